@@ -1,0 +1,172 @@
+/** The vocabulary of the gateway as types. Every other word is a synonym to avoid. */
+
+declare const brand: unique symbol
+export type Brand<T, Name extends string> = T & { readonly [brand]: Name }
+
+/** Keys everything we store of one caller: a keyed digest, 43 characters of base64url. Made in `session/`. */
+export type SessionId = Brand<string, 'SessionId'>
+/** The `session_name` that Coze sees: a keyed digest, at most 64 ASCII characters. Made in `session/`. */
+export type SessionName = Brand<string, 'SessionName'>
+/** The configured id of an assistant. Made in `config.ts`. */
+export type AssistantId = Brand<string, 'AssistantId'>
+export type ConversationId = Brand<string, 'ConversationId'>
+export type MessageId = Brand<string, 'MessageId'>
+export type ReplyId = Brand<string, 'ReplyId'>
+/** An opaque position in a session's reply log as clients see it: `<tag>.<epoch>.<seq>`. Made in `reply/cursor.ts`. */
+export type Cursor = Brand<string, 'Cursor'>
+
+/** Who sent a request, as its credentials prove. */
+export interface Caller {
+  readonly kind: 'jwt'
+  readonly issuer: string
+  /** Present exactly when the issuer is configured with a tenant claim. */
+  readonly tenant?: string
+  readonly subject: string
+  readonly scopes: readonly string[]
+  /** When the credential stops being accepted (its expiry plus the tolerance), in ms since the epoch. */
+  readonly expiresAt: number
+}
+
+/** The isolation unit, one per caller. */
+export interface Session {
+  readonly id: SessionId
+  readonly name: SessionName
+}
+
+export type StrategyKind = 'workflow' | 'bot'
+
+/** One line of talk of a session with an assistant. */
+export interface Conversation {
+  readonly id: ConversationId
+  readonly assistantId: AssistantId
+  /** ms since the epoch. */
+  readonly createdAt: number
+  readonly lastUsedAt: number
+}
+
+export interface Message {
+  readonly id: MessageId
+  readonly conversationId: ConversationId
+  /** The reply that answers this message, or whose answer it is. */
+  readonly replyId: ReplyId
+  readonly role: 'USER' | 'ASSISTANT'
+  readonly text: string
+  readonly createdAt: number
+}
+
+export const openStatuses = ['QUEUED', 'RUNNING'] as const
+export const terminalStatuses = ['COMPLETED', 'FAILED', 'CANCELLED'] as const
+export type OpenStatus = (typeof openStatuses)[number]
+export type TerminalStatus = (typeof terminalStatuses)[number]
+export type ReplyStatus = OpenStatus | TerminalStatus
+
+export const replyFailureCodes = [
+  'UPSTREAM_UNAVAILABLE',
+  'UPSTREAM_TLS',
+  'UPSTREAM_AUTH',
+  'UPSTREAM_RATE_LIMITED',
+  'UPSTREAM_QUOTA',
+  'UPSTREAM_ERROR',
+  'UPSTREAM_TRUNCATED',
+  'UPSTREAM_TIMEOUT',
+  'UPSTREAM_PROTOCOL',
+  'UPSTREAM_TOO_LARGE',
+  'UPSTREAM_REFUSED',
+  'UPSTREAM_OUTCOME_UNKNOWN',
+  'CONVERSATION_BUSY',
+  'ACTION_UNSUPPORTED',
+  'ISOLATION_BREACH',
+  'LIMIT',
+  'EXPIRED',
+  'SHUTDOWN',
+  'STORE_UNAVAILABLE',
+  'STORE_FULL',
+  'INTERNAL',
+] as const
+export type ReplyFailureCode = (typeof replyFailureCodes)[number]
+
+/** Why a reply failed, in words for the caller: no id of others, no token, no text. */
+export interface ReplyFailure {
+  readonly code: ReplyFailureCode
+  readonly message: string
+  readonly retryable: boolean
+  readonly retryAfterMs: number | null
+}
+
+export interface Usage {
+  readonly inputTokens: number
+  readonly outputTokens: number
+  readonly totalTokens: number
+}
+
+/** The run that answers one message. */
+export interface Reply {
+  readonly id: ReplyId
+  readonly conversationId: ConversationId
+  readonly assistantId: AssistantId
+  /** The user's message that it answers. */
+  readonly messageId: MessageId
+  /** Its finished answer as a message, once COMPLETED. */
+  readonly answerId: MessageId | null
+  readonly status: ReplyStatus
+  /** The answer text known so far. */
+  readonly text: string
+  readonly reasoning: string
+  /** Replies before this one in its conversation's queue; null unless QUEUED. */
+  readonly queuePosition: number | null
+  readonly usage: Usage | null
+  readonly followUps: readonly string[]
+  /** The upstream conversation was begun anew for this reply: the assistant may have lost older context. */
+  readonly contextReset: boolean
+  readonly failure: ReplyFailure | null
+  /** Of a CANCELLED reply: whether the upstream was told, and agreed. */
+  readonly upstreamCancelled: boolean
+  readonly createdAt: number
+  readonly startedAt: number | null
+  readonly endedAt: number | null
+}
+
+/** A place in a session's log. Ordered by (epoch, seq); never reused for other content. */
+export interface Position {
+  readonly epoch: number
+  readonly seq: number
+}
+
+export type DeltaKind = 'ANSWER' | 'REASONING'
+
+/** `text` replaces everything from `offset` (UTF-16 code units, never inside a surrogate pair) to the end. */
+export interface Delta {
+  readonly kind: DeltaKind
+  readonly offset: number
+  readonly text: string
+}
+
+export type TerminalEventBody =
+  | {
+      readonly type: 'completed'
+      readonly text: string
+      readonly usage: Usage | null
+      readonly followUps: readonly string[]
+      readonly contextReset: boolean
+    }
+  | ({ readonly type: 'failed' } & ReplyFailure)
+  | { readonly type: 'cancelled'; readonly upstreamCancelled: boolean }
+
+export type ReplyEventBody =
+  | { readonly type: 'started' }
+  | ({ readonly type: 'delta' } & Delta)
+  | TerminalEventBody
+
+/** One event of a reply at its place in the session's log. */
+export type ReplyEvent = Position & {
+  readonly replyId: ReplyId
+  readonly conversationId: ConversationId
+} & ReplyEventBody
+
+export type BusyPolicy = 'QUEUE' | 'REJECT' | 'INTERRUPT'
+
+/** What callers may know of a configured assistant. */
+export interface AssistantInfo {
+  readonly id: AssistantId
+  readonly name: string
+}

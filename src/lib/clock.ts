@@ -1,0 +1,31 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+/** Time as a parameter: tests and simulations pass their own. */
+export interface Clock {
+  /** Wall clock, in ms since the Unix epoch. May jump; never used to order or to time out. */
+  now(): number
+  /** Monotonic clock, in ms from an arbitrary start. */
+  monotonic(): number
+  /** Resolves after `ms`; rejects with the signal's reason when it aborts first. */
+  sleep(ms: number, signal: AbortSignal): Promise<void>
+  /** Calls `run` once after `ms`, unless disposed before. */
+  timer(ms: number, run: () => void): Disposable
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  async sleep(ms, signal) {
+    signal.throwIfAborted()
+    try {
+      await delay(ms, undefined, { signal })
+    } catch (error) {
+      signal.throwIfAborted()
+      throw error
+    }
+  },
+  timer(ms, run) {
+    const handle = setTimeout(run, ms)
+    return { [Symbol.dispose]: () => clearTimeout(handle) }
+  },
+}
