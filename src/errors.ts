@@ -1,0 +1,155 @@
+/**
+ * Every error a caller can meet: one class per code. A code never changes its meaning.
+ *
+ * `message` is for the caller and holds no id of others, no token and no text; `cause` is for the log.
+ * Match on `code`, not on `instanceof` or the message.
+ */
+
+export abstract class GatewayError extends Error {
+  abstract readonly code: string
+  /** HTTP status when the error is met before execution or before a stream's head. */
+  abstract readonly status: number
+  readonly retryable: boolean = false
+}
+
+/** The request is not GraphQL over HTTP. */
+export class BadRequestError extends GatewayError {
+  override readonly name = 'BadRequestError'
+  readonly code = 'BAD_REQUEST'
+  readonly status = 400
+}
+
+/** A variable, a cursor or a page argument has a value that cannot be used. */
+export class BadUserInputError extends GatewayError {
+  override readonly name = 'BadUserInputError'
+  readonly code = 'BAD_USER_INPUT'
+  readonly status = 400
+}
+
+/** No credential, or one that is refused. The reason is for `WWW-Authenticate`. */
+export class UnauthenticatedError extends GatewayError {
+  override readonly name = 'UnauthenticatedError'
+  readonly code = 'UNAUTHENTICATED'
+  readonly status = 401
+}
+
+/** What an id names does not exist in the caller's session. */
+export class NotFoundError extends GatewayError {
+  override readonly name = 'NotFoundError'
+  readonly code = 'NOT_FOUND'
+  readonly status = 404
+}
+
+/** The method is not one that the path answers. */
+export class MethodNotAllowedError extends GatewayError {
+  override readonly name = 'MethodNotAllowedError'
+  readonly code = 'BAD_REQUEST'
+  readonly status = 405
+}
+
+/** The cursor is older than the log, or the reply's events were trimmed. `Reply.text` still holds what is known. */
+export class CursorExpiredError extends GatewayError {
+  override readonly name = 'CursorExpiredError'
+  readonly code = 'SUBSCRIPTION_CURSOR_EXPIRED'
+  readonly status = 410
+}
+
+export class TooLargeError extends GatewayError {
+  override readonly name = 'TooLargeError'
+  readonly code = 'TOO_LARGE'
+  readonly status = 413
+}
+
+export class UnsupportedMediaTypeError extends GatewayError {
+  override readonly name = 'UnsupportedMediaTypeError'
+  readonly code = 'BAD_REQUEST'
+  readonly status = 415
+}
+
+/** Too many subscriptions are open. */
+export class RateLimitedError extends GatewayError {
+  override readonly name = 'RateLimitedError'
+  readonly code = 'RATE_LIMITED'
+  readonly status = 429
+  override readonly retryable = true
+  readonly retryAfterMs: number
+  constructor(message: string, retryAfterMs: number) {
+    super(message)
+    this.retryAfterMs = retryAfterMs
+  }
+}
+
+/** The gateway is shutting down; another instance, or this one after its restart, will answer. */
+export class DrainingError extends GatewayError {
+  override readonly name = 'DrainingError'
+  readonly code = 'DRAINING'
+  readonly status = 503
+  override readonly retryable = true
+  readonly retryAfterMs = 1000
+}
+
+/** Something the request needs (the store, an issuer's keys) does not answer now. */
+export class UnavailableError extends GatewayError {
+  override readonly name = 'UnavailableError'
+  readonly code = 'UNAVAILABLE'
+  readonly status = 503
+  override readonly retryable = true
+  readonly retryAfterMs = 1000
+}
+
+/** The credential of a live subscription has expired; the same stream goes on under a fresh one. */
+export class SubscriptionTokenExpiredError extends GatewayError {
+  override readonly name = 'SubscriptionTokenExpiredError'
+  readonly code = 'SUBSCRIPTION_TOKEN_EXPIRED'
+  readonly status = 401
+}
+
+/** Members of result unions: what a user can act on. */
+
+/** The input breaks a rule that the schema cannot state. */
+export class InvalidInputError extends GatewayError {
+  override readonly name = 'InvalidInputError'
+  readonly code = 'INVALID_INPUT'
+  readonly status = 400
+}
+
+/** Another reply runs in the conversation, and the message asked not to wait. */
+export class ConversationBusyError extends GatewayError {
+  override readonly name = 'ConversationBusyError'
+  readonly code = 'CONVERSATION_BUSY'
+  readonly status = 409
+  override readonly retryable = true
+}
+
+/** As many messages wait in the conversation as may. */
+export class QueueFullError extends GatewayError {
+  override readonly name = 'QueueFullError'
+  readonly code = 'QUEUE_FULL'
+  readonly status = 429
+  override readonly retryable = true
+}
+
+/** The idempotency key was used before with another input. */
+export class IdempotencyMismatchError extends GatewayError {
+  override readonly name = 'IdempotencyMismatchError'
+  readonly code = 'IDEMPOTENCY_MISMATCH'
+  readonly status = 409
+}
+
+export type AnyGatewayError =
+  | BadRequestError
+  | BadUserInputError
+  | UnauthenticatedError
+  | NotFoundError
+  | MethodNotAllowedError
+  | CursorExpiredError
+  | TooLargeError
+  | UnsupportedMediaTypeError
+  | RateLimitedError
+  | DrainingError
+  | UnavailableError
+  | SubscriptionTokenExpiredError
+  | InvalidInputError
+  | ConversationBusyError
+  | QueueFullError
+  | IdempotencyMismatchError

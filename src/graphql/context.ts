@@ -1,0 +1,15 @@
+import type { AssistantInfo, Caller } from '../domain.ts'
+import type { SessionReplies } from '../reply/session-replies.ts'
+import type { SessionStore } from '../store/ledger.ts'
+
+/** All that a resolver may touch: the badge of one session. Made per request by `openSession(caller)` in `gateway.ts`. */
+export interface GraphContext {
+  readonly caller: Caller
+  /** A short digest of the session, for support: tells sessions apart, reveals nothing. */
+  readonly fingerprint: string
+  readonly store: SessionStore
+  readonly replies: SessionReplies
+  readonly assistants: readonly AssistantInfo[]
+  /** The `Last-Event-ID` header of this request. */
+  readonly lastEventId: string | undefined
+}

@@ -1,0 +1,39 @@
+import type { ReplyFailure } from '../domain.ts'
+
+/** What is known of the upstream's state when a run fails. */
+export type RunOutcome =
+  /** Nothing was accepted: the conversation is as it was. */
+  | 'not-accepted'
+  /** The upstream said how it ended. */
+  | 'ended'
+  /** The end was not seen: it may still run, or have finished. */
+  | 'unseen'
+
+/** A run failed. Translated once, at the strategy, from the upstream's error, which is the cause. */
+export class RunFailedError extends Error {
+  override readonly name = 'RunFailedError'
+  readonly failure: ReplyFailure
+  readonly outcome: RunOutcome
+  /** The stored upstream conversation cannot be used any more (F41): begin a new one. */
+  readonly conversationGone: boolean
+  /** For support: the upstream's own code and log id. */
+  readonly upstreamCode: string | undefined
+  readonly logId: string | undefined
+  constructor(
+    failure: ReplyFailure,
+    details: {
+      readonly outcome: RunOutcome
+      readonly conversationGone?: boolean
+      readonly upstreamCode?: string | undefined
+      readonly logId?: string | undefined
+      readonly cause?: unknown
+    },
+  ) {
+    super(failure.message, { cause: details.cause })
+    this.failure = failure
+    this.outcome = details.outcome
+    this.conversationGone = details.conversationGone ?? false
+    this.upstreamCode = details.upstreamCode
+    this.logId = details.logId
+  }
+}
