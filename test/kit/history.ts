@@ -1,0 +1,113 @@
+/** What a run did and saw, in the order in which it was seen: the input of the checker. Ids are opaque. */
+export type History = readonly Step[]
+
+export type Step = Send | Open | Seen | End | Refused | Truth | Chats | Crash
+
+/** A message was sent, and what came of it. */
+export interface Send {
+  readonly type: 'send'
+  /** Whose credentials it carried: names one session. */
+  readonly as: string
+  readonly idempotencyKey?: string
+  /** Undefined: it was refused, or the answer was lost. */
+  readonly accepted?: {
+    readonly replyId: string
+    readonly messageId: string
+    readonly conversationId: string
+  }
+}
+
+/** A subscription was opened. A reader carries its state from one connection to the next. */
+export interface Open {
+  readonly type: 'open'
+  readonly reader: string
+  readonly connection: string
+  readonly as: string
+  readonly replyId?: string
+  readonly conversationId?: string
+  /** The cursor it resumes from. Undefined: the reply's start, or without `replyId` the log's end. */
+  readonly after?: string
+}
+
+export interface Seen {
+  readonly type: 'seen'
+  readonly connection: string
+  readonly event: SeenEvent
+}
+
+/** `complete`: the stream said so. `cut`: by us. `closed`: by the server, without `complete`. */
+export interface End {
+  readonly type: 'end'
+  readonly connection: string
+  readonly how: 'complete' | 'cut' | 'closed'
+}
+
+/** An error was answered. */
+export interface Refused {
+  readonly type: 'refused'
+  readonly where: 'request' | 'union' | 'stream'
+  readonly code: string
+}
+
+/** The log as a fresh reader finds it from a reply's start, when all is over; and the reply as a query shows it. */
+export interface Truth {
+  readonly type: 'truth'
+  readonly as: string
+  readonly replyId: string
+  readonly events: readonly SeenEvent[]
+  readonly snapshot?: {
+    readonly status: string
+    readonly text: string
+    readonly reasoning: string
+  }
+  /** The upstream itself changed text that it had streamed before, so deltas may go back. */
+  readonly corrected?: boolean
+}
+
+/** How many chats the upstream counts for the message that this reply answers. */
+export interface Chats {
+  readonly type: 'chats'
+  readonly replyId: string
+  readonly count: number
+}
+
+/** The gateway died: text that was shown may be taken back from here on. */
+export interface Crash {
+  readonly type: 'crash'
+}
+
+export interface SeenEvent {
+  readonly cursor: string
+  readonly replyId: string
+  readonly body: SeenBody
+}
+
+export type SeenBody =
+  | { readonly type: 'started' }
+  | {
+      readonly type: 'delta'
+      readonly kind: 'ANSWER' | 'REASONING'
+      readonly offset: number
+      readonly text: string
+    }
+  | { readonly type: 'completed'; readonly text: string }
+  | { readonly type: 'failed'; readonly code: string }
+  | { readonly type: 'cancelled' }
+
+export interface Position {
+  readonly tag: string
+  readonly epoch: number
+  readonly seq: number
+}
+
+/** Undefined when it is not `<tag>.<epoch>.<seq>`. */
+export function parseCursor(cursor: string): Position | undefined {
+  const [, tag, epoch, seq] = /^([^.]+)\.(\d+)\.(\d+)$/.exec(cursor) ?? []
+  if (tag === undefined) return undefined
+  return { tag, epoch: Number(epoch), seq: Number(seq) }
+}
+
+/** Below 0 when `left` comes first. */
+export function comparePositions(left: Position, right: Position): number {
+  return left.epoch - right.epoch || left.seq - right.seq
+}
