@@ -60,6 +60,10 @@ export type OpenStatus = (typeof openStatuses)[number]
 export type TerminalStatus = (typeof terminalStatuses)[number]
 export type ReplyStatus = OpenStatus | TerminalStatus
 
+export function isTerminal(status: ReplyStatus): status is TerminalStatus {
+  return terminalStatuses.some((terminal) => terminal === status)
+}
+
 export const replyFailureCodes = [
   'UPSTREAM_UNAVAILABLE',
   'UPSTREAM_TLS',

@@ -73,6 +73,8 @@ export interface Claim {
   readonly contextReset: boolean
   /** How often the conversation was begun anew upstream: part of the upstream name, so that none is used twice. */
   readonly generation: number
+  /** When the reply reached the head of its queue: its acceptance or the end of the one before, in ms since the epoch. */
+  readonly headSince: number
 }
 
 /** A reply that was running when its runner died. */
@@ -165,7 +167,10 @@ export interface Ledger {
   /** Step 1 of the order of writes: key, message, reply and conversation at once. Refusals store nothing. */
   accept(session: Session, request: AcceptRequest): Promise<AcceptOutcome>
 
-  /** Step 2: makes the head of the conversation's queue RUNNING, unless one runs already or none waits. */
+  /**
+   * Step 2: makes the head of the conversation's queue RUNNING, unless one runs already or none waits. Atomic, but it may
+   * resolve before it is on disk: a claim that a crash undoes leaves the reply QUEUED.
+   */
   claim(session: Session, conversationId: ConversationId, at: number): Promise<Claim | undefined>
 
   /** Back to QUEUED, at the head; only before step 4. False: the fence is stale or the intent was recorded. */
@@ -173,6 +178,7 @@ export interface Ledger {
 
   /**
    * Step 3 (and 5, where the first run reveals the id): this upstream conversation is this conversation's, for ever.
+   * Replacing one that the conversation had raises its generation.
    * `collision`: it is bound to another session or conversation, and nothing was written.
    */
   bind(

@@ -1,0 +1,141 @@
+import type { ConversationId, ReplyId, Session } from '../domain.ts'
+import type { Logger } from '../observe/logger.ts'
+import type { Ledger, Orphan } from '../store/ledger.ts'
+import { onAbort } from '../lib/on-abort.ts'
+import type { Clock } from '../lib/clock.ts'
+import { StoreError } from '../store/store.ts'
+import type { Runner } from './runner.ts'
+import { StopRequest } from './stop.ts'
+
+/**
+ * One worker per conversation that has something to do:
+ *
+ *     kick ──▶ claim the head ──▶ run it ──▶ claim the next … ──▶ nothing waits: the worker ends
+ *
+ * A kick while a worker is at it makes it look once more, so that no accepted message is left behind.
+ */
+export interface ReplyQueue {
+  /** There may be something to claim in the conversation. */
+  kick(session: Session, conversationId: ConversationId): void
+  /** Takes over a reply whose runner died, then the conversation's queue. */
+  adopt(orphan: Orphan): void
+  /** Stops a reply that runs here; resolves when it has ended. False: it does not run here. */
+  cancel(replyId: ReplyId): Promise<boolean>
+  /** Cancels the running reply so that the one at the head comes next. */
+  interrupt(session: Session, conversationId: ConversationId, running: ReplyId): void
+  /** Claims nothing more. */
+  pause(): void
+  /** Resolves when nothing runs; what still runs when the signal aborts is stopped first. */
+  drain(signal: AbortSignal): Promise<void>
+}
+
+interface Run {
+  readonly controller: AbortController
+  readonly done: Promise<void>
+}
+
+/** How long a worker waits before it asks a store again that failed, in ms. */
+const retryMs = 1000
+
+export function createReplyQueue(options: {
+  readonly ledger: Ledger
+  readonly runner: Runner
+  readonly clock: Clock
+  readonly logger: Logger
+}): ReplyQueue {
+  const { ledger, runner, clock, logger } = options
+  const workers = new Map<ConversationId, { again: boolean; readonly done: Promise<void> }>()
+  const runs = new Map<ReplyId, Run>()
+  const paused = new AbortController()
+
+  function start(
+    session: Session,
+    conversationId: ConversationId,
+    orphan: Orphan | undefined,
+  ): void {
+    const worker = { again: false, done: Promise.resolve() }
+    workers.set(conversationId, worker)
+    worker.done = work(session, conversationId, orphan, worker)
+      .catch((error: unknown) => {
+        logger.error({ err: error }, 'a conversation worker failed')
+      })
+      .finally(() => workers.delete(conversationId))
+  }
+
+  async function work(
+    session: Session,
+    conversationId: ConversationId,
+    orphan: Orphan | undefined,
+    worker: { again: boolean },
+  ): Promise<void> {
+    if (orphan !== undefined) {
+      await track(orphan.reply.id, (signal) => runner.recover(orphan, signal))
+    }
+    while (!paused.signal.aborted) {
+      worker.again = false
+      const claim = await claimNext(session, conversationId)
+      if (claim !== undefined) await track(claim.reply.id, (signal) => runner.run(claim, signal))
+      else if (!worker.again) return
+    }
+  }
+
+  /** A store that fails loses no message: it is asked again. */
+  async function claimNext(session: Session, conversationId: ConversationId) {
+    while (!paused.signal.aborted) {
+      try {
+        return await ledger.claim(session, conversationId, clock.now())
+      } catch (error) {
+        if (!(error instanceof StoreError)) throw error
+        logger.error({ err: error }, 'the next reply could not be claimed')
+        await clock.sleep(retryMs, paused.signal).catch(() => undefined)
+      }
+    }
+    return undefined
+  }
+
+  async function track(
+    replyId: ReplyId,
+    drive: (signal: AbortSignal) => Promise<void>,
+  ): Promise<void> {
+    const controller = new AbortController()
+    const done = drive(controller.signal)
+    runs.set(replyId, { controller, done })
+    try {
+      await done
+    } finally {
+      runs.delete(replyId)
+    }
+  }
+
+  function kick(session: Session, conversationId: ConversationId): void {
+    const worker = workers.get(conversationId)
+    if (worker !== undefined) worker.again = true
+    else if (!paused.signal.aborted) start(session, conversationId, undefined)
+  }
+
+  return {
+    kick,
+    interrupt(session, conversationId, running) {
+      runs.get(running)?.controller.abort(new StopRequest('cancel'))
+      kick(session, conversationId)
+    },
+    adopt(orphan) {
+      start(orphan.session, orphan.reply.conversationId, orphan)
+    },
+    async cancel(replyId) {
+      const run = runs.get(replyId)
+      if (run === undefined) return false
+      run.controller.abort(new StopRequest('cancel'))
+      await run.done
+      return true
+    },
+    pause: () => paused.abort(new StopRequest('shutdown')),
+    async drain(signal) {
+      const stop = () => {
+        for (const { controller } of runs.values()) controller.abort(new StopRequest('shutdown'))
+      }
+      using _ = onAbort(signal, stop)
+      while (workers.size > 0) await Promise.all([...workers.values()].map(({ done }) => done))
+    },
+  }
+}
