@@ -167,6 +167,12 @@ export type ReplyEvent = Position & {
   readonly conversationId: ConversationId
 } & ReplyEventBody
 
+/** Which upstream account a conversation id belongs to: ids of different accounts never collide. */
+export interface UpstreamScope {
+  readonly origin: string
+  readonly account: string
+}
+
 export type BusyPolicy = 'QUEUE' | 'REJECT' | 'INTERRUPT'
 
 /** What callers may know of a configured assistant. */

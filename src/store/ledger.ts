@@ -12,6 +12,7 @@ import type {
   SessionName,
   StrategyKind,
   TerminalEventBody,
+  UpstreamScope,
 } from '../domain.ts'
 
 /** Grows with each claim: a write under an older fence is refused, whoever makes it. */
@@ -47,12 +48,6 @@ export type AcceptOutcome =
   | { readonly type: 'other-assistant' }
   | { readonly type: 'busy' }
   | { readonly type: 'queue-full' }
-
-/** Which upstream account a conversation id belongs to: ids of different accounts never collide. */
-export interface UpstreamScope {
-  readonly origin: string
-  readonly account: string
-}
 
 /** The upstream side of a conversation. */
 export interface UpstreamBinding {

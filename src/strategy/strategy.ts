@@ -1,5 +1,12 @@
-import type { Message, ReplyId, ConversationId, Session, StrategyKind, Usage } from '../domain.ts'
-import type { UpstreamScope } from '../store/ledger.ts'
+import type {
+  Message,
+  ReplyId,
+  ConversationId,
+  Session,
+  StrategyKind,
+  UpstreamScope,
+  Usage,
+} from '../domain.ts'
 
 /**
  * One step of an upstream run, as the strategy tells it. Everything that carries text names the run it belongs to
