@@ -1,0 +1,226 @@
+import { readFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { z } from 'zod'
+import { assistantSchema, type AssistantSettings } from './config/assistant.ts'
+import { readEnvironment, type Override } from './config/environment.ts'
+import { issuerSchema, type IssuerSettings } from './config/issuer.ts'
+import { limitsSchema, type Limits } from './config/limits.ts'
+import {
+  corsSchema,
+  listenSchema,
+  loggingSchema,
+  metricsSchema,
+  storeSchema,
+  type Cors,
+  type ListenAddress,
+  type LogLevel,
+  type StoreSettings,
+} from './config/process.ts'
+import { describeIssue, formatPath, linesOf } from './config/problems.ts'
+import type { SecretSource } from './config/secret-source.ts'
+import { sessionSchema, type SessionSettings } from './config/session-keys.ts'
+import { timeoutsSchema, type Timeouts } from './config/timeouts.ts'
+
+/** All settings of a gateway, checked and frozen. A room takes the part it needs. */
+export interface Config {
+  readonly listen: ListenAddress
+  /** Undefined: no metrics are served. */
+  readonly metrics?: ListenAddress | undefined
+  readonly cors: Cors
+  /** Whether browsers get GraphiQL at `/graphql`. Default true. */
+  readonly graphiql: boolean
+  readonly logging: { readonly level: LogLevel }
+  /** At least one; their `issuer`s differ. */
+  readonly issuers: readonly IssuerSettings[]
+  readonly session: SessionSettings
+  /** At least one; their ids and names differ. The first is the default. */
+  readonly assistants: readonly AssistantSettings[]
+  /** Default `sqlite:data/gateway.db`. */
+  readonly store: StoreSettings
+  readonly timeouts: Timeouts
+  readonly limits: Limits
+}
+
+/** Every problem of a configuration at once: each is `path: sentence`, and none shows a value of a secret. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+  readonly problems: readonly string[]
+  constructor(problems: readonly string[]) {
+    super(`the configuration cannot be used:\n${problems.join('\n')}`)
+    this.problems = problems
+  }
+}
+
+export interface ConfigSource {
+  /** Path of the JSON file. Default: `COZE_GATEWAY_CONFIG` of `env`, unless `json` is given. */
+  readonly file?: string | undefined
+  /** The settings themselves, instead of a file. */
+  readonly json?: unknown
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Default: the file system. */
+  readonly readFile?: (path: string) => string
+  /** `demo` accepts the demo's secrets. Default `serve`. */
+  readonly mode?: 'serve' | 'demo'
+}
+
+/** The environment of this process: the only place where it is read. */
+export function processEnvironment(): Readonly<Record<string, string | undefined>> {
+  return { ...process.env }
+}
+
+/**
+ * Reads all settings: the file, then the environment over it.
+ * Relative paths in the file are relative to the file; in the environment, to the working directory.
+ * @throws {ConfigError} with every problem.
+ */
+export function parseConfig(source: ConfigSource): Config {
+  const readFile = source.readFile ?? ((path) => readFileSync(path, 'utf8'))
+  const file = source.file ?? source.env['COZE_GATEWAY_CONFIG']
+  const raw = source.json ?? readJson(file, readFile)
+  const cwd = process.cwd()
+  const baseDir = source.json === undefined && file !== undefined ? dirname(resolve(file)) : cwd
+
+  const { overrides, unknown } = readEnvironment(source.env, cwd)
+  const byPath = new Map(overrides.map((override) => [formatPath(override.path), override]))
+  const nameOf = (path: readonly PropertyKey[]) =>
+    byPath.get(formatPath(path))?.name ?? formatPath(path)
+
+  const mode = source.mode ?? 'serve'
+  const schema = configSchema({ env: source.env, baseDir, readFile, mode })
+  const settings = applyOverrides(raw, overrides)
+  const parsed = schema.safeParse(settings, { error: describeIssue })
+  const problems = [
+    ...unknown.map((name) => `${name}: is not a variable of the gateway`),
+    ...(parsed.error?.issues.flatMap((issue) => linesOf(issue, nameOf)) ?? []),
+    ...crossProblems(settings).map(([path, message]) => `${formatPath(path)}: ${message}`),
+  ]
+  if (parsed.data === undefined || problems.length > 0) throw new ConfigError(problems)
+  return freeze(parsed.data)
+}
+
+function configSchema(source: SecretSource) {
+  return z.strictObject({
+    listen: listenSchema.prefault({}),
+    metrics: metricsSchema.optional(),
+    cors: corsSchema.prefault({}),
+    graphiql: z.boolean().default(true),
+    logging: loggingSchema.prefault({}),
+    issuers: z.array(issuerSchema(source)).min(1),
+    session: sessionSchema(source),
+    assistants: z.array(assistantSchema(source)).min(1),
+    store: storeSchema(source.baseDir).prefault('sqlite:data/gateway.db'),
+    timeouts: timeoutsSchema.prefault({}),
+    limits: limitsSchema.prefault({}),
+  })
+}
+
+/** As much of the unparsed sections as the cross-checks need; what is wrong in itself is told by its own schema. */
+const glimpseSchema = z.object({
+  issuers: z.array(z.object({ issuer: z.string() }).catch({ issuer: '' })).catch([]),
+  assistants: z
+    .array(
+      z
+        .object({ id: z.string().catch(''), name: z.string().catch('') })
+        .catch({ id: '', name: '' }),
+    )
+    .catch([]),
+  session: z
+    .object({
+      nameKeys: z.array(z.unknown()).default([]),
+      nameClaim: z.object({ issuer: z.string() }).optional(),
+    })
+    .optional()
+    .catch(undefined),
+})
+
+/** What no single section can see; told together with their own problems. */
+function crossProblems(settings: unknown): readonly (readonly [readonly PropertyKey[], string])[] {
+  const glimpse = glimpseSchema.safeParse(settings).data
+  if (glimpse === undefined) return []
+  const { issuers, assistants, session } = glimpse
+  const nameKeys = session?.nameKeys
+  const nameClaim = session?.nameClaim
+  const repeated = (list: string, key: string, values: readonly string[]) =>
+    repeats(values).map((index) => [[list, index, key], 'is used by another entry'] as const)
+  return [
+    ...repeated(
+      'issuers',
+      'issuer',
+      issuers.map(({ issuer }) => issuer),
+    ),
+    ...repeated(
+      'assistants',
+      'id',
+      assistants.map(({ id }) => id),
+    ),
+    ...repeated(
+      'assistants',
+      'name',
+      assistants.map(({ name }) => name),
+    ),
+    ...(nameClaim && !issuers.some(({ issuer }) => issuer === nameClaim.issuer)
+      ? [[['session', 'nameClaim', 'issuer'], 'is not one of the issuers'] as const]
+      : []),
+    ...(nameKeys?.length === 0 && !(nameClaim && issuers.length === 1)
+      ? [[['session', 'nameKeys'], 'needs a key: [{ "version": 1, "key": … }]'] as const]
+      : []),
+  ]
+}
+
+/** Places of the values that stand earlier in the list as well; empty ones are wrong by themselves. */
+function repeats(values: readonly string[]): readonly number[] {
+  return [...values.keys()].filter((at) => values[at] && values.indexOf(values[at]) < at)
+}
+
+function readJson(file: string | undefined, readFile: (path: string) => string): unknown {
+  if (file === undefined) {
+    throw new ConfigError(['configuration: no file is named: use --config or COZE_GATEWAY_CONFIG'])
+  }
+  let text: string
+  try {
+    text = readFile(file)
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : ''
+    throw new ConfigError([`${file}: cannot be read${code}`])
+  }
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    // The parser's message quotes the text around the mistake, which may be a secret: only its place is told.
+    const place = /position (\d+)/.exec(error instanceof Error ? error.message : '')?.[1]
+    const lines = text.slice(0, Number(place ?? 0)).split('\n')
+    const where =
+      place === undefined
+        ? ''
+        : ` (line ${lines.length}, column ${(lines.at(-1)?.length ?? 0) + 1})`
+    throw new ConfigError([`${file}: is not JSON${where}`])
+  }
+}
+
+/** The file's settings with the environment's over them; anything but objects is left for the schema to refuse. */
+function applyOverrides(raw: unknown, overrides: readonly Override[]): unknown {
+  if (!isPlain(raw)) return raw
+  const merged: Record<string, unknown> = { ...raw }
+  for (const { path, value } of overrides) {
+    const [section, key] = path
+    if (key === undefined) merged[section] = value
+    else {
+      const inFile = merged[section] ?? {}
+      if (isPlain(inFile)) merged[section] = { ...inFile, [key]: value }
+    }
+  }
+  return merged
+}
+
+/** Plain objects and lists, all the way down; secrets and keys protect themselves. */
+function freeze<T>(value: T): T {
+  if (!Array.isArray(value) && !isPlain(value)) return value
+  for (const part of Object.values(value)) freeze(part)
+  return Object.freeze(value)
+}
+
+function isPlain(value: unknown): value is Record<string, unknown> {
+  return (
+    typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
+  )
+}

@@ -1,0 +1,83 @@
+import { resolve } from 'node:path'
+import { limitsSchema } from './limits.ts'
+import { listenSchema, loggingSchema, metricsSchema } from './process.ts'
+import { timeoutsSchema } from './timeouts.ts'
+
+const prefix = 'COZE_GATEWAY_'
+
+/**
+ * A scalar that an environment variable overrides. Its name is the path in capitals:
+ * `timeouts.keepAliveMs` is `COZE_GATEWAY_TIMEOUTS_KEEP_ALIVE_MS`.
+ */
+export interface EnvironmentSetting {
+  readonly name: string
+  readonly path: readonly [string] | readonly [string, string]
+  readonly kind: 'text' | 'number' | 'boolean' | 'secret' | 'store'
+}
+
+/** Every setting that has a variable. Lists (issuers, assistants, origins, name keys) are in the file only. */
+export const environmentSettings: readonly EnvironmentSetting[] = [
+  ...section('listen', Object.keys(listenSchema.shape)),
+  ...section('metrics', Object.keys(metricsSchema.shape)),
+  ...section('logging', Object.keys(loggingSchema.shape)),
+  setting(['graphiql'], 'boolean'),
+  setting(['store'], 'store'),
+  setting(['session', 'key'], 'secret'),
+  ...section('timeouts', Object.keys(timeoutsSchema.shape)),
+  ...section('limits', Object.keys(limitsSchema.shape)),
+]
+
+/** A variable of the environment, and what it sets. */
+export interface Override {
+  readonly name: string
+  readonly path: EnvironmentSetting['path']
+  readonly value: unknown
+}
+
+/** What the environment sets, and the variables that set nothing we know. Relative paths are made absolute from `cwd`. */
+export function readEnvironment(
+  env: Readonly<Record<string, string | undefined>>,
+  cwd: string,
+): { readonly overrides: readonly Override[]; readonly unknown: readonly string[] } {
+  const names = Object.keys(env).filter((name) => name.startsWith(prefix))
+  const overrides = names.flatMap((name): Override[] => {
+    const text = env[name]
+    if (text === undefined) return []
+    const direct = byName.get(name)
+    if (direct) return [{ name, path: direct.path, value: parseScalar(text, direct.kind, cwd) }]
+    const secret = byName.get(name.replace(/_FILE$/, ''))
+    if (secret?.kind !== 'secret') return []
+    return [{ name, path: secret.path, value: { file: resolve(cwd, text) } }]
+  })
+  const known = new Set([...overrides.map(({ name }) => name), `${prefix}CONFIG`])
+  return { overrides, unknown: names.filter((name) => !known.has(name) && !isServiceLink(name)) }
+}
+
+const byName: ReadonlyMap<string, EnvironmentSetting> = new Map(
+  environmentSettings.map((entry) => [entry.name, entry]),
+)
+
+/** Kubernetes sets these by itself in every container beside a service called `coze-gateway`. */
+function isServiceLink(name: string): boolean {
+  return /^COZE_GATEWAY_(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT(_\d+_(TCP|UDP|SCTP).*)?)$/.test(name)
+}
+
+function parseScalar(text: string, kind: EnvironmentSetting['kind'], cwd: string): unknown {
+  if (kind === 'number' && /^-?\d+$/.test(text)) return Number(text)
+  if (kind === 'boolean' && (text === 'true' || text === 'false')) return text === 'true'
+  if (kind !== 'store' || text === 'sqlite::memory:') return text
+  return text.replace(/^sqlite:(.+)$/s, (_, path: string) => `sqlite:${resolve(cwd, path)}`)
+}
+
+function section(name: string, keys: readonly string[]): readonly EnvironmentSetting[] {
+  const isText = (key: string) => key === 'host' || key === 'level'
+  return keys.map((key) => setting([name, key], isText(key) ? 'text' : 'number'))
+}
+
+function setting(
+  path: EnvironmentSetting['path'],
+  kind: EnvironmentSetting['kind'],
+): EnvironmentSetting {
+  const words = path.map((word) => word.replace(/([a-z])([A-Z])/g, '$1_$2').toUpperCase())
+  return { name: `${prefix}${words.join('_')}`, path, kind }
+}

@@ -1,0 +1,50 @@
+import { z } from 'zod'
+
+const count = (normal: number, { min = 1, max = Number.MAX_SAFE_INTEGER } = {}) =>
+  z.number().int().min(min).max(max).default(normal)
+
+const mebibyte = 1_048_576
+
+/** How much of anything there may be. */
+export const limitsSchema = z.strictObject({
+  /** Bytes of a request's body. Default 256 KiB, at most 1 MiB. */
+  maxBodyBytes: count(262_144, { max: mebibyte }),
+  /** UTF-16 code units of a message. Default 32,768. */
+  maxMessageLength: count(32_768),
+  /** Lexical tokens of a GraphQL document. Default 2,000. */
+  maxTokens: count(2_000),
+  /** Nesting of fields. Default 12. */
+  maxDepth: count(12),
+  /** Aliases in a document, fragments counted as often as they are spread. Default 30. */
+  maxAliases: count(30, { min: 0 }),
+  /** Directives in a document. Default 30. */
+  maxDirectives: count(30, { min: 0 }),
+  /** Replies that may wait in one conversation. Default 10. */
+  maxQueued: count(10, { min: 0 }),
+  /** Open subscriptions of the whole gateway. Default 20,000. */
+  maxSubscriptions: count(20_000),
+  /** Open subscriptions of one session. Default 50. */
+  maxSubscriptionsPerSession: count(50),
+  /** Bytes buffered for a subscriber that does not read. Default 64 KiB. */
+  maxBufferedBytes: count(65_536, { min: 1_024 }),
+  /** Bytes of a reply's text. Default 4 MiB. */
+  maxReplyBytes: count(4 * mebibyte),
+  /** Upstream events of one reply. Default 100,000. */
+  maxReplyEvents: count(100_000),
+  /** Bytes of one upstream event. Default 8 MiB. */
+  maxEventBytes: count(8 * mebibyte, { min: 1_024 }),
+  /** Older messages that seed an upstream conversation begun anew. Default 20; the upstream takes 50 with the new one. */
+  maxHistoryMessages: count(20, { min: 0, max: 49 }),
+  /** Access tokens kept in memory. Default 10,000. */
+  maxCachedTokens: count(10_000),
+  /** Access tokens that are being obtained at once. Default 20. */
+  maxMintsAtOnce: count(20),
+  /** Connections to each upstream. Default 2,048. */
+  maxUpstreamConnections: count(2_048),
+  /** Hours that a reply's events can be resumed after its end; idempotency keys live as long. Default 24, at least 24. */
+  logRetentionHours: count(24, { min: 24, max: 24 * 365 }),
+  /** Minutes after its end until a reply's deltas are compacted to one. Default 10. */
+  compactAfterMinutes: count(10),
+})
+
+export type Limits = Readonly<z.output<typeof limitsSchema>>

@@ -1,0 +1,66 @@
+import { isAbsolute, resolve } from 'node:path'
+import { z } from 'zod'
+import { Secret } from '../lib/secret.ts'
+import { isDemoSecret } from './demo-secrets.ts'
+
+/** Where secrets may come from. */
+export interface SecretSource {
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Relative paths of the configuration file are relative to this directory. */
+  readonly baseDir: string
+  /** The text of a file. @throws if it cannot be read. */
+  readonly readFile: (path: string) => string
+  /** `serve` refuses the secrets that everybody knows from the demo. */
+  readonly mode: 'serve' | 'demo'
+}
+
+const reference = z.union(
+  [
+    z.string(),
+    z.strictObject({ file: z.string().min(1) }),
+    z.strictObject({ env: z.string().min(1) }),
+  ],
+  { error: 'must be text, { "file": "path" } or { "env": "NAME" }' },
+)
+
+/** Text that must not be shown: written in place, or `{ "file": "path" }`, or `{ "env": "NAME" }`. */
+export function secretSchema(source: SecretSource, { minLength = 1 } = {}) {
+  return reference.transform((value, context) => {
+    const text = readReference(value, source)
+    const problem =
+      'problem' in text
+        ? text.problem
+        : text.value.length < minLength
+          ? `must have at least ${minLength} characters`
+          : source.mode === 'serve' && isDemoSecret(text.value)
+            ? 'is a secret of the demo, which everybody knows: make one of your own'
+            : undefined
+    if (problem === undefined && 'value' in text) return new Secret(text.value)
+    context.addIssue({ code: 'custom', message: problem ?? '' })
+    return z.NEVER
+  })
+}
+
+function readReference(
+  value: z.output<typeof reference>,
+  { env, baseDir, readFile }: SecretSource,
+): { readonly value: string } | { readonly problem: string } {
+  if (typeof value === 'string') return { value }
+  if ('env' in value) {
+    const text = env[value.env]
+    return text === undefined
+      ? { problem: `names the environment variable ${value.env}, which is not set` }
+      : { value: text }
+  }
+  const path = isAbsolute(value.file) ? value.file : resolve(baseDir, value.file)
+  try {
+    // Editors and `echo` end a file with a newline that nobody means.
+    return { value: readFile(path).replace(/\r?\n$/, '') }
+  } catch (error) {
+    return { problem: `names the file ${path}, which cannot be read${codeOf(error)}` }
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? ` (${String(error.code)})` : ''
+}
