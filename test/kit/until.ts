@@ -1,0 +1,36 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+const pollMs = 5
+
+/** Resolves with the first answer of `condition` that is neither undefined nor false; fails after `deadlineMs`. */
+export async function until<T>(
+  condition: () => T | undefined | false | Promise<T | undefined | false>,
+  what: string,
+  deadlineMs = 20_000,
+): Promise<T> {
+  const due = performance.now() + deadlineMs
+  for (;;) {
+    const answer = await condition()
+    if (answer !== undefined && answer !== false) return answer
+    if (performance.now() > due) throw new Error(`still not after ${deadlineMs} ms: ${what}`)
+    await delay(pollMs)
+  }
+}
+
+/** Resolves as `promise` does, or fails after `deadlineMs`. */
+export async function within<T>(
+  promise: Promise<T>,
+  what: string,
+  deadlineMs = 20_000,
+): Promise<T> {
+  const timer = new AbortController()
+  const late = delay(deadlineMs, undefined, { signal: timer.signal }).then(() => {
+    throw new Error(`still not after ${deadlineMs} ms: ${what}`)
+  })
+  late.catch(() => {})
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    timer.abort()
+  }
+}
