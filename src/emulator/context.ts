@@ -1,0 +1,44 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Clock } from '../lib/clock.ts'
+import type { Changes } from './changes.ts'
+import type { Fault, Faults } from './faults.ts'
+import type { Gates } from './gates.ts'
+import type { Ids, RandomBytes } from './ids.ts'
+import type { Settings } from './options.ts'
+import type { Tokens } from './tokens.ts'
+import type { Principal, World } from './world.ts'
+
+/** What the parts of one emulator share. */
+export interface Context {
+  readonly settings: Settings
+  readonly clock: Clock
+  readonly random: RandomBytes
+  readonly ids: Ids
+  readonly world: World
+  readonly tokens: Tokens
+  readonly faults: Faults
+  readonly gates: Gates
+  readonly changes: Changes
+  /** Aborts when the emulator ends. */
+  readonly lifetime: AbortSignal
+  /** Lets work go on after its request has been answered; the emulator's end waits for it. */
+  readonly background: (work: Promise<void>) => void
+}
+
+/** One request. */
+export interface Call {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly query: URLSearchParams
+  readonly params: Readonly<Record<string, string>>
+  readonly body: unknown
+  readonly faults: readonly Fault[]
+}
+
+/** A request of an authorised principal. */
+export interface OwnedCall extends Call {
+  readonly principal: Principal
+}
+
+/** The fields of the answer's envelope beside `code`, `msg` and `detail`; undefined if it was streamed. */
+export type Answer = object | undefined

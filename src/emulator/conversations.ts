@@ -1,0 +1,111 @@
+import { z } from 'zod'
+import type { Answer, Context, OwnedCall } from './context.ts'
+import {
+  checkMetaData,
+  enterMessageSchema,
+  keepEntered,
+  metaDataSchema,
+  parseRequest,
+} from './enter-message.ts'
+import { ApiError } from './errors.ts'
+import { conversationView } from './views.ts'
+import type { Conversation } from './world.ts'
+
+const createSchema = z.object({
+  bot_id: z.string().optional(),
+  name: z.string().max(100).optional(),
+  messages: z.array(enterMessageSchema).max(16).nullish(),
+  meta_data: metaDataSchema.nullable(),
+  connector_id: z.string().default('1024'),
+  // What Coze's own Chat SDK sends for an app; not in the public documentation (coze-api.md §4.2).
+  app_id: z.string().optional(),
+  conversation_name: z.string().min(1).optional(),
+  get_or_create: z.boolean().default(false),
+  draft_mode: z.boolean().optional(),
+  workflow_id: z.string().optional(),
+})
+
+/** @throws {ApiError} 4002, also for a conversation of somebody else: it must look like none. */
+export function findOwned(id: string, { principal }: OwnedCall, context: Context): Conversation {
+  const found = context.world.conversations.get(id)
+  if (found === undefined || found.owner.key !== principal.key) {
+    throw new ApiError(context.settings.switches.ownerErrorCode, 'conversation not found')
+  }
+  return found
+}
+
+/** `POST /v1/conversation/create` */
+export function createConversation(call: OwnedCall, context: Context): Answer {
+  const request = parseRequest(createSchema, call.body ?? {})
+  const { app_id: appId, bot_id: botId, connector_id: connectorId } = request
+  const owner = call.principal
+  const metaData = request.meta_data ?? {}
+  checkMetaData(metaData)
+  for (const message of request.messages ?? []) checkMetaData(message.meta_data ?? {})
+
+  if (appId !== undefined) {
+    if (context.settings.switches.createWithAppId === 'refused-4000') {
+      throw new ApiError(4000, 'Request parameter error: app_id')
+    }
+    const name = request.conversation_name ?? 'Default'
+    const found = context.world.findNamed({ appId, connectorId, owner, name })
+    if (found !== undefined && request.get_or_create) return { data: conversationView(found) }
+  }
+
+  const name = request.conversation_name ?? request.name ?? (appId === undefined ? '' : 'Default')
+  const about = { owner, appId, botId, connectorId, name, metaData }
+  const conversation = context.world.addConversation(about)
+  for (const message of request.messages ?? []) keepEntered(context, conversation, message)
+  return { data: conversationView(conversation) }
+}
+
+/** `GET /v1/conversation/retrieve` */
+export function retrieveConversation(call: OwnedCall, context: Context): Answer {
+  const found = findOwned(call.query.get('conversation_id') ?? '', call, context)
+  return { data: conversationView(found) }
+}
+
+const listSchema = z.object({
+  bot_id: z.string().min(1),
+  page_num: z.coerce.number().int().min(1).default(1),
+  page_size: z.coerce.number().int().min(1).max(50).default(50),
+  sort_order: z.enum(['ASC', 'DESC']).default('DESC'),
+  connector_id: z.string().default('1024'),
+})
+
+/** `GET /v1/conversations`: the caller's own of one bot, newest first. */
+export function listConversations(call: OwnedCall, context: Context): Answer {
+  const request = parseRequest(listSchema, Object.fromEntries(call.query))
+  const own = [...context.world.conversations.values()].filter(
+    ({ owner, botId, connectorId }) =>
+      owner.key === call.principal.key &&
+      botId === request.bot_id &&
+      connectorId === request.connector_id,
+  )
+  if (request.sort_order === 'DESC') own.reverse()
+  const start = (request.page_num - 1) * request.page_size
+  const rows = own.slice(start, start + request.page_size).map(conversationView)
+  return { data: { has_more: start + rows.length < own.length, conversations: rows } }
+}
+
+/** `PUT /v1/conversations/{id}` */
+export function renameConversation(call: OwnedCall, context: Context): Answer {
+  const { name } = parseRequest(z.object({ name: z.string().max(100) }), call.body)
+  const found = findOwned(call.params['conversation_id'] ?? '', call, context)
+  found.name = name
+  return { data: conversationView(found) }
+}
+
+/** `DELETE /v1/conversations/{id}` */
+export function deleteConversation(call: OwnedCall, context: Context): Answer {
+  context.world.removeConversation(findOwned(call.params['conversation_id'] ?? '', call, context))
+  return {}
+}
+
+/** `POST /v1/conversations/{id}/clear`: messages stay readable, but the context begins anew. */
+export function clearConversation(call: OwnedCall, context: Context): Answer {
+  const found = findOwned(call.params['conversation_id'] ?? '', call, context)
+  found.sectionId = context.ids.next()
+  found.question = undefined
+  return { data: { id: found.sectionId, conversation_id: found.id } }
+}

@@ -1,0 +1,241 @@
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { type Clock, systemClock } from '../lib/clock.ts'
+import { createChanges } from './changes.ts'
+import type { Call, Context } from './context.ts'
+import { control, describeState, type EmulatorState } from './control.ts'
+import { ApiError, DeadTokenError, OAuthError, suggestedStatus } from './errors.ts'
+import { createFaults, type Fault, type FaultInput, findFault } from './faults.ts'
+import { createGates } from './gates.ts'
+import { readJson, sendFaultyJson, sendJson } from './http.ts'
+import { createIds, type RandomBytes } from './ids.ts'
+import { createTokenEndpoint } from './oauth.ts'
+import { type EmulatorOptions, parseEmulatorOptions } from './options.ts'
+import type { RoutePath } from './route-paths.ts'
+import { findRoute, handlers, type Match } from './routes.ts'
+import { createTokens } from './tokens.ts'
+import { createWorld, type Principal } from './world.ts'
+
+const maxProblems = 100
+
+/** A local Coze. Owns its runs and the servers it was asked to open; disposing ends them all. */
+export interface Emulator extends AsyncDisposable {
+  /** Answers one request; settles when the answer is out and the chat that it began has ended. */
+  handle(req: IncomingMessage, res: ServerResponse): Promise<void>
+  /** Opens a server. Default: 127.0.0.1, any free port. */
+  listen(at?: { readonly host?: string; readonly port?: number }): Promise<{ readonly url: string }>
+  readonly faults: {
+    /** The next request to `path` meets all these faults; those after it, what was ordered after. */
+    next(path: RoutePath, ...faults: readonly FaultInput[]): void
+    repeat(path: RoutePath, times: number, ...faults: readonly FaultInput[]): void
+    clear(): void
+  }
+  /** Releases what is held now, at one gate or at all. Answers how many. */
+  release(gate?: string): number
+  /** Resolves once the state is so. */
+  until(isTrue: (state: EmulatorState) => boolean, signal: AbortSignal): Promise<void>
+  /** Ends the life of every OAuth access token. */
+  revokeTokens(): void
+  state(): EmulatorState
+}
+
+/** @throws {TypeError} naming every bad option. */
+export function createEmulator(
+  options: EmulatorOptions,
+  deps: { readonly clock?: Clock; readonly random?: RandomBytes } = {},
+): Emulator {
+  const { clock = systemClock, random = randomBytes } = deps
+  const settings = parseEmulatorOptions(options)
+  const ids = createIds(clock, random)
+  const changes = createChanges()
+  const ending = new AbortController()
+  const work = new Set<Promise<void>>()
+  const open = new Set<ServerResponse>()
+  const servers = new Set<Server>()
+  const requests = new Map<string, number>()
+  const problems: string[] = []
+
+  const context: Context = {
+    settings,
+    clock,
+    random,
+    ids,
+    changes,
+    world: createWorld(clock, ids),
+    tokens: createTokens(settings, clock, ids),
+    faults: createFaults(),
+    gates: createGates(changes.notify),
+    lifetime: ending.signal,
+    background: (task) => void track(task),
+  }
+  const endpoint = createTokenEndpoint(context)
+  const state = () => describeState(context, endpoint, requests, problems)
+
+  /** Remembers work until it ends; what goes wrong in it is our bug, or the emulator's end. */
+  async function track(task: Promise<void>): Promise<void> {
+    const guarded = task.catch((error: unknown) => {
+      if (ending.signal.aborted) return
+      problems.push(error instanceof Error ? (error.stack ?? error.message) : String(error))
+      if (problems.length > maxProblems) problems.shift()
+    })
+    work.add(guarded)
+    await guarded
+    work.delete(guarded)
+  }
+
+  async function handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    open.add(res)
+    res.once('close', () => open.delete(res))
+    res.on('error', () => res.destroy())
+    await track(answer(req, res))
+  }
+
+  async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const url = new URL(req.url ?? '/', 'http://emulator')
+    const logId = ids.logId()
+    res.setHeader('x-tt-logid', logId)
+    const detail = { logid: logId }
+    try {
+      if (url.pathname.startsWith('/_emulator/')) {
+        const gone = new AbortController()
+        res.once('close', () => gone.abort(new Error('the client has gone')))
+        const call = await createCall(req, res, url, {}, [])
+        const route = `${req.method} ${url.pathname}`
+        const said = await control(route, call, context, state, gone.signal)
+        return sendJson(res, said ? 200 : 404, said ?? {})
+      }
+      await answerApi(req, res, url, detail)
+    } catch (error) {
+      if (error instanceof OAuthError) {
+        const body = { error_code: error.code, error_message: error.message, error: error.code }
+        return sendJson(res, error.status, body)
+      }
+      if (error instanceof DeadTokenError) {
+        return settings.switches.deadToken === '401-4100'
+          ? sendJson(res, 401, { code: 4100, msg: 'authentication is invalid', detail })
+          : sendJson(res, 200, { code: 700012006, msg: 'access token invalid', detail })
+      }
+      if (error instanceof ApiError) {
+        const status = settings.switches.errorStatus === '200' ? 200 : suggestedStatus(error.code)
+        return sendJson(res, status, { code: error.code, msg: error.message, detail })
+      }
+      sendJson(res, 500, { code: 5000, msg: 'internal server error', detail })
+      if (!res.closed || !isDisconnect(error)) throw error
+    }
+  }
+
+  async function answerApi(
+    req: IncomingMessage,
+    res: ServerResponse,
+    url: URL,
+    detail: object,
+  ): Promise<void> {
+    const match = findRoute(url.pathname)
+    if (match === undefined) return sendJson(res, 404, { code: 4200, msg: 'no such API', detail })
+    const route = `${req.method} ${match.path}`
+    requests.set(route, (requests.get(route) ?? 0) + 1)
+    changes.notify()
+
+    const faults = context.faults.take(match.path)
+    if (await strikeFirst(faults, res, detail)) return
+    const call = await createCall(req, res, url, match.params, faults)
+    if (match.path.startsWith('/api/permission/')) {
+      return sendFaultyJson(res, await endpoint.exchange(call), faults, context)
+    }
+    const handler = handlers[route]
+    const principal = authorize(req, faults)
+    if (handler === undefined) throw new ApiError(4000, `Request parameter error: no ${route}`)
+    const said = await handler({ ...call, principal }, context)
+    if (said === undefined) return
+    await sendFaultyJson(res, { code: 0, msg: '', ...said, detail }, faults, context)
+  }
+
+  /** The faults that leave the request unread. True: it is answered. */
+  async function strikeFirst(
+    faults: readonly Fault[],
+    res: ServerResponse,
+    detail: object,
+  ): Promise<boolean> {
+    if (findFault(faults, 'refuse')) {
+      res.destroy()
+      return true
+    }
+    const delay = findFault(faults, 'delay')
+    if (delay) await clock.sleep(delay.ms, ending.signal)
+    const hold = findFault(faults, 'hold')
+    if (hold) await context.gates.enter(hold.gate).wait(ending.signal)
+
+    const status = findFault(faults, 'status')
+    if (status) {
+      const { retryAfter, body } = status
+      res.writeHead(status.status, retryAfter === undefined ? {} : { 'retry-after': retryAfter })
+      res.end(body)
+    }
+    const error = findFault(faults, 'jsonError')
+    if (error && !status) {
+      const text = JSON.stringify({ code: error.code, msg: error.msg, detail })
+      res.writeHead(error.status, { 'content-type': 'application/json; charset=utf-8' })
+      res.end(error.finalNewline ? `${text}\n` : text)
+    }
+    return status !== undefined || error !== undefined
+  }
+
+  function authorize(req: IncomingMessage, faults: readonly Fault[]): Principal {
+    const token = /^Bearer (.+)$/.exec(req.headers.authorization ?? '')?.[1] ?? ''
+    const revoke = findFault(faults, 'revokeTokens')
+    const kill = () => {
+      const owner = context.tokens.find(token)
+      if (revoke?.all) context.tokens.revoke()
+      else if (owner) context.tokens.revoke(owner)
+    }
+    if (revoke?.when === 'before') kill()
+    const principal = context.tokens.find(token)
+    if (principal === undefined) throw new DeadTokenError('the access token is not alive')
+    if (revoke?.when === 'after') kill()
+    return principal
+  }
+
+  return {
+    handle,
+    async listen({ host = '127.0.0.1', port = 0 } = {}) {
+      const server = createServer((req, res) => void handle(req, res))
+      server.keepAliveTimeout = 60_000
+      servers.add(server)
+      server.listen(port, host)
+      await once(server, 'listening')
+      const address = server.address()
+      if (address === null || typeof address === 'string') throw new TypeError('no TCP address')
+      return { url: `http://${host}:${address.port}` }
+    },
+    faults: context.faults,
+    release: (gate) => context.gates.release(gate),
+    until: (isTrue, signal) => changes.until(() => isTrue(state()), signal),
+    revokeTokens: () => context.tokens.revoke(),
+    state,
+    async [Symbol.asyncDispose]() {
+      ending.abort(new Error('the emulator has ended'))
+      for (const res of open) res.destroy()
+      for (const server of servers) {
+        server.close()
+        server.closeAllConnections()
+      }
+      context.gates.release()
+      await Promise.all(work)
+    },
+  }
+}
+
+async function createCall(
+  req: IncomingMessage,
+  res: ServerResponse,
+  url: URL,
+  params: Match['params'],
+  faults: readonly Fault[],
+): Promise<Call> {
+  return { req, res, query: url.searchParams, params, body: await readJson(req), faults }
+}
+
+function isDisconnect(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ECONNRESET'
+}

@@ -1,0 +1,74 @@
+import { z } from 'zod'
+import type { Context } from './context.ts'
+import { ApiError } from './errors.ts'
+import type { Conversation, Message } from './world.ts'
+
+/** At most 16 pairs; keys of 1 to 64, values of 1 to 512 characters; beyond it: 4003. */
+export const metaDataSchema = z.record(z.string(), z.string()).optional()
+
+/** A message as a caller hands it in (coze-api.md §4.1). */
+export const enterMessageSchema = z.object({
+  role: z.enum(['user', 'assistant']),
+  type: z.string().nullish(),
+  content: z.string().nullish(),
+  content_type: z.string().nullish(),
+  meta_data: metaDataSchema.nullable(),
+})
+
+export type EnterMessage = z.output<typeof enterMessageSchema>
+
+const objectStringSchema = z.array(z.object({ type: z.string(), text: z.string().optional() }))
+
+/** @throws {ApiError} 4000 naming the first bad field. */
+export function parseRequest<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  const [issue] = parsed.error.issues
+  throw new ApiError(4000, `Request parameter error: ${issue?.path.join('.')} ${issue?.message}`)
+}
+
+/** @throws {ApiError} 4003 */
+export function checkMetaData(metaData: Readonly<Record<string, string>>): void {
+  const pairs = Object.entries(metaData)
+  const fits = ([key, value]: [string, string]) =>
+    key.length >= 1 && key.length <= 64 && value.length >= 1 && value.length <= 512
+  if (pairs.length > 16 || !pairs.every(fits)) throw new ApiError(4003, 'meta_data over limit')
+}
+
+/** Puts a message into a conversation as it was handed in. */
+export function keepEntered(
+  { world }: Pick<Context, 'world'>,
+  conversation: Conversation,
+  entered: EnterMessage,
+  place: Partial<Pick<Message, 'chatId' | 'botId'>> = {},
+): Message {
+  const message = world.draftMessage(conversation, {
+    ...place,
+    role: entered.role,
+    type: entered.type ?? (entered.role === 'user' ? 'question' : 'answer'),
+    content: entered.content ?? '',
+    contentType: entered.content_type ?? 'text',
+    metaData: entered.meta_data ?? {},
+  })
+  world.keepMessage(conversation, message)
+  return message
+}
+
+/** The text of a message; of an `object_string` its text parts. */
+export function textOf(message: {
+  readonly content?: string | null | undefined
+  readonly content_type?: string | null | undefined
+}): string {
+  const content = message.content ?? ''
+  if (message.content_type !== 'object_string') return content
+  const parts = parseRequest(objectStringSchema, parseJson(content))
+  return parts.flatMap((part) => part.text ?? []).join('\n')
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new ApiError(4000, 'Request parameter error: not JSON', { cause })
+  }
+}

@@ -1,0 +1,69 @@
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { createInterface } from 'node:readline'
+import { parseArgs } from 'node:util'
+import { createEmulator } from './emulator.ts'
+import { type Settings, parseEmulatorOptions } from './options.ts'
+
+const usage = `Usage: node src/emulator/main.ts (--config FILE | --stdin) [--host 127.0.0.1] [--port 0]
+
+A local Coze in a process of its own. Prints {"url": …} as one line of JSON, then serves until SIGTERM or SIGINT.
+
+  --config FILE  options as JSON
+  --stdin        options as the first line of standard input; the end of standard input ends the process
+  --host, --port where to listen; port 0 takes a free one
+`
+
+async function main(): Promise<number> {
+  const ended = Promise.withResolvers<void>()
+  process.once('SIGTERM', ended.resolve)
+  process.once('SIGINT', ended.resolve)
+
+  let args: ReturnType<typeof parseArguments>
+  let settings: Settings
+  try {
+    args = parseArguments()
+    if (args.help) return say(usage, 0)
+    settings = parseEmulatorOptions(JSON.parse(await readOptions(args, ended.resolve)))
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`)
+    return 2
+  }
+  await using emulator = createEmulator(settings)
+  const { url } = await emulator.listen({ host: args.host, port: Number(args.port) })
+  process.stdout.write(`${JSON.stringify({ url })}\n`)
+  await ended.promise
+  process.stdin.destroy()
+  return 0
+}
+
+function parseArguments() {
+  return parseArgs({
+    options: {
+      config: { type: 'string' },
+      stdin: { type: 'boolean', default: false },
+      host: { type: 'string', default: '127.0.0.1' },
+      port: { type: 'string', default: '0' },
+      help: { type: 'boolean', default: false },
+    },
+  }).values
+}
+
+async function readOptions(
+  args: ReturnType<typeof parseArguments>,
+  end: () => void,
+): Promise<string> {
+  if (args.config !== undefined) return readFile(args.config, 'utf8')
+  if (!args.stdin) throw new TypeError('one of --config and --stdin is needed')
+  const lines = createInterface({ input: process.stdin })
+  lines.once('close', end)
+  const [line]: unknown[] = await once(lines, 'line')
+  return String(line)
+}
+
+function say(text: string, code: number): number {
+  process.stdout.write(text)
+  return code
+}
+
+process.exitCode = await main()

@@ -1,0 +1,63 @@
+import { z } from 'zod'
+
+const id = z.string().min(1)
+
+const switchesSchema = z.strictObject({
+  /** Does `done` follow an `error` or `conversation.chat.failed` event? */
+  doneAfterError: z.boolean().default(false),
+  /** The code for a conversation that is another principal's, another app's or gone. */
+  ownerErrorCode: z.number().int().default(4002),
+  /** Does 4016 guard `/v1/workflows/chat` as it guards `/v3/chat`? */
+  busyGuardsWorkflow: z.boolean().default(true),
+  /** Does a chat that waits for an action keep its conversation busy (4016)? */
+  busyWhileActionRequired: z.boolean().default(false),
+  /** The undocumented app fields of `/v1/conversation/create`. */
+  createWithAppId: z.enum(['supported', 'refused-4000']).default('supported'),
+  /** A `CONVERSATION_NAME` that nobody created before. */
+  unknownConversationName: z.enum(['create', 'refuse']).default('create'),
+  /** The answer to a dead access token: HTTP 401 with 4100, or HTTP 200 with 700012006. */
+  deadToken: z.enum(['401-4100', '200-700012006']).default('401-4100'),
+  /** HTTP status of errors other than 401: always 200, or the status the code suggests. */
+  errorStatus: z.enum(['200', 'by-code']).default('200'),
+  /** What ends the stream of a cancelled chat; the stream itself plays on in any case. */
+  canceledEnding: z.enum(['canceled', 'completed', 'none']).default('canceled'),
+})
+
+const optionsSchema = z.strictObject({
+  /** OAuth service apps that may exchange JWTs; `accountId` is the Coze account behind them. */
+  apps: z
+    .array(z.strictObject({ appId: id, keyId: id, publicKeyPem: id, accountId: id }))
+    .default([]),
+  personalAccessTokens: z.array(z.strictObject({ token: id, accountId: id })).default([]),
+  /** Without `appId` and `botId` a workflow runs in any app or bot. */
+  workflows: z
+    .array(
+      z.strictObject({
+        workflowId: id,
+        appId: id.optional(),
+        botId: id.optional(),
+        published: z.boolean().default(true),
+      }),
+    )
+    .default([]),
+  bots: z.array(z.strictObject({ botId: id, published: z.boolean().default(true) })).default([]),
+  /** Accepted `aud` claims; default: the `Host` header of the request. */
+  audiences: z.array(id).optional(),
+  /** Speed of the scripted model; 0 = without pauses. Default 25. */
+  wordsPerSecond: z.number().min(0).default(25),
+  /** Leeway for `exp` and `iat`. Default 5. */
+  clockToleranceSeconds: z.number().min(0).default(5),
+  /** What coze-api.md §14 calls unknown, decided; the defaults are its suggestions. */
+  switches: switchesSchema.prefault({}),
+})
+
+export type EmulatorOptions = z.input<typeof optionsSchema>
+export type Settings = z.output<typeof optionsSchema>
+
+/** @throws {TypeError} naming every bad option. */
+export function parseEmulatorOptions(options: unknown): Settings {
+  const parsed = optionsSchema.safeParse(options)
+  if (parsed.success) return parsed.data
+  const problems = parsed.error.issues.map((issue) => `"${issue.path.join('.')}" ${issue.message}`)
+  throw new TypeError(`bad emulator options: ${problems.join('; ')}`)
+}

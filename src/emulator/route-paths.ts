@@ -1,0 +1,22 @@
+/** The paths that the emulator answers; also the names under which faults are ordered. */
+export const routePaths = [
+  '/api/permission/oauth2/token',
+  '/api/permission/oauth2/account/:account_id/token',
+  '/v1/workflows/chat',
+  '/v3/chat',
+  '/v3/chat/retrieve',
+  '/v3/chat/message/list',
+  '/v3/chat/cancel',
+  '/v1/conversation/create',
+  '/v1/conversation/retrieve',
+  '/v1/conversations',
+  '/v1/conversations/:conversation_id',
+  '/v1/conversations/:conversation_id/clear',
+  '/v1/conversation/message/create',
+  '/v1/conversation/message/list',
+  '/v1/conversation/message/retrieve',
+  '/v1/conversation/message/modify',
+  '/v1/conversation/message/delete',
+] as const
+
+export type RoutePath = (typeof routePaths)[number]

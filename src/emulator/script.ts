@@ -1,0 +1,212 @@
+import { longText } from './long-text.ts'
+
+/**
+ * The scripted model: what it answers is a pure function of the text and of the conversation before it.
+ *
+ * Told "my X is Y" (我的X是Y) it remembers; asked "what is my X?" (我的X是什么？) it answers from the conversation or says
+ * that it does not know; anything else it echoes. Commands may stand before the text, on one line or several; those that
+ * take TEXT take the rest of their line.
+ *
+ * | command | effect |
+ * | --- | --- |
+ * | `/help` | says these commands |
+ * | `/say TEXT` | an answer message of exactly this text |
+ * | `/long N` | an answer of N numbered words |
+ * | `/speed N`, `/slow N` | N words per second for this reply; 0 = no pauses |
+ * | `/silent N`, `Ns`, `Nms` | silence of N seconds (or ms) before what follows |
+ * | `/think TEXT` | reasoning before the next answer message |
+ * | `/two` | the answer as two messages |
+ * | `/followups` | three suggested questions after the answer |
+ * | `/fail CODE TEXT` | the chat fails here, with this last error |
+ * | `/error CODE TEXT` | an `error` event ends the stream here |
+ * | `/tool NAME` | a Bot asks for this function's output; a Workflow cannot and ends with an error |
+ * | `/ask TEXT` | asks this question and waits: the Workflow's next message answers it |
+ */
+export interface Script {
+  /** Undefined: the emulator's own speed. */
+  readonly wordsPerSecond: number | undefined
+  readonly steps: readonly Step[]
+}
+
+export type Step =
+  | { readonly kind: 'say'; readonly text: string; readonly reasoning: string }
+  | { readonly kind: 'silence'; readonly ms: number }
+  | { readonly kind: 'followUps'; readonly texts: readonly string[] }
+  | { readonly kind: 'fail' | 'error'; readonly code: number; readonly msg: string }
+  | { readonly kind: 'callTool'; readonly name: string }
+  | { readonly kind: 'ask'; readonly question: string }
+
+export const help =
+  'Tell me "my X is Y" and ask "what is my X?"; or use /say TEXT, /long N, /speed N, /slow N, /silent 5s, /think TEXT, /two, /followups, /fail CODE TEXT, /error CODE TEXT, /tool NAME, /ask TEXT.'
+
+/** @param history what users said before in this conversation, oldest first. */
+export function writeScript(text: string, history: readonly string[]): Script {
+  const steps: Step[] = []
+  let wordsPerSecond: number | undefined
+  let reasoning = ''
+  let two = false
+  let followUps = false
+  let ended = false
+  const say = (answer: string) => {
+    steps.push({ kind: 'say', text: answer, reasoning })
+    reasoning = ''
+  }
+
+  let rest = text.trim()
+  for (let command = parseCommand(rest); command; command = parseCommand(rest)) {
+    const { line, word } = command
+    switch (command.name) {
+      case 'help':
+        say(help)
+        rest = command.rest
+        break
+      case 'say':
+        say(line.value)
+        rest = line.rest
+        break
+      case 'long':
+        say(longText(number(word.value)))
+        rest = word.rest
+        break
+      case 'speed':
+      case 'slow':
+        wordsPerSecond = number(word.value)
+        rest = word.rest
+        break
+      case 'silent':
+        steps.push({ kind: 'silence', ms: milliseconds(word.value) })
+        rest = word.rest
+        break
+      case 'think':
+        reasoning = line.value
+        rest = line.rest
+        break
+      case 'two':
+        two = true
+        rest = command.rest
+        break
+      case 'followups':
+        followUps = true
+        rest = command.rest
+        break
+      case 'fail':
+      case 'error': {
+        const [code = '', ...msg] = line.value.split(' ')
+        steps.push({ kind: command.name, code: number(code), msg: msg.join(' ') || 'as asked' })
+        ended = true
+        rest = line.rest
+        break
+      }
+      case 'tool':
+        steps.push({ kind: 'callTool', name: word.value || 'lookup' })
+        ended = true
+        rest = word.rest
+        break
+      case 'ask':
+        steps.push({ kind: 'ask', question: line.value || 'Which one?' })
+        ended = true
+        rest = line.rest
+        break
+    }
+    if (ended) break
+  }
+
+  if (!ended) {
+    if (rest !== '' || !steps.some((step) => step.kind === 'say')) say(answer(rest, history))
+    if (two) say(isChinese(rest) ? '还有一点。' : 'And one more thing.')
+    if (followUps) steps.push({ kind: 'followUps', texts: suggestions })
+  }
+  return { wordsPerSecond, steps }
+}
+
+/** The pieces that are streamed one by one; joined they give the text again. */
+export function words(text: string): readonly string[] {
+  return text.match(/\p{Script=Han}{1,2}|[^\s\p{Script=Han}]+\s*|\s+/gu) ?? []
+}
+
+const suggestions = ['What else can you do?', 'Why is that?', 'Can you say it shorter?']
+const names = [
+  ...(['help', 'say', 'long', 'speed', 'slow', 'silent', 'think', 'two', 'followups'] as const),
+  ...(['fail', 'error', 'tool', 'ask'] as const),
+] as const
+
+function parseCommand(text: string) {
+  const name = names.find((known) => new RegExp(`^/${known}(?=\\s|$)`).test(text))
+  if (name === undefined) return undefined
+  const rest = text.slice(name.length + 1).replace(/^[^\S\n]+/, '')
+  return { name, rest: rest.trimStart(), word: take(rest, /^\S*/), line: take(rest, /^[^\n]*/) }
+}
+
+function take(text: string, pattern: RegExp): { readonly value: string; readonly rest: string } {
+  const [value = ''] = pattern.exec(text) ?? []
+  return { value: value.trim(), rest: text.slice(value.length).trimStart() }
+}
+
+function number(text: string): number {
+  const value = Number(text)
+  return Number.isFinite(value) && value >= 0 ? value : 0
+}
+
+function milliseconds(text: string): number {
+  const [, amount = '0', unit = 's'] = /^([\d.]+)(ms|s)?$/.exec(text) ?? []
+  return number(amount) * (unit === 'ms' ? 1 : 1000)
+}
+
+function answer(text: string, history: readonly string[]): string {
+  const question = findQuestion(text)
+  if (question !== undefined) {
+    const value = recall(question.key, [...history, text])
+    if (question.chinese) {
+      return value === undefined
+        ? `我不知道你的${question.key}。`
+        : `你的${question.key}是${value}。`
+    }
+    return value === undefined
+      ? `I do not know your ${question.key}.`
+      : `Your ${question.key} is ${value}.`
+  }
+  return isChinese(text) ? `你说：${text}` : `You said: ${text}`
+}
+
+interface Asked {
+  readonly key: string
+  readonly chinese: boolean
+}
+
+function findQuestion(text: string): Asked | undefined {
+  const [, english] = /\bwhat(?:'s|’s| is| are| was) my ([^?\n]+)/i.exec(text) ?? []
+  if (english !== undefined) return { key: strip(english), chinese: false }
+  const [, chinese] =
+    /我的([^，。！？?\n]{1,30}?)(?:是什么|是多少|是谁|是啥|是哪|叫什么|在哪)/.exec(text) ?? []
+  return chinese === undefined ? undefined : { key: strip(chinese), chinese: true }
+}
+
+function recall(key: string, texts: readonly string[]): string | undefined {
+  let found: string | undefined
+  for (const sentence of texts.flatMap(sentences)) {
+    if (findQuestion(sentence) !== undefined) continue
+    const [, name, value] =
+      /\bmy ([^\n]{1,60}?) (?:is|are) (.+)/i.exec(sentence) ??
+      /我的([^，。！？\n]{1,30}?)(?:是|叫)(.+)/.exec(sentence) ??
+      []
+    if (name === undefined || value === undefined) continue
+    if (fold(name) === fold(key)) found = strip(value)
+  }
+  return found
+}
+
+function sentences(text: string): readonly string[] {
+  return text.split(/(?<=[.!?])\s+|(?<=[。！？])|\n/)
+}
+
+function strip(text: string): string {
+  return text.trim().replace(/[\s.!?,;。！？，；]+$/u, '')
+}
+
+function fold(text: string): string {
+  return text.trim().replace(/\s+/g, ' ').toLowerCase()
+}
+
+function isChinese(text: string): boolean {
+  return /\p{Script=Han}/u.test(text)
+}

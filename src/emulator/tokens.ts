@@ -1,0 +1,64 @@
+import type { Clock } from '../lib/clock.ts'
+import { type Ids, unixSeconds } from './ids.ts'
+import type { Settings } from './options.ts'
+import { createPrincipal, type Principal } from './world.ts'
+
+const maxTokens = 100_000
+
+export interface AccessToken {
+  readonly principal: Principal
+  /** Unix seconds. */
+  readonly expiresAt: number
+}
+
+/** The access tokens that the emulator accepts. */
+export interface Tokens {
+  issue(
+    principal: Principal,
+    seconds: number,
+  ): { readonly token: string; readonly expiresAt: number }
+  find(token: string): Principal | undefined
+  /** Of one principal, or all. Personal access tokens stay. */
+  revoke(principal?: Principal): void
+  /** In the order of issue, also those expired or revoked since. */
+  issued(): readonly AccessToken[]
+}
+
+export function createTokens(
+  settings: Pick<Settings, 'personalAccessTokens'>,
+  clock: Clock,
+  ids: Ids,
+): Tokens {
+  const personal = new Map(
+    settings.personalAccessTokens.map(({ token, accountId }) => [
+      token,
+      createPrincipal(accountId, undefined),
+    ]),
+  )
+  const live = new Map<string, AccessToken>()
+  const history: AccessToken[] = []
+  return {
+    issue(principal, seconds) {
+      const token = ids.accessToken()
+      const expiresAt = unixSeconds(clock) + seconds
+      live.set(token, { principal, expiresAt })
+      history.push({ principal, expiresAt })
+      const [oldest] = live.keys()
+      if (live.size > maxTokens && oldest !== undefined) live.delete(oldest)
+      if (history.length > maxTokens) history.shift()
+      return { token, expiresAt }
+    },
+    find(token) {
+      const found = live.get(token)
+      if (found !== undefined && unixSeconds(clock) >= found.expiresAt) live.delete(token)
+      else if (found !== undefined) return found.principal
+      return personal.get(token)
+    },
+    revoke(principal) {
+      for (const [token, { principal: owner }] of live) {
+        if (principal === undefined || owner.key === principal.key) live.delete(token)
+      }
+    },
+    issued: () => history,
+  }
+}

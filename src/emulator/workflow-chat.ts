@@ -1,0 +1,87 @@
+import { z } from 'zod'
+import { streamRun } from './chat-answer.ts'
+import type { Answer, Context, OwnedCall } from './context.ts'
+import { findOwned } from './conversations.ts'
+import { enterMessageSchema, parseRequest } from './enter-message.ts'
+import { ApiError } from './errors.ts'
+import { assertIdle, startRun } from './run.ts'
+import type { Conversation } from './world.ts'
+
+const requestSchema = z.object({
+  workflow_id: z.string().min(1),
+  additional_messages: z.array(enterMessageSchema).min(1).max(50),
+  parameters: z.record(z.string(), z.unknown()).nullish(),
+  app_id: z.string().optional(),
+  bot_id: z.string().optional(),
+  conversation_id: z.string().optional(),
+  ext: z.record(z.string(), z.string()).nullish(),
+  connector_id: z.string().default('1024'),
+})
+
+type Request = z.output<typeof requestSchema>
+
+/** `POST /v1/workflows/chat`: always a stream (coze-api.md §4). */
+export async function workflowChat(call: OwnedCall, context: Context): Promise<Answer> {
+  const request = parseRequest(requestSchema, call.body)
+  if ((request.app_id === undefined) === (request.bot_id === undefined)) {
+    throw new ApiError(4000, 'Request parameter error: exactly one of app_id and bot_id')
+  }
+  if (request.additional_messages.at(-1)?.role !== 'user') {
+    throw new ApiError(4000, 'Request parameter error: the last message must be of role user')
+  }
+  assertRunnable(request, context)
+
+  const conversation = openConversation(request, call, context)
+  if (context.settings.switches.busyGuardsWorkflow) assertIdle(context, conversation)
+  const executeId = context.ids.next()
+  const run = startRun(context, {
+    kind: 'workflow',
+    conversation,
+    owner: call.principal,
+    botId: request.bot_id,
+    metaData: {},
+    saved: true,
+    messages: request.additional_messages,
+    request: call.body,
+    debugUrl: `https://www.coze.cn/work_flow?execute_id=${executeId}&space_id=${executeId}&workflow_id=${request.workflow_id}`,
+  })
+  return streamRun(run, 'workflow', call, context)
+}
+
+function assertRunnable(request: Request, { settings }: Context): void {
+  const workflow = settings.workflows.find(({ workflowId }) => workflowId === request.workflow_id)
+  const anywhere = workflow?.appId === undefined && workflow?.botId === undefined
+  const fits = request.app_id
+    ? workflow?.appId === request.app_id
+    : workflow?.botId === request.bot_id
+  if (workflow === undefined || !(anywhere || fits)) {
+    throw new ApiError(4200, 'Requested resource workflow does not exist.')
+  }
+  if (!workflow.published) throw new ApiError(4200, 'The workflow is not published.')
+}
+
+function openConversation(request: Request, call: OwnedCall, context: Context): Conversation {
+  const { world, settings } = context
+  const { app_id: appId, bot_id: botId, connector_id: connectorId } = request
+  const owner = call.principal
+  if (request.conversation_id !== undefined) {
+    const found = findOwned(request.conversation_id, call, context)
+    const botFits = found.botId === undefined || found.botId === botId
+    if (found.appId !== appId || found.connectorId !== connectorId || (botId && !botFits)) {
+      throw new ApiError(settings.switches.ownerErrorCode, 'conversation not found')
+    }
+    return found
+  }
+  const about = { owner, appId, botId, connectorId, metaData: {} }
+  if (appId === undefined) return world.addConversation({ ...about, name: 'Default' })
+
+  // Per (app, connector, principal, name); `Default` is the start node's preset (coze-api.md §4.3).
+  const wanted = request.parameters?.['CONVERSATION_NAME'] ?? 'Default'
+  const name = parseRequest(z.string().min(1), wanted)
+  const found = world.findNamed({ appId, connectorId, owner, name })
+  if (found !== undefined) return found
+  if (name !== 'Default' && settings.switches.unknownConversationName === 'refuse') {
+    throw new ApiError(777777775, 'Workflow operation failure: conversation not found')
+  }
+  return world.addConversation({ ...about, name })
+}

@@ -1,0 +1,214 @@
+import { createHash } from 'node:crypto'
+import type { Clock } from '../lib/clock.ts'
+import { type Ids, unixSeconds } from './ids.ts'
+
+/** Whose data it is: the account and, under it, the session name. */
+export interface Principal {
+  readonly key: string
+  readonly accountId: string
+  readonly sessionName: string | undefined
+  readonly creatorId: string
+}
+
+export type MetaData = Readonly<Record<string, string>>
+
+export interface Message {
+  readonly id: string
+  readonly conversationId: string
+  readonly chatId: string
+  readonly sectionId: string
+  readonly botId: string | undefined
+  readonly role: 'user' | 'assistant'
+  readonly type: string
+  content: string
+  contentType: string
+  metaData: MetaData
+  readonly reasoningContent: string | undefined
+  readonly createdAt: number
+  updatedAt: number
+  /** Not so for verbose messages and for those of a cancelled chat. */
+  inContext: boolean
+}
+
+export type ChatStatus =
+  | 'created'
+  | 'in_progress'
+  | 'completed'
+  | 'failed'
+  | 'requires_action'
+  | 'canceled'
+
+export interface ToolCall {
+  readonly id: string
+  readonly type: 'function' | 'reply_message'
+  readonly function?: { readonly name: string; readonly arguments: string }
+}
+
+export interface Chat {
+  readonly id: string
+  readonly kind: 'workflow' | 'bot'
+  readonly conversationId: string
+  readonly sectionId: string
+  readonly owner: Principal
+  readonly botId: string | undefined
+  readonly metaData: MetaData
+  /** False: neither the chat nor its messages can be read back. */
+  readonly saved: boolean
+  readonly createdAt: number
+  status: ChatStatus
+  completedAt: number | undefined
+  failedAt: number | undefined
+  lastError: { readonly code: number; readonly msg: string }
+  usage: {
+    readonly token_count: number
+    readonly output_count: number
+    readonly input_count: number
+  }
+  toolCalls: readonly ToolCall[]
+  /** The request as it came, for tests. */
+  readonly request: unknown
+}
+
+export interface Conversation {
+  readonly id: string
+  readonly owner: Principal
+  readonly appId: string | undefined
+  readonly botId: string | undefined
+  readonly connectorId: string
+  readonly createdAt: number
+  updatedAt: number
+  name: string
+  metaData: MetaData
+  sectionId: string
+  /** The latest chat. */
+  chat: Chat | undefined
+  /** A Workflow's question that the next message answers. */
+  question: string | undefined
+  readonly messages: Message[]
+}
+
+export interface NameKey {
+  readonly appId: string
+  readonly connectorId: string
+  readonly owner: Principal
+  readonly name: string
+}
+
+const maxConversations = 20_000
+const maxChats = 20_000
+const maxMessages = 2_000
+
+/** Everything the emulator remembers, bounded: the oldest is forgotten first. */
+export interface World {
+  readonly conversations: ReadonlyMap<string, Conversation>
+  readonly chats: ReadonlyMap<string, Chat>
+  addConversation(
+    about: Pick<Conversation, 'owner' | 'appId' | 'botId' | 'connectorId' | 'name' | 'metaData'>,
+  ): Conversation
+  removeConversation(conversation: Conversation): void
+  findNamed(key: NameKey): Conversation | undefined
+  addChat(
+    conversation: Conversation,
+    about: Pick<Chat, 'kind' | 'owner' | 'botId' | 'metaData' | 'saved' | 'request'>,
+  ): Chat
+  /** A message with an id, not yet in its conversation. */
+  draftMessage(
+    conversation: Conversation,
+    about: Pick<Message, 'role' | 'type' | 'content'> & Partial<Message>,
+  ): Message
+  keepMessage(conversation: Conversation, message: Message): void
+}
+
+export function createWorld(clock: Clock, ids: Ids): World {
+  const conversations = new Map<string, Conversation>()
+  const named = new Map<string, Conversation>()
+  const chats = new Map<string, Chat>()
+
+  function removeConversation(conversation: Conversation) {
+    conversations.delete(conversation.id)
+    for (const [key, value] of named) if (value === conversation) named.delete(key)
+  }
+
+  return {
+    conversations,
+    chats,
+    addConversation(about) {
+      const id = ids.next()
+      const now = unixSeconds(clock)
+      const conversation: Conversation = {
+        ...about,
+        id,
+        createdAt: now,
+        updatedAt: now,
+        sectionId: id,
+        chat: undefined,
+        question: undefined,
+        messages: [],
+      }
+      conversations.set(id, conversation)
+      const { appId } = about
+      if (appId !== undefined) named.set(nameKey({ ...about, appId }), conversation)
+      const [oldest] = conversations.values()
+      if (conversations.size > maxConversations && oldest) removeConversation(oldest)
+      return conversation
+    },
+    removeConversation,
+    findNamed: (key) => named.get(nameKey(key)),
+    addChat(conversation, about) {
+      const chat: Chat = {
+        ...about,
+        id: ids.next(),
+        conversationId: conversation.id,
+        sectionId: conversation.sectionId,
+        createdAt: unixSeconds(clock),
+        status: 'created',
+        completedAt: undefined,
+        failedAt: undefined,
+        lastError: { code: 0, msg: '' },
+        usage: { token_count: 0, output_count: 0, input_count: 0 },
+        toolCalls: [],
+      }
+      chats.set(chat.id, chat)
+      conversation.chat = chat
+      conversation.updatedAt = chat.createdAt
+      const [oldest] = chats.keys()
+      if (chats.size > maxChats && oldest !== undefined) chats.delete(oldest)
+      return chat
+    },
+    draftMessage(conversation, about) {
+      const now = unixSeconds(clock)
+      return {
+        id: ids.next(),
+        conversationId: conversation.id,
+        chatId: '',
+        sectionId: conversation.sectionId,
+        botId: conversation.botId,
+        contentType: 'text',
+        metaData: {},
+        reasoningContent: undefined,
+        createdAt: now,
+        updatedAt: now,
+        inContext: true,
+        ...about,
+      }
+    },
+    keepMessage({ messages }, message) {
+      messages.push(message)
+      if (messages.length > maxMessages) messages.shift()
+    },
+  }
+}
+
+export function createPrincipal(accountId: string, sessionName: string | undefined): Principal {
+  const key = `${accountId}\u0000${sessionName ?? ''}`
+  const digest = createHash('sha256').update(key).digest().readBigUInt64BE()
+  return { key, accountId, sessionName, creatorId: String(10n ** 18n + (digest % 10n ** 18n)) }
+}
+
+export function isRunning(chat: Chat): boolean {
+  return chat.status === 'created' || chat.status === 'in_progress'
+}
+
+function nameKey(key: NameKey): string {
+  return JSON.stringify([key.appId, key.connectorId, key.owner.key, key.name])
+}
