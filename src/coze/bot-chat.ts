@@ -1,0 +1,136 @@
+import type { CozeClient, CozeTarget, StreamTimeouts } from './client.ts'
+import { type CozeMessage, readMessages } from './conversations.ts'
+import type { CozeAnswer } from './envelope.ts'
+import { CozeError } from './errors.ts'
+import {
+  type ChatIds,
+  type CozeEvent,
+  type CozeUsage,
+  decodeLastError,
+  decodeUsage,
+} from './events.ts'
+import { findId, findObject } from './json.ts'
+import { enterMessage, type EnterMessage } from './workflow-chat.ts'
+
+export interface BotChatRequest {
+  readonly botId: string
+  readonly conversationId: string
+  /** Keys variables and databases. */
+  readonly userId: string
+  /** Oldest first; the last one is the user's. At most 100. */
+  readonly messages: readonly EnterMessage[]
+  readonly customVariables?: Readonly<Record<string, string>> | undefined
+  readonly parameters?: Readonly<Record<string, unknown>> | undefined
+  readonly metaData?: Readonly<Record<string, string>> | undefined
+  readonly connectorId?: string | undefined
+  readonly timeouts?: StreamTimeouts | undefined
+}
+
+export type CozeChatStatus =
+  | 'created'
+  | 'in-progress'
+  | 'completed'
+  | 'failed'
+  | 'requires-action'
+  | 'cancelled'
+
+export interface CozeChat extends ChatIds {
+  readonly status: CozeChatStatus
+  /** Why it failed; present exactly when `status` is `failed`. */
+  readonly error: CozeError | undefined
+  readonly usage: CozeUsage | null
+}
+
+/** Runs a Bot and streams what it says. */
+export function streamBotChat(
+  client: CozeClient,
+  target: CozeTarget,
+  request: BotChatRequest,
+  signal: AbortSignal,
+): AsyncGenerator<readonly CozeEvent[], void, undefined> {
+  return client.stream(
+    {
+      target,
+      path: '/v3/chat',
+      // In the body the platform ignores it silently, and opens a new conversation (coze-api.md §0.1).
+      query: { conversation_id: request.conversationId },
+      body: {
+        bot_id: request.botId,
+        user_id: request.userId,
+        stream: true,
+        auto_save_history: true,
+        additional_messages: request.messages.map(enterMessage),
+        custom_variables: request.customVariables,
+        parameters: request.parameters,
+        meta_data: request.metaData,
+        connector_id: request.connectorId,
+      },
+      timeouts: request.timeouts,
+    },
+    signal,
+  )
+}
+
+/** The chat's present state. */
+export async function retrieveBotChat(
+  client: CozeClient,
+  target: CozeTarget,
+  ids: ChatIds,
+  signal: AbortSignal,
+): Promise<CozeChat> {
+  const query = { conversation_id: ids.conversationId, chat_id: ids.chatId }
+  const path = '/v3/chat/retrieve'
+  return readChat(await client.request({ target, method: 'GET', path, query }, signal))
+}
+
+/** Everything a chat said, except the question. */
+export async function listBotChatMessages(
+  client: CozeClient,
+  target: CozeTarget,
+  ids: ChatIds,
+  signal: AbortSignal,
+): Promise<readonly CozeMessage[]> {
+  const query = { conversation_id: ids.conversationId, chat_id: ids.chatId }
+  const path = '/v3/chat/message/list'
+  return readMessages(await client.request({ target, method: 'GET', path, query }, signal))
+}
+
+/**
+ * Tells the upstream to cancel: it neither stops the stream nor the bill (coze-api.md §6).
+ *
+ * @throws CozeError with the upstream code `4104` for a chat that is not running
+ */
+export async function cancelBotChat(
+  client: CozeClient,
+  target: CozeTarget,
+  ids: ChatIds,
+  signal: AbortSignal,
+): Promise<CozeChat> {
+  const body = { conversation_id: ids.conversationId, chat_id: ids.chatId }
+  const path = '/v3/chat/cancel'
+  return readChat(await client.request({ target, method: 'POST', path, body }, signal))
+}
+
+/** The wire's spellings, Studio's among them (coze-api.md §13). */
+const statuses: ReadonlyMap<unknown, CozeChatStatus> = new Map([
+  ['created', 'created'],
+  ['in_progress', 'in-progress'],
+  ['completed', 'completed'],
+  ['failed', 'failed'],
+  ['requires_action', 'requires-action'],
+  ['required_action', 'requires-action'],
+  ['canceled', 'cancelled'],
+  ['cancelled', 'cancelled'],
+])
+
+function readChat({ body, logId }: CozeAnswer): CozeChat {
+  const chat = findObject(body, 'data') ?? {}
+  const chatId = findId(chat, 'id')
+  const conversationId = findId(chat, 'conversation_id')
+  const status = statuses.get(chat['status'])
+  if (chatId === undefined || conversationId === undefined || status === undefined) {
+    throw new CozeError('protocol', 'a chat lacks its ids or status', { accepted: 'yes', logId })
+  }
+  const error = status === 'failed' ? decodeLastError(chat, logId) : undefined
+  return { chatId, conversationId, status, error, usage: decodeUsage(chat) }
+}

@@ -1,0 +1,217 @@
+import { Agent, type Dispatcher } from 'undici'
+import type { Clock } from '../lib/clock.ts'
+import type { Secret } from '../lib/secret.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import type { CozeAnswer } from './envelope.ts'
+import { openEventStream } from './event-stream.ts'
+import type { CozeEvent } from './events.ts'
+import { callJson } from './json-call.ts'
+import { withRetries } from './retry.ts'
+import type { Exchange, Send, WireRequest } from './wire.ts'
+
+/** Where an upstream call goes, and as whom. */
+export interface CozeTarget {
+  /** Scheme and host, e.g. `https://api.coze.com`; a path prefix is kept. */
+  readonly baseUrl: string
+  /** Sent as the bearer: an access token, or (token endpoint) a signed JWT. */
+  readonly token: Secret
+}
+
+export interface CozeRequest {
+  readonly target: CozeTarget
+  readonly method: 'GET' | 'POST'
+  readonly path: string
+  /** Undefined values are left out. */
+  readonly query?: Readonly<Record<string, string | undefined>>
+  /** Sent as JSON. */
+  readonly body?: unknown
+  /** Of one try, without its retries, in ms. Default: the client's `callMs`. */
+  readonly timeoutMs?: number | undefined
+}
+
+/** Overrides of the client's `timeouts` for one stream, in ms. */
+export interface StreamTimeouts {
+  readonly firstEventMs?: number | undefined
+  readonly idleMs?: number | undefined
+  readonly totalMs?: number | undefined
+}
+
+export interface CozeStreamRequest extends Omit<CozeRequest, 'timeoutMs' | 'method'> {
+  readonly timeouts?: StreamTimeouts | undefined
+}
+
+/** Failures are {@link CozeError}; an aborted signal rejects with its own reason. */
+export interface CozeClient extends AsyncDisposable {
+  request(request: CozeRequest, signal: AbortSignal): Promise<CozeAnswer>
+  /** One batch of events per network read. Ends after a terminal event; anything else throws, after the last good event. */
+  stream(
+    request: CozeStreamRequest,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly CozeEvent[], void, undefined>
+}
+
+export interface CozeClientOptions {
+  readonly clock: Clock
+  /** Gives [0, 1). Jitters the pauses between tries. */
+  readonly random: () => number
+  readonly metrics: Pick<Metrics, 'upstreamOddity'>
+  /** Default: an undici Agent of our own, closed with the client. */
+  readonly dispatcher?: Dispatcher
+  readonly timeouts?: Partial<CozeTimeouts>
+  readonly limits?: Partial<CozeLimits>
+}
+
+/** In ms. */
+export interface CozeTimeouts {
+  /** Until the connection stands. Default 5000. */
+  readonly connectMs: number
+  /** From there to the whole of a JSON answer. Default 15000. */
+  readonly callMs: number
+  /** From there to a stream's first event. Default 60000. */
+  readonly firstEventMs: number
+  /** Between two reads of a stream. Default 120000. */
+  readonly idleMs: number
+  /** Of a whole stream. Default 600000. */
+  readonly totalMs: number
+  /** In which connecting may be tried again. Default 5000. */
+  readonly retryMs: number
+  /** The longest `Retry-After` that is waited for. Default 30000. */
+  readonly rateLimitWaitMs: number
+}
+
+export interface CozeLimits {
+  /** Of one event's data, in bytes. Default 8 MiB. */
+  readonly maxEventBytes: number
+  /** Of one JSON answer, in bytes. Default 8 MiB. */
+  readonly maxJsonBytes: number
+  /** Of all deltas of a stream, in bytes of UTF-8. Default 4 MiB. */
+  readonly maxReplyBytes: number
+  /** Of a stream, ignored ones included. Default 100000. */
+  readonly maxReplyEvents: number
+  /** To one upstream origin, without `dispatcher`. Default 2048. */
+  readonly maxUpstreamConnections: number
+}
+
+const mebibyte = 1_048_576
+const defaultTimeouts: CozeTimeouts = {
+  connectMs: 5_000,
+  callMs: 15_000,
+  firstEventMs: 60_000,
+  idleMs: 120_000,
+  totalMs: 600_000,
+  retryMs: 5_000,
+  rateLimitWaitMs: 30_000,
+}
+const defaultLimits: CozeLimits = {
+  maxEventBytes: 8 * mebibyte,
+  maxJsonBytes: 8 * mebibyte,
+  maxReplyBytes: 4 * mebibyte,
+  maxReplyEvents: 100_000,
+  maxUpstreamConnections: 2_048,
+}
+
+/** The only way to the upstream. Disposing it breaks off what is under way. */
+export function createCozeClient(options: CozeClientOptions): CozeClient {
+  const { clock, random, metrics } = options
+  const timeouts = { ...defaultTimeouts, ...options.timeouts }
+  const limits = { ...defaultLimits, ...options.limits }
+  const retries = { clock, random, ...timeouts }
+  const dispatcher = options.dispatcher ?? createAgent(timeouts, limits)
+  const send = createSend(dispatcher)
+
+  return {
+    request(request, signal) {
+      const wire = wireRequest(request.method, request)
+      const callMs = request.timeoutMs ?? timeouts.callMs
+      const { connectMs } = timeouts
+      const call = { send, clock, connectMs, callMs, maxBytes: limits.maxJsonBytes }
+      return withRetries(() => callJson(wire, call, signal), retries, signal)
+    },
+    async *stream(request, signal) {
+      const wire = wireRequest('POST', request)
+      const open = {
+        send,
+        clock,
+        metrics,
+        limits,
+        timeouts: {
+          connectMs: timeouts.connectMs,
+          firstEventMs: request.timeouts?.firstEventMs ?? timeouts.firstEventMs,
+          idleMs: request.timeouts?.idleMs ?? timeouts.idleMs,
+          totalMs: request.timeouts?.totalMs ?? timeouts.totalMs,
+        },
+      }
+      using stream = await withRetries(() => openEventStream(wire, open, signal), retries, signal)
+      for (let batch = await stream.next(); batch; batch = await stream.next()) yield batch
+    },
+    async [Symbol.asyncDispose]() {
+      if (options.dispatcher === undefined) await dispatcher.destroy()
+    },
+  }
+}
+
+function createAgent(timeouts: CozeTimeouts, limits: CozeLimits): Agent {
+  return new Agent({
+    connect: { timeout: timeouts.connectMs },
+    connections: limits.maxUpstreamConnections,
+    // One stream per connection: pausing or aborting one run must not touch another.
+    allowH2: false,
+  })
+}
+
+/** Undici's own body and header timeouts are off: ours are on the clock that tests can turn. */
+function createSend(dispatcher: Dispatcher): Send {
+  return (request, sink): Exchange => {
+    let controller: Dispatcher.DispatchController | undefined
+    let abandoned: Error | undefined
+    dispatcher.dispatch(
+      { ...request, body: request.body ?? null, headersTimeout: 0, bodyTimeout: 0 },
+      {
+        onRequestStart(started) {
+          controller = started
+          if (abandoned === undefined) sink.onSent()
+          else started.abort(abandoned)
+        },
+        onResponseStart(_controller, status, headers) {
+          // Informational heads come before the real one.
+          if (status >= 200) sink.onHead(status, headers)
+        },
+        onResponseData: (_controller, chunk) => sink.onData(chunk),
+        onResponseEnd: () => sink.onEnd(),
+        onResponseError: (_controller, error) => sink.onError(error),
+      },
+    )
+    return {
+      abort(reason) {
+        abandoned = reason
+        controller?.abort(reason)
+      },
+      pause: () => controller?.pause(),
+      resume: () => controller?.resume(),
+    }
+  }
+}
+
+function wireRequest(
+  method: WireRequest['method'],
+  request: Omit<CozeRequest, 'method' | 'timeoutMs'>,
+): WireRequest {
+  const { origin, pathname } = new URL(request.target.baseUrl)
+  const query = new URLSearchParams()
+  for (const [name, value] of Object.entries(request.query ?? {})) {
+    if (value !== undefined) query.set(name, value)
+  }
+  const search = query.toString()
+  const hasBody = request.body !== undefined
+  return {
+    origin,
+    path: `${pathname.replace(/\/$/, '')}${request.path}${search && `?${search}`}`,
+    method,
+    headers: {
+      authorization: `Bearer ${request.target.token.reveal()}`,
+      accept: 'application/json, text/event-stream',
+      ...(hasBody ? { 'content-type': 'application/json' } : {}),
+    },
+    body: hasBody ? JSON.stringify(request.body) : undefined,
+  }
+}

@@ -1,0 +1,138 @@
+import type { CozeClient, CozeTarget } from './client.ts'
+import type { CozeAnswer } from './envelope.ts'
+import { CozeError } from './errors.ts'
+import type { ContentType } from './events.ts'
+import { findId, findObject, findString, isObject, type JsonObject } from './json.ts'
+
+export interface CozeConversation {
+  readonly id: string
+}
+
+/** A stored message. */
+export interface CozeMessage {
+  readonly id: string
+  readonly conversationId: string
+  /** Undefined: it was inserted, no chat made it. */
+  readonly chatId: string | undefined
+  readonly role: 'user' | 'assistant'
+  /** `question`, `answer`, `follow_up`, `verbose`, …: only answers are for users. */
+  readonly type: string
+  readonly contentType: ContentType
+  readonly text: string
+  readonly metaData: Readonly<Record<string, string>>
+}
+
+/** Begins an empty conversation of the token's identity. */
+export async function createConversation(
+  client: CozeClient,
+  target: CozeTarget,
+  request: {
+    readonly botId?: string | undefined
+    readonly connectorId?: string | undefined
+    readonly metaData?: Readonly<Record<string, string>> | undefined
+  },
+  signal: AbortSignal,
+): Promise<CozeConversation> {
+  const body = {
+    bot_id: request.botId,
+    connector_id: request.connectorId,
+    meta_data: request.metaData,
+  }
+  return readConversation(await client.request({ ...creation(target), body }, signal))
+}
+
+/** The app's conversation of this name, begun if there is none (coze-api.md §4.2: undocumented, but Coze's own SDK uses it). */
+export async function getOrCreateAppConversation(
+  client: CozeClient,
+  target: CozeTarget,
+  request: {
+    readonly appId: string
+    readonly workflowId: string
+    readonly name: string
+    /** Default `1024`, the API channel: a conversation is used only in the one it was made for. */
+    readonly connectorId?: string | undefined
+  },
+  signal: AbortSignal,
+): Promise<CozeConversation> {
+  const body = {
+    app_id: request.appId,
+    workflow_id: request.workflowId,
+    conversation_name: request.name,
+    get_or_create: true,
+    draft_mode: false,
+    connector_id: request.connectorId ?? '1024',
+  }
+  return readConversation(await client.request({ ...creation(target), body }, signal))
+}
+
+/** @throws CozeError `conversation-gone` if it is not the token's own. */
+export async function retrieveConversation(
+  client: CozeClient,
+  target: CozeTarget,
+  conversationId: string,
+  signal: AbortSignal,
+): Promise<CozeConversation> {
+  const query = { conversation_id: conversationId }
+  const path = '/v1/conversation/retrieve'
+  return readConversation(await client.request({ target, method: 'GET', path, query }, signal))
+}
+
+/** One page of stored questions and answers, newest first. */
+export async function listMessages(
+  client: CozeClient,
+  target: CozeTarget,
+  request: {
+    readonly conversationId: string
+    readonly chatId?: string | undefined
+    /** 1 to 50. Default 50. */
+    readonly limit?: number | undefined
+  },
+  signal: AbortSignal,
+): Promise<readonly CozeMessage[]> {
+  const query = { conversation_id: request.conversationId }
+  const body = { order: 'desc', chat_id: request.chatId, limit: request.limit ?? 50 }
+  const path = '/v1/conversation/message/list'
+  return readMessages(await client.request({ target, method: 'POST', path, query, body }, signal))
+}
+
+function creation(target: CozeTarget) {
+  return { target, method: 'POST', path: '/v1/conversation/create' } as const
+}
+
+function readConversation({ body, logId }: CozeAnswer): CozeConversation {
+  const id = findId(findObject(body, 'data') ?? {}, 'id')
+  if (id !== undefined) return { id }
+  throw new CozeError('protocol', 'a conversation lacks its id', { accepted: 'yes', logId })
+}
+
+/** The rows of a list answer. */
+export function readMessages({ body, logId }: CozeAnswer): readonly CozeMessage[] {
+  const rows: unknown = body['data'] ?? []
+  if (!Array.isArray(rows)) throw malformed()
+  return rows.map((row: unknown) => {
+    if (!isObject(row)) throw malformed()
+    const id = findId(row, 'id')
+    const conversationId = findId(row, 'conversation_id')
+    if (id === undefined || conversationId === undefined) throw malformed()
+    return {
+      id,
+      conversationId,
+      chatId: findId(row, 'chat_id'),
+      role: row['role'] === 'user' ? 'user' : 'assistant',
+      type: findString(row, 'type') ?? '',
+      contentType: findString(row, 'content_type') ?? 'text',
+      text: findString(row, 'content') ?? '',
+      metaData: readMetaData(findObject(row, 'meta_data') ?? {}),
+    }
+  })
+
+  function malformed() {
+    return new CozeError('protocol', 'a list of messages is malformed', { accepted: 'yes', logId })
+  }
+}
+
+function readMetaData(from: JsonObject): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(from).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  )
+}

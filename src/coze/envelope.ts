@@ -1,0 +1,102 @@
+import { Buffer } from 'node:buffer'
+import { CozeError, createUpstreamError } from './errors.ts'
+import { findCode, findObject, findString, type JsonObject, parseObject } from './json.ts'
+import type { WireHeaders } from './wire.ts'
+
+export interface CozeAnswer {
+  /** The whole JSON object. Its `code`, if any, is 0. */
+  readonly body: JsonObject
+  readonly logId: string | undefined
+  /** The upstream's clock (its `Date` header), in ms since the epoch. */
+  readonly serverTime: number | undefined
+}
+
+export interface AnswerHead {
+  readonly status: number
+  readonly isEventStream: boolean
+  readonly logId: string | undefined
+  readonly serverTime: number | undefined
+  readonly retryAfterMs: number | undefined
+}
+
+/** @param now ms since the epoch: dates in headers are relative to it if the answer itself has no date. */
+export function readHead(status: number, headers: WireHeaders, now: number): AnswerHead {
+  const serverTime = parseDate(findHeader(headers, 'date'))
+  return {
+    status,
+    isEventStream: /^text\/event-stream\b/i.test(findHeader(headers, 'content-type') ?? ''),
+    // Studio's name for it: coze-api.md §1.
+    logId: findHeader(headers, 'x-tt-logid') ?? findHeader(headers, 'x-log-id'),
+    serverTime,
+    retryAfterMs: parseRetryAfter(findHeader(headers, 'retry-after'), serverTime ?? now),
+  }
+}
+
+export interface JsonBody {
+  /** @throws CozeError `too-large` */
+  push(chunk: Uint8Array): void
+  /** @throws CozeError for an error envelope at any HTTP status, an error status without one, or what is not JSON */
+  finish(): CozeAnswer
+}
+
+/** Gathers an answer of the `{ code, msg, data, detail }` family, OAuth's among them (coze-api.md §1). */
+export function createJsonBody(head: AnswerHead, maxBytes: number): JsonBody {
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  return {
+    push(chunk) {
+      bytes += chunk.length
+      if (bytes > maxBytes) {
+        throw new CozeError('too-large', 'a JSON answer is too large', {
+          ...head,
+          httpStatus: head.status,
+          accepted: 'unknown',
+        })
+      }
+      chunks.push(chunk)
+    },
+    finish: () => readEnvelope(head, Buffer.concat(chunks).toString()),
+  }
+}
+
+function readEnvelope(head: AnswerHead, text: string): CozeAnswer {
+  const { status, serverTime, retryAfterMs } = head
+  const body = parseObject(text)
+  const upstreamCode = body && findErrorCode(body)
+  const logId = head.logId ?? (body && findLogId(body))
+  const details = { httpStatus: status, upstreamCode, logId, serverTime, retryAfterMs }
+  if (upstreamCode !== undefined || status < 200 || status > 299) {
+    throw createUpstreamError({ ...details, accepted: 'no' })
+  }
+  if (body === undefined) {
+    throw new CozeError('protocol', 'an answer is not JSON', { ...details, accepted: 'unknown' })
+  }
+  return { body, logId, serverTime }
+}
+
+function findErrorCode(body: JsonObject): string | undefined {
+  return findCode(body, 'code') ?? findCode(body, 'error_code') ?? findString(body, 'error')
+}
+
+function findLogId(body: JsonObject): string | undefined {
+  const detail = findObject(body, 'detail') ?? findObject(body, 'error')
+  return detail && findString(detail, 'logid')
+}
+
+function findHeader(headers: WireHeaders, name: string): string | undefined {
+  const value = headers[name]
+  return (typeof value === 'string' ? value : value?.[0])?.trim() || undefined
+}
+
+function parseDate(text: string | undefined): number | undefined {
+  const at = Date.parse(text ?? '')
+  return Number.isNaN(at) ? undefined : at
+}
+
+/** Seconds or an HTTP date (RFC 9110 §10.2.3). */
+function parseRetryAfter(text: string | undefined, now: number): number | undefined {
+  if (text === undefined) return undefined
+  if (/^\d+$/.test(text)) return Number(text) * 1000
+  const at = parseDate(text)
+  return at === undefined ? undefined : Math.max(0, at - now)
+}

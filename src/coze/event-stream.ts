@@ -1,0 +1,198 @@
+import type { Clock } from '../lib/clock.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import { createJsonBody, type JsonBody, readHead } from './envelope.ts'
+import { CozeError, type CozeErrorKind } from './errors.ts'
+import type { CozeEvent } from './events.ts'
+import { asError, notConnected } from './json-call.ts'
+import { openLifetime } from './lifetime.ts'
+import { createRunReader, type RunLimits, type RunReader } from './run-reader.ts'
+import { connectionError, type Send, type WireRequest } from './wire.ts'
+
+export interface EventStreamOptions {
+  readonly send: Send
+  readonly clock: Clock
+  readonly metrics: Pick<Metrics, 'upstreamOddity'>
+  readonly limits: RunLimits & { readonly maxJsonBytes: number }
+  readonly timeouts: {
+    readonly connectMs: number
+    readonly firstEventMs: number
+    readonly idleMs: number
+    readonly totalMs: number
+  }
+}
+
+/** A run's events as they come. Disposing it ends the exchange. */
+export interface EventStream extends Disposable {
+  /** Waits for the next batch; undefined after the run's end. Rejects with what went wrong, after the last good batch. */
+  next(): Promise<readonly CozeEvent[] | undefined>
+}
+
+/** A slow consumer holds at most this many reads; then the connection is paused until half of them are taken. */
+const maxQueuedBatches = 64
+/** How long an ended run's connection may take to finish its body, to be used again. */
+const lingerMs = 1000
+
+/**
+ * Sends once; resolves when the upstream has begun to stream.
+ *
+ * ```
+ * connecting ─► sent ─► head ─┬─ text/event-stream ─► streaming ─► ended ─► done │ body's end
+ *                             └─ anything else ─► gathered and thrown as the error it holds
+ * ```
+ * Bytes become events as they come in, one batch per network read. What fails waits its turn behind the batches before
+ * it; the caller's own abort does not. Once the run has ended nothing can fail any more.
+ */
+export async function openEventStream(
+  request: WireRequest,
+  options: EventStreamOptions,
+  signal: AbortSignal,
+): Promise<EventStream> {
+  signal.throwIfAborted()
+  const { send, clock, metrics, limits, timeouts } = options
+  const { promise: opened, resolve: open, reject: refuse } = Promise.withResolvers<void>()
+  const queue: CozeEvent[][] = []
+  let sent = false
+  let paused = false
+  let hasEvents = false
+  let reader: RunReader | undefined
+  let refusal: JsonBody | undefined
+  let logId: string | undefined
+  /** No more batches will come. */
+  let closed = false
+  let bodyOver = false
+  let failure: Error | undefined
+  let lingering: Disposable | undefined
+  let wake = () => {}
+
+  const lifetime = openLifetime({ clock, fail }, signal)
+  lifetime.enter(timeouts.connectMs, notConnected)
+  const total = clock.timer(timeouts.totalMs, () => fail(error('limit', 'the run takes too long')))
+  const exchange = send(request, {
+    onSent() {
+      sent = true
+      lifetime.enter(timeouts.firstEventMs, () => error('timeout', 'no first event in time'))
+    },
+    onHead(status, headers) {
+      const head = readHead(status, headers, clock.now())
+      logId = head.logId
+      if (status === 200 && head.isEventStream) {
+        reader = createRunReader({ limits, logId, metrics })
+        open()
+      } else {
+        refusal = createJsonBody(head, limits.maxJsonBytes)
+      }
+    },
+    onData(chunk) {
+      if (closed) return
+      try {
+        if (reader === undefined) refusal?.push(chunk)
+        else read(reader, chunk)
+      } catch (cause) {
+        fail(asError(cause))
+      }
+    },
+    onEnd() {
+      bodyOver = true
+      lingering?.[Symbol.dispose]()
+      if (reader === undefined) fail(refused())
+      else fail(error('truncated', 'the stream ended before the run'))
+    },
+    onError(cause) {
+      bodyOver = true
+      lingering?.[Symbol.dispose]()
+      const answered = reader !== undefined || refusal !== undefined
+      fail(connectionError(cause, { sent, answered, accepted: reader?.accepted, logId }))
+    },
+  })
+
+  await opened
+  return { next, [Symbol.dispose]: () => fail(new Error('the consumer left')) }
+
+  function read(from: RunReader, chunk: Uint8Array) {
+    const events: CozeEvent[] = []
+    try {
+      from.read(chunk, events)
+    } finally {
+      if (events.length > 0) deliver(events)
+    }
+    if (from.isDone) fail(error('truncated', 'the stream ended before the run'))
+    else if (hasEvents) lifetime.extend()
+  }
+
+  function deliver(events: CozeEvent[]) {
+    if (!hasEvents) {
+      hasEvents = true
+      enterIdle()
+    }
+    queue.push(events)
+    if (!paused && queue.length >= maxQueuedBatches) pause()
+    wake()
+  }
+
+  /** Ends the stream. Of an ended run that is no failure, whatever it was. */
+  function fail(reason: Error) {
+    if (closed) return
+    closed = true
+    lifetime[Symbol.dispose]()
+    total[Symbol.dispose]()
+    const isOurs = signal.aborted
+    if (isOurs) queue.length = 0
+    if (isOurs || reader?.isEnded !== true) failure = reason
+    refuse(reason)
+    leaveConnection(reason)
+    wake()
+  }
+
+  /** An ended run's connection may be used again, once its body is read; any other is closed. */
+  function leaveConnection(reason: Error) {
+    if (bodyOver) return
+    if (reader?.isEnded !== true) {
+      exchange.abort(reason)
+      return
+    }
+    lingering = clock.timer(lingerMs, () => exchange.abort(reason))
+    exchange.resume()
+  }
+
+  async function next(): Promise<readonly CozeEvent[] | undefined> {
+    while (queue.length === 0 && !closed) {
+      await new Promise<void>((resolve) => {
+        wake = resolve
+      })
+    }
+    const batch = queue.shift()
+    if (paused && queue.length <= maxQueuedBatches / 2) resume()
+    if (batch === undefined && failure !== undefined) throw failure
+    return batch
+  }
+
+  /** While paused the silence is ours. */
+  function pause() {
+    paused = true
+    exchange.pause()
+    lifetime.leave()
+  }
+
+  function resume() {
+    paused = false
+    if (!closed) enterIdle()
+    exchange.resume()
+  }
+
+  function enterIdle() {
+    lifetime.enter(timeouts.idleMs, () => error('timeout', 'the stream fell silent'))
+  }
+
+  function refused(): Error {
+    try {
+      refusal?.finish()
+    } catch (cause) {
+      return asError(cause)
+    }
+    return error('protocol', 'the answer is no event stream')
+  }
+
+  function error(kind: CozeErrorKind, what: string): CozeError {
+    return new CozeError(kind, what, { logId, accepted: reader?.accepted ?? 'unknown' })
+  }
+}

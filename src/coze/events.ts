@@ -1,0 +1,196 @@
+import { type CozeErrorDetails, CozeError, createUpstreamError } from './errors.ts'
+import {
+  findCode,
+  findId,
+  findObject,
+  findString,
+  isObject,
+  type JsonObject,
+  parseObject,
+} from './json.ts'
+
+export interface CozeUsage {
+  readonly inputTokens: number
+  readonly outputTokens: number
+  readonly totalTokens: number
+}
+
+/** Which run an event belongs to. Always present and never `""` or `"0"`: their absence is a protocol error. */
+export interface ChatIds {
+  readonly chatId: string
+  readonly conversationId: string
+}
+
+/** `text` on the wire; others (`object_string`, `card`, `audio`) are passed on for the strategy to judge. */
+export type ContentType = string
+
+/** What an upstream chat says, in either dialect (coze-api.md §4.4, §6). Events that carry no ids carry no text. */
+export type CozeEvent =
+  | ({ readonly type: 'created' | 'in-progress' } & ChatIds)
+  /** A piece of an answer message, or of the thinking before it. */
+  | ({
+      readonly type: 'delta'
+      readonly messageId: string
+      readonly kind: 'ANSWER' | 'REASONING'
+      readonly contentType: ContentType
+      readonly text: string
+    } & ChatIds)
+  /** The whole of one answer message: repeats its deltas. */
+  | ({
+      readonly type: 'answer'
+      readonly messageId: string
+      readonly contentType: ContentType
+      readonly text: string
+    } & ChatIds)
+  | ({ readonly type: 'follow-up'; readonly messageId: string; readonly text: string } & ChatIds)
+  | ({ readonly type: 'completed'; readonly usage: CozeUsage | null } & ChatIds)
+  | ({ readonly type: 'requires-action' | 'cancelled' } & ChatIds)
+  | ({ readonly type: 'failed'; readonly error: CozeError } & ChatIds)
+  /** The stream itself failed. Terminal. */
+  | { readonly type: 'error'; readonly error: CozeError }
+  /** The end of the stream, after its terminal event. */
+  | { readonly type: 'done' }
+
+/** What an event means beyond its own bytes: whose call it answers, and whether a chat has been heard of. */
+export type EventContext = Pick<CozeErrorDetails, 'logId' | 'accepted'>
+
+export type FrameKind = 'chat' | 'message' | 'error' | 'done' | 'unknown'
+
+/** What a frame is, by its name alone. */
+export function frameKind(name: string): FrameKind {
+  switch (name) {
+    case 'conversation.message.delta':
+    case 'conversation.message.completed':
+      return 'message'
+    case 'error':
+      return 'error'
+    case 'done':
+    case 'conversation.stream.done':
+      return 'done'
+    default:
+      return chatTypes.has(name) ? 'chat' : 'unknown'
+  }
+}
+
+/**
+ * Appends what a frame says to `into`: nothing for messages that are not for users, two deltas where thinking and answer
+ * come together.
+ *
+ * @throws CozeError `protocol` for broken JSON or a missing id
+ */
+export function decodeFrame(
+  name: string,
+  data: string,
+  context: EventContext,
+  into: CozeEvent[],
+): void {
+  switch (name) {
+    case 'conversation.message.delta':
+      decodeDelta(parse(data, context), context, into)
+      return
+    case 'conversation.message.completed':
+      decodeMessage(parse(data, context), context, into)
+      return
+    case 'error':
+      into.push({ type: 'error', error: decodeError(data, context) })
+      return
+    case 'done':
+    case 'conversation.stream.done':
+      into.push({ type: 'done' })
+      return
+    default: {
+      const type = chatTypes.get(name)
+      if (type !== undefined) into.push(decodeChat(type, parse(data, context), context))
+    }
+  }
+}
+
+type ChatType = Extract<CozeEvent, { conversationId: string; messageId?: never }>['type']
+
+/** Both spellings of cancelled are out there: the cloud's and Studio's (coze-api.md §13). */
+const chatTypes: ReadonlyMap<string, ChatType> = new Map([
+  ['conversation.chat.created', 'created'],
+  ['conversation.chat.in_progress', 'in-progress'],
+  ['conversation.chat.completed', 'completed'],
+  ['conversation.chat.failed', 'failed'],
+  ['conversation.chat.requires_action', 'requires-action'],
+  ['conversation.chat.canceled', 'cancelled'],
+  ['conversation.chat.cancelled', 'cancelled'],
+])
+
+function decodeDelta(message: JsonObject, context: EventContext, into: CozeEvent[]) {
+  if (message['type'] !== 'answer') return
+  const ids = messageIds(message, context)
+  const contentType = findString(message, 'content_type') ?? 'text'
+  const reasoning = findString(message, 'reasoning_content')
+  if (reasoning !== undefined) {
+    into.push({ type: 'delta', ...ids, kind: 'REASONING', contentType: 'text', text: reasoning })
+  }
+  const text = findString(message, 'content')
+  if (text !== undefined) into.push({ type: 'delta', ...ids, kind: 'ANSWER', contentType, text })
+}
+
+function decodeMessage(message: JsonObject, context: EventContext, into: CozeEvent[]) {
+  const type = message['type']
+  const text = findString(message, 'content') ?? ''
+  if (type === 'answer') {
+    const contentType = findString(message, 'content_type') ?? 'text'
+    into.push({ type: 'answer', ...messageIds(message, context), contentType, text })
+  } else if (type === 'follow_up') {
+    into.push({ type: 'follow-up', ...messageIds(message, context), text })
+  }
+}
+
+function decodeChat(type: ChatType, chat: JsonObject, context: EventContext): CozeEvent {
+  const ids = {
+    chatId: requireId(chat, 'id', context),
+    conversationId: requireId(chat, 'conversation_id', context),
+  }
+  if (type === 'completed') return { type, ...ids, usage: decodeUsage(chat) }
+  if (type === 'failed') return { type, ...ids, error: decodeLastError(chat, context.logId) }
+  return { type, ...ids }
+}
+
+/** Why a chat failed. A chat that failed had been accepted. */
+export function decodeLastError(chat: JsonObject, logId: string | undefined): CozeError {
+  const lastError = findObject(chat, 'last_error') ?? {}
+  return createUpstreamError({ upstreamCode: findCode(lastError, 'code'), logId, accepted: 'yes' })
+}
+
+export function decodeUsage(chat: JsonObject): CozeUsage | null {
+  const usage = chat['usage']
+  if (!isObject(usage)) return null
+  const { input_count: input, output_count: output, token_count: total } = usage
+  return typeof input === 'number' && typeof output === 'number' && typeof total === 'number'
+    ? { inputTokens: input, outputTokens: output, totalTokens: total }
+    : null
+}
+
+/** Its data may be `{}` or bare text (coze-api.md §10): there is no code to know then. */
+function decodeError(data: string, context: EventContext): CozeError {
+  const body = parseObject(data) ?? {}
+  return createUpstreamError({
+    ...context,
+    upstreamCode: findCode(body, 'code') ?? findCode(body, 'error_code'),
+  })
+}
+
+function parse(data: string, context: EventContext): JsonObject {
+  const value = parseObject(data)
+  if (value === undefined) throw new CozeError('protocol', 'an event is not JSON', context)
+  return value
+}
+
+function messageIds(message: JsonObject, context: EventContext) {
+  return {
+    messageId: requireId(message, 'id', context),
+    chatId: requireId(message, 'chat_id', context),
+    conversationId: requireId(message, 'conversation_id', context),
+  }
+}
+
+function requireId(from: JsonObject, key: string, context: EventContext): string {
+  const id = findId(from, key)
+  if (id === undefined) throw new CozeError('protocol', `an event lacks its ${key}`, context)
+  return id
+}

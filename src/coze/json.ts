@@ -1,0 +1,41 @@
+/** A JSON object from the wire: nothing in it is believed before it was looked at. */
+export type JsonObject = Readonly<Record<string, unknown>>
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** Undefined for anything that is not a JSON object, broken JSON included: its text must not get into an error. */
+export function parseObject(text: string): JsonObject | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return isObject(value) ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+export function findObject(from: JsonObject, key: string): JsonObject | undefined {
+  const value = from[key]
+  return isObject(value) ? value : undefined
+}
+
+/** Undefined if empty. */
+export function findString(from: JsonObject, key: string): string | undefined {
+  const value = from[key]
+  return typeof value === 'string' && value !== '' ? value : undefined
+}
+
+/** Ids are decimal strings above 2^53; `""` and `"0"` mean none (coze-api.md §11). */
+export function findId(from: JsonObject, key: string): string | undefined {
+  const value = from[key]
+  return typeof value === 'string' && value !== '' && value !== '0' ? value : undefined
+}
+
+/** A number or a string, as the dialects differ; 0 and `""` are no code. */
+export function findCode(from: JsonObject, key: string): string | undefined {
+  const value = from[key]
+  if (typeof value !== 'number' && typeof value !== 'string') return undefined
+  const code = String(value)
+  return code === '' || code === '0' ? undefined : code
+}

@@ -1,0 +1,133 @@
+import { Buffer } from 'node:buffer'
+import type { Metrics } from '../observe/metrics.ts'
+import { type Accepted, CozeError } from './errors.ts'
+import { type CozeEvent, decodeFrame, frameKind } from './events.ts'
+import { createSseParser, SseSyntaxError } from './sse.ts'
+
+export interface RunLimits {
+  /** Of one event, in bytes. */
+  readonly maxEventBytes: number
+  /** Of all deltas, in bytes of UTF-8. */
+  readonly maxReplyBytes: number
+  /** Of one stream, also those that are ignored. */
+  readonly maxReplyEvents: number
+}
+
+export interface RunReader {
+  /**
+   * Appends what the next bytes say, cut anywhere.
+   *
+   * @throws CozeError `protocol`, `too-large` or `limit`; what came before is in `into`. Nothing may be read afterwards.
+   */
+  read(chunk: Uint8Array, into: CozeEvent[]): void
+  /** A chat has been heard of: until then nothing is known to be accepted. */
+  readonly accepted: Accepted
+  /** The chat has reached its end, or the stream its error: what follows is noise. */
+  readonly isEnded: boolean
+  /** The stream said so itself. */
+  readonly isDone: boolean
+}
+
+/** Reads one run: bytes to events, in the order they may be believed, each terminal once, within limits. */
+export function createRunReader(options: {
+  readonly limits: RunLimits
+  readonly logId: string | undefined
+  readonly metrics: Pick<Metrics, 'upstreamOddity'>
+}): RunReader {
+  const { limits, logId, metrics } = options
+  const parser = createSseParser({ maxEventBytes: limits.maxEventBytes, onFrame })
+  const completedMessages = new Set<string>()
+  const followUps = new Set<string>()
+  /** Of one frame: at most two. */
+  const decoded: CozeEvent[] = []
+  let events: CozeEvent[] = []
+  let frames = 0
+  let textBytes = 0
+  let isHeard = false
+  let isEnded = false
+  let isDone = false
+
+  function onFrame(name: string, data: string) {
+    frames += 1
+    if (frames > limits.maxReplyEvents) throw failure('limit', 'the stream has too many events')
+    const kind = frameKind(name)
+    if (kind === 'done') isDone = true
+    else if (kind === 'unknown') metrics.upstreamOddity('unknown-event')
+    else if (isEnded) metrics.upstreamOddity(kind === 'message' ? 'late-delta' : 'extra-terminal')
+    if (isEnded || kind === 'unknown') return
+
+    decoded.length = 0
+    // An error before anything else is a refusal.
+    const accepted = isHeard ? 'yes' : kind === 'error' ? 'no' : 'unknown'
+    decodeFrame(name, data, { logId, accepted }, decoded)
+    for (const event of decoded) if (isNews(event)) events.push(event)
+  }
+
+  /** False: nobody needs to hear of it. */
+  function isNews(event: CozeEvent): boolean {
+    switch (event.type) {
+      case 'delta':
+        isHeard = true
+        if (completedMessages.size > 0 && completedMessages.has(event.messageId)) {
+          metrics.upstreamOddity('late-delta')
+          return false
+        }
+        textBytes += Buffer.byteLength(event.text)
+        if (textBytes > limits.maxReplyBytes) {
+          throw failure('limit', 'the stream has too much text')
+        }
+        return true
+      case 'answer':
+        isHeard = true
+        completedMessages.add(event.messageId)
+        return true
+      case 'follow-up': {
+        isHeard = true
+        const isNew = !followUps.has(event.text)
+        followUps.add(event.text)
+        return isNew
+      }
+      case 'created':
+      case 'in-progress':
+        isHeard = true
+        return true
+      case 'completed':
+      case 'cancelled':
+      case 'failed':
+      case 'requires-action':
+        isHeard = true
+        isEnded = true
+        return true
+      case 'error':
+        isEnded = true
+        return true
+      case 'done':
+        return true
+    }
+  }
+
+  function failure(kind: 'limit' | 'too-large' | 'protocol', what: string): CozeError {
+    return new CozeError(kind, what, { logId, accepted: isHeard ? 'yes' : 'unknown' })
+  }
+
+  return {
+    read(chunk, into) {
+      events = into
+      try {
+        parser.push(chunk)
+      } catch (error) {
+        if (!(error instanceof SseSyntaxError)) throw error
+        throw failure(error.reason === 'too-large' ? 'too-large' : 'protocol', error.message)
+      }
+    },
+    get accepted() {
+      return isHeard ? 'yes' : 'unknown'
+    },
+    get isEnded() {
+      return isEnded
+    },
+    get isDone() {
+      return isDone
+    },
+  }
+}

@@ -1,0 +1,82 @@
+import { type Accepted, CozeError } from './errors.ts'
+
+/** One HTTP request, ready to be sent. */
+export interface WireRequest {
+  readonly origin: string
+  /** With its query. */
+  readonly path: string
+  readonly method: 'GET' | 'POST'
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string | undefined
+}
+
+export type WireHeaders = Readonly<Record<string, string | string[] | undefined>>
+
+/** Hears of a request's fate. `onEnd` or `onError` is the last call. */
+export interface WireSink {
+  /** The connection stands and the request is on its way: from here on the upstream may act on it. */
+  onSent(): void
+  onHead(status: number, headers: WireHeaders): void
+  onData(chunk: Uint8Array): void
+  onEnd(): void
+  onError(error: Error): void
+}
+
+/** A request under way. */
+export interface Exchange {
+  /** Closes its connection. Safe at any time, also after the end. */
+  abort(reason: Error): void
+  pause(): void
+  resume(): void
+}
+
+export type Send = (request: WireRequest, sink: WireSink) => Exchange
+
+/** What a broken connection means: `sent` and `answered` say how far the exchange had come, `accepted` what the answer told. */
+export function connectionError(
+  error: Error,
+  progress: {
+    readonly sent: boolean
+    readonly answered: boolean
+    readonly accepted?: Accepted | undefined
+    readonly logId?: string | undefined
+  },
+): CozeError {
+  const { sent, answered, logId, accepted = 'unknown' } = progress
+  const code = codeOf(error)
+  // No cause: the HTTP parser's error quotes the bytes it stumbled over.
+  if (code.startsWith('HPE_')) {
+    return new CozeError('protocol', 'the answer is not HTTP', { accepted, logId })
+  }
+  if (answered) {
+    return new CozeError('truncated', 'the answer broke off', {
+      accepted,
+      logId,
+      cause: error,
+    })
+  }
+  if (sent) {
+    return new CozeError('unavailable', 'the connection broke before an answer', {
+      accepted: 'unknown',
+      cause: error,
+    })
+  }
+  return isTlsCode(code)
+    ? new CozeError('tls', 'the connection cannot be secured', { accepted: 'no', cause: error })
+    : new CozeError('unavailable', 'the upstream cannot be reached', {
+        accepted: 'no',
+        cause: error,
+      })
+}
+
+function codeOf(error: Error): string {
+  return 'code' in error && typeof error.code === 'string' ? error.code : ''
+}
+
+/** Codes of Node's TLS layer and of OpenSSL's certificate checks (X509_V_ERR_*). */
+function isTlsCode(code: string): boolean {
+  return (
+    /^(ERR_TLS_|ERR_SSL_|CERT_|CRL_|UNABLE_TO_|EPROTO$)/.test(code) ||
+    /SELF_SIGNED|HOSTNAME_MISMATCH|^INVALID_(CA|PURPOSE)$|^PATH_LENGTH_EXCEEDED$/.test(code)
+  )
+}

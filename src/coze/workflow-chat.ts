@@ -1,0 +1,66 @@
+import type { CozeClient, CozeTarget, StreamTimeouts } from './client.ts'
+import type { CozeEvent } from './events.ts'
+
+/** A message on its way upstream (EnterMessage, coze-api.md §4.1). Plain text. */
+export interface EnterMessage {
+  readonly role: 'user' | 'assistant'
+  readonly text: string
+  readonly metaData?: Readonly<Record<string, string>> | undefined
+}
+
+export interface WorkflowChatRequest {
+  readonly workflowId: string
+  /** Exactly one of both, as the platform demands. */
+  readonly owner: { readonly appId: string } | { readonly botId: string }
+  readonly conversationId?: string | undefined
+  /** Oldest first; the last one is the user's. At most 50. */
+  readonly messages: readonly EnterMessage[]
+  /** Start parameters, `CONVERSATION_NAME` among them. */
+  readonly parameters?: Readonly<Record<string, unknown>> | undefined
+  /** `ext.user_id`: keys variables and databases. */
+  readonly userId: string
+  /** Declared in the body as well; the platform ignores it today. */
+  readonly sessionName?: string | undefined
+  readonly connectorId?: string | undefined
+  readonly timeouts?: StreamTimeouts | undefined
+}
+
+/** Runs a Workflow and streams what it says. */
+export function streamWorkflowChat(
+  client: CozeClient,
+  target: CozeTarget,
+  request: WorkflowChatRequest,
+  signal: AbortSignal,
+): AsyncGenerator<readonly CozeEvent[], void, undefined> {
+  return client.stream(
+    {
+      target,
+      path: '/v1/workflows/chat',
+      body: {
+        workflow_id: request.workflowId,
+        ...('appId' in request.owner
+          ? { app_id: request.owner.appId }
+          : { bot_id: request.owner.botId }),
+        conversation_id: request.conversationId,
+        additional_messages: request.messages.map(enterMessage),
+        parameters: request.parameters ?? {},
+        ext: { user_id: request.userId },
+        session_name: request.sessionName,
+        connector_id: request.connectorId,
+      },
+      timeouts: request.timeouts,
+    },
+    signal,
+  )
+}
+
+/** The wire's form of a message; `undefined` fields vanish in JSON. */
+export function enterMessage(message: EnterMessage) {
+  return {
+    role: message.role,
+    type: message.role === 'user' ? 'question' : 'answer',
+    content: message.text,
+    content_type: 'text',
+    meta_data: message.metaData,
+  }
+}
