@@ -50,7 +50,7 @@ export function createBody(
 }
 
 function* pieces(bytes: Buffer, size: number, random: RandomBytes): Generator<Buffer> {
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const next = at + (size === 0 ? 1 + (random(1).readUInt8() % 16) : size)
     yield bytes.subarray(at, next)
     at = next

@@ -2,7 +2,13 @@ import { z } from 'zod'
 import { detachRun, streamRun } from './chat-answer.ts'
 import type { Answer, Context, OwnedCall } from './context.ts'
 import { findOwned } from './conversations.ts'
-import { checkMetaData, enterMessageSchema, metaDataSchema, parseRequest } from './enter-message.ts'
+import {
+  checkMetaData,
+  connectorIdSchema,
+  enterMessageSchema,
+  metaDataSchema,
+  parseRequest,
+} from './enter-message.ts'
 import { ApiError } from './errors.ts'
 import { assertIdle, startRun } from './run.ts'
 import { chatView, messageView } from './views.ts'
@@ -17,7 +23,7 @@ const requestSchema = z.object({
   custom_variables: z.record(z.string(), z.string()).nullish(),
   meta_data: metaDataSchema.nullable(),
   parameters: z.record(z.string(), z.unknown()).nullish(),
-  connector_id: z.string().default('1024'),
+  connector_id: connectorIdSchema,
 })
 
 const cancelSchema = z.object({ conversation_id: z.string(), chat_id: z.string() })

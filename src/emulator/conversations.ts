@@ -2,9 +2,11 @@ import { z } from 'zod'
 import type { Answer, Context, OwnedCall } from './context.ts'
 import {
   checkMetaData,
+  connectorIdSchema,
   enterMessageSchema,
   keepEntered,
   metaDataSchema,
+  optionalIdSchema,
   parseRequest,
 } from './enter-message.ts'
 import { ApiError } from './errors.ts'
@@ -12,13 +14,13 @@ import { conversationView } from './views.ts'
 import type { Conversation } from './world.ts'
 
 const createSchema = z.object({
-  bot_id: z.string().optional(),
+  bot_id: optionalIdSchema,
   name: z.string().max(100).optional(),
   messages: z.array(enterMessageSchema).max(16).nullish(),
   meta_data: metaDataSchema.nullable(),
-  connector_id: z.string().default('1024'),
+  connector_id: connectorIdSchema,
   // What Coze's own Chat SDK sends for an app; not in the public documentation (coze-api.md §4.2).
-  app_id: z.string().optional(),
+  app_id: optionalIdSchema,
   conversation_name: z.string().min(1).optional(),
   get_or_create: z.boolean().default(false),
   draft_mode: z.boolean().optional(),
@@ -70,7 +72,7 @@ const listSchema = z.object({
   page_num: z.coerce.number().int().min(1).default(1),
   page_size: z.coerce.number().int().min(1).max(50).default(50),
   sort_order: z.enum(['ASC', 'DESC']).default('DESC'),
-  connector_id: z.string().default('1024'),
+  connector_id: connectorIdSchema,
 })
 
 /** `GET /v1/conversations`: the caller's own of one bot, newest first. */

@@ -6,6 +6,15 @@ import type { Conversation, Message } from './world.ts'
 /** At most 16 pairs; keys of 1 to 64, values of 1 to 512 characters; beyond it: 4003. */
 export const metaDataSchema = z.record(z.string(), z.string()).optional()
 
+/** An id that may be left out; `null` and the empty string count as left out, as they do in Go. */
+export const optionalIdSchema = z
+  .string()
+  .nullish()
+  .transform((id) => id || undefined)
+
+/** 1024 is the API's own channel. */
+export const connectorIdSchema = optionalIdSchema.transform((id) => id ?? '1024')
+
 /** A message as a caller hands it in (coze-api.md §4.1). */
 export const enterMessageSchema = z.object({
   role: z.enum(['user', 'assistant']),

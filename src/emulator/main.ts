@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
@@ -56,9 +55,13 @@ async function readOptions(
   if (args.config !== undefined) return readFile(args.config, 'utf8')
   if (!args.stdin) throw new TypeError('one of --config and --stdin is needed')
   const lines = createInterface({ input: process.stdin })
-  lines.once('close', end)
-  const [line]: unknown[] = await once(lines, 'line')
-  return String(line)
+  const first = Promise.withResolvers<string>()
+  lines.once('line', first.resolve)
+  lines.once('close', () => {
+    first.reject(new TypeError('standard input ended before its first line'))
+    end()
+  })
+  return first.promise
 }
 
 function say(text: string, code: number): number {

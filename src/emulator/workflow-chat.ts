@@ -2,7 +2,12 @@ import { z } from 'zod'
 import { streamRun } from './chat-answer.ts'
 import type { Answer, Context, OwnedCall } from './context.ts'
 import { findOwned } from './conversations.ts'
-import { enterMessageSchema, parseRequest } from './enter-message.ts'
+import {
+  connectorIdSchema,
+  enterMessageSchema,
+  optionalIdSchema,
+  parseRequest,
+} from './enter-message.ts'
 import { ApiError } from './errors.ts'
 import { assertIdle, startRun } from './run.ts'
 import type { Conversation } from './world.ts'
@@ -11,11 +16,11 @@ const requestSchema = z.object({
   workflow_id: z.string().min(1),
   additional_messages: z.array(enterMessageSchema).min(1).max(50),
   parameters: z.record(z.string(), z.unknown()).nullish(),
-  app_id: z.string().optional(),
-  bot_id: z.string().optional(),
-  conversation_id: z.string().optional(),
+  app_id: optionalIdSchema,
+  bot_id: optionalIdSchema,
+  conversation_id: optionalIdSchema,
   ext: z.record(z.string(), z.string()).nullish(),
-  connector_id: z.string().default('1024'),
+  connector_id: connectorIdSchema,
 })
 
 type Request = z.output<typeof requestSchema>

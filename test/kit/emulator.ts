@@ -112,7 +112,8 @@ export async function startEmulator(
       const waiting = await request(`${url}/_emulator/wait?${query.toString()}`, {
         signal: AbortSignal.timeout(deadlineMs),
       })
-      await waiting.body.text()
+      const text = await waiting.body.text()
+      if (waiting.statusCode !== 200) throw new Error(`emulator: no wait for ${text}`)
     },
     async release(gate) {
       await call('POST', 'release', gate === undefined ? {} : { gate })
