@@ -1,0 +1,184 @@
+import { decodeJwt, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose'
+import type { IssuerSettings } from '../config/issuer.ts'
+import type { NameClaim } from '../config/session-keys.ts'
+import type { Caller } from '../domain.ts'
+import { GatewayError, UnauthenticatedError } from '../errors.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { FetchJson } from '../lib/fetch-json.ts'
+import type { Logger } from '../observe/logger.ts'
+import { isIdentifier, isSessionName } from './identifier.ts'
+import { createRemoteKeys } from './jwks.ts'
+
+/** What a verified token says of its bearer. */
+export interface TokenCaller extends Caller {
+  /** The session's name as the token gives it, where the issuer's tokens name sessions. */
+  readonly claimedName?: string
+}
+
+/** Verifies the tokens of the configured issuers. */
+export interface TokenVerifier extends Disposable {
+  /**
+   * @throws {UnauthenticatedError} if the token is not one of a configured issuer, made for us, whole and current.
+   * @throws {UnavailableError} if the issuer's keys cannot be had now.
+   */
+  verify(token: string): Promise<TokenCaller>
+}
+
+export interface TokenVerifierOptions {
+  readonly issuers: readonly IssuerSettings[]
+  readonly nameClaim?: NameClaim | undefined
+  readonly clock: Clock
+  readonly fetchJson: FetchJson
+  readonly logger: Logger
+}
+
+/** Larger tokens are refused unread: no honest one comes near. */
+const maxTokenLength = 8_192
+/** JWS compact serialization, signed: an encrypted token has five parts, an unsigned one ends with a dot. */
+const compact = /^[\w-]+\.[\w-]+\.[\w-]+$/
+
+export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifier {
+  const stack = new DisposableStack()
+  // A map, not an object: the key comes from a token that nobody has verified yet.
+  const issuers = new Map(
+    options.issuers.map((issuer) => [
+      issuer.issuer,
+      { issuer, find: createKeyFinder(issuer, options, stack) },
+    ]),
+  )
+  return {
+    async verify(token) {
+      if (token.length > maxTokenLength) throw new UnauthenticatedError('the token is too large')
+      if (!compact.test(token)) throw new UnauthenticatedError('the token is not a signed JWT')
+      const known = issuers.get(readIssuer(token))
+      if (!known) throw new UnauthenticatedError('the token is of an unknown issuer')
+      const { issuer, find } = known
+      const claims = await verifySignature(token, issuer, find, options.clock)
+      const { nameClaim } = options
+      const named = nameClaim?.issuer === issuer.issuer ? nameClaim.claim : undefined
+      return toCaller(claims, issuer, named)
+    },
+    [Symbol.dispose]: () => stack.dispose(),
+  }
+}
+
+function createKeyFinder(
+  { keys }: IssuerSettings,
+  { clock, fetchJson, logger }: TokenVerifierOptions,
+  stack: DisposableStack,
+): JWTVerifyGetKey {
+  switch (keys.type) {
+    case 'jwks': {
+      const remote = stack.use(createRemoteKeys(keys, { clock, fetchJson, logger }))
+      return (header, token) => remote.find(header, token)
+    }
+    case 'public-key':
+      return () => keys.key
+    case 'secret': {
+      const secret = new TextEncoder().encode(keys.secret.reveal())
+      return () => secret
+    }
+  }
+}
+
+/** The `iss` claim, unverified: it only chooses whose keys and rules the token must satisfy. */
+function readIssuer(token: string): string {
+  try {
+    const { iss } = decodeJwt(token)
+    if (typeof iss === 'string') return iss
+  } catch (cause) {
+    throw new UnauthenticatedError('the token is malformed', { cause })
+  }
+  throw new UnauthenticatedError('the token names no issuer')
+}
+
+async function verifySignature(
+  token: string,
+  { issuer, audience, algorithms, clockToleranceSeconds }: IssuerSettings,
+  find: JWTVerifyGetKey,
+  clock: Clock,
+): Promise<JWTPayload> {
+  try {
+    const verified = await jwtVerify(
+      token,
+      (header, parts) => {
+        // jose knows `b64`; we use no extension, so a token that insists on one is refused.
+        if (header.crit !== undefined)
+          throw new UnauthenticatedError('the token has critical extensions')
+        return find(header, parts)
+      },
+      {
+        issuer,
+        audience: [...audience],
+        algorithms: [...algorithms],
+        clockTolerance: clockToleranceSeconds,
+        currentDate: new Date(clock.now()),
+        requiredClaims: ['iss', 'aud', 'exp', 'sub'],
+      },
+    )
+    return verified.payload
+  } catch (cause) {
+    if (cause instanceof GatewayError) throw cause
+    // Whatever a token makes jose throw, it is the token's fault: 401, never 500.
+    throw new UnauthenticatedError(reasonOf(cause), { cause })
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  switch (code) {
+    case 'ERR_JWT_EXPIRED':
+      return 'the token has expired'
+    case 'ERR_JOSE_ALG_NOT_ALLOWED':
+      return 'the token is signed with an algorithm that is not accepted'
+    case 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED':
+      return 'the signature of the token is wrong'
+    case 'ERR_JWT_CLAIM_VALIDATION_FAILED':
+      return 'a claim of the token is missing or not accepted'
+    default:
+      return 'the token is malformed'
+  }
+}
+
+function toCaller(
+  claims: JWTPayload,
+  { issuer, tenantClaim, scopesClaim, clockToleranceSeconds }: IssuerSettings,
+  nameClaim: string | undefined,
+): TokenCaller {
+  const { sub, exp } = claims
+  if (!isIdentifier(sub)) throw new UnauthenticatedError('the subject of the token cannot be used')
+  const expiresAt = (Number(exp) + clockToleranceSeconds) * 1000
+  if (!Number.isSafeInteger(Math.ceil(expiresAt))) {
+    throw new UnauthenticatedError('the expiry of the token cannot be used')
+  }
+  const tenant = tenantClaim === undefined ? undefined : ownClaim(claims, tenantClaim)
+  if (tenantClaim !== undefined && !isIdentifier(tenant)) {
+    throw new UnauthenticatedError('the tenant of the token is missing or cannot be used')
+  }
+  const claimedName = nameClaim === undefined ? undefined : ownClaim(claims, nameClaim)
+  if (nameClaim !== undefined && !isSessionName(claimedName)) {
+    throw new UnauthenticatedError('the session name of the token is missing or cannot be used')
+  }
+  return {
+    kind: 'jwt',
+    issuer,
+    ...(isIdentifier(tenant) && { tenant }),
+    subject: sub,
+    scopes: parseScopes(ownClaim(claims, scopesClaim)),
+    expiresAt,
+    ...(isSessionName(claimedName) && { claimedName }),
+  }
+}
+
+/** Never what an object inherits: claims are named by the configuration, and filled by the token. */
+function ownClaim(claims: JWTPayload, name: string): unknown {
+  return Object.hasOwn(claims, name) ? claims[name] : undefined
+}
+
+function parseScopes(claim: unknown): readonly string[] {
+  const list: unknown = typeof claim === 'string' ? claim.split(' ') : (claim ?? [])
+  if (Array.isArray(list) && list.every((scope) => typeof scope === 'string')) {
+    return list.filter((scope) => scope !== '')
+  }
+  throw new UnauthenticatedError('the scopes of the token are neither text nor a list of texts')
+}

@@ -1,0 +1,87 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { Metrics } from './metrics.ts'
+
+/** {@link Metrics} that can be scraped. Its own registry: two gateways in a process do not add up. */
+export interface PrometheusMetrics extends Metrics {
+  readonly contentType: string
+  /** All meters in Prometheus' text format. */
+  text(): Promise<string>
+}
+
+const prefix = 'coze_gateway_'
+
+export function createPrometheusMetrics(): PrometheusMetrics {
+  const registry = new Registry()
+  const registers = [registry]
+  const counter = <Label extends string>(name: string, help: string, labelNames: Label[]) =>
+    new Counter({ name: prefix + name, help, labelNames, registers })
+
+  const replies = counter(
+    'replies_ended_total',
+    'Replies that ended, by status and failure code.',
+    ['status', 'code'],
+  )
+  const firstDelta = new Histogram({
+    name: `${prefix}first_delta_seconds`,
+    help: 'From accepting a message to the first text of its reply.',
+    buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+    registers,
+  })
+  const mints = counter('access_tokens_total', 'Access tokens asked for, by outcome.', ['outcome'])
+  const opened = counter('subscriptions_opened_total', 'Subscriptions that were opened.', [])
+  const ended = counter('subscriptions_ended_total', 'Subscriptions that ended, by reason.', [
+    'reason',
+  ])
+  const open = new Gauge({
+    name: `${prefix}subscriptions_open`,
+    help: 'Subscriptions that are open.',
+    registers,
+  })
+  const oddities = counter(
+    'upstream_oddities_total',
+    'Oddities of the upstream that were tolerated.',
+    ['oddity'],
+  )
+  registerProcess(registry)
+
+  return {
+    replyEnded: (status, code) => replies.inc({ status, code: code ?? '' }),
+    firstDelta: (ms) => firstDelta.observe(ms / 1000),
+    tokenMinted: (outcome) => mints.inc({ outcome }),
+    subscriptionOpened() {
+      opened.inc()
+      open.inc()
+    },
+    subscriptionEnded(reason) {
+      ended.inc({ reason })
+      open.dec()
+    },
+    upstreamOddity: (oddity) => oddities.inc({ oddity }),
+    contentType: registry.contentType,
+    text: () => registry.metrics(),
+  }
+}
+
+/** Read when scraped: prom-client's default meters keep observers that nobody can stop. */
+function registerProcess(registry: Registry): void {
+  const gauge = (name: string, help: string, read: () => number) =>
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(read())
+      },
+    })
+  gauge('process_resident_memory_bytes', 'Resident memory.', () => process.memoryUsage.rss())
+  gauge('nodejs_heap_used_bytes', 'Used heap.', () => process.memoryUsage().heapUsed)
+  gauge('process_cpu_seconds_total', 'Processor time, user and system.', () => {
+    const { user, system } = process.cpuUsage()
+    return (user + system) / 1_000_000
+  })
+  gauge(
+    'nodejs_eventloop_utilization',
+    'Share of the time that the event loop was busy.',
+    () => performance.eventLoopUtilization().utilization,
+  )
+}
