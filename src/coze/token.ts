@@ -1,0 +1,291 @@
+import { type KeyObject, createPrivateKey } from 'node:crypto'
+import { SignJWT } from 'jose'
+import { LRUCache } from 'lru-cache'
+import type { Clock } from '../lib/clock.ts'
+import { createDeadline } from '../lib/deadline.ts'
+import type { NewId } from '../lib/id.ts'
+import { Secret } from '../lib/secret.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import type { CozeClient, CozeTarget } from './client.ts'
+import { CozeError } from './errors.ts'
+import { createTurns } from './turns.ts'
+
+export interface OAuthCredentials {
+  readonly type: 'oauth'
+  readonly baseUrl: string
+  /** The OAuth app's id. */
+  readonly appId: string
+  /** The fingerprint of the app's public key, as the platform shows it. */
+  readonly keyId: string
+  /** RSA, PEM, PKCS#8 or PKCS#1. */
+  readonly privateKey: Secret
+  /** Lifetime to ask for, in seconds, 1 to 86399. Default 3600. */
+  readonly accessTokenSeconds?: number | undefined
+  /** Default: the host (and port) of `baseUrl`. */
+  readonly audience?: string | undefined
+  /** The organisation to mint for; needed with several. */
+  readonly accountId?: string | undefined
+}
+
+/** One upstream identity for all sessions: a personal access token, as self-hosted Coze Studio knows nothing else. */
+export interface SharedTokenCredentials {
+  readonly type: 'shared-token'
+  readonly baseUrl: string
+  readonly token: Secret
+}
+
+export type CozeCredentials = OAuthCredentials | SharedTokenCredentials
+
+export interface AccessToken {
+  /** Whose it is: the session that it was minted for, or that a shared one was handed to. */
+  readonly sessionName: string
+  readonly target: CozeTarget
+}
+
+/** The access tokens of one assistant's credentials. */
+export interface TokenResolver extends AsyncDisposable {
+  /**
+   * The session's access token: cached, refreshed ahead in the background, minted at most once at a time. The signal ends
+   * only this caller's waiting.
+   * @throws {@link CozeError} with `accepted: 'no'`: without a token nothing was sent.
+   */
+  token(sessionName: string, signal: AbortSignal): Promise<AccessToken>
+  /**
+   * Forgets a token that the upstream refused, unless another one has taken its place. True: the session can have
+   * another one.
+   */
+  drop(refused: AccessToken): boolean
+}
+
+export interface TokenResolverOptions {
+  readonly client: Pick<CozeClient, 'request'>
+  readonly credentials: CozeCredentials
+  readonly clock: Clock
+  readonly newId: NewId
+  readonly metrics: Pick<Metrics, 'tokenMinted'>
+  /** Sessions whose tokens are kept; the least recently used goes. Default 10000. */
+  readonly maxEntries?: number
+  /** Mints on their way at once. Default 16. */
+  readonly maxConcurrentMints?: number
+  /** How long a mint may take, waiting for its turn included, in ms. Default 10000. */
+  readonly mintTimeoutMs?: number
+}
+
+/** @throws {TypeError} naming the credential that cannot be used. */
+export function createTokenResolver(options: TokenResolverOptions): TokenResolver {
+  const { credentials } = options
+  if (credentials.type === 'oauth') return createMintingResolver({ ...options, credentials })
+  const { baseUrl, token } = credentials
+  return {
+    async token(sessionName, signal) {
+      signal.throwIfAborted()
+      return { sessionName, target: { baseUrl, token } }
+    },
+    drop: () => false,
+    async [Symbol.asyncDispose]() {},
+  }
+}
+
+/** Lifetimes are counted on the monotonic clock: a wall clock that jumps neither keeps nor loses a token (F40). */
+interface MintedToken extends AccessToken {
+  readonly refreshAt: number
+  readonly expiresAt: number
+}
+
+const maxAccessTokenSeconds = 86_399
+
+function createMintingResolver(
+  options: TokenResolverOptions & { readonly credentials: OAuthCredentials },
+): TokenResolver {
+  const { client, credentials, clock, newId, metrics, mintTimeoutMs = 10_000 } = options
+  const { baseUrl, accessTokenSeconds = 3600 } = credentials
+  checkLifetime(accessTokenSeconds)
+  const key = readPrivateKey(credentials.privateKey)
+  const turns = createTurns(options.maxConcurrentMints ?? 16)
+  const lifetime = new AbortController()
+  const mints = new Set<Promise<MintedToken>>()
+  /** What the upstream's clock shows more than ours, in ms; learnt when it refuses us for it (F5). */
+  let skewMs = 0
+
+  // One flight per session, joined by all who ask meanwhile. The callers' signals stay out of it: one that gives up must
+  // not fail the others. A flight whose entry was evicted or dropped still answers those who wait for it.
+  const cache = new LRUCache<string, MintedToken>({
+    max: options.maxEntries ?? 10_000,
+    ttl: 1,
+    ttlResolution: 0,
+    // lru-cache takes a start at 0 for "no ttl".
+    perf: { now: () => clock.monotonic() + 1 },
+    ignoreFetchAbort: true,
+    noDeleteOnFetchRejection: true,
+    noDeleteOnStaleGet: true,
+    fetchMethod: async (sessionName, _, { options: entry }) => {
+      const minted = await mint(sessionName)
+      entry.ttl = Math.max(1, minted.refreshAt - clock.monotonic())
+      return minted
+    },
+  })
+
+  async function mint(sessionName: string): Promise<MintedToken> {
+    const minting = mintWithin(sessionName)
+    mints.add(minting)
+    try {
+      const minted = await minting
+      metrics.tokenMinted('minted')
+      return minted
+    } catch (error) {
+      metrics.tokenMinted('failed')
+      throw withoutToken(error)
+    } finally {
+      mints.delete(minting)
+    }
+  }
+
+  async function mintWithin(sessionName: string): Promise<MintedToken> {
+    using deadline = createDeadline(clock, mintTimeoutMs, mintTimeout)
+    const signal = AbortSignal.any([deadline.signal, lifetime.signal])
+    using _ = await turns.take(signal)
+    try {
+      return await exchange(sessionName, signal)
+    } catch (error) {
+      const corrected = findSkew(error)
+      if (corrected === undefined) throw error
+      skewMs = corrected
+      return await exchange(sessionName, signal)
+    }
+  }
+
+  async function exchange(sessionName: string, signal: AbortSignal): Promise<MintedToken> {
+    const { accountId } = credentials
+    const account = accountId === undefined ? '' : `account/${encodeURIComponent(accountId)}/`
+    const { body, serverTime } = await client.request(
+      {
+        target: { baseUrl, token: await sign(sessionName) },
+        method: 'POST',
+        path: `/api/permission/oauth2/${account}token`,
+        body: {
+          grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
+          duration_seconds: accessTokenSeconds,
+        },
+      },
+      signal,
+    )
+    const { access_token: token, expires_in: expiresIn } = body
+    if (typeof token !== 'string' || token === '' || typeof expiresIn !== 'number') {
+      throw new CozeError('protocol', 'the token endpoint gave no token', { accepted: 'no' })
+    }
+    // `expires_in` is an instant on the upstream's clock, not a lifetime (coze-api.md §2.1).
+    const left = expiresIn * 1000 - (serverTime ?? clock.now() + skewMs)
+    const lifeMs = Math.min(left, accessTokenSeconds * 1000)
+    if (!(lifeMs > 0)) {
+      throw new CozeError('protocol', 'the token endpoint gave an expired token', {
+        accepted: 'no',
+      })
+    }
+    const mintedAt = clock.monotonic()
+    const ahead = Math.min(Math.max(lifeMs / 10, 60_000), lifeMs / 2)
+    return {
+      sessionName,
+      target: { baseUrl, token: new Secret(token) },
+      refreshAt: mintedAt + lifeMs - ahead,
+      // A call under way when the token dies would be refused.
+      expiresAt: mintedAt + lifeMs - Math.min(5000, lifeMs / 10),
+    }
+  }
+
+  async function sign(sessionName: string): Promise<Secret> {
+    // Back-dated, for an upstream clock that is a little behind ours.
+    const issuedAt = Math.floor((clock.now() + skewMs) / 1000) - 30
+    const jwt = await new SignJWT({ session_name: sessionName })
+      .setProtectedHeader({ alg: 'RS256', typ: 'JWT', kid: credentials.keyId })
+      .setIssuer(credentials.appId)
+      .setAudience(credentials.audience ?? new URL(baseUrl).host)
+      .setIssuedAt(issuedAt)
+      .setExpirationTime(issuedAt + 3600)
+      // The platform advises more than 32 bytes; one id has 22.
+      .setJti(newId() + newId())
+      .sign(key)
+    return new Secret(jwt)
+  }
+
+  /** The clock difference that may be why a JWT was refused; undefined if it cannot be the reason. */
+  function findSkew(error: unknown): number | undefined {
+    if (!(error instanceof CozeError) || error.serverTime === undefined) return undefined
+    if (error.kind !== 'auth' && error.kind !== 'refused') return undefined
+    const difference = error.serverTime - clock.now()
+    return Math.abs(difference - skewMs) > 5000 ? difference : undefined
+  }
+
+  return {
+    async token(sessionName, signal) {
+      signal.throwIfAborted()
+      lifetime.signal.throwIfAborted()
+      const known = cache.peek(sessionName, { allowStale: true })
+      const allowStale = known !== undefined && clock.monotonic() < known.expiresAt
+      const token = await untilAborted(cache.fetch(sessionName, { allowStale }), signal)
+      // T15: whatever a cache may mix up, no session gets another one's token.
+      if (token?.sessionName !== sessionName) throw new Error('the token cache mixed up sessions')
+      return token
+    },
+    drop(refused) {
+      const known = cache.peek(refused.sessionName, { allowStale: true })
+      if (known === refused) cache.delete(refused.sessionName)
+      return true
+    },
+    async [Symbol.asyncDispose]() {
+      lifetime.abort(closed())
+      await Promise.allSettled(mints)
+      cache.clear()
+    },
+  }
+}
+
+function mintTimeout() {
+  return new CozeError('timeout', 'the token endpoint took too long', { accepted: 'no' })
+}
+
+function closed() {
+  return new CozeError('unavailable', 'the gateway is closing', { accepted: 'no' })
+}
+
+/** Whatever became of the exchange: the call that needed the token was not sent. */
+function withoutToken(error: unknown): unknown {
+  if (!(error instanceof CozeError) || error.accepted === 'no') return error
+  const { kind, message, upstreamCode, logId, httpStatus, retryAfterMs } = error
+  return new CozeError(kind, message, {
+    accepted: 'no',
+    upstreamCode,
+    logId,
+    httpStatus,
+    retryAfterMs,
+    cause: error,
+  })
+}
+
+async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>()
+  const abort = () => aborted.reject(signal.reason)
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    return await Promise.race([promise, aborted.promise])
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}
+
+function checkLifetime(seconds: number) {
+  if (Number.isInteger(seconds) && seconds >= 1 && seconds <= maxAccessTokenSeconds) return
+  throw new TypeError(
+    `"accessTokenSeconds" must be an integer from 1 to ${maxAccessTokenSeconds}, got ${seconds}`,
+  )
+}
+
+function readPrivateKey(pem: Secret): KeyObject {
+  let key: KeyObject | undefined
+  try {
+    key = createPrivateKey(pem.reveal())
+  } catch {
+    // The library's own message may quote its input.
+  }
+  if (key?.asymmetricKeyType === 'rsa') return key
+  throw new TypeError('"privateKey" must be an RSA private key as PEM (PKCS#8 or PKCS#1)')
+}

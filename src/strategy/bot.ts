@@ -1,0 +1,176 @@
+import {
+  cancelBotChat,
+  type CozeChat,
+  listBotChatMessages,
+  retrieveBotChat,
+  streamBotChat,
+} from '../coze/bot-chat.ts'
+import type { CozeClient, CozeTarget } from '../coze/client.ts'
+import { createConversation, listMessages } from '../coze/conversations.ts'
+import { CozeError } from '../coze/errors.ts'
+import type { ChatIds } from '../coze/events.ts'
+import { withToken } from '../coze/with-token.ts'
+import type { UpstreamScope } from '../domain.ts'
+import type { BotOptions } from './assistant-options.ts'
+import { enterMessages } from './enter-messages.ts'
+import { createRunKeys, defaultSessionParameter, findUnkeyedBotLayers } from './keys.ts'
+import { findChatId, lookUntil } from './lookup.ts'
+import { retell } from './run-events.ts'
+import { asRunFailure, toRunFailure } from './run-failure.ts'
+import { type CallOptions, streamRun } from './run-stream.ts'
+import type { ChatStrategy, Recovered, RecoverRequest, RunContext } from './strategy.ts'
+
+export interface BotStrategyOptions extends CallOptions {
+  readonly bot: BotOptions
+  readonly client: CozeClient
+  readonly scope: UpstreamScope
+  /** How long a lost run that still goes on is waited for, in ms. Default 600000. */
+  readonly recoverMs?: number | undefined
+}
+
+/** A Bot that says nothing for so long is given up (F10). */
+const idleMs = 120_000
+/** The user's one included (coze-api.md §6). */
+const maxMessages = 100
+
+/** @throws {TypeError} when a layer would not be keyed by the session. */
+export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
+  const { bot, client, tokens, clock, recoverMs = 600_000 } = options
+  const { botId, connectorId } = bot
+  const unkeyed = findUnkeyedBotLayers(bot)
+  if (unkeyed.length > 0) throw new TypeError(unkeyed.join('; '))
+
+  async function call<T>(
+    run: RunContext,
+    send: (target: CozeTarget) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T> {
+    try {
+      return await withToken(tokens, run.session.name, send, signal)
+    } catch (error) {
+      throw asRunFailure(error)
+    }
+  }
+
+  /** Where our run went on; undefined: it never began. */
+  async function findRun(
+    { session, replyId, upstreamConversationId, chatId }: RecoverRequest,
+    signal: AbortSignal,
+  ): Promise<ChatIds | undefined> {
+    if (upstreamConversationId === undefined) return undefined
+    const conversationId = upstreamConversationId
+    if (chatId !== undefined) return { chatId, conversationId }
+    const list = async (target: CozeTarget) =>
+      listMessages(client, target, { conversationId }, signal)
+    const found = findChatId(await withToken(tokens, session.name, list, signal), replyId)
+    return found === undefined ? undefined : { chatId: found, conversationId }
+  }
+
+  async function lookUp(request: RecoverRequest, signal: AbortSignal): Promise<Recovered> {
+    const { name } = request.session
+    // Accepted messages are listed at once: what is not there never arrived.
+    const find = async () => (await findRun(request, signal)) ?? 'absent'
+    const run = await lookUntil(find, { clock, forMs: recoverMs }, signal)
+    if (run === undefined || run === 'absent') return { type: 'unknown' }
+    const retrieve = async (target: CozeTarget) => retrieveBotChat(client, target, run, signal)
+    const look = async () => {
+      const chat = await withToken(tokens, name, retrieve, signal)
+      return isRunning(chat) ? undefined : chat
+    }
+    const chat = await lookUntil(look, { clock, forMs: recoverMs }, signal)
+    if (chat === undefined) return { type: 'unknown' }
+
+    const { chatId, conversationId, usage } = chat
+    const ids = { chatId, conversationId }
+    const list = async (target: CozeTarget) => listBotChatMessages(client, target, run, signal)
+    switch (chat.status) {
+      case 'completed': {
+        const rows = await lookUntil(
+          async () => withToken(tokens, name, list, signal),
+          { clock, forMs: recoverMs },
+          signal,
+        )
+        if (rows === undefined) return { type: 'unknown' }
+        return { type: 'found', events: retell(ids, rows, { type: 'completed', ...ids, usage }) }
+      }
+      case 'cancelled':
+        return { type: 'found', events: retell(ids, [], { type: 'cancelled', ...ids }) }
+      case 'requires-action':
+        return { type: 'found', events: retell(ids, [], { type: 'action-required', ...ids }) }
+      case 'failed':
+        throw toRunFailure(
+          chat.error ??
+            new CozeError('server', 'the chat failed without a reason', { accepted: 'yes' }),
+          'upstream',
+        )
+      case 'created':
+      case 'in-progress':
+        return { type: 'unknown' }
+    }
+  }
+
+  return {
+    kind: 'bot',
+    scope: options.scope,
+    async open(run, signal) {
+      const create = async (target: CozeTarget) =>
+        createConversation(client, target, { botId, connectorId }, signal)
+      const { id } = await call(run, create, signal)
+      return { type: 'id', conversationId: id }
+    },
+    start(request, signal) {
+      const { upstream } = request
+      if (upstream.type === 'named') throw new TypeError('a Bot has no named conversations')
+      const keys = createRunKeys(request)
+      const messages = enterMessages(request, keys, maxMessages)
+      return streamRun(
+        {
+          ...options,
+          sessionName: keys.sessionName,
+          open: (target) =>
+            streamBotChat(
+              client,
+              target,
+              {
+                botId,
+                conversationId: upstream.conversationId,
+                userId: keys.userId,
+                messages,
+                customVariables: {
+                  ...bot.customVariables,
+                  [bot.sessionVariable ?? defaultSessionParameter]: keys.sessionName,
+                },
+                metaData: keys.metaData,
+                connectorId,
+                timeouts: { idleMs, ...bot.timeouts },
+              },
+              signal,
+            ),
+        },
+        signal,
+      )
+    },
+    async cancel({ session, upstreamConversationId: conversationId, chatId }, signal) {
+      const send = async (target: CozeTarget) =>
+        cancelBotChat(client, target, { chatId, conversationId }, signal)
+      try {
+        const chat = await withToken(tokens, session.name, send, signal)
+        return chat.status === 'cancelled'
+      } catch {
+        // It may have ended meanwhile, or not be reachable: either way it was not cancelled by us.
+        return false
+      }
+    },
+    async recover(request, signal) {
+      try {
+        return await lookUp(request, signal)
+      } catch (error) {
+        throw asRunFailure(error)
+      }
+    },
+  }
+}
+
+function isRunning({ status }: CozeChat): boolean {
+  return status === 'created' || status === 'in-progress'
+}

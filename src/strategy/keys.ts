@@ -1,0 +1,105 @@
+import { createHmac } from 'node:crypto'
+import type { CozeCredentials } from '../coze/token.ts'
+import type { UpstreamScope } from '../domain.ts'
+import type { BotOptions, WorkflowOptions } from './assistant-options.ts'
+import type { RunContext } from './strategy.ts'
+
+/** What keys one call in every layer where the platform could mix sessions (design.md §6). */
+export interface RunKeys {
+  /** Identity: the token is minted for it. Declared in the body as well. */
+  readonly sessionName: string
+  /** Variables and databases: `user_id`. */
+  readonly userId: string
+  /** A conversation's name where the platform keys by names: unguessable, never one of its templates. */
+  readonly conversationName: string
+  /** Reconciliation: the `meta_data` of the user's message, which tells our run from others. */
+  readonly metaData: Readonly<Record<string, string>>
+  /** The `meta_data` of older messages sent along, which tells them from answers of this run. */
+  readonly historyMetaData: Readonly<Record<string, string>>
+}
+
+/** Names of `meta_data` entries. */
+export const replyKey = 'reply_id'
+export const historyKey = 'history_of'
+
+/** Keys every layer from the session and from what is stored under it; nothing a caller writes is part of it. */
+export function createRunKeys(run: RunContext): RunKeys {
+  const { session, conversationId, generation, replyId } = run
+  return {
+    sessionName: session.name,
+    userId: session.name,
+    conversationName: createHmac('sha256', session.name)
+      .update(JSON.stringify([conversationId, generation]))
+      .digest('hex'),
+    metaData: { [replyKey]: replyId },
+    historyMetaData: { [historyKey]: replyId },
+  }
+}
+
+/** Names the account whose conversation ids the credentials reach. */
+export function upstreamScope(credentials: CozeCredentials): UpstreamScope {
+  const { origin } = new URL(credentials.baseUrl)
+  const account = credentials.type === 'oauth' ? (credentials.accountId ?? '') : ''
+  return { origin, account }
+}
+
+/** The part of an assistant's configuration that decides whether its sessions are kept apart. */
+export interface AssistantKeying {
+  readonly credentials: Pick<CozeCredentials, 'type'>
+  /** The operator accepts one upstream identity for all sessions. */
+  readonly allowSharedToken: boolean
+  readonly workflow?: WorkflowOptions | undefined
+  readonly bot?: BotOptions | undefined
+}
+
+/** A sentence for each layer that would not be keyed by the session. Empty: the assistant may start. */
+export function findUnkeyedLayers(assistant: AssistantKeying): readonly string[] {
+  const { credentials, allowSharedToken, workflow, bot } = assistant
+  const found: string[] = []
+  if (credentials.type === 'shared-token' && !allowSharedToken) {
+    found.push(
+      'identity: a shared token is one upstream identity for all sessions; use an OAuth app, or accept it with "allowSharedToken"',
+    )
+  }
+  if (workflow !== undefined) found.push(...findUnkeyedWorkflowLayers(workflow))
+  if (bot !== undefined) found.push(...findUnkeyedBotLayers(bot))
+  return found
+}
+
+export function findUnkeyedWorkflowLayers(workflow: WorkflowOptions): readonly string[] {
+  const { appId, botId, conversationKeying, parameters = {} } = workflow
+  const sessionParameter = workflow.sessionParameter ?? defaultSessionParameter
+  const found: string[] = []
+  if ((appId === undefined) === (botId === undefined)) {
+    found.push('conversation: exactly one of "appId" and "botId" must own the conversations')
+  }
+  if (conversationKeying === 'name' && appId === undefined) {
+    found.push('conversation: names work with "appId" only')
+  }
+  if (Object.hasOwn(parameters, conversationParameter)) {
+    found.push(
+      `conversation: the parameter "${conversationParameter}" would put all sessions into one conversation`,
+    )
+  }
+  if (sessionParameter === '' || reserved.includes(sessionParameter)) {
+    found.push(`knowledge: "${sessionParameter}" cannot be the parameter that names the session`)
+  } else if (Object.hasOwn(parameters, sessionParameter)) {
+    found.push(
+      `knowledge: the parameter "${sessionParameter}" names the session and cannot be configured`,
+    )
+  }
+  return found
+}
+
+export function findUnkeyedBotLayers(bot: BotOptions): readonly string[] {
+  const { customVariables = {}, sessionVariable = defaultSessionParameter } = bot
+  if (sessionVariable === '') return ['knowledge: "sessionVariable" cannot be empty']
+  return Object.hasOwn(customVariables, sessionVariable)
+    ? [`knowledge: the variable "${sessionVariable}" names the session and cannot be configured`]
+    : []
+}
+
+/** The start parameter by which the platform binds a run to a conversation (coze-api.md §4.3). */
+export const conversationParameter = 'CONVERSATION_NAME'
+export const defaultSessionParameter = 'SESSION_NAME'
+const reserved: readonly string[] = [conversationParameter, 'USER_INPUT']

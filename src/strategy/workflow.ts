@@ -1,0 +1,180 @@
+import type { CozeClient, CozeTarget } from '../coze/client.ts'
+import {
+  type CozeMessage,
+  createConversation,
+  getOrCreateAppConversation,
+  listMessages,
+} from '../coze/conversations.ts'
+import { CozeError } from '../coze/errors.ts'
+import { withToken } from '../coze/with-token.ts'
+import { type EnterMessage, streamWorkflowChat } from '../coze/workflow-chat.ts'
+import type { UpstreamScope } from '../domain.ts'
+import type { WorkflowOptions } from './assistant-options.ts'
+import { enterMessages } from './enter-messages.ts'
+import {
+  conversationParameter,
+  createRunKeys,
+  defaultSessionParameter,
+  findUnkeyedWorkflowLayers,
+} from './keys.ts'
+import { findChatId, lookUntil } from './lookup.ts'
+import { isShownAnswer, retell } from './run-events.ts'
+import { asRunFailure } from './run-failure.ts'
+import { type CallOptions, streamRun } from './run-stream.ts'
+import type {
+  ChatStrategy,
+  Recovered,
+  RecoverRequest,
+  RunContext,
+  UpstreamConversation,
+} from './strategy.ts'
+
+export interface WorkflowStrategyOptions extends CallOptions {
+  readonly workflow: WorkflowOptions
+  readonly client: CozeClient
+  readonly scope: UpstreamScope
+  /** How long a lost run is looked for, in ms. Default 30000. */
+  readonly recoverMs?: number | undefined
+  /** How long a lost run's answers must stand unchanged to be taken for all of them, in ms. Default 5000. */
+  readonly settleMs?: number | undefined
+}
+
+/** A Workflow may legally work in silence for 10 minutes (F10). */
+const idleMs = 600_000
+/** The user's one included (coze-api.md §4.1). */
+const maxMessages = 50
+
+/** @throws {TypeError} when a layer would not be keyed by the session. */
+export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatStrategy {
+  const { workflow, client, tokens, clock, recoverMs = 30_000, settleMs = 5000 } = options
+  const { workflowId, connectorId } = workflow
+  const unkeyed = findUnkeyedWorkflowLayers(workflow)
+  if (unkeyed.length > 0) throw new TypeError(unkeyed.join('; '))
+  const owner = ownerOf(workflow)
+  let keying = workflow.conversationKeying
+
+  async function open(run: RunContext, signal: AbortSignal): Promise<UpstreamConversation> {
+    if (keying === 'name') return { type: 'named' }
+    const { sessionName, conversationName: name } = createRunKeys(run)
+    const create = async (target: CozeTarget) =>
+      'appId' in owner
+        ? getOrCreateAppConversation(
+            client,
+            target,
+            { appId: owner.appId, workflowId, name, connectorId },
+            signal,
+          )
+        : createConversation(client, target, { botId: owner.botId, connectorId }, signal)
+    try {
+      const { id } = await withToken(tokens, sessionName, create, signal)
+      return { type: 'id', conversationId: id }
+    } catch (error) {
+      if (keying !== 'auto' || !('appId' in owner) || !isRefused(error)) {
+        throw asRunFailure(error)
+      }
+      keying = 'name'
+      return { type: 'named' }
+    }
+  }
+
+  /** The answers that our run has given so far; undefined: it is not there (yet). */
+  async function findAnswers(
+    { session, upstreamConversationId: conversationId, replyId }: RecoverRequest,
+    chatId: string | undefined,
+    signal: AbortSignal,
+  ): Promise<{ readonly chatId: string; readonly rows: readonly CozeMessage[] } | undefined> {
+    if (conversationId === undefined) return undefined
+    const list = async (target: CozeTarget) =>
+      listMessages(client, target, { conversationId, chatId }, signal)
+    const rows = await withToken(tokens, session.name, list, signal)
+    if (chatId !== undefined) return { chatId, rows: rows.toReversed() }
+    const found = findChatId(rows, replyId)
+    return found === undefined
+      ? undefined
+      : { chatId: found, rows: rows.filter((row) => row.chatId === found).toReversed() }
+  }
+
+  /** No call tells whether a Workflow still runs: its answers are taken once they have stopped growing. */
+  async function recover(request: RecoverRequest, signal: AbortSignal): Promise<Recovered> {
+    let { chatId } = request
+    let seen = ''
+    let seenAt = 0
+    async function look(): Promise<Recovered | undefined> {
+      const found = await findAnswers(request, chatId, signal)
+      // Accepted messages are listed at once: what is not there never arrived.
+      if (found === undefined) return { type: 'unknown' }
+      chatId = found.chatId
+      const answers = found.rows.filter(isShownAnswer)
+      const [first] = answers
+      const state = JSON.stringify(answers.map(({ id, text }) => [id, text]))
+      if (state !== seen) {
+        seen = state
+        seenAt = clock.monotonic()
+      }
+      if (first === undefined || clock.monotonic() - seenAt < settleMs) return undefined
+      const ids = { chatId, conversationId: first.conversationId }
+      const end = { type: 'completed', ...ids, usage: null } as const
+      return { type: 'found', events: retell(ids, found.rows, end) }
+    }
+    try {
+      const found = await lookUntil(look, { clock, forMs: recoverMs }, signal)
+      return found ?? { type: 'unknown' }
+    } catch (error) {
+      throw asRunFailure(error)
+    }
+  }
+
+  return {
+    kind: 'workflow',
+    scope: options.scope,
+    open,
+    start(request, signal) {
+      const keys = createRunKeys(request)
+      const { upstream } = request
+      const messages: readonly EnterMessage[] = enterMessages(request, keys, maxMessages)
+      const named = upstream.type === 'named'
+      return streamRun(
+        {
+          ...options,
+          sessionName: keys.sessionName,
+          open: (target) =>
+            streamWorkflowChat(
+              client,
+              target,
+              {
+                workflowId,
+                owner,
+                conversationId: named ? undefined : upstream.conversationId,
+                messages,
+                parameters: {
+                  ...workflow.parameters,
+                  [workflow.sessionParameter ?? defaultSessionParameter]: keys.sessionName,
+                  ...(named && { [conversationParameter]: keys.conversationName }),
+                },
+                userId: keys.userId,
+                sessionName: keys.sessionName,
+                connectorId,
+                timeouts: { idleMs, ...workflow.timeouts },
+              },
+              signal,
+            ),
+        },
+        signal,
+      )
+    },
+    // The platform has no call for it (coze-api.md §4).
+    cancel: async () => false,
+    recover,
+  }
+}
+
+function ownerOf({ appId, botId }: WorkflowOptions) {
+  if (appId !== undefined) return { appId }
+  if (botId !== undefined) return { botId }
+  throw new TypeError('"appId" or "botId" must be given')
+}
+
+/** The platform does not take the call at all (a 4000-class code): it will not later either. */
+function isRefused(error: unknown): boolean {
+  return error instanceof CozeError && error.kind === 'refused'
+}
