@@ -1,0 +1,72 @@
+import type {
+  CozeAnswer,
+  CozeClient,
+  CozeRequest,
+  CozeStreamRequest,
+} from '../../src/coze/client.ts'
+import type { CozeAnswer } from '../../src/coze/envelope.ts'
+import type { CozeEvent } from '../../src/coze/events.ts'
+import type { TokenResolver } from '../../src/coze/token.ts'
+import { Secret } from '../../src/lib/secret.ts'
+
+/** An upstream that says what a test tells it to, and remembers what it was asked. */
+export interface ScriptedCoze extends CozeClient {
+  /** What was sent, oldest first: `{ path, query, body }` and the session whose token it carried. */
+  readonly sent: readonly Sent[]
+}
+
+export interface Sent {
+  readonly path: string
+  readonly session: string
+  readonly query: Readonly<Record<string, string | undefined>>
+  readonly body: unknown
+}
+
+export type Batch = readonly CozeEvent[]
+
+export function createScriptedCoze(script: {
+  /** The answer's body; throws for an error. */
+  readonly request?: (sent: Sent, nth: number) => Readonly<Record<string, unknown>>
+  /** The stream's batches; an `Error` among them is thrown there. */
+  readonly stream?: (sent: Sent, nth: number) => readonly (Batch | Error)[]
+}): ScriptedCoze {
+  const sent: Sent[] = []
+
+  function remember({ path, target, query = {}, body }: CozeRequest | CozeStreamRequest): Sent {
+    // As the wire would carry it: what is undefined is gone.
+    const wire: unknown = body === undefined ? undefined : JSON.parse(JSON.stringify(body))
+    const entry = { path, session: target.token.reveal(), query, body: wire }
+    sent.push(entry)
+    return entry
+  }
+  const nth = (path: string) => sent.filter((entry) => entry.path === path).length
+
+  return {
+    sent,
+    async request(request, signal): Promise<CozeAnswer> {
+      signal.throwIfAborted()
+      const entry = remember(request)
+      const body = script.request?.(entry, nth(request.path)) ?? {}
+      return { body, logId: 'log-1', serverTime: undefined }
+    },
+    async *stream(request, signal) {
+      signal.throwIfAborted()
+      const entry = remember(request)
+      for (const step of script.stream?.(entry, nth(request.path)) ?? []) {
+        if (step instanceof Error) throw step
+        yield step
+      }
+    },
+    async [Symbol.asyncDispose]() {},
+  }
+}
+
+/** Tokens that are the session's name. */
+export const nameTokens: TokenResolver = {
+  token: async (sessionName) => ({
+    sessionName,
+    target: { baseUrl: 'http://coze.test', token: new Secret(sessionName) },
+  }),
+  drop: () => true,
+  async [Symbol.asyncDispose]() {},
+}

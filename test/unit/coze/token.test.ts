@@ -1,0 +1,421 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { decodeJwt, decodeProtectedHeader, importSPKI, jwtVerify } from 'jose'
+import { describe, expect, it } from 'vitest'
+import type { CozeRequest } from '../../../src/coze/client.ts'
+import type { CozeAnswer } from '../../../src/coze/envelope.ts'
+import { CozeError } from '../../../src/coze/errors.ts'
+import { type OAuthCredentials, createTokenResolver } from '../../../src/coze/token.ts'
+import { withToken } from '../../../src/coze/with-token.ts'
+import { randomId } from '../../../src/lib/id.ts'
+import { Secret } from '../../../src/lib/secret.ts'
+import { createFakeClock } from '../../kit/clock.ts'
+
+const keys = generateKeyPairSync('rsa', {
+  modulusLength: 2048,
+  privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  publicKeyEncoding: { type: 'spki', format: 'pem' },
+})
+const { signal } = new AbortController()
+
+/** A resolver on a token endpoint that names the session and counts: `alice#1`, `alice#2`, … */
+function open(
+  options: {
+    readonly credentials?: Partial<OAuthCredentials>
+    readonly maxConcurrentMints?: number
+    readonly maxEntries?: number
+    /** Comes before each answer; may wait, or refuse. */
+    readonly before?: (mint: number, request: CozeRequest, signal: AbortSignal) => Promise<void>
+    /** How far the upstream's clock is ahead of ours, in ms. */
+    readonly skewMs?: number
+  } = {},
+) {
+  const clock = createFakeClock()
+  const requests: CozeRequest[] = []
+  const minted: string[] = []
+  const jwts: string[] = []
+  let flying = 0
+  let mostFlying = 0
+  const upstreamNow = () => clock.now() + (options.skewMs ?? 0)
+  const client = {
+    async request(request: CozeRequest, given: AbortSignal): Promise<CozeAnswer> {
+      requests.push(request)
+      jwts.push(request.target.token.reveal())
+      flying += 1
+      mostFlying = Math.max(mostFlying, flying)
+      try {
+        await options.before?.(requests.length, request, given)
+        given.throwIfAborted()
+        const { session_name: session, iat = 0 } = decodeJwt(request.target.token.reveal())
+        const late = upstreamNow() / 1000 - iat
+        if (late < 0 || late > 300) {
+          throw new CozeError('auth', 'the upstream answered with code invalid_client', {
+            accepted: 'no',
+            serverTime: upstreamNow(),
+          })
+        }
+        const count = minted.filter((token) => token.startsWith(`${String(session)}#`)).length + 1
+        const token = `${String(session)}#${count}`
+        minted.push(token)
+        return {
+          body: { access_token: token, expires_in: Math.floor(upstreamNow() / 1000) + 3600 },
+          logId: undefined,
+          serverTime: upstreamNow(),
+        }
+      } finally {
+        flying -= 1
+      }
+    },
+  }
+  const outcomes: string[] = []
+  const resolver = createTokenResolver({
+    client,
+    clock,
+    newId: randomId,
+    metrics: { tokenMinted: (outcome) => void outcomes.push(outcome) },
+    credentials: {
+      type: 'oauth',
+      baseUrl: 'http://127.0.0.1:7000/prefix',
+      appId: 'app-1',
+      keyId: 'key-1',
+      privateKey: new Secret(keys.privateKey),
+      ...options.credentials,
+    },
+    ...(options.maxConcurrentMints !== undefined && {
+      maxConcurrentMints: options.maxConcurrentMints,
+    }),
+    ...(options.maxEntries !== undefined && { maxEntries: options.maxEntries }),
+  })
+  return {
+    clock,
+    resolver,
+    requests,
+    minted,
+    jwts,
+    outcomes,
+    get mostFlying() {
+      return mostFlying
+    },
+    async reveal(session: string) {
+      const { target } = await resolver.token(session, signal)
+      return target.token.reveal()
+    },
+  }
+}
+
+const refused = () => new CozeError('auth', 'refused', { accepted: 'no' })
+
+describe('session-token resolver', () => {
+  it('signs what the platform asks for', async () => {
+    const { reveal, requests, jwts, clock } = open()
+    await reveal('alice')
+    const [request] = requests
+    expect(request).toMatchObject({
+      method: 'POST',
+      path: '/api/permission/oauth2/token',
+      target: { baseUrl: 'http://127.0.0.1:7000/prefix' },
+      body: {
+        grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
+        duration_seconds: 3600,
+      },
+    })
+    const [jwt = ''] = jwts
+    expect(decodeProtectedHeader(jwt)).toEqual({ alg: 'RS256', typ: 'JWT', kid: 'key-1' })
+    const { payload } = await jwtVerify(jwt, await importSPKI(keys.publicKey, 'RS256'), {
+      audience: '127.0.0.1:7000',
+      issuer: 'app-1',
+      currentDate: new Date(clock.now()),
+    })
+    expect(payload['session_name']).toBe('alice')
+    expect(payload.jti?.length).toBeGreaterThan(32)
+    const now = Math.floor(clock.now() / 1000)
+    expect(payload.iat).toBeLessThanOrEqual(now)
+    expect(payload.iat).toBeGreaterThanOrEqual(now - 60)
+    expect(payload.exp).toBeGreaterThan(now)
+  })
+
+  it('takes a PKCS#1 key, an audience and an organisation of their own', async () => {
+    const pkcs1 = generateKeyPairSync('rsa', {
+      modulusLength: 2048,
+      privateKeyEncoding: { type: 'pkcs1', format: 'pem' },
+      publicKeyEncoding: { type: 'spki', format: 'pem' },
+    })
+    const { reveal, requests, jwts } = open({
+      credentials: {
+        privateKey: new Secret(pkcs1.privateKey),
+        audience: 'api.coze.example',
+        accountId: 'org/1',
+        accessTokenSeconds: 600,
+      },
+    })
+    await reveal('alice')
+    expect(requests[0]).toMatchObject({
+      path: '/api/permission/oauth2/account/org%2F1/token',
+      body: { duration_seconds: 600 },
+    })
+    expect(decodeJwt(jwts[0] ?? '').aud).toBe('api.coze.example')
+  })
+
+  it.each([
+    ['privateKey', { privateKey: new Secret('-----BEGIN PRIVATE KEY-----\nMII\n') }],
+    ['accessTokenSeconds', { accessTokenSeconds: 86_400 }],
+  ])('refuses a bad %s by its name', (name, credentials) => {
+    expect(() => open({ credentials })).toThrow(new RegExp(`^"${name}" must be`))
+  })
+
+  it('mints once for 100 concurrent callers of a session, and gives each session its own (T15)', async () => {
+    const { resolver, minted, outcomes } = open()
+    const sessions = Array.from({ length: 300 }, (_, index) => `session-${index % 3}`)
+    const tokens = await Promise.all(sessions.map((name) => resolver.token(name, signal)))
+    expect(minted.toSorted()).toEqual(['session-0#1', 'session-1#1', 'session-2#1'])
+    expect(outcomes).toEqual(['minted', 'minted', 'minted'])
+    for (const [index, token] of tokens.entries()) {
+      expect(token.sessionName).toBe(sessions[index])
+      expect(token.target.token.reveal()).toBe(`${sessions[index]}#1`)
+    }
+  })
+
+  it('T15: never mixes sessions up while entries are evicted, dropped and expire', async () => {
+    const { resolver, clock } = open({ maxEntries: 3, maxConcurrentMints: 2 })
+    for (let round = 0; round < 30; round += 1) {
+      const names = Array.from({ length: 8 }, (_, index) => `session-${(index * round) % 5}`)
+      const tokens = await Promise.all(names.map((name) => resolver.token(name, signal)))
+      for (const [index, token] of tokens.entries()) {
+        expect(token.target.token.reveal().split('#')[0]).toBe(names[index])
+        if (index % 3 === 0) resolver.drop(token)
+      }
+      await clock.pass(round * 100_000)
+    }
+  })
+
+  it('uses each signed JWT once', async () => {
+    const { reveal, jwts, clock } = open()
+    for (let hour = 0; hour < 3; hour += 1) {
+      await reveal('alice')
+      await reveal('bob')
+      await clock.pass(3_600_000)
+    }
+    expect(new Set(jwts.map((jwt) => decodeJwt(jwt).jti)).size).toBe(6)
+  })
+
+  it('takes expires_in for an instant, refreshes ahead in the background, and never serves an expired token', async () => {
+    const gate = Promise.withResolvers<void>()
+    const { reveal, clock, minted } = open({
+      before: async (mint) => {
+        if (mint === 2) await gate.promise
+      },
+    })
+    expect(await reveal('alice')).toBe('alice#1')
+    await clock.pass(3_000_000)
+    expect(await reveal('alice')).toBe('alice#1')
+    expect(minted).toHaveLength(1)
+    await clock.pass(300_000)
+    expect(await Promise.all([reveal('alice'), reveal('alice')])).toEqual(['alice#1', 'alice#1'])
+    gate.resolve()
+    while (minted.length < 2) await clock.pass(0)
+    await clock.pass(0)
+    expect(await reveal('alice')).toBe('alice#2')
+    await clock.pass(3_600_000)
+    expect(await reveal('alice')).toBe('alice#3')
+  })
+
+  it('serves the old token while refreshing ahead fails, until it expires', async () => {
+    const { reveal, clock, outcomes } = open({
+      before: async (mint) => {
+        if (mint > 1) throw new CozeError('server', 'HTTP 503', { accepted: 'unknown' })
+      },
+    })
+    await reveal('alice')
+    await clock.pass(3_300_000)
+    expect(await reveal('alice')).toBe('alice#1')
+    await clock.pass(100_000)
+    expect(await reveal('alice')).toBe('alice#1')
+    await clock.pass(200_000)
+    await expect(reveal('alice')).rejects.toMatchObject({ kind: 'server', accepted: 'no' })
+    expect(outcomes.slice(0, 2)).toEqual(['minted', 'failed'])
+  })
+
+  it('F40: neither keeps nor loses a token when the wall clock jumps', async () => {
+    const { reveal, clock, minted } = open()
+    await reveal('alice')
+    clock.jump(7_200_000)
+    expect(await reveal('alice')).toBe('alice#1')
+    clock.jump(-10_800_000)
+    await clock.pass(3_599_000)
+    await reveal('alice')
+    expect(minted).toEqual(['alice#1', 'alice#2'])
+  })
+
+  it('fails all who share a flight, and lets the next caller try again', async () => {
+    const { resolver, requests, reveal } = open({
+      before: async (mint) => {
+        if (mint === 1) throw new CozeError('server', 'HTTP 500', { accepted: 'unknown' })
+      },
+    })
+    const flights = await Promise.allSettled(
+      Array.from({ length: 100 }, async () => resolver.token('alice', signal)),
+    )
+    expect(flights.every((flight) => flight.status === 'rejected')).toBe(true)
+    expect(requests).toHaveLength(1)
+    expect(await reveal('alice')).toBe('alice#1')
+  })
+
+  it("does not fail the others of a flight when one caller's signal aborts", async () => {
+    const gate = Promise.withResolvers<void>()
+    const { resolver, requests } = open({ before: async () => gate.promise })
+    const first = new AbortController()
+    const leaving = resolver.token('alice', first.signal)
+    const staying = resolver.token('alice', signal)
+    first.abort(new Error('the caller left'))
+    await expect(leaving).rejects.toThrow('the caller left')
+    gate.resolve()
+    expect((await staying).target.token.reveal()).toBe('alice#1')
+    expect(requests).toHaveLength(1)
+  })
+
+  it('mints at most so many at once, in turn', async () => {
+    const gate = Promise.withResolvers<void>()
+    const opened = open({ maxConcurrentMints: 3, before: async () => gate.promise })
+    const tokens = Array.from({ length: 20 }, async (_, index) =>
+      opened.resolver.token(`s${index}`, signal),
+    )
+    while (opened.requests.length < 3) await opened.clock.pass(0)
+    gate.resolve()
+    await Promise.all(tokens)
+    expect(opened.mostFlying).toBe(3)
+    expect(opened.minted).toHaveLength(20)
+  })
+
+  it('F5: waits a bounded time for a slow token endpoint', async () => {
+    const { resolver, clock, requests } = open({
+      before: async (_, __, given) => clock.sleep(60_000, given),
+    })
+    const outcome = expect(resolver.token('alice', signal)).rejects.toMatchObject({
+      kind: 'timeout',
+      accepted: 'no',
+    })
+    while (requests.length === 0) await clock.pass(0)
+    await clock.pass(10_000)
+    await outcome
+  })
+
+  it.each([600_000, -600_000])(
+    "F5: takes the upstream's time when it refuses ours, once (%d ms)",
+    async (skewMs) => {
+      const { reveal, requests, clock } = open({ skewMs })
+      expect(await reveal('alice')).toBe('alice#1')
+      expect(requests).toHaveLength(2)
+      expect(await reveal('bob')).toBe('bob#1')
+      expect(requests).toHaveLength(3)
+      await clock.pass(3_000_000)
+      expect(await reveal('alice')).toBe('alice#1')
+    },
+  )
+
+  it('F5: does not repeat a refusal that the clock does not explain', async () => {
+    const opened = open({
+      before: async () => {
+        throw new CozeError('auth', 'refused', { accepted: 'no', serverTime: opened.clock.now() })
+      },
+    })
+    await expect(opened.reveal('alice')).rejects.toMatchObject({ kind: 'auth' })
+    expect(opened.requests).toHaveLength(1)
+    expect(opened.outcomes).toEqual(['failed'])
+  })
+
+  it('ends what is on its way when it is disposed', async () => {
+    const { resolver, clock, requests } = open({
+      before: async (_, __, given) => clock.sleep(60_000, given),
+    })
+    const outcome = expect(resolver.token('alice', signal)).rejects.toMatchObject({
+      kind: 'unavailable',
+    })
+    while (requests.length === 0) await clock.pass(0)
+    await resolver[Symbol.asyncDispose]()
+    await outcome
+    expect(clock.pending).toBe(0)
+    await expect(resolver.token('alice', signal)).rejects.toMatchObject({ kind: 'unavailable' })
+  })
+})
+
+describe('withToken', () => {
+  it('F3: mints once per session for 100 concurrent refusals, and repeats each call once', async () => {
+    const { resolver, minted } = open()
+    const accepted = new Set<string>()
+    let calls = 0
+    const call = async (name: string) =>
+      withToken(
+        resolver,
+        name,
+        async ({ token }) => {
+          calls += 1
+          await Promise.resolve()
+          if (token.reveal().endsWith('#1')) throw refused()
+          accepted.add(token.reveal())
+        },
+        signal,
+      )
+    await Promise.all([resolver.token('alice', signal), resolver.token('bob', signal)])
+    await Promise.all(
+      Array.from({ length: 100 }, async (_, index) => call(index % 2 === 0 ? 'alice' : 'bob')),
+    )
+    expect(minted.toSorted()).toEqual(['alice#1', 'alice#2', 'bob#1', 'bob#2'])
+    expect([...accepted].toSorted()).toEqual(['alice#2', 'bob#2'])
+    expect(calls).toBe(200)
+  })
+
+  it('F3: gives up after the second refusal', async () => {
+    const { resolver, minted } = open()
+    const run = async () => Promise.reject(refused())
+    await expect(withToken(resolver, 'alice', run, signal)).rejects.toMatchObject({ kind: 'auth' })
+    expect(minted).toHaveLength(2)
+  })
+
+  it.each([
+    new CozeError('auth', 'revoked in mid-stream', { accepted: 'yes' }),
+    new CozeError('server', 'HTTP 500', { accepted: 'unknown' }),
+    new CozeError('busy', 'busy', { accepted: 'no' }),
+  ])(
+    'does not repeat what may have been accepted, or was refused otherwise (%s)',
+    async (error) => {
+      const { resolver } = open()
+      let calls = 0
+      const run = async () => {
+        calls += 1
+        throw error
+      }
+      await expect(withToken(resolver, 'alice', run, signal)).rejects.toBe(error)
+      expect(calls).toBe(1)
+    },
+  )
+
+  it('drops only the token that failed', async () => {
+    const { resolver, reveal } = open()
+    const stale = await resolver.token('alice', signal)
+    resolver.drop(stale)
+    expect(await reveal('alice')).toBe('alice#2')
+    resolver.drop(stale)
+    expect(await reveal('alice')).toBe('alice#2')
+  })
+
+  it('has no other token to offer where one is shared by all sessions', async () => {
+    const token = new Secret('pat_1')
+    const resolver = createTokenResolver({
+      client: { request: async () => Promise.reject(new Error('not called')) },
+      credentials: { type: 'shared-token', baseUrl: 'http://studio.example', token },
+      clock: createFakeClock(),
+      newId: randomId,
+      metrics: { tokenMinted() {} },
+    })
+    expect((await resolver.token('alice', signal)).target).toEqual({
+      baseUrl: 'http://studio.example',
+      token,
+    })
+    let calls = 0
+    const run = async () => {
+      calls += 1
+      throw refused()
+    }
+    await expect(withToken(resolver, 'alice', run, signal)).rejects.toMatchObject({ kind: 'auth' })
+    expect(calls).toBe(1)
+  })
+})
