@@ -1,0 +1,164 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs'
+import { parseArgs, type ParseArgsOptionsConfig } from 'node:util'
+import { commands, helpOf, overview, type Command } from './cli/help.ts'
+import { UsageError } from './cli/usage-error.ts'
+import { ConfigError, parseConfig, processEnvironment, type Config } from './config.ts'
+import { StoreOpenError } from './store/store.ts'
+
+// Each command loads its own parts: `check-config` needs neither GraphQL nor a database.
+async function main(args: readonly string[]): Promise<0 | 1 | 2> {
+  try {
+    return await run(args)
+  } catch (error) {
+    const complaint = complaintOf(error)
+    process.stderr.write(`coze-gateway: ${complaint.text}\n`)
+    return complaint.code
+  }
+}
+
+async function run([first, ...rest]: readonly string[]): Promise<0 | 1> {
+  if (first === undefined) throw new UsageError('which command? See coze-gateway --help')
+  if (first === '-h' || first === '--help' || first === 'help') return print(overview)
+  if (first === '-v' || first === '--version') return print(`${version()}\n`)
+  const command = commands.find((name) => name === first)
+  if (command === undefined) {
+    throw new UsageError(`"${first}" is not a command. See coze-gateway --help`)
+  }
+  const options = parseOptions(command, rest)
+  if (options['help'] === true) return print(helpOf[command])
+  switch (command) {
+    case 'serve':
+      return runServe(readConfig(options))
+    case 'demo':
+      return runDemoCommand(options)
+    case 'schema':
+      return print((await import('./graphql/schema.ts')).printGatewaySchema())
+    case 'check-config':
+      return print(`${summaryOf(readConfig(options))}\n`)
+  }
+}
+
+type Options = Readonly<Record<string, string | boolean | undefined>>
+
+const help = { type: 'boolean', short: 'h' } as const
+const optionsOf: Readonly<Record<Command, ParseArgsOptionsConfig>> = {
+  serve: { help, config: { type: 'string', short: 'c' } },
+  demo: {
+    help,
+    host: { type: 'string' },
+    port: { type: 'string' },
+    data: { type: 'string' },
+    'allow-production': { type: 'boolean' },
+  },
+  schema: { help },
+  'check-config': { help, config: { type: 'string', short: 'c' } },
+}
+
+function parseOptions(command: Command, args: readonly string[]): Options {
+  try {
+    const { values } = parseArgs({ args: [...args], options: optionsOf[command], strict: true })
+    return Object.fromEntries(
+      Object.entries(values).map(([name, value]) => [
+        name,
+        Array.isArray(value) ? value.at(-1) : value,
+      ]),
+    )
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.split('. ')[0] : String(error)
+    throw new UsageError(`${reason}. See coze-gateway ${command} --help`, { cause: error })
+  }
+}
+
+function readConfig({ config }: Options): Config {
+  return parseConfig({
+    file: typeof config === 'string' ? config : undefined,
+    env: processEnvironment(),
+  })
+}
+
+async function runServe(config: Config): Promise<0 | 1> {
+  const [{ serve }, { createLogger }, { watchLifetime }] = await Promise.all([
+    import('./cli/serve.ts'),
+    import('./observe/log.ts'),
+    import('./cli/lifetime.ts'),
+  ])
+  const logger = createLogger(config.logging)
+  using lifetime = watchLifetime(process, { logger, exitNow: (code) => process.exit(code) })
+  return await serve(config, logger, lifetime)
+}
+
+async function runDemoCommand(options: Options): Promise<0 | 1> {
+  const env = processEnvironment()
+  if (env['NODE_ENV'] === 'production' && options['allow-production'] !== true) {
+    throw new UsageError(
+      'the demo is open to everybody: it does not start where NODE_ENV is "production"',
+    )
+  }
+  const port = parsePort(textOf(options['port']) ?? '4000')
+  const [{ runDemo }, { createLogger }, { watchLifetime }] = await Promise.all([
+    import('./demo/demo.ts'),
+    import('./observe/log.ts'),
+    import('./cli/lifetime.ts'),
+  ])
+  const logger = createLogger({ level: 'warn' })
+  using lifetime = watchLifetime(process, { logger, exitNow: (code) => process.exit(code) })
+  await using demo = await runDemo({
+    host: textOf(options['host']) ?? '127.0.0.1',
+    port,
+    file: textOf(options['data']) ?? 'data/demo.db',
+    logger,
+  })
+  await print(demo.welcome)
+  return await lifetime.end
+}
+
+function textOf(option: string | boolean | undefined): string | undefined {
+  return typeof option === 'string' ? option : undefined
+}
+
+function parsePort(text: string): number {
+  const port = Number(text)
+  if (/^\d+$/.test(text) && port <= 65_535) return port
+  throw new UsageError(`--port must be a number from 0 to 65535, got ${text}`)
+}
+
+function summaryOf({ assistants, issuers, store, listen }: Config): string {
+  const names = assistants.map(({ id, strategy }) => `${id} (${strategy})`).join(', ')
+  const parties = issuers.map(({ issuer, keys }) => `${issuer} (${keys.type})`).join(', ')
+  return `OK: assistants ${names}; issuers ${parties}; ${store.engine} in ${store.file}; ${listen.host}:${listen.port}`
+}
+
+function version(): string {
+  const manifest: unknown = JSON.parse(
+    readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
+  )
+  const found = typeof manifest === 'object' && manifest !== null && 'version' in manifest
+  return found ? String(manifest.version) : 'unknown'
+}
+
+/** Resolves when the text has left: a pipe may take its time. */
+async function print(text: string): Promise<0> {
+  await new Promise((resolve) => process.stdout.write(text, resolve))
+  return 0
+}
+
+/** What to tell the person at the terminal, and with which exit code. */
+function complaintOf(error: unknown): { readonly code: 1 | 2; readonly text: string } {
+  if (error instanceof UsageError || error instanceof ConfigError) {
+    return { code: 2, text: error.message }
+  }
+  if (!(error instanceof Error)) return { code: 1, text: String(error) }
+  if (
+    'code' in error &&
+    'port' in error &&
+    (error.code === 'EADDRINUSE' || error.code === 'EACCES')
+  ) {
+    const reason = error.code === 'EACCES' ? 'may not be used' : 'is in use'
+    return { code: 2, text: `port ${String(error.port)} ${reason}` }
+  }
+  const isExpected = error instanceof StoreOpenError
+  return { code: 1, text: isExpected ? error.message : (error.stack ?? error.message) }
+}
+
+process.exit(await main(process.argv.slice(2)))

@@ -1,0 +1,56 @@
+import type { Logger } from '../observe/logger.ts'
+
+/** From the start of a process to the event that ends it. */
+export interface Lifetime extends Disposable {
+  /** Resolves with the exit code that the process should have once it has drained. */
+  readonly end: Promise<0 | 1>
+  /** Aborts when `end` resolves. */
+  readonly signal: AbortSignal
+}
+
+/** As much of `process` as tells when to end. */
+export interface ProcessEvents {
+  on(event: string, listener: (cause: unknown) => void): unknown
+  off(event: string, listener: (cause: unknown) => void): unknown
+}
+
+/**
+ * The first signal, or a fault that nobody caught, ends the lifetime; a second signal calls `exitNow` at once.
+ * Faults are logged, each of them; none is survived.
+ */
+export function watchLifetime(
+  events: ProcessEvents,
+  { logger, exitNow }: { readonly logger: Logger; readonly exitNow: (code: 1) => void },
+): Lifetime {
+  const controller = new AbortController()
+  const { promise: end, resolve } = Promise.withResolvers<0 | 1>()
+  let signals = 0
+  const finish = (code: 0 | 1) => {
+    resolve(code)
+    controller.abort(new Error('the process is ending'))
+  }
+  const onSignal = (name: unknown) => {
+    signals += 1
+    if (signals > 1) return exitNow(1)
+    logger.info({ signal: name }, 'draining')
+    finish(0)
+  }
+  const onFault = (error: unknown) => {
+    logger.error({ err: error }, 'fault that nobody caught')
+    finish(1)
+  }
+  const listeners = [
+    ['SIGTERM', onSignal],
+    ['SIGINT', onSignal],
+    ['uncaughtException', onFault],
+    ['unhandledRejection', onFault],
+  ] as const
+  for (const [event, listener] of listeners) events.on(event, listener)
+  return {
+    end,
+    signal: controller.signal,
+    [Symbol.dispose]() {
+      for (const [event, listener] of listeners) events.off(event, listener)
+    },
+  }
+}
