@@ -44,7 +44,9 @@ export function createReplyQueue(options: {
   readonly logger: Logger
 }): ReplyQueue {
   const { ledger, runner, clock, logger } = options
-  const workers = new Map<ConversationId, { again: boolean; readonly done: Promise<void> }>()
+  /** Conversations that are being worked at. */
+  const workers = new Map<ConversationId, { again: boolean }>()
+  const working = new Set<Promise<void>>()
   const runs = new Map<ReplyId, Run>()
   const paused = new AbortController()
 
@@ -53,29 +55,32 @@ export function createReplyQueue(options: {
     conversationId: ConversationId,
     orphan: Orphan | undefined,
   ): void {
-    const worker = { again: false, done: Promise.resolve() }
-    workers.set(conversationId, worker)
-    worker.done = work(session, conversationId, orphan, worker)
-      .catch((error: unknown) => {
-        logger.error({ err: error }, 'a conversation worker failed')
-      })
-      .finally(() => workers.delete(conversationId))
+    const done = work(session, conversationId, orphan)
+      .catch((error: unknown) => logger.error({ err: error }, 'a conversation worker failed'))
+      .finally(() => working.delete(done))
+    working.add(done)
   }
 
   async function work(
     session: Session,
     conversationId: ConversationId,
     orphan: Orphan | undefined,
-    worker: { again: boolean },
   ): Promise<void> {
-    if (orphan !== undefined) {
-      await track(orphan.reply.id, (signal) => runner.recover(orphan, signal))
-    }
-    while (!paused.signal.aborted) {
-      worker.again = false
-      const claim = await claimNext(session, conversationId)
-      if (claim !== undefined) await track(claim.reply.id, (signal) => runner.run(claim, signal))
-      else if (!worker.again) return
+    const worker = { again: false }
+    workers.set(conversationId, worker)
+    try {
+      if (orphan !== undefined) {
+        await track(orphan.reply.id, (signal) => runner.recover(orphan, signal))
+      }
+      while (!paused.signal.aborted) {
+        worker.again = false
+        const claim = await claimNext(session, conversationId)
+        if (claim !== undefined) await track(claim.reply.id, (signal) => runner.run(claim, signal))
+        else if (!worker.again) return
+      }
+    } finally {
+      // In the same turn as the decision to stop: a kick either was seen, or starts another worker.
+      workers.delete(conversationId)
     }
   }
 
@@ -135,7 +140,7 @@ export function createReplyQueue(options: {
         for (const { controller } of runs.values()) controller.abort(new StopRequest('shutdown'))
       }
       using _ = onAbort(signal, stop)
-      while (workers.size > 0) await Promise.all([...workers.values()].map(({ done }) => done))
+      while (working.size > 0) await Promise.all(working)
     },
   }
 }

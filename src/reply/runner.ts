@@ -17,6 +17,8 @@ export interface RunnerOptions extends EndingOptions {
   strategyOf(assistantId: AssistantId, bound: StrategyKind | undefined): ChatStrategy | undefined
   /** Longest answer, in UTF-16 code units. */
   readonly maxReplyLength: number
+  /** Older messages that seed a new upstream conversation. */
+  readonly historyLength: number
   /** How long the end of a run whose stream was lost is looked for, in ms. */
   readonly recoverMs: number
   /** How long after it reached the head of its queue a reply may still start, in ms. */
@@ -33,9 +35,6 @@ export interface Runner {
   /** The same for a reply whose runner died. Nothing is ever sent again. */
   recover(orphan: Orphan, signal: AbortSignal): Promise<void>
 }
-
-/** Messages that seed a new upstream conversation. */
-const historyLength = 20
 
 export function createRunner(options: RunnerOptions): Runner {
   const { ledger, log, clock, logger, metrics } = options
@@ -171,6 +170,7 @@ export function createRunner(options: RunnerOptions): Runner {
     signal: AbortSignal,
   ): Promise<void> {
     const { session, reply, message } = claim
+    const { historyLength } = options
     const history = contextReset ? await ledger.history(session, reply.id, historyLength) : []
     const request = { ...runContext(claim), upstream, history, text: message.text }
     for await (const events of strategy.start(request, signal)) {

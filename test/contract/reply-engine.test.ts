@@ -1,0 +1,344 @@
+import { describe, expect, it } from 'vitest'
+import type { AssistantId, ReplyEvent, Session, SessionId, SessionName } from '../../src/domain.ts'
+import { systemClock } from '../../src/lib/clock.ts'
+import { randomId } from '../../src/lib/id.ts'
+import type { Logger } from '../../src/observe/logger.ts'
+import type { Metrics } from '../../src/observe/metrics.ts'
+import { createReplyEngine, type ReplyEngineOptions } from '../../src/reply/engine.ts'
+import type { SendMessageRequest, SessionReplies } from '../../src/reply/session-replies.ts'
+import { openSqliteStore } from '../../src/store/sqlite/store.ts'
+import { RunFailedError } from '../../src/strategy/run-failed-error.ts'
+import { createScriptedStrategy } from '../kit/scripted-strategy.ts'
+
+const silent: Logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+}
+const uncounted: Metrics = {
+  replyEnded: () => undefined,
+  firstDelta: () => undefined,
+  tokenMinted: () => undefined,
+  subscriptionOpened: () => undefined,
+  subscriptionEnded: () => undefined,
+  upstreamOddity: () => undefined,
+}
+const assistantId = 'helper' as AssistantId
+const { signal } = new AbortController()
+
+async function open(kind: 'workflow' | 'bot' = 'bot', options: Partial<ReplyEngineOptions> = {}) {
+  const stack = new AsyncDisposableStack()
+  const store = stack.use(
+    await openSqliteStore({
+      file: ':memory:',
+      clock: systemClock,
+      logger: silent,
+      sessionKeyCheck: 'check',
+    }),
+  )
+  const strategy = createScriptedStrategy(kind)
+  const engine = stack.use(
+    createReplyEngine({
+      ledger: store.ledger,
+      log: store.log,
+      clock: systemClock,
+      newId: randomId,
+      logger: silent,
+      metrics: uncounted,
+      strategyOf: (id) => (id === assistantId ? strategy : undefined),
+      assistants: [{ id: assistantId, name: 'Helper' }],
+      cursorKey: 'key',
+      maxQueued: 2,
+      maxReplyLength: 1000,
+      historyLength: 20,
+      cancelMs: 1000,
+      recoverMs: 1000,
+      queueExpiryMs: 60_000,
+      retentionMs: 60_000,
+      ...options,
+    }),
+  )
+  const session: Session = await store.ledger.openSession(
+    'alice' as SessionId,
+    () => 'alice-name' as SessionName,
+    0,
+  )
+  const replies = engine.session(session)
+  return {
+    engine,
+    store,
+    strategy,
+    session,
+    replies,
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  }
+}
+
+const message = (text: string, more: Partial<SendMessageRequest> = {}): SendMessageRequest => ({
+  text,
+  assistantId: undefined,
+  conversationId: undefined,
+  onBusy: 'QUEUE',
+  idempotency: undefined,
+  ...more,
+})
+
+async function readAll(replies: SessionReplies, replyId: ReplyEvent['replyId']) {
+  const subscription = await replies.subscribe({
+    replyId,
+    conversationId: undefined,
+    after: undefined,
+    lastEventId: undefined,
+  })
+  const events: ReplyEvent[] = []
+  for await (const batch of subscription.events(signal)) events.push(...batch)
+  return events
+}
+
+const typesOf = (events: readonly ReplyEvent[]) => events.map(({ type }) => type)
+
+describe('reply engine', () => {
+  it('answers when the message is accepted, and streams the reply to who comes late', async () => {
+    await using gateway = await open()
+    const reply = await gateway.replies.sendMessage(message('Hello'))
+    expect(reply.status).toBe('QUEUED')
+    const run = await gateway.strategy.next()
+    expect(run.request.text).toBe('Hello')
+    run.accept()
+    run.delta('Hi ')
+    run.delta('there')
+    run.complete('Hi there')
+    const events = await readAll(gateway.replies, reply.id)
+    expect(typesOf(events).filter((type) => type !== 'delta')).toEqual(['started', 'completed'])
+    expect(events.at(-1)).toMatchObject({ type: 'completed', text: 'Hi there' })
+    expect(await readAll(gateway.replies, reply.id)).toMatchObject([
+      { type: 'started' },
+      { type: 'delta', offset: 0, text: 'Hi there' },
+      { type: 'completed', text: 'Hi there' },
+    ])
+  })
+
+  it('runs one reply of a conversation at a time, in the order of sending', async () => {
+    await using gateway = await open()
+    const { replies, strategy } = gateway
+    const first = await replies.sendMessage(message('1'))
+    const run1 = await strategy.next()
+    const second = await replies.sendMessage(message('2'))
+    expect(second).toMatchObject({ conversationId: first.conversationId, queuePosition: 0 })
+    run1.accept()
+    run1.complete('one')
+    const run2 = await strategy.next()
+    expect(run2.request.text).toBe('2')
+    expect(run2.request.upstream).toEqual(run1.request.upstream)
+    run2.accept()
+    run2.complete('two')
+    expect((await readAll(replies, second.id)).at(-1)).toMatchObject({ text: 'two' })
+  })
+
+  it('INTERRUPT cancels the running reply and comes next', async () => {
+    await using gateway = await open()
+    const { replies, strategy } = gateway
+    const first = await replies.sendMessage(message('1'))
+    const run1 = await strategy.next()
+    run1.accept()
+    const waiting = await replies.sendMessage(message('2'))
+    const urgent = await replies.sendMessage(message('3', { onBusy: 'INTERRUPT' }))
+    const run = await strategy.next()
+    expect(run.request.text).toBe('3')
+    expect((await readAll(replies, first.id)).at(-1)).toMatchObject({
+      type: 'cancelled',
+      upstreamCancelled: true,
+    })
+    run.accept()
+    run.complete('three')
+    expect((await readAll(replies, urgent.id)).at(-1)).toMatchObject({ type: 'completed' })
+    const last = await strategy.next()
+    last.accept()
+    last.complete('two')
+    expect((await readAll(replies, waiting.id)).at(-1)).toMatchObject({ text: 'two' })
+  })
+
+  it('REJECT refuses while another reply runs, and a full queue refuses all', async () => {
+    await using gateway = await open()
+    const { replies, strategy } = gateway
+    await replies.sendMessage(message('1'))
+    await strategy.next()
+    await expect(replies.sendMessage(message('2', { onBusy: 'REJECT' }))).rejects.toMatchObject({
+      code: 'CONVERSATION_BUSY',
+    })
+    await replies.sendMessage(message('2'))
+    await replies.sendMessage(message('3'))
+    await expect(replies.sendMessage(message('4'))).rejects.toMatchObject({ code: 'QUEUE_FULL' })
+  })
+
+  it('cancels a waiting reply without running it', async () => {
+    await using gateway = await open()
+    const { replies, strategy } = gateway
+    await replies.sendMessage(message('1'))
+    const run = await strategy.next()
+    const waiting = await replies.sendMessage(message('2'))
+    expect(await replies.cancelReply(waiting.id)).toMatchObject({ status: 'CANCELLED' })
+    run.accept()
+    run.complete('one')
+    const third = await replies.sendMessage(message('3'))
+    expect((await strategy.next()).request.text).toBe('3')
+    expect(await replies.cancelReply(third.id)).toMatchObject({ status: 'CANCELLED' })
+  })
+
+  it('a cancelled workflow goes on in a new upstream conversation, seeded, and says so', async () => {
+    await using gateway = await open('workflow')
+    const { replies, strategy } = gateway
+    const first = await replies.sendMessage(message('remember me'))
+    const run = await strategy.next()
+    run.accept()
+    run.delta('I wi')
+    await replies.cancelReply(first.id)
+    const second = await replies.sendMessage(message('who am I?'))
+    const again = await strategy.next()
+    expect(again.request.upstream).not.toEqual(run.request.upstream)
+    expect(again.request.history.map(({ text }) => text)).toContain('remember me')
+    again.accept()
+    again.complete('You')
+    expect((await readAll(replies, second.id)).at(-1)).toMatchObject({ contextReset: true })
+  })
+
+  it('F41: a conversation that is gone upstream goes on in a new one, within the same reply', async () => {
+    await using gateway = await open()
+    const { replies, strategy } = gateway
+    const first = await replies.sendMessage(message('1'))
+    const run = await strategy.next()
+    run.accept()
+    run.complete('one')
+    await readAll(replies, first.id)
+    const second = await replies.sendMessage(message('2'))
+    const gone = await strategy.next()
+    gone.fail(
+      new RunFailedError(
+        { code: 'UPSTREAM_REFUSED', message: 'gone', retryable: false, retryAfterMs: null },
+        { outcome: 'not-accepted', conversationGone: true },
+      ),
+    )
+    const again = await strategy.next()
+    expect(again.request.upstream).not.toEqual(gone.request.upstream)
+    expect(again.request.history.map(({ text }) => text)).toEqual(['1', 'one'])
+    again.accept()
+    again.complete('two')
+    const events = await readAll(replies, second.id)
+    expect(typesOf(events)).toEqual(['started', 'delta', 'completed'])
+    expect(events.at(-1)).toMatchObject({ text: 'two', contextReset: true })
+  })
+
+  it('F9: a Bot whose stream breaks off is asked how it ended', async () => {
+    await using gateway = await open('bot')
+    const { replies, strategy } = gateway
+    const reply = await replies.sendMessage(message('1'))
+    const run = await strategy.next()
+    run.accept()
+    run.delta('Hel')
+    const { upstream } = run.request
+    const conversationId = upstream.type === 'id' ? upstream.conversationId : ''
+    strategy.recovers((chatId) => {
+      const ids = { chatId: chatId ?? '', conversationId }
+      return {
+        type: 'found',
+        events: [
+          { type: 'accepted', ...ids },
+          { type: 'message', ...ids, messageId: 'm', text: 'Hello' },
+          { type: 'completed', ...ids, usage: null },
+        ],
+      }
+    })
+    run.fail(truncated())
+    const events = await readAll(replies, reply.id)
+    expect(events.at(-1)).toMatchObject({ type: 'completed', text: 'Hello' })
+  })
+
+  it('F9: what arrived stays when nothing more can be found out', async () => {
+    await using gateway = await open('bot')
+    const { replies, strategy } = gateway
+    const reply = await replies.sendMessage(message('1'))
+    const run = await strategy.next()
+    run.accept()
+    run.delta('Hel')
+    run.fail(truncated())
+    const events = await readAll(replies, reply.id)
+    expect(events.at(-1)).toMatchObject({ type: 'failed', code: 'UPSTREAM_TRUNCATED' })
+    expect(events.at(-2)).toMatchObject({ type: 'delta', text: 'Hel' })
+  })
+
+  it('F16: ends a reply at the first event of another conversation, and shows nothing of it', async () => {
+    await using gateway = await open()
+    const { replies, strategy } = gateway
+    const reply = await replies.sendMessage(message('1'))
+    const run = await strategy.next()
+    run.accept()
+    run.say({
+      type: 'delta',
+      chatId: run.chatId,
+      conversationId: 'of-bob',
+      messageId: 'm',
+      kind: 'ANSWER',
+      text: 'swordfish',
+    })
+    const events = await readAll(replies, reply.id)
+    expect(typesOf(events)).toEqual(['started', 'failed'])
+    expect(events.at(-1)).toMatchObject({ code: 'ISOLATION_BREACH' })
+  })
+
+  it('F20: a reply that does not end in time ends as SHUTDOWN, one that waits keeps waiting', async () => {
+    await using gateway = await open()
+    const { replies, strategy, engine } = gateway
+    const first = await replies.sendMessage(message('1'))
+    const run = await strategy.next()
+    run.accept()
+    const second = await replies.sendMessage(message('2'))
+    await engine.drain(AbortSignal.abort())
+    expect((await readAll(replies, first.id)).at(-1)).toMatchObject({ code: 'SHUTDOWN' })
+    const [waiting] = await gateway.store.ledger.session(gateway.session).replies([second.id])
+    expect(waiting?.status).toBe('QUEUED')
+    await expect(replies.sendMessage(message('3'))).rejects.toMatchObject({ code: 'DRAINING' })
+  })
+
+  it('EXPIRED: a reply that waited too long is not sent', async () => {
+    await using gateway = await open('bot', { queueExpiryMs: -1 })
+    const reply = await gateway.replies.sendMessage(message('1'))
+    expect(await readAll(gateway.replies, reply.id)).toMatchObject([
+      { type: 'failed', code: 'EXPIRED' },
+    ])
+  })
+
+  it("T1: another session's reply, conversation and cursor are unknown", async () => {
+    await using gateway = await open()
+    const { replies, store, engine } = gateway
+    const reply = await replies.sendMessage(message('1'))
+    const cursor = await replies.cursor()
+    const bob = engine.session(
+      await store.ledger.openSession('bob' as SessionId, () => 'bob-name' as SessionName, 0),
+    )
+    const nothing = {
+      replyId: undefined,
+      conversationId: undefined,
+      after: undefined,
+      lastEventId: undefined,
+    }
+    await expect(bob.cancelReply(reply.id)).rejects.toMatchObject({ code: 'NOT_FOUND' })
+    await expect(bob.subscribe({ ...nothing, replyId: reply.id })).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+    })
+    await expect(
+      bob.sendMessage(message('2', { conversationId: reply.conversationId })),
+    ).rejects.toMatchObject({ code: 'NOT_FOUND' })
+    await expect(bob.subscribe({ ...nothing, after: cursor })).rejects.toMatchObject({
+      code: 'BAD_USER_INPUT',
+    })
+    await replies.subscribe({ ...nothing, after: cursor })
+  })
+})
+
+function truncated(): RunFailedError {
+  return new RunFailedError(
+    { code: 'UPSTREAM_TRUNCATED', message: 'broke off', retryable: true, retryAfterMs: null },
+    { outcome: 'unseen' },
+  )
+}
