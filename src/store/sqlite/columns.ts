@@ -1,0 +1,23 @@
+import type { SQLOutputValue } from 'node:sqlite'
+
+export type Row = Readonly<Record<string, SQLOutputValue>>
+type Value = SQLOutputValue | undefined
+
+/** Columns as the schema says they are: anything else is a bug, and is told as one. */
+export function integer(value: Value): number {
+  if (typeof value === 'number') return value
+  throw new TypeError(`expected an integer column, got ${typeof value}`)
+}
+
+export function integerOrNull(value: Value): number | null {
+  return value === null ? null : integer(value)
+}
+
+export function string(value: Value): string {
+  if (typeof value === 'string') return value
+  throw new TypeError(`expected a text column, got ${typeof value}`)
+}
+
+export function stringOrNull(value: Value): string | null {
+  return value === null ? null : string(value)
+}

@@ -1,0 +1,119 @@
+import { mkdir, open } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { StoreOpenError } from '../store.ts'
+import { integer } from './columns.ts'
+import { resultCode } from './failure.ts'
+import { migrations } from './tables.ts'
+
+export const memoryFile = ':memory:'
+/** 'CozG': tells our files from other SQLite databases. */
+const applicationId = 0x436f7a47
+/** 16 MiB: a checkpoint syncs on the main thread, so it should be rare. */
+const checkpointPages = 4096
+
+export interface DatabaseOptions {
+  /** A path, whose folder is created, or `:memory:`. */
+  readonly file: string
+  /** A digest of the session key: stored at creation, compared at every opening. */
+  readonly sessionKeyCheck: string
+  readonly busyTimeoutMs: number
+}
+
+export interface OpenedDatabase {
+  readonly db: DatabaseSync
+  /** How often the file was opened. */
+  readonly epoch: number
+}
+
+/** Opens the file for this process alone, checked, migrated, and with its epoch raised on disk. */
+export async function openDatabase(options: DatabaseOptions): Promise<OpenedDatabase> {
+  const { file } = options
+  if (file !== memoryFile) {
+    try {
+      await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+      // Texts of users are in it: nobody else may read it. SQLite gives its side files the same mode.
+      await (await open(file, 'a', 0o600)).close()
+    } catch (cause) {
+      throw new StoreOpenError(`the database ${file} cannot be created or written`, { cause })
+    }
+  }
+  const db = new DatabaseSync(file, { timeout: options.busyTimeoutMs })
+  try {
+    return { db, epoch: prepare(db, options) }
+  } catch (error) {
+    db.close()
+    throw explain(error, file)
+  }
+}
+
+function prepare(db: DatabaseSync, { file, sessionKeyCheck }: DatabaseOptions): number {
+  // Before the first access, so that the lock is taken for good and no shared memory is needed.
+  db.exec('PRAGMA locking_mode = EXCLUSIVE')
+  const version = pragma(db, 'user_version')
+  const isEmpty = db.prepare('SELECT 1 FROM sqlite_schema').get() === undefined
+  if (!isEmpty && pragma(db, 'application_id') !== applicationId) {
+    throw new StoreOpenError(`${file} is not a database of this gateway: choose another file`)
+  }
+  if (version > migrations.length) {
+    throw new StoreOpenError(
+      `${file} was written by a newer gateway: run that one, or another file`,
+    )
+  }
+  db.exec(`
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+    PRAGMA wal_autocheckpoint = ${checkpointPages};
+    PRAGMA temp_store = MEMORY;
+    BEGIN EXCLUSIVE;
+  `)
+  const check = db.prepare('PRAGMA quick_check(1)').get()
+  if (check?.['quick_check'] !== 'ok') throw new StoreOpenError(damaged(file))
+  for (const migration of migrations.slice(version)) db.exec(migration)
+  db.exec(`PRAGMA user_version = ${migrations.length}; PRAGMA application_id = ${applicationId}`)
+  checkKey(db, file, sessionKeyCheck)
+  const epoch = db
+    .prepare(
+      `INSERT INTO meta (name, value) VALUES ('epoch', 1)
+       ON CONFLICT DO UPDATE SET value = value + 1 RETURNING value`,
+    )
+    .get()
+  // FULL up to here: the epoch, and the folder's entry of a new file, are on disk. From now on the commit pipe syncs.
+  db.exec('COMMIT; PRAGMA synchronous = NORMAL')
+  return integer(epoch?.['value'])
+}
+
+function checkKey(db: DatabaseSync, file: string, sessionKeyCheck: string): void {
+  db.prepare(`INSERT INTO meta (name, value) VALUES ('session-key', ?) ON CONFLICT DO NOTHING`).run(
+    sessionKeyCheck,
+  )
+  const stored = db.prepare(`SELECT value FROM meta WHERE name = 'session-key'`).get()
+  if (stored?.['value'] !== sessionKeyCheck) {
+    throw new StoreOpenError(
+      `${file} was created with another session key: restore that key, or choose another file`,
+    )
+  }
+}
+
+function pragma(db: DatabaseSync, name: string): number {
+  return integer(db.prepare(`PRAGMA ${name}`).get()?.[name])
+}
+
+const damaged = (file: string) =>
+  `the database ${file} is damaged: restore it from a backup, or choose another file`
+
+function explain(error: unknown, file: string): unknown {
+  switch (resultCode(error)) {
+    case 'busy':
+      return new StoreOpenError(`the database ${file} is in use by another gateway`, {
+        cause: error,
+      })
+    case 'corrupt':
+      return new StoreOpenError(damaged(file), { cause: error })
+    case 'full':
+    case 'io':
+      return new StoreOpenError(`the database ${file} cannot be read or written`, { cause: error })
+    case 'other':
+      return error
+  }
+}

@@ -1,0 +1,84 @@
+import type {
+  Delta,
+  ReplyEvent,
+  ReplyEventBody,
+  ReplyFailure,
+  TerminalEventBody,
+  Usage,
+} from '../../domain.ts'
+import { integer, string, type Row } from './columns.ts'
+import { toPosition } from './place.ts'
+import { conversationIdOf, replyIdOf } from './rows.ts'
+
+/** Events with what they need of their reply: a completed one takes its text from there. */
+export const selectEvent = `
+  SELECT e.place, e.type, e.payload, r.key AS reply, c.key AS conversation,
+    CASE e.type WHEN 'completed' THEN r.text END AS text
+  FROM events e
+  JOIN replies r ON r.id = e.reply
+  JOIN conversations c ON c.id = r.conversation`
+
+interface Ending {
+  readonly usage: Usage | null
+  readonly followUps: readonly string[]
+  readonly contextReset: boolean
+}
+
+export function toPayload(body: ReplyEventBody): string | null {
+  switch (body.type) {
+    case 'started':
+      return null
+    case 'delta': {
+      const { kind, offset, text } = body
+      return JSON.stringify({ kind, offset, text } satisfies Delta)
+    }
+    case 'completed': {
+      const { usage, followUps, contextReset } = body
+      return JSON.stringify({ usage, followUps, contextReset } satisfies Ending)
+    }
+    case 'failed':
+      return JSON.stringify(toFailure(body))
+    case 'cancelled':
+      return JSON.stringify({ upstreamCancelled: body.upstreamCancelled })
+  }
+}
+
+export function toFailure(event: Extract<TerminalEventBody, { type: 'failed' }>): ReplyFailure {
+  const { code, message, retryable, retryAfterMs } = event
+  return { code, message, retryable, retryAfterMs }
+}
+
+export function toEvent(row: Row): ReplyEvent {
+  return {
+    ...toPosition(integer(row['place'])),
+    replyId: replyIdOf(row),
+    conversationId: conversationIdOf(row),
+    ...toBody(row),
+  }
+}
+
+function toBody(row: Row): ReplyEventBody {
+  const type = string(row['type'])
+  if (type === 'started') return { type }
+  const payload = string(row['payload'])
+  switch (type) {
+    case 'delta': {
+      const delta: Delta = JSON.parse(payload)
+      return { type, ...delta }
+    }
+    case 'completed': {
+      const ending: Ending = JSON.parse(payload)
+      return { type, text: string(row['text']), ...ending }
+    }
+    case 'failed': {
+      const failure: ReplyFailure = JSON.parse(payload)
+      return { type, ...failure }
+    }
+    case 'cancelled': {
+      const ending: { upstreamCancelled: boolean } = JSON.parse(payload)
+      return { type, ...ending }
+    }
+    default:
+      throw new TypeError(`unknown event type in the store: ${type}`)
+  }
+}

@@ -1,0 +1,104 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { Session } from '../../domain.ts'
+import type { Ledger } from '../ledger.ts'
+import { createAccept, createConversations } from './accept.ts'
+import { integer, type Row } from './columns.ts'
+import type { CommitPipe } from './commit.ts'
+import { createFinish } from './finish.ts'
+import { conversationIdOf, selectMessage, toMessage, toSession } from './rows.ts'
+import type { RunningReplies } from './running.ts'
+import { createRuns } from './runs.ts'
+import type { SessionLogs } from './session-logs.ts'
+import { createSessionStores } from './session-store.ts'
+
+export interface LedgerParts {
+  readonly db: DatabaseSync
+  readonly epoch: number
+  readonly pipe: CommitPipe
+  readonly logs: SessionLogs
+  readonly running: RunningReplies
+}
+
+export function createSqliteLedger({ db, epoch, pipe, logs, running }: LedgerParts): Ledger {
+  const conversations = createConversations(db)
+  const accept = createAccept(db, running, conversations)
+  const runs = createRuns(db, epoch, logs, running)
+  const finish = createFinish(db, epoch, logs, running, runs)
+  const findSession = db.prepare(
+    'SELECT id, key AS session_key, name AS session_name FROM sessions WHERE key = ?',
+  )
+  const insertSession = db.prepare(
+    'INSERT INTO sessions (key, name, generation, created_at) VALUES (?, ?, 0, ?)',
+  )
+  const waiting = db.prepare(`
+    SELECT DISTINCT s.key AS session_key, s.name AS session_name, c.key AS conversation
+    FROM replies r JOIN conversations c ON c.id = r.conversation JOIN sessions s ON s.id = r.session
+    WHERE r.ended_at IS NULL AND r.status = 'QUEUED'`)
+  // What the upstream was told before, in the order in which it was told.
+  const history = db.prepare(`
+    ${selectMessage}
+    JOIN replies o ON o.conversation = r.conversation JOIN sessions s ON s.id = o.session
+    WHERE s.key = ? AND o.key = ? AND r.run IS NOT NULL AND r.id <> o.id
+      AND (o.run IS NULL OR r.run < o.run)
+    ORDER BY r.run DESC, m.id DESC LIMIT ?`)
+
+  function sessionRow(session: Session): Row {
+    const row = findSession.get(session.id)
+    if (row === undefined) throw new TypeError('the session was not opened')
+    return row
+  }
+
+  return {
+    async openSession(id, name, at) {
+      const found = findSession.get(id)
+      if (found !== undefined) {
+        await pipe.settled()
+        return toSession(found)
+      }
+      return pipe.durable(() => {
+        // Another may have opened it in this very transaction.
+        const other = findSession.get(id)
+        if (other !== undefined) return toSession(other)
+        const session: Session = { id, name: name(0) }
+        insertSession.run(id, session.name, at)
+        return session
+      })
+    },
+    session: createSessionStores(db, pipe, running),
+    startConversation: (session, conversation) =>
+      pipe.durable(() => {
+        conversations.begin(integer(sessionRow(session)['id']), conversation)
+        const { id, assistantId, at } = conversation
+        return { id, assistantId, createdAt: at, lastUsedAt: at }
+      }),
+    accept: (session, request) =>
+      pipe.durable((transaction) => accept(session, request, transaction)),
+    claim: (session, conversationId, at) =>
+      pipe.durable((transaction) => runs.claim(session, conversationId, at, transaction)),
+    requeue: (session, replyId, fence) =>
+      pipe.durable((transaction) => runs.requeue(session, replyId, fence, transaction)),
+    bind: (session, replyId, fence, binding, at) =>
+      pipe.durable(() => runs.bind(session, replyId, fence, binding, at)),
+    recordIntent: (session, replyId, fence, options) =>
+      pipe.durable((transaction) =>
+        runs.recordIntent(session, replyId, fence, options, transaction),
+      ),
+    recordChat: (session, replyId, fence, chatId) =>
+      pipe.durable(() => runs.recordChat(session, replyId, fence, chatId)),
+    finish: (session, request) =>
+      pipe.durable((transaction) => finish(session, request, transaction)),
+    orphans: () => pipe.durable((transaction) => runs.orphans(transaction)),
+    async waiting() {
+      const found = waiting
+        .all()
+        .map((row) => ({ session: toSession(row), conversationId: conversationIdOf(row) }))
+      await pipe.settled()
+      return found
+    },
+    async history(session, replyId, limit) {
+      const found = history.all(session.id, replyId, limit).map(toMessage).reverse()
+      await pipe.settled()
+      return found
+    },
+  }
+}

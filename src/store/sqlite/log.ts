@@ -1,0 +1,179 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { Delta, Position, ReplyEvent, ReplyId, SessionId } from '../../domain.ts'
+import type { Fence } from '../ledger.ts'
+import { LostReplyError, type EventFilter, type ReplyLog, type Wake } from '../log.ts'
+import { Batch } from './batch.ts'
+import { integerOrNull } from './columns.ts'
+import type { CommitPipe } from './commit.ts'
+import { splitDelta, type DeltaEvent } from './deltas.ts'
+import { selectEvent, toEvent } from './event-rows.ts'
+import type { Journal } from './journal.ts'
+import { toPlace, toPosition, type Place } from './place.ts'
+import { growText, type RunningReplies, type RunningReply } from './running.ts'
+import type { SessionLogs } from './session-logs.ts'
+import { createTrim } from './trim.ts'
+
+export interface LogParts {
+  readonly db: DatabaseSync
+  readonly pipe: CommitPipe
+  readonly logs: SessionLogs
+  readonly running: RunningReplies
+  readonly journal: Journal
+}
+
+export function createSqliteLog({ db, pipe, logs, running, journal }: LogParts): ReplyLog {
+  const stored = createStoredEvents(db)
+  const trim = createTrim(db, logs)
+
+  function appendOne(reply: RunningReply, { kind, offset, text }: Delta): void {
+    const { log, replyId, conversationId } = reply
+    const { epoch } = log
+    const seq = log.nextSeq()
+    const event: DeltaEvent = {
+      epoch,
+      seq,
+      replyId,
+      conversationId,
+      type: 'delta',
+      kind,
+      offset,
+      text,
+    }
+    growText(reply, event)
+    journal.add(reply, event)
+    log.show(event)
+  }
+
+  function append(
+    sessionId: SessionId,
+    replyId: ReplyId,
+    fence: Fence,
+    deltas: readonly Delta[],
+  ): Promise<void> | undefined {
+    const reply = running.get(replyId)
+    if (reply === undefined || reply.fence !== fence || reply.log.sessionId !== sessionId) {
+      throw new LostReplyError('the reply does not run under this fence')
+    }
+    for (const delta of deltas) for (const piece of splitDelta(delta)) appendOne(reply, piece)
+    reply.log.wake()
+    if (pipe.isFailing || journal.isFull) return pipe.flushed()
+    pipe.soon()
+    return undefined
+  }
+
+  async function read(
+    sessionId: SessionId,
+    after: Position,
+    filter: EventFilter,
+    maxLength: number,
+  ): Promise<readonly ReplyEvent[] | 'trimmed'> {
+    const log = logs.open(sessionId)
+    const place = toPlace(after)
+    if (place < log.trimmedTo && stored.lacks(sessionId, place, log.trimmedTo, filter)) {
+      return 'trimmed'
+    }
+    const batch = new Batch(filter, maxLength)
+    const isRead =
+      place >= log.memoryFrom || stored.read(sessionId, place, log.memoryFrom, filter, batch)
+    if (isRead) log.read(Math.max(place, log.memoryFrom), (event) => batch.take(event))
+    logs.settle(log)
+    return batch.events
+  }
+
+  return {
+    append,
+    read,
+    async end(sessionId) {
+      const log = logs.open(sessionId)
+      logs.settle(log)
+      return toPosition(log.end)
+    },
+    async start(sessionId, replyId) {
+      const log = logs.open(sessionId)
+      const span = stored.span(sessionId, replyId)
+      const end = log.end
+      logs.settle(log)
+      await pipe.settled()
+      if (span === undefined) return undefined
+      if (span.first === null) return toPosition(end)
+      return span.first <= log.trimmedTo ? 'trimmed' : toPosition(span.first - 1)
+    },
+    async check(sessionId, position) {
+      const log = logs.open(sessionId)
+      logs.settle(log)
+      const place = toPlace(position)
+      if (place > log.end) return 'beyond'
+      return place < log.trimmedTo ? 'trimmed' : 'ok'
+    },
+    listen: (sessionId): Wake => logs.listen(sessionId),
+    trim: (endedBefore) => pipe.durable((transaction) => trim(endedBefore, transaction)),
+  }
+}
+
+/** What readers need of the table: the events that are not in memory any more. */
+function createStoredEvents(db: DatabaseSync) {
+  const select = (condition: string) =>
+    db.prepare(`
+      ${selectEvent} JOIN sessions s ON s.id = e.session
+      WHERE s.key = ? AND e.place > ? AND e.place <= ? ${condition} ORDER BY e.place`)
+  const all = select('')
+  const ofReply = select('AND r.key = ?')
+  const ofConversation = select('AND c.key = ?')
+  const findSpan = db.prepare(`
+    SELECT r.first_event, r.last_event FROM replies r JOIN sessions s ON s.id = r.session
+    WHERE s.key = ? AND r.key = ?`)
+  const lacksAny = db.prepare(`
+    SELECT 1 FROM replies r JOIN sessions s ON s.id = r.session JOIN conversations c ON c.id = r.conversation
+    WHERE s.key = ? AND c.key = ? AND r.first_event <= ? AND r.last_event > ? LIMIT 1`)
+
+  function span(sessionId: SessionId, replyId: ReplyId) {
+    const row = findSpan.get(sessionId, replyId)
+    if (row === undefined) return undefined
+    return {
+      first: integerOrNull(row['first_event'] ?? null),
+      last: integerOrNull(row['last_event'] ?? null),
+    }
+  }
+
+  function rows(sessionId: SessionId, after: Place, upTo: Place, filter: EventFilter) {
+    if (filter.replyId !== undefined) {
+      const bounds = span(sessionId, filter.replyId)
+      const from = Math.max(after, (bounds?.first ?? after + 1) - 1)
+      const to = Math.min(upTo, bounds?.last ?? upTo)
+      return ofReply.iterate(sessionId, from, to, filter.replyId)
+    }
+    if (filter.conversationId !== undefined) {
+      return ofConversation.iterate(sessionId, after, upTo, filter.conversationId)
+    }
+    return all.iterate(sessionId, after, upTo)
+  }
+
+  return {
+    span,
+    /** False: the batch was full before the last event. */
+    read(
+      sessionId: SessionId,
+      after: Place,
+      upTo: Place,
+      filter: EventFilter,
+      batch: Batch,
+    ): boolean {
+      for (const row of rows(sessionId, after, upTo, filter)) {
+        if (!batch.take(toEvent(row))) return false
+      }
+      return true
+    },
+    /** Whether any event that the filter lets through is gone after a place. */
+    lacks(sessionId: SessionId, after: Place, trimmedTo: Place, filter: EventFilter): boolean {
+      if (filter.replyId !== undefined) {
+        const bounds = span(sessionId, filter.replyId)
+        if (bounds === undefined || bounds.first === null) return false
+        return bounds.first <= trimmedTo && (bounds.last === null || bounds.last > after)
+      }
+      return (
+        filter.conversationId === undefined ||
+        lacksAny.get(sessionId, filter.conversationId, trimmedTo, after) !== undefined
+      )
+    },
+  }
+}

@@ -1,0 +1,130 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { ConversationId, MessageId, Session } from '../../domain.ts'
+import type { Page, PageRequest, SessionStore } from '../ledger.ts'
+import { integer, string, type Row } from './columns.ts'
+import type { CommitPipe } from './commit.ts'
+import {
+  selectConversation,
+  selectMessage,
+  selectReply,
+  toConversation,
+  toMessage,
+  toReply,
+} from './rows.ts'
+import type { RunningReplies } from './running.ts'
+
+/** The reads of one session; every statement names the session that the returned object was made for. */
+export function createSessionStores(
+  db: DatabaseSync,
+  pipe: CommitPipe,
+  running: RunningReplies,
+): (session: Session) => SessionStore {
+  const ofSession = (alias: string) => `${alias}.session = (SELECT id FROM sessions WHERE key = ?)`
+  const byKeys = (select: string, alias: string) =>
+    db.prepare(
+      `${select} WHERE ${ofSession(alias)} AND ${alias}.key IN (SELECT value FROM json_each(?))`,
+    )
+  const conversationsByKeys = byKeys(selectConversation, 'c')
+  const messagesByKeys = byKeys(selectMessage, 'm')
+  const repliesByKeys = byKeys(selectReply, 'r')
+  const findConversation = db.prepare(
+    `SELECT c.id FROM conversations c WHERE ${ofSession('c')} AND c.key = ?`,
+  )
+  const findMessage = db.prepare(`SELECT id FROM messages WHERE conversation = ? AND key = ?`)
+  const ranges = (select: string, alias: string, scope: string) => {
+    const inOrder = (order: string) =>
+      db.prepare(
+        `${select} WHERE ${scope} AND ${alias}.id > ? AND ${alias}.id < ? ORDER BY ${alias}.id ${order} LIMIT ?`,
+      )
+    return { rising: inOrder('ASC'), falling: inOrder('DESC') }
+  }
+  const conversationRange = ranges(selectConversation, 'c', ofSession('c'))
+  const messageRange = ranges(selectMessage, 'm', 'm.conversation = ?')
+
+  /** What was read may be committed and not yet on disk: then it is told when it is. */
+  async function told<T>(value: T): Promise<T> {
+    await pipe.settled()
+    return value
+  }
+
+  function pick<T>(
+    statement: StatementSync,
+    session: Session,
+    ids: readonly string[],
+    key: string,
+    parse: (row: Row) => T,
+  ): Promise<readonly (T | undefined)[]> {
+    const found = new Map<string, T>()
+    for (const row of statement.all(session.id, JSON.stringify(ids))) {
+      found.set(string(row[key]), parse(row))
+    }
+    return told(ids.map((id) => found.get(id)))
+  }
+
+  function conversationRow(session: Session, id: ConversationId): number | undefined {
+    const row = findConversation.get(session.id, id)
+    return row === undefined ? undefined : integer(row['id'])
+  }
+
+  return (session) => ({
+    session,
+    conversations: (ids) => pick(conversationsByKeys, session, ids, 'conversation', toConversation),
+    messages: (ids) => pick(messagesByKeys, session, ids, 'message', toMessage),
+    replies: (ids) => pick(repliesByKeys, session, ids, 'reply', (row) => toReply(row, running)),
+    conversationPage(page) {
+      const bounds = findBounds(page, (id) => conversationRow(session, id))
+      if (bounds === undefined) return told(undefined)
+      // Newest first: what comes after a row has lower ids.
+      const { after: high, before: low } = bounds
+      const { rising, falling } = conversationRange
+      const statement = page.direction === 'forward' ? falling : rising
+      const rows = statement.all(session.id, low ?? 0, high ?? maxRow, page.limit + 1)
+      return told(toPage(page, rows, toConversation))
+    },
+    messagePage(conversationId, page) {
+      const conversation = conversationRow(session, conversationId)
+      if (conversation === undefined) return told(undefined)
+      const bounds = findBounds(page, (id: MessageId) => {
+        const row = findMessage.get(conversation, id)
+        return row === undefined ? undefined : integer(row['id'])
+      })
+      if (bounds === undefined) return told(undefined)
+      const { after: low, before: high } = bounds
+      const { rising, falling } = messageRange
+      const statement = page.direction === 'forward' ? rising : falling
+      const rows = statement.all(conversation, low ?? 0, high ?? maxRow, page.limit + 1)
+      return told(toPage(page, rows, toMessage))
+    },
+  })
+}
+
+const maxRow = Number.MAX_SAFE_INTEGER
+
+function findBounds<Id>(
+  page: PageRequest<Id>,
+  find: (id: Id) => number | undefined,
+): { readonly after: number | undefined; readonly before: number | undefined } | undefined {
+  const after = page.after === undefined ? undefined : find(page.after)
+  const before = page.before === undefined ? undefined : find(page.before)
+  const isUnknown =
+    (page.after !== undefined && after === undefined) ||
+    (page.before !== undefined && before === undefined)
+  return isUnknown ? undefined : { after, before }
+}
+
+/** `rows` run in the page's direction, and are one more than asked for when there are more. */
+function toPage<Id, T>(
+  page: PageRequest<Id>,
+  rows: readonly Row[],
+  parse: (row: Row) => T,
+): Page<T> {
+  const hasMore = rows.length > page.limit
+  const parsed = rows.slice(0, page.limit).map(parse)
+  const isForward = page.direction === 'forward'
+  // The row that bounds the page lies beyond it.
+  return {
+    rows: isForward ? parsed : parsed.reverse(),
+    hasNextPage: isForward ? hasMore || page.before !== undefined : page.before !== undefined,
+    hasPreviousPage: isForward ? page.after !== undefined : hasMore || page.after !== undefined,
+  }
+}

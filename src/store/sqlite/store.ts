@@ -1,0 +1,89 @@
+import { open } from 'node:fs/promises'
+import type { Clock } from '../../lib/clock.ts'
+import type { Logger } from '../../observe/logger.ts'
+import { StoreOpenError, type Store } from '../store.ts'
+import { createCommitPipe } from './commit.ts'
+import { memoryFile, openDatabase, type OpenedDatabase } from './database.ts'
+import { createJournal } from './journal.ts'
+import { createSqliteLedger } from './ledger.ts'
+import { createSqliteLog } from './log.ts'
+import { recoverRunning } from './recovery.ts'
+import type { RunningReplies } from './running.ts'
+import { createSessionLogs } from './session-logs.ts'
+
+export interface SqliteStoreOptions {
+  /** A path, whose folder is created, or `:memory:`. One gateway at a time may have it open. */
+  readonly file: string
+  readonly clock: Clock
+  readonly logger: Logger
+  /** A digest of the session key: stored at creation, compared at every opening. */
+  readonly sessionKeyCheck: string
+  /** How long to wait for another gateway to let go of the file, in ms. Default 5000. The process does nothing else then. */
+  readonly busyTimeoutMs?: number
+}
+
+/** Opens the embedded store. @throws {@link StoreOpenError} */
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+  const { file, sessionKeyCheck, busyTimeoutMs = 5000 } = options
+  const opened = await openDatabase({ file, sessionKeyCheck, busyTimeoutMs })
+  try {
+    if (file === memoryFile) return createSqliteStore(opened, { ...options, disk: undefined })
+    return createSqliteStore(opened, { ...options, disk: await openDisk(file) })
+  } catch (error) {
+    opened.db.close()
+    throw error
+  }
+}
+
+/** What brings commits to disk. */
+export interface Disk extends AsyncDisposable {
+  sync(): Promise<void>
+}
+
+/**
+ * Syncs the write-ahead log by a descriptor of our own, on libuv's thread pool. The file stays the same one as long as
+ * the database is open, and SQLite itself syncs what a checkpoint moves out of it. It has no locks that closing our
+ * descriptor could drop.
+ */
+async function openDisk(file: string): Promise<Disk> {
+  try {
+    const wal = await open(`${file}-wal`, 'r+')
+    return { sync: () => wal.datasync(), [Symbol.asyncDispose]: () => wal.close() }
+  } catch (cause) {
+    throw new StoreOpenError(`the write-ahead log of ${file} cannot be opened`, { cause })
+  }
+}
+
+/** The store on a database that is open; owns it and the disk from now on. */
+export function createSqliteStore(
+  { db, epoch }: OpenedDatabase,
+  options: { readonly clock: Clock; readonly logger: Logger; readonly disk: Disk | undefined },
+): Store {
+  const { clock, logger, disk } = options
+  const running: RunningReplies = new Map()
+  const logs = createSessionLogs(db, epoch, running)
+  const journal = createJournal(db, epoch, running)
+  recoverRunning(db, logs, running, journal)
+  const sync = disk && (() => disk.sync())
+  const pipe = createCommitPipe({ db, clock, logger, backlog: journal, sync })
+  const touch = db.prepare(
+    `INSERT INTO meta (name, value) VALUES ('ping', ?) ON CONFLICT DO UPDATE SET value = excluded.value`,
+  )
+  logger.info({ epoch, running: running.size }, 'store opened')
+  return {
+    ledger: createSqliteLedger({ db, epoch, pipe, logs, running }),
+    log: createSqliteLog({ db, pipe, logs, running, journal }),
+    async ping() {
+      await pipe.durable(() => touch.run(clock.now()))
+    },
+    async [Symbol.asyncDispose]() {
+      if (!db.isOpen) return
+      try {
+        await pipe[Symbol.asyncDispose]()
+      } finally {
+        await disk?.[Symbol.asyncDispose]()
+        db.close()
+      }
+    },
+  }
+}

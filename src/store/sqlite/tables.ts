@@ -1,0 +1,114 @@
+/** The schema, one entry per version: entry n brings a file from `user_version` n to n + 1. Never edit an entry. */
+export const migrations: readonly string[] = [
+  `
+  CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+
+  CREATE TABLE sessions (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    key TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    trimmed_to INTEGER NOT NULL DEFAULT 0,
+    created_at INTEGER NOT NULL
+  );
+
+  CREATE TABLE conversations (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    key TEXT NOT NULL UNIQUE,
+    session INTEGER NOT NULL,
+    assistant TEXT NOT NULL,
+    -- Grows with each use in the session: time may jump.
+    used INTEGER NOT NULL,
+    origin TEXT,
+    account TEXT,
+    strategy TEXT,
+    upstream TEXT,
+    generation INTEGER NOT NULL DEFAULT 0,
+    reset_pending INTEGER NOT NULL DEFAULT 0,
+    -- When its last run ended.
+    freed_at INTEGER NOT NULL DEFAULT 0,
+    created_at INTEGER NOT NULL,
+    last_used_at INTEGER NOT NULL
+  );
+  CREATE INDEX conversations_of_session ON conversations (session);
+  CREATE INDEX conversations_by_use ON conversations (session, assistant, used);
+
+  -- A reply has the row id of the user's message that it answers; an answer names its reply and takes its text from there.
+  CREATE TABLE messages (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    key TEXT NOT NULL UNIQUE,
+    session INTEGER NOT NULL,
+    conversation INTEGER NOT NULL,
+    reply INTEGER,
+    role TEXT NOT NULL,
+    text TEXT,
+    created_at INTEGER NOT NULL
+  );
+  CREATE INDEX messages_of_conversation ON messages (conversation);
+
+  CREATE TABLE replies (
+    id INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
+    session INTEGER NOT NULL,
+    conversation INTEGER NOT NULL,
+    answer INTEGER,
+    status TEXT NOT NULL,
+    -- Its place in the conversation's queue, lowest first.
+    rank INTEGER NOT NULL,
+    fence INTEGER,
+    -- 0 claimed, 1 intent, 2 chat.
+    step INTEGER NOT NULL DEFAULT 0,
+    -- Its place among the runs of its conversation, once anything was sent.
+    run INTEGER,
+    chat TEXT,
+    text TEXT NOT NULL DEFAULT '',
+    reasoning TEXT NOT NULL DEFAULT '',
+    usage TEXT,
+    follow_ups TEXT NOT NULL DEFAULT '[]',
+    context_reset INTEGER NOT NULL DEFAULT 0,
+    failure TEXT,
+    upstream_cancelled INTEGER NOT NULL DEFAULT 0,
+    first_event INTEGER,
+    last_event INTEGER,
+    trimmed INTEGER NOT NULL DEFAULT 0,
+    created_at INTEGER NOT NULL,
+    started_at INTEGER,
+    ended_at INTEGER
+  );
+  CREATE INDEX replies_open ON replies (conversation, rank) WHERE ended_at IS NULL;
+  CREATE INDEX replies_run ON replies (conversation, run) WHERE run IS NOT NULL;
+  CREATE INDEX replies_kept ON replies (ended_at) WHERE trimmed = 0 AND ended_at IS NOT NULL;
+  CREATE INDEX replies_in_log ON replies (session, first_event) WHERE trimmed = 0;
+
+  CREATE TABLE idempotency (
+    session INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    reply INTEGER NOT NULL,
+    PRIMARY KEY (session, key)
+  ) WITHOUT ROWID;
+
+  -- Outlives the sessions and conversations that it names.
+  CREATE TABLE bindings (
+    origin TEXT NOT NULL,
+    account TEXT NOT NULL,
+    upstream TEXT NOT NULL,
+    session INTEGER NOT NULL,
+    conversation INTEGER NOT NULL,
+    used_at INTEGER NOT NULL,
+    PRIMARY KEY (origin, account, upstream)
+  ) WITHOUT ROWID;
+
+  CREATE TABLE events (
+    session INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    reply INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    payload TEXT,
+    PRIMARY KEY (session, place)
+  ) WITHOUT ROWID;
+
+  -- Deltas of replies that run, a row per commit, for recovery alone: no index, so that appending costs one page.
+  CREATE TABLE journal (id INTEGER PRIMARY KEY, deltas TEXT NOT NULL);
+  `,
+]

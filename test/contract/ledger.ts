@@ -1,0 +1,665 @@
+import { describe, expect, it } from 'vitest'
+import type { Session } from '../../src/domain.ts'
+import { randomId } from '../../src/lib/id.ts'
+import type { Claim, Ledger, UpstreamBinding } from '../../src/store/ledger.ts'
+import type { Store } from '../../src/store/store.ts'
+import {
+  accept,
+  acceptReply,
+  assistant,
+  cancelled,
+  claimReply,
+  completed,
+  finish,
+  newConversationId,
+  newMessageId,
+  newReplyId,
+  openSession,
+  otherAssistant,
+  readAll,
+  runReply,
+} from '../kit/stored-replies.ts'
+
+const times = <T>(count: number, make: (index: number) => T) =>
+  Array.from({ length: count }, (_, i) => make(i))
+const forward = { direction: 'forward', after: undefined, before: undefined } as const
+
+function binding(conversationId: string, account = 'account'): UpstreamBinding {
+  return { scope: { origin: 'https://upstream.test', account }, strategy: 'bot', conversationId }
+}
+
+function bind(ledger: Ledger, { session, reply, fence }: Claim, to: UpstreamBinding) {
+  return ledger.bind(session, reply.id, fence, to, 5)
+}
+
+/** What every engine's ledger promises. */
+export function ledgerContract(name: string, open: () => Promise<Store>): void {
+  describe(`${name}: ledger`, () => {
+    describe('sessions', () => {
+      it('gives all who open a session at once the one name that was stored first', async () => {
+        await using store = await open()
+        const id = (await openSession(store.ledger)).id
+        const fresh = `${id.slice(0, -1)}x` as typeof id
+        const names = ['a', 'b', 'c', 'd'] as Session['name'][]
+        const opened = await Promise.all(
+          names.map((each) => store.ledger.openSession(fresh, () => each, 1)),
+        )
+        expect(new Set(opened.map((session) => session.name)).size).toBe(1)
+        const again = await store.ledger.openSession(fresh, () => 'later' as Session['name'], 2)
+        expect(again).toEqual(opened[0])
+      })
+    })
+
+    describe('accepting', () => {
+      it('begins a conversation with the default assistant when the session has none', async () => {
+        await using store = await open()
+        const session = await openSession(store.ledger)
+        const conversationId = newConversationId()
+        const reply = await acceptReply(store.ledger, session, {
+          newConversationId: conversationId,
+          at: 7,
+        })
+        expect(reply).toMatchObject({
+          conversationId,
+          assistantId: assistant,
+          status: 'QUEUED',
+          queuePosition: 0,
+          text: '',
+          createdAt: 7,
+          startedAt: null,
+        })
+        const reader = store.ledger.session(session)
+        expect(await reader.messages([reply.messageId])).toEqual([
+          {
+            id: reply.messageId,
+            conversationId,
+            replyId: reply.id,
+            role: 'USER',
+            text: 'hello',
+            createdAt: 7,
+          },
+        ])
+        expect(await reader.conversations([conversationId])).toEqual([
+          { id: conversationId, assistantId: assistant, createdAt: 7, lastUsedAt: 7 },
+        ])
+      })
+
+      it('goes on in the conversation that was used last with the assistant, whatever the clock says', async () => {
+        await using store = await open()
+        const session = await openSession(store.ledger)
+        const first = await acceptReply(store.ledger, session, { at: 100 })
+        const second = await store.ledger.startConversation(session, {
+          id: newConversationId(),
+          assistantId: assistant,
+          at: 50,
+        })
+        const elsewhere = await acceptReply(store.ledger, session, {
+          assistantId: otherAssistant,
+          at: 200,
+        })
+        expect((await acceptReply(store.ledger, session, { at: 10 })).conversationId).toBe(
+          second.id,
+        )
+        await acceptReply(store.ledger, session, { conversationId: first.conversationId, at: 5 })
+        expect((await acceptReply(store.ledger, session, { at: 6 })).conversationId).toBe(
+          first.conversationId,
+        )
+        expect(
+          (await acceptReply(store.ledger, session, { assistantId: otherAssistant }))
+            .conversationId,
+        ).toBe(elsewhere.conversationId)
+      })
+
+      it('takes a conversation of another session for one that never was', async () => {
+        await using store = await open()
+        const [mine, theirs] = await Promise.all([
+          openSession(store.ledger),
+          openSession(store.ledger),
+        ])
+        const reply = await acceptReply(store.ledger, theirs)
+        const foreign = await accept(store.ledger, mine, { conversationId: reply.conversationId })
+        const unknown = await accept(store.ledger, mine, { conversationId: newConversationId() })
+        expect(foreign).toEqual({ type: 'conversation-not-found' })
+        expect(unknown).toEqual(foreign)
+      })
+
+      it('refuses a conversation that is with another assistant', async () => {
+        await using store = await open()
+        const session = await openSession(store.ledger)
+        const { conversationId } = await acceptReply(store.ledger, session)
+        expect(
+          await accept(store.ledger, session, { conversationId, assistantId: otherAssistant }),
+        ).toEqual({
+          type: 'other-assistant',
+        })
+      })
+
+      it('refuses with REJECT while a reply waits or runs, and stores nothing of it', async () => {
+        await using store = await open()
+        const session = await openSession(store.ledger)
+        const { conversationId } = await acceptReply(store.ledger, session)
+        const idempotency = { key: 'k', digest: 'd' }
+        const busy = { conversationId, onBusy: 'REJECT', idempotency } as const
+        expect(await accept(store.ledger, session, busy)).toEqual({ type: 'busy' })
+        const claim = await claimReply(store.ledger, session, conversationId)
+        expect(await accept(store.ledger, session, busy)).toEqual({ type: 'busy' })
+        await finish(store.ledger, claim, cancelled)
+        const page = await store.ledger
+          .session(session)
+          .messagePage(conversationId, { ...forward, limit: 10 })
+        expect(page?.rows).toHaveLength(1)
+        expect((await accept(store.ledger, session, busy)).type).toBe('accepted')
+      })
+
+      it('lets one reply run and as many wait as may, even when they come at once', async () => {
+        await using store = await open()
+        const session = await openSession(store.ledger)
+        const { conversationId } = await acceptReply(store.ledger, session)
+        const outcomes = await Promise.all(
+          times(20, () => accept(store.ledger, session, { conversationId, maxQueued: 3 })),
+        )
+        expect(outcomes.filter(({ type }) => type === 'accepted')).toHaveLength(3)
+        expect(outcomes.filter(({ type }) => type === 'queue-full')).toHaveLength(17)
+      })
+
+      it('puts an interrupting message at the head and names the reply to cancel', async () => {
+        await using store = await open()
+        const session = await openSession(store.ledger)
+        const running = await runReply(store, session)
+        const { conversationId } = running.reply
+        const waiting = await acceptReply(store.ledger, session, { conversationId })
+        const outcome = await accept(store.ledger, session, { conversationId, onBusy: 'INTERRUPT' })
+        expect(outcome).toMatchObject({
+          type: 'accepted',
+          interrupts: running.reply.id,
+          reply: { queuePosition: 0 },
+        })
+        const [moved] = await store.ledger.session(session).replies([waiting.id])
+        expect(moved?.queuePosition).toBe(1)
+        await finish(store.ledger, running, cancelled)
+        const next = await claimReply(store.ledger, session, conversationId)
+        expect(outcome.type === 'accepted' && outcome.reply.id).toBe(next.reply.id)
+      })
+
+      it('F39: stores one reply for one key, however often and at once it is sent', async () => {
+        await using store = await open()
+        const session = await openSession(store.ledger)
+        const idempotency = { key: 'key', digest: 'digest' }
+        const outcomes = await Promise.all(
+          times(50, () => accept(store.ledger, session, { idempotency })),
+        )
+        expect(outcomes.filter(({ type }) => type === 'accepted')).toHaveLength(1)
+        expect(outcomes.filter(({ type }) => type === 'repeated')).toHaveLength(49)
+        const ids = outcomes.map((outcome) => ('reply' in outcome ? outcome.reply.id : undefined))
+        expect(new Set(ids).size).toBe(1)
+        expect(
+          await accept(store.ledger, session, { idempotency: { key: 'key', digest: 'other' } }),
+        ).toEqual({
+          type: 'key-reused',
+        })
+      })
+
+      it('T3: keeps the keys of two sessions apart', async () => {
+        await using store = await open()
+        const idempotency = { key: 'key', digest: 'digest' }
+        const sessions = await Promise.all([openSession(store.ledger), openSession(store.ledger)])
+        const outcomes = await Promise.all(
+          sessions.map((session) => accept(store.ledger, session, { idempotency })),
+        )
+        expect(outcomes.map(({ type }) => type)).toEqual(['accepted', 'accepted'])
+      })
+    })
+
+    describe('running', () => {
+      it('gives a reply to one of a hundred who claim it', async () => {
+        await using store = await open()
+        const session = await openSession(store.ledger)
+        const { id, conversationId } = await acceptReply(store.ledger, session)
+        await acceptReply(store.ledger, session, { conversationId })
+        const claims = await Promise.all(
+          times(100, () => store.ledger.claim(session, conversationId, 2)),
+        )
+        const won = claims.filter((claim) => claim !== undefined)
+        expect(won).toHaveLength(1)
+        expect(won[0]).toMatchObject({
+          session,
+          reply: { id, status: 'RUNNING', startedAt: 2, queuePosition: null },
+          message: { text: 'hello' },
+          upstream: undefined,
+          contextReset: false,
+          generation: 0,
+          headSince: 1,
+        })
+      })
+
+      it('claims nothing in a conversation of another session', async () => {
+        await using store = await open()
+        const [mine, theirs] = await Promise.all([
+          openSession(store.ledger),
+          openSession(store.ledger),
+        ])
+        const { conversationId } = await acceptReply(store.ledger, theirs)
+        expect(await store.ledger.claim(mine, conversationId, 2)).toBeUndefined()
+        expect(await store.ledger.claim(theirs, conversationId, 2)).toBeDefined()
+      })
+
+      it('runs the replies of a conversation in the order in which they came, each after the end of the one before', async () => {
+        await using store = await open()
+        const session = await openSession(store.ledger)
+        const first = await acceptReply(store.ledger, session)
+        const { conversationId } = first
+        const second = await acceptReply(store.ledger, session, { conversationId })
+        const claim = await claimReply(store.ledger, session, conversationId)
+        expect(claim.reply.id).toBe(first.id)
+        expect(await store.ledger.claim(session, conversationId, 2)).toBeUndefined()
+        await finish(store.ledger, claim, completed('done'), { at: 40 })
+        const next = await claimReply(store.ledger, session, conversationId)
+        expect(next).toMatchObject({ reply: { id: second.id }, headSince: 40 })
+      })
+
+      it('gives a reply back to the head of its queue, under a fence that is worth nothing any more', async () => {
+        await using store = await open()
+        const session = await openSession(store.ledger)
+        const { id, conversationId } = await acceptReply(store.ledger, session)
+        await acceptReply(store.ledger, session, { conversationId })
+        const claim = await claimReply(store.ledger, session, conversationId)
+        expect(await store.ledger.requeue(session, id, claim.fence)).toBe(true)
+        expect(await store.ledger.requeue(session, id, claim.fence)).toBe(false)
+        const [waiting] = await store.ledger.session(session).replies([id])
+        expect(waiting).toMatchObject({ status: 'QUEUED', queuePosition: 0, startedAt: null })
+        const again = await claimReply(store.ledger, session, conversationId)
+        expect(again.reply.id).toBe(id)
+        expect(again.fence).toBeGreaterThan(claim.fence)
+        const options = { contextReset: false, at: 3 }
+        expect(await store.ledger.recordIntent(session, id, claim.fence, options)).toBe(false)
+        expect(await store.ledger.recordChat(session, id, claim.fence, 'chat')).toBe(false)
+        expect(await bind(store.ledger, claim, binding('stale'))).toBe('lost')
+        expect(await finish(store.ledger, claim, cancelled)).toEqual({ type: 'lost' })
+        expect(await finish(store.ledger, again, cancelled)).toMatchObject({ type: 'finished' })
+      })
+
+      it('never gives back what may have been sent', async () => {
+        await using store = await open()
+        const claim = await runReply(store, await openSession(store.ledger))
+        expect(await store.ledger.requeue(claim.session, claim.reply.id, claim.fence)).toBe(false)
+      })
+
+      it('records the intent once, with one started event', async () => {
+        await using store = await open()
+        const claim = await runReply(store, await openSession(store.ledger))
+        const { session, reply, fence } = claim
+        const options = { contextReset: true, at: 4 }
+        expect(await store.ledger.recordIntent(session, reply.id, fence, options)).toBe(true)
+        expect(await readAll(store.log, session)).toMatchObject([
+          { type: 'started', replyId: reply.id },
+        ])
+        const [stored] = await store.ledger.session(session).replies([reply.id])
+        expect(stored?.contextReset).toBe(true)
+      })
+
+      it('takes the ids of another session for unknown in every step', async () => {
+        await using store = await open()
+        const claim = await runReply(store, await openSession(store.ledger))
+        const foreign = { ...claim, session: await openSession(store.ledger) }
+        const { session, reply, fence } = foreign
+        expect(await store.ledger.requeue(session, reply.id, fence)).toBe(false)
+        expect(
+          await store.ledger.recordIntent(session, reply.id, fence, { contextReset: true, at: 1 }),
+        ).toBe(false)
+        expect(await store.ledger.recordChat(session, reply.id, fence, 'chat')).toBe(false)
+        expect(await bind(store.ledger, foreign, binding('x'))).toBe('lost')
+        expect(await finish(store.ledger, foreign, cancelled, { fence: undefined })).toEqual({
+          type: 'lost',
+        })
+        expect(await store.ledger.history(session, reply.id, 10)).toEqual([])
+        expect(await finish(store.ledger, claim, cancelled)).toMatchObject({ type: 'finished' })
+      })
+
+      it('names the conversations in which replies wait', async () => {
+        await using store = await open()
+        const session = await openSession(store.ledger)
+        const { conversationId } = await acceptReply(store.ledger, session)
+        await runReply(store, session)
+        expect(await store.ledger.waiting()).toEqual([{ session, conversationId }])
+      })
+
+      it('has no orphans while nothing but this opening has claimed', async () => {
+        await using store = await open()
+        await runReply(store, await openSession(store.ledger))
+        expect(await store.ledger.orphans()).toEqual([])
+      })
+    })
+
+    describe('binding', () => {
+      it('T13: gives an upstream conversation to one of all who bind it at once', async () => {
+        await using store = await open()
+        const claims = await Promise.all(
+          times(20, async () => runReply(store, await openSession(store.ledger))),
+        )
+        const outcomes = await Promise.all(
+          claims.map((claim) => bind(store.ledger, claim, binding('shared'))),
+        )
+        expect(outcomes.filter((outcome) => outcome === 'bound')).toHaveLength(1)
+        expect(outcomes.filter((outcome) => outcome === 'collision')).toHaveLength(19)
+      })
+
+      it('T13: refuses one that another conversation of the same session has', async () => {
+        await using store = await open()
+        const session = await openSession(store.ledger)
+        const first = await runReply(store, session)
+        const second = await runReply(store, session)
+        expect(await bind(store.ledger, first, binding('c'))).toBe('bound')
+        expect(await bind(store.ledger, second, binding('c'))).toBe('collision')
+        expect(await bind(store.ledger, first, binding('c'))).toBe('bound')
+        await finish(store.ledger, second, completed(''))
+        await acceptReply(store.ledger, session, { conversationId: second.reply.conversationId })
+        const later = await claimReply(store.ledger, session, second.reply.conversationId)
+        expect(later.upstream).toBeUndefined()
+      })
+
+      it('keeps the conversations of two upstream accounts apart', async () => {
+        await using store = await open()
+        const first = await runReply(store, await openSession(store.ledger))
+        const second = await runReply(store, await openSession(store.ledger))
+        expect(await bind(store.ledger, first, binding('c', 'one'))).toBe('bound')
+        expect(await bind(store.ledger, second, binding('c', 'two'))).toBe('bound')
+      })
+
+      it('lets the conversation go on where it was bound', async () => {
+        await using store = await open()
+        const session = await openSession(store.ledger)
+        const claim = await runReply(store, session)
+        await bind(store.ledger, claim, binding('c'))
+        await finish(store.ledger, claim, completed('done'))
+        const { conversationId } = claim.reply
+        await acceptReply(store.ledger, session, { conversationId })
+        const next = await claimReply(store.ledger, session, conversationId)
+        expect(next).toMatchObject({ upstream: binding('c'), contextReset: false, generation: 0 })
+      })
+
+      it('F41: begins anew after a run whose end was not seen, says so once, and never frees the old binding', async () => {
+        await using store = await open()
+        const session = await openSession(store.ledger)
+        const claim = await runReply(store, session)
+        await bind(store.ledger, claim, binding('old'))
+        await finish(store.ledger, claim, cancelled, { resetUpstream: true })
+        const { conversationId } = claim.reply
+        await acceptReply(store.ledger, session, { conversationId })
+        const next = await claimReply(store.ledger, session, conversationId)
+        expect(next).toMatchObject({ upstream: undefined, contextReset: true, generation: 1 })
+        await store.ledger.recordIntent(session, next.reply.id, next.fence, {
+          contextReset: true,
+          at: 3,
+        })
+        expect(await bind(store.ledger, next, binding('new'))).toBe('bound')
+        await finish(store.ledger, next, completed('done'))
+        await acceptReply(store.ledger, session, { conversationId })
+        const last = await claimReply(store.ledger, session, conversationId)
+        expect(last).toMatchObject({ upstream: binding('new'), contextReset: false, generation: 1 })
+        const other = await runReply(store, await openSession(store.ledger))
+        expect(await bind(store.ledger, other, binding('old'))).toBe('collision')
+      })
+
+      it('F41: counts a conversation begun anew within one run, so that no upstream name is used twice', async () => {
+        await using store = await open()
+        const session = await openSession(store.ledger)
+        const claim = await runReply(store, session)
+        await bind(store.ledger, claim, binding('gone'))
+        await bind(store.ledger, claim, binding('fresh'))
+        await finish(store.ledger, claim, completed('done'))
+        const { conversationId } = claim.reply
+        await acceptReply(store.ledger, session, { conversationId })
+        const next = await claimReply(store.ledger, session, conversationId)
+        expect(next).toMatchObject({ upstream: binding('fresh'), generation: 1 })
+      })
+    })
+
+    describe('finishing', () => {
+      it('stores a completed reply with its answer as a message', async () => {
+        await using store = await open()
+        const claim = await runReply(store, await openSession(store.ledger))
+        const { session, reply } = claim
+        const answerId = newMessageId()
+        const usage = { inputTokens: 1, outputTokens: 2, totalTokens: 3 }
+        const event = {
+          type: 'completed',
+          text: 'the answer',
+          usage,
+          followUps: ['and?'],
+          contextReset: false,
+        } as const
+        const outcome = await finish(store.ledger, claim, event, { answerId, at: 20 })
+        const stored = {
+          id: reply.id,
+          status: 'COMPLETED',
+          text: 'the answer',
+          answerId,
+          usage,
+          followUps: ['and?'],
+          endedAt: 20,
+          failure: null,
+        }
+        expect(outcome).toMatchObject({ type: 'finished', reply: stored })
+        const reader = store.ledger.session(session)
+        expect(await reader.replies([reply.id])).toMatchObject([stored])
+        expect(await reader.messages([answerId])).toMatchObject([
+          { role: 'ASSISTANT', text: 'the answer', replyId: reply.id, createdAt: 20 },
+        ])
+        expect((await readAll(store.log, session)).at(-1)).toMatchObject(event)
+      })
+
+      it('keeps the text of a reply that failed, and why', async () => {
+        await using store = await open()
+        const claim = await runReply(store, await openSession(store.ledger))
+        const { session, reply, fence } = claim
+        void store.log.append(session.id, reply.id, fence, [
+          { kind: 'REASONING', offset: 0, text: 'hm' },
+          { kind: 'ANSWER', offset: 0, text: 'partial' },
+        ])
+        const [running] = await store.ledger.session(session).replies([reply.id])
+        expect(running).toMatchObject({ status: 'RUNNING', text: 'partial', reasoning: 'hm' })
+        const failure = {
+          code: 'UPSTREAM_TIMEOUT',
+          message: 'silent',
+          retryable: true,
+          retryAfterMs: 5,
+        } as const
+        await finish(store.ledger, claim, { type: 'failed', ...failure })
+        const [ended] = await store.ledger.session(session).replies([reply.id])
+        expect(ended).toMatchObject({
+          status: 'FAILED',
+          text: 'partial',
+          reasoning: 'hm',
+          failure,
+          answerId: null,
+        })
+      })
+
+      it('has one winner among all who end a reply at once, and one terminal event', async () => {
+        await using store = await open()
+        const claim = await runReply(store, await openSession(store.ledger))
+        const outcomes = await Promise.all(
+          times(40, (index) =>
+            index % 2 === 0
+              ? finish(store.ledger, claim, completed(`${index}`))
+              : finish(store.ledger, claim, cancelled, { fence: undefined }),
+          ),
+        )
+        expect(outcomes.filter(({ type }) => type === 'finished')).toHaveLength(1)
+        const statuses = outcomes.map((outcome) =>
+          'reply' in outcome ? outcome.reply.status : 'lost',
+        )
+        expect(new Set(statuses).size).toBe(1)
+        const events = await readAll(store.log, claim.session)
+        expect(events.map(({ type }) => type)).toEqual([
+          'started',
+          outcomes[0]?.type === 'finished' && statuses[0] === 'COMPLETED'
+            ? 'completed'
+            : 'cancelled',
+        ])
+      })
+
+      it('ends a reply that waits, without a fence', async () => {
+        await using store = await open()
+        const session = await openSession(store.ledger)
+        const reply = await acceptReply(store.ledger, session)
+        const request = {
+          replyId: reply.id,
+          fence: undefined,
+          event: cancelled,
+          answerId: newMessageId(),
+          resetUpstream: false,
+          at: 9,
+        }
+        expect(await store.ledger.finish(session, request)).toMatchObject({
+          type: 'finished',
+          reply: { status: 'CANCELLED', startedAt: null },
+        })
+        expect(await store.ledger.claim(session, reply.conversationId, 10)).toBeUndefined()
+        expect(await readAll(store.log, session)).toMatchObject([
+          { type: 'cancelled', replyId: reply.id },
+        ])
+      })
+
+      it('does not know a reply that never was', async () => {
+        await using store = await open()
+        const claim = await runReply(store, await openSession(store.ledger))
+        expect(await finish(store.ledger, claim, cancelled, { replyId: newReplyId() })).toEqual({
+          type: 'lost',
+        })
+      })
+    })
+
+    describe('reading', () => {
+      it('T1: shows nothing of another session, by whatever id', async () => {
+        await using store = await open()
+        const claim = await runReply(store, await openSession(store.ledger))
+        const { conversationId, id, messageId } = claim.reply
+        const answerId = newMessageId()
+        await finish(store.ledger, claim, completed('secret'), { answerId })
+        const other = await openSession(store.ledger)
+        await acceptReply(store.ledger, other)
+        const owner = store.ledger.session(claim.session)
+        const stranger = store.ledger.session(other)
+        expect((await owner.replies([id]))[0]?.text).toBe('secret')
+        expect(await stranger.replies([id])).toEqual([undefined])
+        expect(await stranger.conversations([conversationId])).toEqual([undefined])
+        expect(await stranger.messages([messageId, answerId])).toEqual([undefined, undefined])
+        const page = { ...forward, limit: 10 }
+        expect(await stranger.messagePage(conversationId, page)).toBeUndefined()
+        expect(await stranger.messagePage(newConversationId(), page)).toBeUndefined()
+        expect(await stranger.conversationPage({ ...page, after: conversationId })).toBeUndefined()
+        const own = await stranger.conversationPage(page)
+        expect(own?.rows.map((row) => row.id)).not.toContain(conversationId)
+      })
+
+      it('answers ids in the order in which they were asked', async () => {
+        await using store = await open()
+        const session = await openSession(store.ledger)
+        const replies = await Promise.all(times(5, () => acceptReply(store.ledger, session)))
+        const ids = replies.map(({ id }) => id).reverse()
+        const asked = [newReplyId(), ...ids, ids[0] ?? newReplyId()]
+        const found = await store.ledger.session(session).replies(asked)
+        expect(found.map((reply) => reply?.id)).toEqual([undefined, ...ids, ids[0]])
+      })
+
+      it('pages messages, oldest first, in both directions', async () => {
+        await using store = await open()
+        const session = await openSession(store.ledger)
+        const first = await acceptReply(store.ledger, session)
+        const { conversationId } = first
+        const ids = [first.messageId]
+        for (let i = 0; i < 4; i += 1) {
+          ids.push((await acceptReply(store.ledger, session, { conversationId })).messageId)
+        }
+        const reader = store.ledger.session(session)
+        const page = async (request: Partial<Parameters<typeof reader.messagePage>[1]>) => {
+          const found = await reader.messagePage(conversationId, {
+            ...forward,
+            limit: 2,
+            ...request,
+          })
+          return [
+            found?.rows.map(({ id }) => ids.indexOf(id)),
+            found?.hasPreviousPage,
+            found?.hasNextPage,
+          ]
+        }
+        expect(await page({})).toEqual([[0, 1], false, true])
+        expect(await page({ after: ids[1] })).toEqual([[2, 3], true, true])
+        expect(await page({ after: ids[3] })).toEqual([[4], true, false])
+        expect(await page({ after: ids[0], before: ids[2] })).toEqual([[1], true, true])
+        expect(await page({ direction: 'backward' })).toEqual([[3, 4], true, false])
+        expect(await page({ direction: 'backward', before: ids[2] })).toEqual([[0, 1], false, true])
+        expect(
+          await reader.messagePage(conversationId, { ...forward, limit: 2, after: newMessageId() }),
+        ).toBeUndefined()
+      })
+
+      it('pages conversations, newest first, in both directions', async () => {
+        await using store = await open()
+        const session = await openSession(store.ledger)
+        const ids = times(4, newConversationId)
+        for (const id of ids)
+          await store.ledger.startConversation(session, { id, assistantId: assistant, at: 1 })
+        ids.reverse()
+        const reader = store.ledger.session(session)
+        const page = async (request: Partial<Parameters<typeof reader.conversationPage>[0]>) => {
+          const found = await reader.conversationPage({ ...forward, limit: 2, ...request })
+          return [
+            found?.rows.map(({ id }) => ids.indexOf(id)),
+            found?.hasPreviousPage,
+            found?.hasNextPage,
+          ]
+        }
+        expect(await page({})).toEqual([[0, 1], false, true])
+        expect(await page({ after: ids[1] })).toEqual([[2, 3], true, false])
+        expect(await page({ direction: 'backward' })).toEqual([[2, 3], true, false])
+        expect(await page({ direction: 'backward', before: ids[3] })).toEqual([[1, 2], true, true])
+      })
+
+      it('tells the history of a conversation in the order in which it was run, without what never ran', async () => {
+        await using store = await open()
+        const session = await openSession(store.ledger)
+        const first = await runReply(store, session)
+        const { conversationId } = first.reply
+        const second = await acceptReply(store.ledger, session, { conversationId, text: 'two' })
+        const dropped = await acceptReply(store.ledger, session, {
+          conversationId,
+          text: 'dropped',
+        })
+        await finish(store.ledger, first, completed('one!'))
+        await finish(store.ledger, { ...first, reply: dropped }, cancelled, { fence: undefined })
+        const claim = await claimReply(store.ledger, session, conversationId)
+        expect(claim.reply.id).toBe(second.id)
+        await store.ledger.recordIntent(session, second.id, claim.fence, {
+          contextReset: false,
+          at: 3,
+        })
+        await finish(store.ledger, claim, completed('two!'))
+        const third = await acceptReply(store.ledger, session, { conversationId, text: 'three' })
+        const texts = async (limit: number) =>
+          (await store.ledger.history(session, third.id, limit)).map(({ text }) => text)
+        expect(await texts(10)).toEqual(['hello', 'one!', 'two', 'two!'])
+        expect(await texts(3)).toEqual(['one!', 'two', 'two!'])
+      })
+
+      it('can be written', async () => {
+        await using store = await open()
+        await expect(store.ping()).resolves.toBeUndefined()
+      })
+    })
+
+    it('keeps texts exactly, whatever they hold', async () => {
+      await using store = await open()
+      const session = await openSession(store.ledger)
+      const text = `\u0000 "'; DROP TABLE replies; -- 你好 👩‍👩‍👧 \u2028 ${randomId()}`
+      const reply = await acceptReply(store.ledger, session, { text })
+      const claim = await claimReply(store.ledger, session, reply.conversationId)
+      expect(claim.message.text).toBe(text)
+      await finish(store.ledger, claim, completed(text))
+      expect((await store.ledger.session(session).replies([reply.id]))[0]?.text).toBe(text)
+      expect(await readAll(store.log, session)).toMatchObject([{ type: 'completed', text }])
+    })
+  })
+}
