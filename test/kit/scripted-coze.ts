@@ -1,9 +1,4 @@
-import type {
-  CozeAnswer,
-  CozeClient,
-  CozeRequest,
-  CozeStreamRequest,
-} from '../../src/coze/client.ts'
+import type { CozeClient, CozeRequest, CozeStreamRequest } from '../../src/coze/client.ts'
 import type { CozeAnswer } from '../../src/coze/envelope.ts'
 import type { CozeEvent } from '../../src/coze/events.ts'
 import type { TokenResolver } from '../../src/coze/token.ts'

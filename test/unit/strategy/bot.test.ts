@@ -1,0 +1,276 @@
+import { describe, expect, it } from 'vitest'
+import { CozeError } from '../../../src/coze/errors.ts'
+import type { CozeEvent } from '../../../src/coze/events.ts'
+import { createBotStrategy } from '../../../src/strategy/bot.ts'
+import { createFakeClock } from '../../kit/clock.ts'
+import { answerOf, collect, createHistory, createRun } from '../../kit/runs.ts'
+import { createScriptedCoze, nameTokens } from '../../kit/scripted-coze.ts'
+
+const { signal } = new AbortController()
+const ids = { chatId: 'chat-1', conversationId: 'up-1' }
+const told: readonly CozeEvent[] = [
+  { type: 'created', ...ids },
+  { type: 'delta', ...ids, messageId: 'm1', kind: 'ANSWER', contentType: 'text', text: 'Hello' },
+  { type: 'completed', ...ids, usage: { inputTokens: 1, outputTokens: 2, totalTokens: 3 } },
+]
+const alice = createRun('alice')
+const upstream = { type: 'id', conversationId: 'up-1' } as const
+const message = { ...alice, upstream, text: 'Hi', history: [] }
+
+function open(script: Parameters<typeof createScriptedCoze>[0]) {
+  const client = createScriptedCoze(script)
+  const clock = createFakeClock()
+  const strategy = createBotStrategy({
+    client,
+    clock,
+    tokens: nameTokens,
+    random: () => 0.5,
+    scope: { origin: 'http://coze.test', account: '' },
+    bot: { botId: 'bot-1', customVariables: { LANGUAGE: 'en' } },
+  })
+  return { client, clock, strategy }
+}
+
+describe('bot strategy', () => {
+  it('opens a conversation of the Bot', async () => {
+    const { client, strategy } = open({ request: () => ({ data: { id: 'up-1' } }) })
+    expect(await strategy.open(alice, signal)).toEqual(upstream)
+    expect(client.sent).toMatchObject([
+      { path: '/v1/conversation/create', session: 'alice', body: { bot_id: 'bot-1' } },
+    ])
+  })
+
+  it('keys every layer of a run, the conversation in the query', async () => {
+    const { client, strategy } = open({ stream: () => [told] })
+    const { events } = await collect(strategy.start(message, signal))
+    expect(answerOf(events)).toBe('Hello')
+    expect(client.sent).toEqual([
+      {
+        path: '/v3/chat',
+        session: 'alice',
+        query: { conversation_id: 'up-1' },
+        body: {
+          bot_id: 'bot-1',
+          user_id: 'alice',
+          stream: true,
+          auto_save_history: true,
+          additional_messages: [
+            {
+              role: 'user',
+              type: 'question',
+              content: 'Hi',
+              content_type: 'text',
+              meta_data: { reply_id: 'alice-reply-1' },
+            },
+          ],
+          custom_variables: { LANGUAGE: 'en', SESSION_NAME: 'alice' },
+          meta_data: { reply_id: 'alice-reply-1' },
+        },
+      },
+    ])
+  })
+
+  it('sends at most 100 messages', async () => {
+    const { client, strategy } = open({ stream: () => [told] })
+    const texts = Array.from({ length: 120 }, (_, index) => `text ${index}`)
+    const history = createHistory(alice, texts)
+    await collect(strategy.start({ ...message, history }, signal))
+    const body = client.sent[0]?.body as { additional_messages: { content: string }[] }
+    expect(body.additional_messages).toHaveLength(100)
+    expect(body.additional_messages[0]?.content).toBe('text 21')
+  })
+
+  it.each(['thrown instead of the stream', 'as its first event'])(
+    'F17: waits its turn while the conversation is busy, at most 10 s (%s)',
+    async (how) => {
+      const busy = new CozeError('busy', 'code 4016', { accepted: 'no', upstreamCode: '4016' })
+      const refusal =
+        how === 'as its first event' ? [{ type: 'error', error: busy } as const] : busy
+      const freed = open({ stream: (_, nth) => (nth < 4 ? [refusal] : [told]) })
+      const running = collect(freed.strategy.start(message, signal))
+      await freed.clock.pass(10_000)
+      expect(answerOf((await running).events)).toBe('Hello')
+      expect(freed.client.sent).toHaveLength(4)
+
+      const stuck = open({ stream: () => [refusal] })
+      let over = false
+      const failing = collect(stuck.strategy.start(message, signal)).finally(() => (over = true))
+      await stuck.clock.pass(9900)
+      expect(over).toBe(false)
+      await stuck.clock.pass(100)
+      const { events, error } = await failing
+      expect(events).toEqual([])
+      expect(error).toMatchObject({
+        outcome: 'not-accepted',
+        failure: { code: 'CONVERSATION_BUSY', retryable: true },
+      })
+      expect(stuck.client.sent.length).toBeLessThan(20)
+    },
+  )
+
+  it.each([
+    ['F7', new CozeError('server', 'HTTP 500', { accepted: 'unknown' }), 'UPSTREAM_ERROR'],
+    [
+      'F1',
+      new CozeError('unavailable', 'reset', { accepted: 'unknown' }),
+      'UPSTREAM_OUTCOME_UNKNOWN',
+    ],
+    ['F10', new CozeError('timeout', 'silence', { accepted: 'yes' }), 'UPSTREAM_TIMEOUT'],
+  ])('%s: never sends again what may have been accepted', async (_, thrown, code) => {
+    const { client, strategy } = open({ stream: () => [thrown] })
+    const { error } = await collect(strategy.start(message, signal))
+    expect(error).toMatchObject({ outcome: 'unseen', failure: { code } })
+    expect(client.sent).toHaveLength(1)
+  })
+
+  it("keeps an abort's reason", async () => {
+    const { strategy } = open({ stream: () => [told] })
+    const reason = new Error('cancelled')
+    const { error } = await collect(strategy.start(message, AbortSignal.abort(reason)))
+    expect(error).toBe(reason)
+  })
+
+  it.each([
+    ['cancelled', 'canceled', true],
+    ['not cancelled', 'completed', false],
+  ])('says that a chat was %s', async (_, status, expected) => {
+    const { client, strategy } = open({
+      request: () => ({ data: { id: 'chat-1', conversation_id: 'up-1', status } }),
+    })
+    const run = { ...alice, upstreamConversationId: 'up-1', chatId: 'chat-1' }
+    expect(await strategy.cancel(run, signal)).toBe(expected)
+    expect(client.sent).toMatchObject([
+      { path: '/v3/chat/cancel', body: { conversation_id: 'up-1', chat_id: 'chat-1' } },
+    ])
+  })
+
+  it('never fails a cancel', async () => {
+    const { strategy } = open({
+      request: () => {
+        throw new CozeError('refused', 'code 4104', { accepted: 'no' })
+      },
+    })
+    const run = { ...alice, upstreamConversationId: 'up-1', chatId: 'chat-1' }
+    expect(await strategy.cancel(run, signal)).toBe(false)
+  })
+})
+
+describe('a lost Bot run', () => {
+  const chat = { id: 'chat-1', conversation_id: 'up-1' }
+  const row = {
+    id: 'a1',
+    conversation_id: 'up-1',
+    chat_id: 'chat-1',
+    role: 'assistant',
+    type: 'answer',
+    content: 'Hello',
+    content_type: 'text',
+  }
+  const rows = [
+    { ...row, id: 'h1', content: 'old', meta_data: { history_of: 'alice-reply-1' } },
+    { ...row, id: 'v1', type: 'verbose', content: '{}' },
+    row,
+    { ...row, id: 'f1', type: 'follow_up', content: 'Why?' },
+  ]
+  const request = { ...alice, upstreamConversationId: 'up-1', chatId: 'chat-1' }
+
+  it('F9: is polled, at least 1 s apart, until it has ended, then told whole', async () => {
+    const { client, clock, strategy } = open({
+      request({ path }, nth) {
+        if (path === '/v3/chat/message/list') return { data: rows }
+        if (nth === 2) throw new CozeError('server', 'HTTP 502', { accepted: 'unknown' })
+        const usage = { input_count: 1, output_count: 2, token_count: 3 }
+        return { data: { ...chat, usage, status: nth < 4 ? 'in_progress' : 'completed' } }
+      },
+    })
+    const recovering = strategy.recover(request, signal)
+    await clock.pass(2999)
+    expect(client.sent).toHaveLength(3)
+    await clock.pass(1)
+    expect(await recovering).toEqual({
+      type: 'found',
+      events: [
+        { type: 'accepted', ...ids },
+        { type: 'message', ...ids, messageId: 'a1', text: 'Hello' },
+        { type: 'follow-up', ...ids, text: 'Why?' },
+        {
+          type: 'completed',
+          ...ids,
+          usage: { inputTokens: 1, outputTokens: 2, totalTokens: 3 },
+        },
+      ],
+    })
+  })
+
+  it("is found by our reply's id when its chat is not known", async () => {
+    const question = {
+      ...row,
+      role: 'user',
+      type: 'question',
+      meta_data: { reply_id: 'alice-reply-1' },
+    }
+    const other = { ...question, chat_id: 'chat-9', meta_data: { reply_id: 'alice-reply-0' } }
+    const { client, strategy } = open({
+      request({ path }) {
+        if (path === '/v1/conversation/message/list') return { data: [row, question, other] }
+        if (path === '/v3/chat/message/list') return { data: rows }
+        return { data: { ...chat, status: 'completed' } }
+      },
+    })
+    const recovered = await strategy.recover({ ...request, chatId: undefined }, signal)
+    expect(recovered.type).toBe('found')
+    expect(client.sent.map(({ path }) => path)).toEqual([
+      '/v1/conversation/message/list',
+      '/v3/chat/retrieve',
+      '/v3/chat/message/list',
+    ])
+  })
+
+  it.each([
+    ['cancelled', 'canceled', 'cancelled'],
+    ['waiting for an action', 'requires_action', 'action-required'],
+  ])('is told to be %s', async (_, status, type) => {
+    const { strategy } = open({ request: () => ({ data: { ...chat, status } }) })
+    expect(await strategy.recover(request, signal)).toEqual({
+      type: 'found',
+      events: [
+        { type: 'accepted', ...ids },
+        { type, ...ids },
+      ],
+    })
+  })
+
+  it('F18: throws how it failed', async () => {
+    const { strategy } = open({
+      request: () => ({ data: { ...chat, status: 'failed', last_error: { code: 4011, msg: '' } } }),
+    })
+    await expect(strategy.recover(request, signal)).rejects.toMatchObject({
+      outcome: 'ended',
+      upstreamCode: '4011',
+      failure: { code: 'UPSTREAM_QUOTA' },
+    })
+  })
+
+  it('is unknown when our message is not there, or the conversation is gone', async () => {
+    const empty = open({ request: () => ({ data: [] }) })
+    const lost = { ...request, chatId: undefined }
+    expect(await empty.strategy.recover(lost, signal)).toEqual({ type: 'unknown' })
+    const gone = open({
+      request: () => {
+        throw new CozeError('conversation-gone', 'code 4002', { accepted: 'no' })
+      },
+    })
+    expect(await gone.strategy.recover(request, signal)).toEqual({ type: 'unknown' })
+  })
+
+  it('leaves the ids that the upstream gave, for the guard to judge', async () => {
+    const { strategy } = open({
+      request: ({ path }) =>
+        path === '/v3/chat/message/list'
+          ? { data: [{ ...row, conversation_id: 'up-9' }] }
+          : { data: { ...chat, status: 'completed' } },
+    })
+    const recovered = await strategy.recover(request, signal)
+    expect(recovered).toMatchObject({ events: [{}, { conversationId: 'up-9' }, {}] })
+  })
+})

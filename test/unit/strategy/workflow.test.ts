@@ -1,0 +1,331 @@
+import { describe, expect, it } from 'vitest'
+import { CozeError } from '../../../src/coze/errors.ts'
+import type { CozeEvent } from '../../../src/coze/events.ts'
+import type { WorkflowOptions } from '../../../src/strategy/assistant-options.ts'
+import { createRunKeys } from '../../../src/strategy/keys.ts'
+import { createWorkflowStrategy } from '../../../src/strategy/workflow.ts'
+import { createFakeClock } from '../../kit/clock.ts'
+import { answerOf, collect, createHistory, createRun } from '../../kit/runs.ts'
+import { createScriptedCoze, nameTokens } from '../../kit/scripted-coze.ts'
+
+const { signal } = new AbortController()
+const ids = { chatId: 'chat-1', conversationId: 'up-1' }
+const told: readonly CozeEvent[] = [
+  { type: 'created', ...ids },
+  { type: 'in-progress', ...ids },
+  { type: 'delta', ...ids, messageId: 'm1', kind: 'ANSWER', contentType: 'text', text: 'Hel' },
+  { type: 'delta', ...ids, messageId: 'm1', kind: 'ANSWER', contentType: 'text', text: 'lo' },
+  { type: 'answer', ...ids, messageId: 'm1', contentType: 'text', text: 'Hello' },
+  { type: 'completed', ...ids, usage: null },
+  { type: 'done' },
+]
+const alice = createRun('alice')
+
+function open(
+  script: Parameters<typeof createScriptedCoze>[0],
+  workflow: Partial<WorkflowOptions> = { appId: 'app-1' },
+) {
+  const client = createScriptedCoze(script)
+  const clock = createFakeClock()
+  const strategy = createWorkflowStrategy({
+    client,
+    clock,
+    tokens: nameTokens,
+    random: () => 0.5,
+    scope: { origin: 'http://coze.test', account: '' },
+    workflow: { workflowId: 'flow-1', conversationKeying: 'auto', ...workflow },
+  })
+  return { client, clock, strategy }
+}
+
+const refusal = new CozeError('refused', 'code 4000', { accepted: 'no', upstreamCode: '4000' })
+
+describe('workflow strategy', () => {
+  it("opens an app's conversation under an unguessable name, before any text", async () => {
+    const { client, strategy } = open({ request: () => ({ data: { id: 'up-1' } }) })
+    expect(await strategy.open(alice, signal)).toEqual({ type: 'id', conversationId: 'up-1' })
+    expect(client.sent).toMatchObject([
+      {
+        path: '/v1/conversation/create',
+        session: 'alice',
+        body: {
+          app_id: 'app-1',
+          workflow_id: 'flow-1',
+          conversation_name: createRunKeys(alice).conversationName,
+          get_or_create: true,
+        },
+      },
+    ])
+  })
+
+  it("opens a Bot's conversation by plain create", async () => {
+    const { client, strategy } = open(
+      { request: () => ({ data: { id: 'up-1' } }) },
+      { botId: 'bot-1', connectorId: '999' },
+    )
+    await strategy.open(alice, signal)
+    expect(client.sent[0]?.body).toEqual({ bot_id: 'bot-1', connector_id: '999' })
+  })
+
+  it('auto: goes on by name once the platform has refused to create', async () => {
+    const { client, strategy } = open({
+      request: () => {
+        throw refusal
+      },
+    })
+    expect(await strategy.open(alice, signal)).toEqual({ type: 'named' })
+    expect(await strategy.open(createRun('bob'), signal)).toEqual({ type: 'named' })
+    expect(client.sent).toHaveLength(1)
+  })
+
+  it.each([
+    ['create keying', { appId: 'app-1', conversationKeying: 'create' }, refusal],
+    ['a Bot, which has no names', { botId: 'bot-1' }, refusal],
+    [
+      'another failure',
+      { appId: 'app-1' },
+      new CozeError('server', 'HTTP 500', { accepted: 'unknown' }),
+    ],
+  ] as const)('does not fall back to names for %s', async (_, workflow, error) => {
+    const { strategy } = open(
+      {
+        request: () => {
+          throw error
+        },
+      },
+      workflow,
+    )
+    await expect(strategy.open(alice, signal)).rejects.toMatchObject({ name: 'RunFailedError' })
+  })
+
+  it('keys every layer of a run, and lets nothing configured override it', async () => {
+    const { client, strategy } = open(
+      { stream: () => [told] },
+      {
+        appId: 'app-1',
+        parameters: { LANGUAGE: 'en' },
+        sessionParameter: 'WHO',
+        connectorId: '999',
+      },
+    )
+    const upstream = { type: 'id', conversationId: 'up-1' } as const
+    await collect(strategy.start({ ...alice, upstream, text: 'Hi', history: [] }, signal))
+    expect(client.sent).toEqual([
+      {
+        path: '/v1/workflows/chat',
+        session: 'alice',
+        query: {},
+        body: {
+          workflow_id: 'flow-1',
+          app_id: 'app-1',
+          conversation_id: 'up-1',
+          additional_messages: [
+            {
+              role: 'user',
+              type: 'question',
+              content: 'Hi',
+              content_type: 'text',
+              meta_data: { reply_id: 'alice-reply-1' },
+            },
+          ],
+          parameters: { LANGUAGE: 'en', WHO: 'alice' },
+          ext: { user_id: 'alice' },
+          session_name: 'alice',
+          connector_id: '999',
+        },
+      },
+    ])
+  })
+
+  it('names an unguessable conversation where none is bound yet', async () => {
+    const { client, strategy } = open({ stream: () => [told] })
+    const named = { type: 'named' } as const
+    await collect(strategy.start({ ...alice, upstream: named, text: 'Hi', history: [] }, signal))
+    expect(client.sent[0]?.body).toMatchObject({
+      parameters: {
+        SESSION_NAME: 'alice',
+        CONVERSATION_NAME: createRunKeys(alice).conversationName,
+      },
+    })
+    expect(client.sent[0]?.body).not.toHaveProperty('conversation_id')
+  })
+
+  it('sends the last messages that fit before the own one', async () => {
+    const { client, strategy } = open({ stream: () => [told] })
+    const texts = Array.from({ length: 70 }, (_, index) => (index === 68 ? '' : `text ${index}`))
+    const history = createHistory(alice, texts)
+    const upstream = { type: 'id', conversationId: 'up-1' } as const
+    await collect(strategy.start({ ...alice, upstream, text: 'Hi', history }, signal))
+    const body = client.sent[0]?.body as {
+      additional_messages: { role: string; content: string }[]
+    }
+    const messages = body.additional_messages
+    expect(messages).toHaveLength(50)
+    expect(messages[0]?.content).toBe('text 20')
+    expect(messages.slice(-2)).toMatchObject([
+      { role: 'assistant', content: 'text 69', meta_data: { history_of: 'alice-reply-1' } },
+      { role: 'user', content: 'Hi' },
+    ])
+  })
+
+  it("tells a run's events, accepted first and once", async () => {
+    const { strategy } = open({ stream: () => [told.slice(0, 3), told.slice(3)] })
+    const upstream = { type: 'id', conversationId: 'up-1' } as const
+    const { events, error } = await collect(
+      strategy.start({ ...alice, upstream, text: 'Hi', history: [] }, signal),
+    )
+    expect(error).toBeUndefined()
+    expect(events.map(({ type }) => type)).toEqual([
+      'accepted',
+      'delta',
+      'delta',
+      'message',
+      'completed',
+    ])
+    expect(answerOf(events)).toBe('Hello')
+    for (const event of events) expect(event).toMatchObject(ids)
+  })
+
+  it('shows no content but text, and still tells whose it was', async () => {
+    const card = { contentType: 'card', text: '{"card_type":3}', messageId: 'm1' }
+    const foreign = { ...ids, conversationId: 'up-2' }
+    const { strategy } = open({
+      stream: () => [
+        [
+          { type: 'created', ...ids },
+          { type: 'answer', ...ids, ...card },
+          { type: 'answer', ...foreign, ...card },
+        ],
+      ],
+    })
+    const named = { type: 'named' } as const
+    const { events } = await collect(
+      strategy.start({ ...alice, upstream: named, text: 'Hi', history: [] }, signal),
+    )
+    expect(events).toEqual([
+      { type: 'accepted', ...ids },
+      { type: 'accepted', ...foreign },
+    ])
+  })
+
+  it('F18: gives what came before a failed chat, then its failure', async () => {
+    const error = new CozeError('model', 'code 4013', { accepted: 'yes', upstreamCode: '4013' })
+    const { strategy } = open({
+      stream: () => [[...told.slice(0, 3), { type: 'failed', ...ids, error }]],
+    })
+    const named = { type: 'named' } as const
+    const run = await collect(
+      strategy.start({ ...alice, upstream: named, text: 'Hi', history: [] }, signal),
+    )
+    expect(answerOf(run.events)).toBe('Hel')
+    expect(run.error).toMatchObject({
+      outcome: 'ended',
+      upstreamCode: '4013',
+      failure: { code: 'UPSTREAM_ERROR' },
+    })
+  })
+
+  it('cannot tell the upstream to cancel', async () => {
+    const { client, strategy } = open({})
+    const run = { ...alice, upstreamConversationId: 'up-1', chatId: 'chat-1' }
+    expect(await strategy.cancel(run, signal)).toBe(false)
+    expect(client.sent).toHaveLength(0)
+  })
+
+  it('refuses to be made where a layer would not be keyed', () => {
+    expect(() => open({}, { appId: 'a', parameters: { CONVERSATION_NAME: 'Default' } })).toThrow(
+      'all sessions into one conversation',
+    )
+    expect(() => open({}, {})).toThrow('exactly one of "appId" and "botId"')
+  })
+})
+
+describe('a lost Workflow run', () => {
+  const question = {
+    id: 'q1',
+    conversation_id: 'up-1',
+    chat_id: 'chat-1',
+    role: 'user',
+    type: 'question',
+    content: 'Hi',
+    content_type: 'text',
+    meta_data: { reply_id: 'alice-reply-1' },
+  }
+  const answer = {
+    ...question,
+    id: 'a1',
+    role: 'assistant',
+    type: 'answer',
+    content: 'Hello',
+    meta_data: {},
+  }
+  const later = { ...answer, id: 'a2', content: 'And more' }
+  const seeded = { ...answer, id: 'h1', content: 'old', meta_data: { history_of: 'alice-reply-1' } }
+  const foreign = { ...answer, id: 'a3', chat_id: 'chat-9', content: "Bob's" }
+  const request = { ...alice, upstreamConversationId: 'up-1', chatId: undefined }
+
+  it("is found by our reply's id, and its answers are taken once they have settled", async () => {
+    const { client, clock, strategy } = open({
+      // Newest first, as the platform lists them.
+      request: (_, nth) => ({
+        data:
+          nth < 3
+            ? [foreign, answer, question, seeded]
+            : [foreign, later, answer, question, seeded],
+      }),
+    })
+    const recovering = strategy.recover(request, signal)
+    await clock.pass(6000)
+    expect(client.sent).toHaveLength(7)
+    await clock.pass(1000)
+    const recovered = await recovering
+    expect(recovered.type).toBe('found')
+    const events = recovered.type === 'found' ? recovered.events : []
+    // From the second look on the chat is asked for: what another one holds is for the guard to judge.
+    expect(client.sent[1]?.body).toMatchObject({ chat_id: 'chat-1' })
+    expect(events.filter(({ chatId }) => chatId === 'chat-1')).toEqual([
+      { type: 'accepted', ...ids },
+      { type: 'message', ...ids, messageId: 'a1', text: 'Hello' },
+      { type: 'message', ...ids, messageId: 'a2', text: 'And more' },
+      { type: 'completed', ...ids, usage: null },
+    ])
+  })
+
+  it.each([
+    ['our message is not there', { data: [foreign] }],
+    ['the conversation is empty', { data: [] }],
+  ])('is unknown when %s', async (_, body) => {
+    const { client, strategy } = open({ request: () => body })
+    expect(await strategy.recover(request, signal)).toEqual({ type: 'unknown' })
+    expect(client.sent).toHaveLength(1)
+  })
+
+  it('is unknown when its conversation never was', async () => {
+    const { client, strategy } = open({})
+    const named = { ...request, upstreamConversationId: undefined }
+    expect(await strategy.recover(named, signal)).toEqual({ type: 'unknown' })
+    expect(client.sent).toHaveLength(0)
+  })
+
+  it('is unknown when it does not answer in time', async () => {
+    const { clock, strategy } = open({ request: () => ({ data: [question] }) })
+    const recovering = strategy.recover({ ...request, chatId: 'chat-1' }, signal)
+    await clock.pass(31_000)
+    expect(await recovering).toEqual({ type: 'unknown' })
+  })
+
+  it('is looked for again after a passing failure, and ends with the signal', async () => {
+    const { client, clock, strategy } = open({
+      request: () => {
+        throw new CozeError('unavailable', 'no connection', { accepted: 'no' })
+      },
+    })
+    const stop = new AbortController()
+    const recovering = expect(strategy.recover(request, stop.signal)).rejects.toThrow('stopped')
+    await clock.pass(3000)
+    expect(client.sent.length).toBeGreaterThan(2)
+    stop.abort(new Error('stopped'))
+    await recovering
+    expect(clock.pending).toBe(0)
+  })
+})
