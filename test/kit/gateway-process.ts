@@ -12,6 +12,7 @@ export interface GatewayProcess extends AsyncDisposable {
   /** Where its metrics are. */
   readonly metricsUrl: string | undefined
   readonly pid: number
+  readonly configFile: string
   /** All that every start of it has written to standard error and standard output. */
   readonly output: string
   /** Sends a signal without waiting for what comes of it. */
@@ -26,6 +27,11 @@ export interface GatewayProcess extends AsyncDisposable {
 
 const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
 
+/** The command and its arguments that serve a configuration. */
+export function gatewayCommand(configFile: string): readonly [string, ...string[]] {
+  return [process.execPath, cli, 'serve', '--config', configFile]
+}
+
 /** @param configFile where `config` is written for it. */
 export async function startGateway(
   configFile: string,
@@ -37,7 +43,8 @@ export async function startGateway(
   let running = await start()
 
   async function start() {
-    const child = spawn(process.execPath, [cli, 'serve', '--config', configFile], {
+    const [command, ...args] = gatewayCommand(configFile)
+    const child = spawn(command, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...pickEnv(), ...env },
     })
@@ -64,6 +71,7 @@ export async function startGateway(
   }
 
   return {
+    configFile,
     get url() {
       return running.url
     },

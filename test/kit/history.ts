@@ -35,11 +35,11 @@ export interface Seen {
   readonly event: SeenEvent
 }
 
-/** `complete`: the stream said so. `cut`: by us. `closed`: by the server, without `complete`. */
+/** `complete`: the stream said so. `error`: after an error. `cut`: by us. `closed`: by the server, without `complete`. */
 export interface End {
   readonly type: 'end'
   readonly connection: string
-  readonly how: 'complete' | 'cut' | 'closed'
+  readonly how: 'complete' | 'error' | 'cut' | 'closed'
 }
 
 /** An error was answered. */

@@ -109,7 +109,8 @@ export function createRecorder(): Recorder {
       const frame = await stream.next(deadlineMs)
       if (frame === undefined) {
         if (!over && stream.status === 200) {
-          history.push({ type: 'end', connection, how: await stream.ended })
+          const how = errors.length > 0 ? 'error' : await stream.ended
+          history.push({ type: 'end', connection, how })
         }
         over = true
         return undefined

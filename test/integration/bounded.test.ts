@@ -1,0 +1,184 @@
+import { readFile } from 'node:fs/promises'
+import { Socket } from 'node:net'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { check } from '../kit/checker.ts'
+import { readMeter } from '../kit/metrics.ts'
+import type { Followed } from '../kit/recorder.ts'
+import { figure } from '../kit/soak.ts'
+import { openStage, type Stage } from '../kit/stage.ts'
+import { createTalk } from '../kit/talk.ts'
+import { until } from '../kit/until.ts'
+
+const stalledReaders = figure(200, 1_000)
+const stalledMs = 4_000
+const maxBufferedBytes = 65_536
+/** What a connection may cost beside its buffer: sockets, request, parser, stream state, and the heap's slack. */
+const overheadBytes = 150_000
+const openMeter = 'coze_gateway_subscriptions_open'
+const stalledMeter = 'coze_gateway_subscriptions_ended_total{reason="stalled"}'
+const goneMeter = 'coze_gateway_subscriptions_ended_total{reason="client-gone"}'
+
+describe('bounded memory', () => {
+  let stage: Stage
+  beforeAll(async () => {
+    stage = await openStage({
+      timeouts: { stalledMs, keepAliveMs: 500 },
+      limits: {
+        maxSubscriptionsPerSession: 5_000,
+        maxReplyEvents: 1_000_000,
+        maxBufferedBytes,
+      },
+      config: { logging: { level: 'info' } },
+    })
+  })
+  afterAll(() => stage[Symbol.asyncDispose]())
+
+  it(
+    `F36: ${stalledReaders} subscribers that stop reading cost a bounded number of bytes each and disturb nobody`,
+    async () => {
+      const talk = createTalk(stage)
+      const alice = stage.person('stalled')
+      await talk.say(alice, 'warm up')
+      await stage.emulator.faults('/v1/workflows/chat', { kind: 'gate', afterDeltas: 1 })
+      // More than the kernel's buffers of a connection hold, so that every reader really stalls.
+      const { id } = await talk.send(alice, '/long 150000')
+      await stage.emulator.until({ gate: 'gate' })
+
+      const follow = (reader: string) =>
+        talk.recorder.follow(stage.client, {
+          reader,
+          as: alice.name,
+          token: alice.token,
+          replyId: id,
+        })
+      const stalled: Followed[] = []
+      while (stalled.length < stalledReaders) {
+        const followed = await follow(`stalled-${stalled.length}`)
+        await followed.take((event) => event.__typename === 'ReplyDelta')
+        followed.stream.pause()
+        stalled.push(followed)
+      }
+      const reader = await follow('reader')
+      const before = await residentBytes()
+      let peak = before
+      const watching = new AbortController()
+      const watch = until(
+        async () => {
+          peak = Math.max(peak, await residentBytes())
+          return watching.signal.aborted
+        },
+        'the end of the watch',
+        110_000,
+      )
+
+      await stage.emulator.release()
+      expect((await reader.take(undefined, 60_000)).at(-1)).toMatchObject({
+        __typename: 'ReplyCompleted',
+      })
+      expect(await talk.say(stage.person('undisturbed'), 'hello')).toMatchObject({
+        text: 'You said: hello',
+      })
+      await until(
+        async () => (await readMeter(stage.gateway, stalledMeter)) >= stalledReaders,
+        'all stalled subscribers are closed',
+        60_000,
+      )
+      watching.abort()
+      await watch
+      // The reply itself is held once, whoever reads it; what every reader adds is what matters.
+      const each = (peak - before - 150_000_000) / stalledReaders
+      expect(each).toBeLessThan(maxBufferedBytes + overheadBytes)
+
+      const [one] = stalled
+      one?.stream.resume()
+      const events = await one?.take()
+      expect(await one?.stream.ended).toBe('closed')
+      const resumed = await talk.recorder.follow(stage.client, {
+        reader: 'stalled-0',
+        as: alice.name,
+        token: alice.token,
+        replyId: id,
+        after: events?.at(-1)?.cursor,
+      })
+      expect((await resumed.take()).at(-1)).toMatchObject({ __typename: 'ReplyCompleted' })
+      for (const { stream } of stalled) stream.cut()
+      await talk.settle()
+      expect(check(talk.recorder.history)).toEqual([])
+    },
+    figure(120_000, 600_000),
+  )
+
+  it('F35: frees what it held for clients that are gone', async () => {
+    const alice = stage.person('gone')
+    const [open, gone] = [
+      await readMeter(stage.gateway, openMeter),
+      await readMeter(stage.gateway, goneMeter),
+    ]
+    const count = 50
+    const sockets = await Promise.all(
+      Array.from({ length: count }, () => subscribeRaw(alice.token)),
+    )
+    await until(
+      async () => (await readMeter(stage.gateway, openMeter)) === open + count,
+      'the subscriptions are open',
+    )
+    for (const socket of sockets) socket.resetAndDestroy()
+    await until(
+      async () => (await readMeter(stage.gateway, openMeter)) === open,
+      'the subscriptions are freed',
+    )
+    expect(await readMeter(stage.gateway, goneMeter)).toBe(gone + count)
+  })
+
+  it('refuses more subscriptions of a session than it may have, and takes them again later', async () => {
+    await using small = await openStage({ limits: { maxSubscriptionsPerSession: 2 } })
+    const who = small.person('greedy')
+    const query = 'subscription { replies { cursor } }'
+    const open = () => small.client.stream({ token: who.token, query })
+    const [one, two, three] = [await open(), await open(), await open()]
+    expect([one.status, two.status, three.status]).toEqual([200, 200, 429])
+    expect(await three.refusal).toContain('RATE_LIMITED')
+    expect(three.headers['retry-after']).toMatch(/^\d+$/)
+    using other = await small.client.stream({ token: small.person('modest').token, query })
+    expect(other.status).toBe(200)
+    one.cut()
+    await until(async () => {
+      using again = await open()
+      return again.status === 200
+    }, 'a place is free again')
+    two.cut()
+  })
+
+  it('refuses a body, a document and a message that are too large', async () => {
+    const { token } = stage.person('verbose')
+    const large = await stage.client.call({ token, query: '#'.repeat(300_000) })
+    expect(large.status).toBe(413)
+    expect(large.body).toContain('TOO_LARGE')
+    const deep = `{ viewer { session } ${'a: viewer { session } '.repeat(60)} }`
+    expect((await stage.client.call({ token, query: deep })).body).toContain('errors')
+    const talk = createTalk(stage)
+    const long = await talk.trySend(stage.person('verbose'), { text: 'x'.repeat(40_000) })
+    expect(long).toMatchObject({ code: 'INVALID_INPUT' })
+  })
+
+  async function residentBytes(): Promise<number> {
+    const status = await readFile(`/proc/${stage.gateway.pid}/status`, 'utf8')
+    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024
+  }
+
+  /** A subscription on a bare socket, which can be reset like a machine that lost its power. */
+  async function subscribeRaw(token: string): Promise<Socket> {
+    const { hostname, port } = new URL(stage.gateway.url)
+    const socket = new Socket()
+    const answered = Promise.withResolvers<void>()
+    socket.once('data', () => answered.resolve())
+    socket.on('error', answered.reject)
+    socket.connect(Number(port), hostname)
+    const query = encodeURIComponent('subscription { replies { cursor } }')
+    socket.write(
+      `GET /graphql?query=${query} HTTP/1.1\r\nhost: ${hostname}\r\naccept: text/event-stream\r\nauthorization: Bearer ${token}\r\n\r\n`,
+    )
+    await answered.promise
+    return socket
+  }
+})

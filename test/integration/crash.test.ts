@@ -1,0 +1,134 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { FaultInput } from '../../src/emulator/faults.ts'
+import type { RoutePath } from '../../src/emulator/route-paths.ts'
+import { check } from '../kit/checker.ts'
+import { createRandom } from '../kit/random.ts'
+import type { ReplyEventData } from '../kit/recorder.ts'
+import { figure } from '../kit/soak.ts'
+import { openStage, type Person, type Stage } from '../kit/stage.ts'
+import { createTalk, type Talk } from '../kit/talk.ts'
+
+const kills = figure(10, 100)
+const assistants = ['flow', 'bot'] as const
+type AssistantId = (typeof assistants)[number]
+const chatPaths = { flow: '/v1/workflows/chat', bot: '/v3/chat' } as const
+
+/** Where a reply stands when the gateway dies: the upstream holds it there, and so many events have been seen. */
+interface Death {
+  readonly path: RoutePath
+  readonly fault: FaultInput
+  readonly seen: number
+}
+
+function chooseDeath(assistantId: AssistantId, kill: number, random: () => number): Death {
+  const path = chatPaths[assistantId]
+  const afterDeltas = Math.floor(random() * 25)
+  const gate = assistantId
+  switch (kill % 5) {
+    case 0:
+      return { path: '/v1/conversation/create', fault: { kind: 'hold', gate }, seen: 0 }
+    case 1:
+      return { path, fault: { kind: 'hold', gate }, seen: 1 }
+    case 2:
+      return { path, fault: { kind: 'stall', afterDeltas, gate }, seen: 1 }
+    default:
+      return { path, fault: { kind: 'gate', afterDeltas, gate }, seen: afterDeltas > 0 ? 2 : 1 }
+  }
+}
+
+/** A reply that was cut down, and how far its reader came. */
+interface Victim {
+  readonly assistantId: AssistantId
+  readonly who: Person
+  readonly replyId: string
+  readonly after: string | undefined
+  /** What the conversation was told before, and must still know. */
+  readonly colour: string
+  readonly told: boolean
+}
+
+describe('kill -9 in the middle of replies', () => {
+  let stage: Stage
+  let talk: Talk
+  beforeAll(async () => {
+    stage = await openStage({ timeouts: { recoverMs: 20_000 } })
+    talk = createTalk(stage)
+  })
+  afterAll(() => stage[Symbol.asyncDispose]())
+
+  it(
+    `F21: ${kills} times, some during recovery: one end each, cursors stay valid, the conversations go on`,
+    async () => {
+      const seed = Math.floor(Math.random() * 2 ** 31)
+      const random = createRandom(seed)
+      const victims: Victim[] = []
+      for (let kill = 0; kill < kills; kill += 1) {
+        const begun = await Promise.all(
+          assistants.map((assistantId) => begin(assistantId, kill, random)),
+        )
+        await stage.gateway.kill('SIGKILL')
+        talk.recorder.add({ type: 'crash' })
+        victims.push(...(await Promise.all(begun.map((one) => one.afterDeath()))))
+        await stage.emulator.release()
+        await stage.gateway.restart()
+      }
+      await Promise.all(victims.map((victim) => goOn(victim)))
+      await talk.settle()
+      expect(check(talk.recorder.history), `seed ${seed}`).toEqual([])
+    },
+    figure(120_000, 1_200_000),
+  )
+
+  /** Brings a reply to where the next death finds it. */
+  async function begin(assistantId: AssistantId, kill: number, random: () => number) {
+    const who = stage.person(`${assistantId}-${kill}`)
+    const colour = `blue-${kill}`
+    const death = chooseDeath(assistantId, kill, random)
+    // Only the first message of a conversation opens the upstream one.
+    const told = death.path !== '/v1/conversation/create'
+    if (told) await talk.say(who, { text: `my colour is ${colour}`, assistantId })
+
+    await stage.emulator.faults(death.path, death.fault)
+    const { id: replyId } = await talk.send(who, { text: `/long 4${kill}`, assistantId })
+    await stage.emulator.until({ gate: assistantId })
+    const followed = await talk.recorder.follow(stage.client, {
+      reader: `survivor-${who.name}`,
+      as: who.name,
+      token: who.token,
+      replyId,
+    })
+    const events: (ReplyEventData | undefined)[] = []
+    while (events.length < death.seen) events.push(await followed.next())
+    return {
+      async afterDeath(): Promise<Victim> {
+        events.push(...(await followed.take()))
+        return { assistantId, who, replyId, after: events.at(-1)?.cursor, colour, told }
+      },
+    }
+  }
+
+  async function goOn({ assistantId, who, replyId, after, colour, told }: Victim) {
+    const followed = await talk.recorder.follow(stage.client, {
+      reader: `survivor-${who.name}`,
+      as: who.name,
+      token: who.token,
+      replyId,
+      after,
+    })
+    await followed.take(undefined, 60_000)
+    expect(await followed.stream.ended).toBe('complete')
+    if (!told) await talk.say(who, { text: `my colour is ${colour}`, assistantId })
+    const answer = await talk.say(who, { text: 'what is my colour?', assistantId })
+    expect(answer.text).toBe(`Your colour is ${colour}.`)
+  }
+
+  it('restarts while nothing runs, and loses nothing', async () => {
+    const alice = stage.person('quiet')
+    const { id } = await talk.send(alice, '/long 12')
+    const events = await talk.listen(alice, id)
+    await stage.gateway.kill('SIGKILL')
+    talk.recorder.add({ type: 'crash' })
+    await stage.gateway.restart()
+    expect((await talk.listen(alice, id)).at(-1)).toEqual(events.at(-1))
+  })
+})

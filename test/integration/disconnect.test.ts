@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { check } from '../kit/checker.ts'
+import { openStage, type Stage } from '../kit/stage.ts'
+import { createTalk, untilStatus } from '../kit/talk.ts'
+
+describe('a disconnect is not a cancel', () => {
+  let stage: Stage
+  beforeAll(async () => {
+    stage = await openStage()
+  })
+  afterAll(() => stage[Symbol.asyncDispose]())
+
+  it.each(['/v1/workflows/chat', '/v3/chat'] as const)(
+    'lets a reply run on when its last subscriber goes (%s)',
+    async (path) => {
+      const assistantId = path === '/v3/chat' ? 'bot' : 'flow'
+      const talk = createTalk(stage)
+      const alice = stage.person(`leaves ${assistantId}`)
+      await stage.emulator.faults(path, { kind: 'gate', afterDeltas: 3 })
+      const { id } = await talk.send(alice, { text: '/long 15', assistantId })
+      const followed = await talk.recorder.follow(stage.client, {
+        reader: 'leaver',
+        as: alice.name,
+        token: alice.token,
+        replyId: id,
+      })
+      await followed.next()
+      followed.stream.cut()
+      await stage.emulator.until({ gate: 'gate' })
+      await stage.emulator.release()
+      await untilStatus(talk, alice, id, 'COMPLETED')
+      expect((await stage.emulator.state()).requests['POST /v3/chat/cancel']).toBeUndefined()
+      await talk.settle()
+      expect(check(talk.recorder.history)).toEqual([])
+    },
+  )
+
+  it.each(['/v1/workflows/chat', '/v3/chat'] as const)(
+    'cancels a running reply on request, once, for all who listen (%s)',
+    async (path) => {
+      const assistantId = path === '/v3/chat' ? 'bot' : 'flow'
+      const talk = createTalk(stage)
+      const alice = stage.person(`cancels ${assistantId}`)
+      await stage.emulator.faults(path, { kind: 'gate', afterDeltas: 3 })
+      const { id } = await talk.send(alice, { text: '/long 15', assistantId })
+      await stage.emulator.until({ gate: 'gate' })
+      const listening = talk.listen(alice, id)
+      expect(await talk.cancel(alice, id)).toBe('CANCELLED')
+      expect(await talk.cancel(alice, id)).toBe('CANCELLED')
+      expect((await listening).at(-1)).toMatchObject({
+        __typename: 'ReplyCancelled',
+        upstreamCancelled: assistantId === 'bot',
+      })
+      await stage.emulator.release()
+      const next = await talk.say(alice, { text: 'and now?', assistantId })
+      expect(next).toMatchObject({ text: 'You said: and now?', contextReset: path !== '/v3/chat' })
+      await talk.settle()
+      expect(check(talk.recorder.history)).toEqual([])
+    },
+  )
+
+  it('leaves a finished reply as it is when it is cancelled', async () => {
+    const talk = createTalk(stage)
+    const alice = stage.person('too late')
+    const { id } = await talk.send(alice, 'done already')
+    await talk.ending(alice, id)
+    expect(await talk.cancel(alice, id)).toBe('COMPLETED')
+    await talk.settle()
+    expect(check(talk.recorder.history)).toEqual([])
+  })
+})

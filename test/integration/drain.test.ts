@@ -1,0 +1,143 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { get, type IncomingMessage } from 'node:http'
+import { describe, expect, it } from 'vitest'
+import { check } from '../kit/checker.ts'
+import { gatewayCommand } from '../kit/gateway-process.ts'
+import { isTerminal } from '../kit/recorder.ts'
+import { openStage, type Stage } from '../kit/stage.ts'
+import { createTalk, type Talk } from '../kit/talk.ts'
+import { until } from '../kit/until.ts'
+
+async function statusOf(url: string): Promise<number | undefined> {
+  const [response] = (await once(get(url), 'response')) as [IncomingMessage]
+  response.resume()
+  return response.statusCode
+}
+
+/** A reply that is held upstream, and somebody who has seen its first words. */
+async function hold(stage: Stage, talk: Talk) {
+  const who = stage.person('alice')
+  await stage.emulator.faults('/v1/workflows/chat', { kind: 'gate', afterDeltas: 3 })
+  const { id } = await talk.send(who, '/long 12')
+  const followed = await talk.recorder.follow(stage.client, {
+    reader: 'alice',
+    as: who.name,
+    token: who.token,
+    replyId: id,
+  })
+  const events = await followed.take((event) => event.__typename === 'ReplyDelta')
+  await stage.emulator.until({ gate: 'gate' })
+  return { who, id, followed, events }
+}
+
+describe('the end of a gateway', () => {
+  it('F20: drains on SIGTERM: refuses what is new, lets replies end, exits with 0', async () => {
+    await using stage = await openStage({ timeouts: { drainMs: 10_000 } })
+    const talk = createTalk(stage)
+    const { who, id, followed } = await hold(stage, talk)
+    expect(await statusOf(`${stage.gateway.url}/health/ready`)).toBe(200)
+
+    stage.gateway.signal('SIGTERM')
+    await until(
+      async () => (await statusOf(`${stage.gateway.url}/health/ready`)) === 503,
+      'the gateway is not ready any more',
+    )
+    expect(await statusOf(`${stage.gateway.url}/health/live`)).toBe(200)
+    const refused = await stage.client.call({
+      token: who.token,
+      query: 'mutation { sendMessage(input: { text: "late" }) { __typename } }',
+    })
+    expect(refused.body).toContain('DRAINING')
+
+    await stage.emulator.release()
+    const events = await followed.take()
+    expect(events.at(-1)).toMatchObject({ __typename: 'ReplyCompleted' })
+    expect(await stage.gateway.exited).toBe(0)
+
+    await stage.gateway.restart()
+    expect(await talk.ending(who, id)).toEqual(events.at(-1))
+    await talk.settle()
+    expect(check(talk.recorder.history)).toEqual([])
+  })
+
+  it('F20: ends what does not end in time as SHUTDOWN; subscribers go on afterwards', async () => {
+    await using stage = await openStage({ timeouts: { drainMs: 300 } })
+    const talk = createTalk(stage)
+    const { who, id, followed, events } = await hold(stage, talk)
+    const everything = await talk.recorder.follow(stage.client, {
+      reader: 'all',
+      as: who.name,
+      token: who.token,
+      after: events[0]?.cursor,
+    })
+    expect(await stage.gateway.kill('SIGTERM')).toBe(0)
+    events.push(...(await followed.take()))
+    await everything.take()
+    expect(await everything.stream.ended).toBe('closed')
+    expect(everything.stream.frames.findLast((frame) => frame.retry !== undefined)).toBeDefined()
+
+    await stage.emulator.release()
+    await stage.gateway.restart()
+    expect(await talk.ending(who, id)).toMatchObject({
+      __typename: 'ReplyFailed',
+      code: 'SHUTDOWN',
+    })
+    const last = events.at(-1)
+    if (last && !isTerminal(last)) {
+      const resumed = await talk.recorder.follow(stage.client, {
+        reader: 'alice',
+        as: who.name,
+        token: who.token,
+        replyId: id,
+        after: last.cursor,
+      })
+      expect((await resumed.take()).at(-1)).toMatchObject({ code: 'SHUTDOWN' })
+    }
+    expect(await talk.say(who, 'are you back?')).toMatchObject({ text: 'You said: are you back?' })
+    await talk.settle()
+    expect(check(talk.recorder.history)).toEqual([])
+  })
+
+  it('F22: ends at once on a second signal, with 1, and is consistent after it', async () => {
+    await using stage = await openStage({ timeouts: { drainMs: 30_000, recoverMs: 3_000 } })
+    const talk = createTalk(stage)
+    const { who, id, followed } = await hold(stage, talk)
+    stage.gateway.signal('SIGTERM')
+    await until(
+      async () => (await statusOf(`${stage.gateway.url}/health/ready`)) === 503,
+      'the gateway is not ready any more',
+    )
+    expect(await stage.gateway.kill('SIGTERM')).toBe(1)
+    const last = (await followed.take()).at(-1)
+    talk.recorder.add({ type: 'crash' })
+    await stage.emulator.release()
+    await stage.gateway.restart()
+    const resumed = await talk.recorder.follow(stage.client, {
+      reader: 'alice',
+      as: who.name,
+      token: who.token,
+      replyId: id,
+      after: last?.cursor,
+    })
+    await resumed.take()
+    expect(await resumed.stream.ended).toBe('complete')
+    await talk.settle()
+    expect(check(talk.recorder.history)).toEqual([])
+  })
+
+  it('F32: a second gateway on the same file refuses to start and says why', async () => {
+    await using stage = await openStage()
+    const [command, ...args] = gatewayCommand(stage.gateway.configFile)
+    const second = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] })
+    let output = ''
+    second.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()))
+    const [code] = (await once(second, 'close')) as [number]
+    expect(code).not.toBe(0)
+    expect(output).toMatch(/in use|another/i)
+    const talk = createTalk(stage)
+    expect(await talk.say(stage.person('alice'), 'still there?')).toMatchObject({
+      __typename: 'ReplyCompleted',
+    })
+  })
+})

@@ -1,0 +1,161 @@
+import { randomBytes } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { attacks, headerAttack, type Loot } from '../kit/attacks.ts'
+import { check } from '../kit/checker.ts'
+import { findBearers } from '../kit/schema-paths.ts'
+import { openStage, type Person, type Stage } from '../kit/stage.ts'
+import { createTalk, type Talk } from '../kit/talk.ts'
+
+describe('isolation', () => {
+  let stage: Stage
+  let talk: Talk
+  beforeAll(async () => {
+    stage = await openStage()
+    talk = createTalk(stage)
+  })
+  afterAll(() => stage[Symbol.asyncDispose]())
+
+  describe.each(['flow', 'bot'] as const)('of a conversation with the %s', (assistantId) => {
+    it("lets Alice hear her secret back and Bob not, nor in anything that Bob's session holds", async () => {
+      const [alice, bob] = [
+        stage.person(`alice-${assistantId}`),
+        stage.person(`bob-${assistantId}`),
+      ]
+      const secret = `plum-${randomBytes(6).toString('hex')}`
+      await talk.say(alice, { text: `my secret is ${secret}`, assistantId })
+      await talk.say(bob, { text: 'hello', assistantId })
+      const asked = { text: 'what is my secret?', assistantId }
+      expect(await talk.say(alice, asked)).toMatchObject({ text: `Your secret is ${secret}.` })
+      expect(await talk.say(bob, asked)).toMatchObject({ text: 'I do not know your secret.' })
+
+      const everything = `{ conversations { edges { node { messages { edges { node { text } } } } } } }`
+      const read = async (who: Person) =>
+        (await stage.client.call({ token: who.token, query: everything })).body
+      expect(await read(alice)).toContain(secret)
+      expect(await read(bob)).not.toContain(secret)
+    })
+
+    it('gives each session an upstream identity and conversations of its own', async () => {
+      const people = ['ann', 'ben', 'cem'].map((name) => stage.person(`${name}-${assistantId}`))
+      const before = (await stage.emulator.state()).chats.length
+      await Promise.all(people.map((who) => talk.say(who, { text: 'hello', assistantId })))
+      const chats = (await stage.emulator.state()).chats.slice(before)
+      expect(chats).toHaveLength(people.length)
+      expect(new Set(chats.map((chat) => chat.sessionName)).size).toBe(people.length)
+      expect(new Set(chats.map((chat) => chat.conversationId)).size).toBe(people.length)
+    })
+  })
+
+  it('T4: keeps subjects apart that look alike', async () => {
+    const lookAlikes = [
+      'Eve',
+      'eve',
+      'eve ',
+      'ｅｖｅ',
+      'e\u0301ve',
+      'éve',
+      'eve/',
+      'eve%00',
+      'eve:1',
+    ]
+    const people = lookAlikes.map((name) => stage.person(name))
+    await Promise.all(people.map((who, at) => talk.say(who, `my number is n-${at}`)))
+    const answers = await Promise.all(people.map((who) => talk.say(who, 'what is my number?')))
+    expect(answers.map((answer) => answer.text)).toEqual(
+      people.map((_, at) => `Your number is n-${at}.`),
+    )
+  })
+
+  it('T6: tells people apart who share one connection', async () => {
+    const [one, two] = [stage.person('shared-1'), stage.person('shared-2')]
+    const fingerprints = []
+    for (const who of [one, two, one, two]) {
+      fingerprints.push(await talk.ask<{ session: string }>(who, '{ viewer { session } }'))
+    }
+    expect(fingerprints[0]).toEqual(fingerprints[2])
+    expect(fingerprints[1]).toEqual(fingerprints[3])
+    expect(fingerprints[0]).not.toEqual(fingerprints[1])
+  })
+
+  describe("T1 T2 T3: another session's ids, cursors and keys", () => {
+    it('are attacked wherever the schema takes one', () => {
+      expect(Object.keys(attacks).sort()).toEqual(findBearers())
+    })
+
+    const all = Object.entries(attacks).flatMap(([path, attack]) =>
+      attack === 'shared' ? [] : [[path, attack] as const],
+    )
+    all.push(['the Last-Event-ID header', headerAttack])
+    it.each(all)('are as useless as ones that never were: %s', async (path, attack) => {
+      const alice = stage.person(`owner of ${path}`)
+      const mallory = stage.person(`thief of ${path}`)
+      const [loot, own] = [await collectLoot(alice), await collectLoot(mallory)]
+      const stolen = loot[attack.steals]
+      const invented = invent(stolen)
+      const { client } = stage
+
+      const robbed = show(await attack.run(client, mallory, stolen, own), stolen)
+      const guessed = show(await attack.run(client, mallory, invented, own), invented)
+      expect(robbed).toEqual(guessed)
+
+      const used = show(await attack.run(client, alice, stolen, loot), stolen)
+      const missed = show(await attack.run(client, alice, invent(stolen), loot), invented)
+      if (attack.steals === 'idempotencyKey') expect(used.raw).toContain(loot.replyId)
+      else expect(used).not.toEqual(missed)
+      expect(await talk.snapshot(alice, loot.replyId)).toMatchObject({ status: 'COMPLETED' })
+    })
+  })
+
+  it('holds for all that was said here', async () => {
+    await talk.settle()
+    expect(check(talk.recorder.history)).toEqual([])
+  })
+
+  async function collectLoot(who: Person): Promise<Loot> {
+    const idempotencyKey = randomBytes(16).toString('base64url')
+    const text = 'a message of mine'
+    await talk.startConversation(who, 'flow')
+    const sent = await talk.send(who, { text, idempotencyKey })
+    const events = await talk.listen(who, sent.id)
+    const page = await talk.ask<{
+      edges: { cursor: string; node: { messages: { edges: { cursor: string }[] } } }[]
+    }>(who, '{ conversations { edges { cursor node { messages { edges { cursor } } } } } }')
+    return {
+      replyId: sent.id,
+      conversationId: sent.conversation.id,
+      messageId: sent.message.id,
+      cursor: present(events[0]).cursor,
+      conversationRow: present(page?.edges[0]).cursor,
+      messageRow: present(page?.edges[0]?.node.messages.edges[0]).cursor,
+      idempotencyKey,
+      text,
+    }
+  }
+})
+
+/** A value of the same form as `value` that nobody was ever given. */
+function invent(value: string): string {
+  const [tag = '', ...position] = value.split('.')
+  if (position.length > 0) return ['A'.repeat(tag.length), ...position].join('.')
+  const plain = Buffer.from(value, 'base64url').toString('latin1')
+  const [, type] = /^([A-Za-z]+:)./.exec(plain) ?? []
+  if (type === undefined) return randomBytes(16).toString('base64url')
+  return Buffer.from(type + randomBytes(16).toString('base64url')).toString('base64url')
+}
+
+/** An answer without what may differ between any two: ids, the value itself, the time. */
+function show(
+  answer: { readonly status: number; readonly body: string },
+  value: string,
+): { readonly status: number; readonly body: string; readonly raw?: string } {
+  const body = answer.body.replaceAll(value, '<value>').replace(/[\w-]{22,}/g, '<id>')
+  return Object.defineProperty({ status: answer.status, body }, 'raw', {
+    value: answer.body,
+    enumerable: false,
+  })
+}
+
+function present<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('nothing to steal')
+  return value
+}

@@ -1,0 +1,111 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { check } from '../kit/checker.ts'
+import { openStage, type Stage } from '../kit/stage.ts'
+import { createTalk, untilStatus } from '../kit/talk.ts'
+
+const paths = { flow: '/v1/workflows/chat', bot: '/v3/chat' } as const
+
+describe.each(['flow', 'bot'] as const)(
+  'one running reply per conversation (%s)',
+  (assistantId) => {
+    const path = paths[assistantId]
+    let stage: Stage
+    beforeAll(async () => {
+      stage = await openStage({ limits: { maxQueued: 3 } })
+    })
+    afterAll(() => stage[Symbol.asyncDispose]())
+
+    /** A conversation in which a reply runs and is held. */
+    async function hold(name: string) {
+      const talk = createTalk(stage)
+      const who = stage.person(name)
+      await stage.emulator.faults(path, { kind: 'gate', afterDeltas: 1 })
+      const running = await talk.send(who, { text: `/long 9 ${name}`, assistantId })
+      await stage.emulator.until({ gate: 'gate' })
+      const conversationId = running.conversation.id
+      return { talk, who, running, conversationId }
+    }
+
+    it('QUEUE: lets messages wait their turn, in order, and says how many come first', async () => {
+      const { talk, who, running, conversationId } = await hold('queue')
+      const calls = (await stage.emulator.state()).chats.length
+      const waiting = []
+      for (const text of ['one', 'two', 'three']) {
+        waiting.push(await talk.send(who, { text, conversationId }))
+      }
+      expect(waiting.map((reply) => reply.status)).toEqual(['QUEUED', 'QUEUED', 'QUEUED'])
+      expect(waiting.map((reply) => reply.queuePosition)).toEqual([1, 2, 3])
+      expect(await talk.trySend(who, { text: 'four', conversationId })).toMatchObject({
+        code: 'QUEUE_FULL',
+      })
+      expect((await stage.emulator.state()).chats).toHaveLength(calls)
+
+      await stage.emulator.release()
+      for (const { id } of [running, ...waiting]) {
+        expect(await talk.ending(who, id)).toMatchObject({ __typename: 'ReplyCompleted' })
+      }
+      const begun = (await stage.emulator.state()).chats.slice(calls).map(({ request }) => request)
+      expect(begun.map((request) => JSON.stringify(request))).toEqual(
+        ['one', 'two', 'three'].map((text) => expect.stringContaining(JSON.stringify(text))),
+      )
+      await talk.settle()
+      expect(check(talk.recorder.history)).toEqual([])
+    })
+
+    it('runs replies of different conversations side by side', async () => {
+      const { talk, who, running } = await hold('side by side')
+      const conversationId = await talk.startConversation(who, assistantId)
+      const other = await talk.say(who, { text: 'meanwhile', conversationId })
+      expect(other).toMatchObject({ __typename: 'ReplyCompleted' })
+      expect(await talk.snapshot(who, running.id)).toMatchObject({ status: 'RUNNING' })
+      await stage.emulator.release()
+      await talk.settle()
+      expect(check(talk.recorder.history)).toEqual([])
+    })
+
+    it('REJECT: refuses a message while another reply runs, and takes it afterwards', async () => {
+      const { talk, who, running, conversationId } = await hold('reject')
+      const input = { text: 'now or never', conversationId, onBusy: 'REJECT' } as const
+      expect(await talk.trySend(who, input)).toMatchObject({ code: 'CONVERSATION_BUSY' })
+      await stage.emulator.release()
+      await untilStatus(talk, who, running.id, 'COMPLETED')
+      expect(await talk.say(who, input)).toMatchObject({ __typename: 'ReplyCompleted' })
+      await talk.settle()
+      expect(check(talk.recorder.history)).toEqual([])
+    })
+
+    it('INTERRUPT: cancels the running reply and goes before those that wait', async () => {
+      const { talk, who, running, conversationId } = await hold('interrupt')
+      const waiting = await talk.send(who, { text: 'patient', conversationId })
+      const input = { text: 'urgent', conversationId, onBusy: 'INTERRUPT' } as const
+      const urgent = await talk.send(who, input)
+      expect(await talk.ending(who, running.id)).toMatchObject({ __typename: 'ReplyCancelled' })
+      await stage.emulator.release()
+      expect(await talk.ending(who, urgent.id)).toMatchObject({ __typename: 'ReplyCompleted' })
+      expect(await talk.ending(who, waiting.id)).toMatchObject({ __typename: 'ReplyCompleted' })
+      await talk.settle()
+      const order = talk.recorder.history.flatMap((step) =>
+        step.type === 'truth' ? [{ id: step.replyId, first: step.events[0]?.cursor ?? '' }] : [],
+      )
+      const seqOf = (id: string) =>
+        Number(
+          order
+            .find((one) => one.id === id)
+            ?.first.split('.')
+            .at(-1),
+        )
+      expect(seqOf(urgent.id)).toBeLessThan(seqOf(waiting.id))
+      expect(check(talk.recorder.history)).toEqual([])
+    })
+
+    it('cancels a reply that still waits, without ever asking upstream', async () => {
+      const { talk, who, conversationId } = await hold('cancel waiting')
+      const waiting = await talk.send(who, { text: 'never asked', conversationId })
+      expect(await talk.cancel(who, waiting.id)).toBe('CANCELLED')
+      await stage.emulator.release()
+      await talk.settle()
+      expect(talk.recorder.history).toContainEqual({ type: 'chats', replyId: waiting.id, count: 0 })
+      expect(check(talk.recorder.history)).toEqual([])
+    })
+  },
+)

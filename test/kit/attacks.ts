@@ -1,0 +1,135 @@
+import type { Answer, Client } from './client.ts'
+import { cancelReplyDocument, sendMessageDocument } from './operations.ts'
+import { repliesDocument } from './recorder.ts'
+import type { Person } from './stage.ts'
+
+/** What one session has that another may want. */
+export interface Loot {
+  readonly replyId: string
+  readonly conversationId: string
+  readonly messageId: string
+  readonly cursor: string
+  readonly conversationRow: string
+  readonly messageRow: string
+  readonly idempotencyKey: string
+  /** The text that was sent under the key. */
+  readonly text: string
+}
+
+/** Where the attacker stands: ids of its own that an attack may need beside the stolen value. */
+export type Own = Pick<Loot, 'replyId' | 'conversationId' | 'text'>
+
+export interface Attack {
+  readonly steals: Exclude<keyof Loot, 'text'>
+  run(client: Client, who: Person, value: string, own: Own): Promise<Answer>
+}
+
+const rows = 'edges { cursor node { __typename } } pageInfo { hasNextPage hasPreviousPage }'
+const anything = `__typename id
+  ... on Conversation { messages { ${rows} } }
+  ... on Message { text }
+  ... on Reply { text }`
+
+function ask(query: string, variables: (value: string, own: Own) => object): Attack['run'] {
+  return (client, who, value, own) =>
+    client.call({ token: who.token, query, variables: { ...variables(value, own) } })
+}
+
+/** Opens a stream and answers how it was received; of an accepted one what comes first, if it ends or tells at once. */
+function subscribe(
+  variables: (value: string) => object,
+  header: (value: string) => string | undefined = () => undefined,
+): Attack['run'] {
+  return async (client, who, value) => {
+    using stream = await client.stream({
+      token: who.token,
+      query: repliesDocument,
+      variables: { ...variables(value) },
+      lastEventId: header(value),
+    })
+    const { status, headers } = stream
+    return { status, headers, body: status === 200 ? 'accepted' : await stream.refusal }
+  }
+}
+
+/** How each bearer of the schema is attacked. `shared`: what it names belongs to all sessions, by configuration. */
+export const attacks: Readonly<Record<string, Attack | 'shared'>> = {
+  'Query.reply.id': {
+    steals: 'replyId',
+    run: ask('query ($id: ID!) { reply(id: $id) { __typename text } }', (id) => ({ id })),
+  },
+  'Query.conversation.id': {
+    steals: 'conversationId',
+    run: ask(`query ($id: ID!) { conversation(id: $id) { messages { ${rows} } } }`, (id) => ({
+      id,
+    })),
+  },
+  'Query.node.id': {
+    steals: 'messageId',
+    run: ask(`query ($id: ID!) { node(id: $id) { ${anything} } }`, (id) => ({ id })),
+  },
+  'Query.nodes.ids': {
+    steals: 'replyId',
+    run: ask(`query ($ids: [ID!]!) { nodes(ids: $ids) { ${anything} } }`, (id) => ({ ids: [id] })),
+  },
+  'Query.conversations.after': {
+    steals: 'conversationRow',
+    run: ask(`query ($after: String) { conversations(after: $after) { ${rows} } }`, (after) => ({
+      after,
+    })),
+  },
+  'Query.conversations.before': {
+    steals: 'conversationRow',
+    run: ask(
+      `query ($before: String) { conversations(last: 5, before: $before) { ${rows} } }`,
+      (before) => ({ before }),
+    ),
+  },
+  'Conversation.messages.after': {
+    steals: 'messageRow',
+    run: ask(
+      `query ($id: ID!, $after: String) { conversation(id: $id) { messages(after: $after) { ${rows} } } }`,
+      (after, own) => ({ id: own.conversationId, after }),
+    ),
+  },
+  'Conversation.messages.before': {
+    steals: 'messageRow',
+    run: ask(
+      `query ($id: ID!, $before: String) { conversation(id: $id) { messages(last: 5, before: $before) { ${rows} } } }`,
+      (before, own) => ({ id: own.conversationId, before }),
+    ),
+  },
+  'Mutation.cancelReply.input.replyId': {
+    steals: 'replyId',
+    run: ask(cancelReplyDocument, (replyId) => ({ input: { replyId } })),
+  },
+  'Mutation.sendMessage.input.conversationId': {
+    steals: 'conversationId',
+    run: ask(sendMessageDocument, (conversationId) => ({
+      input: { text: 'let me in', conversationId },
+    })),
+  },
+  'Mutation.sendMessage.input.idempotencyKey': {
+    steals: 'idempotencyKey',
+    run: ask(sendMessageDocument, (idempotencyKey, { text }) => ({
+      input: { text, idempotencyKey },
+    })),
+  },
+  'Mutation.sendMessage.input.assistantId': 'shared',
+  'Mutation.startConversation.input.assistantId': 'shared',
+  'Subscription.replies.replyId': { steals: 'replyId', run: subscribe((replyId) => ({ replyId })) },
+  'Subscription.replies.conversationId': {
+    steals: 'conversationId',
+    run: subscribe((conversationId) => ({ conversationId })),
+  },
+  'Subscription.replies.after': { steals: 'cursor', run: subscribe((after) => ({ after })) },
+}
+
+/** Beyond the schema: the header that carries a cursor. */
+export const headerAttack: Attack = {
+  steals: 'cursor',
+  run: subscribe(
+    () => ({}),
+    (cursor) => cursor,
+  ),
+}

@@ -1,0 +1,121 @@
+import { randomUUID } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createTestApp, publicPart, type RunningEmulator, startEmulator } from './emulator.ts'
+import type { EmulatorOptions } from '../../src/emulator/options.ts'
+import { type Client, createClient } from './client.ts'
+import { type GatewayProcess, startGateway } from './gateway-process.ts'
+import { signToken } from './hs256.ts'
+
+/** Somebody with a session. */
+export interface Person {
+  readonly name: string
+  /** Good for an hour. */
+  readonly token: string
+}
+
+/** A gateway and an emulator, each in a process of its own, and a client between them. */
+export interface Stage extends AsyncDisposable {
+  readonly emulator: RunningEmulator
+  readonly gateway: GatewayProcess
+  /** Of the gateway where it listens now. */
+  readonly client: Client
+  /** Whatever no log, metric or error may show. */
+  readonly secrets: readonly string[]
+  /** The SQLite file. */
+  readonly storeFile: string
+  person(name: string): Person
+  /** A token that expires after so many seconds. */
+  tokenFor(name: string, seconds: number): string
+}
+
+export interface StageOptions {
+  readonly timeouts?: Readonly<Record<string, number>>
+  readonly limits?: Readonly<Record<string, number>>
+  readonly emulator?: EmulatorOptions
+  /** Over the whole configuration. */
+  readonly config?: Readonly<Record<string, unknown>>
+  /** Where the assistants' upstream is, instead of the emulator. */
+  readonly baseUrl?: string
+  readonly workflow?: Readonly<Record<string, unknown>>
+}
+
+export const issuer = 'https://issuer.test'
+export const audience = 'gateway'
+
+export async function openStage(options: StageOptions = {}): Promise<Stage> {
+  await using stack = new AsyncDisposableStack()
+  const app = createTestApp()
+  const emulator = stack.use(
+    await startEmulator({
+      apps: [publicPart(app)],
+      workflows: [{ workflowId: '7001', appId: '7002' }],
+      bots: [{ botId: '7003' }],
+      wordsPerSecond: 0,
+      ...options.emulator,
+    }),
+  )
+  const directory = await mkdtemp(join(tmpdir(), 'gateway-'))
+  stack.defer(() => rm(directory, { recursive: true, force: true }))
+
+  const storeFile = join(directory, 'gateway.db')
+  const [issuerSecret, sessionKey, nameKey] = [randomUUID(), randomUUID(), randomUUID()]
+  const upstream = {
+    baseUrl: options.baseUrl ?? emulator.url,
+    credentials: {
+      type: 'oauth',
+      appId: app.appId,
+      keyId: app.keyId,
+      privateKey: app.privateKeyPem,
+    },
+  }
+  const config = {
+    listen: { host: '127.0.0.1', port: 0 },
+    metrics: { host: '127.0.0.1', port: 0 },
+    logging: { level: 'debug' },
+    issuers: [{ issuer, audience, secret: issuerSecret, clockToleranceSeconds: 0 }],
+    session: { key: sessionKey, nameKeys: [{ version: 1, key: nameKey }] },
+    assistants: [
+      {
+        id: 'flow',
+        name: 'Flow',
+        strategy: 'workflow',
+        ...upstream,
+        workflow: { workflowId: '7001', appId: '7002', ...options.workflow },
+      },
+      { id: 'bot', name: 'Bot', strategy: 'bot', ...upstream, bot: { botId: '7003' } },
+    ],
+    store: `sqlite:${storeFile}`,
+    timeouts: { drainMs: 2_000, ...options.timeouts },
+    limits: { ...options.limits },
+    ...options.config,
+  }
+  const gateway = stack.use(await startGateway(join(directory, 'config.json'), config))
+  let client = stack.adopt(createClient(gateway.url), (last) => last[Symbol.dispose]())
+
+  const tokenFor = (name: string, seconds: number) =>
+    signToken({ issuer, audience, secret: issuerSecret, subject: name, expiresInSeconds: seconds })
+  const people = new Map<string, Person>()
+  const owned = stack.move()
+  return {
+    emulator,
+    gateway,
+    get client() {
+      if (client.url !== gateway.url) {
+        client[Symbol.dispose]()
+        client = owned.adopt(createClient(gateway.url), (last) => last[Symbol.dispose]())
+      }
+      return client
+    },
+    secrets: [issuerSecret, sessionKey, nameKey, ...app.privateKeyPem.split('\n').slice(1, -2)],
+    storeFile,
+    person(name) {
+      const person = people.get(name) ?? { name, token: tokenFor(name, 3_600) }
+      people.set(name, person)
+      return person
+    },
+    tokenFor,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}

@@ -1,0 +1,212 @@
+import type { Answer, Client } from './client.ts'
+import {
+  cancelReplyDocument,
+  type ErrorMember,
+  replyDocument,
+  type ReplySnapshot,
+  sendMessageDocument,
+  type SentReply,
+  startConversationDocument,
+  viewerDocument,
+} from './operations.ts'
+import {
+  createRecorder,
+  type GraphError,
+  isTerminal,
+  type Recorder,
+  repliesDocument,
+  type ReplyEventData,
+  type NextData,
+  toSeen,
+} from './recorder.ts'
+import type { Person, Stage } from './stage.ts'
+import { until } from './until.ts'
+
+export interface SendInput {
+  readonly text: string
+  readonly assistantId?: string
+  readonly conversationId?: string
+  readonly idempotencyKey?: string
+  readonly onBusy?: 'QUEUE' | 'REJECT' | 'INTERRUPT'
+}
+
+interface Result<Payload> {
+  readonly data?: { readonly [field: string]: Payload } | null
+  readonly errors?: readonly GraphError[]
+}
+
+/** What people say to the gateway on a stage, written down for the checker. */
+export interface Talk {
+  readonly recorder: Recorder
+  /** A query or mutation: its only field, or undefined where the answer has errors. */
+  ask<Payload>(who: Person, query: string, variables?: object): Promise<Payload | undefined>
+  /** The accepted reply, or the member of the union that refuses it. */
+  trySend(who: Person, input: SendInput): Promise<{ reply?: SentReply } & Partial<ErrorMember>>
+  /** Must be accepted. */
+  send(who: Person, input: string | SendInput): Promise<SentReply>
+  startConversation(who: Person, assistantId: string): Promise<string>
+  cancel(who: Person, replyId: string): Promise<string | undefined>
+  snapshot(who: Person, replyId: string): Promise<ReplySnapshot | undefined>
+  cursor(who: Person): Promise<string>
+  /** Every event of a reply, followed from its start to its end by a reader of its own. */
+  listen(who: Person, replyId: string): Promise<readonly ReplyEventData[]>
+  /** Its last event. */
+  ending(who: Person, replyId: string): Promise<ReplyEventData>
+  /** Sends and answers the last event of the reply. */
+  say(who: Person, input: string | SendInput): Promise<ReplyEventData>
+  /** Reads every reply afresh, counts its chats, and notes both for the checker. */
+  settle(options?: { readonly corrected?: readonly string[] }): Promise<void>
+}
+
+export function createTalk(stage: Stage, recorder: Recorder = createRecorder()): Talk {
+  const sent = new Map<string, { readonly who: Person; readonly text: string }>()
+  let readers = 0
+
+  async function ask<Payload>(who: Person, query: string, variables: object = {}) {
+    const { body } = await call(stage.client, who, query, variables)
+    const { data, errors } = JSON.parse(body) as Result<Payload>
+    for (const error of errors ?? []) {
+      recorder.add({ type: 'refused', where: 'request', code: error.extensions?.code ?? 'none' })
+    }
+    return data ? Object.values(data)[0] : undefined
+  }
+
+  async function trySend(who: Person, input: SendInput) {
+    const payload = await ask<{ reply?: SentReply } & Partial<ErrorMember>>(
+      who,
+      sendMessageDocument,
+      { input },
+    )
+    const { reply, code } = payload ?? {}
+    if (code !== undefined) recorder.add({ type: 'refused', where: 'union', code })
+    if (reply) sent.set(reply.id, { who, text: input.text })
+    const { idempotencyKey } = input
+    recorder.add({
+      type: 'send',
+      as: who.name,
+      ...(idempotencyKey !== undefined && { idempotencyKey }),
+      ...(reply && {
+        accepted: {
+          replyId: reply.id,
+          messageId: reply.message.id,
+          conversationId: reply.conversation.id,
+        },
+      }),
+    })
+    return payload ?? {}
+  }
+
+  async function send(who: Person, input: string | SendInput) {
+    const result = await trySend(who, typeof input === 'string' ? { text: input } : input)
+    if (!result.reply) throw new Error(`not accepted: ${JSON.stringify(result)}`)
+    return result.reply
+  }
+
+  async function listen(who: Person, replyId: string) {
+    readers += 1
+    const followed = await recorder.follow(stage.client, {
+      reader: `listener-${readers}`,
+      as: who.name,
+      token: who.token,
+      replyId,
+    })
+    const events = await followed.take()
+    if (followed.stream.status !== 200) throw new Error(await followed.stream.refusal)
+    return events
+  }
+
+  async function ending(who: Person, replyId: string) {
+    const last = (await listen(who, replyId)).at(-1)
+    if (!last || !isTerminal(last)) throw new Error(`ended without an end: ${JSON.stringify(last)}`)
+    return last
+  }
+
+  async function snapshot(who: Person, replyId: string) {
+    return (await ask<ReplySnapshot | null>(who, replyDocument, { id: replyId })) ?? undefined
+  }
+
+  async function readLog(who: Person, replyId: string) {
+    using stream = await stage.client.stream({
+      token: who.token,
+      query: repliesDocument,
+      variables: { replyId },
+    })
+    const events: ReplyEventData[] = []
+    for (let frame = await stream.next(); frame; frame = await stream.next()) {
+      const event = (JSON.parse(frame.data ?? 'null') as NextData).data?.replies
+      if (event) events.push(event)
+    }
+    return events
+  }
+
+  return {
+    recorder,
+    ask,
+    trySend,
+    send,
+    async startConversation(who, assistantId) {
+      const payload = await ask<{ conversation?: { id: string } }>(who, startConversationDocument, {
+        input: { assistantId },
+      })
+      if (!payload?.conversation) throw new Error('no conversation was started')
+      return payload.conversation.id
+    },
+    async cancel(who, replyId) {
+      const payload = await ask<{ reply?: { status: string } }>(who, cancelReplyDocument, {
+        input: { replyId },
+      })
+      return payload?.reply?.status
+    },
+    snapshot,
+    async cursor(who) {
+      const viewer = await ask<{ cursor: string }>(who, viewerDocument)
+      if (!viewer) throw new Error('no viewer')
+      return viewer.cursor
+    },
+    listen,
+    ending,
+    say: async (who, input) => ending(who, (await send(who, input)).id),
+    async settle({ corrected = [] } = {}) {
+      const { chats } = await stage.emulator.state()
+      for (const [replyId, { who, text }] of sent) {
+        const events = (await readLog(who, replyId)).map(toSeen)
+        const found = await snapshot(who, replyId)
+        recorder.add({
+          type: 'truth',
+          as: who.name,
+          replyId,
+          events,
+          ...(found && { snapshot: found }),
+          ...(corrected.includes(replyId) && { corrected: true }),
+        })
+        const twins = [...sent.values()].filter((other) => other.text === text).length
+        const count = chats.filter((chat) => lastMessage(chat.request) === text).length
+        if (twins === 1) recorder.add({ type: 'chats', replyId, count })
+      }
+    },
+  }
+}
+
+function lastMessage(request: unknown): string | undefined {
+  const { additional_messages: messages } = request as {
+    readonly additional_messages?: readonly { readonly content?: string }[]
+  }
+  return messages?.at(-1)?.content
+}
+
+export async function call(
+  client: Client,
+  who: Person | undefined,
+  query: string,
+  variables: object = {},
+): Promise<Answer> {
+  return client.call({ token: who?.token, query, variables: { ...variables } })
+}
+
+/** Resolves once the reply has this status. */
+export async function untilStatus(talk: Talk, who: Person, replyId: string, status: string) {
+  await until(
+    async () => (await talk.snapshot(who, replyId))?.status === status,
+    `the reply is ${status}`,
+  )
+}
