@@ -1,0 +1,49 @@
+import { spawn, spawnSync } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { availableParallelism } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { createAsk, listeningPort } from './rpc.ts'
+import type { Ask } from './rpc.ts'
+
+/** A process of the benchmark; disposing ends it. */
+export interface Part extends AsyncDisposable {
+  readonly port: number
+  readonly ask: Ask
+}
+
+/** The measured server has a core for itself; client and upstream share the other. */
+export type Core = 'server' | 'others'
+
+export const canPin = availableParallelism() > 1 && spawnSync('taskset', ['-V']).status === 0
+
+const meter = fileURLToPath(new URL('meter.ts', import.meta.url))
+
+/**
+ * Starts a process and waits until it is ready: by default until it tells its port.
+ * @throws if it ends first.
+ */
+export async function startPart(
+  core: Core,
+  file: string,
+  args: readonly string[],
+  ready: (child: ChildProcess) => Promise<number> = listeningPort,
+): Promise<Part> {
+  const command = canPin ? ['taskset', '-c', core === 'server' ? '0' : '1'] : []
+  // All are started the same way, so that ratios compare like with like.
+  command.push(process.execPath, '--no-warnings', '--expose-gc', '--import', meter)
+  command.push(fileURLToPath(new URL(file, import.meta.url)), ...args)
+  const [program = '', ...rest] = command
+  const child = spawn(program, rest, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+  const ended = once(child, 'exit')
+  const end = async () => {
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
+    await ended
+  }
+  try {
+    return { port: await ready(child), ask: createAsk(child, file), [Symbol.asyncDispose]: end }
+  } catch (error) {
+    await end()
+    throw error
+  }
+}

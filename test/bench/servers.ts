@@ -1,0 +1,104 @@
+import type { ChildProcess } from 'node:child_process'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { once } from 'node:events'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { request } from 'undici'
+import type { Target } from './commands.ts'
+import { startPart } from './processes.ts'
+import type { Part } from './processes.ts'
+import { benchAudience, benchIssuer } from './requests.ts'
+
+/** A server under measurement, and how the load client speaks to it. */
+export interface Subject extends Part {
+  readonly target: Target
+}
+
+export async function startPassthrough(upstream: string): Promise<Subject> {
+  const part = await startPart('server', 'passthrough.ts', [upstream])
+  return { ...part, target: { server: 'passthrough', port: part.port } }
+}
+
+/** The gateway as anybody runs it: its own process, real auth and tokens, a SQLite file, default limits. */
+export async function startGateway(upstream: string, issuerSecret: string): Promise<Subject> {
+  await using stack = new AsyncDisposableStack()
+  const directory = await mkdtemp(join(tmpdir(), 'gateway-bench-'))
+  stack.defer(() => rm(directory, { recursive: true }))
+  const port = await freePort()
+  const file = join(directory, 'config.json')
+  await writeFile(file, JSON.stringify(gatewayConfig(upstream, issuerSecret, port)))
+  const part = stack.use(
+    await startPart('server', '../../src/cli.ts', ['serve', '--config', file], (child) =>
+      ready(child, port),
+    ),
+  )
+  const owned = stack.move()
+  return {
+    port,
+    ask: part.ask,
+    target: { server: 'gateway', port },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
+
+function gatewayConfig(upstream: string, issuerSecret: string, port: number): unknown {
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  return {
+    listen: { host: '127.0.0.1', port },
+    logging: { level: 'warn' },
+    issuers: [{ issuer: benchIssuer, audience: benchAudience, secret: issuerSecret }],
+    session: {
+      key: randomBytes(32).toString('hex'),
+      nameKeys: [{ version: 1, key: randomBytes(32).toString('hex') }],
+    },
+    assistants: [
+      {
+        id: 'bench',
+        name: 'Bench',
+        strategy: 'workflow',
+        baseUrl: upstream,
+        credentials: {
+          type: 'oauth',
+          appId: '1100000000000000001',
+          keyId: 'bench-key',
+          privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }),
+        },
+        workflow: {
+          workflowId: '7300000000000000001',
+          appId: '7300000000000000002',
+          conversationKeying: 'create',
+        },
+      },
+    ],
+    store: 'sqlite:gateway.db',
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  if (typeof address !== 'object' || address === null) throw new Error('no port is free')
+  return address.port
+}
+
+/** Polls until the gateway says that it is ready; it is not asked for more than its public face. */
+async function ready(child: ChildProcess, port: number): Promise<number> {
+  const deadline = performance.now() + 15_000
+  while (child.exitCode === null && performance.now() < deadline) {
+    await delay(50)
+    const status = await request(`http://127.0.0.1:${port}/health/ready`, { reset: true }).then(
+      async ({ statusCode, body }) => {
+        await body.dump()
+        return statusCode
+      },
+      () => 0,
+    )
+    if (status === 200) return port
+  }
+  throw new Error('the gateway did not get ready')
+}
