@@ -1,7 +1,5 @@
-import { get as getHttp } from 'node:http'
+import { get as getHttp, type IncomingMessage } from 'node:http'
 import { get as getHttps } from 'node:https'
-import { json } from 'node:stream/consumers'
-import { Transform } from 'node:stream'
 
 export interface FetchJsonOptions {
   /** For the whole answer. */
@@ -19,33 +17,26 @@ export const fetchJson: FetchJson = async (url, { timeoutMs, maxBytes, signal })
   const ended = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
   ended.throwIfAborted()
   const get = url.startsWith('https:') ? getHttps : getHttp
-  const request = get(url, {
-    agent: false,
-    signal: ended,
-    headers: { accept: 'application/json', 'accept-encoding': 'identity' },
-  })
+  const { promise: responded, resolve, reject } = Promise.withResolvers<IncomingMessage>()
+  const headers = { accept: 'application/json', 'accept-encoding': 'identity' }
+  const request = get(url, { agent: false, signal: ended, headers })
   try {
-    const {
-      promise: responded,
-      resolve,
-      reject,
-    } = Promise.withResolvers<NodeJS.ReadableStream & { statusCode?: number | undefined }>()
     request.once('response', resolve).on('error', reject)
     const response = await responded
     if (response.statusCode !== 200) throw new Error(`HTTP status ${response.statusCode}`)
-    return await json(response.pipe(limit(maxBytes)))
+    return JSON.parse(await readText(response, maxBytes))
   } finally {
     request.destroy()
   }
 }
 
-function limit(maxBytes: number): Transform {
+async function readText(body: AsyncIterable<Buffer>, maxBytes: number): Promise<string> {
+  const chunks: Buffer[] = []
   let bytes = 0
-  return new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      bytes += chunk.length
-      if (bytes > maxBytes) done(new Error(`the body is larger than ${maxBytes} bytes`))
-      else done(null, chunk)
-    },
-  })
+  for await (const chunk of body) {
+    bytes += chunk.length
+    if (bytes > maxBytes) throw new Error(`the body is larger than ${maxBytes} bytes`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
 }

@@ -1,0 +1,172 @@
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { createAuthenticator } from '../../../src/auth/caller.ts'
+import { fetchJson } from '../../../src/lib/fetch-json.ts'
+import { createRsaIssuer } from '../../kit/callers.ts'
+import { createFakeClock } from '../../kit/clock.ts'
+import { openKeyServer } from '../../kit/jwks.ts'
+import { silentLogger } from '../../kit/logger.ts'
+
+const cooldownMs = 30_000
+const maxAgeMs = 600_000
+const maxStaleMs = 3_600_000
+
+async function setUp() {
+  const clock = createFakeClock()
+  const nowSeconds = () => Math.floor(clock.now() / 1000)
+  const old = await createRsaIssuer({ nowSeconds, kid: 'old' })
+  const next = await createRsaIssuer({ nowSeconds, kid: 'next' })
+  const server = await openKeyServer(old.jwk)
+  onTestFinished(() => server[Symbol.asyncDispose]())
+  const auth = createAuthenticator({
+    issuers: [
+      {
+        issuer: old.issuer,
+        audience: [old.audience],
+        algorithms: ['RS256'],
+        scopesClaim: 'scope',
+        clockToleranceSeconds: 30,
+        keys: {
+          type: 'jwks',
+          url: server.url,
+          cooldownSeconds: cooldownMs / 1000,
+          maxAgeSeconds: maxAgeMs / 1000,
+          maxStaleSeconds: maxStaleMs / 1000,
+          timeoutMs: 2_000,
+          maxBytes: 65_536,
+        },
+      },
+    ],
+    clock,
+    fetchJson,
+    logger: silentLogger,
+  })
+  onTestFinished(() => auth[Symbol.dispose]())
+  const present = (token: string) =>
+    auth.authenticate(new Headers({ authorization: `Bearer ${token}` }))
+  return { clock, old, next, server, present }
+}
+
+describe("an issuer's published keys", () => {
+  it('verify its tokens, and are fetched once for any number of concurrent requests', async () => {
+    const { old, server, present } = await setUp()
+    const token = await old.sign('alice')
+    const callers = await Promise.all(Array.from({ length: 20 }, () => present(token)))
+    expect(callers.every(({ subject }) => subject === 'alice')).toBe(true)
+    expect(server.requests).toBe(1)
+  })
+
+  it('F38b are fetched anew when a token names an unknown one, but not within the cooldown', async () => {
+    const { clock, old, next, server, present } = await setUp()
+    await present(await old.sign('alice'))
+    server.publish(next.jwk)
+    await expect(present(await next.sign('alice'))).rejects.toMatchObject({ status: 401 })
+    expect(server.requests).toBe(1)
+    clock.advance(cooldownMs)
+    await expect(present(await next.sign('alice'))).resolves.toMatchObject({ subject: 'alice' })
+    expect(server.requests).toBe(2)
+    await expect(present(await old.sign('alice'))).rejects.toMatchObject({ status: 401 })
+  })
+
+  it.each([
+    '../../../../dev/null',
+    "x' OR '1'='1",
+    'http://127.0.0.1:9/keys',
+    '__proto__',
+    'constructor',
+    '0',
+    '',
+  ])('T8 cost one fetch per cooldown, however many tokens name %j', async (kid) => {
+    const { clock, old, next, server, present } = await setUp()
+    await present(await old.sign('alice'))
+    clock.advance(cooldownMs)
+    const forged = await next.sign('alice', {}, { kid })
+    for (let attempt = 0; attempt < 5; attempt += 1) {
+      await expect(present(forged)).rejects.toMatchObject({ status: 401 })
+    }
+    expect(server.requests).toBe(2)
+  })
+
+  it('T8 are not guessed for a token that names none of several', async () => {
+    const { old, next, server, present } = await setUp()
+    server.publish(old.jwk, next.jwk)
+    const nameless = await old.sign('alice', {}, { kid: undefined })
+    await expect(present(nameless)).rejects.toMatchObject({ status: 401 })
+    await expect(present(await old.sign('alice'))).resolves.toMatchObject({ subject: 'alice' })
+  })
+
+  it('T8 verify nothing when they are meant for encryption', async () => {
+    const { old, server, present } = await setUp()
+    server.publish({ ...old.jwk, use: 'enc' })
+    await expect(present(await old.sign('alice'))).rejects.toMatchObject({ status: 401 })
+  })
+
+  it('are fetched anew at a certain age, so that a revoked one goes', async () => {
+    const { clock, old, next, server, present } = await setUp()
+    await present(await old.sign('alice'))
+    server.publish(next.jwk)
+    clock.advance(maxAgeMs)
+    await expect(present(await old.sign('alice'))).resolves.toMatchObject({ subject: 'alice' })
+    clock.advance(1)
+    await expect(present(await old.sign('alice'))).rejects.toMatchObject({ status: 401 })
+  })
+
+  it('F38c serve on while the issuer is down, then answer 503 and not 401', async () => {
+    const { clock, old, server, present } = await setUp()
+    await present(await old.sign('alice'))
+    server.answer((response) => response.writeHead(500).end())
+    clock.advance(maxStaleMs)
+    await expect(present(await old.sign('alice'))).resolves.toMatchObject({ subject: 'alice' })
+    clock.advance(1)
+    await expect(present(await old.sign('alice'))).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      status: 503,
+    })
+  })
+
+  it('F38c answer 503 for an unknown key while the issuer cannot say whether it is one', async () => {
+    const { clock, old, next, server, present } = await setUp()
+    await present(await old.sign('alice'))
+    server.answer((response) => response.destroy())
+    clock.advance(cooldownMs)
+    await expect(present(await next.sign('alice'))).rejects.toMatchObject({ status: 503 })
+    await expect(present(await old.sign('alice'))).resolves.toMatchObject({ subject: 'alice' })
+  })
+
+  it('F38c are asked for again soon when there are none yet', async () => {
+    const { clock, old, server, present } = await setUp()
+    server.answer((response) => response.writeHead(503).end())
+    await expect(present(await old.sign('alice'))).rejects.toMatchObject({ status: 503 })
+    server.publish(old.jwk)
+    await expect(present(await old.sign('alice'))).rejects.toMatchObject({ status: 503 })
+    expect(server.requests).toBe(1)
+    clock.advance(1_000)
+    await expect(present(await old.sign('alice'))).resolves.toMatchObject({ subject: 'alice' })
+  })
+
+  it.each([
+    ['larger than allowed', (body: string) => body.padEnd(65_537)],
+    ['not JSON', () => 'sorry'],
+    ['not a key set', () => '{"keys":"none"}'],
+    ['a list', () => '[]'],
+  ])('are no keys when the document is %s', async (_name, mangle) => {
+    const { old, server, present } = await setUp()
+    server.answer((response) => response.end(mangle(JSON.stringify({ keys: [old.jwk] }))))
+    await expect(present(await old.sign('alice'))).rejects.toMatchObject({ status: 503 })
+  })
+
+  it('are not sought where a redirect points', async () => {
+    const { old, server, present } = await setUp()
+    const elsewhere = await openKeyServer(old.jwk)
+    onTestFinished(() => elsewhere[Symbol.asyncDispose]())
+    server.answer((response) => response.writeHead(302, { location: elsewhere.url }).end())
+    await expect(present(await old.sign('alice'))).rejects.toMatchObject({ status: 503 })
+    expect(elsewhere.requests).toBe(0)
+  })
+
+  it('may hold one that is no use without spoiling the others', async () => {
+    const { old, next, server, present } = await setUp()
+    server.publish({ kty: 'oct', kid: 'next', k: 'c2VjcmV0' }, { kty: 'RSA', kid: 'x' }, old.jwk)
+    await expect(present(await old.sign('alice'))).resolves.toMatchObject({ subject: 'alice' })
+    await expect(present(await next.sign('alice'))).rejects.toMatchObject({ status: 401 })
+  })
+})

@@ -1,0 +1,58 @@
+import { request } from 'undici'
+import { describe, expect, it } from 'vitest'
+import { openMetricsServer } from '../../../src/observe/metrics-server.ts'
+import { createPrometheusMetrics } from '../../../src/observe/prometheus.ts'
+
+describe('metrics', () => {
+  it('count each fact under its own labels', async () => {
+    const metrics = createPrometheusMetrics()
+    metrics.replyEnded('COMPLETED', undefined)
+    metrics.replyEnded('FAILED', 'UPSTREAM_TIMEOUT')
+    metrics.firstDelta(120)
+    metrics.tokenMinted('minted')
+    metrics.subscriptionOpened()
+    metrics.subscriptionOpened()
+    metrics.subscriptionEnded('client-gone')
+    metrics.upstreamOddity('late-delta')
+    const lines = (await metrics.text()).split('\n')
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        'coze_gateway_replies_ended_total{status="COMPLETED",code=""} 1',
+        'coze_gateway_replies_ended_total{status="FAILED",code="UPSTREAM_TIMEOUT"} 1',
+        'coze_gateway_first_delta_seconds_bucket{le="0.25"} 1',
+        'coze_gateway_first_delta_seconds_bucket{le="0.1"} 0',
+        'coze_gateway_access_tokens_total{outcome="minted"} 1',
+        'coze_gateway_subscriptions_open 1',
+        'coze_gateway_subscriptions_opened_total 2',
+        'coze_gateway_subscriptions_ended_total{reason="client-gone"} 1',
+        'coze_gateway_upstream_oddities_total{oddity="late-delta"} 1',
+      ]),
+    )
+  })
+
+  it('of two gateways in a process do not add up', async () => {
+    const [one, other] = [createPrometheusMetrics(), createPrometheusMetrics()]
+    one.subscriptionOpened()
+    expect(await other.text()).toContain('coze_gateway_subscriptions_open 0')
+  })
+
+  it('are served on a port of their own, and nothing else is', async () => {
+    const metrics = createPrometheusMetrics()
+    await using server = await openMetricsServer({ host: '127.0.0.1', port: 0 }, metrics)
+    const answer = await request(server.url)
+    expect(answer.statusCode).toBe(200)
+    expect(await answer.body.text()).toContain('process_resident_memory_bytes')
+    const other = await request(new URL('/graphql', server.url))
+    expect(other.statusCode).toBe(404)
+    await other.body.dump()
+  })
+
+  it('say that their port is taken', async () => {
+    const metrics = createPrometheusMetrics()
+    await using server = await openMetricsServer({ host: '127.0.0.1', port: 0 }, metrics)
+    const port = Number(new URL(server.url).port)
+    await expect(openMetricsServer({ host: '127.0.0.1', port }, metrics)).rejects.toMatchObject({
+      code: 'EADDRINUSE',
+    })
+  })
+})

@@ -1,0 +1,133 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { SessionSettings } from '../../../src/config/session-keys.ts'
+import type { Caller } from '../../../src/domain.ts'
+import { Secret } from '../../../src/lib/secret.ts'
+import { createSessionNamer, fingerprintOf } from '../../../src/session/session.ts'
+
+const settings: SessionSettings = {
+  key: new Secret('k'.repeat(32)),
+  nameKeys: [{ version: 1, key: new Secret('n'.repeat(32)) }],
+}
+const namer = createSessionNamer(settings)
+const caller = (over: Partial<Caller> = {}): Caller => ({
+  kind: 'jwt',
+  issuer: 'https://issuer.test',
+  subject: 'alice',
+  scopes: [],
+  expiresAt: 0,
+  ...over,
+})
+const idOf = (over?: Partial<Caller>) => namer.idOf(caller(over))
+
+/** Texts that some comparison somewhere takes for one another. */
+const nasty = fc.oneof(
+  fc.constantFrom(
+    'alice',
+    'Alice',
+    'alice ',
+    ' alice',
+    'ａlice',
+    'e\u0301',
+    '\u00e9',
+    'a/b',
+    'a%2Fb',
+  ),
+  fc.constantFrom('"', '","', '\\', '\\"', 'null', '', '\ud800', '\udbff', '\ufffd', '\0', '[]'),
+  fc.string({ unit: 'binary' }),
+)
+const callers = fc
+  .record({ issuer: nasty, tenant: fc.option(nasty, { nil: undefined }), subject: nasty })
+  .map(({ issuer, tenant, subject }) =>
+    caller({ issuer, subject, ...(tenant !== undefined && { tenant }) }),
+  )
+
+describe('a session', () => {
+  it('T4 is the same for the same caller, and another for any other', () => {
+    fc.assert(
+      fc.property(callers, callers, (one, other) => {
+        const same =
+          one.issuer === other.issuer &&
+          one.tenant === other.tenant &&
+          one.subject === other.subject
+        expect(namer.idOf(one) === namer.idOf(other)).toBe(same)
+        expect(namer.idOf({ ...one })).toBe(namer.idOf(one))
+      }),
+      { numRuns: 2_000 },
+    )
+  })
+
+  it.each([
+    ['a tenant that looks like none', { tenant: 'null' }, {}],
+    ['a tenant that is empty', { tenant: '' }, {}],
+    [
+      'the boundary of issuer and subject',
+      { issuer: 'a', subject: 'bc' },
+      { issuer: 'ab', subject: 'c' },
+    ],
+    [
+      'quotes that imitate the boundary',
+      { tenant: 'a","b', subject: 'c' },
+      { tenant: 'a', subject: 'b","c' },
+    ],
+    ['lone surrogates', { subject: '\ud800' }, { subject: '\udbff' }],
+    [
+      'a lone surrogate and the replacement character',
+      { subject: '\ud800' },
+      { subject: '\ufffd' },
+    ],
+    ['tenant and subject swapped', { tenant: 'a', subject: 'b' }, { tenant: 'b', subject: 'a' }],
+  ])('T4 is told from another by %s', (_name, one, other) => {
+    expect(idOf(one)).not.toBe(idOf(other))
+  })
+
+  it('T5 does not depend on scopes, expiry or a claimed name', () => {
+    const claimed = { ...caller({ scopes: ['x'], expiresAt: 9 }), claimedName: 'bob' }
+    expect(namer.idOf(claimed)).toBe(idOf())
+    expect(namer.nameOf(idOf(), 0, claimed)).toBe(namer.nameOf(idOf(), 0, caller()))
+  })
+
+  it('has an id and a name that reveal nothing and fit everywhere', () => {
+    const id = idOf()
+    expect(id).toMatch(/^[\w-]{43}$/)
+    expect(namer.nameOf(id, 0, caller())).toMatch(/^[\w-]{43}$/)
+    expect(fingerprintOf(id)).toMatch(/^[\w-]{12}$/)
+    expect(id).not.toContain(fingerprintOf(id))
+  })
+
+  it('has another name in each generation and under each key, and always another than its id', () => {
+    const id = idOf()
+    const rotated = createSessionNamer({
+      ...settings,
+      nameKeys: [{ version: 2, key: new Secret('m'.repeat(32)) }, ...settings.nameKeys],
+    })
+    const names = [
+      id,
+      namer.nameOf(id, 0, caller()),
+      namer.nameOf(id, 1, caller()),
+      rotated.nameOf(id, 0, caller()),
+    ]
+    expect(new Set(names).size).toBe(names.length)
+    expect(rotated.idOf(caller())).toBe(id)
+    expect(rotated.keyCheck).toBe(namer.keyCheck)
+  })
+
+  it('T5 is named by a verified claim of the one configured issuer only', () => {
+    const claiming = createSessionNamer({
+      ...settings,
+      nameClaim: { issuer: 'https://issuer.test', claim: 'account' },
+    })
+    const one = { ...caller(), claimedName: 'acct-7' }
+    expect(claiming.nameOf(claiming.idOf(one), 0, one)).toBe('acct-7')
+    expect(claiming.idOf(one)).toBe(namer.idOf(caller()))
+    const other = { ...caller({ issuer: 'https://other.test' }), claimedName: 'acct-7' }
+    expect(claiming.nameOf(claiming.idOf(other), 0, other)).not.toBe('acct-7')
+    expect(() => claiming.nameOf(claiming.idOf(caller()), 0, caller())).toThrow(TypeError)
+  })
+
+  it('tells by a digest whether a store was filled under another key', () => {
+    const other = createSessionNamer({ ...settings, key: new Secret('K'.repeat(32)) })
+    expect(other.keyCheck).not.toBe(namer.keyCheck)
+    expect(other.idOf(caller())).not.toBe(idOf())
+  })
+})
