@@ -1,0 +1,33 @@
+import type { WorkflowOptions } from '../../src/strategy/assistant-options.ts'
+import { createWorkflowStrategy } from '../../src/strategy/workflow.ts'
+import { type StrategyEntry, strategyContract } from './strategy.ts'
+
+function entry(workflow: Partial<WorkflowOptions>): StrategyEntry {
+  return {
+    runPath: '/v1/workflows/chat',
+    open: (parts) =>
+      createWorkflowStrategy({
+        ...parts,
+        settleMs: 0,
+        workflow: { workflowId: 'flow-1', conversationKeying: 'auto', ...workflow },
+      }),
+    actionRequest: '/ask Which one?',
+    cancels: false,
+  }
+}
+
+strategyContract('a Workflow of an app', entry({ appId: 'coze-app-1' }))
+strategyContract(
+  'a Workflow of an app, its conversations by name',
+  entry({ appId: 'coze-app-1', conversationKeying: 'name' }),
+)
+strategyContract('a Workflow of a Bot', entry({ workflowId: 'flow-2', botId: 'bot-1' }))
+strategyContract('a Workflow of an app whose conversations cannot be created', {
+  ...entry({ appId: 'coze-app-1' }),
+  switches: {
+    createWithAppId: 'refused-4000',
+    deadToken: '200-700012006',
+    errorStatus: 'by-code',
+    doneAfterError: true,
+  },
+})
