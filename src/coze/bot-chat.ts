@@ -1,6 +1,6 @@
 import type { CozeClient, CozeTarget, StreamTimeouts } from './client.ts'
-import { type CozeMessage, readMessages } from './conversations.ts'
 import type { CozeAnswer } from './envelope.ts'
+import { type CozeMessage, readMessages } from './conversations.ts'
 import { CozeError } from './errors.ts'
 import {
   type ChatIds,

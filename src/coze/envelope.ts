@@ -3,6 +3,7 @@ import { CozeError, createUpstreamError } from './errors.ts'
 import { findCode, findObject, findString, type JsonObject, parseObject } from './json.ts'
 import type { WireHeaders } from './wire.ts'
 
+/** A successful JSON answer. */
 export interface CozeAnswer {
   /** The whole JSON object. Its `code`, if any, is 0. */
   readonly body: JsonObject

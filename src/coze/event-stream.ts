@@ -5,14 +5,14 @@ import { CozeError, type CozeErrorKind } from './errors.ts'
 import type { CozeEvent } from './events.ts'
 import { asError, notConnected } from './json-call.ts'
 import { openLifetime } from './lifetime.ts'
-import { createRunReader, type RunLimits, type RunReader } from './run-reader.ts'
+import { createStreamReader, type StreamLimits, type StreamReader } from './stream-reader.ts'
 import { connectionError, type Send, type WireRequest } from './wire.ts'
 
 export interface EventStreamOptions {
   readonly send: Send
   readonly clock: Clock
   readonly metrics: Pick<Metrics, 'upstreamOddity'>
-  readonly limits: RunLimits & { readonly maxJsonBytes: number }
+  readonly limits: StreamLimits & { readonly maxJsonBytes: number }
   readonly timeouts: {
     readonly connectMs: number
     readonly firstEventMs: number
@@ -54,7 +54,7 @@ export async function openEventStream(
   let sent = false
   let paused = false
   let hasEvents = false
-  let reader: RunReader | undefined
+  let reader: StreamReader | undefined
   let refusal: JsonBody | undefined
   let logId: string | undefined
   /** No more batches will come. */
@@ -76,7 +76,7 @@ export async function openEventStream(
       const head = readHead(status, headers, clock.now())
       logId = head.logId
       if (status === 200 && head.isEventStream) {
-        reader = createRunReader({ limits, logId, metrics })
+        reader = createStreamReader({ limits, logId, metrics })
         open()
       } else {
         refusal = createJsonBody(head, limits.maxJsonBytes)
@@ -108,7 +108,7 @@ export async function openEventStream(
   await opened
   return { next, [Symbol.dispose]: () => fail(new Error('the consumer left')) }
 
-  function read(from: RunReader, chunk: Uint8Array) {
+  function read(from: StreamReader, chunk: Uint8Array) {
     const events: CozeEvent[] = []
     try {
       from.read(chunk, events)

@@ -1,5 +1,5 @@
 import type { Clock } from '../lib/clock.ts'
-import { type CozeAnswer, createJsonBody, type JsonBody, readHead } from './envelope.ts'
+import { createJsonBody, type CozeAnswer, type JsonBody, readHead } from './envelope.ts'
 import { CozeError } from './errors.ts'
 import { openLifetime } from './lifetime.ts'
 import { connectionError, type Send, type WireRequest } from './wire.ts'

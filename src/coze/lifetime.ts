@@ -1,5 +1,6 @@
 import type { Clock } from '../lib/clock.ts'
 import { createDeadline } from '../lib/deadline.ts'
+import { onAbort } from '../lib/on-abort.ts'
 import type { CozeError } from './errors.ts'
 
 /** What may end an exchange from outside: the caller's signal, a total time, and the time of its current phase. */
@@ -19,8 +20,7 @@ export function openLifetime(
 ): Lifetime {
   const { clock, fail } = options
   let phase: ReturnType<typeof createDeadline> | undefined
-  const aborted = () => fail(signal.reason)
-  signal.addEventListener('abort', aborted, { once: true })
+  const listener = onAbort(signal, () => fail(signal.reason))
 
   return {
     enter(ms, error) {
@@ -37,7 +37,7 @@ export function openLifetime(
       phase = undefined
     },
     [Symbol.dispose]() {
-      signal.removeEventListener('abort', aborted)
+      listener[Symbol.dispose]()
       phase?.[Symbol.dispose]()
     },
   }

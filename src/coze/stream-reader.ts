@@ -4,7 +4,7 @@ import { type Accepted, CozeError } from './errors.ts'
 import { type CozeEvent, decodeFrame, frameKind } from './events.ts'
 import { createSseParser, SseSyntaxError } from './sse.ts'
 
-export interface RunLimits {
+export interface StreamLimits {
   /** Of one event, in bytes. */
   readonly maxEventBytes: number
   /** Of all deltas, in bytes of UTF-8. */
@@ -13,7 +13,7 @@ export interface RunLimits {
   readonly maxReplyEvents: number
 }
 
-export interface RunReader {
+export interface StreamReader {
   /**
    * Appends what the next bytes say, cut anywhere.
    *
@@ -29,11 +29,11 @@ export interface RunReader {
 }
 
 /** Reads one run: bytes to events, in the order they may be believed, each terminal once, within limits. */
-export function createRunReader(options: {
-  readonly limits: RunLimits
+export function createStreamReader(options: {
+  readonly limits: StreamLimits
   readonly logId: string | undefined
   readonly metrics: Pick<Metrics, 'upstreamOddity'>
-}): RunReader {
+}): StreamReader {
   const { limits, logId, metrics } = options
   const parser = createSseParser({ maxEventBytes: limits.maxEventBytes, onFrame })
   const completedMessages = new Set<string>()
@@ -51,10 +51,10 @@ export function createRunReader(options: {
     frames += 1
     if (frames > limits.maxReplyEvents) throw failure('limit', 'the stream has too many events')
     const kind = frameKind(name)
-    if (kind === 'done') isDone = true
-    else if (kind === 'unknown') metrics.upstreamOddity('unknown-event')
+    if (kind === 'unknown') metrics.upstreamOddity('unknown-event')
+    else if (kind === 'done') isDone = true
     else if (isEnded) metrics.upstreamOddity(kind === 'message' ? 'late-delta' : 'extra-terminal')
-    if (isEnded || kind === 'unknown') return
+    if (kind === 'unknown' || (isEnded && kind !== 'done')) return
 
     decoded.length = 0
     // An error before anything else is a refusal.

@@ -1,0 +1,534 @@
+import { once } from 'node:events'
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerResponse,
+} from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { AddressInfo, Server } from 'node:net'
+import { createServer as createTcpServer } from 'node:net'
+import { describe, expect, it } from 'vitest'
+import { type CozeClientOptions, createCozeClient } from '../../src/coze/client.ts'
+import { CozeError } from '../../src/coze/errors.ts'
+import type { CozeEvent } from '../../src/coze/events.ts'
+import { type Clock, systemClock } from '../../src/lib/clock.ts'
+import { Secret } from '../../src/lib/secret.ts'
+import { createSelfSigned } from '../kit/self-signed.ts'
+import { within } from '../kit/until.ts'
+import { completed, created, delta, done, frame, run } from '../unit/coze/wire-samples.ts'
+
+async function listen(server: Server, port = 0) {
+  server.listen(port, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address() as AddressInfo
+  return address.port
+}
+
+/** An upstream of one handler. */
+async function serve(handle: RequestListener) {
+  const server = createServer(handle)
+  const port = await listen(server)
+  return {
+    url: `http://127.0.0.1:${port}`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}
+
+/** A client whose pauses take no time, and are remembered. */
+function open(options: Partial<CozeClientOptions> = {}) {
+  const pauses: number[] = []
+  const oddities: string[] = []
+  const clock: Clock = { ...systemClock, sleep: async (ms) => void pauses.push(ms) }
+  const metrics = { upstreamOddity: (oddity: string) => void oddities.push(oddity) }
+  const client = createCozeClient({ clock, random: () => 0.5, metrics, ...options })
+  return { client, pauses, oddities, [Symbol.asyncDispose]: () => client[Symbol.asyncDispose]() }
+}
+
+type Opened = ReturnType<typeof open>
+
+const token = new Secret('access-token')
+const chatting = (baseUrl: string) => ({
+  target: { baseUrl, token },
+  path: '/v1/workflows/chat',
+  body: { workflow_id: 'w' },
+})
+
+/** Streams one chat to its end; what was thrown comes beside what was read. */
+async function chat({ client }: Opened, url: string, signal = new AbortController().signal) {
+  const batches: (readonly CozeEvent[])[] = []
+  let error: unknown
+  const reading = async () => {
+    for await (const batch of client.stream(chatting(url), signal)) batches.push(batch)
+  }
+  try {
+    await within(reading(), 'the end of the chat')
+  } catch (thrown) {
+    error = thrown
+  }
+  const events = batches.flat()
+  return { batches, events, types: events.map(({ type }) => type), error }
+}
+
+const streamHead = { 'content-type': 'text/event-stream; charset=utf-8', 'x-tt-logid': 'log' }
+
+function stream(response: ServerResponse, ...parts: readonly string[]) {
+  response.writeHead(200, streamHead)
+  for (const part of parts) response.write(part)
+}
+
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  let text = ''
+  for await (const chunk of request.setEncoding('utf8')) text += String(chunk)
+  return text
+}
+
+describe('Coze client, streaming', () => {
+  it('sends what it was told and gives each network read as it comes', async () => {
+    const seen: unknown[] = []
+    const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const answer = async (request: IncomingMessage, response: ServerResponse) => {
+      const { method, url, headers } = request
+      const { authorization, 'content-type': type } = headers
+      seen.push({ method, url, authorization, type, body: await bodyOf(request) })
+      stream(response, created)
+      await gates[0]?.promise
+      response.write(delta('a') + delta('b'))
+      await gates[1]?.promise
+      response.end(completed + done)
+    }
+    await using upstream = await serve((...exchange) => void answer(...exchange))
+    await using opened = open()
+    const request = {
+      ...chatting(`${upstream.url}/prefix/`),
+      query: { conversation_id: 'ü&1', left: undefined },
+    }
+    const sizes: number[] = []
+    for await (const batch of opened.client.stream(request, new AbortController().signal)) {
+      gates[sizes.length]?.resolve()
+      sizes.push(batch.length)
+    }
+    expect(sizes).toEqual([1, 2, 2])
+    expect(seen).toEqual([
+      {
+        method: 'POST',
+        url: '/prefix/v1/workflows/chat?conversation_id=%C3%BC%261',
+        authorization: 'Bearer access-token',
+        type: 'application/json',
+        body: '{"workflow_id":"w"}',
+      },
+    ])
+  })
+
+  it('F1 tries a refused connection three times, then says that nothing was accepted', async () => {
+    const server = createTcpServer()
+    const port = await listen(server)
+    server.close()
+    await once(server, 'close')
+    await using opened = open()
+    const { error } = await chat(opened, `http://127.0.0.1:${port}`)
+    expect(error).toMatchObject({ kind: 'unavailable', accepted: 'no' })
+    expect(opened.pauses).toEqual([125, 250])
+  })
+
+  it('F1 goes on when the upstream is back', async () => {
+    const server = createServer((_request, response) => {
+      stream(response, run('a'))
+      response.end()
+    })
+    const port = await listen(server)
+    server.close()
+    await once(server, 'close')
+    const sleep = async () => void (await listen(server, port))
+    await using opened = open({ clock: { ...systemClock, sleep } })
+    try {
+      const { types, error } = await chat(opened, `http://127.0.0.1:${port}`)
+      expect(error).toBeUndefined()
+      expect(types).toEqual(['created', 'delta', 'completed', 'done'])
+    } finally {
+      server.closeAllConnections()
+      server.close()
+    }
+  })
+
+  it('F2 refuses a certificate that nobody vouches for, once, and sends nothing', async () => {
+    let requests = 0
+    const server = createTlsServer(createSelfSigned(), () => (requests += 1))
+    const port = await listen(server)
+    await using opened = open()
+    try {
+      const { error } = await chat(opened, `https://127.0.0.1:${port}`)
+      expect(error).toMatchObject({ kind: 'tls', accepted: 'no' })
+      expect({ requests, pauses: opened.pauses }).toEqual({ requests: 0, pauses: [] })
+    } finally {
+      server.close()
+    }
+  })
+
+  it('F2 never falls back to plain HTTP', async () => {
+    let requests = 0
+    await using upstream = await serve(() => (requests += 1))
+    await using opened = open()
+    const { error } = await chat(opened, upstream.url.replace('http:', 'https:'))
+    expect(error).toMatchObject({ kind: 'tls', accepted: 'no' })
+    expect({ requests, pauses: opened.pauses }).toEqual({ requests: 0, pauses: [] })
+  })
+
+  it.each([
+    ['seconds', () => '7', 7_000],
+    ['no hint', () => undefined, 500],
+  ])('F6 waits for a 429 with %s, then streams', async (_how, hint, pauseMs) => {
+    let requests = 0
+    await using upstream = await serve((_request, response) => {
+      requests += 1
+      const retryAfter = hint()
+      if (requests === 1) {
+        response.writeHead(429, retryAfter === undefined ? {} : { 'retry-after': retryAfter })
+      } else stream(response, run('a'))
+      response.end()
+    })
+    await using opened = open()
+    const { types, error } = await chat(opened, upstream.url)
+    expect(error).toBeUndefined()
+    expect(types).toContain('completed')
+    expect(opened.pauses).toEqual([pauseMs])
+  })
+
+  it.each([
+    ['three times', '30', 3],
+    ['once, if that is too long', '31', 1],
+  ])('F6 tries %s, then says when to come back', async (_how, retryAfter, tries) => {
+    let requests = 0
+    await using upstream = await serve((_request, response) => {
+      requests += 1
+      response.writeHead(429, { 'retry-after': retryAfter }).end()
+    })
+    await using opened = open()
+    const { error } = await chat(opened, upstream.url)
+    const retryAfterMs = Number(retryAfter) * 1000
+    expect(error).toMatchObject({ kind: 'rate-limited', accepted: 'no', retryAfterMs })
+    expect(requests).toBe(tries)
+  })
+
+  it('F7 does not repeat what failed inside the upstream, and keeps the log id', async () => {
+    let requests = 0
+    await using upstream = await serve((_request, response) => {
+      requests += 1
+      response.writeHead(502, { 'x-tt-logid': 'log' }).end('<html>secret</html>')
+    })
+    await using opened = open()
+    const { error } = await chat(opened, upstream.url)
+    const expected = { kind: 'server', httpStatus: 502, logId: 'log', accepted: 'unknown' }
+    expect(error).toMatchObject(expected)
+    expect(requests).toBe(1)
+  })
+
+  it('F7 does not repeat what was sent and never answered', async () => {
+    let requests = 0
+    await using upstream = await serve((request) => {
+      requests += 1
+      request.socket.destroy()
+    })
+    await using opened = open()
+    const { error } = await chat(opened, upstream.url)
+    expect(error).toMatchObject({ kind: 'unavailable', accepted: 'unknown' })
+    expect(requests).toBe(1)
+  })
+
+  it.each([
+    [200, 4016, 'busy', ''],
+    [200, 4016, 'busy', '\n'],
+    [200, 4100, 'auth', ''],
+    [400, 4000, 'refused', '\n'],
+    [200, '4013', 'model', ''],
+    [429, 4013, 'model', ''],
+    [200, 777777775, 'conversation-gone', '\n'],
+  ])('F8 reads HTTP %i with the code %j as %s', async (status, code, kind, newline) => {
+    let requests = 0
+    await using upstream = await serve((_request, response) => {
+      requests += 1
+      response.writeHead(status, { 'content-type': 'application/json; charset=utf-8' })
+      response.end(
+        `{"code":${JSON.stringify(code)},"msg":"secret","detail":{"logid":"log"}}${newline}`,
+      )
+    })
+    await using opened = open()
+    const { error } = await chat(opened, upstream.url)
+    expect(error).toMatchObject({ kind, upstreamCode: String(code), logId: 'log', accepted: 'no' })
+    expect(error).toHaveProperty('message', expect.not.stringContaining('secret'))
+    expect(requests).toBe(1)
+  })
+
+  it('refuses a JSON success where a stream was asked for', async () => {
+    await using upstream = await serve((_request, response) => {
+      response.setHeader('content-type', 'application/json')
+      response.end('{"code":0,"data":{}}')
+    })
+    await using opened = open()
+    const { error } = await chat(opened, upstream.url)
+    expect(error).toMatchObject({ kind: 'protocol', accepted: 'unknown' })
+  })
+
+  it('follows no redirect', async () => {
+    const seen: (string | undefined)[] = []
+    await using upstream = await serve(({ url }, response) => {
+      seen.push(url)
+      response.writeHead(307, { location: '/elsewhere' }).end()
+    })
+    await using opened = open()
+    const { error } = await chat(opened, upstream.url)
+    expect(error).toMatchObject({ kind: 'protocol', httpStatus: 307 })
+    expect(seen).toEqual(['/v1/workflows/chat'])
+  })
+
+  it.each([
+    ['cut in the middle of an event', delta('b').slice(0, 60)],
+    ['cut between two events', ''],
+    [
+      'cut in the middle of a character',
+      Buffer.from(delta('你')).subarray(0, 167).toString('latin1'),
+    ],
+  ])('F9 hands over what came before, of a stream %s', async (_how, rest) => {
+    await using upstream = await serve((request, response) => {
+      stream(response, created + delta('a'))
+      response.write(rest, 'latin1', () => request.socket.destroy())
+    })
+    await using opened = open()
+    const { types, error } = await chat(opened, upstream.url)
+    expect(types).toEqual(['created', 'delta'])
+    expect(error).toMatchObject({ kind: 'truncated', accepted: 'yes', logId: 'log' })
+  })
+
+  it.each([
+    ['a proper end of the body', ''],
+    ['only done', done],
+  ])('F9 is not content with %s', async (_what, rest) => {
+    await using upstream = await serve((_request, response) => {
+      stream(response, created + delta('a') + rest)
+      response.end()
+    })
+    await using opened = open()
+    const { error } = await chat(opened, upstream.url)
+    expect(error).toMatchObject({ kind: 'truncated', accepted: 'yes' })
+  })
+
+  it('F10 closes the connection of a stream that fell silent', async () => {
+    const closed = Promise.withResolvers<void>()
+    await using upstream = await serve((request, response) => {
+      request.socket.on('close', () => closed.resolve())
+      stream(response, created)
+    })
+    await using opened = open({ timeouts: { idleMs: 20 } })
+    const { types, error } = await chat(opened, upstream.url)
+    expect(types).toEqual(['created'])
+    expect(error).toMatchObject({ kind: 'timeout', accepted: 'yes', logId: 'log' })
+    await within(closed.promise, 'the closed connection')
+  })
+
+  it('F11 closes the connection at a broken event', async () => {
+    const closed = Promise.withResolvers<void>()
+    await using upstream = await serve((request, response) => {
+      request.socket.on('close', () => closed.resolve())
+      stream(response, created, delta('a'), frame('conversation.message.delta', '{"secret'))
+    })
+    await using opened = open()
+    const { types, error } = await chat(opened, upstream.url)
+    expect(types).toEqual(['created', 'delta'])
+    expect(error).toMatchObject({ kind: 'protocol', accepted: 'yes', logId: 'log' })
+    await within(closed.promise, 'the closed connection')
+  })
+
+  it('F12 reads the same from a stream that comes byte by byte', async () => {
+    const text = `\ufeff: hi\r\n\r\n${run('你', '😀').replaceAll('\n', '\r\n')}`
+    const drip = async (response: ServerResponse) => {
+      stream(response)
+      response.socket?.setNoDelay()
+      for (const byte of Buffer.from(text)) {
+        response.write(Uint8Array.of(byte))
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+      response.end()
+    }
+    await using upstream = await serve((_request, response) => void drip(response))
+    await using opened = open()
+    const { events, types, error } = await chat(opened, upstream.url)
+    expect(error).toBeUndefined()
+    expect(types).toEqual(['created', 'delta', 'delta', 'completed', 'done'])
+    expect(events.flatMap((event) => ('text' in event ? [event.text] : []))).toEqual(['你', '😀'])
+  })
+
+  it.each([
+    ['F14', 'a line without an end', 'too-large', 'x'.repeat(10_000)],
+    ['F15', 'deltas without an end', 'limit', delta('x'.repeat(1_000))],
+    ['F15', 'unknown events without an end', 'limit', 'data: x\n\n'.repeat(100)],
+  ])('%s closes the connection of %s', async (_row, _what, kind, part) => {
+    const closed = Promise.withResolvers<void>()
+    await using upstream = await serve((_request, response) => {
+      response.on('close', () => closed.resolve())
+      stream(response, created)
+      const pour = () => {
+        while (!response.destroyed && response.write(part));
+      }
+      response.on('drain', pour)
+      pour()
+    })
+    const limits = { maxEventBytes: 100_000, maxReplyBytes: 100_000, maxReplyEvents: 10_000 }
+    await using opened = open({ limits })
+    const { error } = await chat(opened, upstream.url)
+    expect(error).toMatchObject({ kind, accepted: 'yes', logId: 'log' })
+    await within(closed.promise, 'the closed connection')
+  })
+
+  it('loses nothing to a consumer that is slower than the stream', async () => {
+    const texts = Array.from({ length: 20_000 }, (_, index) => `${index} `)
+    await using upstream = await serve((_request, response) => {
+      stream(response, created)
+      const left = texts.map((text) => delta(text))
+      const pour = () => {
+        for (let part = left.shift(); part !== undefined; part = left.shift()) {
+          if (!response.write(part)) return
+        }
+        response.end(completed + done)
+      }
+      response.on('drain', pour)
+      pour()
+    })
+    await using opened = open()
+    let text = ''
+    const { signal } = new AbortController()
+    for await (const batch of opened.client.stream(chatting(upstream.url), signal)) {
+      for (const event of batch) if (event.type === 'delta') text += event.text
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(text).toBe(texts.join(''))
+  })
+
+  it('ends with the reason of its signal, and closes the connection', async () => {
+    const closed = Promise.withResolvers<void>()
+    const controller = new AbortController()
+    const reason = new Error('cancelled')
+    await using upstream = await serve((request, response) => {
+      request.socket.on('close', () => closed.resolve())
+      stream(response, created)
+    })
+    await using opened = open()
+    const reading = async () => {
+      const batches = opened.client.stream(chatting(upstream.url), controller.signal)
+      for await (const _batch of batches) controller.abort(reason)
+    }
+    await expect(within(reading(), 'the end')).rejects.toBe(reason)
+    await within(closed.promise, 'the closed connection')
+  })
+
+  it('uses the connection of an ended run again, though its consumer left at the end', async () => {
+    const ports = new Set<number | undefined>()
+    await using upstream = await serve((request, response) => {
+      ports.add(request.socket.remotePort)
+      stream(response, created + completed)
+      response.end(done)
+    })
+    await using opened = open()
+    const { signal } = new AbortController()
+    for (let chats = 0; chats < 3; chats += 1) {
+      for await (const batch of opened.client.stream(chatting(upstream.url), signal)) {
+        if (batch.some(({ type }) => type === 'completed')) break
+      }
+      // The body's end is on its way; the next answer on another connection tells that it has passed.
+      const target = { baseUrl: upstream.url, token }
+      await opened.client
+        .request({ target, method: 'GET', path: '/' }, signal)
+        .catch(() => undefined)
+    }
+    expect(ports.size).toBeLessThanOrEqual(2)
+  })
+
+  it('breaks off what is under way when it is disposed', async () => {
+    await using upstream = await serve((_request, response) => stream(response, created))
+    const opened = open()
+    const reading = async () => {
+      const { signal } = new AbortController()
+      const batches = opened.client.stream(chatting(upstream.url), signal)
+      for await (const _batch of batches) await opened[Symbol.asyncDispose]()
+    }
+    await expect(within(reading(), 'the end')).rejects.toBeInstanceOf(CozeError)
+  })
+})
+
+describe('Coze client, calling', () => {
+  const call = ({ client }: Opened, baseUrl: string, timeoutMs?: number) =>
+    client.request(
+      { target: { baseUrl, token }, method: 'GET', path: '/v1/x', query: { a: 'b' }, timeoutMs },
+      new AbortController().signal,
+    )
+
+  it('gives the JSON answer with its log id and clock', async () => {
+    const seen: unknown[] = []
+    await using upstream = await serve(({ method, url, headers }, response) => {
+      seen.push([method, url, headers.authorization])
+      response.setHeader('x-tt-logid', 'log')
+      response.setHeader('date', 'Thu, 01 Jan 2026 00:00:05 GMT')
+      response.end('{"code":0,"data":{"id":"1"}}')
+    })
+    await using opened = open()
+    expect(await call(opened, upstream.url)).toEqual({
+      body: { code: 0, data: { id: '1' } },
+      logId: 'log',
+      serverTime: Date.UTC(2026, 0, 1, 0, 0, 5),
+    })
+    expect(seen).toEqual([['GET', '/v1/x?a=b', 'Bearer access-token']])
+  })
+
+  it.each([
+    ['no answer', false],
+    ['half an answer', true],
+  ])('F10 fails with %s in time, and closes the connection', async (_what, half) => {
+    const closed = Promise.withResolvers<void>()
+    await using upstream = await serve((request, response) => {
+      request.socket.on('close', () => closed.resolve())
+      if (half) response.write('{')
+    })
+    await using opened = open()
+    const error = within(call(opened, upstream.url, 20), 'the error')
+    await expect(error).rejects.toMatchObject({ kind: 'timeout', accepted: 'unknown' })
+    await within(closed.promise, 'the closed connection')
+  })
+
+  it('F14 takes no endless answer', async () => {
+    await using upstream = await serve((_request, response) => {
+      const pour = () => {
+        while (!response.destroyed && response.write('x'.repeat(10_000)));
+      }
+      response.on('drain', pour)
+      pour()
+    })
+    await using opened = open({ limits: { maxJsonBytes: 100_000 } })
+    await expect(call(opened, upstream.url)).rejects.toMatchObject({ kind: 'too-large' })
+  })
+
+  it('F9 fails when the answer breaks off', async () => {
+    await using upstream = await serve((request, response) => {
+      response.write('{"code":0', () => request.socket.destroy())
+    })
+    await using opened = open()
+    await expect(call(opened, upstream.url)).rejects.toMatchObject({
+      kind: 'truncated',
+      accepted: 'unknown',
+    })
+  })
+
+  it('F1 F6 tries again where nothing was accepted', async () => {
+    let requests = 0
+    await using upstream = await serve((_request, response) => {
+      requests += 1
+      response.statusCode = requests < 3 ? 429 : 200
+      response.end(requests < 3 ? '' : '{"data":{}}')
+    })
+    await using opened = open()
+    expect(await call(opened, upstream.url)).toMatchObject({ body: { data: {} } })
+    expect(opened.pauses).toEqual([500, 1_000])
+  })
+})

@@ -1,0 +1,269 @@
+import { describe, expect, it } from 'vitest'
+import {
+  cancelBotChat,
+  listBotChatMessages,
+  retrieveBotChat,
+  streamBotChat,
+} from '../../../src/coze/bot-chat.ts'
+import type { CozeClient, CozeRequest, CozeStreamRequest } from '../../../src/coze/client.ts'
+import {
+  createConversation,
+  getOrCreateAppConversation,
+  listMessages,
+  retrieveConversation,
+} from '../../../src/coze/conversations.ts'
+import { streamWorkflowChat } from '../../../src/coze/workflow-chat.ts'
+import { Secret } from '../../../src/lib/secret.ts'
+import { chat, chatId, conversationId, ids, message, messageId } from './wire-samples.ts'
+
+const target = { baseUrl: 'https://api.coze.com', token: new Secret('t') }
+const { signal } = new AbortController()
+
+/** Answers every call with `body`, and remembers what it was asked, as JSON would say it. */
+function stub(body: Readonly<Record<string, unknown>> = {}) {
+  const asked: unknown[] = []
+  const remember = ({ target: _target, timeouts: _timeouts, ...rest }: CozeStreamRequest) =>
+    asked.push(JSON.parse(JSON.stringify(rest)))
+  const client: CozeClient = {
+    async request(request: CozeRequest) {
+      remember(request)
+      return { body, logId: 'log', serverTime: undefined }
+    },
+    async *stream(request) {
+      remember(request)
+      yield* []
+    },
+    async [Symbol.asyncDispose]() {},
+  }
+  return { client, asked }
+}
+
+async function drain(stream: AsyncIterable<unknown>) {
+  for await (const _batch of stream);
+}
+
+const messages = [
+  { role: 'assistant', text: 'Hello' },
+  { role: 'user', text: 'Hi', metaData: { reply: 'r' } },
+] as const
+const entered = [
+  { role: 'assistant', type: 'answer', content: 'Hello', content_type: 'text' },
+  {
+    role: 'user',
+    type: 'question',
+    content: 'Hi',
+    content_type: 'text',
+    meta_data: { reply: 'r' },
+  },
+]
+
+describe('chats', () => {
+  it('ask a Workflow of an app, with everything keyed', async () => {
+    const { client, asked } = stub()
+    const request = {
+      workflowId: 'w',
+      owner: { appId: 'a' },
+      conversationId,
+      messages,
+      userId: 'name',
+      parameters: { CONVERSATION_NAME: 'n' },
+      sessionName: 'name',
+      connectorId: '1024',
+    }
+    await drain(streamWorkflowChat(client, target, request, signal))
+    expect(asked).toEqual([
+      {
+        path: '/v1/workflows/chat',
+        body: {
+          workflow_id: 'w',
+          app_id: 'a',
+          conversation_id: conversationId,
+          additional_messages: entered,
+          parameters: { CONVERSATION_NAME: 'n' },
+          ext: { user_id: 'name' },
+          session_name: 'name',
+          connector_id: '1024',
+        },
+      },
+    ])
+  })
+
+  it('ask a Workflow of a bot, with no more than it needs', async () => {
+    const { client, asked } = stub()
+    const request = { workflowId: 'w', owner: { botId: 'b' }, messages: [], userId: 'name' }
+    await drain(streamWorkflowChat(client, target, request, signal))
+    expect(asked).toEqual([
+      {
+        path: '/v1/workflows/chat',
+        body: {
+          workflow_id: 'w',
+          bot_id: 'b',
+          additional_messages: [],
+          parameters: {},
+          ext: { user_id: 'name' },
+        },
+      },
+    ])
+  })
+
+  it('ask a Bot, with the conversation in the query string', async () => {
+    const { client, asked } = stub()
+    const request = {
+      botId: 'b',
+      conversationId,
+      userId: 'name',
+      messages,
+      customVariables: { a: '1' },
+      metaData: { reply: 'r' },
+    }
+    await drain(streamBotChat(client, target, request, signal))
+    expect(asked).toEqual([
+      {
+        path: '/v3/chat',
+        query: { conversation_id: conversationId },
+        body: {
+          bot_id: 'b',
+          user_id: 'name',
+          stream: true,
+          auto_save_history: true,
+          additional_messages: entered,
+          custom_variables: { a: '1' },
+          meta_data: { reply: 'r' },
+        },
+      },
+    ])
+  })
+})
+
+describe('a chat looked up', () => {
+  const query = { conversation_id: conversationId, chat_id: chatId }
+
+  it.each([
+    ['in_progress', 'in-progress'],
+    ['completed', 'completed'],
+    ['requires_action', 'requires-action'],
+    ['required_action', 'requires-action'],
+    ['canceled', 'cancelled'],
+    ['cancelled', 'cancelled'],
+  ])('is %s on the wire and %s here', async (status, expected) => {
+    const { client, asked } = stub({ data: chat(status) })
+    const found = await retrieveBotChat(client, target, ids, signal)
+    expect(found).toMatchObject({ ...ids, status: expected, error: undefined })
+    expect(asked).toEqual([{ method: 'GET', path: '/v3/chat/retrieve', query }])
+  })
+
+  it('keeps the code of its failure', async () => {
+    const { client } = stub({ data: chat('failed', { last_error: { code: 4011, msg: 'x' } }) })
+    const { error } = await retrieveBotChat(client, target, ids, signal)
+    expect(error).toMatchObject({ kind: 'quota', upstreamCode: '4011', accepted: 'yes' })
+  })
+
+  it.each([
+    ['no data', {}],
+    ['an unknown status', { data: chat('dreaming') }],
+    ['no chat id', { data: chat('completed', { id: '0' }) }],
+    ['no conversation id', { data: chat('completed', { conversation_id: '' }) }],
+  ])('T14 is refused with %s', async (_what, body) => {
+    const found = retrieveBotChat(stub(body).client, target, ids, signal)
+    await expect(found).rejects.toMatchObject({ kind: 'protocol', logId: 'log' })
+  })
+
+  it('is cancelled by its ids', async () => {
+    const { client, asked } = stub({ data: chat('canceled') })
+    expect(await cancelBotChat(client, target, ids, signal)).toMatchObject({ status: 'cancelled' })
+    expect(asked).toEqual([{ method: 'POST', path: '/v3/chat/cancel', body: query }])
+  })
+
+  it('has its messages', async () => {
+    const row = message('text', { meta_data: { reply: 'r', odd: 1 } })
+    const { client, asked } = stub({ data: [row] })
+    expect(await listBotChatMessages(client, target, ids, signal)).toEqual([
+      {
+        id: messageId,
+        conversationId,
+        chatId,
+        role: 'assistant',
+        type: 'answer',
+        contentType: 'text',
+        text: 'text',
+        metaData: { reply: 'r' },
+      },
+    ])
+    expect(asked).toEqual([{ method: 'GET', path: '/v3/chat/message/list', query }])
+  })
+})
+
+describe('conversations', () => {
+  const path = '/v1/conversation/create'
+  const data = { id: conversationId, name: '' }
+
+  it('are created for a bot', async () => {
+    const { client, asked } = stub({ data })
+    const created = await createConversation(client, target, { botId: 'b' }, signal)
+    expect(created).toEqual({ id: conversationId })
+    expect(asked).toEqual([{ method: 'POST', path, body: { bot_id: 'b' } }])
+  })
+
+  it('are found or created by name for an app', async () => {
+    const { client, asked } = stub({ data })
+    const request = { appId: 'a', workflowId: 'w', name: 'n' }
+    const created = await getOrCreateAppConversation(client, target, request, signal)
+    expect(created).toEqual({ id: conversationId })
+    const body = {
+      app_id: 'a',
+      workflow_id: 'w',
+      conversation_name: 'n',
+      connector_id: '1024',
+      get_or_create: true,
+      draft_mode: false,
+    }
+    expect(asked).toEqual([{ method: 'POST', path, body }])
+  })
+
+  it('are looked up by id', async () => {
+    const { client, asked } = stub({ data })
+    expect(await retrieveConversation(client, target, conversationId, signal)).toEqual({
+      id: conversationId,
+    })
+    const query = { conversation_id: conversationId }
+    expect(asked).toEqual([{ method: 'GET', path: '/v1/conversation/retrieve', query }])
+  })
+
+  it.each(['', '0', 5, undefined])('T14 are never bound to the id %j', async (id) => {
+    const { client } = stub({ data: { id } })
+    const created = createConversation(client, target, {}, signal)
+    await expect(created).rejects.toMatchObject({ kind: 'protocol', logId: 'log' })
+  })
+
+  it('list the messages of one chat, newest first; inserted ones have none', async () => {
+    const { client, asked } = stub({ data: [message('a'), message('b', { chat_id: '' })] })
+    const request = { conversationId, chatId }
+    const rows = await listMessages(client, target, request, signal)
+    expect(rows.map((row) => [row.text, row.chatId])).toEqual([
+      ['a', chatId],
+      ['b', undefined],
+    ])
+    expect(asked).toEqual([
+      {
+        method: 'POST',
+        path: '/v1/conversation/message/list',
+        query: { conversation_id: conversationId },
+        body: { order: 'desc', chat_id: chatId, limit: 50 },
+      },
+    ])
+  })
+
+  it('take no rows for an empty list, and nothing malformed for a row', async () => {
+    const list = (data: unknown) =>
+      listMessages(stub({ data }).client, target, { conversationId }, signal)
+    expect(await list(null)).toEqual([])
+    for (const data of [
+      {},
+      [5],
+      [message('a', { id: '' })],
+      [message('a', { conversation_id: 0 })],
+    ]) {
+      await expect(list(data)).rejects.toMatchObject({ kind: 'protocol' })
+    }
+  })
+})

@@ -1,0 +1,141 @@
+import { inspect } from 'node:util'
+import { describe, expect, it } from 'vitest'
+import { createJsonBody, readHead } from '../../../src/coze/envelope.ts'
+import { CozeError, createUpstreamError } from '../../../src/coze/errors.ts'
+import { connectionError } from '../../../src/coze/wire.ts'
+
+const now = Date.UTC(2026, 0, 1)
+
+describe('upstream codes', () => {
+  it.each([
+    ['4100', 200, 'auth'],
+    ['4101', 403, 'auth'],
+    ['700012006', 200, 'auth'],
+    [undefined, 401, 'auth'],
+    ['invalid_client', 400, 'auth'],
+    ['4009', 200, 'rate-limited'],
+    ['4020', 200, 'rate-limited'],
+    [undefined, 429, 'rate-limited'],
+    ['4008', 200, 'quota'],
+    ['4011', 429, 'quota'],
+    ['4016', 200, 'busy'],
+    ['4001', 200, 'conversation-gone'],
+    ['4002', 200, 'conversation-gone'],
+    ['777777775', 200, 'conversation-gone'],
+    ['4000', 400, 'refused'],
+    ['4015', 200, 'refused'],
+    ['4200', 404, 'refused'],
+    ['400', 400, 'refused'],
+    ['4999', 200, 'refused'],
+    ['4013', 429, 'model'],
+    ['4014', 200, 'model'],
+    ['5000', 200, 'server'],
+    ['720701013', 200, 'server'],
+    ['799999999', 200, 'server'],
+    [undefined, 502, 'server'],
+    [undefined, 302, 'protocol'],
+  ])('%s with HTTP %s is %s', (upstreamCode, httpStatus, kind) => {
+    const error = createUpstreamError({ upstreamCode, httpStatus, accepted: 'no' })
+    expect(error.kind).toBe(kind)
+    expect(error.accepted).toBe(kind === 'server' ? 'unknown' : 'no')
+  })
+})
+
+function answer(status: number, headers: Record<string, string>, body: string) {
+  const json = createJsonBody(readHead(status, headers, now), 1_000)
+  for (const byte of Buffer.from(body)) json.push(Uint8Array.of(byte))
+  return json.finish()
+}
+
+function refusal(...parameters: Parameters<typeof answer>): CozeError {
+  try {
+    answer(...parameters)
+  } catch (error) {
+    if (error instanceof CozeError) return error
+  }
+  throw new Error('not refused')
+}
+
+describe('envelope', () => {
+  it.each([
+    '{"code":0,"msg":"","data":{"id":"1"}}',
+    '{"data":{"id":"1"}}',
+    '{"code":"0","data":{"id":"1"}}',
+  ])('lets %s through, with the log id and the upstream clock', (body) => {
+    const headers = { 'x-tt-logid': 'log', date: 'Thu, 01 Jan 2026 00:00:05 GMT' }
+    const read = answer(200, headers, body)
+    expect(read).toMatchObject({ logId: 'log', serverTime: now + 5000 })
+    expect(read.body['data']).toEqual({ id: '1' })
+  })
+
+  it.each([
+    ['an integer code', 200, '{"code":4000,"msg":"secret"}', '4000'],
+    ['a string code', 400, '{"code":"4000","msg":"secret"}', '4000'],
+    ['OAuth', 400, '{"error_code":"invalid_client","error_message":"secret"}', 'invalid_client'],
+    ['OAuth, only error', 400, '{"error":"invalid_client"}', 'invalid_client'],
+    ['plain text', 500, 'secret', undefined],
+    ['an empty body', 401, '', undefined],
+  ])('F8 throws for %s', (_name, status, body, upstreamCode) => {
+    const error = refusal(status, { 'x-tt-logid': 'log' }, body)
+    expect(error).toMatchObject({ upstreamCode, httpStatus: status, logId: 'log' })
+    expect(inspect(error)).not.toContain('secret')
+  })
+
+  it.each([
+    ['x-log-id', { 'x-log-id': 'log' }, '{"code":4000}'],
+    ['detail', {}, '{"code":4000,"detail":{"logid":"log"}}'],
+    ['the deprecated error', {}, '{"code":4000,"error":{"logid":"log"}}'],
+  ])('finds the log id in %s', (_name, headers, body) => {
+    expect(refusal(200, headers, body).logId).toBe('log')
+  })
+
+  it('refuses what is not JSON, and too much of it', () => {
+    expect(refusal(200, {}, '<html>secret')).toMatchObject({
+      kind: 'protocol',
+      accepted: 'unknown',
+    })
+    expect(refusal(200, {}, 'x'.repeat(1_001)).kind).toBe('too-large')
+  })
+
+  it.each([
+    ['seconds', { 'retry-after': '7' }, 7_000],
+    ['a date by the local clock', { 'retry-after': 'Thu, 01 Jan 2026 00:00:09 GMT' }, 9_000],
+    [
+      'a date by the upstream clock',
+      { 'retry-after': 'Fri, 02 Jan 2026 00:00:09 GMT', date: 'Fri, 02 Jan 2026 00:00:05 GMT' },
+      4_000,
+    ],
+    ['a date that is over', { 'retry-after': 'Thu, 01 Jan 2020 00:00:00 GMT' }, 0],
+    ['nonsense', { 'retry-after': 'soon' }, undefined],
+    ['nothing', {}, undefined],
+  ])('F6 reads Retry-After as %s', (_name, headers, retryAfterMs) => {
+    expect(refusal(429, headers, '')).toMatchObject({ kind: 'rate-limited', retryAfterMs })
+  })
+})
+
+describe('connection errors', () => {
+  const broken = (code: string) => Object.assign(new Error('secret'), { code, data: 'secret' })
+
+  it.each([
+    ['F1', 'ECONNREFUSED', {}, 'unavailable', 'no'],
+    ['F1', 'ENOTFOUND', {}, 'unavailable', 'no'],
+    ['F1', 'UND_ERR_CONNECT_TIMEOUT', {}, 'unavailable', 'no'],
+    ['F2', 'DEPTH_ZERO_SELF_SIGNED_CERT', {}, 'tls', 'no'],
+    ['F2', 'CERT_HAS_EXPIRED', {}, 'tls', 'no'],
+    ['F2', 'ERR_TLS_CERT_ALTNAME_INVALID', {}, 'tls', 'no'],
+    ['F2', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', {}, 'tls', 'no'],
+    ['F2', 'ERR_SSL_WRONG_VERSION_NUMBER', {}, 'tls', 'no'],
+    ['F7', 'ECONNRESET', { sent: true }, 'unavailable', 'unknown'],
+    ['F9', 'ECONNRESET', { sent: true, answered: true }, 'truncated', 'unknown'],
+    ['F9', 'UND_ERR_SOCKET', { sent: true, answered: true, accepted: 'yes' }, 'truncated', 'yes'],
+  ] as const)('%s %s %j is %s', (_row, code, progress, kind, accepted) => {
+    const error = connectionError(broken(code), { sent: false, answered: false, ...progress })
+    expect(error).toMatchObject({ kind, accepted })
+  })
+
+  it('keep no bytes of an answer that is not HTTP', () => {
+    const error = connectionError(broken('HPE_INVALID_CHUNK_SIZE'), { sent: true, answered: true })
+    expect(error.kind).toBe('protocol')
+    expect(inspect(error)).not.toContain('secret')
+  })
+})

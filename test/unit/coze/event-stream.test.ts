@@ -1,0 +1,254 @@
+import { Buffer } from 'node:buffer'
+import { getEventListeners } from 'node:events'
+import { describe, expect, it } from 'vitest'
+import { CozeError } from '../../../src/coze/errors.ts'
+import { type EventStream, openEventStream } from '../../../src/coze/event-stream.ts'
+import type { Send, WireSink } from '../../../src/coze/wire.ts'
+import { createFakeClock } from '../../kit/clock.ts'
+import { completed, created, delta, done, run } from './wire-samples.ts'
+
+const request = { origin: 'http://x', path: '/', method: 'POST', headers: {}, body: '' } as const
+const timeouts = { connectMs: 5, firstEventMs: 50, idleMs: 100, totalMs: 1_000 }
+const limits = {
+  maxEventBytes: 10_000,
+  maxReplyBytes: 10_000,
+  maxReplyEvents: 10_000,
+  maxJsonBytes: 1_000,
+}
+
+/** An exchange in the test's hands: it plays the upstream, and sees what is done to the connection. */
+function open({ isSent = true } = {}) {
+  const clock = createFakeClock()
+  const controller = new AbortController()
+  const acts: string[] = []
+  const sinks: WireSink[] = []
+  const send: Send = (_request, sink) => {
+    sinks.push(sink)
+    return {
+      abort: () => acts.push('abort'),
+      pause: () => acts.push('pause'),
+      resume: () => acts.push('resume'),
+    }
+  }
+  const metrics = { upstreamOddity: () => undefined }
+  const options = { send, clock, metrics, limits, timeouts }
+  const stream = openEventStream(request, options, controller.signal)
+  stream.catch(() => undefined)
+  const [sink] = sinks
+  if (sink === undefined) throw new Error('nothing was sent')
+  if (isSent) sink.onSent()
+  return {
+    clock,
+    controller,
+    acts,
+    sink,
+    stream,
+    head: () => sink.onHead(200, { 'content-type': 'text/event-stream; charset=utf-8' }),
+    say: (...texts: readonly string[]) => texts.forEach((text) => sink.onData(Buffer.from(text))),
+    listeners: () => getEventListeners(controller.signal, 'abort').length,
+  }
+}
+
+const types = async (stream: EventStream) => (await stream.next())?.map(({ type }) => type)
+
+async function failure(promise: Promise<unknown>): Promise<CozeError> {
+  const error: unknown = await promise.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  )
+  if (error instanceof CozeError) return error
+  throw new Error('no CozeError', { cause: error })
+}
+
+describe('event stream', () => {
+  it('gives one batch for each network read, and none for a read that completes nothing', async () => {
+    const upstream = open()
+    upstream.head()
+    upstream.say(created + delta('a'), ': still here\n', `${delta('b')}data: `)
+    upstream.say(`x\n\n${delta('c')}`, completed + done)
+    const stream = await upstream.stream
+    expect(await types(stream)).toEqual(['created', 'delta'])
+    expect(await types(stream)).toEqual(['delta'])
+    expect(await types(stream)).toEqual(['delta'])
+    expect(await types(stream)).toEqual(['completed', 'done'])
+    expect(await types(stream)).toBeUndefined()
+  })
+
+  it('pauses the connection for a slow consumer, and goes on when half is taken', async () => {
+    const upstream = open()
+    upstream.head()
+    const stream = await upstream.stream
+    upstream.say(created)
+    for (let reads = 1; reads < 63; reads += 1) upstream.say(delta('x'))
+    expect(upstream.acts).toEqual([])
+    upstream.say(delta('x'))
+    expect(upstream.acts).toEqual(['pause'])
+    // A silence of our own making is no fault of the upstream's.
+    upstream.clock.advance(500)
+    for (let reads = 0; reads < 31; reads += 1) await stream.next()
+    expect(upstream.acts).toEqual(['pause'])
+    await stream.next()
+    expect(upstream.acts).toEqual(['pause', 'resume'])
+    upstream.clock.advance(99)
+    upstream.say(completed + done)
+    for (let reads = 0; reads < 32; reads += 1) expect(await types(stream)).toEqual(['delta'])
+    expect(await types(stream)).toEqual(['completed', 'done'])
+    expect(await types(stream)).toBeUndefined()
+  })
+
+  it('F10 fails when there is no connection in time', async () => {
+    const { stream, clock, acts } = open({ isSent: false })
+    clock.advance(5)
+    expect(await failure(stream)).toMatchObject({ kind: 'unavailable', accepted: 'no' })
+    expect(acts).toEqual(['abort'])
+  })
+
+  it('F10 fails when the first event is late, with or without a head', async () => {
+    const silent = open()
+    silent.clock.advance(50)
+    expect(await failure(silent.stream)).toMatchObject({ kind: 'timeout', accepted: 'unknown' })
+
+    const upstream = open()
+    upstream.head()
+    upstream.clock.advance(49)
+    upstream.say(': a comment is no event\n\n')
+    upstream.clock.advance(1)
+    const stream = await upstream.stream
+    expect(await failure(stream.next())).toMatchObject({ kind: 'timeout', accepted: 'unknown' })
+    expect(upstream.acts).toEqual(['abort'])
+  })
+
+  it('F10 fails when the stream falls silent, after what it said', async () => {
+    const upstream = open()
+    upstream.head()
+    upstream.say(created)
+    for (let reads = 0; reads < 3; reads += 1) {
+      upstream.clock.advance(99)
+      upstream.say(delta('x'))
+    }
+    upstream.clock.advance(100)
+    const stream = await upstream.stream
+    for (let reads = 0; reads < 4; reads += 1) expect(await types(stream)).toHaveLength(1)
+    expect(await failure(stream.next())).toMatchObject({ kind: 'timeout', accepted: 'yes' })
+    expect(upstream.acts).toEqual(['abort'])
+    expect(upstream.clock.pending).toBe(0)
+  })
+
+  it('F15 fails when the whole takes too long', async () => {
+    const upstream = open()
+    upstream.head()
+    upstream.say(created)
+    for (let ms = 0; ms < 1_000; ms += 50) {
+      upstream.say(delta('x'))
+      upstream.clock.advance(50)
+    }
+    const stream = await upstream.stream
+    for (let reads = 0; reads < 21; reads += 1) await stream.next()
+    expect(await failure(stream.next())).toMatchObject({ kind: 'limit', accepted: 'yes' })
+    expect(upstream.acts).toEqual(['abort'])
+  })
+
+  it.each([
+    ['breaks off', (sink: WireSink) => sink.onError(new Error('reset'))],
+    ['ends', (sink: WireSink) => sink.onEnd()],
+    ['says done', (sink: WireSink) => sink.onData(Buffer.from(`\n${done}`))],
+  ])('F9 fails when the stream %s before the run has ended', async (_how, end) => {
+    const upstream = open()
+    upstream.head()
+    upstream.say(created + delta('a'), 'event: conversation.message.delta\n')
+    end(upstream.sink)
+    const stream = await upstream.stream
+    expect(await types(stream)).toEqual(['created', 'delta'])
+    if (upstream.acts.length > 0) expect(await types(stream)).toEqual(['done'])
+    expect(await failure(stream.next())).toMatchObject({ kind: 'truncated', accepted: 'yes' })
+    expect(upstream.clock.pending).toBe(0)
+  })
+
+  it('takes nothing that happens after the end of the run for a failure', async () => {
+    const ends: readonly ((upstream: ReturnType<typeof open>) => unknown)[] = [
+      ({ sink }) => sink.onError(new Error('reset')),
+      ({ sink }) => sink.onEnd(),
+      ({ clock }) => clock.advance(100),
+      ({ say }) => say('data: x\n\n'.repeat(10_001)),
+    ]
+    for (const end of ends) {
+      const upstream = open()
+      upstream.head()
+      upstream.say(created + completed)
+      await end(upstream)
+      const stream = await upstream.stream
+      expect(await types(stream)).toEqual(['created', 'completed'])
+      expect(await types(stream)).toBeUndefined()
+    }
+  })
+
+  it('keeps the connection of an ended run, if its body ends soon', async () => {
+    const upstream = open()
+    upstream.head()
+    upstream.say(created + completed)
+    const stream = await upstream.stream
+    await stream.next()
+    stream[Symbol.dispose]()
+    upstream.say(done)
+    upstream.sink.onEnd()
+    upstream.clock.advance(10_000)
+    expect(upstream.acts).not.toContain('abort')
+    expect(upstream.clock.pending).toBe(0)
+  })
+
+  it('closes the connection of an ended run whose body goes on', async () => {
+    const upstream = open()
+    upstream.head()
+    upstream.say(run('a'))
+    await upstream.stream
+    upstream.clock.advance(1_000)
+    expect(upstream.acts).toContain('abort')
+  })
+
+  it('closes the connection when the consumer leaves in the middle', async () => {
+    const upstream = open()
+    upstream.head()
+    upstream.say(created)
+    const stream = await upstream.stream
+    stream[Symbol.dispose]()
+    expect(upstream.acts).toEqual(['abort'])
+    expect(upstream.listeners()).toBe(0)
+    expect(upstream.clock.pending).toBe(0)
+  })
+
+  it('ends at once with the reason of its signal, whatever waits', async () => {
+    const upstream = open()
+    upstream.head()
+    upstream.say(created, delta('a'))
+    const stream = await upstream.stream
+    await stream.next()
+    const reason = new Error('cancelled')
+    upstream.controller.abort(reason)
+    await expect(stream.next()).rejects.toBe(reason)
+    expect(upstream.acts).toEqual(['abort'])
+    expect(upstream.clock.pending).toBe(0)
+  })
+
+  it('wakes a waiting consumer when its signal aborts', async () => {
+    const upstream = open()
+    upstream.head()
+    const stream = await upstream.stream
+    const waiting = stream.next()
+    const reason = new Error('cancelled')
+    upstream.controller.abort(reason)
+    await expect(waiting).rejects.toBe(reason)
+  })
+
+  it('sends nothing under a signal that has aborted', async () => {
+    let sends = 0
+    const send: Send = () => {
+      sends += 1
+      throw new Error('sent')
+    }
+    const reason = new Error('cancelled')
+    const metrics = { upstreamOddity: () => undefined }
+    const options = { send, clock: createFakeClock(), metrics, limits, timeouts }
+    await expect(openEventStream(request, options, AbortSignal.abort(reason))).rejects.toBe(reason)
+    expect(sends).toBe(0)
+  })
+})

@@ -1,0 +1,159 @@
+import { inspect } from 'node:util'
+import { describe, expect, it } from 'vitest'
+import { CozeError } from '../../../src/coze/errors.ts'
+import { type CozeEvent, decodeFrame, frameKind } from '../../../src/coze/events.ts'
+import { chat, chatId, conversationId, ids, message, messageId } from './wire-samples.ts'
+
+const context = { logId: 'log', accepted: 'yes' } as const
+
+function decode(name: string, data: unknown): CozeEvent[] {
+  const events: CozeEvent[] = []
+  decodeFrame(name, typeof data === 'string' ? data : JSON.stringify(data), context, events)
+  return events
+}
+
+function refusal(name: string, data: unknown): CozeError {
+  try {
+    decode(name, data)
+  } catch (error) {
+    if (error instanceof CozeError) return error
+  }
+  throw new Error('not refused')
+}
+
+const answer = { type: 'delta', ...ids, messageId, kind: 'ANSWER', contentType: 'text' }
+
+describe('events', () => {
+  it.each([
+    ['created', 'created'],
+    ['in_progress', 'in-progress'],
+    ['requires_action', 'requires-action'],
+    ['canceled', 'cancelled'],
+    ['cancelled', 'cancelled'],
+  ])('read conversation.chat.%s as %s', (name, type) => {
+    expect(decode(`conversation.chat.${name}`, chat(name))).toEqual([{ type, ...ids }])
+  })
+
+  it('read a completed chat with its usage, a success code in last_error notwithstanding', () => {
+    const usage = { token_count: 30, output_count: 20, input_count: 10 }
+    expect(decode('conversation.chat.completed', chat('completed', { usage }))).toEqual([
+      { type: 'completed', ...ids, usage: { inputTokens: 10, outputTokens: 20, totalTokens: 30 } },
+    ])
+    expect(decode('conversation.chat.completed', chat('completed', { usage: null }))).toEqual([
+      { type: 'completed', ...ids, usage: null },
+    ])
+  })
+
+  it.each([
+    [4011, 'quota'],
+    ['4011', 'quota'],
+    [0, 'server'],
+  ])('F18 keep the code %j of a failed chat, and the log id', (code, kind) => {
+    const last_error = { code, msg: 'the user said: secret' }
+    const [event] = decode('conversation.chat.failed', chat('failed', { last_error }))
+    expect(event).toMatchObject({ type: 'failed', ...ids })
+    expect(event).toHaveProperty('error.kind', kind)
+    expect(event).toHaveProperty('error.logId', 'log')
+    expect(event).toHaveProperty('error.accepted', 'yes')
+    expect(event).toHaveProperty('error.message', expect.not.stringContaining('secret'))
+  })
+
+  it.each([
+    ['an integer code', '{"code":4000,"msg":"secret"}', '4000', 'refused'],
+    ['a string code', '{"code":"4000","msg":"secret"}', '4000', 'refused'],
+    ['the run dialect', '{"error_code":5000,"error_message":"secret"}', '5000', 'server'],
+    ['no code', '{}', undefined, 'server'],
+    ['bare text', 'secret went wrong', undefined, 'server'],
+  ])('F18 read an error event with %s', (_name, data, code, kind) => {
+    const [event] = decode('error', data)
+    expect(event).toHaveProperty('type', 'error')
+    expect(event).toHaveProperty('error.kind', kind)
+    expect(event).toHaveProperty('error.upstreamCode', code)
+    expect(event).toHaveProperty('error.message', expect.not.stringContaining('secret'))
+  })
+
+  it.each(['"[DONE]"', '[DONE]', '', '{}', '{"debug_url":"https://x"}'])(
+    'read done with the data %j',
+    (data) => {
+      expect(decode('done', data)).toEqual([{ type: 'done' }])
+      expect(decode('conversation.stream.done', data)).toEqual([{ type: 'done' }])
+    },
+  )
+
+  it('read a delta of an answer, and its thinking as a delta of its own kind', () => {
+    const name = 'conversation.message.delta'
+    expect(decode(name, message('Hi '))).toEqual([{ ...answer, text: 'Hi ' }])
+    expect(decode(name, message('', { reasoning_content: 'hm' }))).toEqual([
+      { ...answer, kind: 'REASONING', text: 'hm' },
+    ])
+    expect(decode(name, message('Hi', { reasoning_content: 'hm' }))).toEqual([
+      { ...answer, kind: 'REASONING', text: 'hm' },
+      { ...answer, text: 'Hi' },
+    ])
+    expect(decode(name, message('', { reasoning_content: null }))).toEqual([])
+  })
+
+  it.each([
+    'verbose',
+    'function_call',
+    'tool_output',
+    'tool_response',
+    'knowledge',
+    'question',
+    '',
+  ])('show nothing of messages of type %j', (type) => {
+    expect(decode('conversation.message.delta', message('x', { type }))).toEqual([])
+    expect(decode('conversation.message.completed', message('x', { type }))).toEqual([])
+  })
+
+  it('read completed answers with their content type, and follow-ups', () => {
+    const name = 'conversation.message.completed'
+    const base = { ...ids, messageId }
+    expect(decode(name, message('all', { content_type: 'card' }))).toEqual([
+      { type: 'answer', ...base, contentType: 'card', text: 'all' },
+    ])
+    expect(decode(name, message('And?', { type: 'follow_up' }))).toEqual([
+      { type: 'follow-up', ...base, text: 'And?' },
+    ])
+  })
+
+  it('F11 refuse broken JSON without quoting it', () => {
+    for (const data of ['{"content":"secret', '"secret"', '[]', 'null']) {
+      const error = refusal('conversation.message.delta', data)
+      expect(error).toMatchObject({ kind: 'protocol', ...context })
+      expect(inspect(error)).not.toContain('secret')
+    }
+  })
+
+  it.each([['conversation_id'], ['chat_id'], ['id']])(
+    'T14 refuse a message whose %s is missing, empty, "0" or a number',
+    (key) => {
+      for (const value of [undefined, null, '', '0', 7468123412341]) {
+        for (const name of ['delta', 'completed']) {
+          const error = refusal(`conversation.message.${name}`, message('x', { [key]: value }))
+          expect(error).toMatchObject({ kind: 'protocol', logId: 'log' })
+        }
+      }
+    },
+  )
+
+  it('T14 refuse a chat event without its ids', () => {
+    for (const key of ['id', 'conversation_id']) {
+      for (const name of ['created', 'completed', 'failed', 'canceled']) {
+        const error = refusal(`conversation.chat.${name}`, chat(name, { [key]: '0' }))
+        expect(error.kind).toBe('protocol')
+      }
+    }
+  })
+
+  it('keep ids as the strings they are', () => {
+    const [event] = decode('conversation.message.delta', message('x'))
+    expect(event).toMatchObject({ chatId, conversationId, messageId })
+  })
+
+  it('say nothing of unknown names, whatever their data', () => {
+    expect(frameKind('conversation.chat.mood')).toBe('unknown')
+    expect(frameKind('toString')).toBe('unknown')
+    expect(decode('conversation.chat.mood', 'not json')).toEqual([])
+  })
+})

@@ -1,0 +1,81 @@
+import { describe, expect, it } from 'vitest'
+import { CozeError, type CozeErrorDetails, type CozeErrorKind } from '../../../src/coze/errors.ts'
+import { withRetries } from '../../../src/coze/retry.ts'
+import type { Clock } from '../../../src/lib/clock.ts'
+import { createFakeClock } from '../../kit/clock.ts'
+
+/** Runs against always the same error; tells the pauses taken before it was thrown. */
+async function exhaust(kind: CozeErrorKind, details: Partial<CozeErrorDetails> = {}, tryMs = 0) {
+  let elapsed = 0
+  const pauses: number[] = []
+  const clock: Clock = {
+    ...createFakeClock(),
+    monotonic: () => elapsed,
+    async sleep(ms) {
+      pauses.push(ms)
+      elapsed += ms
+    },
+  }
+  const error = new CozeError(kind, 'x', { accepted: 'no', ...details })
+  const run = () => {
+    elapsed += tryMs
+    return Promise.reject(error)
+  }
+  const options = { clock, random: () => 0.5, retryMs: 5_000, rateLimitWaitMs: 30_000 }
+  const outcome = withRetries(run, options, new AbortController().signal)
+  await expect(outcome).rejects.toBe(error)
+  return pauses
+}
+
+describe('retries', () => {
+  it('F1 connects at most three times, with jittered pauses', async () => {
+    expect(await exhaust('unavailable')).toEqual([125, 250])
+  })
+
+  it('F1 gives up connecting after 5 s', async () => {
+    expect(await exhaust('unavailable', {}, 2_500)).toEqual([125])
+    expect(await exhaust('unavailable', {}, 5_000)).toEqual([])
+  })
+
+  it('F6 honours Retry-After up to 30 s', async () => {
+    expect(await exhaust('rate-limited', { retryAfterMs: 30_000 })).toEqual([30_000, 30_000])
+    expect(await exhaust('rate-limited', { retryAfterMs: 30_001 })).toEqual([])
+  })
+
+  it('F6 backs off with full jitter where the upstream does not say', async () => {
+    expect(await exhaust('rate-limited')).toEqual([500, 1_000])
+  })
+
+  it.each([
+    'tls',
+    'auth',
+    'quota',
+    'busy',
+    'conversation-gone',
+    'refused',
+    'server',
+    'model',
+  ] as const)('F2 F7 F8 never tries again after %s', async (kind) => {
+    expect(await exhaust(kind)).toEqual([])
+  })
+
+  it.each(['unknown', 'yes'] as const)(
+    'never sends again what may have been accepted (%s)',
+    async (accepted) => {
+      expect(await exhaust('unavailable', { accepted })).toEqual([])
+      expect(await exhaust('rate-limited', { accepted })).toEqual([])
+    },
+  )
+
+  it('ends its pause with the signal', async () => {
+    const clock = createFakeClock()
+    const controller = new AbortController()
+    const run = () => Promise.reject(new CozeError('unavailable', 'x', { accepted: 'no' }))
+    const options = { clock, random: () => 1, retryMs: 5_000, rateLimitWaitMs: 30_000 }
+    const outcome = withRetries(run, options, controller.signal)
+    const reason = new Error('enough')
+    setImmediate(() => controller.abort(reason))
+    await expect(outcome).rejects.toBe(reason)
+    expect(clock.pending).toBe(0)
+  })
+})

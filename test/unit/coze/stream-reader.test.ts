@@ -1,0 +1,141 @@
+import { Buffer } from 'node:buffer'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { CozeError } from '../../../src/coze/errors.ts'
+import type { CozeEvent } from '../../../src/coze/events.ts'
+import { createStreamReader } from '../../../src/coze/stream-reader.ts'
+import { chat, completed, created, delta, done, frame, ids, message, run } from './wire-samples.ts'
+
+const usage = { inputTokens: 10, outputTokens: 20, totalTokens: 30 }
+
+function read(chunks: readonly (string | Uint8Array)[], limits = {}) {
+  const events: CozeEvent[] = []
+  const oddities: string[] = []
+  const reader = createStreamReader({
+    limits: { maxEventBytes: 10_000, maxReplyBytes: 10_000, maxReplyEvents: 100, ...limits },
+    logId: 'log',
+    metrics: { upstreamOddity: (oddity) => oddities.push(oddity) },
+  })
+  let error: unknown
+  try {
+    for (const chunk of chunks) reader.read(Buffer.from(chunk), events)
+  } catch (thrown) {
+    error = thrown
+  }
+  return {
+    events,
+    types: events.map(({ type }) => type),
+    oddities,
+    error,
+    isEnded: reader.isEnded,
+    isDone: reader.isDone,
+    accepted: reader.accepted,
+  }
+}
+
+const answered = (text: string) => frame('conversation.message.completed', message(text))
+
+describe('stream reader', () => {
+  it('reads a whole run', () => {
+    const { events, oddities, error, ...state } = read([run('Hello ', 'world')])
+    const piece = { type: 'delta', kind: 'ANSWER', contentType: 'text' }
+    expect(events).toEqual([
+      { type: 'created', ...ids },
+      { ...piece, ...ids, messageId: message('').id, text: 'Hello ' },
+      { ...piece, ...ids, messageId: message('').id, text: 'world' },
+      { type: 'completed', ...ids, usage },
+      { type: 'done' },
+    ])
+    expect({ oddities, error }).toEqual({ oddities: [], error: undefined })
+    expect(state).toMatchObject({ isEnded: true, isDone: true, accepted: 'yes' })
+  })
+
+  it('F12 reads the same, however the bytes are cut', () => {
+    const bytes = Buffer.from(run('Hé你', '\\"😀"', 'x') + delta('late'))
+    const { events, oddities } = read([bytes])
+    fc.assert(
+      fc.property(fc.array(fc.nat({ max: bytes.length - 1 })), (cuts) => {
+        const places = [0, ...cuts.sort((a, b) => a - b)]
+        const chunks = places.map((at, index) => bytes.subarray(at, places[index + 1]))
+        const cut = read(chunks)
+        expect(cut.events).toEqual(events)
+        expect(cut.oddities).toEqual(oddities)
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  it('F13 counts and drops what comes after the end', () => {
+    const failed = frame('conversation.chat.failed', chat('failed'))
+    const { types, oddities, isEnded } = read([
+      created + delta('a') + completed + delta('b') + completed + failed + 'data: {\n\n' + done,
+    ])
+    expect(types).toEqual(['created', 'delta', 'completed', 'done'])
+    expect(oddities).toEqual(['late-delta', 'extra-terminal', 'extra-terminal', 'unknown-event'])
+    expect(isEnded).toBe(true)
+  })
+
+  it('F13 drops a delta of a message that is complete, and a follow-up said before', () => {
+    const followUp = frame(
+      'conversation.message.completed',
+      message('And?', { type: 'follow_up', id: '2' }),
+    )
+    const other = delta('b', { id: '3' })
+    const { types, oddities } = read([
+      created + delta('a') + answered('a') + delta('a') + other + followUp + followUp + completed,
+    ])
+    expect(types).toEqual(['created', 'delta', 'answer', 'delta', 'follow-up', 'completed'])
+    expect(oddities).toEqual(['late-delta'])
+  })
+
+  it('counts unknown events and ignores them', () => {
+    const { types, oddities } = read([created + frame('conversation.chat.mood', 'x') + completed])
+    expect(types).toEqual(['created', 'completed'])
+    expect(oddities).toEqual(['unknown-event'])
+  })
+
+  it.each([
+    ['first', '', '4000', 'no'],
+    ['first, from inside the upstream', '', '5000', 'unknown'],
+    ['after the chat began', created, '4000', 'yes'],
+  ])('F18 says of an error event that comes %s whether the chat was accepted', (...row) => {
+    const [, before, code, accepted] = row
+    const { events, isEnded } = read([before + frame('error', { code, msg: '' })])
+    expect(events.at(-1)).toHaveProperty('error.accepted', accepted)
+    expect(isEnded).toBe(true)
+  })
+
+  it('does not take done for the end of a run', () => {
+    expect(read([created + delta('a') + done])).toMatchObject({ isEnded: false, isDone: true })
+  })
+
+  it('F11 fails at a broken event, after the last good one', () => {
+    const broken = frame('conversation.message.delta', '{"content":"secret')
+    const { types, error } = read([created + delta('a') + broken + delta('b')])
+    expect(types).toEqual(['created', 'delta'])
+    expect(error).toBeInstanceOf(CozeError)
+    expect(error).toMatchObject({ kind: 'protocol', accepted: 'yes', logId: 'log' })
+  })
+
+  it.each([
+    ['F14', 'an event', { maxEventBytes: 400 }, 'too-large'],
+    ['F15', 'the text', { maxReplyBytes: 199 }, 'limit'],
+    ['F15', 'the number of events', { maxReplyEvents: 2 }, 'limit'],
+  ])('%s fails when %s is over its cap', (_row, _what, limits, kind) => {
+    const { types, error } = read([created + delta('a') + delta('x'.repeat(199))], limits)
+    expect(types).toEqual(['created', 'delta'])
+    expect(error).toMatchObject({ kind, accepted: 'yes', logId: 'log' })
+  })
+
+  it('F15 allows exactly as much as its caps', () => {
+    const limits = { maxReplyBytes: 200, maxReplyEvents: 3 }
+    const { types, error } = read([created + delta('a') + delta('x'.repeat(199))], limits)
+    expect(error).toBeUndefined()
+    expect(types).toEqual(['created', 'delta', 'delta'])
+  })
+
+  it('T14 fails for bytes that are not UTF-8', () => {
+    const { error } = read([created, Uint8Array.of(0xff)])
+    expect(error).toMatchObject({ kind: 'protocol', accepted: 'yes', logId: 'log' })
+  })
+})
