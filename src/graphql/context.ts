@@ -10,6 +10,8 @@ export interface GraphContext {
   readonly store: SessionStore
   readonly replies: SessionReplies
   readonly assistants: readonly AssistantInfo[]
+  /** UTF-16 code units that a message may have. */
+  readonly maxTextLength: number
   /** The `Last-Event-ID` header of this request. */
   readonly lastEventId: string | undefined
 }

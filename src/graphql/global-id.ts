@@ -1,0 +1,63 @@
+import type { AssistantId, ConversationId, MessageId, ReplyId } from '../domain.ts'
+
+interface GlobalIds {
+  Assistant: AssistantId
+  Conversation: ConversationId
+  Message: MessageId
+  Reply: ReplyId
+}
+export type NodeType = keyof GlobalIds
+
+const nodeTypes: readonly string[] = [
+  'Assistant',
+  'Conversation',
+  'Message',
+  'Reply',
+] satisfies readonly NodeType[]
+
+const maxLength = 512
+
+/** The opaque id that clients see. */
+export function encodeGlobal(type: string, id: string): string {
+  return Buffer.from(`${type}:${id}`).toString('base64url')
+}
+
+/** What a client's id names; undefined for garbage, which is answered exactly as an unknown id. */
+export function decodeGlobal(globalId: string): { type: NodeType; id: string } | undefined {
+  const decoded = decode(globalId)
+  return decoded && isNodeType(decoded.type) ? { type: decoded.type, id: decoded.id } : undefined
+}
+
+/** The id, if it is one of this type. */
+export function decodeId<Type extends NodeType>(
+  type: Type,
+  globalId: string,
+): GlobalIds[Type] | undefined {
+  const decoded = decode(globalId)
+  return decoded?.type === type ? (decoded.id as GlobalIds[Type]) : undefined
+}
+
+/** The opaque place of a row in a connection. */
+export function encodeRowCursor(id: string): string {
+  return encodeGlobal('Row', id)
+}
+
+export function decodeRowCursor(cursor: string): string | undefined {
+  const decoded = decode(cursor)
+  return decoded?.type === 'Row' ? decoded.id : undefined
+}
+
+function isNodeType(type: string): type is NodeType {
+  return nodeTypes.includes(type)
+}
+
+/** Strict: only what `encodeGlobal` gives is taken, so that an id has one spelling. */
+function decode(text: string): { type: string; id: string } | undefined {
+  if (text.length > maxLength) return undefined
+  const plain = Buffer.from(text, 'base64url').toString()
+  const colon = plain.indexOf(':')
+  if (colon < 0) return undefined
+  const type = plain.slice(0, colon)
+  const id = plain.slice(colon + 1)
+  return id !== '' && encodeGlobal(type, id) === text ? { type, id } : undefined
+}

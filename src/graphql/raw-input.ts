@@ -1,0 +1,44 @@
+import { Kind } from 'graphql'
+import type { GraphQLResolveInfo, ValueNode } from 'graphql'
+
+/**
+ * An argument of the field as its caller sent it, before coercion and defaults, in a canonical form: a default that
+ * changes with the schema does not make a repeated request another one.
+ */
+export function rawInput(info: GraphQLResolveInfo, argument: string): string {
+  const node = info.fieldNodes[0]?.arguments?.find(({ name }) => name.value === argument)
+  return canonicalJson(node && untyped(node.value, info))
+}
+
+/** JSON with the keys of every object sorted; members that are undefined are left out. */
+export function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'
+  const members = Object.entries(value)
+    .filter(([, member]) => member !== undefined)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, member]) => `${JSON.stringify(key)}:${canonicalJson(member)}`)
+  return `{${members.join(',')}}`
+}
+
+function untyped(node: ValueNode, info: GraphQLResolveInfo): unknown {
+  switch (node.kind) {
+    case Kind.VARIABLE:
+      return info.variableValues.sources[node.name.value]?.value
+    case Kind.OBJECT:
+      return Object.fromEntries(
+        node.fields.map(({ name, value }) => [name.value, untyped(value, info)]),
+      )
+    case Kind.LIST:
+      return node.values.map((value) => untyped(value, info))
+    case Kind.NULL:
+      return null
+    case Kind.INT:
+    case Kind.FLOAT:
+      return Number(node.value)
+    case Kind.STRING:
+    case Kind.ENUM:
+    case Kind.BOOLEAN:
+      return node.value
+  }
+}

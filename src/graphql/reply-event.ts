@@ -1,0 +1,171 @@
+import type { Cursor, ReplyEvent } from '../domain.ts'
+import { NotFoundError } from '../errors.ts'
+import type { ReplySubscription } from '../reply/session-replies.ts'
+import { builder } from './builder.ts'
+import { decodeId, encodeGlobal } from './global-id.ts'
+import { ReplyNode } from './nodes.ts'
+import { ReplyFailureCode, UsageType } from './reply.ts'
+
+/** An event as its subscriber sees it. */
+export type DeliveredEvent = ReplyEvent & { readonly cursor: Cursor }
+type Delivered<Type extends ReplyEvent['type']> = Extract<DeliveredEvent, { readonly type: Type }>
+
+/** The name of the object type of each event. */
+export const eventTypeNames = {
+  started: 'ReplyStarted',
+  delta: 'ReplyDelta',
+  completed: 'ReplyCompleted',
+  failed: 'ReplyFailed',
+  cancelled: 'ReplyCancelled',
+} as const satisfies Record<ReplyEvent['type'], string>
+
+const ReplyEventInterface = builder.interfaceRef<DeliveredEvent>('ReplyEvent').implement({
+  description: 'Something that happened to a reply.',
+  resolveType: ({ type }) => eventTypeNames[type],
+  fields: (t) => ({
+    cursor: t.exposeString('cursor', {
+      description: 'Its place in the event log: subscribe after it to go on from here.',
+    }),
+    replyId: t.id({
+      description: 'The id of its reply.',
+      resolve: ({ replyId }) => encodeGlobal('Reply', replyId),
+    }),
+    reply: t.field({
+      description: 'The current state of its reply, loaded afresh for each event.',
+      type: ReplyNode,
+      resolve: ({ replyId }) => replyId,
+    }),
+  }),
+})
+
+const interfaces = [ReplyEventInterface]
+builder.objectRef<Delivered<'started'>>(eventTypeNames.started).implement({
+  description: 'The assistant was asked.',
+  interfaces,
+})
+
+const DeltaKind = builder.enumType('DeltaKind', {
+  description: 'What a delta is a piece of.',
+  values: {
+    ANSWER: { description: 'The answer.' },
+    REASONING: { description: 'The reasoning that leads to it.' },
+  },
+})
+
+builder.objectRef<Delivered<'delta'>>(eventTypeNames.delta).implement({
+  description: 'A piece of text: `text = text.slice(0, offset) + delta.text` applies it.',
+  interfaces,
+  fields: (t) => ({
+    kind: t.expose('kind', { type: DeltaKind, description: 'What it is a piece of.' }),
+    offset: t.exposeInt('offset', {
+      description:
+        'Where it starts, in UTF-16 code units; it replaces everything from there to the end.',
+    }),
+    text: t.exposeString('text', { description: 'The text from there on.' }),
+  }),
+})
+
+builder.objectRef<Delivered<'completed'>>(eventTypeNames.completed).implement({
+  description: 'The reply has its whole answer; its last event.',
+  interfaces,
+  fields: (t) => ({
+    text: t.exposeString('text', { description: 'The whole answer.' }),
+    usage: t.expose('usage', {
+      type: UsageType,
+      nullable: true,
+      description: 'The tokens it has cost, where the assistant told.',
+    }),
+    followUps: t.exposeStringList('followUps', {
+      description: 'What the assistant suggests to ask next.',
+    }),
+    contextReset: t.exposeBoolean('contextReset', {
+      description: 'Whether the assistant may have lost older context of the conversation.',
+    }),
+  }),
+})
+
+builder.objectRef<Delivered<'failed'>>(eventTypeNames.failed).implement({
+  description: 'The reply ended without a whole answer; its last event.',
+  interfaces,
+  fields: (t) => ({
+    code: t.expose('code', { type: ReplyFailureCode, description: 'Why, for programs.' }),
+    message: t.exposeString('message', { description: 'Why, in words.' }),
+    retryable: t.exposeBoolean('retryable', {
+      description: 'Whether sending the message again may succeed.',
+    }),
+    retryAfterMs: t.exposeInt('retryAfterMs', {
+      nullable: true,
+      description: 'How long to wait before that, in ms, where it is known.',
+    }),
+  }),
+})
+
+builder.objectRef<Delivered<'cancelled'>>(eventTypeNames.cancelled).implement({
+  description: 'The reply was stopped on request; its last event.',
+  interfaces,
+  fields: (t) => ({
+    upstreamCancelled: t.exposeBoolean('upstreamCancelled', {
+      description: 'Whether the upstream was told, and agreed.',
+    }),
+  }),
+})
+
+/**
+ * What the `replies` field subscribes to. The server drives `subscription` itself, batch by batch; any other executor
+ * of the schema iterates.
+ */
+export class ReplyEvents implements AsyncIterable<DeliveredEvent> {
+  readonly subscription: ReplySubscription
+  constructor(subscription: ReplySubscription) {
+    this.subscription = subscription
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<DeliveredEvent, void, undefined> {
+    const { subscription } = this
+    const left = new AbortController()
+    try {
+      for await (const batch of subscription.events(left.signal)) {
+        for (const event of batch) yield { ...event, cursor: subscription.cursor(event) }
+      }
+    } finally {
+      left.abort()
+    }
+  }
+}
+
+builder.subscriptionField('replies', (t) =>
+  t.field({
+    description:
+      'Reply events of the session: of one reply (ends after its last event), of one conversation, or all; after a cursor.',
+    type: ReplyEventInterface,
+    args: {
+      replyId: t.arg.id({
+        description: 'Only events of this reply, from its first if `after` is absent.',
+      }),
+      conversationId: t.arg.id({ description: 'Only events of this conversation.' }),
+      after: t.arg.string({
+        description: 'Only events after this cursor; the `Last-Event-ID` header wins over it.',
+      }),
+    },
+    subscribe: async (_root, args, { replies, lastEventId }) =>
+      new ReplyEvents(
+        await replies.subscribe({
+          replyId: filter('Reply', args.replyId),
+          conversationId: filter('Conversation', args.conversationId),
+          after: args.after ?? undefined,
+          lastEventId,
+        }),
+      ),
+    resolve: (event) => event,
+  }),
+)
+
+function filter<Type extends 'Reply' | 'Conversation'>(
+  type: Type,
+  argument: string | null | undefined,
+) {
+  if (argument == null) return undefined
+  const id = decodeId(type, argument)
+  if (!id) throw new NotFoundError('not found')
+  return id
+}

@@ -1,0 +1,37 @@
+export const mediaTypes = {
+  json: 'application/json',
+  graphql: 'application/graphql-response+json',
+  events: 'text/event-stream',
+  html: 'text/html',
+} as const
+
+export type MediaType = (typeof mediaTypes)[keyof typeof mediaTypes]
+
+const offered: readonly MediaType[] = Object.values(mediaTypes)
+
+/** What the client takes of what we offer, the most wanted first. A stream or a page must be asked for by name. */
+export function acceptedTypes(accept: string | null | undefined): readonly MediaType[] {
+  const wanted = (accept?.trim() || '*/*').toLowerCase().split(',').map(parseRange)
+  const ranked = wanted
+    .filter(({ quality }) => quality > 0)
+    .toSorted((a, b) => b.quality - a.quality || specificity(b.type) - specificity(a.type))
+    .flatMap(({ type }) => offered.filter((offer) => matches(type, offer)))
+  return [...new Set(ranked)]
+}
+
+function parseRange(range: string): { type: string; quality: number } {
+  const [type = '', ...parameters] = range.split(';').map((part) => part.trim())
+  const quality = parameters.find((parameter) => parameter.startsWith('q='))?.slice(2)
+  const charset = parameters.find((parameter) => parameter.startsWith('charset='))?.slice(8)
+  if (charset !== undefined && charset !== 'utf-8') return { type, quality: 0 }
+  return { type, quality: quality === undefined ? 1 : Number(quality) || 0 }
+}
+
+function specificity(type: string): number {
+  return type === '*/*' ? 0 : type.endsWith('/*') ? 1 : 2
+}
+
+function matches(range: string, offer: MediaType): boolean {
+  const isAny = range === '*/*' || range === 'application/*'
+  return range === offer || (isAny && offer.startsWith('application/'))
+}

@@ -1,0 +1,41 @@
+import type { SubscriptionEnd } from '../observe/metrics.ts'
+import { commentFrame, completeFrame, placelessFrame } from './sse.ts'
+
+/** Why nobody reads a stream any more. */
+export type Gone = Extract<SubscriptionEnd, 'client-gone' | 'stalled'>
+
+/** Where the text of a stream goes: Node's response or a `ReadableStream`. After its end it takes anything, silently. */
+export interface Sink {
+  /** Takes a chunk whole. A promise: no more until it resolves. */
+  write(chunk: string): Promise<void> | undefined
+  /** A comment, unless earlier text still waits for the reader. */
+  keepAlive(): void
+  /** Lets a writer that waits for the reader go on. A chunk that was cut by it is never continued. */
+  interrupt(): void
+  /** Ends the connection; what was written is still delivered. */
+  end(): void
+}
+
+/** The body of an answer, as it comes to be. */
+export interface EventStream {
+  /** Starts; the stream ends the sink in any case. */
+  open(sink: Sink): StreamReader
+}
+
+/** What the sink tells of its reader. */
+export interface StreamReader {
+  gone(reason: Gone): void
+}
+
+/** One result and the end: a query or a mutation, or the errors of a request, on a stream. */
+export function createResultStream(payload: string): EventStream {
+  return {
+    open(sink) {
+      const end = () => sink.end()
+      const room = sink.write(`${commentFrame}${placelessFrame(payload)}${completeFrame}`)
+      if (room) room.then(end, end)
+      else end()
+      return { gone: () => {} }
+    },
+  }
+}

@@ -1,0 +1,163 @@
+import { createHash } from 'node:crypto'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
+import { graphiqlTabs } from './graphiql-tabs.ts'
+import type { Answer, Incoming } from './http.ts'
+
+const assetsPath = '/graphql/assets/'
+const packed = promisify(gzip)
+
+export interface GraphiQLOptions {
+  /** Headers that the header editor starts with, such as a demo caller's `Authorization`. Default: a hint. */
+  readonly demoHeaders?: Readonly<Record<string, string>> | undefined
+}
+
+/** GraphiQL from our own files: neither its page nor its scripts come from anywhere else. */
+export interface GraphiQL {
+  page(): Promise<Answer>
+  /** Undefined: the path is no asset's. */
+  asset(incoming: Incoming): Promise<Answer> | undefined
+}
+
+interface Asset {
+  readonly type: string
+  readonly bytes: Buffer
+  readonly gzipped: Buffer
+}
+
+interface Assets {
+  /** Changes with any of them, so that they can be cached for ever. */
+  readonly version: string
+  readonly byName: ReadonlyMap<string, Asset>
+}
+
+/** Nothing is loaded before somebody asks: the scripts are 9 MB. */
+export function createGraphiQL({ demoHeaders }: GraphiQLOptions = {}): GraphiQL {
+  let loading: Promise<Assets> | undefined
+  const load = () => (loading ??= loadAssets(demoHeaders))
+
+  return {
+    async page() {
+      const { version } = await load()
+      return {
+        status: 200,
+        headers: {
+          'content-type': 'text/html; charset=utf-8',
+          'content-security-policy': contentSecurityPolicy,
+          'cache-control': 'no-cache',
+          'referrer-policy': 'no-referrer',
+          'x-content-type-options': 'nosniff',
+        },
+        body: pageHtml(`${assetsPath}${version}/`),
+      }
+    },
+    asset(incoming) {
+      if (!incoming.url.pathname.startsWith(assetsPath)) return undefined
+      return load().then((assets) => assetAnswer(assets, incoming))
+    },
+  }
+}
+
+const contentSecurityPolicy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "worker-src 'self' blob:",
+  // The editor measures and places its lines by inline styles.
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data:",
+  "font-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ')
+
+function pageHtml(base: string): string {
+  return `<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <title>Coze GraphQL gateway</title>
+    <link rel="icon" href="${base}favicon.ico">
+    <link rel="stylesheet" href="${base}graphiql.css">
+    <style>body { margin: 0 } #root { height: 100vh }</style>
+  </head>
+  <body>
+    <noscript>GraphiQL needs JavaScript.</noscript>
+    <div id="root"></div>
+    <script src="${base}graphiql.js"></script>
+    <script src="${base}start.js"></script>
+  </body>
+</html>
+`
+}
+
+async function loadAssets(demoHeaders: GraphiQLOptions['demoHeaders']): Promise<Assets> {
+  const { css, editorWorkerService, favicon, graphqlWorker, js, jsonWorker } =
+    await import('@graphql-yoga/render-graphiql/graphiql')
+  const script = 'text/javascript; charset=utf-8'
+  const icon = Buffer.from(favicon.slice(favicon.indexOf(',') + 1), 'base64')
+  const files: readonly (readonly [name: string, type: string, content: string | Buffer])[] = [
+    ['graphiql.js', script, js],
+    ['graphiql.css', 'text/css; charset=utf-8', css],
+    ['editor.worker.js', script, editorWorkerService],
+    ['json.worker.js', script, jsonWorker],
+    ['graphql.worker.js', script, graphqlWorker],
+    ['start.js', script, startScript(demoHeaders)],
+    ['favicon.ico', 'image/x-icon', icon],
+  ]
+  const byName = new Map<string, Asset>()
+  const hash = createHash('sha256')
+  for (const [name, type, content] of files) {
+    const bytes = Buffer.from(content)
+    hash.update(bytes)
+    byName.set(name, { type, bytes, gzipped: await packed(bytes) })
+  }
+  return { version: hash.digest('base64url').slice(0, 16), byName }
+}
+
+/** Its own address tells where the workers are. */
+function startScript(demoHeaders: GraphiQLOptions['demoHeaders']): string {
+  const headers = JSON.stringify(demoHeaders ?? { Authorization: 'Bearer …' }, undefined, 2)
+  const options = {
+    title: 'Coze GraphQL gateway',
+    endpoint: '/graphql',
+    subscriptionsProtocol: 'SSE',
+    defaultHeaders: headers,
+    defaultEditorToolsVisibility: 'headers',
+    defaultTabs: graphiqlTabs.map((tab) => ({ ...tab, headers })),
+  }
+  return `const base = document.currentScript.src.replace(/[^/]*$/, '')
+const workers = { editorWorkerService: 'editor', json: 'json', graphql: 'graphql' }
+self.MonacoEnvironment = {
+  globalAPI: false,
+  getWorkerUrl: (_module, label) => base + workers[label] + '.worker.js',
+}
+YogaGraphiQL.renderYogaGraphiQL(document.querySelector('#root'), ${JSON.stringify(options)})
+`
+}
+
+function assetAnswer({ version, byName }: Assets, { url, headers }: Incoming): Answer {
+  const name = url.pathname.slice(`${assetsPath}${version}/`.length)
+  const asset = url.pathname.startsWith(`${assetsPath}${version}/`) ? byName.get(name) : undefined
+  if (!asset) return { status: 404, headers: { 'cache-control': 'no-store' } }
+  const etag = `"${version}"`
+  const caching = {
+    etag,
+    vary: 'Accept-Encoding',
+    'cache-control': 'public, max-age=31536000, immutable',
+    'x-content-type-options': 'nosniff',
+  }
+  if (headers.get('if-none-match') === etag) return { status: 304, headers: caching }
+  const isGzip = /\bgzip\b/.test(headers.get('accept-encoding') ?? '')
+  return {
+    status: 200,
+    headers: {
+      ...caching,
+      'content-type': asset.type,
+      ...(isGzip && { 'content-encoding': 'gzip' }),
+    },
+    body: isGzip ? asset.gzipped : asset.bytes,
+  }
+}

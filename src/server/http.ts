@@ -1,0 +1,30 @@
+import type { RequestHeaders } from '../auth/caller.ts'
+import type { EventStream } from './event-stream.ts'
+
+/** A request as both Node's server and `fetch` can give it. */
+export interface Incoming {
+  readonly method: string
+  readonly url: URL
+  readonly headers: RequestHeaders
+  readonly body: AsyncIterable<Uint8Array>
+}
+
+/** An answer as both Node's server and `fetch` can send it: a whole body, or a stream of events. */
+export interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: string | Uint8Array | undefined
+  readonly stream?: EventStream | undefined
+}
+
+export function jsonAnswer(
+  status: number,
+  value: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): Answer {
+  return {
+    status,
+    headers: { 'content-type': 'application/json; charset=utf-8', ...headers },
+    body: JSON.stringify(value),
+  }
+}

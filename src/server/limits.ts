@@ -1,0 +1,120 @@
+import { Kind } from 'graphql'
+import type { DocumentNode, FieldNode, FragmentDefinitionNode, SelectionSetNode } from 'graphql'
+import type { Limits } from '../config/limits.ts'
+import { BadRequestError } from '../errors.ts'
+
+export type DocumentLimits = Pick<Limits, 'maxDepth' | 'maxAliases' | 'maxDirectives'>
+
+/** Introspection is deep by nature; graphql-js itself refuses what recurses in it. */
+const maxIntrospectionDepth = 20
+/** Fields of a document, fragments counted as often as they are spread. */
+const maxFields = 2_000
+/** Pairs of fields that share a place in the response, which validation compares one by one. */
+const maxOverlaps = 10_000
+/** Fields that may be resolved, if every page is as full as it may be. */
+const maxCost = 200_000
+const defaultRows = 20
+const maxRows = 100
+
+/** The fields at one place of the response. */
+interface Place {
+  count: number
+  readonly below: Map<string, Place>
+}
+
+/**
+ * Refuses a document that costs too much to validate or to execute; to be called before validation, whose own cost it
+ * bounds. It knows no schema: a page is known by its `edges`.
+ * @throws {@link BadRequestError}
+ */
+export function checkDocument(document: DocumentNode, limits: DocumentLimits): void {
+  const fragments = new Map<string, FragmentDefinitionNode>()
+  for (const definition of document.definitions) {
+    if (definition.kind === Kind.FRAGMENT_DEFINITION) {
+      fragments.set(definition.name.value, definition)
+    }
+  }
+  const spreading = new Set<string>()
+  const total = { fields: 0, aliases: 0, directives: 0, overlaps: 0, cost: 0 }
+
+  for (const definition of document.definitions) {
+    if (
+      definition.kind === Kind.OPERATION_DEFINITION ||
+      definition.kind === Kind.FRAGMENT_DEFINITION
+    ) {
+      count('directives', definition.directives?.length ?? 0, limits.maxDirectives)
+      const root: Place = { count: 0, below: new Map() }
+      visit(definition.selectionSet, root, { depth: 1, maxDepth: limits.maxDepth, rows: 1 })
+    }
+  }
+
+  function visit(
+    { selections }: SelectionSetNode,
+    place: Place,
+    at: { readonly depth: number; readonly maxDepth: number; readonly rows: number },
+  ): void {
+    for (const selection of selections) {
+      count('directives', selection.directives?.length ?? 0, limits.maxDirectives)
+      switch (selection.kind) {
+        case Kind.FIELD: {
+          if (at.depth > at.maxDepth) throw tooMuch('depth', at.maxDepth)
+          count('fields', 1, maxFields)
+          if (selection.alias) count('aliases', 1, limits.maxAliases)
+          const below = enter(place, (selection.alias ?? selection.name).value)
+          count('overlaps', below.count - 1, maxOverlaps)
+          count('cost', at.rows, maxCost)
+          if (!selection.selectionSet) break
+          visit(selection.selectionSet, below, {
+            depth: at.depth + 1,
+            maxDepth: isIntrospection(selection) ? maxIntrospectionDepth : at.maxDepth,
+            rows: at.rows * rowsOf(selection),
+          })
+          break
+        }
+        case Kind.INLINE_FRAGMENT:
+          visit(selection.selectionSet, place, at)
+          break
+        case Kind.FRAGMENT_SPREAD: {
+          const name = selection.name.value
+          const fragment = fragments.get(name)
+          // A fragment within itself, or an unknown one, is for validation to refuse.
+          if (!fragment || spreading.has(name)) break
+          count('fields', 1, maxFields)
+          spreading.add(name)
+          visit(fragment.selectionSet, place, at)
+          spreading.delete(name)
+        }
+      }
+    }
+  }
+
+  function count(what: keyof typeof total, more: number, max: number): void {
+    total[what] += more
+    if (total[what] > max) throw tooMuch(what, max)
+  }
+}
+
+function enter(place: Place, name: string): Place {
+  let below = place.below.get(name)
+  if (!below) place.below.set(name, (below = { count: 0, below: new Map() }))
+  below.count += 1
+  return below
+}
+
+function isIntrospection({ name }: FieldNode): boolean {
+  return name.value === '__schema' || name.value === '__type'
+}
+
+function rowsOf({ selectionSet, arguments: args }: FieldNode): number {
+  const isPage = selectionSet?.selections.some(
+    (selection) => selection.kind === Kind.FIELD && selection.name.value === 'edges',
+  )
+  const size = args?.find(({ name }) => name.value === 'first' || name.value === 'last')?.value
+  if (!isPage && !size) return 1
+  if (!size) return defaultRows
+  return size.kind === Kind.INT ? Math.min(Number(size.value), maxRows) : maxRows
+}
+
+function tooMuch(what: string, max: number): BadRequestError {
+  return new BadRequestError(`the document exceeds the limit of ${max} for ${what}`)
+}

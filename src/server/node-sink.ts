@@ -1,0 +1,97 @@
+import type { ServerResponse } from 'node:http'
+import type { Clock } from '../lib/clock.ts'
+import type { EventStream, Sink } from './event-stream.ts'
+import { commentFrame } from './sse.ts'
+
+const sliceBytes = 16_384
+
+export interface SinkLimits {
+  readonly clock: Clock
+  /** Bytes that wait for a client that does not read. */
+  readonly maxBufferedBytes: number
+  /** After so many ms of it the connection is destroyed. */
+  readonly stalledMs: number
+  /** ms between two comments on an idle stream. */
+  readonly keepAliveMs: number
+}
+
+/** Sends a stream straight to Node's response, whose head has been written. */
+export function streamToNode(stream: EventStream, res: ServerResponse, limits: SinkLimits): void {
+  const { clock, maxBufferedBytes, stalledMs } = limits
+  let wake: (() => void) | undefined
+  let stall: Disposable | undefined
+  let slicing = false
+  /** A frame was cut: nothing can follow it. */
+  let torn = false
+
+  const sink: Sink = {
+    write(chunk) {
+      if (isOver()) return undefined
+      // Three bytes at most for a UTF-16 code unit; exact only where it matters.
+      const atMost = chunk.length * 3
+      if (atMost > sliceBytes || !fits(atMost)) return writeSlices(Buffer.from(chunk))
+      res.write(chunk, settle)
+      return undefined
+    },
+    keepAlive() {
+      if (!isOver() && !wake) res.write(commentFrame, settle)
+    },
+    interrupt() {
+      torn = slicing
+      settle()
+    },
+    end() {
+      if (torn) res.destroy()
+      if (res.destroyed) return
+      res.end()
+      stall = clock.timer(stalledMs, () => res.destroy())
+    },
+  }
+  res.once('close', () => {
+    stall?.[Symbol.dispose]()
+    stall = undefined
+    reader.gone('client-gone')
+    settle()
+  })
+  const reader = stream.open(sink)
+  // Its client may have gone while the answer was made.
+  if (res.destroyed) reader.gone('client-gone')
+
+  function isOver(): boolean {
+    return torn || res.destroyed || res.writableEnded
+  }
+
+  function fits(bytes: number): boolean {
+    return res.writableLength === 0 || res.writableLength + bytes <= maxBufferedBytes
+  }
+
+  async function writeSlices(bytes: Buffer): Promise<void> {
+    slicing = true
+    for (let from = 0; from < bytes.length; from += sliceBytes) {
+      const slice = bytes.subarray(from, from + sliceBytes)
+      while (!isOver() && !fits(slice.length)) await room()
+      if (isOver()) break
+      res.write(slice, settle)
+    }
+    slicing = false
+  }
+
+  function room(): Promise<void> {
+    stall = clock.timer(stalledMs, () => {
+      reader.gone('stalled')
+      res.destroy()
+    })
+    return new Promise((resolve) => {
+      wake = resolve
+    })
+  }
+
+  function settle(): void {
+    if (!wake) return
+    stall?.[Symbol.dispose]()
+    stall = undefined
+    const resolve = wake
+    wake = undefined
+    resolve()
+  }
+}

@@ -1,0 +1,98 @@
+import { createServer } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Timeouts } from '../config/timeouts.ts'
+import type { Logger } from '../observe/logger.ts'
+import type { Answer, Incoming } from './http.ts'
+import { streamToNode } from './node-sink.ts'
+import type { SinkLimits } from './node-sink.ts'
+
+const maxHeaderBytes = 16_384
+/** Between two requests of one connection; above what usual proxies have, so that they close first. */
+const keepAliveTimeoutMs = 65_000
+
+const origin = 'http://gateway'
+
+export function fromNodeRequest(req: IncomingMessage): Incoming {
+  const target = req.url ?? '/'
+  // A target that is no path is one where nothing is.
+  const url = (target.startsWith('/') && URL.parse(`${origin}${target}`)) || new URL(origin)
+  return { method: req.method ?? 'GET', url, headers: nodeHeaders(req), body: req }
+}
+
+function nodeHeaders(req: IncomingMessage) {
+  return {
+    get(name: string): string | undefined {
+      const value = req.headers[name.toLowerCase()]
+      return Array.isArray(value) ? value.join(', ') : value
+    },
+  }
+}
+
+/** Sends an answer; a stream goes on by itself. */
+export function answerOnNode(
+  answer: Answer,
+  req: IncomingMessage,
+  res: ServerResponse,
+  limits: SinkLimits,
+): void {
+  res.statusCode = answer.status
+  for (const [name, value] of Object.entries(answer.headers)) res.setHeader(name, value)
+  // A body that was refused is not read to its end: the connection goes with it.
+  if (!req.complete) res.setHeader('connection', 'close')
+  if (answer.stream) {
+    res.socket?.setKeepAlive(true, limits.keepAliveMs)
+    streamToNode(answer.stream, res, limits)
+  } else res.end(req.method === 'HEAD' ? undefined : answer.body)
+}
+
+export interface ListenOptions {
+  readonly handle: (req: IncomingMessage, res: ServerResponse) => void
+  readonly host: string
+  /** 0 takes a free one. */
+  readonly port: number
+  readonly timeouts: Pick<Timeouts, 'headersMs' | 'requestMs'>
+  readonly logger: Logger
+}
+
+export interface Listener extends AsyncDisposable {
+  readonly url: string
+  /** Takes no more connections, and closes those that are open. */
+  close(): Promise<void>
+}
+
+/** Rejects when the address cannot be had; later errors of accepting (no file descriptors) are logged and pass. */
+export async function listen(options: ListenOptions): Promise<Listener> {
+  const { handle, host, port, timeouts, logger } = options
+  const server = createServer(
+    {
+      maxHeaderSize: maxHeaderBytes,
+      headersTimeout: timeouts.headersMs,
+      requestTimeout: timeouts.requestMs,
+      keepAliveTimeout: keepAliveTimeoutMs,
+      connectionsCheckingInterval: Math.min(timeouts.headersMs, 5_000),
+    },
+    handle,
+  )
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ host, port }, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+  server.on('error', (err) => logger.error({ err }, 'connection not accepted'))
+  return { url: urlOf(server.address(), host), close, [Symbol.asyncDispose]: close }
+
+  function close(): Promise<void> {
+    return new Promise((resolve) => {
+      server.close(() => resolve())
+      server.closeAllConnections()
+    })
+  }
+}
+
+function urlOf(address: string | AddressInfo | null, host: string): string {
+  if (address === null || typeof address === 'string') throw new TypeError('not a TCP address')
+  return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`
+}

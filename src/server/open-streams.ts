@@ -1,0 +1,105 @@
+import type { SessionId } from '../domain.ts'
+import { DrainingError, RateLimitedError } from '../errors.ts'
+import type { Clock } from '../lib/clock.ts'
+
+const buckets = 8
+const retryAfterMs = 5_000
+
+export interface LiveStream {
+  keepAlive(): void
+  drain(): void
+}
+
+/** A place among the open streams, held from before the subscription is made until its stream has ended. */
+export interface StreamPlace extends Disposable {
+  /** From now on the stream is kept alive, and told of a drain. */
+  occupy(stream: LiveStream): void
+}
+
+export interface OpenStreams extends Disposable {
+  readonly size: number
+  /** @throws {@link RateLimitedError} {@link DrainingError} */
+  admit(session: SessionId): StreamPlace
+  /** Ends all streams so that their clients resume elsewhere, and admits no more. */
+  drain(): void
+  /** Resolves when no stream is open. */
+  empty(): Promise<void>
+}
+
+/** Counts the open streams, and keeps them all alive by one timer: each by its own eighth of the interval. */
+export function createOpenStreams(options: {
+  readonly maxSubscriptions: number
+  readonly maxSubscriptionsPerSession: number
+  /** ms between two comments on a stream. */
+  readonly keepAliveMs: number
+  readonly clock: Clock
+}): OpenStreams {
+  const { maxSubscriptions, maxSubscriptionsPerSession, keepAliveMs, clock } = options
+  const bySession = new Map<SessionId, number>()
+  const live = Array.from({ length: buckets }, () => new Set<LiveStream>())
+  let size = 0
+  let turn = 0
+  let draining = false
+  let wake: (() => void)[] = []
+  let timer = clock.timer(keepAliveMs / buckets, tick)
+
+  return {
+    get size() {
+      return size
+    },
+    admit(session) {
+      if (draining) throw new DrainingError('the gateway is shutting down')
+      const ofSession = bySession.get(session) ?? 0
+      if (size >= maxSubscriptions || ofSession >= maxSubscriptionsPerSession) {
+        throw new RateLimitedError('too many subscriptions are open', retryAfterMs)
+      }
+      size += 1
+      bySession.set(session, ofSession + 1)
+      return createPlace(session)
+    },
+    drain() {
+      draining = true
+      for (const bucket of live) for (const stream of bucket) stream.drain()
+    },
+    async empty() {
+      if (size > 0) await new Promise<void>((resolve) => wake.push(resolve))
+    },
+    [Symbol.dispose]: () => timer[Symbol.dispose](),
+  }
+
+  function createPlace(session: SessionId): StreamPlace {
+    let bucket: Set<LiveStream> | undefined
+    let occupant: LiveStream | undefined
+    let isFree = false
+    return {
+      occupy(stream) {
+        occupant = stream
+        bucket = live[size % buckets]
+        bucket?.add(stream)
+        if (draining) stream.drain()
+      },
+      [Symbol.dispose]() {
+        if (isFree) return
+        isFree = true
+        if (occupant) bucket?.delete(occupant)
+        leave(session)
+      },
+    }
+  }
+
+  function leave(session: SessionId): void {
+    size -= 1
+    const left = (bySession.get(session) ?? 1) - 1
+    if (left > 0) bySession.set(session, left)
+    else bySession.delete(session)
+    if (size > 0) return
+    for (const resolve of wake) resolve()
+    wake = []
+  }
+
+  function tick(): void {
+    timer = clock.timer(keepAliveMs / buckets, tick)
+    turn = (turn + 1) % buckets
+    for (const stream of live[turn] ?? []) stream.keepAlive()
+  }
+}

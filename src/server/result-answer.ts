@@ -1,0 +1,77 @@
+import type { ExecutionResult, GraphQLError } from 'graphql'
+import type { GatewayError } from '../errors.ts'
+import { gatewayErrorOf } from '../graphql/errors.ts'
+import { mediaTypes } from './accept.ts'
+import type { MediaType } from './accept.ts'
+import { createResultStream } from './event-stream.ts'
+import { jsonAnswer } from './http.ts'
+import type { Answer } from './http.ts'
+import { sseHeaders } from './sse.ts'
+
+/**
+ * A result over HTTP. What was executed is 200. What was refused before (credentials, limits, cursors) has its status
+ * in every media type; a request error of GraphQL itself is 400 only where clients expect it, and is told on a stream.
+ */
+export function answerResult(result: ExecutionResult, accepted: readonly MediaType[]): Answer {
+  const type = accepted[0] ?? mediaTypes.json
+  const errors = result.errors ?? []
+  const refusal = 'data' in result ? undefined : refusalOf(errors)
+  if (refusal) return jsonAnswer(refusal.status, shown(result), refusal.headers)
+  if (type === mediaTypes.events) {
+    return {
+      status: 200,
+      headers: sseHeaders,
+      stream: createResultStream(JSON.stringify(shown(result))),
+    }
+  }
+  const status = 'data' in result || type === mediaTypes.json ? 200 : 400
+  return jsonAnswer(status, shown(result), { 'content-type': `${type}; charset=utf-8` })
+}
+
+/** An error of ours before any GraphQL. */
+export function answerError(error: GatewayError, shownError: GraphQLError): Answer {
+  return jsonAnswer(error.status, shown({ errors: [shownError] }), headersOf(error))
+}
+
+interface Refusal {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+}
+
+function refusalOf(errors: readonly GraphQLError[]): Refusal | undefined {
+  for (const error of errors) {
+    const ours = gatewayErrorOf(error)
+    if (ours) return { status: ours.status, headers: headersOf(ours) }
+    if (error.extensions['code'] === 'INTERNAL_SERVER_ERROR') return { status: 500, headers: {} }
+    const http = httpOf(error)
+    if (http?.status && !http.spec) return { status: http.status, headers: http.headers ?? {} }
+  }
+  return undefined
+}
+
+function headersOf(error: GatewayError): Record<string, string> {
+  if (!('retryAfterMs' in error) || typeof error.retryAfterMs !== 'number') return {}
+  return { 'retry-after': String(Math.ceil(error.retryAfterMs / 1000)) }
+}
+
+/** What Yoga notes on the errors of its own checks; `spec`: the status that GraphQL over HTTP leaves open. */
+interface YogaHttp {
+  readonly status?: number
+  readonly headers?: Record<string, string>
+  readonly spec?: boolean
+}
+
+function httpOf(error: GraphQLError): YogaHttp | undefined {
+  const http: YogaHttp | undefined = Object(error.extensions['http'])
+  return error.extensions['http'] === undefined ? undefined : http
+}
+
+function shown(result: ExecutionResult): object {
+  if (!result.errors) return { data: result.data }
+  const errors = result.errors.map((error) => {
+    if (error.extensions['http'] === undefined) return error
+    const { http: _http, ...extensions } = error.extensions
+    return { ...error.toJSON(), extensions: { code: 'BAD_REQUEST', ...extensions } }
+  })
+  return 'data' in result ? { errors, data: result.data } : { errors }
+}

@@ -1,0 +1,132 @@
+import type { ExecutionArgs, ExecutionResult, GraphQLSchema } from 'graphql'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { RequestHeaders } from '../auth/caller.ts'
+import type { Limits } from '../config/limits.ts'
+import type { Timeouts } from '../config/timeouts.ts'
+import type { Caller } from '../domain.ts'
+import { BadRequestError } from '../errors.ts'
+import type { GraphContext } from '../graphql/context.ts'
+import { createDeltaCompiler } from '../graphql/delta-renderer.ts'
+import { createPresentError } from '../graphql/errors.ts'
+import { openSubscription } from '../graphql/subscription.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { NewId } from '../lib/id.ts'
+import type { Logger } from '../observe/logger.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import { mediaTypes } from './accept.ts'
+import { createCors } from './cors.ts'
+import { createDoor } from './door.ts'
+import { fromFetchRequest, toFetchResponse } from './fetch.ts'
+import type { GraphiQL } from './graphiql.ts'
+import { answerOnNode, fromNodeRequest } from './node.ts'
+import { createOpenStreams } from './open-streams.ts'
+import { sseHeaders } from './sse.ts'
+import { createSubscriptionStream } from './subscription-stream.ts'
+import { createYogaRunner } from './yoga.ts'
+import type { Exchange } from './yoga.ts'
+
+/** A drained client comes back after 1 to 4 s, so that not all come at once. */
+const retryBaseMs = 1_000
+const retryJitterMs = 3_000
+
+/** The answer is in the exchange; the result is not looked at. */
+const handled: ExecutionResult = { data: null }
+
+/** The badge of a caller's session, without what only the request knows. */
+export type SessionContext = Omit<GraphContext, 'lastEventId'>
+
+export interface ServerOptions {
+  readonly schema: GraphQLSchema
+  readonly authenticator: { authenticate(headers: RequestHeaders): Promise<Caller> }
+  readonly openSession: (caller: Caller) => Promise<SessionContext>
+  readonly limits: Limits
+  readonly timeouts: Pick<Timeouts, 'keepAliveMs' | 'stalledMs'>
+  readonly cors: { readonly origins: readonly string[] }
+  /** Undefined: there is no page. */
+  readonly graphiql: GraphiQL | undefined
+  readonly clock: Clock
+  readonly newId: NewId
+  /** Gives [0, 1). */
+  readonly random: () => number
+  readonly logger: Logger
+  readonly metrics: Metrics
+  /** Whether new work is taken, apart from a drain. */
+  readonly isReady: () => boolean
+}
+
+/** The door: HTTP on one side, GraphQL on the other. */
+export interface GraphServer extends Disposable {
+  /** For any server that speaks `Request` and `Response`. */
+  fetch(request: Request): Promise<Response>
+  /** For `node:http`: the fast way, which writes streams straight to the response. */
+  handle(req: IncomingMessage, res: ServerResponse): void
+  /** Not ready from now on; ends all streams so that their clients resume elsewhere, and resolves when they have. */
+  drain(): Promise<void>
+}
+
+export function createGraphServer(options: ServerOptions): GraphServer {
+  const { clock, limits, timeouts, metrics } = options
+  const present = createPresentError(options)
+  const compile = createDeltaCompiler()
+  const streams = createOpenStreams({ ...limits, ...timeouts, clock })
+  const runGraphQL = createYogaRunner({ schema: options.schema, limits, present, subscribe })
+  const sinkLimits = { ...limits, ...timeouts, clock }
+  const retryMs = () => Math.round(retryBaseMs + options.random() * retryJitterMs)
+  let draining = false
+
+  const answer = createDoor({
+    ...options,
+    cors: createCors(options.cors.origins),
+    isReady: () => !draining && options.isReady(),
+    present,
+    runGraphQL,
+  })
+
+  return {
+    async fetch(request) {
+      return toFetchResponse(await answer(fromFetchRequest(request)), sinkLimits)
+    },
+    handle(req, res) {
+      // The door answers every error, so nothing is left to reject.
+      void answer(fromNodeRequest(req)).then((made) => answerOnNode(made, req, res, sinkLimits))
+    },
+    async drain() {
+      draining = true
+      streams.drain()
+      await streams.empty()
+    },
+    [Symbol.dispose]: () => streams[Symbol.dispose](),
+  }
+
+  /** Whatever can be refused is refused here, before the head of a stream is sent. */
+  async function subscribe(args: ExecutionArgs, exchange: Exchange): Promise<ExecutionResult> {
+    if (!exchange.accepted.includes(mediaTypes.events)) {
+      throw new BadRequestError(`a subscription needs "accept: ${mediaTypes.events}"`)
+    }
+    const contextValue = await exchange.openContext()
+    using admission = new DisposableStack()
+    const place = admission.use(streams.admit(contextValue.store.session.id))
+    const opened = await openSubscription({ ...args, contextValue }, { present, compile })
+    if (!('subscription' in opened)) return { errors: opened }
+    if (opened.subscription.past) {
+      exchange.answer = { status: 204, headers: {} }
+      return handled
+    }
+    admission.move()
+    const { expiresAt } = contextValue.caller
+    exchange.answer = {
+      status: 200,
+      headers: sseHeaders,
+      stream: createSubscriptionStream({
+        opened,
+        place,
+        expiresAt,
+        clock,
+        present,
+        metrics,
+        retryMs,
+      }),
+    }
+    return handled
+  }
+}

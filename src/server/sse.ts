@@ -1,0 +1,30 @@
+import type { Cursor } from '../domain.ts'
+
+/** The text of GraphQL over SSE, distinct-connections mode; ours are `id:`, and `retry:` on a drain (design.md §5). */
+
+export const sseHeaders = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'private, no-store, no-transform',
+  'x-accel-buffering': 'no',
+} as const
+
+/** Sent at once, since some clients do not believe in a head without a body, and then to keep the connection open. */
+export const commentFrame = ':\n\n'
+
+/** The operation has ended. `data:` must be there, or browsers drop the event. */
+export const completeFrame = 'event: complete\ndata:\n\n'
+
+/** `payload` is JSON, so it has no line break. */
+export function nextFrame(payload: string, cursor: Cursor): string {
+  return `event: next\nid: ${cursor}\ndata: ${payload}\n\n`
+}
+
+/** A result that is no place to resume from. */
+export function placelessFrame(payload: string): string {
+  return `event: next\ndata: ${payload}\n\n`
+}
+
+/** How long to wait before connecting again. */
+export function retryFrame(ms: number): string {
+  return `retry: ${ms}\n\n`
+}

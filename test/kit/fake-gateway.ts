@@ -1,0 +1,127 @@
+import { UnauthenticatedError } from '../../src/errors.ts'
+import type { Limits } from '../../src/config/limits.ts'
+import { schema } from '../../src/graphql/schema.ts'
+import { type Clock, systemClock } from '../../src/lib/clock.ts'
+import { randomId } from '../../src/lib/id.ts'
+import type { Logger } from '../../src/observe/logger.ts'
+import type { Metrics, SubscriptionEnd } from '../../src/observe/metrics.ts'
+import { createGraphiQL } from '../../src/server/graphiql.ts'
+import { listen } from '../../src/server/node.ts'
+import { createGraphServer, type GraphServer } from '../../src/server/server.ts'
+import { type FakeSession, assistants, createFakeSession } from './fake-session.ts'
+import { silentLogger } from './logger.ts'
+
+export interface FakeGatewayOptions {
+  readonly clock?: Clock
+  readonly limits?: Partial<Limits>
+  readonly logger?: Logger
+  readonly keepAliveMs?: number
+  readonly stalledMs?: number
+  readonly origins?: readonly string[]
+  readonly expiresAt?: number
+  readonly isReady?: () => boolean
+}
+
+export interface FakeGateway extends AsyncDisposable {
+  readonly url: string
+  readonly server: GraphServer
+  /** The session of a bearer token: each token is a caller of its own. */
+  session(token: string): FakeSession
+  /** Why subscriptions have ended, in order. */
+  readonly ends: readonly SubscriptionEnd[]
+}
+
+const normalLimits: Limits = {
+  maxBodyBytes: 65_536,
+  maxMessageLength: 1_000,
+  maxTokens: 2_000,
+  maxDepth: 12,
+  maxAliases: 30,
+  maxDirectives: 30,
+  maxQueued: 10,
+  maxSubscriptions: 10_000,
+  maxSubscriptionsPerSession: 10_000,
+  maxBufferedBytes: 65_536,
+  maxReplyBytes: 4_194_304,
+  maxReplyEvents: 100_000,
+  maxEventBytes: 8_388_608,
+  maxHistoryMessages: 20,
+  maxCachedTokens: 10,
+  maxMintsAtOnce: 1,
+  maxUpstreamConnections: 1,
+  logRetentionHours: 24,
+  compactAfterMinutes: 10,
+}
+
+/** The server on real sockets, over sessions in memory. `Bearer NAME` is the caller NAME. */
+export async function openFakeGateway(options: FakeGatewayOptions = {}): Promise<FakeGateway> {
+  const { clock = systemClock, logger = silentLogger } = options
+  const limits = { ...normalLimits, ...options.limits }
+  const sessions = new Map<string, FakeSession>()
+  const ends: SubscriptionEnd[] = []
+  const session = (token: string) => {
+    let found = sessions.get(token)
+    if (!found) sessions.set(token, (found = createFakeSession(token)))
+    return found
+  }
+  const metrics: Metrics = {
+    replyEnded() {},
+    firstDelta() {},
+    tokenMinted() {},
+    subscriptionOpened() {},
+    subscriptionEnded: (reason) => ends.push(reason),
+    upstreamOddity() {},
+  }
+  const server = createGraphServer({
+    schema,
+    limits,
+    timeouts: {
+      keepAliveMs: options.keepAliveMs ?? 12_000,
+      stalledMs: options.stalledMs ?? 60_000,
+    },
+    cors: { origins: options.origins ?? [] },
+    graphiql: createGraphiQL(),
+    clock,
+    newId: randomId,
+    random: () => 0.5,
+    logger,
+    metrics,
+    isReady: options.isReady ?? (() => true),
+    authenticator: {
+      async authenticate(headers) {
+        const token = /^Bearer (\w+)$/.exec(headers.get('authorization') ?? '')?.[1]
+        if (token === undefined) throw new UnauthenticatedError('a bearer token is needed')
+        const expiresAt = options.expiresAt ?? clock.now() + 3_600_000
+        return { kind: 'jwt', issuer: 'test', subject: token, scopes: [], expiresAt }
+      },
+    },
+    openSession: async (caller) => {
+      const { store, replies } = session(caller.subject)
+      return {
+        caller,
+        fingerprint: caller.subject,
+        store,
+        replies,
+        assistants,
+        maxTextLength: limits.maxMessageLength,
+      }
+    },
+  })
+  const listener = await listen({
+    handle: (req, res) => server.handle(req, res),
+    host: '127.0.0.1',
+    port: 0,
+    timeouts: { headersMs: 10_000, requestMs: 30_000 },
+    logger,
+  })
+  return {
+    url: listener.url,
+    server,
+    session,
+    ends,
+    async [Symbol.asyncDispose]() {
+      server[Symbol.dispose]()
+      await listener.close()
+    },
+  }
+}

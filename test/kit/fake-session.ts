@@ -1,0 +1,278 @@
+import type {
+  AssistantId,
+  Conversation,
+  ConversationId,
+  Cursor,
+  Message,
+  MessageId,
+  Reply,
+  ReplyEvent,
+  ReplyEventBody,
+  ReplyId,
+  Session,
+  SessionId,
+  SessionName,
+} from '../../src/domain.ts'
+import { BadUserInputError, CursorExpiredError, NotFoundError } from '../../src/errors.ts'
+import type { SendMessageRequest, SessionReplies } from '../../src/reply/session-replies.ts'
+import type { Page, PageRequest, SessionStore } from '../../src/store/ledger.ts'
+
+/** A session in memory whose replies do what the test says, so that GraphQL and SSE can be tried without an engine. */
+export interface FakeSession {
+  readonly store: SessionStore
+  readonly replies: SessionReplies
+  readonly sent: readonly SendMessageRequest[]
+  /** How often the store was asked for rows by id, and for how many. */
+  readonly reads: readonly { readonly type: string; readonly ids: number }[]
+  /** Appends events to the log as one batch. */
+  append(replyId: ReplyId, ...bodies: readonly ReplyEventBody[]): readonly ReplyEvent[]
+  /** Everything before the next event is gone. */
+  trim(): void
+  /** The next read of the log fails so. */
+  failWith(error: Error): void
+  cursorOf(event: ReplyEvent): Cursor
+  /** Subscriptions that are being read. */
+  readonly readers: number
+}
+
+export const assistants = [
+  { id: 'flow' as AssistantId, name: 'Flow' },
+  { id: 'bot' as AssistantId, name: 'Bot' },
+]
+
+export function createFakeSession(name = 'alice'): FakeSession {
+  const session: Session = { id: name as SessionId, name: name as SessionName }
+  const conversations = new Map<ConversationId, Conversation>()
+  const messages = new Map<MessageId, Message>()
+  const replies = new Map<ReplyId, Reply>()
+  const sent: SendMessageRequest[] = []
+  const reads: { type: string; ids: number }[] = []
+  const batches: ReplyEvent[][] = []
+  let waiting: (() => void)[] = []
+  let seq = 0
+  let trimmedTo = 0
+  let failure: Error | undefined
+  let readers = 0
+
+  const cursorOf = ({ epoch, seq: at }: { epoch: number; seq: number }) =>
+    `${name}.${epoch}.${at}` as Cursor
+
+  function byIds<Id extends string, Row>(type: string, rows: ReadonlyMap<Id, Row>) {
+    return async (ids: readonly Id[]) => {
+      reads.push({ type, ids: ids.length })
+      return ids.map((id) => rows.get(id))
+    }
+  }
+
+  const store: SessionStore = {
+    session,
+    conversations: byIds('conversations', conversations),
+    messages: byIds('messages', messages),
+    replies: byIds('replies', replies),
+    conversationPage: async (page) => pageOf([...conversations.values()].toReversed(), page),
+    messagePage: async (id, page) =>
+      pageOf(
+        [...messages.values()].filter(({ conversationId }) => conversationId === id),
+        page,
+      ),
+  }
+
+  return {
+    store,
+    replies: {
+      async sendMessage(request) {
+        sent.push(request)
+        const conversation = request.conversationId
+          ? conversations.get(request.conversationId)
+          : begin(request.assistantId)
+        if (!conversation) throw new NotFoundError('there is no such conversation')
+        return accept(conversation, request.text)
+      },
+      async cancelReply(id) {
+        const reply = replies.get(id)
+        if (!reply) throw new NotFoundError('there is no such reply')
+        return update(id, { status: 'CANCELLED' })
+      },
+      startConversation: async (assistantId) => begin(assistantId),
+      cursor: async () => cursorOf({ epoch: 1, seq }),
+      async subscribe({ replyId, conversationId, after, lastEventId }) {
+        const from = startOf(replyId, lastEventId ?? after)
+        const isMine = (event: ReplyEvent) =>
+          (!replyId || event.replyId === replyId) &&
+          (!conversationId || event.conversationId === conversationId)
+        const end =
+          replyId && batches.flat().findLast((event) => isMine(event) && isTerminal(event))
+        const past = end !== undefined && from >= end.seq
+        return {
+          past: past && lastEventId !== undefined,
+          start: cursorOf({ epoch: 1, seq: from }),
+          cursor: cursorOf,
+          events: (signal) => read(from, isMine, replyId !== undefined, past, signal),
+        }
+      },
+    },
+    sent,
+    reads,
+    append(replyId, ...bodies) {
+      const { conversationId } = update(replyId, {})
+      const batch = bodies.map((body): ReplyEvent => ({
+        ...body,
+        epoch: 1,
+        seq: (seq += 1),
+        replyId,
+        conversationId,
+      }))
+      for (const event of batch) follow(event)
+      batches.push(batch)
+      wake()
+      return batch
+    },
+    trim() {
+      trimmedTo = seq
+    },
+    failWith(error) {
+      failure = error
+      wake()
+    },
+    cursorOf,
+    get readers() {
+      return readers
+    },
+  }
+
+  function wake() {
+    for (const resolve of waiting) resolve()
+    waiting = []
+  }
+
+  function startOf(replyId: ReplyId | undefined, cursor: string | undefined): number {
+    if (replyId && !replies.has(replyId)) throw new NotFoundError('there is no such reply')
+    if (cursor === undefined) return replyId ? 0 : seq
+    const [, from] = /^(?:\w+)\.1\.(\d+)$/.exec(cursor) ?? []
+    if (from === undefined || !cursor.startsWith(`${name}.`) || Number(from) > seq) {
+      throw new BadUserInputError('"after" is no cursor of this session')
+    }
+    if (Number(from) < trimmedTo) throw new CursorExpiredError('the log begins later')
+    return Number(from)
+  }
+
+  async function* read(
+    from: number,
+    isMine: (event: ReplyEvent) => boolean,
+    isOfReply: boolean,
+    past: boolean,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly ReplyEvent[], void, undefined> {
+    if (past) return
+    readers += 1
+    try {
+      for (let position = from; ;) {
+        signal.throwIfAborted()
+        if (failure) throw failure
+        const batch = batches
+          .find((candidate) => (candidate.at(-1)?.seq ?? 0) > position)
+          ?.filter((event) => event.seq > position)
+        if (!batch) {
+          await new Promise<void>((resolve) => {
+            waiting.push(resolve)
+            signal.addEventListener('abort', () => resolve(), { once: true })
+          })
+          continue
+        }
+        position = batch.at(-1)?.seq ?? position
+        const mine = batch.filter(isMine)
+        if (mine.length > 0) yield mine
+        if (isOfReply && mine.some(isTerminal)) return
+      }
+    } finally {
+      readers -= 1
+    }
+  }
+
+  function begin(assistantId: AssistantId | undefined): Conversation {
+    const at = 1_700_000_000_000 + conversations.size
+    const id = `c${conversations.size}` as ConversationId
+    const conversation = {
+      id,
+      assistantId: assistantId ?? ('flow' as AssistantId),
+      createdAt: at,
+      lastUsedAt: at,
+    }
+    conversations.set(id, conversation)
+    return conversation
+  }
+
+  function accept({ id, assistantId }: Conversation, text: string): Reply {
+    const replyId = `r${replies.size}` as ReplyId
+    const messageId = `m${messages.size}` as MessageId
+    const createdAt = 1_700_000_000_000 + messages.size
+    messages.set(messageId, {
+      id: messageId,
+      conversationId: id,
+      replyId,
+      role: 'USER',
+      text,
+      createdAt,
+    })
+    const reply: Reply = {
+      id: replyId,
+      conversationId: id,
+      assistantId,
+      messageId,
+      answerId: null,
+      status: 'RUNNING',
+      text: '',
+      reasoning: '',
+      queuePosition: null,
+      usage: null,
+      followUps: [],
+      contextReset: false,
+      failure: null,
+      upstreamCancelled: false,
+      createdAt,
+      startedAt: createdAt,
+      endedAt: null,
+    }
+    replies.set(replyId, reply)
+    return reply
+  }
+
+  function follow(event: ReplyEvent): void {
+    if (event.type === 'delta' && event.kind === 'ANSWER') {
+      const { text } = update(event.replyId, {})
+      update(event.replyId, { text: text.slice(0, event.offset) + event.text })
+    }
+    if (event.type === 'completed') update(event.replyId, { status: 'COMPLETED', text: event.text })
+  }
+
+  function update(id: ReplyId, change: Partial<Reply>): Reply {
+    const reply = replies.get(id)
+    if (!reply) throw new Error(`the test knows no reply ${id}`)
+    const changed = { ...reply, ...change }
+    replies.set(id, changed)
+    return changed
+  }
+}
+
+function isTerminal({ type }: ReplyEvent): boolean {
+  return type === 'completed' || type === 'failed' || type === 'cancelled'
+}
+
+function pageOf<Id extends string, Row extends { readonly id: Id }>(
+  all: readonly Row[],
+  { direction, limit, after, before }: PageRequest<Id>,
+): Page<Row> | undefined {
+  const place = (id: Id) => all.findIndex((row) => row.id === id)
+  const from = after === undefined ? 0 : place(after) + 1
+  const to = before === undefined ? all.length : place(before)
+  if ((after !== undefined && from === 0) || to < 0) return undefined
+  const window = all.slice(from, to)
+  const rows = direction === 'forward' ? window.slice(0, limit) : window.slice(-limit)
+  const first = rows[0]
+  const last = rows.at(-1)
+  return {
+    rows,
+    hasPreviousPage: first !== undefined && first !== all[0],
+    hasNextPage: last !== undefined && last !== all.at(-1),
+  }
+}
