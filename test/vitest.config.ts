@@ -2,6 +2,8 @@ import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
 const project = (name: string, testTimeout: number) => ({
+  // As Node resolves, or a test and a dependency would each have a graphql of their own.
+  ssr: { resolve: { conditions: ['module-sync', 'node'] } },
   test: {
     name,
     root: fileURLToPath(new URL('.', import.meta.url)),
