@@ -151,11 +151,11 @@ function toCaller(
   if (!Number.isSafeInteger(Math.ceil(expiresAt))) {
     throw new UnauthenticatedError('the expiry of the token cannot be used')
   }
-  const tenant = tenantClaim === undefined ? undefined : ownClaim(claims, tenantClaim)
+  const tenant = tenantClaim === undefined ? undefined : claims[tenantClaim]
   if (tenantClaim !== undefined && !isIdentifier(tenant)) {
     throw new UnauthenticatedError('the tenant of the token is missing or cannot be used')
   }
-  const claimedName = nameClaim === undefined ? undefined : ownClaim(claims, nameClaim)
+  const claimedName = nameClaim === undefined ? undefined : claims[nameClaim]
   if (nameClaim !== undefined && !isSessionName(claimedName)) {
     throw new UnauthenticatedError('the session name of the token is missing or cannot be used')
   }
@@ -164,15 +164,10 @@ function toCaller(
     issuer,
     ...(isIdentifier(tenant) && { tenant }),
     subject: sub,
-    scopes: parseScopes(ownClaim(claims, scopesClaim)),
+    scopes: parseScopes(claims[scopesClaim]),
     expiresAt,
     ...(isSessionName(claimedName) && { claimedName }),
   }
-}
-
-/** Never what an object inherits: claims are named by the configuration, and filled by the token. */
-function ownClaim(claims: JWTPayload, name: string): unknown {
-  return Object.hasOwn(claims, name) ? claims[name] : undefined
 }
 
 function parseScopes(claim: unknown): readonly string[] {

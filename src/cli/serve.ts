@@ -14,9 +14,13 @@ export async function serve(config: Config, logger: Logger, lifetime: Lifetime):
   const metricsServer =
     config.metrics && stack.use(await openMetricsServer(config.metrics, metrics))
   const gateway = stack.use(await createGateway(config, { clock: systemClock, logger, metrics }))
-  const server = stack.use(
-    await listen({ handle: gateway.handle, ...config.listen, ...config.timeouts }),
-  )
+  const server = await listen({
+    handle: (request, response) => gateway.handle(request, response),
+    ...config.listen,
+    timeouts: config.timeouts,
+    logger,
+  })
+  stack.defer(() => server.close())
   logger.info({ url: server.url, metricsUrl: metricsServer?.url }, 'listening')
 
   const code = await lifetime.end

@@ -59,6 +59,7 @@ describe('a session', () => {
 
   it.each([
     ['a tenant that looks like none', { tenant: 'null' }, {}],
+    ['a tenant called undefined', { tenant: 'undefined' }, {}],
     ['a tenant that is empty', { tenant: '' }, {}],
     [
       'the boundary of issuer and subject',

@@ -1,0 +1,133 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startGateway } from '../kit/gateway-process.ts'
+
+const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
+
+async function run(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  const child = spawn(process.execPath, [cli, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const exited = once(child, 'exit')
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)])
+  const [code]: unknown[] = await exited
+  return { code, stdout, stderr }
+}
+
+const config = {
+  listen: { port: 0 },
+  metrics: { port: 0 },
+  issuers: [{ issuer: 'https://id.test', audience: 'gateway', secret: 'i'.repeat(32) }],
+  session: { key: 's'.repeat(32), nameKeys: [{ version: 1, key: 'n'.repeat(32) }] },
+  assistants: [
+    {
+      id: 'bot',
+      name: 'Bot',
+      strategy: 'bot',
+      baseUrl: 'http://127.0.0.1:9',
+      credentials: { type: 'token', token: 'hunter2', allowSharedToken: true },
+      bot: { botId: '7003' },
+    },
+  ],
+  store: 'sqlite::memory:',
+}
+
+let directory: string
+let good: string
+let bad: string
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'command-line-'))
+  good = join(directory, 'good.json')
+  bad = join(directory, 'bad.json')
+  await writeFile(good, JSON.stringify(config))
+  await writeFile(bad, JSON.stringify({ ...config, store: 'hunter2', limits: { maxDepht: 1 } }))
+})
+afterAll(() => rm(directory, { recursive: true, force: true }))
+
+describe('the command line', () => {
+  it.each(['--help', 'help', 'serve --help', 'demo -h', 'schema --help', 'check-config --help'])(
+    'explains itself: %s',
+    async (line) => {
+      const args = line.split(' ')
+      const { code, stdout, stderr } = await run(args)
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+      expect(stdout).toContain('Usage: coze-gateway')
+    },
+  )
+
+  it('prints its version', async () => {
+    const { code, stdout } = await run(['--version'])
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
+  })
+
+  it.each([
+    [[], 'which command?'],
+    [['sevre'], '"sevre" is not a command'],
+    [['serve', '--prot', '1'], "'--prot'"],
+    [['schema', 'extra'], "'extra'"],
+    [['demo', '--port', 'http'], '--port must be a number'],
+    [['serve', '--config', '/nowhere/config.json'], 'cannot be read (ENOENT)'],
+    [['check-config'], 'COZE_GATEWAY_CONFIG'],
+  ])('ends with 2 and a sentence when it is used badly: %j', async (args, part) => {
+    const { code, stdout, stderr } = await run(args)
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+    expect(stderr).toContain(part)
+    expect(stderr).not.toContain('    at ')
+  })
+
+  it('tells that a configuration is well, in one line', async () => {
+    const { code, stdout, stderr } = await run(['check-config'], { COZE_GATEWAY_CONFIG: good })
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout).toMatch(/^OK: .*\n$/)
+    expect(stdout).not.toContain('hunter2')
+  })
+
+  it.each(['check-config', 'serve'])('T18 %s tells every problem and no value', async (command) => {
+    const { code, stdout, stderr } = await run([command, '--config', bad])
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+    expect(stderr).toContain('store: ')
+    expect(stderr).toContain('limits.maxDepht: ')
+    expect(stderr).not.toContain('hunter2')
+  })
+
+  it('prints the schema and nothing else', async () => {
+    const { code, stdout, stderr } = await run(['schema'])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout).toContain('type Mutation {')
+  })
+
+  it('T22 starts no demo where it is production', async () => {
+    const { code, stderr } = await run(['demo', '--port', '0'], { NODE_ENV: 'production' })
+    expect(code).toBe(2)
+    expect(stderr).toContain('production')
+  })
+
+  it.each(['serve', 'demo'])('%s ends with 2 when its port is busy', async (command) => {
+    await using busy = createServer()
+    busy.listen(0, '127.0.0.1')
+    await once(busy, 'listening')
+    const address = busy.address()
+    const port = String(typeof address === 'object' && address ? address.port : 0)
+    const args =
+      command === 'serve'
+        ? ['serve', '--config', good]
+        : ['demo', '--port', port, '--data', join(directory, 'demo.db')]
+    const { code, stdout, stderr } = await run(args, { COZE_GATEWAY_LISTEN_PORT: port })
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+    expect(stderr).toContain(`port ${port} is in use`)
+  })
+
+  it.each(['SIGTERM', 'SIGINT'] as const)('F20 serve ends with 0 after %s', async (signal) => {
+    await using gateway = await startGateway(join(directory, `${signal}.json`), config)
+    expect(await gateway.kill(signal)).toBe(0)
+    expect(gateway.output).toContain('"msg":"draining"')
+    expect(gateway.output).not.toContain('hunter2')
+  })
+})

@@ -1,0 +1,358 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { resolve } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { ConfigError, parseConfig, type Config, type ConfigSource } from '../../../src/config.ts'
+import { demoSecrets } from '../../../src/config/demo-secrets.ts'
+
+const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
+const privatePem = rsa.privateKey.export({ type: 'pkcs1', format: 'pem' }).toString()
+const publicPem = rsa.publicKey.export({ type: 'spki', format: 'pem' }).toString()
+
+const issuer = { issuer: 'https://id.test', audience: 'gateway', secret: 'i'.repeat(32) }
+const oauth = { type: 'oauth', appId: '1100', keyId: 'kid', privateKey: privatePem }
+const workflow = { workflowId: '7001', appId: '7002' }
+const assistant = {
+  id: 'flow',
+  name: 'Flow',
+  strategy: 'workflow',
+  baseUrl: 'https://api.coze.cn',
+  credentials: oauth,
+  workflow,
+}
+const minimal = {
+  issuers: [issuer],
+  session: { key: 's'.repeat(32), nameKeys: [{ version: 1, key: 'n'.repeat(32) }] },
+  assistants: [assistant],
+}
+
+function parse(json: unknown, source: Partial<ConfigSource> = {}): Config {
+  const readFile = (path: string): string => {
+    throw Object.assign(new Error(path), { code: 'ENOENT' })
+  }
+  return parseConfig({ json, env: {}, readFile, ...source })
+}
+
+function problemsOf(json: unknown, source: Partial<ConfigSource> = {}): readonly string[] {
+  try {
+    parse(json, source)
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems
+    throw error
+  }
+  return []
+}
+
+describe('a configuration', () => {
+  it('needs little: all else has a default', () => {
+    const config = parse(minimal)
+    expect(config).toMatchObject({
+      listen: { host: '127.0.0.1', port: 4000 },
+      cors: { origins: [] },
+      graphiql: true,
+      logging: { level: 'info' },
+      store: { engine: 'sqlite', file: resolve('data/gateway.db') },
+      timeouts: { keepAliveMs: 12_000, drainMs: 25_000 },
+      limits: { maxQueued: 10 },
+    })
+    expect(config.metrics).toBeUndefined()
+    expect(config.issuers[0]).toMatchObject({ algorithms: ['HS256'], clockToleranceSeconds: 30 })
+    expect(config.assistants[0]).toMatchObject({
+      credentials: { audience: 'api.coze.cn', accessTokenSeconds: 3_600 },
+      workflow: { conversationKeying: 'auto', parameters: {} },
+    })
+  })
+
+  it('is frozen all the way down', () => {
+    const config = parse(minimal)
+    expect(Object.isFrozen(config)).toBe(true)
+    expect(Object.isFrozen(config.assistants[0]?.credentials)).toBe(true)
+    expect(Object.isFrozen(config.issuers[0]?.audience)).toBe(true)
+  })
+
+  it('reads secrets in place, from files beside it, and from the environment', () => {
+    const files: Record<string, string> = {
+      '/etc/gateway/config.json': JSON.stringify({
+        ...minimal,
+        issuers: [{ ...issuer, secret: { env: 'ISSUER_SECRET' } }],
+        session: { ...minimal.session, key: { file: 'session.key' } },
+        assistants: [
+          { ...assistant, credentials: { ...oauth, privateKey: { file: '/keys/coze.pem' } } },
+        ],
+        store: 'sqlite:gateway.db',
+      }),
+      '/etc/gateway/session.key': `${'f'.repeat(40)}\n`,
+      '/keys/coze.pem': privatePem,
+    }
+    const config = parse(undefined, {
+      file: '/etc/gateway/config.json',
+      env: { ISSUER_SECRET: 'e'.repeat(32) },
+      readFile: (path) => files[path] ?? '',
+    })
+    expect(config.session.key.reveal()).toBe('f'.repeat(40))
+    expect(config.issuers[0]?.keys).toMatchObject({ type: 'secret' })
+    expect(config.store.file).toBe('/etc/gateway/gateway.db')
+    const credentials = config.assistants[0]?.credentials
+    expect(credentials?.type === 'oauth' && credentials.privateKey.reveal()).toContain(
+      'BEGIN PRIVATE KEY',
+    )
+  })
+
+  it('is overridden by the environment, scalar by scalar', () => {
+    const config = parse(
+      { ...minimal, listen: { host: '0.0.0.0', port: 1 } },
+      {
+        env: {
+          COZE_GATEWAY_LISTEN_PORT: '5000',
+          COZE_GATEWAY_METRICS_PORT: '9000',
+          COZE_GATEWAY_GRAPHIQL: 'false',
+          COZE_GATEWAY_LOGGING_LEVEL: 'warn',
+          COZE_GATEWAY_STORE: 'sqlite::memory:',
+          COZE_GATEWAY_TIMEOUTS_KEEP_ALIVE_MS: '5',
+          COZE_GATEWAY_LIMITS_MAX_QUEUED: '3',
+          COZE_GATEWAY_SESSION_KEY_FILE: 'key',
+        },
+        readFile: (path) => (path === resolve('key') ? 'K'.repeat(32) : ''),
+      },
+    )
+    expect(config).toMatchObject({
+      listen: { host: '0.0.0.0', port: 5000 },
+      metrics: { host: '127.0.0.1', port: 9000 },
+      graphiql: false,
+      logging: { level: 'warn' },
+      store: { file: ':memory:' },
+      timeouts: { keepAliveMs: 5 },
+      limits: { maxQueued: 3 },
+    })
+    expect(config.session.key.reveal()).toBe('K'.repeat(32))
+  })
+
+  it('refuses variables it does not know, but not those that Kubernetes sets by itself', () => {
+    const env = {
+      COZE_GATEWAY_LISTEN_PROT: '1',
+      COZE_GATEWAY_SERVICE_HOST: '10.0.0.1',
+      COZE_GATEWAY_SERVICE_PORT_HTTP: '4000',
+      COZE_GATEWAY_PORT: 'tcp://10.0.0.1:4000',
+      COZE_GATEWAY_PORT_4000_TCP_ADDR: '10.0.0.1',
+      OTHER: 'x',
+    }
+    expect(problemsOf(minimal, { env })).toEqual([
+      'COZE_GATEWAY_LISTEN_PROT: is not a variable of the gateway',
+    ])
+  })
+
+  it('takes keys of each kind for an issuer, and pins algorithms that fit', () => {
+    const keyless = { issuer: 'https://id.test', audience: ['a', 'b'] }
+    const jwk = rsa.publicKey.export({ format: 'jwk' })
+    const ed = generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' })
+    const parsed = (settings: object) =>
+      parse({ ...minimal, issuers: [{ ...keyless, ...settings }] }).issuers[0]
+    expect(parsed({ jwksUrl: 'https://id.test/keys', algorithms: ['ES256'] })).toMatchObject({
+      algorithms: ['ES256'],
+      keys: { type: 'jwks', cooldownSeconds: 30, maxAgeSeconds: 600 },
+    })
+    expect(parsed({ publicKey: publicPem })).toMatchObject({ algorithms: ['RS256'] })
+    expect(parsed({ publicKey: jwk })).toMatchObject({ keys: { type: 'public-key' } })
+    expect(parsed({ publicKey: JSON.stringify(jwk) })).toMatchObject({ algorithms: ['RS256'] })
+    expect(parsed({ publicKey: ed })).toMatchObject({ algorithms: ['EdDSA'] })
+  })
+
+  it('tells all problems at once, each with its path', () => {
+    const problems = problemsOf(
+      {
+        listen: { port: 'x', prot: 1 },
+        issuers: [{ issuer: 'a', audience: 'b' }, issuer, issuer],
+        session: { key: { file: 'nowhere' }, nameClaim: { issuer: 'zz', claim: 'c' } },
+        assistants: [
+          {
+            ...assistant,
+            name: 5,
+            baseUrl: 'https://www.coze.cn',
+            workflow: { ...workflow, botId: '1' },
+          },
+          { ...assistant, workflow: undefined, strategy: 'auto' },
+        ],
+        store: 'redis://x',
+        timeouts: { connectMs: 1.5 },
+      },
+      { env: { COZE_GATEWAY_LIMITS_MAX_DEPTH: 'deep' } },
+    )
+    expect(problems.map((problem) => problem.split(': ')[0])).toEqual(
+      expect.arrayContaining([
+        'listen.port',
+        'listen.prot',
+        'issuers[0]',
+        'issuers[2].issuer',
+        'session.key',
+        'session.nameClaim.issuer',
+        'session.nameKeys',
+        'assistants[0].name',
+        'assistants[0].baseUrl',
+        'assistants[0].workflow',
+        'assistants[1].id',
+        'assistants[1].workflow',
+        'assistants[1].fallback',
+        'store',
+        'timeouts.connectMs',
+        'COZE_GATEWAY_LIMITS_MAX_DEPTH',
+      ]),
+    )
+  })
+
+  const withAssistant = (over: object) => ({ ...minimal, assistants: [{ ...assistant, ...over }] })
+  const withWorkflow = (over: object) => withAssistant({ workflow: { ...workflow, ...over } })
+  const withIssuer = (over: object) => ({
+    ...minimal,
+    issuers: [{ issuer: 'https://id.test', audience: 'gateway', ...over }],
+  })
+  const wrong: Record<string, [unknown, string]> = {
+    'a list instead of an object': [[], 'configuration: must be an object'],
+    'no assistants': [{ ...minimal, assistants: [] }, 'assistants: must have at least 1 entry'],
+    'neither app nor bot': [
+      withWorkflow({ appId: undefined }),
+      'assistants[0].workflow: needs exactly one of "appId" and "botId"',
+    ],
+    'an id that is a number': [withWorkflow({ workflowId: 7e18 }), 'do not fit in a number'],
+    'a pinned conversation': [
+      withWorkflow({ parameters: { CONVERSATION_NAME: 'Default' } }),
+      'assistants[0].workflow.parameters.CONVERSATION_NAME: would put all sessions into one',
+    ],
+    'a pinned session': [
+      withWorkflow({ parameters: { SESSION_NAME: 'x' }, sessionParameter: 'SESSION_NAME' }),
+      'parameters.SESSION_NAME: is set to the session',
+    ],
+    'conversations by name for a bot': [
+      withWorkflow({ appId: undefined, botId: '1', conversationKeying: 'name' }),
+      'workflow.conversationKeying: "name" works with "appId" only',
+    ],
+    'a shared token that nobody allowed': [
+      withAssistant({ credentials: { type: 'token', token: 'pat_x' } }),
+      'credentials.allowSharedToken: must be true',
+    ],
+    'plain http to a distant host': [
+      withAssistant({ baseUrl: 'http://coze.example' }),
+      'assistants[0].baseUrl: must be an https URL',
+    ],
+    'no base URL': [
+      withAssistant({ baseUrl: undefined }),
+      'https://api.coze.com or https://api.coze.cn',
+    ],
+    'the wrong host of Coze': [
+      withAssistant({ baseUrl: 'https://www.coze.com' }),
+      'it is https://api.coze.com',
+    ],
+    'a key that is no PEM': [
+      withAssistant({ credentials: { ...oauth, privateKey: 'hunter2' } }),
+      'credentials.privateKey: must be a PEM private key',
+    ],
+    'a public key for the private one': [
+      withAssistant({ credentials: { ...oauth, privateKey: publicPem } }),
+      'credentials.privateKey: must be a PEM private key',
+    ],
+    'a private key for the public one': [
+      withIssuer({ publicKey: privatePem }),
+      'issuers[0].publicKey: is a private key',
+    ],
+    'a private JWK for the public one': [
+      withIssuer({ publicKey: rsa.privateKey.export({ format: 'jwk' }) }),
+      'issuers[0].publicKey: is a private key',
+    ],
+    'two kinds of keys': [
+      withIssuer({ publicKey: publicPem, secret: 'i'.repeat(32) }),
+      'issuers[0]: needs exactly one of',
+    ],
+    'HS256 with a public key': [
+      withIssuer({ publicKey: publicPem, algorithms: ['HS256'] }),
+      'issuers[0].algorithms: HS256 cannot be used with this kind of key',
+    ],
+    'alg none': [withIssuer({ secret: 'i'.repeat(32), algorithms: ['none'] }), 'must be one of'],
+    'a short secret': [withIssuer({ secret: 'hunter2' }), 'must have at least 32 characters'],
+    'keys over plain http': [
+      withIssuer({ jwksUrl: 'http://id.test/keys' }),
+      'must be an https URL',
+    ],
+    'an origin with a path': [
+      { ...minimal, cors: { origins: ['https://app.test/'] } },
+      'cors.origins[0]: must be an origin',
+    ],
+    'a variable that is not set': [
+      withIssuer({ secret: { env: 'NOT_SET' } }),
+      'names the environment variable NOT_SET, which is not set',
+    ],
+    'a file that is not there': [withIssuer({ secret: { file: 'x' } }), 'cannot be read (ENOENT)'],
+    'two keys of one version': [
+      {
+        ...minimal,
+        session: {
+          ...minimal.session,
+          nameKeys: [...minimal.session.nameKeys, ...minimal.session.nameKeys],
+        },
+      },
+      'session.nameKeys: must have different versions',
+    ],
+  }
+  it.each(Object.entries(wrong))(
+    'is refused with a helpful sentence: %s',
+    (_name, [json, part]) => {
+      const problems = problemsOf(json)
+      expect(problems).toHaveLength(1)
+      expect(problems[0]).toContain(part)
+    },
+  )
+
+  it('needs no name keys where a claim names every session', () => {
+    const nameClaim = { issuer: issuer.issuer, claim: 'account' }
+    const session = { key: minimal.session.key, nameClaim }
+    expect(parse({ ...minimal, session }).session).toMatchObject({ nameKeys: [], nameClaim })
+  })
+
+  it('T22 may hold the secrets of the demo in the demo only', () => {
+    const json = {
+      ...minimal,
+      issuers: [{ ...issuer, secret: demoSecrets.issuer }],
+      session: {
+        key: { env: 'KEY' },
+        nameKeys: [{ version: 1, key: demoSecrets.nameKey }],
+      },
+    }
+    const env = { KEY: demoSecrets.sessionKey }
+    expect(parse(json, { env, mode: 'demo' }).session.key.reveal()).toBe(demoSecrets.sessionKey)
+    expect(problemsOf(json, { env })).toHaveLength(3)
+  })
+
+  it('T18 echoes no value in a problem, and shows no secret when printed', () => {
+    const hidden = 'hunter2-hunter2'
+    const json = {
+      ...minimal,
+      listen: { host: 5, port: hidden },
+      issuers: [{ ...issuer, secret: hidden, algorithms: [hidden] }],
+      session: { key: hidden, nameKeys: hidden },
+      assistants: [
+        { ...assistant, strategy: hidden, credentials: { ...oauth, privateKey: hidden } },
+        { ...assistant, credentials: { type: 'token', token: hidden } },
+        { ...assistant, credentials: { type: hidden } },
+      ],
+      store: hidden,
+    }
+    const problems = problemsOf(json, { env: { COZE_GATEWAY_LIMITS_MAX_DEPTH: hidden } })
+    expect(problems.length).toBeGreaterThan(8)
+    expect(problems.join('\n')).not.toContain('hunter2')
+    expect(JSON.stringify(parse(minimal))).not.toContain('s'.repeat(32))
+  })
+
+  it.each(['{"a": hunter2}', '{"session": {"key": "hunter2"', 'hunter2'])(
+    'T18 does not quote a file that is not JSON: %s',
+    (text) => {
+      const problems = problemsOf(undefined, { file: '/config.json', readFile: () => text })
+      expect(problems).toHaveLength(1)
+      expect(problems[0]).toMatch(/^\/config\.json: is not JSON/)
+      expect(problems[0]).not.toContain('hunter2')
+    },
+  )
+
+  it('is named by COZE_GATEWAY_CONFIG, or the problem says how', () => {
+    const readFile = () => JSON.stringify(minimal)
+    const env = { COZE_GATEWAY_CONFIG: '/config.json' }
+    expect(parse(undefined, { env, readFile }).assistants).toHaveLength(1)
+    expect(problemsOf(undefined)[0]).toContain('--config')
+  })
+})
