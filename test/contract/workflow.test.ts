@@ -1,6 +1,7 @@
 import type { WorkflowOptions } from '../../src/strategy/assistant-options.ts'
 import { createWorkflowStrategy } from '../../src/strategy/workflow.ts'
-import { type StrategyEntry, strategyContract } from './strategy.ts'
+import type { StrategyEntry } from './strategy-stage.ts'
+import { strategyContract } from './strategy.ts'
 
 function entry(workflow: Partial<WorkflowOptions>): StrategyEntry {
   return {

@@ -1,112 +1,15 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { decodeJwt, decodeProtectedHeader, importSPKI, jwtVerify } from 'jose'
 import { describe, expect, it } from 'vitest'
-import type { CozeRequest } from '../../../src/coze/client.ts'
-import type { CozeAnswer } from '../../../src/coze/envelope.ts'
 import { CozeError } from '../../../src/coze/errors.ts'
-import { type OAuthCredentials, createTokenResolver } from '../../../src/coze/token.ts'
-import { withToken } from '../../../src/coze/with-token.ts'
-import { randomId } from '../../../src/lib/id.ts'
 import { Secret } from '../../../src/lib/secret.ts'
-import { createFakeClock } from '../../kit/clock.ts'
+import { keys, openResolver } from './open-resolver.ts'
 
-const keys = generateKeyPairSync('rsa', {
-  modulusLength: 2048,
-  privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-  publicKeyEncoding: { type: 'spki', format: 'pem' },
-})
 const { signal } = new AbortController()
-
-/** A resolver on a token endpoint that names the session and counts: `alice#1`, `alice#2`, … */
-function open(
-  options: {
-    readonly credentials?: Partial<OAuthCredentials>
-    readonly maxConcurrentMints?: number
-    readonly maxEntries?: number
-    /** Comes before each answer; may wait, or refuse. */
-    readonly before?: (mint: number, request: CozeRequest, signal: AbortSignal) => Promise<void>
-    /** How far the upstream's clock is ahead of ours, in ms. */
-    readonly skewMs?: number
-  } = {},
-) {
-  const clock = createFakeClock()
-  const requests: CozeRequest[] = []
-  const minted: string[] = []
-  const jwts: string[] = []
-  let flying = 0
-  let mostFlying = 0
-  const upstreamNow = () => clock.now() + (options.skewMs ?? 0)
-  const client = {
-    async request(request: CozeRequest, given: AbortSignal): Promise<CozeAnswer> {
-      requests.push(request)
-      jwts.push(request.target.token.reveal())
-      flying += 1
-      mostFlying = Math.max(mostFlying, flying)
-      try {
-        await options.before?.(requests.length, request, given)
-        given.throwIfAborted()
-        const { session_name: session, iat = 0 } = decodeJwt(request.target.token.reveal())
-        const late = upstreamNow() / 1000 - iat
-        if (late < 0 || late > 300) {
-          throw new CozeError('auth', 'the upstream answered with code invalid_client', {
-            accepted: 'no',
-            serverTime: upstreamNow(),
-          })
-        }
-        const count = minted.filter((token) => token.startsWith(`${String(session)}#`)).length + 1
-        const token = `${String(session)}#${count}`
-        minted.push(token)
-        return {
-          body: { access_token: token, expires_in: Math.floor(upstreamNow() / 1000) + 3600 },
-          logId: undefined,
-          serverTime: upstreamNow(),
-        }
-      } finally {
-        flying -= 1
-      }
-    },
-  }
-  const outcomes: string[] = []
-  const resolver = createTokenResolver({
-    client,
-    clock,
-    newId: randomId,
-    metrics: { tokenMinted: (outcome) => void outcomes.push(outcome) },
-    credentials: {
-      type: 'oauth',
-      baseUrl: 'http://127.0.0.1:7000/prefix',
-      appId: 'app-1',
-      keyId: 'key-1',
-      privateKey: new Secret(keys.privateKey),
-      ...options.credentials,
-    },
-    ...(options.maxConcurrentMints !== undefined && {
-      maxConcurrentMints: options.maxConcurrentMints,
-    }),
-    ...(options.maxEntries !== undefined && { maxEntries: options.maxEntries }),
-  })
-  return {
-    clock,
-    resolver,
-    requests,
-    minted,
-    jwts,
-    outcomes,
-    get mostFlying() {
-      return mostFlying
-    },
-    async reveal(session: string) {
-      const { target } = await resolver.token(session, signal)
-      return target.token.reveal()
-    },
-  }
-}
-
-const refused = () => new CozeError('auth', 'refused', { accepted: 'no' })
 
 describe('session-token resolver', () => {
   it('signs what the platform asks for', async () => {
-    const { reveal, requests, jwts, clock } = open()
+    const { reveal, requests, jwts, clock } = openResolver()
     await reveal('alice')
     const [request] = requests
     expect(request).toMatchObject({
@@ -139,7 +42,7 @@ describe('session-token resolver', () => {
       privateKeyEncoding: { type: 'pkcs1', format: 'pem' },
       publicKeyEncoding: { type: 'spki', format: 'pem' },
     })
-    const { reveal, requests, jwts } = open({
+    const { reveal, requests, jwts } = openResolver({
       credentials: {
         privateKey: new Secret(pkcs1.privateKey),
         audience: 'api.coze.example',
@@ -159,11 +62,11 @@ describe('session-token resolver', () => {
     ['privateKey', { privateKey: new Secret('-----BEGIN PRIVATE KEY-----\nMII\n') }],
     ['accessTokenSeconds', { accessTokenSeconds: 86_400 }],
   ])('refuses a bad %s by its name', (name, credentials) => {
-    expect(() => open({ credentials })).toThrow(new RegExp(`^"${name}" must be`))
+    expect(() => openResolver({ credentials })).toThrow(new RegExp(`^"${name}" must be`))
   })
 
   it('mints once for 100 concurrent callers of a session, and gives each session its own (T15)', async () => {
-    const { resolver, minted, outcomes } = open()
+    const { resolver, minted, outcomes } = openResolver()
     const sessions = Array.from({ length: 300 }, (_, index) => `session-${index % 3}`)
     const tokens = await Promise.all(sessions.map((name) => resolver.token(name, signal)))
     expect(minted.toSorted()).toEqual(['session-0#1', 'session-1#1', 'session-2#1'])
@@ -175,7 +78,7 @@ describe('session-token resolver', () => {
   })
 
   it('T15: never mixes sessions up while entries are evicted, dropped and expire', async () => {
-    const { resolver, clock } = open({ maxEntries: 3, maxConcurrentMints: 2 })
+    const { resolver, clock } = openResolver({ maxEntries: 3, maxConcurrentMints: 2 })
     for (let round = 0; round < 30; round += 1) {
       const names = Array.from({ length: 8 }, (_, index) => `session-${(index * round) % 5}`)
       const tokens = await Promise.all(names.map((name) => resolver.token(name, signal)))
@@ -188,7 +91,7 @@ describe('session-token resolver', () => {
   })
 
   it('uses each signed JWT once', async () => {
-    const { reveal, jwts, clock } = open()
+    const { reveal, jwts, clock } = openResolver()
     for (let hour = 0; hour < 3; hour += 1) {
       await reveal('alice')
       await reveal('bob')
@@ -199,7 +102,7 @@ describe('session-token resolver', () => {
 
   it('takes expires_in for an instant, refreshes ahead in the background, and never serves an expired token', async () => {
     const gate = Promise.withResolvers<void>()
-    const { reveal, clock, minted } = open({
+    const { reveal, clock, minted } = openResolver({
       before: async (mint) => {
         if (mint === 2) await gate.promise
       },
@@ -219,7 +122,7 @@ describe('session-token resolver', () => {
   })
 
   it('serves the old token while refreshing ahead fails, until it expires', async () => {
-    const { reveal, clock, outcomes } = open({
+    const { reveal, clock, outcomes } = openResolver({
       before: async (mint) => {
         if (mint > 1) throw new CozeError('server', 'HTTP 503', { accepted: 'unknown' })
       },
@@ -235,7 +138,7 @@ describe('session-token resolver', () => {
   })
 
   it('F40: neither keeps nor loses a token when the wall clock jumps', async () => {
-    const { reveal, clock, minted } = open()
+    const { reveal, clock, minted } = openResolver()
     await reveal('alice')
     clock.jump(7_200_000)
     expect(await reveal('alice')).toBe('alice#1')
@@ -246,7 +149,7 @@ describe('session-token resolver', () => {
   })
 
   it('fails all who share a flight, and lets the next caller try again', async () => {
-    const { resolver, requests, reveal } = open({
+    const { resolver, requests, reveal } = openResolver({
       before: async (mint) => {
         if (mint === 1) throw new CozeError('server', 'HTTP 500', { accepted: 'unknown' })
       },
@@ -261,7 +164,7 @@ describe('session-token resolver', () => {
 
   it("does not fail the others of a flight when one caller's signal aborts", async () => {
     const gate = Promise.withResolvers<void>()
-    const { resolver, requests } = open({ before: async () => gate.promise })
+    const { resolver, requests } = openResolver({ before: async () => gate.promise })
     const first = new AbortController()
     const leaving = resolver.token('alice', first.signal)
     const staying = resolver.token('alice', signal)
@@ -274,7 +177,7 @@ describe('session-token resolver', () => {
 
   it('mints at most so many at once, in turn', async () => {
     const gate = Promise.withResolvers<void>()
-    const opened = open({ maxConcurrentMints: 3, before: async () => gate.promise })
+    const opened = openResolver({ maxConcurrentMints: 3, before: async () => gate.promise })
     const tokens = Array.from({ length: 20 }, async (_, index) =>
       opened.resolver.token(`s${index}`, signal),
     )
@@ -286,7 +189,7 @@ describe('session-token resolver', () => {
   })
 
   it('F5: waits a bounded time for a slow token endpoint', async () => {
-    const { resolver, clock, requests } = open({
+    const { resolver, clock, requests } = openResolver({
       before: async (_, __, given) => clock.sleep(60_000, given),
     })
     const outcome = expect(resolver.token('alice', signal)).rejects.toMatchObject({
@@ -301,7 +204,7 @@ describe('session-token resolver', () => {
   it.each([600_000, -600_000])(
     "F5: takes the upstream's time when it refuses ours, once (%d ms)",
     async (skewMs) => {
-      const { reveal, requests, clock } = open({ skewMs })
+      const { reveal, requests, clock } = openResolver({ skewMs })
       expect(await reveal('alice')).toBe('alice#1')
       expect(requests).toHaveLength(2)
       expect(await reveal('bob')).toBe('bob#1')
@@ -312,7 +215,7 @@ describe('session-token resolver', () => {
   )
 
   it('F5: does not repeat a refusal that the clock does not explain', async () => {
-    const opened = open({
+    const opened = openResolver({
       before: async () => {
         throw new CozeError('auth', 'refused', { accepted: 'no', serverTime: opened.clock.now() })
       },
@@ -323,7 +226,7 @@ describe('session-token resolver', () => {
   })
 
   it('ends what is on its way when it is disposed', async () => {
-    const { resolver, clock, requests } = open({
+    const { resolver, clock, requests } = openResolver({
       before: async (_, __, given) => clock.sleep(60_000, given),
     })
     const outcome = expect(resolver.token('alice', signal)).rejects.toMatchObject({
@@ -334,88 +237,5 @@ describe('session-token resolver', () => {
     await outcome
     expect(clock.pending).toBe(0)
     await expect(resolver.token('alice', signal)).rejects.toMatchObject({ kind: 'unavailable' })
-  })
-})
-
-describe('withToken', () => {
-  it('F3: mints once per session for 100 concurrent refusals, and repeats each call once', async () => {
-    const { resolver, minted } = open()
-    const accepted = new Set<string>()
-    let calls = 0
-    const call = async (name: string) =>
-      withToken(
-        resolver,
-        name,
-        async ({ token }) => {
-          calls += 1
-          await Promise.resolve()
-          if (token.reveal().endsWith('#1')) throw refused()
-          accepted.add(token.reveal())
-        },
-        signal,
-      )
-    await Promise.all([resolver.token('alice', signal), resolver.token('bob', signal)])
-    await Promise.all(
-      Array.from({ length: 100 }, async (_, index) => call(index % 2 === 0 ? 'alice' : 'bob')),
-    )
-    expect(minted.toSorted()).toEqual(['alice#1', 'alice#2', 'bob#1', 'bob#2'])
-    expect([...accepted].toSorted()).toEqual(['alice#2', 'bob#2'])
-    expect(calls).toBe(200)
-  })
-
-  it('F3: gives up after the second refusal', async () => {
-    const { resolver, minted } = open()
-    const run = async () => Promise.reject(refused())
-    await expect(withToken(resolver, 'alice', run, signal)).rejects.toMatchObject({ kind: 'auth' })
-    expect(minted).toHaveLength(2)
-  })
-
-  it.each([
-    new CozeError('auth', 'revoked in mid-stream', { accepted: 'yes' }),
-    new CozeError('server', 'HTTP 500', { accepted: 'unknown' }),
-    new CozeError('busy', 'busy', { accepted: 'no' }),
-  ])(
-    'does not repeat what may have been accepted, or was refused otherwise (%s)',
-    async (error) => {
-      const { resolver } = open()
-      let calls = 0
-      const run = async () => {
-        calls += 1
-        throw error
-      }
-      await expect(withToken(resolver, 'alice', run, signal)).rejects.toBe(error)
-      expect(calls).toBe(1)
-    },
-  )
-
-  it('drops only the token that failed', async () => {
-    const { resolver, reveal } = open()
-    const stale = await resolver.token('alice', signal)
-    resolver.drop(stale)
-    expect(await reveal('alice')).toBe('alice#2')
-    resolver.drop(stale)
-    expect(await reveal('alice')).toBe('alice#2')
-  })
-
-  it('has no other token to offer where one is shared by all sessions', async () => {
-    const token = new Secret('pat_1')
-    const resolver = createTokenResolver({
-      client: { request: async () => Promise.reject(new Error('not called')) },
-      credentials: { type: 'shared-token', baseUrl: 'http://studio.example', token },
-      clock: createFakeClock(),
-      newId: randomId,
-      metrics: { tokenMinted() {} },
-    })
-    expect((await resolver.token('alice', signal)).target).toEqual({
-      baseUrl: 'http://studio.example',
-      token,
-    })
-    let calls = 0
-    const run = async () => {
-      calls += 1
-      throw refused()
-    }
-    await expect(withToken(resolver, 'alice', run, signal)).rejects.toMatchObject({ kind: 'auth' })
-    expect(calls).toBe(1)
   })
 })

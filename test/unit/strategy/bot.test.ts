@@ -212,17 +212,18 @@ describe('a lost Bot run', () => {
     const other = { ...question, chat_id: 'chat-9', meta_data: { reply_id: 'alice-reply-0' } }
     const { client, strategy } = open({
       request({ path }) {
-        if (path === '/v1/conversation/message/list') return { data: [row, question, other] }
+        if (path === '/v1/conversation/message/list') return { data: [row, other, question] }
         if (path === '/v3/chat/message/list') return { data: rows }
         return { data: { ...chat, status: 'completed' } }
       },
     })
     const recovered = await strategy.recover({ ...request, chatId: undefined }, signal)
     expect(recovered.type).toBe('found')
-    expect(client.sent.map(({ path }) => path)).toEqual([
-      '/v1/conversation/message/list',
-      '/v3/chat/retrieve',
-      '/v3/chat/message/list',
+    const query = { conversation_id: 'up-1', chat_id: 'chat-1' }
+    expect(client.sent).toMatchObject([
+      { path: '/v1/conversation/message/list' },
+      { path: '/v3/chat/retrieve', query },
+      { path: '/v3/chat/message/list', query },
     ])
   })
 

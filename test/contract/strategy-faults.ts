@@ -1,0 +1,204 @@
+import { expect, it } from 'vitest'
+import type { FaultInput } from '../../src/emulator/faults.ts'
+import { createGuard } from '../../src/isolation/guard.ts'
+import { answerOf, createHistory, createRun } from '../kit/runs.ts'
+import { type StrategyEntry, type StrategyStage, upstreamOf } from './strategy-stage.ts'
+
+/** What a strategy must make of an upstream that fails. */
+export function testStrategyFaults(stage: StrategyStage, entry: StrategyEntry): void {
+  const { signal, newSession, begin, talk, next } = stage
+
+  it('F3: mints once and repeats once when the token is refused', async () => {
+    const session = newSession('alice')
+    const begun = await begin(session)
+    await stage.emulator.faults(entry.runPath, { kind: 'revokeTokens' })
+    const { answer } = await talk(begun, 'hi')
+    expect(answer).toBe('You said: hi')
+    const { chats } = await stage.emulator.state()
+    expect(chats.filter(({ sessionName }) => sessionName === session)).toHaveLength(1)
+
+    await stage.emulator.repeatFaults(entry.runPath, 2, { kind: 'revokeTokens' })
+    const { error } = await talk(next(begun), 'hi')
+    expect(error).toMatchObject({
+      outcome: 'not-accepted',
+      failure: { code: 'UPSTREAM_AUTH', retryable: false },
+    })
+  })
+
+  it('F3: mints once for concurrent refusals of a session', async () => {
+    const session = newSession('alice')
+    const before = (await stage.emulator.state()).assertions.length
+    const begun = await Promise.all(
+      Array.from({ length: 8 }, async (_, index) => begin(session, `conv-${index}`)),
+    )
+    const first = await Promise.all(begun.map(async (each) => talk(each, 'hi')))
+    expect((await stage.emulator.state()).assertions).toHaveLength(before + 1)
+    await stage.emulator.revokeTokens()
+    const again = await Promise.all(first.map(async (each) => talk(next(each), 'hi')))
+    expect(again.map(({ answer }) => answer)).toEqual(Array(8).fill('You said: hi'))
+    expect((await stage.emulator.state()).assertions).toHaveLength(before + 2)
+  })
+
+  it.each([
+    ['with a final newline', { kind: 'jsonError', code: 4011, finalNewline: true }],
+    ['without one', { kind: 'jsonError', code: '4011', finalNewline: false }],
+    ['with a status of its own', { kind: 'jsonError', code: 4011, status: 400 }],
+  ] as const)('F8: reads a JSON error instead of a stream (%s)', async (_, fault) => {
+    const begun = await begin(newSession('alice'))
+    await stage.emulator.faults(entry.runPath, fault)
+    const { events, error } = await talk(begun, 'hi')
+    expect(events).toEqual([])
+    expect(error).toMatchObject({
+      outcome: 'not-accepted',
+      upstreamCode: '4011',
+      logId: expect.stringMatching(/./),
+      failure: { code: 'UPSTREAM_QUOTA' },
+    })
+  })
+
+  it.each([
+    ['mid-event', { kind: 'cut', afterDeltas: 3, where: 'mid-event' }],
+    ['between events', { kind: 'cut', afterDeltas: 3, where: 'between' }],
+    ['properly, without a terminal', { kind: 'noTerminal' }],
+  ] as const)('F9: keeps what came before a cut %s, and finds the rest', async (_, fault) => {
+    const begun = await begin(newSession('alice'))
+    await stage.emulator.faults(entry.runPath, fault)
+    const cut = await talk(begun, '/long 20')
+    expect(cut.error).toMatchObject({
+      outcome: 'unseen',
+      failure: { code: 'UPSTREAM_TRUNCATED', retryable: true },
+    })
+    const whole = (await talk(await begin(newSession('bob')), '/long 20')).answer
+    expect(whole.startsWith(cut.answer)).toBe(true)
+    expect(cut.answer).not.toBe('')
+
+    for (const chatId of [cut.events[0]?.chatId, undefined]) {
+      const recovered = await stage.strategy.recover(
+        { ...cut.run, ...upstreamOf(cut), chatId },
+        signal,
+      )
+      const events = recovered.type === 'found' ? recovered.events : []
+      expect(answerOf(events)).toBe(whole)
+      expect(events.at(-1)?.type).toBe('completed')
+      const guard = createGuard({
+        conversationId: upstreamOf(cut).upstreamConversationId,
+        chatId: cut.events[0]?.chatId,
+      })
+      for (const event of events) guard.check(event)
+    }
+  })
+
+  it('F9: finds only our run, whatever was said after it', async () => {
+    const begun = await begin(newSession('alice'))
+    const history = createHistory(begun.run, ['older', 'older answer'])
+    await stage.emulator.faults(entry.runPath, { kind: 'cut', afterDeltas: 1 })
+    const cut = await talk(begun, '/say first words of many', { history })
+    const later = await talk(next(cut), '/say second')
+    expect(later.answer).toBe('second')
+    const lost = { ...cut.run, ...upstreamOf(cut), chatId: undefined }
+    const recovered = await stage.strategy.recover(lost, signal)
+    expect(recovered.type === 'found' && answerOf(recovered.events)).toBe('first words of many')
+    const never = { ...createRun(cut.run.session.name, 'reply-3'), ...upstreamOf(cut) }
+    expect(await stage.strategy.recover({ ...never, chatId: undefined }, signal)).toEqual({
+      type: 'unknown',
+    })
+  })
+
+  it.each<[string, FaultInput]>([
+    ['another chat', { kind: 'foreignChat', afterDeltas: 2 }],
+    ['another conversation', { kind: 'foreignConversation', afterDeltas: 2 }],
+  ])('F16: tells whose event it is, so that the guard stops one of %s', async (_, fault) => {
+    const begun = await begin(newSession('alice'))
+    await stage.emulator.faults(entry.runPath, fault)
+    const { error, events } = await talk(begun, '/long 20')
+    expect(error).toMatchObject({ failure: { code: 'ISOLATION_BREACH' } })
+    expect(events.filter(({ type }) => type === 'delta')).toHaveLength(2)
+  })
+
+  it('F16: tells where it runs, so that the guard stops a run in a shared conversation', async () => {
+    const first = await talk(await begin(newSession('alice')), 'hi')
+    const shared = upstreamOf(first).upstreamConversationId ?? ''
+    const own = next(await talk(await begin(newSession('bob')), 'hi'))
+    await stage.emulator.faults(entry.runPath, {
+      kind: 'sharedConversation',
+      conversationId: shared,
+    })
+    const { error, events } = await talk(own, 'hi')
+    expect(error).toMatchObject({ failure: { code: 'ISOLATION_BREACH' } })
+    expect(events).toEqual([])
+  })
+
+  it.each(['', '0', 'absent'] as const)(
+    'T14: fails a run without a conversation id (%j)',
+    async (value) => {
+      const begun = await begin(newSession('alice'))
+      await stage.emulator.faults(entry.runPath, { kind: 'missingConversation', value })
+      const { error, events } = await talk(begun, 'hi')
+      expect(error).toMatchObject({ failure: { code: 'UPSTREAM_PROTOCOL' } })
+      expect(events).toEqual([])
+    },
+  )
+
+  it('F17: waits its turn in a busy conversation', async () => {
+    const first = await talk(await begin(newSession('alice')), 'hi')
+    await stage.emulator.faults(entry.runPath, { kind: 'gate', afterDeltas: 1 })
+    const running = talk(next(first), '/say one two')
+    await stage.emulator.until({ gate: 'gate' })
+    const { requests } = await stage.emulator.state()
+    const asked = requests[`POST ${entry.runPath}`] ?? 0
+    const waiting = talk(next(first, 'reply-3'), '/say three')
+    await stage.emulator.until({ path: entry.runPath, requests: asked + 1 })
+    await stage.emulator.release('gate')
+    expect((await running).answer).toBe('one two')
+    expect((await waiting).answer).toBe('three')
+  })
+
+  it('F17: gives up on a conversation that stays busy', async () => {
+    const impatient = entry.open({ ...stage.parts, busyWaitMs: 200 })
+    const first = await talk(await begin(newSession('alice')), 'hi')
+    await stage.emulator.faults(entry.runPath, { kind: 'gate', afterDeltas: 1 })
+    const running = talk(next(first), '/say one two')
+    await stage.emulator.until({ gate: 'gate' })
+    const { error } = await talk(next(first, 'reply-3'), 'hi', { by: impatient })
+    expect(error).toMatchObject({
+      outcome: 'not-accepted',
+      upstreamCode: '4016',
+      failure: { code: 'CONVERSATION_BUSY', retryable: true },
+    })
+    await stage.emulator.release('gate')
+    expect((await running).answer).toBe('one two')
+  })
+
+  it('F18: tells a failed chat and an error event with the code of the upstream', async () => {
+    for (const command of ['/fail', '/error']) {
+      const begun = await begin(newSession('alice'))
+      const { answer, error } = await talk(begun, `/say so far\n${command} 4013 overloaded`)
+      expect(answer).toBe('so far')
+      expect(error).toMatchObject({
+        outcome: 'ended',
+        upstreamCode: '4013',
+        failure: { code: 'UPSTREAM_ERROR' },
+      })
+      expect(JSON.stringify(error)).not.toContain('overloaded')
+    }
+  })
+
+  it('F18: tells that the upstream waits for somebody', async () => {
+    const { events, error } = await talk(await begin(newSession('alice')), entry.actionRequest)
+    expect(error).toBeUndefined()
+    expect(events.at(-1)?.type).toBe('action-required')
+  })
+
+  it('F41: says that a stored conversation is gone, or is not ours', async () => {
+    const foreign = await talk(await begin(newSession('bob')), 'my secret is heron')
+    for (const upstream of [
+      { type: 'id', conversationId: '7000000000000000001' },
+      foreign.upstream,
+    ] as const) {
+      const run = createRun(newSession('alice'))
+      const { error, events } = await talk({ run, upstream }, 'what is my secret?')
+      expect(events).toEqual([])
+      expect(error).toMatchObject({ outcome: 'not-accepted', conversationGone: true })
+    }
+  })
+}

@@ -1,0 +1,173 @@
+import { afterAll, afterEach, beforeAll, expect } from 'vitest'
+import { type CozeClient, createCozeClient } from '../../src/coze/client.ts'
+import { type TokenResolver, createTokenResolver } from '../../src/coze/token.ts'
+import type { Message, UpstreamScope } from '../../src/domain.ts'
+import type { EmulatorOptions } from '../../src/emulator/options.ts'
+import type { RoutePath } from '../../src/emulator/route-paths.ts'
+import { createGuard } from '../../src/isolation/guard.ts'
+import { type Clock, systemClock } from '../../src/lib/clock.ts'
+import { randomId } from '../../src/lib/id.ts'
+import { Secret } from '../../src/lib/secret.ts'
+import type {
+  ChatStrategy,
+  RunContext,
+  RunEvent,
+  UpstreamConversation,
+} from '../../src/strategy/strategy.ts'
+import { type RunningEmulator, createTestApp, publicPart, startEmulator } from '../kit/emulator.ts'
+import { answerOf, createRun } from '../kit/runs.ts'
+
+/** What a strategy is made of. */
+export interface StrategyParts {
+  readonly client: CozeClient
+  readonly tokens: TokenResolver
+  readonly scope: UpstreamScope
+  readonly clock: Clock
+  readonly random: () => number
+  readonly busyWaitMs?: number
+}
+
+export interface StrategyEntry {
+  readonly runPath: RoutePath
+  readonly open: (parts: StrategyParts) => ChatStrategy
+  /** A message that makes the upstream wait for somebody. */
+  readonly actionRequest: string
+  readonly cancels: boolean
+  /** How the platform decides what its documentation leaves open. */
+  readonly switches?: EmulatorOptions['switches']
+}
+
+/** One run and what came of it. */
+export interface Talk {
+  readonly run: RunContext
+  readonly upstream: UpstreamConversation
+  /** What the guard let pass. */
+  readonly events: readonly RunEvent[]
+  readonly answer: string
+  readonly error: unknown
+}
+
+export type StrategyStage = ReturnType<typeof setStrategyStage>
+
+/** An emulator in its own process and the strategy that drives it, for all tests of the `describe` around it. */
+export function setStrategyStage(entry: StrategyEntry) {
+  const { signal } = new AbortController()
+  const stack = new AsyncDisposableStack()
+  let emulator: RunningEmulator
+  let strategy: ChatStrategy
+  let parts: StrategyParts
+  let sessions = 0
+
+  beforeAll(async () => {
+    const app = createTestApp()
+    emulator = stack.use(
+      await startEmulator({
+        apps: [publicPart(app)],
+        workflows: [
+          { workflowId: 'flow-1', appId: 'coze-app-1' },
+          { workflowId: 'flow-2', botId: 'bot-1' },
+        ],
+        bots: [{ botId: 'bot-1' }],
+        wordsPerSecond: 0,
+        ...(entry.switches !== undefined && { switches: entry.switches }),
+      }),
+    )
+    const client = stack.use(
+      createCozeClient({
+        clock: systemClock,
+        random: Math.random,
+        metrics: { upstreamOddity() {} },
+        timeouts: { idleMs: 5000, totalMs: 20_000 },
+      }),
+    )
+    const tokens = stack.use(
+      createTokenResolver({
+        client,
+        clock: systemClock,
+        newId: randomId,
+        metrics: { tokenMinted() {} },
+        credentials: {
+          type: 'oauth',
+          baseUrl: emulator.url,
+          appId: app.appId,
+          keyId: app.keyId,
+          privateKey: new Secret(app.privateKeyPem),
+        },
+      }),
+    )
+    const scope = { origin: emulator.url, account: '' }
+    parts = { client, tokens, scope, clock: systemClock, random: Math.random }
+    strategy = entry.open(parts)
+  })
+
+  afterEach(async () => {
+    await emulator.clearFaults()
+    await emulator.release()
+    expect((await emulator.state()).problems).toEqual([])
+  })
+
+  afterAll(async () => stack.disposeAsync())
+
+  /** A session that no other test has. */
+  const newSession = (who: string) => `${who}-${(sessions += 1)}`
+
+  async function begin(session: string, conversation?: string) {
+    const run = createRun(session, 'reply-1', conversation)
+    return { run, upstream: await strategy.open(run, signal) }
+  }
+
+  async function talk(
+    { run, upstream }: Pick<Talk, 'run' | 'upstream'>,
+    text: string,
+    options: { readonly history?: readonly Message[]; readonly by?: ChatStrategy } = {},
+  ): Promise<Talk> {
+    const guard = createGuard({
+      conversationId: upstream.type === 'id' ? upstream.conversationId : undefined,
+      chatId: undefined,
+    })
+    const events: RunEvent[] = []
+    let error: unknown
+    let bound = upstream
+    const request = { ...run, upstream, text, history: options.history ?? [] }
+    try {
+      for await (const batch of (options.by ?? strategy).start(request, signal)) {
+        for (const event of batch) {
+          guard.check(event)
+          events.push(event)
+          bound = { type: 'id', conversationId: event.conversationId }
+        }
+      }
+    } catch (thrown) {
+      error = thrown
+    }
+    return { run, upstream: bound, events, answer: answerOf(events), error }
+  }
+
+  /** The next reply of the same conversation. */
+  function next({ run, upstream }: Pick<Talk, 'run' | 'upstream'>, reply = 'reply-2') {
+    return { run: createRun(run.session.name, reply), upstream }
+  }
+
+  return {
+    signal,
+    get emulator() {
+      return emulator
+    },
+    get strategy() {
+      return strategy
+    },
+    get parts() {
+      return parts
+    },
+    newSession,
+    begin,
+    talk,
+    next,
+  }
+}
+
+export function upstreamOf({ upstream }: Pick<Talk, 'upstream'>) {
+  return {
+    upstreamConversationId: upstream.type === 'id' ? upstream.conversationId : undefined,
+  }
+}

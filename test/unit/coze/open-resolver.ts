@@ -1,0 +1,101 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { decodeJwt } from 'jose'
+import type { CozeRequest } from '../../../src/coze/client.ts'
+import type { CozeAnswer } from '../../../src/coze/envelope.ts'
+import { CozeError } from '../../../src/coze/errors.ts'
+import { type OAuthCredentials, createTokenResolver } from '../../../src/coze/token.ts'
+import { randomId } from '../../../src/lib/id.ts'
+import { Secret } from '../../../src/lib/secret.ts'
+import { createFakeClock } from '../../kit/clock.ts'
+
+export const keys = generateKeyPairSync('rsa', {
+  modulusLength: 2048,
+  privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  publicKeyEncoding: { type: 'spki', format: 'pem' },
+})
+
+/** A resolver on a token endpoint that names the session and counts: `alice#1`, `alice#2`, … */
+export function openResolver(
+  options: {
+    readonly credentials?: Partial<OAuthCredentials>
+    readonly maxConcurrentMints?: number
+    readonly maxEntries?: number
+    /** Comes before each answer; may wait, or refuse. */
+    readonly before?: (mint: number, request: CozeRequest, signal: AbortSignal) => Promise<void>
+    /** How far the upstream's clock is ahead of ours, in ms. */
+    readonly skewMs?: number
+  } = {},
+) {
+  const clock = createFakeClock()
+  const requests: CozeRequest[] = []
+  const minted: string[] = []
+  const jwts: string[] = []
+  let flying = 0
+  let mostFlying = 0
+  const upstreamNow = () => clock.now() + (options.skewMs ?? 0)
+  const client = {
+    async request(request: CozeRequest, given: AbortSignal): Promise<CozeAnswer> {
+      requests.push(request)
+      jwts.push(request.target.token.reveal())
+      flying += 1
+      mostFlying = Math.max(mostFlying, flying)
+      try {
+        await options.before?.(requests.length, request, given)
+        given.throwIfAborted()
+        const { session_name: session, iat = 0 } = decodeJwt(request.target.token.reveal())
+        const late = upstreamNow() / 1000 - iat
+        if (late < 0 || late > 300) {
+          throw new CozeError('auth', 'the upstream answered with code invalid_client', {
+            accepted: 'no',
+            serverTime: upstreamNow(),
+          })
+        }
+        const count = minted.filter((token) => token.startsWith(`${String(session)}#`)).length + 1
+        const token = `${String(session)}#${count}`
+        minted.push(token)
+        return {
+          body: { access_token: token, expires_in: Math.floor(upstreamNow() / 1000) + 3600 },
+          logId: undefined,
+          serverTime: upstreamNow(),
+        }
+      } finally {
+        flying -= 1
+      }
+    },
+  }
+  const outcomes: string[] = []
+  const resolver = createTokenResolver({
+    client,
+    clock,
+    newId: randomId,
+    metrics: { tokenMinted: (outcome) => void outcomes.push(outcome) },
+    credentials: {
+      type: 'oauth',
+      baseUrl: 'http://127.0.0.1:7000/prefix',
+      appId: 'app-1',
+      keyId: 'key-1',
+      privateKey: new Secret(keys.privateKey),
+      ...options.credentials,
+    },
+    ...(options.maxConcurrentMints !== undefined && {
+      maxConcurrentMints: options.maxConcurrentMints,
+    }),
+    ...(options.maxEntries !== undefined && { maxEntries: options.maxEntries }),
+  })
+  const { signal } = new AbortController()
+  return {
+    clock,
+    resolver,
+    requests,
+    minted,
+    jwts,
+    outcomes,
+    get mostFlying() {
+      return mostFlying
+    },
+    reveal: async (session: string) => {
+      const { target } = await resolver.token(session, signal)
+      return target.token.reveal()
+    },
+  }
+}
