@@ -1,0 +1,39 @@
+import type { DemoCaller } from './callers.ts'
+
+const send =
+  'mutation($input:SendMessageInput!){sendMessage(input:$input){__typename ... on SendMessageSuccess{reply{id}} ... on Error{code message}}}'
+const stream =
+  'subscription{replies{cursor __typename ... on ReplyDelta{offset text} ... on ReplyCompleted{text} ... on ReplyFailed{code message}}}'
+
+/** What the demo prints: two callers, and the commands that show that they do not meet. */
+export function welcome(url: string, callers: readonly DemoCaller[]): string {
+  const graphql = `${url}/graphql`
+  const lines = [
+    `GraphiQL, signed in as ${callers[0]?.name}: ${graphql}`,
+    '',
+    'The assistants are "workflow" (the default) and "bot". Tokens are good for 24 hours.',
+  ]
+  for (const { name, token } of callers) {
+    const auth = `-H 'authorization: Bearer ${token}' -H 'content-type: application/json'`
+    lines.push(
+      '',
+      `# ${name}: stream all replies (leave it running in one terminal)`,
+      `curl -sN ${graphql} ${auth} -H 'accept: text/event-stream' -d '${JSON.stringify({ query: stream })}'`,
+      `# ${name}: send (in another)`,
+      `curl -s ${graphql} ${auth} -d '${JSON.stringify({
+        query: send,
+        variables: { input: { text: question(name), assistantId: 'workflow' } },
+      })}'`,
+    )
+  }
+  lines.push(
+    '',
+    'Send "what is my secret?" as Alice and as Bob: Alice hears it back, Bob does not.',
+    'Put "bot" for "workflow" to talk to the Bot. Ctrl-C ends the demo.',
+  )
+  return `${lines.join('\n')}\n`
+}
+
+function question(name: string): string {
+  return name === 'Alice' ? 'my secret is swordfish' : 'what is my secret?'
+}

@@ -1,0 +1,170 @@
+import { randomInt } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createAuthenticator } from './auth/caller.ts'
+import type { Config } from './config.ts'
+import { createCozeClient } from './coze/client.ts'
+import type { AssistantInfo } from './domain.ts'
+import { schema } from './graphql/schema.ts'
+import { type Clock, systemClock } from './lib/clock.ts'
+import { createDeadline } from './lib/deadline.ts'
+import { fetchJson } from './lib/fetch-json.ts'
+import { type NewId, randomId } from './lib/id.ts'
+import { createLogger } from './observe/log.ts'
+import type { Logger } from './observe/logger.ts'
+import type { Metrics } from './observe/metrics.ts'
+import { createPrometheusMetrics } from './observe/prometheus.ts'
+import { createReplyEngine } from './reply/engine.ts'
+import { createGraphiQL } from './server/graphiql.ts'
+import { createGraphServer } from './server/server.ts'
+import { createSessionNamer, fingerprintOf } from './session/session.ts'
+import { openSqliteStore } from './store/sqlite/store.ts'
+import { createAssistants } from './strategy/assistants.ts'
+
+/** What a gateway takes from outside; all have real defaults. */
+export interface GatewayDependencies {
+  readonly clock?: Clock
+  readonly newId?: NewId
+  /** Gives [0, 1). */
+  readonly random?: () => number
+  readonly logger?: Logger
+  readonly metrics?: Metrics
+  /** Headers that GraphiQL's editor begins with; for demos. */
+  readonly graphiqlHeaders?: Readonly<Record<string, string>>
+}
+
+export interface Gateway extends AsyncDisposable {
+  /** For any server that speaks `Request` and `Response`. */
+  fetch(request: Request): Promise<Response>
+  /** For `node:http`: the fast way. */
+  handle(req: IncomingMessage, res: ServerResponse): void
+  /** Takes no new messages, lets what runs finish (`timeouts.drainMs`), ends all streams resumably, and closes the store. */
+  close(): Promise<void>
+}
+
+/** How long an upstream is given to agree to a cancel, in ms. */
+const cancelMs = 3_000
+const hourMs = 3_600_000
+
+/**
+ * Builds a gateway and takes up what an earlier process left behind.
+ * @throws {@link StoreOpenError} when the store cannot be opened; `TypeError` when an assistant does not keep sessions apart.
+ */
+export async function createGateway(
+  config: Config,
+  dependencies: GatewayDependencies = {},
+): Promise<Gateway> {
+  const { clock = systemClock, newId = randomId, random = secureRandom } = dependencies
+  const { logger = createLogger(config.logging), metrics = createPrometheusMetrics() } =
+    dependencies
+  const { limits, timeouts } = config
+  const [first, ...rest] = config.assistants.map(({ id, name }): AssistantInfo => ({ id, name }))
+  if (first === undefined) throw new TypeError('"assistants" must have at least one entry')
+  const assistants = [first, ...rest] as const
+
+  await using stack = new AsyncDisposableStack() // a failure half-way closes what is already open
+  const namer = createSessionNamer(config.session)
+  const authenticator = stack.use(
+    createAuthenticator({
+      issuers: config.issuers,
+      nameClaim: config.session.nameClaim,
+      clock,
+      fetchJson,
+      logger,
+    }),
+  )
+  const store = stack.use(
+    await openSqliteStore({
+      file: config.store.file,
+      clock,
+      logger,
+      sessionKeyCheck: namer.keyCheck,
+    }),
+  )
+  const client = stack.use(createCozeClient({ clock, random, metrics, timeouts, limits }))
+  const targets = stack.use(
+    createAssistants(config.assistants, {
+      client,
+      clock,
+      random,
+      newId,
+      metrics,
+      timeouts,
+      limits,
+    }),
+  )
+  const engine = stack.use(
+    createReplyEngine({
+      ledger: store.ledger,
+      log: store.log,
+      clock,
+      newId,
+      logger,
+      metrics,
+      assistants,
+      strategyOf: targets.strategyOf,
+      cursorKey: config.session.key.reveal(),
+      maxQueued: limits.maxQueued,
+      maxReplyLength: limits.maxReplyBytes,
+      historyLength: limits.maxHistoryMessages,
+      recoverMs: timeouts.recoverMs,
+      queueExpiryMs: timeouts.queueExpiryMs,
+      retentionMs: limits.logRetentionHours * hourMs,
+      cancelMs,
+    }),
+  )
+  const draining = new AbortController()
+  const server = stack.use(
+    createGraphServer({
+      schema,
+      authenticator,
+      async openSession(caller) {
+        const id = namer.idOf(caller)
+        const name = (generation: number) => namer.nameOf(id, generation, caller)
+        const session = await store.ledger.openSession(id, name, clock.now())
+        return {
+          caller,
+          fingerprint: fingerprintOf(id),
+          store: store.ledger.session(session),
+          replies: engine.session(session),
+          assistants,
+          maxTextLength: limits.maxMessageLength,
+        }
+      },
+      limits,
+      timeouts,
+      cors: config.cors,
+      graphiql: config.graphiql
+        ? createGraphiQL({ demoHeaders: dependencies.graphiqlHeaders })
+        : undefined,
+      clock,
+      newId,
+      random,
+      logger,
+      metrics,
+      isReady: () => !draining.signal.aborted,
+    }),
+  )
+  await engine.recover()
+  const owned = stack.move() // success: the gateway owns them now
+
+  async function close(): Promise<void> {
+    if (draining.signal.aborted) return await owned.disposeAsync()
+    draining.abort()
+    using deadline = createDeadline(clock, timeouts.drainMs, () => new Error('the drain is over'))
+    await engine.drain(deadline.signal)
+    await server.drain()
+    await owned.disposeAsync()
+  }
+
+  return {
+    fetch: (request) => server.fetch(request),
+    handle: (req, res) => server.handle(req, res),
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+/** Jitter is not secret, but one source of randomness is enough. */
+function secureRandom(): number {
+  return randomInt(2 ** 32) / 2 ** 32
+}
