@@ -101,7 +101,7 @@ export async function createGateway(
       logger,
       metrics,
       assistants,
-      strategyOf: targets.strategyOf,
+      strategyOf: (id, begunBy) => targets.strategyOf(id, begunBy),
       cursorKey: config.session.key.reveal(),
       maxQueued: limits.maxQueued,
       maxReplyLength: limits.maxReplyBytes,

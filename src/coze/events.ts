@@ -121,12 +121,12 @@ const chatTypes: ReadonlyMap<string, ChatType> = new Map([
 function decodeDelta(message: JsonObject, context: EventContext, into: CozeEvent[]) {
   if (message['type'] !== 'answer') return
   const ids = messageIds(message, context)
-  const contentType = findString(message, 'content_type') ?? 'text'
   const reasoning = findString(message, 'reasoning_content')
   if (reasoning !== undefined) {
     into.push({ type: 'delta', ...ids, kind: 'REASONING', contentType: 'text', text: reasoning })
   }
   const text = findString(message, 'content')
+  const contentType = findString(message, 'content_type') ?? 'text'
   if (text !== undefined) into.push({ type: 'delta', ...ids, kind: 'ANSWER', contentType, text })
 }
 

@@ -1,7 +1,7 @@
 import { parseConfig } from '../config.ts'
 import { demoSecrets } from '../config/demo-secrets.ts'
 import { createEmulator } from '../emulator/emulator.ts'
-import { createGateway } from '../gateway.ts'
+import { createGateway, type Gateway } from '../gateway.ts'
 import { systemClock } from '../lib/clock.ts'
 import type { Logger } from '../observe/logger.ts'
 import { listen } from '../server/node.ts'
@@ -41,7 +41,7 @@ export async function runDemo(options: {
       graphiqlHeaders: { authorization: `Bearer ${callers[0]?.token}` },
     }),
   )
-  const { handle } = gateway
+  const handle: Gateway['handle'] = (req, res) => gateway.handle(req, res)
   const { timeouts } = config
   const server = stack.use(await listen({ handle, ...config.listen, timeouts, logger }))
   const owned = stack.move()

@@ -59,7 +59,10 @@ export interface ReplyLog {
 
   listen(sessionId: SessionId): Wake
 
-  /** Ends events of replies that ended before `endedBefore` (ms since the epoch), oldest first. Answers how many. */
+  /**
+   * Ends the events of replies that ended before `endedBefore` (ms since the epoch), oldest first: always a prefix of a
+   * session's log. Bounded work: answers how many replies' events it ended, to be called again until that is 0.
+   */
   trim(endedBefore: number): Promise<number>
 }
 

@@ -1,11 +1,30 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll } from 'vitest'
-import { randomId } from '../../src/lib/id.ts'
+import { DatabaseSync } from 'node:sqlite'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Delta } from '../../src/domain.ts'
 import { systemClock } from '../../src/lib/clock.ts'
-import { openSqliteStore } from '../../src/store/sqlite/store.ts'
+import { randomId } from '../../src/lib/id.ts'
+import type { Claim } from '../../src/store/ledger.ts'
+import { openDatabase } from '../../src/store/sqlite/database.ts'
+import { createSqliteStore, openSqliteStore, type Disk } from '../../src/store/sqlite/store.ts'
+import { StoreError, StoreOpenError, type Store } from '../../src/store/store.ts'
+import {
+  accept,
+  acceptReply,
+  answerOf,
+  beginning,
+  cancelled,
+  claimReply,
+  completed,
+  finish,
+  openSession,
+  readAll,
+  runReply,
+} from '../kit/stored-replies.ts'
 import { ledgerContract } from './ledger.ts'
+import { logContract } from './log.ts'
 
 const logger = { debug() {}, info() {}, warn() {}, error() {} }
 const common = { clock: systemClock, logger, sessionKeyCheck: 'check', busyTimeoutMs: 100 }
@@ -18,8 +37,374 @@ afterAll(async () => {
   await rm(folder, { recursive: true })
 })
 
-const inMemory = () => openSqliteStore({ ...common, file: ':memory:' })
-const inFile = () => openSqliteStore({ ...common, file: join(folder, randomId(), 'store.db') })
+const newFile = () => join(folder, randomId(), 'store.db')
+const openFile = (file: string) => openSqliteStore({ ...common, file })
+const inMemory = () => openFile(':memory:')
+const inFile = () => openFile(newFile())
+
+/** Nothing is kept in memory that need not be: every reader meets the tables. */
+async function withLittleMemory(): Promise<Store> {
+  const opened = await openDatabase({ ...common, file: ':memory:' })
+  const limits = { maxSessions: 1, maxLength: 0, maxBusyLength: 100 }
+  return createSqliteStore(opened, { ...common, disk: undefined, limits })
+}
 
 ledgerContract('sqlite in memory', inMemory)
+logContract('sqlite in memory', inMemory)
 ledgerContract('sqlite in a file', inFile)
+logContract('sqlite in a file', inFile)
+logContract('sqlite with little memory', withLittleMemory)
+
+const answer = (offset: number, text: string): Delta => ({ kind: 'ANSWER', offset, text })
+
+async function append(store: Store, claim: Claim, ...deltas: readonly Delta[]): Promise<void> {
+  await store.log.append(claim.session.id, claim.reply.id, claim.fence, deltas)
+}
+
+/** What a process leaves that is killed now: the files as they are. */
+async function kill(file: string): Promise<string> {
+  const copy = newFile()
+  await mkdir(join(copy, '..'))
+  for (const suffix of ['', '-wal']) await copyFile(file + suffix, copy + suffix)
+  return copy
+}
+
+describe('sqlite: opening', () => {
+  it('F32: refuses a file that another gateway has open, and opens it when that is closed', async () => {
+    const file = newFile()
+    const first = await openFile(file)
+    const refused = openFile(file)
+    await expect(refused).rejects.toBeInstanceOf(StoreOpenError)
+    await expect(refused).rejects.toThrow('in use by another gateway')
+    await first.ping()
+    await first[Symbol.asyncDispose]()
+    await using again = await openFile(file)
+    await again.ping()
+  })
+
+  it('refuses a file of another session key, and leaves it as it was', async () => {
+    const file = newFile()
+    await (await openFile(file))[Symbol.asyncDispose]()
+    const refused = openSqliteStore({ ...common, file, sessionKeyCheck: 'other' })
+    await expect(refused).rejects.toThrow('another session key')
+    await using again = await openFile(file)
+    expect((await again.log.end((await openSession(again.ledger)).id)).epoch).toBe(2)
+  })
+
+  it('refuses a database that is not its own', async () => {
+    const file = join(folder, randomId())
+    const db = new DatabaseSync(file)
+    db.exec('CREATE TABLE mine (x)')
+    db.close()
+    await expect(openFile(file)).rejects.toThrow('not a database of this gateway')
+  })
+
+  it('refuses a database of a newer gateway', async () => {
+    const file = newFile()
+    await (await openFile(file))[Symbol.asyncDispose]()
+    const db = new DatabaseSync(file)
+    db.exec('PRAGMA user_version = 99')
+    db.close()
+    await expect(openFile(file)).rejects.toThrow('newer gateway')
+  })
+
+  it('F34: refuses a damaged file with a message that says what to do', async () => {
+    const text = join(folder, randomId())
+    await writeFile(
+      text,
+      'no database, but a text that is long enough to be taken for one'.repeat(20),
+    )
+    await expect(openFile(text)).rejects.toThrow('restore it from a backup')
+    const file = newFile()
+    await (await openFile(file))[Symbol.asyncDispose]()
+    await truncate(file, 3 * 4096)
+    await expect(openFile(file)).rejects.toThrow('restore it from a backup')
+  })
+
+  it('says so when the file cannot be created', async () => {
+    await expect(openFile('/dev/null/store.db')).rejects.toBeInstanceOf(StoreOpenError)
+  })
+})
+
+describe('sqlite: opening again', () => {
+  it('goes on under a higher epoch, with every cursor still good', async () => {
+    const file = newFile()
+    const first = await openFile(file)
+    const session = await openSession(first.ledger)
+    const claim = await runReply(first, session)
+    await append(first, claim, answer(0, 'text'))
+    const middle = await first.log.end(session.id)
+    await finish(first.ledger, claim, completed('text'))
+    const events = await readAll(first.log, session)
+    await first[Symbol.asyncDispose]()
+
+    await using second = await openFile(file)
+    expect(await readAll(second.log, session)).toEqual(events)
+    expect(await second.log.check(session.id, middle)).toBe('ok')
+    expect(await readAll(second.log, session, middle)).toMatchObject([{ type: 'completed' }])
+    const later = await runReply(second, session, claim.reply.conversationId)
+    const [started] = await readAll(second.log, session, events.at(-1))
+    expect(started).toMatchObject({ replyId: later.reply.id, epoch: middle.epoch + 1 })
+  })
+
+  it('F21: hands a reply whose runner was killed to the next, with the text that is on disk', async () => {
+    const file = newFile()
+    await using first = await openFile(file)
+    const session = await openSession(first.ledger)
+    const claim = await runReply(first, session)
+    const scope = { origin: 'https://upstream.test', account: 'a' }
+    const binding = { scope, strategy: 'bot', conversationId: 'c' } as const
+    await first.ledger.bind(session, claim.reply.id, claim.fence, binding, 1)
+    await first.ledger.recordChat(session, claim.reply.id, claim.fence, 'chat-1')
+    await append(first, claim, answer(0, 'Hello'), answer(5, ' world'), answer(6, 'you'))
+    await first.ping()
+    void append(first, claim, answer(9, ', lost'))
+    const shown = await first.log.end(session.id)
+    const copy = await kill(file)
+
+    await using second = await openFile(copy)
+    const [orphan] = await second.ledger.orphans()
+    expect(orphan).toMatchObject({
+      session,
+      reply: { id: claim.reply.id, status: 'RUNNING', text: 'Hello you' },
+      upstream: binding,
+      progress: { step: 'chat', chatId: 'chat-1' },
+    })
+    expect(await second.ledger.orphans()).toEqual([])
+    if (orphan === undefined) throw new Error('expected an orphan')
+    await expect(append(second, claim, answer(9, 'x'))).rejects.toThrow('fence')
+    expect(answerOf(await readAll(second.log, session), orphan)).toBe('Hello you')
+
+    // Whoever saw more than the disk is taken back to it, from the cursor it holds.
+    await append(second, orphan, answer(9, ''))
+    expect(await second.log.check(session.id, shown)).toBe('ok')
+    expect(await readAll(second.log, session, shown)).toMatchObject([
+      { type: 'delta', offset: 9, text: '' },
+    ])
+    await append(second, orphan, answer(9, '!'))
+    await finish(second.ledger, orphan, completed('Hello you!'))
+    for (const from of [beginning, shown]) {
+      const events = await readAll(second.log, session, from)
+      expect(events.filter(({ type }) => type === 'completed')).toHaveLength(1)
+    }
+    expect(answerOf(await readAll(second.log, session), orphan)).toBe('Hello you!')
+  })
+
+  it('F21: survives one kill after another in the same reply, beside replies that ended', async () => {
+    let file = newFile()
+    let store = await openFile(file)
+    const session = await openSession(store.ledger)
+    let claim = await runReply(store, session)
+    let text = ''
+    for (let life = 0; life < 4; life += 1) {
+      const other = await runReply(store, session)
+      for (let index = 0; index < 20; index += 1) {
+        await append(store, claim, answer(text.length, `${life}.${index} `))
+        text += `${life}.${index} `
+        await append(store, other, answer(index, 'x'))
+      }
+      await finish(store.ledger, other, completed('x'.repeat(20)))
+      const copy = await kill(file)
+      await store[Symbol.asyncDispose]()
+      file = copy
+      store = await openFile(file)
+      const orphans = await store.ledger.orphans()
+      expect(orphans).toHaveLength(1)
+      const [orphan] = orphans
+      if (orphan === undefined) throw new Error('expected an orphan')
+      claim = orphan
+      expect(orphan.reply.text).toBe(text)
+      const events = await readAll(store.log, session)
+      expect(answerOf(events, claim)).toBe(text)
+      expect(answerOf(events, other)).toBe('x'.repeat(20))
+    }
+    await finish(store.ledger, claim, completed(text))
+    expect(answerOf(await readAll(store.log, session), claim)).toBe(text)
+    await store[Symbol.asyncDispose]()
+  })
+
+  it('has on disk what it has acknowledged, and nothing that it has refused', async () => {
+    const file = newFile()
+    await using store = await openFile(file)
+    const session = await openSession(store.ledger)
+    const replies = await Promise.all(
+      Array.from({ length: 9 }, () => acceptReply(store.ledger, session)),
+    )
+    const refused = await accept(store.ledger, session, { onBusy: 'REJECT' })
+    expect(refused.type).toBe('busy')
+    await using copy = await openFile(await kill(file))
+    const found = await copy.ledger.session(session).replies(replies.map(({ id }) => id))
+    expect(found.map((reply) => reply?.id)).toEqual(replies.map(({ id }) => id))
+    expect(await copy.ledger.waiting()).toHaveLength(1)
+  })
+})
+
+/** A disk whose syncs wait to be let through, or fail. */
+function createDisk() {
+  let gate: PromiseWithResolvers<void> | undefined
+  let failure: Error | undefined
+  const disk: Disk = {
+    async sync() {
+      await gate?.promise
+      if (failure !== undefined) throw failure
+    },
+    async [Symbol.asyncDispose]() {},
+  }
+  return {
+    disk,
+    close: () => (gate = Promise.withResolvers()),
+    open: () => {
+      gate?.resolve()
+      gate = undefined
+    },
+    fail: (error: Error | undefined) => (failure = error),
+  }
+}
+
+async function openOn(disk: Disk, file = newFile()) {
+  const opened = await openDatabase({ ...common, file })
+  return { store: createSqliteStore(opened, { ...common, disk }), db: opened.db }
+}
+
+const nextTurn = () => new Promise((resolve) => setImmediate(resolve))
+
+describe('sqlite: durability', () => {
+  it('tells nobody of a write before it is on disk', async () => {
+    const { disk, close, open } = createDisk()
+    const { store } = await openOn(disk)
+    await using _ = store
+    const session = await openSession(store.ledger)
+    const claim = await runReply(store, session)
+    const other = await runReply(store, session)
+    const before = await store.log.end(session.id)
+    close()
+    const told: string[] = []
+    const ending = finish(store.ledger, claim, completed('')).then(() => told.push('finish'))
+    await nextTurn()
+    const reading = store.ledger
+      .session(session)
+      .replies([claim.reply.id])
+      .then(() => told.push('read'))
+    await append(store, other, answer(0, 'later'))
+    await nextTurn()
+    expect(told).toEqual([])
+    expect(await readAll(store.log, session, before)).toEqual([])
+    open()
+    await Promise.all([ending, reading])
+    const events = await readAll(store.log, session, before)
+    expect(events.map(({ type }) => type)).toEqual(['completed', 'delta'])
+  })
+
+  it('F33: rejects what a failed sync held, takes it back, and goes on when the disk does', async () => {
+    const { disk, fail } = createDisk()
+    const { store } = await openOn(disk)
+    await using _ = store
+    const session = await openSession(store.ledger)
+    const running = await runReply(store, session)
+    await append(store, running, answer(0, 'kept'))
+    const { id, conversationId } = await acceptReply(store.ledger, session)
+    await finish(store.ledger, running, completed('kept'))
+
+    fail(new Error('EIO'))
+    const idempotency = { key: 'key', digest: 'digest' }
+    const writes = [
+      accept(store.ledger, session, { idempotency }),
+      store.ledger.claim(session, conversationId, 5),
+    ]
+    for (const { status, ...rest } of await Promise.allSettled(writes)) {
+      expect(status).toBe('rejected')
+      expect('reason' in rest && rest.reason).toBeInstanceOf(StoreError)
+    }
+    await expect(store.ping()).rejects.toMatchObject({ kind: 'unavailable' })
+
+    fail(undefined)
+    await store.ping()
+    expect((await accept(store.ledger, session, { idempotency })).type).toBe('accepted')
+    expect((await claimReply(store.ledger, session, conversationId)).reply.id).toBe(id)
+    expect(answerOf(await readAll(store.log, session), running)).toBe('kept')
+  })
+
+  it('F33: shows an end whose sync failed when the disk goes on, once', async () => {
+    const { disk, fail } = createDisk()
+    const { store } = await openOn(disk)
+    await using _ = store
+    const session = await openSession(store.ledger)
+    const claim = await runReply(store, session)
+    fail(new Error('EIO'))
+    await expect(finish(store.ledger, claim, cancelled)).rejects.toBeInstanceOf(StoreError)
+    fail(undefined)
+    expect(await finish(store.ledger, claim, cancelled)).toMatchObject({ type: 'already' })
+    const events = await readAll(store.log, session)
+    expect(events.map(({ type }) => type)).toEqual(['started', 'cancelled'])
+  })
+
+  it('F33: rejects every write while the disk is full, loses nothing else, and recovers', async () => {
+    const { disk } = createDisk()
+    const file = newFile()
+    const { store, db } = await openOn(disk, file)
+    const session = await openSession(store.ledger)
+    const claim = await runReply(store, session)
+    await append(store, claim, answer(0, 'before '))
+    await store.ping()
+
+    const pages = db.prepare('PRAGMA page_count').get()?.['page_count']
+    db.exec(`PRAGMA max_page_count = ${String(pages)}`)
+    const big = 'x'.repeat(100_000)
+    await expect(accept(store.ledger, session, { text: big })).rejects.toMatchObject({
+      kind: 'full',
+    })
+    // The runner learns of it by the promise that append gives it to wait for.
+    await expect(append(store, claim, answer(7, big))).rejects.toMatchObject({ kind: 'full' })
+    await expect(append(store, claim, answer(7, 'after'))).rejects.toMatchObject({ kind: 'full' })
+    await expect(finish(store.ledger, claim, completed('before after'))).rejects.toMatchObject({
+      kind: 'full',
+    })
+
+    db.exec('PRAGMA max_page_count = 1000000')
+    expect(await finish(store.ledger, claim, completed('before after'))).toMatchObject({
+      type: 'finished',
+    })
+    const events = await readAll(store.log, session)
+    expect(answerOf(events, claim)).toBe('before after')
+    expect(events.filter(({ type }) => type === 'completed')).toHaveLength(1)
+    await store[Symbol.asyncDispose]()
+    await using again = await openFile(file)
+    expect(answerOf(await readAll(again.log, session), claim)).toBe('before after')
+  })
+
+  it('F21: keeps on disk the deltas of a reply that runs, however long, and not for ever those of the ended', async () => {
+    const { disk } = createDisk()
+    const file = newFile()
+    const { store, db } = await openOn(disk, file)
+    await using _ = store
+    const session = await openSession(store.ledger)
+    const long = await runReply(store, session)
+    await append(store, long, answer(0, 'long ago'))
+    const rows = () => db.prepare('SELECT count(*) AS count FROM journal').get()?.['count']
+    const talk = async (count: number) => {
+      const claim = await runReply(store, session)
+      for (let index = 0; index < count; index += 1) {
+        await append(store, claim, answer(index, 'x'))
+        await store.ping()
+      }
+      await finish(store.ledger, claim, completed('x'.repeat(count)))
+    }
+    await talk(600)
+    expect(rows()).toBeGreaterThan(600)
+    const copy = await openFile(await kill(file))
+    const [orphan] = await copy.ledger.orphans()
+    expect(orphan?.reply.text).toBe('long ago')
+    await copy[Symbol.asyncDispose]()
+    await finish(store.ledger, long, completed('long ago'))
+    await talk(300)
+    expect(rows()).toBeLessThan(600)
+  })
+
+  it('refuses what comes after it was closed', async () => {
+    const store = await inFile()
+    const session = await openSession(store.ledger)
+    await store[Symbol.asyncDispose]()
+    await expect(accept(store.ledger, session)).rejects.toBeInstanceOf(StoreError)
+    await store[Symbol.asyncDispose]()
+  })
+})

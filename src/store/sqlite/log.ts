@@ -75,7 +75,7 @@ export function createSqliteLog({ db, pipe, logs, running, journal }: LogParts):
     const batch = new Batch(filter, maxLength)
     const isRead =
       place >= log.memoryFrom || stored.read(sessionId, place, log.memoryFrom, filter, batch)
-    if (isRead) log.read(Math.max(place, log.memoryFrom), (event) => batch.take(event))
+    if (isRead) log.read(place, (event) => batch.take(event))
     logs.settle(log)
     return batch.events
   }

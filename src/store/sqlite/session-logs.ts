@@ -13,16 +13,22 @@ export interface SessionLogLimits {
   readonly maxSessions: number
   /** Code units of ended replies kept for readers that are nearly at the end. */
   readonly maxLength: number
+  /** Code units beyond which a session that always runs something gives up what the table holds. */
+  readonly maxBusyLength: number
 }
 
-const defaultLimits: SessionLogLimits = { maxSessions: 10_000, maxLength: 8 * 1024 * 1024 }
-/** Code units beyond which a session that always runs something gives up what the table holds. */
-const busyLength = 256 * 1024
+const defaultLimits: SessionLogLimits = {
+  maxSessions: 10_000,
+  maxLength: 8 * 1024 * 1024,
+  maxBusyLength: 256 * 1024,
+}
 
 /** The session logs in memory: loaded when asked for, given up in the order of their last use. */
 export interface SessionLogs {
   /** Never gives up another: what a transaction works on stays. */
   open(sessionId: SessionId): SessionLog
+  /** Undefined: it is not in memory. */
+  find(sessionId: SessionId): SessionLog | undefined
   /** Says that a use has ended; gives up what is too much. */
   settle(log: SessionLog): void
   /** Loads what the table holds after `from` beside these deltas of running replies. */
@@ -98,7 +104,7 @@ export function createSessionLogs(
     settle(log) {
       disquiet(log)
       if (!log.isQuiet) {
-        if (log.length > Math.max(busyLength, 2 * log.restoredLength)) shrink(log)
+        if (log.length > Math.max(limits.maxBusyLength, 2 * log.restoredLength)) shrink(log)
         return
       }
       // Only its listeners keep it, and they keep nothing else.
@@ -110,6 +116,7 @@ export function createSessionLogs(
         giveUp(oldest)
       }
     },
+    find: (sessionId) => logs.get(sessionId),
     restore,
     listen(sessionId) {
       const log = this.open(sessionId)

@@ -9,7 +9,7 @@ import { createSqliteLedger } from './ledger.ts'
 import { createSqliteLog } from './log.ts'
 import { recoverRunning } from './recovery.ts'
 import type { RunningReplies } from './running.ts'
-import { createSessionLogs } from './session-logs.ts'
+import { createSessionLogs, type SessionLogLimits } from './session-logs.ts'
 
 export interface SqliteStoreOptions {
   /** A path, whose folder is created, or `:memory:`. One gateway at a time may have it open. */
@@ -57,11 +57,17 @@ async function openDisk(file: string): Promise<Disk> {
 /** The store on a database that is open; owns it and the disk from now on. */
 export function createSqliteStore(
   { db, epoch }: OpenedDatabase,
-  options: { readonly clock: Clock; readonly logger: Logger; readonly disk: Disk | undefined },
+  options: {
+    readonly clock: Clock
+    readonly logger: Logger
+    /** Undefined where there is none. */
+    readonly disk: Disk | undefined
+    readonly limits?: SessionLogLimits
+  },
 ): Store {
   const { clock, logger, disk } = options
   const running: RunningReplies = new Map()
-  const logs = createSessionLogs(db, epoch, running)
+  const logs = createSessionLogs(db, epoch, running, options.limits)
   const journal = createJournal(db, epoch, running)
   recoverRunning(db, logs, running, journal)
   const sync = disk && (() => disk.sync())

@@ -50,7 +50,8 @@ export function createTrim(db: DatabaseSync, logs: SessionLogs) {
       count += Number(mark.run(session, endedBefore, gone).changes)
       const sessionId = string(sessionKey.get(session)?.['key']) as SessionId
       transaction.committed(() => {
-        const log = logs.open(sessionId)
+        const log = logs.find(sessionId)
+        if (log === undefined) return
         log.trimmedTo = Math.max(log.trimmedTo, gone)
         log.forgetUpTo(gone)
       })
