@@ -24,13 +24,12 @@ export interface FakeSession {
   readonly sent: readonly SendMessageRequest[]
   /** How often the store was asked for rows by id, and for how many. */
   readonly reads: readonly { readonly type: string; readonly ids: number }[]
-  /** Appends events to the log as one batch. */
-  append(replyId: ReplyId, ...bodies: readonly ReplyEventBody[]): readonly ReplyEvent[]
+  /** Appends events to the log as one batch; answers their cursors. */
+  append(replyId: ReplyId, ...bodies: readonly ReplyEventBody[]): readonly Cursor[]
   /** Everything before the next event is gone. */
   trim(): void
   /** The next read of the log fails so. */
   failWith(error: Error): void
-  cursorOf(event: ReplyEvent): Cursor
   /** Subscriptions that are being read. */
   readonly readers: number
 }
@@ -125,7 +124,7 @@ export function createFakeSession(name = 'alice'): FakeSession {
       for (const event of batch) follow(event)
       batches.push(batch)
       wake()
-      return batch
+      return batch.map(cursorOf)
     },
     trim() {
       trimmedTo = seq
@@ -134,7 +133,6 @@ export function createFakeSession(name = 'alice'): FakeSession {
       failure = error
       wake()
     },
-    cursorOf,
     get readers() {
       return readers
     },

@@ -1,0 +1,314 @@
+import { createClient as createSseClient } from 'graphql-sse'
+import { describe, expect, it } from 'vitest'
+import type { ReplyEventBody, ReplyId } from '../../src/domain.ts'
+import { UnavailableError } from '../../src/errors.ts'
+import { encodeGlobal } from '../../src/graphql/global-id.ts'
+import { RepliesDocument } from '../../schema/operations/generated/graphql.ts'
+import { createClient } from '../kit/client.ts'
+import { createFakeClock } from '../kit/clock.ts'
+import { type FakeGateway, type FakeGatewayOptions, openFakeGateway } from '../kit/fake-gateway.ts'
+import { until } from '../kit/until.ts'
+
+const query = RepliesDocument.toString()
+const replyId = 'r0' as ReplyId
+const variables = { replyId: encodeGlobal('Reply', replyId) }
+const started: ReplyEventBody = { type: 'started' }
+const delta = (offset: number, text: string): ReplyEventBody => ({
+  type: 'delta',
+  kind: 'ANSWER',
+  offset,
+  text,
+})
+const completed = (text: string): ReplyEventBody => ({
+  type: 'completed',
+  text,
+  usage: null,
+  followUps: [],
+  contextReset: false,
+})
+
+/** A gateway with Alice, who has sent one message. */
+async function open(options: FakeGatewayOptions = {}) {
+  const gateway = await openFakeGateway(options)
+  const alice = gateway.session('alice')
+  const onBusy = 'QUEUE'
+  await alice.replies.sendMessage({
+    text: 'hello',
+    assistantId: undefined,
+    conversationId: undefined,
+    onBusy,
+    idempotency: undefined,
+  })
+  const client = createClient(gateway.url)
+  return {
+    gateway,
+    alice,
+    client,
+    async [Symbol.asyncDispose]() {
+      client[Symbol.dispose]()
+      await gateway[Symbol.asyncDispose]()
+    },
+  }
+}
+
+const token = 'alice'
+const ofReply = { token, query, variables }
+const ofSession = { token, query }
+
+async function ended(gateway: FakeGateway, reason: string) {
+  await until(() => gateway.ends.includes(reason as never), `the end ${reason}`)
+}
+
+describe('a subscription over SSE', () => {
+  it.each(['POST', 'GET'] as const)('streams to the graphql-sse client by %s', async (method) => {
+    await using stage = await open()
+    stage.alice.append(replyId, started, delta(0, 'Hel'))
+    const sse = createSseClient({
+      url: `${stage.gateway.url}/graphql`,
+      headers: { authorization: `Bearer ${token}` },
+      retryAttempts: 0,
+      ...(method === 'GET' && {
+        fetchFn: (url: string, { body, ...init }: RequestInit) => {
+          const { query: text, variables: values } = JSON.parse(String(body))
+          const search = new URLSearchParams({ query: text, variables: JSON.stringify(values) })
+          return globalThis.fetch(`${url}?${search}`, { ...init, method })
+        },
+      }),
+    })
+    const seen: unknown[] = []
+    for await (const { data } of sse.iterate({ query, variables })) {
+      seen.push(data?.['replies'])
+      if (seen.length === 2) stage.alice.append(replyId, delta(3, 'lo'), completed('Hello'))
+    }
+    expect(seen).toMatchObject([
+      { __typename: 'ReplyStarted', replyId: variables.replyId },
+      { __typename: 'ReplyDelta', kind: 'ANSWER', offset: 0, text: 'Hel' },
+      { __typename: 'ReplyDelta', offset: 3, text: 'lo' },
+      { __typename: 'ReplyCompleted', text: 'Hello' },
+    ])
+    expect(stage.gateway.ends).toEqual(['completed'])
+  })
+
+  it('sends a comment at once, each event with its cursor as id, and an empty complete', async () => {
+    await using stage = await open()
+    using stream = await stage.client.stream(ofReply)
+    await until(() => stream.frames.length > 0, 'the first comment')
+    const cursors = stage.alice.append(replyId, delta(0, 'a\n"b"'), completed('a'))
+    expect(await stream.ended).toBe('complete')
+    expect(stream.headers).toMatchObject({
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'private, no-store, no-transform',
+      'x-accel-buffering': 'no',
+    })
+    expect(stream.headers['content-encoding']).toBeUndefined()
+    const [comment, ...frames] = stream.frames
+    expect(comment).toEqual({ comment: '' })
+    expect(frames.map(({ event, id }) => [event, id])).toEqual([
+      ['next', cursors[0]],
+      ['next', cursors[1]],
+      ['complete', undefined],
+    ])
+    expect(frames.at(-1)?.data).toBe('')
+  })
+
+  it('goes on after Last-Event-ID, which wins over the argument', async () => {
+    await using stage = await open()
+    const [first, second] = stage.alice.append(replyId, started, delta(0, 'a'), delta(1, 'b'))
+    using stream = await stage.client.stream({
+      ...ofReply,
+      variables: { ...variables, after: first },
+      lastEventId: second,
+    })
+    expect(JSON.parse((await stream.next())?.data ?? '')).toMatchObject({
+      data: { replies: { offset: 1, text: 'b' } },
+    })
+  })
+
+  it('is 204 past the end by Last-Event-ID, and completes at once by the argument', async () => {
+    await using stage = await open()
+    const [after] = stage.alice.append(replyId, completed('a'))
+    using byHeader = await stage.client.stream({ ...ofReply, lastEventId: after })
+    expect(byHeader.status).toBe(204)
+    using byArgument = await stage.client.stream({
+      ...ofReply,
+      variables: { ...variables, after },
+    })
+    expect(byArgument.status).toBe(200)
+    expect(await byArgument.ended).toBe('complete')
+  })
+
+  it.each([
+    ['a cursor that is garbage', 400, 'BAD_USER_INPUT', { after: 'x' }],
+    ["another session's cursor", 400, 'BAD_USER_INPUT', { after: 'bob.1.0' }],
+    ['a position that was trimmed', 410, 'SUBSCRIPTION_CURSOR_EXPIRED', { after: 'alice.1.0' }],
+    ['an unknown reply', 404, 'NOT_FOUND', { replyId: encodeGlobal('Reply', 'r9') }],
+    ['an id of another type', 404, 'NOT_FOUND', { replyId: encodeGlobal('Message', 'r0') }],
+    ['an id that is garbage', 404, 'NOT_FOUND', { replyId: 'r0' }],
+  ])('refuses %s before the head: %i %s', async (_what, status, code, more) => {
+    await using stage = await open()
+    stage.alice.append(replyId, started)
+    stage.alice.trim()
+    using stream = await stage.client.stream({ ...ofSession, variables: more })
+    expect(stream.status).toBe(status)
+    const { errors } = JSON.parse(await stream.refusal)
+    expect(errors).toMatchObject([{ extensions: { code } }])
+    expect(stage.gateway.ends).toEqual([])
+  })
+
+  it.each([
+    ['parse', 'subscription {', {}, 'GRAPHQL_PARSE_FAILED'],
+    ['validation', 'subscription { nope }', {}, 'GRAPHQL_VALIDATION_FAILED'],
+    ['variable', query, { replyId: 1.5 }, 'BAD_USER_INPUT'],
+  ])('tells a %s error on an accepted stream', async (_what, document, values, code) => {
+    await using stage = await open()
+    using stream = await stage.client.stream({ token, query: document, variables: values })
+    expect(stream.status).toBe(200)
+    expect(await stream.ended).toBe('complete')
+    expect(JSON.parse((await stream.next())?.data ?? '')).toMatchObject({
+      errors: [{ extensions: { code } }],
+    })
+  })
+
+  it('answers a query as one result and the end', async () => {
+    await using stage = await open()
+    using stream = await stage.client.stream({ token, query: '{ viewer { session } }' })
+    expect(await stream.ended).toBe('complete')
+    expect(stream.frames.slice(1)).toEqual([
+      { event: 'next', data: '{"data":{"viewer":{"session":"alice"}}}' },
+      { event: 'complete', data: '' },
+    ])
+  })
+
+  it('must be asked for as an event stream', async () => {
+    await using stage = await open()
+    const answer = await stage.client.call(ofReply)
+    expect(answer.status).toBe(400)
+    expect(JSON.parse(answer.body).errors[0].extensions.code).toBe('BAD_REQUEST')
+  })
+
+  it('loads the reply afresh for each event', async () => {
+    await using stage = await open()
+    using stream = await stage.client.stream({
+      token,
+      query: 'subscription { replies { reply { text } } }',
+    })
+    const texts: string[] = []
+    for (const [offset, letter] of [...'abc'].entries()) {
+      stage.alice.append(replyId, delta(offset, letter))
+      texts.push(JSON.parse((await stream.next())?.data ?? '').data.replies.reply.text)
+    }
+    expect(texts).toEqual(['a', 'ab', 'abc'])
+  })
+
+  it('ends when its client has gone', async () => {
+    await using stage = await open()
+    const stream = await stage.client.stream(ofReply)
+    await until(() => stage.alice.readers === 1, 'the reader')
+    stream.cut()
+    await ended(stage.gateway, 'client-gone')
+    expect(stage.alice.readers).toBe(0)
+  })
+
+  it('F35: an idle stream gets a comment in each interval, and many share one timer', async () => {
+    const clock = createFakeClock()
+    await using stage = await open({ clock, keepAliveMs: 800 })
+    const streams = await Promise.all([1, 2, 3].map(() => stage.client.stream(ofSession)))
+    await until(() => streams.every(({ frames }) => frames.length === 1), 'the first comments')
+    const expiryTimers = streams.length
+    expect(clock.pending).toBe(1 + expiryTimers)
+    await clock.pass(800)
+    await until(() => streams.every(({ frames }) => frames.length === 2), 'a comment each')
+    for (const stream of streams) stream.cut()
+  })
+
+  it('T10: ends with its credential, and says where to resume', async () => {
+    const clock = createFakeClock()
+    const expiresAt = clock.now() + 40 * 86_400_000 // longer than a timer of Node can be
+    await using stage = await open({ clock, expiresAt, keepAliveMs: 86_400_000 })
+    using stream = await stage.client.stream(ofSession)
+    const [resumeAfter] = stage.alice.append(replyId, delta(0, 'a'))
+    await stream.next()
+    clock.advance(39 * 86_400_000)
+    expect(stage.gateway.ends).toEqual([])
+    clock.advance(86_400_000)
+    const last = await stream.next()
+    expect(last?.id).toBeUndefined()
+    expect(JSON.parse(last?.data ?? '')).toMatchObject({
+      errors: [
+        {
+          extensions: {
+            code: 'SUBSCRIPTION_TOKEN_EXPIRED',
+            resumeAfter,
+          },
+        },
+      ],
+    })
+    expect(await stream.ended).toBe('complete')
+    expect(stage.gateway.ends).toEqual(['token-expired'])
+  })
+
+  it('closes without a complete when the gateway drains, and says when to come back', async () => {
+    await using stage = await open()
+    using stream = await stage.client.stream(ofSession)
+    await until(() => stage.alice.readers === 1, 'the reader')
+    await stage.gateway.server.drain()
+    expect(await stream.ended).toBe('closed')
+    expect(stream.frames.at(-1)).toEqual({ retry: '2500' })
+    expect(stage.gateway.ends).toEqual(['drained'])
+    using refused = await stage.client.stream(ofSession)
+    expect(refused.status).toBe(503)
+    expect(refused.headers['retry-after']).toBe('1')
+    expect(JSON.parse(await refused.refusal).errors[0].extensions.code).toBe('DRAINING')
+  })
+
+  it('F33: closes resumably when the store does not answer', async () => {
+    await using stage = await open()
+    using stream = await stage.client.stream(ofSession)
+    await until(() => stage.alice.readers === 1, 'the reader')
+    stage.alice.failWith(new UnavailableError('the store does not answer'))
+    expect(await stream.ended).toBe('closed')
+    expect(stream.frames.at(-1)?.retry).toBeDefined()
+    expect(stage.gateway.ends).toEqual(['error'])
+  })
+
+  it('hides the cause when the gateway itself has failed', async () => {
+    await using stage = await open()
+    using stream = await stage.client.stream(ofSession)
+    await until(() => stage.alice.readers === 1, 'the reader')
+    stage.alice.failWith(new Error('secret'))
+    expect(await stream.ended).toBe('complete')
+    const { data } = (await stream.next()) ?? {}
+    expect(data).toContain('INTERNAL_SERVER_ERROR')
+    expect(data).not.toContain('secret')
+  })
+
+  it('refuses more subscriptions than a session may have, and takes one again when one ends', async () => {
+    await using stage = await open({ limits: { maxSubscriptionsPerSession: 1 } })
+    const first = await stage.client.stream(ofSession)
+    using second = await stage.client.stream(ofSession)
+    expect(second.status).toBe(429)
+    expect(second.headers['retry-after']).toBe('5')
+    using other = await stage.client.stream({ ...ofSession, token: 'bob' })
+    expect(other.status).toBe(200)
+    first.cut()
+    await ended(stage.gateway, 'client-gone')
+    using third = await stage.client.stream(ofSession)
+    expect(third.status).toBe(200)
+  })
+
+  it('F36: a reader that stops costs a bounded buffer, disturbs nobody, and is dropped', async () => {
+    await using stage = await open({ stalledMs: 300 })
+    using stalled = await stage.client.stream(ofSession)
+    stalled.pause()
+    using reading = await stage.client.stream(ofSession)
+    const text = 'x'.repeat(1_000_000)
+    const rounds = 40
+    for (let round = 0; round < rounds; round += 1) {
+      stage.alice.append(replyId, delta(0, text))
+      expect((await reading.next())?.data).toContain(text)
+    }
+    await ended(stage.gateway, 'stalled')
+    expect(stage.gateway.ends).toEqual(['stalled'])
+    expect(stage.alice.readers).toBe(1)
+  })
+})
