@@ -118,16 +118,28 @@ const chatTypes: ReadonlyMap<string, ChatType> = new Map([
   ['conversation.chat.cancelled', 'cancelled'],
 ])
 
+/** Every piece of text passes here: no intermediate objects. */
 function decodeDelta(message: JsonObject, context: EventContext, into: CozeEvent[]) {
   if (message['type'] !== 'answer') return
-  const ids = messageIds(message, context)
-  const reasoning = findString(message, 'reasoning_content')
-  if (reasoning !== undefined) {
-    into.push({ type: 'delta', ...ids, kind: 'REASONING', contentType: 'text', text: reasoning })
+  const messageId = requireId(message, 'id', context)
+  const chatId = requireId(message, 'chat_id', context)
+  const conversationId = requireId(message, 'conversation_id', context)
+  const reasoning = message['reasoning_content']
+  if (typeof reasoning === 'string' && reasoning !== '') {
+    into.push({
+      type: 'delta',
+      chatId,
+      conversationId,
+      messageId,
+      kind: 'REASONING',
+      contentType: 'text',
+      text: reasoning,
+    })
   }
-  const text = findString(message, 'content')
+  const text = message['content']
+  if (typeof text !== 'string' || text === '') return
   const contentType = findString(message, 'content_type') ?? 'text'
-  if (text !== undefined) into.push({ type: 'delta', ...ids, kind: 'ANSWER', contentType, text })
+  into.push({ type: 'delta', chatId, conversationId, messageId, kind: 'ANSWER', contentType, text })
 }
 
 function decodeMessage(message: JsonObject, context: EventContext, into: CozeEvent[]) {

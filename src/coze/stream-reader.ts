@@ -1,6 +1,5 @@
 import { Buffer } from 'node:buffer'
 import type { Metrics } from '../observe/metrics.ts'
-import { createDeltaReader, deltaName } from './delta-template.ts'
 import { type Accepted, CozeError } from './errors.ts'
 import { type CozeEvent, decodeFrame, frameKind } from './events.ts'
 import { createSseParser, SseSyntaxError } from './sse.ts'
@@ -42,7 +41,6 @@ export function createStreamReader(options: {
   /** Of one frame: at most two. */
   const decoded: CozeEvent[] = []
   let events: CozeEvent[] = []
-  const deltas = createDeltaReader({ logId, accepted: 'yes' })
   let frames = 0
   let textBytes = 0
   let isHeard = false
@@ -52,10 +50,6 @@ export function createStreamReader(options: {
   function onFrame(name: string, data: string) {
     frames += 1
     if (frames > limits.maxReplyEvents) throw failure('limit', 'the stream has too many events')
-    if (name === deltaName && !isEnded) {
-      onDelta(data)
-      return
-    }
     const kind = frameKind(name)
     if (kind === 'unknown') metrics.upstreamOddity('unknown-event')
     else if (kind === 'done') isDone = true
@@ -66,18 +60,6 @@ export function createStreamReader(options: {
     // An error before anything else is a refusal.
     const accepted = isHeard ? 'yes' : kind === 'error' ? 'no' : 'unknown'
     decodeFrame(name, data, { logId, accepted }, decoded)
-    for (const event of decoded) if (isNews(event)) events.push(event)
-  }
-
-  function onDelta(data: string) {
-    const known = deltas.read(data)
-    if (known !== undefined) {
-      if (isNews(known)) events.push(known)
-      return
-    }
-    decoded.length = 0
-    decodeFrame(deltaName, data, { logId, accepted: isHeard ? 'yes' : 'unknown' }, decoded)
-    deltas.learn(data, decoded)
     for (const event of decoded) if (isNews(event)) events.push(event)
   }
 
