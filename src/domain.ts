@@ -23,6 +23,8 @@ export interface Caller {
   readonly tenant?: string
   readonly subject: string
   readonly scopes: readonly string[]
+  /** The session's name as the verified credential gives it, where the issuer's credentials name sessions. */
+  readonly claimedName?: string
   /** When the credential stops being accepted (its expiry plus the tolerance), in ms since the epoch. */
   readonly expiresAt: number
 }

@@ -104,7 +104,6 @@ export async function createGateway(
       strategyOf: (id, begunBy) => targets.strategyOf(id, begunBy),
       cursorKey: config.session.key.reveal(),
       maxQueued: limits.maxQueued,
-      maxReplyLength: limits.maxReplyBytes,
       historyLength: limits.maxHistoryMessages,
       recoverMs: timeouts.recoverMs,
       queueExpiryMs: timeouts.queueExpiryMs,

@@ -1,5 +1,6 @@
+import type { Caller } from '../domain.ts'
 import { UnauthenticatedError } from '../errors.ts'
-import { createTokenVerifier, type TokenCaller, type TokenVerifierOptions } from './jwt.ts'
+import { createTokenVerifier, type TokenVerifierOptions } from './jwt.ts'
 
 /** As much of a request's head as tells who sent it: `Headers`, or anything like it. */
 export interface RequestHeaders {
@@ -13,7 +14,7 @@ export interface Authenticator extends Disposable {
    * @throws {UnauthenticatedError} if there is no credential, or one that is refused.
    * @throws {UnavailableError} if a credential cannot be checked now.
    */
-  authenticate(headers: RequestHeaders): Promise<TokenCaller>
+  authenticate(headers: RequestHeaders): Promise<Caller>
 }
 
 export function createAuthenticator(options: TokenVerifierOptions): Authenticator {

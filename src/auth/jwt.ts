@@ -9,19 +9,13 @@ import type { Logger } from '../observe/logger.ts'
 import { isIdentifier, isSessionName } from './identifier.ts'
 import { createRemoteKeys } from './jwks.ts'
 
-/** What a verified token says of its bearer. */
-export interface TokenCaller extends Caller {
-  /** The session's name as the token gives it, where the issuer's tokens name sessions. */
-  readonly claimedName?: string
-}
-
 /** Verifies the tokens of the configured issuers. */
 export interface TokenVerifier extends Disposable {
   /**
    * @throws {UnauthenticatedError} if the token is not one of a configured issuer, made for us, whole and current.
    * @throws {UnavailableError} if the issuer's keys cannot be had now.
    */
-  verify(token: string): Promise<TokenCaller>
+  verify(token: string): Promise<Caller>
 }
 
 export interface TokenVerifierOptions {
@@ -144,7 +138,7 @@ function toCaller(
   claims: JWTPayload,
   { issuer, tenantClaim, scopesClaim, clockToleranceSeconds }: IssuerSettings,
   nameClaim: string | undefined,
-): TokenCaller {
+): Caller {
   const { sub, exp } = claims
   if (!isIdentifier(sub)) throw new UnauthenticatedError('the subject of the token cannot be used')
   const expiresAt = (Number(exp) + clockToleranceSeconds) * 1000

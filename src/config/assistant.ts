@@ -15,6 +15,8 @@ export type CozeCredentials =
       readonly privateKey: Secret
       /** Lifetime asked for. Default 3600, at most 86,399. */
       readonly accessTokenSeconds: number
+      /** The organisation that tokens are minted for; needed by members of several. */
+      readonly accountId?: string | undefined
       /** The `aud` of our assertions. Default: the host of the base URL. */
       readonly audience: string
     }
@@ -96,6 +98,7 @@ function credentialsSchema(source: SecretSource) {
       return z.NEVER
     }),
     accessTokenSeconds: z.number().int().min(60).max(86_399).default(3_600),
+    accountId: cozeId.optional(),
     audience: z.string().min(1).optional(),
   })
   const token = z.strictObject({

@@ -43,8 +43,6 @@ export const limitsSchema = z.strictObject({
   maxUpstreamConnections: count(2_048),
   /** Hours that a reply's events can be resumed after its end; idempotency keys live as long. Default 24, at least 24. */
   logRetentionHours: count(24, { min: 24, max: 24 * 365 }),
-  /** Minutes after its end until a reply's deltas are compacted to one. Default 10. */
-  compactAfterMinutes: count(10),
 })
 
 export type Limits = Readonly<z.output<typeof limitsSchema>>

@@ -22,6 +22,10 @@ export interface WorkflowChatRequest {
   /** Declared in the body as well; the platform ignores it today. */
   readonly sessionName?: string | undefined
   readonly connectorId?: string | undefined
+  /** Of a library flow; default: the latest. */
+  readonly workflowVersion?: string | undefined
+  /** Of an app's flow; default: the latest. */
+  readonly appVersion?: string | undefined
   readonly timeouts?: StreamTimeouts | undefined
 }
 
@@ -47,6 +51,8 @@ export function streamWorkflowChat(
         ext: { user_id: request.userId },
         session_name: request.sessionName,
         connector_id: request.connectorId,
+        workflow_version: request.workflowVersion,
+        app_version: request.appVersion,
       },
       timeouts: request.timeouts,
     },

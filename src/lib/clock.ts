@@ -12,6 +12,9 @@ export interface Clock {
   timer(ms: number, run: () => void): Disposable
 }
 
+/** Longer delays than this (24.8 days) overflow in the platform's timers and fire at once. */
+const maxDelayMs = 2 ** 31 - 1
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
@@ -25,7 +28,13 @@ export const systemClock: Clock = {
     }
   },
   timer(ms, run) {
-    const handle = setTimeout(run, ms)
+    const due = performance.now() + ms
+    let handle = setTimeout(fire, Math.min(ms, maxDelayMs))
+    function fire() {
+      const left = due - performance.now()
+      if (ms > maxDelayMs && left > 0) handle = setTimeout(fire, Math.min(left, maxDelayMs))
+      else run()
+    }
     return { [Symbol.dispose]: () => clearTimeout(handle) }
   },
 }

@@ -43,7 +43,8 @@ export function createReplyEngine(options: ReplyEngineOptions): ReplyEngine {
       await clock.sleep(trimEveryMs, closed.signal).catch(() => undefined)
       if (closed.signal.aborted) return
       try {
-        await log.trim(clock.now() - options.retentionMs)
+        const endedBefore = clock.now() - options.retentionMs
+        while ((await log.trim(endedBefore)) > 0) await clock.sleep(0, closed.signal)
       } catch (error) {
         logger.error({ err: error }, 'the reply log could not be trimmed')
       }

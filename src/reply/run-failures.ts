@@ -19,7 +19,6 @@ export const runFailures = {
     'The assistant sent events before it accepted the message.',
     false,
   ),
-  tooLong: failure('LIMIT', 'The answer grew longer than an answer may be.', false),
   breach: failure(
     'ISOLATION_BREACH',
     'The assistant answered in a conversation that is not yours alone. Nothing of it was delivered.',

@@ -18,7 +18,7 @@ export type RunEnd =
 export interface RunReader {
   /**
    * A promise when the next batch has to wait.
-   * @throws {@link RunFailedError} when the guard or the run table refuses an event, or the text grows too long.
+   * @throws {@link RunFailedError} when the guard or the run table refuses an event.
    */
   take(events: readonly RunEvent[]): Promise<void> | undefined
   readonly answer: string
@@ -36,8 +36,6 @@ export function createRunReader(options: {
   readonly metrics: Metrics
   /** What readers hold of a recovered reply. */
   readonly shown: { readonly answer: string; readonly reasoning: string }
-  /** Longest answer or reasoning, in UTF-16 code units. */
-  readonly maxReplyLength: number
   /** Makes the run's ids durable; nothing is shown before. */
   remember(accepted: { readonly chatId: string; readonly conversationId: string }): Promise<void>
   show(deltas: readonly Delta[]): Promise<void> | undefined
@@ -81,12 +79,6 @@ export function createRunReader(options: {
       }
     }
     if (deltas.length === 0) return undefined
-    if (
-      answer.text.length > options.maxReplyLength ||
-      reasoning.text.length > options.maxReplyLength
-    ) {
-      throw refused(runFailures.tooLong)
-    }
     return options.show(deltas.flatMap((delta) => splitDelta(delta, maxDeltaLength)))
   }
 

@@ -15,8 +15,6 @@ export interface RunnerOptions extends EndingOptions {
   readonly log: ReplyLog
   /** How a conversation that `bound` began is driven; undefined: the assistant is not configured any more. */
   strategyOf(assistantId: AssistantId, bound: StrategyKind | undefined): ChatStrategy | undefined
-  /** Longest answer, in UTF-16 code units. */
-  readonly maxReplyLength: number
   /** Older messages that seed a new upstream conversation. */
   readonly historyLength: number
   /** How long the end of a run whose stream was lost is looked for, in ms. */
@@ -190,7 +188,6 @@ export function createRunner(options: RunnerOptions): Runner {
       }),
       metrics,
       shown: { answer: reply.text, reasoning: reply.reasoning },
-      maxReplyLength: options.maxReplyLength,
       async remember({ chatId, conversationId }) {
         if (upstream.type === 'named') await bind(run, conversationId)
         const stored = await ledger.recordChat(session, reply.id, fence, chatId)

@@ -10,13 +10,10 @@ export interface SessionNamer {
    * What Coze sees, at most 64 ASCII characters. Another for each generation, and under each key;
    * the store keeps the first, so a new key renames nobody.
    */
-  nameOf(id: SessionId, generation: number, caller: NamedCaller): SessionName
+  nameOf(id: SessionId, generation: number, caller: Caller): SessionName
   /** A digest of the key of ids, to tell whether a store was filled under another one. */
   readonly keyCheck: string
 }
-
-/** A caller, with the session's name if its verified token gives one. */
-export type NamedCaller = Caller & { readonly claimedName?: string }
 
 export function createSessionNamer(settings: SessionSettings): SessionNamer {
   const key = settings.key.reveal()

@@ -15,6 +15,8 @@ export interface WorkflowOptions {
   /** The start parameter that receives the session's name, for filters of knowledge. Default `SESSION_NAME`. */
   readonly sessionParameter?: string | undefined
   readonly connectorId?: string | undefined
+  readonly workflowVersion?: string | undefined
+  readonly appVersion?: string | undefined
   readonly timeouts?: StreamTimeouts | undefined
 }
 

@@ -47,7 +47,7 @@ const maxMessages = 50
 /** @throws {TypeError} when a layer would not be keyed by the session. */
 export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatStrategy {
   const { workflow, client, tokens, clock, recoverMs = 30_000, settleMs = 5000 } = options
-  const { workflowId, connectorId } = workflow
+  const { workflowId, connectorId, workflowVersion, appVersion } = workflow
   const unkeyed = findUnkeyedWorkflowLayers(workflow)
   if (unkeyed.length > 0) throw new TypeError(unkeyed.join('; '))
   const owner = ownerOf(workflow)
@@ -154,6 +154,8 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
                 userId: keys.userId,
                 sessionName: keys.sessionName,
                 connectorId,
+                workflowVersion,
+                appVersion,
                 timeouts: { idleMs, ...workflow.timeouts },
               },
               signal,

@@ -50,7 +50,6 @@ async function open(kind: 'workflow' | 'bot' = 'bot', options: Partial<ReplyEngi
       assistants: [{ id: assistantId, name: 'Helper' }],
       cursorKey: 'key',
       maxQueued: 2,
-      maxReplyLength: 1000,
       historyLength: 20,
       cancelMs: 1000,
       recoverMs: 1000,

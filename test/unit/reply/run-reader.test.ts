@@ -21,7 +21,7 @@ const message = (text: string): RunEvent => ({ type: 'message', ...ids, messageI
 
 const openGuard: Guard = { check: () => undefined }
 
-function open({ guard = openGuard, maxReplyLength = 100_000 } = {}) {
+function open(guard = openGuard) {
   const shown: (readonly Delta[])[] = []
   const oddities: string[] = []
   const metrics: Metrics = {
@@ -37,7 +37,6 @@ function open({ guard = openGuard, maxReplyLength = 100_000 } = {}) {
     guard,
     metrics,
     shown: { answer: '', reasoning: '' },
-    maxReplyLength,
     async remember() {
       steps.push('remember')
     },
@@ -104,19 +103,13 @@ describe('run reader', () => {
     expect(steps).toEqual(['remember', 'show'])
   })
 
-  it('F15: ends a reply whose text never stops', async () => {
-    const { reader } = open({ maxReplyLength: 3 })
-    await reader.take([accepted])
-    expect(() => reader.take([delta('abcd')])).toThrow('longer')
-  })
-
   it('T14: shows nothing of an event that the guard refuses', async () => {
     const guard: Guard = {
       check(event) {
         if (event.type === 'delta') throw new Error('foreign')
       },
     }
-    const { reader, shown } = open({ guard })
+    const { reader, shown } = open(guard)
     await reader.take([accepted])
     expect(() => reader.take([delta('a')])).toThrow('foreign')
     expect(shown).toEqual([])
