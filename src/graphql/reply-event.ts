@@ -1,6 +1,6 @@
 import type { Cursor, ReplyEvent } from '../domain.ts'
 import { NotFoundError } from '../errors.ts'
-import type { ReplySubscription } from '../reply/session-replies.ts'
+import type { ReplySubscription } from '../reply/subscribe.ts'
 import { builder } from './builder.ts'
 import { decodeId, encodeGlobal } from './global-id.ts'
 import { ReplyNode } from './nodes.ts'

@@ -5,7 +5,7 @@ import {
 } from 'graphql'
 import type { ExecutionArgs, GraphQLError } from 'graphql'
 import type { Cursor, ReplyEvent, ReplyId } from '../domain.ts'
-import type { ReplySubscription } from '../reply/session-replies.ts'
+import type { ReplySubscription } from '../reply/subscribe.ts'
 import type { GraphContext } from './context.ts'
 import type { DeltaCompiler } from './delta-renderer.ts'
 import { asInputError } from './errors.ts'

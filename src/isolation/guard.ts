@@ -21,34 +21,29 @@ export interface Guard {
   /**
    * Lets an event of this run pass; call it before anything of the event is stored or shown.
    * @throws {@link GuardError} `ISOLATION_BREACH` for an event of another chat or conversation (F16, T14),
-   * `UPSTREAM_PROTOCOL` for one that names none, or that comes before the run was accepted.
+   * `UPSTREAM_PROTOCOL` for one that names none.
    */
   check(event: GuardedEvent): void
 }
 
 /**
  * Watches one run. What is already known of it (`conversationId` once bound, `chatId` once recorded) is demanded from
- * the first event on; what is not is learnt from the `accepted` event and demanded afterwards.
+ * the first event on; what is not is learnt from the first event and demanded afterwards.
  */
 export function createGuard(known: {
   readonly conversationId: string | undefined
   readonly chatId: string | undefined
 }): Guard {
   let { conversationId, chatId } = known
-  let accepted = false
   return {
     check(event) {
-      if (accepted && event.chatId === chatId && event.conversationId === conversationId) return
+      if (event.chatId === chatId && event.conversationId === conversationId) return
       if (!isId(event.chatId) || !isId(event.conversationId)) {
         throw protocolError('The assistant sent an event that names no run.')
-      }
-      if (!accepted && event.type !== 'accepted') {
-        throw protocolError('The assistant answered before it accepted the message.')
       }
       chatId ??= event.chatId
       conversationId ??= event.conversationId
       if (event.chatId !== chatId || event.conversationId !== conversationId) throw breach()
-      accepted = true
     },
   }
 }

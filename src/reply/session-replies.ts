@@ -7,17 +7,13 @@ import type {
   ConversationId,
   Cursor,
   MessageId,
-  Position,
   Reply,
-  ReplyEvent,
   ReplyId,
   Session,
 } from '../domain.ts'
 import { isTerminal } from '../domain.ts'
 import {
-  BadUserInputError,
   ConversationBusyError,
-  CursorExpiredError,
   DrainingError,
   IdempotencyMismatchError,
   InvalidInputError,
@@ -28,11 +24,11 @@ import {
 import type { Clock } from '../lib/clock.ts'
 import type { NewId } from '../lib/id.ts'
 import type { AcceptOutcome, Ledger } from '../store/ledger.ts'
-import type { EventFilter, ReplyLog } from '../store/log.ts'
+import type { ReplyLog } from '../store/log.ts'
 import { StoreError } from '../store/store.ts'
 import { createCursorCodec } from './cursor.ts'
 import type { ReplyQueue } from './queue.ts'
-import { tail } from './tail.ts'
+import { createSubscribe, type ReplySubscription, type SubscribeRequest } from './subscribe.ts'
 
 export interface SendMessageRequest {
   readonly text: string
@@ -42,30 +38,6 @@ export interface SendMessageRequest {
   readonly onBusy: BusyPolicy
   /** `input`: the raw input as the caller sent it, in a canonical form; a key is good for one input. */
   readonly idempotency: { readonly key: string; readonly input: string } | undefined
-}
-
-export interface SubscribeRequest {
-  readonly replyId: ReplyId | undefined
-  readonly conversationId: ConversationId | undefined
-  /** As the client sent it, unchecked. */
-  readonly after: string | undefined
-  /** The `Last-Event-ID` header; wins over `after`. */
-  readonly lastEventId: string | undefined
-}
-
-/** A validated subscription: everything that can be refused was refused before. */
-export interface ReplySubscription {
-  /** The client has had the reply's terminal event already, by `Last-Event-ID`: answer 204. */
-  readonly past: boolean
-  /** Where it starts: what to resume from until the first event was delivered. */
-  readonly start: Cursor
-  cursor(event: ReplyEvent): Cursor
-  /**
-   * Events in order, in batches, merged for a reader that lags. Ends after the terminal event when subscribed to one
-   * reply. Abort the signal to end it; its reason is thrown.
-   * @throws {@link CursorExpiredError} when the log was trimmed under the reader.
-   */
-  events(signal: AbortSignal): AsyncGenerator<readonly ReplyEvent[], void, undefined>
 }
 
 /** What one session may do with its replies. No method takes a session. */
@@ -162,78 +134,10 @@ export function createSessionReplies(
     return await stored(() => ledger.startConversation(session, conversation))
   }
 
-  async function subscribe(request: SubscribeRequest): Promise<ReplySubscription> {
-    const { replyId, conversationId } = request
-    const resumed = request.lastEventId || undefined
-    const given = resumed ?? request.after
-    let position = given === undefined ? undefined : await parseCursor(given)
-    let ended = false
-    if (conversationId !== undefined) await findConversation(conversationId)
-    if (replyId !== undefined) {
-      const reply = await findReply(replyId)
-      if (conversationId !== undefined && reply.conversationId !== conversationId) {
-        throw new NotFoundError('There is no such reply in the conversation.')
-      }
-      position ??= await startOf(replyId)
-      if (isTerminal(reply.status)) {
-        const left = await log.read(session.id, position, { replyId }, 1)
-        if (left === 'trimmed') throw expired()
-        ended = left.length === 0
-      }
-    }
-    position ??= await log.end(session.id)
-    const filter: EventFilter = {
-      ...(replyId !== undefined && { replyId }),
-      ...(conversationId !== undefined && { conversationId }),
-    }
-    return {
-      past: ended && resumed !== undefined,
-      start: cursors.encode(position),
-      cursor: (event) => cursors.encode(event),
-      events: (signal) => (ended ? nothing() : follow(position, filter, signal)),
-    }
-  }
-
-  async function* follow(
-    position: Position,
-    filter: EventFilter,
-    signal: AbortSignal,
-  ): AsyncGenerator<readonly ReplyEvent[], void, undefined> {
-    for await (const events of tail(log, session.id, position, filter, signal)) {
-      yield events
-      if (filter.replyId !== undefined && isEnd(events.at(-1))) return
-    }
-  }
-
-  async function parseCursor(text: string): Promise<Position> {
-    const position = cursors.parse(text)
-    if (position === undefined) throw badCursor()
-    switch (await log.check(session.id, position)) {
-      case 'ok':
-        return position
-      case 'beyond':
-        throw badCursor()
-      case 'trimmed':
-        throw expired()
-    }
-  }
-
-  async function startOf(replyId: ReplyId): Promise<Position> {
-    const start = await log.start(session.id, replyId)
-    if (start === undefined) throw new NotFoundError('There is no such reply.')
-    if (start === 'trimmed') throw expired()
-    return start
-  }
-
   async function findReply(id: ReplyId): Promise<Reply> {
     const [reply] = await store.replies([id])
     if (reply === undefined) throw new NotFoundError('There is no such reply.')
     return reply
-  }
-
-  async function findConversation(id: ConversationId): Promise<void> {
-    const [conversation] = await store.conversations([id])
-    if (conversation === undefined) throw new NotFoundError('There is no such conversation.')
   }
 
   function findAssistant(id: AssistantId): AssistantInfo {
@@ -246,7 +150,7 @@ export function createSessionReplies(
     sendMessage,
     cancelReply,
     startConversation,
-    subscribe,
+    subscribe: createSubscribe(session, { ledger, log, cursors }),
     cursor: async () => cursors.encode(await log.end(session.id)),
   }
 }
@@ -284,29 +188,6 @@ async function stored<T>(write: () => Promise<T>): Promise<T> {
   }
 }
 
-async function* nothing(): AsyncGenerator<readonly ReplyEvent[], void, undefined> {}
-
-function isEnd(event: ReplyEvent | undefined): boolean {
-  switch (event?.type) {
-    case 'completed':
-    case 'failed':
-    case 'cancelled':
-      return true
-    case 'started':
-    case 'delta':
-    case undefined:
-      return false
-  }
-}
-
 function digest(input: string): string {
   return createHash('sha256').update(input).digest('base64url')
-}
-
-function badCursor(): BadUserInputError {
-  return new BadUserInputError('The cursor is not one of this session.')
-}
-
-function expired(): CursorExpiredError {
-  return new CursorExpiredError('The log no longer holds the events after the cursor.')
 }
