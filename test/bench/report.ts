@@ -53,6 +53,13 @@ export function toRows(recording: Recording): readonly Row[] {
     ...idleRow(recording),
     ...compare(recording, 'flood', 'microsPerDelta', 'CPU flooded', micros),
     ...compare(recording, 'streams-1', 'microsPerDelta', 'CPU 1 stream', micros),
+    ...compare(
+      recording,
+      'streams-100',
+      'systemMicrosPerDelta',
+      'of it in the kernel, 100 streams',
+      micros,
+    ),
     ...compare(recording, 'streams-100', 'allInMicrosPerDelta', 'CPU 100 streams, all in', micros),
     ...compare(recording, 'streams-1000', 'microsPerDelta', 'CPU 1,000 streams, steady', micros),
     ...compare(recording, 'streams-1000', 'core', 'share of a core, 1,000 streams', 'cores'),
@@ -168,6 +175,9 @@ export function toWarnings({ figures }: Recording): readonly string[] {
     warnings.push(`other work on this machine took up to ${digits(worst('foreignCores'))} cores`)
   if (worst('othersCore') > 0.9)
     warnings.push('load client and upstream were at the limit of their core')
+  const pace = Math.min(1, ...rounds.map((round) => round['paceKept'] ?? 1))
+  // What is left after some streams have ended is no steady state.
+  if (pace < 0.9) warnings.push(`in a window only ${digits(pace)} of the pace was kept`)
   // Two deltas of one stream then leave together, and cost less than two.
   if (worst('upstreamLateMs') > 1000 / deltasPerSecond)
     warnings.push(`the upstream fell behind by up to ${digits(worst('upstreamLateMs'))} ms`)

@@ -31,7 +31,8 @@ export async function measureStreams(
   const { load, upstream } = bench
   const { streams, rampMs, windowMs } = options
   // Long enough that no stream ends within the window, even when the last one starts late.
-  const deltas = Math.ceil(((rampMs + windowMs + 1000) / 1000) * deltasPerSecond)
+  const slackMs = 1000 + rampMs / 2
+  const deltas = Math.ceil(((rampMs + windowMs + slackMs) / 1000) * deltasPerSecond)
   await upstream.ask('lateness', undefined, nothing)
   const cpuAtStart = await cpu(subject)
   await load.ask(
@@ -46,7 +47,7 @@ export async function measureStreams(
   )
   await load.ask('flowing', undefined, nothing)
   await using _profile = await profile(bench, subject, `streams-${streams}`)
-  const sample = () => Promise.all([cpu(subject), progress(load), cpu(load), cpu(upstream)])
+  const sample = () => Promise.all([usage(subject), progress(load), cpu(load), cpu(upstream)])
   const busyBefore = machineMicros()
   const [before, from, ...othersBefore] = await sample()
   await delay(windowMs)
@@ -55,15 +56,17 @@ export async function measureStreams(
   const finished = await load.ask('finished', undefined, finishedAnswer)
   const cpuAtEnd = await cpu(subject)
   const seconds = (to.atMs - from.atMs) / 1000
+  const cpuMicros = after.cpuMicros - before.cpuMicros
   const othersMicros = sum(othersAfter) - sum(othersBefore)
   return {
-    microsPerDelta: (after - before) / (to.deltas - from.deltas),
+    microsPerDelta: cpuMicros / (to.deltas - from.deltas),
+    systemMicrosPerDelta: (after.systemMicros - before.systemMicros) / (to.deltas - from.deltas),
     allInMicrosPerDelta: (cpuAtEnd - cpuAtStart) / finished.deltas,
     paceKept: (to.deltas - from.deltas) / seconds / (streams * deltasPerSecond),
-    core: (after - before) / seconds / 1e6,
+    core: cpuMicros / seconds / 1e6,
     // Near 1 the harness, not the server, sets the pace.
     othersCore: othersMicros / seconds / 1e6,
-    foreignCores: Math.max(0, busyMicros - (after - before) - othersMicros) / seconds / 1e6,
+    foreignCores: Math.max(0, busyMicros - cpuMicros - othersMicros) / seconds / 1e6,
     deltasPerEvent: finished.deltas / finished.events,
     firstDeltaP50: percentile(finished.firstDeltaMs, 50),
     firstDeltaP99: percentile(finished.firstDeltaMs, 99),
@@ -147,7 +150,11 @@ export async function measureIdle(
 }
 
 async function cpu(part: Part): Promise<number> {
-  return (await part.ask('usage', undefined, usageAnswer)).cpuMicros
+  return (await usage(part)).cpuMicros
+}
+
+function usage(part: Part) {
+  return part.ask('usage', undefined, usageAnswer)
 }
 
 /** Time that all cores were busy with anything, since the machine started. */
