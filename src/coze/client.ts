@@ -172,10 +172,7 @@ function createSend(dispatcher: Dispatcher): Send {
           if (abandoned === undefined) sink.onSent()
           else started.abort(abandoned)
         },
-        onResponseStart(_controller, status, headers) {
-          // Informational heads come before the real one.
-          if (status >= 200) sink.onHead(status, headers)
-        },
+        onResponseStart: (_controller, status, headers) => sink.onHead(status, headers),
         onResponseData: (_controller, chunk) => sink.onData(chunk),
         onResponseEnd: () => sink.onEnd(),
         onResponseError: (_controller, error) => sink.onError(error),

@@ -16,6 +16,7 @@ export type WireHeaders = Readonly<Record<string, string | string[] | undefined>
 export interface WireSink {
   /** The connection stands and the request is on its way: from here on the upstream may act on it. */
   onSent(): void
+  /** Informational heads may come before the real one: the last one counts. */
   onHead(status: number, headers: WireHeaders): void
   onData(chunk: Uint8Array): void
   onEnd(): void

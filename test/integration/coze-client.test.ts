@@ -273,6 +273,18 @@ describe('Coze client, streaming', () => {
     expect(error).toMatchObject({ kind: 'protocol', accepted: 'unknown' })
   })
 
+  it('waits past informational heads', async () => {
+    await using upstream = await serve((_request, response) => {
+      response.writeProcessing()
+      stream(response, run('a'))
+      response.end()
+    })
+    await using opened = open()
+    const { types, error } = await chat(opened, upstream.url)
+    expect(error).toBeUndefined()
+    expect(types).toContain('completed')
+  })
+
   it('follows no redirect', async () => {
     const seen: (string | undefined)[] = []
     await using upstream = await serve(({ url }, response) => {

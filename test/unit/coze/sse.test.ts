@@ -48,6 +48,7 @@ const dialects: readonly (readonly [name: string, text: string, frames: readonly
     ],
   ],
   ['a byte order mark', '\ufeffdata: b\n\n', [['message', 'b']]],
+  ['only one byte order mark', '\ufeff\ufeffdata: a\n\ndata: b\n\n', [['message', 'b']]],
   ['comments', ': hello\ndata: b\n:\n\n: bye\n\n', [['message', 'b']]],
   ['several data lines', 'data: {\ndata\ndata: }\n\n', [['message', '{\n\n}']]],
   ['unknown fields', 'retry: 5\ndatum: x\nevents: y\ndata: b\n\n', [['message', 'b']]],
