@@ -42,6 +42,8 @@ export type CozeEvent =
       readonly contentType: ContentType
       readonly text: string
     } & ChatIds)
+  /** A message that is not for users (the platform's own notes, tool calls): only whose it is counts. */
+  | ({ readonly type: 'other' } & ChatIds)
   | ({ readonly type: 'follow-up'; readonly messageId: string; readonly text: string } & ChatIds)
   | ({ readonly type: 'completed'; readonly usage: CozeUsage | null } & ChatIds)
   | ({ readonly type: 'requires-action' | 'cancelled' } & ChatIds)
@@ -73,7 +75,7 @@ export function frameKind(name: string): FrameKind {
 }
 
 /**
- * Appends what a frame says to `into`: nothing for messages that are not for users, two deltas where thinking and answer
+ * Appends what a frame says to `into`: two deltas where thinking and answer
  * come together.
  *
  * @throws CozeError `protocol` for broken JSON or a missing id
@@ -105,7 +107,10 @@ export function decodeFrame(
   }
 }
 
-type ChatType = Extract<CozeEvent, { conversationId: string; messageId?: never }>['type']
+type ChatType = Exclude<
+  Extract<CozeEvent, { conversationId: string; messageId?: never }>['type'],
+  'other'
+>
 
 /** Both spellings of cancelled are out there: the cloud's and Studio's (coze-api.md §13). */
 const chatTypes: ReadonlyMap<string, ChatType> = new Map([
@@ -120,7 +125,10 @@ const chatTypes: ReadonlyMap<string, ChatType> = new Map([
 
 /** Every piece of text passes here: no intermediate objects. */
 function decodeDelta(message: JsonObject, context: EventContext, into: CozeEvent[]) {
-  if (message['type'] !== 'answer') return
+  if (message['type'] !== 'answer') {
+    into.push({ type: 'other', ...chatIds(message, context) })
+    return
+  }
   const messageId = requireId(message, 'id', context)
   const chatId = requireId(message, 'chat_id', context)
   const conversationId = requireId(message, 'conversation_id', context)
@@ -150,6 +158,8 @@ function decodeMessage(message: JsonObject, context: EventContext, into: CozeEve
     into.push({ type: 'answer', ...messageIds(message, context), contentType, text })
   } else if (type === 'follow_up') {
     into.push({ type: 'follow-up', ...messageIds(message, context), text })
+  } else {
+    into.push({ type: 'other', ...chatIds(message, context) })
   }
 }
 
@@ -194,8 +204,11 @@ function parse(data: string, context: EventContext): JsonObject {
 }
 
 function messageIds(message: JsonObject, context: EventContext) {
+  return { messageId: requireId(message, 'id', context), ...chatIds(message, context) }
+}
+
+function chatIds(message: JsonObject, context: EventContext): ChatIds {
   return {
-    messageId: requireId(message, 'id', context),
     chatId: requireId(message, 'chat_id', context),
     conversationId: requireId(message, 'conversation_id', context),
   }

@@ -73,13 +73,13 @@ export function createStreamReader(options: {
           return false
         }
         textBytes += Buffer.byteLength(event.text)
-        if (textBytes > limits.maxReplyBytes) {
-          throw failure('limit', 'the stream has too much text')
-        }
+        if (textBytes > limits.maxReplyBytes) throw failure('limit', tooMuchText)
         return true
       case 'answer':
         isHeard = true
         completedMessages.add(event.messageId)
+        if (Buffer.byteLength(event.text) > limits.maxReplyBytes)
+          throw failure('limit', tooMuchText)
         return true
       case 'follow-up': {
         isHeard = true
@@ -89,6 +89,7 @@ export function createStreamReader(options: {
       }
       case 'created':
       case 'in-progress':
+      case 'other':
         isHeard = true
         return true
       case 'completed':
@@ -131,3 +132,5 @@ export function createStreamReader(options: {
     },
   }
 }
+
+const tooMuchText = 'the stream has too much text'

@@ -53,6 +53,7 @@ export function createRunTranslator(): RunTranslator {
             break
           case 'created':
           case 'in-progress':
+          case 'other':
             witness(event, events)
             break
           case 'failed':

@@ -101,9 +101,10 @@ describe('events', () => {
     'knowledge',
     'question',
     '',
-  ])('show nothing of messages of type %j', (type) => {
-    expect(decode('conversation.message.delta', message('x', { type }))).toEqual([])
-    expect(decode('conversation.message.completed', message('x', { type }))).toEqual([])
+  ])('T14: tell whose a message of type %j is, and nothing of what it says', (type) => {
+    const other = [{ type: 'other', ...ids }]
+    expect(decode('conversation.message.delta', message('x', { type }))).toEqual(other)
+    expect(decode('conversation.message.completed', message('x', { type }))).toEqual(other)
   })
 
   it('read completed answers with their content type, and follow-ups', () => {
