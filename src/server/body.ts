@@ -1,4 +1,5 @@
-import { BadRequestError, TooLargeError, UnsupportedMediaTypeError } from '../errors.ts'
+import { BadRequestError, UnsupportedMediaTypeError } from '../errors.ts'
+import { bodyTooLarge } from './http.ts'
 import type { Incoming } from './http.ts'
 
 /** What a GraphQL request asks, before its document is parsed. */
@@ -21,8 +22,8 @@ export async function readParams(incoming: Incoming, maxBytes: number): Promise<
     throw new UnsupportedMediaTypeError('a compressed body is not accepted')
   }
   checkMediaType(headers.get('content-type'))
-  if (Number(headers.get('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes)
-  return checkParams(parseJson(await readText(incoming.body, maxBytes)))
+  if (Number(headers.get('content-length') ?? 0) > maxBytes) throw bodyTooLarge(maxBytes)
+  return checkParams(parseJson(decodeText(await incoming.readBody(maxBytes))))
 }
 
 function queryParams(search: URLSearchParams): Record<string, unknown> {
@@ -51,21 +52,9 @@ function checkMediaType(contentType: string | null | undefined): void {
   }
 }
 
-async function readText(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let length = 0
+function decodeText(bytes: Uint8Array): string {
   try {
-    for await (const chunk of body) {
-      length += chunk.byteLength
-      if (length > maxBytes) throw tooLarge(maxBytes)
-      chunks.push(chunk)
-    }
-  } catch (error) {
-    if (error instanceof TooLargeError) throw error
-    throw new BadRequestError('the body was cut short', { cause: error })
-  }
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks, length))
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch {
     throw new BadRequestError('the body is not UTF-8')
   }
@@ -108,8 +97,4 @@ function optionalObject(name: string, value: unknown): Record<string, unknown> |
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function tooLarge(maxBytes: number): TooLargeError {
-  return new TooLargeError(`the body may have ${maxBytes} bytes`)
 }

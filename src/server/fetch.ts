@@ -1,4 +1,5 @@
 import { streamToBody } from './fetch-sink.ts'
+import { bodyTooLarge } from './http.ts'
 import type { Answer, Incoming } from './http.ts'
 import type { SinkLimits } from './node-sink.ts'
 
@@ -7,7 +8,7 @@ export function fromFetchRequest(request: Request): Incoming {
     method: request.method,
     url: new URL(request.url),
     headers: request.headers,
-    body: request.body ?? noBody(),
+    readBody: (maxBytes) => readBody(request, maxBytes),
   }
 }
 
@@ -20,4 +21,13 @@ export function toFetchResponse(answer: Answer, limits: SinkLimits): Response {
   })
 }
 
-async function* noBody(): AsyncGenerator<Uint8Array, void, undefined> {}
+async function readBody({ body }: Request, maxBytes: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  let length = 0
+  for await (const chunk of body ?? []) {
+    length += chunk.byteLength
+    if (length > maxBytes) throw bodyTooLarge(maxBytes)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks, length)
+}

@@ -1,4 +1,5 @@
 import type { RequestHeaders } from '../auth/caller.ts'
+import { TooLargeError } from '../errors.ts'
 import type { EventStream } from './event-stream.ts'
 
 /** A request as both Node's server and `fetch` can give it. */
@@ -6,7 +7,8 @@ export interface Incoming {
   readonly method: string
   readonly url: URL
   readonly headers: RequestHeaders
-  readonly body: AsyncIterable<Uint8Array>
+  /** @throws {@link TooLargeError} after `maxBytes`, whatever its length was said to be */
+  readBody(maxBytes: number): Promise<Uint8Array>
 }
 
 /** An answer as both Node's server and `fetch` can send it: a whole body, or a stream of events. */
@@ -15,6 +17,10 @@ export interface Answer {
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string | Uint8Array | undefined
   readonly stream?: EventStream | undefined
+}
+
+export function bodyTooLarge(maxBytes: number): TooLargeError {
+  return new TooLargeError(`the body may have ${maxBytes} bytes`)
 }
 
 export function jsonAnswer(

@@ -2,7 +2,9 @@ import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Timeouts } from '../config/timeouts.ts'
+import { BadRequestError } from '../errors.ts'
 import type { Logger } from '../observe/logger.ts'
+import { bodyTooLarge } from './http.ts'
 import type { Answer, Incoming } from './http.ts'
 import { streamToNode } from './node-sink.ts'
 import type { SinkLimits } from './node-sink.ts'
@@ -17,7 +19,32 @@ export function fromNodeRequest(req: IncomingMessage): Incoming {
   const target = req.url ?? '/'
   // A target that is no path is one where nothing is.
   const url = (target.startsWith('/') && URL.parse(`${origin}${target}`)) || new URL(origin)
-  return { method: req.method ?? 'GET', url, headers: nodeHeaders(req), body: req }
+  return {
+    method: req.method ?? 'GET',
+    url,
+    headers: nodeHeaders(req),
+    readBody: (maxBytes) => readBody(req, maxBytes),
+  }
+}
+
+/** By events: a stream's own iterator stays in memory as long as its request, which here may be hours. */
+async function readBody(req: IncomingMessage, maxBytes: number): Promise<Uint8Array> {
+  const chunks: Buffer[] = []
+  let length = 0
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const cut = () => reject(new BadRequestError('the body was cut short'))
+  const take = (chunk: Buffer) => {
+    length += chunk.length
+    if (length > maxBytes) reject(bodyTooLarge(maxBytes))
+    else chunks.push(chunk)
+  }
+  req.on('data', take).on('end', resolve).on('close', cut).on('error', cut)
+  try {
+    await promise
+  } finally {
+    req.off('data', take).off('end', resolve).off('close', cut).off('error', cut)
+  }
+  return Buffer.concat(chunks, length)
 }
 
 function nodeHeaders(req: IncomingMessage) {
@@ -36,14 +63,21 @@ export function answerOnNode(
   res: ServerResponse,
   limits: SinkLimits,
 ): void {
-  res.statusCode = answer.status
-  for (const [name, value] of Object.entries(answer.headers)) res.setHeader(name, value)
   // A body that was refused is not read to its end: the connection goes with it.
-  if (!req.complete) res.setHeader('connection', 'close')
+  const headers = req.complete ? answer.headers : { ...answer.headers, connection: 'close' }
   if (answer.stream) {
+    res.writeHead(answer.status, headers)
     res.socket?.setKeepAlive(true, limits.keepAliveMs)
     streamToNode(answer.stream, res, limits)
-  } else res.end(req.method === 'HEAD' ? undefined : answer.body)
+    return
+  }
+  const length = answer.body === undefined ? 0 : Buffer.byteLength(answer.body)
+  res.writeHead(answer.status, hasBody(answer) ? { ...headers, 'content-length': length } : headers)
+  res.end(req.method === 'HEAD' ? undefined : answer.body)
+}
+
+function hasBody({ status }: Answer): boolean {
+  return status !== 204 && status !== 304
 }
 
 export interface ListenOptions {
