@@ -1,9 +1,12 @@
-/** The operations that GraphiQL opens with: say something, see it answered, look around. */
-export const graphiqlTabs: readonly { readonly query: string; readonly variables?: string }[] = [
+/**
+ * The operations that GraphiQL opens with: say something, see it answered, look around. The input is written in place:
+ * GraphiQL drops the variables of its default tabs.
+ */
+export const graphiqlTabs: readonly { readonly query: string }[] = [
   {
     query: `# 1. Say something. The second tab shows the answer as it comes.
-mutation SendMessage($input: SendMessageInput!) {
-  sendMessage(input: $input) {
+mutation SendMessage {
+  sendMessage(input: { text: "My favourite colour is teal." }) {
     __typename
     ... on SendMessageSuccess {
       reply {
@@ -21,12 +24,11 @@ mutation SendMessage($input: SendMessageInput!) {
   }
 }
 `,
-    variables: JSON.stringify({ input: { text: 'My favourite colour is teal.' } }, undefined, 2),
   },
   {
     query: `# 2. Run this first and leave it open: it follows every reply of your session.
-subscription Replies($replyId: ID, $after: String) {
-  replies(replyId: $replyId, after: $after) {
+subscription Replies {
+  replies {
     __typename
     cursor
     replyId

@@ -22,6 +22,13 @@ interface Place {
   readonly below: Map<string, Place>
 }
 
+interface Where {
+  readonly depth: number
+  readonly maxDepth: number
+  /** How often a field is resolved at most; 0 where none is. */
+  readonly rows: number
+}
+
 /**
  * Refuses a document that costs too much to validate or to execute; to be called before validation, whose own cost it
  * bounds. It knows no schema: a page is known by its `edges`.
@@ -42,24 +49,23 @@ export function checkDocument(document: DocumentNode, limits: DocumentLimits): v
       definition.kind === Kind.OPERATION_DEFINITION ||
       definition.kind === Kind.FRAGMENT_DEFINITION
     ) {
-      count('directives', definition.directives?.length ?? 0, limits.maxDirectives)
+      countDirectives(definition)
+      // A fragment by itself is only validated: what it costs to execute counts where it is spread.
+      const isExecuted = definition.kind === Kind.OPERATION_DEFINITION
+      const maxDepth = isExecuted ? limits.maxDepth : maxIntrospectionDepth
       const root: Place = { count: 0, below: new Map() }
-      visit(definition.selectionSet, root, { depth: 1, maxDepth: limits.maxDepth, rows: 1 })
+      visit(definition.selectionSet, root, { depth: 1, maxDepth, rows: isExecuted ? 1 : 0 })
     }
   }
 
-  function visit(
-    { selections }: SelectionSetNode,
-    place: Place,
-    at: { readonly depth: number; readonly maxDepth: number; readonly rows: number },
-  ): void {
+  function visit({ selections }: SelectionSetNode, place: Place, at: Where): void {
     for (const selection of selections) {
-      count('directives', selection.directives?.length ?? 0, limits.maxDirectives)
+      countDirectives(selection)
       switch (selection.kind) {
         case Kind.FIELD: {
           if (at.depth > at.maxDepth) throw tooMuch('depth', at.maxDepth)
           count('fields', 1, maxFields)
-          if (selection.alias) count('aliases', 1, limits.maxAliases)
+          if (selection.alias && at.rows > 0) count('aliases', 1, limits.maxAliases)
           const below = enter(place, (selection.alias ?? selection.name).value)
           count('overlaps', below.count - 1, maxOverlaps)
           count('cost', at.rows, maxCost)
@@ -86,6 +92,15 @@ export function checkDocument(document: DocumentNode, limits: DocumentLimits): v
         }
       }
     }
+  }
+
+  /** Each as often as it is written. */
+  function countDirectives({
+    directives,
+  }: {
+    readonly directives?: readonly unknown[] | undefined
+  }) {
+    if (spreading.size === 0) count('directives', directives?.length ?? 0, limits.maxDirectives)
   }
 
   function count(what: keyof typeof total, more: number, max: number): void {

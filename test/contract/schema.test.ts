@@ -1,13 +1,6 @@
 import { readFile, readdir } from 'node:fs/promises'
 import { generate, loadContext } from '@graphql-codegen/cli'
-import {
-  isEnumType,
-  isInputObjectType,
-  isInterfaceType,
-  isObjectType,
-  parse,
-  validate,
-} from 'graphql'
+import { isInputObjectType, isInterfaceType, isObjectType, parse, validate } from 'graphql'
 import { describe, expect, it } from 'vitest'
 import { printGatewaySchema, schema } from '../../src/graphql/schema.ts'
 

@@ -68,9 +68,8 @@ describe('a subscription over SSE', () => {
       headers: { authorization: `Bearer ${token}` },
       retryAttempts: 0,
       ...(method === 'GET' && {
-        fetchFn: (url: string, { body, ...init }: RequestInit) => {
-          const { query: text, variables: values } = JSON.parse(String(body))
-          const search = new URLSearchParams({ query: text, variables: JSON.stringify(values) })
+        fetchFn: (url: string, { body: _body, ...init }: RequestInit) => {
+          const search = new URLSearchParams({ query, variables: JSON.stringify(variables) })
           return globalThis.fetch(`${url}?${search}`, { ...init, method })
         },
       }),
@@ -193,7 +192,7 @@ describe('a subscription over SSE', () => {
       query: 'subscription { replies { reply { text } } }',
     })
     const texts: string[] = []
-    for (const [offset, letter] of [...'abc'].entries()) {
+    for (const [offset, letter] of ['a', 'b', 'c'].entries()) {
       stage.alice.append(replyId, delta(offset, letter))
       texts.push(JSON.parse((await stream.next())?.data ?? '').data.replies.reply.text)
     }

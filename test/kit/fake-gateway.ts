@@ -50,7 +50,6 @@ const normalLimits: Limits = {
   maxMintsAtOnce: 1,
   maxUpstreamConnections: 1,
   logRetentionHours: 24,
-  compactAfterMinutes: 10,
 }
 
 /** The server on real sockets, over sessions in memory. `Bearer NAME` is the caller NAME. */

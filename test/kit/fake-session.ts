@@ -14,6 +14,7 @@ import type {
   SessionName,
 } from '../../src/domain.ts'
 import { BadUserInputError, CursorExpiredError, NotFoundError } from '../../src/errors.ts'
+import { onAbort } from '../../src/lib/on-abort.ts'
 import type { SendMessageRequest, SessionReplies } from '../../src/reply/session-replies.ts'
 import type { Page, PageRequest, SessionStore } from '../../src/store/ledger.ts'
 
@@ -23,7 +24,7 @@ export interface FakeSession {
   readonly replies: SessionReplies
   readonly sent: readonly SendMessageRequest[]
   /** How often the store was asked for rows by id, and for how many. */
-  readonly reads: readonly { readonly type: string; readonly ids: number }[]
+  readonly reads: { readonly type: string; readonly ids: number }[]
   /** Appends events to the log as one batch; answers their cursors. */
   append(replyId: ReplyId, ...bodies: readonly ReplyEventBody[]): readonly Cursor[]
   /** Everything before the next event is gone. */
@@ -168,13 +169,13 @@ export function createFakeSession(name = 'alice'): FakeSession {
         signal.throwIfAborted()
         if (failure) throw failure
         const batch = batches
-          .find((candidate) => (candidate.at(-1)?.seq ?? 0) > position)
+          .findLast((_batch, index) => (batches[index - 1]?.at(-1)?.seq ?? 0) <= position)
           ?.filter((event) => event.seq > position)
-        if (!batch) {
-          await new Promise<void>((resolve) => {
-            waiting.push(resolve)
-            signal.addEventListener('abort', () => resolve(), { once: true })
-          })
+        if (!batch?.length) {
+          const { promise, resolve } = Promise.withResolvers<void>()
+          waiting.push(resolve)
+          using _abort = onAbort(signal, resolve)
+          await promise
           continue
         }
         position = batch.at(-1)?.seq ?? position

@@ -1,0 +1,174 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { describe, expect, it } from 'vitest'
+import type { Logger } from '../../src/observe/logger.ts'
+import { openFakeGateway } from '../kit/fake-gateway.ts'
+import { silentLogger } from '../kit/logger.ts'
+import { until } from '../kit/until.ts'
+
+const authorization = 'Bearer alice'
+const json = { authorization, 'content-type': 'application/json' }
+const viewer = JSON.stringify({ query: '{ viewer { session } }' })
+
+describe('the door', () => {
+  it('T7: asks who it is before it reads anything of the request', async () => {
+    await using gateway = await openFakeGateway()
+    const answer = await fetchAt(`${gateway.url}/graphql`, { method: 'POST', body: '{' })
+    expect(answer.status).toBe(401)
+    expect(answer.headers.get('www-authenticate')).toMatch(/^Bearer/)
+    expect(await answer.json()).toEqual({
+      errors: [{ message: 'a bearer token is needed', extensions: { code: 'UNAUTHENTICATED' } }],
+    })
+  })
+
+  it('answers health without credentials, and is not ready once it drains', async () => {
+    await using gateway = await openFakeGateway()
+    const statuses = () =>
+      Promise.all(
+        ['live', 'ready'].map(
+          async (path) => (await fetchAt(`${gateway.url}/health/${path}`)).status,
+        ),
+      )
+    expect(await statuses()).toEqual([200, 200])
+    await gateway.server.drain()
+    expect(await statuses()).toEqual([200, 503])
+  })
+
+  it('serves GraphiQL and all its assets from its own paths', async () => {
+    await using gateway = await openFakeGateway()
+    const page = await fetchAt(`${gateway.url}/graphql`, { headers: { accept: 'text/html' } })
+    const html = await page.text()
+    expect(page.headers.get('content-security-policy')).toContain("script-src 'self'")
+    const paths = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path]) => path)
+    expect(paths).toHaveLength(4)
+    for (const path of paths) {
+      const asset = await fetchAt(`${gateway.url}${path}`)
+      const etag = asset.headers.get('etag') ?? ''
+      expect([asset.status, asset.headers.get('cache-control')]).toEqual([
+        200,
+        'public, max-age=31536000, immutable',
+      ])
+      expect((await asset.bytes()).length).toBeGreaterThan(100)
+      const again = await fetchAt(`${gateway.url}${path}`, { headers: { 'if-none-match': etag } })
+      expect(again.status).toBe(304)
+    }
+  })
+
+  it('T12: grants nothing to other origins, and exactly the configured ones what they need', async () => {
+    await using gateway = await openFakeGateway({ origins: ['https://app.example.com'] })
+    const ask = async (origin: string, method: string) =>
+      (await fetchAt(`${gateway.url}/graphql`, { method, headers: { origin } })).headers
+    for (const origin of ['https://app.example.com.evil.com', 'null', 'http://app.example.com']) {
+      const headers = await ask(origin, 'OPTIONS')
+      expect(headers.get('access-control-allow-origin')).toBeNull()
+      expect(headers.get('vary')).toContain('Origin')
+    }
+    const granted = await ask('https://app.example.com', 'OPTIONS')
+    expect(granted.get('access-control-allow-origin')).toBe('https://app.example.com')
+    expect(granted.get('access-control-allow-headers')).toContain('authorization')
+    expect(granted.get('access-control-allow-credentials')).toBeNull()
+    const refused = await ask('https://app.example.com', 'POST')
+    expect(refused.get('access-control-allow-origin')).toBe('https://app.example.com')
+  })
+
+  it('keeps a sane request id, makes one otherwise, and logs the request without its body', async () => {
+    const lines: object[] = []
+    const logger: Logger = { ...silentLogger, debug: (fields) => void lines.push(fields) }
+    await using gateway = await openFakeGateway({ logger })
+    const send = (id: string) =>
+      fetchAt(`${gateway.url}/graphql`, {
+        method: 'POST',
+        body: viewer,
+        headers: { ...json, 'x-request-id': id },
+      })
+    expect((await send('abc-1')).headers.get('x-request-id')).toBe('abc-1')
+    expect((await send('a b"c')).headers.get('x-request-id')).toMatch(/^[\w-]{22}$/)
+    expect(lines[0]).toMatchObject({
+      requestId: 'abc-1',
+      method: 'POST',
+      path: '/graphql',
+      status: 200,
+    })
+    expect(JSON.stringify(lines)).not.toContain('viewer')
+  })
+
+  it.each([
+    ['DELETE', 405],
+    ['PUT', 405],
+  ])('answers %s with %i and what it takes', async (method, status) => {
+    await using gateway = await openFakeGateway()
+    const answer = await fetchAt(`${gateway.url}/graphql`, { method, headers: json })
+    expect(answer.status).toBe(status)
+    expect(answer.headers.get('allow')).toContain('POST')
+  })
+
+  it('T11: runs no mutation by GET', async () => {
+    await using gateway = await openFakeGateway()
+    const query = 'mutation { sendMessage(input: { text: "x" }) { __typename } }'
+    const answer = await fetchAt(`${gateway.url}/graphql?${new URLSearchParams({ query })}`, {
+      headers: { authorization },
+    })
+    expect(answer.status).toBe(405)
+    expect(await answer.text()).toContain('BAD_REQUEST')
+    expect(gateway.session('alice').sent).toEqual([])
+  })
+
+  it('answers what cannot be accepted with 406', async () => {
+    await using gateway = await openFakeGateway()
+    const answer = await fetchAt(`${gateway.url}/graphql`, {
+      method: 'POST',
+      body: viewer,
+      headers: { ...json, accept: 'image/png' },
+    })
+    expect(answer.status).toBe(406)
+  })
+
+  it('T16: closes the connection of a body that is too large', async () => {
+    await using gateway = await openFakeGateway({ limits: { maxBodyBytes: 100 } })
+    const { hostname, port } = new URL(gateway.url)
+    const socket = connect(Number(port), hostname)
+    socket.write(
+      `POST /graphql HTTP/1.1\r\nHost: x\r\nAuthorization: ${authorization}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nc8\r\n${' '.repeat(200)}\r\n`,
+    )
+    socket.setEncoding('utf8')
+    let text = ''
+    socket.on('data', (chunk: string) => (text += chunk))
+    await once(socket, 'close')
+    expect(text).toMatch(/^HTTP\/1.1 413 /)
+    expect(text).toContain('TOO_LARGE')
+  })
+
+  it('answers a target that is no path as a place where nothing is', async () => {
+    await using gateway = await openFakeGateway()
+    const { hostname, port } = new URL(gateway.url)
+    const socket = connect(Number(port), hostname)
+    socket.end('GET //[ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+    const [chunk] = await once(socket, 'data')
+    expect(String(chunk)).toMatch(/^HTTP\/1.1 404 /)
+  })
+
+  it('speaks Request and Response as well, streams included', async () => {
+    await using gateway = await openFakeGateway()
+    const request = (query: string, accept: string) =>
+      new Request('http://anywhere/graphql', {
+        method: 'POST',
+        body: JSON.stringify({ query }),
+        headers: { ...json, accept },
+      })
+    const whole = await gateway.server.fetch(request('{ viewer { session } }', 'application/json'))
+    expect(await whole.json()).toEqual({ data: { viewer: { session: 'alice' } } })
+    const stream = await gateway.server.fetch(
+      request('subscription { replies { cursor } }', 'text/event-stream'),
+    )
+    const reader = stream.body?.getReader()
+    const first = await reader?.read()
+    expect(Buffer.from(first?.value ?? []).toString()).toBe(':\n\n')
+    await reader?.cancel()
+    await until(() => gateway.ends.length > 0, 'the end of the subscription')
+    expect(gateway.ends).toEqual(['client-gone'])
+  })
+})
+
+function fetchAt(url: string, init?: RequestInit): Promise<Response> {
+  return globalThis.fetch(url, init)
+}
