@@ -23,7 +23,7 @@ describe('no gap, no doubled text, in order', () => {
       const talk = createTalk(stage)
       const alice = stage.person(`late-${assistantId}`)
       await stage.emulator.faults(paths[assistantId], { kind: 'gate', afterDeltas: 7 })
-      const { id } = await talk.send(alice, { text: '/think Hm, well. /long 20', assistantId })
+      const { id } = await talk.send(alice, { text: '/think Hm, well.\n/long 20', assistantId })
       await stage.emulator.until({ gate: 'gate' })
       const followed = await talk.recorder.follow(stage.client, {
         reader: 'late',
@@ -66,7 +66,7 @@ describe('no gap, no doubled text, in order', () => {
       for (let round = 0; cuts < cutsWanted; round += 1) {
         const alice = stage.person(`cut-${round}`)
         const readings = ['flow', 'bot'].map(async (assistantId) => {
-          const text = `/speed 300 /think ${'Let me see. '.repeat(8)}\n /say 你好 😀🎉 ${round}\n /long 90`
+          const text = `/speed 300 /think ${'Let me see. '.repeat(8)}\n/say 你好 😀🎉 ${round}\n/long 90`
           const { id } = await talk.send(alice, { text, assistantId })
           const counts = ['POST', 'GET'].map((method) =>
             readWithCuts(stage, talk.recorder, {
@@ -94,7 +94,7 @@ describe('no gap, no doubled text, in order', () => {
     const after = await talk.cursor(alice)
     const replies = [
       await talk.send(alice, { text: '/long 30', assistantId: 'flow' }),
-      await talk.send(alice, { text: '/think Hm. /long 31', assistantId: 'bot' }),
+      await talk.send(alice, { text: '/think Hm.\n/long 31', assistantId: 'bot' }),
       await talk.send(alice, { text: '/long 32', assistantId: 'bot' }),
     ]
     const ended = new Set<string>()

@@ -19,9 +19,17 @@ describe('T18: no secret leaves', () => {
   }
 
   beforeAll(async () => {
-    stage = await openStage({ timeouts: { idleBotMs: 300, idleWorkflowMs: 300, drainMs: 100 } })
+    stage = await openStage({
+      timeouts: {
+        firstEventMs: 1_000,
+        idleBotMs: 300,
+        idleWorkflowMs: 300,
+        drainMs: 100,
+        recoverMs: 3_000,
+      },
+    })
     await live()
-  })
+  }, 120_000)
   afterAll(() => stage[Symbol.asyncDispose]())
 
   /** A life in which much goes well and much goes wrong. */
@@ -33,7 +41,7 @@ describe('T18: no secret leaves', () => {
       const path = assistantId === 'bot' ? '/v3/chat' : '/v1/workflows/chat'
       const say = async (faults: Parameters<typeof stage.emulator.faults>[1][]) => {
         if (faults.length > 0) await stage.emulator.faults(path, ...faults)
-        const text = `/think ${remember(mark())}\n /say ${remember(mark())}`
+        const text = `/think ${remember(mark())}\n/say ${remember(mark())}`
         await talk.say(who, { text, assistantId, idempotencyKey: remember(mark()) })
       }
       await say([])
@@ -51,7 +59,7 @@ describe('T18: no secret leaves', () => {
     await stage.emulator.repeatFaults('/api/permission/oauth2/token', 5, {
       kind: 'status',
       status: 400,
-      body: JSON.stringify({ error: remember(mark()) }),
+      body: JSON.stringify({ error_code: 'invalid_client', error_message: remember(mark()) }),
     })
     await talk.say(stage.person(remember(mark())), remember(mark()))
     await stage.emulator.clearFaults()

@@ -34,7 +34,7 @@ describe.each(['flow', 'bot'] as const)(
         waiting.push(await talk.send(who, { text, conversationId }))
       }
       expect(waiting.map((reply) => reply.status)).toEqual(['QUEUED', 'QUEUED', 'QUEUED'])
-      expect(waiting.map((reply) => reply.queuePosition)).toEqual([1, 2, 3])
+      expect(waiting.map((reply) => reply.queuePosition)).toEqual([0, 1, 2])
       expect(await talk.trySend(who, { text: 'four', conversationId })).toMatchObject({
         code: 'QUEUE_FULL',
       })

@@ -249,9 +249,9 @@ describe('exactly one terminal event', () => {
   const cases = Object.entries(rows).flatMap(([name, row]) =>
     (['flow', 'bot'] as const)
       .filter((assistantId) => row.only === undefined || row.only === assistantId)
-      .map((assistantId) => ({ name, row, assistantId })),
+      .map((assistantId) => [name, assistantId, row] as const),
   )
-  it.each(cases)('$name ($assistantId)', async ({ name, row, assistantId }) => {
+  it.each(cases)('%s (%s)', async (name, assistantId, row) => {
     const talk = createTalk(stage)
     const who = stage.person(`${name} ${assistantId}`)
     const path = row.path ?? chatPaths[assistantId]

@@ -136,7 +136,7 @@ export function check(history: History): readonly string[] {
     const { event } = first.entry
     if (event.replyId !== entry.event.replyId || event.body.type !== entry.event.body.type) {
       complain(2, `${event.cursor} is another event to ${by} than to ${first.by}`)
-    } else if (!agree(first.entry.state, entry.state)) {
+    } else if (!agree(first.entry.state, entry.state, crashed ? kindOf(entry.event) : undefined)) {
       complain(2, `after ${event.cursor} ${by} and ${first.by} disagree on ${event.replyId}`)
     }
   }
@@ -209,6 +209,11 @@ function checkOnce(history: History, complain: Complain) {
       )
     }
   }
+}
+
+/** After a crash, text that was shown but lost is taken back kind by kind: until then the other kind may differ. */
+function kindOf({ body }: SeenEvent): 'ANSWER' | 'REASONING' | undefined {
+  return body.type === 'delta' ? body.kind : undefined
 }
 
 function isTerminal({ body }: SeenEvent): boolean {

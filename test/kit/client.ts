@@ -155,14 +155,15 @@ function openStream(response: IncomingMessage, cutAfter: number): Stream {
     get bytes() {
       return bytes
     },
-    async next(deadlineMs) {
+    async next(deadlineMs = 20_000) {
+      const due = performance.now() + deadlineMs
       for (;;) {
         const frame = frames[taken]
         if (frame !== undefined) taken += 1
         else if (end !== undefined) return undefined
         else {
           wake = Promise.withResolvers()
-          await within(wake.promise, 'a frame', deadlineMs)
+          await within(wake.promise, 'a frame', due - performance.now())
         }
         if (frame?.event === 'next') return frame
       }

@@ -11,7 +11,11 @@ import {
 export interface KnownText {
   readonly from: number
   readonly text: string
+  /** Of `text`: comparing it leaves long texts the ropes that they are, which share their pieces. */
+  readonly digest: number
 }
+
+const nothing: KnownText = { from: 0, text: '', digest: 0 }
 
 /** What a reader shows of one reply. */
 export interface ReplyState {
@@ -24,15 +28,15 @@ export interface ReplyState {
 
 export const unseen: ReplyState = {
   status: 'UNSEEN',
-  answer: { from: 0, text: '' },
-  reasoning: { from: 0, text: '' },
+  answer: nothing,
+  reasoning: nothing,
   ending: '',
 }
 
 const missed: ReplyState = {
   status: 'RUNNING',
-  answer: { from: Infinity, text: '' },
-  reasoning: { from: Infinity, text: '' },
+  answer: { ...nothing, from: Infinity },
+  reasoning: { ...nothing, from: Infinity },
   ending: '',
 }
 
@@ -145,7 +149,7 @@ function apply(
         : { ...state, reasoning: splice(before.reasoning, body, correctable, complain) }
     }
     case 'completed':
-      if (!agreeOnText(before.answer, { from: 0, text: body.text })) {
+      if (!agreeOnText(before.answer, append(nothing, body.text))) {
         complain(4, 'completed with another text than its deltas make')
       }
       return { ...before, status: 'COMPLETED', ending: body.text }
@@ -164,34 +168,46 @@ function splice(
 ): KnownText {
   const { offset, text } = delta
   if (!text.isWellFormed()) complain(4, 'splits a surrogate pair')
-  if (offset < known.from) return { from: offset, text }
+  if (offset < known.from) return append({ ...nothing, from: offset }, text)
   const end = known.from + known.text.length
   if (offset > end) complain(1, `leaves a gap: offset ${offset}, known length ${end}`)
   if (offset < end && !correctable) complain(4, `goes back to ${offset} of ${end} without a cause`)
+  if (offset >= end) return append(known, text)
   const kept = known.text.slice(0, offset - known.from)
-  if (!kept.slice(-1).isWellFormed() && offset < end) {
+  if (!kept.slice(-1).isWellFormed()) {
     complain(4, `starts inside a surrogate pair: offset ${offset}`)
   }
-  return { from: known.from, text: kept + text }
+  return append(append({ ...nothing, from: known.from }, kept), text)
+}
+
+function append(known: KnownText, text: string): KnownText {
+  let { digest } = known
+  for (let at = 0; at < text.length; at += 1) {
+    digest = (Math.imul(digest ^ text.charCodeAt(at), 0x01000193) + 0x9e3779b9) | 0
+  }
+  return { from: known.from, text: known.text + text, digest }
 }
 
 export function isEnded(state: ReplyState): boolean {
   return state.status !== 'UNSEEN' && state.status !== 'RUNNING'
 }
 
-/** Do both show the same, as far as both know it? */
-export function agree(left: ReplyState, right: ReplyState): boolean {
+/** Do both show the same, as far as both know it? `only`: of this kind of text, and of the rest. */
+export function agree(left: ReplyState, right: ReplyState, only?: 'ANSWER' | 'REASONING'): boolean {
   return (
     left.status === right.status &&
     left.ending === right.ending &&
-    agreeOnText(left.answer, right.answer) &&
-    agreeOnText(left.reasoning, right.reasoning)
+    (only === 'REASONING' || agreeOnText(left.answer, right.answer)) &&
+    (only === 'ANSWER' || agreeOnText(left.reasoning, right.reasoning))
   )
 }
 
 function agreeOnText(left: KnownText, right: KnownText): boolean {
   if (left.from > right.from) return agreeOnText(right, left)
   if (right.from === Infinity) return true
+  if (left.from === right.from) {
+    return left.text.length === right.text.length && left.digest === right.digest
+  }
   return (
     left.from + left.text.length === right.from + right.text.length &&
     left.text.endsWith(right.text)

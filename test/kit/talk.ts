@@ -59,7 +59,7 @@ export interface Talk {
 }
 
 export function createTalk(stage: Stage, recorder: Recorder = createRecorder()): Talk {
-  const sent = new Map<string, { readonly who: Person; readonly text: string }>()
+  const sent = new Map<string, Person>()
   let readers = 0
 
   async function ask<Payload>(who: Person, query: string, variables: object = {}) {
@@ -79,7 +79,7 @@ export function createTalk(stage: Stage, recorder: Recorder = createRecorder()):
     )
     const { reply, code } = payload ?? {}
     if (code !== undefined) recorder.add({ type: 'refused', where: 'union', code })
-    if (reply) sent.set(reply.id, { who, text: input.text })
+    if (reply) sent.set(reply.id, who)
     const { idempotencyKey } = input
     recorder.add({
       type: 'send',
@@ -168,7 +168,7 @@ export function createTalk(stage: Stage, recorder: Recorder = createRecorder()):
     say: async (who, input) => ending(who, (await send(who, input)).id),
     async settle({ corrected = [] } = {}) {
       const { chats } = await stage.emulator.state()
-      for (const [replyId, { who, text }] of sent) {
+      for (const [replyId, who] of sent) {
         const events = (await readLog(who, replyId)).map(toSeen)
         const found = await snapshot(who, replyId)
         recorder.add({
@@ -179,19 +179,23 @@ export function createTalk(stage: Stage, recorder: Recorder = createRecorder()):
           ...(found && { snapshot: found }),
           ...(corrected.includes(replyId) && { corrected: true }),
         })
-        const twins = [...sent.values()].filter((other) => other.text === text).length
-        const count = chats.filter((chat) => lastMessage(chat.request) === text).length
-        if (twins === 1) recorder.add({ type: 'chats', replyId, count })
+        const count = chats.filter((chat) => isOf(chat.request, replyId)).length
+        if (found?.status === 'COMPLETED' && count === 0) {
+          throw new Error(`no chat tells that it is of ${replyId}`)
+        }
+        recorder.add({ type: 'chats', replyId, count })
       }
     },
   }
 }
 
-function lastMessage(request: unknown): string | undefined {
+/** Every message that is sent upstream carries the id of its reply. */
+function isOf(request: unknown, replyId: string): boolean {
   const { additional_messages: messages } = request as {
-    readonly additional_messages?: readonly { readonly content?: string }[]
+    readonly additional_messages?: readonly { readonly meta_data?: Record<string, string> }[]
   }
-  return messages?.at(-1)?.content
+  const [, id = ''] = Buffer.from(replyId, 'base64url').toString().split(':')
+  return Object.values(messages?.at(-1)?.meta_data ?? {}).includes(id)
 }
 
 export async function call(

@@ -126,6 +126,16 @@ describe('checker', () => {
         ...seen('b', at(2, started, 'r2'), at(3, cancelled, 'r2')),
       ],
     ],
+    'text that was shown, lost in a crash, and never taken back': [
+      '2: after tag.2.1 a and log of r1 disagree on r1',
+      [
+        send(),
+        { type: 'crash' },
+        open('a'),
+        ...seen('a', ...pick(1, 3, 4), at(1, failed('EXPIRED'), 'r1', 2)),
+        truth(...pick(1, 3), at(1, failed('EXPIRED'), 'r1', 2)),
+      ],
+    ],
     'two ends': ['3: r1 ended 2 times', [send(), truth(...whole, at(7, failed('INTERNAL')))]],
     'two ends, each to one reader': [
       '3: r1 ended at tag.1.6, and to b at tag.1.7',
