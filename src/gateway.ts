@@ -9,6 +9,7 @@ import { type Clock, systemClock } from './lib/clock.ts'
 import { createDeadline } from './lib/deadline.ts'
 import { fetchJson } from './lib/fetch-json.ts'
 import { type NewId, randomId } from './lib/id.ts'
+import { onAbort } from './lib/on-abort.ts'
 import { createLogger } from './observe/log.ts'
 import type { Logger } from './observe/logger.ts'
 import type { Metrics } from './observe/metrics.ts'
@@ -43,6 +44,8 @@ export interface Gateway extends AsyncDisposable {
 
 /** How long an upstream is given to agree to a cancel, in ms. */
 const cancelMs = 3_000
+/** How long streams are given to take their end before their sockets are closed, in ms. */
+const letGoMs = 2_000
 const hourMs = 3_600_000
 
 /**
@@ -151,7 +154,8 @@ export async function createGateway(
     draining.abort()
     using deadline = createDeadline(clock, timeouts.drainMs, () => new Error('the drain is over'))
     await engine.drain(deadline.signal)
-    await server.drain()
+    using letGo = createDeadline(clock, letGoMs, () => new Error('a stream did not take its end'))
+    await Promise.race([server.drain(), aborted(letGo.signal)])
     await owned.disposeAsync()
   }
 
@@ -161,6 +165,10 @@ export async function createGateway(
     close,
     [Symbol.asyncDispose]: close,
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => onAbort(signal, () => resolve()))
 }
 
 /** Jitter is not secret, but one source of randomness is enough. */
