@@ -11,7 +11,6 @@ import type {
   ReplyId,
   Session,
 } from '../domain.ts'
-import { isTerminal } from '../domain.ts'
 import {
   ConversationBusyError,
   DrainingError,
@@ -109,7 +108,6 @@ export function createSessionReplies(
 
   async function cancelReply(id: ReplyId): Promise<Reply> {
     const reply = await findReply(id)
-    if (isTerminal(reply.status)) return reply
     if (await queue.cancel(id)) return await findReply(id)
     const outcome = await stored(() =>
       ledger.finish(session, {

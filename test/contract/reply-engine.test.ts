@@ -283,6 +283,21 @@ describe('reply engine', () => {
     const events = await readAll(replies, reply.id)
     expect(typesOf(events)).toEqual(['started', 'failed'])
     expect(events.at(-1)).toMatchObject({ code: 'ISOLATION_BREACH' })
+
+    await replies.sendMessage(message('2'))
+    expect((await strategy.next()).request.upstream).not.toEqual(run.request.upstream)
+  })
+
+  it('a cancelled reply stays cancelled, however often it is cancelled', async () => {
+    await using gateway = await open()
+    const { replies, strategy } = gateway
+    const reply = await replies.sendMessage(message('1'))
+    const run = await strategy.next()
+    run.accept()
+    const first = await replies.cancelReply(reply.id)
+    expect(first).toMatchObject({ status: 'CANCELLED', upstreamCancelled: true })
+    expect(await replies.cancelReply(reply.id)).toEqual(first)
+    expect(typesOf(await readAll(replies, reply.id))).toEqual(['started', 'cancelled'])
   })
 
   it('F20: a reply that does not end in time ends as SHUTDOWN, one that waits keeps waiting', async () => {

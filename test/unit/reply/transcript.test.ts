@@ -8,7 +8,7 @@ const apply = (held: string, delta: Delta | 'late' | undefined) =>
   delta === undefined || delta === 'late' ? held : held.slice(0, delta.offset) + delta.text
 
 /** Letters, whole characters beyond 16 bits, and their halves. */
-const halves = fc.constantFrom('a', 'b', '中', '😀', '\ud83d', '\ude00')
+const halves = fc.constantFrom('a', 'b', '中', '😀', '😃', '\ud83d', '\ude00')
 
 const endsInHalf = (text: string) => /[\ud800-\udbff]$/.test(text)
 
@@ -75,6 +75,12 @@ describe('transcript', () => {
     const transcript = createTranscript('ANSWER')
     expect(transcript.append('m', 'a\ud83d')).toEqual({ kind: 'ANSWER', offset: 0, text: 'a' })
     expect(transcript.append('m', '\ude00b')).toEqual({ kind: 'ANSWER', offset: 1, text: '😀b' })
+  })
+
+  it('does not cut a character where two texts part inside it', () => {
+    const transcript = createTranscript('ANSWER')
+    transcript.append('m', 'a😀')
+    expect(transcript.complete('m', 'a😃').delta).toEqual({ kind: 'ANSWER', offset: 1, text: '😃' })
   })
 
   it('brings a client to the joined text, whatever comes in whatever order', () => {
