@@ -148,7 +148,10 @@ describe('bounded memory', () => {
     const goal = (await readMeter(stage.gateway, stalledMeter)) + wanted
     await stage.emulator.release('first word')
     let length = 0
-    await reader.take((event) => (length += event.text?.length ?? 0) > longBytes, 60_000)
+    await reader.take(
+      (event) => (length += 'text' in event ? event.text.length : 0) > longBytes,
+      60_000,
+    )
     expect(await talk.say(stage.person('undisturbed'), 'hello')).toMatchObject({
       text: 'You said: hello',
     })

@@ -119,7 +119,7 @@ describe('kill -9 in the middle of replies', () => {
     expect(await followed.stream.ended).toBe('complete')
     if (!told) await talk.say(who, { text: `my colour is ${colour}`, assistantId })
     const answer = await talk.say(who, { text: 'what is my colour?', assistantId })
-    expect(answer.text).toBe(`Your colour is ${colour}.`)
+    expect(answer).toMatchObject({ text: `Your colour is ${colour}.` })
   }
 
   it('restarts while nothing runs, and loses nothing', async () => {

@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { RepliesDocument } from '../../schema/operations/generated/graphql.ts'
 import { check } from '../kit/checker.ts'
 import { openStage, type Person, type Stage } from '../kit/stage.ts'
-import { repliesDocument } from '../kit/recorder.ts'
 import { call, createTalk } from '../kit/talk.ts'
+
+const repliesDocument = RepliesDocument.toString()
 
 interface Refusal {
   readonly errors: readonly { readonly extensions?: { readonly code?: string } }[]
@@ -20,10 +22,11 @@ describe('every end of a subscription has its reason', () => {
     const alice = stage.person('expiring')
     await stage.emulator.faults('/v1/workflows/chat', { kind: 'gate', afterDeltas: 4 })
     const { id } = await talk.send(alice, '/long 12')
+    await stage.emulator.until({ gate: 'gate' })
     const short = await talk.recorder.follow(stage.client, {
       reader: 'expiring',
       as: alice.name,
-      token: stage.tokenFor(alice.name, 2),
+      token: stage.tokenFor(alice.name, 3),
       replyId: id,
     })
     const events = await short.take()

@@ -76,7 +76,7 @@ describe('one message per idempotency key, one upstream chat per message', () =>
       const text = `is anybody there, ${assistantId}?`
       const end = await talk.say(alice, { text, assistantId })
       expect(['ReplyFailed', 'ReplyCompleted']).toContain(end.__typename)
-      if (end.code !== undefined) expect(end.code).toBe('UPSTREAM_OUTCOME_UNKNOWN')
+      if ('code' in end) expect(end.code).toBe('UPSTREAM_OUTCOME_UNKNOWN')
     }
   })
 

@@ -1,5 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import {
+  ConversationDocument,
+  ConversationsDocument,
+  ViewerDocument,
+} from '../../schema/operations/generated/graphql.ts'
 import { attacks, headerAttack, type Loot } from '../kit/attacks.ts'
 import { check } from '../kit/checker.ts'
 import { findBearers } from '../kit/schema-paths.ts'
@@ -61,16 +66,14 @@ describe('isolation', () => {
     const people = lookAlikes.map((name) => stage.person(name))
     await Promise.all(people.map((who, at) => talk.say(who, `my number is n-${at}`)))
     const answers = await Promise.all(people.map((who) => talk.say(who, 'what is my number?')))
-    expect(answers.map((answer) => answer.text)).toEqual(
-      people.map((_, at) => `Your number is n-${at}.`),
-    )
+    expect(answers).toMatchObject(people.map((_, at) => ({ text: `Your number is n-${at}.` })))
   })
 
   it('T6: tells people apart who share one connection', async () => {
     const [one, two] = [stage.person('shared-1'), stage.person('shared-2')]
     const fingerprints = []
     for (const who of [one, two, one, two]) {
-      fingerprints.push(await talk.ask<{ session: string }>(who, '{ viewer { session } }'))
+      fingerprints.push((await talk.ask(who, ViewerDocument, {}))?.viewer.session)
     }
     expect(fingerprints[0]).toEqual(fingerprints[2])
     expect(fingerprints[1]).toEqual(fingerprints[3])
@@ -117,16 +120,15 @@ describe('isolation', () => {
     await talk.startConversation(who, 'flow')
     const sent = await talk.send(who, { text, idempotencyKey })
     const events = await talk.listen(who, sent.id)
-    const page = await talk.ask<{
-      edges: { cursor: string; node: { messages: { edges: { cursor: string }[] } } }[]
-    }>(who, '{ conversations { edges { cursor node { messages { edges { cursor } } } } } }')
+    const conversations = await talk.ask(who, ConversationsDocument, {})
+    const conversation = await talk.ask(who, ConversationDocument, { id: sent.conversation.id })
     return {
       replyId: sent.id,
       conversationId: sent.conversation.id,
       messageId: sent.message.id,
       cursor: present(events[0]).cursor,
-      conversationRow: present(page?.edges[0]).cursor,
-      messageRow: present(page?.edges[0]?.node.messages.edges[0]).cursor,
+      conversationRow: present(conversations?.conversations.edges[0]).cursor,
+      messageRow: present(conversation?.conversation?.messages.edges[0]).cursor,
       idempotencyKey,
       text,
     }

@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { RepliesDocument } from '../../schema/operations/generated/graphql.ts'
 import { readMetrics } from '../kit/metrics.ts'
-import { repliesDocument } from '../kit/recorder.ts'
 import { openStage, type Person, type Stage } from '../kit/stage.ts'
 import { createTalk } from '../kit/talk.ts'
+
+const repliesDocument = RepliesDocument.toString()
 
 const mark = () => `mark${randomBytes(8).toString('hex')}`
 

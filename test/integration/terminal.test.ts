@@ -2,7 +2,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { FaultInput } from '../../src/emulator/faults.ts'
 import type { RoutePath } from '../../src/emulator/route-paths.ts'
 import { check } from '../kit/checker.ts'
-import type { ReplyEventData } from '../kit/recorder.ts'
 import { openStage, type Stage } from '../kit/stage.ts'
 import { createTalk } from '../kit/talk.ts'
 
@@ -19,7 +18,7 @@ interface Row {
   readonly only?: AssistantId
   /** Default `/long 12`. */
   readonly text?: string
-  readonly end: Partial<ReplyEventData>
+  readonly end: object
   /** Text that must have been delivered before the end; the whole answer unless it failed. */
   readonly kept?: RegExp
   /** Calls to the chat path that this may make. */
@@ -30,7 +29,7 @@ interface Row {
 
 const whole = 'stone-1 lamp-2 orchard-3 signal-4 harbour-5 thread-6 winter-7 river-8 stone-9'
 const completed = { __typename: 'ReplyCompleted', text: whole }
-const failed = (code: string, more: Partial<ReplyEventData> = {}) => ({
+const failed = (code: string, more: object = {}) => ({
   __typename: 'ReplyFailed',
   code,
   ...more,

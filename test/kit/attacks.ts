@@ -1,6 +1,5 @@
 import type { Answer, Client } from './client.ts'
-import { cancelReplyDocument, sendMessageDocument } from './operations.ts'
-import { repliesDocument } from './recorder.ts'
+import { CancelReplyDocument, RepliesDocument } from '../../schema/operations/generated/graphql.ts'
 import type { Person } from './stage.ts'
 
 /** What one session has that another may want. */
@@ -30,6 +29,17 @@ const anything = `__typename id
   ... on Message { text }
   ... on Reply { text }`
 
+const cancelDocument = CancelReplyDocument.toString()
+
+/** Selects nothing that time changes. */
+const sendDocument = `mutation ($input: SendMessageInput!) {
+  sendMessage(input: $input) {
+    __typename
+    ... on SendMessageSuccess { reply { id message { text } } }
+    ... on Error { code message }
+  }
+}`
+
 function ask(query: string, variables: (value: string, own: Own) => object): Attack['run'] {
   return (client, who, value, own) =>
     client.call({ token: who.token, query, variables: { ...variables(value, own) } })
@@ -43,7 +53,7 @@ function subscribe(
   return async (client, who, value) => {
     using stream = await client.stream({
       token: who.token,
-      query: repliesDocument,
+      query: RepliesDocument.toString(),
       variables: { ...variables(value) },
       lastEventId: header(value),
     })
@@ -101,17 +111,17 @@ export const attacks: Readonly<Record<string, Attack | 'shared'>> = {
   },
   'Mutation.cancelReply.input.replyId': {
     steals: 'replyId',
-    run: ask(cancelReplyDocument, (replyId) => ({ input: { replyId } })),
+    run: ask(cancelDocument, (replyId) => ({ input: { replyId } })),
   },
   'Mutation.sendMessage.input.conversationId': {
     steals: 'conversationId',
-    run: ask(sendMessageDocument, (conversationId) => ({
+    run: ask(sendDocument, (conversationId) => ({
       input: { text: 'let me in', conversationId },
     })),
   },
   'Mutation.sendMessage.input.idempotencyKey': {
     steals: 'idempotencyKey',
-    run: ask(sendMessageDocument, (idempotencyKey, { text }) => ({
+    run: ask(sendDocument, (idempotencyKey, { text }) => ({
       input: { text, idempotencyKey },
     })),
   },

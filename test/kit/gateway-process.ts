@@ -62,7 +62,12 @@ export async function startGateway(
       (code) => listening.reject(new Error(`the gateway ended with ${code}:\n${output}`)),
       listening.reject,
     )
-    return { child, pid, exited, ...(await within(listening.promise, 'the gateway to listen')) }
+    return {
+      child,
+      pid,
+      exited,
+      ...(await within(listening.promise, 'the gateway to listen', 60_000)),
+    }
   }
 
   async function kill(signal: NodeJS.Signals) {

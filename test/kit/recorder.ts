@@ -1,22 +1,12 @@
+import {
+  RepliesDocument,
+  type RepliesSubscription,
+} from '../../schema/operations/generated/graphql.ts'
 import type { Client, Stream } from './client.ts'
 import type { History, Open, SeenBody, SeenEvent, Step } from './history.ts'
 
 /** One `next` of the `replies` subscription. */
-export interface ReplyEventData {
-  readonly __typename: string
-  readonly cursor: string
-  readonly replyId: string
-  readonly kind?: 'ANSWER' | 'REASONING'
-  readonly offset?: number
-  readonly text?: string
-  readonly code?: string
-  readonly message?: string
-  readonly retryable?: boolean
-  readonly retryAfterMs?: number | null
-  readonly contextReset?: boolean
-  readonly followUps?: readonly string[]
-  readonly upstreamCancelled?: boolean
-}
+export type ReplyEventData = RepliesSubscription['replies']
 
 export interface GraphError {
   readonly message: string
@@ -24,20 +14,9 @@ export interface GraphError {
 }
 
 export interface NextData {
-  readonly data?: { readonly replies?: ReplyEventData } | null
+  readonly data?: RepliesSubscription | null
   readonly errors?: readonly GraphError[]
 }
-
-const eventFields = `__typename cursor replyId
-  ... on ReplyDelta { kind offset text }
-  ... on ReplyCompleted { text contextReset followUps }
-  ... on ReplyFailed { code message retryable retryAfterMs }
-  ... on ReplyCancelled { upstreamCancelled }`
-
-/** Selects what the checker needs. */
-export const repliesDocument = `subscription Replies($replyId: ID, $conversationId: ID, $after: String) {
-  replies(replyId: $replyId, conversationId: $conversationId, after: $after) { ${eventFields} }
-}`
 
 export interface Following {
   readonly reader: string
@@ -83,7 +62,7 @@ export function createRecorder(): Recorder {
     const errors: GraphError[] = []
     const stream = await client.stream({
       token,
-      query: repliesDocument,
+      query: RepliesDocument.toString(),
       variables: {
         ...(replyId !== undefined && { replyId }),
         ...(conversationId !== undefined && { conversationId }),
@@ -157,20 +136,16 @@ export function toSeen(event: ReplyEventData): SeenEvent {
 }
 
 function toBody(event: ReplyEventData): SeenBody {
-  const { kind, offset, text = '', code = '' } = event
   switch (event.__typename) {
     case 'ReplyStarted':
       return { type: 'started' }
     case 'ReplyDelta':
-      if (kind === undefined || offset === undefined) throw new Error('a delta without a place')
-      return { type: 'delta', kind, offset, text }
+      return { type: 'delta', kind: event.kind, offset: event.offset, text: event.text }
     case 'ReplyCompleted':
-      return { type: 'completed', text }
+      return { type: 'completed', text: event.text }
     case 'ReplyFailed':
-      return { type: 'failed', code }
+      return { type: 'failed', code: event.code }
     case 'ReplyCancelled':
       return { type: 'cancelled' }
-    default:
-      throw new Error(`unknown event ${event.__typename}`)
   }
 }

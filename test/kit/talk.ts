@@ -1,49 +1,50 @@
-import type { Answer, Client } from './client.ts'
 import {
-  cancelReplyDocument,
-  type ErrorMember,
-  replyDocument,
-  type ReplySnapshot,
-  sendMessageDocument,
-  type SentReply,
-  startConversationDocument,
-  viewerDocument,
-} from './operations.ts'
+  CancelReplyDocument,
+  RepliesDocument,
+  ReplyDocument,
+  type ReplyQuery,
+  SendMessageDocument,
+  type SendMessageInput,
+  type SendMessageMutation,
+  StartConversationDocument,
+  type TypedDocumentString,
+  ViewerDocument,
+} from '../../schema/operations/generated/graphql.ts'
+import type { Answer, Client } from './client.ts'
 import {
   createRecorder,
   type GraphError,
   isTerminal,
-  type Recorder,
-  repliesDocument,
-  type ReplyEventData,
   type NextData,
+  type Recorder,
+  type ReplyEventData,
   toSeen,
 } from './recorder.ts'
 import type { Person, Stage } from './stage.ts'
 import { until } from './until.ts'
 
-export interface SendInput {
-  readonly text: string
-  readonly assistantId?: string
-  readonly conversationId?: string
-  readonly idempotencyKey?: string
-  readonly onBusy?: 'QUEUE' | 'REJECT' | 'INTERRUPT'
-}
+export type SendResult = SendMessageMutation['sendMessage']
+export type SentReply = Extract<SendResult, { __typename: 'SendMessageSuccess' }>['reply']
+export type ReplySnapshot = NonNullable<ReplyQuery['reply']>
 
-interface Result<Payload> {
-  readonly data?: { readonly [field: string]: Payload } | null
+interface Answered<Result> {
+  readonly data?: Result | null
   readonly errors?: readonly GraphError[]
 }
 
 /** What people say to the gateway on a stage, written down for the checker. */
 export interface Talk {
   readonly recorder: Recorder
-  /** A query or mutation: its only field, or undefined where the answer has errors. */
-  ask<Payload>(who: Person, query: string, variables?: object): Promise<Payload | undefined>
-  /** The accepted reply, or the member of the union that refuses it. */
-  trySend(who: Person, input: SendInput): Promise<{ reply?: SentReply } & Partial<ErrorMember>>
+  /** The data of a query or mutation; undefined where the answer has none. */
+  ask<Result, Variables extends object>(
+    who: Person,
+    document: TypedDocumentString<Result, Variables>,
+    variables: Variables,
+  ): Promise<Result | undefined>
+  /** The member of the union that answers it. */
+  trySend(who: Person, input: SendMessageInput): Promise<SendResult | undefined>
   /** Must be accepted. */
-  send(who: Person, input: string | SendInput): Promise<SentReply>
+  send(who: Person, input: string | SendMessageInput): Promise<SentReply>
   startConversation(who: Person, assistantId: string): Promise<string>
   cancel(who: Person, replyId: string): Promise<string | undefined>
   snapshot(who: Person, replyId: string): Promise<ReplySnapshot | undefined>
@@ -53,7 +54,7 @@ export interface Talk {
   /** Its last event. */
   ending(who: Person, replyId: string): Promise<ReplyEventData>
   /** Sends and answers the last event of the reply. */
-  say(who: Person, input: string | SendInput): Promise<ReplyEventData>
+  say(who: Person, input: string | SendMessageInput): Promise<ReplyEventData>
   /** Reads every reply afresh, counts its chats, and notes both for the checker. */
   settle(options?: { readonly corrected?: readonly string[] }): Promise<void>
 }
@@ -62,29 +63,31 @@ export function createTalk(stage: Stage, recorder: Recorder = createRecorder()):
   const sent = new Map<string, Person>()
   let readers = 0
 
-  async function ask<Payload>(who: Person, query: string, variables: object = {}) {
-    const { body } = await call(stage.client, who, query, variables)
-    const { data, errors } = JSON.parse(body) as Result<Payload>
+  async function ask<Result, Variables extends object>(
+    who: Person,
+    document: TypedDocumentString<Result, Variables>,
+    variables: Variables,
+  ) {
+    const { body } = await call(stage.client, who, document.toString(), variables)
+    const { data, errors } = JSON.parse(body) as Answered<Result>
     for (const error of errors ?? []) {
       recorder.add({ type: 'refused', where: 'request', code: error.extensions?.code ?? 'none' })
     }
-    return data ? Object.values(data)[0] : undefined
+    return data ?? undefined
   }
 
-  async function trySend(who: Person, input: SendInput) {
-    const payload = await ask<{ reply?: SentReply } & Partial<ErrorMember>>(
-      who,
-      sendMessageDocument,
-      { input },
-    )
-    const { reply, code } = payload ?? {}
-    if (code !== undefined) recorder.add({ type: 'refused', where: 'union', code })
+  async function trySend(who: Person, input: SendMessageInput) {
+    const result = (await ask(who, SendMessageDocument, { input }))?.sendMessage
+    const reply = result?.__typename === 'SendMessageSuccess' ? result.reply : undefined
+    if (result && 'code' in result) {
+      recorder.add({ type: 'refused', where: 'union', code: result.code })
+    }
     if (reply) sent.set(reply.id, who)
     const { idempotencyKey } = input
     recorder.add({
       type: 'send',
       as: who.name,
-      ...(idempotencyKey !== undefined && { idempotencyKey }),
+      ...(idempotencyKey != null && { idempotencyKey }),
       ...(reply && {
         accepted: {
           replyId: reply.id,
@@ -93,13 +96,13 @@ export function createTalk(stage: Stage, recorder: Recorder = createRecorder()):
         },
       }),
     })
-    return payload ?? {}
+    return result
   }
 
-  async function send(who: Person, input: string | SendInput) {
+  async function send(who: Person, input: string | SendMessageInput) {
     const result = await trySend(who, typeof input === 'string' ? { text: input } : input)
-    if (!result.reply) throw new Error(`not accepted: ${JSON.stringify(result)}`)
-    return result.reply
+    if (result?.__typename === 'SendMessageSuccess') return result.reply
+    throw new Error(`not accepted: ${JSON.stringify(result)}`)
   }
 
   async function listen(who: Person, replyId: string) {
@@ -122,13 +125,13 @@ export function createTalk(stage: Stage, recorder: Recorder = createRecorder()):
   }
 
   async function snapshot(who: Person, replyId: string) {
-    return (await ask<ReplySnapshot | null>(who, replyDocument, { id: replyId })) ?? undefined
+    return (await ask(who, ReplyDocument, { id: replyId }))?.reply ?? undefined
   }
 
   async function readLog(who: Person, replyId: string) {
     using stream = await stage.client.stream({
       token: who.token,
-      query: repliesDocument,
+      query: RepliesDocument.toString(),
       variables: { replyId },
     })
     const events: ReplyEventData[] = []
@@ -145,23 +148,20 @@ export function createTalk(stage: Stage, recorder: Recorder = createRecorder()):
     trySend,
     send,
     async startConversation(who, assistantId) {
-      const payload = await ask<{ conversation?: { id: string } }>(who, startConversationDocument, {
-        input: { assistantId },
-      })
-      if (!payload?.conversation) throw new Error('no conversation was started')
-      return payload.conversation.id
+      const answer = await ask(who, StartConversationDocument, { input: { assistantId } })
+      const result = answer?.startConversation
+      if (result?.__typename === 'StartConversationSuccess') return result.conversation.id
+      throw new Error(`not started: ${JSON.stringify(result)}`)
     },
     async cancel(who, replyId) {
-      const payload = await ask<{ reply?: { status: string } }>(who, cancelReplyDocument, {
-        input: { replyId },
-      })
-      return payload?.reply?.status
+      const result = (await ask(who, CancelReplyDocument, { input: { replyId } }))?.cancelReply
+      return result?.__typename === 'CancelReplySuccess' ? result.reply.status : undefined
     },
     snapshot,
     async cursor(who) {
-      const viewer = await ask<{ cursor: string }>(who, viewerDocument)
-      if (!viewer) throw new Error('no viewer')
-      return viewer.cursor
+      const answer = await ask(who, ViewerDocument, {})
+      if (!answer) throw new Error('no viewer')
+      return answer.viewer.cursor
     },
     listen,
     ending,
