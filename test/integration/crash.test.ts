@@ -7,6 +7,7 @@ import type { ReplyEventData } from '../kit/recorder.ts'
 import { figure } from '../kit/soak.ts'
 import { openStage, type Person, type Stage } from '../kit/stage.ts'
 import { createTalk, type Talk } from '../kit/talk.ts'
+import { until } from '../kit/until.ts'
 
 const kills = figure(10, 100)
 const assistants = ['flow', 'bot'] as const
@@ -121,6 +122,53 @@ describe('kill -9 in the middle of replies', () => {
     const answer = await talk.say(who, { text: 'what is my colour?', assistantId })
     expect(answer).toMatchObject({ text: `Your colour is ${colour}.` })
   }
+
+  it('F21: keeps the text that a query has told, and takes back what was shown and lost', async () => {
+    const list = '/v1/conversation/message/list'
+    for (let kill = 0; kill < 5; kill += 1) {
+      const [hasty, patient] = [stage.person(`hasty-${kill}`), stage.person(`patient-${kill}`)]
+      const shown = new Map<Person, { id: string; events: ReplyEventData[] }>()
+      for (const who of [patient, hasty]) {
+        await stage.emulator.faults(chatPaths.flow, { kind: 'gate', afterDeltas: 12 })
+        const { id } = await talk.send(who, '/long 30')
+        await stage.emulator.until({ gate: 'gate' })
+        const followed = await talk.recorder.follow(stage.client, {
+          reader: who.name,
+          as: who.name,
+          token: who.token,
+          replyId: id,
+        })
+        const events = await followed.take((event) => 'text' in event && /-12 $/.test(event.text))
+        shown.set(who, { id, events })
+        if (who === patient) {
+          const told = async () => (await talk.snapshot(who, id))?.text.endsWith('-12 ')
+          await until(told, 'a query tells the text')
+        }
+      }
+      await stage.gateway.kill('SIGKILL')
+      talk.recorder.add({ type: 'crash' })
+      // The upstream knows nothing any more, so what is on disk is all there is.
+      const gone = { kind: 'jsonError', code: 4002 } as const
+      await stage.emulator.repeatFaults(list, shown.size, gone)
+      await stage.gateway.restart()
+      for (const [who, { id, events }] of shown) {
+        const followed = await talk.recorder.follow(stage.client, {
+          reader: who.name,
+          as: who.name,
+          token: who.token,
+          replyId: id,
+          after: events.at(-1)?.cursor,
+        })
+        const end = (await followed.take()).at(-1)
+        expect(end).toMatchObject({ code: 'UPSTREAM_OUTCOME_UNKNOWN' })
+        const kept = who === patient ? /^stone-1 .*-12 $/ : /^(stone-1 .*)?$/
+        expect((await talk.snapshot(who, id))?.text).toMatch(kept)
+      }
+      await stage.emulator.release()
+    }
+    await talk.settle()
+    expect(check(talk.recorder.history)).toEqual([])
+  })
 
   it('restarts while nothing runs, and loses nothing', async () => {
     const alice = stage.person('quiet')
