@@ -31,6 +31,12 @@ const help = `usage: npm run bench -- [options]
 Measures the gateway against a raw node:http + undici passthrough.
 Needs about three minutes and two cores with nothing else to do.
 
+  CPU per delta      user and kernel time of the server's process, by the deltas the upstream sent;
+                     "all in" counts from the first request to the last reply's end
+  time to first      from the first byte of the message's request to its first delta, one reply at
+  delta              a time; "added": less what the client waits at the upstream itself (median)
+  memory             resident, of one more open stream without events, after a full collection
+
   --quick            one short round: about a minute, rough figures
   --rounds N         interleaved rounds (default 3)
   --only NAME        only this scenario; may be repeated:
