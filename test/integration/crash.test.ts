@@ -138,7 +138,9 @@ describe('kill -9 in the middle of replies', () => {
           token: who.token,
           replyId: id,
         })
-        const events = await followed.take((event) => 'text' in event && /-12 $/.test(event.text))
+        const events = await followed.take(
+          (event) => 'text' in event && event.text.endsWith('-12 '),
+        )
         shown.set(who, { id, events })
         if (who === patient) {
           const told = async () => (await talk.snapshot(who, id))?.text.endsWith('-12 ')
