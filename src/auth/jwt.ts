@@ -8,10 +8,12 @@ import type { FetchJson } from '../lib/fetch-json.ts'
 import type { Logger } from '../observe/logger.ts'
 import { isIdentifier, isSessionName } from './identifier.ts'
 import { createRemoteKeys } from './jwks.ts'
+import { createVerifiedTokens } from './verified-tokens.ts'
 
 /** Verifies the tokens of the configured issuers. */
 export interface TokenVerifier extends Disposable {
   /**
+   * A token that was verified within the last minute is believed until it expires.
    * @throws {UnauthenticatedError} if the token is not one of a configured issuer, made for us, whole and current.
    * @throws {UnavailableError} if the issuer's keys cannot be had now.
    */
@@ -33,6 +35,7 @@ const compact = /^[\w-]+\.[\w-]+\.[\w-]+$/
 
 export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifier {
   const stack = new DisposableStack()
+  const verified = createVerifiedTokens(options.clock)
   // A map, not an object: the key comes from a token that nobody has verified yet.
   const issuers = new Map(
     options.issuers.map((issuer) => [
@@ -43,16 +46,24 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
   return {
     async verify(token) {
       if (token.length > maxTokenLength) throw new UnauthenticatedError('the token is too large')
-      if (!compact.test(token)) throw new UnauthenticatedError('the token is not a signed JWT')
-      const known = issuers.get(readIssuer(token))
-      if (!known) throw new UnauthenticatedError('the token is of an unknown issuer')
-      const { issuer, find } = known
-      const claims = await verifySignature(token, issuer, find, options.clock)
-      const { nameClaim } = options
-      const named = nameClaim?.issuer === issuer.issuer ? nameClaim.claim : undefined
-      return toCaller(claims, issuer, named)
+      const known = verified.find(token)
+      if (known !== undefined) return known
+      const caller = await check(token)
+      verified.add(token, caller)
+      return caller
     },
     [Symbol.dispose]: () => stack.dispose(),
+  }
+
+  async function check(token: string): Promise<Caller> {
+    if (!compact.test(token)) throw new UnauthenticatedError('the token is not a signed JWT')
+    const known = issuers.get(readIssuer(token))
+    if (!known) throw new UnauthenticatedError('the token is of an unknown issuer')
+    const { issuer, find } = known
+    const claims = await verifySignature(token, issuer, find, options.clock)
+    const { nameClaim } = options
+    const named = nameClaim?.issuer === issuer.issuer ? nameClaim.claim : undefined
+    return toCaller(claims, issuer, named)
   }
 }
 

@@ -1,0 +1,117 @@
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { createAuthenticator } from '../../../src/auth/caller.ts'
+import { createVerifiedTokens } from '../../../src/auth/verified-tokens.ts'
+import type { Caller } from '../../../src/domain.ts'
+import { fetchJson } from '../../../src/lib/fetch-json.ts'
+import { createRsaIssuer } from '../../kit/callers.ts'
+import { createFakeClock } from '../../kit/clock.ts'
+import { openKeyServer } from '../../kit/jwks.ts'
+import { silentLogger } from '../../kit/logger.ts'
+
+const maxAgeMs = 60_000
+const maxTokens = 10_000
+
+function setUp() {
+  const clock = createFakeClock()
+  const tokens = createVerifiedTokens(clock)
+  const callerOf = (subject: string, ttlMs = 3_600_000): Caller => ({
+    kind: 'jwt',
+    issuer: 'https://issuer.test',
+    subject,
+    scopes: [],
+    expiresAt: clock.now() + ttlMs,
+  })
+  return { clock, tokens, callerOf }
+}
+
+describe('verified tokens', () => {
+  it('are believed for a minute, and then verified anew', () => {
+    const { clock, tokens, callerOf } = setUp()
+    const alice = callerOf('alice')
+    tokens.add('a.b.c', alice)
+    clock.advance(maxAgeMs - 1)
+    expect(tokens.find('a.b.c')).toBe(alice)
+    clock.advance(1)
+    expect(tokens.find('a.b.c')).toBeUndefined()
+  })
+
+  it('F40: are believed no longer when the wall clock is set back', () => {
+    const { clock, tokens, callerOf } = setUp()
+    tokens.add('a.b.c', callerOf('alice'))
+    clock.advance(maxAgeMs)
+    clock.jump(-maxAgeMs)
+    expect(tokens.find('a.b.c')).toBeUndefined()
+  })
+
+  it('are not believed once they have expired', () => {
+    const { clock, tokens, callerOf } = setUp()
+    tokens.add('a.b.c', callerOf('alice', 5_000))
+    clock.advance(4_999)
+    expect(tokens.find('a.b.c')).toMatchObject({ subject: 'alice' })
+    clock.jump(1)
+    expect(tokens.find('a.b.c')).toBeUndefined()
+  })
+
+  it('T4 are told apart to the last character', () => {
+    const { tokens, callerOf } = setUp()
+    tokens.add('a.b.c', callerOf('alice'))
+    tokens.add('a.b.d', callerOf('bob'))
+    expect(tokens.find('a.b.c')).toMatchObject({ subject: 'alice' })
+    expect(tokens.find('a.b.d')).toMatchObject({ subject: 'bob' })
+    for (const other of ['a.b.', 'a.b.c ', 'A.b.c', 'a.b.cc', '']) {
+      expect(tokens.find(other)).toBeUndefined()
+    }
+  })
+
+  it('are forgotten, the oldest first, when there are more than may be kept', () => {
+    const { tokens, callerOf } = setUp()
+    for (let index = 0; index <= maxTokens; index += 1) tokens.add(`${index}`, callerOf(`${index}`))
+    expect(tokens.find('0')).toBeUndefined()
+    expect(tokens.find('1')).toMatchObject({ subject: '1' })
+    expect(tokens.find(`${maxTokens}`)).toMatchObject({ subject: `${maxTokens}` })
+  })
+
+  it('F38b are refused within a minute after their key was taken back, and at once when they expire', async () => {
+    const clock = createFakeClock()
+    const nowSeconds = () => Math.floor(clock.now() / 1000)
+    const issuer = await createRsaIssuer({ nowSeconds })
+    const next = await createRsaIssuer({ nowSeconds, kid: 'next' })
+    const server = await openKeyServer(issuer.jwk)
+    onTestFinished(() => server[Symbol.asyncDispose]())
+    using auth = createAuthenticator({
+      issuers: [
+        {
+          issuer: issuer.issuer,
+          audience: [issuer.audience],
+          algorithms: ['RS256'],
+          scopesClaim: 'scope',
+          clockToleranceSeconds: 0,
+          keys: {
+            type: 'jwks',
+            url: server.url,
+            maxAgeSeconds: 1,
+            maxStaleSeconds: 3_600,
+            cooldownSeconds: 0,
+            timeoutMs: 5_000,
+            maxBytes: 65_536,
+          },
+        },
+      ],
+      clock,
+      fetchJson,
+      logger: silentLogger,
+    })
+    const present = (token: string) =>
+      auth.authenticate(new Headers({ authorization: `Bearer ${token}` }))
+    const long = await issuer.sign('alice')
+    const short = await issuer.sign('alice', { exp: nowSeconds() + 5 })
+    await present(long)
+    await present(short)
+    server.publish(next.jwk)
+    clock.advance(5_000)
+    await expect(present(long)).resolves.toMatchObject({ subject: 'alice' })
+    await expect(present(short)).rejects.toMatchObject({ status: 401 })
+    clock.advance(maxAgeMs - 5_000)
+    await expect(present(long)).rejects.toMatchObject({ status: 401 })
+  })
+})
