@@ -23,12 +23,15 @@ export interface EventStreamOptions {
 
 /** A run's events as they come. Disposing it ends the exchange. */
 export interface EventStream extends Disposable {
-  /** Waits for the next batch; undefined after the run's end. Rejects with what went wrong, after the last good batch. */
+  /**
+   * Waits for events, and takes all that are there; undefined after the run's end. Rejects with what went wrong, after
+   * the last good batch.
+   */
   next(): Promise<readonly CozeEvent[] | undefined>
 }
 
-/** A slow consumer holds at most this many reads; then the connection is paused until half of them are taken. */
-const maxQueuedBatches = 64
+/** A slow consumer holds at most this many pieces of the body; then the connection is paused until they are taken. */
+const maxWaiting = 64
 /** How long an ended run's connection may take to finish its body, to be used again. */
 const lingerMs = 1000
 
@@ -39,8 +42,8 @@ const lingerMs = 1000
  * connecting ─► sent ─► head ─┬─ text/event-stream ─► streaming ─► ended ─► done │ body's end
  *                             └─ anything else ─► gathered and thrown as the error it holds
  * ```
- * Bytes become events as they come in, one batch per network read. What fails waits its turn behind the batches before
- * it; the caller's own abort does not. Once the run has ended nothing can fail any more.
+ * Bytes become events as they come in. One network read may bring several pieces of the body (HTTP chunks): they are one
+ * batch. What fails waits its turn behind the events before it; the caller's own abort does not. Once the run has ended nothing can fail any more.
  */
 export async function openEventStream(
   request: WireRequest,
@@ -50,7 +53,9 @@ export async function openEventStream(
   signal.throwIfAborted()
   const { send, clock, metrics, limits, timeouts } = options
   const { promise: opened, resolve: open, reject: refuse } = Promise.withResolvers<void>()
-  const queue: CozeEvent[][] = []
+  let events: CozeEvent[] = []
+  /** Pieces of the body whose events wait. */
+  let waiting = 0
   let sent = false
   let paused = false
   let hasEvents = false
@@ -109,23 +114,23 @@ export async function openEventStream(
   return { next, [Symbol.dispose]: () => fail(new Error('the consumer left')) }
 
   function read(from: StreamReader, chunk: Uint8Array) {
-    const events: CozeEvent[] = []
+    const before = events.length
     try {
       from.read(chunk, events)
     } finally {
-      if (events.length > 0) deliver(events)
+      if (events.length > before) announce()
     }
     if (from.isDone) fail(error('truncated', 'the stream ended before the run'))
     else if (hasEvents) lifetime.extend()
   }
 
-  function deliver(events: CozeEvent[]) {
+  function announce() {
     if (!hasEvents) {
       hasEvents = true
       enterIdle()
     }
-    queue.push(events)
-    if (!paused && queue.length >= maxQueuedBatches) pause()
+    waiting += 1
+    if (!paused && waiting >= maxWaiting) pause()
     wake()
   }
 
@@ -136,7 +141,7 @@ export async function openEventStream(
     lifetime[Symbol.dispose]()
     total[Symbol.dispose]()
     const isOurs = signal.aborted
-    if (isOurs) queue.length = 0
+    if (isOurs) events = []
     if (isOurs || reader?.isEnded !== true) failure = reason
     refuse(reason)
     leaveConnection(reason)
@@ -155,15 +160,18 @@ export async function openEventStream(
   }
 
   async function next(): Promise<readonly CozeEvent[] | undefined> {
-    while (queue.length === 0 && !closed) {
+    while (events.length === 0 && !closed) {
       await new Promise<void>((resolve) => {
         wake = resolve
       })
     }
-    const batch = queue.shift()
-    if (paused && queue.length <= maxQueuedBatches / 2) resume()
-    if (batch === undefined && failure !== undefined) throw failure
-    return batch
+    const batch = events
+    events = []
+    waiting = 0
+    if (paused) resume()
+    if (batch.length > 0) return batch
+    if (failure !== undefined) throw failure
+    return undefined
   }
 
   /** While paused the silence is ours. */

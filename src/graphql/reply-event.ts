@@ -123,12 +123,28 @@ export class ReplyEvents implements AsyncIterable<DeliveredEvent> {
   async *[Symbol.asyncIterator](): AsyncGenerator<DeliveredEvent, void, undefined> {
     const { subscription } = this
     const left = new AbortController()
+    let batch = Promise.withResolvers<readonly ReplyEvent[] | undefined>()
+    let room = Promise.withResolvers<void>()
+    const following = subscription
+      .follow((events) => {
+        batch.resolve(events)
+        return room.promise
+      }, left.signal)
+      .finally(() => batch.resolve(undefined))
+    // Awaited below in every case; until then its failure is nobody's.
+    following.catch(() => undefined)
     try {
-      for await (const batch of subscription.events(left.signal)) {
-        for (const event of batch) yield { ...event, cursor: subscription.cursor(event) }
+      for (let events = await batch.promise; events; events = await batch.promise) {
+        for (const event of events) yield { ...event, cursor: subscription.cursor(event) }
+        const { resolve } = room
+        batch = Promise.withResolvers()
+        room = Promise.withResolvers()
+        resolve()
       }
+      await following
     } finally {
       left.abort()
+      await following.catch(() => undefined)
     }
   }
 }

@@ -4,7 +4,7 @@ import { BadUserInputError, CursorExpiredError, NotFoundError } from '../errors.
 import type { Ledger } from '../store/ledger.ts'
 import type { EventFilter, ReplyLog } from '../store/log.ts'
 import type { CursorCodec } from './cursor.ts'
-import { tail } from './tail.ts'
+import { tail, type TakeEvents } from './tail.ts'
 
 export interface SubscribeRequest {
   readonly replyId: ReplyId | undefined
@@ -23,11 +23,11 @@ export interface ReplySubscription {
   readonly start: Cursor
   cursor(event: ReplyEvent): Cursor
   /**
-   * Events in order, in batches, merged for a reader that lags. Ends after the terminal event when subscribed to one
-   * reply. Abort the signal to end it; its reason is thrown.
+   * Hands over events in order, in batches, merged for a taker that lags. Resolves after the terminal event when
+   * subscribed to one reply. Abort the signal to end it; its reason is thrown.
    * @throws {@link CursorExpiredError} when the log was trimmed under the reader.
    */
-  events(signal: AbortSignal): AsyncGenerator<readonly ReplyEvent[], void, undefined>
+  follow(take: TakeEvents, signal: AbortSignal): Promise<void>
 }
 
 /** How one session subscribes. */
@@ -67,18 +67,10 @@ export function createSubscribe(
       past: ended && resumed !== undefined,
       start: cursors.encode(position),
       cursor: (event) => cursors.encode(event),
-      events: (signal) => (ended ? nothing() : follow(position, filter, signal)),
-    }
-  }
-
-  async function* follow(
-    position: Position,
-    filter: EventFilter,
-    signal: AbortSignal,
-  ): AsyncGenerator<readonly ReplyEvent[], void, undefined> {
-    for await (const events of tail(log, session.id, position, filter, signal)) {
-      yield events
-      if (filter.replyId !== undefined && isEnd(events.at(-1))) return
+      async follow(take, signal) {
+        if (!ended)
+          await tail(log, { sessionId: session.id, after: position, filter }, take, signal)
+      },
     }
   }
 
@@ -108,21 +100,6 @@ export function createSubscribe(
   }
 
   return subscribe
-}
-
-async function* nothing(): AsyncGenerator<readonly ReplyEvent[], void, undefined> {}
-
-function isEnd(event: ReplyEvent | undefined): boolean {
-  switch (event?.type) {
-    case 'completed':
-    case 'failed':
-    case 'cancelled':
-      return true
-    case 'started':
-    case 'delta':
-    case undefined:
-      return false
-  }
 }
 
 function badCursor(): BadUserInputError {

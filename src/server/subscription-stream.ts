@@ -77,12 +77,13 @@ async function run(
   let reason: SubscriptionEnd
   try {
     await sink.write(commentFrame)
-    for await (const batch of subscription.events(signal)) {
-      const frames = opened.encode(batch, frame)
-      const room = sink.write(typeof frames === 'string' ? frames : await frames)
-      if (room) await room
+    await subscription.follow((batch) => {
       signal.throwIfAborted()
-    }
+      const frames = opened.encode(batch, frame)
+      return typeof frames === 'string'
+        ? sink.write(frames)
+        : frames.then((text) => sink.write(text))
+    }, signal)
     await sink.write(completeFrame)
     reason = 'completed'
   } catch (error) {

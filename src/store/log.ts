@@ -7,11 +7,7 @@ export interface EventFilter {
   readonly conversationId?: ConversationId
 }
 
-/** A standing request to be told of appends. Arm it before reading, or a wake-up falls into the gap. */
-export interface Wake extends Disposable {
-  /** Resolves once something was appended since the last `next`; rejects with the signal's reason. */
-  next(signal: AbortSignal): Promise<void>
-}
+export type ReadResult = readonly ReplyEvent[] | 'trimmed'
 
 /** The text of one delta, in UTF-16 code units: longer ones are split, so that no reader needs a large buffer. */
 export const maxDeltaLength = 8192
@@ -39,14 +35,14 @@ export interface ReplyLog {
   /**
    * Events after a position, oldest first; empty at the end. Neighbouring deltas of one reply and kind come merged
    * under the last one's position. At least one event if there is any; beyond that at most `maxLength` code units of text.
-   * `trimmed`: events after the position are gone.
+   * `trimmed`: events after the position are gone. Answers at once what is in memory.
    */
   read(
     sessionId: SessionId,
     after: Position,
     filter: EventFilter,
     maxLength: number,
-  ): Promise<readonly ReplyEvent[] | 'trimmed'>
+  ): ReadResult | Promise<ReadResult>
 
   /** Where a reader that wants only what comes now begins. */
   end(sessionId: SessionId): Promise<Position>
@@ -57,7 +53,11 @@ export interface ReplyLog {
   /** `beyond` the end, older than the log (`trimmed`), or `ok`. */
   check(sessionId: SessionId, position: Position): Promise<'ok' | 'beyond' | 'trimmed'>
 
-  listen(sessionId: SessionId): Wake
+  /**
+   * Calls `wake` whenever there may be more to read, until disposed; it must not throw. Arm it before reading, or a
+   * wake-up falls into the gap.
+   */
+  listen(sessionId: SessionId, wake: () => void): Disposable
 
   /**
    * Ends the events of replies that ended before `endedBefore` (ms since the epoch), oldest first: always a prefix of a

@@ -18,8 +18,7 @@ import {
   textsOf,
 } from '../kit/stored-replies.ts'
 import { logModel, readerSteps } from '../kit/log-model.ts'
-
-const never = new AbortController().signal
+import { listenFor } from '../kit/wake.ts'
 
 /** Waits where the log asks to, as a runner does. */
 async function append({ log }: Store, claim: Claim, ...deltas: readonly Delta[]): Promise<void> {
@@ -211,7 +210,7 @@ export function logContract(name: string, open: () => Promise<Store>): void {
         await using store = await open()
         const claim = await runReply(store, await openSession(store.ledger))
         let position = await store.log.end(claim.session.id)
-        using wake = store.log.listen(claim.session.id)
+        using wake = listenFor(store.log, claim.session.id)
         const next = async () => {
           for (;;) {
             const events = await store.log.read(claim.session.id, position, {}, 100)
@@ -220,7 +219,7 @@ export function logContract(name: string, open: () => Promise<Store>): void {
               position = last
               return last.type
             }
-            await wake.next(never)
+            await wake.next()
           }
         }
         const seen = next()
@@ -234,18 +233,18 @@ export function logContract(name: string, open: () => Promise<Store>): void {
       it('remembers what came between arming and waiting', async () => {
         await using store = await open()
         const claim = await runReply(store, await openSession(store.ledger))
-        using wake = store.log.listen(claim.session.id)
+        using wake = listenFor(store.log, claim.session.id)
         await append(store, claim, answer(0, 'a'))
-        await expect(wake.next(never)).resolves.toBeUndefined()
+        await expect(wake.next()).resolves.toBeUndefined()
       })
 
       it('does not wake for another session', async () => {
         await using store = await open()
         const mine = await runReply(store, await openSession(store.ledger))
         const theirs = await runReply(store, await openSession(store.ledger))
-        using wake = store.log.listen(mine.session.id)
+        using wake = listenFor(store.log, mine.session.id)
         let woken = false
-        const waiting = wake.next(never).then(() => (woken = true))
+        const waiting = wake.next().then(() => (woken = true))
         await append(store, theirs, answer(0, 'a'))
         await finish(store.ledger, theirs, completed('a'))
         expect(woken).toBe(false)
@@ -253,19 +252,18 @@ export function logContract(name: string, open: () => Promise<Store>): void {
         expect(await waiting).toBe(true)
       })
 
-      it('ends a wait with the reason of its signal, and goes on under another', async () => {
+      it('does not wake who has left', async () => {
         await using store = await open()
         const claim = await runReply(store, await openSession(store.ledger))
-        using wake = store.log.listen(claim.session.id)
-        const controller = new AbortController()
-        const reason = new Error('enough')
-        const waiting = wake.next(controller.signal)
-        controller.abort(reason)
-        await expect(waiting).rejects.toBe(reason)
-        await expect(wake.next(controller.signal)).rejects.toBe(reason)
-        const again = wake.next(never)
+        let wakes = 0
+        const left = store.log.listen(claim.session.id, () => (wakes += 1))
         await append(store, claim, answer(0, 'a'))
-        await expect(again).resolves.toBeUndefined()
+        expect(wakes).toBeGreaterThan(0)
+        left[Symbol.dispose]()
+        const before = wakes
+        await append(store, claim, answer(1, 'b'))
+        await finish(store.ledger, claim, completed('ab'))
+        expect(wakes).toBe(before)
       })
     })
 
@@ -293,7 +291,7 @@ export function logContract(name: string, open: () => Promise<Store>): void {
         const session = await openSession(store.ledger)
         const seen: ReplyEvent[] = []
         const follow = async () => {
-          using wake = store.log.listen(session.id)
+          using wake = listenFor(store.log, session.id)
           let position = beginning
           for (let ends = 0; ends < 4;) {
             const events = await store.log.read(session.id, position, {}, 100)
@@ -301,7 +299,7 @@ export function logContract(name: string, open: () => Promise<Store>): void {
             seen.push(...events)
             ends += events.filter(({ type }) => type === 'completed').length
             position = events.at(-1) ?? position
-            if (events.length === 0) await wake.next(never)
+            if (events.length === 0) await wake.next()
           }
         }
         const following = follow()

@@ -91,7 +91,7 @@ async function readAll(replies: SessionReplies, replyId: ReplyEvent['replyId']) 
     lastEventId: undefined,
   })
   const events: ReplyEvent[] = []
-  for await (const batch of subscription.events(signal)) events.push(...batch)
+  await subscription.follow((batch) => void events.push(...batch), signal)
   return events
 }
 

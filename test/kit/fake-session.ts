@@ -107,7 +107,10 @@ export function createFakeSession(name = 'alice'): FakeSession {
           past: past && lastEventId !== undefined,
           start: cursorOf({ epoch: 1, seq: from }),
           cursor: cursorOf,
-          events: (signal) => read(from, isMine, replyId !== undefined, past, signal),
+          async follow(take, signal) {
+            const batches = read(from, isMine, replyId !== undefined, past, signal)
+            for await (const batch of batches) await take(batch)
+          },
         }
       },
     },

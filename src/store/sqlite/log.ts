@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { Delta, Position, ReplyEvent, ReplyId, SessionId } from '../../domain.ts'
+import type { Delta, Position, ReplyId, SessionId } from '../../domain.ts'
 import type { Fence } from '../ledger.ts'
-import { LostReplyError, type EventFilter, type ReplyLog, type Wake } from '../log.ts'
+import { LostReplyError, type EventFilter, type ReadResult, type ReplyLog } from '../log.ts'
 import { Batch } from './batch.ts'
 import { integerOrNull } from './columns.ts'
 import type { CommitPipe } from './commit.ts'
@@ -61,12 +61,12 @@ export function createSqliteLog({ db, pipe, logs, running, journal }: LogParts):
     return undefined
   }
 
-  async function read(
+  function read(
     sessionId: SessionId,
     after: Position,
     filter: EventFilter,
     maxLength: number,
-  ): Promise<readonly ReplyEvent[] | 'trimmed'> {
+  ): ReadResult {
     const log = logs.open(sessionId)
     const place = toPlace(after)
     if (place < log.trimmedTo && stored.lacks(sessionId, place, log.trimmedTo, filter)) {
@@ -105,7 +105,7 @@ export function createSqliteLog({ db, pipe, logs, running, journal }: LogParts):
       if (place > log.end) return 'beyond'
       return place < log.trimmedTo ? 'trimmed' : 'ok'
     },
-    listen: (sessionId): Wake => logs.listen(sessionId),
+    listen: (sessionId, wake) => logs.listen(sessionId, wake),
     trim: (endedBefore) => pipe.durable((transaction) => trim(endedBefore, transaction)),
   }
 }

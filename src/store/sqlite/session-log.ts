@@ -2,7 +2,6 @@ import type { ReplyEvent, ReplyId, SessionId } from '../../domain.ts'
 import { textLength } from './batch.ts'
 import { foldEvents, type DeltaEvent } from './deltas.ts'
 import { toPlace, type Place } from './place.ts'
-import type { SessionWake } from './wake.ts'
 
 /** An event that is committed but not yet on disk: it and all after it wait to be shown. */
 export interface Held {
@@ -26,7 +25,7 @@ const minFoldLimit = 512
 export class SessionLog {
   readonly sessionId: SessionId
   readonly epoch: number
-  readonly wakes = new Set<SessionWake>()
+  readonly wakes = new Set<() => void>()
   /** The last sequence number handed out in this epoch, whether it was used or not. */
   seq: number
   /** The last position shown. */
@@ -89,7 +88,7 @@ export class SessionLog {
   }
 
   wake(): void {
-    for (const wake of this.wakes) wake.notify()
+    for (const wake of this.wakes) wake()
   }
 
   /** Gives the events after `place` in order until `take` says no. */

@@ -6,7 +6,6 @@ import { selectEvent, toEvent } from './event-rows.ts'
 import { toPlace, toPosition, type Place } from './place.ts'
 import type { RunningReplies } from './running.ts'
 import { SessionLog } from './session-log.ts'
-import { SessionWake } from './wake.ts'
 
 export interface SessionLogLimits {
   /** Sessions kept in memory beyond those that run a reply or are listened to. */
@@ -33,7 +32,7 @@ export interface SessionLogs {
   settle(log: SessionLog): void
   /** Loads what the table holds after `from` beside these deltas of running replies. */
   restore(log: SessionLog, from: Place, deltas: readonly ReplyEvent[]): void
-  listen(sessionId: SessionId): SessionWake
+  listen(sessionId: SessionId, wake: () => void): Disposable
 }
 
 export function createSessionLogs(
@@ -118,14 +117,15 @@ export function createSessionLogs(
     },
     find: (sessionId) => logs.get(sessionId),
     restore,
-    listen(sessionId) {
+    listen(sessionId, wake) {
       const log = this.open(sessionId)
-      const wake = new SessionWake(() => {
-        log.wakes.delete(wake)
-        this.settle(log)
-      })
       log.wakes.add(wake)
-      return wake
+      return {
+        [Symbol.dispose]: () => {
+          log.wakes.delete(wake)
+          this.settle(log)
+        },
+      }
     },
   }
 }
