@@ -16,8 +16,8 @@ const maxBufferedBytes = 65_536
 const overheadBytes = 150_000
 /** What the collector may leave lying about while so many readers catch up, however many they are. */
 const garbageBytes = 100_000_000
-/** More than the kernel's buffers of a connection hold, so that every reader really stalls. */
-const longBytes = 6_000_000
+/** Twice this is more than the kernel's buffers of a connection hold, so that every reader really stalls. */
+const halfBytes = 7_000_000
 const openMeter = 'coze_gateway_subscriptions_open'
 const stalledMeter = 'coze_gateway_subscriptions_ended_total{reason="stalled"}'
 const goneMeter = 'coze_gateway_subscriptions_ended_total{reason="client-gone"}'
@@ -130,8 +130,9 @@ describe('bounded memory', () => {
     await stage.emulator.faults(
       '/v1/workflows/chat',
       { kind: 'gate', afterDeltas: 1, gate: 'first word' },
-      { kind: 'oversize', afterDeltas: 2, bytes: longBytes },
-      { kind: 'gate', afterDeltas: 3, gate: 'last word' },
+      { kind: 'oversize', afterDeltas: 2, bytes: halfBytes },
+      { kind: 'oversize', afterDeltas: 3, bytes: halfBytes },
+      { kind: 'gate', afterDeltas: 4, gate: 'last word' },
     )
     const { id } = await talk.send(who, '/long 9')
     await stage.emulator.until({ gate: 'first word' })
@@ -149,7 +150,7 @@ describe('bounded memory', () => {
     await stage.emulator.release('first word')
     let length = 0
     await reader.take(
-      (event) => (length += 'text' in event ? event.text.length : 0) > longBytes,
+      (event) => (length += 'text' in event ? event.text.length : 0) > 2 * halfBytes,
       60_000,
     )
     expect(await talk.say(stage.person('undisturbed'), 'hello')).toMatchObject({
