@@ -168,7 +168,10 @@ export interface Ledger {
    */
   claim(session: Session, conversationId: ConversationId, at: number): Promise<Claim | undefined>
 
-  /** Back to QUEUED, at the head; only before step 4. False: the fence is stale or the intent was recorded. */
+  /**
+   * Back to QUEUED, at the head; only before step 4. False: the fence is stale or the intent was recorded. As with a
+   * claim, a crash may undo it.
+   */
   requeue(session: Session, replyId: ReplyId, fence: Fence): Promise<boolean>
 
   /**

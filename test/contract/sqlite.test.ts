@@ -295,6 +295,36 @@ describe('sqlite: durability', () => {
     expect(events.map(({ type }) => type)).toEqual(['completed', 'delta'])
   })
 
+  it('claims, and gives back, without waiting for the disk', async () => {
+    const { disk, close, open } = createDisk()
+    const { store } = await openOn(disk)
+    await using _ = store
+    const session = await openSession(store.ledger)
+    const { id, conversationId } = await acceptReply(store.ledger, session)
+    close()
+    const first = await claimReply(store.ledger, session, conversationId)
+    expect(await store.ledger.requeue(session, id, first.fence)).toBe(true)
+    expect((await claimReply(store.ledger, session, conversationId)).reply.id).toBe(id)
+    open()
+  })
+
+  it('finds that nothing waits while the disk is busy', async () => {
+    const { disk, close, open } = createDisk()
+    const { store } = await openOn(disk)
+    await using _ = store
+    const session = await openSession(store.ledger)
+    const other = await openSession(store.ledger)
+    const claim = await runReply(store, session)
+    await finish(store.ledger, claim, completed(''))
+    close()
+    const accepting = acceptReply(store.ledger, other)
+    await nextTurn()
+    const { conversationId } = claim.reply
+    expect(await store.ledger.claim(session, conversationId, 5)).toBeUndefined()
+    open()
+    await accepting
+  })
+
   it('F33: rejects what a failed sync held, takes it back, and goes on when the disk does', async () => {
     const { disk, fail } = createDisk()
     const { store } = await openOn(disk)

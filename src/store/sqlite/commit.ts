@@ -36,6 +36,8 @@ const retryMs = 250
 const maxWorks = 64
 
 interface Job {
+  /** Its promise is about the disk, not only about the database. */
+  readonly needsSync: boolean
   run(transaction: Transaction): void
   resolve(): void
   reject(error: unknown): void
@@ -52,13 +54,17 @@ interface Job {
  *   works ──► turn: BEGIN, backlog, SAVEPOINT work …, COMMIT ──► sync ──► resolve ──► turn …
  *   deltas ─► backlog ─► timer: BEGIN, backlog, COMMIT
  * ```
- * Works that arrive during a sync wait for its end and then share the next transaction. After a failed sync nobody knows
- * what the disk holds, so nothing is accepted until a checkpoint has written and synced everything once more.
+ * Works that arrive during a sync wait for its end and then share the next transaction. Works that are only atomic cause
+ * no sync; where they share a transaction with durable ones, they wait for its sync, and fail with it, as well. After a
+ * failed sync nobody knows what the disk holds, so nothing is accepted until a checkpoint has written and synced
+ * everything once more.
  */
 export interface CommitPipe extends AsyncDisposable {
   /** Resolves with what `work` answers once that is on disk. Rejects with {@link StoreError}, or with what `work` throws. */
   durable<T>(work: (transaction: Transaction) => T): Promise<T>
-  /** Undefined when all that is committed is on disk, else a promise for that. */
+  /** The same, but may resolve before it is on disk: for what a crash may take back. */
+  atomic<T>(work: (transaction: Transaction) => T): Promise<T>
+  /** Undefined when all that is durable is on disk, else a promise for that. */
   settled(): Promise<void> | undefined
   /** Commits the backlog soon. */
   soon(): void
@@ -100,11 +106,7 @@ export function createCommitPipe(options: CommitOptions): CommitPipe {
   function turn(): void {
     isScheduled = false
     const done = transact(jobs.splice(0, maxWorks))
-    if (done.length === 0) {
-      if (jobs.length > 0) schedule()
-      return
-    }
-    if (sync === undefined) {
+    if (sync === undefined || !done.some((job) => job.needsSync)) {
       finish(done)
       if (jobs.length > 0) schedule()
       return
@@ -226,9 +228,14 @@ export function createCommitPipe(options: CommitOptions): CommitPipe {
   }
 
   function durable<T>(work: (transaction: Transaction) => T): Promise<T> {
+    return write(work, true)
+  }
+
+  function write<T>(work: (transaction: Transaction) => T, needsSync: boolean): Promise<T> {
     return new Promise((resolve, reject) => {
       let settle: () => void
       enqueue({
+        needsSync,
         run: (transaction) => {
           const value = work(transaction)
           settle = () => resolve(value)
@@ -244,11 +251,20 @@ export function createCommitPipe(options: CommitOptions): CommitPipe {
 
   return {
     durable,
+    atomic: (work) => write(work, false),
     settled() {
       if (syncing === undefined) return isSuspect ? durable(() => undefined) : undefined
       const joined = syncing
       return new Promise((resolve, reject) => {
-        joined.push({ run() {}, resolve, reject, committed: [], synced: [], undo: undefined })
+        joined.push({
+          needsSync: true,
+          run() {},
+          resolve,
+          reject,
+          committed: [],
+          synced: [],
+          undo: undefined,
+        })
       })
     },
     soon() {

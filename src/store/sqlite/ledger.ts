@@ -1,9 +1,10 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { Session } from '../../domain.ts'
+import type { ConversationId, Session } from '../../domain.ts'
 import type { Ledger } from '../ledger.ts'
 import { createAccept, createConversations } from './accept.ts'
 import { integer, type Row } from './columns.ts'
 import type { CommitPipe } from './commit.ts'
+import { toStoreError } from './failure.ts'
 import { createFinish } from './finish.ts'
 import { conversationIdOf, selectMessage, toMessage, toSession } from './rows.ts'
 import type { RunningReplies } from './running.ts'
@@ -48,6 +49,14 @@ export function createSqliteLedger({ db, epoch, pipe, logs, running }: LedgerPar
     return row
   }
 
+  function isWaiting(session: Session, conversationId: ConversationId): boolean {
+    try {
+      return runs.isWaiting(session, conversationId)
+    } catch (error) {
+      throw toStoreError(error)
+    }
+  }
+
   return {
     async openSession(id, name, at) {
       const found = findSession.get(id)
@@ -73,10 +82,13 @@ export function createSqliteLedger({ db, epoch, pipe, logs, running }: LedgerPar
       }),
     accept: (session, request) =>
       pipe.durable((transaction) => accept(session, request, transaction)),
-    claim: (session, conversationId, at) =>
-      pipe.durable((transaction) => runs.claim(session, conversationId, at, transaction)),
+    async claim(session, conversationId, at) {
+      // Asked after each reply, when mostly nothing waits: that costs no transaction.
+      if (!isWaiting(session, conversationId)) return undefined
+      return pipe.atomic((transaction) => runs.claim(session, conversationId, at, transaction))
+    },
     requeue: (session, replyId, fence) =>
-      pipe.durable((transaction) => runs.requeue(session, replyId, fence, transaction)),
+      pipe.atomic((transaction) => runs.requeue(session, replyId, fence, transaction)),
     bind: (session, replyId, fence, binding, at) =>
       pipe.durable(() => runs.bind(session, replyId, fence, binding, at)),
     recordIntent: (session, replyId, fence, options) =>

@@ -116,6 +116,11 @@ export function createRuns(
     register,
     unregister,
 
+    /** A reply is at the head and does not run yet. */
+    isWaiting(session: Session, conversationId: ConversationId): boolean {
+      return head.get(session.id, conversationId)?.['status'] === 'QUEUED'
+    },
+
     claim(
       session: Session,
       conversationId: ConversationId,
