@@ -8,7 +8,7 @@ import { schema } from './graphql/schema.ts'
 import { type Clock, systemClock } from './lib/clock.ts'
 import { createDeadline } from './lib/deadline.ts'
 import { fetchJson } from './lib/fetch-json.ts'
-import { type NewId, randomId } from './lib/id.ts'
+import { createRandomIds, type NewId } from './lib/id.ts'
 import { onAbort } from './lib/on-abort.ts'
 import { createLogger } from './observe/log.ts'
 import type { Logger } from './observe/logger.ts'
@@ -56,7 +56,7 @@ export async function createGateway(
   config: Config,
   dependencies: GatewayDependencies = {},
 ): Promise<Gateway> {
-  const { clock = systemClock, newId = randomId, random = secureRandom } = dependencies
+  const { clock = systemClock, newId = createRandomIds(), random = secureRandom } = dependencies
   const { logger = createLogger(config.logging), metrics = createPrometheusMetrics() } =
     dependencies
   const { limits, timeouts } = config

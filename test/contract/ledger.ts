@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { Session } from '../../src/domain.ts'
-import { randomId } from '../../src/lib/id.ts'
 import type { Claim, Ledger, UpstreamBinding } from '../../src/store/ledger.ts'
 import type { Store } from '../../src/store/store.ts'
+import { randomId } from '../kit/ids.ts'
 import {
   accept,
   acceptReply,

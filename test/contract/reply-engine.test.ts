@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import type { AssistantId, ReplyEvent, Session, SessionId, SessionName } from '../../src/domain.ts'
 import { systemClock } from '../../src/lib/clock.ts'
-import { randomId } from '../../src/lib/id.ts'
 import type { Logger } from '../../src/observe/logger.ts'
 import type { Metrics } from '../../src/observe/metrics.ts'
 import { createReplyEngine, type ReplyEngineOptions } from '../../src/reply/engine.ts'
 import type { SendMessageRequest, SessionReplies } from '../../src/reply/session-replies.ts'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
 import { RunFailedError } from '../../src/strategy/run-failed-error.ts'
+import { randomId } from '../kit/ids.ts'
 import { createScriptedStrategy } from '../kit/scripted-strategy.ts'
 
 const silent: Logger = {

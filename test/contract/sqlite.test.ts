@@ -5,11 +5,11 @@ import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Delta } from '../../src/domain.ts'
 import { systemClock } from '../../src/lib/clock.ts'
-import { randomId } from '../../src/lib/id.ts'
 import type { Claim } from '../../src/store/ledger.ts'
 import { openDatabase } from '../../src/store/sqlite/database.ts'
 import { createSqliteStore, openSqliteStore, type Disk } from '../../src/store/sqlite/store.ts'
 import { StoreError, StoreOpenError, type Store } from '../../src/store/store.ts'
+import { randomId } from '../kit/ids.ts'
 import {
   accept,
   acceptReply,

@@ -6,7 +6,6 @@ import type { EmulatorOptions } from '../../src/emulator/options.ts'
 import type { RoutePath } from '../../src/emulator/route-paths.ts'
 import { createGuard } from '../../src/isolation/guard.ts'
 import { type Clock, systemClock } from '../../src/lib/clock.ts'
-import { randomId } from '../../src/lib/id.ts'
 import { Secret } from '../../src/lib/secret.ts'
 import type {
   ChatStrategy,
@@ -15,6 +14,7 @@ import type {
   UpstreamConversation,
 } from '../../src/strategy/strategy.ts'
 import { type RunningEmulator, createTestApp, publicPart, startEmulator } from '../kit/emulator.ts'
+import { randomId } from '../kit/ids.ts'
 import { answerOf, createRun } from '../kit/runs.ts'
 
 /** What a strategy is made of. */

@@ -11,7 +11,6 @@ import type {
   SessionName,
   TerminalEventBody,
 } from '../../src/domain.ts'
-import { randomId } from '../../src/lib/id.ts'
 import type {
   AcceptOutcome,
   AcceptRequest,
@@ -22,6 +21,7 @@ import type {
 } from '../../src/store/ledger.ts'
 import type { EventFilter, ReplyLog } from '../../src/store/log.ts'
 import type { Store } from '../../src/store/store.ts'
+import { randomId } from './ids.ts'
 
 export const assistant = 'assistant-1' as AssistantId
 export const otherAssistant = 'assistant-2' as AssistantId

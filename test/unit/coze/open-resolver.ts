@@ -4,9 +4,9 @@ import type { CozeRequest } from '../../../src/coze/client.ts'
 import type { CozeAnswer } from '../../../src/coze/envelope.ts'
 import { CozeError } from '../../../src/coze/errors.ts'
 import { type OAuthCredentials, createTokenResolver } from '../../../src/coze/token.ts'
-import { randomId } from '../../../src/lib/id.ts'
 import { Secret } from '../../../src/lib/secret.ts'
 import { createFakeClock } from '../../kit/clock.ts'
+import { randomId } from '../../kit/ids.ts'
 
 export const keys = generateKeyPairSync('rsa', {
   modulusLength: 2048,

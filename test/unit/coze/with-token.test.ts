@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { CozeError } from '../../../src/coze/errors.ts'
 import { createTokenResolver } from '../../../src/coze/token.ts'
 import { withToken } from '../../../src/coze/with-token.ts'
-import { randomId } from '../../../src/lib/id.ts'
 import { Secret } from '../../../src/lib/secret.ts'
 import { createFakeClock } from '../../kit/clock.ts'
+import { randomId } from '../../kit/ids.ts'
 import { openResolver } from './open-resolver.ts'
 
 const { signal } = new AbortController()
