@@ -22,11 +22,11 @@ export function createAuthenticator(options: TokenVerifierOptions): Authenticato
   return {
     async authenticate(headers) {
       const credential = headers.get('authorization') ?? undefined
-      if (credential === undefined) throw new UnauthenticatedError('a bearer token is needed')
+      if (credential === undefined) throw new UnauthenticatedError('A bearer token is needed.')
       // Two headers arrive joined by a comma, which no token contains.
       const token = /^Bearer +(\S+)$/i.exec(credential)?.[1]
       if (token === undefined)
-        throw new UnauthenticatedError('the credential is not a bearer token')
+        throw new UnauthenticatedError('The credential is not a bearer token.')
       return tokens.verify(token)
     },
     [Symbol.dispose]: () => tokens[Symbol.dispose](),

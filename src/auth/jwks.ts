@@ -66,7 +66,7 @@ export function createRemoteKeys(
   /** Undefined: the keys we hold do not include it. */
   async function look(header: JWSHeaderParameters, token: FlattenedJWSInput) {
     if (!fetched || !isUsable())
-      throw new UnavailableError("the issuer's keys cannot be fetched now")
+      throw new UnavailableError("The issuer's keys cannot be fetched now.")
     try {
       return await fetched.keys(header, token)
     } catch (error) {
@@ -83,8 +83,10 @@ export function createRemoteKeys(
       await refresh()
       const rotated = await look(header, token)
       if (rotated) return rotated
-      if (tried?.failed) throw new UnavailableError("the issuer's keys cannot be fetched now")
-      throw new UnauthenticatedError('the token is signed with a key that its issuer does not have')
+      if (tried?.failed) throw new UnavailableError("The issuer's keys cannot be fetched now.")
+      throw new UnauthenticatedError(
+        'The token is signed with a key that its issuer does not have.',
+      )
     },
     [Symbol.dispose]: () => closed.abort(new Error('the authenticator is closed')),
   }

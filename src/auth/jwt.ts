@@ -45,7 +45,7 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
   )
   return {
     async verify(token) {
-      if (token.length > maxTokenLength) throw new UnauthenticatedError('the token is too large')
+      if (token.length > maxTokenLength) throw new UnauthenticatedError('The token is too large.')
       const known = verified.find(token)
       if (known !== undefined) return known
       const caller = await check(token)
@@ -56,9 +56,9 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
   }
 
   async function check(token: string): Promise<Caller> {
-    if (!compact.test(token)) throw new UnauthenticatedError('the token is not a signed JWT')
+    if (!compact.test(token)) throw new UnauthenticatedError('The token is not a signed JWT.')
     const known = issuers.get(readIssuer(token))
-    if (!known) throw new UnauthenticatedError('the token is of an unknown issuer')
+    if (!known) throw new UnauthenticatedError('The token is of an unknown issuer.')
     const { issuer, find } = known
     const claims = await verifySignature(token, issuer, find, options.clock)
     const { nameClaim } = options
@@ -92,9 +92,9 @@ function readIssuer(token: string): string {
     const { iss } = decodeJwt(token)
     if (typeof iss === 'string') return iss
   } catch (cause) {
-    throw new UnauthenticatedError('the token is malformed', { cause })
+    throw new UnauthenticatedError('The token is malformed.', { cause })
   }
-  throw new UnauthenticatedError('the token names no issuer')
+  throw new UnauthenticatedError('The token names no issuer.')
 }
 
 async function verifySignature(
@@ -109,7 +109,7 @@ async function verifySignature(
       (header, parts) => {
         // jose knows `b64`; we use no extension, so a token that insists on one is refused.
         if (header.crit !== undefined)
-          throw new UnauthenticatedError('the token has critical extensions')
+          throw new UnauthenticatedError('The token has critical extensions.')
         return find(header, parts)
       },
       {
@@ -133,15 +133,15 @@ function reasonOf(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   switch (code) {
     case 'ERR_JWT_EXPIRED':
-      return 'the token has expired'
+      return 'The token has expired.'
     case 'ERR_JOSE_ALG_NOT_ALLOWED':
-      return 'the token is signed with an algorithm that is not accepted'
+      return 'The token is signed with an algorithm that is not accepted.'
     case 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED':
-      return 'the signature of the token is wrong'
+      return 'The signature of the token is wrong.'
     case 'ERR_JWT_CLAIM_VALIDATION_FAILED':
-      return 'a claim of the token is missing or not accepted'
+      return 'A claim of the token is missing or not accepted.'
     default:
-      return 'the token is malformed'
+      return 'The token is malformed.'
   }
 }
 
@@ -151,18 +151,18 @@ function toCaller(
   nameClaim: string | undefined,
 ): Caller {
   const { sub, exp } = claims
-  if (!isIdentifier(sub)) throw new UnauthenticatedError('the subject of the token cannot be used')
+  if (!isIdentifier(sub)) throw new UnauthenticatedError('The subject of the token cannot be used.')
   const expiresAt = (Number(exp) + clockToleranceSeconds) * 1000
   if (!Number.isSafeInteger(Math.ceil(expiresAt))) {
-    throw new UnauthenticatedError('the expiry of the token cannot be used')
+    throw new UnauthenticatedError('The expiry of the token cannot be used.')
   }
   const tenant = tenantClaim === undefined ? undefined : claims[tenantClaim]
   if (tenantClaim !== undefined && !isIdentifier(tenant)) {
-    throw new UnauthenticatedError('the tenant of the token is missing or cannot be used')
+    throw new UnauthenticatedError('The tenant of the token is missing or cannot be used.')
   }
   const claimedName = nameClaim === undefined ? undefined : claims[nameClaim]
   if (nameClaim !== undefined && !isSessionName(claimedName)) {
-    throw new UnauthenticatedError('the session name of the token is missing or cannot be used')
+    throw new UnauthenticatedError('The session name of the token is missing or cannot be used.')
   }
   return {
     kind: 'jwt',
@@ -180,5 +180,5 @@ function parseScopes(claim: unknown): readonly string[] {
   if (Array.isArray(list) && list.every((scope) => typeof scope === 'string')) {
     return list.filter((scope) => scope !== '')
   }
-  throw new UnauthenticatedError('the scopes of the token are neither text nor a list of texts')
+  throw new UnauthenticatedError('The scopes of the token are neither text nor a list of texts.')
 }

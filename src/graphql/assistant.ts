@@ -38,6 +38,6 @@ export function getAssistantId(
     findAssistant(argument, context) ??
     assistants.find(({ id }) => id === argument) ??
     assistants.find(({ name }) => name === argument)
-  if (!assistant) throw new NotFoundError('there is no such assistant')
+  if (!assistant) throw new NotFoundError('There is no such assistant.')
   return assistant.id
 }

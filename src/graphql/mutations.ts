@@ -71,12 +71,12 @@ builder.mutationField('sendMessage', (t) =>
     },
     resolve: async (_root, { input }, context, info) => {
       const { text, idempotencyKey: key } = input
-      if (text.trim() === '') throw new InvalidInputError('"text" is empty')
+      if (text.trim() === '') throw new InvalidInputError('"text" is empty.')
       if (text.length > context.maxTextLength) {
-        throw new InvalidInputError(`"text" may have ${context.maxTextLength} characters`)
+        throw new InvalidInputError(`"text" may have ${context.maxTextLength} characters.`)
       }
       if (key != null && (key === '' || key.length > maxKeyLength)) {
-        throw new InvalidInputError(`"idempotencyKey" must have 1 to ${maxKeyLength} characters`)
+        throw new InvalidInputError(`"idempotencyKey" must have 1 to ${maxKeyLength} characters.`)
       }
       const reply = await context.replies.sendMessage({
         text,
@@ -157,7 +157,7 @@ builder.mutationField('cancelReply', (t) =>
     },
     resolve: async (_root, { input }, { replies }) => {
       const id = decodeId('Reply', input.replyId)
-      if (!id) throw new NotFoundError('there is no such reply')
+      if (!id) throw new NotFoundError('There is no such reply.')
       return { reply: await replies.cancelReply(id) }
     },
   }),
@@ -166,6 +166,6 @@ builder.mutationField('cancelReply', (t) =>
 function getConversationId(argument: string | null | undefined) {
   if (argument == null) return undefined
   const id = decodeId('Conversation', argument)
-  if (!id) throw new NotFoundError('there is no such conversation')
+  if (!id) throw new NotFoundError('There is no such conversation.')
   return id
 }

@@ -34,5 +34,5 @@ export async function orNull<Row>(loading: Promise<Row>): Promise<Row | null> {
 }
 
 function found<Row>(row: Row | undefined): Row | NotFoundError {
-  return row ?? new NotFoundError('not found')
+  return row ?? new NotFoundError('Not found.')
 }

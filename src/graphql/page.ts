@@ -16,7 +16,7 @@ export interface PageArgs {
 export function pageRequest<Id extends string>(args: PageArgs): PageRequest<Id> {
   const { first, last } = args
   if (first != null && last != null) {
-    throw new BadUserInputError('"first" and "last" exclude each other')
+    throw new BadUserInputError('"first" and "last" exclude each other.')
   }
   return {
     direction: last == null ? 'forward' : 'backward',
@@ -44,7 +44,7 @@ export function connection<Row extends { readonly id: string }>(page: Page<Row> 
 function rows(name: string, value: number | null | undefined): number | undefined {
   if (value == null) return undefined
   if (value < 1 || value > maxRows) {
-    throw new BadUserInputError(`"${name}" must be from 1 to ${maxRows}`)
+    throw new BadUserInputError(`"${name}" must be from 1 to ${maxRows}.`)
   }
   return value
 }
@@ -60,5 +60,5 @@ function boundary<Id extends string>(
 }
 
 function unknownCursor(name: string): BadUserInputError {
-  return new BadUserInputError(`"${name}" is no cursor of this connection`)
+  return new BadUserInputError(`"${name}" is no cursor of this connection.`)
 }

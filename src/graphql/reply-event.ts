@@ -182,6 +182,6 @@ function filter<Type extends 'Reply' | 'Conversation'>(
 ) {
   if (argument == null) return undefined
   const id = decodeId(type, argument)
-  if (!id) throw new NotFoundError('not found')
+  if (!id) throw new NotFoundError('Not found.')
   return id
 }

@@ -19,7 +19,7 @@ export async function readParams(incoming: Incoming, maxBytes: number): Promise<
   const { headers } = incoming
   const encoding = headers.get('content-encoding')
   if (encoding && encoding.toLowerCase() !== 'identity') {
-    throw new UnsupportedMediaTypeError('a compressed body is not accepted')
+    throw new UnsupportedMediaTypeError('A compressed body is not accepted.')
   }
   checkMediaType(headers.get('content-type'))
   if (Number(headers.get('content-length') ?? 0) > maxBytes) throw bodyTooLarge(maxBytes)
@@ -45,10 +45,10 @@ function checkMediaType(contentType: string | null | undefined): void {
     .map((parameter) => parameter.trim())
     .find((parameter) => parameter.startsWith('charset='))
   if (type.trim() !== 'application/json') {
-    throw new UnsupportedMediaTypeError('the body must be application/json')
+    throw new UnsupportedMediaTypeError('The body must be application/json.')
   }
   if (charset && !['charset=utf-8', 'charset="utf-8"', 'charset=utf8'].includes(charset)) {
-    throw new UnsupportedMediaTypeError('the body must be in UTF-8')
+    throw new UnsupportedMediaTypeError('The body must be in UTF-8.')
   }
 }
 
@@ -56,7 +56,7 @@ function decodeText(bytes: Uint8Array): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch {
-    throw new BadRequestError('the body is not UTF-8')
+    throw new BadRequestError('The body is not UTF-8.')
   }
 }
 
@@ -65,19 +65,19 @@ function parseJson(text: string): unknown {
     return JSON.parse(text)
   } catch {
     // The parser's own message quotes what it met.
-    throw new BadRequestError('the request is not valid JSON')
+    throw new BadRequestError('The request is not valid JSON.')
   }
 }
 
 function checkParams(value: unknown): GraphParams {
-  if (Array.isArray(value)) throw new BadRequestError('batches are not accepted')
-  if (!isObject(value)) throw new BadRequestError('the request must be a JSON object')
+  if (Array.isArray(value)) throw new BadRequestError('Batches are not accepted.')
+  if (!isObject(value)) throw new BadRequestError('The request must be a JSON object.')
   const { query, operationName } = value
   if (typeof query !== 'string' || query === '') {
-    throw new BadRequestError('"query" must be a non-empty string')
+    throw new BadRequestError('"query" must be a non-empty string.')
   }
   if (operationName != null && typeof operationName !== 'string') {
-    throw new BadRequestError('"operationName" must be a string')
+    throw new BadRequestError('"operationName" must be a string.')
   }
   const variables = optionalObject('variables', value['variables'])
   const extensions = optionalObject('extensions', value['extensions'])
@@ -91,7 +91,7 @@ function checkParams(value: unknown): GraphParams {
 
 function optionalObject(name: string, value: unknown): Record<string, unknown> | undefined {
   if (value == null) return undefined
-  if (!isObject(value)) throw new BadRequestError(`"${name}" must be an object`)
+  if (!isObject(value)) throw new BadRequestError(`"${name}" must be an object.`)
   return value
 }
 

@@ -62,10 +62,10 @@ export function createDoor(options: DoorOptions): (incoming: Incoming) => Promis
     if (health) return health
     const asset = method === 'GET' ? graphiql?.asset(incoming) : undefined
     if (asset) return asset
-    if (url.pathname !== graphqlPath) throw new NotFoundError('nothing is here')
+    if (url.pathname !== graphqlPath) throw new NotFoundError('Nothing is here.')
     if (method === 'OPTIONS') return cors.preflight(incoming)
     if (method !== 'GET' && method !== 'POST') {
-      throw new MethodNotAllowedError('use GET or POST')
+      throw new MethodNotAllowedError('Use GET or POST.')
     }
     const accepted = acceptedTypes(incoming.headers.get('accept'))
     const isPage = method === 'GET' && accepted[0] === mediaTypes.html

@@ -20,7 +20,7 @@ export interface Answer {
 }
 
 export function bodyTooLarge(maxBytes: number): TooLargeError {
-  return new TooLargeError(`the body may have ${maxBytes} bytes`)
+  return new TooLargeError(`The body may have ${maxBytes} bytes.`)
 }
 
 export function jsonAnswer(

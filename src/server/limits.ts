@@ -131,5 +131,5 @@ function rowsOf({ selectionSet, arguments: args }: FieldNode): number {
 }
 
 function tooMuch(what: string, max: number): BadRequestError {
-  return new BadRequestError(`the document exceeds the limit of ${max} for ${what}`)
+  return new BadRequestError(`The document exceeds the limit of ${max} for ${what}.`)
 }

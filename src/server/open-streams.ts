@@ -48,10 +48,10 @@ export function createOpenStreams(options: {
       return size
     },
     admit(session) {
-      if (draining) throw new DrainingError('the gateway is shutting down')
+      if (draining) throw new DrainingError('The gateway is shutting down.')
       const ofSession = bySession.get(session) ?? 0
       if (size >= maxSubscriptions || ofSession >= maxSubscriptionsPerSession) {
-        throw new RateLimitedError('too many subscriptions are open', retryAfterMs)
+        throw new RateLimitedError('Too many subscriptions are open.', retryAfterMs)
       }
       size += 1
       bySession.set(session, ofSession + 1)

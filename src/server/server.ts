@@ -101,7 +101,7 @@ export function createGraphServer(options: ServerOptions): GraphServer {
   /** Whatever can be refused is refused here, before the head of a stream is sent. */
   async function subscribe(args: ExecutionArgs, exchange: Exchange): Promise<ExecutionResult> {
     if (!exchange.accepted.includes(mediaTypes.events)) {
-      throw new BadRequestError(`a subscription needs "accept: ${mediaTypes.events}"`)
+      throw new BadRequestError(`A subscription needs "accept: ${mediaTypes.events}".`)
     }
     const contextValue = await exchange.openContext()
     using admission = new DisposableStack()

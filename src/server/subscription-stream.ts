@@ -49,7 +49,7 @@ export function createSubscriptionStream(options: SubscriptionStreamOptions): Ev
       }
       options.place.occupy({
         keepAlive: () => sink.keepAlive(),
-        drain: () => end(new DrainingError('the gateway is shutting down')),
+        drain: () => end(new DrainingError('The gateway is shutting down.')),
       })
       void run(options, sink, ending.signal, end)
       return { gone: (reason) => end(new GoneError(reason)) }
@@ -140,6 +140,6 @@ function armExpiry(
 
   function check(): void {
     if (clock.now() < expiresAt) timer = arm()
-    else abort(new SubscriptionTokenExpiredError('the credential has expired'))
+    else abort(new SubscriptionTokenExpiredError('The credential has expired.'))
   }
 }

@@ -17,7 +17,7 @@ describe('the door', () => {
     expect(answer.status).toBe(401)
     expect(answer.headers.get('www-authenticate')).toMatch(/^Bearer/)
     expect(await answer.json()).toEqual({
-      errors: [{ message: 'a bearer token is needed', extensions: { code: 'UNAUTHENTICATED' } }],
+      errors: [{ message: 'A bearer token is needed.', extensions: { code: 'UNAUTHENTICATED' } }],
     })
   })
 

@@ -125,7 +125,7 @@ describe('reads by id', () => {
       expect(cancelled.data.cancelReply).toEqual({
         __typename: 'NotFoundError',
         code: 'NOT_FOUND',
-        message: 'there is no such reply',
+        message: 'There is no such reply.',
       })
     }
     expect((await stage.run(NodeDocument, { id: reply.id })).data.node.id).toBe(reply.id)

@@ -89,7 +89,7 @@ export async function openFakeGateway(options: FakeGatewayOptions = {}): Promise
     authenticator: {
       async authenticate(headers) {
         const token = /^Bearer (\w+)$/.exec(headers.get('authorization') ?? '')?.[1]
-        if (token === undefined) throw new UnauthenticatedError('a bearer token is needed')
+        if (token === undefined) throw new UnauthenticatedError('A bearer token is needed.')
         const expiresAt = options.expiresAt ?? clock.now() + 3_600_000
         return { kind: 'jwt', issuer: 'test', subject: token, scopes: [], expiresAt }
       },

@@ -85,12 +85,12 @@ export function createFakeSession(name = 'alice'): FakeSession {
         const conversation = request.conversationId
           ? conversations.get(request.conversationId)
           : begin(request.assistantId)
-        if (!conversation) throw new NotFoundError('there is no such conversation')
+        if (!conversation) throw new NotFoundError('There is no such conversation.')
         return accept(conversation, request.text)
       },
       async cancelReply(id) {
         const reply = replies.get(id)
-        if (!reply) throw new NotFoundError('there is no such reply')
+        if (!reply) throw new NotFoundError('There is no such reply.')
         return update(id, { status: 'CANCELLED' })
       },
       startConversation: async (assistantId) => begin(assistantId),
@@ -148,7 +148,7 @@ export function createFakeSession(name = 'alice'): FakeSession {
   }
 
   function startOf(replyId: ReplyId | undefined, cursor: string | undefined): number {
-    if (replyId && !replies.has(replyId)) throw new NotFoundError('there is no such reply')
+    if (replyId && !replies.has(replyId)) throw new NotFoundError('There is no such reply.')
     if (cursor === undefined) return replyId ? 0 : seq
     const [, from] = /^(?:\w+)\.1\.(\d+)$/.exec(cursor) ?? []
     if (from === undefined || !cursor.startsWith(`${name}.`) || Number(from) > seq) {

@@ -3,9 +3,9 @@ import { challengeOf } from '../../../src/auth/caller.ts'
 import { UnauthenticatedError } from '../../../src/errors.ts'
 
 it('a refusal says what is wrong with a credential, and nothing to who showed none', () => {
-  const error = new UnauthenticatedError('the token has expired')
+  const error = new UnauthenticatedError('The token has expired.')
   expect(challengeOf(error, new Headers())).toBe('Bearer')
   expect(challengeOf(error, new Headers({ authorization: 'Bearer x' }))).toBe(
-    'Bearer error="invalid_token", error_description="the token has expired"',
+    'Bearer error="invalid_token", error_description="The token has expired."',
   )
 })
