@@ -43,11 +43,16 @@ describe('a disconnect is not a cancel', () => {
       const alice = stage.person(`cancels ${assistantId}`)
       await stage.emulator.faults(path, { kind: 'gate', afterDeltas: 3 })
       const { id } = await talk.send(alice, { text: '/long 15', assistantId })
-      await stage.emulator.until({ gate: 'gate' })
-      const listening = talk.listen(alice, id)
+      const followed = await talk.recorder.follow(stage.client, {
+        reader: 'listener',
+        as: alice.name,
+        token: alice.token,
+        replyId: id,
+      })
+      await followed.take((event) => event.__typename === 'ReplyDelta')
       expect(await talk.cancel(alice, id)).toBe('CANCELLED')
       expect(await talk.cancel(alice, id)).toBe('CANCELLED')
-      expect((await listening).at(-1)).toMatchObject({
+      expect((await followed.take()).at(-1)).toMatchObject({
         __typename: 'ReplyCancelled',
         upstreamCancelled: assistantId === 'bot',
       })
