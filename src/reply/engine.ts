@@ -59,8 +59,7 @@ export function createReplyEngine(options: ReplyEngineOptions): ReplyEngine {
   }
 
   return {
-    session: (session) =>
-      createSessionReplies(session, { ...options, queue, draining: draining.signal }),
+    session: createSessionReplies({ ...options, queue, draining: draining.signal }),
     async recover() {
       for (const orphan of await ledger.orphans()) queue.adopt(orphan)
       for (const { session, conversationId } of await ledger.waiting()) {

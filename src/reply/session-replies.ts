@@ -73,67 +73,86 @@ export interface SessionRepliesOptions {
   readonly draining: AbortSignal
 }
 
+/** Makes what each session may do. */
 export function createSessionReplies(
-  session: Session,
   options: SessionRepliesOptions,
-): SessionReplies {
+): (session: Session) => SessionReplies {
   const { ledger, log, queue, clock, newId, assistants, draining } = options
-  const store = ledger.session(session)
-  const cursors = createCursorCodec(options.cursorKey, session.id)
 
-  async function sendMessage(request: SendMessageRequest): Promise<Reply> {
-    if (draining.aborted) throw new DrainingError('The gateway is shutting down.')
-    const { idempotency, assistantId, conversationId, text, onBusy } = request
-    if (assistantId !== undefined) findAssistant(assistantId)
-    const outcome = await stored(() =>
-      ledger.accept(session, {
-        replyId: newId() as ReplyId,
-        messageId: newId() as MessageId,
-        newConversationId: newId() as ConversationId,
-        assistantId,
-        defaultAssistantId: assistants[0].id,
-        conversationId,
-        text,
-        onBusy,
-        idempotency: idempotency && { key: idempotency.key, digest: digest(idempotency.input) },
-        maxQueued: options.maxQueued,
-        at: clock.now(),
-      }),
-    )
-    const { reply, interrupts } = accepted(outcome)
-    if (interrupts === undefined) queue.kick(session, reply.conversationId)
-    else queue.interrupt(session, reply.conversationId, interrupts)
-    return reply
+  /** Made for each request, and kept as long as a subscription runs: it holds its session and nothing else. */
+  class Replies implements SessionReplies {
+    readonly #session: Session
+    constructor(session: Session) {
+      this.#session = session
+    }
+
+    async sendMessage(request: SendMessageRequest): Promise<Reply> {
+      if (draining.aborted) throw new DrainingError('The gateway is shutting down.')
+      const session = this.#session
+      const { idempotency, assistantId, conversationId, text, onBusy } = request
+      if (assistantId !== undefined) findAssistant(assistantId)
+      const outcome = await stored(() =>
+        ledger.accept(session, {
+          replyId: newId() as ReplyId,
+          messageId: newId() as MessageId,
+          newConversationId: newId() as ConversationId,
+          assistantId,
+          defaultAssistantId: assistants[0].id,
+          conversationId,
+          text,
+          onBusy,
+          idempotency: idempotency && { key: idempotency.key, digest: digest(idempotency.input) },
+          maxQueued: options.maxQueued,
+          at: clock.now(),
+        }),
+      )
+      const { reply, interrupts } = accepted(outcome)
+      if (interrupts === undefined) queue.kick(session, reply.conversationId)
+      else queue.interrupt(session, reply.conversationId, interrupts)
+      return reply
+    }
+
+    async cancelReply(id: ReplyId): Promise<Reply> {
+      const session = this.#session
+      const reply = await findReply(session, id)
+      if (await queue.cancel(id)) return await findReply(session, id)
+      const outcome = await stored(() =>
+        ledger.finish(session, {
+          replyId: id,
+          fence: undefined,
+          event: { type: 'cancelled', upstreamCancelled: false },
+          answerId: newId() as MessageId,
+          resetUpstream: false,
+          at: clock.now(),
+        }),
+      )
+      if (outcome.type === 'lost') throw new NotFoundError('There is no such reply.')
+      queue.kick(session, reply.conversationId)
+      return outcome.reply
+    }
+
+    async startConversation(assistantId: AssistantId | undefined): Promise<Conversation> {
+      if (draining.aborted) throw new DrainingError('The gateway is shutting down.')
+      const assistant = assistantId === undefined ? assistants[0] : findAssistant(assistantId)
+      const id = newId() as ConversationId
+      const conversation = { id, assistantId: assistant.id, at: clock.now() }
+      return await stored(() => ledger.startConversation(this.#session, conversation))
+    }
+
+    async cursor(): Promise<Cursor> {
+      const { id } = this.#session
+      return createCursorCodec(options.cursorKey, id).encode(await log.end(id))
+    }
+
+    subscribe(request: SubscribeRequest): Promise<ReplySubscription> {
+      const session = this.#session
+      const cursors = createCursorCodec(options.cursorKey, session.id)
+      return createSubscribe(session, { ledger, log, cursors })(request)
+    }
   }
 
-  async function cancelReply(id: ReplyId): Promise<Reply> {
-    const reply = await findReply(id)
-    if (await queue.cancel(id)) return await findReply(id)
-    const outcome = await stored(() =>
-      ledger.finish(session, {
-        replyId: id,
-        fence: undefined,
-        event: { type: 'cancelled', upstreamCancelled: false },
-        answerId: newId() as MessageId,
-        resetUpstream: false,
-        at: clock.now(),
-      }),
-    )
-    if (outcome.type === 'lost') throw new NotFoundError('There is no such reply.')
-    queue.kick(session, reply.conversationId)
-    return outcome.reply
-  }
-
-  async function startConversation(assistantId: AssistantId | undefined): Promise<Conversation> {
-    if (draining.aborted) throw new DrainingError('The gateway is shutting down.')
-    const assistant = assistantId === undefined ? assistants[0] : findAssistant(assistantId)
-    const id = newId() as ConversationId
-    const conversation = { id, assistantId: assistant.id, at: clock.now() }
-    return await stored(() => ledger.startConversation(session, conversation))
-  }
-
-  async function findReply(id: ReplyId): Promise<Reply> {
-    const [reply] = await store.replies([id])
+  async function findReply(session: Session, id: ReplyId): Promise<Reply> {
+    const [reply] = await ledger.session(session).replies([id])
     if (reply === undefined) throw new NotFoundError('There is no such reply.')
     return reply
   }
@@ -144,13 +163,7 @@ export function createSessionReplies(
     return assistant
   }
 
-  return {
-    sendMessage,
-    cancelReply,
-    startConversation,
-    subscribe: createSubscribe(session, { ledger, log, cursors }),
-    cursor: async () => cursors.encode(await log.end(session.id)),
-  }
+  return (session) => new Replies(session)
 }
 
 function accepted(outcome: AcceptOutcome): {

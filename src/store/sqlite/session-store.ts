@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import type { ConversationId, MessageId, Session } from '../../domain.ts'
+import type { ConversationId, MessageId, ReplyId, Session } from '../../domain.ts'
 import type { Page, PageRequest, SessionStore } from '../ledger.ts'
 import { integer, string, type Row } from './columns.ts'
 import type { CommitPipe } from './commit.ts'
@@ -66,12 +66,27 @@ export function createSessionStores(
     return row === undefined ? undefined : integer(row['id'])
   }
 
-  return (session) => ({
-    session,
-    conversations: (ids) => pick(conversationsByKeys, session, ids, 'conversation', toConversation),
-    messages: (ids) => pick(messagesByKeys, session, ids, 'message', toMessage),
-    replies: (ids) => pick(repliesByKeys, session, ids, 'reply', (row) => toReply(row, running)),
-    conversationPage(page) {
+  /** Made for each request, and kept as long as a subscription runs: it holds its session and nothing else. */
+  class Reads implements SessionStore {
+    readonly session: Session
+    constructor(session: Session) {
+      this.session = session
+    }
+
+    conversations(ids: readonly ConversationId[]) {
+      return pick(conversationsByKeys, this.session, ids, 'conversation', toConversation)
+    }
+
+    messages(ids: readonly MessageId[]) {
+      return pick(messagesByKeys, this.session, ids, 'message', toMessage)
+    }
+
+    replies(ids: readonly ReplyId[]) {
+      return pick(repliesByKeys, this.session, ids, 'reply', (row) => toReply(row, running))
+    }
+
+    conversationPage(page: PageRequest<ConversationId>) {
+      const { session } = this
       const bounds = findBounds(page, (id) => conversationRow(session, id))
       if (bounds === undefined) return told(undefined)
       // Newest first: what comes after a row has lower ids.
@@ -80,11 +95,12 @@ export function createSessionStores(
       const statement = page.direction === 'forward' ? falling : rising
       const rows = statement.all(session.id, low ?? 0, high ?? maxRow, page.limit + 1)
       return told(toPage(page, rows, toConversation))
-    },
-    messagePage(conversationId, page) {
-      const conversation = conversationRow(session, conversationId)
+    }
+
+    messagePage(conversationId: ConversationId, page: PageRequest<MessageId>) {
+      const conversation = conversationRow(this.session, conversationId)
       if (conversation === undefined) return told(undefined)
-      const bounds = findBounds(page, (id: MessageId) => {
+      const bounds = findBounds(page, (id) => {
         const row = findMessage.get(conversation, id)
         return row === undefined ? undefined : integer(row['id'])
       })
@@ -94,8 +110,10 @@ export function createSessionStores(
       const statement = page.direction === 'forward' ? rising : falling
       const rows = statement.all(conversation, low ?? 0, high ?? maxRow, page.limit + 1)
       return told(toPage(page, rows, toMessage))
-    },
-  })
+    }
+  }
+
+  return (session) => new Reads(session)
 }
 
 const maxRow = Number.MAX_SAFE_INTEGER
