@@ -68,6 +68,9 @@ export function answerOnNode(
   if (answer.stream) {
     res.writeHead(answer.status, headers)
     res.socket?.setKeepAlive(true, limits.keepAliveMs)
+    // Open for hours: the credential in its head is not kept so long.
+    req.headers = {}
+    req.rawHeaders = []
     streamToNode(answer.stream, res, limits)
     return
   }

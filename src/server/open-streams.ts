@@ -43,6 +43,31 @@ export function createOpenStreams(options: {
   let wake: (() => void)[] = []
   let timer = clock.timer(keepAliveMs / buckets, tick)
 
+  class Place implements StreamPlace {
+    #session: SessionId | undefined
+    #bucket: Set<LiveStream> | undefined
+    #occupant: LiveStream | undefined
+
+    constructor(session: SessionId) {
+      this.#session = session
+    }
+
+    occupy(stream: LiveStream) {
+      this.#occupant = stream
+      this.#bucket = live[size % buckets]
+      this.#bucket?.add(stream)
+      if (draining) stream.drain()
+    }
+
+    [Symbol.dispose]() {
+      const session = this.#session
+      if (session === undefined) return
+      this.#session = undefined
+      if (this.#occupant) this.#bucket?.delete(this.#occupant)
+      leave(session)
+    }
+  }
+
   return {
     get size() {
       return size
@@ -55,7 +80,7 @@ export function createOpenStreams(options: {
       }
       size += 1
       bySession.set(session, ofSession + 1)
-      return createPlace(session)
+      return new Place(session)
     },
     drain() {
       draining = true
@@ -65,26 +90,6 @@ export function createOpenStreams(options: {
       if (size > 0) await new Promise<void>((resolve) => wake.push(resolve))
     },
     [Symbol.dispose]: () => timer[Symbol.dispose](),
-  }
-
-  function createPlace(session: SessionId): StreamPlace {
-    let bucket: Set<LiveStream> | undefined
-    let occupant: LiveStream | undefined
-    let isFree = false
-    return {
-      occupy(stream) {
-        occupant = stream
-        bucket = live[size % buckets]
-        bucket?.add(stream)
-        if (draining) stream.drain()
-      },
-      [Symbol.dispose]() {
-        if (isFree) return
-        isFree = true
-        if (occupant) bucket?.delete(occupant)
-        leave(session)
-      },
-    }
   }
 
   function leave(session: SessionId): void {
