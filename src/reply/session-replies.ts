@@ -25,7 +25,7 @@ import type { NewId } from '../lib/id.ts'
 import type { AcceptOutcome, Ledger } from '../store/ledger.ts'
 import type { ReplyLog } from '../store/log.ts'
 import { StoreError } from '../store/store.ts'
-import { createCursorCodec } from './cursor.ts'
+import { CursorCodec } from './cursor.ts'
 import type { ReplyQueue } from './queue.ts'
 import { createSubscribe, type ReplySubscription, type SubscribeRequest } from './subscribe.ts'
 
@@ -141,12 +141,12 @@ export function createSessionReplies(
 
     async cursor(): Promise<Cursor> {
       const { id } = this.#session
-      return createCursorCodec(options.cursorKey, id).encode(await log.end(id))
+      return new CursorCodec(options.cursorKey, id).encode(await log.end(id))
     }
 
     subscribe(request: SubscribeRequest): Promise<ReplySubscription> {
       const session = this.#session
-      const cursors = createCursorCodec(options.cursorKey, session.id)
+      const cursors = new CursorCodec(options.cursorKey, session.id)
       return createSubscribe(session, { ledger, log, cursors })(request)
     }
   }

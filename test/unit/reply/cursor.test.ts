@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { SessionId } from '../../../src/domain.ts'
-import { createCursorCodec } from '../../../src/reply/cursor.ts'
+import { CursorCodec } from '../../../src/reply/cursor.ts'
 
-const alice = createCursorCodec('key', 'alice' as SessionId)
-const bob = createCursorCodec('key', 'bob' as SessionId)
+const alice = new CursorCodec('key', 'alice' as SessionId)
+const bob = new CursorCodec('key', 'bob' as SessionId)
 const position = fc.record({ epoch: fc.nat(), seq: fc.nat() })
 
 describe('cursor', () => {
@@ -25,7 +25,7 @@ describe('cursor', () => {
   })
 
   it("T2: does not read another installation's cursor", () => {
-    const elsewhere = createCursorCodec('other key', 'alice' as SessionId)
+    const elsewhere = new CursorCodec('other key', 'alice' as SessionId)
     expect(elsewhere.parse(alice.encode({ epoch: 1, seq: 1 }))).toBeUndefined()
   })
 
