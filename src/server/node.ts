@@ -66,12 +66,17 @@ export function answerOnNode(
   // A body that was refused is not read to its end: the connection goes with it.
   const headers = req.complete ? answer.headers : { ...answer.headers, connection: 'close' }
   if (answer.stream) {
+    const { socket } = res
+    socket?.setKeepAlive(true, limits.keepAliveMs)
     res.writeHead(answer.status, headers)
-    res.socket?.setKeepAlive(true, limits.keepAliveMs)
+    // Kept as long as the stream: written by itself it is stored as one string, else as the pieces it was joined from.
+    socket?.cork()
+    res.flushHeaders()
     // Open for hours: the credential in its head is not kept so long.
     req.headers = {}
     req.rawHeaders = []
     streamToNode(answer.stream, res, limits)
+    socket?.uncork()
     return
   }
   const length = answer.body === undefined ? 0 : Buffer.byteLength(answer.body)
