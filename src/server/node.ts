@@ -32,7 +32,10 @@ async function readBody(req: IncomingMessage, maxBytes: number): Promise<Uint8Ar
   const chunks: Buffer[] = []
   let length = 0
   const { promise, resolve, reject } = Promise.withResolvers<void>()
-  const cut = () => reject(new BadRequestError('The body was cut short.'))
+  // A request closes after its end, too.
+  const cut = () => {
+    if (!req.readableEnded) reject(new BadRequestError('The body was cut short.'))
+  }
   const take = (chunk: Buffer) => {
     length += chunk.length
     if (length > maxBytes) reject(bodyTooLarge(maxBytes))
