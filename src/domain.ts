@@ -118,7 +118,7 @@ export interface Reply {
   /** The answer text known so far. */
   readonly text: string
   readonly reasoning: string
-  /** Replies before this one in its conversation's queue; null unless QUEUED. */
+  /** Waiting replies of its conversation before this one; null unless QUEUED. */
   readonly queuePosition: number | null
   readonly usage: Usage | null
   readonly followUps: readonly string[]

@@ -97,7 +97,9 @@ function parseDate(text: string | undefined): number | undefined {
 /** Seconds or an HTTP date (RFC 9110 §10.2.3). */
 function parseRetryAfter(text: string | undefined, now: number): number | undefined {
   if (text === undefined) return undefined
-  if (/^\d+$/.test(text)) return Number(text) * 1000
-  const at = parseDate(text)
-  return at === undefined ? undefined : Math.max(0, at - now)
+  const at = /^\d+$/.test(text) ? now + Number(text) * 1000 : parseDate(text)
+  return at === undefined ? undefined : Math.min(Math.max(0, at - now), dayMs)
 }
+
+/** The longest wait that is told on: a larger number is no time to wait, and may be none at all. */
+const dayMs = 86_400_000

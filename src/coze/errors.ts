@@ -74,7 +74,11 @@ export class CozeError extends Error {
 }
 
 /** The error that an upstream code or HTTP status means. The code speaks first: statuses vary (coze-api.md §1). */
-export function createUpstreamError(details: CozeErrorDetails): CozeError {
+export function createUpstreamError(told: CozeErrorDetails): CozeError {
+  const details = {
+    ...told,
+    upstreamCode: codeForm.test(told.upstreamCode ?? '') ? told.upstreamCode : undefined,
+  }
   const { upstreamCode, httpStatus } = details
   const kind = kindOf(upstreamCode, httpStatus)
   const said = [
@@ -87,6 +91,9 @@ export function createUpstreamError(details: CozeErrorDetails): CozeError {
     accepted: details.accepted === 'no' && kind === 'server' ? 'unknown' : details.accepted,
   })
 }
+
+/** Codes go to the log: what does not look like one may be anything. */
+const codeForm = /^[\w.-]{1,64}$/
 
 /** coze-api.md §9, and the OAuth codes of §1. */
 const codes: readonly (readonly [CozeErrorKind, string])[] = [

@@ -52,7 +52,8 @@ ReplyNode.implement({
     reasoning: t.exposeString('reasoning', { description: 'The reasoning known so far.' }),
     queuePosition: t.exposeInt('queuePosition', {
       nullable: true,
-      description: 'How many replies of its conversation come first; null unless QUEUED.',
+      description:
+        'How many waiting replies of its conversation come before it; null unless QUEUED.',
     }),
     usage: t.expose('usage', {
       type: UsageType,

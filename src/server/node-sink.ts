@@ -3,7 +3,8 @@ import type { Clock } from '../lib/clock.ts'
 import type { EventStream, Sink } from './event-stream.ts'
 import { commentFrame } from './sse.ts'
 
-const sliceBytes = 16_384
+/** UTF-16 code units of a long text that are written at once. */
+const sliceLength = 8_192
 
 export interface SinkLimits {
   readonly clock: Clock
@@ -27,9 +28,7 @@ export function streamToNode(stream: EventStream, res: ServerResponse, limits: S
   const sink: Sink = {
     write(chunk) {
       if (isOver()) return undefined
-      // Three bytes at most for a UTF-16 code unit; exact only where it matters.
-      const atMost = chunk.length * 3
-      if (atMost > sliceBytes || !fits(atMost)) return writeSlices(Buffer.from(chunk))
+      if (chunk.length > sliceLength * 2 || !fits(atMostBytes(chunk))) return writeSlices(chunk)
       res.write(chunk, settle)
       return undefined
     },
@@ -65,13 +64,16 @@ export function streamToNode(stream: EventStream, res: ServerResponse, limits: S
     return res.writableLength === 0 || res.writableLength + bytes <= maxBufferedBytes
   }
 
-  async function writeSlices(bytes: Buffer): Promise<void> {
+  /** A long text waits as it is: what has not left is neither encoded nor copied. */
+  async function writeSlices(chunk: string): Promise<void> {
     slicing = true
-    for (let from = 0; from < bytes.length; from += sliceBytes) {
-      const slice = bytes.subarray(from, from + sliceBytes)
-      while (!isOver() && !fits(slice.length)) await room()
+    for (let from = 0; from < chunk.length;) {
+      const to = sliceEnd(chunk, from)
+      const slice = chunk.slice(from, to)
+      while (!isOver() && !fits(atMostBytes(slice))) await room()
       if (isOver()) break
       res.write(slice, settle)
+      from = to
     }
     slicing = false
   }
@@ -94,4 +96,16 @@ export function streamToNode(stream: EventStream, res: ServerResponse, limits: S
     wake = undefined
     resolve()
   }
+}
+
+/** A UTF-16 code unit takes three bytes of UTF-8 at most. */
+function atMostBytes(text: string): number {
+  return text.length * 3
+}
+
+/** Where a slice ends that cuts no character in two. */
+function sliceEnd(text: string, from: number): number {
+  const to = from + sliceLength
+  const last = text.charCodeAt(to - 1)
+  return last >= 0xd800 && last <= 0xdbff ? to - 1 : to
 }

@@ -7,6 +7,16 @@ import { connectionError } from '../../../src/coze/wire.ts'
 const now = Date.UTC(2026, 0, 1)
 
 describe('upstream codes', () => {
+  it('T18: keeps what looks like a code, and nothing else', () => {
+    const create = (upstreamCode: string) => createUpstreamError({ upstreamCode, accepted: 'no' })
+    expect(create('invalid_client').upstreamCode).toBe('invalid_client')
+    for (const told of ['my secret', 'x'.repeat(65), 'a\nb', '']) {
+      const error = create(told)
+      expect(error.upstreamCode).toBeUndefined()
+      expect(error.message).toBe('the upstream answered with an error')
+    }
+  })
+
   it.each([
     ['4100', 200, 'auth'],
     ['4101', 403, 'auth'],
@@ -107,6 +117,7 @@ describe('envelope', () => {
     ],
     ['a date that is over', { 'retry-after': 'Thu, 01 Jan 2020 00:00:00 GMT' }, 0],
     ['nonsense', { 'retry-after': 'soon' }, undefined],
+    ['a day at most', { 'retry-after': '99999999999999999999' }, 86_400_000],
     ['nothing', {}, undefined],
   ])('F6 reads Retry-After as %s', (_name, headers, retryAfterMs) => {
     expect(refusal(429, headers, '')).toMatchObject({ kind: 'rate-limited', retryAfterMs })
