@@ -22,5 +22,4 @@ const config: CodegenConfig = {
 }
 
 // The tool takes nothing but a default export.
-// oxlint-disable-next-line import/no-default-export
 export default config

@@ -8,13 +8,6 @@ interface GlobalIds {
 }
 export type NodeType = keyof GlobalIds
 
-const nodeTypes: readonly string[] = [
-  'Assistant',
-  'Conversation',
-  'Message',
-  'Reply',
-] satisfies readonly NodeType[]
-
 const maxLength = 512
 
 /** The opaque id that clients see. */
@@ -22,13 +15,7 @@ export function encodeGlobal(type: string, id: string): string {
   return Buffer.from(`${type}:${id}`).toString('base64url')
 }
 
-/** What a client's id names; undefined for garbage, which is answered exactly as an unknown id. */
-export function decodeGlobal(globalId: string): { type: NodeType; id: string } | undefined {
-  const decoded = decode(globalId)
-  return decoded && isNodeType(decoded.type) ? { type: decoded.type, id: decoded.id } : undefined
-}
-
-/** The id, if it is one of this type. */
+/** The id, if it is one of this type; undefined for garbage, which is answered exactly as an unknown id. */
 export function decodeId<Type extends NodeType>(
   type: Type,
   globalId: string,
@@ -45,10 +32,6 @@ export function encodeRowCursor(id: string): string {
 export function decodeRowCursor(cursor: string): string | undefined {
   const decoded = decode(cursor)
   return decoded?.type === 'Row' ? decoded.id : undefined
-}
-
-function isNodeType(type: string): type is NodeType {
-  return nodeTypes.includes(type)
 }
 
 /** Strict: only what `encodeGlobal` gives is taken, so that an id has one spelling. */

@@ -1,12 +1,11 @@
 import type { Delta, ReplyFailure, Usage } from '../domain.ts'
 import type { Guard } from '../isolation/guard.ts'
 import type { Metrics } from '../observe/metrics.ts'
-import { maxDeltaLength } from '../store/log.ts'
 import { RunFailedError } from '../strategy/run-failed-error.ts'
 import type { RunEvent } from '../strategy/strategy.ts'
 import { runFailures } from './run-failures.ts'
 import { runTable, type RunPhase } from './state.ts'
-import { createTranscript, splitDelta } from './transcript.ts'
+import { createTranscript } from './transcript.ts'
 
 /** How the upstream said the run ended. */
 export type RunEnd =
@@ -79,7 +78,7 @@ export function createRunReader(options: {
       }
     }
     if (deltas.length === 0) return undefined
-    return options.show(deltas.flatMap((delta) => splitDelta(delta, maxDeltaLength)))
+    return options.show(deltas)
   }
 
   /** What an event adds to the texts. */

@@ -92,19 +92,6 @@ export function createTranscript(kind: DeltaKind, shown = ''): Transcript {
   }
 }
 
-/** Splits a delta so that none is longer than `maxLength` (at least 2) and no surrogate pair is cut. */
-export function splitDelta(delta: Delta, maxLength: number): readonly Delta[] {
-  if (delta.text.length <= maxLength) return [delta]
-  const pieces: Delta[] = []
-  for (let from = 0; from < delta.text.length;) {
-    let to = Math.min(from + maxLength, delta.text.length)
-    if (to < delta.text.length && isHighSurrogate(delta.text.charCodeAt(to - 1))) to--
-    pieces.push({ kind: delta.kind, offset: delta.offset + from, text: delta.text.slice(from, to) })
-    from = to
-  }
-  return pieces
-}
-
 function commonLength(a: string, b: string): number {
   const limit = Math.min(a.length, b.length)
   let length = 0

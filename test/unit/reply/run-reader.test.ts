@@ -4,7 +4,6 @@ import type { Guard } from '../../../src/isolation/guard.ts'
 import type { Metrics } from '../../../src/observe/metrics.ts'
 import { createRunReader } from '../../../src/reply/run-reader.ts'
 import { runTable } from '../../../src/reply/state.ts'
-import { maxDeltaLength } from '../../../src/store/log.ts'
 import type { RunEvent } from '../../../src/strategy/strategy.ts'
 
 const ids = { chatId: '1', conversationId: '2' }
@@ -73,12 +72,6 @@ describe('run reader', () => {
         { kind: 'ANSWER', offset: 0, text: 'yes' },
       ],
     ])
-  })
-
-  it('splits what is longer than a delta may be', async () => {
-    const { reader, shown } = open()
-    await reader.take([accepted, delta('x'.repeat(maxDeltaLength + 1))])
-    expect(shown[0]?.map(({ text }) => text.length)).toEqual([maxDeltaLength, 1])
   })
 
   it('tells how the run ended, and ignores what comes after', async () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Delta } from '../../../src/domain.ts'
-import { createTranscript, splitDelta } from '../../../src/reply/transcript.ts'
+import { createTranscript } from '../../../src/reply/transcript.ts'
 
 /** What a client holds after a delta (design.md §5). */
 const apply = (held: string, delta: Delta | 'late' | undefined) =>
@@ -103,26 +103,6 @@ describe('transcript', () => {
         }
         return true
       }),
-    )
-  })
-})
-
-describe('splitDelta', () => {
-  it('gives pieces that say the same, none too long, no character cut', () => {
-    fc.assert(
-      fc.property(
-        fc.string({ unit: fc.constantFrom('a', '中', '😀'), maxLength: 60 }),
-        fc.integer({ min: 2, max: 9 }),
-        (text, maxLength) => {
-          const whole: Delta = { kind: 'ANSWER', offset: 5, text }
-          const pieces = splitDelta(whole, maxLength)
-          expect(pieces.reduce(apply, '12345')).toBe(`12345${text}`)
-          for (const piece of pieces) {
-            expect(piece.text.length).toBeLessThanOrEqual(maxLength)
-            expect(endsInHalf(piece.text)).toBe(false)
-          }
-        },
-      ),
     )
   })
 })
