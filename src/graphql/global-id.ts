@@ -6,7 +6,7 @@ interface GlobalIds {
   Message: MessageId
   Reply: ReplyId
 }
-export type NodeType = keyof GlobalIds
+type NodeType = keyof GlobalIds
 
 const maxLength = 512
 
