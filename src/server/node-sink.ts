@@ -28,7 +28,8 @@ export function streamToNode(stream: EventStream, res: ServerResponse, limits: S
   const sink: Sink = {
     write(chunk) {
       if (isOver()) return undefined
-      if (chunk.length > sliceLength * 2 || !fits(atMostBytes(chunk))) return writeSlices(chunk)
+      // Where nothing waits, the socket takes the text as it is.
+      if (chunk.length > sliceLength * 2 || res.writableLength > 0) return writeSlices(chunk)
       res.write(chunk, settle)
       return undefined
     },
@@ -69,8 +70,9 @@ export function streamToNode(stream: EventStream, res: ServerResponse, limits: S
     slicing = true
     for (let from = 0; from < chunk.length;) {
       const to = sliceEnd(chunk, from)
-      const slice = chunk.slice(from, to)
-      while (!isOver() && !fits(atMostBytes(slice))) await room()
+      // Bytes, not text: what waits is counted in them, and a slice of a text would keep all of it.
+      const slice = Buffer.from(chunk.slice(from, to))
+      while (!isOver() && !fits(slice.length)) await room()
       if (isOver()) break
       res.write(slice, settle)
       from = to
@@ -96,11 +98,6 @@ export function streamToNode(stream: EventStream, res: ServerResponse, limits: S
     wake = undefined
     resolve()
   }
-}
-
-/** A UTF-16 code unit takes three bytes of UTF-8 at most. */
-function atMostBytes(text: string): number {
-  return text.length * 3
 }
 
 /** Where a slice ends that cuts no character in two. */
