@@ -32,6 +32,9 @@ export interface EventStream extends Disposable {
 
 /** A slow consumer holds at most this many pieces of the body; then the connection is paused until they are taken. */
 const maxWaiting = 64
+/** Endings that are no failures: made once, since a stack costs more than the rest of an ending. */
+const over = new Error('the run has ended')
+const left = new Error('the consumer left')
 /** How long an ended run's connection may take to finish its body, to be used again. */
 const lingerMs = 1000
 
@@ -100,7 +103,7 @@ export async function openEventStream(
       bodyOver = true
       lingering?.[Symbol.dispose]()
       if (reader === undefined) fail(refused())
-      else fail(error('truncated', 'the stream ended before the run'))
+      else end(reader)
     },
     onError(cause) {
       bodyOver = true
@@ -111,7 +114,7 @@ export async function openEventStream(
   })
 
   await opened
-  return { next, [Symbol.dispose]: () => fail(new Error('the consumer left')) }
+  return { next, [Symbol.dispose]: () => fail(left) }
 
   function read(from: StreamReader, chunk: Uint8Array) {
     const before = events.length
@@ -120,7 +123,7 @@ export async function openEventStream(
     } finally {
       if (events.length > before) announce()
     }
-    if (from.isDone) fail(error('truncated', 'the stream ended before the run'))
+    if (from.isDone) end(from)
     else if (hasEvents) lifetime.extend()
   }
 
@@ -132,6 +135,10 @@ export async function openEventStream(
     waiting += 1
     if (!paused && waiting >= maxWaiting) pause()
     wake()
+  }
+
+  function end(from: StreamReader) {
+    if (!closed) fail(from.isEnded ? over : error('truncated', 'the stream ended before the run'))
   }
 
   /** Ends the stream. Of an ended run that is no failure, whatever it was. */
