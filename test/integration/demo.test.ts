@@ -1,44 +1,18 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runCurl } from '../kit/curl.ts'
-import { until } from '../kit/until.ts'
-
-const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
+import { type RunningDemo, startDemo } from '../kit/demo.ts'
 
 describe('the commands that the demo prints', () => {
-  const stack = new AsyncDisposableStack()
-  let welcome = ''
+  let demo: RunningDemo
   beforeAll(async () => {
-    const directory = await mkdtemp(join(tmpdir(), 'demo-'))
-    stack.defer(() => rm(directory, { recursive: true, force: true }))
-    const args = [cli, 'demo', '--port', '0', '--data', join(directory, 'demo.db')]
-    const demo = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-    stack.defer(async () => {
-      const exited = once(demo, 'exit')
-      demo.kill('SIGTERM')
-      await exited
-    })
-    demo.stdout.on('data', (chunk: Buffer) => (welcome += chunk.toString()))
-    await until(() => welcome.includes('Ctrl-C'), 'the demo to say how it is used', 60_000)
+    demo = await startDemo()
   }, 90_000)
-  afterAll(() => stack.disposeAsync())
-
-  /** The commands of one caller, in the order in which they are printed. */
-  function commandsOf(name: 'Alice' | 'Bob') {
-    const all = welcome.split('\n').filter((line) => line.startsWith('curl '))
-    const [stream = '', send = ''] = name === 'Alice' ? all : all.slice(2)
-    return { stream, send }
-  }
+  afterAll(() => demo[Symbol.asyncDispose]())
 
   it.each(['workflow', 'bot'])(
     'let Alice hear her secret back and Bob not (%s)',
     async (assistantId) => {
-      const [alice, bob] = [commandsOf('Alice'), commandsOf('Bob')]
+      const [alice, bob] = [demo.commandsOf('Alice'), demo.commandsOf('Bob')]
       expect(alice.send).toContain('my secret is swordfish')
       const sends = (command: string, text?: string) =>
         command
@@ -59,7 +33,7 @@ describe('the commands that the demo prints', () => {
   )
 
   it('names a page that a browser can open', async () => {
-    const [url = ''] = /http:\/\/\S+\/graphql/.exec(welcome) ?? []
+    const [url = ''] = /http:\/\/\S+\/graphql/.exec(demo.welcome) ?? []
     using page = await runCurl(`curl -s ${url} -H 'accept: text/html'`)
     await page.shows(/<\/html>/)
   })
