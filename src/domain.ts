@@ -56,9 +56,8 @@ export interface Message {
   readonly createdAt: number
 }
 
-export const openStatuses = ['QUEUED', 'RUNNING'] as const
 export const terminalStatuses = ['COMPLETED', 'FAILED', 'CANCELLED'] as const
-export type OpenStatus = (typeof openStatuses)[number]
+export type OpenStatus = 'QUEUED' | 'RUNNING'
 export type TerminalStatus = (typeof terminalStatuses)[number]
 export type ReplyStatus = OpenStatus | TerminalStatus
 

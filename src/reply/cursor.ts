@@ -26,8 +26,3 @@ export class CursorCodec {
     return { epoch: Number(match[2]), seq: Number(match[3]) }
   }
 }
-
-/** Negative, zero or positive as `a` lies before, at or after `b`. */
-export function comparePositions(a: Position, b: Position): number {
-  return a.epoch - b.epoch || a.seq - b.seq
-}

@@ -110,8 +110,7 @@ export function createRunner(options: RunnerOptions): Runner {
         : { type: 'id', conversationId: upstream.conversationId },
     )
     const chatId = progress.step === 'chat' ? progress.chatId : undefined
-    const unknown = new RunFailedError(runFailures.outcomeUnknown, { outcome: 'unseen' })
-    await lookUp({ ...run, reader }, reader, chatId, unknown, signal)
+    await lookUp({ ...run, reader }, reader, chatId, unknownOutcome, signal)
   }
 
   /** Ends a reply whose stream was lost, as the upstream tells it, else as `otherwise` says. */
@@ -123,7 +122,7 @@ export function createRunner(options: RunnerOptions): Runner {
     signal: AbortSignal,
   ): Promise<void> {
     const { claim, strategy } = run
-    using deadline = createDeadline(clock, options.recoverMs, () => gaveUp)
+    using deadline = createDeadline(clock, options.recoverMs, () => unknownOutcome)
     try {
       const upstreamConversationId = reader.conversationId ?? claim.upstream?.conversationId
       const found = await strategy.recover(
@@ -223,7 +222,7 @@ export function createRunner(options: RunnerOptions): Runner {
   return { run, recover }
 }
 
-const gaveUp = new RunFailedError(runFailures.outcomeUnknown, { outcome: 'unseen' })
+const unknownOutcome = new RunFailedError(runFailures.outcomeUnknown, { outcome: 'unseen' })
 
 /** The upstream conversation that goes on; undefined: a new one is needed. */
 function usableConversation({ upstream }: Claim, { scope }: ChatStrategy): string | undefined {

@@ -1,4 +1,5 @@
 import type { Delta, DeltaKind } from '../domain.ts'
+import { isHighSurrogate } from '../lib/surrogate.ts'
 
 /**
  * What readers have been shown of one kind of text, and the delta that takes them further.
@@ -97,8 +98,4 @@ function commonLength(a: string, b: string): number {
   let length = 0
   while (length < limit && a.charCodeAt(length) === b.charCodeAt(length)) length++
   return length > 0 && isHighSurrogate(a.charCodeAt(length - 1)) ? length - 1 : length
-}
-
-function isHighSurrogate(unit: number): boolean {
-  return unit >= 0xd800 && unit <= 0xdbff
 }

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Clock } from '../lib/clock.ts'
+import { isHighSurrogate } from '../lib/surrogate.ts'
 import type { EventStream, Sink } from './event-stream.ts'
 import { commentFrame } from './sse.ts'
 
@@ -103,6 +104,5 @@ export function streamToNode(stream: EventStream, res: ServerResponse, limits: S
 /** Where a slice ends that cuts no character in two. */
 function sliceEnd(text: string, from: number): number {
   const to = from + sliceLength
-  const last = text.charCodeAt(to - 1)
-  return last >= 0xd800 && last <= 0xdbff ? to - 1 : to
+  return isHighSurrogate(text.charCodeAt(to - 1)) ? to - 1 : to
 }

@@ -13,9 +13,6 @@ import type { EventStream, Gone, Sink } from './event-stream.ts'
 import type { StreamPlace } from './open-streams.ts'
 import { commentFrame, completeFrame, nextFrame, placelessFrame, retryFrame } from './sse.ts'
 
-/** Node's timers count in 32 bits. */
-const maxTimerMs = 2 ** 31 - 1
-
 export interface SubscriptionStreamOptions {
   readonly opened: OpenSubscription
   readonly place: StreamPlace
@@ -134,8 +131,7 @@ function armExpiry(
   return { [Symbol.dispose]: () => timer[Symbol.dispose]() }
 
   function arm(): Disposable {
-    const left = expiresAt - clock.now()
-    return clock.timer(Math.min(Math.max(left, 0), maxTimerMs), check)
+    return clock.timer(Math.max(expiresAt - clock.now(), 0), check)
   }
 
   function check(): void {

@@ -1,4 +1,5 @@
 import type { Delta, ReplyEvent } from '../../domain.ts'
+import { isHighSurrogate } from '../../lib/surrogate.ts'
 import { maxDeltaLength } from '../log.ts'
 
 export type DeltaEvent = Extract<ReplyEvent, { readonly type: 'delta' }>
@@ -91,8 +92,4 @@ export function splitDelta(delta: Delta): readonly Delta[] {
 export function applyDelta(text: string, delta: Delta): string {
   // Appending is the rule, and joins without copying what is there.
   return (delta.offset >= text.length ? text : text.slice(0, delta.offset)) + delta.text
-}
-
-function isHighSurrogate(unit: number): boolean {
-  return unit >= 0xd800 && unit <= 0xdbff
 }
