@@ -49,6 +49,8 @@ export function createReplyQueue(options: {
   const working = new Set<Promise<void>>()
   const runs = new Map<ReplyId, Run>()
   const paused = new AbortController()
+  /** The time to drain is over: what runs is stopped, and so is what was being claimed just then. */
+  const stopped = new AbortController()
 
   function start(
     session: Session,
@@ -103,6 +105,7 @@ export function createReplyQueue(options: {
     drive: (signal: AbortSignal) => Promise<void>,
   ): Promise<void> {
     const controller = new AbortController()
+    using _ = onAbort(stopped.signal, () => controller.abort(stopped.signal.reason))
     const done = drive(controller.signal)
     runs.set(replyId, { controller, done })
     try {
@@ -136,10 +139,7 @@ export function createReplyQueue(options: {
     },
     pause: () => paused.abort(new StopRequest('shutdown')),
     async drain(signal) {
-      const stop = () => {
-        for (const { controller } of runs.values()) controller.abort(new StopRequest('shutdown'))
-      }
-      using _ = onAbort(signal, stop)
+      using _ = onAbort(signal, () => stopped.abort(new StopRequest('shutdown')))
       while (working.size > 0) await Promise.all(working)
     },
   }

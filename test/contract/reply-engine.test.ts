@@ -314,6 +314,14 @@ describe('reply engine', () => {
     await expect(replies.sendMessage(message('3'))).rejects.toMatchObject({ code: 'DRAINING' })
   })
 
+  it('F20: a reply that is being claimed when the time is over goes back to the queue', async () => {
+    await using gateway = await open()
+    const reply = await gateway.replies.sendMessage(message('1'))
+    await gateway.engine.drain(AbortSignal.abort())
+    const [waiting] = await gateway.store.ledger.session(gateway.session).replies([reply.id])
+    expect(waiting?.status).toBe('QUEUED')
+  })
+
   it('EXPIRED: a reply that waited too long is not sent', async () => {
     await using gateway = await open('bot', { queueExpiryMs: -1 })
     const reply = await gateway.replies.sendMessage(message('1'))
