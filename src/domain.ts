@@ -12,12 +12,15 @@ export type AssistantId = Brand<string, 'AssistantId'>
 export type ConversationId = Brand<string, 'ConversationId'>
 export type MessageId = Brand<string, 'MessageId'>
 export type ReplyId = Brand<string, 'ReplyId'>
+export type AttachmentId = Brand<string, 'AttachmentId'>
 /** An opaque position in a session's reply log as clients see it: `<tag>.<epoch>.<seq>`. Made in `reply/cursor.ts`. */
 export type Cursor = Brand<string, 'Cursor'>
 
 /** Who sent a request, as its credentials prove. */
 export interface Caller {
-  readonly kind: 'jwt'
+  /** `jwt`: a token of a configured issuer, in the header or the cookie. `api-key`: a user of a trusted backend. */
+  readonly kind: 'jwt' | 'api-key' | 'guest'
+  /** The token's `iss`; the backend that an API key belongs to; `guests`. */
   readonly issuer: string
   /** Present exactly when the issuer is configured with a tenant claim. */
   readonly tenant?: string
@@ -25,7 +28,10 @@ export interface Caller {
   readonly scopes: readonly string[]
   /** The session's name as the verified credential gives it, where the issuer's credentials name sessions. */
   readonly claimedName?: string
-  /** When the credential stops being accepted (its expiry plus the tolerance), in ms since the epoch. */
+  /**
+   * When the credential stops being accepted (its expiry plus the tolerance), in ms since the epoch. A credential without
+   * an expiry is proof for an hour.
+   */
   readonly expiresAt: number
 }
 
@@ -41,10 +47,14 @@ export type StrategyKind = 'workflow' | 'bot'
 export interface Conversation {
   readonly id: ConversationId
   readonly assistantId: AssistantId
+  /** As it was set, else the beginning of its first message; null while there is neither. */
+  readonly title: string | null
   /** ms since the epoch. */
   readonly createdAt: number
   readonly lastUsedAt: number
 }
+
+export type Rating = 'LIKE' | 'UNLIKE'
 
 export interface Message {
   readonly id: MessageId
@@ -53,11 +63,39 @@ export interface Message {
   readonly replyId: ReplyId
   readonly role: 'USER' | 'ASSISTANT'
   readonly text: string
+  readonly attachmentIds: readonly AttachmentId[]
+  /** What the session thinks of an answer. */
+  readonly rating: Rating | null
   readonly createdAt: number
 }
 
+/** A file that the session uploaded for an assistant. The upstream keeps it; we keep what it is called there. */
+export interface Attachment {
+  readonly id: AttachmentId
+  readonly assistantId: AssistantId
+  readonly name: string
+  readonly mediaType: string
+  readonly bytes: number
+  readonly createdAt: number
+}
+
+/** What a message carries beside its text, as the assistant's configuration allows it. */
+export interface MessageExtras {
+  /** Start parameters of a Workflow, custom variables of a Bot (texts only there). */
+  readonly parameters: Readonly<Record<string, JsonValue>>
+  readonly metadata: Readonly<Record<string, string>>
+}
+
+export type JsonValue =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly JsonValue[]
+  | { readonly [key: string]: JsonValue }
+
 export const terminalStatuses = ['COMPLETED', 'FAILED', 'CANCELLED'] as const
-export type OpenStatus = 'QUEUED' | 'RUNNING'
+export type OpenStatus = 'QUEUED' | 'RUNNING' | 'ACTION_REQUIRED'
 export type TerminalStatus = (typeof terminalStatuses)[number]
 export type ReplyStatus = OpenStatus | TerminalStatus
 
@@ -79,6 +117,7 @@ export const replyFailureCodes = [
   'UPSTREAM_REFUSED',
   'UPSTREAM_OUTCOME_UNKNOWN',
   'CONVERSATION_BUSY',
+  'ACTION_EXPIRED',
   'ACTION_UNSUPPORTED',
   'ISOLATION_BREACH',
   'LIMIT',
@@ -104,6 +143,61 @@ export interface Usage {
   readonly totalTokens: number
 }
 
+/** What a Bot asks its client to do; `submitToolOutputs` answers it. */
+export interface ToolCall {
+  readonly id: string
+  /** `FUNCTION`: run the named tool. `REPLY`: answer the question that the Bot just asked (coze-api.md §6). */
+  readonly kind: 'FUNCTION' | 'REPLY'
+  /** Null for a `REPLY`. */
+  readonly name: string | null
+  /** JSON text, as the model wrote it; null for a `REPLY`. */
+  readonly arguments: string | null
+}
+
+export interface ToolOutput {
+  readonly toolCallId: string
+  readonly output: string
+}
+
+/** What a Workflow asks back: the session's next message in the conversation answers it (coze-api.md §4.5). */
+export interface Question {
+  readonly text: string
+  /** What may be chosen from; empty: anything may be answered. */
+  readonly options: readonly string[]
+  /** The fields of an input form; empty unless it is one. Answer with a JSON object of these names. */
+  readonly fields: readonly QuestionField[]
+}
+
+export interface QuestionField {
+  readonly name: string
+  readonly type: string
+  readonly required: boolean
+}
+
+/** What the upstream said that is no text and was left out of the answer. */
+export type OmittedContent = 'CARD' | 'AUDIO' | 'OTHER'
+
+/** How a reply came to be, for operators: no text, no name of a session. */
+export interface ReplyExplanation {
+  readonly strategy: StrategyKind
+  /** Why this strategy: a lower-case sentence. */
+  readonly reason: string
+  /** What keyed each layer by the session. */
+  readonly layers: readonly KeyedLayer[]
+  /** The upstream's id of the chat and of its log lines, for its support. */
+  readonly upstreamChatId: string | null
+  readonly upstreamLogId: string | null
+  /** From the acceptance of the message to the first text, in ms. */
+  readonly firstDeltaMs: number | null
+  /** Upstream calls that were made again before one was accepted. */
+  readonly retries: number
+}
+
+export interface KeyedLayer {
+  readonly layer: 'identity' | 'conversation' | 'variables' | 'knowledge'
+  readonly keyedBy: string
+}
+
 /** The run that answers one message. */
 export interface Reply {
   readonly id: ReplyId
@@ -121,11 +215,20 @@ export interface Reply {
   readonly queuePosition: number | null
   readonly usage: Usage | null
   readonly followUps: readonly string[]
+  /** What a COMPLETED reply asks back. */
+  readonly question: Question | null
+  readonly omitted: readonly OmittedContent[]
+  /** What an ACTION_REQUIRED reply waits for, else empty. */
+  readonly toolCalls: readonly ToolCall[]
+  /** Until when it waits, in ms since the epoch; null unless ACTION_REQUIRED. */
+  readonly actionExpiresAt: number | null
   /** The upstream conversation was begun anew for this reply: the assistant may have lost older context. */
   readonly contextReset: boolean
   readonly failure: ReplyFailure | null
   /** Of a CANCELLED reply: whether the upstream was told, and agreed. */
   readonly upstreamCancelled: boolean
+  /** Null until it has ended, or when it ended before it was sent. */
+  readonly explanation: ReplyExplanation | null
   readonly createdAt: number
   readonly startedAt: number | null
   readonly endedAt: number | null
@@ -152,6 +255,8 @@ export type TerminalEventBody =
       readonly text: string
       readonly usage: Usage | null
       readonly followUps: readonly string[]
+      readonly question: Question | null
+      readonly omitted: readonly OmittedContent[]
       readonly contextReset: boolean
     }
   | ({ readonly type: 'failed' } & ReplyFailure)
@@ -160,6 +265,12 @@ export type TerminalEventBody =
 export type ReplyEventBody =
   | { readonly type: 'started' }
   | ({ readonly type: 'delta' } & Delta)
+  | {
+      readonly type: 'action-required'
+      readonly toolCalls: readonly ToolCall[]
+      /** Until when it waits, in ms since the epoch. */
+      readonly expiresAt: number
+    }
   | TerminalEventBody
 
 /** One event of a reply at its place in the session's log. */
@@ -180,4 +291,8 @@ export type BusyPolicy = 'QUEUE' | 'REJECT' | 'INTERRUPT'
 export interface AssistantInfo {
   readonly id: AssistantId
   readonly name: string
+  /** Names that a message may set among its parameters (Workflow) or custom variables (Bot). */
+  readonly messageParameters: readonly string[]
+  readonly messageMetadata: readonly string[]
+  readonly takesAttachments: boolean
 }

@@ -33,6 +33,13 @@ export class UnauthenticatedError extends GatewayError {
   readonly status = 401
 }
 
+/** The caller is known, and may not: a page of another site, or a scope that is missing. */
+export class ForbiddenError extends GatewayError {
+  override readonly name = 'ForbiddenError'
+  readonly code = 'FORBIDDEN'
+  readonly status = 403
+}
+
 /** What an id names does not exist in the caller's session. */
 export class NotFoundError extends GatewayError {
   override readonly name = 'NotFoundError'
@@ -66,7 +73,7 @@ export class UnsupportedMediaTypeError extends GatewayError {
   readonly status = 415
 }
 
-/** Too many subscriptions are open. */
+/** More than the session may do now: messages per minute, open replies, open subscriptions. */
 export class RateLimitedError extends GatewayError {
   override readonly name = 'RateLimitedError'
   readonly code = 'RATE_LIMITED'
@@ -136,10 +143,32 @@ export class IdempotencyMismatchError extends GatewayError {
   readonly status = 409
 }
 
+/** What is asked is something that this assistant, or its platform, cannot do. */
+export class NotSupportedError extends GatewayError {
+  override readonly name = 'NotSupportedError'
+  readonly code = 'NOT_SUPPORTED'
+  readonly status = 422
+}
+
+/** The assistant takes no messages now: quarantined, unproven, or its upstream does not answer. */
+export class AssistantUnavailableError extends GatewayError {
+  override readonly name = 'AssistantUnavailableError'
+  readonly code = 'ASSISTANT_UNAVAILABLE'
+  readonly status = 503
+  override readonly retryable = true
+  /** Null: it is not known when it will, an operator must act. */
+  readonly retryAfterMs: number | null
+  constructor(message: string, retryAfterMs: number | null) {
+    super(message)
+    this.retryAfterMs = retryAfterMs
+  }
+}
+
 export type AnyGatewayError =
   | BadRequestError
   | BadUserInputError
   | UnauthenticatedError
+  | ForbiddenError
   | NotFoundError
   | MethodNotAllowedError
   | CursorExpiredError
@@ -153,3 +182,5 @@ export type AnyGatewayError =
   | ConversationBusyError
   | QueueFullError
   | IdempotencyMismatchError
+  | NotSupportedError
+  | AssistantUnavailableError

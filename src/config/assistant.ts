@@ -1,6 +1,6 @@
 import { createPrivateKey } from 'node:crypto'
 import { z } from 'zod'
-import type { AssistantId } from '../domain.ts'
+import type { AssistantId, JsonValue } from '../domain.ts'
 import { Secret } from '../lib/secret.ts'
 import { secretSchema, type SecretSource } from './secret-source.ts'
 import { baseUrlProblem } from './upstream-url.ts'
@@ -31,6 +31,13 @@ export interface WorkflowSettings {
   readonly conversationKeying: 'create' | 'name' | 'auto'
   /** Start parameters sent with every message. */
   readonly parameters: Readonly<Record<string, JsonValue>>
+  /** Start parameters that a message may set. */
+  readonly messageParameters: readonly string[]
+  /** `meta_data` of every message, and the names that a message may set. */
+  readonly metadata: Readonly<Record<string, string>>
+  readonly messageMetadata: readonly string[]
+  /** The start parameter that receives a message's files, as a list; undefined: messages carry none. */
+  readonly attachmentParameter?: string | undefined
   /** The start parameter that receives the session's name, for filters of knowledge. */
   readonly sessionParameter?: string | undefined
   readonly workflowVersion?: string | undefined
@@ -42,9 +49,24 @@ export interface BotSettings {
   readonly botId: string
   /** Custom variables sent with every message. */
   readonly customVariables: Readonly<Record<string, string>>
+  /** Custom variables that a message may set. */
+  readonly messageVariables: readonly string[]
+  /** `meta_data` of every message, and the names that a message may set. */
+  readonly metadata: Readonly<Record<string, string>>
+  readonly messageMetadata: readonly string[]
+  /** Whether messages may carry files. Default true. */
+  readonly attachments: boolean
   /** The custom variable that receives the session's name. */
   readonly sessionVariable?: string | undefined
   readonly connectorId?: string | undefined
+}
+
+/** How much an assistant is asked, fairly shared among sessions; what exceeds it waits. */
+export interface AssistantQuota {
+  /** Replies that run at once. Default 1000. */
+  readonly maxRunning: number
+  /** Messages sent per second. Default: the platform's smallest plan, 50 for a Workflow and 20 for a Bot (coze-api.md §9). */
+  readonly startsPerSecond: number
 }
 
 /** A configured Coze target. */
@@ -54,6 +76,7 @@ export type AssistantSettings = {
   /** Without a trailing slash. */
   readonly baseUrl: string
   readonly credentials: CozeCredentials
+  readonly quota: AssistantQuota
 } & (
   | { readonly strategy: 'workflow'; readonly workflow: WorkflowSettings }
   | { readonly strategy: 'bot'; readonly bot: BotSettings }
@@ -65,20 +88,29 @@ export type AssistantSettings = {
     }
 )
 
-export type JsonValue =
-  | string
-  | number
-  | boolean
-  | null
-  | readonly JsonValue[]
-  | { readonly [key: string]: JsonValue }
-
 /** Coze's ids exceed what a JavaScript number holds exactly. */
 const cozeId = z
   .string({ error: 'must be text in quotes: Coze ids do not fit in a number' })
   .min(1)
   .max(128)
 const variableName = z.string().min(1).max(128)
+/** The platform takes 16 pairs (coze-api.md §6); ours is one of them. */
+const maxMetadata = 15
+const metadataName = z
+  .string()
+  .min(1)
+  .max(64)
+  .refine((name) => !reservedMetadata.includes(name), { error: 'is set by the gateway' })
+const reservedMetadata: readonly string[] = ['reply_id', 'history_of']
+const metadataSchema = z
+  .record(metadataName, z.string().min(1).max(512))
+  .refine((pairs) => Object.keys(pairs).length <= maxMetadata, {
+    error: `may have ${maxMetadata} entries`,
+  })
+const quotaSchema = z.strictObject({
+  maxRunning: z.number().int().min(1).max(100_000).default(1_000),
+  startsPerSecond: z.number().int().min(1).max(100_000).optional(),
+})
 
 function credentialsSchema(source: SecretSource) {
   const oauth = z.strictObject({
@@ -121,6 +153,10 @@ const workflowSchema = z
     botId: cozeId.optional(),
     conversationKeying: z.enum(['create', 'name', 'auto']).default('auto'),
     parameters: z.record(variableName, z.json()).default({}),
+    messageParameters: z.array(variableName).default([]),
+    metadata: metadataSchema.default({}),
+    messageMetadata: z.array(metadataName).max(maxMetadata).default([]),
+    attachmentParameter: variableName.optional(),
     sessionParameter: variableName.optional(),
     workflowVersion: z.string().min(1).optional(),
     appVersion: z.string().min(1).optional(),
@@ -128,7 +164,7 @@ const workflowSchema = z
   })
   .superRefine(
     (workflow, context) => {
-      const { appId, botId, parameters, sessionParameter } = workflow
+      const { appId, botId, parameters, sessionParameter, attachmentParameter } = workflow
       const at = (path: string[], message: string) =>
         context.addIssue({ code: 'custom', path, message })
       if ((appId === undefined) === (botId === undefined)) {
@@ -143,6 +179,18 @@ const workflowSchema = z
         'USER_INPUT',
       ])) {
         at(['parameters', name], reserved[name] ?? 'is set to the session, by "sessionParameter"')
+      }
+      for (const [index, name] of namesIn(workflow.messageParameters).entries()) {
+        const isTaken =
+          (typeof name === 'string' && name in reserved) ||
+          name === sessionParameter ||
+          name === attachmentParameter
+        if (isTaken) at(['messageParameters', String(index)], 'is set by the gateway')
+      }
+      if (attachmentParameter !== undefined) {
+        if (attachmentParameter in reserved || attachmentParameter === sessionParameter) {
+          at(['attachmentParameter'], 'is a parameter that the gateway sets otherwise')
+        }
       }
       if (sessionParameter !== undefined && sessionParameter in reserved) {
         at(['sessionParameter'], 'is a parameter that the platform reserves')
@@ -160,11 +208,19 @@ const botSchema = z
   .strictObject({
     botId: cozeId,
     customVariables: z.record(variableName, z.string()).default({}),
+    messageVariables: z.array(variableName).default([]),
+    metadata: metadataSchema.default({}),
+    messageMetadata: z.array(metadataName).max(maxMetadata).default([]),
+    attachments: z.boolean().default(true),
     sessionVariable: variableName.optional(),
     connectorId: cozeId.optional(),
   })
   .superRefine(
-    ({ customVariables, sessionVariable }, context) => {
+    ({ customVariables, messageVariables, sessionVariable }, context) => {
+      if (sessionVariable !== undefined && namesIn(messageVariables).includes(sessionVariable)) {
+        const message = 'is set to the session, by "sessionVariable"'
+        context.addIssue({ code: 'custom', path: ['messageVariables'], message })
+      }
       for (const name of reservedNames(customVariables, [sessionVariable])) {
         const message = 'is set to the session, by "sessionVariable"'
         context.addIssue({ code: 'custom', path: ['customVariables', name], message })
@@ -172,6 +228,9 @@ const botSchema = z
     },
     { when: ({ value }) => isObject(value) },
   )
+
+/** Chats per second on the platform's smallest plan (coze-api.md §9). */
+const documentedPerSecond = { workflow: 50, bot: 20, auto: 20 } as const
 
 /** Which sections each strategy takes. */
 const sections = {
@@ -198,6 +257,7 @@ export function assistantSchema(source: SecretSource) {
           if (problem !== undefined) context.addIssue(problem)
         }),
       credentials: credentialsSchema(source),
+      quota: quotaSchema.prefault({}),
       workflow: workflowSchema.optional(),
       bot: botSchema.optional(),
       fallback: botSchema.optional(),
@@ -224,6 +284,11 @@ export function assistantSchema(source: SecretSource) {
         name: assistant.name,
         baseUrl,
         credentials: toCredentials(assistant.credentials, baseUrl),
+        quota: {
+          maxRunning: assistant.quota.maxRunning,
+          startsPerSecond:
+            assistant.quota.startsPerSecond ?? documentedPerSecond[assistant.strategy],
+        },
       }
       const { strategy, workflow, bot, fallback } = assistant
       if (strategy === 'workflow' && workflow) return { ...common, strategy, workflow }
@@ -251,6 +316,10 @@ function reservedNames(
   return isObject(given)
     ? names.filter((name) => name !== undefined).filter((name) => Object.hasOwn(given, name))
     : []
+}
+
+function namesIn(list: unknown): readonly unknown[] {
+  return Array.isArray(list) ? list : []
 }
 
 /** Cross-checks run even when a field is wrong, so that all problems are told at once. */

@@ -19,6 +19,26 @@ export const limitsSchema = z.strictObject({
   maxAliases: count(30, { min: 0 }),
   /** Directives in a document. Default 30. */
   maxDirectives: count(30, { min: 0 }),
+  /** Fields that a document may have resolved, if every page is as full as it may be. Default 200,000. */
+  maxCost: count(200_000),
+  /** Messages per minute of one session. Default 60. */
+  messagesPerMinute: count(60),
+  /** Messages per minute of one guest. Default 10. */
+  guestMessagesPerMinute: count(10),
+  /** Uploads per minute of one session. Default 20. */
+  uploadsPerMinute: count(20),
+  /** Replies of one session that run at once; more wait. Default 4. */
+  maxRunningPerSession: count(4),
+  /** Open replies of one session, those that wait included. Default 40. */
+  maxOpenPerSession: count(40),
+  /** Bytes of an uploaded file. Default 20 MiB; the platform takes 512 MiB. */
+  maxUploadBytes: count(20 * mebibyte, { max: 512 * mebibyte }),
+  /** Attachments of a message. Default 10. */
+  maxAttachments: count(10, { min: 0, max: 50 }),
+  /** Failures in a row to reach an assistant after which it is not asked for a while. Default 10. */
+  circuitFailures: count(10),
+  /** Percent of the heap that may be in use; beyond it nothing new is taken. Default 90. */
+  maxHeapPercent: count(90, { max: 100 }),
   /** Replies that may wait in one conversation. Default 10. */
   maxQueued: count(10, { min: 0 }),
   /** Open subscriptions of the whole gateway. Default 20,000. */
@@ -43,6 +63,8 @@ export const limitsSchema = z.strictObject({
   maxUpstreamConnections: count(2_048),
   /** Hours that a reply's events can be resumed after its end; idempotency keys live as long. Default 24, at least 24. */
   logRetentionHours: count(24, { min: 24, max: 24 * 365 }),
+  /** Days that messages are kept after they were written; 0: until their conversation is deleted. Default 0. */
+  messageRetentionDays: count(0, { min: 0, max: 36_500 }),
 })
 
 export type Limits = Readonly<z.output<typeof limitsSchema>>

@@ -30,6 +30,14 @@ export const timeoutsSchema = z.strictObject({
   recoverMs: ms(120_000),
   /** At the head of a conversation's queue, before a reply fails as EXPIRED. Default 10 min. */
   queueExpiryMs: ms(600_000),
+  /** For tool outputs, before a reply fails as ACTION_EXPIRED. Default 10 min. */
+  actionMs: ms(600_000),
+  /** For the upload of a file. Default 2 min. */
+  uploadMs: ms(120_000),
+  /** An assistant that cannot be reached is left alone for so long, then tried with one message. Default 30 s. */
+  circuitMs: ms(30_000),
+  /** Between two checks that the credential of a live subscription still stands. Default 1 min. */
+  credentialCheckMs: ms(60_000),
   /** For running replies after SIGTERM. Default 25 s. */
   drainMs: ms(25_000, { min: 0 }),
   /** Between two comments that keep an idle subscription open. Default 12 s. */

@@ -1,4 +1,5 @@
 import type { AssistantInfo, Caller } from '../domain.ts'
+import type { SessionConversations } from '../reply/session-conversations.ts'
 import type { SessionReplies } from '../reply/session-replies.ts'
 import type { SessionStore } from '../store/ledger.ts'
 
@@ -9,6 +10,9 @@ export interface GraphContext {
   readonly fingerprint: string
   readonly store: SessionStore
   readonly replies: SessionReplies
+  readonly conversations: SessionConversations
+  /** Whether the caller's credential has the operators' scope. */
+  readonly isOperator: boolean
   readonly assistants: readonly AssistantInfo[]
   /** UTF-16 code units that a message may have. */
   readonly maxTextLength: number

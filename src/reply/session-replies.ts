@@ -2,14 +2,16 @@ import { createHash } from 'node:crypto'
 import type {
   AssistantId,
   AssistantInfo,
+  AttachmentId,
   BusyPolicy,
-  Conversation,
   ConversationId,
   Cursor,
+  MessageExtras,
   MessageId,
   Reply,
   ReplyId,
   Session,
+  ToolOutput,
 } from '../domain.ts'
 import {
   ConversationBusyError,
@@ -34,6 +36,8 @@ export interface SendMessageRequest {
   /** Undefined: the conversation's, else the first configured. */
   readonly assistantId: AssistantId | undefined
   readonly conversationId: ConversationId | undefined
+  readonly attachmentIds: readonly AttachmentId[]
+  readonly extras: MessageExtras
   readonly onBusy: BusyPolicy
   /** `input`: the raw input as the caller sent it, in a canonical form; a key is good for one input. */
   readonly idempotency: { readonly key: string; readonly input: string } | undefined
@@ -44,13 +48,18 @@ export interface SessionReplies {
   /**
    * Accepts a message. Its reply runs on whether anybody listens or not.
    * @throws {@link InvalidInputError} {@link NotFoundError} {@link ConversationBusyError} {@link QueueFullError}
-   * {@link IdempotencyMismatchError} {@link DrainingError} {@link UnavailableError}
+   * {@link RateLimitedError} {@link IdempotencyMismatchError} {@link NotSupportedError}
+   * {@link AssistantUnavailableError} {@link DrainingError} {@link UnavailableError}
    */
   sendMessage(request: SendMessageRequest): Promise<Reply>
+  /**
+   * Answers what an ACTION_REQUIRED reply waits for; resolves when that is stored, and the reply goes on.
+   * @throws {@link InvalidInputError} unless it names exactly the calls that are waited for. {@link NotFoundError}
+   * {@link DrainingError} {@link UnavailableError}
+   */
+  submitToolOutputs(id: ReplyId, outputs: readonly ToolOutput[]): Promise<Reply>
   /** Stops a reply; a finished one is answered unchanged. @throws {@link NotFoundError} */
   cancelReply(id: ReplyId): Promise<Reply>
-  /** Begins an empty conversation. @throws {@link NotFoundError} {@link UnavailableError} */
-  startConversation(assistantId: AssistantId | undefined): Promise<Conversation>
   /** The end of the session's log: query a snapshot, then subscribe after it with no gap. */
   cursor(): Promise<Cursor>
   /** @throws {@link BadUserInputError} {@link NotFoundError} {@link CursorExpiredError} */
@@ -129,14 +138,6 @@ export function createSessionReplies(
       if (outcome.type === 'lost') throw new NotFoundError('There is no such reply.')
       queue.kick(session, reply.conversationId)
       return outcome.reply
-    }
-
-    async startConversation(assistantId: AssistantId | undefined): Promise<Conversation> {
-      if (draining.aborted) throw new DrainingError('The gateway is shutting down.')
-      const assistant = assistantId === undefined ? assistants[0] : findAssistant(assistantId)
-      const id = newId() as ConversationId
-      const conversation = { id, assistantId: assistant.id, at: clock.now() }
-      return await stored(() => ledger.startConversation(this.#session, conversation))
     }
 
     async cursor(): Promise<Cursor> {

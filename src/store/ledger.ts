@@ -1,17 +1,23 @@
 import type {
   AssistantId,
+  Attachment,
+  AttachmentId,
   BusyPolicy,
   Conversation,
   ConversationId,
   Message,
+  MessageExtras,
   MessageId,
+  Rating,
   Reply,
+  ReplyExplanation,
   ReplyId,
   Session,
   SessionId,
   SessionName,
   StrategyKind,
   TerminalEventBody,
+  ToolCall,
   UpstreamScope,
 } from '../domain.ts'
 
@@ -29,10 +35,15 @@ export interface AcceptRequest {
   /** Undefined: the session's most recently used conversation with the assistant, else a new one. */
   readonly conversationId: ConversationId | undefined
   readonly text: string
+  /** All must be of this session and of the assistant. */
+  readonly attachmentIds: readonly AttachmentId[]
+  readonly extras: MessageExtras
   readonly onBusy: BusyPolicy
   readonly idempotency: { readonly key: string; readonly digest: string } | undefined
   /** Waiting replies a conversation may have. */
   readonly maxQueued: number
+  /** Open replies a session may have, over all its conversations. */
+  readonly maxOpen: number
   /** ms since the epoch. */
   readonly at: number
 }
@@ -46,8 +57,10 @@ export type AcceptOutcome =
   | { readonly type: 'conversation-not-found' }
   /** The conversation is with another assistant. */
   | { readonly type: 'other-assistant' }
+  | { readonly type: 'attachment-not-found' }
   | { readonly type: 'busy' }
   | { readonly type: 'queue-full' }
+  | { readonly type: 'too-many-open' }
 
 /** The upstream side of a conversation. */
 export interface UpstreamBinding {
@@ -61,6 +74,8 @@ export interface Claim {
   readonly session: Session
   readonly reply: Reply
   readonly message: Message
+  readonly attachments: readonly StoredAttachment[]
+  readonly extras: MessageExtras
   readonly fence: Fence
   /** Where the conversation goes on upstream; undefined: it must be opened. */
   readonly upstream: UpstreamBinding | undefined
@@ -72,13 +87,29 @@ export interface Claim {
   readonly headSince: number
 }
 
-/** A reply that was running when its runner died. */
+/** A file as the upstream knows it. */
+export interface StoredAttachment extends Attachment {
+  /** Where it was uploaded: an upstream id means nothing elsewhere. */
+  readonly scope: UpstreamScope
+  readonly upstreamId: string
+}
+
+/** A reply that was RUNNING or ACTION_REQUIRED when its runner died. */
 export interface Orphan extends Claim {
   /** What was recorded of the upstream run: nothing was sent before `intent`. */
   readonly progress:
     | { readonly step: 'claimed' }
     | { readonly step: 'intent' }
     | { readonly step: 'chat'; readonly chatId: string }
+    /** ACTION_REQUIRED: it waits for tool outputs. */
+    | {
+        readonly step: 'action'
+        readonly chatId: string
+        readonly toolCalls: readonly ToolCall[]
+        readonly expiresAt: number
+      }
+    /** Tool outputs were taken; whether they were sent is unknown. */
+    | { readonly step: 'outputs'; readonly chatId: string }
 }
 
 export interface FinishRequest {
@@ -90,6 +121,10 @@ export interface FinishRequest {
   readonly answerId: MessageId
   /** The next reply must begin a new upstream conversation: this run's end was not seen (design.md §6). */
   readonly resetUpstream: boolean
+  /** The upstream's id of the (last) answer message, where it is known: feedback names it. */
+  readonly upstreamMessageId: string | undefined
+  /** Undefined: it never came to be sent. */
+  readonly explanation: ReplyExplanation | undefined
   readonly at: number
 }
 
@@ -115,6 +150,20 @@ export interface Page<Row> {
   readonly hasPreviousPage: boolean
 }
 
+export interface AnswerOrigin {
+  readonly assistantId: AssistantId
+  readonly upstream: UpstreamBinding
+  readonly upstreamMessageId: string
+}
+
+/** What was erased of a session, and what the upstream may still hold of it. */
+export interface ErasedSession {
+  readonly conversations: number
+  readonly messages: number
+  readonly attachments: readonly StoredAttachment[]
+  readonly upstream: readonly (UpstreamBinding & { readonly assistantId: AssistantId })[]
+}
+
 /**
  * What one session may ask. No method takes a session, so no one else's record can be named.
  * An id of another session answers exactly as one that never was.
@@ -125,6 +174,13 @@ export interface SessionStore {
   conversations(ids: readonly ConversationId[]): Promise<readonly (Conversation | undefined)[]>
   messages(ids: readonly MessageId[]): Promise<readonly (Message | undefined)[]>
   replies(ids: readonly ReplyId[]): Promise<readonly (Reply | undefined)[]>
+  attachments(ids: readonly AttachmentId[]): Promise<readonly (Attachment | undefined)[]>
+  /** QUEUED, RUNNING and ACTION_REQUIRED replies, of one conversation or of all. */
+  openReplies(conversationId: ConversationId | undefined): Promise<readonly Reply[]>
+  /** Where an answer came from upstream; undefined: it is no answer of this session, or its origin is not known. */
+  answerOrigin(id: MessageId): Promise<AnswerOrigin | undefined>
+  /** Every upstream conversation that was ever this conversation's, oldest first. */
+  upstreamConversations(conversationId: ConversationId): Promise<readonly UpstreamBinding[]>
   /** Newest first. Undefined: a bounding id is not in this session. */
   conversationPage(page: PageRequest<ConversationId>): Promise<Page<Conversation> | undefined>
   /** Oldest first. Undefined: a bounding id is not in this conversation. */
@@ -144,7 +200,7 @@ export interface Ledger {
     id: SessionId,
     name: (generation: number) => SessionName,
     at: number,
-  ): Promise<Session>
+  ): Promise<{ readonly session: Session; readonly isNew: boolean }>
 
   /** The capability to read one session's records. */
   session(session: Session): SessionStore
@@ -155,9 +211,58 @@ export interface Ledger {
     conversation: {
       readonly id: ConversationId
       readonly assistantId: AssistantId
+      readonly title: string | undefined
       readonly at: number
     },
   ): Promise<Conversation>
+
+  /** Undefined: there is no such conversation. `null` gives back the title that its first message makes. */
+  renameConversation(
+    session: Session,
+    id: ConversationId,
+    title: string | null,
+  ): Promise<Conversation | undefined>
+
+  /**
+   * The next reply begins a new upstream conversation, seeded with nothing that was said until now; no `contextReset` is
+   * told. `busy`: a reply is open.
+   */
+  clearConversation(session: Session, id: ConversationId): Promise<'cleared' | 'not-found' | 'busy'>
+
+  /**
+   * Deletes the conversation with its messages, replies, events and idempotency keys. Its bindings stay, as tombstones;
+   * cursors stay valid. `busy`: a reply is open.
+   */
+  deleteConversation(
+    session: Session,
+    id: ConversationId,
+  ): Promise<
+    | {
+        readonly type: 'deleted'
+        readonly assistantId: AssistantId
+        readonly upstream: readonly UpstreamBinding[]
+      }
+    | { readonly type: 'not-found' }
+    | { readonly type: 'busy' }
+  >
+
+  /**
+   * Deletes all that the session has, except bindings (tombstones) and the session's row, whose generation is raised and
+   * whose name is made anew: from then on the upstream knows it under another. Cursors stay valid. `busy`: a reply is open.
+   */
+  eraseSession(
+    session: Session,
+    name: (generation: number) => SessionName,
+    at: number,
+  ): Promise<
+    { readonly type: 'erased'; readonly erased: ErasedSession } | { readonly type: 'busy' }
+  >
+
+  /** An upload that succeeded upstream. */
+  addAttachment(session: Session, attachment: StoredAttachment): Promise<Attachment>
+
+  /** Undefined: it is no answer of this session. */
+  rateAnswer(session: Session, id: MessageId, rating: Rating | null): Promise<Message | undefined>
 
   /** Step 1 of the order of writes: key, message, reply and conversation at once. Refusals store nothing. */
   accept(session: Session, request: AcceptRequest): Promise<AcceptOutcome>
@@ -198,17 +303,50 @@ export interface Ledger {
   /** Step 5: the upstream's id of this run, before any delta is shown. False: the fence is stale. */
   recordChat(session: Session, replyId: ReplyId, fence: Fence, chatId: string): Promise<boolean>
 
+  /**
+   * RUNNING to ACTION_REQUIRED: the pending deltas, the calls and the `action-required` event, in one. False: the fence is
+   * stale.
+   */
+  requireAction(
+    session: Session,
+    replyId: ReplyId,
+    fence: Fence,
+    action: {
+      readonly toolCalls: readonly ToolCall[]
+      readonly expiresAt: number
+    },
+  ): Promise<boolean>
+
+  /**
+   * ACTION_REQUIRED to RUNNING, under the same fence: the send intent of tool outputs, which are not stored.
+   * `other-calls`: not exactly the calls that it waits for.
+   */
+  takeToolOutputs(
+    session: Session,
+    replyId: ReplyId,
+    toolCallIds: readonly string[],
+  ): Promise<
+    | { readonly type: 'taken'; readonly reply: Reply }
+    | { readonly type: 'not-waiting' }
+    | { readonly type: 'other-calls' }
+    | { readonly type: 'not-found' }
+  >
+
   /** Step 7: the pending deltas, the end, its event and the release of the conversation, in one. */
   finish(session: Session, request: FinishRequest): Promise<FinishOutcome>
 
-  /** Every reply that was RUNNING when the store was opened, now fenced for the one that asks. Call once, at start. */
+  /** Every reply that was RUNNING or ACTION_REQUIRED when the store was opened, now fenced for the one that asks. Call once, at start. */
   orphans(): Promise<readonly Orphan[]>
 
   /** Conversations in which replies wait. */
   waiting(): Promise<
-    readonly { readonly session: Session; readonly conversationId: ConversationId }[]
+    readonly {
+      readonly session: Session
+      readonly conversationId: ConversationId
+      readonly assistantId: AssistantId
+    }[]
   >
 
-  /** The last messages before `replyId`'s, oldest first: what seeds a new upstream conversation. */
+  /** The last messages before `replyId`'s and after the last clearing, oldest first: what seeds a new upstream conversation. */
   history(session: Session, replyId: ReplyId, limit: number): Promise<readonly Message[]>
 }

@@ -1,9 +1,15 @@
 import type {
-  Message,
-  ReplyId,
   ConversationId,
+  KeyedLayer,
+  Message,
+  MessageExtras,
+  OmittedContent,
+  Question,
+  ReplyId,
   Session,
   StrategyKind,
+  ToolCall,
+  ToolOutput,
   UpstreamScope,
   Usage,
 } from '../domain.ts'
@@ -14,7 +20,15 @@ import type {
  */
 export type RunEvent =
   /** The first event: the upstream runs this chat in this conversation. */
-  | { readonly type: 'accepted'; readonly chatId: string; readonly conversationId: string }
+  | {
+      readonly type: 'accepted'
+      readonly chatId: string
+      readonly conversationId: string
+      /** Of the call that was accepted, where it is known. */
+      readonly logId?: string | undefined
+      /** Calls that were made before it and not accepted. Default 0. */
+      readonly retries?: number | undefined
+    }
   | {
       readonly type: 'delta'
       readonly chatId: string
@@ -44,8 +58,27 @@ export type RunEvent =
       readonly usage: Usage | null
     }
   | { readonly type: 'cancelled'; readonly chatId: string; readonly conversationId: string }
-  /** The upstream waits for a tool's output or an answer to its question. */
-  | { readonly type: 'action-required'; readonly chatId: string; readonly conversationId: string }
+  /** A form or a choice that the upstream shows; it is asked when the run then waits. */
+  | {
+      readonly type: 'question'
+      readonly chatId: string
+      readonly conversationId: string
+      readonly question: Question
+    }
+  /** Something that is no text, and is not shown. */
+  | {
+      readonly type: 'omitted'
+      readonly chatId: string
+      readonly conversationId: string
+      readonly content: OmittedContent
+    }
+  /** The upstream waits: for the outputs of `toolCalls`, or, where there are none, for an answer to what it asked. */
+  | {
+      readonly type: 'action-required'
+      readonly chatId: string
+      readonly conversationId: string
+      readonly toolCalls: readonly ToolCall[]
+    }
 
 /** All that a run may depend on: every upstream key is derived from the session, never from arguments. */
 export interface RunContext {
@@ -64,8 +97,23 @@ export type UpstreamConversation =
 export interface StartRequest extends RunContext {
   readonly upstream: UpstreamConversation
   readonly text: string
+  readonly attachments: readonly UpstreamFile[]
+  readonly extras: MessageExtras
   /** Older messages that seed a new upstream conversation, oldest first. */
   readonly history: readonly Message[]
+}
+
+/** A file that was uploaded before, by its upstream id. */
+export interface UpstreamFile {
+  readonly upstreamId: string
+  readonly name: string
+  readonly mediaType: string
+}
+
+/** One run of the upstream, to be gone on with. */
+export interface RunReference extends RunContext {
+  readonly upstreamConversationId: string
+  readonly chatId: string
 }
 
 export interface RecoverRequest extends RunContext {
@@ -85,15 +133,24 @@ export type Recovered =
 export interface ChatStrategy {
   readonly kind: StrategyKind
   readonly scope: UpstreamScope
+  /** What keys each layer by the session. */
+  readonly layers: readonly KeyedLayer[]
+  /** What a run that waits without tool calls means: a Workflow has asked the session, a Bot never does. */
+  readonly answersByMessage: boolean
   /** Obtains the upstream conversation before any user text leaves. */
   open(run: RunContext, signal: AbortSignal): Promise<UpstreamConversation>
   /** Sends the message and streams the run: one batch per network read, the last one ending with a terminal event. */
   start(request: StartRequest, signal: AbortSignal): AsyncIterable<readonly RunEvent[]>
   /** Tells the upstream to stop, where it can be told. True: it was told and agreed. Never throws; bounded by the signal. */
-  cancel(
-    run: RunContext & { readonly upstreamConversationId: string; readonly chatId: string },
+  cancel(run: RunReference, signal: AbortSignal): Promise<boolean>
+  /**
+   * Answers a run's tool calls and streams what follows, as `start` does, beginning with `accepted` for the same chat.
+   * Only for a run that asked.
+   */
+  submitToolOutputs(
+    run: RunReference & { readonly outputs: readonly ToolOutput[] },
     signal: AbortSignal,
-  ): Promise<boolean>
+  ): AsyncIterable<readonly RunEvent[]>
   /** Finds out how a run ended whose stream was lost: polls until it is terminal or the deadline is over. Never resends. */
   recover(request: RecoverRequest, signal: AbortSignal): Promise<Recovered>
 }

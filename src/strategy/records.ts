@@ -1,0 +1,61 @@
+import type { Rating, Session } from '../domain.ts'
+
+/** A file on its way upstream. */
+export interface FileUpload {
+  readonly name: string
+  readonly mediaType: string
+  /** Read once; fails with one of our errors when the caller's upload does. */
+  readonly content: AsyncIterable<Uint8Array>
+}
+
+export interface OlderMessage {
+  readonly upstreamMessageId: string
+  readonly role: 'USER' | 'ASSISTANT'
+  readonly text: string
+  /** ms since the epoch; null: the upstream does not say. */
+  readonly createdAt: number | null
+}
+
+/**
+ * What an assistant's platform keeps of a session beside its runs. Every call is made as the session.
+ * Failures are {@link RunFailedError}.
+ */
+export interface AssistantRecords {
+  /** Whether messages may carry files. */
+  readonly takesFiles: boolean
+  /** Streams a file through; resolves with the upstream's id and the bytes it counted. */
+  uploadFile(
+    session: Session,
+    file: FileUpload,
+    signal: AbortSignal,
+  ): Promise<{ readonly upstreamId: string; readonly bytes: number }>
+  /** True: it is gone, or was never there. Never throws. */
+  deleteConversation(
+    session: Session,
+    conversationId: string,
+    signal: AbortSignal,
+  ): Promise<boolean>
+  /** `null` takes a rating back. */
+  rate(
+    session: Session,
+    answer: { readonly conversationId: string; readonly messageId: string },
+    feedback: {
+      readonly rating: Rating | null
+      readonly reasons: readonly string[]
+      readonly comment: string | undefined
+    },
+    signal: AbortSignal,
+  ): Promise<void>
+  /** Questions and answers before `before` (a message's id), newest first; at most 50. */
+  listOlder(
+    session: Session,
+    request: {
+      readonly conversationId: string
+      readonly before: string | undefined
+      readonly limit: number
+    },
+    signal: AbortSignal,
+  ): Promise<readonly OlderMessage[]>
+  /** Empties the session's variables. False: the upstream did not do it. Never throws. */
+  clearVariables(session: Session, signal: AbortSignal): Promise<boolean>
+}
