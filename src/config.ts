@@ -20,6 +20,7 @@ import { describeIssue, formatPath, linesOf } from './config/problems.ts'
 import type { SecretSource } from './config/secret-source.ts'
 import { sessionSchema, type SessionSettings } from './config/session-keys.ts'
 import { timeoutsSchema, type Timeouts } from './config/timeouts.ts'
+import { uploadsSchema, type Uploads } from './config/uploads.ts'
 
 /** All settings of a gateway, checked and frozen. A room takes the part it needs. */
 export interface Config {
@@ -39,6 +40,7 @@ export interface Config {
   readonly store: StoreSettings
   readonly timeouts: Timeouts
   readonly limits: Limits
+  readonly uploads: Uploads
 }
 
 /** Every problem of a configuration at once: each is `path: sentence`, and none shows a value of a secret. */
@@ -111,6 +113,7 @@ function configSchema(source: SecretSource) {
     store: storeSchema(source.baseDir).prefault('sqlite:data/gateway.db'),
     timeouts: timeoutsSchema.prefault({}),
     limits: limitsSchema.prefault({}),
+    uploads: uploadsSchema.prefault({}),
   })
 }
 

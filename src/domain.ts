@@ -79,6 +79,14 @@ export interface Attachment {
   readonly createdAt: number
 }
 
+/** A file on its way upstream. */
+export interface FileUpload {
+  readonly name: string
+  readonly mediaType: string
+  /** Read once; fails with one of our errors when the caller's upload does. */
+  readonly content: AsyncIterable<Uint8Array>
+}
+
 /** What a message carries beside its text, as the assistant's configuration allows it. */
 export interface MessageExtras {
   /** Start parameters of a Workflow, custom variables of a Bot (texts only there). */

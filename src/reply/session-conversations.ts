@@ -3,11 +3,11 @@ import type {
   Attachment,
   Conversation,
   ConversationId,
+  FileUpload,
   Message,
   MessageId,
   Rating,
 } from '../domain.ts'
-import type { FileUpload } from '../strategy/records.ts'
 
 /** What became of what the upstream keeps. */
 export interface UpstreamCleanup {

@@ -1,12 +1,4 @@
-import type { Rating, Session } from '../domain.ts'
-
-/** A file on its way upstream. */
-export interface FileUpload {
-  readonly name: string
-  readonly mediaType: string
-  /** Read once; fails with one of our errors when the caller's upload does. */
-  readonly content: AsyncIterable<Uint8Array>
-}
+import type { FileUpload, Rating, Session } from '../domain.ts'
 
 export interface OlderMessage {
   readonly upstreamMessageId: string
