@@ -69,7 +69,23 @@ export interface TokenResolverOptions {
   readonly maxConcurrentMints?: number
   /** How long a mint may take, waiting for its turn included, in ms. Default 10000. */
   readonly mintTimeoutMs?: number
+  /** Default: RS256 under the credentials' key. */
+  readonly sign?: SignAssertion | undefined
 }
+
+/** What a JWT says that is offered for an access token (coze-api.md §2.1). */
+export interface AssertionClaims {
+  readonly iss: string
+  readonly aud: string
+  /** Instants in seconds since the epoch. */
+  readonly iat: number
+  readonly exp: number
+  readonly jti: string
+  readonly session_name: string
+}
+
+/** Makes a JWT; a parameter, since signing takes real time on another thread. */
+export type SignAssertion = (claims: AssertionClaims) => Promise<string>
 
 /** @throws {TypeError} naming the credential that cannot be used. */
 export function createTokenResolver(options: TokenResolverOptions): TokenResolver {
@@ -101,6 +117,7 @@ function createMintingResolver(
   const { baseUrl, accessTokenSeconds = 3600 } = credentials
   checkLifetime(accessTokenSeconds)
   const key = readPrivateKey(credentials.privateKey)
+  const { sign = createSigner(key, credentials.keyId) } = options
   const turns = createTurns(options.maxConcurrentMints ?? 16)
   const lifetime = new AbortController()
   const mints = new Set<Promise<MintedToken>>()
@@ -159,7 +176,7 @@ function createMintingResolver(
     const account = accountId === undefined ? '' : `account/${encodeURIComponent(accountId)}/`
     const { body, serverTime } = await client.request(
       {
-        target: { baseUrl, token: await sign(sessionName) },
+        target: { baseUrl, token: await assertionFor(sessionName) },
         method: 'POST',
         path: `/api/permission/oauth2/${account}token`,
         body: {
@@ -192,18 +209,18 @@ function createMintingResolver(
     }
   }
 
-  async function sign(sessionName: string): Promise<Secret> {
+  async function assertionFor(sessionName: string): Promise<Secret> {
     // Back-dated, for an upstream clock that is a little behind ours.
-    const issuedAt = Math.floor((clock.now() + skewMs) / 1000) - 30
-    const jwt = await new SignJWT({ session_name: sessionName })
-      .setProtectedHeader({ alg: 'RS256', typ: 'JWT', kid: credentials.keyId })
-      .setIssuer(credentials.appId)
-      .setAudience(credentials.audience ?? new URL(baseUrl).host)
-      .setIssuedAt(issuedAt)
-      .setExpirationTime(issuedAt + 3600)
+    const iat = Math.floor((clock.now() + skewMs) / 1000) - 30
+    const jwt = await sign({
+      iss: credentials.appId,
+      aud: credentials.audience ?? new URL(baseUrl).host,
+      iat,
+      exp: iat + 3600,
       // The platform advises more than 32 bytes; one id has 22.
-      .setJti(newId() + newId())
-      .sign(key)
+      jti: newId() + newId(),
+      session_name: sessionName,
+    })
     return new Secret(jwt)
   }
 
@@ -237,6 +254,13 @@ function createMintingResolver(
       cache.clear()
     },
   }
+}
+
+function createSigner(key: KeyObject, keyId: string): SignAssertion {
+  return (claims) =>
+    new SignJWT({ ...claims })
+      .setProtectedHeader({ alg: 'RS256', typ: 'JWT', kid: keyId })
+      .sign(key)
 }
 
 function mintTimeout() {

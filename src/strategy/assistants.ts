@@ -2,7 +2,7 @@ import type { AssistantSettings } from '../config/assistant.ts'
 import type { Limits } from '../config/limits.ts'
 import type { Timeouts } from '../config/timeouts.ts'
 import type { CozeClient } from '../coze/client.ts'
-import { type CozeCredentials, createTokenResolver } from '../coze/token.ts'
+import { type CozeCredentials, createTokenResolver, type SignAssertion } from '../coze/token.ts'
 import type { AssistantId, StrategyKind } from '../domain.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { NewId } from '../lib/id.ts'
@@ -22,6 +22,8 @@ export interface AssistantsOptions {
   readonly metrics: Metrics
   readonly timeouts: Timeouts
   readonly limits: Limits
+  /** Default: the token resolver's own. */
+  readonly sign?: SignAssertion | undefined
 }
 
 /** The configured assistants, each with its strategies and access tokens. */
@@ -50,7 +52,7 @@ function createSelector(
   options: AssistantsOptions,
   resources: AsyncDisposableStack,
 ) {
-  const { client, clock, random, newId, metrics, timeouts, limits } = options
+  const { client, clock, random, newId, metrics, timeouts, limits, sign } = options
   const credentials = credentialsOf(assistant)
   const { workflow, bot } = targetsOf(assistant, timeouts)
   // The configuration takes a shared token only where it is allowed.
@@ -70,6 +72,7 @@ function createSelector(
       maxEntries: limits.maxCachedTokens,
       maxConcurrentMints: limits.maxMintsAtOnce,
       mintTimeoutMs: timeouts.tokenMs,
+      sign,
     }),
   )
   const { busyWaitMs, recoverMs } = timeouts
