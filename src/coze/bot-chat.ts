@@ -1,4 +1,6 @@
-import type { CozeClient, CozeTarget, StreamTimeouts } from './client.ts'
+import type { ToolCall, ToolOutput } from '../domain.ts'
+import type { CozeClient, CozeTarget, StreamListener, StreamTimeouts } from './client.ts'
+import { type EnterMessage, enterMessage } from './enter-message.ts'
 import type { CozeAnswer } from './envelope.ts'
 import { type CozeMessage, readMessages } from './conversations.ts'
 import { CozeError } from './errors.ts'
@@ -10,7 +12,7 @@ import {
   decodeUsage,
 } from './events.ts'
 import { findId, findObject } from './json.ts'
-import { enterMessage, type EnterMessage } from './workflow-chat.ts'
+import { decodeToolCalls } from './tool-calls.ts'
 
 export interface BotChatRequest {
   readonly botId: string
@@ -24,6 +26,15 @@ export interface BotChatRequest {
   readonly metaData?: Readonly<Record<string, string>> | undefined
   readonly connectorId?: string | undefined
   readonly timeouts?: StreamTimeouts | undefined
+  readonly listener?: StreamListener | undefined
+}
+
+export interface ToolOutputsRequest extends ChatIds {
+  /** One for each call that the chat waits for. */
+  readonly outputs: readonly ToolOutput[]
+  readonly connectorId?: string | undefined
+  readonly timeouts?: StreamTimeouts | undefined
+  readonly listener?: StreamListener | undefined
 }
 
 export type CozeChatStatus =
@@ -38,6 +49,8 @@ export interface CozeChat extends ChatIds {
   readonly status: CozeChatStatus
   /** Why it failed; present exactly when `status` is `failed`. */
   readonly error: CozeError | undefined
+  /** What it waits for; empty unless `status` is `requires-action`. */
+  readonly toolCalls: readonly ToolCall[]
   readonly usage: CozeUsage | null
 }
 
@@ -66,6 +79,35 @@ export function streamBotChat(
         connector_id: request.connectorId,
       },
       timeouts: request.timeouts,
+      listener: request.listener,
+    },
+    signal,
+  )
+}
+
+/** Answers what a chat asked of its client, and streams how it goes on (coze-api.md §6). */
+export function streamToolOutputs(
+  client: CozeClient,
+  target: CozeTarget,
+  request: ToolOutputsRequest,
+  signal: AbortSignal,
+): AsyncGenerator<readonly CozeEvent[], void, undefined> {
+  return client.stream(
+    {
+      target,
+      path: '/v3/chat/submit_tool_outputs',
+      query: { conversation_id: request.conversationId, chat_id: request.chatId },
+      body: {
+        tool_outputs: request.outputs.map(({ toolCallId, output }) => ({
+          tool_call_id: toolCallId,
+          output,
+        })),
+        // The platform's default is not to (coze-api.md §6).
+        stream: true,
+        connector_id: request.connectorId,
+      },
+      timeouts: request.timeouts,
+      listener: request.listener,
     },
     signal,
   )
@@ -131,6 +173,13 @@ function readChat({ body, logId }: CozeAnswer): CozeChat {
   if (chatId === undefined || conversationId === undefined || status === undefined) {
     throw new CozeError('protocol', 'a chat lacks its ids or status', { accepted: 'yes', logId })
   }
-  const error = status === 'failed' ? decodeLastError(chat, logId) : undefined
-  return { chatId, conversationId, status, error, usage: decodeUsage(chat) }
+  return {
+    chatId,
+    conversationId,
+    status,
+    error: status === 'failed' ? decodeLastError(chat, logId) : undefined,
+    toolCalls:
+      status === 'requires-action' ? decodeToolCalls(chat, { accepted: 'yes', logId }) : [],
+    usage: decodeUsage(chat),
+  }
 }

@@ -1,12 +1,15 @@
+import { Readable } from 'node:stream'
 import { Agent, type Dispatcher } from 'undici'
 import type { Clock } from '../lib/clock.ts'
 import type { Secret } from '../lib/secret.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { CozeAnswer } from './envelope.ts'
 import { openEventStream } from './event-stream.ts'
+import { CozeError } from './errors.ts'
 import type { CozeEvent } from './events.ts'
 import { callJson } from './json-call.ts'
-import { withRetries } from './retry.ts'
+import { reportError } from './report.ts'
+import { type RetryMetrics, withRetries } from './retry.ts'
 import type { Exchange, Send, WireRequest } from './wire.ts'
 
 /** Where an upstream call goes, and as whom. */
@@ -19,7 +22,7 @@ export interface CozeTarget {
 
 export interface CozeRequest {
   readonly target: CozeTarget
-  readonly method: 'GET' | 'POST'
+  readonly method: WireRequest['method']
   readonly path: string
   /** Undefined values are left out. */
   readonly query?: Readonly<Record<string, string | undefined>>
@@ -38,11 +41,28 @@ export interface StreamTimeouts {
 
 export interface CozeStreamRequest extends Omit<CozeRequest, 'timeoutMs' | 'method'> {
   readonly timeouts?: StreamTimeouts | undefined
+  readonly listener?: StreamListener | undefined
+}
+
+/** Hears how a stream comes to be. */
+export interface StreamListener {
+  /** Before each try to be heard. */
+  onTry(): void
+  /** The upstream has begun to stream. */
+  onOpen(logId: string | undefined): void
+}
+
+export interface CozeUpload extends Omit<CozeRequest, 'method' | 'body'> {
+  readonly contentType: string
+  /** Read once, at the upstream's pace. What it fails with ends the upload. */
+  readonly content: AsyncIterable<Uint8Array>
 }
 
 /** Failures are {@link CozeError}; an aborted signal rejects with its own reason. */
 export interface CozeClient extends AsyncDisposable {
   request(request: CozeRequest, signal: AbortSignal): Promise<CozeAnswer>
+  /** Sends a body that is not in memory. Never tries again: it is gone then. */
+  upload(request: CozeUpload, signal: AbortSignal): Promise<CozeAnswer>
   /** One batch of events per network read. Ends after a terminal event; anything else throws, after the last good event. */
   stream(
     request: CozeStreamRequest,
@@ -54,7 +74,7 @@ export interface CozeClientOptions {
   readonly clock: Clock
   /** Gives [0, 1). Jitters the pauses between tries. */
   readonly random: () => number
-  readonly metrics: Pick<Metrics, 'upstreamOddity'>
+  readonly metrics: Pick<Metrics, 'upstreamOddity'> & RetryMetrics
   /** Default: an undici Agent of our own, closed with the client. */
   readonly dispatcher?: Dispatcher
   readonly timeouts?: Partial<CozeTimeouts>
@@ -115,20 +135,41 @@ export function createCozeClient(options: CozeClientOptions): CozeClient {
   const { clock, random, metrics } = options
   const timeouts = { ...defaultTimeouts, ...options.timeouts }
   const limits = { ...defaultLimits, ...options.limits }
-  const retries = { clock, random, ...timeouts }
+  const retries = { clock, random, metrics, ...timeouts }
   const dispatcher = options.dispatcher ?? createAgent(timeouts, limits)
   const send = createSend(dispatcher)
 
+  async function callOnce(wire: WireRequest, timeoutMs: number | undefined, signal: AbortSignal) {
+    const { connectMs, callMs } = timeouts
+    const maxBytes = limits.maxJsonBytes
+    const call = { send, clock, connectMs, callMs: timeoutMs ?? callMs, maxBytes }
+    return await callJson(wire, call, signal)
+  }
+
   return {
     request(request, signal) {
-      const wire = wireRequest(request.method, request)
-      const callMs = request.timeoutMs ?? timeouts.callMs
-      const { connectMs } = timeouts
-      const call = { send, clock, connectMs, callMs, maxBytes: limits.maxJsonBytes }
-      return withRetries(() => callJson(wire, call, signal), retries, signal)
+      const { method, body, timeoutMs } = request
+      const json = body === undefined ? undefined : JSON.stringify(body)
+      const wire = wireRequest(method, request, 'application/json', json)
+      return withRetries(() => callOnce(wire, timeoutMs, signal), retries, signal)
+    },
+    async upload(request, signal) {
+      const content = Readable.from(request.content)
+      // The exchange tells of it; without a listener it would end the process.
+      content.on('error', () => undefined)
+      const wire = wireRequest('POST', request, request.contentType, content)
+      try {
+        return await callOnce(wire, request.timeoutMs, signal)
+      } catch (error) {
+        if (error instanceof CozeError) reportError(metrics, error)
+        throw error
+      } finally {
+        content.destroy()
+      }
     },
     async *stream(request, signal) {
-      const wire = wireRequest('POST', request)
+      const { listener } = request
+      const wire = wireRequest('POST', request, 'application/json', JSON.stringify(request.body))
       const open = {
         send,
         clock,
@@ -141,8 +182,18 @@ export function createCozeClient(options: CozeClientOptions): CozeClient {
           totalMs: request.timeouts?.totalMs ?? timeouts.totalMs,
         },
       }
-      using stream = await withRetries(() => openEventStream(wire, open, signal), retries, signal)
-      for (let batch = await stream.next(); batch; batch = await stream.next()) yield batch
+      const openOnce = () => {
+        listener?.onTry()
+        return openEventStream(wire, open, signal)
+      }
+      using stream = await withRetries(openOnce, retries, signal)
+      listener?.onOpen(stream.logId)
+      try {
+        for (let batch = await stream.next(); batch; batch = await stream.next()) yield batch
+      } catch (error) {
+        if (error instanceof CozeError) reportError(metrics, error)
+        throw error
+      }
     },
     async [Symbol.asyncDispose]() {
       if (options.dispatcher === undefined) await dispatcher.destroy()
@@ -191,7 +242,9 @@ function createSend(dispatcher: Dispatcher): Send {
 
 function wireRequest(
   method: WireRequest['method'],
-  request: Omit<CozeRequest, 'method' | 'timeoutMs'>,
+  request: Pick<CozeRequest, 'target' | 'path' | 'query'>,
+  contentType: string,
+  body: WireRequest['body'],
 ): WireRequest {
   const { origin, pathname } = new URL(request.target.baseUrl)
   const query = new URLSearchParams()
@@ -199,7 +252,6 @@ function wireRequest(
     if (value !== undefined) query.set(name, value)
   }
   const search = query.toString()
-  const hasBody = request.body !== undefined
   return {
     origin,
     path: `${pathname.replace(/\/$/, '')}${request.path}${search && `?${search}`}`,
@@ -207,8 +259,8 @@ function wireRequest(
     headers: {
       authorization: `Bearer ${request.target.token.reveal()}`,
       accept: 'application/json, text/event-stream',
-      ...(hasBody ? { 'content-type': 'application/json' } : {}),
+      ...(body === undefined ? {} : { 'content-type': contentType }),
     },
-    body: hasBody ? JSON.stringify(request.body) : undefined,
+    body,
   }
 }

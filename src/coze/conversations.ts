@@ -20,6 +20,8 @@ export interface CozeMessage {
   readonly contentType: ContentType
   readonly text: string
   readonly metaData: Readonly<Record<string, string>>
+  /** ms since the epoch; null: the platform did not say. */
+  readonly createdAt: number | null
 }
 
 /** Begins an empty conversation of the token's identity. */
@@ -77,6 +79,21 @@ export async function retrieveConversation(
   return readConversation(await client.request({ target, method: 'GET', path, query }, signal))
 }
 
+/**
+ * Deletes a conversation for ever.
+ *
+ * @throws CozeError `conversation-gone` if it is not there, or not the token's own
+ */
+export async function deleteConversation(
+  client: CozeClient,
+  target: CozeTarget,
+  conversationId: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const path = `/v1/conversations/${encodeURIComponent(conversationId)}`
+  await client.request({ target, method: 'DELETE', path }, signal)
+}
+
 /** One page of stored questions and answers, newest first. */
 export async function listMessages(
   client: CozeClient,
@@ -84,13 +101,20 @@ export async function listMessages(
   request: {
     readonly conversationId: string
     readonly chatId?: string | undefined
+    /** A message's id: only older ones. */
+    readonly beforeId?: string | undefined
     /** 1 to 50. Default 50. */
     readonly limit?: number | undefined
   },
   signal: AbortSignal,
 ): Promise<readonly CozeMessage[]> {
   const query = { conversation_id: request.conversationId }
-  const body = { order: 'desc', chat_id: request.chatId, limit: request.limit ?? 50 }
+  const body = {
+    order: 'desc',
+    chat_id: request.chatId,
+    before_id: request.beforeId,
+    limit: request.limit ?? 50,
+  }
   const path = '/v1/conversation/message/list'
   return readMessages(await client.request({ target, method: 'POST', path, query, body }, signal))
 }
@@ -123,6 +147,7 @@ export function readMessages({ body, logId }: CozeAnswer): readonly CozeMessage[
       contentType: findString(row, 'content_type') ?? 'text',
       text: findString(row, 'content') ?? '',
       metaData: readMetaData(findObject(row, 'meta_data') ?? {}),
+      createdAt: readSeconds(row['created_at']),
     }
   })
 
@@ -135,4 +160,12 @@ function readMetaData(from: JsonObject): Readonly<Record<string, string>> {
   return Object.fromEntries(
     Object.entries(from).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
   )
+}
+
+/** Seconds, as a number or as text (coze-api.md §11.4). */
+function readSeconds(value: unknown): number | null {
+  const seconds = typeof value === 'string' && value !== '' ? Number(value) : value
+  return typeof seconds === 'number' && Number.isFinite(seconds) && seconds > 0
+    ? seconds * 1000
+    : null
 }

@@ -11,6 +11,7 @@
  * | `busy` | another chat runs in the conversation |
  * | `conversation-gone` | the conversation or chat does not exist (any more) for this token |
  * | `refused` | the request is wrong or not allowed |
+ * | `file` | the upload is not a file that the platform takes |
  * | `server` | the upstream failed |
  * | `model` | the model failed or cannot answer |
  * | `truncated` | the answer broke off before its end |
@@ -28,6 +29,7 @@ export type CozeErrorKind =
   | 'busy'
   | 'conversation-gone'
   | 'refused'
+  | 'file'
   | 'server'
   | 'model'
   | 'truncated'
@@ -104,11 +106,18 @@ const codes: readonly (readonly [CozeErrorKind, string])[] = [
   ['conversation-gone', '4001 4002 777777775 103000002'],
   ['model', '4010 4012 4013 4014'],
   ['server', '5000 6023 720701013 720702085 internal_error'],
+  ['file', '4300 4301 4302 4303 4304'],
+  ['refused', '4000 4003 4004 4005 4006 4007 4015 4021 4102 4104 4105 4200 4314 4315'],
   ['refused', '6003 6031 6039 invalid_request unsupported_grant_type'],
 ]
 const kinds: ReadonlyMap<string, CozeErrorKind> = new Map(
   codes.flatMap(([kind, list]) => list.split(' ').map((code) => [code, kind] as const)),
 )
+
+/** Whether a code is documented: all that there are. */
+export function isKnownCode(code: string): boolean {
+  return kinds.has(code)
+}
 
 function kindOf(code: string | undefined, status: number | undefined): CozeErrorKind {
   const known = code === undefined ? undefined : kinds.get(code)

@@ -11,7 +11,7 @@ import { connectionError, type Send, type WireRequest } from './wire.ts'
 export interface EventStreamOptions {
   readonly send: Send
   readonly clock: Clock
-  readonly metrics: Pick<Metrics, 'upstreamOddity'>
+  readonly metrics: Pick<Metrics, 'upstreamOddity' | 'upstreamError'>
   readonly limits: StreamLimits & { readonly maxJsonBytes: number }
   readonly timeouts: {
     readonly connectMs: number
@@ -23,6 +23,7 @@ export interface EventStreamOptions {
 
 /** A run's events as they come. Disposing it ends the exchange. */
 export interface EventStream extends Disposable {
+  readonly logId: string | undefined
   /**
    * Waits for events, and takes all that are there; undefined after the run's end. Rejects with what went wrong, after
    * the last good batch.
@@ -114,7 +115,7 @@ export async function openEventStream(
   })
 
   await opened
-  return { next, [Symbol.dispose]: () => fail(left) }
+  return { logId, next, [Symbol.dispose]: () => fail(left) }
 
   function read(from: StreamReader, chunk: Uint8Array) {
     const before = events.length

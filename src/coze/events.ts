@@ -1,3 +1,4 @@
+import type { ToolCall } from '../domain.ts'
 import { type CozeErrorDetails, CozeError, createUpstreamError } from './errors.ts'
 import {
   findCode,
@@ -8,6 +9,7 @@ import {
   type JsonObject,
   parseObject,
 } from './json.ts'
+import { decodeToolCalls } from './tool-calls.ts'
 
 export interface CozeUsage {
   readonly inputTokens: number
@@ -44,9 +46,12 @@ export type CozeEvent =
     } & ChatIds)
   /** A message that is not for users (the platform's own notes, tool calls): only whose it is counts. */
   | ({ readonly type: 'other' } & ChatIds)
+  /** A piece of speech, which is not kept. May come after the chat's end as well (coze-api.md §6). */
+  | ({ readonly type: 'audio' } & ChatIds)
   | ({ readonly type: 'follow-up'; readonly messageId: string; readonly text: string } & ChatIds)
   | ({ readonly type: 'completed'; readonly usage: CozeUsage | null } & ChatIds)
-  | ({ readonly type: 'requires-action' | 'cancelled' } & ChatIds)
+  | ({ readonly type: 'requires-action'; readonly toolCalls: readonly ToolCall[] } & ChatIds)
+  | ({ readonly type: 'cancelled' } & ChatIds)
   | ({ readonly type: 'failed'; readonly error: CozeError } & ChatIds)
   /** The stream itself failed. Terminal. */
   | { readonly type: 'error'; readonly error: CozeError }
@@ -56,7 +61,7 @@ export type CozeEvent =
 /** What an event means beyond its own bytes: whose call it answers, and whether a chat has been heard of. */
 export type EventContext = Pick<CozeErrorDetails, 'logId' | 'accepted'>
 
-export type FrameKind = 'chat' | 'message' | 'error' | 'done' | 'unknown'
+export type FrameKind = 'chat' | 'message' | 'audio' | 'error' | 'done' | 'unknown'
 
 /** What a frame is, by its name alone. */
 export function frameKind(name: string): FrameKind {
@@ -64,6 +69,8 @@ export function frameKind(name: string): FrameKind {
     case 'conversation.message.delta':
     case 'conversation.message.completed':
       return 'message'
+    case 'conversation.audio.delta':
+      return 'audio'
     case 'error':
       return 'error'
     case 'done':
@@ -93,6 +100,9 @@ export function decodeFrame(
     case 'conversation.message.completed':
       decodeMessage(parse(data, context), context, into)
       return
+    case 'conversation.audio.delta':
+      into.push({ type: 'audio', ...chatIds(parse(data, context), context) })
+      return
     case 'error':
       into.push({ type: 'error', error: decodeError(data, context) })
       return
@@ -109,7 +119,7 @@ export function decodeFrame(
 
 type ChatType = Exclude<
   Extract<CozeEvent, { conversationId: string; messageId?: never }>['type'],
-  'other'
+  'other' | 'audio'
 >
 
 /** Both spellings of cancelled are out there: the cloud's and Studio's (coze-api.md §13). */
@@ -170,6 +180,9 @@ function decodeChat(type: ChatType, chat: JsonObject, context: EventContext): Co
   }
   if (type === 'completed') return { type, ...ids, usage: decodeUsage(chat) }
   if (type === 'failed') return { type, ...ids, error: decodeLastError(chat, context.logId) }
+  if (type === 'requires-action') {
+    return { type, ...ids, toolCalls: decodeToolCalls(chat, context) }
+  }
   return { type, ...ids }
 }
 

@@ -5,19 +5,30 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** Undefined for anything that is not a JSON object, broken JSON included: its text must not get into an error. */
-export function parseObject(text: string): JsonObject | undefined {
+/** Undefined for broken JSON: its text must not get into an error. */
+export function parseJson(text: string): unknown {
   try {
-    const value: unknown = JSON.parse(text)
-    return isObject(value) ? value : undefined
+    return JSON.parse(text)
   } catch {
     return undefined
   }
 }
 
+/** Undefined for anything that is not a JSON object, broken JSON included. */
+export function parseObject(text: string): JsonObject | undefined {
+  const value = parseJson(text)
+  return isObject(value) ? value : undefined
+}
+
 export function findObject(from: JsonObject, key: string): JsonObject | undefined {
   const value = from[key]
   return isObject(value) ? value : undefined
+}
+
+/** The objects of a list; none if it is no list. */
+export function findObjects(from: JsonObject, key: string): readonly JsonObject[] {
+  const value = from[key]
+  return Array.isArray(value) ? value.filter(isObject) : []
 }
 
 /** Undefined if empty. */

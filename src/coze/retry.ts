@@ -1,12 +1,17 @@
 import { backoffMs } from '../lib/backoff.ts'
 import type { Clock } from '../lib/clock.ts'
+import type { Metrics } from '../observe/metrics.ts'
 import { CozeError } from './errors.ts'
+import { reportError } from './report.ts'
 
 const maxTries = 3
+
+export type RetryMetrics = Pick<Metrics, 'upstreamError' | 'upstreamRetried'>
 
 /**
  * Tries again where the upstream cannot have accepted anything: no connection (within `retryMs`), or too many requests
  * (after what `Retry-After` asks for, at most `rateLimitWaitMs`, else with growing pauses). At most three tries in all.
+ * Every failure is counted, and every try after the first.
  */
 export async function withRetries<T>(
   run: () => Promise<T>,
@@ -15,18 +20,21 @@ export async function withRetries<T>(
     readonly random: () => number
     readonly retryMs: number
     readonly rateLimitWaitMs: number
+    readonly metrics: RetryMetrics
   },
   signal: AbortSignal,
 ): Promise<T> {
-  const { clock, random } = options
+  const { clock, random, metrics } = options
   const giveUpAt = clock.monotonic() + options.retryMs
   for (let attempt = 0; ; attempt += 1) {
     try {
       return await run()
     } catch (error) {
+      if (error instanceof CozeError) reportError(metrics, error)
       const pauseMs = pauseBefore(error, attempt)
       if (pauseMs === undefined) throw error
       await clock.sleep(pauseMs, signal)
+      metrics.upstreamRetried()
     }
   }
 

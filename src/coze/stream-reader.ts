@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer'
 import type { Metrics } from '../observe/metrics.ts'
 import { type Accepted, CozeError } from './errors.ts'
+import { reportError } from './report.ts'
 import { type CozeEvent, decodeFrame, frameKind } from './events.ts'
 import { createSseParser, SseSyntaxError } from './sse.ts'
 
@@ -32,7 +33,7 @@ export interface StreamReader {
 export function createStreamReader(options: {
   readonly limits: StreamLimits
   readonly logId: string | undefined
-  readonly metrics: Pick<Metrics, 'upstreamOddity'>
+  readonly metrics: Pick<Metrics, 'upstreamOddity' | 'upstreamError'>
 }): StreamReader {
   const { limits, logId, metrics } = options
   const parser = createSseParser({ maxEventBytes: limits.maxEventBytes, onFrame })
@@ -53,7 +54,9 @@ export function createStreamReader(options: {
     const kind = frameKind(name)
     if (kind === 'unknown') metrics.upstreamOddity('unknown-event')
     else if (kind === 'done') isDone = true
-    else if (isEnded) metrics.upstreamOddity(kind === 'message' ? 'late-delta' : 'extra-terminal')
+    else if (isEnded && kind !== 'audio') {
+      metrics.upstreamOddity(kind === 'message' ? 'late-delta' : 'extra-terminal')
+    }
     if (kind === 'unknown' || (isEnded && kind !== 'done')) return
 
     decoded.length = 0
@@ -90,17 +93,23 @@ export function createStreamReader(options: {
       case 'created':
       case 'in-progress':
       case 'other':
+      case 'audio':
         isHeard = true
         return true
       case 'completed':
       case 'cancelled':
-      case 'failed':
       case 'requires-action':
         isHeard = true
         isEnded = true
         return true
+      case 'failed':
+        isHeard = true
+        isEnded = true
+        reportError(metrics, event.error)
+        return true
       case 'error':
         isEnded = true
+        reportError(metrics, event.error)
         return true
       case 'done':
         return true

@@ -271,11 +271,12 @@ function closed() {
   return new CozeError('unavailable', 'the gateway is closing', { accepted: 'no' })
 }
 
-/** Whatever became of the exchange: the call that needed the token was not sent. */
+/** Whatever became of the exchange: the call that needed the token was not sent. A refused assertion is a refused credential. */
 function withoutToken(error: unknown): unknown {
-  if (!(error instanceof CozeError) || error.accepted === 'no') return error
+  if (!(error instanceof CozeError)) return error
+  if (error.accepted === 'no' && error.kind !== 'refused') return error
   const { kind, message, upstreamCode, logId, httpStatus, retryAfterMs } = error
-  return new CozeError(kind, message, {
+  return new CozeError(kind === 'refused' ? 'auth' : kind, message, {
     accepted: 'no',
     upstreamCode,
     logId,

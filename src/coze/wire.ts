@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import { type Accepted, CozeError } from './errors.ts'
 
 /** One HTTP request, ready to be sent. */
@@ -5,9 +6,10 @@ export interface WireRequest {
   readonly origin: string
   /** With its query. */
   readonly path: string
-  readonly method: 'GET' | 'POST'
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   readonly headers: Readonly<Record<string, string>>
-  readonly body: string | undefined
+  /** A stream is read at the pace of the connection, and destroyed with it. */
+  readonly body: string | Readable | undefined
 }
 
 export type WireHeaders = Readonly<Record<string, string | string[] | undefined>>

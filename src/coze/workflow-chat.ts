@@ -1,12 +1,6 @@
-import type { CozeClient, CozeTarget, StreamTimeouts } from './client.ts'
+import type { CozeClient, CozeTarget, StreamListener, StreamTimeouts } from './client.ts'
+import { type EnterMessage, enterMessage } from './enter-message.ts'
 import type { CozeEvent } from './events.ts'
-
-/** A message on its way upstream (EnterMessage, coze-api.md §4.1). Plain text. */
-export interface EnterMessage {
-  readonly role: 'user' | 'assistant'
-  readonly text: string
-  readonly metaData?: Readonly<Record<string, string>> | undefined
-}
 
 export interface WorkflowChatRequest {
   readonly workflowId: string
@@ -27,6 +21,7 @@ export interface WorkflowChatRequest {
   /** Of an app's flow; default: the latest. */
   readonly appVersion?: string | undefined
   readonly timeouts?: StreamTimeouts | undefined
+  readonly listener?: StreamListener | undefined
 }
 
 /** Runs a Workflow and streams what it says. */
@@ -55,18 +50,8 @@ export function streamWorkflowChat(
         app_version: request.appVersion,
       },
       timeouts: request.timeouts,
+      listener: request.listener,
     },
     signal,
   )
-}
-
-/** The wire's form of a message; `undefined` fields vanish in JSON. */
-export function enterMessage(message: EnterMessage) {
-  return {
-    role: message.role,
-    type: message.role === 'user' ? 'question' : 'answer',
-    content: message.text,
-    content_type: 'text',
-    meta_data: message.metaData,
-  }
 }

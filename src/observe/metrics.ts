@@ -22,4 +22,8 @@ export interface Metrics {
   subscriptionOpened(): void
   subscriptionEnded(reason: SubscriptionEnd): void
   upstreamOddity(oddity: UpstreamOddity): void
+  /** A failed upstream call or run. `code`: a documented code of the upstream, `none`, or `other`. */
+  upstreamError(kind: string, code: string): void
+  /** An upstream call that was made again, since nothing of it was accepted. */
+  upstreamRetried(): void
 }

@@ -43,6 +43,12 @@ export function createPrometheusMetrics(): PrometheusMetrics {
     'Oddities of the upstream that were tolerated.',
     ['oddity'],
   )
+  const upstreamErrors = counter(
+    'upstream_errors_total',
+    "Upstream calls and runs that failed, by kind and the upstream's code.",
+    ['kind', 'code'],
+  )
+  const retries = counter('upstream_retries_total', 'Upstream calls that were made again.', [])
   registerProcess(registry)
 
   return {
@@ -58,6 +64,8 @@ export function createPrometheusMetrics(): PrometheusMetrics {
       open.dec()
     },
     upstreamOddity: (oddity) => oddities.inc({ oddity }),
+    upstreamError: (kind, code) => upstreamErrors.inc({ kind, code }),
+    upstreamRetried: () => retries.inc(),
     contentType: registry.contentType,
     text: () => registry.metrics(),
   }

@@ -7,12 +7,14 @@ import type { AssistantId, StrategyKind } from '../domain.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { NewId } from '../lib/id.ts'
 import type { Metrics } from '../observe/metrics.ts'
+import { botTakesFiles, workflowTakesFiles } from './assistant-info.ts'
 import type { BotOptions, WorkflowOptions } from './assistant-options.ts'
+import { createAssistantRecords } from './assistant-records.ts'
 import { createBotStrategy } from './bot.ts'
 import { findUnkeyedLayers, upstreamScope } from './keys.ts'
-import { createStrategySelector } from './select.ts'
-import type { ChatStrategy } from './strategy.ts'
-import { createWorkflowStrategy } from './workflow.ts'
+import type { AssistantRecords } from './records.ts'
+import { type Choice, createStrategySelector } from './select.ts'
+import { createWorkflowStrategy, ownerOf } from './workflow.ts'
 
 export interface AssistantsOptions {
   readonly client: CozeClient
@@ -26,10 +28,15 @@ export interface AssistantsOptions {
   readonly sign?: SignAssertion | undefined
 }
 
-/** The configured assistants, each with its strategies and access tokens. */
+/** The configured assistants, each with its strategies, records and access tokens. */
 export interface Assistants extends AsyncDisposable {
   /** How a conversation that `begunBy` began is driven; undefined: the assistant is not configured. */
-  strategyOf(id: AssistantId, begunBy: StrategyKind | undefined): ChatStrategy | undefined
+  strategyOf(id: AssistantId, begunBy: StrategyKind | undefined): Choice | undefined
+  /**
+   * What the platform keeps of its sessions, as a conversation of this kind, or else a new one, needs it. Undefined: the
+   * assistant is not configured.
+   */
+  recordsOf(id: AssistantId, kind?: StrategyKind): AssistantRecords | undefined
 }
 
 /** @throws {TypeError} naming each layer of an assistant that would not be keyed by the session. */
@@ -38,21 +45,33 @@ export function createAssistants(
   options: AssistantsOptions,
 ): Assistants {
   const resources = new AsyncDisposableStack()
-  const selectors = new Map(
-    settings.map((assistant) => [assistant.id, createSelector(assistant, options, resources)]),
+  const assistants = new Map(
+    settings.map((assistant) => [assistant.id, createAssistant(assistant, options, resources)]),
   )
   return {
-    strategyOf: (id, begunBy) => selectors.get(id)?.(begunBy),
+    strategyOf: (id, begunBy) => assistants.get(id)?.select(begunBy),
+    recordsOf(id, kind) {
+      const assistant = assistants.get(id)
+      if (assistant === undefined) return undefined
+      const { records } = assistant
+      const wanted = kind ?? assistant.select(undefined).strategy.kind
+      return records[wanted] ?? records.workflow ?? records.bot
+    },
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   }
 }
 
-function createSelector(
+interface Assistant {
+  select(begunBy: StrategyKind | undefined): Choice
+  readonly records: Readonly<Partial<Record<StrategyKind, AssistantRecords>>>
+}
+
+function createAssistant(
   assistant: AssistantSettings,
   options: AssistantsOptions,
   resources: AsyncDisposableStack,
-) {
-  const { client, clock, random, newId, metrics, timeouts, limits, sign } = options
+): Assistant {
+  const { client, clock, random, newId, metrics, timeouts, limits } = options
   const credentials = credentialsOf(assistant)
   const { workflow, bot } = targetsOf(assistant, timeouts)
   // The configuration takes a shared token only where it is allowed.
@@ -72,17 +91,38 @@ function createSelector(
       maxEntries: limits.maxCachedTokens,
       maxConcurrentMints: limits.maxMintsAtOnce,
       mintTimeoutMs: timeouts.tokenMs,
-      sign,
     }),
   )
-  const { busyWaitMs, recoverMs } = timeouts
+  const { busyWaitMs, recoverMs, uploadMs } = timeouts
   const scope = upstreamScope(credentials)
-  const common = { client, tokens, clock, random, scope, busyWaitMs, recoverMs }
-  return createStrategySelector({
-    strategy: assistant.strategy,
-    workflow: workflow && createWorkflowStrategy({ ...common, workflow }),
-    bot: bot && createBotStrategy({ ...common, bot }),
-  })
+  const hasSharedToken = credentials.type === 'shared-token'
+  const common = { client, tokens, clock, random, scope, hasSharedToken, busyWaitMs, recoverMs }
+  const forRecords = { client, tokens, newId, uploadMs, maxUploadBytes: limits.maxUploadBytes }
+  return {
+    select: createStrategySelector({
+      strategy: assistant.strategy,
+      workflow: workflow && createWorkflowStrategy({ ...common, workflow }),
+      bot: bot && createBotStrategy({ ...common, bot }),
+    }),
+    records: {
+      ...(workflow && {
+        workflow: createAssistantRecords({
+          ...forRecords,
+          owner: ownerOf(workflow),
+          connectorId: workflow.connectorId,
+          takesFiles: workflowTakesFiles(workflow),
+        }),
+      }),
+      ...(bot && {
+        bot: createAssistantRecords({
+          ...forRecords,
+          owner: { botId: bot.botId },
+          connectorId: bot.connectorId,
+          takesFiles: botTakesFiles(bot),
+        }),
+      }),
+    },
+  }
 }
 
 function credentialsOf({ baseUrl, credentials }: AssistantSettings): CozeCredentials {

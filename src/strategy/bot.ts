@@ -4,17 +4,21 @@ import {
   listBotChatMessages,
   retrieveBotChat,
   streamBotChat,
+  streamToolOutputs,
 } from '../coze/bot-chat.ts'
 import type { CozeClient, CozeTarget } from '../coze/client.ts'
-import { createConversation, listMessages } from '../coze/conversations.ts'
+import { type CozeMessage, createConversation, listMessages } from '../coze/conversations.ts'
 import { CozeError } from '../coze/errors.ts'
 import type { ChatIds } from '../coze/events.ts'
 import { withToken } from '../coze/with-token.ts'
 import type { UpstreamScope } from '../domain.ts'
+import { botTakesFiles } from './assistant-info.ts'
 import type { BotOptions } from './assistant-options.ts'
 import { enterMessages } from './enter-messages.ts'
-import { createRunKeys, defaultSessionParameter, findUnkeyedBotLayers } from './keys.ts'
+import { createRunKeys, findUnkeyedBotLayers } from './keys.ts'
+import { botLayers, identityLayer } from './layers.ts'
 import { findChatId, lookUntil } from './lookup.ts'
+import { customVariables, messageMetaData } from './message-fields.ts'
 import { retell } from './run-events.ts'
 import { asRunFailure, toRunFailure } from './run-failure.ts'
 import { type CallOptions, streamRun } from './run-stream.ts'
@@ -24,6 +28,8 @@ export interface BotStrategyOptions extends CallOptions {
   readonly bot: BotOptions
   readonly client: CozeClient
   readonly scope: UpstreamScope
+  /** All sessions share one upstream identity. Default false. */
+  readonly hasSharedToken?: boolean | undefined
   /** How long a lost run that still goes on is waited for, in ms. Default 600000. */
   readonly recoverMs?: number | undefined
 }
@@ -66,6 +72,31 @@ export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
     return found === undefined ? undefined : { chatId: found, conversationId }
   }
 
+  /** What an ended chat has said; undefined: it cannot be had. */
+  async function listRows(
+    { session }: RecoverRequest,
+    run: ChatIds,
+    signal: AbortSignal,
+  ): Promise<readonly CozeMessage[] | undefined> {
+    const list = async (target: CozeTarget) => listBotChatMessages(client, target, run, signal)
+    const look = async () => withToken(tokens, session.name, list, signal)
+    return await lookUntil(look, { clock, forMs: recoverMs }, signal)
+  }
+
+  /** The same for a chat that waits: whether it can be listed is not documented, and its calls are known without. */
+  async function listSoFar(
+    request: RecoverRequest,
+    run: ChatIds,
+    signal: AbortSignal,
+  ): Promise<readonly CozeMessage[]> {
+    try {
+      return (await listRows(request, run, signal)) ?? []
+    } catch (error) {
+      if (error instanceof CozeError) return []
+      throw error
+    }
+  }
+
   async function lookUp(request: RecoverRequest, signal: AbortSignal): Promise<Recovered> {
     const { name } = request.session
     // Accepted messages are listed at once: what is not there never arrived.
@@ -80,23 +111,21 @@ export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
     const chat = await lookUntil(look, { clock, forMs: recoverMs }, signal)
     if (chat === undefined) return { type: 'unknown' }
 
-    const { chatId, conversationId, usage } = chat
+    const { chatId, conversationId, usage, toolCalls } = chat
     const ids = { chatId, conversationId }
-    const list = async (target: CozeTarget) => listBotChatMessages(client, target, run, signal)
     switch (chat.status) {
       case 'completed': {
-        const rows = await lookUntil(
-          async () => withToken(tokens, name, list, signal),
-          { clock, forMs: recoverMs },
-          signal,
-        )
+        const rows = await listRows(request, run, signal)
         if (rows === undefined) return { type: 'unknown' }
         return { type: 'found', events: retell(ids, rows, { type: 'completed', ...ids, usage }) }
       }
       case 'cancelled':
         return { type: 'found', events: retell(ids, [], { type: 'cancelled', ...ids }) }
-      case 'requires-action':
-        return { type: 'found', events: retell(ids, [], { type: 'action-required', ...ids }) }
+      case 'requires-action': {
+        const rows = await listSoFar(request, run, signal)
+        const end = { type: 'action-required', ...ids, toolCalls } as const
+        return { type: 'found', events: retell(ids, rows, end) }
+      }
       case 'failed':
         throw toRunFailure(
           chat.error ??
@@ -112,6 +141,8 @@ export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
   return {
     kind: 'bot',
     scope: options.scope,
+    layers: botLayers(bot, identityLayer(options.hasSharedToken ?? false)),
+    answersByMessage: false,
     async open(run, signal) {
       const create = async (target: CozeTarget) =>
         createConversation(client, target, { botId, connectorId }, signal)
@@ -121,13 +152,19 @@ export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
     start(request, signal) {
       const { upstream } = request
       if (upstream.type === 'named') throw new TypeError('a Bot has no named conversations')
+      const { extras, attachments: files } = request
+      if (files.length > 0 && !botTakesFiles(bot)) {
+        throw new TypeError('messages to this Bot carry no files')
+      }
       const keys = createRunKeys(request)
-      const messages = enterMessages(request, keys, maxMessages)
+      const metaData = messageMetaData(bot.metadata, extras, keys)
+      const messages = enterMessages(request, keys, { metaData, files }, maxMessages)
+      const variables = customVariables(bot, request, keys)
       return streamRun(
         {
           ...options,
           sessionName: keys.sessionName,
-          open: (target) =>
+          open: (target, listener) =>
             streamBotChat(
               client,
               target,
@@ -136,13 +173,11 @@ export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
                 conversationId: upstream.conversationId,
                 userId: keys.userId,
                 messages,
-                customVariables: {
-                  ...bot.customVariables,
-                  [bot.sessionVariable ?? defaultSessionParameter]: keys.sessionName,
-                },
-                metaData: keys.metaData,
+                customVariables: variables,
+                metaData,
                 connectorId,
                 timeouts: { idleMs, ...bot.timeouts },
+                listener,
               },
               signal,
             ),
@@ -160,6 +195,24 @@ export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
         // It may have ended meanwhile, or not be reachable: either way it was not cancelled by us.
         return false
       }
+    },
+    submitToolOutputs({ session, upstreamConversationId, chatId, outputs }, signal) {
+      const request = {
+        conversationId: upstreamConversationId,
+        chatId,
+        outputs,
+        connectorId,
+        timeouts: { idleMs, ...bot.timeouts },
+      }
+      return streamRun(
+        {
+          ...options,
+          sessionName: session.name,
+          open: (target, listener) =>
+            streamToolOutputs(client, target, { ...request, listener }, signal),
+        },
+        signal,
+      )
     },
     async recover(request, signal) {
       try {

@@ -1,11 +1,15 @@
-import type { EnterMessage } from '../coze/workflow-chat.ts'
+import type { EnterFile, EnterMessage } from '../coze/enter-message.ts'
 import type { RunKeys } from './keys.ts'
-import type { StartRequest } from './strategy.ts'
+import type { StartRequest, UpstreamFile } from './strategy.ts'
 
 /** What is sent: the last messages of the history that fit, then the user's own. */
 export function enterMessages(
   { history, text }: StartRequest,
-  { metaData, historyMetaData }: RunKeys,
+  { historyMetaData }: RunKeys,
+  own: {
+    readonly metaData: Readonly<Record<string, string>>
+    readonly files?: readonly UpstreamFile[]
+  },
   max: number,
 ): readonly EnterMessage[] {
   const older = history
@@ -19,5 +23,11 @@ export function enterMessages(
         metaData: historyMetaData,
       }
     })
-  return [...older, { role: 'user', text, metaData }]
+  const { metaData, files = [] } = own
+  return [...older, { role: 'user', text, files: files.map(enterFile), metaData }]
+}
+
+function enterFile({ upstreamId: fileId, mediaType }: UpstreamFile): EnterFile {
+  const [kind] = mediaType.toLowerCase().split('/')
+  return { type: kind === 'image' || kind === 'audio' ? kind : 'file', fileId }
 }

@@ -68,6 +68,7 @@ export function findUnkeyedLayers(assistant: AssistantKeying): readonly string[]
 
 export function findUnkeyedWorkflowLayers(workflow: WorkflowOptions): readonly string[] {
   const { appId, botId, conversationKeying, parameters = {} } = workflow
+  const { messageParameters = [], attachmentParameter } = workflow
   const sessionParameter = workflow.sessionParameter ?? defaultSessionParameter
   const found: string[] = []
   if ((appId === undefined) === (botId === undefined)) {
@@ -88,13 +89,29 @@ export function findUnkeyedWorkflowLayers(workflow: WorkflowOptions): readonly s
       `knowledge: the parameter "${sessionParameter}" names the session and cannot be configured`,
     )
   }
+  const kept = keptParameters(workflow)
+  for (const name of messageParameters) {
+    if (kept.has(name)) found.push(`knowledge: a message may not set the parameter "${name}"`)
+  }
+  if (attachmentParameter === sessionParameter || reserved.includes(attachmentParameter ?? '')) {
+    found.push(`knowledge: the parameter "${attachmentParameter}" cannot receive files`)
+  }
   return found
 }
 
+/** Start parameters that only we set. */
+export function keptParameters(workflow: WorkflowOptions): ReadonlySet<string> {
+  const { sessionParameter = defaultSessionParameter, attachmentParameter } = workflow
+  return new Set([...reserved, sessionParameter, attachmentParameter ?? sessionParameter])
+}
+
 export function findUnkeyedBotLayers(bot: BotOptions): readonly string[] {
-  const { customVariables = {}, sessionVariable = defaultSessionParameter } = bot
+  const { customVariables = {}, messageVariables = [] } = bot
+  const { sessionVariable = defaultSessionParameter } = bot
   if (sessionVariable === '') return ['knowledge: "sessionVariable" cannot be empty']
-  return Object.hasOwn(customVariables, sessionVariable)
+  const isSet =
+    Object.hasOwn(customVariables, sessionVariable) || messageVariables.includes(sessionVariable)
+  return isSet
     ? [`knowledge: the variable "${sessionVariable}" names the session and cannot be configured`]
     : []
 }

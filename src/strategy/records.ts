@@ -15,7 +15,10 @@ export interface OlderMessage {
 export interface AssistantRecords {
   /** Whether messages may carry files. */
   readonly takesFiles: boolean
-  /** Streams a file through; resolves with the upstream's id and the bytes it counted. */
+  /**
+   * Streams a file through, once; resolves with the upstream's id and the bytes that were sent.
+   * @throws {@link TooLargeError}, and whatever the content fails with, as it is.
+   */
   uploadFile(
     session: Session,
     file: FileUpload,

@@ -1,5 +1,7 @@
+import { decodeQuestionCard } from '../coze/card.ts'
 import type { CozeMessage } from '../coze/conversations.ts'
 import type { ChatIds, CozeEvent } from '../coze/events.ts'
+import type { OmittedContent } from '../domain.ts'
 import { historyKey } from './keys.ts'
 import type { RunFailedError } from './run-failed-error.ts'
 import { toRunFailure } from './run-failure.ts'
@@ -14,34 +16,104 @@ export interface RunTranslator {
   }
 }
 
-export function createRunTranslator(): RunTranslator {
+/** How the call was accepted that a run's events come from. */
+export interface RunOpening {
+  readonly logId: string | undefined
+  readonly retries: number
+}
+
+type Answer = Extract<CozeEvent, { type: 'answer' }>
+
+/** `opening`: undefined for a run that was looked up. */
+export function createRunTranslator(opening: RunOpening | undefined): RunTranslator {
   let chatId: string | undefined
   let conversationId: string | undefined
+  /** Answers whose deltas were shown as text. */
+  const shown = new Set<string>()
+  const omitted = new Set<OmittedContent>()
 
   /** For what carries nothing to show: tells whose run it names when that is news, or another's, for the guard to judge. */
   function witness(ids: ChatIds, into: RunEvent[]) {
     if (ids.chatId === chatId && ids.conversationId === conversationId) return
+    const isFirst = chatId === undefined
     chatId ??= ids.chatId
     conversationId ??= ids.conversationId
-    into.push({ type: 'accepted', chatId: ids.chatId, conversationId: ids.conversationId })
+    into.push({
+      type: 'accepted',
+      chatId: ids.chatId,
+      conversationId: ids.conversationId,
+      ...(isFirst && opening),
+    })
+  }
+
+  /** Told once per run and kind. */
+  function omit(content: OmittedContent, ids: ChatIds, into: RunEvent[]) {
+    if (omitted.has(content)) {
+      witness(ids, into)
+      return
+    }
+    omitted.add(content)
+    into.push({
+      type: 'omitted',
+      chatId: ids.chatId,
+      conversationId: ids.conversationId,
+      content,
+    })
+  }
+
+  function leaveOut(answer: Answer, into: RunEvent[]) {
+    const ids = { chatId: answer.chatId, conversationId: answer.conversationId }
+    // Its deltas did not say that they were none.
+    if (shown.has(answer.messageId)) into.push(messageOf(answer, ''))
+    switch (answer.contentType) {
+      case 'card': {
+        const question = decodeQuestionCard(answer.text)
+        if (question === undefined) omit('CARD', ids, into)
+        else into.push({ type: 'question', ...ids, question })
+        break
+      }
+      case 'audio':
+        omit('AUDIO', ids, into)
+        break
+      default:
+        omit('OTHER', ids, into)
+    }
   }
 
   return {
     translate(batch) {
       const events: RunEvent[] = []
       for (const event of batch) {
+        // Whatever comes first names the run: one that goes on need not say again that it was created.
+        if (chatId === undefined && 'chatId' in event) witness(event, events)
         switch (event.type) {
           case 'delta':
-            if (event.contentType === 'text') events.push(event)
-            else witness(event, events)
+            if (event.contentType === 'text') {
+              if (event.kind === 'ANSWER') shown.add(event.messageId)
+              events.push(event)
+            } else if (event.contentType === 'audio') {
+              omit('AUDIO', event, events)
+            } else {
+              witness(event, events)
+            }
             break
           case 'answer':
-            if (event.contentType === 'text') events.push({ ...event, type: 'message' })
-            else witness(event, events)
+            if (event.contentType === 'text') events.push(messageOf(event, event.text))
+            else leaveOut(event, events)
             break
-          case 'follow-up':
-            events.push(event)
+          case 'audio':
+            omit('AUDIO', event, events)
             break
+          case 'follow-up': {
+            const { type, text } = event
+            events.push({
+              type,
+              chatId: event.chatId,
+              conversationId: event.conversationId,
+              text,
+            })
+            break
+          }
           case 'completed':
             events.push(event)
             break
@@ -70,28 +142,36 @@ export function createRunTranslator(): RunTranslator {
   }
 }
 
+function messageOf({ chatId, conversationId, messageId }: Answer, text: string): RunEvent {
+  return { type: 'message', chatId, conversationId, messageId, text }
+}
+
 /** A run that was looked up, as its stream would have told it. Rows keep the ids they came with, for the guard to judge. */
 export function retell(
   ids: ChatIds,
   rows: readonly CozeMessage[],
   end: Extract<RunEvent, { type: 'completed' | 'cancelled' | 'action-required' }>,
 ): readonly RunEvent[] {
-  return [{ type: 'accepted', ...ids }, ...rows.flatMap(retellRow), end]
+  const told = [{ type: 'created', ...ids } as const, ...rows.flatMap(asEvent)]
+  return [...createRunTranslator(undefined).translate(told).events, end]
 }
 
-function retellRow(row: CozeMessage): readonly RunEvent[] {
-  const { id: messageId, chatId = '', conversationId, text } = row
-  if (row.type === 'follow_up') return [{ type: 'follow-up', chatId, conversationId, text }]
-  if (!isShownAnswer(row)) return []
-  return [{ type: 'message', messageId, chatId, conversationId, text }]
+function asEvent(row: CozeMessage): readonly CozeEvent[] {
+  const { id: messageId, chatId = '', conversationId, contentType, text } = row
+  const message = { messageId, chatId, conversationId, text }
+  if (row.type === 'follow_up') return [{ type: 'follow-up', ...message }]
+  return isOurAnswer(row) ? [{ type: 'answer', ...message, contentType }] : []
 }
 
 /**
- * Only plain answers are for users: verbose rows are the platform's own, cards are not text (coze-api.md §6), and the
- * history that we sent along is stored under the same chat.
+ * Only answers are for users: verbose rows are the platform's own (coze-api.md §6), and the history that we sent along is
+ * stored under the same chat.
  */
+function isOurAnswer(row: CozeMessage): boolean {
+  return row.type === 'answer' && row.metaData[historyKey] === undefined
+}
+
+/** An answer that is shown as it is. */
 export function isShownAnswer(row: CozeMessage): boolean {
-  return (
-    row.type === 'answer' && row.contentType === 'text' && row.metaData[historyKey] === undefined
-  )
+  return isOurAnswer(row) && row.contentType === 'text'
 }

@@ -19,6 +19,8 @@ export class RunFailedError extends Error {
   /** For support: the upstream's own code and log id. */
   readonly upstreamCode: string | undefined
   readonly logId: string | undefined
+  /** For the log: what whoever runs the gateway should look at first. */
+  readonly hint: string | undefined
   constructor(
     failure: ReplyFailure,
     details: {
@@ -26,6 +28,7 @@ export class RunFailedError extends Error {
       readonly conversationGone?: boolean
       readonly upstreamCode?: string | undefined
       readonly logId?: string | undefined
+      readonly hint?: string | undefined
       readonly cause?: unknown
     },
   ) {
@@ -35,5 +38,6 @@ export class RunFailedError extends Error {
     this.conversationGone = details.conversationGone ?? false
     this.upstreamCode = details.upstreamCode
     this.logId = details.logId
+    this.hint = details.hint
   }
 }

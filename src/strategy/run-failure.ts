@@ -1,3 +1,4 @@
+import { findAuthHint } from '../coze/auth-hint.ts'
 import { CozeError, type CozeErrorKind } from '../coze/errors.ts'
 import type { ReplyFailure, ReplyFailureCode } from '../domain.ts'
 import { RunFailedError } from './run-failed-error.ts'
@@ -23,6 +24,7 @@ const meanings: Readonly<Record<CozeErrorKind, Meaning>> = {
     true,
   ),
   refused: meaning('UPSTREAM_REFUSED', 'The assistant refused the message.', false),
+  file: meaning('UPSTREAM_REFUSED', 'The assistant does not take the file.', false),
   server: meaning('UPSTREAM_ERROR', 'The assistant failed.', true),
   model: meaning('UPSTREAM_ERROR', "The assistant's model failed.", false),
   truncated: meaning('UPSTREAM_TRUNCATED', 'The answer broke off before its end.', true),
@@ -62,6 +64,7 @@ export function toRunFailure(error: CozeError, toldBy: 'upstream' | 'wire'): Run
     conversationGone: kind === 'conversation-gone',
     upstreamCode,
     logId,
+    hint: findAuthHint(error),
     cause: error,
   })
 }

@@ -1,4 +1,4 @@
-import type { CozeTarget } from '../coze/client.ts'
+import type { CozeTarget, StreamListener } from '../coze/client.ts'
 import { CozeError } from '../coze/errors.ts'
 import type { CozeEvent } from '../coze/events.ts'
 import type { TokenResolver } from '../coze/token.ts'
@@ -30,15 +30,25 @@ export interface CallOptions {
 export async function* streamRun(
   options: CallOptions & {
     readonly sessionName: string
-    readonly open: (target: CozeTarget) => CozeStream
+    readonly open: (target: CozeTarget, listener: StreamListener) => CozeStream
   },
   signal: AbortSignal,
 ): AsyncGenerator<readonly RunEvent[], void, undefined> {
-  const translator = createRunTranslator()
+  let tries = 0
+  let logId: string | undefined
+  const listener: StreamListener = {
+    onTry() {
+      tries += 1
+    },
+    onOpen(opened) {
+      logId = opened
+    },
+  }
   let stream: CozeStream | undefined
   try {
-    const begun = await begin(options, signal)
+    const begun = await begin(options, listener, signal)
     stream = begun.stream
+    const translator = createRunTranslator({ logId, retries: tries - 1 })
     for (let read = begun.first; read.done !== true; read = await stream.next()) {
       const { events, failure } = translator.translate(read.value)
       if (events.length > 0) yield events
@@ -58,13 +68,15 @@ interface Begun {
 
 async function begin(
   options: Parameters<typeof streamRun>[0],
+  listener: StreamListener,
   signal: AbortSignal,
 ): Promise<Begun> {
   const { tokens, clock, random, sessionName, open, busyWaitMs = 10_000 } = options
   const giveUpAt = clock.monotonic() + busyWaitMs
   for (let attempt = 0; ; attempt += 1) {
     try {
-      return await withToken(tokens, sessionName, (target) => firstRead(open(target)), signal)
+      const send = async (target: CozeTarget) => firstRead(open(target, listener))
+      return await withToken(tokens, sessionName, send, signal)
     } catch (error) {
       const leftMs = giveUpAt - clock.monotonic()
       if (!isBusy(error) || leftMs <= 0) throw error

@@ -7,18 +7,16 @@ import {
 } from '../coze/conversations.ts'
 import { CozeError } from '../coze/errors.ts'
 import { withToken } from '../coze/with-token.ts'
-import { type EnterMessage, streamWorkflowChat } from '../coze/workflow-chat.ts'
-import type { UpstreamScope } from '../domain.ts'
+import { streamWorkflowChat } from '../coze/workflow-chat.ts'
+import type { ReplyFailure, UpstreamScope } from '../domain.ts'
 import type { WorkflowOptions } from './assistant-options.ts'
 import { enterMessages } from './enter-messages.ts'
-import {
-  conversationParameter,
-  createRunKeys,
-  defaultSessionParameter,
-  findUnkeyedWorkflowLayers,
-} from './keys.ts'
+import { createRunKeys, findUnkeyedWorkflowLayers } from './keys.ts'
+import { identityLayer, workflowLayers } from './layers.ts'
 import { findChatId, lookUntil } from './lookup.ts'
+import { messageMetaData, startParameters } from './message-fields.ts'
 import { isShownAnswer, retell } from './run-events.ts'
+import { RunFailedError } from './run-failed-error.ts'
 import { asRunFailure } from './run-failure.ts'
 import { type CallOptions, streamRun } from './run-stream.ts'
 import type {
@@ -33,6 +31,8 @@ export interface WorkflowStrategyOptions extends CallOptions {
   readonly workflow: WorkflowOptions
   readonly client: CozeClient
   readonly scope: UpstreamScope
+  /** All sessions share one upstream identity. Default false. */
+  readonly hasSharedToken?: boolean | undefined
   /** How long a lost run is looked for, in ms. Default 30000. */
   readonly recoverMs?: number | undefined
   /** How long a lost run's answers must stand unchanged to be taken for all of them, in ms. Default 5000. */
@@ -44,6 +44,14 @@ const idleMs = 600_000
 /** The user's one included (coze-api.md §4.1). */
 const maxMessages = 50
 
+/** A Workflow takes no results of tools (coze-api.md §4.5). */
+const unsupported: ReplyFailure = {
+  code: 'ACTION_UNSUPPORTED',
+  message: 'The assistant asked for an action that is not supported.',
+  retryable: false,
+  retryAfterMs: null,
+}
+
 /** @throws {TypeError} when a layer would not be keyed by the session. */
 export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatStrategy {
   const { workflow, client, tokens, clock, recoverMs = 30_000, settleMs = 5000 } = options
@@ -51,6 +59,7 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
   const unkeyed = findUnkeyedWorkflowLayers(workflow)
   if (unkeyed.length > 0) throw new TypeError(unkeyed.join('; '))
   const owner = ownerOf(workflow)
+  const identity = identityLayer(options.hasSharedToken ?? false)
   let keying = workflow.conversationKeying
 
   async function open(run: RunContext, signal: AbortSignal): Promise<UpstreamConversation> {
@@ -127,36 +136,38 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
   return {
     kind: 'workflow',
     scope: options.scope,
+    get layers() {
+      return workflowLayers(workflow, keying, identity)
+    },
+    answersByMessage: true,
     open,
     start(request, signal) {
+      const { upstream, extras } = request
       const keys = createRunKeys(request)
-      const { upstream } = request
-      const messages: readonly EnterMessage[] = enterMessages(request, keys, maxMessages)
-      const named = upstream.type === 'named'
+      const metaData = messageMetaData(workflow.metadata, extras, keys)
+      const messages = enterMessages(request, keys, { metaData }, maxMessages)
+      const parameters = startParameters(workflow, request, keys)
       return streamRun(
         {
           ...options,
           sessionName: keys.sessionName,
-          open: (target) =>
+          open: (target, listener) =>
             streamWorkflowChat(
               client,
               target,
               {
                 workflowId,
                 owner,
-                conversationId: named ? undefined : upstream.conversationId,
+                conversationId: upstream.type === 'named' ? undefined : upstream.conversationId,
                 messages,
-                parameters: {
-                  ...workflow.parameters,
-                  [workflow.sessionParameter ?? defaultSessionParameter]: keys.sessionName,
-                  ...(named && { [conversationParameter]: keys.conversationName }),
-                },
+                parameters,
                 userId: keys.userId,
                 sessionName: keys.sessionName,
                 connectorId,
                 workflowVersion,
                 appVersion,
                 timeouts: { idleMs, ...workflow.timeouts },
+                listener,
               },
               signal,
             ),
@@ -166,11 +177,14 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
     },
     // The platform has no call for it (coze-api.md §4).
     cancel: async () => false,
+    submitToolOutputs: () => {
+      throw new RunFailedError(unsupported, { outcome: 'not-accepted' })
+    },
     recover,
   }
 }
 
-function ownerOf({ appId, botId }: WorkflowOptions) {
+export function ownerOf({ appId, botId }: WorkflowOptions) {
   if (appId !== undefined) return { appId }
   if (botId !== undefined) return { botId }
   throw new TypeError('"appId" or "botId" must be given')

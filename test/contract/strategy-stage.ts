@@ -14,6 +14,7 @@ import type {
   UpstreamConversation,
 } from '../../src/strategy/strategy.ts'
 import { type RunningEmulator, createTestApp, publicPart, startEmulator } from '../kit/emulator.ts'
+import { plain } from '../kit/plain.ts'
 import { randomId } from '../kit/ids.ts'
 import { answerOf, createRun } from '../kit/runs.ts'
 
@@ -76,7 +77,7 @@ export function setStrategyStage(entry: StrategyEntry) {
       createCozeClient({
         clock: systemClock,
         random: Math.random,
-        metrics: { upstreamOddity() {} },
+        metrics: { upstreamOddity() {}, upstreamError() {}, upstreamRetried() {} },
         timeouts: { idleMs: 5000, totalMs: 20_000 },
       }),
     )
@@ -128,7 +129,7 @@ export function setStrategyStage(entry: StrategyEntry) {
     const events: RunEvent[] = []
     let error: unknown
     let bound = upstream
-    const request = { ...run, upstream, text, history: options.history ?? [] }
+    const request = { ...run, upstream, text, history: options.history ?? [], ...plain }
     try {
       for await (const batch of (options.by ?? strategy).start(request, signal)) {
         for (const event of batch) {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { RunEvent } from '../../src/strategy/strategy.ts'
+import { plain } from '../kit/plain.ts'
 import { createHistory, createRun } from '../kit/runs.ts'
 import { within } from '../kit/until.ts'
 import { testStrategyFaults } from './strategy-faults.ts'
@@ -81,7 +82,7 @@ export function strategyContract(name: string, entry: StrategyEntry): void {
       const begun = await begin(newSession('alice'))
       await stage.emulator.faults(entry.runPath, { kind: 'gate', afterDeltas: 1 })
       const stream = stage.strategy.start(
-        { ...begun.run, upstream: begun.upstream, text: '/long 20', history: [] },
+        { ...begun.run, upstream: begun.upstream, text: '/long 20', history: [], ...plain },
         signal,
       )
       const batches = stream[Symbol.asyncIterator]()
@@ -109,7 +110,13 @@ export function strategyContract(name: string, entry: StrategyEntry): void {
       const stop = new AbortController()
       const reason = new Error('stopped')
       const reading = (async () => {
-        const request = { ...begun.run, upstream: begun.upstream, text: '/long 20', history: [] }
+        const request = {
+          ...begun.run,
+          upstream: begun.upstream,
+          text: '/long 20',
+          history: [],
+          ...plain,
+        }
         for await (const _ of stage.strategy.start(request, stop.signal)) void 0
       })()
       const outcome = expect(reading).rejects.toBe(reason)

@@ -43,10 +43,21 @@ async function serve(handle: RequestListener) {
 function open(options: Partial<CozeClientOptions> = {}) {
   const pauses: number[] = []
   const oddities: string[] = []
+  const errors: string[] = []
   const clock: Clock = { ...systemClock, sleep: async (ms) => void pauses.push(ms) }
-  const metrics = { upstreamOddity: (oddity: string) => void oddities.push(oddity) }
+  const metrics = {
+    upstreamOddity: (oddity: string) => void oddities.push(oddity),
+    upstreamError: (kind: string, code: string) => void errors.push(`${kind} ${code}`),
+    upstreamRetried: () => void errors.push('again'),
+  }
   const client = createCozeClient({ clock, random: () => 0.5, metrics, ...options })
-  return { client, pauses, oddities, [Symbol.asyncDispose]: () => client[Symbol.asyncDispose]() }
+  return {
+    client,
+    pauses,
+    oddities,
+    errors,
+    [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
+  }
 }
 
 type Opened = ReturnType<typeof open>

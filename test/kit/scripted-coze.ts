@@ -1,4 +1,4 @@
-import type { CozeClient, CozeRequest, CozeStreamRequest } from '../../src/coze/client.ts'
+import type { CozeClient, CozeRequest } from '../../src/coze/client.ts'
 import type { CozeAnswer } from '../../src/coze/envelope.ts'
 import type { CozeEvent } from '../../src/coze/events.ts'
 import type { TokenResolver } from '../../src/coze/token.ts'
@@ -24,10 +24,13 @@ export function createScriptedCoze(script: {
   readonly request?: (sent: Sent, nth: number) => Readonly<Record<string, unknown>>
   /** The stream's batches; an `Error` among them is thrown there. */
   readonly stream?: (sent: Sent, nth: number) => readonly (Batch | Error)[]
+  /** The answer's body to an upload, once its content was read. */
+  readonly upload?: (sent: Sent, nth: number) => Readonly<Record<string, unknown>>
 }): ScriptedCoze {
   const sent: Sent[] = []
 
-  function remember({ path, target, query = {}, body }: CozeRequest | CozeStreamRequest): Sent {
+  function remember(request: Pick<CozeRequest, 'path' | 'target' | 'query' | 'body'>): Sent {
+    const { path, target, query = {}, body } = request
     // As the wire would carry it: what is undefined is gone.
     const wire: unknown = body === undefined ? undefined : JSON.parse(JSON.stringify(body))
     const entry = { path, session: target.token.reveal(), query, body: wire }
@@ -44,10 +47,21 @@ export function createScriptedCoze(script: {
       const body = script.request?.(entry, nth(request.path)) ?? {}
       return { body, logId: 'log-1', serverTime: undefined }
     },
+    async upload({ content, ...request }, signal): Promise<CozeAnswer> {
+      signal.throwIfAborted()
+      const pieces: Uint8Array[] = []
+      for await (const piece of content) pieces.push(piece)
+      const entry = remember({ ...request, body: Buffer.concat(pieces).toString() })
+      const body = script.upload?.(entry, nth(request.path)) ?? {}
+      return { body, logId: 'log-1', serverTime: undefined }
+    },
     async *stream(request, signal) {
       signal.throwIfAborted()
+      request.listener?.onTry()
       const entry = remember(request)
-      for (const step of script.stream?.(entry, nth(request.path)) ?? []) {
+      const steps = script.stream?.(entry, nth(request.path)) ?? []
+      if (!(steps[0] instanceof Error)) request.listener?.onOpen('log-1')
+      for (const step of steps) {
         if (step instanceof Error) throw step
         yield step
       }

@@ -29,6 +29,9 @@ function stub(body: Readonly<Record<string, unknown>> = {}) {
       remember(request)
       return { body, logId: 'log', serverTime: undefined }
     },
+    async upload() {
+      throw new Error('no file is uploaded here')
+    },
     async *stream(request) {
       remember(request)
       yield* []
@@ -187,6 +190,7 @@ describe('a chat looked up', () => {
         contentType: 'text',
         text: 'text',
         metaData: { reply: 'r' },
+        createdAt: null,
       },
     ])
     expect(asked).toEqual([{ method: 'GET', path: '/v3/chat/message/list', query }])

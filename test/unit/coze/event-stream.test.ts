@@ -30,7 +30,7 @@ function open({ isSent = true } = {}) {
       resume: () => acts.push('resume'),
     }
   }
-  const metrics = { upstreamOddity: () => undefined }
+  const metrics = { upstreamOddity: () => undefined, upstreamError: () => undefined }
   const options = { send, clock, metrics, limits, timeouts }
   const stream = openEventStream(request, options, controller.signal)
   stream.catch(() => undefined)
@@ -245,7 +245,7 @@ describe('event stream', () => {
       throw new Error('sent')
     }
     const reason = new Error('cancelled')
-    const metrics = { upstreamOddity: () => undefined }
+    const metrics = { upstreamOddity: () => undefined, upstreamError: () => undefined }
     const options = { send, clock: createFakeClock(), metrics, limits, timeouts }
     await expect(openEventStream(request, options, AbortSignal.abort(reason))).rejects.toBe(reason)
     expect(sends).toBe(0)

@@ -27,7 +27,6 @@ describe('events', () => {
   it.each([
     ['created', 'created'],
     ['in_progress', 'in-progress'],
-    ['requires_action', 'requires-action'],
     ['canceled', 'cancelled'],
     ['cancelled', 'cancelled'],
   ])('read conversation.chat.%s as %s', (name, type) => {

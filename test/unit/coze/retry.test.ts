@@ -5,7 +5,15 @@ import type { Clock } from '../../../src/lib/clock.ts'
 import { createFakeClock } from '../../kit/clock.ts'
 
 /** Runs against always the same error; tells the pauses taken before it was thrown. */
-async function exhaust(kind: CozeErrorKind, details: Partial<CozeErrorDetails> = {}, tryMs = 0) {
+async function exhaust(...failing: Parameters<typeof exhaustCounted>) {
+  return (await exhaustCounted(...failing)).pauses
+}
+
+async function exhaustCounted(
+  kind: CozeErrorKind,
+  details: Partial<CozeErrorDetails> = {},
+  tryMs = 0,
+) {
   let elapsed = 0
   const pauses: number[] = []
   const clock: Clock = {
@@ -21,10 +29,15 @@ async function exhaust(kind: CozeErrorKind, details: Partial<CozeErrorDetails> =
     elapsed += tryMs
     return Promise.reject(error)
   }
-  const options = { clock, random: () => 0.5, retryMs: 5_000, rateLimitWaitMs: 30_000 }
+  const counted: string[] = []
+  const metrics = {
+    upstreamError: (failed: string, code: string) => void counted.push(`${failed} ${code}`),
+    upstreamRetried: () => void counted.push('again'),
+  }
+  const options = { clock, random: () => 0.5, metrics, retryMs: 5_000, rateLimitWaitMs: 30_000 }
   const outcome = withRetries(run, options, new AbortController().signal)
   await expect(outcome).rejects.toBe(error)
-  return pauses
+  return { pauses, counted }
 }
 
 describe('retries', () => {
@@ -67,11 +80,21 @@ describe('retries', () => {
     },
   )
 
+  it('counts each failure with its code, and each try after the first', async () => {
+    const { counted } = await exhaustCounted('rate-limited', { upstreamCode: '4009' })
+    const failed = 'rate-limited 4009'
+    expect(counted).toEqual([failed, 'again', failed, 'again', failed])
+    expect((await exhaustCounted('tls')).counted).toEqual(['tls none'])
+    const unheard = await exhaustCounted('server', { upstreamCode: '123456789' })
+    expect(unheard.counted).toEqual(['server other'])
+  })
+
   it('ends its pause with the signal', async () => {
     const clock = createFakeClock()
     const controller = new AbortController()
     const run = () => Promise.reject(new CozeError('unavailable', 'x', { accepted: 'no' }))
-    const options = { clock, random: () => 1, retryMs: 5_000, rateLimitWaitMs: 30_000 }
+    const metrics = { upstreamError() {}, upstreamRetried() {} }
+    const options = { clock, random: () => 1, metrics, retryMs: 5_000, rateLimitWaitMs: 30_000 }
     const outcome = withRetries(run, options, controller.signal)
     const reason = new Error('enough')
     setImmediate(() => controller.abort(reason))

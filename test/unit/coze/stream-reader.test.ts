@@ -11,10 +11,14 @@ const usage = { inputTokens: 10, outputTokens: 20, totalTokens: 30 }
 function read(chunks: readonly (string | Uint8Array)[], limits = {}) {
   const events: CozeEvent[] = []
   const oddities: string[] = []
+  const errors: string[] = []
   const reader = createStreamReader({
     limits: { maxEventBytes: 10_000, maxReplyBytes: 10_000, maxReplyEvents: 100, ...limits },
     logId: 'log',
-    metrics: { upstreamOddity: (oddity) => oddities.push(oddity) },
+    metrics: {
+      upstreamOddity: (oddity) => oddities.push(oddity),
+      upstreamError: (kind, code) => errors.push(`${kind} ${code}`),
+    },
   })
   let error: unknown
   try {
@@ -26,6 +30,7 @@ function read(chunks: readonly (string | Uint8Array)[], limits = {}) {
     events,
     types: events.map(({ type }) => type),
     oddities,
+    errors,
     error,
     isEnded: reader.isEnded,
     isDone: reader.isDone,

@@ -3,6 +3,7 @@ import { CozeError } from '../../../src/coze/errors.ts'
 import type { CozeEvent } from '../../../src/coze/events.ts'
 import { createBotStrategy } from '../../../src/strategy/bot.ts'
 import { createFakeClock } from '../../kit/clock.ts'
+import { plain } from '../../kit/plain.ts'
 import { answerOf, collect, createHistory, createRun } from '../../kit/runs.ts'
 import { createScriptedCoze, nameTokens } from '../../kit/scripted-coze.ts'
 
@@ -14,8 +15,17 @@ const told: readonly CozeEvent[] = [
   { type: 'completed', ...ids, usage: { inputTokens: 1, outputTokens: 2, totalTokens: 3 } },
 ]
 const alice = createRun('alice')
+const lookup = { id: 'call-1', kind: 'FUNCTION', name: 'lookup', arguments: '{"of":"x"}' } as const
+const lookupRequired = {
+  type: 'submit_tool_outputs',
+  submit_tool_outputs: {
+    tool_calls: [
+      { id: 'call-1', type: 'function', function: { name: 'lookup', arguments: '{"of":"x"}' } },
+    ],
+  },
+}
 const upstream = { type: 'id', conversationId: 'up-1' } as const
-const message = { ...alice, upstream, text: 'Hi', history: [] }
+const message = { ...alice, upstream, text: 'Hi', history: [], ...plain }
 
 function open(script: Parameters<typeof createScriptedCoze>[0]) {
   const client = createScriptedCoze(script)
@@ -227,16 +237,43 @@ describe('a lost Bot run', () => {
     ])
   })
 
-  it.each([
-    ['cancelled', 'canceled', 'cancelled'],
-    ['waiting for an action', 'requires_action', 'action-required'],
-  ])('is told to be %s', async (_, status, type) => {
-    const { strategy } = open({ request: () => ({ data: { ...chat, status } }) })
+  it('is told to be cancelled', async () => {
+    const { strategy } = open({ request: () => ({ data: { ...chat, status: 'canceled' } }) })
     expect(await strategy.recover(request, signal)).toEqual({
       type: 'found',
       events: [
         { type: 'accepted', ...ids },
-        { type, ...ids },
+        { type: 'cancelled', ...ids },
+      ],
+    })
+  })
+
+  it.each([
+    [
+      'listed',
+      () => ({ data: [row] }),
+      [{ type: 'message', ...ids, messageId: 'a1', text: 'Hello' }],
+    ],
+    [
+      'not listed while it waits',
+      () => {
+        throw new CozeError('refused', 'code 4000', { accepted: 'no' })
+      },
+      [],
+    ],
+  ])('is told to wait for tool outputs, with what it said if that is %s', async (_, list, said) => {
+    const { strategy } = open({
+      request: ({ path }) =>
+        path === '/v3/chat/message/list'
+          ? list()
+          : { data: { ...chat, status: 'requires_action', required_action: lookupRequired } },
+    })
+    expect(await strategy.recover(request, signal)).toEqual({
+      type: 'found',
+      events: [
+        { type: 'accepted', ...ids },
+        ...said,
+        { type: 'action-required', ...ids, toolCalls: [lookup] },
       ],
     })
   })

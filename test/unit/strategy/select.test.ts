@@ -20,21 +20,25 @@ const bot = createBotStrategy({ ...parts, bot: { botId: 'b' } })
 
 describe('strategy selection', () => {
   it.each([
-    ['workflow', workflow],
-    ['bot', bot],
-    ['auto', workflow],
-  ] as const)('begins conversations as configured: %s', (strategy, expected) => {
-    expect(createStrategySelector({ strategy, workflow, bot })(undefined)).toBe(expected)
+    ['workflow', workflow, 'configured'],
+    ['bot', bot, 'configured'],
+    ['auto', workflow, 'the workflow is in service'],
+  ] as const)('begins conversations as configured: %s', (configured, strategy, reason) => {
+    const select = createStrategySelector({ strategy: configured, workflow, bot })
+    expect(select(undefined)).toEqual({ strategy, reason })
   })
 
   it('keeps a conversation with the strategy that began it', () => {
     const select = createStrategySelector({ strategy: 'auto', workflow, bot })
-    expect(select('bot')).toBe(bot)
-    expect(select('workflow')).toBe(workflow)
+    const reason = 'the conversation was begun by it'
+    expect(select('bot')).toEqual({ strategy: bot, reason })
+    expect(select('workflow')).toEqual({ strategy: workflow, reason })
   })
 
   it('goes on with the configured strategy when the one that began it is gone', () => {
-    expect(createStrategySelector({ strategy: 'workflow', workflow })('bot')).toBe(workflow)
+    const chosen = createStrategySelector({ strategy: 'workflow', workflow })('bot')
+    expect(chosen.strategy).toBe(workflow)
+    expect(chosen.reason).toBe('the one that began the conversation is not configured')
   })
 
   it('refuses a strategy without its part', () => {

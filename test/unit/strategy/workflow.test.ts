@@ -5,6 +5,7 @@ import type { WorkflowOptions } from '../../../src/strategy/assistant-options.ts
 import { createRunKeys } from '../../../src/strategy/keys.ts'
 import { createWorkflowStrategy } from '../../../src/strategy/workflow.ts'
 import { createFakeClock } from '../../kit/clock.ts'
+import { plain } from '../../kit/plain.ts'
 import { answerOf, collect, createHistory, createRun } from '../../kit/runs.ts'
 import { createScriptedCoze, nameTokens } from '../../kit/scripted-coze.ts'
 
@@ -109,7 +110,7 @@ describe('workflow strategy', () => {
       },
     )
     const upstream = { type: 'id', conversationId: 'up-1' } as const
-    await collect(strategy.start({ ...alice, upstream, text: 'Hi', history: [] }, signal))
+    await collect(strategy.start({ ...alice, upstream, text: 'Hi', history: [], ...plain }, signal))
     expect(client.sent).toEqual([
       {
         path: '/v1/workflows/chat',
@@ -140,7 +141,9 @@ describe('workflow strategy', () => {
   it('names an unguessable conversation where none is bound yet', async () => {
     const { client, strategy } = open({ stream: () => [told] })
     const named = { type: 'named' } as const
-    await collect(strategy.start({ ...alice, upstream: named, text: 'Hi', history: [] }, signal))
+    await collect(
+      strategy.start({ ...alice, upstream: named, text: 'Hi', history: [], ...plain }, signal),
+    )
     expect(client.sent[0]?.body).toMatchObject({
       parameters: {
         SESSION_NAME: 'alice',
@@ -155,7 +158,7 @@ describe('workflow strategy', () => {
     const texts = Array.from({ length: 70 }, (_, index) => (index === 68 ? '' : `text ${index}`))
     const history = createHistory(alice, texts)
     const upstream = { type: 'id', conversationId: 'up-1' } as const
-    await collect(strategy.start({ ...alice, upstream, text: 'Hi', history }, signal))
+    await collect(strategy.start({ ...alice, upstream, text: 'Hi', history, ...plain }, signal))
     const body = client.sent[0]?.body as {
       additional_messages: { role: string; content: string }[]
     }
@@ -172,7 +175,7 @@ describe('workflow strategy', () => {
     const { strategy } = open({ stream: () => [told.slice(0, 3), told.slice(3)] })
     const upstream = { type: 'id', conversationId: 'up-1' } as const
     const { events, error } = await collect(
-      strategy.start({ ...alice, upstream, text: 'Hi', history: [] }, signal),
+      strategy.start({ ...alice, upstream, text: 'Hi', history: [], ...plain }, signal),
     )
     expect(error).toBeUndefined()
     expect(events.map(({ type }) => type)).toEqual([
@@ -200,10 +203,11 @@ describe('workflow strategy', () => {
     })
     const named = { type: 'named' } as const
     const { events } = await collect(
-      strategy.start({ ...alice, upstream: named, text: 'Hi', history: [] }, signal),
+      strategy.start({ ...alice, upstream: named, text: 'Hi', history: [], ...plain }, signal),
     )
     expect(events).toEqual([
-      { type: 'accepted', ...ids },
+      { type: 'accepted', ...ids, logId: 'log-1', retries: 0 },
+      { type: 'omitted', ...ids, content: 'CARD' },
       { type: 'accepted', ...foreign },
     ])
   })
@@ -215,7 +219,7 @@ describe('workflow strategy', () => {
     })
     const named = { type: 'named' } as const
     const run = await collect(
-      strategy.start({ ...alice, upstream: named, text: 'Hi', history: [] }, signal),
+      strategy.start({ ...alice, upstream: named, text: 'Hi', history: [], ...plain }, signal),
     )
     expect(answerOf(run.events)).toBe('Hel')
     expect(run.error).toMatchObject({

@@ -1,0 +1,69 @@
+import type { Question, QuestionField } from '../domain.ts'
+import { findString, isObject, type JsonObject, parseJson } from './json.ts'
+
+/**
+ * The question that a card asks (coze-api.md §4.5); undefined for a card that asks nothing, or is not what a card should
+ * be. Its parts are JSON inside JSON texts; a part that is an object already is taken as it is.
+ *
+ * ```
+ * { x_properties: { workflow_card_info: { card_type: "QUESTION", question_card_data: { Title, Options: [{ name }] } } } }
+ * { x_properties: { workflow_card_info: { card_type: "INPUT", input_card_data: [{ type, name, required }] } } }
+ * ```
+ */
+export function decodeQuestionCard(content: string): Question | undefined {
+  const card = open(content)
+  if (card === undefined) return undefined
+  const properties = open(card['x_properties']) ?? {}
+  for (const inside of [properties['workflow_card_info'], card['data'], card]) {
+    const info = open(inside)
+    const question = info && decodeInfo(info)
+    if (question !== undefined) return question
+  }
+  return undefined
+}
+
+function decodeInfo(info: JsonObject): Question | undefined {
+  switch (info['card_type']) {
+    case 'QUESTION': {
+      const data = open(info['question_card_data']) ?? {}
+      const text = findString(data, 'Title') ?? findString(data, 'title') ?? ''
+      const options = openList(data['Options'] ?? data['options']).flatMap(optionName)
+      if (text === '' && options.length === 0) return undefined
+      return { text: text.toWellFormed(), options, fields: [] }
+    }
+    case 'INPUT': {
+      const fields = openList(info['input_card_data']).flatMap(decodeField)
+      return fields.length === 0 ? undefined : { text: '', options: [], fields }
+    }
+    default:
+      return undefined
+  }
+}
+
+function optionName(option: unknown): readonly string[] {
+  const name = isObject(option) ? findString(option, 'name') : option
+  return typeof name === 'string' && name !== '' ? [name.toWellFormed()] : []
+}
+
+function decodeField(field: unknown): readonly QuestionField[] {
+  const name = isObject(field) ? findString(field, 'name') : undefined
+  if (!isObject(field) || name === undefined) return []
+  const type = findString(field, 'type') ?? 'string'
+  return [
+    {
+      name: name.toWellFormed(),
+      type: type.toWellFormed(),
+      required: field['required'] === true,
+    },
+  ]
+}
+
+function open(value: unknown): JsonObject | undefined {
+  const opened = typeof value === 'string' ? parseJson(value) : value
+  return isObject(opened) ? opened : undefined
+}
+
+function openList(value: unknown): readonly unknown[] {
+  const list = typeof value === 'string' ? parseJson(value) : value
+  return Array.isArray(list) ? list : []
+}

@@ -1,0 +1,32 @@
+import type { ToolCall } from '../domain.ts'
+import { CozeError, type CozeErrorDetails } from './errors.ts'
+import { findObject, findObjects, findString, isObject, type JsonObject } from './json.ts'
+
+/**
+ * What a chat asks its client to do (coze-api.md §6). A chat that waits for nothing may carry the field all the same,
+ * empty.
+ *
+ * @throws CozeError `protocol` for a call that cannot be answered, since it lacks its id
+ */
+export function decodeToolCalls(
+  chat: JsonObject,
+  context: Pick<CozeErrorDetails, 'logId' | 'accepted'>,
+): readonly ToolCall[] {
+  const action = findObject(chat, 'required_action') ?? {}
+  const wanted = findObject(action, 'submit_tool_outputs') ?? {}
+  return findObjects(wanted, 'tool_calls').map((call) => {
+    const id = findString(call, 'id')
+    if (id === undefined) throw new CozeError('protocol', 'a tool call lacks its id', context)
+    const called = findObject(call, 'function') ?? {}
+    const name = findString(called, 'name')
+    // A question to be answered comes without a function.
+    return call['type'] === 'reply_message' || name === undefined
+      ? { id, kind: 'REPLY', name: null, arguments: null }
+      : { id, kind: 'FUNCTION', name, arguments: argumentsOf(called) }
+  })
+}
+
+function argumentsOf(called: JsonObject): string {
+  const given = called['arguments']
+  return isObject(given) ? JSON.stringify(given) : (findString(called, 'arguments') ?? '{}')
+}

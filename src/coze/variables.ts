@@ -1,0 +1,55 @@
+import type { CozeClient, CozeTarget } from './client.ts'
+import { CozeError } from './errors.ts'
+import { findObject, findObjects, findString } from './json.ts'
+
+/** Whose variables: those of one user with one app or Bot (coze-api.md §7). */
+export interface VariableOwner {
+  readonly owner: { readonly appId: string } | { readonly botId: string }
+  /** The user, as runs name it: `user_id`, `ext.user_id`. */
+  readonly userId: string
+  readonly connectorId?: string | undefined
+}
+
+export interface Variable {
+  readonly name: string
+  readonly value: string
+}
+
+export async function listVariables(
+  client: CozeClient,
+  target: CozeTarget,
+  owner: VariableOwner,
+  signal: AbortSignal,
+): Promise<readonly Variable[]> {
+  const path = '/v1/variables'
+  const query = ownerFields(owner)
+  const { body, logId } = await client.request({ target, method: 'GET', path, query }, signal)
+  return findObjects(findObject(body, 'data') ?? {}, 'items').map((item) => {
+    const name = findString(item, 'keyword')
+    if (name === undefined) {
+      throw new CozeError('protocol', 'a variable has no name', { accepted: 'yes', logId })
+    }
+    return { name, value: findString(item, 'value') ?? '' }
+  })
+}
+
+/** Only variables that the app or Bot declares; the platform's own are refused. */
+export async function setVariables(
+  client: CozeClient,
+  target: CozeTarget,
+  owner: VariableOwner,
+  variables: readonly Variable[],
+  signal: AbortSignal,
+): Promise<void> {
+  const data = variables.map(({ name, value }) => ({ keyword: name, value }))
+  const body = { ...ownerFields(owner), data }
+  await client.request({ target, method: 'PUT', path: '/v1/variables', body }, signal)
+}
+
+function ownerFields({ owner, userId, connectorId }: VariableOwner) {
+  return {
+    ...('appId' in owner ? { app_id: owner.appId } : { bot_id: owner.botId }),
+    connector_uid: userId,
+    connector_id: connectorId,
+  }
+}

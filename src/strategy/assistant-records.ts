@@ -1,0 +1,152 @@
+import type { CozeClient, CozeTarget } from '../coze/client.ts'
+import { type CozeMessage, deleteConversation, listMessages } from '../coze/conversations.ts'
+import { textOfObjectString } from '../coze/enter-message.ts'
+import { CozeError } from '../coze/errors.ts'
+import { giveFeedback, withdrawFeedback } from '../coze/feedback.ts'
+import { uploadFile } from '../coze/files.ts'
+import type { TokenResolver } from '../coze/token.ts'
+import { listVariables, setVariables, type VariableOwner } from '../coze/variables.ts'
+import { withToken } from '../coze/with-token.ts'
+import type { Session } from '../domain.ts'
+import { TooLargeError } from '../errors.ts'
+import type { NewId } from '../lib/id.ts'
+import { historyKey } from './keys.ts'
+import type { AssistantRecords, OlderMessage } from './records.ts'
+import { asRunFailure } from './run-failure.ts'
+
+export interface AssistantRecordsOptions {
+  readonly client: CozeClient
+  readonly tokens: TokenResolver
+  readonly newId: NewId
+  /** Whose variables a session has: the app's or the Bot's. */
+  readonly owner: VariableOwner['owner']
+  readonly connectorId?: string | undefined
+  readonly takesFiles: boolean
+  /** Of one file. */
+  readonly maxUploadBytes: number
+  /** For a whole upload, in ms. */
+  readonly uploadMs: number
+}
+
+/** The records of a Workflow or of a Bot: the platform keeps both alike. */
+export function createAssistantRecords(options: AssistantRecordsOptions): AssistantRecords {
+  const { client, tokens, newId, owner, connectorId, takesFiles } = options
+
+  async function call<T>(
+    { name }: Session,
+    send: (target: CozeTarget) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T> {
+    try {
+      return await withToken(tokens, name, send, signal)
+    } catch (error) {
+      throw asRunFailure(error)
+    }
+  }
+
+  return {
+    takesFiles,
+    async uploadFile(session, file, signal) {
+      let begun = false
+      const content = {
+        [Symbol.asyncIterator]() {
+          begun = true
+          return file.content[Symbol.asyncIterator]()
+        },
+      }
+      const send = async (target: CozeTarget) => {
+        // The token was refused, and a fresh one is there, but the content is gone: the caller has to send it again.
+        if (begun) throw new CozeError('unavailable', 'the file was read already', lost)
+        const { maxUploadBytes: maxBytes, uploadMs: timeoutMs } = options
+        const { name, mediaType } = file
+        const request = { name, mediaType, content, maxBytes, timeoutMs, boundary: newId() }
+        return await uploadFile(client, target, request, signal)
+      }
+      try {
+        const { id: upstreamId, bytes } = await withToken(tokens, session.name, send, signal)
+        return { upstreamId, bytes }
+      } catch (error) {
+        const isTooLarge = error instanceof CozeError && error.upstreamCode === tooLargeCode
+        if (isTooLarge) throw new TooLargeError('The file is too large for the assistant.')
+        throw asRunFailure(error)
+      }
+    },
+    async deleteConversation(session, conversationId, signal) {
+      const send = async (target: CozeTarget) =>
+        deleteConversation(client, target, conversationId, signal)
+      try {
+        await withToken(tokens, session.name, send, signal)
+        return true
+      } catch (error) {
+        return isGone(error)
+      }
+    },
+    async rate(session, answer, { rating, reasons, comment }, signal) {
+      const send = async (target: CozeTarget) => {
+        if (rating === null) return await withdrawFeedback(client, target, answer, signal)
+        const feedback = { type: rating === 'LIKE' ? 'like' : 'unlike', reasons, comment } as const
+        return await giveFeedback(client, target, answer, feedback, signal)
+      }
+      await call(session, send, signal)
+    },
+    async listOlder(session, { conversationId, before, limit }, signal) {
+      const found: OlderMessage[] = []
+      let beforeId = before
+      // A page may hold little that is told: a few are read, so that fewer than asked for are all that there are.
+      for (let pages = 0; pages < maxPages; pages += 1) {
+        const request = { conversationId, beforeId, limit: Math.min(limit, maxRows) }
+        const send = async (target: CozeTarget) => listMessages(client, target, request, signal)
+        const rows = await call(session, send, signal)
+        found.push(...rows.flatMap(asOlderMessage))
+        beforeId = rows.at(-1)?.id
+        if (found.length >= limit || rows.length < request.limit) break
+      }
+      return found.slice(0, limit)
+    },
+    async clearVariables(session, signal) {
+      const whose = { owner, userId: session.name, connectorId }
+      const send = async (target: CozeTarget) => {
+        const variables = await listVariables(client, target, whose, signal)
+        const filled = variables.filter(({ value }) => value !== '')
+        if (filled.length === 0) return
+        const emptied = filled.map(({ name }) => ({ name, value: '' }))
+        await setVariables(client, target, whose, emptied, signal)
+      }
+      try {
+        await withToken(tokens, session.name, send, signal)
+        return true
+      } catch {
+        // Whatever it was, the variables may be there still: that is all there is to say.
+        return false
+      }
+    },
+  }
+}
+
+/** Of one page (coze-api.md §7). */
+const maxRows = 50
+const maxPages = 4
+const lost = { accepted: 'no' } as const
+/** The file is larger than the platform takes (coze-api.md §9). */
+const tooLargeCode = '4302'
+
+/** The conversation is not there for this session; 4200 is the platform's other word for it (coze-api.md §9). */
+function isGone(error: unknown): boolean {
+  if (!(error instanceof CozeError)) return false
+  return error.kind === 'conversation-gone' || error.upstreamCode === '4200'
+}
+
+/** Questions and answers that have a text; what we sent along of an older conversation is told where it was said. */
+function asOlderMessage(row: CozeMessage): readonly OlderMessage[] {
+  const { id: upstreamMessageId, role, createdAt, metaData } = row
+  const text = textOf(row)
+  if (text === '' || metaData[historyKey] !== undefined) return []
+  return [{ upstreamMessageId, role: role === 'user' ? 'USER' : 'ASSISTANT', text, createdAt }]
+}
+
+/** An empty type is out there as well (coze-api.md §11.4). */
+function textOf({ type, contentType, text }: CozeMessage): string {
+  if (type !== 'question' && type !== 'answer' && type !== '') return ''
+  if (contentType === 'object_string') return textOfObjectString(text)
+  return contentType === 'text' ? text : ''
+}
