@@ -23,6 +23,8 @@ const uncounted: Metrics = {
   subscriptionOpened: () => undefined,
   subscriptionEnded: () => undefined,
   upstreamOddity: () => undefined,
+  upstreamError: () => undefined,
+  upstreamRetried: () => undefined,
 }
 const assistantId = 'helper' as AssistantId
 const { signal } = new AbortController()

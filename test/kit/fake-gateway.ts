@@ -70,6 +70,8 @@ export async function openFakeGateway(options: FakeGatewayOptions = {}): Promise
     subscriptionOpened() {},
     subscriptionEnded: (reason) => ends.push(reason),
     upstreamOddity() {},
+    upstreamError() {},
+    upstreamRetried() {},
   }
   const server = createGraphServer({
     schema,

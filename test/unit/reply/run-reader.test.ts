@@ -30,6 +30,8 @@ function open(guard = openGuard) {
     subscriptionOpened: () => undefined,
     subscriptionEnded: () => undefined,
     upstreamOddity: (oddity) => void oddities.push(oddity),
+    upstreamError: () => undefined,
+    upstreamRetried: () => undefined,
   }
   const steps: string[] = []
   const reader = createRunReader({
