@@ -4,42 +4,22 @@ import {
   listBotChatMessages,
   retrieveBotChat,
   streamBotChat,
+  streamToolOutputs,
 } from '../../../src/coze/bot-chat.ts'
-import type { CozeClient, CozeRequest, CozeStreamRequest } from '../../../src/coze/client.ts'
 import {
   createConversation,
   getOrCreateAppConversation,
   listMessages,
   retrieveConversation,
 } from '../../../src/coze/conversations.ts'
+import { textOfObjectString } from '../../../src/coze/enter-message.ts'
 import { streamWorkflowChat } from '../../../src/coze/workflow-chat.ts'
 import { Secret } from '../../../src/lib/secret.ts'
+import { stub } from './stub-client.ts'
 import { chat, chatId, conversationId, ids, message, messageId } from './wire-samples.ts'
 
 const target = { baseUrl: 'https://api.coze.com', token: new Secret('t') }
 const { signal } = new AbortController()
-
-/** Answers every call with `body`, and remembers what it was asked, as JSON would say it. */
-function stub(body: Readonly<Record<string, unknown>> = {}) {
-  const asked: unknown[] = []
-  const remember = ({ target: _target, timeouts: _timeouts, ...rest }: CozeStreamRequest) =>
-    asked.push(JSON.parse(JSON.stringify(rest)))
-  const client: CozeClient = {
-    async request(request: CozeRequest) {
-      remember(request)
-      return { body, logId: 'log', serverTime: undefined }
-    },
-    async upload() {
-      throw new Error('no file is uploaded here')
-    },
-    async *stream(request) {
-      remember(request)
-      yield* []
-    },
-    async [Symbol.asyncDispose]() {},
-  }
-  return { client, asked }
-}
 
 async function drain(stream: AsyncIterable<unknown>) {
   for await (const _batch of stream);
@@ -138,6 +118,65 @@ describe('chats', () => {
   })
 })
 
+describe('messages with files', () => {
+  it('are a list of parts as text, the text among them even if it is empty', async () => {
+    const { client, asked } = stub()
+    const files = [
+      { type: 'image', fileId: 'f1' },
+      { type: 'file', fileId: 'f2' },
+      { type: 'audio', fileId: 'f3' },
+    ] as const
+    const sent = [
+      { role: 'user', text: 'Look', files },
+      { role: 'user', text: '', files: files.slice(0, 1) },
+      { role: 'user', text: 'Hi', files: [] },
+    ] as const
+    const request = { botId: 'b', conversationId, userId: 'name', messages: sent }
+    await drain(streamBotChat(client, target, request, signal))
+    const [call] = asked as [{ body: { additional_messages: Record<string, string>[] } }]
+    const entered = call.body.additional_messages
+    expect(entered.map((message) => message['content_type'])).toEqual([
+      'object_string',
+      'object_string',
+      'text',
+    ])
+    expect(JSON.parse(entered[0]?.['content'] ?? '')).toEqual([
+      { type: 'text', text: 'Look' },
+      { type: 'image', file_id: 'f1' },
+      { type: 'file', file_id: 'f2' },
+      { type: 'audio', file_id: 'f3' },
+    ])
+    expect(JSON.parse(entered[1]?.['content'] ?? '')).toHaveLength(2)
+    expect(textOfObjectString(entered[0]?.['content'] ?? '')).toBe('Look')
+  })
+
+  it.each(['', '{}', '[1]', '[{"type":"image"}]', '[{"type":"text","text":5}]'])(
+    'have no text when they are %j',
+    (content) => {
+      expect(textOfObjectString(content)).toBe('')
+    },
+  )
+})
+
+describe('tool outputs', () => {
+  it('go on with the chat that asked, as a stream', async () => {
+    const { client, asked } = stub()
+    const outputs = [{ toolCallId: 'call-1', output: '{"a":1}' }]
+    await drain(streamToolOutputs(client, target, { ...ids, outputs, connectorId: '999' }, signal))
+    expect(asked).toEqual([
+      {
+        path: '/v3/chat/submit_tool_outputs',
+        query: { conversation_id: conversationId, chat_id: chatId },
+        body: {
+          tool_outputs: [{ tool_call_id: 'call-1', output: '{"a":1}' }],
+          stream: true,
+          connector_id: '999',
+        },
+      },
+    ])
+  })
+})
+
 describe('a chat looked up', () => {
   const query = { conversation_id: conversationId, chat_id: chatId }
 
@@ -151,7 +190,7 @@ describe('a chat looked up', () => {
   ])('is %s on the wire and %s here', async (status, expected) => {
     const { client, asked } = stub({ data: chat(status) })
     const found = await retrieveBotChat(client, target, ids, signal)
-    expect(found).toMatchObject({ ...ids, status: expected, error: undefined })
+    expect(found).toMatchObject({ ...ids, status: expected, error: undefined, toolCalls: [] })
     expect(asked).toEqual([{ method: 'GET', path: '/v3/chat/retrieve', query }])
   })
 
@@ -169,6 +208,17 @@ describe('a chat looked up', () => {
   ])('T14 is refused with %s', async (_what, body) => {
     const found = retrieveBotChat(stub(body).client, target, ids, signal)
     await expect(found).rejects.toMatchObject({ kind: 'protocol', logId: 'log' })
+  })
+
+  it('tells what it waits for, and only while it waits', async () => {
+    const call = { id: 'call-1', type: 'function', function: { name: 'lookup' } }
+    const required_action = { submit_tool_outputs: { tool_calls: [call] } }
+    const found = async (status: string) => {
+      const { client } = stub({ data: chat(status, { required_action }) })
+      return (await retrieveBotChat(client, target, ids, signal)).toolCalls
+    }
+    expect(await found('requires_action')).toMatchObject([{ id: 'call-1', name: 'lookup' }])
+    expect(await found('completed')).toEqual([])
   })
 
   it('is cancelled by its ids', async () => {
@@ -254,6 +304,26 @@ describe('conversations', () => {
         query: { conversation_id: conversationId },
         body: { order: 'desc', chat_id: chatId, limit: 50 },
       },
+    ])
+  })
+
+  it('list what is older than a message', async () => {
+    const { client, asked } = stub({ data: [] })
+    await listMessages(client, target, { conversationId, beforeId: messageId, limit: 7 }, signal)
+    expect(asked).toMatchObject([{ body: { order: 'desc', before_id: messageId, limit: 7 } }])
+  })
+
+  it.each([
+    [1_716_809_829, 1_716_809_829_000],
+    ['1716809829', 1_716_809_829_000],
+    ['', null],
+    ['soon', null],
+    [0, null],
+    [undefined, null],
+  ])('know when a message was written: %j', async (created_at, createdAt) => {
+    const { client } = stub({ data: [message('a', { created_at })] })
+    expect(await listMessages(client, target, { conversationId }, signal)).toMatchObject([
+      { createdAt },
     ])
   })
 

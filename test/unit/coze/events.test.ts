@@ -43,6 +43,57 @@ describe('events', () => {
     ])
   })
 
+  const required = (tool_calls: unknown) => ({
+    required_action: { type: 'submit_tool_outputs', submit_tool_outputs: { tool_calls } },
+  })
+  const requiresAction = (more: Parameters<typeof chat>[1]) =>
+    decode('conversation.chat.requires_action', chat('requires_action', more))
+
+  it('read what a chat asks its client to do', () => {
+    const toolCalls = [
+      { id: 'a', type: 'function', function: { name: 'lookup', arguments: '{"of":"x"}' } },
+      { id: 'b', type: 'reply_message' },
+      { id: 'c', type: 'function', function: { name: 'now', arguments: { zone: 'UTC' } } },
+      { id: 'd', type: 'function', function: { name: 'ping' } },
+    ]
+    expect(requiresAction(required(toolCalls))).toEqual([
+      {
+        type: 'requires-action',
+        ...ids,
+        toolCalls: [
+          { id: 'a', kind: 'FUNCTION', name: 'lookup', arguments: '{"of":"x"}' },
+          { id: 'b', kind: 'REPLY', name: null, arguments: null },
+          { id: 'c', kind: 'FUNCTION', name: 'now', arguments: '{"zone":"UTC"}' },
+          { id: 'd', kind: 'FUNCTION', name: 'ping', arguments: '{}' },
+        ],
+      },
+    ])
+  })
+
+  it.each([
+    ['nothing', {}],
+    ['null', { required_action: null }],
+    ['an empty list', required([])],
+    ['no list', required(null)],
+    ['nothing of the kind', { required_action: { type: '' } }],
+  ])('read a chat that waits without tool calls: %s', (_, more) => {
+    expect(requiresAction(more)).toEqual([{ type: 'requires-action', ...ids, toolCalls: [] }])
+  })
+
+  it('refuse a tool call that nobody could answer', () => {
+    const nameless = required([{ type: 'function', function: { name: 'lookup' } }])
+    const error = refusal('conversation.chat.requires_action', chat('requires_action', nameless))
+    expect(error).toMatchObject({ kind: 'protocol', accepted: 'yes', logId: 'log' })
+  })
+
+  it('tell of speech whose it is, and nothing else', () => {
+    const sound = message('UklGR', { content_type: 'audio' })
+    expect(decode('conversation.audio.delta', sound)).toEqual([{ type: 'audio', ...ids }])
+    expect(frameKind('conversation.audio.delta')).toBe('audio')
+    const nobodys = message('UklGR', { chat_id: '0' })
+    expect(refusal('conversation.audio.delta', nobodys).kind).toBe('protocol')
+  })
+
   it.each([
     [4011, 'quota'],
     ['4011', 'quota'],

@@ -114,6 +114,25 @@ describe('stream reader', () => {
     expect(read([created + delta('a') + done])).toMatchObject({ isEnded: false, isDone: true })
   })
 
+  it('takes speech after the end for what it is, before it for news', () => {
+    const speech = frame('conversation.audio.delta', message('UklGR', { content_type: 'audio' }))
+    const { types, oddities, isDone } = read([
+      created + speech + delta('a') + completed + speech + speech + done,
+    ])
+    expect(types).toEqual(['created', 'audio', 'delta', 'completed', 'done'])
+    expect(oddities).toEqual([])
+    expect(isDone).toBe(true)
+  })
+
+  it.each([
+    ['conversation.chat.failed', chat('failed', { last_error: { code: 4011 } }), 'quota 4011'],
+    ['error', { code: '4013', msg: 'x' }, 'model 4013'],
+    ['error', {}, 'server none'],
+    ['error', { code: 987654, msg: 'x' }, 'server other'],
+  ])('counts the code that %s tells (%#)', (name, data, counted) => {
+    expect(read([created + frame(name, data)]).errors).toEqual([counted])
+  })
+
   it('F11 fails at a broken event, after the last good one', () => {
     const broken = frame('conversation.message.delta', '{"content":"secret')
     const { types, error } = read([created + delta('a') + broken + delta('b')])

@@ -1,0 +1,23 @@
+import type { CozeClient, CozeRequest, CozeStreamRequest } from '../../../src/coze/client.ts'
+
+/** Answers every call with `body`, and remembers what it was asked, as JSON would say it. */
+export function stub(body: Readonly<Record<string, unknown>> = {}) {
+  const asked: unknown[] = []
+  const remember = ({ target: _target, timeouts: _timeouts, ...rest }: CozeStreamRequest) =>
+    asked.push(JSON.parse(JSON.stringify(rest)))
+  const client: CozeClient = {
+    async request(request: CozeRequest) {
+      remember(request)
+      return { body, logId: 'log', serverTime: undefined }
+    },
+    async upload() {
+      throw new Error('no file is uploaded here')
+    },
+    async *stream(request) {
+      remember(request)
+      yield* []
+    },
+    async [Symbol.asyncDispose]() {},
+  }
+  return { client, asked }
+}
