@@ -1,4 +1,4 @@
-import type { CozeClient, CozeRequest } from '../../src/coze/client.ts'
+import type { CozeClient, CozeRequest, CozeStreamRequest } from '../../src/coze/client.ts'
 import type { CozeAnswer } from '../../src/coze/envelope.ts'
 import type { CozeEvent } from '../../src/coze/events.ts'
 import type { TokenResolver } from '../../src/coze/token.ts'
@@ -8,6 +8,8 @@ import { Secret } from '../../src/lib/secret.ts'
 export interface ScriptedCoze extends CozeClient {
   /** What was sent, oldest first: `{ path, query, body }` and the session whose token it carried. */
   readonly sent: readonly Sent[]
+  /** The timeouts that each stream was asked for with. */
+  readonly timeouts: readonly CozeStreamRequest['timeouts'][]
 }
 
 export interface Sent {
@@ -28,6 +30,7 @@ export function createScriptedCoze(script: {
   readonly upload?: (sent: Sent, nth: number) => Readonly<Record<string, unknown>>
 }): ScriptedCoze {
   const sent: Sent[] = []
+  const timeouts: CozeStreamRequest['timeouts'][] = []
 
   function remember(request: Pick<CozeRequest, 'path' | 'target' | 'query' | 'body'>): Sent {
     const { path, target, query = {}, body } = request
@@ -41,6 +44,7 @@ export function createScriptedCoze(script: {
 
   return {
     sent,
+    timeouts,
     async request(request, signal): Promise<CozeAnswer> {
       signal.throwIfAborted()
       const entry = remember(request)
@@ -58,6 +62,7 @@ export function createScriptedCoze(script: {
     async *stream(request, signal) {
       signal.throwIfAborted()
       request.listener?.onTry()
+      timeouts.push(request.timeouts)
       const entry = remember(request)
       const steps = script.stream?.(entry, nth(request.path)) ?? []
       if (!(steps[0] instanceof Error)) request.listener?.onOpen('log-1')

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { decodeJwt, decodeProtectedHeader, importSPKI, jwtVerify } from 'jose'
 import { describe, expect, it } from 'vitest'
-import { CozeError } from '../../../src/coze/errors.ts'
+import { CozeError, createUpstreamError } from '../../../src/coze/errors.ts'
 import { Secret } from '../../../src/lib/secret.ts'
 import { keys, openResolver } from './open-resolver.ts'
 
@@ -224,6 +224,18 @@ describe('session-token resolver', () => {
     expect(opened.requests).toHaveLength(1)
     expect(opened.outcomes).toEqual(['failed'])
   })
+
+  it.each(['invalid_request', 'unsupported_grant_type'])(
+    'takes an assertion that is refused with %s for a refused credential',
+    async (upstreamCode) => {
+      const { reveal } = openResolver({
+        before: async () => {
+          throw createUpstreamError({ accepted: 'no', upstreamCode, httpStatus: 400 })
+        },
+      })
+      await expect(reveal('alice')).rejects.toMatchObject({ kind: 'auth', upstreamCode })
+    },
+  )
 
   it('ends what is on its way when it is disposed', async () => {
     const { resolver, clock, requests } = openResolver({

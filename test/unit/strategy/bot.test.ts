@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { CozeError } from '../../../src/coze/errors.ts'
 import type { CozeEvent } from '../../../src/coze/events.ts'
+import type { BotOptions } from '../../../src/strategy/assistant-options.ts'
 import { createBotStrategy } from '../../../src/strategy/bot.ts'
 import { createFakeClock } from '../../kit/clock.ts'
 import { plain } from '../../kit/plain.ts'
@@ -27,7 +28,7 @@ const lookupRequired = {
 const upstream = { type: 'id', conversationId: 'up-1' } as const
 const message = { ...alice, upstream, text: 'Hi', history: [], ...plain }
 
-function open(script: Parameters<typeof createScriptedCoze>[0]) {
+function open(script: Parameters<typeof createScriptedCoze>[0], bot: Partial<BotOptions> = {}) {
   const client = createScriptedCoze(script)
   const clock = createFakeClock()
   const strategy = createBotStrategy({
@@ -36,7 +37,7 @@ function open(script: Parameters<typeof createScriptedCoze>[0]) {
     tokens: nameTokens,
     random: () => 0.5,
     scope: { origin: 'http://coze.test', account: '' },
-    bot: { botId: 'bot-1', customVariables: { LANGUAGE: 'en' } },
+    bot: { botId: 'bot-1', customVariables: { LANGUAGE: 'en' }, ...bot },
   })
   return { client, clock, strategy }
 }
@@ -78,6 +79,76 @@ describe('bot strategy', () => {
         },
       },
     ])
+  })
+
+  it("sends a message's variables as texts over configured ones, its files and its metadata", async () => {
+    const { client, strategy } = open({ stream: () => [told] }, { metadata: { team: 'blue' } })
+    const attachments = [
+      { upstreamId: 'f1', name: 'a.png', mediaType: 'image/png' },
+      { upstreamId: 'f2', name: 'a.mp3', mediaType: 'AUDIO/mpeg' },
+      { upstreamId: 'f3', name: 'a.pdf', mediaType: 'application/pdf' },
+      { upstreamId: 'f4', name: 'a', mediaType: 'imagery' },
+    ]
+    const extras = {
+      parameters: { LANGUAGE: 'de', COUNT: 3, LIST: ['a'] },
+      metadata: { shift: 'night' },
+    }
+    await collect(strategy.start({ ...message, attachments, extras }, signal))
+    const metaData = { team: 'blue', shift: 'night', reply_id: 'alice-reply-1' }
+    expect(client.sent[0]?.body).toMatchObject({
+      additional_messages: [{ content_type: 'object_string', meta_data: metaData }],
+      custom_variables: { LANGUAGE: 'de', COUNT: '3', LIST: '["a"]', SESSION_NAME: 'alice' },
+      meta_data: metaData,
+    })
+    const body = client.sent[0]?.body as { additional_messages: [{ content: string }] }
+    expect(JSON.parse(body.additional_messages[0].content)).toEqual([
+      { type: 'text', text: 'Hi' },
+      { type: 'image', file_id: 'f1' },
+      { type: 'audio', file_id: 'f2' },
+      { type: 'file', file_id: 'f3' },
+      { type: 'file', file_id: 'f4' },
+    ])
+  })
+
+  it.each([
+    ['the variable of the session', { parameters: { WHO: 'bob' } }],
+    ["our reply's id", { metadata: { reply_id: 'x' } }],
+  ])('lets no message set %s', (_, given) => {
+    const { client, strategy } = open({ stream: () => [told] }, { sessionVariable: 'WHO' })
+    const extras = { ...plain.extras, ...given }
+    expect(() => strategy.start({ ...message, extras }, signal)).toThrow(TypeError)
+    expect(client.sent).toHaveLength(0)
+  })
+
+  it('takes no files where it is configured to take none', () => {
+    const { strategy } = open({ stream: () => [told] }, { attachments: false })
+    const attachments = [{ upstreamId: 'f1', name: 'a', mediaType: 'text/plain' }]
+    expect(() => strategy.start({ ...message, attachments }, signal)).toThrow(TypeError)
+  })
+
+  it('refuses to be made where a message could name the session', () => {
+    expect(() => open({}, { messageVariables: ['SESSION_NAME'] })).toThrow('"SESSION_NAME"')
+  })
+
+  it('says what keys each layer', () => {
+    expect(open({}).strategy.layers.map(({ layer, keyedBy }) => `${layer}: ${keyedBy}`)).toEqual([
+      'identity: access token: minted for the name of the session',
+      'conversation: conversation_id: created for it',
+      'variables: user_id: the name of the session',
+      'knowledge: custom_variables.SESSION_NAME: the name of the session',
+    ])
+  })
+
+  it('tells the log id of the call that was accepted, and how many were not', async () => {
+    const busy = new CozeError('busy', 'code 4016', { accepted: 'no' })
+    const refused = new CozeError('auth', 'code 4100', { accepted: 'no' })
+    const { strategy, clock } = open({
+      stream: (_, nth) => (nth === 1 ? [busy] : nth === 2 ? [refused] : [told]),
+    })
+    const running = collect(strategy.start(message, signal))
+    await clock.pass(1000)
+    const { events } = await running
+    expect(events[0]).toEqual({ type: 'accepted', ...ids, logId: 'log-1', retries: 2 })
   })
 
   it('sends at most 100 messages', async () => {
@@ -162,6 +233,111 @@ describe('bot strategy', () => {
     })
     const run = { ...alice, upstreamConversationId: 'up-1', chatId: 'chat-1' }
     expect(await strategy.cancel(run, signal)).toBe(false)
+  })
+})
+
+describe('tool outputs for a Bot', () => {
+  const run = { ...alice, upstreamConversationId: 'up-1', chatId: 'chat-1' }
+  const outputs = [{ toolCallId: 'call-1', output: 'found' }]
+  const submission = { ...run, outputs }
+  const path = '/v3/chat/submit_tool_outputs'
+
+  it.each([
+    ['with the chat again', [{ type: 'in-progress', ...ids } as const, ...told.slice(1)]],
+    ['with the answer at once', told.slice(1)],
+  ])('go on with the same chat, which the first event names (%s)', async (_, stream) => {
+    const { client, strategy } = open({ stream: () => [stream] })
+    const { events, error } = await collect(strategy.submitToolOutputs(submission, signal))
+    expect(error).toBeUndefined()
+    expect(events.map(({ type }) => type)).toEqual(['accepted', 'delta', 'completed'])
+    expect(events[0]).toEqual({ type: 'accepted', ...ids, logId: 'log-1', retries: 0 })
+    expect(client.sent).toEqual([
+      {
+        path,
+        session: 'alice',
+        query: { conversation_id: 'up-1', chat_id: 'chat-1' },
+        body: { tool_outputs: [{ tool_call_id: 'call-1', output: 'found' }], stream: true },
+      },
+    ])
+  })
+
+  it('may be asked for again', async () => {
+    const { strategy } = open({
+      stream: () => [[{ type: 'requires-action', ...ids, toolCalls: [lookup] }]],
+    })
+    const { events } = await collect(strategy.submitToolOutputs(submission, signal))
+    expect(events).toMatchObject([
+      { type: 'accepted', ...ids },
+      { type: 'action-required', ...ids, toolCalls: [lookup] },
+    ])
+  })
+
+  it("F16: tell another chat's answer for the guard to judge", async () => {
+    const foreign = told.slice(1).map((event) => ({ ...event, chatId: 'chat-9' }))
+    const { strategy } = open({ stream: () => [foreign] })
+    const { events } = await collect(strategy.submitToolOutputs(submission, signal))
+    expect(events[0]).toMatchObject({ type: 'accepted', chatId: 'chat-9' })
+  })
+
+  it('F3: are sent once more when the token is refused, and no more', async () => {
+    const refused = new CozeError('auth', 'code 4100', { accepted: 'no', upstreamCode: '4100' })
+    const once = open({ stream: (_, nth) => (nth === 1 ? [refused] : [told]) })
+    const { events } = await collect(once.strategy.submitToolOutputs(submission, signal))
+    expect(answerOf(events)).toBe('Hello')
+    expect(once.client.sent).toHaveLength(2)
+
+    const always = open({ stream: () => [refused] })
+    const { error } = await collect(always.strategy.submitToolOutputs(submission, signal))
+    expect(error).toMatchObject({ outcome: 'not-accepted', failure: { code: 'UPSTREAM_AUTH' } })
+    expect(always.client.sent).toHaveLength(2)
+  })
+
+  it.each([
+    ['server', 'unknown', 'UPSTREAM_ERROR'],
+    ['unavailable', 'unknown', 'UPSTREAM_OUTCOME_UNKNOWN'],
+    ['truncated', 'unknown', 'UPSTREAM_TRUNCATED'],
+    ['timeout', 'yes', 'UPSTREAM_TIMEOUT'],
+    ['auth', 'unknown', 'UPSTREAM_AUTH'],
+  ] as const)(
+    'are never sent again when they may have been accepted (%s, %s)',
+    async (kind, accepted, code) => {
+      const { client, strategy } = open({ stream: () => [new CozeError(kind, 'x', { accepted })] })
+      const { error } = await collect(strategy.submitToolOutputs(submission, signal))
+      expect(error).toMatchObject({ outcome: 'unseen', failure: { code } })
+      expect(client.sent).toHaveLength(1)
+    },
+  )
+
+  it('have the deadlines of a run', async () => {
+    const { strategy, client } = open({ stream: () => [told] }, { timeouts: { totalMs: 7 } })
+    await collect(strategy.start(message, signal))
+    await collect(strategy.submitToolOutputs(submission, signal))
+    const [started, submitted] = client.timeouts
+    expect(started).toEqual({ idleMs: 120_000, totalMs: 7 })
+    expect(submitted).toEqual(started)
+  })
+
+  it('are polled for after they were sent, until the chat has ended', async () => {
+    const row = {
+      id: 'a1',
+      conversation_id: 'up-1',
+      chat_id: 'chat-1',
+      role: 'assistant',
+      type: 'answer',
+      content: 'Hello',
+      content_type: 'text',
+    }
+    const { strategy, clock } = open({
+      request({ path: asked }, nth) {
+        if (asked === '/v3/chat/message/list') return { data: [row] }
+        const status = nth < 3 ? 'in_progress' : 'completed'
+        return { data: { id: 'chat-1', conversation_id: 'up-1', status } }
+      },
+    })
+    const recovering = strategy.recover(run, signal)
+    await clock.pass(2000)
+    const recovered = await recovering
+    expect(recovered.type === 'found' && answerOf(recovered.events)).toBe('Hello')
   })
 })
 

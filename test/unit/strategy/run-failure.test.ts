@@ -13,6 +13,7 @@ describe('upstream failures', () => {
     ['busy', 'CONVERSATION_BUSY', true],
     ['conversation-gone', 'UPSTREAM_REFUSED', true],
     ['refused', 'UPSTREAM_REFUSED', false],
+    ['file', 'UPSTREAM_REFUSED', false],
     ['server', 'UPSTREAM_ERROR', true],
     ['model', 'UPSTREAM_ERROR', false],
     ['truncated', 'UPSTREAM_TRUNCATED', true],
@@ -60,6 +61,26 @@ describe('upstream failures', () => {
       logId: 'log-1',
       cause,
     })
+  })
+
+  it.each([
+    ['4100', 'the region of the assistant'],
+    ['700012006', 'the region of the assistant'],
+    [undefined, 'the region of the assistant'],
+    ['invalid_client', 'registered with the OAuth app'],
+    ['access_deny', 'registered with the OAuth app'],
+  ])('a refused credential hints at the region, in the log alone (%s)', (upstreamCode, cause) => {
+    const error = new CozeError('auth', 'it', { accepted: 'no', upstreamCode })
+    const { hint, failure, message } = toRunFailure(error, 'wire')
+    expect(hint).toContain(cause)
+    expect(hint).toContain('api.coze.com and api.coze.cn share no')
+    expect(failure.message + message).not.toContain('api.coze')
+  })
+
+  it('other failures hint at nothing', () => {
+    expect(toRunFailure(new CozeError('quota', 'it', { accepted: 'no' }), 'wire').hint).toBe(
+      undefined,
+    )
   })
 
   it("an abort's reason stays what it is", () => {

@@ -229,6 +229,109 @@ describe('workflow strategy', () => {
     })
   })
 
+  it("sends a message's parameters over configured ones, its files and its metadata", async () => {
+    const { client, strategy } = open(
+      { stream: () => [told] },
+      {
+        appId: 'app-1',
+        parameters: { LANGUAGE: 'en', TONE: 'dry' },
+        metadata: { team: 'blue', shift: 'day' },
+        attachmentParameter: 'FILES',
+      },
+    )
+    const upstream = { type: 'id', conversationId: 'up-1' } as const
+    const attachments = ['f1', 'f2'].map((upstreamId) => {
+      return { upstreamId, name: 'a.png', mediaType: 'image/png' }
+    })
+    const extras = {
+      parameters: { LANGUAGE: 'de', COUNT: 3 },
+      metadata: { shift: 'night' },
+    }
+    const request = { ...alice, upstream, text: 'Hi', history: [], attachments, extras }
+    await collect(strategy.start(request, signal))
+    expect(client.sent[0]?.body).toMatchObject({
+      parameters: {
+        LANGUAGE: 'de',
+        TONE: 'dry',
+        COUNT: 3,
+        FILES: ['{"file_id":"f1"}', '{"file_id":"f2"}'],
+        SESSION_NAME: 'alice',
+      },
+      additional_messages: [
+        {
+          content: 'Hi',
+          content_type: 'text',
+          meta_data: { team: 'blue', shift: 'night', reply_id: 'alice-reply-1' },
+        },
+      ],
+    })
+    await collect(strategy.start({ ...request, ...plain }, signal))
+    expect(client.sent[1]?.body).not.toHaveProperty('parameters.FILES')
+  })
+
+  it.each([
+    ['the parameter of the session', { parameters: { WHO: 'bob' } }],
+    ['the name of the conversation', { parameters: { CONVERSATION_NAME: 'Default' } }],
+    ['the message', { parameters: { USER_INPUT: 'x' } }],
+    ['the files', { parameters: { FILES: [] } }],
+    ["our reply's id", { metadata: { reply_id: 'bob-reply-1' } }],
+    ['the mark of the history', { metadata: { history_of: 'x' } }],
+  ])('lets no message set %s', (_, given) => {
+    const workflow = { appId: 'app-1', sessionParameter: 'WHO', attachmentParameter: 'FILES' }
+    const { client, strategy } = open({ stream: () => [told] }, workflow)
+    const extras = { ...plain.extras, ...given }
+    const upstream = { type: 'id', conversationId: 'up-1' } as const
+    const request = { ...alice, upstream, text: 'Hi', history: [], attachments: [], extras }
+    expect(() => strategy.start(request, signal)).toThrow(TypeError)
+    expect(client.sent).toHaveLength(0)
+  })
+
+  it('takes no files where nothing receives them', () => {
+    const { strategy } = open({ stream: () => [told] })
+    const attachments = [{ upstreamId: 'f1', name: 'a', mediaType: 'text/plain' }]
+    const upstream = { type: 'id', conversationId: 'up-1' } as const
+    const request = { ...alice, upstream, text: 'Hi', history: [], ...plain, attachments }
+    expect(() => strategy.start(request, signal)).toThrow('"attachmentParameter"')
+  })
+
+  it('says what keys each layer, as conversations are obtained by now', async () => {
+    const { strategy } = open(
+      {
+        request: () => {
+          throw refusal
+        },
+      },
+      { appId: 'app-1', sessionParameter: 'WHO' },
+    )
+    const keyedBy = (layer: string) =>
+      strategy.layers.find((each) => each.layer === layer)?.keyedBy ?? ''
+    expect(strategy.layers.map(({ layer }) => layer)).toEqual([
+      'identity',
+      'conversation',
+      'variables',
+      'knowledge',
+    ])
+    expect(keyedBy('identity')).toContain('minted for the name of the session')
+    expect(keyedBy('conversation')).toContain('conversation_id')
+    expect(keyedBy('variables')).toContain('ext.user_id')
+    expect(keyedBy('knowledge')).toContain('parameters.WHO')
+    await strategy.open(alice, signal)
+    expect(keyedBy('conversation')).toContain('CONVERSATION_NAME')
+  })
+
+  it('asks by its end, and takes no tool outputs', () => {
+    const { client, strategy } = open({})
+    expect(strategy.answersByMessage).toBe(true)
+    const run = { ...alice, upstreamConversationId: 'up-1', chatId: 'chat-1', outputs: [] }
+    expect(() => strategy.submitToolOutputs(run, signal)).toThrow(
+      expect.objectContaining({
+        outcome: 'not-accepted',
+        failure: expect.objectContaining({ code: 'ACTION_UNSUPPORTED', retryable: false }),
+      }),
+    )
+    expect(client.sent).toHaveLength(0)
+  })
+
   it('cannot tell the upstream to cancel', async () => {
     const { client, strategy } = open({})
     const run = { ...alice, upstreamConversationId: 'up-1', chatId: 'chat-1' }
@@ -241,6 +344,12 @@ describe('workflow strategy', () => {
       'all sessions into one conversation',
     )
     expect(() => open({}, {})).toThrow('exactly one of "appId" and "botId"')
+    expect(() => open({}, { appId: 'a', messageParameters: ['SESSION_NAME'] })).toThrow(
+      'a message may not set the parameter "SESSION_NAME"',
+    )
+    expect(() => open({}, { appId: 'a', attachmentParameter: 'SESSION_NAME' })).toThrow(
+      'the parameter "SESSION_NAME" cannot receive files',
+    )
   })
 })
 
