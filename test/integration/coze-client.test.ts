@@ -225,6 +225,30 @@ describe('Coze client, streaming', () => {
     expect(requests).toBe(tries)
   })
 
+  it('tells how a stream came to be, and counts what failed on the way and in its middle', async () => {
+    let requests = 0
+    await using upstream = await serve((_request, response) => {
+      requests += 1
+      if (requests < 3) response.writeHead(429)
+      else stream(response, run('a').slice(0, -200))
+      response.end()
+    })
+    await using opened = open()
+    const heard: unknown[] = []
+    const listener = {
+      onTry: () => void heard.push('try'),
+      onOpen: (logId: string | undefined) => void heard.push(logId),
+    }
+    const { signal } = new AbortController()
+    const reading = (async () => {
+      for await (const _ of opened.client.stream({ ...chatting(upstream.url), listener }, signal));
+    })()
+    await expect(reading).rejects.toMatchObject({ kind: 'truncated' })
+    expect(heard).toEqual(['try', 'try', 'try', 'log'])
+    const limited = 'rate-limited none'
+    expect(opened.errors).toEqual([limited, 'again', limited, 'again', 'truncated none'])
+  })
+
   it('F7 does not repeat what failed inside the upstream, and keeps the log id', async () => {
     let requests = 0
     await using upstream = await serve((_request, response) => {
