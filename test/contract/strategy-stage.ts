@@ -11,6 +11,7 @@ import type {
   ChatStrategy,
   RunContext,
   RunEvent,
+  StartRequest,
   UpstreamConversation,
 } from '../../src/strategy/strategy.ts'
 import { type RunningEmulator, createTestApp, publicPart, startEmulator } from '../kit/emulator.ts'
@@ -120,7 +121,11 @@ export function setStrategyStage(entry: StrategyEntry) {
   async function talk(
     { run, upstream }: Pick<Talk, 'run' | 'upstream'>,
     text: string,
-    options: { readonly history?: readonly Message[]; readonly by?: ChatStrategy } = {},
+    options: {
+      readonly history?: readonly Message[]
+      readonly by?: ChatStrategy
+      readonly carries?: Partial<Pick<StartRequest, 'attachments' | 'extras'>>
+    } = {},
   ): Promise<Talk> {
     const guard = createGuard({
       conversationId: upstream.type === 'id' ? upstream.conversationId : undefined,
@@ -129,7 +134,8 @@ export function setStrategyStage(entry: StrategyEntry) {
     const events: RunEvent[] = []
     let error: unknown
     let bound = upstream
-    const request = { ...run, upstream, text, history: options.history ?? [], ...plain }
+    const { history = [], carries } = options
+    const request = { ...run, upstream, text, history, ...plain, ...carries }
     try {
       for await (const batch of (options.by ?? strategy).start(request, signal)) {
         for (const event of batch) {

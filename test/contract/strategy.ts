@@ -78,6 +78,31 @@ export function strategyContract(name: string, entry: StrategyEntry): void {
       expect(JSON.stringify(chat?.request)).toContain(run.replyId)
     })
 
+    it("carries a message's parameters and metadata beside our own, and tells the log id", async () => {
+      const session = newSession('alice')
+      const extras = { parameters: { LANGUAGE: 'de' }, metadata: { team: 'blue' } }
+      const { run, events } = await talk(await begin(session), 'hi', {
+        carries: { extras },
+      })
+      expect(events[0]).toMatchObject({
+        type: 'accepted',
+        logId: expect.stringMatching(/./),
+        retries: 0,
+      })
+      const chat = (await stage.emulator.state()).chats.find(({ id }) => id === events[0]?.chatId)
+      const request = JSON.stringify(chat?.request)
+      expect(request).toContain('"LANGUAGE":"de"')
+      expect(request).toContain(`"SESSION_NAME":"${session}"`)
+      expect(request).toContain(`"team":"blue","reply_id":"${run.replyId}"`)
+    })
+
+    it('says what keys each of its layers', () => {
+      const { layers } = stage.strategy
+      const named = layers.map(({ layer }) => layer)
+      expect(named).toEqual(['identity', 'conversation', 'variables', 'knowledge'])
+      for (const { keyedBy } of layers) expect(keyedBy).not.toContain('nothing')
+    })
+
     it('tells the upstream to cancel where it can be told', async () => {
       const begun = await begin(newSession('alice'))
       await stage.emulator.faults(entry.runPath, { kind: 'gate', afterDeltas: 1 })

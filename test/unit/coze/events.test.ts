@@ -55,6 +55,7 @@ describe('events', () => {
       { id: 'b', type: 'reply_message' },
       { id: 'c', type: 'function', function: { name: 'now', arguments: { zone: 'UTC' } } },
       { id: 'd', type: 'function', function: { name: 'ping' } },
+      { id: 'e', type: 'function', function: { name: '' } },
     ]
     expect(requiresAction(required(toolCalls))).toEqual([
       {
@@ -65,6 +66,7 @@ describe('events', () => {
           { id: 'b', kind: 'REPLY', name: null, arguments: null },
           { id: 'c', kind: 'FUNCTION', name: 'now', arguments: '{"zone":"UTC"}' },
           { id: 'd', kind: 'FUNCTION', name: 'ping', arguments: '{}' },
+          { id: 'e', kind: 'REPLY', name: null, arguments: null },
         ],
       },
     ])
