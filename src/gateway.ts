@@ -3,7 +3,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createAuthenticator } from './auth/caller.ts'
 import type { Config } from './config.ts'
 import { createCozeClient } from './coze/client.ts'
-import type { AssistantInfo } from './domain.ts'
 import { schema } from './graphql/schema.ts'
 import { type Clock, systemClock } from './lib/clock.ts'
 import { createDeadline } from './lib/deadline.ts'
@@ -19,6 +18,7 @@ import { createGraphiQL } from './server/graphiql.ts'
 import { createGraphServer } from './server/server.ts'
 import { createSessionNamer, fingerprintOf } from './session/session.ts'
 import { openSqliteStore } from './store/sqlite/store.ts'
+import { infoOf } from './strategy/assistant-info.ts'
 import { createAssistants } from './strategy/assistants.ts'
 
 /** What a gateway takes from outside; all have real defaults. */
@@ -60,7 +60,7 @@ export async function createGateway(
   const { logger = createLogger(config.logging), metrics = createPrometheusMetrics() } =
     dependencies
   const { limits, timeouts } = config
-  const [first, ...rest] = config.assistants.map(({ id, name }): AssistantInfo => ({ id, name }))
+  const [first, ...rest] = config.assistants.map(infoOf)
   if (first === undefined) throw new TypeError('"assistants" must have at least one entry')
   const assistants = [first, ...rest] as const
 
@@ -104,7 +104,7 @@ export async function createGateway(
       logger,
       metrics,
       assistants,
-      strategyOf: (id, begunBy) => targets.strategyOf(id, begunBy),
+      strategyOf: (id, begunBy) => targets.strategyOf(id, begunBy)?.strategy,
       cursorKey: config.session.key.reveal(),
       maxQueued: limits.maxQueued,
       historyLength: limits.maxHistoryMessages,
