@@ -1,3 +1,4 @@
+import { isHighSurrogate } from '../../src/lib/surrogate.ts'
 import {
   comparePositions,
   type Open,
@@ -174,7 +175,7 @@ function splice(
   if (offset < end && !correctable) complain(4, `goes back to ${offset} of ${end} without a cause`)
   if (offset >= end) return append(known, text)
   const kept = known.text.slice(0, offset - known.from)
-  if (!kept.slice(-1).isWellFormed()) {
+  if (isHighSurrogate(kept.charCodeAt(kept.length - 1))) {
     complain(4, `starts inside a surrogate pair: offset ${offset}`)
   }
   return append(append({ ...nothing, from: known.from }, kept), text)

@@ -32,6 +32,12 @@ describe('checker', () => {
       end('b'),
       truth(...whole),
     ],
+    'a correction behind a character of two code units': [
+      send(),
+      { type: 'crash' },
+      open('a'),
+      ...seen('a', at(1, started), at(2, delta(0, '😀🎉')), at(3, delta(2, '')), at(4, cancelled)),
+    ],
     'a reader that goes back to an older cursor, and one that starts anew': [
       send(),
       open('a'),
