@@ -1,0 +1,94 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { describe, expect, it } from 'vitest'
+import { figure, isSoak } from '../kit/soak.ts'
+import { plantedBugs } from '../sim/bugs/bugs.ts'
+import { digestOf } from '../sim/digest.ts'
+import { type FaultRow, faultRows } from '../sim/faults.ts'
+import { type Simulation, simulate, type SimulationOptions } from '../sim/simulate.ts'
+
+/** All faults against this many seeds; the full figure is for `npm run test:soak`. */
+const seeds = figure(50, 1000)
+/** A planted bug is to be caught by then. */
+const seedsForABug = 40
+
+/** `SIM_SEED=<seed>` plays one seed alone. */
+// oxlint-disable-next-line node/no-process-env
+const alone = process.env['SIM_SEED']
+
+async function play(seed: number, options: SimulationOptions = {}): Promise<Simulation> {
+  const simulation = await simulate(seed, options)
+  const { problems, reached } = simulation
+  const told = [...new Set(problems)].slice(0, 8).join('\n  ')
+  const where = 'vitest run --config test/vitest.config.ts test/contract/simulation.test.ts'
+  const only = options.only === undefined ? '' : ` with only ${options.only.join(' ')}`
+  expect
+    .soft(
+      told,
+      `seed ${seed}${only} (SIM_SEED=${seed} npx ${where}), reached ${[...reached].join(' ')}`,
+    )
+    .toBe('')
+  return simulation
+}
+
+describe.skipIf(alone !== undefined)('simulation', () => {
+  it(`breaks no rule in ${seeds} seeds with all faults`, { timeout: 600_000 }, async () => {
+    const reached = new Map<FaultRow, number>()
+    for (let seed = 1; seed <= seeds; seed += 1) {
+      const simulation = await play(seed)
+      for (const row of simulation.reached) reached.set(row, (reached.get(row) ?? 0) + 1)
+    }
+    if (!isSoak) return
+    for (const row of faultRows) {
+      expect(reached.get(row) ?? 0, `seeds that reach ${row}`).toBeGreaterThanOrEqual(seeds / 100)
+    }
+  })
+
+  it('completes every reply where nothing goes wrong', async () => {
+    for (let seed = 1; seed <= 10; seed += 1) {
+      const { ends, reached } = await play(seed, { only: [] })
+      expect(reached.size).toBe(0)
+      expect(ends['COMPLETED']).toBeGreaterThan(0)
+    }
+  })
+
+  it.each(faultRows)('reaches %s, and breaks no rule by it', async (row) => {
+    let isReached = false
+    for (let seed = 1; seed <= figure(4, 100) || (!isReached && seed <= 40); seed += 1) {
+      const { reached } = await play(seed, { only: [row, ...needed(row)] })
+      isReached ||= reached.has(row)
+    }
+    expect(isReached).toBe(true)
+  })
+
+  it('tells the same history for the same seed, in this process and in another', async () => {
+    const some = [1, 2, 3, 4, 5]
+    const here: string[] = []
+    for (const seed of some) here.push(await digestOf(seed))
+    for (const seed of some.toReversed()) expect(await digestOf(seed)).toBe(here[seed - 1])
+    expect(new Set(here).size).toBe(some.length)
+    const script = fileURLToPath(new URL('../sim/digest.ts', import.meta.url))
+    const { stdout } = await promisify(execFile)(process.execPath, [script, ...some.map(String)])
+    expect(stdout.trim().split('\n')).toEqual(here)
+  })
+
+  it.each(plantedBugs)('catches a planted bug: $name', async ({ plant, rows, tells }) => {
+    for (let seed = 1; seed <= seedsForABug; seed += 1) {
+      const { problems } = await simulate(seed, { plant: plant(), only: rows })
+      if (problems.some((problem) => tells.test(problem))) return
+    }
+    expect.fail(`not caught in ${seedsForABug} seeds`)
+  })
+})
+
+describe.skipIf(alone === undefined)('simulation of one seed', () => {
+  it(`breaks no rule in seed ${alone}`, async () => {
+    await play(Number(alone))
+  })
+})
+
+/** What a fault needs beside it to happen at all: what is lost is lost by a crash. */
+function needed(row: FaultRow): readonly FaultRow[] {
+  return row === 'F34' ? ['F21'] : []
+}

@@ -1,0 +1,138 @@
+import type { FaultRow } from '../faults.ts'
+import {
+  cancelsOnDisconnect,
+  countsBytes,
+  dropsCorrections,
+  forgetsWaiting,
+  ignoresCollisions,
+  ignoresKeys,
+  losesADelta,
+  losesWakes,
+  mixesLogs,
+  mixesTokens,
+  resumesAt,
+  retriesAnything,
+  sendsAgain,
+  sleepingGuard,
+} from './plants.ts'
+import type { Plant } from './plant.ts'
+
+export interface PlantedBug {
+  readonly name: string
+  /** A fresh one for each run: bugs remember things. */
+  readonly plant: () => Plant
+  /** The faults that bring it out. */
+  readonly rows: readonly FaultRow[]
+  /** A problem that tells of it. */
+  readonly tells: RegExp
+}
+
+export const plantedBugs: readonly PlantedBug[] = [
+  {
+    name: 'the ledger ignores idempotency keys',
+    plant: ignoresKeys,
+    rows: ['F39'],
+    tells: /^6: key/,
+  },
+  {
+    name: 'the store forgets to check fences',
+    plant: () => ({ flaw: 'forgets-fences' }),
+    rows: ['F23', 'F10', 'F32'],
+    tells: /^[1346]: /,
+  },
+  {
+    name: 'a run of unknown outcome is sent again',
+    plant: sendsAgain,
+    rows: ['F7', 'F9'],
+    tells: /^6: the message of/,
+  },
+  {
+    name: 'the client tries again whatever failed',
+    plant: retriesAnything,
+    rows: ['F7'],
+    tells: /^6: the message of/,
+  },
+  {
+    name: 'recovery queues what may have been sent',
+    plant: () => ({ flaw: 'sends-again' }),
+    rows: ['F21', 'F25'],
+    tells: /^6: the message of/,
+  },
+  {
+    name: 'a reader resumes one event too late',
+    plant: () => resumesAt(1),
+    rows: [],
+    tells: /^1: /,
+  },
+  {
+    name: 'a reader resumes one event too early',
+    plant: () => resumesAt(-1),
+    rows: [],
+    tells: /^1: .* does not come after/,
+  },
+  { name: 'a merge loses a delta', plant: losesADelta, rows: ['F36'], tells: /^[124]: / },
+  { name: 'offsets count bytes', plant: countsBytes, rows: [], tells: /^1: .* leaves a gap/ },
+  {
+    name: 'a position is used for other content after a crash',
+    plant: () => ({ flaw: 'keeps-epoch' }),
+    rows: ['F21', 'F34'],
+    tells: /^[12]: |is refused with the cursor/,
+  },
+  {
+    name: 'a reply ends twice',
+    plant: () => ({ flaw: 'ends-twice' }),
+    rows: [],
+    tells: /^3: .* (ended|end)/,
+  },
+  {
+    name: 'two replies of a conversation run at once',
+    plant: () => ({ flaw: 'runs-two' }),
+    rows: ['F23'],
+    tells: /started while/,
+  },
+  {
+    name: 'a message is acknowledged before it is durable',
+    plant: () => ({ flaw: 'tells-early' }),
+    rows: ['F21', 'F32'],
+    tells: /^3: .* never ended/,
+  },
+  {
+    name: 'an end is shown before it is durable',
+    plant: () => ({ flaw: 'shows-early' }),
+    rows: ['F21', 'F32', 'F23'],
+    tells: /^[123]: /,
+  },
+  {
+    name: 'access tokens of sessions are mixed up',
+    plant: mixesTokens,
+    rows: [],
+    tells: /^isolation: /,
+  },
+  { name: 'the guard checks nothing', plant: sleepingGuard, rows: ['F16'], tells: /^isolation: / },
+  {
+    name: 'a conversation that is bound already is bound again',
+    plant: ignoresCollisions,
+    rows: ['T13'],
+    tells: /^isolation: /,
+  },
+  { name: "a reader is given another session's log", plant: mixesLogs, rows: [], tells: /^5: / },
+  { name: 'a wake-up is lost', plant: losesWakes, rows: [], tells: /stays at/ },
+  {
+    name: 'what waits is forgotten at a restart',
+    plant: forgetsWaiting,
+    rows: ['F21', 'F25'],
+    tells: /not all replies have ended/,
+  },
+  {
+    name: 'a correction is dropped',
+    plant: dropsCorrections,
+    rows: ['F19'],
+    tells: /another text than the upstream/,
+  },
+  {
+    name: 'a disconnect cancels the reply',
+    plant: cancelsOnDisconnect,
+    rows: [],
+    tells: /cancelled, and nobody asked for it/,
+  },
+]

@@ -1,0 +1,18 @@
+import type { CozeClient } from '../../../src/coze/client.ts'
+import type { SessionReplies } from '../../../src/reply/session-replies.ts'
+import type { Ledger } from '../../../src/store/ledger.ts'
+import type { ReplyLog } from '../../../src/store/log.ts'
+import type { DiskFlaw } from '../store/state.ts'
+import type { ChatStrategy } from '../../../src/strategy/strategy.ts'
+
+/** A bug planted by replacing a dependency: each function gets the true one. Nothing: no bug. */
+export interface Plant {
+  readonly flaw?: DiskFlaw
+  ledger?(ledger: Ledger, log: ReplyLog): Ledger
+  log?(log: ReplyLog, ledger: Ledger): ReplyLog
+  client?(client: CozeClient): CozeClient
+  strategy?(strategy: ChatStrategy): ChatStrategy
+  replies?(replies: SessionReplies): SessionReplies
+}
+
+export const noPlant: Plant = {}

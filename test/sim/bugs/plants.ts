@@ -1,0 +1,237 @@
+import { Buffer } from 'node:buffer'
+import type { CozeTarget } from '../../../src/coze/client.ts'
+import { CozeError } from '../../../src/coze/errors.ts'
+import type { ReplyEvent, SessionId } from '../../../src/domain.ts'
+import type { ReplySubscription } from '../../../src/reply/subscribe.ts'
+import { RunFailedError } from '../../../src/strategy/run-failed-error.ts'
+import type { RunEvent, StartRequest } from '../../../src/strategy/strategy.ts'
+import type { Plant } from './plant.ts'
+import { replacing } from './replacing.ts'
+
+export function ignoresKeys(): Plant {
+  return {
+    ledger: (ledger) =>
+      replacing(ledger, {
+        accept: (session, request) =>
+          ledger.accept(session, { ...request, idempotency: undefined }),
+      }),
+  }
+}
+
+export function ignoresCollisions(): Plant {
+  return {
+    ledger: (ledger) =>
+      replacing(ledger, {
+        async bind(...given) {
+          const outcome = await ledger.bind(...given)
+          return outcome === 'collision' ? 'bound' : outcome
+        },
+      }),
+  }
+}
+
+export function forgetsWaiting(): Plant {
+  return { ledger: (ledger) => replacing(ledger, { waiting: async () => [] }) }
+}
+
+export function sendsAgain(): Plant {
+  return {
+    strategy: (strategy) =>
+      replacing(strategy, {
+        async *start(request, signal) {
+          let hasBegun = false
+          try {
+            for await (const batch of strategy.start(request, signal)) {
+              hasBegun = true
+              yield batch
+            }
+          } catch (error) {
+            const isUnknown = error instanceof RunFailedError && error.outcome === 'unseen'
+            if (hasBegun || !isUnknown) throw error
+            yield* strategy.start(request, signal)
+          }
+        },
+      }),
+  }
+}
+
+export function retriesAnything(): Plant {
+  return {
+    client: (client) =>
+      replacing(client, {
+        async *stream(request, signal) {
+          let hasBegun = false
+          try {
+            for await (const batch of client.stream(request, signal)) {
+              hasBegun = true
+              yield batch
+            }
+          } catch (error) {
+            if (hasBegun || !(error instanceof CozeError) || error.kind !== 'server') throw error
+            yield* client.stream(request, signal)
+          }
+        },
+      }),
+  }
+}
+
+/** Everybody comes with the first access token that anybody had. */
+export function mixesTokens(): Plant {
+  let first: CozeTarget | undefined
+  const mixed = (target: CozeTarget) => (first ??= target)
+  return {
+    client: (client) =>
+      replacing(client, {
+        request(request, signal) {
+          const isMint = request.path.includes('oauth2')
+          const target = isMint ? request.target : mixed(request.target)
+          return client.request({ ...request, target }, signal)
+        },
+        stream: (request, signal) =>
+          client.stream({ ...request, target: mixed(request.target) }, signal),
+      }),
+  }
+}
+
+/** As if every event were of this run. */
+export function sleepingGuard(): Plant {
+  async function* blessed(
+    stream: AsyncIterable<readonly RunEvent[]>,
+    { upstream }: StartRequest,
+  ): AsyncGenerator<readonly RunEvent[], void, undefined> {
+    let chatId: string | undefined
+    let conversationId = upstream.type === 'id' ? upstream.conversationId : undefined
+    for await (const batch of stream) {
+      yield batch.map((event) => {
+        chatId ??= event.chatId
+        conversationId ??= event.conversationId
+        return { ...event, chatId, conversationId }
+      })
+    }
+  }
+  return {
+    strategy: (strategy) =>
+      replacing(strategy, {
+        start: (request, signal) => blessed(strategy.start(request, signal), request),
+      }),
+  }
+}
+
+export function dropsCorrections(): Plant {
+  return {
+    strategy: (strategy) =>
+      replacing(strategy, {
+        async *start(request, signal) {
+          for await (const batch of strategy.start(request, signal)) {
+            yield batch.filter(({ type }) => type !== 'message')
+          }
+        },
+      }),
+  }
+}
+
+export function losesADelta(): Plant {
+  return {
+    log: (log) =>
+      replacing(log, {
+        read(...given) {
+          const events = log.read(...given)
+          return events instanceof Promise || events === 'trimmed' ? events : withoutSecond(events)
+        },
+      }),
+  }
+}
+
+function withoutSecond(events: readonly ReplyEvent[]): readonly ReplyEvent[] {
+  const [first, second] = events
+  return first?.type === 'delta' && second?.type === 'completed' ? events.slice(1) : events
+}
+
+export function countsBytes(): Plant {
+  const lengths = new Map<string, { units: string; bytes: number }>()
+  return {
+    log: (log) =>
+      replacing(log, {
+        append(sessionId, replyId, fence, deltas) {
+          const counted = deltas.map((delta) => {
+            const key = replyId + delta.kind
+            const before = lengths.get(key) ?? { units: '', bytes: 0 }
+            const kept = before.units.slice(0, delta.offset)
+            const units = kept + delta.text
+            lengths.set(key, { units, bytes: Buffer.byteLength(units) })
+            return { ...delta, offset: Buffer.byteLength(kept) }
+          })
+          return log.append(sessionId, replyId, fence, counted)
+        },
+      }),
+  }
+}
+
+export function mixesLogs(): Plant {
+  let first: SessionId | undefined
+  return {
+    log: (log) =>
+      replacing(log, {
+        read(sessionId, ...given) {
+          first ??= sessionId
+          return log.read(first, ...given)
+        },
+        listen(sessionId, wake) {
+          first ??= sessionId
+          return log.listen(first, wake)
+        },
+      }),
+  }
+}
+
+export function losesWakes(): Plant {
+  let count = 0
+  return {
+    log: (log) =>
+      replacing(log, {
+        listen: (sessionId, wake) =>
+          log.listen(sessionId, () => {
+            count += 1
+            if (count % 3 !== 0) wake()
+          }),
+      }),
+  }
+}
+
+/** Resumes so many events beside the cursor. */
+export function resumesAt(distance: number): Plant {
+  const shifted = (cursor: string | undefined) =>
+    cursor?.replace(/\d+$/, (seq) => String(Math.max(0, Number(seq) + distance)))
+  return {
+    replies: (replies) =>
+      replacing(replies, {
+        subscribe: (request) =>
+          replies.subscribe({
+            ...request,
+            after: shifted(request.after),
+            lastEventId: shifted(request.lastEventId),
+          }),
+      }),
+  }
+}
+
+export function cancelsOnDisconnect(): Plant {
+  return {
+    replies: (replies) =>
+      replacing(replies, {
+        async subscribe(request) {
+          const subscription = await replies.subscribe(request)
+          const { replyId } = request
+          return replacing<ReplySubscription>(subscription, {
+            async follow(take, signal) {
+              try {
+                await subscription.follow(take, signal)
+              } finally {
+                if (signal.aborted && replyId !== undefined) await replies.cancelReply(replyId)
+              }
+            },
+          })
+        },
+      }),
+  }
+}

@@ -1,0 +1,4 @@
+/** What was thrown, for a reader of problems. */
+export function describeError(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : JSON.stringify(error)
+}

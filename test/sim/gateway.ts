@@ -1,0 +1,192 @@
+import { generateKeyPairSync } from 'node:crypto'
+import type { AssistantSettings } from '../../src/config/assistant.ts'
+import { limitsSchema } from '../../src/config/limits.ts'
+import { timeoutsSchema } from '../../src/config/timeouts.ts'
+import { createCozeClient } from '../../src/coze/client.ts'
+import type { AssistantId, AssistantInfo, Session } from '../../src/domain.ts'
+import { Secret } from '../../src/lib/secret.ts'
+import type { Metrics } from '../../src/observe/metrics.ts'
+import { createReplyEngine, type ReplyEngine } from '../../src/reply/engine.ts'
+import type { SessionReplies } from '../../src/reply/session-replies.ts'
+import type { Ledger } from '../../src/store/ledger.ts'
+import { createAssistants } from '../../src/strategy/assistants.ts'
+import type { Plant } from './bugs/plant.ts'
+import { sessionIdOf, sessionNameOf } from './people.ts'
+import type { ProcessClock } from './timeline.ts'
+import { oauthApp, writeAssertion } from './upstream/tokens.ts'
+import type { World } from './world.ts'
+
+/** One life of a gateway: the real engine, token resolver and strategies on virtual parts. */
+export interface GatewayProcess {
+  readonly clock: ProcessClock
+  readonly ledger: Ledger
+  readonly engine: ReplyEngine
+  /** What the server does for each request: opens the caller's session. */
+  session(person: string): Promise<Session>
+  replies(person: string): Promise<SessionReplies>
+  /** Dies at once: nothing of it happens any more. */
+  kill(): void
+  /** Resolves when it is dead. */
+  readonly died: Promise<void>
+  /** Writes what only memory has, as an orderly end does. */
+  flush(): Promise<void>
+}
+
+export const assistantIds = ['flow', 'named', 'bot'] as const
+
+export const timeouts = timeoutsSchema.parse({
+  connectMs: 1_000,
+  callMs: 5_000,
+  firstEventMs: 10_000,
+  idleBotMs: 8_000,
+  idleWorkflowMs: 12_000,
+  totalMs: 40_000,
+  rateLimitWaitMs: 5_000,
+  busyWaitMs: 4_000,
+  recoverMs: 20_000,
+  queueExpiryMs: 60_000,
+  actionMs: 15_000,
+  circuitMs: 5_000,
+})
+export const limits = limitsSchema.parse({
+  maxQueued: 4,
+  maxReplyBytes: 16_384,
+  maxReplyEvents: 300,
+  maxEventBytes: 4_096,
+  messagesPerMinute: 100_000,
+})
+
+/** Only its form is looked at: the simulation signs otherwise. */
+const { privateKey } = generateKeyPairSync('rsa', {
+  modulusLength: 2048,
+  privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  publicKeyEncoding: { type: 'spki', format: 'pem' },
+})
+
+export function startGateway(world: World, plant: Plant): GatewayProcess {
+  const clock = world.timeline.process()
+  const store = world.disk.open(clock)
+  const random = world.random.fork('gateway')
+  const ledger = plant.ledger?.(store.ledger, store.log) ?? store.ledger
+  const log = plant.log?.(store.log, store.ledger) ?? store.log
+  const metrics = silentMetrics()
+  const realClient = createCozeClient({
+    clock,
+    random: () => random.next(),
+    metrics,
+    dispatcher: world.network.port(clock),
+    timeouts,
+    limits,
+  })
+  const client = plant.client?.(realClient) ?? realClient
+  const [first, ...rest] = assistantIds.map(infoOf)
+  if (first === undefined) throw new TypeError('there is no assistant')
+  const assistants = createAssistants(assistantIds.map(settingsOf), {
+    client,
+    clock,
+    random: () => random.next(),
+    newId: world.newId,
+    metrics,
+    timeouts,
+    limits,
+    sign: async (claims) => writeAssertion(claims),
+  })
+  const engine = createReplyEngine({
+    ledger,
+    log,
+    clock,
+    newId: world.newId,
+    logger: world.logger,
+    metrics,
+    assistants: [first, ...rest],
+    strategyOf(id, begunBy) {
+      const strategy = assistants.strategyOf(id, begunBy)
+      return strategy && (plant.strategy?.(strategy) ?? strategy)
+    },
+    cursorKey: 'cursor key',
+    maxQueued: limits.maxQueued,
+    historyLength: limits.maxHistoryMessages,
+    recoverMs: timeouts.recoverMs,
+    queueExpiryMs: timeouts.queueExpiryMs,
+    retentionMs: 24 * 3_600_000,
+    cancelMs: 1_000,
+  })
+  const death = Promise.withResolvers<void>()
+
+  async function session(person: string): Promise<Session> {
+    const name = (generation: number) => sessionNameOf(person, generation)
+    const opened = await ledger.openSession(sessionIdOf(person), name, clock.now())
+    return opened.session
+  }
+
+  return {
+    clock,
+    ledger,
+    engine,
+    session,
+    async replies(person) {
+      const replies = engine.session(await session(person))
+      return plant.replies?.(replies) ?? replies
+    },
+    kill() {
+      clock.kill()
+      death.resolve()
+    },
+    died: death.promise,
+    flush: async () => store[Symbol.asyncDispose](),
+  }
+}
+
+function infoOf(id: string): AssistantInfo {
+  return {
+    id: id as AssistantId,
+    name: id,
+    messageParameters: [],
+    messageMetadata: [],
+    takesAttachments: false,
+  }
+}
+
+function settingsOf(id: (typeof assistantIds)[number]): AssistantSettings {
+  const common = {
+    id: id as AssistantId,
+    name: id,
+    baseUrl: `https://${oauthApp.host}`,
+    credentials: {
+      type: 'oauth',
+      appId: oauthApp.appId,
+      keyId: 'key',
+      privateKey: new Secret(privateKey),
+      accessTokenSeconds: 90,
+      audience: oauthApp.host,
+    },
+    quota: { maxRunning: 1000, startsPerSecond: 1000 },
+  } as const
+  if (id === 'bot') {
+    const bot = { botId: 'bot-1', customVariables: {}, messageVariables: [] }
+    return {
+      ...common,
+      strategy: 'bot',
+      bot: { ...bot, metadata: {}, messageMetadata: [], attachments: false },
+    }
+  }
+  return {
+    ...common,
+    strategy: 'workflow',
+    workflow: {
+      workflowId: 'flow-1',
+      appId: 'app-1',
+      conversationKeying: id === 'named' ? 'name' : 'create',
+      parameters: {},
+      messageParameters: [],
+      metadata: {},
+      messageMetadata: [],
+    },
+  }
+}
+
+/** Counts nothing, whatever there is to count. */
+function silentMetrics(): Metrics {
+  const nothing = () => undefined
+  return new Proxy({} as Metrics, { get: () => nothing })
+}

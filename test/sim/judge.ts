@@ -1,0 +1,199 @@
+import type { Reply, ReplyEvent } from '../../src/domain.ts'
+import { isTerminal } from '../../src/domain.ts'
+import { check } from '../kit/checker.ts'
+import { comparePositions, parseCursor, type SeenEvent } from '../kit/history.ts'
+import { call } from './calls.ts'
+import type { GatewayProcess } from './gateway.ts'
+import type { Subscriber } from './reader.ts'
+import { toSeen } from './seen.ts'
+import { people as everybody, sessionIdOf } from './people.ts'
+import { markerOf, markersIn } from './upstream/markers.ts'
+import type { Chat } from './upstream/world.ts'
+import type { World } from './world.ts'
+
+const allMarkers = new Set([...everybody, 'nobody'].map(markerOf))
+
+/** Reads the whole truth with fresh eyes when all is over, and says what is wrong. */
+export async function judge(
+  world: World,
+  gateway: GatewayProcess,
+  people: readonly string[],
+  subscribers: readonly Subscriber[],
+): Promise<readonly string[]> {
+  const { history, problems } = world
+  const logs = new Map<string, readonly SeenEvent[]>()
+  for (const person of people) {
+    const all: SeenEvent[] = []
+    for (const reply of await repliesOf(world, gateway, person)) {
+      tellAcceptance(world, person, reply)
+      const events = await readLog(gateway, person, reply)
+      all.push(...events)
+      judgeReply(world, person, reply, events)
+    }
+    const inOrder = all.toSorted((a, b) => compareCursors(a.cursor, b.cursor))
+    logs.set(person, inOrder)
+    problems.push(...findOverlaps(inOrder, await repliesOf(world, gateway, person)))
+  }
+  for (const subscriber of subscribers) {
+    problems.push(...findLag(world, subscriber, logs.get(subscriber.person) ?? []))
+    for (const { cursor, body } of subscriber.seen) {
+      if (body.type === 'delta' || body.type === 'completed') {
+        problems.push(
+          ...findStrangers(subscriber.person, body.text, `${subscriber.name} ${cursor}`),
+        )
+      }
+    }
+  }
+  return [...problems, ...check(history)]
+}
+
+async function repliesOf(
+  world: World,
+  gateway: GatewayProcess,
+  person: string,
+): Promise<readonly Reply[]> {
+  const ids = [...world.disk.state.replies.values()]
+    .filter(({ sessionId }) => sessionId === sessionIdOf(person))
+    .map(({ id }) => id)
+  const outcome = await call(gateway, async () => {
+    const session = await gateway.session(person)
+    return gateway.ledger.session(session).replies(ids)
+  })
+  if (outcome.type !== 'answered') throw new Error('the replies cannot be read')
+  return outcome.value.filter((reply) => reply !== undefined)
+}
+
+/** A message whose acceptance nobody heard of was accepted all the same. */
+function tellAcceptance({ history }: World, person: string, reply: Reply): void {
+  const { id: replyId, messageId, conversationId } = reply
+  const isKnown = history.some((step) => step.type === 'send' && step.accepted?.replyId === replyId)
+  if (isKnown) return
+  history.push({ type: 'send', as: person, accepted: { replyId, messageId, conversationId } })
+}
+
+async function readLog(
+  gateway: GatewayProcess,
+  person: string,
+  { id: replyId }: Reply,
+): Promise<readonly SeenEvent[]> {
+  const events: SeenEvent[] = []
+  await call(gateway, async () => {
+    const replies = await gateway.replies(person)
+    const subscription = await replies.subscribe({
+      replyId,
+      conversationId: undefined,
+      after: undefined,
+      lastEventId: undefined,
+    })
+    const take = (batch: readonly ReplyEvent[]) => {
+      for (const event of batch) events.push(toSeen(event, subscription.cursor(event)))
+      return undefined
+    }
+    await subscription.follow(take, new AbortController().signal)
+  })
+  return events
+}
+
+function judgeReply(
+  world: World,
+  person: string,
+  reply: Reply,
+  events: readonly SeenEvent[],
+): void {
+  const { history, problems, upstream, faults } = world
+  const { id: replyId, status, text, reasoning } = reply
+  if (!isTerminal(status)) problems.push(`${replyId} is still ${status} at the deadline`)
+  const chats = [...upstream.chats.values()].filter((chat) => chat.replyId === replyId)
+  const corrected = chats.some(({ isAltered }) => isAltered)
+  history.push({
+    type: 'truth',
+    as: person,
+    replyId,
+    events,
+    snapshot: { status, text, reasoning },
+    ...(corrected && { corrected }),
+  })
+  history.push({ type: 'chats', replyId, count: chats.length })
+  problems.push(...findStrangers(person, text, replyId))
+  if (reply.failure?.code === 'INTERNAL') problems.push(`${replyId} failed as INTERNAL`)
+  const [chat] = chats
+  if (status === 'COMPLETED') {
+    if (chat === undefined) problems.push(`${replyId} is completed, and no chat was`)
+    else if (chat.finalText !== text && !isTakenForDone(world, chat, text)) {
+      problems.push(`${replyId} has another text than the upstream gave`)
+    }
+    if (!markersIn(text).includes(markerOf(person))) {
+      problems.push(`${replyId} lacks the marker of ${person}: the control fails`)
+    }
+  }
+  const wasAsked = world.cancels.has(replyId) || chats.some((each) => each.status === 'canceled')
+  if (status === 'CANCELLED' && !wasAsked) {
+    problems.push(`${replyId} is cancelled, and nobody asked for it`)
+  }
+  // A Bot that was cancelled before it named its chat runs on upstream, and keeps its conversation busy.
+  const isAfterCancel = reply.failure?.code === 'CONVERSATION_BUSY' && world.cancels.size > 0
+  if (faults.reached.size === 0 && status === 'FAILED' && !isAfterCancel) {
+    problems.push(`${replyId} failed as ${reply.failure?.code} though nothing went wrong`)
+  }
+}
+
+/** No call tells whether a Workflow still runs: whoever lost its stream takes what has stopped growing for all of it. */
+function isTakenForDone({ history }: World, chat: Chat, text: string): boolean {
+  if (chat.isBot || !history.some(({ type }) => type === 'crash')) return false
+  return chat.hasStalled || chat.finalText === undefined || chat.finalText.startsWith(text)
+}
+
+/** Texts of one session bear its own marker and no other's. */
+function findStrangers(person: string, text: string, where: string): readonly string[] {
+  const own = markerOf(person)
+  // What is no marker was made of one by a stream that mixes up its pieces.
+  return markersIn(text)
+    .filter((marker) => marker !== own && allMarkers.has(marker))
+    .map((marker) => `isolation: ${where} of ${person} bears ${marker}`)
+}
+
+/** One running reply per conversation: none starts before the one before has ended. */
+function findOverlaps(log: readonly SeenEvent[], replies: readonly Reply[]): readonly string[] {
+  const problems: string[] = []
+  const running = new Map<string, string>()
+  for (const { replyId, body } of log) {
+    const place = replies.find(({ id }) => id === replyId)?.conversationId
+    if (place === undefined) continue
+    const other = running.get(place)
+    if (body.type === 'started') {
+      if (other !== undefined) problems.push(`${replyId} started while ${other} ran in ${place}`)
+      running.set(place, replyId)
+    } else if (body.type !== 'delta' && other === replyId) running.delete(place)
+  }
+  return problems
+}
+
+/** A reader that is connected and reads has read everything. */
+function findLag(
+  world: World,
+  subscriber: Subscriber,
+  log: readonly SeenEvent[],
+): readonly string[] {
+  const { place, wanted, name } = subscriber
+  if (place === undefined) return []
+  const due = log.findLast(
+    ({ cursor, replyId }) =>
+      compareCursors(cursor, place.start) > 0 &&
+      (wanted.replyId === undefined || wanted.replyId === replyId) &&
+      (wanted.conversationId === undefined ||
+        world.disk.state.replies.get(idOf(world, replyId))?.conversationId ===
+          wanted.conversationId),
+  )
+  if (due === undefined || due.cursor === place.last) return []
+  return [`${name} stays at ${place.last ?? place.start}, the log is at ${due.cursor}`]
+}
+
+function idOf(world: World, replyId: string) {
+  for (const id of world.disk.state.replies.keys()) if (id === replyId) return id
+  throw new TypeError('a reply that was told of is not there')
+}
+
+function compareCursors(left: string, right: string): number {
+  const [a, b] = [parseCursor(left), parseCursor(right)]
+  return a === undefined || b === undefined ? 0 : comparePositions(a, b)
+}

@@ -1,0 +1,230 @@
+import type { ConversationId, ReplyEvent, ReplyId } from '../../src/domain.ts'
+import {
+  CursorExpiredError,
+  GatewayError,
+  SubscriptionTokenExpiredError,
+} from '../../src/errors.ts'
+import { onAbort } from '../../src/lib/on-abort.ts'
+import type { ReplySubscription } from '../../src/reply/subscribe.ts'
+import { StoreError } from '../../src/store/store.ts'
+import type { End, SeenEvent } from '../kit/history.ts'
+import { call } from './calls.ts'
+import { describeError } from './fault-text.ts'
+import type { GatewayProcess } from './gateway.ts'
+import { toSeen } from './seen.ts'
+import type { Supervisor } from './supervisor.ts'
+import type { World } from './world.ts'
+
+export interface Wanted {
+  readonly replyId?: ReplyId
+  readonly conversationId?: ConversationId
+}
+
+/** A subscriber that reads, stalls, goes away and comes back, until the story is over. */
+export interface Subscriber {
+  readonly name: string
+  readonly person: string
+  readonly wanted: Wanted
+  /** Where its present connection began, and what it saw last of it; undefined: it is not connected. */
+  readonly place: { readonly start: string; readonly last: string | undefined } | undefined
+  /** Everything it saw, over all connections. */
+  readonly seen: readonly SeenEvent[]
+  /** It reads on without interruptions of its own. */
+  behave(): void
+}
+
+/** Why a subscription was ended, and how its client sees that. */
+class Leaving extends Error {
+  override readonly name = 'Leaving'
+  readonly how: End['how']
+  constructor(how: End['how']) {
+    super(how)
+    this.how = how
+  }
+}
+
+export function openSubscriber(
+  world: World,
+  supervisor: Supervisor,
+  person: string,
+  name: string,
+  wanted: Wanted,
+  onEvent: (event: ReplyEvent) => void,
+): Subscriber {
+  const { clock } = world.timeline
+  const { faults, history } = world
+  const random = world.random.fork(`reader ${name}`)
+  const forever = new AbortController().signal
+  const wait = (ms: number) => clock.sleep(ms, forever)
+  const seen: SeenEvent[] = []
+  const cursors: string[] = []
+  let connections = 0
+  let place: { readonly start: string; last: string | undefined } | undefined
+  let isBehaving = false
+
+  async function live(): Promise<void> {
+    for (;;) {
+      const gateway = await supervisor.current()
+      if ((await connect(gateway)) === 'done') return
+      place = undefined
+      await wait(isBehaving ? 50 : random.between(10, 2_000))
+    }
+  }
+
+  /** Where the next connection resumes: mostly where the last one ended, sometimes earlier, or from the beginning. */
+  function resumePoint(): string | undefined {
+    if (isBehaving || random.chance(0.85)) return cursors.at(-1)
+    return random.chance(0.7) ? random.pickAny(cursors) : undefined
+  }
+
+  async function connect(gateway: GatewayProcess): Promise<'done' | 'again'> {
+    const after = resumePoint()
+    const byHeader = random.chance(0.5)
+    const opened = await call(gateway, async () => {
+      const replies = await gateway.replies(person)
+      return replies.subscribe({
+        replyId: wanted.replyId,
+        conversationId: wanted.conversationId,
+        after: byHeader ? undefined : after,
+        lastEventId: byHeader ? after : undefined,
+      })
+    })
+    if (opened.type === 'lost') return 'again'
+    if (opened.type === 'refused') return refused(opened.error)
+    const subscription = opened.value
+    if (subscription.past) return 'done'
+    connections += 1
+    const connection = `${name}#${connections}`
+    history.push({
+      type: 'open',
+      reader: name,
+      connection,
+      as: person,
+      ...wanted,
+      ...(after !== undefined && { after }),
+    })
+    place = { start: subscription.start, last: undefined }
+    const how = await follow(gateway, subscription, connection)
+    history.push({ type: 'end', connection, how })
+    return how === 'complete' ? 'done' : 'again'
+  }
+
+  async function follow(
+    gateway: GatewayProcess,
+    subscription: ReplySubscription,
+    connection: string,
+  ): Promise<End['how']> {
+    const leaving = new AbortController()
+    const mayLeave = !isBehaving
+    const cutAfter = mayLeave && random.chance(0.3) ? random.between(1, 12) : Infinity
+    let count = 0
+    using _end = plan(leaving, mayLeave)
+
+    const take = (events: readonly ReplyEvent[]): Promise<void> | undefined => {
+      for (const event of events) {
+        if (leaving.signal.aborted || !gateway.clock.isAlive) return undefined
+        const told = toSeen(event, subscription.cursor(event))
+        history.push({ type: 'seen', connection, event: told })
+        seen.push(told)
+        cursors.push(told.cursor)
+        if (place !== undefined) place.last = told.cursor
+        onEvent(event)
+        count += 1
+        if (count >= cutAfter) leaving.abort(new Leaving('cut'))
+      }
+      return isBehaving || leaving.signal.aborted ? undefined : stall(gateway, leaving)
+    }
+
+    const followed = new Promise<End['how']>((resolve) => {
+      gateway.clock.enter(() => {
+        subscription.follow(take, leaving.signal).then(
+          // Who left in the middle of the last batch has not seen its end.
+          () => resolve(leaving.signal.aborted ? endOf(leaving.signal.reason) : 'complete'),
+          (error: unknown) => resolve(endOf(error)),
+        )
+      })
+    })
+    return await Promise.race([followed, gateway.died.then((): End['how'] => 'cut')])
+  }
+
+  /** How the connection may end from outside: its client goes, its credential expires. */
+  function plan(leaving: AbortController, mayLeave: boolean): Disposable {
+    const timers = new DisposableStack()
+    if (mayLeave && random.chance(0.3)) {
+      const ms = random.between(50, 8_000)
+      timers.use(clock.timer(ms, () => leaving.abort(new Leaving('cut'))))
+    }
+    if (faults.strikes('F38a', 0.5)) {
+      timers.use(
+        clock.timer(random.between(50, 5_000), () => {
+          faults.reach('F38a')
+          leaving.abort(new SubscriptionTokenExpiredError('The credential has expired.'))
+        }),
+      )
+    }
+    return timers
+  }
+
+  function stall(gateway: GatewayProcess, leaving: AbortController): Promise<void> | undefined {
+    if (faults.strikes('F35', 0.1)) {
+      faults.reach('F35')
+      // Nobody is there: the keep-alive finds out.
+      gateway.clock.timer(24_000, () => leaving.abort(new Leaving('cut')))
+      return untilLeft(leaving.signal)
+    }
+    if (faults.strikes('F36', 0.15)) {
+      faults.reach('F36')
+      gateway.clock.timer(60_000, () => leaving.abort(new Leaving('closed')))
+      const ms = random.pick([500, 5_000, 20_000, 61_000])
+      return gateway.clock.sleep(ms, leaving.signal)
+    }
+    return undefined
+  }
+
+  function untilLeft(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => onAbort(signal, resolve))
+  }
+
+  function endOf(error: unknown): End['how'] {
+    if (error instanceof Leaving) return error.how
+    if (error instanceof GatewayError) {
+      history.push({ type: 'refused', where: 'stream', code: error.code })
+    } else if (!(error instanceof StoreError)) fault(error)
+    return 'error'
+  }
+
+  function refused(error: unknown): 'again' | 'done' {
+    if (error instanceof CursorExpiredError) cursors.splice(0)
+    if (error instanceof GatewayError) {
+      history.push({ type: 'refused', where: 'request', code: error.code })
+      if (error.code === 'BAD_USER_INPUT') {
+        world.problems.push(
+          `${name} is refused with the cursor ${cursors.at(-1)} that it was given`,
+        )
+        cursors.splice(0)
+      }
+      return error.code === 'NOT_FOUND' ? 'done' : 'again'
+    }
+    if (!(error instanceof StoreError)) fault(error)
+    return 'again'
+  }
+
+  function fault(error: unknown): void {
+    const what = describeError(error)
+    world.problems.push(`${name} failed by a fault: ${what}`)
+  }
+
+  void live()
+  return {
+    name,
+    person,
+    wanted,
+    seen,
+    get place() {
+      return place
+    },
+    behave() {
+      isBehaving = true
+    },
+  }
+}

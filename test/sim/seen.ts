@@ -1,0 +1,23 @@
+import type { ReplyEvent } from '../../src/domain.ts'
+import type { SeenBody, SeenEvent } from '../kit/history.ts'
+
+/** An event as the checker takes it. */
+export function toSeen(event: ReplyEvent, cursor: string): SeenEvent {
+  return { cursor, replyId: event.replyId, body: toBody(event) }
+}
+
+function toBody(event: ReplyEvent): SeenBody {
+  switch (event.type) {
+    case 'started':
+    case 'cancelled':
+      return { type: event.type }
+    case 'delta':
+      return { type: 'delta', kind: event.kind, offset: event.offset, text: event.text }
+    case 'completed':
+      return { type: 'completed', text: event.text }
+    case 'failed':
+      return { type: 'failed', code: event.code }
+    case 'action-required':
+      throw new TypeError('the history knows no actions yet')
+  }
+}

@@ -1,0 +1,100 @@
+import { isTerminal } from '../../src/domain.ts'
+import type { History } from '../kit/history.ts'
+import { noPlant, type Plant } from './bugs/plant.ts'
+import { createClient } from './client.ts'
+import type { FaultRow } from './faults.ts'
+import { judge } from './judge.ts'
+import { people as everybody } from './people.ts'
+import { openSubscriber, type Subscriber } from './reader.ts'
+import { createSupervisor } from './supervisor.ts'
+import { createWorld } from './world.ts'
+
+export interface SimulationOptions {
+  /** Exactly these faults may happen; undefined: the seed draws them. */
+  readonly only?: readonly FaultRow[] | undefined
+  readonly plant?: Plant | undefined
+}
+
+export interface Simulation {
+  readonly seed: number
+  readonly history: History
+  /** Nothing when all is well. */
+  readonly problems: readonly string[]
+  readonly drawn: ReadonlySet<FaultRow>
+  readonly reached: ReadonlySet<FaultRow>
+  /** Replies by their status. */
+  readonly ends: Readonly<Record<string, number>>
+  readonly steps: number
+}
+
+/** How long trouble lasts, and how long all replies may take to end after it, in virtual ms. */
+const troubleMs = 60_000
+const deadlineMs = 20 * 60_000
+const settleMs = 90_000
+
+/** Plays one seed from the first message to the last look. */
+export async function simulate(
+  seed: number,
+  { only, plant = noPlant }: SimulationOptions = {},
+): Promise<Simulation> {
+  const world = createWorld(seed, only, plant.flaw)
+  const { timeline, faults } = world
+  const random = world.random.fork('story')
+  const supervisor = createSupervisor(world, plant)
+  const people = everybody.slice(0, random.between(2, 4))
+  const subscribers: Subscriber[] = []
+  let talking = people.length
+
+  for (const person of people) {
+    const client = createClient(world, supervisor, person)
+    const subscribe = (wanted: Subscriber['wanted']) => {
+      const name = `${person}-${subscribers.length}`
+      subscribers.push(openSubscriber(world, supervisor, person, name, wanted, () => undefined))
+    }
+    subscribe({})
+    client.onReply((reply) => {
+      if (subscribers.length > 24) return
+      if (random.chance(0.5)) subscribe({ replyId: reply.id })
+      if (random.chance(0.2)) subscribe({ conversationId: reply.conversationId })
+    })
+    void client.talk(random.between(2, 7)).finally(() => (talking -= 1))
+  }
+
+  await timeline.run(() => false, troubleMs)
+  faults.heal()
+  supervisor.heal()
+  const hasEnded = () =>
+    talking === 0 &&
+    supervisor.serving !== undefined &&
+    [...world.disk.state.replies.values()].every(({ told }) => isTerminal(told.status))
+  const isOver = await timeline.run(hasEnded, deadlineMs)
+  if (!isOver) world.problems.push('not all replies have ended by the deadline')
+  let isRestarted = !random.chance(0.3)
+  if (!isRestarted) void supervisor.restart().finally(() => (isRestarted = true))
+  for (const subscriber of subscribers) subscriber.behave()
+  await timeline.run(() => false, timeline.clock.monotonic() + settleMs)
+
+  const gateway = supervisor.serving
+  if (gateway === undefined) throw new Error(`seed ${seed}: there is no gateway at the end`)
+  let problems: readonly string[] | undefined
+  const judging = judge(world, gateway, people, subscribers).then((found) => (problems = found))
+  await timeline.run(() => problems !== undefined, timeline.clock.monotonic() + settleMs)
+  if (problems === undefined) {
+    problems = [...world.problems, 'the log cannot be read to its end']
+  } else await judging
+
+  const ends: Record<string, number> = {}
+  for (const { told } of world.disk.state.replies.values()) {
+    const end = told.failure?.code ?? told.status
+    ends[end] = (ends[end] ?? 0) + 1
+  }
+  return {
+    seed,
+    history: world.history,
+    problems,
+    drawn: faults.drawn,
+    reached: faults.reached,
+    ends,
+    steps: timeline.steps,
+  }
+}

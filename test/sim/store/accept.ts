@@ -1,0 +1,180 @@
+import type { Session } from '../../../src/domain.ts'
+import type { AcceptOutcome, AcceptRequest } from '../../../src/store/ledger.ts'
+import { toReply } from './rows.ts'
+import {
+  type ConversationRow,
+  isOpen,
+  nextRow,
+  openRepliesOf,
+  type ReplyRow,
+  type State,
+} from './state.ts'
+
+/** Step 1 of the order of writes. */
+export function accept(state: State, session: Session, request: AcceptRequest): AcceptOutcome {
+  const { idempotency, at } = request
+  const owner = state.sessions.get(session.id)
+  if (owner === undefined) throw new TypeError('the session was not opened')
+  const keyName = idempotency && keyOf(session, idempotency.key)
+  const used = keyName === undefined ? undefined : state.keys.get(keyName)
+  if (used !== undefined) {
+    const reply = state.replies.get(used.replyId)
+    return used.digest === idempotency?.digest && reply !== undefined
+      ? { type: 'repeated', reply: toReply(state, reply) }
+      : { type: 'key-reused' }
+  }
+
+  const found = findConversation(state, session, request)
+  if (found === undefined && request.conversationId !== undefined) {
+    return { type: 'conversation-not-found' }
+  }
+  if (found !== undefined && found.assistantId !== (request.assistantId ?? found.assistantId)) {
+    return { type: 'other-assistant' }
+  }
+  const assistantId = found?.assistantId ?? request.assistantId ?? request.defaultAssistantId
+  for (const id of request.attachmentIds ?? []) {
+    const attachment = state.attachments.get(id)
+    if (attachment?.sessionId !== session.id || attachment.assistantId !== assistantId) {
+      return { type: 'attachment-not-found' }
+    }
+  }
+
+  const others = found === undefined ? [] : openRepliesOf(state, found.id)
+  if (request.onBusy === 'REJECT' && others.length > 0) return { type: 'busy' }
+  // One of the open ones runs or is about to.
+  if (others.length > request.maxQueued) return { type: 'queue-full' }
+  if (countOpen(state, session) >= (request.maxOpen ?? Infinity)) return { type: 'too-many-open' }
+
+  const conversation =
+    found ??
+    beginConversation(state, session, {
+      id: request.newConversationId,
+      assistantId,
+      title: undefined,
+      at,
+    })
+  owner.uses += 1
+  conversation.used = owner.uses
+  conversation.lastUsedAt = at
+  conversation.firstText ??= request.text
+  const ranks = others.map(({ rank }) => rank)
+  const isInterrupt = request.onBusy === 'INTERRUPT'
+  const reply: ReplyRow = {
+    id: request.replyId,
+    sessionId: session.id,
+    conversationId: conversation.id,
+    messageId: request.messageId,
+    extras: request.extras,
+    told: newlyQueued(at),
+    rank: isInterrupt ? Math.min(0, ...ranks) - 1 : Math.max(0, ...ranks) + 1,
+    fence: undefined,
+    step: 'claimed',
+    chatId: undefined,
+    run: undefined,
+    firstEvent: undefined,
+    lastEvent: undefined,
+    isTrimmed: false,
+    upstreamMessageId: undefined,
+    origin: undefined,
+  }
+  state.replies.set(reply.id, reply)
+  state.messages.set(request.messageId, {
+    id: request.messageId,
+    sessionId: session.id,
+    conversationId: conversation.id,
+    replyId: reply.id,
+    role: 'USER',
+    text: request.text,
+    attachmentIds: request.attachmentIds ?? [],
+    rating: null,
+    createdAt: at,
+    order: nextRow(state),
+  })
+  if (idempotency !== undefined && keyName !== undefined) {
+    state.keys.set(keyName, { digest: idempotency.digest, replyId: reply.id })
+  }
+  const running = others.find(({ told }) => told.status !== 'QUEUED')
+  return {
+    type: 'accepted',
+    reply: toReply(state, reply),
+    interrupts: isInterrupt ? running?.id : undefined,
+  }
+}
+
+export function keyOf(session: Session, key: string): string {
+  return JSON.stringify([session.id, key])
+}
+
+export function beginConversation(
+  state: State,
+  session: Session,
+  request: Pick<ConversationRow, 'id' | 'assistantId'> & {
+    readonly title: string | undefined
+    readonly at: number
+  },
+): ConversationRow {
+  const owner = state.sessions.get(session.id)
+  if (owner === undefined) throw new TypeError('the session was not opened')
+  owner.uses += 1
+  const conversation: ConversationRow = {
+    id: request.id,
+    sessionId: session.id,
+    assistantId: request.assistantId,
+    order: nextRow(state),
+    title: request.title ?? null,
+    firstText: null,
+    createdAt: request.at,
+    lastUsedAt: request.at,
+    used: owner.uses,
+    upstream: undefined,
+    generation: 0,
+    isResetPending: false,
+    freedAt: 0,
+    clearedRun: 0,
+    lastRun: 0,
+  }
+  state.conversations.set(conversation.id, conversation)
+  return conversation
+}
+
+function findConversation(
+  state: State,
+  session: Session,
+  { conversationId, assistantId, defaultAssistantId }: AcceptRequest,
+): ConversationRow | undefined {
+  if (conversationId !== undefined) {
+    const found = state.conversations.get(conversationId)
+    return found?.sessionId === session.id ? found : undefined
+  }
+  const wanted = assistantId ?? defaultAssistantId
+  return [...state.conversations.values()]
+    .filter((row) => row.sessionId === session.id && row.assistantId === wanted)
+    .toSorted((a, b) => b.used - a.used)[0]
+}
+
+function countOpen(state: State, session: Session): number {
+  return [...state.replies.values()].filter((row) => row.sessionId === session.id && isOpen(row))
+    .length
+}
+
+function newlyQueued(at: number): ReplyRow['told'] {
+  return {
+    answerId: null,
+    status: 'QUEUED',
+    text: '',
+    reasoning: '',
+    usage: null,
+    followUps: [],
+    question: null,
+    omitted: [],
+    toolCalls: [],
+    actionExpiresAt: null,
+    contextReset: false,
+    failure: null,
+    upstreamCancelled: false,
+    explanation: null,
+    createdAt: at,
+    startedAt: null,
+    endedAt: null,
+  }
+}

@@ -1,0 +1,183 @@
+import { createDeadline } from '../../src/lib/deadline.ts'
+import { StoreError } from '../../src/store/store.ts'
+import type { Plant } from './bugs/plant.ts'
+import { type GatewayProcess, startGateway } from './gateway.ts'
+import type { World } from './world.ts'
+
+/** Keeps a gateway running, and ends it in all the ways that faults.md knows. */
+export interface Supervisor {
+  /** The gateway that takes requests; waits while there is none. */
+  current(): Promise<GatewayProcess>
+  /** The one that takes requests now. */
+  readonly serving: GatewayProcess | undefined
+  /** Nothing happens to gateways any more; one is up, or will be. */
+  heal(): void
+  /** An orderly restart, for a last look with other eyes. */
+  restart(): Promise<void>
+}
+
+const drainMs = 4_000
+
+export function createSupervisor(world: World, plant: Plant): Supervisor {
+  const { timeline, faults, history } = world
+  const { clock } = timeline
+  const random = world.random.fork('supervisor')
+  const forever = new AbortController().signal
+  let serving: GatewayProcess | undefined
+  let waiting = Promise.withResolvers<GatewayProcess>()
+  const wait = (ms: number) => clock.sleep(ms, forever)
+
+  let isStarting = false
+  /** Others have taken over from them, and they live on. */
+  const replaced = new Set<GatewayProcess>()
+
+  /** At most one takes over at a time. */
+  async function start(): Promise<void> {
+    if (isStarting || serving !== undefined) return
+    isStarting = true
+    while (serving === undefined) {
+      const gateway = startGateway(world, plant)
+      try {
+        await gateway.engine.recover()
+        isStarting = false
+        serving = gateway
+        waiting.resolve(gateway)
+      } catch (error) {
+        // As a service manager does: a gateway whose store fails at its start is started again.
+        if (!(error instanceof StoreError)) throw error
+        gateway.kill()
+        loseVolatile()
+        await wait(500)
+      }
+    }
+  }
+
+  /** Whatever was shown and is not on disk is taken back, and whoever wrote it is gone. */
+  function loseVolatile(): void {
+    for (const gateway of replaced) gateway.kill()
+    replaced.clear()
+    history.push({ type: 'crash' })
+    world.disk.crash()
+  }
+
+  function leave(gateway: GatewayProcess): void {
+    if (serving !== gateway) return
+    serving = undefined
+    waiting = Promise.withResolvers()
+  }
+
+  /** SIGKILL: what is not on disk is lost. */
+  function crash(gateway: GatewayProcess): void {
+    if (!gateway.clock.isAlive) return
+    leave(gateway)
+    gateway.kill()
+    loseVolatile()
+    world.onMoment = () => undefined
+    void wait(random.between(20, 3000)).then(start)
+  }
+
+  /** SIGTERM: runs get a while, then all ends in order. */
+  async function drain(gateway: GatewayProcess, ms: number): Promise<void> {
+    using deadline = createDeadline(gateway.clock, ms, () => new Error('the drain is over'))
+    await gateway.engine.drain(deadline.signal)
+    leave(gateway)
+    await gateway.engine[Symbol.asyncDispose]()
+    const isFlushed = await gateway.flush().then(
+      () => true,
+      () => false,
+    )
+    if (!gateway.clock.isAlive) return
+    gateway.kill()
+    if (!isFlushed && serving === undefined && !isStarting) loseVolatile()
+  }
+
+  function stop(gateway: GatewayProcess, ms: number): void {
+    const gone = Promise.race([drain(gateway, ms), gateway.died])
+    void gone.then(() => wait(random.between(20, 1000))).then(start)
+  }
+
+  /** At a moment that hurts: something just became durable and nobody was told, or just came in. */
+  function soon(run: (gateway: GatewayProcess) => void): void {
+    const wanted = random.pick(['committing', 'durable', 'delivered', 'delivered'])
+    let left = random.between(1, 12)
+    world.onMoment = (moment) => {
+      if (moment !== wanted) return
+      left -= 1
+      const gateway = serving
+      if (left > 0 || gateway === undefined) return
+      world.onMoment = () => undefined
+      run(gateway)
+    }
+  }
+
+  function killAt(gateway: GatewayProcess): void {
+    faults.reach('F21')
+    crash(gateway)
+  }
+
+  /** A gateway that stood still is taken for dead; it wakes up beside the one that took over (F23). */
+  async function replace(gateway: GatewayProcess): Promise<void> {
+    gateway.clock.freeze(random.between(1_500, 12_000))
+    faults.reach('F23')
+    leave(gateway)
+    replaced.add(gateway)
+    await wait(random.between(100, 1_500))
+    // To who runs next it is as dead.
+    history.push({ type: 'crash' })
+    await start()
+    await wait(random.between(10_000, 20_000))
+    gateway.kill()
+    replaced.delete(gateway)
+  }
+
+  async function trouble(): Promise<void> {
+    for (;;) {
+      await wait(random.between(300, 6_000))
+      const gateway = serving
+      if (gateway === undefined) continue
+      if (faults.strikes('F40', 0.4)) {
+        faults.reach('F40')
+        timeline.jump(random.pick([-600_000, 600_000, -3_600_000]))
+      }
+      if (faults.strikes('F21', 0.4)) soon(killAt)
+      else if (faults.strikes('F23', 0.3)) {
+        if (random.chance(0.6)) soon((at) => void replace(at))
+        else {
+          faults.reach('F23')
+          gateway.clock.freeze(5_000)
+        }
+      } else if (faults.strikes('F25', 0.3)) {
+        faults.reach('F25')
+        stop(gateway, 0)
+      } else if (faults.strikes('F20', 0.3)) {
+        faults.reach('F20')
+        stop(gateway, drainMs)
+      } else if (faults.strikes('F22', 0.3)) {
+        stop(gateway, drainMs)
+        await wait(random.between(10, 1500))
+        if (!gateway.clock.isAlive) continue
+        faults.reach('F22')
+        crash(gateway)
+      }
+    }
+  }
+
+  void start()
+  void trouble()
+
+  return {
+    current: async () => serving ?? waiting.promise,
+    get serving() {
+      return serving
+    },
+    heal() {
+      world.onMoment = () => undefined
+    },
+    async restart() {
+      const gateway = serving
+      if (gateway === undefined) return
+      await Promise.race([drain(gateway, drainMs), gateway.died])
+      await start()
+    },
+  }
+}

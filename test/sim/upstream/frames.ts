@@ -1,0 +1,33 @@
+import { Buffer } from 'node:buffer'
+import type { Random } from '../random.ts'
+
+/** How a stream writes its frames (coze-api.md §10), and the liberties of the format. */
+export interface Dialect {
+  readonly space: string
+  readonly newline: string
+  readonly bom: boolean
+  readonly comments: boolean
+}
+
+export function plainDialect(isBot: boolean): Dialect {
+  return { space: isBot ? '' : ' ', newline: '\n', bom: false, comments: false }
+}
+
+export function oddDialect(isBot: boolean, random: Random): Dialect {
+  return {
+    space: isBot ? '' : ' ',
+    newline: random.pick(['\n', '\r\n', '\r']),
+    bom: random.chance(0.5),
+    comments: random.chance(0.5),
+  }
+}
+
+export function writeFrame(
+  { space, newline, comments }: Dialect,
+  name: string,
+  data: string,
+): Buffer {
+  const comment = comments ? `:${space}still here${newline}` : ''
+  const lines = `event:${space}${name}${newline}data:${space}${data}${newline}${newline}`
+  return Buffer.from(comment + lines)
+}

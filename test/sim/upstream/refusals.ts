@@ -1,0 +1,93 @@
+import { Buffer } from 'node:buffer'
+import { answerJson, type Call } from './call.ts'
+import type { Token, UpstreamWorld } from './world.ts'
+
+/**
+ * What may meet a call before its endpoint does. True: it has been answered.
+ *
+ * @param begin lets the endpoint have it all the same: for failures that hide an acceptance.
+ */
+export function meetRefusal(
+  world: UpstreamWorld,
+  call: Call,
+  token: Token,
+  begin: (call: Call) => void,
+): boolean {
+  const { faults, random } = world
+  const isChat = call.path === '/v3/chat' || call.path === '/v1/workflows/chat'
+  const refuse = (status: number, body: object, headers: Readonly<Record<string, string>> = {}) => {
+    answerJson(world, call.answer, status, body, headers)
+    return true
+  }
+
+  if (faults.strikes('F3', 0.25)) {
+    faults.reach('F3')
+    const revoked = random.chance(0.5) ? [token] : [...world.tokens.values()]
+    for (const each of revoked) each.isRevoked = true
+    return random.chance(0.5)
+      ? refuse(401, { code: 4100, msg: 'authentication is invalid' })
+      : refuse(200, { code: 4101, msg: 'the token you entered is incorrect' })
+  }
+  if (faults.strikes('F6', 0.3)) {
+    faults.reach('F6')
+    const body = { code: random.pick([4009, 4020, 429]), msg: 'slow down' }
+    const soon = new Date(world.now() + 2000).toUTCString()
+    const wait = random.pick([undefined, '1', '2', soon, '3600'])
+    return refuse(429, body, wait === undefined ? {} : { 'retry-after': wait })
+  }
+  if (faults.strikes('F7', isChat ? 0.25 : 0.1)) {
+    faults.reach('F7')
+    const status = random.pick([500, 502, 503])
+    // It may have been taken on all the same: nobody but the upstream knows.
+    if (isChat && random.chance(0.5)) begin({ ...call, answer: unheard })
+    if (random.chance(0.5)) return refuse(status, { code: 5000, msg: 'server issues' })
+    call.answer.head(status, { 'content-type': 'text/html' })
+    call.answer.write(Buffer.from('<html>bad gateway</html>'))
+    call.answer.end()
+    return true
+  }
+  if (!isChat) return false
+
+  const id = call.query.get('conversation_id') ?? call.body['conversation_id']
+  const conversation = typeof id === 'string' ? world.conversations.get(id) : undefined
+  if (faults.strikes('F8', 0.3)) {
+    faults.reach('F8')
+    const body = { code: random.pick([4000, 4011, 4013, 4015, 4200]), msg: 'no' }
+    if (random.chance(0.5)) return refuse(200, body)
+    call.answer.head(200, { 'content-type': 'application/json' })
+    call.answer.write(Buffer.from(`${JSON.stringify(body)}\n`))
+    call.answer.end()
+    return true
+  }
+  if (conversation !== undefined && faults.strikes('F17', 0.3)) {
+    faults.reach('F17')
+    conversation.busyUntil = world.clock.monotonic() + random.pick([500, 3000, 15_000])
+    return false
+  }
+  if (
+    conversation !== undefined &&
+    conversation.messages.length > 0 &&
+    faults.strikes('F41', 0.5)
+  ) {
+    faults.reach('F41')
+    conversation.isGone = true
+    return false
+  }
+  if (faults.strikes('F9', 0.15)) {
+    faults.reach('F9')
+    if (random.chance(0.5)) begin({ ...call, answer: unheard })
+    call.answer.reset()
+    return true
+  }
+  return false
+}
+
+/** The answer to a call whose connection is lost. */
+const unheard = {
+  head() {},
+  write() {},
+  end() {},
+  reset() {},
+  onGone() {},
+  isOpen: false,
+}

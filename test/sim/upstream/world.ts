@@ -1,0 +1,133 @@
+import type { Clock } from '../../../src/lib/clock.ts'
+import type { Faults } from '../faults.ts'
+import type { Random } from '../random.ts'
+
+/** What the upstream knows. Whatever it keeps, it keeps under a principal: the session name of a token. */
+export interface UpstreamWorld {
+  readonly clock: Clock
+  readonly random: Random
+  readonly faults: Faults
+  /** The upstream's own clock, in ms since the epoch. It may differ from ours. */
+  now(): number
+  newId(): string
+  readonly tokens: Map<string, Token>
+  readonly conversations: Map<string, Conversation>
+  readonly chats: Map<string, Chat>
+  /** Assertions that were exchanged: each may be once. */
+  readonly usedAssertions: Set<string>
+}
+
+export interface Token {
+  readonly principal: string
+  /** On the upstream's clock. */
+  readonly expiresAt: number
+  isRevoked: boolean
+}
+
+export interface Conversation {
+  readonly id: string
+  readonly owner: string
+  /** The app's name for it, where it has one. */
+  readonly name: string | undefined
+  /** In the order in which they were stored. */
+  readonly messages: StoredMessage[]
+  running: Chat | undefined
+  isGone: boolean
+  /** By a call of its own, before any message. */
+  readonly isCreated: boolean
+  /** Others than its owner are let in: the classic leak. */
+  isShared: boolean
+  busyUntil: number
+}
+
+export interface StoredMessage {
+  readonly id: string
+  readonly conversationId: string
+  readonly chatId: string
+  readonly role: 'user' | 'assistant'
+  readonly type: 'question' | 'answer' | 'follow_up'
+  readonly content: string
+  readonly metaData: Readonly<Record<string, string>>
+}
+
+export type ChatStatus = 'in_progress' | 'completed' | 'failed' | 'canceled' | 'requires_action'
+
+export interface Chat {
+  readonly id: string
+  readonly conversation: Conversation
+  readonly principal: string
+  /** The `meta_data.reply_id` of the message that it answers. */
+  readonly replyId: string | undefined
+  readonly isBot: boolean
+  status: ChatStatus
+  errorCode: number
+  /** What it finally said, joined as a reader should see it; undefined until it is completed. */
+  finalText: string | undefined
+  /** It said something else before: readers see text go back. */
+  isAltered: boolean
+  /** It fell silent for long, so that who looks it up may take what is there for all. */
+  hasStalled: boolean
+  toolCallIds: readonly string[]
+}
+
+const startAt = Date.UTC(2026, 0, 1)
+
+export function createUpstreamWorld(options: {
+  readonly clock: Clock
+  readonly random: Random
+  readonly faults: Faults
+}): UpstreamWorld {
+  const { clock, random, faults } = options
+  let ids = 7_000_000_000_000_000
+  // A clock difference is there from the beginning or not at all (F5).
+  const skewMs = faults.strikes('F5', 0.4) ? random.pick([-600_000, 600_000]) : 0
+  if (skewMs !== 0) faults.reach('F5')
+  return {
+    clock,
+    random,
+    faults,
+    now: () => startAt + clock.monotonic() + skewMs,
+    newId() {
+      ids += 1
+      return `${ids}01`
+    },
+    tokens: new Map(),
+    conversations: new Map(),
+    chats: new Map(),
+    usedAssertions: new Set(),
+  }
+}
+
+export function createUpstreamConversation(
+  world: UpstreamWorld,
+  owner: string,
+  name: string | undefined,
+  isCreated: boolean,
+): Conversation {
+  const conversation: Conversation = {
+    id: world.newId(),
+    owner,
+    name,
+    messages: [],
+    running: undefined,
+    isGone: false,
+    isCreated,
+    isShared: false,
+    busyUntil: 0,
+  }
+  world.conversations.set(conversation.id, conversation)
+  return conversation
+}
+
+export function storeMessage(
+  world: UpstreamWorld,
+  chat: Chat,
+  message: Omit<StoredMessage, 'id' | 'conversationId' | 'chatId'> & { readonly id?: string },
+): void {
+  chat.conversation.messages.push({
+    ...message,
+    id: message.id ?? world.newId(),
+    conversationId: chat.conversation.id,
+    chatId: chat.id,
+  })
+}

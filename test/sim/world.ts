@@ -1,0 +1,124 @@
+import type { NewId } from '../../src/lib/id.ts'
+import type { Logger } from '../../src/observe/logger.ts'
+import { StoreError } from '../../src/store/store.ts'
+import type { Step } from '../kit/history.ts'
+import { describeError } from './fault-text.ts'
+import { createFaults, type FaultRow, type Faults } from './faults.ts'
+import { createNetwork, type Network } from './network.ts'
+import { type Random, createChoices } from './random.ts'
+import type { DiskFlaw } from './store/state.ts'
+import type { DiskWeather } from './store/pipe.ts'
+import { createMemoryDisk, type MemoryDisk } from './store/store.ts'
+import { createTimeline, type Timeline } from './timeline.ts'
+import { createUpstream } from './upstream/upstream.ts'
+import { createUpstreamWorld, type UpstreamWorld } from './upstream/world.ts'
+
+/** When a gateway may die. */
+export type Moment = 'delivered' | 'committing' | 'durable'
+
+/** All that a seed makes, and what is recorded of it. */
+export interface World {
+  readonly seed: number
+  readonly random: Random
+  readonly timeline: Timeline
+  readonly faults: Faults
+  readonly upstream: UpstreamWorld
+  readonly network: Network
+  readonly disk: MemoryDisk
+  readonly newId: NewId
+  readonly logger: Logger
+  readonly history: Step[]
+  /** Replies that somebody asked to cancel. */
+  readonly cancels: Set<string>
+  /** What the simulation itself found wrong. */
+  readonly problems: string[]
+  /** Moments at which a gateway may die: the supervisor decides. */
+  onMoment: (moment: Moment) => void
+}
+
+const startAt = Date.UTC(2026, 0, 1)
+
+export function createWorld(
+  seed: number,
+  only: readonly FaultRow[] | undefined,
+  flaw: DiskFlaw | undefined,
+): World {
+  const random = createChoices(seed)
+  const timeline = createTimeline(startAt)
+  const faults = createFaults(random.fork('faults'), only)
+  const { clock } = timeline
+  const problems: string[] = []
+  const upstream = createUpstreamWorld({ clock, random: random.fork('upstream'), faults })
+  let ids = 0
+  const world: World = {
+    seed,
+    random,
+    timeline,
+    faults,
+    upstream,
+    network: createNetwork({
+      clock,
+      random: random.fork('network'),
+      faults,
+      upstream: createUpstream(upstream),
+      onDelivered: () => world.onMoment('delivered'),
+    }),
+    disk: createMemoryDisk(
+      clock,
+      createWeather(random.fork('disk'), faults, () => world),
+      flaw,
+    ),
+    newId() {
+      ids += 1
+      return `id${String(ids).padStart(20, '0')}`
+    },
+    logger: createSuspiciousLogger(problems),
+    history: [],
+    cancels: new Set(),
+    problems,
+    onMoment() {},
+  }
+  return world
+}
+
+function createWeather(random: Random, faults: Faults, world: () => World): DiskWeather {
+  /** Until when commits fail, and how. */
+  let outage: { readonly until: number; readonly kind: 'full' | 'unavailable' } | undefined
+  return {
+    commitMs: () =>
+      faults.isDrawn('F32') && random.chance(0.05)
+        ? random.between(200, 4000)
+        : random.between(1, 5),
+    outage() {
+      const now = world().timeline.clock.monotonic()
+      if (outage !== undefined && now < outage.until) {
+        if (faults.isDrawn(outage.kind === 'full' ? 'F33' : 'F32')) return outage.kind
+      }
+      const until = now + random.pick([1, 300, 3000, 10_000])
+      if (faults.strikes('F33', 0.03)) outage = { until, kind: 'full' }
+      else if (faults.strikes('F32', 0.03)) outage = { until, kind: 'unavailable' }
+      else return undefined
+      faults.reach(outage.kind === 'full' ? 'F33' : 'F32')
+      return outage.kind
+    },
+    onCommitting: () => world().onMoment('committing'),
+    onDurable: () => world().onMoment('durable'),
+    onLost(count) {
+      if (count > 0) faults.reach('F34')
+    },
+  }
+}
+
+/** A gateway that logs an error which is not the store's has a fault of its own. */
+function createSuspiciousLogger(problems: string[]): Logger {
+  return {
+    debug() {},
+    info() {},
+    warn() {},
+    error({ err }, message) {
+      if (err === undefined || err instanceof StoreError) return
+      const what = describeError(err)
+      problems.push(`log: ${message}: ${what}`)
+    },
+  }
+}

@@ -1,0 +1,110 @@
+import { describe, expect, it } from 'vitest'
+import type { Claim } from '../../../src/store/ledger.ts'
+import { StoreError } from '../../../src/store/store.ts'
+import {
+  accept,
+  answerOf,
+  completed,
+  finish,
+  openSession,
+  readAll,
+  runReply,
+} from '../../kit/stored-replies.ts'
+import { type DiskWeather, fairWeather } from '../../sim/store/pipe.ts'
+import { createMemoryDisk } from '../../sim/store/store.ts'
+import { createTimeline } from '../../sim/timeline.ts'
+
+/** A disk on virtual time, and a way to let promises of it come about. */
+function setUp(weather: Partial<DiskWeather> = {}) {
+  const timeline = createTimeline(0)
+  const disk = createMemoryDisk(timeline.clock, { ...fairWeather, ...weather })
+  const user = timeline.process()
+  async function pass<T>(work: Promise<T>, ms = 60_000): Promise<T> {
+    let isDone = false
+    void work.finally(() => (isDone = true)).catch(() => undefined)
+    await timeline.run(() => isDone, timeline.clock.monotonic() + ms)
+    return await work
+  }
+  return { timeline, disk, user, store: disk.open(user), pass }
+}
+
+const delta = (offset: number, text: string) => ({ kind: 'ANSWER', offset, text }) as const
+
+describe('store of the simulation', () => {
+  it('loses by a crash what was shown and not yet durable, and nothing else', async () => {
+    const { timeline, disk, store, pass, user } = setUp({ commitMs: () => 5 })
+    const claim: Claim = await pass(openSession(store.ledger).then((ann) => runReply(store, ann)))
+    const { session, reply, fence } = claim
+    void store.log.append(session.id, reply.id, fence, [delta(0, 'kept')])
+    await timeline.run(() => false, timeline.clock.monotonic() + 50)
+    void store.log.append(session.id, reply.id, fence, [delta(4, ' lost')])
+    expect(answerOf(await pass(readAll(store.log, session)), claim)).toBe('kept lost')
+
+    user.kill()
+    disk.crash()
+    const next = disk.open(timeline.process())
+    expect(answerOf(await pass(readAll(next.log, session)), claim)).toBe('kept')
+    const orphans = await pass(next.ledger.orphans())
+    expect(orphans.map((orphan) => [orphan.reply.id, orphan.reply.text])).toEqual([
+      [reply.id, 'kept'],
+    ])
+  })
+
+  it('tells nothing before it is durable, and keeps an end from being seen till then', async () => {
+    const { timeline, store, pass } = setUp({ commitMs: () => 100 })
+    const claim = await pass(openSession(store.ledger).then((ann) => runReply(store, ann)))
+    let isTold = false
+    void finish(store.ledger, claim, completed('')).then(() => (isTold = true))
+    await timeline.run(() => false, timeline.clock.monotonic() + 50)
+    expect(isTold).toBe(false)
+    expect((await readAll(store.log, claim.session)).map(({ type }) => type)).toEqual(['started'])
+    await timeline.run(() => isTold, timeline.clock.monotonic() + 200)
+    expect((await readAll(store.log, claim.session)).at(-1)?.type).toBe('completed')
+  })
+
+  it('F33: takes back what an outage refused, and keeps the deltas for later', async () => {
+    let outage: 'full' | undefined
+    const { timeline, store, pass } = setUp({ outage: () => outage })
+    const claim = await pass(openSession(store.ledger).then((ann) => runReply(store, ann)))
+    const { session, reply, fence } = claim
+    outage = 'full'
+    void store.log.append(session.id, reply.id, fence, [delta(0, 'kept')])
+    await expect(pass(accept(store.ledger, session))).rejects.toBeInstanceOf(StoreError)
+    await expect(pass(finish(store.ledger, claim, completed('')))).rejects.toMatchObject({
+      kind: 'full',
+    })
+    expect(answerOf(await readAll(store.log, session), claim)).toBe('kept')
+    outage = undefined
+    await timeline.run(() => false, timeline.clock.monotonic() + 1_000)
+    const outcome = await pass(finish(store.ledger, claim, completed('kept')))
+    expect(outcome.type).toBe('finished')
+    expect((await readAll(store.log, session)).at(-1)?.type).toBe('completed')
+  })
+
+  it('answers a dead process nothing, and does nothing for it', async () => {
+    const { timeline, disk, store, user, pass } = setUp()
+    const session = await pass(openSession(store.ledger))
+    user.kill()
+    let isAnswered = false
+    void accept(store.ledger, session).then(() => (isAnswered = true))
+    await timeline.run(() => isAnswered, 10_000)
+    expect(isAnswered).toBe(false)
+    expect(disk.state.replies.size).toBe(0)
+  })
+
+  it('never uses a position twice, whatever was lost', async () => {
+    const { timeline, disk, store, pass, user } = setUp({ commitMs: () => 5 })
+    const claim = await pass(openSession(store.ledger).then((ann) => runReply(store, ann)))
+    const { session, reply, fence } = claim
+    void store.log.append(session.id, reply.id, fence, [delta(0, 'lost')])
+    const lost = await pass(store.log.end(session.id))
+    user.kill()
+    disk.crash()
+    const next = disk.open(timeline.process())
+    expect(await pass(next.log.check(session.id, lost))).toBe('ok')
+    const [orphan] = await pass(next.ledger.orphans())
+    if (orphan === undefined) throw new Error('expected an orphan')
+    void next.log.append(session.id, reply.id, orphan.fence, [delta(0, 'new')])
+    expect(await pass(readAll(next.log, session, lost))).toMatchObject([{ text: 'new', epoch: 2 }])
+  })
+})
