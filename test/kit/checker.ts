@@ -217,7 +217,8 @@ function kindOf({ body }: SeenEvent): 'ANSWER' | 'REASONING' | undefined {
 }
 
 function isTerminal({ body }: SeenEvent): boolean {
-  return body.type !== 'started' && body.type !== 'delta'
+  const { type } = body
+  return type === 'completed' || type === 'failed' || type === 'cancelled'
 }
 
 function isAfter(position: Position, start: Position | undefined): boolean {

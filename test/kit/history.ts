@@ -90,6 +90,7 @@ export type SeenBody =
       readonly offset: number
       readonly text: string
     }
+  | { readonly type: 'action-required' }
   | { readonly type: 'completed'; readonly text: string }
   | { readonly type: 'failed'; readonly code: string }
   | { readonly type: 'cancelled' }

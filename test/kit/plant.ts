@@ -2,6 +2,7 @@ import type { SeenBody, SeenEvent, Step } from './history.ts'
 
 /** Steps to plant in a history by hand. */
 export const started: SeenBody = { type: 'started' }
+export const asks: SeenBody = { type: 'action-required' }
 export const cancelled: SeenBody = { type: 'cancelled' }
 export const completed = (text: string): SeenBody => ({ type: 'completed', text })
 export const failed = (code: string): SeenBody => ({ type: 'failed', code })

@@ -20,7 +20,7 @@ const nothing: KnownText = { from: 0, text: '', digest: 0 }
 
 /** What a reader shows of one reply. */
 export interface ReplyState {
-  readonly status: 'UNSEEN' | 'RUNNING' | 'COMPLETED' | 'FAILED' | 'CANCELLED'
+  readonly status: 'UNSEEN' | 'RUNNING' | 'ACTION_REQUIRED' | 'COMPLETED' | 'FAILED' | 'CANCELLED'
   readonly answer: KnownText
   readonly reasoning: KnownText
   /** What the terminal event said, so that no two readers hear different ends. */
@@ -149,6 +149,9 @@ function apply(
         ? { ...state, answer: splice(before.answer, body, correctable, complain) }
         : { ...state, reasoning: splice(before.reasoning, body, correctable, complain) }
     }
+    case 'action-required':
+      if (before.status !== 'RUNNING') complain(1, `asks while it is ${before.status}`)
+      return { ...before, status: 'ACTION_REQUIRED' }
     case 'completed':
       if (!agreeOnText(before.answer, append(nothing, body.text))) {
         complain(4, 'completed with another text than its deltas make')
@@ -190,7 +193,8 @@ function append(known: KnownText, text: string): KnownText {
 }
 
 export function isEnded(state: ReplyState): boolean {
-  return state.status !== 'UNSEEN' && state.status !== 'RUNNING'
+  const { status } = state
+  return status === 'COMPLETED' || status === 'FAILED' || status === 'CANCELLED'
 }
 
 /** Do both show the same, as far as both know it? `only`: of this kind of text, and of the rest. */

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { check } from '../../kit/checker.ts'
 import type { Step } from '../../kit/history.ts'
 import {
+  asks,
   at,
   cancelled,
   completed,
@@ -37,6 +38,13 @@ describe('checker', () => {
       { type: 'crash' },
       open('a'),
       ...seen('a', at(1, started), at(2, delta(0, '😀🎉')), at(3, delta(2, '')), at(4, cancelled)),
+    ],
+    'a reply that asks for an action and goes on': [
+      send(),
+      open('a'),
+      ...seen('a', at(1, started), at(2, asks), at(3, delta(0, 'x')), at(4, completed('x'))),
+      end('a'),
+      truth(at(1, started), at(2, asks), at(3, delta(0, 'x')), at(4, completed('x'))),
     ],
     'a reader that goes back to an older cursor, and one that starts anew': [
       send(),

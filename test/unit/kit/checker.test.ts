@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { check } from '../../kit/checker.ts'
 import type { Step } from '../../kit/history.ts'
 import {
+  asks,
   at,
   cancelled,
   completed,
@@ -150,6 +151,14 @@ describe('checker', () => {
     'an event after the end': [
       '3: r1 went on after its end',
       [send(), truth(...whole, at(7, delta(11, '!')))],
+    ],
+    'a reply that asked, and never ended': [
+      '3: r1 never ended',
+      [send(), truth(at(1, started), at(2, asks))],
+    ],
+    'a reply that asks twice': [
+      '1: log of r1: tag.1.3 of r1 asks while it is ACTION_REQUIRED',
+      [send(), truth(at(1, started), at(2, asks), at(3, asks), at(4, cancelled))],
     ],
     'a reply that never ended': ['3: r1 never ended', [send(), truth(...pick(1, 2, 3, 4, 5))]],
     'an accepted reply that left no trace': [
