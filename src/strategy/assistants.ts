@@ -91,6 +91,7 @@ function createAssistant(
       maxEntries: limits.maxCachedTokens,
       maxConcurrentMints: limits.maxMintsAtOnce,
       mintTimeoutMs: timeouts.tokenMs,
+      sign: options.sign,
     }),
   )
   const { busyWaitMs, recoverMs, uploadMs } = timeouts
