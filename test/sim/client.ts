@@ -1,4 +1,4 @@
-import type { AssistantId, ConversationId, Reply, ReplyId } from '../../src/domain.ts'
+import type { AssistantId, ConversationId, Reply, ReplyId, ToolCall } from '../../src/domain.ts'
 import { GatewayError } from '../../src/errors.ts'
 import { StoreError } from '../../src/store/store.ts'
 import { unionCodes } from '../kit/codes.ts'
@@ -14,6 +14,8 @@ import type { World } from './world.ts'
 export interface PersonClient {
   /** Sends until it is done. */
   talk(messages: number): Promise<void>
+  /** Answers what a reply asks, or leaves it. */
+  answerTools(replyId: ReplyId, calls: readonly ToolCall[]): void
   /** Hears of each reply once. */
   onReply(hear: (reply: Reply) => void): void
 }
@@ -35,6 +37,7 @@ export function createClient(world: World, supervisor: Supervisor, person: strin
   const forever = new AbortController().signal
   const wait = (ms: number) => clock.sleep(ms, forever)
   const replies = new Set<ReplyId>()
+  const answered = new Set<string>()
   let hear: (reply: Reply) => void = () => undefined
   const conversations = new Map<AssistantId, Set<ConversationId>>()
   let count = 0
@@ -144,6 +147,16 @@ export function createClient(world: World, supervisor: Supervisor, person: strin
     if (outcome.type === 'refused') refused(outcome.error)
   }
 
+  async function submit(replyId: ReplyId, calls: readonly ToolCall[]): Promise<void> {
+    const gateway = await supervisor.current()
+    const outputs = calls.map(({ id }) => ({ toolCallId: id, output: 'found' }))
+    const outcome = await call(gateway, async () => {
+      const session = await gateway.replies(person)
+      return session.submitToolOutputs(replyId, outputs)
+    })
+    if (outcome.type === 'refused') refused(outcome.error)
+  }
+
   function refused(error: unknown): void {
     if (error instanceof GatewayError) {
       const where = unionCodes.has(error.code) ? 'union' : 'request'
@@ -155,6 +168,13 @@ export function createClient(world: World, supervisor: Supervisor, person: strin
   }
 
   return {
+    answerTools(replyId, calls) {
+      const key = JSON.stringify([replyId, calls])
+      if (answered.has(key)) return
+      answered.add(key)
+      if (random.chance(0.7))
+        void wait(random.between(50, 5_000)).then(() => submit(replyId, calls))
+    },
     onReply(run) {
       hear = run
     },
@@ -170,6 +190,9 @@ export function createClient(world: World, supervisor: Supervisor, person: strin
           }
         }
         const reply = await send(sending)
+        if (reply !== undefined && sending.key !== undefined && random.chance(0.1)) {
+          void sendOnce({ ...sending, text: `${sending.text} and more` })
+        }
         if (reply !== undefined && random.chance(0.15)) {
           void wait(random.between(0, 3_000)).then(() => cancel(reply.id))
         }

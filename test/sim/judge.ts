@@ -163,9 +163,13 @@ function findOverlaps(log: readonly SeenEvent[], replies: readonly Reply[]): rea
     if (body.type === 'started') {
       if (other !== undefined) problems.push(`${replyId} started while ${other} ran in ${place}`)
       running.set(place, replyId)
-    } else if (body.type !== 'delta' && other === replyId) running.delete(place)
+    } else if (isEnd(body) && other === replyId) running.delete(place)
   }
   return problems
+}
+
+function isEnd({ type }: SeenEvent['body']): boolean {
+  return type === 'completed' || type === 'failed' || type === 'cancelled'
 }
 
 /** A reader that is connected and reads has read everything. */

@@ -9,6 +9,7 @@ export function toSeen(event: ReplyEvent, cursor: string): SeenEvent {
 function toBody(event: ReplyEvent): SeenBody {
   switch (event.type) {
     case 'started':
+    case 'action-required':
     case 'cancelled':
       return { type: event.type }
     case 'delta':
@@ -17,7 +18,5 @@ function toBody(event: ReplyEvent): SeenBody {
       return { type: 'completed', text: event.text }
     case 'failed':
       return { type: 'failed', code: event.code }
-    case 'action-required':
-      throw new TypeError('the history knows no actions yet')
   }
 }

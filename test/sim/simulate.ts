@@ -1,8 +1,9 @@
-import { isTerminal } from '../../src/domain.ts'
+import { isTerminal, type ReplyEvent } from '../../src/domain.ts'
 import type { History } from '../kit/history.ts'
 import { noPlant, type Plant } from './bugs/plant.ts'
 import { createClient } from './client.ts'
 import type { FaultRow } from './faults.ts'
+import { intrude } from './intruder.ts'
 import { judge } from './judge.ts'
 import { people as everybody } from './people.ts'
 import { openSubscriber, type Subscriber } from './reader.ts'
@@ -47,9 +48,12 @@ export async function simulate(
 
   for (const person of people) {
     const client = createClient(world, supervisor, person)
+    const hear = (event: ReplyEvent) => {
+      if (event.type === 'action-required') client.answerTools(event.replyId, event.toolCalls)
+    }
     const subscribe = (wanted: Subscriber['wanted']) => {
       const name = `${person}-${subscribers.length}`
-      subscribers.push(openSubscriber(world, supervisor, person, name, wanted, () => undefined))
+      subscribers.push(openSubscriber(world, supervisor, person, name, wanted, hear))
     }
     subscribe({})
     client.onReply((reply) => {
@@ -57,6 +61,7 @@ export async function simulate(
       if (random.chance(0.5)) subscribe({ replyId: reply.id })
       if (random.chance(0.2)) subscribe({ conversationId: reply.conversationId })
     })
+    void intrude(world, supervisor, person)
     void client.talk(random.between(2, 7)).finally(() => (talking -= 1))
   }
 

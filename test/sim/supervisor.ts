@@ -1,3 +1,4 @@
+import { isTerminal } from '../../src/domain.ts'
 import { createDeadline } from '../../src/lib/deadline.ts'
 import { StoreError } from '../../src/store/store.ts'
 import type { Plant } from './bugs/plant.ts'
@@ -60,6 +61,11 @@ export function createSupervisor(world: World, plant: Plant): Supervisor {
     world.disk.crash()
   }
 
+  function isAnyRunning(): boolean {
+    const replies = [...world.disk.state.replies.values()]
+    return replies.some(({ told }) => told.status !== 'QUEUED' && !isTerminal(told.status))
+  }
+
   function leave(gateway: GatewayProcess): void {
     if (serving !== gateway) return
     serving = undefined
@@ -88,6 +94,8 @@ export function createSupervisor(world: World, plant: Plant): Supervisor {
     )
     if (!gateway.clock.isAlive) return
     gateway.kill()
+    // Ends that the store refused are found at the next start: to them this one has died as any other.
+    if (isAnyRunning()) history.push({ type: 'crash' })
     if (!isFlushed && serving === undefined && !isStarting) loseVolatile()
   }
 

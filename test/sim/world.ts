@@ -109,14 +109,15 @@ function createWeather(random: Random, faults: Faults, world: () => World): Disk
   }
 }
 
-/** A gateway that logs an error which is not the store's has a fault of its own. */
+/** A gateway that logs an error which is not the store's, or that ends a worker, has a fault of its own. */
 function createSuspiciousLogger(problems: string[]): Logger {
   return {
     debug() {},
     info() {},
     warn() {},
     error({ err }, message) {
-      if (err === undefined || err instanceof StoreError) return
+      const isExpected = err === undefined || err instanceof StoreError
+      if (isExpected && message !== 'a conversation worker failed') return
       const what = describeError(err)
       problems.push(`log: ${message}: ${what}`)
     },

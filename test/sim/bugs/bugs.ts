@@ -1,5 +1,6 @@
 import type { FaultRow } from '../faults.ts'
 import {
+  asksForNoOwner,
   cancelsOnDisconnect,
   countsBytes,
   dropsCorrections,
@@ -116,6 +117,12 @@ export const plantedBugs: readonly PlantedBug[] = [
     tells: /^isolation: /,
   },
   { name: "a reader is given another session's log", plant: mixesLogs, rows: [], tells: /^5: / },
+  {
+    name: 'a reply is found by whoever knows its id',
+    plant: asksForNoOwner,
+    rows: [],
+    tells: /^isolation: .* could/,
+  },
   { name: 'a wake-up is lost', plant: losesWakes, rows: [], tells: /stays at/ },
   {
     name: 'what waits is forgotten at a restart',

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import type { CozeTarget } from '../../../src/coze/client.ts'
 import { CozeError } from '../../../src/coze/errors.ts'
-import type { ReplyEvent, SessionId } from '../../../src/domain.ts'
+import type { ReplyEvent, Session, SessionId } from '../../../src/domain.ts'
 import type { ReplySubscription } from '../../../src/reply/subscribe.ts'
 import { RunFailedError } from '../../../src/strategy/run-failed-error.ts'
 import type { RunEvent, StartRequest } from '../../../src/strategy/strategy.ts'
@@ -32,6 +32,30 @@ export function ignoresCollisions(): Plant {
 
 export function forgetsWaiting(): Plant {
   return { ledger: (ledger) => replacing(ledger, { waiting: async () => [] }) }
+}
+
+/** Whoever knows an id is given what it names. */
+export function asksForNoOwner(): Plant {
+  const sessions = new Map<SessionId, Session>()
+  return {
+    ledger: (ledger) =>
+      replacing(ledger, {
+        async openSession(...given) {
+          const opened = await ledger.openSession(...given)
+          sessions.set(opened.session.id, opened.session)
+          return opened
+        },
+        session: (session) =>
+          replacing(ledger.session(session), {
+            async replies(ids) {
+              const own = ledger.session(session)
+              const everybody = [own, ...[...sessions.values()].map((each) => ledger.session(each))]
+              const found = await Promise.all(everybody.map((each) => each.replies(ids)))
+              return ids.map((_, index) => found.map((each) => each[index]).find(Boolean))
+            },
+          }),
+      }),
+  }
 }
 
 export function sendsAgain(): Plant {

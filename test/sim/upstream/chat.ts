@@ -32,6 +32,7 @@ export function runChat(world: UpstreamWorld, request: ChatRequest, answer: Wire
     isAltered: false,
     hasStalled: false,
     toolCallIds: [],
+    spoken: [],
   }
   world.chats.set(chat.id, chat)
   conversation.running = chat
@@ -76,7 +77,7 @@ function play(
   const dialect = faults.isDrawn('F12') ? oddDialect(chat.isBot, random) : plainDialect(chat.isBot)
   /** Nothing is said any more, though the run may go on. */
   let isSilent = false
-  const spoken: string[] = []
+  const { spoken } = chat
 
   const reach = () => drawn && faults.reach(drawn.row)
   const say = (name: string, data: object) => {

@@ -68,6 +68,8 @@ export interface Chat {
   /** It fell silent for long, so that who looks it up may take what is there for all. */
   hasStalled: boolean
   toolCallIds: readonly string[]
+  /** The answers that it has given so far. */
+  readonly spoken: string[]
 }
 
 const startAt = Date.UTC(2026, 0, 1)
