@@ -54,6 +54,8 @@ export interface Ending {
   explain(run: RunFacts, error: unknown, signal: AbortSignal): Promise<End>
   /** Step 7. A store that refuses the end is asked again. */
   finish(claim: Claim, end: End): Promise<void>
+  /** Back to the queue: nothing was sent. A store that refuses it is asked again. */
+  giveBack(claim: Claim): Promise<void>
 }
 
 export function failedEnd(failure: ReplyFailure, resetUpstream: boolean): End {
@@ -128,16 +130,27 @@ export function createEnding(options: EndingOptions): Ending {
   async function finish(claim: Claim, end: End): Promise<void> {
     const { session, reply, fence } = claim
     const request = { replyId: reply.id, fence, answerId: newId() as MessageId, ...end }
+    const outcome = await store(claim, () =>
+      ledger.finish(session, { ...request, at: clock.now() }),
+    )
+    if (outcome?.type === 'finished') report(claim, end)
+  }
+
+  async function giveBack(claim: Claim): Promise<void> {
+    const { session, reply, fence } = claim
+    await store(claim, () => ledger.requeue(session, reply.id, fence))
+  }
+
+  /** Undefined: the engine was closed before the store took it. */
+  async function store<T>({ reply }: Claim, write: () => Promise<T>): Promise<T | undefined> {
     for (;;) {
       try {
-        const outcome = await ledger.finish(session, { ...request, at: clock.now() })
-        if (outcome.type === 'finished') report(claim, end)
-        return
+        return await write()
       } catch (error) {
         if (!(error instanceof StoreError)) throw error
         logger.error({ reply: reply.id, err: error }, 'the end of a reply was not stored')
         await clock.sleep(rewriteMs, options.closed).catch(() => undefined)
-        if (options.closed.aborted) return
+        if (options.closed.aborted) return undefined
       }
     }
   }
@@ -150,7 +163,7 @@ export function createEnding(options: EndingOptions): Ending {
     logger.info({ reply: reply.id, assistant: reply.assistantId, status, code, ms }, 'reply ended')
   }
 
-  return { conclude, explain, finish }
+  return { conclude, explain, finish, giveBack }
 }
 
 const terminalStatus = { completed: 'COMPLETED', failed: 'FAILED', cancelled: 'CANCELLED' } as const

@@ -3,6 +3,7 @@ import { createGuard } from '../isolation/guard.ts'
 import { createDeadline } from '../lib/deadline.ts'
 import type { Claim, Orphan } from '../store/ledger.ts'
 import { LostReplyError, type ReplyLog } from '../store/log.ts'
+import { StoreError } from '../store/store.ts'
 import { RunFailedError } from '../strategy/run-failed-error.ts'
 import type { ChatStrategy, UpstreamConversation } from '../strategy/strategy.ts'
 import { createEnding, failedEnd, type EndingOptions, type RunFacts } from './ending.ts'
@@ -70,10 +71,7 @@ export function createRunner(options: RunnerOptions): Runner {
     } catch (error) {
       if (error instanceof LostReplyError) return
       const { reader } = facts
-      if (reader === undefined && isStopped(signal, 'shutdown')) {
-        await ledger.requeue(claim.session, claim.reply.id, claim.fence)
-        return
-      }
+      if (reader === undefined && isStopped(signal, 'shutdown')) return await ending.giveBack(claim)
       if (isGone(error) && known !== undefined && reader?.chatId === undefined) {
         logger.info({ reply: claim.reply.id }, 'upstream conversation is gone, beginning a new one')
         const renewed = { ...claim, generation: claim.generation + 1 }
@@ -88,20 +86,13 @@ export function createRunner(options: RunnerOptions): Runner {
   }
 
   async function recover(orphan: Orphan, signal: AbortSignal): Promise<void> {
-    const { session, reply, fence, progress, upstream } = orphan
-    if (progress.step === 'claimed') {
-      await ledger.requeue(session, reply.id, fence)
-      return
-    }
+    const { reply, progress, upstream } = orphan
+    if (progress.step === 'claimed') return await ending.giveBack(orphan)
     const strategy = options.strategyOf(reply.assistantId, upstream?.strategy)
     if (strategy === undefined) {
       return await ending.finish(orphan, failedEnd(runFailures.unconfigured, true))
     }
-    // Readers may hold more than what was on disk: take them back to it.
-    await log.append(session.id, reply.id, fence, [
-      { kind: 'REASONING', offset: reply.reasoning.length, text: '' },
-      { kind: 'ANSWER', offset: reply.text.length, text: '' },
-    ])
+    if (!(await restate(orphan))) return
     const run = { claim: orphan, strategy, contextReset: reply.contextReset }
     const reader = createReader(
       { ...run, reader: undefined },
@@ -111,6 +102,24 @@ export function createRunner(options: RunnerOptions): Runner {
     )
     const chatId = progress.step === 'chat' ? progress.chatId : undefined
     await lookUp({ ...run, reader }, reader, chatId, unknownOutcome, signal)
+  }
+
+  /**
+   * Takes readers back to what was on disk. They may hold more, or a correction of it that was lost: so all of it is said
+   * again. False: the reply is another's now.
+   */
+  async function restate({ session, reply, fence }: Orphan): Promise<boolean> {
+    try {
+      await log.append(session.id, reply.id, fence, [
+        { kind: 'REASONING', offset: 0, text: reply.reasoning },
+        { kind: 'ANSWER', offset: 0, text: reply.text },
+      ])
+    } catch (error) {
+      if (error instanceof LostReplyError) return false
+      // It is in the log, and reaches the disk with what follows.
+      if (!(error instanceof StoreError)) throw error
+    }
+    return true
   }
 
   /** Ends a reply whose stream was lost, as the upstream tells it, else as `otherwise` says. */
