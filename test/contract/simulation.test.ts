@@ -17,6 +17,17 @@ const seedsForABug = 40
 // oxlint-disable-next-line node/no-process-env
 const alone = process.env['SIM_SEED']
 
+/** Faults that found something when they met. */
+const meetings: readonly { readonly together: readonly FaultRow[] }[] = [
+  // A correction that was shown and lost by a crash.
+  { together: ['F19', 'F21'] },
+  { together: ['F13', 'F9', 'F21'] },
+  // A store that refuses what an end or a recovery has to write.
+  { together: ['F20', 'F25', 'F32', 'F33'] },
+  { together: ['F21', 'F32', 'F33'] },
+  { together: ['F23', 'F32', 'F33'] },
+]
+
 async function play(seed: number, options: SimulationOptions = {}): Promise<Simulation> {
   const simulation = await simulate(seed, options)
   const { problems, reached } = simulation
@@ -60,6 +71,10 @@ describe.skipIf(alone !== undefined)('simulation', () => {
       isReached ||= reached.has(row)
     }
     expect(isReached).toBe(true)
+  })
+
+  it.each(meetings)('breaks no rule where $together meet', async ({ together }) => {
+    for (let seed = 1; seed <= figure(12, 200); seed += 1) await play(seed, { only: together })
   })
 
   it('tells the same history for the same seed, in this process and in another', async () => {

@@ -106,15 +106,21 @@ export function createSupervisor(world: World, plant: Plant): Supervisor {
 
   /** At a moment that hurts: something just became durable and nobody was told, or just came in. */
   function soon(run: (gateway: GatewayProcess) => void): void {
-    const wanted = random.pick(['committing', 'durable', 'delivered', 'delivered'])
-    let left = random.between(1, 12)
+    const isCorrected = faults.isDrawn('F13') || faults.isDrawn('F19')
+    const wanted =
+      isCorrected && random.chance(0.4)
+        ? 'correcting'
+        : random.pick(['committing', 'durable', 'delivered', 'delivered'])
+    let left = wanted === 'correcting' ? 1 : random.between(1, 12)
     world.onMoment = (moment) => {
       if (moment !== wanted) return
       left -= 1
       const gateway = serving
       if (left > 0 || gateway === undefined) return
       world.onMoment = () => undefined
-      run(gateway)
+      if (wanted !== 'correcting') return run(gateway)
+      // On its way it takes a moment, and once shown another one to be durable.
+      clock.timer(random.between(2, 14), () => gateway.clock.isAlive && run(gateway))
     }
   }
 

@@ -14,7 +14,7 @@ import { createUpstream } from './upstream/upstream.ts'
 import { createUpstreamWorld, type UpstreamWorld } from './upstream/world.ts'
 
 /** When a gateway may die. */
-export type Moment = 'delivered' | 'committing' | 'durable'
+export type Moment = 'delivered' | 'committing' | 'durable' | 'correcting'
 
 /** All that a seed makes, and what is recorded of it. */
 export interface World {
@@ -78,6 +78,7 @@ export function createWorld(
     problems,
     onMoment() {},
   }
+  upstream.onCorrecting = () => world.onMoment('correcting')
   return world
 }
 

@@ -172,6 +172,7 @@ function play(
         reach()
       }
       spoken.push(final)
+      if (chat.isAltered) world.onCorrecting()
       storeMessage(world, chat, {
         role: 'assistant',
         type: 'answer',

@@ -10,6 +10,8 @@ export interface UpstreamWorld {
   /** The upstream's own clock, in ms since the epoch. It may differ from ours. */
   now(): number
   newId(): string
+  /** A stream is about to take back what it said. */
+  onCorrecting: () => void
   readonly tokens: Map<string, Token>
   readonly conversations: Map<string, Conversation>
   readonly chats: Map<string, Chat>
@@ -93,6 +95,7 @@ export function createUpstreamWorld(options: {
       ids += 1
       return `${ids}01`
     },
+    onCorrecting: () => undefined,
     tokens: new Map(),
     conversations: new Map(),
     chats: new Map(),
