@@ -11,7 +11,7 @@ import { type Simulation, simulate, type SimulationOptions } from '../sim/simula
 /** All faults against this many seeds; the full figure is for `npm run test:soak`. */
 const seeds = figure(50, 1000)
 /** A planted bug is to be caught by then. */
-const seedsForABug = 40
+const seedsForABug = 150
 
 /** `SIM_SEED=<seed>` plays one seed alone. */
 // oxlint-disable-next-line node/no-process-env

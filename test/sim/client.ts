@@ -180,7 +180,8 @@ export function createClient(world: World, supervisor: Supervisor, person: strin
     },
     async talk(messages) {
       for (let index = 0; index < messages; index += 1) {
-        await wait(random.between(20, 4_000))
+        // The log is trimmed once a minute: who is to meet that talks for longer.
+        await wait(random.between(20, world.retentionMs < 60_000 ? 20_000 : 4_000))
         const sending = await compose()
         if (sending.key !== undefined && faults.strikes('F39', 0.5)) {
           faults.reach('F39')

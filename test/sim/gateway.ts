@@ -108,7 +108,7 @@ export function startGateway(world: World, plant: Plant): GatewayProcess {
     historyLength: limits.maxHistoryMessages,
     recoverMs: timeouts.recoverMs,
     queueExpiryMs: timeouts.queueExpiryMs,
-    retentionMs: 24 * 3_600_000,
+    retentionMs: world.retentionMs,
     cancelMs: 1_000,
   })
   const death = Promise.withResolvers<void>()

@@ -1,4 +1,4 @@
-import type { Reply, ReplyEvent } from '../../src/domain.ts'
+import type { Reply, ReplyEvent, ReplyId } from '../../src/domain.ts'
 import { isTerminal } from '../../src/domain.ts'
 import { check } from '../kit/checker.ts'
 import { comparePositions, parseCursor, type SeenEvent } from '../kit/history.ts'
@@ -26,7 +26,7 @@ export async function judge(
     const all: SeenEvent[] = []
     for (const reply of await repliesOf(world, gateway, person)) {
       tellAcceptance(world, person, reply)
-      const events = await readLog(gateway, person, reply)
+      const events = await readLog(world, gateway, person, reply)
       all.push(...events)
       judgeReply(world, person, reply, events)
     }
@@ -72,11 +72,16 @@ function tellAcceptance({ history }: World, person: string, reply: Reply): void 
 }
 
 async function readLog(
+  world: World,
   gateway: GatewayProcess,
   person: string,
   { id: replyId }: Reply,
 ): Promise<readonly SeenEvent[]> {
   const events: SeenEvent[] = []
+  const log = world.disk.state.logs.get(sessionIdOf(person))
+  if (log?.gone.some((event) => event.replyId === replyId) === true) {
+    return readArchive(world, gateway, person, replyId)
+  }
   await call(gateway, async () => {
     const replies = await gateway.replies(person)
     const subscription = await replies.subscribe({
@@ -92,6 +97,22 @@ async function readLog(
     await subscription.follow(take, new AbortController().signal)
   })
   return events
+}
+
+/** What readers could see before it was trimmed. */
+async function readArchive(
+  { disk }: World,
+  gateway: GatewayProcess,
+  person: string,
+  replyId: ReplyId,
+): Promise<readonly SeenEvent[]> {
+  const end = await call(gateway, async () => (await gateway.replies(person)).cursor())
+  if (end.type !== 'answered') return []
+  const [tag] = end.value.split('.')
+  const log = disk.state.logs.get(sessionIdOf(person))
+  return [...(log?.gone ?? []), ...(log?.events ?? [])]
+    .filter((event) => event.replyId === replyId)
+    .map((event) => toSeen(event, `${tag}.${event.epoch}.${event.seq}`))
 }
 
 function judgeReply(

@@ -194,7 +194,15 @@ export function openSubscriber(
   }
 
   function refused(error: unknown): 'again' | 'done' {
-    if (error instanceof CursorExpiredError) cursors.splice(0)
+    if (error instanceof CursorExpiredError) {
+      world.expiries += 1
+      cursors.splice(0)
+      // Its events are gone for good.
+      if (wanted.replyId !== undefined) {
+        history.push({ type: 'refused', where: 'request', code: error.code })
+        return 'done'
+      }
+    }
     if (error instanceof GatewayError) {
       history.push({ type: 'refused', where: 'request', code: error.code })
       if (error.code === 'BAD_USER_INPUT') {

@@ -26,10 +26,12 @@ export interface Simulation {
   /** Replies by their status. */
   readonly ends: Readonly<Record<string, number>>
   readonly steps: number
+  /** Readers that were told that their place in the log is gone. */
+  readonly expiries: number
 }
 
 /** How long trouble lasts, and how long all replies may take to end after it, in virtual ms. */
-const troubleMs = 60_000
+const troubleMs = 75_000
 const deadlineMs = 20 * 60_000
 const settleMs = 90_000
 
@@ -101,5 +103,6 @@ export async function simulate(
     reached: faults.reached,
     ends,
     steps: timeline.steps,
+    expiries: world.expiries,
   }
 }

@@ -19,6 +19,8 @@ export type Moment = 'delivered' | 'committing' | 'durable' | 'correcting'
 /** All that a seed makes, and what is recorded of it. */
 export interface World {
   readonly seed: number
+  /** How long events outlive their reply, in ms. */
+  readonly retentionMs: number
   readonly random: Random
   readonly timeline: Timeline
   readonly faults: Faults
@@ -28,6 +30,8 @@ export interface World {
   readonly newId: NewId
   readonly logger: Logger
   readonly history: Step[]
+  /** Cursors that were refused because the log was trimmed. */
+  expiries: number
   /** Replies that somebody asked to cancel. */
   readonly cancels: Set<string>
   /** What the simulation itself found wrong. */
@@ -52,6 +56,7 @@ export function createWorld(
   let ids = 0
   const world: World = {
     seed,
+    retentionMs: random.fork('retention').chance(0.15) ? 5_000 : 24 * 3_600_000,
     random,
     timeline,
     faults,
@@ -74,6 +79,7 @@ export function createWorld(
     },
     logger: createSuspiciousLogger(problems),
     history: [],
+    expiries: 0,
     cancels: new Set(),
     problems,
     onMoment() {},

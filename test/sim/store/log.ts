@@ -71,9 +71,11 @@ export function createMemoryLog(pipe: Pipe, places: LogPlaces): ReplyLog {
       const end = endOf(sessionId)
       await pipe.settled()
       if (row === undefined) return undefined
-      if (row.isTrimmed) return 'trimmed'
       const { firstEvent } = row
-      return firstEvent === undefined ? end : { ...firstEvent, seq: firstEvent.seq - 1 }
+      if (firstEvent === undefined) return end
+      const { trimmedTo } = logOf(pipe.state, sessionId)
+      if (comparePlaces(firstEvent, trimmedTo) <= 0) return 'trimmed'
+      return { ...firstEvent, seq: firstEvent.seq - 1 }
     },
     async check(sessionId, position) {
       if (comparePlaces(position, endOf(sessionId)) > 0) return 'beyond'
@@ -123,6 +125,7 @@ function trim(state: State, endedBefore: number): number {
     const last = gone.at(-1)
     if (last === undefined) continue
     log.events = log.events.slice(gone.length)
+    log.gone = [...log.gone, ...gone]
     log.trimmedTo = { epoch: last.epoch, seq: last.seq }
     for (const row of mine) {
       if (!isOld(row) || row.lastEvent === undefined) continue

@@ -88,6 +88,8 @@ export interface LogRow {
   /** By position. */
   events: ReplyEvent[]
   trimmedTo: Position
+  /** What was trimmed, for who judges a run. */
+  gone: readonly ReplyEvent[]
 }
 
 /** A planted bug of the store itself: what it forgets to do. */
@@ -137,7 +139,7 @@ export function nextRow(state: State): number {
 export function logOf(state: State, sessionId: SessionId): LogRow {
   let log = state.logs.get(sessionId)
   if (log === undefined) {
-    log = { events: [], trimmedTo: { epoch: 0, seq: 0 } }
+    log = { events: [], trimmedTo: { epoch: 0, seq: 0 }, gone: [] }
     state.logs.set(sessionId, log)
   }
   return log
