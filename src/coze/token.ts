@@ -161,10 +161,12 @@ function createMintingResolver(
     using deadline = createDeadline(clock, mintTimeoutMs, mintTimeout)
     const signal = AbortSignal.any([deadline.signal, lifetime.signal])
     using _ = await turns.take(signal)
+    // Another mint may correct it while this one is on its way, with the old one in its assertion.
+    const signedSkewMs = skewMs
     try {
       return await exchange(sessionName, signal)
     } catch (error) {
-      const corrected = findSkew(error)
+      const corrected = findSkew(error, signedSkewMs)
       if (corrected === undefined) throw error
       skewMs = corrected
       return await exchange(sessionName, signal)
@@ -225,11 +227,11 @@ function createMintingResolver(
   }
 
   /** The clock difference that may be why a JWT was refused; undefined if it cannot be the reason. */
-  function findSkew(error: unknown): number | undefined {
+  function findSkew(error: unknown, signedSkewMs: number): number | undefined {
     if (!(error instanceof CozeError) || error.serverTime === undefined) return undefined
     if (error.kind !== 'auth' && error.kind !== 'refused') return undefined
     const difference = error.serverTime - clock.now()
-    return Math.abs(difference - skewMs) > 5000 ? difference : undefined
+    return Math.abs(difference - signedSkewMs) > 5000 ? difference : undefined
   }
 
   return {

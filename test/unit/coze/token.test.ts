@@ -214,6 +214,16 @@ describe('session-token resolver', () => {
     },
   )
 
+  it("F5: takes the upstream's time for all whom it refuses at once", async () => {
+    const { reveal, requests } = openResolver({ skewMs: 600_000 })
+    expect(await Promise.all(['alice', 'bob', 'carol'].map(reveal))).toEqual([
+      'alice#1',
+      'bob#1',
+      'carol#1',
+    ])
+    expect(requests).toHaveLength(6)
+  })
+
   it('F5: does not repeat a refusal that the clock does not explain', async () => {
     const opened = openResolver({
       before: async () => {
