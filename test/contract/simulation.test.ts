@@ -4,6 +4,7 @@ import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { figure, isSoak } from '../kit/soak.ts'
 import { plantedBugs } from '../sim/bugs/bugs.ts'
+import { healing } from '../sim/causes.ts'
 import { digestOf } from '../sim/digest.ts'
 import { type FaultRow, faultRows } from '../sim/faults.ts'
 import { type Simulation, simulate, type SimulationOptions } from '../sim/simulate.ts'
@@ -64,13 +65,18 @@ describe.skipIf(alone !== undefined)('simulation', () => {
     }
   })
 
-  it.each(faultRows)('reaches %s, and breaks no rule by it', async (row) => {
+  it.each(faultRows)('reaches %s, breaks no rule by it, and answers what it can', async (row) => {
     let isReached = false
+    let answered = 0
+    let all = 0
     for (let seed = 1; seed <= figure(4, 100) || (!isReached && seed <= 40); seed += 1) {
-      const { reached } = await play(seed, { only: [row, ...needed(row)] })
+      const { reached, ends } = await play(seed, { only: [row, ...needed(row)] })
       isReached ||= reached.has(row)
+      answered += (ends['COMPLETED'] ?? 0) + (ends['CANCELLED'] ?? 0)
+      all += Object.values(ends).reduce((sum, count) => sum + count, 0)
     }
     expect(isReached).toBe(true)
+    expect(answered / all).toBeGreaterThanOrEqual(healing[row] ?? 0)
   })
 
   it.each(meetings)('breaks no rule where $together meet', async ({ together }) => {

@@ -26,6 +26,8 @@ export interface GatewayProcess {
   replies(person: string): Promise<SessionReplies>
   /** Dies at once: nothing of it happens any more. */
   kill(): void
+  /** Lets go of what the runtime keeps for signals that never abort. After the last look. */
+  bury(): void
   /** Resolves when it is dead. */
   readonly died: Promise<void>
   /** Writes what only memory has, as an orderly end does. */
@@ -65,7 +67,7 @@ const { privateKey } = generateKeyPairSync('rsa', {
 
 export function startGateway(world: World, plant: Plant): GatewayProcess {
   const clock = world.timeline.process()
-  const store = world.disk.open(clock)
+  const store = world.disk.open(Object.assign(clock, { answerMs: world.answerMs }))
   const random = world.random.fork('gateway')
   const ledger = plant.ledger?.(store.ledger, store.log) ?? store.ledger
   const log = plant.log?.(store.log, store.ledger) ?? store.log
@@ -131,6 +133,12 @@ export function startGateway(world: World, plant: Plant): GatewayProcess {
     kill() {
       clock.kill()
       death.resolve()
+    },
+    bury() {
+      clock.kill()
+      // Nothing of it is answered any more: there is no end to wait for.
+      void engine[Symbol.asyncDispose]()
+      void assistants[Symbol.asyncDispose]()
     },
     died: death.promise,
     flush: async () => store[Symbol.asyncDispose](),

@@ -3,6 +3,7 @@ import { isTerminal } from '../../src/domain.ts'
 import { check } from '../kit/checker.ts'
 import { comparePositions, parseCursor, type SeenEvent } from '../kit/history.ts'
 import { call } from './calls.ts'
+import { isExplained } from './causes.ts'
 import type { GatewayProcess } from './gateway.ts'
 import type { Subscriber } from './reader.ts'
 import { toSeen } from './seen.ts'
@@ -136,7 +137,10 @@ function judgeReply(
   })
   history.push({ type: 'chats', replyId, count: chats.length })
   problems.push(...findStrangers(person, text, replyId))
-  if (reply.failure?.code === 'INTERNAL') problems.push(`${replyId} failed as INTERNAL`)
+  const code = reply.failure?.code
+  if (code !== undefined && !isExplained(code, faults.reached)) {
+    problems.push(`${replyId} failed as ${code}, and no fault explains it`)
+  }
   const [chat] = chats
   if (status === 'COMPLETED') {
     if (chat === undefined) problems.push(`${replyId} is completed, and no chat was`)

@@ -90,6 +90,8 @@ export async function simulate(
     problems = [...world.problems, 'the log cannot be read to its end']
   } else await judging
 
+  supervisor.end()
+
   const ends: Record<string, number> = {}
   for (const { told } of world.disk.state.replies.values()) {
     const end = told.failure?.code ?? told.status

@@ -13,6 +13,8 @@ export interface Supervisor {
   readonly serving: GatewayProcess | undefined
   /** Nothing happens to gateways any more; one is up, or will be. */
   heal(): void
+  /** Buries all gateways that ever were, after the last look. */
+  end(): void
   /** An orderly restart, for a last look with other eyes. */
   restart(): Promise<void>
 }
@@ -29,6 +31,7 @@ export function createSupervisor(world: World, plant: Plant): Supervisor {
   const wait = (ms: number) => clock.sleep(ms, forever)
 
   let isStarting = false
+  const all: GatewayProcess[] = []
   /** Others have taken over from them, and they live on. */
   const replaced = new Set<GatewayProcess>()
 
@@ -38,6 +41,7 @@ export function createSupervisor(world: World, plant: Plant): Supervisor {
     isStarting = true
     while (serving === undefined) {
       const gateway = startGateway(world, plant)
+      all.push(gateway)
       try {
         await gateway.engine.recover()
         isStarting = false
@@ -186,6 +190,9 @@ export function createSupervisor(world: World, plant: Plant): Supervisor {
     },
     heal() {
       world.onMoment = () => undefined
+    },
+    end() {
+      for (const gateway of all) gateway.bury()
     },
     async restart() {
       const gateway = serving

@@ -19,6 +19,8 @@ export type Moment = 'delivered' | 'committing' | 'durable' | 'correcting'
 /** All that a seed makes, and what is recorded of it. */
 export interface World {
   readonly seed: number
+  /** How long an answer of the store is on its way, in ms. */
+  readonly answerMs: () => number
   /** How long events outlive their reply, in ms. */
   readonly retentionMs: number
   readonly random: Random
@@ -56,6 +58,7 @@ export function createWorld(
   let ids = 0
   const world: World = {
     seed,
+    answerMs: createDistance(random.fork('distance')),
     retentionMs: random.fork('retention').chance(0.15) ? 5_000 : 24 * 3_600_000,
     random,
     timeline,
@@ -86,6 +89,12 @@ export function createWorld(
   }
   upstream.onCorrecting = () => world.onMoment('correcting')
   return world
+}
+
+/** In most worlds the store is in the process; in some it is across a network, where answers overtake each other. */
+function createDistance(random: Random): () => number {
+  const isFar = random.chance(0.3)
+  return () => (isFar ? random.between(0, 3) : 0)
 }
 
 function createWeather(random: Random, faults: Faults, world: () => World): DiskWeather {

@@ -1,8 +1,11 @@
 /** The process that uses a store. */
 export interface StoreUser {
+  /** How long an answer is on its way, in ms; 0: none. Two answers may overtake each other. */
+  answerMs(): number
   readonly isAlive: boolean
   /** Runs once the process can; never when it is dead. */
   enter(run: () => void): void
+  timer(ms: number, run: () => void): Disposable
 }
 
 /**
@@ -18,6 +21,7 @@ export function gate<T extends object>(target: T, user: StoreUser): T {
         if (!user.isAlive) return new Promise(() => {})
         const answer: unknown = Reflect.apply(value, from, given)
         if (answer instanceof Promise) return untilDeath(answer, user)
+        if (name === 'read' && user.answerMs() > 0) return untilDeath(Promise.resolve(answer), user)
         return name === 'session' && isObject(answer) ? gate(answer, user) : answer
       }
     },
@@ -26,10 +30,15 @@ export function gate<T extends object>(target: T, user: StoreUser): T {
 
 function untilDeath(answer: Promise<unknown>, user: StoreUser): Promise<unknown> {
   return new Promise((resolve, reject) => {
+    const arrive = (take: () => void) => {
+      const ms = user.answerMs()
+      if (ms === 0) user.enter(take)
+      else user.timer(ms, take)
+    }
     answer.then(
-      (value) => user.enter(() => resolve(value)),
+      (value) => arrive(() => resolve(value)),
       // As it was thrown: whoever calls tells errors by their class.
-      (error: unknown) => user.enter(() => reject(error)),
+      (error: unknown) => arrive(() => reject(error)),
     )
   })
 }

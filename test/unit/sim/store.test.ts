@@ -18,21 +18,24 @@ import { createTimeline } from '../../sim/timeline.ts'
 function setUp(weather: Partial<DiskWeather> = {}) {
   const timeline = createTimeline(0)
   const disk = createMemoryDisk(timeline.clock, { ...fairWeather, ...weather })
-  const user = timeline.process()
+  const user = newUser()
+  function newUser() {
+    return Object.assign(timeline.process(), { answerMs: () => 0 })
+  }
   async function pass<T>(work: Promise<T>, ms = 60_000): Promise<T> {
     let isDone = false
     void work.finally(() => (isDone = true)).catch(() => undefined)
     await timeline.run(() => isDone, timeline.clock.monotonic() + ms)
     return await work
   }
-  return { timeline, disk, user, store: disk.open(user), pass }
+  return { timeline, disk, user, newUser, store: disk.open(user), pass }
 }
 
 const delta = (offset: number, text: string) => ({ kind: 'ANSWER', offset, text }) as const
 
 describe('store of the simulation', () => {
   it('loses by a crash what was shown and not yet durable, and nothing else', async () => {
-    const { timeline, disk, store, pass, user } = setUp({ commitMs: () => 5 })
+    const { timeline, disk, store, pass, user, newUser } = setUp({ commitMs: () => 5 })
     const claim: Claim = await pass(openSession(store.ledger).then((ann) => runReply(store, ann)))
     const { session, reply, fence } = claim
     void store.log.append(session.id, reply.id, fence, [delta(0, 'kept')])
@@ -42,7 +45,7 @@ describe('store of the simulation', () => {
 
     user.kill()
     disk.crash()
-    const next = disk.open(timeline.process())
+    const next = disk.open(newUser())
     expect(answerOf(await pass(readAll(next.log, session)), claim)).toBe('kept')
     const orphans = await pass(next.ledger.orphans())
     expect(orphans.map((orphan) => [orphan.reply.id, orphan.reply.text])).toEqual([
@@ -93,14 +96,14 @@ describe('store of the simulation', () => {
   })
 
   it('never uses a position twice, whatever was lost', async () => {
-    const { timeline, disk, store, pass, user } = setUp({ commitMs: () => 5 })
+    const { disk, store, pass, user, newUser } = setUp({ commitMs: () => 5 })
     const claim = await pass(openSession(store.ledger).then((ann) => runReply(store, ann)))
     const { session, reply, fence } = claim
     void store.log.append(session.id, reply.id, fence, [delta(0, 'lost')])
     const lost = await pass(store.log.end(session.id))
     user.kill()
     disk.crash()
-    const next = disk.open(timeline.process())
+    const next = disk.open(newUser())
     expect(await pass(next.log.check(session.id, lost))).toBe('ok')
     const [orphan] = await pass(next.ledger.orphans())
     if (orphan === undefined) throw new Error('expected an orphan')

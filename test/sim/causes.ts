@@ -1,0 +1,61 @@
+import type { ReplyFailureCode } from '../../src/domain.ts'
+import type { FaultRow } from './faults.ts'
+
+/** A crash leaves the outcome of what was under way unknown, whatever made the gateway die. */
+const deaths: readonly FaultRow[] = ['F20', 'F21', 'F22', 'F23', 'F25', 'F32', 'F33']
+
+/**
+ * Which faults a failure may come of (faults.md); undefined: of any. A code without its fault is the gateway's own
+ * invention.
+ */
+const causes: Readonly<Partial<Record<ReplyFailureCode, readonly FaultRow[]>>> = {
+  UPSTREAM_UNAVAILABLE: ['F1', 'F5', 'F23'],
+  UPSTREAM_TLS: ['F2'],
+  UPSTREAM_AUTH: ['F3', 'F4', 'F5'],
+  UPSTREAM_RATE_LIMITED: ['F6'],
+  UPSTREAM_QUOTA: ['F8', 'F18'],
+  UPSTREAM_ERROR: ['F5', 'F7', 'F8', 'F18'],
+  UPSTREAM_TRUNCATED: ['F4', 'F9', ...deaths],
+  UPSTREAM_TIMEOUT: ['F5', 'F10', 'F23'],
+  UPSTREAM_PROTOCOL: ['F11', 'F14'],
+  UPSTREAM_TOO_LARGE: ['F14'],
+  UPSTREAM_REFUSED: ['F8', 'F41'],
+  UPSTREAM_OUTCOME_UNKNOWN: ['F4', 'F9', ...deaths],
+  ACTION_EXPIRED: ['F18'],
+  ACTION_UNSUPPORTED: ['F18'],
+  ISOLATION_BREACH: ['F16', 'T13'],
+  LIMIT: ['F10', 'F15', 'F23'],
+  SHUTDOWN: ['F20', 'F22', 'F25'],
+  STORE_UNAVAILABLE: ['F32', 'F33'],
+  STORE_FULL: ['F32', 'F33'],
+}
+
+export function isExplained(code: ReplyFailureCode, reached: ReadonlySet<FaultRow>): boolean {
+  if (code === 'INTERNAL') return false
+  return causes[code]?.some((row) => reached.has(row)) ?? true
+}
+
+/**
+ * What share of the replies must be answered, or cancelled by their owner, when only this fault happens. Default: any.
+ * Not quite all where all should: a Bot that was cancelled before it named its chat keeps its conversation busy.
+ */
+export const healing: Readonly<Partial<Record<FaultRow, number>>> = {
+  F3: 0.7,
+  F5: 0.6,
+  F6: 0.6,
+  F12: 0.98,
+  F13: 0.98,
+  F17: 0.6,
+  F19: 0.98,
+  F20: 0.8,
+  F21: 0.85,
+  F22: 0.85,
+  F23: 0.85,
+  F34: 0.85,
+  F35: 0.98,
+  F36: 0.98,
+  F38a: 0.98,
+  F39: 0.98,
+  F40: 0.98,
+  F41: 0.98,
+}
