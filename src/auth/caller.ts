@@ -1,43 +1,134 @@
+import type { ApiKeySettings } from '../config/api-keys.ts'
+import type { CookieSettings } from '../config/cookie.ts'
 import type { Caller } from '../domain.ts'
-import { UnauthenticatedError } from '../errors.ts'
+import { BadRequestError, UnauthenticatedError } from '../errors.ts'
+import { createApiKeys } from './api-keys.ts'
+import { readCookie } from './cookie.ts'
+import { claimsToBeGuest, type Guests } from './guests.ts'
+import type { Identity, Verified } from './identity.ts'
 import { createTokenVerifier, type TokenVerifierOptions } from './jwt.ts'
+import { subjectHeader } from './subject-header.ts'
 
 /** As much of a request's head as tells who sent it: `Headers`, or anything like it. */
 export interface RequestHeaders {
-  /** Undefined or null: there is none. Several of one name: joined by a comma. */
+  /** Undefined or null: there is none. Several of one name: joined by a comma, cookies by a semicolon. */
   get(name: string): string | null | undefined
 }
 
 /** Finds out who sent a request, from its credentials and nothing else. */
 export interface Authenticator extends Disposable {
   /**
-   * @throws {UnauthenticatedError} if there is no credential, or one that is refused.
+   * Every credential that is presented must be accepted, and all must be of one caller. Where there are two, the header
+   * counts. Undefined: none is presented.
+   * @throws {UnauthenticatedError} if one is refused, or two are of different callers.
+   * @throws {BadRequestError} if an API key names no user, or a user is named without one.
    * @throws {UnavailableError} if a credential cannot be checked now.
    */
-  authenticate(headers: RequestHeaders): Promise<Caller>
+  authenticate(headers: RequestHeaders): Promise<Identity | undefined>
+  /**
+   * The `WWW-Authenticate` header of a refusal, as RFC 6750 §3 has it: the schemes that are taken. Who showed no
+   * credential learns no more.
+   */
+  challenge(error: UnauthenticatedError, headers: RequestHeaders): string
+  /** From now on these are the API keys; what rests on others does not stand any more. */
+  replaceApiKeys(keys: readonly ApiKeySettings[]): void
 }
 
-export function createAuthenticator(options: TokenVerifierOptions): Authenticator {
+export interface AuthenticatorOptions extends TokenVerifierOptions {
+  /** Default none. */
+  readonly apiKeys?: readonly ApiKeySettings[]
+  /** Undefined: cookies are no credentials, whatever they hold. */
+  readonly cookie?: Pick<CookieSettings, 'name'> | undefined
+  /** Undefined: there are no guests. */
+  readonly guests?: Pick<Guests, 'verify'> | undefined
+}
+
+/** The one credential of an `Authorization` header. */
+interface HeaderCredential {
+  readonly scheme: 'bearer' | 'apikey'
+  readonly value: string
+}
+
+export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
+  const { cookie, guests } = options
   const tokens = createTokenVerifier(options)
+  const apiKeys = createApiKeys(options.apiKeys ?? [], options.clock)
+
+  async function verifyToken(token: string): Promise<Verified> {
+    return guests && claimsToBeGuest(token) ? guests.verify(token) : tokens.verify(token)
+  }
+
+  async function byHeader(headers: RequestHeaders): Promise<Verified | undefined> {
+    const credential = readAuthorization(headers)
+    if (credential === undefined) return undefined
+    if (credential.scheme === 'bearer') return verifyToken(credential.value)
+    return apiKeys.verify(credential.value, headers.get(subjectHeader) ?? undefined)
+  }
+
+  function cookiesOf(headers: RequestHeaders): readonly string[] {
+    return cookie === undefined ? [] : readCookie(headers.get('cookie') ?? '', cookie.name)
+  }
+
+  async function byCookie(headers: RequestHeaders): Promise<Verified | undefined> {
+    const [token, ...more] = cookiesOf(headers)
+    if (token === undefined) return undefined
+    if (more.length > 0) throw new UnauthenticatedError('There are two cookies of one name.')
+    return verifyToken(token)
+  }
+
   return {
     async authenticate(headers) {
-      const credential = headers.get('authorization') ?? undefined
-      if (credential === undefined) throw new UnauthenticatedError('A bearer token is needed.')
-      // Two headers arrive joined by a comma, which no token contains.
-      const token = /^Bearer +(\S+)$/i.exec(credential)?.[1]
-      if (token === undefined)
-        throw new UnauthenticatedError('The credential is not a bearer token.')
-      return tokens.verify(token)
+      const header = await byHeader(headers)
+      const inCookie = await byCookie(headers)
+      if (header && inCookie && !isSameCaller(header.caller, inCookie.caller)) {
+        throw new UnauthenticatedError('The header and the cookie are of different callers.')
+      }
+      const verified = header ?? inCookie
+      if (verified?.caller.kind !== 'api-key' && headers.get(subjectHeader) != null) {
+        throw new BadRequestError('X-Session-Subject is only for API keys.')
+      }
+      return verified && { ...verified, by: header ? 'header' : 'cookie' }
     },
+    challenge(error, headers) {
+      const isApiKey = /^apikey\b/i.test(headers.get('authorization') ?? '')
+      const isPresented = headers.get('authorization') != null || cookiesOf(headers).length > 0
+      const reason = `error="invalid_token", error_description="${error.message}"`
+      const bearer = isPresented && !isApiKey ? `Bearer ${reason}` : 'Bearer'
+      if (apiKeys.isEmpty) return bearer
+      return `${bearer}, ${isApiKey ? `ApiKey ${reason}` : 'ApiKey'}`
+    },
+    replaceApiKeys: (keys) => apiKeys.replace(keys),
     [Symbol.dispose]: () => tokens[Symbol.dispose](),
   }
 }
 
-/**
- * The `WWW-Authenticate` header of a refusal, as RFC 6750 §3 has it:
- * who showed no credential learns only which kind is wanted.
- */
-export function challengeOf(error: UnauthenticatedError, headers: RequestHeaders): string {
-  const presented = (headers.get('authorization') ?? undefined) !== undefined
-  return presented ? `Bearer error="invalid_token", error_description="${error.message}"` : 'Bearer'
+/** The bearer token of a request, unchecked. Undefined: there is none, or another credential. */
+export function bearerTokenOf(headers: RequestHeaders): string | undefined {
+  const { scheme, value } = readAuthorization(headers) ?? {}
+  return scheme === 'bearer' ? value : undefined
+}
+
+/** @throws {@link UnauthenticatedError} for what is neither of our schemes. */
+function readAuthorization(headers: RequestHeaders): HeaderCredential | undefined {
+  const header = headers.get('authorization') ?? undefined
+  if (header === undefined) return undefined
+  // Two headers arrive joined by a comma and a space, which no credential contains.
+  const [, scheme = '', value = ''] = /^(Bearer|ApiKey) +(\S+)$/i.exec(header) ?? []
+  switch (scheme.toLowerCase()) {
+    case 'bearer':
+      return { scheme: 'bearer', value }
+    case 'apikey':
+      return { scheme: 'apikey', value }
+    default:
+      throw new UnauthenticatedError('The credential is neither a bearer token nor an API key.')
+  }
+}
+
+function isSameCaller(one: Caller, other: Caller): boolean {
+  return (
+    one.kind === other.kind &&
+    one.issuer === other.issuer &&
+    one.tenant === other.tenant &&
+    one.subject === other.subject
+  )
 }

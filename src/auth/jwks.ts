@@ -1,6 +1,8 @@
 import {
+  calculateJwkThumbprint,
   createLocalJWKSet,
   errors,
+  exportJWK,
   type CryptoKey,
   type FlattenedJWSInput,
   type JWSHeaderParameters,
@@ -11,6 +13,7 @@ import type { JwksSettings } from '../config/issuer.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { FetchJson } from '../lib/fetch-json.ts'
 import type { Logger } from '../observe/logger.ts'
+import type { Proof } from './identity.ts'
 
 /** The keys that an issuer publishes, kept up to date. */
 export interface RemoteKeys extends Disposable {
@@ -20,8 +23,12 @@ export interface RemoteKeys extends Disposable {
    * @throws {UnavailableError} if that cannot be known now.
    */
   find(header: JWSHeaderParameters, token: FlattenedJWSInput): Promise<CryptoKey>
+  /** What a token rests on that was verified with a key found here: that its issuer still publishes it. */
+  proofOf(key: object): Proof
 }
 
+/** Proofs that callers share; a forgotten one serves who has it, and a new one is made for others. */
+const maxProofs = 100
 /** While there is no key at all, the issuer is asked again after this time even if the cooldown is longer. */
 const emptyCooldownMs = 1_000
 
@@ -37,6 +44,8 @@ export function createRemoteKeys(
   let fetched: { readonly keys: LocalJWKSet; readonly at: number } | undefined
   let tried: { readonly at: number; readonly failed: boolean } | undefined
   let flight: Promise<void> | undefined
+  const proofs = new Map<string, Proof>()
+  const proofOfKey = new WeakMap<object, Proof>()
 
   const ageMs = () => (fetched ? clock.monotonic() - fetched.at : Number.POSITIVE_INFINITY)
   const isUsable = () => ageMs() <= settings.maxStaleSeconds * 1000
@@ -64,7 +73,7 @@ export function createRemoteKeys(
   }
 
   /** Undefined: the keys we hold do not include it. */
-  async function look(header: JWSHeaderParameters, token: FlattenedJWSInput) {
+  async function look(header: JWSHeaderParameters, token?: FlattenedJWSInput) {
     if (!fetched || !isUsable())
       throw new UnavailableError("The issuer's keys cannot be fetched now.")
     try {
@@ -75,27 +84,74 @@ export function createRemoteKeys(
     }
   }
 
+  async function seek(header: JWSHeaderParameters, token: FlattenedJWSInput): Promise<CryptoKey> {
+    await refreshIfOld()
+    const known = await look(header, token)
+    if (known) return known
+    await refresh()
+    const rotated = await look(header, token)
+    if (rotated) return rotated
+    if (tried?.failed) throw new UnavailableError("The issuer's keys cannot be fetched now.")
+    throw new UnauthenticatedError('The token is signed with a key that its issuer does not have.')
+  }
+
+  async function refreshIfOld(): Promise<void> {
+    if (ageMs() > settings.maxAgeSeconds * 1000) await refresh()
+  }
+
+  /** Keys are fetched anew again and again: only their material tells whether one is still the same. */
+  async function shareProof(key: CryptoKey, { alg, kid }: JWSHeaderParameters): Promise<void> {
+    const thumbprint = await thumbprintOf(key)
+    const name = JSON.stringify([alg, kid, thumbprint])
+    let proof = proofs.get(name)
+    if (!proof) {
+      const header = { ...(alg !== undefined && { alg }), ...(kid !== undefined && { kid }) }
+      proof = { stands: () => isPublished(header, thumbprint) }
+      for (const oldest of proofs.keys()) {
+        if (proofs.size < maxProofs) break
+        proofs.delete(oldest)
+      }
+      proofs.set(name, proof)
+    }
+    proofOfKey.set(key, proof)
+  }
+
+  async function isPublished(header: JWSHeaderParameters, thumbprint: string): Promise<boolean> {
+    await refreshIfOld()
+    try {
+      const key = await look(header)
+      return key !== undefined && (await thumbprintOf(key)) === thumbprint
+    } catch (error) {
+      // Two keys of one name: no token under either would be accepted.
+      if (error instanceof errors.JOSEError) return false
+      throw error
+    }
+  }
+
   return {
     async find(header, token) {
-      if (ageMs() > settings.maxAgeSeconds * 1000) await refresh()
-      const known = await look(header, token)
-      if (known) return known
-      await refresh()
-      const rotated = await look(header, token)
-      if (rotated) return rotated
-      if (tried?.failed) throw new UnavailableError("The issuer's keys cannot be fetched now.")
-      throw new UnauthenticatedError(
-        'The token is signed with a key that its issuer does not have.',
-      )
+      const key = await seek(header, token)
+      if (!proofOfKey.has(key)) await shareProof(key, header)
+      return key
+    },
+    proofOf(key) {
+      const proof = proofOfKey.get(key)
+      if (!proof) throw new TypeError('"key" must be one that was found here')
+      return proof
     },
     [Symbol.dispose]: () => closed.abort(new Error('the authenticator is closed')),
   }
 }
 
+async function thumbprintOf(key: CryptoKey): Promise<string> {
+  return await calculateJwkThumbprint(await exportJWK(key))
+}
+
 function toKeySet(document: unknown): { keys: Record<string, unknown>[] } {
   const keys = isRecord(document) ? document['keys'] : undefined
   if (!Array.isArray(keys) || !keys.every(isRecord)) throw new Error('not a JSON Web Key Set')
-  return { keys }
+  // A key that may not be exported has no thumbprint; these are public.
+  return { keys: keys.map(({ ext: _ext, ...key }) => key) }
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -1,4 +1,11 @@
-import { decodeJwt, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose'
+import {
+  decodeJwt,
+  jwtVerify,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  type JWTVerifyResult,
+  type ResolvedKey,
+} from 'jose'
 import type { IssuerSettings } from '../config/issuer.ts'
 import type { NameClaim } from '../config/session-keys.ts'
 import type { Caller } from '../domain.ts'
@@ -6,7 +13,9 @@ import { GatewayError, UnauthenticatedError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { FetchJson } from '../lib/fetch-json.ts'
 import type { Logger } from '../observe/logger.ts'
+import { guestType } from './guests.ts'
 import { isIdentifier, isSessionName } from './identifier.ts'
+import { lasting, type Proof, type Verified } from './identity.ts'
 import { createRemoteKeys } from './jwks.ts'
 import { createVerifiedTokens } from './verified-tokens.ts'
 
@@ -17,7 +26,7 @@ export interface TokenVerifier extends Disposable {
    * @throws {UnauthenticatedError} if the token is not one of a configured issuer, made for us, whole and current.
    * @throws {UnavailableError} if the issuer's keys cannot be had now.
    */
-  verify(token: string): Promise<Caller>
+  verify(token: string): Promise<Verified>
 }
 
 export interface TokenVerifierOptions {
@@ -26,6 +35,13 @@ export interface TokenVerifierOptions {
   readonly clock: Clock
   readonly fetchJson: FetchJson
   readonly logger: Logger
+}
+
+/** The keys of an issuer, wherever they come from. */
+interface KeyFinder {
+  readonly find: JWTVerifyGetKey
+  /** Of a key that was found. */
+  readonly proofOf: (key: object) => Proof
 }
 
 /** Larger tokens are refused unread: no honest one comes near. */
@@ -40,7 +56,7 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
   const issuers = new Map(
     options.issuers.map((issuer) => [
       issuer.issuer,
-      { issuer, find: createKeyFinder(issuer, options, stack) },
+      { issuer, keys: createKeyFinder(issuer, options, stack) },
     ]),
   )
   return {
@@ -48,22 +64,22 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
       if (token.length > maxTokenLength) throw new UnauthenticatedError('The token is too large.')
       const known = verified.find(token)
       if (known !== undefined) return known
-      const caller = await check(token)
-      verified.add(token, caller)
-      return caller
+      const made = await check(token)
+      verified.add(token, made)
+      return made
     },
     [Symbol.dispose]: () => stack.dispose(),
   }
 
-  async function check(token: string): Promise<Caller> {
+  async function check(token: string): Promise<Verified> {
     if (!compact.test(token)) throw new UnauthenticatedError('The token is not a signed JWT.')
     const known = issuers.get(readIssuer(token))
     if (!known) throw new UnauthenticatedError('The token is of an unknown issuer.')
-    const { issuer, find } = known
-    const claims = await verifySignature(token, issuer, find, options.clock)
+    const { issuer, keys } = known
+    const { payload, key } = await verifySignature(token, issuer, keys.find, options.clock)
     const { nameClaim } = options
     const named = nameClaim?.issuer === issuer.issuer ? nameClaim.claim : undefined
-    return toCaller(claims, issuer, named)
+    return { caller: toCaller(payload, issuer, named), proof: keys.proofOf(key) }
   }
 }
 
@@ -71,17 +87,20 @@ function createKeyFinder(
   { keys }: IssuerSettings,
   { clock, fetchJson, logger }: TokenVerifierOptions,
   stack: DisposableStack,
-): JWTVerifyGetKey {
+): KeyFinder {
   switch (keys.type) {
     case 'jwks': {
       const remote = stack.use(createRemoteKeys(keys, { clock, fetchJson, logger }))
-      return (header, token) => remote.find(header, token)
+      return {
+        find: (header, token) => remote.find(header, token),
+        proofOf: (key) => remote.proofOf(key),
+      }
     }
     case 'public-key':
-      return () => keys.key
+      return { find: () => keys.key, proofOf: () => lasting }
     case 'secret': {
       const secret = new TextEncoder().encode(keys.secret.reveal())
-      return () => secret
+      return { find: () => secret, proofOf: () => lasting }
     }
   }
 }
@@ -102,14 +121,16 @@ async function verifySignature(
   { issuer, audience, algorithms, clockToleranceSeconds }: IssuerSettings,
   find: JWTVerifyGetKey,
   clock: Clock,
-): Promise<JWTPayload> {
+): Promise<JWTVerifyResult & ResolvedKey> {
   try {
-    const verified = await jwtVerify(
+    return await jwtVerify(
       token,
       (header, parts) => {
         // jose knows `b64`; we use no extension, so a token that insists on one is refused.
         if (header.crit !== undefined)
           throw new UnauthenticatedError('The token has critical extensions.')
+        if (header.typ === guestType)
+          throw new UnauthenticatedError('The token is of a type that only we issue.')
         return find(header, parts)
       },
       {
@@ -121,7 +142,6 @@ async function verifySignature(
         requiredClaims: ['iss', 'aud', 'exp', 'sub'],
       },
     )
-    return verified.payload
   } catch (cause) {
     if (cause instanceof GatewayError) throw cause
     // Whatever a token makes jose throw, it is the token's fault: 401, never 500.

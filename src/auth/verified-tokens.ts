@@ -1,12 +1,12 @@
 import { hash } from 'node:crypto'
-import type { Caller } from '../domain.ts'
 import type { Clock } from '../lib/clock.ts'
+import type { Verified } from './identity.ts'
 
 /** Callers whose tokens were verified a moment ago: what a connection asks again and again costs one digest. */
 export interface VerifiedTokens {
   /** Undefined: the token must be verified. */
-  find(token: string): Caller | undefined
-  add(token: string, caller: Caller): void
+  find(token: string): Verified | undefined
+  add(token: string, made: Verified): void
 }
 
 /** A key that its issuer takes back is noticed after this time, in ms. */
@@ -15,23 +15,23 @@ const maxTokens = 10_000
 
 export function createVerifiedTokens(clock: Clock): VerifiedTokens {
   /** By a digest, so that no token stays in memory; the oldest first. */
-  const verified = new Map<string, { readonly caller: Caller; readonly at: number }>()
+  const verified = new Map<string, { readonly made: Verified; readonly at: number }>()
   const isFresh = (at: number) => clock.monotonic() - at < maxAgeMs
 
   return {
     find(token) {
       const entry = verified.get(digestOf(token))
       if (entry === undefined || !isFresh(entry.at)) return undefined
-      return clock.now() < entry.caller.expiresAt ? entry.caller : undefined
+      return clock.now() < entry.made.caller.expiresAt ? entry.made : undefined
     },
-    add(token, caller) {
+    add(token, made) {
       const digest = digestOf(token)
       verified.delete(digest)
       for (const [oldest, { at }] of verified) {
         if (isFresh(at) && verified.size < maxTokens) break
         verified.delete(oldest)
       }
-      verified.set(digest, { caller, at: clock.monotonic() })
+      verified.set(digest, { made, at: clock.monotonic() })
     },
   }
 }

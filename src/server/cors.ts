@@ -1,17 +1,24 @@
+import { preflightHeader } from './csrf.ts'
 import type { Answer, Incoming } from './http.ts'
+import { methodsOf } from './paths.ts'
 
 const maxAgeSeconds = '600'
-const methods = 'GET, POST, OPTIONS'
-const requestHeaders = 'authorization, content-type, last-event-id, x-request-id'
+const requestHeaders = `authorization, content-type, last-event-id, x-request-id, ${preflightHeader}`
 const responseHeaders = 'retry-after, www-authenticate, x-request-id'
 
-/** Which pages may call: exactly the configured origins, none by default. Credentials are headers, never cookies. */
+/** Which pages may call: exactly the configured origins, none by default. */
 export interface Cors {
   preflight(incoming: Incoming): Answer
   headers(incoming: Incoming): Readonly<Record<string, string>>
+  /** Whether the request says that it comes from a page of a configured origin. */
+  isAllowed(incoming: Incoming): boolean
 }
 
-export function createCors(origins: readonly string[]): Cors {
+/** @param options.credentials whether pages may send cookies: only where cookies are credentials. */
+export function createCors(
+  origins: readonly string[],
+  { credentials }: { readonly credentials: boolean },
+): Cors {
   const allowed = new Set(origins)
   // Whether a header is there depends on the origin, so caches must know, even where it is absent.
   const vary: Record<string, string> = allowed.size > 0 ? { vary: 'Origin' } : {}
@@ -19,11 +26,17 @@ export function createCors(origins: readonly string[]): Cors {
     const origin = incoming.headers.get('origin')
     return origin && allowed.has(origin) ? origin : undefined
   }
+  /** The origin itself, never `*`: with credentials, that would be everybody. */
+  const grantTo = (origin: string) => ({
+    'access-control-allow-origin': origin,
+    ...(credentials && { 'access-control-allow-credentials': 'true' }),
+  })
   return {
     preflight(incoming) {
       const origin = allowedOrigin(incoming)
+      const methods = methodsOf(incoming.url.pathname)
       const granted = origin && {
-        'access-control-allow-origin': origin,
+        ...grantTo(origin),
         'access-control-allow-methods': methods,
         'access-control-allow-headers': requestHeaders,
         'access-control-max-age': maxAgeSeconds,
@@ -33,11 +46,8 @@ export function createCors(origins: readonly string[]): Cors {
     headers(incoming) {
       const origin = allowedOrigin(incoming)
       if (!origin) return vary
-      return {
-        ...vary,
-        'access-control-allow-origin': origin,
-        'access-control-expose-headers': responseHeaders,
-      }
+      return { ...vary, ...grantTo(origin), 'access-control-expose-headers': responseHeaders }
     },
+    isAllowed: (incoming) => allowedOrigin(incoming) !== undefined,
   }
 }

@@ -1,5 +1,3 @@
-import { challengeOf } from '../auth/caller.ts'
-import type { RequestHeaders } from '../auth/caller.ts'
 import type { Caller } from '../domain.ts'
 import {
   GatewayError,
@@ -9,32 +7,28 @@ import {
 } from '../errors.ts'
 import type { GraphContext } from '../graphql/context.ts'
 import type { PresentError } from '../graphql/errors.ts'
-import type { Clock } from '../lib/clock.ts'
 import type { NewId } from '../lib/id.ts'
 import type { Logger } from '../observe/logger.ts'
 import { acceptedTypes, mediaTypes } from './accept.ts'
-import type { Cors } from './cors.ts'
+import { checkCookieRequest } from './csrf.ts'
 import type { GraphiQL } from './graphiql.ts'
 import { healthAnswer } from './health.ts'
 import { jsonAnswer } from './http.ts'
 import type { Answer, Incoming } from './http.ts'
+import { graphqlPath, methodsOf } from './paths.ts'
 import { answerError } from './result-answer.ts'
+import { createWaysIn, type WaysInOptions } from './ways-in.ts'
 import type { RunGraphQL } from './yoga.ts'
 
-const graphqlPath = '/graphql'
-const graphqlMethods = 'GET, POST, OPTIONS'
 /** A client's own id is taken if it can stand in a log line as it is. */
 const saneRequestId = /^[\w.:-]{1,128}$/
 
-export interface DoorOptions {
-  readonly authenticator: { authenticate(headers: RequestHeaders): Promise<Caller> }
+export interface DoorOptions extends WaysInOptions {
   readonly openSession: (caller: Caller) => Promise<Omit<GraphContext, 'lastEventId'>>
   readonly runGraphQL: RunGraphQL
-  readonly cors: Cors
   readonly graphiql: GraphiQL | undefined
   readonly isReady: () => boolean
   readonly present: PresentError
-  readonly clock: Clock
   readonly newId: NewId
   readonly logger: Logger
 }
@@ -42,6 +36,7 @@ export interface DoorOptions {
 /** Answers any request. Never rejects: an error is an answer, too. */
 export function createDoor(options: DoorOptions): (incoming: Incoming) => Promise<Answer> {
   const { authenticator, openSession, cors, graphiql, present, clock, newId, logger } = options
+  const waysIn = createWaysIn(options)
 
   return async (incoming) => {
     const startedAt = clock.monotonic()
@@ -62,6 +57,8 @@ export function createDoor(options: DoorOptions): (incoming: Incoming) => Promis
     if (health) return health
     const asset = method === 'GET' ? graphiql?.asset(incoming) : undefined
     if (asset) return asset
+    const entered = waysIn(incoming)
+    if (entered) return entered
     if (url.pathname !== graphqlPath) throw new NotFoundError('Nothing is here.')
     if (method === 'OPTIONS') return cors.preflight(incoming)
     if (method !== 'GET' && method !== 'POST') {
@@ -72,12 +69,16 @@ export function createDoor(options: DoorOptions): (incoming: Incoming) => Promis
     if (graphiql && isPage && !url.searchParams.has('query')) return graphiql.page()
 
     // Before anything of the body is read: who is not known costs nothing more.
-    const caller = await authenticator.authenticate(incoming.headers)
+    const identity = await authenticator.authenticate(incoming.headers)
+    if (identity === undefined) throw new UnauthenticatedError('A credential is needed.')
+    if (identity.by === 'cookie') checkCookieRequest(incoming, cors)
+    const { caller, proof } = identity
     const graphqlTypes = accepted.filter((type) => type !== mediaTypes.html)
     if (graphqlTypes.length === 0) return notAcceptable()
     return options.runGraphQL({
       incoming,
       accepted: graphqlTypes,
+      proof,
       openContext: async () => ({
         ...(await openSession(caller)),
         lastEventId: incoming.headers.get('last-event-id') ?? undefined,
@@ -91,9 +92,11 @@ export function createDoor(options: DoorOptions): (incoming: Incoming) => Promis
     const answer = answerError(error, shown)
     const headers: Record<string, string> = { ...answer.headers }
     if (error instanceof UnauthenticatedError) {
-      headers['www-authenticate'] = challengeOf(error, incoming.headers)
+      headers['www-authenticate'] = authenticator.challenge(error, incoming.headers)
     }
-    if (error instanceof MethodNotAllowedError) headers['allow'] = graphqlMethods
+    if (error instanceof MethodNotAllowedError) {
+      headers['allow'] = methodsOf(incoming.url.pathname)
+    }
     return { ...answer, headers }
   }
 }

@@ -7,6 +7,8 @@ export interface Incoming {
   readonly method: string
   readonly url: URL
   readonly headers: RequestHeaders
+  /** Whom the connection is with, as far as the server that we stand in tells. */
+  readonly address?: string | undefined
   /** @throws {@link TooLargeError} after `maxBytes`, whatever its length was said to be */
   readBody(maxBytes: number): Promise<Uint8Array>
 }

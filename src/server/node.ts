@@ -23,6 +23,7 @@ export function fromNodeRequest(req: IncomingMessage): Incoming {
     method: req.method ?? 'GET',
     url,
     headers: nodeHeaders(req),
+    address: req.socket.remoteAddress,
     readBody: (maxBytes) => readBody(req, maxBytes),
   }
 }
@@ -50,11 +51,18 @@ async function readBody(req: IncomingMessage, maxBytes: number): Promise<Uint8Ar
   return Buffer.concat(chunks, length)
 }
 
+/** All headers of a name: `req.headers` drops the second of some, such as a second `Authorization`, without a word. */
 function nodeHeaders(req: IncomingMessage) {
   return {
     get(name: string): string | undefined {
-      const value = req.headers[name.toLowerCase()]
-      return Array.isArray(value) ? value.join(', ') : value
+      const wanted = name.toLowerCase()
+      const values: string[] = []
+      for (const [index, field] of req.rawHeaders.entries()) {
+        if (index % 2 === 0 && field.length === wanted.length && field.toLowerCase() === wanted) {
+          values.push(req.rawHeaders[index + 1] ?? '')
+        }
+      }
+      return values.length === 0 ? undefined : values.join(wanted === 'cookie' ? '; ' : ', ')
     },
   }
 }

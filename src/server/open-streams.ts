@@ -1,18 +1,24 @@
+import type { Proof } from '../auth/identity.ts'
 import type { SessionId } from '../domain.ts'
-import { DrainingError, RateLimitedError } from '../errors.ts'
+import { DrainingError, RateLimitedError, UnavailableError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
+import type { Logger } from '../observe/logger.ts'
 
 const buckets = 8
 const retryAfterMs = 5_000
 
 export interface LiveStream {
+  /** What its caller's credential rests on. */
+  readonly proof: Proof
+  /** The credential is not accepted any more. */
+  expire(): void
   keepAlive(): void
   drain(): void
 }
 
 /** A place among the open streams, held from before the subscription is made until its stream has ended. */
 export interface StreamPlace extends Disposable {
-  /** From now on the stream is kept alive, and told of a drain. */
+  /** From now on the stream is kept alive, and told when its credential has fallen and of a drain. */
   occupy(stream: LiveStream): void
 }
 
@@ -20,26 +26,35 @@ export interface OpenStreams extends Disposable {
   readonly size: number
   /** @throws {@link RateLimitedError} {@link DrainingError} */
   admit(session: SessionId): StreamPlace
+  /** Ends the streams whose credentials stand no more. */
+  checkCredentials(): Promise<void>
   /** Ends all streams so that their clients resume elsewhere, and admits no more. */
   drain(): void
   /** Resolves when no stream is open. */
   empty(): Promise<void>
 }
 
-/** Counts the open streams, and keeps them all alive by one timer: each by its own eighth of the interval. */
+/**
+ * Counts the open streams, and keeps them all alive by one timer: each by its own eighth of the interval. The same timer
+ * has their credentials checked; streams that rest on the same proof share one check.
+ */
 export function createOpenStreams(options: {
   readonly maxSubscriptions: number
   readonly maxSubscriptionsPerSession: number
   /** ms between two comments on a stream. */
   readonly keepAliveMs: number
+  /** ms between two checks of the credentials, rounded up to an eighth of `keepAliveMs`. */
+  readonly credentialCheckMs: number
   readonly clock: Clock
+  readonly logger: Logger
 }): OpenStreams {
-  const { maxSubscriptions, maxSubscriptionsPerSession, keepAliveMs, clock } = options
+  const { maxSubscriptions, maxSubscriptionsPerSession, keepAliveMs, clock, logger } = options
   const bySession = new Map<SessionId, number>()
   const live = Array.from({ length: buckets }, () => new Set<LiveStream>())
   let size = 0
   let turn = 0
   let draining = false
+  let checkedAt = clock.monotonic()
   let wake: (() => void)[] = []
   let timer = clock.timer(keepAliveMs / buckets, tick)
 
@@ -82,6 +97,7 @@ export function createOpenStreams(options: {
       bySession.set(session, ofSession + 1)
       return new Place(session)
     },
+    checkCredentials,
     drain() {
       draining = true
       for (const bucket of live) for (const stream of bucket) stream.drain()
@@ -106,5 +122,34 @@ export function createOpenStreams(options: {
     timer = clock.timer(keepAliveMs / buckets, tick)
     turn = (turn + 1) % buckets
     for (const stream of live[turn] ?? []) stream.keepAlive()
+    if (clock.monotonic() - checkedAt < options.credentialCheckMs) return
+    checkedAt = clock.monotonic()
+    void checkCredentials()
+  }
+
+  /** Never rejects. */
+  async function checkCredentials(): Promise<void> {
+    const byProof = Map.groupBy(
+      live.flatMap((bucket) => [...bucket]),
+      ({ proof }) => proof,
+    )
+    await Promise.all(
+      [...byProof].map(async ([proof, streams]) => {
+        if (await mayStand(proof)) return
+        for (const stream of streams) stream.expire()
+      }),
+    )
+  }
+
+  /** What cannot be known now is not held against the caller: its issuer may be out for a while. */
+  async function mayStand(proof: Proof): Promise<boolean> {
+    try {
+      return await proof.stands()
+    } catch (error) {
+      if (!(error instanceof UnavailableError)) {
+        logger.error({ err: error }, 'credential could not be checked')
+      }
+      return true
+    }
   }
 }

@@ -1,6 +1,5 @@
 import type { ExecutionArgs, ExecutionResult, GraphQLSchema } from 'graphql'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { RequestHeaders } from '../auth/caller.ts'
 import type { Limits } from '../config/limits.ts'
 import type { Timeouts } from '../config/timeouts.ts'
 import type { Caller } from '../domain.ts'
@@ -9,7 +8,6 @@ import type { GraphContext } from '../graphql/context.ts'
 import { createDeltaCompiler } from '../graphql/delta-renderer.ts'
 import { createPresentError } from '../graphql/errors.ts'
 import { openSubscription } from '../graphql/subscription.ts'
-import type { Clock } from '../lib/clock.ts'
 import type { NewId } from '../lib/id.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { Metrics } from '../observe/metrics.ts'
@@ -22,6 +20,7 @@ import { answerOnNode, fromNodeRequest } from './node.ts'
 import { createOpenStreams } from './open-streams.ts'
 import { sseHeaders } from './sse.ts'
 import { createSubscriptionStream } from './subscription-stream.ts'
+import type { WaysInOptions } from './ways-in.ts'
 import { createYogaRunner } from './yoga.ts'
 import type { Exchange } from './yoga.ts'
 
@@ -35,16 +34,14 @@ const handled: ExecutionResult = { data: null }
 /** The badge of a caller's session, without what only the request knows. */
 export type SessionContext = Omit<GraphContext, 'lastEventId'>
 
-export interface ServerOptions {
+export interface ServerOptions extends Omit<WaysInOptions, 'cors'> {
   readonly schema: GraphQLSchema
-  readonly authenticator: { authenticate(headers: RequestHeaders): Promise<Caller> }
   readonly openSession: (caller: Caller) => Promise<SessionContext>
   readonly limits: Limits
-  readonly timeouts: Pick<Timeouts, 'keepAliveMs' | 'stalledMs'>
+  readonly timeouts: Pick<Timeouts, 'keepAliveMs' | 'stalledMs' | 'credentialCheckMs'>
   readonly cors: { readonly origins: readonly string[] }
   /** Undefined: there is no page. */
   readonly graphiql: GraphiQL | undefined
-  readonly clock: Clock
   readonly newId: NewId
   /** Gives [0, 1). */
   readonly random: () => number
@@ -60,15 +57,17 @@ export interface GraphServer extends Disposable {
   fetch(request: Request): Promise<Response>
   /** For `node:http`: the fast way, which writes streams straight to the response. */
   handle(req: IncomingMessage, res: ServerResponse): void
+  /** Ends the streams whose credentials stand no more, now instead of at the next check. */
+  checkCredentials(): Promise<void>
   /** Not ready from now on; ends all streams so that their clients resume elsewhere, and resolves when they have. */
   drain(): Promise<void>
 }
 
 export function createGraphServer(options: ServerOptions): GraphServer {
-  const { clock, limits, timeouts, metrics } = options
+  const { clock, limits, timeouts, logger, metrics } = options
   const present = createPresentError(options)
   const compile = createDeltaCompiler()
-  const streams = createOpenStreams({ ...limits, ...timeouts, clock })
+  const streams = createOpenStreams({ ...limits, ...timeouts, clock, logger })
   const runGraphQL = createYogaRunner({ schema: options.schema, limits, present, subscribe })
   const sinkLimits = { ...limits, ...timeouts, clock }
   const retryMs = () => Math.round(retryBaseMs + options.random() * retryJitterMs)
@@ -76,7 +75,7 @@ export function createGraphServer(options: ServerOptions): GraphServer {
 
   const answer = createDoor({
     ...options,
-    cors: createCors(options.cors.origins),
+    cors: createCors(options.cors.origins, { credentials: options.cookie !== undefined }),
     isReady: () => !draining && options.isReady(),
     present,
     runGraphQL,
@@ -90,6 +89,7 @@ export function createGraphServer(options: ServerOptions): GraphServer {
       // The door answers every error, so nothing is left to reject.
       void answer(fromNodeRequest(req)).then((made) => answerOnNode(made, req, res, sinkLimits))
     },
+    checkCredentials: () => streams.checkCredentials(),
     async drain() {
       draining = true
       streams.drain()
@@ -120,6 +120,7 @@ export function createGraphServer(options: ServerOptions): GraphServer {
       stream: createSubscriptionStream({
         opened,
         place,
+        proof: exchange.proof,
         expiresAt,
         clock,
         present,

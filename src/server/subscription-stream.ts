@@ -1,3 +1,4 @@
+import type { Proof } from '../auth/identity.ts'
 import type { Cursor } from '../domain.ts'
 import {
   CursorExpiredError,
@@ -16,6 +17,8 @@ import { commentFrame, completeFrame, nextFrame, placelessFrame, retryFrame } fr
 export interface SubscriptionStreamOptions {
   readonly opened: OpenSubscription
   readonly place: StreamPlace
+  /** What the caller's credential rests on. */
+  readonly proof: Proof
   /** When the caller's credential stops being accepted, in ms since the epoch. */
   readonly expiresAt: number
   readonly clock: Clock
@@ -45,6 +48,9 @@ export function createSubscriptionStream(options: SubscriptionStreamOptions): Ev
         sink.interrupt()
       }
       options.place.occupy({
+        proof: options.proof,
+        expire: () =>
+          end(new SubscriptionTokenExpiredError('The credential is not accepted any more.')),
         keepAlive: () => sink.keepAlive(),
         drain: () => end(new DrainingError('The gateway is shutting down.')),
       })

@@ -2,6 +2,7 @@ import { execute, GraphQLError, parse, validate } from 'graphql'
 import type { DocumentNode, ExecutionArgs, ExecutionResult, GraphQLSchema, Source } from 'graphql'
 import { createLRUCache, createYoga } from 'graphql-yoga'
 import type { Plugin } from 'graphql-yoga'
+import type { Proof } from '../auth/identity.ts'
 import type { Limits } from '../config/limits.ts'
 import type { GraphContext } from '../graphql/context.ts'
 import { asInputError, withCode } from '../graphql/errors.ts'
@@ -21,6 +22,8 @@ const maxCachedLength = 4_096
 export interface Exchange {
   readonly incoming: Incoming
   readonly accepted: readonly MediaType[]
+  /** What the caller's credential rests on; a stream ends when it stands no more. */
+  readonly proof: Proof
   /** The badge of the caller's session; asked for when the document is known to be worth it. */
   openContext(): Promise<GraphContext>
   /** Set by a subscription that was accepted; every other result is answered as it is. */

@@ -1,3 +1,5 @@
+import { lasting } from '../../src/auth/identity.ts'
+import type { CookieSettings } from '../../src/config/cookie.ts'
 import { UnauthenticatedError } from '../../src/errors.ts'
 import type { Limits } from '../../src/config/limits.ts'
 import { schema } from '../../src/graphql/schema.ts'
@@ -7,6 +9,7 @@ import type { Metrics, SubscriptionEnd } from '../../src/observe/metrics.ts'
 import { createGraphiQL } from '../../src/server/graphiql.ts'
 import { listen } from '../../src/server/node.ts'
 import { createGraphServer, type GraphServer } from '../../src/server/server.ts'
+import type { DoorAuthenticator, GuestDesk } from '../../src/server/ways-in.ts'
 import { type FakeSession, assistants, createFakeSession } from './fake-session.ts'
 import { randomId } from './ids.ts'
 import { silentLogger } from './logger.ts'
@@ -17,9 +20,15 @@ export interface FakeGatewayOptions {
   readonly logger?: Logger
   readonly keepAliveMs?: number
   readonly stalledMs?: number
+  readonly credentialCheckMs?: number
   readonly origins?: readonly string[]
   readonly expiresAt?: number
   readonly isReady?: () => boolean
+  /** Default: `Bearer NAME` is the caller NAME. Another one's callers have the session of their subject. */
+  readonly authenticator?: DoorAuthenticator
+  readonly cookie?: CookieSettings
+  readonly guests?: GuestDesk
+  readonly trustProxy?: number
 }
 
 export interface FakeGateway extends AsyncDisposable {
@@ -79,6 +88,7 @@ export async function openFakeGateway(options: FakeGatewayOptions = {}): Promise
     timeouts: {
       keepAliveMs: options.keepAliveMs ?? 12_000,
       stalledMs: options.stalledMs ?? 60_000,
+      credentialCheckMs: options.credentialCheckMs ?? 60_000,
     },
     cors: { origins: options.origins ?? [] },
     graphiql: createGraphiQL(),
@@ -88,14 +98,22 @@ export async function openFakeGateway(options: FakeGatewayOptions = {}): Promise
     logger,
     metrics,
     isReady: options.isReady ?? (() => true),
-    authenticator: {
+    authenticator: options.authenticator ?? {
       async authenticate(headers) {
         const token = /^Bearer (\w+)$/.exec(headers.get('authorization') ?? '')?.[1]
         if (token === undefined) throw new UnauthenticatedError('A bearer token is needed.')
         const expiresAt = options.expiresAt ?? clock.now() + 3_600_000
-        return { kind: 'jwt', issuer: 'test', subject: token, scopes: [], expiresAt }
+        return {
+          caller: { kind: 'jwt', issuer: 'test', subject: token, scopes: [], expiresAt },
+          proof: lasting,
+          by: 'header',
+        }
       },
+      challenge: () => 'Bearer',
     },
+    cookie: options.cookie,
+    guests: options.guests,
+    trustProxy: options.trustProxy ?? 0,
     openSession: async (caller) => {
       const { store, replies } = session(caller.subject)
       return {

@@ -1,6 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createAuthenticator } from '../../../src/auth/caller.ts'
 import { fetchJson } from '../../../src/lib/fetch-json.ts'
+import { bearer, callerOf } from '../../kit/authenticate.ts'
 import { createRsaIssuer } from '../../kit/callers.ts'
 import { createFakeClock } from '../../kit/clock.ts'
 import { openKeyServer } from '../../kit/jwks.ts'
@@ -41,8 +42,7 @@ async function setUp() {
     logger: silentLogger,
   })
   onTestFinished(() => auth[Symbol.dispose]())
-  const present = (token: string) =>
-    auth.authenticate(new Headers({ authorization: `Bearer ${token}` }))
+  const present = (token: string) => callerOf(auth, bearer(token))
   return { clock, old, next, server, present }
 }
 

@@ -11,6 +11,7 @@ import { createAuthenticator, type Authenticator } from '../../../src/auth/calle
 import type { IssuerSettings } from '../../../src/config/issuer.ts'
 import type { NameClaim } from '../../../src/config/session-keys.ts'
 import { Secret } from '../../../src/lib/secret.ts'
+import { bearer, callerOf } from '../../kit/authenticate.ts'
 import { createHmacIssuer, createRsaIssuer } from '../../kit/callers.ts'
 import { createFakeClock } from '../../kit/clock.ts'
 import { silentLogger } from '../../kit/logger.ts'
@@ -45,7 +46,6 @@ function authenticator(
   return createAuthenticator({ issuers, nameClaim, clock, fetchJson, logger: silentLogger })
 }
 
-const bearer = (token: string) => new Headers({ authorization: `Bearer ${token}` })
 const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
 const claims = (over: JWTPayload = {}): JWTPayload => ({
   iss: rsa.issuer,
@@ -68,7 +68,7 @@ describe('bearer tokens', () => {
   it('tell who the caller is', async () => {
     using auth = authenticator()
     const token = await rsa.sign('alice', { scope: 'probe  erase' })
-    expect(await auth.authenticate(bearer(token))).toEqual({
+    expect(await callerOf(auth, bearer(token))).toEqual({
       kind: 'jwt',
       issuer: rsa.issuer,
       subject: 'alice',
@@ -80,20 +80,20 @@ describe('bearer tokens', () => {
   it('of several issuers are accepted side by side, each by its own keys', async () => {
     using auth = authenticator()
     const [first, second] = await Promise.all([
-      auth.authenticate(bearer(await rsa.sign('alice'))),
-      auth.authenticate(bearer(await hmac.sign('alice'))),
+      callerOf(auth, bearer(await rsa.sign('alice'))),
+      callerOf(auth, bearer(await hmac.sign('alice'))),
     ])
     expect([first.issuer, second.issuer]).toEqual([rsa.issuer, hmac.issuer])
     const crossed = await hmac.sign('alice', { iss: rsa.issuer })
-    await expect(auth.authenticate(bearer(crossed))).rejects.toMatchObject({ status: 401 })
+    await expect(callerOf(auth, bearer(crossed))).rejects.toMatchObject({ status: 401 })
   })
 
   it('are accepted until their expiry and the tolerance are over', async () => {
     using auth = authenticator()
     const live = await rsa.sign('alice', { exp: nowSeconds() - 29 })
     const dead = await rsa.sign('alice', { exp: nowSeconds() - 30 })
-    await expect(auth.authenticate(bearer(live))).resolves.toMatchObject({ subject: 'alice' })
-    await expect(auth.authenticate(bearer(dead))).rejects.toThrow('has expired')
+    await expect(callerOf(auth, bearer(live))).resolves.toMatchObject({ subject: 'alice' })
+    await expect(callerOf(auth, bearer(dead))).rejects.toThrow('has expired')
   })
 
   it.each([
@@ -108,7 +108,7 @@ describe('bearer tokens', () => {
     ['claims that are null', bearer(forged({ alg: 'RS256' }, null, rs256))],
   ])('T8 are refused with 401, never 500: %s', async (_name, headers) => {
     using auth = authenticator()
-    await expect(auth.authenticate(headers)).rejects.toMatchObject({
+    await expect(callerOf(auth, headers)).rejects.toMatchObject({
       code: 'UNAUTHENTICATED',
       status: 401,
     })
@@ -118,7 +118,7 @@ describe('bearer tokens', () => {
     using auth = authenticator()
     const headers = bearer(await rsa.sign('alice'))
     headers.append('authorization', `Bearer ${await rsa.sign('bob')}`)
-    await expect(auth.authenticate(headers)).rejects.toMatchObject({ status: 401 })
+    await expect(callerOf(auth, headers)).rejects.toMatchObject({ status: 401 })
   })
 
   const publicDer = createPublicKey(rsa.publicPem).export({ type: 'spki', format: 'der' })
@@ -207,7 +207,7 @@ describe('bearer tokens', () => {
   }
   it.each(Object.entries(attacks))('T8 are refused: %s', async (_name, attack) => {
     using auth = authenticator()
-    await expect(auth.authenticate(bearer(await attack()))).rejects.toMatchObject({
+    await expect(callerOf(auth, bearer(await attack()))).rejects.toMatchObject({
       code: 'UNAUTHENTICATED',
       status: 401,
     })
@@ -216,7 +216,7 @@ describe('bearer tokens', () => {
   it('T8 made by hand are accepted when all is well, so that the table above can fail', async () => {
     using auth = authenticator()
     const token = forged({ alg: 'RS256' }, claims(), rs256)
-    await expect(auth.authenticate(bearer(token))).resolves.toMatchObject({ subject: 'alice' })
+    await expect(callerOf(auth, bearer(token))).resolves.toMatchObject({ subject: 'alice' })
   })
 
   it.each([
@@ -231,10 +231,10 @@ describe('bearer tokens', () => {
   ])('T4 are refused with a subject or a tenant %s', async (_name, value) => {
     using plain = authenticator()
     const bySubject = forged({ alg: 'RS256' }, claims({ sub: value }), rs256)
-    await expect(plain.authenticate(bearer(bySubject))).rejects.toThrow('subject')
+    await expect(callerOf(plain, bearer(bySubject))).rejects.toThrow('subject')
     using tenanted = authenticator([{ ...rsaSettings, tenantClaim: 'org' }])
     const byTenant = forged({ alg: 'RS256' }, claims({ org: value }), rs256)
-    await expect(tenanted.authenticate(bearer(byTenant))).rejects.toThrow('tenant')
+    await expect(callerOf(tenanted, bearer(byTenant))).rejects.toThrow('tenant')
   })
 
   it.each([
@@ -249,27 +249,27 @@ describe('bearer tokens', () => {
     'x'.repeat(256),
   ])('T4 keep the subject %j exactly as it is', async (subject) => {
     using auth = authenticator()
-    const caller = await auth.authenticate(bearer(await rsa.sign(subject)))
+    const caller = await callerOf(auth, bearer(await rsa.sign(subject)))
     expect(caller.subject).toBe(subject)
   })
 
   it('T4 must name their tenant where tenants are told apart', async () => {
     using auth = authenticator([{ ...rsaSettings, tenantClaim: 'org' }])
     const named = await rsa.sign('alice', { org: 'acme' })
-    expect(await auth.authenticate(bearer(named))).toMatchObject({ tenant: 'acme' })
-    await expect(auth.authenticate(bearer(await rsa.sign('alice')))).rejects.toThrow('tenant')
+    expect(await callerOf(auth, bearer(named))).toMatchObject({ tenant: 'acme' })
+    await expect(callerOf(auth, bearer(await rsa.sign('alice')))).rejects.toThrow('tenant')
     using inherited = authenticator([{ ...rsaSettings, tenantClaim: 'constructor' }])
-    await expect(inherited.authenticate(bearer(await rsa.sign('alice')))).rejects.toThrow('tenant')
+    await expect(callerOf(inherited, bearer(await rsa.sign('alice')))).rejects.toThrow('tenant')
   })
 
   it('T5 name the session only by the configured claim, and only for the configured issuer', async () => {
     using auth = authenticator(undefined, { issuer: rsa.issuer, claim: 'account' })
     const token = await rsa.sign('alice', { account: 'acct-7', session_name: 'bob' })
-    expect(await auth.authenticate(bearer(token))).toMatchObject({ claimedName: 'acct-7' })
+    expect(await callerOf(auth, bearer(token))).toMatchObject({ claimedName: 'acct-7' })
     const other = await hmac.sign('alice', { account: 'acct-7', session_name: 'bob' })
-    expect(await auth.authenticate(bearer(other))).not.toHaveProperty('claimedName')
+    expect(await callerOf(auth, bearer(other))).not.toHaveProperty('claimedName')
     using unnamed = authenticator()
-    expect(await unnamed.authenticate(bearer(token))).not.toHaveProperty('claimedName')
+    expect(await callerOf(unnamed, bearer(token))).not.toHaveProperty('claimedName')
   })
 
   it.each([undefined, '', 'a b', 'é', 'x'.repeat(65), 7])(
@@ -277,14 +277,14 @@ describe('bearer tokens', () => {
     async (account) => {
       using auth = authenticator(undefined, { issuer: rsa.issuer, claim: 'account' })
       const token = await rsa.sign('alice', { account })
-      await expect(auth.authenticate(bearer(token))).rejects.toThrow('session name')
+      await expect(callerOf(auth, bearer(token))).rejects.toThrow('session name')
     },
   )
 
   it('T18 are not repeated in the error or its causes', async () => {
     using auth = authenticator()
     const token = await stranger.sign('alice-the-subject')
-    const error: unknown = await auth.authenticate(bearer(token)).catch((thrown: unknown) => thrown)
+    const error: unknown = await callerOf(auth, bearer(token)).catch((thrown: unknown) => thrown)
     expect(error).toBeInstanceOf(Error)
     expect(String(error)).not.toContain('alice')
     expect(String(error)).not.toContain(token.slice(0, 20))

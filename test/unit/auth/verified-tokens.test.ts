@@ -1,8 +1,9 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createAuthenticator } from '../../../src/auth/caller.ts'
 import { createVerifiedTokens } from '../../../src/auth/verified-tokens.ts'
-import type { Caller } from '../../../src/domain.ts'
+import { lasting, type Verified } from '../../../src/auth/identity.ts'
 import { fetchJson } from '../../../src/lib/fetch-json.ts'
+import { bearer, callerOf } from '../../kit/authenticate.ts'
 import { createRsaIssuer } from '../../kit/callers.ts'
 import { createFakeClock } from '../../kit/clock.ts'
 import { openKeyServer } from '../../kit/jwks.ts'
@@ -14,20 +15,23 @@ const maxTokens = 10_000
 function setUp() {
   const clock = createFakeClock()
   const tokens = createVerifiedTokens(clock)
-  const callerOf = (subject: string, ttlMs = 3_600_000): Caller => ({
-    kind: 'jwt',
-    issuer: 'https://issuer.test',
-    subject,
-    scopes: [],
-    expiresAt: clock.now() + ttlMs,
+  const madeFor = (subject: string, ttlMs = 3_600_000): Verified => ({
+    caller: {
+      kind: 'jwt',
+      issuer: 'https://issuer.test',
+      subject,
+      scopes: [],
+      expiresAt: clock.now() + ttlMs,
+    },
+    proof: lasting,
   })
-  return { clock, tokens, callerOf }
+  return { clock, tokens, madeFor }
 }
 
 describe('verified tokens', () => {
   it('are believed for a minute, and then verified anew', () => {
-    const { clock, tokens, callerOf } = setUp()
-    const alice = callerOf('alice')
+    const { clock, tokens, madeFor } = setUp()
+    const alice = madeFor('alice')
     tokens.add('a.b.c', alice)
     clock.advance(maxAgeMs - 1)
     expect(tokens.find('a.b.c')).toBe(alice)
@@ -36,39 +40,39 @@ describe('verified tokens', () => {
   })
 
   it('F40: are believed no longer when the wall clock is set back', () => {
-    const { clock, tokens, callerOf } = setUp()
-    tokens.add('a.b.c', callerOf('alice'))
+    const { clock, tokens, madeFor } = setUp()
+    tokens.add('a.b.c', madeFor('alice'))
     clock.advance(maxAgeMs)
     clock.jump(-maxAgeMs)
     expect(tokens.find('a.b.c')).toBeUndefined()
   })
 
   it('are not believed once they have expired', () => {
-    const { clock, tokens, callerOf } = setUp()
-    tokens.add('a.b.c', callerOf('alice', 5_000))
+    const { clock, tokens, madeFor } = setUp()
+    tokens.add('a.b.c', madeFor('alice', 5_000))
     clock.advance(4_999)
-    expect(tokens.find('a.b.c')).toMatchObject({ subject: 'alice' })
+    expect(tokens.find('a.b.c')).toMatchObject({ caller: { subject: 'alice' } })
     clock.jump(1)
     expect(tokens.find('a.b.c')).toBeUndefined()
   })
 
   it('T4 are told apart to the last character', () => {
-    const { tokens, callerOf } = setUp()
-    tokens.add('a.b.c', callerOf('alice'))
-    tokens.add('a.b.d', callerOf('bob'))
-    expect(tokens.find('a.b.c')).toMatchObject({ subject: 'alice' })
-    expect(tokens.find('a.b.d')).toMatchObject({ subject: 'bob' })
+    const { tokens, madeFor } = setUp()
+    tokens.add('a.b.c', madeFor('alice'))
+    tokens.add('a.b.d', madeFor('bob'))
+    expect(tokens.find('a.b.c')).toMatchObject({ caller: { subject: 'alice' } })
+    expect(tokens.find('a.b.d')).toMatchObject({ caller: { subject: 'bob' } })
     for (const other of ['a.b.', 'a.b.c ', 'A.b.c', 'a.b.cc', '']) {
       expect(tokens.find(other)).toBeUndefined()
     }
   })
 
   it('are forgotten, the oldest first, when there are more than may be kept', () => {
-    const { tokens, callerOf } = setUp()
-    for (let index = 0; index <= maxTokens; index += 1) tokens.add(`${index}`, callerOf(`${index}`))
+    const { tokens, madeFor } = setUp()
+    for (let index = 0; index <= maxTokens; index += 1) tokens.add(`${index}`, madeFor(`${index}`))
     expect(tokens.find('0')).toBeUndefined()
-    expect(tokens.find('1')).toMatchObject({ subject: '1' })
-    expect(tokens.find(`${maxTokens}`)).toMatchObject({ subject: `${maxTokens}` })
+    expect(tokens.find('1')).toMatchObject({ caller: { subject: '1' } })
+    expect(tokens.find(`${maxTokens}`)).toMatchObject({ caller: { subject: `${maxTokens}` } })
   })
 
   it('F38b are refused within a minute after their key was taken back, and at once when they expire', async () => {
@@ -101,8 +105,7 @@ describe('verified tokens', () => {
       fetchJson,
       logger: silentLogger,
     })
-    const present = (token: string) =>
-      auth.authenticate(new Headers({ authorization: `Bearer ${token}` }))
+    const present = (token: string) => callerOf(auth, bearer(token))
     const long = await issuer.sign('alice')
     const short = await issuer.sign('alice', { exp: nowSeconds() + 5 })
     await present(long)

@@ -1,0 +1,52 @@
+import { ForbiddenError } from '../errors.ts'
+import { mediaTypes } from './accept.ts'
+import type { Incoming } from './http.ts'
+
+/** Any value of it shows that the browser asked us first: a page cannot send it to another site unasked. */
+export const preflightHeader = 'graphql-require-preflight'
+
+/** Whose pages we trust. */
+export interface TrustedPages {
+  isAllowed(incoming: Incoming): boolean
+}
+
+/**
+ * Refuses what a page of another site may have made a browser send with its cookie (T11). Streams by GET too: their
+ * events are for the page that asked.
+ * @throws {@link ForbiddenError}
+ */
+export function checkCookieRequest(incoming: Incoming, pages: TrustedPages): void {
+  if (pageOf(incoming, pages) !== 'ours') {
+    throw new ForbiddenError(
+      'A cookie is taken only from pages of this site or a configured origin.',
+    )
+  }
+  if (incoming.method !== 'POST' || isJson(incoming)) return
+  if (incoming.headers.get(preflightHeader) == null) {
+    throw new ForbiddenError(
+      `With a cookie, a body that is not JSON needs the header ${preflightHeader}.`,
+    )
+  }
+}
+
+/**
+ * Refuses what a page of another site sends without a cookie: the answer may set one, and so sign its visitor out or in.
+ * @throws {@link ForbiddenError}
+ */
+export function checkCookieAnswer(incoming: Incoming, pages: TrustedPages): void {
+  if (pageOf(incoming, pages) === 'foreign') {
+    throw new ForbiddenError('Only pages of this site or a configured origin may ask for this.')
+  }
+}
+
+/** `unknown`: no browser of these years sent it. */
+function pageOf(incoming: Incoming, pages: TrustedPages): 'ours' | 'foreign' | 'unknown' {
+  const site = incoming.headers.get('sec-fetch-site')
+  if (site === 'same-origin' || site === 'none' || pages.isAllowed(incoming)) return 'ours'
+  return site == null && incoming.headers.get('origin') == null ? 'unknown' : 'foreign'
+}
+
+function isJson({ headers }: Incoming): boolean {
+  const [type = ''] = (headers.get('content-type') ?? '').toLowerCase().split(';')
+  return type.trim() === mediaTypes.json
+}
