@@ -1,8 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
+import { apiKeysSchema, scopeSchema, type ApiKeySettings } from './config/api-keys.ts'
 import { assistantSchema, type AssistantSettings } from './config/assistant.ts'
+import { cookieSchema, type CookieSettings } from './config/cookie.ts'
 import { readEnvironment, type Override } from './config/environment.ts'
+import { guestsSchema, reservedIssuer, type GuestSettings } from './config/guests.ts'
 import { issuerSchema, type IssuerSettings } from './config/issuer.ts'
 import { limitsSchema, type Limits } from './config/limits.ts'
 import {
@@ -31,8 +34,18 @@ export interface Config {
   /** Whether browsers get GraphiQL at `/graphql`. Default true. */
   readonly graphiql: boolean
   readonly logging: { readonly level: LogLevel }
-  /** At least one; their `issuer`s differ. */
+  /** Proxies before the gateway whose `X-Forwarded-For` is believed. Default 0: the address is the socket's. */
+  readonly trustProxy: number
+  /** Their `issuer`s differ. Empty only where there are API keys or guests. */
   readonly issuers: readonly IssuerSettings[]
+  /** Their ids and digests differ. Default none. */
+  readonly apiKeys: readonly ApiKeySettings[]
+  /** Undefined: cookies are no credentials. */
+  readonly cookie?: CookieSettings | undefined
+  /** Undefined: there are no guests. */
+  readonly guests?: GuestSettings | undefined
+  /** The scope that makes a caller an operator. Default `coze-gateway:operator`. */
+  readonly operatorScope: string
   readonly session: SessionSettings
   /** At least one; their ids and names differ. The first is the default. */
   readonly assistants: readonly AssistantSettings[]
@@ -91,10 +104,13 @@ export function parseConfig(source: ConfigSource): Config {
   const schema = configSchema({ env: source.env, baseDir, readFile, mode })
   const settings = applyOverrides(raw, overrides)
   const parsed = schema.safeParse(settings, { error: describeIssue })
+  const shared = parsed.data ? sharedSecrets(parsed.data) : []
   const problems = [
     ...unknown.map((name) => `${name}: is not a variable of the gateway`),
     ...(parsed.error?.issues.flatMap((issue) => linesOf(issue, nameOf)) ?? []),
-    ...crossProblems(settings).map(([path, message]) => `${formatPath(path)}: ${message}`),
+    ...[...crossProblems(settings), ...shared].map(
+      ([path, message]) => `${formatPath(path)}: ${message}`,
+    ),
   ]
   if (parsed.data === undefined || problems.length > 0) throw new ConfigError(problems)
   return freeze(parsed.data)
@@ -107,7 +123,12 @@ function configSchema(source: SecretSource) {
     cors: corsSchema.prefault({}),
     graphiql: z.boolean().default(true),
     logging: loggingSchema.prefault({}),
-    issuers: z.array(issuerSchema(source)).min(1),
+    trustProxy: z.number().int().min(0).max(16).default(0),
+    issuers: z.array(issuerSchema(source)).default([]),
+    apiKeys: apiKeysSchema,
+    cookie: cookieSchema.optional(),
+    guests: guestsSchema(source).optional(),
+    operatorScope: scopeSchema.default('coze-gateway:operator'),
     session: sessionSchema(source),
     assistants: z.array(assistantSchema(source)).min(1),
     store: storeSchema(source.baseDir).prefault('sqlite:data/gateway.db'),
@@ -120,6 +141,14 @@ function configSchema(source: SecretSource) {
 /** As much of the unparsed sections as the cross-checks need; what is wrong in itself is told by its own schema. */
 const glimpseSchema = z.object({
   issuers: z.array(z.object({ issuer: z.string() }).catch({ issuer: '' })).catch([]),
+  apiKeys: z
+    .array(
+      z
+        .object({ id: z.string().catch(''), sha256: z.string().toLowerCase().catch('') })
+        .catch({ id: '', sha256: '' }),
+    )
+    .catch([]),
+  guests: z.unknown().optional(),
   assistants: z
     .array(
       z
@@ -140,7 +169,8 @@ const glimpseSchema = z.object({
 function crossProblems(settings: unknown): readonly (readonly [readonly PropertyKey[], string])[] {
   const glimpse = glimpseSchema.safeParse(settings).data
   if (glimpse === undefined) return []
-  const { issuers, assistants, session } = glimpse
+  const { issuers, apiKeys, guests, assistants, session } = glimpse
+  const onlyIssuers = apiKeys.length === 0 && guests === undefined
   const nameKeys = session?.nameKeys
   const nameClaim = session?.nameClaim
   const repeated = (list: string, key: string, values: readonly string[]) =>
@@ -152,6 +182,16 @@ function crossProblems(settings: unknown): readonly (readonly [readonly Property
       issuers.map(({ issuer }) => issuer),
     ),
     ...repeated(
+      'apiKeys',
+      'id',
+      apiKeys.map(({ id }) => id),
+    ),
+    ...repeated(
+      'apiKeys',
+      'sha256',
+      apiKeys.map(({ sha256 }) => sha256),
+    ),
+    ...repeated(
       'assistants',
       'id',
       assistants.map(({ id }) => id),
@@ -161,13 +201,40 @@ function crossProblems(settings: unknown): readonly (readonly [readonly Property
       'name',
       assistants.map(({ name }) => name),
     ),
+    ...issuers.flatMap(({ issuer }, index) =>
+      issuer === reservedIssuer
+        ? [[['issuers', index, 'issuer'], 'is reserved for the tokens of guests'] as const]
+        : [],
+    ),
+    ...(hasNoEntry(settings, 'issuers') && onlyIssuers
+      ? [[['issuers'], 'must have at least 1 entry, unless there are apiKeys or guests'] as const]
+      : []),
     ...(nameClaim && !issuers.some(({ issuer }) => issuer === nameClaim.issuer)
       ? [[['session', 'nameClaim', 'issuer'], 'is not one of the issuers'] as const]
       : []),
-    ...(nameKeys?.length === 0 && !(nameClaim && issuers.length === 1)
+    ...(nameKeys?.length === 0 && !(nameClaim && issuers.length === 1 && onlyIssuers)
       ? [[['session', 'nameKeys'], 'needs a key: [{ "version": 1, "key": … }]'] as const]
       : []),
   ]
+}
+
+/** A secret has one use: who may sign for an issuer may not therefore sign for guests (T9). */
+function sharedSecrets({
+  issuers,
+  guests,
+}: Pick<Config, 'issuers' | 'guests'>): readonly (readonly [readonly PropertyKey[], string])[] {
+  const key = guests?.key.reveal()
+  return issuers.flatMap(({ keys }, index) =>
+    keys.type === 'secret' && keys.secret.reveal() === key
+      ? [[['guests', 'key'], `is also the secret of issuers[${index}]`] as const]
+      : [],
+  )
+}
+
+/** Whether a list is left out or empty; anything else is for its schema to judge. */
+function hasNoEntry(settings: unknown, name: string): boolean {
+  const list = isPlain(settings) ? (settings[name] ?? []) : undefined
+  return Array.isArray(list) && list.length === 0
 }
 
 /** Places of the values that stand earlier in the list as well; empty ones are wrong by themselves. */

@@ -15,12 +15,20 @@ export interface EnvironmentSetting {
   readonly kind: 'text' | 'number' | 'boolean' | 'secret' | 'store'
 }
 
-/** Every setting that has a variable. Lists (issuers, assistants, origins, name keys) are in the file only. */
+/** Every setting that has a variable. Lists (issuers, API keys, assistants, origins, name keys) are in the file only. */
 export const environmentSettings: readonly EnvironmentSetting[] = [
   ...section('listen', Object.keys(listenSchema.shape)),
   ...section('metrics', Object.keys(metricsSchema.shape)),
   ...section('logging', Object.keys(loggingSchema.shape)),
   setting(['graphiql'], 'boolean'),
+  setting(['trustProxy'], 'number'),
+  setting(['cookie', 'name'], 'text'),
+  setting(['cookie', 'sameSite'], 'text'),
+  setting(['guests', 'key'], 'secret'),
+  setting(['guests', 'lifetimeSeconds'], 'number'),
+  setting(['guests', 'perMinutePerAddress'], 'number'),
+  setting(['guests', 'perMinute'], 'number'),
+  setting(['operatorScope'], 'text'),
   setting(['store'], 'store'),
   setting(['session', 'key'], 'secret'),
   ...section('timeouts', Object.keys(timeoutsSchema.shape)),

@@ -28,7 +28,8 @@ export function createSessionNamer(settings: SessionSettings): SessionNamer {
       return hmac(key, text) as SessionId
     },
     nameOf(id, generation, caller) {
-      if (nameClaim !== undefined && caller.issuer === nameClaim.issuer) {
+      // A backend of API keys may have the name of an issuer, but its callers have no claims.
+      if (caller.kind === 'jwt' && caller.issuer === nameClaim?.issuer) {
         if (caller.claimedName === undefined) throw new TypeError('"caller" has no verified name')
         return caller.claimedName as SessionName
       }

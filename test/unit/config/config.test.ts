@@ -2,7 +2,9 @@ import { generateKeyPairSync } from 'node:crypto'
 import { resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { ConfigError, parseConfig, type Config, type ConfigSource } from '../../../src/config.ts'
+import { guestIssuer } from '../../../src/auth/guests.ts'
 import { demoSecrets } from '../../../src/config/demo-secrets.ts'
+import { reservedIssuer } from '../../../src/config/guests.ts'
 
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const privatePem = rsa.privateKey.export({ type: 'pkcs1', format: 'pem' }).toString()
@@ -303,6 +305,144 @@ describe('a configuration', () => {
     const nameClaim = { issuer: issuer.issuer, claim: 'account' }
     const session = { key: minimal.session.key, nameClaim }
     expect(parse({ ...minimal, session }).session).toMatchObject({ nameKeys: [], nameClaim })
+  })
+
+  describe('of the ways in', () => {
+    const digest = 'ab'.repeat(32)
+    const key = { id: 'one', backend: 'shop', sha256: digest }
+    const withKeys = (...keys: readonly object[]) => ({ ...minimal, apiKeys: keys })
+    const guestKey = 'g'.repeat(32)
+
+    it('has none but issuers unless it says so', () => {
+      expect(parse(minimal)).toMatchObject({
+        apiKeys: [],
+        trustProxy: 0,
+        operatorScope: 'coze-gateway:operator',
+      })
+      expect(parse(minimal)).not.toHaveProperty('cookie')
+      expect(parse(minimal)).not.toHaveProperty('guests')
+    })
+
+    it('has defaults for each that it names', () => {
+      const config = parse({
+        ...withKeys({
+          ...key,
+          sha256: digest.toUpperCase(),
+          notAfter: '2030-01-31T00:00:00+08:00',
+        }),
+        cookie: {},
+        guests: { key: guestKey },
+      })
+      expect(config.apiKeys).toEqual([{ ...key, scopes: [], notAfter: Date.UTC(2030, 0, 30, 16) }])
+      expect(config.cookie).toEqual({ name: '__Host-coze-gateway', sameSite: 'strict' })
+      expect(config.guests).toMatchObject({
+        lifetimeSeconds: 604_800,
+        perMinutePerAddress: 10,
+        perMinute: 100,
+      })
+    })
+
+    it('may be set by the environment', () => {
+      const env = {
+        COZE_GATEWAY_GUESTS_KEY: guestKey,
+        COZE_GATEWAY_GUESTS_PER_MINUTE: '7',
+        COZE_GATEWAY_COOKIE_SAME_SITE: 'lax',
+        COZE_GATEWAY_TRUST_PROXY: '2',
+        COZE_GATEWAY_OPERATOR_SCOPE: 'ops',
+      }
+      expect(parse(minimal, { env })).toMatchObject({
+        guests: { perMinute: 7 },
+        cookie: { sameSite: 'lax' },
+        trustProxy: 2,
+        operatorScope: 'ops',
+      })
+    })
+
+    it('needs no issuer where there are API keys or guests', () => {
+      expect(parse({ ...withKeys(key), issuers: [] }).issuers).toEqual([])
+      const { issuers: _issuers, ...rest } = minimal
+      expect(parse({ ...rest, guests: { key: guestKey } }).issuers).toEqual([])
+      expect(problemsOf(rest)).toEqual([
+        'issuers: must have at least 1 entry, unless there are apiKeys or guests',
+      ])
+    })
+
+    it('T4 may give a backend the name of an issuer: the kind keeps their callers apart', () => {
+      expect(parse(withKeys({ ...key, backend: issuer.issuer })).apiKeys).toHaveLength(1)
+    })
+
+    it('T9 knows the same reserved issuer as the guests themselves', () => {
+      expect(reservedIssuer).toBe(guestIssuer)
+    })
+
+    const claimOnly = {
+      ...minimal,
+      session: {
+        key: minimal.session.key,
+        nameClaim: { issuer: issuer.issuer, claim: 'account' },
+      },
+    }
+    const refused: Record<string, [unknown, string]> = {
+      'a digest that is a key': [withKeys({ ...key, sha256: 'x'.repeat(64) }), 'apiKeys[0].sha256'],
+      'a short digest': [withKeys({ ...key, sha256: 'ab' }), 'apiKeys[0].sha256: must be the SHA'],
+      'two keys of one id': [
+        withKeys(key, { ...key, sha256: 'cd'.repeat(32) }),
+        'apiKeys[1].id: is used by another entry',
+      ],
+      'one key twice': [
+        withKeys(key, { ...key, id: 'two', sha256: digest.toUpperCase() }),
+        'apiKeys[1].sha256: is used by another entry',
+      ],
+      'a key without a backend': [withKeys({ ...key, backend: undefined }), 'backend: is missing'],
+      'a backend with a newline': [withKeys({ ...key, backend: 'a\n' }), 'control characters'],
+      'a date without an offset': [
+        withKeys({ ...key, notAfter: '2030-01-31T00:00:00' }),
+        'apiKeys[0].notAfter: must be a date',
+      ],
+      'a scope with a space': [withKeys({ ...key, scopes: ['a b'] }), 'apiKeys[0].scopes[0]'],
+      'a cookie without its prefix': [
+        { ...minimal, cookie: { name: 'session' } },
+        'cookie.name: must begin with __Host-',
+      ],
+      'a cookie for other sites': [
+        { ...minimal, cookie: { sameSite: 'none' } },
+        'cookie.sameSite: must be one of strict, lax',
+      ],
+      'a short key for guests': [
+        { ...minimal, guests: { key: 'hunter2' } },
+        'guests.key: must have',
+      ],
+      'T9 the secret of an issuer for guests': [
+        { ...minimal, guests: { key: issuer.secret } },
+        'guests.key: is also the secret of issuers[0]',
+      ],
+      'T9 the reserved issuer': [
+        { ...minimal, issuers: [{ ...issuer, issuer: reservedIssuer }] },
+        'issuers[0].issuer: is reserved',
+      ],
+      'guests whom no key names': [
+        { ...claimOnly, guests: { key: guestKey } },
+        'session.nameKeys: needs a key',
+      ],
+      'users of backends whom no key names': [
+        { ...claimOnly, apiKeys: [key] },
+        'session.nameKeys: needs a key',
+      ],
+      'T12 any origin': [
+        { ...minimal, cors: { origins: ['*'] } },
+        'cors.origins[0]: must be an origin',
+      ],
+      'T12 no origin': [{ ...minimal, cors: { origins: ['null'] } }, 'cors.origins[0]: must be'],
+      'a negative number of proxies': [
+        { ...minimal, trustProxy: -1 },
+        'trustProxy: must be at least',
+      ],
+    }
+    it.each(Object.entries(refused))('refuses %s', (_name, [json, part]) => {
+      const problems = problemsOf(json)
+      expect(problems).toHaveLength(1)
+      expect(problems[0]).toContain(part)
+    })
   })
 
   it('T22 may hold the secrets of the demo in the demo only', () => {

@@ -57,6 +57,11 @@ describe('a session', () => {
     )
   })
 
+  it('T4 of one name is another for each kind of caller', () => {
+    const kinds = ['jwt', 'api-key', 'guest'] as const
+    expect(new Set(kinds.map((kind) => idOf({ kind }))).size).toBe(kinds.length)
+  })
+
   it.each([
     ['a tenant that looks like none', { tenant: 'null' }, {}],
     ['a tenant called undefined', { tenant: 'undefined' }, {}],
@@ -124,6 +129,13 @@ describe('a session', () => {
     const other = { ...caller({ issuer: 'https://other.test' }), claimedName: 'acct-7' }
     expect(claiming.nameOf(claiming.idOf(other), 0, other)).not.toBe('acct-7')
     expect(() => claiming.nameOf(claiming.idOf(caller()), 0, caller())).toThrow(TypeError)
+    // A backend or the guests may be called as an issuer is: they make no claims.
+    for (const kind of ['api-key', 'guest'] as const) {
+      const unclaimed = caller({ kind })
+      const id = claiming.idOf(unclaimed)
+      expect(claiming.nameOf(id, 0, unclaimed)).toMatch(/^[\w-]{43}$/)
+      expect(claiming.nameOf(id, 0, { ...unclaimed, claimedName: 'acct-7' })).not.toBe('acct-7')
+    }
   })
 
   it('tells by a digest whether a store was filled under another key', () => {
