@@ -26,8 +26,8 @@ export interface FakeGatewayOptions {
   readonly isReady?: () => boolean
   /** Default: `Bearer NAME` is the caller NAME. Another one's callers have the session of their subject. */
   readonly authenticator?: DoorAuthenticator
-  readonly cookie?: CookieSettings
-  readonly guests?: GuestDesk
+  readonly cookie?: CookieSettings | undefined
+  readonly guests?: GuestDesk | undefined
   readonly trustProxy?: number
 }
 
