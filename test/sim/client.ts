@@ -16,6 +16,8 @@ export interface PersonClient {
   talk(messages: number): Promise<void>
   /** Answers what a reply asks, or leaves it. */
   answerTools(replyId: ReplyId, calls: readonly ToolCall[]): void
+  /** May go on in a conversation at once, as soon as a reply in it has ended. */
+  goOn(conversationId: ConversationId): void
   /** Hears of each reply once. */
   onReply(hear: (reply: Reply) => void): void
 }
@@ -29,6 +31,7 @@ interface Sending {
 }
 
 const maxTries = 6
+const maxHurries = 4
 
 export function createClient(world: World, supervisor: Supervisor, person: string): PersonClient {
   const { clock } = world.timeline
@@ -41,6 +44,7 @@ export function createClient(world: World, supervisor: Supervisor, person: strin
   let hear: (reply: Reply) => void = () => undefined
   const conversations = new Map<AssistantId, Set<ConversationId>>()
   let count = 0
+  let hurries = 0
 
   async function newConversation(assistantId: AssistantId): Promise<ConversationId | undefined> {
     const gateway = await supervisor.current()
@@ -174,6 +178,20 @@ export function createClient(world: World, supervisor: Supervisor, person: strin
       answered.add(key)
       if (random.chance(0.7))
         void wait(random.between(50, 5_000)).then(() => submit(replyId, calls))
+    },
+    goOn(conversationId) {
+      if (hurries >= maxHurries || !random.chance(0.15)) return
+      hurries += 1
+      count += 1
+      const text = `${markerOf(person)} hurries ${count}`
+      const sending = {
+        text,
+        assistantId: undefined,
+        conversationId,
+        onBusy: 'QUEUE',
+        key: undefined,
+      } as const
+      void wait(random.between(0, 3)).then(() => send(sending))
     },
     onReply(run) {
       hear = run

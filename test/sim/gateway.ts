@@ -102,7 +102,7 @@ export function startGateway(world: World, plant: Plant): GatewayProcess {
     metrics,
     assistants: [first, ...rest],
     strategyOf(id, begunBy) {
-      const strategy = assistants.strategyOf(id, begunBy)
+      const strategy = assistants.strategyOf(id, begunBy)?.strategy
       return strategy && (plant.strategy?.(strategy) ?? strategy)
     },
     cursorKey: 'cursor key',

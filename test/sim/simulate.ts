@@ -35,7 +35,18 @@ const troubleMs = 75_000
 const deadlineMs = 20 * 60_000
 const settleMs = 90_000
 
-/** Plays one seed from the first message to the last look. */
+/**
+ * Plays one seed from the first message to the last look. Everything is virtual but the code under test:
+ *
+ *     people (client, reader, intruder) ──▶ reply engine ──▶ strategies, tokens, guard ──▶ network ──▶ upstream
+ *              │                                │                                     (cuts, refusals)  (a model)
+ *              │ what they see                  ▼
+ *              ▼                          ledger and log ──▶ disk (durable │ volatile: a crash takes the latter)
+ *           history ──▶ checker
+ *
+ * A supervisor keeps a gateway running, and kills, freezes, drains and replaces it. Time passes only when nothing is left
+ * to do, and every choice is the seed's: the same seed gives the same history, byte for byte.
+ */
 export async function simulate(
   seed: number,
   { only, plant = noPlant }: SimulationOptions = {},
@@ -52,6 +63,7 @@ export async function simulate(
     const client = createClient(world, supervisor, person)
     const hear = (event: ReplyEvent) => {
       if (event.type === 'action-required') client.answerTools(event.replyId, event.toolCalls)
+      if (event.type === 'completed') client.goOn(event.conversationId)
     }
     const subscribe = (wanted: Subscriber['wanted']) => {
       const name = `${person}-${subscribers.length}`
