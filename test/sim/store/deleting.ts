@@ -1,6 +1,13 @@
 import type { ConversationId, Session, SessionName } from '../../../src/domain.ts'
 import type { ErasedSession, UpstreamBinding } from '../../../src/store/ledger.ts'
-import { type ConversationRow, isOpen, logOf, openRepliesOf, type State } from './state.ts'
+import {
+  comparePlaces,
+  type ConversationRow,
+  isOpen,
+  logOf,
+  openRepliesOf,
+  type State,
+} from './state.ts'
 
 export function clearConversation(
   state: State,
@@ -73,6 +80,11 @@ function remove(state: State, { id, sessionId }: ConversationRow): void {
   const isOf = (row: { readonly conversationId: string }) => row.conversationId === id
   for (const row of state.messages.values()) if (isOf(row)) state.messages.delete(row.id)
   const log = logOf(state, sessionId)
+  for (const { conversationId, epoch, seq } of log.events) {
+    if (conversationId === id && comparePlaces({ epoch, seq }, log.deletedTo) > 0) {
+      log.deletedTo = { epoch, seq }
+    }
+  }
   log.events = log.events.filter((event) => !isOf(event))
   for (const row of state.replies.values()) {
     if (!isOf(row)) continue

@@ -27,8 +27,8 @@ export function createMemoryLog(pipe: Pipe, places: LogPlaces): ReplyLog {
 
   function endOf(sessionId: SessionId): Position {
     let end: Position = { epoch: places.epoch, seq: 0 }
-    const { trimmedTo } = logOf(pipe.state, sessionId)
-    if (comparePlaces(trimmedTo, end) > 0) end = trimmedTo
+    const { trimmedTo, deletedTo } = logOf(pipe.state, sessionId)
+    for (const gone of [trimmedTo, deletedTo]) if (comparePlaces(gone, end) > 0) end = gone
     for (const { epoch, seq } of shown(sessionId, end)) end = { epoch, seq }
     return end
   }

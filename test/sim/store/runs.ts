@@ -1,4 +1,5 @@
 import type {
+  AttachmentId,
   ConversationId,
   Position,
   ReplyEvent,
@@ -12,6 +13,7 @@ import type {
   FinishOutcome,
   FinishRequest,
   Orphan,
+  StoredAttachment,
   UpstreamBinding,
 } from '../../../src/store/ledger.ts'
 import { toMessage, toReply, toSession } from './rows.ts'
@@ -59,7 +61,7 @@ export function describe(state: State, row: ReplyRow, fence: Fence): Claim {
     session: toSession(session),
     reply: toReply(state, row),
     message: toMessage(state, message),
-    attachments: message.attachmentIds.flatMap((id) => state.attachments.get(id) ?? []),
+    attachments: message.attachmentIds.flatMap((id) => attachmentsOf(state, id)),
     extras: row.extras,
     fence,
     upstream,
@@ -67,6 +69,13 @@ export function describe(state: State, row: ReplyRow, fence: Fence): Claim {
     generation,
     headSince: Math.max(row.told.createdAt, freedAt),
   }
+}
+
+function attachmentsOf(state: State, id: AttachmentId): readonly StoredAttachment[] {
+  const row = state.attachments.get(id)
+  if (row === undefined) return []
+  const { sessionId: _owner, ...attachment } = row
+  return [attachment]
 }
 
 export function conversationOf(state: State, row: ReplyRow): ConversationRow {

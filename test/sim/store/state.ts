@@ -88,6 +88,8 @@ export interface LogRow {
   /** By position. */
   events: ReplyEvent[]
   trimmedTo: Position
+  /** The last position of events that were deleted: the end never goes back. */
+  deletedTo: Position
   /** What was trimmed, for who judges a run. */
   gone: readonly ReplyEvent[]
 }
@@ -139,7 +141,7 @@ export function nextRow(state: State): number {
 export function logOf(state: State, sessionId: SessionId): LogRow {
   let log = state.logs.get(sessionId)
   if (log === undefined) {
-    log = { events: [], trimmedTo: { epoch: 0, seq: 0 }, gone: [] }
+    log = { events: [], trimmedTo: { epoch: 0, seq: 0 }, deletedTo: { epoch: 0, seq: 0 }, gone: [] }
     state.logs.set(sessionId, log)
   }
   return log

@@ -95,6 +95,46 @@ describe('store of the simulation', () => {
     expect(disk.state.replies.size).toBe(0)
   })
 
+  it('keeps every cursor good when a conversation is deleted, and its bindings as tombstones', async () => {
+    const { store, pass } = setUp()
+    const claim = await pass(openSession(store.ledger).then((ann) => runReply(store, ann)))
+    const { session, reply, fence } = claim
+    const scope = { origin: 'https://upstream.test', account: '' }
+    const binding = { scope, strategy: 'bot', conversationId: 'taken' } as const
+    await pass(store.ledger.bind(session, reply.id, fence, binding, 1))
+    const running = await pass(store.ledger.deleteConversation(session, reply.conversationId))
+    expect(running).toEqual({ type: 'busy' })
+    await pass(finish(store.ledger, claim, completed('')))
+    const end = await pass(store.log.end(session.id))
+    const deleted = await pass(store.ledger.deleteConversation(session, reply.conversationId))
+    expect(deleted).toMatchObject({ type: 'deleted', upstream: [binding] })
+    expect(await pass(store.log.check(session.id, end))).toBe('ok')
+    expect(await pass(readAll(store.log, session))).toEqual([])
+    const other = await pass(runReply(store, session))
+    const again = store.ledger.bind(session, other.reply.id, other.fence, binding, 2)
+    expect(await pass(again)).toBe('collision')
+  })
+
+  it('lets a reply ask for tool outputs, and takes exactly those', async () => {
+    const { store, pass } = setUp()
+    const claim = await pass(openSession(store.ledger).then((ann) => runReply(store, ann)))
+    const { session, reply, fence } = claim
+    const toolCalls = [{ id: 'call', kind: 'FUNCTION', name: 'look', arguments: '{}' }] as const
+    const action = { toolCalls, expiresAt: 9 }
+    const take = (ids: readonly string[]) =>
+      pass(store.ledger.takeToolOutputs(session, reply.id, ids))
+    expect(await take(['call'])).toEqual({ type: 'not-waiting' })
+    expect(await pass(store.ledger.requireAction(session, reply.id, fence, action))).toBe(true)
+    expect((await readAll(store.log, session)).at(-1)).toMatchObject({
+      type: 'action-required',
+      ...action,
+    })
+    expect(await take([])).toEqual({ type: 'other-calls' })
+    expect(await take(['call', 'call'])).toEqual({ type: 'other-calls' })
+    expect(await take(['call'])).toMatchObject({ type: 'taken', reply: { status: 'RUNNING' } })
+    expect(await take(['call'])).toEqual({ type: 'not-waiting' })
+  })
+
   it('never uses a position twice, whatever was lost', async () => {
     const { disk, store, pass, user, newUser } = setUp({ commitMs: () => 5 })
     const claim = await pass(openSession(store.ledger).then((ann) => runReply(store, ann)))
