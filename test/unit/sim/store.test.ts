@@ -1,15 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import type { Claim } from '../../../src/store/ledger.ts'
+import type { Session } from '../../../src/domain.ts'
+import type { Claim, Ledger } from '../../../src/store/ledger.ts'
 import { StoreError } from '../../../src/store/store.ts'
-import {
-  accept,
-  answerOf,
-  completed,
-  finish,
-  openSession,
-  readAll,
-  runReply,
-} from '../../kit/stored-replies.ts'
+import { accept, answerOf, completed, finish, readAll, runReply } from '../../kit/stored-replies.ts'
+import { sessionIdOf, sessionNameOf } from '../../sim/people.ts'
 import { type DiskWeather, fairWeather } from '../../sim/store/pipe.ts'
 import { createMemoryDisk } from '../../sim/store/store.ts'
 import { createTimeline } from '../../sim/timeline.ts'
@@ -29,6 +23,12 @@ function setUp(weather: Partial<DiskWeather> = {}) {
     return await work
   }
   return { timeline, disk, user, newUser, store: disk.open(user), pass }
+}
+
+async function openSession(ledger: Ledger): Promise<Session> {
+  const name = (generation: number) => sessionNameOf('ann', generation)
+  const { session } = await ledger.openSession(sessionIdOf('ann'), name, 1)
+  return session
 }
 
 const delta = (offset: number, text: string) => ({ kind: 'ANSWER', offset, text }) as const
