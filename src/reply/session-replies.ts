@@ -60,6 +60,8 @@ export interface SessionReplies {
   submitToolOutputs(id: ReplyId, outputs: readonly ToolOutput[]): Promise<Reply>
   /** Stops a reply; a finished one is answered unchanged. @throws {@link NotFoundError} */
   cancelReply(id: ReplyId): Promise<Reply>
+  /** What the session may still do now: messages in this minute, replies open at once. */
+  limitsLeft(): Promise<{ readonly messages: number; readonly openReplies: number }>
   /** The end of the session's log: query a snapshot, then subscribe after it with no gap. */
   cursor(): Promise<Cursor>
   /** @throws {@link BadUserInputError} {@link NotFoundError} {@link CursorExpiredError} */

@@ -150,6 +150,11 @@ export interface Page<Row> {
   readonly hasPreviousPage: boolean
 }
 
+export interface MessagePage extends Page<Message> {
+  /** The conversation had older messages, whose record is gone from here: retention has deleted them. */
+  readonly trimmed: boolean
+}
+
 export interface AnswerOrigin {
   readonly assistantId: AssistantId
   readonly upstream: UpstreamBinding
@@ -187,7 +192,7 @@ export interface SessionStore {
   messagePage(
     conversationId: ConversationId,
     page: PageRequest<MessageId>,
-  ): Promise<Page<Message> | undefined>
+  ): Promise<MessagePage | undefined>
 }
 
 /**

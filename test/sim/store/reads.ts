@@ -82,7 +82,8 @@ export function createReads(pipe: Pipe, session: Session): SessionStore {
         .filter((row) => row.conversationId === conversationId)
         .toSorted((a: MessageRow, b: MessageRow) => a.order - b.order)
       const found = pageOf(rows, page)
-      return told(found && { ...found, rows: found.rows.map((row) => toMessage(pipe.state, row)) })
+      const toRow = (row: MessageRow) => toMessage(pipe.state, row)
+      return told(found && { ...found, rows: found.rows.map(toRow), trimmed: false })
     },
   }
 }
