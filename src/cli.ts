@@ -89,8 +89,8 @@ async function runServe(config: Config): Promise<0 | 1> {
 }
 
 async function runDemoCommand(options: Options): Promise<0 | 1> {
-  const env = processEnvironment()
-  if (env['NODE_ENV'] === 'production' && options['allow-production'] !== true) {
+  const isProduction = processEnvironment()['NODE_ENV'] === 'production'
+  if (isProduction && options['allow-production'] !== true) {
     throw new UsageError(
       'the demo is open to everybody: it does not start where NODE_ENV is "production"',
     )
@@ -103,14 +103,22 @@ async function runDemoCommand(options: Options): Promise<0 | 1> {
   ])
   const logger = createLogger({ level: 'warn' })
   using lifetime = watchLifetime(process, { logger, exitNow: (code) => process.exit(code) })
+  const host = textOf(options['host']) ?? '127.0.0.1'
+  if (isProduction || !isLoopback(host)) {
+    logger.warn({ host }, 'the demo is open: whoever reaches it can sign in as anybody')
+  }
   await using demo = await runDemo({
-    host: textOf(options['host']) ?? '127.0.0.1',
+    host,
     port,
     file: textOf(options['data']) ?? 'data/demo.db',
     logger,
   })
   await print(demo.welcome)
   return await lifetime.end
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.')
 }
 
 function textOf(option: string | boolean | undefined): string | undefined {

@@ -11,6 +11,8 @@ A local Coze in a process of its own. Prints {"url": …} as one line of JSON, t
   --config FILE  options as JSON
   --stdin        options as the first line of standard input; the end of standard input ends the process
   --host, --port where to listen; port 0 takes a free one
+  --allow-production
+                 start although NODE_ENV is "production": whoever reaches it can sign in as anybody
 `
 
 async function main(): Promise<number> {
@@ -23,6 +25,9 @@ async function main(): Promise<number> {
   try {
     args = parseArguments()
     if (args.help) return say(usage, 0)
+    if (isProduction() && !args['allow-production']) {
+      throw new TypeError('the emulator does not start where NODE_ENV is "production"')
+    }
     settings = parseEmulatorOptions(JSON.parse(await readOptions(args, ended.resolve)))
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`)
@@ -43,9 +48,16 @@ function parseArguments() {
       stdin: { type: 'boolean', default: false },
       host: { type: 'string', default: '127.0.0.1' },
       port: { type: 'string', default: '0' },
+      'allow-production': { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   }).values
+}
+
+function isProduction(): boolean {
+  // The emulator knows nothing of the gateway's configuration.
+  // oxlint-disable-next-line node/no-process-env
+  return process.env['NODE_ENV'] === 'production'
 }
 
 async function readOptions(

@@ -7,12 +7,22 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { demoSecrets } from '../../src/config/demo-secrets.ts'
 import { startGateway } from '../kit/gateway-process.ts'
+import { within } from '../kit/until.ts'
 
 const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
+const emulator = fileURLToPath(new URL('../../src/emulator/main.ts', import.meta.url))
 
-async function run(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-  const child = spawn(process.execPath, [cli, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+async function run(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  program = cli,
+) {
+  const child = spawn(process.execPath, [program, ...args], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   const exited = once(child, 'exit')
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)])
   const [code]: unknown[] = await exited
@@ -107,6 +117,38 @@ describe('the command line', () => {
     const { code, stderr } = await run(['demo', '--port', '0'], { NODE_ENV: 'production' })
     expect(code).toBe(2)
     expect(stderr).toContain('production')
+  })
+
+  it('T22 starts no emulator where it is production', async () => {
+    const { code, stdout, stderr } = await run(['--stdin'], { NODE_ENV: 'production' }, emulator)
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+    expect(stderr).toContain('production')
+  })
+
+  it.each([
+    ['production, and told to', { NODE_ENV: 'production' }, ['--allow-production']],
+    ['open to the network', {}, ['--host', '0.0.0.0']],
+  ])('T22 says loudly that a demo is %s', async (_where, env, more) => {
+    const args = [cli, 'demo', '--port', '0', '--data', ':memory:', ...more]
+    const stdio = ['ignore', 'pipe', 'pipe'] as const
+    const child = spawn(process.execPath, args, { env, stdio: [...stdio] })
+    const exited = once(child, 'exit')
+    const stderr = text(child.stderr)
+    await within(Promise.race([once(child.stdout, 'data'), exited]), 'the demo to start', 60_000)
+    child.kill('SIGTERM')
+    expect(await exited).toEqual([0, null])
+    expect(await stderr).toContain('the demo is open')
+  })
+
+  it('T22 serves nobody with a secret of the demo', async () => {
+    const file = join(directory, 'demo-secrets.json')
+    const [issuer] = config.issuers
+    const known = { ...issuer, secret: demoSecrets.issuer }
+    await writeFile(file, JSON.stringify({ ...config, issuers: [known] }))
+    const { code, stderr } = await run(['serve', '--config', file])
+    expect(code).toBe(2)
+    expect(stderr).toContain('issuers[0].secret: is a secret of the demo')
+    expect(stderr).not.toContain(demoSecrets.issuer)
   })
 
   it.each(['serve', 'demo'])('%s ends with 2 when its port is busy', async (command) => {
