@@ -73,7 +73,6 @@ export function createGuests(
         typ: guestType,
         algorithms: [algorithm],
         currentDate: new Date(clock.now()),
-        requiredClaims: ['exp', 'sub'],
       })
       return payload
     } catch (cause) {

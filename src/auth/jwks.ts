@@ -150,8 +150,7 @@ async function thumbprintOf(key: CryptoKey): Promise<string> {
 function toKeySet(document: unknown): { keys: Record<string, unknown>[] } {
   const keys = isRecord(document) ? document['keys'] : undefined
   if (!Array.isArray(keys) || !keys.every(isRecord)) throw new Error('not a JSON Web Key Set')
-  // A key that may not be exported has no thumbprint; these are public.
-  return { keys: keys.map(({ ext: _ext, ...key }) => key) }
+  return { keys }
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

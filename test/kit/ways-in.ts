@@ -24,7 +24,12 @@ export interface WaysInKit extends Disposable {
 }
 
 export async function openWaysIn(
-  options: { readonly apiKeys?: readonly ApiKeySettings[]; readonly cookie?: false } = {},
+  options: {
+    readonly apiKeys?: readonly ApiKeySettings[]
+    readonly cookie?: false
+    /** Of the RSA issuer. */
+    readonly tenantClaim?: string
+  } = {},
 ): Promise<WaysInKit> {
   const clock = createFakeClock()
   const nowSeconds = () => Math.floor(clock.now() / 1000)
@@ -34,6 +39,7 @@ export async function openWaysIn(
   const issuers: readonly IssuerSettings[] = [
     {
       ...rules,
+      tenantClaim: options.tenantClaim,
       issuer: rsa.issuer,
       audience: [rsa.audience],
       algorithms: ['RS256'],

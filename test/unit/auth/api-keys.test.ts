@@ -271,6 +271,11 @@ describe('X-Session-Subject', () => {
     )
   })
 
+  it('is asked for by name where it is missing', async () => {
+    using kit = await openWaysIn({ apiKeys: [one.settings] })
+    await expect(callerOf(kit.auth, asBackend(one.key))).rejects.toThrow('needs X-Session-Subject')
+  })
+
   it('T5 without an API key is refused, never ignored', async () => {
     using kit = await openWaysIn({ apiKeys: [one.settings] })
     const jwt = await kit.rsa.sign('alice')

@@ -79,6 +79,22 @@ describe('a cookie', () => {
     }
   })
 
+  it('of another tenant or kind disagrees with a header that is the same otherwise', async () => {
+    const guestly = apiKey('guestly', { backend: 'guests' })
+    using kit = await openWaysIn({ apiKeys: [guestly.settings], tenantClaim: 'org' })
+    const [acme, globex] = await Promise.all(
+      ['acme', 'globex'].map((org) => kit.rsa.sign('alice', { org })),
+    )
+    const tenants = headersOf(acme ?? '', `${cookieName}=${globex}`)
+    await expect(callerOf(kit.auth, tenants)).rejects.toMatchObject(refused)
+    const { token } = await kit.guests.issue('alice')
+    const kinds = asBackend(guestly.key, 'alice')
+    kinds.set('cookie', `${cookieName}=${token}`)
+    await expect(callerOf(kit.auth, kinds)).rejects.toMatchObject(refused)
+    const same = headersOf(acme ?? '', `${cookieName}=${acme}`)
+    expect(await callerOf(kit.auth, same)).toMatchObject({ tenant: 'acme' })
+  })
+
   it('disagrees with an API key whatever subject that one names', async () => {
     const one = apiKey('one')
     using kit = await openWaysIn({ apiKeys: [one.settings] })
