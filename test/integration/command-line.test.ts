@@ -122,7 +122,7 @@ describe('the command line', () => {
   it('T22 starts no emulator where it is production', async () => {
     const { code, stdout, stderr } = await run(['--stdin'], { NODE_ENV: 'production' }, emulator)
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
-    expect(stderr).toContain('production')
+    expect(stderr).toContain('the emulator does not start')
   })
 
   it.each([
