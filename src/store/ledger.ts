@@ -352,6 +352,12 @@ export interface Ledger {
     }[]
   >
 
+  /**
+   * Deletes messages that were written before (ms since the epoch) with their replies, once the log has let go of those.
+   * Bounded work: answers how many replies it deleted, to be called again until that is 0.
+   */
+  trimMessages(writtenBefore: number): Promise<number>
+
   /** The last messages before `replyId`'s and after the last clearing, oldest first: what seeds a new upstream conversation. */
   history(session: Session, replyId: ReplyId, limit: number): Promise<readonly Message[]>
 }

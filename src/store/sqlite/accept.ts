@@ -1,8 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { AssistantId, ConversationId, ReplyId, Session } from '../../domain.ts'
+import type { AssistantId, ConversationId, MessageExtras, ReplyId, Session } from '../../domain.ts'
 import type { AcceptOutcome, AcceptRequest } from '../ledger.ts'
 import { integer, string } from './columns.ts'
 import type { Transaction } from './commit.ts'
+import { isHighSurrogate } from '../../lib/surrogate.ts'
 import { replyIdOf, selectReply, toReply } from './rows.ts'
 import type { RunningReplies } from './running.ts'
 
@@ -13,6 +14,7 @@ export interface Conversations {
     conversation: {
       readonly id: ConversationId
       readonly assistantId: AssistantId
+      readonly title: string | undefined
       readonly at: number
     },
   ): number
@@ -20,11 +22,11 @@ export interface Conversations {
 
 export function createConversations(db: DatabaseSync): Conversations {
   const insert = db.prepare(`
-    INSERT INTO conversations (key, session, assistant, used, created_at, last_used_at)
-    VALUES (:key, :session, :assistant, ${nextUse(':session')}, :at, :at)`)
+    INSERT INTO conversations (key, session, assistant, title, used, created_at, last_used_at)
+    VALUES (:key, :session, :assistant, :title, ${nextUse(':session')}, :at, :at)`)
   return {
-    begin: (session, { id, assistantId, at }) =>
-      Number(insert.run({ key: id, session, assistant: assistantId, at }).lastInsertRowid),
+    begin: (session, { id, assistantId, title = null, at }) =>
+      Number(insert.run({ key: id, session, assistant: assistantId, title, at }).lastInsertRowid),
   }
 }
 
@@ -41,18 +43,26 @@ export function createAccept(
   const findKey = db.prepare('SELECT digest, reply FROM idempotency WHERE session = ? AND key = ?')
   const findReply = db.prepare(`${selectReply} WHERE r.id = ?`)
   const findConversation = db.prepare(
-    'SELECT id, assistant FROM conversations WHERE session = ? AND key = ?',
+    'SELECT id, assistant, first_words FROM conversations WHERE session = ? AND key = ?',
   )
   const findLatest = db.prepare(
-    'SELECT id, assistant FROM conversations WHERE session = ? AND assistant = ? ORDER BY used DESC LIMIT 1',
+    'SELECT id, assistant, first_words FROM conversations WHERE session = ? AND assistant = ? ORDER BY used DESC LIMIT 1',
   )
-  const open = db.prepare(
+  const openIn = db.prepare(
     'SELECT key AS reply, status, rank FROM replies WHERE conversation = ? AND ended_at IS NULL ORDER BY rank',
   )
+  const countOpen = db.prepare(
+    'SELECT count(*) AS open FROM replies WHERE session = ? AND ended_at IS NULL',
+  )
+  const countAttachments = db.prepare(`
+    SELECT count(*) AS found FROM attachments
+    WHERE session = ? AND assistant = ? AND key IN (SELECT value FROM json_each(?))`)
+  const setFirstWords = db.prepare('UPDATE conversations SET first_words = ? WHERE id = ?')
   const use = db.prepare(`
     UPDATE conversations SET last_used_at = ?, used = ${nextUse('conversations.session')} WHERE id = ?`)
   const insertMessage = db.prepare(`
-    INSERT INTO messages (key, session, conversation, role, text, created_at) VALUES (?, ?, ?, 'USER', ?, ?)`)
+    INSERT INTO messages (key, session, conversation, role, text, attachments, extras, created_at)
+    VALUES (?, ?, ?, 'USER', ?, ?, ?, ?)`)
   const insertReply = db.prepare(`
     INSERT INTO replies (id, key, session, conversation, status, rank, created_at)
     VALUES (?, ?, ?, ?, 'QUEUED', ?, ?)`)
@@ -96,22 +106,36 @@ export function createAccept(
       return { type: 'other-assistant' }
     }
 
-    const others = found === undefined ? [] : open.all(integer(found['id']))
+    const { attachmentIds } = request
+    const names = attachmentIds.length === 0 ? null : JSON.stringify(attachmentIds)
+    if (names !== null) {
+      const assistant = found === undefined ? wanted : string(found['assistant'])
+      const known = countAttachments.get(sessionRow, assistant, names)?.['found']
+      if (known !== new Set(attachmentIds).size) return { type: 'attachment-not-found' }
+    }
+
+    const others = found === undefined ? [] : openIn.all(integer(found['id']))
     if (request.onBusy === 'REJECT' && others.length > 0) return { type: 'busy' }
     // One of the open ones runs or is about to.
     if (others.length > request.maxQueued) return { type: 'queue-full' }
+    const open = integer(countOpen.get(sessionRow)?.['open'])
+    if (open >= request.maxOpen) return { type: 'too-many-open' }
 
     const conversation =
       found === undefined
         ? conversations.begin(sessionRow, {
             id: request.newConversationId,
             assistantId: wanted,
+            title: undefined,
             at,
           })
         : integer(found['id'])
     if (found !== undefined) use.run(at, conversation)
+    const isFirst = (found?.['first_words'] ?? null) === null
+    if (isFirst) setFirstWords.run(firstWords(request.text), conversation)
+    const { messageId, text, extras } = request
     const row = Number(
-      insertMessage.run(request.messageId, sessionRow, conversation, request.text, at)
+      insertMessage.run(messageId, sessionRow, conversation, text, names, toColumn(extras), at)
         .lastInsertRowid,
     )
     const ranks = others.map((other) => integer(other['rank']))
@@ -126,10 +150,11 @@ export function createAccept(
       deleteReply.run(row)
       deleteMessage.run(row)
       if (found === undefined) deleteConversation.run(conversation)
+      else if (isFirst) setFirstWords.run(null, conversation)
     })
 
     const interrupted = isInterrupt
-      ? others.find((other) => other['status'] === 'RUNNING')
+      ? others.find((other) => other['status'] !== 'QUEUED')
       : undefined
     return {
       type: 'accepted',
@@ -138,4 +163,23 @@ export function createAccept(
         interrupted === undefined ? undefined : (replyIdOf(interrupted) satisfies ReplyId),
     }
   }
+}
+
+const maxFirstWords = 80
+
+/** A title for who has given none: the beginning of the first message, on one line. */
+function firstWords(text: string): string {
+  const line = text.replace(/\s+/g, ' ').trim()
+  if (line.length <= maxFirstWords) return line
+  const cut = isHighSurrogate(line.charCodeAt(maxFirstWords - 1))
+    ? maxFirstWords - 1
+    : maxFirstWords
+  return line.slice(0, cut)
+}
+
+/** Mostly there are none, and nothing is stored. */
+function toColumn(extras: MessageExtras): string | null {
+  const isEmpty =
+    Object.keys(extras.parameters).length === 0 && Object.keys(extras.metadata).length === 0
+  return isEmpty ? null : JSON.stringify(extras)
 }

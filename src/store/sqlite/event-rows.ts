@@ -4,7 +4,6 @@ import type {
   ReplyEventBody,
   ReplyFailure,
   TerminalEventBody,
-  Usage,
 } from '../../domain.ts'
 import { integer, string, type Row } from './columns.ts'
 import { toPosition } from './place.ts'
@@ -18,11 +17,8 @@ export const selectEvent = `
   JOIN replies r ON r.id = e.reply
   JOIN conversations c ON c.id = r.conversation`
 
-interface Ending {
-  readonly usage: Usage | null
-  readonly followUps: readonly string[]
-  readonly contextReset: boolean
-}
+type Ending = Omit<Extract<TerminalEventBody, { type: 'completed' }>, 'type' | 'text'>
+type Action = Omit<Extract<ReplyEventBody, { type: 'action-required' }>, 'type'>
 
 export function toPayload(body: ReplyEventBody): string | null {
   switch (body.type) {
@@ -33,8 +29,13 @@ export function toPayload(body: ReplyEventBody): string | null {
       return JSON.stringify({ kind, offset, text } satisfies Delta)
     }
     case 'completed': {
-      const { usage, followUps, contextReset } = body
-      return JSON.stringify({ usage, followUps, contextReset } satisfies Ending)
+      const { usage, followUps, question, omitted, contextReset } = body
+      const ending: Ending = { usage, followUps, question, omitted, contextReset }
+      return JSON.stringify(ending)
+    }
+    case 'action-required': {
+      const { toolCalls, expiresAt } = body
+      return JSON.stringify({ toolCalls, expiresAt } satisfies Action)
     }
     case 'failed':
       return JSON.stringify(toFailure(body))
@@ -67,8 +68,13 @@ function toBody(row: Row): ReplyEventBody {
       return { type, ...delta }
     }
     case 'completed': {
-      const ending: Ending = JSON.parse(payload)
+      // One that an earlier version wrote has neither a question nor anything left out.
+      const ending: Ending = { question: null, omitted: [], ...JSON.parse(payload) }
       return { type, text: string(row['text']), ...ending }
+    }
+    case 'action-required': {
+      const action: Action = JSON.parse(payload)
+      return { type, ...action }
     }
     case 'failed': {
       const failure: ReplyFailure = JSON.parse(payload)

@@ -1,5 +1,10 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { ReplyEvent, ReplyEventBody, Session } from '../../domain.ts'
+import {
+  terminalStatuses,
+  type ReplyEvent,
+  type ReplyEventBody,
+  type Session,
+} from '../../domain.ts'
 import type { FinishOutcome, FinishRequest } from '../ledger.ts'
 import { integer, type Row } from './columns.ts'
 import type { Transaction } from './commit.ts'
@@ -29,10 +34,16 @@ export function createFinish(
     'INSERT INTO events (session, place, reply, type, payload) VALUES (?, ?, ?, ?, ?)',
   )
   const insertAnswer = db.prepare(`
-    INSERT INTO messages (key, session, conversation, reply, role, created_at) VALUES (?, ?, ?, ?, 'ASSISTANT', ?)`)
+    INSERT INTO messages (key, session, conversation, reply, role, created_at, source)
+    SELECT :key, :session, id, :reply, 'ASSISTANT', :at,
+      CASE WHEN :source IS NOT NULL AND upstream IS NOT NULL THEN
+        json_object('origin', origin, 'account', account, 'strategy', strategy, 'upstream', upstream, 'message', :source)
+      END
+    FROM conversations WHERE id = :conversation`)
   const end = db.prepare(`
     UPDATE replies SET status = :status, fence = NULL, answer = :answer, text = :text, reasoning = :reasoning,
-      usage = :usage, follow_ups = :followUps, context_reset = context_reset OR :contextReset, failure = :failure,
+      usage = :usage, follow_ups = :followUps, question = :question, omitted = :omitted, tool_calls = NULL,
+      action_expires_at = NULL, explanation = :explanation, context_reset = context_reset OR :contextReset, failure = :failure,
       upstream_cancelled = :upstreamCancelled, first_event = coalesce(first_event, :place), last_event = :place,
       ended_at = :at
     WHERE id = :id`)
@@ -67,8 +78,9 @@ export function createFinish(
     const found = find.get(session.id, replyId)
     if (found === undefined) return { type: 'lost' }
     const row = integer(found['id'])
-    const isOpen = found['status'] === 'RUNNING' || found['status'] === 'QUEUED'
-    if (!isOpen) return { type: 'already', reply: replyAt(row) }
+    if (terminalStatuses.some((status) => status === found['status'])) {
+      return { type: 'already', reply: replyAt(row) }
+    }
     if (fence !== undefined && found['fence'] !== fence) return { type: 'lost' }
 
     const log = logs.open(session.id)
@@ -84,7 +96,14 @@ export function createFinish(
     const isCompleted = event.type === 'completed'
     const conversation = integer(found['conversation'])
     const answer = isCompleted
-      ? insertAnswer.run(request.answerId, integer(found['session']), conversation, row, at)
+      ? insertAnswer.run({
+          key: request.answerId,
+          session: integer(found['session']),
+          conversation,
+          reply: row,
+          at,
+          source: request.upstreamMessageId ?? null,
+        })
       : undefined
     end.run({
       id: row,
@@ -94,13 +113,16 @@ export function createFinish(
       reasoning: run?.reasoning ?? '',
       usage: isCompleted && event.usage !== null ? JSON.stringify(event.usage) : null,
       followUps: JSON.stringify(isCompleted ? event.followUps : []),
+      question: isCompleted && event.question !== null ? JSON.stringify(event.question) : null,
+      omitted: isCompleted && event.omitted.length > 0 ? JSON.stringify(event.omitted) : null,
+      explanation: request.explanation === undefined ? null : JSON.stringify(request.explanation),
       contextReset: isCompleted && event.contextReset ? 1 : 0,
       failure: event.type === 'failed' ? JSON.stringify(toFailure(event)) : null,
       upstreamCancelled: event.type === 'cancelled' && event.upstreamCancelled ? 1 : 0,
       place,
       at,
     })
-    if (found['status'] === 'RUNNING') free.run(at, conversation)
+    if (found['status'] !== 'QUEUED') free.run(at, conversation)
     if (request.resetUpstream) resetUpstream.run(conversation)
 
     const reply = replyAt(row)

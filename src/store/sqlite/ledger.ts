@@ -1,12 +1,21 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { ConversationId, Session } from '../../domain.ts'
+import type { AssistantId, Attachment, ConversationId, Session } from '../../domain.ts'
 import type { Ledger } from '../ledger.ts'
 import { createAccept, createConversations } from './accept.ts'
-import { integer, type Row } from './columns.ts'
+import { createActions } from './actions.ts'
+import { integer, string, type Row } from './columns.ts'
 import type { CommitPipe } from './commit.ts'
 import { toStoreError } from './failure.ts'
+import { createDeletion } from './deletion.ts'
 import { createFinish } from './finish.ts'
-import { conversationIdOf, selectMessage, toMessage, toSession } from './rows.ts'
+import {
+  conversationIdOf,
+  selectConversation,
+  selectMessage,
+  toConversation,
+  toMessage,
+  toSession,
+} from './rows.ts'
 import type { RunningReplies } from './running.ts'
 import { createRuns } from './runs.ts'
 import type { SessionLogs } from './session-logs.ts'
@@ -25,6 +34,20 @@ export function createSqliteLedger({ db, epoch, pipe, logs, running }: LedgerPar
   const accept = createAccept(db, running, conversations)
   const runs = createRuns(db, epoch, logs, running)
   const finish = createFinish(db, epoch, logs, running, runs)
+  const actions = createActions(db, epoch, logs, running)
+  const deletion = createDeletion(db, logs)
+  const ofSession = '(SELECT id FROM sessions WHERE key = ?)'
+  const rename = db.prepare(
+    `UPDATE conversations SET title = ? WHERE session = ${ofSession} AND key = ?`,
+  )
+  const findConversation = db.prepare(`${selectConversation} WHERE c.key = ?`)
+  const rate = db.prepare(`
+    UPDATE messages SET rating = ? WHERE session = ${ofSession} AND key = ? AND role = 'ASSISTANT'`)
+  const findMessage = db.prepare(`${selectMessage} WHERE m.key = ?`)
+  const insertAttachment = db.prepare(`
+    INSERT INTO attachments
+      (key, session, assistant, origin, account, upstream, name, media_type, bytes, created_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
   const findSession = db.prepare(
     'SELECT id, key AS session_key, name AS session_name FROM sessions WHERE key = ?',
   )
@@ -32,14 +55,14 @@ export function createSqliteLedger({ db, epoch, pipe, logs, running }: LedgerPar
     'INSERT INTO sessions (key, name, generation, created_at) VALUES (?, ?, 0, ?)',
   )
   const waiting = db.prepare(`
-    SELECT DISTINCT s.key AS session_key, s.name AS session_name, c.key AS conversation
+    SELECT DISTINCT s.key AS session_key, s.name AS session_name, c.key AS conversation, c.assistant
     FROM replies r JOIN conversations c ON c.id = r.conversation JOIN sessions s ON s.id = r.session
     WHERE r.ended_at IS NULL AND r.status = 'QUEUED'`)
   // What the upstream was told before, in the order in which it was told.
   const history = db.prepare(`
     ${selectMessage}
     JOIN replies o ON o.conversation = r.conversation JOIN sessions s ON s.id = o.session
-    WHERE s.key = ? AND o.key = ? AND r.run IS NOT NULL AND r.id <> o.id
+    WHERE s.key = ? AND o.key = ? AND r.run > c.cleared_run AND r.id <> o.id
       AND (o.run IS NULL OR r.run < o.run)
     ORDER BY r.run DESC, m.id DESC LIMIT ?`)
 
@@ -62,24 +85,61 @@ export function createSqliteLedger({ db, epoch, pipe, logs, running }: LedgerPar
       const found = findSession.get(id)
       if (found !== undefined) {
         await pipe.settled()
-        return toSession(found)
+        return { session: toSession(found), isNew: false }
       }
       return pipe.durable(() => {
         // Another may have opened it in this very transaction.
         const other = findSession.get(id)
-        if (other !== undefined) return toSession(other)
+        if (other !== undefined) return { session: toSession(other), isNew: false }
         const session: Session = { id, name: name(0) }
         insertSession.run(id, session.name, at)
-        return session
+        return { session, isNew: true }
       })
     },
     session: createSessionStores(db, pipe, running),
     startConversation: (session, conversation) =>
       pipe.durable(() => {
         conversations.begin(integer(sessionRow(session)['id']), conversation)
-        const { id, assistantId, at } = conversation
-        return { id, assistantId, createdAt: at, lastUsedAt: at }
+        const { id, assistantId, title = null, at } = conversation
+        return { id, assistantId, title, createdAt: at, lastUsedAt: at }
       }),
+    renameConversation: (session, id, title) =>
+      pipe.durable(() => {
+        if (Number(rename.run(title, session.id, id).changes) === 0) return undefined
+        const found = findConversation.get(id)
+        return found && toConversation(found)
+      }),
+    clearConversation: (session, id) => pipe.durable(() => deletion.clearConversation(session, id)),
+    deleteConversation: (session, id) =>
+      pipe.durable((transaction) => deletion.deleteConversation(session, id, transaction)),
+    eraseSession: (session, name) =>
+      pipe.durable((transaction) => deletion.eraseSession(session, name, transaction)),
+    addAttachment: (session, { scope, upstreamId, ...attachment }) =>
+      pipe.durable((): Attachment => {
+        const { id, assistantId, name, mediaType, bytes, createdAt } = attachment
+        const owner = integer(sessionRow(session)['id'])
+        const { origin, account } = scope
+        insertAttachment.run(
+          id,
+          owner,
+          assistantId,
+          origin,
+          account,
+          upstreamId,
+          name,
+          mediaType,
+          bytes,
+          createdAt,
+        )
+        return attachment
+      }),
+    rateAnswer: (session, id, rating) =>
+      pipe.durable(() => {
+        if (Number(rate.run(rating, session.id, id).changes) === 0) return undefined
+        const found = findMessage.get(id)
+        return found && toMessage(found)
+      }),
+    trimMessages: (writtenBefore) => pipe.atomic(() => deletion.trimMessages(writtenBefore)),
     accept: (session, request) =>
       pipe.durable((transaction) => accept(session, request, transaction)),
     async claim(session, conversationId, at) {
@@ -97,13 +157,21 @@ export function createSqliteLedger({ db, epoch, pipe, logs, running }: LedgerPar
       ),
     recordChat: (session, replyId, fence, chatId) =>
       pipe.durable(() => runs.recordChat(session, replyId, fence, chatId)),
+    requireAction: (session, replyId, fence, action) =>
+      pipe.durable((transaction) =>
+        actions.requireAction(session, replyId, fence, action, transaction),
+      ),
+    takeToolOutputs: (session, replyId, toolCallIds) =>
+      pipe.durable(() => actions.takeToolOutputs(session, replyId, toolCallIds)),
     finish: (session, request) =>
       pipe.durable((transaction) => finish(session, request, transaction)),
     orphans: () => pipe.durable((transaction) => runs.orphans(transaction)),
     async waiting() {
-      const found = waiting
-        .all()
-        .map((row) => ({ session: toSession(row), conversationId: conversationIdOf(row) }))
+      const found = waiting.all().map((row) => ({
+        session: toSession(row),
+        conversationId: conversationIdOf(row),
+        assistantId: string(row['assistant']) as AssistantId,
+      }))
       await pipe.settled()
       return found
     },

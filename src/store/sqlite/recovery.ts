@@ -22,7 +22,7 @@ export function recoverRunning(
     .prepare(
       `SELECT r.id, r.key AS reply, r.fence, c.key AS conversation, s.key AS session_key
        FROM replies r JOIN conversations c ON c.id = r.conversation JOIN sessions s ON s.id = r.session
-       WHERE r.ended_at IS NULL AND r.status = 'RUNNING'`,
+       WHERE r.ended_at IS NULL AND r.status IN ('RUNNING', 'ACTION_REQUIRED')`,
     )
     .all()
   for (const row of rows) {

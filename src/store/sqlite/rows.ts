@@ -1,10 +1,16 @@
 import type {
   AssistantId,
+  AttachmentId,
   Conversation,
   ConversationId,
   Message,
+  MessageExtras,
   MessageId,
+  OmittedContent,
+  Question,
+  Rating,
   Reply,
+  ReplyExplanation,
   ReplyFailure,
   ReplyId,
   ReplyStatus,
@@ -12,9 +18,10 @@ import type {
   SessionId,
   SessionName,
   StrategyKind,
+  ToolCall,
   Usage,
 } from '../../domain.ts'
-import type { UpstreamBinding } from '../ledger.ts'
+import type { StoredAttachment, UpstreamBinding } from '../ledger.ts'
 import { integer, integerOrNull, string, stringOrNull, type Row } from './columns.ts'
 import type { RunningReplies } from './running.ts'
 
@@ -32,13 +39,15 @@ export function toSession(row: Row): Session {
 }
 
 export const selectConversation = `
-  SELECT c.id AS row, c.key AS conversation, c.assistant, c.created_at, c.last_used_at
+  SELECT c.id AS row, c.key AS conversation, c.assistant, coalesce(c.title, c.first_words) AS title, c.created_at,
+    c.last_used_at
   FROM conversations c`
 
 export function toConversation(row: Row): Conversation {
   return {
     id: conversationIdOf(row),
     assistantId: assistantId(row),
+    title: stringOrNull(row['title'] ?? null),
     createdAt: integer(row['created_at']),
     lastUsedAt: integer(row['last_used_at']),
   }
@@ -46,7 +55,7 @@ export function toConversation(row: Row): Conversation {
 
 export const selectMessage = `
   SELECT m.id AS row, m.key AS message, c.key AS conversation, r.key AS reply, m.role,
-    coalesce(m.text, r.text) AS text, m.created_at
+    coalesce(m.text, r.text) AS text, m.attachments, m.extras, m.rating, m.created_at
   FROM messages m
   JOIN conversations c ON c.id = m.conversation
   JOIN replies r ON r.id = coalesce(m.reply, m.id)`
@@ -58,13 +67,37 @@ export function toMessage(row: Row): Message {
     replyId: replyIdOf(row),
     role: row['role'] === 'USER' ? 'USER' : 'ASSISTANT',
     text: string(row['text']),
+    attachmentIds: parseOrNull<AttachmentId[]>(row['attachments']) ?? [],
+    rating: stringOrNull(row['rating'] ?? null) as Rating | null,
     createdAt: integer(row['created_at']),
+  }
+}
+
+export function toExtras(row: Row): MessageExtras {
+  return parseOrNull<MessageExtras>(row['extras']) ?? { parameters: {}, metadata: {} }
+}
+
+export const selectAttachment = `
+  SELECT f.key AS attachment, f.assistant, f.origin, f.account, f.upstream, f.name, f.media_type, f.bytes, f.created_at
+  FROM attachments f`
+
+export function toAttachment(row: Row): StoredAttachment {
+  return {
+    id: string(row['attachment']) as AttachmentId,
+    assistantId: assistantId(row),
+    name: string(row['name']),
+    mediaType: string(row['media_type']),
+    bytes: integer(row['bytes']),
+    createdAt: integer(row['created_at']),
+    scope: { origin: string(row['origin']), account: string(row['account']) },
+    upstreamId: string(row['upstream']),
   }
 }
 
 export const selectReply = `
   SELECT r.id AS row, r.key AS reply, c.key AS conversation, c.assistant, m.key AS message, a.key AS answer,
-    r.status, r.text, r.reasoning, r.usage, r.follow_ups, r.context_reset, r.failure, r.upstream_cancelled,
+    r.status, r.text, r.reasoning, r.usage, r.follow_ups, r.question, r.omitted, r.tool_calls,
+    r.action_expires_at, r.explanation, r.context_reset, r.failure, r.upstream_cancelled,
     r.created_at, r.started_at, r.ended_at,
     CASE r.status WHEN 'QUEUED' THEN (
       SELECT count(*) FROM replies q
@@ -78,7 +111,8 @@ export const selectReply = `
 export function toReply(row: Row, running: RunningReplies): Reply {
   const id = replyIdOf(row)
   const status = string(row['status']) as ReplyStatus
-  const run = status === 'RUNNING' ? running.get(id) : undefined
+  const isAtWork = status === 'RUNNING' || status === 'ACTION_REQUIRED'
+  const run = isAtWork ? running.get(id) : undefined
   return {
     id,
     conversationId: conversationIdOf(row),
@@ -91,13 +125,22 @@ export function toReply(row: Row, running: RunningReplies): Reply {
     queuePosition: integerOrNull(row['queue_position']),
     usage: parseOrNull<Usage>(row['usage']),
     followUps: parseOrNull<string[]>(row['follow_ups']) ?? [],
+    question: parseOrNull<Question>(row['question']),
+    omitted: parseOrNull<OmittedContent[]>(row['omitted']) ?? [],
+    toolCalls: toToolCalls(row),
+    actionExpiresAt: integerOrNull(row['action_expires_at'] ?? null),
     contextReset: row['context_reset'] === 1,
     failure: parseOrNull<ReplyFailure>(row['failure']),
     upstreamCancelled: row['upstream_cancelled'] === 1,
+    explanation: parseOrNull<ReplyExplanation>(row['explanation']),
     createdAt: integer(row['created_at']),
     startedAt: integerOrNull(row['started_at']),
     endedAt: integerOrNull(row['ended_at']),
   }
+}
+
+export function toToolCalls(row: Row): readonly ToolCall[] {
+  return parseOrNull<ToolCall[]>(row['tool_calls']) ?? []
 }
 
 export function toBinding(row: Row): UpstreamBinding | undefined {
@@ -109,7 +152,7 @@ export function toBinding(row: Row): UpstreamBinding | undefined {
   }
 }
 
-function parseOrNull<T>(value: Row[string] | undefined): T | null {
+export function parseOrNull<T>(value: Row[string] | undefined): T | null {
   const text = stringOrNull(value ?? null)
   if (text === null) return null
   const parsed: T = JSON.parse(text)

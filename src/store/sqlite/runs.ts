@@ -4,7 +4,18 @@ import type { Claim, Fence, Orphan, UpstreamBinding } from '../ledger.ts'
 import { integer, string, type Row } from './columns.ts'
 import type { Transaction } from './commit.ts'
 import { toPlace, type Place } from './place.ts'
-import { selectMessage, selectReply, toBinding, toMessage, toReply, toSession } from './rows.ts'
+import {
+  selectAttachment,
+  selectMessage,
+  selectReply,
+  toAttachment,
+  toBinding,
+  toExtras,
+  toMessage,
+  toReply,
+  toSession,
+  toToolCalls,
+} from './rows.ts'
 import type { RunningReplies } from './running.ts'
 import type { SessionLogs } from './session-logs.ts'
 
@@ -35,14 +46,16 @@ export function createRuns(
   const findMessage = db.prepare(`${selectMessage} WHERE m.id = ?`)
   const findContext = db.prepare(`
     SELECT s.key AS session_key, s.name AS session_name, c.origin, c.account, c.strategy, c.upstream,
-      c.generation, c.reset_pending, max(r.created_at, c.freed_at) AS head_since, r.step, r.chat
+      c.generation, c.reset_pending, max(r.created_at, c.freed_at) AS head_since, r.step, r.chat,
+      r.tool_calls, r.action_expires_at
     FROM replies r JOIN conversations c ON c.id = r.conversation JOIN sessions s ON s.id = r.session
     WHERE r.id = ?`)
   const findBinding = db.prepare(
     'SELECT session, conversation FROM bindings WHERE origin = ? AND account = ? AND upstream = ?',
   )
   const insertBinding = db.prepare(`
-    INSERT INTO bindings (origin, account, upstream, session, conversation, used_at) VALUES (?, ?, ?, ?, ?, ?)
+    INSERT INTO bindings (origin, account, upstream, session, conversation, used_at, strategy)
+    VALUES (?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET used_at = excluded.used_at`)
   // Bound anew within one run: the upstream conversation before this one is left for ever.
   const setUpstream = db.prepare(`
@@ -59,6 +72,9 @@ export function createRuns(
   const insertStarted = db.prepare(
     `INSERT INTO events (session, place, reply, type) VALUES (?, ?, ?, 'started')`,
   )
+  const attachmentsByKeys = db.prepare(
+    `${selectAttachment} WHERE f.key IN (SELECT value FROM json_each(?))`,
+  )
   const setChat = db.prepare('UPDATE replies SET step = 2, chat = ? WHERE id = ?')
   let lastFence = epoch * claimsPerEpoch
 
@@ -74,10 +90,14 @@ export function createRuns(
 
   function describe(row: number, fence: Fence): { readonly claim: Claim; readonly context: Row } {
     const context = found(findContext.get(row))
+    const stored = found(findMessage.get(row))
+    const message = toMessage(stored)
     const claim: Claim = {
       session: toSession(context),
       reply: toReply(found(findReply.get(row)), running),
-      message: toMessage(found(findMessage.get(row))),
+      message,
+      attachments: attachmentsOf(message.attachmentIds),
+      extras: toExtras(stored),
       fence,
       upstream: toBinding(context),
       contextReset: context['reset_pending'] === 1,
@@ -85,6 +105,13 @@ export function createRuns(
       headSince: integer(context['head_since']),
     }
     return { claim, context }
+  }
+
+  /** In the order in which the message names them. */
+  function attachmentsOf(ids: readonly string[]): Claim['attachments'] {
+    if (ids.length === 0) return []
+    const stored = attachmentsByKeys.all(JSON.stringify(ids)).map(toAttachment)
+    return ids.flatMap((id) => stored.filter((attachment) => attachment.id === id))
   }
 
   function register(row: number, claim: Claim): void {
@@ -168,7 +195,15 @@ export function createRuns(
         return 'collision'
       }
       const conversation = integer(run['conversation'])
-      insertBinding.run(origin, account, conversationId, integer(run['session']), conversation, at)
+      insertBinding.run(
+        origin,
+        account,
+        conversationId,
+        integer(run['session']),
+        conversation,
+        at,
+        strategy,
+      )
       setUpstream.run({ id: conversation, origin, account, strategy, upstream: conversationId })
       return 'bound'
     },
@@ -233,6 +268,15 @@ function toProgress(row: Row): Orphan['progress'] {
       return { step: 'claimed' }
     case 1:
       return { step: 'intent' }
+    case 3:
+      return {
+        step: 'action',
+        chatId: string(row['chat']),
+        toolCalls: toToolCalls(row),
+        expiresAt: integer(row['action_expires_at']),
+      }
+    case 4:
+      return { step: 'outputs', chatId: string(row['chat']) }
     default:
       return { step: 'chat', chatId: string(row['chat']) }
   }

@@ -128,6 +128,15 @@ export class SessionLog {
     this.replace(Math.max(place, this.memoryFrom), this.#events.slice(first))
   }
 
+  /** Deletes replies that have ended: what of them was still to be shown never will be. */
+  forget(isGone: (replyId: ReplyId) => boolean): void {
+    this.#held = this.#held.filter(({ event }) => !isGone(event.replyId))
+    this.replace(
+      this.memoryFrom,
+      this.#events.filter(({ replyId }) => !isGone(replyId)),
+    )
+  }
+
   #add(event: ReplyEvent): void {
     this.#events.push(event)
     this.end = toPlace(event)

@@ -1,12 +1,24 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import type { ConversationId, MessageId, ReplyId, Session } from '../../domain.ts'
-import type { Page, PageRequest, SessionStore } from '../ledger.ts'
+import type {
+  AssistantId,
+  AttachmentId,
+  ConversationId,
+  MessageId,
+  ReplyId,
+  Session,
+} from '../../domain.ts'
+import type { AnswerOrigin, Page, PageRequest, SessionStore } from '../ledger.ts'
 import { integer, string, type Row } from './columns.ts'
 import type { CommitPipe } from './commit.ts'
+import { selectBinding } from './deletion.ts'
 import {
+  parseOrNull,
+  selectAttachment,
   selectConversation,
   selectMessage,
   selectReply,
+  toAttachment,
+  toBinding,
   toConversation,
   toMessage,
   toReply,
@@ -28,8 +40,15 @@ export function createSessionStores(
   const messagesByKeys = byKeys(selectMessage, 'm')
   const repliesByKeys = byKeys(selectReply, 'r')
   const findConversation = db.prepare(
-    `SELECT c.id FROM conversations c WHERE ${ofSession('c')} AND c.key = ?`,
+    `SELECT c.id, c.trimmed FROM conversations c WHERE ${ofSession('c')} AND c.key = ?`,
   )
+  const attachmentsByKeys = byKeys(selectAttachment, 'f')
+  const openReplies = db.prepare(`
+    ${selectReply} WHERE ${ofSession('r')} AND r.ended_at IS NULL AND (?2 IS NULL OR c.key = ?2) ORDER BY r.rank`)
+  const findSource = db.prepare(`
+    SELECT m.source, c.assistant FROM messages m JOIN conversations c ON c.id = m.conversation
+    WHERE ${ofSession('m')} AND m.key = ? AND m.source IS NOT NULL`)
+  const bindingsOf = db.prepare(selectBinding)
   const findMessage = db.prepare(`SELECT id FROM messages WHERE conversation = ? AND key = ?`)
   const ranges = (select: string, alias: string, scope: string) => {
     const inOrder = (order: string) =>
@@ -66,6 +85,18 @@ export function createSessionStores(
     return row === undefined ? undefined : integer(row['id'])
   }
 
+  function toOrigin(row: Row | undefined): AnswerOrigin | undefined {
+    if (row === undefined) return undefined
+    const source = parseOrNull<Readonly<Record<string, string>>>(row['source'])
+    const upstream = source === null ? undefined : toBinding(source)
+    if (upstream === undefined) return undefined
+    return {
+      assistantId: string(row['assistant']) as AssistantId,
+      upstream,
+      upstreamMessageId: string(source?.['message']),
+    }
+  }
+
   /** Made for each request, and kept as long as a subscription runs: it holds its session and nothing else. */
   class Reads implements SessionStore {
     readonly session: Session
@@ -85,6 +116,28 @@ export function createSessionStores(
       return pick(repliesByKeys, this.session, ids, 'reply', (row) => toReply(row, running))
     }
 
+    attachments(ids: readonly AttachmentId[]) {
+      return pick(attachmentsByKeys, this.session, ids, 'attachment', (row) => {
+        const { scope: _, upstreamId: __, ...attachment } = toAttachment(row)
+        return attachment
+      })
+    }
+
+    openReplies(conversationId: ConversationId | undefined) {
+      const rows = openReplies.all(this.session.id, conversationId ?? null)
+      return told(rows.map((row) => toReply(row, running)))
+    }
+
+    answerOrigin(id: MessageId) {
+      return told(toOrigin(findSource.get(this.session.id, id)))
+    }
+
+    upstreamConversations(conversationId: ConversationId) {
+      const conversation = conversationRow(this.session, conversationId)
+      const rows = conversation === undefined ? [] : bindingsOf.all(conversation)
+      return told(rows.flatMap((row) => toBinding(row) ?? []))
+    }
+
     conversationPage(page: PageRequest<ConversationId>) {
       const { session } = this
       const bounds = findBounds(page, (id) => conversationRow(session, id))
@@ -98,8 +151,9 @@ export function createSessionStores(
     }
 
     messagePage(conversationId: ConversationId, page: PageRequest<MessageId>) {
-      const conversation = conversationRow(this.session, conversationId)
-      if (conversation === undefined) return told(undefined)
+      const found = findConversation.get(this.session.id, conversationId)
+      if (found === undefined) return told(undefined)
+      const conversation = integer(found['id'])
       const bounds = findBounds(page, (id) => {
         const row = findMessage.get(conversation, id)
         return row === undefined ? undefined : integer(row['id'])
@@ -109,7 +163,7 @@ export function createSessionStores(
       const { rising, falling } = messageRange
       const statement = page.direction === 'forward' ? rising : falling
       const rows = statement.all(conversation, low ?? 0, high ?? maxRow, page.limit + 1)
-      return told(toPage(page, rows, toMessage))
+      return told({ ...toPage(page, rows, toMessage), trimmed: found['trimmed'] === 1 })
     }
   }
 

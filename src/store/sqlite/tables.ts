@@ -111,4 +111,45 @@ export const migrations: readonly string[] = [
   -- Deltas of replies that run, a row per commit, for recovery alone: no index, so that appending costs one page.
   CREATE TABLE journal (id INTEGER PRIMARY KEY, deltas TEXT NOT NULL);
   `,
+  `
+  -- The title as it was set, and the one that the first message makes.
+  ALTER TABLE conversations ADD COLUMN title TEXT;
+  ALTER TABLE conversations ADD COLUMN first_words TEXT;
+  -- Runs up to this one are forgotten: they seed nothing.
+  ALTER TABLE conversations ADD COLUMN cleared_run INTEGER NOT NULL DEFAULT 0;
+  -- Its oldest messages are gone.
+  ALTER TABLE conversations ADD COLUMN trimmed INTEGER NOT NULL DEFAULT 0;
+
+  ALTER TABLE messages ADD COLUMN attachments TEXT;
+  ALTER TABLE messages ADD COLUMN extras TEXT;
+  ALTER TABLE messages ADD COLUMN rating TEXT;
+  -- Of an answer: where it came from upstream.
+  ALTER TABLE messages ADD COLUMN source TEXT;
+
+  -- Steps beyond 2: 3 waits for tool outputs, 4 took them.
+  ALTER TABLE replies ADD COLUMN question TEXT;
+  ALTER TABLE replies ADD COLUMN omitted TEXT;
+  ALTER TABLE replies ADD COLUMN tool_calls TEXT;
+  ALTER TABLE replies ADD COLUMN action_expires_at INTEGER;
+  ALTER TABLE replies ADD COLUMN explanation TEXT;
+  CREATE INDEX replies_open_of_session ON replies (session) WHERE ended_at IS NULL;
+
+  ALTER TABLE bindings ADD COLUMN strategy TEXT;
+  CREATE INDEX bindings_of_conversation ON bindings (conversation);
+
+  CREATE TABLE attachments (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    key TEXT NOT NULL UNIQUE,
+    session INTEGER NOT NULL,
+    assistant TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    account TEXT NOT NULL,
+    upstream TEXT NOT NULL,
+    name TEXT NOT NULL,
+    media_type TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    created_at INTEGER NOT NULL
+  );
+  CREATE INDEX attachments_of_session ON attachments (session);
+  `,
 ]
