@@ -3,6 +3,7 @@ import { Agent, request, type IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
 import { RateLimitedError } from '../../src/errors.ts'
+import { createRateLimiter } from '../../src/rate/limiter.ts'
 import type { GuestDesk } from '../../src/server/ways-in.ts'
 import { apiKey } from '../kit/api-keys.ts'
 import { createClient } from '../kit/client.ts'
@@ -383,6 +384,23 @@ describe('POST /auth/guest', () => {
     expect(stage.taken.slice(2)).toEqual(['address 127.0.0.1', 'address 127.0.0.1', 'all guests'])
   })
 
+  it('is limited by the limiter that the gateway has', async () => {
+    const limiter = (points: number) =>
+      createRateLimiter({ points, durationMs: 60_000, message: 'Too many guests.' })
+    const issue = async () => ({ token: 'a.b.c', expiresAt: 0 })
+    for (const [perAddress, inAll] of [
+      [2, 9],
+      [9, 2],
+    ] as const) {
+      const guests = { issue, perAddress: limiter(perAddress), inAll: limiter(inAll) }
+      await using stage = await open({ guests })
+      const answers = []
+      for (let turn = 0; turn < 3; turn += 1) answers.push(await stage.ask('/auth/guest', post()))
+      expect(answers.map(({ status }) => status)).toEqual([200, 200, 429])
+      expect(Number(answers.at(-1)?.headers.get('retry-after'))).toBeGreaterThan(0)
+    }
+  })
+
   it('believes who a proxy says the client is only as far as it is told to', async () => {
     const headers = { 'x-forwarded-for': '203.0.113.66, 198.51.100.7' }
     await using direct = await open()
@@ -467,6 +485,17 @@ describe('on the wire', () => {
     } finally {
       agent.destroy()
     }
+  })
+
+  it('T5: no header, cookie or parameter names a session', async () => {
+    await using stage = await open()
+    const names = { 'session-name': 'bob', 'x-session-name': 'bob', 'x-session-id': 'bob' }
+    const cookies = { cookie: 'session_name=bob; session=bob; sub=bob' }
+    const alice = bearer(await stage.rsa.sign('alice', { session_name: 'bob', session: 'bob' }))
+    expect(await stage.whoIs({ ...alice, ...names, ...cookies })).toBe('alice')
+    const search = new URLSearchParams({ query: viewer, session_name: 'bob', sub: 'bob' })
+    const answer = await stage.ask(`/graphql?${search}`, { headers: alice })
+    expect(await answer.json()).toEqual({ data: { viewer: { session: 'alice' } } })
   })
 
   it('T7: nothing but health and the page of GraphiQL is open to who is nobody', async () => {

@@ -281,6 +281,28 @@ describe('bearer tokens', () => {
     },
   )
 
+  it('T9 are not what the upstream takes, though the same key had signed it', async () => {
+    using auth = authenticator()
+    const assertion = forged(
+      { alg: 'RS256', kid: 'key-1', typ: 'JWT' },
+      {
+        iss: '1100000000001',
+        aud: 'api.coze.cn',
+        iat: nowSeconds(),
+        exp: nowSeconds() + 600,
+        jti: 'one',
+        session_name: 'alice',
+      },
+      rs256,
+    )
+    for (const token of [assertion, 'czs_2Pv4opaque', `pat_${'x'.repeat(64)}`]) {
+      await expect(callerOf(auth, bearer(token))).rejects.toMatchObject({ status: 401 })
+    }
+    // Nor does a key that serves both purposes make one pass for the other.
+    const renamed = forged({ alg: 'RS256' }, claims({ aud: 'api.coze.cn' }), rs256)
+    await expect(callerOf(auth, bearer(renamed))).rejects.toMatchObject({ status: 401 })
+  })
+
   it('T18 are not repeated in the error or its causes', async () => {
     using auth = authenticator()
     const token = await stranger.sign('alice-the-subject')
