@@ -6,7 +6,9 @@ import { createCozeClient } from '../../src/coze/client.ts'
 import type { AssistantId, AssistantInfo, Session } from '../../src/domain.ts'
 import { Secret } from '../../src/lib/secret.ts'
 import type { Metrics } from '../../src/observe/metrics.ts'
+import type { RateLimiter } from '../../src/rate/limiter.ts'
 import { createReplyEngine, type ReplyEngine } from '../../src/reply/engine.ts'
+import type { SessionCaller } from '../../src/reply/session-caller.ts'
 import type { SessionReplies } from '../../src/reply/session-replies.ts'
 import type { Ledger } from '../../src/store/ledger.ts'
 import { createAssistants } from '../../src/strategy/assistants.ts'
@@ -83,7 +85,8 @@ export function startGateway(world: World, plant: Plant): GatewayProcess {
   const client = plant.client?.(realClient) ?? realClient
   const [first, ...rest] = assistantIds.map(infoOf)
   if (first === undefined) throw new TypeError('there is no assistant')
-  const assistants = createAssistants(assistantIds.map(settingsOf), {
+  const settings = assistantIds.map(settingsOf)
+  const assistants = createAssistants(settings, {
     client,
     clock,
     random: () => random.next(),
@@ -102,13 +105,23 @@ export function startGateway(world: World, plant: Plant): GatewayProcess {
     metrics,
     assistants: [first, ...rest],
     strategyOf(id, begunBy) {
-      const strategy = assistants.strategyOf(id, begunBy)?.strategy
-      return strategy && (plant.strategy?.(strategy) ?? strategy)
+      const choice = assistants.strategyOf(id, begunBy)
+      if (choice === undefined || plant.strategy === undefined) return choice
+      return { ...choice, strategy: plant.strategy(choice.strategy) }
     },
+    recordsOf: (id, kind) => assistants.recordsOf(id, kind),
     cursorKey: 'cursor key',
-    maxQueued: limits.maxQueued,
+    limits,
+    rates: { messages: unlimited, guestMessages: unlimited, uploads: unlimited },
+    quotas: new Map(settings.map(({ id, quota }) => [id, quota])),
+    maxRunningPerSession: limits.maxRunningPerSession,
+    circuitFailures: limits.circuitFailures,
+    circuitMs: timeouts.circuitMs,
     historyLength: limits.maxHistoryMessages,
     recoverMs: timeouts.recoverMs,
+    actionMs: timeouts.actionMs,
+    totalMs: timeouts.totalMs,
+    mediaTypes: [],
     queueExpiryMs: timeouts.queueExpiryMs,
     retentionMs: world.retentionMs,
     cancelMs: 1_000,
@@ -127,7 +140,7 @@ export function startGateway(world: World, plant: Plant): GatewayProcess {
     engine,
     session,
     async replies(person) {
-      const replies = engine.session(await session(person))
+      const replies = engine.session(await session(person), callerOf(person))
       return plant.replies?.(replies) ?? replies
     },
     kill() {
@@ -142,6 +155,22 @@ export function startGateway(world: World, plant: Plant): GatewayProcess {
     },
     died: death.promise,
     flush: async () => store[Symbol.asyncDispose](),
+  }
+}
+
+/** Time is virtual, and who asks too often is not what is looked for here. */
+const unlimited: RateLimiter = {
+  take: async () => undefined,
+  giveBack: async () => undefined,
+  left: async () => 1_000,
+}
+
+function callerOf(person: string): SessionCaller {
+  return {
+    kind: 'jwt',
+    issuer: 'https://issuer.test',
+    fingerprint: person,
+    nameOf: (generation) => sessionNameOf(person, generation),
   }
 }
 
