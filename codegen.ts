@@ -15,6 +15,8 @@ const config: CodegenConfig = {
         scalars: {
           ID: { input: 'string', output: 'string' },
           DateTime: { input: 'never', output: 'string' },
+          JSON: { input: 'unknown', output: 'unknown' },
+          File: { input: 'Blob', output: 'never' },
         },
       },
     },

@@ -10,6 +10,17 @@ builder.node(AssistantNode, {
   description: 'A configured assistant that answers messages.',
   fields: (t) => ({
     name: t.exposeString('name', { description: 'Its configured name.' }),
+    messageParameters: t.stringList({
+      description: 'Names that `parameters` of a message may have.',
+      resolve: ({ messageParameters }) => [...messageParameters],
+    }),
+    messageMetadata: t.stringList({
+      description: 'Keys that `metadata` of a message may have.',
+      resolve: ({ messageMetadata }) => [...messageMetadata],
+    }),
+    takesAttachments: t.exposeBoolean('takesAttachments', {
+      description: 'Whether messages may carry files.',
+    }),
   }),
 })
 

@@ -2,21 +2,33 @@ import SchemaBuilder from '@pothos/core'
 import DataloaderPlugin from '@pothos/plugin-dataloader'
 import ErrorsPlugin from '@pothos/plugin-errors'
 import RelayPlugin from '@pothos/plugin-relay'
+import ScopeAuthPlugin from '@pothos/plugin-scope-auth'
+import type { FileUpload, JsonValue } from '../domain.ts'
+import { ForbiddenError } from '../errors.ts'
 import type { GraphContext } from './context.ts'
 import { encodeGlobal } from './global-id.ts'
 
 export const builder = new SchemaBuilder<{
   Context: GraphContext
+  AuthScopes: { operator: boolean }
   DefaultFieldNullability: false
   DefaultEdgesNullability: { list: false; items: false }
   Scalars: {
     ID: { Input: string; Output: string }
     DateTime: { Input: never; Output: number }
+    JSON: { Input: Exclude<JsonValue, null>; Output: JsonValue }
+    File: { Input: FileUpload; Output: never }
   }
 }>({
-  plugins: [ErrorsPlugin, RelayPlugin, DataloaderPlugin],
+  plugins: [ErrorsPlugin, ScopeAuthPlugin, RelayPlugin, DataloaderPlugin],
   defaultFieldNullability: false,
   errors: { directResult: true },
+  scopeAuth: {
+    // Else a subscription that is refused would have been begun.
+    authorizeOnSubscribe: true,
+    authScopes: ({ isOperator }) => ({ operator: isOperator }),
+    unauthorizedError: () => new ForbiddenError('This is for operators only.'),
+  },
   relay: {
     cursorType: 'String',
     encodeGlobalID: (type, id) => encodeGlobal(type, String(id)),
@@ -48,11 +60,3 @@ export const builder = new SchemaBuilder<{
 builder.queryType({ description: 'What the caller may read.' })
 builder.mutationType({ description: 'What the caller may do.' })
 builder.subscriptionType({ description: 'What the caller may follow.' })
-
-builder.scalarType('DateTime', {
-  description: 'An instant, as an ISO 8601 string in UTC with milliseconds.',
-  serialize: (at) => new Date(at).toISOString(),
-  parseValue: () => {
-    throw new TypeError('DateTime is never an input')
-  },
-})

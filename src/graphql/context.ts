@@ -1,3 +1,5 @@
+import type { Limits } from '../config/limits.ts'
+import type { Uploads } from '../config/uploads.ts'
 import type { AssistantInfo, Caller } from '../domain.ts'
 import type { SessionConversations } from '../reply/session-conversations.ts'
 import type { SessionReplies } from '../reply/session-replies.ts'
@@ -14,8 +16,9 @@ export interface GraphContext {
   /** Whether the caller's credential has the operators' scope. */
   readonly isOperator: boolean
   readonly assistants: readonly AssistantInfo[]
-  /** UTF-16 code units that a message may have. */
-  readonly maxTextLength: number
+  /** How much a message may have, in UTF-16 code units, attachments and bytes of a file. */
+  readonly limits: Pick<Limits, 'maxMessageLength' | 'maxAttachments' | 'maxUploadBytes'>
+  readonly uploads: Uploads
   /** The `Last-Event-ID` header of this request. */
   readonly lastEventId: string | undefined
 }

@@ -1,4 +1,6 @@
+import { NotFoundError } from '../errors.ts'
 import { builder } from './builder.ts'
+import { findMessages } from './conversation-messages.ts'
 import { decodeId } from './global-id.ts'
 import { AssistantNode, ConversationNode, MessageNode, orNull } from './nodes.ts'
 import { connection, pageRequest } from './page.ts'
@@ -20,6 +22,11 @@ const ConversationConnection = builder.connectionObject(
 ConversationNode.implement({
   description: 'One line of talk with an assistant.',
   fields: (t) => ({
+    title: t.exposeString('title', {
+      nullable: true,
+      description:
+        'As it was set, else the beginning of its first message; null while there is neither.',
+    }),
     assistant: t.field({
       description: 'Who answers here; null once it is no longer configured.',
       type: AssistantNode,
@@ -34,10 +41,11 @@ ConversationNode.implement({
     }),
     messages: t.connection(
       {
-        description: 'Its messages, oldest first.',
+        description:
+          "Its messages, oldest first. Where retention has deleted older ones it goes on backwards with what the assistant's platform still has: `first` without `after` begins with our own record, `last` and `before` lead beyond it.",
         type: MessageNode,
-        resolve: async ({ id }, args, { store }) =>
-          connection(await store.messagePage(id, pageRequest(args))),
+        resolve: async ({ id }, args, context) =>
+          connection(await findMessages(id, pageRequest(args), context)),
       },
       MessageConnection,
     ),
@@ -65,3 +73,10 @@ builder.queryFields((t) => ({
     },
   }),
 }))
+
+/** What a `conversationId` argument names. @throws {@link NotFoundError} for what is no id of a conversation */
+export function getConversationId(argument: string) {
+  const id = decodeId('Conversation', argument)
+  if (!id) throw new NotFoundError('There is no such conversation.')
+  return id
+}

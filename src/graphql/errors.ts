@@ -1,11 +1,15 @@
 import { GraphQLError } from 'graphql'
 import {
+  AssistantUnavailableError,
   ConversationBusyError,
   GatewayError,
   IdempotencyMismatchError,
   InvalidInputError,
   NotFoundError,
+  NotSupportedError,
   QueueFullError,
+  RateLimitedError,
+  TooLargeError,
 } from '../errors.ts'
 import type { NewId } from '../lib/id.ts'
 import type { Logger } from '../observe/logger.ts'
@@ -18,7 +22,11 @@ const ErrorCode = builder.enumType('ErrorCode', {
     NOT_FOUND: { description: 'What an id names does not exist in the session.' },
     CONVERSATION_BUSY: { description: 'Another reply runs in the conversation.' },
     QUEUE_FULL: { description: 'As many messages wait in the conversation as may.' },
+    RATE_LIMITED: { description: 'More than the session may do now; wait for `retryAfterMs`.' },
     IDEMPOTENCY_MISMATCH: { description: 'The idempotency key was used with another input.' },
+    NOT_SUPPORTED: { description: 'The assistant, or its platform, cannot do this.' },
+    ASSISTANT_UNAVAILABLE: { description: 'The assistant takes nothing now.' },
+    TOO_LARGE: { description: 'The file has more bytes than one may have.' },
   },
 })
 
@@ -57,6 +65,39 @@ builder.objectType(QueueFullError, {
 builder.objectType(IdempotencyMismatchError, {
   name: 'IdempotencyMismatchError',
   description: 'The idempotency key was used before with another input.',
+  interfaces,
+})
+builder.objectType(RateLimitedError, {
+  name: 'RateLimitedError',
+  description: 'More than the session may do now.',
+  interfaces,
+  fields: (t) => ({
+    // Nullable as its namesake below: a client can select both at once.
+    retryAfterMs: t.exposeInt('retryAfterMs', {
+      nullable: true,
+      description: 'How long to wait, in ms.',
+    }),
+  }),
+})
+builder.objectType(NotSupportedError, {
+  name: 'NotSupportedError',
+  description: 'What is asked is something that this assistant, or its platform, cannot do.',
+  interfaces,
+})
+builder.objectType(AssistantUnavailableError, {
+  name: 'AssistantUnavailableError',
+  description: 'The assistant takes nothing now: out of service, or its platform does not answer.',
+  interfaces,
+  fields: (t) => ({
+    retryAfterMs: t.exposeInt('retryAfterMs', {
+      nullable: true,
+      description: 'How long to wait, in ms; null: an operator must act.',
+    }),
+  }),
+})
+builder.objectType(TooLargeError, {
+  name: 'TooLargeError',
+  description: 'The file has more bytes than one may have.',
   interfaces,
 })
 

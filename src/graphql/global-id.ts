@@ -1,7 +1,8 @@
-import type { AssistantId, ConversationId, MessageId, ReplyId } from '../domain.ts'
+import type { AssistantId, AttachmentId, ConversationId, MessageId, ReplyId } from '../domain.ts'
 
 interface GlobalIds {
   Assistant: AssistantId
+  Attachment: AttachmentId
   Conversation: ConversationId
   Message: MessageId
   Reply: ReplyId
@@ -30,8 +31,13 @@ export function encodeRowCursor(id: string): string {
 }
 
 export function decodeRowCursor(cursor: string): string | undefined {
-  const decoded = decode(cursor)
-  return decoded?.type === 'Row' ? decoded.id : undefined
+  return decodeGlobal('Row', cursor)
+}
+
+/** The text in a place of another kind. Undefined for garbage. */
+export function decodeGlobal(type: string, text: string): string | undefined {
+  const decoded = decode(text)
+  return decoded?.type === type ? decoded.id : undefined
 }
 
 /** Strict: only what `encodeGlobal` gives is taken, so that an id has one spelling. */

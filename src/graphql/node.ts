@@ -3,7 +3,7 @@ import { findAssistant } from './assistant.ts'
 import { builder } from './builder.ts'
 import type { GraphContext } from './context.ts'
 import { decodeId } from './global-id.ts'
-import { ConversationNode, MessageNode, orNull, ReplyNode } from './nodes.ts'
+import { AttachmentNode, ConversationNode, MessageNode, orNull, ReplyNode } from './nodes.ts'
 
 const maxNodes = 100
 
@@ -39,6 +39,10 @@ async function findNode(globalId: string, context: GraphContext): Promise<object
   if (messageId) return named('Message', MessageNode.getDataloader(context).load(messageId))
   const replyId = decodeId('Reply', globalId)
   if (replyId) return named('Reply', ReplyNode.getDataloader(context).load(replyId))
+  const attachmentId = decodeId('Attachment', globalId)
+  if (attachmentId) {
+    return named('Attachment', AttachmentNode.getDataloader(context).load(attachmentId))
+  }
   return null
 }
 

@@ -1,6 +1,20 @@
-import type { AssistantInfo, ConversationId, MessageId, ReplyId } from '../domain.ts'
+import type {
+  AssistantInfo,
+  AttachmentId,
+  ConversationId,
+  Message,
+  MessageId,
+  ReplyId,
+} from '../domain.ts'
 import { GatewayError, NotFoundError } from '../errors.ts'
 import { builder } from './builder.ts'
+
+/** A message as clients see it: our own record, or one that only the assistant's platform still has. */
+export interface ShownMessage extends Pick<Message, 'role' | 'text' | 'attachmentIds' | 'rating'> {
+  readonly id: string
+  readonly replyId: ReplyId | null
+  readonly createdAt: number | null
+}
 
 /**
  * The types that refer to each other, by reference; each is implemented in its own file. A loader makes one store call
@@ -12,13 +26,19 @@ export const ConversationNode = builder.loadableNodeRef('Conversation', {
 })
 
 export const MessageNode = builder.loadableNodeRef('Message', {
-  load: async (ids: MessageId[], { store }) => (await store.messages(ids)).map(found),
+  load: async (ids: MessageId[], { store }) =>
+    (await store.messages(ids)).map((row): ShownMessage | NotFoundError => found(row)),
   id: { resolve: (message) => message.id },
 })
 
 export const ReplyNode = builder.loadableNodeRef('Reply', {
   load: async (ids: ReplyId[], { store }) => (await store.replies(ids)).map(found),
   id: { resolve: (reply) => reply.id },
+})
+
+export const AttachmentNode = builder.loadableNodeRef('Attachment', {
+  load: async (ids: AttachmentId[], { store }) => (await store.attachments(ids)).map(found),
+  id: { resolve: (attachment) => attachment.id },
 })
 
 export const AssistantNode = builder.objectRef<AssistantInfo>('Assistant')

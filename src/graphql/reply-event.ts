@@ -4,7 +4,9 @@ import type { ReplySubscription } from '../reply/subscribe.ts'
 import { builder } from './builder.ts'
 import { decodeId, encodeGlobal } from './global-id.ts'
 import { ReplyNode } from './nodes.ts'
+import { OmittedContentType, QuestionType } from './question.ts'
 import { ReplyFailureCode, UsageType } from './reply.ts'
+import { ToolCallType } from './tool-call.ts'
 
 /** An event as its subscriber sees it. */
 export type DeliveredEvent = ReplyEvent & { readonly cursor: Cursor }
@@ -14,6 +16,7 @@ type Delivered<Type extends ReplyEvent['type']> = Extract<DeliveredEvent, { read
 export const eventTypeNames = {
   started: 'ReplyStarted',
   delta: 'ReplyDelta',
+  'action-required': 'ReplyActionRequired',
   completed: 'ReplyCompleted',
   failed: 'ReplyFailed',
   cancelled: 'ReplyCancelled',
@@ -65,6 +68,22 @@ builder.objectRef<Delivered<'delta'>>(eventTypeNames.delta).implement({
   }),
 })
 
+builder.objectRef<Delivered<'action-required'>>(eventTypeNames['action-required']).implement({
+  description: 'The assistant waits for tool outputs: answer with `submitToolOutputs`.',
+  interfaces,
+  fields: (t) => ({
+    toolCalls: t.field({
+      type: [ToolCallType],
+      description: 'What it waits for.',
+      resolve: ({ toolCalls }) => [...toolCalls],
+    }),
+    expiresAt: t.expose('expiresAt', {
+      type: 'DateTime',
+      description: 'Until when it waits; then the reply fails with ACTION_EXPIRED.',
+    }),
+  }),
+})
+
 builder.objectRef<Delivered<'completed'>>(eventTypeNames.completed).implement({
   description: 'The reply has its whole answer; its last event.',
   interfaces,
@@ -77,6 +96,16 @@ builder.objectRef<Delivered<'completed'>>(eventTypeNames.completed).implement({
     }),
     followUps: t.exposeStringList('followUps', {
       description: 'What the assistant suggests to ask next.',
+    }),
+    question: t.expose('question', {
+      type: QuestionType,
+      nullable: true,
+      description: 'What the assistant asks back; the next message answers it.',
+    }),
+    omitted: t.field({
+      type: [OmittedContentType],
+      description: 'What the assistant said that is no text, and is not in the answer.',
+      resolve: ({ omitted }) => [...omitted],
     }),
     contextReset: t.exposeBoolean('contextReset', {
       description: 'Whether the assistant may have lost older context of the conversation.',

@@ -1,14 +1,20 @@
 import { replyFailureCodes } from '../domain.ts'
 import type { ReplyFailure, Usage } from '../domain.ts'
 import { builder } from './builder.ts'
+import { ReplyExplanationType } from './explanation.ts'
 import { decodeId } from './global-id.ts'
 import { ConversationNode, MessageNode, orNull, ReplyNode } from './nodes.ts'
+import { OmittedContentType, QuestionType } from './question.ts'
+import { ToolCallType } from './tool-call.ts'
 
 const ReplyStatus = builder.enumType('ReplyStatus', {
   description: 'Where a reply stands.',
   values: {
     QUEUED: { description: 'It waits for its turn in the conversation.' },
     RUNNING: { description: 'The assistant is answering.' },
+    ACTION_REQUIRED: {
+      description: 'It waits for tool outputs, up to `actionExpiresAt`; see `toolCalls`.',
+    },
     COMPLETED: { description: 'It has its whole answer.' },
     FAILED: { description: 'It ended without a whole answer; `failure` says why.' },
     CANCELLED: { description: 'It was stopped on request.' },
@@ -63,6 +69,26 @@ ReplyNode.implement({
     followUps: t.exposeStringList('followUps', {
       description: 'What the assistant suggests to ask next.',
     }),
+    question: t.expose('question', {
+      type: QuestionType,
+      nullable: true,
+      description: 'What it asks back, once COMPLETED; the next message answers it.',
+    }),
+    omitted: t.field({
+      type: [OmittedContentType],
+      description: 'What the assistant said that is no text, and is not in the answer.',
+      resolve: ({ omitted }) => [...omitted],
+    }),
+    toolCalls: t.field({
+      type: [ToolCallType],
+      description: 'What it waits for while ACTION_REQUIRED, else empty.',
+      resolve: ({ toolCalls }) => [...toolCalls],
+    }),
+    actionExpiresAt: t.expose('actionExpiresAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'Until when it waits for tool outputs; null unless ACTION_REQUIRED.',
+    }),
     contextReset: t.exposeBoolean('contextReset', {
       description: 'Whether the assistant may have lost older context of the conversation.',
     }),
@@ -103,6 +129,13 @@ ReplyNode.implement({
       type: 'DateTime',
       nullable: true,
       description: 'When it ended.',
+    }),
+    explain: t.field({
+      description: 'Operators: how it came to be; null before it has ended, or if it was not sent.',
+      type: ReplyExplanationType,
+      nullable: true,
+      authScopes: { operator: true },
+      resolve: ({ explanation }) => explanation,
     }),
   }),
 })

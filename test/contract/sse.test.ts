@@ -24,6 +24,8 @@ const completed = (text: string): ReplyEventBody => ({
   text,
   usage: null,
   followUps: [],
+  question: null,
+  omitted: [],
   contextReset: false,
 })
 
@@ -36,6 +38,8 @@ async function open(options: FakeGatewayOptions = {}) {
     text: 'hello',
     assistantId: undefined,
     conversationId: undefined,
+    attachmentIds: [],
+    extras: { parameters: {}, metadata: {} },
     onBusy,
     idempotency: undefined,
   })

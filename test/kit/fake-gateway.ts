@@ -1,7 +1,8 @@
 import { lasting } from '../../src/auth/identity.ts'
 import type { CookieSettings } from '../../src/config/cookie.ts'
 import { UnauthenticatedError } from '../../src/errors.ts'
-import type { Limits } from '../../src/config/limits.ts'
+import { type Limits, limitsSchema } from '../../src/config/limits.ts'
+import { uploadsSchema } from '../../src/config/uploads.ts'
 import { schema } from '../../src/graphql/schema.ts'
 import { type Clock, systemClock } from '../../src/lib/clock.ts'
 import type { Logger } from '../../src/observe/logger.ts'
@@ -29,6 +30,8 @@ export interface FakeGatewayOptions {
   readonly cookie?: CookieSettings | undefined
   readonly guests?: GuestDesk | undefined
   readonly trustProxy?: number
+  /** Tokens of operators. Default none. */
+  readonly operators?: readonly string[]
 }
 
 export interface FakeGateway extends AsyncDisposable {
@@ -41,6 +44,7 @@ export interface FakeGateway extends AsyncDisposable {
 }
 
 const normalLimits: Limits = {
+  ...limitsSchema.parse({}),
   maxBodyBytes: 65_536,
   maxMessageLength: 1_000,
   maxTokens: 2_000,
@@ -65,6 +69,7 @@ const normalLimits: Limits = {
 export async function openFakeGateway(options: FakeGatewayOptions = {}): Promise<FakeGateway> {
   const { clock = systemClock, logger = silentLogger } = options
   const limits = { ...normalLimits, ...options.limits }
+  const uploads = uploadsSchema.parse({})
   const sessions = new Map<string, FakeSession>()
   const ends: SubscriptionEnd[] = []
   const session = (token: string) => {
@@ -81,6 +86,8 @@ export async function openFakeGateway(options: FakeGatewayOptions = {}): Promise
     upstreamOddity() {},
     upstreamError() {},
     upstreamRetried() {},
+    queueLength() {},
+    circuitChanged() {},
   }
   const server = createGraphServer({
     schema,
@@ -115,14 +122,17 @@ export async function openFakeGateway(options: FakeGatewayOptions = {}): Promise
     guests: options.guests,
     trustProxy: options.trustProxy ?? 0,
     openSession: async (caller) => {
-      const { store, replies } = session(caller.subject)
+      const { store, replies, conversations } = session(caller.subject)
       return {
         caller,
         fingerprint: caller.subject,
         store,
         replies,
+        conversations,
+        isOperator: options.operators?.includes(caller.subject) ?? false,
         assistants,
-        maxTextLength: limits.maxMessageLength,
+        limits,
+        uploads,
       }
     },
   })

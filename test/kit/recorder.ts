@@ -141,6 +141,8 @@ function toBody(event: ReplyEventData): SeenBody {
       return { type: 'started' }
     case 'ReplyDelta':
       return { type: 'delta', kind: event.kind, offset: event.offset, text: event.text }
+    case 'ReplyActionRequired':
+      return { type: 'action-required' }
     case 'ReplyCompleted':
       return { type: 'completed', text: event.text }
     case 'ReplyFailed':

@@ -4,6 +4,12 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
+/** A file that goes with a message. */
+export type AttachmentInput = {
+  /** The id of an attachment that was uploaded for the same assistant. */
+  attachmentId: string;
+};
+
 /** What to do while another reply runs in the conversation. */
 export type BusyPolicy =
   /** Cancel it, and go to the head of the queue. */
@@ -19,6 +25,18 @@ export type CancelReplyInput = {
   replyId: string;
 };
 
+/** Which conversation shall forget. */
+export type ClearConversationInput = {
+  /** The id of the conversation. */
+  conversationId: string;
+};
+
+/** Which conversation to delete. */
+export type DeleteConversationInput = {
+  /** The id of the conversation. */
+  conversationId: string;
+};
+
 /** What a delta is a piece of. */
 export type DeltaKind =
   /** The answer. */
@@ -28,6 +46,8 @@ export type DeltaKind =
 
 /** Why a mutation was refused; a code never changes its meaning. */
 export type ErrorCode =
+  /** The assistant takes nothing now. */
+  | 'ASSISTANT_UNAVAILABLE'
   /** Another reply runs in the conversation. */
   | 'CONVERSATION_BUSY'
   /** The idempotency key was used with another input. */
@@ -36,8 +56,37 @@ export type ErrorCode =
   | 'INVALID_INPUT'
   /** What an id names does not exist in the session. */
   | 'NOT_FOUND'
+  /** The assistant, or its platform, cannot do this. */
+  | 'NOT_SUPPORTED'
   /** As many messages wait in the conversation as may. */
-  | 'QUEUE_FULL';
+  | 'QUEUE_FULL'
+  /** More than the session may do now; wait for `retryAfterMs`. */
+  | 'RATE_LIMITED'
+  /** The file has more bytes than one may have. */
+  | 'TOO_LARGE';
+
+/** An answer, and what the user thinks of it. */
+export type GiveFeedbackInput = {
+  /** Why, in the user's words. */
+  comment?: string | null | undefined;
+  /** The id of an answer. */
+  messageId: string;
+  /** Null takes the rating back. */
+  rating?: Rating | null | undefined;
+  /** Why, in short words. */
+  reasons?: Array<string> | null | undefined;
+};
+
+/** Where the platform could mix up two sessions. */
+export type IsolationLayer =
+  /** The upstream conversation. */
+  | 'CONVERSATION'
+  /** The access token. */
+  | 'IDENTITY'
+  /** Knowledge, and filters of it. */
+  | 'KNOWLEDGE'
+  /** Variables and databases. */
+  | 'VARIABLES';
 
 /** Who wrote a message. */
 export type MessageRole =
@@ -46,8 +95,49 @@ export type MessageRole =
   /** The user. */
   | 'USER';
 
+/** A note on a message for the assistant. */
+export type MetadataInput = {
+  /** One of the `messageMetadata` of the assistant. */
+  key: string;
+  /** Its value. */
+  value: string;
+};
+
+/** What an assistant said that is no text, and is not in the answer. */
+export type OmittedContent =
+  /** Speech. */
+  | 'AUDIO'
+  /** A card. */
+  | 'CARD'
+  /** Something else. */
+  | 'OTHER';
+
+/** A parameter of a message. */
+export type ParameterInput = {
+  /** One of the `messageParameters` of the assistant. */
+  name: string;
+  /** Its value; a Bot takes texts. */
+  value: unknown;
+};
+
+/** What a session thinks of an answer. */
+export type Rating =
+  /** It is good. */
+  | 'LIKE'
+  /** It is bad. */
+  | 'UNLIKE';
+
+/** A conversation and its title. */
+export type RenameConversationInput = {
+  /** The id of the conversation. */
+  conversationId: string;
+  /** Null: the beginning of its first message. */
+  title?: string | null | undefined;
+};
+
 /** Why a reply failed; a code never changes its meaning. */
 export type ReplyFailureCode =
+  | 'ACTION_EXPIRED'
   | 'ACTION_UNSUPPORTED'
   | 'CONVERSATION_BUSY'
   | 'EXPIRED'
@@ -72,6 +162,8 @@ export type ReplyFailureCode =
 
 /** Where a reply stands. */
 export type ReplyStatus =
+  /** It waits for tool outputs, up to `actionExpiresAt`; see `toolCalls`. */
+  | 'ACTION_REQUIRED'
   /** It was stopped on request. */
   | 'CANCELLED'
   /** It has its whole answer. */
@@ -87,12 +179,18 @@ export type ReplyStatus =
 export type SendMessageInput = {
   /** The id or configured name of an assistant; default: the first configured. */
   assistantId?: string | null | undefined;
+  /** Files that go with it. */
+  attachments?: Array<AttachmentInput> | null | undefined;
   /** Default: the most recently used conversation with that assistant, else a new one; must not be with another assistant. */
   conversationId?: string | null | undefined;
   /** At most 255 characters: the same key with the same input answers the same reply, however often it is sent. */
   idempotencyKey?: string | null | undefined;
+  /** Notes that the assistant takes with a message; each once. */
+  metadata?: Array<MetadataInput> | null | undefined;
   /** What to do while another reply runs in the conversation. */
   onBusy?: BusyPolicy;
+  /** Parameters that the assistant takes with a message; each once. */
+  parameters?: Array<ParameterInput> | null | undefined;
   /** What to say. */
   text: string;
 };
@@ -101,6 +199,38 @@ export type SendMessageInput = {
 export type StartConversationInput = {
   /** The id or configured name of an assistant; default: the first configured. */
   assistantId?: string | null | undefined;
+  /** Default: the beginning of its first message. */
+  title?: string | null | undefined;
+};
+
+/** How an assistant is driven. */
+export type StrategyKind =
+  /** As a Bot. */
+  | 'BOT'
+  /** As a Workflow. */
+  | 'WORKFLOW';
+
+/** A reply that is ACTION_REQUIRED, and the outputs it waits for. */
+export type SubmitToolOutputsInput = {
+  /** One for each of its `toolCalls`. */
+  outputs: Array<ToolOutputInput>;
+  /** The id of the reply. */
+  replyId: string;
+};
+
+/** What a tool call asks for. */
+export type ToolCallKind =
+  /** The output of a function: run it. */
+  | 'FUNCTION'
+  /** An answer to the question that the assistant has just asked. */
+  | 'REPLY';
+
+/** What came of one tool call. */
+export type ToolOutputInput = {
+  /** What the assistant gets to read. */
+  output: string;
+  /** The id of the tool call. */
+  toolCallId: string;
 };
 
 export type CancelReplyMutationVariables = Exact<{
@@ -109,7 +239,18 @@ export type CancelReplyMutationVariables = Exact<{
 
 
 export type CancelReplyMutation = { cancelReply:
-    | { __typename: 'CancelReplySuccess', reply: { id: string, status: ReplyStatus, text: string, reasoning: string, queuePosition: number | null, followUps: Array<string>, contextReset: boolean, upstreamCancelled: boolean, createdAt: string, startedAt: string | null, endedAt: string | null, usage: { inputTokens: number, outputTokens: number, totalTokens: number } | null, failure: { code: ReplyFailureCode, message: string, retryable: boolean, retryAfterMs: number | null } | null, conversation: { id: string } } }
+    | { __typename: 'CancelReplySuccess', reply: { id: string, status: ReplyStatus, text: string, reasoning: string, queuePosition: number | null, followUps: Array<string>, omitted: Array<OmittedContent>, actionExpiresAt: string | null, contextReset: boolean, upstreamCancelled: boolean, createdAt: string, startedAt: string | null, endedAt: string | null, question: { text: string, options: Array<string>, fields: Array<{ name: string, type: string, required: boolean }> } | null, toolCalls: Array<{ id: string, kind: ToolCallKind, name: string | null, arguments: string | null }>, usage: { inputTokens: number, outputTokens: number, totalTokens: number } | null, failure: { code: ReplyFailureCode, message: string, retryable: boolean, retryAfterMs: number | null } | null, conversation: { id: string } } }
+    | { __typename: 'NotFoundError', code: ErrorCode, message: string }
+   };
+
+export type ClearConversationMutationVariables = Exact<{
+  input: ClearConversationInput;
+}>;
+
+
+export type ClearConversationMutation = { clearConversation:
+    | { __typename: 'ClearConversationSuccess', conversation: { id: string, lastUsedAt: string } }
+    | { __typename: 'ConversationBusyError', code: ErrorCode, message: string }
     | { __typename: 'NotFoundError', code: ErrorCode, message: string }
    };
 
@@ -122,7 +263,7 @@ export type ConversationQueryVariables = Exact<{
 }>;
 
 
-export type ConversationQuery = { conversation: { id: string, createdAt: string, lastUsedAt: string, assistant: { id: string, name: string } | null, messages: { edges: Array<{ cursor: string, node: { id: string, role: MessageRole, text: string, createdAt: string, reply: { id: string, status: ReplyStatus } } }>, pageInfo: { hasNextPage: boolean, hasPreviousPage: boolean, startCursor: string | null, endCursor: string | null } } } | null };
+export type ConversationQuery = { conversation: { id: string, title: string | null, createdAt: string, lastUsedAt: string, assistant: { id: string, name: string } | null, messages: { edges: Array<{ cursor: string, node: { id: string, role: MessageRole, text: string, createdAt: string | null, rating: Rating | null, attachments: Array<{ id: string, name: string, mediaType: string, bytes: number }>, reply: { id: string, status: ReplyStatus } | null } }>, pageInfo: { hasNextPage: boolean, hasPreviousPage: boolean, startCursor: string | null, endCursor: string | null } } } | null };
 
 export type ConversationsQueryVariables = Exact<{
   first?: number | null | undefined;
@@ -132,7 +273,52 @@ export type ConversationsQueryVariables = Exact<{
 }>;
 
 
-export type ConversationsQuery = { conversations: { edges: Array<{ cursor: string, node: { id: string, createdAt: string, lastUsedAt: string, assistant: { id: string, name: string } | null } }>, pageInfo: { hasNextPage: boolean, hasPreviousPage: boolean, startCursor: string | null, endCursor: string | null } } };
+export type ConversationsQuery = { conversations: { edges: Array<{ cursor: string, node: { id: string, title: string | null, createdAt: string, lastUsedAt: string, assistant: { id: string, name: string } | null } }>, pageInfo: { hasNextPage: boolean, hasPreviousPage: boolean, startCursor: string | null, endCursor: string | null } } };
+
+export type DeleteConversationMutationVariables = Exact<{
+  input: DeleteConversationInput;
+}>;
+
+
+export type DeleteConversationMutation = { deleteConversation:
+    | { __typename: 'ConversationBusyError', code: ErrorCode, message: string }
+    | { __typename: 'DeleteConversationSuccess', deletedId: string, upstream: { deleted: number, remains: Array<string> } }
+    | { __typename: 'NotFoundError', code: ErrorCode, message: string }
+   };
+
+export type EraseSessionMutationVariables = Exact<{ [key: string]: never; }>;
+
+
+export type EraseSessionMutation = { eraseSession:
+    | { __typename: 'ConversationBusyError', code: ErrorCode, message: string }
+    | { __typename: 'EraseSessionSuccess', conversations: number, messages: number, attachments: number, upstream: { deleted: number, remains: Array<string> } }
+   };
+
+export type ExplainReplyQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type ExplainReplyQuery = { reply: { id: string, status: ReplyStatus, explain: { strategy: StrategyKind, reason: string, upstreamChatId: string | null, upstreamLogId: string | null, firstDeltaMs: number | null, retries: number, layers: Array<{ layer: IsolationLayer, keyedBy: string }> } | null } | null };
+
+export type ExportSessionQueryVariables = Exact<{
+  after?: string | null | undefined;
+}>;
+
+
+export type ExportSessionQuery = { exportSession: { document: unknown, next: string | null } };
+
+export type GiveFeedbackMutationVariables = Exact<{
+  input: GiveFeedbackInput;
+}>;
+
+
+export type GiveFeedbackMutation = { giveFeedback:
+    | { __typename: 'GiveFeedbackSuccess', answer: { id: string, rating: Rating | null } }
+    | { __typename: 'InvalidInputError', code: ErrorCode, message: string }
+    | { __typename: 'NotFoundError', code: ErrorCode, message: string }
+    | { __typename: 'NotSupportedError', code: ErrorCode, message: string }
+   };
 
 export type NodeQueryVariables = Exact<{
   id: string;
@@ -141,6 +327,7 @@ export type NodeQueryVariables = Exact<{
 
 export type NodeQuery = { node:
     | { __typename: 'Assistant', id: string }
+    | { __typename: 'Attachment', id: string }
     | { __typename: 'Conversation', id: string }
     | { __typename: 'Message', id: string }
     | { __typename: 'Reply', id: string }
@@ -153,10 +340,22 @@ export type NodesQueryVariables = Exact<{
 
 export type NodesQuery = { nodes: Array<
     | { __typename: 'Assistant', id: string }
+    | { __typename: 'Attachment', id: string }
     | { __typename: 'Conversation', id: string }
     | { __typename: 'Message', id: string }
     | { __typename: 'Reply', id: string }
    | null> };
+
+export type RenameConversationMutationVariables = Exact<{
+  input: RenameConversationInput;
+}>;
+
+
+export type RenameConversationMutation = { renameConversation:
+    | { __typename: 'InvalidInputError', code: ErrorCode, message: string }
+    | { __typename: 'NotFoundError', code: ErrorCode, message: string }
+    | { __typename: 'RenameConversationSuccess', conversation: { id: string, title: string | null } }
+   };
 
 export type RepliesSubscriptionVariables = Exact<{
   replyId?: string | null | undefined;
@@ -166,21 +365,22 @@ export type RepliesSubscriptionVariables = Exact<{
 
 
 export type RepliesSubscription = { replies:
+    | { __typename: 'ReplyActionRequired', expiresAt: string, cursor: string, replyId: string, toolCalls: Array<{ id: string, kind: ToolCallKind, name: string | null, arguments: string | null }> }
     | { __typename: 'ReplyCancelled', upstreamCancelled: boolean, cursor: string, replyId: string }
-    | { __typename: 'ReplyCompleted', text: string, followUps: Array<string>, contextReset: boolean, cursor: string, replyId: string, usage: { inputTokens: number, outputTokens: number, totalTokens: number } | null }
+    | { __typename: 'ReplyCompleted', text: string, followUps: Array<string>, omitted: Array<OmittedContent>, contextReset: boolean, cursor: string, replyId: string, question: { text: string, options: Array<string>, fields: Array<{ name: string, type: string, required: boolean }> } | null, usage: { inputTokens: number, outputTokens: number, totalTokens: number } | null }
     | { __typename: 'ReplyDelta', kind: DeltaKind, offset: number, text: string, cursor: string, replyId: string }
     | { __typename: 'ReplyFailed', code: ReplyFailureCode, message: string, retryable: boolean, retryAfterMs: number | null, cursor: string, replyId: string }
     | { __typename: 'ReplyStarted', cursor: string, replyId: string }
    };
 
-export type ReplyStateFragment = { id: string, status: ReplyStatus, text: string, reasoning: string, queuePosition: number | null, followUps: Array<string>, contextReset: boolean, upstreamCancelled: boolean, createdAt: string, startedAt: string | null, endedAt: string | null, usage: { inputTokens: number, outputTokens: number, totalTokens: number } | null, failure: { code: ReplyFailureCode, message: string, retryable: boolean, retryAfterMs: number | null } | null, conversation: { id: string } };
+export type ReplyStateFragment = { id: string, status: ReplyStatus, text: string, reasoning: string, queuePosition: number | null, followUps: Array<string>, omitted: Array<OmittedContent>, actionExpiresAt: string | null, contextReset: boolean, upstreamCancelled: boolean, createdAt: string, startedAt: string | null, endedAt: string | null, question: { text: string, options: Array<string>, fields: Array<{ name: string, type: string, required: boolean }> } | null, toolCalls: Array<{ id: string, kind: ToolCallKind, name: string | null, arguments: string | null }>, usage: { inputTokens: number, outputTokens: number, totalTokens: number } | null, failure: { code: ReplyFailureCode, message: string, retryable: boolean, retryAfterMs: number | null } | null, conversation: { id: string } };
 
 export type ReplyQueryVariables = Exact<{
   id: string;
 }>;
 
 
-export type ReplyQuery = { reply: { id: string, status: ReplyStatus, text: string, reasoning: string, queuePosition: number | null, followUps: Array<string>, contextReset: boolean, upstreamCancelled: boolean, createdAt: string, startedAt: string | null, endedAt: string | null, answer: { id: string, text: string } | null, usage: { inputTokens: number, outputTokens: number, totalTokens: number } | null, failure: { code: ReplyFailureCode, message: string, retryable: boolean, retryAfterMs: number | null } | null, conversation: { id: string } } | null };
+export type ReplyQuery = { reply: { id: string, status: ReplyStatus, text: string, reasoning: string, queuePosition: number | null, followUps: Array<string>, omitted: Array<OmittedContent>, actionExpiresAt: string | null, contextReset: boolean, upstreamCancelled: boolean, createdAt: string, startedAt: string | null, endedAt: string | null, answer: { id: string, text: string } | null, question: { text: string, options: Array<string>, fields: Array<{ name: string, type: string, required: boolean }> } | null, toolCalls: Array<{ id: string, kind: ToolCallKind, name: string | null, arguments: string | null }>, usage: { inputTokens: number, outputTokens: number, totalTokens: number } | null, failure: { code: ReplyFailureCode, message: string, retryable: boolean, retryAfterMs: number | null } | null, conversation: { id: string } } | null };
 
 export type SendMessageMutationVariables = Exact<{
   input: SendMessageInput;
@@ -188,12 +388,15 @@ export type SendMessageMutationVariables = Exact<{
 
 
 export type SendMessageMutation = { sendMessage:
+    | { __typename: 'AssistantUnavailableError', retryAfterMs: number | null, code: ErrorCode, message: string }
     | { __typename: 'ConversationBusyError', code: ErrorCode, message: string }
     | { __typename: 'IdempotencyMismatchError', code: ErrorCode, message: string }
     | { __typename: 'InvalidInputError', code: ErrorCode, message: string }
     | { __typename: 'NotFoundError', code: ErrorCode, message: string }
+    | { __typename: 'NotSupportedError', code: ErrorCode, message: string }
     | { __typename: 'QueueFullError', code: ErrorCode, message: string }
-    | { __typename: 'SendMessageSuccess', reply: { id: string, status: ReplyStatus, text: string, reasoning: string, queuePosition: number | null, followUps: Array<string>, contextReset: boolean, upstreamCancelled: boolean, createdAt: string, startedAt: string | null, endedAt: string | null, message: { id: string, text: string }, usage: { inputTokens: number, outputTokens: number, totalTokens: number } | null, failure: { code: ReplyFailureCode, message: string, retryable: boolean, retryAfterMs: number | null } | null, conversation: { id: string } } }
+    | { __typename: 'RateLimitedError', retryAfterMs: number | null, code: ErrorCode, message: string }
+    | { __typename: 'SendMessageSuccess', reply: { id: string, status: ReplyStatus, text: string, reasoning: string, queuePosition: number | null, followUps: Array<string>, omitted: Array<OmittedContent>, actionExpiresAt: string | null, contextReset: boolean, upstreamCancelled: boolean, createdAt: string, startedAt: string | null, endedAt: string | null, message: { id: string, text: string, attachments: Array<{ id: string, name: string }> }, question: { text: string, options: Array<string>, fields: Array<{ name: string, type: string, required: boolean }> } | null, toolCalls: Array<{ id: string, kind: ToolCallKind, name: string | null, arguments: string | null }>, usage: { inputTokens: number, outputTokens: number, totalTokens: number } | null, failure: { code: ReplyFailureCode, message: string, retryable: boolean, retryAfterMs: number | null } | null, conversation: { id: string } } }
    };
 
 export type StartConversationMutationVariables = Exact<{
@@ -202,14 +405,42 @@ export type StartConversationMutationVariables = Exact<{
 
 
 export type StartConversationMutation = { startConversation:
+    | { __typename: 'InvalidInputError', code: ErrorCode, message: string }
     | { __typename: 'NotFoundError', code: ErrorCode, message: string }
-    | { __typename: 'StartConversationSuccess', conversation: { id: string, createdAt: string, assistant: { id: string, name: string } | null } }
+    | { __typename: 'StartConversationSuccess', conversation: { id: string, title: string | null, createdAt: string, assistant: { id: string, name: string } | null } }
+   };
+
+export type SubmitToolOutputsMutationVariables = Exact<{
+  input: SubmitToolOutputsInput;
+}>;
+
+
+export type SubmitToolOutputsMutation = { submitToolOutputs:
+    | { __typename: 'InvalidInputError', code: ErrorCode, message: string }
+    | { __typename: 'NotFoundError', code: ErrorCode, message: string }
+    | { __typename: 'SubmitToolOutputsSuccess', reply: { id: string, status: ReplyStatus, text: string, reasoning: string, queuePosition: number | null, followUps: Array<string>, omitted: Array<OmittedContent>, actionExpiresAt: string | null, contextReset: boolean, upstreamCancelled: boolean, createdAt: string, startedAt: string | null, endedAt: string | null, question: { text: string, options: Array<string>, fields: Array<{ name: string, type: string, required: boolean }> } | null, toolCalls: Array<{ id: string, kind: ToolCallKind, name: string | null, arguments: string | null }>, usage: { inputTokens: number, outputTokens: number, totalTokens: number } | null, failure: { code: ReplyFailureCode, message: string, retryable: boolean, retryAfterMs: number | null } | null, conversation: { id: string } } }
+   };
+
+export type UploadFileMutationVariables = Exact<{
+  file: Blob;
+  assistantId?: string | null | undefined;
+}>;
+
+
+export type UploadFileMutation = { uploadFile:
+    | { __typename: 'AssistantUnavailableError', retryAfterMs: number | null, code: ErrorCode, message: string }
+    | { __typename: 'InvalidInputError', code: ErrorCode, message: string }
+    | { __typename: 'NotFoundError', code: ErrorCode, message: string }
+    | { __typename: 'NotSupportedError', code: ErrorCode, message: string }
+    | { __typename: 'RateLimitedError', retryAfterMs: number | null, code: ErrorCode, message: string }
+    | { __typename: 'TooLargeError', code: ErrorCode, message: string }
+    | { __typename: 'UploadFileSuccess', attachment: { id: string, name: string, mediaType: string, bytes: number, createdAt: string } }
    };
 
 export type ViewerQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type ViewerQuery = { viewer: { session: string, credentialExpiresAt: string, cursor: string }, assistants: Array<{ id: string, name: string }> };
+export type ViewerQuery = { viewer: { session: string, isGuest: boolean, credentialExpiresAt: string, cursor: string, limits: { messagesLeft: number, openRepliesLeft: number, messageLength: number, attachments: number, uploadBytes: number, uploadMediaTypes: Array<string> } }, assistants: Array<{ id: string, name: string, messageParameters: Array<string>, messageMetadata: Array<string>, takesAttachments: boolean }> };
 
 export class TypedDocumentString<TResult, TVariables>
   extends String
@@ -237,6 +468,23 @@ export const ReplyStateFragmentDoc = new TypedDocumentString(`
   reasoning
   queuePosition
   followUps
+  question {
+    text
+    options
+    fields {
+      name
+      type
+      required
+    }
+  }
+  omitted
+  toolCalls {
+    id
+    kind
+    name
+    arguments
+  }
+  actionExpiresAt
   contextReset
   upstreamCancelled
   usage {
@@ -280,6 +528,23 @@ export const CancelReplyDocument = new TypedDocumentString(`
   reasoning
   queuePosition
   followUps
+  question {
+    text
+    options
+    fields {
+      name
+      type
+      required
+    }
+  }
+  omitted
+  toolCalls {
+    id
+    kind
+    name
+    arguments
+  }
+  actionExpiresAt
   contextReset
   upstreamCancelled
   usage {
@@ -300,10 +565,28 @@ export const CancelReplyDocument = new TypedDocumentString(`
   startedAt
   endedAt
 }`) as unknown as TypedDocumentString<CancelReplyMutation, CancelReplyMutationVariables>;
+export const ClearConversationDocument = new TypedDocumentString(`
+    mutation ClearConversation($input: ClearConversationInput!) {
+  clearConversation(input: $input) {
+    __typename
+    ... on ClearConversationSuccess {
+      conversation {
+        id
+        lastUsedAt
+      }
+    }
+    ... on Error {
+      code
+      message
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ClearConversationMutation, ClearConversationMutationVariables>;
 export const ConversationDocument = new TypedDocumentString(`
     query Conversation($id: ID!, $first: Int, $after: String, $last: Int, $before: String) {
   conversation(id: $id) {
     id
+    title
     assistant {
       id
       name
@@ -318,6 +601,13 @@ export const ConversationDocument = new TypedDocumentString(`
           role
           text
           createdAt
+          rating
+          attachments {
+            id
+            name
+            mediaType
+            bytes
+          }
           reply {
             id
             status
@@ -341,6 +631,7 @@ export const ConversationsDocument = new TypedDocumentString(`
       cursor
       node {
         id
+        title
         assistant {
           id
           name
@@ -358,6 +649,89 @@ export const ConversationsDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<ConversationsQuery, ConversationsQueryVariables>;
+export const DeleteConversationDocument = new TypedDocumentString(`
+    mutation DeleteConversation($input: DeleteConversationInput!) {
+  deleteConversation(input: $input) {
+    __typename
+    ... on DeleteConversationSuccess {
+      deletedId
+      upstream {
+        deleted
+        remains
+      }
+    }
+    ... on Error {
+      code
+      message
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<DeleteConversationMutation, DeleteConversationMutationVariables>;
+export const EraseSessionDocument = new TypedDocumentString(`
+    mutation EraseSession {
+  eraseSession {
+    __typename
+    ... on EraseSessionSuccess {
+      conversations
+      messages
+      attachments
+      upstream {
+        deleted
+        remains
+      }
+    }
+    ... on Error {
+      code
+      message
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<EraseSessionMutation, EraseSessionMutationVariables>;
+export const ExplainReplyDocument = new TypedDocumentString(`
+    query ExplainReply($id: ID!) {
+  reply(id: $id) {
+    id
+    status
+    explain {
+      strategy
+      reason
+      layers {
+        layer
+        keyedBy
+      }
+      upstreamChatId
+      upstreamLogId
+      firstDeltaMs
+      retries
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ExplainReplyQuery, ExplainReplyQueryVariables>;
+export const ExportSessionDocument = new TypedDocumentString(`
+    query ExportSession($after: String) {
+  exportSession(after: $after) {
+    document
+    next
+  }
+}
+    `) as unknown as TypedDocumentString<ExportSessionQuery, ExportSessionQueryVariables>;
+export const GiveFeedbackDocument = new TypedDocumentString(`
+    mutation GiveFeedback($input: GiveFeedbackInput!) {
+  giveFeedback(input: $input) {
+    __typename
+    ... on GiveFeedbackSuccess {
+      answer {
+        id
+        rating
+      }
+    }
+    ... on Error {
+      code
+      message
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<GiveFeedbackMutation, GiveFeedbackMutationVariables>;
 export const NodeDocument = new TypedDocumentString(`
     query Node($id: ID!) {
   node(id: $id) {
@@ -374,6 +748,23 @@ export const NodesDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<NodesQuery, NodesQueryVariables>;
+export const RenameConversationDocument = new TypedDocumentString(`
+    mutation RenameConversation($input: RenameConversationInput!) {
+  renameConversation(input: $input) {
+    __typename
+    ... on RenameConversationSuccess {
+      conversation {
+        id
+        title
+      }
+    }
+    ... on Error {
+      code
+      message
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<RenameConversationMutation, RenameConversationMutationVariables>;
 export const RepliesDocument = new TypedDocumentString(`
     subscription Replies($replyId: ID, $conversationId: ID, $after: String) {
   replies(replyId: $replyId, conversationId: $conversationId, after: $after) {
@@ -385,9 +776,28 @@ export const RepliesDocument = new TypedDocumentString(`
       offset
       text
     }
+    ... on ReplyActionRequired {
+      toolCalls {
+        id
+        kind
+        name
+        arguments
+      }
+      expiresAt
+    }
     ... on ReplyCompleted {
       text
       followUps
+      question {
+        text
+        options
+        fields {
+          name
+          type
+          required
+        }
+      }
+      omitted
       contextReset
       usage {
         inputTokens
@@ -424,6 +834,23 @@ export const ReplyDocument = new TypedDocumentString(`
   reasoning
   queuePosition
   followUps
+  question {
+    text
+    options
+    fields {
+      name
+      type
+      required
+    }
+  }
+  omitted
+  toolCalls {
+    id
+    kind
+    name
+    arguments
+  }
+  actionExpiresAt
   contextReset
   upstreamCancelled
   usage {
@@ -454,8 +881,18 @@ export const SendMessageDocument = new TypedDocumentString(`
         message {
           id
           text
+          attachments {
+            id
+            name
+          }
         }
       }
+    }
+    ... on RateLimitedError {
+      retryAfterMs
+    }
+    ... on AssistantUnavailableError {
+      retryAfterMs
     }
     ... on Error {
       code
@@ -470,6 +907,23 @@ export const SendMessageDocument = new TypedDocumentString(`
   reasoning
   queuePosition
   followUps
+  question {
+    text
+    options
+    fields {
+      name
+      type
+      required
+    }
+  }
+  omitted
+  toolCalls {
+    id
+    kind
+    name
+    arguments
+  }
+  actionExpiresAt
   contextReset
   upstreamCancelled
   usage {
@@ -497,6 +951,7 @@ export const StartConversationDocument = new TypedDocumentString(`
     ... on StartConversationSuccess {
       conversation {
         id
+        title
         assistant {
           id
           name
@@ -511,16 +966,113 @@ export const StartConversationDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<StartConversationMutation, StartConversationMutationVariables>;
+export const SubmitToolOutputsDocument = new TypedDocumentString(`
+    mutation SubmitToolOutputs($input: SubmitToolOutputsInput!) {
+  submitToolOutputs(input: $input) {
+    __typename
+    ... on SubmitToolOutputsSuccess {
+      reply {
+        ...ReplyState
+      }
+    }
+    ... on Error {
+      code
+      message
+    }
+  }
+}
+    fragment ReplyState on Reply {
+  id
+  status
+  text
+  reasoning
+  queuePosition
+  followUps
+  question {
+    text
+    options
+    fields {
+      name
+      type
+      required
+    }
+  }
+  omitted
+  toolCalls {
+    id
+    kind
+    name
+    arguments
+  }
+  actionExpiresAt
+  contextReset
+  upstreamCancelled
+  usage {
+    inputTokens
+    outputTokens
+    totalTokens
+  }
+  failure {
+    code
+    message
+    retryable
+    retryAfterMs
+  }
+  conversation {
+    id
+  }
+  createdAt
+  startedAt
+  endedAt
+}`) as unknown as TypedDocumentString<SubmitToolOutputsMutation, SubmitToolOutputsMutationVariables>;
+export const UploadFileDocument = new TypedDocumentString(`
+    mutation UploadFile($file: File!, $assistantId: ID) {
+  uploadFile(file: $file, assistantId: $assistantId) {
+    __typename
+    ... on UploadFileSuccess {
+      attachment {
+        id
+        name
+        mediaType
+        bytes
+        createdAt
+      }
+    }
+    ... on RateLimitedError {
+      retryAfterMs
+    }
+    ... on AssistantUnavailableError {
+      retryAfterMs
+    }
+    ... on Error {
+      code
+      message
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<UploadFileMutation, UploadFileMutationVariables>;
 export const ViewerDocument = new TypedDocumentString(`
     query Viewer {
   viewer {
     session
+    isGuest
     credentialExpiresAt
+    limits {
+      messagesLeft
+      openRepliesLeft
+      messageLength
+      attachments
+      uploadBytes
+      uploadMediaTypes
+    }
     cursor
   }
   assistants {
     id
     name
+    messageParameters
+    messageMetadata
+    takesAttachments
   }
 }
     `) as unknown as TypedDocumentString<ViewerQuery, ViewerQueryVariables>;
