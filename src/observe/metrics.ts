@@ -1,4 +1,4 @@
-import type { ReplyFailureCode, TerminalStatus } from '../domain.ts'
+import type { AssistantId, ReplyFailureCode, TerminalStatus } from '../domain.ts'
 
 /** Why a subscription ended. */
 export type SubscriptionEnd =
@@ -26,4 +26,8 @@ export interface Metrics {
   upstreamError(kind: string, code: string): void
   /** An upstream call that was made again, since nothing of it was accepted. */
   upstreamRetried(): void
+  /** Replies of an assistant that wait for a place, and those that run. */
+  queueLength(assistant: AssistantId, waiting: number, running: number): void
+  /** `open`: the assistant cannot be reached, and is left alone for a while. */
+  circuitChanged(assistant: AssistantId, state: 'closed' | 'open' | 'half-open'): void
 }

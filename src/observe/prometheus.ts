@@ -49,6 +49,14 @@ export function createPrometheusMetrics(): PrometheusMetrics {
     ['kind', 'code'],
   )
   const retries = counter('upstream_retries_total', 'Upstream calls that were made again.', [])
+  const perAssistant = (name: string, help: string) =>
+    new Gauge({ name: prefix + name, help, labelNames: ['assistant'], registers })
+  const waiting = perAssistant('replies_waiting', 'Replies that wait for a place at an assistant.')
+  const running = perAssistant('replies_running', 'Replies that run, by assistant.')
+  const circuits = perAssistant(
+    'circuit_open',
+    'Whether an assistant is left alone since it cannot be reached: 1; 0.5 while one is tried.',
+  )
   registerProcess(registry)
 
   return {
@@ -66,6 +74,12 @@ export function createPrometheusMetrics(): PrometheusMetrics {
     upstreamOddity: (oddity) => oddities.inc({ oddity }),
     upstreamError: (kind, code) => upstreamErrors.inc({ kind, code }),
     upstreamRetried: () => retries.inc(),
+    queueLength(assistant, waitingNow, runningNow) {
+      waiting.set({ assistant }, waitingNow)
+      running.set({ assistant }, runningNow)
+    },
+    circuitChanged: (assistant, state) =>
+      circuits.set({ assistant }, { closed: 0, 'half-open': 0.5, open: 1 }[state]),
     contentType: registry.contentType,
     text: () => registry.metrics(),
   }

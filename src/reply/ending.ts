@@ -1,4 +1,12 @@
-import type { MessageId, ReplyFailure, TerminalEventBody } from '../domain.ts'
+import type {
+  MessageId,
+  OmittedContent,
+  Question,
+  ReplyExplanation,
+  ReplyFailure,
+  TerminalEventBody,
+  ToolCall,
+} from '../domain.ts'
 import { GuardError } from '../isolation/guard.ts'
 import type { Clock } from '../lib/clock.ts'
 import { createDeadline } from '../lib/deadline.ts'
@@ -8,10 +16,9 @@ import type { Metrics } from '../observe/metrics.ts'
 import type { Claim, Ledger } from '../store/ledger.ts'
 import { StoreError } from '../store/store.ts'
 import { RunFailedError } from '../strategy/run-failed-error.ts'
-import type { ChatStrategy } from '../strategy/strategy.ts'
+import { explanationOf, type RunFacts, runReference } from './run-facts.ts'
 import { runFailures } from './run-failures.ts'
 import type { RunReader } from './run-reader.ts'
-import { runContext } from './run-context.ts'
 import { isStopped, StopRequest } from './stop.ts'
 
 export interface EndingOptions {
@@ -30,15 +37,10 @@ export interface EndingOptions {
 export interface End {
   readonly event: TerminalEventBody
   readonly resetUpstream: boolean
-}
-
-/** What is known of a run when it ends. */
-export interface RunFacts {
-  readonly claim: Claim
-  readonly strategy: ChatStrategy
-  readonly contextReset: boolean
-  /** Undefined: the message has not left. */
-  readonly reader: RunReader | undefined
+  /** The upstream's id of the last answer message, where it is known. */
+  readonly upstreamMessageId: string | undefined
+  /** Undefined: it was never sent. */
+  readonly explanation: ReplyExplanation | undefined
 }
 
 /** How long to wait before an end that the store refused is written again, in ms. */
@@ -58,8 +60,34 @@ export interface Ending {
   giveBack(claim: Claim): Promise<void>
 }
 
-export function failedEnd(failure: ReplyFailure, resetUpstream: boolean): End {
-  return { event: { type: 'failed', ...failure }, resetUpstream }
+/** The end of a reply that was never sent. */
+export function unsentEnd(failure: ReplyFailure): End {
+  return failedEnd(failure, false, undefined)
+}
+
+/** `run`: undefined for a reply that was never sent. */
+export function failedEnd(
+  failure: ReplyFailure,
+  resetUpstream: boolean,
+  run: RunFacts | undefined,
+  logId?: string,
+): End {
+  return end({ type: 'failed', ...failure }, resetUpstream, run, logId)
+}
+
+/** `logId`: of the failure, where the run itself told none. */
+function end(
+  event: TerminalEventBody,
+  resetUpstream: boolean,
+  run: RunFacts | undefined,
+  logId?: string,
+): End {
+  return {
+    event,
+    resetUpstream,
+    upstreamMessageId: run?.reader?.lastMessage?.id,
+    explanation: run && explanationOf(run, logId),
+  }
 }
 
 export function createEnding(options: EndingOptions): Ending {
@@ -72,13 +100,24 @@ export function createEnding(options: EndingOptions): Ending {
       case 'completed': {
         const { answer: text, followUps } = reader
         const { usage } = reader.end
-        return { event: { type: 'completed', text, usage, followUps, contextReset }, resetUpstream }
+        const omitted = omittedOf(reader)
+        const body = { text, usage, followUps, question: null, omitted, contextReset }
+        return end({ type: 'completed', ...body }, resetUpstream, run)
       }
       case 'cancelled':
-        return { event: { type: 'cancelled', upstreamCancelled: true }, resetUpstream }
-      case 'action-required':
-        await cancelUpstream(run)
-        return failedEnd(runFailures.actionUnsupported, true)
+        return end({ type: 'cancelled', upstreamCancelled: true }, resetUpstream, run)
+      case 'action-required': {
+        const question = strategy.answersByMessage
+          ? questionOf(reader, reader.end.toolCalls)
+          : undefined
+        if (question === undefined) {
+          await cancelUpstream(run)
+          return failedEnd(runFailures.actionUnsupported, true, run)
+        }
+        const { answer: text, followUps, omitted } = reader
+        const body = { text, usage: null, followUps, question, omitted, contextReset }
+        return end({ type: 'completed', ...body }, resetUpstream, run)
+      }
       case undefined:
         throw new RunFailedError(runFailures.truncated, { outcome: 'unseen' })
     }
@@ -86,45 +125,45 @@ export function createEnding(options: EndingOptions): Ending {
 
   async function explain(run: RunFacts, error: unknown, signal: AbortSignal): Promise<End> {
     const { claim, reader, strategy } = run
-    // A workflow that is not seen to end may still run, and its parked question could swallow the next message.
-    const zombie = reader !== undefined && strategy.kind === 'workflow'
+    // A workflow that is not seen to end may still run, and a parked question could swallow the next message.
+    const zombie = reader !== undefined && (strategy.kind === 'workflow' || reader.waits)
     if (isStopped(signal, 'cancel')) {
       const upstreamCancelled = await cancelUpstream(run)
-      return { event: { type: 'cancelled', upstreamCancelled }, resetUpstream: zombie }
+      return end({ type: 'cancelled', upstreamCancelled }, zombie, run)
     }
     if (isStopped(signal, 'shutdown')) {
       await cancelUpstream(run)
-      return failedEnd(runFailures.shutdown, zombie)
+      return failedEnd(runFailures.shutdown, zombie, run)
     }
     if (error instanceof RunFailedError) {
-      const { failure, outcome, conversationGone, upstreamCode, logId } = error
+      const { failure, outcome, conversationGone, upstreamCode, logId, hint } = error
       const { code } = failure
-      logger.warn({ reply: claim.reply.id, code, upstreamCode, logId }, 'upstream run failed')
-      if (outcome === 'unseen') await cancelUpstream(run)
+      logger.warn({ reply: claim.reply.id, code, upstreamCode, logId, hint }, 'upstream run failed')
+      const isOpen = outcome === 'unseen' || (outcome === 'not-accepted' && reader?.waits === true)
+      if (isOpen) await cancelUpstream(run)
       const unusable = conversationGone || code === 'ISOLATION_BREACH'
-      return failedEnd(failure, unusable || (zombie && outcome === 'unseen'))
+      return failedEnd(failure, unusable || (zombie && isOpen), run, logId)
     }
     await cancelUpstream(run)
     if (error instanceof GuardError) {
       const { code } = error.failure
       logger.error({ reply: claim.reply.id, code }, 'guard stopped a reply')
-      return failedEnd(error.failure, zombie || code === 'ISOLATION_BREACH')
+      return failedEnd(error.failure, zombie || code === 'ISOLATION_BREACH', run)
     }
     if (error instanceof StoreError) {
       const { storeFull, storeUnavailable } = runFailures
-      return failedEnd(error.kind === 'full' ? storeFull : storeUnavailable, zombie)
+      return failedEnd(error.kind === 'full' ? storeFull : storeUnavailable, zombie, run)
     }
     logger.error({ reply: claim.reply.id, err: error }, 'reply failed by a fault of the gateway')
-    return failedEnd(runFailures.internal, zombie)
+    return failedEnd(runFailures.internal, zombie, run)
   }
 
   /** True: the upstream was told, and agreed. */
-  async function cancelUpstream({ claim, strategy, reader }: RunFacts): Promise<boolean> {
-    if (reader?.chatId === undefined || reader.conversationId === undefined) return false
+  async function cancelUpstream(run: RunFacts): Promise<boolean> {
+    const reference = runReference(run)
+    if (reference === undefined) return false
     using deadline = createDeadline(clock, options.cancelMs, () => new StopRequest('cancel'))
-    const { chatId, conversationId: upstreamConversationId } = reader
-    const target = { ...runContext(claim), upstreamConversationId, chatId }
-    return await strategy.cancel(target, deadline.signal)
+    return await run.strategy.cancel(reference, deadline.signal)
   }
 
   async function finish(claim: Claim, end: End): Promise<void> {
@@ -155,15 +194,40 @@ export function createEnding(options: EndingOptions): Ending {
     }
   }
 
-  function report({ reply }: Claim, { event }: End): void {
+  function report({ reply }: Claim, { event, explanation }: End): void {
     const status = terminalStatus[event.type]
     const code = event.type === 'failed' ? event.code : undefined
     const ms = clock.now() - reply.createdAt
     metrics.replyEnded(status, code)
-    logger.info({ reply: reply.id, assistant: reply.assistantId, status, code, ms }, 'reply ended')
+    logger.info(
+      {
+        reply: reply.id,
+        assistant: reply.assistantId,
+        status,
+        code,
+        ms,
+        strategy: explanation?.strategy,
+        logId: explanation?.upstreamLogId,
+        firstDeltaMs: explanation?.firstDeltaMs,
+        retries: explanation?.retries,
+      },
+      'reply ended',
+    )
   }
 
   return { conclude, explain, finish, giveBack }
 }
 
 const terminalStatus = { completed: 'COMPLETED', failed: 'FAILED', cancelled: 'CANCELLED' } as const
+
+/** What a run asks that waits for a message; undefined: it waits for the results of tools, which no message can give. */
+function questionOf(reader: RunReader, toolCalls: readonly ToolCall[]): Question | undefined {
+  if (reader.question !== undefined) return reader.question
+  if (toolCalls.some(({ kind }) => kind === 'FUNCTION')) return undefined
+  return { text: reader.lastMessage?.text ?? '', options: [], fields: [] }
+}
+
+/** A form that was shown and not waited for is content that is no text. */
+function omittedOf({ omitted, question }: RunReader): readonly OmittedContent[] {
+  return question === undefined || omitted.includes('CARD') ? omitted : [...omitted, 'CARD']
+}

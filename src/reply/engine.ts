@@ -1,55 +1,66 @@
 import type { Session } from '../domain.ts'
 import { onAbort } from '../lib/on-abort.ts'
+import { createCanceller } from './canceller.ts'
+import { createSessionConversations, type SessionConversationsOptions } from './conversations.ts'
+import { createGates, type GatesOptions } from './gates.ts'
 import { createReplyQueue } from './queue.ts'
 import { createRunner, type RunnerOptions } from './runner.ts'
+import type { SessionCaller } from './session-caller.ts'
+import type { SessionConversations } from './session-conversations.ts'
 import {
   createSessionReplies,
   type SessionReplies,
   type SessionRepliesOptions,
 } from './session-replies.ts'
 import { StopRequest } from './stop.ts'
+import { createTrimming, type TrimmingOptions } from './trimming.ts'
+import { createWaitingRoom } from './waiting-room.ts'
+
+/** What the engine makes itself. */
+type Own = 'gates' | 'queue' | 'canceller' | 'waitingRoom' | 'draining' | 'closed' | 'rate'
 
 export interface ReplyEngineOptions
   extends
-    Omit<RunnerOptions, 'closed'>,
-    Pick<SessionRepliesOptions, 'assistants' | 'cursorKey' | 'maxQueued'> {
-  /** How long events outlive their reply, in ms. */
-  readonly retentionMs: number
-}
+    Omit<RunnerOptions, Own>,
+    Omit<GatesOptions, Own>,
+    Omit<SessionRepliesOptions, Own>,
+    Omit<SessionConversationsOptions, Own>,
+    Omit<TrimmingOptions, Own> {}
 
 /** Accepts messages, runs replies and remembers what they said. One per process and store. */
 export interface ReplyEngine extends AsyncDisposable {
-  /** What one session may do. */
-  session(session: Session): SessionReplies
+  /** What one session may do with its replies, on behalf of a caller. */
+  session(session: Session, caller: SessionCaller): SessionReplies
+  /** What it may do with its conversations beside talking. */
+  conversations(session: Session, caller: SessionCaller): SessionConversations
   /** Takes up what an earlier process left behind. Call once, before the first request. */
   recover(): Promise<void>
-  /** Accepts nothing more and lets what runs finish, until the signal aborts; the rest ends as FAILED `SHUTDOWN`. */
+  /** Some assistant cannot be reached: the gateway serves, but not all it should. */
+  isDegraded(): boolean
+  /**
+   * Accepts nothing more and lets what runs finish, until the signal aborts; the rest ends as FAILED `SHUTDOWN`. What
+   * waits for its session is found at the next start.
+   */
   drain(signal: AbortSignal): Promise<void>
 }
 
-/** How often the log is trimmed, in ms. */
-const trimEveryMs = 60_000
-
 export function createReplyEngine(options: ReplyEngineOptions): ReplyEngine {
-  const { ledger, log, clock, logger } = options
+  const { ledger } = options
   const draining = new AbortController()
   const closed = new AbortController()
-  const runner = createRunner({ ...options, closed: closed.signal })
-  const queue = createReplyQueue({ ledger, runner, clock, logger })
-  const trimming = trim()
-
-  async function trim(): Promise<void> {
-    while (!closed.signal.aborted) {
-      await clock.sleep(trimEveryMs, closed.signal).catch(() => undefined)
-      if (closed.signal.aborted) return
-      try {
-        const endedBefore = clock.now() - options.retentionMs
-        while ((await log.trim(endedBefore)) > 0) await clock.sleep(0, closed.signal)
-      } catch (error) {
-        logger.error({ err: error }, 'the reply log could not be trimmed')
-      }
-    }
+  const waitingRoom = createWaitingRoom()
+  const gates = createGates(options)
+  const inside = {
+    ...options,
+    gates,
+    waitingRoom,
+    draining: draining.signal,
+    closed: closed.signal,
   }
+  const runner = createRunner(inside)
+  const queue = createReplyQueue({ ...inside, runner })
+  const canceller = createCanceller({ ...inside, queue })
+  const trimming = createTrimming(inside)
 
   async function drain(signal: AbortSignal): Promise<void> {
     draining.abort(new StopRequest('shutdown'))
@@ -59,17 +70,22 @@ export function createReplyEngine(options: ReplyEngineOptions): ReplyEngine {
   }
 
   return {
-    session: createSessionReplies({ ...options, queue, draining: draining.signal }),
+    session: createSessionReplies({ ...inside, queue, canceller }),
+    conversations: createSessionConversations({
+      ...inside,
+      canceller,
+      rate: options.rates.uploads,
+    }),
     async recover() {
       for (const orphan of await ledger.orphans()) queue.adopt(orphan)
-      for (const { session, conversationId } of await ledger.waiting()) {
-        queue.kick(session, conversationId)
-      }
+      for (const conversation of await ledger.waiting()) queue.kick(conversation)
     },
+    isDegraded: () => gates.isDegraded(),
     drain,
     async [Symbol.asyncDispose]() {
       await drain(AbortSignal.abort())
       await trimming
+      gates[Symbol.dispose]()
     },
   }
 }

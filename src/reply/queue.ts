@@ -1,32 +1,44 @@
-import type { ConversationId, ReplyId, Session } from '../domain.ts'
+import type { AssistantId, ConversationId, ReplyId, Session } from '../domain.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { Ledger, Orphan } from '../store/ledger.ts'
 import { onAbort } from '../lib/on-abort.ts'
 import type { Clock } from '../lib/clock.ts'
 import { StoreError } from '../store/store.ts'
+import type { Place } from './gate.ts'
+import type { Gates } from './gates.ts'
 import type { Runner } from './runner.ts'
 import { StopRequest } from './stop.ts'
 
 /**
  * One worker per conversation that has something to do:
  *
- *     kick ──▶ claim the head ──▶ run it ──▶ claim the next … ──▶ nothing waits: the worker ends
+ *     kick ──▶ take a place ──▶ claim the head ──▶ run it ──▶ give the place back
+ *                  ▲                  │                             │
+ *                  │                  └──▶ nothing waits: end       │
+ *                  └────────────────────────────────────────────────┘
  *
+ * Until there is a place at its assistant, a reply stays QUEUED: one that waited too long is claimed without, to expire.
  * A kick while a worker is at it makes it look once more, so that no accepted message is left behind.
  */
 export interface ReplyQueue {
   /** There may be something to claim in the conversation. */
-  kick(session: Session, conversationId: ConversationId): void
+  kick(conversation: WaitingConversation): void
   /** Takes over a reply whose runner died, then the conversation's queue. */
   adopt(orphan: Orphan): void
   /** Stops a reply that runs here; resolves when it has ended. False: it does not run here. */
   cancel(replyId: ReplyId): Promise<boolean>
   /** Cancels the running reply so that the one at the head comes next. */
-  interrupt(session: Session, conversationId: ConversationId, running: ReplyId): void
+  interrupt(conversation: WaitingConversation, running: ReplyId): void
   /** Claims nothing more. */
   pause(): void
   /** Resolves when nothing runs; what still runs when the signal aborts is stopped first. */
   drain(signal: AbortSignal): Promise<void>
+}
+
+export interface WaitingConversation {
+  readonly session: Session
+  readonly conversationId: ConversationId
+  readonly assistantId: AssistantId
 }
 
 interface Run {
@@ -40,10 +52,13 @@ const retryMs = 1000
 export function createReplyQueue(options: {
   readonly ledger: Ledger
   readonly runner: Runner
+  readonly gates: Gates
+  /** How long a reply may wait at the head of its queue, in ms. */
+  readonly queueExpiryMs: number
   readonly clock: Clock
   readonly logger: Logger
 }): ReplyQueue {
-  const { ledger, runner, clock, logger } = options
+  const { ledger, runner, gates, clock, logger } = options
   /** Conversations that are being worked at. */
   const workers = new Map<ConversationId, { again: boolean }>()
   const working = new Set<Promise<void>>()
@@ -52,37 +67,52 @@ export function createReplyQueue(options: {
   /** The time to drain is over: what runs is stopped, and so is what was being claimed just then. */
   const stopped = new AbortController()
 
-  function start(
-    session: Session,
-    conversationId: ConversationId,
-    orphan: Orphan | undefined,
-  ): void {
-    const done = work(session, conversationId, orphan)
+  function start(conversation: WaitingConversation, orphan: Orphan | undefined): void {
+    const done = work(conversation, orphan)
       .catch((error: unknown) => logger.error({ err: error }, 'a conversation worker failed'))
       .finally(() => working.delete(done))
     working.add(done)
   }
 
   async function work(
-    session: Session,
-    conversationId: ConversationId,
+    { session, conversationId, assistantId }: WaitingConversation,
     orphan: Orphan | undefined,
   ): Promise<void> {
     const worker = { again: false }
     workers.set(conversationId, worker)
+    using place = gates.place(assistantId, session.id)
     try {
       if (orphan !== undefined) {
-        await track(orphan.reply.id, (signal) => runner.recover(orphan, signal))
+        await track(orphan.reply.id, (signal) => runner.recover(orphan, place, signal))
+        place.giveBack()
       }
       while (!paused.signal.aborted) {
+        await enter(place)
         worker.again = false
         const claim = await claimNext(session, conversationId)
-        if (claim !== undefined) await track(claim.reply.id, (signal) => runner.run(claim, signal))
-        else if (!worker.again) return
+        if (claim !== undefined) {
+          await track(claim.reply.id, (signal) => runner.run(claim, place, signal))
+          place.giveBack()
+        } else {
+          place.giveBack({ unused: true })
+          if (!worker.again) return
+        }
       }
     } finally {
       // In the same turn as the decision to stop: a kick either was seen, or starts another worker.
       workers.delete(conversationId)
+    }
+  }
+
+  /** Waits for a place, as long as a reply may: then the one at the head is claimed without, to expire. */
+  async function enter(place: Place): Promise<void> {
+    const stop = new AbortController()
+    using _pause = onAbort(paused.signal, () => stop.abort())
+    using _expiry = clock.timer(Math.max(0, options.queueExpiryMs), () => stop.abort())
+    try {
+      await place.take(stop.signal)
+    } catch (error) {
+      if (!stop.signal.aborted) throw error
     }
   }
 
@@ -115,20 +145,21 @@ export function createReplyQueue(options: {
     }
   }
 
-  function kick(session: Session, conversationId: ConversationId): void {
-    const worker = workers.get(conversationId)
+  function kick(conversation: WaitingConversation): void {
+    const worker = workers.get(conversation.conversationId)
     if (worker !== undefined) worker.again = true
-    else if (!paused.signal.aborted) start(session, conversationId, undefined)
+    else if (!paused.signal.aborted) start(conversation, undefined)
   }
 
   return {
     kick,
-    interrupt(session, conversationId, running) {
+    interrupt(conversation, running) {
       runs.get(running)?.controller.abort(new StopRequest('cancel'))
-      kick(session, conversationId)
+      kick(conversation)
     },
     adopt(orphan) {
-      start(orphan.session, orphan.reply.conversationId, orphan)
+      const { conversationId, assistantId } = orphan.reply
+      start({ session: orphan.session, conversationId, assistantId }, orphan)
     },
     async cancel(replyId) {
       const run = runs.get(replyId)

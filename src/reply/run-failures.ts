@@ -29,6 +29,17 @@ export const runFailures = {
     'The assistant asked for an action that is not supported.',
     false,
   ),
+  actionExpired: failure(
+    'ACTION_EXPIRED',
+    'The assistant asked for an action, and its result did not come in time.',
+    false,
+  ),
+  tooLong: failure('LIMIT', 'The answer took longer than an answer may.', true),
+  foreignAttachment: failure(
+    'UPSTREAM_REFUSED',
+    'An attachment was uploaded where the assistant cannot read it any more.',
+    false,
+  ),
   shutdown: failure('SHUTDOWN', 'The gateway was stopped while the assistant answered.', true),
   storeFull: failure('STORE_FULL', 'The answer could not be stored: no space is left.', true),
   storeUnavailable: failure('STORE_UNAVAILABLE', 'The answer could not be stored.', true),

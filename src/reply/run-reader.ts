@@ -1,5 +1,6 @@
-import type { Delta, ReplyFailure, Usage } from '../domain.ts'
+import type { Delta, OmittedContent, Question, ReplyFailure, ToolCall, Usage } from '../domain.ts'
 import type { Guard } from '../isolation/guard.ts'
+import type { Clock } from '../lib/clock.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { RunFailedError } from '../strategy/run-failed-error.ts'
 import type { RunEvent } from '../strategy/strategy.ts'
@@ -7,11 +8,17 @@ import { runFailures } from './run-failures.ts'
 import { runTable, type RunPhase } from './state.ts'
 import { createTranscript } from './transcript.ts'
 
-/** How the upstream said the run ended. */
+/** How the upstream said that the run, or this stream of it, ended. */
 export type RunEnd =
   | { readonly type: 'completed'; readonly usage: Usage | null }
   | { readonly type: 'cancelled' }
-  | { readonly type: 'action-required' }
+  /** It waits: for the outputs of these calls, or for an answer to what it asked. */
+  | { readonly type: 'action-required'; readonly toolCalls: readonly ToolCall[] }
+
+export interface UpstreamRun {
+  readonly chatId: string
+  readonly conversationId: string
+}
 
 /** Takes a run's events, in batches of one network read each, and shows what they say. */
 export interface RunReader {
@@ -20,12 +27,27 @@ export interface RunReader {
    * @throws {@link RunFailedError} when the guard or the run table refuses an event.
    */
   take(events: readonly RunEvent[]): Promise<void> | undefined
+  /** The run that waits is answered: its next stream can be taken. */
+  answered(): void
   readonly answer: string
   readonly followUps: readonly string[]
+  /** What the run asks, if it waits for a message. */
+  readonly question: Question | undefined
+  readonly omitted: readonly OmittedContent[]
+  /** The last answer message, in the upstream's words. */
+  readonly lastMessage: { readonly id: string; readonly text: string } | undefined
   readonly chatId: string | undefined
   readonly conversationId: string | undefined
-  /** Set once the run has ended. */
+  /** Of the upstream's log lines, for its support. */
+  readonly logId: string | undefined
+  /** Calls that were made again before one was accepted. */
+  readonly retries: number
+  /** From the acceptance of the message to the first text, in ms; undefined before, and when that was in another life. */
+  readonly firstDeltaMs: number | undefined
+  /** Set once the run, or this stream of it, has ended. */
   readonly end: RunEnd | undefined
+  /** The upstream waits, or is not known to have taken the answer yet. */
+  readonly waits: boolean
 }
 
 const maxFollowUps = 20
@@ -33,42 +55,65 @@ const maxFollowUps = 20
 export function createRunReader(options: {
   readonly guard: Guard
   readonly metrics: Metrics
+  readonly clock: Clock
+  /** When the message was accepted, in ms since the epoch. */
+  readonly acceptedAt: number
   /** What readers hold of a recovered reply. */
   readonly shown: { readonly answer: string; readonly reasoning: string }
+  /** The run as it was remembered before. */
+  readonly known: UpstreamRun | undefined
+  /** The calls whose outputs a recovered run waits for. */
+  readonly waitsFor: readonly ToolCall[] | undefined
   /** Makes the run's ids durable; nothing is shown before. */
-  remember(accepted: { readonly chatId: string; readonly conversationId: string }): Promise<void>
+  remember(run: UpstreamRun): Promise<void>
   show(deltas: readonly Delta[]): Promise<void> | undefined
 }): RunReader {
-  const { guard, metrics } = options
+  const { guard, metrics, clock } = options
   const answer = createTranscript('ANSWER', options.shown.answer)
   const reasoning = createTranscript('REASONING', options.shown.reasoning)
   const followUps: string[] = []
-  let phase: RunPhase = 'sent'
-  let accepted: { readonly chatId: string; readonly conversationId: string } | undefined
-  let end: RunEnd | undefined
+  const omitted = new Set<OmittedContent>()
+  let phase: RunPhase = options.waitsFor === undefined ? 'sent' : 'waiting'
+  let run = options.known
+  let question: Question | undefined
+  let logId: string | undefined
+  let retries = 0
+  let firstDeltaMs: number | undefined
+  let hasShown = options.shown.answer !== '' || options.shown.reasoning !== ''
+  let end: RunEnd | undefined = options.waitsFor && actionRequired(options.waitsFor)
 
   function take(events: readonly RunEvent[]): Promise<void> | undefined {
     const deltas: Delta[] = []
     for (const [index, event] of events.entries()) {
       guard.check(event)
-      const step = runTable[phase][event.type]
-      switch (step) {
+      switch (runTable[phase][event.type]) {
         case 'remember': {
           const { chatId, conversationId } = event
-          return options.remember({ chatId, conversationId }).then(() => {
-            accepted = { chatId, conversationId }
+          const found = { chatId, conversationId }
+          keep(event)
+          return options.remember(found).then(() => {
+            run = found
             phase = 'streaming'
             return take(events.slice(index + 1))
           })
         }
+        case 'go-on':
+          keep(event)
+          phase = 'streaming'
+          break
         case 'show':
           add(deltas, read(event))
+          break
+        case 'keep':
+          keep(event)
+          break
+        case 'wait':
+          phase = 'waiting'
+          end = endOf(event)
           break
         case 'end':
           phase = 'ended'
           end = endOf(event)
-          break
-        case 'ignore':
           break
         case 'count':
           metrics.upstreamOddity(event.type === 'delta' ? 'late-delta' : 'extra-terminal')
@@ -78,51 +123,86 @@ export function createRunReader(options: {
       }
     }
     if (deltas.length === 0) return undefined
+    if (!hasShown) {
+      hasShown = true
+      firstDeltaMs = clock.now() - options.acceptedAt
+      metrics.firstDelta(firstDeltaMs)
+    }
     return options.show(deltas)
   }
 
   /** What an event adds to the texts. */
   function read(event: RunEvent): Delta | undefined {
-    switch (event.type) {
-      case 'delta': {
-        const delta = (event.kind === 'ANSWER' ? answer : reasoning).append(
-          event.messageId,
-          event.text,
-        )
-        if (delta !== 'late') return delta
-        metrics.upstreamOddity('late-delta')
-        return undefined
-      }
-      case 'message': {
-        const { delta, corrected } = answer.complete(event.messageId, event.text)
-        if (corrected) metrics.upstreamOddity('corrected-text')
-        return delta
-      }
-      case 'follow-up':
-        if (followUps.length < maxFollowUps) followUps.push(event.text.toWellFormed())
-        return undefined
-      case 'accepted':
-      case 'completed':
-      case 'cancelled':
-      case 'action-required':
-        return undefined
+    if (event.type === 'delta') {
+      const transcript = event.kind === 'ANSWER' ? answer : reasoning
+      const delta = transcript.append(event.messageId, event.text)
+      if (delta !== 'late') return delta
+      metrics.upstreamOddity('late-delta')
+    } else if (event.type === 'message') {
+      const { delta, corrected } = answer.complete(event.messageId, event.text)
+      if (corrected) metrics.upstreamOddity('corrected-text')
+      return delta
+    }
+    return undefined
+  }
+
+  function keep(event: RunEvent): void {
+    if (event.type === 'accepted') {
+      logId = event.logId ?? logId
+      retries += event.retries ?? 0
+    } else if (event.type === 'follow-up') {
+      if (followUps.length < maxFollowUps) followUps.push(event.text.toWellFormed())
+    } else if (event.type === 'question') {
+      question = wellFormed(event.question)
+    } else if (event.type === 'omitted') {
+      omitted.add(event.content)
     }
   }
 
   return {
     take,
+    answered() {
+      if (phase !== 'waiting') throw new TypeError(`a run that is "${phase}" waits for no answer`)
+      phase = 'answered'
+      end = undefined
+      question = undefined
+      // What comes next follows what readers hold.
+      answer.settle()
+      reasoning.settle()
+    },
     followUps,
     get answer() {
       return answer.text
     },
+    get question() {
+      return question
+    },
+    get omitted() {
+      return [...omitted]
+    },
+    get lastMessage() {
+      return answer.last
+    },
     get chatId() {
-      return accepted?.chatId
+      return run?.chatId
     },
     get conversationId() {
-      return accepted?.conversationId
+      return run?.conversationId
+    },
+    get logId() {
+      return logId
+    },
+    get retries() {
+      return retries
+    },
+    get firstDeltaMs() {
+      return firstDeltaMs
     },
     get end() {
       return end
+    },
+    get waits() {
+      return phase === 'waiting' || phase === 'answered'
     },
   }
 }
@@ -143,13 +223,36 @@ function endOf(event: RunEvent): RunEnd {
     case 'completed':
       return { type: 'completed', usage: event.usage }
     case 'cancelled':
+      return { type: 'cancelled' }
     case 'action-required':
-      return { type: event.type }
+      return actionRequired(event.toolCalls)
     case 'accepted':
     case 'delta':
     case 'message':
     case 'follow-up':
+    case 'question':
+    case 'omitted':
       throw new TypeError(`a run cannot end with "${event.type}"`)
+  }
+}
+
+function actionRequired(calls: readonly ToolCall[]): RunEnd {
+  const toolCalls = calls.map(({ id, kind, name, arguments: text }) => {
+    return { id, kind, name: name && name.toWellFormed(), arguments: text && text.toWellFormed() }
+  })
+  return { type: 'action-required', toolCalls }
+}
+
+/** No half of a character may reach a reader: it has no place in UTF-8. */
+function wellFormed({ text, options, fields }: Question): Question {
+  return {
+    text: text.toWellFormed(),
+    options: options.map((option) => option.toWellFormed()),
+    fields: fields.map(({ name, type, required }) => ({
+      name: name.toWellFormed(),
+      type: type.toWellFormed(),
+      required,
+    })),
   }
 }
 

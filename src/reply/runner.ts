@@ -1,25 +1,20 @@
-import type { AssistantId, StrategyKind } from '../domain.ts'
-import { createGuard } from '../isolation/guard.ts'
-import { createDeadline } from '../lib/deadline.ts'
 import type { Claim, Orphan } from '../store/ledger.ts'
-import { LostReplyError, type ReplyLog } from '../store/log.ts'
-import { StoreError } from '../store/store.ts'
+import { LostReplyError } from '../store/log.ts'
 import { RunFailedError } from '../strategy/run-failed-error.ts'
-import type { ChatStrategy, UpstreamConversation } from '../strategy/strategy.ts'
-import { createEnding, failedEnd, type EndingOptions, type RunFacts } from './ending.ts'
-import { runContext } from './run-context.ts'
+import type { ChatStrategy, StartRequest, UpstreamConversation } from '../strategy/strategy.ts'
+import { type AssistantAccess, isSameScope } from './assistant-access.ts'
+import { createEnding, failedEnd, type EndingOptions, unsentEnd } from './ending.ts'
+import { createFollow, type Drive, type FollowOptions, unknownOutcome } from './follow.ts'
+import type { Place } from './gate.ts'
+import { runContext, type RunFacts, type SentRun } from './run-facts.ts'
 import { runFailures } from './run-failures.ts'
-import { createRunReader, type RunReader } from './run-reader.ts'
+import { createRunWrites, type RunWritesOptions } from './run-writes.ts'
 import { isStopped } from './stop.ts'
 
-export interface RunnerOptions extends EndingOptions {
-  readonly log: ReplyLog
-  /** How a conversation that `bound` began is driven; undefined: the assistant is not configured any more. */
-  strategyOf(assistantId: AssistantId, bound: StrategyKind | undefined): ChatStrategy | undefined
+export interface RunnerOptions
+  extends EndingOptions, FollowOptions, RunWritesOptions, Pick<AssistantAccess, 'strategyOf'> {
   /** Older messages that seed a new upstream conversation. */
   readonly historyLength: number
-  /** How long the end of a run whose stream was lost is looked for, in ms. */
-  readonly recoverMs: number
   /** How long after it reached the head of its queue a reply may still start, in ms. */
   readonly queueExpiryMs: number
 }
@@ -27,225 +22,122 @@ export interface RunnerOptions extends EndingOptions {
 /** Drives claimed replies to their end, in the order of writes of the design (steps 3 to 7). */
 export interface Runner {
   /**
-   * Resolves when the reply has ended, was given back to the queue, or turned out to be another's.
-   * A signal aborted with a {@link StopRequest} ends it as that asks.
+   * Resolves when the reply has ended, was given back to the queue, was let go of while it waits for its session, or
+   * turned out to be another's. A signal aborted with a {@link StopRequest} ends it as that asks.
+   * One without a place is given back, unless it has waited too long.
    */
-  run(claim: Claim, signal: AbortSignal): Promise<void>
+  run(claim: Claim, place: Place, signal: AbortSignal): Promise<void>
   /** The same for a reply whose runner died. Nothing is ever sent again. */
-  recover(orphan: Orphan, signal: AbortSignal): Promise<void>
+  recover(orphan: Orphan, place: Place, signal: AbortSignal): Promise<void>
 }
 
 export function createRunner(options: RunnerOptions): Runner {
-  const { ledger, log, clock, logger, metrics } = options
+  const { ledger, clock, logger } = options
   const ending = createEnding(options)
+  const writes = createRunWrites(options)
+  const follow = createFollow(options, ending)
 
-  async function run(claim: Claim, signal: AbortSignal): Promise<void> {
-    if (clock.now() - claim.headSince > options.queueExpiryMs) {
-      return await ending.finish(claim, failedEnd(runFailures.expired, false))
+  async function run(claim: Claim, place: Place, signal: AbortSignal): Promise<void> {
+    if (clock.now() - claim.headSince >= options.queueExpiryMs) {
+      return await ending.finish(claim, unsentEnd(runFailures.expired))
     }
-    const strategy = options.strategyOf(claim.reply.assistantId, claim.upstream?.strategy)
-    if (strategy === undefined) {
-      return await ending.finish(claim, failedEnd(runFailures.unconfigured, false))
+    if (!place.isTaken) return await ending.giveBack(claim)
+    const choice = options.strategyOf(claim.reply.assistantId, claim.upstream?.strategy)
+    if (choice === undefined) {
+      return await ending.finish(claim, unsentEnd(runFailures.unconfigured))
     }
-    const known = usableConversation(claim, strategy)
+    const known = usableConversation(claim, choice.strategy)
     const moved = claim.upstream !== undefined && known === undefined
     const contextReset = claim.contextReset || moved
-    await attempt({ claim, strategy, contextReset, reader: undefined }, known, signal)
+    const drive = { place, signal, spentMs: 0 }
+    await attempt({ claim, ...choice, contextReset, reader: undefined }, known, drive)
   }
 
   /** Steps 3 to 7; a second time only where the upstream is known to have accepted nothing (F41). */
-  async function attempt(
-    run: RunFacts,
-    known: string | undefined,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { claim, strategy } = run
-    let facts = run
+  async function attempt(facts: RunFacts, known: string | undefined, drive: Drive): Promise<void> {
+    const { claim } = facts
+    const { signal } = drive
+    let sent: SentRun | undefined
     try {
-      const upstream = await obtain(run, known, signal)
-      if (!(await intend(run, signal))) return
-      const reader = createReader(run, upstream)
-      facts = { ...run, reader }
-      await read(facts, reader, upstream, signal)
-      await ending.finish(claim, await ending.conclude(facts, false))
+      if (!canReadAttachments(facts)) throw foreignAttachment
+      const upstream = await writes.obtain(facts, known, signal)
+      if (!(await writes.intend(facts, signal))) return
+      sent = { ...facts, reader: writes.openReader(facts, upstream) }
+      await follow.read(sent, facts.strategy.start(await requestOf(sent, upstream), signal), drive)
     } catch (error) {
       if (error instanceof LostReplyError) return
-      const { reader } = facts
-      if (reader === undefined && isStopped(signal, 'shutdown')) return await ending.giveBack(claim)
-      if (isGone(error) && known !== undefined && reader?.chatId === undefined) {
+      if (sent === undefined && isStopped(signal, 'shutdown')) return await ending.giveBack(claim)
+      if (isGone(error) && known !== undefined && sent?.reader.chatId === undefined) {
         logger.info({ reply: claim.reply.id }, 'upstream conversation is gone, beginning a new one')
         const renewed = { ...claim, generation: claim.generation + 1 }
-        const fresh = { ...run, claim: renewed, contextReset: true }
-        return await attempt(fresh, undefined, signal)
+        const fresh = { ...facts, claim: renewed, contextReset: true }
+        return await attempt(fresh, undefined, drive)
       }
-      if (isTruncated(error) && strategy.kind === 'bot' && reader !== undefined) {
-        return await lookUp(facts, reader, reader.chatId, error, signal)
-      }
-      await ending.finish(claim, await ending.explain(facts, error, signal))
+      return await follow.fail(sent ?? facts, error, drive)
     }
+    await follow.goOn(sent, drive, { looked: false })
   }
 
-  async function recover(orphan: Orphan, signal: AbortSignal): Promise<void> {
-    const { reply, progress, upstream } = orphan
-    if (progress.step === 'claimed') return await ending.giveBack(orphan)
-    const strategy = options.strategyOf(reply.assistantId, upstream?.strategy)
-    if (strategy === undefined) {
-      return await ending.finish(orphan, failedEnd(runFailures.unconfigured, true))
-    }
-    if (!(await restate(orphan))) return
-    const run = { claim: orphan, strategy, contextReset: reply.contextReset }
-    const reader = createReader(
-      { ...run, reader: undefined },
-      upstream === undefined
-        ? { type: 'named' }
-        : { type: 'id', conversationId: upstream.conversationId },
-    )
-    const chatId = progress.step === 'chat' ? progress.chatId : undefined
-    await lookUp({ ...run, reader }, reader, chatId, unknownOutcome, signal)
-  }
-
-  /**
-   * Takes readers back to what was on disk. They may hold more, or a correction of it that was lost: so all of it is said
-   * again. False: the reply is another's now.
-   */
-  async function restate({ session, reply, fence }: Orphan): Promise<boolean> {
-    try {
-      await log.append(session.id, reply.id, fence, [
-        { kind: 'REASONING', offset: 0, text: reply.reasoning },
-        { kind: 'ANSWER', offset: 0, text: reply.text },
-      ])
-    } catch (error) {
-      if (error instanceof LostReplyError) return false
-      // It is in the log, and reaches the disk with what follows.
-      if (!(error instanceof StoreError)) throw error
-    }
-    return true
-  }
-
-  /** Ends a reply whose stream was lost, as the upstream tells it, else as `otherwise` says. */
-  async function lookUp(
-    run: RunFacts,
-    reader: RunReader,
-    chatId: string | undefined,
-    otherwise: unknown,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { claim, strategy } = run
-    using deadline = createDeadline(clock, options.recoverMs, () => unknownOutcome)
-    try {
-      const upstreamConversationId = reader.conversationId ?? claim.upstream?.conversationId
-      const found = await strategy.recover(
-        { ...runContext(claim), upstreamConversationId, chatId },
-        AbortSignal.any([signal, deadline.signal]),
-      )
-      if (found.type === 'unknown') throw otherwise
-      await reader.take(found.events)
-      await ending.finish(claim, await ending.conclude(run, true))
-    } catch (error) {
-      if (error instanceof LostReplyError) return
-      const cause = deadline.signal.aborted ? otherwise : error
-      await ending.finish(claim, await ending.explain(run, cause, signal))
-    }
-  }
-
-  /** Step 3: the upstream conversation, bound before any user text leaves. */
-  async function obtain(
-    run: RunFacts,
-    known: string | undefined,
-    signal: AbortSignal,
-  ): Promise<UpstreamConversation> {
-    if (known !== undefined) return { type: 'id', conversationId: known }
-    const upstream = await run.strategy.open(runContext(run.claim), signal)
-    if (upstream.type === 'id') await bind(run, upstream.conversationId)
-    return upstream
-  }
-
-  /** Step 4. False: the reply is another's now, and nothing may be sent. */
-  async function intend(run: RunFacts, signal: AbortSignal): Promise<boolean> {
-    const { session, reply, fence } = run.claim
-    signal.throwIfAborted()
-    const { contextReset } = run
-    return await ledger.recordIntent(session, reply.id, fence, { contextReset, at: clock.now() })
-  }
-
-  /** Steps 5 and 6, until the run's terminal event. */
-  async function read(
-    { claim, strategy, contextReset }: RunFacts,
-    reader: RunReader,
+  async function requestOf(
+    { claim, contextReset }: SentRun,
     upstream: UpstreamConversation,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { session, reply, message } = claim
+  ): Promise<StartRequest> {
+    const { session, reply, message, attachments, extras } = claim
     const { historyLength } = options
     const history = contextReset ? await ledger.history(session, reply.id, historyLength) : []
-    const request = { ...runContext(claim), upstream, history, text: message.text }
-    for await (const events of strategy.start(request, signal)) {
-      const wait = reader.take(events)
-      if (wait !== undefined) await wait
-      if (reader.end !== undefined) return
-    }
+    return { ...runContext(claim), upstream, history, text: message.text, attachments, extras }
   }
 
-  function createReader(run: RunFacts, upstream: UpstreamConversation): RunReader {
-    const { session, reply, fence } = run.claim
-    let shown = reply.text !== '' || reply.reasoning !== ''
-    return createRunReader({
-      guard: createGuard({
-        conversationId: upstream.type === 'id' ? upstream.conversationId : undefined,
-        chatId: undefined,
-      }),
-      metrics,
-      shown: { answer: reply.text, reasoning: reply.reasoning },
-      async remember({ chatId, conversationId }) {
-        if (upstream.type === 'named') await bind(run, conversationId)
-        const stored = await ledger.recordChat(session, reply.id, fence, chatId)
-        if (!stored) throw new LostReplyError()
-      },
-      show(deltas) {
-        if (!shown) {
-          shown = true
-          metrics.firstDelta(clock.now() - reply.createdAt)
-        }
-        return log.append(session.id, reply.id, fence, deltas)
-      },
+  async function recover(orphan: Orphan, place: Place, signal: AbortSignal): Promise<void> {
+    const { reply, progress, upstream } = orphan
+    if (progress.step === 'claimed') return await ending.giveBack(orphan)
+    const choice = options.strategyOf(reply.assistantId, upstream?.strategy)
+    if (choice === undefined) {
+      return await ending.finish(orphan, failedEnd(runFailures.unconfigured, true, undefined))
+    }
+    const facts = { claim: orphan, ...choice, contextReset: reply.contextReset, reader: undefined }
+    const drive = { place, signal, spentMs: 0 }
+    const run = { ...facts, reader: readerOf(orphan, facts) }
+    if (progress.step === 'action') {
+      const { expiresAt } = progress
+      return await follow.goOn(run, drive, { looked: false, expiresAt })
+    }
+    if (!(await writes.restate(orphan))) return
+    await follow.lookUp(run, run.reader.chatId, unknownOutcome, drive)
+  }
+
+  function readerOf({ progress, upstream }: Orphan, facts: RunFacts) {
+    if (upstream === undefined) return writes.openReader(facts, { type: 'named' })
+    const { conversationId } = upstream
+    const where = { type: 'id', conversationId } as const
+    if (!('chatId' in progress)) return writes.openReader(facts, where)
+    const waitsFor = progress.step === 'action' ? progress.toolCalls : undefined
+    return writes.openReader(facts, where, {
+      run: { chatId: progress.chatId, conversationId },
+      waitsFor,
     })
-  }
-
-  async function bind({ claim, strategy }: RunFacts, conversationId: string): Promise<void> {
-    const { session, reply, fence } = claim
-    const binding = { scope: strategy.scope, strategy: strategy.kind, conversationId }
-    switch (await ledger.bind(session, reply.id, fence, binding, clock.now())) {
-      case 'bound':
-        return
-      case 'lost':
-        throw new LostReplyError()
-      case 'collision':
-        logger.error(
-          { reply: reply.id, assistant: reply.assistantId },
-          'upstream conversation belongs to another session or conversation',
-        )
-        throw new RunFailedError(runFailures.breach, { outcome: 'unseen' })
-    }
   }
 
   return { run, recover }
 }
 
-const unknownOutcome = new RunFailedError(runFailures.outcomeUnknown, { outcome: 'unseen' })
+const foreignAttachment = new RunFailedError(runFailures.foreignAttachment, {
+  outcome: 'not-accepted',
+})
 
 /** The upstream conversation that goes on; undefined: a new one is needed. */
 function usableConversation({ upstream }: Claim, { scope }: ChatStrategy): string | undefined {
   if (upstream === undefined) return undefined
-  const same = upstream.scope.origin === scope.origin && upstream.scope.account === scope.account
-  return same ? upstream.conversationId : undefined
+  return isSameScope(upstream.scope, scope) ? upstream.conversationId : undefined
+}
+
+/** An upstream id of a file means nothing to another account. */
+function canReadAttachments({ claim, strategy: { scope } }: RunFacts): boolean {
+  return claim.attachments.every((attachment) => isSameScope(attachment.scope, scope))
 }
 
 function isGone(error: unknown): boolean {
   return (
     error instanceof RunFailedError && error.conversationGone && error.outcome === 'not-accepted'
   )
-}
-
-function isTruncated(error: unknown): boolean {
-  return error instanceof RunFailedError && error.failure.code === 'UPSTREAM_TRUNCATED'
 }

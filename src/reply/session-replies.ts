@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { Limits } from '../config/limits.ts'
 import type {
   AssistantId,
   AssistantInfo,
@@ -14,22 +15,31 @@ import type {
   ToolOutput,
 } from '../domain.ts'
 import {
+  AssistantUnavailableError,
   ConversationBusyError,
   DrainingError,
   IdempotencyMismatchError,
   InvalidInputError,
   NotFoundError,
   QueueFullError,
+  RateLimitedError,
   UnavailableError,
 } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { NewId } from '../lib/id.ts'
+import type { RateLimiter } from '../rate/limiter.ts'
 import type { AcceptOutcome, Ledger } from '../store/ledger.ts'
 import type { ReplyLog } from '../store/log.ts'
-import { StoreError } from '../store/store.ts'
+import type { AssistantAccess } from './assistant-access.ts'
+import type { Canceller } from './canceller.ts'
 import { CursorCodec } from './cursor.ts'
+import type { Gates } from './gates.ts'
+import { checkExtras, checkOutputs, needsAssistant } from './message-rules.ts'
 import type { ReplyQueue } from './queue.ts'
+import type { SessionCaller } from './session-caller.ts'
+import { stored } from './stored.ts'
 import { createSubscribe, type ReplySubscription, type SubscribeRequest } from './subscribe.ts'
+import type { WaitingRoom } from './waiting-room.ts'
 
 export interface SendMessageRequest {
   readonly text: string
@@ -68,78 +78,142 @@ export interface SessionReplies {
   subscribe(request: SubscribeRequest): Promise<ReplySubscription>
 }
 
-export interface SessionRepliesOptions {
+/** How often a session may do what costs. */
+export interface SessionRates {
+  readonly messages: RateLimiter
+  readonly guestMessages: RateLimiter
+  readonly uploads: RateLimiter
+}
+
+export interface SessionRepliesOptions extends Pick<AssistantAccess, 'strategyOf'> {
   readonly ledger: Ledger
   readonly log: ReplyLog
   readonly queue: ReplyQueue
+  readonly gates: Gates
+  readonly waitingRoom: WaitingRoom
+  readonly canceller: Canceller
   readonly clock: Clock
   readonly newId: NewId
   /** In configured order: the first one is the default. */
   readonly assistants: readonly [AssistantInfo, ...AssistantInfo[]]
   /** Ties cursors to the installation. */
   readonly cursorKey: string
-  /** Replies that may wait in one conversation. */
-  readonly maxQueued: number
+  readonly limits: Pick<
+    Limits,
+    'maxQueued' | 'maxOpenPerSession' | 'maxAttachments' | 'maxMessageLength'
+  >
+  readonly rates: SessionRates
   /** Aborts when nothing more is accepted. */
   readonly draining: AbortSignal
 }
 
+/** For a caller with too many open replies, in ms: when one of them ends is not known. */
+const openRetryMs = 1000
+
 /** Makes what each session may do. */
 export function createSessionReplies(
   options: SessionRepliesOptions,
-): (session: Session) => SessionReplies {
-  const { ledger, log, queue, clock, newId, assistants, draining } = options
+): (session: Session, caller: SessionCaller) => SessionReplies {
+  const { ledger, log, queue, gates, clock, newId, assistants, limits, rates, draining } = options
 
   /** Made for each request, and kept as long as a subscription runs: it holds its session and nothing else. */
   class Replies implements SessionReplies {
     readonly #session: Session
-    constructor(session: Session) {
+    readonly #messages: RateLimiter
+    constructor(session: Session, { kind }: SessionCaller) {
       this.#session = session
+      this.#messages = kind === 'guest' ? rates.guestMessages : rates.messages
     }
 
     async sendMessage(request: SendMessageRequest): Promise<Reply> {
-      if (draining.aborted) throw new DrainingError('The gateway is shutting down.')
+      refuseWhenDraining()
       const session = this.#session
-      const { idempotency, assistantId, conversationId, text, onBusy } = request
-      if (assistantId !== undefined) findAssistant(assistantId)
-      const outcome = await stored(() =>
-        ledger.accept(session, {
-          replyId: newId() as ReplyId,
-          messageId: newId() as MessageId,
-          newConversationId: newId() as ConversationId,
-          assistantId,
-          defaultAssistantId: assistants[0].id,
-          conversationId,
-          text,
-          onBusy,
-          idempotency: idempotency && { key: idempotency.key, digest: digest(idempotency.input) },
-          maxQueued: options.maxQueued,
-          at: clock.now(),
-        }),
-      )
+      if (request.assistantId !== undefined) findAssistant(request.assistantId)
+      const refusal = await this.#check(request)
+      if (refusal !== undefined && request.idempotency === undefined) throw refusal
+      const outcome = await accept(session, request, refusal ? 0 : limits.maxOpenPerSession)
+      // What was accepted before is answered, whatever stands against a new message.
+      const isRepeat = outcome.type === 'repeated' || outcome.type === 'key-reused'
+      if (refusal !== undefined && !isRepeat) throw refusal
+      if (refusal === undefined && isRepeat) await this.#messages.giveBack(session.id)
       const { reply, interrupts } = accepted(outcome)
-      if (interrupts === undefined) queue.kick(session, reply.conversationId)
-      else queue.interrupt(session, reply.conversationId, interrupts)
+      const { conversationId, assistantId } = reply
+      const conversation = { session, conversationId, assistantId }
+      if (interrupts === undefined) queue.kick(conversation)
+      else queue.interrupt(conversation, interrupts)
       return reply
     }
 
-    async cancelReply(id: ReplyId): Promise<Reply> {
+    /**
+     * Why no new message may be accepted now; undefined: it may, and counts.
+     * @throws {@link InvalidInputError} {@link NotSupportedError} {@link NotFoundError}
+     */
+    async #check(
+      request: SendMessageRequest,
+    ): Promise<AssistantUnavailableError | RateLimitedError | undefined> {
+      if (needsAssistant(request) || gates.isDegraded()) {
+        const assistant = await this.#assistantOf(request)
+        const { maxAttachments } = limits
+        const kind = options.strategyOf(assistant.id, undefined)?.strategy.kind
+        checkExtras(request, assistant, { maxAttachments, textsOnly: kind === 'bot' })
+        const retryAfterMs = gates.circuit(assistant.id)?.retryAfterMs
+        if (retryAfterMs !== undefined) {
+          return new AssistantUnavailableError('The assistant cannot be reached.', retryAfterMs)
+        }
+      }
+      try {
+        await this.#messages.take(this.#session.id)
+        return undefined
+      } catch (error) {
+        if (error instanceof RateLimitedError) return error
+        throw error
+      }
+    }
+
+    async #assistantOf(request: SendMessageRequest): Promise<AssistantInfo> {
+      const { assistantId, conversationId } = request
+      if (assistantId !== undefined) return findAssistant(assistantId)
+      if (conversationId === undefined) return assistants[0]
+      const [conversation] = await ledger.session(this.#session).conversations([conversationId])
+      if (conversation === undefined) throw new NotFoundError('There is no such conversation.')
+      return findAssistant(conversation.assistantId)
+    }
+
+    async submitToolOutputs(id: ReplyId, outputs: readonly ToolOutput[]): Promise<Reply> {
+      refuseWhenDraining()
       const session = this.#session
-      const reply = await findReply(session, id)
-      if (await queue.cancel(id)) return await findReply(session, id)
-      const outcome = await stored(() =>
-        ledger.finish(session, {
-          replyId: id,
-          fence: undefined,
-          event: { type: 'cancelled', upstreamCancelled: false },
-          answerId: newId() as MessageId,
-          resetUpstream: false,
-          at: clock.now(),
-        }),
+      checkOutputs(outputs, limits.maxMessageLength)
+      const [reply] = await ledger.session(session).replies([id])
+      if (reply === undefined) throw new NotFoundError('There is no such reply.')
+      if (reply.status !== 'ACTION_REQUIRED') throw notWaiting()
+      const callIds = outputs.map(({ toolCallId }) => toolCallId)
+      const outcome = await options.waitingRoom.bring(id, outputs, () =>
+        stored(() => ledger.takeToolOutputs(session, id, callIds)),
       )
-      if (outcome.type === 'lost') throw new NotFoundError('There is no such reply.')
-      queue.kick(session, reply.conversationId)
-      return outcome.reply
+      if (outcome === undefined) throw new UnavailableError('The reply is just about to end.')
+      switch (outcome.type) {
+        case 'taken':
+          return outcome.reply
+        case 'not-waiting':
+          throw notWaiting()
+        case 'other-calls':
+          throw new InvalidInputError('The reply waits for the outputs of other tool calls.')
+        case 'not-found':
+          throw new NotFoundError('There is no such reply.')
+      }
+    }
+
+    cancelReply(id: ReplyId): Promise<Reply> {
+      return options.canceller.cancel(this.#session, id)
+    }
+
+    async limitsLeft() {
+      const { id } = this.#session
+      const open = await ledger.session(this.#session).openReplies(undefined)
+      return {
+        messages: await this.#messages.left(id),
+        openReplies: Math.max(0, limits.maxOpenPerSession - open.length),
+      }
     }
 
     async cursor(): Promise<Cursor> {
@@ -154,10 +228,30 @@ export function createSessionReplies(
     }
   }
 
-  async function findReply(session: Session, id: ReplyId): Promise<Reply> {
-    const [reply] = await ledger.session(session).replies([id])
-    if (reply === undefined) throw new NotFoundError('There is no such reply.')
-    return reply
+  /** `maxOpen`: 0 accepts nothing, and tells what was accepted before. */
+  function accept(
+    session: Session,
+    request: SendMessageRequest,
+    maxOpen: number,
+  ): Promise<AcceptOutcome> {
+    const { idempotency, ...message } = request
+    return stored(() =>
+      ledger.accept(session, {
+        ...message,
+        replyId: newId() as ReplyId,
+        messageId: newId() as MessageId,
+        newConversationId: newId() as ConversationId,
+        defaultAssistantId: assistants[0].id,
+        idempotency: idempotency && { key: idempotency.key, digest: digest(idempotency.input) },
+        maxQueued: limits.maxQueued,
+        maxOpen,
+        at: clock.now(),
+      }),
+    )
+  }
+
+  function refuseWhenDraining(): void {
+    if (draining.aborted) throw new DrainingError('The gateway is shutting down.')
   }
 
   function findAssistant(id: AssistantId): AssistantInfo {
@@ -166,7 +260,7 @@ export function createSessionReplies(
     return assistant
   }
 
-  return (session) => new Replies(session)
+  return (session, caller) => new Replies(session, caller)
 }
 
 function accepted(outcome: AcceptOutcome): {
@@ -184,22 +278,19 @@ function accepted(outcome: AcceptOutcome): {
       throw new NotFoundError('There is no such conversation.')
     case 'other-assistant':
       throw new InvalidInputError('The conversation is with another assistant.')
+    case 'attachment-not-found':
+      throw new NotFoundError('There is no such attachment for this assistant.')
     case 'busy':
       throw new ConversationBusyError('Another reply is being written in the conversation.')
     case 'queue-full':
       throw new QueueFullError('Too many messages wait in the conversation.')
+    case 'too-many-open':
+      throw new RateLimitedError('Too many replies are open.', openRetryMs)
   }
 }
 
-async function stored<T>(write: () => Promise<T>): Promise<T> {
-  try {
-    return await write()
-  } catch (error) {
-    if (!(error instanceof StoreError)) throw error
-    throw new UnavailableError('The message could not be stored. Nothing was sent.', {
-      cause: error,
-    })
-  }
+function notWaiting(): InvalidInputError {
+  return new InvalidInputError('The reply does not wait for tool outputs.')
 }
 
 function digest(input: string): string {

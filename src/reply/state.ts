@@ -3,52 +3,76 @@ import type { RunEvent } from '../strategy/strategy.ts'
 /**
  * What a runner does with each event of an upstream run.
  *
- *     sent ──accepted──▶ streaming ──completed | cancelled | action-required──▶ ended
+ *     sent ──accepted──▶ streaming ──completed | cancelled──▶ ended
+ *                         ▲     │
+ *                accepted │     │ action-required
+ *                         │     ▼
+ *                  answered ◀── waiting
+ *                   (tool outputs are sent)
  *
- * `sent`: the message has left, nothing came back. `ended`: the terminal was met; what still comes is counted.
+ * `sent`: the message has left, nothing came back. `waiting`: the upstream waits for an answer, this stream of it is over.
+ * `answered`: the answer has left, nothing came back. `ended`: the terminal was met; what still comes is counted.
  */
-export type RunPhase = 'sent' | 'streaming' | 'ended'
+export type RunPhase = 'sent' | 'streaming' | 'waiting' | 'answered' | 'ended'
 
 export type RunStep =
   /** Remember the chat, durably, before any text is shown. */
   | 'remember'
   /** Show text. */
   | 'show'
-  /** End the reply. */
+  /** Keep it for the end. */
+  | 'keep'
+  /** The run that waited goes on. */
+  | 'go-on'
+  /** End the stream: the upstream waits. */
+  | 'wait'
+  /** End the run. */
   | 'end'
-  /** Nothing to do: the upstream said it twice. */
-  | 'ignore'
   /** A second end, or text after the end: ignored, and counted. */
   | 'count'
   /** The upstream breaks its own order: fail the reply. */
   | 'refuse'
 
-export const runTable: Readonly<Record<RunPhase, Readonly<Record<RunEvent['type'], RunStep>>>> = {
-  sent: {
-    accepted: 'remember',
-    delta: 'refuse',
-    message: 'refuse',
-    'follow-up': 'refuse',
-    completed: 'refuse',
-    cancelled: 'refuse',
-    'action-required': 'refuse',
-  },
+type Row = Readonly<Record<RunEvent['type'], RunStep>>
+
+const nothingYet: Row = {
+  accepted: 'refuse',
+  delta: 'refuse',
+  message: 'refuse',
+  'follow-up': 'refuse',
+  question: 'refuse',
+  omitted: 'refuse',
+  completed: 'refuse',
+  cancelled: 'refuse',
+  'action-required': 'refuse',
+}
+
+const over: Row = {
+  accepted: 'count',
+  delta: 'count',
+  message: 'count',
+  'follow-up': 'count',
+  question: 'count',
+  omitted: 'count',
+  completed: 'count',
+  cancelled: 'count',
+  'action-required': 'count',
+}
+
+export const runTable: Readonly<Record<RunPhase, Row>> = {
+  sent: { ...nothingYet, accepted: 'remember' },
   streaming: {
-    accepted: 'ignore',
+    accepted: 'keep',
     delta: 'show',
     message: 'show',
-    'follow-up': 'show',
+    'follow-up': 'keep',
+    question: 'keep',
+    omitted: 'keep',
     completed: 'end',
     cancelled: 'end',
-    'action-required': 'end',
+    'action-required': 'wait',
   },
-  ended: {
-    accepted: 'count',
-    delta: 'count',
-    message: 'count',
-    'follow-up': 'count',
-    completed: 'count',
-    cancelled: 'count',
-    'action-required': 'count',
-  },
+  waiting: over,
+  answered: { ...nothingYet, accepted: 'go-on' },
+  ended: over,
 }

@@ -91,6 +91,7 @@ function isEnd(event: ReplyEvent): boolean {
       return true
     case 'started':
     case 'delta':
+    case 'action-required':
       return false
   }
 }

@@ -16,9 +16,14 @@ export interface Transcript {
     messageId: string,
     text: string,
   ): { readonly delta: Delta | undefined; readonly corrected: boolean }
+  /** What readers hold stays, whatever it was made of: what comes now follows it. */
+  settle(): void
+  /** The message that was seen last for the first time; undefined before there is one. */
+  readonly last: { readonly id: string; readonly text: string } | undefined
 }
 
 interface Part {
+  readonly id: string
   text: string
   /** A high surrogate whose other half is still to come. */
   held: string
@@ -38,7 +43,7 @@ export function createTranscript(kind: DeltaKind, shown = ''): Transcript {
   function find(messageId: string): Part {
     let part = parts.get(messageId)
     if (part === undefined) {
-      part = { text: '', held: '', ended: false }
+      part = { id: messageId, text: '', held: '', ended: false }
       parts.set(messageId, part)
       last = part
     }
@@ -61,6 +66,16 @@ export function createTranscript(kind: DeltaKind, shown = ''): Transcript {
   return {
     get text() {
       return text
+    },
+    get last() {
+      return last && { id: last.id, text: last.text }
+    },
+    settle() {
+      if (joined) return
+      parts.clear()
+      // No message is called so: what it was made of is not known any more.
+      parts.set('', { id: '', text, held: '', ended: true })
+      joined = true
     },
     append(messageId, added) {
       const part = find(messageId)

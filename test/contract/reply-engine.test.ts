@@ -1,107 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import type { AssistantId, ReplyEvent, Session, SessionId, SessionName } from '../../src/domain.ts'
-import { systemClock } from '../../src/lib/clock.ts'
-import type { Logger } from '../../src/observe/logger.ts'
-import type { Metrics } from '../../src/observe/metrics.ts'
-import { createReplyEngine, type ReplyEngineOptions } from '../../src/reply/engine.ts'
-import type { SendMessageRequest, SessionReplies } from '../../src/reply/session-replies.ts'
-import { openSqliteStore } from '../../src/store/sqlite/store.ts'
 import { RunFailedError } from '../../src/strategy/run-failed-error.ts'
-import { randomId } from '../kit/ids.ts'
-import { createScriptedStrategy } from '../kit/scripted-strategy.ts'
-
-const silent: Logger = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: () => undefined,
-}
-const uncounted: Metrics = {
-  replyEnded: () => undefined,
-  firstDelta: () => undefined,
-  tokenMinted: () => undefined,
-  subscriptionOpened: () => undefined,
-  subscriptionEnded: () => undefined,
-  upstreamOddity: () => undefined,
-  upstreamError: () => undefined,
-  upstreamRetried: () => undefined,
-}
-const assistantId = 'helper' as AssistantId
-const { signal } = new AbortController()
-
-async function open(kind: 'workflow' | 'bot' = 'bot', options: Partial<ReplyEngineOptions> = {}) {
-  const stack = new AsyncDisposableStack()
-  const store = stack.use(
-    await openSqliteStore({
-      file: ':memory:',
-      clock: systemClock,
-      logger: silent,
-      sessionKeyCheck: 'check',
-    }),
-  )
-  const strategy = createScriptedStrategy(kind)
-  const engine = stack.use(
-    createReplyEngine({
-      ledger: store.ledger,
-      log: store.log,
-      clock: systemClock,
-      newId: randomId,
-      logger: silent,
-      metrics: uncounted,
-      strategyOf: (id) => (id === assistantId ? strategy : undefined),
-      assistants: [{ id: assistantId, name: 'Helper' }],
-      cursorKey: 'key',
-      maxQueued: 2,
-      historyLength: 20,
-      cancelMs: 1000,
-      recoverMs: 1000,
-      queueExpiryMs: 60_000,
-      retentionMs: 60_000,
-      ...options,
-    }),
-  )
-  const session: Session = await store.ledger.openSession(
-    'alice' as SessionId,
-    () => 'alice-name' as SessionName,
-    0,
-  )
-  const replies = engine.session(session)
-  return {
-    engine,
-    store,
-    strategy,
-    session,
-    replies,
-    [Symbol.asyncDispose]: () => stack.disposeAsync(),
-  }
-}
-
-const message = (text: string, more: Partial<SendMessageRequest> = {}): SendMessageRequest => ({
-  text,
-  assistantId: undefined,
-  conversationId: undefined,
-  onBusy: 'QUEUE',
-  idempotency: undefined,
-  ...more,
-})
-
-async function readAll(replies: SessionReplies, replyId: ReplyEvent['replyId']) {
-  const subscription = await replies.subscribe({
-    replyId,
-    conversationId: undefined,
-    after: undefined,
-    lastEventId: undefined,
-  })
-  const events: ReplyEvent[] = []
-  await subscription.follow((batch) => void events.push(...batch), signal)
-  return events
-}
-
-const typesOf = (events: readonly ReplyEvent[]) => events.map(({ type }) => type)
+import { message, openEngine, readAll, typesOf } from '../kit/open-engine.ts'
 
 describe('reply engine', () => {
   it('answers when the message is accepted, and streams the reply to who comes late', async () => {
-    await using gateway = await open()
+    await using gateway = await openEngine()
     const reply = await gateway.replies.sendMessage(message('Hello'))
     expect(reply.status).toBe('QUEUED')
     const run = await gateway.strategy.next()
@@ -121,7 +24,7 @@ describe('reply engine', () => {
   })
 
   it('runs one reply of a conversation at a time, in the order of sending', async () => {
-    await using gateway = await open()
+    await using gateway = await openEngine()
     const { replies, strategy } = gateway
     const first = await replies.sendMessage(message('1'))
     const run1 = await strategy.next()
@@ -138,7 +41,7 @@ describe('reply engine', () => {
   })
 
   it('INTERRUPT cancels the running reply and comes next', async () => {
-    await using gateway = await open()
+    await using gateway = await openEngine()
     const { replies, strategy } = gateway
     const first = await replies.sendMessage(message('1'))
     const run1 = await strategy.next()
@@ -161,7 +64,7 @@ describe('reply engine', () => {
   })
 
   it('REJECT refuses while another reply runs, and a full queue refuses all', async () => {
-    await using gateway = await open()
+    await using gateway = await openEngine()
     const { replies, strategy } = gateway
     await replies.sendMessage(message('1'))
     await strategy.next()
@@ -174,7 +77,7 @@ describe('reply engine', () => {
   })
 
   it('cancels a waiting reply without running it', async () => {
-    await using gateway = await open()
+    await using gateway = await openEngine()
     const { replies, strategy } = gateway
     await replies.sendMessage(message('1'))
     const run = await strategy.next()
@@ -188,7 +91,7 @@ describe('reply engine', () => {
   })
 
   it('a cancelled workflow goes on in a new upstream conversation, seeded, and says so', async () => {
-    await using gateway = await open('workflow')
+    await using gateway = await openEngine({ kind: 'workflow' })
     const { replies, strategy } = gateway
     const first = await replies.sendMessage(message('remember me'))
     const run = await strategy.next()
@@ -205,7 +108,7 @@ describe('reply engine', () => {
   })
 
   it('F41: a conversation that is gone upstream goes on in a new one, within the same reply', async () => {
-    await using gateway = await open()
+    await using gateway = await openEngine()
     const { replies, strategy } = gateway
     const first = await replies.sendMessage(message('1'))
     const run = await strategy.next()
@@ -231,7 +134,7 @@ describe('reply engine', () => {
   })
 
   it('F9: a Bot whose stream breaks off is asked how it ended', async () => {
-    await using gateway = await open('bot')
+    await using gateway = await openEngine()
     const { replies, strategy } = gateway
     const reply = await replies.sendMessage(message('1'))
     const run = await strategy.next()
@@ -256,7 +159,7 @@ describe('reply engine', () => {
   })
 
   it('F9: what arrived stays when nothing more can be found out', async () => {
-    await using gateway = await open('bot')
+    await using gateway = await openEngine()
     const { replies, strategy } = gateway
     const reply = await replies.sendMessage(message('1'))
     const run = await strategy.next()
@@ -269,7 +172,7 @@ describe('reply engine', () => {
   })
 
   it('F16: ends a reply at the first event of another conversation, and shows nothing of it', async () => {
-    await using gateway = await open()
+    await using gateway = await openEngine()
     const { replies, strategy } = gateway
     const reply = await replies.sendMessage(message('1'))
     const run = await strategy.next()
@@ -291,7 +194,7 @@ describe('reply engine', () => {
   })
 
   it('a cancelled reply stays cancelled, however often it is cancelled', async () => {
-    await using gateway = await open()
+    await using gateway = await openEngine()
     const { replies, strategy } = gateway
     const reply = await replies.sendMessage(message('1'))
     const run = await strategy.next()
@@ -303,7 +206,7 @@ describe('reply engine', () => {
   })
 
   it('F20: a reply that does not end in time ends as SHUTDOWN, one that waits keeps waiting', async () => {
-    await using gateway = await open()
+    await using gateway = await openEngine()
     const { replies, strategy, engine } = gateway
     const first = await replies.sendMessage(message('1'))
     const run = await strategy.next()
@@ -317,7 +220,7 @@ describe('reply engine', () => {
   })
 
   it('F20: a reply that is being claimed when the time is over goes back to the queue', async () => {
-    await using gateway = await open()
+    await using gateway = await openEngine()
     const reply = await gateway.replies.sendMessage(message('1'))
     await gateway.engine.drain(AbortSignal.abort())
     const [waiting] = await gateway.store.ledger.session(gateway.session).replies([reply.id])
@@ -325,7 +228,7 @@ describe('reply engine', () => {
   })
 
   it('EXPIRED: a reply that waited too long is not sent', async () => {
-    await using gateway = await open('bot', { queueExpiryMs: -1 })
+    await using gateway = await openEngine({ queueExpiryMs: -1 })
     const reply = await gateway.replies.sendMessage(message('1'))
     expect(await readAll(gateway.replies, reply.id)).toMatchObject([
       { type: 'failed', code: 'EXPIRED' },
@@ -333,13 +236,11 @@ describe('reply engine', () => {
   })
 
   it("T1: another session's reply, conversation and cursor are unknown", async () => {
-    await using gateway = await open()
-    const { replies, store, engine } = gateway
+    await using gateway = await openEngine()
+    const { replies } = gateway
     const reply = await replies.sendMessage(message('1'))
     const cursor = await replies.cursor()
-    const bob = engine.session(
-      await store.ledger.openSession('bob' as SessionId, () => 'bob-name' as SessionName, 0),
-    )
+    const { replies: bob } = await gateway.open('bob')
     const nothing = {
       replyId: undefined,
       conversationId: undefined,

@@ -1,5 +1,8 @@
 import type {
   AssistantId,
+  AssistantInfo,
+  Attachment,
+  AttachmentId,
   Conversation,
   ConversationId,
   Cursor,
@@ -13,8 +16,13 @@ import type {
   SessionId,
   SessionName,
 } from '../../src/domain.ts'
+import { isTerminal as isOver } from '../../src/domain.ts'
 import { BadUserInputError, CursorExpiredError, NotFoundError } from '../../src/errors.ts'
 import { onAbort } from '../../src/lib/on-abort.ts'
+import type {
+  SessionConversations,
+  UpstreamMessage,
+} from '../../src/reply/session-conversations.ts'
 import type { SendMessageRequest, SessionReplies } from '../../src/reply/session-replies.ts'
 import type { Page, PageRequest, SessionStore } from '../../src/store/ledger.ts'
 
@@ -22,6 +30,9 @@ import type { Page, PageRequest, SessionStore } from '../../src/store/ledger.ts'
 export interface FakeSession {
   readonly store: SessionStore
   readonly replies: SessionReplies
+  readonly conversations: SessionConversations
+  /** What only the upstream still has of its conversations, newest first. */
+  readonly older: UpstreamMessage[]
   readonly sent: readonly SendMessageRequest[]
   /** How often the store was asked for rows by id, and for how many. */
   readonly reads: { readonly type: string; readonly ids: number }[]
@@ -35,16 +46,33 @@ export interface FakeSession {
   readonly readers: number
 }
 
-export const assistants = [
-  { id: 'flow' as AssistantId, name: 'Flow' },
-  { id: 'bot' as AssistantId, name: 'Bot' },
+export const assistants: readonly AssistantInfo[] = [
+  {
+    id: 'flow' as AssistantId,
+    name: 'Flow',
+    messageParameters: ['city'],
+    messageMetadata: ['ticket'],
+    takesAttachments: true,
+  },
+  {
+    id: 'bot' as AssistantId,
+    name: 'Bot',
+    messageParameters: [],
+    messageMetadata: [],
+    takesAttachments: false,
+  },
 ]
+
+const firstAssistant = 'flow' as AssistantId
+const startAt = 1_700_000_000_000
 
 export function createFakeSession(name = 'alice'): FakeSession {
   const session: Session = { id: name as SessionId, name: name as SessionName }
   const conversations = new Map<ConversationId, Conversation>()
   const messages = new Map<MessageId, Message>()
   const replies = new Map<ReplyId, Reply>()
+  const attachments = new Map<AttachmentId, Attachment>()
+  const older: UpstreamMessage[] = []
   const sent: SendMessageRequest[] = []
   const reads: { type: string; ids: number }[] = []
   const batches: ReplyEvent[][] = []
@@ -69,12 +97,20 @@ export function createFakeSession(name = 'alice'): FakeSession {
     conversations: byIds('conversations', conversations),
     messages: byIds('messages', messages),
     replies: byIds('replies', replies),
-    conversationPage: async (page) => pageOf([...conversations.values()].toReversed(), page),
-    messagePage: async (id, page) =>
-      pageOf(
-        [...messages.values()].filter(({ conversationId }) => conversationId === id),
-        page,
+    attachments: byIds('attachments', attachments),
+    openReplies: async (id) =>
+      [...replies.values()].filter(
+        ({ status, conversationId }) =>
+          !isOver(status) && (id === undefined || conversationId === id),
       ),
+    answerOrigin: async () => undefined,
+    upstreamConversations: async () => [],
+    conversationPage: async (page) => pageOf([...conversations.values()].toReversed(), page),
+    async messagePage(id, page) {
+      const own = [...messages.values()].filter(({ conversationId }) => conversationId === id)
+      const found = pageOf(own, page)
+      return found && { ...found, trimmed: older.length > 0 }
+    },
   }
 
   return {
@@ -93,7 +129,11 @@ export function createFakeSession(name = 'alice'): FakeSession {
         if (!reply) throw new NotFoundError('There is no such reply.')
         return update(id, { status: 'CANCELLED' })
       },
-      startConversation: async (assistantId) => begin(assistantId),
+      async submitToolOutputs(id) {
+        if (!replies.has(id)) throw new NotFoundError('There is no such reply.')
+        return update(id, { status: 'RUNNING', toolCalls: [], actionExpiresAt: null })
+      },
+      limitsLeft: async () => ({ messages: 60, openReplies: 40 }),
       cursor: async () => cursorOf({ epoch: 1, seq }),
       async subscribe({ replyId, conversationId, after, lastEventId }) {
         const from = startOf(replyId, lastEventId ?? after)
@@ -114,6 +154,46 @@ export function createFakeSession(name = 'alice'): FakeSession {
         }
       },
     },
+    conversations: {
+      start: async (assistantId, title) => change(begin(assistantId).id, { title: title ?? null }),
+      rename: async (id, title) => change(id, { title }),
+      clear: async (id) => change(id, {}),
+      async delete(id) {
+        change(id, {})
+        conversations.delete(id)
+        return { deleted: 1, remains: [] }
+      },
+      async erase() {
+        const erased = { conversations: conversations.size, messages: messages.size }
+        const files = attachments.size
+        for (const rows of [conversations, messages, replies, attachments]) rows.clear()
+        return { ...erased, attachments: files, deleted: erased.conversations, remains: [] }
+      },
+      async rate(id, { rating }) {
+        const message = messages.get(id)
+        if (!message) throw new NotFoundError('There is no such answer.')
+        const rated = { ...message, rating }
+        messages.set(id, rated)
+        return rated
+      },
+      async uploadFile(assistantId, { name: fileName, mediaType, content }) {
+        let bytes = 0
+        for await (const piece of content) bytes += piece.length
+        const id = `f${attachments.size}` as AttachmentId
+        const about = { assistantId: assistantId ?? firstAssistant, mediaType, bytes }
+        const attachment = { id, name: fileName, ...about, createdAt: startAt }
+        attachments.set(id, attachment)
+        return attachment
+      },
+      async older(id, { before, limit }) {
+        change(id, {})
+        const from = before === undefined ? 0 : older.findIndex(({ place }) => place === before) + 1
+        if (before !== undefined && from === 0) throw new NotFoundError('There is no such message.')
+        const rows = older.slice(from, from + limit)
+        return { rows, hasMore: older.length > from + limit }
+      },
+    },
+    older,
     sent,
     reads,
     append(replyId, ...bodies) {
@@ -192,11 +272,12 @@ export function createFakeSession(name = 'alice'): FakeSession {
   }
 
   function begin(assistantId: AssistantId | undefined): Conversation {
-    const at = 1_700_000_000_000 + conversations.size
+    const at = startAt + conversations.size
     const id = `c${conversations.size}` as ConversationId
     const conversation = {
       id,
-      assistantId: assistantId ?? ('flow' as AssistantId),
+      assistantId: assistantId ?? firstAssistant,
+      title: null,
       createdAt: at,
       lastUsedAt: at,
     }
@@ -207,13 +288,15 @@ export function createFakeSession(name = 'alice'): FakeSession {
   function accept({ id, assistantId }: Conversation, text: string): Reply {
     const replyId = `r${replies.size}` as ReplyId
     const messageId = `m${messages.size}` as MessageId
-    const createdAt = 1_700_000_000_000 + messages.size
+    const createdAt = startAt + messages.size
     messages.set(messageId, {
       id: messageId,
       conversationId: id,
       replyId,
       role: 'USER',
       text,
+      attachmentIds: [],
+      rating: null,
       createdAt,
     })
     const reply: Reply = {
@@ -228,9 +311,14 @@ export function createFakeSession(name = 'alice'): FakeSession {
       queuePosition: null,
       usage: null,
       followUps: [],
+      question: null,
+      omitted: [],
+      toolCalls: [],
+      actionExpiresAt: null,
       contextReset: false,
       failure: null,
       upstreamCancelled: false,
+      explanation: null,
       createdAt,
       startedAt: createdAt,
       endedAt: null,
@@ -244,7 +332,19 @@ export function createFakeSession(name = 'alice'): FakeSession {
       const { text } = update(event.replyId, {})
       update(event.replyId, { text: text.slice(0, event.offset) + event.text })
     }
+    if (event.type === 'action-required') {
+      const { toolCalls, expiresAt: actionExpiresAt } = event
+      update(event.replyId, { status: 'ACTION_REQUIRED', toolCalls, actionExpiresAt })
+    }
     if (event.type === 'completed') update(event.replyId, { status: 'COMPLETED', text: event.text })
+  }
+
+  function change(id: ConversationId, to: Partial<Conversation>): Conversation {
+    const conversation = conversations.get(id)
+    if (!conversation) throw new NotFoundError('There is no such conversation.')
+    const changed = { ...conversation, ...to }
+    conversations.set(id, changed)
+    return changed
   }
 
   function update(id: ReplyId, change: Partial<Reply>): Reply {

@@ -26,6 +26,8 @@ export function createHistory(run: RunContext, texts: readonly string[]): readon
     replyId: `older-${index}` as ReplyId,
     role: index % 2 === 0 ? 'USER' : 'ASSISTANT',
     text,
+    attachmentIds: [],
+    rating: null,
     createdAt: index,
   }))
 }

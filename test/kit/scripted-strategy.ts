@@ -1,4 +1,5 @@
-import { RunFailedError } from '../../src/strategy/run-failed-error.ts'
+import type { KeyedLayer, Question, ToolCall, ToolOutput } from '../../src/domain.ts'
+import type { Choice } from '../../src/strategy/select.ts'
 import type {
   ChatStrategy,
   Recovered,
@@ -6,99 +7,97 @@ import type {
   StartRequest,
 } from '../../src/strategy/strategy.ts'
 
-/** One upstream run, played by the test: it decides when each batch arrives. */
-export interface PlayedRun {
-  readonly request: StartRequest
+/** One stream of an upstream run, played by the test: it decides when each batch arrives. */
+export interface PlayedStream {
   readonly chatId: string
+  readonly conversationId: string
   /** Deliver a batch of events. */
   say(...events: readonly RunEvent[]): void
   /** The stream breaks off as the strategy would tell it. */
-  fail(error: RunFailedError): void
+  fail(error: Error): void
   /** Shorthands, with this run's ids. */
-  accept(): void
-  delta(text: string): void
+  accept(call?: { readonly logId?: string; readonly retries?: number }): void
+  delta(text: string, messageId?: string): void
+  message(text: string, messageId?: string): void
+  ask(question: Question): void
+  /** It waits: for the outputs of these calls, or for a message. */
+  wait(...toolCalls: readonly ToolCall[]): void
   complete(text: string): void
   readonly aborted: boolean
+}
+
+export interface PlayedRun extends PlayedStream {
+  readonly request: StartRequest
+}
+
+export interface PlayedOutputs extends PlayedStream {
+  readonly outputs: readonly ToolOutput[]
 }
 
 export interface ScriptedStrategy extends ChatStrategy {
   /** The next run that starts. */
   next(): Promise<PlayedRun>
+  /** The next answer to tool calls. */
+  nextOutputs(): Promise<PlayedOutputs>
+  /** How it is given to the engine. */
+  readonly choice: Choice
   readonly cancelled: readonly string[]
   readonly opened: readonly string[]
+  /** Runs that were started, whether the test has asked for them or not. */
+  readonly started: number
   /** What `recover` answers from now on. */
   recovers(answer: (chatId: string | undefined) => Recovered): void
 }
 
+export const functionCall = (id: string): ToolCall => ({
+  id,
+  kind: 'FUNCTION',
+  name: 'look_up',
+  arguments: '{}',
+})
+
+export const layers: readonly KeyedLayer[] = [{ layer: 'identity', keyedBy: 'the access token' }]
+
 /** A strategy whose upstream is the test. */
 export function createScriptedStrategy(kind: 'workflow' | 'bot' = 'bot'): ScriptedStrategy {
-  const runs: PlayedRun[] = []
-  const waiting: ((run: PlayedRun) => void)[] = []
+  const runs = createLine<PlayedRun>()
+  const rounds = createLine<PlayedOutputs>()
   const cancelled: string[] = []
   const opened: string[] = []
   let recovery: (chatId: string | undefined) => Recovered = () => ({ type: 'unknown' })
   let chats = 0
 
-  return {
+  const strategy: ScriptedStrategy = {
     kind,
     scope: { origin: 'https://coze.test', account: 'a' },
+    layers,
+    answersByMessage: kind === 'workflow',
     cancelled,
     opened,
+    get started() {
+      return chats
+    },
+    get choice() {
+      return { strategy, reason: 'configured' }
+    },
     recovers: (answer) => (recovery = answer),
     async open({ conversationId, generation }) {
       const id = `up-${conversationId}-${generation}`
       opened.push(id)
       return { type: 'id', conversationId: id }
     },
-    async *start(request, signal) {
+    start(request, signal) {
       chats += 1
-      const chatId = `chat-${chats}`
-      const conversationId =
-        request.upstream.type === 'id' ? request.upstream.conversationId : 'named'
-      const inbox: (readonly RunEvent[] | RunFailedError)[] = []
-      let wake = Promise.withResolvers<void>()
-      const push = (item: readonly RunEvent[] | RunFailedError) => {
-        inbox.push(item)
-        wake.resolve()
-      }
-      const ids = { chatId, conversationId }
-      const run: PlayedRun = {
-        request,
-        chatId,
-        say: (...events) => push(events),
-        fail: push,
-        accept: () => push([{ type: 'accepted', ...ids }]),
-        delta: (text) => push([{ type: 'delta', ...ids, messageId: 'm', kind: 'ANSWER', text }]),
-        complete: (text) =>
-          push([
-            { type: 'message', ...ids, messageId: 'm', text },
-            { type: 'completed', ...ids, usage: null },
-          ]),
-        get aborted() {
-          return signal.aborted
-        },
-      }
-      const onAbort = () => wake.resolve()
-      signal.addEventListener('abort', onAbort)
-      const receiver = waiting.shift()
-      if (receiver) receiver(run)
-      else runs.push(run)
-      try {
-        for (;;) {
-          signal.throwIfAborted()
-          const item = inbox.shift()
-          if (item instanceof RunFailedError) throw item
-          if (item !== undefined) {
-            yield item
-            if (item.some(({ type }) => type === 'completed')) return
-            continue
-          }
-          await wake.promise
-          wake = Promise.withResolvers()
-        }
-      } finally {
-        signal.removeEventListener('abort', onAbort)
-      }
+      const { upstream } = request
+      const conversationId = upstream.type === 'id' ? upstream.conversationId : 'named'
+      const { stream, events } = play({ chatId: `chat-${chats}`, conversationId }, signal)
+      runs.push(Object.assign(stream, { request }))
+      return events
+    },
+    submitToolOutputs({ chatId, upstreamConversationId: conversationId, outputs }, signal) {
+      const { stream, events } = play({ chatId, conversationId }, signal)
+      rounds.push(Object.assign(stream, { outputs }))
+      return events
     },
     async cancel({ chatId }) {
       cancelled.push(chatId)
@@ -107,10 +106,80 @@ export function createScriptedStrategy(kind: 'workflow' | 'bot' = 'bot'): Script
     async recover({ chatId }) {
       return recovery(chatId)
     },
+    next: runs.next,
+    nextOutputs: rounds.next,
+  }
+  return strategy
+}
+
+function play(
+  ids: { readonly chatId: string; readonly conversationId: string },
+  signal: AbortSignal,
+): { readonly stream: PlayedStream; readonly events: AsyncIterable<readonly RunEvent[]> } {
+  const inbox: (readonly RunEvent[] | Error)[] = []
+  let wake = Promise.withResolvers<void>()
+  const push = (item: readonly RunEvent[] | Error) => {
+    inbox.push(item)
+    wake.resolve()
+  }
+
+  async function* read() {
+    const onAbort = () => wake.resolve()
+    signal.addEventListener('abort', onAbort)
+    try {
+      for (;;) {
+        signal.throwIfAborted()
+        const item = inbox.shift()
+        if (item instanceof Error) throw item
+        if (item !== undefined) {
+          yield item
+          if (item.some(({ type }) => type === 'completed' || type === 'action-required')) return
+          continue
+        }
+        await wake.promise
+        wake = Promise.withResolvers()
+      }
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  const stream: PlayedStream = {
+    ...ids,
+    say: (...events) => push(events),
+    fail: push,
+    accept: (call) => push([{ type: 'accepted', ...ids, ...call }]),
+    delta: (text, messageId = 'm') =>
+      push([{ type: 'delta', ...ids, messageId, kind: 'ANSWER', text }]),
+    message: (text, messageId = 'm') => push([{ type: 'message', ...ids, messageId, text }]),
+    ask: (question) => push([{ type: 'question', ...ids, question }]),
+    wait: (...toolCalls) => push([{ type: 'action-required', ...ids, toolCalls }]),
+    complete: (text) =>
+      push([
+        { type: 'message', ...ids, messageId: 'm', text },
+        { type: 'completed', ...ids, usage: null },
+      ]),
+    get aborted() {
+      return signal.aborted
+    },
+  }
+  return { stream, events: read() }
+}
+
+/** What comes first goes to who asked first. */
+function createLine<T>() {
+  const items: T[] = []
+  const waiting: ((item: T) => void)[] = []
+  return {
+    push(item: T) {
+      const receiver = waiting.shift()
+      if (receiver) receiver(item)
+      else items.push(item)
+    },
     next: () =>
-      new Promise((resolve) => {
-        const run = runs.shift()
-        if (run) resolve(run)
+      new Promise<T>((resolve) => {
+        const item = items.shift()
+        if (item !== undefined) resolve(item)
         else waiting.push(resolve)
       }),
   }

@@ -31,9 +31,10 @@ export const newReplyId = () => randomId() as ReplyId
 export const newMessageId = () => randomId() as MessageId
 export const newConversationId = () => randomId() as ConversationId
 
-export function openSession(ledger: Ledger): Promise<Session> {
+export async function openSession(ledger: Ledger): Promise<Session> {
   const id = randomId() as SessionId
-  return ledger.openSession(id, (generation) => `name-${id}-${generation}` as SessionName, 1)
+  const name = (generation: number) => `name-${id}-${generation}` as SessionName
+  return (await ledger.openSession(id, name, 1)).session
 }
 
 export function accept(
@@ -49,9 +50,12 @@ export function accept(
     defaultAssistantId: assistant,
     conversationId: undefined,
     text: 'hello',
+    attachmentIds: [],
+    extras: { parameters: {}, metadata: {} },
     onBusy: 'QUEUE',
     idempotency: undefined,
     maxQueued: 8,
+    maxOpen: 100,
     at: 1,
     ...request,
   })
@@ -90,6 +94,7 @@ export async function runReply(
       await ledger.startConversation(session, {
         id: newConversationId(),
         assistantId: assistant,
+        title: undefined,
         at: 1,
       })
     ).id
@@ -105,6 +110,8 @@ export const completed = (text: string): TerminalEventBody => ({
   text,
   usage: null,
   followUps: [],
+  question: null,
+  omitted: [],
   contextReset: false,
 })
 export const cancelled: TerminalEventBody = { type: 'cancelled', upstreamCancelled: false }
@@ -121,6 +128,8 @@ export function finish(
     event,
     answerId: newMessageId(),
     resetUpstream: false,
+    upstreamMessageId: undefined,
+    explanation: undefined,
     at: 10,
     ...request,
   })

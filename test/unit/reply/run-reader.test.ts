@@ -5,6 +5,7 @@ import type { Metrics } from '../../../src/observe/metrics.ts'
 import { createRunReader } from '../../../src/reply/run-reader.ts'
 import { runTable } from '../../../src/reply/state.ts'
 import type { RunEvent } from '../../../src/strategy/strategy.ts'
+import { createFakeClock } from '../../kit/clock.ts'
 
 const ids = { chatId: '1', conversationId: '2' }
 const accepted: RunEvent = { type: 'accepted', ...ids }
@@ -32,11 +33,17 @@ function open(guard = openGuard) {
     upstreamOddity: (oddity) => void oddities.push(oddity),
     upstreamError: () => undefined,
     upstreamRetried: () => undefined,
+    queueLength: () => undefined,
+    circuitChanged: () => undefined,
   }
   const steps: string[] = []
   const reader = createRunReader({
     guard,
     metrics,
+    clock: createFakeClock(1_000),
+    acceptedAt: 400,
+    known: undefined,
+    waitsFor: undefined,
     shown: { answer: '', reasoning: '' },
     async remember() {
       steps.push('remember')

@@ -1,0 +1,43 @@
+import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
+import { RateLimitedError } from '../errors.ts'
+
+/** So much of something per key and span of time. */
+export interface RateLimiter {
+  /** @throws {@link RateLimitedError} when there is none left, with the time until there is. */
+  take(key: string): Promise<void>
+  /** Gives back what was taken and turned out not to count. */
+  giveBack(key: string): Promise<void>
+  /** What may still be taken now. */
+  left(key: string): Promise<number>
+}
+
+/** In this process alone. */
+export function createRateLimiter(options: {
+  /** What may be taken within `durationMs`. */
+  readonly points: number
+  readonly durationMs: number
+  /** For the caller who asked too often. */
+  readonly message: string
+}): RateLimiter {
+  const { points, durationMs, message } = options
+  const limiter = new RateLimiterMemory({ points, duration: durationMs / 1000 })
+  return {
+    async take(key) {
+      try {
+        await limiter.consume(key)
+      } catch (error) {
+        if (!(error instanceof RateLimiterRes)) throw error
+        // The library counts what it refuses.
+        await limiter.reward(key)
+        throw new RateLimitedError(message, Math.max(1, Math.ceil(error.msBeforeNext)))
+      }
+    },
+    async giveBack(key) {
+      await limiter.reward(key)
+    },
+    async left(key) {
+      const state = await limiter.get(key)
+      return state === null ? points : Math.max(0, Math.min(points, state.remainingPoints))
+    },
+  }
+}

@@ -1,0 +1,81 @@
+import type { ConversationId, MessageId, Reply, ReplyId, Session } from '../domain.ts'
+import { ConversationBusyError, NotFoundError } from '../errors.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { NewId } from '../lib/id.ts'
+import type { Ledger } from '../store/ledger.ts'
+import type { ReplyQueue } from './queue.ts'
+import { stored } from './stored.ts'
+
+/** Stops replies of sessions. */
+export interface Canceller {
+  /** A finished one is answered unchanged. @throws {@link NotFoundError} {@link UnavailableError} */
+  cancel(session: Session, id: ReplyId): Promise<Reply>
+  /**
+   * Does `work` when nothing is open, of one conversation or of all: what is open is cancelled first, and its end waited
+   * for. `busy`: something was open again.
+   * @throws {@link ConversationBusyError} when messages come faster than they are cancelled.
+   */
+  idle<T>(
+    session: Session,
+    conversationId: ConversationId | undefined,
+    work: () => Promise<T | 'busy'>,
+  ): Promise<T>
+}
+
+/** How often a conversation is emptied again for messages that came meanwhile. */
+const maxRounds = 5
+
+export function createCanceller(options: {
+  readonly ledger: Ledger
+  readonly queue: ReplyQueue
+  readonly clock: Clock
+  readonly newId: NewId
+}): Canceller {
+  const { ledger, queue, clock, newId } = options
+
+  async function find(session: Session, id: ReplyId): Promise<Reply> {
+    const [reply] = await ledger.session(session).replies([id])
+    if (reply === undefined) throw new NotFoundError('There is no such reply.')
+    return reply
+  }
+
+  async function cancel(session: Session, id: ReplyId): Promise<Reply> {
+    const reply = await find(session, id)
+    if (await queue.cancel(id)) return await find(session, id)
+    const outcome = await stored(() =>
+      ledger.finish(session, {
+        replyId: id,
+        fence: undefined,
+        event: { type: 'cancelled', upstreamCancelled: false },
+        answerId: newId() as MessageId,
+        // Nobody runs it: what it asked for is parked upstream.
+        resetUpstream: reply.status === 'ACTION_REQUIRED',
+        upstreamMessageId: undefined,
+        explanation: undefined,
+        at: clock.now(),
+      }),
+    )
+    if (outcome.type === 'lost') throw new NotFoundError('There is no such reply.')
+    const { conversationId, assistantId } = reply
+    queue.kick({ session, conversationId, assistantId })
+    return outcome.reply
+  }
+
+  return {
+    cancel,
+    async idle(session, conversationId, work) {
+      for (let round = 0; round < maxRounds; round += 1) {
+        const open = await ledger.session(session).openReplies(conversationId)
+        // Those that wait first, or they would run when the one before them ends.
+        const waiting = open.filter(({ status }) => status === 'QUEUED')
+        const running = open.filter(({ status }) => status !== 'QUEUED')
+        for (const replies of [waiting, running]) {
+          await Promise.all(replies.map(({ id }) => cancel(session, id)))
+        }
+        const outcome = await work()
+        if (outcome !== 'busy') return outcome
+      }
+      throw new ConversationBusyError('New messages came while the open replies were cancelled.')
+    },
+  }
+}

@@ -1,0 +1,66 @@
+import type { Message, MessageId, Rating, Session } from '../domain.ts'
+import { InvalidInputError, NotFoundError, NotSupportedError, UnavailableError } from '../errors.ts'
+import type { Ledger } from '../store/ledger.ts'
+import { RunFailedError } from '../strategy/run-failed-error.ts'
+import { type AssistantAccess, recordsFor } from './assistant-access.ts'
+import { stored } from './stored.ts'
+
+export interface Feedback {
+  readonly rating: Rating | null
+  readonly reasons: readonly string[]
+  readonly comment: string | undefined
+}
+
+const maxReasons = 10
+const maxReasonLength = 30
+const maxCommentLength = 250
+
+/** Rates answers, first upstream, then in our own record. */
+export function createRatings(
+  options: AssistantAccess & { readonly ledger: Ledger; readonly closed: AbortSignal },
+): (session: Session, id: MessageId, feedback: Feedback) => Promise<Message> {
+  const { ledger, closed } = options
+
+  return async (session, id, feedback) => {
+    check(feedback)
+    const store = ledger.session(session)
+    const [message] = await store.messages([id])
+    if (message?.role !== 'ASSISTANT') throw new NotFoundError('There is no such answer.')
+    const origin = await store.answerOrigin(id)
+    const records = origin && recordsFor(options, origin.assistantId, origin.upstream)
+    if (origin === undefined || records === undefined) {
+      throw new NotSupportedError('The assistant does not know this answer any more.')
+    }
+    const { upstream, upstreamMessageId: messageId } = origin
+    const answer = { conversationId: upstream.conversationId, messageId }
+    try {
+      await records.rate(session, answer, feedback, closed)
+    } catch (error) {
+      throw translate(error)
+    }
+    const rated = await stored(() => ledger.rateAnswer(session, id, feedback.rating))
+    if (rated === undefined) throw new NotFoundError('There is no such answer.')
+    return rated
+  }
+}
+
+function check({ reasons, comment }: Feedback): void {
+  if (reasons.length > maxReasons) {
+    throw new InvalidInputError(`There may be ${maxReasons} reasons.`)
+  }
+  if (reasons.some(({ length }) => length < 1 || length > maxReasonLength)) {
+    throw new InvalidInputError(`A reason must have 1 to ${maxReasonLength} characters.`)
+  }
+  if (comment !== undefined && comment.length > maxCommentLength) {
+    throw new InvalidInputError(`A comment may have ${maxCommentLength} characters.`)
+  }
+}
+
+function translate(error: unknown): unknown {
+  if (!(error instanceof RunFailedError)) return error
+  return error.conversationGone || error.failure.code === 'UPSTREAM_REFUSED'
+    ? new NotSupportedError('The assistant does not take a rating of this answer.', {
+        cause: error,
+      })
+    : new UnavailableError('The assistant does not take ratings now.', { cause: error })
+}

@@ -1,0 +1,114 @@
+import type { ToolCall } from '../domain.ts'
+import { createGuard } from '../isolation/guard.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Logger } from '../observe/logger.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import type { Ledger, Orphan } from '../store/ledger.ts'
+import { LostReplyError, type ReplyLog } from '../store/log.ts'
+import { StoreError } from '../store/store.ts'
+import { RunFailedError } from '../strategy/run-failed-error.ts'
+import type { UpstreamConversation } from '../strategy/strategy.ts'
+import { runContext, type RunFacts } from './run-facts.ts'
+import { runFailures } from './run-failures.ts'
+import { createRunReader, type RunReader, type UpstreamRun } from './run-reader.ts'
+
+export interface RunWritesOptions {
+  readonly ledger: Ledger
+  readonly log: ReplyLog
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly metrics: Metrics
+}
+
+/** The writes of a running reply: steps 3 to 6 of the order of writes. */
+export interface RunWrites {
+  /** Step 3: the upstream conversation, bound before any user text leaves. */
+  obtain(
+    run: RunFacts,
+    known: string | undefined,
+    signal: AbortSignal,
+  ): Promise<UpstreamConversation>
+  /** Step 4. False: the reply is another's now, and nothing may be sent. */
+  intend(run: RunFacts, signal: AbortSignal): Promise<boolean>
+  /** Steps 5 and 6: reads what the run says, remembers the run and shows its text. */
+  openReader(
+    run: RunFacts,
+    upstream: UpstreamConversation,
+    known?: { readonly run: UpstreamRun; readonly waitsFor: readonly ToolCall[] | undefined },
+  ): RunReader
+  /**
+   * Takes readers back to what was on disk. They may hold more, or a correction of it that was lost: so all of it is said
+   * again. False: the reply is another's now.
+   */
+  restate(orphan: Orphan): Promise<boolean>
+}
+
+export function createRunWrites(options: RunWritesOptions): RunWrites {
+  const { ledger, log, clock, logger, metrics } = options
+
+  async function bind({ claim, strategy }: RunFacts, conversationId: string): Promise<void> {
+    const { session, reply, fence } = claim
+    const binding = { scope: strategy.scope, strategy: strategy.kind, conversationId }
+    switch (await ledger.bind(session, reply.id, fence, binding, clock.now())) {
+      case 'bound':
+        return
+      case 'lost':
+        throw new LostReplyError()
+      case 'collision':
+        logger.error(
+          { reply: reply.id, assistant: reply.assistantId },
+          'upstream conversation belongs to another session or conversation',
+        )
+        throw new RunFailedError(runFailures.breach, { outcome: 'unseen' })
+    }
+  }
+
+  return {
+    async obtain(run, known, signal) {
+      if (known !== undefined) return { type: 'id', conversationId: known }
+      const upstream = await run.strategy.open(runContext(run.claim), signal)
+      if (upstream.type === 'id') await bind(run, upstream.conversationId)
+      return upstream
+    },
+    async intend({ claim, contextReset }, signal) {
+      const { session, reply, fence } = claim
+      signal.throwIfAborted()
+      return await ledger.recordIntent(session, reply.id, fence, { contextReset, at: clock.now() })
+    },
+    openReader(run, upstream, known) {
+      const { session, reply, fence } = run.claim
+      return createRunReader({
+        guard: createGuard({
+          conversationId: upstream.type === 'id' ? upstream.conversationId : undefined,
+          chatId: known?.run.chatId,
+        }),
+        metrics,
+        clock,
+        acceptedAt: reply.createdAt,
+        shown: { answer: reply.text, reasoning: reply.reasoning },
+        known: known?.run,
+        waitsFor: known?.waitsFor,
+        async remember({ chatId, conversationId }) {
+          if (known !== undefined) return
+          if (upstream.type === 'named') await bind(run, conversationId)
+          const stored = await ledger.recordChat(session, reply.id, fence, chatId)
+          if (!stored) throw new LostReplyError()
+        },
+        show: (deltas) => log.append(session.id, reply.id, fence, deltas),
+      })
+    },
+    async restate({ session, reply, fence }) {
+      try {
+        await log.append(session.id, reply.id, fence, [
+          { kind: 'REASONING', offset: 0, text: reply.reasoning },
+          { kind: 'ANSWER', offset: 0, text: reply.text },
+        ])
+      } catch (error) {
+        if (error instanceof LostReplyError) return false
+        // It is in the log, and reaches the disk with what follows.
+        if (!(error instanceof StoreError)) throw error
+      }
+      return true
+    },
+  }
+}

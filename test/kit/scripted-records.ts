@@ -1,0 +1,70 @@
+import type { Session } from '../../src/domain.ts'
+import type { AssistantRecords, OlderMessage } from '../../src/strategy/records.ts'
+
+type Rated = Parameters<AssistantRecords['rate']>
+
+export interface ScriptedRecords extends AssistantRecords {
+  /** Upstream conversations that were deleted, and as whom. */
+  readonly deleted: { readonly conversationId: string; readonly session: Session }[]
+  /** Upstream conversations that cannot be deleted. */
+  readonly kept: Set<string>
+  readonly rated: { readonly answer: Rated[1]; readonly feedback: Rated[2] }[]
+  readonly uploaded: { readonly name: string; readonly text: string }[]
+  readonly cleared: Session[]
+  /** Newest first, by upstream conversation. */
+  readonly older: Map<string, readonly OlderMessage[]>
+  /** Which upstream conversations were listed, in order. */
+  readonly listed: string[]
+  /** The next call fails so. */
+  failWith(error: Error): void
+}
+
+/** What the platform keeps, played by the test. */
+export function createScriptedRecords(): ScriptedRecords {
+  let failure: Error | undefined
+  function failOnce() {
+    const error = failure
+    failure = undefined
+    if (error !== undefined) throw error
+  }
+  const records: ScriptedRecords = {
+    takesFiles: true,
+    deleted: [],
+    kept: new Set(),
+    rated: [],
+    uploaded: [],
+    cleared: [],
+    older: new Map(),
+    listed: [],
+    failWith: (error) => (failure = error),
+    async uploadFile(_session, { name, content }) {
+      failOnce()
+      const pieces: Uint8Array[] = []
+      for await (const piece of content) pieces.push(piece)
+      const file = Buffer.concat(pieces)
+      records.uploaded.push({ name, text: file.toString() })
+      return { upstreamId: `file-${records.uploaded.length}`, bytes: file.length }
+    },
+    async deleteConversation(session, conversationId) {
+      if (records.kept.has(conversationId)) return false
+      records.deleted.push({ conversationId, session })
+      return true
+    },
+    async rate(_session, answer, feedback) {
+      failOnce()
+      records.rated.push({ answer, feedback })
+    },
+    async listOlder(_session, { conversationId, before, limit }) {
+      failOnce()
+      records.listed.push(conversationId)
+      const rows = records.older.get(conversationId) ?? []
+      const from = rows.findIndex(({ upstreamMessageId }) => upstreamMessageId === before) + 1
+      return rows.slice(from, from + limit)
+    },
+    async clearVariables(session) {
+      records.cleared.push(session)
+      return true
+    },
+  }
+  return records
+}
