@@ -49,10 +49,8 @@ export function createClient(world: World, supervisor: Supervisor, person: strin
   async function newConversation(assistantId: AssistantId): Promise<ConversationId | undefined> {
     const gateway = await supervisor.current()
     const outcome = await call(gateway, async () => {
-      const session = await gateway.session(person)
-      const id = world.newId() as ConversationId
-      const request = { id, assistantId, title: undefined, at: gateway.clock.now() }
-      return gateway.ledger.startConversation(session, request)
+      const own = await gateway.conversations(person)
+      return own.start(assistantId, undefined)
     })
     if (outcome.type === 'refused') refused(outcome.error)
     return outcome.type === 'answered' ? outcome.value.id : undefined

@@ -9,6 +9,7 @@ import type { Metrics } from '../../src/observe/metrics.ts'
 import type { RateLimiter } from '../../src/rate/limiter.ts'
 import { createReplyEngine, type ReplyEngine } from '../../src/reply/engine.ts'
 import type { SessionCaller } from '../../src/reply/session-caller.ts'
+import type { SessionConversations } from '../../src/reply/session-conversations.ts'
 import type { SessionReplies } from '../../src/reply/session-replies.ts'
 import type { Ledger } from '../../src/store/ledger.ts'
 import { createAssistants } from '../../src/strategy/assistants.ts'
@@ -26,6 +27,7 @@ export interface GatewayProcess {
   /** What the server does for each request: opens the caller's session. */
   session(person: string): Promise<Session>
   replies(person: string): Promise<SessionReplies>
+  conversations(person: string): Promise<SessionConversations>
   /** Dies at once: nothing of it happens any more. */
   kill(): void
   /** Lets go of what the runtime keeps for signals that never abort. After the last look. */
@@ -143,6 +145,7 @@ export function startGateway(world: World, plant: Plant): GatewayProcess {
       const replies = engine.session(await session(person), callerOf(person))
       return plant.replies?.(replies) ?? replies
     },
+    conversations: async (person) => engine.conversations(await session(person), callerOf(person)),
     kill() {
       clock.kill()
       death.resolve()
