@@ -44,9 +44,10 @@ export function ledgerContract(name: string, open: () => Promise<Store>): void {
         const opened = await Promise.all(
           names.map((each) => store.ledger.openSession(fresh, () => each, 1)),
         )
-        expect(new Set(opened.map((session) => session.name)).size).toBe(1)
+        expect(new Set(opened.map(({ session }) => session.name)).size).toBe(1)
+        expect(opened.filter(({ isNew }) => isNew)).toHaveLength(1)
         const again = await store.ledger.openSession(fresh, () => 'later' as Session['name'], 2)
-        expect(again).toEqual(opened[0])
+        expect(again).toEqual({ session: opened[0]?.session, isNew: false })
       })
     })
 
@@ -76,11 +77,19 @@ export function ledgerContract(name: string, open: () => Promise<Store>): void {
             replyId: reply.id,
             role: 'USER',
             text: 'hello',
+            attachmentIds: [],
+            rating: null,
             createdAt: 7,
           },
         ])
         expect(await reader.conversations([conversationId])).toEqual([
-          { id: conversationId, assistantId: assistant, createdAt: 7, lastUsedAt: 7 },
+          {
+            id: conversationId,
+            assistantId: assistant,
+            title: 'hello',
+            createdAt: 7,
+            lastUsedAt: 7,
+          },
         ])
       })
 
@@ -91,6 +100,7 @@ export function ledgerContract(name: string, open: () => Promise<Store>): void {
         const second = await store.ledger.startConversation(session, {
           id: newConversationId(),
           assistantId: assistant,
+          title: undefined,
           at: 50,
         })
         const elsewhere = await acceptReply(store.ledger, session, {
@@ -320,7 +330,9 @@ export function ledgerContract(name: string, open: () => Promise<Store>): void {
         const session = await openSession(store.ledger)
         const { conversationId } = await acceptReply(store.ledger, session)
         await runReply(store, session)
-        expect(await store.ledger.waiting()).toEqual([{ session, conversationId }])
+        expect(await store.ledger.waiting()).toEqual([
+          { session, conversationId, assistantId: assistant },
+        ])
       })
 
       it('has no orphans while nothing but this opening has claimed', async () => {
@@ -426,6 +438,8 @@ export function ledgerContract(name: string, open: () => Promise<Store>): void {
           text: 'the answer',
           usage,
           followUps: ['and?'],
+          question: { text: 'Which one?', options: ['a', 'b'], fields: [] },
+          omitted: ['CARD'],
           contextReset: false,
         } as const
         const outcome = await finish(store.ledger, claim, event, { answerId, at: 20 })
@@ -509,6 +523,8 @@ export function ledgerContract(name: string, open: () => Promise<Store>): void {
           event: cancelled,
           answerId: newMessageId(),
           resetUpstream: false,
+          upstreamMessageId: undefined,
+          explanation: undefined,
           at: 9,
         }
         expect(await store.ledger.finish(session, request)).toMatchObject({
@@ -601,7 +617,12 @@ export function ledgerContract(name: string, open: () => Promise<Store>): void {
         const session = await openSession(store.ledger)
         const ids = times(4, newConversationId)
         for (const id of ids)
-          await store.ledger.startConversation(session, { id, assistantId: assistant, at: 1 })
+          await store.ledger.startConversation(session, {
+            id,
+            assistantId: assistant,
+            title: undefined,
+            at: 1,
+          })
         ids.reverse()
         const reader = store.ledger.session(session)
         const page = async (request: Partial<Parameters<typeof reader.conversationPage>[0]>) => {

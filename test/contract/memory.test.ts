@@ -3,6 +3,7 @@ import type { StoreUser } from '../sim/store/gate.ts'
 import { fairWeather } from '../sim/store/pipe.ts'
 import { createMemoryDisk } from '../sim/store/store.ts'
 import { ledgerContract } from './ledger.ts'
+import { ledgerRecordsContract } from './ledger-records.ts'
 import { logContract } from './log.ts'
 
 const alwaysThere: StoreUser = {
@@ -14,4 +15,5 @@ const alwaysThere: StoreUser = {
 const open = async () => createMemoryDisk(systemClock, fairWeather).open(alwaysThere)
 
 ledgerContract('in memory, for simulations', open)
+ledgerRecordsContract('in memory, for simulations', open)
 logContract('in memory, for simulations', open)

@@ -24,6 +24,7 @@ import {
   runReply,
 } from '../kit/stored-replies.ts'
 import { ledgerContract } from './ledger.ts'
+import { ledgerRecordsContract } from './ledger-records.ts'
 import { logContract } from './log.ts'
 
 const logger = { debug() {}, info() {}, warn() {}, error() {} }
@@ -50,8 +51,10 @@ async function withLittleMemory(): Promise<Store> {
 }
 
 ledgerContract('sqlite in memory', inMemory)
+ledgerRecordsContract('sqlite in memory', inMemory)
 logContract('sqlite in memory', inMemory)
 ledgerContract('sqlite in a file', inFile)
+ledgerRecordsContract('sqlite in a file', inFile)
 logContract('sqlite in a file', inFile)
 logContract('sqlite with little memory', withLittleMemory)
 

@@ -131,6 +131,7 @@ export function beginConversation(
     isResetPending: false,
     freedAt: 0,
     clearedRun: 0,
+    isTrimmed: false,
     lastRun: 0,
   }
   state.conversations.set(conversation.id, conversation)

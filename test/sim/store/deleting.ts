@@ -63,6 +63,25 @@ export function eraseSession(
   }
 }
 
+/** Only what no reader of the log can ask for any more. */
+export function trimMessages(state: State, writtenBefore: number): number {
+  let count = 0
+  for (const row of state.replies.values()) {
+    const written = state.messages.get(row.messageId)?.createdAt ?? 0
+    const isToldOf = row.lastEvent !== undefined && !row.isTrimmed
+    if (isOpen(row) || isToldOf || written >= writtenBefore) continue
+    state.replies.delete(row.id)
+    for (const message of state.messages.values()) {
+      if (message.replyId === row.id) state.messages.delete(message.id)
+    }
+    for (const [key, { replyId }] of state.keys) if (replyId === row.id) state.keys.delete(key)
+    const conversation = state.conversations.get(row.conversationId)
+    if (conversation !== undefined) conversation.isTrimmed = true
+    count += 1
+  }
+  return count
+}
+
 function findOwn(state: State, session: Session, id: ConversationId): ConversationRow | undefined {
   const row = state.conversations.get(id)
   return row?.sessionId === session.id ? row : undefined

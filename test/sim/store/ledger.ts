@@ -2,7 +2,7 @@ import type { ConversationId, Position, ReplyId, Session, SessionId } from '../.
 import type { Fence, Ledger } from '../../../src/store/ledger.ts'
 import { StoreError } from '../../../src/store/store.ts'
 import { accept, beginConversation } from './accept.ts'
-import { clearConversation, deleteConversation, eraseSession } from './deleting.ts'
+import { clearConversation, deleteConversation, eraseSession, trimMessages } from './deleting.ts'
 import type { LogPlaces } from './log.ts'
 import type { Operation, Pipe } from './pipe.ts'
 import { createReads } from './reads.ts'
@@ -84,6 +84,7 @@ export function createMemoryLedger(
     deleteConversation: (session, id) =>
       pipe.hard((state) => deleteConversation(state, session, id)),
     eraseSession: (session, name) => pipe.hard((state) => eraseSession(state, session, name)),
+    trimMessages: (writtenBefore) => pipe.hard((state) => trimMessages(state, writtenBefore)),
     addAttachment: (session, attachment) =>
       pipe.hard((state) => {
         state.attachments.set(attachment.id, { ...attachment, sessionId: session.id })

@@ -77,13 +77,15 @@ export function createReads(pipe: Pipe, session: Session): SessionStore {
       return told(found && { ...found, rows: found.rows.map(toConversation) })
     },
     messagePage(conversationId: ConversationId, page: PageRequest<MessageId>) {
-      if (!isMine(pipe.state.conversations.get(conversationId))) return told(undefined)
+      const conversation = pipe.state.conversations.get(conversationId)
+      if (conversation === undefined || !isMine(conversation)) return told(undefined)
+      const { isTrimmed: trimmed } = conversation
       const rows = [...pipe.state.messages.values()]
         .filter((row) => row.conversationId === conversationId)
         .toSorted((a: MessageRow, b: MessageRow) => a.order - b.order)
       const found = pageOf(rows, page)
       const toRow = (row: MessageRow) => toMessage(pipe.state, row)
-      return told(found && { ...found, rows: found.rows.map(toRow), trimmed: false })
+      return told(found && { ...found, rows: found.rows.map(toRow), trimmed })
     },
   }
 }

@@ -20,10 +20,11 @@ export function toConversation(row: ConversationRow): Conversation {
   return { id, assistantId, title, createdAt, lastUsedAt }
 }
 
-/** The first line, cut where it gets long, never inside a character. */
+/** Its beginning on one line, never cut inside a character. */
 function beginningOf(text: string): string {
-  const line = text.trim().split('\n', 1)[0] ?? ''
-  return line.slice(0, titleLength).toWellFormed()
+  const line = text.replace(/\s+/g, ' ').trim()
+  const cut = line.slice(0, 80)
+  return line.length <= 80 || cut.isWellFormed() ? cut : cut.slice(0, -1)
 }
 
 export function toMessage(state: State, row: MessageRow): Message {

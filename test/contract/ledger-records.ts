@@ -1,0 +1,321 @@
+import { describe, expect, it } from 'vitest'
+import type { AttachmentId, SessionName, ToolCall } from '../../src/domain.ts'
+import type { StoredAttachment, UpstreamBinding } from '../../src/store/ledger.ts'
+import type { Store } from '../../src/store/store.ts'
+import { randomId } from '../kit/ids.ts'
+import {
+  accept,
+  acceptReply,
+  assistant,
+  beginning,
+  cancelled,
+  claimReply,
+  completed,
+  finish,
+  newConversationId,
+  newMessageId,
+  newReplyId,
+  openSession,
+  otherAssistant,
+  readAll,
+  runReply,
+} from '../kit/stored-replies.ts'
+
+const scope = { origin: 'https://upstream.test', account: 'account' }
+const binding = (conversationId: string): UpstreamBinding => ({
+  scope,
+  strategy: 'bot',
+  conversationId,
+})
+const toolCalls: readonly ToolCall[] = [
+  { id: 'call-1', kind: 'FUNCTION', name: 'weather', arguments: '{"city":"Oslo"}' },
+  { id: 'call-2', kind: 'REPLY', name: null, arguments: null },
+]
+const action = { toolCalls, expiresAt: 900 }
+const newAttachment = (assistantId = assistant): StoredAttachment => ({
+  id: randomId() as AttachmentId,
+  assistantId,
+  name: 'plan.pdf',
+  mediaType: 'application/pdf',
+  bytes: 12,
+  createdAt: 5,
+  scope,
+  upstreamId: randomId(),
+})
+const forward = { direction: 'forward', limit: 10, after: undefined, before: undefined } as const
+
+/** What every engine's ledger promises about actions and about what a session keeps. */
+export function ledgerRecordsContract(name: string, open: () => Promise<Store>): void {
+  describe(`${name}: actions`, () => {
+    it('waits with the calls, tells readers, and holds the conversation', async () => {
+      await using store = await open()
+      const { ledger, log } = store
+      const claim = await runReply(store, await openSession(ledger))
+      const { session, reply, fence } = claim
+      await log.append(session.id, reply.id, fence, [{ kind: 'ANSWER', offset: 0, text: 'wait' }])
+      expect(await ledger.requireAction(session, reply.id, fence, action)).toBe(true)
+      const [stored] = await ledger.session(session).replies([reply.id])
+      const waiting = { status: 'ACTION_REQUIRED', text: 'wait', toolCalls, actionExpiresAt: 900 }
+      expect(stored).toMatchObject(waiting)
+      const { conversationId } = reply
+      const next = await acceptReply(ledger, session, { conversationId })
+      expect(await ledger.claim(session, conversationId, 4)).toBeUndefined()
+      expect((await readAll(log, session)).map(({ type }) => type)).toEqual([
+        'started',
+        'delta',
+        'action-required',
+      ])
+      const interrupting = await accept(ledger, session, { conversationId, onBusy: 'INTERRUPT' })
+      expect(interrupting).toMatchObject({ type: 'accepted', interrupts: reply.id })
+      const unended = await ledger.session(session).openReplies(conversationId)
+      expect(unended.map(({ id }) => id)).toContain(next.id)
+      expect(unended).toHaveLength(3)
+    })
+
+    it('takes the outputs of exactly its calls, once, and goes on under the same fence', async () => {
+      await using store = await open()
+      const { ledger, log } = store
+      const claim = await runReply(store, await openSession(ledger))
+      const { session, reply, fence } = claim
+      const take = (...ids: string[]) => ledger.takeToolOutputs(session, reply.id, ids)
+      expect(await take('call-1', 'call-2')).toEqual({ type: 'not-waiting' })
+      await ledger.requireAction(session, reply.id, fence, action)
+      expect(await take('call-1')).toEqual({ type: 'other-calls' })
+      expect(await take('call-1', 'call-1')).toEqual({ type: 'other-calls' })
+      expect(await take('call-1', 'call-2', 'call-3')).toEqual({ type: 'other-calls' })
+      const taken = await Promise.all([take('call-2', 'call-1'), take('call-1', 'call-2')])
+      expect(taken.map(({ type }) => type).toSorted()).toEqual(['not-waiting', 'taken'])
+      await log.append(session.id, reply.id, fence, [{ kind: 'ANSWER', offset: 0, text: 'sun' }])
+      expect(await finish(ledger, claim, completed('sun'))).toMatchObject({
+        type: 'finished',
+        reply: { status: 'COMPLETED', toolCalls: [], actionExpiresAt: null },
+      })
+    })
+
+    it('does not know the reply of another session, nor waits under a stale fence', async () => {
+      await using store = await open()
+      const { ledger } = store
+      const { session, reply, fence } = await runReply(store, await openSession(ledger))
+      const stranger = await openSession(ledger)
+      expect(await ledger.requireAction(session, reply.id, fence - 1, action)).toBe(false)
+      expect(await ledger.requireAction(stranger, reply.id, fence, action)).toBe(false)
+      await ledger.requireAction(session, reply.id, fence, action)
+      const ids = toolCalls.map(({ id }) => id)
+      expect(await ledger.takeToolOutputs(stranger, reply.id, ids)).toEqual({ type: 'not-found' })
+    })
+
+    it('can be cancelled while it waits', async () => {
+      await using store = await open()
+      const claim = await runReply(store, await openSession(store.ledger))
+      const { session, reply, fence } = claim
+      await store.ledger.requireAction(session, reply.id, fence, action)
+      const outcome = await finish(store.ledger, claim, cancelled, { fence: undefined })
+      expect(outcome).toMatchObject({ type: 'finished', reply: { status: 'CANCELLED' } })
+    })
+  })
+
+  describe(`${name}: what a session keeps`, () => {
+    it('takes attachments of the session and of the assistant only, and hands them to the runner', async () => {
+      await using store = await open()
+      const { ledger } = store
+      const session = await openSession(ledger)
+      const mine = newAttachment()
+      const { scope: _, upstreamId: __, ...shown } = mine
+      expect(await ledger.addAttachment(session, mine)).toEqual(shown)
+      const ofOther = newAttachment(otherAssistant)
+      await ledger.addAttachment(session, ofOther)
+      const ofStranger = newAttachment()
+      const stranger = await openSession(ledger)
+      await ledger.addAttachment(stranger, ofStranger)
+      expect(await ledger.session(stranger).attachments([mine.id])).toEqual([undefined])
+      for (const { id } of [ofOther, ofStranger]) {
+        const refused = await accept(ledger, session, { attachmentIds: [mine.id, id] })
+        expect(refused).toEqual({ type: 'attachment-not-found' })
+      }
+      const extras = { parameters: { CITY: ['Oslo', 1] }, metadata: { source: 'app' } }
+      const reply = await acceptReply(ledger, session, { attachmentIds: [mine.id], extras })
+      const claim = await claimReply(ledger, session, reply.conversationId)
+      expect(claim).toMatchObject({ attachments: [mine], extras })
+      expect(claim.message.attachmentIds).toEqual([mine.id])
+    })
+
+    it('refuses more open replies than a session may have, and stores nothing of them', async () => {
+      await using store = await open()
+      const { ledger } = store
+      const session = await openSession(ledger)
+      const first = await acceptReply(ledger, session, { maxOpen: 1 })
+      expect(await accept(ledger, session, { maxOpen: 1 })).toEqual({ type: 'too-many-open' })
+      expect(await ledger.session(session).openReplies(undefined)).toMatchObject([{ id: first.id }])
+    })
+
+    it('titles a conversation by its first words until it is given a title', async () => {
+      await using store = await open()
+      const { ledger } = store
+      const session = await openSession(ledger)
+      const text = `  What is\n the ${'x'.repeat(63)}😀 rest`
+      const { conversationId: id } = await acceptReply(ledger, session, { text })
+      await acceptReply(ledger, session, { conversationId: id, text: 'second' })
+      const title = async () => (await ledger.session(session).conversations([id]))[0]?.title
+      expect(await title()).toBe(`What is the ${'x'.repeat(63)}😀 re`)
+      expect(await ledger.renameConversation(session, id, 'Mine')).toMatchObject({ title: 'Mine' })
+      expect(await title()).toBe('Mine')
+      await ledger.renameConversation(session, id, null)
+      expect(await title()).toBe(`What is the ${'x'.repeat(63)}😀 re`)
+      const stranger = await openSession(ledger)
+      expect(await ledger.renameConversation(stranger, id, 'Theirs')).toBeUndefined()
+    })
+
+    it('remembers where an answer came from, and what the session thinks of it', async () => {
+      await using store = await open()
+      const { ledger } = store
+      const session = await openSession(ledger)
+      const claim = await runReply(store, session)
+      const { reply, fence } = claim
+      await ledger.bind(session, reply.id, fence, binding('up-1'), 5)
+      const answerId = newMessageId()
+      const explanation = {
+        strategy: 'bot',
+        reason: 'configured',
+        layers: [{ layer: 'identity', keyedBy: 'the token' }],
+        upstreamChatId: 'chat',
+        upstreamLogId: 'log',
+        firstDeltaMs: 3,
+        retries: 1,
+      } as const
+      const details = { answerId, upstreamMessageId: 'message-1', explanation, resetUpstream: true }
+      await finish(ledger, claim, completed('yes'), details)
+      const reader = ledger.session(session)
+      expect(await reader.answerOrigin(answerId)).toEqual({
+        assistantId: assistant,
+        upstream: binding('up-1'),
+        upstreamMessageId: 'message-1',
+      })
+      expect((await reader.replies([reply.id]))[0]?.explanation).toEqual(explanation)
+      expect(await ledger.rateAnswer(session, answerId, 'LIKE')).toMatchObject({ rating: 'LIKE' })
+      expect(await ledger.rateAnswer(session, reply.messageId, 'LIKE')).toBeUndefined()
+      const stranger = await openSession(ledger)
+      expect(await ledger.rateAnswer(stranger, answerId, null)).toBeUndefined()
+      expect(await ledger.session(stranger).answerOrigin(answerId)).toBeUndefined()
+      expect((await reader.messages([answerId]))[0]?.rating).toBe('LIKE')
+    })
+
+    it('forgets the context when it is cleared, and says no more than that', async () => {
+      await using store = await open()
+      const { ledger } = store
+      const session = await openSession(ledger)
+      const claim = await runReply(store, session)
+      const { conversationId } = claim.reply
+      expect(await ledger.clearConversation(session, conversationId)).toBe('busy')
+      await ledger.bind(session, claim.reply.id, claim.fence, binding('up-c'), 5)
+      await finish(ledger, claim, completed('before'))
+      const stranger = await openSession(ledger)
+      expect(await ledger.clearConversation(stranger, conversationId)).toBe('not-found')
+      expect(await ledger.clearConversation(session, conversationId)).toBe('cleared')
+      const next = await runReply(store, session, conversationId)
+      expect(next).toMatchObject({ upstream: undefined, contextReset: false })
+      expect(next.generation).toBe(claim.generation + 1)
+      expect(await ledger.history(session, next.reply.id, 10)).toEqual([])
+      const messages = await ledger.session(session).messagePage(conversationId, forward)
+      expect(messages?.rows).toHaveLength(3)
+    })
+
+    it('deletes a conversation with all that belongs to it, and keeps cursors and tombstones', async () => {
+      await using store = await open()
+      const { ledger, log } = store
+      const session = await openSession(ledger)
+      const claim = await runReply(store, session)
+      const { reply, fence } = claim
+      const { conversationId } = reply
+      await ledger.bind(session, reply.id, fence, binding('up-d'), 5)
+      expect(await ledger.deleteConversation(session, conversationId)).toEqual({ type: 'busy' })
+      await finish(ledger, claim, completed('gone'))
+      const kept = await runReply(store, session)
+      const end = await log.end(session.id)
+
+      const stranger = await openSession(ledger)
+      const missed = await ledger.deleteConversation(stranger, conversationId)
+      expect(missed).toEqual({ type: 'not-found' })
+      expect(await ledger.deleteConversation(session, conversationId)).toEqual({
+        type: 'deleted',
+        assistantId: assistant,
+        upstream: [binding('up-d')],
+      })
+      const reader = ledger.session(session)
+      expect(await reader.conversations([conversationId])).toEqual([undefined])
+      expect(await reader.replies([reply.id])).toEqual([undefined])
+      expect(await reader.messages([reply.messageId])).toEqual([undefined])
+      expect(await log.start(session.id, reply.id)).toBeUndefined()
+      expect(await log.check(session.id, end)).toBe('ok')
+      const left = await readAll(log, session, beginning)
+      expect(left.map(({ replyId }) => replyId)).toEqual([kept.reply.id])
+      const bound = await ledger.bind(session, kept.reply.id, kept.fence, binding('up-d'), 6)
+      expect(bound).toBe('collision')
+    })
+
+    it('erases a session under a new name, and leaves others alone', async () => {
+      await using store = await open()
+      const { ledger } = store
+      const session = await openSession(ledger)
+      const other = await openSession(ledger)
+      const { reply: otherReply } = await runReply(store, other)
+      const claim = await runReply(store, session)
+      await ledger.bind(session, claim.reply.id, claim.fence, binding('up-e'), 5)
+      const attachment = newAttachment()
+      await ledger.addAttachment(session, attachment)
+      const name = (generation: number) => `renamed-${generation}` as SessionName
+      expect(await ledger.eraseSession(session, name, 8)).toEqual({ type: 'busy' })
+      await finish(ledger, claim, completed('gone'))
+      expect(await ledger.eraseSession(session, name, 9)).toEqual({
+        type: 'erased',
+        erased: {
+          conversations: 1,
+          messages: 2,
+          attachments: [attachment],
+          upstream: [{ ...binding('up-e'), assistantId: assistant }],
+        },
+      })
+      expect(await ledger.openSession(session.id, name, 10)).toEqual({
+        session: { id: session.id, name: 'renamed-1' },
+        isNew: false,
+      })
+      const page = await ledger.session(session).conversationPage(forward)
+      expect(page?.rows).toEqual([])
+      expect(await ledger.session(session).attachments([attachment.id])).toEqual([undefined])
+      expect(await ledger.session(other).replies([otherReply.id])).toMatchObject([
+        { id: otherReply.id },
+      ])
+      const next = await runReply(store, session)
+      expect(next.session.name).toBe('renamed-1')
+      const bound = await ledger.bind(session, next.reply.id, next.fence, binding('up-e'), 11)
+      expect(bound).toBe('collision')
+    })
+
+    it('trims messages once the log has let go of them, and says that older ones were there', async () => {
+      await using store = await open()
+      const { ledger, log } = store
+      const session = await openSession(ledger)
+      const claim = await runReply(store, session)
+      const { conversationId } = claim.reply
+      await finish(ledger, claim, completed('old'), { at: 10 })
+      const late = await acceptReply(ledger, session, { conversationId, at: 50 })
+      expect(await ledger.trimMessages(40)).toBe(0)
+      await log.trim(20)
+      expect(await ledger.trimMessages(40)).toBe(1)
+      expect(await ledger.trimMessages(40)).toBe(0)
+      const page = await ledger.session(session).messagePage(conversationId, forward)
+      expect(page).toMatchObject({ trimmed: true, rows: [{ id: late.messageId }] })
+      expect(await ledger.session(session).replies([claim.reply.id])).toEqual([undefined])
+      const again = await accept(ledger, session, { replyId: newReplyId(), conversationId })
+      expect(again.type).toBe('accepted')
+      const empty = newConversationId()
+      await ledger.startConversation(session, {
+        id: empty,
+        assistantId: assistant,
+        title: 'Empty',
+        at: 60,
+      })
+      const none = await ledger.session(session).messagePage(empty, forward)
+      expect(none).toMatchObject({ trimmed: false, rows: [] })
+    })
+  })
+}
