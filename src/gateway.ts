@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createAuthenticator } from './auth/caller.ts'
+import { isOperator } from './auth/operator.ts'
 import type { Config } from './config.ts'
 import { createCozeClient } from './coze/client.ts'
 import { schema } from './graphql/schema.ts'
@@ -13,6 +14,7 @@ import { createLogger } from './observe/log.ts'
 import type { Logger } from './observe/logger.ts'
 import type { Metrics } from './observe/metrics.ts'
 import { createPrometheusMetrics } from './observe/prometheus.ts'
+import { createRateLimiter } from './rate/limiter.ts'
 import { createReplyEngine } from './reply/engine.ts'
 import { createGraphiQL } from './server/graphiql.ts'
 import { createGraphServer } from './server/server.ts'
@@ -104,12 +106,28 @@ export async function createGateway(
       logger,
       metrics,
       assistants,
-      strategyOf: (id, begunBy) => targets.strategyOf(id, begunBy)?.strategy,
+      strategyOf: (id, begunBy) => targets.strategyOf(id, begunBy),
+      recordsOf: (id, kind) => targets.recordsOf(id, kind),
+      quotas: new Map(config.assistants.map(({ id, quota }) => [id, quota])),
+      rates: {
+        messages: perMinute(limits.messagesPerMinute, 'Too many messages within a minute.'),
+        guestMessages: perMinute(
+          limits.guestMessagesPerMinute,
+          'Too many messages within a minute.',
+        ),
+        uploads: perMinute(limits.uploadsPerMinute, 'Too many uploads within a minute.'),
+      },
+      limits,
+      maxRunningPerSession: limits.maxRunningPerSession,
+      circuitFailures: limits.circuitFailures,
+      mediaTypes: config.uploads.mediaTypes,
       cursorKey: config.session.key.reveal(),
-      maxQueued: limits.maxQueued,
       historyLength: limits.maxHistoryMessages,
+      circuitMs: timeouts.circuitMs,
       recoverMs: timeouts.recoverMs,
       queueExpiryMs: timeouts.queueExpiryMs,
+      actionMs: timeouts.actionMs,
+      totalMs: timeouts.totalMs,
       retentionMs: limits.logRetentionHours * hourMs,
       cancelMs,
     }),
@@ -121,15 +139,25 @@ export async function createGateway(
       authenticator,
       async openSession(caller) {
         const id = namer.idOf(caller)
-        const name = (generation: number) => namer.nameOf(id, generation, caller)
-        const session = await store.ledger.openSession(id, name, clock.now())
+        const nameOf = (generation: number) => namer.nameOf(id, generation, caller)
+        const { session, isNew } = await store.ledger.openSession(id, nameOf, clock.now())
+        const { kind, issuer } = caller
+        const fingerprint = fingerprintOf(id)
+        if (isNew) {
+          const audit = 'session created'
+          logger.info({ audit, session: fingerprint, caller: kind, issuer }, 'session created')
+        }
+        const by = { kind, issuer, fingerprint, nameOf }
         return {
           caller,
-          fingerprint: fingerprintOf(id),
+          fingerprint,
           store: store.ledger.session(session),
-          replies: engine.session(session),
+          replies: engine.session(session, by),
+          conversations: engine.conversations(session, by),
+          isOperator: isOperator(caller, config.operatorScope),
           assistants,
-          maxTextLength: limits.maxMessageLength,
+          limits,
+          uploads: config.uploads,
         }
       },
       limits,
@@ -165,6 +193,10 @@ export async function createGateway(
     close,
     [Symbol.asyncDispose]: close,
   }
+}
+
+function perMinute(points: number, message: string) {
+  return createRateLimiter({ points, durationMs: 60_000, message })
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
