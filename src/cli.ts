@@ -29,7 +29,7 @@ async function run([first, ...rest]: readonly string[]): Promise<0 | 1> {
   if (options['help'] === true) return print(helpOf[command])
   switch (command) {
     case 'serve':
-      return runServe(readConfig(options))
+      return runServe(readConfig(options), () => readConfig(options))
     case 'demo':
       return runDemoCommand(options)
     case 'schema':
@@ -77,7 +77,7 @@ function readConfig({ config }: Options): Config {
   })
 }
 
-async function runServe(config: Config): Promise<0 | 1> {
+async function runServe(config: Config, reread: () => Config): Promise<0 | 1> {
   const [{ serve }, { createLogger }, { watchLifetime }] = await Promise.all([
     import('./cli/serve.ts'),
     import('./observe/log.ts'),
@@ -85,7 +85,7 @@ async function runServe(config: Config): Promise<0 | 1> {
   ])
   const logger = createLogger(config.logging)
   using lifetime = watchLifetime(process, { logger, exitNow: (code) => process.exit(code) })
-  return await serve(config, logger, lifetime)
+  return await serve(config, { logger, lifetime, reread })
 }
 
 async function runDemoCommand(options: Options): Promise<0 | 1> {

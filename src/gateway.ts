@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createAuthenticator } from './auth/caller.ts'
+import { createGuests } from './auth/guests.ts'
 import { isOperator } from './auth/operator.ts'
 import type { Config } from './config.ts'
 import { createCozeClient } from './coze/client.ts'
@@ -17,6 +18,7 @@ import { createPrometheusMetrics } from './observe/prometheus.ts'
 import { createRateLimiter } from './rate/limiter.ts'
 import { createReplyEngine } from './reply/engine.ts'
 import { createGraphiQL } from './server/graphiql.ts'
+import { createHeapGuard } from './server/heap-guard.ts'
 import { createGraphServer } from './server/server.ts'
 import { createSessionNamer, fingerprintOf } from './session/session.ts'
 import { openSqliteStore } from './store/sqlite/store.ts'
@@ -40,6 +42,8 @@ export interface Gateway extends AsyncDisposable {
   fetch(request: Request): Promise<Response>
   /** For `node:http`: the fast way. */
   handle(req: IncomingMessage, res: ServerResponse): void
+  /** From now on these API keys are accepted and no others; streams that rest on one that is gone end, resumably. */
+  replaceApiKeys(keys: Config['apiKeys']): Promise<void>
   /** Takes no new messages, lets what runs finish (`timeouts.drainMs`), ends all streams resumably, and closes the store. */
   close(): Promise<void>
 }
@@ -68,10 +72,14 @@ export async function createGateway(
 
   await using stack = new AsyncDisposableStack() // a failure half-way closes what is already open
   const namer = createSessionNamer(config.session)
+  const guests = config.guests && createGuests(config.guests, { clock, newId })
   const authenticator = stack.use(
     createAuthenticator({
       issuers: config.issuers,
       nameClaim: config.session.nameClaim,
+      apiKeys: config.apiKeys,
+      cookie: config.cookie,
+      guests,
       clock,
       fetchJson,
       logger,
@@ -129,10 +137,13 @@ export async function createGateway(
       actionMs: timeouts.actionMs,
       totalMs: timeouts.totalMs,
       retentionMs: limits.logRetentionHours * hourMs,
+      messageRetentionMs:
+        limits.messageRetentionDays === 0 ? undefined : limits.messageRetentionDays * 24 * hourMs,
       cancelMs,
     }),
   )
   const draining = new AbortController()
+  const heap = createHeapGuard({ ...limits, clock })
   const server = stack.use(
     createGraphServer({
       schema,
@@ -171,7 +182,19 @@ export async function createGateway(
       random,
       logger,
       metrics,
-      isReady: () => !draining.signal.aborted,
+      readiness() {
+        if (draining.signal.aborted || heap.isNearLimit) return 'not ready'
+        return engine.isDegraded() ? 'degraded' : 'ready'
+      },
+      heap,
+      cookie: config.cookie,
+      trustProxy: config.trustProxy,
+      guests: guests &&
+        config.guests && {
+          issue: (subject) => guests.issue(subject),
+          perAddress: perMinute(config.guests.perMinutePerAddress, tooManyGuests),
+          inAll: perMinute(config.guests.perMinute, tooManyGuests),
+        },
     }),
   )
   await engine.recover()
@@ -190,10 +213,16 @@ export async function createGateway(
   return {
     fetch: (request) => server.fetch(request),
     handle: (req, res) => server.handle(req, res),
+    async replaceApiKeys(keys) {
+      authenticator.replaceApiKeys(keys)
+      await server.checkCredentials()
+    },
     close,
     [Symbol.asyncDispose]: close,
   }
 }
+
+const tooManyGuests = 'Too many guests came within a minute.'
 
 function perMinute(points: number, message: string) {
   return createRateLimiter({ points, durationMs: 60_000, message })

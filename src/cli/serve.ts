@@ -1,5 +1,5 @@
 import type { Config } from '../config.ts'
-import { createGateway } from '../gateway.ts'
+import { createGateway, type Gateway } from '../gateway.ts'
 import { systemClock } from '../lib/clock.ts'
 import type { Logger } from '../observe/logger.ts'
 import { openMetricsServer } from '../observe/metrics-server.ts'
@@ -8,7 +8,16 @@ import { listen } from '../server/node.ts'
 import type { Lifetime } from './lifetime.ts'
 
 /** Runs a gateway to the end of the process's lifetime, drains, and answers the exit code. */
-export async function serve(config: Config, logger: Logger, lifetime: Lifetime): Promise<0 | 1> {
+export async function serve(
+  config: Config,
+  options: {
+    readonly logger: Logger
+    readonly lifetime: Lifetime
+    /** Reads the configuration anew, as a SIGHUP asks. */
+    readonly reread: () => Config
+  },
+): Promise<0 | 1> {
+  const { logger, lifetime, reread } = options
   await using stack = new AsyncDisposableStack()
   const metrics = createPrometheusMetrics()
   const metricsServer =
@@ -21,10 +30,28 @@ export async function serve(config: Config, logger: Logger, lifetime: Lifetime):
     logger,
   })
   stack.defer(() => server.close())
+  using _reload = onHangup(() => reloadApiKeys(gateway, reread, logger))
   logger.info({ url: server.url, metricsUrl: metricsServer?.url }, 'listening')
 
   const code = await lifetime.end
   // The gateway first, while the door still answers: health says 503, and streams end with a place to resume from.
   await gateway.close()
   return code
+}
+
+/** API keys come and go without a restart; everything else needs one. */
+async function reloadApiKeys(gateway: Gateway, reread: () => Config, logger: Logger) {
+  try {
+    const { apiKeys } = reread()
+    await gateway.replaceApiKeys(apiKeys)
+    logger.info({ apiKeys: apiKeys.length }, 'API keys were read anew')
+  } catch (error) {
+    logger.error({ err: error }, 'API keys could not be read anew: the old ones stay')
+  }
+}
+
+function onHangup(reload: () => Promise<void>): Disposable {
+  const listener = () => void reload()
+  process.on('SIGHUP', listener)
+  return { [Symbol.dispose]: () => void process.off('SIGHUP', listener) }
 }

@@ -13,6 +13,8 @@ import { acceptedTypes, mediaTypes } from './accept.ts'
 import { checkCookieRequest } from './csrf.ts'
 import type { GraphiQL } from './graphiql.ts'
 import { healthAnswer } from './health.ts'
+import type { Readiness } from './health.ts'
+import type { HeapGuard } from './heap-guard.ts'
 import { jsonAnswer } from './http.ts'
 import type { Answer, Incoming } from './http.ts'
 import { graphqlPath, methodsOf } from './paths.ts'
@@ -27,7 +29,9 @@ export interface DoorOptions extends WaysInOptions {
   readonly openSession: (caller: Caller) => Promise<Omit<GraphContext, 'lastEventId'>>
   readonly runGraphQL: RunGraphQL
   readonly graphiql: GraphiQL | undefined
-  readonly isReady: () => boolean
+  readonly readiness: () => Readiness
+  /** Undefined: nothing is watched. */
+  readonly heap?: HeapGuard | undefined
   readonly present: PresentError
   readonly newId: NewId
   readonly logger: Logger
@@ -53,7 +57,7 @@ export function createDoor(options: DoorOptions): (incoming: Incoming) => Promis
 
   async function route(incoming: Incoming): Promise<Answer> {
     const { method, url } = incoming
-    const health = healthAnswer(url.pathname, options.isReady)
+    const health = healthAnswer(url.pathname, options.readiness)
     if (health) return health
     const asset = method === 'GET' ? graphiql?.asset(incoming) : undefined
     if (asset) return asset
@@ -68,6 +72,7 @@ export function createDoor(options: DoorOptions): (incoming: Incoming) => Promis
     const isPage = method === 'GET' && accepted[0] === mediaTypes.html
     if (graphiql && isPage && !url.searchParams.has('query')) return graphiql.page()
 
+    options.heap?.check()
     // Before anything of the body is read: who is not known costs nothing more.
     const identity = await authenticator.authenticate(incoming.headers)
     if (identity === undefined) throw new UnauthenticatedError('A credential is needed.')

@@ -1,12 +1,16 @@
 import { jsonAnswer } from './http.ts'
 import type { Answer } from './http.ts'
 
+/** `degraded`: new work is taken, though an assistant cannot be reached. */
+export type Readiness = 'ready' | 'degraded' | 'not ready'
+
 /** `live`: the process answers. `ready`: it takes new work. Undefined: another path. */
-export function healthAnswer(pathname: string, isReady: () => boolean): Answer | undefined {
+export function healthAnswer(pathname: string, readiness: () => Readiness): Answer | undefined {
   const headers = { 'cache-control': 'no-store' }
   if (pathname === '/health/live') return jsonAnswer(200, { status: 'live' }, headers)
   if (pathname !== '/health/ready') return undefined
-  return isReady()
-    ? jsonAnswer(200, { status: 'ready' }, headers)
-    : jsonAnswer(503, { status: 'not ready' }, { ...headers, 'retry-after': '1' })
+  const status = readiness()
+  return status === 'not ready'
+    ? jsonAnswer(503, { status }, { ...headers, 'retry-after': '1' })
+    : jsonAnswer(200, { status }, headers)
 }

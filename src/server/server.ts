@@ -16,6 +16,8 @@ import { createCors } from './cors.ts'
 import { createDoor } from './door.ts'
 import { fromFetchRequest, toFetchResponse } from './fetch.ts'
 import type { GraphiQL } from './graphiql.ts'
+import type { Readiness } from './health.ts'
+import type { HeapGuard } from './heap-guard.ts'
 import { answerOnNode, fromNodeRequest } from './node.ts'
 import { createOpenStreams } from './open-streams.ts'
 import { sseHeaders } from './sse.ts'
@@ -48,7 +50,9 @@ export interface ServerOptions extends Omit<WaysInOptions, 'cors'> {
   readonly logger: Logger
   readonly metrics: Metrics
   /** Whether new work is taken, apart from a drain. */
-  readonly isReady: () => boolean
+  readonly readiness: () => Readiness
+  /** Undefined: nothing is watched. */
+  readonly heap?: HeapGuard | undefined
 }
 
 /** The door: HTTP on one side, GraphQL on the other. */
@@ -76,7 +80,7 @@ export function createGraphServer(options: ServerOptions): GraphServer {
   const answer = createDoor({
     ...options,
     cors: createCors(options.cors.origins, { credentials: options.cookie !== undefined }),
-    isReady: () => !draining && options.isReady(),
+    readiness: () => (draining ? 'not ready' : options.readiness()),
     present,
     runGraphQL,
   })

@@ -1,3 +1,5 @@
+import type { Readiness } from '../../src/server/health.ts'
+import type { HeapGuard } from '../../src/server/heap-guard.ts'
 import { lasting } from '../../src/auth/identity.ts'
 import type { CookieSettings } from '../../src/config/cookie.ts'
 import { UnauthenticatedError } from '../../src/errors.ts'
@@ -24,7 +26,8 @@ export interface FakeGatewayOptions {
   readonly credentialCheckMs?: number
   readonly origins?: readonly string[]
   readonly expiresAt?: number
-  readonly isReady?: () => boolean
+  readonly readiness?: () => Readiness
+  readonly heap?: HeapGuard
   /** Default: `Bearer NAME` is the caller NAME. Another one's callers have the session of their subject. */
   readonly authenticator?: DoorAuthenticator
   readonly cookie?: CookieSettings | undefined
@@ -104,7 +107,8 @@ export async function openFakeGateway(options: FakeGatewayOptions = {}): Promise
     random: () => 0.5,
     logger,
     metrics,
-    isReady: options.isReady ?? (() => true),
+    readiness: options.readiness ?? (() => 'ready'),
+    heap: options.heap,
     authenticator: options.authenticator ?? {
       async authenticate(headers) {
         const token = /^Bearer (\w+)$/.exec(headers.get('authorization') ?? '')?.[1]

@@ -126,6 +126,7 @@ export function startGateway(world: World, plant: Plant): GatewayProcess {
     mediaTypes: [],
     queueExpiryMs: timeouts.queueExpiryMs,
     retentionMs: world.retentionMs,
+    messageRetentionMs: undefined,
     cancelMs: 1_000,
   })
   const death = Promise.withResolvers<void>()

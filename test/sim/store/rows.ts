@@ -8,8 +8,6 @@ import {
   type State,
 } from './state.ts'
 
-const titleLength = 80
-
 export function toSession({ id, name }: SessionRow): Session {
   return { id, name }
 }
