@@ -65,6 +65,7 @@ export async function openEngine(options: OpenEngineOptions = {}) {
       historyLength: 20,
       cancelMs: 1000,
       retentionMs: 60_000,
+      messageRetentionMs: undefined,
       maxRunningPerSession: limits.maxRunningPerSession,
       circuitFailures: limits.circuitFailures,
       ...timeouts,
