@@ -4,18 +4,28 @@ import type { Incoming } from './http.ts'
 
 /** What a GraphQL request asks, before its document is parsed. */
 export interface GraphParams {
-  readonly query: string
+  /** Undefined: the extensions name a persisted document. */
+  readonly query?: string
   readonly variables?: Record<string, unknown>
   readonly operationName?: string
   readonly extensions?: Record<string, unknown>
+}
+
+export interface ParamsOptions {
+  /** Whether a request may name a persisted document instead of a query. */
+  readonly takesIds: boolean
 }
 
 /**
  * Reads what a GET or a POST asks. No error repeats anything of the request, and no more than `maxBytes` are read.
  * @throws {@link BadRequestError} {@link TooLargeError} {@link UnsupportedMediaTypeError}
  */
-export async function readParams(incoming: Incoming, maxBytes: number): Promise<GraphParams> {
-  if (incoming.method === 'GET') return checkParams(queryParams(incoming.url.searchParams))
+export async function readParams(
+  incoming: Incoming,
+  maxBytes: number,
+  options: ParamsOptions,
+): Promise<GraphParams> {
+  if (incoming.method === 'GET') return checkParams(queryParams(incoming.url.searchParams), options)
   const { headers } = incoming
   const encoding = headers.get('content-encoding')
   if (encoding && encoding.toLowerCase() !== 'identity') {
@@ -23,7 +33,7 @@ export async function readParams(incoming: Incoming, maxBytes: number): Promise<
   }
   checkMediaType(headers.get('content-type'))
   if (Number(headers.get('content-length') ?? 0) > maxBytes) throw bodyTooLarge(maxBytes)
-  return checkParams(parseJson(decodeText(await incoming.readBody(maxBytes))))
+  return checkParams(parseJson(decodeText(await incoming.readBody(maxBytes))), options)
 }
 
 function queryParams(search: URLSearchParams): Record<string, unknown> {
@@ -33,6 +43,7 @@ function queryParams(search: URLSearchParams): Record<string, unknown> {
   }
   return {
     query: search.get('query'),
+    documentId: search.get('documentId') ?? undefined,
     operationName: search.get('operationName') || undefined,
     variables: json('variables'),
     extensions: json('extensions'),
@@ -60,7 +71,8 @@ function decodeText(bytes: Uint8Array): string {
   }
 }
 
-function parseJson(text: string): unknown {
+/** @throws {@link BadRequestError} without a word of the text */
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
@@ -69,24 +81,39 @@ function parseJson(text: string): unknown {
   }
 }
 
-function checkParams(value: unknown): GraphParams {
+/** @throws {@link BadRequestError} */
+export function checkParams(value: unknown, { takesIds }: ParamsOptions): GraphParams {
   if (Array.isArray(value)) throw new BadRequestError('Batches are not accepted.')
   if (!isObject(value)) throw new BadRequestError('The request must be a JSON object.')
   const { query, operationName } = value
-  if (typeof query !== 'string' || query === '') {
+  const extensions = withDocumentId(
+    optionalObject('extensions', value['extensions']),
+    value['documentId'],
+  )
+  const isNamed = takesIds && query == null && extensions?.['persistedQuery'] !== undefined
+  if (!isNamed && (typeof query !== 'string' || query === '')) {
     throw new BadRequestError('"query" must be a non-empty string.')
   }
   if (operationName != null && typeof operationName !== 'string') {
     throw new BadRequestError('"operationName" must be a string.')
   }
   const variables = optionalObject('variables', value['variables'])
-  const extensions = optionalObject('extensions', value['extensions'])
   return {
-    query,
+    ...(typeof query === 'string' && { query }),
     ...(operationName != null && { operationName }),
     ...(variables && { variables }),
     ...(extensions && { extensions }),
   }
+}
+
+/** The two ways to name a persisted document, as one: `documentId` of GraphQL over HTTP, and the extension of Apollo. */
+function withDocumentId(
+  extensions: Record<string, unknown> | undefined,
+  documentId: unknown,
+): Record<string, unknown> | undefined {
+  if (documentId == null) return extensions
+  if (typeof documentId !== 'string') throw new BadRequestError('"documentId" must be a string.')
+  return { ...extensions, persistedQuery: { version: 1, sha256Hash: documentId } }
 }
 
 function optionalObject(name: string, value: unknown): Record<string, unknown> | undefined {
@@ -95,6 +122,6 @@ function optionalObject(name: string, value: unknown): Record<string, unknown> |
   return value
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
+export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

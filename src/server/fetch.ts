@@ -1,5 +1,5 @@
 import { streamToBody } from './fetch-sink.ts'
-import { bodyTooLarge } from './http.ts'
+import { bodyCutShort, bodyTooLarge } from './http.ts'
 import type { Answer, Incoming } from './http.ts'
 import type { SinkLimits } from './node-sink.ts'
 
@@ -9,6 +9,7 @@ export function fromFetchRequest(request: Request): Incoming {
     url: new URL(request.url),
     headers: request.headers,
     readBody: (maxBytes) => readBody(request, maxBytes),
+    readStream: () => readStream(request),
   }
 }
 
@@ -30,4 +31,12 @@ async function readBody({ body }: Request, maxBytes: number): Promise<Uint8Array
     chunks.push(chunk)
   }
   return Buffer.concat(chunks, length)
+}
+
+async function* readStream({ body }: Request): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    yield* body ?? []
+  } catch (error) {
+    throw bodyCutShort(error)
+  }
 }

@@ -1,5 +1,5 @@
 import type { RequestHeaders } from '../auth/caller.ts'
-import { TooLargeError } from '../errors.ts'
+import { BadRequestError, TooLargeError } from '../errors.ts'
 import type { EventStream } from './event-stream.ts'
 
 /** A request as both Node's server and `fetch` can give it. */
@@ -11,6 +11,11 @@ export interface Incoming {
   readonly address?: string | undefined
   /** @throws {@link TooLargeError} after `maxBytes`, whatever its length was said to be */
   readBody(maxBytes: number): Promise<Uint8Array>
+  /**
+   * The body as it comes, at the pace of its reader; one that leaves early leaves the rest. Instead of `readBody`.
+   * Fails with {@link BadRequestError} when it is cut short.
+   */
+  readStream(): AsyncIterable<Uint8Array>
 }
 
 /** An answer as both Node's server and `fetch` can send it: a whole body, or a stream of events. */
@@ -19,6 +24,10 @@ export interface Answer {
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string | Uint8Array | undefined
   readonly stream?: EventStream | undefined
+}
+
+export function bodyCutShort(cause?: unknown): BadRequestError {
+  return new BadRequestError('The body was cut short.', { cause })
 }
 
 export function bodyTooLarge(maxBytes: number): TooLargeError {

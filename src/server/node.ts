@@ -2,9 +2,8 @@ import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Timeouts } from '../config/timeouts.ts'
-import { BadRequestError } from '../errors.ts'
 import type { Logger } from '../observe/logger.ts'
-import { bodyTooLarge } from './http.ts'
+import { bodyCutShort, bodyTooLarge } from './http.ts'
 import type { Answer, Incoming } from './http.ts'
 import { streamToNode } from './node-sink.ts'
 import type { SinkLimits } from './node-sink.ts'
@@ -25,6 +24,7 @@ export function fromNodeRequest(req: IncomingMessage): Incoming {
     headers: nodeHeaders(req),
     address: req.socket.remoteAddress,
     readBody: (maxBytes) => readBody(req, maxBytes),
+    readStream: () => readStream(req),
   }
 }
 
@@ -35,7 +35,7 @@ async function readBody(req: IncomingMessage, maxBytes: number): Promise<Uint8Ar
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   // A request closes after its end, too.
   const cut = () => {
-    if (!req.readableEnded) reject(new BadRequestError('The body was cut short.'))
+    if (!req.readableEnded) reject(bodyCutShort())
   }
   const take = (chunk: Buffer) => {
     length += chunk.length
@@ -49,6 +49,18 @@ async function readBody(req: IncomingMessage, maxBytes: number): Promise<Uint8Ar
     req.off('data', take).off('end', resolve).off('close', cut).off('error', cut)
   }
   return Buffer.concat(chunks, length)
+}
+
+/** An iterator that is left does not take the socket with it: the answer is still to be sent. */
+async function* readStream(req: IncomingMessage): AsyncGenerator<Uint8Array, void, undefined> {
+  const chunks: AsyncIterable<Uint8Array> = req.iterator({ destroyOnReturn: false })
+  try {
+    yield* chunks
+  } catch (error) {
+    throw bodyCutShort(error)
+  }
+  // A connection that goes may end the stream without a word.
+  if (!req.complete) throw bodyCutShort()
 }
 
 /** All headers of a name: `req.headers` drops the second of some, such as a second `Authorization`, without a word. */

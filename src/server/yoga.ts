@@ -55,7 +55,7 @@ export function createYogaRunner({ schema, limits, present, subscribe }: YogaOpt
   const ours: Plugin<ServerContext, ServerContext> = {
     onRequestParse({ serverContext, setRequestParser }) {
       const { incoming } = serverContext.exchange
-      setRequestParser(() => readParams(incoming, limits.maxBodyBytes))
+      setRequestParser(() => readParams(incoming, limits.maxBodyBytes, { takesIds: false }))
     },
     onParse({ setParseFn }) {
       setParseFn(parseDocument)

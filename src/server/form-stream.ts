@@ -1,0 +1,150 @@
+import { Busboy, type BusboyFileStream, type BusboyInstance } from '@fastify/busboy'
+import type { FileUpload } from '../domain.ts'
+import { BadRequestError, GatewayError, TooLargeError } from '../errors.ts'
+
+const maxHeaderBytes = 8_192
+const maxHeaderPairs = 20
+/** Bytes of the file that wait for their reader. */
+const waitingBytes = 65_536
+
+export interface FormLimits {
+  /** Of one field. */
+  readonly maxFieldBytes: number
+  readonly maxFields: number
+  readonly maxFileBytes: number
+  /** Of all together. */
+  readonly maxBytes: number
+}
+
+/** All fields of a form, and its file, which is still on its way. */
+export interface FormHead {
+  readonly fields: ReadonlyMap<string, string>
+  /** The name of the file's part. */
+  readonly part: string
+  readonly file: FileUpload
+}
+
+export interface FormStream {
+  /** Fails where there is anything but fields and then one file. */
+  readonly head: Promise<FormHead>
+  /** Reads away what nobody has read, up to the limits, so that the client gets to see the answer. Never rejects. */
+  finish(): Promise<void>
+}
+
+/**
+ * Reads a form of fields and then one file, which is not buffered: who reads it sets the pace of the client. Its content
+ * ends only when the whole form has ended well, so that nothing that was cut short or goes on is taken for a file.
+ * @throws {@link BadRequestError} for a content type without a boundary
+ */
+export function openFormStream(
+  body: AsyncIterable<Uint8Array>,
+  contentType: string,
+  limits: FormLimits,
+): FormStream {
+  const parser = createParser(contentType, limits)
+  const fields = new Map<string, string>()
+  const head = Promise.withResolvers<FormHead>()
+  const ended = Promise.withResolvers<void>()
+  let content: BusboyFileStream | undefined
+  let failed = false
+  // Whoever waits for them is told; until somebody does, their failure is nobody's.
+  head.promise.catch(() => undefined)
+  ended.promise.catch(() => undefined)
+
+  parser
+    .on('field', (name, value, _nameCut, isCut) => {
+      if (isCut) fail(new TooLargeError(`A field may have ${limits.maxFieldBytes} bytes.`))
+      else if (content || fields.has(name)) fail(malformed())
+      else fields.set(name, value)
+    })
+    .on('file', (part, stream, name, _encoding, mediaType) => {
+      content = stream
+      stream.on('error', fail).on('limit', () => {
+        fail(new TooLargeError(`A file may have ${limits.maxFileBytes} bytes.`))
+      })
+      head.resolve({ fields, part, file: { name, mediaType, content: contentOf(stream) } })
+    })
+    .on('partsLimit', () => fail(malformed()))
+    .on('filesLimit', () => fail(malformed()))
+    .on('fieldsLimit', () => fail(malformed()))
+    .on('error', fail)
+    .on('finish', () => {
+      if (content) ended.resolve()
+      else fail(malformed())
+    })
+  void pump()
+
+  return {
+    head: head.promise,
+    async finish() {
+      if (failed) return
+      content?.resume()
+      await ended.promise.catch(() => undefined)
+    },
+  }
+
+  async function* contentOf(stream: BusboyFileStream): AsyncGenerator<Uint8Array, void, undefined> {
+    // A reader that leaves does not end the form: the parser would wait for ever for it.
+    const chunks: AsyncIterable<Uint8Array> = stream.iterator({ destroyOnReturn: false })
+    yield* chunks
+    await ended.promise
+  }
+
+  /** Never rejects. */
+  async function pump(): Promise<void> {
+    let bytes = 0
+    try {
+      for await (const chunk of body) {
+        bytes += chunk.byteLength
+        if (bytes > limits.maxBytes) {
+          throw new TooLargeError(`The form may have ${limits.maxBytes} bytes.`)
+        }
+        await Promise.race([written(chunk), ended.promise])
+      }
+      parser.end()
+    } catch (error) {
+      fail(error)
+    }
+  }
+
+  /** When the parser can take more: not before the file's reader has. */
+  function written(chunk: Uint8Array): Promise<void> {
+    return new Promise((resolve) => parser.write(chunk, () => resolve()))
+  }
+
+  function fail(cause: unknown): void {
+    if (failed) return
+    failed = true
+    const error =
+      cause instanceof GatewayError
+        ? cause
+        : new BadRequestError('The form was cut short, or is none.', { cause })
+    head.reject(error)
+    ended.reject(error)
+    content?.destroy(error)
+  }
+}
+
+function createParser(contentType: string, limits: FormLimits): BusboyInstance {
+  try {
+    return new Busboy({
+      headers: { 'content-type': contentType },
+      fileHwm: waitingBytes,
+      limits: {
+        fields: limits.maxFields,
+        fieldSize: limits.maxFieldBytes,
+        files: 1,
+        fileSize: limits.maxFileBytes,
+        parts: limits.maxFields + 1,
+        headerPairs: maxHeaderPairs,
+        headerSize: maxHeaderBytes,
+      },
+    })
+  } catch (cause) {
+    throw new BadRequestError('The content type has no boundary.', { cause })
+  }
+}
+
+function malformed(): BadRequestError {
+  return new BadRequestError('A multipart request is "operations", "map" and then one file.')
+}
