@@ -27,17 +27,18 @@ export function isMultipart({ method, headers }: Incoming): boolean {
  * @throws {@link ForbiddenError} {@link BadRequestError} {@link TooLargeError}
  */
 export async function readMultipart(
-  { headers, readStream }: Incoming,
+  incoming: Incoming,
   limits: Pick<Limits, 'maxBodyBytes' | 'maxUploadBytes'>,
   options: ParamsOptions,
 ): Promise<MultipartRequest> {
+  const { headers } = incoming
   // A page may send a form to any site unasked; a header of its own makes its browser ask us first.
   if (headers.get(preflightHeader) == null) {
     throw new ForbiddenError(`A multipart request needs the header ${preflightHeader}.`)
   }
   const maxBytes = limits.maxUploadBytes + limits.maxBodyBytes
   if (Number(headers.get('content-length') ?? 0) > maxBytes) throw bodyTooLarge(maxBytes)
-  const form = openFormStream(readStream(), headers.get('content-type') ?? '', {
+  const form = openFormStream(incoming.readStream(), headers.get('content-type') ?? '', {
     maxFields: 2,
     maxFieldBytes: limits.maxBodyBytes,
     maxFileBytes: limits.maxUploadBytes,
@@ -46,7 +47,7 @@ export async function readMultipart(
   const { fields, part, file } = await form.head
   const params = checkParams(parseJson(fields.get('operations') ?? ''), options)
   placeFile(params, readMap(fields.get('map') ?? '', part), new UploadedFile(file))
-  return { params, finish: form.finish }
+  return { params, finish: () => form.finish() }
 }
 
 /** Where the file of this part goes: `{ "0": ["variables.file"] }`. @throws {@link BadRequestError} */

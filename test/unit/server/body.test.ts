@@ -3,10 +3,15 @@ import { readParams } from '../../../src/server/body.ts'
 import { fromFetchRequest } from '../../../src/server/fetch.ts'
 
 const url = 'http://gateway/graphql'
+const byQuery = { takesIds: false }
 const json = { 'content-type': 'application/json' }
 
 function post(body: BodyInit, headers: Record<string, string> = json) {
-  return readParams(fromFetchRequest(new Request(url, { method: 'POST', body, headers })), 100)
+  return readParams(
+    fromFetchRequest(new Request(url, { method: 'POST', body, headers })),
+    100,
+    byQuery,
+  )
 }
 
 describe('the parameters of a request', () => {
@@ -22,7 +27,7 @@ describe('the parameters of a request', () => {
   it('come from the query of a GET', async () => {
     const search = new URLSearchParams({ query: '{a}', variables: '{"b":1}', operationName: '' })
     const incoming = fromFetchRequest(new Request(`${url}?${search}`))
-    expect(await readParams(incoming, 100)).toEqual({ query: '{a}', variables: { b: 1 } })
+    expect(await readParams(incoming, 100, byQuery)).toEqual({ query: '{a}', variables: { b: 1 } })
   })
 
   it.each([
@@ -59,7 +64,9 @@ describe('the parameters of a request', () => {
     })
     // Needed by the specification of fetch, and missing in its types.
     const init = { method: 'POST', body, headers: json, duplex: 'half' }
-    await expect(readParams(fromFetchRequest(new Request(url, init)), 100)).rejects.toMatchObject({
+    await expect(
+      readParams(fromFetchRequest(new Request(url, init)), 100, byQuery),
+    ).rejects.toMatchObject({
       status: 413,
     })
     expect(pulled).toBeLessThan(5)

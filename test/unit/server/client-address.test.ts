@@ -1,17 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { clientAddress } from '../../../src/server/client-address.ts'
+import { fromFetchRequest } from '../../../src/server/fetch.ts'
 
 function addressOf(socket: string | undefined, forwarded?: string, trustProxy = 0): string {
   const headers = new Headers(forwarded === undefined ? {} : { 'x-forwarded-for': forwarded })
-  const url = new URL('http://gateway/')
-  const incoming = {
-    method: 'POST',
-    url,
-    headers,
-    address: socket,
-    readBody: async () => new Uint8Array(),
-  }
-  return clientAddress(incoming, trustProxy)
+  const request = fromFetchRequest(new Request('http://gateway/', { headers }))
+  return clientAddress({ ...request, address: socket }, trustProxy)
 }
 
 describe('the address of a client', () => {
