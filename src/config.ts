@@ -19,6 +19,7 @@ import {
   type LogLevel,
   type StoreSettings,
 } from './config/process.ts'
+import { persistedDocumentsSchema, type PersistedDocuments } from './config/persisted-documents.ts'
 import { describeIssue, formatPath, linesOf } from './config/problems.ts'
 import type { SecretSource } from './config/secret-source.ts'
 import { sessionSchema, type SessionSettings } from './config/session-keys.ts'
@@ -33,6 +34,10 @@ export interface Config {
   readonly cors: Cors
   /** Whether browsers get GraphiQL at `/graphql`. Default true. */
   readonly graphiql: boolean
+  /** Whether clients may ask for the schema. Default true. */
+  readonly introspection: boolean
+  /** Undefined: every request brings its document. */
+  readonly persistedDocuments?: PersistedDocuments | undefined
   readonly logging: { readonly level: LogLevel }
   /** Proxies before the gateway whose `X-Forwarded-For` is believed. Default 0: the address is the socket's. */
   readonly trustProxy: number
@@ -122,6 +127,8 @@ function configSchema(source: SecretSource) {
     metrics: metricsSchema.optional(),
     cors: corsSchema.prefault({}),
     graphiql: z.boolean().default(true),
+    introspection: z.boolean().default(true),
+    persistedDocuments: persistedDocumentsSchema(source).optional(),
     logging: loggingSchema.prefault({}),
     trustProxy: z.number().int().min(0).max(16).default(0),
     issuers: z.array(issuerSchema(source)).default([]),

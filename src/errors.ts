@@ -54,6 +54,13 @@ export class MethodNotAllowedError extends GatewayError {
   readonly status = 405
 }
 
+/** The client took too long to send its request. */
+export class RequestTimeoutError extends GatewayError {
+  override readonly name = 'RequestTimeoutError'
+  readonly code = 'BAD_REQUEST'
+  readonly status = 408
+}
+
 /** The cursor is older than the log, or the reply's events were trimmed. `Reply.text` still holds what is known. */
 export class CursorExpiredError extends GatewayError {
   override readonly name = 'CursorExpiredError'
@@ -171,6 +178,7 @@ export type AnyGatewayError =
   | ForbiddenError
   | NotFoundError
   | MethodNotAllowedError
+  | RequestTimeoutError
   | CursorExpiredError
   | TooLargeError
   | UnsupportedMediaTypeError

@@ -174,6 +174,8 @@ export async function createGateway(
       limits,
       timeouts,
       cors: config.cors,
+      introspection: config.introspection,
+      persistedDocuments: config.persistedDocuments,
       graphiql: config.graphiql
         ? createGraphiQL({ demoHeaders: dependencies.graphiqlHeaders })
         : undefined,

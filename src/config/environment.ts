@@ -21,6 +21,7 @@ export const environmentSettings: readonly EnvironmentSetting[] = [
   ...section('metrics', Object.keys(metricsSchema.shape)),
   ...section('logging', Object.keys(loggingSchema.shape)),
   setting(['graphiql'], 'boolean'),
+  setting(['introspection'], 'boolean'),
   setting(['trustProxy'], 'number'),
   setting(['cookie', 'name'], 'text'),
   setting(['cookie', 'sameSite'], 'text'),

@@ -86,7 +86,11 @@ export function openFormStream(
   async function* contentOf(stream: BusboyFileStream): AsyncGenerator<Uint8Array, void, undefined> {
     // A reader that leaves does not end the form: the parser would wait for ever for it.
     const chunks: AsyncIterable<Uint8Array> = stream.iterator({ destroyOnReturn: false })
-    yield* chunks
+    try {
+      yield* chunks
+    } catch (error) {
+      fail(error) // the parser's word for a file that is cut short, unless we know better
+    }
     await ended.promise
   }
 

@@ -3,7 +3,7 @@ import type { DocumentNode, FieldNode, FragmentDefinitionNode, SelectionSetNode 
 import type { Limits } from '../config/limits.ts'
 import { BadRequestError } from '../errors.ts'
 
-export type DocumentLimits = Pick<Limits, 'maxDepth' | 'maxAliases' | 'maxDirectives'>
+export type DocumentLimits = Pick<Limits, 'maxDepth' | 'maxAliases' | 'maxDirectives' | 'maxCost'>
 
 /** Introspection is deep by nature; graphql-js itself refuses what recurses in it. */
 const maxIntrospectionDepth = 20
@@ -11,8 +11,6 @@ const maxIntrospectionDepth = 20
 const maxFields = 2_000
 /** Pairs of fields that share a place in the response, which validation compares one by one. */
 const maxOverlaps = 10_000
-/** Fields that may be resolved, if every page is as full as it may be. */
-const maxCost = 200_000
 const defaultRows = 20
 const maxRows = 100
 
@@ -68,7 +66,7 @@ export function checkDocument(document: DocumentNode, limits: DocumentLimits): v
           if (selection.alias && at.rows > 0) count('aliases', 1, limits.maxAliases)
           const below = enter(place, (selection.alias ?? selection.name).value)
           count('overlaps', below.count - 1, maxOverlaps)
-          count('cost', at.rows, maxCost)
+          count('cost', at.rows, limits.maxCost)
           if (!selection.selectionSet) break
           visit(selection.selectionSet, below, {
             depth: at.depth + 1,

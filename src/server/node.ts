@@ -116,7 +116,7 @@ export interface ListenOptions {
   readonly host: string
   /** 0 takes a free one. */
   readonly port: number
-  readonly timeouts: Pick<Timeouts, 'headersMs' | 'requestMs'>
+  readonly timeouts: Pick<Timeouts, 'headersMs' | 'requestMs' | 'uploadMs'>
   readonly logger: Logger
 }
 
@@ -133,7 +133,8 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     {
       maxHeaderSize: maxHeaderBytes,
       headersTimeout: timeouts.headersMs,
-      requestTimeout: timeouts.requestMs,
+      // The door has a shorter one for what is no upload; a body is read only for callers that are known.
+      requestTimeout: Math.max(timeouts.requestMs, timeouts.uploadMs),
       keepAliveTimeout: keepAliveTimeoutMs,
       connectionsCheckingInterval: Math.min(timeouts.headersMs, 5_000),
     },

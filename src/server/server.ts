@@ -1,6 +1,7 @@
 import type { ExecutionArgs, ExecutionResult, GraphQLSchema } from 'graphql'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Limits } from '../config/limits.ts'
+import type { PersistedDocuments } from '../config/persisted-documents.ts'
 import type { Timeouts } from '../config/timeouts.ts'
 import type { Caller } from '../domain.ts'
 import { BadRequestError } from '../errors.ts'
@@ -40,8 +41,12 @@ export interface ServerOptions extends Omit<WaysInOptions, 'cors'> {
   readonly schema: GraphQLSchema
   readonly openSession: (caller: Caller) => Promise<SessionContext>
   readonly limits: Limits
-  readonly timeouts: Pick<Timeouts, 'keepAliveMs' | 'stalledMs' | 'credentialCheckMs'>
+  readonly timeouts: Pick<Timeouts, 'keepAliveMs' | 'stalledMs' | 'credentialCheckMs' | 'requestMs'>
   readonly cors: { readonly origins: readonly string[] }
+  /** Whether clients may ask for the schema. Default true. */
+  readonly introspection?: boolean
+  /** Undefined: every request brings its document. */
+  readonly persistedDocuments?: PersistedDocuments | undefined
   /** Undefined: there is no page. */
   readonly graphiql: GraphiQL | undefined
   readonly newId: NewId
@@ -72,7 +77,7 @@ export function createGraphServer(options: ServerOptions): GraphServer {
   const present = createPresentError(options)
   const compile = createDeltaCompiler()
   const streams = createOpenStreams({ ...limits, ...timeouts, clock, logger })
-  const runGraphQL = createYogaRunner({ schema: options.schema, limits, present, subscribe })
+  const runGraphQL = createYogaRunner({ ...options, present, subscribe })
   const sinkLimits = { ...limits, ...timeouts, clock }
   const retryMs = () => Math.round(retryBaseMs + options.random() * retryJitterMs)
   let draining = false

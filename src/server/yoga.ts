@@ -1,16 +1,33 @@
-import { execute, GraphQLError, parse, validate } from 'graphql'
+import {
+  execute,
+  GraphQLError,
+  NoSchemaIntrospectionCustomRule,
+  parse,
+  specifiedRules,
+  validate,
+} from 'graphql'
 import type { DocumentNode, ExecutionArgs, ExecutionResult, GraphQLSchema, Source } from 'graphql'
 import { createLRUCache, createYoga } from 'graphql-yoga'
 import type { Plugin } from 'graphql-yoga'
 import type { Proof } from '../auth/identity.ts'
 import type { Limits } from '../config/limits.ts'
+import type { PersistedDocuments } from '../config/persisted-documents.ts'
+import type { Timeouts } from '../config/timeouts.ts'
+import { RequestTimeoutError } from '../errors.ts'
 import type { GraphContext } from '../graphql/context.ts'
 import { asInputError, withCode } from '../graphql/errors.ts'
 import type { PresentError } from '../graphql/errors.ts'
+import type { Clock } from '../lib/clock.ts'
+import { createDeadline } from '../lib/deadline.ts'
+import { onAbort } from '../lib/on-abort.ts'
 import type { MediaType } from './accept.ts'
 import { readParams } from './body.ts'
+import type { GraphParams } from './body.ts'
 import type { Answer, Incoming } from './http.ts'
 import { checkDocument } from './limits.ts'
+import { isMultipart, readMultipart } from './multipart.ts'
+import type { MultipartRequest } from './multipart.ts'
+import { createPersistedDocuments } from './persisted-documents.ts'
 import { answerResult } from './result-answer.ts'
 
 const maxValidationErrors = 20
@@ -34,8 +51,20 @@ export interface YogaOptions {
   readonly schema: GraphQLSchema
   readonly limits: Pick<
     Limits,
-    'maxBodyBytes' | 'maxTokens' | 'maxDepth' | 'maxAliases' | 'maxDirectives'
+    | 'maxBodyBytes'
+    | 'maxUploadBytes'
+    | 'maxTokens'
+    | 'maxDepth'
+    | 'maxAliases'
+    | 'maxDirectives'
+    | 'maxCost'
   >
+  readonly timeouts: Pick<Timeouts, 'requestMs'>
+  /** Whether clients may ask for the schema. Default true. */
+  readonly introspection?: boolean
+  /** Undefined: every request brings its document. */
+  readonly persistedDocuments?: PersistedDocuments | undefined
+  readonly clock: Clock
   readonly present: PresentError
   /** Accepts a subscription by setting `exchange.answer`, or answers why not. */
   readonly subscribe: (args: ExecutionArgs, exchange: Exchange) => Promise<ExecutionResult>
@@ -49,13 +78,21 @@ type YogaResult = Parameters<NonNullable<Plugin['onResultProcess']>>[0]['result'
 
 interface ServerContext {
   readonly exchange: Exchange
+  /** Set once its head is read. */
+  form?: MultipartRequest
 }
 
-export function createYogaRunner({ schema, limits, present, subscribe }: YogaOptions): RunGraphQL {
+/** @throws `TypeError` for a persisted document that does not fit the schema */
+export function createYogaRunner(options: YogaOptions): RunGraphQL {
+  const { schema, limits, timeouts, present, subscribe, persistedDocuments, clock } = options
+  const paramsOptions = { takesIds: persistedDocuments !== undefined }
+  const rules =
+    options.introspection === false
+      ? [...specifiedRules, NoSchemaIntrospectionCustomRule]
+      : specifiedRules
   const ours: Plugin<ServerContext, ServerContext> = {
     onRequestParse({ serverContext, setRequestParser }) {
-      const { incoming } = serverContext.exchange
-      setRequestParser(() => readParams(incoming, limits.maxBodyBytes, { takesIds: false }))
+      setRequestParser(() => inTime(readRequest(serverContext)))
     },
     onParse({ setParseFn }) {
       setParseFn(parseDocument)
@@ -80,7 +117,10 @@ export function createYogaRunner({ schema, limits, present, subscribe }: YogaOpt
 
   const yoga = createYoga<ServerContext>({
     schema,
-    plugins: [ours],
+    plugins: [
+      ours,
+      ...(persistedDocuments ? [createPersistedDocuments(persistedDocuments, schema)] : []),
+    ],
     maskedErrors: { maskError: present },
     parserAndValidationCache: { documentCache: createCache(), errorCache: createCache() },
     cors: false,
@@ -95,9 +135,31 @@ export function createYogaRunner({ schema, limits, present, subscribe }: YogaOpt
   return async (exchange) => {
     const { method } = exchange.incoming
     const request = new yoga.fetchAPI.Request('http://gateway/graphql', { method })
-    await yoga.handleRequest(request, { exchange })
+    const context: ServerContext = { exchange }
+    await yoga.handleRequest(request, context)
+    // A client that is slow to send the rest loses its connection with the answer.
+    if (context.form) await inTime(context.form.finish()).catch(() => undefined)
     if (!exchange.answer) throw new TypeError('the request was answered by nobody')
     return exchange.answer
+  }
+
+  async function readRequest(context: ServerContext): Promise<GraphParams> {
+    const { incoming } = context.exchange
+    if (!isMultipart(incoming)) return readParams(incoming, limits.maxBodyBytes, paramsOptions)
+    context.form = await readMultipart(incoming, limits, paramsOptions)
+    return context.form.params
+  }
+
+  /** @throws {@link RequestTimeoutError} */
+  async function inTime<Value>(work: Promise<Value>): Promise<Value> {
+    const late = () => new RequestTimeoutError('The request took too long to come.')
+    using deadline = createDeadline(clock, timeouts.requestMs, late)
+    return await Promise.race([work, rejection(deadline.signal)])
+  }
+
+  function validateDocument(schemaOf: GraphQLSchema, document: DocumentNode) {
+    const errors = validate(schemaOf, document, rules, { maxErrors: maxValidationErrors })
+    return errors.map((error) => withCode(error, 'GRAPHQL_VALIDATION_FAILED'))
   }
 
   /** Limits come before validation, which a hostile document can make expensive. */
@@ -113,9 +175,8 @@ export function createYogaRunner({ schema, limits, present, subscribe }: YogaOpt
   }
 }
 
-function validateDocument(...[schema, document, rules]: Parameters<typeof validate>) {
-  const errors = validate(schema, document, rules, { maxErrors: maxValidationErrors })
-  return errors.map((error) => withCode(error, 'GRAPHQL_VALIDATION_FAILED'))
+function rejection(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => onAbort(signal, () => reject(signal.reason)))
 }
 
 /** With nothing of Yoga's in the context: a resolver holds the badge of one session, and no more. */

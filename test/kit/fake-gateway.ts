@@ -4,6 +4,7 @@ import { lasting } from '../../src/auth/identity.ts'
 import type { CookieSettings } from '../../src/config/cookie.ts'
 import { UnauthenticatedError } from '../../src/errors.ts'
 import { type Limits, limitsSchema } from '../../src/config/limits.ts'
+import type { PersistedDocuments } from '../../src/config/persisted-documents.ts'
 import { uploadsSchema } from '../../src/config/uploads.ts'
 import { schema } from '../../src/graphql/schema.ts'
 import { type Clock, systemClock } from '../../src/lib/clock.ts'
@@ -24,6 +25,9 @@ export interface FakeGatewayOptions {
   readonly keepAliveMs?: number
   readonly stalledMs?: number
   readonly credentialCheckMs?: number
+  readonly requestMs?: number
+  readonly introspection?: boolean
+  readonly persistedDocuments?: PersistedDocuments
   readonly origins?: readonly string[]
   readonly expiresAt?: number
   readonly readiness?: () => Readiness
@@ -99,7 +103,10 @@ export async function openFakeGateway(options: FakeGatewayOptions = {}): Promise
       keepAliveMs: options.keepAliveMs ?? 12_000,
       stalledMs: options.stalledMs ?? 60_000,
       credentialCheckMs: options.credentialCheckMs ?? 60_000,
+      requestMs: options.requestMs ?? 30_000,
     },
+    introspection: options.introspection ?? true,
+    persistedDocuments: options.persistedDocuments,
     cors: { origins: options.origins ?? [] },
     graphiql: createGraphiQL(),
     clock,
@@ -144,7 +151,7 @@ export async function openFakeGateway(options: FakeGatewayOptions = {}): Promise
     handle: (req, res) => server.handle(req, res),
     host: '127.0.0.1',
     port: 0,
-    timeouts: { headersMs: 10_000, requestMs: 30_000 },
+    timeouts: { headersMs: 10_000, requestMs: 30_000, uploadMs: 120_000 },
     logger,
   })
   return {
