@@ -1,3 +1,4 @@
+import { GatewayError } from '../errors.ts'
 import type { Ledger } from './ledger.ts'
 import type { ReplyLog } from './log.ts'
 
@@ -9,9 +10,16 @@ export interface Store extends AsyncDisposable {
   ping(): Promise<void>
 }
 
-/** A write failed. `full`: no room on the device; `unavailable`: anything else. Nothing of the failed write remains. */
-export class StoreError extends Error {
+/**
+ * A write failed. `full`: no room on the device; `unavailable`: anything else. Nothing of the failed write remains. To
+ * a caller who meets it the gateway is unavailable for now.
+ */
+export class StoreError extends GatewayError {
   override readonly name = 'StoreError'
+  readonly code = 'UNAVAILABLE'
+  readonly status = 503
+  override readonly retryable = true
+  readonly retryAfterMs = 1000
   readonly kind: 'full' | 'unavailable'
   constructor(kind: 'full' | 'unavailable', message: string, options?: ErrorOptions) {
     super(message, options)
