@@ -24,6 +24,7 @@ export const unionCodes = new Set([
   'IDEMPOTENCY_MISMATCH',
   'NOT_SUPPORTED',
   'ASSISTANT_UNAVAILABLE',
+  'TOO_LARGE',
 ])
 
 /** Codes that end a running stream. Request errors of GraphQL itself come on an accepted stream too. */

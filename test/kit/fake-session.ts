@@ -336,6 +336,11 @@ export function createFakeSession(name = 'alice'): FakeSession {
       const { toolCalls, expiresAt: actionExpiresAt } = event
       update(event.replyId, { status: 'ACTION_REQUIRED', toolCalls, actionExpiresAt })
     }
+    if (event.type === 'failed') {
+      const { code, message, retryable, retryAfterMs } = event
+      const failure = { code, message, retryable, retryAfterMs }
+      update(event.replyId, { status: 'FAILED', failure })
+    }
     if (event.type === 'completed') update(event.replyId, { status: 'COMPLETED', text: event.text })
   }
 
