@@ -1,0 +1,247 @@
+import { describe, expect, it } from 'vitest'
+import type { ConversationId } from '../../src/domain.ts'
+import {
+  InvalidInputError,
+  NotFoundError,
+  NotSupportedError,
+  UnavailableError,
+} from '../../src/errors.ts'
+import { RunFailedError } from '../../src/strategy/run-failed-error.ts'
+import { message, openEngine, readAll } from '../kit/open-engine.ts'
+
+const all = { direction: 'forward', limit: 50, after: undefined, before: undefined } as const
+const like = { rating: 'LIKE', reasons: [], comment: undefined } as const
+
+async function openTalk() {
+  const gateway = await openEngine()
+  const { replies, strategy, own } = gateway
+  async function say(text: string, answer = `${text}!`, conversationId?: ConversationId) {
+    const reply = await replies.sendMessage(message(text, { conversationId }))
+    const run = await strategy.next()
+    run.accept()
+    run.complete(answer)
+    await readAll(replies, reply.id)
+    return { reply, run }
+  }
+  const texts = async (id: ConversationId) =>
+    (await own.messagePage(id, all))?.rows.map(({ text }) => text)
+  return { ...gateway, say, texts }
+}
+
+describe('a conversation', () => {
+  it('is begun with a title or gets that of its first message, and is renamed', async () => {
+    await using talk = await openTalk()
+    const { conversations, say, own } = talk
+    const titled = await conversations.start(undefined, 'Taxes')
+    expect(titled).toMatchObject({ title: 'Taxes' })
+    await say('hello', 'hi', titled.id)
+    const plain = await conversations.start(undefined, undefined)
+    expect(plain).toMatchObject({ title: null })
+    await say('What is due?', 'much', plain.id)
+    const titles = async () => (await own.conversations([titled.id, plain.id])).map((c) => c?.title)
+    expect(await titles()).toEqual(['Taxes', 'What is due?'])
+    await conversations.rename(titled.id, null)
+    await conversations.rename(plain.id, 'Dues')
+    expect(await titles()).toEqual(['hello', 'Dues'])
+  })
+
+  it.each([' ', 'x'.repeat(101)])('has no title such as %j', async (title) => {
+    await using talk = await openTalk()
+    await expect(talk.conversations.start(undefined, title)).rejects.toThrow(InvalidInputError)
+    const { id } = await talk.conversations.start(undefined, 'x')
+    await expect(talk.conversations.rename(id, title)).rejects.toThrow(InvalidInputError)
+  })
+
+  it('is cleared: its messages stay, and the assistant has forgotten them', async () => {
+    await using talk = await openTalk()
+    const { reply, run } = await talk.say('remember 7')
+    const { conversationId } = reply
+    await talk.conversations.clear(conversationId)
+    expect(await talk.texts(conversationId)).toEqual(['remember 7', 'remember 7!'])
+    const next = await talk.say('what?', 'nothing', conversationId)
+    expect(next.run.request.upstream).not.toEqual(run.request.upstream)
+    expect(JSON.stringify(next.run.request)).not.toContain('remember 7')
+  })
+
+  it('is deleted here and upstream, with its open replies cancelled first', async () => {
+    await using talk = await openTalk()
+    const { replies, strategy, records, conversations, own } = talk
+    const { reply, run } = await talk.say('one')
+    const { conversationId } = reply
+    await replies.sendMessage(message('two', { conversationId }))
+    const open = await strategy.next()
+    expect(await conversations.delete(conversationId)).toEqual({ deleted: 1, remains: [] })
+    expect(open.aborted).toBe(true)
+    expect(records.deleted.map((one) => one.conversationId)).toEqual([run.conversationId])
+    expect(await own.conversations([conversationId])).toEqual([undefined])
+    expect(await own.replies([reply.id])).toEqual([undefined])
+    await expect(talk.say('three', 'x', conversationId)).rejects.toThrow(NotFoundError)
+  })
+
+  it('that the platform does not delete is gone here all the same, and that is said', async () => {
+    await using talk = await openTalk()
+    const { reply, run } = await talk.say('one')
+    talk.records.kept.add(run.conversationId)
+    expect(await talk.conversations.delete(reply.conversationId)).toEqual({
+      deleted: 0,
+      remains: ['1 conversation could not be deleted on the platform.'],
+    })
+  })
+
+  it("T1: is not another session's to rename, clear, delete or read", async () => {
+    await using talk = await openTalk()
+    const { reply } = await talk.say('mine')
+    const mallory = await talk.open('mallory')
+    const { conversationId: id } = reply
+    const page = { before: undefined, limit: 1 }
+    for (const attack of [
+      () => mallory.conversations.rename(id, 'x'),
+      () => mallory.conversations.clear(id),
+      () => mallory.conversations.delete(id),
+      () => mallory.conversations.older(id, page),
+    ]) {
+      await expect(attack()).rejects.toThrow(NotFoundError)
+    }
+    expect(await talk.texts(id)).toEqual(['mine', 'mine!'])
+  })
+})
+
+describe('feedback', () => {
+  async function openAnswered() {
+    const talk = await openTalk()
+    const { reply } = await talk.say('one')
+    const [done] = await talk.own.replies([reply.id])
+    if (!done?.answerId) throw new Error('there is no answer')
+    return { ...talk, answerId: done.answerId, messageId: reply.messageId }
+  }
+
+  it('is told upstream, then kept', async () => {
+    await using talk = await openAnswered()
+    const feedback = { rating: 'UNLIKE', reasons: ['wrong'], comment: 'It is two.' } as const
+    expect(await talk.conversations.rate(talk.answerId, feedback)).toMatchObject({
+      rating: 'UNLIKE',
+    })
+    expect(talk.records.rated).toMatchObject([{ feedback }])
+    expect(await talk.own.messages([talk.answerId])).toMatchObject([{ rating: 'UNLIKE' }])
+    await talk.conversations.rate(talk.answerId, { ...like, rating: null })
+    expect(await talk.own.messages([talk.answerId])).toMatchObject([{ rating: null }])
+  })
+
+  it.each([
+    ['too many reasons', { reasons: Array.from({ length: 11 }, () => 'x') }],
+    ['an empty reason', { reasons: [''] }],
+    ['a long reason', { reasons: ['x'.repeat(31)] }],
+    ['a long comment', { comment: 'x'.repeat(251) }],
+  ])('is refused for %s', async (_what, change) => {
+    await using talk = await openAnswered()
+    await expect(talk.conversations.rate(talk.answerId, { ...like, ...change })).rejects.toThrow(
+      InvalidInputError,
+    )
+    expect(talk.records.rated).toEqual([])
+  })
+
+  it('is for answers of the session only', async () => {
+    await using talk = await openAnswered()
+    await expect(talk.conversations.rate(talk.messageId, like)).rejects.toThrow(NotFoundError)
+    const mallory = await talk.open('mallory')
+    await expect(mallory.conversations.rate(talk.answerId, like)).rejects.toThrow(NotFoundError)
+  })
+
+  it.each([
+    ['UPSTREAM_REFUSED', NotSupportedError],
+    ['UPSTREAM_UNAVAILABLE', UnavailableError],
+  ] as const)('that the platform does not take (%s) is not kept', async (code, error) => {
+    await using talk = await openAnswered()
+    const failure = { code, message: 'No.', retryable: false, retryAfterMs: null }
+    talk.records.failWith(new RunFailedError(failure, { outcome: 'not-accepted' }))
+    await expect(talk.conversations.rate(talk.answerId, like)).rejects.toThrow(error)
+    expect(await talk.own.messages([talk.answerId])).toMatchObject([{ rating: null }])
+  })
+})
+
+describe('a session that is erased', () => {
+  it('has nothing left here, and a new name upstream; what remains there is said', async () => {
+    await using talk = await openTalk()
+    const { conversations, records, lines, own } = talk
+    const { reply, run } = await talk.say('secret')
+    await conversations.uploadFile(undefined, {
+      name: 'a.txt',
+      mediaType: 'text/plain',
+      content: (async function* () {
+        yield Buffer.from('a')
+      })(),
+    })
+    const erased = await conversations.erase()
+    expect(erased).toMatchObject({ conversations: 1, messages: 2, attachments: 1, deleted: 1 })
+    expect(erased.remains).toEqual([
+      '1 uploaded file: the platform has no call to delete them, and keeps them for 3 months.',
+      expect.stringContaining('long-term memory'),
+      expect.stringContaining("platform's own logs"),
+    ])
+    expect(records.deleted).toMatchObject([
+      { conversationId: run.conversationId, session: { name: 'alice-name-0' } },
+    ])
+    expect(records.cleared).toMatchObject([{ name: 'alice-name-0' }])
+    expect(await own.replies([reply.id])).toEqual([undefined])
+    expect(await own.conversationPage(all)).toMatchObject({ rows: [] })
+
+    const again = await talk.open('alice')
+    expect(again.session.name).toBe('alice-name-1')
+    const { id } = await again.replies.sendMessage(message('hello'))
+    const next = await talk.strategy.next()
+    expect(next.request.session.name).toBe('alice-name-1')
+    expect(JSON.stringify(next.request)).not.toContain('secret')
+    next.accept()
+    next.complete('hi')
+    await readAll(again.replies, id)
+
+    const audit = lines.filter(({ fields }) => fields['audit'] === 'session erased')
+    expect(audit).toHaveLength(1)
+    expect(JSON.stringify(audit)).not.toMatch(/secret|alice-name/)
+  })
+
+  it('leaves the others alone', async () => {
+    await using talk = await openTalk()
+    await talk.say('mine')
+    const mallory = await talk.open('mallory')
+    expect(await mallory.conversations.erase()).toMatchObject({ conversations: 0, deleted: 0 })
+    expect(await talk.own.conversationPage(all)).toMatchObject({ rows: [{}] })
+  })
+})
+
+describe('older messages, which only the platform still has', () => {
+  it('are those before our own record, page by page', async () => {
+    await using talk = await openTalk()
+    const { reply, run } = await talk.say('new')
+    const { conversationId } = reply
+    const row = (upstreamMessageId: string, role: 'USER' | 'ASSISTANT', text: string) => ({
+      upstreamMessageId,
+      role,
+      text,
+      createdAt: 1_000,
+    })
+    talk.records.older.set(run.conversationId, [
+      row('m', 'ASSISTANT', 'new!'),
+      row('u3', 'USER', 'new'),
+      row('u2', 'ASSISTANT', 'old!'),
+      row('u1', 'USER', 'old'),
+    ])
+    const first = await talk.conversations.older(conversationId, { before: undefined, limit: 1 })
+    expect(first).toMatchObject({ rows: [{ role: 'ASSISTANT', text: 'old!' }], hasMore: true })
+    const before = first.rows[0]?.place
+    const second = await talk.conversations.older(conversationId, { before, limit: 5 })
+    expect(second).toMatchObject({ rows: [{ role: 'USER', text: 'old' }], hasMore: false })
+  })
+
+  it('T1: are never asked for from a conversation that is not bound to this one', async () => {
+    await using talk = await openTalk()
+    const { reply } = await talk.say('mine')
+    for (const before of ['u.up-other-0.m', 'garbage', 'u..']) {
+      const page = { before, limit: 1 }
+      await expect(talk.conversations.older(reply.conversationId, page)).rejects.toThrow(
+        NotFoundError,
+      )
+    }
+    expect(talk.records.listed).toEqual([])
+  })
+})

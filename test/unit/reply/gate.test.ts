@@ -1,0 +1,137 @@
+import { describe, expect, it } from 'vitest'
+import type { SessionId } from '../../../src/domain.ts'
+import { createCircuit } from '../../../src/reply/circuit.ts'
+import { createGate, type Place } from '../../../src/reply/gate.ts'
+import { createSessionPlaces } from '../../../src/reply/session-places.ts'
+import { createFakeClock } from '../../kit/clock.ts'
+
+const forever = new AbortController().signal
+
+function open(
+  options: { maxRunning?: number; startsPerSecond?: number; perSession?: number } = {},
+) {
+  const { maxRunning = 1, startsPerSecond = 1_000, perSession = 10 } = options
+  const clock = createFakeClock()
+  const circuit = createCircuit({ failures: 1, openMs: 500, clock, onChange: () => undefined })
+  const sessions = createSessionPlaces(perSession)
+  const lengths: { waiting: number; running: number }[] = []
+  const gate = createGate({
+    maxRunning,
+    startsPerSecond,
+    sessions,
+    circuit,
+    clock,
+    onLength: (waiting, running) => lengths.push({ waiting, running }),
+  })
+  const order: string[] = []
+  const places = new Map<string, Place>()
+  /** `name`: a session's letter and the number of its reply. */
+  function enter(name: string, signal = forever) {
+    const place = gate.place(name.slice(0, 1) as SessionId)
+    places.set(name, place)
+    return place.take(signal).then(() => void order.push(name))
+  }
+  return {
+    clock,
+    circuit,
+    gate,
+    order,
+    enter,
+    enterAll: (...names: readonly string[]) => names.forEach((name) => void enter(name)),
+    leave: (name: string, options?: { readonly unused: boolean }) =>
+      places.get(name)?.giveBack(options),
+    last: () => lengths.at(-1),
+  }
+}
+
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
+
+describe('T17: the places at an assistant', () => {
+  it('go round the sessions, however many replies one has', async () => {
+    const { enterAll, leave, order } = open()
+    enterAll('a1', 'a2', 'a3', 'a4', 'b1', 'c1')
+    for (let n = 0; n < 6; n += 1) {
+      await turn()
+      leave(order.at(-1) ?? '')
+    }
+    expect(order).toEqual(['a1', 'a2', 'b1', 'c1', 'a3', 'a4'])
+  })
+
+  it('are at most so many for one session, and others pass it by', async () => {
+    const { enterAll, leave, order } = open({ maxRunning: 10, perSession: 2 })
+    enterAll('a1', 'a2', 'a3', 'a4', 'b1')
+    await turn()
+    expect(order).toEqual(['a1', 'a2', 'b1'])
+    leave('b1')
+    await turn()
+    expect(order).toHaveLength(3)
+    leave('a2')
+    await turn()
+    expect(order).toEqual(['a1', 'a2', 'b1', 'a3'])
+  })
+
+  it('are taken no faster than the assistant may be asked', async () => {
+    const { enterAll, order, clock } = open({ maxRunning: 10, startsPerSecond: 2 })
+    enterAll('a1', 'b1', 'c1', 'd1')
+    await turn()
+    expect(order).toEqual(['a1', 'b1'])
+    clock.advance(499)
+    await turn()
+    expect(order).toHaveLength(2)
+    clock.advance(1)
+    await turn()
+    expect(order).toEqual(['a1', 'b1', 'c1'])
+    clock.advance(500)
+    await turn()
+    expect(order).toHaveLength(4)
+  })
+
+  it('cost nothing when nothing was started on them', async () => {
+    const { enterAll, leave, order } = open({ startsPerSecond: 1 })
+    enterAll('a1', 'b1')
+    await turn()
+    leave('a1', { unused: true })
+    await turn()
+    expect(order).toEqual(['a1', 'b1'])
+  })
+
+  it('are not waited for by who has left', async () => {
+    const { enter, enterAll, leave, order, last } = open()
+    enterAll('a1')
+    const leaving = new AbortController()
+    const left = enter('b1', leaving.signal)
+    enterAll('c1')
+    expect(last()).toEqual({ waiting: 2, running: 1 })
+    leaving.abort(new Error('enough'))
+    await expect(left).rejects.toThrow('enough')
+    expect(last()).toEqual({ waiting: 1, running: 1 })
+    leave('a1')
+    await turn()
+    expect(order).toEqual(['a1', 'c1'])
+    leave('c1')
+    expect(last()).toEqual({ waiting: 0, running: 0 })
+  })
+
+  it('are kept while the assistant cannot be reached, then tried by one', async () => {
+    const { enterAll, leave, order, circuit, clock } = open({ maxRunning: 10 })
+    circuit.unreachable()
+    enterAll('a1', 'b1', 'c1')
+    await turn()
+    expect(order).toEqual([])
+    clock.advance(500)
+    await turn()
+    expect(order).toEqual(['a1'])
+    circuit.reached()
+    await turn()
+    expect(order).toEqual(['a1', 'b1', 'c1'])
+    leave('a1')
+  })
+
+  it('leave no timer behind', () => {
+    const { enterAll, gate, clock } = open({ startsPerSecond: 1, maxRunning: 10 })
+    enterAll('a1', 'b1')
+    expect(clock.pending).toBe(1)
+    gate[Symbol.dispose]()
+    expect(clock.pending).toBe(0)
+  })
+})
