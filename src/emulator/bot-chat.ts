@@ -10,9 +10,11 @@ import {
   parseRequest,
 } from './enter-message.ts'
 import { ApiError } from './errors.ts'
+import { collectFacts } from './facts.ts'
+import { findChat } from './find-chat.ts'
 import { assertIdle, startRun } from './run.ts'
 import { chatView, messageView } from './views.ts'
-import { type Chat, type Conversation, isRunning } from './world.ts'
+import { type Conversation, isRunning } from './world.ts'
 
 const requestSchema = z.object({
   bot_id: z.string().min(1),
@@ -23,6 +25,7 @@ const requestSchema = z.object({
   custom_variables: z.record(z.string(), z.string()).nullish(),
   meta_data: metaDataSchema.nullable(),
   parameters: z.record(z.string(), z.unknown()).nullish(),
+  enable_card: z.boolean().default(false),
   connector_id: connectorIdSchema,
 })
 
@@ -49,6 +52,18 @@ export async function botChat(call: OwnedCall, context: Context): Promise<Answer
   if (messages.length === 0 && !conversation.messages.some(({ role }) => role === 'user')) {
     throw new ApiError(4000, 'Request parameter error: nothing was asked')
   }
+  const facts = collectFacts(context, {
+    messages,
+    parameters: request.parameters ?? {},
+    variables: request.custom_variables ?? {},
+    metaData: request.meta_data ?? {},
+    user: {
+      owner: call.principal,
+      userId: request.user_id,
+      connectorId: request.connector_id,
+      targetId: request.bot_id,
+    },
+  })
   const run = startRun(context, {
     kind: 'bot',
     conversation,
@@ -59,6 +74,8 @@ export async function botChat(call: OwnedCall, context: Context): Promise<Answer
     messages,
     request: call.body,
     debugUrl: '',
+    facts,
+    cards: request.enable_card,
   })
   return request.stream ? streamRun(run, 'bot', call, context) : detachRun(run, call, context)
 }
@@ -85,8 +102,11 @@ export function cancelChat(call: OwnedCall, context: Context): Answer {
   const request = parseRequest(cancelSchema, call.body)
   const conversation = findOwned(request.conversation_id, call, context)
   const chat = findChat(request.chat_id, conversation, context)
-  if (!isRunning(chat)) throw new ApiError(4104, 'The chat cannot be cancelled in this state.')
+  const waits = context.settings.switches.cancelsActionRequired && chat.status === 'requires_action'
+  if (!isRunning(chat) && !waits)
+    throw new ApiError(4104, 'The chat cannot be cancelled in this state.')
   chat.status = 'canceled'
+  chat.toolCalls = []
   for (const message of conversation.messages) {
     if (message.chatId === chat.id) message.inContext = false
   }
@@ -115,12 +135,4 @@ function openConversation(
 
 function findQueried(call: OwnedCall, context: Context): Conversation {
   return findOwned(call.query.get('conversation_id') ?? '', call, context)
-}
-
-function findChat(id: string | null, conversation: Conversation, { world }: Context): Chat {
-  const chat = world.chats.get(id ?? '')
-  if (chat === undefined || chat.conversationId !== conversation.id || !chat.saved) {
-    throw new ApiError(4001, 'chat not found')
-  }
-  return chat
 }

@@ -1,6 +1,7 @@
 import { alter } from './alterations.ts'
 import type { Answer, Call, Context } from './context.ts'
-import { play, type Run } from './run.ts'
+import { play } from './play.ts'
+import type { Run } from './run.ts'
 import { type Dialect, openEventStream } from './stream.ts'
 import { chatView } from './views.ts'
 

@@ -2,10 +2,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Clock } from '../lib/clock.ts'
 import type { Changes } from './changes.ts'
 import type { Fault, Faults } from './faults.ts'
+import type { Files } from './files.ts'
 import type { Gates } from './gates.ts'
 import type { Ids, RandomBytes } from './ids.ts'
 import type { Settings } from './options.ts'
 import type { Tokens } from './tokens.ts'
+import type { Variables } from './variables.ts'
 import type { Principal, World } from './world.ts'
 
 /** What the parts of one emulator share. */
@@ -16,6 +18,8 @@ export interface Context {
   readonly ids: Ids
   readonly world: World
   readonly tokens: Tokens
+  readonly files: Files
+  readonly variables: Variables
   readonly faults: Faults
   readonly gates: Gates
   readonly changes: Changes

@@ -3,6 +3,7 @@ import type { Call, Context } from './context.ts'
 import { parseRequest } from './enter-message.ts'
 import { orderSchema } from './faults.ts'
 import type { TokenEndpoint } from './oauth.ts'
+import type { Feedback } from './world.ts'
 
 /** What the emulator has seen and holds; nothing in it is secret, it is test data. */
 export interface EmulatorState {
@@ -32,6 +33,7 @@ export interface EmulatorState {
       readonly type: string
       readonly content: string
       readonly metaData: Readonly<Record<string, string>>
+      readonly feedback?: Feedback | undefined
     }[]
   }[]
   readonly tokens: readonly {
@@ -73,12 +75,13 @@ export function describeState(
       botId: conversation.botId,
       connectorId: conversation.connectorId,
       name: conversation.name,
-      messages: conversation.messages.map(({ chatId, role, type, content, metaData }) => ({
-        chatId,
-        role,
-        type,
-        content,
-        metaData,
+      messages: conversation.messages.map((message) => ({
+        chatId: message.chatId,
+        role: message.role,
+        type: message.type,
+        content: message.content,
+        metaData: message.metaData,
+        feedback: message.feedback,
       })),
     })),
     tokens: tokens.issued().map(({ principal, expiresAt }) => ({

@@ -7,14 +7,17 @@ import type { Call, Context } from './context.ts'
 import { control, describeState, type EmulatorState } from './control.ts'
 import { ApiError, DeadTokenError, OAuthError, suggestedStatus } from './errors.ts'
 import { createFaults, type Fault, type FaultInput, findFault } from './faults.ts'
+import { createFiles } from './files.ts'
 import { createGates } from './gates.ts'
 import { readJson, sendFaultyJson, sendJson } from './http.ts'
 import { createIds, type RandomBytes } from './ids.ts'
 import { createTokenEndpoint } from './oauth.ts'
 import { type EmulatorOptions, parseEmulatorOptions } from './options.ts'
+import { createQuota } from './quota.ts'
 import type { RoutePath } from './route-paths.ts'
 import { findRoute, handlers, type Match } from './routes.ts'
 import { createTokens } from './tokens.ts'
+import { createVariables } from './variables.ts'
 import { createWorld, type Principal } from './world.ts'
 
 const maxProblems = 100
@@ -64,11 +67,14 @@ export function createEmulator(
     changes,
     world: createWorld(clock, ids),
     tokens: createTokens(settings, clock, ids),
+    files: createFiles(settings, clock, ids),
+    variables: createVariables(clock),
     faults: createFaults(),
     gates: createGates(changes.notify),
     lifetime: ending.signal,
     background: (task) => void track(task),
   }
+  const quota = createQuota(settings, clock)
   const endpoint = createTokenEndpoint(context)
   const state = () => describeState(context, endpoint, requests, problems)
 
@@ -145,10 +151,17 @@ export function createEmulator(
     }
     const handler = handlers[route]
     const principal = authorize(req, faults)
+    if (!quota.take(match.path)) return refuse(res, detail)
     if (handler === undefined) throw new ApiError(4000, `Request parameter error: no ${route}`)
     const said = await handler({ ...call, principal }, context)
     if (said === undefined) return
     await sendFaultyJson(res, { code: 0, msg: '', ...said, detail }, faults, context)
+  }
+
+  function refuse(res: ServerResponse, detail: object): void {
+    const { code, status, retryAfter } = settings.quota
+    if (retryAfter !== undefined) res.setHeader('retry-after', retryAfter)
+    sendJson(res, status, { code, msg: 'The plan allows no more calls.', detail })
   }
 
   /** The faults that leave the request unread. True: it is answered. */
@@ -233,7 +246,9 @@ async function createCall(
   params: Match['params'],
   faults: readonly Fault[],
 ): Promise<Call> {
-  return { req, res, query: url.searchParams, params, body: await readJson(req), faults }
+  const isForm = req.headers['content-type']?.startsWith('multipart/') ?? false
+  const body = isForm ? undefined : await readJson(req)
+  return { req, res, query: url.searchParams, params, body, faults }
 }
 
 function isDisconnect(error: unknown): boolean {

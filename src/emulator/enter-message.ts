@@ -26,7 +26,14 @@ export const enterMessageSchema = z.object({
 
 export type EnterMessage = z.output<typeof enterMessageSchema>
 
-const objectStringSchema = z.array(z.object({ type: z.string(), text: z.string().optional() }))
+const objectStringSchema = z.array(
+  z.object({
+    type: z.enum(['text', 'image', 'file', 'audio']),
+    text: z.string().optional(),
+    file_id: z.string().optional(),
+    file_url: z.string().optional(),
+  }),
+)
 
 /** @throws {ApiError} 4000 naming the first bad field. */
 export function parseRequest<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
@@ -68,10 +75,20 @@ export function textOf(message: {
   readonly content?: string | null | undefined
   readonly content_type?: string | null | undefined
 }): string {
-  const content = message.content ?? ''
-  if (message.content_type !== 'object_string') return content
-  const parts = parseRequest(objectStringSchema, parseJson(content))
-  return parts.flatMap((part) => part.text ?? []).join('\n')
+  if (message.content_type !== 'object_string') return message.content ?? ''
+  return partsOf(message)
+    .flatMap((part) => part.text ?? [])
+    .join('\n')
+}
+
+/** The ids of the files that a message carries. */
+export function filesOf(message: EnterMessage): readonly string[] {
+  if (message.content_type !== 'object_string') return []
+  return partsOf(message).flatMap((part) => part.file_id ?? [])
+}
+
+function partsOf({ content }: { readonly content?: string | null | undefined }) {
+  return parseRequest(objectStringSchema, parseJson(content ?? ''))
 }
 
 function parseJson(text: string): unknown {

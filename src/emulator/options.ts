@@ -19,6 +19,12 @@ const switchesSchema = z.strictObject({
   deadToken: z.enum(['401-4100', '200-700012006']).default('401-4100'),
   /** HTTP status of errors other than 401: always 200, or the status the code suggests. */
   errorStatus: z.enum(['200', 'by-code']).default('200'),
+  /** Can a chat be cancelled that waits for an action, or is that 4104? */
+  cancelsActionRequired: z.boolean().default(true),
+  /** The first event of the stream that follows tool outputs: of the chat, or of a message. */
+  resumedStreamBegins: z.enum(['in_progress', 'message']).default('in_progress'),
+  /** Who may use an uploaded file: all of its account, or the session that uploaded it. */
+  filesPrivateTo: z.enum(['account', 'session']).default('account'),
   /** What ends the stream of a cancelled chat; the stream itself plays on in any case. */
   canceledEnding: z.enum(['canceled', 'completed', 'none']).default('canceled'),
 })
@@ -47,6 +53,21 @@ const optionsSchema = z.strictObject({
   wordsPerSecond: z.number().min(0).default(25),
   /** Leeway for `exp` and `iat`. Default 5. */
   clockToleranceSeconds: z.number().min(0).default(5),
+  /** Of an upload. Default 512 MB. */
+  maxFileBytes: z.number().int().min(1).default(512_000_000),
+  /** Extensions of files that may be uploaded, without a dot, in small letters. Default: all. */
+  fileTypes: z.array(id).optional(),
+  /** What the plan allows of API calls, those for tokens not counted; and how more of them are refused. */
+  quota: z
+    .strictObject({
+      callsInTotal: z.number().int().min(0).optional(),
+      /** Of each API. */
+      callsPerSecond: z.number().int().min(1).optional(),
+      code: z.number().int().default(4020),
+      status: z.number().int().min(200).max(599).default(200),
+      retryAfter: z.string().optional(),
+    })
+    .prefault({}),
   /** What coze-api.md §14 calls unknown, decided; the defaults are its suggestions. */
   switches: switchesSchema.prefault({}),
 })

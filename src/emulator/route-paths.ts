@@ -7,6 +7,7 @@ export const routePaths = [
   '/v3/chat/retrieve',
   '/v3/chat/message/list',
   '/v3/chat/cancel',
+  '/v3/chat/submit_tool_outputs',
   '/v1/conversation/create',
   '/v1/conversation/retrieve',
   '/v1/conversations',
@@ -17,6 +18,10 @@ export const routePaths = [
   '/v1/conversation/message/retrieve',
   '/v1/conversation/message/modify',
   '/v1/conversation/message/delete',
+  '/v1/conversations/:conversation_id/messages/:message_id/feedback',
+  '/v1/files/upload',
+  '/v1/files/retrieve',
+  '/v1/variables',
 ] as const
 
 export type RoutePath = (typeof routePaths)[number]

@@ -8,6 +8,8 @@ import {
   renameConversation,
   retrieveConversation,
 } from './conversations.ts'
+import { giveFeedback, withdrawFeedback } from './feedback.ts'
+import { retrieveFile, uploadFile } from './files.ts'
 import {
   createMessage,
   deleteMessage,
@@ -16,6 +18,8 @@ import {
   retrieveMessage,
 } from './messages.ts'
 import { type RoutePath, routePaths } from './route-paths.ts'
+import { submitToolOutputs } from './tool-outputs.ts'
+import { listVariables, setVariables } from './variables.ts'
 import { workflowChat } from './workflow-chat.ts'
 
 export type Handler = (call: OwnedCall, context: Context) => Answer | Promise<Answer>
@@ -47,6 +51,7 @@ export const handlers: Readonly<Record<string, Handler>> = {
   'POST /v3/chat/retrieve': retrieveChat,
   'GET /v3/chat/message/list': listChatMessages,
   'POST /v3/chat/cancel': cancelChat,
+  'POST /v3/chat/submit_tool_outputs': submitToolOutputs,
   'POST /v1/conversation/create': createConversation,
   'GET /v1/conversation/retrieve': retrieveConversation,
   'GET /v1/conversations': listConversations,
@@ -58,4 +63,10 @@ export const handlers: Readonly<Record<string, Handler>> = {
   'GET /v1/conversation/message/retrieve': retrieveMessage,
   'POST /v1/conversation/message/modify': modifyMessage,
   'POST /v1/conversation/message/delete': deleteMessage,
+  'POST /v1/conversations/:conversation_id/messages/:message_id/feedback': giveFeedback,
+  'DELETE /v1/conversations/:conversation_id/messages/:message_id/feedback': withdrawFeedback,
+  'POST /v1/files/upload': uploadFile,
+  'GET /v1/files/retrieve': retrieveFile,
+  'GET /v1/variables': listVariables,
+  'PUT /v1/variables': setVariables,
 }

@@ -1,3 +1,5 @@
+import type { Question } from './cards.ts'
+import { type Facts, linesOf } from './facts.ts'
 import { longText } from './long-text.ts'
 
 /**
@@ -19,8 +21,14 @@ import { longText } from './long-text.ts'
  * | `/followups` | three suggested questions after the answer |
  * | `/fail CODE TEXT` | the chat fails here, with this last error |
  * | `/error CODE TEXT` | an `error` event ends the stream here |
- * | `/tool NAME` | a Bot asks for this function's output; a Workflow cannot and ends with an error |
- * | `/ask TEXT` | asks this question and waits: the Workflow's next message answers it |
+ * | `/tool NAME,… {…}` | a Bot asks for these functions' outputs, with these arguments; a Workflow cannot: an error |
+ * | `/ask TEXT` | asks this question and waits: the Workflow's next message, or the Bot's tool output, answers it |
+ * | `/choose TEXT \| A \| B` | the same with options, on a card where there are cards |
+ * | `/form TEXT \| NAME:TYPE! \| …` | the same with an input form; `!` is a field that must be filled in |
+ * | `/card TEXT` | an answer that is a card |
+ * | `/audio` | speech after the end of the chat |
+ * | `/files`, `/params`, `/vars`, `/meta` | says the files, parameters, variables (`ext`), meta data of the message |
+ * | `/keep NAME VALUE`, `/kept NAME` | stores a variable of the user; says it |
  */
 export interface Script {
   /** Undefined: the emulator's own speed. */
@@ -33,14 +41,24 @@ export type Step =
   | { readonly kind: 'silence'; readonly ms: number }
   | { readonly kind: 'followUps'; readonly texts: readonly string[] }
   | { readonly kind: 'fail' | 'error'; readonly code: number; readonly msg: string }
-  | { readonly kind: 'callTool'; readonly name: string }
-  | { readonly kind: 'ask'; readonly question: string }
+  | { readonly kind: 'callTools'; readonly calls: readonly FunctionCall[] }
+  | { readonly kind: 'ask'; readonly question: Question }
+  | { readonly kind: 'card'; readonly text: string }
+  /** Base64. */
+  | { readonly kind: 'audio'; readonly pieces: readonly string[] }
+  | { readonly kind: 'keep'; readonly name: string; readonly value: string }
+
+export interface FunctionCall {
+  readonly name: string
+  /** JSON. */
+  readonly arguments: string
+}
 
 export const help =
-  'Tell me "my X is Y" and ask "what is my X?"; or use /say TEXT, /long N, /speed N, /slow N, /silent 5s, /think TEXT, /two, /followups, /fail CODE TEXT, /error CODE TEXT, /tool NAME, /ask TEXT.'
+  'Tell me "my X is Y" and ask "what is my X?"; or use /say TEXT, /long N, /speed N, /slow N, /silent 5s, /think TEXT, /two, /followups, /fail CODE TEXT, /error CODE TEXT, /tool NAME, /ask TEXT, /choose TEXT | A | B, /form TEXT | NAME:TYPE, /card TEXT, /audio, /files, /params, /vars, /meta, /keep NAME VALUE, /kept NAME.'
 
 /** @param history what users said before in this conversation, oldest first. */
-export function writeScript(text: string, history: readonly string[]): Script {
+export function writeScript(text: string, history: readonly string[], facts: Facts): Script {
   const steps: Step[] = []
   let wordsPerSecond: number | undefined
   let reasoning = ''
@@ -98,21 +116,48 @@ export function writeScript(text: string, history: readonly string[]): Script {
         break
       }
       case 'tool':
-        steps.push({ kind: 'callTool', name: word.value || 'lookup' })
-        ended = true
-        rest = word.rest
-        break
-      case 'ask':
-        steps.push({ kind: 'ask', question: line.value || 'Which one?' })
+        steps.push({ kind: 'callTools', calls: parseCalls(line.value) })
         ended = true
         rest = line.rest
+        break
+      case 'ask':
+      case 'choose':
+      case 'form':
+        steps.push({ kind: 'ask', question: parseQuestion(command.name, line.value) })
+        ended = true
+        rest = line.rest
+        break
+      case 'card':
+        steps.push({ kind: 'card', text: line.value })
+        rest = line.rest
+        break
+      case 'audio':
+        steps.push({ kind: 'audio', pieces: ['UklGRg==', 'AAAA'] })
+        rest = command.rest
+        break
+      case 'keep': {
+        const [name = 'it', ...value] = line.value.split(' ')
+        steps.push({ kind: 'keep', name, value: value.join(' ') })
+        rest = line.rest
+        break
+      }
+      case 'kept':
+        say(facts.kept[word.value] ?? 'nothing')
+        rest = word.rest
+        break
+      case 'files':
+      case 'params':
+      case 'vars':
+      case 'meta':
+        say(tell(command.name, facts))
+        rest = command.rest
         break
     }
     if (ended) break
   }
 
   if (!ended) {
-    if (rest !== '' || !steps.some((step) => step.kind === 'say')) say(answer(rest, history))
+    if (rest !== '' || !steps.some(isAnswer)) say(answer(rest, history))
     if (two) say(isChinese(rest) ? '还有一点。' : 'And one more thing.')
     if (followUps) steps.push({ kind: 'followUps', texts: suggestions })
   }
@@ -127,7 +172,8 @@ export function words(text: string): readonly string[] {
 const suggestions = ['What else can you do?', 'Why is that?', 'Can you say it shorter?']
 const names = [
   ...(['help', 'say', 'long', 'speed', 'slow', 'silent', 'think', 'two', 'followups'] as const),
-  ...(['fail', 'error', 'tool', 'ask'] as const),
+  ...(['fail', 'error', 'tool', 'ask', 'choose', 'form', 'card', 'audio'] as const),
+  ...(['files', 'params', 'vars', 'meta', 'kept', 'keep'] as const),
 ] as const
 
 function parseCommand(text: string) {
@@ -140,6 +186,41 @@ function parseCommand(text: string) {
 function take(text: string, pattern: RegExp): { readonly value: string; readonly rest: string } {
   const [value = ''] = pattern.exec(text) ?? []
   return { value: value.trim(), rest: text.slice(value.length).trimStart() }
+}
+
+function isAnswer({ kind }: Step): boolean {
+  return kind === 'say' || kind === 'card'
+}
+
+/** `lookup,weather {"of": "x"}` */
+function parseCalls(text: string): readonly FunctionCall[] {
+  const [, names = '', json = ''] = /^([^\s{]*)\s*(\{.*\})?/.exec(text) ?? []
+  const args = json || JSON.stringify({ query: 'on demand' })
+  return (names || 'lookup').split(',').map((name) => ({ name, arguments: args }))
+}
+
+function parseQuestion(kind: 'ask' | 'choose' | 'form', text: string): Question {
+  if (kind === 'ask') return { text: text || 'Which one?', options: [], fields: [] }
+  const [title = '', ...parts] = text.split('|').map((part) => part.trim())
+  if (kind === 'choose') return { text: title, options: parts, fields: [] }
+  const fields = parts.map((part) => {
+    const [, name = part, type = 'string', mark] = /^(\w+)(?::(\w+))?(!)?$/.exec(part) ?? []
+    return { name, type, required: mark !== undefined }
+  })
+  return { text: title, options: [], fields }
+}
+
+function tell(what: 'files' | 'params' | 'vars' | 'meta', facts: Facts): string {
+  switch (what) {
+    case 'files':
+      return facts.files.join('\n') || 'none'
+    case 'params':
+      return linesOf(facts.parameters)
+    case 'vars':
+      return linesOf(facts.variables)
+    case 'meta':
+      return linesOf(facts.metaData)
+  }
 }
 
 function number(text: string): number {

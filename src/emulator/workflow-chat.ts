@@ -9,6 +9,7 @@ import {
   parseRequest,
 } from './enter-message.ts'
 import { ApiError } from './errors.ts'
+import { collectFacts } from './facts.ts'
 import { assertIdle, startRun } from './run.ts'
 import type { Conversation } from './world.ts'
 
@@ -38,6 +39,19 @@ export async function workflowChat(call: OwnedCall, context: Context): Promise<A
 
   const conversation = openConversation(request, call, context)
   if (context.settings.switches.busyGuardsWorkflow) assertIdle(context, conversation)
+  const user = {
+    owner: call.principal,
+    userId: request.ext?.['user_id'] ?? call.principal.creatorId,
+    connectorId: request.connector_id,
+    targetId: request.app_id ?? request.bot_id ?? '',
+  }
+  const facts = collectFacts(context, {
+    messages: request.additional_messages,
+    parameters: request.parameters ?? {},
+    variables: request.ext ?? {},
+    metaData: {},
+    user,
+  })
   const executeId = context.ids.next()
   const run = startRun(context, {
     kind: 'workflow',
@@ -49,6 +63,8 @@ export async function workflowChat(call: OwnedCall, context: Context): Promise<A
     messages: request.additional_messages,
     request: call.body,
     debugUrl: `https://www.coze.cn/work_flow?execute_id=${executeId}&space_id=${executeId}&workflow_id=${request.workflow_id}`,
+    facts,
+    cards: true,
   })
   return streamRun(run, 'workflow', call, context)
 }

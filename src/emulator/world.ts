@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Clock } from '../lib/clock.ts'
+import type { Facts } from './facts.ts'
 import { type Ids, unixSeconds } from './ids.ts'
 
 /** Whose data it is: the account and, under it, the session name. */
@@ -28,6 +29,14 @@ export interface Message {
   updatedAt: number
   /** Not so for verbose messages and for those of a cancelled chat. */
   inContext: boolean
+  feedback: Feedback | undefined
+}
+
+/** What the user thinks of an answer. */
+export interface Feedback {
+  readonly type: 'like' | 'unlike'
+  readonly reasons: readonly string[]
+  readonly comment: string
 }
 
 export type ChatStatus =
@@ -65,8 +74,13 @@ export interface Chat {
     readonly input_count: number
   }
   toolCalls: readonly ToolCall[]
+  /** What a `reply_message` among them asks. */
+  asked: string | undefined
   /** The request as it came, for tests. */
   readonly request: unknown
+  readonly facts: Facts
+  /** Whether its questions are asked as cards. */
+  readonly cards: boolean
 }
 
 export interface Conversation {
@@ -109,7 +123,10 @@ export interface World {
   findNamed(key: NameKey): Conversation | undefined
   addChat(
     conversation: Conversation,
-    about: Pick<Chat, 'kind' | 'owner' | 'botId' | 'metaData' | 'saved' | 'request'>,
+    about: Pick<
+      Chat,
+      'kind' | 'owner' | 'botId' | 'metaData' | 'saved' | 'request' | 'facts' | 'cards'
+    >,
   ): Chat
   /** A message with an id, not yet in its conversation. */
   draftMessage(
@@ -167,6 +184,7 @@ export function createWorld(clock: Clock, ids: Ids): World {
         lastError: { code: 0, msg: '' },
         usage: { token_count: 0, output_count: 0, input_count: 0 },
         toolCalls: [],
+        asked: undefined,
       }
       chats.set(chat.id, chat)
       conversation.chat = chat
@@ -189,6 +207,7 @@ export function createWorld(clock: Clock, ids: Ids): World {
         createdAt: now,
         updatedAt: now,
         inContext: true,
+        feedback: undefined,
         ...about,
       }
     },

@@ -246,3 +246,62 @@ describe('emulator options', () => {
     expect(here.emulator.state().problems).toEqual([])
   })
 })
+
+describe('what is unknown of actions and files', () => {
+  async function openCall(emulator: Awaited<ReturnType<typeof open>>) {
+    const { json } = await emulator.post('/v3/chat', {
+      bot_id: 'b',
+      user_id: 'u',
+      additional_messages: [{ role: 'user', content: '/tool x', content_type: 'text' }],
+    })
+    const { conversation_id: conversation, id: chat } = json.data
+    await emulator.emulator.until(
+      ({ chats }) => chats.some(({ status }) => status === 'requires_action'),
+      AbortSignal.timeout(5_000),
+    )
+    return { conversation, chat }
+  }
+
+  it('cancelsActionRequired', async () => {
+    for (const [cancelsActionRequired, code] of [
+      [true, 0],
+      [false, 4104],
+    ] as const) {
+      await using emulator = await open({ cancelsActionRequired })
+      const { conversation, chat } = await openCall(emulator)
+      const body = { conversation_id: conversation, chat_id: chat }
+      expect((await emulator.post('/v3/chat/cancel', body)).json.code).toBe(code)
+    }
+  })
+
+  it('resumedStreamBegins', async () => {
+    await using emulator = await open({ resumedStreamBegins: 'message' })
+    const { conversation, chat } = await openCall(emulator)
+    const query = `conversation_id=${conversation}&chat_id=${chat}`
+    const retrieved = await emulator.post(`/v3/chat/retrieve?${query}`, {})
+    const [call] = retrieved.json.data.required_action.submit_tool_outputs.tool_calls
+    const { text } = await emulator.post(`/v3/chat/submit_tool_outputs?${query}`, {
+      stream: true,
+      tool_outputs: [{ tool_call_id: call.id, output: 'y' }],
+    })
+    expect(text).toMatch(/^event:conversation.message.completed/)
+  })
+})
+
+describe('a plan', () => {
+  const create = (emulator: Awaited<ReturnType<typeof open>>) =>
+    emulator.post('/v1/conversation/create', {})
+
+  it('allows so many calls in total', async () => {
+    await using emulator = await open({}, { quota: { callsInTotal: 2, code: 4008 } })
+    const codes = [await create(emulator), await create(emulator), await create(emulator)]
+    expect(codes.map(({ json }) => json.code)).toEqual([0, 0, 4008])
+  })
+
+  it('allows so many calls per second, and says so as it is told', async () => {
+    await using emulator = await open({}, { quota: { callsPerSecond: 1, status: 429 } })
+    const answers = await Promise.all(Array.from({ length: 5 }, () => create(emulator)))
+    expect(answers.filter(({ status }) => status === 429).length).toBeGreaterThanOrEqual(3)
+    expect(answers.some(({ json }) => json.code === 0)).toBe(true)
+  })
+})

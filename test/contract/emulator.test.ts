@@ -1,13 +1,6 @@
 import { once } from 'node:events'
 import http, { type IncomingMessage } from 'node:http'
-import {
-  type ChatV3Message,
-  CozeAPI,
-  getJWTToken,
-  InternalServerError,
-  RoleType,
-  type StreamChatData,
-} from '@coze/api'
+import { CozeAPI, getJWTToken, InternalServerError, RoleType } from '@coze/api'
 import { request } from 'undici'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import {
@@ -17,6 +10,16 @@ import {
   startEmulator,
   type TestApp,
 } from '../kit/emulator.ts'
+import {
+  collect,
+  completed,
+  created,
+  failure,
+  isMessage,
+  names,
+  streamed,
+  user,
+} from '../kit/sdk.ts'
 
 const workflow_id = '7400000000000000001'
 const app_id = '7400000000000000002'
@@ -56,51 +59,6 @@ function exchange(sessionName?: string, changes: Partial<Parameters<typeof getJW
 async function signIn(sessionName?: string): Promise<CozeAPI> {
   const { access_token } = await exchange(sessionName)
   return new CozeAPI({ baseURL: emulator.url, token: access_token })
-}
-
-function user(content: string) {
-  return { role: RoleType.User, content, content_type: 'text' as const }
-}
-
-type Stream = AsyncIterable<StreamChatData>
-
-/** A copy of each event: the SDK hands out one object again and again. */
-async function collect(stream: Stream): Promise<StreamChatData[]> {
-  const events: StreamChatData[] = []
-  for await (const { event, data } of stream) events.push({ event, data } as StreamChatData)
-  return events
-}
-
-function names(events: readonly StreamChatData[]): readonly string[] {
-  return events.map(({ event }) => event).filter((event, at, all) => event !== all[at - 1])
-}
-
-function streamed(events: readonly StreamChatData[]): string {
-  return events
-    .flatMap((event) => (isMessage(event, 'conversation.message.delta') ? event.data.content : []))
-    .join('')
-}
-
-function completed(events: readonly StreamChatData[], type = 'answer'): readonly string[] {
-  return events
-    .flatMap((event) => (isMessage(event, 'conversation.message.completed') ? [event.data] : []))
-    .filter((message) => message.type === type)
-    .map((message) => message.content)
-}
-
-function isMessage(
-  event: StreamChatData,
-  name: string,
-): event is Extract<StreamChatData, { data: ChatV3Message }> {
-  return event.event === name
-}
-
-function created(events: readonly StreamChatData[]) {
-  const [first] = events
-  if (typeof first?.data !== 'object' || !('conversation_id' in first.data)) {
-    throw new Error(`no chat was created: ${JSON.stringify(events)}`)
-  }
-  return first.data
 }
 
 async function askWorkflow(coze: CozeAPI, text: string, more: object = {}) {
@@ -743,8 +701,3 @@ async function fetchJson(path: string, authorization: string, json: object) {
 }
 
 /** What the SDK makes of a JSON error where a stream was due: its last `error` event. */
-async function failure(asked: Promise<StreamChatData[]>): Promise<unknown> {
-  const events = await asked
-  expect(names(events)).toEqual(['error'])
-  return events[0]?.data
-}

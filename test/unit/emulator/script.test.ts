@@ -1,10 +1,24 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { Facts } from '../../../src/emulator/facts.ts'
 import { longText } from '../../../src/emulator/long-text.ts'
 import { help, type Step, words, writeScript } from '../../../src/emulator/script.ts'
+import { createPrincipal } from '../../../src/emulator/world.ts'
+
+const user = { owner: createPrincipal('a', 's'), userId: 'u', connectorId: '1024', targetId: 'b' }
+const facts: Facts = {
+  files: ['notes.txt (5 bytes)', 'b.png (7 bytes)'],
+  parameters: { city: 'Rome', days: 3 },
+  variables: {},
+  metaData: { ticket: '7' },
+  kept: { colour: 'red' },
+  user,
+}
 
 function answers(text: string, history: readonly string[] = []): readonly string[] {
-  return writeScript(text, history).steps.flatMap((step) => (step.kind === 'say' ? step.text : []))
+  return writeScript(text, history, facts).steps.flatMap((step) =>
+    step.kind === 'say' ? step.text : [],
+  )
 }
 
 describe('scripted model', () => {
@@ -53,22 +67,69 @@ describe('scripted model', () => {
         { kind: 'error', code: 4000, msg: 'as asked' },
       ],
     ],
-    ['/tool weather', [{ kind: 'callTool', name: 'weather' }]],
-    ['/ask Tea or coffee?', [{ kind: 'ask', question: 'Tea or coffee?' }]],
+    [
+      '/tool weather,time {"of":"Rome"}',
+      [
+        {
+          kind: 'callTools',
+          calls: [
+            { name: 'weather', arguments: '{"of":"Rome"}' },
+            { name: 'time', arguments: '{"of":"Rome"}' },
+          ],
+        },
+      ],
+    ],
+    [
+      '/ask Tea or coffee?',
+      [{ kind: 'ask', question: { text: 'Tea or coffee?', options: [], fields: [] } }],
+    ],
+    [
+      '/choose Which? | tea | coffee',
+      [{ kind: 'ask', question: { text: 'Which?', options: ['tea', 'coffee'], fields: [] } }],
+    ],
+    [
+      '/form Where? | street:string! | zip',
+      [
+        {
+          kind: 'ask',
+          question: {
+            text: 'Where?',
+            options: [],
+            fields: [
+              { name: 'street', type: 'string', required: true },
+              { name: 'zip', type: 'string', required: false },
+            ],
+          },
+        },
+      ],
+    ],
+    ['/card look', [{ kind: 'card', text: 'look' }]],
+    [
+      '/keep colour dark red\n/kept colour',
+      [
+        { kind: 'keep', name: 'colour', value: 'dark red' },
+        { kind: 'say', text: 'red', reasoning: '' },
+      ],
+    ],
+    ['/kept size', [{ kind: 'say', text: 'nothing', reasoning: '' }]],
+    ['/files', [{ kind: 'say', text: 'notes.txt (5 bytes)\nb.png (7 bytes)', reasoning: '' }]],
+    ['/params', [{ kind: 'say', text: 'city=Rome\ndays=3', reasoning: '' }]],
+    ['/vars', [{ kind: 'say', text: 'none', reasoning: '' }]],
+    ['/meta', [{ kind: 'say', text: 'ticket=7', reasoning: '' }]],
     ['/shout hi', [{ kind: 'say', text: 'You said: /shout hi', reasoning: '' }]],
   ])('obeys %j', (text, steps) => {
-    expect(writeScript(text, []).steps).toEqual(steps)
+    expect(writeScript(text, [], facts).steps).toEqual(steps)
   })
 
   it('answers in two messages and suggests questions on request', () => {
-    const { steps } = writeScript('/two /followups hi', [])
+    const { steps } = writeScript('/two /followups hi', [], facts)
     expect(steps.map((step) => step.kind)).toEqual(['say', 'say', 'followUps'])
   })
 
   it('takes its speed from the text, zero included', () => {
-    expect(writeScript('/speed 500 hi', []).wordsPerSecond).toBe(500)
-    expect(writeScript('/slow 0 hi', []).wordsPerSecond).toBe(0)
-    expect(writeScript('hi', []).wordsPerSecond).toBeUndefined()
+    expect(writeScript('/speed 500 hi', [], facts).wordsPerSecond).toBe(500)
+    expect(writeScript('/slow 0 hi', [], facts).wordsPerSecond).toBe(0)
+    expect(writeScript('hi', [], facts).wordsPerSecond).toBeUndefined()
   })
 
   it('streams pieces that join to the text and split no character', () => {

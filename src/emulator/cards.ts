@@ -1,0 +1,49 @@
+/** What an assistant asks of its user. */
+export interface Question {
+  readonly text: string
+  readonly options: readonly string[]
+  readonly fields: readonly QuestionField[]
+}
+
+export interface QuestionField {
+  readonly name: string
+  readonly type: string
+  readonly required: boolean
+}
+
+/** A question as a card, or an input form if it has fields (coze-api.md §4.5). */
+export function questionCard({ text, options, fields }: Question): string {
+  return card(
+    fields.length > 0
+      ? { card_type: 'INPUT', input_card_data: fields }
+      : {
+          card_type: 'QUESTION',
+          question_card_data: { Title: text, Options: options.map((name) => ({ name })) },
+        },
+  )
+}
+
+/** A card that only shows something. */
+export function displayCard(text: string): string {
+  return card({ card_type: 'DISPLAY', display_card_data: { text } })
+}
+
+/** The same question where there are no cards. */
+export function questionText({ text, options, fields }: Question): string {
+  const wanted = fields.map(({ name, type }) => `${name}: ${type}`)
+  return [text, ...options.map((option) => `- ${option}`), ...wanted].join('\n')
+}
+
+function card(info: object): string {
+  const text = JSON.stringify({
+    card_type: 3,
+    content_type: 50,
+    response_type: 'card',
+    template_id: 0,
+    template_url: '',
+    data: JSON.stringify(info),
+    x_properties: { workflow_card_info: JSON.stringify(info) },
+  })
+  // Beyond what a JavaScript number holds exactly, as on the platform.
+  return text.replace('"template_id":0', '"template_id":7383997384420262000')
+}

@@ -1,0 +1,68 @@
+import { z } from 'zod'
+import type { Context } from './context.ts'
+import { type EnterMessage, filesOf } from './enter-message.ts'
+import { ApiError } from './errors.ts'
+import type { VariableKey } from './variables.ts'
+import type { MetaData } from './world.ts'
+
+/** What the model sees beside the text. */
+export interface Facts {
+  /** Names and sizes. */
+  readonly files: readonly string[]
+  readonly parameters: Readonly<Record<string, unknown>>
+  /** `custom_variables` of a Bot, `ext` of a Workflow. */
+  readonly variables: Readonly<Record<string, string>>
+  readonly metaData: MetaData
+  /** The user's stored variables, and whose they are. */
+  readonly kept: Readonly<Record<string, string>>
+  readonly user: VariableKey
+}
+
+/** @throws {ApiError} 4000 for a file that is not there */
+export function collectFacts(
+  { files, variables }: Context,
+  about: {
+    readonly messages: readonly EnterMessage[]
+    readonly parameters: Readonly<Record<string, unknown>>
+    readonly variables: Readonly<Record<string, string>>
+    readonly metaData: MetaData
+    readonly user: VariableKey
+  },
+): Facts {
+  const { messages, parameters, user } = about
+  const ids = [...messages.flatMap(filesOf), ...Object.values(parameters).flatMap(filesInParameter)]
+  return {
+    files: ids.map((id) => {
+      const file = files.find(id, user.owner)
+      if (file === undefined) throw new ApiError(4000, 'Request parameter error: no such file')
+      return `${file.name} (${file.bytes} bytes)`
+    }),
+    parameters,
+    variables: about.variables,
+    metaData: { ...about.metaData, ...messages.at(-1)?.meta_data },
+    user,
+    kept: Object.fromEntries([...variables.of(user)].map(([name, { value }]) => [name, value])),
+  }
+}
+
+const fileSchema = z.object({ file_id: z.string() })
+
+/** A start parameter holds files as texts of JSON (coze-api.md §4.1). */
+function filesInParameter(value: unknown): readonly string[] {
+  if (Array.isArray(value)) return value.flatMap(filesInParameter)
+  if (typeof value !== 'string' || !value.startsWith('{')) return []
+  try {
+    const parsed = fileSchema.safeParse(JSON.parse(value))
+    return parsed.success ? [parsed.data.file_id] : []
+  } catch {
+    return []
+  }
+}
+
+/** `name=value` lines in the order of their names. */
+export function linesOf(values: Readonly<Record<string, unknown>>): string {
+  const lines = Object.entries(values).map(
+    ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  )
+  return lines.sort().join('\n') || 'none'
+}
