@@ -199,23 +199,14 @@ function errorOf(member: string): AnyGatewayError {
 async function ask(client: Client, name: string): Promise<{ data: Record<string, unknown> }> {
   const asked = mutations[name]
   if (!asked) throw new Error(`the test does not know ${name}`)
-  const query = asked.document.toString()
-  if (name !== 'uploadFile') {
-    const { body } = await client.call({
-      token: 'alice',
-      query,
-      variables: asked.input ? { input: asked.input } : {},
-    })
-    return JSON.parse(body)
-  }
-  const form = new FormData()
-  form.append('operations', JSON.stringify({ query, variables: { file: null } }))
-  form.append('map', '{"0":["variables.file"]}')
-  form.append('0', new Blob(['hello'], { type: 'text/plain' }), 'notes.txt')
-  const answer = await fetch(`${client.url}/graphql`, {
-    method: 'POST',
-    body: form,
-    headers: { authorization: 'Bearer alice', 'graphql-require-preflight': '1' },
-  })
-  return JSON.parse(await answer.text())
+  const operation = { token: 'alice', query: asked.document.toString() }
+  const file = { name: 'notes.txt', mediaType: 'text/plain', text: 'hello' }
+  const { body } =
+    name === 'uploadFile'
+      ? await client.upload(operation, file)
+      : await client.call({
+          ...operation,
+          ...(asked.input && { variables: { input: asked.input } }),
+        })
+  return JSON.parse(body)
 }

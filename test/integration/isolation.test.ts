@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   ConversationDocument,
   ConversationsDocument,
+  ReplyDocument,
+  UploadFileDocument,
   ViewerDocument,
 } from '../../schema/operations/generated/graphql.ts'
 import { attacks, headerAttack, type Loot } from '../kit/attacks.ts'
@@ -14,6 +16,7 @@ import { createTalk, type Talk } from '../kit/talk.ts'
 describe('isolation', () => {
   let stage: Stage
   let talk: Talk
+  const deleted: string[] = []
   beforeAll(async () => {
     stage = await openStage()
     talk = createTalk(stage)
@@ -100,19 +103,28 @@ describe('isolation', () => {
       const robbed = show(await attack.run(client, mallory, stolen, own), stolen)
       const guessed = show(await attack.run(client, mallory, invented, own), invented)
       expect(robbed).toEqual(guessed)
+      expect(await talk.snapshot(alice, loot.replyId)).toMatchObject({ status: 'COMPLETED' })
 
       const used = show(await attack.run(client, alice, stolen, loot), stolen)
       const missed = show(await attack.run(client, alice, invent(stolen), loot), invented)
+      if (path === 'Mutation.deleteConversation.input.conversationId') deleted.push(loot.replyId)
       if (attack.steals === 'idempotencyKey') expect(used.raw).toContain(loot.replyId)
       else expect(used).not.toEqual(missed)
-      expect(await talk.snapshot(alice, loot.replyId)).toMatchObject({ status: 'COMPLETED' })
     })
   })
 
   it('holds for all that was said here', async () => {
-    await talk.settle()
+    await talk.settle({ deleted })
     expect(check(talk.recorder.history)).toEqual([])
   })
+
+  async function upload(who: Person): Promise<string> {
+    const query = UploadFileDocument.toString()
+    const file = { name: 'notes.txt', mediaType: 'text/plain', text: 'mine' }
+    const operation = { token: who.token, query, variables: { assistantId: 'bot' } }
+    const { body } = await stage.client.upload(operation, file)
+    return JSON.parse(body).data.uploadFile.attachment.id
+  }
 
   async function collectLoot(who: Person): Promise<Loot> {
     const idempotencyKey = randomBytes(16).toString('base64url')
@@ -122,10 +134,15 @@ describe('isolation', () => {
     const events = await talk.listen(who, sent.id)
     const conversations = await talk.ask(who, ConversationsDocument, {})
     const conversation = await talk.ask(who, ConversationDocument, { id: sent.conversation.id })
+    const node = present(conversations?.conversations.edges[0]).node
+    const answer = await talk.ask(who, ReplyDocument, { id: sent.id })
     return {
       replyId: sent.id,
       conversationId: sent.conversation.id,
       messageId: sent.message.id,
+      answerId: present(answer?.reply?.answer?.id),
+      attachmentId: await upload(who),
+      exportPlace: exportPlace(sent.conversation.id, node.lastUsedAt),
       cursor: present(events[0]).cursor,
       conversationRow: present(conversations?.conversations.edges[0]).cursor,
       messageRow: present(conversation?.conversation?.messages.edges[0]).cursor,
@@ -135,6 +152,12 @@ describe('isolation', () => {
   }
 })
 
+/** As an export that goes on behind this conversation would name its place. */
+function exportPlace(conversationId: string, lastUsedAt: string): string {
+  const [, key = ''] = Buffer.from(conversationId, 'base64url').toString().split(':')
+  return Buffer.from(`Export:${Date.parse(lastUsedAt)} ${key} `).toString('base64url')
+}
+
 /** A value of the same form as `value` that nobody was ever given. */
 function invent(value: string): string {
   const [tag = '', ...position] = value.split('.')
@@ -142,6 +165,10 @@ function invent(value: string): string {
   const plain = Buffer.from(value, 'base64url').toString('latin1')
   const [, type] = /^([A-Za-z]+:)./.exec(plain) ?? []
   if (type === undefined) return randomBytes(16).toString('base64url')
+  if (type === 'Export:') {
+    const invented = plain.replace(/ \S+ /, ` ${randomBytes(16).toString('base64url')} `)
+    return Buffer.from(invented).toString('base64url')
+  }
   return Buffer.from(type + randomBytes(16).toString('base64url')).toString('base64url')
 }
 
@@ -157,7 +184,7 @@ function show(
   })
 }
 
-function present<T>(value: T | undefined): T {
-  if (value === undefined) throw new Error('nothing to steal')
+function present<T>(value: T | null | undefined): T {
+  if (value == null) throw new Error('nothing to steal')
   return value
 }

@@ -1,5 +1,12 @@
 import type { Answer, Client } from './client.ts'
-import { CancelReplyDocument, RepliesDocument } from '../../schema/operations/generated/graphql.ts'
+import {
+  CancelReplyDocument,
+  ClearConversationDocument,
+  GiveFeedbackDocument,
+  RenameConversationDocument,
+  RepliesDocument,
+  SubmitToolOutputsDocument,
+} from '../../schema/operations/generated/graphql.ts'
 import type { Person } from './stage.ts'
 
 /** What one session has that another may want. */
@@ -7,7 +14,11 @@ export interface Loot {
   readonly replyId: string
   readonly conversationId: string
   readonly messageId: string
+  /** Uploaded for the Bot. */
+  readonly attachmentId: string
+  readonly exportPlace: string
   readonly cursor: string
+  readonly answerId: string
   readonly conversationRow: string
   readonly messageRow: string
   readonly idempotencyKey: string
@@ -112,6 +123,59 @@ export const attacks: Readonly<Record<string, Attack | 'shared'>> = {
   'Mutation.cancelReply.input.replyId': {
     steals: 'replyId',
     run: ask(cancelDocument, (replyId) => ({ input: { replyId } })),
+  },
+  'Mutation.clearConversation.input.conversationId': {
+    steals: 'conversationId',
+    run: ask(ClearConversationDocument.toString(), (conversationId) => ({
+      input: { conversationId },
+    })),
+  },
+  'Mutation.deleteConversation.input.conversationId': {
+    steals: 'conversationId',
+    run: ask(
+      `mutation ($input: DeleteConversationInput!) {
+        deleteConversation(input: $input) {
+          __typename
+          ... on DeleteConversationSuccess { upstream { deleted } }
+          ... on Error { code message }
+        }
+      }`,
+      (conversationId) => ({ input: { conversationId } }),
+    ),
+  },
+  'Mutation.renameConversation.input.conversationId': {
+    steals: 'conversationId',
+    run: ask(RenameConversationDocument.toString(), (conversationId) => ({
+      input: { conversationId, title: 'mine now' },
+    })),
+  },
+  'Mutation.giveFeedback.input.messageId': {
+    steals: 'answerId',
+    run: ask(GiveFeedbackDocument.toString(), (messageId) => ({
+      input: { messageId, rating: 'UNLIKE' },
+    })),
+  },
+  'Mutation.submitToolOutputs.input.replyId': {
+    steals: 'replyId',
+    run: ask(SubmitToolOutputsDocument.toString(), (replyId) => ({
+      input: { replyId, outputs: [{ toolCallId: '1', output: 'x' }] },
+    })),
+  },
+  'Mutation.sendMessage.input.attachments.attachmentId': {
+    steals: 'attachmentId',
+    run: ask(sendDocument, (attachmentId) => ({
+      input: { text: 'let me read it', assistantId: 'bot', attachments: [{ attachmentId }] },
+    })),
+  },
+  'Mutation.uploadFile.assistantId': 'shared',
+  'Query.exportSession.after': {
+    steals: 'exportPlace',
+    run: ask(
+      'query ($after: String) { exportSession(after: $after) { document next } }',
+      (after) => ({
+        after,
+      }),
+    ),
   },
   'Mutation.sendMessage.input.conversationId': {
     steals: 'conversationId',

@@ -11,6 +11,12 @@ export interface Operation {
   readonly headers?: Readonly<Record<string, string>>
 }
 
+export interface UploadedText {
+  readonly name: string
+  readonly mediaType: string
+  readonly text: string
+}
+
 /** The whole answer to a request that is no stream. */
 export interface Answer {
   readonly status: number
@@ -52,6 +58,8 @@ export interface Stream extends Disposable {
 export interface Client extends Disposable {
   readonly url: string
   call(operation: Operation): Promise<Answer>
+  /** The same with a file in the place of the variable `file`. */
+  upload(operation: Operation, file: UploadedText): Promise<Answer>
   stream(request: StreamRequest): Promise<Stream>
 }
 
@@ -94,6 +102,24 @@ export function createClient(url: string): Client {
         headers: response.headers,
         body: await within(readText(response), 'the end of an answer'),
       }
+    },
+    async upload({ token, query, variables, headers }, { name, mediaType, text }) {
+      const form = new FormData()
+      form.append('operations', JSON.stringify({ query, variables: { ...variables, file: null } }))
+      form.append('map', '{"0":["variables.file"]}')
+      form.append('0', new Blob([text], { type: mediaType }), name)
+      const answer = await fetch(new URL('/graphql', url), {
+        method: 'POST',
+        body: form,
+        headers: {
+          accept: 'application/json',
+          'graphql-require-preflight': '1',
+          ...(token !== undefined && { authorization: `Bearer ${token}` }),
+          ...headers,
+        },
+      })
+      const body = await within(answer.text(), 'the end of an answer')
+      return { status: answer.status, headers: Object.fromEntries(answer.headers), body }
     },
     async stream({ method = 'POST', lastEventId, cutAfter = Infinity, ...operation }) {
       const response = await send(method, operation, {

@@ -56,7 +56,11 @@ export interface Talk {
   /** Sends and answers the last event of the reply. */
   say(who: Person, input: string | SendMessageInput): Promise<ReplyEventData>
   /** Reads every reply afresh, counts its chats, and notes both for the checker. */
-  settle(options?: { readonly corrected?: readonly string[] }): Promise<void>
+  settle(options?: {
+    readonly corrected?: readonly string[]
+    /** Of these there is nothing left to read. */
+    readonly deleted?: readonly string[]
+  }): Promise<void>
 }
 
 export function createTalk(stage: Stage, recorder: Recorder = createRecorder()): Talk {
@@ -166,9 +170,10 @@ export function createTalk(stage: Stage, recorder: Recorder = createRecorder()):
     listen,
     ending,
     say: async (who, input) => ending(who, (await send(who, input)).id),
-    async settle({ corrected = [] } = {}) {
+    async settle({ corrected = [], deleted = [] } = {}) {
       const { chats } = await stage.emulator.state()
       for (const [replyId, who] of sent) {
+        if (deleted.includes(replyId)) continue
         const events = (await readLog(who, replyId)).map(toSeen)
         const found = await snapshot(who, replyId)
         recorder.add({

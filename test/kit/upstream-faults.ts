@@ -207,17 +207,11 @@ export const upstreamFaults: Readonly<Record<string, UpstreamFault>> = {
     end: failed('UPSTREAM_QUOTA'),
     kept: /^$/,
   },
-  'F18: a question, which is not supported yet': {
+  'F18: a client plugin, which a Workflow lets nobody answer': {
     faults: [],
     only: 'flow',
-    text: '/ask Which one?',
-    end: failed('ACTION_UNSUPPORTED'),
-  },
-  'F18: a tool call, which is not supported yet': {
-    faults: [],
-    only: 'bot',
     text: '/tool lookup',
-    end: failed('ACTION_UNSUPPORTED'),
+    end: failed('UPSTREAM_REFUSED'),
   },
   'F19: a completed text that is not what was streamed': {
     faults: [{ kind: 'completedMismatch', text: 'stone-1 lamp-2 and something else' }],
