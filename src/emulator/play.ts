@@ -47,6 +47,12 @@ export async function* play(run: Run, context: Context): AsyncGenerator<WireEven
       case 'card':
         yield keep(draft('answer', displayCard(step.text), { contentType: 'card' }))
         break
+      case 'object': {
+        const picture = { type: 'image', file_url: 'https://example.com/picture.png' }
+        const content = JSON.stringify([{ type: 'text', text: step.text }, picture])
+        yield keep(draft('answer', content, { contentType: 'object_string' }))
+        break
+      }
       case 'audio':
         speech.push(...step.pieces)
         break
@@ -60,13 +66,17 @@ export async function* play(run: Run, context: Context): AsyncGenerator<WireEven
     '{"msg_type":"generate_answer_finish","data":"{\\"finish_reason\\":0,\\"FinData\\":\\"\\"}","from_module":null,"from_unit":null}'
   yield keep(draft('verbose', finish))
   for (const text of followUps) yield keep(draft('follow_up', text))
+  yield* speak(speech.slice(0, 1))
   yield* end('completed')
-  // Speech may come after the end (coze-api.md §6).
-  for (const piece of speech) {
-    const message = draft('answer', piece, { contentType: 'audio' })
-    yield { name: 'conversation.audio.delta', data: deltaView(message, { content: piece }) }
-  }
+  yield* speak(speech.slice(1)) // it may come after the end (coze-api.md §6)
   yield done()
+
+  function* speak(pieces: readonly string[]): Generator<WireEvent> {
+    for (const content of pieces) {
+      const message = draft('answer', content, { contentType: 'audio' })
+      yield { name: 'conversation.audio.delta', data: deltaView(message, { content }) }
+    }
+  }
 
   function* begin(): Generator<WireEvent> {
     const created = run.outputs === undefined

@@ -26,7 +26,8 @@ import { longText } from './long-text.ts'
  * | `/choose TEXT \| A \| B` | the same with options, on a card where there are cards |
  * | `/form TEXT \| NAME:TYPE! \| …` | the same with an input form; `!` is a field that must be filled in |
  * | `/card TEXT` | an answer that is a card |
- * | `/audio` | speech after the end of the chat |
+ * | `/object TEXT` | an answer that is an `object_string`: the text and a picture |
+ * | `/audio` | speech, before and after the end of the chat |
  * | `/files`, `/params`, `/vars`, `/meta` | says the files, parameters, variables (`ext`), meta data of the message |
  * | `/keep NAME VALUE`, `/kept NAME` | stores a variable of the user; says it |
  */
@@ -43,7 +44,7 @@ export type Step =
   | { readonly kind: 'fail' | 'error'; readonly code: number; readonly msg: string }
   | { readonly kind: 'callTools'; readonly calls: readonly FunctionCall[] }
   | { readonly kind: 'ask'; readonly question: Question }
-  | { readonly kind: 'card'; readonly text: string }
+  | { readonly kind: 'card' | 'object'; readonly text: string }
   /** Base64. */
   | { readonly kind: 'audio'; readonly pieces: readonly string[] }
   | { readonly kind: 'keep'; readonly name: string; readonly value: string }
@@ -55,7 +56,7 @@ export interface FunctionCall {
 }
 
 export const help =
-  'Tell me "my X is Y" and ask "what is my X?"; or use /say TEXT, /long N, /speed N, /slow N, /silent 5s, /think TEXT, /two, /followups, /fail CODE TEXT, /error CODE TEXT, /tool NAME, /ask TEXT, /choose TEXT | A | B, /form TEXT | NAME:TYPE, /card TEXT, /audio, /files, /params, /vars, /meta, /keep NAME VALUE, /kept NAME.'
+  'Tell me "my X is Y" and ask "what is my X?"; or use /say TEXT, /long N, /speed N, /slow N, /silent 5s, /think TEXT, /two, /followups, /fail CODE TEXT, /error CODE TEXT, /tool NAME, /ask TEXT, /choose TEXT | A | B, /form TEXT | NAME:TYPE, /card TEXT, /object TEXT, /audio, /files, /params, /vars, /meta, /keep NAME VALUE, /kept NAME.'
 
 /** @param history what users said before in this conversation, oldest first. */
 export function writeScript(text: string, history: readonly string[], facts: Facts): Script {
@@ -128,7 +129,8 @@ export function writeScript(text: string, history: readonly string[], facts: Fac
         rest = line.rest
         break
       case 'card':
-        steps.push({ kind: 'card', text: line.value })
+      case 'object':
+        steps.push({ kind: command.name, text: line.value })
         rest = line.rest
         break
       case 'audio':
@@ -172,7 +174,7 @@ export function words(text: string): readonly string[] {
 const suggestions = ['What else can you do?', 'Why is that?', 'Can you say it shorter?']
 const names = [
   ...(['help', 'say', 'long', 'speed', 'slow', 'silent', 'think', 'two', 'followups'] as const),
-  ...(['fail', 'error', 'tool', 'ask', 'choose', 'form', 'card', 'audio'] as const),
+  ...(['fail', 'error', 'tool', 'ask', 'choose', 'form', 'card', 'object', 'audio'] as const),
   ...(['files', 'params', 'vars', 'meta', 'kept', 'keep'] as const),
 ] as const
 
@@ -189,7 +191,7 @@ function take(text: string, pattern: RegExp): { readonly value: string; readonly
 }
 
 function isAnswer({ kind }: Step): boolean {
-  return kind === 'say' || kind === 'card'
+  return kind === 'say' || kind === 'card' || kind === 'object'
 }
 
 /** `lookup,weather {"of": "x"}` */

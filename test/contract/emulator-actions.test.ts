@@ -199,9 +199,11 @@ describe('cards and speech', () => {
   })
 
   it('may come beside the answer, speech after its end', async () => {
-    const events = await askBot(await signIn('alice'), '/card look\n/audio hello')
+    const events = await askBot(await signIn('alice'), '/card look\n/object this\n/audio hello')
     expect(completed(events)[0]).toContain('"response_type":"card"')
-    expect(names(events).slice(-3)).toEqual([
+    expect(completed(events)[1]).toContain('"type":"image"')
+    expect(names(events).slice(-4)).toEqual([
+      'conversation.audio.delta',
       'conversation.chat.completed',
       'conversation.audio.delta',
       'done',

@@ -7,6 +7,7 @@ export function signToken(claims: {
   readonly secret: string
   readonly subject: string
   readonly expiresInSeconds: number
+  readonly scope?: string | undefined
 }): string {
   const now = Math.floor(Date.now() / 1000)
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
@@ -17,6 +18,7 @@ export function signToken(claims: {
     iat: now,
     exp: now + claims.expiresInSeconds,
     jti: randomUUID(),
+    scope: claims.scope,
   })
   const unsigned = `${part({ alg: 'HS256', typ: 'JWT' })}.${payload}`
   return `${unsigned}.${createHmac('sha256', claims.secret).update(unsigned).digest('base64url')}`

@@ -27,7 +27,7 @@ export interface Stage extends AsyncDisposable {
   readonly storeFile: string
   person(name: string): Person
   /** A token that expires after so many seconds. */
-  tokenFor(name: string, seconds: number): string
+  tokenFor(name: string, seconds: number, scope?: string): string
 }
 
 export interface StageOptions {
@@ -39,6 +39,7 @@ export interface StageOptions {
   /** Where the assistants' upstream is, instead of the emulator. */
   readonly baseUrl?: string
   readonly workflow?: Readonly<Record<string, unknown>>
+  readonly bot?: Readonly<Record<string, unknown>>
 }
 
 export const issuer = 'https://issuer.test'
@@ -84,7 +85,13 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
         ...upstream,
         workflow: { workflowId: '7001', appId: '7002', ...options.workflow },
       },
-      { id: 'bot', name: 'Bot', strategy: 'bot', ...upstream, bot: { botId: '7003' } },
+      {
+        id: 'bot',
+        name: 'Bot',
+        strategy: 'bot',
+        ...upstream,
+        bot: { botId: '7003', ...options.bot },
+      },
     ],
     store: `sqlite:${storeFile}`,
     timeouts: { drainMs: 2_000, ...options.timeouts },
@@ -94,8 +101,15 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
   const gateway = stack.use(await startGateway(join(directory, 'config.json'), config))
   let client = stack.adopt(createClient(gateway.url), (last) => last[Symbol.dispose]())
 
-  const tokenFor = (name: string, seconds: number) =>
-    signToken({ issuer, audience, secret: issuerSecret, subject: name, expiresInSeconds: seconds })
+  const tokenFor = (name: string, seconds: number, scope?: string) =>
+    signToken({
+      issuer,
+      audience,
+      secret: issuerSecret,
+      subject: name,
+      expiresInSeconds: seconds,
+      scope,
+    })
   const people = new Map<string, Person>()
   const owned = stack.move()
   return {

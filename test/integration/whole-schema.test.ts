@@ -1,0 +1,327 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createCoverage } from '../kit/coverage.ts'
+import { openStage, type Person, type Stage } from '../kit/stage.ts'
+import { until } from '../kit/until.ts'
+
+const page = 'pageInfo { hasNextPage hasPreviousPage startCursor endCursor }'
+const fragments: Readonly<Record<string, string>> = {
+  Attached: 'on Attachment { id name mediaType bytes createdAt assistant { id } }',
+  Written: `on Message {
+    id role text createdAt rating attachments { ...Attached } reply { id }
+  }`,
+  Talk: 'on Conversation { id title createdAt lastUsedAt assistant { id name } }',
+  Asked: 'on Question { text options fields { name type required } }',
+  Called: 'on ToolCall { id kind name arguments }',
+  Whole: `on Reply {
+    id status text reasoning queuePosition followUps omitted contextReset upstreamCancelled
+    createdAt startedAt endedAt actionExpiresAt
+    usage { inputTokens outputTokens totalTokens }
+    failure { code message retryable retryAfterMs }
+    question { ...Asked } toolCalls { ...Called }
+    conversation { ...Talk } message { ...Written } answer { ...Written }
+  }`,
+  Refused: 'on Error { code message }',
+}
+
+/** A document with the fragments that it spreads, themselves or by others. */
+function complete(query: string): string {
+  const spread = Object.keys(fragments).find(
+    (name) => query.includes(`...${name}`) && !query.includes(`fragment ${name} `),
+  )
+  return spread === undefined ? query : complete(`${query} fragment ${spread} ${fragments[spread]}`)
+}
+
+const repliesDocument = complete(`
+  subscription ($replyId: ID, $conversationId: ID, $after: String) {
+    replies(replyId: $replyId, conversationId: $conversationId, after: $after) {
+      __typename cursor replyId reply { ...Whole }
+      ... on ReplyDelta { kind offset text }
+      ... on ReplyActionRequired { toolCalls { ...Called } expiresAt }
+      ... on ReplyCompleted {
+        text followUps omitted contextReset question { ...Asked }
+        usage { inputTokens outputTokens totalTokens }
+      }
+      ... on ReplyFailed { code message retryable retryAfterMs }
+      ... on ReplyCancelled { upstreamCancelled }
+    }
+  }`)
+
+/** What is shown elsewhere: errors of mutations and failures of replies, each through HTTP, by the tests of codes. */
+const elsewhere = /^(ErrorCode|ReplyFailureCode)\.|Error\.\w+$/
+
+interface Event {
+  readonly __typename: string
+  readonly cursor: string
+  readonly toolCalls?: readonly { readonly id: string }[]
+}
+
+/** Every field with a value, every argument, input field and enum value, over HTTP, with a real gateway behind it. */
+describe('the whole schema', () => {
+  const coverage = createCoverage()
+  let stage: Stage
+  let alice: Person
+  beforeAll(async () => {
+    stage = await openStage({
+      workflow: {
+        attachmentParameter: 'doc',
+        messageParameters: ['city'],
+        messageMetadata: ['ticket'],
+      },
+      limits: { messagesPerMinute: 1_000, maxOpenPerSession: 100 },
+    })
+    alice = { name: 'alice', token: stage.tokenFor('alice', 600, 'coze-gateway:operator') }
+  })
+  afterAll(() => stage[Symbol.asyncDispose]())
+
+  async function ask(query: string, variables: Readonly<Record<string, unknown>> = {}) {
+    const source = complete(query)
+    const { body } = await stage.client.call({ token: alice.token, query: source, variables })
+    const { data, errors } = JSON.parse(body)
+    if (errors) throw new Error(body)
+    coverage.record(source, variables, data)
+    return data
+  }
+
+  /** A mutation and the member of its result. */
+  async function change(name: string, input: object, selection: string) {
+    const type = `${name.slice(0, 1).toUpperCase()}${name.slice(1)}`
+    const query = `mutation ($input: ${type}Input!) {
+      ${name}(input: $input) { __typename ... on ${type}Success { ${selection} } ...Refused }
+    }`
+    return (await ask(query, { input }))[name]
+  }
+
+  /** All events up to one of a type. */
+  async function listen(variables: Record<string, string>, type?: string): Promise<Event[]> {
+    const events: Event[] = []
+    using stream = await stage.client.stream({
+      token: alice.token,
+      query: repliesDocument,
+      variables,
+    })
+    for (let frame = await stream.next(); frame; frame = await stream.next()) {
+      const { data } = JSON.parse(frame.data ?? '{}')
+      coverage.record(repliesDocument, variables, data)
+      events.push(data.replies)
+      if (data.replies.__typename === type) break
+    }
+    return events
+  }
+
+  async function send(text: string, more: object = {}): Promise<string> {
+    const sent = await change('sendMessage', { text, ...more }, 'reply { ...Whole }')
+    if (!sent.reply) throw new Error(JSON.stringify(sent))
+    return sent.reply.id
+  }
+
+  async function say(text: string, more: object = {}) {
+    const id = await send(text, more)
+    const events = await listen({ replyId: id })
+    const { reply } = await ask('query ($id: ID!) { reply(id: $id) { ...Whole } }', { id })
+    return { id, events, reply }
+  }
+
+  it('tells who asks, and of what there is', async () => {
+    await ask(`{
+      viewer {
+        session isGuest isOperator credentialExpiresAt cursor
+        limits {
+          messagesLeft openRepliesLeft messageLength attachments uploadBytes uploadMediaTypes
+        }
+      }
+      assistants { id name messageParameters messageMetadata takesAttachments }
+    }`)
+  })
+
+  it('carries a message with all that may go with it', async () => {
+    const start = await change(
+      'startConversation',
+      { assistantId: 'flow', title: 'Travel' },
+      'conversation { ...Talk }',
+    )
+    const conversationId = start.conversation.id
+    const upload = complete(`mutation ($file: File!, $assistantId: ID) {
+      uploadFile(file: $file, assistantId: $assistantId) {
+        __typename ... on UploadFileSuccess { attachment { ...Attached } } ...Refused
+      }
+    }`)
+    const variables = { assistantId: 'flow' }
+    const file = { name: 'map.txt', mediaType: 'text/plain', text: 'here' }
+    const { body } = await stage.client.upload(
+      { token: alice.token, query: upload, variables },
+      file,
+    )
+    const { data } = JSON.parse(body)
+    coverage.record(upload, { ...variables, file: 'a file' }, data)
+    const attachmentId = data.uploadFile.attachment.id
+    const { id, events, reply } = await say('/think well\n/files\n/params\n/followups', {
+      conversationId,
+      assistantId: 'flow',
+      attachments: [{ attachmentId }],
+      parameters: [{ name: 'city', value: 'Rome' }],
+      metadata: [{ key: 'ticket', value: '7' }],
+      idempotencyKey: 'once',
+      onBusy: 'QUEUE',
+    })
+    expect(reply.text).toContain('map.txt (4 bytes)')
+    expect(reply.text).toContain('city=Rome')
+    expect(reply.message.attachments).toHaveLength(1)
+    expect(reply.followUps).toHaveLength(3)
+    expect(reply.reasoning).toBe('well')
+    const rated = 'answer { ...Written }'
+    const messageId = reply.answer.id
+    const comment = { reasons: ['quick'], comment: 'thanks' }
+    await change('giveFeedback', { messageId, rating: 'LIKE', ...comment }, rated)
+    await change('giveFeedback', { messageId, rating: 'UNLIKE' }, rated)
+    await listen({ conversationId, after: events[0]?.cursor ?? '' }, 'ReplyCompleted')
+    await ask('query ($id: ID!) { node(id: $id) { __typename id ...Written } }', { id: messageId })
+    await ask('query ($ids: [ID!]!) { nodes(ids: $ids) { __typename id ...Attached ...Talk } }', {
+      ids: [attachmentId, conversationId],
+    })
+    await ask(
+      `query ($id: ID!) {
+        reply(id: $id) {
+          explain {
+            strategy reason upstreamChatId upstreamLogId firstDeltaMs retries
+            layers { layer keyedBy }
+          }
+        }
+      }`,
+      { id },
+    )
+  })
+
+  it('puts questions of a Workflow, and takes the answers', async () => {
+    const { reply } = await say('/choose Which one? | red | blue', { assistantId: 'flow' })
+    expect(reply.question).toMatchObject({ text: 'Which one?', options: ['red', 'blue'] })
+    const answer = await say('red', { assistantId: 'flow' })
+    expect(answer.reply.text).toBe('You answered "Which one?" with: red')
+    const form = await say('/form Where? | street:string!', { assistantId: 'flow' })
+    expect(form.reply.question.fields).toEqual([{ name: 'street', type: 'string', required: true }])
+    await say('{"street":"here"}', { assistantId: 'flow' })
+  })
+
+  it("asks for a Bot's tools, and goes on with their outputs", async () => {
+    for (const [text, said] of [
+      ['/tool weather', 'weather said: sunny'],
+      ['/ask Tea?', 'You answered "Tea?" with: sunny'],
+    ] as const) {
+      const replyId = await send(text, { assistantId: 'bot' })
+      const waiting = await listen({ replyId }, 'ReplyActionRequired')
+      const calls = waiting.at(-1)?.toolCalls ?? []
+      await ask('query ($id: ID!) { reply(id: $id) { ...Whole } }', {
+        id: replyId,
+      })
+      const outputs = calls.map(({ id }) => ({ toolCallId: id, output: 'sunny' }))
+      await change('submitToolOutputs', { replyId, outputs }, 'reply { ...Whole }')
+      const events = await listen({ replyId })
+      expect(events.at(-1)).toMatchObject({ __typename: 'ReplyCompleted' })
+      expect(JSON.stringify(events.at(-1))).toContain(JSON.stringify(said).slice(1, -1))
+    }
+  })
+
+  it('says what it leaves out', async () => {
+    const { reply } = await say('/card look\n/object this\n/audio\n/say hello', {
+      assistantId: 'bot',
+    })
+    expect(reply).toMatchObject({ text: 'hello', omitted: ['CARD', 'OTHER', 'AUDIO'] })
+    const query = 'query ($id: ID!) { reply(id: $id) { explain { strategy reason } } }'
+    expect(await ask(query, { id: reply.id })).toMatchObject({
+      reply: { explain: { strategy: 'BOT' } },
+    })
+  })
+
+  it('waits, gives way, refuses and stops', async () => {
+    const start = await change('startConversation', { assistantId: 'bot' }, 'conversation { id }')
+    const at = { conversationId: start.conversation.id }
+    const first = await send('/slow 1 /long 100', at)
+    await listen({ replyId: first }, 'ReplyDelta')
+    await send('wait', at)
+    expect(
+      await change('sendMessage', { text: 'x', onBusy: 'REJECT', ...at }, 'reply { id }'),
+    ).toMatchObject({
+      code: 'CONVERSATION_BUSY',
+    })
+    const urgent = await send('/slow 1 /long 100', { onBusy: 'INTERRUPT', ...at })
+    expect((await listen({ replyId: first })).at(-1)).toMatchObject({
+      __typename: 'ReplyCancelled',
+      upstreamCancelled: true,
+    })
+    await change('cancelReply', { replyId: urgent }, 'reply { ...Whole }')
+    await change('clearConversation', at, 'conversation { ...Talk }')
+    await change('renameConversation', { title: 'Old', ...at }, 'conversation { ...Talk }')
+    const deletion = 'deletedId upstream { deleted remains }'
+    expect(await change('deleteConversation', at, deletion)).toMatchObject({
+      upstream: { deleted: 1 },
+    })
+  })
+
+  it('says why a reply failed', async () => {
+    await stage.emulator.faults('/v1/workflows/chat', {
+      kind: 'status',
+      status: 429,
+      retryAfter: '3600',
+    })
+    const { reply } = await say('hello', { assistantId: 'flow' })
+    expect(reply).toMatchObject({
+      status: 'FAILED',
+      failure: { code: 'UPSTREAM_RATE_LIMITED', retryable: true, retryAfterMs: 3_600_000 },
+    })
+  })
+
+  it('pages in both directions', async () => {
+    const conversations = `query ($first: Int, $after: String, $last: Int, $before: String) {
+      conversations(first: $first, after: $after, last: $last, before: $before) {
+        edges { cursor node { ...Talk } } ${page}
+      }
+    }`
+    const { pageInfo } = (await ask(conversations, { first: 1 })).conversations
+    await ask(conversations, { first: 1, after: pageInfo.endCursor })
+    await ask(conversations, { last: 1, before: pageInfo.endCursor })
+    const messages = `query ($id: ID!, $first: Int, $after: String, $last: Int, $before: String) {
+      conversation(id: $id) {
+        messages(first: $first, after: $after, last: $last, before: $before) {
+          edges { cursor node { ...Written } } ${page}
+        }
+      }
+    }`
+    const { edges } = (await ask(conversations, { first: 1 })).conversations
+    const { id } = edges[0].node
+    const first = (await ask(messages, { id, first: 1 })).conversation.messages.pageInfo
+    await ask(messages, { id, first: 1, after: first.endCursor })
+    await ask(messages, { id, last: 1, before: first.endCursor })
+  })
+
+  it('exports the session page by page, and erases it', async () => {
+    for (let n = 0; n < 20; n += 1) {
+      const id = await send('x'.repeat(32_000), { assistantId: 'bot' })
+      await until(async () => {
+        const { reply } = await ask('query ($id: ID!) { reply(id: $id) { status } }', { id })
+        return reply.status === 'COMPLETED'
+      }, 'the reply to complete')
+    }
+    const query = 'query ($after: String) { exportSession(after: $after) { document next } }'
+    const first = (await ask(query)).exportSession
+    const rest = (await ask(query, { after: first.next })).exportSession
+    expect(JSON.stringify([first, rest])).toContain('Which one?')
+    const erase = `mutation {
+      eraseSession {
+        __typename
+        ... on EraseSessionSuccess {
+          conversations messages attachments upstream { deleted remains }
+        }
+        ...Refused
+      }
+    }`
+    expect((await ask(erase)).eraseSession).toMatchObject({
+      __typename: 'EraseSessionSuccess',
+      attachments: 1,
+    })
+    const { conversations } = await ask('{ conversations { edges { cursor } } }')
+    expect(conversations.edges).toEqual([])
+  })
+
+  it('has been shown', () => {
+    expect(coverage.missing.filter((place) => !elsewhere.test(place))).toEqual([])
+  })
+})
