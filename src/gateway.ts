@@ -14,7 +14,9 @@ import { onAbort } from './lib/on-abort.ts'
 import { createLogger } from './observe/log.ts'
 import type { Logger } from './observe/logger.ts'
 import type { Metrics } from './observe/metrics.ts'
+import { createOpenTelemetryTracer } from './observe/opentelemetry.ts'
 import { createPrometheusMetrics } from './observe/prometheus.ts'
+import type { Tracer } from './observe/tracer.ts'
 import { createRateLimiter } from './rate/limiter.ts'
 import { createReplyEngine } from './reply/engine.ts'
 import { createGraphiQL } from './server/graphiql.ts'
@@ -33,6 +35,8 @@ export interface GatewayDependencies {
   readonly random?: () => number
   readonly logger?: Logger
   readonly metrics?: Metrics
+  /** Default: over OpenTelemetry's API, for whichever SDK the process runs. */
+  readonly tracer?: Tracer
   /** Headers that GraphiQL's editor begins with; for demos. */
   readonly graphiqlHeaders?: Readonly<Record<string, string>>
 }
@@ -63,8 +67,11 @@ export async function createGateway(
   dependencies: GatewayDependencies = {},
 ): Promise<Gateway> {
   const { clock = systemClock, newId = createRandomIds(), random = secureRandom } = dependencies
-  const { logger = createLogger(config.logging), metrics = createPrometheusMetrics() } =
-    dependencies
+  const {
+    logger = createLogger(config.logging),
+    metrics = createPrometheusMetrics(),
+    tracer = createOpenTelemetryTracer(),
+  } = dependencies
   const { limits, timeouts } = config
   const [first, ...rest] = config.assistants.map(infoOf)
   if (first === undefined) throw new TypeError('"assistants" must have at least one entry')
@@ -90,10 +97,11 @@ export async function createGateway(
       file: config.store.file,
       clock,
       logger,
+      metrics,
       sessionKeyCheck: namer.keyCheck,
     }),
   )
-  const client = stack.use(createCozeClient({ clock, random, metrics, timeouts, limits }))
+  const client = stack.use(createCozeClient({ clock, random, metrics, tracer, timeouts, limits }))
   const targets = stack.use(
     createAssistants(config.assistants, {
       client,
@@ -113,6 +121,7 @@ export async function createGateway(
       newId,
       logger,
       metrics,
+      tracer,
       assistants,
       strategyOf: (id, begunBy) => targets.strategyOf(id, begunBy),
       recordsOf: (id, kind) => targets.recordsOf(id, kind),
@@ -159,6 +168,7 @@ export async function createGateway(
           logger.info({ audit, session: fingerprint, caller: kind, issuer }, 'session created')
         }
         const by = { kind, issuer, fingerprint, nameOf }
+        tracer.current().set({ 'coze_gateway.session': fingerprint, 'coze_gateway.caller': kind })
         return {
           caller,
           fingerprint,
@@ -184,6 +194,7 @@ export async function createGateway(
       random,
       logger,
       metrics,
+      tracer,
       readiness() {
         if (draining.signal.aborted || heap.isNearLimit) return 'not ready'
         return engine.isDegraded() ? 'degraded' : 'ready'

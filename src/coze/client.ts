@@ -3,6 +3,7 @@ import { Agent, type Dispatcher } from 'undici'
 import type { Clock } from '../lib/clock.ts'
 import type { Secret } from '../lib/secret.ts'
 import type { Metrics } from '../observe/metrics.ts'
+import type { Tracer } from '../observe/tracer.ts'
 import type { CozeAnswer } from './envelope.ts'
 import { openEventStream } from './event-stream.ts'
 import { CozeError } from './errors.ts'
@@ -10,6 +11,7 @@ import type { CozeEvent } from './events.ts'
 import { callJson } from './json-call.ts'
 import { reportError } from './report.ts'
 import { type RetryMetrics, withRetries } from './retry.ts'
+import { createWatch } from './watch.ts'
 import type { Exchange, Send, WireRequest } from './wire.ts'
 
 /** Where an upstream call goes, and as whom. */
@@ -74,7 +76,8 @@ export interface CozeClientOptions {
   readonly clock: Clock
   /** Gives [0, 1). Jitters the pauses between tries. */
   readonly random: () => number
-  readonly metrics: Pick<Metrics, 'upstreamOddity'> & RetryMetrics
+  readonly metrics: Pick<Metrics, 'upstreamOddity' | 'upstreamCalled'> & RetryMetrics
+  readonly tracer: Tracer
   /** Default: an undici Agent of our own, closed with the client. */
   readonly dispatcher?: Dispatcher
   readonly timeouts?: Partial<CozeTimeouts>
@@ -138,6 +141,7 @@ export function createCozeClient(options: CozeClientOptions): CozeClient {
   const retries = { clock, random, metrics, ...timeouts }
   const dispatcher = options.dispatcher ?? createAgent(timeouts, limits)
   const send = createSend(dispatcher)
+  const watch = createWatch(options)
 
   async function callOnce(wire: WireRequest, timeoutMs: number | undefined, signal: AbortSignal) {
     const { connectMs, callMs } = timeouts
@@ -147,19 +151,23 @@ export function createCozeClient(options: CozeClientOptions): CozeClient {
   }
 
   return {
-    request(request, signal) {
+    async request(request, signal) {
+      using call = watch(request.method ?? 'POST', request)
       const { method, body, timeoutMs } = request
       const json = body === undefined ? undefined : JSON.stringify(body)
       const wire = wireRequest(method, request, 'application/json', json)
-      return withRetries(() => callOnce(wire, timeoutMs, signal), retries, signal)
+      return await call.settle(
+        withRetries(() => callOnce(wire, timeoutMs, signal), retries, signal),
+      )
     },
     async upload(request, signal) {
+      using call = watch('POST', request)
       const content = Readable.from(request.content)
       // The exchange tells of it; without a listener it would end the process.
       content.on('error', () => undefined)
       const wire = wireRequest('POST', request, request.contentType, content)
       try {
-        return await callOnce(wire, request.timeoutMs, signal)
+        return await call.settle(callOnce(wire, request.timeoutMs, signal))
       } catch (error) {
         if (error instanceof CozeError) reportError(metrics, error)
         throw error
@@ -168,6 +176,7 @@ export function createCozeClient(options: CozeClientOptions): CozeClient {
       }
     },
     async *stream(request, signal) {
+      using call = watch('POST', request)
       const { listener } = request
       const wire = wireRequest('POST', request, 'application/json', JSON.stringify(request.body))
       const open = {
@@ -186,13 +195,16 @@ export function createCozeClient(options: CozeClientOptions): CozeClient {
         listener?.onTry()
         return openEventStream(wire, open, signal)
       }
-      using stream = await withRetries(openOnce, retries, signal)
+      using stream = await call.opened(withRetries(openOnce, retries, signal))
       listener?.onOpen(stream.logId)
       try {
         for (let batch = await stream.next(); batch; batch = await stream.next()) yield batch
       } catch (error) {
+        call.failed(error)
         if (error instanceof CozeError) reportError(metrics, error)
         throw error
+      } finally {
+        if (stream.isEnded) call.done()
       }
     },
     async [Symbol.asyncDispose]() {

@@ -24,6 +24,8 @@ export interface EventStreamOptions {
 /** A run's events as they come. Disposing it ends the exchange. */
 export interface EventStream extends Disposable {
   readonly logId: string | undefined
+  /** The run has ended, by the upstream's word. */
+  readonly isEnded: boolean
   /**
    * Waits for events, and takes all that are there; undefined after the run's end. Rejects with what went wrong, after
    * the last good batch.
@@ -115,7 +117,14 @@ export async function openEventStream(
   })
 
   await opened
-  return { logId, next, [Symbol.dispose]: () => fail(left) }
+  return {
+    logId,
+    get isEnded() {
+      return reader?.isEnded === true
+    },
+    next,
+    [Symbol.dispose]: () => fail(left),
+  }
 
   function read(from: StreamReader, chunk: Uint8Array) {
     const before = events.length

@@ -62,7 +62,7 @@ export interface TokenResolverOptions {
   readonly credentials: CozeCredentials
   readonly clock: Clock
   readonly newId: NewId
-  readonly metrics: Pick<Metrics, 'tokenMinted'>
+  readonly metrics: Pick<Metrics, 'tokenMinted' | 'tokenReused'>
   /** Sessions whose tokens are kept; the least recently used goes. Default 10000. */
   readonly maxEntries?: number
   /** Mints on their way at once. Default 16. */
@@ -240,7 +240,10 @@ function createMintingResolver(
       lifetime.signal.throwIfAborted()
       const known = cache.peek(sessionName, { allowStale: true })
       const allowStale = known !== undefined && clock.monotonic() < known.expiresAt
-      const token = await untilAborted(cache.fetch(sessionName, { allowStale }), signal)
+      const status: LRUCache.Status<string, MintedToken> = {}
+      const wanted = cache.fetch(sessionName, { allowStale, status })
+      if (status.fetch === 'hit' || status.returnedStale) metrics.tokenReused()
+      const token = await untilAborted(wanted, signal)
       // T15: whatever a cache may mix up, no session gets another one's token.
       if (token?.sessionName !== sessionName) throw new Error('the token cache mixed up sessions')
       return token

@@ -1,5 +1,8 @@
 import type { AssistantId, ReplyFailureCode, TerminalStatus } from '../domain.ts'
 
+/** What a request asked, as far as it came; `none`: it was no GraphQL, or was refused before it was read. */
+export type RequestKind = 'query' | 'mutation' | 'subscription' | 'none'
+
 /** Why a subscription ended. */
 export type SubscriptionEnd =
   | 'completed'
@@ -15,19 +18,32 @@ export type UpstreamOddity = 'unknown-event' | 'late-delta' | 'extra-terminal' |
 
 /** The facts that are counted: one method per fact, no free-form labels. */
 export interface Metrics {
+  /** `ms`: until its answer was there, or the head of its stream. */
+  requestAnswered(kind: RequestKind, status: number, ms: number): void
+  /** `code`: of the refusal; undefined: it was accepted. */
+  messageTaken(code: string | undefined): void
   replyEnded(status: TerminalStatus, code: ReplyFailureCode | undefined): void
   /** From accepting the message to its first delta, in ms. */
   firstDelta(ms: number): void
   tokenMinted(outcome: 'minted' | 'failed'): void
+  /** An access token was at hand. */
+  tokenReused(): void
   subscriptionOpened(): void
   subscriptionEnded(reason: SubscriptionEnd): void
   upstreamOddity(oddity: UpstreamOddity): void
   /** A failed upstream call or run. `code`: a documented code of the upstream, `none`, or `other`. */
   upstreamError(kind: string, code: string): void
+  /**
+   * An upstream call, all its tries together. `route`: its path with names in place of ids. `outcome`: `ok` (of a stream:
+   * it came to its end), `aborted` by us, or the kind of the error. `ms`: to its answer, or to the end of its stream.
+   */
+  upstreamCalled(route: string, outcome: string, ms: number): void
   /** An upstream call that was made again, since nothing of it was accepted. */
   upstreamRetried(): void
   /** Replies of an assistant that wait for a place, and those that run. */
   queueLength(assistant: AssistantId, waiting: number, running: number): void
+  /** `commit`: a transaction, on the event loop. `sync`: its way to the disk, beside it. */
+  storeWritten(step: 'commit' | 'sync', ms: number): void
   /** `open`: the assistant cannot be reached, and is left alone for a while. */
   circuitChanged(assistant: AssistantId, state: 'closed' | 'open' | 'half-open'): void
 }

@@ -17,18 +17,36 @@ export function createPrometheusMetrics(): PrometheusMetrics {
   const counter = <Label extends string>(name: string, help: string, labelNames: Label[]) =>
     new Counter({ name: prefix + name, help, labelNames, registers })
 
+  const seconds = <Label extends string>(
+    name: string,
+    help: string,
+    labelNames: Label[],
+    buckets: number[],
+  ) => new Histogram({ name: `${prefix}${name}_seconds`, help, labelNames, buckets, registers })
+
+  const requests = seconds(
+    'request',
+    'Requests, by kind and status: until the answer, or the head of the stream.',
+    ['kind', 'status'],
+    [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
+  )
+  const messages = counter('messages_total', 'Messages that were sent, by outcome.', ['outcome'])
   const replies = counter(
     'replies_ended_total',
     'Replies that ended, by status and failure code.',
     ['status', 'code'],
   )
-  const firstDelta = new Histogram({
-    name: `${prefix}first_delta_seconds`,
-    help: 'From accepting a message to the first text of its reply.',
-    buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
-    registers,
-  })
-  const mints = counter('access_tokens_total', 'Access tokens asked for, by outcome.', ['outcome'])
+  const firstDelta = seconds(
+    'first_delta',
+    'From accepting a message to the first text of its reply.',
+    [],
+    [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+  )
+  const tokens = counter(
+    'access_tokens_total',
+    'Access tokens that were wanted: reused from the cache, minted, or failed to be minted.',
+    ['outcome'],
+  )
   const opened = counter('subscriptions_opened_total', 'Subscriptions that were opened.', [])
   const ended = counter('subscriptions_ended_total', 'Subscriptions that ended, by reason.', [
     'reason',
@@ -48,6 +66,18 @@ export function createPrometheusMetrics(): PrometheusMetrics {
     "Upstream calls and runs that failed, by kind and the upstream's code.",
     ['kind', 'code'],
   )
+  const upstreamCalls = seconds(
+    'upstream_call',
+    'Upstream calls, by route and outcome: to the answer, or to the end of the stream.',
+    ['route', 'outcome'],
+    [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 600],
+  )
+  const storeWrites = seconds(
+    'store_write',
+    'Writes of the store, by step: the transaction, and its way to the disk.',
+    ['step'],
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 1],
+  )
   const retries = counter('upstream_retries_total', 'Upstream calls that were made again.', [])
   const perAssistant = (name: string, help: string) =>
     new Gauge({ name: prefix + name, help, labelNames: ['assistant'], registers })
@@ -60,9 +90,12 @@ export function createPrometheusMetrics(): PrometheusMetrics {
   registerProcess(registry)
 
   return {
+    requestAnswered: (kind, status, ms) => requests.observe({ kind, status }, ms / 1000),
+    messageTaken: (code) => messages.inc({ outcome: code ?? 'accepted' }),
     replyEnded: (status, code) => replies.inc({ status, code: code ?? '' }),
     firstDelta: (ms) => firstDelta.observe(ms / 1000),
-    tokenMinted: (outcome) => mints.inc({ outcome }),
+    tokenMinted: (outcome) => tokens.inc({ outcome }),
+    tokenReused: () => tokens.inc({ outcome: 'reused' }),
     subscriptionOpened() {
       opened.inc()
       open.inc()
@@ -73,6 +106,8 @@ export function createPrometheusMetrics(): PrometheusMetrics {
     },
     upstreamOddity: (oddity) => oddities.inc({ oddity }),
     upstreamError: (kind, code) => upstreamErrors.inc({ kind, code }),
+    upstreamCalled: (route, outcome, ms) => upstreamCalls.observe({ route, outcome }, ms / 1000),
+    storeWritten: (step, ms) => storeWrites.observe({ step }, ms / 1000),
     upstreamRetried: () => retries.inc(),
     queueLength(assistant, waitingNow, runningNow) {
       waiting.set({ assistant }, waitingNow)

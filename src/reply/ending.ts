@@ -13,6 +13,7 @@ import { createDeadline } from '../lib/deadline.ts'
 import type { NewId } from '../lib/id.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { Metrics } from '../observe/metrics.ts'
+import type { Tracer } from '../observe/tracer.ts'
 import type { Claim, Ledger } from '../store/ledger.ts'
 import { StoreError } from '../store/store.ts'
 import { RunFailedError } from '../strategy/run-failed-error.ts'
@@ -27,6 +28,7 @@ export interface EndingOptions {
   readonly newId: NewId
   readonly logger: Logger
   readonly metrics: Metrics
+  readonly tracer: Tracer
   /** How long the upstream is given to agree to a cancel, in ms. */
   readonly cancelMs: number
   /** Aborts when the engine is closed: an end that could not be stored by then is found at the next start. */
@@ -91,7 +93,7 @@ function end(
 }
 
 export function createEnding(options: EndingOptions): Ending {
-  const { ledger, clock, newId, logger, metrics } = options
+  const { ledger, clock, newId, logger, metrics, tracer } = options
 
   async function conclude(run: RunFacts, looked: boolean): Promise<End> {
     const { reader, contextReset, strategy } = run
@@ -199,6 +201,16 @@ export function createEnding(options: EndingOptions): Ending {
     const code = event.type === 'failed' ? event.code : undefined
     const ms = clock.now() - reply.createdAt
     metrics.replyEnded(status, code)
+    const usage = event.type === 'completed' ? event.usage : null
+    const span = tracer.current()
+    span.set({
+      'gen_ai.response.id': explanation?.upstreamChatId ?? undefined,
+      'gen_ai.response.finish_reasons': status.toLowerCase(),
+      'gen_ai.usage.input_tokens': usage?.inputTokens,
+      'gen_ai.usage.output_tokens': usage?.outputTokens,
+      'coze.log_id': explanation?.upstreamLogId ?? undefined,
+    })
+    if (code !== undefined) span.fail(code)
     logger.info(
       {
         reply: reply.id,

@@ -4,6 +4,7 @@ import { createCanceller } from './canceller.ts'
 import { createSessionConversations, type SessionConversationsOptions } from './conversations.ts'
 import { createGates, type GatesOptions } from './gates.ts'
 import { createReplyQueue } from './queue.ts'
+import { createRunTraces } from './run-traces.ts'
 import { createRunner, type RunnerOptions } from './runner.ts'
 import type { SessionCaller } from './session-caller.ts'
 import type { SessionConversations } from './session-conversations.ts'
@@ -17,7 +18,15 @@ import { createTrimming, type TrimmingOptions } from './trimming.ts'
 import { createWaitingRoom } from './waiting-room.ts'
 
 /** What the engine makes itself. */
-type Own = 'gates' | 'queue' | 'canceller' | 'waitingRoom' | 'draining' | 'closed' | 'rate'
+type Own =
+  | 'gates'
+  | 'queue'
+  | 'traces'
+  | 'canceller'
+  | 'waitingRoom'
+  | 'draining'
+  | 'closed'
+  | 'rate'
 
 export interface ReplyEngineOptions
   extends
@@ -57,8 +66,9 @@ export function createReplyEngine(options: ReplyEngineOptions): ReplyEngine {
     draining: draining.signal,
     closed: closed.signal,
   }
+  const traces = createRunTraces(options.tracer)
   const runner = createRunner(inside)
-  const queue = createReplyQueue({ ...inside, runner })
+  const queue = createReplyQueue({ ...inside, runner, traces })
   const canceller = createCanceller({ ...inside, queue })
   const trimming = createTrimming(inside)
 
@@ -70,7 +80,7 @@ export function createReplyEngine(options: ReplyEngineOptions): ReplyEngine {
   }
 
   return {
-    session: createSessionReplies({ ...inside, queue, canceller }),
+    session: createSessionReplies({ ...inside, queue, canceller, traces }),
     conversations: createSessionConversations({
       ...inside,
       canceller,

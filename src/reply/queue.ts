@@ -1,4 +1,4 @@
-import type { AssistantId, ConversationId, ReplyId, Session } from '../domain.ts'
+import type { AssistantId, ConversationId, Reply, ReplyId, Session } from '../domain.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { Ledger, Orphan } from '../store/ledger.ts'
 import { onAbort } from '../lib/on-abort.ts'
@@ -6,6 +6,7 @@ import type { Clock } from '../lib/clock.ts'
 import { StoreError } from '../store/store.ts'
 import type { Place } from './gate.ts'
 import type { Gates } from './gates.ts'
+import type { RunTraces } from './run-traces.ts'
 import type { Runner } from './runner.ts'
 import { StopRequest } from './stop.ts'
 
@@ -52,13 +53,14 @@ const retryMs = 1000
 export function createReplyQueue(options: {
   readonly ledger: Ledger
   readonly runner: Runner
+  readonly traces: RunTraces
   readonly gates: Gates
   /** How long a reply may wait at the head of its queue, in ms. */
   readonly queueExpiryMs: number
   readonly clock: Clock
   readonly logger: Logger
 }): ReplyQueue {
-  const { ledger, runner, gates, clock, logger } = options
+  const { ledger, runner, traces, gates, clock, logger } = options
   /** Conversations that are being worked at. */
   const workers = new Map<ConversationId, { again: boolean }>()
   const working = new Set<Promise<void>>()
@@ -83,7 +85,7 @@ export function createReplyQueue(options: {
     using place = gates.place(assistantId, session.id)
     try {
       if (orphan !== undefined) {
-        await track(orphan.reply.id, (signal) => runner.recover(orphan, place, signal))
+        await track(orphan.reply, (signal) => runner.recover(orphan, place, signal))
         place.giveBack()
       }
       while (!paused.signal.aborted) {
@@ -91,7 +93,7 @@ export function createReplyQueue(options: {
         worker.again = false
         const claim = await claimNext(session, conversationId)
         if (claim !== undefined) {
-          await track(claim.reply.id, (signal) => runner.run(claim, place, signal))
+          await track(claim.reply, (signal) => runner.run(claim, place, signal))
           place.giveBack()
         } else {
           place.giveBack({ unused: true })
@@ -130,18 +132,15 @@ export function createReplyQueue(options: {
     return undefined
   }
 
-  async function track(
-    replyId: ReplyId,
-    drive: (signal: AbortSignal) => Promise<void>,
-  ): Promise<void> {
+  async function track(reply: Reply, drive: (signal: AbortSignal) => Promise<void>): Promise<void> {
     const controller = new AbortController()
     using _ = onAbort(stopped.signal, () => controller.abort(stopped.signal.reason))
-    const done = drive(controller.signal)
-    runs.set(replyId, { controller, done })
+    const done = traces.run(reply, () => drive(controller.signal))
+    runs.set(reply.id, { controller, done })
     try {
       await done
     } finally {
-      runs.delete(replyId)
+      runs.delete(reply.id)
     }
   }
 

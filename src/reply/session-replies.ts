@@ -18,6 +18,7 @@ import {
   AssistantUnavailableError,
   ConversationBusyError,
   DrainingError,
+  GatewayError,
   IdempotencyMismatchError,
   InvalidInputError,
   NotFoundError,
@@ -27,6 +28,7 @@ import {
 } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { NewId } from '../lib/id.ts'
+import type { Metrics } from '../observe/metrics.ts'
 import type { RateLimiter } from '../rate/limiter.ts'
 import type { AcceptOutcome, Ledger } from '../store/ledger.ts'
 import type { ReplyLog } from '../store/log.ts'
@@ -36,6 +38,7 @@ import { CursorCodec } from './cursor.ts'
 import type { Gates } from './gates.ts'
 import { checkExtras, checkOutputs, needsAssistant } from './message-rules.ts'
 import type { ReplyQueue } from './queue.ts'
+import type { RunTraces } from './run-traces.ts'
 import type { SessionCaller } from './session-caller.ts'
 import { stored } from './stored.ts'
 import { createSubscribe, type ReplySubscription, type SubscribeRequest } from './subscribe.ts'
@@ -92,6 +95,8 @@ export interface SessionRepliesOptions extends Pick<AssistantAccess, 'strategyOf
   readonly gates: Gates
   readonly waitingRoom: WaitingRoom
   readonly canceller: Canceller
+  readonly metrics: Metrics
+  readonly traces: Pick<RunTraces, 'accepted'>
   readonly clock: Clock
   readonly newId: NewId
   /** In configured order: the first one is the default. */
@@ -115,6 +120,7 @@ export function createSessionReplies(
   options: SessionRepliesOptions,
 ): (session: Session, caller: SessionCaller) => SessionReplies {
   const { ledger, log, queue, gates, clock, newId, assistants, limits, rates, draining } = options
+  const { metrics, traces } = options
 
   /** Made for each request, and kept as long as a subscription runs: it holds its session and nothing else. */
   class Replies implements SessionReplies {
@@ -126,6 +132,17 @@ export function createSessionReplies(
     }
 
     async sendMessage(request: SendMessageRequest): Promise<Reply> {
+      try {
+        const reply = await this.#accept(request)
+        metrics.messageTaken(undefined)
+        return reply
+      } catch (error) {
+        metrics.messageTaken(error instanceof GatewayError ? error.code : 'INTERNAL_SERVER_ERROR')
+        throw error
+      }
+    }
+
+    async #accept(request: SendMessageRequest): Promise<Reply> {
       refuseWhenDraining()
       const session = this.#session
       if (request.assistantId !== undefined) findAssistant(request.assistantId)
@@ -137,6 +154,7 @@ export function createSessionReplies(
       if (refusal !== undefined && !isRepeat) throw refusal
       if (refusal === undefined && isRepeat) await this.#messages.giveBack(session.id)
       const { reply, interrupts } = accepted(outcome)
+      if (!isRepeat) traces.accepted(reply.id)
       const { conversationId, assistantId } = reply
       const conversation = { session, conversationId, assistantId }
       if (interrupts === undefined) queue.kick(conversation)

@@ -9,6 +9,7 @@ import type { GraphContext } from '../graphql/context.ts'
 import type { PresentError } from '../graphql/errors.ts'
 import type { NewId } from '../lib/id.ts'
 import type { Logger } from '../observe/logger.ts'
+import type { Metrics, RequestKind } from '../observe/metrics.ts'
 import { acceptedTypes, mediaTypes } from './accept.ts'
 import { checkCookieRequest } from './csrf.ts'
 import type { GraphiQL } from './graphiql.ts'
@@ -20,7 +21,7 @@ import type { Answer, Incoming } from './http.ts'
 import { graphqlPath, methodsOf } from './paths.ts'
 import { answerError } from './result-answer.ts'
 import { createWaysIn, type WaysInOptions } from './ways-in.ts'
-import type { RunGraphQL } from './yoga.ts'
+import type { Exchange, RunGraphQL } from './yoga.ts'
 
 /** A client's own id is taken if it can stand in a log line as it is. */
 const saneRequestId = /^[\w.:-]{1,128}$/
@@ -35,27 +36,39 @@ export interface DoorOptions extends WaysInOptions {
   readonly present: PresentError
   readonly newId: NewId
   readonly logger: Logger
+  readonly metrics: Pick<Metrics, 'requestAnswered'>
 }
 
 /** Answers any request. Never rejects: an error is an answer, too. */
 export function createDoor(options: DoorOptions): (incoming: Incoming) => Promise<Answer> {
-  const { authenticator, openSession, cors, graphiql, present, clock, newId, logger } = options
+  const { authenticator, openSession, cors, graphiql, present, clock, newId } = options
+  const { logger, metrics } = options
   const waysIn = createWaysIn(options)
 
   return async (incoming) => {
     const startedAt = clock.monotonic()
     const given = incoming.headers.get('x-request-id')
     const requestId = given && saneRequestId.test(given) ? given : newId()
-    const answer = await route(incoming).catch((error: unknown) => refuse(error, incoming))
-    const ms = Math.round(clock.monotonic() - startedAt)
+    let kind: RequestKind = 'none'
+    const tell = (known: RequestKind) => (kind = known)
+    const answer = await route(incoming, tell).catch((error: unknown) => refuse(error, incoming))
+    const ms = clock.monotonic() - startedAt
+    metrics.requestAnswered(kind, answer.status, ms)
     const { method, url } = incoming
-    const fields = { requestId, method, path: url.pathname, status: answer.status, ms }
+    const fields = {
+      requestId,
+      method,
+      path: url.pathname,
+      status: answer.status,
+      ms: Math.round(ms),
+    }
     logger.debug(fields, 'request answered')
     const headers = { ...answer.headers, ...cors.headers(incoming), 'x-request-id': requestId }
     return { ...answer, headers }
   }
 
-  async function route(incoming: Incoming): Promise<Answer> {
+  /** `tell`: what it asks, once that is known. */
+  async function route(incoming: Incoming, tell: (kind: RequestKind) => void): Promise<Answer> {
     const { method, url } = incoming
     const health = healthAnswer(url.pathname, options.readiness)
     if (health) return health
@@ -80,7 +93,7 @@ export function createDoor(options: DoorOptions): (incoming: Incoming) => Promis
     const { caller, proof } = identity
     const graphqlTypes = accepted.filter((type) => type !== mediaTypes.html)
     if (graphqlTypes.length === 0) return notAcceptable()
-    return options.runGraphQL({
+    const exchange: Exchange = {
       incoming,
       accepted: graphqlTypes,
       proof,
@@ -88,7 +101,10 @@ export function createDoor(options: DoorOptions): (incoming: Incoming) => Promis
         ...(await openSession(caller)),
         lastEventId: incoming.headers.get('last-event-id') ?? undefined,
       }),
-    })
+    }
+    const answer = await options.runGraphQL(exchange)
+    tell(exchange.kind ?? 'none')
+    return answer
   }
 
   function refuse(error: unknown, incoming: Incoming): Answer {

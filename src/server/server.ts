@@ -12,6 +12,7 @@ import { openSubscription } from '../graphql/subscription.ts'
 import type { NewId } from '../lib/id.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { Metrics } from '../observe/metrics.ts'
+import type { Tracer } from '../observe/tracer.ts'
 import { mediaTypes } from './accept.ts'
 import { createCors } from './cors.ts'
 import { createDoor } from './door.ts'
@@ -54,6 +55,7 @@ export interface ServerOptions extends Omit<WaysInOptions, 'cors'> {
   readonly random: () => number
   readonly logger: Logger
   readonly metrics: Metrics
+  readonly tracer: Tracer
   /** Whether new work is taken, apart from a drain. */
   readonly readiness: () => Readiness
   /** Undefined: nothing is watched. */

@@ -1,5 +1,6 @@
 import {
   execute,
+  getOperationAST,
   GraphQLError,
   NoSchemaIntrospectionCustomRule,
   parse,
@@ -20,6 +21,8 @@ import type { PresentError } from '../graphql/errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import { createDeadline } from '../lib/deadline.ts'
 import { onAbort } from '../lib/on-abort.ts'
+import type { RequestKind } from '../observe/metrics.ts'
+import type { Tracer } from '../observe/tracer.ts'
 import type { MediaType } from './accept.ts'
 import { readParams } from './body.ts'
 import type { GraphParams } from './body.ts'
@@ -32,6 +35,8 @@ import { answerResult } from './result-answer.ts'
 
 const maxValidationErrors = 20
 const maxCachedDocuments = 256
+/** Of an operation, in a trace. */
+const maxNameLength = 64
 /** UTF-16 code units of a document. */
 const maxCachedLength = 4_096
 
@@ -43,6 +48,8 @@ export interface Exchange {
   readonly proof: Proof
   /** The badge of the caller's session; asked for when the document is known to be worth it. */
   openContext(): Promise<GraphContext>
+  /** What it asks, once that is known. */
+  kind?: RequestKind
   /** Set by a subscription that was accepted; every other result is answered as it is. */
   answer?: Answer
 }
@@ -65,6 +72,7 @@ export interface YogaOptions {
   /** Undefined: every request brings its document. */
   readonly persistedDocuments?: PersistedDocuments | undefined
   readonly clock: Clock
+  readonly tracer: Tracer
   readonly present: PresentError
   /** Accepts a subscription by setting `exchange.answer`, or answers why not. */
   readonly subscribe: (args: ExecutionArgs, exchange: Exchange) => Promise<ExecutionResult>
@@ -84,7 +92,8 @@ interface ServerContext {
 
 /** @throws `TypeError` for a persisted document that does not fit the schema */
 export function createYogaRunner(options: YogaOptions): RunGraphQL {
-  const { schema, limits, timeouts, present, subscribe, persistedDocuments, clock } = options
+  const { schema, limits, timeouts, present, subscribe, persistedDocuments, clock, tracer } =
+    options
   const paramsOptions = { takesIds: persistedDocuments !== undefined }
   const rules =
     options.introspection === false
@@ -101,10 +110,12 @@ export function createYogaRunner(options: YogaOptions): RunGraphQL {
       setValidationFn(validateDocument)
     },
     onExecute({ setExecuteFn }) {
-      setExecuteFn(executeOperation)
+      setExecuteFn((args: ExecutionArgs) =>
+        trace(args, (exchange) => executeOperation(args, exchange)),
+      )
     },
     onSubscribe({ setSubscribeFn }) {
-      setSubscribeFn(async (args: ExecutionArgs) => subscribe(args, exchangeOf(args)))
+      setSubscribeFn((args: ExecutionArgs) => trace(args, (exchange) => subscribe(args, exchange)))
     },
     onResultProcess(process) {
       const { exchange } = process.serverContext
@@ -141,6 +152,30 @@ export function createYogaRunner(options: YogaOptions): RunGraphQL {
     if (context.form) await inTime(context.form.finish()).catch(() => undefined)
     if (!exchange.answer) throw new TypeError('the request was answered by nobody')
     return exchange.answer
+  }
+
+  /**
+   * Under a span of the operation; of a subscription up to its acceptance.
+   * @see https://opentelemetry.io/docs/specs/semconv/graphql/graphql-spans/
+   */
+  async function trace(
+    args: ExecutionArgs,
+    work: (exchange: Exchange) => Promise<ExecutionResult>,
+  ): Promise<ExecutionResult> {
+    const exchange = exchangeOf(args)
+    const kind = getOperationAST(args.document, args.operationName)?.operation ?? 'none'
+    exchange.kind = kind
+    const attributes = {
+      'graphql.operation.type': kind,
+      'graphql.operation.name': args.operationName?.slice(0, maxNameLength),
+    }
+    const parent = tracer.extract(exchange.incoming.headers)
+    return await tracer.within(kind, { kind: 'server', attributes, parent }, async (span) => {
+      const result = await work(exchange)
+      const code = result.errors?.[0]?.extensions['code']
+      if (typeof code === 'string') span.fail(code)
+      return result
+    })
   }
 
   async function readRequest(context: ServerContext): Promise<GraphParams> {
@@ -180,8 +215,8 @@ function rejection(signal: AbortSignal): Promise<never> {
 }
 
 /** With nothing of Yoga's in the context: a resolver holds the badge of one session, and no more. */
-async function executeOperation(args: ExecutionArgs): Promise<ExecutionResult> {
-  const contextValue = await exchangeOf(args).openContext()
+async function executeOperation(args: ExecutionArgs, exchange: Exchange): Promise<ExecutionResult> {
+  const contextValue = await exchange.openContext()
   const result = await execute({ ...args, contextValue })
   return 'data' in result ? result : { errors: result.errors?.map(asInputError) ?? [] }
 }

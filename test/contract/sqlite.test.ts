@@ -26,9 +26,16 @@ import {
 import { ledgerContract } from './ledger.ts'
 import { ledgerRecordsContract } from './ledger-records.ts'
 import { logContract } from './log.ts'
+import { uncounted } from '../kit/uncounted.ts'
 
 const logger = { debug() {}, info() {}, warn() {}, error() {} }
-const common = { clock: systemClock, logger, sessionKeyCheck: 'check', busyTimeoutMs: 100 }
+const common = {
+  clock: systemClock,
+  logger,
+  metrics: uncounted,
+  sessionKeyCheck: 'check',
+  busyTimeoutMs: 100,
+}
 
 let folder: string
 beforeAll(async () => {

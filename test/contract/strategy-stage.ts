@@ -18,6 +18,7 @@ import { type RunningEmulator, createTestApp, publicPart, startEmulator } from '
 import { plain } from '../kit/plain.ts'
 import { randomId } from '../kit/ids.ts'
 import { answerOf, createRun } from '../kit/runs.ts'
+import { uncounted, untraced } from '../kit/uncounted.ts'
 
 /** What a strategy is made of. */
 export interface StrategyParts {
@@ -78,7 +79,8 @@ export function setStrategyStage(entry: StrategyEntry) {
       createCozeClient({
         clock: systemClock,
         random: Math.random,
-        metrics: { upstreamOddity() {}, upstreamError() {}, upstreamRetried() {} },
+        metrics: uncounted,
+        tracer: untraced,
         timeouts: { idleMs: 5000, totalMs: 20_000 },
       }),
     )
@@ -87,7 +89,7 @@ export function setStrategyStage(entry: StrategyEntry) {
         client,
         clock: systemClock,
         newId: randomId,
-        metrics: { tokenMinted() {} },
+        metrics: uncounted,
         credentials: {
           type: 'oauth',
           baseUrl: emulator.url,

@@ -17,6 +17,7 @@ import { Secret } from '../../src/lib/secret.ts'
 import { createSelfSigned } from '../kit/self-signed.ts'
 import { within } from '../kit/until.ts'
 import { completed, created, delta, done, frame, run } from '../unit/coze/wire-samples.ts'
+import { uncounted, untraced } from '../kit/uncounted.ts'
 
 async function listen(server: Server, port = 0) {
   server.listen(port, '127.0.0.1')
@@ -46,11 +47,18 @@ function open(options: Partial<CozeClientOptions> = {}) {
   const errors: string[] = []
   const clock: Clock = { ...systemClock, sleep: async (ms) => void pauses.push(ms) }
   const metrics = {
+    ...uncounted,
     upstreamOddity: (oddity: string) => void oddities.push(oddity),
     upstreamError: (kind: string, code: string) => void errors.push(`${kind} ${code}`),
     upstreamRetried: () => void errors.push('again'),
   }
-  const client = createCozeClient({ clock, random: () => 0.5, metrics, ...options })
+  const client = createCozeClient({
+    clock,
+    random: () => 0.5,
+    metrics,
+    tracer: untraced,
+    ...options,
+  })
   return {
     client,
     pauses,

@@ -9,6 +9,7 @@ import { type FileRequest, uploadFile } from '../../src/coze/files.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { Secret } from '../../src/lib/secret.ts'
 import { within } from '../kit/until.ts'
+import { uncounted, untraced } from '../kit/uncounted.ts'
 
 const kibibyte = 1024
 const idle = new AbortController().signal
@@ -29,8 +30,9 @@ async function stage(handle: RequestListener) {
     createCozeClient({
       clock: systemClock,
       random: () => 0.5,
+      tracer: untraced,
       metrics: {
-        upstreamOddity() {},
+        ...uncounted,
         upstreamError: (kind, code) => void counted.push(`${kind} ${code}`),
         upstreamRetried: () => void counted.push('again'),
       },

@@ -13,6 +13,7 @@ import { plain } from '../kit/plain.ts'
 import { answerOf, collect, createRun } from '../kit/runs.ts'
 import { questionCard } from '../unit/coze/card-samples.ts'
 import { chat, chatId, conversationId, frame, ids, message } from '../unit/coze/wire-samples.ts'
+import { uncounted, untraced } from '../kit/uncounted.ts'
 
 /** A frame as a Bot writes it: without spaces (coze-api.md §10). */
 const say = (event: string, data: unknown) => frame(event, data, '')
@@ -72,7 +73,8 @@ async function stage(submitted: (response: ServerResponse, nth: number) => void)
     createCozeClient({
       clock: systemClock,
       random: () => 0,
-      metrics: { upstreamOddity() {}, upstreamError() {}, upstreamRetried() {} },
+      metrics: uncounted,
+      tracer: untraced,
     }),
   )
   const tokens = stack.use(
@@ -80,7 +82,7 @@ async function stage(submitted: (response: ServerResponse, nth: number) => void)
       client,
       clock: systemClock,
       newId: randomId,
-      metrics: { tokenMinted() {} },
+      metrics: uncounted,
       credentials: { type: 'shared-token', baseUrl, token: new Secret('token') },
     }),
   )

@@ -17,6 +17,7 @@ import type { DoorAuthenticator, GuestDesk } from '../../src/server/ways-in.ts'
 import { type FakeSession, assistants, createFakeSession } from './fake-session.ts'
 import { randomId } from './ids.ts'
 import { silentLogger } from './logger.ts'
+import { uncounted, untraced } from './uncounted.ts'
 
 export interface FakeGatewayOptions {
   readonly clock?: Clock
@@ -84,18 +85,7 @@ export async function openFakeGateway(options: FakeGatewayOptions = {}): Promise
     if (!found) sessions.set(token, (found = createFakeSession(token)))
     return found
   }
-  const metrics: Metrics = {
-    replyEnded() {},
-    firstDelta() {},
-    tokenMinted() {},
-    subscriptionOpened() {},
-    subscriptionEnded: (reason) => ends.push(reason),
-    upstreamOddity() {},
-    upstreamError() {},
-    upstreamRetried() {},
-    queueLength() {},
-    circuitChanged() {},
-  }
+  const metrics: Metrics = { ...uncounted, subscriptionEnded: (reason) => void ends.push(reason) }
   const server = createGraphServer({
     schema,
     limits,
@@ -114,6 +104,7 @@ export async function openFakeGateway(options: FakeGatewayOptions = {}): Promise
     random: () => 0.5,
     logger,
     metrics,
+    tracer: untraced,
     readiness: options.readiness ?? (() => 'ready'),
     heap: options.heap,
     authenticator: options.authenticator ?? {

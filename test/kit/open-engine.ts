@@ -10,7 +10,6 @@ import type {
 } from '../../src/domain.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import type { Logger } from '../../src/observe/logger.ts'
-import type { Metrics } from '../../src/observe/metrics.ts'
 import { createRateLimiter } from '../../src/rate/limiter.ts'
 import { createReplyEngine, type ReplyEngineOptions } from '../../src/reply/engine.ts'
 import type { SessionCaller } from '../../src/reply/session-caller.ts'
@@ -20,6 +19,7 @@ import type { Store } from '../../src/store/store.ts'
 import { randomId } from './ids.ts'
 import { createScriptedRecords } from './scripted-records.ts'
 import { createScriptedStrategy, type ScriptedStrategy } from './scripted-strategy.ts'
+import { uncounted, untraced } from './uncounted.ts'
 
 export const assistantId = 'helper' as AssistantId
 export const assistant: AssistantInfo = {
@@ -55,6 +55,7 @@ export async function openEngine(options: OpenEngineOptions = {}) {
       newId: randomId,
       logger: linesLogger(lines),
       metrics: uncounted,
+      tracer: untraced,
       strategyOf: (id) => (id === assistantId ? strategy.choice : undefined),
       recordsOf: (id) => (id === assistantId ? records : undefined),
       assistants: [assistant],
@@ -103,6 +104,7 @@ export function openMemoryStore(file = ':memory:'): Promise<Store> {
     file,
     clock: systemClock,
     logger: linesLogger([]),
+    metrics: uncounted,
     sessionKeyCheck: 'check',
   })
 }
@@ -126,19 +128,6 @@ function linesLogger(lines: Line[]): Logger {
   const write = (level: keyof Logger) => (fields: Line['fields'], message: string) =>
     void lines.push({ level, fields, message })
   return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') }
-}
-
-export const uncounted: Metrics = {
-  replyEnded: () => undefined,
-  firstDelta: () => undefined,
-  tokenMinted: () => undefined,
-  subscriptionOpened: () => undefined,
-  subscriptionEnded: () => undefined,
-  upstreamOddity: () => undefined,
-  upstreamError: () => undefined,
-  upstreamRetried: () => undefined,
-  queueLength: () => undefined,
-  circuitChanged: () => undefined,
 }
 
 function ratesOf({ messagesPerMinute, guestMessagesPerMinute, uploadsPerMinute }: Limits) {

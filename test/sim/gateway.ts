@@ -5,7 +5,6 @@ import { timeoutsSchema } from '../../src/config/timeouts.ts'
 import { createCozeClient } from '../../src/coze/client.ts'
 import type { AssistantId, AssistantInfo, Session } from '../../src/domain.ts'
 import { Secret } from '../../src/lib/secret.ts'
-import type { Metrics } from '../../src/observe/metrics.ts'
 import type { RateLimiter } from '../../src/rate/limiter.ts'
 import { createReplyEngine, type ReplyEngine } from '../../src/reply/engine.ts'
 import type { SessionCaller } from '../../src/reply/session-caller.ts'
@@ -18,6 +17,7 @@ import { sessionIdOf, sessionNameOf } from './people.ts'
 import type { ProcessClock } from './timeline.ts'
 import { oauthApp, writeAssertion } from './upstream/tokens.ts'
 import type { World } from './world.ts'
+import { uncounted, untraced } from '../kit/uncounted.ts'
 
 /** One life of a gateway: the real engine, token resolver and strategies on virtual parts. */
 export interface GatewayProcess {
@@ -75,11 +75,12 @@ export function startGateway(world: World, plant: Plant): GatewayProcess {
   const random = world.random.fork('gateway')
   const ledger = plant.ledger?.(store.ledger, store.log) ?? store.ledger
   const log = plant.log?.(store.log, store.ledger) ?? store.log
-  const metrics = silentMetrics()
+  const metrics = uncounted
   const realClient = createCozeClient({
     clock,
     random: () => random.next(),
     metrics,
+    tracer: untraced,
     dispatcher: world.network.port(clock),
     timeouts,
     limits,
@@ -105,6 +106,7 @@ export function startGateway(world: World, plant: Plant): GatewayProcess {
     newId: world.newId,
     logger: world.logger,
     metrics,
+    tracer: untraced,
     assistants: [first, ...rest],
     strategyOf(id, begunBy) {
       const choice = assistants.strategyOf(id, begunBy)
@@ -227,7 +229,3 @@ function settingsOf(id: (typeof assistantIds)[number]): AssistantSettings {
 }
 
 /** Counts nothing, whatever there is to count. */
-function silentMetrics(): Metrics {
-  const nothing = () => undefined
-  return new Proxy({} as Metrics, { get: () => nothing })
-}

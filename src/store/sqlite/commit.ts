@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Clock } from '../../lib/clock.ts'
 import type { Logger } from '../../observe/logger.ts'
+import type { Metrics } from '../../observe/metrics.ts'
 import { StoreError } from '../store.ts'
 import { resultCode, toStoreError } from './failure.ts'
 
@@ -27,6 +28,8 @@ export interface CommitOptions {
   readonly backlog: Backlog
   /** Brings every commit so far to disk; undefined where there is no disk. */
   readonly sync: (() => Promise<void>) | undefined
+  /** Hears how long each took, in ms. */
+  readonly onWritten: Metrics['storeWritten']
 }
 
 /** How long deltas may wait for company, in ms. */
@@ -75,7 +78,7 @@ export interface CommitPipe extends AsyncDisposable {
 }
 
 export function createCommitPipe(options: CommitOptions): CommitPipe {
-  const { db, clock, logger, backlog, sync } = options
+  const { db, clock, logger, backlog, sync, onWritten } = options
   const begin = db.prepare('BEGIN IMMEDIATE')
   const commit = db.prepare('COMMIT')
   const rollback = db.prepare('ROLLBACK')
@@ -112,8 +115,10 @@ export function createCommitPipe(options: CommitOptions): CommitPipe {
       return
     }
     syncing = done
+    const startedAt = clock.monotonic()
     sync().then(
       () => {
+        onWritten('sync', clock.monotonic() - startedAt)
         const synced = syncing ?? []
         syncing = undefined
         finish(synced)
@@ -134,6 +139,7 @@ export function createCommitPipe(options: CommitOptions): CommitPipe {
     timer = undefined
     const waiting = flushes.splice(0)
     const done: Job[] = []
+    const startedAt = clock.monotonic()
     let written: () => void
     try {
       if (isSuspect) repair()
@@ -147,6 +153,7 @@ export function createCommitPipe(options: CommitOptions): CommitPipe {
       failCommit([...batch, ...waiting], error)
       return []
     }
+    onWritten('commit', clock.monotonic() - startedAt)
     undos = []
     isFailing = false
     written()

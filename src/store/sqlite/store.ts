@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises'
 import type { Clock } from '../../lib/clock.ts'
 import type { Logger } from '../../observe/logger.ts'
+import type { Metrics } from '../../observe/metrics.ts'
 import { StoreOpenError, type Store } from '../store.ts'
 import { createCommitPipe } from './commit.ts'
 import { memoryFile, openDatabase, type OpenedDatabase } from './database.ts'
@@ -16,6 +17,7 @@ export interface SqliteStoreOptions {
   readonly file: string
   readonly clock: Clock
   readonly logger: Logger
+  readonly metrics: Pick<Metrics, 'storeWritten'>
   /** A digest of the session key: stored at creation, compared at every opening. */
   readonly sessionKeyCheck: string
   /** How long to wait for another gateway to let go of the file, in ms. Default 5000. The process does nothing else then. */
@@ -60,18 +62,26 @@ export function createSqliteStore(
   options: {
     readonly clock: Clock
     readonly logger: Logger
+    readonly metrics: Pick<Metrics, 'storeWritten'>
     /** Undefined where there is none. */
     readonly disk: Disk | undefined
     readonly limits?: SessionLogLimits
   },
 ): Store {
-  const { clock, logger, disk } = options
+  const { clock, logger, metrics, disk } = options
   const running: RunningReplies = new Map()
   const logs = createSessionLogs(db, epoch, running, options.limits)
   const journal = createJournal(db, epoch, running)
   recoverRunning(db, logs, running, journal)
   const sync = disk && (() => disk.sync())
-  const pipe = createCommitPipe({ db, clock, logger, backlog: journal, sync })
+  const pipe = createCommitPipe({
+    db,
+    clock,
+    logger,
+    backlog: journal,
+    sync,
+    onWritten: metrics.storeWritten,
+  })
   const touch = db.prepare(
     `INSERT INTO meta (name, value) VALUES ('ping', ?) ON CONFLICT DO UPDATE SET value = excluded.value`,
   )

@@ -7,6 +7,7 @@ import { type OAuthCredentials, createTokenResolver } from '../../../src/coze/to
 import { Secret } from '../../../src/lib/secret.ts'
 import { createFakeClock } from '../../kit/clock.ts'
 import { randomId } from '../../kit/ids.ts'
+import { uncounted } from '../../kit/uncounted.ts'
 
 export const keys = generateKeyPairSync('rsa', {
   modulusLength: 2048,
@@ -68,7 +69,7 @@ export function openResolver(
     client,
     clock,
     newId: randomId,
-    metrics: { tokenMinted: (outcome) => void outcomes.push(outcome) },
+    metrics: { ...uncounted, tokenMinted: (outcome) => void outcomes.push(outcome) },
     credentials: {
       type: 'oauth',
       baseUrl: 'http://127.0.0.1:7000/prefix',

@@ -6,6 +6,7 @@ import { Secret } from '../../../src/lib/secret.ts'
 import { createFakeClock } from '../../kit/clock.ts'
 import { randomId } from '../../kit/ids.ts'
 import { openResolver } from './open-resolver.ts'
+import { uncounted } from '../../kit/uncounted.ts'
 
 const { signal } = new AbortController()
 const refused = () => new CozeError('auth', 'refused', { accepted: 'no' })
@@ -77,7 +78,7 @@ describe('withToken', () => {
       credentials: { type: 'shared-token', baseUrl: 'http://studio.example', token },
       clock: createFakeClock(),
       newId: randomId,
-      metrics: { tokenMinted() {} },
+      metrics: uncounted,
     })
     expect((await resolver.token('alice', signal)).target).toEqual({
       baseUrl: 'http://studio.example',

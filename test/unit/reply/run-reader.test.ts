@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import type { Delta } from '../../../src/domain.ts'
 import type { Guard } from '../../../src/isolation/guard.ts'
-import type { Metrics } from '../../../src/observe/metrics.ts'
+import type { UpstreamOddity } from '../../../src/observe/metrics.ts'
 import { createRunReader } from '../../../src/reply/run-reader.ts'
 import { runTable } from '../../../src/reply/state.ts'
 import type { RunEvent } from '../../../src/strategy/strategy.ts'
 import { createFakeClock } from '../../kit/clock.ts'
+import { uncounted } from '../../kit/uncounted.ts'
 
 const ids = { chatId: '1', conversationId: '2' }
 const accepted: RunEvent = { type: 'accepted', ...ids }
@@ -24,17 +25,9 @@ const openGuard: Guard = { check: () => undefined }
 function open(guard = openGuard) {
   const shown: (readonly Delta[])[] = []
   const oddities: string[] = []
-  const metrics: Metrics = {
-    replyEnded: () => undefined,
-    firstDelta: () => undefined,
-    tokenMinted: () => undefined,
-    subscriptionOpened: () => undefined,
-    subscriptionEnded: () => undefined,
-    upstreamOddity: (oddity) => void oddities.push(oddity),
-    upstreamError: () => undefined,
-    upstreamRetried: () => undefined,
-    queueLength: () => undefined,
-    circuitChanged: () => undefined,
+  const metrics = {
+    ...uncounted,
+    upstreamOddity: (oddity: UpstreamOddity) => void oddities.push(oddity),
   }
   const steps: string[] = []
   const reader = createRunReader({

@@ -1,0 +1,43 @@
+import type { Reply, ReplyId } from '../domain.ts'
+import type { TraceParent, Tracer } from '../observe/tracer.ts'
+
+/** The spans of runs: each belongs to the request that sent its message, if this process answered it. */
+export interface RunTraces {
+  /** The current request sent this message. */
+  accepted(replyId: ReplyId): void
+  run(reply: Reply, work: () => Promise<void>): Promise<void>
+}
+
+/** Requests that are remembered; the oldest is forgotten first. */
+const maxOrigins = 10_000
+const noHeaders = { get: () => undefined }
+
+/**
+ * @see https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-agent-spans/#invoke-agent-span
+ */
+export function createRunTraces(tracer: Tracer): RunTraces {
+  const origins = new Map<ReplyId, TraceParent>()
+  return {
+    accepted(replyId) {
+      origins.set(replyId, tracer.capture())
+      const [oldest] = origins.keys()
+      if (origins.size > maxOrigins && oldest !== undefined) origins.delete(oldest)
+    },
+    run({ id, assistantId, conversationId }, work) {
+      const parent = origins.get(id) ?? tracer.extract(noHeaders)
+      origins.delete(id)
+      const attributes = {
+        'gen_ai.operation.name': 'invoke_agent',
+        'gen_ai.provider.name': 'coze',
+        'gen_ai.agent.id': assistantId,
+        'gen_ai.conversation.id': conversationId,
+        'coze_gateway.reply.id': id,
+      }
+      return tracer.within(
+        `invoke_agent ${assistantId}`,
+        { kind: 'client', attributes, parent },
+        work,
+      )
+    },
+  }
+}

@@ -1,0 +1,155 @@
+import { readFileSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { RepliesDocument } from '../../schema/operations/generated/graphql.ts'
+import { readMetrics } from '../kit/metrics.ts'
+import { openStage, type Stage } from '../kit/stage.ts'
+import { createTalk, type Talk, untilStatus } from '../kit/talk.ts'
+import { until } from '../kit/until.ts'
+
+const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
+
+describe('the metrics of a gateway', () => {
+  let stage: Stage
+  let talk: Talk
+  beforeAll(async () => {
+    stage = await openStage({
+      limits: { maxQueued: 0, circuitFailures: 1, maxRunningPerSession: 2 },
+      timeouts: { retryMs: 0, circuitMs: 100 },
+    })
+    talk = createTalk(stage)
+  })
+  afterAll(() => stage[Symbol.asyncDispose]())
+
+  /** The values of one meter by its labels, such as `status="200",kind="query"`. */
+  async function meter(name: string): Promise<Readonly<Record<string, number>>> {
+    const lines = (await readMetrics(stage.gateway)).split('\n')
+    const pattern = new RegExp(`^coze_gateway_${name}(?:\\{(.*)\\})? (\\S+)$`)
+    return Object.fromEntries(
+      lines.flatMap((line) => {
+        const [, labels = '', value] = pattern.exec(line) ?? []
+        return value === undefined ? [] : [[labels, Number(value)]]
+      }),
+    )
+  }
+
+  it('tell of requests by kind and status, refused ones included', async () => {
+    const who = stage.person('requests')
+    await talk.say(who, 'hello')
+    await stage.client.call({ token: who.token, query: '{ viewer { session } }' })
+    await stage.client.call({ token: 'nobody', query: '{ viewer { session } }' })
+    const requests = await meter('request_seconds_count')
+    expect(requests).toMatchObject({
+      'kind="query",status="200"': expect.any(Number),
+      'kind="mutation",status="200"': 1,
+      'kind="subscription",status="200"': 1,
+      'kind="none",status="401"': 1,
+    })
+  })
+
+  it('tell of messages and replies, how they ended and how soon they began', async () => {
+    const who = stage.person('replies')
+    const before = (await meter('first_delta_seconds_count'))[''] ?? 0
+    await talk.say(who, 'hello')
+    await talk.say(who, '/fail 5000 x')
+    await talk.trySend(who, { text: ' ' })
+    expect((await meter('first_delta_seconds_count'))['']).toBeGreaterThan(before)
+    expect(await meter('replies_ended_total')).toMatchObject({
+      'status="COMPLETED",code=""': expect.any(Number),
+      'status="FAILED",code="UPSTREAM_ERROR"': 1,
+    })
+    const { 'outcome="accepted"': accepted } = await meter('messages_total')
+    expect(accepted).toBeGreaterThanOrEqual(3)
+  })
+
+  it('tell how many replies wait and run, and why a message was refused', async () => {
+    const who = stage.person('queues')
+    const { id } = await talk.send(who, { text: '/slow 1 /long 50', assistantId: 'bot' })
+    await untilStatus(talk, who, id, 'RUNNING')
+    expect(await meter('replies_running')).toMatchObject({ 'assistant="bot"': 1 })
+    expect(await talk.trySend(who, { text: 'wait', assistantId: 'bot' })).toMatchObject({
+      code: 'QUEUE_FULL',
+    })
+    expect(await meter('messages_total')).toMatchObject({ 'outcome="QUEUE_FULL"': 1 })
+    await talk.cancel(who, id)
+    expect(await meter('replies_running')).toMatchObject({ 'assistant="bot"': 0 })
+    expect(await meter('replies_ended_total')).toMatchObject({ 'status="CANCELLED",code=""': 1 })
+  })
+
+  it('tell of access tokens, and how often one was at hand', async () => {
+    const before = await meter('access_tokens_total')
+    const who = stage.person('tokens')
+    await talk.say(who, { text: 'one', assistantId: 'bot' })
+    await talk.say(who, { text: 'two', assistantId: 'bot' })
+    const after = await meter('access_tokens_total')
+    const grown = (label: string) => (after[label] ?? 0) - (before[label] ?? 0)
+    expect(grown('outcome="minted"')).toBe(1)
+    expect(grown('outcome="reused"')).toBeGreaterThanOrEqual(2)
+  })
+
+  it('tell of upstream calls by route and outcome, with the code of what failed', async () => {
+    const who = stage.person('upstream')
+    await talk.say(who, '/error 4011 x')
+    const calls = await meter('upstream_call_seconds_count')
+    expect(calls).toMatchObject({
+      'route="/api/permission/oauth2/token",outcome="ok"': expect.any(Number),
+      'route="/v1/conversation/create",outcome="ok"': expect.any(Number),
+      'route="/v1/workflows/chat",outcome="ok"': expect.any(Number),
+      'route="/v3/chat",outcome="aborted"': 1,
+    })
+    expect(await meter('upstream_errors_total')).toMatchObject({ 'kind="quota",code="4011"': 1 })
+    const deleted = await talk.startConversation(who, 'bot')
+    await talk.say(who, { text: 'hello', conversationId: deleted })
+    await stage.client.call({
+      token: who.token,
+      query: `mutation { deleteConversation(input: { conversationId: "${deleted}" }) { __typename } }`,
+    })
+    expect(await meter('upstream_call_seconds_count')).toMatchObject({
+      'route="/v1/conversations/:conversation_id",outcome="ok"': 1,
+    })
+  })
+
+  it('tell of writes of the store, step by step', async () => {
+    const writes = await meter('store_write_seconds_count')
+    expect(writes['step="commit"']).toBeGreaterThan(0)
+    expect(writes['step="sync"']).toBeGreaterThan(0)
+  })
+
+  it('tell of open subscriptions, and why they ended', async () => {
+    const who = stage.person('streams')
+    const query = RepliesDocument.toString()
+    const stream = await stage.client.stream({ token: who.token, query })
+    expect((await meter('subscriptions_open'))['']).toBe(1)
+    stream.cut()
+    await until(async () => (await meter('subscriptions_open'))[''] === 0, 'the stream to end')
+    expect(await meter('subscriptions_ended_total')).toMatchObject({
+      'reason="client-gone"': 1,
+      'reason="completed"': expect.any(Number),
+    })
+  })
+
+  it('F1: tell of an assistant that cannot be reached', async () => {
+    await using lost = await openStage({
+      baseUrl: 'http://127.0.0.1:1',
+      limits: { circuitFailures: 1 },
+      timeouts: { retryMs: 0 },
+    })
+    await createTalk(lost).say(lost.person('circuit'), 'hello')
+    expect(await readMetrics(lost.gateway)).toContain('circuit_open{assistant="flow"} 1')
+  })
+
+  it('T18: are labelled with nothing that a caller chose', async () => {
+    const text = await readMetrics(stage.gateway)
+    const { chats } = await stage.emulator.state()
+    for (const { sessionName = '', conversationId } of chats) {
+      expect(text).not.toContain(sessionName)
+      expect(text).not.toContain(conversationId)
+    }
+    expect(text.replaceAll(/^#.*$/gm, '')).not.toMatch(/queues|hello|Replies\b/)
+  })
+
+  it('are all told of in the README', async () => {
+    const names = [...(await readMetrics(stage.gateway)).matchAll(/^# TYPE (coze_\w+)/gm)]
+    expect(names.length).toBeGreaterThan(10)
+    for (const [, name = ''] of names) expect(readme).toContain(`\`${name}\``)
+  })
+})
