@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { RepliesDocument } from '../../schema/operations/generated/graphql.ts'
 import { readMetrics } from '../kit/metrics.ts'
 import { openStage, type Stage } from '../kit/stage.ts'
-import { createTalk, type Talk, untilStatus } from '../kit/talk.ts'
+import { createTalk, type Talk } from '../kit/talk.ts'
 import { until } from '../kit/until.ts'
 
 const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
@@ -64,7 +64,7 @@ describe('the metrics of a gateway', () => {
   it('tell how many replies wait and run, and why a message was refused', async () => {
     const who = stage.person('queues')
     const { id } = await talk.send(who, { text: '/slow 1 /long 50', assistantId: 'bot' })
-    await untilStatus(talk, who, id, 'RUNNING')
+    await until(async () => (await talk.snapshot(who, id))?.text !== '', 'the first text')
     expect(await meter('replies_running')).toMatchObject({ 'assistant="bot"': 1 })
     expect(await talk.trySend(who, { text: 'wait', assistantId: 'bot' })).toMatchObject({
       code: 'QUEUE_FULL',
