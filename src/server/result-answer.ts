@@ -8,6 +8,11 @@ import { jsonAnswer } from './http.ts'
 import type { Answer } from './http.ts'
 import { sseHeaders } from './sse.ts'
 
+/** Bad input is not answered with more than it is worth. */
+const maxErrors = 20
+/** UTF-16 code units. */
+const maxMessageLength = 1_000
+
 /**
  * A result over HTTP. What was executed is 200. What was refused before (credentials, limits, cursors) has its status
  * in every media type; a request error of GraphQL itself is 400 only where clients expect it, and is told on a stream.
@@ -68,10 +73,19 @@ function httpOf(error: GraphQLError): YogaHttp | undefined {
 
 function shown(result: ExecutionResult): object {
   if (!result.errors) return { data: result.data }
-  const errors = result.errors.map((error) => {
-    if (error.extensions['http'] === undefined) return error
-    const { http: _http, ...extensions } = error.extensions
-    return { ...error.toJSON(), extensions: { code: 'BAD_REQUEST', ...extensions } }
-  })
+  const errors = result.errors.slice(0, maxErrors).map(showError)
   return 'data' in result ? { errors, data: result.data } : { errors }
+}
+
+/** GraphQL's messages quote what they refuse, however long; errors of Yoga's own checks have codes of their own, or none. */
+function showError(error: GraphQLError): object {
+  const { message, extensions, ...rest } = error.toJSON()
+  const { http, code, ...more } = extensions ?? {}
+  const isOurs =
+    http === undefined || code === 'GRAPHQL_PARSE_FAILED' || code === 'GRAPHQL_VALIDATION_FAILED'
+  return {
+    message: message.length > maxMessageLength ? `${message.slice(0, maxMessageLength)}…` : message,
+    ...rest,
+    extensions: { code: isOurs ? code : 'BAD_REQUEST', ...more },
+  }
 }
