@@ -40,6 +40,8 @@ export interface StageOptions {
   readonly baseUrl?: string
   readonly workflow?: Readonly<Record<string, unknown>>
   readonly bot?: Readonly<Record<string, unknown>>
+  /** Of the gateway's process. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 export const issuer = 'https://issuer.test'
@@ -98,7 +100,7 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
     limits: { ...options.limits },
     ...options.config,
   }
-  const gateway = stack.use(await startGateway(join(directory, 'config.json'), config))
+  const gateway = stack.use(await startGateway(join(directory, 'config.json'), config, options.env))
   let client = stack.adopt(createClient(gateway.url), (last) => last[Symbol.dispose]())
 
   const tokenFor = (name: string, seconds: number, scope?: string) =>

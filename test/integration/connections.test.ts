@@ -1,0 +1,118 @@
+import { readdir } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { RepliesDocument, SendMessageDocument } from '../../schema/operations/generated/graphql.ts'
+import { createClient } from '../kit/client.ts'
+import { readMeter, readMetrics } from '../kit/metrics.ts'
+import { figure, isSoak } from '../kit/soak.ts'
+import { openStage, type Stage } from '../kit/stage.ts'
+import { until } from '../kit/until.ts'
+
+const people = 50
+const atOnce = 32
+const warmUp = { cycles: figure(200, 10_000), replies: figure(50, 4_000) }
+const load = { cycles: figure(400, 100_000), replies: figure(100, 20_000) }
+const heapTolerance = 0.05
+const descriptorTolerance = 5
+const collector = fileURLToPath(new URL('../kit/collect-garbage.ts', import.meta.url))
+
+const repliesDocument = RepliesDocument.toString()
+const sendDocument = SendMessageDocument.toString()
+
+describe('connections and replies, however many', () => {
+  let stage: Stage
+  beforeAll(async () => {
+    stage = await openStage({
+      env: { NODE_OPTIONS: `--expose-gc --import ${collector}` },
+      limits: { messagesPerMinute: 1_000_000, maxQueued: 1_000, maxOpenPerSession: 1_000 },
+      config: { logging: { level: 'info' } },
+    })
+  })
+  afterAll(() => stage[Symbol.asyncDispose]())
+
+  it(
+    `leave nothing behind: ${load.cycles} connections and ${load.replies} replies`,
+    async () => {
+      await live(warmUp)
+      const before = await measure()
+      await live(load)
+      const after = await measure()
+      const growth = (after.heapBytes - before.heapBytes) / before.heapBytes
+      console.log(
+        `heap ${mib(before.heapBytes)} → ${mib(after.heapBytes)} MiB (${(growth * 100).toFixed(1)} %), descriptors ${before.descriptors} → ${after.descriptors}`,
+      )
+      if (isSoak) expect(growth).toBeLessThan(heapTolerance)
+      expect(Math.abs(after.descriptors - before.descriptors)).toBeLessThanOrEqual(
+        descriptorTolerance,
+      )
+      const gauges = (await readMetrics(stage.gateway)).match(
+        /^coze_gateway_(subscriptions_open|replies_waiting|replies_running)(\{.*\})? .*$/gm,
+      )
+      expect(gauges?.length).toBeGreaterThan(2)
+      for (const gauge of gauges ?? []) expect(gauge).toMatch(/ 0$/)
+    },
+    figure(120_000, 3_600_000),
+  )
+
+  async function live({ cycles, replies }: { cycles: number; replies: number }): Promise<void> {
+    using client = createClient(stage.gateway.url)
+    const tokens = Array.from({ length: people }, (_, at) => stage.person(`person ${at}`).token)
+    const tokenOf = (at: number) => tokens[at % people]
+    await repeat(cycles, async (at) => {
+      using stream = await client.stream({ token: tokenOf(at), query: repliesDocument })
+      expect(stream.status).toBe(200)
+    })
+    await repeat(replies, async (at) => {
+      const token = tokenOf(at)
+      const input = { text: 'hello', assistantId: at % 2 === 0 ? 'flow' : 'bot' }
+      const { body } = await client.call({ token, query: sendDocument, variables: { input } })
+      const replyId: string = JSON.parse(body).data.sendMessage.reply.id
+      using stream = await client.stream({ token, query: repliesDocument, variables: { replyId } })
+      expect(await stream.ended).toBe('complete')
+    })
+  }
+
+  /** Once everybody has gone. */
+  async function measure() {
+    const open = () => readMeter(stage.gateway, 'coze_gateway_subscriptions_open')
+    await until(async () => (await open()) === 0, 'the streams to end')
+    const { pid } = stage.gateway
+    // Sockets that are closed on our side go a little later on the other.
+    let descriptors = await countDescriptors(pid)
+    await until(async () => {
+      const last = descriptors
+      descriptors = await countDescriptors(pid)
+      return descriptors === last
+    }, 'the descriptors to settle')
+    return { heapBytes: await collect(), descriptors }
+  }
+
+  async function collect(): Promise<number> {
+    const told = () => [...stage.gateway.output.matchAll(/collected, (\d+) left/g)]
+    const before = told().length
+    stage.gateway.signal('SIGUSR2')
+    const last = await until(() => told()[before], 'the garbage to be collected')
+    return Number(last[1])
+  }
+})
+
+/** Calls `run` so often, some at once. */
+async function repeat(count: number, run: (at: number) => Promise<void>): Promise<void> {
+  let next = 0
+  await Promise.all(
+    Array.from({ length: atOnce }, async () => {
+      while (next < count) {
+        next += 1
+        await run(next)
+      }
+    }),
+  )
+}
+
+async function countDescriptors(pid: number): Promise<number> {
+  return (await readdir(`/proc/${pid}/fd`)).length
+}
+
+function mib(bytes: number): string {
+  return (bytes / 1_048_576).toFixed(1)
+}
