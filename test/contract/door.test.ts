@@ -1,7 +1,10 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
+import type { ReplyId } from '../../src/domain.ts'
+import { UnavailableError } from '../../src/errors.ts'
 import type { Logger } from '../../src/observe/logger.ts'
+import { createClient } from '../kit/client.ts'
 import { openFakeGateway } from '../kit/fake-gateway.ts'
 import { silentLogger } from '../kit/logger.ts'
 import { until } from '../kit/until.ts'
@@ -52,6 +55,34 @@ describe('the door', () => {
       const again = await fetchAt(`${gateway.url}${path}`, { headers: { 'if-none-match': etag } })
       expect(again.status).toBe(304)
     }
+  })
+
+  it('F26: takes nothing new while the heap is nearly full, and live streams go on', async () => {
+    let isFull = false
+    const heap = {
+      get isNearLimit() {
+        return isFull
+      },
+      check() {
+        if (isFull) throw new UnavailableError('Memory is scarce.')
+      },
+    }
+    await using gateway = await openFakeGateway({ heap })
+    using client = createClient(gateway.url)
+    const query = 'mutation { sendMessage(input: { text: "x" }) { __typename } }'
+    await client.call({ token: 'alice', query })
+    using stream = await client.stream({
+      token: 'alice',
+      query: 'subscription { replies { __typename } }',
+    })
+    isFull = true
+    const refused = await client.call({ token: 'alice', query })
+    expect([refused.status, refused.headers['retry-after']]).toEqual([503, '1'])
+    expect((await client.stream({ token: 'alice', query })).status).toBe(503)
+    gateway.session('alice').append('r0' as ReplyId, { type: 'started' })
+    expect((await stream.next())?.data).toContain('ReplyStarted')
+    isFull = false
+    expect((await client.call({ token: 'alice', query })).status).toBe(200)
   })
 
   it('T12: grants nothing to other origins, and exactly the configured ones what they need', async () => {

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import type { ConversationId } from '../../src/domain.ts'
 import { RunFailedError } from '../../src/strategy/run-failed-error.ts'
+import { createFakeClock } from '../kit/clock.ts'
 import { message, openEngine, readAll, typesOf } from '../kit/open-engine.ts'
 
 describe('reply engine', () => {
@@ -225,6 +227,37 @@ describe('reply engine', () => {
     await gateway.engine.drain(AbortSignal.abort())
     const [waiting] = await gateway.store.ledger.session(gateway.session).replies([reply.id])
     expect(waiting?.status).toBe('QUEUED')
+  })
+
+  it('F40: orders by what came first, whatever the clock says', async () => {
+    const clock = createFakeClock()
+    await using gateway = await openEngine({ clock })
+    const { replies, strategy, own } = gateway
+    const sent = []
+    for (const text of ['one', 'two', 'three']) {
+      const reply = await replies.sendMessage(message(text))
+      sent.push(reply)
+      const run = await strategy.next()
+      run.accept()
+      run.delta(`${text} `)
+      clock.jump(-3_600_000)
+      run.complete(`${text} done`)
+      const events = await readAll(replies, reply.id)
+      expect(events.at(-1)).toMatchObject({ type: 'completed', text: `${text} done` })
+      clock.jump(text === 'one' ? 7_200_000 : -600_000)
+    }
+    const [{ conversationId } = { conversationId: '' as ConversationId }] = sent
+    const page = { direction: 'forward', limit: 10, after: undefined, before: undefined } as const
+    expect((await own.messagePage(conversationId, page))?.rows.map(({ text }) => text)).toEqual([
+      'one',
+      'one done',
+      'two',
+      'two done',
+      'three',
+      'three done',
+    ])
+    // All three went on in the conversation that was used last, not in the one with the latest time.
+    expect(new Set(sent.map((reply) => reply.conversationId)).size).toBe(1)
   })
 
   it('EXPIRED: a reply that waited too long is not sent', async () => {

@@ -3,11 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Delta } from '../../src/domain.ts'
+import type { ConversationId, Delta, ReplyId, SessionId, SessionName } from '../../src/domain.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import type { Claim } from '../../src/store/ledger.ts'
 import { openDatabase } from '../../src/store/sqlite/database.ts'
 import { createSqliteStore, openSqliteStore, type Disk } from '../../src/store/sqlite/store.ts'
+import { migrations } from '../../src/store/sqlite/tables.ts'
 import { StoreError, StoreOpenError, type Store } from '../../src/store/store.ts'
 import { randomId } from '../kit/ids.ts'
 import {
@@ -116,6 +117,50 @@ describe('sqlite: opening', () => {
     db.exec('PRAGMA user_version = 99')
     db.close()
     await expect(openFile(file)).rejects.toThrow('newer gateway')
+  })
+
+  it('takes over a file of the first version, with all that it holds', async () => {
+    const file = join(folder, randomId())
+    const db = new DatabaseSync(file)
+    db.exec(`${migrations[0]}
+      PRAGMA user_version = 1; PRAGMA application_id = 0x436f7a47;
+      INSERT INTO meta VALUES ('session-key', 'check'), ('epoch', 4);
+      INSERT INTO sessions VALUES (1, 'alice', 'alice-name', 0, 0, 1000);
+      INSERT INTO conversations (id, key, session, assistant, used, origin, account, strategy,
+        upstream, created_at, last_used_at)
+        VALUES (1, 'c1', 1, 'flow', 1, 'https://coze.test', 'a', 'workflow', 'up-1', 1000, 2000);
+      INSERT INTO messages VALUES (1, 'm1', 1, 1, NULL, 'USER', 'hello', 1000),
+        (2, 'm2', 1, 1, 1, 'ASSISTANT', NULL, 2000);
+      INSERT INTO replies (id, key, session, conversation, answer, status, rank, run, text,
+        first_event, last_event, created_at, started_at, ended_at)
+        VALUES (1, 'r1', 1, 1, 2, 'COMPLETED', 1, 1, 'hi', 1, 2, 1000, 1001, 2000);
+      INSERT INTO bindings VALUES ('https://coze.test', 'a', 'up-1', 1, 1, 2000);`)
+    db.close()
+    await using store = await openFile(file)
+    const { session, isNew } = await store.ledger.openSession(
+      'alice' as SessionId,
+      () => 'unused' as SessionName,
+      3000,
+    )
+    expect({ session, isNew }).toEqual({
+      session: { id: 'alice', name: 'alice-name' },
+      isNew: false,
+    })
+    const own = store.ledger.session(session)
+    expect(await own.replies(['r1' as ReplyId])).toMatchObject([
+      { status: 'COMPLETED', text: 'hi', question: null, omitted: [], toolCalls: [] },
+    ])
+    expect(await own.conversations(['c1' as ConversationId])).toMatchObject([
+      { assistantId: 'flow', title: null },
+    ])
+    const page = { direction: 'forward', limit: 10, after: undefined, before: undefined } as const
+    expect((await own.messagePage('c1' as ConversationId, page))?.rows).toMatchObject([
+      { role: 'USER', text: 'hello', attachmentIds: [], rating: null },
+      { role: 'ASSISTANT', text: 'hi' },
+    ])
+    expect(await own.upstreamConversations('c1' as ConversationId)).toMatchObject([
+      { conversationId: 'up-1' },
+    ])
   })
 
   it('F34: refuses a damaged file with a message that says what to do', async () => {

@@ -122,7 +122,7 @@ describe('T18: no secret leaves', () => {
     }
   })
 
-  it('into the store: no access token is there as it is', async () => {
+  it('T19: into the store: no access token is there as it is', async () => {
     const file = stage.storeFile
     for (const suffix of ['', '-wal']) {
       const bytes = await readFile(`${file}${suffix}`).catch(() => Buffer.alloc(0))

@@ -1,10 +1,10 @@
 import { randomInt, randomUUID } from 'node:crypto'
-import { Worker } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
 import { apiKey } from '../kit/api-keys.ts'
 import { signToken } from '../kit/hs256.ts'
 import { figure, isSoak } from '../kit/soak.ts'
 import { openStage, type StageOptions } from '../kit/stage.ts'
+import { watchHealth } from '../kit/walk/health.ts'
 import { walk, type Walker, type WalkReport } from '../kit/walk/walk.ts'
 
 const audience = 'gateway'
@@ -61,25 +61,6 @@ async function openWalk(options: StageOptions) {
     { name: 'garbage', headers: { authorization: 'Bearer a.b.c' } },
   ]
   return { stage, walkers }
-}
-
-/** How long health took to answer meanwhile, in ms, by a thread of its own. */
-function watchHealth(url: string) {
-  const times: number[] = []
-  const statuses = new Set<number>()
-  const worker = new Worker(new URL('../kit/walk/health-poller.ts', import.meta.url), {
-    workerData: { url: `${url}/health/live`, everyMs: 20 },
-  })
-  worker.on('message', ({ status, ms }: { status: number; ms: number }) => {
-    statuses.add(status)
-    times.push(ms)
-  })
-  return {
-    statuses,
-    percentile: (share: number) =>
-      times.toSorted((a, b) => a - b)[Math.floor(times.length * share)] ?? Number.NaN,
-    [Symbol.asyncDispose]: async () => void (await worker.terminate()),
-  }
 }
 
 function show(seed: number, steps: number, { statuses, codes, coverage }: WalkReport): string {

@@ -49,6 +49,25 @@ export const upstreamFaults: Readonly<Record<string, UpstreamFault>> = {
     end: failed('UPSTREAM_AUTH', { retryable: false }),
     calls: 2,
   },
+  'F4: a Workflow whose token is revoked in the middle of its stream': {
+    faults: [
+      { kind: 'revokeTokens', when: 'after' },
+      { kind: 'cut', afterDeltas: 4 },
+    ],
+    only: 'flow',
+    end: failed('UPSTREAM_TRUNCATED'),
+    kept: /^stone-1 lamp-2 orchard-3 signal-4 $/,
+    calls: 1,
+  },
+  'F4: a Bot whose token is revoked in the middle of its stream': {
+    faults: [
+      { kind: 'revokeTokens', when: 'after' },
+      { kind: 'cut', afterDeltas: 4 },
+    ],
+    only: 'bot',
+    end: completed,
+    calls: 1,
+  },
   'F6: 429 with a Retry-After that can be waited for': {
     faults: [{ kind: 'status', status: 429, retryAfter: '1' }],
     end: completed,

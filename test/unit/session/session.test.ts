@@ -42,6 +42,14 @@ const callers = fc
     caller({ issuer, subject, ...(tenant !== undefined && { tenant }) }),
   )
 
+describe('T20: the id of a session', () => {
+  it('is a digest: nothing of a subject is in it, whatever stands there', () => {
+    for (const subject of ['a:b', '*', '{replies}:*', '../..', "'; --", 'x'.repeat(256), '\r\n']) {
+      expect(idOf({ subject })).toMatch(/^[\w-]{43}$/)
+    }
+  })
+})
+
 describe('a session', () => {
   it('T4 is the same for the same caller, and another for any other', () => {
     fc.assert(

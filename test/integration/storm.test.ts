@@ -1,0 +1,77 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { RepliesDocument } from '../../schema/operations/generated/graphql.ts'
+import type { Stream } from '../kit/client.ts'
+import { readMeter } from '../kit/metrics.ts'
+import { figure, isSoak } from '../kit/soak.ts'
+import { openStage, type Person, type Stage } from '../kit/stage.ts'
+import { createTalk } from '../kit/talk.ts'
+import { until } from '../kit/until.ts'
+import { watchHealth } from '../kit/walk/health.ts'
+
+const idle = figure(300, 10_000)
+const storm = figure(200, 5_000)
+const maxStallMs = 250
+const people = 250
+const query = RepliesDocument.toString()
+const openMeter = 'coze_gateway_subscriptions_open'
+
+describe('F37: many subscribers', () => {
+  let stage: Stage
+  beforeAll(async () => {
+    stage = await openStage({
+      limits: { maxSubscriptionsPerSession: 20_000, maxSubscriptions: idle + storm / 2 },
+      config: { logging: { level: 'info' } },
+    })
+  })
+  afterAll(() => stage[Symbol.asyncDispose]())
+
+  it(
+    `are ${idle} at rest and ${storm} more at once: each is let in or told when to come again, and nobody waits`,
+    async () => {
+      const who = (at: number) => stage.person(`person ${at % people}`)
+      await using health = watchHealth(stage.gateway.url)
+      const resting = await openAll(idle, (at) => ({ who: who(at), variables: {} }))
+      for (const { status } of resting) expect(status).toBe(200)
+      expect(await readMeter(stage.gateway, openMeter)).toBe(idle)
+
+      const talk = createTalk(stage)
+      const speaker = stage.person('speaker')
+      const { id } = await talk.send(speaker, '/long 50')
+      await talk.ending(speaker, id)
+      const stormed = await openAll(storm, () => ({ who: speaker, variables: { replyId: id } }))
+      let whole = 0
+      for (const stream of stormed) {
+        if (stream.status === 200) {
+          expect(await stream.ended).toBe('complete')
+          expect(stream.frames.at(-2)?.data).toContain('stone-1 lamp-2')
+          whole += 1
+        } else {
+          // Of the whole gateway: another one may have room.
+          expect([429, 503]).toContain(stream.status)
+          expect(stream.headers['retry-after']).toBeDefined()
+        }
+      }
+      expect(whole).toBeGreaterThan(storm / 10)
+      console.log(
+        `${whole} of ${storm} whole beside ${idle} at rest, the longest wait for health ${health.percentile(1).toFixed(0)} ms`,
+      )
+      if (isSoak) expect(health.percentile(1)).toBeLessThan(maxStallMs)
+      for (const stream of resting) stream.cut()
+      const open = () => readMeter(stage.gateway, openMeter)
+      await until(async () => (await open()) === 0, 'all to be gone')
+    },
+    figure(120_000, 600_000),
+  )
+
+  async function openAll(
+    count: number,
+    ask: (at: number) => { readonly who: Person; readonly variables: Record<string, string> },
+  ): Promise<readonly Stream[]> {
+    return Promise.all(
+      Array.from({ length: count }, (_, at) => {
+        const { who, variables } = ask(at)
+        return stage.client.stream({ token: who.token, query, variables })
+      }),
+    )
+  }
+})

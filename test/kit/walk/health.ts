@@ -1,0 +1,20 @@
+import { Worker } from 'node:worker_threads'
+
+/** How long health took to answer meanwhile, in ms, by a thread of its own. */
+export function watchHealth(url: string) {
+  const times: number[] = []
+  const statuses = new Set<number>()
+  const worker = new Worker(new URL('./health-poller.ts', import.meta.url), {
+    workerData: { url: `${url}/health/live`, everyMs: 20 },
+  })
+  worker.on('message', ({ status, ms }: { status: number; ms: number }) => {
+    statuses.add(status)
+    times.push(ms)
+  })
+  return {
+    statuses,
+    percentile: (share: number) =>
+      times.toSorted((a, b) => a - b)[Math.ceil(times.length * share) - 1] ?? Number.NaN,
+    [Symbol.asyncDispose]: async () => void (await worker.terminate()),
+  }
+}
