@@ -19,7 +19,7 @@ export const limitsSchema = z.strictObject({
   maxAliases: count(30, { min: 0 }),
   /** Directives in a document. Default 30. */
   maxDirectives: count(30, { min: 0 }),
-  /** Fields that a document may have resolved, if every page is as full as it may be. Default 200,000. */
+  /** What a document may cost: fields that are resolved if every page is full; writes and exports cost more. Default 200,000. */
   maxCost: count(200_000),
   /** Messages per minute of one session. Default 60. */
   messagesPerMinute: count(60),

@@ -11,6 +11,16 @@ const maxIntrospectionDepth = 20
 const maxFields = 2_000
 /** Pairs of fields that share a place in the response, which validation compares one by one. */
 const maxOverlaps = 10_000
+/** What costs more than to be looked up: what is written, asked of the upstream, or read through. */
+const fieldCosts: ReadonlyMap<string, number> = new Map([
+  ['sendMessage', 2_000],
+  ['submitToolOutputs', 2_000],
+  ['giveFeedback', 2_000],
+  ['uploadFile', 10_000],
+  ['deleteConversation', 10_000],
+  ['exportSession', 20_000],
+  ['eraseSession', 100_000],
+])
 const defaultRows = 20
 const maxRows = 100
 
@@ -66,7 +76,7 @@ export function checkDocument(document: DocumentNode, limits: DocumentLimits): v
           if (selection.alias && at.rows > 0) count('aliases', 1, limits.maxAliases)
           const below = enter(place, (selection.alias ?? selection.name).value)
           count('overlaps', below.count - 1, maxOverlaps)
-          count('cost', at.rows, limits.maxCost)
+          count('cost', at.rows * (fieldCosts.get(selection.name.value) ?? 1), limits.maxCost)
           if (!selection.selectionSet) break
           visit(selection.selectionSet, below, {
             depth: at.depth + 1,

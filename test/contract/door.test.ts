@@ -57,6 +57,29 @@ describe('the door', () => {
     }
   })
 
+  it.each([
+    ['deep', `${'{ viewer '.repeat(13)}${'}'.repeat(13)}`],
+    [
+      'full of aliases',
+      `{ ${Array.from({ length: 31 }, (_, n) => `a${n}: __typename`).join(' ')} }`,
+    ],
+    ['full of directives', `{ viewer { session ${'@skip(if: false) '.repeat(31)} } }`],
+    ['long', `{ ${'__typename '.repeat(2_001)} }`],
+    ['of overlapping fields', `{ ${'__typename '.repeat(200)} }`],
+    [
+      'of pages within pages',
+      `{ conversations(first: 100) { edges { node { messages(first: 100) { edges { node { reply { conversation {
+        messages(first: 100) { edges { node { id } } } } } } } } } } } }`,
+    ],
+  ])('T16: refuses a document that is %s, before it is validated', async (_what, query) => {
+    await using gateway = await openFakeGateway()
+    using client = createClient(gateway.url)
+    const { status, body } = await client.call({ token: 'alice', query })
+    expect([status, JSON.parse(body).data]).toEqual([expect.any(Number), undefined])
+    expect(body).toMatch(/"code":"(BAD_REQUEST|GRAPHQL_PARSE_FAILED)"/)
+    expect(body).not.toContain('GRAPHQL_VALIDATION_FAILED')
+  })
+
   it('F26: takes nothing new while the heap is nearly full, and live streams go on', async () => {
     let isFull = false
     const heap = {

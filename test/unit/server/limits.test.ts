@@ -34,6 +34,8 @@ describe('the limits of a document', () => {
       `{ a } fragment F on Query { ${'a '.repeat(200)} }`,
     ],
     ['a fragment bomb', bomb],
+    ['many exports', `{ ${times(11, (n) => `e${n}: exportSession { next }`)} }`],
+    ['three erasures', `mutation { ${times(3, (n) => `e${n}: eraseSession { a }`)} }`],
     ['pages within pages', page(`{ id } edges { node ${pages} }`)],
   ])('refuse %s (T16)', (_what, source) => {
     expect(() => check(source)).toThrow(BadRequestError)
