@@ -10,7 +10,8 @@ import { until } from '../kit/until.ts'
 
 const people = 50
 const atOnce = 32
-const warmUp = { cycles: figure(200, 10_000), replies: figure(50, 4_000) }
+/** Until every bounded cache is full. */
+const warmUp = { cycles: figure(200, 10_000), replies: figure(50, 8_000) }
 const load = { cycles: figure(400, 100_000), replies: figure(100, 20_000) }
 const heapTolerance = 0.05
 const descriptorTolerance = 5

@@ -36,7 +36,7 @@ export class SessionLog {
   trimmedTo: Place
   /** Replies that run: their deltas are nowhere but here and in the journal. */
   running = 0
-  /** Code units of text in memory. */
+  /** What is in memory: code units of text, an event itself counted as some. */
   length = 0
   /** What `length` was when the table was last asked for what it holds. */
   restoredLength = 0
@@ -114,7 +114,7 @@ export class SessionLog {
   replace(from: Place, events: ReplyEvent[]): void {
     this.memoryFrom = from
     this.#events = events
-    this.length = events.reduce((sum, event) => sum + textLength(event), 0)
+    this.length = events.reduce((sum, event) => sum + sizeOf(event), 0)
     this.#foldLimit = Math.max(minFoldLimit, events.length * 2)
   }
 
@@ -140,7 +140,7 @@ export class SessionLog {
   #add(event: ReplyEvent): void {
     this.#events.push(event)
     this.end = toPlace(event)
-    this.length += textLength(event)
+    this.length += sizeOf(event)
     if (this.#events.length > this.#foldLimit) this.#fold()
   }
 
@@ -166,4 +166,11 @@ export class SessionLog {
     }
     return low
   }
+}
+
+/** An event without any text takes about as much memory as so many code units. */
+const eventLength = 100
+
+function sizeOf(event: ReplyEvent): number {
+  return textLength(event) + eventLength
 }

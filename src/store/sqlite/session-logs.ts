@@ -10,7 +10,7 @@ import { SessionLog } from './session-log.ts'
 export interface SessionLogLimits {
   /** Sessions kept in memory beyond those that run a reply or are listened to. */
   readonly maxSessions: number
-  /** Code units of ended replies kept for readers that are nearly at the end. */
+  /** Of ended replies, kept for readers that are nearly at the end: code units, an event itself counted as some. */
   readonly maxLength: number
   /** Code units beyond which a session that always runs something gives up what the table holds. */
   readonly maxBusyLength: number
@@ -18,7 +18,7 @@ export interface SessionLogLimits {
 
 const defaultLimits: SessionLogLimits = {
   maxSessions: 10_000,
-  maxLength: 8 * 1024 * 1024,
+  maxLength: 2 * 1024 * 1024,
   maxBusyLength: 256 * 1024,
 }
 

