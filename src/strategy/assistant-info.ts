@@ -1,4 +1,5 @@
-import type { AssistantSettings, BotSettings, WorkflowSettings } from '../config/assistant.ts'
+import type { AssistantSettings } from '../config/assistant.ts'
+import type { BotSettings, WorkflowSettings } from '../config/target.ts'
 import type { AssistantInfo } from '../domain.ts'
 import type { BotOptions, WorkflowOptions } from './assistant-options.ts'
 

@@ -1,9 +1,16 @@
-import { copyFile, mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { ConversationId, Delta, ReplyId, SessionId, SessionName } from '../../src/domain.ts'
+import type {
+  AssistantId,
+  ConversationId,
+  Delta,
+  ReplyId,
+  SessionId,
+  SessionName,
+} from '../../src/domain.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import type { Claim } from '../../src/store/ledger.ts'
 import { openDatabase } from '../../src/store/sqlite/database.ts'
@@ -161,6 +168,26 @@ describe('sqlite: opening', () => {
     expect(await own.upstreamConversations('c1' as ConversationId)).toMatchObject([
       { conversationId: 'up-1' },
     ])
+  })
+
+  it('F34: refuses a file with a page that is damaged where nobody looks at first', async () => {
+    const file = newFile()
+    const store = await openFile(file)
+    const session = await openSession(store.ledger)
+    for (let n = 0; n < 200; n += 1) {
+      const id = `conversation-${n}` as ConversationId
+      const assistantId = 'flow' as AssistantId
+      await store.ledger.startConversation(session, { id, assistantId, title: undefined, at: n })
+    }
+    await store[Symbol.asyncDispose]()
+    const db = new DatabaseSync(file)
+    const page = db.prepare(`SELECT rootpage FROM sqlite_schema WHERE name = 'conversations'`).get()
+    db.close()
+    const bytes = await readFile(file)
+    const at = (Number(page?.['rootpage']) - 1) * 4096
+    bytes.fill(0xff, at + 8, at + 64)
+    await writeFile(file, bytes)
+    await expect(openFile(file)).rejects.toThrow('restore it from a backup')
   })
 
   it('F34: refuses a damaged file with a message that says what to do', async () => {
