@@ -256,8 +256,12 @@ describe('reply engine', () => {
       'three',
       'three done',
     ])
-    // All three went on in the conversation that was used last, not in the one with the latest time.
-    expect(new Set(sent.map((reply) => reply.conversationId)).size).toBe(1)
+    // A message goes on in the conversation that was used last, not in the one with the latest time.
+    const fresh = await gateway.conversations.start(undefined, undefined)
+    clock.jump(-3_600_000)
+    await replies.sendMessage(message('four', { conversationId: fresh.id }))
+    const five = await replies.sendMessage(message('five'))
+    expect(five.conversationId).toBe(fresh.id)
   })
 
   it('EXPIRED: a reply that waited too long is not sent', async () => {
