@@ -29,7 +29,8 @@ export function welcome(url: string, callers: readonly DemoCaller[]): string {
   lines.push(
     '',
     'Send "what is my secret?" as Alice and as Bob: Alice hears it back, Bob does not.',
-    'Put "bot" for "workflow" to talk to the Bot. Ctrl-C ends the demo.',
+    'Put "bot" for "workflow" to talk to the Bot; "/help" tells what else the demo understands:',
+    'tool calls, questions, forms, files, slow answers, failures. Ctrl-C ends the demo.',
   )
   return `${lines.join('\n')}\n`
 }

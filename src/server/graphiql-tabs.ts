@@ -37,9 +37,20 @@ subscription Replies {
       offset
       text
     }
+    ... on ReplyActionRequired {
+      toolCalls {
+        id
+        name
+        arguments
+      }
+    }
     ... on ReplyCompleted {
       text
       followUps
+      question {
+        text
+        options
+      }
     }
     ... on ReplyFailed {
       code
