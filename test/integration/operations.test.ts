@@ -1,0 +1,116 @@
+import { DatabaseSync } from 'node:sqlite'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import {
+  ConversationDocument,
+  EraseSessionDocument,
+  ExplainReplyDocument,
+} from '../../schema/operations/generated/graphql.ts'
+import { openStage, type Stage } from '../kit/stage.ts'
+import { createTalk, type Talk } from '../kit/talk.ts'
+
+describe('what operators see', () => {
+  let stage: Stage
+  let talk: Talk
+  beforeAll(async () => {
+    stage = await openStage()
+    talk = createTalk(stage)
+  })
+  afterAll(() => stage[Symbol.asyncDispose]())
+
+  const audited = () =>
+    stage.gateway.output
+      .split('\n')
+      .filter((line) => line.includes('"audit"'))
+      .map((line): Record<string, unknown> => JSON.parse(line))
+
+  it('explains a reply to operators, and to nobody else', async () => {
+    const name = 'explained'
+    const { id } = await talk.send(stage.person(name), { text: 'hello', assistantId: 'bot' })
+    await talk.ending(stage.person(name), id)
+    const query = ExplainReplyDocument.toString()
+    const ask = async (token: string) =>
+      JSON.parse((await stage.client.call({ token, query, variables: { id } })).body)
+    const refused = await ask(stage.person(name).token)
+    expect(refused).toMatchObject({
+      data: { reply: { explain: null } },
+      errors: [{ path: ['reply', 'explain'], extensions: { code: 'FORBIDDEN' } }],
+    })
+    const told = await ask(stage.tokenFor(name, 600, 'a coze-gateway:operator b'))
+    const { explain } = told.data.reply
+    expect(explain).toMatchObject({
+      strategy: 'BOT',
+      reason: expect.any(String),
+      retries: 0,
+      firstDeltaMs: expect.any(Number),
+      upstreamLogId: expect.stringMatching(/^\d{14}/),
+      upstreamChatId: expect.stringMatching(/^\d{19}$/),
+    })
+    expect(explain.layers.map(({ layer }: { layer: string }) => layer).sort()).toEqual([
+      'CONVERSATION',
+      'IDENTITY',
+      'KNOWLEDGE',
+      'VARIABLES',
+    ])
+  })
+
+  it('audits the creation and the erasure of a session, once each, naming nobody', async () => {
+    const who = stage.person('audited-person')
+    const before = audited().length
+    await talk.say(who, 'one')
+    await talk.say(who, 'two')
+    expect(audited().slice(before)).toMatchObject([
+      { audit: 'session created', caller: 'jwt', session: expect.stringMatching(/^[\w-]{12}$/) },
+    ])
+    await talk.ask(who, EraseSessionDocument, {})
+    const [created, erased, ...more] = audited().slice(before)
+    expect(erased).toMatchObject({
+      audit: 'session erased',
+      session: created?.['session'],
+      conversations: 1,
+      messages: 4,
+      deleted: 1,
+    })
+    expect(more).toEqual([])
+    const { chats } = await stage.emulator.state()
+    const names = chats.map(({ sessionName }) => sessionName ?? '')
+    for (const name of ['audited-person', ...names]) {
+      expect(JSON.stringify([created, erased])).not.toContain(name)
+    }
+  })
+})
+
+describe('the history of a conversation', () => {
+  it('is our own record first, then what only the platform still has', async () => {
+    await using stage = await openStage()
+    const talk = createTalk(stage)
+    const who = stage.person('historian')
+    const { conversation } = await talk.send(who, { text: 'one', assistantId: 'bot' })
+    for (const text of ['two', 'three']) await talk.say(who, { text, assistantId: 'bot' })
+
+    // As retention leaves it: the oldest messages of a conversation are gone, and that is noted.
+    await stage.gateway.kill('SIGTERM')
+    const db = new DatabaseSync(stage.storeFile)
+    db.exec(`DELETE FROM messages WHERE id IN (SELECT id FROM messages ORDER BY id LIMIT 4);
+      UPDATE conversations SET trimmed = 1`)
+    db.close()
+    await stage.gateway.restart()
+
+    const read = async (variables: object) => {
+      const answer = await talk.ask(who, ConversationDocument, {
+        id: conversation.id,
+        ...variables,
+      })
+      const { edges = [], pageInfo } = answer?.conversation?.messages ?? {}
+      return { texts: edges.map(({ node }) => `${node.role} ${node.text}`), pageInfo }
+    }
+    const newest = await read({ last: 2 })
+    expect(newest.texts).toEqual(['USER three', 'ASSISTANT You said: three'])
+    expect(newest.pageInfo?.hasPreviousPage).toBe(true)
+    const older = await read({ last: 3, before: newest.pageInfo?.startCursor })
+    expect(older.texts).toEqual(['ASSISTANT You said: one', 'USER two', 'ASSISTANT You said: two'])
+    const oldest = await read({ last: 3, before: older.pageInfo?.startCursor })
+    expect(oldest).toMatchObject({ texts: ['USER one'], pageInfo: { hasPreviousPage: false } })
+    const forward = await read({ first: 2, after: oldest.pageInfo?.endCursor })
+    expect(forward.texts).toEqual(['ASSISTANT You said: one', 'USER two'])
+  })
+})
