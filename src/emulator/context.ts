@@ -20,6 +20,8 @@ export interface Context {
   readonly tokens: Tokens
   readonly files: Files
   readonly variables: Variables
+  /** What the model was told and keeps for ever. */
+  readonly memory: Variables
   readonly faults: Faults
   readonly gates: Gates
   readonly changes: Changes

@@ -3,6 +3,7 @@ import type { Answer, Context, OwnedCall } from './context.ts'
 import {
   checkMetaData,
   connectorIdSchema,
+  type EnterMessage,
   enterMessageSchema,
   keepEntered,
   metaDataSchema,
@@ -10,6 +11,7 @@ import {
   parseRequest,
 } from './enter-message.ts'
 import { ApiError } from './errors.ts'
+import { mayUse, nameKeyOf } from './leaks.ts'
 import { conversationView } from './views.ts'
 import type { Conversation } from './world.ts'
 
@@ -30,7 +32,7 @@ const createSchema = z.object({
 /** @throws {ApiError} 4002, also for a conversation of somebody else: it must look like none. */
 export function findOwned(id: string, { principal }: OwnedCall, context: Context): Conversation {
   const found = context.world.conversations.get(id)
-  if (found === undefined || found.owner.key !== principal.key) {
+  if (found === undefined || !mayUse(principal, found, context.settings)) {
     throw new ApiError(context.settings.switches.ownerErrorCode, 'conversation not found')
   }
   return found
@@ -49,16 +51,27 @@ export function createConversation(call: OwnedCall, context: Context): Answer {
     if (context.settings.switches.createWithAppId === 'refused-4000') {
       throw new ApiError(4000, 'Request parameter error: app_id')
     }
-    const name = request.conversation_name ?? 'Default'
-    const found = context.world.findNamed({ appId, connectorId, owner, name })
-    if (found !== undefined && request.get_or_create) return { data: conversationView(found) }
+    const wanted = { appId, connectorId, owner, name: request.conversation_name ?? 'Default' }
+    const key = nameKeyOf(wanted, context.settings)
+    const found = context.world.findNamed(key)
+    const isTaken = request.get_or_create || context.settings.leaks.staticConversation
+    if (found !== undefined && isTaken) return { data: conversationView(found) }
+    const about = { ...key, botId, metaData }
+    return { data: conversationView(begin(about, request.messages, context)) }
   }
 
-  const name = request.conversation_name ?? request.name ?? (appId === undefined ? '' : 'Default')
-  const about = { owner, appId, botId, connectorId, name, metaData }
+  const about = { owner, appId, botId, connectorId, name: request.name ?? '', metaData }
+  return { data: conversationView(begin(about, request.messages, context)) }
+}
+
+function begin(
+  about: Parameters<Context['world']['addConversation']>[0],
+  messages: readonly EnterMessage[] | null | undefined,
+  context: Context,
+): Conversation {
   const conversation = context.world.addConversation(about)
-  for (const message of request.messages ?? []) keepEntered(context, conversation, message)
-  return { data: conversationView(conversation) }
+  for (const message of messages ?? []) keepEntered(context, conversation, message)
+  return conversation
 }
 
 /** `GET /v1/conversation/retrieve` */

@@ -69,6 +69,7 @@ export function createEmulator(
     tokens: createTokens(settings, clock, ids),
     files: createFiles(settings, clock, ids),
     variables: createVariables(clock),
+    memory: createVariables(clock),
     faults: createFaults(),
     gates: createGates(changes.notify),
     lifetime: ending.signal,

@@ -2,7 +2,9 @@ import { z } from 'zod'
 import type { Context } from './context.ts'
 import { type EnterMessage, filesOf } from './enter-message.ts'
 import { ApiError } from './errors.ts'
-import type { VariableKey } from './variables.ts'
+import { memoryKeyOf, variableKeyOf } from './leaks.ts'
+import type { Settings } from './options.ts'
+import type { VariableKey, Variables } from './variables.ts'
 import type { MetaData } from './world.ts'
 
 /** What the model sees beside the text. */
@@ -15,12 +17,16 @@ export interface Facts {
   readonly metaData: MetaData
   /** The user's stored variables, and whose they are. */
   readonly kept: Readonly<Record<string, string>>
-  readonly user: VariableKey
+  readonly variableKey: VariableKey
+  readonly memoryKey: VariableKey
+  /** What the model knows beside the conversation, by the small letters of its name. */
+  readonly known: ReadonlyMap<string, string>
+  readonly model: Settings['model']
 }
 
 /** @throws {ApiError} 4000 for a file that is not there */
 export function collectFacts(
-  { files, variables }: Context,
+  { files, variables, memory, settings }: Context,
   about: {
     readonly messages: readonly EnterMessage[]
     readonly parameters: Readonly<Record<string, unknown>>
@@ -30,6 +36,10 @@ export function collectFacts(
   },
 ): Facts {
   const { messages, parameters, user } = about
+  const variableKey = variableKeyOf(user, settings)
+  const memoryKey = memoryKeyOf(user, settings)
+  const kept = valuesOf(variables, variableKey)
+  const { remembers } = settings
   const ids = [...messages.flatMap(filesOf), ...Object.values(parameters).flatMap(filesInParameter)]
   return {
     files: ids.map((id) => {
@@ -40,9 +50,29 @@ export function collectFacts(
     parameters,
     variables: about.variables,
     metaData: { ...about.metaData, ...messages.at(-1)?.meta_data },
-    user,
-    kept: Object.fromEntries([...variables.of(user)].map(([name, { value }]) => [name, value])),
+    kept,
+    variableKey,
+    memoryKey,
+    known: new Map([
+      ...knowledgeOf(parameters['SESSION_NAME'] ?? about.variables['SESSION_NAME'], settings),
+      ...Object.entries(remembers.longTermMemory ? valuesOf(memory, memoryKey) : {}),
+      ...Object.entries(remembers.variables ? kept : {}),
+    ]),
+    model: settings.model,
   }
+}
+
+function valuesOf(store: Variables, key: VariableKey): Readonly<Record<string, string>> {
+  return Object.fromEntries([...store.of(key)].map(([name, { value }]) => [name, value]))
+}
+
+function knowledgeOf(
+  sessionName: unknown,
+  { knowledge, leaks }: Settings,
+): readonly (readonly [string, string])[] {
+  return knowledge
+    .filter((fact) => leaks.unfilteredKnowledge || fact.sessionName === sessionName)
+    .map(({ name, value }) => [name.toLowerCase(), value])
 }
 
 const fileSchema = z.object({ file_id: z.string() })

@@ -29,6 +29,26 @@ const switchesSchema = z.strictObject({
   canceledEnding: z.enum(['canceled', 'completed', 'none']).default('canceled'),
 })
 
+/** What mixes sessions up, one switch for each cause that is known or reported. All off by default. */
+const leaksSchema = z.strictObject({
+  /** An app has one conversation for everybody, whatever a run asks for: `session_name` is ignored. */
+  staticConversation: z.boolean().default(false),
+  /** Conversations of an app are kept by their names alone. */
+  sharedName: z.boolean().default(false),
+  /** A conversation can be used by every session that knows its id. */
+  foreignConversations: z.boolean().default(false),
+  /** The next message to the app or Bot answers a question, whoever was asked. */
+  sharedQuestion: z.boolean().default(false),
+  /** User variables are kept for the owner of the token. */
+  sharedVariables: z.boolean().default(false),
+  /** So is long-term memory. */
+  sharedMemory: z.boolean().default(false),
+  /** The knowledge base is searched without regard to `session_name`. */
+  unfilteredKnowledge: z.boolean().default(false),
+})
+
+export type Leak = keyof z.output<typeof leaksSchema>
+
 const optionsSchema = z.strictObject({
   /** OAuth service apps that may exchange JWTs; `accountId` is the Coze account behind them. */
   apps: z
@@ -68,6 +88,20 @@ const optionsSchema = z.strictObject({
       retryAfter: z.string().optional(),
     })
     .prefault({}),
+  /** `forgetful`: recalls nothing. `refusing`: tells nothing. `chatty`: says words like secrets all the time. */
+  model: z.enum(['scripted', 'forgetful', 'refusing', 'chatty']).default('scripted'),
+  /** Where the model keeps what it is told, beside the conversation. */
+  remembers: z
+    .strictObject({
+      variables: z.boolean().default(false),
+      longTermMemory: z.boolean().default(false),
+    })
+    .prefault({}),
+  /** Facts of a knowledge base, each for the session that a start parameter or variable `SESSION_NAME` names. */
+  knowledge: z
+    .array(z.strictObject({ sessionName: z.string(), name: z.string(), value: z.string() }))
+    .default([]),
+  leaks: leaksSchema.prefault({}),
   /** What coze-api.md §14 calls unknown, decided; the defaults are its suggestions. */
   switches: switchesSchema.prefault({}),
 })

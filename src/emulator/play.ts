@@ -1,7 +1,7 @@
 import { displayCard, type Question, questionCard, questionText } from './cards.ts'
 import type { Context } from './context.ts'
 import { unixSeconds } from './ids.ts'
-import type { Run } from './run.ts'
+import { park, type Run } from './run.ts'
 import { type FunctionCall, words } from './script.ts'
 import type { WireEvent } from './stream.ts'
 import { chatView, completedView, deltaView } from './views.ts'
@@ -57,7 +57,7 @@ export async function* play(run: Run, context: Context): AsyncGenerator<WireEven
         speech.push(...step.pieces)
         break
       case 'keep':
-        variables.set(chat.facts.user, step.name, step.value)
+        variables.set(chat.facts.variableKey, step.name, step.value)
         break
     }
   }
@@ -188,7 +188,7 @@ export async function* play(run: Run, context: Context): AsyncGenerator<WireEven
       yield* say(questionText(question), '')
     }
     if (chat.kind === 'workflow') {
-      conversation.question = question.text
+      park(context, conversation, question.text)
     } else {
       chat.toolCalls = [{ id: ids.next(), type: 'reply_message' }]
       chat.asked = question.text

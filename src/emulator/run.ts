@@ -1,3 +1,4 @@
+import { statements } from './answers.ts'
 import type { Context } from './context.ts'
 import { ApiError } from './errors.ts'
 import { checkMetaData, type EnterMessage, keepEntered, textOf } from './enter-message.ts'
@@ -54,8 +55,8 @@ export function startRun(
     .map((message) => textOf({ content: message.content, content_type: message.contentType }))
   const told = messages.filter((message) => message.role === 'user').map(textOf)
   const text = told.pop() ?? before.pop() ?? ''
-  const { question } = conversation
-  conversation.question = undefined
+  const question = unpark(context, conversation)
+  remember(context, about.facts, text)
 
   const chat = context.world.addChat(conversation, about)
   const place = { chatId: chat.id, botId: about.botId }
@@ -69,6 +70,33 @@ export function startRun(
       ? sayOnly(answerTo(question, text))
       : writeScript(text, [...before, ...told], about.facts)
   return { chat, conversation, script, inputCount: words(text).length, debugUrl: about.debugUrl }
+}
+
+/** A question waits in its conversation; where that leaks, for whoever talks to the app or Bot next. */
+export function park({ world, settings }: Context, conversation: Conversation, text: string) {
+  if (settings.leaks.sharedQuestion) world.questions.set(ownerOf(conversation), text)
+  else conversation.question = text
+}
+
+function unpark({ world, settings }: Context, conversation: Conversation): string | undefined {
+  const owner = ownerOf(conversation)
+  const question = settings.leaks.sharedQuestion
+    ? world.questions.get(owner)
+    : conversation.question
+  world.questions.delete(owner)
+  conversation.question = undefined
+  return question
+}
+
+function ownerOf({ appId, botId }: Conversation): string {
+  return appId ?? botId ?? ''
+}
+
+function remember({ variables, memory, settings }: Context, facts: Facts, text: string): void {
+  for (const { name, value } of statements(text)) {
+    if (settings.remembers.variables) variables.set(facts.variableKey, name, value)
+    if (settings.remembers.longTermMemory) memory.set(facts.memoryKey, name, value)
+  }
 }
 
 /** A chat that waited goes on with the outputs of its calls; one that is a command is carried out. */

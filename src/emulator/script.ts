@@ -1,3 +1,4 @@
+import { answer, isChinese } from './answers.ts'
 import type { Question } from './cards.ts'
 import { type Facts, linesOf } from './facts.ts'
 import { longText } from './long-text.ts'
@@ -159,7 +160,7 @@ export function writeScript(text: string, history: readonly string[], facts: Fac
   }
 
   if (!ended) {
-    if (rest !== '' || !steps.some(isAnswer)) say(answer(rest, history))
+    if (rest !== '' || !steps.some(isAnswer)) say(answer(rest, history, facts))
     if (two) say(isChinese(rest) ? '还有一点。' : 'And one more thing.')
     if (followUps) steps.push({ kind: 'followUps', texts: suggestions })
   }
@@ -233,63 +234,4 @@ function number(text: string): number {
 function milliseconds(text: string): number {
   const [, amount = '0', unit = 's'] = /^([\d.]+)(ms|s)?$/.exec(text) ?? []
   return number(amount) * (unit === 'ms' ? 1 : 1000)
-}
-
-function answer(text: string, history: readonly string[]): string {
-  const question = findQuestion(text)
-  if (question !== undefined) {
-    const value = recall(question.key, [...history, text])
-    if (question.chinese) {
-      return value === undefined
-        ? `我不知道你的${question.key}。`
-        : `你的${question.key}是${value}。`
-    }
-    return value === undefined
-      ? `I do not know your ${question.key}.`
-      : `Your ${question.key} is ${value}.`
-  }
-  return isChinese(text) ? `你说：${text}` : `You said: ${text}`
-}
-
-interface Asked {
-  readonly key: string
-  readonly chinese: boolean
-}
-
-function findQuestion(text: string): Asked | undefined {
-  const [, english] = /\bwhat(?:'s|’s| is| are| was) my ([^?\n]+)/i.exec(text) ?? []
-  if (english !== undefined) return { key: strip(english), chinese: false }
-  const [, chinese] =
-    /我的([^，。！？?\n]{1,30}?)(?:是什么|是多少|是谁|是啥|是哪|叫什么|在哪)/.exec(text) ?? []
-  return chinese === undefined ? undefined : { key: strip(chinese), chinese: true }
-}
-
-function recall(key: string, texts: readonly string[]): string | undefined {
-  let found: string | undefined
-  for (const sentence of texts.flatMap(sentences)) {
-    if (findQuestion(sentence) !== undefined) continue
-    const [, name, value] =
-      /\bmy ([^\n]{1,60}?) (?:is|are) (.+)/i.exec(sentence) ??
-      /我的([^，。！？\n]{1,30}?)(?:是|叫)(.+)/.exec(sentence) ??
-      []
-    if (name === undefined || value === undefined) continue
-    if (fold(name) === fold(key)) found = strip(value)
-  }
-  return found
-}
-
-function sentences(text: string): readonly string[] {
-  return text.split(/(?<=[.!?])\s+|(?<=[。！？])|\n/)
-}
-
-function strip(text: string): string {
-  return text.trim().replace(/[\s.!?,;。！？，；]+$/u, '')
-}
-
-function fold(text: string): string {
-  return text.trim().replace(/\s+/g, ' ').toLowerCase()
-}
-
-function isChinese(text: string): boolean {
-  return /\p{Script=Han}/u.test(text)
 }

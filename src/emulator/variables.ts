@@ -4,6 +4,7 @@ import type { Answer, Context, OwnedCall } from './context.ts'
 import { connectorIdSchema, optionalIdSchema, parseRequest } from './enter-message.ts'
 import { ApiError } from './errors.ts'
 import { unixSeconds } from './ids.ts'
+import { variableKeyOf } from './leaks.ts'
 import type { Principal } from './world.ts'
 
 /** Whose variables: token owner, user, channel, and app or Bot (coze-api.md §3). */
@@ -59,10 +60,10 @@ const setSchema = ownerSchema.extend({
 })
 
 /** `GET /v1/variables` */
-export function listVariables(call: OwnedCall, { variables }: Context): Answer {
+export function listVariables(call: OwnedCall, { variables, settings }: Context): Answer {
   const request = parseRequest(listSchema, Object.fromEntries(call.query))
   const wanted = request.keywords ? request.keywords.split(',') : undefined
-  const items = [...variables.of(keyOf(request, call))]
+  const items = [...variables.of(variableKeyOf(keyOf(request, call), settings))]
     .filter(([keyword]) => wanted?.includes(keyword) ?? true)
     .map(([keyword, { value, createdAt, updatedAt }]) => ({
       keyword,
@@ -74,9 +75,9 @@ export function listVariables(call: OwnedCall, { variables }: Context): Answer {
 }
 
 /** `PUT /v1/variables` */
-export function setVariables(call: OwnedCall, { variables }: Context): Answer {
+export function setVariables(call: OwnedCall, { variables, settings }: Context): Answer {
   const request = parseRequest(setSchema, call.body)
-  const key = keyOf(request, call)
+  const key = variableKeyOf(keyOf(request, call), settings)
   for (const { keyword, value } of request.data) variables.set(key, keyword, value)
   return {}
 }

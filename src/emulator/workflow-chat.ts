@@ -10,6 +10,7 @@ import {
 } from './enter-message.ts'
 import { ApiError } from './errors.ts'
 import { collectFacts } from './facts.ts'
+import { nameKeyOf } from './leaks.ts'
 import { assertIdle, startRun } from './run.ts'
 import type { Conversation } from './world.ts'
 
@@ -85,7 +86,8 @@ function openConversation(request: Request, call: OwnedCall, context: Context): 
   const { world, settings } = context
   const { app_id: appId, bot_id: botId, connector_id: connectorId } = request
   const owner = call.principal
-  if (request.conversation_id !== undefined) {
+  const isStatic = settings.leaks.staticConversation && appId !== undefined
+  if (request.conversation_id !== undefined && !isStatic) {
     const found = findOwned(request.conversation_id, call, context)
     const botFits = found.botId === undefined || found.botId === botId
     if (found.appId !== appId || found.connectorId !== connectorId || (botId && !botFits)) {
@@ -93,16 +95,19 @@ function openConversation(request: Request, call: OwnedCall, context: Context): 
     }
     return found
   }
-  const about = { owner, appId, botId, connectorId, metaData: {} }
-  if (appId === undefined) return world.addConversation({ ...about, name: 'Default' })
+  const about = { botId, metaData: {} }
+  if (appId === undefined) {
+    return world.addConversation({ ...about, owner, appId, connectorId, name: 'Default' })
+  }
 
   // Per (app, connector, principal, name); `Default` is the start node's preset (coze-api.md §4.3).
   const wanted = request.parameters?.['CONVERSATION_NAME'] ?? 'Default'
   const name = parseRequest(z.string().min(1), wanted)
-  const found = world.findNamed({ appId, connectorId, owner, name })
+  const key = nameKeyOf({ appId, connectorId, owner, name }, settings)
+  const found = world.findNamed(key)
   if (found !== undefined) return found
   if (name !== 'Default' && settings.switches.unknownConversationName === 'refuse') {
     throw new ApiError(777777775, 'Workflow operation failure: conversation not found')
   }
-  return world.addConversation({ ...about, name })
+  return world.addConversation({ ...about, ...key })
 }

@@ -116,6 +116,8 @@ const maxMessages = 2_000
 export interface World {
   readonly conversations: ReadonlyMap<string, Conversation>
   readonly chats: ReadonlyMap<string, Chat>
+  /** By app or Bot: a question that waits for whoever comes next. */
+  readonly questions: Map<string, string>
   addConversation(
     about: Pick<Conversation, 'owner' | 'appId' | 'botId' | 'connectorId' | 'name' | 'metaData'>,
   ): Conversation
@@ -149,6 +151,7 @@ export function createWorld(clock: Clock, ids: Ids): World {
   return {
     conversations,
     chats,
+    questions: new Map(),
     addConversation(about) {
       const id = ids.next()
       const now = unixSeconds(clock)

@@ -12,7 +12,10 @@ const facts: Facts = {
   variables: {},
   metaData: { ticket: '7' },
   kept: { colour: 'red' },
-  user,
+  variableKey: user,
+  memoryKey: user,
+  known: new Map(),
+  model: 'scripted',
 }
 
 function answers(text: string, history: readonly string[] = []): readonly string[] {

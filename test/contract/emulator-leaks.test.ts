@@ -1,0 +1,148 @@
+import { CozeAPI, getJWTToken } from '@coze/api'
+import { describe, expect, it } from 'vitest'
+import { createEmulator } from '../../src/emulator/emulator.ts'
+import type { EmulatorOptions, Leak } from '../../src/emulator/options.ts'
+import { createTestApp, publicPart } from '../kit/emulator.ts'
+import { collect, created, streamed, user } from '../kit/sdk.ts'
+
+const app = createTestApp()
+const workflow_id = 'w'
+const app_id = 'a'
+const bot_id = 'b'
+
+/** An emulator whose model keeps what it is told in every way it has. */
+async function open(leaks: readonly Leak[], more: Partial<EmulatorOptions> = {}) {
+  const emulator = createEmulator({
+    apps: [publicPart(app)],
+    workflows: [{ workflowId: workflow_id, appId: app_id }],
+    bots: [{ botId: bot_id }],
+    wordsPerSecond: 0,
+    remembers: { variables: true, longTermMemory: true },
+    knowledge: [{ sessionName: 'alice', name: 'account', value: 'A-1' }],
+    leaks: Object.fromEntries(leaks.map((leak) => [leak, true])),
+    ...more,
+  })
+  const { url } = await emulator.listen()
+  async function signIn(sessionName: string) {
+    const { access_token: token } = await getJWTToken({
+      baseURL: url,
+      appId: app.appId,
+      keyid: app.keyId,
+      aud: new URL(url).host,
+      privateKey: app.privateKeyPem,
+      sessionName,
+    })
+    const coze = new CozeAPI({ baseURL: url, token })
+    const messages = (text: string) => ({ additional_messages: [user(text)] })
+    return {
+      coze,
+      /** In the app, in a conversation of this name. */
+      flow: async (text: string, name = sessionName, more: object = {}) =>
+        collect(
+          coze.workflows.chat.stream({
+            workflow_id,
+            app_id,
+            ext: { user_id: sessionName },
+            parameters: { CONVERSATION_NAME: name, SESSION_NAME: sessionName },
+            ...messages(text),
+            ...more,
+          }),
+        ),
+      bot: async (text: string, more: object = {}) =>
+        collect(
+          coze.chat.stream({
+            bot_id,
+            user_id: sessionName,
+            custom_variables: { SESSION_NAME: sessionName },
+            ...messages(text),
+            ...more,
+          }),
+        ),
+    }
+  }
+  const [alice, bob] = [await signIn('alice'), await signIn('bob')]
+  return { emulator, alice, bob, [Symbol.asyncDispose]: () => emulator[Symbol.asyncDispose]() }
+}
+
+const plant = 'my secret is plum'
+const ask = 'what is my secret?'
+const unknown = 'I do not know your secret.'
+const leaked = 'Your secret is plum.'
+
+describe('without leaks', () => {
+  it('everybody is alone, and recalls what was said, in other conversations too', async () => {
+    await using stage = await open([])
+    const { alice, bob } = stage
+    await alice.flow(plant)
+    expect(streamed(await alice.flow(ask, 'another'))).toBe(leaked)
+    expect(streamed(await bob.flow(ask))).toBe(unknown)
+    await alice.bot(plant)
+    expect(streamed(await alice.bot(ask))).toBe(leaked)
+    expect(streamed(await bob.bot(ask))).toBe(unknown)
+    expect(streamed(await alice.flow('what is my account?'))).toBe('Your account is A-1.')
+    expect(streamed(await bob.flow('what is my account?'))).toBe('I do not know your account.')
+  })
+})
+
+const context = { remembers: { variables: false, longTermMemory: false } }
+
+describe('a leak', () => {
+  it('staticConversation: an app has one conversation for all', async () => {
+    await using stage = await open(['staticConversation'], context)
+    const told = await stage.alice.flow(plant)
+    const asked = await stage.bob.flow(ask)
+    expect(streamed(asked)).toBe(leaked)
+    expect(created(asked).conversation_id).toBe(created(told).conversation_id)
+    await stage.alice.bot(plant)
+    expect(streamed(await stage.bob.bot(ask))).toBe(unknown)
+  })
+
+  it('sharedName: whoever names the same conversation is in it', async () => {
+    await using stage = await open(['sharedName'], context)
+    await stage.alice.flow(plant, 'Default')
+    expect(streamed(await stage.bob.flow(ask, 'Default'))).toBe(leaked)
+    expect(streamed(await stage.bob.flow(ask, 'of my own'))).toBe(unknown)
+  })
+
+  it('foreignConversations: an id is enough', async () => {
+    await using stage = await open(['foreignConversations'], context)
+    const { conversation_id } = created(await stage.alice.bot(plant))
+    expect(streamed(await stage.bob.bot(ask, { conversation_id }))).toBe(leaked)
+    expect(streamed(await stage.bob.bot(ask))).toBe(unknown)
+  })
+
+  it("sharedQuestion: one answers another's question", async () => {
+    await using stage = await open(['sharedQuestion'], context)
+    await stage.alice.flow('/ask Which one?')
+    expect(streamed(await stage.bob.flow('red'))).toBe('You answered "Which one?" with: red')
+  })
+
+  it.each([
+    ['sharedVariables', { variables: true }],
+    ['sharedMemory', { longTermMemory: true }],
+  ] as const)('%s: what one tells, all recall', async (leak, remembers) => {
+    await using stage = await open([leak], { remembers })
+    await stage.alice.flow(plant)
+    expect(streamed(await stage.bob.flow(ask))).toBe(leaked)
+    await stage.alice.bot('my colour is red')
+    expect(streamed(await stage.bob.bot('what is my colour?'))).toBe('Your colour is red.')
+  })
+
+  it('unfilteredKnowledge: facts of one are told to all', async () => {
+    await using stage = await open(['unfilteredKnowledge'])
+    expect(streamed(await stage.bob.flow('what is my account?'))).toBe('Your account is A-1.')
+    expect(streamed(await stage.bob.bot('what is my account?'))).toBe('Your account is A-1.')
+  })
+})
+
+describe('a model', () => {
+  it.each([
+    ['forgetful', unknown],
+    ['refusing', 'I am not allowed to tell you that.'],
+    ['chatty', `${leaked} By the way: code K7-PLUM-42, secret ZX-99-ORBIT.`],
+  ] as const)('that is %s answers so', async (model, answer) => {
+    await using stage = await open([], { model })
+    await stage.alice.flow(plant)
+    expect(streamed(await stage.alice.flow(ask))).toBe(answer)
+  })
+})
