@@ -24,6 +24,7 @@ import { answerOnNode, fromNodeRequest } from './node.ts'
 import { createOpenStreams } from './open-streams.ts'
 import { sseHeaders } from './sse.ts'
 import { createSubscriptionStream } from './subscription-stream.ts'
+import { createTurnstile } from './turnstile.ts'
 import type { WaysInOptions } from './ways-in.ts'
 import { createYogaRunner } from './yoga.ts'
 import type { Exchange } from './yoga.ts'
@@ -31,6 +32,8 @@ import type { Exchange } from './yoga.ts'
 /** A drained client comes back after 1 to 4 s, so that not all come at once. */
 const retryBaseMs = 1_000
 const retryJitterMs = 3_000
+/** Requests that are begun in one turn of the event loop: about 20 ms of work. */
+const requestsPerTurn = 32
 
 /** The answer is in the exchange; the result is not looked at. */
 const handled: ExecutionResult = { data: null }
@@ -82,6 +85,7 @@ export function createGraphServer(options: ServerOptions): GraphServer {
   const runGraphQL = createYogaRunner({ ...options, present, subscribe })
   const sinkLimits = { ...limits, ...timeouts, clock }
   const retryMs = () => Math.round(retryBaseMs + options.random() * retryJitterMs)
+  const turnstile = createTurnstile(requestsPerTurn)
   let draining = false
 
   const answer = createDoor({
@@ -97,8 +101,10 @@ export function createGraphServer(options: ServerOptions): GraphServer {
       return toFetchResponse(await answer(fromFetchRequest(request)), sinkLimits)
     },
     handle(req, res) {
-      // The door answers every error, so nothing is left to reject.
-      void answer(fromNodeRequest(req)).then((made) => answerOnNode(made, req, res, sinkLimits))
+      turnstile(() => {
+        // The door answers every error, so nothing is left to reject.
+        void answer(fromNodeRequest(req)).then((made) => answerOnNode(made, req, res, sinkLimits))
+      })
     },
     checkCredentials: () => streams.checkCredentials(),
     async drain() {

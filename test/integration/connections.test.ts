@@ -1,9 +1,9 @@
 import { readdir } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { RepliesDocument, SendMessageDocument } from '../../schema/operations/generated/graphql.ts'
 import { createClient } from '../kit/client.ts'
 import { readMeter, readMetrics } from '../kit/metrics.ts'
+import { gauged, readGauge } from '../kit/read-gauge.ts'
 import { figure, isSoak } from '../kit/soak.ts'
 import { openStage, type Stage } from '../kit/stage.ts'
 import { until } from '../kit/until.ts'
@@ -15,7 +15,6 @@ const warmUp = { cycles: figure(200, 10_000), replies: figure(50, 8_000) }
 const load = { cycles: figure(400, 100_000), replies: figure(100, 20_000) }
 const heapTolerance = 0.05
 const descriptorTolerance = 5
-const collector = fileURLToPath(new URL('../kit/collect-garbage.ts', import.meta.url))
 
 const repliesDocument = RepliesDocument.toString()
 const sendDocument = SendMessageDocument.toString()
@@ -24,7 +23,7 @@ describe('connections and replies, however many', () => {
   let stage: Stage
   beforeAll(async () => {
     stage = await openStage({
-      env: { NODE_OPTIONS: `--expose-gc --import ${collector}` },
+      env: gauged,
       limits: { messagesPerMinute: 1_000_000, maxQueued: 1_000, maxOpenPerSession: 1_000 },
       config: { logging: { level: 'info' } },
     })
@@ -85,15 +84,8 @@ describe('connections and replies, however many', () => {
       descriptors = await countDescriptors(pid)
       return descriptors === last
     }, 'the descriptors to settle')
-    return { heapBytes: await collect(), descriptors }
-  }
-
-  async function collect(): Promise<number> {
-    const told = () => [...stage.gateway.output.matchAll(/collected, (\d+) left/g)]
-    const before = told().length
-    stage.gateway.signal('SIGUSR2')
-    const last = await until(() => told()[before], 'the garbage to be collected')
-    return Number(last[1])
+    const { heapBytes } = await readGauge(stage.gateway)
+    return { heapBytes, descriptors }
   }
 })
 

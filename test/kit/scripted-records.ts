@@ -61,6 +61,7 @@ export function createScriptedRecords(): ScriptedRecords {
       const from = rows.findIndex(({ upstreamMessageId }) => upstreamMessageId === before) + 1
       return rows.slice(from, from + limit)
     },
+    listVariables: async () => [],
     async clearVariables(session) {
       records.cleared.push(session)
       return true
