@@ -103,6 +103,16 @@ export function createAssistantRecords(options: AssistantRecordsOptions): Assist
       }
       return found.slice(0, limit)
     },
+    async listVariables({ name }, signal) {
+      const whose = { owner, userId: name, connectorId }
+      const send = async (target: CozeTarget) => listVariables(client, target, whose, signal)
+      try {
+        const found = await withToken(tokens, name, send, signal)
+        return found.flatMap((variable) => [variable.name, variable.value])
+      } catch {
+        return undefined
+      }
+    },
     async clearVariables(session, signal) {
       const whose = { owner, userId: session.name, connectorId }
       const send = async (target: CozeTarget) => {

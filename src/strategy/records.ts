@@ -51,6 +51,8 @@ export interface AssistantRecords {
     },
     signal: AbortSignal,
   ): Promise<readonly OlderMessage[]>
+  /** What the session's variables hold, names and values; undefined: the upstream does not say. Never throws. */
+  listVariables(session: Session, signal: AbortSignal): Promise<readonly string[] | undefined>
   /** Empties the session's variables. False: the upstream did not do it. Never throws. */
   clearVariables(session: Session, signal: AbortSignal): Promise<boolean>
 }

@@ -1,0 +1,122 @@
+import type { StrategyKind } from '../domain.ts'
+import type { Evidence, Finding, LayerVerdict, ProbeLayer } from './finding.ts'
+import { adviceFor } from './remedies.ts'
+import type { Recall, Trial } from './trial.ts'
+
+/** What trials say of the layers that they can tell apart; one that another leak hides is NOT_TESTED. */
+export function judgeTrials(
+  trials: readonly Trial[],
+  strategy: StrategyKind,
+  at: number,
+): readonly Finding[] {
+  const isShared = trials.some((trial) => trial.isShared)
+  const isInvented = trials.some((trial) => trial.invented)
+  const heard = trials.filter(({ own }) => own.every(({ told }) => told))
+  const trustworthy = isInvented ? [] : heard
+  const doubt = isInvented
+    ? 'The assistant told a secret that nobody had told it: its answers prove nothing.'
+    : 'The assistant did not recall what the same session had told it in the same conversation: what it does not tell proves nothing.'
+  return [judgeConversation(), judgeVariables(), judgeMemory()]
+
+  function judgeConversation(): Finding {
+    if (isShared) {
+      return leak('conversation', 'Two sessions were given one upstream conversation.', [])
+    }
+    if (trustworthy.length === 0) return finding('conversation', 'INCONCLUSIVE', doubt)
+    const leaking = trustworthy.filter(crossed)
+    const hidden = leaking.filter(({ fresh }) => !fresh.told)
+    if (hidden.length > 0) {
+      return leak(
+        'conversation',
+        "A session was told another's secret, which that one itself does not recall elsewhere.",
+        hidden.flatMap(({ cross }) => cross),
+      )
+    }
+    return leaking.length > 0
+      ? finding('conversation', 'NOT_TESTED', 'A leak of variables or memory hides it.')
+      : finding('conversation', 'ISOLATED', 'No session was told what another had said.')
+  }
+
+  function judgeVariables(): Finding {
+    const read = trials.flatMap(({ variables }) => variables ?? [])
+    if (read.some(({ ofB }) => ofB)) {
+      return leak('variables', "A session's variables hold another's secret.", [])
+    }
+    if (read.some(({ ofA }) => ofA)) {
+      return finding(
+        'variables',
+        'ISOLATED',
+        'Only its own session has the secret in its variables.',
+      )
+    }
+    return finding(
+      'variables',
+      'NOT_TESTED',
+      read.length > 0
+        ? 'The assistant keeps nothing of it in variables.'
+        : 'The variables cannot be read.',
+    )
+  }
+
+  function judgeMemory(): Finding {
+    const layer = 'long-term-memory'
+    if (isShared) return finding(layer, 'NOT_TESTED', 'The shared conversation hides it.')
+    if (trustworthy.length === 0) return finding(layer, 'INCONCLUSIVE', doubt)
+    const seen = trustworthy.flatMap(memoryOf)
+    const leaking = seen.filter(({ byB }) => byB.some(({ told }) => told))
+    if (leaking.length > 0) {
+      return leak(
+        layer,
+        'A session was told in a conversation of its own what another had said, and its variables do not hold it.',
+        leaking.flatMap(({ byB }) => byB),
+      )
+    }
+    if (seen.some(({ byA }) => byA.told)) {
+      return finding(
+        layer,
+        'ISOLATED',
+        'What is remembered beyond a conversation is told to its own session only.',
+      )
+    }
+    return finding(
+      layer,
+      'NOT_TESTED',
+      seen.length > 0
+        ? 'The assistant remembers nothing beyond a conversation.'
+        : 'What the variables hold hides it.',
+    )
+  }
+
+  function leak(layer: ProbeLayer, reason: string, recalls: readonly Recall[]): Finding {
+    const logIds = recalls.flatMap(({ told, logId }) => (told && logId !== undefined ? logId : []))
+    return {
+      ...finding(layer, 'LEAKING', reason),
+      ...adviceFor(layer, strategy),
+      evidence: [evidence(reason, logIds)],
+    }
+  }
+
+  function evidence(what: string, logIds: readonly string[]): Evidence {
+    return { at, what, logIds }
+  }
+}
+
+/** What shows memory that is no variable; nothing where variables hide it. */
+function memoryOf(
+  trial: Trial,
+): readonly { readonly byA: Recall; readonly byB: readonly Recall[] }[] {
+  const { variables, afterwards, fresh, cross } = trial
+  if (variables?.ofA || variables?.ofB) {
+    return afterwards ? [{ byA: afterwards.byA, byB: [afterwards.byB] }] : []
+  }
+  // What only a conversation keeps is no memory.
+  return [{ byA: fresh, byB: fresh.told ? cross : [] }]
+}
+
+function crossed({ cross }: Trial): boolean {
+  return cross.some(({ told }) => told)
+}
+
+export function finding(layer: ProbeLayer, verdict: LayerVerdict, reason: string): Finding {
+  return { layer, verdict, reason, cause: null, remedy: null, evidence: [] }
+}

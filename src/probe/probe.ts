@@ -1,0 +1,298 @@
+import type { AssistantId, Session, SessionName, StrategyKind } from '../domain.ts'
+import type { Clock } from '../lib/clock.ts'
+import { createDeadline } from '../lib/deadline.ts'
+import type { NewId } from '../lib/id.ts'
+import type { AssistantRecords } from '../strategy/records.ts'
+import { RunFailedError } from '../strategy/run-failed-error.ts'
+import type { ChatStrategy } from '../strategy/strategy.ts'
+import { phrasings, tells } from './canary.ts'
+import { type Finding, type LayerVerdict, overallVerdict } from './finding.ts'
+import { finding, judgeTrials } from './judge.ts'
+import { adviceFor } from './remedies.ts'
+import { BudgetError, createBudget, createProbers, type Prober } from './talk.ts'
+import { runTrial, type Trial } from './trial.ts'
+
+/** A fact of the knowledge base that only one session may be told. */
+export interface KnowledgeCanary {
+  /** As the knowledge base's filter names it. */
+  readonly sessionName: string
+  readonly question: string
+  /** What the answer holds. */
+  readonly value: string
+}
+
+export interface ProbeOptions {
+  readonly assistantId: AssistantId
+  readonly strategy: ChatStrategy
+  readonly records: AssistantRecords
+  /** One upstream identity serves all sessions. */
+  readonly hasSharedToken: boolean
+  /** Pairs of sessions that are tried. Default 2. */
+  readonly trials?: number | undefined
+  /** Upstream calls at most, those for access tokens and for cleaning up not counted. Default 60. */
+  readonly budget?: number | undefined
+  /** A message that makes the assistant put a question and wait. Default: that is not tested. */
+  readonly questionTrigger?: string | undefined
+  readonly knowledge?: readonly KnowledgeCanary[] | undefined
+  readonly clock: Clock
+  readonly newId: NewId
+  /** Hears what is going on: sentences without secrets. */
+  readonly onProgress?: ((step: string) => void) | undefined
+}
+
+export interface ProbeReport {
+  readonly assistantId: AssistantId
+  readonly strategy: StrategyKind
+  /** ms since the epoch. */
+  readonly startedAt: number
+  readonly endedAt: number
+  /** Upstream calls that were made. */
+  readonly calls: number
+  readonly verdict: Exclude<LayerVerdict, 'NOT_TESTED'>
+  readonly findings: readonly Finding[]
+  /** What may be left upstream, each a sentence. */
+  readonly remains: readonly string[]
+}
+
+/** Nothing could be said: the upstream did not answer. The cause says why. */
+export class ProbeError extends Error {
+  override readonly name = 'ProbeError'
+}
+
+export const defaultTrials = 2
+export const defaultBudget = 60
+const callsPerTrial = 21
+const callsPerQuestion = 7
+const callsPerKnowledge = 4
+/** For taking away what the probe has left, in ms. */
+const cleanUpMs = 30_000
+
+/** Upstream calls that a probe makes at most. */
+export function estimateCalls({
+  trials = defaultTrials,
+  budget = defaultBudget,
+  questionTrigger,
+  knowledge = [],
+}: Pick<ProbeOptions, 'trials' | 'budget' | 'questionTrigger' | 'knowledge'>): number {
+  const wanted =
+    trials * callsPerTrial +
+    (questionTrigger === undefined ? 0 : callsPerQuestion) +
+    knowledge.length * callsPerKnowledge
+  return Math.min(wanted, budget)
+}
+
+/**
+ * Finds out whether an assistant keeps sessions apart: sessions that never were tell it secrets, and are asked for each
+ * other's, through the strategy that serves users.
+ * @throws {@link ProbeError} when nothing could be tried; the signal's reason.
+ */
+export async function probe(options: ProbeOptions, signal: AbortSignal): Promise<ProbeReport> {
+  const { assistantId, strategy, clock, newId, onProgress = () => undefined } = options
+  const startedAt = clock.now()
+  const budget = createBudget(options.budget ?? defaultBudget)
+  const left = createLeftovers()
+  const openProber = createProbers({ strategy, newId, budget, signal })
+  const newProber = (name?: SessionName) => left.watch(openProber(name))
+  let remains: readonly string[] = []
+  const findings: Finding[] = []
+  try {
+    findings.push(...(await testConversations()))
+    findings.push(await testKnowledge())
+    findings.push(await testQuestion())
+    findings.push(judgeIdentity())
+  } finally {
+    onProgress('taking away what the probe has left')
+    remains = await left.cleanUp(options)
+  }
+  return {
+    assistantId,
+    strategy: strategy.kind,
+    startedAt,
+    endedAt: clock.now(),
+    calls: budget.spent,
+    verdict: overallVerdict(findings),
+    findings,
+    remains,
+  }
+
+  async function testConversations(): Promise<readonly Finding[]> {
+    const trials: Trial[] = []
+    const count = options.trials ?? defaultTrials
+    let failure: unknown
+    for (let number = 1; number <= count; number += 1) {
+      onProgress(
+        `trial ${number} of ${count}: two sessions tell a secret each, and are asked for the other's`,
+      )
+      try {
+        const phrasing = phrasings[(number - 1) % phrasings.length] ?? phrasings[0]
+        trials.push(await runTrial({ newProber, newId, phrasing, readVariables, clearVariables }))
+      } catch (error) {
+        if (!isExpected(error)) throw error
+        failure = error
+        onProgress(`trial ${number} was not finished: ${error.message}`)
+        if (error instanceof BudgetError) break
+      }
+      if (judgeTrials(trials, strategy.kind, clock.now()).some(leaks)) break
+    }
+    if (trials.length === 0) {
+      throw new ProbeError('The assistant could not be tried.', { cause: failure })
+    }
+    return judgeTrials(trials, strategy.kind, clock.now())
+  }
+
+  async function readVariables(session: Session): Promise<readonly string[] | undefined> {
+    budget.spend(1)
+    return await options.records.listVariables(session, signal)
+  }
+
+  async function clearVariables(session: Session): Promise<boolean> {
+    budget.spend(2)
+    return await options.records.clearVariables(session, signal)
+  }
+
+  async function testKnowledge(): Promise<Finding> {
+    const layer = 'knowledge'
+    const canaries = options.knowledge ?? []
+    if (canaries.length === 0) {
+      return finding(layer, 'NOT_TESTED', 'No fact of a knowledge base was given to ask for.')
+    }
+    return await attempt(layer, async () => {
+      for (const { sessionName, question, value } of canaries) {
+        onProgress('knowledge: a stranger and the one it belongs to ask for a fact')
+        const owner = await (await newProber(sessionName as SessionName).converse()).say(question)
+        const stranger = await (await newProber().converse()).say(question)
+        if (tells(stranger.text, value)) {
+          const reason =
+            'A stranger was told a fact of the knowledge base that is meant for one session.'
+          const { logId } = stranger
+          return {
+            ...finding(layer, 'LEAKING', reason),
+            ...adviceFor(layer, strategy.kind),
+            evidence: [
+              { at: clock.now(), what: reason, logIds: logId === undefined ? [] : [logId] },
+            ],
+          }
+        }
+        if (!tells(owner.text, value)) {
+          return finding(layer, 'INCONCLUSIVE', 'Not even the one it belongs to was told the fact.')
+        }
+      }
+      return finding(
+        layer,
+        'ISOLATED',
+        'A fact was told to the one it belongs to, and to no stranger.',
+      )
+    })
+  }
+
+  async function testQuestion(): Promise<Finding> {
+    const layer = 'pending-question'
+    const { questionTrigger } = options
+    if (questionTrigger === undefined) {
+      return finding(layer, 'NOT_TESTED', 'No message was given that makes the assistant ask.')
+    }
+    return await attempt(layer, async () => {
+      onProgress('pending question: one is asked, and another speaks')
+      const greeting = 'Good morning.'
+      const before = await (await newProber().converse()).say(greeting)
+      const asked = await (await newProber().converse()).say(questionTrigger)
+      if (asked.question === undefined) {
+        return finding(layer, 'NOT_TESTED', 'The message did not make the assistant ask and wait.')
+      }
+      const meanwhile = await (await newProber().converse()).say(greeting)
+      if (!tells(meanwhile.text, asked.question)) {
+        return finding(layer, 'ISOLATED', "A stranger's message was not taken for the answer.")
+      }
+      if (tells(before.text, asked.question)) {
+        return finding(layer, 'INCONCLUSIVE', 'The assistant asks everybody the same.')
+      }
+      const reason = "A stranger's message was taken for the answer to another's question."
+      const { logId } = meanwhile
+      return {
+        ...finding(layer, 'LEAKING', reason),
+        ...adviceFor(layer, strategy.kind),
+        evidence: [{ at: clock.now(), what: reason, logIds: logId === undefined ? [] : [logId] }],
+      }
+    })
+  }
+
+  function judgeIdentity(): Finding {
+    const layer = 'identity'
+    return options.hasSharedToken
+      ? {
+          ...finding(
+            layer,
+            'INCONCLUSIVE',
+            'All sessions share one access token: "allowSharedToken".',
+          ),
+          ...adviceFor(layer, strategy.kind),
+        }
+      : finding(layer, 'ISOLATED', 'Each session has an access token of its own.')
+  }
+
+  async function attempt(layer: Finding['layer'], test: () => Promise<Finding>): Promise<Finding> {
+    try {
+      return await test()
+    } catch (error) {
+      if (!isExpected(error)) throw error
+      return finding(layer, 'INCONCLUSIVE', `It could not be tried: ${error.message}`)
+    }
+  }
+}
+
+function leaks({ verdict }: Finding): boolean {
+  return verdict === 'LEAKING'
+}
+
+function isExpected(error: unknown): error is RunFailedError | BudgetError {
+  return error instanceof RunFailedError || error instanceof BudgetError
+}
+
+/** Remembers what the probe's sessions have upstream, to take it away. */
+function createLeftovers() {
+  const sessions = new Map<Session, Set<string>>()
+  return {
+    watch(prober: Prober): Prober {
+      const { session } = prober
+      const ids = new Set<string>()
+      sessions.set(session, ids)
+      return {
+        session,
+        async converse() {
+          const conversation = await prober.converse()
+          if (conversation.upstreamId !== undefined) ids.add(conversation.upstreamId)
+          return {
+            ...conversation,
+            get upstreamId() {
+              return conversation.upstreamId
+            },
+            async say(text) {
+              const said = await conversation.say(text)
+              ids.add(said.conversationId)
+              return said
+            },
+          }
+        },
+      }
+    },
+    /** Never throws. */
+    async cleanUp({ records, clock }: ProbeOptions): Promise<readonly string[]> {
+      using deadline = createDeadline(clock, cleanUpMs, () => new Error('no more time to clean up'))
+      let kept = 0
+      let uncleared = 0
+      for (const [session, ids] of sessions) {
+        for (const id of ids) {
+          if (!(await records.deleteConversation(session, id, deadline.signal))) kept += 1
+        }
+        if (!(await records.clearVariables(session, deadline.signal))) uncleared += 1
+      }
+      return [
+        ...(kept > 0 ? [`${kept} conversations of the probe could not be deleted.`] : []),
+        ...(uncleared > 0
+          ? [`Variables of ${uncleared} of its sessions could not be emptied.`]
+          : []),
+        `What long-term memory keeps of ${sessions.size} sessions that will not come again: codes that begin with CG-. A staging copy of the workflow keeps them out of the one that serves.`,
+      ]
+    },
+  }
+}

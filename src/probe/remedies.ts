@@ -1,0 +1,62 @@
+import type { StrategyKind } from '../domain.ts'
+import type { ProbeLayer } from './finding.ts'
+
+interface Advice {
+  readonly cause: string
+  readonly remedy: string
+}
+
+/**
+ * What is behind a leak, and what to change. "Known" is what the platform's code or documentation says; "likely" is what
+ * fits and was reported from the field (coze-api.md §3, §4.3).
+ */
+export function adviceFor(layer: ProbeLayer, strategy: StrategyKind): Advice {
+  switch (layer) {
+    case 'conversation':
+      return strategy === 'workflow'
+        ? {
+            cause:
+              'Likely: the chatflow is bound to a static conversation (静态会话) of its app, which all sessions then share. Known: a run is in the conversation that its start node names.',
+            remedy:
+              'In the app, remove the static conversation name (静态会话名称) from the start node and from conversation nodes, and publish again; or use the Bot strategy, whose conversations are made by a call of their own.',
+          }
+        : {
+            cause: 'Likely: the Bot answers from a conversation that is not the one it was given.',
+            remedy:
+              "Send this report to the platform's support; until then take the assistant out of service.",
+          }
+    case 'variables':
+      return {
+        cause:
+          'Known: user variables (用户变量) are kept by user_id and by the owner of the token. Likely: here they are kept by the owner of the token alone.',
+        remedy:
+          'Use an OAuth app of type JWT (服务类应用), so that each session has its own session_name; make the variables per user (用户级), or remove them.',
+      }
+    case 'long-term-memory':
+      return {
+        cause:
+          'Likely: a long-term-memory node (长期记忆节点) is not isolated by session. Not known: the documentation does not say what its memory is kept by.',
+        remedy:
+          'In the long-term-memory node switch on "isolate by session" (按会话隔离), or remove the node or the Bot\'s long-term memory (长期记忆), and publish again. What it has kept must be deleted in the console.',
+      }
+    case 'knowledge':
+      return {
+        cause: 'Known: a knowledge base (知识库) has no users: everybody is told what it holds.',
+        remedy:
+          'Filter the search by the session: give the knowledge node a filter on session_name (知识库 session_name 筛选), fed by the start parameter or variable SESSION_NAME; or take personal facts out of the knowledge base.',
+      }
+    case 'pending-question':
+      return {
+        cause:
+          'Likely: a question node (问答节点) waits for the app instead of the conversation, so that whoever comes next answers it.',
+        remedy:
+          'Bind the workflow to a conversation of each session (see conversation), or ask in text instead of by a question node.',
+      }
+    case 'identity':
+      return {
+        cause:
+          'Known: a personal or service token is one identity for all sessions, so only conversations keep them apart.',
+        remedy: 'Use an OAuth app of type JWT (服务类应用) instead of a token.',
+      }
+  }
+}
