@@ -7,17 +7,20 @@ import { ConfigError, parseConfig, processEnvironment, type Config } from './con
 import { StoreOpenError } from './store/store.ts'
 
 // Each command loads its own parts: `check-config` needs neither GraphQL nor a database.
-async function main(args: readonly string[]): Promise<0 | 1 | 2> {
+async function main(args: readonly string[]): Promise<ExitCode> {
   try {
     return await run(args)
   } catch (error) {
     const complaint = complaintOf(error)
     process.stderr.write(`coze-gateway: ${complaint.text}\n`)
-    return complaint.code
+    // A probe's other codes are verdicts.
+    return args[0] === 'probe' ? 3 : complaint.code
   }
 }
 
-async function run([first, ...rest]: readonly string[]): Promise<0 | 1> {
+type ExitCode = 0 | 1 | 2 | 3
+
+async function run([first, ...rest]: readonly string[]): Promise<ExitCode> {
   if (first === undefined) throw new UsageError('which command? See coze-gateway --help')
   if (first === '-h' || first === '--help' || first === 'help') return print(overview)
   if (first === '-v' || first === '--version') return print(`${version()}\n`)
@@ -32,6 +35,8 @@ async function run([first, ...rest]: readonly string[]): Promise<0 | 1> {
       return runServe(readConfig(options), () => readConfig(options))
     case 'demo':
       return runDemoCommand(options)
+    case 'probe':
+      return runProbeCommand(options)
     case 'schema':
       return print((await import('./graphql/schema.ts')).printGatewaySchema())
     case 'check-config':
@@ -50,6 +55,17 @@ const optionsOf: Readonly<Record<Command, ParseArgsOptionsConfig>> = {
     port: { type: 'string' },
     data: { type: 'string' },
     'allow-production': { type: 'boolean' },
+  },
+  probe: {
+    help,
+    config: { type: 'string', short: 'c' },
+    assistant: { type: 'string' },
+    trials: { type: 'string' },
+    budget: { type: 'string' },
+    format: { type: 'string' },
+    bundle: { type: 'string' },
+    ask: { type: 'string' },
+    knowledge: { type: 'string' },
   },
   schema: { help },
   'check-config': { help, config: { type: 'string', short: 'c' } },
@@ -115,6 +131,27 @@ async function runDemoCommand(options: Options): Promise<0 | 1> {
   })
   await print(demo.welcome)
   return await lifetime.end
+}
+
+async function runProbeCommand(options: Options): Promise<ExitCode> {
+  const config = readConfig(options)
+  const { runProbe } = await import('./cli/probe.ts')
+  const stop = new AbortController()
+  const listener = () => stop.abort(new Error('broken off'))
+  process.once('SIGINT', listener).once('SIGTERM', listener)
+  return await runProbe({
+    config,
+    assistant: textOf(options['assistant']),
+    trials: textOf(options['trials']),
+    budget: textOf(options['budget']),
+    format: textOf(options['format']),
+    bundle: textOf(options['bundle']),
+    ask: textOf(options['ask']),
+    knowledge: textOf(options['knowledge']),
+    signal: stop.signal,
+    print,
+    complain: (text) => void process.stderr.write(`${text}\n`),
+  })
 }
 
 function isLoopback(host: string): boolean {

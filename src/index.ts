@@ -1,3 +1,5 @@
 export { parseConfig, ConfigError, type Config, type ConfigSource } from './config.ts'
 export * from './errors.ts'
+export { probeConfig, type ProbeDependencies, type ProbeRequest } from './probe/probe-config.ts'
+export { ProbeError, type ProbeReport } from './probe/probe.ts'
 export { createGateway, type Gateway, type GatewayDependencies } from './gateway.ts'

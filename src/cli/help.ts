@@ -1,4 +1,4 @@
-export const commands = ['serve', 'demo', 'schema', 'check-config'] as const
+export const commands = ['serve', 'demo', 'probe', 'schema', 'check-config'] as const
 export type Command = (typeof commands)[number]
 
 export const overview = `coze-gateway: a GraphQL gateway for Coze Workflows and Bots.
@@ -9,6 +9,7 @@ Usage: coze-gateway <command> [options]
 Commands:
   serve          run the gateway
   demo           run the gateway with a local stand-in for Coze and two ready-made callers
+  probe          find out whether the assistants keep sessions apart
   schema         print the GraphQL schema
   check-config   check the configuration and tell every problem
 
@@ -16,7 +17,8 @@ Options:
   -h, --help     this text; after a command, that command's own
   -v, --version  print the version
 
-Exit codes: 0 all is well, 1 failed while running, 2 bad usage, bad configuration or a busy port.
+Exit codes: 0 all is well, 1 failed while running, 2 bad usage, bad configuration or a busy port; those of
+probe are verdicts (see its help).
 Standard output holds only what was asked for; logs and complaints go to standard error.
 `
 
@@ -52,6 +54,28 @@ Options:
       --data FILE          the SQLite file; default data/demo.db
       --allow-production   start although NODE_ENV is "production"
 `,
+  probe: `Usage: coze-gateway probe [--config FILE] [--assistant ID] [--trials N] [--budget N]
+                          [--format table|json|junit] [--bundle FILE] [--ask TEXT] [--knowledge FILE]
+
+Finds out whether the configured assistants keep sessions apart: sessions that never were tell them secrets
+and are asked for each other's. Needs no running gateway. Names each layer that leaks, what is likely behind
+it, and what to change. Progress goes to standard error. What a probe says may stay in an assistant's
+long-term memory: a staging copy of it is the better one to try.
+
+Options:
+  -c, --config FILE     the configuration; default: the path in COZE_GATEWAY_CONFIG
+      --assistant ID    only this one
+      --trials N        pairs of sessions; default 2
+      --budget N        upstream calls at most, for each strategy of an assistant; default 60
+      --format FORMAT   table (default), json or junit
+      --bundle FILE     write what the platform's support needs: ids, times, log ids; no secrets, no texts
+      --ask TEXT        a message that makes the assistant put a question and wait for the answer
+      --knowledge FILE  facts of the knowledge base to ask for:
+                        [{ "sessionName": …, "question": …, "value": … }]
+
+Exit codes: 0 isolated, 1 leaking, 2 inconclusive, 3 could not run.
+
+${configuration}`,
   schema: `Usage: coze-gateway schema
 
 Prints the GraphQL schema (SDL) on standard output.

@@ -56,7 +56,8 @@ export function collectFacts(
     known: new Map([
       ...knowledgeOf(parameters['SESSION_NAME'] ?? about.variables['SESSION_NAME'], settings),
       ...Object.entries(remembers.longTermMemory ? valuesOf(memory, memoryKey) : {}),
-      ...Object.entries(remembers.variables ? kept : {}),
+      // An empty variable is no answer.
+      ...Object.entries(remembers.variables ? kept : {}).filter(([, value]) => value !== ''),
     ]),
     model: settings.model,
   }

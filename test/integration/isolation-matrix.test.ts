@@ -1,0 +1,129 @@
+import { createHash } from 'node:crypto'
+import { afterAll, describe, expect, it } from 'vitest'
+import type { Leak } from '../../src/emulator/options.ts'
+import { type LayerVerdict, type ProbeLayer, probeLayers } from '../../src/probe/finding.ts'
+import type { ProbeReport } from '../../src/probe/probe.ts'
+import { probeConfig } from '../../src/probe/probe-config.ts'
+import { asking, openProbed } from '../kit/probing.ts'
+import { figure } from '../kit/soak.ts'
+import { uncounted, untraced } from '../kit/uncounted.ts'
+
+/** All are for `npm run test:isolation-matrix`. */
+const seeds = figure(2, 20)
+const switches: readonly Leak[] = [
+  'staticConversation',
+  'sharedName',
+  'foreignConversations',
+  'sharedQuestion',
+  'sharedVariables',
+  'sharedMemory',
+  'unfilteredKnowledge',
+]
+const combinations: readonly (readonly Leak[])[] = [
+  [],
+  ...switches.map((one) => [one]),
+  ...switches.flatMap((one, at) => switches.slice(at + 1).map((other) => [one, other])),
+]
+const forever = new AbortController().signal
+
+type Expected = Readonly<Record<ProbeLayer, LayerVerdict>>
+
+/** What can be told of each layer when these leak, and the model keeps all it is told in variables and in memory. */
+function expectedOf(strategy: 'workflow' | 'bot', leaks: readonly Leak[]): Expected {
+  const has = (leak: Leak) => leaks.includes(leak)
+  // A Bot's conversations are no app's, and its questions are tool calls of their own chat.
+  const isStatic = strategy === 'workflow' && has('staticConversation')
+  const isAsked = strategy === 'workflow' && (has('sharedQuestion') || isStatic)
+  const isHidden = has('sharedVariables') || has('sharedMemory')
+  return {
+    conversation: isStatic ? 'LEAKING' : isHidden ? 'NOT_TESTED' : 'ISOLATED',
+    variables: has('sharedVariables') ? 'LEAKING' : 'ISOLATED',
+    'long-term-memory': isStatic ? 'NOT_TESTED' : has('sharedMemory') ? 'LEAKING' : 'ISOLATED',
+    knowledge: has('unfilteredKnowledge') ? 'LEAKING' : 'ISOLATED',
+    'pending-question': isAsked ? 'LEAKING' : 'ISOLATED',
+    identity: 'ISOLATED',
+  }
+}
+
+function verdictsOf({ findings }: ProbeReport): Partial<Record<ProbeLayer, LayerVerdict>> {
+  return Object.fromEntries(findings.map(({ layer, verdict }) => [layer, verdict]))
+}
+
+/** Ids that a seed repeats. */
+function seeded(seed: number): () => string {
+  let count = 0
+  return () => {
+    count += 1
+    return createHash('sha256').update(`${seed} ${count}`).digest('base64url').slice(0, 22)
+  }
+}
+
+const marks = { ISOLATED: '·', LEAKING: 'L', INCONCLUSIVE: '?', NOT_TESTED: '-' }
+
+describe('the confusion matrix of the probe', () => {
+  const rows: string[] = []
+  afterAll(() => {
+    const head = `${''.padEnd(54)}${probeLayers.map((layer) => layer.slice(0, 12).padEnd(14)).join('')}`
+    console.log([head, ...rows, '· isolated, L leaking, - hidden by another leak'].join('\n'))
+  })
+
+  describe.each(['workflow', 'bot'] as const)('of a %s', (strategy) => {
+    it.each(combinations.map((leaks) => [leaks.join(' and ') || 'nothing', leaks] as const))(
+      'names what leaks, and only that, when %s leaks',
+      async (name, leaks) => {
+        const expected = expectedOf(strategy, leaks)
+        for (let seed = 1; seed <= seeds; seed += 1) {
+          await using probed = await openProbed(strategy, leaks)
+          const newId = seeded(seed)
+          const dependencies = { metrics: uncounted, tracer: untraced, newId, random: () => 0.5 }
+          const [report] = await probeConfig(
+            probed.config,
+            { trials: 1, ...asking },
+            dependencies,
+            forever,
+          )
+          if (!report) throw new Error('there is no report')
+          expect({ seed, ...verdictsOf(report) }).toEqual({ seed, ...expected })
+          expect(report.verdict).toBe(
+            Object.values(expected).includes('LEAKING') ? 'LEAKING' : 'ISOLATED',
+          )
+          for (const { verdict, reason, cause, remedy } of report.findings) {
+            expect(reason).not.toBe('')
+            expect([cause !== null, remedy !== null]).toEqual(Array(2).fill(verdict === 'LEAKING'))
+          }
+        }
+        const cells = probeLayers.map((layer) => marks[expected[layer]].padEnd(14)).join('')
+        rows.push(`${strategy.padEnd(10)}${name.padEnd(44)}${cells}`)
+      },
+      60_000,
+    )
+
+    it.each(['forgetful', 'refusing'] as const)(
+      'proves nothing of a model that is %s',
+      async (model) => {
+        await using probed = await openProbed(strategy, [], { model })
+        const dependencies = { metrics: uncounted, tracer: untraced }
+        const [report] = await probeConfig(probed.config, asking, dependencies, forever)
+        expect(report?.verdict).toBe('INCONCLUSIVE')
+        expect(report && verdictsOf(report)).toMatchObject({
+          conversation: 'INCONCLUSIVE',
+          'long-term-memory': 'INCONCLUSIVE',
+          knowledge: 'INCONCLUSIVE',
+        })
+      },
+    )
+
+    it.each([
+      ['nothing', [], 'ISOLATED'],
+      ['sharedMemory', ['sharedMemory'], 'LEAKING'],
+    ] as const)(
+      'is not misled by a model that chats, when %s leaks',
+      async (_name, leaks, verdict) => {
+        await using probed = await openProbed(strategy, leaks, { model: 'chatty' })
+        const dependencies = { metrics: uncounted, tracer: untraced }
+        const [report] = await probeConfig(probed.config, asking, dependencies, forever)
+        expect(report?.verdict).toBe(verdict)
+      },
+    )
+  })
+})
