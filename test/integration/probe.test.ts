@@ -1,0 +1,165 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { EmulatorOptions } from '../../src/emulator/options.ts'
+import { createTestApp, publicPart, type RunningEmulator, startEmulator } from '../kit/emulator.ts'
+import { until } from '../kit/until.ts'
+
+const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
+const app = createTestApp()
+
+describe('coze-gateway probe', () => {
+  let directory: string
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'probe-'))
+  })
+  afterAll(() => rm(directory, { recursive: true }))
+
+  async function open(options: Partial<EmulatorOptions> = {}) {
+    const emulator = await startEmulator({
+      apps: [publicPart(app)],
+      workflows: [{ workflowId: '7001', appId: '7002' }],
+      bots: [{ botId: '7003' }],
+      wordsPerSecond: 0,
+      remembers: { variables: true, longTermMemory: true },
+      switches: { busyGuardsWorkflow: false },
+      ...options,
+    })
+    const configFile = join(directory, 'gateway.json')
+    await writeFile(configFile, JSON.stringify(configFor(emulator)))
+    return { emulator, configFile, [Symbol.asyncDispose]: () => emulator.close() }
+  }
+
+  function configFor({ url }: RunningEmulator) {
+    return {
+      issuers: [{ issuer: 'https://issuer.test', audience: 'gateway', secret: 's'.repeat(40) }],
+      session: { key: 'k'.repeat(40), nameKeys: [{ version: 1, key: 'n'.repeat(40) }] },
+      assistants: [
+        {
+          id: 'support',
+          name: 'Support',
+          strategy: 'auto',
+          baseUrl: url,
+          credentials: {
+            type: 'oauth',
+            appId: app.appId,
+            keyId: app.keyId,
+            privateKey: app.privateKeyPem,
+          },
+          workflow: { workflowId: '7001', appId: '7002' },
+          fallback: { botId: '7003' },
+        },
+      ],
+    }
+  }
+
+  function start(...args: readonly string[]) {
+    const child = spawn(process.execPath, [cli, 'probe', ...args])
+    const seen = { out: '', err: '' }
+    child.stdout.on('data', (text: Buffer) => (seen.out += text.toString()))
+    child.stderr.on('data', (text: Buffer) => (seen.err += text.toString()))
+    const exited = once(child, 'close').then(([code]: readonly unknown[]) => code)
+    return { child, seen, exited }
+  }
+
+  async function run(...args: readonly string[]) {
+    const { seen, exited } = start(...args)
+    return { code: await exited, ...seen }
+  }
+
+  it('answers 0 for an assistant that keeps sessions apart, both of an "auto" one', async () => {
+    await using stage = await open()
+    const { code, out, err } = await run('--config', stage.configFile, '--trials', '1')
+    expect([code, err.includes('at most 42 upstream calls')]).toEqual([0, true])
+    expect(out).toMatch(/support \(workflow\): ISOLATED/)
+    expect(out).toMatch(/support \(bot\): ISOLATED/)
+    expect(err).toMatch(/trial 1 of 1/)
+    // Of conversations nothing is left; what memory keeps is told.
+    expect((await stage.emulator.state()).conversations).toEqual([])
+    expect(out).toMatch(/What may be left upstream/)
+  })
+
+  it('answers 1 for one that leaks, with the cause, the remedy and a bundle for support', async () => {
+    await using stage = await open({ leaks: { staticConversation: true } })
+    const bundle = join(directory, 'bundle.json')
+    const { code, out } = await run('--config', stage.configFile, '--bundle', bundle)
+    expect(code).toBe(1)
+    expect(out).toMatch(/support \(workflow\): LEAKING/)
+    expect(out).toMatch(/support \(bot\): ISOLATED/)
+    expect(out).toContain('静态会话名称')
+    const text = await readFile(bundle, 'utf8')
+    const { assistants, reports, timeline } = JSON.parse(text)
+    expect(assistants).toMatchObject([{ id: 'support', workflow: { workflowId: '7001' } }])
+    expect(reports).toMatchObject([{ verdict: 'LEAKING' }, { verdict: 'ISOLATED' }])
+    expect(timeline.length).toBeGreaterThan(3)
+    const { chats } = await stage.emulator.state()
+    const said = chats.map(({ sessionName = '?' }) => sessionName)
+    for (const secret of ['CG-', 'czs_', 'PRIVATE KEY', ...said]) {
+      expect(text.replaceAll('codes that begin with CG-', '')).not.toContain(secret)
+    }
+  })
+
+  it('answers 2 where nothing can be concluded, and tells it as JUnit', async () => {
+    await using stage = await open({ model: 'forgetful' })
+    const { code, out } = await run('--config', stage.configFile, '--format', 'junit')
+    expect(code).toBe(2)
+    expect(out).toMatch(/^<\?xml .*\n<testsuites>\n {2}<testsuite name="support \(workflow\)"/)
+    expect(out).toMatch(/name="conversation"><error message=/)
+  })
+
+  it('names the log ids of what leaked, as JSON', async () => {
+    await using stage = await open({ leaks: { sharedMemory: true } })
+    const { code, out } = await run('--config', stage.configFile, '--format', 'json')
+    expect(code).toBe(1)
+    const [report] = JSON.parse(out)
+    const memory = report.findings.find(
+      ({ layer }: { layer: string }) => layer === 'long-term-memory',
+    )
+    expect(memory).toMatchObject({
+      verdict: 'LEAKING',
+      remedy: expect.stringContaining('按会话隔离'),
+      evidence: [{ logIds: [expect.stringMatching(/^\d{14}/)] }],
+    })
+  })
+
+  it('answers 3 where it cannot run', async () => {
+    await using stage = await open()
+    await stage.emulator.repeatFaults('/api/permission/oauth2/token', 100, {
+      kind: 'status',
+      status: 400,
+      body: '{"error_code":"invalid_client"}',
+    })
+    const refused = await run('--config', stage.configFile)
+    expect([refused.code, refused.out]).toEqual([3, ''])
+    expect(refused.err).toContain('could not be tried')
+    expect((await run('--config', join(directory, 'nowhere.json'))).code).toBe(3)
+    expect((await run('--config', stage.configFile, '--assistant', 'nobody')).code).toBe(3)
+    expect((await run('--config', stage.configFile, '--trials', 'many')).code).toBe(3)
+  })
+
+  it('keeps to its budget', async () => {
+    await using stage = await open()
+    const { code, err, out } = await run('--config', stage.configFile, '--budget', '5')
+    expect([code, out]).toEqual([3, ''])
+    expect(err).toContain('the budget of 5 calls is spent')
+  })
+
+  it('takes away what it has begun when it is broken off', async () => {
+    await using stage = await open()
+    await stage.emulator.faults('/v1/workflows/chat', { kind: 'gate' })
+    const { child, seen, exited } = start('--config', stage.configFile)
+    await stage.emulator.until({ gate: 'gate' })
+    child.kill('SIGINT')
+    expect(await exited).toBe(3)
+    expect(seen.err).toContain('broken off')
+    await stage.emulator.release()
+    await until(
+      async () => (await stage.emulator.state()).conversations.length === 0,
+      'its conversations to be gone',
+    )
+  })
+})
