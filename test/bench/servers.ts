@@ -71,6 +71,8 @@ function gatewayConfig(upstream: string, issuerSecret: string, port: number): un
           appId: '7300000000000000002',
           conversationKeying: 'create',
         },
+        // the fake upstream has no quota: the platform's, which a gateway keeps to by default, would be measured instead
+        quota: { startsPerSecond: 100_000 },
       },
     ],
     store: 'sqlite:gateway.db',
