@@ -21,6 +21,7 @@ import {
 } from './config/process.ts'
 import { persistedDocumentsSchema, type PersistedDocuments } from './config/persisted-documents.ts'
 import { describeIssue, formatPath, linesOf } from './config/problems.ts'
+import { probeSchema, type ProbeSettings } from './config/probe.ts'
 import type { SecretSource } from './config/secret-source.ts'
 import { sessionSchema, type SessionSettings } from './config/session-keys.ts'
 import { timeoutsSchema, type Timeouts } from './config/timeouts.ts'
@@ -59,6 +60,7 @@ export interface Config {
   readonly timeouts: Timeouts
   readonly limits: Limits
   readonly uploads: Uploads
+  readonly probe: ProbeSettings
 }
 
 /** Every problem of a configuration at once: each is `path: sentence`, and none shows a value of a secret. */
@@ -142,6 +144,7 @@ function configSchema(source: SecretSource) {
     timeouts: timeoutsSchema.prefault({}),
     limits: limitsSchema.prefault({}),
     uploads: uploadsSchema.prefault({}),
+    probe: probeSchema.prefault({}),
   })
 }
 

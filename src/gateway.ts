@@ -5,7 +5,9 @@ import { createGuests } from './auth/guests.ts'
 import { isOperator } from './auth/operator.ts'
 import type { Config } from './config.ts'
 import { createCozeClient } from './coze/client.ts'
+import type { AssistantId } from './domain.ts'
 import { schema } from './graphql/schema.ts'
+import { openVerdicts } from './isolation/verdicts.ts'
 import { type Clock, systemClock } from './lib/clock.ts'
 import { createDeadline } from './lib/deadline.ts'
 import { fetchJson } from './lib/fetch-json.ts'
@@ -26,6 +28,7 @@ import { createSessionNamer, fingerprintOf } from './session/session.ts'
 import { openSqliteStore } from './store/sqlite/store.ts'
 import { infoOf } from './strategy/assistant-info.ts'
 import { createAssistants } from './strategy/assistants.ts'
+import { isolationTargets } from './strategy/targets.ts'
 
 /** What a gateway takes from outside; all have real defaults. */
 export interface GatewayDependencies {
@@ -101,6 +104,17 @@ export async function createGateway(
       sessionKeyCheck: namer.keyCheck,
     }),
   )
+  const verdicts = stack.use(
+    await openVerdicts({
+      targets: isolationTargets(config.assistants),
+      records: store.isolation,
+      proofMaxAgeMs: config.probe.proofMaxAgeHours * hourMs,
+      fingerprintOf,
+      clock,
+      logger,
+      metrics,
+    }),
+  )
   const client = stack.use(createCozeClient({ clock, random, metrics, tracer, timeouts, limits }))
   const targets = stack.use(
     createAssistants(config.assistants, {
@@ -111,8 +125,10 @@ export async function createGateway(
       metrics,
       timeouts,
       limits,
+      verdictOf: (target) => verdicts.verdictOf(target),
     }),
   )
+  const isInService = (id: AssistantId) => targets.serve(id, undefined)?.strategy !== undefined
   const engine = stack.use(
     createReplyEngine({
       ledger: store.ledger,
@@ -124,6 +140,9 @@ export async function createGateway(
       tracer,
       assistants,
       strategyOf: (id, begunBy) => targets.strategyOf(id, begunBy),
+      serve: (id, begunBy) => targets.serve(id, begunBy),
+      isRestricted: () => !assistants.every(({ id }) => isInService(id)),
+      onBreach: (breach) => verdicts.breached(breach),
       recordsOf: (id, kind) => targets.recordsOf(id, kind),
       quotas: new Map(config.assistants.map(({ id, quota }) => [id, quota])),
       rates: {

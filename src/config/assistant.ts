@@ -1,6 +1,7 @@
 import { createPrivateKey } from 'node:crypto'
 import { z } from 'zod'
 import type { AssistantId } from '../domain.ts'
+import type { OnBreach } from '../domain/isolation.ts'
 import { Secret } from '../lib/secret.ts'
 import { secretSchema, type SecretSource } from './secret-source.ts'
 import {
@@ -47,6 +48,10 @@ export type AssistantSettings = {
   readonly baseUrl: string
   readonly credentials: CozeCredentials
   readonly quota: AssistantQuota
+  /** What becomes of it when two of its sessions or conversations have met. Default `quarantine`. */
+  readonly onBreach: OnBreach
+  /** Nobody is served before a probe has found it ISOLATED. Default false. */
+  readonly requireProof: boolean
 } & (
   | { readonly strategy: 'workflow'; readonly workflow: WorkflowSettings }
   | { readonly strategy: 'bot'; readonly bot: BotSettings }
@@ -126,6 +131,8 @@ export function assistantSchema(source: SecretSource) {
         }),
       credentials: credentialsSchema(source),
       quota: quotaSchema.prefault({}),
+      onBreach: z.enum(['quarantine', 'fallback', 'alert']).default('quarantine'),
+      requireProof: z.boolean().default(false),
       workflow: workflowSchema.optional(),
       bot: botSchema.optional(),
       fallback: botSchema.optional(),
@@ -133,6 +140,10 @@ export function assistantSchema(source: SecretSource) {
     .superRefine(
       (assistant, context) => {
         const wanted: readonly string[] | undefined = sections[assistant.strategy]
+        if (assistant.onBreach === 'fallback' && assistant.strategy !== 'auto') {
+          const message = 'has nothing to fall back to: "fallback" needs strategy "auto"'
+          context.addIssue({ code: 'custom', path: ['onBreach'], message })
+        }
         for (const section of ['workflow', 'bot', 'fallback'] as const) {
           const given = assistant[section] !== undefined
           if (wanted === undefined || given === wanted.includes(section)) continue
@@ -157,6 +168,8 @@ export function assistantSchema(source: SecretSource) {
           startsPerSecond:
             assistant.quota.startsPerSecond ?? documentedPerSecond[assistant.strategy],
         },
+        onBreach: assistant.onBreach,
+        requireProof: assistant.requireProof,
       }
       const { strategy, workflow, bot, fallback } = assistant
       if (strategy === 'workflow' && workflow) return { ...common, strategy, workflow }

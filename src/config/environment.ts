@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { limitsSchema } from './limits.ts'
+import { probeSchema } from './probe.ts'
 import { listenSchema, loggingSchema, metricsSchema } from './process.ts'
 import { timeoutsSchema } from './timeouts.ts'
 
@@ -34,6 +35,7 @@ export const environmentSettings: readonly EnvironmentSetting[] = [
   setting(['session', 'key'], 'secret'),
   ...section('timeouts', Object.keys(timeoutsSchema.shape)),
   ...section('limits', Object.keys(limitsSchema.shape)),
+  ...section('probe', Object.keys(probeSchema.shape)),
 ]
 
 /** A variable of the environment, and what it sets. */
@@ -79,8 +81,12 @@ function parseScalar(text: string, kind: EnvironmentSetting['kind'], cwd: string
 }
 
 function section(name: string, keys: readonly string[]): readonly EnvironmentSetting[] {
-  const isText = (key: string) => key === 'host' || key === 'level'
-  return keys.map((key) => setting([name, key], isText(key) ? 'text' : 'number'))
+  const kinds: Readonly<Record<string, EnvironmentSetting['kind']>> = {
+    host: 'text',
+    level: 'text',
+    requiredForReady: 'boolean',
+  }
+  return keys.map((key) => setting([name, key], kinds[key] ?? 'number'))
 }
 
 function setting(

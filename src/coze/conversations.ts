@@ -6,6 +6,7 @@ import { findId, findObject, findString, isObject, type JsonObject } from './jso
 
 export interface CozeConversation {
   readonly id: string
+  readonly logId: string | undefined
 }
 
 /** A stored message. */
@@ -125,7 +126,7 @@ function creation(target: CozeTarget) {
 
 function readConversation({ body, logId }: CozeAnswer): CozeConversation {
   const id = findId(findObject(body, 'data') ?? {}, 'id')
-  if (id !== undefined) return { id }
+  if (id !== undefined) return { id, logId }
   throw new CozeError('protocol', 'a conversation lacks its id', { accepted: 'yes', logId })
 }
 

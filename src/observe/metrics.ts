@@ -1,4 +1,5 @@
-import type { AssistantId, ReplyFailureCode, TerminalStatus } from '../domain.ts'
+import type { AssistantId, ReplyFailureCode, StrategyKind, TerminalStatus } from '../domain.ts'
+import type { TargetVerdict } from '../domain/isolation.ts'
 
 /** What a request asked, as far as it came; `none`: it was no GraphQL, or was refused before it was read. */
 export type RequestKind = 'query' | 'mutation' | 'subscription' | 'none'
@@ -46,4 +47,8 @@ export interface Metrics {
   storeWritten(step: 'commit' | 'sync', ms: number): void
   /** `open`: the assistant cannot be reached, and is left alone for a while. */
   circuitChanged(assistant: AssistantId, state: 'closed' | 'open' | 'half-open'): void
+  /** Two sessions or conversations have met in one upstream conversation. */
+  isolationBreach(assistant: AssistantId, strategy: StrategyKind): void
+  /** What is known now of how the assistant keeps sessions apart when it is driven so. */
+  isolationVerdict(assistant: AssistantId, strategy: StrategyKind, verdict: TargetVerdict): void
 }

@@ -87,6 +87,18 @@ export function createPrometheusMetrics(): PrometheusMetrics {
     'circuit_open',
     'Whether an assistant is left alone since it cannot be reached: 1; 0.5 while one is tried.',
   )
+  const breaches = counter(
+    'isolation_breaches_total',
+    'Times that two sessions or conversations met in one upstream conversation.',
+    ['assistant', 'strategy'],
+  )
+  const verdicts = new Gauge({
+    name: `${prefix}isolation_verdict`,
+    help: 'What is known of how an assistant keeps sessions apart: 1 for its verdict now.',
+    labelNames: ['assistant', 'strategy', 'verdict'],
+    registers,
+  })
+  const lastVerdicts = new Map<string, string>()
   registerProcess(registry)
 
   return {
@@ -115,6 +127,14 @@ export function createPrometheusMetrics(): PrometheusMetrics {
     },
     circuitChanged: (assistant, state) =>
       circuits.set({ assistant }, { closed: 0, 'half-open': 0.5, open: 1 }[state]),
+    isolationBreach: (assistant, strategy) => breaches.inc({ assistant, strategy }),
+    isolationVerdict(assistant, strategy, verdict) {
+      const target = { assistant, strategy }
+      const before = lastVerdicts.get(JSON.stringify(target))
+      if (before !== undefined) verdicts.remove({ ...target, verdict: before })
+      lastVerdicts.set(JSON.stringify(target), verdict)
+      verdicts.set({ ...target, verdict }, 1)
+    },
     contentType: registry.contentType,
     text: () => registry.metrics(),
   }

@@ -1,4 +1,4 @@
-import type { Finding } from './finding.ts'
+import type { Finding } from '../domain/isolation.ts'
 import type { ProbeReport } from './probe.ts'
 
 export const formats = ['table', 'json', 'junit'] as const

@@ -1,5 +1,5 @@
 import type { StrategyKind } from '../domain.ts'
-import type { Evidence, Finding, LayerVerdict, ProbeLayer } from './finding.ts'
+import type { Evidence, Finding, LayerVerdict, ProbeLayer } from '../domain/isolation.ts'
 import { adviceFor } from './remedies.ts'
 import type { Recall, Trial } from './trial.ts'
 
@@ -97,7 +97,7 @@ export function judgeTrials(
   }
 
   function evidence(what: string, logIds: readonly string[]): Evidence {
-    return { at, what, logIds }
+    return { at, what, logIds, sessions: [] }
   }
 }
 

@@ -1,6 +1,8 @@
 import type { Config } from '../config.ts'
 import { createCozeClient } from '../coze/client.ts'
-import type { AssistantId, StrategyKind } from '../domain.ts'
+import type { AssistantId } from '../domain.ts'
+import type { IsolationTarget } from '../domain/isolation.ts'
+import { strategiesOf } from '../strategy/targets.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import { createRandomIds, type NewId } from '../lib/id.ts'
 import type { Metrics } from '../observe/metrics.ts'
@@ -28,24 +30,15 @@ export interface ProbeDependencies {
   readonly onProgress?: ((step: string) => void) | undefined
 }
 
-/** What a probe looks at: an `auto` assistant is two. */
-export interface ProbeTarget {
-  readonly assistantId: AssistantId
-  readonly strategy: StrategyKind
-}
-
 /** @throws `TypeError` when there is no such assistant */
 export function targetsOf(
   { assistants }: Pick<Config, 'assistants'>,
   assistantId?: AssistantId,
-): readonly ProbeTarget[] {
+): readonly IsolationTarget[] {
   const wanted = assistants.filter(({ id }) => assistantId === undefined || id === assistantId)
   if (wanted.length === 0) throw new TypeError(`there is no assistant "${assistantId}"`)
-  return wanted.flatMap(({ id, strategy }) =>
-    (strategy === 'auto' ? (['workflow', 'bot'] as const) : [strategy]).map((kind) => ({
-      assistantId: id,
-      strategy: kind,
-    })),
+  return wanted.flatMap((assistant) =>
+    strategiesOf(assistant).map((strategy) => ({ assistantId: assistant.id, strategy })),
   )
 }
 
@@ -73,6 +66,7 @@ export async function probeConfig(
       metrics,
       timeouts,
       limits,
+      verdictOf: () => 'UNPROVEN',
     }),
   )
   const reports: ProbeReport[] = []

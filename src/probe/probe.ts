@@ -6,7 +6,7 @@ import type { AssistantRecords } from '../strategy/records.ts'
 import { RunFailedError } from '../strategy/run-failed-error.ts'
 import type { ChatStrategy } from '../strategy/strategy.ts'
 import { phrasings, tells } from './canary.ts'
-import { type Finding, type LayerVerdict, overallVerdict } from './finding.ts'
+import { type Finding, overallVerdict, type ProofVerdict } from '../domain/isolation.ts'
 import { finding, judgeTrials } from './judge.ts'
 import { adviceFor } from './remedies.ts'
 import { BudgetError, createBudget, createProbers, type Prober } from './talk.ts'
@@ -48,7 +48,7 @@ export interface ProbeReport {
   readonly endedAt: number
   /** Upstream calls that were made. */
   readonly calls: number
-  readonly verdict: Exclude<LayerVerdict, 'NOT_TESTED'>
+  readonly verdict: ProofVerdict
   readonly findings: readonly Finding[]
   /** What may be left upstream, each a sentence. */
   readonly remains: readonly string[]
@@ -169,7 +169,12 @@ export async function probe(options: ProbeOptions, signal: AbortSignal): Promise
             ...finding(layer, 'LEAKING', reason),
             ...adviceFor(layer, strategy.kind),
             evidence: [
-              { at: clock.now(), what: reason, logIds: logId === undefined ? [] : [logId] },
+              {
+                at: clock.now(),
+                what: reason,
+                logIds: logId === undefined ? [] : [logId],
+                sessions: [],
+              },
             ],
           }
         }
@@ -211,7 +216,14 @@ export async function probe(options: ProbeOptions, signal: AbortSignal): Promise
       return {
         ...finding(layer, 'LEAKING', reason),
         ...adviceFor(layer, strategy.kind),
-        evidence: [{ at: clock.now(), what: reason, logIds: logId === undefined ? [] : [logId] }],
+        evidence: [
+          {
+            at: clock.now(),
+            what: reason,
+            logIds: logId === undefined ? [] : [logId],
+            sessions: [],
+          },
+        ],
       }
     })
   }

@@ -1,5 +1,5 @@
 import type { StrategyKind } from '../domain.ts'
-import type { ProbeLayer } from './finding.ts'
+import type { ProbeLayer } from '../domain/isolation.ts'
 
 interface Advice {
   readonly cause: string

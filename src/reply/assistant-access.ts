@@ -1,12 +1,17 @@
 import type { AssistantId, StrategyKind, UpstreamScope } from '../domain.ts'
 import type { UpstreamBinding } from '../store/ledger.ts'
 import type { AssistantRecords } from '../strategy/records.ts'
-import type { Choice } from '../strategy/select.ts'
+import type { Choice, OutOfService } from '../strategy/select.ts'
 
 /** How the assistants are reached, as they are configured now. */
 export interface AssistantAccess {
-  /** How a conversation that `bound` began is driven; undefined: the assistant is not configured. */
+  /** How what `bound` began is gone on with; undefined: the assistant is not configured. */
   strategyOf(assistantId: AssistantId, bound: StrategyKind | undefined): Choice | undefined
+  /** How a message is answered in a conversation that `bound` began, if it may be. */
+  serve(
+    assistantId: AssistantId,
+    bound: StrategyKind | undefined,
+  ): Choice | OutOfService | undefined
   /** What the platform keeps of its sessions; undefined: the assistant is not configured. */
   recordsOf(assistantId: AssistantId, kind?: StrategyKind): AssistantRecords | undefined
 }

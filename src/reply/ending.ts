@@ -137,6 +137,10 @@ export function createEnding(options: EndingOptions): Ending {
       await cancelUpstream(run)
       return failedEnd(runFailures.shutdown, zombie, run)
     }
+    if (isStopped(signal, 'breach')) {
+      await cancelUpstream(run)
+      return failedEnd(runFailures.breach, true, run)
+    }
     if (error instanceof RunFailedError) {
       const { failure, outcome, conversationGone, upstreamCode, logId, hint } = error
       const { code } = failure

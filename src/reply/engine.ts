@@ -3,7 +3,7 @@ import { onAbort } from '../lib/on-abort.ts'
 import { createCanceller } from './canceller.ts'
 import { createSessionConversations, type SessionConversationsOptions } from './conversations.ts'
 import { createGates, type GatesOptions } from './gates.ts'
-import { createReplyQueue } from './queue.ts'
+import { createReplyQueue, type ReplyQueue } from './queue.ts'
 import { createRunTraces } from './run-traces.ts'
 import { createRunner, type RunnerOptions } from './runner.ts'
 import type { SessionCaller } from './session-caller.ts'
@@ -27,6 +27,7 @@ type Own =
   | 'draining'
   | 'closed'
   | 'rate'
+  | 'stopBreached'
 
 export interface ReplyEngineOptions
   extends
@@ -67,8 +68,8 @@ export function createReplyEngine(options: ReplyEngineOptions): ReplyEngine {
     closed: closed.signal,
   }
   const traces = createRunTraces(options.tracer)
-  const runner = createRunner(inside)
-  const queue = createReplyQueue({ ...inside, runner, traces })
+  const runner = createRunner({ ...inside, stopBreached: (ids) => queue.breach(ids) })
+  const queue: ReplyQueue = createReplyQueue({ ...inside, runner, traces })
   const canceller = createCanceller({ ...inside, queue })
   const trimming = createTrimming(inside)
 

@@ -28,6 +28,8 @@ export interface ReplyQueue {
   adopt(orphan: Orphan): void
   /** Stops a reply that runs here; resolves when it has ended. False: it does not run here. */
   cancel(replyId: ReplyId): Promise<boolean>
+  /** Stops replies that run here in an upstream conversation that was met by another. */
+  breach(replyIds: readonly ReplyId[]): void
   /** Cancels the running reply so that the one at the head comes next. */
   interrupt(conversation: WaitingConversation, running: ReplyId): void
   /** Claims nothing more. */
@@ -155,6 +157,9 @@ export function createReplyQueue(options: {
     interrupt(conversation, running) {
       runs.get(running)?.controller.abort(new StopRequest('cancel'))
       kick(conversation)
+    },
+    breach(replyIds) {
+      for (const id of replyIds) runs.get(id)?.controller.abort(new StopRequest('breach'))
     },
     adopt(orphan) {
       const { conversationId, assistantId } = orphan.reply

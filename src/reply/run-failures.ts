@@ -24,6 +24,11 @@ export const runFailures = {
     'The assistant answered in a conversation that is not yours alone. Nothing of it was delivered.',
     false,
   ),
+  outOfService: failure(
+    'ISOLATION_BREACH',
+    'The assistant was taken out of service, as it may mix up conversations. The message was not sent.',
+    false,
+  ),
   actionUnsupported: failure(
     'ACTION_UNSUPPORTED',
     'The assistant asked for an action that is not supported.',

@@ -1,7 +1,7 @@
-import type { ToolCall } from '../domain.ts'
+import type { ReplyId, ToolCall } from '../domain.ts'
+import type { Breach } from '../domain/isolation.ts'
 import { createGuard } from '../isolation/guard.ts'
 import type { Clock } from '../lib/clock.ts'
-import type { Logger } from '../observe/logger.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Ledger, Orphan } from '../store/ledger.ts'
 import { LostReplyError, type ReplyLog } from '../store/log.ts'
@@ -16,8 +16,21 @@ export interface RunWritesOptions {
   readonly ledger: Ledger
   readonly log: ReplyLog
   readonly clock: Clock
-  readonly logger: Logger
   readonly metrics: Metrics
+  /** Hears that two have met in one upstream conversation. */
+  readonly onBreach: (breach: Breach) => void
+  /** Ends what runs in it, before anything more of that is shown. */
+  readonly stopBreached: (replyIds: readonly ReplyId[]) => void
+}
+
+/** The upstream conversation is another's as well. Nothing was sent where it was told before the run. */
+export class CollisionError extends RunFailedError {
+  /** False: it was known before that two have met in it. */
+  readonly isNew: boolean
+  constructor(isNew: boolean) {
+    super(runFailures.breach, { outcome: 'unseen' })
+    this.isNew = isNew
+  }
 }
 
 /** The writes of a running reply: steps 3 to 6 of the order of writes. */
@@ -30,10 +43,11 @@ export interface RunWrites {
   ): Promise<UpstreamConversation>
   /** Step 4. False: the reply is another's now, and nothing may be sent. */
   intend(run: RunFacts, signal: AbortSignal): Promise<boolean>
-  /** Steps 5 and 6: reads what the run says, remembers the run and shows its text. */
+  /** Steps 5 and 6: reads what the run says, remembers the run and shows its text until the signal aborts. */
   openReader(
     run: RunFacts,
     upstream: UpstreamConversation,
+    signal: AbortSignal,
     known?: { readonly run: UpstreamRun; readonly waitsFor: readonly ToolCall[] | undefined },
   ): RunReader
   /**
@@ -44,30 +58,40 @@ export interface RunWrites {
 }
 
 export function createRunWrites(options: RunWritesOptions): RunWrites {
-  const { ledger, log, clock, logger, metrics } = options
+  const { ledger, log, clock, metrics } = options
 
-  async function bind({ claim, strategy }: RunFacts, conversationId: string): Promise<void> {
+  /** `logId`: of the call that told the conversation. */
+  async function bind(
+    { claim, strategy }: RunFacts,
+    conversationId: string,
+    logId: string | undefined,
+  ): Promise<void> {
     const { session, reply, fence } = claim
     const binding = { scope: strategy.scope, strategy: strategy.kind, conversationId }
-    switch (await ledger.bind(session, reply.id, fence, binding, clock.now())) {
-      case 'bound':
-        return
-      case 'lost':
-        throw new LostReplyError()
-      case 'collision':
-        logger.error(
-          { reply: reply.id, assistant: reply.assistantId },
-          'upstream conversation belongs to another session or conversation',
-        )
-        throw new RunFailedError(runFailures.breach, { outcome: 'unseen' })
-    }
+    const outcome = await ledger.bind(session, reply.id, fence, binding, clock.now())
+    if (outcome === 'bound') return
+    if (outcome === 'lost') throw new LostReplyError()
+    const { owner, isNew, inFlight } = outcome
+    options.stopBreached(inFlight)
+    options.onBreach({
+      target: { assistantId: reply.assistantId, strategy: strategy.kind },
+      isNew,
+      at: clock.now(),
+      what:
+        owner === session.id
+          ? 'Two conversations of one session were given one upstream conversation.'
+          : 'Two sessions were given one upstream conversation.',
+      logIds: logId === undefined ? [] : [logId],
+      sessions: [...new Set([owner, session.id])],
+    })
+    throw new CollisionError(isNew)
   }
 
   return {
     async obtain(run, known, signal) {
       if (known !== undefined) return { type: 'id', conversationId: known }
       const upstream = await run.strategy.open(runContext(run.claim), signal)
-      if (upstream.type === 'id') await bind(run, upstream.conversationId)
+      if (upstream.type === 'id') await bind(run, upstream.conversationId, upstream.logId)
       return upstream
     },
     async intend({ claim, contextReset }, signal) {
@@ -75,9 +99,9 @@ export function createRunWrites(options: RunWritesOptions): RunWrites {
       signal.throwIfAborted()
       return await ledger.recordIntent(session, reply.id, fence, { contextReset, at: clock.now() })
     },
-    openReader(run, upstream, known) {
+    openReader(run, upstream, signal, known) {
       const { session, reply, fence } = run.claim
-      return createRunReader({
+      const reader = createRunReader({
         guard: createGuard({
           conversationId: upstream.type === 'id' ? upstream.conversationId : undefined,
           chatId: known?.run.chatId,
@@ -90,12 +114,16 @@ export function createRunWrites(options: RunWritesOptions): RunWrites {
         waitsFor: known?.waitsFor,
         async remember({ chatId, conversationId }) {
           if (known !== undefined) return
-          if (upstream.type === 'named') await bind(run, conversationId)
+          if (upstream.type === 'named') await bind(run, conversationId, reader.logId)
           const stored = await ledger.recordChat(session, reply.id, fence, chatId)
           if (!stored) throw new LostReplyError()
         },
-        show: (deltas) => log.append(session.id, reply.id, fence, deltas),
+        show(deltas) {
+          signal.throwIfAborted()
+          return log.append(session.id, reply.id, fence, deltas)
+        },
       })
+      return reader
     },
     async restate({ session, reply, fence }) {
       try {

@@ -8,11 +8,15 @@ import { createFollow, type Drive, type FollowOptions, unknownOutcome } from './
 import type { Place } from './gate.ts'
 import { runContext, type RunFacts, type SentRun } from './run-facts.ts'
 import { runFailures } from './run-failures.ts'
-import { createRunWrites, type RunWritesOptions } from './run-writes.ts'
+import { CollisionError, createRunWrites, type RunWritesOptions } from './run-writes.ts'
 import { isStopped } from './stop.ts'
 
 export interface RunnerOptions
-  extends EndingOptions, FollowOptions, RunWritesOptions, Pick<AssistantAccess, 'strategyOf'> {
+  extends
+    EndingOptions,
+    FollowOptions,
+    RunWritesOptions,
+    Pick<AssistantAccess, 'strategyOf' | 'serve'> {
   /** Older messages that seed a new upstream conversation. */
   readonly historyLength: number
   /** How long after it reached the head of its queue a reply may still start, in ms. */
@@ -42,9 +46,12 @@ export function createRunner(options: RunnerOptions): Runner {
       return await ending.finish(claim, unsentEnd(runFailures.expired))
     }
     if (!place.isTaken) return await ending.giveBack(claim)
-    const choice = options.strategyOf(claim.reply.assistantId, claim.upstream?.strategy)
+    const choice = options.serve(claim.reply.assistantId, claim.upstream?.strategy)
     if (choice === undefined) {
       return await ending.finish(claim, unsentEnd(runFailures.unconfigured))
+    }
+    if (choice.strategy === undefined) {
+      return await ending.finish(claim, unsentEnd(runFailures.outOfService))
     }
     const known = usableConversation(claim, choice.strategy)
     const moved = claim.upstream !== undefined && known === undefined
@@ -62,7 +69,7 @@ export function createRunner(options: RunnerOptions): Runner {
       if (!canReadAttachments(facts)) throw foreignAttachment
       const upstream = await writes.obtain(facts, known, signal)
       if (!(await writes.intend(facts, signal))) return
-      sent = { ...facts, reader: writes.openReader(facts, upstream) }
+      sent = { ...facts, reader: writes.openReader(facts, upstream, signal) }
       await follow.read(sent, facts.strategy.start(await requestOf(sent, upstream), signal), drive)
     } catch (error) {
       if (error instanceof LostReplyError) return
@@ -72,6 +79,13 @@ export function createRunner(options: RunnerOptions): Runner {
         const renewed = { ...claim, generation: claim.generation + 1 }
         const fresh = { ...facts, claim: renewed, contextReset: true }
         return await attempt(fresh, undefined, drive)
+      }
+      // Who meets it only now goes on where the assistant is served by then; the first is told.
+      if (error instanceof CollisionError && !error.isNew && sent === undefined) {
+        const other = options.serve(claim.reply.assistantId, facts.strategy.kind)
+        if (other?.strategy !== undefined && other.strategy !== facts.strategy) {
+          return await attempt({ ...facts, ...other }, undefined, drive)
+        }
       }
       return await follow.fail(sent ?? facts, error, drive)
     }
@@ -97,7 +111,7 @@ export function createRunner(options: RunnerOptions): Runner {
     }
     const facts = { claim: orphan, ...choice, contextReset: reply.contextReset, reader: undefined }
     const drive = { place, signal, spentMs: 0 }
-    const run = { ...facts, reader: readerOf(orphan, facts) }
+    const run = { ...facts, reader: readerOf(orphan, facts, signal) }
     if (progress.step === 'action') {
       const { expiresAt } = progress
       return await follow.goOn(run, drive, { looked: false, expiresAt })
@@ -106,13 +120,13 @@ export function createRunner(options: RunnerOptions): Runner {
     await follow.lookUp(run, run.reader.chatId, unknownOutcome, drive)
   }
 
-  function readerOf({ progress, upstream }: Orphan, facts: RunFacts) {
-    if (upstream === undefined) return writes.openReader(facts, { type: 'named' })
+  function readerOf({ progress, upstream }: Orphan, facts: RunFacts, signal: AbortSignal) {
+    if (upstream === undefined) return writes.openReader(facts, { type: 'named' }, signal)
     const { conversationId } = upstream
     const where = { type: 'id', conversationId } as const
-    if (!('chatId' in progress)) return writes.openReader(facts, where)
+    if (!('chatId' in progress)) return writes.openReader(facts, where, signal)
     const waitsFor = progress.step === 'action' ? progress.toolCalls : undefined
-    return writes.openReader(facts, where, {
+    return writes.openReader(facts, where, signal, {
       run: { chatId: progress.chatId, conversationId },
       waitsFor,
     })
@@ -126,8 +140,11 @@ const foreignAttachment = new RunFailedError(runFailures.foreignAttachment, {
 })
 
 /** The upstream conversation that goes on; undefined: a new one is needed. */
-function usableConversation({ upstream }: Claim, { scope }: ChatStrategy): string | undefined {
-  if (upstream === undefined) return undefined
+function usableConversation(
+  { upstream }: Claim,
+  { scope, kind }: ChatStrategy,
+): string | undefined {
+  if (upstream === undefined || upstream.strategy !== kind) return undefined
   return isSameScope(upstream.scope, scope) ? upstream.conversationId : undefined
 }
 

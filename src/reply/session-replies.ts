@@ -88,7 +88,9 @@ export interface SessionRates {
   readonly uploads: RateLimiter
 }
 
-export interface SessionRepliesOptions extends Pick<AssistantAccess, 'strategyOf'> {
+export interface SessionRepliesOptions extends Pick<AssistantAccess, 'serve'> {
+  /** Some assistant is out of service. */
+  readonly isRestricted: () => boolean
   readonly ledger: Ledger
   readonly log: ReplyLog
   readonly queue: ReplyQueue
@@ -169,11 +171,15 @@ export function createSessionReplies(
     async #check(
       request: SendMessageRequest,
     ): Promise<AssistantUnavailableError | RateLimitedError | undefined> {
-      if (needsAssistant(request) || gates.isDegraded()) {
+      if (needsAssistant(request) || gates.isDegraded() || options.isRestricted()) {
         const assistant = await this.#assistantOf(request)
         const { maxAttachments } = limits
-        const kind = options.strategyOf(assistant.id, undefined)?.strategy.kind
-        checkExtras(request, assistant, { maxAttachments, textsOnly: kind === 'bot' })
+        const served = options.serve(assistant.id, undefined)
+        const textsOnly = served?.strategy?.kind === 'bot'
+        checkExtras(request, assistant, { maxAttachments, textsOnly })
+        if (served !== undefined && served.strategy === undefined) {
+          return new AssistantUnavailableError(served.reason, null)
+        }
         const retryAfterMs = gates.circuit(assistant.id)?.retryAfterMs
         if (retryAfterMs !== undefined) {
           return new AssistantUnavailableError('The assistant cannot be reached.', retryAfterMs)

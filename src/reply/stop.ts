@@ -1,8 +1,9 @@
 /** Why a run is aborted by ourselves: the reason of its signal. */
 export class StopRequest extends Error {
   override readonly name = 'StopRequest'
-  readonly kind: 'cancel' | 'shutdown'
-  constructor(kind: 'cancel' | 'shutdown') {
+  /** `breach`: another session or conversation has been met in its upstream conversation. */
+  readonly kind: 'cancel' | 'shutdown' | 'breach'
+  constructor(kind: StopRequest['kind']) {
     super(kind)
     this.kind = kind
   }

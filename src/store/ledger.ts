@@ -69,6 +69,17 @@ export interface UpstreamBinding {
   readonly conversationId: string
 }
 
+/** Two sessions, or two conversations of one, were given one upstream conversation: nobody uses it again. */
+export interface Collision {
+  readonly type: 'collision'
+  /** Whose it was first. */
+  readonly owner: SessionId
+  /** False: it was met by two before. */
+  readonly isNew: boolean
+  /** What runs in it, for whoever had it. */
+  readonly inFlight: readonly ReplyId[]
+}
+
 /** A reply that this runner alone may drive, with all it needs. */
 export interface Claim {
   readonly session: Session
@@ -287,7 +298,8 @@ export interface Ledger {
   /**
    * Step 3 (and 5, where the first run reveals the id): this upstream conversation is this conversation's, for ever.
    * Replacing one that the conversation had raises its generation.
-   * `collision`: it is bound to another session or conversation, and nothing was written.
+   * A collision: it is bound to another session or conversation, or was met by two before. From then on it is nobody's:
+   * who was bound to it goes on in a new one.
    */
   bind(
     session: Session,
@@ -295,7 +307,7 @@ export interface Ledger {
     fence: Fence,
     binding: UpstreamBinding,
     at: number,
-  ): Promise<'bound' | 'collision' | 'lost'>
+  ): Promise<'bound' | 'lost' | Collision>
 
   /** Step 4: the send intent and the `started` event; true before anything is sent. False: the fence is stale. */
   recordIntent(

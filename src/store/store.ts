@@ -1,9 +1,15 @@
 import { GatewayError } from '../errors.ts'
+import type { IsolationRecords } from './isolation-records.ts'
 import type { Ledger } from './ledger.ts'
 import type { ReplyLog } from './log.ts'
 
-/** The two interfaces of one engine, opened and closed together. */
-export interface Store extends AsyncDisposable {
+/** The interfaces of one engine, opened and closed together. */
+export interface Store extends ReplyStore {
+  readonly isolation: IsolationRecords
+}
+
+/** What replies need of it. */
+export interface ReplyStore extends AsyncDisposable {
   readonly ledger: Ledger
   readonly log: ReplyLog
   /** Rejects with {@link StoreError} when a write cannot be made durable now. */

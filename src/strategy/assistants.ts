@@ -4,6 +4,7 @@ import type { Timeouts } from '../config/timeouts.ts'
 import type { CozeClient } from '../coze/client.ts'
 import { type CozeCredentials, createTokenResolver, type SignAssertion } from '../coze/token.ts'
 import type { AssistantId, StrategyKind } from '../domain.ts'
+import type { IsolationTarget, TargetVerdict } from '../domain/isolation.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { NewId } from '../lib/id.ts'
 import type { Metrics } from '../observe/metrics.ts'
@@ -13,7 +14,12 @@ import { createAssistantRecords } from './assistant-records.ts'
 import { createBotStrategy } from './bot.ts'
 import { findUnkeyedLayers, upstreamScope } from './keys.ts'
 import type { AssistantRecords } from './records.ts'
-import { type Choice, createStrategySelector } from './select.ts'
+import {
+  type Choice,
+  createStrategySelector,
+  type OutOfService,
+  type StrategySelector,
+} from './select.ts'
 import { createWorkflowStrategy, ownerOf } from './workflow.ts'
 
 export interface AssistantsOptions {
@@ -24,14 +30,18 @@ export interface AssistantsOptions {
   readonly metrics: Metrics
   readonly timeouts: Timeouts
   readonly limits: Limits
+  /** What is known now of how a target keeps sessions apart. */
+  readonly verdictOf: (target: IsolationTarget) => TargetVerdict
   /** Default: the token resolver's own. */
   readonly sign?: SignAssertion | undefined
 }
 
 /** The configured assistants, each with its strategies, records and access tokens. */
 export interface Assistants extends AsyncDisposable {
-  /** How a conversation that `begunBy` began is driven; undefined: the assistant is not configured. */
+  /** How what `begunBy` began is gone on with; undefined: the assistant is not configured. */
   strategyOf(id: AssistantId, begunBy: StrategyKind | undefined): Choice | undefined
+  /** How a message is answered in a conversation that `begunBy` began, if it may be. */
+  serve(id: AssistantId, begunBy: StrategyKind | undefined): Choice | OutOfService | undefined
   /**
    * What the platform keeps of its sessions, as a conversation of this kind, or else a new one, needs it. Undefined: the
    * assistant is not configured.
@@ -49,12 +59,13 @@ export function createAssistants(
     settings.map((assistant) => [assistant.id, createAssistant(assistant, options, resources)]),
   )
   return {
-    strategyOf: (id, begunBy) => assistants.get(id)?.select(begunBy),
+    strategyOf: (id, begunBy) => assistants.get(id)?.select.goOn(begunBy),
+    serve: (id, begunBy) => assistants.get(id)?.select.serve(begunBy),
     recordsOf(id, kind) {
       const assistant = assistants.get(id)
       if (assistant === undefined) return undefined
       const { records } = assistant
-      const wanted = kind ?? assistant.select(undefined).strategy.kind
+      const wanted = kind ?? assistant.select.goOn(undefined).strategy.kind
       return records[wanted] ?? records.workflow ?? records.bot
     },
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
@@ -62,7 +73,7 @@ export function createAssistants(
 }
 
 interface Assistant {
-  select(begunBy: StrategyKind | undefined): Choice
+  readonly select: StrategySelector
   readonly records: Readonly<Partial<Record<StrategyKind, AssistantRecords>>>
 }
 
@@ -104,6 +115,9 @@ function createAssistant(
       strategy: assistant.strategy,
       workflow: workflow && createWorkflowStrategy({ ...common, workflow }),
       bot: bot && createBotStrategy({ ...common, bot }),
+      onBreach: assistant.onBreach,
+      requireProof: assistant.requireProof,
+      verdictOf: (strategy) => options.verdictOf({ assistantId: assistant.id, strategy }),
     }),
     records: {
       ...(workflow && {

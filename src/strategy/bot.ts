@@ -146,8 +146,8 @@ export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
     async open(run, signal) {
       const create = async (target: CozeTarget) =>
         createConversation(client, target, { botId, connectorId }, signal)
-      const { id } = await call(run, create, signal)
-      return { type: 'id', conversationId: id }
+      const { id, logId } = await call(run, create, signal)
+      return { type: 'id', conversationId: id, logId }
     },
     start(request, signal) {
       const { upstream } = request

@@ -91,7 +91,12 @@ export interface RunContext {
 
 /** Where a conversation goes on upstream. `named`: the first run reveals the id (design.md §6, `conversationKeying: name`). */
 export type UpstreamConversation =
-  | { readonly type: 'id'; readonly conversationId: string }
+  /** `logId`: of the call that made it, for the platform's support. */
+  | {
+      readonly type: 'id'
+      readonly conversationId: string
+      readonly logId?: string | undefined
+    }
   | { readonly type: 'named' }
 
 export interface StartRequest extends RunContext {

@@ -75,8 +75,8 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
           )
         : createConversation(client, target, { botId: owner.botId, connectorId }, signal)
     try {
-      const { id } = await withToken(tokens, sessionName, create, signal)
-      return { type: 'id', conversationId: id }
+      const { id, logId } = await withToken(tokens, sessionName, create, signal)
+      return { type: 'id', conversationId: id, logId }
     } catch (error) {
       if (keying !== 'auto' || !('appId' in owner) || !isRefused(error)) {
         throw asRunFailure(error)

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Session } from '../../src/domain.ts'
 import type { Claim, Ledger, UpstreamBinding } from '../../src/store/ledger.ts'
-import type { Store } from '../../src/store/store.ts'
+import type { ReplyStore } from '../../src/store/store.ts'
 import { randomId } from '../kit/ids.ts'
 import {
   accept,
@@ -33,7 +33,7 @@ function bind(ledger: Ledger, { session, reply, fence }: Claim, to: UpstreamBind
 }
 
 /** What every engine's ledger promises. */
-export function ledgerContract(name: string, open: () => Promise<Store>): void {
+export function ledgerContract(name: string, open: () => Promise<ReplyStore>): void {
   describe(`${name}: ledger`, () => {
     describe('sessions', () => {
       it('gives all who open a session at once the one name that was stored first', async () => {
@@ -352,7 +352,7 @@ export function ledgerContract(name: string, open: () => Promise<Store>): void {
           claims.map((claim) => bind(store.ledger, claim, binding('shared'))),
         )
         expect(outcomes.filter((outcome) => outcome === 'bound')).toHaveLength(1)
-        expect(outcomes.filter((outcome) => outcome === 'collision')).toHaveLength(19)
+        expect(outcomes.filter((outcome) => typeof outcome === 'object')).toHaveLength(19)
       })
 
       it('T13: refuses one that another conversation of the same session has', async () => {
@@ -361,12 +361,40 @@ export function ledgerContract(name: string, open: () => Promise<Store>): void {
         const first = await runReply(store, session)
         const second = await runReply(store, session)
         expect(await bind(store.ledger, first, binding('c'))).toBe('bound')
-        expect(await bind(store.ledger, second, binding('c'))).toBe('collision')
-        expect(await bind(store.ledger, first, binding('c'))).toBe('bound')
+        expect(await bind(store.ledger, second, binding('c'))).toMatchObject({ type: 'collision' })
         await finish(store.ledger, second, completed(''))
         await acceptReply(store.ledger, session, { conversationId: second.reply.conversationId })
         const later = await claimReply(store.ledger, session, second.reply.conversationId)
         expect(later.upstream).toBeUndefined()
+      })
+
+      it('T13: takes it from both: who had it goes on in a new one, and nobody is bound to it again', async () => {
+        await using store = await open()
+        const { ledger } = store
+        const [alice, bob] = [await openSession(ledger), await openSession(ledger)]
+        const first = await runReply(store, alice)
+        const second = await runReply(store, bob)
+        await bind(ledger, first, binding('c'))
+        expect(await bind(ledger, second, binding('c'))).toEqual({
+          type: 'collision',
+          owner: alice.id,
+          isNew: true,
+          inFlight: [first.reply.id],
+        })
+        await finish(ledger, first, completed('said'))
+        const { conversationId } = first.reply
+        await acceptReply(ledger, alice, { conversationId })
+        const next = await claimReply(ledger, alice, conversationId)
+        expect(next).toMatchObject({ upstream: undefined, contextReset: true, generation: 1 })
+        for (const claim of [next, second]) {
+          expect(await bind(ledger, claim, binding('c'))).toEqual({
+            type: 'collision',
+            owner: alice.id,
+            isNew: false,
+            inFlight: [],
+          })
+        }
+        expect(await bind(ledger, next, binding('own'))).toBe('bound')
       })
 
       it('keeps the conversations of two upstream accounts apart', async () => {
@@ -409,7 +437,7 @@ export function ledgerContract(name: string, open: () => Promise<Store>): void {
         const last = await claimReply(store.ledger, session, conversationId)
         expect(last).toMatchObject({ upstream: binding('new'), contextReset: false, generation: 1 })
         const other = await runReply(store, await openSession(store.ledger))
-        expect(await bind(store.ledger, other, binding('old'))).toBe('collision')
+        expect(await bind(store.ledger, other, binding('old'))).toMatchObject({ type: 'collision' })
       })
 
       it('F41: counts a conversation begun anew within one run, so that no upstream name is used twice', async () => {

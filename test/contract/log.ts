@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { Delta, Position, ReplyEvent } from '../../src/domain.ts'
 import type { Claim } from '../../src/store/ledger.ts'
 import { LostReplyError, maxDeltaLength } from '../../src/store/log.ts'
-import type { Store } from '../../src/store/store.ts'
+import type { ReplyStore } from '../../src/store/store.ts'
 import {
   acceptReply,
   answerOf,
@@ -21,7 +21,11 @@ import { logModel, readerSteps } from '../kit/log-model.ts'
 import { listenFor } from '../kit/wake.ts'
 
 /** Waits where the log asks to, as a runner does. */
-async function append({ log }: Store, claim: Claim, ...deltas: readonly Delta[]): Promise<void> {
+async function append(
+  { log }: ReplyStore,
+  claim: Claim,
+  ...deltas: readonly Delta[]
+): Promise<void> {
   await log.append(claim.session.id, claim.reply.id, claim.fence, deltas)
 }
 
@@ -29,7 +33,7 @@ const answer = (offset: number, text: string): Delta => ({ kind: 'ANSWER', offse
 const reasoning = (offset: number, text: string): Delta => ({ kind: 'REASONING', offset, text })
 
 /** Appends a text word by word; answers the whole. */
-async function speak(store: Store, claim: Claim, words: readonly string[]): Promise<string> {
+async function speak(store: ReplyStore, claim: Claim, words: readonly string[]): Promise<string> {
   let text = ''
   for (const word of words) {
     await append(store, claim, answer(text.length, word))
@@ -51,7 +55,7 @@ function expectRising(events: readonly Position[]): void {
 }
 
 /** What every engine's log promises. */
-export function logContract(name: string, open: () => Promise<Store>): void {
+export function logContract(name: string, open: () => Promise<ReplyStore>): void {
   describe(`${name}: log`, () => {
     it('gives the events of a reply in order, from its start to its one end', async () => {
       await using store = await open()
@@ -430,7 +434,7 @@ export function logContract(name: string, open: () => Promise<Store>): void {
     })
 
     describe('trimming', () => {
-      async function ended(store: Store, claim: Claim, at: number): Promise<void> {
+      async function ended(store: ReplyStore, claim: Claim, at: number): Promise<void> {
         await append(store, claim, answer(0, 'text'))
         await finish(store.ledger, claim, completed('text'), { at })
       }

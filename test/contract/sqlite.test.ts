@@ -32,6 +32,7 @@ import {
   runReply,
 } from '../kit/stored-replies.ts'
 import { ledgerContract } from './ledger.ts'
+import { isolationRecordsContract } from './isolation-records.ts'
 import { ledgerRecordsContract } from './ledger-records.ts'
 import { logContract } from './log.ts'
 import { uncounted } from '../kit/uncounted.ts'
@@ -67,9 +68,11 @@ async function withLittleMemory(): Promise<Store> {
 
 ledgerContract('sqlite in memory', inMemory)
 ledgerRecordsContract('sqlite in memory', inMemory)
+isolationRecordsContract('sqlite in memory', inMemory)
 logContract('sqlite in memory', inMemory)
 ledgerContract('sqlite in a file', inFile)
 ledgerRecordsContract('sqlite in a file', inFile)
+isolationRecordsContract('sqlite in a file', inFile)
 logContract('sqlite in a file', inFile)
 logContract('sqlite with little memory', withLittleMemory)
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { Leak } from '../../src/emulator/options.ts'
-import { type LayerVerdict, type ProbeLayer, probeLayers } from '../../src/probe/finding.ts'
+import { type LayerVerdict, type ProbeLayer, probeLayers } from '../../src/domain/isolation.ts'
 import type { ProbeReport } from '../../src/probe/probe.ts'
 import { probeConfig } from '../../src/probe/probe-config.ts'
 import { asking, openProbed } from '../kit/probing.ts'

@@ -3,7 +3,7 @@ import { expect } from 'vitest'
 import type { DeltaKind, Position } from '../../src/domain.ts'
 import type { Claim } from '../../src/store/ledger.ts'
 import type { EventFilter } from '../../src/store/log.ts'
-import type { Store } from '../../src/store/store.ts'
+import type { ReplyStore } from '../../src/store/store.ts'
 import { beginning, completed, finish, openSession, runReply, textsOf } from './stored-replies.ts'
 
 /** What may happen to one session's log. Numbers choose among what there is. */
@@ -58,7 +58,7 @@ interface Reader {
 }
 
 /** Runs steps against a log, and checks readers against what was written. */
-export async function logModel(store: Store) {
+export async function logModel(store: ReplyStore) {
   const session = await openSession(store.ledger)
   const claims: Claim[] = []
   const running = new Set<Claim>()

@@ -20,7 +20,7 @@ import type {
   Ledger,
 } from '../../src/store/ledger.ts'
 import type { EventFilter, ReplyLog } from '../../src/store/log.ts'
-import type { Store } from '../../src/store/store.ts'
+import type { ReplyStore } from '../../src/store/store.ts'
 import { randomId } from './ids.ts'
 
 export const assistant = 'assistant-1' as AssistantId
@@ -84,7 +84,7 @@ export async function claimReply(
 
 /** A reply that runs, with its intent recorded: the first in a new conversation unless one is given. */
 export async function runReply(
-  { ledger }: Store,
+  { ledger }: ReplyStore,
   session: Session,
   conversationId?: ConversationId,
 ): Promise<Claim> {

@@ -18,6 +18,8 @@ export const uncounted: Metrics = {
   queueLength: () => undefined,
   storeWritten: () => undefined,
   circuitChanged: () => undefined,
+  isolationBreach: () => undefined,
+  isolationVerdict: () => undefined,
 }
 
 /** Without an SDK it traces nothing. */

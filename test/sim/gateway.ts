@@ -3,7 +3,7 @@ import type { AssistantSettings } from '../../src/config/assistant.ts'
 import { limitsSchema } from '../../src/config/limits.ts'
 import { timeoutsSchema } from '../../src/config/timeouts.ts'
 import { createCozeClient } from '../../src/coze/client.ts'
-import type { AssistantId, AssistantInfo, Session } from '../../src/domain.ts'
+import type { AssistantId, AssistantInfo, Session, StrategyKind } from '../../src/domain.ts'
 import { Secret } from '../../src/lib/secret.ts'
 import type { RateLimiter } from '../../src/rate/limiter.ts'
 import { createReplyEngine, type ReplyEngine } from '../../src/reply/engine.ts'
@@ -12,6 +12,7 @@ import type { SessionConversations } from '../../src/reply/session-conversations
 import type { SessionReplies } from '../../src/reply/session-replies.ts'
 import type { Ledger } from '../../src/store/ledger.ts'
 import { createAssistants } from '../../src/strategy/assistants.ts'
+import type { Choice } from '../../src/strategy/select.ts'
 import type { Plant } from './bugs/plant.ts'
 import { sessionIdOf, sessionNameOf } from './people.ts'
 import type { ProcessClock } from './timeline.ts'
@@ -98,7 +99,14 @@ export function startGateway(world: World, plant: Plant): GatewayProcess {
     timeouts,
     limits,
     sign: async (claims) => writeAssertion(claims),
+    verdictOf: () => 'UNPROVEN',
   })
+  function strategyOf(id: AssistantId, begunBy: StrategyKind | undefined): Choice | undefined {
+    const choice = assistants.strategyOf(id, begunBy)
+    if (choice === undefined || plant.strategy === undefined) return choice
+    return { ...choice, strategy: plant.strategy(choice.strategy) }
+  }
+
   const engine = createReplyEngine({
     ledger,
     log,
@@ -108,11 +116,10 @@ export function startGateway(world: World, plant: Plant): GatewayProcess {
     metrics,
     tracer: untraced,
     assistants: [first, ...rest],
-    strategyOf(id, begunBy) {
-      const choice = assistants.strategyOf(id, begunBy)
-      if (choice === undefined || plant.strategy === undefined) return choice
-      return { ...choice, strategy: plant.strategy(choice.strategy) }
-    },
+    strategyOf,
+    serve: strategyOf,
+    isRestricted: () => false,
+    onBreach: () => undefined,
     recordsOf: (id, kind) => assistants.recordsOf(id, kind),
     cursorKey: 'cursor key',
     limits,
@@ -204,6 +211,8 @@ function settingsOf(id: (typeof assistantIds)[number]): AssistantSettings {
       audience: oauthApp.host,
     },
     quota: { maxRunning: 1000, startsPerSecond: 1000 },
+    onBreach: 'alert',
+    requireProof: false,
   } as const
   if (id === 'bot') {
     const bot = { botId: 'bot-1', customVariables: {}, messageVariables: [] }

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { ConversationId, ReplyEvent, ReplyId, Session } from '../../domain.ts'
-import type { Claim, Fence, Orphan, UpstreamBinding } from '../ledger.ts'
+import type { ConversationId, ReplyEvent, ReplyId, Session, SessionId } from '../../domain.ts'
+import type { Claim, Collision, Fence, Orphan, UpstreamBinding } from '../ledger.ts'
 import { integer, string, type Row } from './columns.ts'
 import type { Transaction } from './commit.ts'
 import { toPlace, type Place } from './place.ts'
@@ -50,13 +50,23 @@ export function createRuns(
       r.tool_calls, r.action_expires_at
     FROM replies r JOIN conversations c ON c.id = r.conversation JOIN sessions s ON s.id = r.session
     WHERE r.id = ?`)
-  const findBinding = db.prepare(
-    'SELECT session, conversation FROM bindings WHERE origin = ? AND account = ? AND upstream = ?',
-  )
+  const findBinding = db.prepare(`
+    SELECT b.session, b.conversation, b.tainted_at, s.key AS owner
+    FROM bindings b JOIN sessions s ON s.id = b.session
+    WHERE b.origin = ? AND b.account = ? AND b.upstream = ?`)
   const insertBinding = db.prepare(`
     INSERT INTO bindings (origin, account, upstream, session, conversation, used_at, strategy)
     VALUES (?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET used_at = excluded.used_at`)
+  const setTainted = db.prepare(`
+    UPDATE bindings SET tainted_at = coalesce(tainted_at, ?) WHERE origin = ? AND account = ? AND upstream = ?`)
+  const leaveTainted = db.prepare(`
+    UPDATE conversations SET origin = NULL, account = NULL, strategy = NULL, upstream = NULL,
+      generation = generation + 1, reset_pending = 1
+    WHERE origin = ? AND account = ? AND upstream = ?`)
+  const runningIn = db.prepare(`
+    SELECT r.key FROM replies r JOIN conversations c ON c.id = r.conversation
+    WHERE c.origin = ? AND c.account = ? AND c.upstream = ? AND r.ended_at IS NULL AND r.status <> 'QUEUED'`)
   // Bound anew within one run: the upstream conversation before this one is left for ever.
   const setUpstream = db.prepare(`
     UPDATE conversations SET generation = generation + (upstream IS NOT NULL AND upstream <> :upstream),
@@ -105,6 +115,16 @@ export function createRuns(
       headSince: integer(context['head_since']),
     }
     return { claim, context }
+  }
+
+  /** Nobody is bound to it ever again, and who was goes on in a new one. */
+  function collide(bound: Row, { scope, conversationId }: UpstreamBinding, at: number): Collision {
+    const upstream = [scope.origin, scope.account, conversationId] as const
+    const inFlight = runningIn.all(...upstream).map((row) => string(row['key']) as ReplyId)
+    setTainted.run(at, ...upstream)
+    leaveTainted.run(...upstream)
+    const owner = string(bound['owner']) as SessionId
+    return { type: 'collision', owner, isNew: bound['tainted_at'] === null, inFlight }
   }
 
   /** In the order in which the message names them. */
@@ -181,18 +201,21 @@ export function createRuns(
       session: Session,
       replyId: ReplyId,
       fence: Fence,
-      { scope, strategy, conversationId }: UpstreamBinding,
+      binding: UpstreamBinding,
       at: number,
-    ): 'bound' | 'collision' | 'lost' {
+    ): 'bound' | 'lost' | Collision {
       const run = findRun.get(session.id, replyId, fence)
       if (run === undefined) return 'lost'
+      const { scope, strategy, conversationId } = binding
       const { origin, account } = scope
       const bound = findBinding.get(origin, account, conversationId)
       if (
         bound !== undefined &&
-        (bound['session'] !== run['session'] || bound['conversation'] !== run['conversation'])
+        (bound['tainted_at'] !== null ||
+          bound['session'] !== run['session'] ||
+          bound['conversation'] !== run['conversation'])
       ) {
-        return 'collision'
+        return collide(bound, binding, at)
       }
       const conversation = integer(run['conversation'])
       insertBinding.run(

@@ -5,6 +5,7 @@ import type { Metrics } from '../../observe/metrics.ts'
 import { StoreOpenError, type Store } from '../store.ts'
 import { createCommitPipe } from './commit.ts'
 import { memoryFile, openDatabase, type OpenedDatabase } from './database.ts'
+import { createIsolationRecords } from './isolation-records.ts'
 import { createJournal } from './journal.ts'
 import { createSqliteLedger } from './ledger.ts'
 import { createSqliteLog } from './log.ts'
@@ -89,6 +90,7 @@ export function createSqliteStore(
   return {
     ledger: createSqliteLedger({ db, epoch, pipe, logs, running }),
     log: createSqliteLog({ db, pipe, logs, running, journal }),
+    isolation: createIsolationRecords(db, pipe),
     async ping() {
       await pipe.durable(() => touch.run(clock.now()))
     },

@@ -152,4 +152,18 @@ export const migrations: readonly string[] = [
   );
   CREATE INDEX attachments_of_session ON attachments (session);
   `,
+  `
+  -- Two sessions or conversations have met in it: it is nobody's any more.
+  ALTER TABLE bindings ADD COLUMN tainted_at INTEGER;
+  CREATE INDEX conversations_upstream ON conversations (upstream) WHERE upstream IS NOT NULL;
+
+  -- Proofs and breaches are JSON.
+  CREATE TABLE isolation (
+    assistant TEXT NOT NULL,
+    strategy TEXT NOT NULL,
+    proof TEXT,
+    breach TEXT,
+    PRIMARY KEY (assistant, strategy)
+  ) WITHOUT ROWID;
+  `,
 ]

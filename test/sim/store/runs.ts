@@ -9,6 +9,7 @@ import type {
 } from '../../../src/domain.ts'
 import type {
   Claim,
+  Collision,
   Fence,
   FinishOutcome,
   FinishRequest,
@@ -18,6 +19,7 @@ import type {
 } from '../../../src/store/ledger.ts'
 import { toMessage, toReply, toSession } from './rows.ts'
 import {
+  type BindingRow,
   isOpen,
   logOf,
   nextRow,
@@ -113,7 +115,7 @@ export function bind(
   replyId: ReplyId,
   fence: Fence,
   binding: UpstreamBinding,
-): 'bound' | 'collision' | 'lost' {
+): 'bound' | 'lost' | Collision {
   const row = findRun(state, session, replyId, fence)
   if (row === undefined) return 'lost'
   const conversation = conversationOf(state, row)
@@ -121,11 +123,13 @@ export function bind(
   const key = JSON.stringify([origin, account, binding.conversationId])
   const bound = state.bindings.get(key)
   if (bound !== undefined) {
-    if (bound.sessionId !== session.id || bound.conversationId !== conversation.id) {
-      return 'collision'
+    const isAnothers = bound.sessionId !== session.id || bound.conversationId !== conversation.id
+    if (isAnothers || bound.isTainted) {
+      return collide(state, bound)
     }
   }
-  state.bindings.set(key, { sessionId: session.id, conversationId: conversation.id, binding })
+  const owner = { sessionId: session.id, conversationId: conversation.id }
+  state.bindings.set(key, { ...owner, binding, isTainted: false })
   const { upstream } = conversation
   // Bound anew within one run: the upstream conversation before this one is left for ever.
   if (upstream !== undefined && upstream.conversationId !== binding.conversationId) {
@@ -133,6 +137,27 @@ export function bind(
   }
   conversation.upstream = binding
   return 'bound'
+}
+
+function collide(state: State, bound: BindingRow): Collision {
+  const { scope, conversationId } = bound.binding
+  const { origin, account } = scope
+  const isNew = !bound.isTainted
+  bound.isTainted = true
+  const met = [...state.conversations.values()].filter(
+    ({ upstream }) =>
+      upstream?.conversationId === conversationId &&
+      upstream.scope.origin === origin &&
+      upstream.scope.account === account,
+  )
+  const open = met.flatMap(({ id }) => openRepliesOf(state, id))
+  for (const conversation of met) {
+    conversation.upstream = undefined
+    conversation.generation += 1
+    conversation.isResetPending = true
+  }
+  const inFlight = open.flatMap(({ id, told }) => (told.status === 'QUEUED' ? [] : id))
+  return { type: 'collision', owner: bound.sessionId, isNew, inFlight }
 }
 
 export function recordIntent(

@@ -83,6 +83,7 @@ export interface BindingRow {
   readonly sessionId: SessionId
   readonly conversationId: ConversationId
   readonly binding: UpstreamBinding
+  isTainted: boolean
 }
 
 export interface LogRow {

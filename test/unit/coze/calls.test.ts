@@ -254,7 +254,7 @@ describe('conversations', () => {
   it('are created for a bot', async () => {
     const { client, asked } = stub({ data })
     const created = await createConversation(client, target, { botId: 'b' }, signal)
-    expect(created).toEqual({ id: conversationId })
+    expect(created).toEqual({ id: conversationId, logId: 'log' })
     expect(asked).toEqual([{ method: 'POST', path, body: { bot_id: 'b' } }])
   })
 
@@ -262,7 +262,7 @@ describe('conversations', () => {
     const { client, asked } = stub({ data })
     const request = { appId: 'a', workflowId: 'w', name: 'n' }
     const created = await getOrCreateAppConversation(client, target, request, signal)
-    expect(created).toEqual({ id: conversationId })
+    expect(created).toEqual({ id: conversationId, logId: 'log' })
     const body = {
       app_id: 'a',
       workflow_id: 'w',
@@ -278,6 +278,7 @@ describe('conversations', () => {
     const { client, asked } = stub({ data })
     expect(await retrieveConversation(client, target, conversationId, signal)).toEqual({
       id: conversationId,
+      logId: 'log',
     })
     const query = { conversation_id: conversationId }
     expect(asked).toEqual([{ method: 'GET', path: '/v1/conversation/retrieve', query }])

@@ -112,7 +112,7 @@ describe('store of the simulation', () => {
     expect(await pass(readAll(store.log, session))).toEqual([])
     const other = await pass(runReply(store, session))
     const again = store.ledger.bind(session, other.reply.id, other.fence, binding, 2)
-    expect(await pass(again)).toBe('collision')
+    expect(await pass(again)).toMatchObject({ type: 'collision' })
   })
 
   it('lets a reply ask for tool outputs, and takes exactly those', async () => {

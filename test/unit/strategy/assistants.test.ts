@@ -18,6 +18,8 @@ const common = {
   baseUrl: 'http://coze.test',
   credentials: { type: 'token', token: new Secret('shared') },
   quota: { maxRunning: 10, startsPerSecond: 10 },
+  onBreach: 'quarantine',
+  requireProof: false,
 } as const
 const workflow = {
   workflowId: 'flow-1',
@@ -51,6 +53,7 @@ function open(...settings: readonly AssistantSettings[]) {
     metrics: createPrometheusMetrics(),
     timeouts: timeoutsSchema.parse({}),
     limits: limitsSchema.parse({}),
+    verdictOf: () => 'UNPROVEN',
   })
   return { client, assistants }
 }

@@ -44,7 +44,11 @@ const refusal = new CozeError('refused', 'code 4000', { accepted: 'no', upstream
 describe('workflow strategy', () => {
   it("opens an app's conversation under an unguessable name, before any text", async () => {
     const { client, strategy } = open({ request: () => ({ data: { id: 'up-1' } }) })
-    expect(await strategy.open(alice, signal)).toEqual({ type: 'id', conversationId: 'up-1' })
+    expect(await strategy.open(alice, signal)).toEqual({
+      type: 'id',
+      conversationId: 'up-1',
+      logId: 'log-1',
+    })
     expect(client.sent).toMatchObject([
       {
         path: '/v1/conversation/create',

@@ -1,0 +1,142 @@
+import type { AssistantId } from '../domain.ts'
+import type {
+  Breach,
+  IsolationRecord,
+  IsolationTarget,
+  Proof,
+  TargetVerdict,
+} from '../domain/isolation.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Logger } from '../observe/logger.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import type { IsolationRecords } from '../store/isolation-records.ts'
+
+export interface VerdictsOptions {
+  /** Every target that is configured, with the digest of its settings. */
+  readonly targets: readonly (IsolationTarget & { readonly settingsDigest: string })[]
+  readonly records: IsolationRecords
+  /** How long a proof holds, in ms. */
+  readonly proofMaxAgeMs: number
+  readonly fingerprintOf: (id: Breach['sessions'][number]) => string
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly metrics: Metrics
+}
+
+/** What is known now of how each target keeps sessions apart; in memory, and stored behind. */
+export interface Verdicts extends AsyncDisposable {
+  verdictOf(target: IsolationTarget): TargetVerdict
+  /** What the verdict rests on; nothing of a target that is not configured. */
+  recordsOf(assistantId: AssistantId): readonly IsolationRecord[]
+  /** Two have met: from this moment the target is BREACHED, until an operator clears it. */
+  breached(breach: Breach): void
+  /** Resolves when it is stored. */
+  prove(target: IsolationTarget, proof: Omit<Proof, 'settingsDigest'>): Promise<void>
+  /** Takes an operator's word that what was behind a breach is mended. False: there was none. */
+  clear(assistantId: AssistantId): Promise<boolean>
+}
+
+export async function openVerdicts(options: VerdictsOptions): Promise<Verdicts> {
+  const { targets, records, proofMaxAgeMs, clock, logger, metrics } = options
+  const known = new Map(
+    targets.map(({ settingsDigest, ...target }) => [
+      keyOf(target),
+      { settingsDigest, record: { target, proof: null, breach: null } as IsolationRecord },
+    ]),
+  )
+  for (const record of await records.list()) {
+    const entry = known.get(keyOf(record.target))
+    if (entry !== undefined) entry.record = record
+  }
+  const writes = new Set<Promise<void>>()
+  /** A proof that grows old is told by nobody else. */
+  const timers = new Map<string, Disposable>()
+  for (const { record } of known.values()) tell(record.target)
+
+  function verdictOf(target: IsolationTarget): TargetVerdict {
+    const entry = known.get(keyOf(target))
+    if (entry === undefined) return 'UNPROVEN'
+    const { settingsDigest, record } = entry
+    const { proof, breach } = record
+    if (breach !== null) return 'BREACHED'
+    if (proof === null) return 'UNPROVEN'
+    if (proof.settingsDigest !== settingsDigest) return 'STALE'
+    // What leaks does not stop to by itself.
+    const isOld = clock.now() - proof.checkedAt >= proofMaxAgeMs
+    return isOld && proof.verdict !== 'LEAKING' ? 'STALE' : proof.verdict
+  }
+
+  function update(target: IsolationTarget, change: Partial<IsolationRecord>): void {
+    const entry = known.get(keyOf(target))
+    if (entry === undefined) return
+    entry.record = { ...entry.record, ...change }
+    tell(target)
+  }
+
+  function tell(target: IsolationTarget): void {
+    const key = keyOf(target)
+    const verdict = verdictOf(target)
+    metrics.isolationVerdict(target.assistantId, target.strategy, verdict)
+    timers.get(key)?.[Symbol.dispose]()
+    timers.delete(key)
+    const proof = known.get(key)?.record.proof
+    if (proof == null) return
+    const left = proof.checkedAt + proofMaxAgeMs - clock.now()
+    if (left > 0)
+      timers.set(
+        key,
+        clock.timer(left, () => tell(target)),
+      )
+  }
+
+  /** The verdict stands in memory whether the store takes it or not. */
+  function store(write: Promise<void>): void {
+    const done = write
+      .catch((error: unknown) => logger.error({ err: error }, 'a breach was not stored'))
+      .finally(() => writes.delete(done))
+    writes.add(done)
+  }
+
+  return {
+    verdictOf,
+    recordsOf: (assistantId) =>
+      [...known.values()].flatMap(({ record }) =>
+        record.target.assistantId === assistantId ? record : [],
+      ),
+    breached({ target, isNew, ...breach }) {
+      const evidence = { ...breach, sessions: breach.sessions.map(options.fingerprintOf) }
+      metrics.isolationBreach(target.assistantId, target.strategy)
+      logger.error(
+        { assistant: target.assistantId, strategy: target.strategy, isNew, ...evidence },
+        'isolation breach: an upstream conversation belongs to two, and nobody uses it again',
+      )
+      const before = known.get(keyOf(target))?.record.breach
+      if (before != null) return
+      update(target, { breach: evidence })
+      store(records.recordBreach(target, evidence))
+    },
+    async prove(target, proof) {
+      const settingsDigest = known.get(keyOf(target))?.settingsDigest ?? ''
+      await records.recordProof(target, { ...proof, settingsDigest })
+      update(target, { proof: { ...proof, settingsDigest } })
+    },
+    async clear(assistantId) {
+      const breached = [...known.values()].filter(
+        ({ record }) => record.target.assistantId === assistantId && record.breach !== null,
+      )
+      if (breached.length === 0) return false
+      await records.clearBreaches(assistantId)
+      for (const { record } of breached) update(record.target, { breach: null })
+      logger.warn({ audit: 'quarantine cleared', assistant: assistantId }, 'quarantine cleared')
+      return true
+    },
+    async [Symbol.asyncDispose]() {
+      for (const timer of timers.values()) timer[Symbol.dispose]()
+      await Promise.all(writes)
+    },
+  }
+}
+
+function keyOf({ assistantId, strategy }: IsolationTarget): string {
+  return `${strategy} ${assistantId}`
+}

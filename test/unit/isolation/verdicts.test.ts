@@ -1,0 +1,170 @@
+import { describe, expect, it } from 'vitest'
+import type { AssistantId, SessionId } from '../../../src/domain.ts'
+import type {
+  Breach,
+  IsolationRecord,
+  IsolationTarget,
+  Proof,
+  ProofVerdict,
+} from '../../../src/domain/isolation.ts'
+import { openVerdicts } from '../../../src/isolation/verdicts.ts'
+import { createPrometheusMetrics } from '../../../src/observe/prometheus.ts'
+import { createFakeClock } from '../../kit/clock.ts'
+
+const hourMs = 3_600_000
+const workflow: IsolationTarget = { assistantId: 'a' as AssistantId, strategy: 'workflow' }
+const bot: IsolationTarget = { ...workflow, strategy: 'bot' }
+const breach: Breach = {
+  target: workflow,
+  isNew: true,
+  at: 7,
+  what: 'Two met.',
+  logIds: ['log-1'],
+  sessions: ['alice' as SessionId, 'bob' as SessionId],
+}
+
+function proofOf(verdict: ProofVerdict, checkedAt: number): Omit<Proof, 'settingsDigest'> {
+  return { verdict, findings: [], checkedAt }
+}
+
+async function open({
+  stored = [] as readonly IsolationRecord[],
+  fails = false,
+  digest = 'd',
+} = {}) {
+  const clock = createFakeClock(0)
+  const metrics = createPrometheusMetrics()
+  const written: unknown[] = []
+  const lines: { readonly message: string; readonly fields: object }[] = []
+  const line = (fields: object, message: string) => void lines.push({ fields, message })
+  const write = async (...what: unknown[]) => {
+    if (fails) throw new Error('no store')
+    written.push(what)
+  }
+  const verdicts = await openVerdicts({
+    targets: [workflow, bot].map((target) => ({ ...target, settingsDigest: digest })),
+    records: {
+      list: async () => stored,
+      recordProof: (target, proof) => write('proof', target.strategy, proof),
+      recordBreach: (target, evidence) => write('breach', target.strategy, evidence),
+      clearBreaches: (id) => write('clear', id),
+    },
+    proofMaxAgeMs: 24 * hourMs,
+    fingerprintOf: (id) => `fingerprint of ${id}`,
+    clock,
+    logger: { debug: line, info: line, warn: line, error: line },
+    metrics,
+  })
+  const shown = async () =>
+    (await metrics.text()).split('\n').filter((text) => text.startsWith('coze_gateway_isolation'))
+  return { verdicts, clock, written, lines, shown }
+}
+
+describe('verdicts', () => {
+  it('begin unproven, become what a probe found, and are shown', async () => {
+    const { verdicts, written, shown } = await open()
+    expect(verdicts.verdictOf(workflow)).toBe('UNPROVEN')
+    await verdicts.prove(workflow, proofOf('ISOLATED', 0))
+    expect(verdicts.verdictOf(workflow)).toBe('ISOLATED')
+    expect(verdicts.verdictOf(bot)).toBe('UNPROVEN')
+    const proof = { ...proofOf('ISOLATED', 0), settingsDigest: 'd' }
+    expect(written).toEqual([['proof', 'workflow', proof]])
+    expect(verdicts.recordsOf(workflow.assistantId)).toEqual([
+      { target: workflow, proof, breach: null },
+      { target: bot, proof: null, breach: null },
+    ])
+    expect(await shown()).toEqual([
+      'coze_gateway_isolation_verdict{assistant="a",strategy="bot",verdict="UNPROVEN"} 1',
+      'coze_gateway_isolation_verdict{assistant="a",strategy="workflow",verdict="ISOLATED"} 1',
+    ])
+  })
+
+  it.each(['ISOLATED', 'INCONCLUSIVE'] as const)(
+    'of %s grow stale, and say so by themselves',
+    async (verdict) => {
+      const { verdicts, clock, shown } = await open()
+      await verdicts.prove(workflow, proofOf(verdict, 0))
+      clock.advance(24 * hourMs - 1)
+      expect(verdicts.verdictOf(workflow)).toBe(verdict)
+      clock.advance(1)
+      expect(verdicts.verdictOf(workflow)).toBe('STALE')
+      expect(await shown()).toContain(
+        'coze_gateway_isolation_verdict{assistant="a",strategy="workflow",verdict="STALE"} 1',
+      )
+    },
+  )
+
+  it('of LEAKING do not mend by waiting', async () => {
+    const { verdicts, clock } = await open()
+    await verdicts.prove(workflow, proofOf('LEAKING', 0))
+    clock.advance(100 * hourMs)
+    expect(verdicts.verdictOf(workflow)).toBe('LEAKING')
+  })
+
+  it('hold for the settings that were proven', async () => {
+    const proof = { ...proofOf('LEAKING', 0), settingsDigest: 'd' }
+    const stored = [{ target: workflow, proof, breach: null }]
+    expect((await open({ stored })).verdicts.verdictOf(workflow)).toBe('LEAKING')
+    expect((await open({ stored, digest: 'other' })).verdicts.verdictOf(workflow)).toBe('STALE')
+  })
+
+  it('are BREACHED from the moment that two have met, until an operator clears it', async () => {
+    const { verdicts, written, lines, shown } = await open()
+    await verdicts.prove(workflow, proofOf('ISOLATED', 0))
+    verdicts.breached(breach)
+    expect(verdicts.verdictOf(workflow)).toBe('BREACHED')
+    expect(verdicts.verdictOf(bot)).toBe('UNPROVEN')
+    verdicts.breached({ ...breach, at: 8, isNew: false })
+    await verdicts.prove(workflow, proofOf('ISOLATED', 9))
+    expect(verdicts.verdictOf(workflow)).toBe('BREACHED')
+    const evidence = {
+      at: 7,
+      what: 'Two met.',
+      logIds: ['log-1'],
+      sessions: ['fingerprint of alice', 'fingerprint of bob'],
+    }
+    expect(written.filter((write) => Array.isArray(write) && write[0] === 'breach')).toEqual([
+      ['breach', 'workflow', evidence],
+    ])
+    expect(lines[0]).toMatchObject({
+      fields: { assistant: 'a', strategy: 'workflow', ...evidence },
+    })
+    expect(await shown()).toContain(
+      'coze_gateway_isolation_breaches_total{assistant="a",strategy="workflow"} 2',
+    )
+    expect(await verdicts.clear(workflow.assistantId)).toBe(true)
+    expect(verdicts.verdictOf(workflow)).toBe('ISOLATED')
+    expect(await verdicts.clear(workflow.assistantId)).toBe(false)
+  })
+
+  it('are BREACHED whether the store takes it or not', async () => {
+    const { verdicts, lines } = await open({ fails: true })
+    verdicts.breached(breach)
+    await verdicts[Symbol.asyncDispose]()
+    expect(verdicts.verdictOf(workflow)).toBe('BREACHED')
+    expect(lines.map(({ message }) => message)).toContain('a breach was not stored')
+  })
+
+  it('are what was stored before, of targets that are configured still', async () => {
+    const evidence = { at: 1, what: 'Two met.', logIds: [], sessions: [] }
+    const gone = { assistantId: 'gone' as AssistantId, strategy: 'bot' } as const
+    const { verdicts } = await open({
+      stored: [
+        { target: bot, proof: null, breach: evidence },
+        { target: gone, proof: null, breach: evidence },
+      ],
+    })
+    expect(verdicts.verdictOf(bot)).toBe('BREACHED')
+    expect(verdicts.verdictOf(gone)).toBe('UNPROVEN')
+    expect(verdicts.recordsOf(gone.assistantId)).toEqual([])
+  })
+
+  it('leave no timer behind', async () => {
+    const { verdicts, clock } = await open()
+    await verdicts.prove(workflow, proofOf('ISOLATED', 0))
+    await verdicts.prove(workflow, proofOf('ISOLATED', 1))
+    expect(clock.pending).toBe(1)
+    await verdicts[Symbol.asyncDispose]()
+    expect(clock.pending).toBe(0)
+  })
+})
