@@ -27,6 +27,9 @@ import { createGraphServer } from './server/server.ts'
 import { createSessionNamer, fingerprintOf } from './session/session.ts'
 import { openSqliteStore } from './store/sqlite/store.ts'
 import { infoOf } from './strategy/assistant-info.ts'
+import { createIsolationPort } from './isolation-port.ts'
+import { createProbeSchedule } from './probe/schedule.ts'
+import { createProbing } from './probe/probing.ts'
 import { createAssistants } from './strategy/assistants.ts'
 import { isolationTargets } from './strategy/targets.ts'
 
@@ -170,6 +173,32 @@ export async function createGateway(
       cancelMs,
     }),
   )
+  const probing = stack.use(
+    createProbing({
+      settings: config.assistants,
+      assistants: targets,
+      clock,
+      newId,
+      logger,
+      prove: (target, proof) => verdicts.prove(target, proof),
+    }),
+  )
+  const isolation = createIsolationPort(config, { assistants: targets, verdicts, probing })
+  if (config.probe.intervalHours > 0) {
+    const { intervalHours, jitterMinutes, trials, budget } = config.probe
+    stack.use(
+      createProbeSchedule({
+        intervalMs: intervalHours * hourMs,
+        jitterMs: jitterMinutes * 60_000,
+        request: { trials, budget },
+        lastProof: () => verdicts.oldestProof(),
+        begin: (request) => probing.begin(request),
+        clock,
+        random,
+        logger,
+      }),
+    )
+  }
   const draining = new AbortController()
   const heap = createHeapGuard({ ...limits, clock })
   const server = stack.use(
@@ -196,6 +225,7 @@ export async function createGateway(
           conversations: engine.conversations(session, by),
           isOperator: isOperator(caller, config.operatorScope),
           assistants,
+          isolation,
           limits,
           uploads: config.uploads,
         }
@@ -216,6 +246,7 @@ export async function createGateway(
       tracer,
       readiness() {
         if (draining.signal.aborted || heap.isNearLimit) return 'not ready'
+        if (config.probe.requiredForReady && !isolation.isProven()) return 'not ready'
         return engine.isDegraded() ? 'degraded' : 'ready'
       },
       heap,

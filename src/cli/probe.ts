@@ -7,9 +7,11 @@ import { createOpenTelemetryTracer } from '../observe/opentelemetry.ts'
 import { createPrometheusMetrics } from '../observe/prometheus.ts'
 import { createBundle, type TimelineEntry } from '../probe/bundle.ts'
 import { overallVerdict } from '../domain/isolation.ts'
+import type { KnowledgeCanary, ProbeRequest } from '../domain/probe.ts'
 import { type Format, formatReports, formats } from '../probe/format.ts'
-import { estimateCalls, type KnowledgeCanary, ProbeError } from '../probe/probe.ts'
-import { probeConfig, type ProbeRequest, targetsOf } from '../probe/probe-config.ts'
+import { estimateCalls, ProbeError } from '../probe/probe.ts'
+import { targetsOf } from '../probe/probe-assistants.ts'
+import { probeConfig } from '../probe/probe-config.ts'
 import { UsageError } from './usage-error.ts'
 
 /** 0 isolated, 1 leaking, 2 inconclusive, 3 could not run. */
@@ -44,7 +46,7 @@ export async function runProbe(command: ProbeCommand): Promise<ProbeExitCode> {
     timeline.push({ at: systemClock.now(), step })
     complain(`… ${step}`)
   }
-  const targets = targetsOf(config, request.assistantId)
+  const targets = targetsOf(config.assistants, request.assistantId)
   complain(
     `probing ${targets.length} of the configured: at most ${targets.length * estimateCalls(request)} upstream calls`,
   )

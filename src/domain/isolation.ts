@@ -1,4 +1,4 @@
-import type { AssistantId, SessionId, StrategyKind } from '../domain.ts'
+import type { AssistantId, KeyedLayer, SessionId, StrategyKind } from '../domain.ts'
 
 /** What is isolated or not: an assistant as one of its strategies drives it. */
 export interface IsolationTarget {
@@ -83,4 +83,20 @@ export function overallVerdict(findings: readonly Finding[]): ProofVerdict {
   const conversation = findings.find(({ layer }) => layer === 'conversation')
   const isUnsure = findings.some(({ verdict }) => verdict === 'INCONCLUSIVE')
   return conversation?.verdict === 'ISOLATED' && !isUnsure ? 'ISOLATED' : 'INCONCLUSIVE'
+}
+
+/** What is known of how an assistant keeps sessions apart. */
+export interface AssistantIsolation {
+  /** Of the strategy that answers new conversations; where none does, of the first. */
+  readonly verdict: TargetVerdict
+  /** Whether messages are taken. */
+  readonly inService: boolean
+  /** When that strategy was probed last, in ms since the epoch; null: never. */
+  readonly checkedAt: number | null
+  /** Of each strategy: what its last probe and the guard have found. */
+  readonly findings: readonly (Finding & Pick<IsolationTarget, 'strategy'>)[]
+  /** What keys each layer of each strategy by the session. */
+  readonly keying: readonly (Pick<IsolationTarget, 'strategy'> & {
+    readonly layers: readonly KeyedLayer[]
+  })[]
 }

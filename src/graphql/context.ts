@@ -1,6 +1,8 @@
 import type { Limits } from '../config/limits.ts'
 import type { Uploads } from '../config/uploads.ts'
-import type { AssistantInfo, Caller } from '../domain.ts'
+import type { AssistantId, AssistantInfo, Caller } from '../domain.ts'
+import type { AssistantIsolation } from '../domain/isolation.ts'
+import type { ProbeRequest, ProbeRun } from '../domain/probe.ts'
 import type { SessionConversations } from '../reply/session-conversations.ts'
 import type { SessionReplies } from '../reply/session-replies.ts'
 import type { SessionStore } from '../store/ledger.ts'
@@ -16,9 +18,20 @@ export interface GraphContext {
   /** Whether the caller's credential has the operators' scope. */
   readonly isOperator: boolean
   readonly assistants: readonly AssistantInfo[]
+  readonly isolation: IsolationPort
   /** How much a message may have, in UTF-16 code units, attachments and bytes of a file. */
   readonly limits: Pick<Limits, 'maxMessageLength' | 'maxAttachments' | 'maxUploadBytes'>
   readonly uploads: Uploads
   /** The `Last-Event-ID` header of this request. */
   readonly lastEventId: string | undefined
+}
+
+/** What is known of how assistants keep sessions apart; all but `describe` is for operators. */
+export interface IsolationPort {
+  describe(id: AssistantId): AssistantIsolation
+  /** Takes an operator's word that what was behind a breach is mended. */
+  clear(id: AssistantId): Promise<unknown>
+  /** Undefined: another probe runs. */
+  begin(request: ProbeRequest): ProbeRun | undefined
+  find(probeId: string): ProbeRun | undefined
 }

@@ -1,7 +1,7 @@
 import type { KeyedLayer, ReplyExplanation } from '../domain.ts'
 import { builder } from './builder.ts'
 
-const StrategyKind = builder.enumType('StrategyKind', {
+export const StrategyKind = builder.enumType('StrategyKind', {
   description: 'How an assistant is driven.',
   values: {
     WORKFLOW: { value: 'workflow', description: 'As a Workflow.' },
@@ -9,17 +9,25 @@ const StrategyKind = builder.enumType('StrategyKind', {
   } as const,
 })
 
-const IsolationLayer = builder.enumType('IsolationLayer', {
+export const IsolationLayer = builder.enumType('IsolationLayer', {
   description: 'Where the platform could mix up two sessions.',
   values: {
     IDENTITY: { value: 'identity', description: 'The access token.' },
     CONVERSATION: { value: 'conversation', description: 'The upstream conversation.' },
     VARIABLES: { value: 'variables', description: 'Variables and databases.' },
+    LONG_TERM_MEMORY: {
+      value: 'long-term-memory',
+      description: 'What is remembered beyond a conversation.',
+    },
     KNOWLEDGE: { value: 'knowledge', description: 'Knowledge, and filters of it.' },
+    PENDING_QUESTION: {
+      value: 'pending-question',
+      description: 'Who answers what a Workflow has asked.',
+    },
   } as const,
 })
 
-const KeyedLayerType = builder.objectRef<KeyedLayer>('KeyedLayer').implement({
+export const KeyedLayerType = builder.objectRef<KeyedLayer>('KeyedLayer').implement({
   description: 'A layer, and what kept the session apart in it.',
   fields: (t) => ({
     layer: t.expose('layer', { type: IsolationLayer, description: 'The layer.' }),

@@ -28,6 +28,8 @@ export interface Verdicts extends AsyncDisposable {
   verdictOf(target: IsolationTarget): TargetVerdict
   /** What the verdict rests on; nothing of a target that is not configured. */
   recordsOf(assistantId: AssistantId): readonly IsolationRecord[]
+  /** When the target whose proof is the oldest was probed, in ms since the epoch; undefined: some never was. */
+  oldestProof(): number | undefined
   /** Two have met: from this moment the target is BREACHED, until an operator clears it. */
   breached(breach: Breach): void
   /** Resolves when it is stored. */
@@ -103,6 +105,12 @@ export async function openVerdicts(options: VerdictsOptions): Promise<Verdicts> 
       [...known.values()].flatMap(({ record }) =>
         record.target.assistantId === assistantId ? record : [],
       ),
+    oldestProof() {
+      const times = [...known.values()].map(({ record }) => record.proof?.checkedAt)
+      return times.reduce((a, b) =>
+        a === undefined || b === undefined ? undefined : Math.min(a, b),
+      )
+    },
     breached({ target, isNew, ...breach }) {
       const evidence = { ...breach, sessions: breach.sessions.map(options.fingerprintOf) }
       metrics.isolationBreach(target.assistantId, target.strategy)

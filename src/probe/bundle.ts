@@ -1,6 +1,6 @@
 import type { Config } from '../config.ts'
 import type { AssistantSettings } from '../config/assistant.ts'
-import type { ProbeReport } from './probe.ts'
+import type { ProbeReport } from '../domain/probe.ts'
 
 /** A step of a probe, and when it was. */
 export interface TimelineEntry {

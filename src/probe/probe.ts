@@ -1,4 +1,4 @@
-import type { AssistantId, Session, SessionName, StrategyKind } from '../domain.ts'
+import type { AssistantId, Session, SessionName } from '../domain.ts'
 import type { Clock } from '../lib/clock.ts'
 import { createDeadline } from '../lib/deadline.ts'
 import type { NewId } from '../lib/id.ts'
@@ -6,52 +6,23 @@ import type { AssistantRecords } from '../strategy/records.ts'
 import { RunFailedError } from '../strategy/run-failed-error.ts'
 import type { ChatStrategy } from '../strategy/strategy.ts'
 import { phrasings, tells } from './canary.ts'
-import { type Finding, overallVerdict, type ProofVerdict } from '../domain/isolation.ts'
+import { type Finding, overallVerdict } from '../domain/isolation.ts'
+import type { ProbeDepth, ProbeReport } from '../domain/probe.ts'
 import { finding, judgeTrials } from './judge.ts'
 import { adviceFor } from './remedies.ts'
 import { BudgetError, createBudget, createProbers, type Prober } from './talk.ts'
 import { runTrial, type Trial } from './trial.ts'
 
-/** A fact of the knowledge base that only one session may be told. */
-export interface KnowledgeCanary {
-  /** As the knowledge base's filter names it. */
-  readonly sessionName: string
-  readonly question: string
-  /** What the answer holds. */
-  readonly value: string
-}
-
-export interface ProbeOptions {
+export interface ProbeOptions extends ProbeDepth {
   readonly assistantId: AssistantId
   readonly strategy: ChatStrategy
   readonly records: AssistantRecords
   /** One upstream identity serves all sessions. */
   readonly hasSharedToken: boolean
-  /** Pairs of sessions that are tried. Default 2. */
-  readonly trials?: number | undefined
-  /** Upstream calls at most, those for access tokens and for cleaning up not counted. Default 60. */
-  readonly budget?: number | undefined
-  /** A message that makes the assistant put a question and wait. Default: that is not tested. */
-  readonly questionTrigger?: string | undefined
-  readonly knowledge?: readonly KnowledgeCanary[] | undefined
   readonly clock: Clock
   readonly newId: NewId
   /** Hears what is going on: sentences without secrets. */
   readonly onProgress?: ((step: string) => void) | undefined
-}
-
-export interface ProbeReport {
-  readonly assistantId: AssistantId
-  readonly strategy: StrategyKind
-  /** ms since the epoch. */
-  readonly startedAt: number
-  readonly endedAt: number
-  /** Upstream calls that were made. */
-  readonly calls: number
-  readonly verdict: ProofVerdict
-  readonly findings: readonly Finding[]
-  /** What may be left upstream, each a sentence. */
-  readonly remains: readonly string[]
 }
 
 /** Nothing could be said: the upstream did not answer. The cause says why. */
@@ -73,7 +44,7 @@ export function estimateCalls({
   budget = defaultBudget,
   questionTrigger,
   knowledge = [],
-}: Pick<ProbeOptions, 'trials' | 'budget' | 'questionTrigger' | 'knowledge'>): number {
+}: ProbeDepth): number {
   const wanted =
     trials * callsPerTrial +
     (questionTrigger === undefined ? 0 : callsPerQuestion) +

@@ -124,8 +124,8 @@ export function createGraphServer(options: ServerOptions): GraphServer {
     using admission = new DisposableStack()
     const place = admission.use(streams.admit(contextValue.store.session.id))
     const opened = await openSubscription({ ...args, contextValue }, { present, compile })
-    if (!('subscription' in opened)) return { errors: opened }
-    if (opened.subscription.past) {
+    if (!('follow' in opened)) return { errors: opened }
+    if (opened.past) {
       exchange.answer = { status: 204, headers: {} }
       return handled
     }

@@ -68,11 +68,11 @@ async function run(
   abort: (reason: Error) => void,
 ): Promise<void> {
   const { opened, place, metrics } = options
-  const { subscription } = opened
   using _place = place
   using _expiry = armExpiry(options, abort)
-  let last = subscription.start
-  const frame = (payload: string, cursor: Cursor) => {
+  let last = opened.start
+  const frame = (payload: string, cursor: Cursor | undefined) => {
+    if (cursor === undefined) return placelessFrame(payload)
     last = cursor
     return nextFrame(payload, cursor)
   }
@@ -80,13 +80,7 @@ async function run(
   let reason: SubscriptionEnd
   try {
     await sink.write(commentFrame)
-    await subscription.follow((batch) => {
-      signal.throwIfAborted()
-      const frames = opened.encode(batch, frame)
-      return typeof frames === 'string'
-        ? sink.write(frames)
-        : frames.then((text) => sink.write(text))
-    }, signal)
+    await opened.follow(frame, (frames) => sink.write(frames), signal)
     await sink.write(completeFrame)
     reason = 'completed'
   } catch (error) {
@@ -105,7 +99,7 @@ interface Ending {
 
 function endingOf(
   error: unknown,
-  last: Cursor,
+  last: Cursor | undefined,
   { present, retryMs }: SubscriptionStreamOptions,
 ): Ending {
   if (error instanceof GoneError) return { reason: error.reason, frames: undefined }

@@ -6,6 +6,7 @@ import { UnauthenticatedError } from '../../src/errors.ts'
 import { type Limits, limitsSchema } from '../../src/config/limits.ts'
 import type { PersistedDocuments } from '../../src/config/persisted-documents.ts'
 import { uploadsSchema } from '../../src/config/uploads.ts'
+import type { IsolationPort } from '../../src/graphql/context.ts'
 import { schema } from '../../src/graphql/schema.ts'
 import { type Clock, systemClock } from '../../src/lib/clock.ts'
 import type { Logger } from '../../src/observe/logger.ts'
@@ -32,6 +33,7 @@ export interface FakeGatewayOptions {
   readonly origins?: readonly string[]
   readonly expiresAt?: number
   readonly readiness?: () => Readiness
+  readonly isolation?: IsolationPort
   readonly heap?: HeapGuard
   /** Default: `Bearer NAME` is the caller NAME. Another one's callers have the session of their subject. */
   readonly authenticator?: DoorAuthenticator
@@ -51,6 +53,18 @@ export interface FakeGateway extends AsyncDisposable {
   readonly ends: readonly SubscriptionEnd[]
 }
 
+const unproven: IsolationPort = {
+  describe: () => ({
+    verdict: 'UNPROVEN',
+    inService: true,
+    checkedAt: null,
+    findings: [],
+    keying: [],
+  }),
+  clear: async () => undefined,
+  begin: () => undefined,
+  find: () => undefined,
+}
 const normalLimits: Limits = {
   ...limitsSchema.parse({}),
   maxBodyBytes: 65_536,
@@ -133,6 +147,7 @@ export async function openFakeGateway(options: FakeGatewayOptions = {}): Promise
         conversations,
         isOperator: options.operators?.includes(caller.subject) ?? false,
         assistants,
+        isolation: options.isolation ?? unproven,
         limits,
         uploads,
       }

@@ -40,6 +40,8 @@ export interface StageOptions {
   readonly baseUrl?: string
   readonly workflow?: Readonly<Record<string, unknown>>
   readonly bot?: Readonly<Record<string, unknown>>
+  /** Over the settings of the assistant `flow`. */
+  readonly flow?: Readonly<Record<string, unknown>>
   /** Of the gateway's process. */
   readonly env?: Readonly<Record<string, string>>
 }
@@ -86,6 +88,7 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
         strategy: 'workflow',
         ...upstream,
         workflow: { workflowId: '7001', appId: '7002', ...options.workflow },
+        ...options.flow,
       },
       {
         id: 'bot',

@@ -31,6 +31,12 @@ export type ClearConversationInput = {
   conversationId: string;
 };
 
+/** An assistant. */
+export type ClearQuarantineInput = {
+  /** Its id or its name. */
+  assistantId: string;
+};
+
 /** Which conversation to delete. */
 export type DeleteConversationInput = {
   /** The id of the conversation. */
@@ -85,8 +91,48 @@ export type IsolationLayer =
   | 'IDENTITY'
   /** Knowledge, and filters of it. */
   | 'KNOWLEDGE'
+  /** What is remembered beyond a conversation. */
+  | 'LONG_TERM_MEMORY'
+  /** Who answers what a Workflow has asked. */
+  | 'PENDING_QUESTION'
   /** Variables and databases. */
   | 'VARIABLES';
+
+/** What is known of how an assistant keeps sessions apart. */
+export type IsolationVerdict =
+  /** Two sessions or conversations have met; an operator has to clear it. */
+  | 'BREACHED'
+  /** A probe could not tell. */
+  | 'INCONCLUSIVE'
+  /** A probe found no leak. */
+  | 'ISOLATED'
+  /** A probe found that sessions are mixed up. */
+  | 'LEAKING'
+  /** What was found out is old, or is about other settings. */
+  | 'STALE'
+  /** No probe has ended yet. */
+  | 'UNPROVEN';
+
+/** A fact of the knowledge base that only one session may be told. */
+export type KnowledgeCanaryInput = {
+  /** What to ask for it. */
+  question: string;
+  /** The session, as the knowledge base's filter names it. */
+  sessionName: string;
+  /** What the answer holds, 4 characters or more. */
+  value: string;
+};
+
+/** What was found out of one layer. */
+export type LayerVerdict =
+  /** It was tried, and the answers prove nothing. */
+  | 'INCONCLUSIVE'
+  /** It keeps sessions apart. */
+  | 'ISOLATED'
+  /** It mixes sessions up. */
+  | 'LEAKING'
+  /** It was not tried, or another leak hides it. */
+  | 'NOT_TESTED';
 
 /** Who wrote a message. */
 export type MessageRole =
@@ -119,6 +165,29 @@ export type ParameterInput = {
   /** Its value; a Bot takes texts. */
   value: unknown;
 };
+
+/** What to probe, and how thoroughly. */
+export type ProbeAssistantInput = {
+  /** The id or name of an assistant; all if absent. */
+  assistantId?: string | null | undefined;
+  /** Upstream calls at most for each strategy, 1 to 10,000; 60 if absent. */
+  budget?: number | null | undefined;
+  /** Facts to test the knowledge base with. */
+  knowledge?: Array<KnowledgeCanaryInput> | null | undefined;
+  /** A message that makes the assistant ask and wait, to test pending questions. */
+  questionTrigger?: string | null | undefined;
+  /** Pairs of sessions that are tried, 1 to 100; 2 if absent. */
+  trials?: number | null | undefined;
+};
+
+/** What a probe found out. */
+export type ProofVerdict =
+  /** It could not tell. */
+  | 'INCONCLUSIVE'
+  /** It found no leak. */
+  | 'ISOLATED'
+  /** It found that sessions are mixed up. */
+  | 'LEAKING';
 
 /** What a session thinks of an answer. */
 export type Rating =
@@ -233,6 +302,16 @@ export type ToolOutputInput = {
   toolCallId: string;
 };
 
+export type AssistantsQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type AssistantsQuery = { assistants: Array<{ id: string, name: string, isolation: { verdict: IsolationVerdict, inService: boolean } }> };
+
+export type IsolationQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type IsolationQuery = { assistants: Array<{ id: string, name: string, isolation: { verdict: IsolationVerdict, inService: boolean, checkedAt: string | null, findings: Array<{ strategy: StrategyKind, layer: IsolationLayer, verdict: LayerVerdict, reason: string, cause: string | null, remedy: string | null, evidence: Array<{ at: string, what: string, logIds: Array<string>, sessions: Array<string> }> }> | null, keying: Array<{ strategy: StrategyKind, layers: Array<{ layer: IsolationLayer, keyedBy: string }> }> | null } }> };
+
 export type CancelReplyMutationVariables = Exact<{
   input: CancelReplyInput;
 }>;
@@ -251,6 +330,16 @@ export type ClearConversationMutationVariables = Exact<{
 export type ClearConversationMutation = { clearConversation:
     | { __typename: 'ClearConversationSuccess', conversation: { id: string, lastUsedAt: string } }
     | { __typename: 'ConversationBusyError', code: ErrorCode, message: string }
+    | { __typename: 'NotFoundError', code: ErrorCode, message: string }
+   };
+
+export type ClearQuarantineMutationVariables = Exact<{
+  input: ClearQuarantineInput;
+}>;
+
+
+export type ClearQuarantineMutation = { clearQuarantine:
+    | { __typename: 'ClearQuarantineSuccess', assistant: { id: string, isolation: { verdict: IsolationVerdict, inService: boolean } } }
     | { __typename: 'NotFoundError', code: ErrorCode, message: string }
    };
 
@@ -345,6 +434,29 @@ export type NodesQuery = { nodes: Array<
     | { __typename: 'Message', id: string }
     | { __typename: 'Reply', id: string }
    | null> };
+
+export type ProbeAssistantMutationVariables = Exact<{
+  input: ProbeAssistantInput;
+}>;
+
+
+export type ProbeAssistantMutation = { probeAssistant:
+    | { __typename: 'InvalidInputError', code: ErrorCode, message: string }
+    | { __typename: 'NotFoundError', code: ErrorCode, message: string }
+    | { __typename: 'ProbeAssistantSuccess', probeId: string, maxCalls: number }
+    | { __typename: 'RateLimitedError', retryAfterMs: number | null, code: ErrorCode, message: string }
+   };
+
+export type ProbeProgressSubscriptionVariables = Exact<{
+  probeId: string;
+}>;
+
+
+export type ProbeProgressSubscription = { probeProgress:
+    | { __typename: 'ProbeEnded', at: string, reports: Array<{ assistantId: string, strategy: StrategyKind, verdict: ProofVerdict, startedAt: string, endedAt: string, calls: number, remains: Array<string>, findings: Array<{ layer: IsolationLayer, verdict: LayerVerdict, reason: string, cause: string | null, remedy: string | null, evidence: Array<{ at: string, what: string, logIds: Array<string>, sessions: Array<string> }> }> }> }
+    | { __typename: 'ProbeFailed', message: string, at: string }
+    | { __typename: 'ProbeStep', step: string, at: string }
+   };
 
 export type RenameConversationMutationVariables = Exact<{
   input: RenameConversationInput;
@@ -506,6 +618,52 @@ export const ReplyStateFragmentDoc = new TypedDocumentString(`
   endedAt
 }
     `, {"fragmentName":"ReplyState"}) as unknown as TypedDocumentString<ReplyStateFragment, unknown>;
+export const AssistantsDocument = new TypedDocumentString(`
+    query Assistants {
+  assistants {
+    id
+    name
+    isolation {
+      verdict
+      inService
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<AssistantsQuery, AssistantsQueryVariables>;
+export const IsolationDocument = new TypedDocumentString(`
+    query Isolation {
+  assistants {
+    id
+    name
+    isolation {
+      verdict
+      inService
+      checkedAt
+      findings {
+        strategy
+        layer
+        verdict
+        reason
+        cause
+        remedy
+        evidence {
+          at
+          what
+          logIds
+          sessions
+        }
+      }
+      keying {
+        strategy
+        layers {
+          layer
+          keyedBy
+        }
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<IsolationQuery, IsolationQueryVariables>;
 export const CancelReplyDocument = new TypedDocumentString(`
     mutation CancelReply($input: CancelReplyInput!) {
   cancelReply(input: $input) {
@@ -582,6 +740,26 @@ export const ClearConversationDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<ClearConversationMutation, ClearConversationMutationVariables>;
+export const ClearQuarantineDocument = new TypedDocumentString(`
+    mutation ClearQuarantine($input: ClearQuarantineInput!) {
+  clearQuarantine(input: $input) {
+    __typename
+    ... on ClearQuarantineSuccess {
+      assistant {
+        id
+        isolation {
+          verdict
+          inService
+        }
+      }
+    }
+    ... on Error {
+      code
+      message
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ClearQuarantineMutation, ClearQuarantineMutationVariables>;
 export const ConversationDocument = new TypedDocumentString(`
     query Conversation($id: ID!, $first: Int, $after: String, $last: Int, $before: String) {
   conversation(id: $id) {
@@ -748,6 +926,62 @@ export const NodesDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<NodesQuery, NodesQueryVariables>;
+export const ProbeAssistantDocument = new TypedDocumentString(`
+    mutation ProbeAssistant($input: ProbeAssistantInput!) {
+  probeAssistant(input: $input) {
+    __typename
+    ... on ProbeAssistantSuccess {
+      probeId
+      maxCalls
+    }
+    ... on RateLimitedError {
+      retryAfterMs
+    }
+    ... on Error {
+      code
+      message
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ProbeAssistantMutation, ProbeAssistantMutationVariables>;
+export const ProbeProgressDocument = new TypedDocumentString(`
+    subscription ProbeProgress($probeId: ID!) {
+  probeProgress(probeId: $probeId) {
+    __typename
+    at
+    ... on ProbeStep {
+      step
+    }
+    ... on ProbeEnded {
+      reports {
+        assistantId
+        strategy
+        verdict
+        startedAt
+        endedAt
+        calls
+        findings {
+          layer
+          verdict
+          reason
+          cause
+          remedy
+          evidence {
+            at
+            what
+            logIds
+            sessions
+          }
+        }
+        remains
+      }
+    }
+    ... on ProbeFailed {
+      message
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ProbeProgressSubscription, ProbeProgressSubscriptionVariables>;
 export const RenameConversationDocument = new TypedDocumentString(`
     mutation RenameConversation($input: RenameConversationInput!) {
   renameConversation(input: $input) {

@@ -1,0 +1,54 @@
+import type { AssistantId } from '../domain.ts'
+import type { Finding, IsolationTarget, ProofVerdict } from './isolation.ts'
+
+/** A fact of the knowledge base that only one session may be told. */
+export interface KnowledgeCanary {
+  /** As the knowledge base's filter names it. */
+  readonly sessionName: string
+  readonly question: string
+  /** What the answer holds. */
+  readonly value: string
+}
+
+/** How thoroughly to probe. */
+export interface ProbeDepth {
+  /** Pairs of sessions that are tried. Default 2. */
+  readonly trials?: number | undefined
+  /** Upstream calls at most for each strategy, those for access tokens and for cleaning up not counted. Default 60. */
+  readonly budget?: number | undefined
+  /** A message that makes the assistant put a question and wait. Default: that is not tested. */
+  readonly questionTrigger?: string | undefined
+  readonly knowledge?: readonly KnowledgeCanary[] | undefined
+}
+
+export interface ProbeRequest extends ProbeDepth {
+  /** Default: all that are configured. */
+  readonly assistantId?: AssistantId | undefined
+}
+
+export interface ProbeReport extends IsolationTarget {
+  /** ms since the epoch. */
+  readonly startedAt: number
+  readonly endedAt: number
+  /** Upstream calls that were made. */
+  readonly calls: number
+  readonly verdict: ProofVerdict
+  readonly findings: readonly Finding[]
+  /** What may be left upstream, each a sentence. */
+  readonly remains: readonly string[]
+}
+
+/** What a probe does, in sentences without secrets, and what came of it. `at`: ms since the epoch. */
+export type ProbeEvent =
+  | { readonly type: 'step'; readonly at: number; readonly step: string }
+  | { readonly type: 'ended'; readonly at: number; readonly reports: readonly ProbeReport[] }
+  | { readonly type: 'failed'; readonly at: number; readonly message: string }
+
+/** A probe that runs, or has run lately. */
+export interface ProbeRun {
+  readonly id: string
+  /** Upstream calls that it makes at most. */
+  readonly maxCalls: number
+  /** Its events from the first to its end, as they come. @throws the signal's reason */
+  events(signal: AbortSignal): AsyncIterable<ProbeEvent>
+}

@@ -1,0 +1,51 @@
+import type { AssistantSettings } from '../config/assistant.ts'
+import type { AssistantId } from '../domain.ts'
+import type { IsolationTarget } from '../domain/isolation.ts'
+import type { ProbeReport, ProbeRequest } from '../domain/probe.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { NewId } from '../lib/id.ts'
+import type { Assistants } from '../strategy/assistants.ts'
+import { strategiesOf } from '../strategy/targets.ts'
+import { probe } from './probe.ts'
+
+/** What a probe looks at: an `auto` assistant is two. @throws `TypeError` when there is no such assistant */
+export function targetsOf(
+  assistants: readonly AssistantSettings[],
+  assistantId?: AssistantId,
+): readonly IsolationTarget[] {
+  const wanted = assistants.filter(({ id }) => assistantId === undefined || id === assistantId)
+  if (wanted.length === 0) throw new TypeError(`there is no assistant "${assistantId}"`)
+  return wanted.flatMap((assistant) =>
+    strategiesOf(assistant).map((strategy) => ({ assistantId: assistant.id, strategy })),
+  )
+}
+
+export interface ProbeAssistantsOptions {
+  readonly settings: readonly AssistantSettings[]
+  /** The same that serve users. */
+  readonly assistants: Assistants
+  readonly clock: Clock
+  readonly newId: NewId
+  readonly onProgress?: ((step: string) => void) | undefined
+}
+
+/**
+ * Probes assistants one after another.
+ * @throws {@link ProbeError}; the signal's reason; `TypeError` for an assistant that is not configured
+ */
+export async function* probeAssistants(
+  { settings, assistants, onProgress, ...common }: ProbeAssistantsOptions,
+  { assistantId: wanted, ...depth }: ProbeRequest,
+  signal: AbortSignal,
+): AsyncGenerator<ProbeReport, void, undefined> {
+  for (const { assistantId, strategy: kind } of targetsOf(settings, wanted)) {
+    const choice = assistants.strategyOf(assistantId, kind)
+    const records = assistants.recordsOf(assistantId, kind)
+    const assistant = settings.find(({ id }) => id === assistantId)
+    if (!choice || !records || !assistant) throw new TypeError(`"${assistantId}" cannot be probed`)
+    onProgress?.(`${assistantId} as a ${kind}`)
+    const hasSharedToken = assistant.credentials.type === 'token'
+    const about = { assistantId, strategy: choice.strategy, records, hasSharedToken }
+    yield await probe({ ...common, ...depth, ...about, onProgress }, signal)
+  }
+}

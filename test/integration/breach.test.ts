@@ -1,0 +1,77 @@
+import { randomUUID } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import { openStage, type Person } from '../kit/stage.ts'
+import { createTalk, type Talk } from '../kit/talk.ts'
+import type { ReplyEventData } from '../kit/recorder.ts'
+
+const count = 200
+
+/** Somebody with a secret of their own, who tells it and asks for it. */
+interface Teller {
+  readonly who: Person
+  readonly secret: string
+}
+
+/** All that everybody was ever shown, of whichever end. */
+async function converse(talk: Talk, { who, secret }: Teller) {
+  const shown: ReplyEventData[] = []
+  for (const text of [`my secret is ${secret}`, 'what is my secret?']) {
+    const sent = await talk.trySend(who, { text, assistantId: 'flow' })
+    if (sent?.__typename !== 'SendMessageSuccess') continue
+    shown.push(...(await talk.listen(who, sent.reply.id)))
+  }
+  return shown
+}
+
+const endsOf = (events: readonly ReplyEventData[]) =>
+  events.filter(({ __typename }) => /Completed|Failed|Cancelled/.test(__typename))
+
+describe('an app with one static conversation, and 200 sessions at once', () => {
+  const quiet = {
+    limits: { messagesPerMinute: 1_000 },
+    emulator: { leaks: { staticConversation: true } },
+  }
+  const bot = { strategy: 'auto', fallback: { botId: '7003' } }
+
+  it.each([
+    ['quarantine', {}],
+    ['alert', { onBreach: 'alert' }],
+    ['fallback', { ...bot, onBreach: 'fallback' }],
+  ])('T13: shows no text of one to another, under %s', async (onBreach, flow) => {
+    await using stage = await openStage({
+      ...quiet,
+      flow: { ...flow, quota: { startsPerSecond: 10_000 } },
+    })
+    const talk = createTalk(stage)
+    const tellers = Array.from({ length: count }, (_, at) => ({
+      who: stage.person(`teller-${at}`),
+      secret: `plum${randomUUID().replaceAll('-', '')}`,
+    }))
+    const shown = await Promise.all(tellers.map((teller) => converse(talk, teller)))
+
+    for (const [at, events] of shown.entries()) {
+      const text = JSON.stringify(events)
+      const others = tellers.filter(
+        (_, other) => other !== at && text.includes(tellers[other]?.secret ?? ''),
+      )
+      expect(others.map(({ who }) => who.name)).toEqual([])
+    }
+    const ends = shown.map(endsOf)
+    const breached = ends.filter((of) =>
+      of.some((end) => 'code' in end && end.code === 'ISOLATION_BREACH'),
+    )
+    expect(breached.length).toBeGreaterThan(0)
+    const secrets = tellers.map(({ secret }) => secret)
+    expect(secrets.filter((secret) => stage.gateway.output.includes(secret))).toEqual([])
+
+    if (onBreach !== 'fallback') return
+    // Everybody is served, by the Bot; who was not told of the breach is known to it.
+    for (const [at, of] of ends.entries()) {
+      const secret = tellers[at]?.secret ?? ''
+      const text = breached.includes(of) ? expect.any(String) : expect.stringContaining(secret)
+      expect(of.at(-1)).toMatchObject({ __typename: 'ReplyCompleted', text })
+    }
+    // The first two that met are told, and nobody else.
+    expect(breached.length).toBeLessThanOrEqual(2)
+  })
+})

@@ -1,0 +1,304 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { request } from 'undici'
+import { describe, expect, it } from 'vitest'
+import {
+  AssistantsDocument,
+  ClearQuarantineDocument,
+  IsolationDocument,
+  type IsolationQuery,
+  ProbeAssistantDocument,
+  type ProbeAssistantInput,
+  ProbeProgressDocument,
+  type ProbeProgressSubscription,
+} from '../../schema/operations/generated/graphql.ts'
+import { openStage, type Person, type Stage, type StageOptions } from '../kit/stage.ts'
+import { createTalk } from '../kit/talk.ts'
+import { until } from '../kit/until.ts'
+
+type Step = ProbeProgressSubscription['probeProgress']
+
+const scope = 'coze-gateway:operator'
+
+async function open(options: StageOptions = {}) {
+  const stage = await openStage(options)
+  const talk = createTalk(stage)
+  const operator: Person = { name: 'operator', token: stage.tokenFor('operator', 600, scope) }
+  const alice = stage.person('alice')
+  const bob = stage.person('bob')
+
+  async function isolationOf(name: string) {
+    const found = await talk.ask(operator, IsolationDocument, {})
+    return isolation(found, name)
+  }
+  async function probe(input: ProbeAssistantInput): Promise<readonly Step[]> {
+    const begun = await talk.ask(operator, ProbeAssistantDocument, { input })
+    const { probeId } = member(begun?.probeAssistant, 'ProbeAssistantSuccess')
+    return await follow(stage, operator, probeId)
+  }
+  return {
+    stage,
+    talk,
+    operator,
+    alice,
+    bob,
+    isolationOf,
+    probe,
+    [Symbol.asyncDispose]: () => stage[Symbol.asyncDispose](),
+  }
+}
+
+async function follow(stage: Stage, who: Person, probeId: string): Promise<readonly Step[]> {
+  const query = ProbeProgressDocument.toString()
+  using stream = await stage.client.stream({ token: who.token, query, variables: { probeId } })
+  const steps: Step[] = []
+  for (let frame = await stream.next(); frame; frame = await stream.next()) {
+    steps.push(JSON.parse(frame.data ?? 'null').data.probeProgress)
+  }
+  expect(await stream.ended).toBe('complete')
+  return steps
+}
+
+function member<Union extends { __typename: string }, Name extends Union['__typename']>(
+  result: Union | undefined,
+  name: Name,
+): Extract<Union, { __typename: Name }> {
+  const isMember = (one: Union): one is Extract<Union, { __typename: Name }> =>
+    one.__typename === name
+  if (result === undefined || !isMember(result)) throw new Error(JSON.stringify(result))
+  return result
+}
+
+function isolation(found: IsolationQuery | undefined, name: string) {
+  const assistant = found?.assistants.find((one) => one.name === name)
+  if (assistant === undefined) throw new Error('no such assistant')
+  return assistant.isolation
+}
+
+async function health(stage: Stage) {
+  const { statusCode, body } = await request(`${stage.gateway.url}/health/ready`)
+  return [statusCode, await body.json()]
+}
+
+describe('operators', () => {
+  it('probe an assistant, follow it, and everybody is told the verdict', async () => {
+    await using opened = await open()
+    const { stage, talk, alice, probe, isolationOf } = opened
+    expect(await isolationOf('Flow')).toMatchObject({
+      verdict: 'UNPROVEN',
+      inService: true,
+      checkedAt: null,
+      findings: [],
+      keying: [{ strategy: 'WORKFLOW', layers: expect.any(Array) }],
+    })
+    const steps = await probe({ assistantId: 'flow', trials: 1 })
+    expect(steps.slice(0, -1).map((step) => step.__typename)).toContain('ProbeStep')
+    const end = steps.at(-1)
+    if (end?.__typename !== 'ProbeEnded') throw new Error(JSON.stringify(end))
+    expect(end.reports).toMatchObject([
+      {
+        assistantId: 'flow',
+        strategy: 'WORKFLOW',
+        verdict: 'ISOLATED',
+        remains: [expect.any(String)],
+      },
+    ])
+    const shown = await isolationOf('Flow')
+    expect(shown).toMatchObject({ verdict: 'ISOLATED', checkedAt: end.reports[0]?.endedAt })
+    expect(shown.findings).toHaveLength(6)
+    expect(await isolationOf('Bot')).toMatchObject({ verdict: 'UNPROVEN' })
+
+    const word = await talk.ask(alice, AssistantsDocument, {})
+    expect(word?.assistants[0]).toMatchObject({
+      isolation: { verdict: 'ISOLATED', inService: true },
+    })
+    const query = IsolationDocument.toString()
+    const more = JSON.parse((await stage.client.call({ token: alice.token, query })).body)
+    expect(more.data.assistants[0].isolation).toMatchObject({
+      checkedAt: null,
+      findings: null,
+      keying: null,
+    })
+    expect(more.errors[0].extensions.code).toBe('FORBIDDEN')
+  })
+
+  it('keep the verdict over a restart, until the settings are others', async () => {
+    await using opened = await open()
+    const { stage, probe, isolationOf } = opened
+    await probe({ assistantId: 'Flow', trials: 1 })
+    await stage.gateway.kill('SIGKILL')
+    await stage.gateway.restart()
+    expect(await isolationOf('Flow')).toMatchObject({ verdict: 'ISOLATED' })
+    await stage.gateway.kill('SIGTERM')
+    const config = JSON.parse(await readFile(stage.gateway.configFile, 'utf8'))
+    config.assistants[0].workflow.parameters = { mood: 'calm' }
+    await writeFile(stage.gateway.configFile, JSON.stringify(config))
+    await stage.gateway.restart()
+    expect(await isolationOf('Flow')).toMatchObject({ verdict: 'STALE', inService: true })
+  })
+
+  it('alone may do so, one probe at a time, and of what there is', async () => {
+    await using opened = await open()
+    const { stage, talk, operator, alice } = opened
+    for (const [document, variables] of [
+      [ProbeAssistantDocument, { input: {} }],
+      [ClearQuarantineDocument, { input: { assistantId: 'flow' } }],
+    ] as const) {
+      const answer = await stage.client.call({
+        token: alice.token,
+        query: document.toString(),
+        variables,
+      })
+      expect(JSON.parse(answer.body).errors[0].extensions.code).toBe('FORBIDDEN')
+    }
+    const ask = async (input: ProbeAssistantInput) =>
+      (await talk.ask(operator, ProbeAssistantDocument, { input }))?.probeAssistant
+    expect(await ask({ assistantId: 'nobody' })).toMatchObject({ code: 'NOT_FOUND' })
+    expect(await ask({ trials: 0 })).toMatchObject({ code: 'INVALID_INPUT' })
+    expect(await ask({ budget: 10_001 })).toMatchObject({ code: 'INVALID_INPUT' })
+    const fact = { sessionName: 's', question: 'q', value: 'abc' }
+    expect(await ask({ knowledge: [fact] })).toMatchObject({ code: 'INVALID_INPUT' })
+
+    await stage.emulator.faults('/v1/workflows/chat', { kind: 'gate' })
+    const { probeId, maxCalls } = member(
+      await ask({ assistantId: 'flow' }),
+      'ProbeAssistantSuccess',
+    )
+    expect(maxCalls).toBeGreaterThan(20)
+    await stage.emulator.until({ gate: 'gate' })
+    expect(await ask({ assistantId: 'bot' })).toMatchObject({
+      code: 'RATE_LIMITED',
+      retryAfterMs: 30_000,
+    })
+    await stage.emulator.release()
+    expect((await follow(stage, operator, probeId)).at(-1)?.__typename).toBe('ProbeEnded')
+    // What is over can be followed still, and by operators only.
+    expect((await follow(stage, operator, probeId)).at(-1)?.__typename).toBe('ProbeEnded')
+    const query = ProbeProgressDocument.toString()
+    for (const [who, variables, status] of [
+      [alice, { probeId }, 403],
+      [operator, { probeId: 'other' }, 404],
+    ] as const) {
+      using stream = await stage.client.stream({ token: who.token, query, variables })
+      expect(stream.status).toBe(status)
+    }
+  })
+
+  it('are told why a probe could not go on', async () => {
+    await using opened = await open()
+    const { stage, probe, isolationOf } = opened
+    await stage.emulator.repeatFaults('/v1/conversation/create', 50, {
+      kind: 'jsonError',
+      code: 4101,
+    })
+    const steps = await probe({ assistantId: 'flow' })
+    expect(steps.at(-1)).toMatchObject({
+      __typename: 'ProbeFailed',
+      message: expect.stringContaining('could not be tried'),
+    })
+    expect(await isolationOf('Flow')).toMatchObject({ verdict: 'UNPROVEN' })
+  })
+
+  it.each([
+    ['forgetful', 'INCONCLUSIVE', true],
+    ['scripted', 'LEAKING', false],
+  ] as const)('of a %s assistant whose app leaks learn %s', async (model, verdict, inService) => {
+    const leaks = { sharedName: true, staticConversation: model === 'scripted' }
+    await using opened = await open({
+      emulator: { model, leaks: model === 'scripted' ? leaks : {} },
+    })
+    const { stage, talk, alice, probe, isolationOf } = opened
+    await probe({ assistantId: 'flow', trials: 1 })
+    const found = await isolationOf('Flow')
+    expect(found).toMatchObject({ verdict, inService })
+    expect(found.findings).toContainEqual(
+      expect.objectContaining({ layer: 'CONVERSATION', verdict }),
+    )
+    const sent = await talk.trySend(alice, { text: 'hello', assistantId: 'flow' })
+    expect(sent).toMatchObject(
+      inService
+        ? { __typename: 'SendMessageSuccess' }
+        : { code: 'ASSISTANT_UNAVAILABLE', retryAfterMs: null },
+    )
+    expect(await (await request(`${stage.gateway.metricsUrl}`)).body.text()).toContain(
+      `coze_gateway_isolation_verdict{assistant="flow",strategy="workflow",verdict="${verdict}"} 1`,
+    )
+  })
+
+  it('T13: see who met in a breach, by fingerprints, and clear the quarantine', async () => {
+    await using opened = await open({ emulator: { leaks: { staticConversation: true } } })
+    const { stage, talk, operator, alice, bob, isolationOf } = opened
+    await talk.say(alice, { text: 'my secret is plum', assistantId: 'flow' })
+    expect(await talk.say(bob, { text: 'hello', assistantId: 'flow' })).toMatchObject({
+      code: 'ISOLATION_BREACH',
+    })
+    const refused = { code: 'ASSISTANT_UNAVAILABLE', retryAfterMs: null }
+    expect(await talk.trySend(alice, { text: 'again', assistantId: 'flow' })).toMatchObject(refused)
+    const found = await isolationOf('Flow')
+    expect(found).toMatchObject({ verdict: 'BREACHED', inService: false })
+    const prints = []
+    for (const who of [alice, bob]) {
+      const query = '{ viewer { session } }'
+      prints.push(
+        JSON.parse((await stage.client.call({ token: who.token, query })).body).data.viewer.session,
+      )
+    }
+    expect(found.findings).toMatchObject([
+      {
+        layer: 'CONVERSATION',
+        verdict: 'LEAKING',
+        remedy: expect.stringContaining('静态会话名称'),
+        evidence: [{ sessions: prints, logIds: [expect.any(String)] }],
+      },
+    ])
+    // It stands over a restart, and the other assistant is served all the while.
+    await stage.gateway.kill('SIGKILL')
+    await stage.gateway.restart()
+    expect(await talk.trySend(bob, { text: 'again', assistantId: 'flow' })).toMatchObject(refused)
+    expect(await talk.say(bob, { text: 'hello', assistantId: 'bot' })).toMatchObject({
+      __typename: 'ReplyCompleted',
+    })
+    const cleared = await talk.ask(operator, ClearQuarantineDocument, {
+      input: { assistantId: 'flow' },
+    })
+    expect(cleared?.clearQuarantine).toMatchObject({
+      assistant: { isolation: { verdict: 'UNPROVEN', inService: true } },
+    })
+    const unknown = await talk.ask(operator, ClearQuarantineDocument, {
+      input: { assistantId: 'x' },
+    })
+    expect(unknown?.clearQuarantine).toMatchObject({ code: 'NOT_FOUND' })
+    // What has been met in is nobody's, quarantine or not.
+    expect(
+      await talk.say(alice, { text: 'what is my secret?', assistantId: 'flow' }),
+    ).toMatchObject({
+      code: 'ISOLATION_BREACH',
+    })
+    expect(stage.gateway.output).not.toContain('plum')
+  })
+
+  it('have nobody served, and nobody sent here, before there is proof, if they ask for it', async () => {
+    await using opened = await open({
+      flow: { requireProof: true },
+      config: { probe: { requiredForReady: true } },
+    })
+    const { stage, talk, alice, probe } = opened
+    expect(await talk.trySend(alice, { text: 'hello', assistantId: 'flow' })).toMatchObject({
+      code: 'ASSISTANT_UNAVAILABLE',
+      message: expect.stringContaining('not proven'),
+    })
+    expect(await health(stage)).toEqual([503, { status: 'not ready' }])
+    await probe({ trials: 1 })
+    expect(await talk.say(alice, { text: 'hello', assistantId: 'flow' })).toMatchObject({
+      __typename: 'ReplyCompleted',
+    })
+    expect(await health(stage)).toEqual([200, { status: 'ready' }])
+  })
+
+  it('have it probed by itself, as often as they say', async () => {
+    await using opened = await open({
+      config: { probe: { intervalHours: 1, jitterMinutes: 0, trials: 1 } },
+    })
+    const { isolationOf } = opened
+    await until(async () => (await isolationOf('Bot')).verdict === 'ISOLATED', 'the probe to end')
+  })
+})
