@@ -66,6 +66,8 @@ const optionsOf: Readonly<Record<Command, ParseArgsOptionsConfig>> = {
     bundle: { type: 'string' },
     ask: { type: 'string' },
     knowledge: { type: 'string' },
+    gateway: { type: 'string' },
+    'token-file': { type: 'string' },
   },
   schema: { help },
   'check-config': { help, config: { type: 'string', short: 'c' } },
@@ -134,13 +136,16 @@ async function runDemoCommand(options: Options): Promise<0 | 1> {
 }
 
 async function runProbeCommand(options: Options): Promise<ExitCode> {
-  const config = readConfig(options)
+  const url = textOf(options['gateway'])
+  // A running gateway has a configuration of its own.
+  const config = url === undefined || options['config'] ? readConfig(options) : undefined
   const { runProbe } = await import('./cli/probe.ts')
   const stop = new AbortController()
   const listener = () => stop.abort(new Error('broken off'))
   process.once('SIGINT', listener).once('SIGTERM', listener)
   return await runProbe({
     config,
+    gateway: url === undefined ? undefined : { url, tokenFile: textOf(options['token-file']) },
     assistant: textOf(options['assistant']),
     trials: textOf(options['trials']),
     budget: textOf(options['budget']),

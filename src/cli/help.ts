@@ -54,21 +54,25 @@ Options:
       --data FILE          the SQLite file; default data/demo.db
       --allow-production   start although NODE_ENV is "production"
 `,
-  probe: `Usage: coze-gateway probe [--config FILE] [--assistant ID] [--trials N] [--budget N]
-                          [--format table|json|junit] [--bundle FILE] [--ask TEXT] [--knowledge FILE]
+  probe: `Usage: coze-gateway probe [--config FILE | --gateway URL --token-file FILE] [--assistant ID]
+                          [--trials N] [--budget N] [--format table|json|junit] [--bundle FILE]
+                          [--ask TEXT] [--knowledge FILE]
 
 Finds out whether the configured assistants keep sessions apart: sessions that never were tell them secrets
 and are asked for each other's. Needs no running gateway. Names each layer that leaks, what is likely behind
-it, and what to change. Progress goes to standard error. What a probe says may stay in an assistant's
+it, and what to change. With --gateway, a running gateway does so, and keeps the verdict. Progress goes to standard error. What a probe says may stay in an assistant's
 long-term memory: a staging copy of it is the better one to try.
 
 Options:
   -c, --config FILE     the configuration; default: the path in COZE_GATEWAY_CONFIG
+      --gateway URL     the running gateway that is to do it
+      --token-file FILE a bearer token with the operators' scope, for --gateway
       --assistant ID    only this one
       --trials N        pairs of sessions; default 2
       --budget N        upstream calls at most, for each strategy of an assistant; default 60
       --format FORMAT   table (default), json or junit
-      --bundle FILE     write what the platform's support needs: ids, times, log ids; no secrets, no texts
+      --bundle FILE     write what the platform's support needs: ids, times, log ids; no secrets, no texts;
+                        as Markdown if its name ends in .md, else as JSON
       --ask TEXT        a message that makes the assistant put a question and wait for the answer
       --knowledge FILE  facts of the knowledge base to ask for:
                         [{ "sessionName": …, "question": …, "value": … }]

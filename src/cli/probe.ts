@@ -5,20 +5,29 @@ import type { AssistantId } from '../domain.ts'
 import { systemClock } from '../lib/clock.ts'
 import { createOpenTelemetryTracer } from '../observe/opentelemetry.ts'
 import { createPrometheusMetrics } from '../observe/prometheus.ts'
-import { createBundle, type TimelineEntry } from '../probe/bundle.ts'
+import {
+  bundleAsJson,
+  bundleAsMarkdown,
+  createBundle,
+  type TimelineEntry,
+} from '../probe/bundle.ts'
 import { overallVerdict } from '../domain/isolation.ts'
-import type { KnowledgeCanary, ProbeRequest } from '../domain/probe.ts'
+import type { KnowledgeCanary, ProbeReport, ProbeRequest } from '../domain/probe.ts'
 import { type Format, formatReports, formats } from '../probe/format.ts'
 import { estimateCalls, ProbeError } from '../probe/probe.ts'
 import { targetsOf } from '../probe/probe-assistants.ts'
 import { probeConfig } from '../probe/probe-config.ts'
+import { probeGateway } from './remote-probe.ts'
 import { UsageError } from './usage-error.ts'
 
 /** 0 isolated, 1 leaking, 2 inconclusive, 3 could not run. */
 export type ProbeExitCode = 0 | 1 | 2 | 3
 
 export interface ProbeCommand {
-  readonly config: Config
+  /** Undefined: a running gateway probes its own. */
+  readonly config: Config | undefined
+  /** The URL of a running gateway, and the file with an operator's token for it. */
+  readonly gateway: { readonly url: string; readonly tokenFile: string | undefined } | undefined
   readonly assistant: string | undefined
   readonly trials: string | undefined
   readonly budget: string | undefined
@@ -32,7 +41,7 @@ export interface ProbeCommand {
 }
 
 export async function runProbe(command: ProbeCommand): Promise<ProbeExitCode> {
-  const { config, signal, print, complain } = command
+  const { signal, print, complain } = command
   const format = readFormat(command.format)
   const request: ProbeRequest = {
     assistantId: command.assistant as AssistantId | undefined,
@@ -46,28 +55,59 @@ export async function runProbe(command: ProbeCommand): Promise<ProbeExitCode> {
     timeline.push({ at: systemClock.now(), step })
     complain(`… ${step}`)
   }
-  const targets = targetsOf(config.assistants, request.assistantId)
-  complain(
-    `probing ${targets.length} of the configured: at most ${targets.length * estimateCalls(request)} upstream calls`,
-  )
-  const metrics = createPrometheusMetrics()
-  const tracer = createOpenTelemetryTracer()
   try {
-    const reports = await probeConfig(config, request, { metrics, tracer, onProgress }, signal)
+    const reports = await findOut(command, request, onProgress)
     await print(formatReports(reports, format))
     if (command.bundle !== undefined) {
-      writeFileSync(command.bundle, createBundle(config, reports, timeline), { mode: 0o600 })
+      const bundle = createBundle(command.config?.assistants ?? [], reports, timeline)
+      const isMarkdown = command.bundle.endsWith('.md')
+      const text = isMarkdown ? bundleAsMarkdown(bundle) : bundleAsJson(bundle)
+      writeFileSync(command.bundle, text, { mode: 0o600 })
       complain(`wrote ${command.bundle}`)
     }
     const verdicts = reports.map(({ findings }) => overallVerdict(findings))
     if (verdicts.includes('LEAKING')) return 1
     return verdicts.includes('INCONCLUSIVE') ? 2 : 0
   } catch (error) {
-    if (signal.aborted)
-      complain('the probe was broken off; what it had begun upstream was taken away')
+    if (signal.aborted) complain(brokenOff(command))
     else if (error instanceof ProbeError) complain(`${error.message} ${causeOf(error)}`)
     else throw error
     return 3
+  }
+}
+
+/** Within the gateway that is named, else here. */
+async function findOut(
+  { config, gateway, signal, complain }: ProbeCommand,
+  request: ProbeRequest,
+  onProgress: (step: string) => void,
+): Promise<readonly ProbeReport[]> {
+  const announce = (calls: number) => complain(`at most ${calls} upstream calls`)
+  if (gateway !== undefined) {
+    const token = readToken(gateway.tokenFile)
+    const remote = { url: gateway.url, token, request, onBegin: announce, onProgress }
+    return await probeGateway(remote, signal)
+  }
+  if (config === undefined) throw new UsageError('--config or --gateway is needed')
+  const targets = targetsOf(config.assistants, request.assistantId)
+  announce(targets.length * estimateCalls(request))
+  const metrics = createPrometheusMetrics()
+  const tracer = createOpenTelemetryTracer()
+  return await probeConfig(config, request, { metrics, tracer, onProgress }, signal)
+}
+
+function brokenOff({ gateway }: ProbeCommand): string {
+  return gateway === undefined
+    ? 'the probe was broken off; what it had begun upstream was taken away'
+    : 'no longer followed; the gateway goes on with the probe'
+}
+
+function readToken(file: string | undefined): string {
+  if (file === undefined) throw new UsageError('--gateway needs --token-file')
+  try {
+    return readFileSync(file, 'utf8').trim()
+  } catch (cause) {
+    throw new UsageError(`${file} cannot be read`, { cause })
   }
 }
 

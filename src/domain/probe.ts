@@ -26,6 +26,20 @@ export interface ProbeRequest extends ProbeDepth {
   readonly assistantId?: AssistantId | undefined
 }
 
+/** A message of a probe and what came back, without a word of either. */
+export interface ProbeExchange {
+  /** ms since the epoch. */
+  readonly at: number
+  /** Which of the probe's sessions, counted from 1. */
+  readonly session: number
+  readonly conversationId: string
+  readonly chatId: string
+  /** Of the platform's log lines. */
+  readonly logId: string | null
+  /** The types of the events in their order, repeated ones counted: `accepted delta×12 message completed`. */
+  readonly events: string
+}
+
 export interface ProbeReport extends IsolationTarget {
   /** ms since the epoch. */
   readonly startedAt: number
@@ -34,6 +48,7 @@ export interface ProbeReport extends IsolationTarget {
   readonly calls: number
   readonly verdict: ProofVerdict
   readonly findings: readonly Finding[]
+  readonly exchanges: readonly ProbeExchange[]
   /** What may be left upstream, each a sentence. */
   readonly remains: readonly string[]
 }

@@ -1,4 +1,4 @@
-import type { ProbeEvent, ProbeReport, ProbeRun } from '../domain/probe.ts'
+import type { ProbeEvent, ProbeExchange, ProbeReport, ProbeRun } from '../domain/probe.ts'
 import { InvalidInputError, NotFoundError, RateLimitedError } from '../errors.ts'
 import { getAssistantId } from './assistant.ts'
 import { builder } from './builder.ts'
@@ -93,6 +93,25 @@ function checkCount(
   return count
 }
 
+const ProbeExchangeType = builder.objectRef<ProbeExchange>('ProbeExchange').implement({
+  description: 'A message of a probe and what came back, without a word of either.',
+  fields: (t) => ({
+    at: t.expose('at', { type: 'DateTime', description: 'When it was sent.' }),
+    session: t.exposeInt('session', {
+      description: "Which of the probe's sessions sent it, counted from 1.",
+    }),
+    conversationId: t.exposeString('conversationId', {
+      description: "The upstream's id of the conversation.",
+    }),
+    chatId: t.exposeString('chatId', { description: "The upstream's id of the chat." }),
+    logId: t.exposeString('logId', {
+      nullable: true,
+      description: "The id of the upstream's log lines.",
+    }),
+    events: t.exposeString('events', { description: 'The types of the events in their order.' }),
+  }),
+})
+
 const ProbeReportType = builder.objectRef<ProbeReport>('ProbeReport').implement({
   description: 'What a probe found out of one strategy of an assistant.',
   fields: (t) => ({
@@ -106,6 +125,11 @@ const ProbeReportType = builder.objectRef<ProbeReport>('ProbeReport').implement(
       type: [IsolationFinding],
       description: 'What was found out, layer by layer.',
       resolve: ({ findings, strategy }) => findings.map((finding) => ({ ...finding, strategy })),
+    }),
+    exchanges: t.field({
+      type: [ProbeExchangeType],
+      description: "What was sent and came back, for the platform's support.",
+      resolve: ({ exchanges }) => [...exchanges],
     }),
     remains: t.stringList({
       description: 'What may be left upstream, each in words.',

@@ -1,4 +1,3 @@
-import type { Config } from '../config.ts'
 import type { AssistantSettings } from '../config/assistant.ts'
 import type { ProbeReport } from '../domain/probe.ts'
 
@@ -9,37 +8,106 @@ export interface TimelineEntry {
   readonly step: string
 }
 
-/**
- * What the platform's support needs, as JSON: ids of what was called, when, and what came of it. No token, key, secret or
- * text of anybody is in it.
- */
+/** What the platform's support needs. No token, key, secret or text of anybody is in it. */
+export interface Bundle {
+  readonly about: string
+  readonly assistants: readonly object[]
+  /** How every request names its session, with the names left out. */
+  readonly requests: Readonly<Record<string, string>>
+  readonly reports: readonly ProbeReport[]
+  readonly timeline: readonly TimelineEntry[]
+}
+
 export function createBundle(
-  { assistants }: Pick<Config, 'assistants'>,
+  assistants: readonly AssistantSettings[],
   reports: readonly ProbeReport[],
   timeline: readonly TimelineEntry[],
-): string {
+): Bundle {
   const probed = new Set(reports.map(({ assistantId }) => assistantId))
-  const bundle = {
+  return {
     about: 'Findings of coze-graphql-gateway: whether sessions of one assistant are kept apart.',
     assistants: assistants.filter(({ id }) => probed.has(id)).map(describe),
-    reports: reports.map(({ startedAt, endedAt, findings, ...report }) => ({
-      ...report,
-      startedAt: new Date(startedAt).toISOString(),
-      endedAt: new Date(endedAt).toISOString(),
-      findings: findings.map(({ evidence, ...finding }) => ({
-        ...finding,
-        evidence: evidence.map(({ at, ...more }) => ({ at: new Date(at).toISOString(), ...more })),
-      })),
-    })),
-    timeline: timeline.map(({ at, step }) => ({ at: new Date(at).toISOString(), step })),
     requests: {
-      identity: 'OAuth JWT with a session_name of its own for each session',
-      conversation: 'created or named for each session before any text is sent',
-      variables: 'user_id (ext.user_id) is the session_name',
-      knowledge: 'SESSION_NAME is the session_name',
+      'POST /api/permission/oauth2/token': 'a JWT with "session_name": <name of the session>',
+      'POST /v1/conversation/create':
+        'a conversation of the session, under an unguessable name for an app, before any text',
+      'POST /v1/workflows/chat':
+        '"conversation_id": <of the session>, "ext": { "user_id": <name of the session> }, "parameters": { "SESSION_NAME": <name of the session> }',
+      'POST /v3/chat?conversation_id=<of the session>':
+        '"user_id": <name of the session>, "custom_variables": { "SESSION_NAME": <name of the session> }',
     },
+    reports,
+    timeline,
   }
-  return `${JSON.stringify(bundle, undefined, 2)}\n`
+}
+
+/** Times as ISO 8601 texts. */
+export function bundleAsJson(bundle: Bundle): string {
+  const isTime = (key: string) => ['at', 'startedAt', 'endedAt'].includes(key)
+  const show = (key: string, value: unknown) =>
+    isTime(key) && typeof value === 'number' ? time(value) : value
+  return `${JSON.stringify(bundle, show, 2)}\n`
+}
+
+export function bundleAsMarkdown(bundle: Bundle): string {
+  const { about, assistants, requests, reports, timeline } = bundle
+  return [
+    `# ${about}`,
+    '## Assistants',
+    ...assistants.map(
+      (assistant) => `\`\`\`json\n${JSON.stringify(assistant, undefined, 2)}\n\`\`\``,
+    ),
+    '## How requests name their session',
+    table(['request', 'carries'], Object.entries(requests)),
+    ...reports.flatMap(reportAsMarkdown),
+    '## Time line',
+    table(
+      ['at', 'step'],
+      timeline.map(({ at, step }) => [time(at), step]),
+    ),
+    '',
+  ].join('\n\n')
+}
+
+function reportAsMarkdown(report: ProbeReport): readonly string[] {
+  const { assistantId, strategy, verdict, startedAt, endedAt, calls, findings } = report
+  return [
+    `## ${assistantId} as a ${strategy}: ${verdict}`,
+    `${time(startedAt)} to ${time(endedAt)}, ${calls} upstream calls.`,
+    table(
+      ['layer', 'verdict', 'reason', 'cause', 'remedy', 'log ids'],
+      findings.map(({ layer, verdict: found, reason, cause, remedy, evidence }) => [
+        layer,
+        found,
+        reason,
+        cause ?? '',
+        remedy ?? '',
+        evidence.flatMap(({ logIds }) => logIds).join(' '),
+      ]),
+    ),
+    table(
+      ['at', 'session', 'conversation_id', 'chat_id', 'log id', 'events'],
+      report.exchanges.map(({ at, session, conversationId, chatId, logId, events }) => [
+        time(at),
+        String(session),
+        conversationId,
+        chatId,
+        logId ?? '',
+        events,
+      ]),
+    ),
+    ...report.remains,
+  ]
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
+}
+
+function time(at: number): string {
+  return new Date(at).toISOString()
 }
 
 function describe(assistant: AssistantSettings): object {

@@ -7,7 +7,7 @@ import { RunFailedError } from '../strategy/run-failed-error.ts'
 import type { ChatStrategy } from '../strategy/strategy.ts'
 import { phrasings, tells } from './canary.ts'
 import { type Finding, overallVerdict } from '../domain/isolation.ts'
-import type { ProbeDepth, ProbeReport } from '../domain/probe.ts'
+import type { ProbeDepth, ProbeExchange, ProbeReport } from '../domain/probe.ts'
 import { finding, judgeTrials } from './judge.ts'
 import { adviceFor } from './remedies.ts'
 import { BudgetError, createBudget, createProbers, type Prober } from './talk.ts'
@@ -62,7 +62,15 @@ export async function probe(options: ProbeOptions, signal: AbortSignal): Promise
   const startedAt = clock.now()
   const budget = createBudget(options.budget ?? defaultBudget)
   const left = createLeftovers()
-  const openProber = createProbers({ strategy, newId, budget, signal })
+  const exchanges: ProbeExchange[] = []
+  const openProber = createProbers({
+    strategy,
+    newId,
+    budget,
+    clock,
+    onExchange: (exchange) => void exchanges.push(exchange),
+    signal,
+  })
   const newProber = (name?: SessionName) => left.watch(openProber(name))
   let remains: readonly string[] = []
   const findings: Finding[] = []
@@ -83,6 +91,7 @@ export async function probe(options: ProbeOptions, signal: AbortSignal): Promise
     calls: budget.spent,
     verdict: overallVerdict(findings),
     findings,
+    exchanges,
     remains,
   }
 

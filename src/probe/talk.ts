@@ -1,4 +1,6 @@
 import type { ConversationId, ReplyId, Session, SessionId, SessionName } from '../domain.ts'
+import type { ProbeExchange } from '../domain/probe.ts'
+import type { Clock } from '../lib/clock.ts'
 import type { NewId } from '../lib/id.ts'
 import type { ChatStrategy, RunEvent, UpstreamConversation } from '../strategy/strategy.ts'
 
@@ -57,12 +59,17 @@ export function createProbers(options: {
   readonly strategy: ChatStrategy
   readonly newId: NewId
   readonly budget: Budget
+  readonly clock: Clock
+  readonly onExchange: (exchange: ProbeExchange) => void
   readonly signal: AbortSignal
 }): (name?: SessionName) => Prober {
-  const { strategy, newId, budget, signal } = options
+  const { strategy, newId, budget, clock, onExchange, signal } = options
+  let sessions = 0
 
   return (name) => {
     const id = newId() as SessionId
+    sessions += 1
+    const number = sessions
     const session: Session = { id, name: name ?? (`probe-${newId()}` as SessionName) }
     return {
       session,
@@ -83,7 +90,8 @@ export function createProbers(options: {
           },
           async say(text) {
             budget.spend(1)
-            const said = await listen(
+            const at = clock.now()
+            const { chatId, events, ...said } = await listen(
               strategy.start(
                 {
                   ...context(),
@@ -100,6 +108,8 @@ export function createProbers(options: {
               type: 'id',
               conversationId: said.conversationId,
             } satisfies UpstreamConversation
+            const { conversationId: where, logId = null } = said
+            onExchange({ at, session: number, conversationId: where, chatId, logId, events })
             return said
           },
         }
@@ -108,7 +118,11 @@ export function createProbers(options: {
   }
 }
 
-async function listen(run: AsyncIterable<readonly RunEvent[]>): Promise<Said> {
+async function listen(
+  run: AsyncIterable<readonly RunEvent[]>,
+): Promise<Said & Pick<ProbeExchange, 'chatId' | 'events'>> {
+  const types: { readonly type: RunEvent['type']; count: number }[] = []
+  let chatId = ''
   const messages = new Map<string, string>()
   let conversationId = ''
   let question: string | undefined
@@ -117,6 +131,10 @@ async function listen(run: AsyncIterable<readonly RunEvent[]>): Promise<Said> {
   for await (const events of run) {
     for (const event of events) {
       conversationId = event.conversationId
+      chatId = event.chatId
+      const last = types.at(-1)
+      if (last?.type === event.type) last.count += 1
+      else types.push({ type: event.type, count: 1 })
       if (event.type === 'accepted') logId = event.logId
       if (event.type === 'delta' && event.kind === 'ANSWER') {
         messages.set(event.messageId, (messages.get(event.messageId) ?? '') + event.text)
@@ -127,5 +145,7 @@ async function listen(run: AsyncIterable<readonly RunEvent[]>): Promise<Said> {
     }
   }
   const text = [...messages.values()].join('\n')
-  return { text, question: waits ? (question ?? text) : undefined, conversationId, logId }
+  const events = types.map(({ type, count }) => (count === 1 ? type : `${type}×${count}`)).join(' ')
+  const asked = waits ? (question ?? text) : undefined
+  return { text, question: asked, conversationId, logId, chatId, events }
 }

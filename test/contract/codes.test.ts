@@ -4,9 +4,11 @@ import { describe, expect, it, vi } from 'vitest'
 import {
   CancelReplyDocument,
   ClearConversationDocument,
+  ClearQuarantineDocument,
   DeleteConversationDocument,
   EraseSessionDocument,
   GiveFeedbackDocument,
+  ProbeAssistantDocument,
   RenameConversationDocument,
   RepliesDocument,
   ReplyDocument,
@@ -28,10 +30,11 @@ import {
   RateLimitedError,
   TooLargeError,
 } from '../../src/errors.ts'
+import type { IsolationPort } from '../../src/graphql/context.ts'
 import { encodeGlobal } from '../../src/graphql/global-id.ts'
 import { type Client, createClient } from '../kit/client.ts'
 import { replyCodes, unionCodes } from '../kit/codes.ts'
-import { openFakeGateway } from '../kit/fake-gateway.ts'
+import { openFakeGateway, unproven } from '../kit/fake-gateway.ts'
 import type { FakeSession } from '../kit/fake-session.ts'
 
 const schema = buildSchema(
@@ -45,7 +48,7 @@ const mutations: Readonly<
     {
       readonly document: { toString(): string }
       readonly input?: Readonly<Record<string, unknown>>
-      refuse(session: FakeSession, error: Error): void
+      refuse(session: FakeSession & { readonly isolation: IsolationPort }, error: Error): void
     }
   >
 > = {
@@ -95,6 +98,19 @@ const mutations: Readonly<
     document: EraseSessionDocument,
     refuse: ({ conversations }, error) => vi.spyOn(conversations, 'erase').mockRejectedValue(error),
   },
+  clearQuarantine: {
+    document: ClearQuarantineDocument,
+    input: { assistantId: 'flow' },
+    refuse: ({ isolation }, error) => vi.spyOn(isolation, 'clear').mockRejectedValue(error),
+  },
+  probeAssistant: {
+    document: ProbeAssistantDocument,
+    input: {},
+    refuse: ({ isolation }, error) =>
+      vi.spyOn(isolation, 'begin').mockImplementation(() => {
+        throw error
+      }),
+  },
   uploadFile: {
     document: UploadFileDocument,
     refuse: ({ conversations }, error) =>
@@ -115,10 +131,11 @@ const members = Object.values(schema.getMutationType()?.getFields() ?? {}).flatM
 
 describe('a mutation that is refused', () => {
   it.each(members)('%s answers %s as a member of its result', async (name, member) => {
-    await using gateway = await openFakeGateway()
+    const isolation = { ...unproven }
+    await using gateway = await openFakeGateway({ isolation, operators: ['alice'] })
     using client = createClient(gateway.url)
     const error = errorOf(member)
-    mutations[name]?.refuse(gateway.session('alice'), error)
+    mutations[name]?.refuse(Object.assign(gateway.session('alice'), { isolation }), error)
     const answer = await ask(client, name)
     expect(answer.data[name]).toMatchObject({
       __typename: member,

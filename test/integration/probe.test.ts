@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { EmulatorOptions } from '../../src/emulator/options.ts'
 import { createTestApp, publicPart, type RunningEmulator, startEmulator } from '../kit/emulator.ts'
+import { openStage } from '../kit/stage.ts'
 import { until } from '../kit/until.ts'
 
 const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
@@ -87,15 +88,27 @@ describe('coze-gateway probe', () => {
     await using stage = await open({ leaks: { staticConversation: true } })
     const bundle = join(directory, 'bundle.json')
     const { code, out } = await run('--config', stage.configFile, '--bundle', bundle)
+    const markdown = join(directory, 'bundle.md')
+    await run('--config', stage.configFile, '--bundle', markdown)
     expect(code).toBe(1)
     expect(out).toMatch(/support \(workflow\): LEAKING/)
     expect(out).toMatch(/support \(bot\): ISOLATED/)
     expect(out).toContain('静态会话名称')
-    const text = await readFile(bundle, 'utf8')
-    const { assistants, reports, timeline } = JSON.parse(text)
+    const json = await readFile(bundle, 'utf8')
+    const { assistants, reports, timeline } = JSON.parse(json)
     expect(assistants).toMatchObject([{ id: 'support', workflow: { workflowId: '7001' } }])
     expect(reports).toMatchObject([{ verdict: 'LEAKING' }, { verdict: 'ISOLATED' }])
     expect(timeline.length).toBeGreaterThan(3)
+    // Support sees by the ids that two sessions were in one conversation.
+    const [first, second] = reports[0].exchanges
+    expect(new Set([first.session, second.session])).toEqual(new Set([1, 2]))
+    expect(first.conversationId).toBe(second.conversationId)
+    expect(first.events).toMatch(/^accepted delta(×\d+)? message .*completed$/)
+    const page = await readFile(markdown, 'utf8')
+    expect(page).toContain('## support as a workflow: LEAKING')
+    expect(page).toContain('静态会话名称')
+    expect(page).toMatch(/\| accepted delta/)
+    const text = json + page
     const { chats } = await stage.emulator.state()
     const said = chats.map(({ sessionName = '?' }) => sessionName)
     for (const secret of ['CG-', 'czs_', 'PRIVATE KEY', ...said]) {
@@ -161,5 +174,36 @@ describe('coze-gateway probe', () => {
       async () => (await stage.emulator.state()).conversations.length === 0,
       'its conversations to be gone',
     )
+  })
+
+  it('lets a running gateway do it, which keeps the verdict', async () => {
+    await using stage = await openStage({ emulator: { leaks: { staticConversation: true } } })
+    const tokenFile = join(directory, 'token')
+    const remote = ['--gateway', stage.gateway.url, '--token-file', tokenFile]
+    await writeFile(tokenFile, `${stage.tokenFor('operator', 600, 'coze-gateway:operator')}\n`)
+    const { code, out, err } = await run(...remote, '--assistant', 'flow', '--format', 'json')
+    expect([code, err.includes('upstream calls')]).toEqual([1, true])
+    expect(err).toMatch(/… trial 1 of 2/)
+    expect(JSON.parse(out)).toMatchObject([
+      {
+        assistantId: 'flow',
+        strategy: 'workflow',
+        verdict: 'LEAKING',
+        startedAt: expect.any(Number),
+      },
+    ])
+    const query = '{ assistants { isolation { verdict } } }'
+    const { token } = stage.person('alice')
+    const answer = JSON.parse((await stage.client.call({ token, query })).body)
+    expect(answer.data.assistants[0].isolation).toEqual({ verdict: 'LEAKING' })
+
+    const unknown = await run(...remote, '--assistant', 'nobody')
+    expect([unknown.code, unknown.err]).toEqual([3, expect.stringContaining('no such assistant')])
+    await writeFile(tokenFile, token)
+    const refused = await run(...remote)
+    expect([refused.code, refused.err]).toEqual([3, expect.stringContaining('operators only')])
+    expect((await run('--gateway', stage.gateway.url)).err).toContain('--token-file')
+    const nowhere = await run('--gateway', 'http://127.0.0.1:1', '--token-file', tokenFile)
+    expect([nowhere.code, nowhere.err]).toEqual([3, expect.stringContaining('cannot be reached')])
   })
 })

@@ -46,8 +46,8 @@ const repliesDocument = complete(`
     }
   }`)
 
-/** What is shown elsewhere: errors of mutations and failures of replies, each through HTTP, by the tests of codes. */
-const elsewhere = /^(ErrorCode|ReplyFailureCode)\.|Error\.\w+$/
+/** What is shown elsewhere: errors of mutations and failures of replies, each through HTTP, by the tests of codes; verdicts, by those of operators. */
+const elsewhere = /^(ErrorCode|ReplyFailureCode|IsolationVerdict|ProofVerdict)\.|Error\.\w+$/
 
 interface Event {
   readonly __typename: string
@@ -319,6 +319,77 @@ describe('the whole schema', () => {
     })
     const { conversations } = await ask('{ conversations { edges { cursor } } }')
     expect(conversations.edges).toEqual([])
+  })
+
+  it('tells operators how assistants keep sessions apart', async () => {
+    await using leaking = await openStage({
+      emulator: { leaks: { staticConversation: true } },
+      flow: { strategy: 'auto', fallback: { botId: '7003' } },
+    })
+    const token = leaking.tokenFor('operator', 600, 'coze-gateway:operator')
+    async function askOperator(query: string, variables: Record<string, unknown> = {}) {
+      const { body } = await leaking.client.call({ token, query, variables })
+      const { data, errors } = JSON.parse(body)
+      if (errors) throw new Error(body)
+      coverage.record(query, variables, data)
+      return data
+    }
+    async function probe(input: object) {
+      const begin = `mutation ($input: ProbeAssistantInput!) {
+        probeAssistant(input: $input) { __typename ... on ProbeAssistantSuccess { probeId maxCalls } }
+      }`
+      const { probeId } = (await askOperator(begin, { input })).probeAssistant
+      const query = `subscription ($probeId: ID!) {
+        probeProgress(probeId: $probeId) {
+          __typename at
+          ... on ProbeStep { step }
+          ... on ProbeFailed { message }
+          ... on ProbeEnded {
+            reports {
+              assistantId strategy verdict startedAt endedAt calls remains
+              exchanges { at session conversationId chatId logId events }
+              findings {
+                strategy layer verdict reason cause remedy
+                evidence { at what logIds sessions }
+              }
+            }
+          }
+        }
+      }`
+      using stream = await leaking.client.stream({ token, query, variables: { probeId } })
+      for (let frame = await stream.next(); frame; frame = await stream.next()) {
+        const { data } = JSON.parse(frame.data ?? '{}')
+        coverage.record(query, { probeId }, data)
+      }
+    }
+    const knowledge = [{ sessionName: 'owner', question: 'What is it?', value: 'unknown' }]
+    const about = { assistantId: 'flow', questionTrigger: '/ask Which one?', knowledge }
+    await probe({ ...about, trials: 1, budget: 60 })
+    await probe({ assistantId: 'flow', budget: 1 })
+    const met = { text: 'hello', assistantId: 'bot' }
+    await askOperator(
+      'mutation ($input: SendMessageInput!) { sendMessage(input: $input) { __typename } }',
+      { input: met },
+    )
+    const { assistants } = await askOperator(`{
+      assistants {
+        id
+        isolation {
+          verdict inService checkedAt
+          findings {
+            strategy layer verdict reason cause remedy
+            evidence { at what logIds sessions }
+          }
+          keying { strategy layers { layer keyedBy } }
+        }
+      }
+    }`)
+    await askOperator(
+      `mutation ($input: ClearQuarantineInput!) {
+        clearQuarantine(input: $input) { __typename ... on ClearQuarantineSuccess { assistant { id } } }
+      }`,
+      { input: { assistantId: assistants[0].id } },
+    )
   })
 
   it('has been shown', () => {

@@ -190,6 +190,10 @@ export const attacks: Readonly<Record<string, Attack | 'shared'>> = {
     })),
   },
   'Mutation.sendMessage.input.assistantId': 'shared',
+  'Mutation.clearQuarantine.input.assistantId': 'shared',
+  'Mutation.probeAssistant.input.assistantId': 'shared',
+  // Of operators, whatever their session.
+  'Subscription.probeProgress.probeId': 'shared',
   'Mutation.startConversation.input.assistantId': 'shared',
   'Subscription.replies.replyId': { steals: 'replyId', run: subscribe((replyId) => ({ replyId })) },
   'Subscription.replies.conversationId': {

@@ -53,7 +53,8 @@ export interface FakeGateway extends AsyncDisposable {
   readonly ends: readonly SubscriptionEnd[]
 }
 
-const unproven: IsolationPort = {
+/** As of assistants that nobody has probed. */
+export const unproven: IsolationPort = {
   describe: () => ({
     verdict: 'UNPROVEN',
     inService: true,

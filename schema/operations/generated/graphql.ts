@@ -453,7 +453,7 @@ export type ProbeProgressSubscriptionVariables = Exact<{
 
 
 export type ProbeProgressSubscription = { probeProgress:
-    | { __typename: 'ProbeEnded', at: string, reports: Array<{ assistantId: string, strategy: StrategyKind, verdict: ProofVerdict, startedAt: string, endedAt: string, calls: number, remains: Array<string>, findings: Array<{ layer: IsolationLayer, verdict: LayerVerdict, reason: string, cause: string | null, remedy: string | null, evidence: Array<{ at: string, what: string, logIds: Array<string>, sessions: Array<string> }> }> }> }
+    | { __typename: 'ProbeEnded', at: string, reports: Array<{ assistantId: string, strategy: StrategyKind, verdict: ProofVerdict, startedAt: string, endedAt: string, calls: number, remains: Array<string>, findings: Array<{ layer: IsolationLayer, verdict: LayerVerdict, reason: string, cause: string | null, remedy: string | null, evidence: Array<{ at: string, what: string, logIds: Array<string>, sessions: Array<string> }> }>, exchanges: Array<{ at: string, session: number, conversationId: string, chatId: string, logId: string | null, events: string }> }> }
     | { __typename: 'ProbeFailed', message: string, at: string }
     | { __typename: 'ProbeStep', step: string, at: string }
    };
@@ -972,6 +972,14 @@ export const ProbeProgressDocument = new TypedDocumentString(`
             logIds
             sessions
           }
+        }
+        exchanges {
+          at
+          session
+          conversationId
+          chatId
+          logId
+          events
         }
         remains
       }
