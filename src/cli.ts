@@ -40,7 +40,7 @@ async function run([first, ...rest]: readonly string[]): Promise<ExitCode> {
     case 'schema':
       return print((await import('./graphql/schema.ts')).printGatewaySchema())
     case 'check-config':
-      return print(`${summaryOf(readConfig(options))}\n`)
+      return runCheckConfig(options)
   }
 }
 
@@ -70,7 +70,7 @@ const optionsOf: Readonly<Record<Command, ParseArgsOptionsConfig>> = {
     'token-file': { type: 'string' },
   },
   schema: { help },
-  'check-config': { help, config: { type: 'string', short: 'c' } },
+  'check-config': { help, config: { type: 'string', short: 'c' }, online: { type: 'boolean' } },
 }
 
 function parseOptions(command: Command, args: readonly string[]): Options {
@@ -133,6 +133,14 @@ async function runDemoCommand(options: Options): Promise<0 | 1> {
   })
   await print(demo.welcome)
   return await lifetime.end
+}
+
+async function runCheckConfig(options: Options): Promise<0 | 1> {
+  const config = readConfig(options)
+  await print(`${summaryOf(config)}\n`)
+  if (options['online'] !== true) return 0
+  const { runCheckup } = await import('./cli/checkup.ts')
+  return await runCheckup(config, print)
 }
 
 async function runProbeCommand(options: Options): Promise<ExitCode> {

@@ -28,6 +28,7 @@ import { createSessionNamer, fingerprintOf } from './session/session.ts'
 import { openSqliteStore } from './store/sqlite/store.ts'
 import { infoOf } from './strategy/assistant-info.ts'
 import { createIsolationPort } from './isolation-port.ts'
+import { logCheckup } from './probe/checkup.ts'
 import { createProbeSchedule } from './probe/schedule.ts'
 import { createProbing } from './probe/probing.ts'
 import { createAssistants } from './strategy/assistants.ts'
@@ -183,6 +184,9 @@ export async function createGateway(
       prove: (target, proof) => verdicts.prove(target, proof),
     }),
   )
+  if (config.probe.checkAtStart) {
+    stack.use(logCheckup({ settings: config.assistants, assistants: targets, newId, logger }))
+  }
   const isolation = createIsolationPort(config, { assistants: targets, verdicts, probing })
   if (config.probe.intervalHours > 0) {
     const { intervalHours, jitterMinutes, trials, budget } = config.probe

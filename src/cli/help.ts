@@ -84,13 +84,17 @@ ${configuration}`,
 
 Prints the GraphQL schema (SDL) on standard output.
 `,
-  'check-config': `Usage: coze-gateway check-config [--config FILE]
+  'check-config': `Usage: coze-gateway check-config [--config FILE] [--online]
 
 Reads the configuration as serve does, starts nothing, and tells every problem with its path on standard
 error (exit code 2), or one line on standard output that it is well (exit code 0). No secret is shown.
 
+With --online it looks at each assistant as serve does at its start: obtains an access token and an empty
+conversation, takes that away again, and tells what keeps sessions apart and what is wrong (exit code 1).
+
 Options:
   -c, --config FILE  the configuration; default: the path in COZE_GATEWAY_CONFIG
+      --online       ask the platform as well
 
 ${configuration}`,
 }

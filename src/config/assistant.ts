@@ -155,6 +155,14 @@ export function assistantSchema(source: SecretSource) {
       },
       { when: ({ value }) => isObject(value) },
     )
+    .superRefine(({ baseUrl, credentials }, context) => {
+      const host = URL.parse(baseUrl)?.host
+      const audience = credentials.type === 'oauth' ? credentials.audience : undefined
+      if (audience === undefined || audience === host || !isRegion(audience)) return
+      if (host === undefined || !isRegion(host)) return
+      const message = `is the other region's: with this "baseUrl" it is ${host}, the default`
+      context.addIssue({ code: 'custom', path: ['credentials', 'audience'], message })
+    })
     .transform((assistant, context): AssistantSettings => {
       const baseUrl = assistant.baseUrl.replace(/\/+$/, '')
       const common = {
@@ -180,6 +188,11 @@ export function assistantSchema(source: SecretSource) {
       context.addIssue('has sections that do not fit its strategy')
       return z.NEVER
     })
+}
+
+/** The API's hosts: they share no accounts, apps, keys or ids (coze-api.md §12). */
+function isRegion(host: string): boolean {
+  return host === 'api.coze.com' || host === 'api.coze.cn'
 }
 
 function toCredentials(

@@ -85,6 +85,7 @@ function section(name: string, keys: readonly string[]): readonly EnvironmentSet
     host: 'text',
     level: 'text',
     requiredForReady: 'boolean',
+    checkAtStart: 'boolean',
   }
   return keys.map((key) => setting([name, key], kinds[key] ?? 'number'))
 }

@@ -2,6 +2,8 @@ import { z } from 'zod'
 
 /** How often, and how thoroughly, the gateway probes its own assistants. */
 export interface ProbeSettings {
+  /** Each assistant is looked at when the gateway starts: an access token, an empty conversation, no text. Default true. */
+  readonly checkAtStart: boolean
   /** Hours between two scheduled probes; 0: only when an operator asks. Default 0. */
   readonly intervalHours: number
   /** A scheduled probe begins up to so many minutes later. Default 10. */
@@ -17,6 +19,7 @@ export interface ProbeSettings {
 }
 
 export const probeSchema = z.strictObject({
+  checkAtStart: z.boolean().default(true),
   intervalHours: z.number().min(0).max(8_760).default(0),
   jitterMinutes: z.number().min(0).max(1_440).default(10),
   trials: z.number().int().min(1).max(100).default(2),

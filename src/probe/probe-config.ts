@@ -6,6 +6,7 @@ import { createRandomIds, type NewId } from '../lib/id.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Tracer } from '../observe/tracer.ts'
 import { createAssistants } from '../strategy/assistants.ts'
+import { type Checkup, checkUp } from './checkup.ts'
 import { probeAssistants } from './probe-assistants.ts'
 
 export interface ProbeDependencies {
@@ -28,6 +29,22 @@ export async function probeConfig(
   dependencies: ProbeDependencies,
   signal: AbortSignal,
 ): Promise<readonly ProbeReport[]> {
+  await using parts = await openAssistants(config, dependencies)
+  return await Array.fromAsync(probeAssistants(parts, request, signal))
+}
+
+/** Looks at the configured assistants one after another. @throws `TypeError` for one that does not keep sessions apart */
+export async function checkUpConfig(
+  config: Config,
+  dependencies: ProbeDependencies,
+  signal: AbortSignal,
+): Promise<readonly Checkup[]> {
+  await using parts = await openAssistants(config, dependencies)
+  return await Array.fromAsync(checkUp(parts, signal))
+}
+
+/** The configured assistants with no gateway around them. */
+async function openAssistants(config: Config, dependencies: ProbeDependencies) {
   const { metrics, tracer, clock = systemClock, newId = createRandomIds() } = dependencies
   const { random = Math.random, onProgress } = dependencies
   const { timeouts, limits, assistants: settings } = config
@@ -45,6 +62,13 @@ export async function probeConfig(
       verdictOf: () => 'UNPROVEN',
     }),
   )
-  const parts = { settings, assistants, clock, newId, onProgress }
-  return await Array.fromAsync(probeAssistants(parts, request, signal))
+  const owned = stack.move()
+  return {
+    settings,
+    assistants,
+    clock,
+    newId,
+    onProgress,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
 }

@@ -75,6 +75,7 @@ function gatewayConfig(upstream: string, issuerSecret: string, port: number): un
         quota: { startsPerSecond: 100_000 },
       },
     ],
+    probe: { checkAtStart: false },
     store: 'sqlite:gateway.db',
   }
 }

@@ -279,7 +279,7 @@ describe('operators', () => {
   it('have nobody served, and nobody sent here, before there is proof, if they ask for it', async () => {
     await using opened = await open({
       flow: { requireProof: true },
-      config: { probe: { requiredForReady: true } },
+      probe: { requiredForReady: true },
     })
     const { stage, talk, alice, probe } = opened
     expect(await talk.trySend(alice, { text: 'hello', assistantId: 'flow' })).toMatchObject({
@@ -296,7 +296,7 @@ describe('operators', () => {
 
   it('have it probed by itself, as often as they say', async () => {
     await using opened = await open({
-      config: { probe: { intervalHours: 1, jitterMinutes: 0, trials: 1 } },
+      probe: { intervalHours: 1, jitterMinutes: 0, trials: 1 },
     })
     const { isolationOf } = opened
     await until(async () => (await isolationOf('Bot')).verdict === 'ISOLATED', 'the probe to end')

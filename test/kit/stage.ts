@@ -38,6 +38,7 @@ export interface StageOptions {
   readonly config?: Readonly<Record<string, unknown>>
   /** Where the assistants' upstream is, instead of the emulator. */
   readonly baseUrl?: string
+  readonly probe?: Readonly<Record<string, unknown>>
   readonly workflow?: Readonly<Record<string, unknown>>
   readonly bot?: Readonly<Record<string, unknown>>
   /** Over the settings of the assistant `flow`. */
@@ -102,6 +103,7 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
     timeouts: { drainMs: 2_000, ...options.timeouts },
     limits: { ...options.limits },
     ...options.config,
+    probe: { checkAtStart: false, ...options.probe },
   }
   const gateway = stack.use(await startGateway(join(directory, 'config.json'), config, options.env))
   let client = stack.adopt(createClient(gateway.url), (last) => last[Symbol.dispose]())

@@ -1,0 +1,128 @@
+import { execFile } from 'node:child_process'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { createTestApp } from '../kit/emulator.ts'
+import { openStage, type Stage, type StageOptions } from '../kit/stage.ts'
+import { until } from '../kit/until.ts'
+
+const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
+
+interface Settings {
+  baseUrl: string
+  credentials: Record<string, unknown>
+  workflow: Record<string, unknown>
+}
+
+/** `check-config --online` of a configuration like the stage's. */
+async function look(stage: Stage, change: (flow: Settings) => void = () => undefined) {
+  const config = JSON.parse(await readFile(stage.gateway.configFile, 'utf8'))
+  change(config.assistants[0])
+  const file = join(stage.gateway.configFile, '..', 'looked-at.json')
+  await writeFile(file, JSON.stringify(config))
+  return await new Promise<{ code: number; out: string; err: string }>((resolve) => {
+    execFile(
+      process.execPath,
+      [cli, 'check-config', '--online', '--config', file],
+      (error, out, err) => resolve({ code: Number(error?.code ?? 0), out, err }),
+    )
+  })
+}
+
+const open = (options: StageOptions = {}) => openStage(options)
+
+describe('a look at the assistants', () => {
+  it('shows what keys each layer, and leaves nothing upstream', async () => {
+    await using stage = await open()
+    const { code, out } = await look(stage)
+    expect(code).toBe(0)
+    expect(out).toContain(`flow (workflow)
+  identity      access token: minted for the name of the session
+  conversation  conversation_id: created for it under an unguessable name
+  variables     ext.user_id: the name of the session
+  knowledge     parameters.SESSION_NAME: the name of the session
+bot (bot)
+  identity      access token: minted for the name of the session
+  conversation  conversation_id: created for it
+`)
+    const { conversations, chats } = await stage.emulator.state()
+    expect([conversations, chats]).toEqual([[], []])
+  })
+
+  it('says what `conversationKeying: auto` has found out', async () => {
+    await using stage = await open({ emulator: { switches: { createWithAppId: 'refused-4000' } } })
+    const { code, out } = await look(stage)
+    expect([code, out]).toEqual([
+      0,
+      expect.stringContaining('CONVERSATION_NAME: an unguessable name'),
+    ])
+  })
+
+  it('says so of a token that all sessions share', async () => {
+    const emulator = { personalAccessTokens: [{ token: 'pat_shared', accountId: 'a' }] }
+    await using stage = await open({ emulator })
+    const { code, out } = await look(stage, (flow) => {
+      flow.credentials = { type: 'token', token: 'pat_shared', allowSharedToken: true }
+    })
+    expect(code).toBe(1)
+    expect(out).toContain('  identity      nothing: all sessions share one token')
+    expect(out).toContain('problem: identity: all sessions share one access token')
+    const refused = await look(stage, (flow) => {
+      flow.credentials = { type: 'token', token: 'pat_shared' }
+    })
+    expect([refused.code, refused.err]).toEqual([2, expect.stringContaining('allowSharedToken')])
+  })
+
+  it.each(['create', 'name'])(
+    'finds a private key that does not fit, with keying %s',
+    async (keying) => {
+      await using stage = await open({ workflow: { conversationKeying: keying } })
+      const { code, out } = await look(stage, (flow) => {
+        flow.credentials['privateKey'] = createTestApp().privateKeyPem
+      })
+      expect(code).toBe(1)
+      expect(out).toContain('problem: the assertion was refused: check that "keyId"')
+      expect(out).toContain('api.coze.com and api.coze.cn share no accounts')
+    },
+  )
+
+  it('says so of a platform that is not there', async () => {
+    await using stage = await open()
+    const { code, out } = await look(stage, (flow) => {
+      flow.baseUrl = 'http://127.0.0.1:1'
+    })
+    expect(code).toBe(1)
+    expect(out).toContain('problem: The assistant could not be reached.')
+  })
+
+  it('finds the other region in the settings themselves', async () => {
+    await using stage = await open()
+    const { code, err } = await look(stage, (flow) => {
+      flow.baseUrl = 'https://api.coze.cn'
+      flow.credentials['audience'] = 'api.coze.com'
+    })
+    expect(code).toBe(2)
+    expect(err).toContain("credentials.audience: is the other region's")
+    const pinned = await look(stage, (flow) => {
+      flow.workflow['parameters'] = { CONVERSATION_NAME: 'Default' }
+    })
+    expect([pinned.code, pinned.err]).toEqual([
+      2,
+      expect.stringContaining('would put all sessions into one conversation'),
+    ])
+  })
+
+  it('is had by every start, and told to the log', async () => {
+    await using stage = await open({ probe: { checkAtStart: true } })
+    await until(() => stage.gateway.output.includes('"assistant":"bot"'), 'the look to end')
+    const lines = stage.gateway.output
+      .split('\n')
+      .filter((line) => line.includes('keeps sessions apart'))
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({
+      assistant: 'flow',
+      strategy: 'workflow',
+      identity: 'access token: minted for the name of the session',
+    })
+  })
+})
