@@ -54,6 +54,7 @@ const optionsOf: Readonly<Record<Command, ParseArgsOptionsConfig>> = {
     host: { type: 'string' },
     port: { type: 'string' },
     data: { type: 'string' },
+    leak: { type: 'string' },
     'allow-production': { type: 'boolean' },
   },
   probe: {
@@ -114,12 +115,20 @@ async function runDemoCommand(options: Options): Promise<0 | 1> {
     )
   }
   const port = parsePort(textOf(options['port']) ?? '4000')
-  const [{ runDemo }, { createLogger }, { watchLifetime }] = await Promise.all([
-    import('./demo/demo.ts'),
-    import('./observe/log.ts'),
-    import('./cli/lifetime.ts'),
-  ])
-  const logger = createLogger({ level: 'warn' })
+  const [{ runDemo }, { createLogger }, { watchLifetime }, { findLeak, leakNames, tellLeakStory }] =
+    await Promise.all([
+      import('./demo/demo.ts'),
+      import('./observe/log.ts'),
+      import('./cli/lifetime.ts'),
+      import('./cli/leak-story.ts'),
+    ])
+  const leakName = textOf(options['leak'])
+  const leak = leakName === undefined ? undefined : findLeak(leakName)
+  if (leakName !== undefined && leak === undefined) {
+    throw new UsageError(`--leak must be one of ${leakNames.join(', ')}`)
+  }
+  // A story is told on the command line, breaches and all.
+  const logger = createLogger({ level: leak === undefined ? 'warn' : 'silent' })
   using lifetime = watchLifetime(process, { logger, exitNow: (code) => process.exit(code) })
   const host = textOf(options['host']) ?? '127.0.0.1'
   if (isProduction || !isLoopback(host)) {
@@ -128,11 +137,19 @@ async function runDemoCommand(options: Options): Promise<0 | 1> {
   await using demo = await runDemo({
     host,
     port,
-    file: textOf(options['data']) ?? 'data/demo.db',
+    // What a leak does to its verdicts must not outlive it.
+    file: textOf(options['data']) ?? (leak === undefined ? 'data/demo.db' : ':memory:'),
+    leak,
     logger,
   })
   await print(demo.welcome)
-  return await lifetime.end
+  if (leakName === undefined) return await lifetime.end
+  const ended = new AbortController()
+  const end = lifetime.end.finally(() => ended.abort(new Error('the demo has ended')))
+  await tellLeakStory(leakName, demo, print, ended.signal).catch((error: unknown) => {
+    if (!ended.signal.aborted) throw error
+  })
+  return await end
 }
 
 async function runCheckConfig(options: Options): Promise<0 | 1> {

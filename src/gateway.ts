@@ -28,7 +28,7 @@ import { createSessionNamer, fingerprintOf } from './session/session.ts'
 import { openSqliteStore } from './store/sqlite/store.ts'
 import { infoOf } from './strategy/assistant-info.ts'
 import { createIsolationPort } from './isolation-port.ts'
-import { logCheckup } from './probe/checkup.ts'
+import { beginCheckup } from './probe/checkup.ts'
 import { createProbeSchedule } from './probe/schedule.ts'
 import { createProbing } from './probe/probing.ts'
 import { createAssistants } from './strategy/assistants.ts'
@@ -185,7 +185,16 @@ export async function createGateway(
     }),
   )
   if (config.probe.checkAtStart) {
-    stack.use(logCheckup({ settings: config.assistants, assistants: targets, newId, logger }))
+    stack.use(
+      beginCheckup({
+        settings: config.assistants,
+        assistants: targets,
+        onBreach: (breach) => verdicts.breached(breach),
+        newId,
+        clock,
+        logger,
+      }),
+    )
   }
   const isolation = createIsolationPort(config, { assistants: targets, verdicts, probing })
   if (config.probe.intervalHours > 0) {

@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs'
+import { Agent, fetch } from 'undici'
 import { z } from 'zod'
 import type { Config } from '../config.ts'
 import type { AssistantId } from '../domain.ts'
@@ -17,6 +18,7 @@ import { type Format, formatReports, formats } from '../probe/format.ts'
 import { estimateCalls, ProbeError } from '../probe/probe.ts'
 import { targetsOf } from '../probe/probe-assistants.ts'
 import { probeConfig } from '../probe/probe-config.ts'
+import { createGraphClient, type SendGraph } from './graph-client.ts'
 import { probeGateway } from './remote-probe.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -84,9 +86,13 @@ async function findOut(
 ): Promise<readonly ProbeReport[]> {
   const announce = (calls: number) => complain(`at most ${calls} upstream calls`)
   if (gateway !== undefined) {
-    const token = readToken(gateway.tokenFile)
-    const remote = { url: gateway.url, token, request, onBegin: announce, onProgress }
-    return await probeGateway(remote, signal)
+    const url = new URL('/graphql', gateway.url)
+    // A step of a probe may take as long as an answer may.
+    await using stack = new AsyncDisposableStack()
+    const dispatcher = stack.adopt(new Agent({ bodyTimeout: 0 }), (agent) => agent.destroy())
+    const send: SendGraph = (options) => fetch(url, { method: 'POST', dispatcher, ...options })
+    const client = createGraphClient(send, readToken(gateway.tokenFile))
+    return await probeGateway({ client, request, onBegin: announce, onProgress }, signal)
   }
   if (config === undefined) throw new UsageError('--config or --gateway is needed')
   const targets = targetsOf(config.assistants, request.assistantId)

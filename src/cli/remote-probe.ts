@@ -1,16 +1,13 @@
-import { createParser, type EventSourceMessage } from 'eventsource-parser'
-import { Agent, fetch } from 'undici'
 import { z } from 'zod'
 import type { AssistantId } from '../domain.ts'
 import { probeLayers } from '../domain/isolation.ts'
 import type { ProbeReport, ProbeRequest } from '../domain/probe.ts'
 import { ProbeError } from '../probe/probe.ts'
+import type { GraphClient } from './graph-client.ts'
 
 export interface RemoteProbeOptions {
-  /** Of the gateway: `http://host:port`. */
-  readonly url: string
-  /** A bearer token with the operators' scope. */
-  readonly token: string
+  /** An operator's. */
+  readonly client: GraphClient
   readonly request: ProbeRequest
   /** Hears how many upstream calls it will make at most. */
   readonly onBegin: (maxCalls: number) => void
@@ -24,65 +21,31 @@ const subscription =
 
 /** Probes within a running gateway, which keeps the verdicts. @throws {@link ProbeError}; the signal's reason */
 export async function probeGateway(
-  options: RemoteProbeOptions,
+  { client, request, onBegin, onProgress }: RemoteProbeOptions,
   signal: AbortSignal,
 ): Promise<readonly ProbeReport[]> {
-  const { onBegin, onProgress } = options
-  // A step of a probe may take as long as an answer may.
-  await using stack = new AsyncDisposableStack()
-  const dispatcher = stack.adopt(new Agent({ bodyTimeout: 0 }), (agent) => agent.destroy())
-  const begun = await send(mutation, { input: options.request }, 'application/json')
-  const answer = parse(begunSchema, await begun.text())
-  const { probeAssistant } = answer.data ?? {}
-  if (probeAssistant == null) throw refusal(answer.errors?.[0]?.message)
-  if ('message' in probeAssistant) throw refusal(probeAssistant.message)
-  const { probeId, maxCalls } = probeAssistant
-  onBegin(maxCalls)
-
-  const stream = await send(subscription, { probeId }, 'text/event-stream')
-  if (stream.body === null) throw refusal()
-  for await (const { event, data } of readEvents(stream.body)) {
-    if (event !== 'next') continue
-    const { data: shown, errors } = parse(eventSchema, data)
-    if (shown == null) throw refusal(errors?.[0]?.message)
-    const told = shown.probeProgress
-    if ('step' in told) onProgress(told.step)
-    else if ('message' in told) throw new ProbeError(told.message)
-    else return told.reports
+  try {
+    const begun = await client.ask(mutation, { input: request }, signal)
+    const { data, errors: refusals } = begunSchema.parse(begun)
+    const { probeAssistant } = data ?? {}
+    if (probeAssistant == null) throw refusal(refusals?.[0]?.message)
+    if ('message' in probeAssistant) throw refusal(probeAssistant.message)
+    const { probeId, maxCalls } = probeAssistant
+    onBegin(maxCalls)
+    for await (const result of client.subscribe(subscription, { probeId }, signal)) {
+      const shown = eventSchema.parse(result)
+      if (shown.data == null) throw refusal(shown.errors?.[0]?.message)
+      const told = shown.data.probeProgress
+      if ('step' in told) onProgress(told.step)
+      else if ('message' in told) throw new ProbeError(told.message)
+      else return told.reports
+    }
+  } catch (cause) {
+    signal.throwIfAborted()
+    if (cause instanceof ProbeError) throw cause
+    throw new ProbeError('The gateway cannot be reached, or is not to be understood.', { cause })
   }
   throw new ProbeError('The gateway ended the stream before the probe had ended.')
-
-  async function send(query: string, variables: object, accept: string) {
-    const url = new URL('/graphql', options.url)
-    try {
-      return await fetch(url, {
-        method: 'POST',
-        headers: {
-          authorization: `Bearer ${options.token}`,
-          'content-type': 'application/json',
-          accept,
-        },
-        body: JSON.stringify({ query, variables }),
-        dispatcher,
-        signal,
-      })
-    } catch (cause) {
-      signal.throwIfAborted()
-      throw new ProbeError(`The gateway at ${url.origin} cannot be reached.`, { cause })
-    }
-  }
-}
-
-async function* readEvents(
-  body: AsyncIterable<Uint8Array>,
-): AsyncGenerator<EventSourceMessage, void, undefined> {
-  const events: EventSourceMessage[] = []
-  const parser = createParser({ onEvent: (event) => void events.push(event) })
-  const decoder = new TextDecoder()
-  for await (const chunk of body) {
-    parser.feed(decoder.decode(chunk, { stream: true }))
-    yield* events.splice(0)
-  }
 }
 
 const errors = z.array(z.object({ message: z.string() })).optional()
@@ -153,14 +116,6 @@ const eventSchema = z.object({
     .nullish(),
   errors,
 })
-
-function parse<Shape>(schema: z.ZodType<Shape>, text: string): Shape {
-  try {
-    return schema.parse(JSON.parse(text))
-  } catch (cause) {
-    throw new ProbeError('The gateway gave an answer that is not to be understood.', { cause })
-  }
-}
 
 function refusal(message = 'The gateway did not say why.'): ProbeError {
   return new ProbeError(`The gateway refused: ${message}`)

@@ -1,17 +1,23 @@
 import { parseConfig } from '../config.ts'
 import { demoSecrets } from '../config/demo-secrets.ts'
 import { createEmulator } from '../emulator/emulator.ts'
+import type { Leak } from '../emulator/options.ts'
 import { createGateway, type Gateway } from '../gateway.ts'
 import { systemClock } from '../lib/clock.ts'
 import type { Logger } from '../observe/logger.ts'
 import { listen } from '../server/node.ts'
-import { signDemoCallers } from './callers.ts'
+import { type DemoCaller, signDemoCallers } from './callers.ts'
 import { createDemoKeys, emulatorSettings, gatewaySettings } from './settings.ts'
 import { welcome } from './welcome.ts'
 
 export interface Demo extends AsyncDisposable {
   /** What to print: where GraphiQL is, and each caller's commands. */
   readonly welcome: string
+  /** Alice and Bob. */
+  readonly callers: readonly DemoCaller[]
+  /** One with the operators' scope. */
+  readonly operator: DemoCaller
+  fetch(request: Request): Promise<Response>
 }
 
 /**
@@ -24,16 +30,26 @@ export async function runDemo(options: {
   readonly port: number
   /** The SQLite file; its folder is created. */
   readonly file: string
+  /** What mixes sessions up in the stand-in for Coze. Default: nothing. */
+  readonly leak?: Leak | undefined
   readonly logger: Logger
 }): Promise<Demo> {
-  const { host, port, file, logger } = options
+  const { host, port, file, leak, logger } = options
   const { publicKey, privateKey } = createDemoKeys()
   const callers = await signDemoCallers(['Alice', 'Bob'], demoSecrets.issuer, systemClock)
 
   await using stack = new AsyncDisposableStack()
-  const emulator = stack.use(createEmulator(emulatorSettings(publicKey)))
+  const emulator = stack.use(createEmulator(emulatorSettings(publicKey, leak)))
   const { url: emulatorUrl } = await emulator.listen()
-  const settings = gatewaySettings({ emulatorUrl, privateKey, host, port, file })
+  const settings = gatewaySettings({
+    emulatorUrl,
+    privateKey,
+    host,
+    port,
+    file,
+    // Else the look finds the leak before anybody has met it.
+    checkAtStart: leak === undefined,
+  })
   const config = parseConfig({ json: settings, env: {}, mode: 'demo' })
   const gateway = stack.use(
     await createGateway(config, {
@@ -44,8 +60,18 @@ export async function runDemo(options: {
   const handle: Gateway['handle'] = (req, res) => gateway.handle(req, res)
   const { timeouts } = config
   const server = stack.use(await listen({ handle, ...config.listen, timeouts, logger }))
+  const [operator] = await signDemoCallers(
+    ['Operator'],
+    demoSecrets.issuer,
+    systemClock,
+    config.operatorScope,
+  )
+  if (operator === undefined) throw new TypeError('the demo has no operator')
   const owned = stack.move()
   return {
+    callers,
+    operator,
+    fetch: (request) => gateway.fetch(request),
     welcome: welcome(server.url.replace('//127.0.0.1:', '//localhost:'), callers),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }

@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { demoSecrets } from '../config/demo-secrets.ts'
-import type { EmulatorOptions } from '../emulator/options.ts'
+import type { EmulatorOptions, Leak } from '../emulator/options.ts'
 import { demoIssuer } from './callers.ts'
 
 const appId = '7400000000000000001'
@@ -8,6 +8,8 @@ const workflowId = '7400000000000000002'
 const botId = '7400000000000000003'
 const oauthAppId = '1100000000001'
 const keyId = 'demo-key'
+/** What the demo's knowledge base knows, when it leaks. */
+export const knowledge = { sessionName: 'carol', name: 'account', value: 'ACC-20931' } as const
 
 /** A key pair of this start's own: the emulator knows the public half, the gateway signs with the private one. */
 export function createDemoKeys() {
@@ -18,11 +20,20 @@ export function createDemoKeys() {
   })
 }
 
-export function emulatorSettings(publicKey: string): EmulatorOptions {
+/** `leak`: what mixes sessions up, with a model that keeps what it is told where that leaks. */
+export function emulatorSettings(publicKey: string, leak: Leak | undefined): EmulatorOptions {
   return {
     apps: [{ appId: oauthAppId, keyId, publicKeyPem: publicKey, accountId: 'demo-account' }],
     workflows: [{ workflowId, appId }],
     bots: [{ botId }],
+    ...(leak && {
+      leaks: { [leak]: true },
+      remembers: {
+        variables: leak === 'sharedVariables',
+        longTermMemory: leak === 'sharedMemory',
+      },
+      knowledge: [knowledge],
+    }),
   }
 }
 
@@ -33,6 +44,8 @@ export function gatewaySettings(options: {
   readonly host: string
   readonly port: number
   readonly file: string
+  /** Whether the assistants are looked at before anybody speaks. */
+  readonly checkAtStart: boolean
 }) {
   const credentials = { type: 'oauth', appId: oauthAppId, keyId, privateKey: options.privateKey }
   const upstream = { baseUrl: options.emulatorUrl, credentials }
@@ -63,6 +76,7 @@ export function gatewaySettings(options: {
         ...upstream,
       },
     ],
+    probe: { checkAtStart: options.checkAtStart },
     store: `sqlite:${options.file}`,
   }
 }

@@ -7,12 +7,16 @@ import type {
   SessionId,
   SessionName,
 } from '../domain.ts'
-import type { IsolationTarget } from '../domain/isolation.ts'
+import type { Breach, IsolationTarget } from '../domain/isolation.ts'
+import type { Clock } from '../lib/clock.ts'
 import type { NewId } from '../lib/id.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { Assistants } from '../strategy/assistants.ts'
+import type { AssistantRecords } from '../strategy/records.ts'
+import type { ChatStrategy } from '../strategy/strategy.ts'
 import { RunFailedError } from '../strategy/run-failed-error.ts'
 import { targetsOf } from './probe-assistants.ts'
+import { adviceFor } from './remedies.ts'
 
 export interface CheckupOptions {
   readonly settings: readonly AssistantSettings[]
@@ -26,58 +30,96 @@ export interface Checkup extends IsolationTarget {
   readonly layers: readonly KeyedLayer[]
   /** Each a sentence that says what to change. */
   readonly problems: readonly string[]
+  /** Set if two sessions were given one conversation. */
+  readonly shared: Pick<Breach, 'what' | 'logIds'> | undefined
 }
 
 /**
- * Looks at every assistant with a session that never was: obtains an access token and an empty conversation, and takes that
- * away again. No text is sent. @throws the signal's reason
+ * Looks at every assistant with two sessions that never were: obtains an access token and an empty conversation for each,
+ * and takes those away again. No text is sent. @throws the signal's reason
  */
 export async function* checkUp(
-  { settings, assistants, newId }: CheckupOptions,
+  options: CheckupOptions,
   signal: AbortSignal,
 ): AsyncGenerator<Checkup, void, undefined> {
+  const { settings, assistants } = options
   for (const target of targetsOf(settings)) {
     const { assistantId, strategy: kind } = target
     const strategy = assistants.strategyOf(assistantId, kind)?.strategy
     const records = assistants.recordsOf(assistantId, kind)
     if (!strategy || !records) throw new TypeError(`"${assistantId}" is not configured`)
-    const session: Session = {
-      id: newId() as SessionId,
-      name: `probe-${newId()}` as SessionName,
-    }
     const problems: string[] = []
     if (
       settings.some(({ id, credentials }) => id === assistantId && credentials.type === 'token')
     ) {
       problems.push(sharedToken)
     }
+    let shared: Checkup['shared']
     try {
-      const run = {
-        session,
-        conversationId: newId() as ConversationId,
-        replyId: newId() as ReplyId,
-        generation: 0,
-      }
-      const upstream = await strategy.open(run, signal)
-      if (upstream.type === 'id') {
-        await records.deleteConversation(session, upstream.conversationId, signal)
-      } else {
-        // Nothing was asked of the platform yet: a conversation that is not there tells as much of the credentials.
-        const nowhere = { conversationId: '1', before: undefined, limit: 1 }
-        await records.listOlder(session, nowhere, signal)
-      }
+      shared = await meet(strategy, records, options.newId, signal)
+      if (shared)
+        problems.push(`conversation: ${shared.what} ${adviceFor('conversation', kind).remedy}`)
     } catch (error) {
       signal.throwIfAborted()
       if (!(error instanceof RunFailedError)) throw error
       if (!isAboutNowhere(error)) problems.push(sentenceOf(error))
     }
-    yield { ...target, layers: strategy.layers, problems }
+    yield { ...target, layers: strategy.layers, problems, shared }
   }
 }
 
-/** Tells the log how every assistant stands. Dispose it to break it off. */
-export function logCheckup(options: CheckupOptions & { readonly logger: Logger }): AsyncDisposable {
-  const { logger } = options
+/** Whether two sessions are given one conversation. @throws {@link RunFailedError} */
+async function meet(
+  strategy: ChatStrategy,
+  records: AssistantRecords,
+  newId: NewId,
+  signal: AbortSignal,
+): Promise<Checkup['shared']> {
+  const opened = []
+  for (const session of [newSession(newId), newSession(newId)]) {
+    const run = {
+      session,
+      conversationId: newId() as ConversationId,
+      replyId: newId() as ReplyId,
+      generation: 0,
+    }
+    const upstream = await strategy.open(run, signal)
+    if (upstream.type === 'named') {
+      // Nothing was asked of the platform yet: a conversation that is not there tells as much of the credentials.
+      const nowhere = { conversationId: '1', before: undefined, limit: 1 }
+      await records.listOlder(session, nowhere, signal)
+      return undefined
+    }
+    opened.push({ session, upstream })
+  }
+  const [first, second] = opened
+  if (first?.upstream.conversationId === second?.upstream.conversationId) {
+    // Others may be in it: it is left alone.
+    const logIds = opened.flatMap(({ upstream }) => upstream.logId ?? [])
+    return { what: 'Two sessions were given one upstream conversation.', logIds }
+  }
+  for (const { session, upstream } of opened) {
+    await records.deleteConversation(session, upstream.conversationId, signal)
+  }
+  return undefined
+}
+
+function newSession(newId: NewId): Session {
+  return { id: newId() as SessionId, name: `probe-${newId()}` as SessionName }
+}
+
+/**
+ * Tells the log how every assistant stands, and `onBreach` of one that gives two sessions one conversation. Dispose it to
+ * break it off.
+ */
+export function beginCheckup(
+  options: CheckupOptions & {
+    readonly clock: Clock
+    readonly logger: Logger
+    readonly onBreach: (breach: Breach) => void
+  },
+): AsyncDisposable {
+  const { clock, logger, onBreach } = options
   const stop = new AbortController()
   const done = tell().catch((error: unknown) => {
     if (!stop.signal.aborted) logger.error({ err: error }, 'the assistants could not be looked at')
@@ -90,11 +132,14 @@ export function logCheckup(options: CheckupOptions & { readonly logger: Logger }
   }
 
   async function tell(): Promise<void> {
-    for await (const { assistantId, strategy, layers, problems } of checkUp(options, stop.signal)) {
+    for await (const { layers, problems, shared, ...target } of checkUp(options, stop.signal)) {
+      const { assistantId: assistant, strategy } = target
       const keyedBy = Object.fromEntries(layers.map(({ layer, keyedBy: by }) => [layer, by]))
-      const about = { assistant: assistantId, strategy }
-      logger.info({ ...about, ...keyedBy }, 'what keeps sessions apart')
-      for (const problem of problems) logger.warn({ ...about, problem }, 'assistant has a problem')
+      logger.info({ assistant, strategy, ...keyedBy }, 'what keeps sessions apart')
+      for (const problem of problems) {
+        logger.warn({ assistant, strategy, problem }, 'assistant has a problem')
+      }
+      if (shared) onBreach({ target, isNew: true, at: clock.now(), ...shared, sessions: [] })
     }
   }
 }

@@ -272,13 +272,21 @@ function createLeftovers() {
       using deadline = createDeadline(clock, cleanUpMs, () => new Error('no more time to clean up'))
       let kept = 0
       let uncleared = 0
+      const all = [...sessions.values()].flatMap((ids) => [...ids])
+      const shared = new Set(all.filter((id, at) => all.indexOf(id) !== at))
       for (const [session, ids] of sessions) {
         for (const id of ids) {
+          if (shared.has(id)) continue
           if (!(await records.deleteConversation(session, id, deadline.signal))) kept += 1
         }
         if (!(await records.clearVariables(session, deadline.signal))) uncleared += 1
       }
       return [
+        ...(shared.size > 0
+          ? [
+              'What was said in the shared conversation: others may be in it, so it was not deleted.',
+            ]
+          : []),
         ...(kept > 0 ? [`${kept} conversations of the probe could not be deleted.`] : []),
         ...(uncleared > 0
           ? [`Variables of ${uncleared} of its sessions could not be emptied.`]

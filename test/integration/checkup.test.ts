@@ -125,4 +125,27 @@ bot (bot)
       identity: 'access token: minted for the name of the session',
     })
   })
+
+  it('finds that two sessions are given one conversation, before anybody has said a word, and leaves it alone', async () => {
+    await using stage = await open({
+      emulator: { leaks: { staticConversation: true } },
+      probe: { checkAtStart: true },
+    })
+    await until(() => stage.gateway.output.includes('isolation breach'), 'the look to find it')
+    const { code, out } = await look(stage)
+    expect(code).toBe(1)
+    expect(out).toContain(
+      'problem: conversation: Two sessions were given one upstream conversation. In the app, remove the static conversation name (静态会话名称)',
+    )
+    const { conversations } = await stage.emulator.state()
+    expect(conversations).toHaveLength(1)
+    const query = 'mutation($input:SendMessageInput!){sendMessage(input:$input){...on Error{code}}}'
+    const variables = { input: { text: 'hello', assistantId: 'flow' } }
+    const { body } = await stage.client.call({
+      token: stage.person('alice').token,
+      query,
+      variables,
+    })
+    expect(JSON.parse(body).data.sendMessage).toEqual({ code: 'ASSISTANT_UNAVAILABLE' })
+  })
 })

@@ -99,6 +99,9 @@ describe('coze-gateway probe', () => {
     expect(assistants).toMatchObject([{ id: 'support', workflow: { workflowId: '7001' } }])
     expect(reports).toMatchObject([{ verdict: 'LEAKING' }, { verdict: 'ISOLATED' }])
     expect(timeline.length).toBeGreaterThan(3)
+    // Others may be in the conversation that all share: it stays.
+    expect((await stage.emulator.state()).conversations).toHaveLength(1)
+    expect(out).toMatch(/others may be in it/)
     // Support sees by the ids that two sessions were in one conversation.
     const [first, second] = reports[0].exchanges
     expect(new Set([first.session, second.session])).toEqual(new Set([1, 2]))

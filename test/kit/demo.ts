@@ -14,11 +14,13 @@ export interface RunningDemo extends AsyncDisposable {
   readonly welcome: string
   /** The commands of one caller, as printed. */
   commandsOf(name: 'Alice' | 'Bob'): { readonly stream: string; readonly send: string }
+  /** What it told of a leak, to the end. */
+  readonly story: Promise<string>
 }
 
 /** @param options.maxDescriptors file descriptors that the process may have; default: as many as we. */
 export async function startDemo(
-  options: { readonly maxDescriptors?: number } = {},
+  options: { readonly maxDescriptors?: number; readonly leak?: string } = {},
 ): Promise<RunningDemo> {
   await using stack = new AsyncDisposableStack()
   const directory = await mkdtemp(join(tmpdir(), 'demo-'))
@@ -31,6 +33,7 @@ export async function startDemo(
     '0',
     '--data',
     join(directory, 'demo.db'),
+    ...(options.leak === undefined ? [] : ['--leak', options.leak]),
   ]
   const { maxDescriptors } = options
   const limit = maxDescriptors === undefined ? '' : `ulimit -n ${maxDescriptors}; `
@@ -42,12 +45,17 @@ export async function startDemo(
     demo.kill('SIGTERM')
     await exited
   })
-  let welcome = ''
-  demo.stdout.on('data', (chunk: Buffer) => (welcome += chunk.toString()))
-  await until(() => welcome.includes('Ctrl-C'), 'the demo to say how it is used', 60_000)
+  let printed = ''
+  demo.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString()))
+  await until(() => printed.includes('Ctrl-C'), 'the demo to say how it is used', 60_000)
+  const welcome = printed
   const owned = stack.move()
   return {
     welcome,
+    get story() {
+      const last = /After the remedy.*\n|nobody can guess, so.*\n/
+      return until(() => last.test(printed) && printed, 'the story to end', 60_000)
+    },
     commandsOf(name) {
       const all = welcome.split('\n').filter((line) => line.startsWith('curl '))
       const [stream = '', send = ''] = name === 'Alice' ? all : all.slice(2)

@@ -1,0 +1,203 @@
+import { z } from 'zod'
+import type { AssistantId } from '../domain.ts'
+import type { ProbeRequest } from '../domain/probe.ts'
+import type { Demo } from '../demo/demo.ts'
+import { knowledge } from '../demo/settings.ts'
+import type { Leak } from '../emulator/options.ts'
+import { formatReports } from '../probe/format.ts'
+import { createGraphClient, type GraphClient, type SendGraph } from './graph-client.ts'
+import { probeGateway } from './remote-probe.ts'
+
+interface Story {
+  readonly leak: Leak
+  /** What the stand-in for Coze does wrong. */
+  readonly about: string
+  /** Who says what to the Workflow. */
+  readonly talk: readonly (readonly ['Alice' | 'Bob', string])[]
+}
+
+const secret: Story['talk'] = [
+  ['Alice', 'my secret is swordfish'],
+  ['Bob', 'what is my secret?'],
+]
+
+/** By the name of the option's value. */
+const stories: Readonly<Record<string, Story>> = {
+  'static-conversation': {
+    leak: 'staticConversation',
+    about: 'the app has one conversation for everybody (静态会话): session_name is ignored',
+    talk: secret,
+  },
+  'shared-name': {
+    leak: 'sharedName',
+    about: 'conversations of the app are kept by their names alone',
+    talk: secret,
+  },
+  'foreign-conversations': {
+    leak: 'foreignConversations',
+    about: 'whoever knows the id of a conversation may use it',
+    talk: secret,
+  },
+  'shared-variables': {
+    leak: 'sharedVariables',
+    about: 'user variables (用户变量) are kept for the owner of the token',
+    talk: secret,
+  },
+  'shared-memory': {
+    leak: 'sharedMemory',
+    about: 'a long-term-memory node (长期记忆节点) is not isolated by session (按会话隔离)',
+    talk: secret,
+  },
+  'shared-question': {
+    leak: 'sharedQuestion',
+    about: 'the next message to the app answers a question, whoever was asked',
+    talk: [
+      ['Alice', '/ask Which parcel, Alice?'],
+      ['Bob', 'Good morning.'],
+    ],
+  },
+  'unfiltered-knowledge': {
+    leak: 'unfilteredKnowledge',
+    about:
+      "the knowledge base (知识库) is searched without regard to session_name; it knows Carol's account",
+    talk: [['Bob', 'what is my account?']],
+  },
+}
+
+export const leakNames: readonly string[] = Object.keys(stories)
+
+/** The switch that a name stands for; undefined: there is none of that name. */
+export function findLeak(name: string): Leak | undefined {
+  return stories[name]?.leak
+}
+
+/** Tells, by doing it, what a leak does to users, what the guard does about it, and what a probe finds. */
+export async function tellLeakStory(
+  name: string,
+  demo: Demo,
+  print: (text: string) => Promise<unknown>,
+  signal: AbortSignal,
+): Promise<void> {
+  const story = stories[name]
+  if (story === undefined) throw new TypeError(`there is no story of "${name}"`)
+  const send: SendGraph = ({ signal: until, ...request }) =>
+    demo.fetch(
+      new Request('http://demo.example/graphql', { method: 'POST', signal: until, ...request }),
+    )
+  const clients = new Map(
+    [...demo.callers, demo.operator].map((caller) => [
+      caller.name,
+      createGraphClient(send, caller.token),
+    ]),
+  )
+  const as = (who: string): GraphClient => {
+    const client = clients.get(who)
+    if (client === undefined) throw new TypeError(`nobody is called ${who}`)
+    return client
+  }
+  const line = (text: string) => print(`${text}\n`)
+
+  await line(`\n# ${name}\nThe stand-in for Coze leaks: ${story.about}.\n`)
+  await line('1. What users of "workflow" see:')
+  for (const [who, text] of story.talk) {
+    await line(`   ${who}: ${text}`)
+    await line(`     ${await say(as(who), text, signal)}`)
+  }
+  await line(`   ${await describe(as('Operator'), signal)}\n`)
+
+  await line('2. An operator probes it:')
+  const request: ProbeRequest = {
+    assistantId: 'workflow' as AssistantId,
+    questionTrigger: '/ask Which parcel?',
+    knowledge: [
+      {
+        sessionName: knowledge.sessionName,
+        question: `What is my ${knowledge.name}?`,
+        value: knowledge.value,
+      },
+    ],
+  }
+  const reports = await probeGateway(
+    {
+      client: as('Operator'),
+      request,
+      onBegin: (calls) => void line(`   at most ${calls} upstream calls`),
+      onProgress: (step) => void line(`   … ${step}`),
+    },
+    signal,
+  )
+  await line(`\n${formatReports(reports, 'table')}`)
+
+  await line('3. What becomes of "workflow":')
+  await line(`   ${await describe(as('Operator'), signal)}`)
+  await line('   Bob: hello again')
+  await line(`     ${await say(as('Bob'), 'hello again', signal)}`)
+  const isLeaking = reports.some(({ verdict }) => verdict === 'LEAKING')
+  await line(
+    isLeaking
+      ? '\nAfter the remedy, the operator probes again; what the guard has quarantined, clearQuarantine frees.'
+      : '\nThe gateway gives every session names and ids that nobody can guess, so this leak reaches nobody.',
+  )
+}
+
+const sendDocument =
+  'mutation($input:SendMessageInput!){sendMessage(input:$input){...on SendMessageSuccess{reply{id}}...on Error{code message}}}'
+const replyDocument =
+  'subscription($replyId:ID!){replies(replyId:$replyId){...on ReplyCompleted{text question{text}}...on ReplyFailed{code message}}}'
+const isolationDocument =
+  '{assistants{id isolation{verdict inService findings{layer verdict reason cause remedy}}}}'
+
+const sendSchema = z.object({
+  data: z.object({
+    sendMessage: z.union([
+      z.object({ reply: z.object({ id: z.string() }) }),
+      z.object({ code: z.string(), message: z.string() }),
+    ]),
+  }),
+})
+const replySchema = z.object({
+  data: z.object({
+    replies: z.union([
+      z.object({ text: z.string(), question: z.object({ text: z.string() }).nullable() }),
+      z.object({ code: z.string(), message: z.string() }),
+      z.object({}),
+    ]),
+  }),
+})
+const isolationSchema = z.object({
+  data: z.object({
+    assistants: z.array(
+      z.object({
+        id: z.string(),
+        isolation: z.object({
+          verdict: z.string(),
+          inService: z.boolean(),
+          findings: z.array(z.object({ reason: z.string(), verdict: z.string() })),
+        }),
+      }),
+    ),
+  }),
+})
+
+/** What comes of a message, in a line. */
+async function say(client: GraphClient, text: string, signal: AbortSignal): Promise<string> {
+  const input = { text, assistantId: 'workflow' }
+  const sent = sendSchema.parse(await client.ask(sendDocument, { input }, signal)).data.sendMessage
+  if ('code' in sent) return `refused, ${sent.code}: ${sent.message}`
+  const { id: replyId } = sent.reply
+  for await (const event of client.subscribe(replyDocument, { replyId }, signal)) {
+    const { replies } = replySchema.parse(event).data
+    if ('code' in replies) return `failed, ${replies.code}: ${replies.message}`
+    if ('text' in replies) return `answer: ${replies.question?.text ?? replies.text}`
+  }
+  return 'no answer'
+}
+
+/** What the gateway knows of the Workflow, in a line. */
+async function describe(client: GraphClient, signal: AbortSignal): Promise<string> {
+  const { data } = isolationSchema.parse(await client.ask(isolationDocument, {}, signal))
+  const { verdict, inService, findings } = data.assistants[0]?.isolation ?? {}
+  const [leak] = findings?.filter((finding) => finding.verdict === 'LEAKING') ?? []
+  const because = leak === undefined ? '' : ` (${leak.reason})`
+  return `the gateway's verdict: ${verdict}${because}; ${inService ? 'in service' : 'out of service'}`
+}
