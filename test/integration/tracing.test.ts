@@ -71,6 +71,7 @@ describe('a trace', () => {
               },
             ],
             store: 'sqlite::memory:',
+            probe: { checkAtStart: false }, // so that every span is a caller's
           },
         }),
         { logger: silentLogger },
