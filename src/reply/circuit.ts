@@ -13,7 +13,7 @@ export type CircuitState = 'closed' | 'open' | 'half-open'
  */
 export interface Circuit {
   readonly state: CircuitState
-  /** How long nothing is asked of the upstream, in ms; undefined: it may be asked. */
+  /** How long nothing is asked of the upstream, in whole ms; undefined: it may be asked. */
   readonly retryAfterMs: number | undefined
   /** Lets one through, if it may be asked now. Dispose it when it is done: one that learnt nothing makes way for another. */
   admit(): Disposable | undefined
@@ -53,7 +53,7 @@ export function createCircuit(options: {
   function retryAfterMs(): number | undefined {
     if (state !== 'open') return undefined
     const left = openedAt + openMs - clock.monotonic()
-    return left > 0 ? left : undefined
+    return left > 0 ? Math.ceil(left) : undefined
   }
 
   function admitTrial(): Disposable {

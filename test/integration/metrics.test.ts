@@ -133,7 +133,12 @@ describe('the metrics of a gateway', () => {
       limits: { circuitFailures: 1 },
       timeouts: { retryMs: 0 },
     })
-    await createTalk(lost).say(lost.person('circuit'), 'hello')
+    const [who, talk] = [lost.person('circuit'), createTalk(lost)]
+    await talk.say(who, 'hello')
+    expect(await talk.trySend(who, { text: 'again' })).toMatchObject({
+      code: 'ASSISTANT_UNAVAILABLE',
+      retryAfterMs: expect.any(Number),
+    })
     expect(await readMetrics(lost.gateway)).toContain('circuit_open{assistant="flow"} 1')
   })
 

@@ -65,6 +65,13 @@ describe('F1: a circuit', () => {
     expect(circuit.admit()).toBeDefined()
   })
 
+  it('tells how long to wait in whole ms, and not less, although its clock is finer', () => {
+    const { circuit, clock } = open()
+    fail(circuit, 3)
+    clock.advance(241.4)
+    expect(circuit.retryAfterMs).toBe(759)
+  })
+
   it('is not held open by those that were on their way when it opened', () => {
     const { circuit, clock } = open()
     fail(circuit, 3)
