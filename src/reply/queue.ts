@@ -44,6 +44,13 @@ export interface WaitingConversation {
   readonly assistantId: AssistantId
 }
 
+interface Worker {
+  /** Look once more before ending. */
+  again: boolean
+  /** A claimed reply that was interrupted before its run had begun. */
+  interrupted?: ReplyId
+}
+
 interface Run {
   readonly controller: AbortController
   readonly done: Promise<void>
@@ -64,7 +71,7 @@ export function createReplyQueue(options: {
 }): ReplyQueue {
   const { ledger, runner, traces, gates, clock, logger } = options
   /** Conversations that are being worked at. */
-  const workers = new Map<ConversationId, { again: boolean }>()
+  const workers = new Map<ConversationId, Worker>()
   const working = new Set<Promise<void>>()
   const runs = new Map<ReplyId, Run>()
   const paused = new AbortController()
@@ -82,12 +89,12 @@ export function createReplyQueue(options: {
     { session, conversationId, assistantId }: WaitingConversation,
     orphan: Orphan | undefined,
   ): Promise<void> {
-    const worker = { again: false }
+    const worker: Worker = { again: false }
     workers.set(conversationId, worker)
     using place = gates.place(assistantId, session.id)
     try {
       if (orphan !== undefined) {
-        await track(orphan.reply, (signal) => runner.recover(orphan, place, signal))
+        await track(worker, orphan.reply, (signal) => runner.recover(orphan, place, signal))
         place.giveBack()
       }
       while (!paused.signal.aborted) {
@@ -95,7 +102,7 @@ export function createReplyQueue(options: {
         worker.again = false
         const claim = await claimNext(session, conversationId)
         if (claim !== undefined) {
-          await track(claim.reply, (signal) => runner.run(claim, place, signal))
+          await track(worker, claim.reply, (signal) => runner.run(claim, place, signal))
           place.giveBack()
         } else {
           place.giveBack({ unused: true })
@@ -134,9 +141,14 @@ export function createReplyQueue(options: {
     return undefined
   }
 
-  async function track(reply: Reply, drive: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  async function track(
+    worker: Worker,
+    reply: Reply,
+    drive: (signal: AbortSignal) => Promise<void>,
+  ): Promise<void> {
     const controller = new AbortController()
     using _ = onAbort(stopped.signal, () => controller.abort(stopped.signal.reason))
+    if (worker.interrupted === reply.id) controller.abort(new StopRequest('cancel'))
     const done = traces.run(reply, () => drive(controller.signal))
     runs.set(reply.id, { controller, done })
     try {
@@ -155,7 +167,11 @@ export function createReplyQueue(options: {
   return {
     kick,
     interrupt(conversation, running) {
-      runs.get(running)?.controller.abort(new StopRequest('cancel'))
+      const run = runs.get(running)
+      const worker = workers.get(conversation.conversationId)
+      if (run !== undefined) run.controller.abort(new StopRequest('cancel'))
+      // The store has the claim, and its worker is about to learn of it.
+      else if (worker !== undefined) worker.interrupted = running
       kick(conversation)
     },
     breach(replyIds) {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { ConversationId } from '../../src/domain.ts'
 import { RunFailedError } from '../../src/strategy/run-failed-error.ts'
 import { createFakeClock } from '../kit/clock.ts'
-import { message, openEngine, readAll, typesOf } from '../kit/open-engine.ts'
+import { message, openEngine, openMemoryStore, readAll, typesOf } from '../kit/open-engine.ts'
 
 describe('reply engine', () => {
   it('answers when the message is accepted, and streams the reply to who comes late', async () => {
@@ -63,6 +63,32 @@ describe('reply engine', () => {
     last.accept()
     last.complete('two')
     expect((await readAll(replies, waiting.id)).at(-1)).toMatchObject({ text: 'two' })
+  })
+
+  it('INTERRUPT cancels a reply whose beginning is just being stored', async () => {
+    await using store = await openMemoryStore()
+    const begun = Promise.withResolvers<void>()
+    const stored = Promise.withResolvers<void>()
+    const { ledger } = store
+    await using gateway = await openEngine({
+      store,
+      ledger: {
+        ...ledger,
+        async claim(...args) {
+          const claim = await ledger.claim(...args)
+          begun.resolve()
+          await stored.promise
+          return claim
+        },
+      },
+    })
+    const { replies, strategy } = gateway
+    const first = await replies.sendMessage(message('1'))
+    await begun.promise
+    await replies.sendMessage(message('2', { onBusy: 'INTERRUPT' }))
+    stored.resolve()
+    expect((await strategy.next()).request.text).toBe('2')
+    expect((await readAll(replies, first.id)).at(-1)).toMatchObject({ type: 'cancelled' })
   })
 
   it('REJECT refuses while another reply runs, and a full queue refuses all', async () => {
