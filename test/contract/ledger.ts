@@ -191,6 +191,22 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
         expect(outcome.type === 'accepted' && outcome.reply.id).toBe(next.reply.id)
       })
 
+      it('takes an interrupting message where the queue is full: the reply to cancel makes room, once', async () => {
+        await using store = await open()
+        const session = await openSession(store.ledger)
+        const running = await runReply(store, session)
+        const { conversationId } = running.reply
+        const full = { conversationId, maxQueued: 1 }
+        await acceptReply(store.ledger, session, full)
+        expect(await accept(store.ledger, session, full)).toEqual({ type: 'queue-full' })
+        const interrupt = { ...full, onBusy: 'INTERRUPT' } as const
+        expect(await accept(store.ledger, session, interrupt)).toMatchObject({
+          type: 'accepted',
+          interrupts: running.reply.id,
+        })
+        expect(await accept(store.ledger, session, interrupt)).toEqual({ type: 'queue-full' })
+      })
+
       it('F39: stores one reply for one key, however often and at once it is sent', async () => {
         await using store = await open()
         const session = await openSession(store.ledger)

@@ -116,8 +116,13 @@ export function createAccept(
 
     const others = found === undefined ? [] : openIn.all(integer(found['id']))
     if (request.onBusy === 'REJECT' && others.length > 0) return { type: 'busy' }
-    // One of the open ones runs or is about to.
-    if (others.length > request.maxQueued) return { type: 'queue-full' }
+    const isInterrupt = request.onBusy === 'INTERRUPT'
+    const interrupted = isInterrupt
+      ? others.find((other) => other['status'] !== 'QUEUED')
+      : undefined
+    // One of the open ones runs or is about to; one that is to be cancelled makes room.
+    const staying = others.length - (interrupted === undefined ? 0 : 1)
+    if (staying > request.maxQueued) return { type: 'queue-full' }
     const open = integer(countOpen.get(sessionRow)?.['open'])
     if (open >= request.maxOpen) return { type: 'too-many-open' }
 
@@ -139,7 +144,6 @@ export function createAccept(
         .lastInsertRowid,
     )
     const ranks = others.map((other) => integer(other['rank']))
-    const isInterrupt = request.onBusy === 'INTERRUPT'
     const rank = isInterrupt ? Math.min(0, ...ranks) - 1 : Math.max(0, ...ranks) + 1
     insertReply.run(row, request.replyId, sessionRow, conversation, rank, at)
     if (idempotency !== undefined) {
@@ -153,9 +157,6 @@ export function createAccept(
       else if (isFirst) setFirstWords.run(null, conversation)
     })
 
-    const interrupted = isInterrupt
-      ? others.find((other) => other['status'] !== 'QUEUED')
-      : undefined
     return {
       type: 'accepted',
       reply: replyAt(row),

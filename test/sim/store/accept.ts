@@ -41,8 +41,11 @@ export function accept(state: State, session: Session, request: AcceptRequest): 
 
   const others = found === undefined ? [] : openRepliesOf(state, found.id)
   if (request.onBusy === 'REJECT' && others.length > 0) return { type: 'busy' }
-  // One of the open ones runs or is about to.
-  if (others.length > request.maxQueued) return { type: 'queue-full' }
+  const isInterrupt = request.onBusy === 'INTERRUPT'
+  const interrupted = isInterrupt ? others.find(({ told }) => told.status !== 'QUEUED') : undefined
+  // One of the open ones runs or is about to; one that is to be cancelled makes room.
+  const staying = others.length - (interrupted === undefined ? 0 : 1)
+  if (staying > request.maxQueued) return { type: 'queue-full' }
   if (countOpen(state, session) >= (request.maxOpen ?? Infinity)) return { type: 'too-many-open' }
 
   const conversation =
@@ -58,7 +61,6 @@ export function accept(state: State, session: Session, request: AcceptRequest): 
   conversation.lastUsedAt = at
   conversation.firstText ??= request.text
   const ranks = others.map(({ rank }) => rank)
-  const isInterrupt = request.onBusy === 'INTERRUPT'
   const reply: ReplyRow = {
     id: request.replyId,
     sessionId: session.id,
@@ -93,12 +95,7 @@ export function accept(state: State, session: Session, request: AcceptRequest): 
   if (idempotency !== undefined && keyName !== undefined) {
     state.keys.set(keyName, { digest: idempotency.digest, replyId: reply.id })
   }
-  const running = others.find(({ told }) => told.status !== 'QUEUED')
-  return {
-    type: 'accepted',
-    reply: toReply(state, reply),
-    interrupts: isInterrupt ? running?.id : undefined,
-  }
+  return { type: 'accepted', reply: toReply(state, reply), interrupts: interrupted?.id }
 }
 
 export function keyOf(session: Session, key: string): string {
