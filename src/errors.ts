@@ -133,6 +133,8 @@ export class ConversationBusyError extends GatewayError {
   readonly code = 'CONVERSATION_BUSY'
   readonly status = 409
   override readonly retryable = true
+  /** When a reply ends is not known. */
+  readonly retryAfterMs = 1000
 }
 
 /** As many messages wait in the conversation as may. */
@@ -141,6 +143,8 @@ export class QueueFullError extends GatewayError {
   readonly code = 'QUEUE_FULL'
   readonly status = 429
   override readonly retryable = true
+  /** When a reply ends is not known. */
+  readonly retryAfterMs = 1000
 }
 
 /** The idempotency key was used before with another input. */

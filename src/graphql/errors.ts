@@ -56,11 +56,23 @@ builder.objectType(ConversationBusyError, {
   name: 'ConversationBusyError',
   description: 'Another reply runs in the conversation, and the message asked not to wait.',
   interfaces,
+  fields: (t) => ({
+    retryAfterMs: t.exposeInt('retryAfterMs', {
+      nullable: true,
+      description: 'How long to wait before asking again, in ms.',
+    }),
+  }),
 })
 builder.objectType(QueueFullError, {
   name: 'QueueFullError',
   description: 'As many messages wait in the conversation as may.',
   interfaces,
+  fields: (t) => ({
+    retryAfterMs: t.exposeInt('retryAfterMs', {
+      nullable: true,
+      description: 'How long to wait before asking again, in ms.',
+    }),
+  }),
 })
 builder.objectType(IdempotencyMismatchError, {
   name: 'IdempotencyMismatchError',

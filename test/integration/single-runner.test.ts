@@ -37,6 +37,7 @@ describe.each(['flow', 'bot'] as const)(
       expect(waiting.map((reply) => reply.queuePosition)).toEqual([0, 1, 2])
       expect(await talk.trySend(who, { text: 'four', conversationId })).toMatchObject({
         code: 'QUEUE_FULL',
+        retryAfterMs: expect.any(Number),
       })
       expect((await stage.emulator.state()).chats).toHaveLength(calls)
 
@@ -66,7 +67,10 @@ describe.each(['flow', 'bot'] as const)(
     it('REJECT: refuses a message while another reply runs, and takes it afterwards', async () => {
       const { talk, who, running, conversationId } = await hold('reject')
       const input = { text: 'now or never', conversationId, onBusy: 'REJECT' } as const
-      expect(await talk.trySend(who, input)).toMatchObject({ code: 'CONVERSATION_BUSY' })
+      expect(await talk.trySend(who, input)).toMatchObject({
+        code: 'CONVERSATION_BUSY',
+        retryAfterMs: expect.any(Number),
+      })
       await stage.emulator.release()
       await untilStatus(talk, who, running.id, 'COMPLETED')
       expect(await talk.say(who, input)).toMatchObject({ __typename: 'ReplyCompleted' })

@@ -329,7 +329,7 @@ export type ClearConversationMutationVariables = Exact<{
 
 export type ClearConversationMutation = { clearConversation:
     | { __typename: 'ClearConversationSuccess', conversation: { id: string, lastUsedAt: string } }
-    | { __typename: 'ConversationBusyError', code: ErrorCode, message: string }
+    | { __typename: 'ConversationBusyError', retryAfterMs: number | null, code: ErrorCode, message: string }
     | { __typename: 'NotFoundError', code: ErrorCode, message: string }
    };
 
@@ -370,7 +370,7 @@ export type DeleteConversationMutationVariables = Exact<{
 
 
 export type DeleteConversationMutation = { deleteConversation:
-    | { __typename: 'ConversationBusyError', code: ErrorCode, message: string }
+    | { __typename: 'ConversationBusyError', retryAfterMs: number | null, code: ErrorCode, message: string }
     | { __typename: 'DeleteConversationSuccess', deletedId: string, upstream: { deleted: number, remains: Array<string> } }
     | { __typename: 'NotFoundError', code: ErrorCode, message: string }
    };
@@ -379,7 +379,7 @@ export type EraseSessionMutationVariables = Exact<{ [key: string]: never; }>;
 
 
 export type EraseSessionMutation = { eraseSession:
-    | { __typename: 'ConversationBusyError', code: ErrorCode, message: string }
+    | { __typename: 'ConversationBusyError', retryAfterMs: number | null, code: ErrorCode, message: string }
     | { __typename: 'EraseSessionSuccess', conversations: number, messages: number, attachments: number, upstream: { deleted: number, remains: Array<string> } }
    };
 
@@ -501,12 +501,12 @@ export type SendMessageMutationVariables = Exact<{
 
 export type SendMessageMutation = { sendMessage:
     | { __typename: 'AssistantUnavailableError', retryAfterMs: number | null, code: ErrorCode, message: string }
-    | { __typename: 'ConversationBusyError', code: ErrorCode, message: string }
+    | { __typename: 'ConversationBusyError', retryAfterMs: number | null, code: ErrorCode, message: string }
     | { __typename: 'IdempotencyMismatchError', code: ErrorCode, message: string }
     | { __typename: 'InvalidInputError', code: ErrorCode, message: string }
     | { __typename: 'NotFoundError', code: ErrorCode, message: string }
     | { __typename: 'NotSupportedError', code: ErrorCode, message: string }
-    | { __typename: 'QueueFullError', code: ErrorCode, message: string }
+    | { __typename: 'QueueFullError', retryAfterMs: number | null, code: ErrorCode, message: string }
     | { __typename: 'RateLimitedError', retryAfterMs: number | null, code: ErrorCode, message: string }
     | { __typename: 'SendMessageSuccess', reply: { id: string, status: ReplyStatus, text: string, reasoning: string, queuePosition: number | null, followUps: Array<string>, omitted: Array<OmittedContent>, actionExpiresAt: string | null, contextReset: boolean, upstreamCancelled: boolean, createdAt: string, startedAt: string | null, endedAt: string | null, message: { id: string, text: string, attachments: Array<{ id: string, name: string }> }, question: { text: string, options: Array<string>, fields: Array<{ name: string, type: string, required: boolean }> } | null, toolCalls: Array<{ id: string, kind: ToolCallKind, name: string | null, arguments: string | null }>, usage: { inputTokens: number, outputTokens: number, totalTokens: number } | null, failure: { code: ReplyFailureCode, message: string, retryable: boolean, retryAfterMs: number | null } | null, conversation: { id: string } } }
    };
@@ -733,6 +733,9 @@ export const ClearConversationDocument = new TypedDocumentString(`
         lastUsedAt
       }
     }
+    ... on ConversationBusyError {
+      retryAfterMs
+    }
     ... on Error {
       code
       message
@@ -838,6 +841,9 @@ export const DeleteConversationDocument = new TypedDocumentString(`
         remains
       }
     }
+    ... on ConversationBusyError {
+      retryAfterMs
+    }
     ... on Error {
       code
       message
@@ -857,6 +863,9 @@ export const EraseSessionDocument = new TypedDocumentString(`
         deleted
         remains
       }
+    }
+    ... on ConversationBusyError {
+      retryAfterMs
     }
     ... on Error {
       code
@@ -1129,6 +1138,12 @@ export const SendMessageDocument = new TypedDocumentString(`
           }
         }
       }
+    }
+    ... on ConversationBusyError {
+      retryAfterMs
+    }
+    ... on QueueFullError {
+      retryAfterMs
     }
     ... on RateLimitedError {
       retryAfterMs
