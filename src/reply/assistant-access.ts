@@ -1,5 +1,5 @@
 import type { AssistantId, StrategyKind, UpstreamScope } from '../domain.ts'
-import type { UpstreamBinding } from '../store/ledger.ts'
+import type { UpstreamPlace } from '../store/ledger.ts'
 import type { AssistantRecords } from '../strategy/records.ts'
 import type { Choice, OutOfService } from '../strategy/select.ts'
 
@@ -20,7 +20,7 @@ export interface AssistantAccess {
 export function recordsFor(
   access: AssistantAccess,
   assistantId: AssistantId,
-  { scope, strategy }: Pick<UpstreamBinding, 'scope' | 'strategy'>,
+  { scope, strategy }: UpstreamPlace,
 ): AssistantRecords | undefined {
   const choice = access.strategyOf(assistantId, strategy)
   if (choice === undefined || !isSameScope(choice.strategy.scope, scope)) return undefined

@@ -110,11 +110,11 @@ export function createSessionConversations(
         const done = await stored(() => ledger.eraseSession(session, nameOf, clock.now()))
         return done.type === 'busy' ? 'busy' : done.erased
       })
-      const { conversations, messages, attachments, upstream } = outcome
+      const { conversations, messages, attachments, upstream, former } = outcome
       // Still under the old name, which what the upstream keeps belongs to.
       const [deleted, areVariablesCleared] = await Promise.all([
         cleaner.deleteConversations(session, upstream),
-        cleaner.clearVariables(session, upstream),
+        cleaner.clearVariables(session, upstream, former),
       ])
       const counts = { conversations, messages, attachments: attachments.length }
       logger.info(
@@ -122,8 +122,8 @@ export function createSessionConversations(
         'session erased',
       )
       const remains = remainsOfErasure({
-        upstreamConversations: upstream.length,
-        deleted,
+        left: upstream.length - deleted,
+        hasSpoken: upstream.length + former.length > 0,
         areVariablesCleared,
         files: attachments.length,
         isRenamed: name !== session.name,

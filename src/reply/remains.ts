@@ -1,14 +1,16 @@
 /** What an erased session leaves behind on the platform: sentences for the caller that name nobody. */
 export function remainsOfErasure(found: {
-  readonly upstreamConversations: number
-  readonly deleted: number
+  /** Upstream conversations that could not be deleted. */
+  readonly left: number
+  /** There were upstream conversations, be it that they had been deleted before. */
+  readonly hasSpoken: boolean
   readonly areVariablesCleared: boolean
   readonly files: number
   /** The upstream knows the session under another name from now on. */
   readonly isRenamed: boolean
 }): readonly string[] {
-  const { upstreamConversations, deleted, areVariablesCleared, files, isRenamed } = found
-  const sentences = [...remainsOfDeletion(upstreamConversations - deleted)]
+  const { left, hasSpoken, areVariablesCleared, files, isRenamed } = found
+  const sentences = [...remainsOfDeletion(left)]
   if (!areVariablesCleared) {
     sentences.push('Variables of the session could not be emptied on the platform.')
   }
@@ -17,7 +19,7 @@ export function remainsOfErasure(found: {
       `${counted(files, 'uploaded file')}: the platform has no call to delete them, and keeps them for 3 months.`,
     )
   }
-  if (upstreamConversations > 0) {
+  if (hasSpoken) {
     sentences.push(
       isRenamed
         ? "What the assistant's long-term memory and memory nodes keep: it can be reached only under the session's old name, which is not used any more."

@@ -1,10 +1,12 @@
-import type { AssistantId, Session } from '../domain.ts'
+import type { AssistantId, AssistantInfo, Session } from '../domain.ts'
 import type { Clock } from '../lib/clock.ts'
 import { createDeadline } from '../lib/deadline.ts'
-import type { UpstreamBinding } from '../store/ledger.ts'
+import type { UpstreamBinding, UpstreamPlace } from '../store/ledger.ts'
 import { type AssistantAccess, recordsFor } from './assistant-access.ts'
 
 export type BoundConversation = UpstreamBinding & { readonly assistantId: AssistantId }
+
+type Owner = UpstreamPlace & { readonly assistantId: AssistantId }
 
 /** Takes away what the upstream keeps of a session, as far as it lets us, in bounded time. */
 export interface UpstreamCleaner {
@@ -13,8 +15,15 @@ export interface UpstreamCleaner {
     session: Session,
     conversations: readonly BoundConversation[],
   ): Promise<number>
-  /** False: some assistant's variables may be there still. */
-  clearVariables(session: Session, conversations: readonly BoundConversation[]): Promise<boolean>
+  /**
+   * False: some assistant's variables may be there still. `former`: where conversations were that nobody knows the
+   * assistants of any more.
+   */
+  clearVariables(
+    session: Session,
+    conversations: readonly BoundConversation[],
+    former: readonly UpstreamPlace[],
+  ): Promise<boolean>
 }
 
 /** For one upstream call, in ms. */
@@ -24,9 +33,20 @@ const totalMs = 60_000
 const atOnce = 8
 
 export function createUpstreamCleaner(
-  options: AssistantAccess & { readonly clock: Clock; readonly closed: AbortSignal },
+  options: AssistantAccess & {
+    readonly assistants: readonly Pick<AssistantInfo, 'id'>[]
+    readonly clock: Clock
+    readonly closed: AbortSignal
+  },
 ): UpstreamCleaner {
-  const { clock, closed } = options
+  const { assistants, clock, closed } = options
+
+  /** All of the configured assistants that are there; at least one, so that what is out of reach is not passed over. */
+  function ownersAt(place: UpstreamPlace): readonly Owner[] {
+    const owners = assistants.map(({ id }) => ({ ...place, assistantId: id }))
+    const found = owners.filter((one) => recordsFor(options, one.assistantId, one) !== undefined)
+    return found.length > 0 ? found : owners.slice(0, 1)
+  }
 
   /** How many calls have done what they should; those that have no time left are not begun. */
   async function countDone(
@@ -56,9 +76,12 @@ export function createUpstreamCleaner(
           return (await records?.deleteConversation(session, conversationId, signal)) ?? false
         }),
       ),
-    async clearVariables(session, conversations) {
+    async clearVariables(session, conversations, former) {
       const owners = new Map(
-        conversations.map((one) => [JSON.stringify([one.assistantId, one.strategy]), one]),
+        [...former.flatMap(ownersAt), ...conversations].map((one) => [
+          JSON.stringify([one.assistantId, one.strategy, one.scope]),
+          one,
+        ]),
       )
       const calls = [...owners.values()].map((owner) => async (signal: AbortSignal) => {
         const records = recordsFor(options, owner.assistantId, owner)

@@ -178,7 +178,12 @@ export interface ErasedSession {
   readonly messages: number
   readonly attachments: readonly StoredAttachment[]
   readonly upstream: readonly (UpstreamBinding & { readonly assistantId: AssistantId })[]
+  /** Where conversations were held that had been deleted before, each place once. */
+  readonly former: readonly UpstreamPlace[]
 }
+
+/** An account upstream, and how it was driven. */
+export type UpstreamPlace = Pick<UpstreamBinding, 'scope' | 'strategy'>
 
 /**
  * What one session may ask. No method takes a session, so no one else's record can be named.

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { AttachmentId, SessionName, ToolCall } from '../../src/domain.ts'
+import type { AttachmentId, Session, SessionName, ToolCall } from '../../src/domain.ts'
 import type { StoredAttachment, UpstreamBinding } from '../../src/store/ledger.ts'
 import type { ReplyStore } from '../../src/store/store.ts'
 import { randomId } from '../kit/ids.ts'
@@ -272,6 +272,7 @@ export function ledgerRecordsContract(name: string, open: () => Promise<ReplySto
           messages: 2,
           attachments: [attachment],
           upstream: [{ ...binding('up-e'), assistantId: assistant }],
+          former: [],
         },
       })
       expect(await ledger.openSession(session.id, name, 10)).toEqual({
@@ -288,6 +289,29 @@ export function ledgerRecordsContract(name: string, open: () => Promise<ReplySto
       expect(next.session.name).toBe('renamed-1')
       const bound = await ledger.bind(session, next.reply.id, next.fence, binding('up-e'), 11)
       expect(bound).toMatchObject({ type: 'collision' })
+    })
+
+    it('tells where conversations of an erased session were that had been deleted before, each place once', async () => {
+      await using store = await open()
+      const { ledger } = store
+      const session = await openSession(ledger)
+      const speak = async (to: string, bound: Session) => {
+        const claim = await runReply(store, bound)
+        await ledger.bind(bound, claim.reply.id, claim.fence, binding(to), 5)
+        await finish(ledger, claim, completed('x'))
+        return claim.reply.conversationId
+      }
+      await speak('up-other', await openSession(ledger))
+      for (const to of ['up-f', 'up-g']) {
+        await ledger.deleteConversation(session, await speak(to, session))
+      }
+      await speak('up-h', session)
+      const name = (generation: number) => `renamed-${generation}` as SessionName
+      const { scope, strategy } = binding('up-f')
+      expect(await ledger.eraseSession(session, name, 9)).toMatchObject({
+        type: 'erased',
+        erased: { upstream: [{ conversationId: 'up-h' }], former: [{ scope, strategy }] },
+      })
     })
 
     it('trims messages once the log has let go of them, and says that older ones were there', async () => {

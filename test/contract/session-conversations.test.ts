@@ -200,6 +200,28 @@ describe('a session that is erased', () => {
     expect(JSON.stringify(audit)).not.toMatch(/secret|alice-name/)
   })
 
+  it('says what remains of conversations that were deleted before, and empties their variables', async () => {
+    await using talk = await openTalk()
+    const { conversations, records } = talk
+    const { reply } = await talk.say('secret')
+    await conversations.delete(reply.conversationId)
+    expect(await conversations.erase()).toMatchObject({
+      conversations: 0,
+      deleted: 0,
+      remains: [
+        expect.stringContaining('long-term memory'),
+        expect.stringContaining("platform's own logs"),
+      ],
+    })
+    expect(records.cleared).toMatchObject([{ name: 'alice-name-0' }])
+  })
+
+  it('that never spoke leaves nothing', async () => {
+    await using talk = await openTalk()
+    expect(await talk.conversations.erase()).toMatchObject({ deleted: 0, remains: [] })
+    expect(talk.records.cleared).toEqual([])
+  })
+
   it('leaves the others alone', async () => {
     await using talk = await openTalk()
     await talk.say('mine')

@@ -10,7 +10,7 @@ import type {
 import type { ErasedSession, UpstreamBinding } from '../ledger.ts'
 import { integer, string } from './columns.ts'
 import type { Transaction } from './commit.ts'
-import { replyIdOf, selectAttachment, toAttachment, toBinding } from './rows.ts'
+import { replyIdOf, selectAttachment, toAttachment, toBinding, toUpstreamPlace } from './rows.ts'
 import type { SessionLogs } from './session-logs.ts'
 
 /** Replies looked at in one call of `trimMessages`: a call is one transaction. */
@@ -49,6 +49,10 @@ export function createDeletion(db: DatabaseSync, logs: SessionLogs) {
     'SELECT count(*) AS open FROM replies WHERE session = ? AND ended_at IS NULL',
   )
   const conversationsOf = db.prepare('SELECT id, assistant FROM conversations WHERE session = ?')
+  const formerOf = db.prepare(`
+    SELECT DISTINCT b.origin, b.account, coalesce(b.strategy, 'workflow') AS strategy
+    FROM bindings b LEFT JOIN conversations c ON c.id = b.conversation
+    WHERE b.session = ? AND c.id IS NULL`)
   const countMessages = db.prepare('SELECT count(*) AS messages FROM messages WHERE session = ?')
   const attachmentsOf = db.prepare(`${selectAttachment} WHERE f.session = ? ORDER BY f.id`)
   const deleteAttachments = db.prepare('DELETE FROM attachments WHERE session = ?')
@@ -127,6 +131,7 @@ export function createDeletion(db: DatabaseSync, logs: SessionLogs) {
           const assistantId = string(found['assistant']) as AssistantId
           return bindingsOf(integer(found['id'])).map((binding) => ({ ...binding, assistantId }))
         }),
+        former: formerOf.all(row).map(toUpstreamPlace),
       }
       for (const found of conversations) {
         remove(session.id, row, integer(found['id']), transaction)

@@ -21,7 +21,7 @@ import type {
   ToolCall,
   Usage,
 } from '../../domain.ts'
-import type { StoredAttachment, UpstreamBinding } from '../ledger.ts'
+import type { StoredAttachment, UpstreamBinding, UpstreamPlace } from '../ledger.ts'
 import { integer, integerOrNull, string, stringOrNull, type Row } from './columns.ts'
 import type { RunningReplies } from './running.ts'
 
@@ -145,10 +145,13 @@ export function toToolCalls(row: Row): readonly ToolCall[] {
 
 export function toBinding(row: Row): UpstreamBinding | undefined {
   if (row['upstream'] === null) return undefined
+  return { ...toUpstreamPlace(row), conversationId: string(row['upstream']) }
+}
+
+export function toUpstreamPlace(row: Row): UpstreamPlace {
   return {
     scope: { origin: string(row['origin']), account: string(row['account']) },
     strategy: string(row['strategy']) as StrategyKind,
-    conversationId: string(row['upstream']),
   }
 }
 

@@ -166,4 +166,7 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (assistant, strategy)
   ) WITHOUT ROWID;
   `,
+  `
+  CREATE INDEX bindings_of_session ON bindings (session);
+  `,
 ]

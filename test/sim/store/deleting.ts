@@ -48,6 +48,14 @@ export function eraseSession(
   const upstream = conversations.flatMap((row) =>
     bindingsOf(state, row).map((binding) => ({ ...binding, assistantId: row.assistantId })),
   )
+  const former = new Map(
+    [...state.bindings.values()]
+      .filter((row) => mine(row) && !state.conversations.has(row.conversationId))
+      .map(({ binding: { scope, strategy } }) => [
+        JSON.stringify([scope.origin, scope.account, strategy]),
+        { scope, strategy },
+      ]),
+  )
   for (const row of conversations) remove(state, row)
   for (const { id } of attachments) state.attachments.delete(id)
   owner.generation += 1
@@ -59,6 +67,7 @@ export function eraseSession(
       messages,
       attachments: attachments.map(({ sessionId: _owner, ...attachment }) => attachment),
       upstream,
+      former: [...former.values()],
     },
   }
 }
