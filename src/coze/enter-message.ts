@@ -35,11 +35,16 @@ function objectString(text: string, files: readonly EnterFile[]): string {
   ])
 }
 
-/** The text of such a list; empty if there is none. */
-export function textOfObjectString(content: string): string {
+/** The texts of such a list, joined by a blank line; and whether it has parts of another kind, or cannot be read. */
+export function readObjectString(content: string): {
+  readonly text: string
+  readonly hasMore: boolean
+} {
   const parts = parseJson(content)
-  const text = Array.isArray(parts)
-    ? parts.filter(isObject).find((part) => part['type'] === 'text')
-    : undefined
-  return text === undefined ? '' : (findString(text, 'text') ?? '')
+  if (!Array.isArray(parts) || parts.length === 0) return { text: '', hasMore: true }
+  const texts = parts.flatMap((part) => {
+    const text = isObject(part) && part['type'] === 'text' ? findString(part, 'text') : undefined
+    return text === undefined ? [] : [text]
+  })
+  return { text: texts.join('\n\n'), hasMore: texts.length < parts.length }
 }

@@ -1,6 +1,6 @@
 import type { CozeClient, CozeTarget } from '../coze/client.ts'
 import { type CozeMessage, deleteConversation, listMessages } from '../coze/conversations.ts'
-import { textOfObjectString } from '../coze/enter-message.ts'
+import { readObjectString } from '../coze/enter-message.ts'
 import { CozeError } from '../coze/errors.ts'
 import { giveFeedback, withdrawFeedback } from '../coze/feedback.ts'
 import { uploadFile } from '../coze/files.ts'
@@ -157,6 +157,6 @@ function asOlderMessage(row: CozeMessage): readonly OlderMessage[] {
 /** An empty type is out there as well (coze-api.md §11.4). */
 function textOf({ type, contentType, text }: CozeMessage): string {
   if (type !== 'question' && type !== 'answer' && type !== '') return ''
-  if (contentType === 'object_string') return textOfObjectString(text)
+  if (contentType === 'object_string') return readObjectString(text).text
   return contentType === 'text' ? text : ''
 }

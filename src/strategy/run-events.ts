@@ -1,5 +1,6 @@
 import { decodeQuestionCard } from '../coze/card.ts'
 import type { CozeMessage } from '../coze/conversations.ts'
+import { readObjectString } from '../coze/enter-message.ts'
 import type { ChatIds, CozeEvent } from '../coze/events.ts'
 import type { OmittedContent } from '../domain.ts'
 import { historyKey } from './keys.ts'
@@ -63,8 +64,9 @@ export function createRunTranslator(opening: RunOpening | undefined): RunTransla
 
   function leaveOut(answer: Answer, into: RunEvent[]) {
     const ids = { chatId: answer.chatId, conversationId: answer.conversationId }
-    // Its deltas did not say that they were none.
-    if (shown.has(answer.messageId)) into.push(messageOf(answer, ''))
+    const parts = answer.contentType === 'object_string' ? readObjectString(answer.text) : noParts
+    // Or its deltas did not say that they were none.
+    if (parts.text !== '' || shown.has(answer.messageId)) into.push(messageOf(answer, parts.text))
     switch (answer.contentType) {
       case 'card': {
         const question = decodeQuestionCard(answer.text)
@@ -76,7 +78,7 @@ export function createRunTranslator(opening: RunOpening | undefined): RunTransla
         omit('AUDIO', ids, into)
         break
       default:
-        omit('OTHER', ids, into)
+        if (parts.hasMore) omit('OTHER', ids, into)
     }
   }
 
@@ -141,6 +143,9 @@ export function createRunTranslator(opening: RunOpening | undefined): RunTransla
     },
   }
 }
+
+/** Of what is no list of parts. */
+const noParts = { text: '', hasMore: true } as const
 
 function messageOf({ chatId, conversationId, messageId }: Answer, text: string): RunEvent {
   return { type: 'message', chatId, conversationId, messageId, text }

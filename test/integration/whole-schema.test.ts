@@ -224,7 +224,10 @@ describe('the whole schema', () => {
     const { reply } = await say('/card look\n/object this\n/audio\n/say hello', {
       assistantId: 'bot',
     })
-    expect(reply).toMatchObject({ text: 'hello', omitted: ['CARD', 'OTHER', 'AUDIO'] })
+    expect(reply).toMatchObject({
+      text: 'this\n\nhello',
+      omitted: ['CARD', 'OTHER', 'AUDIO'],
+    })
     const query = 'query ($id: ID!) { reply(id: $id) { explain { strategy reason } } }'
     expect(await ask(query, { id: reply.id })).toMatchObject({
       reply: { explain: { strategy: 'BOT' } },

@@ -12,7 +12,7 @@ import {
   listMessages,
   retrieveConversation,
 } from '../../../src/coze/conversations.ts'
-import { textOfObjectString } from '../../../src/coze/enter-message.ts'
+import { readObjectString } from '../../../src/coze/enter-message.ts'
 import { streamWorkflowChat } from '../../../src/coze/workflow-chat.ts'
 import { Secret } from '../../../src/lib/secret.ts'
 import { stub } from './stub-client.ts'
@@ -147,13 +147,13 @@ describe('messages with files', () => {
       { type: 'audio', file_id: 'f3' },
     ])
     expect(JSON.parse(entered[1]?.['content'] ?? '')).toHaveLength(2)
-    expect(textOfObjectString(entered[0]?.['content'] ?? '')).toBe('Look')
+    expect(readObjectString(entered[0]?.['content'] ?? '')).toEqual({ text: 'Look', hasMore: true })
   })
 
   it.each(['', '{}', '[1]', '[{"type":"image"}]', '[{"type":"text","text":5}]'])(
     'have no text when they are %j',
     (content) => {
-      expect(textOfObjectString(content)).toBe('')
+      expect(readObjectString(content)).toEqual({ text: '', hasMore: true })
     },
   )
 })

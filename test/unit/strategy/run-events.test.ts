@@ -99,6 +99,18 @@ describe("a run's events", () => {
     expect(tell(created, event, event)).toEqual([accepted, { type: 'omitted', ...ids, content }])
   })
 
+  it('tell the text among the parts of an answer, and that others were left out', () => {
+    const text = { type: 'text', text: 'Look' }
+    const parts = [text, { type: 'image', file_id: 'f' }]
+    const told = { type: 'message', ...ids, messageId: 'm1', text: 'Look' }
+    expect(tell(created, answer(JSON.stringify(parts), 'object_string'))).toEqual([
+      accepted,
+      told,
+      { type: 'omitted', ...ids, content: 'OTHER' },
+    ])
+    expect(tell(created, answer(JSON.stringify([text]), 'object_string'))).toEqual([accepted, told])
+  })
+
   it.each([
     ['speech', { type: 'audio', ...foreign }],
     ['a card', { ...answer('{}', 'card'), ...foreign }],
