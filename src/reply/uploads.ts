@@ -28,6 +28,8 @@ export interface UploadsOptions extends AssistantAccess {
 }
 
 const maxNameLength = 255
+/** For what heals by itself nobody knows when, in ms: no time at all would say that an operator must act. */
+const retryMs = 1_000
 
 /** Streams files of sessions through to their assistants' platform, and remembers whose they are. */
 export function createUploads(
@@ -67,12 +69,15 @@ export function createUploads(
       return await stored(() => ledger.addAttachment(session, attachment))
     } catch (error) {
       if (!(error instanceof RunFailedError)) throw error
-      const { code, retryAfterMs: after } = error.failure
+      const { code, retryable, retryAfterMs: after } = error.failure
       const reach = reachOf(code)
       if (reach !== undefined) circuit?.[reach]()
       throw code === 'UPSTREAM_REFUSED'
         ? new InvalidInputError('The assistant does not take the file.', { cause: error })
-        : new AssistantUnavailableError(error.failure.message, after)
+        : new AssistantUnavailableError(
+            error.failure.message,
+            after ?? (retryable ? retryMs : null),
+          )
     }
   }
 }

@@ -190,6 +190,21 @@ describe('what a message carries', () => {
     expect(gateway.records.uploaded).toEqual([])
   })
 
+  it.each([
+    ['cannot be reached just now', true, null, 1_000],
+    ['says itself when to come again', true, 5_000, 5_000],
+    ['needs an operator', false, null, null],
+  ])('is no file while the assistant %s', async (_what, retryable, told, retryAfterMs) => {
+    await using gateway = await openEngine()
+    const failure = { ...unreachable().failure, retryable, retryAfterMs: told }
+    gateway.records.failWith(new RunFailedError(failure, { outcome: 'not-accepted' }))
+    const file = { name: 'a', mediaType: 'image/png', content: pieces('a') }
+    await expect(gateway.conversations.uploadFile(undefined, file)).rejects.toMatchObject({
+      code: 'ASSISTANT_UNAVAILABLE',
+      retryAfterMs,
+    })
+  })
+
   it('is a file only so often within a minute', async () => {
     await using gateway = await openEngine({ limits: { uploadsPerMinute: 1 } })
     const upload = () =>
