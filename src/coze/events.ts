@@ -196,10 +196,17 @@ export function decodeUsage(chat: JsonObject): CozeUsage | null {
   const usage = chat['usage']
   if (!isObject(usage)) return null
   const { input_count: input, output_count: output, token_count: total } = usage
-  return typeof input === 'number' && typeof output === 'number' && typeof total === 'number'
+  return isCount(input) && isCount(output) && isCount(total)
     ? { inputTokens: input, outputTokens: output, totalTokens: total }
     : null
 }
+
+/** As our own contract can tell it: a GraphQL Int, and not less than nothing. */
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= maxCount
+}
+
+const maxCount = 2 ** 31 - 1
 
 /** Its data may be `{}` or bare text (coze-api.md §10): there is no code to know then. */
 function decodeError(data: string, context: EventContext): CozeError {

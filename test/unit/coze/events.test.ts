@@ -41,6 +41,13 @@ describe('events', () => {
     expect(decode('conversation.chat.completed', chat('completed', { usage: null }))).toEqual([
       { type: 'completed', ...ids, usage: null },
     ])
+    // What no count can be would spoil the event that tells the end.
+    for (const odd of [-1, 0.5, 2 ** 31, '30', null]) {
+      const told = chat('completed', { usage: { ...usage, token_count: odd } })
+      expect(decode('conversation.chat.completed', told)).toEqual([
+        { type: 'completed', ...ids, usage: null },
+      ])
+    }
   })
 
   const required = (tool_calls: unknown) => ({
