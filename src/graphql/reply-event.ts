@@ -1,11 +1,11 @@
 import type { Cursor, ReplyEvent } from '../domain.ts'
-import { NotFoundError } from '../errors.ts'
 import type { ReplySubscription } from '../reply/subscribe.ts'
 import { builder } from './builder.ts'
-import { decodeId, encodeGlobal } from './global-id.ts'
+import { getConversationId } from './conversation.ts'
+import { encodeGlobal } from './global-id.ts'
 import { ReplyNode } from './nodes.ts'
 import { OmittedContentType, QuestionType } from './question.ts'
-import { ReplyFailureCode, UsageType } from './reply.ts'
+import { getReplyId, ReplyFailureCode, UsageType } from './reply.ts'
 import { ToolCallType } from './tool-call.ts'
 
 /** An event as its subscriber sees it. */
@@ -192,25 +192,15 @@ builder.subscriptionField('replies', (t) =>
         description: 'Only events after this cursor; the `Last-Event-ID` header wins over it.',
       }),
     },
-    subscribe: async (_root, args, { replies, lastEventId }) =>
+    subscribe: async (_root, { replyId, conversationId, after }, { replies, lastEventId }) =>
       new ReplyEvents(
         await replies.subscribe({
-          replyId: filter('Reply', args.replyId),
-          conversationId: filter('Conversation', args.conversationId),
-          after: args.after ?? undefined,
+          replyId: replyId == null ? undefined : getReplyId(replyId),
+          conversationId: conversationId == null ? undefined : getConversationId(conversationId),
+          after: after ?? undefined,
           lastEventId,
         }),
       ),
     resolve: (event) => event,
   }),
 )
-
-function filter<Type extends 'Reply' | 'Conversation'>(
-  type: Type,
-  argument: string | null | undefined,
-) {
-  if (argument == null) return undefined
-  const id = decodeId(type, argument)
-  if (!id) throw new NotFoundError('Not found.')
-  return id
-}

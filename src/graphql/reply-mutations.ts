@@ -1,8 +1,8 @@
 import type { Reply } from '../domain.ts'
 import { InvalidInputError, NotFoundError } from '../errors.ts'
 import { builder } from './builder.ts'
-import { decodeId } from './global-id.ts'
 import { ReplyNode } from './nodes.ts'
+import { getReplyId } from './reply.ts'
 
 const CancelReplyInput = builder.inputType('CancelReplyInput', {
   description: 'Which reply to stop.',
@@ -80,9 +80,3 @@ builder.mutationField('submitToolOutputs', (t) =>
     }),
   }),
 )
-
-function getReplyId(argument: string) {
-  const id = decodeId('Reply', argument)
-  if (!id) throw new NotFoundError('There is no such reply.')
-  return id
-}

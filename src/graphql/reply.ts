@@ -1,5 +1,6 @@
 import { replyFailureCodes } from '../domain.ts'
 import type { ReplyFailure, Usage } from '../domain.ts'
+import { NotFoundError } from '../errors.ts'
 import { builder } from './builder.ts'
 import { ReplyExplanationType } from './explanation.ts'
 import { decodeId } from './global-id.ts'
@@ -152,3 +153,10 @@ builder.queryField('reply', (t) =>
     },
   }),
 )
+
+/** What a `replyId` argument names. @throws {@link NotFoundError} for what is no id of a reply */
+export function getReplyId(argument: string) {
+  const id = decodeId('Reply', argument)
+  if (!id) throw new NotFoundError('There is no such reply.')
+  return id
+}

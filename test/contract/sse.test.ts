@@ -158,6 +158,17 @@ describe('a subscription over SSE', () => {
     expect(stage.gateway.ends).toEqual([])
   })
 
+  it('T1: answers an id that is garbage or of another type as one that is unknown', async () => {
+    await using stage = await open()
+    const asked = [encodeGlobal('Reply', 'r9'), encodeGlobal('Message', 'r0'), 'r0']
+    const answers = asked.map(async (id) => {
+      using stream = await stage.client.stream({ ...ofSession, variables: { replyId: id } })
+      return await stream.refusal
+    })
+    const [unknown, ...others] = await Promise.all(answers)
+    expect(others).toEqual([unknown, unknown])
+  })
+
   it.each([
     ['parse', 'subscription {', {}, 'GRAPHQL_PARSE_FAILED'],
     ['validation', 'subscription { nope }', {}, 'GRAPHQL_VALIDATION_FAILED'],
