@@ -1,6 +1,8 @@
 import { z } from 'zod'
 
-const count = (normal: number, { min = 1, max = Number.MAX_SAFE_INTEGER } = {}) =>
+/** Clients are told of limits by GraphQL's Int, which ends here. */
+const maxInt = 2 ** 31 - 1
+const count = (normal: number, { min = 1, max = maxInt } = {}) =>
   z.number().int().min(min).max(max).default(normal)
 
 const mebibyte = 1_048_576

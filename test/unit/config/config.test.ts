@@ -128,6 +128,13 @@ describe('a configuration', () => {
     expect(config.session.key.reveal()).toBe('K'.repeat(32))
   })
 
+  it('refuses limits that clients could not be told of', () => {
+    expect(problemsOf({ ...minimal, limits: { messagesPerMinute: 2 ** 31 - 1 } })).toEqual([])
+    expect(problemsOf({ ...minimal, limits: { messagesPerMinute: 2 ** 31 } })).toEqual([
+      expect.stringMatching(/^limits\.messagesPerMinute: .*2147483647/),
+    ])
+  })
+
   it('refuses variables it does not know, but not those that Kubernetes sets by itself', () => {
     const env = {
       COZE_GATEWAY_LISTEN_PROT: '1',
