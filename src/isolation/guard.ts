@@ -11,9 +11,12 @@ export interface GuardedEvent {
 export class GuardError extends Error {
   override readonly name = 'GuardError'
   readonly failure: ReplyFailure
-  constructor(failure: ReplyFailure) {
+  /** Whose it was; undefined: it names nobody. */
+  readonly foreign: Pick<GuardedEvent, 'chatId' | 'conversationId'> | undefined
+  constructor(failure: ReplyFailure, foreign: GuardError['foreign']) {
     super(failure.message)
     this.failure = failure
+    this.foreign = foreign
   }
 }
 
@@ -43,7 +46,7 @@ export function createGuard(known: {
       }
       chatId ??= event.chatId
       conversationId ??= event.conversationId
-      if (event.chatId !== chatId || event.conversationId !== conversationId) throw breach()
+      if (event.chatId !== chatId || event.conversationId !== conversationId) throw breach(event)
     },
   }
 }
@@ -54,19 +57,22 @@ function isId(id: string): boolean {
 }
 
 function protocolError(message: string): GuardError {
-  return new GuardError({
+  const failure = {
     code: 'UPSTREAM_PROTOCOL',
     message,
     retryable: false,
     retryAfterMs: null,
-  })
+  } as const
+  return new GuardError(failure, undefined)
 }
 
-function breach(): GuardError {
-  return new GuardError({
+function breach({ chatId, conversationId }: GuardedEvent): GuardError {
+  const message = 'The assistant mixed this reply with another conversation.'
+  const failure = {
     code: 'ISOLATION_BREACH',
-    message: 'The assistant mixed this reply with another conversation.',
+    message,
     retryable: false,
     retryAfterMs: null,
-  })
+  } as const
+  return new GuardError(failure, { chatId, conversationId })
 }

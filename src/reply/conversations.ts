@@ -10,6 +10,7 @@ import type {
   Session,
   SessionName,
 } from '../domain.ts'
+import type { Breach } from '../domain/isolation.ts'
 import { DrainingError, InvalidInputError, NotFoundError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { NewId } from '../lib/id.ts'
@@ -34,6 +35,8 @@ export interface SessionConversationsOptions extends AssistantAccess, UploadsOpt
   readonly logger: Logger
   /** In configured order: the first one is the default. */
   readonly assistants: readonly [AssistantInfo, ...AssistantInfo[]]
+  /** Hears that the upstream told what is another's. */
+  readonly onBreach: (breach: Breach) => void
   /** Aborts when nothing more is accepted. */
   readonly draining: AbortSignal
   /** Aborts when the engine is closed. */
@@ -46,11 +49,11 @@ const maxTitleLength = 100
 export function createSessionConversations(
   options: SessionConversationsOptions,
 ): (session: Session, caller: SessionCaller) => SessionConversations {
-  const { ledger, canceller, clock, newId, logger, assistants, draining, closed } = options
+  const { ledger, canceller, clock, newId, logger, assistants, draining } = options
   const cleaner = createUpstreamCleaner(options)
   const rate = createRatings(options)
   const upload = createUploads(options)
-  const readOlder = createOlderMessages(options, closed)
+  const readOlder = createOlderMessages(options)
 
   class Conversations implements SessionConversations {
     readonly #session: Session

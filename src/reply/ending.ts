@@ -20,6 +20,7 @@ import { RunFailedError } from '../strategy/run-failed-error.ts'
 import { explanationOf, type RunFacts, runReference } from './run-facts.ts'
 import { runFailures } from './run-failures.ts'
 import type { RunReader } from './run-reader.ts'
+import type { RunWrites } from './run-writes.ts'
 import { isStopped, StopRequest } from './stop.ts'
 
 export interface EndingOptions {
@@ -33,6 +34,8 @@ export interface EndingOptions {
   readonly cancelMs: number
   /** Aborts when the engine is closed: an end that could not be stored by then is found at the next start. */
   readonly closed: AbortSignal
+  /** Hears that the run was told what is another's. */
+  readonly reportForeign: RunWrites['reportForeign']
 }
 
 /** How a run ends: the terminal event, and whether the upstream conversation can go on. */
@@ -154,6 +157,7 @@ export function createEnding(options: EndingOptions): Ending {
     if (error instanceof GuardError) {
       const { code } = error.failure
       logger.error({ reply: claim.reply.id, code }, 'guard stopped a reply')
+      if (error.foreign !== undefined) await options.reportForeign(run, error.foreign)
       return failedEnd(error.failure, zombie || code === 'ISOLATION_BREACH', run)
     }
     if (error instanceof StoreError) {

@@ -1,5 +1,7 @@
 import type { ConversationId, Session } from '../domain.ts'
+import type { Breach } from '../domain/isolation.ts'
 import { NotFoundError, UnavailableError } from '../errors.ts'
+import type { Clock } from '../lib/clock.ts'
 import type { AnswerOrigin, SessionStore, UpstreamBinding } from '../store/ledger.ts'
 import type { OlderMessage } from '../strategy/records.ts'
 import { RunFailedError } from '../strategy/run-failed-error.ts'
@@ -30,14 +32,19 @@ const heldSample = 20
 
 /** Reads what only the upstream still has of a conversation, newest first. */
 export function createOlderMessages(
-  access: AssistantAccess,
-  closed: AbortSignal,
+  options: AssistantAccess & {
+    readonly clock: Clock
+    readonly onBreach: (breach: Breach) => void
+    /** Aborts when the engine is closed. */
+    readonly closed: AbortSignal
+  },
 ): (
   session: Session,
   store: SessionStore,
   id: ConversationId,
   request: { readonly before: string | undefined; readonly limit: number },
 ) => Promise<OlderPage> {
+  const { clock, onBreach, closed } = options
   return async (session, store, id, { before, limit }) => {
     const [conversation] = await store.conversations([id])
     if (conversation === undefined) throw new NotFoundError('There is no such conversation.')
@@ -49,7 +56,7 @@ export function createOlderMessages(
     let calls = 0
 
     for (const [index, binding] of start.bindings.entries()) {
-      const records = recordsFor(access, assistantId, binding)
+      const records = recordsFor(options, assistantId, binding)
       if (records === undefined) continue
       const { conversationId } = binding
       let from = index === 0 ? start.before : undefined
@@ -61,6 +68,13 @@ export function createOlderMessages(
         const wanted = Math.min(limit + 1 - rows.length, maxRows)
         const page = { conversationId, before: from, limit: wanted }
         const found = await unlessGone(() => records.listOlder(session, page, closed))
+        if (found.some((row) => row.conversationId !== conversationId)) {
+          const what = 'A list of older messages held those of another upstream conversation.'
+          const target = { assistantId, strategy: binding.strategy }
+          const sessions = [session.id]
+          onBreach({ target, isNew: true, at: clock.now(), what, logIds: [], sessions })
+          throw new UnavailableError('The assistant does not tell its older messages now.')
+        }
         const fresh = found.filter((row) => !start.isHeld(row))
         rows.push(...fresh.map((row) => toMessage(conversationId, row)))
         from = found.at(-1)?.upstreamMessageId

@@ -1,6 +1,6 @@
 import type { ReplyId, ToolCall } from '../domain.ts'
 import type { Breach } from '../domain/isolation.ts'
-import { createGuard } from '../isolation/guard.ts'
+import { createGuard, type GuardError } from '../isolation/guard.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Ledger, Orphan } from '../store/ledger.ts'
@@ -55,36 +55,57 @@ export interface RunWrites {
    * again. False: the reply is another's now.
    */
   restate(orphan: Orphan): Promise<boolean>
+  /**
+   * Tells that the run was told what is another's. If the conversation that it is of belongs to somebody, the two have
+   * met in it.
+   */
+  reportForeign(run: RunFacts, foreign: NonNullable<GuardError['foreign']>): Promise<void>
 }
 
 export function createRunWrites(options: RunWritesOptions): RunWrites {
   const { ledger, log, clock, metrics } = options
 
-  /** `logId`: of the call that told the conversation. */
-  async function bind(
+  /** Nothing to tell: the conversation is the run's own. `logId`: of the call that told it. */
+  async function meet(
     { claim, strategy }: RunFacts,
     conversationId: string,
     logId: string | undefined,
-  ): Promise<void> {
+  ): Promise<Omit<Breach, 'target' | 'at'> | undefined> {
     const { session, reply, fence } = claim
     const binding = { scope: strategy.scope, strategy: strategy.kind, conversationId }
     const outcome = await ledger.bind(session, reply.id, fence, binding, clock.now())
-    if (outcome === 'bound') return
+    if (outcome === 'bound') return undefined
     if (outcome === 'lost') throw new LostReplyError()
     const { owner, isNew, inFlight } = outcome
     options.stopBreached(inFlight)
-    options.onBreach({
-      target: { assistantId: reply.assistantId, strategy: strategy.kind },
+    return {
       isNew,
-      at: clock.now(),
       what:
         owner === session.id
           ? 'Two conversations of one session were given one upstream conversation.'
           : 'Two sessions were given one upstream conversation.',
       logIds: logId === undefined ? [] : [logId],
       sessions: [...new Set([owner, session.id])],
-    })
-    throw new CollisionError(isNew)
+    }
+  }
+
+  function report(
+    { claim: { reply }, strategy }: RunFacts,
+    breach: Omit<Breach, 'target' | 'at'>,
+  ): void {
+    const target = { assistantId: reply.assistantId, strategy: strategy.kind }
+    options.onBreach({ target, at: clock.now(), ...breach })
+  }
+
+  async function bind(
+    run: RunFacts,
+    conversationId: string,
+    logId: string | undefined,
+  ): Promise<void> {
+    const breach = await meet(run, conversationId, logId)
+    if (breach === undefined) return
+    report(run, breach)
+    throw new CollisionError(breach.isNew)
   }
 
   return {
@@ -137,6 +158,25 @@ export function createRunWrites(options: RunWritesOptions): RunWrites {
         if (!(error instanceof StoreError)) throw error
       }
       return true
+    },
+    async reportForeign(run, { conversationId }) {
+      const { claim, reader } = run
+      const isElsewhere = conversationId !== reader?.conversationId
+      const alone = {
+        isNew: true,
+        what: isElsewhere
+          ? 'A reply was told what is of another upstream conversation.'
+          : 'A reply was told what is of another chat of its conversation.',
+        logIds: reader?.logId === undefined ? [] : [reader.logId],
+        sessions: [claim.session.id],
+      }
+      try {
+        const met = isElsewhere ? await meet(run, conversationId, reader?.logId) : undefined
+        report(run, met ?? alone)
+      } catch (error) {
+        if (!(error instanceof LostReplyError || error instanceof StoreError)) throw error
+        report(run, alone)
+      }
     },
   }
 }

@@ -13,7 +13,7 @@ import { isStopped } from './stop.ts'
 
 export interface RunnerOptions
   extends
-    EndingOptions,
+    Omit<EndingOptions, 'reportForeign'>,
     FollowOptions,
     RunWritesOptions,
     Pick<AssistantAccess, 'strategyOf' | 'serve'> {
@@ -37,8 +37,11 @@ export interface Runner {
 
 export function createRunner(options: RunnerOptions): Runner {
   const { ledger, clock, logger } = options
-  const ending = createEnding(options)
   const writes = createRunWrites(options)
+  const ending = createEnding({
+    ...options,
+    reportForeign: (told, foreign) => writes.reportForeign(told, foreign),
+  })
   const follow = createFollow(options, ending)
 
   async function run(claim: Claim, place: Place, signal: AbortSignal): Promise<void> {

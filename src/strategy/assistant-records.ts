@@ -148,10 +148,11 @@ function isGone(error: unknown): boolean {
 
 /** Questions and answers that have a text; what we sent along of an older conversation is told where it was said. */
 function asOlderMessage(row: CozeMessage): readonly OlderMessage[] {
-  const { id: upstreamMessageId, role, createdAt, metaData } = row
+  const { id: upstreamMessageId, conversationId, createdAt, metaData } = row
   const text = textOf(row)
   if (text === '' || metaData[historyKey] !== undefined) return []
-  return [{ upstreamMessageId, role: role === 'user' ? 'USER' : 'ASSISTANT', text, createdAt }]
+  const role = row.role === 'user' ? 'USER' : 'ASSISTANT'
+  return [{ conversationId, upstreamMessageId, role, text, createdAt }]
 }
 
 /** An empty type is out there as well (coze-api.md §11.4). */

@@ -1,6 +1,8 @@
 import type { FileUpload, Rating, Session } from '../domain.ts'
 
 export interface OlderMessage {
+  /** As the row itself says: not always the one that was asked for. */
+  readonly conversationId: string
   readonly upstreamMessageId: string
   readonly role: 'USER' | 'ASSISTANT'
   readonly text: string

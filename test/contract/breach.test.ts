@@ -4,6 +4,7 @@ import type { Choice, OutOfService } from '../../src/strategy/select.ts'
 import type { UpstreamConversation } from '../../src/strategy/strategy.ts'
 import { createScriptedStrategy } from '../kit/scripted-strategy.ts'
 import {
+  assistantId,
   message,
   openEngine,
   type OpenEngineOptions,
@@ -35,6 +36,16 @@ async function openLeaking(
   })
   return { ...opened, workflow: scripted, bot, breaches }
 }
+
+/** A delta that may be shown to nobody. */
+const said = ({ chatId, conversationId }: { chatId: string; conversationId: string }) => ({
+  type: 'delta' as const,
+  chatId,
+  conversationId,
+  messageId: 'm',
+  kind: 'ANSWER' as const,
+  text: 'swordfish',
+})
 
 describe('a breach', () => {
   it('T13: ends what runs in the shared conversation before its next delta, on both sides, and tells of it', async () => {
@@ -160,6 +171,58 @@ describe('a breach', () => {
     expect(breaches.map(({ isNew }) => isNew)).toEqual([true, false])
     expect([workflow.started, bot.started]).toEqual([1, 1])
     await engine[Symbol.asyncDispose]()
+  })
+
+  it.each([
+    ['another conversation', { conversationId: 'of-nobody' }, /^A reply .* another upstream/],
+    ['another chat', { chatId: 'another' }, /^A reply .* another chat/],
+  ])('F16: is what an event of %s is', async (_, whose, what) => {
+    const breaches: Breach[] = []
+    await using gateway = await openEngine({ onBreach: (breach) => void breaches.push(breach) })
+    const { replies, strategy, session } = gateway
+    const reply = await replies.sendMessage(message('mine'))
+    const run = await strategy.next()
+    run.accept({ logId: 'log-1' })
+    run.say({ ...said(run), ...whose })
+    const events = await readAll(replies, reply.id)
+    expect(typesOf(events)).toEqual(['started', 'failed'])
+    expect(events.at(-1)).toMatchObject({ code: 'ISOLATION_BREACH' })
+    expect(breaches).toEqual([
+      {
+        target: { assistantId, strategy: 'bot' },
+        isNew: true,
+        at: expect.any(Number),
+        what: expect.stringMatching(what),
+        logIds: ['log-1'],
+        sessions: [session.id],
+      },
+    ])
+  })
+
+  it("T13 F16: ends what runs in another's conversation when an event of it strays into a reply", async () => {
+    const breaches: Breach[] = []
+    await using gateway = await openEngine({ onBreach: (breach) => void breaches.push(breach) })
+    const { replies, strategy, session, open } = gateway
+    const bob = await open('bob')
+    const bobs = await bob.replies.sendMessage(message('of Bob'))
+    const bobsRun = await strategy.next()
+    bobsRun.accept()
+    bobsRun.delta('for Bob ')
+    await readUntil(bob.replies, bobs.id, 'delta')
+    const alices = await replies.sendMessage(message('of Alice'))
+    const run = await strategy.next()
+    run.accept()
+    run.say({ ...said(run), conversationId: bobsRun.conversationId })
+    expect(typesOf(await readAll(replies, alices.id))).toEqual(['started', 'failed'])
+    bobsRun.delta('never shown')
+    const events = await readAll(bob.replies, bobs.id)
+    expect(typesOf(events)).toEqual(['started', 'delta', 'failed'])
+    expect(events.at(-1)).toMatchObject({ code: 'ISOLATION_BREACH' })
+    expect(breaches.map(({ sessions }) => sessions)).toEqual([[bob.session.id, session.id]])
+    // Neither uses it again.
+    await bob.replies.sendMessage(message('again'))
+    const { upstream } = (await strategy.next()).request
+    expect(upstream).not.toEqual(bobsRun.request.upstream)
   })
 
   it('T13: shows nothing of a run that turns out to be in a shared conversation', async () => {

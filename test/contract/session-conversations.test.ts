@@ -1,19 +1,27 @@
 import { describe, expect, it } from 'vitest'
 import type { ConversationId } from '../../src/domain.ts'
+import type { Breach } from '../../src/domain/isolation.ts'
 import {
   InvalidInputError,
   NotFoundError,
   NotSupportedError,
   UnavailableError,
 } from '../../src/errors.ts'
+import type { OlderMessage } from '../../src/strategy/records.ts'
 import { RunFailedError } from '../../src/strategy/run-failed-error.ts'
-import { message, openEngine, readAll } from '../kit/open-engine.ts'
+import {
+  assistantId,
+  message,
+  openEngine,
+  type OpenEngineOptions,
+  readAll,
+} from '../kit/open-engine.ts'
 
 const all = { direction: 'forward', limit: 50, after: undefined, before: undefined } as const
 const like = { rating: 'LIKE', reasons: [], comment: undefined } as const
 
-async function openTalk() {
-  const gateway = await openEngine()
+async function openTalk(options: OpenEngineOptions = {}) {
+  const gateway = await openEngine(options)
   const { replies, strategy, own } = gateway
   async function say(text: string, answer = `${text}!`, conversationId?: ConversationId) {
     const reply = await replies.sendMessage(message(text, { conversationId }))
@@ -232,27 +240,50 @@ describe('a session that is erased', () => {
 })
 
 describe('older messages, which only the platform still has', () => {
+  const row = (
+    conversationId: string,
+    upstreamMessageId: string,
+    role: OlderMessage['role'],
+    text: string,
+  ): OlderMessage => ({ conversationId, upstreamMessageId, role, text, createdAt: 1_000 })
+
   it('are those before our own record, page by page', async () => {
     await using talk = await openTalk()
     const { reply, run } = await talk.say('new')
     const { conversationId } = reply
-    const row = (upstreamMessageId: string, role: 'USER' | 'ASSISTANT', text: string) => ({
-      upstreamMessageId,
-      role,
-      text,
-      createdAt: 1_000,
-    })
-    talk.records.older.set(run.conversationId, [
-      row('m', 'ASSISTANT', 'new!'),
-      row('u3', 'USER', 'new'),
-      row('u2', 'ASSISTANT', 'old!'),
-      row('u1', 'USER', 'old'),
+    const where = run.conversationId
+    talk.records.older.set(where, [
+      row(where, 'm', 'ASSISTANT', 'new!'),
+      row(where, 'u3', 'USER', 'new'),
+      row(where, 'u2', 'ASSISTANT', 'old!'),
+      row(where, 'u1', 'USER', 'old'),
     ])
     const first = await talk.conversations.older(conversationId, { before: undefined, limit: 1 })
     expect(first).toMatchObject({ rows: [{ role: 'ASSISTANT', text: 'old!' }], hasMore: true })
     const before = first.rows[0]?.place
     const second = await talk.conversations.older(conversationId, { before, limit: 5 })
     expect(second).toMatchObject({ rows: [{ role: 'USER', text: 'old' }], hasMore: false })
+  })
+
+  it('T13: are not told where the list holds those of another conversation, which is a breach', async () => {
+    const breaches: Breach[] = []
+    await using talk = await openTalk({ onBreach: (breach) => void breaches.push(breach) })
+    const { reply, run } = await talk.say('new')
+    talk.records.older.set(run.conversationId, [
+      row(run.conversationId, 'u2', 'ASSISTANT', 'old!'),
+      row('of-bob', 'u1', 'USER', 'what Bob said'),
+    ])
+    const page = { before: undefined, limit: 5 }
+    await expect(talk.conversations.older(reply.conversationId, page)).rejects.toThrow(
+      UnavailableError,
+    )
+    expect(breaches).toMatchObject([
+      {
+        target: { assistantId, strategy: 'bot' },
+        what: expect.stringMatching(/^A list/),
+        sessions: [talk.session.id],
+      },
+    ])
   })
 
   it('T1: are never asked for from a conversation that is not bound to this one', async () => {

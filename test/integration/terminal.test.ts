@@ -16,6 +16,8 @@ describe('exactly one terminal event', () => {
         recoverMs: 8_000,
       },
       limits: { maxEventBytes: 131_072, maxReplyBytes: 50_000 },
+      // One fault after another: a breach must not keep the next one away.
+      assistants: { onBreach: 'alert' },
     })
   })
   afterAll(() => stage[Symbol.asyncDispose]())

@@ -41,6 +41,8 @@ export interface StageOptions {
   readonly probe?: Readonly<Record<string, unknown>>
   readonly workflow?: Readonly<Record<string, unknown>>
   readonly bot?: Readonly<Record<string, unknown>>
+  /** Over the settings of both assistants. */
+  readonly assistants?: Readonly<Record<string, unknown>>
   /** Over the settings of the assistant `flow`. */
   readonly flow?: Readonly<Record<string, unknown>>
   /** Of the gateway's process. */
@@ -75,6 +77,7 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
       keyId: app.keyId,
       privateKey: app.privateKeyPem,
     },
+    ...options.assistants,
   }
   const config = {
     listen: { host: '127.0.0.1', port: 0 },

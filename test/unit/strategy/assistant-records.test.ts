@@ -166,8 +166,20 @@ describe('older messages', () => {
     const { client, records } = open({ request: () => ({ data: [row(4), row(3)] }) })
     const request = { conversationId: 'up-1', before: 'm5', limit: 10 }
     expect(await records.listOlder(session, request, signal)).toEqual([
-      { upstreamMessageId: 'm4', role: 'ASSISTANT', text: 'text 4', createdAt: 4000 },
-      { upstreamMessageId: 'm3', role: 'USER', text: 'text 3', createdAt: 3000 },
+      {
+        conversationId: 'up-1',
+        upstreamMessageId: 'm4',
+        role: 'ASSISTANT',
+        text: 'text 4',
+        createdAt: 4000,
+      },
+      {
+        conversationId: 'up-1',
+        upstreamMessageId: 'm3',
+        role: 'USER',
+        text: 'text 3',
+        createdAt: 3000,
+      },
     ])
     expect(client.sent).toMatchObject([
       { session: 'alice', body: { order: 'desc', before_id: 'm5', limit: 10 } },
