@@ -35,9 +35,9 @@ export interface Finding {
   readonly verdict: LayerVerdict
   /** Why it is so, in a sentence. */
   readonly reason: string
-  /** Of a leak: what is behind it, and how sure that is. */
+  /** Of a leak, or of what could become one: what is behind it, and how sure that is. */
   readonly cause: string | null
-  /** Of a leak: what to change, in the platform's own terms. */
+  /** Of the same: what to change, in the platform's own terms. */
   readonly remedy: string | null
   readonly evidence: readonly Evidence[]
 }

@@ -69,11 +69,12 @@ export const IsolationFinding = builder
       reason: t.exposeString('reason', { description: 'Why it is so, in words.' }),
       cause: t.exposeString('cause', {
         nullable: true,
-        description: 'Of a leak: what is behind it, known or likely.',
+        description: 'Of a leak, or of what could become one: what is behind it, known or likely.',
       }),
       remedy: t.exposeString('remedy', {
         nullable: true,
-        description: "Of a leak: what to change, in the platform's own terms.",
+        description:
+          "Of a leak, or of what could become one: what to change, in the platform's own terms.",
       }),
       evidence: t.field({
         type: [IsolationEvidence],

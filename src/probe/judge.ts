@@ -16,7 +16,7 @@ export function judgeTrials(
   const doubt = isInvented
     ? 'The assistant told a secret that nobody had told it: its answers prove nothing.'
     : 'The assistant did not recall what the same session had told it in the same conversation: what it does not tell proves nothing.'
-  return [judgeConversation(), judgeVariables(), judgeMemory()]
+  return [admitted(judgeConversation()), judgeVariables(), judgeMemory()]
 
   function judgeConversation(): Finding {
     if (isShared) {
@@ -35,6 +35,24 @@ export function judgeTrials(
     return leaking.length > 0
       ? finding('conversation', 'NOT_TESTED', 'A leak of variables or memory hides it.')
       : finding('conversation', 'ISOLATED', 'No session was told what another had said.')
+  }
+
+  /** What would leak if a name or an id got out, which those of the gateway do not. */
+  function admitted(found: Finding): Finding {
+    const tries = trials.flatMap(({ trespass }) => trespass ?? [])
+    const isByName = tries.some(({ byName }) => byName)
+    if (found.verdict === 'LEAKING' || !(isByName || tries.some(({ byId }) => byId))) return found
+    const [what, cause] = isByName
+      ? (['name', 'conversation-name'] as const)
+      : (['id', 'conversation-id'] as const)
+    const seen = `The platform lets a stranger into a conversation who knows its ${what}.`
+    const logIds = tries.flatMap((tried) => tried.logIds)
+    return {
+      ...found,
+      reason: `${found.reason} But beware: ${seen} Nobody can guess those of the gateway.`,
+      ...adviceFor(cause, strategy),
+      evidence: [evidence(seen, logIds)],
+    }
   }
 
   function judgeVariables(): Finding {

@@ -32,7 +32,7 @@ export class ProbeError extends Error {
 
 export const defaultTrials = 2
 export const defaultBudget = 60
-const callsPerTrial = 21
+const callsPerTrial = 23
 const callsPerQuestion = 7
 const callsPerKnowledge = 4
 /** For taking away what the probe has left, in ms. */
@@ -250,6 +250,11 @@ function createLeftovers() {
       sessions.set(session, ids)
       return {
         session,
+        async trespass(on) {
+          const tried = await prober.trespass(on)
+          if (tried.left !== undefined) ids.add(tried.left)
+          return tried
+        },
         async converse() {
           const conversation = await prober.converse()
           if (conversation.upstreamId !== undefined) ids.add(conversation.upstreamId)

@@ -10,7 +10,10 @@ interface Advice {
  * What is behind a leak, and what to change. "Known" is what the platform's code or documentation says; "likely" is what
  * fits and was reported from the field (coze-api.md §3, §4.3).
  */
-export function adviceFor(layer: ProbeLayer, strategy: StrategyKind): Advice {
+export function adviceFor(
+  layer: ProbeLayer | 'conversation-name' | 'conversation-id',
+  strategy: StrategyKind,
+): Advice {
   switch (layer) {
     case 'conversation':
       return strategy === 'workflow'
@@ -25,6 +28,20 @@ export function adviceFor(layer: ProbeLayer, strategy: StrategyKind): Advice {
             remedy:
               "Send this report to the platform's support; until then take the assistant out of service.",
           }
+    case 'conversation-name':
+      return {
+        cause:
+          'Likely: the platform looks an app\'s conversations up by their names without regard to session_name. Known: a name that is not unique to a session, such as "Default" or a static conversation (静态会话), then belongs to everybody.',
+        remedy:
+          "Here nothing leaks by it. Let no node of the workflow and no other client of the app use a fixed conversation name (会话名称), and tell the platform's support with these log ids.",
+      }
+    case 'conversation-id':
+      return {
+        cause:
+          'Known: open-source Coze looks a conversation up by its id without asking whose it is; the cloud is documented to ask.',
+        remedy:
+          "Here nothing leaks by it: the gateway shows and takes no upstream ids. Let no other client of the assistant take a conversation_id from its users, and tell the platform's support with these log ids.",
+      }
     case 'variables':
       return {
         cause:

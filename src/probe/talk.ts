@@ -2,7 +2,13 @@ import type { ConversationId, ReplyId, Session, SessionId, SessionName } from '.
 import type { ProbeExchange } from '../domain/probe.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { NewId } from '../lib/id.ts'
-import type { ChatStrategy, RunEvent, UpstreamConversation } from '../strategy/strategy.ts'
+import { RunFailedError } from '../strategy/run-failed-error.ts'
+import type {
+  ChatStrategy,
+  RunContext,
+  RunEvent,
+  UpstreamConversation,
+} from '../strategy/strategy.ts'
 
 /** More upstream calls would be needed than were allowed. */
 export class BudgetError extends Error {
@@ -42,7 +48,8 @@ export interface Said {
 }
 
 export interface ProbeConversation {
-  readonly session: Session
+  /** Whose it is, and what its name is made of. */
+  readonly run: Omit<RunContext, 'replyId'>
   /** Undefined until the first message has revealed it. */
   readonly upstreamId: string | undefined
   say(text: string): Promise<Said>
@@ -52,6 +59,20 @@ export interface ProbeConversation {
 export interface Prober {
   readonly session: Session
   converse(): Promise<ProbeConversation>
+  /** Tries to get into a conversation that is another's. */
+  trespass(on: ProbeConversation): Promise<Trespass>
+}
+
+/** How a stranger gets into a conversation, if at all. */
+export interface Trespass {
+  /** By its name; undefined: it was obtained by none. */
+  readonly byName: boolean | undefined
+  /** By its id. */
+  readonly byId: boolean
+  /** Of the calls that were let in. */
+  readonly logIds: readonly string[]
+  /** A conversation of the stranger's own that came of it. */
+  readonly left: string | undefined
 }
 
 /** Makes sessions that talk through the strategy that serves users. */
@@ -71,50 +92,90 @@ export function createProbers(options: {
     sessions += 1
     const number = sessions
     const session: Session = { id, name: name ?? (`probe-${newId()}` as SessionName) }
+
+    /** A conversation as the session's own, or another's that it says it has. */
+    function talkIn(begun: UpstreamConversation, run: ProbeConversation['run']): ProbeConversation {
+      let upstream = begun
+      return {
+        run,
+        get upstreamId() {
+          return upstream.type === 'id' ? upstream.conversationId : undefined
+        },
+        async say(text) {
+          budget.spend(1)
+          const at = clock.now()
+          const { chatId, events, ...said } = await listen(
+            strategy.start(
+              {
+                ...run,
+                replyId: newId() as ReplyId,
+                upstream,
+                text,
+                attachments: [],
+                extras: { parameters: {}, metadata: {} },
+                history: [],
+              },
+              signal,
+            ),
+          )
+          upstream = { type: 'id', conversationId: said.conversationId }
+          const { conversationId, logId = null } = said
+          onExchange({ at, session: number, conversationId, chatId, logId, events })
+          return said
+        },
+      }
+    }
+
+    async function openByName(
+      openAsStranger: NonNullable<ChatStrategy['openAsStranger']>,
+      run: ProbeConversation['run'],
+    ) {
+      budget.spend(1)
+      const named = { ...run, replyId: newId() as ReplyId }
+      return await unlessKeptOut(() => openAsStranger(session, named, signal))
+    }
+
+    const newRun = () => ({ session, conversationId: newId() as ConversationId, generation: 0 })
     return {
       session,
       async converse() {
-        const conversationId = newId() as ConversationId
-        const context = () => ({
-          session,
-          conversationId,
-          replyId: newId() as ReplyId,
-          generation: 0,
-        })
+        const run = newRun()
         budget.spend(1)
-        let upstream = await strategy.open(context(), signal)
+        const opened = await strategy.open({ ...run, replyId: newId() as ReplyId }, signal)
+        return talkIn(opened, run)
+      },
+      async trespass({ run, upstreamId }) {
+        if (upstreamId === undefined) throw new TypeError('nobody has spoken in it')
+        const { openAsStranger } = strategy
+        const named = openAsStranger && (await openByName(openAsStranger, run))
+        const own = talkIn({ type: 'id', conversationId: upstreamId }, newRun())
+        const said = await unlessKeptOut(() => own.say(greeting))
+        const byName = openAsStranger && named?.conversationId === upstreamId
+        const byId = said?.conversationId === upstreamId
+        const logIds = [byName && named?.logId, byId && said?.logId]
         return {
-          session,
-          get upstreamId() {
-            return upstream.type === 'id' ? upstream.conversationId : undefined
-          },
-          async say(text) {
-            budget.spend(1)
-            const at = clock.now()
-            const { chatId, events, ...said } = await listen(
-              strategy.start(
-                {
-                  ...context(),
-                  upstream,
-                  text,
-                  attachments: [],
-                  extras: { parameters: {}, metadata: {} },
-                  history: [],
-                },
-                signal,
-              ),
-            )
-            upstream = {
-              type: 'id',
-              conversationId: said.conversationId,
-            } satisfies UpstreamConversation
-            const { conversationId: where, logId = null } = said
-            onExchange({ at, session: number, conversationId: where, chatId, logId, events })
-            return said
-          },
+          byName,
+          byId,
+          logIds: logIds.filter((logId) => typeof logId === 'string'),
+          left: byName === false ? named?.conversationId : undefined,
         }
       },
     }
+  }
+}
+
+const greeting = 'Good morning.'
+
+/** Undefined: the platform does not let it in. @throws {@link RunFailedError} where it does not answer */
+async function unlessKeptOut<T>(attempt: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await attempt()
+  } catch (error) {
+    if (!(error instanceof RunFailedError)) throw error
+    const { conversationGone, failure } = error
+    const isRefusal = failure.code === 'UPSTREAM_REFUSED' || failure.code === 'UPSTREAM_AUTH'
+    if (conversationGone || isRefusal) return undefined
+    throw error
   }
 }
 

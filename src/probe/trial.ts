@@ -1,7 +1,7 @@
 import type { Session } from '../domain.ts'
 import type { NewId } from '../lib/id.ts'
 import { type Canary, createCanary, type Phrasing, tells } from './canary.ts'
-import type { ProbeConversation, Prober, Said } from './talk.ts'
+import type { ProbeConversation, Prober, Said, Trespass } from './talk.ts'
 
 /** Whether an answer told a canary, and the platform's id of the call. */
 export interface Recall {
@@ -14,6 +14,7 @@ export interface Recall {
  *
  *     A1: tell a      ask a (own)   ask b (cross)              A2: ask a (fresh)
  *     B1: tell b      ask b (own)   ask a (cross)   ask n      B2: ask a (afresh), after B's variables were emptied
+ *                                                              B in A1, by its name and by its id
  */
 export interface Trial {
   /** Both were given one upstream conversation. */
@@ -30,6 +31,8 @@ export interface Trial {
   readonly variables: { readonly ofA: boolean; readonly ofB: boolean } | undefined
   /** A, and B, in one more conversation, after the variables of both were emptied; undefined: not tried. */
   readonly afterwards: { readonly byA: Recall; readonly byB: Recall } | undefined
+  /** How B got into A's conversation; undefined: it is in it anyway. */
+  readonly trespass: Trespass | undefined
 }
 
 export interface TrialOptions {
@@ -68,6 +71,8 @@ export async function runTrial(options: TrialOptions): Promise<Trial> {
     fresh,
     variables,
     afterwards: variables?.ofA ? await askAfterwards() : undefined,
+    // Last, since it is heard in A's conversation.
+    trespass: isShared ? undefined : await b.trespass(a1),
   }
 
   /** Variables hide what memory knows: without them it shows. */

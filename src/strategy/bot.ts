@@ -149,6 +149,7 @@ export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
       const { id, logId } = await call(run, create, signal)
       return { type: 'id', conversationId: id, logId }
     },
+    openAsStranger: undefined,
     start(request, signal) {
       const { upstream } = request
       if (upstream.type === 'named') throw new TypeError('a Bot has no named conversations')

@@ -144,6 +144,17 @@ export interface ChatStrategy {
   readonly answersByMessage: boolean
   /** Obtains the upstream conversation before any user text leaves. */
   open(run: RunContext, signal: AbortSignal): Promise<UpstreamConversation>
+  /**
+   * Obtains a conversation by the name that a run of another session has for its own; undefined: no call names one. For
+   * probes alone.
+   */
+  readonly openAsStranger:
+    | ((
+        stranger: Session,
+        run: RunContext,
+        signal: AbortSignal,
+      ) => Promise<Extract<UpstreamConversation, { type: 'id' }>>)
+    | undefined
   /** Sends the message and streams the run: one batch per network read, the last one ending with a terminal event. */
   start(request: StartRequest, signal: AbortSignal): AsyncIterable<readonly RunEvent[]>
   /** Tells the upstream to stop, where it can be told. True: it was told and agreed. Never throws; bounded by the signal. */

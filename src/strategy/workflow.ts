@@ -8,7 +8,7 @@ import {
 import { CozeError } from '../coze/errors.ts'
 import { withToken } from '../coze/with-token.ts'
 import { streamWorkflowChat } from '../coze/workflow-chat.ts'
-import type { ReplyFailure, UpstreamScope } from '../domain.ts'
+import type { ReplyFailure, Session, UpstreamScope } from '../domain.ts'
 import type { WorkflowOptions } from './assistant-options.ts'
 import { enterMessages } from './enter-messages.ts'
 import { createRunKeys, findUnkeyedWorkflowLayers } from './keys.ts'
@@ -62,9 +62,7 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
   const identity = identityLayer(options.hasSharedToken ?? false)
   let keying = workflow.conversationKeying
 
-  async function open(run: RunContext, signal: AbortSignal): Promise<UpstreamConversation> {
-    if (keying === 'name') return { type: 'named' }
-    const { sessionName, conversationName: name } = createRunKeys(run)
+  async function getOrCreate({ name: sessionName }: Session, name: string, signal: AbortSignal) {
     const create = async (target: CozeTarget) =>
       'appId' in owner
         ? getOrCreateAppConversation(
@@ -74,15 +72,29 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
             signal,
           )
         : createConversation(client, target, { botId: owner.botId, connectorId }, signal)
+    const { id, logId } = await withToken(tokens, sessionName, create, signal)
+    return { type: 'id', conversationId: id, logId } as const
+  }
+
+  async function open(run: RunContext, signal: AbortSignal): Promise<UpstreamConversation> {
+    if (keying === 'name') return { type: 'named' }
+    const { conversationName } = createRunKeys(run)
     try {
-      const { id, logId } = await withToken(tokens, sessionName, create, signal)
-      return { type: 'id', conversationId: id, logId }
+      return await getOrCreate(run.session, conversationName, signal)
     } catch (error) {
       if (keying !== 'auto' || !('appId' in owner) || !isRefused(error)) {
         throw asRunFailure(error)
       }
       keying = 'name'
       return { type: 'named' }
+    }
+  }
+
+  async function openAsStranger(stranger: Session, run: RunContext, signal: AbortSignal) {
+    try {
+      return await getOrCreate(stranger, createRunKeys(run).conversationName, signal)
+    } catch (error) {
+      throw asRunFailure(error)
     }
   }
 
@@ -141,6 +153,9 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
     },
     answersByMessage: true,
     open,
+    get openAsStranger() {
+      return keying === 'name' || !('appId' in owner) ? undefined : openAsStranger
+    },
     start(request, signal) {
       const { upstream, extras } = request
       const keys = createRunKeys(request)

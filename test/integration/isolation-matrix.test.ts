@@ -45,6 +45,13 @@ function expectedOf(strategy: 'workflow' | 'bot', leaks: readonly Leak[]): Expec
   }
 }
 
+/** By what a stranger gets into a conversation, were it to get out: by nothing that the gateway shows. */
+function entranceOf(strategy: 'workflow' | 'bot', leaks: readonly Leak[]): 'name' | 'id' | null {
+  if (strategy === 'workflow' && leaks.includes('staticConversation')) return null
+  if (strategy === 'workflow' && leaks.includes('sharedName')) return 'name'
+  return leaks.includes('foreignConversations') ? 'id' : null
+}
+
 function verdictsOf({ findings }: ProbeReport): Partial<Record<ProbeLayer, LayerVerdict>> {
   return Object.fromEntries(findings.map(({ layer, verdict }) => [layer, verdict]))
 }
@@ -64,7 +71,14 @@ describe('the confusion matrix of the probe', () => {
   const rows: string[] = []
   afterAll(() => {
     const head = `${''.padEnd(54)}${probeLayers.map((layer) => layer.slice(0, 12).padEnd(14)).join('')}`
-    console.log([head, ...rows, '· isolated, L leaking, - hidden by another leak'].join('\n'))
+    console.log(
+      [
+        head,
+        ...rows,
+        '· isolated, L leaking, - hidden by another leak,',
+        '! open to whoever knows a name or an id, which those of the gateway are not',
+      ].join('\n'),
+    )
   })
 
   describe.each(['workflow', 'bot'] as const)('of a %s', (strategy) => {
@@ -72,6 +86,7 @@ describe('the confusion matrix of the probe', () => {
       'names what leaks, and only that, when %s leaks',
       async (name, leaks) => {
         const expected = expectedOf(strategy, leaks)
+        const entrance = entranceOf(strategy, leaks)
         for (let seed = 1; seed <= seeds; seed += 1) {
           await using probed = await openProbed(strategy, leaks)
           const newId = seeded(seed)
@@ -87,12 +102,21 @@ describe('the confusion matrix of the probe', () => {
           expect(report.verdict).toBe(
             Object.values(expected).includes('LEAKING') ? 'LEAKING' : 'ISOLATED',
           )
-          for (const { verdict, reason, cause, remedy } of report.findings) {
+          for (const { layer, verdict, reason, cause, remedy } of report.findings) {
             expect(reason).not.toBe('')
-            expect([cause !== null, remedy !== null]).toEqual(Array(2).fill(verdict === 'LEAKING'))
+            const isTold = verdict === 'LEAKING' || (layer === 'conversation' && entrance !== null)
+            expect([cause !== null, remedy !== null]).toEqual([isTold, isTold])
           }
+          expect(report.findings[0]?.reason.match(/who knows its (\w+)/)?.[1] ?? null).toBe(
+            entrance,
+          )
         }
-        const cells = probeLayers.map((layer) => marks[expected[layer]].padEnd(14)).join('')
+        const cells = probeLayers
+          .map((layer) => {
+            const isOpen = layer === 'conversation' && entrance !== null
+            return `${marks[expected[layer]]}${isOpen ? ' !' : ''}`.padEnd(14)
+          })
+          .join('')
         rows.push(`${strategy.padEnd(10)}${name.padEnd(44)}${cells}`)
       },
       60_000,

@@ -72,6 +72,7 @@ export function createScriptedStrategy(kind: 'workflow' | 'bot' = 'bot'): Script
     scope: { origin: 'https://coze.test', account: 'a' },
     layers,
     answersByMessage: kind === 'workflow',
+    openAsStranger: undefined,
     cancelled,
     opened,
     get started() {
