@@ -40,7 +40,7 @@ export function adviceFor(
         cause:
           'Known: open-source Coze looks a conversation up by its id without asking whose it is; the cloud is documented to ask.',
         remedy:
-          "Here nothing leaks by it: the gateway shows and takes no upstream ids. Let no other client of the assistant take a conversation_id from its users, and tell the platform's support with these log ids.",
+          "Here nothing leaks by it: the gateway takes no upstream id that is not the session's own. Let no other client of the assistant take a conversation_id from its users, and tell the platform's support with these log ids.",
       }
     case 'variables':
       return {
