@@ -1,0 +1,142 @@
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import { type AddressInfo, createServer as createTcpServer } from 'node:net'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openBrowser } from '../kit/browser.ts'
+import { readMeter } from '../kit/metrics.ts'
+import { openStage, type Stage } from '../kit/stage.ts'
+import { until } from '../kit/until.ts'
+
+const streamPath = `/graphql?query=${encodeURIComponent(
+  'subscription($after:String){replies(after:$after){replyId ...on ReplyDelta{kind offset text} ...on ReplyCompleted{text}}}',
+)}`
+const sendBody = (text: string) => ({
+  query:
+    'mutation($input:SendMessageInput!){sendMessage(input:$input){__typename ...on SendMessageSuccess{reply{id}} ...on Error{message}}}',
+  variables: { input: { text, assistantId: 'bot' } },
+})
+
+describe('EventSource with a cookie, in Chromium', () => {
+  let stage: Stage
+  let browser: Browser
+  /** Pages of this host with another port, which are of the same site, and of another host. */
+  let elsewhere: Server
+  beforeAll(async () => {
+    stage = await openStage({
+      config: { listen: { host: '127.0.0.1', port: await freePort() }, cookie: {} },
+    })
+    browser = await openBrowser()
+    elsewhere = createServer((_, response) => {
+      response.setHeader('content-type', 'text/html').end('<title>elsewhere</title>')
+    }).listen(0)
+    await once(elsewhere, 'listening')
+  }, 90_000)
+  afterAll(async () => {
+    await browser.close()
+    elsewhere.close()
+    await stage[Symbol.asyncDispose]()
+  })
+
+  /** A page of the gateway's own site, whose user is signed in by the cookie alone. */
+  async function signIn(name: string) {
+    const context = await browser.newContext()
+    const page = await context.newPage()
+    await page.goto(`${stage.gateway.url}/graphql`)
+    const { token } = stage.person(name)
+    const status = await page.evaluate(async (bearer) => {
+      const headers = { authorization: `Bearer ${bearer}` }
+      return (await fetch('/auth/cookie', { method: 'POST', headers })).status
+    }, token)
+    expect(status).toBe(204)
+    return { context, page, [Symbol.asyncDispose]: () => context.close() }
+  }
+
+  async function listen(page: Page, url: string) {
+    await page.evaluate((from) => {
+      const seen: string[] = []
+      const source = new EventSource(from, { withCredentials: true })
+      source.addEventListener('next', ({ data }) => seen.push(data))
+      source.addEventListener('open', () => seen.push('open'))
+      source.addEventListener('error', () => seen.push(source.readyState === 2 ? 'closed' : 'lost'))
+      Object.assign(window, { seen })
+    }, url)
+    return {
+      seen: async () => await page.evaluate((): string[] => Reflect.get(window, 'seen')),
+    }
+  }
+
+  it('follows replies, and goes on by itself after a kill -9, with no gap and no doubled text', async () => {
+    await using alice = await signIn('alice')
+    const { seen } = await listen(alice.page, streamPath)
+    await until(async () => (await seen()).includes('open'), 'the stream to open')
+    const send = async (text: string) =>
+      await alice.page.evaluate(async (body) => {
+        const headers = { 'content-type': 'application/json' }
+        const answer = await fetch('/graphql', {
+          method: 'POST',
+          headers,
+          body: JSON.stringify(body),
+        })
+        return await answer.text()
+      }, sendBody(text))
+    expect(await send('/say before')).toContain('SendMessageSuccess')
+    await until(async () => (await seen()).join().includes('"text":"before"'), 'the first answer')
+
+    await stage.gateway.kill('SIGKILL')
+    await stage.gateway.restart()
+    expect(await send('/say after')).toContain('SendMessageSuccess')
+    await until(async () => (await seen()).join().includes('"text":"after"'), 'the second answer')
+    const events = await seen()
+    expect(events).toContain('lost')
+    const texts = events.flatMap((event) => {
+      if (!event.startsWith('{')) return []
+      const { data } = JSON.parse(event)
+      return data.replies.kind === undefined ? (data.replies.text ?? []) : []
+    })
+    expect(texts).toEqual(['before', 'after'])
+  })
+
+  it.each([
+    ['of the same site', '127.0.0.1'],
+    ['of another site', 'localhost'],
+  ])('T11: tells a page %s nothing', async (_, host) => {
+    await using alice = await signIn(`alice ${host}`)
+    const evil = await alice.context.newPage()
+    const { port } = elsewhere.address() as AddressInfo
+    await evil.goto(`http://${host}:${port}/`)
+    const opened = await countOpened()
+    const { seen } = await listen(evil, stage.gateway.url + streamPath)
+    await until(async () => (await seen()).includes('closed'), 'the stream to be refused')
+    expect(await seen()).toEqual(['closed'])
+    expect(await countOpened()).toBe(opened)
+
+    const before = (await stage.emulator.state()).chats.length
+    // What it sends unasked, as forms can, does nothing.
+    const told = await evil.evaluate(
+      async ([url, body]) => {
+        const options = { method: 'POST', mode: 'no-cors', credentials: 'include' } as const
+        const headers = { 'content-type': 'text/plain' }
+        return (await fetch(`${url}/graphql`, { ...options, headers, body })).type
+      },
+      [stage.gateway.url, JSON.stringify(sendBody('/say evil'))] as const,
+    )
+    expect(told).toBe('opaque')
+    expect((await stage.emulator.state()).chats).toHaveLength(before)
+    const own = await listen(alice.page, streamPath)
+    await until(async () => (await own.seen()).includes('open'), 'her own page to be let in')
+    expect(await countOpened()).toBe(opened + 1)
+  })
+
+  const countOpened = async () =>
+    await readMeter(stage.gateway, 'coze_gateway_subscriptions_opened_total')
+})
+
+async function freePort(): Promise<number> {
+  const server = createTcpServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}

@@ -1,0 +1,94 @@
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openBrowser } from '../kit/browser.ts'
+import { type RunningDemo, startDemo } from '../kit/demo.ts'
+import { until } from '../kit/until.ts'
+
+describe('GraphiQL of the demo, in Chromium', () => {
+  let demo: RunningDemo
+  let browser: Browser
+  let url: string
+  beforeAll(async () => {
+    demo = await startDemo()
+    browser = await openBrowser()
+    url = /http:\/\/\S+\/graphql/.exec(demo.welcome)?.[0] ?? ''
+  }, 90_000)
+  afterAll(async () => {
+    await browser.close()
+    await demo[Symbol.asyncDispose]()
+  })
+
+  /** A window of somebody's own, in which nothing goes wrong unseen and nothing is fetched from elsewhere. */
+  async function open(token?: string) {
+    const context = await browser.newContext()
+    const problems: string[] = []
+    await context.route(
+      (to) => to.origin !== new URL(url).origin,
+      async (route) => {
+        problems.push(`asked for ${route.request().url()}`)
+        await route.abort()
+      },
+    )
+    if (token !== undefined) {
+      await context.route('**/graphql', async (route) => {
+        const headers = { ...route.request().headers(), authorization: `Bearer ${token}` }
+        await route.continue({ headers })
+      })
+    }
+    const page = await context.newPage()
+    page.on('pageerror', (error) => problems.push(error.message))
+    await page.goto(url)
+    await page.getByRole('tab', { name: 'SendMessage' }).waitFor()
+    return { page, problems, [Symbol.asyncDispose]: () => context.close() }
+  }
+
+  /** The tabs can be clicked before the editor listens. */
+  async function run(page: Page, tab: string) {
+    const text = page.locator('.graphiql-query-editor .view-lines')
+    await until(async () => {
+      await page.getByRole('tab', { name: tab }).click()
+      return (await text.innerText()).includes(`${tab}\u00a0{`)
+    }, `the tab "${tab}"`)
+    await page.getByRole('button', { name: /^Execute query/ }).click()
+  }
+
+  const shown = async (page: Page) =>
+    (await page.locator('.graphiql-response .view-lines').innerText()).replaceAll('\u00a0', ' ')
+
+  it('says something in one window and follows the answer in another, of one user', async () => {
+    await using listening = await open()
+    await run(listening.page, 'Replies')
+    await until(
+      async () => (await listening.page.getByRole('button', { name: /^Stop query/ }).count()) > 0,
+      'the stream to run',
+    )
+    await using speaking = await open()
+    await run(speaking.page, 'SendMessage')
+    await until(
+      async () => (await shown(speaking.page)).includes('SendMessageSuccess'),
+      'the mutation to be answered',
+    )
+    await until(
+      async () => /You said: My favourite colour is teal/.test(await shown(listening.page)),
+      'the answer to be shown',
+    )
+    expect([...listening.problems, ...speaking.problems]).toEqual([])
+  })
+
+  it('shows one user nothing of another, side by side', async () => {
+    const [, bob = ''] = /Bearer (\S+)'/.exec(demo.commandsOf('Bob').stream) ?? []
+    await using alices = await open()
+    await using bobs = await open(bob)
+    for (const { page } of [alices, bobs]) {
+      await run(page, 'Overview')
+      await until(async () => (await shown(page)).includes('"viewer"'), 'the overview')
+    }
+    const [hers, his] = [await shown(alices.page), await shown(bobs.page)]
+    expect(hers).toContain('teal')
+    expect(his).not.toContain('teal')
+    expect(his).toMatch(/"edges": \[\]/)
+    const sessionOf = (text: string) => /"session": "([^"]+)"/.exec(text)?.[1]
+    expect(sessionOf(hers)).not.toBe(sessionOf(his))
+    expect([...alices.problems, ...bobs.problems]).toEqual([])
+  })
+})
