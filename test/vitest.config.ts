@@ -21,6 +21,7 @@ export default defineConfig({
       project('unit', 10_000),
       project('contract', 30_000),
       project('integration', 120_000),
+      project('e2e', 120_000), // needs a Chromium, and is not part of `npm test`
     ],
   },
 })
