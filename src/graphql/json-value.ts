@@ -9,7 +9,7 @@ export function checkJson(value: unknown): Exclude<JsonValue, null> {
   const checked = check(value, 0)
   if (checked === null) throw new TypeError('Null is no value of its own.')
   if (JSON.stringify(checked).length > maxJsonLength) {
-    throw new TypeError(`A JSON value may have ${maxJsonLength} characters.`)
+    throw new TypeError(`A JSON value may have at most ${maxJsonLength} characters.`)
   }
   return checked
 }

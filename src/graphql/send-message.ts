@@ -145,7 +145,7 @@ builder.mutationField('sendMessage', (t) =>
 function checkText(text: string, { limits }: GraphContext): void {
   if (text.trim() === '') throw new InvalidInputError('"text" is empty.')
   if (text.length > limits.maxMessageLength) {
-    throw new InvalidInputError(`"text" may have ${limits.maxMessageLength} characters.`)
+    throw new InvalidInputError(`"text" may have at most ${limits.maxMessageLength} characters.`)
   }
 }
 

@@ -33,7 +33,7 @@ export function checkExtras(
     throw new NotSupportedError('The assistant takes no attachments.')
   }
   if (attachmentIds.length > rules.maxAttachments) {
-    throw new InvalidInputError(`A message may have ${rules.maxAttachments} attachments.`)
+    throw new InvalidInputError(`A message may have at most ${rules.maxAttachments} attachments.`)
   }
   if (new Set(attachmentIds).size < attachmentIds.length) {
     throw new InvalidInputError('An attachment is named twice.')
@@ -48,7 +48,7 @@ export function checkExtras(
   }
   const metadata = Object.entries(extras.metadata)
   if (metadata.length > maxMetadata) {
-    throw new InvalidInputError(`A message may have ${maxMetadata} metadata entries.`)
+    throw new InvalidInputError(`A message may have at most ${maxMetadata} metadata entries.`)
   }
   for (const [name, value] of metadata) {
     if (!assistant.messageMetadata.includes(name) || !isWithin(name, maxMetadataName)) {

@@ -154,7 +154,9 @@ export function createSessionReplies(
       // What was accepted before is answered, whatever stands against a new message.
       const isRepeat = outcome.type === 'repeated' || outcome.type === 'key-reused'
       if (refusal !== undefined && !isRepeat) throw refusal
-      if (refusal === undefined && isRepeat) await this.#messages.giveBack(session.id)
+      if (refusal === undefined && outcome.type !== 'accepted') {
+        await this.#messages.giveBack(session.id)
+      }
       const { reply, interrupts } = accepted(outcome)
       if (!isRepeat) traces.accepted(reply.id)
       const { conversationId, assistantId } = reply

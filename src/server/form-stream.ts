@@ -53,14 +53,14 @@ export function openFormStream(
 
   parser
     .on('field', (name, value, _nameCut, isCut) => {
-      if (isCut) fail(new TooLargeError(`A field may have ${limits.maxFieldBytes} bytes.`))
+      if (isCut) fail(new TooLargeError(`A field may have at most ${limits.maxFieldBytes} bytes.`))
       else if (content || fields.has(name)) fail(malformed())
       else fields.set(name, value)
     })
     .on('file', (part, stream, name, _encoding, mediaType) => {
       content = stream
       stream.on('error', fail).on('limit', () => {
-        fail(new TooLargeError(`A file may have ${limits.maxFileBytes} bytes.`))
+        fail(new TooLargeError(`A file may have at most ${limits.maxFileBytes} bytes.`))
       })
       head.resolve({ fields, part, file: { name, mediaType, content: contentOf(stream) } })
     })
@@ -101,7 +101,7 @@ export function openFormStream(
       for await (const chunk of body) {
         bytes += chunk.byteLength
         if (bytes > limits.maxBytes) {
-          throw new TooLargeError(`The form may have ${limits.maxBytes} bytes.`)
+          throw new TooLargeError(`The form may have at most ${limits.maxBytes} bytes.`)
         }
         await Promise.race([written(chunk), ended.promise])
       }

@@ -31,7 +31,7 @@ export function bodyCutShort(cause?: unknown): BadRequestError {
 }
 
 export function bodyTooLarge(maxBytes: number): TooLargeError {
-  return new TooLargeError(`The body may have ${maxBytes} bytes.`)
+  return new TooLargeError(`The body may have at most ${maxBytes} bytes.`)
 }
 
 export function jsonAnswer(

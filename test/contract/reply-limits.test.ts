@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import {
   AssistantUnavailableError,
+  ConversationBusyError,
   InvalidInputError,
   NotFoundError,
   RateLimitedError,
@@ -56,6 +57,19 @@ describe('messages within a minute', () => {
     await expect(replies.sendMessage(message('3', keyed('other')))).rejects.toThrow(
       RateLimitedError,
     )
+  })
+})
+
+describe('a message that is refused', () => {
+  it('does not count', async () => {
+    await using gateway = await openEngine(twoAMinute)
+    const { replies } = gateway
+    const { conversationId } = await replies.sendMessage(message('1'))
+    for (let n = 0; n < 3; n += 1) {
+      const refused = message('2', { conversationId, onBusy: 'REJECT' })
+      await expect(replies.sendMessage(refused)).rejects.toThrow(ConversationBusyError)
+    }
+    expect(await replies.limitsLeft()).toMatchObject({ messages: 1 })
   })
 })
 
