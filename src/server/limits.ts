@@ -39,10 +39,10 @@ interface Where {
 
 /**
  * Refuses a document that costs too much to validate or to execute; to be called before validation, whose own cost it
- * bounds. It knows no schema: a page is known by its `edges`.
+ * bounds. It knows no schema: a page is known by its `edges`. Answers the cost.
  * @throws {@link BadRequestError}
  */
-export function checkDocument(document: DocumentNode, limits: DocumentLimits): void {
+export function checkDocument(document: DocumentNode, limits: DocumentLimits): number {
   const fragments = new Map<string, FragmentDefinitionNode>()
   for (const definition of document.definitions) {
     if (definition.kind === Kind.FRAGMENT_DEFINITION) {
@@ -65,6 +65,7 @@ export function checkDocument(document: DocumentNode, limits: DocumentLimits): v
       visit(definition.selectionSet, root, { depth: 1, maxDepth, rows: isExecuted ? 1 : 0 })
     }
   }
+  return total.cost
 
   function visit({ selections }: SelectionSetNode, place: Place, at: Where): void {
     for (const selection of selections) {

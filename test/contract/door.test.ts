@@ -80,6 +80,22 @@ describe('the door', () => {
     expect(body).not.toContain('GRAPHQL_VALIDATION_FAILED')
   })
 
+  it('T17: refuses a session whose documents cost more than it may have, and nobody else', async () => {
+    await using gateway = await openFakeGateway({ limits: { maxCost: 100, costPerSecond: 1 } })
+    using client = createClient(gateway.url)
+    const query = `{ ${'viewer { session } '.repeat(30)} }`
+    const ask = (token: string) => client.call({ token, query })
+    expect((await ask('alice')).status).toBe(200)
+    const refused = await ask('alice')
+    expect([refused.status, Number(refused.headers['retry-after']) > 90]).toEqual([429, true])
+    expect(refused.body).toContain('"RATE_LIMITED"')
+    const many = `subscription { replies { ${'reply { id } '.repeat(30)} } }`
+    expect((await client.stream({ token: 'alice', query: many })).status).toBe(429)
+    expect((await ask('bob')).status).toBe(200)
+    const little = await client.call({ token: 'alice', query: '{ viewer { session } }' })
+    expect(little.status).toBe(200)
+  })
+
   it('F26: takes nothing new while the heap is nearly full, and live streams go on', async () => {
     let isFull = false
     const heap = {

@@ -11,6 +11,7 @@ import { schema } from '../../src/graphql/schema.ts'
 import { type Clock, systemClock } from '../../src/lib/clock.ts'
 import type { Logger } from '../../src/observe/logger.ts'
 import type { Metrics, SubscriptionEnd } from '../../src/observe/metrics.ts'
+import { createRateLimiter } from '../../src/rate/limiter.ts'
 import { createGraphiQL } from '../../src/server/graphiql.ts'
 import { listen } from '../../src/server/node.ts'
 import { createGraphServer, type GraphServer } from '../../src/server/server.ts'
@@ -104,6 +105,11 @@ export async function openFakeGateway(options: FakeGatewayOptions = {}): Promise
   const server = createGraphServer({
     schema,
     limits,
+    costs: createRateLimiter({
+      points: limits.maxCost,
+      durationMs: Math.ceil((limits.maxCost / limits.costPerSecond) * 1000),
+      message: 'Too much.',
+    }),
     timeouts: {
       keepAliveMs: options.keepAliveMs ?? 12_000,
       stalledMs: options.stalledMs ?? 60_000,
