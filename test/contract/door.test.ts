@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { setInterval } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import type { ReplyId } from '../../src/domain.ts'
 import { UnavailableError } from '../../src/errors.ts'
@@ -65,6 +66,7 @@ describe('the door', () => {
     ],
     ['full of directives', `{ viewer { session ${'@skip(if: false) '.repeat(31)} } }`],
     ['long', `{ ${'__typename '.repeat(2_001)} }`],
+    ['full of values', `{ reply(id: [${'1 '.repeat(2_001)}]) { id } }`],
     ['of overlapping fields', `{ ${'__typename '.repeat(200)} }`],
     [
       'of pages within pages',
@@ -206,6 +208,28 @@ describe('the door', () => {
     await once(socket, 'close')
     expect(text).toMatch(/^HTTP\/1.1 413 /)
     expect(text).toContain('TOO_LARGE')
+  })
+
+  it('T16: closes a connection that sends nothing', async () => {
+    await using gateway = await openFakeGateway({ headersMs: 100 })
+    const { hostname, port } = new URL(gateway.url)
+    const socket = connect(Number(port), hostname)
+    socket.resume()
+    await once(socket, 'close')
+  })
+
+  it('T16: closes a connection whose head drips in without an end', async () => {
+    await using gateway = await openFakeGateway({ headersMs: 100 })
+    const { hostname, port } = new URL(gateway.url)
+    const socket = connect(Number(port), hostname)
+    // What is written meets a closed connection in the end.
+    socket.on('error', () => undefined)
+    socket.resume()
+    socket.write('GET /graphql HTTP/1.1\r\nHost: x\r\nX-Drip: ')
+    for await (const _ of setInterval(10)) {
+      if (socket.closed) break
+      socket.write('x')
+    }
   })
 
   it('answers a target that is no path as a place where nothing is', async () => {

@@ -29,6 +29,7 @@ export interface FakeGatewayOptions {
   readonly stalledMs?: number
   readonly credentialCheckMs?: number
   readonly requestMs?: number
+  readonly headersMs?: number
   readonly introspection?: boolean
   readonly persistedDocuments?: PersistedDocuments
   readonly origins?: readonly string[]
@@ -164,7 +165,7 @@ export async function openFakeGateway(options: FakeGatewayOptions = {}): Promise
     handle: (req, res) => server.handle(req, res),
     host: '127.0.0.1',
     port: 0,
-    timeouts: { headersMs: 10_000, requestMs: 30_000, uploadMs: 120_000 },
+    timeouts: { headersMs: options.headersMs ?? 10_000, requestMs: 30_000, uploadMs: 120_000 },
     logger,
   })
   return {

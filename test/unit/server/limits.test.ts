@@ -12,6 +12,8 @@ const times = (count: number, text: (index: number) => string) =>
 /** Each fragment spreads the next one twice: 2^n fields out of n lines. */
 const bomb = `{ ...F0 } ${times(20, (n) => `fragment F${n} on Query { ...F${n + 1} ...F${n + 1} }`)}
   fragment F20 on Query { a }`
+/** The same, and what is spread in the end is no fragment: there is no field to count. */
+const hollowBomb = bomb.replace('{ a }', '{ ...Unknown }')
 const page = (inner: string) => `{ conversations(first: 100) { edges { node ${inner} } } }`
 const pages = page(page('{ id }').replace('conversations', 'messages'))
 const nodes = (ids: string, inner: string) =>
@@ -37,6 +39,7 @@ describe('the limits of a document', () => {
       `{ a } fragment F on Query { ${'a '.repeat(200)} }`,
     ],
     ['a fragment bomb', bomb],
+    ['a fragment bomb without a field', hollowBomb],
     ['many exports', `{ ${times(11, (n) => `e${n}: exportSession { next }`)} }`],
     ['three erasures', `mutation { ${times(3, (n) => `e${n}: eraseSession { a }`)} }`],
     ['pages within pages', page(`{ id } edges { node ${pages} }`)],
