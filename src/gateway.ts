@@ -244,6 +244,11 @@ export async function createGateway(
         }
       },
       limits,
+      costs: createRateLimiter({
+        points: limits.maxCost,
+        durationMs: Math.ceil((limits.maxCost / limits.costPerSecond) * 1000),
+        message: 'The session has asked for too much.',
+      }),
       timeouts,
       cors: config.cors,
       introspection: config.introspection,

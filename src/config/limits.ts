@@ -23,6 +23,8 @@ export const limitsSchema = z.strictObject({
   maxDirectives: count(30, { min: 0 }),
   /** What a document may cost: fields that are resolved if every page is full; writes and exports cost more. Default 200,000. */
   maxCost: count(200_000),
+  /** What the documents of one session may cost per second; at once, as much as one document may. Default 20,000. */
+  costPerSecond: count(20_000),
   /** Messages per minute of one session. Default 60. */
   messagesPerMinute: count(60),
   /** Messages per minute of one guest. Default 10. */

@@ -33,6 +33,9 @@ async function main(): Promise<number> {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`)
     return 2
   }
+  if (isProduction() || !isLoopback(args.host)) {
+    process.stderr.write('the emulator is open: whoever reaches it can sign in as anybody\n')
+  }
   await using emulator = createEmulator(settings)
   const { url } = await emulator.listen({ host: args.host, port: Number(args.port) })
   process.stdout.write(`${JSON.stringify({ url })}\n`)
@@ -58,6 +61,10 @@ function isProduction(): boolean {
   // The emulator knows nothing of the gateway's configuration.
   // oxlint-disable-next-line node/no-process-env
   return process.env['NODE_ENV'] === 'production'
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.')
 }
 
 async function readOptions(

@@ -3,8 +3,11 @@ import { RateLimitedError } from '../errors.ts'
 
 /** So much of something per key and span of time. */
 export interface RateLimiter {
-  /** @throws {@link RateLimitedError} when there is none left, with the time until there is. */
-  take(key: string): Promise<void>
+  /**
+   * @param points how much; default 1.
+   * @throws {@link RateLimitedError} when so much is not left, with the time until it is.
+   */
+  take(key: string, points?: number): Promise<void>
   /** Gives back what was taken and turned out not to count. */
   giveBack(key: string): Promise<void>
   /** What may still be taken now. */
@@ -22,13 +25,13 @@ export function createRateLimiter(options: {
   const { points, durationMs, message } = options
   const limiter = new RateLimiterMemory({ points, duration: durationMs / 1000 })
   return {
-    async take(key) {
+    async take(key, wanted = 1) {
       try {
-        await limiter.consume(key)
+        await limiter.consume(key, wanted)
       } catch (error) {
         if (!(error instanceof RateLimiterRes)) throw error
         // The library counts what it refuses.
-        await limiter.reward(key)
+        await limiter.reward(key, wanted)
         throw new RateLimitedError(message, Math.max(1, Math.ceil(error.msBeforeNext)))
       }
     },

@@ -1,5 +1,11 @@
 import { Kind } from 'graphql'
-import type { DocumentNode, FieldNode, FragmentDefinitionNode, SelectionSetNode } from 'graphql'
+import type {
+  DocumentNode,
+  FieldNode,
+  FragmentDefinitionNode,
+  SelectionSetNode,
+  ValueNode,
+} from 'graphql'
 import type { Limits } from '../config/limits.ts'
 import { BadRequestError } from '../errors.ts'
 
@@ -23,6 +29,8 @@ const fieldCosts: ReadonlyMap<string, number> = new Map([
 ])
 const defaultRows = 20
 const maxRows = 100
+/** Arguments that say how many rows a field has: of a page, or of nodes by their ids. */
+const sizes: ReadonlySet<string> = new Set(['first', 'last', 'ids'])
 
 /** The fields at one place of the response. */
 interface Place {
@@ -35,14 +43,16 @@ interface Where {
   readonly maxDepth: number
   /** How often a field is resolved at most; 0 where none is. */
   readonly rows: number
+  /** How many rows `edges` has here, if they are not counted yet. */
+  readonly edges: number
 }
 
 /**
  * Refuses a document that costs too much to validate or to execute; to be called before validation, whose own cost it
- * bounds. It knows no schema: a page is known by its `edges`.
+ * bounds. It knows no schema: a page is known by its `edges`. Answers the cost.
  * @throws {@link BadRequestError}
  */
-export function checkDocument(document: DocumentNode, limits: DocumentLimits): void {
+export function checkDocument(document: DocumentNode, limits: DocumentLimits): number {
   const fragments = new Map<string, FragmentDefinitionNode>()
   for (const definition of document.definitions) {
     if (definition.kind === Kind.FRAGMENT_DEFINITION) {
@@ -62,9 +72,11 @@ export function checkDocument(document: DocumentNode, limits: DocumentLimits): v
       const isExecuted = definition.kind === Kind.OPERATION_DEFINITION
       const maxDepth = isExecuted ? limits.maxDepth : maxIntrospectionDepth
       const root: Place = { count: 0, below: new Map() }
-      visit(definition.selectionSet, root, { depth: 1, maxDepth, rows: isExecuted ? 1 : 0 })
+      const rows = isExecuted ? 1 : 0
+      visit(definition.selectionSet, root, { depth: 1, maxDepth, rows, edges: 1 })
     }
   }
+  return total.cost
 
   function visit({ selections }: SelectionSetNode, place: Place, at: Where): void {
     for (const selection of selections) {
@@ -81,7 +93,7 @@ export function checkDocument(document: DocumentNode, limits: DocumentLimits): v
           visit(selection.selectionSet, below, {
             depth: at.depth + 1,
             maxDepth: isIntrospection(selection) ? maxIntrospectionDepth : at.maxDepth,
-            rows: at.rows * rowsOf(selection),
+            ...rowsBelow(selection, at),
           })
           break
         }
@@ -128,14 +140,19 @@ function isIntrospection({ name }: FieldNode): boolean {
   return name.value === '__schema' || name.value === '__type'
 }
 
-function rowsOf({ selectionSet, arguments: args }: FieldNode): number {
-  const isPage = selectionSet?.selections.some(
-    (selection) => selection.kind === Kind.FIELD && selection.name.value === 'edges',
-  )
-  const size = args?.find(({ name }) => name.value === 'first' || name.value === 'last')?.value
-  if (!isPage && !size) return 1
-  if (!size) return defaultRows
-  return size.kind === Kind.INT ? Math.min(Number(size.value), maxRows) : maxRows
+/** Of a page with a size all rows count at once, of another one those of its `edges`, which may stand in a fragment. */
+function rowsBelow(
+  { name, arguments: args }: FieldNode,
+  { rows, edges }: Where,
+): Pick<Where, 'rows' | 'edges'> {
+  const size = args?.find((argument) => sizes.has(argument.name.value))?.value
+  if (!size) return { rows: name.value === 'edges' ? rows * edges : rows, edges: defaultRows }
+  return { rows: rows * sizeOf(size), edges: 1 }
+}
+
+function sizeOf(size: ValueNode): number {
+  if (size.kind === Kind.INT) return Math.max(1, Math.min(Number(size.value), maxRows))
+  return size.kind === Kind.LIST ? Math.min(size.values.length, maxRows) : maxRows
 }
 
 function tooMuch(what: string, max: number): BadRequestError {

@@ -27,7 +27,7 @@ import { createSubscriptionStream } from './subscription-stream.ts'
 import { createTurnstile } from './turnstile.ts'
 import type { WaysInOptions } from './ways-in.ts'
 import { createYogaRunner } from './yoga.ts'
-import type { Exchange } from './yoga.ts'
+import type { CostLimiter, Exchange } from './yoga.ts'
 
 /** A drained client comes back after 1 to 4 s, so that not all come at once. */
 const retryBaseMs = 1_000
@@ -53,6 +53,8 @@ export interface ServerOptions extends Omit<WaysInOptions, 'cors'> {
   readonly persistedDocuments?: PersistedDocuments | undefined
   /** Undefined: there is no page. */
   readonly graphiql: GraphiQL | undefined
+  /** What the documents of each session may cost, keyed by its id. */
+  readonly costs: CostLimiter
   readonly newId: NewId
   /** Gives [0, 1). */
   readonly random: () => number
@@ -116,11 +118,15 @@ export function createGraphServer(options: ServerOptions): GraphServer {
   }
 
   /** Whatever can be refused is refused here, before the head of a stream is sent. */
-  async function subscribe(args: ExecutionArgs, exchange: Exchange): Promise<ExecutionResult> {
+  async function subscribe(
+    args: ExecutionArgs,
+    exchange: Exchange,
+    enter: () => Promise<GraphContext>,
+  ): Promise<ExecutionResult> {
     if (!exchange.accepted.includes(mediaTypes.events)) {
       throw new BadRequestError(`A subscription needs "accept: ${mediaTypes.events}".`)
     }
-    const contextValue = await exchange.openContext()
+    const contextValue = await enter()
     using admission = new DisposableStack()
     const place = admission.use(streams.admit(contextValue.store.session.id))
     const opened = await openSubscription({ ...args, contextValue }, { present, compile })

@@ -74,8 +74,19 @@ export interface YogaOptions {
   readonly clock: Clock
   readonly tracer: Tracer
   readonly present: PresentError
-  /** Accepts a subscription by setting `exchange.answer`, or answers why not. */
-  readonly subscribe: (args: ExecutionArgs, exchange: Exchange) => Promise<ExecutionResult>
+  /** What the documents of each session may cost: one that asks much must not hold up the others. */
+  readonly costs: CostLimiter
+  /** Accepts a subscription by setting `exchange.answer`, or answers why not. `enter`: opens the caller's session. */
+  readonly subscribe: (
+    args: ExecutionArgs,
+    exchange: Exchange,
+    enter: () => Promise<GraphContext>,
+  ) => Promise<ExecutionResult>
+}
+
+export interface CostLimiter {
+  /** @throws {@link RateLimitedError} */
+  take(key: string, points: number): Promise<void>
 }
 
 /** Answers a GraphQL request whose caller is known. */
@@ -94,11 +105,14 @@ interface ServerContext {
 export function createYogaRunner(options: YogaOptions): RunGraphQL {
   const { schema, limits, timeouts, present, subscribe, persistedDocuments, clock, tracer } =
     options
+  const { costs } = options
   const paramsOptions = { takesIds: persistedDocuments !== undefined }
   const rules =
     options.introspection === false
       ? [...specifiedRules, NoSchemaIntrospectionCustomRule]
       : specifiedRules
+  /** Of documents that may be executed. */
+  const costOf = new WeakMap<DocumentNode, number>()
   const ours: Plugin<ServerContext, ServerContext> = {
     onRequestParse({ serverContext, setRequestParser }) {
       setRequestParser(() => inTime(readRequest(serverContext)))
@@ -111,11 +125,13 @@ export function createYogaRunner(options: YogaOptions): RunGraphQL {
     },
     onExecute({ setExecuteFn }) {
       setExecuteFn((args: ExecutionArgs) =>
-        trace(args, (exchange) => executeOperation(args, exchange)),
+        trace(args, async (exchange) => executeOperation(args, await enter(args, exchange))),
       )
     },
     onSubscribe({ setSubscribeFn }) {
-      setSubscribeFn((args: ExecutionArgs) => trace(args, (exchange) => subscribe(args, exchange)))
+      setSubscribeFn((args: ExecutionArgs) =>
+        trace(args, (exchange) => subscribe(args, exchange, () => enter(args, exchange))),
+      )
     },
     onResultProcess(process) {
       const { exchange } = process.serverContext
@@ -178,6 +194,13 @@ export function createYogaRunner(options: YogaOptions): RunGraphQL {
     })
   }
 
+  /** @throws {@link RateLimitedError} when the document costs more than the session has left. */
+  async function enter({ document }: ExecutionArgs, exchange: Exchange): Promise<GraphContext> {
+    const context = await exchange.openContext()
+    await costs.take(context.store.session.id, costOf.get(document) ?? limits.maxCost)
+    return context
+  }
+
   async function readRequest(context: ServerContext): Promise<GraphParams> {
     const { incoming } = context.exchange
     if (!isMultipart(incoming)) return readParams(incoming, limits.maxBodyBytes, paramsOptions)
@@ -205,7 +228,7 @@ export function createYogaRunner(options: YogaOptions): RunGraphQL {
     } catch (error) {
       throw error instanceof GraphQLError ? withCode(error, 'GRAPHQL_PARSE_FAILED') : error
     }
-    checkDocument(document, limits)
+    costOf.set(document, checkDocument(document, limits))
     return document
   }
 }
@@ -215,8 +238,10 @@ function rejection(signal: AbortSignal): Promise<never> {
 }
 
 /** With nothing of Yoga's in the context: a resolver holds the badge of one session, and no more. */
-async function executeOperation(args: ExecutionArgs, exchange: Exchange): Promise<ExecutionResult> {
-  const contextValue = await exchange.openContext()
+async function executeOperation(
+  args: ExecutionArgs,
+  contextValue: GraphContext,
+): Promise<ExecutionResult> {
   const result = await execute({ ...args, contextValue })
   return 'data' in result ? result : { errors: result.errors?.map(asInputError) ?? [] }
 }

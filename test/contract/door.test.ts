@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { setInterval } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import type { ReplyId } from '../../src/domain.ts'
 import { UnavailableError } from '../../src/errors.ts'
@@ -65,6 +66,7 @@ describe('the door', () => {
     ],
     ['full of directives', `{ viewer { session ${'@skip(if: false) '.repeat(31)} } }`],
     ['long', `{ ${'__typename '.repeat(2_001)} }`],
+    ['full of values', `{ reply(id: [${'1 '.repeat(2_001)}]) { id } }`],
     ['of overlapping fields', `{ ${'__typename '.repeat(200)} }`],
     [
       'of pages within pages',
@@ -78,6 +80,22 @@ describe('the door', () => {
     expect([status, JSON.parse(body).data]).toEqual([expect.any(Number), undefined])
     expect(body).toMatch(/"code":"(BAD_REQUEST|GRAPHQL_PARSE_FAILED)"/)
     expect(body).not.toContain('GRAPHQL_VALIDATION_FAILED')
+  })
+
+  it('T17: refuses a session whose documents cost more than it may have, and nobody else', async () => {
+    await using gateway = await openFakeGateway({ limits: { maxCost: 100, costPerSecond: 1 } })
+    using client = createClient(gateway.url)
+    const query = `{ ${'viewer { session } '.repeat(30)} }`
+    const ask = (token: string) => client.call({ token, query })
+    expect((await ask('alice')).status).toBe(200)
+    const refused = await ask('alice')
+    expect([refused.status, Number(refused.headers['retry-after']) > 90]).toEqual([429, true])
+    expect(refused.body).toContain('"RATE_LIMITED"')
+    const many = `subscription { replies { ${'reply { id } '.repeat(30)} } }`
+    expect((await client.stream({ token: 'alice', query: many })).status).toBe(429)
+    expect((await ask('bob')).status).toBe(200)
+    const little = await client.call({ token: 'alice', query: '{ viewer { session } }' })
+    expect(little.status).toBe(200)
   })
 
   it('F26: takes nothing new while the heap is nearly full, and live streams go on', async () => {
@@ -190,6 +208,28 @@ describe('the door', () => {
     await once(socket, 'close')
     expect(text).toMatch(/^HTTP\/1.1 413 /)
     expect(text).toContain('TOO_LARGE')
+  })
+
+  it('T16: closes a connection that sends nothing', async () => {
+    await using gateway = await openFakeGateway({ headersMs: 100 })
+    const { hostname, port } = new URL(gateway.url)
+    const socket = connect(Number(port), hostname)
+    socket.resume()
+    await once(socket, 'close')
+  })
+
+  it('T16: closes a connection whose head drips in without an end', async () => {
+    await using gateway = await openFakeGateway({ headersMs: 100 })
+    const { hostname, port } = new URL(gateway.url)
+    const socket = connect(Number(port), hostname)
+    // What is written meets a closed connection in the end.
+    socket.on('error', () => undefined)
+    socket.resume()
+    socket.write('GET /graphql HTTP/1.1\r\nHost: x\r\nX-Drip: ')
+    for await (const _ of setInterval(10)) {
+      if (socket.closed) break
+      socket.write('x')
+    }
   })
 
   it('answers a target that is no path as a place where nothing is', async () => {

@@ -92,7 +92,7 @@ export function ledgerRecordsContract(name: string, open: () => Promise<ReplySto
       })
     })
 
-    it('does not know the reply of another session, nor waits under a stale fence', async () => {
+    it('T2: does not know the reply of another session, nor waits under a stale fence', async () => {
       await using store = await open()
       const { ledger } = store
       const { session, reply, fence } = await runReply(store, await openSession(ledger))
@@ -199,7 +199,7 @@ export function ledgerRecordsContract(name: string, open: () => Promise<ReplySto
       expect((await reader.messages([answerId]))[0]?.rating).toBe('LIKE')
     })
 
-    it('forgets the context when it is cleared, and says no more than that', async () => {
+    it('T1: forgets the context when it is cleared, of no other session, and says no more than that', async () => {
       await using store = await open()
       const { ledger } = store
       const session = await openSession(ledger)
@@ -219,7 +219,7 @@ export function ledgerRecordsContract(name: string, open: () => Promise<ReplySto
       expect(messages?.rows).toHaveLength(3)
     })
 
-    it('deletes a conversation with all that belongs to it, and keeps cursors and tombstones', async () => {
+    it('T1: deletes a conversation of the session with all that belongs to it, and keeps cursors and tombstones', async () => {
       await using store = await open()
       const { ledger, log } = store
       const session = await openSession(ledger)

@@ -258,7 +258,7 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
         })
       })
 
-      it('claims nothing in a conversation of another session', async () => {
+      it('T1: claims nothing in a conversation of another session', async () => {
         await using store = await open()
         const [mine, theirs] = await Promise.all([
           openSession(store.ledger),
@@ -323,7 +323,7 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
         expect(stored?.contextReset).toBe(true)
       })
 
-      it('takes the ids of another session for unknown in every step', async () => {
+      it('T1 T2: takes the ids of another session for unknown in every step', async () => {
         await using store = await open()
         const claim = await runReply(store, await openSession(store.ledger))
         const foreign = { ...claim, session: await openSession(store.ledger) }

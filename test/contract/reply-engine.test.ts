@@ -322,6 +322,21 @@ describe('reply engine', () => {
     })
     await replies.subscribe({ ...nothing, after: cursor })
   })
+
+  it("T2: another session's reply cannot be stopped while it runs", async () => {
+    await using gateway = await openEngine()
+    const { replies, strategy } = gateway
+    const reply = await replies.sendMessage(message('1'))
+    const run = await strategy.next()
+    run.accept()
+    const { replies: bob } = await gateway.open('bob')
+    await expect(bob.cancelReply(reply.id)).rejects.toMatchObject({ code: 'NOT_FOUND' })
+    run.complete('whole')
+    expect((await readAll(replies, reply.id)).at(-1)).toMatchObject({
+      type: 'completed',
+      text: 'whole',
+    })
+  })
 })
 
 function truncated(): RunFailedError {

@@ -23,7 +23,7 @@ const unreachable = () =>
 const twoAMinute = { limits: { messagesPerMinute: 2, guestMessagesPerMinute: 1 } }
 const keyed = (key: string) => ({ idempotency: { key, input: key } })
 
-describe('messages within a minute', () => {
+describe('T17: messages within a minute', () => {
   it('are so many for each session, and more are refused with the time to wait', async () => {
     await using gateway = await openEngine(twoAMinute)
     const { replies } = gateway

@@ -1,4 +1,4 @@
-import { copyFile, mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -101,6 +101,15 @@ describe('sqlite: opening', () => {
     await first[Symbol.asyncDispose]()
     await using again = await openFile(file)
     await again.ping()
+  })
+
+  it('T19: lets nobody else read what it makes: the folder, the file and what is beside it', async () => {
+    const file = newFile()
+    await using store = await openFile(file)
+    await openSession(store.ledger)
+    for (const path of [join(file, '..'), file, `${file}-wal`]) {
+      expect((await stat(path)).mode & 0o077).toBe(0)
+    }
   })
 
   it('refuses a file of another session key, and leaves it as it was', async () => {

@@ -296,7 +296,7 @@ describe('a subscription over SSE', () => {
     expect(data).not.toContain('secret')
   })
 
-  it('refuses more subscriptions than a session may have, and takes one again when one ends', async () => {
+  it('T16: refuses more subscriptions than a session may have, and takes one again when one ends', async () => {
     await using stage = await open({ limits: { maxSubscriptionsPerSession: 1 } })
     const first = await stage.client.stream(ofSession)
     using second = await stage.client.stream(ofSession)
@@ -310,7 +310,18 @@ describe('a subscription over SSE', () => {
     expect(third.status).toBe(200)
   })
 
-  it('F36: a reader that stops costs a bounded buffer, disturbs nobody, and is dropped', async () => {
+  it('T16: refuses more subscriptions than the gateway may have, whoever asks', async () => {
+    await using stage = await open({ limits: { maxSubscriptions: 1 } })
+    const first = await stage.client.stream(ofSession)
+    using second = await stage.client.stream({ ...ofSession, token: 'bob' })
+    expect(second.status).toBe(429)
+    first.cut()
+    await ended(stage.gateway, 'client-gone')
+    using third = await stage.client.stream({ ...ofSession, token: 'bob' })
+    expect(third.status).toBe(200)
+  })
+
+  it('F36 T16: a reader that stops costs a bounded buffer, disturbs nobody, and is dropped', async () => {
     await using stage = await open({ stalledMs: 300 })
     using stalled = await stage.client.stream(ofSession)
     stalled.pause()

@@ -33,6 +33,8 @@ describe('T21: what is installed', () => {
 
   it('runs no script of its own, but for the one that brings Node', () => {
     expect(manifest.allowScripts).toEqual({ node: true })
+    const wanting = installed.filter(([, { hasInstallScript }]) => hasInstallScript)
+    expect(wanting.map(([path]) => path)).toEqual(['node_modules/node'])
   })
 
   it('is little', () => {

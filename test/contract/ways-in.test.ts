@@ -84,7 +84,7 @@ const post = (headers: Readonly<Record<string, string>> = {}, body?: string): Re
 })
 
 describe('POST /auth/cookie', () => {
-  it('puts a bearer token into a cookie that is as good as the header, for as long', async () => {
+  it('T11: puts a bearer token into a cookie that is as good as the header, for as long', async () => {
     await using stage = await open()
     const token = await stage.rsa.sign('alice')
     const answer = await stage.ask('/auth/cookie', post(bearer(token)))
@@ -99,7 +99,7 @@ describe('POST /auth/cookie', () => {
     expect(await stage.whoIs({ ...bearer(token), cookie: sent })).toBe('alice')
   })
 
-  it('says what SameSite is configured', async () => {
+  it('T11: says what SameSite is configured', async () => {
     await using stage = await open({ cookie: { ...cookieSettings, sameSite: 'lax' } })
     const answer = await stage.ask('/auth/cookie', post(bearer(await stage.rsa.sign('alice'))))
     expect(answer.headers.get('set-cookie')).toMatch(/; SameSite=Lax$/)

@@ -38,7 +38,7 @@ describe('bounded memory', () => {
   afterAll(() => stage[Symbol.asyncDispose]())
 
   it(
-    `F36: ${stalledReaders} subscribers that stop reading cost a bounded number of bytes each and disturb nobody`,
+    `F36 T16: ${stalledReaders} subscribers that stop reading cost a bounded number of bytes each and disturb nobody`,
     async () => {
       const talk = createTalk(stage)
       const alice = stage.person('stalled')
@@ -91,7 +91,7 @@ describe('bounded memory', () => {
     expect(await readMeter(stage.gateway, goneMeter)).toBe(gone + count)
   })
 
-  it('refuses more subscriptions of a session than it may have, and takes them again later', async () => {
+  it('T16: refuses more subscriptions of a session than it may have, and takes them again later', async () => {
     await using small = await openStage({ limits: { maxSubscriptionsPerSession: 2 } })
     const who = small.person('greedy')
     const query = 'subscription { replies { cursor } }'
@@ -110,7 +110,7 @@ describe('bounded memory', () => {
     two.cut()
   })
 
-  it('refuses a body, a document and a message that are too large', async () => {
+  it('T16: refuses a body, a document and a message that are too large', async () => {
     const { token } = stage.person('verbose')
     const large = await stage.client.call({ token, query: '#'.repeat(300_000) })
     expect(large.status).toBe(413)

@@ -29,6 +29,37 @@ async function run(
   return { code, stdout, stderr }
 }
 
+/** Starts what serves until it is told to end, asks it at each host, and ends it. Its answers are statuses or error codes. */
+async function tryOut(
+  program: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  hosts: readonly string[] = [],
+) {
+  const child = spawn(process.execPath, [program, ...args], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const exited = once(child, 'exit')
+  const stderr = text(child.stderr)
+  const started = Promise.race([once(child.stdout, 'data'), exited])
+  const [printed] = await within(started, 'it to start', 60_000)
+  const [, port] = /:(\d+)/.exec(String(printed)) ?? []
+  const answers = await Promise.all(hosts.map((host) => answerOf(`http://${host}:${port}/`)))
+  child.kill('SIGTERM')
+  expect(await exited).toEqual([0, null])
+  return { answers, stderr: await stderr }
+}
+
+async function answerOf(url: string): Promise<unknown> {
+  try {
+    return (await fetch(url)).status
+  } catch (error) {
+    return error instanceof Error && Object(error.cause).code
+  }
+}
+
+const demo = ['demo', '--port', '0', '--data', ':memory:']
 const config = {
   listen: { port: 0 },
   metrics: { port: 0 },
@@ -50,11 +81,14 @@ const config = {
 let directory: string
 let good: string
 let bad: string
+let emulatorOptions: string
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'command-line-'))
   good = join(directory, 'good.json')
   bad = join(directory, 'bad.json')
+  emulatorOptions = join(directory, 'emulator.json')
+  await writeFile(emulatorOptions, JSON.stringify({ apps: [] }))
   await writeFile(good, JSON.stringify(config))
   await writeFile(bad, JSON.stringify({ ...config, store: 'hunter2', limits: { maxDepht: 1 } }))
 })
@@ -125,19 +159,26 @@ describe('the command line', () => {
     expect(stderr).toContain('the emulator does not start')
   })
 
-  it.each([
-    ['production, and told to', { NODE_ENV: 'production' }, ['--allow-production']],
-    ['open to the network', {}, ['--host', '0.0.0.0']],
-  ])('T22 says loudly that a demo is %s', async (_where, env, more) => {
-    const args = [cli, 'demo', '--port', '0', '--data', ':memory:', ...more]
-    const stdio = ['ignore', 'pipe', 'pipe'] as const
-    const child = spawn(process.execPath, args, { env, stdio: [...stdio] })
-    const exited = once(child, 'exit')
-    const stderr = text(child.stderr)
-    await within(Promise.race([once(child.stdout, 'data'), exited]), 'the demo to start', 60_000)
-    child.kill('SIGTERM')
-    expect(await exited).toEqual([0, null])
-    expect(await stderr).toContain('the demo is open')
+  describe.each([
+    ['a demo', cli, () => demo],
+    ['an emulator', emulator, () => ['--config', emulatorOptions]],
+  ])('%s', (_what, program, args) => {
+    it.each([
+      ['in production, and told to be', { NODE_ENV: 'production' }, ['--allow-production']],
+      ['open to the network', {}, ['--host', '0.0.0.0']],
+    ])('T22 says loudly that it is %s', async (_where, env, more) => {
+      const { stderr } = await tryOut(program, [...args(), ...more], env)
+      expect(stderr).toMatch(/the (demo|emulator) is open/)
+    })
+
+    it('T22 is reached by one address, which no other machine has, unless told otherwise', async () => {
+      const hosts = ['127.0.0.1', '127.0.0.2']
+      const { answers, stderr } = await tryOut(program, args(), {}, hosts)
+      expect(answers).toEqual([404, 'ECONNREFUSED'])
+      expect(stderr).toBe('')
+      const wide = await tryOut(program, [...args(), '--host', '0.0.0.0'], {}, hosts)
+      expect(wide.answers).toEqual([404, 404])
+    })
   })
 
   it('T22 serves nobody with a secret of the demo', async () => {

@@ -24,7 +24,12 @@ describe('connections and replies, however many', () => {
   beforeAll(async () => {
     stage = await openStage({
       env: gauged,
-      limits: { messagesPerMinute: 1_000_000, maxQueued: 1_000, maxOpenPerSession: 1_000 },
+      limits: {
+        messagesPerMinute: 1_000_000,
+        costPerSecond: 1_000_000_000,
+        maxQueued: 1_000,
+        maxOpenPerSession: 1_000,
+      },
       config: { logging: { level: 'info' } },
     })
   })

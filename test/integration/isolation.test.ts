@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
+  CancelReplyDocument,
   ConversationDocument,
   ConversationsDocument,
   ReplyDocument,
@@ -43,7 +44,7 @@ describe('isolation', () => {
       expect(await read(bob)).not.toContain(secret)
     })
 
-    it('gives each session an upstream identity and conversations of its own', async () => {
+    it('T13: gives each session an upstream identity and conversations of its own', async () => {
       const people = ['ann', 'ben', 'cem'].map((name) => stage.person(`${name}-${assistantId}`))
       const before = (await stage.emulator.state()).chats.length
       await Promise.all(people.map((who) => talk.say(who, { text: 'hello', assistantId })))
@@ -111,6 +112,21 @@ describe('isolation', () => {
       if (attack.steals === 'idempotencyKey') expect(used.raw).toContain(loot.replyId)
       else expect(used).not.toEqual(missed)
     })
+  })
+
+  it("T2: lets nobody stop another's reply while it runs", async () => {
+    const [alice, mallory] = [stage.person('speaking'), stage.person('silencing')]
+    await stage.emulator.faults('/v1/workflows/chat', { kind: 'gate', afterDeltas: 1, gate: 'T2' })
+    const { id } = await talk.send(alice, '/long 9')
+    await stage.emulator.until({ gate: 'T2' })
+    const query = CancelReplyDocument.toString()
+    const cancel = (replyId: string) =>
+      stage.client.call({ token: mallory.token, query, variables: { input: { replyId } } })
+    const [robbed, guessed] = [await cancel(id), await cancel(invent(id))]
+    expect(show(robbed, id)).toEqual(show(guessed, invent(id)))
+    await stage.emulator.release('T2')
+    await talk.ending(alice, id)
+    expect(await talk.snapshot(alice, id)).toMatchObject({ status: 'COMPLETED' })
   })
 
   it('holds for all that was said here', async () => {

@@ -10,6 +10,7 @@ import { walk, type Walker, type WalkReport } from '../kit/walk/walk.ts'
 const audience = 'gateway'
 const wide = {
   messagesPerMinute: 1_000_000,
+  costPerSecond: 1_000_000_000,
   guestMessagesPerMinute: 1_000_000,
   uploadsPerMinute: 1_000_000,
   maxOpenPerSession: 1_000,

@@ -11,6 +11,7 @@ import { schema } from '../../src/graphql/schema.ts'
 import { type Clock, systemClock } from '../../src/lib/clock.ts'
 import type { Logger } from '../../src/observe/logger.ts'
 import type { Metrics, SubscriptionEnd } from '../../src/observe/metrics.ts'
+import { createRateLimiter } from '../../src/rate/limiter.ts'
 import { createGraphiQL } from '../../src/server/graphiql.ts'
 import { listen } from '../../src/server/node.ts'
 import { createGraphServer, type GraphServer } from '../../src/server/server.ts'
@@ -28,6 +29,7 @@ export interface FakeGatewayOptions {
   readonly stalledMs?: number
   readonly credentialCheckMs?: number
   readonly requestMs?: number
+  readonly headersMs?: number
   readonly introspection?: boolean
   readonly persistedDocuments?: PersistedDocuments
   readonly origins?: readonly string[]
@@ -104,6 +106,11 @@ export async function openFakeGateway(options: FakeGatewayOptions = {}): Promise
   const server = createGraphServer({
     schema,
     limits,
+    costs: createRateLimiter({
+      points: limits.maxCost,
+      durationMs: Math.ceil((limits.maxCost / limits.costPerSecond) * 1000),
+      message: 'Too much.',
+    }),
     timeouts: {
       keepAliveMs: options.keepAliveMs ?? 12_000,
       stalledMs: options.stalledMs ?? 60_000,
@@ -158,7 +165,7 @@ export async function openFakeGateway(options: FakeGatewayOptions = {}): Promise
     handle: (req, res) => server.handle(req, res),
     host: '127.0.0.1',
     port: 0,
-    timeouts: { headersMs: 10_000, requestMs: 30_000, uploadMs: 120_000 },
+    timeouts: { headersMs: options.headersMs ?? 10_000, requestMs: 30_000, uploadMs: 120_000 },
     logger,
   })
   return {

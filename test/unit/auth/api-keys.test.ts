@@ -35,7 +35,10 @@ describe('an API key', () => {
   })
 
   it('T10 is proof for an hour, or until it is used up', async () => {
-    using kit = await openWaysIn()
+    using kit = await openWaysIn({ apiKeys: [one.settings] })
+    expect(await callerOf(kit.auth, asBackend(one.key, 'alice'))).toMatchObject({
+      expiresAt: kit.clock.now() + hourMs,
+    })
     const until = kit.clock.now() + 5 * hourMs
     const dated = apiKey('dated', { notAfter: until })
     kit.auth.replaceApiKeys([dated.settings])

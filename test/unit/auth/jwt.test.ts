@@ -65,7 +65,7 @@ const rs256 = (input: string) =>
   signBytes('sha256', Buffer.from(input), rsa.privateKey).toString('base64url')
 
 describe('bearer tokens', () => {
-  it('tell who the caller is', async () => {
+  it('T10: tell who the caller is, and until when, the tolerance included', async () => {
     using auth = authenticator()
     const token = await rsa.sign('alice', { scope: 'probe  erase' })
     expect(await callerOf(auth, bearer(token))).toEqual({

@@ -269,11 +269,11 @@ describe('a configuration', () => {
       withIssuer({ publicKey: publicPem, secret: 'i'.repeat(32) }),
       'issuers[0]: needs exactly one of',
     ],
-    'HS256 with a public key': [
+    'T8 HS256 with a public key': [
       withIssuer({ publicKey: publicPem, algorithms: ['HS256'] }),
       'issuers[0].algorithms: HS256 cannot be used with this kind of key',
     ],
-    'alg none': [withIssuer({ secret: 'i'.repeat(32), algorithms: ['none'] }), 'must be one of'],
+    'T8 alg none': [withIssuer({ secret: 'i'.repeat(32), algorithms: ['none'] }), 'must be one of'],
     'a short secret': [withIssuer({ secret: 'hunter2' }), 'must have at least 32 characters'],
     'keys over plain http': [
       withIssuer({ jwksUrl: 'http://id.test/keys' }),
@@ -407,7 +407,7 @@ describe('a configuration', () => {
         'apiKeys[0].notAfter: must be a date',
       ],
       'a scope with a space': [withKeys({ ...key, scopes: ['a b'] }), 'apiKeys[0].scopes[0]'],
-      'a cookie without its prefix': [
+      'T11 a cookie without its prefix': [
         { ...minimal, cookie: { name: 'session' } },
         'cookie.name: must begin with __Host-',
       ],
@@ -450,6 +450,11 @@ describe('a configuration', () => {
       expect(problems).toHaveLength(1)
       expect(problems[0]).toContain(part)
     })
+  })
+
+  it('T22 is reached from its own machine only, unless it says otherwise', () => {
+    const { listen, metrics } = parse({ ...minimal, metrics: { port: 9000 } })
+    expect([listen.host, metrics?.host]).toEqual(['127.0.0.1', '127.0.0.1'])
   })
 
   it('T22 may hold the secrets of the demo in the demo only', () => {

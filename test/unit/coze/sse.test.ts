@@ -97,7 +97,7 @@ describe('event stream parser', () => {
     )
   })
 
-  it('F14 refuses an event above the cap, in one line or many, in one piece or cut', () => {
+  it('F14 T14 refuses an event above the cap, in one line or many, in one piece or cut', () => {
     const line = `data: ${'你'.repeat(40)}\n\n`
     const lines = `${'data: 0123456789\n'.repeat(11)}\n`
     for (const text of [line, lines]) {
@@ -108,7 +108,7 @@ describe('event stream parser', () => {
     }
   })
 
-  it.each(['data: ', ': ', 'nonsense'])('F14 refuses a line "%s…" that never ends', (start) => {
+  it.each(['data: ', ': ', 'nonsense'])('F14 T14 refuses a line "%s…" that never ends', (start) => {
     let pushed = 0
     const parser = createSseParser({ maxEventBytes: 100_000, onFrame: () => undefined })
     parser.push(Buffer.from(start))

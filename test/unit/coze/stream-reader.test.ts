@@ -93,7 +93,7 @@ describe('stream reader', () => {
     expect(oddities).toEqual(['late-delta'])
   })
 
-  it('counts unknown events and ignores them', () => {
+  it('T14 counts unknown events and ignores them', () => {
     const { types, oddities } = read([created + frame('conversation.chat.mood', 'x') + completed])
     expect(types).toEqual(['created', 'completed'])
     expect(oddities).toEqual(['unknown-event'])
@@ -142,9 +142,9 @@ describe('stream reader', () => {
   })
 
   it.each([
-    ['F14', 'an event', { maxEventBytes: 400 }, 'too-large'],
-    ['F15', 'the text', { maxReplyBytes: 199 }, 'limit'],
-    ['F15', 'the number of events', { maxReplyEvents: 2 }, 'limit'],
+    ['F14 T14', 'an event', { maxEventBytes: 400 }, 'too-large'],
+    ['F15 T14', 'the text', { maxReplyBytes: 199 }, 'limit'],
+    ['F15 T14', 'the number of events', { maxReplyEvents: 2 }, 'limit'],
   ])('%s fails when %s is over its cap', (_row, _what, limits, kind) => {
     const { types, error } = read([created + delta('a') + delta('x'.repeat(199))], limits)
     expect(types).toEqual(['created', 'delta'])

@@ -8,7 +8,7 @@ import { keys, openResolver } from './open-resolver.ts'
 const { signal } = new AbortController()
 
 describe('session-token resolver', () => {
-  it('signs what the platform asks for', async () => {
+  it('T9: signs what the platform asks for, in its own name and for nobody else', async () => {
     const { reveal, requests, jwts, clock } = openResolver()
     await reveal('alice')
     const [request] = requests

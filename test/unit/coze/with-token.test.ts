@@ -62,7 +62,7 @@ describe('withToken', () => {
     },
   )
 
-  it('drops only the token that failed', async () => {
+  it('T15: drops only the token that failed', async () => {
     const { resolver, reveal } = openResolver()
     const stale = await resolver.token('alice', signal)
     resolver.drop(stale)

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { createRandomIds } from '../../../src/lib/id.ts'
 
 describe('random ids', () => {
-  it('are 128 bits as base64url, and never the same twice, however many are made', () => {
+  it('T1: are 128 bits as base64url, and never the same twice, however many are made', () => {
     const [first, second] = [createRandomIds(), createRandomIds()]
     const ids = Array.from({ length: 2_000 }, (_, index) => (index % 2 ? first() : second()))
     expect(new Set(ids).size).toBe(ids.length)

@@ -22,6 +22,15 @@ describe('rate limiter', () => {
     await limiter.take('alice')
   })
 
+  it('gives several at once, or none', async () => {
+    const limiter = open()
+    await limiter.take('alice')
+    await expect(limiter.take('alice', 2)).rejects.toMatchObject({ code: 'RATE_LIMITED' })
+    expect(await limiter.left('alice')).toBe(1)
+    await limiter.take('bob', 2)
+    await expect(limiter.take('bob')).rejects.toMatchObject({ code: 'RATE_LIMITED' })
+  })
+
   it('counts each key for itself', async () => {
     const limiter = open()
     await limiter.take('alice')

@@ -46,15 +46,15 @@ describe('the parameters of a request', () => {
       { 'content-type': 'application/json; charset=utf-16' },
       415,
     ],
-    ['a compressed body', '{"query":"{a}"}', { ...json, 'content-encoding': 'gzip' }, 415],
-    ['too many bytes', JSON.stringify({ query: 'a'.repeat(100) }), json, 413],
+    ['a compressed body (T16)', '{"query":"{a}"}', { ...json, 'content-encoding': 'gzip' }, 415],
+    ['too many bytes (T16)', JSON.stringify({ query: 'a'.repeat(100) }), json, 413],
   ])('are refused for %s, without a word of the body', async (_what, body, headers, status) => {
     const error: unknown = await post(body, headers).catch((reason: unknown) => reason)
     expect(error).toMatchObject({ status })
     expect(String(error)).not.toContain('secret')
   })
 
-  it('are not read beyond the limit', async () => {
+  it('T16: are not read beyond the limit', async () => {
     let pulled = 0
     const body = new ReadableStream({
       pull(controller) {

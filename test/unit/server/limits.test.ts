@@ -12,8 +12,13 @@ const times = (count: number, text: (index: number) => string) =>
 /** Each fragment spreads the next one twice: 2^n fields out of n lines. */
 const bomb = `{ ...F0 } ${times(20, (n) => `fragment F${n} on Query { ...F${n + 1} ...F${n + 1} }`)}
   fragment F20 on Query { a }`
+/** The same, and what is spread in the end is no fragment: there is no field to count. */
+const hollowBomb = bomb.replace('{ a }', '{ ...Unknown }')
 const page = (inner: string) => `{ conversations(first: 100) { edges { node ${inner} } } }`
 const pages = page(page('{ id }').replace('conversations', 'messages'))
+const nodes = (ids: string, inner: string) =>
+  `query ($ids: [ID!]!) { nodes(ids: ${ids}) { ... on Conversation { ${inner} } } }`
+const pageOfMessages = `messages(first: 100) { edges { node { ${'id text role '.repeat(7)} } } }`
 
 describe('the limits of a document', () => {
   it.each([
@@ -34,9 +39,22 @@ describe('the limits of a document', () => {
       `{ a } fragment F on Query { ${'a '.repeat(200)} }`,
     ],
     ['a fragment bomb', bomb],
+    ['a fragment bomb without a field', hollowBomb],
     ['many exports', `{ ${times(11, (n) => `e${n}: exportSession { next }`)} }`],
     ['three erasures', `mutation { ${times(3, (n) => `e${n}: eraseSession { a }`)} }`],
     ['pages within pages', page(`{ id } edges { node ${pages} }`)],
+    [
+      'pages of no given size within each other, behind fragments',
+      `{ conversations { ...A } } fragment A on A { edges { node { messages { ...B } } } }
+        fragment B on B { edges { node { reply { conversation { messages { ...C } } } } } }
+        fragment C on B { edges { node { ${'id text role '.repeat(10)} } } }`,
+    ],
+    [
+      'pages of less than nothing beside others',
+      `{ a: ${page(pages).slice(1, -1).replace('first: 100', 'first: -100')} b: ${page(pages).slice(1, -1)} }`,
+    ],
+    ['pages of many nodes', nodes('$ids', pageOfMessages)],
+    ['pages of many nodes by name', nodes(`[${'"x" '.repeat(100)}]`, pageOfMessages)],
   ])('refuse %s (T16)', (_what, source) => {
     expect(() => check(source)).toThrow(BadRequestError)
   })
@@ -45,6 +63,8 @@ describe('the limits of a document', () => {
     check(getIntrospectionQuery({ inputValueDeprecation: true, oneOf: true }))
     for (const { query } of graphiqlTabs) check(query)
     check(pages)
+    check(nodes('["x"]', pageOfMessages))
+    check(nodes('$ids', 'title'))
   })
 
   it('leave to validation what is no matter of cost', () => {

@@ -90,9 +90,23 @@ describe('a session', () => {
       { subject: '\ud800' },
       { subject: '\ufffd' },
     ],
+    ['case', { subject: 'alice' }, { subject: 'Alice' }],
+    ['width', { subject: 'alice' }, { subject: 'ａlice' }],
+    ['composition', { subject: '\u00e9' }, { subject: 'e\u0301' }],
+    ['a space at its end', { subject: 'alice' }, { subject: 'alice ' }],
+    ['a slash at its end', { subject: 'alice' }, { subject: 'alice/' }],
+    ['percent-encoding', { subject: 'a/b' }, { subject: 'a%2Fb' }],
+    ['its last byte', { subject: `${'x'.repeat(255)}a` }, { subject: `${'x'.repeat(255)}b` }],
     ['tenant and subject swapped', { tenant: 'a', subject: 'b' }, { tenant: 'b', subject: 'a' }],
   ])('T4 is told from another by %s', (_name, one, other) => {
     expect(idOf(one)).not.toBe(idOf(other))
+  })
+
+  it('T4 has a name of its own, which no server has to cut short', () => {
+    const subjects = Array.from({ length: 1_000 }, (_, at) => `${'x'.repeat(250)}${at}`)
+    const names = subjects.map((subject) => namer.nameOf(idOf({ subject }), 0, caller({ subject })))
+    expect(new Set(names).size).toBe(names.length)
+    for (const name of names) expect(name).toMatch(/^[\w-]{1,64}$/)
   })
 
   it('T5 does not depend on scopes, expiry or a claimed name', () => {

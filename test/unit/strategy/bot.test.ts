@@ -51,7 +51,7 @@ describe('bot strategy', () => {
     ])
   })
 
-  it('keys every layer of a run, the conversation in the query', async () => {
+  it('T13: keys every layer of a run, the conversation in the query', async () => {
     const { client, strategy } = open({ stream: () => [told] })
     const { events } = await collect(strategy.start(message, signal))
     expect(answerOf(events)).toBe('Hello')

@@ -4,7 +4,7 @@ import { createRunKeys, findUnkeyedLayers, upstreamScope } from '../../../src/st
 import { createRun } from '../../kit/runs.ts'
 
 describe('run keys', () => {
-  it('name each conversation unguessably, once per session, conversation and generation', () => {
+  it('T13: name each conversation unguessably, once per session, conversation and generation', () => {
     const run = createRun('alice')
     const names = [
       run,
@@ -44,7 +44,7 @@ describe('upstream scope', () => {
   })
 })
 
-describe('a configuration that leaves a layer unkeyed', () => {
+describe('T13: a configuration that leaves a layer unkeyed', () => {
   const oauth = { credentials: { type: 'oauth' }, allowSharedToken: false } as const
   const workflow = { workflowId: 'w', appId: 'a', conversationKeying: 'auto' } as const
   const bot = { botId: 'b' }

@@ -103,7 +103,7 @@ describe('workflow strategy', () => {
     await expect(strategy.open(alice, signal)).rejects.toMatchObject({ name: 'RunFailedError' })
   })
 
-  it('keys every layer of a run, and lets nothing configured override it', async () => {
+  it('T13: keys every layer of a run, and lets nothing configured override it', async () => {
     const { client, strategy } = open(
       { stream: () => [told] },
       {
