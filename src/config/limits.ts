@@ -21,8 +21,8 @@ export const limitsSchema = z.strictObject({
   maxAliases: count(30, { min: 0 }),
   /** Directives in a document. Default 30. */
   maxDirectives: count(30, { min: 0 }),
-  /** What a document may cost: fields that are resolved if every page is full; writes and exports cost more. Default 200,000. */
-  maxCost: count(200_000),
+  /** What a document may cost: fields that are resolved if every page is full; writes and exports cost more. Default 50,000. */
+  maxCost: count(50_000),
   /** What the documents of one session may cost per second; at once, as much as one document may. Default 20,000. */
   costPerSecond: count(20_000),
   /** Messages per minute of one session. Default 60. */

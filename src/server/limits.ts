@@ -25,7 +25,7 @@ const fieldCosts: ReadonlyMap<string, number> = new Map([
   ['uploadFile', 10_000],
   ['deleteConversation', 10_000],
   ['exportSession', 20_000],
-  ['eraseSession', 100_000],
+  ['eraseSession', 20_000],
 ])
 const defaultRows = 20
 const maxRows = 100

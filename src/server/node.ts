@@ -134,7 +134,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       maxHeaderSize: maxHeaderBytes,
       headersTimeout: timeouts.headersMs,
       // The door has a shorter one for what is no upload; a body is read only for callers that are known.
-      requestTimeout: Math.max(timeouts.requestMs, timeouts.uploadMs),
+      requestTimeout: Math.max(timeouts.headersMs, timeouts.requestMs, timeouts.uploadMs),
       keepAliveTimeout: keepAliveTimeoutMs,
       connectionsCheckingInterval: Math.min(timeouts.headersMs, 5_000),
     },

@@ -90,9 +90,10 @@ export function createOpenStreams(options: {
     admit(session) {
       if (draining) throw new DrainingError('The gateway is shutting down.')
       const ofSession = bySession.get(session) ?? 0
-      if (size >= maxSubscriptions || ofSession >= maxSubscriptionsPerSession) {
-        throw new RateLimitedError('Too many subscriptions are open.', retryAfterMs)
+      if (ofSession >= maxSubscriptionsPerSession) {
+        throw new RateLimitedError('Too many subscriptions of yours are open.', retryAfterMs)
       }
+      if (size >= maxSubscriptions) throw new UnavailableError('Too many subscriptions are open.')
       size += 1
       bySession.set(session, ofSession + 1)
       return new Place(session)

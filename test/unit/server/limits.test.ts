@@ -4,7 +4,7 @@ import { BadRequestError } from '../../../src/errors.ts'
 import { graphiqlTabs } from '../../../src/server/graphiql-tabs.ts'
 import { checkDocument } from '../../../src/server/limits.ts'
 
-const limits = { maxDepth: 12, maxAliases: 30, maxDirectives: 30, maxCost: 200_000 }
+const limits = { maxDepth: 12, maxAliases: 30, maxDirectives: 30, maxCost: 50_000 }
 const check = (source: string) => checkDocument(parse(source), limits)
 const times = (count: number, text: (index: number) => string) =>
   Array.from({ length: count }, (_, index) => text(index)).join(' ')
