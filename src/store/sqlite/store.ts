@@ -88,6 +88,7 @@ export function createSqliteStore({ db, epoch }: OpenedDatabase, options: StoreO
     logger,
     backlog: journal,
     sync,
+    onFailed: () => logs.wakeBusy(),
     onWritten: metrics.storeWritten,
   })
   const touch = db.prepare(
