@@ -299,6 +299,25 @@ describe('a subscription over SSE', () => {
     expect(third.status).toBe(200)
   })
 
+  it('F37: what the whole gateway has no room for is 503, and not all come again at once', async () => {
+    const jitter = [0, 0.99]
+    const random = () => jitter.shift() ?? 0
+    await using stage = await open({ limits: { maxSubscriptions: 1 }, random })
+    const first = await stage.client.stream(ofSession)
+    const waits: unknown[] = []
+    for (const other of ['bob', 'carol']) {
+      using refused = await stage.client.stream({ ...ofSession, token: other })
+      expect(refused.status).toBe(503)
+      expect(JSON.parse(await refused.refusal).errors[0].extensions.code).toBe('UNAVAILABLE')
+      waits.push(refused.headers['retry-after'])
+    }
+    expect(waits).toEqual(['1', '4'])
+    first.cut()
+    await ended(stage.gateway, 'client-gone')
+    using third = await stage.client.stream({ ...ofSession, token: 'bob' })
+    expect(third.status).toBe(200)
+  })
+
   it('F36: a reader that stops costs a bounded buffer, disturbs nobody, and is dropped', async () => {
     await using stage = await open({ stalledMs: 300 })
     using stalled = await stage.client.stream(ofSession)
