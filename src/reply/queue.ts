@@ -24,6 +24,8 @@ import { StopRequest } from './stop.ts'
 export interface ReplyQueue {
   /** There may be something to claim in the conversation. */
   kick(conversation: WaitingConversation): void
+  /** There is something in it that waited before this process was. */
+  find(conversation: WaitingConversation): void
   /** Takes over a reply whose runner died, then the conversation's queue. */
   adopt(orphan: Orphan): void
   /** Stops a reply that runs here; resolves when it has ended. False: it does not run here. */
@@ -42,6 +44,13 @@ export interface WaitingConversation {
   readonly session: Session
   readonly conversationId: ConversationId
   readonly assistantId: AssistantId
+}
+
+/** What a worker begins with. */
+interface Work {
+  readonly orphan: Orphan | undefined
+  /** The first one it claims may have been at the head before this process was. */
+  readonly isOld: boolean
 }
 
 interface Run {
@@ -71,16 +80,16 @@ export function createReplyQueue(options: {
   /** The time to drain is over: what runs is stopped, and so is what was being claimed just then. */
   const stopped = new AbortController()
 
-  function start(conversation: WaitingConversation, orphan: Orphan | undefined): void {
-    const done = work(conversation, orphan)
+  function start(conversation: WaitingConversation, work: Work): void {
+    const done = workAt(conversation, work)
       .catch((error: unknown) => logger.error({ err: error }, 'a conversation worker failed'))
       .finally(() => working.delete(done))
     working.add(done)
   }
 
-  async function work(
+  async function workAt(
     { session, conversationId, assistantId }: WaitingConversation,
-    orphan: Orphan | undefined,
+    { orphan, isOld }: Work,
   ): Promise<void> {
     const worker = { again: false }
     workers.set(conversationId, worker)
@@ -90,12 +99,15 @@ export function createReplyQueue(options: {
         await track(orphan.reply, (signal) => runner.recover(orphan, place, signal))
         place.giveBack()
       }
-      while (!paused.signal.aborted) {
+      for (let mayExpire = isOld; !paused.signal.aborted; mayExpire = false) {
+        const since = clock.monotonic()
         await enter(place)
         worker.again = false
         const claim = await claimNext(session, conversationId)
         if (claim !== undefined) {
-          await track(claim.reply, (signal) => runner.run(claim, place, signal))
+          // Where the wall clock has jumped, it makes nothing old that came to the head here.
+          mayExpire ||= clock.monotonic() - since >= options.queueExpiryMs
+          await track(claim.reply, (signal) => runner.run(claim, { place, mayExpire }, signal))
           place.giveBack()
         } else {
           place.giveBack({ unused: true })
@@ -146,14 +158,15 @@ export function createReplyQueue(options: {
     }
   }
 
-  function kick(conversation: WaitingConversation): void {
+  function kick(conversation: WaitingConversation, isOld = false): void {
     const worker = workers.get(conversation.conversationId)
     if (worker !== undefined) worker.again = true
-    else if (!paused.signal.aborted) start(conversation, undefined)
+    else if (!paused.signal.aborted) start(conversation, { orphan: undefined, isOld })
   }
 
   return {
-    kick,
+    kick: (conversation) => kick(conversation),
+    find: (conversation) => kick(conversation, true),
     interrupt(conversation, running) {
       runs.get(running)?.controller.abort(new StopRequest('cancel'))
       kick(conversation)
@@ -163,7 +176,7 @@ export function createReplyQueue(options: {
     },
     adopt(orphan) {
       const { conversationId, assistantId } = orphan.reply
-      start({ session: orphan.session, conversationId, assistantId }, orphan)
+      start({ session: orphan.session, conversationId, assistantId }, { orphan, isOld: true })
     },
     async cancel(replyId) {
       const run = runs.get(replyId)

@@ -9,8 +9,16 @@ import { openDatabase } from '../../src/store/sqlite/database.ts'
 import type { SessionReplies } from '../../src/reply/session-replies.ts'
 import { createSqliteStore } from '../../src/store/sqlite/store.ts'
 import { StoreError } from '../../src/store/store.ts'
+import { createFakeClock } from '../kit/clock.ts'
 import { silentLogger } from '../kit/logger.ts'
-import { message, openEngine, openMemoryStore, readAll, typesOf } from '../kit/open-engine.ts'
+import {
+  assistantId,
+  message,
+  openEngine,
+  openMemoryStore,
+  readAll,
+  typesOf,
+} from '../kit/open-engine.ts'
 import { uncounted } from '../kit/uncounted.ts'
 import { until } from '../kit/until.ts'
 
@@ -101,6 +109,45 @@ function readAfterwards(replies: SessionReplies, replyId: ReplyId): Promise<Repl
     'the end of the reply',
   )
 }
+
+describe('a clock that jumps', () => {
+  it('F40: makes no reply expire that came to the head of its queue a moment ago', async () => {
+    const clock = createFakeClock()
+    const queueExpiryMs = 600_000
+    const quotas = new Map([[assistantId, { maxRunning: 1, startsPerSecond: 1000 }]])
+    await using gateway = await openEngine({ clock, queueExpiryMs, quotas })
+    const { strategy } = gateway
+    await gateway.replies.sendMessage(message('in the way'))
+    const first = await strategy.next()
+    first.accept()
+    const bob = await gateway.open('bob')
+    const waiting = await bob.replies.sendMessage(message('waits'))
+    clock.jump(queueExpiryMs)
+    first.complete('done')
+    const run = await strategy.next()
+    expect(run.request.text).toBe('waits')
+    run.accept()
+    run.complete('in time')
+    expect((await readAll(bob.replies, waiting.id)).at(-1)).toMatchObject({ text: 'in time' })
+  })
+
+  it('F40: expires one that has waited in vain, however long its gateway was away meanwhile', async () => {
+    const clock = createFakeClock()
+    const queueExpiryMs = 600_000
+    await using store = await openMemoryStore()
+    let id: ReplyId
+    {
+      await using gateway = await openEngine({ clock, queueExpiryMs, store })
+      const stalled = gateway.strategy.stallOpening()
+      id = (await gateway.replies.sendMessage(message('1'))).id
+      await stalled
+    }
+    clock.advance(queueExpiryMs)
+    await using gateway = await openEngine({ clock, queueExpiryMs, store })
+    await gateway.engine.recover()
+    expect((await readAll(gateway.replies, id)).at(-1)).toMatchObject({ code: 'EXPIRED' })
+  })
+})
 
 describe('an engine that is closed', () => {
   it('F20: gives back to the queue a reply for which nothing was sent, and the next one runs it', async () => {
