@@ -524,7 +524,7 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
         })
       })
 
-      it('has one winner among all who end a reply at once, and one terminal event', async () => {
+      it('F21: has one winner among all who end a reply at once, and one terminal event', async () => {
         await using store = await open()
         const claim = await runReply(store, await openSession(store.ledger))
         const outcomes = await Promise.all(

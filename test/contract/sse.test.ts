@@ -250,6 +250,20 @@ describe('a subscription over SSE', () => {
     expect(stage.gateway.ends).toEqual(['token-expired'])
   })
 
+  it('F40: ends with its credential also where the wall clock was set back meanwhile', async () => {
+    const clock = createFakeClock()
+    await using stage = await open({ clock, expiresAt: clock.now() + 1_000 })
+    using stream = await stage.client.stream(ofSession)
+    await until(() => stage.alice.readers === 1, 'the reader')
+    clock.jump(-500)
+    clock.advance(1_000)
+    await until(() => stream.frames.length > 0, 'the first comment')
+    expect(stage.gateway.ends).toEqual([])
+    clock.advance(500)
+    expect(await stream.ended).toBe('complete')
+    expect(stage.gateway.ends).toEqual(['token-expired'])
+  })
+
   it('closes without a complete when the gateway drains, and says when to come back', async () => {
     await using stage = await open()
     using stream = await stage.client.stream(ofSession)

@@ -190,6 +190,23 @@ describe('kill -9 in the middle of replies', () => {
     expect(check(talk.recorder.history)).toEqual([])
   })
 
+  it.each(assistants)(
+    'F21: what %s had begun and nothing of it was sent is run again',
+    async (assistantId) => {
+      const who = stage.person(`${assistantId} not sent`)
+      await stage.emulator.faults('/v1/conversation/create', { kind: 'hold', gate: 'create' })
+      const { id } = await talk.send(who, { text: 'still here', assistantId })
+      await stage.emulator.until({ gate: 'create' })
+      await stage.gateway.kill('SIGKILL')
+      talk.recorder.add({ type: 'crash' })
+      await stage.emulator.release()
+      await stage.gateway.restart()
+      expect(await talk.ending(who, id)).toMatchObject({ text: 'You said: still here' })
+      await talk.settle()
+      expect(check(talk.recorder.history)).toEqual([])
+    },
+  )
+
   it('restarts while nothing runs, and loses nothing', async () => {
     const alice = stage.person('quiet')
     const { id } = await talk.send(alice, '/long 12')
