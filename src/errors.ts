@@ -108,7 +108,11 @@ export class UnavailableError extends GatewayError {
   readonly code = 'UNAVAILABLE'
   readonly status = 503
   override readonly retryable = true
-  readonly retryAfterMs = 1000
+  readonly retryAfterMs: number
+  constructor(message: string, options: ErrorOptions & { readonly retryAfterMs?: number } = {}) {
+    super(message, options)
+    this.retryAfterMs = options.retryAfterMs ?? 1000
+  }
 }
 
 /** The credential of a live subscription has expired; the same stream goes on under a fresh one. */

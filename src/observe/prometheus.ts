@@ -1,3 +1,4 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { Metrics } from './metrics.ts'
@@ -157,9 +158,35 @@ function registerProcess(registry: Registry): void {
     const { user, system } = process.cpuUsage()
     return (user + system) / 1_000_000
   })
+  // Out of descriptors, connections are turned away below Node: nothing but these tells of it (F24).
+  const maxDescriptors = readMaxDescriptors()
+  if (maxDescriptors !== undefined) {
+    gauge('process_max_fds', 'File descriptors that may be open.', () => maxDescriptors)
+    gauge('process_open_fds', 'File descriptors that are open.', () =>
+      countDescriptors(maxDescriptors),
+    )
+  }
   gauge(
     'nodejs_eventloop_utilization',
     'Share of the time that the event loop was busy.',
     () => performance.eventLoopUtilization().utilization,
   )
+}
+
+/** Undefined where the system does not tell as Linux does, or sets no limit. */
+function readMaxDescriptors(): number | undefined {
+  const limits = '/proc/self/limits'
+  if (!existsSync(limits)) return undefined
+  const soft = /^Max open files +(\d+)/m.exec(readFileSync(limits, 'utf8'))?.[1]
+  return soft === undefined ? undefined : Number(soft)
+}
+
+function countDescriptors(max: number): number {
+  try {
+    return readdirSync('/proc/self/fd').length
+  } catch (error) {
+    // To count them takes one.
+    if (error instanceof Error && 'code' in error && error.code === 'EMFILE') return max
+    throw error
+  }
 }

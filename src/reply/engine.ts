@@ -89,7 +89,7 @@ export function createReplyEngine(options: ReplyEngineOptions): ReplyEngine {
     }),
     async recover() {
       for (const orphan of await ledger.orphans()) queue.adopt(orphan)
-      for (const conversation of await ledger.waiting()) queue.kick(conversation)
+      for (const conversation of await ledger.waiting()) queue.find(conversation)
     },
     isDegraded: () => gates.isDegraded(),
     drain,

@@ -24,6 +24,8 @@ import { StopRequest } from './stop.ts'
 export interface ReplyQueue {
   /** There may be something to claim in the conversation. */
   kick(conversation: WaitingConversation): void
+  /** There is something in it that waited before this process was. */
+  find(conversation: WaitingConversation): void
   /** Takes over a reply whose runner died, then the conversation's queue. */
   adopt(orphan: Orphan): void
   /** Stops a reply that runs here; resolves when it has ended. False: it does not run here. */
@@ -49,6 +51,13 @@ interface Worker {
   again: boolean
   /** A claimed reply that was interrupted before its run had begun. */
   interrupted?: ReplyId
+}
+
+/** What a worker begins with. */
+interface Work {
+  readonly orphan: Orphan | undefined
+  /** The first one it claims may have been at the head before this process was. */
+  readonly isOld: boolean
 }
 
 interface Run {
@@ -78,16 +87,16 @@ export function createReplyQueue(options: {
   /** The time to drain is over: what runs is stopped, and so is what was being claimed just then. */
   const stopped = new AbortController()
 
-  function start(conversation: WaitingConversation, orphan: Orphan | undefined): void {
-    const done = work(conversation, orphan)
+  function start(conversation: WaitingConversation, work: Work): void {
+    const done = workAt(conversation, work)
       .catch((error: unknown) => logger.error({ err: error }, 'a conversation worker failed'))
       .finally(() => working.delete(done))
     working.add(done)
   }
 
-  async function work(
+  async function workAt(
     { session, conversationId, assistantId }: WaitingConversation,
-    orphan: Orphan | undefined,
+    { orphan, isOld }: Work,
   ): Promise<void> {
     const worker: Worker = { again: false }
     workers.set(conversationId, worker)
@@ -97,12 +106,17 @@ export function createReplyQueue(options: {
         await track(worker, orphan.reply, (signal) => runner.recover(orphan, place, signal))
         place.giveBack()
       }
-      while (!paused.signal.aborted) {
+      for (let mayExpire = isOld; !paused.signal.aborted; mayExpire = false) {
+        const since = clock.monotonic()
         await enter(place)
         worker.again = false
         const claim = await claimNext(session, conversationId)
         if (claim !== undefined) {
-          await track(worker, claim.reply, (signal) => runner.run(claim, place, signal))
+          // Where the wall clock has jumped, it makes nothing old that came to the head here.
+          mayExpire ||= clock.monotonic() - since >= options.queueExpiryMs
+          await track(worker, claim.reply, (signal) =>
+            runner.run(claim, { place, mayExpire }, signal),
+          )
           place.giveBack()
         } else {
           place.giveBack({ unused: true })
@@ -158,14 +172,15 @@ export function createReplyQueue(options: {
     }
   }
 
-  function kick(conversation: WaitingConversation): void {
+  function kick(conversation: WaitingConversation, isOld = false): void {
     const worker = workers.get(conversation.conversationId)
     if (worker !== undefined) worker.again = true
-    else if (!paused.signal.aborted) start(conversation, undefined)
+    else if (!paused.signal.aborted) start(conversation, { orphan: undefined, isOld })
   }
 
   return {
-    kick,
+    kick: (conversation) => kick(conversation),
+    find: (conversation) => kick(conversation, true),
     interrupt(conversation, running) {
       const run = runs.get(running)
       const worker = workers.get(conversation.conversationId)
@@ -179,7 +194,7 @@ export function createReplyQueue(options: {
     },
     adopt(orphan) {
       const { conversationId, assistantId } = orphan.reply
-      start({ session: orphan.session, conversationId, assistantId }, orphan)
+      start({ session: orphan.session, conversationId, assistantId }, { orphan, isOld: true })
     },
     async cancel(replyId) {
       const run = runs.get(replyId)

@@ -23,6 +23,13 @@ export interface RunnerOptions
   readonly queueExpiryMs: number
 }
 
+/** How a reply came to be claimed. */
+export interface Turn {
+  readonly place: Place
+  /** It may have waited too long at the head: when it came there can say so. */
+  readonly mayExpire: boolean
+}
+
 /** Drives claimed replies to their end, in the order of writes of the design (steps 3 to 7). */
 export interface Runner {
   /**
@@ -30,7 +37,7 @@ export interface Runner {
    * turned out to be another's. A signal aborted with a {@link StopRequest} ends it as that asks.
    * One without a place is given back, unless it has waited too long.
    */
-  run(claim: Claim, place: Place, signal: AbortSignal): Promise<void>
+  run(claim: Claim, turn: Turn, signal: AbortSignal): Promise<void>
   /** The same for a reply whose runner died. Nothing is ever sent again. */
   recover(orphan: Orphan, place: Place, signal: AbortSignal): Promise<void>
 }
@@ -44,8 +51,9 @@ export function createRunner(options: RunnerOptions): Runner {
   })
   const follow = createFollow(options, ending)
 
-  async function run(claim: Claim, place: Place, signal: AbortSignal): Promise<void> {
-    if (clock.now() - claim.headSince >= options.queueExpiryMs) {
+  async function run(claim: Claim, turn: Turn, signal: AbortSignal): Promise<void> {
+    const { place, mayExpire } = turn
+    if (mayExpire && clock.now() - claim.headSince >= options.queueExpiryMs) {
       return await ending.finish(claim, unsentEnd(runFailures.expired))
     }
     if (!place.isTaken) return await ending.giveBack(claim)

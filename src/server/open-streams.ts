@@ -5,6 +5,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../observe/logger.ts'
 
 const buckets = 8
+/** For a session that has as many as it may: one of its own must end first. */
 const retryAfterMs = 5_000
 
 export interface LiveStream {
@@ -24,7 +25,7 @@ export interface StreamPlace extends Disposable {
 
 export interface OpenStreams extends Disposable {
   readonly size: number
-  /** @throws {@link RateLimitedError} {@link DrainingError} */
+  /** @throws {@link RateLimitedError} {@link UnavailableError} {@link DrainingError} */
   admit(session: SessionId): StreamPlace
   /** Ends the streams whose credentials stand no more. */
   checkCredentials(): Promise<void>
@@ -45,6 +46,8 @@ export function createOpenStreams(options: {
   readonly keepAliveMs: number
   /** ms between two checks of the credentials, rounded up to an eighth of `keepAliveMs`. */
   readonly credentialCheckMs: number
+  /** How long a client should wait for which there is no room, in ms. */
+  readonly retryMs: () => number
   readonly clock: Clock
   readonly logger: Logger
 }): OpenStreams {
@@ -93,7 +96,12 @@ export function createOpenStreams(options: {
       if (ofSession >= maxSubscriptionsPerSession) {
         throw new RateLimitedError('Too many subscriptions of yours are open.', retryAfterMs)
       }
-      if (size >= maxSubscriptions) throw new UnavailableError('Too many subscriptions are open.')
+      if (size >= maxSubscriptions) {
+        // Of the whole gateway: another one may have room, and not all who are turned away come back at once.
+        throw new UnavailableError('The gateway has no room for another subscription.', {
+          retryAfterMs: options.retryMs(),
+        })
+      }
       size += 1
       bySession.set(session, ofSession + 1)
       return new Place(session)

@@ -29,7 +29,7 @@ import type { WaysInOptions } from './ways-in.ts'
 import { createYogaRunner } from './yoga.ts'
 import type { CostLimiter, Exchange } from './yoga.ts'
 
-/** A drained client comes back after 1 to 4 s, so that not all come at once. */
+/** A client that was drained, or for which there was no room, comes back after 1 to 4 s, so that not all come at once. */
 const retryBaseMs = 1_000
 const retryJitterMs = 3_000
 /** Requests that are begun in one turn of the event loop: about 20 ms of work. */
@@ -83,10 +83,10 @@ export function createGraphServer(options: ServerOptions): GraphServer {
   const { clock, limits, timeouts, logger, metrics } = options
   const present = createPresentError(options)
   const compile = createDeltaCompiler()
-  const streams = createOpenStreams({ ...limits, ...timeouts, clock, logger })
+  const retryMs = () => Math.round(retryBaseMs + options.random() * retryJitterMs)
+  const streams = createOpenStreams({ ...limits, ...timeouts, retryMs, clock, logger })
   const runGraphQL = createYogaRunner({ ...options, present, subscribe })
   const sinkLimits = { ...limits, ...timeouts, clock }
-  const retryMs = () => Math.round(retryBaseMs + options.random() * retryJitterMs)
   const turnstile = createTurnstile(requestsPerTurn)
   let draining = false
 

@@ -36,6 +36,7 @@ export interface ReplyLog {
    * Events after a position, oldest first; empty at the end. Neighbouring deltas of one reply and kind come merged
    * under the last one's position. At least one event if there is any; beyond that at most `maxLength` code units of text.
    * `trimmed`: events after the position are gone. Answers at once what is in memory.
+   * @throws {@link StoreError} at the end of what is there, while what runs in the session cannot be written.
    */
   read(
     sessionId: SessionId,

@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { setInterval } from 'node:timers/promises'
+import { setImmediate as nextTurn, setInterval } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import type { ReplyId } from '../../src/domain.ts'
-import { UnavailableError } from '../../src/errors.ts'
+import { UnauthenticatedError, UnavailableError } from '../../src/errors.ts'
 import type { Logger } from '../../src/observe/logger.ts'
 import { createClient } from '../kit/client.ts'
 import { openFakeGateway } from '../kit/fake-gateway.ts'
@@ -124,6 +124,29 @@ describe('the door', () => {
     expect((await stream.next())?.data).toContain('ReplyStarted')
     isFull = false
     expect((await client.call({ token: 'alice', query })).status).toBe(200)
+  })
+
+  it('F37: begins no more requests in a turn of the event loop than one can bear', async () => {
+    const begun: number[] = []
+    let turn = 0
+    const authenticator = {
+      authenticate: async () => {
+        begun.push(turn)
+        throw new UnauthenticatedError('Nobody is known.')
+      },
+      challenge: () => 'Bearer',
+    }
+    await using gateway = await openFakeGateway({ authenticator })
+    const { hostname, port } = new URL(gateway.url)
+    const socket = connect(Number(port), hostname)
+    socket.resume()
+    const count = 200
+    // One network read brings them all.
+    socket.write('GET /graphql?query=%7Ba%7D HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(count))
+    for (; begun.length < count; turn += 1) await nextTurn()
+    socket.destroy()
+    const perTurn = Map.groupBy(begun, (at) => at)
+    expect(Math.max(...[...perTurn.values()].map(({ length }) => length))).toBeLessThan(count / 2)
   })
 
   it('T12: grants nothing to other origins, and exactly the configured ones what they need', async () => {

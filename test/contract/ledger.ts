@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Session } from '../../src/domain.ts'
 import type { Claim, Ledger, UpstreamBinding } from '../../src/store/ledger.ts'
+import { LostReplyError } from '../../src/store/log.ts'
 import type { ReplyStore } from '../../src/store/store.ts'
 import { randomId } from '../kit/ids.ts'
 import {
@@ -283,7 +284,7 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
         expect(next).toMatchObject({ reply: { id: second.id }, headSince: 40 })
       })
 
-      it('gives a reply back to the head of its queue, under a fence that is worth nothing any more', async () => {
+      it('F23: gives a reply back to the head of its queue, and who ran it writes nothing of it any more', async () => {
         await using store = await open()
         const session = await openSession(store.ledger)
         const { id, conversationId } = await acceptReply(store.ledger, session)
@@ -297,10 +298,16 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
         expect(again.reply.id).toBe(id)
         expect(again.fence).toBeGreaterThan(claim.fence)
         const options = { contextReset: false, at: 3 }
+        const action = { toolCalls: [], expiresAt: 9 }
+        const delta = { kind: 'ANSWER', offset: 0, text: 'stale' } as const
+        expect(await store.ledger.requeue(session, id, claim.fence)).toBe(false)
         expect(await store.ledger.recordIntent(session, id, claim.fence, options)).toBe(false)
         expect(await store.ledger.recordChat(session, id, claim.fence, 'chat')).toBe(false)
+        expect(await store.ledger.requireAction(session, id, claim.fence, action)).toBe(false)
         expect(await bind(store.ledger, claim, binding('stale'))).toBe('lost')
+        expect(() => store.log.append(session.id, id, claim.fence, [delta])).toThrow(LostReplyError)
         expect(await finish(store.ledger, claim, cancelled)).toEqual({ type: 'lost' })
+        expect(await readAll(store.log, session)).toEqual([])
         expect(await finish(store.ledger, again, cancelled)).toMatchObject({ type: 'finished' })
       })
 
@@ -533,7 +540,7 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
         })
       })
 
-      it('has one winner among all who end a reply at once, and one terminal event', async () => {
+      it('F21: has one winner among all who end a reply at once, and one terminal event', async () => {
         await using store = await open()
         const claim = await runReply(store, await openSession(store.ledger))
         const outcomes = await Promise.all(

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { copyFile, mkdir, mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -110,6 +112,23 @@ describe('sqlite: opening', () => {
     for (const path of [join(file, '..'), file, `${file}-wal`]) {
       expect((await stat(path)).mode & 0o077).toBe(0)
     }
+  })
+
+  it('F32: waits for another process that has the file for a moment', async () => {
+    const file = newFile()
+    await (await openFile(file))[Symbol.asyncDispose]()
+    const script = `
+      const db = new (require('node:sqlite').DatabaseSync)(process.argv[1])
+      db.exec('BEGIN EXCLUSIVE')
+      console.log('locked')
+      setTimeout(() => db.close(), 500)`
+    const other = spawn(process.execPath, ['-e', script, file], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    await once(other.stdout, 'data')
+    const { busyTimeoutMs: _, ...patient } = common
+    await using store = await openSqliteStore({ ...patient, file })
+    await store.ping()
   })
 
   it('refuses a file of another session key, and leaves it as it was', async () => {

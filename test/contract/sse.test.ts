@@ -261,6 +261,20 @@ describe('a subscription over SSE', () => {
     expect(stage.gateway.ends).toEqual(['token-expired'])
   })
 
+  it('F40: ends with its credential also where the wall clock was set back meanwhile', async () => {
+    const clock = createFakeClock()
+    await using stage = await open({ clock, expiresAt: clock.now() + 1_000 })
+    using stream = await stage.client.stream(ofSession)
+    await until(() => stage.alice.readers === 1, 'the reader')
+    clock.jump(-500)
+    clock.advance(1_000)
+    await until(() => stream.frames.length > 0, 'the first comment')
+    expect(stage.gateway.ends).toEqual([])
+    clock.advance(500)
+    expect(await stream.ended).toBe('complete')
+    expect(stage.gateway.ends).toEqual(['token-expired'])
+  })
+
   it('closes without a complete when the gateway drains, and says when to come back', async () => {
     await using stage = await open()
     using stream = await stage.client.stream(ofSession)
@@ -310,12 +324,19 @@ describe('a subscription over SSE', () => {
     expect(third.status).toBe(200)
   })
 
-  it('T16 F37: refuses more subscriptions than the gateway may have, whoever asks', async () => {
-    await using stage = await open({ limits: { maxSubscriptions: 1 } })
+  it('T16 F37: what the whole gateway has no room for is 503, and not all come again at once', async () => {
+    const jitter = [0, 0.99]
+    const random = () => jitter.shift() ?? 0
+    await using stage = await open({ limits: { maxSubscriptions: 1 }, random })
     const first = await stage.client.stream(ofSession)
-    using second = await stage.client.stream({ ...ofSession, token: 'bob' })
-    expect(second.status).toBe(503)
-    expect(second.headers['retry-after']).toBe('1')
+    const waits: unknown[] = []
+    for (const other of ['bob', 'carol']) {
+      using refused = await stage.client.stream({ ...ofSession, token: other })
+      expect(refused.status).toBe(503)
+      expect(JSON.parse(await refused.refusal).errors[0].extensions.code).toBe('UNAVAILABLE')
+      waits.push(refused.headers['retry-after'])
+    }
+    expect(waits).toEqual(['1', '4'])
     first.cut()
     await ended(stage.gateway, 'client-gone')
     using third = await stage.client.stream({ ...ofSession, token: 'bob' })

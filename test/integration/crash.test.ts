@@ -172,6 +172,41 @@ describe('kill -9 in the middle of replies', () => {
     expect(check(talk.recorder.history)).toEqual([])
   })
 
+  it('F21: what waited behind a reply that was cut down is answered as well', async () => {
+    const [alice, bob] = [stage.person('queued'), stage.person('waits elsewhere')]
+    await stage.emulator.faults(chatPaths.flow, { kind: 'gate', afterDeltas: 3 })
+    const first = await talk.send(alice, '/long 9')
+    const second = await talk.send(alice, 'and then?')
+    expect(second).toMatchObject({ conversation: first.conversation, status: 'QUEUED' })
+    await stage.emulator.until({ gate: 'gate' })
+    await stage.gateway.kill('SIGKILL')
+    talk.recorder.add({ type: 'crash' })
+    await stage.emulator.release()
+    await stage.gateway.restart()
+    await talk.ending(alice, first.id)
+    expect(await talk.ending(alice, second.id)).toMatchObject({ text: 'You said: and then?' })
+    expect(await talk.say(bob, 'hello')).toMatchObject({ __typename: 'ReplyCompleted' })
+    await talk.settle()
+    expect(check(talk.recorder.history)).toEqual([])
+  })
+
+  it.each(assistants)(
+    'F21: what %s had begun and nothing of it was sent is run again',
+    async (assistantId) => {
+      const who = stage.person(`${assistantId} not sent`)
+      await stage.emulator.faults('/v1/conversation/create', { kind: 'hold', gate: 'create' })
+      const { id } = await talk.send(who, { text: 'still here', assistantId })
+      await stage.emulator.until({ gate: 'create' })
+      await stage.gateway.kill('SIGKILL')
+      talk.recorder.add({ type: 'crash' })
+      await stage.emulator.release()
+      await stage.gateway.restart()
+      expect(await talk.ending(who, id)).toMatchObject({ text: 'You said: still here' })
+      await talk.settle()
+      expect(check(talk.recorder.history)).toEqual([])
+    },
+  )
+
   it('restarts while nothing runs, and loses nothing', async () => {
     const alice = stage.person('quiet')
     const { id } = await talk.send(alice, '/long 12')

@@ -126,6 +126,36 @@ describe('the end of a gateway', () => {
     expect(check(talk.recorder.history)).toEqual([])
   })
 
+  it.each([
+    ['an exception', `throw new Error('planted')`],
+    ['a rejection', `Promise.reject(new Error('planted'))`],
+  ])(
+    'F25: %s that nobody caught is logged, lets replies end, and ends the process with 1',
+    async (_, fault) => {
+      const script = encodeURIComponent(`process.on('SIGUSR2', () => { ${fault} })`)
+      await using stage = await openStage({
+        timeouts: { drainMs: 10_000 },
+        env: { NODE_OPTIONS: `--import=data:text/javascript,${script}` },
+      })
+      const talk = createTalk(stage)
+      const { who, id, followed } = await hold(stage, talk)
+      stage.gateway.signal('SIGUSR2')
+      await until(
+        async () => (await statusOf(`${stage.gateway.url}/health/ready`)) === 503,
+        'the gateway is not ready any more',
+      )
+      await stage.emulator.release()
+      const events = await followed.take()
+      expect(events.at(-1)).toMatchObject({ __typename: 'ReplyCompleted' })
+      expect(await stage.gateway.exited).toBe(1)
+      expect(stage.gateway.output).toMatch(/"level":"error".*planted.*fault that nobody caught/)
+      await stage.gateway.restart()
+      expect(await talk.ending(who, id)).toEqual(events.at(-1))
+      await talk.settle()
+      expect(check(talk.recorder.history)).toEqual([])
+    },
+  )
+
   it('F32: a second gateway on the same file refuses to start and says why', async () => {
     await using stage = await openStage()
     const [command, ...args] = gatewayCommand(stage.gateway.configFile)

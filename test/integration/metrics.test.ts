@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { RepliesDocument } from '../../schema/operations/generated/graphql.ts'
-import { readMetrics } from '../kit/metrics.ts'
+import { readMeter, readMetrics } from '../kit/metrics.ts'
 import { openStage, type Stage } from '../kit/stage.ts'
 import { createTalk, type Talk } from '../kit/talk.ts'
 import { until } from '../kit/until.ts'
@@ -125,6 +125,19 @@ describe('the metrics of a gateway', () => {
       'reason="client-gone"': 1,
       'reason="completed"': expect.any(Number),
     })
+  })
+
+  it('F24: tell how many file descriptors are open, and how many may be', async () => {
+    const read = (name: string) => readMeter(stage.gateway, name)
+    const [before, max] = [await read('process_open_fds'), await read('process_max_fds')]
+    const { token } = stage.person('many streams')
+    const query = RepliesDocument.toString()
+    const streams = await Promise.all(
+      Array.from({ length: 20 }, () => stage.client.stream({ token, query })),
+    )
+    expect(await read('process_open_fds')).toBeGreaterThanOrEqual(before + streams.length)
+    expect(max).toBeGreaterThan(before)
+    for (const stream of streams) stream.cut()
   })
 
   it('F1: tell of an assistant that cannot be reached', async () => {

@@ -53,7 +53,6 @@ describe('F37: many subscribers', () => {
           expect(stream.frames.at(-2)?.data).toContain('stone-1 lamp-2')
           whole += 1
         } else {
-          // Of the whole gateway: another one may have room.
           expect(stream.status).toBe(503)
           expect(stream.headers['retry-after']).toBeDefined()
         }

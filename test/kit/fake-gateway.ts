@@ -34,6 +34,8 @@ export interface FakeGatewayOptions {
   readonly persistedDocuments?: PersistedDocuments
   readonly origins?: readonly string[]
   readonly expiresAt?: number
+  /** Default: always 0.5. */
+  readonly random?: () => number
   readonly readiness?: () => Readiness
   readonly isolation?: IsolationPort
   readonly heap?: HeapGuard
@@ -123,7 +125,7 @@ export async function openFakeGateway(options: FakeGatewayOptions = {}): Promise
     graphiql: createGraphiQL(),
     clock,
     newId: randomId,
-    random: () => 0.5,
+    random: options.random ?? (() => 0.5),
     logger,
     metrics,
     tracer: untraced,

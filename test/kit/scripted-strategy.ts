@@ -1,4 +1,5 @@
 import type { KeyedLayer, Question, ToolCall, ToolOutput } from '../../src/domain.ts'
+import { onAbort } from '../../src/lib/on-abort.ts'
 import type { Choice } from '../../src/strategy/select.ts'
 import type {
   ChatStrategy,
@@ -45,6 +46,8 @@ export interface ScriptedStrategy extends ChatStrategy {
   readonly opened: readonly string[]
   /** Runs that were started, whether the test has asked for them or not. */
   readonly started: number
+  /** From now on nothing upstream is opened. Resolves when a reply waits for it. */
+  stallOpening(): Promise<void>
   /** What `recover` answers from now on. */
   recovers(answer: (chatId: string | undefined) => Recovered): void
 }
@@ -66,6 +69,7 @@ export function createScriptedStrategy(kind: 'workflow' | 'bot' = 'bot'): Script
   const opened: string[] = []
   let recovery: (chatId: string | undefined) => Recovered = () => ({ type: 'unknown' })
   let chats = 0
+  let stall: PromiseWithResolvers<void> | undefined
 
   const strategy: ScriptedStrategy = {
     kind,
@@ -82,7 +86,15 @@ export function createScriptedStrategy(kind: 'workflow' | 'bot' = 'bot'): Script
       return { strategy, reason: 'configured' }
     },
     recovers: (answer) => (recovery = answer),
-    async open({ conversationId, generation }) {
+    stallOpening() {
+      stall = Promise.withResolvers()
+      return stall.promise
+    },
+    async open({ conversationId, generation }, signal) {
+      if (stall !== undefined) {
+        stall.resolve()
+        await new Promise((_, reject) => onAbort(signal, () => reject(signal.reason)))
+      }
       const id = `up-${conversationId}-${generation}`
       opened.push(id)
       return { type: 'id', conversationId: id }

@@ -28,6 +28,8 @@ export interface CommitOptions {
   readonly backlog: Backlog
   /** Brings every commit so far to disk; undefined where there is no disk. */
   readonly sync: (() => Promise<void>) | undefined
+  /** Hears of every commit and sync that failed, once its works are rejected. */
+  readonly onFailed: () => void
   /** Hears how long each took, in ms. */
   readonly onWritten: Metrics['storeWritten']
 }
@@ -78,7 +80,7 @@ export interface CommitPipe extends AsyncDisposable {
 }
 
 export function createCommitPipe(options: CommitOptions): CommitPipe {
-  const { db, clock, logger, backlog, sync, onWritten } = options
+  const { db, clock, logger, backlog, sync, onFailed, onWritten } = options
   const begin = db.prepare('BEGIN IMMEDIATE')
   const commit = db.prepare('COMMIT')
   const rollback = db.prepare('ROLLBACK')
@@ -201,6 +203,7 @@ export function createCommitPipe(options: CommitOptions): CommitPipe {
     if (!isFailing) logger.error({ err: error, kind: error.kind }, 'store commit failed')
     isFailing = true
     for (const each of waiting) each.reject(error)
+    onFailed()
     retry()
   }
 
@@ -214,6 +217,7 @@ export function createCommitPipe(options: CommitOptions): CommitPipe {
       else lateSynced.push(...job.synced)
       job.reject(error)
     }
+    onFailed()
     retry()
   }
 
@@ -241,18 +245,11 @@ export function createCommitPipe(options: CommitOptions): CommitPipe {
   function write<T>(work: (transaction: Transaction) => T, needsSync: boolean): Promise<T> {
     return new Promise((resolve, reject) => {
       let settle: () => void
-      enqueue({
-        needsSync,
-        run: (transaction) => {
-          const value = work(transaction)
-          settle = () => resolve(value)
-        },
-        resolve: () => settle(),
-        reject,
-        committed: [],
-        synced: [],
-        undo: undefined,
-      })
+      const run = (transaction: Transaction) => {
+        const value = work(transaction)
+        settle = () => resolve(value)
+      }
+      enqueue(createJob({ needsSync, run, resolve: () => settle(), reject }))
     })
   }
 
@@ -263,15 +260,7 @@ export function createCommitPipe(options: CommitOptions): CommitPipe {
       if (syncing === undefined) return isSuspect ? durable(() => undefined) : undefined
       const joined = syncing
       return new Promise((resolve, reject) => {
-        joined.push({
-          needsSync: true,
-          run() {},
-          resolve,
-          reject,
-          committed: [],
-          synced: [],
-          undo: undefined,
-        })
+        joined.push(createJob({ needsSync: true, run() {}, resolve, reject }))
       })
     },
     soon() {
@@ -298,4 +287,8 @@ export function createCommitPipe(options: CommitOptions): CommitPipe {
       }
     },
   }
+}
+
+function createJob(job: Pick<Job, 'needsSync' | 'run' | 'resolve' | 'reject'>): Job {
+  return { ...job, committed: [], synced: [], undo: undefined }
 }

@@ -14,7 +14,7 @@ export const selectEvent = `
   SELECT e.place, e.type, e.payload, r.key AS reply, c.key AS conversation,
     CASE e.type WHEN 'completed' THEN r.text END AS text
   FROM events e
-  JOIN replies r ON r.id = e.reply
+  JOIN replies r ON r.id = e.reply AND r.session = e.session
   JOIN conversations c ON c.id = r.conversation`
 
 type Ending = Omit<Extract<TerminalEventBody, { type: 'completed' }>, 'type' | 'text'>

@@ -61,7 +61,7 @@ export function createSqliteLedger({ db, epoch, pipe, logs, running }: LedgerPar
   // What the upstream was told before, in the order in which it was told.
   const history = db.prepare(`
     ${selectMessage}
-    JOIN replies o ON o.conversation = r.conversation JOIN sessions s ON s.id = o.session
+    JOIN replies o ON o.conversation = r.conversation AND o.session = r.session JOIN sessions s ON s.id = o.session
     WHERE s.key = ? AND o.key = ? AND r.run > c.cleared_run AND r.id <> o.id
       AND (o.run IS NULL OR r.run < o.run)
     ORDER BY r.run DESC, m.id DESC LIMIT ?`)

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Delta, Position, ReplyId, SessionId } from '../../domain.ts'
 import type { Fence } from '../ledger.ts'
+import { StoreError } from '../store.ts'
 import { LostReplyError, type EventFilter, type ReadResult, type ReplyLog } from '../log.ts'
 import { Batch } from './batch.ts'
 import { integerOrNull } from './columns.ts'
@@ -77,6 +78,8 @@ export function createSqliteLog({ db, pipe, logs, running, journal }: LogParts):
       place >= log.memoryFrom || stored.read(sessionId, place, log.memoryFrom, filter, batch)
     if (isRead) log.read(place, (event) => batch.take(event))
     logs.settle(log)
+    // The end that a reader waits for cannot be written now: it resumes later, and meets no end that is not stored.
+    if (batch.events.length === 0 && pipe.isFailing && !log.isQuiet) throw unwritten()
     return batch.events
   }
 
@@ -108,6 +111,10 @@ export function createSqliteLog({ db, pipe, logs, running, journal }: LogParts):
     listen: (sessionId, wake) => logs.listen(sessionId, wake),
     trim: (endedBefore) => pipe.durable((transaction) => trim(endedBefore, transaction)),
   }
+}
+
+function unwritten(): StoreError {
+  return new StoreError('unavailable', 'what comes next cannot be written now')
 }
 
 /** What readers need of the table: the events that are not in memory any more. */

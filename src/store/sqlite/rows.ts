@@ -53,12 +53,13 @@ export function toConversation(row: Row): Conversation {
   }
 }
 
+/** Whatever is joined is of one session: a damaged row is missing rather than another's (F34). */
 export const selectMessage = `
   SELECT m.id AS row, m.key AS message, c.key AS conversation, r.key AS reply, m.role,
     coalesce(m.text, r.text) AS text, m.attachments, m.extras, m.rating, m.created_at
   FROM messages m
-  JOIN conversations c ON c.id = m.conversation
-  JOIN replies r ON r.id = coalesce(m.reply, m.id)`
+  JOIN conversations c ON c.id = m.conversation AND c.session = m.session
+  JOIN replies r ON r.id = coalesce(m.reply, m.id) AND r.session = m.session`
 
 export function toMessage(row: Row): Message {
   return {

@@ -33,6 +33,8 @@ export interface SessionLogs {
   /** Loads what the table holds after `from` beside these deltas of running replies. */
   restore(log: SessionLog, from: Place, deltas: readonly ReplyEvent[]): void
   listen(sessionId: SessionId, wake: () => void): Disposable
+  /** Wakes the readers of what runs, or waits for the disk: it goes on only when the store writes again. */
+  wakeBusy(): void
 }
 
 export function createSessionLogs(
@@ -117,6 +119,9 @@ export function createSessionLogs(
     },
     find: (sessionId) => logs.get(sessionId),
     restore,
+    wakeBusy() {
+      for (const log of logs.values()) if (!log.isQuiet) log.wake()
+    },
     listen(sessionId, wake) {
       const log = this.open(sessionId)
       log.wakes.add(wake)

@@ -4,7 +4,7 @@ import type { Logger } from '../../observe/logger.ts'
 import type { Metrics } from '../../observe/metrics.ts'
 import { StoreOpenError, type Store } from '../store.ts'
 import { createCommitPipe } from './commit.ts'
-import { memoryFile, openDatabase, type OpenedDatabase } from './database.ts'
+import { damaged, memoryFile, openDatabase, type OpenedDatabase } from './database.ts'
 import { createIsolationRecords } from './isolation-records.ts'
 import { createJournal } from './journal.ts'
 import { createSqliteLedger } from './ledger.ts'
@@ -29,12 +29,20 @@ export interface SqliteStoreOptions {
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
   const { file, sessionKeyCheck, busyTimeoutMs = 5000 } = options
   const opened = await openDatabase({ file, sessionKeyCheck, busyTimeoutMs })
+  await using stack = new AsyncDisposableStack() // a failure half-way closes what is already open
+  stack.defer(() => opened.db.close())
+  const disk = file === memoryFile ? undefined : stack.use(await openDisk(file))
+  const store = takeUp(opened, { ...options, disk })
+  stack.move() // success: the store owns them now
+  return store
+}
+
+/** A file that passed the check of its structure may still hold what nobody here has written. */
+function takeUp(opened: OpenedDatabase, options: StoreOptions & { readonly file: string }): Store {
   try {
-    if (file === memoryFile) return createSqliteStore(opened, { ...options, disk: undefined })
-    return createSqliteStore(opened, { ...options, disk: await openDisk(file) })
-  } catch (error) {
-    opened.db.close()
-    throw error
+    return createSqliteStore(opened, options)
+  } catch (cause) {
+    throw new StoreOpenError(damaged(options.file), { cause })
   }
 }
 
@@ -57,18 +65,17 @@ async function openDisk(file: string): Promise<Disk> {
   }
 }
 
+interface StoreOptions {
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly metrics: Pick<Metrics, 'storeWritten'>
+  /** Undefined where there is none. */
+  readonly disk: Disk | undefined
+  readonly limits?: SessionLogLimits
+}
+
 /** The store on a database that is open; owns it and the disk from now on. */
-export function createSqliteStore(
-  { db, epoch }: OpenedDatabase,
-  options: {
-    readonly clock: Clock
-    readonly logger: Logger
-    readonly metrics: Pick<Metrics, 'storeWritten'>
-    /** Undefined where there is none. */
-    readonly disk: Disk | undefined
-    readonly limits?: SessionLogLimits
-  },
-): Store {
+export function createSqliteStore({ db, epoch }: OpenedDatabase, options: StoreOptions): Store {
   const { clock, logger, metrics, disk } = options
   const running: RunningReplies = new Map()
   const logs = createSessionLogs(db, epoch, running, options.limits)
@@ -81,6 +88,7 @@ export function createSqliteStore(
     logger,
     backlog: journal,
     sync,
+    onFailed: () => logs.wakeBusy(),
     onWritten: metrics.storeWritten,
   })
   const touch = db.prepare(

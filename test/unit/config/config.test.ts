@@ -64,6 +64,15 @@ describe('a configuration', () => {
     })
   })
 
+  it('F20 F26 F35 F36 F38c: holds to the promised bounds where none is set', () => {
+    const { secret: _, ...published } = issuer
+    const jwks = { ...published, jwksUrl: 'https://issuer.test/keys' }
+    const { timeouts, limits, issuers } = parse({ ...minimal, issuers: [jwks] })
+    expect(timeouts).toMatchObject({ drainMs: 25_000, keepAliveMs: 12_000, stalledMs: 60_000 })
+    expect(limits).toMatchObject({ maxHeapPercent: 90, maxBufferedBytes: 65_536 })
+    expect(issuers[0]?.keys).toMatchObject({ cooldownSeconds: 30, maxStaleSeconds: 3_600 })
+  })
+
   it('is frozen all the way down', () => {
     const config = parse(minimal)
     expect(Object.isFrozen(config)).toBe(true)

@@ -1,0 +1,173 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import type { ReplyEvent, ReplyId } from '../../src/domain.ts'
+import { systemClock } from '../../src/lib/clock.ts'
+import { openDatabase } from '../../src/store/sqlite/database.ts'
+import type { SessionReplies } from '../../src/reply/session-replies.ts'
+import { createSqliteStore } from '../../src/store/sqlite/store.ts'
+import { StoreError } from '../../src/store/store.ts'
+import { createFakeClock } from '../kit/clock.ts'
+import { silentLogger } from '../kit/logger.ts'
+import {
+  assistantId,
+  message,
+  openEngine,
+  openMemoryStore,
+  readAll,
+  typesOf,
+} from '../kit/open-engine.ts'
+import { uncounted } from '../kit/uncounted.ts'
+import { until } from '../kit/until.ts'
+
+/** A store in a file, on a disk that can be filled. */
+async function openSmallStore() {
+  const folder = await mkdtemp(join(tmpdir(), 'gateway-small-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  const file = join(folder, 'store.db')
+  const opened = await openDatabase({ file, sessionKeyCheck: 'check', busyTimeoutMs: 100 })
+  const { db } = opened
+  const disk = { sync: async () => {}, [Symbol.asyncDispose]: async () => {} }
+  const setMaxPages = (count: unknown) => db.exec(`PRAGMA max_page_count = ${String(count)}`)
+  return {
+    file,
+    store: createSqliteStore(opened, {
+      clock: systemClock,
+      logger: silentLogger,
+      metrics: uncounted,
+      disk,
+    }),
+    fill: () => setMaxPages(db.prepare('PRAGMA page_count').get()?.['page_count']),
+    makeRoom: () => setMaxPages(1_000_000),
+  }
+}
+
+/** More than a page has room for. */
+const long = 'x'.repeat(20_000)
+
+describe('a disk that is full', () => {
+  it('F33: stops what runs, closes its readers resumably, and tells STORE_FULL when there is room', async () => {
+    const { store, file, fill, makeRoom } = await openSmallStore()
+    {
+      await using gateway = await openEngine({ store })
+      const { replies, strategy } = gateway
+      const reply = await replies.sendMessage(message('1'))
+      const run = await strategy.next()
+      run.accept()
+      run.delta('before ')
+      const seen: ReplyEvent[] = []
+      const subscription = await replies.subscribe({
+        replyId: reply.id,
+        conversationId: undefined,
+        after: undefined,
+        lastEventId: undefined,
+      })
+      const take = (events: readonly ReplyEvent[]) => void seen.push(...events)
+      const reading = subscription.follow(take, new AbortController().signal)
+      const closed = reading.catch((error: unknown) => error)
+      await until(() => seen.some(({ type }) => type === 'delta'), 'the first word')
+      await store.ping()
+
+      fill()
+      run.delta(long)
+      expect(await closed).toMatchObject({ code: 'UNAVAILABLE', retryable: true })
+      run.delta('more')
+      await until(() => strategy.cancelled.includes(run.chatId), 'the run to be stopped')
+      await expect(replies.sendMessage(message(long))).rejects.toMatchObject({
+        code: 'UNAVAILABLE',
+        status: 503,
+        retryable: true,
+      })
+      expect(typesOf(seen)).not.toContain('failed')
+      expect(await gateway.own.replies([reply.id])).toMatchObject([{ status: 'RUNNING' }])
+
+      makeRoom()
+      const events = await readAfterwards(replies, reply.id)
+      expect(events.at(-1)).toMatchObject({ type: 'failed', code: 'STORE_FULL' })
+      const after = await replies.sendMessage(message('2'))
+      const next = await strategy.next()
+      next.accept()
+      next.complete('as ever')
+      expect((await readAll(replies, after.id)).at(-1)).toMatchObject({ text: 'as ever' })
+    }
+    await store[Symbol.asyncDispose]()
+    using db = new DatabaseSync(file)
+    expect(db.prepare('PRAGMA integrity_check').get()).toEqual({ integrity_check: 'ok' })
+  })
+})
+
+/** As a client does that is told to come again. */
+function readAfterwards(replies: SessionReplies, replyId: ReplyId): Promise<ReplyEvent[]> {
+  return until(
+    () =>
+      readAll(replies, replyId).catch((error: unknown) => {
+        if (error instanceof StoreError) return undefined
+        throw error
+      }),
+    'the end of the reply',
+  )
+}
+
+describe('a clock that jumps', () => {
+  it('F40: makes no reply expire that came to the head of its queue a moment ago', async () => {
+    const clock = createFakeClock()
+    const queueExpiryMs = 600_000
+    const quotas = new Map([[assistantId, { maxRunning: 1, startsPerSecond: 1000 }]])
+    await using gateway = await openEngine({ clock, queueExpiryMs, quotas })
+    const { strategy } = gateway
+    await gateway.replies.sendMessage(message('in the way'))
+    const first = await strategy.next()
+    first.accept()
+    const bob = await gateway.open('bob')
+    const waiting = await bob.replies.sendMessage(message('waits'))
+    clock.jump(queueExpiryMs)
+    first.complete('done')
+    const run = await strategy.next()
+    expect(run.request.text).toBe('waits')
+    run.accept()
+    run.complete('in time')
+    expect((await readAll(bob.replies, waiting.id)).at(-1)).toMatchObject({ text: 'in time' })
+  })
+
+  it('F40: expires one that has waited in vain, however long its gateway was away meanwhile', async () => {
+    const clock = createFakeClock()
+    const queueExpiryMs = 600_000
+    await using store = await openMemoryStore()
+    let id: ReplyId
+    {
+      await using gateway = await openEngine({ clock, queueExpiryMs, store })
+      const stalled = gateway.strategy.stallOpening()
+      id = (await gateway.replies.sendMessage(message('1'))).id
+      await stalled
+    }
+    clock.advance(queueExpiryMs)
+    await using gateway = await openEngine({ clock, queueExpiryMs, store })
+    await gateway.engine.recover()
+    expect((await readAll(gateway.replies, id)).at(-1)).toMatchObject({ code: 'EXPIRED' })
+  })
+})
+
+describe('an engine that is closed', () => {
+  it('F20: gives back to the queue a reply for which nothing was sent, and the next one runs it', async () => {
+    await using store = await openMemoryStore()
+    {
+      await using gateway = await openEngine({ store })
+      const stalled = gateway.strategy.stallOpening()
+      const reply = await gateway.replies.sendMessage(message('1'))
+      await stalled
+      await gateway.engine.drain(AbortSignal.abort())
+      expect(await gateway.own.replies([reply.id])).toMatchObject([{ status: 'QUEUED' }])
+    }
+    await using gateway = await openEngine({ store })
+    const [waiting] = await gateway.own.openReplies(undefined)
+    await gateway.engine.recover()
+    const run = await gateway.strategy.next()
+    expect(run.request.text).toBe('1')
+    run.accept()
+    run.complete('done')
+    const events = waiting && (await readAll(gateway.replies, waiting.id))
+    expect(events?.at(-1)).toMatchObject({ type: 'completed' })
+  })
+})
