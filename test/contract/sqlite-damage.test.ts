@@ -120,6 +120,16 @@ describe('sqlite: a damaged file', () => {
     await expect(refused).rejects.not.toThrow('for alice alone')
   })
 
+  it('T18 F34: quotes nothing of what was said, where a row of it is no JSON', async () => {
+    const { file, alice } = await fill()
+    const confuse = `UPDATE events SET payload = 'for alice alone' WHERE type = 'completed'`
+    inFile(file, (db) => db.exec(confuse))
+    await using store = await openFile(file)
+    const reading = readAll(store.log, alice)
+    await expect(reading).rejects.toThrow('a column of JSON')
+    await expect(reading).rejects.not.toThrow('alice')
+  })
+
   it.each([
     ['events', 'UPDATE events SET session = 3, place = place + 1000 WHERE session = 2'],
     ['messages', 'UPDATE messages SET conversation = 3 WHERE conversation = 2'],

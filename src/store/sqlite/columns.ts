@@ -21,3 +21,17 @@ export function string(value: Value): string {
 export function stringOrNull(value: Value): string | null {
   return value === null ? null : string(value)
 }
+
+/** JSON that we wrote. What the parser says of damaged text quotes it, and so what somebody said. */
+export function json<T>(value: Value): T {
+  const text = string(value)
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new TypeError('expected a column of JSON, got other text')
+  }
+}
+
+export function jsonOrNull<T>(value: Value): T | null {
+  return value === null || value === undefined ? null : json(value)
+}

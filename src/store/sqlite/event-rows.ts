@@ -5,7 +5,7 @@ import type {
   ReplyFailure,
   TerminalEventBody,
 } from '../../domain.ts'
-import { integer, string, type Row } from './columns.ts'
+import { integer, json, string, type Row } from './columns.ts'
 import { toPosition } from './place.ts'
 import { conversationIdOf, replyIdOf } from './rows.ts'
 
@@ -18,6 +18,8 @@ export const selectEvent = `
   JOIN conversations c ON c.id = r.conversation`
 
 type Ending = Omit<Extract<TerminalEventBody, { type: 'completed' }>, 'type' | 'text'>
+/** As an earlier version wrote it: with neither a question nor anything left out. */
+type FirstEnding = Omit<Ending, 'question' | 'omitted'> & Partial<Ending>
 type Action = Omit<Extract<ReplyEventBody, { type: 'action-required' }>, 'type'>
 
 export function toPayload(body: ReplyEventBody): string | null {
@@ -61,28 +63,23 @@ export function toEvent(row: Row): ReplyEvent {
 function toBody(row: Row): ReplyEventBody {
   const type = string(row['type'])
   if (type === 'started') return { type }
-  const payload = string(row['payload'])
+  const payload = row['payload']
   switch (type) {
     case 'delta': {
-      const delta: Delta = JSON.parse(payload)
-      return { type, ...delta }
+      return { type, ...json<Delta>(payload) }
     }
     case 'completed': {
-      // One that an earlier version wrote has neither a question nor anything left out.
-      const ending: Ending = { question: null, omitted: [], ...JSON.parse(payload) }
+      const ending: Ending = { question: null, omitted: [], ...json<FirstEnding>(payload) }
       return { type, text: string(row['text']), ...ending }
     }
     case 'action-required': {
-      const action: Action = JSON.parse(payload)
-      return { type, ...action }
+      return { type, ...json<Action>(payload) }
     }
     case 'failed': {
-      const failure: ReplyFailure = JSON.parse(payload)
-      return { type, ...failure }
+      return { type, ...json<ReplyFailure>(payload) }
     }
     case 'cancelled': {
-      const ending: { upstreamCancelled: boolean } = JSON.parse(payload)
-      return { type, ...ending }
+      return { type, ...json<{ readonly upstreamCancelled: boolean }>(payload) }
     }
     default:
       throw new TypeError(`unknown event type in the store: ${type}`)

@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { AssistantId, StrategyKind } from '../../domain.ts'
 import type { IsolationRecord, IsolationTarget } from '../../domain/isolation.ts'
 import type { IsolationRecords } from '../isolation-records.ts'
-import { string, stringOrNull, type Row } from './columns.ts'
+import { jsonOrNull, string, type Row } from './columns.ts'
 import type { CommitPipe } from './commit.ts'
 
 export function createIsolationRecords(db: DatabaseSync, pipe: CommitPipe): IsolationRecords {
@@ -30,14 +30,12 @@ export function createIsolationRecords(db: DatabaseSync, pipe: CommitPipe): Isol
 }
 
 function toRecord(row: Row): IsolationRecord {
-  const proof = stringOrNull(row['proof'] ?? null)
-  const breach = stringOrNull(row['breach'] ?? null)
   return {
     target: {
       assistantId: string(row['assistant']) as AssistantId,
       strategy: string(row['strategy']) as StrategyKind,
     },
-    proof: proof === null ? null : JSON.parse(proof),
-    breach: breach === null ? null : JSON.parse(breach),
+    proof: jsonOrNull(row['proof']),
+    breach: jsonOrNull(row['breach']),
   }
 }

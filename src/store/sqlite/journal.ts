@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { DeltaKind } from '../../domain.ts'
-import { integer, string } from './columns.ts'
+import { integer, json } from './columns.ts'
 import type { Backlog } from './commit.ts'
 import type { DeltaEvent } from './deltas.ts'
 import type { RunningReply, RunningReplies } from './running.ts'
@@ -85,7 +85,7 @@ export function createJournal(db: DatabaseSync, epoch: number, running: RunningR
     },
     scan(take) {
       for (const row of db.prepare('SELECT id, deltas FROM journal ORDER BY id').iterate()) {
-        const entry: JournalRow = JSON.parse(string(row['deltas']))
+        const entry = json<JournalRow>(row['deltas'])
         for (const [reply, seq, kind, offset, text] of entry.deltas) {
           take(integer(row['id']), reply, {
             type: 'delta',

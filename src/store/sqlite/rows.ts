@@ -22,7 +22,7 @@ import type {
   Usage,
 } from '../../domain.ts'
 import type { StoredAttachment, UpstreamBinding, UpstreamPlace } from '../ledger.ts'
-import { integer, integerOrNull, string, stringOrNull, type Row } from './columns.ts'
+import { integer, integerOrNull, jsonOrNull, string, stringOrNull, type Row } from './columns.ts'
 import type { RunningReplies } from './running.ts'
 
 /** What was stored under a branded id was one when it was written; this is where it becomes one again. */
@@ -68,14 +68,14 @@ export function toMessage(row: Row): Message {
     replyId: replyIdOf(row),
     role: row['role'] === 'USER' ? 'USER' : 'ASSISTANT',
     text: string(row['text']),
-    attachmentIds: parseOrNull<AttachmentId[]>(row['attachments']) ?? [],
+    attachmentIds: jsonOrNull<AttachmentId[]>(row['attachments']) ?? [],
     rating: stringOrNull(row['rating'] ?? null) as Rating | null,
     createdAt: integer(row['created_at']),
   }
 }
 
 export function toExtras(row: Row): MessageExtras {
-  return parseOrNull<MessageExtras>(row['extras']) ?? { parameters: {}, metadata: {} }
+  return jsonOrNull<MessageExtras>(row['extras']) ?? { parameters: {}, metadata: {} }
 }
 
 export const selectAttachment = `
@@ -124,16 +124,16 @@ export function toReply(row: Row, running: RunningReplies): Reply {
     text: run?.answer ?? string(row['text']),
     reasoning: run?.reasoning ?? string(row['reasoning']),
     queuePosition: integerOrNull(row['queue_position']),
-    usage: parseOrNull<Usage>(row['usage']),
-    followUps: parseOrNull<string[]>(row['follow_ups']) ?? [],
-    question: parseOrNull<Question>(row['question']),
-    omitted: parseOrNull<OmittedContent[]>(row['omitted']) ?? [],
+    usage: jsonOrNull<Usage>(row['usage']),
+    followUps: jsonOrNull<string[]>(row['follow_ups']) ?? [],
+    question: jsonOrNull<Question>(row['question']),
+    omitted: jsonOrNull<OmittedContent[]>(row['omitted']) ?? [],
     toolCalls: toToolCalls(row),
     actionExpiresAt: integerOrNull(row['action_expires_at'] ?? null),
     contextReset: row['context_reset'] === 1,
-    failure: parseOrNull<ReplyFailure>(row['failure']),
+    failure: jsonOrNull<ReplyFailure>(row['failure']),
     upstreamCancelled: row['upstream_cancelled'] === 1,
-    explanation: parseOrNull<ReplyExplanation>(row['explanation']),
+    explanation: jsonOrNull<ReplyExplanation>(row['explanation']),
     createdAt: integer(row['created_at']),
     startedAt: integerOrNull(row['started_at']),
     endedAt: integerOrNull(row['ended_at']),
@@ -141,7 +141,7 @@ export function toReply(row: Row, running: RunningReplies): Reply {
 }
 
 export function toToolCalls(row: Row): readonly ToolCall[] {
-  return parseOrNull<ToolCall[]>(row['tool_calls']) ?? []
+  return jsonOrNull<ToolCall[]>(row['tool_calls']) ?? []
 }
 
 export function toBinding(row: Row): UpstreamBinding | undefined {
@@ -154,11 +154,4 @@ export function toUpstreamPlace(row: Row): UpstreamPlace {
     scope: { origin: string(row['origin']), account: string(row['account']) },
     strategy: string(row['strategy']) as StrategyKind,
   }
-}
-
-export function parseOrNull<T>(value: Row[string] | undefined): T | null {
-  const text = stringOrNull(value ?? null)
-  if (text === null) return null
-  const parsed: T = JSON.parse(text)
-  return parsed
 }

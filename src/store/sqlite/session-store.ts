@@ -8,11 +8,10 @@ import type {
   Session,
 } from '../../domain.ts'
 import type { AnswerOrigin, Page, PageRequest, SessionStore } from '../ledger.ts'
-import { integer, string, type Row } from './columns.ts'
+import { integer, jsonOrNull, string, type Row } from './columns.ts'
 import type { CommitPipe } from './commit.ts'
 import { selectBinding } from './deletion.ts'
 import {
-  parseOrNull,
   selectAttachment,
   selectConversation,
   selectMessage,
@@ -87,7 +86,7 @@ export function createSessionStores(
 
   function toOrigin(row: Row | undefined): AnswerOrigin | undefined {
     if (row === undefined) return undefined
-    const source = parseOrNull<Readonly<Record<string, string>>>(row['source'])
+    const source = jsonOrNull<Readonly<Record<string, string>>>(row['source'])
     const upstream = source === null ? undefined : toBinding(source)
     if (upstream === undefined) return undefined
     return {
