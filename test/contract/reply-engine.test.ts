@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { ConversationId } from '../../src/domain.ts'
+import type { ConversationId, ReplyFailureCode } from '../../src/domain.ts'
 import { RunFailedError } from '../../src/strategy/run-failed-error.ts'
 import { createFakeClock } from '../kit/clock.ts'
 import { message, openEngine, readAll, typesOf } from '../kit/open-engine.ts'
@@ -173,6 +173,75 @@ describe('reply engine', () => {
     expect(events.at(-2)).toMatchObject({ type: 'delta', text: 'Hel' })
   })
 
+  it('F9: a Bot that does not tell how its stream ended is asked for so long, and no longer', async () => {
+    const clock = createFakeClock()
+    await using gateway = await openEngine({ clock, recoverMs: 5_000 })
+    const { replies, strategy } = gateway
+    const reply = await replies.sendMessage(message('1'))
+    const run = await strategy.next()
+    run.accept()
+    run.delta('Hel')
+    const asked = Promise.withResolvers<void>()
+    strategy.recovers(async (_chatId, signal) => {
+      asked.resolve()
+      await clock.sleep(600_000, signal)
+      return { type: 'unknown' }
+    })
+    run.fail(truncated())
+    await asked.promise
+    await clock.pass(4_999)
+    expect(await gateway.own.replies([reply.id])).toMatchObject([{ status: 'RUNNING' }])
+    await clock.pass(1)
+    const events = await readAll(replies, reply.id)
+    expect(events.at(-1)).toMatchObject({ type: 'failed', code: 'UPSTREAM_TRUNCATED' })
+    expect(events.at(-2)).toMatchObject({ type: 'delta', text: 'Hel' })
+  })
+
+  it.each([
+    ['F10', 'UPSTREAM_TIMEOUT'],
+    ['F11', 'UPSTREAM_PROTOCOL'],
+    ['F14', 'UPSTREAM_TOO_LARGE'],
+    ['F15', 'LIMIT'],
+  ] as const)('%s: an upstream that is given up for %s is told to cancel', async (_row, code) => {
+    await using gateway = await openEngine()
+    const { replies, strategy } = gateway
+    const reply = await replies.sendMessage(message('1'))
+    const run = await strategy.next()
+    run.accept()
+    run.fail(failed(code))
+    expect((await readAll(replies, reply.id)).at(-1)).toMatchObject({ type: 'failed', code })
+    expect(strategy.cancelled).toEqual([run.chatId])
+  })
+
+  it('F7: the log id of a call that failed is kept for operators', async () => {
+    await using gateway = await openEngine()
+    const { replies, strategy, own } = gateway
+    const reply = await replies.sendMessage(message('1'))
+    const run = await strategy.next()
+    run.fail(failed('UPSTREAM_ERROR', { logId: 'log-1' }))
+    expect((await readAll(replies, reply.id)).at(-1)).toMatchObject({ code: 'UPSTREAM_ERROR' })
+    expect(await own.replies([reply.id])).toMatchObject([
+      { explanation: { upstreamLogId: 'log-1', upstreamChatId: null } },
+    ])
+  })
+
+  it.each(['bot', 'workflow'] as const)(
+    'F18: a %s that cancels its run itself ends the reply as cancelled',
+    async (kind) => {
+      await using gateway = await openEngine({ kind })
+      const { replies, strategy } = gateway
+      const reply = await replies.sendMessage(message('1'))
+      const run = await strategy.next()
+      run.accept()
+      run.delta('Hel')
+      const { chatId, conversationId } = run
+      run.say({ type: 'cancelled', chatId, conversationId })
+      const events = await readAll(replies, reply.id)
+      expect(typesOf(events)).toEqual(['started', 'delta', 'cancelled'])
+      expect(events.at(-1)).toMatchObject({ upstreamCancelled: true })
+    },
+  )
+
   it('F16: ends a reply at the first event of another conversation, and shows nothing of it', async () => {
     await using gateway = await openEngine()
     const { replies, strategy } = gateway
@@ -299,8 +368,12 @@ describe('reply engine', () => {
 })
 
 function truncated(): RunFailedError {
+  return failed('UPSTREAM_TRUNCATED')
+}
+
+function failed(code: ReplyFailureCode, more: { readonly logId?: string } = {}): RunFailedError {
   return new RunFailedError(
-    { code: 'UPSTREAM_TRUNCATED', message: 'broke off', retryable: true, retryAfterMs: null },
-    { outcome: 'unseen' },
+    { code, message: 'it failed', retryable: true, retryAfterMs: null },
+    { outcome: 'unseen', ...more },
   )
 }

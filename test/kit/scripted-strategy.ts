@@ -34,6 +34,8 @@ export interface PlayedOutputs extends PlayedStream {
   readonly outputs: readonly ToolOutput[]
 }
 
+type Recovery = (chatId: string | undefined, signal: AbortSignal) => Recovered | Promise<Recovered>
+
 export interface ScriptedStrategy extends ChatStrategy {
   /** The next run that starts. */
   next(): Promise<PlayedRun>
@@ -46,7 +48,7 @@ export interface ScriptedStrategy extends ChatStrategy {
   /** Runs that were started, whether the test has asked for them or not. */
   readonly started: number
   /** What `recover` answers from now on. */
-  recovers(answer: (chatId: string | undefined) => Recovered): void
+  recovers(answer: Recovery): void
 }
 
 export const functionCall = (id: string): ToolCall => ({
@@ -64,7 +66,7 @@ export function createScriptedStrategy(kind: 'workflow' | 'bot' = 'bot'): Script
   const rounds = createLine<PlayedOutputs>()
   const cancelled: string[] = []
   const opened: string[] = []
-  let recovery: (chatId: string | undefined) => Recovered = () => ({ type: 'unknown' })
+  let recovery: Recovery = () => ({ type: 'unknown' })
   let chats = 0
 
   const strategy: ScriptedStrategy = {
@@ -103,8 +105,8 @@ export function createScriptedStrategy(kind: 'workflow' | 'bot' = 'bot'): Script
       cancelled.push(chatId)
       return true
     },
-    async recover({ chatId }) {
-      return recovery(chatId)
+    async recover({ chatId }, signal) {
+      return await recovery(chatId, signal)
     },
     next: runs.next,
     nextOutputs: rounds.next,
