@@ -112,7 +112,7 @@ describe('T17: the places at an assistant', () => {
     expect(last()).toEqual({ waiting: 0, running: 0 })
   })
 
-  it('are kept while the assistant cannot be reached, then tried by one', async () => {
+  it('F1: are kept while the assistant cannot be reached, then tried by one', async () => {
     const { enterAll, leave, order, circuit, clock } = open({ maxRunning: 10 })
     circuit.unreachable()
     enterAll('a1', 'b1', 'c1')
