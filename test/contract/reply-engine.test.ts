@@ -1,8 +1,21 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { ConversationId, ReplyFailureCode } from '../../src/domain.ts'
+import type { ConversationId, ReplyFailureCode, ReplyId, SessionId } from '../../src/domain.ts'
 import { RunFailedError } from '../../src/strategy/run-failed-error.ts'
 import { createFakeClock } from '../kit/clock.ts'
-import { message, openEngine, readAll, typesOf } from '../kit/open-engine.ts'
+import {
+  assistantId,
+  callerOf,
+  message,
+  openEngine,
+  openMemoryStore,
+  readAll,
+  typesOf,
+} from '../kit/open-engine.ts'
+import { createScriptedStrategy } from '../kit/scripted-strategy.ts'
+import { acceptReply, claimReply } from '../kit/stored-replies.ts'
 
 describe('reply engine', () => {
   it('answers when the message is accepted, and streams the reply to who comes late', async () => {
@@ -264,6 +277,67 @@ describe('reply engine', () => {
     expect((await strategy.next()).request.upstream).not.toEqual(run.request.upstream)
   })
 
+  it('F16: ends a reply whose run begins in another conversation than the one that was asked for', async () => {
+    await using gateway = await openEngine()
+    const { replies, strategy } = gateway
+    const reply = await replies.sendMessage(message('1'))
+    const run = await strategy.next()
+    const of = { chatId: run.chatId, conversationId: 'of-bob' }
+    run.say(
+      { type: 'accepted', ...of },
+      { type: 'delta', ...of, messageId: 'm', kind: 'ANSWER', text: 'swordfish' },
+    )
+    const events = await readAll(replies, reply.id)
+    expect(typesOf(events)).toEqual(['started', 'failed'])
+    expect(events.at(-1)).toMatchObject({ code: 'ISOLATION_BREACH' })
+  })
+
+  it('F16: ends a reply whose lost run is found to be of another chat', async () => {
+    await using gateway = await openEngine()
+    const { replies, strategy } = gateway
+    const reply = await replies.sendMessage(message('1'))
+    const run = await strategy.next()
+    run.accept()
+    run.delta('Hel')
+    const of = { chatId: 'of-bob', conversationId: run.conversationId }
+    strategy.recovers(() => ({
+      type: 'found',
+      events: [
+        { type: 'accepted', ...of },
+        { type: 'message', ...of, messageId: 'm', text: 'swordfish' },
+        { type: 'completed', ...of, usage: null },
+      ],
+    }))
+    run.fail(truncated())
+    const events = await readAll(replies, reply.id)
+    expect(events.at(-1)).toMatchObject({ code: 'ISOLATION_BREACH' })
+    expect(JSON.stringify(events)).not.toContain('swordfish')
+  })
+
+  it('F16 F21: ends a reply of an earlier process whose run is found to be of another chat', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'engine-'))
+    await using stack = new AsyncDisposableStack()
+    stack.defer(() => rm(directory, { recursive: true }))
+    const file = join(directory, 'gateway.db')
+    const conversationId = 'up-1'
+    const replyId = await leaveRunning(file, { chatId: 'chat-1', conversationId })
+    const store = stack.use(await openMemoryStore(file))
+    const { engine, replies, strategy } = stack.use(await openEngine({ store }))
+    const of = { chatId: 'of-bob', conversationId }
+    strategy.recovers(() => ({
+      type: 'found',
+      events: [
+        { type: 'accepted', ...of },
+        { type: 'message', ...of, messageId: 'm', text: 'swordfish' },
+        { type: 'completed', ...of, usage: null },
+      ],
+    }))
+    await engine.recover()
+    const events = await readAll(replies, replyId)
+    expect(events.at(-1)).toMatchObject({ code: 'ISOLATION_BREACH' })
+    expect(JSON.stringify(events)).not.toContain('swordfish')
+  })
+
   it('a cancelled reply stays cancelled, however often it is cancelled', async () => {
     await using gateway = await openEngine()
     const { replies, strategy } = gateway
@@ -366,6 +440,26 @@ describe('reply engine', () => {
     await replies.subscribe({ ...nothing, after: cursor })
   })
 })
+
+/** A reply of alice that ran, in a chat that was heard of, when its process ended. */
+async function leaveRunning(
+  file: string,
+  { chatId, conversationId: upstreamId }: { chatId: string; conversationId: string },
+): Promise<ReplyId> {
+  await using store = await openMemoryStore(file)
+  const { ledger } = store
+  const caller = callerOf('alice')
+  const nameOf = (generation: number) => caller.nameOf(generation)
+  const { session } = await ledger.openSession('alice' as SessionId, nameOf, 0)
+  const { id, conversationId } = await acceptReply(ledger, session, { assistantId })
+  const { fence } = await claimReply(ledger, session, conversationId)
+  const { scope, kind: strategy } = createScriptedStrategy()
+  const binding = { scope, strategy, conversationId: upstreamId }
+  await ledger.bind(session, id, fence, binding, 1)
+  await ledger.recordIntent(session, id, fence, { contextReset: false, at: 2 })
+  await ledger.recordChat(session, id, fence, chatId)
+  return id
+}
 
 function truncated(): RunFailedError {
   return failed('UPSTREAM_TRUNCATED')
