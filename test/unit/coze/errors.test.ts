@@ -20,9 +20,9 @@ describe('upstream codes', () => {
   })
 
   it.each([
-    ['F3', '4100', 200, 'auth'],
-    ['F3', '4101', 403, 'auth'],
-    ['F3', '700012006', 200, 'auth'],
+    ['F8 F3', '4100', 200, 'auth'],
+    ['F8 F3', '4101', 403, 'auth'],
+    ['F8 F3', '700012006', 200, 'auth'],
     ['F3', undefined, 401, 'auth'],
     ['F3', 'invalid_client', 400, 'auth'],
     ['F6', '4009', 200, 'rate-limited'],
@@ -30,7 +30,7 @@ describe('upstream codes', () => {
     ['F6', undefined, 429, 'rate-limited'],
     ['F8', '4008', 200, 'quota'],
     ['F8', '4011', 429, 'quota'],
-    ['F17', '4016', 200, 'busy'],
+    ['F8 F17', '4016', 200, 'busy'],
     ['F41', '4001', 200, 'conversation-gone'],
     ['F41', '4002', 200, 'conversation-gone'],
     ['F41', '777777775', 200, 'conversation-gone'],
