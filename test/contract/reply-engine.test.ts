@@ -38,7 +38,7 @@ describe('reply engine', () => {
     ])
   })
 
-  it('runs one reply of a conversation at a time, in the order of sending', async () => {
+  it('F17: runs one reply of a conversation at a time, in the order of sending', async () => {
     await using gateway = await openEngine()
     const { replies, strategy } = gateway
     const first = await replies.sendMessage(message('1'))
