@@ -148,6 +148,30 @@ describe('reply engine', () => {
     expect(events.at(-1)).toMatchObject({ text: 'two', contextReset: true })
   })
 
+  it('F41: a conversation of an account that the assistant has left is not asked for', async () => {
+    await using store = await openMemoryStore()
+    {
+      await using before = await openEngine({ store })
+      const reply = await before.replies.sendMessage(message('1'))
+      const run = await before.strategy.next()
+      run.accept()
+      run.complete('one')
+      await readAll(before.replies, reply.id)
+    }
+    const strategy = createScriptedStrategy('bot', 'another')
+    await using gateway = await openEngine({ store, strategy })
+    const reply = await gateway.replies.sendMessage(message('2'))
+    const run = await strategy.next()
+    expect(strategy.opened).toHaveLength(1)
+    expect(run.request.history.map(({ text }) => text)).toEqual(['1', 'one'])
+    run.accept()
+    run.complete('two')
+    expect((await readAll(gateway.replies, reply.id)).at(-1)).toMatchObject({
+      text: 'two',
+      contextReset: true,
+    })
+  })
+
   it('F9: a Bot whose stream breaks off is asked how it ended', async () => {
     await using gateway = await openEngine()
     const { replies, strategy } = gateway

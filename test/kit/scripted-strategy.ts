@@ -61,7 +61,10 @@ export const functionCall = (id: string): ToolCall => ({
 export const layers: readonly KeyedLayer[] = [{ layer: 'identity', keyedBy: 'the access token' }]
 
 /** A strategy whose upstream is the test. */
-export function createScriptedStrategy(kind: 'workflow' | 'bot' = 'bot'): ScriptedStrategy {
+export function createScriptedStrategy(
+  kind: 'workflow' | 'bot' = 'bot',
+  account = 'a',
+): ScriptedStrategy {
   const runs = createLine<PlayedRun>()
   const rounds = createLine<PlayedOutputs>()
   const cancelled: string[] = []
@@ -71,7 +74,7 @@ export function createScriptedStrategy(kind: 'workflow' | 'bot' = 'bot'): Script
 
   const strategy: ScriptedStrategy = {
     kind,
-    scope: { origin: 'https://coze.test', account: 'a' },
+    scope: { origin: 'https://coze.test', account },
     layers,
     answersByMessage: kind === 'workflow',
     cancelled,
