@@ -82,6 +82,16 @@ describe('event stream parser', () => {
     }
   })
 
+  it.each([1, 7, 4_095, 4_096, 4_097])('F12 reads long lines the same, in pieces of %i', (size) => {
+    const lines = ['事件'.repeat(5_000), 'x'.repeat(8_192), '']
+    const bytes = Buffer.from(`${lines.map((line) => `data: ${line}\n`).join('')}\n`)
+    const count = Math.ceil(bytes.length / size)
+    const pieces = Array.from({ length: count }, (_, at) =>
+      bytes.subarray(at * size, (at + 1) * size),
+    )
+    expect(read(pieces)).toEqual([['message', lines.join('\n')]])
+  })
+
   it('F12 reads any lines the same, however they are cut', () => {
     const line = fc.oneof(
       fc.constantFrom('', '', ':', ': note', 'data', 'data:', 'id: 7', 'retry: 1', 'event: 事件'),
