@@ -40,9 +40,13 @@ export interface JsonBody {
   finish(): CozeAnswer
 }
 
+/** Each takes the room of a hundred bytes: so many are joined (F14). */
+const maxPieces = 1024
+
 /** Gathers an answer of the `{ code, msg, data, detail }` family, OAuth's among them (coze-api.md §1). */
 export function createJsonBody(head: AnswerHead, maxBytes: number): JsonBody {
-  const chunks: Uint8Array[] = []
+  const blocks: Uint8Array[] = []
+  const pieces: Uint8Array[] = []
   let bytes = 0
   return {
     push(chunk) {
@@ -54,9 +58,10 @@ export function createJsonBody(head: AnswerHead, maxBytes: number): JsonBody {
           accepted: 'unknown',
         })
       }
-      chunks.push(chunk)
+      pieces.push(chunk)
+      if (pieces.length === maxPieces) blocks.push(Buffer.concat(pieces.splice(0)))
     },
-    finish: () => readEnvelope(head, Buffer.concat(chunks).toString()),
+    finish: () => readEnvelope(head, Buffer.concat([...blocks, ...pieces]).toString()),
   }
 }
 

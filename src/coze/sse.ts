@@ -24,6 +24,14 @@ export class SseSyntaxError extends Error {
 
 /** Room for what surrounds an event's data: field names, comments, `id` lines. */
 const framingBytes = 4096
+/**
+ * Lines of one event, give or take as many: the parser keeps a string for each, which takes many times the room of a line
+ * of one character (F14).
+ */
+const maxLines = 65_536
+/** The parser keeps the pieces of a line as they came: shorter ones are joined before, in characters. */
+const pieceLength = 4096
+const lineEnd = /[\r\n]/
 const streaming = { stream: true }
 
 /**
@@ -42,6 +50,8 @@ export function createSseParser(options: {
   // The parser strips the byte order mark.
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
   let unfinishedBytes = 0
+  let unfinishedLines = 0
+  let joined = ''
 
   const parser = createParser({
     onEvent({ event = 'message', data }) {
@@ -50,6 +60,7 @@ export function createSseParser(options: {
         throw new SseSyntaxError('too-large')
       }
       unfinishedBytes = 0
+      unfinishedLines = 0
       onFrame(event, data)
     },
   })
@@ -57,9 +68,22 @@ export function createSseParser(options: {
   return {
     push(chunk) {
       unfinishedBytes += chunk.length
-      parser.feed(decode(chunk))
-      if (unfinishedBytes > maxEventBytes + framingBytes) throw new SseSyntaxError('too-large')
+      // An event of fewer bytes has fewer lines: most need no count.
+      if (unfinishedBytes > maxLines) unfinishedLines += countLineEnds(chunk)
+      feed(decode(chunk))
+      if (unfinishedBytes > maxEventBytes + framingBytes || unfinishedLines > maxLines) {
+        throw new SseSyntaxError('too-large')
+      }
     },
+  }
+
+  function feed(piece: string) {
+    const isShort = joined.length + piece.length < pieceLength
+    joined += piece
+    if (isShort && !lineEnd.test(piece)) return
+    const text = joined
+    joined = ''
+    parser.feed(text)
   }
 
   function decode(chunk: Uint8Array): string {
@@ -69,4 +93,10 @@ export function createSseParser(options: {
       throw new SseSyntaxError('not-utf8')
     }
   }
+}
+
+function countLineEnds(bytes: Uint8Array): number {
+  let count = 0
+  for (const byte of bytes) if (byte === 0x0a || byte === 0x0d) count += 1
+  return count
 }

@@ -238,7 +238,7 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
     })
 
     describe('running', () => {
-      it('gives a reply to one of a hundred who claim it', async () => {
+      it('F17: gives a reply to one of a hundred who claim it', async () => {
         await using store = await open()
         const session = await openSession(store.ledger)
         const { id, conversationId } = await acceptReply(store.ledger, session)
@@ -270,7 +270,7 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
         expect(await store.ledger.claim(theirs, conversationId, 2)).toBeDefined()
       })
 
-      it('runs the replies of a conversation in the order in which they came, each after the end of the one before', async () => {
+      it('F17: runs the replies of a conversation in the order in which they came, each after the end of the one before', async () => {
         await using store = await open()
         const session = await openSession(store.ledger)
         const first = await acceptReply(store.ledger, session)

@@ -10,7 +10,7 @@ const output = (toolCallId: string) => ({ toolCallId, output: `${toolCallId} is 
 /** A Bot's reply that waits for the outputs of its calls. */
 async function openWaiting(...ids: readonly string[]) {
   const clock = createFakeClock()
-  const gateway = await openEngine({ clock, actionMs: 60_000 })
+  const gateway = await openEngine({ clock, actionMs: 60_000, totalMs: 10_000 })
   const { replies, strategy } = gateway
   const reply = await replies.sendMessage(message('look it up'))
   const run = await strategy.next()
@@ -126,6 +126,33 @@ describe("F18: a Bot's tool call", () => {
     expect((await readAll(replies, next.id)).at(-1)).toMatchObject({ contextReset: true })
   })
 
+  it('F15: has one time for all that the upstream works for it, without what it waits', async () => {
+    await using gateway = await openWaiting('call-1')
+    const { replies, strategy, reply, clock } = gateway
+    clock.advance(50_000)
+    await replies.submitToolOutputs(reply.id, [output('call-1')])
+    const first = await strategy.nextOutputs()
+    first.accept()
+    first.delta('Wait. ')
+    await until(
+      async () => (await textOf(gateway)) !== 'Let me see. ',
+      'the first round to be read',
+    )
+    clock.advance(6_000)
+    first.wait(functionCall('call-2'))
+    await readUntil(replies, reply.id, 'action-required', 1)
+    await replies.submitToolOutputs(reply.id, [output('call-2')])
+    const second = await strategy.nextOutputs()
+    second.accept()
+    second.delta('Nearly. ')
+    await until(async () => (await textOf(gateway)).endsWith('Nearly. '), 'the second to be read')
+    clock.advance(3_999)
+    expect(second.aborted).toBe(false)
+    clock.advance(1)
+    expect((await readAll(replies, reply.id)).at(-1)).toMatchObject({ code: 'LIMIT' })
+    expect(strategy.cancelled).toEqual([gateway.run.chatId])
+  })
+
   it('is cancelled like any reply', async () => {
     await using gateway = await openWaiting('call-1')
     const { replies, strategy, reply, run } = gateway
@@ -198,6 +225,11 @@ describe("F18: a Workflow's question", () => {
     })
   })
 })
+
+async function textOf({ own, reply }: Awaited<ReturnType<typeof openWaiting>>): Promise<string> {
+  const [stored] = await own.replies([reply.id])
+  return stored?.text ?? ''
+}
 
 function idsOf({ chatId, conversationId }: { chatId: string; conversationId: string }) {
   return { chatId, conversationId }

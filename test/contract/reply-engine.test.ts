@@ -1,8 +1,21 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { ConversationId } from '../../src/domain.ts'
+import type { ConversationId, ReplyFailureCode, ReplyId, SessionId } from '../../src/domain.ts'
 import { RunFailedError } from '../../src/strategy/run-failed-error.ts'
 import { createFakeClock } from '../kit/clock.ts'
-import { message, openEngine, openMemoryStore, readAll, typesOf } from '../kit/open-engine.ts'
+import {
+  assistantId,
+  callerOf,
+  message,
+  openEngine,
+  openMemoryStore,
+  readAll,
+  typesOf,
+} from '../kit/open-engine.ts'
+import { createScriptedStrategy } from '../kit/scripted-strategy.ts'
+import { acceptReply, claimReply } from '../kit/stored-replies.ts'
 
 describe('reply engine', () => {
   it('answers when the message is accepted, and streams the reply to who comes late', async () => {
@@ -25,7 +38,7 @@ describe('reply engine', () => {
     ])
   })
 
-  it('runs one reply of a conversation at a time, in the order of sending', async () => {
+  it('F17: runs one reply of a conversation at a time, in the order of sending', async () => {
     await using gateway = await openEngine()
     const { replies, strategy } = gateway
     const first = await replies.sendMessage(message('1'))
@@ -161,6 +174,30 @@ describe('reply engine', () => {
     expect(events.at(-1)).toMatchObject({ text: 'two', contextReset: true })
   })
 
+  it('F41: a conversation of an account that the assistant has left is not asked for', async () => {
+    await using store = await openMemoryStore()
+    {
+      await using before = await openEngine({ store })
+      const reply = await before.replies.sendMessage(message('1'))
+      const run = await before.strategy.next()
+      run.accept()
+      run.complete('one')
+      await readAll(before.replies, reply.id)
+    }
+    const strategy = createScriptedStrategy('bot', 'another')
+    await using gateway = await openEngine({ store, strategy })
+    const reply = await gateway.replies.sendMessage(message('2'))
+    const run = await strategy.next()
+    expect(strategy.opened).toHaveLength(1)
+    expect(run.request.history.map(({ text }) => text)).toEqual(['1', 'one'])
+    run.accept()
+    run.complete('two')
+    expect((await readAll(gateway.replies, reply.id)).at(-1)).toMatchObject({
+      text: 'two',
+      contextReset: true,
+    })
+  })
+
   it('F9: a Bot whose stream breaks off is asked how it ended', async () => {
     await using gateway = await openEngine()
     const { replies, strategy } = gateway
@@ -199,6 +236,75 @@ describe('reply engine', () => {
     expect(events.at(-2)).toMatchObject({ type: 'delta', text: 'Hel' })
   })
 
+  it('F9: a Bot that does not tell how its stream ended is asked for so long, and no longer', async () => {
+    const clock = createFakeClock()
+    await using gateway = await openEngine({ clock, recoverMs: 5_000 })
+    const { replies, strategy } = gateway
+    const reply = await replies.sendMessage(message('1'))
+    const run = await strategy.next()
+    run.accept()
+    run.delta('Hel')
+    const asked = Promise.withResolvers<void>()
+    strategy.recovers(async (_chatId, signal) => {
+      asked.resolve()
+      await clock.sleep(600_000, signal)
+      return { type: 'unknown' }
+    })
+    run.fail(truncated())
+    await asked.promise
+    await clock.pass(4_999)
+    expect(await gateway.own.replies([reply.id])).toMatchObject([{ status: 'RUNNING' }])
+    await clock.pass(1)
+    const events = await readAll(replies, reply.id)
+    expect(events.at(-1)).toMatchObject({ type: 'failed', code: 'UPSTREAM_TRUNCATED' })
+    expect(events.at(-2)).toMatchObject({ type: 'delta', text: 'Hel' })
+  })
+
+  it.each([
+    ['F10', 'UPSTREAM_TIMEOUT'],
+    ['F11', 'UPSTREAM_PROTOCOL'],
+    ['F14', 'UPSTREAM_TOO_LARGE'],
+    ['F15', 'LIMIT'],
+  ] as const)('%s: an upstream that is given up for %s is told to cancel', async (_row, code) => {
+    await using gateway = await openEngine()
+    const { replies, strategy } = gateway
+    const reply = await replies.sendMessage(message('1'))
+    const run = await strategy.next()
+    run.accept()
+    run.fail(failed(code))
+    expect((await readAll(replies, reply.id)).at(-1)).toMatchObject({ type: 'failed', code })
+    expect(strategy.cancelled).toEqual([run.chatId])
+  })
+
+  it('F7: the log id of a call that failed is kept for operators', async () => {
+    await using gateway = await openEngine()
+    const { replies, strategy, own } = gateway
+    const reply = await replies.sendMessage(message('1'))
+    const run = await strategy.next()
+    run.fail(failed('UPSTREAM_ERROR', { logId: 'log-1' }))
+    expect((await readAll(replies, reply.id)).at(-1)).toMatchObject({ code: 'UPSTREAM_ERROR' })
+    expect(await own.replies([reply.id])).toMatchObject([
+      { explanation: { upstreamLogId: 'log-1', upstreamChatId: null } },
+    ])
+  })
+
+  it.each(['bot', 'workflow'] as const)(
+    'F18: a %s that cancels its run itself ends the reply as cancelled',
+    async (kind) => {
+      await using gateway = await openEngine({ kind })
+      const { replies, strategy } = gateway
+      const reply = await replies.sendMessage(message('1'))
+      const run = await strategy.next()
+      run.accept()
+      run.delta('Hel')
+      const { chatId, conversationId } = run
+      run.say({ type: 'cancelled', chatId, conversationId })
+      const events = await readAll(replies, reply.id)
+      expect(typesOf(events)).toEqual(['started', 'delta', 'cancelled'])
+      expect(events.at(-1)).toMatchObject({ upstreamCancelled: true })
+    },
+  )
+
   it('F16: ends a reply at the first event of another conversation, and shows nothing of it', async () => {
     await using gateway = await openEngine()
     const { replies, strategy } = gateway
@@ -219,6 +325,67 @@ describe('reply engine', () => {
 
     await replies.sendMessage(message('2'))
     expect((await strategy.next()).request.upstream).not.toEqual(run.request.upstream)
+  })
+
+  it('F16: ends a reply whose run begins in another conversation than the one that was asked for', async () => {
+    await using gateway = await openEngine()
+    const { replies, strategy } = gateway
+    const reply = await replies.sendMessage(message('1'))
+    const run = await strategy.next()
+    const of = { chatId: run.chatId, conversationId: 'of-bob' }
+    run.say(
+      { type: 'accepted', ...of },
+      { type: 'delta', ...of, messageId: 'm', kind: 'ANSWER', text: 'swordfish' },
+    )
+    const events = await readAll(replies, reply.id)
+    expect(typesOf(events)).toEqual(['started', 'failed'])
+    expect(events.at(-1)).toMatchObject({ code: 'ISOLATION_BREACH' })
+  })
+
+  it('F16: ends a reply whose lost run is found to be of another chat', async () => {
+    await using gateway = await openEngine()
+    const { replies, strategy } = gateway
+    const reply = await replies.sendMessage(message('1'))
+    const run = await strategy.next()
+    run.accept()
+    run.delta('Hel')
+    const of = { chatId: 'of-bob', conversationId: run.conversationId }
+    strategy.recovers(() => ({
+      type: 'found',
+      events: [
+        { type: 'accepted', ...of },
+        { type: 'message', ...of, messageId: 'm', text: 'swordfish' },
+        { type: 'completed', ...of, usage: null },
+      ],
+    }))
+    run.fail(truncated())
+    const events = await readAll(replies, reply.id)
+    expect(events.at(-1)).toMatchObject({ code: 'ISOLATION_BREACH' })
+    expect(JSON.stringify(events)).not.toContain('swordfish')
+  })
+
+  it('F16 F21: ends a reply of an earlier process whose run is found to be of another chat', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'engine-'))
+    await using stack = new AsyncDisposableStack()
+    stack.defer(() => rm(directory, { recursive: true }))
+    const file = join(directory, 'gateway.db')
+    const conversationId = 'up-1'
+    const replyId = await leaveRunning(file, { chatId: 'chat-1', conversationId })
+    const store = stack.use(await openMemoryStore(file))
+    const { engine, replies, strategy } = stack.use(await openEngine({ store }))
+    const of = { chatId: 'of-bob', conversationId }
+    strategy.recovers(() => ({
+      type: 'found',
+      events: [
+        { type: 'accepted', ...of },
+        { type: 'message', ...of, messageId: 'm', text: 'swordfish' },
+        { type: 'completed', ...of, usage: null },
+      ],
+    }))
+    await engine.recover()
+    const events = await readAll(replies, replyId)
+    expect(events.at(-1)).toMatchObject({ code: 'ISOLATION_BREACH' })
+    expect(JSON.stringify(events)).not.toContain('swordfish')
   })
 
   it('a cancelled reply stays cancelled, however often it is cancelled', async () => {
@@ -339,9 +506,33 @@ describe('reply engine', () => {
   })
 })
 
+/** A reply of alice that ran, in a chat that was heard of, when its process ended. */
+async function leaveRunning(
+  file: string,
+  { chatId, conversationId: upstreamId }: { chatId: string; conversationId: string },
+): Promise<ReplyId> {
+  await using store = await openMemoryStore(file)
+  const { ledger } = store
+  const caller = callerOf('alice')
+  const nameOf = (generation: number) => caller.nameOf(generation)
+  const { session } = await ledger.openSession('alice' as SessionId, nameOf, 0)
+  const { id, conversationId } = await acceptReply(ledger, session, { assistantId })
+  const { fence } = await claimReply(ledger, session, conversationId)
+  const { scope, kind: strategy } = createScriptedStrategy()
+  const binding = { scope, strategy, conversationId: upstreamId }
+  await ledger.bind(session, id, fence, binding, 1)
+  await ledger.recordIntent(session, id, fence, { contextReset: false, at: 2 })
+  await ledger.recordChat(session, id, fence, chatId)
+  return id
+}
+
 function truncated(): RunFailedError {
+  return failed('UPSTREAM_TRUNCATED')
+}
+
+function failed(code: ReplyFailureCode, more: { readonly logId?: string } = {}): RunFailedError {
   return new RunFailedError(
-    { code: 'UPSTREAM_TRUNCATED', message: 'broke off', retryable: true, retryAfterMs: null },
-    { outcome: 'unseen' },
+    { code, message: 'it failed', retryable: true, retryAfterMs: null },
+    { outcome: 'unseen', ...more },
   )
 }

@@ -1,3 +1,4 @@
+import { request } from 'undici'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { check } from '../kit/checker.ts'
 import { openStage, type Stage } from '../kit/stage.ts'
@@ -104,6 +105,22 @@ describe('an upstream that cannot be reached', () => {
     expect(end).toMatchObject(failed('UPSTREAM_UNAVAILABLE', { retryable: true }))
     await talk.settle()
     expect(check(talk.recorder.history)).toEqual([])
+  })
+
+  it('F1: leaves the gateway ready, as degraded, and alive while its circuit is open', async () => {
+    await using stage = await openStage({
+      baseUrl: 'http://127.0.0.1:1',
+      timeouts: { retryMs: 0 },
+      limits: { circuitFailures: 1 },
+    })
+    const health = async (which: string) => {
+      const { statusCode, body } = await request(`${stage.gateway.url}/health/${which}`)
+      return [statusCode, await body.json()]
+    }
+    expect(await health('ready')).toEqual([200, { status: 'ready' }])
+    await createTalk(stage).say(stage.person('nobody there'), 'hello?')
+    expect(await health('ready')).toEqual([200, { status: 'degraded' }])
+    expect(await health('live')).toEqual([200, { status: 'live' }])
   })
 
   it('F2: speaks no TLS: fails, and never falls back to plain', async () => {

@@ -35,6 +35,8 @@ export interface PlayedOutputs extends PlayedStream {
   readonly outputs: readonly ToolOutput[]
 }
 
+type Recovery = (chatId: string | undefined, signal: AbortSignal) => Recovered | Promise<Recovered>
+
 export interface ScriptedStrategy extends ChatStrategy {
   /** The next run that starts. */
   next(): Promise<PlayedRun>
@@ -49,7 +51,7 @@ export interface ScriptedStrategy extends ChatStrategy {
   /** From now on nothing upstream is opened. Resolves when a reply waits for it. */
   stallOpening(): Promise<void>
   /** What `recover` answers from now on. */
-  recovers(answer: (chatId: string | undefined) => Recovered): void
+  recovers(answer: Recovery): void
 }
 
 export const functionCall = (id: string): ToolCall => ({
@@ -62,18 +64,21 @@ export const functionCall = (id: string): ToolCall => ({
 export const layers: readonly KeyedLayer[] = [{ layer: 'identity', keyedBy: 'the access token' }]
 
 /** A strategy whose upstream is the test. */
-export function createScriptedStrategy(kind: 'workflow' | 'bot' = 'bot'): ScriptedStrategy {
+export function createScriptedStrategy(
+  kind: 'workflow' | 'bot' = 'bot',
+  account = 'a',
+): ScriptedStrategy {
   const runs = createLine<PlayedRun>()
   const rounds = createLine<PlayedOutputs>()
   const cancelled: string[] = []
   const opened: string[] = []
-  let recovery: (chatId: string | undefined) => Recovered = () => ({ type: 'unknown' })
+  let recovery: Recovery = () => ({ type: 'unknown' })
   let chats = 0
   let stall: PromiseWithResolvers<void> | undefined
 
   const strategy: ScriptedStrategy = {
     kind,
-    scope: { origin: 'https://coze.test', account: 'a' },
+    scope: { origin: 'https://coze.test', account },
     layers,
     answersByMessage: kind === 'workflow',
     openAsStranger: undefined,
@@ -116,8 +121,8 @@ export function createScriptedStrategy(kind: 'workflow' | 'bot' = 'bot'): Script
       cancelled.push(chatId)
       return true
     },
-    async recover({ chatId }) {
-      return recovery(chatId)
+    async recover({ chatId }, signal) {
+      return await recovery(chatId, signal)
     },
     next: runs.next,
     nextOutputs: rounds.next,

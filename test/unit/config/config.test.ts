@@ -73,6 +73,26 @@ describe('a configuration', () => {
     expect(issuers[0]?.keys).toMatchObject({ cooldownSeconds: 30, maxStaleSeconds: 3_600 })
   })
 
+  it('F1 F5 F6 F10 F14 F15 F17: gives an upstream the documented patience', () => {
+    const { timeouts, limits } = parse(minimal)
+    expect(timeouts).toMatchObject({
+      retryMs: 5_000,
+      circuitMs: 30_000,
+      tokenMs: 10_000,
+      rateLimitWaitMs: 30_000,
+      idleBotMs: 120_000,
+      idleWorkflowMs: 600_000,
+      totalMs: 600_000,
+      busyWaitMs: 10_000,
+    })
+    expect(limits).toMatchObject({
+      circuitFailures: 10,
+      maxEventBytes: 8 * 1_048_576,
+      maxReplyBytes: 4 * 1_048_576,
+      maxReplyEvents: 100_000,
+    })
+  })
+
   it('is frozen all the way down', () => {
     const config = parse(minimal)
     expect(Object.isFrozen(config)).toBe(true)

@@ -3,8 +3,10 @@ import { describe, expect, it } from 'vitest'
 import { createJsonBody, readHead } from '../../../src/coze/envelope.ts'
 import { CozeError, createUpstreamError } from '../../../src/coze/errors.ts'
 import { connectionError } from '../../../src/coze/wire.ts'
+import { heldBytes } from '../../kit/held-heap.ts'
 
 const now = Date.UTC(2026, 0, 1)
+const mebibyte = 1_048_576
 
 describe('upstream codes', () => {
   it('T18: keeps what looks like a code, and nothing else', () => {
@@ -18,33 +20,33 @@ describe('upstream codes', () => {
   })
 
   it.each([
-    ['4100', 200, 'auth'],
-    ['4101', 403, 'auth'],
-    ['700012006', 200, 'auth'],
-    [undefined, 401, 'auth'],
-    ['invalid_client', 400, 'auth'],
-    ['4009', 200, 'rate-limited'],
-    ['4020', 200, 'rate-limited'],
-    [undefined, 429, 'rate-limited'],
-    ['4008', 200, 'quota'],
-    ['4011', 429, 'quota'],
-    ['4016', 200, 'busy'],
-    ['4001', 200, 'conversation-gone'],
-    ['4002', 200, 'conversation-gone'],
-    ['777777775', 200, 'conversation-gone'],
-    ['4000', 400, 'refused'],
-    ['4015', 200, 'refused'],
-    ['4200', 404, 'refused'],
-    ['400', 400, 'refused'],
-    ['4999', 200, 'refused'],
-    ['4013', 429, 'model'],
-    ['4014', 200, 'model'],
-    ['5000', 200, 'server'],
-    ['720701013', 200, 'server'],
-    ['799999999', 200, 'server'],
-    [undefined, 502, 'server'],
-    [undefined, 302, 'protocol'],
-  ])('%s with HTTP %s is %s', (upstreamCode, httpStatus, kind) => {
+    ['F8 F3', '4100', 200, 'auth'],
+    ['F8 F3', '4101', 403, 'auth'],
+    ['F8 F3', '700012006', 200, 'auth'],
+    ['F3', undefined, 401, 'auth'],
+    ['F3', 'invalid_client', 400, 'auth'],
+    ['F6', '4009', 200, 'rate-limited'],
+    ['F6', '4020', 200, 'rate-limited'],
+    ['F6', undefined, 429, 'rate-limited'],
+    ['F8', '4008', 200, 'quota'],
+    ['F8', '4011', 429, 'quota'],
+    ['F8 F17', '4016', 200, 'busy'],
+    ['F41', '4001', 200, 'conversation-gone'],
+    ['F41', '4002', 200, 'conversation-gone'],
+    ['F41', '777777775', 200, 'conversation-gone'],
+    ['F8', '4000', 400, 'refused'],
+    ['F8', '4015', 200, 'refused'],
+    ['F8', '4200', 404, 'refused'],
+    ['F8', '400', 400, 'refused'],
+    ['F8', '4999', 200, 'refused'],
+    ['F8', '4013', 429, 'model'],
+    ['F8', '4014', 200, 'model'],
+    ['F7', '5000', 200, 'server'],
+    ['F7', '720701013', 200, 'server'],
+    ['F7', '799999999', 200, 'server'],
+    ['F7', undefined, 502, 'server'],
+    ['F8', undefined, 302, 'protocol'],
+  ])('%s: %s with HTTP %s is %s', (_row, upstreamCode, httpStatus, kind) => {
     const error = createUpstreamError({ upstreamCode, httpStatus, accepted: 'no' })
     expect(error.kind).toBe(kind)
     expect(error.accepted).toBe(kind === 'server' ? 'unknown' : 'no')
@@ -91,11 +93,16 @@ describe('envelope', () => {
     expect(inspect(error)).not.toContain('secret')
   })
 
+  it("F5: tells the upstream's clock of a refusal as well", () => {
+    const headers = { date: 'Thu, 01 Jan 2026 00:00:05 GMT' }
+    expect(refusal(401, headers, '{"error_code":"invalid_client"}').serverTime).toBe(now + 5_000)
+  })
+
   it.each([
     ['x-log-id', { 'x-log-id': 'log' }, '{"code":4000}'],
     ['detail', {}, '{"code":4000,"detail":{"logid":"log"}}'],
     ['the deprecated error', {}, '{"code":4000,"error":{"logid":"log"}}'],
-  ])('finds the log id in %s', (_name, headers, body) => {
+  ])('F7 F8 finds the log id in %s', (_name, headers, body) => {
     expect(refusal(200, headers, body).logId).toBe('log')
   })
 
@@ -105,6 +112,14 @@ describe('envelope', () => {
       accepted: 'unknown',
     })
     expect(refusal(200, {}, 'x'.repeat(1_001)).kind).toBe('too-large')
+  })
+
+  it('F14: holds no more of an answer that comes in pieces of a byte', () => {
+    const json = createJsonBody(readHead(200, {}, now), mebibyte / 4)
+    const before = heldBytes()
+    for (let pushed = 0; pushed < mebibyte / 4; pushed += 1) json.push(Uint8Array.of(0x78))
+    expect(heldBytes() - before).toBeLessThan(mebibyte)
+    expect(() => json.push(Buffer.from('x'))).toThrow('too large')
   })
 
   it.each([

@@ -29,7 +29,7 @@ describe('events', () => {
     ['in_progress', 'in-progress'],
     ['canceled', 'cancelled'],
     ['cancelled', 'cancelled'],
-  ])('read conversation.chat.%s as %s', (name, type) => {
+  ])('F18 read conversation.chat.%s as %s', (name, type) => {
     expect(decode(`conversation.chat.${name}`, chat(name))).toEqual([{ type, ...ids }])
   })
 

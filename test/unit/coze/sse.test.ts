@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createSseParser, SseSyntaxError } from '../../../src/coze/sse.ts'
+import { heldBytes } from '../../kit/held-heap.ts'
 
 type Frame = readonly [event: string, data: string]
 
@@ -57,6 +58,8 @@ const dialects: readonly (readonly [name: string, text: string, frames: readonly
   ['no event without its blank line', 'data: b\n\ndata: c\n', [['message', 'b']]],
 ]
 
+const mebibyte = 1_048_576
+
 describe('event stream parser', () => {
   it.each(dialects)('F12 reads %s, in one piece and byte by byte', (_name, text, frames) => {
     expect(read(whole(text))).toEqual(frames)
@@ -77,6 +80,16 @@ describe('event stream parser', () => {
         }
       }
     }
+  })
+
+  it.each([1, 7, 4_095, 4_096, 4_097])('F12 reads long lines the same, in pieces of %i', (size) => {
+    const lines = ['事件'.repeat(5_000), 'x'.repeat(8_192), '']
+    const bytes = Buffer.from(`${lines.map((line) => `data: ${line}\n`).join('')}\n`)
+    const count = Math.ceil(bytes.length / size)
+    const pieces = Array.from({ length: count }, (_, at) =>
+      bytes.subarray(at * size, (at + 1) * size),
+    )
+    expect(read(pieces)).toEqual([['message', lines.join('\n')]])
   })
 
   it('F12 reads any lines the same, however they are cut', () => {
@@ -117,6 +130,44 @@ describe('event stream parser', () => {
     }
     expect(push).toThrow(SseSyntaxError)
     expect(pushed).toBe(10)
+  })
+
+  it.each([
+    ['one line', 'x'.repeat(16_384)],
+    ['short lines', 'data: x\n'.repeat(2_048)],
+    ['empty lines', 'data\n'.repeat(3_000)],
+    ['lines that end with CR', 'data: x\r'.repeat(2_048)],
+    ['comments', ': x\n'.repeat(4_096)],
+  ])('F14 holds less than 32 MiB of an event without an end: %s', (_what, part) => {
+    const parser = createSseParser({ maxEventBytes: 8 * mebibyte, onFrame: () => undefined })
+    const bytes = Buffer.from(part)
+    const before = heldBytes()
+    let held = 0
+    const pour = () => {
+      parser.push(Buffer.from('data: '))
+      for (let pushed = 0; pushed < 9 * mebibyte; pushed += bytes.length) {
+        parser.push(bytes)
+        if (pushed % (128 * bytes.length) === 0) held = Math.max(held, heldBytes() - before)
+      }
+    }
+    expect(pour).toThrow('too large')
+    expect(held).toBeLessThan(32 * mebibyte)
+  })
+
+  it('F14 holds no more of a line that comes in pieces of a byte', () => {
+    const parser = createSseParser({ maxEventBytes: mebibyte / 4, onFrame: () => undefined })
+    const piece = Buffer.from('x')
+    parser.push(Buffer.from('data: '))
+    const before = heldBytes()
+    for (let pushed = 0; pushed < mebibyte / 4; pushed += 1) parser.push(piece)
+    expect(heldBytes() - before).toBeLessThan(mebibyte)
+    expect(() => parser.push(Buffer.alloc(5_000, 'x'))).toThrow('too large')
+  })
+
+  it('F14 takes an event of many lines', () => {
+    const text = `${'data: x\n'.repeat(60_000)}\n`
+    expect(read(whole(text))).toEqual([['message', Array(60_000).fill('x').join('\n')]])
+    expect(read(whole(text.repeat(3)))).toHaveLength(3)
   })
 
   it('T14 refuses bytes that are not UTF-8, after the events before them', () => {

@@ -151,6 +151,12 @@ describe('stream reader', () => {
     expect(error).toMatchObject({ kind, accepted: 'yes', logId: 'log' })
   })
 
+  it('F15 fails when an answer that was not streamed is over the cap of the text', () => {
+    const { types, error } = read([created + answered('x'.repeat(200))], { maxReplyBytes: 199 })
+    expect(types).toEqual(['created'])
+    expect(error).toMatchObject({ kind: 'limit', accepted: 'yes', logId: 'log' })
+  })
+
   it('F15 allows exactly as much as its caps', () => {
     const limits = { maxReplyBytes: 200, maxReplyEvents: 3 }
     const { types, error } = read([created + delta('a') + delta('x'.repeat(199))], limits)

@@ -30,10 +30,16 @@ describe('session-token resolver', () => {
     })
     expect(payload['session_name']).toBe('alice')
     expect(payload.jti?.length).toBeGreaterThan(32)
+    expect(payload.exp).toBeGreaterThan(clock.now() / 1000)
+  })
+
+  it('F5: back-dates what it signs, by a minute at most', async () => {
+    const { reveal, jwts, clock } = openResolver()
+    await reveal('alice')
     const now = Math.floor(clock.now() / 1000)
-    expect(payload.iat).toBeLessThanOrEqual(now)
-    expect(payload.iat).toBeGreaterThanOrEqual(now - 60)
-    expect(payload.exp).toBeGreaterThan(now)
+    const { iat } = decodeJwt(jwts[0] ?? '')
+    expect(iat).toBeLessThan(now)
+    expect(iat).toBeGreaterThanOrEqual(now - 60)
   })
 
   it('takes a PKCS#1 key, an audience and an organisation of their own', async () => {
@@ -121,7 +127,7 @@ describe('session-token resolver', () => {
     expect(await reveal('alice')).toBe('alice#3')
   })
 
-  it('serves the old token while refreshing ahead fails, until it expires', async () => {
+  it('F5: serves the old token while refreshing ahead fails, until it expires', async () => {
     const { reveal, clock, outcomes } = openResolver({
       before: async (mint) => {
         if (mint > 1) throw new CozeError('server', 'HTTP 503', { accepted: 'unknown' })
@@ -148,7 +154,7 @@ describe('session-token resolver', () => {
     expect(minted).toEqual(['alice#1', 'alice#2'])
   })
 
-  it('fails all who share a flight, and lets the next caller try again', async () => {
+  it('F5: fails all who share a flight, and lets the next caller try again', async () => {
     const { resolver, requests, reveal } = openResolver({
       before: async (mint) => {
         if (mint === 1) throw new CozeError('server', 'HTTP 500', { accepted: 'unknown' })
@@ -213,6 +219,19 @@ describe('session-token resolver', () => {
       expect(await reveal('alice')).toBe('alice#1')
     },
   )
+
+  it("F5: takes the upstream's time when it refuses ours with a code of its own", async () => {
+    const opened = openResolver({
+      before: async (mint) => {
+        if (mint > 1) return
+        const serverTime = opened.clock.now() + 600_000
+        throw new CozeError('refused', 'invalid_request', { accepted: 'no', serverTime })
+      },
+      skewMs: 600_000,
+    })
+    expect(await opened.reveal('alice')).toBe('alice#1')
+    expect(opened.requests).toHaveLength(2)
+  })
 
   it("F5: takes the upstream's time for all whom it refuses at once", async () => {
     const { reveal, requests } = openResolver({ skewMs: 600_000 })

@@ -49,7 +49,7 @@ describe('withToken', () => {
     new CozeError('server', 'HTTP 500', { accepted: 'unknown' }),
     new CozeError('busy', 'busy', { accepted: 'no' }),
   ])(
-    'does not repeat what may have been accepted, or was refused otherwise (%s)',
+    'F3: does not repeat what may have been accepted, or was refused otherwise (%s)',
     async (error) => {
       const { resolver } = openResolver()
       let calls = 0

@@ -57,7 +57,7 @@ describe('T17: the places at an assistant', () => {
     expect(order).toEqual(['a1', 'a2', 'b1', 'c1', 'a3', 'a4'])
   })
 
-  it('are at most so many for one session, and others pass it by', async () => {
+  it('F6: are at most so many for one session, its retries included, and others pass it by', async () => {
     const { enterAll, leave, order } = open({ maxRunning: 10, perSession: 2 })
     enterAll('a1', 'a2', 'a3', 'a4', 'b1')
     await turn()
@@ -112,7 +112,7 @@ describe('T17: the places at an assistant', () => {
     expect(last()).toEqual({ waiting: 0, running: 0 })
   })
 
-  it('are kept while the assistant cannot be reached, then tried by one', async () => {
+  it('F1: are kept while the assistant cannot be reached, then tried by one', async () => {
     const { enterAll, leave, order, circuit, clock } = open({ maxRunning: 10 })
     circuit.unreachable()
     enterAll('a1', 'b1', 'c1')

@@ -76,7 +76,7 @@ describe('run reader', () => {
     ])
   })
 
-  it('tells how the run ended, and ignores what comes after', async () => {
+  it('F13: tells how the run ended, and ignores and counts what comes after', async () => {
     const { reader, oddities } = open()
     await reader.take([accepted, delta('a'), message('a'), completed, completed, delta('b')])
     expect(reader.end).toEqual({ type: 'completed', usage: null })

@@ -8,7 +8,8 @@ import { createPrometheusMetrics } from '../../../src/observe/prometheus.ts'
 import { infoOf } from '../../../src/strategy/assistant-info.ts'
 import { createAssistants } from '../../../src/strategy/assistants.ts'
 import { createFakeClock } from '../../kit/clock.ts'
-import { createRun } from '../../kit/runs.ts'
+import { plain } from '../../kit/plain.ts'
+import { collect, createRun } from '../../kit/runs.ts'
 import { createScriptedCoze } from '../../kit/scripted-coze.ts'
 
 const id = 'helper' as AssistantId
@@ -95,6 +96,22 @@ describe('assistants', () => {
     expect(assistants.strategyOf('other' as AssistantId, undefined)).toBeUndefined()
   })
 
+  it.each([
+    ['workflow', 600_000],
+    ['bot', 120_000],
+  ] as const)(
+    'F10 F15: wait for a silent %s, and for any, as long as configured',
+    async (kind, idleMs) => {
+      const { client, assistants } = open(asAuto)
+      await using _assistants = assistants
+      const { strategy } = assistants.strategyOf(id, kind) ?? {}
+      const upstream = { type: 'id', conversationId: 'up-1' } as const
+      const request = { ...createRun('alice'), upstream, text: 'Hi', history: [], ...plain }
+      await collect(strategy?.start(request, new AbortController().signal) ?? nothing())
+      expect(client.timeouts).toEqual([{ firstEventMs: 60_000, totalMs: 600_000, idleMs }])
+    },
+  )
+
   it('say that a shared token keys nothing', async () => {
     await using assistants = open(asWorkflow).assistants
     const [identity] = assistants.strategyOf(id, undefined)?.strategy.layers ?? []
@@ -126,3 +143,5 @@ describe('assistants', () => {
     )
   })
 })
+
+async function* nothing() {}

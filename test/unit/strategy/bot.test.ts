@@ -189,6 +189,16 @@ describe('bot strategy', () => {
     },
   )
 
+  it('F3: a token that is refused by the first event of a stream is as good as one refused before', async () => {
+    const error = new CozeError('auth', 'code 4100', { accepted: 'no', upstreamCode: '4100' })
+    const { client, strategy } = open({
+      stream: (_, nth) => (nth === 1 ? [[{ type: 'error', error }]] : [told]),
+    })
+    const { events } = await collect(strategy.start(message, signal))
+    expect(answerOf(events)).toBe('Hello')
+    expect(client.sent).toHaveLength(2)
+  })
+
   it.each([
     ['F7', new CozeError('server', 'HTTP 500', { accepted: 'unknown' }), 'UPSTREAM_ERROR'],
     [
@@ -308,7 +318,7 @@ describe('tool outputs for a Bot', () => {
     },
   )
 
-  it('have the deadlines of a run', async () => {
+  it('F10 F15: have the deadlines of a run', async () => {
     const { strategy, client } = open({ stream: () => [told] }, { timeouts: { totalMs: 7 } })
     await collect(strategy.start(message, signal))
     await collect(strategy.submitToolOutputs(submission, signal))
@@ -388,6 +398,19 @@ describe('a lost Bot run', () => {
     })
   })
 
+  it('F9: is given up when it does not end in time', async () => {
+    const { clock, strategy } = open({
+      request: () => ({ data: { ...chat, status: 'in_progress' } }),
+    })
+    const recovering = strategy.recover(request, signal)
+    let isOver = false
+    void recovering.then(() => (isOver = true))
+    await clock.pass(599_000)
+    expect(isOver).toBe(false)
+    await clock.pass(1_000)
+    expect(await recovering).toEqual({ type: 'unknown' })
+  })
+
   it("is found by our reply's id when its chat is not known", async () => {
     const question = {
       ...row,
@@ -413,7 +436,7 @@ describe('a lost Bot run', () => {
     ])
   })
 
-  it('is told to be cancelled', async () => {
+  it('F18: is told to be cancelled', async () => {
     const { strategy } = open({ request: () => ({ data: { ...chat, status: 'canceled' } }) })
     expect(await strategy.recover(request, signal)).toEqual({
       type: 'found',

@@ -115,6 +115,9 @@ describe("a run's events", () => {
     ['speech', { type: 'audio', ...foreign }],
     ['a card', { ...answer('{}', 'card'), ...foreign }],
     ['a piece of a card', { ...delta('{', 'card'), ...foreign }],
+    ['message that is for nobody', { type: 'other', ...foreign }],
+    ['beginning', { type: 'created', ...foreign }],
+    ['progress', { type: 'in-progress', ...foreign }],
   ] as const)("F16: tell whose run it is even of another's %s", (_, event) => {
     // The kind was left out before: what is told is whose it is.
     const told = tell(created, answer('{}', 'card'), { type: 'audio', ...ids }, event)

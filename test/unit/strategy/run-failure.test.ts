@@ -49,7 +49,7 @@ describe('upstream failures', () => {
     })
   })
 
-  it('F41: a conversation that is gone is said to be; code, log id and cause are kept', () => {
+  it('F7 F41: a conversation that is gone is said to be; code, log id and cause are kept', () => {
     const cause = new CozeError('conversation-gone', 'it', {
       accepted: 'no',
       upstreamCode: '4002',

@@ -216,6 +216,14 @@ describe('workflow strategy', () => {
     ])
   })
 
+  it('F10: lets a run be silent for 10 min', async () => {
+    const { client, strategy } = open({ stream: () => [told] })
+    const upstream = { type: 'id', conversationId: 'up-1' } as const
+    const message = { ...alice, upstream, text: 'Hi', history: [], ...plain }
+    await collect(strategy.start(message, signal))
+    expect(client.timeouts).toEqual([{ idleMs: 600_000 }])
+  })
+
   it('F18: gives what came before a failed chat, then its failure', async () => {
     const error = new CozeError('model', 'code 4013', { accepted: 'yes', upstreamCode: '4013' })
     const { strategy } = open({
