@@ -30,6 +30,7 @@ import {
   RateLimitedError,
   TooLargeError,
 } from '../../src/errors.ts'
+import type { TargetVerdict } from '../../src/domain/isolation.ts'
 import type { IsolationPort } from '../../src/graphql/context.ts'
 import { encodeGlobal } from '../../src/graphql/global-id.ts'
 import { type Client, createClient } from '../kit/client.ts'
@@ -189,6 +190,35 @@ describe('a reply that fails', () => {
     const values = inSchema && 'getValues' in inSchema ? inSchema.getValues() : []
     expect(values.map((value) => value.name).sort()).toEqual([...replyFailureCodes].sort())
     expect([...replyFailureCodes].filter((code) => !replyCodes.has(code))).toEqual([])
+  })
+})
+
+const verdicts: readonly TargetVerdict[] = [
+  'UNPROVEN',
+  'ISOLATED',
+  'LEAKING',
+  'INCONCLUSIVE',
+  'BREACHED',
+  'STALE',
+]
+
+describe('an assistant', () => {
+  it.each(verdicts)('says %s of itself, to everybody', async (verdict) => {
+    const isolation: IsolationPort = {
+      ...unproven,
+      describe: (id) => ({ ...unproven.describe(id), verdict }),
+    }
+    await using gateway = await openFakeGateway({ isolation })
+    using client = createClient(gateway.url)
+    const query = '{ assistants { isolation { verdict } } }'
+    const { body } = await client.call({ token: 'alice', query })
+    expect(JSON.parse(body).data.assistants[0]).toEqual({ isolation: { verdict } })
+  })
+
+  it('does so with every verdict of the schema', () => {
+    const inSchema = schema.getType('IsolationVerdict')
+    const values = inSchema && 'getValues' in inSchema ? inSchema.getValues() : []
+    expect(values.map((value) => value.name).sort()).toEqual(verdicts.toSorted())
   })
 })
 

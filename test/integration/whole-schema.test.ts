@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createCoverage } from '../kit/coverage.ts'
 import { openStage, type Person, type Stage } from '../kit/stage.ts'
+import { createTalk } from '../kit/talk.ts'
 import { until } from '../kit/until.ts'
 
 const page = 'pageInfo { hasNextPage hasPreviousPage startCursor endCursor }'
@@ -46,8 +47,8 @@ const repliesDocument = complete(`
     }
   }`)
 
-/** What is shown elsewhere: errors of mutations and failures of replies, each through HTTP, by the tests of codes; verdicts, by those of operators. */
-const elsewhere = /^(ErrorCode|ReplyFailureCode|IsolationVerdict|ProofVerdict)\.|Error\.\w+$/
+/** What is shown elsewhere, each through HTTP: errors of mutations, failures of replies and verdicts, by contract/codes. */
+const elsewhere = /^(ErrorCode|ReplyFailureCode|IsolationVerdict)\.|Error\.\w+$/
 
 interface Event {
   readonly __typename: string
@@ -365,16 +366,7 @@ describe('the whole schema', () => {
         coverage.record(query, { probeId }, data)
       }
     }
-    const knowledge = [{ sessionName: 'owner', question: 'What is it?', value: 'unknown' }]
-    const about = { assistantId: 'flow', questionTrigger: '/ask Which one?', knowledge }
-    await probe({ ...about, trials: 1, budget: 60 })
-    await probe({ assistantId: 'flow', budget: 1 })
-    const met = { text: 'hello', assistantId: 'bot' }
-    await askOperator(
-      'mutation ($input: SendMessageInput!) { sendMessage(input: $input) { __typename } }',
-      { input: met },
-    )
-    const { assistants } = await askOperator(`{
+    const isolation = `{
       assistants {
         id
         isolation {
@@ -386,13 +378,26 @@ describe('the whole schema', () => {
           keying { strategy layers { layer keyedBy } }
         }
       }
-    }`)
+    }`
+    const talk = createTalk(leaking)
+    for (const name of ['alice', 'bob']) {
+      await talk.say(leaking.person(name), { text: 'hello', assistantId: 'flow' })
+    }
+    const [flow] = (await askOperator(isolation)).assistants
+    expect(flow.isolation).toMatchObject({ verdict: 'BREACHED', inService: false })
     await askOperator(
       `mutation ($input: ClearQuarantineInput!) {
         clearQuarantine(input: $input) { __typename ... on ClearQuarantineSuccess { assistant { id } } }
       }`,
-      { input: { assistantId: assistants[0].id } },
+      { input: { assistantId: flow.id } },
     )
+    const knowledge = [{ sessionName: 'owner', question: 'What is it?', value: 'unknown' }]
+    const about = { assistantId: 'flow', questionTrigger: '/ask Which one?', knowledge }
+    await probe({ ...about, trials: 1, budget: 60 })
+    await askOperator(isolation)
+    await probe({ assistantId: 'flow', budget: 1 })
+    await probe({ assistantId: 'bot', trials: 1 })
+    await askOperator(isolation)
   })
 
   it('has been shown', () => {

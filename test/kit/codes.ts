@@ -1,19 +1,22 @@
 /** The documented codes (design.md §5), written out anew here: the test must notice when the code drifts from the text. */
-export const requestCodes = new Set([
-  'BAD_REQUEST',
-  'GRAPHQL_PARSE_FAILED',
-  'GRAPHQL_VALIDATION_FAILED',
-  'BAD_USER_INPUT',
-  'UNAUTHENTICATED',
-  'FORBIDDEN',
-  'NOT_FOUND',
-  'SUBSCRIPTION_CURSOR_EXPIRED',
-  'TOO_LARGE',
-  'RATE_LIMITED',
-  'DRAINING',
-  'UNAVAILABLE',
-  'INTERNAL_SERVER_ERROR',
-])
+/** Of a request that is refused as a whole: the statuses that a code comes with. */
+export const requestStatuses: Readonly<Record<string, readonly number[]>> = {
+  BAD_REQUEST: [400, 405, 406, 408, 415],
+  GRAPHQL_PARSE_FAILED: [400],
+  GRAPHQL_VALIDATION_FAILED: [400],
+  BAD_USER_INPUT: [400],
+  UNAUTHENTICATED: [401],
+  FORBIDDEN: [403],
+  NOT_FOUND: [404],
+  SUBSCRIPTION_CURSOR_EXPIRED: [410],
+  TOO_LARGE: [413],
+  RATE_LIMITED: [429],
+  DRAINING: [503],
+  UNAVAILABLE: [503],
+  INTERNAL_SERVER_ERROR: [500],
+}
+
+export const requestCodes = new Set(Object.keys(requestStatuses))
 
 export const unionCodes = new Set([
   'INVALID_INPUT',
@@ -27,10 +30,12 @@ export const unionCodes = new Set([
   'TOO_LARGE',
 ])
 
-/** Codes that end a running stream. Request errors of GraphQL itself come on an accepted stream too. */
+/** Codes that end a running stream. */
+export const endingCodes = new Set(['SUBSCRIPTION_TOKEN_EXPIRED', 'SUBSCRIPTION_CURSOR_EXPIRED'])
+
+/** All that a stream may tell: request errors of GraphQL itself come on an accepted one too. */
 export const streamCodes = new Set([
-  'SUBSCRIPTION_TOKEN_EXPIRED',
-  'SUBSCRIPTION_CURSOR_EXPIRED',
+  ...endingCodes,
   'GRAPHQL_PARSE_FAILED',
   'GRAPHQL_VALIDATION_FAILED',
   'BAD_USER_INPUT',

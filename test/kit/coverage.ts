@@ -18,7 +18,7 @@ import {
   valueFromASTUntyped,
 } from 'graphql'
 
-/** Which parts of the schema answers have shown: a field counts once it had a value, an argument once it was given one. */
+/** Which parts of the schema answers have shown: a field counts once it had a value, a list once it had a row, an argument once it was given one. */
 export interface Coverage {
   /** `data`: what the operation was answered with. */
   record(source: string, variables: Readonly<Record<string, unknown>>, data: unknown): void
@@ -79,7 +79,7 @@ export function createCoverage(): Coverage {
       ): void {
         const field = parent.getFields()[name.value]
         const found = value[(alias ?? name).value]
-        if (!field || found == null) return
+        if (!field || found == null || (Array.isArray(found) && found.length === 0)) return
         const place = `${parent.name}.${field.name}`
         met.add(place)
         for (const { name: argument, value: given } of args ?? []) {
