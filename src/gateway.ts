@@ -241,6 +241,7 @@ export async function createGateway(
           isolation,
           limits,
           uploads: config.uploads,
+          metrics,
         }
       },
       limits,

@@ -3,6 +3,7 @@ import type { Uploads } from '../config/uploads.ts'
 import type { AssistantId, AssistantInfo, Caller } from '../domain.ts'
 import type { AssistantIsolation } from '../domain/isolation.ts'
 import type { ProbeRequest, ProbeRun } from '../domain/probe.ts'
+import type { Metrics } from '../observe/metrics.ts'
 import type { SessionConversations } from '../reply/session-conversations.ts'
 import type { SessionReplies } from '../reply/session-replies.ts'
 import type { SessionStore } from '../store/ledger.ts'
@@ -22,6 +23,7 @@ export interface GraphContext {
   /** How much a message may have, in UTF-16 code units, attachments and bytes of a file. */
   readonly limits: Pick<Limits, 'maxMessageLength' | 'maxAttachments' | 'maxUploadBytes'>
   readonly uploads: Uploads
+  readonly metrics: Pick<Metrics, 'messageTaken'>
   /** The `Last-Event-ID` header of this request. */
   readonly lastEventId: string | undefined
 }

@@ -13,6 +13,7 @@ import { getAssistantId } from './assistant.ts'
 import { builder } from './builder.ts'
 import type { GraphContext } from './context.ts'
 import { getConversationId } from './conversation.ts'
+import { gatewayErrorOf } from './errors.ts'
 import { decodeId } from './global-id.ts'
 import { ReplyNode } from './nodes.ts'
 import { rawInput } from './raw-input.ts'
@@ -121,26 +122,39 @@ builder.mutationField('sendMessage', (t) =>
       ],
       union: { name: 'SendMessageResult', description: 'What became of the message.' },
     },
-    resolve: async (_root, { input }, context, info) => {
-      const { text, idempotencyKey: key } = input
-      checkText(text, context)
-      if (key != null && (key === '' || key.length > maxKeyLength)) {
-        throw new InvalidInputError(`"idempotencyKey" must have 1 to ${maxKeyLength} characters.`)
-      }
-      const reply = await context.replies.sendMessage({
-        text,
-        assistantId: getAssistantId(input.assistantId, context),
-        conversationId:
-          input.conversationId == null ? undefined : getConversationId(input.conversationId),
-        attachmentIds: getAttachmentIds(input.attachments ?? []),
-        extras: extrasOf(input.parameters ?? [], input.metadata ?? []),
-        onBusy: input.onBusy,
-        idempotency: key == null ? undefined : { key, input: rawInput(info, 'input') },
-      })
-      return { reply }
-    },
+    resolve: (_root, { input }, context, info) =>
+      counted(context, async () => {
+        const { text, idempotencyKey: key } = input
+        checkText(text, context)
+        if (key != null && (key === '' || key.length > maxKeyLength)) {
+          throw new InvalidInputError(`"idempotencyKey" must have 1 to ${maxKeyLength} characters.`)
+        }
+        const reply = await context.replies.sendMessage({
+          text,
+          assistantId: getAssistantId(input.assistantId, context),
+          conversationId:
+            input.conversationId == null ? undefined : getConversationId(input.conversationId),
+          attachmentIds: getAttachmentIds(input.attachments ?? []),
+          extras: extrasOf(input.parameters ?? [], input.metadata ?? []),
+          onBusy: input.onBusy,
+          idempotency: key == null ? undefined : { key, input: rawInput(info, 'input') },
+        })
+        return { reply }
+      }),
   }),
 )
+
+/** Whatever refuses a message, and wherever, it is counted. */
+async function counted<T>({ metrics }: GraphContext, send: () => Promise<T>): Promise<T> {
+  try {
+    const sent = await send()
+    metrics.messageTaken(undefined)
+    return sent
+  } catch (error) {
+    metrics.messageTaken(gatewayErrorOf(error)?.code ?? 'INTERNAL_SERVER_ERROR')
+    throw error
+  }
+}
 
 function checkText(text: string, { limits }: GraphContext): void {
   if (text.trim() === '') throw new InvalidInputError('"text" is empty.')

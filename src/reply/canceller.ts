@@ -2,6 +2,8 @@ import type { ConversationId, MessageId, Reply, ReplyId, Session } from '../doma
 import { ConversationBusyError, NotFoundError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { NewId } from '../lib/id.ts'
+import type { Logger } from '../observe/logger.ts'
+import type { Metrics } from '../observe/metrics.ts'
 import type { Ledger } from '../store/ledger.ts'
 import type { ReplyQueue } from './queue.ts'
 import { stored } from './stored.ts'
@@ -30,8 +32,10 @@ export function createCanceller(options: {
   readonly queue: ReplyQueue
   readonly clock: Clock
   readonly newId: NewId
+  readonly logger: Logger
+  readonly metrics: Pick<Metrics, 'replyEnded'>
 }): Canceller {
-  const { ledger, queue, clock, newId } = options
+  const { ledger, queue, clock, newId, logger, metrics } = options
 
   async function find(session: Session, id: ReplyId): Promise<Reply> {
     const [reply] = await ledger.session(session).replies([id])
@@ -56,8 +60,13 @@ export function createCanceller(options: {
       }),
     )
     if (outcome.type === 'lost') throw new NotFoundError('There is no such reply.')
-    const { conversationId, assistantId } = reply
-    queue.kick({ session, conversationId, assistantId })
+    const { conversationId, assistantId: assistant } = reply
+    if (outcome.type === 'finished') {
+      metrics.replyEnded('CANCELLED', undefined)
+      const ms = clock.now() - reply.createdAt
+      logger.info({ reply: id, assistant, status: 'CANCELLED', ms }, 'reply ended')
+    }
+    queue.kick({ session, conversationId, assistantId: assistant })
     return outcome.reply
   }
 

@@ -18,7 +18,6 @@ import {
   AssistantUnavailableError,
   ConversationBusyError,
   DrainingError,
-  GatewayError,
   IdempotencyMismatchError,
   InvalidInputError,
   NotFoundError,
@@ -28,7 +27,6 @@ import {
 } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { NewId } from '../lib/id.ts'
-import type { Metrics } from '../observe/metrics.ts'
 import type { RateLimiter } from '../rate/limiter.ts'
 import type { AcceptOutcome, Ledger } from '../store/ledger.ts'
 import type { ReplyLog } from '../store/log.ts'
@@ -97,7 +95,6 @@ export interface SessionRepliesOptions extends Pick<AssistantAccess, 'serve'> {
   readonly gates: Gates
   readonly waitingRoom: WaitingRoom
   readonly canceller: Canceller
-  readonly metrics: Metrics
   readonly traces: Pick<RunTraces, 'accepted'>
   readonly clock: Clock
   readonly newId: NewId
@@ -121,8 +118,8 @@ const openRetryMs = 1000
 export function createSessionReplies(
   options: SessionRepliesOptions,
 ): (session: Session, caller: SessionCaller) => SessionReplies {
-  const { ledger, log, queue, gates, clock, newId, assistants, limits, rates, draining } = options
-  const { metrics, traces } = options
+  const { ledger, log, queue, gates, clock, newId, assistants, limits, rates, draining, traces } =
+    options
 
   /** Made for each request, and kept as long as a subscription runs: it holds its session and nothing else. */
   class Replies implements SessionReplies {
@@ -134,17 +131,6 @@ export function createSessionReplies(
     }
 
     async sendMessage(request: SendMessageRequest): Promise<Reply> {
-      try {
-        const reply = await this.#accept(request)
-        metrics.messageTaken(undefined)
-        return reply
-      } catch (error) {
-        metrics.messageTaken(error instanceof GatewayError ? error.code : 'INTERNAL_SERVER_ERROR')
-        throw error
-      }
-    }
-
-    async #accept(request: SendMessageRequest): Promise<Reply> {
       refuseWhenDraining()
       const session = this.#session
       if (request.assistantId !== undefined) findAssistant(request.assistantId)

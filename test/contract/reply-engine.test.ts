@@ -16,6 +16,8 @@ import {
 } from '../kit/open-engine.ts'
 import { createScriptedStrategy } from '../kit/scripted-strategy.ts'
 import { acceptReply, claimReply } from '../kit/stored-replies.ts'
+import { uncounted } from '../kit/uncounted.ts'
+import { until } from '../kit/until.ts'
 
 describe('reply engine', () => {
   it('answers when the message is accepted, and streams the reply to who comes late', async () => {
@@ -129,6 +131,30 @@ describe('reply engine', () => {
     const third = await replies.sendMessage(message('3'))
     expect((await strategy.next()).request.text).toBe('3')
     expect(await replies.cancelReply(third.id)).toMatchObject({ status: 'CANCELLED' })
+  })
+
+  it('counts and logs the end of a reply once, also of one that nobody ran', async () => {
+    const ended: unknown[] = []
+    const metrics = { ...uncounted, replyEnded: (...end: unknown[]) => void ended.push(end) }
+    await using gateway = await openEngine({ metrics })
+    const { replies, strategy, lines } = gateway
+    const first = await replies.sendMessage(message('one'))
+    const waiting = await replies.sendMessage(message('two'))
+    const run = await strategy.next()
+    run.accept()
+    await replies.cancelReply(waiting.id)
+    await replies.cancelReply(waiting.id)
+    run.complete('done')
+    await until(() => ended.length > 1, 'both ends')
+    expect(ended).toEqual([
+      ['CANCELLED', undefined],
+      ['COMPLETED', undefined],
+    ])
+    const told = lines.filter((line) => line.message === 'reply ended')
+    expect(told.map(({ fields }) => fields)).toMatchObject([
+      { reply: waiting.id, assistant: 'helper', status: 'CANCELLED' },
+      { reply: first.id, status: 'COMPLETED' },
+    ])
   })
 
   it('a cancelled workflow goes on in a new upstream conversation, seeded, and says so', async () => {

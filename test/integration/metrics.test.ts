@@ -57,8 +57,12 @@ describe('the metrics of a gateway', () => {
       'status="COMPLETED",code=""': expect.any(Number),
       'status="FAILED",code="UPSTREAM_ERROR"': 1,
     })
-    const { 'outcome="accepted"': accepted } = await meter('messages_total')
-    expect(accepted).toBeGreaterThanOrEqual(3)
+    expect(await talk.trySend(who, { text: 'x', assistantId: 'nobody' })).toMatchObject({
+      code: 'NOT_FOUND',
+    })
+    const messages = await meter('messages_total')
+    expect(messages['outcome="accepted"']).toBeGreaterThanOrEqual(2)
+    expect(messages).toMatchObject({ 'outcome="INVALID_INPUT"': 1, 'outcome="NOT_FOUND"': 1 })
   })
 
   it('tell how many replies wait and run, and why a message was refused', async () => {

@@ -160,6 +160,7 @@ export async function openFakeGateway(options: FakeGatewayOptions = {}): Promise
         isolation: options.isolation ?? unproven,
         limits,
         uploads,
+        metrics,
       }
     },
   })
