@@ -41,8 +41,9 @@ async function play(seed: number, options: SimulationOptions = {}): Promise<Simu
   return simulation
 }
 
-describe.skipIf(alone !== undefined)('simulation', () => {
-  it(`breaks no rule in ${seeds} seeds with all faults`, { timeout: 600_000 }, async () => {
+/** Nothing here waits: how long it takes is how busy the machine is. */
+describe.skipIf(alone !== undefined)('simulation', { timeout: 900_000 }, () => {
+  it(`breaks no rule in ${seeds} seeds with all faults`, async () => {
     const reached = new Map<FaultRow, number>()
     for (let seed = 1; seed <= seeds; seed += 1) {
       const simulation = await play(seed)
