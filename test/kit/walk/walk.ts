@@ -101,10 +101,9 @@ export async function walk({
 
   function look(step: number, { name }: Walker, { status, body, headers, isStream }: WalkAnswer) {
     statuses[status] = (statuses[status] ?? 0) + 1
-    if (status >= 500 && status !== 503) complain(step, `answered ${status}: ${body.slice(0, 300)}`)
-    if (status === 503 && headers['retry-after'] === undefined) complain(step, '503 without a time')
-    if (status >= 400 && body.length > maxRefusalBytes)
-      complain(step, `${body.length} bytes of refusal`)
+    const bytes = Buffer.byteLength(body)
+    if (status >= 500) complain(step, `answered ${status}: ${body.slice(0, 300)}`)
+    if (status >= 400 && bytes > maxRefusalBytes) complain(step, `${bytes} bytes of refusal`)
     for (const [other, marker] of markers) {
       if (other !== name && body.includes(marker)) complain(step, `${name} was told of ${other}`)
     }
@@ -114,9 +113,9 @@ export async function walk({
       errors.length > 0 &&
       status < 400 &&
       !body.includes('"data":{') &&
-      body.length > maxRefusalBytes
+      bytes > maxRefusalBytes
     ) {
-      complain(step, `${body.length} bytes of errors`)
+      complain(step, `${bytes} bytes of errors`)
     }
     for (const { code = 'none', message } of errors) {
       codes[code] = (codes[code] ?? 0) + 1
