@@ -263,6 +263,22 @@ describe('files', () => {
   })
 })
 
+describe('a plan', () => {
+  it.each([
+    ['by its code', {}, { code: 4008 }],
+    ['by its status', { status: 429 }, { status: 429 }],
+  ])('is used up some time, and says so %s', async (_how, quota, refusal) => {
+    await using small = await startEmulator({
+      personalAccessTokens: [{ token: 'pat', accountId: 'account' }],
+      bots: [{ botId: bot_id }],
+      quota: { callsInTotal: 1, code: 4008, ...quota },
+    })
+    const coze = new CozeAPI({ baseURL: small.url, token: 'pat' })
+    expect((await coze.conversations.create({})).id).toMatch(/^\d{19}$/)
+    await expect(coze.conversations.create({})).rejects.toMatchObject(refusal)
+  })
+})
+
 describe('variables, meta data and feedback', () => {
   it('keeps variables by session, user and app or Bot', async () => {
     const alice = await signIn('alice-variables')

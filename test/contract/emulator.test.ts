@@ -659,6 +659,17 @@ describe('faults on demand', () => {
     await expect(read()).resolves.toBeUndefined()
   })
 
+  it('strike the calls that are meant, of one route alone', async () => {
+    await emulator.faults(path)
+    await emulator.repeatFaults(path, 2, { kind: 'jsonError', code: 4011 })
+    const ends: unknown[] = []
+    for (let call = 0; call < 4; call += 1) {
+      ends.push((await askWorkflow(alice, 'hi')).at(-1)?.event)
+      expect(streamed(await askBot(alice, 'hi'))).toBe('You said: hi')
+    }
+    expect(ends).toEqual(['done', 'error', 'error', 'done'])
+  })
+
   it('has met no problem of its own in all this', async () => {
     expect((await emulator.state()).problems).toEqual([])
   })
