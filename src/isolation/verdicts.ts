@@ -1,6 +1,7 @@
 import type { AssistantId } from '../domain.ts'
 import type {
   Breach,
+  Evidence,
   IsolationRecord,
   IsolationTarget,
   Proof,
@@ -38,6 +39,9 @@ export interface Verdicts extends AsyncDisposable {
   clear(assistantId: AssistantId): Promise<boolean>
 }
 
+/** Between two tries of a write that the store refused, in ms. */
+const rewriteMs = 1000
+
 export async function openVerdicts(options: VerdictsOptions): Promise<Verdicts> {
   const { targets, records, proofMaxAgeMs, clock, logger, metrics } = options
   const known = new Map(
@@ -50,6 +54,7 @@ export async function openVerdicts(options: VerdictsOptions): Promise<Verdicts> 
     const entry = known.get(keyOf(record.target))
     if (entry !== undefined) entry.record = record
   }
+  const closed = new AbortController()
   const writes = new Set<Promise<void>>()
   /** A proof that grows old is told by nobody else. */
   const timers = new Map<string, Disposable>()
@@ -91,12 +96,17 @@ export async function openVerdicts(options: VerdictsOptions): Promise<Verdicts> 
       )
   }
 
-  /** The verdict stands in memory whether the store takes it or not. */
-  function store(write: Promise<void>): void {
-    const done = write
-      .catch((error: unknown) => logger.error({ err: error }, 'a breach was not stored'))
-      .finally(() => writes.delete(done))
-    writes.add(done)
+  /** The verdict stands in memory whether the store takes it or not; a restart must know of it as well. */
+  async function store(target: IsolationTarget, evidence: Evidence): Promise<void> {
+    while (known.get(keyOf(target))?.record.breach === evidence) {
+      try {
+        return await records.recordBreach(target, evidence)
+      } catch (error) {
+        logger.error({ err: error }, 'a breach was not stored')
+        await clock.sleep(rewriteMs, closed.signal).catch(() => undefined)
+        if (closed.signal.aborted) return
+      }
+    }
   }
 
   return {
@@ -121,7 +131,8 @@ export async function openVerdicts(options: VerdictsOptions): Promise<Verdicts> 
       const before = known.get(keyOf(target))?.record.breach
       if (before != null) return
       update(target, { breach: evidence })
-      store(records.recordBreach(target, evidence))
+      const write = store(target, evidence).finally(() => writes.delete(write))
+      writes.add(write)
     },
     async prove(target, proof) {
       const settingsDigest = known.get(keyOf(target))?.settingsDigest ?? ''
@@ -139,6 +150,7 @@ export async function openVerdicts(options: VerdictsOptions): Promise<Verdicts> 
       return true
     },
     async [Symbol.asyncDispose]() {
+      closed.abort()
       for (const timer of timers.values()) timer[Symbol.dispose]()
       await Promise.all(writes)
     },

@@ -37,8 +37,9 @@ async function open({
   const written: unknown[] = []
   const lines: { readonly message: string; readonly fields: object }[] = []
   const line = (fields: object, message: string) => void lines.push({ fields, message })
+  const store = { fails }
   const write = async (...what: unknown[]) => {
-    if (fails) throw new Error('no store')
+    if (store.fails) throw new Error('no store')
     written.push(what)
   }
   const verdicts = await openVerdicts({
@@ -57,7 +58,7 @@ async function open({
   })
   const shown = async () =>
     (await metrics.text()).split('\n').filter((text) => text.startsWith('coze_gateway_isolation'))
-  return { verdicts, clock, written, lines, shown }
+  return { verdicts, clock, store, written, lines, shown }
 }
 
 describe('verdicts', () => {
@@ -143,6 +144,27 @@ describe('verdicts', () => {
     await verdicts[Symbol.asyncDispose]()
     expect(verdicts.verdictOf(workflow)).toBe('BREACHED')
     expect(lines.map(({ message }) => message)).toContain('a breach was not stored')
+  })
+
+  it('F33: are BREACHED after a restart as well, once writes work again', async () => {
+    const { verdicts, clock, store, written } = await open({ fails: true })
+    verdicts.breached(breach)
+    await clock.pass(5_000)
+    store.fails = false
+    await clock.pass(1_000)
+    expect(written).toMatchObject([['breach', 'workflow', { at: 7 }]])
+    await clock.pass(5_000)
+    expect(written).toHaveLength(1)
+  })
+
+  it('are not BREACHED by a write that comes after an operator has cleared it', async () => {
+    const { verdicts, clock, store, written } = await open({ fails: true })
+    verdicts.breached(breach)
+    await clock.pass(1_000)
+    store.fails = false
+    await verdicts.clear(workflow.assistantId)
+    await clock.pass(5_000)
+    expect(written).toEqual([['clear', workflow.assistantId]])
   })
 
   it('are what was stored before, of targets that are configured still', async () => {
