@@ -18,7 +18,7 @@ const seedsForABug = 150
 // oxlint-disable-next-line node/no-process-env
 const { SIM_SEED: alone, SIM_ROWS: rowsAlone } = process.env
 
-/** Faults that found something when they met. */
+/** Faults that found something when they met, or had to stand each other. */
 const meetings: readonly { readonly together: readonly FaultRow[] }[] = [
   // A correction that was shown and lost by a crash.
   { together: ['F19', 'F21'] },
@@ -27,6 +27,8 @@ const meetings: readonly { readonly together: readonly FaultRow[] }[] = [
   { together: ['F20', 'F25', 'F32', 'F33'] },
   { together: ['F21', 'F32', 'F33'] },
   { together: ['F23', 'F32', 'F33'] },
+  // A breach that has to outlive its gateway, and the fallback that answers meanwhile.
+  { together: ['T13', 'F21', 'F32', 'F33'] },
 ]
 
 async function play(seed: number, options: SimulationOptions = {}): Promise<Simulation> {

@@ -4,6 +4,7 @@ import { limitsSchema } from '../../src/config/limits.ts'
 import { timeoutsSchema } from '../../src/config/timeouts.ts'
 import { createCozeClient } from '../../src/coze/client.ts'
 import type { AssistantId, AssistantInfo, Session, StrategyKind } from '../../src/domain.ts'
+import type { OnBreach } from '../../src/domain/isolation.ts'
 import { Secret } from '../../src/lib/secret.ts'
 import type { RateLimiter } from '../../src/rate/limiter.ts'
 import { createReplyEngine, type ReplyEngine } from '../../src/reply/engine.ts'
@@ -12,8 +13,11 @@ import type { SessionConversations } from '../../src/reply/session-conversations
 import type { SessionReplies } from '../../src/reply/session-replies.ts'
 import type { Ledger } from '../../src/store/ledger.ts'
 import { createAssistants } from '../../src/strategy/assistants.ts'
-import type { Choice } from '../../src/strategy/select.ts'
+import type { Choice, OutOfService } from '../../src/strategy/select.ts'
+import type { ChatStrategy } from '../../src/strategy/strategy.ts'
+import { isolationTargets } from '../../src/strategy/targets.ts'
 import type { Plant } from './bugs/plant.ts'
+import { createIsolation, type Isolation } from './isolation.ts'
 import { sessionIdOf, sessionNameOf } from './people.ts'
 import type { ProcessClock } from './timeline.ts'
 import { oauthApp, writeAssertion } from './upstream/tokens.ts'
@@ -25,6 +29,9 @@ export interface GatewayProcess {
   readonly clock: ProcessClock
   readonly ledger: Ledger
   readonly engine: ReplyEngine
+  readonly isolation: Isolation
+  /** Before the first request. */
+  recover(): Promise<void>
   /** What the server does for each request: opens the caller's session. */
   session(person: string): Promise<Session>
   replies(person: string): Promise<SessionReplies>
@@ -89,7 +96,9 @@ export function startGateway(world: World, plant: Plant): GatewayProcess {
   const client = plant.client?.(realClient) ?? realClient
   const [first, ...rest] = assistantIds.map(infoOf)
   if (first === undefined) throw new TypeError('there is no assistant')
-  const settings = assistantIds.map(settingsOf)
+  const settings = assistantIds.map((id) => settingsOf(id, world.onBreach))
+  const targets = isolationTargets(settings)
+  const isolation = createIsolation(world, plant, { records: store.isolation, targets, clock })
   const assistants = createAssistants(settings, {
     client,
     clock,
@@ -99,12 +108,24 @@ export function startGateway(world: World, plant: Plant): GatewayProcess {
     timeouts,
     limits,
     sign: async (claims) => writeAssertion(claims),
-    verdictOf: () => 'UNPROVEN',
+    verdictOf: (target) => isolation.verdictOf(target),
   })
+  const planted = new Map<ChatStrategy, ChatStrategy>()
+  /** The same one for the same one: the engine compares them. */
+  function dress<C extends Choice | OutOfService>(id: AssistantId, choice: C): C {
+    if (choice.strategy === undefined) return choice
+    const own = isolation.watched(id, choice.strategy)
+    const strategy = planted.get(own) ?? plant.strategy?.(own) ?? own
+    planted.set(own, strategy)
+    return { ...choice, strategy }
+  }
   function strategyOf(id: AssistantId, begunBy: StrategyKind | undefined): Choice | undefined {
     const choice = assistants.strategyOf(id, begunBy)
-    if (choice === undefined || plant.strategy === undefined) return choice
-    return { ...choice, strategy: plant.strategy(choice.strategy) }
+    return choice && dress(id, choice)
+  }
+  function serve(id: AssistantId, begunBy: StrategyKind | undefined) {
+    const choice = assistants.serve(id, begunBy)
+    return choice && dress(id, choice)
   }
 
   const engine = createReplyEngine({
@@ -117,9 +138,10 @@ export function startGateway(world: World, plant: Plant): GatewayProcess {
     tracer: untraced,
     assistants: [first, ...rest],
     strategyOf,
-    serve: strategyOf,
-    isRestricted: () => false,
-    onBreach: () => undefined,
+    serve,
+    isRestricted: () =>
+      settings.some(({ id }) => assistants.serve(id, undefined)?.strategy === undefined),
+    onBreach: (breach) => isolation.breached(breach),
     recordsOf: (id, kind) => assistants.recordsOf(id, kind),
     cursorKey: 'cursor key',
     limits,
@@ -150,6 +172,11 @@ export function startGateway(world: World, plant: Plant): GatewayProcess {
     clock,
     ledger,
     engine,
+    isolation,
+    async recover() {
+      await isolation.open()
+      await engine.recover()
+    },
     session,
     async replies(person) {
       const replies = engine.session(await session(person), callerOf(person))
@@ -165,6 +192,7 @@ export function startGateway(world: World, plant: Plant): GatewayProcess {
       // Nothing of it is answered any more: there is no end to wait for.
       void engine[Symbol.asyncDispose]()
       void assistants[Symbol.asyncDispose]()
+      void isolation[Symbol.asyncDispose]()
     },
     died: death.promise,
     flush: async () => store[Symbol.asyncDispose](),
@@ -197,7 +225,7 @@ function infoOf(id: string): AssistantInfo {
   }
 }
 
-function settingsOf(id: (typeof assistantIds)[number]): AssistantSettings {
+function settingsOf(id: (typeof assistantIds)[number], onBreach: OnBreach): AssistantSettings {
   const common = {
     id: id as AssistantId,
     name: id,
@@ -211,30 +239,30 @@ function settingsOf(id: (typeof assistantIds)[number]): AssistantSettings {
       audience: oauthApp.host,
     },
     quota: { maxRunning: 1000, startsPerSecond: 1000 },
-    onBreach: 'alert',
+    onBreach: onBreach === 'fallback' && id !== 'flow' ? 'quarantine' : onBreach,
     requireProof: false,
   } as const
-  if (id === 'bot') {
-    const bot = { botId: 'bot-1', customVariables: {}, messageVariables: [] }
-    return {
-      ...common,
-      strategy: 'bot',
-      bot: { ...bot, metadata: {}, messageMetadata: [], attachments: false },
-    }
+  const bot = {
+    botId: 'bot-1',
+    customVariables: {},
+    messageVariables: [],
+    metadata: {},
+    messageMetadata: [],
+    attachments: false,
   }
-  return {
-    ...common,
-    strategy: 'workflow',
-    workflow: {
-      workflowId: 'flow-1',
-      appId: 'app-1',
-      conversationKeying: id === 'named' ? 'name' : 'create',
-      parameters: {},
-      messageParameters: [],
-      metadata: {},
-      messageMetadata: [],
-    },
-  }
+  if (id === 'bot') return { ...common, strategy: 'bot', bot }
+  const workflow = {
+    workflowId: 'flow-1',
+    appId: 'app-1',
+    conversationKeying: id === 'named' ? 'name' : 'create',
+    parameters: {},
+    messageParameters: [],
+    metadata: {},
+    messageMetadata: [],
+  } as const
+  return common.onBreach === 'fallback'
+    ? { ...common, strategy: 'auto', workflow, fallback: bot }
+    : { ...common, strategy: 'workflow', workflow }
 }
 
 /** Counts nothing, whatever there is to count. */

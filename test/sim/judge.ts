@@ -22,6 +22,7 @@ export async function judge(
   subscribers: readonly Subscriber[],
 ): Promise<readonly string[]> {
   const { history, problems } = world
+  problems.push(...gateway.isolation.findUnstored())
   const logs = new Map<string, readonly SeenEvent[]>()
   for (const person of people) {
     const all: SeenEvent[] = []

@@ -1,8 +1,9 @@
-import { isTerminal } from '../../src/domain.ts'
+import { type AssistantId, isTerminal } from '../../src/domain.ts'
 import { createDeadline } from '../../src/lib/deadline.ts'
 import { StoreError } from '../../src/store/store.ts'
 import type { Plant } from './bugs/plant.ts'
-import { type GatewayProcess, startGateway } from './gateway.ts'
+import { call } from './calls.ts'
+import { assistantIds, type GatewayProcess, startGateway } from './gateway.ts'
 import type { World } from './world.ts'
 
 /** Keeps a gateway running, and ends it in all the ways that faults.md knows. */
@@ -43,7 +44,7 @@ export function createSupervisor(world: World, plant: Plant): Supervisor {
       const gateway = startGateway(world, plant)
       all.push(gateway)
       try {
-        await gateway.engine.recover()
+        await gateway.recover()
         isStarting = false
         serving = gateway
         waiting.resolve(gateway)
@@ -156,6 +157,10 @@ export function createSupervisor(world: World, plant: Plant): Supervisor {
       if (faults.strikes('F40', 0.4)) {
         faults.reach('F40')
         timeline.jump(random.pick([-600_000, 600_000, -3_600_000]))
+      }
+      if (faults.isDrawn('T13') && random.chance(0.1)) {
+        const id = random.pick(assistantIds) as AssistantId
+        void call(gateway, () => gateway.isolation.clear(id))
       }
       if (faults.strikes('F21', 0.4)) soon(killAt)
       else if (faults.strikes('F23', 0.3)) {

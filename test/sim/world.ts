@@ -1,3 +1,4 @@
+import type { OnBreach } from '../../src/domain/isolation.ts'
 import type { NewId } from '../../src/lib/id.ts'
 import type { Logger } from '../../src/observe/logger.ts'
 import { StoreError } from '../../src/store/store.ts'
@@ -23,6 +24,8 @@ export interface World {
   readonly answerMs: () => number
   /** How long events outlive their reply, in ms. */
   readonly retentionMs: number
+  /** What becomes of an assistant that shares conversations. */
+  readonly onBreach: OnBreach
   readonly random: Random
   readonly timeline: Timeline
   readonly faults: Faults
@@ -59,6 +62,7 @@ export function createWorld(
   const world: World = {
     seed,
     answerMs: createDistance(random.fork('distance')),
+    onBreach: random.fork('settings').pick(['quarantine', 'fallback', 'alert']),
     retentionMs: random.fork('retention').chance(0.15) ? 5_000 : 24 * 3_600_000,
     random,
     timeline,

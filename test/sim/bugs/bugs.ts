@@ -14,7 +14,9 @@ import {
   resumesAt,
   retriesAnything,
   sendsAgain,
+  servesWhatLeaks,
   sleepingGuard,
+  storesNoBreach,
 } from './plants.ts'
 import type { Plant } from './plant.ts'
 
@@ -115,6 +117,18 @@ export const plantedBugs: readonly PlantedBug[] = [
     plant: ignoresCollisions,
     rows: ['T13'],
     tells: /^isolation: /,
+  },
+  {
+    name: 'an assistant is served on after a breach',
+    plant: servesWhatLeaks,
+    rows: ['T13'],
+    tells: /^isolation: .* goes to .*, where two have met/,
+  },
+  {
+    name: 'a breach is not stored',
+    plant: storesNoBreach,
+    rows: ['T13'],
+    tells: /^isolation: .* is not stored/,
   },
   { name: "a reader is given another session's log", plant: mixesLogs, rows: [], tells: /^5: / },
   {

@@ -1,5 +1,7 @@
 import type { CozeClient } from '../../../src/coze/client.ts'
 import type { SessionReplies } from '../../../src/reply/session-replies.ts'
+import type { Verdicts } from '../../../src/isolation/verdicts.ts'
+import type { IsolationRecords } from '../../../src/store/isolation-records.ts'
 import type { Ledger } from '../../../src/store/ledger.ts'
 import type { ReplyLog } from '../../../src/store/log.ts'
 import type { DiskFlaw } from '../store/state.ts'
@@ -12,6 +14,8 @@ export interface Plant {
   log?(log: ReplyLog, ledger: Ledger): ReplyLog
   client?(client: CozeClient): CozeClient
   strategy?(strategy: ChatStrategy): ChatStrategy
+  isolation?(records: IsolationRecords): IsolationRecords
+  verdicts?(verdicts: Verdicts): Verdicts
   replies?(replies: SessionReplies): SessionReplies
 }
 

@@ -30,6 +30,14 @@ export function ignoresCollisions(): Plant {
   }
 }
 
+export function servesWhatLeaks(): Plant {
+  return { verdicts: (verdicts) => replacing(verdicts, { verdictOf: () => 'UNPROVEN' }) }
+}
+
+export function storesNoBreach(): Plant {
+  return { isolation: (records) => replacing(records, { recordBreach: async () => undefined }) }
+}
+
 export function forgetsWaiting(): Plant {
   return { ledger: (ledger) => replacing(ledger, { waiting: async () => [] }) }
 }

@@ -12,6 +12,7 @@ import type {
   SessionName,
   MessageExtras,
 } from '../../../src/domain.ts'
+import type { IsolationRecord } from '../../../src/domain/isolation.ts'
 import type { Fence, StoredAttachment, UpstreamBinding } from '../../../src/store/ledger.ts'
 
 export interface SessionRow {
@@ -116,6 +117,8 @@ export interface State {
   readonly bindings: Map<string, BindingRow>
   readonly attachments: Map<AttachmentId, StoredAttachment & { readonly sessionId: SessionId }>
   readonly logs: Map<SessionId, LogRow>
+  /** By target. */
+  readonly isolation: Map<string, IsolationRecord>
   rows: number
   readonly flaw: DiskFlaw | undefined
 }
@@ -130,6 +133,7 @@ export function createState(flaw: DiskFlaw | undefined): State {
     bindings: new Map(),
     attachments: new Map(),
     logs: new Map(),
+    isolation: new Map(),
     rows: 0,
     flaw,
   }

@@ -2,8 +2,9 @@ import type { Position, SessionId } from '../../../src/domain.ts'
 import type { Clock } from '../../../src/lib/clock.ts'
 import type { Ledger } from '../../../src/store/ledger.ts'
 import type { ReplyLog } from '../../../src/store/log.ts'
-import type { ReplyStore } from '../../../src/store/store.ts'
+import type { Store } from '../../../src/store/store.ts'
 import { gate, type StoreUser } from './gate.ts'
+import { createMemoryIsolation } from './isolation.ts'
 import { createMemoryLedger } from './ledger.ts'
 import { createMemoryLog, type LogPlaces } from './log.ts'
 import { createPipe, type DiskWeather } from './pipe.ts'
@@ -12,7 +13,7 @@ import { comparePlaces, type DiskFlaw, type State } from './state.ts'
 /** What survives the gateways that use it. */
 export interface MemoryDisk {
   /** Raises the epoch: all that runs is an orphan for this user, and an earlier one begins nothing new. */
-  open(user: StoreUser): ReplyStore
+  open(user: StoreUser): Store
   /** Takes away everything that is not durable. */
   crash(): void
   /** For who judges a run. */
@@ -91,6 +92,7 @@ export function createMemoryDisk(clock: Clock, weather: DiskWeather, flaw?: Disk
       return {
         ledger,
         log,
+        isolation: gate(createMemoryIsolation(pipe), user),
         ping: () => pipe.hard(() => undefined),
         async [Symbol.asyncDispose]() {
           await pipe.hard(() => undefined)
