@@ -2,6 +2,7 @@ import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Timeouts } from '../config/timeouts.ts'
+import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../observe/logger.ts'
 import { bodyCutShort, bodyTooLarge } from './http.ts'
 import type { Answer, Incoming } from './http.ts'
@@ -11,6 +12,9 @@ import type { SinkLimits } from './node-sink.ts'
 const maxHeaderBytes = 16_384
 /** Between two requests of one connection; above what usual proxies have, so that they close first. */
 const keepAliveTimeoutMs = 65_000
+
+/** How long a client may go on to send a body that was refused. */
+const lingerMs = 1_000
 
 const origin = 'http://gateway'
 
@@ -86,7 +90,7 @@ export function answerOnNode(
   res: ServerResponse,
   limits: SinkLimits,
 ): void {
-  // A body that was refused is not read to its end: the connection goes with it.
+  // A body that was refused is nobody's: the connection goes with it.
   const headers = req.complete ? answer.headers : { ...answer.headers, connection: 'close' }
   if (answer.stream) {
     const { socket } = res
@@ -104,7 +108,22 @@ export function answerOnNode(
   }
   const length = answer.body === undefined ? 0 : Buffer.byteLength(answer.body)
   res.writeHead(answer.status, hasBody(answer) ? { ...headers, 'content-length': length } : headers)
-  res.end(req.method === 'HEAD' ? undefined : answer.body)
+  const body = req.method === 'HEAD' ? undefined : answer.body
+  if (req.complete) return void res.end(body)
+  if (body !== undefined) res.write(body)
+  dropRest(req, limits.clock, () => res.end())
+}
+
+/** A connection that is closed while its client still sends may take the answer with it (RFC 9112 §9.6). */
+function dropRest(req: IncomingMessage, clock: Clock, done: () => void): void {
+  const timer = clock.timer(lingerMs, finish)
+  req.on('end', finish).on('close', finish).resume()
+
+  function finish() {
+    timer[Symbol.dispose]()
+    req.off('end', finish).off('close', finish)
+    done()
+  }
 }
 
 function hasBody({ status }: Answer): boolean {

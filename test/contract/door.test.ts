@@ -6,6 +6,7 @@ import type { ReplyId } from '../../src/domain.ts'
 import { UnauthenticatedError, UnavailableError } from '../../src/errors.ts'
 import type { Logger } from '../../src/observe/logger.ts'
 import { createClient } from '../kit/client.ts'
+import { createFakeClock } from '../kit/clock.ts'
 import { openFakeGateway } from '../kit/fake-gateway.ts'
 import { silentLogger } from '../kit/logger.ts'
 import { until } from '../kit/until.ts'
@@ -218,8 +219,9 @@ describe('the door', () => {
     expect(answer.status).toBe(406)
   })
 
-  it('T16: closes the connection of a body that is too large', async () => {
-    await using gateway = await openFakeGateway({ limits: { maxBodyBytes: 100 } })
+  it('T16: closes the connection of a body that is too large, and waits a second at most for its end', async () => {
+    const clock = createFakeClock()
+    await using gateway = await openFakeGateway({ clock, limits: { maxBodyBytes: 100 } })
     const { hostname, port } = new URL(gateway.url)
     const socket = connect(Number(port), hostname)
     socket.write(
@@ -228,9 +230,30 @@ describe('the door', () => {
     socket.setEncoding('utf8')
     let text = ''
     socket.on('data', (chunk: string) => (text += chunk))
-    await once(socket, 'close')
+    await until(() => text.includes('TOO_LARGE'), 'the refusal')
     expect(text).toMatch(/^HTTP\/1.1 413 /)
-    expect(text).toContain('TOO_LARGE')
+    const closed = once(socket, 'close')
+    clock.advance(1_000)
+    await closed
+  })
+
+  it('T16: lets a client that sends too much finish its sentence, or the answer would be lost with the connection', async () => {
+    const clock = createFakeClock()
+    await using gateway = await openFakeGateway({ clock, limits: { maxBodyBytes: 100 } })
+    const { hostname, port } = new URL(gateway.url)
+    const socket = connect(Number(port), hostname)
+    const half = ' '.repeat(100_000)
+    socket.write(
+      `POST /graphql HTTP/1.1\r\nHost: x\r\nAuthorization: ${authorization}\r\nContent-Type: application/json\r\nContent-Length: 200000\r\n\r\n${half}`,
+    )
+    socket.setEncoding('utf8')
+    let text = ''
+    socket.on('data', (chunk: string) => (text += chunk))
+    await until(() => text.includes('TOO_LARGE'), 'the refusal')
+    expect(text).toMatch(/^HTTP\/1.1 413 [^]*\r\nconnection: close\r\n/i)
+    socket.write(half)
+    // An error would be thrown here.
+    await once(socket, 'end')
   })
 
   it('T16: closes a connection that sends nothing', async () => {
