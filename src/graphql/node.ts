@@ -21,7 +21,8 @@ builder.queryFields((t) => ({
     nullable: { list: false, items: true },
     args: { ids: t.arg.idList({ required: true, description: 'Ids that this API gave.' }) },
     resolve: (_root, { ids }, context) => {
-      if (ids.length > maxNodes) throw new BadUserInputError(`"ids" may have at most ${maxNodes} entries.`)
+      if (ids.length > maxNodes)
+        throw new BadUserInputError(`"ids" may have at most ${maxNodes} entries.`)
       return ids.map((id) => findNode(id, context))
     },
   }),
