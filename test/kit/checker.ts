@@ -35,6 +35,7 @@ export function check(history: History): readonly string[] {
   const truths = new Map<string, readonly Entry[]>()
   const conversations = new Map<string, string>()
   const corrected = new Set<string>()
+  const deleted = new Set<string>()
   /** Per reply: the cursor of its end. */
   const ended = new Map<string, string>()
   const readers = new Map<string, Reader>()
@@ -49,6 +50,7 @@ export function check(history: History): readonly string[] {
       conversations.set(step.accepted.replyId, step.accepted.conversationId)
     }
     if (step.type === 'truth' && step.corrected) corrected.add(step.replyId)
+    if (step.type === 'deleted') deleted.add(step.replyId)
     if (step.type === 'crash') crashed = true
   }
   for (const step of history) if (step.type === 'truth') readTruth(step)
@@ -171,6 +173,7 @@ export function check(history: History): readonly string[] {
 
   function checkTerminals() {
     for (const replyId of owners.keys()) {
+      if (deleted.has(replyId)) continue
       const truth = truths.get(replyId)
       const ends = truth?.filter((entry) => isTerminal(entry.event)) ?? []
       if (truth ? ends.length === 0 : !ended.has(replyId)) complain(3, `${replyId} never ended`)

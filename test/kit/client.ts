@@ -123,7 +123,11 @@ function openStream(response: IncomingMessage, cutAfter: number): Stream {
   response.on('error', () => inlet.close())
   response.on('close', () => inlet.close())
   if (inlet.isEvents) response.on('data', (chunk: Buffer) => inlet.take(chunk))
-  else readText(response).then(inlet.refuse, () => inlet.refuse(''))
+  else
+    readText(response).then(
+      (body) => inlet.refuse(body),
+      () => inlet.refuse(''),
+    )
   return inlet.stream
 }
 
