@@ -157,10 +157,12 @@ async function open(scene: Scene, listener: Listener, dice: Dice): Promise<strin
   }
   listener.followed = followed
   listening.add(listener)
-  const heard = hear().finally(() => {
-    listening.delete(listener)
-    hearing.delete(heard)
-  })
+  const heard = hear()
+    .catch((error: unknown) => sessions.complain(`${reader}: ${String(error)}`))
+    .finally(() => {
+      listening.delete(listener)
+      hearing.delete(heard)
+    })
   hearing.add(heard)
   return 'followed'
 

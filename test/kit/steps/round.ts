@@ -117,7 +117,10 @@ export async function playRound(options: RoundOptions): Promise<RoundReport> {
 
   while (sessions.all.length < 2) await scene.enter(round)
   await Promise.all(Array.from({ length: atOnce }, work))
-  const ends = await judge(scene, emulator)
+  const ends = await judge(scene, emulator).catch((error: unknown) => {
+    sessions.complain(`at the end: ${String(error)}`)
+    return {}
+  })
   const { problems } = await emulator.state()
   for (const problem of problems) sessions.complain(`the emulator: ${problem}`)
   return {
