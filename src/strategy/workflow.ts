@@ -82,7 +82,9 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
     try {
       return await getOrCreate(run.session, conversationName, signal)
     } catch (error) {
-      if (keying !== 'auto' || !('appId' in owner) || !isRefused(error)) {
+      // As it is configured: others may have been refused meanwhile.
+      const mayFallBack = workflow.conversationKeying === 'auto' && 'appId' in owner
+      if (!mayFallBack || !isRefused(error)) {
         throw asRunFailure(error)
       }
       keying = 'name'
