@@ -47,14 +47,18 @@ describe('steps at random over a gateway in this process', () => {
     async () => {
       const startedAt = performance.now()
       const reports = await play()
-      const perSecond = steps / ((performance.now() - startedAt) / 1_000)
+      const seconds = (performance.now() - startedAt) / 1_000
       const outcomes = sum(reports.map((report) => report.outcomes))
       const ends = sum(reports.map((report) => report.ends))
-      const { sessions = 0, heard = 0 } = sum(
-        reports.map((report) => ({ sessions: report.sessions, heard: report.heard })),
-      )
+      const total = (of: (report: RoundReport) => number) =>
+        reports.reduce((sum, report) => sum + of(report), 0)
+      const [taken, sessions, heard] = [
+        total((report) => report.steps),
+        total((report) => report.sessions),
+        total((report) => report.heard),
+      ]
       console.log(
-        `${steps} steps at random from step ${first} of seed ${seed}, ${perSecond.toFixed(0)} per second; of ${sessions} sessions ${heard} heard of themselves: ${JSON.stringify({ ends, outcomes })}`,
+        `${taken} steps at random from step ${first} of seed ${seed}, ${(taken / seconds).toFixed(0)} per second; of ${sessions} sessions ${heard} heard of themselves: ${JSON.stringify({ ends, outcomes })}`,
       )
       expect(reports.flatMap(({ complaints }) => complaints)).toEqual([])
       if (steps < 5 * perRound) return

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { inspect } from 'node:util'
 import { parseConfig } from '../../../src/config.ts'
 import type { EmulatorOptions } from '../../../src/emulator/options.ts'
 import type { Logger } from '../../../src/observe/logger.ts'
@@ -38,6 +39,7 @@ export interface RoundReport {
   readonly outcomes: Readonly<Record<string, number>>
   /** Replies by how they ended. */
   readonly ends: Readonly<Record<string, number>>
+  readonly steps: number
   /** Sessions that were, and those of them that were shown a word of their own. */
   readonly sessions: number
   readonly heard: number
@@ -127,6 +129,7 @@ export async function playRound(options: RoundOptions): Promise<RoundReport> {
     complaints: sessions.complaints.map((what) => `seed ${seed}, round from ${from}: ${what}`),
     outcomes,
     ends,
+    steps: next - from,
     sessions: sessions.all.length,
     heard: sessions.all.filter(({ shown }) => shown > 0).length,
   }
@@ -199,6 +202,7 @@ function settingsOf(cast: Cast, baseUrl: string, leak: RoundOptions['leak'], dic
       circuitMs: 200,
     },
     limits: {
+      costPerSecond: 1_000_000_000,
       messagesPerMinute: 1_000_000,
       guestMessagesPerMinute: 1_000_000,
       uploadsPerMinute: 1_000_000,
@@ -213,7 +217,7 @@ function settingsOf(cast: Cast, baseUrl: string, leak: RoundOptions['leak'], dic
 function suspicious(complain: (what: string) => void, isLeaky: boolean): Logger {
   const listen = (fields: Readonly<Record<string, unknown>>, message: string) => {
     const { err } = fields
-    const line = `${message} ${JSON.stringify(fields)} ${err instanceof Error ? err.stack : ''}`
+    const line = `${message} ${JSON.stringify(fields)} ${inspect(err)}`
     for (const { canary } of canariesIn(line)) complain(`a log line holds ${canary}: ${line}`)
     return line
   }
