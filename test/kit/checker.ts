@@ -62,7 +62,7 @@ export function check(history: History): readonly string[] {
   }
   for (const { as, reader } of connections.values()) checkReach(as, reader)
   checkTerminals()
-  checkOnce(history, complain)
+  checkOnce(history, deleted, complain)
   return problems
 
   function isCorrectable(replyId: string): boolean {
@@ -195,7 +195,7 @@ export function check(history: History): readonly string[] {
   }
 }
 
-function checkOnce(history: History, complain: Complain) {
+function checkOnce(history: History, deleted: ReadonlySet<string>, complain: Complain) {
   const keys = new Map<string, string>()
   for (const step of history) {
     if (step.type === 'chats' && step.count > 1) {
@@ -203,9 +203,11 @@ function checkOnce(history: History, complain: Complain) {
     }
     if (step.type !== 'send' || step.idempotencyKey === undefined || !step.accepted) continue
     const key = JSON.stringify([step.as, step.idempotencyKey])
-    const first = keys.get(key) ?? step.accepted.replyId
-    keys.set(key, first)
-    if (first !== step.accepted.replyId) {
+    const { replyId } = step.accepted
+    const first = keys.get(key) ?? replyId
+    // A key is kept as long as its reply.
+    keys.set(key, deleted.has(first) ? replyId : first)
+    if (first !== replyId && !deleted.has(first)) {
       complain(
         6,
         `key ${step.idempotencyKey} of ${step.as} made ${first} and ${step.accepted.replyId}`,
