@@ -73,6 +73,7 @@ export function createScriptedStrategy(kind: 'workflow' | 'bot' = 'bot'): Script
     layers,
     answersByMessage: kind === 'workflow',
     openAsStranger: undefined,
+    hadOthers: undefined,
     cancelled,
     opened,
     get started() {
