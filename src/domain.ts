@@ -52,6 +52,8 @@ export interface Conversation {
   /** ms since the epoch. */
   readonly createdAt: number
   readonly lastUsedAt: number
+  /** Its place among the session's conversations: the later one was used, the higher, whatever the clock said. */
+  readonly used: number
 }
 
 export type Rating = 'LIKE' | 'UNLIKE'

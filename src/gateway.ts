@@ -4,7 +4,7 @@ import { createAuthenticator } from './auth/caller.ts'
 import { createGuests } from './auth/guests.ts'
 import { isOperator } from './auth/operator.ts'
 import type { Config } from './config.ts'
-import { createCozeClient } from './coze/client.ts'
+import { createCozeClient, type CozeClientOptions } from './coze/client.ts'
 import type { AssistantId } from './domain.ts'
 import { schema } from './graphql/schema.ts'
 import { openVerdicts } from './isolation/verdicts.ts'
@@ -44,6 +44,8 @@ export interface GatewayDependencies {
   readonly metrics?: Metrics
   /** Default: over OpenTelemetry's API, for whichever SDK the process runs. */
   readonly tracer?: Tracer
+  /** The way to the upstream, such as through a proxy; its owner closes it. Default: one of the gateway's own. */
+  readonly dispatcher?: CozeClientOptions['dispatcher']
   /** Headers that GraphiQL's editor begins with; for demos. */
   readonly graphiqlHeaders?: Readonly<Record<string, string>>
 }
@@ -78,6 +80,7 @@ export async function createGateway(
     logger = createLogger(config.logging),
     metrics = createPrometheusMetrics(),
     tracer = createOpenTelemetryTracer(),
+    dispatcher,
   } = dependencies
   const { limits, timeouts } = config
   const [first, ...rest] = config.assistants.map(infoOf)
@@ -119,7 +122,9 @@ export async function createGateway(
       metrics,
     }),
   )
-  const client = stack.use(createCozeClient({ clock, random, metrics, tracer, timeouts, limits }))
+  const client = stack.use(
+    createCozeClient({ clock, random, metrics, tracer, timeouts, limits, dispatcher }),
+  )
   const targets = stack.use(
     createAssistants(config.assistants, {
       client,

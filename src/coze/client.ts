@@ -79,7 +79,7 @@ export interface CozeClientOptions {
   readonly metrics: Pick<Metrics, 'upstreamOddity' | 'upstreamCalled'> & RetryMetrics
   readonly tracer: Tracer
   /** Default: an undici Agent of our own, closed with the client. */
-  readonly dispatcher?: Dispatcher
+  readonly dispatcher?: Dispatcher | undefined
   readonly timeouts?: Partial<CozeTimeouts>
   readonly limits?: Partial<CozeLimits>
 }

@@ -34,8 +34,8 @@ export async function exportPage(
     bytes += more
     if (isNew) portions.push({ conversation, messages: [] })
     if (row) portions.at(-1)?.messages.push(row)
-    const { id: conversationId, lastUsedAt } = conversation
-    place = { conversationId, lastUsedAt, messageId: message?.message.id ?? null }
+    const { id: conversationId, used } = conversation
+    place = { conversationId, used, messageId: message?.message.id ?? null }
   }
   return page(undefined)
 

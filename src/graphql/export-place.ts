@@ -4,23 +4,23 @@ import { decodeGlobal, encodeGlobal } from './global-id.ts'
 /** How far an export has come. Ids in it are looked up in the caller's session, like all others. */
 export interface ExportPlace {
   readonly conversationId: ConversationId
-  /** When the conversation had last been used; conversations are exported in this order. In ms since the epoch. */
-  readonly lastUsedAt: number
+  /** How late the conversation had been used; conversations are exported in this order. */
+  readonly used: number
   /** Null: the conversation is done. */
   readonly messageId: MessageId | null
 }
 
-export function encodeExportPlace({ conversationId, lastUsedAt, messageId }: ExportPlace): string {
-  return encodeGlobal('Export', [lastUsedAt, conversationId, messageId ?? ''].join(' '))
+export function encodeExportPlace({ conversationId, used, messageId }: ExportPlace): string {
+  return encodeGlobal('Export', [used, conversationId, messageId ?? ''].join(' '))
 }
 
 /** Undefined for garbage. */
 export function decodeExportPlace(text: string): ExportPlace | undefined {
-  const [, lastUsedAt, conversationId, messageId] =
+  const [, used, conversationId, messageId] =
     /^(\d{1,16}) (\S+) (\S*)$/.exec(decodeGlobal('Export', text) ?? '') ?? []
   if (conversationId === undefined) return undefined
   return {
-    lastUsedAt: Number(lastUsedAt),
+    used: Number(used),
     conversationId: conversationId as ConversationId,
     messageId: messageId ? (messageId as MessageId) : null,
   }

@@ -27,11 +27,11 @@ export async function* walkSession(
   store: SessionStore,
   after: ExportPlace | undefined,
 ): AsyncGenerator<ExportStep, void, undefined> {
-  let done = after?.lastUsedAt ?? 0
-  let bound = after && { id: after.conversationId, lastUsedAt: after.lastUsedAt }
+  let done = after?.used ?? 0
+  let bound = after && { id: after.conversationId, used: after.used }
   if (after?.messageId != null) {
     const [conversation] = await store.conversations([after.conversationId])
-    if (conversation?.lastUsedAt === after.lastUsedAt) {
+    if (conversation?.used === after.used) {
       yield* walkConversation(store, conversation, after.messageId)
     } else bound = undefined
   }
@@ -43,14 +43,14 @@ export async function* walkSession(
       before: bound?.id,
     })
     const [known] = bound ? await store.conversations([bound.id]) : []
-    if (bound && known?.lastUsedAt !== bound.lastUsedAt) {
+    if (bound && known?.used !== bound.used) {
       // It is gone or has moved, so what lies before it is another list: begin anew behind what is done.
       bound = undefined
       continue
     }
     for (const conversation of page?.rows.toReversed() ?? []) {
-      if (conversation.lastUsedAt < done) continue
-      done = conversation.lastUsedAt
+      if (conversation.used < done) continue
+      done = conversation.used
       yield* walkConversation(store, conversation, undefined)
     }
     bound = page?.rows[0]

@@ -64,7 +64,8 @@ export function createProbing(options: ProbingOptions): Probing {
       }
       tell({ type: 'ended', at: clock.now(), reports })
     } catch (error) {
-      logger.error({ err: error }, 'probe failed')
+      if (closed.signal.aborted) logger.info({}, 'probe broken off')
+      else logger.error({ err: error }, 'probe failed')
       tell({ type: 'failed', at: clock.now(), message: messageOf(error) })
     }
   }

@@ -49,7 +49,7 @@ const maxTitleLength = 100
 export function createSessionConversations(
   options: SessionConversationsOptions,
 ): (session: Session, caller: SessionCaller) => SessionConversations {
-  const { ledger, canceller, clock, newId, logger, assistants, draining } = options
+  const { ledger, canceller, clock, newId, logger, assistants, draining, closed } = options
   const cleaner = createUpstreamCleaner(options)
   const rate = createRatings(options)
   const upload = createUploads(options)
@@ -135,16 +135,17 @@ export function createSessionConversations(
     }
 
     rate(id: MessageId, feedback: Feedback): Promise<Message> {
-      return rate(this.#session, id, feedback)
+      return unlessClosed(rate(this.#session, id, feedback))
     }
 
     async uploadFile(assistantId: AssistantId | undefined, file: FileUpload): Promise<Attachment> {
       refuseWhenDraining()
-      return await upload(this.#session, findAssistant(assistantId), file)
+      return await unlessClosed(upload(this.#session, findAssistant(assistantId), file))
     }
 
     older(id: ConversationId, request: { before: string | undefined; limit: number }) {
-      return readOlder(this.#session, ledger.session(this.#session), id, request)
+      const own = ledger.session(this.#session)
+      return unlessClosed(readOlder(this.#session, own, id, request))
     }
 
     async #find(id: ConversationId): Promise<Conversation> {
@@ -163,6 +164,16 @@ export function createSessionConversations(
 
   function refuseWhenDraining(): void {
     if (draining.aborted) throw new DrainingError('The gateway is shutting down.')
+  }
+
+  /** A call upstream that the end of the engine has broken off is refused like one that came too late. */
+  async function unlessClosed<T>(call: Promise<T>): Promise<T> {
+    try {
+      return await call
+    } catch (error) {
+      if (closed.aborted && error === closed.reason) refuseWhenDraining()
+      throw error
+    }
   }
 
   return (session, caller) => new Conversations(session, caller)

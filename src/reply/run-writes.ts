@@ -108,6 +108,25 @@ export function createRunWrites(options: RunWritesOptions): RunWrites {
     throw new CollisionError(breach.isNew)
   }
 
+  /** A conversation that is bound only now may have been used by a run that was lost before it was bound. */
+  async function demandAlone(
+    run: RunFacts,
+    { chatId, conversationId }: UpstreamRun,
+    logId: string | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { claim, strategy } = run
+    const reference = { ...runContext(claim), chatId, upstreamConversationId: conversationId }
+    if ((await strategy.hadOthers?.(reference, signal)) !== true) return
+    report(run, {
+      isNew: true,
+      what: 'A conversation that should be new had been used before.',
+      logIds: logId === undefined ? [] : [logId],
+      sessions: [claim.session.id],
+    })
+    throw new CollisionError(true)
+  }
+
   return {
     async obtain(run, known, signal) {
       if (known !== undefined) return { type: 'id', conversationId: known }
@@ -135,7 +154,10 @@ export function createRunWrites(options: RunWritesOptions): RunWrites {
         waitsFor: known?.waitsFor,
         async remember({ chatId, conversationId }) {
           if (known !== undefined) return
-          if (upstream.type === 'named') await bind(run, conversationId, reader.logId)
+          if (upstream.type === 'named') {
+            await bind(run, conversationId, reader.logId)
+            await demandAlone(run, { chatId, conversationId }, reader.logId, signal)
+          }
           const stored = await ledger.recordChat(session, reply.id, fence, chatId)
           if (!stored) throw new LostReplyError()
         },

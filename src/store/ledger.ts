@@ -202,7 +202,7 @@ export interface SessionStore {
   answerOrigin(id: MessageId): Promise<AnswerOrigin | undefined>
   /** Every upstream conversation that was ever this conversation's, oldest first. */
   upstreamConversations(conversationId: ConversationId): Promise<readonly UpstreamBinding[]>
-  /** Newest first. Undefined: a bounding id is not in this session. */
+  /** Most recently used first. Undefined: a bounding id is not in this session. */
   conversationPage(page: PageRequest<ConversationId>): Promise<Page<Conversation> | undefined>
   /** Oldest first. Undefined: a bounding id is not in this conversation. */
   messagePage(

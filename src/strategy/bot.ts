@@ -150,6 +150,7 @@ export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
       return { type: 'id', conversationId: id, logId }
     },
     openAsStranger: undefined,
+    hadOthers: undefined,
     start(request, signal) {
       const { upstream } = request
       if (upstream.type === 'named') throw new TypeError('a Bot has no named conversations')

@@ -155,6 +155,11 @@ export interface ChatStrategy {
         signal: AbortSignal,
       ) => Promise<Extract<UpstreamConversation, { type: 'id' }>>)
     | undefined
+  /**
+   * Whether others had talked in a conversation that this run has just revealed; undefined: a run reveals none. A name
+   * may lead to where a run was before whose end nobody saw, so that no binding tells of it.
+   */
+  readonly hadOthers: ((run: RunReference, signal: AbortSignal) => Promise<boolean>) | undefined
   /** Sends the message and streams the run: one batch per network read, the last one ending with a terminal event. */
   start(request: StartRequest, signal: AbortSignal): AsyncIterable<readonly RunEvent[]>
   /** Tells the upstream to stop, where it can be told. True: it was told and agreed. Never throws; bounded by the signal. */

@@ -24,6 +24,7 @@ import type {
   Recovered,
   RecoverRequest,
   RunContext,
+  RunReference,
   UpstreamConversation,
 } from './strategy.ts'
 
@@ -43,6 +44,8 @@ export interface WorkflowStrategyOptions extends CallOptions {
 const idleMs = 600_000
 /** The user's one included (coze-api.md §4.1). */
 const maxMessages = 50
+/** Of a list of messages. */
+const pageLength = 50
 
 /** A Workflow takes no results of tools (coze-api.md §4.5). */
 const unsupported: ReplyFailure = {
@@ -82,7 +85,9 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
     try {
       return await getOrCreate(run.session, conversationName, signal)
     } catch (error) {
-      if (keying !== 'auto' || !('appId' in owner) || !isRefused(error)) {
+      // As it is configured: others may have been refused meanwhile.
+      const mayFallBack = workflow.conversationKeying === 'auto' && 'appId' in owner
+      if (!mayFallBack || !isRefused(error)) {
         throw asRunFailure(error)
       }
       keying = 'name'
@@ -95,6 +100,23 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
       return await getOrCreate(stranger, createRunKeys(run).conversationName, signal)
     } catch (error) {
       throw asRunFailure(error)
+    }
+  }
+
+  async function hadOthers(
+    { session, upstreamConversationId: conversationId, chatId }: RunReference,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const isOther = (row: CozeMessage) => row.chatId !== undefined && row.chatId !== chatId
+    for (let beforeId: string | undefined; ;) {
+      const page = { conversationId, beforeId, limit: pageLength }
+      const list = async (target: CozeTarget) => listMessages(client, target, page, signal)
+      const rows = await withToken(tokens, session.name, list, signal).catch((error: unknown) => {
+        throw asRunFailure(error)
+      })
+      if (rows.some(isOther)) return true
+      if (rows.length < pageLength) return false
+      beforeId = rows.at(-1)?.id
     }
   }
 
@@ -156,6 +178,7 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
     get openAsStranger() {
       return keying === 'name' || !('appId' in owner) ? undefined : openAsStranger
     },
+    hadOthers,
     start(request, signal) {
       const { upstream, extras } = request
       const keys = createRunKeys(request)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Session } from '../../src/domain.ts'
+import type { ConversationId, Session } from '../../src/domain.ts'
 import type { Claim, Ledger, UpstreamBinding } from '../../src/store/ledger.ts'
 import { LostReplyError } from '../../src/store/log.ts'
 import type { ReplyStore } from '../../src/store/store.ts'
@@ -90,6 +90,7 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
             title: 'hello',
             createdAt: 7,
             lastUsedAt: 7,
+            used: 1,
           },
         ])
       })
@@ -663,17 +664,20 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
         ).toBeUndefined()
       })
 
-      it('pages conversations, newest first, in both directions', async () => {
+      it('F40: pages conversations, the most recently used first, in both directions, whatever the clock says', async () => {
         await using store = await open()
         const session = await openSession(store.ledger)
+        const begin = (as: Session, id: ConversationId, at: number) =>
+          store.ledger.startConversation(as, { id, assistantId: assistant, title: undefined, at })
+        // What others use does not count.
+        const other = await openSession(store.ledger)
+        for (const id of times(9, newConversationId)) await begin(other, id, 1)
         const ids = times(4, newConversationId)
-        for (const id of ids)
-          await store.ledger.startConversation(session, {
-            id,
-            assistantId: assistant,
-            title: undefined,
-            at: 1,
-          })
+        for (const [at, id] of ids.entries()) await begin(session, id, 9 - at)
+        const [second] = ids.splice(1, 1)
+        if (second === undefined) throw new Error('there is no second one')
+        ids.push(second)
+        await acceptReply(store.ledger, session, { conversationId: second, at: 1 })
         ids.reverse()
         const reader = store.ledger.session(session)
         const page = async (request: Partial<Parameters<typeof reader.conversationPage>[0]>) => {
@@ -688,6 +692,8 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
         expect(await page({ after: ids[1] })).toEqual([[2, 3], true, false])
         expect(await page({ direction: 'backward' })).toEqual([[2, 3], true, false])
         expect(await page({ direction: 'backward', before: ids[3] })).toEqual([[1, 2], true, true])
+        const rows = await reader.conversations(ids)
+        expect(rows.map((row) => row?.used)).toEqual([5, 4, 3, 1])
       })
 
       it('tells the history of a conversation in the order in which it was run, without what never ran', async () => {

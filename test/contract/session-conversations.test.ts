@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { ConversationId } from '../../src/domain.ts'
 import type { Breach } from '../../src/domain/isolation.ts'
 import {
+  DrainingError,
   InvalidInputError,
   NotFoundError,
   NotSupportedError,
@@ -297,4 +298,35 @@ describe('older messages, which only the platform still has', () => {
     }
     expect(talk.records.listed).toEqual([])
   })
+})
+
+describe('the end of the gateway', () => {
+  it.each(['upload', 'rating', 'search'] as const)(
+    'F20: breaks off the %s under way, which may be tried again elsewhere',
+    async (what) => {
+      await using talk = await openTalk()
+      const { conversations, records, engine } = talk
+      const { reply } = await talk.say('hello')
+      const { conversationId } = reply
+      const answerId = (await talk.own.messagePage(conversationId, all))?.rows[1]?.id
+      if (answerId === undefined) throw new Error('there is no answer')
+      const file = {
+        name: 'a.txt',
+        mediaType: 'text/plain',
+        content: (async function* () {
+          yield Buffer.from('a')
+        })(),
+      }
+      const asked = records.hang()
+      const work = {
+        upload: () => conversations.uploadFile(undefined, file),
+        rating: () => conversations.rate(answerId, like),
+        search: () => conversations.older(conversationId, { before: undefined, limit: 1 }),
+      }[what]()
+      const refused = expect(work).rejects.toThrow(DrainingError)
+      await asked
+      await engine.drain(AbortSignal.abort())
+      await refused
+    },
+  )
 })

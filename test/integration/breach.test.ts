@@ -75,3 +75,38 @@ describe('an app with one static conversation, and 200 sessions at once', () => 
     expect(breached.length).toBeLessThanOrEqual(2)
   })
 })
+
+describe('an app with one static conversation that is known by its first run only', () => {
+  it('T13: shows nobody what was said there in a run that nobody saw', async () => {
+    await using stage = await openStage({
+      emulator: { leaks: { staticConversation: true } },
+      workflow: { conversationKeying: 'name' },
+    })
+    const talk = createTalk(stage)
+    const [alice, bob] = [stage.person('alice'), stage.person('bob')]
+    const secret = `plum${randomUUID()}`
+    await stage.emulator.faults('/v1/workflows/chat', { kind: 'lostReply' })
+    expect(await talk.say(alice, `my secret is ${secret}`)).toMatchObject({
+      code: 'UPSTREAM_OUTCOME_UNKNOWN',
+    })
+    const sent = await talk.send(bob, 'what is my secret?')
+    const events = await talk.listen(bob, sent.id)
+    expect(events.at(-1)).toMatchObject({ code: 'ISOLATION_BREACH' })
+    expect(JSON.stringify(events)).not.toContain(secret)
+  })
+
+  it('serves who is alone there', async () => {
+    await using stage = await openStage({ workflow: { conversationKeying: 'name' } })
+    const talk = createTalk(stage)
+    const [alice, bob] = [stage.person('alice'), stage.person('bob')]
+    for (const [who, secret] of [
+      [alice, 'plum'],
+      [bob, 'pear'],
+    ] as const) {
+      await talk.say(who, `my secret is ${secret}`)
+      expect(await talk.say(who, 'what is my secret?')).toMatchObject({
+        text: `Your secret is ${secret}.`,
+      })
+    }
+  })
+})

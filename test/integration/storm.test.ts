@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { RepliesDocument } from '../../schema/operations/generated/graphql.ts'
-import type { Stream } from '../kit/client.ts'
+import type { Stream } from '../kit/stream.ts'
 import { readMeter } from '../kit/metrics.ts'
 import { gauged, readGauge } from '../kit/read-gauge.ts'
 import { figure, isSoak } from '../kit/soak.ts'

@@ -35,6 +35,7 @@ export function check(history: History): readonly string[] {
   const truths = new Map<string, readonly Entry[]>()
   const conversations = new Map<string, string>()
   const corrected = new Set<string>()
+  const deleted = new Set<string>()
   /** Per reply: the cursor of its end. */
   const ended = new Map<string, string>()
   const readers = new Map<string, Reader>()
@@ -49,6 +50,7 @@ export function check(history: History): readonly string[] {
       conversations.set(step.accepted.replyId, step.accepted.conversationId)
     }
     if (step.type === 'truth' && step.corrected) corrected.add(step.replyId)
+    if (step.type === 'deleted') deleted.add(step.replyId)
     if (step.type === 'crash') crashed = true
   }
   for (const step of history) if (step.type === 'truth') readTruth(step)
@@ -60,7 +62,7 @@ export function check(history: History): readonly string[] {
   }
   for (const { as, reader } of connections.values()) checkReach(as, reader)
   checkTerminals()
-  checkOnce(history, complain)
+  checkOnce(history, deleted, complain)
   return problems
 
   function isCorrectable(replyId: string): boolean {
@@ -171,6 +173,7 @@ export function check(history: History): readonly string[] {
 
   function checkTerminals() {
     for (const replyId of owners.keys()) {
+      if (deleted.has(replyId)) continue
       const truth = truths.get(replyId)
       const ends = truth?.filter((entry) => isTerminal(entry.event)) ?? []
       if (truth ? ends.length === 0 : !ended.has(replyId)) complain(3, `${replyId} never ended`)
@@ -192,7 +195,7 @@ export function check(history: History): readonly string[] {
   }
 }
 
-function checkOnce(history: History, complain: Complain) {
+function checkOnce(history: History, deleted: ReadonlySet<string>, complain: Complain) {
   const keys = new Map<string, string>()
   for (const step of history) {
     if (step.type === 'chats' && step.count > 1) {
@@ -200,9 +203,11 @@ function checkOnce(history: History, complain: Complain) {
     }
     if (step.type !== 'send' || step.idempotencyKey === undefined || !step.accepted) continue
     const key = JSON.stringify([step.as, step.idempotencyKey])
-    const first = keys.get(key) ?? step.accepted.replyId
-    keys.set(key, first)
-    if (first !== step.accepted.replyId) {
+    const { replyId } = step.accepted
+    const first = keys.get(key) ?? replyId
+    // A key is kept as long as its reply.
+    keys.set(key, deleted.has(first) ? replyId : first)
+    if (first !== replyId && !deleted.has(first)) {
       complain(
         6,
         `key ${step.idempotencyKey} of ${step.as} made ${first} and ${step.accepted.replyId}`,

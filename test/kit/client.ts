@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { Agent, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http'
-import { createFrameParser, type Frame } from './sse-frames.ts'
+import { createStream, type Stream } from './stream.ts'
 import { within } from './until.ts'
 
 export interface Operation {
@@ -30,28 +30,6 @@ export interface StreamRequest extends Operation {
   readonly lastEventId?: string | undefined
   /** The socket is destroyed once so many bytes of the body have come; what follows is not parsed. */
   readonly cutAfter?: number | undefined
-}
-
-/** How a stream ended: it said so, we cut it, or the server closed it without a word. */
-export type StreamEnd = 'complete' | 'cut' | 'closed'
-
-/** An open SSE stream. Frames wait here until they are taken. */
-export interface Stream extends Disposable {
-  readonly status: number
-  readonly headers: IncomingHttpHeaders
-  /** Bytes of the body so far. */
-  readonly bytes: number
-  /** The next `next` frame, comments left out; undefined once the stream has ended. */
-  next(deadlineMs?: number): Promise<Frame | undefined>
-  /** Every frame as it came, comments included. */
-  readonly frames: readonly Frame[]
-  readonly ended: Promise<StreamEnd>
-  /** The body of an answer that is no event stream. */
-  readonly refusal: Promise<string>
-  cut(): void
-  /** Stops reading from the socket, so that the kernel's buffers fill. */
-  pause(): void
-  resume(): void
 }
 
 /** Black-box client of a gateway at `url`, with sockets of its own. */
@@ -133,72 +111,24 @@ export function createClient(url: string): Client {
 }
 
 function openStream(response: IncomingMessage, cutAfter: number): Stream {
-  const parse = createFrameParser()
-  const frames: Frame[] = []
-  const ended = Promise.withResolvers<StreamEnd>()
-  const refusal = Promise.withResolvers<string>()
-  const isStream = response.headers['content-type']?.startsWith('text/event-stream') ?? false
-  let taken = 0
-  let bytes = 0
-  let end: StreamEnd | undefined
-  let wake = Promise.withResolvers<void>()
-
-  function finish(how: StreamEnd) {
-    end ??= how
-    ended.resolve(end)
-    if (isStream) refusal.resolve('')
-    wake.resolve()
-  }
-
-  function cut() {
-    finish('cut')
-    response.destroy()
-  }
-
-  response.on('error', () => finish('closed'))
-  response.on('close', () => finish('closed'))
-  if (!isStream) readText(response).then(refusal.resolve, () => refusal.resolve(''))
-  else {
-    response.on('data', (chunk: Buffer) => {
-      if (end !== undefined) return
-      const part = chunk.subarray(0, cutAfter - bytes)
-      bytes += part.length
-      for (const frame of parse(part)) {
-        frames.push(frame)
-        if (frame.event === 'complete') finish('complete')
-      }
-      wake.resolve()
-      if (bytes >= cutAfter) cut()
-    })
-  }
-
-  return {
-    status: response.statusCode ?? 0,
-    headers: response.headers,
-    frames,
-    ended: ended.promise,
-    refusal: refusal.promise,
-    get bytes() {
-      return bytes
-    },
-    async next(deadlineMs = 20_000) {
-      const due = performance.now() + deadlineMs
-      for (;;) {
-        const frame = frames[taken]
-        if (frame !== undefined) taken += 1
-        else if (end !== undefined) return undefined
-        else {
-          wake = Promise.withResolvers()
-          await within(wake.promise, 'a frame', due - performance.now())
-        }
-        if (frame?.event === 'next') return frame
-      }
-    },
-    cut,
+  const { statusCode: status = 0, headers } = response
+  const inlet = createStream({
+    status,
+    headers,
+    cutAfter,
+    stop: () => void response.destroy(),
     pause: () => void response.pause(),
     resume: () => void response.resume(),
-    [Symbol.dispose]: cut,
-  }
+  })
+  response.on('error', () => inlet.close())
+  response.on('close', () => inlet.close())
+  if (inlet.isEvents) response.on('data', (chunk: Buffer) => inlet.take(chunk))
+  else
+    readText(response).then(
+      (body) => inlet.refuse(body),
+      () => inlet.refuse(''),
+    )
+  return inlet.stream
 }
 
 async function readText(response: IncomingMessage): Promise<string> {

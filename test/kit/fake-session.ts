@@ -280,6 +280,7 @@ export function createFakeSession(name = 'alice'): FakeSession {
       title: null,
       createdAt: at,
       lastUsedAt: at,
+      used: conversations.size + 1,
     }
     conversations.set(id, conversation)
     return conversation

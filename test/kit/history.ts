@@ -1,7 +1,7 @@
 /** What a run did and saw, in the order in which it was seen: the input of the checker. Ids are opaque. */
 export type History = readonly Step[]
 
-export type Step = Send | Open | Seen | End | Refused | Truth | Chats | Crash
+export type Step = Send | Open | Seen | End | Refused | Truth | Chats | Deleted | Crash
 
 /** A message was sent, and what came of it. */
 export interface Send {
@@ -69,6 +69,12 @@ export interface Chats {
   readonly type: 'chats'
   readonly replyId: string
   readonly count: number
+}
+
+/** The conversation of this reply was deleted: nothing has to be left of it. */
+export interface Deleted {
+  readonly type: 'deleted'
+  readonly replyId: string
 }
 
 /** The gateway died: text that was shown may be taken back from here on. */

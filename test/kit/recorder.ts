@@ -2,7 +2,8 @@ import {
   RepliesDocument,
   type RepliesSubscription,
 } from '../../schema/operations/generated/graphql.ts'
-import type { Client, Stream } from './client.ts'
+import type { Client } from './client.ts'
+import type { Stream } from './stream.ts'
 import type { History, Open, SeenBody, SeenEvent, Step } from './history.ts'
 
 /** One `next` of the `replies` subscription. */

@@ -1,4 +1,5 @@
 import type { Session } from '../../src/domain.ts'
+import { onAbort } from '../../src/lib/on-abort.ts'
 import type { AssistantRecords, OlderMessage } from '../../src/strategy/records.ts'
 
 type Rated = Parameters<AssistantRecords['rate']>
@@ -17,15 +18,22 @@ export interface ScriptedRecords extends AssistantRecords {
   readonly listed: string[]
   /** The next call fails so. */
   failWith(error: Error): void
+  /** The next call lasts until it is broken off. Resolves once it is made. */
+  hang(): Promise<void>
 }
 
 /** What the platform keeps, played by the test. */
 export function createScriptedRecords(): ScriptedRecords {
   let failure: Error | undefined
-  function failOnce() {
-    const error = failure
+  let hung: (() => void) | undefined
+  async function failOnce(signal: AbortSignal) {
+    const [error, tell] = [failure, hung]
     failure = undefined
+    hung = undefined
     if (error !== undefined) throw error
+    if (tell === undefined) return
+    tell()
+    await aborted(signal)
   }
   const records: ScriptedRecords = {
     takesFiles: true,
@@ -37,8 +45,9 @@ export function createScriptedRecords(): ScriptedRecords {
     older: new Map(),
     listed: [],
     failWith: (error) => (failure = error),
-    async uploadFile(_session, { name, content }) {
-      failOnce()
+    hang: () => new Promise((resolve) => (hung = resolve)),
+    async uploadFile(_session, { name, content }, signal) {
+      await failOnce(signal)
       const pieces: Uint8Array[] = []
       for await (const piece of content) pieces.push(piece)
       const file = Buffer.concat(pieces)
@@ -50,12 +59,12 @@ export function createScriptedRecords(): ScriptedRecords {
       records.deleted.push({ conversationId, session })
       return true
     },
-    async rate(_session, answer, feedback) {
-      failOnce()
+    async rate(_session, answer, feedback, signal) {
+      await failOnce(signal)
       records.rated.push({ answer, feedback })
     },
-    async listOlder(_session, { conversationId, before, limit }) {
-      failOnce()
+    async listOlder(_session, { conversationId, before, limit }, signal) {
+      await failOnce(signal)
       records.listed.push(conversationId)
       const rows = records.older.get(conversationId) ?? []
       const from = rows.findIndex(({ upstreamMessageId }) => upstreamMessageId === before) + 1
@@ -68,4 +77,8 @@ export function createScriptedRecords(): ScriptedRecords {
     },
   }
   return records
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => onAbort(signal, () => reject(signal.reason)))
 }

@@ -82,6 +82,7 @@ export function createScriptedStrategy(
     layers,
     answersByMessage: kind === 'workflow',
     openAsStranger: undefined,
+    hadOthers: undefined,
     cancelled,
     opened,
     get started() {

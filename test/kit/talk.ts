@@ -10,6 +10,7 @@ import {
   type TypedDocumentString,
   ViewerDocument,
 } from '../../schema/operations/generated/graphql.ts'
+import type { EmulatorState } from '../../src/emulator/control.ts'
 import type { Answer, Client } from './client.ts'
 import {
   createRecorder,
@@ -63,7 +64,10 @@ export interface Talk {
   }): Promise<void>
 }
 
-export function createTalk(stage: Stage, recorder: Recorder = createRecorder()): Talk {
+export function createTalk(
+  stage: Pick<Stage, 'client' | 'emulator'>,
+  recorder: Recorder = createRecorder(),
+): Talk {
   const sent = new Map<string, Person>()
   let readers = 0
 
@@ -171,9 +175,12 @@ export function createTalk(stage: Stage, recorder: Recorder = createRecorder()):
     ending,
     say: async (who, input) => ending(who, (await send(who, input)).id),
     async settle({ corrected = [], deleted = [] } = {}) {
-      const { chats } = await stage.emulator.state()
+      const completed = new Set<string>()
       for (const [replyId, who] of sent) {
-        if (deleted.includes(replyId)) continue
+        if (deleted.includes(replyId)) {
+          recorder.add({ type: 'deleted', replyId })
+          continue
+        }
         const events = (await readLog(who, replyId)).map(toSeen)
         const found = await snapshot(who, replyId)
         recorder.add({
@@ -184,8 +191,13 @@ export function createTalk(stage: Stage, recorder: Recorder = createRecorder()):
           ...(found && { snapshot: found }),
           ...(corrected.includes(replyId) && { corrected: true }),
         })
-        const count = chats.filter((chat) => isOf(chat.request, replyId)).length
-        if (found?.status === 'COMPLETED' && count === 0) {
+        if (found?.status === 'COMPLETED') completed.add(replyId)
+      }
+      // Not before they have all ended.
+      const counts = countChats(await stage.emulator.state())
+      for (const replyId of sent.keys()) {
+        const count = counts.get(rawId(replyId)) ?? 0
+        if (completed.has(replyId) && count === 0) {
           throw new Error(`no chat tells that it is of ${replyId}`)
         }
         recorder.add({ type: 'chats', replyId, count })
@@ -194,13 +206,23 @@ export function createTalk(stage: Stage, recorder: Recorder = createRecorder()):
   }
 }
 
-/** Every message that is sent upstream carries the id of its reply. */
-function isOf(request: unknown, replyId: string): boolean {
-  const { additional_messages: messages } = request as {
-    readonly additional_messages?: readonly { readonly meta_data?: Record<string, string> }[]
+/** Every message that is sent upstream carries the id of its reply: how many chats each has. */
+function countChats({ chats }: EmulatorState): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>()
+  for (const { request } of chats) {
+    const { additional_messages: messages } = request as {
+      readonly additional_messages?: readonly { readonly meta_data?: Record<string, string> }[]
+    }
+    for (const id of Object.values(messages?.at(-1)?.meta_data ?? {})) {
+      counts.set(id, (counts.get(id) ?? 0) + 1)
+    }
   }
+  return counts
+}
+
+function rawId(replyId: string): string {
   const [, id = ''] = Buffer.from(replyId, 'base64url').toString().split(':')
-  return Object.values(messages?.at(-1)?.meta_data ?? {}).includes(id)
+  return id
 }
 
 export async function call(

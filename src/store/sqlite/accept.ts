@@ -32,7 +32,7 @@ export function createConversations(db: DatabaseSync): Conversations {
 
 /** Use is counted per session: the clock may jump. */
 const nextUse = (session: string) =>
-  `(SELECT coalesce(max(used), 0) + 1 FROM conversations WHERE session = ${session})`
+  `(SELECT coalesce(max(o.used), 0) + 1 FROM conversations o WHERE o.session = ${session})`
 
 export function createAccept(
   db: DatabaseSync,

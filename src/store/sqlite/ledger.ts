@@ -100,8 +100,10 @@ export function createSqliteLedger({ db, epoch, pipe, logs, running }: LedgerPar
     startConversation: (session, conversation) =>
       pipe.durable(() => {
         conversations.begin(integer(sessionRow(session)['id']), conversation)
-        const { id, assistantId, title = null, at } = conversation
-        return { id, assistantId, title, createdAt: at, lastUsedAt: at }
+        const begun = findConversation.get(conversation.id)
+        if (begun === undefined)
+          throw new TypeError('a conversation that was just stored is not there')
+        return toConversation(begun)
       }),
     renameConversation: (session, id, title) =>
       pipe.durable(() => {

@@ -40,7 +40,7 @@ export function toSession(row: Row): Session {
 
 export const selectConversation = `
   SELECT c.id AS row, c.key AS conversation, c.assistant, coalesce(c.title, c.first_words) AS title, c.created_at,
-    c.last_used_at
+    c.last_used_at, c.used
   FROM conversations c`
 
 export function toConversation(row: Row): Conversation {
@@ -50,6 +50,7 @@ export function toConversation(row: Row): Conversation {
     title: stringOrNull(row['title'] ?? null),
     createdAt: integer(row['created_at']),
     lastUsedAt: integer(row['last_used_at']),
+    used: integer(row['used']),
   }
 }
 

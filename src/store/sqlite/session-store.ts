@@ -39,7 +39,7 @@ export function createSessionStores(
   const messagesByKeys = byKeys(selectMessage, 'm')
   const repliesByKeys = byKeys(selectReply, 'r')
   const findConversation = db.prepare(
-    `SELECT c.id, c.trimmed FROM conversations c WHERE ${ofSession('c')} AND c.key = ?`,
+    `SELECT c.id, c.trimmed, c.used FROM conversations c WHERE ${ofSession('c')} AND c.key = ?`,
   )
   const attachmentsByKeys = byKeys(selectAttachment, 'f')
   const openReplies = db.prepare(`
@@ -49,15 +49,15 @@ export function createSessionStores(
     WHERE ${ofSession('m')} AND m.key = ? AND m.source IS NOT NULL`)
   const bindingsOf = db.prepare(selectBinding)
   const findMessage = db.prepare(`SELECT id FROM messages WHERE conversation = ? AND key = ?`)
-  const ranges = (select: string, alias: string, scope: string) => {
+  const ranges = (select: string, rank: string, scope: string) => {
     const inOrder = (order: string) =>
       db.prepare(
-        `${select} WHERE ${scope} AND ${alias}.id > ? AND ${alias}.id < ? ORDER BY ${alias}.id ${order} LIMIT ?`,
+        `${select} WHERE ${scope} AND ${rank} > ? AND ${rank} < ? ORDER BY ${rank} ${order} LIMIT ?`,
       )
     return { rising: inOrder('ASC'), falling: inOrder('DESC') }
   }
-  const conversationRange = ranges(selectConversation, 'c', ofSession('c'))
-  const messageRange = ranges(selectMessage, 'm', 'm.conversation = ?')
+  const conversationRange = ranges(selectConversation, 'c.used', ofSession('c'))
+  const messageRange = ranges(selectMessage, 'm.id', 'm.conversation = ?')
 
   /** What was read may be committed and not yet on disk: then it is told when it is. */
   async function told<T>(value: T): Promise<T> {
@@ -139,9 +139,12 @@ export function createSessionStores(
 
     conversationPage(page: PageRequest<ConversationId>) {
       const { session } = this
-      const bounds = findBounds(page, (id) => conversationRow(session, id))
+      const bounds = findBounds(page, (id) => {
+        const row = findConversation.get(session.id, id)
+        return row === undefined ? undefined : integer(row['used'])
+      })
       if (bounds === undefined) return told(undefined)
-      // Newest first: what comes after a row has lower ids.
+      // Most recently used first: what comes after a row was used before it.
       const { after: high, before: low } = bounds
       const { rising, falling } = conversationRange
       const statement = page.direction === 'forward' ? falling : rising

@@ -169,4 +169,9 @@ export const migrations: readonly string[] = [
   `
   CREATE INDEX bindings_of_session ON bindings (session);
   `,
+  `
+  -- They are listed in the order of their use.
+  CREATE INDEX conversations_used ON conversations (session, used);
+  DROP INDEX conversations_of_session;
+  `,
 ]

@@ -117,7 +117,6 @@ export function beginConversation(
     id: request.id,
     sessionId: session.id,
     assistantId: request.assistantId,
-    order: nextRow(state),
     title: request.title ?? null,
     firstText: null,
     createdAt: request.at,

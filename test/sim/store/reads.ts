@@ -72,7 +72,7 @@ export function createReads(pipe: Pipe, session: Session): SessionStore {
     conversationPage(page) {
       const rows = [...pipe.state.conversations.values()]
         .filter(isMine)
-        .toSorted((a: ConversationRow, b: ConversationRow) => b.order - a.order)
+        .toSorted((a: ConversationRow, b: ConversationRow) => b.used - a.used)
       const found = pageOf(rows, page)
       return told(found && { ...found, rows: found.rows.map(toConversation) })
     },

@@ -13,9 +13,9 @@ export function toSession({ id, name }: SessionRow): Session {
 }
 
 export function toConversation(row: ConversationRow): Conversation {
-  const { id, assistantId, createdAt, lastUsedAt } = row
+  const { id, assistantId, createdAt, lastUsedAt, used } = row
   const title = row.title ?? (row.firstText === null ? null : beginningOf(row.firstText))
-  return { id, assistantId, title, createdAt, lastUsedAt }
+  return { id, assistantId, title, createdAt, lastUsedAt, used }
 }
 
 /** Its beginning on one line, never cut inside a character. */

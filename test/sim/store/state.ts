@@ -27,7 +27,6 @@ export interface ConversationRow {
   readonly id: ConversationId
   readonly sessionId: SessionId
   readonly assistantId: AssistantId
-  readonly order: number
   title: string | null
   firstText: string | null
   readonly createdAt: number

@@ -23,6 +23,12 @@ import {
 describe('checker', () => {
   const clean: Readonly<Record<string, readonly Step[]>> = {
     'a live reader': [send(), open('a'), ...seen('a', ...whole), end('a'), truth(...whole)],
+    'a key that is used again once its reply was deleted': [
+      send('r1', 'alice', 'k'),
+      { type: 'deleted', replyId: 'r1' },
+      send('r2', 'alice', 'k'),
+      truth(at(8, cancelled, 'r2')),
+    ],
     'a reader that resumes': [
       send(),
       open('a'),

@@ -83,6 +83,18 @@ describe('workflow strategy', () => {
     expect(client.sent).toHaveLength(1)
   })
 
+  it('auto: goes on by name for all whom it has refused meanwhile', async () => {
+    const { client, strategy } = open({
+      request: () => {
+        throw refusal
+      },
+    })
+    const runs = [alice, createRun('bob'), createRun('cem')]
+    const opened = await Promise.all(runs.map((run) => strategy.open(run, signal)))
+    expect(opened).toEqual(runs.map(() => ({ type: 'named' })))
+    expect(client.sent).toHaveLength(3)
+  })
+
   it.each([
     ['create keying', { appId: 'app-1', conversationKeying: 'create' }, refusal],
     ['a Bot, which has no names', { botId: 'bot-1' }, refusal],

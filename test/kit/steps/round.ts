@@ -1,0 +1,233 @@
+import { randomUUID } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { inspect } from 'node:util'
+import { parseConfig } from '../../../src/config.ts'
+import type { EmulatorOptions } from '../../../src/emulator/options.ts'
+import type { Logger } from '../../../src/observe/logger.ts'
+import { createTestApp, publicPart, startEmulator } from '../emulator.ts'
+import { createRecorder } from '../recorder.ts'
+import { createTalk } from '../talk.ts'
+import { createDice, type Dice } from '../walk/dice.ts'
+import { type Cast, createCast } from './cast.ts'
+import { createDirectClient } from './direct-client.ts'
+import { judge } from './judge.ts'
+import { listenSteps } from './listen-steps.ts'
+import { DiedError, type Lives, openLives } from './lives.ts'
+import { canariesIn, createSessions } from './sessions.ts'
+import type { Scene, Step } from './step.ts'
+import { talkSteps } from './talk-steps.ts'
+import { worldSteps } from './world-steps.ts'
+
+export interface RoundOptions {
+  readonly seed: number
+  /** The number of its first step: each step has dice of its own. */
+  readonly from: number
+  readonly steps: number
+  /** Steps under way at once. */
+  readonly atOnce: number
+  /** The upstream has one conversation for everybody, or ones that go by their names. */
+  readonly leak: 'staticConversation' | 'sharedName' | undefined
+}
+
+/** What a round has found, and how much of it there was. */
+export interface RoundReport {
+  /** Empty: nothing was wrong. */
+  readonly complaints: readonly string[]
+  /** How often each step came to what. */
+  readonly outcomes: Readonly<Record<string, number>>
+  /** Replies by how they ended. */
+  readonly ends: Readonly<Record<string, number>>
+  readonly steps: number
+  /** Sessions that were, and those of them that were shown a word of their own. */
+  readonly sessions: number
+  readonly heard: number
+}
+
+const all: readonly (Step & { readonly name: string })[] = Object.entries({
+  ...talkSteps,
+  ...listenSteps,
+  ...worldSteps,
+}).map(([name, step]) => ({ name, ...step }))
+
+const app = createTestApp()
+
+/** Sessions come, talk, listen, pry and go while their gateway dies and comes back: in the end, everything is looked at. */
+export async function playRound(options: RoundOptions): Promise<RoundReport> {
+  const { seed, from, steps, atOnce, leak } = options
+  await using stack = new AsyncDisposableStack()
+  const round = createDice(seed, -2 - from)
+  const emulator = stack.use(await startEmulator(upstreamOf(leak, round)))
+  const directory = await mkdtemp(join(tmpdir(), 'gateway-'))
+  stack.defer(() => rm(directory, { recursive: true, force: true }))
+  const cast = await createCast()
+  const sessions = createSessions()
+  const recorder = createRecorder()
+  const settings = settingsOf(cast, emulator.url, leak, round)
+  const lives = stack.use(
+    await openLives({
+      directory,
+      configOf: (file) => parseConfig({ env: {}, json: { ...settings, store: `sqlite:${file}` } }),
+      logger: suspicious((what) => sessions.complain(what), leak !== undefined),
+      onCrash: () => recorder.add({ type: 'crash' }),
+    }),
+  )
+  const client = createDirectClient({
+    lives,
+    headersOf: (token) => cast.headersOf(token),
+    lookerOf: (token) => sessions.lookerOf(token),
+  })
+  const talk = createTalk({ client, emulator }, recorder)
+  let readers = 0
+  const scene: Scene = {
+    cast,
+    lives,
+    client,
+    talk,
+    sessions,
+    listening: new Set(),
+    hearing: new Set(),
+    enter: async (dice) => sessions.of(await cast.enter(dice, () => askForToken(lives))),
+    nameReader: () => `reader-${(readers += 1)}`,
+    isLeaky: leak !== undefined,
+  }
+  const outcomes: Record<string, number> = {}
+  let next = from
+
+  async function work(): Promise<void> {
+    while (next < from + steps && sessions.complaints.length === 0) {
+      const number = next
+      next += 1
+      await take(number)
+    }
+  }
+
+  async function take(number: number): Promise<void> {
+    const dice = createDice(seed, number)
+    const step = dice.weigh(all, ({ weight }) => weight)
+    const session = sessions.all.at(-1 - dice.int(Math.min(16, sessions.all.length)))
+    if (!session) throw new RangeError('nobody is there')
+    const outcome = await step.take(scene, session, dice).catch((error: unknown) => {
+      if (error instanceof DiedError) return 'lost'
+      sessions.complain(`step ${number}, ${step.name}: ${String(error)}`)
+      return 'failed'
+    })
+    const key = `${step.name}: ${outcome}`
+    outcomes[key] = (outcomes[key] ?? 0) + 1
+  }
+
+  while (sessions.all.length < 2) await scene.enter(round)
+  await Promise.all(Array.from({ length: atOnce }, work))
+  const ends = await judge(scene, emulator).catch((error: unknown) => {
+    sessions.complain(`at the end: ${String(error)}`)
+    return {}
+  })
+  const { problems } = await emulator.state()
+  for (const problem of problems) sessions.complain(`the emulator: ${problem}`)
+  return {
+    complaints: sessions.complaints.map((what) => `seed ${seed}, round from ${from}: ${what}`),
+    outcomes,
+    ends,
+    steps: next - from,
+    sessions: sessions.all.length,
+    heard: sessions.all.filter(({ shown }) => shown > 0).length,
+  }
+}
+
+/** As a guest does. */
+async function askForToken(lives: Lives): Promise<string> {
+  const { gateway } = await lives.current()
+  const request = new Request('http://gateway.test/auth/guest', { method: 'POST' })
+  const answer = await gateway.fetch(request)
+  const { token } = Object(await answer.json())
+  if (typeof token !== 'string') throw new DiedError()
+  return token
+}
+
+function upstreamOf(leak: RoundOptions['leak'], dice: Dice): EmulatorOptions {
+  return {
+    apps: [publicPart(app)],
+    workflows: [{ workflowId: '7001', appId: '7002' }],
+    bots: [{ botId: '7003' }],
+    wordsPerSecond: 0,
+    remembers: { variables: dice.chance(0.5), longTermMemory: dice.chance(0.5) },
+    leaks: {
+      ...(leak && { [leak]: true }),
+      foreignConversations: dice.chance(0.3),
+    },
+    switches: {
+      createWithAppId: dice.pick(['supported', 'supported', 'refused-4000']),
+      canceledEnding: dice.pick(['canceled', 'completed', 'none']),
+    },
+  }
+}
+
+function settingsOf(cast: Cast, baseUrl: string, leak: RoundOptions['leak'], dice: Dice) {
+  const upstream = {
+    baseUrl,
+    credentials: {
+      type: 'oauth',
+      appId: app.appId,
+      keyId: app.keyId,
+      privateKey: app.privateKeyPem,
+    },
+    quota: { startsPerSecond: 10_000, maxRunning: 1_000 },
+    onBreach: leak ? dice.pick(['quarantine', 'alert', 'fallback']) : 'quarantine',
+  }
+  const workflow = {
+    workflowId: '7001',
+    appId: '7002',
+    conversationKeying: dice.pick(['auto', 'auto', 'name']),
+  }
+  const bot = { botId: '7003' }
+  const flow = { id: 'flow', name: 'Flow', ...upstream, workflow }
+  return {
+    ...cast.settings,
+    session: { key: randomUUID(), nameKeys: [{ version: 1, key: randomUUID() }] },
+    assistants: [
+      upstream.onBreach === 'fallback'
+        ? { ...flow, strategy: 'auto', fallback: bot }
+        : { ...flow, strategy: 'workflow' },
+      { id: 'bot', name: 'Bot', ...upstream, onBreach: 'quarantine', strategy: 'bot', bot },
+    ],
+    probe: { checkAtStart: false },
+    graphiql: false,
+    timeouts: {
+      drainMs: 150,
+      recoverMs: 1_000,
+      busyWaitMs: 300,
+      retryMs: 500,
+      actionMs: 3_000,
+      circuitMs: 200,
+    },
+    limits: {
+      costPerSecond: 1_000_000_000,
+      messagesPerMinute: 1_000_000,
+      guestMessagesPerMinute: 1_000_000,
+      uploadsPerMinute: 1_000_000,
+      maxOpenPerSession: 1_000,
+      maxRunningPerSession: 16,
+      maxSubscriptionsPerSession: 1_000,
+    },
+  }
+}
+
+/** Hears no text of anybody, and no fault but those of a breach. */
+function suspicious(complain: (what: string) => void, isLeaky: boolean): Logger {
+  const listen = (fields: Readonly<Record<string, unknown>>, message: string) => {
+    const { err } = fields
+    const line = `${message} ${JSON.stringify(fields)} ${inspect(err)}`
+    for (const { canary } of canariesIn(line)) complain(`a log line holds ${canary}: ${line}`)
+    return line
+  }
+  return {
+    debug: () => undefined,
+    info: listen,
+    warn: listen,
+    error(fields, message) {
+      const line = listen(fields, message)
+      if (!isLeaky) complain(`an error was logged: ${line}`)
+    },
+  }
+}
