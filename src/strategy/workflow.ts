@@ -108,15 +108,19 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
     signal: AbortSignal,
   ): Promise<boolean> {
     const isOther = (row: CozeMessage) => row.chatId !== undefined && row.chatId !== chatId
-    for (let beforeId: string | undefined; ;) {
-      const page = { conversationId, beforeId, limit: pageLength }
-      const list = async (target: CozeTarget) => listMessages(client, target, page, signal)
-      const rows = await withToken(tokens, session.name, list, signal).catch((error: unknown) => {
-        throw asRunFailure(error)
-      })
-      if (rows.some(isOther)) return true
-      if (rows.length < pageLength) return false
-      beforeId = rows.at(-1)?.id
+    try {
+      for (let beforeId: string | undefined; ;) {
+        const page = { conversationId, beforeId, limit: pageLength }
+        const list = async (target: CozeTarget) => listMessages(client, target, page, signal)
+        const rows = await withToken(tokens, session.name, list, signal)
+        if (rows.some(isOther)) return true
+        if (rows.length < pageLength) return false
+        beforeId = rows.at(-1)?.id
+      }
+    } catch (error) {
+      // Whether an app's conversation can be listed is not documented: where it cannot, nothing is known of others.
+      if (isRefused(error)) return false
+      throw asRunFailure(error)
     }
   }
 

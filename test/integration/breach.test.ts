@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { openStage, type Person } from '../kit/stage.ts'
 import { createTalk, type Talk } from '../kit/talk.ts'
+import { json } from '../kit/upstream-faults.ts'
 import type { ReplyEventData } from '../kit/recorder.ts'
 
 const count = 200
@@ -95,9 +96,15 @@ describe('an app with one static conversation that is known by its first run onl
     expect(JSON.stringify(events)).not.toContain(secret)
   })
 
-  it('serves who is alone there', async () => {
+  it.each([
+    ['', []],
+    [', also where nothing is listed', [json(4000)]],
+  ] as const)('serves who is alone there%s', async (_, faults) => {
     await using stage = await openStage({ workflow: { conversationKeying: 'name' } })
     const talk = createTalk(stage)
+    if (faults.length > 0) {
+      await stage.emulator.repeatFaults('/v1/conversation/message/list', 10, ...faults)
+    }
     const [alice, bob] = [stage.person('alice'), stage.person('bob')]
     for (const [who, secret] of [
       [alice, 'plum'],
