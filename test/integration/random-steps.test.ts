@@ -13,7 +13,7 @@ const steps = Number(STEPS ?? figure(10_000, 1_000_000))
 /** Each round has a gateway and an upstream of its own, so that nothing grows with the number of steps. */
 const perRound = 1_000
 /** Rounds under way at once: each waits for its last replies at its end. */
-const lanes = 3
+const lanes = 5
 /** What mixes sessions up in a round, in turn. */
 const leaks = [undefined, undefined, 'staticConversation', undefined, 'sharedName'] as const
 
