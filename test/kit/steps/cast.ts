@@ -31,9 +31,9 @@ export async function createCast(): Promise<Cast> {
 
   async function bearer(issuer: HmacIssuer, subject: string, tenant?: string) {
     const name = JSON.stringify([issuer.issuer, tenant, subject])
-    const known = people.get(name)
-    if (known) return known
-    return keep({ name, token: await issuer.sign(subject, tenant === undefined ? {} : { tenant }) })
+    const token = await issuer.sign(subject, tenant === undefined ? {} : { tenant })
+    // Whoever has come in meanwhile is the same.
+    return people.get(name) ?? keep({ name, token })
   }
 
   function keep(person: Person): Person {

@@ -104,10 +104,13 @@ export function createSessions(): Sessions {
     lookerOf(token) {
       const session = byToken.get(token)
       const since = session?.generation ?? 0
-      const name = session ? `session ${session.number}` : 'somebody without a session'
+      const name = session
+        ? `session ${session.number} (${session.who.name})`
+        : 'somebody without a session'
       return (text) => {
         for (const { canary, number, generation } of canariesIn(text)) {
-          if (number !== session?.number) complain(`${name} was shown ${canary}`)
+          if (number !== session?.number)
+            complain(`${name} was shown ${canary} of ${all[number]?.who.name}`)
           else if (generation < since) complain(`${name} was shown ${canary}, which it had erased`)
           else session.shown += 1
         }
