@@ -101,12 +101,12 @@ describe('sqlite: a damaged file', () => {
 
   it('F34: is refused where one bit of an index gives a session what is of another', async () => {
     const { file } = await fill()
-    const at = rootOf(file, 'conversations_of_session')
+    const at = rootOf(file, 'conversations_used')
     await damage(file, (bytes) => {
-      // Header (three bytes: itself and two integers of one byte each), session 2, conversation 2.
-      const entry = bytes.indexOf(Buffer.from([3, 1, 1, 2, 2]), at)
+      // Header (four bytes: itself and three integers of one byte each), session 2, use 2, conversation 2.
+      const entry = bytes.indexOf(Buffer.from([4, 1, 1, 1, 2, 2, 2]), at)
       expect(entry - at).toBeLessThan(pageBytes)
-      bytes[entry + 3] = 3
+      bytes[entry + 4] = 3
     })
     await expect(openFile(file)).rejects.toThrow('restore it from a backup')
   })

@@ -29,6 +29,8 @@ describe('T18: no secret leaves', () => {
         drainMs: 100,
         recoverMs: 3_000,
       },
+      // A breach must not keep away what goes wrong after it.
+      assistants: { onBreach: 'alert' },
     })
     await live()
   }, 120_000)

@@ -56,9 +56,11 @@ export function accept(state: State, session: Session, request: AcceptRequest): 
       title: undefined,
       at,
     })
-  owner.uses += 1
-  conversation.used = owner.uses
-  conversation.lastUsedAt = at
+  if (found !== undefined) {
+    owner.uses += 1
+    found.used = owner.uses
+    found.lastUsedAt = at
+  }
   conversation.firstText ??= request.text
   const ranks = others.map(({ rank }) => rank)
   const reply: ReplyRow = {
