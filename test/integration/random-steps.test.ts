@@ -45,6 +45,7 @@ describe('steps at random over a gateway in this process', () => {
   it(
     'T1 T2 T13 F21: show no session an event or a word of another, and each its own',
     async () => {
+      console.log(`takes ${steps} steps at random from step ${first} of seed ${seed}`)
       const startedAt = performance.now()
       const reports = await play()
       const seconds = (performance.now() - startedAt) / 1_000
