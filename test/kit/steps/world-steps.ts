@@ -42,7 +42,7 @@ export const worldSteps: Readonly<Record<string, Step>> = {
     take: async ({ lives }) => ((await lives.restart()) ? 'came back' : 'not now'),
   },
   probe: {
-    weight: 0.15,
+    weight: 0.25,
     async take({ client, cast, talk, sessions, isLeaky }, session, dice) {
       const assistantId = dice.pick(assistantIds)
       const input = { assistantId, trials: 1 }
