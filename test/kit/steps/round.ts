@@ -51,6 +51,8 @@ const all: readonly (Step & { readonly name: string })[] = Object.entries({
   ...worldSteps,
 }).map(([name, step]) => ({ name, ...step }))
 
+export const stepNames = all.map(({ name }) => name)
+
 const app = createTestApp()
 
 /** Sessions come, talk, listen, pry and go while their gateway dies and comes back: in the end, everything is looked at. */
