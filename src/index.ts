@@ -1,6 +1,6 @@
 export { parseConfig, ConfigError, type Config, type ConfigSource } from './config.ts'
 export type { ProbeReport, ProbeRequest } from './domain/probe.ts'
 export * from './errors.ts'
-export { probeConfig, type ProbeDependencies } from './probe/probe-config.ts'
+export { probeConfig, type ProbeDependencies } from './probe-config.ts'
 export { ProbeError } from './probe/probe.ts'
 export { createGateway, type Gateway, type GatewayDependencies } from './gateway.ts'

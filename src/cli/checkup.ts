@@ -1,15 +1,12 @@
 import type { Config } from '../config.ts'
-import { createOpenTelemetryTracer } from '../observe/opentelemetry.ts'
-import { createPrometheusMetrics } from '../observe/prometheus.ts'
-import { checkUpConfig } from '../probe/probe-config.ts'
+import { checkUpConfig } from '../probe-config.ts'
 
 /** Looks at every assistant and prints how it stands; 1: something is wrong. */
 export async function runCheckup(
   config: Config,
   print: (text: string) => Promise<unknown>,
 ): Promise<0 | 1> {
-  const parts = { metrics: createPrometheusMetrics(), tracer: createOpenTelemetryTracer() }
-  const found = await checkUpConfig(config, parts, new AbortController().signal)
+  const found = await checkUpConfig(config, {}, new AbortController().signal)
   for (const { assistantId, strategy, layers, problems } of found) {
     const lines = [
       `${assistantId} (${strategy})`,

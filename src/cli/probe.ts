@@ -4,8 +4,6 @@ import { z } from 'zod'
 import type { Config } from '../config.ts'
 import type { AssistantId } from '../domain.ts'
 import { systemClock } from '../lib/clock.ts'
-import { createOpenTelemetryTracer } from '../observe/opentelemetry.ts'
-import { createPrometheusMetrics } from '../observe/prometheus.ts'
 import {
   bundleAsJson,
   bundleAsMarkdown,
@@ -17,7 +15,7 @@ import type { KnowledgeCanary, ProbeReport, ProbeRequest } from '../domain/probe
 import { type Format, formatReports, formats } from '../probe/format.ts'
 import { estimateCalls, ProbeError } from '../probe/probe.ts'
 import { targetsOf } from '../probe/probe-assistants.ts'
-import { probeConfig } from '../probe/probe-config.ts'
+import { probeConfig } from '../probe-config.ts'
 import { createGraphClient, type SendGraph } from './graph-client.ts'
 import { probeGateway } from './remote-probe.ts'
 import { UsageError } from './usage-error.ts'
@@ -97,9 +95,7 @@ async function findOut(
   if (config === undefined) throw new UsageError('--config or --gateway is needed')
   const targets = targetsOf(config.assistants, request.assistantId)
   announce(targets.length * estimateCalls(request))
-  const metrics = createPrometheusMetrics()
-  const tracer = createOpenTelemetryTracer()
-  return await probeConfig(config, request, { metrics, tracer, onProgress }, signal)
+  return await probeConfig(config, request, { onProgress }, signal)
 }
 
 function brokenOff({ gateway }: ProbeCommand): string {

@@ -3,10 +3,9 @@ import { afterAll, describe, expect, it } from 'vitest'
 import type { Leak } from '../../src/emulator/options.ts'
 import { type LayerVerdict, type ProbeLayer, probeLayers } from '../../src/domain/isolation.ts'
 import type { ProbeReport } from '../../src/domain/probe.ts'
-import { probeConfig } from '../../src/probe/probe-config.ts'
+import { probeConfig } from '../../src/probe-config.ts'
 import { asking, openProbed } from '../kit/probing.ts'
 import { figure } from '../kit/soak.ts'
-import { uncounted, untraced } from '../kit/uncounted.ts'
 
 /** All are for `npm run test:isolation-matrix`. */
 const seeds = figure(2, 20)
@@ -90,7 +89,7 @@ describe('the confusion matrix of the probe', () => {
         for (let seed = 1; seed <= seeds; seed += 1) {
           await using probed = await openProbed(strategy, leaks)
           const newId = seeded(seed)
-          const dependencies = { metrics: uncounted, tracer: untraced, newId, random: () => 0.5 }
+          const dependencies = { newId, random: () => 0.5 }
           const [report] = await probeConfig(
             probed.config,
             { trials: 1, ...asking },
@@ -126,8 +125,7 @@ describe('the confusion matrix of the probe', () => {
       'proves nothing of a model that is %s',
       async (model) => {
         await using probed = await openProbed(strategy, [], { model })
-        const dependencies = { metrics: uncounted, tracer: untraced }
-        const [report] = await probeConfig(probed.config, asking, dependencies, forever)
+        const [report] = await probeConfig(probed.config, asking, {}, forever)
         expect(report?.verdict).toBe('INCONCLUSIVE')
         expect(report && verdictsOf(report)).toMatchObject({
           conversation: 'INCONCLUSIVE',
@@ -144,8 +142,7 @@ describe('the confusion matrix of the probe', () => {
       'is not misled by a model that chats, when %s leaks',
       async (_name, leaks, verdict) => {
         await using probed = await openProbed(strategy, leaks, { model: 'chatty' })
-        const dependencies = { metrics: uncounted, tracer: untraced }
-        const [report] = await probeConfig(probed.config, asking, dependencies, forever)
+        const [report] = await probeConfig(probed.config, asking, {}, forever)
         expect(report?.verdict).toBe(verdict)
       },
     )

@@ -1,21 +1,27 @@
-import type { Config } from '../config.ts'
-import { createCozeClient } from '../coze/client.ts'
-import type { ProbeReport, ProbeRequest } from '../domain/probe.ts'
-import { type Clock, systemClock } from '../lib/clock.ts'
-import { createRandomIds, type NewId } from '../lib/id.ts'
-import type { Metrics } from '../observe/metrics.ts'
-import type { Tracer } from '../observe/tracer.ts'
-import { createAssistants } from '../strategy/assistants.ts'
-import { type Checkup, checkUp } from './checkup.ts'
-import { probeAssistants } from './probe-assistants.ts'
+import type { Config } from './config.ts'
+import { createCozeClient, type CozeClientOptions } from './coze/client.ts'
+import type { ProbeReport, ProbeRequest } from './domain/probe.ts'
+import { type Clock, systemClock } from './lib/clock.ts'
+import { createRandomIds, type NewId } from './lib/id.ts'
+import type { Metrics } from './observe/metrics.ts'
+import { createOpenTelemetryTracer } from './observe/opentelemetry.ts'
+import { createPrometheusMetrics } from './observe/prometheus.ts'
+import type { Tracer } from './observe/tracer.ts'
+import { createAssistants } from './strategy/assistants.ts'
+import { type Checkup, checkUp } from './probe/checkup.ts'
+import { probeAssistants } from './probe/probe-assistants.ts'
 
+/** What a probe takes from outside; all have real defaults. */
 export interface ProbeDependencies {
-  readonly metrics: Metrics
-  readonly tracer: Tracer
+  readonly metrics?: Metrics
+  readonly tracer?: Tracer
+  /** The way to the upstream. Default: an agent of its own. */
+  readonly dispatcher?: CozeClientOptions['dispatcher']
   readonly clock?: Clock
   readonly newId?: NewId
   /** Gives [0, 1). */
   readonly random?: () => number
+  /** Hears what is going on: sentences without secrets. */
   readonly onProgress?: ((step: string) => void) | undefined
 }
 
@@ -45,11 +51,14 @@ export async function checkUpConfig(
 
 /** The configured assistants with no gateway around them. */
 async function openAssistants(config: Config, dependencies: ProbeDependencies) {
-  const { metrics, tracer, clock = systemClock, newId = createRandomIds() } = dependencies
-  const { random = Math.random, onProgress } = dependencies
+  const { clock = systemClock, newId = createRandomIds(), random = Math.random } = dependencies
+  const { metrics = createPrometheusMetrics(), tracer = createOpenTelemetryTracer() } = dependencies
+  const { dispatcher, onProgress } = dependencies
   const { timeouts, limits, assistants: settings } = config
   await using stack = new AsyncDisposableStack()
-  const client = stack.use(createCozeClient({ clock, random, metrics, tracer, timeouts, limits }))
+  const client = stack.use(
+    createCozeClient({ clock, random, metrics, tracer, timeouts, limits, dispatcher }),
+  )
   const assistants = stack.use(
     createAssistants(settings, {
       client,
