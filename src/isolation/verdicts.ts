@@ -56,6 +56,7 @@ export async function openVerdicts(options: VerdictsOptions): Promise<Verdicts> 
   }
   const closed = new AbortController()
   const writes = new Set<Promise<void>>()
+  const clearing = new WeakSet<Evidence>()
   /** A proof that grows old is told by nobody else. */
   const timers = new Map<string, Disposable>()
   for (const { record } of known.values()) tell(record.target)
@@ -129,7 +130,8 @@ export async function openVerdicts(options: VerdictsOptions): Promise<Verdicts> 
         'isolation breach: an upstream conversation belongs to two, and nobody uses it again',
       )
       const before = known.get(keyOf(target))?.record.breach
-      if (before != null) return
+      // An operator's word is about what was known when it was given.
+      if (before != null && !clearing.has(before)) return
       update(target, { breach: evidence })
       const write = store(target, evidence).finally(() => writes.delete(write))
       writes.add(write)
@@ -140,12 +142,15 @@ export async function openVerdicts(options: VerdictsOptions): Promise<Verdicts> 
       update(target, { proof: { ...proof, settingsDigest } })
     },
     async clear(assistantId) {
-      const breached = [...known.values()].filter(
-        ({ record }) => record.target.assistantId === assistantId && record.breach !== null,
+      const breached = [...known.values()].flatMap(({ record: { target, breach } }) =>
+        target.assistantId === assistantId && breach !== null ? { target, breach } : [],
       )
       if (breached.length === 0) return false
+      for (const { breach } of breached) clearing.add(breach)
       await records.clearBreaches(assistantId)
-      for (const { record } of breached) update(record.target, { breach: null })
+      for (const { target, breach } of breached) {
+        if (known.get(keyOf(target))?.record.breach === breach) update(target, { breach: null })
+      }
       logger.warn({ audit: 'quarantine cleared', assistant: assistantId }, 'quarantine cleared')
       return true
     },

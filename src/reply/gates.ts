@@ -56,6 +56,8 @@ export function createGates(options: GatesOptions): Gates {
       clock,
       onLength: (waiting, running) => metrics.queueLength(id, waiting, running),
     })
+    metrics.circuitChanged(id, circuit.state)
+    metrics.queueLength(id, 0, 0)
     return { gate, circuit } satisfies { gate: Gate; circuit: Circuit }
   }
 

@@ -57,7 +57,7 @@ async function open({
     metrics,
   })
   const shown = async () =>
-    (await metrics.text()).split('\n').filter((text) => text.startsWith('coze_gateway_isolation'))
+    (await metrics.text()).split('\n').filter((text) => /^coze_gateway_isolation.* [^0]/.test(text))
   return { verdicts, clock, store, written, lines, shown }
 }
 
@@ -165,6 +165,21 @@ describe('verdicts', () => {
     await verdicts.clear(workflow.assistantId)
     await clock.pass(5_000)
     expect(written).toEqual([['clear', workflow.assistantId]])
+  })
+
+  it('are BREACHED by what comes while an operator clears what came before', async () => {
+    const { verdicts, written } = await open()
+    verdicts.breached(breach)
+    const clearing = verdicts.clear(workflow.assistantId)
+    verdicts.breached({ ...breach, at: 8 })
+    expect(await clearing).toBe(true)
+    expect(verdicts.verdictOf(workflow)).toBe('BREACHED')
+    await verdicts[Symbol.asyncDispose]()
+    expect(written).toMatchObject([
+      ['breach', 'workflow', { at: 7 }],
+      ['clear', 'a'],
+      ['breach', 'workflow', { at: 8 }],
+    ])
   })
 
   it('are what was stored before, of targets that are configured still', async () => {

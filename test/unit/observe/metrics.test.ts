@@ -1,5 +1,6 @@
 import { request } from 'undici'
 import { describe, expect, it } from 'vitest'
+import type { AssistantId } from '../../../src/domain.ts'
 import { openMetricsServer } from '../../../src/observe/metrics-server.ts'
 import { createPrometheusMetrics } from '../../../src/observe/prometheus.ts'
 
@@ -32,6 +33,16 @@ describe('metrics', () => {
         'coze_gateway_upstream_retries_total 1',
       ]),
     )
+  })
+
+  it('tell of breaches before there are any, so that an alert sees the first', async () => {
+    const metrics = createPrometheusMetrics()
+    const breaches = 'coze_gateway_isolation_breaches_total{assistant="a",strategy="bot"}'
+    metrics.isolationVerdict('a' as AssistantId, 'bot', 'UNPROVEN')
+    expect(await metrics.text()).toContain(`${breaches} 0`)
+    metrics.isolationBreach('a' as AssistantId, 'bot')
+    metrics.isolationVerdict('a' as AssistantId, 'bot', 'BREACHED')
+    expect(await metrics.text()).toContain(`${breaches} 1`)
   })
 
   it('of two gateways in a process do not add up', async () => {
