@@ -12,9 +12,16 @@ import type { Logger } from '../observe/logger.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { IsolationRecords } from '../store/isolation-records.ts'
 
+/** A target as it is configured now. */
+export interface ConfiguredTarget extends IsolationTarget {
+  /** Of what its proof holds for. */
+  readonly settingsDigest: string
+  /** What it is on the platform: several assistants may be one there. */
+  readonly upstream: string
+}
+
 export interface VerdictsOptions {
-  /** Every target that is configured, with the digest of its settings. */
-  readonly targets: readonly (IsolationTarget & { readonly settingsDigest: string })[]
+  readonly targets: readonly ConfiguredTarget[]
   readonly records: IsolationRecords
   /** How long a proof holds, in ms. */
   readonly proofMaxAgeMs: number
@@ -31,7 +38,7 @@ export interface Verdicts extends AsyncDisposable {
   recordsOf(assistantId: AssistantId): readonly IsolationRecord[]
   /** When the target whose proof is the oldest was probed, in ms since the epoch; undefined: some never was. */
   oldestProof(): number | undefined
-  /** Two have met: from this moment the target is BREACHED, until an operator clears it. */
+  /** Two have met: from this moment the target is BREACHED, of every assistant on it, until an operator clears that one. */
   breached(breach: Breach): void
   /** Resolves when it is stored. */
   prove(target: IsolationTarget, proof: Omit<Proof, 'settingsDigest'>): Promise<void>
@@ -45,9 +52,13 @@ const rewriteMs = 1000
 export async function openVerdicts(options: VerdictsOptions): Promise<Verdicts> {
   const { targets, records, proofMaxAgeMs, clock, logger, metrics } = options
   const known = new Map(
-    targets.map(({ settingsDigest, ...target }) => [
+    targets.map(({ settingsDigest, upstream, ...target }) => [
       keyOf(target),
-      { settingsDigest, record: { target, proof: null, breach: null } as IsolationRecord },
+      {
+        settingsDigest,
+        upstream,
+        record: { target, proof: null, breach: null } as IsolationRecord,
+      },
     ]),
   )
   for (const record of await records.list()) {
@@ -110,6 +121,14 @@ export async function openVerdicts(options: VerdictsOptions): Promise<Verdicts> 
     }
   }
 
+  function breach({ target, breach: before }: IsolationRecord, evidence: Evidence): void {
+    // An operator's word is about what was known when it was given.
+    if (before !== null && !clearing.has(before)) return
+    update(target, { breach: evidence })
+    const write = store(target, evidence).finally(() => writes.delete(write))
+    writes.add(write)
+  }
+
   return {
     verdictOf,
     recordsOf: (assistantId) =>
@@ -122,19 +141,17 @@ export async function openVerdicts(options: VerdictsOptions): Promise<Verdicts> 
         a === undefined || b === undefined ? undefined : Math.min(a, b),
       )
     },
-    breached({ target, isNew, ...breach }) {
-      const evidence = { ...breach, sessions: breach.sessions.map(options.fingerprintOf) }
+    breached({ target, isNew, ...seen }) {
+      const evidence = { ...seen, sessions: seen.sessions.map(options.fingerprintOf) }
       metrics.isolationBreach(target.assistantId, target.strategy)
       logger.error(
         { assistant: target.assistantId, strategy: target.strategy, isNew, ...evidence },
         'isolation breach: an upstream conversation belongs to two, and nobody uses it again',
       )
-      const before = known.get(keyOf(target))?.record.breach
-      // An operator's word is about what was known when it was given.
-      if (before != null && !clearing.has(before)) return
-      update(target, { breach: evidence })
-      const write = store(target, evidence).finally(() => writes.delete(write))
-      writes.add(write)
+      const upstream = known.get(keyOf(target))?.upstream
+      for (const { record, ...one } of known.values()) {
+        if (one.upstream === upstream) breach(record, evidence)
+      }
     },
     async prove(target, proof) {
       const settingsDigest = known.get(keyOf(target))?.settingsDigest ?? ''

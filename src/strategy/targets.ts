@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { AssistantSettings } from '../config/assistant.ts'
+import type { BotSettings, WorkflowSettings } from '../config/target.ts'
 import type { StrategyKind } from '../domain.ts'
 import type { IsolationTarget } from '../domain/isolation.ts'
 
@@ -8,17 +9,27 @@ export function strategiesOf({ strategy }: AssistantSettings): readonly Strategy
   return strategy === 'auto' ? ['workflow', 'bot'] : [strategy]
 }
 
-/** Everything that is isolated or not, each with what its proof holds for. */
-export function isolationTargets(
-  assistants: readonly AssistantSettings[],
-): readonly (IsolationTarget & { readonly settingsDigest: string })[] {
+/** Everything that is isolated or not, each with what its proof holds for and what it is on the platform. */
+export function isolationTargets(assistants: readonly AssistantSettings[]) {
   return assistants.flatMap((assistant) =>
     strategiesOf(assistant).map((strategy) => ({
       assistantId: assistant.id,
       strategy,
       settingsDigest: settingsDigest(assistant, strategy),
+      upstream: upstreamOf(assistant, strategy),
     })),
-  )
+  ) satisfies readonly IsolationTarget[]
+}
+
+/** The Workflow or Bot itself: two that differ in what is sent along, or in who signs, are one. */
+function upstreamOf(assistant: AssistantSettings, strategy: StrategyKind): string {
+  const { baseUrl, credentials } = assistant
+  const account = credentials.type === 'oauth' ? credentials.accountId : undefined
+  const section = sectionOf(assistant, strategy)
+  const ids =
+    'workflowId' in section ? [section.workflowId, section.appId, section.botId] : [section.botId]
+  const { origin } = new URL(baseUrl)
+  return JSON.stringify([origin, account, strategy, ...ids, section.connectorId])
 }
 
 /** Of what decides whether sessions are kept apart; a proof of other settings proves nothing. No secret is part of it. */
@@ -32,7 +43,10 @@ function settingsDigest(assistant: AssistantSettings, strategy: StrategyKind): s
   return createHash('sha256').update(settings).digest('base64url')
 }
 
-function sectionOf(assistant: AssistantSettings, strategy: StrategyKind): object {
+function sectionOf(
+  assistant: AssistantSettings,
+  strategy: StrategyKind,
+): WorkflowSettings | BotSettings {
   switch (assistant.strategy) {
     case 'workflow':
       return assistant.workflow

@@ -14,6 +14,8 @@ import { createFakeClock } from '../../kit/clock.ts'
 const hourMs = 3_600_000
 const workflow: IsolationTarget = { assistantId: 'a' as AssistantId, strategy: 'workflow' }
 const bot: IsolationTarget = { ...workflow, strategy: 'bot' }
+/** Another assistant on the same Workflow of the platform. */
+const twin: IsolationTarget = { ...workflow, assistantId: 'b' as AssistantId }
 const breach: Breach = {
   target: workflow,
   isNew: true,
@@ -31,10 +33,11 @@ async function open({
   stored = [] as readonly IsolationRecord[],
   fails = false,
   digest = 'd',
+  targets = [workflow, bot],
 } = {}) {
   const clock = createFakeClock(0)
   const metrics = createPrometheusMetrics()
-  const written: unknown[] = []
+  const written: (readonly unknown[])[] = []
   const lines: { readonly message: string; readonly fields: object }[] = []
   const line = (fields: object, message: string) => void lines.push({ fields, message })
   const store = { fails }
@@ -43,7 +46,11 @@ async function open({
     written.push(what)
   }
   const verdicts = await openVerdicts({
-    targets: [workflow, bot].map((target) => ({ ...target, settingsDigest: digest })),
+    targets: targets.map((target) => ({
+      ...target,
+      settingsDigest: digest,
+      upstream: target.strategy,
+    })),
     records: {
       list: async () => stored,
       recordProof: (target, proof) => write('proof', target.strategy, proof),
@@ -136,6 +143,20 @@ describe('verdicts', () => {
     expect(await verdicts.clear(workflow.assistantId)).toBe(true)
     expect(verdicts.verdictOf(workflow)).toBe('ISOLATED')
     expect(await verdicts.clear(workflow.assistantId)).toBe(false)
+  })
+
+  it('are BREACHED of all assistants on one target of the platform, each until it is cleared', async () => {
+    const { verdicts, written } = await open({ targets: [workflow, bot, twin] })
+    verdicts.breached(breach)
+    expect([workflow, twin, bot].map((target) => verdicts.verdictOf(target))).toEqual([
+      'BREACHED',
+      'BREACHED',
+      'UNPROVEN',
+    ])
+    await verdicts.clear(workflow.assistantId)
+    expect(verdicts.verdictOf(workflow)).toBe('UNPROVEN')
+    expect(verdicts.verdictOf(twin)).toBe('BREACHED')
+    expect(written.map(([what]) => what)).toEqual(['breach', 'breach', 'clear'])
   })
 
   it('are BREACHED whether the store takes it or not', async () => {
