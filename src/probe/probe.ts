@@ -1,6 +1,5 @@
 import type { AssistantId, Session, SessionName } from '../domain.ts'
 import type { Clock } from '../lib/clock.ts'
-import { createDeadline } from '../lib/deadline.ts'
 import type { NewId } from '../lib/id.ts'
 import type { AssistantRecords } from '../strategy/records.ts'
 import { RunFailedError } from '../strategy/run-failed-error.ts'
@@ -9,8 +8,9 @@ import { phrasings, tells } from './canary.ts'
 import { type Finding, overallVerdict } from '../domain/isolation.ts'
 import type { ProbeDepth, ProbeExchange, ProbeReport } from '../domain/probe.ts'
 import { finding, judgeTrials } from './judge.ts'
+import { createLeftovers } from './leftovers.ts'
 import { adviceFor } from './remedies.ts'
-import { BudgetError, createBudget, createProbers, type Prober } from './talk.ts'
+import { BudgetError, createBudget, createProbers } from './talk.ts'
 import { runTrial, type Trial } from './trial.ts'
 
 export interface ProbeOptions extends ProbeDepth {
@@ -35,8 +35,6 @@ export const defaultBudget = 60
 const callsPerTrial = 23
 const callsPerQuestion = 7
 const callsPerKnowledge = 4
-/** For taking away what the probe has left, in ms. */
-const cleanUpMs = 30_000
 
 /** Upstream calls that a probe makes at most. */
 export function estimateCalls({
@@ -81,7 +79,7 @@ export async function probe(options: ProbeOptions, signal: AbortSignal): Promise
     findings.push(judgeIdentity())
   } finally {
     onProgress('taking away what the probe has left')
-    remains = await left.cleanUp(options)
+    remains = await left.cleanUp(options.records, clock)
   }
   return {
     assistantId,
@@ -238,66 +236,4 @@ function leaks({ verdict }: Finding): boolean {
 
 function isExpected(error: unknown): error is RunFailedError | BudgetError {
   return error instanceof RunFailedError || error instanceof BudgetError
-}
-
-/** Remembers what the probe's sessions have upstream, to take it away. */
-function createLeftovers() {
-  const sessions = new Map<Session, Set<string>>()
-  return {
-    watch(prober: Prober): Prober {
-      const { session } = prober
-      const ids = new Set<string>()
-      sessions.set(session, ids)
-      return {
-        session,
-        async trespass(on) {
-          const tried = await prober.trespass(on)
-          if (tried.left !== undefined) ids.add(tried.left)
-          return tried
-        },
-        async converse() {
-          const conversation = await prober.converse()
-          if (conversation.upstreamId !== undefined) ids.add(conversation.upstreamId)
-          return {
-            ...conversation,
-            get upstreamId() {
-              return conversation.upstreamId
-            },
-            async say(text) {
-              const said = await conversation.say(text)
-              ids.add(said.conversationId)
-              return said
-            },
-          }
-        },
-      }
-    },
-    /** Never throws. */
-    async cleanUp({ records, clock }: ProbeOptions): Promise<readonly string[]> {
-      using deadline = createDeadline(clock, cleanUpMs, () => new Error('no more time to clean up'))
-      let kept = 0
-      let uncleared = 0
-      const all = [...sessions.values()].flatMap((ids) => [...ids])
-      const shared = new Set(all.filter((id, at) => all.indexOf(id) !== at))
-      for (const [session, ids] of sessions) {
-        for (const id of ids) {
-          if (shared.has(id)) continue
-          if (!(await records.deleteConversation(session, id, deadline.signal))) kept += 1
-        }
-        if (!(await records.clearVariables(session, deadline.signal))) uncleared += 1
-      }
-      return [
-        ...(shared.size > 0
-          ? [
-              'What was said in the shared conversation: others may be in it, so it was not deleted.',
-            ]
-          : []),
-        ...(kept > 0 ? [`${kept} conversations of the probe could not be deleted.`] : []),
-        ...(uncleared > 0
-          ? [`Variables of ${uncleared} of its sessions could not be emptied.`]
-          : []),
-        `What long-term memory keeps of ${sessions.size} sessions that will not come again: codes that begin with CG-. A staging copy of the workflow keeps them out of the one that serves.`,
-      ]
-    },
-  }
 }

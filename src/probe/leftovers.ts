@@ -1,0 +1,76 @@
+import type { Session } from '../domain.ts'
+import type { Clock } from '../lib/clock.ts'
+import { createDeadline } from '../lib/deadline.ts'
+import type { AssistantRecords } from '../strategy/records.ts'
+import type { Prober } from './talk.ts'
+
+/** For taking away what a probe has left, in ms. */
+const cleanUpMs = 30_000
+
+/** What sessions of a probe have upstream. */
+export interface Leftovers {
+  /** Remembers what comes of what this one does. */
+  watch(prober: Prober): Prober
+  /** Takes it away; answers what may be left all the same, in sentences. Never throws. */
+  cleanUp(records: AssistantRecords, clock: Clock): Promise<readonly string[]>
+}
+
+export function createLeftovers(): Leftovers {
+  const sessions = new Map<Session, Set<string>>()
+  return {
+    watch(prober) {
+      const { session } = prober
+      const ids = new Set<string>()
+      sessions.set(session, ids)
+      return {
+        session,
+        async trespass(on) {
+          const tried = await prober.trespass(on)
+          if (tried.left !== undefined) ids.add(tried.left)
+          return tried
+        },
+        async converse() {
+          const conversation = await prober.converse()
+          if (conversation.upstreamId !== undefined) ids.add(conversation.upstreamId)
+          return {
+            ...conversation,
+            get upstreamId() {
+              return conversation.upstreamId
+            },
+            async say(text) {
+              const said = await conversation.say(text)
+              ids.add(said.conversationId)
+              return said
+            },
+          }
+        },
+      }
+    },
+    async cleanUp(records, clock) {
+      using deadline = createDeadline(clock, cleanUpMs, () => new Error('no more time to clean up'))
+      let kept = 0
+      let uncleared = 0
+      const all = [...sessions.values()].flatMap((ids) => [...ids])
+      const shared = new Set(all.filter((id, at) => all.indexOf(id) !== at))
+      for (const [session, ids] of sessions) {
+        for (const id of ids) {
+          if (shared.has(id)) continue
+          if (!(await records.deleteConversation(session, id, deadline.signal))) kept += 1
+        }
+        if (!(await records.clearVariables(session, deadline.signal))) uncleared += 1
+      }
+      return [
+        ...(shared.size > 0
+          ? [
+              'What was said in the shared conversation: others may be in it, so it was not deleted.',
+            ]
+          : []),
+        ...(kept > 0 ? [`${kept} conversations of the probe could not be deleted.`] : []),
+        ...(uncleared > 0
+          ? [`Variables of ${uncleared} of its sessions could not be emptied.`]
+          : []),
+        `What long-term memory keeps of ${sessions.size} sessions that will not come again: codes that begin with CG-. A staging copy of the workflow keeps them out of the one that serves.`,
+      ]
+    },
+  }
+}
