@@ -19,7 +19,7 @@ describe('isolation', () => {
   let talk: Talk
   const deleted: string[] = []
   beforeAll(async () => {
-    stage = await openStage({ limits: { costPerSecond: 1_000_000_000 } })
+    stage = await openStage({ limits: { maxCost: 1_000_000_000, costPerSecond: 1_000_000_000 } })
     talk = createTalk(stage)
   })
   afterAll(() => stage[Symbol.asyncDispose]())

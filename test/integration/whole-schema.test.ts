@@ -68,7 +68,12 @@ describe('the whole schema', () => {
         messageParameters: ['city'],
         messageMetadata: ['ticket'],
       },
-      limits: { messagesPerMinute: 1_000, costPerSecond: 10_000_000, maxOpenPerSession: 100 },
+      limits: {
+        messagesPerMinute: 1_000,
+        maxCost: 1_000_000_000,
+        costPerSecond: 1_000_000_000,
+        maxOpenPerSession: 100,
+      },
     })
     alice = { name: 'alice', token: stage.tokenFor('alice', 600, 'coze-gateway:operator') }
   })

@@ -204,6 +204,8 @@ function settingsOf(cast: Cast, baseUrl: string, leak: RoundOptions['leak'], dic
       circuitMs: 200,
     },
     limits: {
+      // Many at once of one session, some of them dear.
+      maxCost: 1_000_000_000,
       costPerSecond: 1_000_000_000,
       messagesPerMinute: 1_000_000,
       guestMessagesPerMinute: 1_000_000,
