@@ -43,6 +43,12 @@ export interface Session {
 
 export type StrategyKind = 'workflow' | 'bot'
 
+/**
+ * Who runs an assistant's upstream: Coze's cloud, or a self-hosted Coze Studio. Answers of both forms are read always; only
+ * what one of the two cannot do depends on it.
+ */
+export type Platform = 'cloud' | 'studio'
+
 /** One line of talk of a session with an assistant. */
 export interface Conversation {
   readonly id: ConversationId

@@ -1,6 +1,6 @@
 import { createPrivateKey } from 'node:crypto'
 import { z } from 'zod'
-import type { AssistantId } from '../domain.ts'
+import type { AssistantId, Platform } from '../domain.ts'
 import type { OnBreach } from '../domain/isolation.ts'
 import { Secret } from '../lib/secret.ts'
 import { secretSchema, type SecretSource } from './secret-source.ts'
@@ -47,6 +47,8 @@ export type AssistantSettings = {
   /** Without a trailing slash. */
   readonly baseUrl: string
   readonly credentials: CozeCredentials
+  /** Default: `studio` with a personal access token on a host that is not one of the cloud's, else `cloud`. */
+  readonly platform: Platform
   readonly quota: AssistantQuota
   /** What becomes of it when two of its sessions or conversations have met. Default `quarantine`. */
   readonly onBreach: OnBreach
@@ -130,6 +132,7 @@ export function assistantSchema(source: SecretSource) {
           if (problem !== undefined) context.addIssue(problem)
         }),
       credentials: credentialsSchema(source),
+      platform: z.enum(['cloud', 'studio']).optional(),
       quota: quotaSchema.prefault({}),
       onBreach: z.enum(['quarantine', 'fallback', 'alert']).default('quarantine'),
       requireProof: z.boolean().default(false),
@@ -155,8 +158,12 @@ export function assistantSchema(source: SecretSource) {
       },
       { when: ({ value }) => isObject(value) },
     )
-    .superRefine(({ baseUrl, credentials }, context) => {
+    .superRefine(({ baseUrl, platform, credentials }, context) => {
       const host = URL.parse(baseUrl)?.host
+      if (platform === 'studio' && host !== undefined && isRegion(host)) {
+        const message = `is not what answers at ${host}: that is "cloud", the default`
+        context.addIssue({ code: 'custom', path: ['platform'], message })
+      }
       const audience = credentials.type === 'oauth' ? credentials.audience : undefined
       if (audience === undefined || audience === host || !isRegion(audience)) return
       if (host === undefined || !isRegion(host)) return
@@ -171,6 +178,7 @@ export function assistantSchema(source: SecretSource) {
         name: assistant.name,
         baseUrl,
         credentials: toCredentials(assistant.credentials, baseUrl),
+        platform: assistant.platform ?? likelyPlatform(baseUrl, assistant.credentials.type),
         quota: {
           maxRunning: assistant.quota.maxRunning,
           startsPerSecond:
@@ -193,6 +201,11 @@ export function assistantSchema(source: SecretSource) {
 /** The API's hosts: they share no accounts, apps, keys or ids (coze-api.md §12). */
 function isRegion(host: string): boolean {
   return host === 'api.coze.com' || host === 'api.coze.cn'
+}
+
+/** Studio has no OAuth apps, and the cloud has no other hosts than these. */
+function likelyPlatform(baseUrl: string, credentials: CozeCredentials['type']): Platform {
+  return credentials === 'token' && !isRegion(new URL(baseUrl).host) ? 'studio' : 'cloud'
 }
 
 function toCredentials(

@@ -7,7 +7,7 @@ import { uploadFile } from '../coze/files.ts'
 import type { TokenResolver } from '../coze/token.ts'
 import { listVariables, setVariables, type VariableOwner } from '../coze/variables.ts'
 import { withToken } from '../coze/with-token.ts'
-import type { Session } from '../domain.ts'
+import type { Platform, Session } from '../domain.ts'
 import { TooLargeError } from '../errors.ts'
 import type { NewId } from '../lib/id.ts'
 import { historyKey } from './keys.ts'
@@ -17,6 +17,8 @@ import { asRunFailure } from './run-failure.ts'
 export interface AssistantRecordsOptions {
   readonly client: CozeClient
   readonly tokens: TokenResolver
+  /** Default `cloud`. */
+  readonly platform?: Platform | undefined
   readonly newId: NewId
   /** Whose variables a session has: the app's or the Bot's. */
   readonly owner: VariableOwner['owner']

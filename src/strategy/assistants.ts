@@ -108,8 +108,10 @@ function createAssistant(
   const { busyWaitMs, recoverMs, uploadMs } = timeouts
   const scope = upstreamScope(credentials)
   const hasSharedToken = credentials.type === 'shared-token'
-  const common = { client, tokens, clock, random, scope, hasSharedToken, busyWaitMs, recoverMs }
-  const forRecords = { client, tokens, newId, uploadMs, maxUploadBytes: limits.maxUploadBytes }
+  const { platform } = assistant
+  const upstream = { client, tokens, platform }
+  const common = { ...upstream, clock, random, scope, hasSharedToken, busyWaitMs, recoverMs }
+  const forRecords = { ...upstream, newId, uploadMs, maxUploadBytes: limits.maxUploadBytes }
   return {
     select: createStrategySelector({
       strategy: assistant.strategy,

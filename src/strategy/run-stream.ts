@@ -3,6 +3,7 @@ import { CozeError } from '../coze/errors.ts'
 import type { CozeEvent } from '../coze/events.ts'
 import type { TokenResolver } from '../coze/token.ts'
 import { withToken } from '../coze/with-token.ts'
+import type { Platform } from '../domain.ts'
 import { backoffMs } from '../lib/backoff.ts'
 import type { Clock } from '../lib/clock.ts'
 import { createRunTranslator } from './run-events.ts'
@@ -13,6 +14,8 @@ type CozeStream = AsyncGenerator<readonly CozeEvent[], void, undefined>
 
 /** What both strategies drive their calls with. */
 export interface CallOptions {
+  /** Default `cloud`. */
+  readonly platform?: Platform | undefined
   readonly tokens: TokenResolver
   readonly clock: Clock
   /** Gives [0, 1). Jitters the pauses between tries. */

@@ -34,12 +34,15 @@ function upstreamOf(assistant: AssistantSettings, strategy: StrategyKind): strin
 
 /** Of what decides whether sessions are kept apart; a proof of other settings proves nothing. No secret is part of it. */
 function settingsDigest(assistant: AssistantSettings, strategy: StrategyKind): string {
-  const { baseUrl, credentials } = assistant
+  const { baseUrl, credentials, platform } = assistant
   const identity =
     credentials.type === 'oauth'
       ? { appId: credentials.appId, accountId: credentials.accountId }
       : { type: credentials.type }
-  const settings = JSON.stringify([baseUrl, identity, strategy, sectionOf(assistant, strategy)])
+  const section = sectionOf(assistant, strategy)
+  // A proof from before there was this setting holds for the cloud.
+  const keying = platform === 'cloud' ? [] : [platform]
+  const settings = JSON.stringify([baseUrl, identity, strategy, section, ...keying])
   return createHash('sha256').update(settings).digest('base64url')
 }
 

@@ -238,6 +238,7 @@ function settingsOf(id: (typeof assistantIds)[number], onBreach: OnBreach): Assi
       accessTokenSeconds: 90,
       audience: oauthApp.host,
     },
+    platform: 'cloud',
     quota: { maxRunning: 1000, startsPerSecond: 1000 },
     onBreach: onBreach === 'fallback' && id !== 'flow' ? 'quarantine' : onBreach,
     requireProof: false,

@@ -128,6 +128,27 @@ describe('a configuration', () => {
     )
   })
 
+  it.each([
+    ['https://api.coze.com', 'oauth', 'cloud'],
+    ['https://api.coze.cn', 'token', 'cloud'],
+    ['https://api.coze.com:443/', 'token', 'cloud'],
+    ['https://coze.internal', 'oauth', 'cloud'],
+    ['https://coze.internal', 'token', 'studio'],
+    ['http://127.0.0.1:8888', 'token', 'studio'],
+  ] as const)('takes %s with credentials of type %s for the platform %s', (baseUrl, type, is) => {
+    const token = { type, token: 'pat_x', allowSharedToken: true }
+    const credentials = type === 'oauth' ? oauth : token
+    const given = { ...assistant, baseUrl, credentials }
+    expect(parse({ ...minimal, assistants: [given] }).assistants[0]?.platform).toBe(is)
+  })
+
+  it('takes the platform that is named before the likely one', () => {
+    const baseUrl = 'https://coze.internal'
+    const credentials = { type: 'token', token: 'pat_x', allowSharedToken: true }
+    const given = { ...assistant, baseUrl, credentials, platform: 'cloud' }
+    expect(parse({ ...minimal, assistants: [given] }).assistants[0]?.platform).toBe('cloud')
+  })
+
   it('is overridden by the environment, scalar by scalar', () => {
     const config = parse(
       { ...minimal, listen: { host: '0.0.0.0', port: 1 } },
@@ -261,6 +282,14 @@ describe('a configuration', () => {
     'conversations by name for a bot': [
       withWorkflow({ appId: undefined, botId: '1', conversationKeying: 'name' }),
       'workflow.conversationKeying: "name" works with "appId" only',
+    ],
+    'a platform that nobody knows': [
+      withAssistant({ platform: 'onprem' }),
+      'assistants[0].platform: must be one of cloud, studio',
+    ],
+    "Studio at the cloud's host": [
+      withAssistant({ platform: 'studio' }),
+      'assistants[0].platform: is not what answers at api.coze.cn: that is "cloud", the default',
     ],
     'a shared token that nobody allowed': [
       withAssistant({ credentials: { type: 'token', token: 'pat_x' } }),

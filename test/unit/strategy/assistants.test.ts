@@ -18,6 +18,7 @@ const common = {
   name: 'Helper',
   baseUrl: 'http://coze.test',
   credentials: { type: 'token', token: new Secret('shared') },
+  platform: 'cloud',
   quota: { maxRunning: 10, startsPerSecond: 10 },
   onBreach: 'quarantine',
   requireProof: false,
