@@ -2,6 +2,9 @@ import { BadRequestError, UnsupportedMediaTypeError } from '../errors.ts'
 import { bodyTooLarge } from './http.ts'
 import type { Incoming } from './http.ts'
 
+/** Levels of a request's JSON; a parameter of a message, the deepest that the schema takes, has about 20. */
+const maxJsonDepth = 64
+
 /** What a GraphQL request asks, before its document is parsed. */
 export interface GraphParams {
   /** Undefined: the extensions name a persisted document. */
@@ -73,11 +76,30 @@ function decodeText(bytes: Uint8Array): string {
 
 /** @throws {@link BadRequestError} without a word of the text */
 export function parseJson(text: string): unknown {
+  let value: unknown
   try {
-    return JSON.parse(text)
+    value = JSON.parse(text)
   } catch {
     // The parser's own message quotes what it met.
     throw new BadRequestError('The request is not valid JSON.')
+  }
+  checkDepth(value)
+  return value
+}
+
+/**
+ * Refuses values that nest deeper than anything the schema takes: whoever reads them later may call itself for each
+ * level. A loop, since recursion here would be the fault itself.
+ */
+function checkDepth(value: unknown): void {
+  let level = [value]
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth > maxJsonDepth) {
+      throw new BadRequestError(`The request may nest ${maxJsonDepth} levels deep.`)
+    }
+    level = level.flatMap((one): unknown[] =>
+      typeof one === 'object' && one !== null ? Object.values(one) : [],
+    )
   }
 }
 

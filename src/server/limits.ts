@@ -1,4 +1,4 @@
-import { Kind } from 'graphql'
+import { GraphQLError, Kind, Lexer, Source, TokenKind } from 'graphql'
 import type {
   DocumentNode,
   FieldNode,
@@ -29,6 +29,8 @@ const fieldCosts: ReadonlyMap<string, number> = new Map([
 ])
 const defaultRows = 20
 const maxRows = 100
+/** Brackets of any kind within each other, in a document: the parser calls itself for each. */
+const maxNesting = 200
 /** Arguments that say how many rows a field has: of a page, or of nodes by their ids. */
 const sizes: ReadonlySet<string> = new Set(['first', 'last', 'ids'])
 
@@ -126,6 +128,45 @@ export function checkDocument(document: DocumentNode, limits: DocumentLimits): n
   function count(what: keyof typeof total, more: number, max: number): void {
     total[what] += more
     if (total[what] > max) throw tooMuch(what, max)
+  }
+}
+
+/**
+ * Refuses a document whose brackets nest so deep that parsing it would overflow the stack; call it before parsing.
+ * Reads at most `maxTokens` tokens: a longer document is refused as well.
+ * @throws {@link BadRequestError}
+ */
+export function checkNesting(source: string | Source, maxTokens: number): void {
+  const lexer = new Lexer(typeof source === 'string' ? new Source(source) : source)
+  let depth = 0
+  for (let tokens = 0; tokens <= maxTokens; tokens += 1) {
+    switch (nextKind(lexer)) {
+      case TokenKind.BRACE_L:
+      case TokenKind.BRACKET_L:
+      case TokenKind.PAREN_L:
+        depth += 1
+        if (depth > maxNesting) throw tooMuch('nesting', maxNesting)
+        break
+      case TokenKind.BRACE_R:
+      case TokenKind.BRACKET_R:
+      case TokenKind.PAREN_R:
+        depth -= 1
+        break
+      case TokenKind.EOF:
+      case undefined:
+        return
+      default:
+    }
+  }
+}
+
+/** Undefined: here is no token, which the parser reports in its own words. */
+function nextKind(lexer: Lexer): TokenKind | undefined {
+  try {
+    return lexer.advance().kind
+  } catch (error) {
+    if (error instanceof GraphQLError) return undefined
+    throw error
   }
 }
 

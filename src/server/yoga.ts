@@ -27,7 +27,7 @@ import type { MediaType } from './accept.ts'
 import { readParams } from './body.ts'
 import type { GraphParams } from './body.ts'
 import type { Answer, Incoming } from './http.ts'
-import { checkDocument } from './limits.ts'
+import { checkDocument, checkNesting } from './limits.ts'
 import { isMultipart, readMultipart } from './multipart.ts'
 import type { MultipartRequest } from './multipart.ts'
 import { createPersistedDocuments } from './persisted-documents.ts'
@@ -222,6 +222,7 @@ export function createYogaRunner(options: YogaOptions): RunGraphQL {
 
   /** Limits come before validation, which a hostile document can make expensive. */
   function parseDocument(source: string | Source): DocumentNode {
+    checkNesting(source, limits.maxTokens)
     let document: DocumentNode
     try {
       document = parse(source, { maxTokens: limits.maxTokens })

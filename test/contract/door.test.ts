@@ -15,6 +15,21 @@ const authorization = 'Bearer alice'
 const json = { authorization, 'content-type': 'application/json' }
 const viewer = JSON.stringify({ query: '{ viewer { session } }' })
 
+const within = (open: string, close: string, inside = '') =>
+  `${open.repeat(20_000)}${inside}${close.repeat(20_000)}`
+/** Each in another part of a request. */
+const deepBodies = [
+  ['a list', JSON.stringify({ query: `{ nodes(ids: ${within('[', ']')}) { id } }` })],
+  ['an object', JSON.stringify({ query: `{ node(id: ${within('{a:', '}', '1')}) { id } }` })],
+  ['a selection', JSON.stringify({ query: within('{a', '}') })],
+  ['a fragment', JSON.stringify({ query: `{ ${within('... {', '}', 'a')} }` })],
+  ['a type', JSON.stringify({ query: `query ($a: ${within('[', ']', 'ID')}) { a }` })],
+  ['a variable', `{"query":"{ a }","variables":{"a":${within('[', ']')}}}`],
+  ['an object in a variable', `{"query":"{ a }","variables":${within('{"a":', '}', '1')}}`],
+  ['an extension', `{"query":"{ a }","extensions":${within('{"a":', '}', '1')}}`],
+  ['a body', within('[', ']')],
+] as const
+
 describe('the door', () => {
   it('T7: asks who it is before it reads anything of the request', async () => {
     await using gateway = await openFakeGateway()
@@ -81,6 +96,41 @@ describe('the door', () => {
     expect([status, JSON.parse(body).data]).toEqual([expect.any(Number), undefined])
     expect(body).toMatch(/"code":"(BAD_REQUEST|GRAPHQL_PARSE_FAILED)"/)
     expect(body).not.toContain('GRAPHQL_VALIDATION_FAILED')
+  })
+
+  it.each(deepBodies)(
+    'answers 400, not 500, to %s that nests 20,000 levels deep',
+    async (_what, body) => {
+      await using gateway = await openFakeGateway({
+        limits: { maxBodyBytes: 262_144, maxTokens: 100_000 },
+      })
+      const answer = await fetchAt(`${gateway.url}/graphql`, {
+        method: 'POST',
+        headers: { ...json, accept: 'application/json' },
+        body,
+      })
+      expect(answer.status).toBe(400)
+      expect(await answer.text()).toContain('"BAD_REQUEST"')
+      const { status } = await fetchAt(`${gateway.url}/graphql`, {
+        method: 'POST',
+        headers: json,
+        body: viewer,
+      })
+      expect(status).toBe(200)
+    },
+  )
+
+  it('leaves to the schema what nests as deep as a parameter may', async () => {
+    await using gateway = await openFakeGateway()
+    using client = createClient(gateway.url)
+    const query = `mutation ($value: JSON!) {
+      sendMessage(input: { text: "x", parameters: [{ name: "city", value: $value }] }) { __typename }
+    }`
+    const nested = (levels: number): unknown => (levels === 0 ? 'end' : [nested(levels - 1)])
+    const ask = (levels: number) =>
+      client.call({ token: 'alice', query, variables: { value: nested(levels) } })
+    expect((await ask(16)).body).toContain('SendMessageSuccess')
+    expect((await ask(17)).body).toContain('16 levels deep')
   })
 
   it('T17: refuses a session whose documents cost more than it may have, and nobody else', async () => {
