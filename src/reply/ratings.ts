@@ -44,7 +44,11 @@ export function createRatings(
   }
 }
 
-function check({ reasons, comment }: Feedback): void {
+function check({ rating, reasons, comment }: Feedback): void {
+  // Taking a rating back has no place for a reason: the user's words would be dropped without notice.
+  if (rating === null && (reasons.length > 0 || (comment ?? '') !== '')) {
+    throw new InvalidInputError('Reasons and a comment need a rating.')
+  }
   if (reasons.length > maxReasons) {
     throw new InvalidInputError(`There may be ${maxReasons} reasons.`)
   }

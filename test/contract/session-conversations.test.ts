@@ -149,6 +149,18 @@ describe('feedback', () => {
     expect(talk.records.rated).toEqual([])
   })
 
+  it.each([
+    ['a comment', { comment: 'It is two.' }],
+    ['reasons', { reasons: ['wrong'] }],
+  ])('of %s alone neither takes the rating back nor drops a word', async (_what, words) => {
+    await using talk = await openAnswered()
+    await talk.conversations.rate(talk.answerId, like)
+    const alone = { rating: null, reasons: [], comment: undefined, ...words }
+    await expect(talk.conversations.rate(talk.answerId, alone)).rejects.toThrow(InvalidInputError)
+    expect(talk.records.rated).toHaveLength(1)
+    expect(await talk.own.messages([talk.answerId])).toMatchObject([{ rating: 'LIKE' }])
+  })
+
   it('is for answers of the session only', async () => {
     await using talk = await openAnswered()
     await expect(talk.conversations.rate(talk.messageId, like)).rejects.toThrow(NotFoundError)

@@ -77,7 +77,7 @@ export type GiveFeedbackInput = {
   comment?: string | null | undefined;
   /** The id of an answer. */
   messageId: string;
-  /** Null takes the rating back. */
+  /** Null takes the rating back; reasons and a comment need one. */
   rating?: Rating | null | undefined;
   /** Why, in short words. */
   reasons?: Array<string> | null | undefined;
