@@ -63,6 +63,7 @@ export function streamBotChat(
 ): AsyncGenerator<readonly CozeEvent[], void, undefined> {
   return client.stream(
     {
+      call: 'bot-chat',
       target,
       path: '/v3/chat',
       // In the body the platform ignores it silently, and opens a new conversation (coze-api.md §0.1).
@@ -94,6 +95,7 @@ export function streamToolOutputs(
 ): AsyncGenerator<readonly CozeEvent[], void, undefined> {
   return client.stream(
     {
+      call: 'tool-outputs',
       target,
       path: '/v3/chat/submit_tool_outputs',
       query: { conversation_id: request.conversationId, chat_id: request.chatId },
@@ -122,7 +124,8 @@ export async function retrieveBotChat(
 ): Promise<CozeChat> {
   const query = { conversation_id: ids.conversationId, chat_id: ids.chatId }
   const path = '/v3/chat/retrieve'
-  return readChat(await client.request({ target, method: 'GET', path, query }, signal))
+  const call = 'retrieve-chat'
+  return await client.request({ call, target, method: 'GET', path, query, read: readChat }, signal)
 }
 
 /** Everything a chat said, except the question. */
@@ -134,7 +137,9 @@ export async function listBotChatMessages(
 ): Promise<readonly CozeMessage[]> {
   const query = { conversation_id: ids.conversationId, chat_id: ids.chatId }
   const path = '/v3/chat/message/list'
-  return readMessages(await client.request({ target, method: 'GET', path, query }, signal))
+  const call = 'list-chat-messages'
+  const rows = { call, target, method: 'GET', path, query, read: readMessages } as const
+  return await client.request(rows, signal)
 }
 
 /**
@@ -150,7 +155,8 @@ export async function cancelBotChat(
 ): Promise<CozeChat> {
   const body = { conversation_id: ids.conversationId, chat_id: ids.chatId }
   const path = '/v3/chat/cancel'
-  return readChat(await client.request({ target, method: 'POST', path, body }, signal))
+  const call = 'cancel-chat'
+  return await client.request({ call, target, method: 'POST', path, body, read: readChat }, signal)
 }
 
 /** The wire's spellings, Studio's among them (coze-api.md §13). */

@@ -4,9 +4,10 @@ import type { Clock } from '../lib/clock.ts'
 import type { Secret } from '../lib/secret.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Tracer } from '../observe/tracer.ts'
+import type { CozeCall } from './calls.ts'
 import type { CozeAnswer } from './envelope.ts'
 import { openEventStream } from './event-stream.ts'
-import { CozeError } from './errors.ts'
+import { type CallOrigin, CozeError } from './errors.ts'
 import type { CozeEvent } from './events.ts'
 import { callJson } from './json-call.ts'
 import { reportError } from './report.ts'
@@ -23,6 +24,7 @@ export interface CozeTarget {
 }
 
 export interface CozeRequest {
+  readonly call: CozeCall
   readonly target: CozeTarget
   readonly method: WireRequest['method']
   readonly path: string
@@ -60,11 +62,19 @@ export interface CozeUpload extends Omit<CozeRequest, 'method' | 'body'> {
   readonly content: AsyncIterable<Uint8Array>
 }
 
-/** Failures are {@link CozeError}; an aborted signal rejects with its own reason. */
+/** A request, and what its answer means. */
+export interface CozeReading<T> {
+  /** Reads a successful answer. @throws CozeError `protocol` for one that lacks what the call promises */
+  readonly read: (answer: CozeAnswer) => T
+}
+
+/**
+ * Failures are {@link CozeError} and tell which call failed; an aborted signal rejects with its own reason.
+ */
 export interface CozeClient extends AsyncDisposable {
-  request(request: CozeRequest, signal: AbortSignal): Promise<CozeAnswer>
+  request<T>(request: CozeRequest & CozeReading<T>, signal: AbortSignal): Promise<T>
   /** Sends a body that is not in memory. Never tries again: it is gone then. */
-  upload(request: CozeUpload, signal: AbortSignal): Promise<CozeAnswer>
+  upload<T>(request: CozeUpload & CozeReading<T>, signal: AbortSignal): Promise<T>
   /** One batch of events per network read. Ends after a terminal event; anything else throws, after the last good event. */
   stream(
     request: CozeStreamRequest,
@@ -143,34 +153,53 @@ export function createCozeClient(options: CozeClientOptions): CozeClient {
   const send = createSend(dispatcher)
   const watch = createWatch(options)
 
-  async function callOnce(wire: WireRequest, timeoutMs: number | undefined, signal: AbortSignal) {
+  async function callOnce(
+    wire: WireRequest,
+    origin: CallOrigin,
+    timeoutMs: number | undefined,
+    signal: AbortSignal,
+  ) {
     const { connectMs, callMs } = timeouts
     const maxBytes = limits.maxJsonBytes
     const call = { send, clock, connectMs, callMs: timeoutMs ?? callMs, maxBytes }
-    return await callJson(wire, call, signal)
+    return await callJson(wire, call, signal).catch(rethrowFrom(origin))
+  }
+
+  function readAnswer<T>(read: CozeReading<T>['read'], origin: CallOrigin) {
+    return (answer: CozeAnswer): T => {
+      try {
+        return read(answer)
+      } catch (error) {
+        if (error instanceof CozeError) reportError(metrics, origin, error.from(origin))
+        throw error
+      }
+    }
   }
 
   return {
     async request(request, signal) {
-      using call = watch(request.method ?? 'POST', request)
+      using call = watch(request.method, request)
       const { method, body, timeoutMs } = request
+      const origin = originOf(request)
       const json = body === undefined ? undefined : JSON.stringify(body)
       const wire = wireRequest(method, request, 'application/json', json)
-      return await call.settle(
-        withRetries(() => callOnce(wire, timeoutMs, signal), retries, signal),
-      )
+      const run = () => callOnce(wire, origin, timeoutMs, signal)
+      const answer = withRetries(run, { ...retries, origin }, signal)
+      return await call.settle(answer, readAnswer(request.read, origin))
     },
     async upload(request, signal) {
       using call = watch('POST', request)
+      const origin = originOf(request)
       const content = Readable.from(request.content)
       // The exchange tells of it; without a listener it would end the process.
       content.on('error', () => undefined)
       const wire = wireRequest('POST', request, request.contentType, content)
       try {
-        return await call.settle(callOnce(wire, request.timeoutMs, signal))
-      } catch (error) {
-        if (error instanceof CozeError) reportError(metrics, error)
-        throw error
+        const answer = callOnce(wire, origin, request.timeoutMs, signal)
+        answer.catch((error: unknown) => {
+          if (error instanceof CozeError) reportError(metrics, origin, error)
+        })
+        return await call.settle(answer, readAnswer(request.read, origin))
       } finally {
         content.destroy()
       }
@@ -178,12 +207,14 @@ export function createCozeClient(options: CozeClientOptions): CozeClient {
     async *stream(request, signal) {
       using call = watch('POST', request)
       const { listener } = request
+      const origin = originOf(request)
       const wire = wireRequest('POST', request, 'application/json', JSON.stringify(request.body))
       const open = {
         send,
         clock,
         metrics,
         limits,
+        origin,
         timeouts: {
           connectMs: timeouts.connectMs,
           firstEventMs: request.timeouts?.firstEventMs ?? timeouts.firstEventMs,
@@ -193,15 +224,15 @@ export function createCozeClient(options: CozeClientOptions): CozeClient {
       }
       const openOnce = () => {
         listener?.onTry()
-        return openEventStream(wire, open, signal)
+        return openEventStream(wire, open, signal).catch(rethrowFrom(origin))
       }
-      using stream = await call.opened(withRetries(openOnce, retries, signal))
+      using stream = await call.opened(withRetries(openOnce, { ...retries, origin }, signal))
       listener?.onOpen(stream.logId)
       try {
         for (let batch = await stream.next(); batch; batch = await stream.next()) yield batch
       } catch (error) {
+        if (error instanceof CozeError) reportError(metrics, origin, error.from(origin))
         call.failed(error)
-        if (error instanceof CozeError) reportError(metrics, error)
         throw error
       } finally {
         if (stream.isEnded) call.done()
@@ -249,6 +280,16 @@ function createSend(dispatcher: Dispatcher): Send {
       pause: () => controller?.pause(),
       resume: () => controller?.resume(),
     }
+  }
+}
+
+function originOf({ call, target }: Pick<CozeRequest, 'call' | 'target'>): CallOrigin {
+  return { call, host: new URL(target.baseUrl).host }
+}
+
+function rethrowFrom(origin: CallOrigin): (error: unknown) => never {
+  return (error) => {
+    throw error instanceof CozeError ? error.from(origin) : error
   }
 }
 

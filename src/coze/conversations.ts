@@ -41,7 +41,7 @@ export async function createConversation(
     connector_id: request.connectorId,
     meta_data: request.metaData,
   }
-  return readConversation(await client.request({ ...creation(target), body }, signal))
+  return await client.request({ ...creation(target), body }, signal)
 }
 
 /** The app's conversation of this name, begun if there is none (coze-api.md §4.2: undocumented, but Coze's own SDK uses it). */
@@ -65,7 +65,7 @@ export async function getOrCreateAppConversation(
     draft_mode: false,
     connector_id: request.connectorId ?? '1024',
   }
-  return readConversation(await client.request({ ...creation(target), body }, signal))
+  return await client.request({ ...creation(target), body }, signal)
 }
 
 /** @throws CozeError `conversation-gone` if it is not the token's own. */
@@ -77,7 +77,9 @@ export async function retrieveConversation(
 ): Promise<CozeConversation> {
   const query = { conversation_id: conversationId }
   const path = '/v1/conversation/retrieve'
-  return readConversation(await client.request({ target, method: 'GET', path, query }, signal))
+  const call = 'retrieve-conversation'
+  const request = { call, target, method: 'GET', path, query, read: readConversation } as const
+  return await client.request(request, signal)
 }
 
 /**
@@ -92,7 +94,8 @@ export async function deleteConversation(
   signal: AbortSignal,
 ): Promise<void> {
   const path = `/v1/conversations/${encodeURIComponent(conversationId)}`
-  await client.request({ target, method: 'DELETE', path }, signal)
+  const call = 'delete-conversation'
+  await client.request({ call, target, method: 'DELETE', path, read: () => undefined }, signal)
 }
 
 /** One page of stored questions and answers, newest first. */
@@ -117,11 +120,19 @@ export async function listMessages(
     limit: request.limit ?? 50,
   }
   const path = '/v1/conversation/message/list'
-  return readMessages(await client.request({ target, method: 'POST', path, query, body }, signal))
+  const call = 'list-messages'
+  const rows = { call, target, method: 'POST', path, query, body, read: readMessages } as const
+  return await client.request(rows, signal)
 }
 
 function creation(target: CozeTarget) {
-  return { target, method: 'POST', path: '/v1/conversation/create' } as const
+  return {
+    call: 'create-conversation',
+    target,
+    method: 'POST',
+    path: '/v1/conversation/create',
+    read: readConversation,
+  } as const
 }
 
 function readConversation({ body, logId }: CozeAnswer): CozeConversation {

@@ -1,3 +1,6 @@
+import type { UpstreamFailure } from '../domain/upstream.ts'
+import type { CozeCall } from './calls.ts'
+
 /**
  * What went wrong upstream, in the one form that leaves this room. The strategy translates it once.
  *
@@ -47,10 +50,19 @@ export interface CozeErrorDetails {
   readonly upstreamCode?: string | undefined
   readonly logId?: string | undefined
   readonly httpStatus?: number | undefined
+  /** Why the connection failed: a code of the system, of TLS, of the HTTP parser, or our own (`CONNECT_TIMEOUT`). */
+  readonly systemCode?: string | undefined
   readonly retryAfterMs?: number | undefined
   /** The upstream's clock (its `Date` header), in ms since the epoch. */
   readonly serverTime?: number | undefined
   readonly cause?: unknown
+}
+
+/** Which call failed, and where it went. */
+export interface CallOrigin {
+  readonly call: CozeCall
+  /** Host and port. */
+  readonly host: string
 }
 
 /** A failed upstream call. The message holds no upstream text: that may echo what the user wrote. */
@@ -61,8 +73,10 @@ export class CozeError extends Error {
   readonly upstreamCode: string | undefined
   readonly logId: string | undefined
   readonly httpStatus: number | undefined
+  readonly systemCode: string | undefined
   readonly retryAfterMs: number | undefined
   readonly serverTime: number | undefined
+  #origin: CallOrigin | undefined
   constructor(kind: CozeErrorKind, what: string, details: CozeErrorDetails) {
     super(what, details.cause === undefined ? undefined : { cause: details.cause })
     this.kind = kind
@@ -70,8 +84,27 @@ export class CozeError extends Error {
     this.upstreamCode = details.upstreamCode
     this.logId = details.logId
     this.httpStatus = details.httpStatus
+    this.systemCode = details.systemCode
     this.retryAfterMs = details.retryAfterMs
     this.serverTime = details.serverTime
+  }
+
+  /** Undefined until the client knows. */
+  get origin(): CallOrigin | undefined {
+    return this.#origin
+  }
+
+  /** Records which call failed, unless that is known. Returns the error itself. */
+  from(origin: CallOrigin): this {
+    this.#origin ??= origin
+    return this
+  }
+
+  /** For the log and the meters; undefined while it is not known which call failed. */
+  get facts(): UpstreamFailure | undefined {
+    if (this.#origin === undefined) return undefined
+    const { kind, systemCode, upstreamCode, httpStatus, logId } = this
+    return { ...this.#origin, kind, systemCode, upstreamCode, httpStatus, logId }
   }
 }
 

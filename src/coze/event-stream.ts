@@ -1,7 +1,7 @@
 import type { Clock } from '../lib/clock.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { createJsonBody, type JsonBody, readHead } from './envelope.ts'
-import { CozeError, type CozeErrorKind } from './errors.ts'
+import { type CallOrigin, CozeError, type CozeErrorKind } from './errors.ts'
 import type { CozeEvent } from './events.ts'
 import { asError, notConnected } from './json-call.ts'
 import { openLifetime } from './lifetime.ts'
@@ -12,6 +12,7 @@ export interface EventStreamOptions {
   readonly send: Send
   readonly clock: Clock
   readonly metrics: Pick<Metrics, 'upstreamOddity' | 'upstreamError'>
+  readonly origin: CallOrigin
   readonly limits: StreamLimits & { readonly maxJsonBytes: number }
   readonly timeouts: {
     readonly connectMs: number
@@ -57,7 +58,7 @@ export async function openEventStream(
   signal: AbortSignal,
 ): Promise<EventStream> {
   signal.throwIfAborted()
-  const { send, clock, metrics, limits, timeouts } = options
+  const { send, clock, metrics, origin, limits, timeouts } = options
   const { promise: opened, resolve: open, reject: refuse } = Promise.withResolvers<void>()
   let events: CozeEvent[] = []
   /** Pieces of the body whose events wait. */
@@ -77,17 +78,21 @@ export async function openEventStream(
 
   const lifetime = openLifetime({ clock, fail }, signal)
   lifetime.enter(timeouts.connectMs, notConnected)
-  const total = clock.timer(timeouts.totalMs, () => fail(error('limit', 'the run takes too long')))
+  const total = clock.timer(timeouts.totalMs, () =>
+    fail(error('limit', 'the run takes too long', 'TOTAL_TIMEOUT')),
+  )
   const exchange = send(request, {
     onSent() {
       sent = true
-      lifetime.enter(timeouts.firstEventMs, () => error('timeout', 'no first event in time'))
+      lifetime.enter(timeouts.firstEventMs, () =>
+        error('timeout', 'no first event in time', 'FIRST_EVENT_TIMEOUT'),
+      )
     },
     onHead(status, headers) {
       const head = readHead(status, headers, clock.now())
       logId = head.logId
       if (status === 200 && head.isEventStream) {
-        reader = createStreamReader({ limits, logId, metrics })
+        reader = createStreamReader({ limits, logId, metrics, origin })
         open()
       } else {
         refusal = createJsonBody(head, limits.maxJsonBytes)
@@ -205,7 +210,9 @@ export async function openEventStream(
   }
 
   function enterIdle() {
-    lifetime.enter(timeouts.idleMs, () => error('timeout', 'the stream fell silent'))
+    lifetime.enter(timeouts.idleMs, () =>
+      error('timeout', 'the stream fell silent', 'IDLE_TIMEOUT'),
+    )
   }
 
   function refused(): Error {
@@ -217,7 +224,7 @@ export async function openEventStream(
     return error('protocol', 'the answer is no event stream')
   }
 
-  function error(kind: CozeErrorKind, what: string): CozeError {
-    return new CozeError(kind, what, { logId, accepted: reader?.accepted ?? 'unknown' })
+  function error(kind: CozeErrorKind, what: string, systemCode?: string): CozeError {
+    return new CozeError(kind, what, { logId, systemCode, accepted: reader?.accepted ?? 'unknown' })
   }
 }

@@ -27,7 +27,9 @@ export async function giveFeedback(
     reason_types: feedback.reasons.length === 0 ? undefined : feedback.reasons,
     comment: feedback.comment,
   }
-  await client.request({ target, method: 'POST', path: feedbackPath(answer), body }, signal)
+  const call = 'give-feedback'
+  const path = feedbackPath(answer)
+  await client.request({ call, target, method: 'POST', path, body, read: () => undefined }, signal)
 }
 
 export async function withdrawFeedback(
@@ -36,7 +38,9 @@ export async function withdrawFeedback(
   answer: AnswerReference,
   signal: AbortSignal,
 ): Promise<void> {
-  await client.request({ target, method: 'DELETE', path: feedbackPath(answer) }, signal)
+  const call = 'withdraw-feedback'
+  const path = feedbackPath(answer)
+  await client.request({ call, target, method: 'DELETE', path, read: () => undefined }, signal)
 }
 
 function feedbackPath({ conversationId, messageId }: AnswerReference): string {

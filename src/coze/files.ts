@@ -1,5 +1,6 @@
 import { TooLargeError } from '../errors.ts'
 import type { CozeClient, CozeTarget } from './client.ts'
+import type { CozeAnswer } from './envelope.ts'
 import { CozeError } from './errors.ts'
 import { findId, findObject } from './json.ts'
 
@@ -61,22 +62,28 @@ export async function uploadFile(
   }
 
   try {
-    const { body, logId } = await client.upload(
+    const id = await client.upload(
       {
+        call: 'upload',
         target,
         path: '/v1/files/upload',
         contentType: `multipart/form-data; boundary=${boundary}`,
         content: form(),
         timeoutMs: file.timeoutMs,
+        read: readFileId,
       },
       signal,
     )
-    const id = findId(findObject(body, 'data') ?? {}, 'id')
-    if (id !== undefined) return { id, bytes }
-    throw new CozeError('protocol', 'an uploaded file has no id', { accepted: 'yes', logId })
+    return { id, bytes }
   } catch (error) {
     throw broken === undefined ? error : broken.error
   }
+}
+
+function readFileId({ body, logId }: CozeAnswer): string {
+  const id = findId(findObject(body, 'data') ?? {}, 'id')
+  if (id !== undefined) return id
+  throw new CozeError('protocol', 'an uploaded file has no id', { accepted: 'yes', logId })
 }
 
 /** Names are escaped as browsers do it (WHATWG HTML, multipart/form-data): no name can write a header. */

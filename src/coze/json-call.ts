@@ -41,7 +41,12 @@ export async function callJson(
       sent = true
       lifetime.enter(
         options.callMs,
-        () => new CozeError('timeout', 'no answer in time', { accepted: 'unknown', logId }),
+        () =>
+          new CozeError('timeout', 'no answer in time', {
+            accepted: 'unknown',
+            systemCode: 'ANSWER_TIMEOUT',
+            logId,
+          }),
       )
     },
     onHead(status, headers) {
@@ -58,7 +63,8 @@ export async function callJson(
 }
 
 export function notConnected(): CozeError {
-  return new CozeError('unavailable', 'no connection in time', { accepted: 'no' })
+  const details = { accepted: 'no', systemCode: 'CONNECT_TIMEOUT' } as const
+  return new CozeError('unavailable', 'no connection in time', details)
 }
 
 export function asError(error: unknown): Error {

@@ -1,8 +1,21 @@
 import type { Metrics } from '../observe/metrics.ts'
-import { type CozeError, isKnownCode } from './errors.ts'
+import { type CallOrigin, type CozeError, isKnownCode } from './errors.ts'
 
-/** Counts what went wrong. Only documented codes are told apart: an upstream must not make new meters. */
-export function reportError(metrics: Pick<Metrics, 'upstreamError'>, error: CozeError): void {
-  const { kind, upstreamCode: code } = error
-  metrics.upstreamError(kind, code === undefined ? 'none' : isKnownCode(code) ? code : 'other')
+/** Counts a failure under labels that no upstream can make more of. */
+export function reportError(
+  metrics: Pick<Metrics, 'upstreamError'>,
+  { call }: CallOrigin,
+  error: CozeError,
+): void {
+  metrics.upstreamError(call, error.kind, codeOf(error))
+}
+
+/**
+ * The most exact code that is known: of the system, of the upstream (`other`: an undocumented one), or the HTTP status.
+ * `uncoded`: there is none, since the gateway itself judged the answer or the upstream gave no reason.
+ */
+function codeOf({ systemCode, upstreamCode, httpStatus }: CozeError): string {
+  if (systemCode !== undefined) return systemCode
+  if (upstreamCode !== undefined) return isKnownCode(upstreamCode) ? upstreamCode : 'other'
+  return httpStatus === undefined ? 'uncoded' : `HTTP_${httpStatus}`
 }

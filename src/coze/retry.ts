@@ -1,7 +1,7 @@
 import { backoffMs } from '../lib/backoff.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Metrics } from '../observe/metrics.ts'
-import { CozeError } from './errors.ts'
+import { type CallOrigin, CozeError } from './errors.ts'
 import { reportError } from './report.ts'
 
 const maxTries = 3
@@ -21,6 +21,7 @@ export async function withRetries<T>(
     readonly retryMs: number
     readonly rateLimitWaitMs: number
     readonly metrics: RetryMetrics
+    readonly origin: CallOrigin
   },
   signal: AbortSignal,
 ): Promise<T> {
@@ -30,7 +31,7 @@ export async function withRetries<T>(
     try {
       return await run()
     } catch (error) {
-      if (error instanceof CozeError) reportError(metrics, error)
+      if (error instanceof CozeError) reportError(metrics, options.origin, error)
       const pauseMs = pauseBefore(error, attempt)
       if (pauseMs === undefined) throw error
       await clock.sleep(pauseMs, signal)

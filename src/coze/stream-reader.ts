@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
 import type { Metrics } from '../observe/metrics.ts'
-import { type Accepted, CozeError } from './errors.ts'
+import { type Accepted, type CallOrigin, CozeError } from './errors.ts'
 import { reportError } from './report.ts'
 import { type CozeEvent, decodeFrame, frameKind } from './events.ts'
 import { createSseParser, SseSyntaxError } from './sse.ts'
@@ -34,8 +34,9 @@ export function createStreamReader(options: {
   readonly limits: StreamLimits
   readonly logId: string | undefined
   readonly metrics: Pick<Metrics, 'upstreamOddity' | 'upstreamError'>
+  readonly origin: CallOrigin
 }): StreamReader {
-  const { limits, logId, metrics } = options
+  const { limits, logId, metrics, origin } = options
   const parser = createSseParser({ maxEventBytes: limits.maxEventBytes, onFrame })
   const completedMessages = new Set<string>()
   const followUps = new Set<string>()
@@ -105,11 +106,11 @@ export function createStreamReader(options: {
       case 'failed':
         isHeard = true
         isEnded = true
-        reportError(metrics, event.error)
+        reportError(metrics, origin, event.error.from(origin))
         return true
       case 'error':
         isEnded = true
-        reportError(metrics, event.error)
+        reportError(metrics, origin, event.error.from(origin))
         return true
       case 'done':
         return true

@@ -7,6 +7,7 @@ import type { NewId } from '../lib/id.ts'
 import { Secret } from '../lib/secret.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { CozeClient, CozeTarget } from './client.ts'
+import type { CozeAnswer } from './envelope.ts'
 import { CozeError } from './errors.ts'
 import { createTurns } from './turns.ts'
 
@@ -109,6 +110,8 @@ interface MintedToken extends AccessToken {
 }
 
 const maxAccessTokenSeconds = 86_399
+/** What a bearer token may consist of: any other character ends the header, or is no part of one. */
+const headerText = /^[\x21-\x7e]+$/
 
 function createMintingResolver(
   options: TokenResolverOptions & { readonly credentials: OAuthCredentials },
@@ -176,8 +179,9 @@ function createMintingResolver(
   async function exchange(sessionName: string, signal: AbortSignal): Promise<MintedToken> {
     const { accountId } = credentials
     const account = accountId === undefined ? '' : `account/${encodeURIComponent(accountId)}/`
-    const { body, serverTime } = await client.request(
+    return await client.request(
       {
+        call: 'token',
         target: { baseUrl, token: await assertionFor(sessionName) },
         method: 'POST',
         path: `/api/permission/oauth2/${account}token`,
@@ -185,12 +189,22 @@ function createMintingResolver(
           grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
           duration_seconds: accessTokenSeconds,
         },
+        read: (answer) => readToken(sessionName, answer),
       },
       signal,
     )
+  }
+
+  function readToken(sessionName: string, { body, serverTime, logId }: CozeAnswer): MintedToken {
     const { access_token: token, expires_in: expiresIn } = body
     if (typeof token !== 'string' || token === '' || typeof expiresIn !== 'number') {
-      throw new CozeError('protocol', 'the token endpoint gave no token', { accepted: 'no' })
+      throw new CozeError('protocol', 'the token endpoint gave no token', { accepted: 'no', logId })
+    }
+    if (!headerText.test(token)) {
+      throw new CozeError('protocol', 'the access token cannot stand in a header', {
+        accepted: 'no',
+        logId,
+      })
     }
     // `expires_in` is an instant on the upstream's clock, not a lifetime (coze-api.md §2.1).
     const left = expiresIn * 1000 - (serverTime ?? clock.now() + skewMs)
@@ -198,6 +212,7 @@ function createMintingResolver(
     if (!(lifeMs > 0)) {
       throw new CozeError('protocol', 'the token endpoint gave an expired token', {
         accepted: 'no',
+        logId,
       })
     }
     const mintedAt = clock.monotonic()
@@ -280,15 +295,17 @@ function closed() {
 function withoutToken(error: unknown): unknown {
   if (!(error instanceof CozeError)) return error
   if (error.accepted === 'no' && error.kind !== 'refused') return error
-  const { kind, message, upstreamCode, logId, httpStatus, retryAfterMs } = error
-  return new CozeError(kind === 'refused' ? 'auth' : kind, message, {
+  const { kind, message, upstreamCode, logId, httpStatus, systemCode, retryAfterMs } = error
+  const told = new CozeError(kind === 'refused' ? 'auth' : kind, message, {
     accepted: 'no',
     upstreamCode,
     logId,
     httpStatus,
+    systemCode,
     retryAfterMs,
     cause: error,
   })
+  return error.origin === undefined ? told : told.from(error.origin)
 }
 
 async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {

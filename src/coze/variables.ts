@@ -1,4 +1,5 @@
 import type { CozeClient, CozeTarget } from './client.ts'
+import type { CozeAnswer } from './envelope.ts'
 import { CozeError } from './errors.ts'
 import { findObject, findObjects, findString } from './json.ts'
 
@@ -23,7 +24,12 @@ export async function listVariables(
 ): Promise<readonly Variable[]> {
   const path = '/v1/variables'
   const query = ownerFields(owner)
-  const { body, logId } = await client.request({ target, method: 'GET', path, query }, signal)
+  const call = 'list-variables'
+  const read = readVariables
+  return await client.request({ call, target, method: 'GET', path, query, read }, signal)
+}
+
+function readVariables({ body, logId }: CozeAnswer): readonly Variable[] {
   return findObjects(findObject(body, 'data') ?? {}, 'items').map((item) => {
     const name = findString(item, 'keyword')
     if (name === undefined) {
@@ -43,7 +49,9 @@ export async function setVariables(
 ): Promise<void> {
   const data = variables.map(({ name, value }) => ({ keyword: name, value }))
   const body = { ...ownerFields(owner), data }
-  await client.request({ target, method: 'PUT', path: '/v1/variables', body }, signal)
+  const call = 'set-variables'
+  const path = '/v1/variables'
+  await client.request({ call, target, method: 'PUT', path, body, read: () => undefined }, signal)
 }
 
 function ownerFields({ owner, userId, connectorId }: VariableOwner) {

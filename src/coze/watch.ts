@@ -1,12 +1,16 @@
 import type { Clock } from '../lib/clock.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Tracer } from '../observe/tracer.ts'
+import { type CozeCall, callRules } from './calls.ts'
 import { CozeError } from './errors.ts'
 
 /** One upstream call, all its tries together, as metrics and traces see it. Left without an end, it was aborted. */
 export interface WatchedCall extends Disposable {
-  /** Waits for its answer. */
-  settle<T extends { readonly logId?: string | undefined }>(answer: Promise<T>): Promise<T>
+  /** Waits for its answer, and reads it. */
+  settle<A extends { readonly logId?: string | undefined }, T>(
+    answer: Promise<A>,
+    read: (answer: A) => T,
+  ): Promise<T>
   /** Waits for its stream, which is told of by `done` and `failed`. */
   opened<T extends { readonly logId?: string | undefined }>(stream: Promise<T>): Promise<T>
   done(): void
@@ -26,11 +30,11 @@ export function createWatch({
   readonly tracer: Tracer
 }): (
   method: string,
-  call: { readonly target: { readonly baseUrl: string }; readonly path: string },
+  request: { readonly call: CozeCall; readonly target: { readonly baseUrl: string } },
 ) => WatchedCall {
-  return (method, { target, path }) => {
+  return (method, { call, target }) => {
     const startedAt = clock.monotonic()
-    const route = routeOf(path)
+    const { route } = callRules[call]
     const { hostname, port } = new URL(target.baseUrl)
     const span = tracer.start(`${method} ${route}`, {
       'http.request.method': method,
@@ -43,7 +47,12 @@ export function createWatch({
     function failed(error: unknown): void {
       if (!(error instanceof CozeError)) return
       outcome = error.kind
-      span.set({ 'coze.code': error.upstreamCode, 'coze.log_id': error.logId })
+      const { upstreamCode, systemCode, logId } = error
+      span.set({
+        'coze.code': upstreamCode,
+        'coze_gateway.system_code': systemCode,
+        'coze.log_id': logId,
+      })
       span.fail(error.kind)
     }
 
@@ -62,25 +71,23 @@ export function createWatch({
 
     return {
       opened,
-      async settle(wanted) {
+      async settle(wanted, read) {
         const answer = await opened(wanted)
-        outcome = 'ok'
-        return answer
+        try {
+          const value = read(answer)
+          outcome = 'ok'
+          return value
+        } catch (error) {
+          failed(error)
+          throw error
+        }
       },
       done: () => (outcome = 'ok'),
       failed,
       [Symbol.dispose]() {
         span.end()
-        metrics.upstreamCalled(route, outcome, clock.monotonic() - startedAt)
+        metrics.upstreamCalled(call, outcome, clock.monotonic() - startedAt)
       },
     }
   }
-}
-
-/** The path with names in place of ids: routes are few. */
-function routeOf(path: string): string {
-  return path
-    .replace(/\/conversations\/[^/]+/, '/conversations/:conversation_id')
-    .replace(/\/messages\/[^/]+/, '/messages/:message_id')
-    .replace(/\/account\/[^/]+/, '/account/:account_id')
 }

@@ -46,35 +46,45 @@ export function connectionError(
   },
 ): CozeError {
   const { sent, answered, logId, accepted = 'unknown' } = progress
-  const code = codeOf(error)
+  const systemCode = findSystemCode(error)
+  const code = systemCode ?? ''
   // No cause: the HTTP parser's error quotes the bytes it stumbled over.
   if (code.startsWith('HPE_')) {
-    return new CozeError('protocol', 'the answer is not HTTP', { accepted, logId })
+    return new CozeError('protocol', 'the answer is not HTTP', { accepted, logId, systemCode })
   }
   if (answered) {
     return new CozeError('truncated', 'the answer broke off', {
       accepted,
       logId,
+      systemCode,
       cause: error,
     })
   }
   if (sent) {
     return new CozeError('unavailable', 'the connection broke before an answer', {
       accepted: 'unknown',
+      systemCode,
       cause: error,
     })
   }
+  const details = { accepted: 'no', systemCode, cause: error } as const
   return isTlsCode(code)
-    ? new CozeError('tls', 'the connection cannot be secured', { accepted: 'no', cause: error })
-    : new CozeError('unavailable', 'the upstream cannot be reached', {
-        accepted: 'no',
-        cause: error,
-      })
+    ? new CozeError('tls', 'the connection cannot be secured', details)
+    : new CozeError('unavailable', 'the upstream cannot be reached', details)
 }
 
-function codeOf(error: Error): string {
-  return 'code' in error && typeof error.code === 'string' ? error.code : ''
+/** The code of an error, or of the first of its causes that has one. Undefined: none looks like a code. */
+export function findSystemCode(error: unknown): string | undefined {
+  for (let at = error, depth = 0; at instanceof Error && depth < maxCauses; depth += 1) {
+    if ('code' in at && typeof at.code === 'string' && systemCodeForm.test(at.code)) return at.code
+    at = at instanceof AggregateError ? at.errors[0] : at.cause
+  }
+  return undefined
 }
+
+const maxCauses = 5
+/** Codes of Node, OpenSSL and undici: words of the libraries themselves, never of a peer. */
+const systemCodeForm = /^[A-Z][A-Z0-9_]{1,63}$/
 
 /** Codes of Node's TLS layer and of OpenSSL's certificate checks (X509_V_ERR_*). */
 function isTlsCode(code: string): boolean {

@@ -33,6 +33,7 @@ export function streamWorkflowChat(
 ): AsyncGenerator<readonly CozeEvent[], void, undefined> {
   return client.stream(
     {
+      call: 'workflow-chat',
       target,
       path: '/v1/workflows/chat',
       body: {

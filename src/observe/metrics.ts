@@ -1,5 +1,6 @@
 import type { AssistantId, ReplyFailureCode, StrategyKind, TerminalStatus } from '../domain.ts'
 import type { TargetVerdict } from '../domain/isolation.ts'
+import type { UpstreamCall } from '../domain/upstream.ts'
 
 /** What a request asked, as far as it came; `none`: it was no GraphQL, or was refused before it was read. */
 export type RequestKind = 'query' | 'mutation' | 'subscription' | 'none'
@@ -32,13 +33,17 @@ export interface Metrics {
   subscriptionOpened(): void
   subscriptionEnded(reason: SubscriptionEnd): void
   upstreamOddity(oddity: UpstreamOddity): void
-  /** A failed upstream call or run. `code`: a documented code of the upstream, `none`, or `other`. */
-  upstreamError(kind: string, code: string): void
   /**
-   * An upstream call, all its tries together. `route`: its path with names in place of ids. `outcome`: `ok` (of a stream:
+   * A failed try of an upstream call, or a failed run. `code`: of the system (`ENOTFOUND`), a documented one of the
+   * upstream, `other` for an undocumented one, `HTTP_502` where the upstream says no more, or `uncoded` where nothing has a
+   * code, as for an answer that cannot be read.
+   */
+  upstreamError(call: UpstreamCall, kind: string, code: string): void
+  /**
+   * An upstream call, all its tries together. `outcome`: `ok` (of a stream:
    * it came to its end), `aborted` by us, or the kind of the error. `ms`: to its answer, or to the end of its stream.
    */
-  upstreamCalled(route: string, outcome: string, ms: number): void
+  upstreamCalled(call: UpstreamCall, outcome: string, ms: number): void
   /** An upstream call that was made again, since nothing of it was accepted. */
   upstreamRetried(): void
   /** Replies of an assistant that wait for a place, and those that run. */

@@ -64,13 +64,13 @@ export function createPrometheusMetrics(): PrometheusMetrics {
   )
   const upstreamErrors = counter(
     'upstream_errors_total',
-    "Upstream calls and runs that failed, by kind and the upstream's code.",
-    ['kind', 'code'],
+    'Tries of upstream calls, and runs, that failed: by call, kind and code.',
+    ['call', 'kind', 'code'],
   )
   const upstreamCalls = seconds(
     'upstream_call',
-    'Upstream calls, by route and outcome: to the answer, or to the end of the stream.',
-    ['route', 'outcome'],
+    'Upstream calls, by call and outcome: to the answer, or to the end of the stream.',
+    ['call', 'outcome'],
     [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 600],
   )
   const storeWrites = seconds(
@@ -118,8 +118,8 @@ export function createPrometheusMetrics(): PrometheusMetrics {
       open.dec()
     },
     upstreamOddity: (oddity) => oddities.inc({ oddity }),
-    upstreamError: (kind, code) => upstreamErrors.inc({ kind, code }),
-    upstreamCalled: (route, outcome, ms) => upstreamCalls.observe({ route, outcome }, ms / 1000),
+    upstreamError: (call, kind, code) => upstreamErrors.inc({ call, kind, code }),
+    upstreamCalled: (call, outcome, ms) => upstreamCalls.observe({ call, outcome }, ms / 1000),
     storeWritten: (step, ms) => storeWrites.observe({ step }, ms / 1000),
     upstreamRetried: () => retries.inc(),
     queueLength(assistant, waitingNow, runningNow) {

@@ -1,4 +1,5 @@
 import type { ReplyFailure } from '../domain.ts'
+import type { UpstreamFailure } from '../domain/upstream.ts'
 
 /** What is known of the upstream's state when a run fails. */
 export type RunOutcome =
@@ -21,6 +22,8 @@ export class RunFailedError extends Error {
   readonly logId: string | undefined
   /** For the log: what whoever runs the gateway should look at first. */
   readonly hint: string | undefined
+  /** For the log: the call that failed. Undefined: no call did. */
+  readonly upstream: UpstreamFailure | undefined
   constructor(
     failure: ReplyFailure,
     details: {
@@ -29,6 +32,7 @@ export class RunFailedError extends Error {
       readonly upstreamCode?: string | undefined
       readonly logId?: string | undefined
       readonly hint?: string | undefined
+      readonly upstream?: UpstreamFailure | undefined
       readonly cause?: unknown
     },
   ) {
@@ -39,5 +43,6 @@ export class RunFailedError extends Error {
     this.upstreamCode = details.upstreamCode
     this.logId = details.logId
     this.hint = details.hint
+    this.upstream = details.upstream
   }
 }

@@ -65,6 +65,7 @@ export function toRunFailure(error: CozeError, toldBy: 'upstream' | 'wire'): Run
     upstreamCode,
     logId,
     hint: findAuthHint(error),
+    upstream: error.facts,
     cause: error,
   })
 }

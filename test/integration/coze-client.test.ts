@@ -49,7 +49,8 @@ function open(options: Partial<CozeClientOptions> = {}) {
   const metrics = {
     ...uncounted,
     upstreamOddity: (oddity: string) => void oddities.push(oddity),
-    upstreamError: (kind: string, code: string) => void errors.push(`${kind} ${code}`),
+    upstreamError: (_call: string, kind: string, code: string) =>
+      void errors.push(`${kind} ${code}`),
     upstreamRetried: () => void errors.push('again'),
   }
   const client = createCozeClient({
@@ -72,6 +73,7 @@ type Opened = ReturnType<typeof open>
 
 const token = new Secret('access-token')
 const chatting = (baseUrl: string) => ({
+  call: 'workflow-chat' as const,
   target: { baseUrl, token },
   path: '/v1/workflows/chat',
   body: { workflow_id: 'w' },
@@ -253,8 +255,8 @@ describe('Coze client, streaming', () => {
     })()
     await expect(reading).rejects.toMatchObject({ kind: 'truncated' })
     expect(heard).toEqual(['try', 'try', 'try', 'log'])
-    const limited = 'rate-limited none'
-    expect(opened.errors).toEqual([limited, 'again', limited, 'again', 'truncated none'])
+    const limited = 'rate-limited HTTP_429'
+    expect(opened.errors).toEqual([limited, 'again', limited, 'again', 'truncated uncoded'])
   })
 
   it('F7 does not repeat what failed inside the upstream, and keeps the log id', async () => {
@@ -495,7 +497,10 @@ describe('Coze client, streaming', () => {
       // The body's end is on its way; the next answer on another connection tells that it has passed.
       const target = { baseUrl: upstream.url, token }
       await opened.client
-        .request({ target, method: 'GET', path: '/' }, signal)
+        .request(
+          { call: 'list-messages', target, method: 'GET', path: '/', read: () => undefined },
+          signal,
+        )
         .catch(() => undefined)
     }
     expect(ports.size).toBeLessThanOrEqual(2)
@@ -516,7 +521,15 @@ describe('Coze client, streaming', () => {
 describe('Coze client, calling', () => {
   const call = ({ client }: Opened, baseUrl: string, timeoutMs?: number) =>
     client.request(
-      { target: { baseUrl, token }, method: 'GET', path: '/v1/x', query: { a: 'b' }, timeoutMs },
+      {
+        call: 'list-messages',
+        target: { baseUrl, token },
+        method: 'GET',
+        path: '/v1/x',
+        query: { a: 'b' },
+        timeoutMs,
+        read: (answer) => answer,
+      },
       new AbortController().signal,
     )
 

@@ -33,7 +33,7 @@ async function stage(handle: RequestListener) {
       tracer: untraced,
       metrics: {
         ...uncounted,
-        upstreamError: (kind, code) => void counted.push(`${kind} ${code}`),
+        upstreamError: (_call, kind, code) => void counted.push(`${kind} ${code}`),
         upstreamRetried: () => void counted.push('again'),
       },
     }),
@@ -230,7 +230,7 @@ describe('an upload', () => {
     const upstream = await stage(() => {})
     upstream.server.close()
     await expect(upstream.upload({})).rejects.toMatchObject({ kind: 'unavailable' })
-    expect(upstream.counted).toEqual(['unavailable none'])
+    expect(upstream.counted).toEqual(['unavailable ECONNREFUSED'])
     await upstream[Symbol.asyncDispose]()
   })
 })

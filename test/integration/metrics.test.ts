@@ -90,17 +90,19 @@ describe('the metrics of a gateway', () => {
     expect(grown('outcome="reused"')).toBeGreaterThanOrEqual(2)
   })
 
-  it('tell of upstream calls by route and outcome, with the code of what failed', async () => {
+  it('tell of upstream calls by call and outcome, with the code of what failed', async () => {
     const who = stage.person('upstream')
     await talk.say(who, '/error 4011 x')
     const calls = await meter('upstream_call_seconds_count')
     expect(calls).toMatchObject({
-      'route="/api/permission/oauth2/token",outcome="ok"': expect.any(Number),
-      'route="/v1/conversation/create",outcome="ok"': expect.any(Number),
-      'route="/v1/workflows/chat",outcome="ok"': expect.any(Number),
-      'route="/v3/chat",outcome="aborted"': 1,
+      'call="token",outcome="ok"': expect.any(Number),
+      'call="create-conversation",outcome="ok"': expect.any(Number),
+      'call="workflow-chat",outcome="ok"': expect.any(Number),
+      'call="bot-chat",outcome="aborted"': 1,
     })
-    expect(await meter('upstream_errors_total')).toMatchObject({ 'kind="quota",code="4011"': 1 })
+    expect(await meter('upstream_errors_total')).toMatchObject({
+      'call="workflow-chat",kind="quota",code="4011"': 1,
+    })
     const deleted = await talk.startConversation(who, 'bot')
     await talk.say(who, { text: 'hello', conversationId: deleted })
     await stage.client.call({
@@ -108,7 +110,7 @@ describe('the metrics of a gateway', () => {
       query: `mutation { deleteConversation(input: { conversationId: "${deleted}" }) { __typename } }`,
     })
     expect(await meter('upstream_call_seconds_count')).toMatchObject({
-      'route="/v1/conversations/:conversation_id",outcome="ok"': 1,
+      'call="delete-conversation",outcome="ok"': 1,
     })
   })
 

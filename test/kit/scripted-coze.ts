@@ -1,5 +1,4 @@
 import type { CozeClient, CozeRequest, CozeStreamRequest } from '../../src/coze/client.ts'
-import type { CozeAnswer } from '../../src/coze/envelope.ts'
 import type { CozeEvent } from '../../src/coze/events.ts'
 import type { TokenResolver } from '../../src/coze/token.ts'
 import { Secret } from '../../src/lib/secret.ts'
@@ -45,19 +44,19 @@ export function createScriptedCoze(script: {
   return {
     sent,
     timeouts,
-    async request(request, signal): Promise<CozeAnswer> {
+    async request(request, signal) {
       signal.throwIfAborted()
       const entry = remember(request)
       const body = script.request?.(entry, nth(request.path)) ?? {}
-      return { body, logId: 'log-1', serverTime: undefined }
+      return request.read({ body, logId: 'log-1', serverTime: undefined })
     },
-    async upload({ content, ...request }, signal): Promise<CozeAnswer> {
+    async upload({ content, ...request }, signal) {
       signal.throwIfAborted()
       const pieces: Uint8Array[] = []
       for await (const piece of content) pieces.push(piece)
       const entry = remember({ ...request, body: Buffer.concat(pieces).toString() })
       const body = script.upload?.(entry, nth(request.path)) ?? {}
-      return { body, logId: 'log-1', serverTime: undefined }
+      return request.read({ body, logId: 'log-1', serverTime: undefined })
     },
     async *stream(request, signal) {
       signal.throwIfAborted()

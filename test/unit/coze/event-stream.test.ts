@@ -7,6 +7,7 @@ import type { Send, WireSink } from '../../../src/coze/wire.ts'
 import { createFakeClock } from '../../kit/clock.ts'
 import { completed, created, delta, done, run } from './wire-samples.ts'
 
+const origin = { call: 'bot-chat', host: 'x' } as const
 const request = { origin: 'http://x', path: '/', method: 'POST', headers: {}, body: '' } as const
 const timeouts = { connectMs: 5, firstEventMs: 50, idleMs: 100, totalMs: 1_000 }
 const limits = {
@@ -31,7 +32,7 @@ function open({ isSent = true } = {}) {
     }
   }
   const metrics = { upstreamOddity: () => undefined, upstreamError: () => undefined }
-  const options = { send, clock, metrics, limits, timeouts }
+  const options = { send, clock, metrics, origin, limits, timeouts }
   const stream = openEventStream(request, options, controller.signal)
   stream.catch(() => undefined)
   const [sink] = sinks
@@ -246,7 +247,7 @@ describe('event stream', () => {
     }
     const reason = new Error('cancelled')
     const metrics = { upstreamOddity: () => undefined, upstreamError: () => undefined }
-    const options = { send, clock: createFakeClock(), metrics, limits, timeouts }
+    const options = { send, clock: createFakeClock(), metrics, origin, limits, timeouts }
     await expect(openEventStream(request, options, AbortSignal.abort(reason))).rejects.toBe(reason)
     expect(sends).toBe(0)
   })

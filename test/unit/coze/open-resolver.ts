@@ -1,7 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { decodeJwt } from 'jose'
-import type { CozeRequest } from '../../../src/coze/client.ts'
-import type { CozeAnswer } from '../../../src/coze/envelope.ts'
+import type { CozeReading, CozeRequest } from '../../../src/coze/client.ts'
 import { CozeError } from '../../../src/coze/errors.ts'
 import { type OAuthCredentials, createTokenResolver } from '../../../src/coze/token.ts'
 import { Secret } from '../../../src/lib/secret.ts'
@@ -35,7 +34,7 @@ export function openResolver(
   let mostFlying = 0
   const upstreamNow = () => clock.now() + (options.skewMs ?? 0)
   const client = {
-    async request(request: CozeRequest, given: AbortSignal): Promise<CozeAnswer> {
+    async request<T>(request: CozeRequest & CozeReading<T>, given: AbortSignal): Promise<T> {
       requests.push(request)
       jwts.push(request.target.token.reveal())
       flying += 1
@@ -54,11 +53,11 @@ export function openResolver(
         const count = minted.filter((token) => token.startsWith(`${String(session)}#`)).length + 1
         const token = `${String(session)}#${count}`
         minted.push(token)
-        return {
+        return request.read({
           body: { access_token: token, expires_in: Math.floor(upstreamNow() / 1000) + 3600 },
           logId: undefined,
           serverTime: upstreamNow(),
-        }
+        })
       } finally {
         flying -= 1
       }

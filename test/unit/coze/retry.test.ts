@@ -4,6 +4,8 @@ import { withRetries } from '../../../src/coze/retry.ts'
 import type { Clock } from '../../../src/lib/clock.ts'
 import { createFakeClock } from '../../kit/clock.ts'
 
+const origin = { call: 'token', host: 'coze.test' } as const
+
 /** Runs against always the same error; tells the pauses taken before it was thrown. */
 async function exhaust(...failing: Parameters<typeof exhaustCounted>) {
   return (await exhaustCounted(...failing)).pauses
@@ -31,10 +33,18 @@ async function exhaustCounted(
   }
   const counted: string[] = []
   const metrics = {
-    upstreamError: (failed: string, code: string) => void counted.push(`${failed} ${code}`),
+    upstreamError: (_call: string, failed: string, code: string) =>
+      void counted.push(`${failed} ${code}`),
     upstreamRetried: () => void counted.push('again'),
   }
-  const options = { clock, random: () => 0.5, metrics, retryMs: 5_000, rateLimitWaitMs: 30_000 }
+  const options = {
+    clock,
+    random: () => 0.5,
+    metrics,
+    origin,
+    retryMs: 5_000,
+    rateLimitWaitMs: 30_000,
+  }
   const outcome = withRetries(run, options, new AbortController().signal)
   await expect(outcome).rejects.toBe(error)
   return { pauses, counted }
@@ -84,7 +94,7 @@ describe('retries', () => {
     const { counted } = await exhaustCounted('rate-limited', { upstreamCode: '4009' })
     const failed = 'rate-limited 4009'
     expect(counted).toEqual([failed, 'again', failed, 'again', failed])
-    expect((await exhaustCounted('tls')).counted).toEqual(['tls none'])
+    expect((await exhaustCounted('tls')).counted).toEqual(['tls uncoded'])
     const unheard = await exhaustCounted('server', { upstreamCode: '123456789' })
     expect(unheard.counted).toEqual(['server other'])
   })
@@ -94,7 +104,14 @@ describe('retries', () => {
     const controller = new AbortController()
     const run = () => Promise.reject(new CozeError('unavailable', 'x', { accepted: 'no' }))
     const metrics = { upstreamError() {}, upstreamRetried() {} }
-    const options = { clock, random: () => 1, metrics, retryMs: 5_000, rateLimitWaitMs: 30_000 }
+    const options = {
+      clock,
+      random: () => 1,
+      metrics,
+      origin,
+      retryMs: 5_000,
+      rateLimitWaitMs: 30_000,
+    }
     const outcome = withRetries(run, options, controller.signal)
     const reason = new Error('enough')
     setImmediate(() => controller.abort(reason))

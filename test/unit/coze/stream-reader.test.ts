@@ -15,9 +15,10 @@ function read(chunks: readonly (string | Uint8Array)[], limits = {}) {
   const reader = createStreamReader({
     limits: { maxEventBytes: 10_000, maxReplyBytes: 10_000, maxReplyEvents: 100, ...limits },
     logId: 'log',
+    origin: { call: 'bot-chat', host: 'coze.test' },
     metrics: {
       upstreamOddity: (oddity) => oddities.push(oddity),
-      upstreamError: (kind, code) => errors.push(`${kind} ${code}`),
+      upstreamError: (_call, kind, code) => errors.push(`${kind} ${code}`),
     },
   })
   let error: unknown
@@ -127,7 +128,7 @@ describe('stream reader', () => {
   it.each([
     ['conversation.chat.failed', chat('failed', { last_error: { code: 4011 } }), 'quota 4011'],
     ['error', { code: '4013', msg: 'x' }, 'model 4013'],
-    ['error', {}, 'server none'],
+    ['error', {}, 'server uncoded'],
     ['error', { code: 987654, msg: 'x' }, 'server other'],
   ])('counts the code that %s tells (%#)', (name, data, counted) => {
     expect(read([created + frame(name, data)]).errors).toEqual([counted])

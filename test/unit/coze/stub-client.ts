@@ -1,14 +1,16 @@
-import type { CozeClient, CozeRequest, CozeStreamRequest } from '../../../src/coze/client.ts'
+import type { CozeClient, CozeStreamRequest } from '../../../src/coze/client.ts'
 
 /** Answers every call with `body`, and remembers what it was asked, as JSON would say it. */
 export function stub(body: Readonly<Record<string, unknown>> = {}) {
   const asked: unknown[] = []
-  const remember = ({ target: _target, timeouts: _timeouts, ...rest }: CozeStreamRequest) =>
+  const remember = (request: CozeStreamRequest) => {
+    const { call: _call, target: _target, timeouts: _timeouts, ...rest } = request
     asked.push(JSON.parse(JSON.stringify(rest)))
+  }
   const client: CozeClient = {
-    async request(request: CozeRequest) {
+    async request(request) {
       remember(request)
-      return { body, logId: 'log', serverTime: undefined }
+      return request.read({ body, logId: 'log', serverTime: undefined })
     },
     async upload() {
       throw new Error('no file is uploaded here')

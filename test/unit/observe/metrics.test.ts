@@ -15,7 +15,7 @@ describe('metrics', () => {
     metrics.subscriptionOpened()
     metrics.subscriptionEnded('client-gone')
     metrics.upstreamOddity('late-delta')
-    metrics.upstreamError('quota', '4011')
+    metrics.upstreamError('bot-chat', 'quota', '4011')
     metrics.upstreamRetried()
     const lines = (await metrics.text()).split('\n')
     expect(lines).toEqual(
@@ -29,7 +29,7 @@ describe('metrics', () => {
         'coze_gateway_subscriptions_opened_total 2',
         'coze_gateway_subscriptions_ended_total{reason="client-gone"} 1',
         'coze_gateway_upstream_oddities_total{oddity="late-delta"} 1',
-        'coze_gateway_upstream_errors_total{kind="quota",code="4011"} 1',
+        'coze_gateway_upstream_errors_total{call="bot-chat",kind="quota",code="4011"} 1',
         'coze_gateway_upstream_retries_total 1',
       ]),
     )

@@ -1,0 +1,34 @@
+/** Every kind of request that the gateway makes to a platform (`key-set`: to an issuer of tokens). */
+export type UpstreamCall =
+  | 'token'
+  | 'create-conversation'
+  | 'retrieve-conversation'
+  | 'delete-conversation'
+  | 'list-messages'
+  | 'workflow-chat'
+  | 'bot-chat'
+  | 'tool-outputs'
+  | 'retrieve-chat'
+  | 'list-chat-messages'
+  | 'cancel-chat'
+  | 'upload'
+  | 'give-feedback'
+  | 'withdraw-feedback'
+  | 'list-variables'
+  | 'set-variables'
+  | 'key-set'
+
+/** What an operator needs to know of a failed call. It never holds a token or what somebody wrote. */
+export interface UpstreamFailure {
+  readonly call: UpstreamCall
+  /** Host and port that were called. */
+  readonly host: string
+  /** The class of the failure, such as `unavailable`, `tls` or `auth`. */
+  readonly kind: string
+  /** Why the connection failed: `ENOTFOUND`, `ECONNREFUSED`, `CONNECT_TIMEOUT`, `DEPTH_ZERO_SELF_SIGNED_CERT`, … */
+  readonly systemCode: string | undefined
+  /** The upstream's own code. */
+  readonly upstreamCode: string | undefined
+  readonly httpStatus: number | undefined
+  readonly logId: string | undefined
+}
