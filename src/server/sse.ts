@@ -14,9 +14,12 @@ export const commentFrame = ':\n\n'
 /** The operation has ended. `data:` must be there, or browsers drop the event. */
 export const completeFrame = 'event: complete\ndata:\n\n'
 
-/** `payload` is JSON, so it has no line break. */
+/**
+ * `payload` is JSON, so it has no line break. The data stands before the id: a client that reads line by line, and is cut
+ * between the two, gets the event again instead of never.
+ */
 export function nextFrame(payload: string, cursor: Cursor): string {
-  return `event: next\nid: ${cursor}\ndata: ${payload}\n\n`
+  return `event: next\ndata: ${payload}\nid: ${cursor}\n\n`
 }
 
 /** A result that is no place to resume from. */
