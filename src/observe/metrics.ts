@@ -10,6 +10,8 @@ export type SubscriptionEnd =
   | 'completed'
   | 'client-gone'
   | 'drained'
+  /** A newer subscription of the session has taken its place. */
+  | 'replaced'
   | 'stalled'
   | 'cursor-expired'
   | 'token-expired'

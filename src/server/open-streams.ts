@@ -5,7 +5,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../observe/logger.ts'
 
 const buckets = 8
-/** For a session that has as many as it may: one of its own must end first. */
+/** For a session whose subscriptions are all still being opened. */
 const retryAfterMs = 5_000
 
 export interface LiveStream {
@@ -13,19 +13,35 @@ export interface LiveStream {
   readonly proof: Proof
   /** The credential is not accepted any more. */
   expire(): void
+  /** A newer stream of the session has taken its place. */
+  replace(): void
   keepAlive(): void
   drain(): void
 }
 
 /** A place among the open streams, held from before the subscription is made until its stream has ended. */
 export interface StreamPlace extends Disposable {
-  /** From now on the stream is kept alive, and told when its credential has fallen and of a drain. */
+  /**
+   * From now on the stream is kept alive, and ends when its credential is no longer accepted, when a newer one takes its
+   * place, and with a drain. Where the session has more streams than it may, its oldest ends.
+   */
   occupy(stream: LiveStream): void
+}
+
+/** The streams of one session. */
+interface SessionPlaces {
+  /** The oldest first. A stream that was replaced is none of them, though it has not ended yet. */
+  readonly open: Set<LiveStream>
+  /** Places that are reserved for streams to come. */
+  opening: number
 }
 
 export interface OpenStreams extends Disposable {
   readonly size: number
-  /** @throws {@link RateLimitedError} {@link UnavailableError} {@link DrainingError} */
+  /**
+   * Reserves a place for a stream that is being opened.
+   * @throws {@link RateLimitedError} {@link UnavailableError} {@link DrainingError}
+   */
   admit(session: SessionId): StreamPlace
   /** Ends the streams whose credentials stand no more. */
   checkCredentials(): Promise<void>
@@ -38,6 +54,10 @@ export interface OpenStreams extends Disposable {
 /**
  * Counts the open streams, and keeps them all alive by one timer: each by its own eighth of the interval. The same timer
  * has their credentials checked; streams that rest on the same proof share one check.
+ *
+ * A session that has as many streams as it may loses its oldest to its newest. A client whose network is gone without a
+ * word holds its streams until the kernel gives its connection up, which takes minutes; the same person must not be kept
+ * out meanwhile.
  */
 export function createOpenStreams(options: {
   readonly maxSubscriptions: number
@@ -52,7 +72,7 @@ export function createOpenStreams(options: {
   readonly logger: Logger
 }): OpenStreams {
   const { maxSubscriptions, maxSubscriptionsPerSession, keepAliveMs, clock, logger } = options
-  const bySession = new Map<SessionId, number>()
+  const bySession = new Map<SessionId, SessionPlaces>()
   const live = Array.from({ length: buckets }, () => new Set<LiveStream>())
   let size = 0
   let turn = 0
@@ -62,27 +82,51 @@ export function createOpenStreams(options: {
   let timer = clock.timer(keepAliveMs / buckets, tick)
 
   class Place implements StreamPlace {
-    #session: SessionId | undefined
+    readonly #session: SessionId
+    readonly #places: SessionPlaces
     #bucket: Set<LiveStream> | undefined
     #occupant: LiveStream | undefined
+    #isFree = false
 
-    constructor(session: SessionId) {
+    constructor(session: SessionId, places: SessionPlaces) {
       this.#session = session
+      this.#places = places
+      places.opening += 1
+      size += 1
     }
 
     occupy(stream: LiveStream) {
+      const { open } = this.#places
       this.#occupant = stream
-      this.#bucket = live[size % buckets]
-      this.#bucket?.add(stream)
-      if (draining) stream.drain()
+      this.#places.opening -= 1
+      open.add(stream)
+      // The emptiest: at a constant population, too, the eighths stay equal.
+      this.#bucket = live.reduce((least, bucket) => (bucket.size < least.size ? bucket : least))
+      this.#bucket.add(stream)
+      if (draining) return stream.drain()
+      const [oldest] = open
+      if (open.size <= maxSubscriptionsPerSession || oldest === undefined) return
+      open.delete(oldest)
+      oldest.replace()
     }
 
     [Symbol.dispose]() {
-      const session = this.#session
-      if (session === undefined) return
-      this.#session = undefined
-      if (this.#occupant) this.#bucket?.delete(this.#occupant)
-      leave(session)
+      if (this.#isFree) return
+      this.#isFree = true
+      const { open } = this.#places
+      if (this.#occupant) {
+        open.delete(this.#occupant)
+        this.#bucket?.delete(this.#occupant)
+      } else this.#places.opening -= 1
+      const isEmpty = open.size === 0 && this.#places.opening === 0
+      // A stream that was replaced may end after all others, when its session has begun anew.
+      if (isEmpty && bySession.get(this.#session) === this.#places) {
+        bySession.delete(this.#session)
+      }
+      size -= 1
+      if (size > 0) return
+      for (const resolve of wake) resolve()
+      wake = []
     }
   }
 
@@ -92,9 +136,12 @@ export function createOpenStreams(options: {
     },
     admit(session) {
       if (draining) throw new DrainingError('The gateway is shutting down.')
-      const ofSession = bySession.get(session) ?? 0
-      if (ofSession >= maxSubscriptionsPerSession) {
-        throw new RateLimitedError('Too many subscriptions of yours are open.', retryAfterMs)
+      const places = bySession.get(session) ?? { open: new Set(), opening: 0 }
+      if (places.opening >= maxSubscriptionsPerSession) {
+        throw new RateLimitedError(
+          'Too many subscriptions of yours are being opened.',
+          retryAfterMs,
+        )
       }
       if (size >= maxSubscriptions) {
         // Of the whole gateway: another one may have room, and not all who are turned away come back at once.
@@ -102,9 +149,8 @@ export function createOpenStreams(options: {
           retryAfterMs: options.retryMs(),
         })
       }
-      size += 1
-      bySession.set(session, ofSession + 1)
-      return new Place(session)
+      bySession.set(session, places)
+      return new Place(session, places)
     },
     checkCredentials,
     drain() {
@@ -115,16 +161,6 @@ export function createOpenStreams(options: {
       if (size > 0) await new Promise<void>((resolve) => wake.push(resolve))
     },
     [Symbol.dispose]: () => timer[Symbol.dispose](),
-  }
-
-  function leave(session: SessionId): void {
-    size -= 1
-    const left = (bySession.get(session) ?? 1) - 1
-    if (left > 0) bySession.set(session, left)
-    else bySession.delete(session)
-    if (size > 0) return
-    for (const resolve of wake) resolve()
-    wake = []
   }
 
   function tick(): void {

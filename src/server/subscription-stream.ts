@@ -14,6 +14,9 @@ import type { EventStream, Gone, Sink } from './event-stream.ts'
 import type { StreamPlace } from './open-streams.ts'
 import { commentFrame, completeFrame, nextFrame, placelessFrame, retryFrame } from './sse.ts'
 
+/** How long a client waits whose stream was replaced by a newer one of its session. */
+const replacedRetryMs = 30_000
+
 export interface SubscriptionStreamOptions {
   readonly opened: OpenSubscription
   readonly place: StreamPlace
@@ -38,6 +41,11 @@ class GoneError extends Error {
   }
 }
 
+/** The place of a stream was given to a newer one of its session. */
+class ReplacedError extends Error {
+  override readonly name = 'ReplacedError'
+}
+
 /** A subscription as a stream: each event once, in order, and an ending that says what to do next. */
 export function createSubscriptionStream(options: SubscriptionStreamOptions): EventStream {
   return {
@@ -51,6 +59,7 @@ export function createSubscriptionStream(options: SubscriptionStreamOptions): Ev
         proof: options.proof,
         expire: () =>
           end(new SubscriptionTokenExpiredError('The credential is not accepted any more.')),
+        replace: () => end(new ReplacedError('A newer stream has taken its place.')),
         keepAlive: () => sink.keepAlive(),
         drain: () => end(new DrainingError('The gateway is shutting down.')),
       })
@@ -104,6 +113,10 @@ function endingOf(
 ): Ending {
   if (error instanceof GoneError) return { reason: error.reason, frames: undefined }
   if (error instanceof DrainingError) return { reason: 'drained', frames: retryFrame(retryMs()) }
+  // Its client may be alive, and have more windows than it may: it should not take the place of another at once.
+  if (error instanceof ReplacedError) {
+    return { reason: 'replaced', frames: retryFrame(replacedRetryMs) }
+  }
   if (error instanceof SubscriptionTokenExpiredError) {
     return { reason: 'token-expired', frames: coded(error, { resumeAfter: last }) }
   }

@@ -56,8 +56,25 @@ async function open(options: FakeGatewayOptions = {}) {
 }
 
 const token = 'alice'
+const cursorsOnly = 'subscription($replyId: ID) { replies(replyId: $replyId) { cursor } }'
 const ofReply = { token, query, variables }
 const ofSession = { token, query }
+
+/** Reads so many lines of a stream as the simplest clients do: each line is acted on as it comes. */
+async function readLines(url: string, count: number, lastEventId: string | undefined) {
+  const accept = { accept: 'text/event-stream', 'content-type': 'application/json' }
+  const resume = lastEventId !== undefined && { 'last-event-id': lastEventId }
+  const body = JSON.stringify({ query: cursorsOnly, variables })
+  const headers = { authorization: `Bearer ${token}`, ...accept, ...resume }
+  const answer = await globalThis.fetch(`${url}/graphql`, { method: 'POST', headers, body })
+  const lines = (await answer.text()).split('\n')
+  const last = lines.slice(0, count).findLast((line) => line.startsWith('id: '))
+  return {
+    seen: lines.slice(0, count).flatMap((line) => /"cursor":"([^"]+)"/.exec(line)?.[1] ?? []),
+    lastEventId: last?.slice('id: '.length) ?? lastEventId,
+    isWhole: count >= lines.length,
+  }
+}
 
 async function ended(gateway: FakeGateway, reason: string) {
   await until(() => gateway.ends.includes(reason as never), `the end ${reason}`)
@@ -310,18 +327,52 @@ describe('a subscription over SSE', () => {
     expect(data).not.toContain('secret')
   })
 
-  it('T16: refuses more subscriptions than a session may have, and takes one again when one ends', async () => {
-    await using stage = await open({ limits: { maxSubscriptionsPerSession: 1 } })
-    const first = await stage.client.stream(ofSession)
+  it('F42 T16: gives the newest subscription of a session the place of its oldest, which can resume', async () => {
+    await using stage = await open({ limits: { maxSubscriptionsPerSession: 2 } })
+    using oldest = await stage.client.stream(ofSession)
     using second = await stage.client.stream(ofSession)
-    expect(second.status).toBe(429)
-    expect(second.headers['retry-after']).toBe('5')
     using other = await stage.client.stream({ ...ofSession, token: 'bob' })
-    expect(other.status).toBe(200)
-    first.cut()
-    await ended(stage.gateway, 'client-gone')
-    using third = await stage.client.stream(ofSession)
-    expect(third.status).toBe(200)
+    const [cursor] = stage.alice.append(replyId, started)
+    await oldest.next()
+    using newest = await stage.client.stream(ofSession)
+    expect(newest.status).toBe(200)
+    expect(await oldest.ended).toBe('closed')
+    expect(oldest.frames.at(-1)).toEqual({ retry: '30000' })
+    expect(stage.gateway.ends).toEqual(['replaced'])
+    stage.alice.append(replyId, delta(0, 'a'))
+    for (const kept of [second, newest]) expect((await kept.next())?.data).toBeDefined()
+    // It resumes where it was, and now the second is the oldest.
+    using resumed = await stage.client.stream({ ...ofSession, lastEventId: cursor })
+    expect((await resumed.next())?.data).toContain('"text":"a"')
+    expect(await second.ended).toBe('closed')
+    expect(stage.gateway.ends).toEqual(['replaced', 'replaced'])
+    await until(() => other.frames.length > 0, 'the first comment of somebody else')
+  })
+
+  it('F42: ends no stream for a subscription that is refused', async () => {
+    await using stage = await open({ limits: { maxSubscriptionsPerSession: 1 } })
+    using first = await stage.client.stream(ofSession)
+    using refused = await stage.client.stream({
+      ...ofSession,
+      method: 'GET',
+      variables: { replyId: 'r0' },
+    })
+    expect(refused.status).toBe(404)
+    const [cursor] = stage.alice.append(replyId, started)
+    expect((await first.next())?.id).toBe(cursor)
+    expect(stage.gateway.ends).toEqual([])
+  })
+
+  it('loses no event of a client that reads line by line, wherever its connection is cut', async () => {
+    await using stage = await open()
+    const cursors = stage.alice.append(replyId, started, delta(0, 'a'), completed('a'))
+    for (let lines = 1; ; lines += 1) {
+      const { seen, lastEventId, isWhole } = await readLines(stage.gateway.url, lines, undefined)
+      const rest = await readLines(stage.gateway.url, Infinity, lastEventId)
+      const missing = cursors.filter((cursor) => ![...seen, ...rest.seen].includes(cursor))
+      expect([lines, missing]).toEqual([lines, []])
+      if (isWhole) break
+    }
   })
 
   it('T16 F37: what the whole gateway has no room for is 503, and not all come again at once', async () => {

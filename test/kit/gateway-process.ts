@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { within } from './until.ts'
+import { within as inTime } from './until.ts'
 
 /** `node src/cli.ts serve` in a process of its own, which can be killed and started again on the same files. */
 export interface GatewayProcess extends AsyncDisposable {
@@ -32,18 +32,22 @@ export function gatewayCommand(configFile: string): readonly [string, ...string[
   return [process.execPath, cli, 'serve', '--config', configFile]
 }
 
-/** @param configFile where `config` is written for it. */
+/**
+ * @param configFile where `config` is written for it.
+ * @param within a command that its command is given to, and that becomes its process.
+ */
 export async function startGateway(
   configFile: string,
   config: object,
   env: Readonly<Record<string, string>> = {},
+  within: readonly string[] = [],
 ): Promise<GatewayProcess> {
   await writeFile(configFile, JSON.stringify(config, undefined, 2))
   let output = ''
   let running = await start()
 
   async function start() {
-    const [command, ...args] = gatewayCommand(configFile)
+    const [command = '', ...args] = [...within, ...gatewayCommand(configFile)]
     const child = spawn(command, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...pickEnv(), ...env },
@@ -66,13 +70,13 @@ export async function startGateway(
       child,
       pid,
       exited,
-      ...(await within(listening.promise, 'the gateway to listen', 60_000)),
+      ...(await inTime(listening.promise, 'the gateway to listen', 60_000)),
     }
   }
 
   async function kill(signal: NodeJS.Signals) {
     running.child.kill(signal)
-    return within(running.exited, `the gateway to end after ${signal}`, 40_000)
+    return inTime(running.exited, `the gateway to end after ${signal}`, 40_000)
   }
 
   return {

@@ -45,6 +45,8 @@ export interface StageOptions {
   readonly assistants?: Readonly<Record<string, unknown>>
   /** Over the settings of the assistant `flow`. */
   readonly flow?: Readonly<Record<string, unknown>>
+  /** A command that the gateway's command is given to, and that becomes its process. */
+  readonly within?: readonly string[]
   /** Of the gateway's process. */
   readonly env?: Readonly<Record<string, string>>
 }
@@ -108,7 +110,9 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
     ...options.config,
     probe: { checkAtStart: false, ...options.probe },
   }
-  const gateway = stack.use(await startGateway(join(directory, 'config.json'), config, options.env))
+  const gateway = stack.use(
+    await startGateway(join(directory, 'config.json'), config, options.env, options.within),
+  )
   let client = stack.adopt(createClient(gateway.url), (last) => last[Symbol.dispose]())
 
   const tokenFor = (name: string, seconds: number, scope?: string) =>
