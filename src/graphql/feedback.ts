@@ -8,7 +8,10 @@ const GiveFeedbackInput = builder.inputType('GiveFeedbackInput', {
   description: 'An answer, and what the user thinks of it.',
   fields: (t) => ({
     messageId: t.id({ required: true, description: 'The id of an answer.' }),
-    rating: t.field({ type: RatingType, description: 'Null takes the rating back; reasons and a comment need one.' }),
+    rating: t.field({
+      type: RatingType,
+      description: 'Null takes the rating back; reasons and a comment need one.',
+    }),
     reasons: t.stringList({
       description: 'Why, in short words.',
     }),
