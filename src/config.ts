@@ -33,7 +33,7 @@ export interface Config {
   /** Undefined: no metrics are served. */
   readonly metrics?: ListenAddress | undefined
   readonly cors: Cors
-  /** Whether browsers get GraphiQL at `/graphql`. Default true. */
+  /** Whether browsers get GraphiQL at `/graphql`. Default true, unless only persisted documents are answered. */
   readonly graphiql: boolean
   /** Whether clients may ask for the schema. Default true. */
   readonly introspection: boolean
@@ -124,11 +124,11 @@ export function parseConfig(source: ConfigSource): Config {
 }
 
 function configSchema(source: SecretSource) {
-  return z.strictObject({
+  const settings = z.strictObject({
     listen: listenSchema.prefault({}),
     metrics: metricsSchema.optional(),
     cors: corsSchema.prefault({}),
-    graphiql: z.boolean().default(true),
+    graphiql: z.boolean().optional(),
     introspection: z.boolean().default(true),
     persistedDocuments: persistedDocumentsSchema(source).optional(),
     logging: loggingSchema.prefault({}),
@@ -145,6 +145,15 @@ function configSchema(source: SecretSource) {
     limits: limitsSchema.prefault({}),
     uploads: uploadsSchema.prefault({}),
     probe: probeSchema.prefault({}),
+  })
+  return settings.transform(({ graphiql, ...rest }, context) => {
+    const isUseless = rest.persistedDocuments?.only === true
+    if (graphiql === true && isUseless) {
+      const message =
+        'cannot be on with persistedDocuments.only: nothing that one types is answered'
+      context.addIssue({ code: 'custom', path: ['graphiql'], message })
+    }
+    return { ...rest, graphiql: graphiql ?? !isUseless }
   })
 }
 

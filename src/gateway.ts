@@ -164,6 +164,7 @@ export async function createGateway(
       },
       limits,
       maxRunningPerSession: limits.maxRunningPerSession,
+      maxConversations: limits.maxConversationsPerSession,
       circuitFailures: limits.circuitFailures,
       mediaTypes: config.uploads.mediaTypes,
       cursorKey: config.session.key.reveal(),

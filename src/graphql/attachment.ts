@@ -9,6 +9,7 @@ import {
 } from '../errors.ts'
 import { getAssistantId } from './assistant.ts'
 import { builder } from './builder.ts'
+import { costs } from './cost.ts'
 import { AssistantNode, AttachmentNode } from './nodes.ts'
 
 AttachmentNode.implement({
@@ -42,6 +43,7 @@ const UploadFileSuccess = builder
 
 builder.mutationField('uploadFile', (t) =>
   t.field({
+    ...costs(500),
     description:
       'Uploads a file for an assistant, by a GraphQL multipart request with the header `graphql-require-preflight`.',
     type: UploadFileSuccess,

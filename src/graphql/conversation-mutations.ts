@@ -3,6 +3,7 @@ import { ConversationBusyError, InvalidInputError, NotFoundError } from '../erro
 import type { UpstreamCleanup } from '../reply/session-conversations.ts'
 import { getAssistantId } from './assistant.ts'
 import { builder } from './builder.ts'
+import { costs } from './cost.ts'
 import { getConversationId } from './conversation.ts'
 import { ConversationNode } from './nodes.ts'
 import { UpstreamCleanupType } from './upstream-cleanup.ts'
@@ -33,6 +34,7 @@ const StartConversationSuccess = builder
 
 builder.mutationField('startConversation', (t) =>
   t.field({
+    ...costs(1_000),
     description: 'Begins an empty conversation.',
     type: StartConversationSuccess,
     args: {
@@ -75,6 +77,7 @@ const RenameConversationSuccess = builder
 
 builder.mutationField('renameConversation', (t) =>
   t.field({
+    ...costs(1_000),
     description: 'Gives a conversation a title.',
     type: RenameConversationSuccess,
     args: {
@@ -114,6 +117,7 @@ const ClearConversationSuccess = builder
 
 builder.mutationField('clearConversation', (t) =>
   t.field({
+    ...costs(2_000),
     description:
       'Cancels what is open in a conversation, then has the assistant forget its context; its messages stay.',
     type: ClearConversationSuccess,
@@ -152,6 +156,7 @@ const DeleteConversationSuccess = builder
 
 builder.mutationField('deleteConversation', (t) =>
   t.field({
+    ...costs(2_000),
     description:
       'Cancels what is open in a conversation, then deletes it, here and with the assistant.',
     type: DeleteConversationSuccess,

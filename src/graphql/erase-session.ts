@@ -1,6 +1,7 @@
 import { ConversationBusyError } from '../errors.ts'
 import type { Erasure } from '../reply/session-conversations.ts'
 import { builder } from './builder.ts'
+import { costs } from './cost.ts'
 import { UpstreamCleanupType } from './upstream-cleanup.ts'
 
 const EraseSessionSuccess = builder.objectRef<Erasure>('EraseSessionSuccess').implement({
@@ -21,6 +22,7 @@ const EraseSessionSuccess = builder.objectRef<Erasure>('EraseSessionSuccess').im
 
 builder.mutationField('eraseSession', (t) =>
   t.field({
+    ...costs(20_000),
     description:
       'Cancels what is open, then deletes everything of the session, here and with the assistants.',
     type: EraseSessionSuccess,

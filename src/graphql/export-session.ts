@@ -1,6 +1,7 @@
 import type { JsonValue } from '../domain.ts'
 import { BadUserInputError } from '../errors.ts'
 import { builder } from './builder.ts'
+import { costs } from './cost.ts'
 import { decodeExportPlace } from './export-place.ts'
 import { exportPage } from './export-page.ts'
 
@@ -23,6 +24,7 @@ const SessionExport = builder
 
 builder.queryField('exportSession', (t) =>
   t.field({
+    ...costs(20_000),
     description:
       'Everything that is kept here of the session, in pages of about 1 MiB: least recently used conversations first.',
     type: SessionExport,

@@ -1,5 +1,6 @@
 import { InvalidInputError, NotFoundError, NotSupportedError } from '../errors.ts'
 import { builder } from './builder.ts'
+import { costs } from './cost.ts'
 import { decodeId } from './global-id.ts'
 import { MessageNode, type ShownMessage } from './nodes.ts'
 import { RatingType } from './rating.ts'
@@ -32,6 +33,7 @@ const GiveFeedbackSuccess = builder
 
 builder.mutationField('giveFeedback', (t) =>
   t.field({
+    ...costs(2_000),
     description: 'Rates an answer, here and with its assistant.',
     type: GiveFeedbackSuccess,
     args: { input: t.arg({ type: GiveFeedbackInput, required: true, description: 'The rating.' }) },

@@ -2,6 +2,7 @@ import type { AssistantIsolation, Evidence, TargetVerdict } from '../domain/isol
 import { NotFoundError } from '../errors.ts'
 import { getAssistantId } from './assistant.ts'
 import { builder } from './builder.ts'
+import { costs } from './cost.ts'
 import type { GraphContext } from './context.ts'
 import { IsolationLayer, KeyedLayerType, StrategyKind } from './explanation.ts'
 import { AssistantNode } from './nodes.ts'
@@ -157,6 +158,7 @@ const ClearQuarantineSuccess = builder
 
 builder.mutationField('clearQuarantine', (t) =>
   t.field({
+    ...costs(1_000),
     description:
       'Operators: what was behind a breach is mended. Upstream conversations that two have met in stay unused.',
     type: ClearQuarantineSuccess,

@@ -2,6 +2,7 @@ import type { ProbeEvent, ProbeExchange, ProbeReport, ProbeRun } from '../domain
 import { InvalidInputError, NotFoundError, RateLimitedError } from '../errors.ts'
 import { getAssistantId } from './assistant.ts'
 import { builder } from './builder.ts'
+import { costs } from './cost.ts'
 import { StrategyKind } from './explanation.ts'
 import { IsolationFinding, ProofVerdictType } from './isolation.ts'
 
@@ -50,6 +51,7 @@ const ProbeAssistantSuccess = builder.objectRef<ProbeRun>('ProbeAssistantSuccess
 
 builder.mutationField('probeAssistant', (t) =>
   t.field({
+    ...costs(2_000),
     description:
       'Operators: finds out whether sessions are kept apart, by sessions that never were, and stores the verdict.',
     type: ProbeAssistantSuccess,

@@ -1,6 +1,7 @@
 import type { Reply } from '../domain.ts'
 import { InvalidInputError, NotFoundError } from '../errors.ts'
 import { builder } from './builder.ts'
+import { costs } from './cost.ts'
 import { ReplyNode } from './nodes.ts'
 import { getReplyId } from './reply.ts'
 
@@ -20,6 +21,7 @@ const CancelReplySuccess = builder.objectRef<{ reply: Reply }>('CancelReplySucce
 
 builder.mutationField('cancelReply', (t) =>
   t.field({
+    ...costs(500),
     description: 'Stops a reply; one that has ended stays as it is.',
     type: CancelReplySuccess,
     args: {
@@ -66,6 +68,7 @@ const SubmitToolOutputsSuccess = builder
 
 builder.mutationField('submitToolOutputs', (t) =>
   t.field({
+    ...costs(500),
     description: 'Answers the tool calls that a reply waits for: all of them at once.',
     type: SubmitToolOutputsSuccess,
     args: {

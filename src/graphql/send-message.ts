@@ -11,6 +11,7 @@ import {
 } from '../errors.ts'
 import { getAssistantId } from './assistant.ts'
 import { builder } from './builder.ts'
+import { costs } from './cost.ts'
 import type { GraphContext } from './context.ts'
 import { getConversationId } from './conversation.ts'
 import { gatewayErrorOf } from './errors.ts'
@@ -106,6 +107,7 @@ const SendMessageSuccess = builder.objectRef<{ reply: Reply }>('SendMessageSucce
 
 builder.mutationField('sendMessage', (t) =>
   t.field({
+    ...costs(500),
     description: 'Sends a message; answers when it is stored, without waiting for the assistant.',
     type: SendMessageSuccess,
     args: { input: t.arg({ type: SendMessageInput, required: true, description: 'The message.' }) },

@@ -33,6 +33,8 @@ export interface SessionConversationsOptions extends AssistantAccess, UploadsOpt
   readonly clock: Clock
   readonly newId: NewId
   readonly logger: Logger
+  /** Conversations that a session may have. */
+  readonly maxConversations: number
   /** In configured order: the first one is the default. */
   readonly assistants: readonly [AssistantInfo, ...AssistantInfo[]]
   /** Hears that the upstream told what is another's. */
@@ -68,9 +70,16 @@ export function createSessionConversations(
       if (title !== undefined) checkTitle(title)
       const id = newId() as ConversationId
       const conversation = { id, assistantId: findAssistant(assistantId).id, title }
-      return await stored(() =>
-        ledger.startConversation(this.#session, { ...conversation, at: clock.now() }),
+      const max = options.maxConversations
+      const begun = await stored(() =>
+        ledger.startConversation(this.#session, { ...conversation, at: clock.now(), max }),
       )
+      if (begun === undefined) {
+        throw new InvalidInputError(
+          `The session has ${max} conversations, as many as it may: delete one first.`,
+        )
+      }
+      return begun
     }
 
     async rename(id: ConversationId, title: string | null): Promise<Conversation> {

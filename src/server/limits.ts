@@ -17,16 +17,8 @@ const maxIntrospectionDepth = 20
 const maxFields = 2_000
 /** Pairs of fields that share a place in the response, which validation compares one by one. */
 const maxOverlaps = 10_000
-/** What costs more than to be looked up: what is written, asked of the upstream, or read through. */
-const fieldCosts: ReadonlyMap<string, number> = new Map([
-  ['sendMessage', 2_000],
-  ['submitToolOutputs', 2_000],
-  ['giveFeedback', 2_000],
-  ['uploadFile', 10_000],
-  ['deleteConversation', 10_000],
-  ['exportSession', 20_000],
-  ['eraseSession', 20_000],
-])
+/** Points of a question for the schema: what it selects is many times what a page of rows may be. */
+const introspectionCost = 10_000
 const defaultRows = 20
 const maxRows = 100
 /** Brackets of any kind within each other, in a document: the parser calls itself for each. */
@@ -51,10 +43,15 @@ interface Where {
 
 /**
  * Refuses a document that costs too much to validate or to execute; to be called before validation, whose own cost it
- * bounds. It knows no schema: a page is known by its `edges`. Answers the cost.
+ * bounds. It knows no schema: a page is known by its `edges`, and a field by its name. Returns the cost.
+ * @param fieldCosts points of the fields that cost more than 1
  * @throws {@link BadRequestError}
  */
-export function checkDocument(document: DocumentNode, limits: DocumentLimits): number {
+export function checkDocument(
+  document: DocumentNode,
+  limits: DocumentLimits,
+  fieldCosts: ReadonlyMap<string, number>,
+): number {
   const fragments = new Map<string, FragmentDefinitionNode>()
   for (const definition of document.definitions) {
     if (definition.kind === Kind.FRAGMENT_DEFINITION) {
@@ -90,7 +87,7 @@ export function checkDocument(document: DocumentNode, limits: DocumentLimits): n
           if (selection.alias && at.rows > 0) count('aliases', 1, limits.maxAliases)
           const below = enter(place, (selection.alias ?? selection.name).value)
           count('overlaps', below.count - 1, maxOverlaps)
-          count('cost', at.rows * (fieldCosts.get(selection.name.value) ?? 1), limits.maxCost)
+          count('cost', at.rows * costOf(selection), limits.maxCost)
           if (!selection.selectionSet) break
           visit(selection.selectionSet, below, {
             depth: at.depth + 1,
@@ -114,6 +111,10 @@ export function checkDocument(document: DocumentNode, limits: DocumentLimits): n
         }
       }
     }
+  }
+
+  function costOf(field: FieldNode): number {
+    return isIntrospection(field) ? introspectionCost : (fieldCosts.get(field.name.value) ?? 1)
   }
 
   /** Each as often as it is written. */

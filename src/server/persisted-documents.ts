@@ -1,20 +1,22 @@
 import { usePersistedOperations } from '@graphql-yoga/plugin-persisted-operations'
-import { GraphQLError, parse, validate } from 'graphql'
-import type { GraphQLSchema } from 'graphql'
+import { GraphQLError, validate } from 'graphql'
+import type { DocumentNode, GraphQLSchema } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
 import type { PersistedDocuments } from '../config/persisted-documents.ts'
-import { BadRequestError, ForbiddenError } from '../errors.ts'
+import { BadRequestError, ForbiddenError, GatewayError } from '../errors.ts'
 
 /**
  * Answers requests that name a document; with `only`, no others.
- * @throws `TypeError` for a document that does not fit the schema: better now than at its first use.
+ * @param parse throws for a document over the limits
+ * @throws `TypeError` for a document that does not fit the schema or the limits: better now than at its first use.
  */
 export function createPersistedDocuments(
   { documents, only }: PersistedDocuments,
   schema: GraphQLSchema,
+  parse: (source: string) => DocumentNode,
 ): Plugin {
   for (const [id, document] of documents) {
-    const problem = problemOf(document, schema)
+    const problem = problemOf(document, schema, parse)
     if (problem !== undefined) throw new TypeError(`the persisted document ${id}: ${problem}`)
   }
   return usePersistedOperations({
@@ -28,11 +30,15 @@ export function createPersistedDocuments(
   })
 }
 
-function problemOf(document: string, schema: GraphQLSchema): string | undefined {
+function problemOf(
+  document: string,
+  schema: GraphQLSchema,
+  parse: (source: string) => DocumentNode,
+): string | undefined {
   try {
     return validate(schema, parse(document))[0]?.message
   } catch (error) {
-    if (error instanceof GraphQLError) return error.message
+    if (error instanceof GraphQLError || error instanceof GatewayError) return error.message
     throw error
   }
 }

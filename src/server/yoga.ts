@@ -16,6 +16,7 @@ import type { PersistedDocuments } from '../config/persisted-documents.ts'
 import type { Timeouts } from '../config/timeouts.ts'
 import { RequestTimeoutError } from '../errors.ts'
 import type { GraphContext } from '../graphql/context.ts'
+import { fieldCosts } from '../graphql/cost.ts'
 import { asInputError, withCode } from '../graphql/errors.ts'
 import type { PresentError } from '../graphql/errors.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -106,6 +107,7 @@ export function createYogaRunner(options: YogaOptions): RunGraphQL {
   const { schema, limits, timeouts, present, subscribe, persistedDocuments, clock, tracer } =
     options
   const { costs } = options
+  const costOfFields = fieldCosts(schema)
   const paramsOptions = { takesIds: persistedDocuments !== undefined }
   const rules =
     options.introspection === false
@@ -146,7 +148,9 @@ export function createYogaRunner(options: YogaOptions): RunGraphQL {
     schema,
     plugins: [
       ours,
-      ...(persistedDocuments ? [createPersistedDocuments(persistedDocuments, schema)] : []),
+      ...(persistedDocuments
+        ? [createPersistedDocuments(persistedDocuments, schema, parseDocument)]
+        : []),
     ],
     maskedErrors: { maskError: present },
     parserAndValidationCache: { documentCache: createCache(), errorCache: createCache() },
@@ -229,7 +233,7 @@ export function createYogaRunner(options: YogaOptions): RunGraphQL {
     } catch (error) {
       throw error instanceof GraphQLError ? withCode(error, 'GRAPHQL_PARSE_FAILED') : error
     }
-    costOf.set(document, checkDocument(document, limits))
+    costOf.set(document, checkDocument(document, limits, costOfFields))
     return document
   }
 }

@@ -226,7 +226,7 @@ export interface Ledger {
   /** The capability to read one session's records. */
   session(session: Session): SessionStore
 
-  /** Begins an empty conversation. */
+  /** Begins an empty conversation. Undefined: the session has `max` conversations already. */
   startConversation(
     session: Session,
     conversation: {
@@ -234,8 +234,9 @@ export interface Ledger {
       readonly assistantId: AssistantId
       readonly title: string | undefined
       readonly at: number
+      readonly max: number
     },
-  ): Promise<Conversation>
+  ): Promise<Conversation | undefined>
 
   /** Undefined: there is no such conversation. `null` gives back the title that its first message makes. */
   renameConversation(

@@ -337,6 +337,7 @@ export function ledgerRecordsContract(name: string, open: () => Promise<ReplySto
         assistantId: assistant,
         title: 'Empty',
         at: 60,
+        max: 100,
       })
       const none = await ledger.session(session).messagePage(empty, forward)
       expect(none).toMatchObject({ trimmed: false, rows: [] })

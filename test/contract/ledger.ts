@@ -104,13 +104,14 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
           assistantId: assistant,
           title: undefined,
           at: 50,
+          max: 100,
         })
         const elsewhere = await acceptReply(store.ledger, session, {
           assistantId: otherAssistant,
           at: 200,
         })
         expect((await acceptReply(store.ledger, session, { at: 10 })).conversationId).toBe(
-          second.id,
+          second?.id,
         )
         await acceptReply(store.ledger, session, { conversationId: first.conversationId, at: 5 })
         expect((await acceptReply(store.ledger, session, { at: 6 })).conversationId).toBe(
@@ -664,11 +665,38 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
         ).toBeUndefined()
       })
 
+      it('begins no more conversations than a session may have, until one is deleted', async () => {
+        await using store = await open()
+        const session = await openSession(store.ledger)
+        const other = await openSession(store.ledger)
+        const begin = (as: Session) =>
+          store.ledger.startConversation(as, {
+            id: newConversationId(),
+            assistantId: assistant,
+            title: undefined,
+            at: 1,
+            max: 2,
+          })
+        const begun = await Promise.all(times(5, () => begin(session)))
+        const [first, second, ...more] = begun.filter((one) => one !== undefined)
+        expect([first === undefined, second === undefined, more]).toEqual([false, false, []])
+        expect(await begin(other)).toBeDefined()
+        if (first) await store.ledger.deleteConversation(session, first.id)
+        expect(await begin(session)).toBeDefined()
+        expect(await begin(session)).toBeUndefined()
+      })
+
       it('F40: pages conversations, the most recently used first, in both directions, whatever the clock says', async () => {
         await using store = await open()
         const session = await openSession(store.ledger)
         const begin = (as: Session, id: ConversationId, at: number) =>
-          store.ledger.startConversation(as, { id, assistantId: assistant, title: undefined, at })
+          store.ledger.startConversation(as, {
+            id,
+            assistantId: assistant,
+            title: undefined,
+            at,
+            max: 100,
+          })
         // What others use does not count.
         const other = await openSession(store.ledger)
         for (const id of times(9, newConversationId)) await begin(other, id, 1)

@@ -60,6 +60,18 @@ describe('a persisted document', () => {
     expect(text).toContain('"BAD_REQUEST"')
   })
 
+  it.each([
+    ['deep', `${'{ viewer '.repeat(13)}${'}'.repeat(13)}`, 'depth'],
+    ['nested', `{ nodes(ids: ${'['.repeat(500)}${']'.repeat(500)}) { id } }`, 'nesting'],
+    ['dear', `{ ${'exportSession { next } '.repeat(3)} }`, 'cost'],
+    ['long', `{ ${'__typename '.repeat(2_001)} }`, 'tokens'],
+  ])('that is too %s stops the start instead of each request', async (_how, document, limit) => {
+    const persistedDocuments = { documents: new Map([['wide', document]]), only: true }
+    await expect(openFakeGateway({ persistedDocuments })).rejects.toThrow(
+      new RegExp(`^the persisted document wide: .*${limit}`),
+    )
+  })
+
   it('is all that is answered, if so configured', async () => {
     const query = '{ viewer { session } }'
     expect((await ask({ query })).status).toBe(200)

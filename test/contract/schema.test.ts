@@ -28,6 +28,13 @@ describe('the schema', () => {
     expect(bare).toEqual([])
   })
 
+  it('prices every mutation where it is defined', () => {
+    const unpriced = Object.values(schema.getMutationType()?.getFields() ?? {})
+      .filter(({ extensions }) => !(Number(extensions['cost']) > 1))
+      .map(({ name }) => name)
+    expect(unpriced).toEqual([])
+  })
+
   it('validates every operation of schema/operations', async () => {
     const names = (await readdir(new URL('schema/operations/', top))).filter((name) =>
       name.endsWith('.graphql'),

@@ -61,6 +61,21 @@ describe('a conversation', () => {
     await expect(talk.conversations.rename(id, title)).rejects.toThrow(InvalidInputError)
   })
 
+  it('is refused when the session has as many as it may, until one is deleted', async () => {
+    await using talk = await openTalk({ limits: { maxConversationsPerSession: 2 } })
+    const [first] = await Promise.all([1, 2].map(() => talk.conversations.start(undefined, 'x')))
+    const begin = () => talk.conversations.start(undefined, 'x')
+    await expect(begin()).rejects.toThrow(
+      new InvalidInputError(
+        'The session has 2 conversations, as many as it may: delete one first.',
+      ),
+    )
+    const mallory = await talk.open('mallory')
+    await mallory.conversations.start(undefined, 'x')
+    if (first) await talk.conversations.delete(first.id)
+    await begin()
+  })
+
   it('is cleared: its messages stay, and the assistant has forgotten them', async () => {
     await using talk = await openTalk()
     const { reply, run } = await talk.say('remember 7')

@@ -208,7 +208,8 @@ describe('sqlite: opening', () => {
     for (let n = 0; n < 200; n += 1) {
       const id = `conversation-${n}` as ConversationId
       const assistantId = 'flow' as AssistantId
-      await store.ledger.startConversation(session, { id, assistantId, title: undefined, at: n })
+      const about = { id, assistantId, title: undefined, at: n, max: 1_000 }
+      await store.ledger.startConversation(session, about)
     }
     await store[Symbol.asyncDispose]()
     const db = new DatabaseSync(file)

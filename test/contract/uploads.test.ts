@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { UploadFileDocument } from '../../schema/operations/generated/graphql.ts'
+import { limitsSchema } from '../../src/config/limits.ts'
 import { createFakeClock } from '../kit/clock.ts'
 import { type FakeGatewayOptions, openFakeGateway } from '../kit/fake-gateway.ts'
 import { until } from '../kit/until.ts'
@@ -59,6 +60,17 @@ describe('an upload', () => {
         },
       },
     })
+  })
+
+  it('is taken together with all other attachments of a message, at default limits', async () => {
+    await using gateway = await openFakeGateway()
+    const { maxAttachments } = limitsSchema.parse({})
+    const photos = Array.from({ length: maxAttachments }, async () => {
+      const body = form(...head(), file())
+      const answer = await fetch(`${gateway.url}/graphql`, { method: 'POST', body, headers })
+      return await answer.text()
+    })
+    for (const text of await Promise.all(photos)) expect(text).toContain('UploadFileSuccess')
   })
 
   it('is answered when its operation does not read the file', async () => {

@@ -71,6 +71,7 @@ export async function openEngine(options: OpenEngineOptions = {}) {
       retentionMs: 60_000,
       messageRetentionMs: undefined,
       maxRunningPerSession: limits.maxRunningPerSession,
+      maxConversations: limits.maxConversationsPerSession,
       circuitFailures: limits.circuitFailures,
       ...timeouts,
       ...options,

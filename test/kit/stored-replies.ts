@@ -88,16 +88,15 @@ export async function runReply(
   session: Session,
   conversationId?: ConversationId,
 ): Promise<Claim> {
-  const conversation =
-    conversationId ??
-    (
-      await ledger.startConversation(session, {
-        id: newConversationId(),
-        assistantId: assistant,
-        title: undefined,
-        at: 1,
-      })
-    ).id
+  const begun = {
+    id: newConversationId(),
+    assistantId: assistant,
+    title: undefined,
+    at: 1,
+    max: 1_000,
+  }
+  if (conversationId === undefined) await ledger.startConversation(session, begun)
+  const conversation = conversationId ?? begun.id
   await acceptReply(ledger, session, { conversationId: conversation })
   const claim = await claimReply(ledger, session, conversation)
   const { reply, fence } = claim

@@ -148,6 +148,7 @@ export function startGateway(world: World, plant: Plant): GatewayProcess {
     rates: { messages: unlimited, guestMessages: unlimited, uploads: unlimited },
     quotas: new Map(settings.map(({ id, quota }) => [id, quota])),
     maxRunningPerSession: limits.maxRunningPerSession,
+    maxConversations: limits.maxConversationsPerSession,
     circuitFailures: limits.circuitFailures,
     circuitMs: timeouts.circuitMs,
     historyLength: limits.maxHistoryMessages,

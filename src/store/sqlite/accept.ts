@@ -8,6 +8,8 @@ import { replyIdOf, selectReply, toReply } from './rows.ts'
 import type { RunningReplies } from './running.ts'
 
 export interface Conversations {
+  /** How many conversations a session has, counted up to a number. */
+  count(sessionRow: number, atMost: number): number
   /** Answers the row of a new conversation, the session's most recently used one. */
   begin(
     sessionRow: number,
@@ -24,7 +26,11 @@ export function createConversations(db: DatabaseSync): Conversations {
   const insert = db.prepare(`
     INSERT INTO conversations (key, session, assistant, title, used, created_at, last_used_at)
     VALUES (:key, :session, :assistant, :title, ${nextUse(':session')}, :at, :at)`)
+  const count = db.prepare(
+    'SELECT count(*) AS found FROM (SELECT 1 FROM conversations WHERE session = ? LIMIT ?)',
+  )
   return {
+    count: (session, atMost) => integer(count.get(session, atMost)?.['found']),
     begin: (session, { id, assistantId, title = null, at }) =>
       Number(insert.run({ key: id, session, assistant: assistantId, title, at }).lastInsertRowid),
   }

@@ -99,7 +99,9 @@ export function createSqliteLedger({ db, epoch, pipe, logs, running }: LedgerPar
     session: createSessionStores(db, pipe, running),
     startConversation: (session, conversation) =>
       pipe.durable(() => {
-        conversations.begin(integer(sessionRow(session)['id']), conversation)
+        const owner = integer(sessionRow(session)['id'])
+        if (conversations.count(owner, conversation.max) >= conversation.max) return undefined
+        conversations.begin(owner, conversation)
         const begun = findConversation.get(conversation.id)
         if (begun === undefined)
           throw new TypeError('a conversation that was just stored is not there')

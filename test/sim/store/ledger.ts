@@ -72,7 +72,13 @@ export function createMemoryLedger(
     },
     session: (session) => createReads(pipe, session),
     startConversation: (session, request) =>
-      pipe.hard((state) => toConversation(beginConversation(state, session, request))),
+      pipe.hard((state) => {
+        const own = [...state.conversations.values()].filter(
+          ({ sessionId }) => sessionId === session.id,
+        )
+        if (own.length >= request.max) return undefined
+        return toConversation(beginConversation(state, session, request))
+      }),
     renameConversation: (session, id, title) =>
       pipe.hard((state) => {
         const row = state.conversations.get(id)

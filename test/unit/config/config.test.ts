@@ -93,6 +93,19 @@ describe('a configuration', () => {
     })
   })
 
+  it('leaves GraphiQL off where only persisted documents are answered, and refuses it on', () => {
+    const readFile = () => JSON.stringify({ id: '{ viewer { session } }' })
+    const given = (settings: object) =>
+      parseConfig({ json: { ...minimal, ...settings }, env: {}, readFile })
+    const only = { persistedDocuments: { file: 'documents.json', only: true } }
+    expect(given({}).graphiql).toBe(true)
+    expect(given({ persistedDocuments: { file: 'documents.json' } }).graphiql).toBe(true)
+    expect(given(only).graphiql).toBe(false)
+    expect(() => given({ ...only, graphiql: true })).toThrow(
+      /^graphiql: .*persistedDocuments.only/m,
+    )
+  })
+
   it('is frozen all the way down', () => {
     const config = parse(minimal)
     expect(Object.isFrozen(config)).toBe(true)

@@ -1,11 +1,14 @@
 import { getIntrospectionQuery, parse } from 'graphql'
 import { describe, expect, it } from 'vitest'
 import { BadRequestError } from '../../../src/errors.ts'
+import { fieldCosts } from '../../../src/graphql/cost.ts'
+import { schema } from '../../../src/graphql/schema.ts'
 import { graphiqlTabs } from '../../../src/server/graphiql-tabs.ts'
 import { checkDocument } from '../../../src/server/limits.ts'
 
 const limits = { maxDepth: 12, maxAliases: 30, maxDirectives: 30, maxCost: 50_000 }
-const check = (source: string) => checkDocument(parse(source), limits)
+const costs = fieldCosts(schema)
+const check = (source: string) => checkDocument(parse(source), limits, costs)
 const times = (count: number, text: (index: number) => string) =>
   Array.from({ length: count }, (_, index) => text(index)).join(' ')
 
