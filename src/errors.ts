@@ -1,3 +1,5 @@
+import type { Refusal } from './observe/refusals.ts'
+
 /**
  * Every error a caller can meet: one class per code. A code never changes its meaning.
  *
@@ -10,6 +12,12 @@ export abstract class GatewayError extends Error {
   /** HTTP status when the error is met before execution or before a stream's head. */
   abstract readonly status: number
   readonly retryable: boolean = false
+  /** Set where a caller was refused for what it is or may do. */
+  readonly refusal?: Refusal | undefined
+}
+
+interface RefusalOptions extends ErrorOptions {
+  readonly refusal?: Refusal | undefined
 }
 
 /** The request is not GraphQL over HTTP. */
@@ -17,6 +25,11 @@ export class BadRequestError extends GatewayError {
   override readonly name = 'BadRequestError'
   readonly code = 'BAD_REQUEST'
   readonly status = 400
+  override readonly refusal: Refusal | undefined
+  constructor(message: string, options: RefusalOptions = {}) {
+    super(message, options)
+    this.refusal = options.refusal
+  }
 }
 
 /** A variable, a cursor or a page argument has a value that cannot be used. */
@@ -26,11 +39,16 @@ export class BadUserInputError extends GatewayError {
   readonly status = 400
 }
 
-/** No credential, or one that is refused. The reason is for `WWW-Authenticate`. */
+/** No credential, or one that is refused. The message is for `WWW-Authenticate`, so it has no quotes. */
 export class UnauthenticatedError extends GatewayError {
   override readonly name = 'UnauthenticatedError'
   readonly code = 'UNAUTHENTICATED'
   readonly status = 401
+  override readonly refusal: Refusal
+  constructor(message: string, options: RefusalOptions = {}) {
+    super(message, options)
+    this.refusal = options.refusal ?? {}
+  }
 }
 
 /** The caller is known, and may not: a page of another site, or a scope that is missing. */
@@ -38,6 +56,11 @@ export class ForbiddenError extends GatewayError {
   override readonly name = 'ForbiddenError'
   readonly code = 'FORBIDDEN'
   readonly status = 403
+  override readonly refusal: Refusal
+  constructor(message: string, options: RefusalOptions = {}) {
+    super(message, options)
+    this.refusal = options.refusal ?? {}
+  }
 }
 
 /** What an id names does not exist in the caller's session. */

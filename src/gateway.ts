@@ -18,6 +18,7 @@ import type { Logger } from './observe/logger.ts'
 import type { Metrics } from './observe/metrics.ts'
 import { createOpenTelemetryTracer } from './observe/opentelemetry.ts'
 import { createPrometheusMetrics } from './observe/prometheus.ts'
+import { createRefusalLog } from './observe/refusals.ts'
 import type { Tracer } from './observe/tracer.ts'
 import { createRateLimiter } from './rate/limiter.ts'
 import { createReplyEngine } from './reply/engine.ts'
@@ -220,6 +221,7 @@ export async function createGateway(
   }
   const draining = new AbortController()
   const heap = createHeapGuard({ ...limits, clock })
+  const refusals = stack.use(createRefusalLog({ clock, logger }))
   const server = stack.use(
     createGraphServer({
       schema,
@@ -243,6 +245,7 @@ export async function createGateway(
           replies: engine.session(session, by),
           conversations: engine.conversations(session, by),
           isOperator: isOperator(caller, config.operatorScope),
+          operatorScope: config.operatorScope,
           assistants,
           isolation,
           limits,
@@ -267,6 +270,7 @@ export async function createGateway(
       newId,
       random,
       logger,
+      refusals,
       metrics,
       tracer,
       readiness() {

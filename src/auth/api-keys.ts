@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import type { ApiKeySettings } from '../config/api-keys.ts'
 import { BadRequestError, UnauthenticatedError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
+import type { Refusal } from '../observe/refusals.ts'
 import type { Proof, Verified } from './identity.ts'
 import { parseSubject } from './subject-header.ts'
 
@@ -70,20 +71,24 @@ export function createApiKeys(keys: readonly ApiKeySettings[], clock: Clock): Ap
     },
     verify(key, subject) {
       const isPlausible = key.length >= minKeyLength && key.length <= maxKeyLength
-      const found = isPlausible ? find(key) : undefined
-      if (found === undefined || !isCurrent(found.settings)) {
-        throw new UnauthenticatedError('The API key is not accepted.')
+      if (!isPlausible) {
+        refuse({ expected: `a key of ${minKeyLength} to ${maxKeyLength} characters` })
       }
+      const found = find(key)
+      if (found === undefined) refuse({ expected: 'a key whose SHA-256 is in apiKeys' })
+      const { id, backend, tenant, scopes, notAfter } = found.settings
+      if (!isCurrent(found.settings)) refuse({ apiKey: id, expected: 'a time before its notAfter' })
       if (subject === undefined) {
-        throw new BadRequestError('An API key needs X-Session-Subject, which names the user.')
+        throw new BadRequestError('An API key needs X-Session-Subject, which names the user.', {
+          refusal: { apiKey: id },
+        })
       }
-      const { backend, tenant, scopes, notAfter } = found.settings
       return {
         caller: {
           kind: 'api-key',
           issuer: backend,
           ...(tenant !== undefined && { tenant }),
-          subject: parseSubject(subject),
+          subject: parseSubject(subject, id),
           scopes,
           expiresAt: notAfter ?? clock.now() + maxProofMs,
         },
@@ -94,4 +99,9 @@ export function createApiKeys(keys: readonly ApiKeySettings[], clock: Clock): Ap
       entries = next.map(toEntry)
     },
   }
+}
+
+/** All are refused in the same words: whoever tries keys learns of none. */
+function refuse(refusal: Refusal): never {
+  throw new UnauthenticatedError('The API key is not accepted.', { refusal })
 }

@@ -72,7 +72,11 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   async function byCookie(headers: RequestHeaders): Promise<Verified | undefined> {
     const [token, ...more] = cookiesOf(headers)
     if (token === undefined) return undefined
-    if (more.length > 0) throw new UnauthenticatedError('There are two cookies of one name.')
+    if (more.length > 0) {
+      throw new UnauthenticatedError('There are two cookies of one name.', {
+        refusal: { expected: `one cookie ${cookie?.name}` },
+      })
+    }
     return verifyToken(token)
   }
 
@@ -81,11 +85,15 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       const header = await byHeader(headers)
       const inCookie = await byCookie(headers)
       if (header && inCookie && !isSameCaller(header.caller, inCookie.caller)) {
-        throw new UnauthenticatedError('The header and the cookie are of different callers.')
+        throw new UnauthenticatedError('The header and the cookie are of different callers.', {
+          refusal: { issuer: header.caller.issuer, expected: differenceOf(header, inCookie) },
+        })
       }
       const verified = header ?? inCookie
       if (verified?.caller.kind !== 'api-key' && headers.get(subjectHeader) != null) {
-        throw new BadRequestError('X-Session-Subject is only for API keys.')
+        throw new BadRequestError('X-Session-Subject is only for API keys.', {
+          refusal: verified === undefined ? {} : { issuer: verified.caller.issuer },
+        })
       }
       return verified && { ...verified, by: header ? 'header' : 'cookie' }
     },
@@ -120,8 +128,18 @@ function readAuthorization(headers: RequestHeaders): HeaderCredential | undefine
     case 'apikey':
       return { scheme: 'apikey', value }
     default:
-      throw new UnauthenticatedError('The credential is neither a bearer token nor an API key.')
+      throw new UnauthenticatedError('The credential is neither a bearer token nor an API key.', {
+        refusal: { expected: 'one Authorization header: Bearer TOKEN or ApiKey KEY' },
+      })
   }
+}
+
+/** In which of its parts the cookie's caller is another one. */
+function differenceOf({ caller: one }: Verified, { caller: other }: Verified): string {
+  const parts = (['kind', 'issuer', 'tenant', 'subject'] as const).filter(
+    (part) => one[part] !== other[part],
+  )
+  return `a cookie of the same ${parts.join(', ')} as the header`
 }
 
 function isSameCaller(one: Caller, other: Caller): boolean {

@@ -1,9 +1,10 @@
-import { decodeJwt, jwtVerify, SignJWT, type JWTPayload } from 'jose'
+import { decodeJwt, errors, jwtVerify, SignJWT, type JWTPayload } from 'jose'
 import type { GuestSettings } from '../config/guests.ts'
 import { UnauthenticatedError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { NewId } from '../lib/id.ts'
-import { isIdentifier } from './identifier.ts'
+import type { Refusal } from '../observe/refusals.ts'
+import { isIdentifier, usableIdentifier } from './identifier.ts'
 import { lasting, type Verified } from './identity.ts'
 
 /** People without an account. The token that we sign is all that makes one the same tomorrow. */
@@ -49,9 +50,12 @@ export function createGuests(
       return { token, expiresAt: exp * 1000 }
     },
     async verify(token) {
-      if (token.length > maxTokenLength) throw new UnauthenticatedError(invalid)
+      if (token.length > maxTokenLength) {
+        refuse(invalid, { expected: `a token of at most ${maxTokenLength} characters` })
+      }
       const { sub, exp } = await check(token)
-      if (!isIdentifier(sub) || exp === undefined) throw new UnauthenticatedError(invalid)
+      if (!isIdentifier(sub)) refuse(invalid, { claim: 'sub', expected: usableIdentifier })
+      if (exp === undefined) refuse(invalid, { claim: 'exp', expected: 'to be there' })
       return {
         caller: {
           kind: 'guest',
@@ -76,11 +80,20 @@ export function createGuests(
       })
       return payload
     } catch (cause) {
-      const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
-      const isOver = code === 'ERR_JWT_EXPIRED'
-      throw new UnauthenticatedError(isOver ? 'The token has expired.' : invalid, { cause })
+      if (cause instanceof errors.JWTExpired) {
+        refuse('The token has expired.', { claim: 'exp', expected: 'a time to come' }, cause)
+      }
+      if (cause instanceof errors.JWSSignatureVerificationFailed) {
+        refuse(invalid, { expected: 'the signature of the present guests.key' }, cause)
+      }
+      const claim = cause instanceof errors.JWTClaimValidationFailed ? cause.claim : undefined
+      refuse(invalid, { ...(claim !== undefined && { claim }), expected: 'a token of ours' }, cause)
     }
   }
+}
+
+function refuse(message: string, refusal: Refusal, cause?: unknown): never {
+  throw new UnauthenticatedError(message, { refusal: { issuer: guestIssuer, ...refusal }, cause })
 }
 
 /** Whether a token says of itself that we signed it for a guest; nothing else about it is known. */

@@ -1,19 +1,26 @@
 const maxBytes = 256
 
+/** Nobody sees such a text: spaces of every kind, and characters that are drawn as nothing. */
+const blank = /^[\p{White_Space}\p{Default_Ignorable_Code_Point}\u2800\ufeff]*$/u
+
 /**
- * Whether a claim may tell callers apart: text, not empty, at most 256 bytes, no control characters.
+ * Whether a claim may tell callers apart: text that is not blank, at most 256 bytes, no control characters. A blank one
+ * is what a sign-in writes that lost its user, so that all whom it lost would be one caller.
  * Nothing is trimmed or folded, so two callers meet only if their claims are equal byte for byte;
  * lone surrogates are refused, for they have no bytes in UTF-8.
  */
 export function isIdentifier(value: unknown): value is string {
   return (
     typeof value === 'string' &&
-    value !== '' &&
+    !blank.test(value) &&
     value.isWellFormed() &&
     !/\p{Cc}/u.test(value) &&
     Buffer.byteLength(value) <= maxBytes
   )
 }
+
+/** What `isIdentifier` asks for, in words for the log. */
+export const usableIdentifier = `text of 1 to ${maxBytes} bytes, not blank, without control characters`
 
 /** Whether a claim may be a `session_name`: 1 to 64 visible ASCII characters, which no server can trim or truncate. */
 export function isSessionName(value: unknown): value is string {

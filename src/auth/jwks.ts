@@ -3,6 +3,7 @@ import {
   createLocalJWKSet,
   errors,
   exportJWK,
+  flattenedVerify,
   type CryptoKey,
   type FlattenedJWSInput,
   type JWSHeaderParameters,
@@ -18,8 +19,8 @@ import type { Proof } from './identity.ts'
 /** The keys that an issuer publishes, kept up to date. */
 export interface RemoteKeys extends Disposable {
   /**
-   * The one key that the header names.
-   * @throws {UnauthenticatedError} if the issuer has no such key.
+   * The one key that the header names; of several that fit, the one whose signature it is.
+   * @throws {UnauthenticatedError} if the issuer has no such key, or too many that fit.
    * @throws {UnavailableError} if that cannot be known now.
    */
   find(header: JWSHeaderParameters, token: FlattenedJWSInput): Promise<CryptoKey>
@@ -29,11 +30,15 @@ export interface RemoteKeys extends Disposable {
 
 /** Proofs that callers share; a forgotten one serves who has it, and a new one is made for others. */
 const maxProofs = 100
+/** Keys that are tried for a token that does not say which one it is signed with: each costs a verification. */
+const maxCandidates = 4
+/** Names of keys that the log lists. */
+const maxLoggedKeys = 10
 /** While there is no key at all, the issuer is asked again after this time even if the cooldown is longer. */
 const emptyCooldownMs = 1_000
 
 export function createRemoteKeys(
-  settings: JwksSettings & { readonly url: string },
+  { issuer, ...settings }: JwksSettings & { readonly issuer: string; readonly url: string },
   {
     clock,
     fetchJson,
@@ -72,16 +77,41 @@ export function createRemoteKeys(
     }
   }
 
-  /** Undefined: the keys we hold do not include it. */
-  async function look(header: JWSHeaderParameters, token?: FlattenedJWSInput) {
+  /** The keys we hold that the header fits: one more than are tried at most. */
+  async function candidates(header: JWSHeaderParameters): Promise<readonly CryptoKey[]> {
     if (!fetched || !isUsable())
       throw new UnavailableError("The issuer's keys cannot be fetched now.")
     try {
-      return await fetched.keys(header, token)
+      return [await fetched.keys(header)]
     } catch (error) {
-      if (error instanceof errors.JWKSNoMatchingKey) return undefined
-      throw error
+      if (error instanceof errors.JWKSNoMatchingKey) return []
+      if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error
+      const keys: CryptoKey[] = []
+      for await (const key of error) if (keys.push(key) > maxCandidates) break
+      return keys
     }
+  }
+
+  /** Undefined: the keys we hold do not include it. */
+  async function look(
+    header: JWSHeaderParameters,
+    token: FlattenedJWSInput,
+  ): Promise<CryptoKey | undefined> {
+    const keys = await candidates(header)
+    const [only, ...more] = keys
+    // A key that the token names is the one, whatever its signature turns out to be.
+    if (header.kid !== undefined && more.length === 0) return only
+    if (keys.length > maxCandidates) {
+      throw new UnauthenticatedError('The token does not name one of the keys of its issuer.', {
+        refusal: {
+          issuer,
+          claim: 'kid',
+          expected: `one of ${kidsOf(fetched?.keys)}: more than ${maxCandidates} fit`,
+        },
+      })
+    }
+    for (const key of keys) if (await isSignedBy(token, key, keys.length > 1)) return key
+    return undefined
   }
 
   async function seek(header: JWSHeaderParameters, token: FlattenedJWSInput): Promise<CryptoKey> {
@@ -92,7 +122,10 @@ export function createRemoteKeys(
     const rotated = await look(header, token)
     if (rotated) return rotated
     if (tried?.failed) throw new UnavailableError("The issuer's keys cannot be fetched now.")
-    throw new UnauthenticatedError('The token is signed with a key that its issuer does not have.')
+    throw new UnauthenticatedError(
+      'The token is signed with a key that its issuer does not have.',
+      { refusal: { issuer, claim: 'kid', expected: `one of ${kidsOf(fetched?.keys)}` } },
+    )
   }
 
   async function refreshIfOld(): Promise<void> {
@@ -119,10 +152,11 @@ export function createRemoteKeys(
   async function isPublished(header: JWSHeaderParameters, thumbprint: string): Promise<boolean> {
     await refreshIfOld()
     try {
-      const key = await look(header)
-      return key !== undefined && (await thumbprintOf(key)) === thumbprint
+      const keys = await candidates(header)
+      const thumbprints = await Promise.all(keys.slice(0, maxCandidates).map(thumbprintOf))
+      return thumbprints.includes(thumbprint)
     } catch (error) {
-      // Two keys of one name: no token under either would be accepted.
+      // A set of keys that cannot be used: no token under it would be accepted.
       if (error instanceof errors.JOSEError) return false
       throw error
     }
@@ -141,6 +175,27 @@ export function createRemoteKeys(
     },
     [Symbol.dispose]: () => closed.abort(new Error('the authenticator is closed')),
   }
+}
+
+/** `isOneOfSeveral`: one that cannot be used at all is passed over. */
+async function isSignedBy(
+  token: FlattenedJWSInput,
+  key: CryptoKey,
+  isOneOfSeveral: boolean,
+): Promise<boolean> {
+  try {
+    await flattenedVerify(token, key)
+    return true
+  } catch (error) {
+    if (isOneOfSeveral || error instanceof errors.JWSSignatureVerificationFailed) return false
+    throw error
+  }
+}
+
+/** Names of published keys are public. */
+function kidsOf(keys: LocalJWKSet | undefined): string {
+  const kids = keys?.jwks().keys.map(({ kid }) => (kid === undefined ? 'a key without kid' : kid))
+  return kids?.slice(0, maxLoggedKeys).join(', ') || 'no keys'
 }
 
 async function thumbprintOf(key: CryptoKey): Promise<string> {

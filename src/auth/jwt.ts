@@ -1,5 +1,6 @@
 import {
   decodeJwt,
+  errors,
   jwtVerify,
   type JWTPayload,
   type JWTVerifyGetKey,
@@ -13,8 +14,9 @@ import { GatewayError, UnauthenticatedError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { FetchJson } from '../lib/fetch-json.ts'
 import type { Logger } from '../observe/logger.ts'
+import type { Refusal } from '../observe/refusals.ts'
 import { guestType } from './guests.ts'
-import { isIdentifier, isSessionName } from './identifier.ts'
+import { isIdentifier, isSessionName, usableIdentifier } from './identifier.ts'
 import { lasting, type Proof, type Verified } from './identity.ts'
 import { createRemoteKeys } from './jwks.ts'
 import { createVerifiedTokens } from './verified-tokens.ts'
@@ -46,6 +48,8 @@ interface KeyFinder {
 
 /** Larger tokens are refused unread: no honest one comes near. */
 const maxTokenLength = 8_192
+/** Nobody has verified it: the log takes no more of it. */
+const maxLoggedIssuer = 200
 /** JWS compact serialization, signed: an encrypted token has five parts, an unsigned one ends with a dot. */
 const compact = /^[\w-]+\.[\w-]+\.[\w-]+$/
 
@@ -61,7 +65,9 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
   )
   return {
     async verify(token) {
-      if (token.length > maxTokenLength) throw new UnauthenticatedError('The token is too large.')
+      if (token.length > maxTokenLength) {
+        refuse('The token is too large.', { expected: `at most ${maxTokenLength} characters` })
+      }
       const known = verified.find(token)
       if (known !== undefined) return known
       const made = await check(token)
@@ -72,25 +78,32 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
   }
 
   async function check(token: string): Promise<Verified> {
-    if (!compact.test(token)) throw new UnauthenticatedError('The token is not a signed JWT.')
-    const known = issuers.get(readIssuer(token))
-    if (!known) throw new UnauthenticatedError('The token is of an unknown issuer.')
+    if (!compact.test(token)) {
+      refuse('The token is not a signed JWT.', { expected: 'three parts of base64url' })
+    }
+    const named = readIssuer(token)
+    const known = issuers.get(named)
+    if (!known) {
+      const namedIssuer = named.slice(0, maxLoggedIssuer)
+      const expected = [...issuers.keys()]
+      refuse('The token is of an unknown issuer.', { namedIssuer, claim: 'iss', expected })
+    }
     const { issuer, keys } = known
     const { payload, key } = await verifySignature(token, issuer, keys.find, options.clock)
     const { nameClaim } = options
-    const named = nameClaim?.issuer === issuer.issuer ? nameClaim.claim : undefined
-    return { caller: toCaller(payload, issuer, named), proof: keys.proofOf(key) }
+    const nameFrom = nameClaim?.issuer === issuer.issuer ? nameClaim.claim : undefined
+    return { caller: toCaller(payload, issuer, nameFrom), proof: keys.proofOf(key) }
   }
 }
 
 function createKeyFinder(
-  { keys }: IssuerSettings,
+  { issuer, keys }: IssuerSettings,
   { clock, fetchJson, logger }: TokenVerifierOptions,
   stack: DisposableStack,
 ): KeyFinder {
   switch (keys.type) {
     case 'jwks': {
-      const remote = stack.use(createRemoteKeys(keys, { clock, fetchJson, logger }))
+      const remote = stack.use(createRemoteKeys({ ...keys, issuer }, { clock, fetchJson, logger }))
       return {
         find: (header, token) => remote.find(header, token),
         proofOf: (key) => remote.proofOf(key),
@@ -111,26 +124,31 @@ function readIssuer(token: string): string {
     const { iss } = decodeJwt(token)
     if (typeof iss === 'string') return iss
   } catch (cause) {
-    throw new UnauthenticatedError('The token is malformed.', { cause })
+    refuse('The token is malformed.', { expected: 'claims that are a JSON object' }, cause)
   }
-  throw new UnauthenticatedError('The token names no issuer.')
+  return refuse('The token names no issuer.', { claim: 'iss', expected: 'to be text' })
 }
 
 async function verifySignature(
   token: string,
-  { issuer, audience, algorithms, clockToleranceSeconds }: IssuerSettings,
+  settings: IssuerSettings,
   find: JWTVerifyGetKey,
   clock: Clock,
 ): Promise<JWTVerifyResult & ResolvedKey> {
+  const { issuer, audience, algorithms, subjectClaim, clockToleranceSeconds } = settings
   try {
     return await jwtVerify(
       token,
       (header, parts) => {
         // jose knows `b64`; we use no extension, so a token that insists on one is refused.
-        if (header.crit !== undefined)
-          throw new UnauthenticatedError('The token has critical extensions.')
-        if (header.typ === guestType)
-          throw new UnauthenticatedError('The token is of a type that only we issue.')
+        if (header.crit !== undefined) {
+          const expected = 'a header without crit'
+          refuse('The token has critical extensions.', { issuer, claim: 'crit', expected })
+        }
+        if (header.typ === guestType) {
+          const expected = `another type than ${guestType}`
+          refuse('The token is of a type that only we issue.', { issuer, claim: 'typ', expected })
+        }
         return find(header, parts)
       },
       {
@@ -139,66 +157,130 @@ async function verifySignature(
         algorithms: [...algorithms],
         clockTolerance: clockToleranceSeconds,
         currentDate: new Date(clock.now()),
-        requiredClaims: ['iss', 'aud', 'exp', 'sub'],
+        requiredClaims: ['iss', 'aud', 'exp', subjectClaim],
       },
     )
   } catch (cause) {
     if (cause instanceof GatewayError) throw cause
     // Whatever a token makes jose throw, it is the token's fault: 401, never 500.
-    throw new UnauthenticatedError(reasonOf(cause), { cause })
+    const { message, ...why } = reasonOf(cause, settings)
+    return refuse(message, { issuer, ...why }, cause)
   }
 }
 
-function reasonOf(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  switch (code) {
-    case 'ERR_JWT_EXPIRED':
-      return 'The token has expired.'
-    case 'ERR_JOSE_ALG_NOT_ALLOWED':
-      return 'The token is signed with an algorithm that is not accepted.'
-    case 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED':
-      return 'The signature of the token is wrong.'
-    case 'ERR_JWT_CLAIM_VALIDATION_FAILED':
-      return 'A claim of the token is missing or not accepted.'
+interface Reason {
+  readonly message: string
+  readonly claim?: string
+  readonly expected: string | readonly string[]
+}
+
+/** Claims that `WWW-Authenticate` can name as they are. */
+const safeInHeader = /^[\w.:/-]{1,64}$/
+
+/** Claims are looked at after the signature: their names are told to whom the token belongs. */
+function reasonOf(error: unknown, settings: IssuerSettings): Reason {
+  const { algorithms, keys } = settings
+  if (error instanceof errors.JWTExpired) {
+    const expected = expectedOf('exp', settings)
+    return { message: 'The token has expired.', claim: 'exp', expected }
+  }
+  if (error instanceof errors.JWTClaimValidationFailed) {
+    const { claim } = error
+    const named = safeInHeader.test(claim) ? `The claim ${claim}` : 'A claim'
+    const message = `${named} of the token is missing or not accepted.`
+    return { message, claim, expected: expectedOf(claim, settings) }
+  }
+  if (error instanceof errors.JOSEAlgNotAllowed) {
+    const message = 'The token is signed with an algorithm that is not accepted.'
+    return { message, claim: 'alg', expected: algorithms }
+  }
+  if (error instanceof errors.JWSSignatureVerificationFailed) {
+    const message = 'The signature of the token is wrong.'
+    return { message, expected: `a signature by the configured ${keys.type}` }
+  }
+  if (error instanceof errors.JWSInvalid) {
+    return { message: 'The token is malformed.', expected: 'a header and a signature of a JWS' }
+  }
+  if (error instanceof errors.JWTInvalid) {
+    return { message: 'The token is malformed.', expected: 'claims that are a JSON object' }
+  }
+  if (error instanceof errors.JOSENotSupported) {
+    const message = 'The token needs something that is not supported.'
+    return { message, expected: 'a signature without extensions' }
+  }
+  // What is left is about the key: too short, of another kind, or not to be imported.
+  const expected = `a key that ${algorithms.join(' or ')} can use: ${wordsOf(error)}`
+  return { message: 'The key for the token cannot be used.', expected }
+}
+
+/** What jose and the runtime say of a key: no part of the key or the token. */
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message.slice(0, 200) : typeof error
+}
+
+function expectedOf(
+  claim: string,
+  { issuer, audience, clockToleranceSeconds }: IssuerSettings,
+): string | readonly string[] {
+  switch (claim) {
+    case 'iss':
+      return issuer
+    case 'aud':
+      return audience
+    case 'exp':
+      return `a time to come, in seconds, ${clockToleranceSeconds} of them forgiven`
+    case 'nbf':
+      return `a time gone by, in seconds, ${clockToleranceSeconds} of them forgiven`
     default:
-      return 'The token is malformed.'
+      return 'to be there, of the right type'
   }
 }
 
 function toCaller(
   claims: JWTPayload,
-  { issuer, tenantClaim, scopesClaim, clockToleranceSeconds }: IssuerSettings,
+  { issuer, subjectClaim, tenantClaim, scopesClaim, clockToleranceSeconds }: IssuerSettings,
   nameClaim: string | undefined,
 ): Caller {
-  const { sub, exp } = claims
-  if (!isIdentifier(sub)) throw new UnauthenticatedError('The subject of the token cannot be used.')
-  const expiresAt = (Number(exp) + clockToleranceSeconds) * 1000
+  const subject = claims[subjectClaim]
+  if (!isIdentifier(subject)) {
+    const message = 'The subject of the token cannot be used.'
+    return refuse(message, { issuer, claim: subjectClaim, expected: usableIdentifier })
+  }
+  const expiresAt = (Number(claims.exp) + clockToleranceSeconds) * 1000
   if (!Number.isSafeInteger(Math.ceil(expiresAt))) {
-    throw new UnauthenticatedError('The expiry of the token cannot be used.')
+    const expected = 'a time that a clock can show'
+    refuse('The expiry of the token cannot be used.', { issuer, claim: 'exp', expected })
   }
   const tenant = tenantClaim === undefined ? undefined : claims[tenantClaim]
   if (tenantClaim !== undefined && !isIdentifier(tenant)) {
-    throw new UnauthenticatedError('The tenant of the token is missing or cannot be used.')
+    const message = 'The tenant of the token is missing or cannot be used.'
+    refuse(message, { issuer, claim: tenantClaim, expected: usableIdentifier })
   }
   const claimedName = nameClaim === undefined ? undefined : claims[nameClaim]
   if (nameClaim !== undefined && !isSessionName(claimedName)) {
-    throw new UnauthenticatedError('The session name of the token is missing or cannot be used.')
+    const message = 'The session name of the token is missing or cannot be used.'
+    refuse(message, { issuer, claim: nameClaim, expected: '1 to 64 visible ASCII characters' })
   }
   return {
     kind: 'jwt',
     issuer,
     ...(isIdentifier(tenant) && { tenant }),
-    subject: sub,
-    scopes: parseScopes(claims[scopesClaim]),
+    subject,
+    scopes: parseScopes(claims[scopesClaim], { issuer, claim: scopesClaim }),
     expiresAt,
     ...(isSessionName(claimedName) && { claimedName }),
   }
 }
 
-function parseScopes(claim: unknown): readonly string[] {
+function parseScopes(claim: unknown, where: Pick<Refusal, 'issuer' | 'claim'>): readonly string[] {
   const list: unknown = typeof claim === 'string' ? claim.split(' ') : (claim ?? [])
   if (Array.isArray(list) && list.every((scope) => typeof scope === 'string')) {
     return list.filter((scope) => scope !== '')
   }
-  throw new UnauthenticatedError('The scopes of the token are neither text nor a list of texts.')
+  const message = 'The scopes of the token are neither text nor a list of texts.'
+  return refuse(message, { ...where, expected: 'text with spaces, or a list of texts' })
+}
+
+function refuse(message: string, refusal: Refusal, cause?: unknown): never {
+  throw new UnauthenticatedError(message, { refusal, cause })
 }

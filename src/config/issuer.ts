@@ -25,6 +25,8 @@ export interface IssuerSettings {
   /** Signature algorithms accepted from this issuer; all others are refused. */
   readonly algorithms: readonly Algorithm[]
   readonly keys: IssuerKeys
+  /** The claim that names the caller. Default `sub`; another one for issuers whose `sub` differs between clients. */
+  readonly subjectClaim: string
   /** The claim that tells the issuer's tenants apart; required in its tokens if set. */
   readonly tenantClaim?: string | undefined
   /** The claim that holds scopes, as a list or separated by spaces. Default `scope`. */
@@ -62,6 +64,7 @@ export function issuerSchema(source: SecretSource) {
       jwks: jwksSchema.optional(),
       publicKey: publicKeySchema(source).optional(),
       secret: secretSchema(source, { minLength: 32 }).optional(),
+      subjectClaim: claimName.default('sub'),
       tenantClaim: claimName.optional(),
       scopesClaim: claimName.default('scope'),
       clockToleranceSeconds: z.number().int().min(0).max(300).default(30),

@@ -27,7 +27,10 @@ export const builder = new SchemaBuilder<{
     // Else a subscription that is refused would have been begun.
     authorizeOnSubscribe: true,
     authScopes: ({ isOperator }) => ({ operator: isOperator }),
-    unauthorizedError: () => new ForbiddenError('This is for operators only.'),
+    unauthorizedError: (_parent, { caller, operatorScope }) =>
+      new ForbiddenError('This is for operators only.', {
+        refusal: { issuer: caller.issuer, claim: 'scopes', expected: operatorScope },
+      }),
   },
   relay: {
     cursorType: 'String',

@@ -18,6 +18,8 @@ export interface GraphContext {
   readonly conversations: SessionConversations
   /** Whether the caller's credential has the operators' scope. */
   readonly isOperator: boolean
+  /** The scope that would make the caller one. */
+  readonly operatorScope: string
   readonly assistants: readonly AssistantInfo[]
   readonly isolation: IsolationPort
   /** How much a message may have, in UTF-16 code units, attachments and bytes of a file. */

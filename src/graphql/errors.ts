@@ -13,6 +13,7 @@ import {
 } from '../errors.ts'
 import type { NewId } from '../lib/id.ts'
 import type { Logger } from '../observe/logger.ts'
+import type { RefusalLog } from '../observe/refusals.ts'
 import { builder } from './builder.ts'
 
 const ErrorCode = builder.enumType('ErrorCode', {
@@ -142,11 +143,12 @@ export type PresentError = (error: unknown) => GraphQLError
 
 /**
  * The one way an error leaves: ours with its code, GraphQL's own as it is, anything else as INTERNAL_SERVER_ERROR with
- * a reference id under which its cause is logged.
+ * a reference id under which its cause is logged. Why a caller was refused is logged, too.
  */
 export function createPresentError(options: {
   readonly newId: NewId
   readonly logger: Logger
+  readonly refusals: Pick<RefusalLog, 'note'>
 }): PresentError {
   const presented = new WeakSet<GraphQLError>()
   return (error) => {
@@ -161,6 +163,7 @@ export function createPresentError(options: {
     const place = { nodes: located?.nodes, path: located?.path }
     const ours = gatewayErrorOf(error)
     if (ours) {
+      options.refusals.note(ours)
       const extensions = {
         code: ours.code,
         ...(ours.retryable && { retryable: true }),

@@ -12,6 +12,7 @@ import { openSubscription } from '../graphql/subscription.ts'
 import type { NewId } from '../lib/id.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { Metrics } from '../observe/metrics.ts'
+import type { RefusalLog } from '../observe/refusals.ts'
 import type { Tracer } from '../observe/tracer.ts'
 import { mediaTypes } from './accept.ts'
 import { createCors } from './cors.ts'
@@ -59,6 +60,7 @@ export interface ServerOptions extends Omit<WaysInOptions, 'cors'> {
   /** Gives [0, 1). */
   readonly random: () => number
   readonly logger: Logger
+  readonly refusals: Pick<RefusalLog, 'note'>
   readonly metrics: Metrics
   readonly tracer: Tracer
   /** Whether new work is taken, apart from a drain. */

@@ -62,6 +62,7 @@ async function open(apiKeys: readonly ApiKeySettings[] = [], more: FakeGatewayOp
         issuer: old.issuer,
         audience: [old.audience],
         algorithms: ['RS256'],
+        subjectClaim: 'sub',
         scopesClaim: 'scope',
         clockToleranceSeconds: 0,
         keys: {

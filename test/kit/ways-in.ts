@@ -35,7 +35,7 @@ export async function openWaysIn(
   const nowSeconds = () => Math.floor(clock.now() / 1000)
   const rsa = await createRsaIssuer({ nowSeconds })
   const hmac = createHmacIssuer({ nowSeconds })
-  const rules = { scopesClaim: 'scope', clockToleranceSeconds: 0 }
+  const rules = { subjectClaim: 'sub', scopesClaim: 'scope', clockToleranceSeconds: 0 }
   const issuers: readonly IssuerSettings[] = [
     {
       ...rules,

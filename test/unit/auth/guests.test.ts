@@ -81,6 +81,7 @@ describe('a guest', () => {
     'no audience': (claims) => forged(good, { ...claims, aud: undefined }),
     'no subject': (claims) => forged(good, { ...claims, sub: undefined }),
     'an empty subject': (claims) => forged(good, { ...claims, sub: '' }),
+    'a blank subject': (claims) => forged(good, { ...claims, sub: ' \u3000' }),
     'a subject with a NUL': (claims) => forged(good, { ...claims, sub: 'a\0' }),
     'no expiry': (claims) => forged(good, { ...claims, exp: undefined }),
     'an expiry as text': (claims) => forged(good, { ...claims, exp: String(claims.exp) }),
@@ -117,6 +118,7 @@ describe('a guest', () => {
       audience: [audience],
       algorithms: ['HS256'],
       keys: { type: 'secret', secret: new Secret(guestKey) },
+      subjectClaim: 'sub',
       scopesClaim: 'scope',
       clockToleranceSeconds: 0,
     }

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createAuthenticator } from '../../../src/auth/caller.ts'
 import { fetchJson } from '../../../src/lib/fetch-json.ts'
@@ -24,6 +25,7 @@ async function setUp() {
         issuer: old.issuer,
         audience: [old.audience],
         algorithms: ['RS256'],
+        subjectClaim: 'sub',
         scopesClaim: 'scope',
         clockToleranceSeconds: 30,
         keys: {
@@ -86,12 +88,72 @@ describe("an issuer's published keys", () => {
     expect(server.requests).toBe(2)
   })
 
-  it('T8 are not guessed for a token that names none of several', async () => {
-    const { old, next, server, present } = await setUp()
-    server.publish(old.jwk, next.jwk)
-    const nameless = await old.sign('alice', {}, { kid: undefined })
-    await expect(present(nameless)).rejects.toMatchObject({ status: 401 })
-    await expect(present(await old.sign('alice'))).resolves.toMatchObject({ subject: 'alice' })
+  describe('where a token names none of several', () => {
+    const nameless = { kid: undefined }
+
+    it('are tried, and the one that signed it is found', async () => {
+      const { old, next, server, present } = await setUp()
+      server.publish(old.jwk, next.jwk)
+      for (const signer of [old, next]) {
+        const token = await signer.sign('alice', {}, nameless)
+        await expect(present(token)).resolves.toMatchObject({ subject: 'alice' })
+      }
+    })
+
+    it('are tried where two have one name, too', async () => {
+      const { old, next, server, present } = await setUp()
+      server.publish(old.jwk, { ...next.jwk, kid: 'old' })
+      const token = await next.sign('alice', {}, { kid: 'old' })
+      await expect(present(token)).resolves.toMatchObject({ subject: 'alice' })
+    })
+
+    it('T8 verify no token of a key that is not among them', async () => {
+      const { old, next, server, present } = await setUp()
+      const stranger = await createRsaIssuer({ kid: 'stranger' })
+      server.publish(old.jwk, next.jwk)
+      await expect(present(await stranger.sign('alice', {}, nameless))).rejects.toMatchObject({
+        status: 401,
+        message: 'The token is signed with a key that its issuer does not have.',
+      })
+    })
+
+    it('T8 are not tried without end: more than four are told as ambiguous, by the name of the claim', async () => {
+      const { old, next, server, present } = await setUp()
+      const twins = ['a', 'b', 'c'].map((kid) => ({ ...next.jwk, kid }))
+      server.publish(old.jwk, ...twins, next.jwk)
+      const refusal: unknown = await present(await next.sign('alice', {}, nameless)).catch(
+        (error: unknown) => error,
+      )
+      expect(refusal).toMatchObject({
+        status: 401,
+        message: 'The token does not name one of the keys of its issuer.',
+        refusal: { claim: 'kid', expected: expect.stringContaining('old, a, b, c, next') },
+      })
+      await expect(present(await old.sign('alice'))).resolves.toMatchObject({ subject: 'alice' })
+    })
+
+    it('F38b are fetched anew when none of them signed it, but not within the cooldown', async () => {
+      const { clock, old, next, server, present } = await setUp()
+      await present(await old.sign('alice', {}, nameless))
+      server.publish(next.jwk)
+      const rotated = await next.sign('alice', {}, nameless)
+      await expect(present(rotated)).rejects.toMatchObject({ status: 401 })
+      expect(server.requests).toBe(1)
+      clock.advance(cooldownMs)
+      await expect(present(rotated)).resolves.toMatchObject({ subject: 'alice' })
+      expect(server.requests).toBe(2)
+    })
+  })
+
+  it('are told apart from a malformed token when they cannot be used', async () => {
+    const { old, server, present } = await setUp()
+    const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 1_024 })
+    server.publish({ ...publicKey.export({ format: 'jwk' }), kid: 'old', alg: 'RS256' })
+    await expect(present(await old.sign('alice'))).rejects.toMatchObject({
+      status: 401,
+      message: 'The key for the token cannot be used.',
+      refusal: { expected: expect.stringContaining('2048') },
+    })
   })
 
   it('T8 verify nothing when they are meant for encryption', async () => {

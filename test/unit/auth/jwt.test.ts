@@ -22,7 +22,7 @@ const rsa = await createRsaIssuer({ nowSeconds })
 const hmac = createHmacIssuer({ nowSeconds })
 const stranger = await createRsaIssuer({ nowSeconds })
 
-const rules = { scopesClaim: 'scope', clockToleranceSeconds: 30 } as const
+const rules = { subjectClaim: 'sub', scopesClaim: 'scope', clockToleranceSeconds: 30 } as const
 const rsaSettings: IssuerSettings = {
   ...rules,
   issuer: rsa.issuer,
@@ -221,6 +221,9 @@ describe('bearer tokens', () => {
 
   it.each([
     ['empty', ''],
+    ['of a space', ' '],
+    ['of spaces of every kind', ' \u00a0\u1680\u2003\u202f\u205f\u3000'],
+    ['that nobody can see', '\u200b\u2060\u00ad\ufeff\u3164\u2800'],
     ['with a NUL', 'alice\0'],
     ['with a newline', 'alice\n'],
     ['with DEL', 'a\u007f'],
@@ -260,6 +263,25 @@ describe('bearer tokens', () => {
     await expect(callerOf(auth, bearer(await rsa.sign('alice')))).rejects.toThrow('tenant')
     using inherited = authenticator([{ ...rsaSettings, tenantClaim: 'constructor' }])
     await expect(callerOf(inherited, bearer(await rsa.sign('alice')))).rejects.toThrow('tenant')
+  })
+
+  it('name their subject by the claim that is configured for their issuer, and by no other', async () => {
+    using auth = authenticator([{ ...rsaSettings, subjectClaim: 'oid' }, hmacSettings])
+    const token = await rsa.sign('pairwise-of-this-client', { oid: 'alice' })
+    expect(await callerOf(auth, bearer(token))).toMatchObject({ subject: 'alice' })
+    const subjectless = forged(
+      { alg: 'RS256' },
+      { ...claims({ oid: 'bob' }), sub: undefined },
+      rs256,
+    )
+    expect(await callerOf(auth, bearer(subjectless))).toMatchObject({ subject: 'bob' })
+    const other = await hmac.sign('carol', { oid: 'alice' })
+    expect(await callerOf(auth, bearer(other))).toMatchObject({ subject: 'carol' })
+    await expect(callerOf(auth, bearer(await rsa.sign('alice')))).rejects.toThrow('claim oid')
+    for (const oid of ['', ' ', 7, ['alice'], null]) {
+      const refused = callerOf(auth, bearer(await rsa.sign('alice', { oid })))
+      await expect(refused).rejects.toMatchObject({ status: 401 })
+    }
   })
 
   it('T5 name the session only by the configured claim, and only for the configured issuer', async () => {

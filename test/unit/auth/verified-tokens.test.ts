@@ -88,6 +88,7 @@ describe('verified tokens', () => {
           issuer: issuer.issuer,
           audience: [issuer.audience],
           algorithms: ['RS256'],
+          subjectClaim: 'sub',
           scopesClaim: 'scope',
           clockToleranceSeconds: 0,
           keys: {
