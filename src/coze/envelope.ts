@@ -71,8 +71,14 @@ function readEnvelope(head: AnswerHead, text: string): CozeAnswer {
   const upstreamCode = body && findErrorCode(body)
   const logId = head.logId ?? (body && findLogId(body))
   const details = { httpStatus: status, upstreamCode, logId, serverTime, retryAfterMs }
+  // Studio's word for a chat that it does not know. What was asked may have been done all the same.
+  if (status === 500 && text.trim() === 'record not found') {
+    const accepted = 'unknown'
+    throw new CozeError('conversation-gone', 'there is no such record', { ...details, accepted })
+  }
   if (upstreamCode !== undefined || status < 200 || status > 299) {
-    throw createUpstreamError({ ...details, accepted: 'no' })
+    const said = body && findString(body, 'msg')
+    throw createUpstreamError({ ...details, accepted: 'no', text: said })
   }
   if (body === undefined) {
     throw new CozeError('protocol', 'an answer is not JSON', { ...details, accepted: 'unknown' })

@@ -15,8 +15,11 @@ import type { CozeCall } from './calls.ts'
  * | `conversation-gone` | the conversation or chat does not exist (any more) for this token |
  * | `refused` | the request is wrong or not allowed |
  * | `file` | the upload is not a file that the platform takes |
+ * | `not-supported` | the platform has no such call |
  * | `server` | the upstream failed |
- * | `model` | the model failed or cannot answer |
+ * | `failed` | the assistant itself failed while it ran: a node, a plug-in, a panic |
+ * | `model-failed` | the model failed this time |
+ * | `model-refused` | the model cannot answer this message |
  * | `truncated` | the answer broke off before its end |
  * | `timeout` | no answer, or silence in its middle, for too long |
  * | `protocol` | the answer is not what the wire contract says |
@@ -33,8 +36,11 @@ export type CozeErrorKind =
   | 'conversation-gone'
   | 'refused'
   | 'file'
+  | 'not-supported'
   | 'server'
-  | 'model'
+  | 'failed'
+  | 'model-failed'
+  | 'model-refused'
   | 'truncated'
   | 'timeout'
   | 'protocol'
@@ -43,6 +49,18 @@ export type CozeErrorKind =
 
 /** Whether the upstream took the request on: only `no` allows sending it again. */
 export type Accepted = 'no' | 'unknown' | 'yes'
+
+/** What the configuration of an assistant, here or on the platform, lacks. */
+export type Misconfiguration =
+  | 'unpublished'
+  | 'unknown'
+  | 'forbidden'
+  | 'parameters'
+  | 'conversation-name'
+  | 'user-name'
+  | 'workflow'
+  | 'model'
+  | 'no-oauth'
 
 export interface CozeErrorDetails {
   readonly accepted: Accepted
@@ -55,6 +73,8 @@ export interface CozeErrorDetails {
   readonly retryAfterMs?: number | undefined
   /** The upstream's clock (its `Date` header), in ms since the epoch. */
   readonly serverTime?: number | undefined
+  /** What an operator has to mend, where the refusal says it. */
+  readonly misconfiguration?: Misconfiguration | undefined
   readonly cause?: unknown
 }
 
@@ -76,6 +96,7 @@ export class CozeError extends Error {
   readonly systemCode: string | undefined
   readonly retryAfterMs: number | undefined
   readonly serverTime: number | undefined
+  readonly misconfiguration: Misconfiguration | undefined
   #origin: CallOrigin | undefined
   constructor(kind: CozeErrorKind, what: string, details: CozeErrorDetails) {
     super(what, details.cause === undefined ? undefined : { cause: details.cause })
@@ -87,6 +108,7 @@ export class CozeError extends Error {
     this.systemCode = details.systemCode
     this.retryAfterMs = details.retryAfterMs
     this.serverTime = details.serverTime
+    this.misconfiguration = details.misconfiguration
   }
 
   /** Undefined until the client knows. */
@@ -108,23 +130,34 @@ export class CozeError extends Error {
   }
 }
 
-/** The error that an upstream code or HTTP status means. The code speaks first: statuses vary (coze-api.md §1). */
-export function createUpstreamError(told: CozeErrorDetails): CozeError {
-  const details = {
-    ...told,
-    upstreamCode: codeForm.test(told.upstreamCode ?? '') ? told.upstreamCode : undefined,
-  }
-  const { upstreamCode, httpStatus } = details
-  const kind = kindOf(upstreamCode, httpStatus)
+/**
+ * The error that an upstream code or HTTP status means. The code speaks first: statuses vary (coze-api.md §1).
+ *
+ * @param told `text`: the upstream's own words, where an overloaded code means several things. They are not kept.
+ */
+export function createUpstreamError({
+  text,
+  ...told
+}: CozeErrorDetails & { readonly text?: string | undefined }): CozeError {
+  const { httpStatus, accepted } = told
+  const code = codeForm.test(told.upstreamCode ?? '') ? told.upstreamCode : undefined
+  const { upstreamCode, kind, misconfiguration } = meaningOf(code, httpStatus, text ?? '')
   const said = [
     upstreamCode === undefined ? undefined : `code ${upstreamCode}`,
     httpStatus === undefined ? undefined : `HTTP ${httpStatus}`,
   ].filter((part) => part !== undefined)
   return new CozeError(kind, `the upstream answered with ${said.join(', ') || 'an error'}`, {
-    ...details,
-    // Who failed inside may have begun before that.
-    accepted: details.accepted === 'no' && kind === 'server' ? 'unknown' : details.accepted,
+    ...told,
+    upstreamCode,
+    accepted: accepted === 'no' ? (begunBefore[kind] ?? 'no') : accepted,
+    misconfiguration,
   })
+}
+
+/** Who failed inside may have begun before that, or has. */
+const begunBefore: Partial<Readonly<Record<CozeErrorKind, Accepted>>> = {
+  server: 'unknown',
+  failed: 'yes',
 }
 
 /** Codes go to the log: what does not look like one may be anything. */
@@ -136,20 +169,95 @@ const codes: readonly (readonly [CozeErrorKind, string])[] = [
   ['rate-limited', '429 4009 4020'],
   ['quota', '4008 4011 4019 4022'],
   ['busy', '4016'],
-  ['conversation-gone', '4001 4002 777777775 103000002'],
-  ['model', '4010 4012 4013 4014'],
-  ['server', '5000 6023 720701013 720702085 internal_error'],
+  ['conversation-gone', '4001 4002 103000002'],
+  ['model-failed', '4013 103200002'],
+  ['model-refused', '4010 4012 4014'],
+  ['failed', '720701013 777777775'],
+  ['server', '5000 6023 103100001 720702085 internal_error'],
   ['file', '4300 4301 4302 4303 4304'],
   ['refused', '4000 4003 4004 4005 4006 4007 4015 4021 4102 4104 4105 4200 4314 4315'],
-  ['refused', '6003 6031 6039 invalid_request unsupported_grant_type'],
+  ['refused', '6003 6031 6039 100000000 103000000 103000001 103200003 103200005 106000001'],
+  ['refused', '720702001 720702002 720702004 720702011 720702078 720712014 777777762'],
+  ['refused', 'invalid_request unsupported_grant_type'],
 ]
 const kinds: ReadonlyMap<string, CozeErrorKind> = new Map(
   codes.flatMap(([kind, list]) => list.split(' ').map((code) => [code, kind] as const)),
 )
 
+const misconfigured: readonly (readonly [Misconfiguration, string])[] = [
+  ['unpublished', '4015 4200 6031 720702011'],
+  ['unknown', '4006 720702004'],
+  ['forbidden', '103000001 106000001'],
+  ['parameters', '4000 720702001 720702002 720712014'],
+  ['workflow', '4021'],
+  ['model', '4012'],
+]
+const misconfigurations: ReadonlyMap<string, Misconfiguration> = new Map(
+  misconfigured.flatMap(([what, list]) => list.split(' ').map((code) => [code, what] as const)),
+)
+
 /** Whether a code is documented: all that there are. */
 export function isKnownCode(code: string): boolean {
   return kinds.has(code)
+}
+
+interface Meaning {
+  /** The code that the upstream means: the one inside, where it wraps another. */
+  readonly upstreamCode: string | undefined
+  readonly kind: CozeErrorKind
+  readonly misconfiguration?: Misconfiguration | undefined
+}
+
+/**
+ * Studio wraps other errors in some codes: `code=106000001 message=unauthorized access : no permission`. Only the
+ * beginning of the text is read, since what follows may quote what the user wrote.
+ */
+const wrapping: ReadonlySet<string | undefined> = new Set(['400', '777777775', '103100001'])
+const wrapped = /^(?:Workflow operation failure: *)?(?:code=(\d{3,12}) message=)?/
+
+/** What Studio means by a code that it has for many things, by the first words of its text. */
+const words: readonly (readonly [
+  code: string,
+  text: RegExp,
+  means: Omit<Meaning, 'upstreamCode'>,
+])[] = [
+  ['777777775', /^conversation not found/i, { kind: 'conversation-gone' }],
+  [
+    '777777775',
+    /^conversation name is requ/i,
+    { kind: 'refused', misconfiguration: 'conversation-name' },
+  ],
+  [
+    '103100001',
+    /^invalid parameter *: *agent not published/i,
+    { kind: 'refused', misconfiguration: 'unpublished' },
+  ],
+  [
+    '103100001',
+    /^Error 1406 \(22001\): Data too long for column 'user_id'/,
+    { kind: 'refused', misconfiguration: 'user-name' },
+  ],
+]
+
+function meaningOf(code: string | undefined, status: number | undefined, text: string): Meaning {
+  if ((status ?? 401) === 401 && text.startsWith('missing session_key')) {
+    return { upstreamCode: code, kind: 'not-supported' }
+  }
+  const isWrapping = wrapping.has(code)
+  const [prefix, inside] = (isWrapping && wrapped.exec(text)) || ['']
+  const upstreamCode = inside ?? code
+  const rest = text.slice(prefix.length)
+  const meant = isWrapping
+    ? words.find(([one, pattern]) => one === code && pattern.test(rest))?.[2]
+    : undefined
+  if (meant !== undefined) return { upstreamCode, ...meant }
+  // What is not known of the code inside, the code around it tells.
+  const known = inside !== undefined && kinds.has(inside) ? inside : code
+  return {
+    upstreamCode,
+    kind: kindOf(known, status),
+    misconfiguration: known === undefined ? undefined : misconfigurations.get(known),
+  }
 }
 
 function kindOf(code: string | undefined, status: number | undefined): CozeErrorKind {

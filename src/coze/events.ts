@@ -189,7 +189,12 @@ function decodeChat(type: ChatType, chat: JsonObject, context: EventContext): Co
 /** Why a chat failed. A chat that failed had been accepted. */
 export function decodeLastError(chat: JsonObject, logId: string | undefined): CozeError {
   const lastError = findObject(chat, 'last_error') ?? {}
-  return createUpstreamError({ upstreamCode: findCode(lastError, 'code'), logId, accepted: 'yes' })
+  return createUpstreamError({
+    upstreamCode: findCode(lastError, 'code'),
+    logId,
+    accepted: 'yes',
+    text: findString(lastError, 'msg'),
+  })
 }
 
 export function decodeUsage(chat: JsonObject): CozeUsage | null {
@@ -214,6 +219,7 @@ function decodeError(data: string, context: EventContext): CozeError {
   return createUpstreamError({
     ...context,
     upstreamCode: findCode(body, 'code') ?? findCode(body, 'error_code'),
+    text: findString(body, 'msg'),
   })
 }
 

@@ -294,10 +294,12 @@ function closed() {
 /** Whatever became of the exchange: the call that needed the token was not sent. A refused assertion is a refused credential. */
 function withoutToken(error: unknown): unknown {
   if (!(error instanceof CozeError)) return error
-  if (error.accepted === 'no' && error.kind !== 'refused') return error
   const { kind, message, upstreamCode, logId, httpStatus, systemCode, retryAfterMs } = error
-  const told = new CozeError(kind === 'refused' ? 'auth' : kind, message, {
+  const isRefusal = kind === 'refused' || kind === 'not-supported'
+  if (error.accepted === 'no' && !isRefusal) return error
+  const told = new CozeError(isRefusal ? 'auth' : kind, message, {
     accepted: 'no',
+    misconfiguration: kind === 'not-supported' ? 'no-oauth' : undefined,
     upstreamCode,
     logId,
     httpStatus,

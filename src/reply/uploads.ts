@@ -72,6 +72,9 @@ export function createUploads(
       const { code, retryable, retryAfterMs: after } = error.failure
       const reach = reachOf(code)
       if (reach !== undefined) circuit?.[reach]()
+      if (!error.isSupported) {
+        throw new NotSupportedError("The assistant's platform takes no files.", { cause: error })
+      }
       throw code === 'UPSTREAM_REFUSED'
         ? new InvalidInputError('The assistant does not take the file.', { cause: error })
         : new AssistantUnavailableError(

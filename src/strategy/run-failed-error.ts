@@ -17,6 +17,8 @@ export class RunFailedError extends Error {
   readonly outcome: RunOutcome
   /** The stored upstream conversation cannot be used any more (F41): begin a new one. */
   readonly conversationGone: boolean
+  /** False: the platform has no call for what was asked, and never will have while it is what it is. */
+  readonly isSupported: boolean
   /** For support: the upstream's own code and log id. */
   readonly upstreamCode: string | undefined
   readonly logId: string | undefined
@@ -29,6 +31,8 @@ export class RunFailedError extends Error {
     details: {
       readonly outcome: RunOutcome
       readonly conversationGone?: boolean
+      /** Default true. */
+      readonly isSupported?: boolean
       readonly upstreamCode?: string | undefined
       readonly logId?: string | undefined
       readonly hint?: string | undefined
@@ -40,6 +44,7 @@ export class RunFailedError extends Error {
     this.failure = failure
     this.outcome = details.outcome
     this.conversationGone = details.conversationGone ?? false
+    this.isSupported = details.isSupported ?? true
     this.upstreamCode = details.upstreamCode
     this.logId = details.logId
     this.hint = details.hint

@@ -1,5 +1,5 @@
-import { findAuthHint } from '../coze/auth-hint.ts'
 import { CozeError, type CozeErrorKind } from '../coze/errors.ts'
+import { findHint } from '../coze/hints.ts'
 import type { ReplyFailure, ReplyFailureCode } from '../domain.ts'
 import { RunFailedError } from './run-failed-error.ts'
 
@@ -25,8 +25,19 @@ const meanings: Readonly<Record<CozeErrorKind, Meaning>> = {
   ),
   refused: meaning('UPSTREAM_REFUSED', 'The assistant refused the message.', false),
   file: meaning('UPSTREAM_REFUSED', 'The assistant does not take the file.', false),
+  'not-supported': meaning(
+    'UPSTREAM_REFUSED',
+    "The assistant's platform cannot do what was asked.",
+    false,
+  ),
   server: meaning('UPSTREAM_ERROR', 'The assistant failed.', true),
-  model: meaning('UPSTREAM_ERROR', "The assistant's model failed.", false),
+  failed: meaning('UPSTREAM_ERROR', 'The assistant failed.', true),
+  'model-failed': meaning('UPSTREAM_ERROR', "The assistant's model failed.", true),
+  'model-refused': meaning(
+    'UPSTREAM_ERROR',
+    "The assistant's model cannot answer this message.",
+    false,
+  ),
   truncated: meaning('UPSTREAM_TRUNCATED', 'The answer broke off before its end.', true),
   timeout: meaning('UPSTREAM_TIMEOUT', 'The assistant was silent for too long.', true),
   protocol: meaning('UPSTREAM_PROTOCOL', "The assistant's answer could not be read.", false),
@@ -58,13 +69,15 @@ export function toRunFailure(error: CozeError, toldBy: 'upstream' | 'wire'): Run
     ...(lost ? outcomeUnknown : meanings[kind]),
     retryAfterMs: retryAfterMs ?? null,
   }
-  const seen = toldBy === 'upstream' ? 'ended' : 'unseen'
+  // An assistant that failed has ended, whichever way that is told.
+  const seen = toldBy === 'upstream' || kind === 'failed' ? 'ended' : 'unseen'
   return new RunFailedError(failure, {
     outcome: accepted === 'no' ? 'not-accepted' : seen,
     conversationGone: kind === 'conversation-gone',
+    isSupported: kind !== 'not-supported',
     upstreamCode,
     logId,
-    hint: findAuthHint(error),
+    hint: findHint(error),
     upstream: error.facts,
     cause: error,
   })

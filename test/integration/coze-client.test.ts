@@ -289,9 +289,9 @@ describe('Coze client, streaming', () => {
     [200, 4016, 'busy', '\n'],
     [200, 4100, 'auth', ''],
     [400, 4000, 'refused', '\n'],
-    [200, '4013', 'model', ''],
-    [429, 4013, 'model', ''],
-    [200, 777777775, 'conversation-gone', '\n'],
+    [200, '4013', 'model-failed', ''],
+    [429, 4013, 'model-failed', ''],
+    [200, 4002, 'conversation-gone', '\n'],
   ])('F8 reads HTTP %i with the code %j as %s', async (status, code, kind, newline) => {
     let requests = 0
     await using upstream = await serve((_request, response) => {

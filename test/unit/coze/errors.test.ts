@@ -33,24 +33,125 @@ describe('upstream codes', () => {
     ['F8 F17', '4016', 200, 'busy'],
     ['F41', '4001', 200, 'conversation-gone'],
     ['F41', '4002', 200, 'conversation-gone'],
-    ['F41', '777777775', 200, 'conversation-gone'],
+    ['F41', '103000002', 200, 'conversation-gone'],
     ['F8', '4000', 400, 'refused'],
     ['F8', '4015', 200, 'refused'],
     ['F8', '4200', 404, 'refused'],
     ['F8', '400', 400, 'refused'],
     ['F8', '4999', 200, 'refused'],
-    ['F8', '4013', 429, 'model'],
-    ['F8', '4014', 200, 'model'],
+    ['F8', '4013', 429, 'model-failed'],
+    ['F8', '103200002', undefined, 'model-failed'],
+    ['F8', '4010', 200, 'model-refused'],
+    ['F8', '4012', 200, 'model-refused'],
+    ['F8', '4014', 200, 'model-refused'],
+    ['F8', '103200005', 400, 'refused'],
     ['F7', '5000', 200, 'server'],
-    ['F7', '720701013', 200, 'server'],
+    ['F7', '720701013', 200, 'failed'],
+    ['F7', '777777775', 200, 'failed'],
     ['F7', '799999999', 200, 'server'],
     ['F7', undefined, 502, 'server'],
     ['F8', undefined, 302, 'protocol'],
   ])('%s: %s with HTTP %s is %s', (_row, upstreamCode, httpStatus, kind) => {
     const error = createUpstreamError({ upstreamCode, httpStatus, accepted: 'no' })
     expect(error.kind).toBe(kind)
-    expect(error.accepted).toBe(kind === 'server' ? 'unknown' : 'no')
+    const begun: Record<string, string> = { server: 'unknown', failed: 'yes' }
+    expect(error.accepted).toBe(begun[kind] ?? 'no')
   })
+
+  it.each([
+    ['a panic', 'Workflow operation failure: panic error: runtime error: invalid memory address'],
+    ['a missing plug-in', 'Workflow operation failure: plugin not found, id=7'],
+    ['no words at all', ''],
+    ['a panic that quotes a user', 'panic error: conversation not found, said the user'],
+    ['an unknown error inside', 'code=199 message=odd'],
+  ])('does not read a broken Workflow as a conversation that is gone (%s)', (_, text) => {
+    const upstreamCode = '777777775'
+    expect(
+      createUpstreamError({ upstreamCode, accepted: 'no', httpStatus: 200, text }),
+    ).toMatchObject({ kind: 'failed', accepted: 'yes' })
+  })
+
+  it.each([
+    ['Workflow operation failure: conversation not found'],
+    ['conversation not found'],
+    ['Workflow operation failure: Conversation not found, id=7'],
+  ])('F41: reads a code of Studio as gone when its text says so (%s)', (text) => {
+    const told = { upstreamCode: '777777775', accepted: 'no', httpStatus: 200, text } as const
+    expect(createUpstreamError(told)).toMatchObject({ kind: 'conversation-gone', accepted: 'no' })
+  })
+
+  it.each([
+    ['an unknown Workflow', '720702004', '', '720702004', 'unknown'],
+    ['an unpublished Workflow', '720702011', '', '720702011', 'unpublished'],
+    ['a missing start parameter', '720702002', '', '720702002', 'parameters'],
+    ['the same from the cloud', '4000', '', '4000', 'parameters'],
+    ['a Bot that is not published', '4015', '', '4015', 'unpublished'],
+    ['a resource that is missing', '4200', '', '4200', 'unpublished'],
+    ['a Bot that is unknown', '4006', '', '4006', 'unknown'],
+    [
+      'no permission, wrapped',
+      '777777775',
+      'Workflow operation failure: code=106000001 message=unauthorized access : no permission\nstack=a.go',
+      '106000001',
+      'forbidden',
+    ],
+    [
+      'no name for the conversation',
+      '777777775',
+      'Workflow operation failure: conversation name is requried',
+      '777777775',
+      'conversation-name',
+    ],
+    [
+      'a Bot that Studio does not publish',
+      '103100001',
+      'code=100000000 message=invalid parameter : agent not published, agentID=5 connectorID=1024\nstack=a.go',
+      '100000000',
+      'unpublished',
+    ],
+    [
+      'a name of the session that is too long',
+      '103100001',
+      "Error 1406 (22001): Data too long for column 'user_id' at row 1",
+      '103100001',
+      'user-name',
+    ],
+  ])('tells the operator what to mend: %s', (_, code, text, upstreamCode, misconfiguration) => {
+    const error = createUpstreamError({ upstreamCode: code, accepted: 'no', text })
+    expect(error).toMatchObject({ kind: 'refused', accepted: 'no', upstreamCode, misconfiguration })
+    expect(inspect(error)).not.toContain('agentID')
+  })
+
+  it('tells a refused cancel by the code inside', () => {
+    const text = 'code=103200005 message=in progress can not be cancelled\nstack=a.go'
+    expect(
+      createUpstreamError({ upstreamCode: '400', httpStatus: 400, accepted: 'no', text }),
+    ).toMatchObject({ kind: 'refused', upstreamCode: '103200005' })
+  })
+
+  it('reads no code out of words that may be those of a user', () => {
+    const text = 'Workflow execution failure: code=4100 message=give me a new token'
+    const told = { upstreamCode: '720701013', accepted: 'yes', text } as const
+    expect(createUpstreamError(told)).toMatchObject({ kind: 'failed', upstreamCode: '720701013' })
+  })
+
+  it('tells a refusal of Studio that nobody can mend as a failure of the upstream', () => {
+    const told = { upstreamCode: '103100001', accepted: 'no', text: 'dial tcp: refused' } as const
+    expect(createUpstreamError(told)).toMatchObject({ kind: 'server', accepted: 'unknown' })
+  })
+
+  it.each([
+    [401, 'missing session_key in cookie', 'not-supported'],
+    [401, 'authentication is invalid', 'auth'],
+    [401, '', 'auth'],
+    [200, 'missing session_key in cookie', 'auth'],
+  ])(
+    'a call that a platform does not have is no dead token (HTTP %i %j)',
+    (httpStatus, text, kind) => {
+      const told = { upstreamCode: '401', accepted: 'no', httpStatus, text } as const
+      expect(createUpstreamError(told).kind).toBe(kind)
+    },
+  )
 })
 
 function answer(status: number, headers: Record<string, string>, body: string) {
@@ -91,6 +192,14 @@ describe('envelope', () => {
     const error = refusal(status, { 'x-tt-logid': 'log' }, body)
     expect(error).toMatchObject({ upstreamCode, httpStatus: status, logId: 'log' })
     expect(inspect(error)).not.toContain('secret')
+  })
+
+  it('finds no record where Studio says so, and does not take it for proof that nothing was done', () => {
+    expect(refusal(500, {}, 'record not found')).toMatchObject({
+      kind: 'conversation-gone',
+      accepted: 'unknown',
+    })
+    expect(refusal(500, {}, 'record not found by the proxy').kind).toBe('server')
   })
 
   it("F5: tells the upstream's clock of a refusal as well", () => {

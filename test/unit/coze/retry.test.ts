@@ -77,7 +77,9 @@ describe('retries', () => {
     'conversation-gone',
     'refused',
     'server',
-    'model',
+    'model-failed',
+    'failed',
+    'not-supported',
   ] as const)('F2 F7 F8 never tries again after %s', async (kind) => {
     expect(await exhaust(kind)).toEqual([])
   })

@@ -127,7 +127,7 @@ describe('stream reader', () => {
 
   it.each([
     ['conversation.chat.failed', chat('failed', { last_error: { code: 4011 } }), 'quota 4011'],
-    ['error', { code: '4013', msg: 'x' }, 'model 4013'],
+    ['error', { code: '4013', msg: 'x' }, 'model-failed 4013'],
     ['error', {}, 'server uncoded'],
     ['error', { code: 987654, msg: 'x' }, 'server other'],
   ])('counts the code that %s tells (%#)', (name, data, counted) => {

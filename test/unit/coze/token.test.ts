@@ -266,6 +266,19 @@ describe('session-token resolver', () => {
     },
   )
 
+  it('says that a platform without OAuth apps has none', async () => {
+    const text = 'missing session_key in cookie'
+    const { reveal } = openResolver({
+      before: async () => {
+        throw createUpstreamError({ accepted: 'no', upstreamCode: '401', httpStatus: 401, text })
+      },
+    })
+    await expect(reveal('alice')).rejects.toMatchObject({
+      kind: 'auth',
+      misconfiguration: 'no-oauth',
+    })
+  })
+
   it('ends what is on its way when it is disposed', async () => {
     const { resolver, clock, requests } = openResolver({
       before: async (_, __, given) => clock.sleep(60_000, given),

@@ -15,7 +15,10 @@ describe('upstream failures', () => {
     ['refused', 'UPSTREAM_REFUSED', false],
     ['file', 'UPSTREAM_REFUSED', false],
     ['server', 'UPSTREAM_ERROR', true],
-    ['model', 'UPSTREAM_ERROR', false],
+    ['not-supported', 'UPSTREAM_REFUSED', false],
+    ['failed', 'UPSTREAM_ERROR', true],
+    ['model-failed', 'UPSTREAM_ERROR', true],
+    ['model-refused', 'UPSTREAM_ERROR', false],
     ['truncated', 'UPSTREAM_TRUNCATED', true],
     ['timeout', 'UPSTREAM_TIMEOUT', true],
     ['protocol', 'UPSTREAM_PROTOCOL', false],
@@ -75,6 +78,44 @@ describe('upstream failures', () => {
     expect(hint).toContain(cause)
     expect(hint).toContain('api.coze.com and api.coze.cn share no')
     expect(failure.message + message).not.toContain('api.coze')
+  })
+
+  it.each([
+    ['unpublished', 'publish the assistant'],
+    ['unknown', 'the ids in the address bar'],
+    ['forbidden', 'access to the workspace'],
+    ['parameters', 'the start node'],
+    ['conversation-name', '"conversationKeying"'],
+    ['user-name', '"session.nameClaim"'],
+    ['workflow', 'choose one in its editor'],
+    ['model', 'choose another one in its editor'],
+    ['no-oauth', '"allowSharedToken"'],
+  ] as const)(
+    'a configuration that lacks something hints at it, in the log alone (%s)',
+    (what, hint) => {
+      const error = new CozeError('refused', 'it', { accepted: 'no', misconfiguration: what })
+      const failed = toRunFailure(error, 'wire')
+      expect(failed.hint).toContain(hint)
+      expect(failed.failure.message).not.toContain(hint)
+    },
+  )
+
+  it('an assistant that failed has ended, also where it failed before its stream', () => {
+    const error = new CozeError('failed', 'it', { accepted: 'yes', upstreamCode: '777777775' })
+    expect(toRunFailure(error, 'wire')).toMatchObject({
+      outcome: 'ended',
+      conversationGone: false,
+      failure: { code: 'UPSTREAM_ERROR' },
+      hint: expect.stringContaining('run it in its editor'),
+    })
+  })
+
+  it('a call that the platform does not have is told apart from a refusal', () => {
+    const error = new CozeError('not-supported', 'it', { accepted: 'no' })
+    expect(toRunFailure(error, 'wire')).toMatchObject({ isSupported: false })
+    expect(toRunFailure(new CozeError('refused', 'it', { accepted: 'no' }), 'wire')).toMatchObject({
+      isSupported: true,
+    })
   })
 
   it('other failures hint at nothing', () => {

@@ -237,7 +237,10 @@ describe('workflow strategy', () => {
   })
 
   it('F18: gives what came before a failed chat, then its failure', async () => {
-    const error = new CozeError('model', 'code 4013', { accepted: 'yes', upstreamCode: '4013' })
+    const error = new CozeError('model-failed', 'code 4013', {
+      accepted: 'yes',
+      upstreamCode: '4013',
+    })
     const { strategy } = open({
       stream: () => [[...told.slice(0, 3), { type: 'failed', ...ids, error }]],
     })
