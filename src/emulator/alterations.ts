@@ -1,9 +1,12 @@
 import type { Context } from './context.ts'
 import type { Fault } from './faults.ts'
-import { isDelta, isNamed, type NamedEvent, type WireEvent } from './stream.ts'
+import { isDelta, isDone, isNamed, type NamedEvent, type WireEvent } from './stream.ts'
 
 type Events = AsyncIterable<WireEvent>
-type Deps = Pick<Context, 'gates' | 'clock' | 'ids' | 'lifetime'> & { readonly gone: AbortSignal }
+type Deps = Pick<Context, 'gates' | 'clock' | 'ids'> & {
+  readonly gone: AbortSignal
+  readonly life: AbortSignal
+}
 
 /** The chat's events with the ordered faults worked in. Always reads on to the end: the chat upstream is not disturbed. */
 export function alter(events: Events, faults: readonly Fault[], deps: Deps): Events {
@@ -14,7 +17,7 @@ function alterOnce(events: Events, fault: Fault, deps: Deps): Events {
   switch (fault.kind) {
     case 'gate':
       return insert(events, fault.afterDeltas, async () => {
-        await deps.gates.enter(fault.gate).wait(deps.lifetime)
+        await deps.gates.enter(fault.gate).wait(deps.life)
         return []
       })
     case 'malformed':
@@ -64,9 +67,9 @@ function alterOnce(events: Events, fault: Fault, deps: Deps): Events {
     case 'unknownEvent':
       return insert(events, 0, (event) => [{ ...event, name: fault.name }])
     case 'noTerminal':
-      return edit(events, (event) => (isEnding(event) || event.name === 'done' ? [] : [event]))
+      return edit(events, (event) => (isEnding(event) || isDone(event) ? [] : [event]))
     case 'noDone':
-      return edit(events, (event) => (event.name === 'done' ? [] : [event]))
+      return edit(events, (event) => (isDone(event) ? [] : [event]))
     case 'reorder':
       return reorder(events)
     default:
@@ -103,13 +106,13 @@ async function* insert(
 async function* endless(
   model: NamedEvent,
   what: 'deltas' | 'line',
-  { gone, clock, lifetime }: Deps,
+  { gone, clock, life }: Deps,
 ): Events {
   if (what === 'line') yield { text: `event: ${model.name}\ndata: {"content":"` }
   const block = 'x'.repeat(4096)
-  for (let i = 0; !gone.aborted && !lifetime.aborted; i++) {
+  for (let i = 0; !gone.aborted && !life.aborted; i++) {
     yield what === 'line' ? { text: block } : edited(model, { content: `more-${i} ` })
-    if (i % 16 === 0) await clock.sleep(0, lifetime)
+    if (i % 16 === 0) await clock.sleep(0, life)
   }
 }
 
@@ -153,5 +156,5 @@ function isAnswer(event: NamedEvent): boolean {
 }
 
 function isEnding(event: NamedEvent): boolean {
-  return /^conversation\.chat\.(completed|failed|canceled|requires_action)$/.test(event.name)
+  return /^conversation\.chat\.(completed|failed|cancell?ed|requires_action)$/.test(event.name)
 }

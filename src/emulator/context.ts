@@ -1,11 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Clock } from '../lib/clock.ts'
 import type { Changes } from './changes.ts'
+import type { Dialect } from './dialect.ts'
 import type { Fault, Faults } from './faults.ts'
 import type { Files } from './files.ts'
 import type { Gates } from './gates.ts'
 import type { Ids, RandomBytes } from './ids.ts'
 import type { Settings } from './options.ts'
+import type { PlatformProcess } from './process.ts'
 import type { Tokens } from './tokens.ts'
 import type { Variables } from './variables.ts'
 import type { Principal, World } from './world.ts'
@@ -13,6 +15,8 @@ import type { Principal, World } from './world.ts'
 /** What the parts of one emulator share. */
 export interface Context {
   readonly settings: Settings
+  readonly dialect: Dialect
+  readonly process: PlatformProcess
   readonly clock: Clock
   readonly random: RandomBytes
   readonly ids: Ids
@@ -22,6 +26,8 @@ export interface Context {
   readonly variables: Variables
   /** What the model was told and keeps for ever. */
   readonly memory: Variables
+  /** What the nodes of flows keep in conversations with a fixed name. */
+  readonly nodes: Variables
   readonly faults: Faults
   readonly gates: Gates
   readonly changes: Changes
@@ -46,5 +52,5 @@ export interface OwnedCall extends Call {
   readonly principal: Principal
 }
 
-/** The fields of the answer's envelope beside `code`, `msg` and `detail`; undefined if it was streamed. */
+/** What the platform's envelope is made of; undefined if the answer was streamed. */
 export type Answer = object | undefined

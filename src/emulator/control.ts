@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Call, Context } from './context.ts'
 import { parseRequest } from './enter-message.ts'
 import { orderSchema } from './faults.ts'
-import type { TokenEndpoint } from './oauth.ts'
+import type { TokenEndpoint } from './cloud/oauth.ts'
 import type { Feedback } from './world.ts'
 
 /** What the emulator has seen and holds; nothing in it is secret, it is test data. */
@@ -106,17 +106,25 @@ const waitSchema = z.object({
 /** What a test may wait for: a held gate, a number of requests to a path, a number of chats (of a status). */
 export type Wanted = z.input<typeof waitSchema>
 
+/** What a test does to the platform as a whole. */
+export interface Levers {
+  state(): EmulatorState
+  restart(): void
+  vanish(conversationId?: string): void
+}
+
 /**
  * The levers of an emulator in its own process:
  * `POST /_emulator/faults` `{ path, faults, times? }`, `DELETE /_emulator/faults`, `POST /_emulator/release` `{ gate? }`,
- * `POST /_emulator/revoke`, `GET /_emulator/state`, and `GET /_emulator/wait?gate=…|requests=…&path=…|chats=…&status=…`,
+ * `POST /_emulator/revoke`, `POST /_emulator/restart`, `POST /_emulator/vanish` `{ conversationId? }`,
+ * `GET /_emulator/state`, and `GET /_emulator/wait?gate=…|requests=…&path=…|chats=…&status=…`,
  * which answers once it is so.
  */
 export async function control(
   route: string,
   call: Call,
   context: Context,
-  state: () => EmulatorState,
+  levers: Levers,
   gone: AbortSignal,
 ): Promise<object | undefined> {
   switch (route) {
@@ -135,12 +143,20 @@ export async function control(
     case 'POST /_emulator/revoke':
       context.tokens.revoke()
       return {}
+    case 'POST /_emulator/restart':
+      levers.restart()
+      return {}
+    case 'POST /_emulator/vanish': {
+      const schema = z.object({ conversationId: z.string().optional() })
+      levers.vanish(parseRequest(schema, call.body ?? {}).conversationId)
+      return {}
+    }
     case 'GET /_emulator/state':
-      return state()
+      return levers.state()
     case 'GET /_emulator/wait': {
       const wanted = parseRequest(waitSchema, Object.fromEntries(call.query))
       await context.changes.until(
-        () => holds(wanted, state),
+        () => holds(wanted, () => levers.state()),
         AbortSignal.any([gone, context.lifetime]),
       )
       return {}

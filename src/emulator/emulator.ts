@@ -3,26 +3,27 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import { createChanges } from './changes.ts'
+import { createTokenEndpoint } from './cloud/oauth.ts'
 import type { Call, Context } from './context.ts'
 import { control, describeState, type EmulatorState } from './control.ts'
-import { ApiError, DeadTokenError, OAuthError, suggestedStatus } from './errors.ts'
+import { dialects } from './dialects.ts'
+import { CallError, DeadTokenError, NoSuchCallError } from './call-errors.ts'
 import { createFaults, type Fault, type FaultInput, findFault } from './faults.ts'
 import { createFiles } from './files.ts'
 import { createGates } from './gates.ts'
-import { readJson, sendFaultyJson, sendJson } from './http.ts'
+import { readJson, sendFaultyJson, sendJson, sendRefusal } from './http.ts'
 import { createIds, type RandomBytes } from './ids.ts'
-import { createTokenEndpoint } from './oauth.ts'
 import { type EmulatorOptions, parseEmulatorOptions } from './options.ts'
+import { createPlatformProcess, PlatformEndedError } from './process.ts'
 import { createQuota } from './quota.ts'
-import type { RoutePath } from './route-paths.ts'
-import { findRoute, handlers, type Match } from './routes.ts'
+import { findRoute, type Match, type RoutePath } from './route-paths.ts'
 import { createTokens } from './tokens.ts'
 import { createVariables } from './variables.ts'
-import { createWorld, type Principal } from './world.ts'
+import { createWorld, isRunning, type Principal } from './world.ts'
 
 const maxProblems = 100
 
-/** A local Coze. Owns its runs and the servers it was asked to open; disposing ends them all. */
+/** A local Coze: the cloud, or a Studio of one's own. Owns its runs and the servers it was asked to open; disposing ends them all. */
 export interface Emulator extends AsyncDisposable {
   /** Answers one request; settles when the answer is out and the chat that it began has ended. */
   handle(req: IncomingMessage, res: ServerResponse): Promise<void>
@@ -40,6 +41,10 @@ export interface Emulator extends AsyncDisposable {
   until(isTrue: (state: EmulatorState) => boolean, signal: AbortSignal): Promise<void>
   /** Ends the life of every OAuth access token. */
   revokeTokens(): void
+  /** Restarts the platform: connections break, running chats are lost; what is stored stays. */
+  restart(): void
+  /** Makes a conversation, or all, as if it had never been. */
+  vanish(conversationId?: string): void
   state(): EmulatorState
 }
 
@@ -50,6 +55,7 @@ export function createEmulator(
 ): Emulator {
   const { clock = systemClock, random = randomBytes } = deps
   const settings = parseEmulatorOptions(options)
+  const dialect = dialects[settings.dialect]
   const ids = createIds(clock, random)
   const changes = createChanges()
   const ending = new AbortController()
@@ -61,6 +67,8 @@ export function createEmulator(
 
   const context: Context = {
     settings,
+    dialect,
+    process: createPlatformProcess(),
     clock,
     random,
     ids,
@@ -70,6 +78,7 @@ export function createEmulator(
     files: createFiles(settings, clock, ids),
     variables: createVariables(clock),
     memory: createVariables(clock),
+    nodes: createVariables(clock),
     faults: createFaults(),
     gates: createGates(changes.notify),
     lifetime: ending.signal,
@@ -82,7 +91,7 @@ export function createEmulator(
   /** Remembers work until it ends; what goes wrong in it is our bug, or the emulator's end. */
   async function track(task: Promise<void>): Promise<void> {
     const guarded = task.catch((error: unknown) => {
-      if (ending.signal.aborted) return
+      if (ending.signal.aborted || error instanceof PlatformEndedError) return
       problems.push(error instanceof Error ? (error.stack ?? error.message) : String(error))
       if (problems.length > maxProblems) problems.shift()
     })
@@ -100,35 +109,23 @@ export function createEmulator(
 
   async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const url = new URL(req.url ?? '/', 'http://emulator')
-    const logId = ids.logId()
-    res.setHeader('x-tt-logid', logId)
-    const detail = { logid: logId }
+    const logId = dialect.logId(ids)
+    res.setHeader(dialect.logField, logId)
     try {
       if (url.pathname.startsWith('/_emulator/')) {
         const gone = new AbortController()
         res.once('close', () => gone.abort(new Error('the client has gone')))
         const call = await createCall(req, res, url, {}, [])
         const route = `${req.method} ${url.pathname}`
-        const said = await control(route, call, context, state, gone.signal)
+        const levers = { state, vanish, restart: () => restart(res) }
+        const said = await control(route, call, context, levers, gone.signal)
         return sendJson(res, said ? 200 : 404, said ?? {})
       }
-      await answerApi(req, res, url, detail)
+      await answerApi(req, res, url, logId)
     } catch (error) {
-      if (error instanceof OAuthError) {
-        const body = { error_code: error.code, error_message: error.message, error: error.code }
-        return sendJson(res, error.status, body)
-      }
-      if (error instanceof DeadTokenError) {
-        return settings.switches.deadToken === '401-4100'
-          ? sendJson(res, 401, { code: 4100, msg: 'authentication is invalid', detail })
-          : sendJson(res, 200, { code: 700012006, msg: 'access token invalid', detail })
-      }
-      if (error instanceof ApiError) {
-        const status = settings.switches.errorStatus === '200' ? 200 : suggestedStatus(error.code)
-        return sendJson(res, status, { code: error.code, msg: error.message, detail })
-      }
-      sendJson(res, 500, { code: 5000, msg: 'internal server error', detail })
-      if (!res.closed || !isDisconnect(error)) throw error
+      const refusal = dialect.refuse(error, logId, settings)
+      sendRefusal(res, refusal)
+      if (!(error instanceof CallError) && !(res.closed && isDisconnect(error))) throw error
     }
   }
 
@@ -136,49 +133,59 @@ export function createEmulator(
     req: IncomingMessage,
     res: ServerResponse,
     url: URL,
-    detail: object,
+    logId: string,
   ): Promise<void> {
     const match = findRoute(url.pathname)
-    if (match === undefined) return sendJson(res, 404, { code: 4200, msg: 'no such API', detail })
+    const { signal: life } = context.process
+    if (match === undefined) throw new NoSuchCallError('path', `no ${url.pathname}`)
     const route = `${req.method} ${match.path}`
     requests.set(route, (requests.get(route) ?? 0) + 1)
     changes.notify()
 
     const faults = context.faults.take(match.path)
-    if (await strikeFirst(faults, res, detail)) return
+    if (await strikeFirst(faults, res, logId, life)) return
+    if (!hasPath(match.path)) throw new NoSuchCallError('path', `no ${match.path}`)
     const call = await createCall(req, res, url, match.params, faults)
-    if (match.path.startsWith('/api/permission/')) {
+    if (isTokenPath(match.path)) {
       return sendFaultyJson(res, await endpoint.exchange(call), faults, context)
     }
-    const handler = handlers[route]
+    const handler = dialect.handlers[route]
     const principal = authorize(req, faults)
-    if (!quota.take(match.path)) return refuse(res, detail)
-    if (handler === undefined) throw new ApiError(4000, `Request parameter error: no ${route}`)
+    if (!quota.take(match.path)) return refuse(res, logId)
+    if (handler === undefined) throw new NoSuchCallError('method', `no ${route}`)
     const said = await handler({ ...call, principal }, context)
     if (said === undefined) return
-    await sendFaultyJson(res, { code: 0, msg: '', ...said, detail }, faults, context)
+    await sendFaultyJson(res, dialect.envelope(said, logId), faults, context)
   }
 
-  function refuse(res: ServerResponse, detail: object): void {
+  function hasPath(path: RoutePath): boolean {
+    return isTokenPath(path)
+      ? dialect.exchangesTokens
+      : Object.keys(dialect.handlers).some((route) => route.endsWith(` ${path}`))
+  }
+
+  function refuse(res: ServerResponse, logId: string): void {
     const { code, status, retryAfter } = settings.quota
     if (retryAfter !== undefined) res.setHeader('retry-after', retryAfter)
-    sendJson(res, status, { code, msg: 'The plan allows no more calls.', detail })
+    sendJson(res, status, dialect.errorBody(code, 'The plan allows no more calls.', logId))
   }
 
   /** The faults that leave the request unread. True: it is answered. */
   async function strikeFirst(
     faults: readonly Fault[],
     res: ServerResponse,
-    detail: object,
+    logId: string,
+    life: AbortSignal,
   ): Promise<boolean> {
     if (findFault(faults, 'refuse')) {
       res.destroy()
       return true
     }
     const delay = findFault(faults, 'delay')
-    if (delay) await clock.sleep(delay.ms, ending.signal)
+    if (delay) await clock.sleep(delay.ms, life)
     const hold = findFault(faults, 'hold')
-    if (hold) await context.gates.enter(hold.gate).wait(ending.signal)
+    if (hold) await context.gates.enter(hold.gate).wait(life)
+    life.throwIfAborted()
 
     const status = findFault(faults, 'status')
     if (status) {
@@ -188,7 +195,7 @@ export function createEmulator(
     }
     const error = findFault(faults, 'jsonError')
     if (error && !status) {
-      const text = JSON.stringify({ code: error.code, msg: error.msg, detail })
+      const text = JSON.stringify(dialect.errorBody(error.code, error.msg, logId))
       res.writeHead(error.status, { 'content-type': 'application/json; charset=utf-8' })
       res.end(error.finalNewline ? `${text}\n` : text)
     }
@@ -204,10 +211,31 @@ export function createEmulator(
       else if (owner) context.tokens.revoke(owner)
     }
     if (revoke?.when === 'before') kill()
-    const principal = context.tokens.find(token)
+    // A personal token stays alive, but is refused this once.
+    const principal = revoke?.when === 'before' ? undefined : context.tokens.find(token)
     if (principal === undefined) throw new DeadTokenError('the access token is not alive')
     if (revoke?.when === 'after') kill()
     return principal
+  }
+
+  function restart(spared?: ServerResponse): void {
+    context.process.restart()
+    const { lostStatus } = dialect
+    for (const chat of context.world.chats.values()) {
+      if (lostStatus !== undefined && isRunning(chat)) chat.status = lostStatus
+    }
+    for (const res of open) if (res !== spared) res.destroy()
+    for (const server of servers) server.closeIdleConnections()
+    changes.notify()
+  }
+
+  function vanish(conversationId?: string): void {
+    const { world } = context
+    const isMeant = (id: string) => conversationId === undefined || id === conversationId
+    for (const conversation of world.conversations.values()) {
+      if (isMeant(conversation.id)) world.removeConversation(conversation)
+    }
+    changes.notify()
   }
 
   return {
@@ -226,9 +254,12 @@ export function createEmulator(
     release: (gate) => context.gates.release(gate),
     until: (isTrue, signal) => changes.until(() => isTrue(state()), signal),
     revokeTokens: () => context.tokens.revoke(),
+    restart,
+    vanish,
     state,
     async [Symbol.asyncDispose]() {
       ending.abort(new Error('the emulator has ended'))
+      context.process.end()
       for (const res of open) res.destroy()
       for (const server of servers) {
         server.close()
@@ -250,6 +281,10 @@ async function createCall(
   const isForm = req.headers['content-type']?.startsWith('multipart/') ?? false
   const body = isForm ? undefined : await readJson(req)
   return { req, res, query: url.searchParams, params, body, faults }
+}
+
+function isTokenPath(path: RoutePath): boolean {
+  return path.startsWith('/api/permission/')
 }
 
 function isDisconnect(error: unknown): boolean {

@@ -1,15 +1,16 @@
 import { z } from 'zod'
 import type { Context } from './context.ts'
-import { ApiError } from './errors.ts'
+import { ApiError } from './call-errors.ts'
+import { parseJson } from './json.ts'
 import type { Conversation, Message } from './world.ts'
 
 /** At most 16 pairs; keys of 1 to 64, values of 1 to 512 characters; beyond it: 4003. */
 export const metaDataSchema = z.record(z.string(), z.string()).optional()
 
-/** An id that may be left out; `null` and the empty string count as left out, as they do in Go. */
+/** An id that may be left out; the empty string counts as left out, as it does in Go. */
 export const optionalIdSchema = z
   .string()
-  .nullish()
+  .optional()
   .transform((id) => id || undefined)
 
 /** 1024 is the API's own channel. */
@@ -18,10 +19,10 @@ export const connectorIdSchema = optionalIdSchema.transform((id) => id ?? '1024'
 /** A message as a caller hands it in (coze-api.md §4.1). */
 export const enterMessageSchema = z.object({
   role: z.enum(['user', 'assistant']),
-  type: z.string().nullish(),
-  content: z.string().nullish(),
-  content_type: z.string().nullish(),
-  meta_data: metaDataSchema.nullable(),
+  type: z.string().optional(),
+  content: z.string().optional(),
+  content_type: z.string().optional(),
+  meta_data: metaDataSchema,
 })
 
 export type EnterMessage = z.output<typeof enterMessageSchema>
@@ -72,8 +73,8 @@ export function keepEntered(
 
 /** The text of a message; of an `object_string` its text parts. */
 export function textOf(message: {
-  readonly content?: string | null | undefined
-  readonly content_type?: string | null | undefined
+  readonly content?: string | undefined
+  readonly content_type?: string | undefined
 }): string {
   if (message.content_type !== 'object_string') return message.content ?? ''
   return partsOf(message)
@@ -87,13 +88,13 @@ export function filesOf(message: EnterMessage): readonly string[] {
   return partsOf(message).flatMap((part) => part.file_id ?? [])
 }
 
-function partsOf({ content }: { readonly content?: string | null | undefined }) {
-  return parseRequest(objectStringSchema, parseJson(content ?? ''))
+function partsOf({ content }: { readonly content?: string | undefined }) {
+  return parseRequest(objectStringSchema, parseContent(content ?? ''))
 }
 
-function parseJson(text: string): unknown {
+function parseContent(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch (cause) {
     throw new ApiError(4000, 'Request parameter error: not JSON', { cause })
   }

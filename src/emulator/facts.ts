@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import type { Context } from './context.ts'
 import { type EnterMessage, filesOf } from './enter-message.ts'
-import { ApiError } from './errors.ts'
-import { memoryKeyOf, variableKeyOf } from './leaks.ts'
+import { ApiError } from './call-errors.ts'
+import { parseJson } from './json.ts'
+import { memoryKeyOf, nodeKeyOf, variableKeyOf } from './leaks.ts'
 import type { Settings } from './options.ts'
 import type { VariableKey, Variables } from './variables.ts'
 import type { MetaData } from './world.ts'
@@ -26,7 +27,7 @@ export interface Facts {
 
 /** @throws {ApiError} 4000 for a file that is not there */
 export function collectFacts(
-  { files, variables, memory, settings }: Context,
+  { files, variables, memory, nodes, settings }: Context,
   about: {
     readonly messages: readonly EnterMessage[]
     readonly parameters: Readonly<Record<string, unknown>>
@@ -56,6 +57,7 @@ export function collectFacts(
     known: new Map([
       ...knowledgeOf(parameters['SESSION_NAME'] ?? about.variables['SESSION_NAME'], settings),
       ...Object.entries(remembers.longTermMemory ? valuesOf(memory, memoryKey) : {}),
+      ...Object.entries(valuesOf(nodes, nodeKeyOf(memoryKey))),
       // An empty variable is no answer.
       ...Object.entries(remembers.variables ? kept : {}).filter(([, value]) => value !== ''),
     ]),
@@ -83,7 +85,7 @@ function filesInParameter(value: unknown): readonly string[] {
   if (Array.isArray(value)) return value.flatMap(filesInParameter)
   if (typeof value !== 'string' || !value.startsWith('{')) return []
   try {
-    const parsed = fileSchema.safeParse(JSON.parse(value))
+    const parsed = fileSchema.safeParse(parseJson(value))
     return parsed.success ? [parsed.data.file_id] : []
   } catch {
     return []

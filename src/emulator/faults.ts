@@ -63,9 +63,9 @@ export const faultSchema = z.discriminatedUnion('kind', [
   // Streams only.
   /** Holds the chat itself: nothing more happens upstream until the gate is released. */
   z.strictObject({ kind: kind('gate'), afterDeltas: count.default(0), gate: gate.default('gate') }),
-  /** Another dialect of the same stream; what real clients bear is the default without this fault. */
+  /** The same events framed in another way; what real clients bear is the default without this fault. */
   z.strictObject({
-    kind: kind('dialect'),
+    kind: kind('framing'),
     newline: z.enum(['\n', '\r\n', '\r']).default('\n'),
     bom: z.boolean().default(false),
     comments: z.boolean().default(false),

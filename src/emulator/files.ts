@@ -2,8 +2,8 @@ import { Busboy } from '@fastify/busboy'
 import { extname } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import type { Clock } from '../lib/clock.ts'
-import type { Answer, Context, OwnedCall } from './context.ts'
-import { ApiError } from './errors.ts'
+import type { Call } from './context.ts'
+import { ApiError } from './call-errors.ts'
 import { type Ids, unixSeconds } from './ids.ts'
 import type { Settings } from './options.ts'
 import type { Principal } from './world.ts'
@@ -46,23 +46,9 @@ export function createFiles({ switches }: Settings, clock: Clock, ids: Ids): Fil
   }
 }
 
-/** `POST /v1/files/upload`: a form with one part, `file`. */
-export async function uploadFile(call: OwnedCall, context: Context): Promise<Answer> {
-  const { name, bytes } = await readForm(call, context.settings)
-  const file = context.files.add({ owner: call.principal, name, bytes })
-  return { data: fileView(file) }
-}
-
-/** `GET /v1/files/retrieve` */
-export function retrieveFile({ query, principal }: OwnedCall, { files }: Context): Answer {
-  const file = files.find(query.get('file_id') ?? '', principal)
-  if (file === undefined) throw new ApiError(4200, 'file not found')
-  return { data: fileView(file) }
-}
-
-/** @throws {ApiError} 4300 to 4304 */
-async function readForm(
-  { req }: OwnedCall,
+/** A form with one part, `file`. @throws {ApiError} 4300 to 4304 */
+export async function readForm(
+  { req }: Call,
   { maxFileBytes, fileTypes }: Settings,
 ): Promise<{ readonly name: string; readonly bytes: number }> {
   const { 'content-type': contentType = '' } = req.headers
@@ -86,8 +72,4 @@ async function readForm(
     throw new ApiError(4303, 'The type of the file is not supported.')
   }
   return file
-}
-
-function fileView({ id, name, bytes, createdAt }: StoredFile): object {
-  return { id, bytes, created_at: createdAt, file_name: name }
 }

@@ -1,8 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createBody } from './body.ts'
 import type { Context } from './context.ts'
-import { ApiError } from './errors.ts'
+import type { Refusal } from './dialect.ts'
+import { ApiError } from './call-errors.ts'
 import { type Fault, findFault } from './faults.ts'
+import { parseJson } from './json.ts'
 
 const maxBytes = 20 * 1024 * 1024
 
@@ -18,7 +20,7 @@ export async function readJson(req: IncomingMessage): Promise<unknown> {
   const text = Buffer.concat(chunks).toString('utf8')
   if (text.trim() === '') return undefined
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch (cause) {
     throw new ApiError(4000, 'Request parameter error: body is not JSON', { cause })
   }
@@ -29,6 +31,18 @@ export function sendJson(res: ServerResponse, status: number, body: object): voi
   if (res.closed || res.headersSent) return
   res.writeHead(status, { 'content-type': 'application/json; charset=utf-8' })
   res.end(JSON.stringify(body))
+}
+
+/** Answers with what refuses the request; does nothing once the client has gone. */
+export function sendRefusal(res: ServerResponse, { status, body, isChunked }: Refusal): void {
+  if (res.closed || res.headersSent) return
+  const isText = typeof body === 'string'
+  res.writeHead(status, {
+    'content-type': `${isText ? 'text/plain' : 'application/json'}; charset=utf-8`,
+  })
+  const text = isText ? body : JSON.stringify(body)
+  if (isChunked) res.write(text)
+  res.end(isChunked ? undefined : text)
 }
 
 /** The same, with the faults that can strike a JSON answer. */

@@ -8,6 +8,7 @@ export interface Ids {
   next(): string
   /** `YYYYMMDDhhmmss` and 32 hexadecimal digits. */
   logId(): string
+  uuid(): string
   accessToken(): string
 }
 
@@ -23,6 +24,12 @@ export function createIds(clock: Clock, random: RandomBytes): Ids {
     logId() {
       const stamp = new Date(clock.now()).toISOString().replace(/\D/g, '').slice(0, 14)
       return stamp + random(16).toString('hex').toUpperCase()
+    },
+    uuid() {
+      const hex = random(16).toString('hex')
+      return [8, 12, 16, 20, 32]
+        .map((end, index, ends) => hex.slice(ends[index - 1] ?? 0, end))
+        .join('-')
     },
     accessToken: () => `czs_${random(32).toString('base64url')}`,
   }

@@ -27,6 +27,11 @@ export function variableKeyOf(key: VariableKey, { leaks }: Settings): VariableKe
   return leaks.sharedVariables ? { ...key, owner: everybody(key.owner), userId: '' } : key
 }
 
+/** What the nodes of a flow keep in a conversation with one fixed name. */
+export function nodeKeyOf(key: VariableKey): VariableKey {
+  return { ...key, owner: everybody(key.owner), userId: '' }
+}
+
 export function memoryKeyOf(key: VariableKey, { leaks }: Settings): VariableKey {
   return leaks.sharedMemory ? { ...key, owner: everybody(key.owner), userId: '' } : key
 }

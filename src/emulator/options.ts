@@ -43,14 +43,19 @@ const leaksSchema = z.strictObject({
   sharedVariables: z.boolean().default(false),
   /** So is long-term memory. */
   sharedMemory: z.boolean().default(false),
+  /** Conversation or message nodes of a flow use one fixed name. */
+  fixedNodeNames: z.boolean().default(false),
   /** The knowledge base is searched without regard to `session_name`. */
   unfilteredKnowledge: z.boolean().default(false),
 })
 
 export type Leak = keyof z.output<typeof leaksSchema>
+export type DialectName = Settings['dialect']
 
 const optionsSchema = z.strictObject({
-  /** OAuth service apps that may exchange JWTs; `accountId` is the Coze account behind them. */
+  /** Which platform is played: Coze's cloud, or a self-hosted Coze Studio. */
+  dialect: z.enum(['cloud', 'studio']).default('cloud'),
+  /** OAuth service apps that may exchange JWTs (Studio knows none); `accountId` is the Coze account behind them. */
   apps: z
     .array(z.strictObject({ appId: id, keyId: id, publicKeyPem: id, accountId: id }))
     .default([]),
@@ -63,6 +68,8 @@ const optionsSchema = z.strictObject({
         appId: id.optional(),
         botId: id.optional(),
         published: z.boolean().default(true),
+        /** Start parameters without which it does not run. */
+        requires: z.array(id).default([]),
       }),
     )
     .default([]),
@@ -102,7 +109,7 @@ const optionsSchema = z.strictObject({
     .array(z.strictObject({ sessionName: z.string(), name: z.string(), value: z.string() }))
     .default([]),
   leaks: leaksSchema.prefault({}),
-  /** What coze-api.md §14 calls unknown, decided; the defaults are its suggestions. */
+  /** What is not known of the cloud, decided. Studio has none of it. */
   switches: switchesSchema.prefault({}),
 })
 

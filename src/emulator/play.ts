@@ -3,42 +3,43 @@ import type { Context } from './context.ts'
 import { unixSeconds } from './ids.ts'
 import { park, type Run } from './run.ts'
 import { type FunctionCall, words } from './script.ts'
-import type { WireEvent } from './stream.ts'
-import { chatView, completedView, deltaView } from './views.ts'
-import { isRunning, type Message } from './world.ts'
+import type { NamedEvent, WireEvent } from './stream.ts'
+import type { Message, Usage } from './world.ts'
 
 /**
- * Plays a chat to its end and yields its events (coze-api.md §4.4, §6).
+ * Plays a chat to its end and yields its events, as its platform tells them.
  * State is changed before the event that tells of it is yielded.
  */
 export async function* play(run: Run, context: Context): AsyncGenerator<WireEvent> {
   const { chat, conversation, script } = run
-  const { clock, ids, lifetime, settings, world, changes, variables } = context
-  const pace = createPace(context, script.wordsPerSecond ?? settings.wordsPerSecond)
+  const { clock, dialect, ids, settings, world, changes, variables } = context
+  const pace = createPace(run, context)
+  const telling = dialect.telling(run, context)
   const followUps: string[] = []
   const speech: string[] = []
   let outputCount = 0
 
-  yield* begin()
+  const isResumed = run.outputs !== undefined
+  if (chat.status === 'created') chat.status = 'in_progress'
+  yield* telling.begin(isResumed)
+  for (const { output } of run.outputs ?? []) yield keep(draft('tool_response', output))
   for (const step of script.steps) {
     switch (step.kind) {
       case 'say':
         yield* say(step.text, step.reasoning)
         break
       case 'silence':
-        await clock.sleep(step.ms, lifetime)
+        await clock.sleep(step.ms, run.life)
         break
       case 'followUps':
         followUps.push(...step.texts)
         break
       case 'fail':
-        yield* fail(step.code, step.msg)
-        return
       case 'error':
-        yield* breakOff(step.code, step.msg)
+        yield* fail(step.kind, step)
         return
       case 'callTools':
-        if (chat.kind === 'workflow') yield* breakOff(4000, 'No client plugin in a workflow chat.')
+        if (telling.toolsRefused) yield* fail('error', telling.toolsRefused)
         else yield* callTools(step.calls)
         return
       case 'ask':
@@ -54,7 +55,7 @@ export async function* play(run: Run, context: Context): AsyncGenerator<WireEven
         break
       }
       case 'audio':
-        speech.push(...step.pieces)
+        if (telling.tellsSpeech) speech.push(...step.pieces)
         break
       case 'keep':
         variables.set(chat.facts.variableKey, step.name, step.value)
@@ -62,38 +63,26 @@ export async function* play(run: Run, context: Context): AsyncGenerator<WireEven
     }
   }
 
-  const finish =
-    '{"msg_type":"generate_answer_finish","data":"{\\"finish_reason\\":0,\\"FinData\\":\\"\\"}","from_module":null,"from_unit":null}'
-  yield keep(draft('verbose', finish))
+  if (telling.finish !== undefined) yield keep(draft('verbose', telling.finish))
   for (const text of followUps) yield keep(draft('follow_up', text))
   yield* speak(speech.slice(0, 1))
   yield* end('completed')
-  yield* speak(speech.slice(1)) // it may come after the end (coze-api.md §6)
-  yield done()
+  yield* speak(speech.slice(1)) // It may come after the end.
+  yield telling.done
 
   function* speak(pieces: readonly string[]): Generator<WireEvent> {
     for (const content of pieces) {
       const message = draft('answer', content, { contentType: 'audio' })
-      yield { name: 'conversation.audio.delta', data: deltaView(message, { content }) }
+      yield { ...telling.delta(message, { content }), name: 'conversation.audio.delta' }
     }
-  }
-
-  function* begin(): Generator<WireEvent> {
-    const created = run.outputs === undefined
-    if (created) yield { name: 'conversation.chat.created', data: chatView(chat) }
-    if (chat.status === 'created') chat.status = 'in_progress'
-    if (created || settings.switches.resumedStreamBegins === 'in_progress') {
-      const data = chatView({ ...chat, status: 'in_progress' })
-      yield { name: 'conversation.chat.in_progress', data }
-    }
-    for (const { output } of run.outputs ?? []) yield keep(draft('tool_response', output))
   }
 
   /** An unsaved chat's messages exist on the wire only. */
-  function keep(message: Message): WireEvent {
-    message.inContext = message.type === 'answer' && chat.status !== 'canceled'
+  function keep(message: Message): NamedEvent {
+    const isForgotten = dialect.forgetsCanceled && chat.status === 'canceled'
+    message.inContext = message.type === 'answer' && !isForgotten
     if (chat.saved) world.keepMessage(conversation, message)
-    return { name: 'conversation.message.completed', data: completedView(message, chat.kind) }
+    return telling.completed(message)
   }
 
   function draft(type: string, content: string, more: Partial<Message> = {}): Message {
@@ -103,81 +92,61 @@ export async function* play(run: Run, context: Context): AsyncGenerator<WireEven
       role: 'assistant',
       type,
       content,
+      metaData: telling.metaData(undefined),
       ...more,
     })
   }
 
-  async function* say(text: string, reasoning: string): AsyncGenerator<WireEvent> {
-    const name = 'conversation.message.delta'
+  async function* say(text: string, thoughts: string): AsyncGenerator<WireEvent> {
+    const reasoning = telling.tellsThoughts ? thoughts : ''
     const message = draft('answer', text, { reasoningContent: reasoning || undefined })
     for (const word of words(reasoning)) {
       await pace()
-      yield { name, data: deltaView(message, { content: '', reasoning_content: word }) }
+      yield telling.delta(message, { content: '', reasoning_content: word })
     }
     for (const word of words(text)) {
       await pace()
       outputCount += 1
-      yield { name, data: deltaView(message, { content: word }) }
+      yield telling.delta(message, { content: word })
     }
+    message.metaData = telling.metaData(usage())
     yield keep(message)
   }
 
-  function* end(status: 'completed' | 'requires_action'): Generator<WireEvent> {
-    const input_count = run.inputCount
-    chat.usage = {
-      token_count: input_count + outputCount,
+  function usage(): Usage {
+    return {
+      token_count: run.inputCount + outputCount,
       output_count: outputCount,
-      input_count,
+      input_count: run.inputCount,
     }
-    const ending = settings.switches.canceledEnding
-    if (isRunning(chat)) {
-      chat.status = status
-      if (status === 'completed') chat.completedAt = unixSeconds(clock)
-    } else if (ending === 'none') {
-      return
-    } else if (ending === 'completed') {
-      yield {
-        name: 'conversation.chat.completed',
-        data: chatView({ ...chat, status: 'completed' }),
-      }
-      return
-    }
+  }
+
+  function* end(status: 'completed' | 'requires_action'): Generator<WireEvent> {
+    chat.usage = usage()
+    const { kept, told } = telling.settle(status)
+    chat.status = kept
+    if (kept === 'completed') chat.completedAt = unixSeconds(clock)
     changes.notify()
-    yield { name: `conversation.chat.${chat.status}`, data: chatView(chat) }
+    if (told !== undefined) yield telling.ended(told)
   }
 
-  function done(): WireEvent {
-    const debug = JSON.stringify({ debug_url: run.debugUrl }).replaceAll('&', '\\u0026')
-    return { name: 'done', data: chat.kind === 'bot' ? '"[DONE]"' : debug }
-  }
-
-  function failed(code: number, msg: string) {
-    if (isRunning(chat)) chat.status = 'failed'
-    chat.failedAt = unixSeconds(clock)
+  function* fail(
+    how: 'fail' | 'error',
+    { code, msg }: { readonly code: number; readonly msg: string },
+  ): Generator<WireEvent> {
+    chat.status = telling.statusAfter(how)
+    if (chat.status === 'completed') chat.completedAt = unixSeconds(clock)
+    else chat.failedAt = unixSeconds(clock)
     chat.lastError = { code, msg }
     changes.notify()
-  }
-
-  function* fail(code: number, msg: string): Generator<WireEvent> {
-    failed(code, msg)
-    yield { name: 'conversation.chat.failed', data: chatView(chat) }
-    if (settings.switches.doneAfterError) yield done()
-  }
-
-  /** The error event: its code is a string in a Workflow's stream, a number in a Bot's. */
-  function* breakOff(code: number, msg: string): Generator<WireEvent> {
-    failed(code, msg)
-    const data =
-      chat.kind === 'bot' ? { code, msg } : { code: String(code), msg, debug_url: run.debugUrl }
-    yield { name: 'error', data }
-    if (settings.switches.doneAfterError) yield done()
+    yield* telling.failed(how, { code, msg })
   }
 
   function* callTools(calls: readonly FunctionCall[]): Generator<WireEvent> {
     chat.toolCalls = calls.map((call) => ({ id: ids.next(), type: 'function', function: call }))
     for (const call of calls) yield keep(draft('function_call', JSON.stringify(call)))
     yield* end('requires_action')
-    yield done()
+    yield telling.done
   }
 
   async function* ask(question: Question): AsyncGenerator<WireEvent> {
@@ -187,19 +156,22 @@ export async function* play(run: Run, context: Context): AsyncGenerator<WireEven
     } else {
       yield* say(questionText(question), '')
     }
-    if (chat.kind === 'workflow') {
-      park(context, conversation, question.text)
+    if (dialect.nextMessageAnswers[chat.kind]) {
+      park(settings, world, conversation, question)
     } else {
       chat.toolCalls = [{ id: ids.next(), type: 'reply_message' }]
-      chat.asked = question.text
+      chat.asked = question
     }
-    yield* end('requires_action')
-    yield done()
+    const { status, note } = telling.asked
+    if (note !== undefined) yield keep(draft('verbose', note))
+    yield* end(status)
+    yield telling.done
   }
 }
 
 /** Waits for the next word's turn; without a speed it only lets others have a turn now and then. */
-function createPace({ clock, lifetime }: Context, wordsPerSecond: number): () => Promise<void> {
+function createPace(run: Run, { clock, settings }: Context): () => Promise<void> {
+  const wordsPerSecond = run.script.wordsPerSecond ?? settings.wordsPerSecond
   let due = clock.monotonic()
   let count = 0
   return async () => {
@@ -207,9 +179,9 @@ function createPace({ clock, lifetime }: Context, wordsPerSecond: number): () =>
     if (wordsPerSecond > 0) {
       due = Math.max(due + 1000 / wordsPerSecond, clock.monotonic() - 100)
       const left = due - clock.monotonic()
-      if (left > 0) await clock.sleep(left, lifetime)
+      if (left > 0) await clock.sleep(left, run.life)
     } else if (count % 64 === 0) {
-      await clock.sleep(0, lifetime)
+      await clock.sleep(0, run.life)
     }
   }
 }

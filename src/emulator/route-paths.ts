@@ -1,4 +1,4 @@
-/** The paths that the emulator answers; also the names under which faults are ordered. */
+/** The paths that some platform answers; also the names under which faults are ordered. */
 export const routePaths = [
   '/api/permission/oauth2/token',
   '/api/permission/oauth2/account/:account_id/token',
@@ -25,3 +25,21 @@ export const routePaths = [
 ] as const
 
 export type RoutePath = (typeof routePaths)[number]
+
+export interface Match {
+  readonly path: RoutePath
+  readonly params: Readonly<Record<string, string>>
+}
+
+const patterns = routePaths.map((path) => ({
+  path,
+  pattern: new RegExp(`^${path.replaceAll(/:(\w+)/g, '(?<$1>[^/]+)')}$`),
+}))
+
+export function findRoute(pathname: string): Match | undefined {
+  for (const { path, pattern } of patterns) {
+    const found = pattern.exec(pathname)
+    if (found) return { path, params: { ...found.groups } }
+  }
+  return undefined
+}

@@ -1,17 +1,19 @@
 import { statements } from './answers.ts'
+import type { Question } from './cards.ts'
 import type { Context } from './context.ts'
-import { ApiError } from './errors.ts'
-import { checkMetaData, type EnterMessage, keepEntered, textOf } from './enter-message.ts'
-import type { Facts } from './facts.ts'
-import { type Script, words, writeScript } from './script.ts'
-import type { Dialect } from './stream.ts'
+import type { Beginning } from './dialect.ts'
+import { ApiError } from './call-errors.ts'
+import { textOf } from './enter-message.ts'
+import { nodeKeyOf } from './leaks.ts'
+import type { Settings } from './options.ts'
+import { sayOnly, type Script, words, writeScript } from './script.ts'
 import {
   type Chat,
+  type ChatKind,
   type Conversation,
   isRunning,
-  type MetaData,
-  type Principal,
   type ToolCall,
+  type World,
 } from './world.ts'
 
 /** A chat that has begun or goes on: what it was told is stored, its script written, nothing of the answer is out yet. */
@@ -20,9 +22,12 @@ export interface Run {
   readonly conversation: Conversation
   readonly script: Script
   readonly inputCount: number
+  readonly executeId: string
   readonly debugUrl: string
   /** The outputs with which it goes on; undefined: it begins. */
   readonly outputs?: readonly ToolOutput[]
+  /** Aborts when the platform's process ends: the run is lost then. */
+  readonly life: AbortSignal
 }
 
 export interface ToolOutput {
@@ -30,55 +35,47 @@ export interface ToolOutput {
   readonly output: string
 }
 
-/** @throws {ApiError} 4003 */
 export function startRun(
   context: Context,
-  about: {
-    readonly kind: Dialect
-    readonly conversation: Conversation
-    readonly owner: Principal
-    readonly botId: string | undefined
-    readonly metaData: MetaData
-    readonly saved: boolean
-    readonly messages: readonly EnterMessage[]
-    readonly request: unknown
-    readonly debugUrl: string
-    readonly facts: Facts
-    readonly cards: boolean
-  },
+  about: Beginning & { readonly executeId: string; readonly debugUrl: string },
 ): Run {
-  const { conversation, messages, kind } = about
-  for (const message of messages) checkMetaData(message.meta_data ?? {})
+  const { dialect, process } = context
+  const { conversation, messages, kind, executeId, debugUrl } = about
   const before = conversation.messages
     .filter((message) => message.inContext && message.sectionId === conversation.sectionId)
     .filter((message) => message.role === 'user')
     .map((message) => textOf({ content: message.content, content_type: message.contentType }))
-  const told = messages.filter((message) => message.role === 'user').map(textOf)
-  const text = told.pop() ?? before.pop() ?? ''
-  const question = unpark(context, conversation)
-  remember(context, about.facts, text)
+  const last = messages.findLast((message) => message.role === 'user')
+  const text = last === undefined ? (before.pop() ?? '') : textOf(last)
+  const parked = unpark(context, conversation)
+  const question = dialect.nextMessageAnswers[kind] ? parked : undefined
+  remember(context, about, text)
 
-  const chat = context.world.addChat(conversation, about)
-  const place = { chatId: chat.id, botId: about.botId }
-  for (const message of about.saved ? messages : []) {
-    keepEntered(context, conversation, message, place)
-  }
+  const { chat, told } = dialect.begin(context, {
+    ...about,
+    answersQuestion: question !== undefined,
+  })
   context.changes.notify()
-
   const script =
-    question !== undefined && kind === 'workflow'
-      ? sayOnly(answerTo(question, text))
-      : writeScript(text, [...before, ...told], about.facts)
-  return { chat, conversation, script, inputCount: words(text).length, debugUrl: about.debugUrl }
+    question === undefined
+      ? writeScript(text, [...before, ...told], about.facts)
+      : dialect.answerTo(question, text)
+  const inputCount = words(text).length
+  return { chat, conversation, script, inputCount, executeId, debugUrl, life: process.signal }
 }
 
 /** A question waits in its conversation; where that leaks, for whoever talks to the app or Bot next. */
-export function park({ world, settings }: Context, conversation: Conversation, text: string) {
-  if (settings.leaks.sharedQuestion) world.questions.set(ownerOf(conversation), text)
-  else conversation.question = text
+export function park(
+  { leaks }: Settings,
+  world: World,
+  conversation: Conversation,
+  question: Question,
+): void {
+  if (leaks.sharedQuestion) world.questions.set(ownerOf(conversation), question)
+  else conversation.question = question
 }
 
-function unpark({ world, settings }: Context, conversation: Conversation): string | undefined {
+function unpark({ world, settings }: Context, conversation: Conversation): Question | undefined {
   const owner = ownerOf(conversation)
   const question = settings.leaks.sharedQuestion
     ? world.questions.get(owner)
@@ -92,10 +89,17 @@ function ownerOf({ appId, botId }: Conversation): string {
   return appId ?? botId ?? ''
 }
 
-function remember({ variables, memory, settings }: Context, facts: Facts, text: string): void {
+function remember(
+  { variables, memory, nodes, settings }: Context,
+  { facts, kind }: { readonly facts: Beginning['facts']; readonly kind: ChatKind },
+  text: string,
+): void {
   for (const { name, value } of statements(text)) {
     if (settings.remembers.variables) variables.set(facts.variableKey, name, value)
     if (settings.remembers.longTermMemory) memory.set(facts.memoryKey, name, value)
+    if (settings.leaks.fixedNodeNames && kind === 'workflow') {
+      nodes.set(nodeKeyOf(facts.memoryKey), name, value)
+    }
   }
 }
 
@@ -118,7 +122,7 @@ export function resumeRun(
   chat.status = 'in_progress'
   context.changes.notify()
   const lines = outputs.map(({ call, output }) =>
-    call.function ? `${call.function.name} said: ${output}` : answerTo(asked ?? '', output),
+    call.function ? `${call.function.name} said: ${output}` : answerLine(asked?.text ?? '', output),
   )
   const script =
     command === undefined ? sayOnly(lines.join('\n')) : writeScript(command, [], chat.facts)
@@ -127,8 +131,10 @@ export function resumeRun(
     conversation,
     script,
     inputCount: words(lines.join()).length,
+    executeId: '',
     debugUrl: '',
     outputs,
+    life: context.process.signal,
   }
 }
 
@@ -141,10 +147,7 @@ export function assertIdle({ settings }: Context, { chat }: Conversation): void 
   }
 }
 
-function sayOnly(text: string): Script {
-  return { wordsPerSecond: undefined, steps: [{ kind: 'say', text, reasoning: '' }] }
-}
-
-function answerTo(question: string, text: string): string {
+/** What the model says to the answer of a question. */
+export function answerLine(question: string, text: string): string {
   return `You answered "${question}" with: ${text}`
 }

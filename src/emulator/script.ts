@@ -167,6 +167,10 @@ export function writeScript(text: string, history: readonly string[], facts: Fac
   return { wordsPerSecond, steps }
 }
 
+export function sayOnly(text: string): Script {
+  return { wordsPerSecond: undefined, steps: [{ kind: 'say', text, reasoning: '' }] }
+}
+
 /** The pieces that are streamed one by one; joined they give the text again. */
 export function words(text: string): readonly string[] {
   return text.match(/\p{Script=Han}{1,2}|[^\s\p{Script=Han}]+\s*|\s+/gu) ?? []

@@ -13,8 +13,17 @@ export interface NamedEvent {
 /** An event of a chat stream, or raw text that takes its place. */
 export type WireEvent = NamedEvent | { readonly text: string }
 
-/** `/v1/workflows/chat` puts a space behind the field names, `/v3/chat` does not (coze-api.md §10). */
-export type Dialect = 'workflow' | 'bot'
+/** How events are put into bytes. */
+export interface Framing {
+  /** Behind the names of fields. */
+  readonly space: '' | ' '
+  /** The id of the first event; undefined: events have none. */
+  readonly firstId: number | undefined
+  /** Whether `<`, `>` and `&` are written as escapes. */
+  readonly escapesHtml: boolean
+  /** Beside the content type. */
+  readonly headers: Readonly<Record<string, string>>
+}
 
 export interface EventStream {
   /** Aborts when nobody reads any more. */
@@ -32,15 +41,20 @@ export function isDelta(event: WireEvent): event is NamedEvent {
   return isNamed(event) && event.name === 'conversation.message.delta'
 }
 
+/** The end of a stream, by the names of all platforms. */
+export function isDone(event: NamedEvent): boolean {
+  return event.name === 'done' || event.name === 'conversation.stream.done'
+}
+
 export function openEventStream(
   res: ServerResponse,
-  dialect: Dialect,
+  framing: Framing,
   faults: readonly Fault[],
   { gates, random }: { readonly gates: Gates; readonly random: RandomBytes },
 ): EventStream {
   const stall = findFault(faults, 'stall')
   const cut = findFault(faults, 'cut')
-  const frame = createFramer(dialect, findFault(faults, 'dialect'))
+  const frame = createFramer(framing, findFault(faults, 'framing'))
   const body = createBody(res, faults, random)
   const gone = new AbortController()
   res.once('close', () => gone.abort())
@@ -51,7 +65,7 @@ export function openEventStream(
   } else {
     res.writeHead(200, {
       'content-type': 'text/event-stream; charset=utf-8',
-      'cache-control': 'no-cache',
+      ...framing.headers,
     })
     res.flushHeaders()
   }
@@ -96,15 +110,20 @@ export function openEventStream(
 }
 
 function createFramer(
-  dialect: Dialect,
-  other: FaultOf<'dialect'> | undefined,
+  { space, firstId, escapesHtml }: Framing,
+  other: FaultOf<'framing'> | undefined,
 ): (event: WireEvent) => string {
-  const space = dialect === 'workflow' ? ' ' : ''
+  const escaped = (json: string) => (escapesHtml ? escapeHtml(json) : json)
+  const idLine = (count: number) => (firstId === undefined ? '' : `id:${space}${firstId + count}\n`)
   let count = 0
   return (event) => {
     if (!isNamed(event)) return event.text
-    const json = typeof event.data === 'string' ? event.data : JSON.stringify(event.data)
-    if (other === undefined) return `event:${space}${event.name}\ndata:${space}${json}\n\n`
+    const json = typeof event.data === 'string' ? event.data : escaped(JSON.stringify(event.data))
+    if (other === undefined) {
+      const id = idLine(count)
+      count += 1
+      return `${id}event:${space}${event.name}\ndata:${space}${json}\n\n`
+    }
 
     const lines = [`event:${space}${event.name}`]
     if (other.comments) lines.unshift(': keep-alive', `: ${count}`)
@@ -116,4 +135,12 @@ function createFramer(
     count += 1
     return bom + [...lines, '', ''].join(other.newline)
   }
+}
+
+/** As the JSON of Go's standard library has it. */
+function escapeHtml(json: string): string {
+  return json.replaceAll(
+    /[<>&\u2028\u2029]/g,
+    (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Clock } from '../lib/clock.ts'
+import type { Question } from './cards.ts'
 import type { Facts } from './facts.ts'
 import { type Ids, unixSeconds } from './ids.ts'
 
@@ -12,6 +13,9 @@ export interface Principal {
 }
 
 export type MetaData = Readonly<Record<string, string>>
+
+/** The API that began a chat: `/v1/workflows/chat` or `/v3/chat`. */
+export type ChatKind = 'workflow' | 'bot'
 
 export interface Message {
   readonly id: string
@@ -53,14 +57,22 @@ export interface ToolCall {
   readonly function?: { readonly name: string; readonly arguments: string }
 }
 
+export interface Usage {
+  readonly token_count: number
+  readonly output_count: number
+  readonly input_count: number
+}
+
 export interface Chat {
   readonly id: string
-  readonly kind: 'workflow' | 'bot'
+  readonly kind: ChatKind
   readonly conversationId: string
   readonly sectionId: string
   readonly owner: Principal
   readonly botId: string | undefined
   readonly metaData: MetaData
+  /** What each of its own messages carries as meta data. */
+  readonly carried: MetaData
   /** False: neither the chat nor its messages can be read back. */
   readonly saved: boolean
   readonly createdAt: number
@@ -68,14 +80,10 @@ export interface Chat {
   completedAt: number | undefined
   failedAt: number | undefined
   lastError: { readonly code: number; readonly msg: string }
-  usage: {
-    readonly token_count: number
-    readonly output_count: number
-    readonly input_count: number
-  }
+  usage: Usage
   toolCalls: readonly ToolCall[]
   /** What a `reply_message` among them asks. */
-  asked: string | undefined
+  asked: Question | undefined
   /** The request as it came, for tests. */
   readonly request: unknown
   readonly facts: Facts
@@ -96,13 +104,17 @@ export interface Conversation {
   sectionId: string
   /** The latest chat. */
   chat: Chat | undefined
-  /** A Workflow's question that the next message answers. */
-  question: string | undefined
+  /** What the next message answers. */
+  question: Question | undefined
+  /** Whether lists leave it out. */
+  isHidden: boolean
   readonly messages: Message[]
 }
 
+/** What a named conversation is found by. */
 export interface NameKey {
-  readonly appId: string
+  /** The app or Bot whose flow runs in it. */
+  readonly targetId: string
   readonly connectorId: string
   readonly owner: Principal
   readonly name: string
@@ -117,9 +129,10 @@ export interface World {
   readonly conversations: ReadonlyMap<string, Conversation>
   readonly chats: ReadonlyMap<string, Chat>
   /** By app or Bot: a question that waits for whoever comes next. */
-  readonly questions: Map<string, string>
+  readonly questions: Map<string, Question>
   addConversation(
     about: Pick<Conversation, 'owner' | 'appId' | 'botId' | 'connectorId' | 'name' | 'metaData'>,
+    key?: NameKey,
   ): Conversation
   removeConversation(conversation: Conversation): void
   findNamed(key: NameKey): Conversation | undefined
@@ -127,7 +140,7 @@ export interface World {
     conversation: Conversation,
     about: Pick<
       Chat,
-      'kind' | 'owner' | 'botId' | 'metaData' | 'saved' | 'request' | 'facts' | 'cards'
+      'kind' | 'owner' | 'botId' | 'metaData' | 'carried' | 'saved' | 'request' | 'facts' | 'cards'
     >,
   ): Chat
   /** A message with an id, not yet in its conversation. */
@@ -152,7 +165,7 @@ export function createWorld(clock: Clock, ids: Ids): World {
     conversations,
     chats,
     questions: new Map(),
-    addConversation(about) {
+    addConversation(about, key) {
       const id = ids.next()
       const now = unixSeconds(clock)
       const conversation: Conversation = {
@@ -163,11 +176,11 @@ export function createWorld(clock: Clock, ids: Ids): World {
         sectionId: id,
         chat: undefined,
         question: undefined,
+        isHidden: false,
         messages: [],
       }
       conversations.set(id, conversation)
-      const { appId } = about
-      if (appId !== undefined) named.set(nameKey({ ...about, appId }), conversation)
+      if (key !== undefined) named.set(nameKey(key), conversation)
       const [oldest] = conversations.values()
       if (conversations.size > maxConversations && oldest) removeConversation(oldest)
       return conversation
@@ -232,5 +245,5 @@ export function isRunning(chat: Chat): boolean {
 }
 
 function nameKey(key: NameKey): string {
-  return JSON.stringify([key.appId, key.connectorId, key.owner.key, key.name])
+  return JSON.stringify([key.targetId, key.connectorId, key.owner.key, key.name])
 }

@@ -552,7 +552,7 @@ describe('faults on demand', () => {
 
   it('puts on another dialect: CRLF, BOM, comments, ids, data in several lines (F12)', async () => {
     await emulator.faults(path, {
-      kind: 'dialect',
+      kind: 'framing',
       newline: '\r\n',
       bom: true,
       comments: true,

@@ -34,6 +34,10 @@ export interface RunningEmulator extends AsyncDisposable {
   /** Releases what is held now, at one gate or at all. */
   release(gate?: string): Promise<void>
   revokeTokens(): Promise<void>
+  /** Restarts the platform: connections break, running chats are lost; what is stored stays. */
+  restart(): Promise<void>
+  /** Makes a conversation, or all, as if it had never been. */
+  vanish(conversationId?: string): Promise<void>
   close(): Promise<void>
 }
 
@@ -120,6 +124,12 @@ export async function startEmulator(
     },
     async revokeTokens() {
       await call('POST', 'revoke')
+    },
+    async restart() {
+      await call('POST', 'restart')
+    },
+    async vanish(conversationId) {
+      await call('POST', 'vanish', conversationId === undefined ? {} : { conversationId })
     },
     close,
     [Symbol.asyncDispose]: close,

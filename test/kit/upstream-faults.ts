@@ -146,7 +146,7 @@ export const upstreamFaults: Readonly<Record<string, UpstreamFault>> = {
   'F12: one byte at a time, with every liberty of the format': {
     faults: [
       { kind: 'split' },
-      { kind: 'dialect', newline: '\r\n', bom: true, comments: true, ids: true, multiline: true },
+      { kind: 'framing', newline: '\r\n', bom: true, comments: true, ids: true, multiline: true },
     ],
     text: '/say 你好 😀🎉, how are you?',
     end: { __typename: 'ReplyCompleted', text: '你好 😀🎉, how are you?' },
@@ -154,7 +154,7 @@ export const upstreamFaults: Readonly<Record<string, UpstreamFault>> = {
   'F12: lines that end with CR': {
     faults: [
       { kind: 'split', bytes: 0 },
-      { kind: 'dialect', newline: '\r' },
+      { kind: 'framing', newline: '\r' },
     ],
     end: completed,
   },

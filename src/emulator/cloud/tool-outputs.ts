@@ -1,11 +1,12 @@
 import { z } from 'zod'
-import { detachRun, streamRun } from './chat-answer.ts'
-import type { Answer, Context, OwnedCall } from './context.ts'
+import { detachRun, streamRun } from '../chat-answer.ts'
+import type { Answer, Context, OwnedCall } from '../context.ts'
 import { findOwned } from './conversations.ts'
-import { parseRequest } from './enter-message.ts'
-import { ApiError } from './errors.ts'
+import { parseRequest } from '../enter-message.ts'
+import { ApiError } from '../call-errors.ts'
 import { findChat } from './find-chat.ts'
-import { resumeRun } from './run.ts'
+import { resumeRun } from '../run.ts'
+import { chatView } from './views.ts'
 
 const requestSchema = z.object({
   tool_outputs: z.array(z.object({ tool_call_id: z.string(), output: z.string() })).min(1),
@@ -25,5 +26,7 @@ export async function submitToolOutputs(call: OwnedCall, context: Context): Prom
     throw new ApiError(4000, 'Request parameter error: tool_outputs')
   }
   const run = resumeRun(context, { chat, conversation, outputs })
-  return request.stream ? streamRun(run, 'bot', call, context) : detachRun(run, call, context)
+  if (request.stream) return streamRun(run, call, context)
+  detachRun(run, call, context)
+  return { data: chatView(run.chat) }
 }

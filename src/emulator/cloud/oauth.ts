@@ -1,16 +1,16 @@
 import { createPublicKey } from 'node:crypto'
 import { decodeProtectedHeader, errors, jwtVerify } from 'jose'
 import { z } from 'zod'
-import type { Call, Context } from './context.ts'
-import { OAuthError } from './errors.ts'
-import { createPrincipal } from './world.ts'
+import type { Call, Context } from '../context.ts'
+import { OAuthError } from '../call-errors.ts'
+import { createPrincipal } from '../world.ts'
 
 const grantType = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
 const maxAssertions = 100_000
 
 const requestSchema = z.object({
   grant_type: z.string(),
-  duration_seconds: z.number().int().min(1).max(86_399).nullish(),
+  duration_seconds: z.number().int().min(1).max(86_399).optional(),
 })
 
 const claimsSchema = z.object({

@@ -1,5 +1,5 @@
 import { botChat, cancelChat, listChatMessages, retrieveChat } from './bot-chat.ts'
-import type { Answer, Context, OwnedCall } from './context.ts'
+import type { Handler } from '../dialect.ts'
 import {
   clearConversation,
   createConversation,
@@ -17,36 +17,14 @@ import {
   modifyMessage,
   retrieveMessage,
 } from './messages.ts'
-import { type RoutePath, routePaths } from './route-paths.ts'
 import { submitToolOutputs } from './tool-outputs.ts'
 import { listVariables, setVariables } from './variables.ts'
 import { workflowChat } from './workflow-chat.ts'
 
-export type Handler = (call: OwnedCall, context: Context) => Answer | Promise<Answer>
-
-export interface Match {
-  readonly path: RoutePath
-  readonly params: Readonly<Record<string, string>>
-}
-
-const patterns = routePaths.map((path) => ({
-  path,
-  pattern: new RegExp(`^${path.replaceAll(/:(\w+)/g, '(?<$1>[^/]+)')}$`),
-}))
-
-export function findRoute(pathname: string): Match | undefined {
-  for (const { path, pattern } of patterns) {
-    const found = pattern.exec(pathname)
-    if (found) return { path, params: { ...found.groups } }
-  }
-  return undefined
-}
-
-/** By method and path. The token endpoint is not among them: it asks for no access token. */
 export const handlers: Readonly<Record<string, Handler>> = {
   'POST /v1/workflows/chat': workflowChat,
   'POST /v3/chat': botChat,
-  // The documentation says GET, two of the SDKs say POST (coze-api.md §6).
+  // The documentation says GET, two of the SDKs say POST.
   'GET /v3/chat/retrieve': retrieveChat,
   'POST /v3/chat/retrieve': retrieveChat,
   'GET /v3/chat/message/list': listChatMessages,

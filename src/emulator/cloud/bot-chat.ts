@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { detachRun, streamRun } from './chat-answer.ts'
-import type { Answer, Context, OwnedCall } from './context.ts'
+import { detachRun, streamRun } from '../chat-answer.ts'
+import type { Answer, Context, OwnedCall } from '../context.ts'
 import { findOwned } from './conversations.ts'
 import {
   checkMetaData,
@@ -8,23 +8,23 @@ import {
   enterMessageSchema,
   metaDataSchema,
   parseRequest,
-} from './enter-message.ts'
-import { ApiError } from './errors.ts'
-import { collectFacts } from './facts.ts'
+} from '../enter-message.ts'
+import { ApiError } from '../call-errors.ts'
+import { collectFacts } from '../facts.ts'
 import { findChat } from './find-chat.ts'
-import { assertIdle, startRun } from './run.ts'
+import { assertIdle, startRun } from '../run.ts'
 import { chatView, messageView } from './views.ts'
-import { type Conversation, isRunning } from './world.ts'
+import { type Conversation, isRunning } from '../world.ts'
 
 const requestSchema = z.object({
   bot_id: z.string().min(1),
   user_id: z.string().min(1),
   stream: z.boolean().default(false),
-  additional_messages: z.array(enterMessageSchema).nullish(),
+  additional_messages: z.array(enterMessageSchema).optional(),
   auto_save_history: z.boolean().default(true),
-  custom_variables: z.record(z.string(), z.string()).nullish(),
-  meta_data: metaDataSchema.nullable(),
-  parameters: z.record(z.string(), z.unknown()).nullish(),
+  custom_variables: z.record(z.string(), z.string()).optional(),
+  meta_data: metaDataSchema,
+  parameters: z.record(z.string(), z.unknown()).optional(),
   enable_card: z.boolean().default(false),
   connector_id: connectorIdSchema,
 })
@@ -43,6 +43,7 @@ export async function botChat(call: OwnedCall, context: Context): Promise<Answer
     throw new ApiError(4007, 'auto_save_history must be true when stream is false')
   }
   checkMetaData(request.meta_data ?? {})
+  for (const message of messages) checkMetaData(message.meta_data ?? {})
   const bot = context.settings.bots.find(({ botId }) => botId === request.bot_id)
   if (bot === undefined) throw new ApiError(4006, 'The bot does not exist.')
   if (!bot.published) throw new ApiError(4015, 'The bot is not published to the API channel.')
@@ -70,14 +71,18 @@ export async function botChat(call: OwnedCall, context: Context): Promise<Answer
     owner: call.principal,
     botId: request.bot_id,
     metaData: request.meta_data ?? {},
+    carried: {},
     saved: request.auto_save_history,
     messages,
     request: call.body,
+    executeId: '',
     debugUrl: '',
     facts,
     cards: request.enable_card,
   })
-  return request.stream ? streamRun(run, 'bot', call, context) : detachRun(run, call, context)
+  if (request.stream) return streamRun(run, call, context)
+  detachRun(run, call, context)
+  return { data: chatView(run.chat) }
 }
 
 /** `GET` or `POST /v3/chat/retrieve` */

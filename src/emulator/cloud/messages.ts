@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Answer, Context, OwnedCall } from './context.ts'
+import type { Answer, Context, OwnedCall } from '../context.ts'
 import { findOwned } from './conversations.ts'
 import {
   checkMetaData,
@@ -7,24 +7,24 @@ import {
   keepEntered,
   metaDataSchema,
   parseRequest,
-} from './enter-message.ts'
-import { ApiError } from './errors.ts'
-import { unixSeconds } from './ids.ts'
+} from '../enter-message.ts'
+import { ApiError } from '../call-errors.ts'
+import { unixSeconds } from '../ids.ts'
 import { messageView } from './views.ts'
-import type { Conversation, Message } from './world.ts'
+import type { Conversation, Message } from '../world.ts'
 
 const listSchema = z.object({
   order: z.enum(['asc', 'desc']).default('desc'),
-  chat_id: z.string().nullish(),
-  before_id: z.string().nullish(),
-  after_id: z.string().nullish(),
+  chat_id: z.string().optional(),
+  before_id: z.string().optional(),
+  after_id: z.string().optional(),
   limit: z.number().int().min(1).max(50).default(50),
 })
 
 const changeSchema = z.object({
-  content: z.string().nullish(),
-  content_type: z.string().nullish(),
-  meta_data: metaDataSchema.nullable(),
+  content: z.string().optional(),
+  content_type: z.string().optional(),
+  meta_data: metaDataSchema,
 })
 
 /** `POST /v1/conversation/message/list`: questions, answers and inserted messages; a flat envelope. */

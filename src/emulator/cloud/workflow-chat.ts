@@ -1,27 +1,28 @@
 import { z } from 'zod'
-import { streamRun } from './chat-answer.ts'
-import type { Answer, Context, OwnedCall } from './context.ts'
+import { streamRun } from '../chat-answer.ts'
+import type { Answer, Context, OwnedCall } from '../context.ts'
 import { findOwned } from './conversations.ts'
 import {
+  checkMetaData,
   connectorIdSchema,
   enterMessageSchema,
   optionalIdSchema,
   parseRequest,
-} from './enter-message.ts'
-import { ApiError } from './errors.ts'
-import { collectFacts } from './facts.ts'
-import { nameKeyOf } from './leaks.ts'
-import { assertIdle, startRun } from './run.ts'
-import type { Conversation } from './world.ts'
+} from '../enter-message.ts'
+import { ApiError } from '../call-errors.ts'
+import { collectFacts } from '../facts.ts'
+import { nameKeyOf } from '../leaks.ts'
+import { assertIdle, startRun } from '../run.ts'
+import type { Conversation } from '../world.ts'
 
 const requestSchema = z.object({
   workflow_id: z.string().min(1),
   additional_messages: z.array(enterMessageSchema).min(1).max(50),
-  parameters: z.record(z.string(), z.unknown()).nullish(),
+  parameters: z.record(z.string(), z.unknown()).optional(),
   app_id: optionalIdSchema,
   bot_id: optionalIdSchema,
   conversation_id: optionalIdSchema,
-  ext: z.record(z.string(), z.string()).nullish(),
+  ext: z.record(z.string(), z.string()).optional(),
   connector_id: connectorIdSchema,
 })
 
@@ -36,6 +37,7 @@ export async function workflowChat(call: OwnedCall, context: Context): Promise<A
   if (request.additional_messages.at(-1)?.role !== 'user') {
     throw new ApiError(4000, 'Request parameter error: the last message must be of role user')
   }
+  for (const message of request.additional_messages) checkMetaData(message.meta_data ?? {})
   assertRunnable(request, context)
 
   const conversation = openConversation(request, call, context)
@@ -60,14 +62,16 @@ export async function workflowChat(call: OwnedCall, context: Context): Promise<A
     owner: call.principal,
     botId: request.bot_id,
     metaData: {},
+    carried: {},
     saved: true,
     messages: request.additional_messages,
     request: call.body,
+    executeId,
     debugUrl: `https://www.coze.cn/work_flow?execute_id=${executeId}&space_id=${executeId}&workflow_id=${request.workflow_id}`,
     facts,
     cards: true,
   })
-  return streamRun(run, 'workflow', call, context)
+  return streamRun(run, call, context)
 }
 
 function assertRunnable(request: Request, { settings }: Context): void {
@@ -80,6 +84,13 @@ function assertRunnable(request: Request, { settings }: Context): void {
     throw new ApiError(4200, 'Requested resource workflow does not exist.')
   }
   if (!workflow.published) throw new ApiError(4200, 'The workflow is not published.')
+  const given = request.parameters ?? {}
+  if (workflow.requires.some((name) => given[name] === undefined)) {
+    throw new ApiError(
+      4000,
+      'Invalid request parameters. Please check your input and ensure all required fields are correctly formatted and within allowed ranges.',
+    )
+  }
 }
 
 function openConversation(request: Request, call: OwnedCall, context: Context): Conversation {
@@ -103,11 +114,14 @@ function openConversation(request: Request, call: OwnedCall, context: Context): 
   // Per (app, connector, principal, name); `Default` is the start node's preset (coze-api.md §4.3).
   const wanted = request.parameters?.['CONVERSATION_NAME'] ?? 'Default'
   const name = parseRequest(z.string().min(1), wanted)
-  const key = nameKeyOf({ appId, connectorId, owner, name }, settings)
+  const key = nameKeyOf({ targetId: appId, connectorId, owner, name }, settings)
   const found = world.findNamed(key)
   if (found !== undefined) return found
   if (name !== 'Default' && settings.switches.unknownConversationName === 'refuse') {
     throw new ApiError(777777775, 'Workflow operation failure: conversation not found')
   }
-  return world.addConversation({ ...about, ...key })
+  return world.addConversation(
+    { ...about, appId, connectorId, owner: key.owner, name: key.name },
+    key,
+  )
 }

@@ -1,6 +1,6 @@
-import type { Chat, Conversation, Message } from './world.ts'
+import type { Chat, ChatKind, Conversation, Message } from '../world.ts'
 
-/** Stored things as Coze shows them; `undefined` fields are absent on the wire. */
+/** Stored things as the cloud shows them; `undefined` fields are absent on the wire. */
 
 export function conversationView(conversation: Conversation): object {
   return {
@@ -76,8 +76,8 @@ export function deltaView(
 }
 
 /** The end of a message in a stream: the whole text and the times; it repeats no meta data. */
-export function completedView(message: Message, dialect: 'workflow' | 'bot'): object {
-  const hasUpdate = dialect === 'bot' || message.type === 'verbose'
+export function completedView(message: Message, kind: ChatKind): object {
+  const hasUpdate = kind === 'bot' || message.type === 'verbose'
   return {
     ...deltaView(message, { content: message.content }),
     reasoning_content: message.reasoningContent,

@@ -1,6 +1,6 @@
-import type { Context } from './context.ts'
-import { ApiError } from './errors.ts'
-import type { Chat, Conversation } from './world.ts'
+import type { Context } from '../context.ts'
+import { ApiError } from '../call-errors.ts'
+import type { Chat, Conversation } from '../world.ts'
 
 /** @throws {ApiError} 4001 */
 export function findChat(id: string | null, conversation: Conversation, { world }: Context): Chat {

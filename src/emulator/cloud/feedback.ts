@@ -1,14 +1,14 @@
 import { z } from 'zod'
-import type { Answer, Context, OwnedCall } from './context.ts'
+import type { Answer, Context, OwnedCall } from '../context.ts'
 import { findOwned } from './conversations.ts'
-import { parseRequest } from './enter-message.ts'
-import { ApiError } from './errors.ts'
-import type { Message } from './world.ts'
+import { parseRequest } from '../enter-message.ts'
+import { ApiError } from '../call-errors.ts'
+import type { Message } from '../world.ts'
 
 const feedbackSchema = z.object({
   feedback_type: z.enum(['like', 'unlike']),
-  reason_types: z.array(z.string().min(1).max(30)).max(10).nullish(),
-  comment: z.string().max(250).nullish(),
+  reason_types: z.array(z.string().min(1).max(30)).max(10).optional(),
+  comment: z.string().max(250).optional(),
 })
 
 /** `POST /v1/conversations/{id}/messages/{id}/feedback`: in place of what was said before. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Answer, Context, OwnedCall } from './context.ts'
+import type { Answer, Context, OwnedCall } from '../context.ts'
 import {
   checkMetaData,
   connectorIdSchema,
@@ -9,17 +9,17 @@ import {
   metaDataSchema,
   optionalIdSchema,
   parseRequest,
-} from './enter-message.ts'
-import { ApiError } from './errors.ts'
-import { mayUse, nameKeyOf } from './leaks.ts'
+} from '../enter-message.ts'
+import { ApiError } from '../call-errors.ts'
+import { mayUse, nameKeyOf } from '../leaks.ts'
 import { conversationView } from './views.ts'
-import type { Conversation } from './world.ts'
+import type { Conversation, NameKey } from '../world.ts'
 
 const createSchema = z.object({
   bot_id: optionalIdSchema,
   name: z.string().max(100).optional(),
-  messages: z.array(enterMessageSchema).max(16).nullish(),
-  meta_data: metaDataSchema.nullable(),
+  messages: z.array(enterMessageSchema).max(16).optional(),
+  meta_data: metaDataSchema,
   connector_id: connectorIdSchema,
   // What Coze's own Chat SDK sends for an app; not in the public documentation (coze-api.md §4.2).
   app_id: optionalIdSchema,
@@ -51,13 +51,14 @@ export function createConversation(call: OwnedCall, context: Context): Answer {
     if (context.settings.switches.createWithAppId === 'refused-4000') {
       throw new ApiError(4000, 'Request parameter error: app_id')
     }
-    const wanted = { appId, connectorId, owner, name: request.conversation_name ?? 'Default' }
+    const name = request.conversation_name ?? 'Default'
+    const wanted = { targetId: appId, connectorId, owner, name }
     const key = nameKeyOf(wanted, context.settings)
     const found = context.world.findNamed(key)
     const isTaken = request.get_or_create || context.settings.leaks.staticConversation
     if (found !== undefined && isTaken) return { data: conversationView(found) }
-    const about = { ...key, botId, metaData }
-    return { data: conversationView(begin(about, request.messages, context)) }
+    const about = { appId, connectorId, owner: key.owner, name: key.name, botId, metaData }
+    return { data: conversationView(begin(about, request.messages, context, key)) }
   }
 
   const about = { owner, appId, botId, connectorId, name: request.name ?? '', metaData }
@@ -66,10 +67,11 @@ export function createConversation(call: OwnedCall, context: Context): Answer {
 
 function begin(
   about: Parameters<Context['world']['addConversation']>[0],
-  messages: readonly EnterMessage[] | null | undefined,
+  messages: readonly EnterMessage[] | undefined,
   context: Context,
+  key?: NameKey,
 ): Conversation {
-  const conversation = context.world.addConversation(about)
+  const conversation = context.world.addConversation(about, key)
   for (const message of messages ?? []) keepEntered(context, conversation, message)
   return conversation
 }

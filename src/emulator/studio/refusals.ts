@@ -1,0 +1,72 @@
+import type { Refusal } from '../dialect.ts'
+import { ApiError, CallError, DeadTokenError, NoSuchCallError } from '../call-errors.ts'
+
+/** A refusal in Studio's own shape. */
+export class StudioRefusal extends CallError {
+  override readonly name = 'StudioRefusal'
+  readonly refusal: Refusal
+  constructor(refusal: Refusal, options?: ErrorOptions) {
+    super('refused', options)
+    this.refusal = refusal
+  }
+}
+
+const internalRefusal: Refusal = {
+  status: 500,
+  body: { code: 500, msg: 'internal server error' },
+}
+
+/** What Studio's own errors look like where they are told as text. */
+export function statusText(code: number, message: string): string {
+  return `code=${code} message=${message}\nstack=github.com/coze-dev/coze-studio/backend`
+}
+
+/** A refusal with one of Studio's codes, under HTTP 200. */
+export function refusedWith(code: number, msg: string): StudioRefusal {
+  return new StudioRefusal({ status: 200, body: { code, msg } })
+}
+
+/** A request that cannot be read, and nearly every error of `/v3/chat` that is not told in a stream. */
+export function badRequest(msg: string): StudioRefusal {
+  return new StudioRefusal({ status: 400, body: { code: 400, msg } })
+}
+
+/** An error whose text is the whole answer. */
+export function textOnly(text: string): StudioRefusal {
+  return new StudioRefusal({ status: 500, body: text })
+}
+
+/** An error that has no code of Studio's. */
+export function internal(): StudioRefusal {
+  return new StudioRefusal(internalRefusal)
+}
+
+/** An id in a query or path: a decimal number. @throws {StudioRefusal} */
+export function readId(value: string | null | undefined): string {
+  const text = value ?? ''
+  if (/^\d{1,19}$/.test(text)) return text
+  throw badRequest(
+    `unable to decode '${text}' as int64: strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`,
+  )
+}
+
+/** Of a start parameter, or a field of a form. */
+export function missingText(name: string): string {
+  return `Missing required parameters：’${name}‘. Please review the API documentation and ensure all mandatory fields are included in your request.`
+}
+
+export function refuse(error: unknown): Refusal {
+  if (error instanceof StudioRefusal) return error.refusal
+  if (error instanceof DeadTokenError) {
+    const msg = 'authentication failed: CheckPermission failed'
+    return { status: 200, body: { code: 700012006, msg } }
+  }
+  if (error instanceof NoSuchCallError) {
+    // Whatever is not on the list of the public API is taken for a call of its console.
+    return error.lacks === 'path'
+      ? { status: 401, body: { code: 401, msg: 'missing session_key in cookie' } }
+      : { status: 404, body: { code: 404, msg: 'not found' } }
+  }
+  if (error instanceof ApiError) return badRequest(error.message).refusal
+  return internalRefusal
+}
