@@ -22,9 +22,10 @@ import {
 import { persistedDocumentsSchema, type PersistedDocuments } from './config/persisted-documents.ts'
 import { describeIssue, formatPath, linesOf } from './config/problems.ts'
 import { probeSchema, type ProbeSettings } from './config/probe.ts'
-import type { SecretSource } from './config/secret-source.ts'
+import { codeOf, type SecretSource } from './config/secret-source.ts'
 import { sessionSchema, type SessionSettings } from './config/session-keys.ts'
 import { timeoutsSchema, type Timeouts } from './config/timeouts.ts'
+import { isRegion } from './config/upstream-url.ts'
 import { uploadsSchema, type Uploads } from './config/uploads.ts'
 
 /** All settings of a gateway, checked and frozen. A room takes the part it needs. */
@@ -111,7 +112,7 @@ export function parseConfig(source: ConfigSource): Config {
   const schema = configSchema({ env: source.env, baseDir, readFile, mode })
   const settings = applyOverrides(raw, overrides)
   const parsed = schema.safeParse(settings, { error: describeIssue })
-  const shared = parsed.data ? sharedSecrets(parsed.data) : []
+  const shared = parsed.data ? [...sharedSecrets(parsed.data), ...clashes(parsed.data)] : []
   const problems = [
     ...unknown.map((name) => `${name}: is not a variable of the gateway`),
     ...(parsed.error?.issues.flatMap((issue) => linesOf(issue, nameOf)) ?? []),
@@ -250,6 +251,37 @@ function sharedSecrets({
   )
 }
 
+/** What two settings, each good by itself, make impossible together. */
+function clashes({
+  listen,
+  metrics,
+  assistants,
+}: Pick<Config, 'listen' | 'metrics' | 'assistants'>): readonly (readonly [
+  readonly PropertyKey[],
+  string,
+])[] {
+  const isAny = (host: string) => host === '0.0.0.0' || host === '::'
+  const isOnePort =
+    metrics !== undefined &&
+    listen.port !== 0 &&
+    metrics.port === listen.port &&
+    (metrics.host === listen.host || isAny(metrics.host) || isAny(listen.host))
+  const apps = assistants.map(({ baseUrl, credentials }) =>
+    credentials.type === 'oauth'
+      ? { app: credentials.appId, host: new URL(baseUrl).host }
+      : undefined,
+  )
+  return [
+    ...(isOnePort ? [[['metrics', 'port'], 'is the port of listen as well'] as const] : []),
+    ...apps.flatMap((one, index) => {
+      const other = apps.findIndex((each) => each?.app === one?.app && each?.host !== one?.host)
+      const isClash = one !== undefined && isRegion(one.host) && other >= 0 && other < index
+      const message = `is of assistants[${other}] on another site: an app exists on one of them only`
+      return isClash ? [[['assistants', index, 'credentials', 'appId'], message] as const] : []
+    }),
+  ]
+}
+
 /** Whether a list is left out or empty; anything else is for its schema to judge. */
 function hasNoEntry(settings: unknown, name: string): boolean {
   const list = isPlain(settings) ? (settings[name] ?? []) : undefined
@@ -267,10 +299,9 @@ function readJson(file: string | undefined, readFile: (path: string) => string):
   }
   let text: string
   try {
-    text = readFile(file)
+    text = readFile(file).replace(/^\ufeff/, '')
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : ''
-    throw new ConfigError([`${file}: cannot be read${code}`])
+    throw new ConfigError([`${file}: cannot be read${codeOf(error)}`])
   }
   try {
     return JSON.parse(text)
@@ -289,16 +320,13 @@ function readJson(file: string | undefined, readFile: (path: string) => string):
 /** The file's settings with the environment's over them; anything but objects is left for the schema to refuse. */
 function applyOverrides(raw: unknown, overrides: readonly Override[]): unknown {
   if (!isPlain(raw)) return raw
-  const merged: Record<string, unknown> = { ...raw }
-  for (const { path, value } of overrides) {
-    const [section, key] = path
-    if (key === undefined) merged[section] = value
-    else {
-      const inFile = merged[section] ?? {}
-      if (isPlain(inFile)) merged[section] = { ...inFile, [key]: value }
-    }
-  }
-  return merged
+  return overrides.reduce<unknown>((settings, { path, value }) => put(settings, path, value), raw)
+}
+
+function put(settings: unknown, [name, ...rest]: readonly string[], value: unknown): unknown {
+  if (name === undefined) return value
+  const section = settings ?? {}
+  return isPlain(section) ? { ...section, [name]: put(section[name], rest, value) } : section
 }
 
 /** Plain objects and lists, all the way down; secrets and keys protect themselves. */

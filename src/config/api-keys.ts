@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { z } from 'zod'
 
 /** One key of a trusted backend, which speaks for users of its own. Several keys of a backend give the same sessions. */
@@ -21,10 +22,13 @@ const name = z
   .min(1)
   .max(128)
   .regex(/^\P{Cc}+$/u, { error: 'must have no control characters' })
+  .regex(/[^\p{White_Space}\p{Default_Ignorable_Code_Point}]/u, { error: 'must not be blank' })
 
 export const scopeSchema = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/, {
   error: 'must be a scope: visible ASCII without spaces, quotes and backslashes',
 })
+
+const digestOfNothing = createHash('sha256').digest('hex')
 
 const apiKeySchema = z
   .strictObject({
@@ -35,7 +39,10 @@ const apiKeySchema = z
       .regex(/^[0-9a-f]{64}$/i, {
         error: 'must be the SHA-256 of the key, as 64 hexadecimal digits',
       })
-      .toLowerCase(),
+      .toLowerCase()
+      .refine((digest) => digest !== digestOfNothing, {
+        error: 'is the SHA-256 of no text at all: the variable of the key was empty',
+      }),
     scopes: z.array(scopeSchema).default([]),
     tenant: name.optional(),
     notAfter: z.iso

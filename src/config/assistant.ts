@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { AssistantId, Platform } from '../domain.ts'
 import type { OnBreach } from '../domain/isolation.ts'
 import { Secret } from '../lib/secret.ts'
+import { mendPem, pemSlip } from './pem.ts'
 import { secretSchema, type SecretSource } from './secret-source.ts'
 import {
   type BotSettings,
@@ -12,7 +13,7 @@ import {
   type WorkflowSettings,
   workflowSchema,
 } from './target.ts'
-import { baseUrlProblem } from './upstream-url.ts'
+import { isRegion, readBaseUrl } from './upstream-url.ts'
 
 /** How the gateway proves itself to Coze. */
 export type CozeCredentials =
@@ -74,26 +75,40 @@ function credentialsSchema(source: SecretSource) {
   const oauth = z.strictObject({
     type: z.literal('oauth'),
     appId: cozeId,
-    keyId: z.string().min(1),
+    keyId: z.string().regex(/^[\x21-\x7e]{1,256}$/, {
+      error: 'must be the fingerprint of the public key alone, as the console shows it',
+    }),
     privateKey: secretSchema(source).transform((secret, context) => {
+      const pem = mendPem(secret.reveal())
       try {
-        const key = createPrivateKey(secret.reveal())
-        if (key.asymmetricKeyType === 'rsa') {
+        const key = createPrivateKey(pem)
+        const bits = key.asymmetricKeyDetails?.modulusLength ?? 0
+        if (key.asymmetricKeyType === 'rsa' && bits >= 2_048) {
           return new Secret(key.export({ type: 'pkcs8', format: 'pem' }).toString())
         }
-        context.addIssue('must be an RSA key: Coze verifies RS256')
+        context.addIssue('must be an RSA key of at least 2048 bits: Coze verifies RS256')
       } catch {
-        context.addIssue('must be a PEM private key (BEGIN PRIVATE KEY or BEGIN RSA PRIVATE KEY)')
+        const slip = pemSlip(pem)
+        const wanted = 'must be a PEM private key (BEGIN PRIVATE KEY or BEGIN RSA PRIVATE KEY)'
+        context.addIssue(slip === undefined ? wanted : `${wanted}: ${slip}`)
       }
       return z.NEVER
     }),
     accessTokenSeconds: z.number().int().min(60).max(86_399).default(3_600),
     accountId: cozeId.optional(),
-    audience: z.string().min(1).optional(),
+    audience: z
+      .string()
+      .regex(/^[\w.:-]+$/, { error: 'must be a host such as api.coze.com, without a scheme' })
+      .optional(),
   })
   const token = z.strictObject({
     type: z.literal('token'),
-    token: secretSchema(source),
+    token: secretSchema(source).refine(
+      (token) => /^[\x21\x23-\x26\x28-\x7e]+$/.test(token.reveal()),
+      {
+        error: 'must be the token alone, without "Bearer", quotes and spaces',
+      },
+    ),
     allowSharedToken: z.literal(true, {
       error:
         'must be true: a personal access token is one upstream identity for all sessions, so only conversations keep them apart',
@@ -127,9 +142,11 @@ export function assistantSchema(source: SecretSource) {
           error:
             'must be https://api.coze.com or https://api.coze.cn: accounts, keys and ids of the one are unknown to the other',
         })
-        .superRefine((text, context) => {
-          const problem = baseUrlProblem(text)
-          if (problem !== undefined) context.addIssue(problem)
+        .transform((text, context) => {
+          const read = readBaseUrl(text)
+          if ('url' in read) return read.url
+          context.addIssue(read.problem)
+          return z.NEVER
         }),
       credentials: credentialsSchema(source),
       platform: z.enum(['cloud', 'studio']).optional(),
@@ -171,7 +188,7 @@ export function assistantSchema(source: SecretSource) {
       context.addIssue({ code: 'custom', path: ['credentials', 'audience'], message })
     })
     .transform((assistant, context): AssistantSettings => {
-      const baseUrl = assistant.baseUrl.replace(/\/+$/, '')
+      const { baseUrl } = assistant
       const common = {
         // The one place where an assistant's id is made.
         id: assistant.id as AssistantId,
@@ -196,11 +213,6 @@ export function assistantSchema(source: SecretSource) {
       context.addIssue('has sections that do not fit its strategy')
       return z.NEVER
     })
-}
-
-/** The API's hosts: they share no accounts, apps, keys or ids (coze-api.md §12). */
-function isRegion(host: string): boolean {
-  return host === 'api.coze.com' || host === 'api.coze.cn'
 }
 
 /** Studio has no OAuth apps, and the cloud has no other hosts than these. */

@@ -12,8 +12,8 @@ const prefix = 'COZE_GATEWAY_'
  */
 export interface EnvironmentSetting {
   readonly name: string
-  readonly path: readonly [string] | readonly [string, string]
-  readonly kind: 'text' | 'number' | 'boolean' | 'secret' | 'store'
+  readonly path: readonly [string] | readonly [string, string] | readonly [string, string, string]
+  readonly kind: 'text' | 'number' | 'boolean' | 'secret' | 'store' | 'file'
 }
 
 /** Every setting that has a variable. Lists (issuers, API keys, assistants, origins, name keys) are in the file only. */
@@ -23,6 +23,8 @@ export const environmentSettings: readonly EnvironmentSetting[] = [
   ...section('logging', Object.keys(loggingSchema.shape)),
   setting(['graphiql'], 'boolean'),
   setting(['introspection'], 'boolean'),
+  setting(['persistedDocuments', 'file'], 'file'),
+  setting(['persistedDocuments', 'only'], 'boolean'),
   setting(['trustProxy'], 'number'),
   setting(['cookie', 'name'], 'text'),
   setting(['cookie', 'sameSite'], 'text'),
@@ -33,6 +35,8 @@ export const environmentSettings: readonly EnvironmentSetting[] = [
   setting(['operatorScope'], 'text'),
   setting(['store'], 'store'),
   setting(['session', 'key'], 'secret'),
+  setting(['session', 'nameClaim', 'issuer'], 'text'),
+  setting(['session', 'nameClaim', 'claim'], 'text'),
   ...section('timeouts', Object.keys(timeoutsSchema.shape)),
   ...section('limits', Object.keys(limitsSchema.shape)),
   ...section('probe', Object.keys(probeSchema.shape)),
@@ -53,7 +57,7 @@ export function readEnvironment(
   const names = Object.keys(env).filter((name) => name.startsWith(prefix))
   const overrides = names.flatMap((name): Override[] => {
     const text = env[name]
-    if (text === undefined) return []
+    if (text === undefined || isServiceLink(name, text)) return []
     const direct = byName.get(name)
     if (direct) return [{ name, path: direct.path, value: parseScalar(text, direct.kind, cwd) }]
     const secret = byName.get(name.replace(/_FILE$/, ''))
@@ -61,21 +65,31 @@ export function readEnvironment(
     return [{ name, path: secret.path, value: { file: resolve(cwd, text) } }]
   })
   const known = new Set([...overrides.map(({ name }) => name), `${prefix}CONFIG`])
-  return { overrides, unknown: names.filter((name) => !known.has(name) && !isServiceLink(name)) }
+  return {
+    overrides,
+    unknown: names.filter((name) => !known.has(name) && !isServiceLink(name, env[name] ?? '')),
+  }
 }
 
 const byName: ReadonlyMap<string, EnvironmentSetting> = new Map(
   environmentSettings.map((entry) => [entry.name, entry]),
 )
 
-/** Kubernetes sets these by itself in every container beside a service called `coze-gateway`. */
-function isServiceLink(name: string): boolean {
-  return /^COZE_GATEWAY_(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT(_\d+_(TCP|UDP|SCTP).*)?)$/.test(name)
+/**
+ * Kubernetes sets these by itself in every container beside a service whose name begins with `coze-gateway`. One called
+ * `coze-gateway-metrics` gives `COZE_GATEWAY_METRICS_PORT` the value `tcp://10.0.0.1:9000`, over our own setting.
+ */
+function isServiceLink(name: string, value: string): boolean {
+  return (
+    /_(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$/.test(name) ||
+    (name.endsWith('_PORT') && /^(tcp|udp|sctp):\/\//.test(value))
+  )
 }
 
 function parseScalar(text: string, kind: EnvironmentSetting['kind'], cwd: string): unknown {
-  if (kind === 'number' && /^-?\d+$/.test(text)) return Number(text)
+  if (kind === 'number' && /^-?\d+(\.\d+)?$/.test(text)) return Number(text)
   if (kind === 'boolean' && (text === 'true' || text === 'false')) return text === 'true'
+  if (kind === 'file') return resolve(cwd, text)
   if (kind !== 'store' || text === 'sqlite::memory:') return text
   return text.replace(/^sqlite:(.+)$/s, (_, path: string) => `sqlite:${resolve(cwd, path)}`)
 }

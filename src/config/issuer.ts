@@ -1,6 +1,7 @@
 import { createPublicKey, type JsonWebKeyInput, type KeyObject } from 'node:crypto'
 import { z } from 'zod'
 import type { Secret } from '../lib/secret.ts'
+import { mendPem, pemSlip } from './pem.ts'
 import { secretSchema, type SecretSource } from './secret-source.ts'
 import { isHttpsOrLoopback } from './upstream-url.ts'
 
@@ -49,17 +50,49 @@ export type JwksSettings = Readonly<z.output<typeof jwksSchema>>
 
 const claimName = z.string().min(1).max(128)
 
+/** What nobody's token holds, since it is filled in or stands for several. */
+const template = /[{}<>*]|\$\(/
+const discovery = /\/\.well-known\/(openid-configuration|oauth-authorization-server)/
+const audienceSchema = z
+  .string()
+  .min(1)
+  .refine((text) => !template.test(text) && text.trim() === text, {
+    error: 'must be the exact "aud" of the tokens: no template, no star, no spaces around it',
+  })
+
+/** Why no token has such an `iss`; undefined if one may. */
+function issuerProblem(text: string): string | undefined {
+  if (template.test(text)) return 'is a template: it must be the exact "iss" of the tokens'
+  if (text.trim() !== text) return 'must have no spaces around it'
+  if (text.includes('/.well-known/')) return 'must end before /.well-known/'
+  if (/^https:\/\/login\.microsoftonline\.[a-z]+\/(common|organizations|consumers)\b/.test(text)) {
+    return "must have the tenant's id: no token is issued by common, organizations or consumers"
+  }
+  return undefined
+}
+
 export function issuerSchema(source: SecretSource) {
   return z
     .strictObject({
-      issuer: z.string().min(1).max(512),
-      audience: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)], {
+      issuer: z
+        .string()
+        .min(1)
+        .max(512)
+        .superRefine((text, context) => {
+          const problem = issuerProblem(text)
+          if (problem !== undefined) context.addIssue(problem)
+        }),
+      audience: z.union([audienceSchema, z.array(audienceSchema).min(1)], {
         error: 'must be the audience that tokens are made for, or a list of them',
       }),
       algorithms: z.array(z.enum(algorithms)).min(1).optional(),
       jwksUrl: z
         .string()
         .refine(isHttpsOrLoopback, { error: 'must be an https URL (http only on loopback)' })
+        .refine((url) => !template.test(decodeURI(url)), { error: 'is a template: fill it in' })
+        .refine((url) => !discovery.test(url), {
+          error: 'is the discovery document: use the "jwks_uri" that stands in it',
+        })
         .optional(),
       jwks: jwksSchema.optional(),
       publicKey: publicKeySchema(source).optional(),
@@ -131,11 +164,13 @@ function publicKeySchema(source: SecretSource) {
       return refuse('is a private key: the gateway needs the public one only')
     }
     try {
-      const key = createPublicKey(jwk ? { key: jwk, format: 'jwk' } : text)
+      const key = createPublicKey(jwk ? { key: jwk, format: 'jwk' } : mendPem(text))
       const bits = key.asymmetricKeyDetails?.modulusLength
       return bits !== undefined && bits < 2_048 ? refuse('must have at least 2048 bits') : key
     } catch {
-      return refuse('must be a PEM public key or certificate, or a JWK')
+      const slip = jwk ? undefined : pemSlip(mendPem(text))
+      const wanted = 'must be a PEM public key or certificate, or a JWK'
+      return refuse(slip === undefined ? wanted : `${wanted}: ${slip}`)
     }
   })
 }

@@ -1,6 +1,6 @@
 import { isAbsolute, resolve } from 'node:path'
 import { z } from 'zod'
-import type { SecretSource } from './secret-source.ts'
+import { codeOf, type SecretSource } from './secret-source.ts'
 
 /** Documents that a request may name instead of sending them. */
 export interface PersistedDocuments {
@@ -35,9 +35,9 @@ function readDocuments(
 ): ReadonlyMap<string, string> | string {
   let text: string
   try {
-    text = readFile(path)
-  } catch {
-    return 'cannot be read'
+    text = readFile(path).replace(/^\ufeff/, '')
+  } catch (error) {
+    return `cannot be read${codeOf(error)}`
   }
   try {
     return new Map(Object.entries(documentsSchema.parse(JSON.parse(text))))

@@ -2,7 +2,9 @@ import { isAbsolute, resolve } from 'node:path'
 import { z } from 'zod'
 
 const port = z.number().int().min(0).max(65_535)
-const host = z.string().min(1)
+const host = z.string().regex(/^(?:[\w.-]+|[0-9a-f:.]+(?:%\w+)?)$/i, {
+  error: 'must be an address or a name of this host, without a scheme and a port',
+})
 
 /** Where the gateway listens. Default 127.0.0.1:4000; port 0 takes a free one. */
 export const listenSchema = z.strictObject({
@@ -18,8 +20,9 @@ export const corsSchema = z.strictObject({
   /** Exact origins of pages that may call the gateway, such as `https://app.example.com`. Default none. */
   origins: z
     .array(
-      z.string().refine((text) => URL.parse(text)?.origin === text, {
-        error: 'must be an origin such as https://app.example.com, without a path',
+      z.string().refine((text) => URL.parse(text)?.origin === text && !text.includes('*'), {
+        error:
+          'must be an origin such as https://app.example.com: exact, in small letters, without a star, a path or a default port',
       }),
     )
     .default([]),
@@ -40,12 +43,15 @@ export interface StoreSettings {
 /** `sqlite:PATH` or `sqlite::memory:`; relative paths are relative to `baseDir`. */
 export function storeSchema(baseDir: string) {
   return z.string().transform((text, context): StoreSettings => {
-    const file = /^sqlite:(.+)$/s.exec(text)?.[1]
+    const file = /^sqlite:(?!\/\/|~)(.*[^/])$/s.exec(text)?.[1]
     if (file === ':memory:') return { engine: 'sqlite', file }
     if (file !== undefined) {
       return { engine: 'sqlite', file: isAbsolute(file) ? file : resolve(baseDir, file) }
     }
-    context.addIssue({ code: 'custom', message: 'must be sqlite:PATH or sqlite::memory:' })
+    context.addIssue({
+      code: 'custom',
+      message: 'must be sqlite:PATH, the path of a file as it is, or sqlite::memory:',
+    })
     return z.NEVER
   })
 }

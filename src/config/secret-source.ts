@@ -54,13 +54,18 @@ function readReference(
   }
   const path = isAbsolute(value.file) ? value.file : resolve(baseDir, value.file)
   try {
-    // Editors and `echo` end a file with a newline that nobody means.
-    return { value: readFile(path).replace(/\r?\n$/, '') }
+    // Editors begin a file with a byte order mark, and end it with a newline, that nobody means.
+    return {
+      value: readFile(path)
+        .replace(/^\ufeff/, '')
+        .replace(/\r?\n$/, ''),
+    }
   } catch (error) {
     return { problem: `names the file ${path}, which cannot be read${codeOf(error)}` }
   }
 }
 
-function codeOf(error: unknown): string {
+/** ` (ENOENT)`, or nothing. */
+export function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? ` (${String(error.code)})` : ''
 }

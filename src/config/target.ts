@@ -42,8 +42,7 @@ export interface BotSettings {
 /** Coze's ids exceed what a JavaScript number holds exactly. */
 export const cozeId = z
   .string({ error: 'must be text in quotes: Coze ids do not fit in a number' })
-  .min(1)
-  .max(128)
+  .regex(/^[\w.-]{1,128}$/, { error: 'must be an id alone: no address, no spaces' })
 const variableName = z.string().min(1).max(128)
 /** The platform takes 16 pairs (coze-api.md §6); ours is one of them. */
 const maxMetadata = 15

@@ -14,13 +14,43 @@ function isLoopback(hostname: string): boolean {
   )
 }
 
-/** Why an address cannot be the base URL of Coze's API; undefined if it can. */
-export function baseUrlProblem(text: string): string | undefined {
+/** The API's hosts: they share no accounts, apps, keys or ids. */
+export function isRegion(host: string): boolean {
+  return host === 'api.coze.com' || host === 'api.coze.cn'
+}
+
+/** Where a path belongs to the API or to the pages of the console, which people copy along. */
+const pathsOfCoze = /\/(v\d+|open_api|space|work_flow|sign|store|playground)(\/|$)/
+
+/** The base URL of Coze's API, without a trailing slash, or why an address cannot be one. */
+export function readBaseUrl(text: string): { readonly url: string } | { readonly problem: string } {
   const url = URL.parse(text)
-  if (url === null) return 'must be a URL such as https://api.coze.com or https://api.coze.cn'
-  if (!isHttpsOrLoopback(text)) return 'must be an https URL (http only on loopback)'
-  if (url.search !== '' || url.hash !== '') return 'must have no query and no fragment'
-  const console = /^(www|ws)\.(coze\.(com|cn))$/.exec(url.hostname)
-  if (console !== null) return `is not the API's host: it is https://api.${console[2]}`
-  return undefined
+  if (url === null) {
+    return { problem: 'must be a URL such as https://api.coze.com or https://api.coze.cn' }
+  }
+  if (url.username !== '' || url.password !== '') {
+    return { problem: 'must have no user and no password: credentials stand in "credentials"' }
+  }
+  if (!isHttpsOrLoopback(text)) return { problem: 'must be an https URL (http only on loopback)' }
+  if (url.search !== '' || url.hash !== '') {
+    return { problem: 'must have no query and no fragment' }
+  }
+  const path = url.pathname.replace(/\/+$/, '')
+  const cloud = /(?:^|\.)coze\.(com|cn|site)\.?$/.exec(url.hostname)?.[1]
+  if (cloud === undefined) {
+    return pathsOfCoze.test(path)
+      ? { problem: 'must end before the paths of the API and the console, such as /v3 and /space' }
+      : { url: `${url.origin}${path}` }
+  }
+  if (cloud === 'site') {
+    const problem =
+      "is where published pages live, not the API's host: that is https://api.coze.com or https://api.coze.cn"
+    return { problem }
+  }
+  if (!isRegion(url.host)) {
+    return { problem: `is not the API's host: it is https://api.coze.${cloud}` }
+  }
+  return path === ''
+    ? { url: url.origin }
+    : { problem: `must have no path: it is https://${url.host}, and the gateway adds the rest` }
 }

@@ -1,14 +1,25 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { createHash, createPrivateKey, generateKeyPairSync } from 'node:crypto'
 import { resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { ConfigError, parseConfig, type Config, type ConfigSource } from '../../../src/config.ts'
 import { guestIssuer } from '../../../src/auth/guests.ts'
+import { environmentSettings } from '../../../src/config/environment.ts'
 import { demoSecrets } from '../../../src/config/demo-secrets.ts'
 import { reservedIssuer } from '../../../src/config/guests.ts'
 
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const privatePem = rsa.privateKey.export({ type: 'pkcs1', format: 'pem' }).toString()
 const publicPem = rsa.publicKey.export({ type: 'spki', format: 'pem' }).toString()
+
+const encryptedPem = rsa.privateKey
+  .export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' })
+  .toString()
+const ecPem = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  .privateKey.export({ type: 'pkcs8', format: 'pem' })
+  .toString()
+const shortPem = generateKeyPairSync('rsa', { modulusLength: 1_024 })
+  .privateKey.export({ type: 'pkcs8', format: 'pem' })
+  .toString()
 
 const issuer = { issuer: 'https://id.test', audience: 'gateway', secret: 'i'.repeat(32) }
 const oauth = { type: 'oauth', appId: '1100', keyId: 'kid', privateKey: privatePem }
@@ -198,18 +209,141 @@ describe('a configuration', () => {
     ])
   })
 
-  it('refuses variables it does not know, but not those that Kubernetes sets by itself', () => {
-    const env = {
-      COZE_GATEWAY_LISTEN_PROT: '1',
-      COZE_GATEWAY_SERVICE_HOST: '10.0.0.1',
-      COZE_GATEWAY_SERVICE_PORT_HTTP: '4000',
-      COZE_GATEWAY_PORT: 'tcp://10.0.0.1:4000',
-      COZE_GATEWAY_PORT_4000_TCP_ADDR: '10.0.0.1',
-      OTHER: 'x',
+  /** What Kubernetes sets in every container of a namespace that has a service of that name. */
+  const serviceLinks = (service: string, port: number) => {
+    const name = service.toUpperCase().replaceAll('-', '_')
+    const address = `tcp://10.0.0.1:${port}`
+    return {
+      [`${name}_SERVICE_HOST`]: '10.0.0.1',
+      [`${name}_SERVICE_PORT`]: String(port),
+      [`${name}_SERVICE_PORT_HTTP`]: String(port),
+      [`${name}_PORT`]: address,
+      [`${name}_PORT_${port}_TCP`]: address,
+      [`${name}_PORT_${port}_TCP_PROTO`]: 'tcp',
+      [`${name}_PORT_${port}_TCP_PORT`]: String(port),
+      [`${name}_PORT_${port}_TCP_ADDR`]: '10.0.0.1',
     }
+  }
+
+  it.each(['coze-gateway', 'coze-gateway-metrics', 'coze-gateway-listen', 'coze-gateway-store'])(
+    'starts beside a Kubernetes service that is called %s',
+    (service) => {
+      const config = parse(
+        { ...minimal, metrics: { port: 9001 } },
+        { env: serviceLinks(service, 9000) },
+      )
+      expect(config).toMatchObject({ listen: { port: 4000 }, metrics: { port: 9001 } })
+    },
+  )
+
+  it('refuses variables it does not know', () => {
+    const env = { COZE_GATEWAY_LISTEN_PROT: '1', COZE_GATEWAY_METRICS_PORT: 'tcp', OTHER: 'x' }
     expect(problemsOf(minimal, { env })).toEqual([
       'COZE_GATEWAY_LISTEN_PROT: is not a variable of the gateway',
+      'COZE_GATEWAY_METRICS_PORT: must be a number',
     ])
+  })
+
+  it('takes half an hour from the environment as from the file', () => {
+    const env = {
+      COZE_GATEWAY_PROBE_INTERVAL_HOURS: '0.5',
+      COZE_GATEWAY_PROBE_JITTER_MINUTES: '2.5',
+    }
+    expect(parse(minimal, { env }).probe).toMatchObject({ intervalHours: 0.5, jitterMinutes: 2.5 })
+    expect(problemsOf(minimal, { env: { COZE_GATEWAY_LIMITS_MAX_DEPTH: '1.5' } })).toEqual([
+      'COZE_GATEWAY_LIMITS_MAX_DEPTH: must be a whole number',
+    ])
+  })
+
+  it('has a variable for every scalar outside of lists, as it is documented', () => {
+    const nameClaim = { issuer: issuer.issuer, claim: 'account' }
+    const full = parse(
+      {
+        ...minimal,
+        metrics: { port: 9000 },
+        cookie: {},
+        guests: { key: 'g'.repeat(32) },
+        persistedDocuments: { file: '/documents.json' },
+        session: { ...minimal.session, nameClaim },
+      },
+      { readFile: () => '{}' },
+    )
+    const isSection = (value: unknown): value is Record<string, unknown> =>
+      Object.getPrototypeOf(value ?? '') === Object.prototype
+    const leaves = (value: unknown, path: readonly string[]): readonly string[] => {
+      if (Array.isArray(value) || value instanceof Map || path[0] === 'store') return []
+      if (!isSection(value)) return [path.join('.')]
+      return Object.entries(value).flatMap(([name, part]) => leaves(part, [...path, name]))
+    }
+    const variables = environmentSettings.map(({ path }) => path.join('.'))
+    expect(leaves(full, []).filter((path) => !variables.includes(path))).toEqual([])
+    expect(variables).toEqual(expect.arrayContaining(['store', 'persistedDocuments.file']))
+  })
+
+  it('takes persisted documents and the claim of names from the environment', () => {
+    const env = {
+      COZE_GATEWAY_PERSISTED_DOCUMENTS_FILE: 'documents.json',
+      COZE_GATEWAY_PERSISTED_DOCUMENTS_ONLY: 'true',
+      COZE_GATEWAY_SESSION_NAME_CLAIM_ISSUER: issuer.issuer,
+      COZE_GATEWAY_SESSION_NAME_CLAIM_CLAIM: 'account',
+    }
+    const files: Record<string, string> = {
+      [resolve('documents.json')]: '{"a":"{ viewer { id } }"}',
+    }
+    const { persistedDocuments, session } = parse(minimal, {
+      env,
+      readFile: (path) => files[path] ?? '',
+    })
+    expect(persistedDocuments).toMatchObject({ only: true })
+    expect(persistedDocuments?.documents.size).toBe(1)
+    expect(session.nameClaim).toEqual({ issuer: issuer.issuer, claim: 'account' })
+  })
+
+  const bom = '\ufeff'
+  const pasted: Record<string, string> = {
+    'with line breaks as backslash and n': privatePem.replaceAll('\n', '\\n'),
+    'with line breaks as two backslashes and n': privatePem.replaceAll('\n', '\\\\n'),
+    'with line breaks as backslash, r, backslash, n': privatePem.replaceAll('\n', '\\r\\n'),
+    'with carriage returns': privatePem.replaceAll('\n', '\r\n'),
+    'with spaces in place of line breaks': privatePem.replaceAll('\n', ' '),
+    'in one line': privatePem.replaceAll('\n', ''),
+    'in quotes': `"${privatePem.replaceAll('\n', '\\n')}"`,
+    'in quotes of a shell': `'${privatePem}'`,
+    'after a byte order mark': `${bom}${privatePem}`,
+    indented: `\n  ${privatePem.replaceAll('\n', '\n    ')}`,
+  }
+  it.each(Object.entries(pasted))('takes a private key %s', (_name, privateKey) => {
+    const { assistants } = parse(withAssistant({ credentials: { ...oauth, privateKey } }))
+    const credentials = assistants[0]?.credentials
+    const pem = credentials?.type === 'oauth' ? credentials.privateKey.reveal() : ''
+    expect(createPrivateKey(pem).export({ type: 'pkcs1', format: 'pem' })).toBe(privatePem)
+  })
+
+  it('takes a public key with line breaks as backslash and n', () => {
+    const publicKey = publicPem.replaceAll('\n', '\\n')
+    expect(parse(withIssuer({ publicKey })).issuers[0]?.keys).toMatchObject({ type: 'public-key' })
+  })
+
+  it('takes files that an editor began with a byte order mark', () => {
+    const files: Record<string, string> = {
+      '/etc/config.json': `${bom}${JSON.stringify({
+        ...minimal,
+        session: { ...minimal.session, key: { file: 'key' } },
+      })}`,
+      '/etc/key': `${bom}${'k'.repeat(32)}\r\n`,
+    }
+    const source = { file: '/etc/config.json', readFile: (path: string) => files[path] ?? '' }
+    expect(parse(undefined, source).session.key.reveal()).toBe('k'.repeat(32))
+  })
+
+  it.each([
+    ['https://api.coze.com/', 'https://api.coze.com'],
+    [' https://API.coze.com ', 'https://api.coze.com'],
+    ['https://api.coze.cn:443', 'https://api.coze.cn'],
+    ['https://studio.example/behind/a/proxy/', 'https://studio.example/behind/a/proxy'],
+    ['http://127.0.0.1:8888/', 'http://127.0.0.1:8888'],
+  ])('takes the base URL %j as %j', (baseUrl, taken) => {
+    expect(parse(withAssistant({ baseUrl })).assistants[0]?.baseUrl).toBe(taken)
   })
 
   it('takes keys of each kind for an issuer, and pins algorithms that fit', () => {
@@ -315,6 +449,149 @@ describe('a configuration', () => {
     'no base URL': [
       withAssistant({ baseUrl: undefined }),
       'https://api.coze.com or https://api.coze.cn',
+    ],
+    ...Object.fromEntries(
+      (
+        [
+          ['https://www.coze.com', 'it is https://api.coze.com'],
+          ['https://www.coze.cn/space/1/bot/2', 'it is https://api.coze.cn'],
+          ['https://coze.com', 'it is https://api.coze.com'],
+          ['https://code.coze.cn', 'it is https://api.coze.cn'],
+          ['https://api.coze.com.', 'it is https://api.coze.com'],
+          ['https://my-page.coze.site', 'is where published pages live'],
+          ['https://api.coze.com/v3/chat', 'must have no path: it is https://api.coze.com'],
+          ['https://api.coze.cn/open_api', 'must have no path: it is https://api.coze.cn'],
+          ['https://studio.example/v1', 'must end before the paths of the API'],
+          ['http://127.0.0.1:8888/space/1/develop', 'must end before the paths of the API'],
+          ['https://me:secret@studio.example', 'must have no user and no password'],
+          ['https://api.coze.com?x=1', 'must have no query'],
+          ['api.coze.com', 'must be a URL such as'],
+        ] as const
+      ).map(([baseUrl, part]) => [
+        `the base URL ${baseUrl}`,
+        [
+          withAssistant({ baseUrl }),
+          `assistants[0].baseUrl: ${part.startsWith('it') ? "is not the API's host: " : ''}${part}`,
+        ],
+      ]),
+    ),
+    ...Object.fromEntries(
+      Object.entries({
+        'that is cut off': [privatePem.slice(0, 400), 'it has no END line'],
+        'of one line, as a variable takes it': [privatePem.split('\n')[0], 'it has no END line'],
+        'without its BEGIN line': [
+          privatePem.split('\n').slice(1, -2).join('\n'),
+          'no BEGIN and END lines',
+        ],
+        'in base64 once more': [Buffer.from(privatePem).toString('base64'), 'decode it'],
+        'that is a path': ['/etc/keys/coze.pem', 'looks like the path of a file'],
+        'that is encrypted': [encryptedPem, 'is encrypted with a passphrase'],
+        'that is public': [publicPem, 'it is a public key'],
+        'that is damaged': [privatePem.replace(/\n.{8}/, '\nAAAAAAAA'), 'are damaged'],
+        'of an elliptic curve': [ecPem, 'must be an RSA key'],
+        'of 1024 bits': [shortPem, 'must be an RSA key of at least 2048 bits'],
+      }).map(([name, [privateKey, part]]) => [
+        `a private key ${name}`,
+        [withAssistant({ credentials: { ...oauth, privateKey } }), String(part)],
+      ]),
+    ),
+    'a workflow id that is an address': [
+      withWorkflow({ workflowId: 'https://www.coze.com/work_flow?workflow_id=7' }),
+      'workflow.workflowId: must be an id alone',
+    ],
+    'a bot id with a space': [
+      withWorkflow({ appId: undefined, botId: '7003 ' }),
+      'workflow.botId: must be an id alone',
+    ],
+    'a key id with a line break': [
+      withAssistant({ credentials: { ...oauth, keyId: 'kid\n' } }),
+      'credentials.keyId: must be the fingerprint',
+    ],
+    'an audience of Coze that is an address': [
+      withAssistant({ credentials: { ...oauth, audience: 'https://api.coze.cn' } }),
+      'credentials.audience: must be a host',
+    ],
+    'a token with its scheme': [
+      withAssistant({
+        credentials: { type: 'token', token: 'Bearer pat_x', allowSharedToken: true },
+      }),
+      'credentials.token: must be the token alone',
+    ],
+    'one app on two sites': [
+      {
+        ...minimal,
+        assistants: [
+          assistant,
+          { ...assistant, id: 'b', name: 'B', baseUrl: 'https://api.coze.com' },
+        ],
+      },
+      'assistants[1].credentials.appId: is of assistants[0] on another site',
+    ],
+    'a template for an issuer': [
+      withIssuer({
+        issuer: 'https://login.microsoftonline.com/{tenantid}/v2.0',
+        secret: 'i'.repeat(32),
+      }),
+      'issuers[0].issuer: is a template',
+    ],
+    'an issuer that stands for several': [
+      withIssuer({
+        issuer: 'https://login.microsoftonline.com/common/v2.0',
+        secret: 'i'.repeat(32),
+      }),
+      "issuers[0].issuer: must have the tenant's id",
+    ],
+    'an issuer that is a document': [
+      withIssuer({
+        issuer: 'https://id.test/.well-known/openid-configuration',
+        secret: 'i'.repeat(32),
+      }),
+      'issuers[0].issuer: must end before',
+    ],
+    'an issuer with a space': [
+      withIssuer({ issuer: 'https://id.test ', secret: 'i'.repeat(32) }),
+      'issuers[0].issuer: must have no spaces',
+    ],
+    'any audience': [withIssuer({ audience: '*', secret: 'i'.repeat(32) }), 'issuers[0].audience'],
+    'a template for keys': [
+      withIssuer({ jwksUrl: 'https://id.test/{tenant}/keys' }),
+      'issuers[0].jwksUrl: is a template',
+    ],
+    'the discovery document for keys': [
+      withIssuer({ jwksUrl: 'https://id.test/.well-known/openid-configuration' }),
+      'issuers[0].jwksUrl: is the discovery document',
+    ],
+    'an origin with a star': [
+      { ...minimal, cors: { origins: ['https://*.preview.example'] } },
+      'cors.origins[0]: must be an origin such as https://app.example.com: exact',
+    ],
+    'an origin with a port that browsers leave out': [
+      { ...minimal, cors: { origins: ['https://app.test:443'] } },
+      'cors.origins[0]: must be an origin',
+    ],
+    'a host with a scheme': [
+      { ...minimal, listen: { host: 'http://0.0.0.0' } },
+      'listen.host: must be an address or a name',
+    ],
+    'metrics on the port of everything else': [
+      { ...minimal, listen: { host: '0.0.0.0' }, metrics: { port: 4000 } },
+      'metrics.port: is the port of listen',
+    ],
+    'a store by an address': [
+      { ...minimal, store: 'sqlite://data/x.db' },
+      'store: must be sqlite:PATH',
+    ],
+    'a store in a home that nobody fills in': [
+      { ...minimal, store: 'sqlite:~/x.db' },
+      'store: must be sqlite:PATH',
+    ],
+    'a store that is a folder': [
+      { ...minimal, store: 'sqlite:data/' },
+      'store: must be sqlite:PATH',
+    ],
+    'documents in a file that is not there': [
+      { ...minimal, persistedDocuments: { file: 'nowhere.json' } },
+      'which cannot be read (ENOENT)',
     ],
     'the wrong host of Coze': [
       withAssistant({ baseUrl: 'https://www.coze.com' }),
@@ -470,6 +747,18 @@ describe('a configuration', () => {
       'one key twice': [
         withKeys(key, { ...key, id: 'two', sha256: digest.toUpperCase() }),
         'apiKeys[1].sha256: is used by another entry',
+      ],
+      'the digest of an empty key': [
+        withKeys({ ...key, sha256: createHash('sha256').digest('hex') }),
+        'apiKeys[0].sha256: is the SHA-256 of no text',
+      ],
+      'a blank backend': [
+        withKeys({ ...key, backend: ' ' }),
+        'apiKeys[0].backend: must not be blank',
+      ],
+      'a blank tenant': [
+        withKeys({ ...key, tenant: '\u3000' }),
+        'apiKeys[0].tenant: must not be blank',
       ],
       'a key without a backend': [withKeys({ ...key, backend: undefined }), 'backend: is missing'],
       'a backend with a newline': [withKeys({ ...key, backend: 'a\n' }), 'control characters'],
