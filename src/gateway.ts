@@ -170,6 +170,7 @@ export async function createGateway(
       mediaTypes: config.uploads.mediaTypes,
       cursorKey: config.session.key.reveal(),
       historyLength: limits.maxHistoryMessages,
+      maxReplyBytes: limits.maxReplyBytes,
       circuitMs: timeouts.circuitMs,
       recoverMs: timeouts.recoverMs,
       queueExpiryMs: timeouts.queueExpiryMs,

@@ -65,7 +65,10 @@ export const limitsSchema = z
     maxSubscriptionsPerSession: count(50),
     /** Bytes buffered for a subscriber that does not read. Default 64 KiB. */
     maxBufferedBytes: count(65_536, { min: 1_024 }),
-    /** Bytes of a reply's text. Default 4 MiB. */
+    /**
+     * Bytes that one reply may hold and write: texts with their corrections, suggestions, questions, tool calls, ids.
+     * Default 4 MiB.
+     */
     maxReplyBytes: count(4 * mebibyte),
     /** Upstream events of one reply. Default 100,000. */
     maxReplyEvents: count(100_000),

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
 import { CozeError, createUpstreamError } from './errors.ts'
-import { findCode, findObject, findString, type JsonObject, parseObject } from './json.ts'
+import { findCode, findId, findObject, findString, type JsonObject, parseObject } from './json.ts'
 import type { WireHeaders } from './wire.ts'
 
 /** A successful JSON answer. */
@@ -92,7 +92,7 @@ function findErrorCode(body: JsonObject): string | undefined {
 
 function findLogId(body: JsonObject): string | undefined {
   const detail = findObject(body, 'detail') ?? findObject(body, 'error')
-  return detail && findString(detail, 'logid')
+  return detail && findId(detail, 'logid')
 }
 
 function findHeader(headers: WireHeaders, name: string): string | undefined {

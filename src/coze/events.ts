@@ -44,8 +44,10 @@ export type CozeEvent =
       readonly contentType: ContentType
       readonly text: string
     } & ChatIds)
-  /** A message that is not for users (the platform's own notes, tool calls): only whose it is counts. */
+  /** A message that is not for users (the platform's own notes): only whose it is counts. */
   | ({ readonly type: 'other' } & ChatIds)
+  /** A tool that the assistant called, or what it returned: not for users either. */
+  | ({ readonly type: 'tool-output' } & ChatIds)
   /** A piece of speech, which is not kept. May come after the chat's end as well (coze-api.md §6). */
   | ({ readonly type: 'audio' } & ChatIds)
   | ({ readonly type: 'follow-up'; readonly messageId: string; readonly text: string } & ChatIds)
@@ -119,7 +121,7 @@ export function decodeFrame(
 
 type ChatType = Exclude<
   Extract<CozeEvent, { conversationId: string; messageId?: never }>['type'],
-  'other' | 'audio'
+  'other' | 'audio' | 'tool-output'
 >
 
 /** Both spellings of cancelled are out there: the cloud's and Studio's (coze-api.md §13). */
@@ -169,9 +171,17 @@ function decodeMessage(message: JsonObject, context: EventContext, into: CozeEve
   } else if (type === 'follow_up') {
     into.push({ type: 'follow-up', ...messageIds(message, context), text })
   } else {
-    into.push({ type: 'other', ...chatIds(message, context) })
+    const isTool = typeof type === 'string' && toolMessages.has(type)
+    into.push({ type: isTool ? 'tool-output' : 'other', ...chatIds(message, context) })
   }
 }
+
+/** Messages of tools: the platform writes the last one both ways. */
+export const toolMessages: ReadonlySet<string> = new Set([
+  'function_call',
+  'tool_output',
+  'tool_response',
+])
 
 function decodeChat(type: ChatType, chat: JsonObject, context: EventContext): CozeEvent {
   const ids = {
@@ -242,6 +252,6 @@ function chatIds(message: JsonObject, context: EventContext): ChatIds {
 
 function requireId(from: JsonObject, key: string, context: EventContext): string {
   const id = findId(from, key)
-  if (id === undefined) throw new CozeError('protocol', `an event lacks its ${key}`, context)
+  if (id === undefined) throw new CozeError('protocol', `an event lacks a usable ${key}`, context)
   return id
 }

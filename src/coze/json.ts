@@ -37,10 +37,13 @@ export function findString(from: JsonObject, key: string): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined
 }
 
-/** Ids are decimal strings above 2^53; `""` and `"0"` mean none (coze-api.md §11). */
+/** Code units of an id. The platform's have at most 36; what is longer is none, as ids are stored. */
+export const maxIdLength = 512
+
+/** Ids are decimal strings above 2^53; `""` and `"0"` mean none. */
 export function findId(from: JsonObject, key: string): string | undefined {
-  const value = from[key]
-  return typeof value === 'string' && value !== '' && value !== '0' ? value : undefined
+  const value = findString(from, key)
+  return value === '0' || (value?.length ?? 0) > maxIdLength ? undefined : value
 }
 
 /** A number or a string, as the dialects differ; 0 and `""` are no code. */

@@ -38,8 +38,6 @@ export function createStreamReader(options: {
 }): StreamReader {
   const { limits, logId, metrics, origin } = options
   const parser = createSseParser({ maxEventBytes: limits.maxEventBytes, onFrame })
-  const completedMessages = new Set<string>()
-  const followUps = new Set<string>()
   /** Of one frame: at most two. */
   const decoded: CozeEvent[] = []
   let events: CozeEvent[] = []
@@ -64,56 +62,50 @@ export function createStreamReader(options: {
     // An error before anything else is a refusal.
     const accepted = isHeard ? 'yes' : kind === 'error' ? 'no' : 'unknown'
     decodeFrame(name, data, { logId, accepted }, decoded)
-    for (const event of decoded) if (isNews(event)) events.push(event)
+    for (const event of decoded) {
+      note(event)
+      events.push(event)
+    }
   }
 
-  /** False: nobody needs to hear of it. */
-  function isNews(event: CozeEvent): boolean {
+  /** Learns how the run stands. Nothing is kept of what an event says: what a reply holds has a limit of its own. */
+  function note(event: CozeEvent): void {
     switch (event.type) {
       case 'delta':
         isHeard = true
-        if (completedMessages.size > 0 && completedMessages.has(event.messageId)) {
-          metrics.upstreamOddity('late-delta')
-          return false
-        }
         textBytes += Buffer.byteLength(event.text)
         if (textBytes > limits.maxReplyBytes) throw failure('limit', tooMuchText)
-        return true
+        return
       case 'answer':
         isHeard = true
-        completedMessages.add(event.messageId)
         if (Buffer.byteLength(event.text) > limits.maxReplyBytes)
           throw failure('limit', tooMuchText)
-        return true
-      case 'follow-up': {
-        isHeard = true
-        const isNew = !followUps.has(event.text)
-        followUps.add(event.text)
-        return isNew
-      }
+        return
+      case 'follow-up':
       case 'created':
       case 'in-progress':
       case 'other':
+      case 'tool-output':
       case 'audio':
         isHeard = true
-        return true
+        return
       case 'completed':
       case 'cancelled':
       case 'requires-action':
         isHeard = true
         isEnded = true
-        return true
+        return
       case 'failed':
         isHeard = true
         isEnded = true
         reportError(metrics, origin, event.error.from(origin))
-        return true
+        return
       case 'error':
         isEnded = true
         reportError(metrics, origin, event.error.from(origin))
-        return true
+        return
       case 'done':
-        return true
+        return
     }
   }
 

@@ -1,12 +1,19 @@
 import type { ToolCall } from '../domain.ts'
 import { CozeError, type CozeErrorDetails } from './errors.ts'
-import { findObject, findObjects, findString, isObject, type JsonObject } from './json.ts'
+import {
+  findObject,
+  findObjects,
+  findString,
+  isObject,
+  type JsonObject,
+  maxIdLength,
+} from './json.ts'
 
 /**
  * What a chat asks its client to do (coze-api.md §6). A chat that waits for nothing may carry the field all the same,
  * empty.
  *
- * @throws CozeError `protocol` for a call that cannot be answered, since it lacks its id
+ * @throws CozeError `protocol` for a call that cannot be answered, since it lacks a usable id
  */
 export function decodeToolCalls(
   chat: JsonObject,
@@ -16,7 +23,8 @@ export function decodeToolCalls(
   const wanted = findObject(action, 'submit_tool_outputs') ?? {}
   return findObjects(wanted, 'tool_calls').map((call) => {
     const id = findString(call, 'id')
-    if (id === undefined) throw new CozeError('protocol', 'a tool call lacks its id', context)
+    if (id === undefined || id.length > maxIdLength)
+      throw new CozeError('protocol', 'a tool call lacks a usable id', context)
     const called = findObject(call, 'function') ?? {}
     const name = findString(called, 'name')
     // A question to be answered comes without a function.

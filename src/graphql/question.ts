@@ -31,6 +31,8 @@ export const OmittedContentType = builder.enumType('OmittedContent', {
   values: {
     CARD: { description: 'A card.' },
     AUDIO: { description: 'Speech.' },
-    OTHER: { description: 'Something else.' },
+    OTHER: {
+      description: 'Something else; of a reply without text, also what its tools returned.',
+    },
   },
 })

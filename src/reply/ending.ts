@@ -15,6 +15,7 @@ import type { Logger } from '../observe/logger.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Tracer } from '../observe/tracer.ts'
 import type { Claim, Ledger } from '../store/ledger.ts'
+import { LostReplyError } from '../store/log.ts'
 import { StoreError } from '../store/store.ts'
 import { RunFailedError } from '../strategy/run-failed-error.ts'
 import { explanationOf, type RunFacts, runReference } from './run-facts.ts'
@@ -147,6 +148,7 @@ export function createEnding(options: EndingOptions): Ending {
     if (error instanceof RunFailedError) {
       const { failure, outcome, conversationGone, upstreamCode, logId, hint } = error
       const { code } = failure
+      if (code !== 'ISOLATION_BREACH') await showWaiting(run)
       logger.warn({ reply: claim.reply.id, code, upstreamCode, logId, hint }, 'upstream run failed')
       const isOpen = outcome === 'unseen' || (outcome === 'not-accepted' && reader?.waits === true)
       if (isOpen) await cancelUpstream(run)
@@ -166,6 +168,16 @@ export function createEnding(options: EndingOptions): Ending {
     }
     logger.error({ reply: claim.reply.id, err: error }, 'reply failed by a fault of the gateway')
     return failedEnd(runFailures.internal, zombie, run)
+  }
+
+  /** Text that waited for an earlier message has been received: it is kept with what was shown. */
+  async function showWaiting({ claim, reader }: RunFacts): Promise<void> {
+    try {
+      await reader?.showWaiting()
+    } catch (error) {
+      if (!(error instanceof LostReplyError || error instanceof StoreError)) throw error
+      logger.warn({ reply: claim.reply.id, err: error }, 'the last text of a reply was not shown')
+    }
   }
 
   /** True: the upstream was told, and agreed. */

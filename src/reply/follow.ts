@@ -179,7 +179,7 @@ export function createFollow(options: FollowOptions, ending: Ending): Follow {
         AbortSignal.any([drive.signal, deadline.signal]),
       )
       if (found.type === 'unknown') throw otherwise
-      await reader.take(found.events)
+      await reader.takeLookedUp(found.events)
       if (reader.end === undefined) throw otherwise
     } catch (error) {
       if (error instanceof LostReplyError) return

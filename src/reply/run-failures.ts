@@ -40,6 +40,8 @@ export const runFailures = {
     false,
   ),
   tooLong: failure('LIMIT', 'The answer took longer than an answer may.', true),
+  overLimit: failure('LIMIT', 'The answer grew beyond what an answer may be.', false),
+  tooLarge: failure('UPSTREAM_TOO_LARGE', "The assistant's answer is too large.", false),
   foreignAttachment: failure(
     'UPSTREAM_REFUSED',
     'An attachment was uploaded where the assistant cannot read it any more.',

@@ -4,6 +4,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { RunFailedError } from '../strategy/run-failed-error.ts'
 import type { RunEvent } from '../strategy/strategy.ts'
+import { createReplySize } from './reply-size.ts'
 import { runFailures } from './run-failures.ts'
 import { runTable, type RunPhase } from './state.ts'
 import { createTranscript } from './transcript.ts'
@@ -27,6 +28,13 @@ export interface RunReader {
    * @throws {@link RunFailedError} when the guard or the run table refuses an event.
    */
   take(events: readonly RunEvent[]): Promise<void> | undefined
+  /**
+   * Takes the events of a run that was looked up. Where they tell messages, they tell all of them: readers are shown what
+   * differs from what they hold. Throws as `take` does.
+   */
+  takeLookedUp(events: readonly RunEvent[]): Promise<void> | undefined
+  /** Shows the text that waits for the end of an earlier message, since that end will not come. */
+  showWaiting(): Promise<void> | undefined
   /** The run that waits is answered: its next stream can be taken. */
   answered(): void
   readonly answer: string
@@ -50,7 +58,9 @@ export interface RunReader {
   readonly waits: boolean
 }
 
+/** More suggestions, and longer ones (UTF-16 code units), are left out. */
 const maxFollowUps = 20
+const maxFollowUpLength = 1_000
 
 export function createRunReader(options: {
   readonly guard: Guard
@@ -64,14 +74,22 @@ export function createRunReader(options: {
   readonly known: UpstreamRun | undefined
   /** The calls whose outputs a recovered run waits for. */
   readonly waitsFor: readonly ToolCall[] | undefined
+  /** Bytes that the reply may hold and write: its texts, ids, suggestions, question, tool calls and corrections. */
+  readonly maxReplyBytes: number
   /** Makes the run's ids durable; nothing is shown before. */
   remember(run: UpstreamRun): Promise<void>
   show(deltas: readonly Delta[]): Promise<void> | undefined
 }): RunReader {
   const { guard, metrics, clock } = options
-  const answer = createTranscript('ANSWER', options.shown.answer)
-  const reasoning = createTranscript('REASONING', options.shown.reasoning)
-  const followUps: string[] = []
+  const { answer: shownAnswer, reasoning: shownReasoning } = options.shown
+  const size = createReplySize(options.maxReplyBytes, [shownAnswer, shownReasoning])
+  const { charge } = size
+  const answer = createTranscript({ kind: 'ANSWER', shown: shownAnswer, charge })
+  const reasoning = createTranscript({ kind: 'REASONING', shown: shownReasoning, charge })
+  // Nothing is looked up of it: it goes on after what readers hold.
+  reasoning.settle()
+  const followUps = new Set<string>()
+  let usedTools = false
   const omitted = new Set<OmittedContent>()
   let phase: RunPhase = options.waitsFor === undefined ? 'sent' : 'waiting'
   let run = options.known
@@ -79,49 +97,67 @@ export function createRunReader(options: {
   let logId: string | undefined
   let retries = 0
   let firstDeltaMs: number | undefined
-  let hasShown = options.shown.answer !== '' || options.shown.reasoning !== ''
+  let hasShown = shownAnswer !== '' || shownReasoning !== ''
   let end: RunEnd | undefined = options.waitsFor && actionRequired(options.waitsFor)
 
   function take(events: readonly RunEvent[]): Promise<void> | undefined {
     const deltas: Delta[] = []
-    for (const [index, event] of events.entries()) {
-      guard.check(event)
-      switch (runTable[phase][event.type]) {
-        case 'remember': {
-          const { chatId, conversationId } = event
-          const found = { chatId, conversationId }
-          keep(event)
-          return options.remember(found).then(() => {
-            run = found
-            phase = 'streaming'
-            return take(events.slice(index + 1))
-          })
-        }
-        case 'go-on':
-          keep(event)
-          phase = 'streaming'
-          break
-        case 'show':
-          add(deltas, read(event))
-          break
-        case 'keep':
-          keep(event)
-          break
-        case 'wait':
-          phase = 'waiting'
-          end = endOf(event)
-          break
-        case 'end':
-          phase = 'ended'
-          end = endOf(event)
-          break
-        case 'count':
-          metrics.upstreamOddity(event.type === 'delta' ? 'late-delta' : 'extra-terminal')
-          break
-        case 'refuse':
-          throw refused(runFailures.outOfOrder)
+    try {
+      for (const [index, event] of events.entries()) {
+        const wait = takeOne(event, deltas)
+        if (wait !== undefined) return wait.then(() => take(events.slice(index + 1)))
       }
+    } catch (error) {
+      // What came before it in the same network read is shown all the same.
+      if (size.isExceeded) void show(deltas)
+      throw error
     }
+    return show(deltas)
+  }
+
+  /** A promise when the run has to be remembered before the next event. Nothing has been said by then. */
+  function takeOne(event: RunEvent, deltas: Delta[]): Promise<void> | undefined {
+    guard.check(event)
+    switch (runTable[phase][event.type]) {
+      case 'remember': {
+        const { chatId, conversationId } = event
+        const found = { chatId, conversationId }
+        keep(event)
+        return options.remember(found).then(() => {
+          run = found
+          phase = 'streaming'
+        })
+      }
+      case 'go-on':
+        keep(event)
+        phase = 'streaming'
+        break
+      case 'show':
+        read(event, deltas)
+        break
+      case 'keep':
+        keep(event)
+        break
+      case 'wait':
+        end = endOf(event)
+        phase = 'waiting'
+        flush(deltas)
+        break
+      case 'end':
+        end = endOf(event)
+        phase = 'ended'
+        flush(deltas)
+        break
+      case 'count':
+        metrics.upstreamOddity(event.type === 'delta' ? 'late-delta' : 'extra-terminal')
+        break
+      case 'refuse':
+        throw refused(runFailures.outOfOrder)
+    }
+    return undefined
+  }
+
+  function show(deltas: readonly Delta[]): Promise<void> | undefined {
     if (deltas.length === 0) return undefined
     if (!hasShown) {
       hasShown = true
@@ -131,36 +167,97 @@ export function createRunReader(options: {
     return options.show(deltas)
   }
 
+  function flush(deltas: Delta[]): void {
+    add(deltas, reasoning.flush())
+    add(deltas, answer.flush())
+  }
+
   /** What an event adds to the texts. */
-  function read(event: RunEvent): Delta | undefined {
+  function read(event: RunEvent, deltas: Delta[]): void {
     if (event.type === 'delta') {
       const transcript = event.kind === 'ANSWER' ? answer : reasoning
       const delta = transcript.append(event.messageId, event.text)
-      if (delta !== 'late') return delta
-      metrics.upstreamOddity('late-delta')
+      if (delta === 'late') metrics.upstreamOddity('late-delta')
+      else add(deltas, delta)
     } else if (event.type === 'message') {
-      const { delta, corrected } = answer.complete(event.messageId, event.text)
-      if (corrected) metrics.upstreamOddity('corrected-text')
-      return delta
+      add(deltas, reasoning.close(event.messageId))
+      const completed = answer.complete(event.messageId, event.text)
+      if (completed === 'late') {
+        metrics.upstreamOddity('extra-terminal')
+        return
+      }
+      if (completed.corrected) metrics.upstreamOddity('corrected-text')
+      add(deltas, completed.delta)
     }
-    return undefined
   }
 
   function keep(event: RunEvent): void {
-    if (event.type === 'accepted') {
-      logId = event.logId ?? logId
-      retries += event.retries ?? 0
-    } else if (event.type === 'follow-up') {
-      if (followUps.length < maxFollowUps) followUps.push(event.text.toWellFormed())
-    } else if (event.type === 'question') {
-      question = wellFormed(event.question)
-    } else if (event.type === 'omitted') {
-      omitted.add(event.content)
+    switch (event.type) {
+      case 'accepted':
+        logId = event.logId ?? logId
+        retries += event.retries ?? 0
+        break
+      case 'follow-up':
+        keepFollowUp(event.text.toWellFormed())
+        break
+      case 'question':
+        question = wellFormed(event.question)
+        size.chargeQuestion(question)
+        break
+      case 'omitted':
+        omitted.add(event.content)
+        break
+      case 'tool-output':
+        usedTools = true
+        break
+      case 'delta':
+      case 'message':
+      case 'completed':
+      case 'cancelled':
+      case 'action-required':
+        throw new TypeError(`nothing is kept of "${event.type}"`)
+    }
+  }
+
+  function keepFollowUp(text: string): void {
+    if (followUps.size >= maxFollowUps || text.length > maxFollowUpLength) return
+    if (followUps.has(text)) return
+    charge(text)
+    followUps.add(text)
+  }
+
+  function endOf(event: RunEvent): RunEnd {
+    switch (event.type) {
+      case 'completed':
+        return { type: 'completed', usage: event.usage }
+      case 'cancelled':
+        return { type: 'cancelled' }
+      case 'action-required':
+        size.chargeToolCalls(event.toolCalls)
+        return actionRequired(event.toolCalls)
+      case 'accepted':
+      case 'delta':
+      case 'message':
+      case 'follow-up':
+      case 'question':
+      case 'omitted':
+      case 'tool-output':
+        throw new TypeError(`a run cannot end with "${event.type}"`)
     }
   }
 
   return {
     take,
+    takeLookedUp(events) {
+      if (events.some(({ type }) => type === 'message')) answer.restart()
+      return take(events)
+    },
+    showWaiting() {
+      if (size.isExceeded) return undefined
+      const deltas: Delta[] = []
+      flush(deltas)
+      return show(deltas)
+    },
     answered() {
       if (phase !== 'waiting') throw new TypeError(`a run that is "${phase}" waits for no answer`)
       phase = 'answered'
@@ -168,9 +265,10 @@ export function createRunReader(options: {
       question = undefined
       // What comes next follows what readers hold.
       answer.settle()
-      reasoning.settle()
     },
-    followUps,
+    get followUps() {
+      return [...followUps]
+    },
     get answer() {
       return answer.text
     },
@@ -178,7 +276,9 @@ export function createRunReader(options: {
       return question
     },
     get omitted() {
-      return [...omitted]
+      // The outputs of tools are the assistant's own, but a reply that says nothing else is not an empty one.
+      const isSilent = usedTools && answer.text === '' && question === undefined
+      return isSilent ? [...new Set(omitted).add('OTHER')] : [...omitted]
     },
     get lastMessage() {
       return answer.last
@@ -215,24 +315,6 @@ function add(deltas: Delta[], delta: Delta | undefined): void {
     deltas[deltas.length - 1] = { ...last, text: last.text + delta.text }
   } else {
     deltas.push(delta)
-  }
-}
-
-function endOf(event: RunEvent): RunEnd {
-  switch (event.type) {
-    case 'completed':
-      return { type: 'completed', usage: event.usage }
-    case 'cancelled':
-      return { type: 'cancelled' }
-    case 'action-required':
-      return actionRequired(event.toolCalls)
-    case 'accepted':
-    case 'delta':
-    case 'message':
-    case 'follow-up':
-    case 'question':
-    case 'omitted':
-      throw new TypeError(`a run cannot end with "${event.type}"`)
   }
 }
 

@@ -17,6 +17,8 @@ export interface RunWritesOptions {
   readonly log: ReplyLog
   readonly clock: Clock
   readonly metrics: Metrics
+  /** Bytes that one reply may hold and write. */
+  readonly maxReplyBytes: number
   /** Hears that two have met in one upstream conversation. */
   readonly onBreach: (breach: Breach) => void
   /** Ends what runs in it, before anything more of that is shown. */
@@ -152,6 +154,7 @@ export function createRunWrites(options: RunWritesOptions): RunWrites {
         shown: { answer: reply.text, reasoning: reply.reasoning },
         known: known?.run,
         waitsFor: known?.waitsFor,
+        maxReplyBytes: options.maxReplyBytes,
         async remember({ chatId, conversationId }) {
           if (known !== undefined) return
           if (upstream.type === 'named') {

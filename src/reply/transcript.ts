@@ -2,23 +2,39 @@ import type { Delta, DeltaKind } from '../domain.ts'
 import { isHighSurrogate } from '../lib/surrogate.ts'
 
 /**
- * What readers have been shown of one kind of text, and the delta that takes them further.
+ * The text of one kind that readers have been shown, and the delta that takes them further.
  *
- * The text is the upstream's messages in first-seen order, joined by a blank line. Offsets never fall inside a surrogate
- * pair: half a character at the end of a delta waits for its other half.
+ * The text is the upstream's messages in first-seen order, joined by a blank line. One message is shown as it comes, the
+ * first that has not ended; text of later messages waits until the ones before them have ended, so that nothing is shown
+ * twice. The work is linear in the text that comes in. Offsets never fall inside a surrogate pair: half a character at
+ * the end of a delta waits for its other half.
+ *
+ * ```
+ *   ended │ ended │ shown as it comes │ waits │ waits
+ * ```
  */
 export interface Transcript {
+  /** What readers hold. */
   readonly text: string
-  /** More text of a message; undefined when there is nothing to show, or the message had ended (`late`). */
+  /** More text of a message; undefined when there is nothing to show now, or the message had ended (`late`). */
   append(messageId: string, text: string): Delta | 'late' | undefined
-  /** The whole text of a message, which is trusted over its deltas. `corrected`: it said something else than they did. */
+  /**
+   * The whole text of a message, which ends it and is trusted over its deltas. `corrected`: it said something else than
+   * they did. `late`: the message had ended before.
+   */
   complete(
     messageId: string,
     text: string,
-  ): { readonly delta: Delta | undefined; readonly corrected: boolean }
+  ): { readonly delta: Delta | undefined; readonly corrected: boolean } | 'late'
+  /** Ends a message with the text that it has. */
+  close(messageId: string): Delta | undefined
+  /** Ends the wait for earlier messages: shows all that there is. Only the last message can still grow. */
+  flush(): Delta | undefined
+  /** The upstream tells the whole text again from its beginning: readers are shown what differs from what they hold. */
+  restart(): void
   /** What readers hold stays, whatever it was made of: what comes now follows it. */
   settle(): void
-  /** The message that was seen last for the first time; undefined before there is one. */
+  /** The last message in first-seen order that has text, else the last; undefined before there is one. */
   readonly last: { readonly id: string; readonly text: string } | undefined
 }
 
@@ -32,85 +48,157 @@ interface Part {
 
 const separator = '\n\n'
 
-/** `shown`: what readers hold already, when a run is recovered. */
-export function createTranscript(kind: DeltaKind, shown = ''): Transcript {
+export interface TranscriptOptions {
+  readonly kind: DeltaKind
+  /** What readers hold already, when a run is recovered: the upstream tells it again from its beginning. Default none. */
+  readonly shown?: string
+  /** Called with each id and text that the transcript keeps or shows from now on. It may throw; then the transcript is over. */
+  readonly charge: (text: string) => void
+}
+
+export function createTranscript({ kind, shown = '', charge }: TranscriptOptions): Transcript {
   const parts = new Map<string, Part>()
-  let last: Part | undefined
-  let text = shown
-  /** False while `text` is not what the parts say: after recovery, until the first message is known. */
-  let joined = shown === ''
+  const order: Part[] = []
+  /** The index of the part that is shown as it comes. */
+  let front = 0
+  /** What the parts before that one say. Never cut: a correction costs no more than its own message. */
+  let before = ''
+  /** What that one says, with what separates it from `before`. */
+  let current = ''
+  /** What readers hold, while the parts have said only a beginning of it. */
+  let untold = shown === '' ? undefined : shown
 
   function find(messageId: string): Part {
     let part = parts.get(messageId)
     if (part === undefined) {
+      charge(messageId)
       part = { id: messageId, text: '', held: '', ended: false }
       parts.set(messageId, part)
-      last = part
+      order.push(part)
     }
     return part
   }
 
-  /** The one delta from what is shown to what the parts say. */
-  function correct(): Delta | undefined {
-    const target = [...parts.values()]
-      .map((part) => part.text)
-      .filter((part) => part !== '')
-      .join(separator)
-    joined = true
-    if (target === text) return undefined
-    const offset = commonLength(text, target)
-    text = target
-    return { kind, offset, text: target.slice(offset) }
+  /** Says `added` after the first `at` code units, and nothing else after them. */
+  function say(at: number, added: string): Delta | undefined {
+    if (untold === undefined) return { kind, offset: at, text: added }
+    const same = commonLength(untold, at, added)
+    if (same === added.length && at + same < untold.length) return undefined
+    untold = undefined
+    return same === added.length ? undefined : { kind, offset: at + same, text: added.slice(same) }
+  }
+
+  function separated(text: string): string {
+    return text === '' || before === '' ? text : separator + text
+  }
+
+  /** Goes on to the first part that has not ended; returns what waited for that. */
+  function advance(): string {
+    let waited = ''
+    while (order[front]?.ended === true) {
+      before += current
+      front += 1
+      current = separated(order[front]?.text ?? '')
+      waited += current
+    }
+    return waited
+  }
+
+  function showWaiting(): Delta | undefined {
+    const at = before.length + current.length
+    const waited = advance()
+    return waited === '' ? undefined : say(at, waited)
   }
 
   return {
     get text() {
-      return text
+      return untold ?? before + current
     },
     get last() {
+      const last = order.findLast(({ text }) => text !== '') ?? order.at(-1)
       return last && { id: last.id, text: last.text }
-    },
-    settle() {
-      if (joined) return
-      parts.clear()
-      // No message is called so: what it was made of is not known any more.
-      parts.set('', { id: '', text, held: '', ended: true })
-      joined = true
     },
     append(messageId, added) {
       const part = find(messageId)
       if (part.ended) return 'late'
-      let whole = part.held === '' ? added : part.held + added
+      let piece = part.held === '' ? added : part.held + added
       part.held = ''
-      if (isHighSurrogate(whole.charCodeAt(whole.length - 1))) {
-        part.held = whole.slice(-1)
-        whole = whole.slice(0, -1)
+      if (isHighSurrogate(piece.charCodeAt(piece.length - 1))) {
+        part.held = piece.slice(-1)
+        piece = piece.slice(0, -1)
       }
-      if (whole === '') return undefined
-      if (!whole.isWellFormed()) whole = whole.toWellFormed()
-      const first = part.text === ''
-      part.text += whole
-      if (part !== last || !joined) return correct()
-      const offset = text.length
-      const shownNow = first && text !== '' ? separator + whole : whole
-      text += shownNow
-      return { kind, offset, text: shownNow }
+      if (piece === '') return undefined
+      if (!piece.isWellFormed()) piece = piece.toWellFormed()
+      charge(piece)
+      const isFirst = part.text === ''
+      part.text += piece
+      if (part !== order[front]) return undefined
+      const at = before.length + current.length
+      const news = isFirst ? separated(piece) : piece
+      current += news
+      return say(at, news)
     },
     complete(messageId, whole) {
       const part = find(messageId)
-      const before = part.text
-      part.ended = true
+      if (part.ended) return 'late'
+      const text = whole.toWellFormed()
+      const known = part.text
+      const corrected = !text.startsWith(known)
+      part.text = text
       part.held = ''
-      part.text = whole.toWellFormed()
-      if (before === part.text && joined) return { delta: undefined, corrected: false }
-      return { delta: correct(), corrected: !part.text.startsWith(before) }
+      part.ended = true
+      if (part !== order[front]) {
+        charge(corrected ? text : text.slice(known.length))
+        return { delta: undefined, corrected }
+      }
+      const target = separated(text)
+      const kept = commonLength(current, 0, target)
+      const isCut = kept < current.length
+      const at = before.length + kept
+      const added = target.slice(kept)
+      current = target
+      const isTold = untold === undefined
+      if (isTold) charge(added)
+      const news = added + advance()
+      const delta = news === '' && !isCut ? undefined : say(at, news)
+      if (!isTold && delta !== undefined) charge(delta.text)
+      return { delta, corrected }
+    },
+    close(messageId) {
+      find(messageId).ended = true
+      return showWaiting()
+    },
+    flush() {
+      for (const part of order.slice(front, -1)) part.ended = true
+      const delta = showWaiting()
+      const length = before.length + current.length
+      if (untold === undefined || length === 0) return delta
+      untold = undefined
+      return { kind, offset: length, text: '' }
+    },
+    restart() {
+      const held = untold ?? before + current
+      parts.clear()
+      order.length = 0
+      front = 0
+      before = ''
+      current = ''
+      untold = held === '' ? undefined : held
+    },
+    settle() {
+      if (untold === undefined) return
+      before = untold
+      current = ''
+      untold = undefined
     },
   }
 }
 
-function commonLength(a: string, b: string): number {
-  const limit = Math.min(a.length, b.length)
+/** How much of `added` stands in `text` at `from`. */
+function commonLength(text: string, from: number, added: string): number {
+  if (text.startsWith(added, from)) return added.length
+  const limit = Math.min(text.length - from, added.length)
   let length = 0
-  while (length < limit && a.charCodeAt(length) === b.charCodeAt(length)) length++
-  return length > 0 && isHighSurrogate(a.charCodeAt(length - 1)) ? length - 1 : length
+  while (length < limit && text.charCodeAt(from + length) === added.charCodeAt(length)) length++
+  return length > 0 && isHighSurrogate(added.charCodeAt(length - 1)) ? length - 1 : length
 }

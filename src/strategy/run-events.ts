@@ -1,7 +1,7 @@
 import { decodeQuestionCard } from '../coze/card.ts'
 import type { CozeMessage } from '../coze/conversations.ts'
 import { readObjectString } from '../coze/enter-message.ts'
-import type { ChatIds, CozeEvent } from '../coze/events.ts'
+import { type ChatIds, type CozeEvent, toolMessages } from '../coze/events.ts'
 import type { OmittedContent } from '../domain.ts'
 import { historyKey } from './keys.ts'
 import type { RunFailedError } from './run-failed-error.ts'
@@ -29,9 +29,10 @@ type Answer = Extract<CozeEvent, { type: 'answer' }>
 export function createRunTranslator(opening: RunOpening | undefined): RunTranslator {
   let chatId: string | undefined
   let conversationId: string | undefined
-  /** Answers whose deltas were shown as text. */
+  /** Messages whose deltas were shown as text: their end is told, whatever they turn out to be. */
   const shown = new Set<string>()
   const omitted = new Set<OmittedContent>()
+  let usedTools = false
 
   /** For what carries nothing to show: tells whose run it names when that is news, or another's, for the guard to judge. */
   function witness(ids: ChatIds, into: RunEvent[]) {
@@ -91,7 +92,7 @@ export function createRunTranslator(opening: RunOpening | undefined): RunTransla
         switch (event.type) {
           case 'delta':
             if (event.contentType === 'text') {
-              if (event.kind === 'ANSWER') shown.add(event.messageId)
+              shown.add(event.messageId)
               events.push(event)
             } else if (event.contentType === 'audio') {
               omit('AUDIO', event, events)
@@ -114,6 +115,13 @@ export function createRunTranslator(opening: RunOpening | undefined): RunTransla
               conversationId: event.conversationId,
               text,
             })
+            break
+          }
+          case 'tool-output': {
+            const { type, chatId: id, conversationId: within } = event
+            if (usedTools) witness(event, events)
+            else events.push({ type, chatId: id, conversationId: within })
+            usedTools = true
             break
           }
           case 'completed':
@@ -165,6 +173,7 @@ function asEvent(row: CozeMessage): readonly CozeEvent[] {
   const { id: messageId, chatId = '', conversationId, contentType, text } = row
   const message = { messageId, chatId, conversationId, text }
   if (row.type === 'follow_up') return [{ type: 'follow-up', ...message }]
+  if (toolMessages.has(row.type)) return [{ type: 'tool-output', chatId, conversationId }]
   return isOurAnswer(row) ? [{ type: 'answer', ...message, contentType }] : []
 }
 

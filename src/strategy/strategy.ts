@@ -72,6 +72,8 @@ export type RunEvent =
       readonly conversationId: string
       readonly content: OmittedContent
     }
+  /** The assistant used a tool of its own, and what came of it is not for users. Told once per stream. */
+  | { readonly type: 'tool-output'; readonly chatId: string; readonly conversationId: string }
   /** The upstream waits: for the outputs of `toolCalls`, or, where there are none, for an answer to what it asked. */
   | {
       readonly type: 'action-required'

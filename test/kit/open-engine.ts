@@ -73,6 +73,7 @@ export async function openEngine(options: OpenEngineOptions = {}) {
       maxRunningPerSession: limits.maxRunningPerSession,
       maxConversations: limits.maxConversationsPerSession,
       circuitFailures: limits.circuitFailures,
+      maxReplyBytes: limits.maxReplyBytes,
       ...timeouts,
       ...options,
       limits,

@@ -152,6 +152,7 @@ export function startGateway(world: World, plant: Plant): GatewayProcess {
     circuitFailures: limits.circuitFailures,
     circuitMs: timeouts.circuitMs,
     historyLength: limits.maxHistoryMessages,
+    maxReplyBytes: limits.maxReplyBytes,
     recoverMs: timeouts.recoverMs,
     actionMs: timeouts.actionMs,
     totalMs: timeouts.totalMs,

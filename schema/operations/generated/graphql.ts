@@ -155,7 +155,7 @@ export type OmittedContent =
   | 'AUDIO'
   /** A card. */
   | 'CARD'
-  /** Something else. */
+  /** Something else; of a reply without text, also what its tools returned. */
   | 'OTHER';
 
 /** A parameter of a message. */

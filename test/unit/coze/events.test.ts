@@ -153,17 +153,19 @@ describe('events', () => {
   })
 
   it.each([
-    'verbose',
-    'function_call',
-    'tool_output',
-    'tool_response',
-    'knowledge',
-    'question',
-    '',
-  ])('T14: tell whose a message of type %j is, and nothing of what it says', (type) => {
+    ['verbose', 'other'],
+    ['function_call', 'tool-output'],
+    ['tool_output', 'tool-output'],
+    ['tool_response', 'tool-output'],
+    ['knowledge', 'other'],
+    ['question', 'other'],
+    ['', 'other'],
+  ])('T14: tell whose a message of type %j is, and nothing of what it says', (type, told) => {
     const other = [{ type: 'other', ...ids }]
     expect(decode('conversation.message.delta', message('x', { type }))).toEqual(other)
-    expect(decode('conversation.message.completed', message('x', { type }))).toEqual(other)
+    expect(decode('conversation.message.completed', message('x', { type }))).toEqual([
+      { type: told, ...ids },
+    ])
   })
 
   it('read completed answers with their content type, and follow-ups', () => {

@@ -81,19 +81,6 @@ describe('stream reader', () => {
     expect(isEnded).toBe(true)
   })
 
-  it('F13 drops a delta of a message that is complete, and a follow-up said before', () => {
-    const followUp = frame(
-      'conversation.message.completed',
-      message('And?', { type: 'follow_up', id: '2' }),
-    )
-    const other = delta('b', { id: '3' })
-    const { types, oddities } = read([
-      created + delta('a') + answered('a') + delta('a') + other + followUp + followUp + completed,
-    ])
-    expect(types).toEqual(['created', 'delta', 'answer', 'delta', 'follow-up', 'completed'])
-    expect(oddities).toEqual(['late-delta'])
-  })
-
   it('T14 counts unknown events and ignores them', () => {
     const { types, oddities } = read([created + frame('conversation.chat.mood', 'x') + completed])
     expect(types).toEqual(['created', 'completed'])
