@@ -157,6 +157,47 @@ describe('sqlite: opening', () => {
     await expect(openFile(file)).rejects.toThrow('newer gateway')
   })
 
+  /** Makes a file by hand, as a migration that was broken off or a repair would leave it. */
+  const byHand = (sql: string) => {
+    const file = join(folder, randomId())
+    const db = new DatabaseSync(file)
+    db.exec(`PRAGMA application_id = 0x436f7a47; ${sql}`)
+    db.close()
+    return file
+  }
+
+  it.each([
+    [
+      'has the tables of a later version',
+      `${migrations[0]} ${migrations[1]} PRAGMA user_version = 1`,
+    ],
+    ['has tables, and says that it is new', `${migrations[0]} PRAGMA user_version = 0`],
+    ['says a version whose tables it does not have', `${migrations[0]} PRAGMA user_version = 3`],
+    ['has lost a table', `${migrations[0]} DROP TABLE bindings; PRAGMA user_version = 1`],
+    ['has lost an index', `${migrations[0]} DROP INDEX replies_kept; PRAGMA user_version = 1`],
+    [
+      'has lost a column',
+      `${migrations[0]} ALTER TABLE events DROP COLUMN payload; PRAGMA user_version = 1`,
+    ],
+    [
+      'is current by its own word, and has only half of the last version',
+      `${migrations.join('')} DROP INDEX conversations_used; PRAGMA user_version = ${migrations.length}`,
+    ],
+  ])('refuses a half-migrated file in words, without a stack: it %s', async (_name, sql) => {
+    const file = byHand(sql)
+    const error: unknown = await openFile(file).catch((thrown: unknown) => thrown)
+    expect(error).toBeInstanceOf(StoreOpenError)
+    expect(String(error)).toContain(file)
+    expect(String(error)).toContain('restore it from a backup, or choose another file')
+  })
+
+  it('takes a file to which an operator has added a table and an index', async () => {
+    const file = byHand(`${migrations[0]} PRAGMA user_version = 1; CREATE TABLE notes (x);
+      CREATE INDEX by_hand ON messages (created_at)`)
+    await using store = await openFile(file)
+    await store.ping()
+  })
+
   it('takes over a file of the first version, with all that it holds', async () => {
     const file = join(folder, randomId())
     const db = new DatabaseSync(file)
