@@ -26,6 +26,7 @@ import { createGraphiQL } from './server/graphiql.ts'
 import { createHeapGuard } from './server/heap-guard.ts'
 import { createGraphServer } from './server/server.ts'
 import { createSessionNamer, fingerprintOf } from './session/session.ts'
+import { createStoreReadiness } from './store/readiness.ts'
 import { openSqliteStore } from './store/sqlite/store.ts'
 import { infoOf } from './strategy/assistant-info.ts'
 import { createIsolationPort } from './isolation-port.ts'
@@ -112,6 +113,7 @@ export async function createGateway(
       sessionKeyCheck: namer.keyCheck,
     }),
   )
+  const storeReadiness = createStoreReadiness({ store, clock, logger })
   const verdicts = stack.use(
     await openVerdicts({
       targets: isolationTargets(config.assistants),
@@ -274,8 +276,9 @@ export async function createGateway(
       refusals,
       metrics,
       tracer,
-      readiness() {
+      async readiness() {
         if (draining.signal.aborted || heap.isNearLimit) return 'not ready'
+        if (!(await storeReadiness.isReady())) return 'not ready'
         if (config.probe.requiredForReady && !isolation.isProven()) return 'not ready'
         return engine.isDegraded() ? 'degraded' : 'ready'
       },

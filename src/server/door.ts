@@ -30,7 +30,7 @@ export interface DoorOptions extends WaysInOptions {
   readonly openSession: (caller: Caller) => Promise<Omit<GraphContext, 'lastEventId'>>
   readonly runGraphQL: RunGraphQL
   readonly graphiql: GraphiQL | undefined
-  readonly readiness: () => Readiness
+  readonly readiness: () => Promise<Readiness>
   /** Undefined: nothing is watched. */
   readonly heap?: HeapGuard | undefined
   readonly present: PresentError
@@ -70,7 +70,7 @@ export function createDoor(options: DoorOptions): (incoming: Incoming) => Promis
   /** `tell`: what it asks, once that is known. */
   async function route(incoming: Incoming, tell: (kind: RequestKind) => void): Promise<Answer> {
     const { method, url } = incoming
-    const health = healthAnswer(url.pathname, options.readiness)
+    const health = await healthAnswer(url.pathname, options.readiness)
     if (health) return health
     const asset = method === 'GET' ? graphiql?.asset(incoming) : undefined
     if (asset) return asset

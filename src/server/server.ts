@@ -64,7 +64,7 @@ export interface ServerOptions extends Omit<WaysInOptions, 'cors'> {
   readonly metrics: Metrics
   readonly tracer: Tracer
   /** Whether new work is taken, apart from a drain. */
-  readonly readiness: () => Readiness
+  readonly readiness: () => Promise<Readiness>
   /** Undefined: nothing is watched. */
   readonly heap?: HeapGuard | undefined
 }
@@ -95,7 +95,7 @@ export function createGraphServer(options: ServerOptions): GraphServer {
   const answer = createDoor({
     ...options,
     cors: createCors(options.cors.origins, { credentials: options.cookie !== undefined }),
-    readiness: () => (draining ? 'not ready' : options.readiness()),
+    readiness: async () => (draining ? 'not ready' : await options.readiness()),
     present,
     runGraphQL,
   })

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { DatabaseSync } from 'node:sqlite'
 import { promisify } from 'node:util'
+import { request } from 'undici'
 import { describe, expect, it } from 'vitest'
 import { check } from '../kit/checker.ts'
 import { isTerminal } from '../kit/recorder.ts'
@@ -47,6 +48,13 @@ describe('a disk that does not take a write', () => {
     expect(JSON.parse(refused.body)).toMatchObject({
       errors: [{ extensions: { code: 'UNAVAILABLE', retryable: true, retryAfterMs: 1000 } }],
     })
+    const status = async (path: string) => {
+      const { statusCode, body } = await request(new URL(path, stage.gateway.url))
+      await body.dump()
+      return statusCode
+    }
+    await until(async () => (await status('/health/ready')) === 503, 'a full disk is not ready')
+    expect(await status('/health/live')).toBe(200)
     await stage.emulator.release('written')
     events.push(...(await followed.take()))
     expect(await followed.stream.ended).toBe('closed')
@@ -60,6 +68,7 @@ describe('a disk that does not take a write', () => {
     await limitFiles(stage, 'unlimited')
     const ended = async () => (await talk.snapshot(alice, id))?.status === 'FAILED'
     await until(ended, 'the end is stored')
+    await until(async () => (await status('/health/ready')) === 200, 'it is ready again')
     const resumed = await follow(events.at(-1)?.cursor)
     expect((await resumed.take()).at(-1)).toMatchObject({ code: 'STORE_UNAVAILABLE' })
     expect(await talk.say(bob, 'as ever')).toMatchObject({ text: 'You said: as ever' })

@@ -130,7 +130,7 @@ export async function openFakeGateway(options: FakeGatewayOptions = {}): Promise
     refusals: { note() {} },
     metrics,
     tracer: untraced,
-    readiness: options.readiness ?? (() => 'ready'),
+    readiness: async () => options.readiness?.() ?? 'ready',
     heap: options.heap,
     authenticator: options.authenticator ?? {
       async authenticate(headers) {

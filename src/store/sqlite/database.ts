@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { StoreOpenError } from '../store.ts'
 import { integer } from './columns.ts'
-import { resultCode } from './failure.ts'
+import { isOfSqlite, resultCode } from './failure.ts'
 import { migrations } from './tables.ts'
 
 export const memoryFile = ':memory:'
@@ -70,6 +70,7 @@ function prepare(db: DatabaseSync, { file, sessionKeyCheck }: DatabaseOptions): 
   // Not the quick one: an index that tells another thing than its table could show a session what is another's.
   const check = db.prepare('PRAGMA integrity_check(1)').get()
   if (check?.['integrity_check'] !== 'ok') throw new StoreOpenError(damaged(file))
+  if (!hasTablesOf(db, version)) throw new StoreOpenError(halfMigrated(file, version))
   for (const migration of migrations.slice(version)) db.exec(migration)
   db.exec(`PRAGMA user_version = ${migrations.length}; PRAGMA application_id = ${applicationId}`)
   checkKey(db, file, sessionKeyCheck)
@@ -82,6 +83,34 @@ function prepare(db: DatabaseSync, { file, sessionKeyCheck }: DatabaseOptions): 
   // FULL up to here: the epoch, and the folder's entry of a new file, are on disk. From now on the commit pipe syncs.
   db.exec('COMMIT; PRAGMA synchronous = NORMAL')
   return integer(epoch?.['value'])
+}
+
+/**
+ * Whether the file has every table, index and column of the version that it names. A copy that was broken off, or a
+ * version that was set by hand, would else be found by whichever statement meets it first.
+ */
+function hasTablesOf(db: DatabaseSync, version: number): boolean {
+  using expected = new DatabaseSync(memoryFile)
+  for (const migration of migrations.slice(0, version)) expected.exec(migration)
+  const found = new Set(columnsOf(db))
+  // Whatever else is in it was added by hand, and is in nobody's way.
+  return columnsOf(expected).every((entry) => found.has(entry))
+}
+
+/** Every column of every table and index; not the text that made them, which may be laid out otherwise. */
+function columnsOf(db: DatabaseSync): readonly string[] {
+  const rows = db
+    .prepare(
+      `SELECT t.name AS owner, c.name, c.type, c."notnull", c.dflt_value, c.pk
+         FROM sqlite_schema t JOIN pragma_table_xinfo(t.name) c
+         WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%'
+       UNION ALL
+       SELECT i.tbl_name || ' ' || i.name, c.name, c.seqno, c.desc, c.key, NULL
+         FROM sqlite_schema i JOIN pragma_index_xinfo(i.name) c
+         WHERE i.type = 'index' AND i.name NOT LIKE 'sqlite_%'`,
+    )
+    .all()
+  return rows.map((row) => JSON.stringify(Object.values(row)))
 }
 
 function checkKey(db: DatabaseSync, file: string, sessionKeyCheck: string): void {
@@ -103,6 +132,12 @@ function pragma(db: DatabaseSync, name: string): number {
 export const damaged = (file: string) =>
   `the database ${file} is damaged: restore it from a backup, or choose another file`
 
+const unusable = (file: string) =>
+  `the database ${file} cannot be brought to this version: restore it from a backup, or choose another file`
+
+const halfMigrated = (file: string, version: number) =>
+  `${file} does not have the tables of its version ${version}, so it is half of a database: restore it from a backup, or choose another file`
+
 function explain(error: unknown, file: string): unknown {
   switch (resultCode(error)) {
     case 'busy':
@@ -115,6 +150,6 @@ function explain(error: unknown, file: string): unknown {
     case 'io':
       return new StoreOpenError(`the database ${file} cannot be read or written`, { cause: error })
     case 'other':
-      return error
+      return isOfSqlite(error) ? new StoreOpenError(unusable(file), { cause: error }) : error
   }
 }

@@ -16,9 +16,14 @@ const codes: Readonly<Record<number, ResultCode>> = {
 
 /** What kind of failure SQLite reports; `other` as well for what is not from SQLite. */
 export function resultCode(error: unknown): ResultCode {
-  if (!(error instanceof Error) || !('errcode' in error)) return 'other'
+  if (!isOfSqlite(error)) return 'other'
   const { errcode } = error
   return typeof errcode === 'number' ? (codes[errcode & 0xff] ?? 'other') : 'other'
+}
+
+/** Whether SQLite reported it, with whichever code. */
+export function isOfSqlite(error: unknown): error is Error & { readonly errcode: unknown } {
+  return error instanceof Error && 'errcode' in error
 }
 
 export function toStoreError(cause: unknown): StoreError {

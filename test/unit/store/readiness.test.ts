@@ -1,0 +1,80 @@
+import { describe, expect, it } from 'vitest'
+import { createStoreReadiness } from '../../../src/store/readiness.ts'
+import { StoreError } from '../../../src/store/store.ts'
+import { createFakeClock } from '../../kit/clock.ts'
+import { silentLogger } from '../../kit/logger.ts'
+
+function open() {
+  const clock = createFakeClock()
+  const pings: PromiseWithResolvers<void>[] = []
+  const lines: string[] = []
+  const note = (_: unknown, message: string) => void lines.push(message)
+  const readiness = createStoreReadiness({
+    store: {
+      ping() {
+        const ping = Promise.withResolvers<void>()
+        pings.push(ping)
+        return ping.promise
+      },
+    },
+    clock,
+    logger: { ...silentLogger, info: note, warn: note },
+  })
+  /** Asks once, and lets the store take or refuse the write. */
+  async function ask(answer: 'taken' | 'refused'): Promise<boolean> {
+    const asked = readiness.isReady()
+    if (answer === 'taken') pings.at(-1)?.resolve()
+    else pings.at(-1)?.reject(new StoreError('full', 'the disk of the store is full'))
+    return await asked
+  }
+  return { clock, pings, lines, readiness, ask }
+}
+
+describe("the store's readiness", () => {
+  it('is what a write was worth, and a thousand questions are one write', async () => {
+    const { pings, readiness } = open()
+    const asked = Array.from({ length: 1_000 }, () => readiness.isReady())
+    pings[0]?.resolve()
+    expect(new Set(await Promise.all(asked))).toEqual(new Set([true]))
+    expect(await readiness.isReady()).toBe(true)
+    expect(pings).toHaveLength(1)
+  })
+
+  it('is lost with a full disk, asked for once a second, and comes back', async () => {
+    const { clock, pings, lines, readiness, ask } = open()
+    expect(await ask('refused')).toBe(false)
+    clock.advance(999)
+    expect(await readiness.isReady()).toBe(false)
+    expect(pings).toHaveLength(1)
+    clock.advance(1)
+    expect(await ask('refused')).toBe(false)
+    clock.advance(1_000)
+    expect(await ask('taken')).toBe(true)
+    expect(pings).toHaveLength(3)
+    expect(lines).toEqual(['store not ready', 'store ready again'])
+  })
+
+  it('is asked for anew after five seconds', async () => {
+    const { clock, pings, ask } = open()
+    expect(await ask('taken')).toBe(true)
+    clock.advance(5_000)
+    expect(await ask('refused')).toBe(false)
+    expect(pings).toHaveLength(2)
+  })
+
+  it('is lost while a disk hangs, whose one write is joined by no other', async () => {
+    const { clock, pings, readiness } = open()
+    const asked = readiness.isReady()
+    await clock.pass(2_000)
+    expect(await asked).toBe(false)
+    for (let seconds = 0; seconds < 30; seconds += 1) {
+      clock.advance(1_000)
+      expect(await readiness.isReady()).toBe(false)
+    }
+    expect(pings).toHaveLength(1)
+    pings[0]?.resolve()
+    await clock.pass(0)
+    expect(await readiness.isReady()).toBe(true)
+    expect(clock.pending).toBe(0)
+  })
+})
