@@ -54,6 +54,7 @@ const optionsOf: Readonly<Record<Command, ParseArgsOptionsConfig>> = {
     host: { type: 'string' },
     port: { type: 'string' },
     data: { type: 'string' },
+    dialect: { type: 'string' },
     leak: { type: 'string' },
     'allow-production': { type: 'boolean' },
   },
@@ -115,13 +116,23 @@ async function runDemoCommand(options: Options): Promise<0 | 1> {
     )
   }
   const port = parsePort(textOf(options['port']) ?? '4000')
-  const [{ runDemo }, { createLogger }, { watchLifetime }, { findLeak, leakNames, tellLeakStory }] =
-    await Promise.all([
-      import('./demo/demo.ts'),
-      import('./observe/log.ts'),
-      import('./cli/lifetime.ts'),
-      import('./cli/leak-story.ts'),
-    ])
+  const [
+    { dialectNames },
+    { runDemo },
+    { createLogger },
+    { watchLifetime },
+    { findLeak, leakNames, tellLeakStory },
+  ] = await Promise.all([
+    import('./emulator/options.ts'),
+    import('./demo/demo.ts'),
+    import('./observe/log.ts'),
+    import('./cli/lifetime.ts'),
+    import('./cli/leak-story.ts'),
+  ])
+  const dialect = dialectNames.find((name) => name === (options['dialect'] ?? 'cloud'))
+  if (dialect === undefined) {
+    throw new UsageError(`--dialect must be one of ${dialectNames.join(', ')}`)
+  }
   const leakName = textOf(options['leak'])
   const leak = leakName === undefined ? undefined : findLeak(leakName)
   if (leakName !== undefined && leak === undefined) {
@@ -139,6 +150,7 @@ async function runDemoCommand(options: Options): Promise<0 | 1> {
     port,
     // What a leak does to its verdicts must not outlive it.
     file: textOf(options['data']) ?? (leak === undefined ? 'data/demo.db' : ':memory:'),
+    dialect,
     leak,
     logger,
   })

@@ -42,7 +42,7 @@ Options:
   -c, --config FILE  the configuration; default: the path in COZE_GATEWAY_CONFIG
 
 ${configuration}`,
-  demo: `Usage: coze-gateway demo [--host HOST] [--port PORT] [--data FILE] [--leak NAME]
+  demo: `Usage: coze-gateway demo [--host HOST] [--port PORT] [--data FILE] [--dialect NAME] [--leak NAME]
 
 Runs the gateway with an embedded stand-in for Coze (a Workflow and a Bot) and prints two callers, Alice
 and Bob, with commands to copy. Needs no account and no configuration. Its secrets are known to everybody:
@@ -52,9 +52,12 @@ Options:
       --host HOST          default 127.0.0.1
       --port PORT          default 4000; 0 takes a free one
       --data FILE          the SQLite file; default data/demo.db
+      --dialect NAME       what the stand-in plays: cloud (default), or studio, a self-hosted Coze Studio with
+                           one personal token for everybody
       --leak NAME          the stand-in mixes sessions up; tells what users see, what the guard does and what
                            a probe finds: static-conversation, shared-name, foreign-conversations,
-                           shared-variables, shared-memory, shared-question, unfiltered-knowledge
+                           shared-variables, shared-memory, shared-question, fixed-node-names,
+                           unfiltered-knowledge
       --allow-production   start although NODE_ENV is "production"
 `,
   probe: `Usage: coze-gateway probe [--config FILE | --gateway URL --token-file FILE] [--assistant ID]

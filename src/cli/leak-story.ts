@@ -56,6 +56,12 @@ const stories: Readonly<Record<string, Story>> = {
       ['Bob', 'Good morning.'],
     ],
   },
+  'fixed-node-names': {
+    leak: 'fixedNodeNames',
+    about:
+      'conversation or message nodes (会话节点, 消息节点) of the flow use one fixed name for everybody',
+    talk: secret,
+  },
   'unfiltered-knowledge': {
     leak: 'unfilteredKnowledge',
     about:

@@ -1,7 +1,7 @@
 import { parseConfig } from '../config.ts'
 import { demoSecrets } from '../config/demo-secrets.ts'
 import { createEmulator } from '../emulator/emulator.ts'
-import type { Leak } from '../emulator/options.ts'
+import type { DialectName, Leak } from '../emulator/options.ts'
 import { createGateway, type Gateway } from '../gateway.ts'
 import { systemClock } from '../lib/clock.ts'
 import type { Logger } from '../observe/logger.ts'
@@ -30,19 +30,22 @@ export async function runDemo(options: {
   readonly port: number
   /** The SQLite file; its folder is created. */
   readonly file: string
+  /** Which platform the stand-in plays. */
+  readonly dialect: DialectName
   /** What mixes sessions up in the stand-in for Coze. Default: nothing. */
   readonly leak?: Leak | undefined
   readonly logger: Logger
 }): Promise<Demo> {
-  const { host, port, file, leak, logger } = options
+  const { host, port, file, dialect, leak, logger } = options
   const { publicKey, privateKey } = createDemoKeys()
   const callers = await signDemoCallers(['Alice', 'Bob'], demoSecrets.issuer, systemClock)
 
   await using stack = new AsyncDisposableStack()
-  const emulator = stack.use(createEmulator(emulatorSettings(publicKey, leak)))
+  const emulator = stack.use(createEmulator(emulatorSettings(publicKey, dialect, leak)))
   const { url: emulatorUrl } = await emulator.listen()
   const settings = gatewaySettings({
     emulatorUrl,
+    dialect,
     privateKey,
     host,
     port,
@@ -72,7 +75,7 @@ export async function runDemo(options: {
     callers,
     operator,
     fetch: (request) => gateway.fetch(request),
-    welcome: welcome(server.url.replace('//127.0.0.1:', '//localhost:'), callers),
+    welcome: welcome(server.url.replace('//127.0.0.1:', '//localhost:'), dialect, callers),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }

@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { demoSecrets } from '../config/demo-secrets.ts'
-import type { EmulatorOptions, Leak } from '../emulator/options.ts'
+import type { DialectName, EmulatorOptions, Leak } from '../emulator/options.ts'
 import { demoIssuer } from './callers.ts'
 
 const appId = '7400000000000000001'
@@ -8,6 +8,9 @@ const workflowId = '7400000000000000002'
 const botId = '7400000000000000003'
 const oauthAppId = '1100000000001'
 const keyId = 'demo-key'
+const accountId = 'demo-account'
+/** The one identity that a Studio knows. */
+const personalToken = 'pat_demo'
 /** What the demo's knowledge base knows, when it leaks. */
 export const knowledge = { sessionName: 'carol', name: 'account', value: 'ACC-20931' } as const
 
@@ -21,9 +24,16 @@ export function createDemoKeys() {
 }
 
 /** `leak`: what mixes sessions up, with a model that keeps what it is told where that leaks. */
-export function emulatorSettings(publicKey: string, leak: Leak | undefined): EmulatorOptions {
+export function emulatorSettings(
+  publicKey: string,
+  dialect: DialectName,
+  leak: Leak | undefined,
+): EmulatorOptions {
   return {
-    apps: [{ appId: oauthAppId, keyId, publicKeyPem: publicKey, accountId: 'demo-account' }],
+    dialect,
+    ...(dialect === 'cloud'
+      ? { apps: [{ appId: oauthAppId, keyId, publicKeyPem: publicKey, accountId }] }
+      : { personalAccessTokens: [{ token: personalToken, accountId }] }),
     workflows: [{ workflowId, appId }],
     bots: [{ botId }],
     ...(leak && {
@@ -40,6 +50,7 @@ export function emulatorSettings(publicKey: string, leak: Leak | undefined): Emu
 /** The gateway's settings as a configuration file would hold them. */
 export function gatewaySettings(options: {
   readonly emulatorUrl: string
+  readonly dialect: DialectName
   readonly privateKey: string
   readonly host: string
   readonly port: number
@@ -47,8 +58,11 @@ export function gatewaySettings(options: {
   /** Whether the assistants are looked at before anybody speaks. */
   readonly checkAtStart: boolean
 }) {
-  const credentials = { type: 'oauth', appId: oauthAppId, keyId, privateKey: options.privateKey }
-  const upstream = { baseUrl: options.emulatorUrl, credentials }
+  const credentials =
+    options.dialect === 'cloud'
+      ? { type: 'oauth', appId: oauthAppId, keyId, privateKey: options.privateKey }
+      : { type: 'token', token: personalToken, allowSharedToken: true }
+  const upstream = { baseUrl: options.emulatorUrl, platform: options.dialect, credentials }
   return {
     listen: { host: options.host, port: options.port },
     logging: { level: 'warn' },
@@ -65,6 +79,7 @@ export function gatewaySettings(options: {
           attachmentParameter: 'files',
           messageParameters: ['city'],
           messageMetadata: ['ticket'],
+          ...(options.dialect === 'studio' && { conversationKeying: 'name' }),
         },
         ...upstream,
       },

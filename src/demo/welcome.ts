@@ -1,3 +1,4 @@
+import type { DialectName } from '../emulator/options.ts'
 import type { DemoCaller } from './callers.ts'
 
 const send =
@@ -6,12 +7,13 @@ const stream =
   'subscription{replies{cursor __typename ... on ReplyDelta{offset text} ... on ReplyCompleted{text} ... on ReplyFailed{code message}}}'
 
 /** What the demo prints: two callers, and the commands that show that they do not meet. */
-export function welcome(url: string, callers: readonly DemoCaller[]): string {
+export function welcome(url: string, dialect: DialectName, callers: readonly DemoCaller[]): string {
   const graphql = `${url}/graphql`
   const lines = [
     `GraphiQL, signed in as ${callers[0]?.name}: ${graphql}`,
     '',
     'The assistants are "workflow" (the default) and "bot". Tokens are good for 24 hours.',
+    ...(dialect === 'studio' ? studio : []),
   ]
   for (const { name, token } of callers) {
     const auth = `-H 'authorization: Bearer ${token}' -H 'content-type: application/json'`
@@ -30,10 +32,15 @@ export function welcome(url: string, callers: readonly DemoCaller[]): string {
     '',
     'Send "what is my secret?" as Alice and as Bob: Alice hears it back, Bob does not.',
     'Put "bot" for "workflow" to talk to the Bot; "/help" tells what else the demo understands:',
-    'tool calls, questions, forms, files, slow answers, failures. Ctrl-C ends the demo.',
+    `${dialect === 'cloud' ? 'tool calls, ' : ''}questions, forms, files, slow answers, failures. Ctrl-C ends the demo.`,
   )
   return `${lines.join('\n')}\n`
 }
+
+const studio: readonly string[] = [
+  'The stand-in plays a self-hosted Coze Studio: one personal token is the identity of everybody, and unguessable',
+  'conversation names and user ids alone keep Alice and Bob apart.',
+]
 
 function question(name: string): string {
   return name === 'Alice' ? 'my secret is swordfish' : 'what is my secret?'

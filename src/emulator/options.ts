@@ -2,6 +2,10 @@ import { z } from 'zod'
 
 const id = z.string().min(1)
 
+/** Which platform is played: Coze's cloud, or a self-hosted Coze Studio. */
+export const dialectNames = ['cloud', 'studio'] as const
+export type DialectName = (typeof dialectNames)[number]
+
 const switchesSchema = z.strictObject({
   /** Does `done` follow an `error` or `conversation.chat.failed` event? */
   doneAfterError: z.boolean().default(false),
@@ -50,11 +54,9 @@ const leaksSchema = z.strictObject({
 })
 
 export type Leak = keyof z.output<typeof leaksSchema>
-export type DialectName = Settings['dialect']
 
 const optionsSchema = z.strictObject({
-  /** Which platform is played: Coze's cloud, or a self-hosted Coze Studio. */
-  dialect: z.enum(['cloud', 'studio']).default('cloud'),
+  dialect: z.enum(dialectNames).default('cloud'),
   /** OAuth service apps that may exchange JWTs (Studio knows none); `accountId` is the Coze account behind them. */
   apps: z
     .array(z.strictObject({ appId: id, keyId: id, publicKeyPem: id, accountId: id }))

@@ -2,10 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runCurl } from '../kit/curl.ts'
 import { type RunningDemo, startDemo } from '../kit/demo.ts'
 
-describe('the commands that the demo prints', () => {
+describe.each(['cloud', 'studio'] as const)('the commands that the demo prints (%s)', (dialect) => {
   let demo: RunningDemo
   beforeAll(async () => {
-    demo = await startDemo()
+    demo = await startDemo({ dialect })
   }, 90_000)
   afterAll(() => demo[Symbol.asyncDispose]())
 
@@ -31,6 +31,10 @@ describe('the commands that the demo prints', () => {
       expect(bobHears.output).not.toContain('swordfish')
     },
   )
+
+  it('tells of the one identity of a Studio', () => {
+    expect(demo.welcome.includes('one personal token')).toBe(dialect === 'studio')
+  })
 
   it('names a page that a browser can open', async () => {
     const [url = ''] = /http:\/\/\S+\/graphql/.exec(demo.welcome) ?? []

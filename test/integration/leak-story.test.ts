@@ -20,6 +20,7 @@ const told: Readonly<Record<string, readonly [string, RegExp, string, RegExp]>> 
   'shared-variables': ['UNPROVEN', /Your secret is swordfish/, 'LEAKING', /用户级/],
   'shared-memory': ['UNPROVEN', /Your secret is swordfish/, 'LEAKING', /按会话隔离/],
   'shared-question': ['UNPROVEN', /Good morning/, 'LEAKING', /问答节点/],
+  'fixed-node-names': ['UNPROVEN', /Your secret is swordfish/, 'LEAKING', /按会话隔离/],
   'unfiltered-knowledge': ['UNPROVEN', /Your account is ACC-20931/, 'LEAKING', /session_name 筛选/],
 }
 

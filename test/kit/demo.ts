@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { DialectName } from '../../src/emulator/options.ts'
 import { until } from './until.ts'
 
 const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
@@ -20,7 +21,11 @@ export interface RunningDemo extends AsyncDisposable {
 
 /** @param options.maxDescriptors file descriptors that the process may have; default: as many as we. */
 export async function startDemo(
-  options: { readonly maxDescriptors?: number; readonly leak?: string } = {},
+  options: {
+    readonly maxDescriptors?: number
+    readonly dialect?: DialectName
+    readonly leak?: string
+  } = {},
 ): Promise<RunningDemo> {
   await using stack = new AsyncDisposableStack()
   const directory = await mkdtemp(join(tmpdir(), 'demo-'))
@@ -33,6 +38,7 @@ export async function startDemo(
     '0',
     '--data',
     join(directory, 'demo.db'),
+    ...(options.dialect === undefined ? [] : ['--dialect', options.dialect]),
     ...(options.leak === undefined ? [] : ['--leak', options.leak]),
   ]
   const { maxDescriptors } = options
