@@ -244,6 +244,11 @@ function complaintOf(error: unknown): { readonly code: 1 | 2; readonly text: str
     const reason = error.code === 'EACCES' ? 'may not be used' : 'is in use'
     return { code: 2, text: `port ${String(error.port)} ${reason}` }
   }
+  if ('syscall' in error && (error.syscall === 'listen' || error.syscall === 'getaddrinfo')) {
+    const host = 'hostname' in error ? error.hostname : 'address' in error ? error.address : ''
+    const code = 'code' in error ? ` (${String(error.code)})` : ''
+    return { code: 2, text: `${String(host)} is not an address or a name of this host${code}` }
+  }
   const isExpected = error instanceof StoreOpenError
   return { code: 1, text: isExpected ? error.message : (error.stack ?? error.message) }
 }

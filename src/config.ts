@@ -22,11 +22,12 @@ import {
 import { persistedDocumentsSchema, type PersistedDocuments } from './config/persisted-documents.ts'
 import { describeIssue, formatPath, linesOf } from './config/problems.ts'
 import { probeSchema, type ProbeSettings } from './config/probe.ts'
-import { codeOf, type SecretSource } from './config/secret-source.ts'
+import type { SecretSource } from './config/secret-source.ts'
 import { sessionSchema, type SessionSettings } from './config/session-keys.ts'
 import { timeoutsSchema, type Timeouts } from './config/timeouts.ts'
 import { isRegion } from './config/upstream-url.ts'
 import { uploadsSchema, type Uploads } from './config/uploads.ts'
+import { errorCode } from './lib/error-code.ts'
 
 /** All settings of a gateway, checked and frozen. A room takes the part it needs. */
 export interface Config {
@@ -301,7 +302,7 @@ function readJson(file: string | undefined, readFile: (path: string) => string):
   try {
     text = readFile(file).replace(/^\ufeff/, '')
   } catch (error) {
-    throw new ConfigError([`${file}: cannot be read${codeOf(error)}`])
+    throw new ConfigError([`${file}: cannot be read${errorCode(error)}`])
   }
   try {
     return JSON.parse(text)

@@ -216,6 +216,7 @@ export async function createGateway(
         request: { trials, budget },
         lastProof: () => verdicts.oldestProof(),
         begin: (request) => probing.begin(request),
+        idle: () => probing.idle(),
         clock,
         random,
         logger,

@@ -1,9 +1,10 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { Agent, fetch } from 'undici'
 import { z } from 'zod'
 import type { Config } from '../config.ts'
 import type { AssistantId } from '../domain.ts'
 import { systemClock } from '../lib/clock.ts'
+import { errorCode } from '../lib/error-code.ts'
 import {
   bundleAsJson,
   bundleAsMarkdown,
@@ -50,6 +51,15 @@ export async function runProbe(command: ProbeCommand): Promise<ProbeExitCode> {
     questionTrigger: command.ask,
     knowledge: command.knowledge === undefined ? undefined : readKnowledge(command.knowledge),
   }
+  const { config, assistant } = command
+  if (config !== undefined && assistant !== undefined) {
+    const ids: readonly string[] = config.assistants.map(({ id }) => id)
+    if (!ids.includes(assistant)) {
+      throw new UsageError(`--assistant must be one of ${ids.join(', ')}, got ${assistant}`)
+    }
+  }
+  // Before anything is paid for.
+  using output = command.bundle === undefined ? undefined : openOutput(command.bundle)
   const timeline: TimelineEntry[] = []
   const onProgress = (step: string) => {
     timeline.push({ at: systemClock.now(), step })
@@ -58,12 +68,11 @@ export async function runProbe(command: ProbeCommand): Promise<ProbeExitCode> {
   try {
     const reports = await findOut(command, request, onProgress)
     await print(formatReports(reports, format))
-    if (command.bundle !== undefined) {
-      const bundle = createBundle(command.config?.assistants ?? [], reports, timeline)
-      const isMarkdown = command.bundle.endsWith('.md')
-      const text = isMarkdown ? bundleAsMarkdown(bundle) : bundleAsJson(bundle)
-      writeFileSync(command.bundle, text, { mode: 0o600 })
-      complain(`wrote ${command.bundle}`)
+    if (output !== undefined) {
+      const bundle = createBundle(config?.assistants ?? [], reports, timeline)
+      const isMarkdown = output.path.endsWith('.md')
+      output.write(isMarkdown ? bundleAsMarkdown(bundle) : bundleAsJson(bundle))
+      complain(`wrote ${output.path}`)
     }
     const verdicts = reports.map(({ findings }) => overallVerdict(findings))
     if (verdicts.includes('LEAKING')) return 1
@@ -84,7 +93,7 @@ async function findOut(
 ): Promise<readonly ProbeReport[]> {
   const announce = (calls: number) => complain(`at most ${calls} upstream calls`)
   if (gateway !== undefined) {
-    const url = new URL('/graphql', gateway.url)
+    const url = readUrl(gateway.url)
     // A step of a probe may take as long as an answer may.
     await using stack = new AsyncDisposableStack()
     const dispatcher = stack.adopt(new Agent({ bodyTimeout: 0 }), (agent) => agent.destroy())
@@ -104,12 +113,45 @@ function brokenOff({ gateway }: ProbeCommand): string {
     : 'no longer followed; the gateway goes on with the probe'
 }
 
+function readUrl(text: string): URL {
+  const url = URL.parse('/graphql', text)
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url
+  throw new UsageError(`--gateway must be a URL such as https://gateway.example.com, got ${text}`)
+}
+
 function readToken(file: string | undefined): string {
   if (file === undefined) throw new UsageError('--gateway needs --token-file')
+  const token = readText(file).trim()
+  if (/^[\x21-\x7e]+$/.test(token)) return token
+  throw new UsageError(`${file} ${token === '' ? 'is empty' : 'holds something else than a token'}`)
+}
+
+function readText(file: string): string {
   try {
-    return readFileSync(file, 'utf8').trim()
+    return readFileSync(file, 'utf8').replace(/^\ufeff/, '')
   } catch (cause) {
-    throw new UsageError(`${file} cannot be read`, { cause })
+    throw new UsageError(`${file} cannot be read${errorCode(cause)}`, { cause })
+  }
+}
+
+/** A file that can be written, and is not changed before it is; one that was made for nothing is taken away. */
+function openOutput(path: string) {
+  const isNew = !existsSync(path)
+  let isWritten = false
+  try {
+    closeSync(openSync(path, 'a', 0o600))
+  } catch (cause) {
+    throw new UsageError(`${path} cannot be written${errorCode(cause)}`, { cause })
+  }
+  return {
+    path,
+    write(text: string) {
+      writeFileSync(path, text)
+      isWritten = true
+    },
+    [Symbol.dispose]() {
+      if (isNew && !isWritten) rmSync(path, { force: true })
+    },
   }
 }
 
@@ -135,8 +177,9 @@ const knowledgeSchema = z.array(
 )
 
 function readKnowledge(file: string): readonly KnowledgeCanary[] {
+  const text = readText(file)
   try {
-    return knowledgeSchema.parse(JSON.parse(readFileSync(file, 'utf8')))
+    return knowledgeSchema.parse(JSON.parse(text))
   } catch (cause) {
     const form = '[{ "sessionName": …, "question": …, "value": … }]'
     throw new UsageError(`${file} must be JSON of the form ${form}`, { cause })

@@ -1,6 +1,7 @@
 import { isAbsolute, resolve } from 'node:path'
 import { z } from 'zod'
-import { codeOf, type SecretSource } from './secret-source.ts'
+import { errorCode } from '../lib/error-code.ts'
+import type { SecretSource } from './secret-source.ts'
 
 /** Documents that a request may name instead of sending them. */
 export interface PersistedDocuments {
@@ -37,7 +38,7 @@ function readDocuments(
   try {
     text = readFile(path).replace(/^\ufeff/, '')
   } catch (error) {
-    return `cannot be read${codeOf(error)}`
+    return `cannot be read${errorCode(error)}`
   }
   try {
     return new Map(Object.entries(documentsSchema.parse(JSON.parse(text))))

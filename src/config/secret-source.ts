@@ -1,5 +1,6 @@
 import { isAbsolute, resolve } from 'node:path'
 import { z } from 'zod'
+import { errorCode } from '../lib/error-code.ts'
 import { Secret } from '../lib/secret.ts'
 import { isDemoSecret } from './demo-secrets.ts'
 
@@ -61,11 +62,6 @@ function readReference(
         .replace(/\r?\n$/, ''),
     }
   } catch (error) {
-    return { problem: `names the file ${path}, which cannot be read${codeOf(error)}` }
+    return { problem: `names the file ${path}, which cannot be read${errorCode(error)}` }
   }
-}
-
-/** ` (ENOENT)`, or nothing. */
-export function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? ` (${String(error.code)})` : ''
 }

@@ -17,6 +17,8 @@ export interface Probing extends AsyncDisposable {
   begin(request: ProbeRequest): ProbeRun | undefined
   /** One that runs, or is one of the last that ran. */
   find(id: string): ProbeRun | undefined
+  /** Resolves when none runs. */
+  idle(): Promise<void>
 }
 
 const maxRemembered = 16
@@ -41,6 +43,9 @@ export function createProbing(options: ProbingOptions): Probing {
       return run
     },
     find: (id) => runs.get(id),
+    async idle() {
+      while (running !== undefined) await running
+    },
     async [Symbol.asyncDispose]() {
       closed.abort(new ProbeError('The gateway is shutting down.'))
       await running

@@ -10,28 +10,50 @@ export interface ProbeScheduleOptions {
   readonly request: ProbeRequest
   /** When what was proven last was proven, in ms since the epoch; undefined: something never was. */
   readonly lastProof: () => number | undefined
+  /** Undefined: another one runs. */
   readonly begin: (request: ProbeRequest) => ProbeRun | undefined
+  /** Resolves when none runs. */
+  readonly idle: () => Promise<void>
   readonly clock: Clock
   /** Gives [0, 1). */
   readonly random: () => number
   readonly logger: Logger
 }
 
-/** Probes all assistants every so often: the first time when the last proof is that old. Dispose it to end it. */
+/**
+ * Probes all assistants every so often: the first time when the last proof is that old. A probe whose time comes while
+ * another one runs begins after that one, which may be of one assistant only. Dispose it to end it.
+ */
 export function createProbeSchedule(options: ProbeScheduleOptions): Disposable {
-  const { intervalMs, jitterMs, request, lastProof, begin, clock, random, logger } = options
+  const { intervalMs, jitterMs, request, lastProof, begin, idle, clock, random, logger } = options
   const last = lastProof()
   const waited = last === undefined ? intervalMs : clock.now() - last
+  let isClosed = false
+  let isWaiting = false
   let timer = arm(Math.max(0, intervalMs - waited))
 
   function arm(ms: number): Disposable {
     return clock.timer(ms + random() * jitterMs, () => {
-      // One that an operator began just now does as well.
-      const run = begin(request)
-      if (run === undefined) logger.info({}, 'scheduled probe left out: another one runs')
       timer = arm(intervalMs)
+      void beginSoon()
     })
   }
 
-  return { [Symbol.dispose]: () => timer[Symbol.dispose]() }
+  async function beginSoon(): Promise<void> {
+    if (isWaiting) return
+    isWaiting = true
+    if (begin(request) === undefined) {
+      logger.info({}, 'scheduled probe waits: another one runs')
+      do await idle()
+      while (!isClosed && begin(request) === undefined)
+    }
+    isWaiting = false
+  }
+
+  return {
+    [Symbol.dispose]() {
+      isClosed = true
+      timer[Symbol.dispose]()
+    },
+  }
 }

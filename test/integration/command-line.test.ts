@@ -207,6 +207,17 @@ describe('the command line', () => {
     expect(stderr).toContain(`port ${port} is in use`)
   })
 
+  it.each(['192.0.2.1', 'nowhere.invalid'])(
+    'serve ends with 2, in words, when it is told to listen on %s',
+    async (host) => {
+      const args = ['serve', '--config', good]
+      const { code, stderr } = await run(args, { COZE_GATEWAY_LISTEN_HOST: host })
+      expect(code).toBe(2)
+      expect(stderr).toContain(`${host} is not an address or a name of this host`)
+      expect(stderr).not.toMatch(/^ +at /m)
+    },
+  )
+
   it.each(['SIGTERM', 'SIGINT'] as const)('F20 serve ends with 0 after %s', async (signal) => {
     await using gateway = await startGateway(join(directory, `${signal}.json`), config)
     expect(await gateway.kill(signal)).toBe(0)

@@ -153,8 +153,48 @@ describe('coze-gateway probe', () => {
     expect([refused.code, refused.out]).toEqual([3, ''])
     expect(refused.err).toContain('could not be tried')
     expect((await run('--config', join(directory, 'nowhere.json'))).code).toBe(3)
-    expect((await run('--config', stage.configFile, '--assistant', 'nobody')).code).toBe(3)
     expect((await run('--config', stage.configFile, '--trials', 'many')).code).toBe(3)
+  })
+
+  it('tells a slip of the command line in words, before anything is paid for', async () => {
+    await using stage = await open()
+    const file = async (name: string, text: string) => {
+      await writeFile(join(directory, name), text)
+      return join(directory, name)
+    }
+    const tokenFile = await file('token', 'x')
+    const here = ['--config', stage.configFile]
+    const there = ['--gateway', 'http://127.0.0.1:1', '--token-file']
+    const slips: readonly (readonly [readonly string[], string])[] = [
+      [[...here, '--assistant', 'suport'], '--assistant must be one of support, got suport'],
+      [[...here, '--bundle', join(directory, 'nowhere', 'b.json')], 'cannot be written (ENOENT)'],
+      [[...here, '--bundle', directory], 'cannot be written (EISDIR)'],
+      [[...here, '--knowledge', join(directory, 'nowhere')], 'cannot be read (ENOENT)'],
+      [[...here, '--knowledge', tokenFile], 'must be JSON of the form'],
+      [['--gateway', 'gateway.example', '--token-file', tokenFile], '--gateway must be a URL'],
+      [[...there, join(directory, 'nowhere')], 'cannot be read (ENOENT)'],
+      [[...there, await file('empty', '\n')], 'is empty'],
+      [[...there, await file('two', 'a b')], 'holds something else than a token'],
+    ]
+    for (const [args, words] of slips) {
+      const { code, out, err } = await run(...args)
+      expect([code, out]).toEqual([3, ''])
+      expect(err).toContain(words)
+      expect(err).not.toMatch(/^ +at /m)
+    }
+    expect((await stage.emulator.state()).chats).toEqual([])
+  })
+
+  it('leaves a bundle of old alone when it cannot run, and makes no empty one', async () => {
+    await using stage = await open()
+    const [old, none] = [join(directory, 'old.json'), join(directory, 'none.json')]
+    await writeFile(old, 'as it was')
+    for (const bundle of [old, none]) {
+      const { code } = await run('--config', stage.configFile, '--budget', '5', '--bundle', bundle)
+      expect(code).toBe(3)
+    }
+    expect(await readFile(old, 'utf8')).toBe('as it was')
+    await expect(readFile(none)).rejects.toMatchObject({ code: 'ENOENT' })
   })
 
   it('keeps to its budget', async () => {
