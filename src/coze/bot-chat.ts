@@ -24,6 +24,8 @@ export interface BotChatRequest {
   readonly customVariables?: Readonly<Record<string, string>> | undefined
   readonly parameters?: Readonly<Record<string, unknown>> | undefined
   readonly metaData?: Readonly<Record<string, string>> | undefined
+  /** For plug-ins and Workflows; Studio returns them as the `meta_data` of every message of the run. */
+  readonly extraParams?: Readonly<Record<string, string>> | undefined
   readonly connectorId?: string | undefined
   readonly timeouts?: StreamTimeouts | undefined
   readonly listener?: StreamListener | undefined
@@ -77,6 +79,7 @@ export function streamBotChat(
         custom_variables: request.customVariables,
         parameters: request.parameters,
         meta_data: request.metaData,
+        extra_params: request.extraParams,
         connector_id: request.connectorId,
       },
       timeouts: request.timeouts,
@@ -128,13 +131,13 @@ export async function retrieveBotChat(
   return await client.request({ call, target, method: 'GET', path, query, read: readChat }, signal)
 }
 
-/** Everything a chat said, except the question. */
+/** Everything a chat said; on Studio the question as well. Undefined: the answer holds no list. */
 export async function listBotChatMessages(
   client: CozeClient,
   target: CozeTarget,
   ids: ChatIds,
   signal: AbortSignal,
-): Promise<readonly CozeMessage[]> {
+): Promise<readonly CozeMessage[] | undefined> {
   const query = { conversation_id: ids.conversationId, chat_id: ids.chatId }
   const path = '/v3/chat/message/list'
   const call = 'list-chat-messages'
@@ -145,7 +148,7 @@ export async function listBotChatMessages(
 /**
  * Tells the upstream to cancel: it neither stops the stream nor the bill (coze-api.md §6).
  *
- * @throws CozeError with the upstream code `4104` for a chat that is not running
+ * @throws CozeError with the upstream code `4104`, or `103200005` of Studio, for a chat that is not running
  */
 export async function cancelBotChat(
   client: CozeClient,
@@ -159,7 +162,7 @@ export async function cancelBotChat(
   return await client.request({ call, target, method: 'POST', path, body, read: readChat }, signal)
 }
 
-/** The wire's spellings, Studio's among them (coze-api.md §13). */
+/** The wire's spellings. Studio writes a cancelled chat like the event that tells of it. */
 const statuses: ReadonlyMap<unknown, CozeChatStatus> = new Map([
   ['created', 'created'],
   ['in_progress', 'in-progress'],
@@ -169,10 +172,13 @@ const statuses: ReadonlyMap<unknown, CozeChatStatus> = new Map([
   ['required_action', 'requires-action'],
   ['canceled', 'cancelled'],
   ['cancelled', 'cancelled'],
+  ['conversation.chat.canceled', 'cancelled'],
+  ['conversation.chat.cancelled', 'cancelled'],
 ])
 
+/** Studio answers a cancel under a name of its own. */
 function readChat({ body, logId }: CozeAnswer): CozeChat {
-  const chat = findObject(body, 'data') ?? {}
+  const chat = findObject(body, 'data') ?? findObject(body, 'ChatV3ChatDetail') ?? {}
   const chatId = findId(chat, 'id')
   const conversationId = findId(chat, 'conversation_id')
   const status = statuses.get(chat['status'])

@@ -1,7 +1,7 @@
 import type { CozeClient, CozeTarget } from './client.ts'
 import type { CozeAnswer } from './envelope.ts'
 import { CozeError } from './errors.ts'
-import type { ContentType } from './events.ts'
+import { type ContentType, type CozeUsage, decodeMessageUsage } from './events.ts'
 import { findId, findObject, findString, isObject, type JsonObject } from './json.ts'
 
 export interface CozeConversation {
@@ -15,12 +15,15 @@ export interface CozeMessage {
   readonly conversationId: string
   /** Undefined: it was inserted, no chat made it. */
   readonly chatId: string | undefined
-  readonly role: 'user' | 'assistant'
+  /** `other`: a role that no message for users has. */
+  readonly role: 'user' | 'assistant' | 'other'
   /** `question`, `answer`, `follow_up`, `verbose`, …: only answers are for users. */
   readonly type: string
   readonly contentType: ContentType
   readonly text: string
   readonly metaData: Readonly<Record<string, string>>
+  /** What its run used, where the platform says so of an answer. */
+  readonly usage: CozeUsage | null
   /** ms since the epoch; null: the platform did not say. */
   readonly createdAt: number | null
 }
@@ -98,7 +101,10 @@ export async function deleteConversation(
   await client.request({ call, target, method: 'DELETE', path, read: () => undefined }, signal)
 }
 
-/** One page of stored questions and answers, newest first. */
+/**
+ * One page of stored questions and answers, newest first. Undefined: the answer holds no list. Studio says so of an empty
+ * conversation, but it is no proof that there are none.
+ */
 export async function listMessages(
   client: CozeClient,
   target: CozeTarget,
@@ -111,7 +117,7 @@ export async function listMessages(
     readonly limit?: number | undefined
   },
   signal: AbortSignal,
-): Promise<readonly CozeMessage[]> {
+): Promise<readonly CozeMessage[] | undefined> {
   const query = { conversation_id: request.conversationId }
   const body = {
     order: 'desc',
@@ -135,30 +141,35 @@ function creation(target: CozeTarget) {
   } as const
 }
 
+/** Studio answers a look-up under a name of its own. */
 function readConversation({ body, logId }: CozeAnswer): CozeConversation {
-  const id = findId(findObject(body, 'data') ?? {}, 'id')
+  const found = findObject(body, 'data') ?? findObject(body, 'ConversationData')
+  const id = found && findId(found, 'id')
   if (id !== undefined) return { id, logId }
   throw new CozeError('protocol', 'a conversation lacks its id', { accepted: 'yes', logId })
 }
 
-/** The rows of a list answer. */
-export function readMessages({ body, logId }: CozeAnswer): readonly CozeMessage[] {
-  const rows: unknown = body['data'] ?? []
+/** The rows of a list, which Studio has under `Messages` for one chat; undefined: there is no list. */
+export function readMessages({ body, logId }: CozeAnswer): readonly CozeMessage[] | undefined {
+  const rows: unknown = body['data'] ?? body['Messages'] ?? undefined
+  if (rows === undefined) return undefined
   if (!Array.isArray(rows)) throw malformed()
   return rows.map((row: unknown) => {
     if (!isObject(row)) throw malformed()
     const id = findId(row, 'id')
     const conversationId = findId(row, 'conversation_id')
     if (id === undefined || conversationId === undefined) throw malformed()
+    const { role } = row
     return {
       id,
       conversationId,
       chatId: findId(row, 'chat_id'),
-      role: row['role'] === 'user' ? 'user' : 'assistant',
+      role: role === 'user' || role === 'assistant' ? role : 'other',
       type: findString(row, 'type') ?? '',
       contentType: findString(row, 'content_type') ?? 'text',
       text: findString(row, 'content') ?? '',
       metaData: readMetaData(findObject(row, 'meta_data') ?? {}),
+      usage: decodeMessageUsage(row),
       createdAt: readSeconds(row['created_at']),
     }
   })

@@ -43,8 +43,12 @@ export type CozeEvent =
       readonly messageId: string
       readonly contentType: ContentType
       readonly text: string
+      /** Of the whole run, where the platform says so here: Studio's Bots say it nowhere else. */
+      readonly usage?: CozeUsage
     } & ChatIds)
-  /** A message that is not for users (the platform's own notes): only whose it is counts. */
+  /** The platform's note that the answer is whole: no more of it follows. */
+  | ({ readonly type: 'answer-finished' } & ChatIds)
+  /** Any other message that is not for users (the platform's notes, tool calls): only whose it is counts. */
   | ({ readonly type: 'other' } & ChatIds)
   /** A tool that the assistant called, or what it returned: not for users either. */
   | ({ readonly type: 'tool-output' } & ChatIds)
@@ -121,7 +125,7 @@ export function decodeFrame(
 
 type ChatType = Exclude<
   Extract<CozeEvent, { conversationId: string; messageId?: never }>['type'],
-  'other' | 'audio' | 'tool-output'
+  'other' | 'audio' | 'tool-output' | 'answer-finished'
 >
 
 /** Both spellings of cancelled are out there: the cloud's and Studio's (coze-api.md §13). */
@@ -167,13 +171,19 @@ function decodeMessage(message: JsonObject, context: EventContext, into: CozeEve
   const text = findString(message, 'content') ?? ''
   if (type === 'answer') {
     const contentType = findString(message, 'content_type') ?? 'text'
-    into.push({ type: 'answer', ...messageIds(message, context), contentType, text })
+    const usage = decodeMessageUsage(message)
+    const ids = messageIds(message, context)
+    into.push({ type: 'answer', ...ids, contentType, text, ...(usage !== null && { usage }) })
   } else if (type === 'follow_up') {
     into.push({ type: 'follow-up', ...messageIds(message, context), text })
   } else {
-    const isTool = typeof type === 'string' && toolMessages.has(type)
-    into.push({ type: isTool ? 'tool-output' : 'other', ...chatIds(message, context) })
+    into.push({ type: noteType(type, text), ...chatIds(message, context) })
   }
+}
+
+function noteType(type: unknown, text: string): 'tool-output' | 'answer-finished' | 'other' {
+  if (typeof type === 'string' && toolMessages.has(type)) return 'tool-output'
+  return type === 'verbose' && isFinishNote(text) ? 'answer-finished' : 'other'
 }
 
 /** Messages of tools: the platform writes the last one both ways. */
@@ -182,6 +192,11 @@ export const toolMessages: ReadonlySet<string> = new Set([
   'tool_output',
   'tool_response',
 ])
+
+/** Whether the text of a `verbose` message says that the answer is whole. */
+export function isFinishNote(text: string): boolean {
+  return parseObject(text)?.['msg_type'] === 'generate_answer_finish'
+}
 
 function decodeChat(type: ChatType, chat: JsonObject, context: EventContext): CozeEvent {
   const ids = {
@@ -213,6 +228,21 @@ export function decodeUsage(chat: JsonObject): CozeUsage | null {
   const { input_count: input, output_count: output, token_count: total } = usage
   return isCount(input) && isCount(output) && isCount(total)
     ? { inputTokens: input, outputTokens: output, totalTokens: total }
+    : null
+}
+
+/** What a run used, as Studio writes it into the `meta_data` of an answer: counts as texts. */
+export function decodeMessageUsage(message: JsonObject): CozeUsage | null {
+  const {
+    input_tokens: input,
+    output_tokens: output,
+    token: total,
+  } = findObject(message, 'meta_data') ?? {}
+  const [inputTokens, outputTokens, totalTokens] = [input, output, total].map((count) =>
+    typeof count === 'string' && /^\d+$/.test(count) ? Number(count) : undefined,
+  )
+  return isCount(inputTokens) && isCount(outputTokens) && isCount(totalTokens)
+    ? { inputTokens, outputTokens, totalTokens }
     : null
 }
 

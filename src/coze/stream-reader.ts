@@ -84,6 +84,7 @@ export function createStreamReader(options: {
       case 'follow-up':
       case 'created':
       case 'in-progress':
+      case 'answer-finished':
       case 'other':
       case 'tool-output':
       case 'audio':

@@ -54,10 +54,10 @@ const rewriteMs = 1000
 
 export interface Ending {
   /**
-   * The end that the upstream told. `looked`: it was looked up later, not seen in the stream.
+   * The end that the upstream told, in the stream or in a look-up that proves it.
    * @throws {@link RunFailedError} when there was none.
    */
-  conclude(run: RunFacts, looked: boolean): Promise<End>
+  conclude(run: RunFacts): Promise<End>
   /** What an error, or our own stop, means for the reply. */
   explain(run: RunFacts, error: unknown, signal: AbortSignal): Promise<End>
   /** Step 7. A store that refuses the end is asked again. */
@@ -99,19 +99,18 @@ function end(
 export function createEnding(options: EndingOptions): Ending {
   const { ledger, clock, newId, logger, metrics, tracer } = options
 
-  async function conclude(run: RunFacts, looked: boolean): Promise<End> {
+  async function conclude(run: RunFacts): Promise<End> {
     const { reader, contextReset, strategy } = run
-    const resetUpstream = looked && strategy.kind === 'workflow'
     switch (reader?.end?.type) {
       case 'completed': {
         const { answer: text, followUps } = reader
         const { usage } = reader.end
         const omitted = omittedOf(reader)
         const body = { text, usage, followUps, question: null, omitted, contextReset }
-        return end({ type: 'completed', ...body }, resetUpstream, run)
+        return end({ type: 'completed', ...body }, false, run)
       }
       case 'cancelled':
-        return end({ type: 'cancelled', upstreamCancelled: true }, resetUpstream, run)
+        return end({ type: 'cancelled', upstreamCancelled: true }, false, run)
       case 'action-required': {
         const question = strategy.answersByMessage
           ? questionOf(reader, reader.end.toolCalls)
@@ -122,7 +121,7 @@ export function createEnding(options: EndingOptions): Ending {
         }
         const { answer: text, followUps, omitted } = reader
         const body = { text, usage: null, followUps, question, omitted, contextReset }
-        return end({ type: 'completed', ...body }, resetUpstream, run)
+        return end({ type: 'completed', ...body }, false, run)
       }
       case undefined:
         throw new RunFailedError(runFailures.truncated, { outcome: 'unseen' })

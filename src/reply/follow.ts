@@ -44,14 +44,10 @@ export interface Follow {
   /** Reads a stream of the run until that ends. */
   read(run: SentRun, stream: AsyncIterable<readonly RunEvent[]>, drive: Drive): Promise<void>
   /**
-   * Ends the reply as the run's stream ended; while that asks for tool outputs, waits for them and reads on.
-   * `looked`: the end was looked up later. `expiresAt`: it is stored already that the reply waits, until then.
+   * Ends the reply as the run ended; while that asks for tool outputs, waits for them and reads on.
+   * `expiresAt`: it is stored already that the reply waits, until then.
    */
-  goOn(
-    run: SentRun,
-    drive: Drive,
-    how: { readonly looked: boolean; readonly expiresAt?: number },
-  ): Promise<void>
+  goOn(run: SentRun, drive: Drive, expiresAt?: number): Promise<void>
   /** Ends the reply for an error, unless its end can be looked up. */
   fail(run: RunFacts, error: unknown, drive: Drive): Promise<void>
   /** Ends a reply whose stream was lost, as the upstream tells it, else as `otherwise` says. */
@@ -81,12 +77,7 @@ export function createFollow(options: FollowOptions, ending: Ending): Follow {
     }
   }
 
-  async function goOn(
-    run: SentRun,
-    drive: Drive,
-    { looked, expiresAt }: { readonly looked: boolean; readonly expiresAt?: number },
-  ): Promise<void> {
-    let isLooked = looked
+  async function goOn(run: SentRun, drive: Drive, expiresAt?: number): Promise<void> {
     let until = expiresAt
     for (;;) {
       let end
@@ -96,11 +87,10 @@ export function createFollow(options: FollowOptions, ending: Ending): Follow {
           const outputs = await waitForOutputs(run, toolCalls, until, drive)
           if (outputs === undefined) return
           await submit(run, outputs, drive)
-          isLooked = false
           until = undefined
           continue
         }
-        end = await ending.conclude(run, isLooked)
+        end = await ending.conclude(run)
       } catch (error) {
         return await fail(run, error, drive)
       }
@@ -173,9 +163,11 @@ export function createFollow(options: FollowOptions, ending: Ending): Follow {
     const { claim, strategy, reader } = run
     using deadline = createDeadline(clock, options.recoverMs, () => unknownOutcome)
     try {
-      const upstreamConversationId = reader.conversationId ?? claim.upstream?.conversationId
+      const { answer: shown, isFinished } = reader
+      const upstreamConversationId =
+        run.upstream.type === 'id' ? run.upstream.conversationId : reader.conversationId
       const found = await strategy.recover(
-        { ...runContext(claim), upstreamConversationId, chatId },
+        { ...runContext(claim), upstreamConversationId, chatId, shown, isFinished },
         AbortSignal.any([drive.signal, deadline.signal]),
       )
       if (found.type === 'unknown') throw otherwise
@@ -186,7 +178,7 @@ export function createFollow(options: FollowOptions, ending: Ending): Follow {
       const cause = deadline.signal.aborted ? otherwise : error
       return await ending.finish(claim, await ending.explain(run, cause, drive.signal))
     }
-    await goOn(run, drive, { looked: true })
+    await goOn(run, drive)
   }
 
   return { read, goOn, fail, lookUp }
@@ -209,10 +201,20 @@ function isSent(run: RunFacts): run is SentRun {
   return run.reader !== undefined
 }
 
-/** A Bot can be asked how a chat went on; one that is not known by its id, only where the stream broke off. */
+/**
+ * Whether the end of a run whose stream was lost can be found out. A Bot can be asked how its chat went on. A Workflow
+ * cannot: only its announced end can be looked for.
+ */
 function mayLookUp({ strategy, reader }: SentRun, error: unknown): boolean {
-  if (strategy.kind !== 'bot' || !(error instanceof RunFailedError)) return false
-  const { code } = error.failure
-  if (code === 'UPSTREAM_OUTCOME_UNKNOWN') return reader.chatId !== undefined
-  return code === 'UPSTREAM_TRUNCATED'
+  if (!(error instanceof RunFailedError)) return false
+  switch (error.failure.code) {
+    case 'UPSTREAM_OUTCOME_UNKNOWN':
+    case 'UPSTREAM_TRUNCATED':
+      return strategy.kind === 'bot' || reader.isFinished
+    // It fell silent after it had said everything.
+    case 'UPSTREAM_TIMEOUT':
+      return reader.isFinished
+    default:
+      return false
+  }
 }

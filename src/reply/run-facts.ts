@@ -1,6 +1,11 @@
 import type { ReplyExplanation } from '../domain.ts'
 import type { Claim } from '../store/ledger.ts'
-import type { ChatStrategy, RunContext, RunReference } from '../strategy/strategy.ts'
+import type {
+  ChatStrategy,
+  RunContext,
+  RunReference,
+  UpstreamConversation,
+} from '../strategy/strategy.ts'
 import type { RunReader } from './run-reader.ts'
 
 /** What is known of a run. */
@@ -17,6 +22,8 @@ export interface RunFacts {
 /** A run whose message has left. */
 export interface SentRun extends RunFacts {
   readonly reader: RunReader
+  /** Where it was sent. */
+  readonly upstream: UpstreamConversation
 }
 
 /** The part of a claim that a strategy may key its calls by. */

@@ -54,6 +54,8 @@ export interface RunReader {
   readonly firstDeltaMs: number | undefined
   /** Set once the run, or this stream of it, has ended. */
   readonly end: RunEnd | undefined
+  /** The run has announced that no more text follows, and every message that it had begun was seen whole. */
+  readonly isFinished: boolean
   /** The upstream waits, or is not known to have taken the answer yet. */
   readonly waits: boolean
 }
@@ -98,6 +100,9 @@ export function createRunReader(options: {
   let retries = 0
   let firstDeltaMs: number | undefined
   let hasShown = shownAnswer !== '' || shownReasoning !== ''
+  /** Answer messages of which a part was seen, and not yet the whole. */
+  const unfinished = new Set<string>()
+  let isAnnounced = false
   let end: RunEnd | undefined = options.waitsFor && actionRequired(options.waitsFor)
 
   function take(events: readonly RunEvent[]): Promise<void> | undefined {
@@ -175,11 +180,15 @@ export function createRunReader(options: {
   /** What an event adds to the texts. */
   function read(event: RunEvent, deltas: Delta[]): void {
     if (event.type === 'delta') {
+      isAnnounced = false
+      if (event.kind === 'ANSWER') unfinished.add(event.messageId)
       const transcript = event.kind === 'ANSWER' ? answer : reasoning
       const delta = transcript.append(event.messageId, event.text)
       if (delta === 'late') metrics.upstreamOddity('late-delta')
       else add(deltas, delta)
     } else if (event.type === 'message') {
+      isAnnounced = false
+      unfinished.delete(event.messageId)
       add(deltas, reasoning.close(event.messageId))
       const completed = answer.complete(event.messageId, event.text)
       if (completed === 'late') {
@@ -209,6 +218,9 @@ export function createRunReader(options: {
         break
       case 'tool-output':
         usedTools = true
+        break
+      case 'answer-finished':
+        isAnnounced = true
         break
       case 'delta':
       case 'message':
@@ -242,6 +254,7 @@ export function createRunReader(options: {
       case 'question':
       case 'omitted':
       case 'tool-output':
+      case 'answer-finished':
         throw new TypeError(`a run cannot end with "${event.type}"`)
     }
   }
@@ -300,6 +313,9 @@ export function createRunReader(options: {
     },
     get end() {
       return end
+    },
+    get isFinished() {
+      return isAnnounced && unfinished.size === 0
     },
     get waits() {
       return phase === 'waiting' || phase === 'answered'

@@ -80,7 +80,7 @@ export function createRunner(options: RunnerOptions): Runner {
       if (!canReadAttachments(facts)) throw foreignAttachment
       const upstream = await writes.obtain(facts, known, signal)
       if (!(await writes.intend(facts, signal))) return
-      sent = { ...facts, reader: writes.openReader(facts, upstream, signal) }
+      sent = { ...facts, upstream, reader: writes.openReader(facts, upstream, signal) }
       await follow.read(sent, facts.strategy.start(await requestOf(sent, upstream), signal), drive)
     } catch (error) {
       if (error instanceof LostReplyError) return
@@ -100,7 +100,7 @@ export function createRunner(options: RunnerOptions): Runner {
       }
       return await follow.fail(sent ?? facts, error, drive)
     }
-    await follow.goOn(sent, drive, { looked: false })
+    await follow.goOn(sent, drive)
   }
 
   async function requestOf(
@@ -122,20 +122,26 @@ export function createRunner(options: RunnerOptions): Runner {
     }
     const facts = { claim: orphan, ...choice, contextReset: reply.contextReset, reader: undefined }
     const drive = { place, signal, spentMs: 0 }
-    const run = { ...facts, reader: readerOf(orphan, facts, signal) }
+    const where = sentTo(orphan)
+    const run = { ...facts, upstream: where, reader: readerOf(orphan, facts, where, signal) }
     if (progress.step === 'action') {
       const { expiresAt } = progress
-      return await follow.goOn(run, drive, { looked: false, expiresAt })
+      return await follow.goOn(run, drive, expiresAt)
     }
     if (!(await writes.restate(orphan))) return
     await follow.lookUp(run, run.reader.chatId, unknownOutcome, drive)
   }
 
-  function readerOf({ progress, upstream }: Orphan, facts: RunFacts, signal: AbortSignal) {
-    if (upstream === undefined) return writes.openReader(facts, { type: 'named' }, signal)
-    const { conversationId } = upstream
-    const where = { type: 'id', conversationId } as const
-    if (!('chatId' in progress)) return writes.openReader(facts, where, signal)
+  function readerOf(
+    { progress }: Orphan,
+    facts: RunFacts,
+    where: UpstreamConversation,
+    signal: AbortSignal,
+  ) {
+    if (where.type === 'named' || !('chatId' in progress)) {
+      return writes.openReader(facts, where, signal)
+    }
+    const { conversationId } = where
     const waitsFor = progress.step === 'action' ? progress.toolCalls : undefined
     return writes.openReader(facts, where, signal, {
       run: { chatId: progress.chatId, conversationId },
@@ -157,6 +163,13 @@ function usableConversation(
 ): string | undefined {
   if (upstream === undefined || upstream.strategy !== kind) return undefined
   return isSameScope(upstream.scope, scope) ? upstream.conversationId : undefined
+}
+
+/** Where the run of an orphan was sent. */
+function sentTo({ upstream }: Orphan): UpstreamConversation {
+  return upstream === undefined
+    ? { type: 'named' }
+    : { type: 'id', conversationId: upstream.conversationId }
 }
 
 /** An upstream id of a file means nothing to another account. */

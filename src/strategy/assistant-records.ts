@@ -98,7 +98,7 @@ export function createAssistantRecords(options: AssistantRecordsOptions): Assist
       for (let pages = 0; pages < maxPages; pages += 1) {
         const request = { conversationId, beforeId, limit: Math.min(limit, maxRows) }
         const send = async (target: CozeTarget) => listMessages(client, target, request, signal)
-        const rows = await call(session, send, signal)
+        const rows = (await call(session, send, signal)) ?? []
         found.push(...rows.flatMap(asOlderMessage))
         beforeId = rows.at(-1)?.id
         if (found.length >= limit || rows.length < request.limit) break

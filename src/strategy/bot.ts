@@ -7,7 +7,7 @@ import {
   streamToolOutputs,
 } from '../coze/bot-chat.ts'
 import type { CozeClient, CozeTarget } from '../coze/client.ts'
-import { type CozeMessage, createConversation, listMessages } from '../coze/conversations.ts'
+import { createConversation, listMessages } from '../coze/conversations.ts'
 import { CozeError } from '../coze/errors.ts'
 import type { ChatIds } from '../coze/events.ts'
 import { withToken } from '../coze/with-token.ts'
@@ -17,12 +17,12 @@ import type { BotOptions } from './assistant-options.ts'
 import { enterMessages } from './enter-messages.ts'
 import { createRunKeys, findUnkeyedBotLayers } from './keys.ts'
 import { botLayers, identityLayer } from './layers.ts'
-import { findChatId, lookUntil } from './lookup.ts'
+import { findChatId, lookUntil, readListedAnswer } from './lookup.ts'
 import { customVariables, messageMetaData } from './message-fields.ts'
 import { retell } from './run-events.ts'
 import { asRunFailure, toRunFailure } from './run-failure.ts'
 import { type CallOptions, streamRun } from './run-stream.ts'
-import type { ChatStrategy, Recovered, RecoverRequest, RunContext } from './strategy.ts'
+import type { ChatStrategy, Recovered, RecoverRequest, RunContext, RunEvent } from './strategy.ts'
 
 export interface BotStrategyOptions extends CallOptions {
   readonly bot: BotOptions
@@ -36,6 +36,8 @@ export interface BotStrategyOptions extends CallOptions {
 
 /** A Bot that says nothing for so long is given up (F10). */
 const idleMs = 120_000
+/** How long the messages of a chat that has completed are looked for, in ms: they may be listed a little later. */
+const listMs = 10_000
 /** The user's one included (coze-api.md §6). */
 const maxMessages = 100
 
@@ -68,33 +70,42 @@ export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
     if (chatId !== undefined) return { chatId, conversationId }
     const list = async (target: CozeTarget) =>
       listMessages(client, target, { conversationId }, signal)
-    const found = findChatId(await withToken(tokens, session.name, list, signal), replyId)
+    const rows = (await withToken(tokens, session.name, list, signal)) ?? []
+    const found = findChatId(rows, replyId)
     return found === undefined ? undefined : { chatId: found, conversationId }
   }
 
-  /** What an ended chat has said; undefined: it cannot be had. */
-  async function listRows(
-    { session }: RecoverRequest,
-    run: ChatIds,
+  /** A chat says that it has completed: its whole answer is in the list, or the end is not proven. */
+  async function findAnswer(
+    { session, shown }: RecoverRequest,
+    { chatId, conversationId, usage }: CozeChat,
     signal: AbortSignal,
-  ): Promise<readonly CozeMessage[] | undefined> {
+  ): Promise<Recovered> {
+    const run = { chatId, conversationId }
     const list = async (target: CozeTarget) => listBotChatMessages(client, target, run, signal)
-    const look = async () => withToken(tokens, session.name, list, signal)
-    return await lookUntil(look, { clock, forMs: recoverMs }, signal)
+    const look = async () => {
+      const rows = (await withToken(tokens, session.name, list, signal)) ?? []
+      const end = { type: 'completed', ...run, usage } as const
+      const found = readListedAnswer(run, rows, end, shown)
+      const isWhole = found.hasAnswer && (found.extendsShown || found.isFinished)
+      return isWhole ? found.events : undefined
+    }
+    const events = await lookUntil(look, { clock, forMs: Math.min(listMs, recoverMs) }, signal)
+    return events === undefined ? { type: 'unknown' } : { type: 'found', events }
   }
 
-  /** The same for a chat that waits: whether it can be listed is not documented, and its calls are known without. */
+  /** What a chat that waits has said: whether it can be listed is not documented, and its calls are known without. */
   async function listSoFar(
-    request: RecoverRequest,
+    { session, shown }: RecoverRequest,
     run: ChatIds,
+    end: Extract<RunEvent, { type: 'action-required' }>,
     signal: AbortSignal,
-  ): Promise<readonly CozeMessage[]> {
-    try {
-      return (await listRows(request, run, signal)) ?? []
-    } catch (error) {
-      if (error instanceof CozeError) return []
-      throw error
-    }
+  ): Promise<readonly RunEvent[]> {
+    const list = async (target: CozeTarget) => listBotChatMessages(client, target, run, signal)
+    const look = async () => (await withToken(tokens, session.name, list, signal)) ?? []
+    const rows = (await lookUntil(look, { clock, forMs: recoverMs }, signal)) ?? []
+    const found = readListedAnswer(run, rows, end, shown)
+    return found.extendsShown ? found.events : retell(run, [], end)
   }
 
   async function lookUp(request: RecoverRequest, signal: AbortSignal): Promise<Recovered> {
@@ -111,20 +122,16 @@ export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
     const chat = await lookUntil(look, { clock, forMs: recoverMs }, signal)
     if (chat === undefined) return { type: 'unknown' }
 
-    const { chatId, conversationId, usage, toolCalls } = chat
+    const { chatId, conversationId, toolCalls } = chat
     const ids = { chatId, conversationId }
     switch (chat.status) {
-      case 'completed': {
-        const rows = await listRows(request, run, signal)
-        if (rows === undefined) return { type: 'unknown' }
-        return { type: 'found', events: retell(ids, rows, { type: 'completed', ...ids, usage }) }
-      }
+      case 'completed':
+        return await findAnswer(request, chat, signal)
       case 'cancelled':
         return { type: 'found', events: retell(ids, [], { type: 'cancelled', ...ids }) }
       case 'requires-action': {
-        const rows = await listSoFar(request, run, signal)
         const end = { type: 'action-required', ...ids, toolCalls } as const
-        return { type: 'found', events: retell(ids, rows, end) }
+        return { type: 'found', events: await listSoFar(request, run, end, signal) }
       }
       case 'failed':
         throw toRunFailure(
@@ -177,6 +184,8 @@ export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
                 messages,
                 customVariables: variables,
                 metaData,
+                // Studio keeps no other `meta_data` than this, so that a run can be found whose first event was lost.
+                extraParams: keys.metaData,
                 connectorId,
                 timeouts: { idleMs, ...bot.timeouts },
                 listener,

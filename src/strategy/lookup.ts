@@ -1,15 +1,18 @@
 import type { CozeMessage } from '../coze/conversations.ts'
 import { CozeError } from '../coze/errors.ts'
+import { type ChatIds, isFinishNote } from '../coze/events.ts'
 import type { ReplyId } from '../domain.ts'
 import type { Clock } from '../lib/clock.ts'
 import { replyKey } from './keys.ts'
+import { isOurAnswer, retell } from './run-events.ts'
+import type { RunEvent } from './strategy.ts'
 
 /** The platform asks for at least this pause between two looks (coze-api.md §6). */
 const pauseMs = 1000
 
 /**
  * Looks until `look` has an answer, at most `forMs`; undefined if it never had one. A look that failed for a passing
- * reason is made again, one that failed because there is nothing to see ends it.
+ * reason is made again; one that failed for another reason, or that cannot be read, tells nothing and ends it.
  */
 export async function lookUntil<T>(
   look: () => Promise<T | undefined>,
@@ -24,8 +27,7 @@ export async function lookUntil<T>(
       if (answer !== undefined) return answer
     } catch (error) {
       if (!(error instanceof CozeError)) throw error
-      if (error.kind === 'conversation-gone') return undefined
-      if (!passing.has(error.kind)) throw error
+      if (!passing.has(error.kind)) return undefined
     }
     if (clock.monotonic() + pauseMs > giveUpAt) return undefined
     await clock.sleep(pauseMs, signal)
@@ -34,7 +36,43 @@ export async function lookUntil<T>(
 
 const passing: ReadonlySet<string> = new Set(['unavailable', 'rate-limited', 'server', 'timeout'])
 
-/** The upstream's id of our run, if the user's message is there that carries our reply's id. */
+/**
+ * The upstream's id of our run, if a message is there that carries our reply's id: the user's own, and on Studio every
+ * message of the run.
+ */
 export function findChatId(rows: readonly CozeMessage[], replyId: ReplyId): string | undefined {
-  return rows.find((row) => row.role === 'user' && row.metaData[replyKey] === replyId)?.chatId
+  return rows.find((row) => row.chatId !== undefined && row.metaData[replyKey] === replyId)?.chatId
+}
+
+/** What a list of messages says of a run whose answer readers hold a part of. */
+export interface ListedAnswer {
+  /** The run as its stream would have told it, with `end` as its end. */
+  readonly events: readonly RunEvent[]
+  /** The list holds an answer of the run. */
+  readonly hasAnswer: boolean
+  /** The listed answer begins with what was shown. */
+  readonly extendsShown: boolean
+  /** The list holds the platform's note that the answer is whole, and a text for what was shown, if only to correct it. */
+  readonly isFinished: boolean
+}
+
+export function readListedAnswer(
+  ids: ChatIds,
+  rows: readonly CozeMessage[],
+  end: Parameters<typeof retell>[2],
+  shown: string,
+): ListedAnswer {
+  const events = retell(ids, rows, end)
+  const ours = rows.filter(({ chatId }) => chatId === ids.chatId)
+  const texts = events.flatMap((event) =>
+    event.type === 'message' && event.text !== '' ? [event.text.toWellFormed()] : [],
+  )
+  return {
+    events,
+    hasAnswer: ours.some(isOurAnswer),
+    extendsShown: texts.join('\n\n').startsWith(shown),
+    isFinished:
+      (texts.length > 0 || shown === '') &&
+      ours.some(({ type, text }) => type === 'verbose' && isFinishNote(text)),
+  }
 }

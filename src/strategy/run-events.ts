@@ -1,7 +1,7 @@
 import { decodeQuestionCard } from '../coze/card.ts'
 import type { CozeMessage } from '../coze/conversations.ts'
 import { readObjectString } from '../coze/enter-message.ts'
-import { type ChatIds, type CozeEvent, toolMessages } from '../coze/events.ts'
+import { type ChatIds, type CozeEvent, type CozeUsage, toolMessages } from '../coze/events.ts'
 import type { OmittedContent } from '../domain.ts'
 import { historyKey } from './keys.ts'
 import type { RunFailedError } from './run-failed-error.ts'
@@ -33,6 +33,9 @@ export function createRunTranslator(opening: RunOpening | undefined): RunTransla
   const shown = new Set<string>()
   const omitted = new Set<OmittedContent>()
   let usedTools = false
+  /** As an answer told it, for an end that does not. */
+  let usage: CozeUsage | null = null
+  let isEnded = false
 
   /** For what carries nothing to show: tells whose run it names when that is news, or another's, for the guard to judge. */
   function witness(ids: ChatIds, into: RunEvent[]) {
@@ -101,6 +104,7 @@ export function createRunTranslator(opening: RunOpening | undefined): RunTransla
             }
             break
           case 'answer':
+            usage = event.usage ?? usage
             if (event.contentType === 'text') events.push(messageOf(event, event.text))
             else leaveOut(event, events)
             break
@@ -125,12 +129,15 @@ export function createRunTranslator(opening: RunOpening | undefined): RunTransla
             break
           }
           case 'completed':
-            events.push(event)
+            isEnded = true
+            events.push({ ...event, usage: event.usage ?? usage })
             break
           case 'cancelled':
+            isEnded = true
             events.push({ ...event, type: 'cancelled' })
             break
           case 'requires-action':
+            isEnded = true
             events.push({ ...event, type: 'action-required' })
             break
           case 'created':
@@ -143,7 +150,14 @@ export function createRunTranslator(opening: RunOpening | undefined): RunTransla
             return { events, failure: toRunFailure(event.error, 'upstream') }
           case 'error':
             return { events, failure: toRunFailure(event.error, 'upstream') }
+          case 'answer-finished':
+            events.push(event)
+            break
+          // Before the end of the run it announces that there will be none.
           case 'done':
+            if (!isEnded && chatId !== undefined && conversationId !== undefined) {
+              events.push({ type: 'answer-finished', chatId, conversationId })
+            }
             break
         }
       }
@@ -159,14 +173,25 @@ function messageOf({ chatId, conversationId, messageId }: Answer, text: string):
   return { type: 'message', chatId, conversationId, messageId, text }
 }
 
-/** A run that was looked up, as its stream would have told it. Rows keep the ids they came with, for the guard to judge. */
+/**
+ * A run that was looked up, as its stream would have told it. Rows of other chats of the conversation are left out: they
+ * are no answers of this run. Rows of another conversation keep their ids, for the guard to judge.
+ */
 export function retell(
   ids: ChatIds,
   rows: readonly CozeMessage[],
   end: Extract<RunEvent, { type: 'completed' | 'cancelled' | 'action-required' }>,
 ): readonly RunEvent[] {
-  const told = [{ type: 'created', ...ids } as const, ...rows.flatMap(asEvent)]
-  return [...createRunTranslator(undefined).translate(told).events, end]
+  const ours = rows.filter((row) => isRowOf(ids, row))
+  const told = [{ type: 'created', ...ids } as const, ...ours.flatMap(asEvent)]
+  const { events } = createRunTranslator(undefined).translate(told)
+  if (end.type !== 'completed' || end.usage !== null) return [...events, end]
+  return [...events, { ...end, usage: ours.findLast((row) => row.usage !== null)?.usage ?? null }]
+}
+
+/** Whether a row says something of a chat; one of another conversation in its list is for the guard to judge. */
+export function isRowOf(ids: ChatIds, row: CozeMessage): boolean {
+  return row.chatId === ids.chatId || row.conversationId !== ids.conversationId
 }
 
 function asEvent(row: CozeMessage): readonly CozeEvent[] {
@@ -178,14 +203,9 @@ function asEvent(row: CozeMessage): readonly CozeEvent[] {
 }
 
 /**
- * Only answers are for users: verbose rows are the platform's own (coze-api.md §6), and the history that we sent along is
- * stored under the same chat.
+ * Only answers are for users: verbose rows are the platform's own, and the history that we sent along is stored under the
+ * same chat, on Studio as if the user had said all of it.
  */
-function isOurAnswer(row: CozeMessage): boolean {
-  return row.type === 'answer' && row.metaData[historyKey] === undefined
-}
-
-/** An answer that is shown as it is. */
-export function isShownAnswer(row: CozeMessage): boolean {
-  return isOurAnswer(row) && row.contentType === 'text'
+export function isOurAnswer(row: CozeMessage): boolean {
+  return row.type === 'answer' && row.role === 'assistant' && row.metaData[historyKey] === undefined
 }

@@ -51,6 +51,8 @@ export type RunEvent =
       readonly conversationId: string
       readonly text: string
     }
+  /** The run has announced that no more text follows; its end is still to come. */
+  | { readonly type: 'answer-finished'; readonly chatId: string; readonly conversationId: string }
   | {
       readonly type: 'completed'
       readonly chatId: string
@@ -126,11 +128,18 @@ export interface RunReference extends RunContext {
 export interface RecoverRequest extends RunContext {
   readonly upstreamConversationId: string | undefined
   readonly chatId: string | undefined
+  /** The answer as readers hold it. What is found must begin with it, or be proven to correct it. */
+  readonly shown: string
+  /** The stream had announced that no more text follows, and every message that it had begun was seen whole. */
+  readonly isFinished: boolean
 }
 
 /** What the upstream knows of a run whose stream was lost. */
 export type Recovered =
-  /** Ended or still to be polled: the same events as a stream gives, ending with a terminal one. */
+  /**
+   * The upstream proves how the run ended: the same events as a stream gives, the whole answer and then a terminal one.
+   * `unknown`: it does not, whatever else it says.
+   */
   { readonly type: 'found'; readonly events: readonly RunEvent[] } | { readonly type: 'unknown' }
 
 /**

@@ -6,6 +6,7 @@ import {
   listMessages,
 } from '../coze/conversations.ts'
 import { CozeError } from '../coze/errors.ts'
+import type { ChatIds } from '../coze/events.ts'
 import { withToken } from '../coze/with-token.ts'
 import { streamWorkflowChat } from '../coze/workflow-chat.ts'
 import type { ReplyFailure, Session, UpstreamScope } from '../domain.ts'
@@ -13,9 +14,8 @@ import type { WorkflowOptions } from './assistant-options.ts'
 import { enterMessages } from './enter-messages.ts'
 import { createRunKeys, findUnkeyedWorkflowLayers } from './keys.ts'
 import { identityLayer, workflowLayers } from './layers.ts'
-import { findChatId, lookUntil } from './lookup.ts'
+import { findChatId, lookUntil, readListedAnswer } from './lookup.ts'
 import { messageMetaData, startParameters } from './message-fields.ts'
-import { isShownAnswer, retell } from './run-events.ts'
 import { RunFailedError } from './run-failed-error.ts'
 import { asRunFailure } from './run-failure.ts'
 import { type CallOptions, streamRun } from './run-stream.ts'
@@ -36,8 +36,6 @@ export interface WorkflowStrategyOptions extends CallOptions {
   readonly hasSharedToken?: boolean | undefined
   /** How long a lost run is looked for, in ms. Default 30000. */
   readonly recoverMs?: number | undefined
-  /** How long a lost run's answers must stand unchanged to be taken for all of them, in ms. Default 5000. */
-  readonly settleMs?: number | undefined
 }
 
 /** A Workflow may legally work in silence for 10 minutes (F10). */
@@ -57,7 +55,7 @@ const unsupported: ReplyFailure = {
 
 /** @throws {TypeError} when a layer would not be keyed by the session. */
 export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatStrategy {
-  const { workflow, client, tokens, clock, recoverMs = 30_000, settleMs = 5000 } = options
+  const { workflow, client, tokens, clock, recoverMs = 30_000 } = options
   const { workflowId, connectorId, workflowVersion, appVersion } = workflow
   const unkeyed = findUnkeyedWorkflowLayers(workflow)
   if (unkeyed.length > 0) throw new TypeError(unkeyed.join('; '))
@@ -112,7 +110,7 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
       for (let beforeId: string | undefined; ;) {
         const page = { conversationId, beforeId, limit: pageLength }
         const list = async (target: CozeTarget) => listMessages(client, target, page, signal)
-        const rows = await withToken(tokens, session.name, list, signal)
+        const rows = (await withToken(tokens, session.name, list, signal)) ?? []
         if (rows.some(isOther)) return true
         if (rows.length < pageLength) return false
         beforeId = rows.at(-1)?.id
@@ -124,44 +122,38 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
     }
   }
 
-  /** The answers that our run has given so far; undefined: it is not there (yet). */
-  async function findAnswers(
-    { session, upstreamConversationId: conversationId, replyId }: RecoverRequest,
-    chatId: string | undefined,
+  /** The messages that are listed of our run, oldest first; undefined: it is not there. */
+  async function findRows(
+    { session, upstreamConversationId: conversationId, replyId, chatId }: RecoverRequest,
     signal: AbortSignal,
-  ): Promise<{ readonly chatId: string; readonly rows: readonly CozeMessage[] } | undefined> {
+  ): Promise<{ readonly ids: ChatIds; readonly rows: readonly CozeMessage[] } | undefined> {
     if (conversationId === undefined) return undefined
     const list = async (target: CozeTarget) =>
       listMessages(client, target, { conversationId, chatId }, signal)
-    const rows = await withToken(tokens, session.name, list, signal)
-    if (chatId !== undefined) return { chatId, rows: rows.toReversed() }
-    const found = findChatId(rows, replyId)
-    return found === undefined
-      ? undefined
-      : { chatId: found, rows: rows.filter((row) => row.chatId === found).toReversed() }
+    const rows = (await withToken(tokens, session.name, list, signal)) ?? []
+    const found = chatId ?? findChatId(rows, replyId)
+    if (found === undefined) return undefined
+    return { ids: { chatId: found, conversationId }, rows: rows.toReversed() }
   }
 
-  /** No call tells whether a Workflow still runs: its answers are taken once they have stopped growing. */
+  /**
+   * No call tells whether a Workflow still runs, and a list that has stopped growing proves no end: another node may speak
+   * minutes later. The end is proven by the platform's note that the answer is whole, in the list or in the stream before
+   * it was lost, together with the whole answer in the list.
+   */
   async function recover(request: RecoverRequest, signal: AbortSignal): Promise<Recovered> {
-    let { chatId } = request
-    let seen = ''
-    let seenAt = 0
     async function look(): Promise<Recovered | undefined> {
-      const found = await findAnswers(request, chatId, signal)
+      const found = await findRows(request, signal)
       // Accepted messages are listed at once: what is not there never arrived.
       if (found === undefined) return { type: 'unknown' }
-      chatId = found.chatId
-      const answers = found.rows.filter(isShownAnswer)
-      const [first] = answers
-      const state = JSON.stringify(answers.map(({ id, text }) => [id, text]))
-      if (state !== seen) {
-        seen = state
-        seenAt = clock.monotonic()
-      }
-      if (first === undefined || clock.monotonic() - seenAt < settleMs) return undefined
-      const ids = { chatId, conversationId: first.conversationId }
+      const { ids, rows } = found
       const end = { type: 'completed', ...ids, usage: null } as const
-      return { type: 'found', events: retell(ids, found.rows, end) }
+      const listed = readListedAnswer(ids, rows, end, request.shown)
+      const isWhole =
+        listed.hasAnswer && (listed.isFinished || (request.isFinished && listed.extendsShown))
+      if (isWhole) return { type: 'found', events: listed.events }
+      // What the stream announced may be listed a little later; nothing else can become a proof.
+      return request.isFinished ? undefined : { type: 'unknown' }
     }
     try {
       const found = await lookUntil(look, { clock, forMs: recoverMs }, signal)

@@ -6,4 +6,5 @@ strategyContract('a Bot', {
   open: (parts) => createBotStrategy({ ...parts, bot: { botId: 'bot-1' } }),
   actionRequest: '/tool lookup',
   cancels: true,
+  provesEnds: true,
 })

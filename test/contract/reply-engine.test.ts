@@ -233,7 +233,7 @@ describe('reply engine', () => {
     run.delta('Hel')
     const { upstream } = run.request
     const conversationId = upstream.type === 'id' ? upstream.conversationId : ''
-    strategy.recovers((chatId) => {
+    strategy.recovers(({ chatId }) => {
       const ids = { chatId: chatId ?? '', conversationId }
       return {
         type: 'found',
@@ -262,6 +262,131 @@ describe('reply engine', () => {
     expect(events.at(-2)).toMatchObject({ type: 'delta', text: 'Hel' })
   })
 
+  it('F9: what is looked up takes the place of what the stream said, and is not shown twice', async () => {
+    await using gateway = await openEngine()
+    const { replies, strategy } = gateway
+    const reply = await replies.sendMessage(message('1'))
+    const run = await strategy.next()
+    run.accept()
+    run.message('One.', 'm1')
+    run.delta('Two, and a pie', 'm2')
+    run.say({
+      type: 'follow-up',
+      chatId: run.chatId,
+      conversationId: run.conversationId,
+      text: 'Why?',
+    })
+    strategy.recovers(({ chatId = '', shown }) => {
+      expect(shown).toBe('One.\n\nTwo, and a pie')
+      const ids = { chatId, conversationId: run.conversationId }
+      return {
+        type: 'found',
+        events: [
+          { type: 'accepted', ...ids },
+          { type: 'message', ...ids, messageId: 'm1', text: 'One. Corrected.' },
+          { type: 'follow-up', ...ids, text: 'Why?' },
+          { type: 'completed', ...ids, usage: null },
+        ],
+      }
+    })
+    run.fail(truncated())
+    const events = await readAll(replies, reply.id)
+    expect(events.at(-1)).toMatchObject({
+      type: 'completed',
+      text: 'One. Corrected.',
+      followUps: ['Why?'],
+    })
+  })
+
+  it('F9: a Bot is asked by the conversation that it was sent to, where nothing of the run was seen', async () => {
+    await using gateway = await openEngine()
+    const { replies, strategy } = gateway
+    const reply = await replies.sendMessage(message('1'))
+    const run = await strategy.next()
+    strategy.recovers(({ chatId, upstreamConversationId, shown }) => {
+      expect({ chatId, upstreamConversationId, shown }).toEqual({
+        chatId: undefined,
+        upstreamConversationId: run.conversationId,
+        shown: '',
+      })
+      const ids = { chatId: 'chat-1', conversationId: run.conversationId }
+      return {
+        type: 'found',
+        events: [
+          { type: 'accepted', ...ids },
+          { type: 'message', ...ids, messageId: 'm', text: 'Hello' },
+          { type: 'completed', ...ids, usage: null },
+        ],
+      }
+    })
+    run.fail(failed('UPSTREAM_OUTCOME_UNKNOWN'))
+    expect((await readAll(replies, reply.id)).at(-1)).toMatchObject({
+      type: 'completed',
+      text: 'Hello',
+    })
+  })
+
+  it.each(['UPSTREAM_TRUNCATED', 'UPSTREAM_TIMEOUT', 'UPSTREAM_OUTCOME_UNKNOWN'] as const)(
+    'a Workflow that had said everything and announced it is looked up when its stream is lost (%s)',
+    async (code) => {
+      await using gateway = await openEngine({ kind: 'workflow' })
+      const { replies, strategy } = gateway
+      const reply = await replies.sendMessage(message('1'))
+      const run = await strategy.next()
+      run.accept()
+      run.delta('Hel')
+      run.message('Hello')
+      run.finish()
+      strategy.recovers(({ shown, isFinished }) => {
+        expect({ shown, isFinished }).toEqual({ shown: 'Hello', isFinished: true })
+        const ids = { chatId: run.chatId, conversationId: run.conversationId }
+        return {
+          type: 'found',
+          events: [
+            { type: 'accepted', ...ids },
+            { type: 'message', ...ids, messageId: 'm', text: 'Hello' },
+            { type: 'completed', ...ids, usage: null },
+          ],
+        }
+      })
+      run.fail(failed(code))
+      const events = await readAll(replies, reply.id)
+      expect(events.at(-1)).toMatchObject({ type: 'completed', text: 'Hello' })
+      // Its end is proven: the conversation goes on.
+      await replies.sendMessage(message('2'))
+      const next = await strategy.next()
+      expect(next.request.upstream).toEqual(run.request.upstream)
+    },
+  )
+
+  it.each([
+    ['a message is half', true, 'UPSTREAM_TRUNCATED'],
+    ['nothing was announced', false, 'UPSTREAM_TRUNCATED'],
+    ['it fell silent unannounced', false, 'UPSTREAM_TIMEOUT'],
+  ] as const)(
+    'a Workflow is not looked up, and its text is kept, where %s',
+    async (_, half, code) => {
+      await using gateway = await openEngine({ kind: 'workflow' })
+      const { replies, strategy } = gateway
+      const reply = await replies.sendMessage(message('1'))
+      const run = await strategy.next()
+      run.accept()
+      run.message('One.', 'm1')
+      if (half) {
+        run.finish()
+        run.delta('Two, and a pie', 'm2')
+      }
+      strategy.recovers(() => {
+        throw new Error('looked up')
+      })
+      run.fail(failed(code))
+      const events = await readAll(replies, reply.id)
+      expect(events.at(-1)).toMatchObject({ type: 'failed', code })
+      const [stored] = await gateway.own.replies([reply.id])
+      expect(stored?.text).toBe(half ? 'One.\n\nTwo, and a pie' : 'One.')
+    },
+  )
+
   it('F9: a Bot that does not tell how its stream ended is asked for so long, and no longer', async () => {
     const clock = createFakeClock()
     await using gateway = await openEngine({ clock, recoverMs: 5_000 })
@@ -271,7 +396,7 @@ describe('reply engine', () => {
     run.accept()
     run.delta('Hel')
     const asked = Promise.withResolvers<void>()
-    strategy.recovers(async (_chatId, signal) => {
+    strategy.recovers(async (_request, signal) => {
       asked.resolve()
       await clock.sleep(600_000, signal)
       return { type: 'unknown' }

@@ -36,6 +36,8 @@ export interface StrategyEntry {
   /** A message that makes the upstream wait for somebody. */
   readonly actionRequest: string
   readonly cancels: boolean
+  /** Whether the platform can be asked how a run ended whose stream was cut in its middle. */
+  readonly provesEnds: boolean
   /** How the platform decides what its documentation leaves open. */
   readonly switches?: EmulatorOptions['switches']
 }

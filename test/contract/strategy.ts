@@ -121,7 +121,10 @@ export function strategyContract(name: string, entry: StrategyEntry): void {
         entry.cancels ? 'canceled' : 'in_progress',
       )
       if (entry.cancels) {
-        const recovered = await stage.strategy.recover(run, signal)
+        const recovered = await stage.strategy.recover(
+          { ...run, shown: '', isFinished: false },
+          signal,
+        )
         expect(recovered.type === 'found' && recovered.events.at(-1)?.type).toBe('cancelled')
         // The second time there is nothing left to cancel.
         expect(await stage.strategy.cancel(run, signal)).toBe(false)

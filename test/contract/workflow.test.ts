@@ -9,11 +9,11 @@ function entry(workflow: Partial<WorkflowOptions>): StrategyEntry {
     open: (parts) =>
       createWorkflowStrategy({
         ...parts,
-        settleMs: 0,
         workflow: { workflowId: 'flow-1', conversationKeying: 'auto', ...workflow },
       }),
     actionRequest: '/ask Which one?',
     cancels: false,
+    provesEnds: false,
   }
 }
 

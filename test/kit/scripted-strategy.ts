@@ -4,6 +4,7 @@ import type { Choice } from '../../src/strategy/select.ts'
 import type {
   ChatStrategy,
   Recovered,
+  RecoverRequest,
   RunEvent,
   StartRequest,
 } from '../../src/strategy/strategy.ts'
@@ -21,6 +22,8 @@ export interface PlayedStream {
   delta(text: string, messageId?: string): void
   message(text: string, messageId?: string): void
   ask(question: Question): void
+  /** It announces that no more text follows. */
+  finish(): void
   /** It waits: for the outputs of these calls, or for a message. */
   wait(...toolCalls: readonly ToolCall[]): void
   complete(text: string): void
@@ -35,7 +38,7 @@ export interface PlayedOutputs extends PlayedStream {
   readonly outputs: readonly ToolOutput[]
 }
 
-type Recovery = (chatId: string | undefined, signal: AbortSignal) => Recovered | Promise<Recovered>
+type Recovery = (request: RecoverRequest, signal: AbortSignal) => Recovered | Promise<Recovered>
 
 export interface ScriptedStrategy extends ChatStrategy {
   /** The next run that starts. */
@@ -122,8 +125,8 @@ export function createScriptedStrategy(
       cancelled.push(chatId)
       return true
     },
-    async recover({ chatId }, signal) {
-      return await recovery(chatId, signal)
+    async recover(request, signal) {
+      return await recovery(request, signal)
     },
     next: runs.next,
     nextOutputs: rounds.next,
@@ -171,6 +174,7 @@ function play(
     delta: (text, messageId = 'm') =>
       push([{ type: 'delta', ...ids, messageId, kind: 'ANSWER', text }]),
     message: (text, messageId = 'm') => push([{ type: 'message', ...ids, messageId, text }]),
+    finish: () => push([{ type: 'answer-finished', ...ids }]),
     ask: (question) => push([{ type: 'question', ...ids, question }]),
     wait: (...toolCalls) => push([{ type: 'action-required', ...ids, toolCalls }]),
     complete: (text) =>

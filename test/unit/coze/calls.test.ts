@@ -187,6 +187,7 @@ describe('a chat looked up', () => {
     ['required_action', 'requires-action'],
     ['canceled', 'cancelled'],
     ['cancelled', 'cancelled'],
+    ['conversation.chat.cancelled', 'cancelled'],
   ])('is %s on the wire and %s here', async (status, expected) => {
     const { client, asked } = stub({ data: chat(status) })
     const found = await retrieveBotChat(client, target, ids, signal)
@@ -224,6 +225,10 @@ describe('a chat looked up', () => {
   it('is cancelled by its ids', async () => {
     const { client, asked } = stub({ data: chat('canceled') })
     expect(await cancelBotChat(client, target, ids, signal)).toMatchObject({ status: 'cancelled' })
+    const studio = stub({ ChatV3ChatDetail: chat('conversation.chat.cancelled'), BaseResp: null })
+    expect(await cancelBotChat(studio.client, target, ids, signal)).toMatchObject({
+      status: 'cancelled',
+    })
     expect(asked).toEqual([{ method: 'POST', path: '/v3/chat/cancel', body: query }])
   })
 
@@ -240,6 +245,7 @@ describe('a chat looked up', () => {
         contentType: 'text',
         text: 'text',
         metaData: { reply: 'r' },
+        usage: null,
         createdAt: null,
       },
     ])
@@ -294,7 +300,7 @@ describe('conversations', () => {
     const { client, asked } = stub({ data: [message('a'), message('b', { chat_id: '' })] })
     const request = { conversationId, chatId }
     const rows = await listMessages(client, target, request, signal)
-    expect(rows.map((row) => [row.text, row.chatId])).toEqual([
+    expect(rows?.map((row) => [row.text, row.chatId])).toEqual([
       ['a', chatId],
       ['b', undefined],
     ])
@@ -328,10 +334,38 @@ describe('conversations', () => {
     ])
   })
 
-  it('take no rows for an empty list, and nothing malformed for a row', async () => {
+  it('are listed where Studio lists them, their usage among what it says of an answer', async () => {
+    const meta_data = { input_tokens: '11', output_tokens: '7', token: '18', time_cost: '0.0' }
+    const { client } = stub({ Messages: [message('a', { meta_data })], code: 0, BaseResp: null })
+    expect(await listBotChatMessages(client, target, ids, signal)).toMatchObject([
+      { text: 'a', usage: { inputTokens: 11, outputTokens: 7, totalTokens: 18 } },
+    ])
+  })
+
+  it('are looked up where Studio tells them', async () => {
+    const { client } = stub({ ConversationData: { id: conversationId, creator_d: '1' }, code: 0 })
+    expect(await retrieveConversation(client, target, conversationId, signal)).toMatchObject({
+      id: conversationId,
+    })
+  })
+
+  it('have roles that are only told apart where they are known', async () => {
+    const rows = ['user', 'assistant', 'tool', undefined].map((role) => message('a', { role }))
+    const listed = await listMessages(
+      stub({ data: rows }).client,
+      target,
+      { conversationId },
+      signal,
+    )
+    expect(listed?.map(({ role }) => role)).toEqual(['user', 'assistant', 'other', 'other'])
+  })
+
+  it('have no rows where the answer holds no list, and nothing malformed for a row', async () => {
     const list = (data: unknown) =>
       listMessages(stub({ data }).client, target, { conversationId }, signal)
-    expect(await list(null)).toEqual([])
+    expect(await list(null)).toBeUndefined()
+    expect(await list(undefined)).toBeUndefined()
+    expect(await list([])).toEqual([])
     for (const data of [
       {},
       [5],

@@ -76,6 +76,7 @@ describe('bot strategy', () => {
           ],
           custom_variables: { LANGUAGE: 'en', SESSION_NAME: 'alice' },
           meta_data: { reply_id: 'alice-reply-1' },
+          extra_params: { reply_id: 'alice-reply-1' },
         },
       },
     ])
@@ -222,11 +223,12 @@ describe('bot strategy', () => {
   })
 
   it.each([
-    ['cancelled', 'canceled', true],
-    ['not cancelled', 'completed', false],
-  ])('says that a chat was %s', async (_, status, expected) => {
+    ['cancelled', 'data', 'canceled', true],
+    ['cancelled, as Studio says it', 'ChatV3ChatDetail', 'conversation.chat.cancelled', true],
+    ['not cancelled', 'data', 'completed', false],
+  ])('says that a chat was %s', async (_, key, status, expected) => {
     const { client, strategy } = open({
-      request: () => ({ data: { id: 'chat-1', conversation_id: 'up-1', status } }),
+      request: () => ({ [key]: { id: 'chat-1', conversation_id: 'up-1', status } }),
     })
     const run = { ...alice, upstreamConversationId: 'up-1', chatId: 'chat-1' }
     expect(await strategy.cancel(run, signal)).toBe(expected)
@@ -248,6 +250,7 @@ describe('bot strategy', () => {
 
 describe('tool outputs for a Bot', () => {
   const run = { ...alice, upstreamConversationId: 'up-1', chatId: 'chat-1' }
+  const lost = { ...run, shown: '', isFinished: false }
   const outputs = [{ toolCallId: 'call-1', output: 'found' }]
   const submission = { ...run, outputs }
   const path = '/v3/chat/submit_tool_outputs'
@@ -344,7 +347,7 @@ describe('tool outputs for a Bot', () => {
         return { data: { id: 'chat-1', conversation_id: 'up-1', status } }
       },
     })
-    const recovering = strategy.recover(run, signal)
+    const recovering = strategy.recover(lost, signal)
     await clock.pass(2000)
     const recovered = await recovering
     expect(recovered.type === 'found' && answerOf(recovered.events)).toBe('Hello')
@@ -368,7 +371,102 @@ describe('a lost Bot run', () => {
     row,
     { ...row, id: 'f1', type: 'follow_up', content: 'Why?' },
   ]
-  const request = { ...alice, upstreamConversationId: 'up-1', chatId: 'chat-1' }
+  const request = {
+    ...alice,
+    upstreamConversationId: 'up-1',
+    chatId: 'chat-1',
+    shown: '',
+    isFinished: false,
+  }
+  const finish = {
+    ...row,
+    id: 'v2',
+    type: 'verbose',
+    content: '{"msg_type":"generate_answer_finish","data":"","from_unit":""}',
+  }
+
+  /** A chat that has completed, and whose messages are listed so. */
+  const listed = (list: Readonly<Record<string, unknown>>) =>
+    open({
+      request: ({ path }) =>
+        path === '/v3/chat/message/list' ? list : { data: { ...chat, status: 'completed' } },
+    })
+
+  async function recover(list: Readonly<Record<string, unknown>>, shown: string) {
+    const { strategy, clock } = listed(list)
+    const recovering = strategy.recover({ ...request, shown }, signal)
+    await clock.pass(10_000)
+    return await recovering
+  }
+
+  it.each([
+    ['where the cloud lists it', 'data'],
+    ['where Studio lists it', 'Messages'],
+  ])('is recovered whole when a part was shown (%s)', async (_, key) => {
+    const question = { ...row, id: 'q1', role: 'user', type: 'question', content: 'Hi' }
+    const recovered = await recover({ [key]: [question, row, finish] }, 'Hel')
+    expect(recovered.type === 'found' && answerOf(recovered.events)).toBe('Hello')
+    expect(recovered.type === 'found' && recovered.events.at(-1)?.type).toBe('completed')
+  })
+
+  it.each([
+    ['the answer holds no list', {}],
+    ['the list is under a name that nobody knows', { Rows: [row] }],
+    ['the list is empty', { data: [] }],
+    ['the list is no list', { data: { 0: row } }],
+    ['the list holds the question alone', { data: [{ ...row, role: 'user', type: 'question' }] }],
+    ['the answer is of another chat', { data: [{ ...row, chat_id: 'chat-9' }] }],
+    ['the answer is of no chat', { data: [{ ...row, chat_id: '' }] }],
+    ['the answer is the user, as Studio writes seeded ones', { data: [{ ...row, role: 'user' }] }],
+    ['the answer has an unknown role', { data: [{ ...row, role: 'tool' }] }],
+    [
+      'the whole answer is no text, but some was shown',
+      { data: [{ ...row, content_type: 'card', content: '{}' }, finish] },
+    ],
+    ['there are notes alone', { data: [{ ...row, type: 'verbose' }] }],
+    ['the answer is shorter than what was shown', { data: [{ ...row, content: 'Hel' }] }],
+    ['the answer is another than what was shown', { data: [{ ...row, content: 'Hullo there' }] }],
+  ])('is never told to be complete when %s', async (_, list) => {
+    expect(await recover(list, 'Hello')).toEqual({ type: 'unknown' })
+  })
+
+  it.each([
+    ['shorter', 'Hel'],
+    ['another', 'Hullo there'],
+  ])('is corrected when the platform says that the answer is whole: %s', async (_, content) => {
+    const recovered = await recover({ data: [{ ...row, content }, finish] }, 'Hello')
+    expect(recovered.type === 'found' && answerOf(recovered.events)).toBe(content)
+  })
+
+  it('is looked for again when its answer is listed a little later', async () => {
+    const { strategy, clock } = open({
+      request: ({ path }, nth) =>
+        path === '/v3/chat/message/list'
+          ? { Messages: nth < 3 ? [] : [row] }
+          : { data: { ...chat, status: 'completed' } },
+    })
+    const recovering = strategy.recover(request, signal)
+    await clock.pass(2000)
+    const recovered = await recovering
+    expect(recovered.type === 'found' && answerOf(recovered.events)).toBe('Hello')
+  })
+
+  it.each([
+    ['holds no chat', { data: {} }],
+    ['has a status that nobody knows', { data: { ...chat, status: 'dreaming' } }],
+    ['is under a name that nobody knows', { Chat: { ...chat, status: 'completed' } }],
+  ])('is unknown when what is told of it %s', async (_, body) => {
+    const { strategy } = open({ request: () => body })
+    expect(await strategy.recover(request, signal)).toEqual({ type: 'unknown' })
+  })
+
+  it('takes its usage from the answer where nothing else tells it', async () => {
+    const meta_data = { input_tokens: '11', output_tokens: '7', token: '18' }
+    const recovered = await recover({ Messages: [{ ...row, meta_data }] }, '')
+    expect(recovered.type === 'found' && recovered.events.at(-1)).toMatchObject({
+      usage: { inputTokens: 11, outputTokens: 7, totalTokens: 18 },
+    })
+  })
 
   it('F9: is polled, at least 1 s apart, until it has ended, then told whole', async () => {
     const { client, clock, strategy } = open({
@@ -436,15 +534,31 @@ describe('a lost Bot run', () => {
     ])
   })
 
-  it('F18: is told to be cancelled', async () => {
-    const { strategy } = open({ request: () => ({ data: { ...chat, status: 'canceled' } }) })
-    expect(await strategy.recover(request, signal)).toEqual({
-      type: 'found',
-      events: [
-        { type: 'accepted', ...ids },
-        { type: 'cancelled', ...ids },
-      ],
+  it.each(['canceled', 'cancelled', 'conversation.chat.cancelled'])(
+    'F18: is told to be cancelled (%s)',
+    async (status) => {
+      const { strategy } = open({ request: () => ({ data: { ...chat, status } }) })
+      expect(await strategy.recover(request, signal)).toEqual({
+        type: 'found',
+        events: [
+          { type: 'accepted', ...ids },
+          { type: 'cancelled', ...ids },
+        ],
+      })
+    },
+  )
+
+  it('is found by the messages that Studio marks with our reply', async () => {
+    const marked = { ...row, meta_data: { reply_id: 'alice-reply-1' } }
+    const { strategy } = open({
+      request({ path }) {
+        if (path === '/v1/conversation/message/list') return { data: [marked] }
+        if (path === '/v3/chat/message/list') return { Messages: [marked] }
+        return { data: { ...chat, status: 'completed' } }
+      },
     })
+    const recovered = await strategy.recover({ ...request, chatId: undefined }, signal)
+    expect(recovered.type === 'found' && answerOf(recovered.events)).toBe('Hello')
   })
 
   it.each([

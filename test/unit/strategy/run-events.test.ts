@@ -124,6 +124,39 @@ describe("a run's events", () => {
     expect(told.at(-1)).toEqual({ type: 'accepted', ...foreign })
   })
 
+  it('say that no more text follows, by the note of the platform or by the end of the stream', () => {
+    const finished = { type: 'answer-finished', ...ids } as const
+    expect(tell(created, finished)).toEqual([accepted, finished])
+    expect(tell(created, { type: 'done' })).toEqual([accepted, finished])
+    expect(tell({ type: 'done' })).toEqual([])
+    const end = { type: 'completed', ...ids, usage: null } as const
+    expect(tell(created, end, { type: 'done' })).toEqual([accepted, end])
+  })
+
+  it('take the usage from an answer where the end tells none', () => {
+    const usage = { inputTokens: 11, outputTokens: 7, totalTokens: 18 }
+    const other = { inputTokens: 1, outputTokens: 1, totalTokens: 2 }
+    const said = { ...answer('Hello', 'text'), usage }
+    const end = { type: 'completed', ...ids, usage: null } as const
+    expect(tell(created, said, end).at(-1)).toEqual({ ...end, usage })
+    expect(tell(created, said, { ...end, usage: other }).at(-1)).toEqual({ ...end, usage: other })
+  })
+
+  it('fail with an error, whatever end follows it', () => {
+    const error = new CozeError('model-failed', 'it', {
+      accepted: 'yes',
+      upstreamCode: '103200002',
+    })
+    const batch = [
+      created,
+      { type: 'error', error },
+      { type: 'completed', ...ids, usage: null },
+    ] as const
+    const { events, failure } = createRunTranslator(opening).translate(batch)
+    expect(events).toEqual([accepted])
+    expect(failure).toMatchObject({ outcome: 'ended', failure: { code: 'UPSTREAM_ERROR' } })
+  })
+
   it('tell the tool calls that a run waits for', () => {
     const toolCalls = [{ id: 'c', kind: 'FUNCTION', name: 'f', arguments: '{}' }] as const
     expect(tell(created, { type: 'requires-action', ...ids, toolCalls })).toEqual([
@@ -142,6 +175,7 @@ describe('a run that was looked up', () => {
     contentType: 'text',
     text: 'Hello',
     metaData: {},
+    usage: null,
     createdAt: null,
   }
 
@@ -164,9 +198,22 @@ describe('a run that was looked up', () => {
     ])
   })
 
-  it('F16: names no run for a row that names none', () => {
-    const nobodys = { ...row, chatId: undefined }
-    const told = retell(ids, [nobodys], { type: 'cancelled', ...ids })
-    expect(told[1]).toMatchObject({ type: 'message', chatId: '' })
+  it.each([
+    ['of no chat', { chatId: undefined }],
+    ['of another chat', { chatId: 'chat-9' }],
+    ['of the user', { role: 'user' }],
+    ['of a role that nobody knows', { role: 'other' }],
+  ] as const)('has no answer in a row %s', (_, more) => {
+    const told = retell(ids, [{ ...row, ...more }], { type: 'cancelled', ...ids })
+    expect(told).toEqual([
+      { type: 'accepted', ...ids },
+      { type: 'cancelled', ...ids },
+    ])
+  })
+
+  it('F16: tells whose a row is that is of another conversation', () => {
+    const others = { ...row, conversationId: 'up-9' }
+    const told = retell(ids, [others], { type: 'cancelled', ...ids })
+    expect(told[1]).toMatchObject({ type: 'message', conversationId: 'up-9' })
   })
 })

@@ -399,36 +399,70 @@ describe('a lost Workflow run', () => {
     content: 'Hello',
     meta_data: {},
   }
-  const later = { ...answer, id: 'a2', content: 'And more' }
   const seeded = { ...answer, id: 'h1', content: 'old', meta_data: { history_of: 'alice-reply-1' } }
   const foreign = { ...answer, id: 'a3', chat_id: 'chat-9', content: "Bob's" }
-  const request = { ...alice, upstreamConversationId: 'up-1', chatId: undefined }
+  const finish = {
+    ...answer,
+    id: 'v1',
+    type: 'verbose',
+    content: '{"msg_type":"generate_answer_finish","data":""}',
+  }
+  const request = {
+    ...alice,
+    upstreamConversationId: 'up-1',
+    chatId: undefined,
+    shown: '',
+    isFinished: false,
+  }
+  const announced = { ...request, chatId: 'chat-1', shown: 'Hello', isFinished: true }
 
-  it("is found by our reply's id, and its answers are taken once they have settled", async () => {
-    const { client, clock, strategy } = open({
+  it('is found by our reply, and told when the list says that its answer is whole', async () => {
+    const later = { ...answer, id: 'a2', content: 'And more' }
+    const { strategy } = open({
       // Newest first, as the platform lists them.
-      request: (_, nth) => ({
-        data:
-          nth < 3
-            ? [foreign, answer, question, seeded]
-            : [foreign, later, answer, question, seeded],
-      }),
+      request: () => ({ data: [foreign, finish, later, answer, question, seeded] }),
     })
-    const recovering = strategy.recover(request, signal)
-    await clock.pass(6000)
-    expect(client.sent).toHaveLength(7)
-    await clock.pass(1000)
+    expect(await strategy.recover(request, signal)).toEqual({
+      type: 'found',
+      events: [
+        { type: 'accepted', ...ids },
+        { type: 'message', ...ids, messageId: 'a1', text: 'Hello' },
+        { type: 'message', ...ids, messageId: 'a2', text: 'And more' },
+        { type: 'completed', ...ids, usage: null },
+      ],
+    })
+  })
+
+  it('is never taken for complete because its answers have stopped growing', async () => {
+    const { client, strategy } = open({ request: () => ({ data: [answer, question] }) })
+    expect(await strategy.recover(request, signal)).toEqual({ type: 'unknown' })
+    expect(client.sent).toHaveLength(1)
+  })
+
+  it('is complete when its stream had said everything and announced it, and the list has it', async () => {
+    const { client, clock, strategy } = open({
+      request: (_, nth) => ({ data: nth < 3 ? undefined : [foreign, answer, question] }),
+    })
+    const recovering = strategy.recover(announced, signal)
+    await clock.pass(2000)
     const recovered = await recovering
-    expect(recovered.type).toBe('found')
-    const events = recovered.type === 'found' ? recovered.events : []
-    // From the second look on the chat is asked for: what another one holds is for the guard to judge.
-    expect(client.sent[1]?.body).toMatchObject({ chat_id: 'chat-1' })
-    expect(events.filter(({ chatId }) => chatId === 'chat-1')).toEqual([
-      { type: 'accepted', ...ids },
-      { type: 'message', ...ids, messageId: 'a1', text: 'Hello' },
-      { type: 'message', ...ids, messageId: 'a2', text: 'And more' },
-      { type: 'completed', ...ids, usage: null },
-    ])
+    expect(recovered.type === 'found' && answerOf(recovered.events)).toBe('Hello')
+    expect(client.sent[0]?.body).toMatchObject({ chat_id: 'chat-1' })
+  })
+
+  it.each([
+    ['the answer holds no list', {}],
+    ['the list is empty', { data: [] }],
+    ['the answer is of another chat', { data: [foreign] }],
+    ['the listed answer is shorter', { data: [{ ...answer, content: 'Hel' }] }],
+    ['the listed answer is another', { data: [{ ...answer, content: 'Hullo there' }] }],
+    ['the listed answer is as if of the user', { data: [{ ...answer, role: 'user' }] }],
+    ['the answer is odd', { data: 'none' }],
+  ])('is not complete, whatever its stream announced, when %s', async (_, body) => {
+    const { clock, strategy } = open({ request: () => body })
+    const recovering = strategy.recover(announced, signal)
+    await clock.pass(31_000)
+    expect(await recovering).toEqual({ type: 'unknown' })
   })
 
   it.each([
@@ -445,13 +479,6 @@ describe('a lost Workflow run', () => {
     const named = { ...request, upstreamConversationId: undefined }
     expect(await strategy.recover(named, signal)).toEqual({ type: 'unknown' })
     expect(client.sent).toHaveLength(0)
-  })
-
-  it('is unknown when it does not answer in time', async () => {
-    const { clock, strategy } = open({ request: () => ({ data: [question] }) })
-    const recovering = strategy.recover({ ...request, chatId: 'chat-1' }, signal)
-    await clock.pass(31_000)
-    expect(await recovering).toEqual({ type: 'unknown' })
   })
 
   it('is looked for again after a passing failure, and ends with the signal', async () => {
