@@ -129,6 +129,7 @@ describe('a Bot that asks for a tool', () => {
     expect(second.error).toBeUndefined()
     expect(second.events).toMatchObject([
       { type: 'accepted', ...ids, logId: 'log', retries: 0 },
+      { type: 'tool-output', ...ids },
       { type: 'delta', text: 'It is x.' },
       { type: 'message', text: 'It is x.' },
       { type: 'question', question: { text: 'Which one?', options: ['Left', 'Right'] } },

@@ -131,7 +131,10 @@ export function createUpstream(world: UpstreamWorld): UpstreamServer {
         ? (findByName(principal, name) ?? createUpstreamConversation(world, principal, name, false))
         : findConversation(principal, given)
     if (conversation === undefined) {
-      return reply(call, 200, { code: random.pick([4001, 4002, 777777775]), msg: 'not found' })
+      return reply(call, 200, {
+        code: random.pick([4001, 4002, 777777775]),
+        msg: 'conversation not found',
+      })
     }
     const isBusy =
       conversation.running !== undefined || world.clock.monotonic() < conversation.busyUntil
