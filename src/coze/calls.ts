@@ -18,20 +18,25 @@ export interface CallRule {
   readonly repeat: 'once' | 'never'
   /** `new`: the request never uses a connection that was kept alive, since it could not be repeated if that was dead. */
   readonly connection: 'kept-alive' | 'new'
-  /** Whether the request carries a message, so that the upstream may answer it although nobody hears of that. */
-  readonly isRun: boolean
+  /**
+   * Where the call stands in the life of a message. `before`: it prepares a run, and carries no message. `run`: it carries
+   * the message, so that the upstream may answer it although nobody hears of that. `beside`: it is about a run that was
+   * sent, or about what the platform keeps.
+   */
+  readonly stage: 'before' | 'run' | 'beside'
 }
 
-const harmless = { repeat: 'once', connection: 'kept-alive', isRun: false } as const
+const harmless = { repeat: 'once', connection: 'kept-alive', stage: 'beside' } as const
+const preparing = { ...harmless, stage: 'before' } as const
 /** A second acceptance is a second answer, billed and kept in the conversation's memory. */
-const run = { repeat: 'never', connection: 'kept-alive', isRun: true } as const
+const run = { repeat: 'never', connection: 'kept-alive', stage: 'run' } as const
 
 /** The one table of the platform's calls. */
 export const callRules: Readonly<Record<CozeCall, CallRule>> = {
   // Each try signs an assertion of its own: a `jti` is accepted once.
-  token: { route: '/api/permission/oauth2/token', ...harmless },
+  token: { route: '/api/permission/oauth2/token', ...preparing },
   // A repeat may leave an empty conversation behind that nobody uses.
-  'create-conversation': { route: '/v1/conversation/create', ...harmless },
+  'create-conversation': { route: '/v1/conversation/create', ...preparing },
   'retrieve-conversation': { route: '/v1/conversation/retrieve', ...harmless },
   // A repeat may find nothing any more, which is what was wanted.
   'delete-conversation': { route: '/v1/conversations/:conversation_id', ...harmless },
@@ -44,7 +49,7 @@ export const callRules: Readonly<Record<CozeCall, CallRule>> = {
   // A repeat may find the chat cancelled already, and is then refused: the cancel is understated, not done twice.
   'cancel-chat': { route: '/v3/chat/cancel', ...harmless },
   // The content is read once, as it comes from the caller: it is gone when the connection is lost.
-  upload: { route: '/v1/files/upload', repeat: 'never', connection: 'new', isRun: false },
+  upload: { route: '/v1/files/upload', repeat: 'never', connection: 'new', stage: 'beside' },
   // A rating replaces the one before it.
   'give-feedback': {
     route: '/v1/conversations/:conversation_id/messages/:message_id/feedback',

@@ -1,19 +1,20 @@
 import { Readable } from 'node:stream'
-import { Agent, type Dispatcher } from 'undici'
+import type { Dispatcher } from 'undici'
 import type { Clock } from '../lib/clock.ts'
 import type { Secret } from '../lib/secret.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Tracer } from '../observe/tracer.ts'
-import type { CozeCall } from './calls.ts'
+import { type CozeCall, callRules } from './calls.ts'
 import type { CozeAnswer } from './envelope.ts'
 import { openEventStream } from './event-stream.ts'
 import { type CallOrigin, CozeError } from './errors.ts'
 import type { CozeEvent } from './events.ts'
 import { callJson } from './json-call.ts'
 import { reportError } from './report.ts'
-import { type RetryMetrics, withRetries } from './retry.ts'
+import { type RetryMetrics, type Try, withRetries } from './retry.ts'
+import { createTransport } from './transport.ts'
 import { createWatch } from './watch.ts'
-import type { Exchange, Send, WireRequest } from './wire.ts'
+import type { WireRequest } from './wire.ts'
 
 /** Where an upstream call goes, and as whom. */
 export interface CozeTarget {
@@ -32,8 +33,10 @@ export interface CozeRequest {
   readonly query?: Readonly<Record<string, string | undefined>>
   /** Sent as JSON. */
   readonly body?: unknown
-  /** Of one try, without its retries, in ms. Default: the client's `callMs`. */
+  /** For the answer to one try, in ms; a repeat on a new connection gets what is left. Default: the client's `callMs`. */
   readonly timeoutMs?: number | undefined
+  /** Makes the bearer of each try after the first. Default: the target's token again. */
+  readonly renewToken?: (() => Promise<Secret>) | undefined
 }
 
 /** Overrides of the client's `timeouts` for one stream, in ms. */
@@ -88,7 +91,7 @@ export interface CozeClientOptions {
   readonly random: () => number
   readonly metrics: Pick<Metrics, 'upstreamOddity' | 'upstreamCalled'> & RetryMetrics
   readonly tracer: Tracer
-  /** Default: an undici Agent of our own, closed with the client. */
+  /** Default: undici agents of our own, closed with the client. */
   readonly dispatcher?: Dispatcher | undefined
   readonly timeouts?: Partial<CozeTimeouts>
   readonly limits?: Partial<CozeLimits>
@@ -125,6 +128,8 @@ export interface CozeLimits {
   readonly maxUpstreamConnections: number
 }
 
+/** How much of the time for an answer a connection that was kept alive may be silent, before a new one is used. */
+const silentShare = 1 / 3
 const mebibyte = 1_048_576
 const defaultTimeouts: CozeTimeouts = {
   connectMs: 5_000,
@@ -149,19 +154,22 @@ export function createCozeClient(options: CozeClientOptions): CozeClient {
   const timeouts = { ...defaultTimeouts, ...options.timeouts }
   const limits = { ...defaultLimits, ...options.limits }
   const retries = { clock, random, metrics, ...timeouts }
-  const dispatcher = options.dispatcher ?? createAgent(timeouts, limits)
-  const send = createSend(dispatcher)
+  const transport = createTransport({
+    dispatcher: options.dispatcher,
+    connectMs: timeouts.connectMs,
+    maxConnections: limits.maxUpstreamConnections,
+  })
+  const { send } = transport
   const watch = createWatch(options)
 
   async function callOnce(
     wire: WireRequest,
     origin: CallOrigin,
-    timeoutMs: number | undefined,
+    budget: { readonly callMs: number; readonly silenceMs: number | undefined },
     signal: AbortSignal,
   ) {
-    const { connectMs, callMs } = timeouts
-    const maxBytes = limits.maxJsonBytes
-    const call = { send, clock, connectMs, callMs: timeoutMs ?? callMs, maxBytes }
+    const { connectMs } = timeouts
+    const call = { send, clock, connectMs, ...budget, maxBytes: limits.maxJsonBytes }
     return await callJson(wire, call, signal).catch(rethrowFrom(origin))
   }
 
@@ -179,11 +187,17 @@ export function createCozeClient(options: CozeClientOptions): CozeClient {
   return {
     async request(request, signal) {
       using call = watch(request.method, request)
-      const { method, body, timeoutMs } = request
+      const { method, target, body, renewToken, timeoutMs = timeouts.callMs } = request
       const origin = originOf(request)
       const json = body === undefined ? undefined : JSON.stringify(body)
-      const wire = wireRequest(method, request, 'application/json', json)
-      const run = () => callOnce(wire, origin, timeoutMs, signal)
+      const run = async ({ nth, connection, spentMs, mayRepeat }: Try) => {
+        const token = nth === 0 ? undefined : await renewToken?.()
+        const asked = token === undefined ? request : { ...request, target: { ...target, token } }
+        const wire = { ...wireRequest(method, asked, 'application/json', json), connection }
+        const silenceMs = mayRepeat ? timeoutMs * silentShare : undefined
+        const budget = { callMs: Math.max(0, timeoutMs - spentMs), silenceMs }
+        return await callOnce(wire, origin, budget, signal)
+      }
       const answer = withRetries(run, { ...retries, origin }, signal)
       return await call.settle(answer, readAnswer(request.read, origin))
     },
@@ -195,7 +209,8 @@ export function createCozeClient(options: CozeClientOptions): CozeClient {
       content.on('error', () => undefined)
       const wire = wireRequest('POST', request, request.contentType, content)
       try {
-        const answer = callOnce(wire, origin, request.timeoutMs, signal)
+        const { timeoutMs: callMs = timeouts.callMs } = request
+        const answer = callOnce(wire, origin, { callMs, silenceMs: undefined }, signal)
         answer.catch((error: unknown) => {
           if (error instanceof CozeError) reportError(metrics, origin, error)
         })
@@ -239,47 +254,8 @@ export function createCozeClient(options: CozeClientOptions): CozeClient {
       }
     },
     async [Symbol.asyncDispose]() {
-      if (options.dispatcher === undefined) await dispatcher.destroy()
+      await transport[Symbol.asyncDispose]()
     },
-  }
-}
-
-function createAgent(timeouts: CozeTimeouts, limits: CozeLimits): Agent {
-  return new Agent({
-    connect: { timeout: timeouts.connectMs },
-    connections: limits.maxUpstreamConnections,
-    // One stream per connection: pausing or aborting one run must not touch another.
-    allowH2: false,
-  })
-}
-
-/** Undici's own body and header timeouts are off: ours are on the clock that tests can turn. */
-function createSend(dispatcher: Dispatcher): Send {
-  return (request, sink): Exchange => {
-    let controller: Dispatcher.DispatchController | undefined
-    let abandoned: Error | undefined
-    dispatcher.dispatch(
-      { ...request, body: request.body ?? null, headersTimeout: 0, bodyTimeout: 0 },
-      {
-        onRequestStart(started) {
-          controller = started
-          if (abandoned === undefined) sink.onSent()
-          else started.abort(abandoned)
-        },
-        onResponseStart: (_controller, status, headers) => sink.onHead(status, headers),
-        onResponseData: (_controller, chunk) => sink.onData(chunk),
-        onResponseEnd: () => sink.onEnd(),
-        onResponseError: (_controller, error) => sink.onError(error),
-      },
-    )
-    return {
-      abort(reason) {
-        abandoned = reason
-        controller?.abort(reason)
-      },
-      pause: () => controller?.pause(),
-      resume: () => controller?.resume(),
-    }
   }
 }
 
@@ -295,7 +271,7 @@ function rethrowFrom(origin: CallOrigin): (error: unknown) => never {
 
 function wireRequest(
   method: WireRequest['method'],
-  request: Pick<CozeRequest, 'target' | 'path' | 'query'>,
+  request: Pick<CozeRequest, 'call' | 'target' | 'path' | 'query'>,
   contentType: string,
   body: WireRequest['body'],
 ): WireRequest {
@@ -309,6 +285,7 @@ function wireRequest(
     origin,
     path: `${pathname.replace(/\/$/, '')}${request.path}${search && `?${search}`}`,
     method,
+    connection: callRules[request.call].connection,
     headers: {
       authorization: `Bearer ${request.target.token.reveal()}`,
       accept: 'application/json, text/event-stream',

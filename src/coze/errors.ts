@@ -157,6 +157,7 @@ export function createUpstreamError({
 /** Who failed inside may have begun before that, or has. */
 const begunBefore: Partial<Readonly<Record<CozeErrorKind, Accepted>>> = {
   server: 'unknown',
+  timeout: 'unknown',
   failed: 'yes',
 }
 
@@ -195,6 +196,7 @@ const misconfigured: readonly (readonly [Misconfiguration, string])[] = [
 const misconfigurations: ReadonlyMap<string, Misconfiguration> = new Map(
   misconfigured.flatMap(([what, list]) => list.split(' ').map((code) => [code, what] as const)),
 )
+const limits: ReadonlySet<CozeErrorKind> = new Set(['rate-limited', 'quota', 'busy'])
 
 /** Whether a code is documented: all that there are. */
 export function isKnownCode(code: string): boolean {
@@ -262,9 +264,12 @@ function meaningOf(code: string | undefined, status: number | undefined, text: s
 
 function kindOf(code: string | undefined, status: number | undefined): CozeErrorKind {
   const known = code === undefined ? undefined : kinds.get(code)
+  // A gate before the platform writes any code into its 429. The platform's own words for a limit are more exact.
+  if (status === 429 && !(known !== undefined && limits.has(known))) return 'rate-limited'
   if (known !== undefined) return known
   if (status === 401) return 'auth'
-  if (status === 429) return 'rate-limited'
+  // How a server ends a connection that it has waited on for too long.
+  if (status === 408) return 'timeout'
   if (status !== undefined && status >= 500) return 'server'
   if (status !== undefined && status >= 400) return 'refused'
   // Redirects are never followed: they would carry the token elsewhere.

@@ -12,14 +12,17 @@ export async function callJson(
     readonly clock: Clock
     readonly connectMs: number
     readonly callMs: number
+    /** How long a connection that was kept alive may say nothing, in ms. Undefined: as long as any other. */
+    readonly silenceMs: number | undefined
     readonly maxBytes: number
   },
   signal: AbortSignal,
 ): Promise<CozeAnswer> {
   signal.throwIfAborted()
-  const { send, clock } = options
+  const { send, clock, callMs, silenceMs } = options
   const { promise, resolve, reject } = Promise.withResolvers<CozeAnswer>()
-  let sent = false
+  let sentAt: number | undefined
+  let isSilent = false
   let body: JsonBody | undefined
   let logId: string | undefined
 
@@ -37,34 +40,44 @@ export async function callJson(
   using lifetime = openLifetime({ clock, fail }, signal)
   lifetime.enter(options.connectMs, notConnected)
   const exchange = send(request, {
-    onSent() {
-      sent = true
-      lifetime.enter(
-        options.callMs,
-        () =>
-          new CozeError('timeout', 'no answer in time', {
-            accepted: 'unknown',
-            systemCode: 'ANSWER_TIMEOUT',
-            logId,
-          }),
-      )
+    onSent(isReused) {
+      sentAt = clock.monotonic()
+      isSilent = isReused && silenceMs !== undefined
+      if (isReused && silenceMs !== undefined) lifetime.enter(silenceMs, silentConnection)
+      else lifetime.enter(callMs, notAnswered)
     },
     onHead(status, headers) {
+      if (isSilent && sentAt !== undefined) {
+        isSilent = false
+        lifetime.enter(Math.max(0, sentAt + callMs - clock.monotonic()), notAnswered)
+      }
       const head = readHead(status, headers, clock.now())
       logId = head.logId
       body = createJsonBody(head, options.maxBytes)
     },
     onData: (chunk) => attempt(() => body?.push(chunk)),
     onEnd: () => attempt(() => body && resolve(body.finish())),
-    onError: (error) =>
-      reject(connectionError(error, { sent, answered: body !== undefined, logId })),
+    onError: (error) => {
+      const answered = body !== undefined
+      reject(connectionError(error, { sent: sentAt !== undefined, answered, logId }))
+    },
   })
   return await promise
+
+  function notAnswered(): CozeError {
+    const details = { accepted: 'unknown', systemCode: 'ANSWER_TIMEOUT', logId } as const
+    return new CozeError('timeout', 'no answer in time', details)
+  }
 }
 
 export function notConnected(): CozeError {
   const details = { accepted: 'no', systemCode: 'CONNECT_TIMEOUT' } as const
   return new CozeError('unavailable', 'no connection in time', details)
+}
+
+function silentConnection(): CozeError {
+  const details = { accepted: 'unknown', systemCode: 'SILENT_CONNECTION' } as const
+  return new CozeError('unavailable', 'a connection that was kept alive is silent', details)
 }
 
 export function asError(error: unknown): Error {

@@ -1,20 +1,39 @@
 import { backoffMs } from '../lib/backoff.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Metrics } from '../observe/metrics.ts'
+import { callRules } from './calls.ts'
 import { type CallOrigin, CozeError } from './errors.ts'
 import { reportError } from './report.ts'
+import type { Connection } from './wire.ts'
 
 const maxTries = 3
 
 export type RetryMetrics = Pick<Metrics, 'upstreamError' | 'upstreamRetried'>
 
+/** One try of a call. */
+export interface Try {
+  /** 0 for the first one. */
+  readonly nth: number
+  readonly connection: Connection
+  /** What a try that was lost has used up of the time for an answer, in ms. */
+  readonly spentMs: number
+  /** The call is made again if a connection that was kept alive stays silent. */
+  readonly mayRepeat: boolean
+}
+
 /**
- * Tries again where the upstream cannot have accepted anything: no connection (within `retryMs`), or too many requests
- * (after what `Retry-After` asks for, at most `rateLimitWaitMs`, else with growing pauses). At most three tries in all.
- * Every failure is counted, and every try after the first.
+ * Tries a call again by what a repeat could do:
+ *
+ * - The upstream cannot have accepted anything: there is no connection (again within `retryMs`), or there were too many
+ *   requests (after what `Retry-After` asks for, at most `rateLimitWaitMs`, else with growing pauses). At most three tries
+ *   in all.
+ * - The connection was lost before the answer was whole: once, on a new connection, and only if the call's rule says that
+ *   a repeat does no harm.
+ *
+ * Counts every failure, and every try after the first.
  */
 export async function withRetries<T>(
-  run: () => Promise<T>,
+  run: (attempt: Try) => Promise<T>,
   options: {
     readonly clock: Clock
     readonly random: () => number
@@ -25,32 +44,51 @@ export async function withRetries<T>(
   },
   signal: AbortSignal,
 ): Promise<T> {
-  const { clock, random, metrics } = options
+  const { clock, random, metrics, origin } = options
+  const { repeat, connection } = callRules[origin.call]
   const giveUpAt = clock.monotonic() + options.retryMs
-  for (let attempt = 0; ; attempt += 1) {
+  let isRepeated = repeat === 'never'
+  let attempt: Try = { nth: 0, connection, spentMs: 0, mayRepeat: !isRepeated }
+  for (let failures = 0; ;) {
+    const began = clock.monotonic()
     try {
-      return await run()
+      return await run(attempt)
     } catch (error) {
-      if (error instanceof CozeError) reportError(metrics, options.origin, error)
-      const pauseMs = pauseBefore(error, attempt)
-      if (pauseMs === undefined) throw error
-      await clock.sleep(pauseMs, signal)
+      if (error instanceof CozeError) reportError(metrics, origin, error)
+      if (!isRepeated && isLost(error)) {
+        isRepeated = true
+        const spentMs = clock.monotonic() - began
+        attempt = { nth: attempt.nth + 1, connection: 'new', spentMs, mayRepeat: false }
+      } else {
+        const pauseMs = pauseBefore(error, failures)
+        if (pauseMs === undefined) throw error
+        failures += 1
+        await clock.sleep(pauseMs, signal)
+        attempt = { ...attempt, nth: attempt.nth + 1 }
+      }
+      signal.throwIfAborted()
       metrics.upstreamRetried()
     }
   }
 
-  function pauseBefore(error: unknown, attempt: number): number | undefined {
+  function pauseBefore(error: unknown, failures: number): number | undefined {
     if (!(error instanceof CozeError) || error.accepted !== 'no') return undefined
-    if (attempt + 1 >= maxTries) return undefined
+    if (failures + 1 >= maxTries) return undefined
     if (error.kind === 'unavailable') {
-      const pauseMs = backoffMs(attempt, { baseMs: 250, maxMs: 2000, random })
+      const pauseMs = backoffMs(failures, { baseMs: 250, maxMs: 2000, random })
       return clock.monotonic() + pauseMs < giveUpAt ? pauseMs : undefined
     }
     if (error.kind !== 'rate-limited') return undefined
     const { retryAfterMs } = error
     if (retryAfterMs === undefined) {
-      return backoffMs(attempt, { baseMs: 1000, maxMs: 8000, random })
+      return backoffMs(failures, { baseMs: 1000, maxMs: 8000, random })
     }
     return retryAfterMs <= options.rateLimitWaitMs ? retryAfterMs : undefined
   }
+}
+
+/** The connection was lost after the request was sent: nobody knows what became of it. */
+function isLost(error: unknown): boolean {
+  if (!(error instanceof CozeError) || error.accepted === 'no') return false
+  return error.kind === 'unavailable' || error.kind === 'truncated'
 }

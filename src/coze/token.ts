@@ -189,6 +189,9 @@ function createMintingResolver(
           grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
           duration_seconds: accessTokenSeconds,
         },
+        timeoutMs: mintTimeoutMs,
+        // The platform takes the `jti` of an assertion once.
+        renewToken: () => assertionFor(sessionName),
         read: (answer) => readToken(sessionName, answer),
       },
       signal,

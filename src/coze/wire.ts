@@ -1,6 +1,9 @@
 import type { Readable } from 'node:stream'
 import { type Accepted, CozeError } from './errors.ts'
 
+/** `new`: a connection of the request's own, closed after it. `kept-alive`: one that may have served others. */
+export type Connection = 'kept-alive' | 'new'
+
 /** One HTTP request, ready to be sent. */
 export interface WireRequest {
   readonly origin: string
@@ -10,15 +13,18 @@ export interface WireRequest {
   readonly headers: Readonly<Record<string, string>>
   /** A stream is read at the pace of the connection, and destroyed with it. */
   readonly body: string | Readable | undefined
+  readonly connection: Connection
 }
 
 export type WireHeaders = Readonly<Record<string, string | string[] | undefined>>
 
 /** Hears of a request's fate. `onEnd` or `onError` is the last call. */
 export interface WireSink {
-  /** The connection stands and the request is on its way: from here on the upstream may act on it. */
-  onSent(): void
-  /** Informational heads may come before the real one: the last one counts. */
+  /**
+   * The connection stands and the request is on its way: from here on the upstream may act on it. `isReused`: the
+   * connection was kept alive, so that it may be dead without anybody knowing.
+   */
+  onSent(isReused: boolean): void
   onHead(status: number, headers: WireHeaders): void
   onData(chunk: Uint8Array): void
   onEnd(): void

@@ -1,7 +1,8 @@
-import { CozeError, type CozeErrorKind } from '../coze/errors.ts'
+import { type CallRule, callRules } from '../coze/calls.ts'
+import { type Accepted, CozeError, type CozeErrorKind } from '../coze/errors.ts'
 import { findHint } from '../coze/hints.ts'
 import type { ReplyFailure, ReplyFailureCode } from '../domain.ts'
-import { RunFailedError } from './run-failed-error.ts'
+import { RunFailedError, type RunOutcome } from './run-failed-error.ts'
 
 interface Meaning {
   readonly code: ReplyFailureCode
@@ -64,15 +65,15 @@ export function asRunFailure(error: unknown): unknown {
  */
 export function toRunFailure(error: CozeError, toldBy: 'upstream' | 'wire'): RunFailedError {
   const { kind, accepted, upstreamCode, logId, retryAfterMs } = error
-  const lost = kind === 'unavailable' && accepted !== 'no'
+  // An error of no known call is one that a run told.
+  const stage = error.origin === undefined ? 'run' : callRules[error.origin.call].stage
+  const lost = kind === 'unavailable' && accepted !== 'no' && stage === 'run'
   const failure: ReplyFailure = {
     ...(lost ? outcomeUnknown : meanings[kind]),
     retryAfterMs: retryAfterMs ?? null,
   }
-  // An assistant that failed has ended, whichever way that is told.
-  const seen = toldBy === 'upstream' || kind === 'failed' ? 'ended' : 'unseen'
   return new RunFailedError(failure, {
-    outcome: accepted === 'no' ? 'not-accepted' : seen,
+    outcome: outcomeOf(stage, accepted, toldBy === 'upstream' || kind === 'failed'),
     conversationGone: kind === 'conversation-gone',
     isSupported: kind !== 'not-supported',
     upstreamCode,
@@ -81,6 +82,19 @@ export function toRunFailure(error: CozeError, toldBy: 'upstream' | 'wire'): Run
     upstream: error.facts,
     cause: error,
   })
+}
+
+/** `hasEnded`: the upstream said so itself, or failed, which ends a run whichever way it is told. */
+function outcomeOf(stage: CallRule['stage'], accepted: Accepted, hasEnded: boolean): RunOutcome {
+  switch (stage) {
+    case 'before':
+      return 'not-accepted'
+    case 'run':
+      if (accepted === 'no') return 'not-accepted'
+      return hasEnded ? 'ended' : 'unseen'
+    case 'beside':
+      return 'unseen'
+  }
 }
 
 function meaning(code: ReplyFailureCode, message: string, retryable: boolean): Meaning {

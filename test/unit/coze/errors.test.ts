@@ -39,22 +39,29 @@ describe('upstream codes', () => {
     ['F8', '4200', 404, 'refused'],
     ['F8', '400', 400, 'refused'],
     ['F8', '4999', 200, 'refused'],
-    ['F8', '4013', 429, 'model-failed'],
+    ['F8', '4013', 200, 'model-failed'],
     ['F8', '103200002', undefined, 'model-failed'],
     ['F8', '4010', 200, 'model-refused'],
     ['F8', '4012', 200, 'model-refused'],
     ['F8', '4014', 200, 'model-refused'],
     ['F8', '103200005', 400, 'refused'],
+    ['a 429 whose body has a code is retryable', '4013', 429, 'rate-limited'],
+    ['a 429 whose body has a code is retryable', '5000', 429, 'rate-limited'],
+    ['a 429 whose body has a code is retryable', '4000', 429, 'rate-limited'],
+    ['a 429 whose body has a code is retryable', '429', 429, 'rate-limited'],
+    ['a 429 whose body has a code is retryable', '123', 429, 'rate-limited'],
+    ['F17', '4016', 429, 'busy'],
     ['F7', '5000', 200, 'server'],
     ['F7', '720701013', 200, 'failed'],
     ['F7', '777777775', 200, 'failed'],
     ['F7', '799999999', 200, 'server'],
     ['F7', undefined, 502, 'server'],
+    ['F7', undefined, 408, 'timeout'],
     ['F8', undefined, 302, 'protocol'],
   ])('%s: %s with HTTP %s is %s', (_row, upstreamCode, httpStatus, kind) => {
     const error = createUpstreamError({ upstreamCode, httpStatus, accepted: 'no' })
     expect(error.kind).toBe(kind)
-    const begun: Record<string, string> = { server: 'unknown', failed: 'yes' }
+    const begun: Record<string, string> = { server: 'unknown', timeout: 'unknown', failed: 'yes' }
     expect(error.accepted).toBe(begun[kind] ?? 'no')
   })
 

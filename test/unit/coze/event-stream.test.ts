@@ -8,7 +8,14 @@ import { createFakeClock } from '../../kit/clock.ts'
 import { completed, created, delta, done, run } from './wire-samples.ts'
 
 const origin = { call: 'bot-chat', host: 'x' } as const
-const request = { origin: 'http://x', path: '/', method: 'POST', headers: {}, body: '' } as const
+const request = {
+  origin: 'http://x',
+  path: '/',
+  method: 'POST',
+  headers: {},
+  body: '',
+  connection: 'kept-alive',
+} as const
 const timeouts = { connectMs: 5, firstEventMs: 50, idleMs: 100, totalMs: 1_000 }
 const limits = {
   maxEventBytes: 10_000,
@@ -37,7 +44,7 @@ function open({ isSent = true } = {}) {
   stream.catch(() => undefined)
   const [sink] = sinks
   if (sink === undefined) throw new Error('nothing was sent')
-  if (isSent) sink.onSent()
+  if (isSent) sink.onSent(false)
   return {
     clock,
     controller,

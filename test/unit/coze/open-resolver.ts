@@ -24,6 +24,8 @@ export function openResolver(
     readonly before?: (mint: number, request: CozeRequest, signal: AbortSignal) => Promise<void>
     /** How far the upstream's clock is ahead of ours, in ms. */
     readonly skewMs?: number
+    /** What the endpoint gives for a token. Default: the token that it counted. */
+    readonly tokenOf?: (token: string) => unknown
   } = {},
 ) {
   const clock = createFakeClock()
@@ -32,6 +34,7 @@ export function openResolver(
   const jwts: string[] = []
   let flying = 0
   let mostFlying = 0
+  const { tokenOf = (token: string) => token } = options
   const upstreamNow = () => clock.now() + (options.skewMs ?? 0)
   const client = {
     async request<T>(request: CozeRequest & CozeReading<T>, given: AbortSignal): Promise<T> {
@@ -54,7 +57,10 @@ export function openResolver(
         const token = `${String(session)}#${count}`
         minted.push(token)
         return request.read({
-          body: { access_token: token, expires_in: Math.floor(upstreamNow() / 1000) + 3600 },
+          body: {
+            access_token: tokenOf(token),
+            expires_in: Math.floor(upstreamNow() / 1000) + 3600,
+          },
           logId: undefined,
           serverTime: upstreamNow(),
         })

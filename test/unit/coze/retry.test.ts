@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { CozeError, type CozeErrorDetails, type CozeErrorKind } from '../../../src/coze/errors.ts'
-import { withRetries } from '../../../src/coze/retry.ts'
+import { type Try, withRetries } from '../../../src/coze/retry.ts'
 import type { Clock } from '../../../src/lib/clock.ts'
 import { createFakeClock } from '../../kit/clock.ts'
 
-const origin = { call: 'token', host: 'coze.test' } as const
+const origin = { call: 'bot-chat', host: 'coze.test' } as const
 
 /** Runs against always the same error; tells the pauses taken before it was thrown. */
 async function exhaust(...failing: Parameters<typeof exhaustCounted>) {
@@ -91,6 +91,26 @@ describe('retries', () => {
       expect(await exhaust('rate-limited', { accepted })).toEqual([])
     },
   )
+
+  it('repeats a call that does no harm twice once, on a new connection, with what is left of its time', async () => {
+    const clock = createFakeClock()
+    const tries: Try[] = []
+    const run = (attempt: Try) => {
+      tries.push(attempt)
+      clock.advance(3_000)
+      return Promise.reject(new CozeError('truncated', 'x', { accepted: 'unknown' }))
+    }
+    const metrics = { upstreamError() {}, upstreamRetried() {} }
+    const limits = { retryMs: 5_000, rateLimitWaitMs: 30_000 }
+    const listing = { call: 'list-messages', host: 'coze.test' } as const
+    const options = { clock, random: () => 0.5, metrics, origin: listing, ...limits }
+    const outcome = withRetries(run, options, new AbortController().signal)
+    await expect(outcome).rejects.toMatchObject({ kind: 'truncated' })
+    expect(tries).toEqual([
+      { nth: 0, connection: 'kept-alive', spentMs: 0, mayRepeat: true },
+      { nth: 1, connection: 'new', spentMs: 3_000, mayRepeat: false },
+    ])
+  })
 
   it('counts each failure with its code, and each try after the first', async () => {
     const { counted } = await exhaustCounted('rate-limited', { upstreamCode: '4009' })

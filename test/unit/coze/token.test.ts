@@ -106,6 +106,23 @@ describe('session-token resolver', () => {
     expect(new Set(jwts.map((jwt) => decodeJwt(jwt).jti)).size).toBe(6)
   })
 
+  it.each([
+    ['a line break', 'czs_a\r\nx-other: 1'],
+    ['a character outside of Latin', 'czs_密'],
+    ['a space', 'czs a'],
+    ['nothing', ''],
+    ['a number', 7],
+  ])('an access token with %s is refused as it is minted, and not kept', async (_what, given) => {
+    const { resolver, requests, outcomes } = openResolver({ tokenOf: () => given })
+    for (let nth = 1; nth <= 2; nth += 1) {
+      const refused = resolver.token('alice', signal)
+      await expect(refused).rejects.toMatchObject({ kind: 'protocol', accepted: 'no' })
+      await expect(refused).rejects.not.toHaveProperty('message', expect.stringContaining('czs'))
+      expect(requests).toHaveLength(nth)
+    }
+    expect(outcomes).toEqual(['failed', 'failed'])
+  })
+
   it('takes expires_in for an instant, refreshes ahead in the background, and never serves an expired token', async () => {
     const gate = Promise.withResolvers<void>()
     const { reveal, clock, minted } = openResolver({

@@ -52,6 +52,27 @@ describe('upstream failures', () => {
     })
   })
 
+  it.each(['token', 'create-conversation'] as const)(
+    'a connection lost under %s leaves no outcome unknown, since no message was sent',
+    (call) => {
+      const error = new CozeError('unavailable', 'it', { accepted: 'unknown' })
+      expect(toRunFailure(error.from({ call, host: 'coze.test' }), 'wire')).toMatchObject({
+        outcome: 'not-accepted',
+        failure: { code: 'UPSTREAM_UNAVAILABLE', retryable: true },
+      })
+    },
+  )
+
+  it.each([
+    'retrieve-chat',
+    'retrieve-conversation',
+    'list-messages',
+    'list-chat-messages',
+  ] as const)('a refused %s tells nothing of the run that it looks for', (call) => {
+    const error = new CozeError('auth', 'it', { accepted: 'no' })
+    expect(toRunFailure(error.from({ call, host: 'coze.test' }), 'wire').outcome).toBe('unseen')
+  })
+
   it('F7 F41: a conversation that is gone is said to be; code, log id and cause are kept', () => {
     const cause = new CozeError('conversation-gone', 'it', {
       accepted: 'no',

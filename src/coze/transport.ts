@@ -1,0 +1,141 @@
+import { Buffer } from 'node:buffer'
+import type { Socket } from 'node:net'
+import { Agent, buildConnector, type Dispatcher } from 'undici'
+import type { Connection, Exchange, Send } from './wire.ts'
+
+/** The connections to the upstream. Disposing it breaks off what is under way. */
+export interface Transport extends AsyncDisposable {
+  readonly send: Send
+}
+
+/** @throws {TypeError} where the runtime brings an undici of its own that cannot be used (Bun). */
+export function createTransport(options: {
+  /** Used for all requests, and not closed. Default: agents of the transport's own. */
+  readonly dispatcher: Dispatcher | undefined
+  readonly connectMs: number
+  /** To one origin. */
+  readonly maxConnections: number
+}): Transport {
+  const { dispatcher } = options
+  if (dispatcher !== undefined) {
+    // How it connects is not known, so no connection is taken for one that may be dead.
+    const send = createSend({ 'kept-alive': dispatcher, new: dispatcher }, () => false)
+    return { send, async [Symbol.asyncDispose]() {} }
+  }
+  requireDispatch(Agent.prototype)
+  const { connectMs, maxConnections: connections } = options
+  // One stream per connection: pausing or aborting one run must not touch another.
+  const allowH2 = false
+  const open = buildConnector({ timeout: connectMs, allowH2 })
+  /** A connection has just been made, and takes the request that waits for it. */
+  let isNew = false
+  const connect: buildConnector.connector = (target, callback) => {
+    open(target, (...result) => {
+      const [, socket] = result
+      if (socket) skipInformational(socket)
+      isNew = true
+      try {
+        callback(...result)
+      } finally {
+        isNew = false
+      }
+    })
+  }
+  const agents = {
+    'kept-alive': new Agent({ connect, connections, allowH2 }),
+    // Without pipelining undici closes a connection after its request, so no request meets one that was kept alive.
+    new: new Agent({ connect, connections, allowH2, pipelining: 0 }),
+  }
+  return {
+    send: createSend(agents, () => !isNew),
+    async [Symbol.asyncDispose]() {
+      await Promise.all(Object.values(agents).map((agent) => agent.destroy()))
+    },
+  }
+}
+
+/** Bun replaces the package by a part of it, with which every call would fail after the start. */
+export function requireDispatch(agent: object): void {
+  if ('dispatch' in agent && typeof agent.dispatch === 'function') return
+  throw new TypeError(
+    'this runtime replaces the package "undici" by one without "dispatch", as Bun does: run the gateway with Node.js 24 or later',
+  )
+}
+
+/** Undici's own body and header timeouts are off: ours are on the clock that tests can turn. */
+function createSend(
+  dispatchers: Readonly<Record<Connection, Dispatcher>>,
+  isReused: () => boolean,
+): Send {
+  return ({ connection, ...request }, sink): Exchange => {
+    let controller: Dispatcher.DispatchController | undefined
+    let abandoned: Error | undefined
+    dispatchers[connection].dispatch(
+      { ...request, body: request.body ?? null, headersTimeout: 0, bodyTimeout: 0 },
+      {
+        onRequestStart(started) {
+          controller = started
+          if (abandoned === undefined) sink.onSent(isReused())
+          else started.abort(abandoned)
+        },
+        onResponseStart(_controller, status, headers) {
+          if (status >= 200) sink.onHead(status, headers)
+        },
+        onResponseData: (_controller, chunk) => sink.onData(chunk),
+        onResponseEnd: () => sink.onEnd(),
+        onResponseError: (_controller, error) => sink.onError(error),
+      },
+    )
+    return {
+      abort(reason) {
+        abandoned = reason
+        controller?.abort(reason)
+      },
+      pause: () => controller?.pause(),
+      resume: () => controller?.resume(),
+    }
+  }
+}
+
+/**
+ * Takes informational heads away before undici sees them. It breaks the connection at a "100 Continue" that nobody asked
+ * for, and with it a run that the upstream has accepted; RFC 9110 §15.2 has a client discard it.
+ */
+function skipInformational(socket: Socket): void {
+  const read = socket.read.bind(socket)
+  /** How much had been written when the present answer began: more has been written when the next one is awaited. */
+  let answered = 0
+  let head: Buffer = Buffer.alloc(0)
+  socket.read = (size) => {
+    for (;;) {
+      const chunk: unknown = read(size)
+      if (!Buffer.isBuffer(chunk) || socket.bytesWritten === answered) return chunk
+      head = Buffer.concat([head, chunk])
+      const rest = withoutInformational(head)
+      if (rest === undefined) continue
+      head = Buffer.alloc(0)
+      if (rest.length === 0) continue
+      answered = socket.bytesWritten
+      return rest
+    }
+  }
+}
+
+const informational = 'HTTP/1.1 1'
+/** Changes the protocol, so what follows is no answer. */
+const switching = 'HTTP/1.1 101'
+const maxHeadBytes = 16_384
+
+/** What comes after any number of informational heads; undefined: more bytes are needed to tell. */
+function withoutInformational(bytes: Buffer): Buffer | undefined {
+  let rest = bytes
+  while (rest.length > 0) {
+    const start = rest.toString('latin1', 0, switching.length)
+    const isPart = informational.startsWith(start)
+    if (!isPart && (!start.startsWith(informational) || start === switching)) return rest
+    const end = rest.indexOf('\r\n\r\n')
+    if (end === -1) return rest.length > maxHeadBytes ? rest : undefined
+    rest = rest.subarray(end + 4)
+  }
+  return rest
+}
