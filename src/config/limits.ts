@@ -13,6 +13,11 @@ const atLeast = [
   ['uploadsPerMinute', 'maxAttachments', 1],
   // A UTF-16 code unit has up to 3 bytes.
   ['maxBodyBytes', 'maxMessageLength', 3],
+  // A text is usually twice as long as JSON at most: with a backslash before each byte.
+  ['maxAnswerBytes', 'maxReplyBytes', 2],
+  ['maxWaitingBytesPerSession', 'maxAnswerBytes', 1],
+  ['maxWaitingBytes', 'maxWaitingBytesPerSession', 1],
+  ['maxCost', 'maxEventCost', 1],
 ] as const
 
 /** How much of anything there may be. */
@@ -55,8 +60,18 @@ export const limitsSchema = z
     maxAttachments: count(10, { min: 0, max: 50 }),
     /** Failures in a row to reach an assistant after which it is not asked for a while. Default 10. */
     circuitFailures: count(10),
-    /** Percent of the heap that may be in use; beyond it nothing new is taken. Default 90. */
+    /** Bytes of an answer, and of an event of a subscription. Default 8 MiB. */
+    maxAnswerBytes: count(8 * mebibyte, { min: 65_536 }),
+    /** Bytes of all answers of one session that are being made or wait to be read. Default 32 MiB. */
+    maxWaitingBytesPerSession: count(32 * mebibyte, { min: 65_536 }),
+    /** Bytes of all answers of the gateway that are being made or wait to be read. Default 256 MiB. */
+    maxWaitingBytes: count(256 * mebibyte, { min: 65_536 }),
+    /** What a subscription's document may cost for one event. Default 250. */
+    maxEventCost: count(250),
+    /** Percent of the heap that may be in use, buffers outside of it included; beyond it nothing new is taken. Default 90. */
     maxHeapPercent: count(90, { max: 100 }),
+    /** Percent of the memory of the machine, or of its container, that may be resident; beyond it nothing new is taken. Default 85. */
+    maxResidentPercent: count(85, { max: 100 }),
     /** Replies that may wait in one conversation. Default 10. */
     maxQueued: count(10, { min: 0 }),
     /** Open subscriptions of the whole gateway. Default 20,000. */

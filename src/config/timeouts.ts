@@ -42,7 +42,7 @@ export const timeoutsSchema = z.strictObject({
   drainMs: ms(25_000, { min: 0 }),
   /** Between two comments that keep an idle subscription open. Default 12 s. */
   keepAliveMs: ms(12_000),
-  /** For a subscriber that does not read before its socket is closed. Default 60 s. */
+  /** For a client that does not read its answer or its stream before its socket is closed. Default 60 s. */
   stalledMs: ms(60_000),
   /** For a client to send its request's head. Default 10 s. */
   headersMs: ms(10_000),

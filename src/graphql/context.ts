@@ -7,6 +7,7 @@ import type { Metrics } from '../observe/metrics.ts'
 import type { SessionConversations } from '../reply/session-conversations.ts'
 import type { SessionReplies } from '../reply/session-replies.ts'
 import type { SessionStore } from '../store/ledger.ts'
+import type { AnswerBudget } from './answer-budget.ts'
 
 /** All that a resolver may touch: the badge of one session. Made per request by `openSession(caller)` in `gateway.ts`. */
 export interface GraphContext {
@@ -26,6 +27,8 @@ export interface GraphContext {
   readonly limits: Pick<Limits, 'maxMessageLength' | 'maxAttachments' | 'maxUploadBytes'>
   readonly uploads: Uploads
   readonly metrics: Pick<Metrics, 'messageTaken'>
+  /** What the answer to this request, or to this event of a subscription, has cost so far. */
+  readonly budget: AnswerBudget
   /** The `Last-Event-ID` header of this request. */
   readonly lastEventId: string | undefined
 }

@@ -1,9 +1,9 @@
-import type { ConversationId, MessageId } from '../domain.ts'
+import type { ConversationId, Message, MessageId } from '../domain.ts'
 import { BadUserInputError, GatewayError } from '../errors.ts'
 import type { UpstreamMessage } from '../reply/session-conversations.ts'
 import type { MessagePage, Page, PageRequest } from '../store/ledger.ts'
 import type { GraphContext } from './context.ts'
-import type { ShownMessage } from './nodes.ts'
+import { lengthOf, rowsPerRead, type ShownMessage } from './nodes.ts'
 import { createOlderMessages, type OlderMessages } from './older-messages.ts'
 
 /**
@@ -22,7 +22,7 @@ export async function findMessages(
   const older = createOlderMessages(id, context)
   const find = page.direction === 'forward' ? findForward : findBackward
   try {
-    return await find(page, (own) => context.store.messagePage(id, own), older)
+    return await find(page, (own) => readOwnPage(id, own, context), older)
   } catch (error) {
     // The conversation is there, so it is the place that the platform's list does not have.
     if (error instanceof GatewayError && error.code === 'NOT_FOUND') return undefined
@@ -31,6 +31,40 @@ export async function findMessages(
 }
 
 type ReadOwn = (page: PageRequest<MessageId>) => Promise<MessagePage | undefined>
+
+/** Our own record, a few rows at a time: an answer may have megabytes. Undefined: a bounding row is not there. */
+async function readOwnPage(
+  id: ConversationId,
+  page: PageRequest<MessageId>,
+  { store, budget }: GraphContext,
+): Promise<MessagePage | undefined> {
+  const isForward = page.direction === 'forward'
+  let rows: readonly Message[] = []
+  let first: MessagePage | undefined
+  for (;;) {
+    const bound = isForward ? rows.at(-1)?.id : rows[0]?.id
+    const part = await store.messagePage(id, {
+      ...page,
+      limit: Math.min(page.limit - rows.length, rowsPerRead),
+      ...(bound !== undefined && (isForward ? { after: bound } : { before: bound })),
+    })
+    // Deleted while we read: what was read of it is what there was.
+    if (!part) return first && { ...first, rows }
+    first ??= part
+    rows = isForward ? [...rows, ...part.rows] : [...part.rows, ...rows]
+    const turn = budget.read(lengthOf(part.rows))
+    if (turn) await turn
+    const hasMore = isForward ? part.hasNextPage : part.hasPreviousPage
+    if (rows.length >= page.limit || part.rows.length < rowsPerRead || !hasMore) {
+      return {
+        rows,
+        trimmed: part.trimmed,
+        hasPreviousPage: isForward ? first.hasPreviousPage : part.hasPreviousPage,
+        hasNextPage: isForward ? part.hasNextPage : first.hasNextPage,
+      }
+    }
+  }
+}
 
 const between = { rows: [], hasPreviousPage: true, hasNextPage: true } as const
 

@@ -16,13 +16,15 @@ builder.queryFields((t) => ({
     resolve: (_root, { id }, context) => findNode(id, context),
   }),
   nodes: t.field({
-    description: 'The nodes that these ids name, null where the session has none; at most 100.',
+    description:
+      'The nodes that these ids name, null where the session has none; at most 100, each once.',
     type: [builder.nodeInterfaceRef()],
     nullable: { list: false, items: true },
     args: { ids: t.arg.idList({ required: true, description: 'Ids that this API gave.' }) },
     resolve: (_root, { ids }, context) => {
       if (ids.length > maxNodes)
         throw new BadUserInputError(`"ids" may have at most ${maxNodes} entries.`)
+      if (new Set(ids).size < ids.length) throw new BadUserInputError('"ids" has an id twice.')
       return ids.map((id) => findNode(id, context))
     },
   }),

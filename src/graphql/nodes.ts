@@ -7,6 +7,7 @@ import type {
   ReplyId,
 } from '../domain.ts'
 import { GatewayError, NotFoundError } from '../errors.ts'
+import type { AnswerBudget } from './answer-budget.ts'
 import { builder } from './builder.ts'
 
 /** A message as clients see it: our own record, or one that only the assistant's platform still has. */
@@ -26,13 +27,16 @@ export const ConversationNode = builder.loadableNodeRef('Conversation', {
 })
 
 export const MessageNode = builder.loadableNodeRef('Message', {
-  load: async (ids: MessageId[], { store }) =>
-    (await store.messages(ids)).map((row): ShownMessage | NotFoundError => found(row)),
+  load: async (ids: MessageId[], { store, budget }) => {
+    const rows = await readInParts(ids, (some) => store.messages(some), budget)
+    return rows.map((row): ShownMessage | NotFoundError => found(row))
+  },
   id: { resolve: (message) => message.id },
 })
 
 export const ReplyNode = builder.loadableNodeRef('Reply', {
-  load: async (ids: ReplyId[], { store }) => (await store.replies(ids)).map(found),
+  load: async (ids: ReplyId[], { store, budget }) =>
+    (await readInParts(ids, (some) => store.replies(some), budget)).map(found),
   id: { resolve: (reply) => reply.id },
 })
 
@@ -42,6 +46,37 @@ export const AttachmentNode = builder.loadableNodeRef('Attachment', {
 })
 
 export const AssistantNode = builder.objectRef<AssistantInfo>('Assistant')
+
+/** Rows with texts of up to some megabytes, read at once: no more are in memory than the answer may be made of. */
+export const rowsPerRead = 8
+
+/** Reads rows a few at a time, each part counted in the budget of the answer before the next one. */
+async function readInParts<Id, Row extends WithText>(
+  ids: readonly Id[],
+  read: (ids: readonly Id[]) => Promise<readonly (Row | undefined)[]>,
+  budget: AnswerBudget,
+): Promise<readonly (Row | undefined)[]> {
+  const rows: (Row | undefined)[] = []
+  for (let from = 0; from < ids.length; from += rowsPerRead) {
+    const some = await read(ids.slice(from, from + rowsPerRead))
+    rows.push(...some)
+    const turn = budget.read(lengthOf(some))
+    if (turn) await turn
+  }
+  return rows
+}
+
+interface WithText {
+  readonly text: string
+  readonly reasoning?: string
+}
+
+/** Code units of the texts of rows. */
+export function lengthOf(rows: readonly (WithText | undefined)[]): number {
+  let length = 0
+  for (const row of rows) length += (row?.text.length ?? 0) + (row?.reasoning?.length ?? 0)
+  return length
+}
 
 /** Null instead of NOT_FOUND. */
 export async function orNull<Row>(loading: Promise<Row>): Promise<Row | null> {

@@ -1,5 +1,6 @@
 import { lexicographicSortSchema, printSchema } from 'graphql'
 import type { GraphQLSchema } from 'graphql'
+import { countFields } from './answer-budget.ts'
 import './assistant.ts'
 import './attachment.ts'
 import { builder } from './builder.ts'
@@ -20,7 +21,7 @@ import './scalars.ts'
 import './send-message.ts'
 import './viewer.ts'
 
-export const schema: GraphQLSchema = builder.toSchema()
+export const schema: GraphQLSchema = countFields(builder.toSchema())
 
 /** The schema as `schema/schema.graphql` holds it. */
 export function printGatewaySchema(): string {

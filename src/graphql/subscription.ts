@@ -4,12 +4,18 @@ import {
   validateSubscriptionArgs,
 } from 'graphql'
 import type { ExecutionArgs, GraphQLError } from 'graphql'
-import type { Cursor, ReplyEvent, ReplyId } from '../domain.ts'
+import type { Cursor, ReplyEvent, ReplyId, SessionId } from '../domain.ts'
 import type { ProbeRun } from '../domain/probe.ts'
+import { RateLimitedError, UnavailableError } from '../errors.ts'
+import type { Clock } from '../lib/clock.ts'
+import { encodeJson } from '../lib/json-text.ts'
+import type { Turns } from '../lib/turns.ts'
 import type { ReplySubscription } from '../reply/subscribe.ts'
+import { answerTooLarge } from './answer-budget.ts'
+import type { AnswerBudget } from './answer-budget.ts'
 import type { GraphContext } from './context.ts'
 import type { DeltaCompiler, RenderDelta } from './delta-renderer.ts'
-import { asInputError } from './errors.ts'
+import { asInputError, gatewayErrorOf } from './errors.ts'
 import type { PresentError } from './errors.ts'
 import { encodeGlobal } from './global-id.ts'
 import { ProbeEvents } from './probe.ts'
@@ -35,11 +41,32 @@ export interface SubscriptionArgs extends ExecutionArgs {
   readonly contextValue: GraphContext
 }
 
+/** Code units of small frames that are handed on together. */
+const maxJoinedLength = 16_384
+
+/** Where executing an event is paid, and its answer counted; one for all subscriptions. */
+export interface EventAccount {
+  readonly turns: Turns
+  /** Of the answer to one event. */
+  readonly maxBytes: number
+  readonly clock: Clock
+  begin(session: SessionId): {
+    readonly budget: AnswerBudget
+    readonly held: Disposable & { keep(bytes: number): void }
+  }
+  /** @throws {@link RateLimitedError} when so much is not left of the session's budget. */
+  take(session: SessionId, points: number): Promise<void>
+  charge(session: SessionId, points: number): Promise<void>
+}
+
 /** What executing one event takes. */
 interface EventParts {
   readonly args: Pick<ExecutionArgs, 'schema' | 'document' | 'operationName' | 'variableValues'>
-  readonly contextValue: GraphContext
+  readonly contextValue: Omit<GraphContext, 'budget'>
   readonly present: PresentError
+  readonly account: EventAccount
+  /** Points of executing it once. */
+  readonly cost: number
 }
 
 interface SubscriptionParts extends EventParts {
@@ -52,16 +79,20 @@ type DeltaEvent = Extract<ReplyEvent, { readonly type: 'delta' }>
 /** Validates variables, subscribes, and compiles the selection; answers the errors of a refusal. */
 export async function openSubscription(
   args: SubscriptionArgs,
-  { present, compile }: { readonly present: PresentError; readonly compile: DeltaCompiler },
+  {
+    compile,
+    ...options
+  }: Pick<EventParts, 'present' | 'account' | 'cost'> & { readonly compile: DeltaCompiler },
 ): Promise<OpenSubscription | readonly GraphQLError[]> {
   const validated = validateSubscriptionArgs(args)
   if (!('schema' in validated)) return validated.map(asInputError)
   const source = await createSourceEventStream(validated)
   const { schema, document, operationName, variableValues } = args
+  const { budget: _, ...contextValue } = args.contextValue
   const parts = {
     args: { schema, document, operationName, variableValues },
-    contextValue: args.contextValue,
-    present,
+    contextValue,
+    ...options,
   }
   if (source instanceof ReplyEvents) {
     const render = compile(validated)
@@ -69,7 +100,7 @@ export async function openSubscription(
   }
   if (source instanceof ProbeEvents) return openProbeProgress(source.run, parts)
   if (Symbol.asyncIterator in source) throw new TypeError('an unknown event stream')
-  return (source.errors ?? []).map(present)
+  return (source.errors ?? []).map(options.present)
 }
 
 function openProbeProgress(run: ProbeRun, parts: EventParts): OpenSubscription {
@@ -78,7 +109,8 @@ function openProbeProgress(run: ProbeRun, parts: EventParts): OpenSubscription {
     start: undefined,
     async follow(frame, send, signal) {
       for await (const event of run.events(signal)) {
-        await send(frame(await executeEvent(parts, event), undefined))
+        using made = await executeEvent(parts, event, async () => undefined, signal)
+        await send(frame(made.text, undefined))
       }
     },
   }
@@ -107,34 +139,51 @@ class RunningSubscription implements OpenSubscription {
   follow(frame: Frame, send: SendFrames, signal: AbortSignal): Promise<void> {
     return this.#subscription.follow((batch) => {
       signal.throwIfAborted()
-      const frames = this.#encode(batch, frame)
-      return typeof frames === 'string' ? send(frames) : frames.then(send)
+      return this.#send(batch, frame, send, signal)
     }, signal)
   }
 
-  /** The frames of a batch in order, joined. Without a promise as long as the compiled selection does. */
-  #encode(batch: readonly ReplyEvent[], frame: Frame): string | Promise<string> {
+  /** The frames of a batch in order. Without a promise as long as the compiled selection and the reader need none. */
+  #send(
+    batch: readonly ReplyEvent[],
+    frame: Frame,
+    send: SendFrames,
+    signal: AbortSignal,
+  ): Promise<void> | undefined {
     const { render } = this.#parts
     let frames = ''
     for (const [index, event] of batch.entries()) {
       if (event.type !== 'delta' || !render) {
-        return this.#encodeRest(frames, batch.slice(index), frame)
+        return this.#sendRest(frames, batch.slice(index), frame, send, signal)
       }
       frames += this.#renderDelta(event, render, frame)
     }
-    return frames
+    return send(frames)
   }
 
-  async #encodeRest(frames: string, batch: readonly ReplyEvent[], frame: Frame): Promise<string> {
+  async #sendRest(
+    ready: string,
+    batch: readonly ReplyEvent[],
+    frame: Frame,
+    send: SendFrames,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { render } = this.#parts
+    let frames = ready
+    const flush = async () => {
+      if (frames !== '') await send(frames)
+      frames = ''
+    }
     for (const event of batch) {
       if (event.type === 'delta' && render) frames += this.#renderDelta(event, render, frame)
       else {
         const cursor = this.#subscription.cursor(event)
-        frames += frame(await executeEvent(this.#parts, { ...event, cursor }), cursor)
+        using made = await executeEvent(this.#parts, { ...event, cursor }, flush, signal)
+        frames += frame(made.text, cursor)
+        if (frames.length > maxJoinedLength) await flush()
       }
     }
-    return frames
+    await flush()
   }
 
   #renderDelta(event: DeltaEvent, render: RenderDelta, frame: Frame): string {
@@ -147,9 +196,48 @@ class RunningSubscription implements OpenSubscription {
   }
 }
 
+/** The answer to one event; disposed when it was handed on. */
+interface EventAnswer extends Disposable {
+  readonly text: string
+}
+
+/**
+ * Executes the selection for one event, at the cost of its session. Where the session has spent its budget, or its answers
+ * hold as much as they may, the event waits; none is left out.
+ * @param flush called before it waits
+ */
 async function executeEvent(
-  { args, contextValue, present }: EventParts,
+  parts: EventParts,
   rootValue: unknown,
+  flush: () => Promise<void>,
+  signal: AbortSignal,
+): Promise<EventAnswer> {
+  const { account, cost, contextValue } = parts
+  const { id } = contextValue.store.session
+  for (;;) {
+    try {
+      await account.take(id, cost)
+      const { budget, held } = account.begin(id)
+      using unsent = new DisposableStack()
+      unsent.use(held)
+      const text = await executeOnce(parts, rootValue, budget)
+      await account.charge(id, budget.points)
+      held.keep(text.length)
+      const owned = unsent.move()
+      return { text, [Symbol.dispose]: () => owned.dispose() }
+    } catch (error) {
+      if (!(error instanceof RateLimitedError || error instanceof UnavailableError)) throw error
+      await flush()
+      await account.clock.sleep(error.retryAfterMs, signal)
+    }
+  }
+}
+
+/** @throws {@link RateLimitedError} {@link UnavailableError} when there is no room for the answer now. */
+async function executeOnce(
+  { args, contextValue, present, account }: EventParts,
+  rootValue: unknown,
+  budget: AnswerBudget,
 ): Promise<string> {
   const validated = validateSubscriptionArgs(args)
   if (!('schema' in validated)) throw new TypeError('a valid operation is not valid any more')
@@ -157,7 +245,17 @@ async function executeEvent(
     ...validated,
     rootValue,
     // Loaders live as long as their context: what an event shows is loaded for it.
-    contextValue: { ...contextValue },
+    contextValue: { ...contextValue, budget },
   })
-  return JSON.stringify(errors ? { errors: errors.map(present), ...rest } : rest)
+  const { failure } = budget
+  const cause = failure && gatewayErrorOf(failure)
+  if (cause?.retryable) throw cause
+  if (failure) return refusal(failure)
+  if (errors) return JSON.stringify({ errors: errors.map(present), ...rest })
+  const text = await encodeJson(rest, account)
+  return text ? text.pieces.join('') : refusal(answerTooLarge(account.maxBytes, 'subscription'))
+
+  function refusal(error: Error): string {
+    return JSON.stringify({ errors: [present(error)], data: null })
+  }
 }

@@ -8,6 +8,8 @@ export interface RateLimiter {
    * @throws {@link RateLimitedError} when so much is not left, with the time until it is.
    */
   take(key: string, points?: number): Promise<void>
+  /** Counts what turned out to be used only afterwards: it may be more than is left, and is missing then. */
+  charge(key: string, points: number): Promise<void>
   /** Gives back what was taken and turned out not to count. */
   giveBack(key: string): Promise<void>
   /** What may still be taken now. */
@@ -34,6 +36,9 @@ export function createRateLimiter(options: {
         await limiter.reward(key, wanted)
         throw new RateLimitedError(message, Math.max(1, Math.ceil(error.msBeforeNext)))
       }
+    },
+    async charge(key, used) {
+      if (used > 0) await limiter.penalty(key, used)
     },
     async giveBack(key) {
       await limiter.reward(key)

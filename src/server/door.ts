@@ -27,7 +27,7 @@ import type { Exchange, RunGraphQL } from './yoga.ts'
 const saneRequestId = /^[\w.:-]{1,128}$/
 
 export interface DoorOptions extends WaysInOptions {
-  readonly openSession: (caller: Caller) => Promise<Omit<GraphContext, 'lastEventId'>>
+  readonly openSession: (caller: Caller) => Promise<Omit<GraphContext, 'lastEventId' | 'budget'>>
   readonly runGraphQL: RunGraphQL
   readonly graphiql: GraphiQL | undefined
   readonly readiness: () => Promise<Readiness>

@@ -1,5 +1,5 @@
 import type { SubscriptionEnd } from '../observe/metrics.ts'
-import { commentFrame, completeFrame, placelessFrame } from './sse.ts'
+import { resultFrames } from './sse.ts'
 
 /** Why nobody reads a stream any more. */
 export type Gone = Extract<SubscriptionEnd, 'client-gone' | 'stalled'>
@@ -27,12 +27,37 @@ export interface StreamReader {
   gone(reason: Gone): void
 }
 
+/** A text in pieces, each written when there is room for it. `done`: nothing of it waits any more. */
+export function createTextStream(pieces: readonly string[], done: () => void): EventStream {
+  return {
+    open(sink) {
+      let isGone = false
+      void send()
+      return {
+        gone() {
+          isGone = true
+          done()
+        },
+      }
+
+      async function send(): Promise<void> {
+        for (const piece of pieces) {
+          if (isGone) break
+          await sink.write(piece)
+        }
+        sink.end()
+        done()
+      }
+    },
+  }
+}
+
 /** One result and the end: a query or a mutation, or the errors of a request, on a stream. */
 export function createResultStream(payload: string): EventStream {
   return {
     open(sink) {
       const end = () => sink.end()
-      const room = sink.write(`${commentFrame}${placelessFrame(payload)}${completeFrame}`)
+      const room = sink.write(resultFrames().join(payload))
       if (room) room.then(end, end)
       else end()
       return { gone: () => {} }

@@ -5,7 +5,7 @@ import { commentFrame } from './sse.ts'
 /** A stream as a body for `fetch`: made at the pace at which it is read. */
 export function streamToBody(
   stream: EventStream,
-  { clock, stalledMs }: Pick<SinkLimits, 'clock' | 'stalledMs'>,
+  { clock, turns, stalledMs }: Pick<SinkLimits, 'clock' | 'turns' | 'stalledMs'>,
 ): ReadableStream<Uint8Array> {
   let wake: (() => void) | undefined
   let stall: Disposable | undefined
@@ -18,7 +18,7 @@ export function streamToBody(
         write(chunk) {
           if (over) return undefined
           controller.enqueue(Buffer.from(chunk))
-          if ((controller.desiredSize ?? 0) > 0) return undefined
+          if ((controller.desiredSize ?? 0) > 0) return turns.take(chunk.length)
           stall = clock.timer(stalledMs, () => {
             over = true
             controller.error(new Error('the reader has stalled'))

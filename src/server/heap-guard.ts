@@ -1,30 +1,41 @@
+import { totalmem } from 'node:os'
 import { getHeapStatistics } from 'node:v8'
 import { UnavailableError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 
-/** Between two looks at the heap, in ms. */
+/** Between two looks at the memory, in ms. */
 const lookMs = 100
 
-export interface HeapSize {
-  readonly used_heap_size: number
-  readonly heap_size_limit: number
+/** All in bytes. */
+export interface MemorySize {
+  /** Of the heap, in use. */
+  readonly heapUsed: number
+  readonly heapLimit: number
+  /** Of buffers and texts that objects of the heap hold outside of it. */
+  readonly external: number
+  /** Of the process, in the machine's memory. */
+  readonly resident: number
+  /** What the machine has, or the container that the process is limited to. */
+  readonly available: number
 }
 
 /** Keeps the process from dying of new work: what lives goes on, what is new comes back later (F26). */
 export interface HeapGuard {
-  /** @throws {@link UnavailableError} while the heap is nearly full. */
+  /** @throws {@link UnavailableError} while memory is nearly full. */
   check(): void
   readonly isNearLimit: boolean
 }
 
 export function createHeapGuard({
   maxHeapPercent,
+  maxResidentPercent,
   clock,
-  readHeap = getHeapStatistics,
+  readMemory = memoryOfProcess,
 }: {
   readonly maxHeapPercent: number
+  readonly maxResidentPercent: number
   readonly clock: Clock
-  readonly readHeap?: () => HeapSize
+  readonly readMemory?: () => MemorySize
 }): HeapGuard {
   let lookedAt = Number.NEGATIVE_INFINITY
   let nearLimit = false
@@ -33,8 +44,12 @@ export function createHeapGuard({
     const now = clock.monotonic()
     if (now - lookedAt < lookMs) return nearLimit
     lookedAt = now
-    const { used_heap_size: used, heap_size_limit: limit } = readHeap()
-    nearLimit = used > (limit * maxHeapPercent) / 100
+    const { heapUsed, heapLimit, external, resident, available } = readMemory()
+    nearLimit =
+      heapUsed > (heapLimit * maxHeapPercent) / 100 ||
+      resident > (available * maxResidentPercent) / 100 ||
+      // Buffers are freed with the heap's objects only: many of them fill the memory before the heap looks full.
+      heapUsed + external > (available * maxResidentPercent) / 100
     return nearLimit
   }
 
@@ -46,4 +61,13 @@ export function createHeapGuard({
       return look()
     },
   }
+}
+
+function memoryOfProcess(): MemorySize {
+  const { used_heap_size: heapUsed, heap_size_limit: heapLimit } = getHeapStatistics()
+  const { external, rss: resident } = process.memoryUsage()
+  // Without a limit Node tells 0, or a number beyond any memory.
+  const limit = process.constrainedMemory()
+  const available = limit > 0 ? Math.min(limit, totalmem()) : totalmem()
+  return { heapUsed, heapLimit, external, resident, available }
 }

@@ -1,4 +1,4 @@
-import { GraphQLError, Kind, Lexer, Source, TokenKind } from 'graphql'
+import { GraphQLError, Kind, Lexer, OperationTypeNode, Source, TokenKind } from 'graphql'
 import type {
   DocumentNode,
   FieldNode,
@@ -9,7 +9,10 @@ import type {
 import type { Limits } from '../config/limits.ts'
 import { BadRequestError } from '../errors.ts'
 
-export type DocumentLimits = Pick<Limits, 'maxDepth' | 'maxAliases' | 'maxDirectives' | 'maxCost'>
+export type DocumentLimits = Pick<
+  Limits,
+  'maxDepth' | 'maxAliases' | 'maxDirectives' | 'maxCost' | 'maxEventCost'
+>
 
 /** Introspection is deep by nature; graphql-js itself refuses what recurses in it. */
 const maxIntrospectionDepth = 20
@@ -59,7 +62,15 @@ export function checkDocument(
     }
   }
   const spreading = new Set<string>()
-  const total = { fields: 0, aliases: 0, directives: 0, overlaps: 0, cost: 0 }
+  const total = {
+    fields: 0,
+    aliases: 0,
+    directives: 0,
+    overlaps: 0,
+    cost: 0,
+    'cost of an event': 0,
+  }
+  let isSubscription = false
 
   for (const definition of document.definitions) {
     if (
@@ -69,6 +80,7 @@ export function checkDocument(
       countDirectives(definition)
       // A fragment by itself is only validated: what it costs to execute counts where it is spread.
       const isExecuted = definition.kind === Kind.OPERATION_DEFINITION
+      isSubscription = isExecuted && definition.operation === OperationTypeNode.SUBSCRIPTION
       const maxDepth = isExecuted ? limits.maxDepth : maxIntrospectionDepth
       const root: Place = { count: 0, below: new Map() }
       const rows = isExecuted ? 1 : 0
@@ -87,7 +99,7 @@ export function checkDocument(
           if (selection.alias && at.rows > 0) count('aliases', 1, limits.maxAliases)
           const below = enter(place, (selection.alias ?? selection.name).value)
           count('overlaps', below.count - 1, maxOverlaps)
-          count('cost', at.rows * costOf(selection), limits.maxCost)
+          countCost(at.rows * costOf(selection))
           if (!selection.selectionSet) break
           visit(selection.selectionSet, below, {
             depth: at.depth + 1,
@@ -111,6 +123,12 @@ export function checkDocument(
         }
       }
     }
+  }
+
+  /** A subscription is executed for each event: it may cost less than what is executed once. */
+  function countCost(more: number): void {
+    count('cost', more, limits.maxCost)
+    if (isSubscription) count('cost of an event', more, limits.maxEventCost)
   }
 
   function costOf(field: FieldNode): number {

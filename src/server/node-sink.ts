@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Clock } from '../lib/clock.ts'
-import { isHighSurrogate } from '../lib/surrogate.ts'
+import { sliceEnd } from '../lib/surrogate.ts'
+import type { Turns } from '../lib/turns.ts'
 import type { EventStream, Sink } from './event-stream.ts'
 import { commentFrame } from './sse.ts'
 
@@ -9,6 +10,8 @@ const sliceLength = 8_192
 
 export interface SinkLimits {
   readonly clock: Clock
+  /** Readers that keep up take turns by the bytes that are written to them. */
+  readonly turns: Turns
   /** Bytes that wait for a client that does not read. */
   readonly maxBufferedBytes: number
   /** After so many ms of it the connection is destroyed. */
@@ -19,7 +22,7 @@ export interface SinkLimits {
 
 /** Sends a stream straight to Node's response, whose head has been written. */
 export function streamToNode(stream: EventStream, res: ServerResponse, limits: SinkLimits): void {
-  const { clock, maxBufferedBytes, stalledMs } = limits
+  const { clock, turns, maxBufferedBytes, stalledMs } = limits
   let wake: (() => void) | undefined
   let stall: Disposable | undefined
   let slicing = false
@@ -32,10 +35,10 @@ export function streamToNode(stream: EventStream, res: ServerResponse, limits: S
       // Where nothing waits, the socket takes the text as it is.
       if (chunk.length > sliceLength * 2 || res.writableLength > 0) return writeSlices(chunk)
       res.write(chunk, settle)
-      return undefined
+      return turns.take(chunk.length)
     },
     keepAlive() {
-      if (!isOver() && !wake) res.write(commentFrame, settle)
+      if (!isOver() && !wake && !slicing) res.write(commentFrame, settle)
     },
     interrupt() {
       torn = slicing
@@ -70,13 +73,15 @@ export function streamToNode(stream: EventStream, res: ServerResponse, limits: S
   async function writeSlices(chunk: string): Promise<void> {
     slicing = true
     for (let from = 0; from < chunk.length;) {
-      const to = sliceEnd(chunk, from)
+      const to = sliceEnd(chunk, from, sliceLength)
       // Bytes, not text: what waits is counted in them, and a slice of a text would keep all of it.
       const slice = Buffer.from(chunk.slice(from, to))
       while (!isOver() && !fits(slice.length)) await room()
       if (isOver()) break
       res.write(slice, settle)
       from = to
+      const turn = turns.take(slice.length)
+      if (turn) await turn
     }
     slicing = false
   }
@@ -99,10 +104,4 @@ export function streamToNode(stream: EventStream, res: ServerResponse, limits: S
     wake = undefined
     resolve()
   }
-}
-
-/** Where a slice ends that cuts no character in two. */
-function sliceEnd(text: string, from: number): number {
-  const to = from + sliceLength
-  return isHighSurrogate(text.charCodeAt(to - 1)) ? to - 1 : to
 }

@@ -109,9 +109,23 @@ export function answerOnNode(
   const length = answer.body === undefined ? 0 : Buffer.byteLength(answer.body)
   res.writeHead(answer.status, hasBody(answer) ? { ...headers, 'content-length': length } : headers)
   const body = req.method === 'HEAD' ? undefined : answer.body
-  if (req.complete) return void res.end(body)
+  if (req.complete) {
+    res.end(body)
+    closeIfStalled(res, limits)
+    return
+  }
   if (body !== undefined) res.write(body)
-  dropRest(req, limits.clock, () => res.end())
+  dropRest(req, limits.clock, () => {
+    res.end()
+    closeIfStalled(res, limits)
+  })
+}
+
+/** A client that does not take the rest of its answer is closed, as one of a stream is. */
+function closeIfStalled(res: ServerResponse, { clock, stalledMs }: SinkLimits): void {
+  if (res.writableFinished || res.writableLength === 0) return
+  const timer = clock.timer(stalledMs, () => res.destroy())
+  res.once('close', () => timer[Symbol.dispose]())
 }
 
 /** A connection that is closed while its client still sends may take the answer with it (RFC 9112 §9.6). */

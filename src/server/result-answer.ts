@@ -3,10 +3,11 @@ import type { GatewayError } from '../errors.ts'
 import { gatewayErrorOf } from '../graphql/errors.ts'
 import { mediaTypes } from './accept.ts'
 import type { MediaType } from './accept.ts'
-import { createResultStream } from './event-stream.ts'
+import { createResultStream, createTextStream } from './event-stream.ts'
 import { jsonAnswer } from './http.ts'
 import type { Answer } from './http.ts'
-import { sseHeaders } from './sse.ts'
+import type { JsonText } from '../lib/json-text.ts'
+import { resultFrames, sseHeaders } from './sse.ts'
 
 /** Bad input is not answered with more than it is worth. */
 const maxErrors = 20
@@ -21,21 +22,39 @@ export function answerResult(result: ExecutionResult, accepted: readonly MediaTy
   const type = accepted[0] ?? mediaTypes.json
   const errors = result.errors ?? []
   const refusal = 'data' in result ? undefined : refusalOf(errors)
-  if (refusal) return jsonAnswer(refusal.status, shown(result), refusal.headers)
+  if (refusal) return jsonAnswer(refusal.status, shownResult(result), refusal.headers)
   if (type === mediaTypes.events) {
     return {
       status: 200,
       headers: sseHeaders,
-      stream: createResultStream(JSON.stringify(shown(result))),
+      stream: createResultStream(JSON.stringify(shownResult(result))),
     }
   }
   const status = 'data' in result || type === mediaTypes.json ? 200 : 400
-  return jsonAnswer(status, shown(result), { 'content-type': `${type}; charset=utf-8` })
+  return jsonAnswer(status, shownResult(result), { 'content-type': `${type}; charset=utf-8` })
+}
+
+/**
+ * What was executed and is long, as a text that is sent at the pace of its reader. `done`: nothing of it waits any more.
+ */
+export function answerText(
+  { pieces, bytes }: JsonText,
+  accepted: readonly MediaType[],
+  done: () => void,
+): Answer {
+  const type = accepted[0] ?? mediaTypes.json
+  if (type === mediaTypes.events) {
+    const [before, after] = resultFrames()
+    const frames = [before, ...pieces, after]
+    return { status: 200, headers: sseHeaders, stream: createTextStream(frames, done) }
+  }
+  const headers = { 'content-type': `${type}; charset=utf-8`, 'content-length': String(bytes) }
+  return { status: 200, headers, stream: createTextStream(pieces, done) }
 }
 
 /** An error of ours before any GraphQL. */
 export function answerError(error: GatewayError, shownError: GraphQLError): Answer {
-  return jsonAnswer(error.status, shown({ errors: [shownError] }), headersOf(error))
+  return jsonAnswer(error.status, shownResult({ errors: [shownError] }), headersOf(error))
 }
 
 interface Refusal {
@@ -71,7 +90,8 @@ function httpOf(error: GraphQLError): YogaHttp | undefined {
   return error.extensions['http'] === undefined ? undefined : http
 }
 
-function shown(result: ExecutionResult): object {
+/** A result as its client sees it. */
+export function shownResult(result: ExecutionResult): object {
   if (!result.errors) return { data: result.data }
   const errors = result.errors.slice(0, maxErrors).map(showError)
   return 'data' in result ? { errors, data: result.data } : { errors }

@@ -3,13 +3,15 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Limits } from '../config/limits.ts'
 import type { PersistedDocuments } from '../config/persisted-documents.ts'
 import type { Timeouts } from '../config/timeouts.ts'
-import type { Caller } from '../domain.ts'
+import type { Caller, SessionId } from '../domain.ts'
 import { BadRequestError } from '../errors.ts'
 import type { GraphContext } from '../graphql/context.ts'
+import { AnswerBudget } from '../graphql/answer-budget.ts'
 import { createDeltaCompiler } from '../graphql/delta-renderer.ts'
 import { createPresentError } from '../graphql/errors.ts'
-import { openSubscription } from '../graphql/subscription.ts'
+import { openSubscription, type EventAccount } from '../graphql/subscription.ts'
 import type { NewId } from '../lib/id.ts'
+import { createTurns } from '../lib/turns.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { RefusalLog } from '../observe/refusals.ts'
@@ -26,9 +28,10 @@ import { createOpenStreams } from './open-streams.ts'
 import { sseHeaders } from './sse.ts'
 import { createSubscriptionStream } from './subscription-stream.ts'
 import { createTurnstile } from './turnstile.ts'
+import { createWaitingBytes } from './waiting-bytes.ts'
 import type { WaysInOptions } from './ways-in.ts'
 import { createYogaRunner } from './yoga.ts'
-import type { CostLimiter, Exchange } from './yoga.ts'
+import type { AnswerMaking, CostLimiter, Exchange } from './yoga.ts'
 
 /** A client that was drained, or for which there was no room, comes back after 1 to 4 s, so that not all come at once. */
 const retryBaseMs = 1_000
@@ -36,11 +39,14 @@ const retryJitterMs = 3_000
 /** Requests that are begun in one turn of the event loop: about 20 ms of work. */
 const requestsPerTurn = 32
 
+/** Bytes of long answers that are made or written in one turn of the event loop: at most 30 ms of work. */
+const unitsPerTurn = 262_144
+
 /** The answer is in the exchange; the result is not looked at. */
 const handled: ExecutionResult = { data: null }
 
 /** The badge of a caller's session, without what only the request knows. */
-export type SessionContext = Omit<GraphContext, 'lastEventId'>
+export type SessionContext = Omit<GraphContext, 'lastEventId' | 'budget'>
 
 export interface ServerOptions extends Omit<WaysInOptions, 'cors'> {
   readonly schema: GraphQLSchema
@@ -71,6 +77,8 @@ export interface ServerOptions extends Omit<WaysInOptions, 'cors'> {
 
 /** The door: HTTP on one side, GraphQL on the other. */
 export interface GraphServer extends Disposable {
+  /** Bytes of answers that are being made or wait for their clients. */
+  readonly waitingBytes: number
   /** For any server that speaks `Request` and `Response`. */
   fetch(request: Request): Promise<Response>
   /** For `node:http`: the fast way, which writes streams straight to the response. */
@@ -87,9 +95,19 @@ export function createGraphServer(options: ServerOptions): GraphServer {
   const compile = createDeltaCompiler()
   const retryMs = () => Math.round(retryBaseMs + options.random() * retryJitterMs)
   const streams = createOpenStreams({ ...limits, ...timeouts, retryMs, clock, logger })
-  const runGraphQL = createYogaRunner({ ...options, present, subscribe })
-  const sinkLimits = { ...limits, ...timeouts, clock }
+  const turns = createTurns(unitsPerTurn)
+  const waiting = createWaitingBytes(limits)
+  const runGraphQL = createYogaRunner({ ...options, present, subscribe, beginAnswer, turns })
+  const sinkLimits = { ...limits, ...timeouts, clock, turns }
   const turnstile = createTurnstile(requestsPerTurn)
+  const account: EventAccount = {
+    turns,
+    maxBytes: limits.maxAnswerBytes,
+    clock,
+    begin: beginAnswer,
+    take: (session, points) => options.costs.take(session, points),
+    charge: (session, points) => options.costs.charge(session, points),
+  }
   let draining = false
 
   const answer = createDoor({
@@ -101,6 +119,9 @@ export function createGraphServer(options: ServerOptions): GraphServer {
   })
 
   return {
+    get waitingBytes() {
+      return waiting.total
+    },
     async fetch(request) {
       return toFetchResponse(await answer(fromFetchRequest(request)), sinkLimits)
     },
@@ -119,6 +140,11 @@ export function createGraphServer(options: ServerOptions): GraphServer {
     [Symbol.dispose]: () => streams[Symbol.dispose](),
   }
 
+  function beginAnswer(session: SessionId): AnswerMaking {
+    const held = waiting.open(session)
+    return { held, budget: new AnswerBudget({ maxBytes: limits.maxAnswerBytes, turns, held }) }
+  }
+
   /** Whatever can be refused is refused here, before the head of a stream is sent. */
   async function subscribe(
     args: ExecutionArgs,
@@ -130,8 +156,12 @@ export function createGraphServer(options: ServerOptions): GraphServer {
     }
     const contextValue = await enter()
     using admission = new DisposableStack()
+    using _held = exchange.making?.held
     const place = admission.use(streams.admit(contextValue.store.session.id))
-    const opened = await openSubscription({ ...args, contextValue }, { present, compile })
+    const opened = await openSubscription(
+      { ...args, contextValue },
+      { present, compile, account, cost: exchange.cost ?? limits.maxEventCost },
+    )
     if (!('follow' in opened)) return { errors: opened }
     if (opened.past) {
       exchange.answer = { status: 204, headers: {} }

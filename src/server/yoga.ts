@@ -14,7 +14,10 @@ import type { Proof } from '../auth/identity.ts'
 import type { Limits } from '../config/limits.ts'
 import type { PersistedDocuments } from '../config/persisted-documents.ts'
 import type { Timeouts } from '../config/timeouts.ts'
+import type { SessionId } from '../domain.ts'
 import { RequestTimeoutError } from '../errors.ts'
+import type { AnswerBudget } from '../graphql/answer-budget.ts'
+import { answerTooLarge } from '../graphql/answer-budget.ts'
 import type { GraphContext } from '../graphql/context.ts'
 import { fieldCosts } from '../graphql/cost.ts'
 import { asInputError, withCode } from '../graphql/errors.ts'
@@ -22,20 +25,25 @@ import type { PresentError } from '../graphql/errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import { createDeadline } from '../lib/deadline.ts'
 import { onAbort } from '../lib/on-abort.ts'
+import type { Turns } from '../lib/turns.ts'
 import type { RequestKind } from '../observe/metrics.ts'
 import type { Tracer } from '../observe/tracer.ts'
 import type { MediaType } from './accept.ts'
 import { readParams } from './body.ts'
 import type { GraphParams } from './body.ts'
 import type { Answer, Incoming } from './http.ts'
+import { encodeJson } from '../lib/json-text.ts'
 import { checkDocument, checkNesting } from './limits.ts'
 import { isMultipart, readMultipart } from './multipart.ts'
 import type { MultipartRequest } from './multipart.ts'
 import { createPersistedDocuments } from './persisted-documents.ts'
-import { answerResult } from './result-answer.ts'
+import { answerResult, answerText, shownResult } from './result-answer.ts'
+import type { BytesHeld } from './waiting-bytes.ts'
 
 const maxValidationErrors = 20
 const maxCachedDocuments = 256
+/** Bytes of an answer up to which it is made and sent as one text. */
+const maxPlainBytes = 65_536
 /** Of an operation, in a trace. */
 const maxNameLength = 64
 /** UTF-16 code units of a document. */
@@ -48,9 +56,15 @@ export interface Exchange {
   /** What the caller's credential rests on; a stream ends when it stands no more. */
   readonly proof: Proof
   /** The badge of the caller's session; asked for when the document is known to be worth it. */
-  openContext(): Promise<GraphContext>
+  openContext(): Promise<RequestContext>
   /** What it asks, once that is known. */
   kind?: RequestKind
+  /** What its document costs, once that is taken from its session's budget. */
+  cost?: number
+  /** What its answer has cost and holds, while it is executed. */
+  making?: AnswerMaking
+  /** What it came to, unless it is a subscription that was accepted. */
+  result?: ExecutionResult
   /** Set by a subscription that was accepted; every other result is answered as it is. */
   answer?: Answer
 }
@@ -66,6 +80,8 @@ export interface YogaOptions {
     | 'maxAliases'
     | 'maxDirectives'
     | 'maxCost'
+    | 'maxEventCost'
+    | 'maxAnswerBytes'
   >
   readonly timeouts: Pick<Timeouts, 'requestMs'>
   /** Whether clients may ask for the schema. Default true. */
@@ -77,6 +93,9 @@ export interface YogaOptions {
   readonly present: PresentError
   /** What the documents of each session may cost: one that asks much must not hold up the others. */
   readonly costs: CostLimiter
+  /** Begins to count an answer of a session. */
+  readonly beginAnswer: (session: SessionId) => AnswerMaking
+  readonly turns: Turns
   /** Accepts a subscription by setting `exchange.answer`, or answers why not. `enter`: opens the caller's session. */
   readonly subscribe: (
     args: ExecutionArgs,
@@ -88,7 +107,18 @@ export interface YogaOptions {
 export interface CostLimiter {
   /** @throws {@link RateLimitedError} */
   take(key: string, points: number): Promise<void>
+  /** What turned out to be used only afterwards. */
+  charge(key: string, points: number): Promise<void>
 }
+
+/** An answer while it is made, and what it holds until its client has it. */
+export interface AnswerMaking {
+  readonly budget: AnswerBudget
+  readonly held: BytesHeld
+}
+
+/** What a resolver may touch, before it is executed for one answer. */
+export type RequestContext = Omit<GraphContext, 'budget'>
 
 /** Answers a GraphQL request whose caller is known. */
 export type RunGraphQL = (exchange: Exchange) => Promise<Answer>
@@ -127,7 +157,12 @@ export function createYogaRunner(options: YogaOptions): RunGraphQL {
     },
     onExecute({ setExecuteFn }) {
       setExecuteFn((args: ExecutionArgs) =>
-        trace(args, async (exchange) => executeOperation(args, await enter(args, exchange))),
+        trace(args, async (exchange) => {
+          const contextValue = await enter(args, exchange)
+          const result = await executeOperation(args, contextValue)
+          await costs.charge(contextValue.store.session.id, contextValue.budget.points)
+          return result
+        }),
       )
     },
     onSubscribe({ setSubscribeFn }) {
@@ -138,7 +173,7 @@ export function createYogaRunner(options: YogaOptions): RunGraphQL {
     onResultProcess(process) {
       const { exchange } = process.serverContext
       process.setResultProcessor((outcome, { Response }) => {
-        exchange.answer ??= answerResult(oneResult(outcome), exchange.accepted)
+        exchange.result = oneResult(outcome)
         return new Response()
       }, 'application/json')
     },
@@ -170,8 +205,24 @@ export function createYogaRunner(options: YogaOptions): RunGraphQL {
     await yoga.handleRequest(request, context)
     // A client that is slow to send the rest loses its connection with the answer.
     if (context.form) await inTime(context.form.finish()).catch(() => undefined)
-    if (!exchange.answer) throw new TypeError('the request was answered by nobody')
-    return exchange.answer
+    return exchange.answer ?? (await answer(exchange))
+  }
+
+  /** In turns with other work where it is long. What a client has to read before it is forgotten counts as held. */
+  async function answer({ result, accepted, making, kind }: Exchange): Promise<Answer> {
+    if (!result) throw new TypeError('the request was answered by nobody')
+    using held = new DisposableStack()
+    if (making) held.use(making.held)
+    if (!making || making.budget.bytes <= maxPlainBytes) return answerResult(result, accepted)
+    const { maxAnswerBytes: maxBytes } = limits
+    const text = await encodeJson(shownResult(result), { maxBytes, turns: options.turns })
+    if (!text) {
+      const errors = [present(answerTooLarge(maxBytes, kind ?? 'none'))]
+      return answerResult({ errors, data: null }, accepted)
+    }
+    making.held.keep(text.bytes)
+    const owned = held.move()
+    return answerText(text, accepted, () => owned.dispose())
   }
 
   /**
@@ -201,8 +252,11 @@ export function createYogaRunner(options: YogaOptions): RunGraphQL {
   /** @throws {@link RateLimitedError} when the document costs more than the session has left. */
   async function enter({ document }: ExecutionArgs, exchange: Exchange): Promise<GraphContext> {
     const context = await exchange.openContext()
-    await costs.take(context.store.session.id, costOf.get(document) ?? limits.maxCost)
-    return context
+    const { id } = context.store.session
+    exchange.cost = costOf.get(document) ?? limits.maxCost
+    await costs.take(id, exchange.cost)
+    exchange.making = options.beginAnswer(id)
+    return { ...context, budget: exchange.making.budget }
   }
 
   async function readRequest(context: ServerContext): Promise<GraphParams> {
@@ -248,6 +302,8 @@ async function executeOperation(
   contextValue: GraphContext,
 ): Promise<ExecutionResult> {
   const result = await execute({ ...args, contextValue })
+  const { failure } = contextValue.budget
+  if (failure) return { errors: [failure], data: null }
   return 'data' in result ? result : { errors: result.errors?.map(asInputError) ?? [] }
 }
 

@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/lib/clock.ts'
+import { createTurns } from '../../src/lib/turns.ts'
 import type { Sink } from '../../src/server/event-stream.ts'
 import { streamToNode } from '../../src/server/node-sink.ts'
 
@@ -18,6 +19,7 @@ async function open() {
   server.once('request', (_req, res) => {
     const limits = {
       clock: systemClock,
+      turns: createTurns(262_144),
       maxBufferedBytes: 65_536,
       stalledMs: 60_000,
       keepAliveMs: 60_000,

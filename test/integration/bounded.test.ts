@@ -30,6 +30,7 @@ describe('bounded memory', () => {
       limits: {
         maxSubscriptionsPerSession: 5_000,
         maxReplyBytes: 16_777_216,
+        maxAnswerBytes: 33_554_432,
         maxBufferedBytes,
       },
       config: { logging: { level: 'info' } },

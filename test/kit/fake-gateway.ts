@@ -16,6 +16,7 @@ import { createGraphiQL } from '../../src/server/graphiql.ts'
 import { listen } from '../../src/server/node.ts'
 import { createGraphServer, type GraphServer } from '../../src/server/server.ts'
 import type { DoorAuthenticator, GuestDesk } from '../../src/server/ways-in.ts'
+import type { CostLimiter } from '../../src/server/yoga.ts'
 import { type FakeSession, assistants, createFakeSession } from './fake-session.ts'
 import { randomId } from './ids.ts'
 import { silentLogger } from './logger.ts'
@@ -39,6 +40,8 @@ export interface FakeGatewayOptions {
   readonly readiness?: () => Readiness
   readonly isolation?: IsolationPort
   readonly heap?: HeapGuard
+  /** Default: as the limits say. */
+  readonly costs?: CostLimiter
   /** Default: `Bearer NAME` is the caller NAME. Another one's callers have the session of their subject. */
   readonly authenticator?: DoorAuthenticator
   readonly cookie?: CookieSettings | undefined
@@ -55,6 +58,8 @@ export interface FakeGateway extends AsyncDisposable {
   session(token: string): FakeSession
   /** Why subscriptions have ended, in order. */
   readonly ends: readonly SubscriptionEnd[]
+  /** Of answers that are being made or wait to be read. */
+  readonly waitingBytes: number
 }
 
 /** As of assistants that nobody has probed. */
@@ -108,11 +113,13 @@ export async function openFakeGateway(options: FakeGatewayOptions = {}): Promise
   const server = createGraphServer({
     schema,
     limits,
-    costs: createRateLimiter({
-      points: limits.maxCost,
-      durationMs: Math.ceil((limits.maxCost / limits.costPerSecond) * 1000),
-      message: 'Too much.',
-    }),
+    costs:
+      options.costs ??
+      createRateLimiter({
+        points: limits.maxCost,
+        durationMs: Math.ceil((limits.maxCost / limits.costPerSecond) * 1000),
+        message: 'Too much.',
+      }),
     timeouts: {
       keepAliveMs: options.keepAliveMs ?? 12_000,
       stalledMs: options.stalledMs ?? 60_000,
@@ -178,6 +185,9 @@ export async function openFakeGateway(options: FakeGatewayOptions = {}): Promise
     server,
     session,
     ends,
+    get waitingBytes() {
+      return server.waitingBytes
+    },
     async [Symbol.asyncDispose]() {
       server[Symbol.dispose]()
       await listener.close()

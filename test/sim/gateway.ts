@@ -204,6 +204,7 @@ export function startGateway(world: World, plant: Plant): GatewayProcess {
 /** Time is virtual, and who asks too often is not what is looked for here. */
 const unlimited: RateLimiter = {
   take: async () => undefined,
+  charge: async () => undefined,
   giveBack: async () => undefined,
   left: async () => 1_000,
 }

@@ -6,6 +6,7 @@ import type { ConversationId, Cursor, DeltaKind, ReplyId } from '../../../src/do
 import { createDeltaCompiler } from '../../../src/graphql/delta-renderer.ts'
 import { encodeGlobal } from '../../../src/graphql/global-id.ts'
 import { schema } from '../../../src/graphql/schema.ts'
+import { openBudget } from '../../kit/budget.ts'
 
 const types = ['ReplyEvent', 'ReplyDelta'] as const
 type TypeName = (typeof types)[number]
@@ -96,7 +97,9 @@ type DeltaShape = { kind: DeltaKind; offset: number; text: string }
 
 async function executed(args: ValidatedSubscriptionArgs, delta: DeltaShape): Promise<string> {
   const rootValue = { ...delta, type: 'delta', replyId, conversationId, cursor, epoch: 1, seq: 2 }
-  return JSON.stringify(await executeSubscriptionEvent({ ...args, rootValue }))
+  return JSON.stringify(
+    await executeSubscriptionEvent({ ...args, rootValue, contextValue: { budget: openBudget() } }),
+  )
 }
 
 const replyId = 'r1' as ReplyId

@@ -5,10 +5,32 @@ import { createFakeClock } from '../../kit/clock.ts'
 describe('heap guard (F26)', () => {
   const clock = createFakeClock()
   let used = 0
+  const small = { heapUsed: 0, heapLimit: 1000, external: 0, resident: 0, available: 4000 }
   const guard = createHeapGuard({
     maxHeapPercent: 90,
+    maxResidentPercent: 50,
     clock,
-    readHeap: () => ({ used_heap_size: used, heap_size_limit: 1000 }),
+    readMemory: () => ({ ...small, heapUsed: used }),
+  })
+
+  it.each([
+    ['resident memory', { resident: 2001 }],
+    ['memory outside of the heap', { external: 2001 }],
+    ['both together', { heapUsed: 800, external: 1201 }],
+  ])('refuses new work while %s is nearly full, however empty the heap is', (_what, full) => {
+    const refusing = createHeapGuard({
+      maxHeapPercent: 90,
+      maxResidentPercent: 50,
+      clock,
+      readMemory: () => ({ ...small, ...full }),
+    })
+    expect(() => refusing.check()).toThrow(expect.objectContaining({ code: 'UNAVAILABLE' }))
+  })
+
+  it('measures the process it runs in', () => {
+    const roomy = createHeapGuard({ maxHeapPercent: 100, maxResidentPercent: 100, clock })
+    const tight = createHeapGuard({ maxHeapPercent: 100, maxResidentPercent: 0.001, clock })
+    expect([roomy.isNearLimit, tight.isNearLimit]).toEqual([false, true])
   })
 
   it('refuses new work while the heap is nearly full, to be tried again', () => {

@@ -6,7 +6,13 @@ import { schema } from '../../../src/graphql/schema.ts'
 import { graphiqlTabs } from '../../../src/server/graphiql-tabs.ts'
 import { checkDocument } from '../../../src/server/limits.ts'
 
-const limits = { maxDepth: 12, maxAliases: 30, maxDirectives: 30, maxCost: 50_000 }
+const limits = {
+  maxDepth: 12,
+  maxAliases: 30,
+  maxDirectives: 30,
+  maxCost: 50_000,
+  maxEventCost: 250,
+}
 const costs = fieldCosts(schema)
 const check = (source: string) => checkDocument(parse(source), limits, costs)
 const times = (count: number, text: (index: number) => string) =>

@@ -1,0 +1,72 @@
+import type { SessionId } from '../domain.ts'
+import { RateLimitedError, TooLargeError, UnavailableError } from '../errors.ts'
+
+/** When a client has read what waits for it is not known, in ms. */
+const retryAfterMs = 1_000
+
+/** What one answer holds, from its first byte until its client has it. */
+export interface BytesHeld extends Disposable {
+  /**
+   * @throws {@link TooLargeError} when it alone has more than a session may hold, {@link RateLimitedError} when its session
+   * has, {@link UnavailableError} when all together have.
+   */
+  add(bytes: number): void
+  /** From now on it holds just so many. */
+  keep(bytes: number): void
+}
+
+/** Counts the bytes of all answers that are being made or wait for their clients. */
+export interface WaitingBytes {
+  open(session: SessionId): BytesHeld
+  /** All together. */
+  readonly total: number
+}
+
+export function createWaitingBytes(limits: {
+  readonly maxWaitingBytes: number
+  readonly maxWaitingBytesPerSession: number
+}): WaitingBytes {
+  const { maxWaitingBytes, maxWaitingBytesPerSession: perSession } = limits
+  const bySession = new Map<SessionId, number>()
+  let total = 0
+
+  function change(session: SessionId, bytes: number): number {
+    const held = (bySession.get(session) ?? 0) + bytes
+    total += bytes
+    if (held > 0) bySession.set(session, held)
+    else bySession.delete(session)
+    return held
+  }
+
+  return {
+    get total() {
+      return total
+    },
+    open(session) {
+      let own = 0
+      const set = (bytes: number) => {
+        const held = change(session, bytes - own)
+        own = bytes
+        return held
+      }
+      return {
+        add(bytes) {
+          const held = set(own + bytes)
+          if (own > perSession) {
+            throw new TooLargeError(
+              `More than ${perSession} bytes would be read for the answer: ask for fewer rows at once.`,
+            )
+          }
+          if (held > perSession) {
+            throw new RateLimitedError('Too many bytes of yours wait to be read.', retryAfterMs)
+          }
+          if (total > maxWaitingBytes) {
+            throw new UnavailableError('The gateway has no memory for more at the moment.')
+          }
+        },
+        keep: (bytes) => void set(bytes),
+        [Symbol.dispose]: () => void set(0),
+      }
+    },
+  }
+}

@@ -1,0 +1,297 @@
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { describe, expect, it } from 'vitest'
+import type { ConversationId, ReplyEventBody, ReplyId } from '../../src/domain.ts'
+import { RateLimitedError } from '../../src/errors.ts'
+import { encodeGlobal } from '../../src/graphql/global-id.ts'
+import type { SendMessageRequest } from '../../src/reply/session-replies.ts'
+import { type Client, createClient } from '../kit/client.ts'
+import { createFakeClock } from '../kit/clock.ts'
+import { type FakeGateway, type FakeGatewayOptions, openFakeGateway } from '../kit/fake-gateway.ts'
+import type { FakeSession } from '../kit/fake-session.ts'
+import { until } from '../kit/until.ts'
+
+const kibibyte = 1_024
+const token = 'alice'
+const plain: Omit<SendMessageRequest, 'text' | 'conversationId'> = {
+  assistantId: undefined,
+  attachmentIds: [],
+  extras: { parameters: {}, metadata: {} },
+  onBusy: 'QUEUE',
+  idempotency: undefined,
+}
+
+interface Stage extends AsyncDisposable {
+  readonly gateway: FakeGateway
+  readonly client: Client
+  readonly alice: FakeSession
+  ask(query: string, who?: string): Promise<{ readonly status: number; readonly body: string }>
+}
+
+/** A gateway whose session `alice` has a conversation of `count` messages of one text each. */
+async function openFull(
+  count: number,
+  text: string,
+  options: FakeGatewayOptions = {},
+): Promise<Stage> {
+  const gateway = await openFakeGateway(options)
+  const client = createClient(gateway.url)
+  const alice = gateway.session(token)
+  let conversationId: ConversationId | undefined
+  for (let n = 0; n < count; n += 1) {
+    const reply = await alice.replies.sendMessage({ ...plain, text, conversationId })
+    conversationId = reply.conversationId
+  }
+  return {
+    gateway,
+    client,
+    alice,
+    ask: (query, who = token) => client.call({ token: who, query }),
+    async [Symbol.asyncDispose]() {
+      client[Symbol.dispose]()
+      await gateway[Symbol.asyncDispose]()
+    },
+  }
+}
+
+const conversation = encodeGlobal('Conversation', 'c0')
+const page = (alias: string) =>
+  `${alias}: conversation(id: "${conversation}") { messages(first: 100) { edges { node { text } } } }`
+const aliases = (count: number) => Array.from({ length: count }, (_, n) => page(`a${n}`)).join(' ')
+const messageId = (n: number) => encodeGlobal('Message', `m${n}`)
+const codeOf = (body: string): unknown => JSON.parse(body).errors?.[0]?.extensions?.code
+
+describe('the bytes of an answer', () => {
+  it('that would be 48 MB of aliases over large messages are refused while it is built', async () => {
+    await using stage = await openFull(100, 'x'.repeat(32 * kibibyte))
+    const ids = JSON.stringify(Array.from({ length: 100 }, (_, n) => messageId(n)))
+    const nodes = (n: number) => `a${n}: nodes(ids: ${ids}) { ... on Message { text } }`
+    const query = `{ ${Array.from({ length: 15 }, (_, n) => nodes(n)).join(' ')} }`
+    const { status, body } = await stage.ask(query)
+    expect([status, JSON.parse(body)]).toEqual([
+      200,
+      {
+        errors: [
+          {
+            message: 'The answer would have more than 8388608 bytes: ask for less at once.',
+            locations: [expect.any(Object)],
+            path: expect.arrayContaining(['text']),
+            extensions: { code: 'TOO_LARGE' },
+          },
+        ],
+        data: null,
+      },
+    ])
+    const read = stage.alice.reads.reduce((sum, each) => sum + each.ids, 0)
+    expect(read).toBe(100)
+  })
+
+  it('that are a little less than the cap are all there', async () => {
+    const text = 'wörter "in" Zeilen\n'.repeat(200)
+    await using stage = await openFull(100, text)
+    const { status, body } = await stage.ask(`{ ${aliases(10)} }`)
+    const answer = JSON.parse(body)
+    expect([status, answer.errors, Object.keys(answer.data).length]).toEqual([200, undefined, 10])
+    const edges = Array.from({ length: 100 }, () => ({ node: { text } }))
+    for (const shown of Object.values(answer.data)) expect(shown).toEqual({ messages: { edges } })
+  })
+
+  it('count as they are sent, escapes included', async () => {
+    const limits = { maxAnswerBytes: 500_000 }
+    await using stage = await openFull(100, '\u0001'.repeat(4_000), { limits })
+    const { body } = await stage.ask(`{ ${aliases(1)} }`)
+    expect([codeOf(body), JSON.parse(body).data]).toEqual(['TOO_LARGE', null])
+  })
+
+  it('of names count too', async () => {
+    const limits = { maxAnswerBytes: 100_000 }
+    await using stage = await openFull(100, 'x', { limits })
+    const long = 'n'.repeat(1_500)
+    const names = `{ conversations { edges { node { messages(first: 100) { edges { node { ${long}: text } } } } } } }`
+    expect(codeOf((await stage.ask(names)).body)).toBe('TOO_LARGE')
+  })
+
+  it('that are refused after a mutation say that it was done, and no later one is', async () => {
+    const limits = { maxAnswerBytes: 100_000, maxMessageLength: 32_768 }
+    await using stage = await openFull(1, 'x', { limits: { ...limits, maxBodyBytes: 1_000_000 } })
+    const send = (alias: string) =>
+      `${alias}: sendMessage(input: { text: "${'y'.repeat(30_000)}" }) { ... on SendMessageSuccess { reply { message { text } } } }`
+    const before = stage.alice.sent.length
+    const { status, body } = await stage.ask(
+      `mutation { ${Array.from({ length: 10 }, (_, n) => send(`m${n}`)).join(' ')} }`,
+    )
+    const [error] = JSON.parse(body).errors
+    const failed = Number(String(error.path[0]).slice(1))
+    expect([status, error.extensions.code]).toEqual([200, 'TOO_LARGE'])
+    expect(error.message).toContain('The mutations up to the one in "path" are done')
+    expect(stage.alice.sent.length - before).toBe(failed + 1)
+  })
+
+  it('cannot be multiplied by naming a node many times', async () => {
+    await using stage = await openFull(2, 'x')
+    const ask = (ids: readonly string[]) =>
+      stage.ask(`{ nodes(ids: ${JSON.stringify(ids)}) { id } }`)
+    const { body } = await ask([messageId(0), messageId(1), messageId(0)])
+    expect([codeOf(body), body]).toEqual(['BAD_USER_INPUT', expect.stringContaining('twice')])
+    expect(JSON.parse((await ask([messageId(0), messageId(1)])).body).data.nodes).toHaveLength(2)
+  })
+
+  it('bound what is read for it, even where nothing of it is answered', async () => {
+    const limits = { maxAnswerBytes: 100_000, maxWaitingBytesPerSession: 400_000 }
+    await using stage = await openFull(100, 'x'.repeat(50_000), { limits })
+    const ids = Array.from({ length: 100 }, (_, n) => messageId(n))
+    const { body } = await stage.ask(
+      `{ nodes(ids: ${JSON.stringify(ids)}) { ... on Message { role } } }`,
+    )
+    expect(codeOf(body)).toBe('TOO_LARGE')
+    const read = stage.alice.reads.reduce((sum, each) => sum + each.ids, 0)
+    expect(read).toBeLessThanOrEqual(16)
+  })
+})
+
+/** Asks on a bare socket, and reads no more than the beginning of the answer, which is made by then. */
+async function askUnread({ gateway }: Stage, query: string, who = token): Promise<Socket> {
+  const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1')
+  await once(socket, 'connect')
+  const body = JSON.stringify({ query })
+  socket.write(
+    `POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nauthorization: Bearer ${who}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  )
+  await once(socket, 'data')
+  socket.pause()
+  return socket
+}
+
+describe('an answer that nobody reads', () => {
+  const large = `{ ${aliases(2)} }`
+  const limits = { maxWaitingBytesPerSession: 16_777_216, maxBufferedBytes: 16_384 }
+
+  it('counts against its session until it is read, and against nobody else', async () => {
+    await using stage = await openFull(100, 'x'.repeat(32 * kibibyte), { limits })
+    const sockets: Socket[] = []
+    const isRefused = async () => codeOf((await stage.ask(large)).body) === 'RATE_LIMITED'
+    while (!(await isRefused())) {
+      if (sockets.length === 10) throw new Error('ten unread answers and none is refused')
+      sockets.push(await askUnread(stage, large))
+    }
+    expect(sockets.length).toBeGreaterThan(0)
+    expect(codeOf((await stage.ask('{ viewer { session } }')).body)).toBe(undefined)
+    expect(codeOf((await stage.ask(large, 'bob')).body)).toBe(undefined)
+    for (const socket of sockets) socket.resume()
+    await until(() => stage.gateway.waitingBytes === 0, 'all are read')
+    expect(await isRefused()).toBe(false)
+    for (const socket of sockets) socket.destroy()
+  })
+
+  it('is closed like a stream when its client stalls, and holds nothing then', async () => {
+    const clock = createFakeClock(Date.now())
+    await using stage = await openFull(100, 'x'.repeat(32 * kibibyte), {
+      clock,
+      stalledMs: 60_000,
+      limits,
+    })
+    const socket = await askUnread(stage, large)
+    socket.on('error', () => undefined)
+    const closed = once(socket, 'close')
+    expect(stage.gateway.waitingBytes).toBeGreaterThan(6_000_000)
+    await until(() => {
+      clock.advance(60_000)
+      return stage.gateway.waitingBytes === 0
+    }, 'it is forgotten')
+    socket.resume()
+    await closed
+    expect(socket.bytesRead).toBeLessThan(6_000_000)
+  })
+
+  it('is forgotten when its client goes', async () => {
+    await using stage = await openFull(100, 'x'.repeat(32 * kibibyte), { limits })
+    const socket = await askUnread(stage, large)
+    expect(stage.gateway.waitingBytes).toBeGreaterThan(6_000_000)
+    socket.destroy()
+    await until(() => stage.gateway.waitingBytes === 0, 'it is forgotten')
+  })
+
+  it('is refused to all when all together wait for too much', async () => {
+    const all = { ...limits, maxWaitingBytes: 18_000_000 }
+    await using stage = await openFull(100, 'x'.repeat(32 * kibibyte), { limits: all })
+    const bob = stage.gateway.session('bob')
+    await bob.replies.sendMessage({
+      ...plain,
+      text: 'x'.repeat(4_000_000),
+      conversationId: undefined,
+    })
+    const socket = await askUnread(stage, large)
+    expect(stage.gateway.waitingBytes).toBeGreaterThan(6_000_000)
+    const { body } = await stage.ask(large, 'bob')
+    expect(codeOf(body)).toBe('UNAVAILABLE')
+    socket.destroy()
+  })
+})
+
+describe('the cost of an event', () => {
+  const text = (offset: number): ReplyEventBody => ({
+    type: 'delta',
+    kind: 'ANSWER',
+    offset,
+    text: 'x',
+  })
+  const dear = `subscription { replies { cursor reply { conversation { messages(first: 20) { edges { node { text } } } } } } }`
+
+  it.each([
+    ['a page of a hundred', dear.replace('20', '100').replace('{ text }', '{ id text role }')],
+    [
+      'pages by aliases',
+      `subscription { replies { ${Array.from({ length: 20 }, (_, n) => `a${n}: reply { conversation { messages { edges { node { text } } } } }`).join(' ')} } }`,
+    ],
+    [
+      'a page of any size',
+      `subscription ($n: Int) { replies { reply { conversation { messages(first: $n) { edges { node { id text } } } } } } }`,
+    ],
+  ])('is bounded: a subscription that selects %s is refused', async (_what, query) => {
+    await using stage = await openFull(1, 'x')
+    using stream = await stage.client.stream({ token, query })
+    expect(stream.status).toBe(400)
+    expect(await stream.refusal).toContain('cost of an event')
+  })
+
+  it('is taken for each event: the stream waits for its budget and drops nothing', async () => {
+    const clock = createFakeClock(Date.now())
+    const taken: number[] = []
+    let left = 4
+    const costs = {
+      async take(_key: string, points: number) {
+        if (left === 0) throw new RateLimitedError('Too much.', 1_000)
+        left -= 1
+        taken.push(points)
+      },
+      charge: async () => undefined,
+    }
+    await using stage = await openFull(1, 'x', { clock, costs })
+    using stream = await stage.client.stream({ token, query: dear })
+    const cursors = Array.from({ length: 10 }, (_, n) =>
+      stage.alice.append('r0' as ReplyId, text(n)),
+    ).flat()
+    const seen: unknown[] = []
+    const reading = (async () => {
+      while (seen.length < cursors.length) {
+        const event = await stream.next()
+        if (!event) throw new Error('the stream has ended')
+        seen.push(JSON.parse(event.data ?? '').data.replies.cursor)
+      }
+    })()
+    // One was for the subscription itself.
+    await until(() => seen.length === 3, 'the budget is spent')
+    while (seen.length < cursors.length) {
+      const before = seen.length
+      left = 2
+      await until(() => {
+        clock.advance(1_000)
+        return seen.length >= Math.min(before + 2, cursors.length)
+      }, 'two more have come')
+      expect(seen.length).toBe(Math.min(before + 2, cursors.length))
+    }
+    await reading
+    expect(seen).toEqual(cursors)
+    expect(taken).toHaveLength(1 + cursors.length)
+  })
+})

@@ -1,0 +1,50 @@
+import { setImmediate as settled } from 'node:timers/promises'
+import { describe, expect, it } from 'vitest'
+import { createTurns } from '../../../src/lib/turns.ts'
+
+/** What each of so many workers has done, turn by turn. */
+async function work(perTurn: number, workers: number, steps: number, units: number) {
+  const next: (() => void)[] = []
+  const turns = createTurns(perTurn, (run) => void next.push(run))
+  const done: number[][] = [[]]
+  for (let worker = 0; worker < workers; worker += 1) void run(worker)
+  for (let turn = next.shift(); turn; turn = next.shift()) {
+    await settled()
+    done.push([])
+    turn()
+    await settled()
+  }
+  return done.filter((turn) => turn.length > 0)
+
+  async function run(worker: number): Promise<void> {
+    for (let step = 0; step < steps; step += 1) {
+      const turn = turns.take(units)
+      if (turn) await turn
+      done.at(-1)?.push(worker)
+    }
+  }
+}
+
+describe('turns', () => {
+  it('let no turn of the event loop do more than it may, and one piece more', async () => {
+    for (const turn of await work(100, 7, 50, 30)) expect(turn.length).toBeLessThanOrEqual(4)
+  })
+
+  it('serve those who wait in their order, so that nobody is kept waiting by one who has much to do', async () => {
+    const done = (await work(10, 5, 40, 10)).flat()
+    const position = new Map<number, number>()
+    for (const worker of done.slice(0, 150)) position.set(worker, (position.get(worker) ?? 0) + 1)
+    const counts = [...position.values()]
+    expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(2)
+  })
+
+  it('let through at once what fits', () => {
+    const turns = createTurns(100)
+    expect([turns.take(60), turns.take(60)]).toEqual([undefined, undefined])
+    expect(turns.take(1)).toBeInstanceOf(Promise)
+  })
+
+  it('give a piece that is larger than a turn one of its own', async () => {
+    expect(await work(10, 2, 3, 1_000)).toHaveLength(6)
+  })
+})
