@@ -1,41 +1,47 @@
 import { z } from 'zod'
 
-const target = z.object({
-  server: z.enum(['passthrough', 'gateway']),
-  port: z.number(),
-})
-const replyPlan = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('paced'), deltas: z.number(), thinkMs: z.number() }),
-  z.object({ kind: z.literal('burst'), deltas: z.number(), perWrite: z.number() }),
+export const serverKinds = ['passthrough', 'express', 'yoga', 'gateway'] as const
+/** Which server a client speaks to, and so which protocol it speaks. */
+export type ServerKind = (typeof serverKinds)[number]
+
+const target = z.object({ server: z.enum(serverKinds), port: z.number() })
+export type Target = z.infer<typeof target>
+
+export const planSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('paced'), deltas: z.number(), everyMs: z.number() }),
+  z.object({ kind: z.literal('whole'), deltas: z.number() }),
+  z.object({ kind: z.literal('saturated'), deltas: z.number(), perWrite: z.number() }),
+  z.object({ kind: z.literal('idle') }),
 ])
 
-/** What the load client is asked, and answers. Sessions are numbers: one caller each. */
+/** What the load client is asked, and what it returns. Sessions are numbers: each is one caller. */
 export const streamsInput = z.object({
   target,
-  sessions: z.number(),
-  plan: replyPlan,
+  /** The first session; the others follow it. */
+  from: z.number(),
+  streams: z.number(),
+  plan: planSchema,
   /** The streams start evenly over this time. */
-  rampMs: z.number(),
+  withinMs: z.number(),
 })
-export const sequenceInput = z.object({
+export const loopInput = z.object({
   target,
-  sessions: z.number(),
-  count: z.number(),
-  plan: replyPlan,
+  users: z.number(),
+  plan: planSchema,
+  /** No reply begins after this time. */
+  forMs: z.number(),
 })
-export const warmInput = z.object({
-  target,
-  sessions: z.number(),
-  concurrency: z.number(),
-  plan: replyPlan,
-})
+export const warmInput = z.object({ target, sessions: z.number() })
 export const idleInput = z.object({ target, from: z.number(), count: z.number() })
 
-export const progressAnswer = z.object({ deltas: z.number(), atMs: z.number() })
-export const finishedAnswer = z.object({
+export const repliesAnswer = z.object({
+  replies: z.number(),
   deltas: z.number(),
+  /** Frames that carried text. */
   events: z.number(),
+  /** From the first byte of a message's request to its first delta, of each reply. */
   firstDeltaMs: z.array(z.number()),
+  /** From the first request to the end of the last reply. */
+  tookMs: z.number(),
 })
-
-export type Target = z.infer<typeof target>
+export type RepliesAnswer = z.infer<typeof repliesAnswer>

@@ -1,12 +1,11 @@
-/** The load client: cheaper than what it measures, and it counts every character. */
+/** The load client: cheaper than what it measures, and it checks every character. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
-import { idleInput, sequenceInput, streamsInput, warmInput } from './commands.ts'
+import { idleInput, loopInput, type RepliesAnswer, streamsInput, warmInput } from './commands.ts'
 import type { Target } from './commands.ts'
 import type { Connection } from './connection.ts'
-import { deltaText } from './plan.ts'
-import { createReplyClient } from './reply-client.ts'
-import type { ReplyClient, ReplyResult } from './reply-client.ts'
+import { deltaText, type Plan } from './plan.ts'
+import { createReplyClient, type ReplyClient, type ReplyResult } from './reply-client.ts'
 import { answerParent } from './rpc.ts'
 import { sum } from './statistics.ts'
 
@@ -14,71 +13,45 @@ const secret = z.string().parse(process.argv[2])
 const clients = new Map<string, ReplyClient>()
 const idle: Connection[] = []
 
-const current = {
-  characters: 0,
-  flowing: Promise.withResolvers<void>(),
-  results: Promise.resolve<ReplyResult[]>([]),
-}
-
 answerParent({
-  /** Starts streams, and answers at once. */
-  streams(input) {
-    const { target, sessions, plan, rampMs } = streamsInput.parse(input)
+  /** So many replies, one of each session, that start evenly over a time. */
+  async streams(input) {
+    const { target, from, streams, plan, withinMs } = streamsInput.parse(input)
     const client = clientOf(target)
-    let silent = sessions
-    current.characters = 0
-    current.flowing = Promise.withResolvers<void>()
-    const { flowing } = current
-    const one = async (session: number): Promise<ReplyResult> => {
-      if (rampMs > 0) await delay((rampMs * session) / sessions)
+    const startedAt = performance.now()
+    const one = async (index: number): Promise<ReplyResult> => {
+      await delay((withinMs * index) / streams)
       using connection = await client.connect()
-      let flows = false
-      return await client.reply(connection, session, plan, (characters) => {
-        current.characters += characters
-        if (flows || characters === 0) return
-        flows = true
-        silent -= 1
-        if (silent === 0) flowing.resolve()
-      })
+      return await client.reply(connection, from + index, speaking(plan))
     }
-    current.results = Promise.all(Array.from({ length: sessions }, (_, session) => one(session)))
-    current.results.catch((error: unknown) => flowing.reject(error))
-    // Whoever asks for either hears of the failure; nobody asking is no reason to crash.
-    flowing.promise.catch(() => {})
+    const results = await Promise.all(Array.from({ length: streams }, (_, index) => one(index)))
+    return summary(results, startedAt)
   },
-  /** Answers when every stream has had its first delta. */
-  async flowing() {
-    await current.flowing.promise
-  },
-  progress: () => ({ deltas: current.characters / deltaText.length, atMs: performance.now() }),
-  async finished() {
-    const results = await current.results
-    return {
-      deltas: sum(results.map((result) => result.tally.characters)) / deltaText.length,
-      events: sum(results.map((result) => result.tally.events)),
-      firstDeltaMs: results.map((result) => result.firstDeltaMs),
-    }
-  },
-  /** One reply after the other, on one connection. */
-  async sequence(input) {
-    const { target, sessions, count, plan } = sequenceInput.parse(input)
+  /** Users who each send their next message when the last reply has ended. */
+  async loop(input) {
+    const { target, users, plan, forMs } = loopInput.parse(input)
     const client = clientOf(target)
-    using connection = await client.connect()
     const results: ReplyResult[] = []
-    for (let i = 0; i < count; i += 1)
-      results.push(await client.reply(connection, i % sessions, plan, () => {}))
-    return results.map((result) => result.firstDeltaMs)
+    const startedAt = performance.now()
+    const one = async (session: number): Promise<void> => {
+      using connection = await client.connect()
+      do results.push(await client.reply(connection, session, speaking(plan)))
+      while (performance.now() - startedAt < forMs)
+    }
+    await Promise.all(Array.from({ length: users }, (_, session) => one(session)))
+    return summary(results, startedAt)
   },
-  /** One short reply for each caller. */
+  /** One short reply for each of the first sessions, so that they have talked before. */
   async warm(input) {
-    const { target, sessions, concurrency, plan } = warmInput.parse(input)
+    const { target, sessions } = warmInput.parse(input)
     const client = clientOf(target)
     let next = 0
     await Promise.all(
-      Array.from({ length: concurrency }, async () => {
+      Array.from({ length: 16 }, async () => {
         using connection = await client.connect()
-        for (let session = next++; session < sessions; session = next++)
-          await client.reply(connection, session, plan, () => {})
+        for (let session = next++; session < sessions; session = next++) {
+          await client.reply(connection, session, { kind: 'whole', deltas: 2 })
+        }
       }),
     )
   },
@@ -100,7 +73,23 @@ process.send?.({ port: 0 })
 function clientOf(target: Target): ReplyClient {
   const key = `${target.server}:${target.port}`
   let client = clients.get(key)
-  if (client === undefined)
+  if (client === undefined) {
     clients.set(key, (client = createReplyClient(target.server, target.port, secret)))
+  }
   return client
+}
+
+function speaking(plan: Plan): Exclude<Plan, { kind: 'idle' }> {
+  if (plan.kind === 'idle') throw new TypeError('an idle reply never ends')
+  return plan
+}
+
+function summary(results: readonly ReplyResult[], startedAt: number): RepliesAnswer {
+  return {
+    replies: results.length,
+    deltas: sum(results.map(({ tally }) => tally.characters)) / deltaText.length,
+    events: sum(results.map(({ tally }) => tally.events)),
+    firstDeltaMs: results.map(({ firstDeltaMs }) => firstDeltaMs),
+    tookMs: performance.now() - startedAt,
+  }
 }

@@ -2,24 +2,34 @@
  * Preloaded into every process of the benchmark (`node --import`): reads its own meters when the
  * parent asks, and does nothing in between.
  */
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { Session } from 'node:inspector/promises'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { z } from 'zod'
 import { answerParent } from './rpc.ts'
 
 const profiler = new Session()
+const stalls = monitorEventLoopDelay({ resolution: 1 })
 
 answerParent({
   usage() {
     const { user, system } = process.cpuUsage()
-    return { cpuMicros: user + system, systemMicros: system }
+    return { cpuMicros: user + system }
   },
-  memory() {
-    // Twice: the first collection runs finalizers that free what the second one takes.
-    globalThis.gc?.()
-    globalThis.gc?.()
-    const { rss, heapUsed, external } = process.memoryUsage()
-    return { rss, heapUsed, external }
+  /** Resident memory as an operator sees it: no collection is forced. */
+  memory: () => ({ rssBytes: process.memoryUsage.rss() }),
+  stallsStart() {
+    stalls.enable()
+    stalls.reset()
+  },
+  stallsStop() {
+    stalls.disable()
+    return { longestMs: stalls.max / 1e6 }
+  },
+  /** Bytes that this process has written to files since it started. */
+  async written() {
+    const io = await readFile('/proc/self/io', 'utf8')
+    return { bytes: Number(/^write_bytes: (\d+)$/m.exec(io)?.[1]) }
   },
   async profileStart() {
     profiler.connect()

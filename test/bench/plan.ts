@@ -1,14 +1,13 @@
-/** What the fake upstream shall do with a message: the message's text says it, so every server passes it on. */
+/** What the fake upstream does with a message. The message's text says it, so every server passes it on. */
 export type Plan =
-  /** `deltas` at the pace, the first one after `thinkMs`. */
-  | { readonly kind: 'paced'; readonly deltas: number; readonly thinkMs: number }
-  /** `deltas` as fast as the socket drains, `perWrite` in each write, streams taking turns. */
-  | { readonly kind: 'burst'; readonly deltas: number; readonly perWrite: number }
+  /** One delta a write, at a steady pace, the first one at once. */
+  | { readonly kind: 'paced'; readonly deltas: number; readonly everyMs: number }
+  /** The whole reply, opening and end included, in one write. */
+  | { readonly kind: 'whole'; readonly deltas: number }
+  /** As fast as the socket drains, `perWrite` deltas in each write. */
+  | { readonly kind: 'saturated'; readonly deltas: number; readonly perWrite: number }
   /** Begins a reply, then says nothing until the client leaves. */
   | { readonly kind: 'idle' }
-
-/** What a paced stream sends each second, as a model that writes fast. */
-export const deltasPerSecond = 30
 
 /** The text of every delta: a few words, nothing to escape. */
 export const deltaText = 'lorem ipsum '

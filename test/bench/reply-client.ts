@@ -1,15 +1,10 @@
-import { openConnection } from './connection.ts'
-import type { Connection } from './connection.ts'
-import { deltaText } from './plan.ts'
-import type { Plan } from './plan.ts'
-import { callerToken, chatRequest, repliesRequest, sendMessageRequest } from './requests.ts'
-import { cozeDialect, createFrameReader, createTally, graphqlDialect } from './tally.ts'
-import type { Tally } from './tally.ts'
-
-export type ServerKind = 'passthrough' | 'gateway'
+import type { ServerKind } from './commands.ts'
+import { type Connection, openConnection } from './connection.ts'
+import { deltaText, type Plan } from './plan.ts'
+import { type Caller, callerToken, protocols, type Tally } from './protocols.ts'
 
 export interface ReplyResult {
-  /** From the first byte of the (first) request to the first delta. */
+  /** From the first byte of the first request to the first delta. */
   readonly firstDeltaMs: number
   readonly tally: Tally
 }
@@ -17,59 +12,79 @@ export interface ReplyResult {
 /** A client of one server, speaking for as many callers as asked for. */
 export interface ReplyClient {
   connect(): Promise<Connection>
-  /** Asks, reads the whole reply and checks that every delta arrived. `onText` hears of each piece. */
+  /**
+   * Asks, reads the whole reply and checks that every character arrived.
+   * @throws when anything is missing, doubled or out of order.
+   */
   reply(
     connection: Connection,
     session: number,
-    plan: Plan & { readonly deltas: number },
-    onText: (characters: number) => void,
+    plan: Exclude<Plan, { kind: 'idle' }>,
   ): Promise<ReplyResult>
   /** Opens a stream on which nothing will come; resolves when the server has begun to answer. */
   idle(connection: Connection, session: number): Promise<void>
 }
 
 export function createReplyClient(kind: ServerKind, port: number, secret: string): ReplyClient {
+  const protocol = protocols[kind]
   const space = Buffer.alloc(256 * 1024)
-  const tokens = new Map<number, string>()
+  const callers = new Map<number, Caller>()
+
+  function callerOf(session: number): Caller {
+    let caller = callers.get(session)
+    if (caller === undefined) {
+      const token = kind === 'gateway' ? callerToken(session, secret) : ''
+      callers.set(session, (caller = { session, token }))
+    }
+    return caller
+  }
 
   return {
     connect: () => openConnection(port, space),
-    async reply(connection, session, plan, onText) {
-      const tally = createTally()
-      const read = createFrameReader(kind === 'gateway' ? graphqlDialect : cozeDialect, tally)
-      const token = tokenOf(session)
+    async reply(connection, session, plan) {
+      const caller = callerOf(session)
+      const tally: Tally = {
+        events: 0,
+        characters: 0,
+        completedCharacters: undefined,
+        ended: false,
+      }
+      const read = createFrameReader((text, at, end) => protocol.frame(text, at, end, tally))
       let firstDeltaAt = 0
-      const onChunk = (text: string) => {
-        const before = tally.characters
+      const onText = (text: string) => {
         read(text)
-        if (before === 0 && tally.characters > 0) firstDeltaAt = performance.now()
-        onText(tally.characters - before)
+        if (firstDeltaAt === 0 && tally.characters > 0) firstDeltaAt = performance.now()
       }
       const startedAt = performance.now()
-      if (kind === 'passthrough') await stream(connection, chatRequest(session, plan), onChunk)
-      else {
-        const replyId = await sendMessage(connection, sendMessageRequest(token, plan))
-        await stream(connection, repliesRequest(token, replyId), onChunk)
-      }
+      const replyId = protocol.send ? await ask(connection, protocol.send(caller, plan)) : ''
+      await stream(connection, protocol.read(caller, plan, replyId), onText)
       verify(tally, plan.deltas)
       return { firstDeltaMs: firstDeltaAt - startedAt, tally }
     },
     async idle(connection, session) {
       const begun = Promise.withResolvers<void>()
-      const request =
-        kind === 'passthrough'
-          ? chatRequest(session, { kind: 'idle' })
-          : repliesRequest(tokenOf(session))
-      const ended = stream(connection, request, () => begun.resolve())
+      const request = protocol.idle(callerOf(session))
+      const ended = connection.send(request, () => begun.resolve())
       await Promise.race([begun.promise, ended.then(() => begun.reject(new Error('ended early')))])
     },
   }
+}
 
-  function tokenOf(session: number): string {
-    if (kind === 'passthrough') return ''
-    let token = tokens.get(session)
-    if (token === undefined) tokens.set(session, (token = callerToken(session, secret)))
-    return token
+/** Cuts an event stream into frames, wherever it was split. */
+function createFrameReader(
+  frame: (text: string, at: number, end: number) => void,
+): (chunk: string) => void {
+  let rest = ''
+  return (chunk) => {
+    const text = rest + chunk
+    let at = 0
+    let end = text.indexOf('\n\n', Math.max(0, rest.length - 1))
+    while (end !== -1) {
+      frame(text, at, end)
+      at = end + 2
+      end = text.indexOf('\n\n', at)
+    }
+    rest = text.slice(at)
   }
 }
 
@@ -82,20 +97,22 @@ async function stream(
   if (status !== 200) throw new Error(`a stream was answered with ${status}`)
 }
 
-async function sendMessage(connection: Connection, request: string): Promise<string> {
+/** The id of the reply in the answer to a message. */
+async function ask(connection: Connection, request: string): Promise<string> {
   let body = ''
   const status = await connection.send(request, (text) => {
     body += text
   })
-  const id = /"reply":\{"id":"([^"]+)"/.exec(body)?.[1]
-  if (id === undefined) throw new Error(`sendMessage was answered with ${status} ${body}`)
+  const id = /"(?:reply|sendMessage)":\{"id":"([^"]+)"/.exec(body)?.[1]
+  if (id === undefined) throw new Error(`a message was answered with ${status} ${body}`)
   return id
 }
 
 /** A benchmark that loses text measures nothing. */
 function verify(tally: Tally, deltas: number): void {
   const expected = deltas * deltaText.length
-  const { characters, completedCharacters, ended } = tally
-  if (!ended || characters !== expected || completedCharacters !== expected)
+  const { characters, completedCharacters = expected, ended } = tally
+  if (!ended || characters !== expected || completedCharacters !== expected) {
     throw new Error(`expected ${expected} characters, got ${JSON.stringify(tally)}`)
+  }
 }

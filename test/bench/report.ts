@@ -1,201 +1,235 @@
-import { deltasPerSecond } from './plan.ts'
-import type { Figures } from './scenarios.ts'
-import type { ScenarioName } from './schedule.ts'
-import { median, percentile } from './statistics.ts'
+import { type ServerKind, serverKinds } from './commands.ts'
+import type { WorkloadName } from './schedule.ts'
+import { median } from './statistics.ts'
+import type { Figures } from './workloads.ts'
 
-export type Side = 'passthrough' | 'gateway'
+/** Who is measured: the servers, and `direct`, which is the load client at the upstream itself. */
+export type Side = ServerKind | 'direct'
 
-export interface Recording {
-  /** One entry for each round. */
-  readonly figures: Readonly<Record<ScenarioName | 'warm-up', Record<Side, Figures[]>>>
-  /** All samples of all rounds, in ms; `direct` is the load client at the upstream itself. */
-  readonly firstDelta: Readonly<Record<Side | 'direct', number[]>>
+/** The figures of every round, by workload and side. */
+export type Recording = Map<WorkloadName, Map<Side, Figures[]>>
+
+export function record(
+  recording: Recording,
+  workload: WorkloadName,
+  side: Side,
+  figures: Figures,
+): void {
+  const sides = recording.get(workload) ?? new Map<Side, Figures[]>()
+  recording.set(workload, sides)
+  sides.set(side, [...(sides.get(side) ?? []), figures])
 }
 
 export interface Row {
   readonly measure: string
   readonly unit: string
-  readonly passthrough: number
-  readonly gateway: number
-  /** Of the medians. */
-  readonly ratio: number
-  /** Of each round's own pair: the least and the greatest. */
-  readonly spread?: readonly [number, number] | undefined
-  readonly goal?: string | undefined
-  readonly met?: boolean | undefined
+  readonly values: Readonly<Partial<Record<ServerKind, number>>>
+  readonly goal: string
+  readonly met: boolean | undefined
 }
 
-export function createRecording(): Recording {
-  const sides = (): Record<Side, Figures[]> => ({ passthrough: [], gateway: [] })
-  return {
-    figures: {
-      'first-delta': sides(),
-      'streams-1': sides(),
-      'streams-100': sides(),
-      'streams-1000': sides(),
-      saturated: sides(),
-      flood: sides(),
-      idle: sides(),
-      'warm-up': sides(),
-    },
-    firstDelta: { passthrough: [], gateway: [], direct: [] },
-  }
+interface Measure {
+  readonly title: string
+  readonly unit: string
+  readonly workload: WorkloadName
+  readonly figure: string
+  /** Less what the client waits at the upstream itself. */
+  readonly added?: boolean
+  /** At most (or at least) so much; `times`: as a multiple of the passthrough's. */
+  readonly goal?:
+    | { readonly most: number }
+    | { readonly least: number }
+    | { readonly times: number }
 }
 
-/** The measures that performance.md sets goals for come first; the others explain them. */
+/** The measures in the order of the goals. */
+const measures: readonly Measure[] = [
+  {
+    title: 'added first delta, 8 users, p50',
+    unit: 'ms',
+    workload: 'first-delta-8',
+    figure: 'firstDeltaP50',
+    added: true,
+    goal: { most: 2 },
+  },
+  {
+    title: 'added first delta, 8 users, p99',
+    unit: 'ms',
+    workload: 'first-delta-8',
+    figure: 'firstDeltaP99',
+    added: true,
+    goal: { most: 12 },
+  },
+  {
+    title: 'added first delta, 1 user, p50',
+    unit: 'ms',
+    workload: 'first-delta-1',
+    figure: 'firstDeltaP50',
+    added: true,
+    goal: { most: 1.2 },
+  },
+  {
+    title: 'first delta, 1,000 streams, p50',
+    unit: 'ms',
+    workload: 'streams-1000',
+    figure: 'firstDeltaP50',
+    goal: { most: 300 },
+  },
+  {
+    title: 'first delta, 1,000 streams, p99',
+    unit: 'ms',
+    workload: 'streams-1000',
+    figure: 'firstDeltaP99',
+    goal: { most: 600 },
+  },
+  {
+    title: 'CPU per 5-delta message',
+    unit: 'ms',
+    workload: 'first-delta-8',
+    figure: 'millisPerReply',
+    goal: { most: 1.6 },
+  },
+  {
+    title: 'messages, one core',
+    unit: '/s',
+    workload: 'messages',
+    figure: 'repliesPerSecond',
+    goal: { least: 1500 },
+  },
+  {
+    title: 'burst',
+    unit: 'µs/delta',
+    workload: 'burst',
+    figure: 'microsPerDelta',
+    goal: { times: 4 },
+  },
+  {
+    title: 'long reply',
+    unit: 'µs/delta',
+    workload: 'long',
+    figure: 'microsPerDelta',
+    goal: { times: 2 },
+  },
+  {
+    title: '100 streams',
+    unit: 'µs/delta',
+    workload: 'streams-100',
+    figure: 'microsPerDelta',
+    goal: { times: 1.3 },
+  },
+  {
+    title: '1,000 streams',
+    unit: 'µs/delta',
+    workload: 'streams-1000',
+    figure: 'microsPerDelta',
+    goal: { times: 1.2 },
+  },
+  {
+    title: '1,000 streams, every user new',
+    unit: 'µs/delta',
+    workload: 'streams-1000-cold',
+    figure: 'microsPerDelta',
+  },
+  {
+    title: 'first delta, 1,000 streams, every user new, p50',
+    unit: 'ms',
+    workload: 'streams-1000-cold',
+    figure: 'firstDeltaP50',
+  },
+  {
+    title: 'idle subscription',
+    unit: 'KiB',
+    workload: 'idle',
+    figure: 'kibPerStream',
+    goal: { most: 20 },
+  },
+  {
+    title: '10,000 idle, whole process',
+    unit: 'MiB',
+    workload: 'idle',
+    figure: 'manyMib',
+    goal: { most: 300 },
+  },
+  {
+    title: 'process before anybody comes',
+    unit: 'MiB',
+    workload: 'idle',
+    figure: 'freshMib',
+    goal: { most: 110 },
+  },
+  {
+    title: 'on disk per reply of 1.2 KB',
+    unit: 'KB',
+    workload: 'store',
+    figure: 'kilobytesOnDisk',
+    goal: { most: 3 },
+  },
+  {
+    title: 'written per reply of 1.2 KB',
+    unit: 'KB',
+    workload: 'store',
+    figure: 'kilobytesWritten',
+    goal: { most: 30 },
+  },
+  {
+    title: 'longest stall of the event loop, burst',
+    unit: 'ms',
+    workload: 'burst',
+    figure: 'longestStallMs',
+  },
+]
+
 export function toRows(recording: Recording): readonly Row[] {
-  const micros = 'µs/delta'
-  const rows = [
-    ...compare(recording, 'saturated', 'microsPerDelta', 'CPU saturated', micros, 2.5),
-    ...compare(recording, 'streams-100', 'microsPerDelta', 'CPU 100 streams', micros, 1.2),
-    ...allIn(recording),
-    ...firstDeltaRows(recording),
-    ...idleRow(recording),
-    ...compare(recording, 'flood', 'microsPerDelta', 'CPU flooded', micros),
-    ...compare(recording, 'streams-1', 'microsPerDelta', 'CPU 1 stream', micros),
-    ...compare(
-      recording,
-      'streams-100',
-      'systemMicrosPerDelta',
-      'of it in the kernel, 100 streams',
-      micros,
-    ),
-    ...compare(recording, 'streams-100', 'allInMicrosPerDelta', 'CPU 100 streams, all in', micros),
-    ...compare(recording, 'streams-1000', 'microsPerDelta', 'CPU 1,000 streams, steady', micros),
-    ...compare(recording, 'streams-1000', 'core', 'share of a core, 1,000 streams', 'cores'),
-    ...compare(recording, 'streams-1000', 'paceKept', 'pace kept, 1,000 streams', ''),
-    ...compare(recording, 'streams-1000', 'firstDeltaP50', 'first delta p50, 1,000 streams', 'ms'),
-    ...compare(recording, 'streams-1000', 'firstDeltaP99', 'first delta p99, 1,000 streams', 'ms'),
-    ...compare(recording, 'saturated', 'deltasPerSecond', 'throughput saturated', 'deltas/s'),
-    ...compare(recording, 'saturated', 'deltasPerEvent', 'deltas per event, saturated', ''),
-    ...compare(
-      recording,
-      'streams-1000',
-      'othersCore',
-      'load and upstream, 1,000 streams',
-      'cores',
-    ),
-    ...compare(recording, 'streams-1000', 'foreignCores', 'other work on the machine', 'cores'),
-    ...compare(recording, 'streams-1000', 'upstreamLateMs', 'upstream behind, at most', 'ms'),
-    ...compare(recording, 'warm-up', 'microsPerReply', 'CPU of a caller never seen', 'µs'),
-  ]
-  return rows
+  return measures.flatMap((measure) => {
+    const sides = recording.get(measure.workload)
+    if (sides === undefined) return []
+    const value = (side: Side): number | undefined => {
+      const rounds = sides.get(side)?.map((figures) => figureOf(figures, measure.figure))
+      return rounds && median(rounds)
+    }
+    const direct = measure.added ? (value('direct') ?? Number.NaN) : 0
+    const values = Object.fromEntries(
+      serverKinds.flatMap((server) => {
+        const found = value(server)
+        return found === undefined ? [] : [[server, found - direct]]
+      }),
+    )
+    return [{ measure: measure.title, unit: measure.unit, values, ...judge(measure, values) }]
+  })
 }
 
-function compare(
-  { figures }: Recording,
-  scenario: keyof Recording['figures'],
-  figure: string,
-  measure: string,
-  unit: string,
-  goal?: number,
-): readonly Row[] {
-  const of = (side: Side) => figures[scenario][side].map((round) => round[figure] ?? Number.NaN)
-  const [theirs, ours] = [of('passthrough'), of('gateway')]
-  if (theirs.length === 0) return []
-  const ratio = median(ours) / median(theirs)
-  const ratios = ours.map((value, round) => value / (theirs[round] ?? Number.NaN))
-  return [
-    {
+function figureOf(figures: Figures, name: string): number {
+  if (name === 'millisPerReply') return (figures['microsPerReply'] ?? Number.NaN) / 1000
+  return figures[name] ?? Number.NaN
+}
+
+function judge(
+  { goal }: Measure,
+  { gateway = Number.NaN, passthrough = Number.NaN }: Row['values'],
+): Pick<Row, 'goal' | 'met'> {
+  if (goal === undefined) return { goal: '', met: undefined }
+  if ('most' in goal) return { goal: `≤ ${goal.most}`, met: gateway <= goal.most }
+  if ('least' in goal) return { goal: `≥ ${goal.least}`, met: gateway >= goal.least }
+  return { goal: `≤ ${goal.times}×`, met: gateway <= goal.times * passthrough }
+}
+
+/** A table of columns that line up. */
+export function formatTable(rows: readonly Row[]): string {
+  const head = ['measure', 'unit', 'gateway', '×', 'goal', '', 'passthrough', 'express', 'yoga']
+  const lines = rows.map(({ measure, unit, values, goal, met }) => {
+    const { gateway = Number.NaN, passthrough = Number.NaN, express, yoga } = values
+    return [
       measure,
       unit,
-      passthrough: median(theirs),
-      gateway: median(ours),
-      ratio,
-      spread: [Math.min(...ratios), Math.max(...ratios)],
-      ...(goal === undefined ? {} : { goal: `≤ ${goal}×`, met: ratio <= goal }),
-    },
-  ]
-}
-
-function allIn(recording: Recording): readonly Row[] {
-  const [row] = compare(
-    recording,
-    'streams-1000',
-    'allInMicrosPerDelta',
-    'CPU 1,000 streams, all in',
-    'µs/delta',
-  )
-  if (row === undefined) return []
-  const at100 = recording.figures['streams-100'].gateway.map(
-    (round) => round['microsPerDelta'] ?? Number.NaN,
-  )
-  const lower = at100.length === 0 || row.gateway <= median(at100)
-  return [{ ...row, goal: '≤ 1.2×, ≤ at 100', met: row.ratio <= 1.2 && lower }]
-}
-
-/** Added time is what the client waits longer than it would at the upstream itself. */
-function firstDeltaRows({ firstDelta }: Recording): readonly Row[] {
-  if (firstDelta.gateway.length === 0) return []
-  const row = (percent: number): Row => {
-    const direct = median(firstDelta.direct)
-    const passthrough = percentile(firstDelta.passthrough, percent) - direct
-    const gateway = percentile(firstDelta.gateway, percent) - direct
-    return {
-      measure: `added time to first delta p${percent}`,
-      unit: 'ms',
-      passthrough,
-      gateway,
-      ratio: gateway / passthrough,
-    }
-  }
-  const total = (measure: string, percent: number): Row => {
-    const passthrough = percentile(firstDelta.passthrough, percent)
-    const gateway = percentile(firstDelta.gateway, percent)
-    return { measure, unit: 'ms', passthrough, gateway, ratio: gateway / passthrough }
-  }
-  const [p50, p99] = [row(50), row(99)]
-  return [
-    { ...p50, goal: '≤ 1.2 ms', met: p50.gateway <= 1.2 },
-    { ...p99, goal: '≤ 1.5×', met: p99.ratio <= 1.5 },
-    total('time to first delta p50', 50),
-    total('time to first delta p99', 99),
-  ]
-}
-
-function idleRow(recording: Recording): readonly Row[] {
-  const rows = [
-    ...compare(recording, 'idle', 'rssKib', 'memory of an idle stream', 'KiB RSS'),
-    ...compare(recording, 'idle', 'heapKib', 'of it JavaScript heap', 'KiB'),
-  ]
-  return rows.map((row, index) =>
-    index === 0 ? { ...row, goal: '≤ 24 KiB', met: row.gateway <= 24 } : row,
-  )
-}
-
-/** What makes the figures of this run rough. */
-export function toWarnings({ figures }: Recording): readonly string[] {
-  const rounds = (['streams-1', 'streams-100', 'streams-1000'] as const).flatMap((scenario) => [
-    ...figures[scenario].passthrough,
-    ...figures[scenario].gateway,
-  ])
-  const worst = (figure: string) => Math.max(0, ...rounds.map((round) => round[figure] ?? 0))
-  const warnings: string[] = []
-  if (worst('foreignCores') > 0.2)
-    warnings.push(`other work on this machine took up to ${digits(worst('foreignCores'))} cores`)
-  if (worst('othersCore') > 0.9)
-    warnings.push('load client and upstream were at the limit of their core')
-  const pace = Math.min(1, ...rounds.map((round) => round['paceKept'] ?? 1))
-  // What is left after some streams have ended is no steady state.
-  if (pace < 0.9) warnings.push(`in a window only ${digits(pace)} of the pace was kept`)
-  // Two deltas of one stream then leave together, and cost less than two.
-  if (worst('upstreamLateMs') > 1000 / deltasPerSecond)
-    warnings.push(`the upstream fell behind by up to ${digits(worst('upstreamLateMs'))} ms`)
-  return warnings
-}
-
-export function formatTable(rows: readonly Row[]): string {
-  const head = ['measure', 'unit', 'passthrough', 'gateway', 'ratio', 'rounds', 'goal', '']
-  const lines = rows.map((row) => [
-    row.measure,
-    row.unit,
-    digits(row.passthrough),
-    digits(row.gateway),
-    `${digits(row.ratio)}×`,
-    row.spread === undefined ? '' : `${digits(row.spread[0])}–${digits(row.spread[1])}`,
-    row.goal ?? '',
-    row.met === undefined ? '' : row.met ? 'met' : 'missed',
-  ])
+      digits(gateway),
+      digits(gateway / passthrough),
+      goal,
+      met === undefined ? '' : met ? 'met' : 'missed',
+      digits(passthrough),
+      digits(express),
+      digits(yoga),
+    ]
+  })
   const widths = head.map((title, column) =>
     Math.max(title.length, ...lines.map((line) => line[column]?.length ?? 0)),
   )
@@ -209,7 +243,7 @@ export function formatTable(rows: readonly Row[]): string {
     .join('\n')
 }
 
-function digits(value: number): string {
-  if (!Number.isFinite(value)) return '–'
+function digits(value: number | undefined): string {
+  if (value === undefined || !Number.isFinite(value)) return '–'
   return Math.abs(value) >= 100 ? value.toFixed(0) : value.toFixed(Math.abs(value) >= 10 ? 1 : 2)
 }

@@ -1,53 +1,43 @@
-/** How much is measured: the whole run takes about three minutes, a quick one less than one. */
+/** How much is measured: the whole run takes about twelve minutes, a quick one less than five. */
 export interface Schedule {
   readonly rounds: number
-  /** Callers, each with a session of its own. */
-  readonly sessions: number
-  readonly windowMs: number
-  /** Of each of `burstStreams` streams. */
-  readonly burstDeltas: number
-  readonly firstDeltas: number
-  readonly idle: { readonly streams: number; readonly warmUp: number }
+  /** How long users go on sending, in ms. */
+  readonly loopMs: number
+  /** Seconds that each of many streams speaks. */
+  readonly streamSeconds: number
+  /** Deltas of the one long reply. */
+  readonly longDeltas: number
 }
-
-export const burstStreams = 8
-
-/**
- * Deltas in each write. Saturated is a model that writes as fast as it is read, a few words at a
- * time; flood is 64 KiB at a time, which no model does: it shows what remains when reads cost nothing.
- */
-export const burstSizes = { saturated: 4, flood: 250 } as const
 
 export const fullSchedule: Schedule = {
-  rounds: 3,
-  sessions: 1000,
-  windowMs: 3000,
-  burstDeltas: 50_000,
-  firstDeltas: 100,
-  idle: { streams: 2000, warmUp: 300 },
+  rounds: 5,
+  loopMs: 4000,
+  streamSeconds: 5,
+  longDeltas: 50_000,
 }
 
-export const quickSchedule: Schedule = {
-  rounds: 1,
-  sessions: 1000,
-  windowMs: 2000,
-  burstDeltas: 20_000,
-  firstDeltas: 60,
-  idle: { streams: 1000, warmUp: 300 },
-}
+export const quickSchedule: Schedule = { ...fullSchedule, rounds: 1, loopMs: 3000 }
 
-/** Streams that start at once would measure the rush, not the streaming. */
-export function rampMs(streams: number): number {
-  return streams * 2
-}
+/** Sessions that have talked before the measurements begin. */
+export const warmSessions = 1000
+/** What a stream of a model that writes fast sends each second. */
+export const deltasPerSecond = 30
+/** Many streams start within this time, in ms. */
+export const rushMs = 700
+/** Open streams on which nothing happens. */
+export const idleStreams = 2000
+export const manyIdleStreams = 10_000
 
-export const scenarioNames = [
-  'first-delta',
-  'streams-1',
+export const workloadNames = [
+  'burst',
+  'long',
   'streams-100',
   'streams-1000',
-  'saturated',
-  'flood',
+  'streams-1000-cold',
+  'first-delta-8',
+  'first-delta-1',
+  'messages',
   'idle',
+  'store',
 ] as const
-export type ScenarioName = (typeof scenarioNames)[number]
+export type WorkloadName = (typeof workloadNames)[number]

@@ -1,29 +1,41 @@
 import type { ChildProcess } from 'node:child_process'
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { request } from 'undici'
-import type { Target } from './commands.ts'
+import type { ServerKind, Target } from './commands.ts'
 import { startPart } from './processes.ts'
 import type { Part } from './processes.ts'
-import { benchAudience, benchIssuer } from './requests.ts'
+import { benchAudience, benchIssuer } from './protocols.ts'
 
 /** A server under measurement, and how the load client speaks to it. */
 export interface Subject extends Part {
   readonly target: Target
 }
 
-export async function startPassthrough(upstream: string): Promise<Subject> {
-  const part = await startPart('server', 'passthrough.ts', [upstream])
-  return { ...part, target: { server: 'passthrough', port: part.port } }
+/** A server that the gateway is compared with. */
+export async function startPeer(
+  server: Exclude<ServerKind, 'gateway'>,
+  upstream: string,
+): Promise<Subject> {
+  const part = await startPart('server', `peers/${server}.ts`, [upstream])
+  return { ...part, target: { server, port: part.port } }
+}
+
+export interface GatewaySubject extends Subject {
+  /** Bytes of the store's file now, without what is written ahead of it. */
+  storeBytes(): Promise<number>
 }
 
 /** The gateway as anybody runs it: its own process, real auth and tokens, a SQLite file, default limits. */
-export async function startGateway(upstream: string, issuerSecret: string): Promise<Subject> {
+export async function startGateway(
+  upstream: string,
+  issuerSecret: string,
+): Promise<GatewaySubject> {
   await using stack = new AsyncDisposableStack()
   const directory = await mkdtemp(join(tmpdir(), 'gateway-bench-'))
   stack.defer(() => rm(directory, { recursive: true }))
@@ -40,6 +52,9 @@ export async function startGateway(upstream: string, issuerSecret: string): Prom
     port,
     ask: part.ask,
     target: { server: 'gateway', port },
+    async storeBytes() {
+      return (await stat(join(directory, 'gateway.db'))).size
+    },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }
@@ -75,6 +90,8 @@ function gatewayConfig(upstream: string, issuerSecret: string, port: number): un
         quota: { startsPerSecond: 100_000 },
       },
     ],
+    // One person sends as fast as the answers come, which no person does: only the rates of a session are lifted.
+    limits: { messagesPerMinute: 1_000_000, costPerSecond: 1_000_000_000 },
     probe: { checkAtStart: false },
     store: 'sqlite:gateway.db',
   }

@@ -5,52 +5,17 @@
 import type { Socket } from 'node:net'
 import { setInterval } from 'node:timers'
 import { z } from 'zod'
-import { renderFrames } from './frames.ts'
-import type { ReplyFrames } from './frames.ts'
+import { planSchema } from './commands.ts'
+import { renderFrames, type ReplyFrames } from './frames.ts'
 import { chunk, createRawServer, streamEnd, streamHead, writeJson } from './http-server.ts'
-import { deltasPerSecond } from './plan.ts'
 import type { Plan } from './plan.ts'
-import { answerParent, listenAndTell } from './rpc.ts'
+import { listenAndTell } from './rpc.ts'
 
-const planSchema: z.ZodType<Plan> = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('paced'), deltas: z.number(), thinkMs: z.number() }),
-  z.object({ kind: z.literal('burst'), deltas: z.number(), perWrite: z.number() }),
-  z.object({ kind: z.literal('idle') }),
-])
 const chatSchema = z.object({
   conversation_id: z.string(),
   additional_messages: z.array(z.object({ content: z.string() })).min(1),
 })
-
-interface PacedStream {
-  readonly socket: Socket
-  readonly deltaChunk: Buffer
-  readonly frames: ReplyFrames
-  readonly deltas: number
-  readonly startsAt: number
-  readonly end: () => void
-  sent: number
-}
-
-/** One slot for about each millisecond of a period; a stream sends when its slot comes round. */
-const slotCount = Math.round(1000 / deltasPerSecond)
-const slotMs = 1000 / deltasPerSecond / slotCount
-const slots: Set<PacedStream>[] = Array.from({ length: slotCount }, () => new Set<PacedStream>())
-const lateness = { maxMs: 0 }
 let lastId = 0
-let lastSlot = Math.floor(performance.now() / slotMs)
-let nextSlot = 0
-
-// One timer for all streams: a timer for each would cost more than what is measured.
-setInterval(() => {
-  const due = Math.floor(performance.now() / slotMs)
-  lateness.maxMs = Math.max(lateness.maxMs, (due - lastSlot) * slotMs)
-  while (lastSlot < due) {
-    lastSlot += 1
-    const slot = slots[lastSlot % slotCount]
-    for (const stream of slot ?? []) sendNext(stream)
-  }
-}, 1)
 
 const server = createRawServer((request, socket) => {
   if (request.path === '/v1/workflows/chat') startChat(request.body, socket)
@@ -67,61 +32,53 @@ const server = createRawServer((request, socket) => {
   } else writeJson(socket, 404, { code: 4200, msg: `no such path: ${request.path}` })
 })
 listenAndTell(server)
-answerParent({
-  lateness() {
-    const { maxMs } = lateness
-    lateness.maxMs = 0
-    return maxMs
-  },
-})
 
 function startChat(body: string, socket: Socket): void {
   const chat = chatSchema.parse(JSON.parse(body))
   const plan = planSchema.parse(JSON.parse(chat.additional_messages.at(-1)?.content ?? ''))
   const frames = renderFrames(chat.conversation_id, newId(), newId())
-  const opening = streamHead + chunk(frames.opening)
   switch (plan.kind) {
     case 'idle':
-      socket.write(opening)
+      socket.write(streamHead + chunk(frames.opening))
       return
-    case 'burst':
-      socket.write(opening)
-      burst(socket, frames, plan)
+    case 'whole': {
+      const { deltas } = plan
+      const whole = frames.opening + frames.delta.repeat(deltas) + frames.closing(deltas)
+      socket.write(streamHead + chunk(whole) + streamEnd)
       return
-    case 'paced': {
-      nextSlot = (nextSlot + 1) % slotCount
-      const slot = slots[nextSlot]
-      const stream: PacedStream = {
-        socket,
-        frames,
-        deltaChunk: Buffer.from(chunk(frames.delta), 'latin1'),
-        deltas: plan.deltas,
-        startsAt: performance.now() + plan.thinkMs,
-        sent: 0,
-        end() {
-          slot?.delete(stream)
-          socket.off('close', stream.end)
-        },
-      }
-      slot?.add(stream)
-      socket.on('close', stream.end)
-      socket.write(opening)
-      sendNext(stream)
     }
+    case 'saturated':
+      socket.write(streamHead + chunk(frames.opening))
+      return saturate(socket, frames, plan)
+    case 'paced':
+      socket.write(streamHead + chunk(frames.opening))
+      pace(socket, frames, plan)
   }
 }
 
-function sendNext(stream: PacedStream): void {
-  if (stream.sent === stream.deltas) {
-    stream.end()
-    stream.socket.write(chunk(stream.frames.closing(stream.deltas)) + streamEnd)
-  } else if (stream.sent > 0 || performance.now() >= stream.startsAt) {
-    stream.sent += 1
-    stream.socket.write(stream.deltaChunk)
+/** Each stream has a timer of its own, so that streams do not speak in one turn of the loop. */
+function pace(socket: Socket, frames: ReplyFrames, plan: Plan & { kind: 'paced' }): void {
+  const delta = Buffer.from(chunk(frames.delta), 'latin1')
+  let sent = 0
+  const sendNext = () => {
+    if (sent < plan.deltas) {
+      sent += 1
+      socket.write(delta)
+      return
+    }
+    stop()
+    socket.write(chunk(frames.closing(plan.deltas)) + streamEnd)
   }
+  const timer = setInterval(sendNext, plan.everyMs)
+  const stop = () => {
+    clearInterval(timer)
+    socket.off('close', stop)
+  }
+  socket.on('close', stop)
+  sendNext()
 }
 
-function burst(socket: Socket, frames: ReplyFrames, plan: Plan & { kind: 'burst' }): void {
+function saturate(socket: Socket, frames: ReplyFrames, plan: Plan & { kind: 'saturated' }): void {
   const block = Buffer.from(chunk(frames.delta.repeat(plan.perWrite)), 'latin1')
   let left = plan.deltas
   const pump = () => {
@@ -131,7 +88,6 @@ function burst(socket: Socket, frames: ReplyFrames, plan: Plan & { kind: 'burst'
       return
     }
     left -= plan.perWrite
-    // One burst of each stream in turn, unless its socket is full.
     if (socket.write(block)) setImmediate(pump)
     else socket.once('drain', pump)
   }

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createTestApp, publicPart, type RunningEmulator, startEmulator } from './emulator.ts'
-import type { EmulatorOptions } from '../../src/emulator/options.ts'
+import type { DialectName, EmulatorOptions } from '../../src/emulator/options.ts'
 import { type Client, createClient } from './client.ts'
 import { type GatewayProcess, startGateway } from './gateway-process.ts'
 import { signToken } from './hs256.ts'
@@ -31,6 +31,8 @@ export interface Stage extends AsyncDisposable {
 }
 
 export interface StageOptions {
+  /** Which platform the emulator plays. Default: Coze's cloud. */
+  readonly dialect?: DialectName
   readonly timeouts?: Readonly<Record<string, number>>
   readonly limits?: Readonly<Record<string, number>>
   readonly emulator?: EmulatorOptions
@@ -57,9 +59,16 @@ export const audience = 'gateway'
 export async function openStage(options: StageOptions = {}): Promise<Stage> {
   await using stack = new AsyncDisposableStack()
   const app = createTestApp()
+  const { dialect = 'cloud' } = options
+  const personalToken = `pat_${randomUUID()}`
+  const identity =
+    dialect === 'cloud'
+      ? { apps: [publicPart(app)] }
+      : { personalAccessTokens: [{ token: personalToken, accountId: app.accountId }] }
   const emulator = stack.use(
     await startEmulator({
-      apps: [publicPart(app)],
+      dialect,
+      ...identity,
       workflows: [{ workflowId: '7001', appId: '7002' }],
       bots: [{ botId: '7003' }],
       wordsPerSecond: 0,
@@ -73,12 +82,11 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
   const [issuerSecret, sessionKey, nameKey] = [randomUUID(), randomUUID(), randomUUID()]
   const upstream = {
     baseUrl: options.baseUrl ?? emulator.url,
-    credentials: {
-      type: 'oauth',
-      appId: app.appId,
-      keyId: app.keyId,
-      privateKey: app.privateKeyPem,
-    },
+    platform: dialect,
+    credentials:
+      dialect === 'cloud'
+        ? { type: 'oauth', appId: app.appId, keyId: app.keyId, privateKey: app.privateKeyPem }
+        : { type: 'token', token: personalToken, allowSharedToken: true },
     ...options.assistants,
   }
   const config = {
@@ -136,7 +144,13 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
       }
       return client
     },
-    secrets: [issuerSecret, sessionKey, nameKey, ...app.privateKeyPem.split('\n').slice(1, -2)],
+    secrets: [
+      issuerSecret,
+      sessionKey,
+      nameKey,
+      personalToken,
+      ...app.privateKeyPem.split('\n').slice(1, -2),
+    ],
     storeFile,
     person(name) {
       const person = people.get(name) ?? { name, token: tokenFor(name, 3_600) }

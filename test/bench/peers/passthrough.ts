@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { buffer } from 'node:stream/consumers'
 import { Agent } from 'undici'
-import { listenAndTell } from './rpc.ts'
+import { listenAndTell } from '../rpc.ts'
 
 const origin = process.argv[2]
 if (origin === undefined) throw new TypeError('usage: passthrough.ts <upstream origin>')
