@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs'
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util'
 import { commands, helpOf, overview, type Command } from './cli/help.ts'
 import { UsageError } from './cli/usage-error.ts'
+import { systemClock } from './lib/clock.ts'
+import type { Logger } from './observe/logger.ts'
 import { ConfigError, parseConfig, processEnvironment, type Config } from './config.ts'
 import { StoreOpenError } from './store/store.ts'
 
@@ -104,7 +106,7 @@ async function runServe(config: Config, reread: () => Config): Promise<0 | 1> {
     import('./cli/lifetime.ts'),
   ])
   const logger = createLogger(config.logging)
-  using lifetime = watchLifetime(process, { logger, exitNow: (code) => process.exit(code) })
+  using lifetime = watchLifetime(process, lifetimeOptions(logger))
   return await serve(config, { logger, lifetime, reread })
 }
 
@@ -140,7 +142,7 @@ async function runDemoCommand(options: Options): Promise<0 | 1> {
   }
   // A story is told on the command line, breaches and all.
   const logger = createLogger({ level: leak === undefined ? 'warn' : 'silent' })
-  using lifetime = watchLifetime(process, { logger, exitNow: (code) => process.exit(code) })
+  using lifetime = watchLifetime(process, lifetimeOptions(logger))
   const host = textOf(options['host']) ?? '127.0.0.1'
   if (isProduction || !isLoopback(host)) {
     logger.warn({ host }, 'the demo is open: whoever reaches it can sign in as anybody')
@@ -194,6 +196,15 @@ async function runProbeCommand(options: Options): Promise<ExitCode> {
     print,
     complain: (text) => void process.stderr.write(`${text}\n`),
   })
+}
+
+function lifetimeOptions(logger: Logger) {
+  return {
+    logger,
+    clock: systemClock,
+    exitNow: (code: 1) => process.exit(code),
+    isRunByNpm: processEnvironment()['npm_lifecycle_event'] !== undefined,
+  }
 }
 
 function isLoopback(host: string): boolean {
@@ -252,5 +263,10 @@ function complaintOf(error: unknown): { readonly code: 1 | 2; readonly text: str
   const isExpected = error instanceof StoreOpenError
   return { code: 1, text: isExpected ? error.message : (error.stack ?? error.message) }
 }
+
+// By default Node opens its inspector on this signal, and whoever reaches its port runs any code in the process.
+process.on('SIGUSR1', () => {
+  process.stderr.write('coze-gateway: SIGUSR1 is ignored: the inspector stays closed\n')
+})
 
 process.exit(await main(process.argv.slice(2)))

@@ -1,3 +1,4 @@
+import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../observe/logger.ts'
 
 /** From the start of a process to the event that ends it. */
@@ -14,22 +15,38 @@ export interface ProcessEvents {
   off(event: string, listener: (cause: unknown) => void): unknown
 }
 
+/** Within so many ms a second SIGINT under npm is the same Ctrl-C. */
+const echoMs = 1_000
+
 /**
  * The first signal, or a fault that nobody caught, ends the lifetime; a second signal calls `exitNow` at once.
  * Faults are logged, each of them; none is survived.
  */
 export function watchLifetime(
   events: ProcessEvents,
-  { logger, exitNow }: { readonly logger: Logger; readonly exitNow: (code: 1) => void },
+  options: {
+    readonly logger: Logger
+    readonly clock: Clock
+    readonly exitNow: (code: 1) => void
+    /** A terminal sends Ctrl-C to npm and to us, and npm passes its own on: one key is two signals. */
+    readonly isRunByNpm: boolean
+  },
 ): Lifetime {
+  const { logger, clock, exitNow, isRunByNpm } = options
   const controller = new AbortController()
   const { promise: end, resolve } = Promise.withResolvers<0 | 1>()
   let signals = 0
+  let interruptedAt = Number.NEGATIVE_INFINITY
   const finish = (code: 0 | 1) => {
     resolve(code)
     controller.abort(new Error('the process is ending'))
   }
   const onSignal = (name: unknown) => {
+    if (name === 'SIGINT' && isRunByNpm) {
+      const isEcho = clock.monotonic() - interruptedAt < echoMs
+      interruptedAt = isEcho ? Number.NEGATIVE_INFINITY : clock.monotonic()
+      if (isEcho) return
+    }
     signals += 1
     if (signals > 1) return exitNow(1)
     logger.info({ signal: name }, 'draining')

@@ -1,9 +1,11 @@
 import { EventEmitter } from 'node:events'
 import { describe, expect, it } from 'vitest'
 import { watchLifetime } from '../../../src/cli/lifetime.ts'
+import { createFakeClock } from '../../kit/clock.ts'
 import { silentLogger } from '../../kit/logger.ts'
 
-function watch() {
+function watch(isRunByNpm = false) {
+  const clock = createFakeClock()
   const events = new EventEmitter()
   const exits: number[] = []
   const faults: unknown[] = []
@@ -11,8 +13,13 @@ function watch() {
     ...silentLogger,
     error: (fields: Readonly<Record<string, unknown>>) => void faults.push(fields['err']),
   }
-  const lifetime = watchLifetime(events, { logger, exitNow: (code) => void exits.push(code) })
-  return { events, exits, faults, lifetime }
+  const lifetime = watchLifetime(events, {
+    logger,
+    clock,
+    exitNow: (code) => void exits.push(code),
+    isRunByNpm,
+  })
+  return { events, exits, faults, lifetime, clock }
 }
 
 describe('the lifetime of a process', () => {
@@ -28,6 +35,18 @@ describe('the lifetime of a process', () => {
     const { events, exits } = watch()
     events.emit('SIGTERM', 'SIGTERM')
     events.emit('SIGINT', 'SIGINT')
+    expect(exits).toEqual([1])
+  })
+
+  it('F22: takes the two signals that one Ctrl-C is under npm for one, and a second Ctrl-C for a second', () => {
+    const { events, exits, clock } = watch(true)
+    const press = () => {
+      for (let count = 0; count < 2; count += 1) events.emit('SIGINT', 'SIGINT')
+    }
+    press()
+    expect(exits).toEqual([])
+    clock.advance(100)
+    press()
     expect(exits).toEqual([1])
   })
 
