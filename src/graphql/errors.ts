@@ -124,13 +124,37 @@ export function gatewayErrorOf(error: unknown): GatewayError | undefined {
 
 /** What a request error of GraphQL itself (coercion of variables, no such operation) is to its caller. */
 export function asInputError(error: GraphQLError): GraphQLError {
-  return withCode(error, 'BAD_USER_INPUT')
+  return withCode(error, 'BAD_USER_INPUT', withoutValues(error.message))
+}
+
+/** How the message of a variable's error begins: its name, and the place in its value. */
+const variableError = /^(Variable "\$\w+" has invalid value(?: at [.\w[\]]+)?)(: )/
+
+/** What may follow: GraphQL's words, and names of the schema. Each ends where the value would follow. */
+const reasons: readonly RegExp[] = [
+  /^(?:Int|Float|String|Boolean|ID) cannot represent [a-z0-9 -]+/,
+  /^Expected value of (?:non-null )?type "[\w![\]]+" (?:not to be null|to be an object|to include required field "\w+"|not to include unknown field)/,
+  /^Expected value of type "[\w![\]]+", but encountered error "[^"]*"/,
+  /does not exist in "\w+" enum/,
+]
+
+/**
+ * Where in a variable the error is, and what is expected there, without what was found: a value may be a user's text or a
+ * secret. graphql-js has its errors as sentences only; of one that is not known here, only the place is left.
+ */
+function withoutValues(message: string): string {
+  const [start, place] = variableError.exec(message) ?? []
+  if (start === undefined || place === undefined) return message
+  const rest = message.slice(start.length)
+  const [reason] = reasons.flatMap((pattern) => pattern.exec(rest)?.[0] ?? [])
+  if (reason === undefined) return `${place}.`
+  return `${place}: ${reason.startsWith('does not') ? 'The value ' : ''}${reason}.`
 }
 
 /** The same error, with a code, unless it has one. */
-export function withCode(error: GraphQLError, code: string): GraphQLError {
+export function withCode(error: GraphQLError, code: string, message = error.message): GraphQLError {
   if (error.extensions['code'] !== undefined) return error
-  return new GraphQLError(error.message, {
+  return new GraphQLError(message, {
     nodes: error.nodes,
     source: error.source,
     positions: error.positions,
