@@ -11,9 +11,26 @@ export interface PersistedDocuments {
   readonly only: boolean
 }
 
-const documentsSchema = z.record(z.string().min(1).max(128), z.string().min(1))
+const id = z.string().min(1).max(128)
+const document = z.string().min(1)
 
-/** `{ "file": PATH, "only": true }`; the file is what GraphQL code generators write: `{ "id": "query …" }`. */
+/** What Relay's compiler and GraphQL Code Generator write: `{ "id": "query …" }`. */
+const mapSchema = z.record(id, document).transform((documents) => Object.entries(documents))
+
+/** @see https://www.apollographql.com/docs/graphos/platform/security/persisted-queries#manifest-format */
+const manifestSchema = z
+  .object({
+    format: z.literal('apollo-persisted-query-manifest'),
+    version: z.literal(1),
+    operations: z.array(z.object({ id, body: document })),
+  })
+  .transform(({ operations }) =>
+    operations.map((operation) => [operation.id, operation.body] as const),
+  )
+
+const documentsSchema = z.union([manifestSchema, mapSchema])
+
+/** `{ "file": PATH, "only": true }`; the file is what GraphQL code generators write, or a manifest of Apollo's. */
 export function persistedDocumentsSchema({
   baseDir,
   readFile,
@@ -41,8 +58,8 @@ function readDocuments(
     return `cannot be read${errorCode(error)}`
   }
   try {
-    return new Map(Object.entries(documentsSchema.parse(JSON.parse(text))))
+    return new Map(documentsSchema.parse(JSON.parse(text)))
   } catch {
-    return 'is not a JSON object of documents by their ids'
+    return "is neither a JSON object of documents by their ids nor a manifest of Apollo's, of version 1"
   }
 }

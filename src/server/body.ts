@@ -31,7 +31,7 @@ export async function readParams(
   if (incoming.method === 'GET') return checkParams(queryParams(incoming.url.searchParams), options)
   const { headers } = incoming
   const encoding = headers.get('content-encoding')
-  if (encoding && encoding.toLowerCase() !== 'identity') {
+  if (!incoming.isBodyParsed && encoding && encoding.toLowerCase() !== 'identity') {
     throw new UnsupportedMediaTypeError('A compressed body is not accepted.')
   }
   checkMediaType(headers.get('content-type'))
@@ -46,7 +46,7 @@ function queryParams(search: URLSearchParams): Record<string, unknown> {
   }
   return {
     query: search.get('query'),
-    documentId: search.get('documentId') ?? undefined,
+    ...Object.fromEntries(documentIdNames.map((name) => [name, search.get(name)])),
     operationName: search.get('operationName') || undefined,
     variables: json('variables'),
     extensions: json('extensions'),
@@ -108,10 +108,8 @@ export function checkParams(value: unknown, { takesIds }: ParamsOptions): GraphP
   if (Array.isArray(value)) throw new BadRequestError('Batches are not accepted.')
   if (!isObject(value)) throw new BadRequestError('The request must be a JSON object.')
   const { query, operationName } = value
-  const extensions = withDocumentId(
-    optionalObject('extensions', value['extensions']),
-    value['documentId'],
-  )
+  const given = optionalObject('extensions', value['extensions'])
+  const extensions = takesIds && query == null ? withDocumentId(given, value) : given
   const isNamed = takesIds && query == null && extensions?.['persistedQuery'] !== undefined
   if (!isNamed && (typeof query !== 'string' || query === '')) {
     throw new BadRequestError('"query" must be a non-empty string.')
@@ -128,14 +126,19 @@ export function checkParams(value: unknown, { takesIds }: ParamsOptions): GraphP
   }
 }
 
-/** The two ways to name a persisted document, as one: `documentId` of GraphQL over HTTP, and the extension of Apollo. */
+/** How a persisted document is named: as GraphQL over HTTP does, and in the two forms of Relay's documentation. */
+const documentIdNames = ['documentId', 'doc_id', 'id'] as const
+
+/** All ways to name a persisted document as one: the names above, and the extension of Apollo. */
 function withDocumentId(
   extensions: Record<string, unknown> | undefined,
-  documentId: unknown,
+  members: Record<string, unknown>,
 ): Record<string, unknown> | undefined {
-  if (documentId == null) return extensions
-  if (typeof documentId !== 'string') throw new BadRequestError('"documentId" must be a string.')
-  return { ...extensions, persistedQuery: { version: 1, sha256Hash: documentId } }
+  const name = documentIdNames.find((candidate) => members[candidate] != null)
+  if (name === undefined) return extensions
+  const id = members[name]
+  if (typeof id !== 'string') throw new BadRequestError(`"${name}" must be a string.`)
+  return { ...extensions, persistedQuery: { version: 1, sha256Hash: id } }
 }
 
 function optionalObject(name: string, value: unknown): Record<string, unknown> | undefined {

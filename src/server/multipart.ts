@@ -4,7 +4,7 @@ import { BadRequestError, ForbiddenError } from '../errors.ts'
 import { UploadedFile } from '../graphql/uploaded-file.ts'
 import { checkParams, type GraphParams, isObject, type ParamsOptions, parseJson } from './body.ts'
 import { preflightHeader } from './csrf.ts'
-import { openFormStream } from './form-stream.ts'
+import { openFormStream, type FormHead } from './form-stream.ts'
 import { bodyTooLarge } from './http.ts'
 import type { Incoming } from './http.ts'
 
@@ -45,9 +45,20 @@ export async function readMultipart(
     maxBytes,
   })
   const { fields, part, file } = await form.head
-  const params = checkParams(parseJson(fields.get('operations') ?? ''), options)
-  placeFile(params, readMap(fields.get('map') ?? '', part), new UploadedFile(file))
+  const params = checkParams(parseJson(fieldOf(fields, 'operations')), options)
+  placeFile(params, readMap(fieldOf(fields, 'map'), part), new UploadedFile(file))
   return { params, finish: () => form.finish() }
+}
+
+/** @throws {@link BadRequestError} */
+function fieldOf(fields: FormHead['fields'], name: 'operations' | 'map'): string {
+  const text = fields.get(name)
+  if (text === undefined) {
+    throw new BadRequestError(
+      `The field "${name}" is missing: "operations" and "map" come before the file, in this order.`,
+    )
+  }
+  return text
 }
 
 /** Where the file of this part goes: `{ "0": ["variables.file"] }`. @throws {@link BadRequestError} */

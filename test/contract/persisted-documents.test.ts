@@ -26,6 +26,8 @@ async function ask(body: object, options: { readonly only?: boolean; readonly no
 describe('a persisted document', () => {
   it.each([
     ['by its id', { documentId: id }],
+    ['by doc_id, as Relay does', { doc_id: id }],
+    ['by id, as Relay does', { id, query: null }],
     ['by the extension', byExtension(id)],
   ])('is named %s', async (_how, body) => {
     const { status, text } = await ask(body)
@@ -38,7 +40,9 @@ describe('a persisted document', () => {
       fetch(`${gateway.url}/graphql?${new URLSearchParams(search)}`, {
         headers: { authorization: 'Bearer alice', accept },
       })
-    expect(await (await get({ documentId: id }, 'application/json')).text()).toContain('alice')
+    for (const name of ['documentId', 'doc_id', 'id']) {
+      expect(await (await get({ [name]: id }, 'application/json')).text()).toContain('alice')
+    }
     const stream = await get({ documentId: 'replies' }, 'text/event-stream')
     expect([stream.status, stream.headers.get('content-type')]).toEqual([
       200,

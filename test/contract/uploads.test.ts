@@ -49,6 +49,17 @@ async function send(
 }
 
 describe('an upload', () => {
+  it.each([
+    ['before "operations"', [file(), ...head()], '"operations" is missing'],
+    ['before "map"', [{ name: 'operations', value: operations }, file()], '"map" is missing'],
+  ])('whose file comes %s is told so', async (_what, parts, said) => {
+    const { status, text } = await send(form(...parts))
+    expect([status, JSON.parse(text).errors[0].message]).toEqual([
+      400,
+      expect.stringContaining(said),
+    ])
+  })
+
   it('is a form of operations, map and one file, streamed to the assistant', async () => {
     const { status, text } = await send(form(...head(), file('hello, 世界')))
     expect(status).toBe(200)
