@@ -13,6 +13,7 @@ import {
   listenSchema,
   loggingSchema,
   metricsSchema,
+  pathSchema,
   storeSchema,
   type Cors,
   type ListenAddress,
@@ -35,7 +36,9 @@ export interface Config {
   /** Undefined: no metrics are served. */
   readonly metrics?: ListenAddress | undefined
   readonly cors: Cors
-  /** Whether browsers get GraphiQL at `/graphql`. Default true, unless only persisted documents are answered. */
+  /** Where GraphQL is on the gateway's own server. Default `/graphql`. */
+  readonly path: string
+  /** Whether browsers get GraphiQL at `path`. Default true, unless only persisted documents are answered. */
   readonly graphiql: boolean
   /** Whether clients may ask for the schema. Default true. */
   readonly introspection: boolean
@@ -130,6 +133,7 @@ function configSchema(source: SecretSource) {
     listen: listenSchema.prefault({}),
     metrics: metricsSchema.optional(),
     cors: corsSchema.prefault({}),
+    path: pathSchema,
     graphiql: z.boolean().optional(),
     introspection: z.boolean().default(true),
     persistedDocuments: persistedDocumentsSchema(source).optional(),

@@ -1,5 +1,4 @@
 import { randomInt } from 'node:crypto'
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createAuthenticator } from './auth/caller.ts'
 import { createGuests } from './auth/guests.ts'
 import { isOperator } from './auth/operator.ts'
@@ -24,7 +23,7 @@ import { createRateLimiter } from './rate/limiter.ts'
 import { createReplyEngine } from './reply/engine.ts'
 import { createGraphiQL } from './server/graphiql.ts'
 import { createHeapGuard } from './server/heap-guard.ts'
-import { createGraphServer } from './server/server.ts'
+import { createGraphServer, type GraphServer } from './server/server.ts'
 import { createSessionNamer, fingerprintOf } from './session/session.ts'
 import { createStoreReadiness } from './store/readiness.ts'
 import { openSqliteStore } from './store/sqlite/store.ts'
@@ -52,11 +51,7 @@ export interface GatewayDependencies {
   readonly graphiqlHeaders?: Readonly<Record<string, string>>
 }
 
-export interface Gateway extends AsyncDisposable {
-  /** For any server that speaks `Request` and `Response`. */
-  fetch(request: Request): Promise<Response>
-  /** For `node:http`: the fast way. */
-  handle(req: IncomingMessage, res: ServerResponse): void
+export interface Gateway extends AsyncDisposable, Pick<GraphServer, 'fetch' | 'handle' | 'serve'> {
   /** From now on these API keys are accepted and no others; streams that rest on one that is gone end, resumably. */
   replaceApiKeys(keys: Config['apiKeys']): Promise<void>
   /** Takes no new messages, lets what runs finish (`timeouts.drainMs`), ends all streams resumably, and closes the store. */
@@ -229,6 +224,7 @@ export async function createGateway(
   const server = stack.use(
     createGraphServer({
       schema,
+      path: config.path,
       authenticator,
       async openSession(caller) {
         const id = namer.idOf(caller)
@@ -310,6 +306,7 @@ export async function createGateway(
   return {
     fetch: (request) => server.fetch(request),
     handle: (req, res) => server.handle(req, res),
+    serve: (req, res) => server.serve(req, res),
     async replaceApiKeys(keys) {
       authenticator.replaceApiKeys(keys)
       await server.checkCredentials()

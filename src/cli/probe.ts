@@ -113,9 +113,12 @@ function brokenOff({ gateway }: ProbeCommand): string {
     : 'no longer followed; the gateway goes on with the probe'
 }
 
+/** Where the GraphQL of a gateway is that is named so, or by its origin alone. */
 function readUrl(text: string): URL {
-  const url = URL.parse('/graphql', text)
-  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url
+  const url = URL.parse(text)
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') {
+    return url.pathname === '/' ? new URL('/graphql', url) : url
+  }
   throw new UsageError(`--gateway must be a URL such as https://gateway.example.com, got ${text}`)
 }
 

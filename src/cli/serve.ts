@@ -24,7 +24,7 @@ export async function serve(
     config.metrics && stack.use(await openMetricsServer(config.metrics, metrics))
   const gateway = stack.use(await createGateway(config, { clock: systemClock, logger, metrics }))
   const server = await listen({
-    handle: (request, response) => gateway.handle(request, response),
+    handle: (request, response) => gateway.serve(request, response),
     ...config.listen,
     timeouts: config.timeouts,
     logger,

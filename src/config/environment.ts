@@ -21,6 +21,7 @@ export const environmentSettings: readonly EnvironmentSetting[] = [
   ...section('listen', Object.keys(listenSchema.shape)),
   ...section('metrics', Object.keys(metricsSchema.shape)),
   ...section('logging', Object.keys(loggingSchema.shape)),
+  setting(['path'], 'text'),
   setting(['graphiql'], 'boolean'),
   setting(['introspection'], 'boolean'),
   setting(['persistedDocuments', 'file'], 'file'),

@@ -16,6 +16,18 @@ export type ListenAddress = Readonly<z.output<typeof listenSchema>>
 /** Where metrics are served; off without a port. */
 export const metricsSchema = z.strictObject({ host: host.default('127.0.0.1'), port })
 
+/** Where GraphQL is. Default `/graphql`; a slash behind it makes no difference. */
+export const pathSchema = z
+  .string()
+  .regex(/^(\/[\w.~-]+)+\/?$/, {
+    error: 'must be a path such as /api/graphql, without a host, a query or escapes',
+  })
+  .transform((path) => path.replace(/\/$/, ''))
+  .refine((path) => !/^\/(health|auth)(\/|$)/.test(path), {
+    error: "must not be below /health or /auth, which are the gateway's own",
+  })
+  .default('/graphql')
+
 export const corsSchema = z.strictObject({
   /** Exact origins of pages that may call the gateway, such as `https://app.example.com`. Default none. */
   origins: z

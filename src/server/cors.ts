@@ -34,7 +34,7 @@ export function createCors(
   return {
     preflight(incoming) {
       const origin = allowedOrigin(incoming)
-      const methods = methodsOf(incoming.url.pathname)
+      const methods = methodsOf(incoming.route)
       const granted = origin && {
         ...grantTo(origin),
         'access-control-allow-methods': methods,

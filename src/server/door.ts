@@ -1,5 +1,6 @@
 import type { Caller } from '../domain.ts'
 import {
+  BadRequestError,
   GatewayError,
   MethodNotAllowedError,
   NotFoundError,
@@ -18,10 +19,16 @@ import type { Readiness } from './health.ts'
 import type { HeapGuard } from './heap-guard.ts'
 import { jsonAnswer } from './http.ts'
 import type { Answer, Incoming } from './http.ts'
-import { graphqlPath, methodsOf } from './paths.ts'
+import { methodsOf } from './paths.ts'
 import { answerError } from './result-answer.ts'
 import { createWaysIn, type WaysInOptions } from './ways-in.ts'
 import type { Exchange, RunGraphQL } from './yoga.ts'
+
+/** Of every answer that does not say otherwise: no cache may show one caller's to another, and no browser guesses a type. */
+const safeHeaders = {
+  'cache-control': 'private, no-store',
+  'x-content-type-options': 'nosniff',
+} as const
 
 /** A client's own id is taken if it can stand in a log line as it is. */
 const saneRequestId = /^[\w.:-]{1,128}$/
@@ -63,27 +70,38 @@ export function createDoor(options: DoorOptions): (incoming: Incoming) => Promis
       ms: Math.round(ms),
     }
     logger.debug(fields, 'request answered')
-    const headers = { ...answer.headers, ...cors.headers(incoming), 'x-request-id': requestId }
+    const headers = {
+      ...safeHeaders,
+      ...answer.headers,
+      ...cors.headers(incoming),
+      'x-request-id': requestId,
+    }
     return { ...answer, headers }
   }
 
   /** `tell`: what it asks, once that is known. */
   async function route(incoming: Incoming, tell: (kind: RequestKind) => void): Promise<Answer> {
     const { method, url } = incoming
-    const health = await healthAnswer(url.pathname, options.readiness)
+    const health = await healthAnswer(incoming.route, options.readiness)
     if (health) return health
-    const asset = method === 'GET' ? graphiql?.asset(incoming) : undefined
-    if (asset) return asset
     const entered = waysIn(incoming)
     if (entered) return entered
-    if (url.pathname !== graphqlPath) throw new NotFoundError('Nothing is here.')
+    if (incoming.route !== 'graphql') throw new NotFoundError('Nothing is here.')
     if (method === 'OPTIONS') return cors.preflight(incoming)
     if (method !== 'GET' && method !== 'POST') {
       throw new MethodNotAllowedError('Use GET or POST.')
     }
+    if (/\bwebsocket\b/i.test(incoming.headers.get('upgrade') ?? '')) {
+      throw new BadRequestError(
+        `WebSocket is not spoken here: a subscription is read as server-sent events, with "accept: ${mediaTypes.events}".`,
+      )
+    }
     const accepted = acceptedTypes(incoming.headers.get('accept'))
-    const isPage = method === 'GET' && accepted[0] === mediaTypes.html
-    if (graphiql && isPage && !url.searchParams.has('query')) return graphiql.page()
+    if (graphiql && method === 'GET' && !url.searchParams.has('query')) {
+      const asset = graphiql.asset(incoming)
+      if (asset) return asset
+      if (accepted[0] === mediaTypes.html) return graphiql.page()
+    }
 
     options.heap?.check()
     // Before anything of the body is read: who is not known costs nothing more.
@@ -99,7 +117,7 @@ export function createDoor(options: DoorOptions): (incoming: Incoming) => Promis
       proof,
       openContext: async () => ({
         ...(await openSession(caller)),
-        lastEventId: incoming.headers.get('last-event-id') ?? undefined,
+        lastEventId: lastEventIdOf(incoming),
       }),
     }
     const answer = await options.runGraphQL(exchange)
@@ -116,10 +134,22 @@ export function createDoor(options: DoorOptions): (incoming: Incoming) => Promis
       headers['www-authenticate'] = authenticator.challenge(error, incoming.headers)
     }
     if (error instanceof MethodNotAllowedError) {
-      headers['allow'] = methodsOf(incoming.url.pathname)
+      headers['allow'] = methodsOf(incoming.route)
     }
     return { ...answer, headers }
   }
+}
+
+/**
+ * Where an event stream is resumed. Polyfills of `EventSource` cannot set the header everywhere, and send it in the query,
+ * as `lastEventId`, `lastEventID` or `Last-Event-ID`.
+ */
+function lastEventIdOf({ method, url, headers }: Incoming): string | undefined {
+  const given = headers.get('last-event-id')
+  if (given != null || method !== 'GET') return given ?? undefined
+  const [, value] =
+    [...url.searchParams].findLast(([name]) => /^last-?event-?id$/i.test(name)) ?? []
+  return value === '' ? undefined : value
 }
 
 function notAcceptable(): Answer {

@@ -1,10 +1,13 @@
 import type { SubscriptionEnd } from '../observe/metrics.ts'
-import { resultFrames } from './sse.ts'
+import { commentFrame, completeFrame, resultFrames } from './sse.ts'
 
 /** Why nobody reads a stream any more. */
-export type Gone = Extract<SubscriptionEnd, 'client-gone' | 'stalled'>
+export type Gone = Extract<SubscriptionEnd, 'client-gone' | 'stalled' | 'error'>
 
-/** Where the text of a stream goes: Node's response or a `ReadableStream`. After its end it takes anything, silently. */
+/**
+ * Where the text of a stream goes: a response of Node or a `ReadableStream`. Nothing of it throws: what the host's object
+ * throws ends this stream, and nothing else. After its end it takes anything, silently.
+ */
 export interface Sink {
   /** Takes a chunk whole. A promise: no more until it resolves. */
   write(chunk: string): Promise<void> | undefined
@@ -52,12 +55,14 @@ export function createTextStream(pieces: readonly string[], done: () => void): E
   }
 }
 
-/** One result and the end: a query or a mutation, or the errors of a request, on a stream. */
-export function createResultStream(payload: string): EventStream {
+/** One result and the end: a query or a mutation, or the errors of a request, on a stream. Without a result: the end. */
+export function createResultStream(payload?: string): EventStream {
   return {
     open(sink) {
       const end = () => sink.end()
-      const room = sink.write(resultFrames().join(payload))
+      const frames =
+        payload === undefined ? `${commentFrame}${completeFrame}` : resultFrames().join(payload)
+      const room = sink.write(frames)
       if (room) room.then(end, end)
       else end()
       return { gone: () => {} }

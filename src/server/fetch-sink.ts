@@ -1,53 +1,69 @@
-import type { EventStream, Sink } from './event-stream.ts'
+import type { EventStream, Gone, Sink, StreamReader } from './event-stream.ts'
 import type { SinkLimits } from './node-sink.ts'
 import { commentFrame } from './sse.ts'
 
 /** A stream as a body for `fetch`: made at the pace at which it is read. */
 export function streamToBody(
   stream: EventStream,
-  { clock, turns, stalledMs }: Pick<SinkLimits, 'clock' | 'turns' | 'stalledMs'>,
+  { clock, logger, turns, stalledMs }: Pick<SinkLimits, 'clock' | 'logger' | 'turns' | 'stalledMs'>,
 ): ReadableStream<Uint8Array> {
+  let reader: StreamReader | undefined
   let wake: (() => void) | undefined
   let stall: Disposable | undefined
   let over = false
-  let gone = () => {}
+  let gone: Gone | undefined
 
   return new ReadableStream<Uint8Array>({
     start(controller) {
       const sink: Sink = {
         write(chunk) {
-          if (over) return undefined
-          controller.enqueue(Buffer.from(chunk))
+          if (!attempt(() => controller.enqueue(Buffer.from(chunk)))) return undefined
           if ((controller.desiredSize ?? 0) > 0) return turns.take(chunk.length)
           stall = clock.timer(stalledMs, () => {
-            over = true
-            controller.error(new Error('the reader has stalled'))
-            reader.gone('stalled')
+            attempt(() => controller.error(new Error('the reader has stalled')))
+            leave('stalled')
           })
           return new Promise((resolve) => {
             wake = resolve
           })
         },
         keepAlive() {
-          if (!over && (controller.desiredSize ?? 0) > 0)
-            controller.enqueue(Buffer.from(commentFrame))
+          if ((controller.desiredSize ?? 0) > 0) {
+            attempt(() => controller.enqueue(Buffer.from(commentFrame)))
+          }
         },
         interrupt: settle,
         end() {
-          if (over) return
+          attempt(() => controller.close())
           over = true
-          controller.close()
         },
       }
-      const reader = stream.open(sink)
-      gone = () => reader.gone('client-gone')
+      reader = stream.open(sink)
+      if (gone !== undefined) reader.gone(gone)
     },
     pull: settle,
-    cancel() {
-      over = true
-      gone()
-    },
+    cancel: () => leave('client-gone'),
   })
+
+  /** Whether it was done. What the host's implementation of streams throws ends this stream, and nothing else. */
+  function attempt(work: () => void): boolean {
+    if (over) return false
+    try {
+      work()
+      return true
+    } catch (err) {
+      logger.error({ err }, 'response of the host failed')
+      leave('error')
+      return false
+    }
+  }
+
+  function leave(reason: Gone): void {
+    over = true
+    gone = reason
+    reader?.gone(reason)
+    settle()
+  }
 
   function settle(): void {
     stall?.[Symbol.dispose]()

@@ -1,13 +1,17 @@
 import { streamToBody } from './fetch-sink.ts'
-import { bodyCutShort, bodyTooLarge } from './http.ts'
+import { bodyCutShort, bodyTaken, bodyTooLarge } from './http.ts'
 import type { Answer, Incoming } from './http.ts'
 import type { SinkLimits } from './node-sink.ts'
+import { findRouted } from './paths.ts'
 
 export function fromFetchRequest(request: Request): Incoming {
+  const url = new URL(request.url)
   return {
     method: request.method,
-    url: new URL(request.url),
+    url,
+    route: findRouted(url.pathname),
     headers: request.headers,
+    isBodyParsed: false,
     readBody: (maxBytes) => readBody(request, maxBytes),
     readStream: () => readStream(request),
   }
@@ -22,10 +26,10 @@ export function toFetchResponse(answer: Answer, limits: SinkLimits): Response {
   })
 }
 
-async function readBody({ body }: Request, maxBytes: number): Promise<Uint8Array> {
+async function readBody(request: Request, maxBytes: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   let length = 0
-  for await (const chunk of body ?? []) {
+  for await (const chunk of readStream(request)) {
     length += chunk.byteLength
     if (length > maxBytes) throw bodyTooLarge(maxBytes)
     chunks.push(chunk)
@@ -33,7 +37,11 @@ async function readBody({ body }: Request, maxBytes: number): Promise<Uint8Array
   return Buffer.concat(chunks, length)
 }
 
-async function* readStream({ body }: Request): AsyncGenerator<Uint8Array, void, undefined> {
+async function* readStream({
+  body,
+  bodyUsed,
+}: Request): AsyncGenerator<Uint8Array, void, undefined> {
+  if (bodyUsed || body?.locked) throw bodyTaken()
   try {
     yield* body ?? []
   } catch (error) {

@@ -4,7 +4,8 @@ import { gzip } from 'node:zlib'
 import { graphiqlTabs } from './graphiql-tabs.ts'
 import type { Answer, Incoming } from './http.ts'
 
-const assetsPath = '/graphql/assets/'
+/** The page's own address with this parameter is an asset's: it is ours wherever the page is mounted. */
+const assetParameter = 'asset'
 const packed = promisify(gzip)
 
 export interface GraphiQLOptions {
@@ -15,7 +16,7 @@ export interface GraphiQLOptions {
 /** GraphiQL from our own files: neither its page nor its scripts come from anywhere else. */
 export interface GraphiQL {
   page(): Promise<Answer>
-  /** Undefined: the path is no asset's. */
+  /** Undefined: it does not ask for an asset. */
   asset(incoming: Incoming): Promise<Answer> | undefined
 }
 
@@ -46,14 +47,15 @@ export function createGraphiQL({ demoHeaders }: GraphiQLOptions = {}): GraphiQL 
           'content-security-policy': contentSecurityPolicy,
           'cache-control': 'no-cache',
           'referrer-policy': 'no-referrer',
-          'x-content-type-options': 'nosniff',
         },
-        body: pageHtml(`${assetsPath}${version}/`),
+        body: pageHtml(`?${assetParameter}=${version}/`),
       }
     },
     asset(incoming) {
-      if (!incoming.url.pathname.startsWith(assetsPath)) return undefined
-      return load().then((assets) => assetAnswer(assets, incoming))
+      const path = incoming.url.searchParams.get(assetParameter)
+      return path === null
+        ? undefined
+        : load().then((assets) => assetAnswer(assets, path, incoming))
     },
   }
 }
@@ -122,7 +124,6 @@ function startScript(demoHeaders: GraphiQLOptions['demoHeaders']): string {
   const headers = JSON.stringify(demoHeaders ?? { Authorization: 'Bearer …' }, undefined, 2)
   const options = {
     title: 'Coze GraphQL gateway',
-    endpoint: '/graphql',
     subscriptionsProtocol: 'SSE',
     defaultHeaders: headers,
     defaultEditorToolsVisibility: 'headers',
@@ -134,20 +135,20 @@ self.MonacoEnvironment = {
   globalAPI: false,
   getWorkerUrl: (_module, label) => base + workers[label] + '.worker.js',
 }
-YogaGraphiQL.renderYogaGraphiQL(document.querySelector('#root'), ${JSON.stringify(options)})
+const options = ${JSON.stringify(options)}
+YogaGraphiQL.renderYogaGraphiQL(document.querySelector('#root'), { ...options, endpoint: location.pathname })
 `
 }
 
-function assetAnswer({ version, byName }: Assets, { url, headers }: Incoming): Answer {
-  const name = url.pathname.slice(`${assetsPath}${version}/`.length)
-  const asset = url.pathname.startsWith(`${assetsPath}${version}/`) ? byName.get(name) : undefined
-  if (!asset) return { status: 404, headers: { 'cache-control': 'no-store' } }
+function assetAnswer({ version, byName }: Assets, path: string, { headers }: Incoming): Answer {
+  const prefix = `${version}/`
+  const asset = path.startsWith(prefix) ? byName.get(path.slice(prefix.length)) : undefined
+  if (!asset) return { status: 404, headers: {} }
   const etag = `"${version}"`
   const caching = {
     etag,
     vary: 'Accept-Encoding',
     'cache-control': 'public, max-age=31536000, immutable',
-    'x-content-type-options': 'nosniff',
   }
   if (headers.get('if-none-match') === etag) return { status: 304, headers: caching }
   const isGzip = /\bgzip\b/.test(headers.get('accept-encoding') ?? '')

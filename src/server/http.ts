@@ -1,19 +1,27 @@
 import type { RequestHeaders } from '../auth/caller.ts'
 import { BadRequestError, TooLargeError } from '../errors.ts'
 import type { EventStream } from './event-stream.ts'
+import type { Route } from './paths.ts'
 
 /** A request as both Node's server and `fetch` can give it. */
 export interface Incoming {
   readonly method: string
   readonly url: URL
+  /** Undefined: nothing is at its path. */
+  readonly route: Route | undefined
   readonly headers: RequestHeaders
   /** Whom the connection is with, as far as the server that we stand in tells. */
   readonly address?: string | undefined
-  /** @throws {@link TooLargeError} after `maxBytes`, whatever its length was said to be */
+  /** Whether a parser of the host has read the body, and decoded it, before the request came to us. */
+  readonly isBodyParsed: boolean
+  /**
+   * @throws {@link TooLargeError} after `maxBytes`, whatever its length was said to be; {@link BadRequestError} when it is
+   * cut short, or the host has read it and kept nothing
+   */
   readBody(maxBytes: number): Promise<Uint8Array>
   /**
    * The body as it comes, at the pace of its reader; one that leaves early leaves the rest. Instead of `readBody`.
-   * Fails with {@link BadRequestError} when it is cut short.
+   * Fails with {@link BadRequestError} when it is cut short, or the host has read it.
    */
   readStream(): AsyncIterable<Uint8Array>
 }
@@ -28,6 +36,13 @@ export interface Answer {
 
 export function bodyCutShort(cause?: unknown): BadRequestError {
   return new BadRequestError('The body was cut short.', { cause })
+}
+
+/** Named at once: nothing more of such a body ever comes, and a timeout would tell nobody why. */
+export function bodyTaken(): BadRequestError {
+  return new BadRequestError(
+    'A body parser of the host, such as express.json(), multer or those of Fastify and Next.js, has read the body before the gateway: turn it off for this route, or leave the JSON that it has parsed in "body" of the request.',
+  )
 }
 
 export function bodyTooLarge(maxBytes: number): TooLargeError {

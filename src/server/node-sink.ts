@@ -1,8 +1,8 @@
-import type { ServerResponse } from 'node:http'
 import type { Clock } from '../lib/clock.ts'
 import { sliceEnd } from '../lib/surrogate.ts'
 import type { Turns } from '../lib/turns.ts'
-import type { EventStream, Sink } from './event-stream.ts'
+import type { Logger } from '../observe/logger.ts'
+import type { EventStream, Gone, Sink, StreamReader } from './event-stream.ts'
 import { commentFrame } from './sse.ts'
 
 /** UTF-16 code units of a long text that are written at once. */
@@ -10,6 +10,7 @@ const sliceLength = 8_192
 
 export interface SinkLimits {
   readonly clock: Clock
+  readonly logger: Logger
   /** Readers that keep up take turns by the bytes that are written to them. */
   readonly turns: Turns
   /** Bytes that wait for a client that does not read. */
@@ -20,53 +21,85 @@ export interface SinkLimits {
   readonly keepAliveMs: number
 }
 
-/** Sends a stream straight to Node's response, whose head has been written. */
-export function streamToNode(stream: EventStream, res: ServerResponse, limits: SinkLimits): void {
-  const { clock, turns, maxBufferedBytes, stalledMs } = limits
+/** As much of a response as is used: `ServerResponse` of `node:http`, or `Http2ServerResponse` of `node:http2`. */
+export interface HostResponse {
+  readonly writableLength: number
+  readonly writableEnded: boolean
+  readonly writableFinished: boolean
+  /** HTTP/2 responses have none: see `stream`. */
+  readonly destroyed?: boolean
+  /** Of HTTP/2 only. */
+  readonly stream?: { readonly destroyed: boolean; close(code?: number): void }
+  readonly socket: {
+    setKeepAlive(enable: boolean, delayMs: number): unknown
+    cork(): void
+    uncork(): void
+  } | null
+  writeHead(status: number, headers: Record<string, string | number>): unknown
+  flushHeaders?(): void
+  write(chunk: string | Uint8Array, sent?: () => void): unknown
+  end(body?: string | Uint8Array): unknown
+  destroy(): unknown
+  on(event: 'close' | 'error', listener: () => void): unknown
+}
+
+/** Whether nobody is there to read it. */
+export function isGone({ destroyed, stream }: HostResponse): boolean {
+  return destroyed === true || stream?.destroyed === true
+}
+
+/** Sends a stream straight to a response, whose head has been written. */
+export function streamToNode(stream: EventStream, res: HostResponse, limits: SinkLimits): void {
+  const { clock, logger, turns, maxBufferedBytes, stalledMs } = limits
+  let reader: StreamReader | undefined
   let wake: (() => void) | undefined
   let stall: Disposable | undefined
   let slicing = false
   /** A frame was cut: nothing can follow it. */
   let torn = false
+  /** Why nobody reads any more. */
+  let gone: Gone | undefined
 
   const sink: Sink = {
     write(chunk) {
       if (isOver()) return undefined
       // Where nothing waits, the socket takes the text as it is.
       if (chunk.length > sliceLength * 2 || res.writableLength > 0) return writeSlices(chunk)
-      res.write(chunk, settle)
+      send(chunk)
       return turns.take(chunk.length)
     },
     keepAlive() {
-      if (!isOver() && !wake && !slicing) res.write(commentFrame, settle)
+      if (!isOver() && !wake && !slicing) send(commentFrame)
     },
     interrupt() {
       torn = slicing
       settle()
     },
     end() {
-      if (torn) res.destroy()
-      if (res.destroyed) return
-      res.end()
-      stall = clock.timer(stalledMs, () => res.destroy())
+      if (torn) destroy()
+      if (gone !== undefined || isGone(res)) return
+      attempt(() => res.end())
+      stall = clock.timer(stalledMs, destroy)
     },
   }
-  res.once('close', () => {
-    stall?.[Symbol.dispose]()
-    stall = undefined
-    reader.gone('client-gone')
-    settle()
-  })
-  const reader = stream.open(sink)
+  res.on('close', () => leave('client-gone'))
+  // What went wrong with a response is told by its close.
+  res.on('error', ignore)
+  reader = stream.open(sink)
   // Its client may have gone while the answer was made.
-  if (res.destroyed) reader.gone('client-gone')
+  if (isGone(res)) leave('client-gone')
+  else if (gone !== undefined) reader.gone(gone)
 
   function isOver(): boolean {
-    return torn || res.destroyed || res.writableEnded
+    return gone !== undefined || torn || isGone(res) || res.writableEnded
   }
 
   function fits(bytes: number): boolean {
     return res.writableLength === 0 || res.writableLength + bytes <= maxBufferedBytes
+  }
+
+  function send(chunk: string | Uint8Array): void {
+    attempt(() => res.write(chunk, settle))
   }
 
   /** A long text waits as it is: what has not left is neither encoded nor copied. */
@@ -78,7 +111,7 @@ export function streamToNode(stream: EventStream, res: ServerResponse, limits: S
       const slice = Buffer.from(chunk.slice(from, to))
       while (!isOver() && !fits(slice.length)) await room()
       if (isOver()) break
-      res.write(slice, settle)
+      send(slice)
       from = to
       const turn = turns.take(slice.length)
       if (turn) await turn
@@ -88,8 +121,8 @@ export function streamToNode(stream: EventStream, res: ServerResponse, limits: S
 
   function room(): Promise<void> {
     stall = clock.timer(stalledMs, () => {
-      reader.gone('stalled')
-      res.destroy()
+      leave('stalled')
+      destroy()
     })
     return new Promise((resolve) => {
       wake = resolve
@@ -104,4 +137,40 @@ export function streamToNode(stream: EventStream, res: ServerResponse, limits: S
     wake = undefined
     resolve()
   }
+
+  function leave(reason: Gone): void {
+    stall?.[Symbol.dispose]()
+    stall = undefined
+    if (gone === undefined) {
+      gone = reason
+      reader?.gone(reason)
+    }
+    settle()
+  }
+
+  /** A response is the host's, and may be wrapped by others: what it throws ends it, and nothing else. */
+  function attempt(work: () => unknown): void {
+    try {
+      work()
+    } catch (err) {
+      logger.error({ err }, 'response of the host failed')
+      leave('error')
+      destroy()
+    }
+  }
+
+  function destroy(): void {
+    destroyResponse(res)
+  }
 }
+
+/** Ends a response that has failed already: that it cannot even be destroyed changes nothing. */
+export function destroyResponse(res: Pick<HostResponse, 'destroy'>): void {
+  try {
+    res.destroy()
+  } catch {
+    // Its first failure was logged.
+  }
+}
+
+function ignore(): void {}

@@ -1,13 +1,15 @@
 import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Readable } from 'node:stream'
 import type { Timeouts } from '../config/timeouts.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../observe/logger.ts'
-import { bodyCutShort, bodyTooLarge } from './http.ts'
+import { bodyCutShort, bodyTaken, bodyTooLarge } from './http.ts'
 import type { Answer, Incoming } from './http.ts'
-import { streamToNode } from './node-sink.ts'
-import type { SinkLimits } from './node-sink.ts'
+import { destroyResponse, streamToNode } from './node-sink.ts'
+import type { HostResponse, SinkLimits } from './node-sink.ts'
+import type { FindRoute } from './paths.ts'
 
 const maxHeaderBytes = 16_384
 /** Between two requests of one connection; above what usual proxies have, so that they close first. */
@@ -18,22 +20,52 @@ const lingerMs = 1_000
 
 const origin = 'http://gateway'
 
-export function fromNodeRequest(req: IncomingMessage): Incoming {
+/** As much of a request as is used: `IncomingMessage` of `node:http`, or `Http2ServerRequest` of `node:http2`. */
+export interface HostRequest extends Readable {
+  readonly method?: string | undefined
+  readonly url?: string | undefined
+  readonly httpVersionMajor: number
+  readonly rawHeaders: readonly string[]
+  readonly complete: boolean
+  readonly socket: { readonly remoteAddress?: string | undefined }
+  /** What a body parser of the host has made of the body, as Express, Next.js and others leave it. */
+  readonly body?: unknown
+}
+
+export function fromNodeRequest(req: HostRequest, findRoute: FindRoute): Incoming {
   const target = req.url ?? '/'
   // A target that is no path is one where nothing is.
   const url = (target.startsWith('/') && URL.parse(`${origin}${target}`)) || new URL(origin)
   return {
     method: req.method ?? 'GET',
     url,
+    route: findRoute(url.pathname),
     headers: nodeHeaders(req),
     address: req.socket.remoteAddress,
+    isBodyParsed: isBodyRead(req),
     readBody: (maxBytes) => readBody(req, maxBytes),
     readStream: () => readStream(req),
   }
 }
 
+function isBodyRead({ readableDidRead, readableEnded }: HostRequest): boolean {
+  return readableDidRead || readableEnded
+}
+
+/** @throws {@link BadRequestError} when the host has kept nothing of it */
+function parsedBody({ body }: HostRequest, maxBytes: number): Uint8Array {
+  const text = typeof body === 'object' && body !== null ? JSON.stringify(body) : body
+  if (body instanceof Uint8Array || typeof text === 'string') {
+    const bytes = body instanceof Uint8Array ? body : Buffer.from(String(text))
+    if (bytes.length > maxBytes) throw bodyTooLarge(maxBytes)
+    return bytes
+  }
+  throw bodyTaken()
+}
+
 /** By events: a stream's own iterator stays in memory as long as its request, which here may be hours. */
-async function readBody(req: IncomingMessage, maxBytes: number): Promise<Uint8Array> {
+async function readBody(req: HostRequest, maxBytes: number): Promise<Uint8Array> {
+  if (isBodyRead(req)) return parsedBody(req, maxBytes)
   const chunks: Buffer[] = []
   let length = 0
   const { promise, resolve, reject } = Promise.withResolvers<void>()
@@ -56,7 +88,8 @@ async function readBody(req: IncomingMessage, maxBytes: number): Promise<Uint8Ar
 }
 
 /** An iterator that is left does not take the socket with it: the answer is still to be sent. */
-async function* readStream(req: IncomingMessage): AsyncGenerator<Uint8Array, void, undefined> {
+async function* readStream(req: HostRequest): AsyncGenerator<Uint8Array, void, undefined> {
+  if (isBodyRead(req)) throw bodyTaken()
   const chunks: AsyncIterable<Uint8Array> = req.iterator({ destroyOnReturn: false })
   try {
     yield* chunks
@@ -68,7 +101,7 @@ async function* readStream(req: IncomingMessage): AsyncGenerator<Uint8Array, voi
 }
 
 /** All headers of a name: `req.headers` drops the second of some, such as a second `Authorization`, without a word. */
-function nodeHeaders(req: IncomingMessage) {
+function nodeHeaders(req: HostRequest) {
   return {
     get(name: string): string | undefined {
       const wanted = name.toLowerCase()
@@ -86,22 +119,24 @@ function nodeHeaders(req: IncomingMessage) {
 /** Sends an answer; a stream goes on by itself. */
 export function answerOnNode(
   answer: Answer,
-  req: IncomingMessage,
-  res: ServerResponse,
+  req: HostRequest,
+  res: HostResponse,
   limits: SinkLimits,
 ): void {
+  // HTTP/2 has no headers of a connection, whose socket belongs to many requests.
+  const ownsConnection = req.httpVersionMajor < 2
   // A body that was refused is nobody's: the connection goes with it.
-  const headers = req.complete ? answer.headers : { ...answer.headers, connection: 'close' }
+  const isClosing = ownsConnection && !req.complete
+  const headers = isClosing ? { ...answer.headers, connection: 'close' } : answer.headers
   if (answer.stream) {
-    const { socket } = res
+    const socket = ownsConnection ? res.socket : undefined
     socket?.setKeepAlive(true, limits.keepAliveMs)
     res.writeHead(answer.status, headers)
     // Kept as long as the stream: written by itself it is stored as one string, else as the pieces it was joined from.
     socket?.cork()
-    res.flushHeaders()
+    res.flushHeaders?.()
     // Open for hours: the credential in its head is not kept so long.
-    req.headers = {}
-    req.rawHeaders = []
+    if (ownsConnection) Object.assign(req, { headers: {}, rawHeaders: [] })
     streamToNode(answer.stream, res, limits)
     socket?.uncork()
     return
@@ -117,19 +152,20 @@ export function answerOnNode(
   if (body !== undefined) res.write(body)
   dropRest(req, limits.clock, () => {
     res.end()
+    if (!req.complete) res.stream?.close()
     closeIfStalled(res, limits)
   })
 }
 
 /** A client that does not take the rest of its answer is closed, as one of a stream is. */
-function closeIfStalled(res: ServerResponse, { clock, stalledMs }: SinkLimits): void {
+function closeIfStalled(res: HostResponse, { clock, stalledMs }: SinkLimits): void {
   if (res.writableFinished || res.writableLength === 0) return
-  const timer = clock.timer(stalledMs, () => res.destroy())
-  res.once('close', () => timer[Symbol.dispose]())
+  const timer = clock.timer(stalledMs, () => destroyResponse(res))
+  res.on('close', () => timer[Symbol.dispose]())
 }
 
 /** A connection that is closed while its client still sends may take the answer with it (RFC 9112 §9.6). */
-function dropRest(req: IncomingMessage, clock: Clock, done: () => void): void {
+function dropRest(req: HostRequest, clock: Clock, done: () => void): void {
   const timer = clock.timer(lingerMs, finish)
   req.on('end', finish).on('close', finish).resume()
 

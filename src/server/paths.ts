@@ -1,15 +1,48 @@
-export const graphqlPath = '/graphql'
-export const cookiePath = '/auth/cookie'
-export const guestPath = '/auth/guest'
+/** What a request is for, by its path. */
+export type Route = 'graphql' | 'cookie' | 'guest' | 'live' | 'ready'
 
-/** What a path takes, as `Allow` tells it. */
-export function methodsOf(pathname: string): string {
-  switch (pathname) {
-    case cookiePath:
+/** Undefined: nothing is there. */
+export type FindRoute = (pathname: string) => Route | undefined
+
+const besideGraphql: ReadonlyMap<string, Route> = new Map([
+  ['/health/live', 'live'],
+  ['/health/ready', 'ready'],
+  ['/auth/cookie', 'cookie'],
+  ['/auth/guest', 'guest'],
+])
+
+/**
+ * The routes of a server of our own: GraphQL at `path`, with or without a slash behind it; the others at the root, and
+ * below `path` for a proxy that passes nothing else.
+ */
+export function createRoutes(path: string): FindRoute {
+  return (pathname) => {
+    if (pathname === path || pathname === `${path}/`) return 'graphql'
+    const below = pathname.startsWith(`${path}/`) ? pathname.slice(path.length) : pathname
+    return besideGraphql.get(below)
+  }
+}
+
+/**
+ * The routes where the host's router decides what reaches us. It may have taken its prefix away, or not: whatever is none
+ * of the other routes is for GraphQL.
+ */
+export function findRouted(pathname: string): Route {
+  for (const [path, route] of besideGraphql) if (pathname.endsWith(path)) return route
+  return 'graphql'
+}
+
+/** What a route takes, as `Allow` lists it. */
+export function methodsOf(route: Route | undefined): string {
+  switch (route) {
+    case 'cookie':
       return 'POST, DELETE, OPTIONS'
-    case guestPath:
+    case 'guest':
       return 'POST, OPTIONS'
-    default:
+    case 'graphql':
+    case 'live':
+    case 'ready':
+    case undefined:
       return 'GET, POST, OPTIONS'
   }
 }

@@ -15,14 +15,22 @@ const maxErrors = 20
 const maxMessageLength = 1_000
 
 /**
- * A result over HTTP. What was executed is 200. What was refused before (credentials, limits, cursors) has its status
- * in every media type; a request error of GraphQL itself is 400 only where clients expect it, and is told on a stream.
+ * A result over HTTP. What was executed is 200. What was refused before (credentials, limits, cursors) has its status in
+ * every media type, except where the client is known to read its code on the stream only; a request error of GraphQL
+ * itself is 400 only where clients expect it, and is sent on a stream.
  */
-export function answerResult(result: ExecutionResult, accepted: readonly MediaType[]): Answer {
+export function answerResult(
+  result: ExecutionResult,
+  method: string,
+  accepted: readonly MediaType[],
+): Answer {
   const type = accepted[0] ?? mediaTypes.json
   const errors = result.errors ?? []
   const refusal = 'data' in result ? undefined : refusalOf(errors)
-  if (refusal) return jsonAnswer(refusal.status, shownResult(result), refusal.headers)
+  const isOnStream = readsOnlyStreams(method, accepted)
+  if (refusal && !(isOnStream && streamedStatuses.has(refusal.status))) {
+    return jsonAnswer(refusal.status, shownResult(result), refusal.headers)
+  }
   if (type === mediaTypes.events) {
     return {
       status: 200,
@@ -51,6 +59,18 @@ export function answerText(
   const headers = { 'content-type': `${type}; charset=utf-8`, 'content-length': String(bytes) }
   return { status: 200, headers, stream: createTextStream(pieces, done) }
 }
+
+/**
+ * Whether the client reads nothing but streams: graphql-sse, by which Apollo, Relay and urql subscribe, takes every status
+ * but 200 for a broken connection, and repeats the request. A browser's `EventSource`, which asks by GET, stops on a
+ * status, and would repeat a stream.
+ */
+function readsOnlyStreams(method: string, accepted: readonly MediaType[]): boolean {
+  return method === 'POST' && accepted.every((type) => type === mediaTypes.events)
+}
+
+/** What no repetition of the request mends: BAD_REQUEST, BAD_USER_INPUT, NOT_FOUND, SUBSCRIPTION_CURSOR_EXPIRED. */
+const streamedStatuses: ReadonlySet<number> = new Set([400, 404, 410])
 
 /** An error of ours before any GraphQL. */
 export function answerError(error: GatewayError, shownError: GraphQLError): Answer {

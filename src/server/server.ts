@@ -1,5 +1,4 @@
 import type { ExecutionArgs, ExecutionResult, GraphQLSchema } from 'graphql'
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Limits } from '../config/limits.ts'
 import type { PersistedDocuments } from '../config/persisted-documents.ts'
 import type { Timeouts } from '../config/timeouts.ts'
@@ -19,11 +18,18 @@ import type { Tracer } from '../observe/tracer.ts'
 import { mediaTypes } from './accept.ts'
 import { createCors } from './cors.ts'
 import { createDoor } from './door.ts'
+import { createResultStream } from './event-stream.ts'
 import { fromFetchRequest, toFetchResponse } from './fetch.ts'
 import type { GraphiQL } from './graphiql.ts'
 import type { Readiness } from './health.ts'
 import type { HeapGuard } from './heap-guard.ts'
+import type { Incoming } from './http.ts'
+import { destroyResponse } from './node-sink.ts'
+import type { HostResponse } from './node-sink.ts'
 import { answerOnNode, fromNodeRequest } from './node.ts'
+import type { HostRequest } from './node.ts'
+import { createRoutes, findRouted } from './paths.ts'
+import type { FindRoute } from './paths.ts'
 import { createOpenStreams } from './open-streams.ts'
 import { sseHeaders } from './sse.ts'
 import { createSubscriptionStream } from './subscription-stream.ts'
@@ -50,6 +56,8 @@ export type SessionContext = Omit<GraphContext, 'lastEventId' | 'budget'>
 
 export interface ServerOptions extends Omit<WaysInOptions, 'cors'> {
   readonly schema: GraphQLSchema
+  /** Where GraphQL is, on a server of our own. */
+  readonly path: string
   readonly openSession: (caller: Caller) => Promise<SessionContext>
   readonly limits: Limits
   readonly timeouts: Pick<Timeouts, 'keepAliveMs' | 'stalledMs' | 'credentialCheckMs' | 'requestMs'>
@@ -79,10 +87,16 @@ export interface ServerOptions extends Omit<WaysInOptions, 'cors'> {
 export interface GraphServer extends Disposable {
   /** Bytes of answers that are being made or wait for their clients. */
   readonly waitingBytes: number
-  /** For any server that speaks `Request` and `Response`. */
+  /** For any server that speaks `Request` and `Response`, whose router decides what comes here. */
   fetch(request: Request): Promise<Response>
-  /** For `node:http`: the fast way, which writes streams straight to the response. */
-  handle(req: IncomingMessage, res: ServerResponse): void
+  /**
+   * For `node:http`, `node:http2` (its compatibility API) and frameworks upon them: the fast way, which writes streams straight
+   * to the response. The host's router decides what comes here; a body that was parsed is taken from `req.body`. Never throws:
+   * what the host's objects throw ends their own response.
+   */
+  handle(req: HostRequest, res: HostResponse): void
+  /** As `handle`, for a server of the gateway's own: GraphQL is at `path`, and nothing at paths other than ours. */
+  serve(req: HostRequest, res: HostResponse): void
   /** Ends the streams whose credentials stand no more, now instead of at the next check. */
   checkCredentials(): Promise<void>
   /** Not ready from now on; ends all streams so that their clients resume elsewhere, and resolves when they have. */
@@ -98,7 +112,8 @@ export function createGraphServer(options: ServerOptions): GraphServer {
   const turns = createTurns(unitsPerTurn)
   const waiting = createWaitingBytes(limits)
   const runGraphQL = createYogaRunner({ ...options, present, subscribe, beginAnswer, turns })
-  const sinkLimits = { ...limits, ...timeouts, clock, turns }
+  const sinkLimits = { ...limits, ...timeouts, clock, logger, turns }
+  const findOwn = createRoutes(options.path)
   const turnstile = createTurnstile(requestsPerTurn)
   const account: EventAccount = {
     turns,
@@ -125,12 +140,8 @@ export function createGraphServer(options: ServerOptions): GraphServer {
     async fetch(request) {
       return toFetchResponse(await answer(fromFetchRequest(request)), sinkLimits)
     },
-    handle(req, res) {
-      turnstile(() => {
-        // The door answers every error, so nothing is left to reject.
-        void answer(fromNodeRequest(req)).then((made) => answerOnNode(made, req, res, sinkLimits))
-      })
-    },
+    handle: (req, res) => enter(req, res, findRouted),
+    serve: (req, res) => enter(req, res, findOwn),
     checkCredentials: () => streams.checkCredentials(),
     async drain() {
       draining = true
@@ -143,6 +154,32 @@ export function createGraphServer(options: ServerOptions): GraphServer {
   function beginAnswer(session: SessionId): AnswerMaking {
     const held = waiting.open(session)
     return { held, budget: new AnswerBudget({ maxBytes: limits.maxAnswerBytes, turns, held }) }
+  }
+
+  function enter(req: HostRequest, res: HostResponse, findRoute: FindRoute): void {
+    try {
+      const incoming = fromNodeRequest(req, findRoute)
+      const begin = () => void respond(incoming, req, res)
+      // Health says how it is now: it does not wait behind requests.
+      if (incoming.route === 'live' || incoming.route === 'ready') begin()
+      else turnstile(begin)
+    } catch (err) {
+      fail(err, res)
+    }
+  }
+
+  /** Never rejects. The door answers every error; what is left are faults of the host's objects. */
+  async function respond(incoming: Incoming, req: HostRequest, res: HostResponse): Promise<void> {
+    try {
+      answerOnNode(await answer(incoming), req, res, sinkLimits)
+    } catch (err) {
+      fail(err, res)
+    }
+  }
+
+  function fail(err: unknown, res: HostResponse): void {
+    logger.error({ err }, 'response of the host failed')
+    destroyResponse(res)
   }
 
   /** Whatever can be refused is refused here, before the head of a stream is sent. */
@@ -164,7 +201,11 @@ export function createGraphServer(options: ServerOptions): GraphServer {
     )
     if (!('follow' in opened)) return { errors: opened }
     if (opened.past) {
-      exchange.answer = { status: 204, headers: {} }
+      // A browser's EventSource stops on 204; graphql-sse, which asks by POST, would take it for a broken connection.
+      exchange.answer =
+        exchange.incoming.method === 'GET'
+          ? { status: 204, headers: {} }
+          : { status: 200, headers: sseHeaders, stream: createResultStream() }
       return handled
     }
     admission.move()

@@ -63,13 +63,16 @@ export function createSubscriptionStream(options: SubscriptionStreamOptions): Ev
         keepAlive: () => sink.keepAlive(),
         drain: () => end(new DrainingError('The gateway is shutting down.')),
       })
-      void run(options, sink, ending.signal, end)
+      run(options, sink, ending.signal, end).catch((error: unknown) => {
+        options.present(error)
+        sink.end()
+      })
       return { gone: (reason) => end(new GoneError(reason)) }
     },
   }
 }
 
-/** Never rejects: every failure is an ending. */
+/** Every failure of the subscription is an ending; a rejection is a fault of ours or of a host's meter. */
 async function run(
   options: SubscriptionStreamOptions,
   sink: Sink,

@@ -2,14 +2,16 @@ import { bearerTokenOf, type RequestHeaders } from '../auth/caller.ts'
 import type { GuestPass } from '../auth/guests.ts'
 import type { Identity } from '../auth/identity.ts'
 import type { CookieSettings } from '../config/cookie.ts'
+import type { Timeouts } from '../config/timeouts.ts'
 import { BadRequestError, MethodNotAllowedError, UnauthenticatedError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import { clientAddress } from './client-address.ts'
 import type { Cors } from './cors.ts'
 import { checkCookieAnswer, checkCookieRequest } from './csrf.ts'
+import type { HeapGuard } from './heap-guard.ts'
 import { jsonAnswer } from './http.ts'
 import type { Answer, Incoming } from './http.ts'
-import { cookiePath, guestPath } from './paths.ts'
+import { createRequestTimer } from './request-timer.ts'
 
 /** As much of an authenticator as the door needs. */
 export interface DoorAuthenticator {
@@ -44,6 +46,9 @@ export interface WaysInOptions {
   readonly trustProxy?: number
   readonly cors: Cors
   readonly clock: Clock
+  readonly timeouts: Pick<Timeouts, 'requestMs'>
+  /** Undefined: nothing is watched. */
+  readonly heap?: HeapGuard | undefined
 }
 
 /** How callers get in otherwise than by a header of their own: undefined for other paths, and for ways that are closed. */
@@ -53,15 +58,14 @@ export type WaysIn = (incoming: Incoming) => Promise<Answer> | undefined
 const maxBodyBytes = 1_024
 /** Browsers drop cookies of more than 4 KiB, their names and attributes included, without a word. */
 const maxCookieTokenLength = 3_800
-const uncached = { 'cache-control': 'no-store' }
 
 export function createWaysIn(options: WaysInOptions): WaysIn {
-  const { authenticator, cookie, guests, trustProxy = 0, cors, clock } = options
+  const { authenticator, cookie, guests, trustProxy = 0, cors, clock, heap } = options
+  const inTime = createRequestTimer(clock, options.timeouts)
 
   return (incoming) => {
-    const { pathname } = incoming.url
-    if (pathname === cookiePath && cookie) return answerCookie(incoming, cookie)
-    if (pathname === guestPath && guests) return answerGuest(incoming, guests)
+    if (incoming.route === 'cookie' && cookie) return answerCookie(incoming, cookie)
+    if (incoming.route === 'guest' && guests) return answerGuest(incoming, guests)
     return undefined
   }
 
@@ -75,6 +79,7 @@ export function createWaysIn(options: WaysInOptions): WaysIn {
     // An expired cookie must go, too, so leaving needs no credential.
     if (method === 'DELETE') return emptyAnswer(clearCookie(settings))
 
+    heap?.check()
     // What the old cookie says does not matter: it is replaced.
     const identity = await authenticator.authenticate(withoutCookies(incoming.headers))
     if (identity === undefined) throw new UnauthenticatedError('A bearer token is needed.')
@@ -83,7 +88,7 @@ export function createWaysIn(options: WaysInOptions): WaysIn {
     if (token.length > maxCookieTokenLength) {
       throw new BadRequestError('The token is too large for a cookie.')
     }
-    await incoming.readBody(maxBodyBytes)
+    await inTime(incoming.readBody(maxBodyBytes))
     return emptyAnswer(setCookie(settings, token, identity.caller.expiresAt))
   }
 
@@ -91,15 +96,16 @@ export function createWaysIn(options: WaysInOptions): WaysIn {
     const { method } = incoming
     if (method === 'OPTIONS') return cors.preflight(incoming)
     if (method !== 'POST') throw new MethodNotAllowedError('Use POST.')
+    heap?.check()
     const subject = await knownGuest(incoming)
     await desk.perAddress.take(clientAddress(incoming, trustProxy))
     await desk.inAll.take('guests')
-    await incoming.readBody(maxBodyBytes)
+    await inTime(incoming.readBody(maxBodyBytes))
     const { token, expiresAt } = await desk.issue(subject)
     return jsonAnswer(
       200,
       { token, expiresAt: new Date(expiresAt).toISOString() },
-      { ...uncached, ...(cookie && { 'set-cookie': setCookie(cookie, token, expiresAt) }) },
+      cookie && { 'set-cookie': setCookie(cookie, token, expiresAt) },
     )
   }
 
@@ -129,7 +135,7 @@ function attributesOf(sameSite: CookieSettings['sameSite']): string {
 }
 
 function emptyAnswer(cookie: string): Answer {
-  return { status: 204, headers: { ...uncached, 'set-cookie': cookie } }
+  return { status: 204, headers: { 'set-cookie': cookie } }
 }
 
 function withoutCookies(headers: RequestHeaders): RequestHeaders {

@@ -15,7 +15,6 @@ import type { Limits } from '../config/limits.ts'
 import type { PersistedDocuments } from '../config/persisted-documents.ts'
 import type { Timeouts } from '../config/timeouts.ts'
 import type { SessionId } from '../domain.ts'
-import { RequestTimeoutError } from '../errors.ts'
 import type { AnswerBudget } from '../graphql/answer-budget.ts'
 import { answerTooLarge } from '../graphql/answer-budget.ts'
 import type { GraphContext } from '../graphql/context.ts'
@@ -23,8 +22,6 @@ import { fieldCosts } from '../graphql/cost.ts'
 import { asInputError, withCode } from '../graphql/errors.ts'
 import type { PresentError } from '../graphql/errors.ts'
 import type { Clock } from '../lib/clock.ts'
-import { createDeadline } from '../lib/deadline.ts'
-import { onAbort } from '../lib/on-abort.ts'
 import type { Turns } from '../lib/turns.ts'
 import type { RequestKind } from '../observe/metrics.ts'
 import type { Tracer } from '../observe/tracer.ts'
@@ -37,6 +34,7 @@ import { checkDocument, checkNesting } from './limits.ts'
 import { isMultipart, readMultipart } from './multipart.ts'
 import type { MultipartRequest } from './multipart.ts'
 import { createPersistedDocuments } from './persisted-documents.ts'
+import { createRequestTimer } from './request-timer.ts'
 import { answerResult, answerText, shownResult } from './result-answer.ts'
 import type { BytesHeld } from './waiting-bytes.ts'
 
@@ -138,6 +136,7 @@ export function createYogaRunner(options: YogaOptions): RunGraphQL {
     options
   const { costs } = options
   const costOfFields = fieldCosts(schema)
+  const inTime = createRequestTimer(clock, timeouts)
   const paramsOptions = { takesIds: persistedDocuments !== undefined }
   const rules =
     options.introspection === false
@@ -209,16 +208,18 @@ export function createYogaRunner(options: YogaOptions): RunGraphQL {
   }
 
   /** In turns with other work where it is long. What a client has to read before it is forgotten counts as held. */
-  async function answer({ result, accepted, making, kind }: Exchange): Promise<Answer> {
+  async function answer({ incoming, result, accepted, making, kind }: Exchange): Promise<Answer> {
     if (!result) throw new TypeError('the request was answered by nobody')
     using held = new DisposableStack()
     if (making) held.use(making.held)
-    if (!making || making.budget.bytes <= maxPlainBytes) return answerResult(result, accepted)
+    if (!making || making.budget.bytes <= maxPlainBytes) {
+      return answerResult(result, incoming.method, accepted)
+    }
     const { maxAnswerBytes: maxBytes } = limits
     const text = await encodeJson(shownResult(result), { maxBytes, turns: options.turns })
     if (!text) {
       const errors = [present(answerTooLarge(maxBytes, kind ?? 'none'))]
-      return answerResult({ errors, data: null }, accepted)
+      return answerResult({ errors, data: null }, incoming.method, accepted)
     }
     making.held.keep(text.bytes)
     const owned = held.move()
@@ -266,13 +267,6 @@ export function createYogaRunner(options: YogaOptions): RunGraphQL {
     return context.form.params
   }
 
-  /** @throws {@link RequestTimeoutError} */
-  async function inTime<Value>(work: Promise<Value>): Promise<Value> {
-    const late = () => new RequestTimeoutError('The request took too long to come.')
-    using deadline = createDeadline(clock, timeouts.requestMs, late)
-    return await Promise.race([work, rejection(deadline.signal)])
-  }
-
   function validateDocument(schemaOf: GraphQLSchema, document: DocumentNode) {
     const errors = validate(schemaOf, document, rules, { maxErrors: maxValidationErrors })
     return errors.map((error) => withCode(error, 'GRAPHQL_VALIDATION_FAILED'))
@@ -290,10 +284,6 @@ export function createYogaRunner(options: YogaOptions): RunGraphQL {
     costOf.set(document, checkDocument(document, limits, costOfFields))
     return document
   }
-}
-
-function rejection(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => onAbort(signal, () => reject(signal.reason)))
 }
 
 /** With nothing of Yoga's in the context: a resolver holds the badge of one session, and no more. */

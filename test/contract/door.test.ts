@@ -14,6 +14,7 @@ import { until } from '../kit/until.ts'
 const authorization = 'Bearer alice'
 const json = { authorization, 'content-type': 'application/json' }
 const viewer = JSON.stringify({ query: '{ viewer { session } }' })
+const subscription = JSON.stringify({ query: 'subscription { replies { cursor } }' })
 
 const within = (open: string, close: string, inside = '') =>
   `${open.repeat(20_000)}${inside}${close.repeat(20_000)}`
@@ -62,14 +63,15 @@ describe('the door', () => {
     const paths = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path]) => path)
     expect(paths).toHaveLength(4)
     for (const path of paths) {
-      const asset = await fetchAt(`${gateway.url}${path}`)
+      const address = new URL(path ?? '', page.url).href
+      const asset = await fetchAt(address)
       const etag = asset.headers.get('etag') ?? ''
       expect([asset.status, asset.headers.get('cache-control')]).toEqual([
         200,
         'public, max-age=31536000, immutable',
       ])
       expect((await asset.bytes()).length).toBeGreaterThan(100)
-      const again = await fetchAt(`${gateway.url}${path}`, { headers: { 'if-none-match': etag } })
+      const again = await fetchAt(address, { headers: { 'if-none-match': etag } })
       expect(again.status).toBe(304)
     }
   })
@@ -198,6 +200,197 @@ describe('the door', () => {
     socket.destroy()
     const perTurn = Map.groupBy(begun, (at) => at)
     expect(Math.max(...[...perTurn.values()].map(({ length }) => length))).toBeLessThan(count / 2)
+  })
+
+  it('health answers at once, however many requests wait before it', async () => {
+    let begun = 0
+    const begunAtHealth: number[] = []
+    const authenticator = {
+      authenticate: async () => {
+        begun += 1
+        throw new UnauthenticatedError('Nobody is known.')
+      },
+      challenge: () => 'Bearer',
+    }
+    const readiness = () => {
+      begunAtHealth.push(begun)
+      return 'ready' as const
+    }
+    await using gateway = await openFakeGateway({ authenticator, readiness })
+    const { hostname, port } = new URL(gateway.url)
+    const socket = connect(Number(port), hostname)
+    socket.resume()
+    const count = 200
+    // One network read brings them all.
+    const request = (target: string) => `GET ${target} HTTP/1.1\r\nHost: x\r\n\r\n`
+    socket.write(request('/graphql?query=%7Ba%7D').repeat(count) + request('/health/ready'))
+    await until(() => begun === count && begunAtHealth.length > 0, 'all to begin')
+    socket.destroy()
+    expect(begunAtHealth).toEqual([expect.toSatisfy((before: number) => before < count / 2)])
+  })
+
+  it('tells whoever asks for a WebSocket what is spoken here', async () => {
+    await using gateway = await openFakeGateway()
+    const { hostname, port } = new URL(gateway.url)
+    const socket = connect(Number(port), hostname).setEncoding('utf8')
+    let answer = ''
+    socket.on('data', (chunk: string) => (answer += chunk))
+    socket.write(
+      'GET /graphql HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n',
+    )
+    await until(() => answer.includes('errors'), 'the answer')
+    expect(answer).toMatch(/^HTTP\/1.1 400 /)
+    expect(answer).toMatch(/WebSocket.*text\/event-stream/)
+    socket.destroy()
+  })
+
+  it('lets no cache keep an answer, and no browser guess its type, whatever the route and the status', async () => {
+    await using gateway = await openFakeGateway({
+      origins: ['https://app.example.com'],
+      cookie: { name: '__Host-coze-gateway', sameSite: 'strict' },
+      limits: { maxBodyBytes: 1_000 },
+    })
+    const page = await fetchAt(`${gateway.url}/graphql`, { headers: { accept: 'text/html' } })
+    const [, asset = ''] = /src="([^"]+)"/.exec(await page.text()) ?? []
+    const events = { ...json, accept: 'text/event-stream' }
+    const strict = { ...json, accept: 'application/graphql-response+json' }
+    const get = `/graphql?${new URLSearchParams({ query: '{ viewer { session } }' })}`
+    const asked: readonly (readonly [status: number, path: string, init?: RequestInit])[] = [
+      [200, '/health/live'],
+      [200, '/health/ready'],
+      [200, get, { headers: { authorization } }],
+      [200, '/graphql', { method: 'POST', headers: json, body: viewer }],
+      [200, '/graphql', { method: 'POST', headers: events, body: viewer }],
+      [400, '/graphql', { method: 'POST', headers: json, body: '{' }],
+      [400, '/graphql', { method: 'POST', headers: strict, body: '{"query":"{ nope }"}' }],
+      [401, '/graphql', { method: 'POST', body: viewer }],
+      [403, '/graphql', { method: 'POST', headers: { authorization }, body: new FormData() }],
+      [404, '/nothing'],
+      [404, '/graphql?asset=none/x.js'],
+      [405, '/graphql', { method: 'DELETE', headers: json }],
+      [
+        406,
+        '/graphql',
+        { method: 'POST', headers: { ...json, accept: 'image/png' }, body: viewer },
+      ],
+      [413, '/graphql', { method: 'POST', headers: json, body: 'x'.repeat(2_000) }],
+      [415, '/graphql', { method: 'POST', headers: { authorization }, body: viewer }],
+      [204, '/graphql', { method: 'OPTIONS', headers: { origin: 'https://app.example.com' } }],
+      [204, '/auth/cookie', { method: 'OPTIONS' }],
+      [204, '/auth/cookie', { method: 'POST', headers: { authorization } }],
+      [204, '/auth/cookie', { method: 'DELETE' }],
+      [405, '/auth/cookie'],
+      [404, '/auth/guest', { method: 'POST' }],
+    ]
+    for (const [status, path, init] of asked) {
+      const answer = await fetchAt(`${gateway.url}${path}`, init)
+      await answer.body?.cancel()
+      const [visibility, storage] = (answer.headers.get('cache-control') ?? '').split(', ')
+      const sniffing = answer.headers.get('x-content-type-options')
+      expect([path, answer.status, visibility, storage, sniffing]).toEqual([
+        path,
+        status,
+        'private',
+        'no-store',
+        'nosniff',
+      ])
+    }
+    // What is nobody's own: the page, which is asked for anew each time, and its files, which never change.
+    const open = await fetchAt(`${gateway.url}/graphql${asset}`)
+    const etag = { 'if-none-match': open.headers.get('etag') ?? '' }
+    const known = await fetchAt(`${gateway.url}/graphql${asset}`, { headers: etag })
+    expect(
+      [page, open, known].map(({ status, headers }) => [
+        status,
+        headers.get('cache-control'),
+        headers.get('x-content-type-options'),
+      ]),
+    ).toEqual([
+      [200, 'no-cache', 'nosniff'],
+      [200, 'public, max-age=31536000, immutable', 'nosniff'],
+      [304, 'public, max-age=31536000, immutable', 'nosniff'],
+    ])
+    await gateway.server.drain()
+    for (const path of ['/health/ready', '/graphql']) {
+      const init =
+        path === '/graphql' ? { method: 'POST', headers: events, body: subscription } : {}
+      const { status, headers } = await fetchAt(`${gateway.url}${path}`, init)
+      expect([status, headers.get('cache-control')]).toEqual([503, 'private, no-store'])
+    }
+  })
+
+  it('T18: repeats nothing of a variable that has the wrong value', async () => {
+    await using gateway = await openFakeGateway()
+    const canary = 'CANARY'
+    const input =
+      'mutation($input: SendMessageInput!) { sendMessage(input: $input) { __typename } }'
+    const asked: readonly (readonly [query: string, variables: object, said: string])[] = [
+      [
+        input,
+        { input: canary },
+        '"$input" has invalid value: Expected value of type "SendMessageInput" to be an object.',
+      ],
+      [
+        input,
+        { input: { text: { [canary]: canary } } },
+        '"$input" has invalid value at .text: String cannot represent a non string value.',
+      ],
+      [input, { input: { text: canary, [canary]: canary } }, 'not to include unknown field.'],
+      [input, { input: { extra: [canary] } }, 'to include required field "text".'],
+      [input, { input: { text: null, extra: canary } }, 'not to be null.'],
+      [
+        input,
+        { input: { text: canary, onBusy: canary } },
+        'at .onBusy: The value does not exist in "BusyPolicy" enum.',
+      ],
+      [
+        input,
+        { input: { text: canary, attachments: [{ attachmentId: [canary] }] } },
+        'at .attachments[0].attachmentId: ID cannot represent value.',
+      ],
+      [
+        'query($id: ID!) { reply(id: $id) { id } }',
+        { id: { a: canary } },
+        'ID cannot represent value.',
+      ],
+      [
+        'query($n: Int) { conversations(first: $n) { edges { cursor } } }',
+        { n: canary },
+        'Int cannot represent non-integer value.',
+      ],
+      [
+        'query($b: Boolean!) { viewer @include(if: $b) { session } }',
+        { b: canary },
+        'Boolean cannot represent a non boolean value.',
+      ],
+      [
+        'mutation($f: File!) { uploadFile(file: $f) { __typename } }',
+        { f: canary },
+        'encountered error "A file is sent',
+      ],
+      [
+        'subscription($id: ID) { replies(replyId: $id) { cursor } }',
+        { id: [canary] },
+        'ID cannot represent value.',
+      ],
+    ]
+    for (const [query, variables, said] of asked) {
+      const accept = query.startsWith('sub') ? 'text/event-stream' : 'application/json'
+      const body = JSON.stringify({ query, variables })
+      const answer = await fetchAt(`${gateway.url}/graphql`, {
+        method: 'POST',
+        headers: { ...json, accept },
+        body,
+      })
+      const text = await answer.text()
+      expect(text).not.toContain(canary)
+      const { errors } = JSON.parse(/\{"errors.*/.exec(text)?.[0] ?? '')
+      const shown = expect.objectContaining({
+        message: expect.stringContaining(said),
+        extensions: { code: 'BAD_USER_INPUT' },
+      })
+      expect(errors).toContainEqual(shown)
+    }
   })
 
   it('T12: grants nothing to other origins, and exactly the configured ones what they need', async () => {

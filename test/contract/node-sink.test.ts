@@ -6,6 +6,7 @@ import { systemClock } from '../../src/lib/clock.ts'
 import { createTurns } from '../../src/lib/turns.ts'
 import type { Sink } from '../../src/server/event-stream.ts'
 import { streamToNode } from '../../src/server/node-sink.ts'
+import { silentLogger } from '../kit/logger.ts'
 
 /** More than the kernel's buffers of one connection take. */
 const long = 'x'.repeat(16_000_000)
@@ -20,6 +21,7 @@ async function open() {
     const limits = {
       clock: systemClock,
       turns: createTurns(262_144),
+      logger: silentLogger,
       maxBufferedBytes: 65_536,
       stalledMs: 60_000,
       keepAliveMs: 60_000,

@@ -6,6 +6,7 @@ import {
   UnavailableError,
 } from '../../src/errors.ts'
 import { createClient } from '../kit/client.ts'
+import { acceptStream } from '../kit/client.ts'
 import { endingCodes, requestStatuses } from '../kit/codes.ts'
 import { type FakeGateway, type FakeGatewayOptions, openFakeGateway } from '../kit/fake-gateway.ts'
 import { until } from '../kit/until.ts'
@@ -31,7 +32,7 @@ const post = (gateway: FakeGateway, body: object | string, headers: Record<strin
   })
 const viewer = { query: '{ viewer { session } }' }
 const stream = (gateway: FakeGateway, variables: object = {}, query = replies) =>
-  post(gateway, { query, variables }, { ...json, accept: 'text/event-stream' })
+  post(gateway, { query, variables }, { ...json, accept: acceptStream })
 
 /** The rest of it never comes. */
 function postHalf({ url }: FakeGateway): Promise<Response> {

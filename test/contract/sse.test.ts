@@ -29,6 +29,12 @@ const completed = (text: string): ReplyEventBody => ({
   contextReset: false,
 })
 
+interface PlainInit {
+  readonly method?: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string
+}
+
 /** A gateway with Alice, who has sent one message. */
 async function open(options: FakeGatewayOptions = {}) {
   const gateway = await openFakeGateway(options)
@@ -144,10 +150,109 @@ describe('a subscription over SSE', () => {
     })
   })
 
-  it('is 204 past the end by Last-Event-ID, and completes at once by the argument', async () => {
+  it.each(['lastEventId', 'lastEventID', 'Last-Event-ID', 'last-event-id'])(
+    'goes on after ?%s= of a GET, as polyfills of EventSource send it, but not of a POST, nor before the header',
+    async (name) => {
+      await using stage = await open()
+      const [first, second] = stage.alice.append(replyId, started, delta(0, 'a'), delta(1, 'b'))
+      const ask = async (cursor = '', more: PlainInit = {}) => {
+        const search = new URLSearchParams({ query, variables: JSON.stringify(variables) })
+        search.append(name, cursor)
+        const answer = await globalThis.fetch(`${stage.gateway.url}/graphql?${search}`, {
+          ...more,
+          headers: {
+            authorization: `Bearer ${token}`,
+            accept: 'text/event-stream',
+            'content-type': 'application/json',
+            ...more.headers,
+          },
+        })
+        const reader = answer.body?.getReader()
+        let text = ''
+        while (!text.includes('data:')) text += Buffer.from((await reader?.read())?.value ?? [])
+        await reader?.cancel()
+        const [first = ''] = text.split('\n').filter((line) => line.startsWith('data:'))
+        return /"offset":(\d)/.exec(first)?.[1] ?? 'started'
+      }
+      expect(await ask(first)).toBe('0')
+      expect(await ask(second)).toBe('1')
+      expect(await ask('')).toBe('started')
+      expect(await ask(first, { headers: { 'last-event-id': second ?? '' } })).toBe('1')
+      const body = JSON.stringify({ query, variables })
+      expect(await ask(second, { method: 'POST', body })).toBe('started')
+    },
+  )
+
+  it.each([
+    ['BAD_USER_INPUT', { after: 'x' }],
+    ['SUBSCRIPTION_CURSOR_EXPIRED', { after: 'alice.1.0' }],
+    ['NOT_FOUND', { replyId: 'r9' }],
+  ])('shows %s to a graphql-sse client at once, which does not come again', async (code, more) => {
+    await using stage = await open()
+    stage.alice.append(replyId, started)
+    stage.alice.trim()
+    let requests = 0
+    const sse = createSseClient({
+      url: `${stage.gateway.url}/graphql`,
+      headers: { authorization: `Bearer ${token}` },
+      fetchFn: (url: string, init: RequestInit) => {
+        requests += 1
+        return globalThis.fetch(url, init)
+      },
+      retry: () => Promise.reject(new Error('the client would come again')),
+    })
+    const results = await Array.fromAsync(sse.iterate({ query, variables: more }))
+    expect(results).toMatchObject([{ errors: [{ extensions: { code } }] }])
+    expect(requests).toBe(1)
+  })
+
+  it('shows a document that is too deep to a graphql-sse client at once', async () => {
+    await using stage = await open({ limits: { maxDepth: 1 } })
+    const sse = createSseClient({
+      url: `${stage.gateway.url}/graphql`,
+      headers: { authorization: `Bearer ${token}` },
+      retry: () => Promise.reject(new Error('the client would come again')),
+    })
+    const results = await Array.fromAsync(sse.iterate({ query, variables }))
+    expect(results).toMatchObject([{ errors: [{ extensions: { code: 'BAD_REQUEST' } }] }])
+  })
+
+  it.each([
+    ['401', 401, { authorization: 'Basic x' }, {}],
+    ['429', 429, {}, { limits: { maxSubscriptionsPerSession: 0 } }],
+    ['503', 503, {}, { limits: { maxSubscriptions: 0 } }],
+  ] as const)(
+    'keeps the status %s for a POST that takes only streams',
+    async (_name, status, headers, options) => {
+      await using stage = await open(options)
+      using stream = await stage.client.stream({
+        ...ofSession,
+        headers: { accept: 'text/event-stream', ...headers },
+      })
+      expect(stream.status).toBe(status)
+    },
+  )
+
+  it('is an empty stream with its end past the end to a POST', async () => {
     await using stage = await open()
     const [after] = stage.alice.append(replyId, completed('a'))
-    using byHeader = await stage.client.stream({ ...ofReply, lastEventId: after })
+    using stream = await stage.client.stream({
+      ...ofReply,
+      lastEventId: after,
+      headers: { accept: 'text/event-stream' },
+    })
+    expect([stream.status, await stream.ended]).toEqual([200, 'complete'])
+    expect(stream.frames.map(({ event }) => event)).toEqual([undefined, 'complete'])
+  })
+
+  it('is 204 past the end to a GET with Last-Event-ID, and completes at once by the argument', async () => {
+    await using stage = await open()
+    const [after] = stage.alice.append(replyId, completed('a'))
+    using byHeader = await stage.client.stream({
+      ...ofReply,
+      method: 'GET',
+      lastEventId: after,
+    })
     expect(byHeader.status).toBe(204)
     using byArgument = await stage.client.stream({
       ...ofReply,

@@ -2,12 +2,13 @@ import { once } from 'node:events'
 import { Agent, request, type IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
-import { RateLimitedError } from '../../src/errors.ts'
+import { RateLimitedError, UnavailableError } from '../../src/errors.ts'
 import { createRateLimiter } from '../../src/rate/limiter.ts'
 import type { GuestDesk } from '../../src/server/ways-in.ts'
 import { apiKey } from '../kit/api-keys.ts'
 import { createClient } from '../kit/client.ts'
 import { type FakeGatewayOptions, openFakeGateway } from '../kit/fake-gateway.ts'
+import { until } from '../kit/until.ts'
 import { cookieName, guestLifetimeSeconds, openWaysIn } from '../kit/ways-in.ts'
 
 const page = 'https://app.example.com'
@@ -83,13 +84,43 @@ const post = (headers: Readonly<Record<string, string>> = {}, body?: string): Re
   ...(body !== undefined && { body }),
 })
 
+describe('a request for a credential', () => {
+  it.each(['/auth/cookie', '/auth/guest'])(
+    'T16: may take as long as any other to come, at %s, and is refused while memory is scarce',
+    async (path) => {
+      let isFull = false
+      const heap = {
+        get isNearLimit() {
+          return isFull
+        },
+        check() {
+          if (isFull) throw new UnavailableError('Memory is scarce.')
+        },
+      }
+      await using stage = await open({ heap })
+      const idle = stage.clock.pending
+      const token = await stage.rsa.sign('alice')
+      const body = new ReadableStream({ start: (controller) => controller.enqueue(Buffer.of(32)) })
+      // Needed by the specification of fetch, and missing in its types.
+      const init = { method: 'POST', body, duplex: 'half' }
+      const headers = path === '/auth/cookie' ? bearer(token) : {}
+      const late = stage.ask(path, { ...init, headers })
+      await until(() => stage.clock.pending > idle, 'the request to be waited for')
+      stage.clock.advance(30_000)
+      expect(await codeOf(await late)).toBe('408 BAD_REQUEST')
+      isFull = true
+      expect(await codeOf(await stage.ask(path, post(headers)))).toBe('503 UNAVAILABLE')
+    },
+  )
+})
+
 describe('POST /auth/cookie', () => {
   it('T11: puts a bearer token into a cookie that is as good as the header, for as long', async () => {
     await using stage = await open()
     const token = await stage.rsa.sign('alice')
     const answer = await stage.ask('/auth/cookie', post(bearer(token)))
     expect(answer.status).toBe(204)
-    expect(answer.headers.get('cache-control')).toBe('no-store')
+    expect(answer.headers.get('cache-control')).toBe('private, no-store')
     expect(answer.headers.get('set-cookie')).toBe(
       `${cookieName}=${token}; Max-Age=3600; Path=/; HttpOnly; Secure; SameSite=Strict`,
     )
@@ -298,7 +329,7 @@ describe('POST /auth/guest', () => {
     await using stage = await open()
     const { answer, token, expiresAt } = await enter(stage)
     expect(answer.status).toBe(200)
-    expect(answer.headers.get('cache-control')).toBe('no-store')
+    expect(answer.headers.get('cache-control')).toBe('private, no-store')
     expect(Date.parse(expiresAt)).toBe(stage.clock.now() + guestLifetimeSeconds * 1000)
     expect(answer.headers.get('set-cookie')).toBe(
       `${cookieName}=${token}; Max-Age=604800; Path=/; HttpOnly; Secure; SameSite=Strict`,

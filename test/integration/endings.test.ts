@@ -69,6 +69,7 @@ describe('every end of a subscription has its reason', () => {
 
     const open = (more: object) =>
       stage.client.stream({
+        method: 'GET',
         token: who.token,
         query: repliesDocument,
         variables: { replyId, ...('after' in more ? { after: more.after } : {}) },

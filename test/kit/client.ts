@@ -32,6 +32,9 @@ export interface StreamRequest extends Operation {
   readonly cutAfter?: number | undefined
 }
 
+/** A stream, or a refusal with its status: a POST that takes streams alone gets refusals on the stream. */
+export const acceptStream = 'text/event-stream, application/json;q=0.5'
+
 /** Black-box client of a gateway at `url`, with sockets of its own. */
 export interface Client extends Disposable {
   readonly url: string
@@ -101,7 +104,7 @@ export function createClient(url: string): Client {
     },
     async stream({ method = 'POST', lastEventId, cutAfter = Infinity, ...operation }) {
       const response = await send(method, operation, {
-        accept: 'text/event-stream',
+        accept: acceptStream,
         ...(lastEventId !== undefined && { 'last-event-id': lastEventId }),
       })
       return openStream(response, cutAfter)

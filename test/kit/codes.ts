@@ -33,12 +33,14 @@ export const unionCodes = new Set([
 /** Codes that end a running stream. */
 export const endingCodes = new Set(['SUBSCRIPTION_TOKEN_EXPIRED', 'SUBSCRIPTION_CURSOR_EXPIRED'])
 
-/** All that a stream may tell: request errors of GraphQL itself come on an accepted one too. */
+/** All that a stream may tell: request errors come on an accepted one too, where its client takes nothing else. */
 export const streamCodes = new Set([
   ...endingCodes,
   'GRAPHQL_PARSE_FAILED',
   'GRAPHQL_VALIDATION_FAILED',
+  'BAD_REQUEST',
   'BAD_USER_INPUT',
+  'NOT_FOUND',
   'INTERNAL_SERVER_ERROR',
 ])
 

@@ -33,6 +33,7 @@ export interface FakeGatewayOptions {
   readonly headersMs?: number
   readonly introspection?: boolean
   readonly persistedDocuments?: PersistedDocuments
+  readonly path?: string
   readonly origins?: readonly string[]
   readonly expiresAt?: number
   /** Default: always 0.5. */
@@ -112,6 +113,7 @@ export async function openFakeGateway(options: FakeGatewayOptions = {}): Promise
   const metrics: Metrics = { ...uncounted, subscriptionEnded: (reason) => void ends.push(reason) }
   const server = createGraphServer({
     schema,
+    path: options.path ?? '/graphql',
     limits,
     costs:
       options.costs ??
@@ -174,7 +176,7 @@ export async function openFakeGateway(options: FakeGatewayOptions = {}): Promise
     },
   })
   const listener = await listen({
-    handle: (req, res) => server.handle(req, res),
+    handle: (req, res) => server.serve(req, res),
     host: '127.0.0.1',
     port: 0,
     timeouts: { headersMs: options.headersMs ?? 10_000, requestMs: 30_000, uploadMs: 120_000 },

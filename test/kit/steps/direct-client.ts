@@ -1,4 +1,5 @@
 import { onAbort } from '../../../src/lib/on-abort.ts'
+import { acceptStream } from '../client.ts'
 import type { Answer, Client, Operation, StreamRequest } from '../client.ts'
 import { createStream, type Stream } from '../stream.ts'
 import type { Life, Lives } from './lives.ts'
@@ -46,7 +47,7 @@ export function createDirectClient({ lives, headersOf, lookerOf }: DirectClientO
     const { method = 'POST', lastEventId, cutAfter = Infinity, token = '' } = wanted
     const look = lookerOf(token)
     const request = requestOf(method, wanted, {
-      accept: 'text/event-stream',
+      accept: acceptStream,
       ...(lastEventId !== undefined && { 'last-event-id': lastEventId }),
     })
     const life = await lives.current()

@@ -54,6 +54,23 @@ describe('the parameters of a request', () => {
     expect(String(error)).not.toContain('secret')
   })
 
+  it('are refused as cut short, not as a fault of ours, where their connection breaks under fetch', async () => {
+    const body = new ReadableStream({
+      start(controller) {
+        controller.enqueue(new TextEncoder().encode('{"query":'))
+        controller.error(new Error('secret'))
+      },
+    })
+    // Needed by the specification of fetch, and missing in its types.
+    const init = { method: 'POST', body, headers: json, duplex: 'half' }
+    const error: unknown = await readParams(
+      fromFetchRequest(new Request(url, init)),
+      100,
+      byQuery,
+    ).catch((reason: unknown) => reason)
+    expect(error).toMatchObject({ status: 400, message: 'The body was cut short.' })
+  })
+
   it('T16: are not read beyond the limit', async () => {
     let pulled = 0
     const body = new ReadableStream({

@@ -5,7 +5,7 @@ import { fromNodeRequest } from '../../../src/server/node.ts'
 
 function receive() {
   const req = new IncomingMessage(new Socket())
-  return { req, body: fromNodeRequest(req).readBody(10) }
+  return { req, body: fromNodeRequest(req, () => 'graphql').readBody(10) }
 }
 
 describe('the body of a Node request', () => {

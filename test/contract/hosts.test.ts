@@ -1,0 +1,382 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { connect, createSecureServer, type IncomingHttpHeaders } from 'node:http2'
+import type { AddressInfo, Server } from 'node:net'
+import { buffer, text } from 'node:stream/consumers'
+import { describe, expect, it, vi } from 'vitest'
+import type { ReplyId } from '../../src/domain.ts'
+import type { Logger } from '../../src/observe/logger.ts'
+import { createClient } from '../kit/client.ts'
+import { createFakeClock } from '../kit/clock.ts'
+import { type FakeGateway, openFakeGateway } from '../kit/fake-gateway.ts'
+import { silentLogger } from '../kit/logger.ts'
+import { createSelfSigned } from '../kit/self-signed.ts'
+import { until } from '../kit/until.ts'
+
+const authorization = 'Bearer alice'
+const json = { authorization, 'content-type': 'application/json' }
+const events = { ...json, accept: 'text/event-stream' }
+const viewer = JSON.stringify({ query: '{ viewer { session } }' })
+const replies = JSON.stringify({ query: 'subscription { replies { __typename } }' })
+const replyId = 'r0' as ReplyId
+const form = '{"query":"{ viewer { session } }"}'
+
+type Handle = (req: IncomingMessage, res: ServerResponse) => void
+
+/** A server of a host, which gives its requests to the gateway as it likes. */
+async function openHost(host: (gateway: FakeGateway) => Handle, logger: Logger = silentLogger) {
+  // Time stands still: whoever waits for a timeout waits for ever.
+  const gateway = await openFakeGateway({ clock: createFakeClock(), logger })
+  const server = createServer(host(gateway))
+  const url = await listening(server)
+  return {
+    gateway,
+    url,
+    async [Symbol.asyncDispose]() {
+      server.close()
+      server.closeAllConnections()
+      await gateway[Symbol.asyncDispose]()
+    },
+  }
+}
+
+async function listening(server: Server): Promise<string> {
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  return `http://127.0.0.1:${port}`
+}
+
+async function sendMessage(gateway: FakeGateway): Promise<void> {
+  await gateway.session('alice').replies.sendMessage({
+    text: 'hello',
+    assistantId: undefined,
+    conversationId: undefined,
+    attachmentIds: [],
+    extras: { parameters: {}, metadata: {} },
+    onBusy: 'QUEUE',
+    idempotency: undefined,
+  })
+}
+
+describe('a host with HTTP/2', () => {
+  async function openHttp2() {
+    const gateway = await openFakeGateway({ limits: { maxBodyBytes: 1_000 } })
+    const server = createSecureServer(createSelfSigned(), (req, res) =>
+      gateway.server.handle(req, res),
+    )
+    const url = (await listening(server)).replace('http:', 'https:')
+    const session = connect(url, { rejectUnauthorized: false })
+    const ask = (headers: object, body: string, path = '/graphql') => {
+      const stream = session.request({ ':method': 'POST', ':path': path, ...headers })
+      stream.end(body)
+      return stream
+    }
+    return {
+      gateway,
+      ask,
+      async answer(headers: object, body: string) {
+        const stream = ask(headers, body)
+        const [head] = (await once(stream, 'response')) as [IncomingHttpHeaders]
+        return { status: head[':status'], body: await text(stream) }
+      },
+      async [Symbol.asyncDispose]() {
+        session.destroy()
+        server.close()
+        await gateway[Symbol.asyncDispose]()
+      },
+    }
+  }
+
+  it('is answered, and streams subscriptions over one connection', async () => {
+    await using host = await openHttp2()
+    await sendMessage(host.gateway)
+    const streams = [1, 2, 3].map(() => host.ask(events, replies))
+    const seen = streams.map((stream) => {
+      let received = ''
+      stream.setEncoding('utf8').on('data', (chunk: string) => (received += chunk))
+      return () => received
+    })
+    await until(
+      () => seen.every((received) => received().startsWith(':\n\n')),
+      'the first comments',
+    )
+    host.gateway.session('alice').append(replyId, { type: 'started' })
+    await until(() => seen.every((received) => received().includes('ReplyStarted')), 'the event')
+    expect(await host.answer(json, viewer)).toEqual({
+      status: 200,
+      body: '{"data":{"viewer":{"session":"alice"}}}',
+    })
+    streams[0]?.close()
+    await until(() => host.gateway.ends.length === 1, 'the end of a stream whose client has gone')
+    expect(host.gateway.ends).toEqual(['client-gone'])
+    host.gateway.session('alice').append(replyId, { type: 'started' })
+    await until(() => seen[1]?.().match(/ReplyStarted/g)?.length === 2, 'the others to go on')
+    for (const stream of streams) stream.close()
+  })
+
+  it('T16: is refused a body that is too large, before its end', async () => {
+    await using host = await openHttp2()
+    const stream = host.ask(json, '')
+    stream.destroy()
+    expect(await host.answer(json, 'x'.repeat(2_000))).toMatchObject({ status: 413 })
+    expect(await host.answer(json, viewer)).toMatchObject({ status: 200 })
+  })
+
+  it('has long texts whole, however small the windows of its flow control are', async () => {
+    await using host = await openHttp2()
+    await sendMessage(host.gateway)
+    const query = 'subscription { replies { ... on ReplyDelta { text } } }'
+    const stream = host.ask(events, JSON.stringify({ query }))
+    const long = 'x'.repeat(1_000_000)
+    let received = ''
+    stream.setEncoding('utf8').on('data', (chunk: string) => (received += chunk))
+    await until(() => received !== '', 'the first comment')
+    const delta = { type: 'delta', kind: 'ANSWER', offset: 0, text: long } as const
+    host.gateway.session('alice').append(replyId, delta)
+    await until(() => received.includes(long), 'the text')
+    stream.close()
+  })
+})
+
+describe('a response that throws', () => {
+  const faults: readonly (readonly [string, (res: ServerResponse) => void])[] = [
+    ['when its head is written', (res) => void (res.writeHead = broken)],
+    ['when its head is sent', (res) => void (res.flushHeaders = broken)],
+    ['when it is written to', (res) => void (res.write = broken)],
+    ['when it is ended', (res) => void (res.end = broken)],
+    [
+      'in everything, its end included',
+      (res) => void Object.assign(res, { writeHead: broken, write: broken, destroy: broken }),
+    ],
+    [
+      'once its stream runs',
+      (res) => {
+        const write = res.write.bind(res)
+        res.write = ((chunk: Uint8Array | string, sent?: () => void) =>
+          String(chunk).includes('ReplyStarted')
+            ? broken()
+            : write(chunk, sent)) as typeof res.write
+      },
+    ],
+  ]
+
+  function broken(): never {
+    throw new TypeError('Cannot set property of a response which has only a getter')
+  }
+
+  it.each(faults)('%s ends itself and nothing else', async (_when, fault) => {
+    const failures: string[] = []
+    const logger = {
+      ...silentLogger,
+      error: (_: object, message: string) => void failures.push(message),
+    }
+    await using host = await openHost(
+      ({ server }) =>
+        (req, res) => {
+          if (req.url?.endsWith('?broken')) fault(res)
+          server.handle(req, res)
+          if (res.destroy.name === 'broken') req.socket.destroy()
+        },
+      logger,
+    )
+    await sendMessage(host.gateway)
+    using client = createClient(host.url)
+    using good = await client.stream({
+      token: 'alice',
+      query: 'subscription { replies { __typename } }',
+    })
+    const init = { method: 'POST', headers: events, body: replies }
+    const answer = globalThis
+      .fetch(`${host.url}/graphql?broken`, init)
+      .then((response) => response.text())
+    const ended = answer.catch(() => 'broken off')
+    await until(() => good.frames.length > 0, 'the good stream')
+    // The end of a good stream of the same kind is the last that could be thrown at.
+    const isEndFault = _when === 'when it is ended'
+    await until(async () => {
+      host.gateway.session('alice').append(replyId, { type: 'started' })
+      if (isEndFault) await host.gateway.server.drain()
+      return failures.length > 0
+    }, 'the failure to be noticed')
+    await ended
+    expect(new Set(failures)).toEqual(new Set(['response of the host failed']))
+    if (isEndFault) return
+    expect((await good.next())?.data).toContain('ReplyStarted')
+    const whole = await globalThis.fetch(`${host.url}/graphql`, {
+      method: 'POST',
+      headers: json,
+      body: viewer,
+    })
+    expect(await whole.json()).toEqual({ data: { viewer: { session: 'alice' } } })
+  })
+
+  it('under fetch, as a stream that its host has broken, ends itself and nothing else', async () => {
+    const failures: string[] = []
+    const logger = {
+      ...silentLogger,
+      error: (_: object, message: string) => void failures.push(message),
+    }
+    await using gateway = await openFakeGateway({ logger })
+    await sendMessage(gateway)
+    const request = new Request('http://host/graphql', {
+      method: 'POST',
+      headers: events,
+      body: replies,
+    })
+    const response = await gateway.server.fetch(request)
+    const reader = response.body?.getReader()
+    await reader?.read()
+    using _broken = vi
+      .spyOn(ReadableStreamDefaultController.prototype, 'enqueue')
+      .mockImplementation(broken)
+    gateway.session('alice').append(replyId, { type: 'started' })
+    await until(() => gateway.ends.length > 0, 'the end of the subscription')
+    expect([gateway.ends, failures]).toEqual([['error'], ['response of the host failed']])
+  })
+})
+
+describe('a host that has read the body', () => {
+  /** As middleware does: reads the whole body, then hands the request on with what it made of it. */
+  const parsing = (parse: (body: Buffer) => unknown) => (gateway: FakeGateway) => {
+    const handle: Handle = (req, res) =>
+      void buffer(req).then((body) => {
+        const parsed = parse(body)
+        gateway.server.handle(
+          parsed === undefined ? req : Object.assign(req, { body: parsed }),
+          res,
+        )
+      })
+    return handle
+  }
+
+  async function post(url: string, body: BodyInit, headers: Record<string, string> = json) {
+    const answer = await globalThis.fetch(url, { method: 'POST', headers, body })
+    return { status: answer.status, body: await answer.text() }
+  }
+  const whole = { status: 200, body: '{"data":{"viewer":{"session":"alice"}}}' }
+
+  it.each([
+    ['an object, as express.json() makes it', (body: Buffer) => JSON.parse(body.toString())],
+    ['text, as express.text() makes it', (body: Buffer) => body.toString()],
+    ['bytes, as express.raw() makes them', (body: Buffer) => body],
+  ])('is answered when it leaves %s', async (_what, parse) => {
+    await using host = await openHost(parsing(parse))
+    expect(await post(`${host.url}/graphql`, viewer)).toEqual(whole)
+    const encoded = { ...json, 'content-encoding': 'gzip' }
+    expect(await post(`${host.url}/graphql`, viewer, encoded)).toEqual(whole)
+    const large = JSON.stringify({ query: 'x'.repeat(100_000) })
+    expect((await post(`${host.url}/graphql`, large)).status).toBe(413)
+  })
+
+  it('is answered when it leaves an empty object and has read nothing', async () => {
+    await using host = await openHost(({ server }) => (req, res) => {
+      server.handle(Object.assign(req, { body: {} }), res)
+    })
+    expect(await post(`${host.url}/graphql`, viewer)).toEqual(whole)
+  })
+
+  it('is told at once which parser to turn off when nothing of the body is left', async () => {
+    await using host = await openHost(parsing(() => undefined))
+    const { status, body } = await post(`${host.url}/graphql`, viewer)
+    expect(status).toBe(400)
+    expect(body).toMatch(/express\.json\(\).*Fastify/)
+  })
+
+  it('is told at once that a form must come unread', async () => {
+    await using host = await openHost(parsing(() => ({ operations: viewer, map: '{}' })))
+    const upload = new FormData()
+    upload.append('operations', form)
+    const { status, body } = await post(`${host.url}/graphql`, upload, {
+      authorization,
+      'graphql-require-preflight': '1',
+    })
+    expect(status).toBe(400)
+    expect(body).toContain('multer')
+  })
+
+  it('is told at once that a body of another type is none', async () => {
+    await using host = await openHost(parsing(() => ({ query: '{ viewer { session } }' })))
+    const urlencoded = new URLSearchParams({ query: '{ viewer { session } }' })
+    expect((await post(`${host.url}/graphql`, urlencoded, { authorization })).status).toBe(415)
+  })
+
+  it.each(['used', 'locked'])('is told at once under fetch: a body that is %s', async (how) => {
+    await using gateway = await openFakeGateway({ clock: createFakeClock() })
+    const request = new Request('http://host/graphql', {
+      method: 'POST',
+      headers: json,
+      body: viewer,
+    })
+    if (how === 'used') await request.text()
+    else request.body?.getReader()
+    const answer = await gateway.server.fetch(request)
+    expect([answer.status, await answer.text()]).toEqual([400, expect.stringMatching(/parser/)])
+  })
+})
+
+describe('a host whose router decides what comes here', () => {
+  it.each(['/', '/api/graphql', '/api/graphql/', '/graphql/', '/v1/chat'])(
+    'is answered at %s, and its other routes below it',
+    async (path) => {
+      await using host = await openHost(
+        ({ server }) =>
+          (req, res) =>
+            server.handle(req, res),
+      )
+      const base = `${host.url}${path}`.replace(/\/$/, '')
+      const init = { method: 'POST', headers: json, body: viewer }
+      expect((await globalThis.fetch(`${host.url}${path}`, init)).status).toBe(200)
+      const asked = new Request(`${host.url}${path}`, init)
+      expect((await host.gateway.server.fetch(asked)).status).toBe(200)
+      expect(await (await globalThis.fetch(`${base}/health/live`)).json()).toEqual({
+        status: 'live',
+      })
+      const page = await globalThis.fetch(`${host.url}${path}`, {
+        headers: { accept: 'text/html' },
+      })
+      const assets = [...(await page.text()).matchAll(/(?:src|href)="([^"]+)"/g)]
+      const found = await Promise.all(
+        assets.map(
+          async ([, asset = '']) => (await globalThis.fetch(new URL(asset, page.url))).status,
+        ),
+      )
+      expect(found).toEqual([200, 200, 200, 200])
+    },
+  )
+
+  it('T11: finds the route of sign-in whatever its prefix', async () => {
+    await using gateway = await openFakeGateway()
+    const ask = (path: string) =>
+      gateway.server.fetch(new Request(`http://host${path}`, { method: 'OPTIONS' }))
+    const allowed = await Promise.all(['/x/auth/cookie', '/auth/guest', '/x'].map(ask))
+    expect(allowed.map(({ status, headers }) => [status, headers.get('allow')])).toEqual([
+      [404, null],
+      [404, null],
+      [204, 'GET, POST, OPTIONS'],
+    ])
+  })
+})
+
+describe('a server of its own', () => {
+  it('has GraphQL where its setting says, with or without a slash behind it, and nothing elsewhere', async () => {
+    await using gateway = await openFakeGateway({ path: '/api/graphql' })
+    const statusOf = async (path: string) =>
+      (
+        await globalThis.fetch(`${gateway.url}${path}`, {
+          method: 'POST',
+          headers: json,
+          body: viewer,
+        })
+      ).status
+    const statuses = await Promise.all(
+      ['/api/graphql', '/api/graphql/', '/graphql', '/', '/api', '/api/graphql/x'].map(statusOf),
+    )
+    expect(statuses).toEqual([200, 200, 404, 404, 404, 404])
+    const health = ['/health/live', '/health/ready', '/api/graphql/health/ready']
+    const found = await Promise.all(
+      health.map(async (path) => (await globalThis.fetch(`${gateway.url}${path}`)).status),
+    )
+    expect(found).toEqual([200, 200, 200])
+  })
+})
