@@ -69,7 +69,8 @@ const SubmitToolOutputsSuccess = builder
 builder.mutationField('submitToolOutputs', (t) =>
   t.field({
     ...costs(500),
-    description: 'Answers the tool calls that a reply waits for: all of them at once.',
+    description:
+      'Answers the tool calls that a reply waits for, all at once; equal outputs sent again change nothing.',
     type: SubmitToolOutputsSuccess,
     args: {
       input: t.arg({ type: SubmitToolOutputsInput, required: true, description: 'The outputs.' }),

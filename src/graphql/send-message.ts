@@ -26,7 +26,7 @@ const BusyPolicy = builder.enumType('BusyPolicy', {
   values: {
     QUEUE: { description: 'Wait for its end; see `Reply.queuePosition`.' },
     REJECT: { description: 'Refuse with CONVERSATION_BUSY.' },
-    INTERRUPT: { description: 'Cancel it, and go to the head of the queue.' },
+    INTERRUPT: { description: 'Cancel it, and all that waits behind it; come next.' },
   },
 })
 

@@ -12,6 +12,8 @@ import { stored } from './stored.ts'
 export interface Canceller {
   /** A finished one is answered unchanged. @throws {@link NotFoundError} {@link UnavailableError} */
   cancel(session: Session, id: ReplyId): Promise<Reply>
+  /** Counts and logs the end of a reply that was cancelled while nobody ran it. */
+  report(reply: Reply): void
   /**
    * Does `work` when nothing is open, of one conversation or of all: what is open is cancelled first, and its end waited
    * for. `busy`: something was open again.
@@ -60,18 +62,21 @@ export function createCanceller(options: {
       }),
     )
     if (outcome.type === 'lost') throw new NotFoundError('There is no such reply.')
-    const { conversationId, assistantId: assistant } = reply
-    if (outcome.type === 'finished') {
-      metrics.replyEnded('CANCELLED', undefined)
-      const ms = clock.now() - reply.createdAt
-      logger.info({ reply: id, assistant, status: 'CANCELLED', ms }, 'reply ended')
-    }
-    queue.kick({ session, conversationId, assistantId: assistant })
+    if (outcome.type === 'finished') report(reply)
+    const { conversationId, assistantId } = reply
+    queue.kick({ session, conversationId, assistantId })
     return outcome.reply
+  }
+
+  function report({ id: reply, assistantId: assistant, createdAt }: Reply): void {
+    metrics.replyEnded('CANCELLED', undefined)
+    const ms = clock.now() - createdAt
+    logger.info({ reply, assistant, status: 'CANCELLED', ms }, 'reply ended')
   }
 
   return {
     cancel,
+    report,
     async idle(session, conversationId, work) {
       for (let round = 0; round < maxRounds; round += 1) {
         const open = await ledger.session(session).openReplies(conversationId)

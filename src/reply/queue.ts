@@ -49,7 +49,7 @@ export interface WaitingConversation {
 interface Worker {
   /** Look once more before ending. */
   again: boolean
-  /** A claimed reply that was interrupted before its run had begun. */
+  /** A claimed reply that was interrupted before its run had begun, or in an earlier life. */
   interrupted?: ReplyId
 }
 
@@ -99,6 +99,7 @@ export function createReplyQueue(options: {
     { orphan, isOld }: Work,
   ): Promise<void> {
     const worker: Worker = { again: false }
+    if (orphan?.isInterrupted === true) worker.interrupted = orphan.reply.id
     workers.set(conversationId, worker)
     using place = gates.place(assistantId, session.id)
     try {

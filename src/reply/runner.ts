@@ -56,7 +56,7 @@ export function createRunner(options: RunnerOptions): Runner {
     if (mayExpire && clock.now() - claim.headSince >= options.queueExpiryMs) {
       return await ending.finish(claim, unsentEnd(runFailures.expired))
     }
-    if (!place.isTaken) return await ending.giveBack(claim)
+    if (!place.isTaken && !isStopped(signal, 'cancel')) return await ending.giveBack(claim)
     const choice = options.serve(claim.reply.assistantId, claim.upstream?.strategy)
     if (choice === undefined) {
       return await ending.finish(claim, unsentEnd(runFailures.unconfigured))
@@ -115,12 +115,15 @@ export function createRunner(options: RunnerOptions): Runner {
 
   async function recover(orphan: Orphan, place: Place, signal: AbortSignal): Promise<void> {
     const { reply, progress, upstream } = orphan
-    if (progress.step === 'claimed') return await ending.giveBack(orphan)
+    // What a message has interrupted must not come to the head of the queue again.
+    const isUnsent = progress.step === 'claimed'
+    if (isUnsent && !isStopped(signal, 'cancel')) return await ending.giveBack(orphan)
     const choice = options.strategyOf(reply.assistantId, upstream?.strategy)
     if (choice === undefined) {
       return await ending.finish(orphan, failedEnd(runFailures.unconfigured, true, undefined))
     }
     const facts = { claim: orphan, ...choice, contextReset: reply.contextReset, reader: undefined }
+    if (isUnsent) return await ending.finish(orphan, await ending.explain(facts, undefined, signal))
     const drive = { place, signal, spentMs: 0 }
     const where = sentTo(orphan)
     const run = { ...facts, upstream: where, reader: readerOf(orphan, facts, where, signal) }

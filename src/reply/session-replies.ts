@@ -64,7 +64,8 @@ export interface SessionReplies {
    */
   sendMessage(request: SendMessageRequest): Promise<Reply>
   /**
-   * Answers what an ACTION_REQUIRED reply waits for; resolves when that is stored, and the reply goes on.
+   * Answers what an ACTION_REQUIRED reply waits for; resolves when that is stored, and the reply goes on. Outputs that
+   * equal some that it was given before change nothing: the reply is returned as it is.
    * @throws {@link InvalidInputError} unless it names exactly the calls that are waited for. {@link NotFoundError}
    * {@link DrainingError} {@link UnavailableError}
    */
@@ -143,7 +144,8 @@ export function createSessionReplies(
       if (refusal === undefined && outcome.type !== 'accepted') {
         await this.#messages.giveBack(session.id)
       }
-      const { reply, interrupts } = accepted(outcome)
+      const { reply, interrupts, overtaken } = accepted(outcome)
+      for (const each of overtaken) options.canceller.report(each)
       if (!isRepeat) traces.accepted(reply.id)
       const { conversationId, assistantId } = reply
       const conversation = { session, conversationId, assistantId }
@@ -197,14 +199,25 @@ export function createSessionReplies(
       checkOutputs(outputs, limits.maxMessageLength)
       const [reply] = await ledger.session(session).replies([id])
       if (reply === undefined) throw new NotFoundError('There is no such reply.')
-      if (reply.status !== 'ACTION_REQUIRED') throw notWaiting()
-      const callIds = outputs.map(({ toolCallId }) => toolCallId)
+      const taking = {
+        toolCallIds: outputs.map(({ toolCallId }) => toolCallId),
+        digest: digestOf(outputs),
+      }
       const outcome = await options.waitingRoom.bring(id, outputs, () =>
-        stored(() => ledger.takeToolOutputs(session, id, callIds)),
+        stored(() => ledger.takeToolOutputs(session, id, taking)),
       )
-      if (outcome === undefined) throw new UnavailableError('The reply is just about to end.')
+      if (outcome === undefined) {
+        // Whoever sends them again may come when the reply has ended, or to a process that does not run it.
+        if (await ledger.session(session).tookToolOutputs(id, taking.digest)) {
+          const [unchanged = reply] = await ledger.session(session).replies([id])
+          return unchanged
+        }
+        if (reply.status !== 'ACTION_REQUIRED') throw notWaiting()
+        throw new UnavailableError('The reply is just about to end.')
+      }
       switch (outcome.type) {
         case 'taken':
+        case 'repeated':
           return outcome.reply
         case 'not-waiting':
           throw notWaiting()
@@ -278,12 +291,13 @@ export function createSessionReplies(
 function accepted(outcome: AcceptOutcome): {
   readonly reply: Reply
   readonly interrupts: ReplyId | undefined
+  readonly overtaken: readonly Reply[]
 } {
   switch (outcome.type) {
     case 'accepted':
       return outcome
     case 'repeated':
-      return { reply: outcome.reply, interrupts: undefined }
+      return { reply: outcome.reply, interrupts: undefined, overtaken: [] }
     case 'key-reused':
       throw new IdempotencyMismatchError('The idempotency key was used with another input.')
     case 'conversation-not-found':
@@ -303,6 +317,12 @@ function accepted(outcome: AcceptOutcome): {
 
 function notWaiting(): InvalidInputError {
   return new InvalidInputError('The reply does not wait for tool outputs.')
+}
+
+/** Equal for equal outputs, in whatever order. */
+function digestOf(outputs: readonly ToolOutput[]): string {
+  const pairs = outputs.map(({ toolCallId, output }) => [toolCallId, output])
+  return digest(JSON.stringify(pairs.sort(([a = ''], [b = '']) => (a < b ? -1 : 1))))
 }
 
 function digest(input: string): string {

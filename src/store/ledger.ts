@@ -49,8 +49,16 @@ export interface AcceptRequest {
 }
 
 export type AcceptOutcome =
-  /** The message is on disk. `interrupts`: the running reply that INTERRUPT asks to cancel. */
-  | { readonly type: 'accepted'; readonly reply: Reply; readonly interrupts: ReplyId | undefined }
+  /**
+   * The message is on disk. `interrupts`: the running reply that INTERRUPT asks to cancel, which is on disk as well.
+   * `overtaken`: replies that waited, and that INTERRUPT has cancelled.
+   */
+  | {
+      readonly type: 'accepted'
+      readonly reply: Reply
+      readonly interrupts: ReplyId | undefined
+      readonly overtaken: readonly Reply[]
+    }
   /** The same key and digest were accepted before. */
   | { readonly type: 'repeated'; readonly reply: Reply }
   | { readonly type: 'key-reused' }
@@ -107,6 +115,8 @@ export interface StoredAttachment extends Attachment {
 
 /** A reply that was RUNNING or ACTION_REQUIRED when its runner died. */
 export interface Orphan extends Claim {
+  /** A message has interrupted it: it is to be cancelled. */
+  readonly isInterrupted: boolean
   /** What was recorded of the upstream run: nothing was sent before `intent`. */
   readonly progress:
     | { readonly step: 'claimed' }
@@ -198,6 +208,8 @@ export interface SessionStore {
   attachments(ids: readonly AttachmentId[]): Promise<readonly (Attachment | undefined)[]>
   /** QUEUED, RUNNING and ACTION_REQUIRED replies, of one conversation or of all. */
   openReplies(conversationId: ConversationId | undefined): Promise<readonly Reply[]>
+  /** Whether tool outputs of this digest were taken for a reply of this session. */
+  tookToolOutputs(replyId: ReplyId, digest: string): Promise<boolean>
   /** Where an answer came from upstream; undefined: it is no answer of this session, or its origin is not known. */
   answerOrigin(id: MessageId): Promise<AnswerOrigin | undefined>
   /** Every upstream conversation that was ever this conversation's, oldest first. */
@@ -286,7 +298,10 @@ export interface Ledger {
   /** Undefined: it is no answer of this session. */
   rateAnswer(session: Session, id: MessageId, rating: Rating | null): Promise<Message | undefined>
 
-  /** Step 1 of the order of writes: key, message, reply and conversation at once. Refusals store nothing. */
+  /**
+   * Step 1 of the order of writes: key, message, reply and conversation at once, and with an INTERRUPT the end of all that
+   * waits in the conversation, each with its event. Refusals store nothing.
+   */
   accept(session: Session, request: AcceptRequest): Promise<AcceptOutcome>
 
   /**
@@ -341,15 +356,16 @@ export interface Ledger {
   ): Promise<boolean>
 
   /**
-   * ACTION_REQUIRED to RUNNING, under the same fence: the send intent of tool outputs, which are not stored.
-   * `other-calls`: not exactly the calls that it waits for.
+   * ACTION_REQUIRED to RUNNING, under the same fence: the send intent of tool outputs, of which only the digest is stored.
+   * `repeated`: outputs of this digest were taken before. `other-calls`: not exactly the calls that it waits for.
    */
   takeToolOutputs(
     session: Session,
     replyId: ReplyId,
-    toolCallIds: readonly string[],
+    outputs: { readonly toolCallIds: readonly string[]; readonly digest: string },
   ): Promise<
     | { readonly type: 'taken'; readonly reply: Reply }
+    | { readonly type: 'repeated'; readonly reply: Reply }
     | { readonly type: 'not-waiting' }
     | { readonly type: 'other-calls' }
     | { readonly type: 'not-found' }

@@ -68,8 +68,8 @@ export function ledgerRecordsContract(name: string, open: () => Promise<ReplySto
       const interrupting = await accept(ledger, session, { conversationId, onBusy: 'INTERRUPT' })
       expect(interrupting).toMatchObject({ type: 'accepted', interrupts: reply.id })
       const unended = await ledger.session(session).openReplies(conversationId)
-      expect(unended.map(({ id }) => id)).toContain(next.id)
-      expect(unended).toHaveLength(3)
+      expect(unended.map(({ id }) => id)).not.toContain(next.id)
+      expect(unended).toHaveLength(2)
     })
 
     it('takes the outputs of exactly its calls, once, and goes on under the same fence', async () => {
@@ -77,7 +77,12 @@ export function ledgerRecordsContract(name: string, open: () => Promise<ReplySto
       const { ledger, log } = store
       const claim = await runReply(store, await openSession(ledger))
       const { session, reply, fence } = claim
-      const take = (...ids: string[]) => ledger.takeToolOutputs(session, reply.id, ids)
+      let digest = ''
+      const take = (...toolCallIds: string[]) => {
+        // Other outputs each time.
+        digest += '.'
+        return ledger.takeToolOutputs(session, reply.id, { toolCallIds, digest })
+      }
       expect(await take('call-1', 'call-2')).toEqual({ type: 'not-waiting' })
       await ledger.requireAction(session, reply.id, fence, action)
       expect(await take('call-1')).toEqual({ type: 'other-calls' })
@@ -92,6 +97,37 @@ export function ledgerRecordsContract(name: string, open: () => Promise<ReplySto
       })
     })
 
+    it('takes equal outputs that are sent again for what they are, as long as the reply is kept', async () => {
+      await using store = await open()
+      const { ledger } = store
+      const claim = await runReply(store, await openSession(ledger))
+      const { session, reply, fence } = claim
+      const own = ledger.session(session)
+      const first = { toolCallIds: ['call-1', 'call-2'], digest: 'first' }
+      const take = (outputs: typeof first) => ledger.takeToolOutputs(session, reply.id, outputs)
+      expect(await own.tookToolOutputs(reply.id, 'first')).toBe(false)
+      await ledger.requireAction(session, reply.id, fence, action)
+      expect(await take(first)).toMatchObject({ type: 'taken' })
+      expect(await take(first)).toMatchObject({ type: 'repeated', reply: { status: 'RUNNING' } })
+      expect(await take({ ...first, digest: 'other' })).toEqual({ type: 'not-waiting' })
+      const [call] = toolCalls
+      if (call === undefined) throw new Error('expected a call')
+      const later = { toolCalls: [{ ...call, id: 'call-3' }], expiresAt: 900 }
+      await ledger.requireAction(session, reply.id, fence, later)
+      expect(await take(first)).toMatchObject({
+        type: 'repeated',
+        reply: { status: 'ACTION_REQUIRED', toolCalls: [{ id: 'call-3' }] },
+      })
+      expect(await take({ ...first, digest: 'other' })).toEqual({ type: 'other-calls' })
+      await take({ toolCallIds: ['call-3'], digest: 'second' })
+      await finish(ledger, claim, completed('done'))
+      for (const digest of ['first', 'second']) {
+        expect(await own.tookToolOutputs(reply.id, digest)).toBe(true)
+      }
+      const stranger = ledger.session(await openSession(ledger))
+      expect(await stranger.tookToolOutputs(reply.id, 'first')).toBe(false)
+    })
+
     it('T2: does not know the reply of another session, nor waits under a stale fence', async () => {
       await using store = await open()
       const { ledger } = store
@@ -101,7 +137,9 @@ export function ledgerRecordsContract(name: string, open: () => Promise<ReplySto
       expect(await ledger.requireAction(stranger, reply.id, fence, action)).toBe(false)
       await ledger.requireAction(session, reply.id, fence, action)
       const ids = toolCalls.map(({ id }) => id)
-      expect(await ledger.takeToolOutputs(stranger, reply.id, ids)).toEqual({ type: 'not-found' })
+      expect(
+        await ledger.takeToolOutputs(stranger, reply.id, { toolCallIds: ids, digest: 'd' }),
+      ).toEqual({ type: 'not-found' })
     })
 
     it('can be cancelled while it waits', async () => {

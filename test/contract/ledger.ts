@@ -175,7 +175,7 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
         expect(outcomes.filter(({ type }) => type === 'queue-full')).toHaveLength(17)
       })
 
-      it('puts an interrupting message at the head and names the reply to cancel', async () => {
+      it('lets an interrupting message cancel what waits, once and with its event, and name the reply to cancel', async () => {
         await using store = await open()
         const session = await openSession(store.ledger)
         const running = await runReply(store, session)
@@ -185,16 +185,77 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
         expect(outcome).toMatchObject({
           type: 'accepted',
           interrupts: running.reply.id,
+          overtaken: [
+            { id: waiting.id, status: 'CANCELLED', upstreamCancelled: false, endedAt: 1 },
+          ],
           reply: { queuePosition: 0 },
         })
-        const [moved] = await store.ledger.session(session).replies([waiting.id])
-        expect(moved?.queuePosition).toBe(1)
+        const [overtaken] = await store.ledger.session(session).replies([waiting.id])
+        expect(overtaken).toMatchObject({ status: 'CANCELLED', queuePosition: null })
+        const events = await readAll(store.log, session)
+        expect(events.filter(({ replyId }) => replyId === waiting.id)).toMatchObject([
+          { type: 'cancelled', upstreamCancelled: false },
+        ])
         await finish(store.ledger, running, cancelled)
         const next = await claimReply(store.ledger, session, conversationId)
         expect(outcome.type === 'accepted' && outcome.reply.id).toBe(next.reply.id)
       })
 
-      it('takes an interrupting message where the queue is full: the reply to cancel makes room, once', async () => {
+      it('runs one of a hundred interrupting messages that come at once, and cancels each other one once', async () => {
+        await using store = await open()
+        const session = await openSession(store.ledger)
+        const running = await runReply(store, session)
+        const { conversationId } = running.reply
+        const interrupt = { conversationId, onBusy: 'INTERRUPT', maxQueued: 2, maxOpen: 3 } as const
+        const outcomes = await Promise.all(
+          times(100, () => accept(store.ledger, session, interrupt)),
+        )
+        const taken = outcomes.flatMap((each) => (each.type === 'accepted' ? [each] : []))
+        expect(taken).toHaveLength(100)
+        expect(new Set(taken.map(({ interrupts }) => interrupts))).toEqual(
+          new Set([running.reply.id]),
+        )
+        const overtaken = taken.flatMap((each) => each.overtaken.map(({ id }) => id))
+        expect(overtaken).toHaveLength(99)
+        expect(new Set(overtaken).size).toBe(99)
+        await finish(store.ledger, running, cancelled)
+        const next = await claimReply(store.ledger, session, conversationId)
+        expect(overtaken).not.toContain(next.reply.id)
+        await finish(store.ledger, next, completed('one'))
+        expect(await store.ledger.claim(session, conversationId, 9)).toBeUndefined()
+        const ends = (await readAll(store.log, session)).filter(({ type }) => type !== 'started')
+        expect(ends).toHaveLength(101)
+        expect(new Set(ends.map(({ replyId }) => replyId)).size).toBe(101)
+        expect(ends.filter(({ type }) => type === 'completed')).toHaveLength(1)
+      })
+
+      it('lets an interrupting message that is refused cancel nothing', async () => {
+        await using store = await open()
+        const session = await openSession(store.ledger)
+        const { conversationId } = (await runReply(store, session)).reply
+        const waiting = await acceptReply(store.ledger, session, { conversationId })
+        const refused = { conversationId, onBusy: 'INTERRUPT', maxOpen: 1 } as const
+        expect(await accept(store.ledger, session, refused)).toEqual({ type: 'too-many-open' })
+        expect(await store.ledger.session(session).replies([waiting.id])).toMatchObject([
+          { status: 'QUEUED', queuePosition: 0 },
+        ])
+      })
+
+      it('lets an interrupting message that is sent again cancel nothing more', async () => {
+        await using store = await open()
+        const session = await openSession(store.ledger)
+        const { conversationId } = (await runReply(store, session)).reply
+        const idempotency = { key: 'key', digest: 'digest' }
+        const interrupt = { conversationId, onBusy: 'INTERRUPT', idempotency } as const
+        await accept(store.ledger, session, interrupt)
+        const later = await acceptReply(store.ledger, session, { conversationId })
+        expect(await accept(store.ledger, session, interrupt)).toMatchObject({ type: 'repeated' })
+        expect(await store.ledger.session(session).replies([later.id])).toMatchObject([
+          { status: 'QUEUED' },
+        ])
+      })
+
+      it('takes an interrupting message where the queue is full: what it cancels makes room', async () => {
         await using store = await open()
         const session = await openSession(store.ledger)
         const running = await runReply(store, session)
@@ -207,7 +268,7 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
           type: 'accepted',
           interrupts: running.reply.id,
         })
-        expect(await accept(store.ledger, session, interrupt)).toEqual({ type: 'queue-full' })
+        expect(await accept(store.ledger, session, full)).toEqual({ type: 'queue-full' })
       })
 
       it('F39: stores one reply for one key, however often and at once it is sent', async () => {

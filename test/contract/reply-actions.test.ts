@@ -85,14 +85,57 @@ describe("F18: a Bot's tool call", () => {
     await replies.submitToolOutputs(reply.id, [output('call-1'), output('call-2')])
   })
 
-  it('is answered once', async () => {
+  it('is answered once by equal outputs that come twice at once', async () => {
+    await using gateway = await openWaiting('call-1', 'call-2')
+    const { replies, strategy, reply } = gateway
+    const outputs = [output('call-1'), output('call-2')]
+    const twice = await Promise.all([
+      replies.submitToolOutputs(reply.id, outputs),
+      replies.submitToolOutputs(reply.id, outputs.toReversed()),
+    ])
+    expect(twice.map(({ status }) => status)).toEqual(['RUNNING', 'RUNNING'])
+    const round = await strategy.nextOutputs()
+    round.accept()
+    round.complete('done')
+    expect(typesOf(await readAll(replies, reply.id)).at(-1)).toBe('completed')
+  })
+
+  it('is answered once by other outputs that come at once', async () => {
     await using gateway = await openWaiting('call-1')
     const { replies, reply } = gateway
     const twice = await Promise.allSettled([
       replies.submitToolOutputs(reply.id, [output('call-1')]),
-      replies.submitToolOutputs(reply.id, [output('call-1')]),
+      replies.submitToolOutputs(reply.id, [{ toolCallId: 'call-1', output: 'else' }]),
     ])
     expect(twice.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+  })
+
+  it('takes equal outputs that are sent again after a lost answer, whatever came of them since', async () => {
+    await using gateway = await openWaiting('call-1')
+    const { replies, strategy, reply } = gateway
+    const again = () => replies.submitToolOutputs(reply.id, [output('call-1')])
+    await again()
+    expect(await again()).toMatchObject({ id: reply.id, status: 'RUNNING' })
+    const round = await strategy.nextOutputs()
+    round.accept()
+    round.wait(functionCall('call-2'))
+    await readUntil(replies, reply.id, 'action-required', 1)
+    expect(await again()).toMatchObject({
+      status: 'ACTION_REQUIRED',
+      toolCalls: [{ id: 'call-2' }],
+    })
+    await replies.submitToolOutputs(reply.id, [output('call-2')])
+    const last = await strategy.nextOutputs()
+    last.accept()
+    last.complete('done')
+    await readAll(replies, reply.id)
+    expect(await again()).toMatchObject({ status: 'COMPLETED' })
+    const others = replies.submitToolOutputs(reply.id, [{ toolCallId: 'call-1', output: 'else' }])
+    await expect(others).rejects.toThrow(InvalidInputError)
+    const mallory = await gateway.open('mallory')
+    await expect(mallory.replies.submitToolOutputs(reply.id, [output('call-1')])).rejects.toThrow(
+      NotFoundError,
+    )
   })
 
   it("T2: is not another session's to answer", async () => {

@@ -1,8 +1,16 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
-import type { ConversationId, ReplyFailureCode, ReplyId, SessionId } from '../../src/domain.ts'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import type {
+  ConversationId,
+  Reply,
+  ReplyFailureCode,
+  ReplyId,
+  Session,
+  SessionId,
+} from '../../src/domain.ts'
+import type { AcceptOutcome, Ledger } from '../../src/store/ledger.ts'
 import { RunFailedError } from '../../src/strategy/run-failed-error.ts'
 import { createFakeClock } from '../kit/clock.ts'
 import {
@@ -15,7 +23,7 @@ import {
   typesOf,
 } from '../kit/open-engine.ts'
 import { createScriptedStrategy } from '../kit/scripted-strategy.ts'
-import { acceptReply, claimReply } from '../kit/stored-replies.ts'
+import { accept, acceptReply, claimReply } from '../kit/stored-replies.ts'
 import { uncounted } from '../kit/uncounted.ts'
 import { until } from '../kit/until.ts'
 
@@ -57,9 +65,9 @@ describe('reply engine', () => {
     expect((await readAll(replies, second.id)).at(-1)).toMatchObject({ text: 'two' })
   })
 
-  it('INTERRUPT cancels the running reply and comes next', async () => {
+  it('INTERRUPT cancels the running reply and those that wait, and comes next', async () => {
     await using gateway = await openEngine()
-    const { replies, strategy } = gateway
+    const { replies, strategy, lines } = gateway
     const first = await replies.sendMessage(message('1'))
     const run1 = await strategy.next()
     run1.accept()
@@ -74,11 +82,69 @@ describe('reply engine', () => {
     run.accept()
     run.complete('three')
     expect((await readAll(replies, urgent.id)).at(-1)).toMatchObject({ type: 'completed' })
+    expect(await readAll(replies, waiting.id)).toMatchObject([
+      { type: 'cancelled', upstreamCancelled: false },
+    ])
+    expect(strategy.started).toBe(2)
+    const ended = lines.filter(({ message: line }) => line === 'reply ended')
+    expect(ended.map(({ fields }) => fields['reply'])).toEqual(
+      expect.arrayContaining([first.id, waiting.id, urgent.id]),
+    )
+    expect(ended).toHaveLength(3)
+  })
+
+  it('a hundred INTERRUPTs at once run one message and cancel each other one once', async () => {
+    const limits = { messagesPerMinute: 1_000, maxOpenPerSession: 5, maxQueued: 1 }
+    await using gateway = await openEngine({ limits })
+    const { replies, strategy, own } = gateway
+    const { conversationId } = await replies.sendMessage(message('first'))
+    const run = await strategy.next()
+    run.accept()
+    const sent = await Promise.all(
+      Array.from({ length: 100 }, (_, n) =>
+        replies.sendMessage(message(`urgent ${n}`, { conversationId, onBusy: 'INTERRUPT' })),
+      ),
+    )
     const last = await strategy.next()
     last.accept()
-    last.complete('two')
-    expect((await readAll(replies, waiting.id)).at(-1)).toMatchObject({ text: 'two' })
+    last.complete('done')
+    const ids = sent.map(({ id }) => id)
+    const ends = await Promise.all(ids.map(async (id) => typesOf(await readAll(replies, id))))
+    expect(ends.filter((types) => types.includes('completed'))).toHaveLength(1)
+    expect(ends.filter((types) => types.join() === 'cancelled')).toHaveLength(99)
+    expect(strategy.started).toBe(2)
+    expect(await own.openReplies(undefined)).toEqual([])
   })
+
+  it.each(['claimed', 'sent'] as const)(
+    'F21: a reply that was %s and interrupted when the gateway was killed is cancelled, and not looked up',
+    async (step) => {
+      const file = await newFile()
+      const left = { chatId: 'chat-1', conversationId: 'up-1' }
+      let interrupting: AcceptOutcome | undefined
+      const replyId = await leaveRunning(file, left, step, async (ledger, reply, session) => {
+        const { conversationId } = reply
+        await acceptReply(ledger, session, { conversationId, assistantId })
+        const interrupt = { conversationId, assistantId, onBusy: 'INTERRUPT' } as const
+        interrupting = await accept(ledger, session, { ...interrupt, text: 'urgent' })
+      })
+      expect(interrupting).toMatchObject({ type: 'accepted', interrupts: replyId })
+      await using store = await openMemoryStore(file)
+      await using gateway = await openEngine({ store })
+      const { engine, replies, strategy, own } = gateway
+      strategy.recovers(() => {
+        throw new Error('nobody asks how it went on')
+      })
+      await engine.recover()
+      expect((await readAll(replies, replyId)).at(-1)).toMatchObject({ type: 'cancelled' })
+      const next = await strategy.next()
+      expect(next.request.text).toBe('urgent')
+      next.accept()
+      next.complete('here')
+      await until(async () => (await own.openReplies(undefined)).length === 0, 'all to end')
+      expect(strategy.started).toBe(1)
+    },
+  )
 
   it('INTERRUPT cancels a reply whose beginning is just being stored', async () => {
     await using store = await openMemoryStore()
@@ -516,10 +582,8 @@ describe('reply engine', () => {
   })
 
   it('F16 F21: ends a reply of an earlier process whose run is found to be of another chat', async () => {
-    const directory = await mkdtemp(join(tmpdir(), 'engine-'))
     await using stack = new AsyncDisposableStack()
-    stack.defer(() => rm(directory, { recursive: true }))
-    const file = join(directory, 'gateway.db')
+    const file = await newFile()
     const conversationId = 'up-1'
     const replyId = await leaveRunning(file, { chatId: 'chat-1', conversationId })
     const store = stack.use(await openMemoryStore(file))
@@ -661,20 +725,32 @@ describe('reply engine', () => {
 async function leaveRunning(
   file: string,
   { chatId, conversationId: upstreamId }: { chatId: string; conversationId: string },
+  step: 'claimed' | 'sent' = 'sent',
+  then: (ledger: Ledger, reply: Reply, session: Session) => Promise<void> = async () => undefined,
 ): Promise<ReplyId> {
   await using store = await openMemoryStore(file)
   const { ledger } = store
   const caller = callerOf('alice')
   const nameOf = (generation: number) => caller.nameOf(generation)
   const { session } = await ledger.openSession('alice' as SessionId, nameOf, 0)
-  const { id, conversationId } = await acceptReply(ledger, session, { assistantId })
+  const reply = await acceptReply(ledger, session, { assistantId })
+  const { id, conversationId } = reply
   const { fence } = await claimReply(ledger, session, conversationId)
   const { scope, kind: strategy } = createScriptedStrategy()
   const binding = { scope, strategy, conversationId: upstreamId }
-  await ledger.bind(session, id, fence, binding, 1)
-  await ledger.recordIntent(session, id, fence, { contextReset: false, at: 2 })
-  await ledger.recordChat(session, id, fence, chatId)
+  if (step === 'sent') {
+    await ledger.bind(session, id, fence, binding, 1)
+    await ledger.recordIntent(session, id, fence, { contextReset: false, at: 2 })
+    await ledger.recordChat(session, id, fence, chatId)
+  }
+  await then(ledger, reply, session)
   return id
+}
+
+async function newFile(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'engine-'))
+  onTestFinished(() => rm(directory, { recursive: true }))
+  return join(directory, 'gateway.db')
 }
 
 function truncated(): RunFailedError {

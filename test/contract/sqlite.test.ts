@@ -37,6 +37,7 @@ import { ledgerContract } from './ledger.ts'
 import { isolationRecordsContract } from './isolation-records.ts'
 import { ledgerRecordsContract } from './ledger-records.ts'
 import { logContract } from './log.ts'
+import { createFakeClock } from '../kit/clock.ts'
 import { uncounted } from '../kit/uncounted.ts'
 
 const logger = { debug() {}, info() {}, warn() {}, error() {} }
@@ -304,7 +305,8 @@ describe('sqlite: opening again', () => {
 
   it('F21: hands a reply whose runner was killed to the next, with the text that is on disk', async () => {
     const file = newFile()
-    await using first = await openFile(file)
+    // No time passes: what nobody waits for stays off the disk.
+    await using first = await openSqliteStore({ ...common, file, clock: createFakeClock() })
     const session = await openSession(first.ledger)
     const claim = await runReply(first, session)
     const scope = { origin: 'https://upstream.test', account: 'a' }
@@ -521,6 +523,32 @@ describe('sqlite: durability', () => {
     expect(await finish(store.ledger, claim, cancelled)).toMatchObject({ type: 'already' })
     const events = await readAll(store.log, session)
     expect(events.map(({ type }) => type)).toEqual(['started', 'cancelled'])
+  })
+
+  it('F33: takes back what an interrupting message had cancelled when its sync failed', async () => {
+    const { disk, fail } = createDisk()
+    const { store } = await openOn(disk)
+    await using _ = store
+    const session = await openSession(store.ledger)
+    const running = await runReply(store, session)
+    const { conversationId } = running.reply
+    const waiting = await acceptReply(store.ledger, session, { conversationId })
+    fail(new Error('EIO'))
+    const interrupt = { conversationId, onBusy: 'INTERRUPT' } as const
+    await expect(accept(store.ledger, session, interrupt)).rejects.toBeInstanceOf(StoreError)
+    fail(undefined)
+    await store.ping()
+    const own = store.ledger.session(session)
+    expect(await own.replies([waiting.id])).toMatchObject([
+      { status: 'QUEUED', queuePosition: 0, endedAt: null },
+    ])
+    expect(await own.openReplies(undefined)).toHaveLength(2)
+    // What follows in the log is shown, and nothing of what was taken back.
+    await finish(store.ledger, running, completed('one'))
+    const next = await claimReply(store.ledger, session, conversationId)
+    expect(next.reply.id).toBe(waiting.id)
+    const events = await readAll(store.log, session)
+    expect(events.map(({ type }) => type)).toEqual(['started', 'completed'])
   })
 
   it('F33: rejects every write while the disk is full, loses nothing else, and recovers', async () => {

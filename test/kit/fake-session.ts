@@ -103,6 +103,7 @@ export function createFakeSession(name = 'alice'): FakeSession {
         ({ status, conversationId }) =>
           !isOver(status) && (id === undefined || conversationId === id),
       ),
+    tookToolOutputs: async () => false,
     answerOrigin: async () => undefined,
     upstreamConversations: async () => [],
     conversationPage: async (page) => pageOf([...conversations.values()].toReversed(), page),

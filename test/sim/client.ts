@@ -98,6 +98,7 @@ export function createClient(world: World, supervisor: Supervisor, person: strin
     if (outcome.type === 'answered') {
       const reply = outcome.value
       const { id: replyId, messageId, conversationId: place } = reply
+      if (onBusy === 'INTERRUPT') world.interrupting.add(replyId)
       history.push({ ...sent, accepted: { replyId, messageId, conversationId: place } })
       remember(reply)
       return reply

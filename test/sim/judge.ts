@@ -34,7 +34,8 @@ export async function judge(
     }
     const inOrder = all.toSorted((a, b) => compareCursors(a.cursor, b.cursor))
     logs.set(person, inOrder)
-    problems.push(...findOverlaps(inOrder, await repliesOf(world, gateway, person)))
+    const replies = await repliesOf(world, gateway, person)
+    problems.push(...findOverlaps(inOrder, replies), ...findOvertaken(world, inOrder, replies))
   }
   for (const subscriber of subscribers) {
     problems.push(...findLag(world, subscriber, logs.get(subscriber.person) ?? []))
@@ -192,6 +193,27 @@ function findOverlaps(log: readonly SeenEvent[], replies: readonly Reply[]): rea
     } else if (isEnd(body) && other === replyId) running.delete(place)
   }
   return problems
+}
+
+/** What waited or ran when a message interrupted it never starts, or goes on, after that has started. */
+function findOvertaken(
+  { interrupting, disk }: World,
+  log: readonly SeenEvent[],
+  replies: readonly Reply[],
+): readonly string[] {
+  const orderOf = ({ messageId }: Reply) => disk.state.messages.get(messageId)?.order ?? 0
+  return replies
+    .filter(({ id }) => interrupting.has(id))
+    .flatMap((urgent) => {
+      const start = log.findIndex(
+        ({ replyId, body }) => replyId === urgent.id && body.type === 'started',
+      )
+      const later = new Set(start < 0 ? [] : log.slice(start).map(({ replyId }) => replyId))
+      return replies
+        .filter((reply) => reply.conversationId === urgent.conversationId && reply.id !== urgent.id)
+        .filter((reply) => orderOf(reply) < orderOf(urgent) && later.has(reply.id))
+        .map((reply) => `${reply.id} goes on after ${urgent.id} has interrupted it`)
+    })
 }
 
 function isEnd({ type }: SeenEvent['body']): boolean {

@@ -39,6 +39,8 @@ export interface World {
   expiries: number
   /** Replies that somebody asked to cancel. */
   readonly cancels: Set<string>
+  /** Replies whose message interrupted what was before it. */
+  readonly interrupting: Set<string>
   /** What the simulation itself found wrong. */
   readonly problems: string[]
   /** Moments at which a gateway may die: the supervisor decides. */
@@ -88,6 +90,7 @@ export function createWorld(
     history: [],
     expiries: 0,
     cancels: new Set(),
+    interrupting: new Set(),
     problems,
     onMoment() {},
   }

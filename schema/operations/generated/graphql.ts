@@ -12,7 +12,7 @@ export type AttachmentInput = {
 
 /** What to do while another reply runs in the conversation. */
 export type BusyPolicy =
-  /** Cancel it, and go to the head of the queue. */
+  /** Cancel it, and all that waits behind it; come next. */
   | 'INTERRUPT'
   /** Wait for its end; see `Reply.queuePosition`. */
   | 'QUEUE'

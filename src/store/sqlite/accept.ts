@@ -1,11 +1,21 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { AssistantId, ConversationId, MessageExtras, ReplyId, Session } from '../../domain.ts'
+import type {
+  AssistantId,
+  ConversationId,
+  MessageExtras,
+  MessageId,
+  Reply,
+  ReplyId,
+  Session,
+} from '../../domain.ts'
 import type { AcceptOutcome, AcceptRequest } from '../ledger.ts'
 import { integer, string } from './columns.ts'
 import type { Transaction } from './commit.ts'
+import type { createFinish } from './finish.ts'
 import { isHighSurrogate } from '../../lib/surrogate.ts'
 import { replyIdOf, selectReply, toReply } from './rows.ts'
 import type { RunningReplies } from './running.ts'
+import type { SessionLogs } from './session-logs.ts'
 
 export interface Conversations {
   /** How many conversations a session has, counted up to a number. */
@@ -42,8 +52,10 @@ const nextUse = (session: string) =>
 
 export function createAccept(
   db: DatabaseSync,
+  logs: SessionLogs,
   running: RunningReplies,
   conversations: Conversations,
+  finish: ReturnType<typeof createFinish>,
 ) {
   const findSession = db.prepare('SELECT id FROM sessions WHERE key = ?')
   const findKey = db.prepare('SELECT digest, reply FROM idempotency WHERE session = ? AND key = ?')
@@ -79,11 +91,52 @@ export function createAccept(
   const deleteReply = db.prepare('DELETE FROM replies WHERE id = ?')
   const deleteMessage = db.prepare('DELETE FROM messages WHERE id = ?')
   const deleteConversation = db.prepare('DELETE FROM conversations WHERE id = ?')
+  const setInterrupted = db.prepare('UPDATE replies SET interrupted = ? WHERE key = ?')
+  const queueAgain = db.prepare(`
+    UPDATE replies SET status = 'QUEUED', first_event = NULL, last_event = NULL, ended_at = NULL WHERE key = ?`)
+  const deleteEvents = db.prepare(
+    'DELETE FROM events WHERE reply = (SELECT id FROM replies WHERE key = ?)',
+  )
 
   function replyAt(row: number) {
     const found = findReply.get(row)
     if (found === undefined) throw new TypeError('a reply that was just stored is not there')
     return toReply(found, running)
+  }
+
+  /** Cancels replies that wait, each with its event. */
+  function overtake(
+    session: Session,
+    waiting: readonly ReplyId[],
+    at: number,
+    transaction: Transaction,
+  ): readonly Reply[] {
+    return waiting.flatMap((replyId) => {
+      const outcome = finish(
+        session,
+        {
+          replyId,
+          fence: undefined,
+          event: { type: 'cancelled', upstreamCancelled: false },
+          // Only a completed reply has an answer.
+          answerId: '' as MessageId,
+          resetUpstream: false,
+          upstreamMessageId: undefined,
+          explanation: undefined,
+          at,
+        },
+        transaction,
+      )
+      return outcome.type === 'finished' ? [outcome.reply] : []
+    })
+  }
+
+  function undoOvertaking(session: Session, overtaken: readonly Reply[]): void {
+    for (const { id } of overtaken) {
+      deleteEvents.run(id)
+      queueAgain.run(id)
+      logs.find(session.id)?.withdraw(id)
+    }
   }
 
   return function accept(
@@ -126,11 +179,17 @@ export function createAccept(
     const interrupted = isInterrupt
       ? others.find((other) => other['status'] !== 'QUEUED')
       : undefined
-    // One of the open ones runs or is about to; one that is to be cancelled makes room.
-    const staying = others.length - (interrupted === undefined ? 0 : 1)
-    if (staying > request.maxQueued) return { type: 'queue-full' }
-    const open = integer(countOpen.get(sessionRow)?.['open'])
+    const waiting = isInterrupt
+      ? others.filter((other) => other['status'] === 'QUEUED').map(replyIdOf)
+      : []
+    // One of the open ones runs or is about to; those that are cancelled make room.
+    if (!isInterrupt && others.length > request.maxQueued) return { type: 'queue-full' }
+    const open = integer(countOpen.get(sessionRow)?.['open']) - waiting.length
     if (open >= request.maxOpen) return { type: 'too-many-open' }
+    const interrupts =
+      interrupted === undefined ? undefined : (replyIdOf(interrupted) satisfies ReplyId)
+    if (interrupts !== undefined) setInterrupted.run(1, interrupts)
+    const overtaken = overtake(session, waiting, at, transaction)
 
     const conversation =
       found === undefined
@@ -161,14 +220,11 @@ export function createAccept(
       deleteMessage.run(row)
       if (found === undefined) deleteConversation.run(conversation)
       else if (isFirst) setFirstWords.run(null, conversation)
+      if (interrupts !== undefined) setInterrupted.run(0, interrupts)
+      undoOvertaking(session, overtaken)
     })
 
-    return {
-      type: 'accepted',
-      reply: replyAt(row),
-      interrupts:
-        interrupted === undefined ? undefined : (replyIdOf(interrupted) satisfies ReplyId),
-    }
+    return { type: 'accepted', reply: replyAt(row), interrupts, overtaken }
   }
 }
 

@@ -11,6 +11,7 @@ import type { SessionLogs } from './session-logs.ts'
 
 export type TakenToolOutputs =
   | { readonly type: 'taken'; readonly reply: Reply }
+  | { readonly type: 'repeated'; readonly reply: Reply }
   | { readonly type: 'not-waiting' }
   | { readonly type: 'other-calls' }
   | { readonly type: 'not-found' }
@@ -30,7 +31,11 @@ export function createActions(
   const wait = db.prepare(`
     UPDATE replies SET status = 'ACTION_REQUIRED', step = 3, tool_calls = ?, action_expires_at = ? WHERE id = ?`)
   const goOn = db.prepare(`
-    UPDATE replies SET status = 'RUNNING', step = 4, tool_calls = NULL, action_expires_at = NULL WHERE id = ?`)
+    UPDATE replies SET status = 'RUNNING', step = 4, tool_calls = NULL, action_expires_at = NULL,
+      tool_outputs = json_insert(coalesce(tool_outputs, '[]'), '$[#]', ?)
+    WHERE id = ?`)
+  const findTaken = db.prepare(`
+    SELECT 1 FROM replies r, json_each(r.tool_outputs) o WHERE r.id = ? AND o.value = ?`)
   const insertEvent = db.prepare(
     `INSERT INTO events (session, place, reply, type, payload) VALUES (?, ?, ?, 'action-required', ?)`,
   )
@@ -64,16 +69,23 @@ export function createActions(
     takeToolOutputs(
       session: Session,
       replyId: ReplyId,
-      toolCallIds: readonly string[],
+      outputs: { readonly toolCallIds: readonly string[]; readonly digest: string },
     ): TakenToolOutputs {
       const found = findReply.get(session.id, replyId)
       if (found === undefined) return { type: 'not-found' }
-      if (found['status'] !== 'ACTION_REQUIRED') return { type: 'not-waiting' }
+      const { toolCallIds, digest } = outputs
+      const row = integer(found['row'])
+      const isWaiting = found['status'] === 'ACTION_REQUIRED'
       const wanted = new Set(toToolCalls(found).map(({ id }) => id))
       const given = new Set(toolCallIds)
       const isSame = given.size === toolCallIds.length && isEqual(given, wanted)
-      if (!isSame) return { type: 'other-calls' }
-      goOn.run(integer(found['row']))
+      if (!isWaiting || !isSame) {
+        if (findTaken.get(row, digest) !== undefined) {
+          return { type: 'repeated', reply: toReply(found, running) }
+        }
+        return { type: isWaiting ? 'other-calls' : 'not-waiting' }
+      }
+      goOn.run(digest, row)
       return {
         type: 'taken',
         reply: {

@@ -31,9 +31,9 @@ export interface LedgerParts {
 
 export function createSqliteLedger({ db, epoch, pipe, logs, running }: LedgerParts): Ledger {
   const conversations = createConversations(db)
-  const accept = createAccept(db, running, conversations)
   const runs = createRuns(db, epoch, logs, running)
   const finish = createFinish(db, epoch, logs, running, runs)
+  const accept = createAccept(db, logs, running, conversations, finish)
   const actions = createActions(db, epoch, logs, running)
   const deletion = createDeletion(db, logs)
   const ofSession = '(SELECT id FROM sessions WHERE key = ?)'
@@ -165,8 +165,8 @@ export function createSqliteLedger({ db, epoch, pipe, logs, running }: LedgerPar
       pipe.durable((transaction) =>
         actions.requireAction(session, replyId, fence, action, transaction),
       ),
-    takeToolOutputs: (session, replyId, toolCallIds) =>
-      pipe.durable(() => actions.takeToolOutputs(session, replyId, toolCallIds)),
+    takeToolOutputs: (session, replyId, outputs) =>
+      pipe.durable(() => actions.takeToolOutputs(session, replyId, outputs)),
     finish: (session, request) =>
       pipe.durable((transaction) => finish(session, request, transaction)),
     orphans: () => pipe.durable((transaction) => runs.orphans(transaction)),

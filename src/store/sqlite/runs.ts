@@ -47,7 +47,7 @@ export function createRuns(
   const findContext = db.prepare(`
     SELECT s.key AS session_key, s.name AS session_name, c.origin, c.account, c.strategy, c.upstream,
       c.generation, c.reset_pending, max(r.created_at, c.freed_at) AS head_since, r.step, r.chat,
-      r.tool_calls, r.action_expires_at
+      r.tool_calls, r.action_expires_at, r.interrupted
     FROM replies r JOIN conversations c ON c.id = r.conversation JOIN sessions s ON s.id = r.session
     WHERE r.id = ?`)
   const findBinding = db.prepare(`
@@ -276,7 +276,8 @@ export function createRuns(
         setFence.run(fence, run.row)
         transaction.committed(() => (run.fence = fence))
         const { claim, context } = describe(run.row, fence)
-        orphans.push({ ...claim, progress: toProgress(context) })
+        const isInterrupted = context['interrupted'] === 1
+        orphans.push({ ...claim, isInterrupted, progress: toProgress(context) })
       }
       return orphans
     },

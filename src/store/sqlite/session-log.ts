@@ -77,6 +77,10 @@ export class SessionLog {
 
   release(held: Held): void {
     held.ready = true
+    this.#showReady()
+  }
+
+  #showReady(): void {
     let count = 0
     for (const each of this.#held) {
       if (!each.ready) break
@@ -85,6 +89,12 @@ export class SessionLog {
     }
     this.#held.splice(0, count)
     if (count > 0) this.wake()
+  }
+
+  /** Takes back an event that is held, since its reply has not ended after all. */
+  withdraw(replyId: ReplyId): void {
+    this.#held = this.#held.filter(({ event }) => event.replyId !== replyId)
+    this.#showReady()
   }
 
   wake(): void {

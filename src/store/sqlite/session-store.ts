@@ -47,6 +47,8 @@ export function createSessionStores(
   const findSource = db.prepare(`
     SELECT m.source, c.assistant FROM messages m JOIN conversations c ON c.id = m.conversation
     WHERE ${ofSession('m')} AND m.key = ? AND m.source IS NOT NULL`)
+  const findToolOutputs = db.prepare(`
+    SELECT 1 FROM replies r, json_each(r.tool_outputs) o WHERE ${ofSession('r')} AND r.key = ? AND o.value = ?`)
   const bindingsOf = db.prepare(selectBinding)
   const findMessage = db.prepare(`SELECT id FROM messages WHERE conversation = ? AND key = ?`)
   const ranges = (select: string, rank: string, scope: string) => {
@@ -125,6 +127,10 @@ export function createSessionStores(
     openReplies(conversationId: ConversationId | undefined) {
       const rows = openReplies.all(this.session.id, conversationId ?? null)
       return told(rows.map((row) => toReply(row, running)))
+    }
+
+    tookToolOutputs(replyId: ReplyId, digest: string) {
+      return told(findToolOutputs.get(this.session.id, replyId, digest) !== undefined)
     }
 
     answerOrigin(id: MessageId) {

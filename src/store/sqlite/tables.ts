@@ -174,4 +174,10 @@ export const migrations: readonly string[] = [
   CREATE INDEX conversations_used ON conversations (session, used);
   DROP INDEX conversations_of_session;
   `,
+  `
+  -- A message has interrupted it while it ran: whoever takes it over cancels it.
+  ALTER TABLE replies ADD COLUMN interrupted INTEGER NOT NULL DEFAULT 0;
+  -- Digests of the tool outputs that it was given, as a JSON list.
+  ALTER TABLE replies ADD COLUMN tool_outputs TEXT;
+  `,
 ]

@@ -94,6 +94,12 @@ export const plantedBugs: readonly PlantedBug[] = [
     tells: /started while/,
   },
   {
+    name: 'what an interrupting message overtakes runs after it',
+    plant: () => ({ flaw: 'keeps-overtaken' }),
+    rows: [],
+    tells: /goes on after .* has interrupted it$/,
+  },
+  {
     name: 'a message is acknowledged before it is durable',
     plant: () => ({ flaw: 'tells-early' }),
     rows: ['F21', 'F32'],

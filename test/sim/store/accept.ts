@@ -1,6 +1,7 @@
-import type { Session } from '../../../src/domain.ts'
-import type { AcceptOutcome, AcceptRequest } from '../../../src/store/ledger.ts'
+import type { MessageId, ReplyId, Session } from '../../../src/domain.ts'
+import type { AcceptOutcome, AcceptRequest, FinishRequest } from '../../../src/store/ledger.ts'
 import { toReply } from './rows.ts'
+import { finish, type PlaceEvent } from './runs.ts'
 import {
   type ConversationRow,
   isOpen,
@@ -11,7 +12,12 @@ import {
 } from './state.ts'
 
 /** Step 1 of the order of writes. */
-export function accept(state: State, session: Session, request: AcceptRequest): AcceptOutcome {
+export function accept(
+  state: State,
+  session: Session,
+  request: AcceptRequest,
+  place: PlaceEvent,
+): AcceptOutcome {
   const { idempotency, at } = request
   const owner = state.sessions.get(session.id)
   if (owner === undefined) throw new TypeError('the session was not opened')
@@ -43,10 +49,18 @@ export function accept(state: State, session: Session, request: AcceptRequest): 
   if (request.onBusy === 'REJECT' && others.length > 0) return { type: 'busy' }
   const isInterrupt = request.onBusy === 'INTERRUPT'
   const interrupted = isInterrupt ? others.find(({ told }) => told.status !== 'QUEUED') : undefined
-  // One of the open ones runs or is about to; one that is to be cancelled makes room.
-  const staying = others.length - (interrupted === undefined ? 0 : 1)
-  if (staying > request.maxQueued) return { type: 'queue-full' }
-  if (countOpen(state, session) >= (request.maxOpen ?? Infinity)) return { type: 'too-many-open' }
+  const overtakes = isInterrupt && state.flaw !== 'keeps-overtaken'
+  const waiting = overtakes ? others.filter(({ told }) => told.status === 'QUEUED') : []
+  // One of the open ones runs or is about to; those that are cancelled make room.
+  if (!isInterrupt && others.length > request.maxQueued) return { type: 'queue-full' }
+  if (countOpen(state, session) - waiting.length >= request.maxOpen) {
+    return { type: 'too-many-open' }
+  }
+  if (interrupted !== undefined) interrupted.isInterrupted = true
+  const overtaken = waiting.flatMap(({ id }) => {
+    const outcome = finish(state, session, overtaking(id, at), place)
+    return outcome.type === 'finished' ? [outcome.reply] : []
+  })
 
   const conversation =
     found ??
@@ -72,6 +86,8 @@ export function accept(state: State, session: Session, request: AcceptRequest): 
     told: newlyQueued(at),
     rank: isInterrupt ? Math.min(0, ...ranks) - 1 : Math.max(0, ...ranks) + 1,
     fence: undefined,
+    isInterrupted: false,
+    toolOutputs: [],
     step: 'claimed',
     chatId: undefined,
     run: undefined,
@@ -97,7 +113,20 @@ export function accept(state: State, session: Session, request: AcceptRequest): 
   if (idempotency !== undefined && keyName !== undefined) {
     state.keys.set(keyName, { digest: idempotency.digest, replyId: reply.id })
   }
-  return { type: 'accepted', reply: toReply(state, reply), interrupts: interrupted?.id }
+  return { type: 'accepted', reply: toReply(state, reply), interrupts: interrupted?.id, overtaken }
+}
+
+function overtaking(replyId: ReplyId, at: number): FinishRequest {
+  return {
+    replyId,
+    fence: undefined,
+    event: { type: 'cancelled', upstreamCancelled: false },
+    answerId: '' as MessageId,
+    resetUpstream: false,
+    upstreamMessageId: undefined,
+    explanation: undefined,
+    at,
+  }
 }
 
 export function keyOf(session: Session, key: string): string {

@@ -25,19 +25,24 @@ export function takeToolOutputs(
   state: State,
   session: Session,
   replyId: ReplyId,
-  toolCallIds: readonly string[],
+  { toolCallIds, digest }: { readonly toolCallIds: readonly string[]; readonly digest: string },
 ):
   | { readonly type: 'taken'; readonly reply: Reply }
+  | { readonly type: 'repeated'; readonly reply: Reply }
   | { readonly type: 'not-waiting' }
   | { readonly type: 'other-calls' }
   | { readonly type: 'not-found' } {
   const row = state.replies.get(replyId)
   if (row?.sessionId !== session.id) return { type: 'not-found' }
-  if (row.told.status !== 'ACTION_REQUIRED') return { type: 'not-waiting' }
+  const isWaiting = row.told.status === 'ACTION_REQUIRED'
   const wanted = new Set(row.told.toolCalls.map(({ id }) => id))
   const given = new Set(toolCallIds)
   const isSame = given.size === toolCallIds.length && wanted.symmetricDifference(given).size === 0
-  if (!isSame) return { type: 'other-calls' }
+  if (!isWaiting || !isSame) {
+    if (row.toolOutputs.includes(digest)) return { type: 'repeated', reply: toReply(state, row) }
+    return { type: isWaiting ? 'other-calls' : 'not-waiting' }
+  }
+  row.toolOutputs = [...row.toolOutputs, digest]
   row.step = 'outputs'
   row.told = { ...row.told, status: 'RUNNING', toolCalls: [], actionExpiresAt: null }
   return { type: 'taken', reply: toReply(state, row) }

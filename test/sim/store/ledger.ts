@@ -26,25 +26,33 @@ export function createMemoryLedger(
   /** False: another has taken over. */
   isLatest: () => boolean,
 ): Ledger {
-  /** The operation's event keeps its place, and is shown when it is durable. */
-  function withEvent<T>(
+  /** The operation's events keep their places, and are shown when it is durable. */
+  function withEvents<T>(
     sessionId: SessionId,
     apply: (state: State, place: () => Position) => T,
   ): Parameters<typeof pipe.hard<T>> {
-    let placed: Position | undefined
-    const place = () => {
-      if (placed === undefined) {
-        placed = places.next(sessionId)
-        places.hold(sessionId, placed)
+    const placed: Position[] = []
+    const placeNth = (index: number) => {
+      const place = placed[index] ?? places.next(sessionId)
+      if (index === placed.length) {
+        placed.push(place)
+        places.hold(sessionId, place)
       }
-      return placed
+      return place
     }
     const release = () => {
-      if (placed === undefined) return
-      places.release(sessionId, placed)
-      places.wake(sessionId)
+      for (const place of placed) places.release(sessionId, place)
+      if (placed.length > 0) places.wake(sessionId)
     }
-    return [(state) => apply(state, place), { onTold: release, onUndone: release }]
+    /** It may be applied again, and then has the same places. */
+    const applyPlaced = (state: State) => {
+      let events = 0
+      return apply(state, () => {
+        events += 1
+        return placeNth(events - 1)
+      })
+    }
+    return [applyPlaced, { onTold: release, onUndone: release }]
   }
 
   /** Told at once where nothing that it may rest on can still fail. */
@@ -106,7 +114,9 @@ export function createMemoryLedger(
       }),
     async accept(session, request) {
       if (!isLatest()) throw new StoreError('unavailable', 'another has taken over')
-      return pipe.hard((state) => accept(state, session, request))
+      return pipe.hard(
+        ...withEvents(session.id, (state, place) => accept(state, session, request, place)),
+      )
     },
     async claim(session: Session, conversationId: ConversationId, at: number) {
       if (!isLatest()) return undefined
@@ -119,7 +129,7 @@ export function createMemoryLedger(
       pipe.hard((state) => bind(state, session, replyId, fence, binding)),
     recordIntent: (session, replyId, fence, options) =>
       pipe.hard(
-        ...withEvent(session.id, (state, place) =>
+        ...withEvents(session.id, (state, place) =>
           recordIntent(state, session, replyId, fence, options, place),
         ),
       ),
@@ -133,14 +143,16 @@ export function createMemoryLedger(
       }),
     requireAction: (session, replyId, fence, action) =>
       pipe.hard(
-        ...withEvent(session.id, (state, place) =>
+        ...withEvents(session.id, (state, place) =>
           requireAction(state, session, replyId, fence, action, place),
         ),
       ),
-    takeToolOutputs: (session, replyId, ids) =>
-      pipe.hard((state) => takeToolOutputs(state, session, replyId, ids)),
+    takeToolOutputs: (session, replyId, outputs) =>
+      pipe.hard((state) => takeToolOutputs(state, session, replyId, outputs)),
     finish: (session, request) =>
-      pipe.hard(...withEvent(session.id, (state, place) => finish(state, session, request, place))),
+      pipe.hard(
+        ...withEvents(session.id, (state, place) => finish(state, session, request, place)),
+      ),
     orphans() {
       const given = new Map<ReplyId, Fence>()
       const fenceOf = (replyId: ReplyId) => {

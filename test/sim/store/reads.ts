@@ -50,6 +50,10 @@ export function createReads(pipe: Pipe, session: Session): SessionStore {
           .filter((row) => conversationId === undefined || row.conversationId === conversationId)
           .map((row) => toReply(pipe.state, row)),
       ),
+    tookToolOutputs(replyId, digest) {
+      const row = pipe.state.replies.get(replyId)
+      return told(isMine(row) && row?.toolOutputs.includes(digest) === true)
+    },
     answerOrigin(id) {
       const message = pipe.state.messages.get(id)
       const reply = message && pipe.state.replies.get(message.replyId)

@@ -274,7 +274,8 @@ export function takeOrphans(
     if (!isOpen(row) || row.fence === undefined || row.fence > floor) continue
     row.fence = nextFence(row.id)
     const progress = state.flaw === 'sends-again' ? ({ step: 'claimed' } as const) : progressOf(row)
-    orphans.push({ ...describe(state, row, row.fence), progress })
+    const { isInterrupted } = row
+    orphans.push({ ...describe(state, row, row.fence), isInterrupted, progress })
   }
   return orphans
 }

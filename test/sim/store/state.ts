@@ -67,6 +67,10 @@ export interface ReplyRow {
   told: Omit<Reply, 'queuePosition' | 'id' | 'conversationId' | 'assistantId' | 'messageId'>
   rank: number
   fence: Fence | undefined
+  /** A message has interrupted it while it ran. */
+  isInterrupted: boolean
+  /** Digests of the tool outputs that it was given. */
+  toolOutputs: readonly string[]
   step: Step
   chatId: string | undefined
   /** Its place among the runs of its conversation. */
@@ -105,6 +109,7 @@ export type DiskFlaw =
   | 'shows-early'
   | 'keeps-epoch'
   | 'sends-again'
+  | 'keeps-overtaken'
 
 /** All that there is. Every change is an operation on it that can be repeated. */
 export interface State {

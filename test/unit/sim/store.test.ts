@@ -121,8 +121,8 @@ describe('store of the simulation', () => {
     const { session, reply, fence } = claim
     const toolCalls = [{ id: 'call', kind: 'FUNCTION', name: 'look', arguments: '{}' }] as const
     const action = { toolCalls, expiresAt: 9 }
-    const take = (ids: readonly string[]) =>
-      pass(store.ledger.takeToolOutputs(session, reply.id, ids))
+    const take = (toolCallIds: readonly string[], digest = '') =>
+      pass(store.ledger.takeToolOutputs(session, reply.id, { toolCallIds, digest }))
     expect(await take(['call'])).toEqual({ type: 'not-waiting' })
     expect(await pass(store.ledger.requireAction(session, reply.id, fence, action))).toBe(true)
     expect((await readAll(store.log, session)).at(-1)).toMatchObject({
@@ -132,7 +132,8 @@ describe('store of the simulation', () => {
     expect(await take([])).toEqual({ type: 'other-calls' })
     expect(await take(['call', 'call'])).toEqual({ type: 'other-calls' })
     expect(await take(['call'])).toMatchObject({ type: 'taken', reply: { status: 'RUNNING' } })
-    expect(await take(['call'])).toEqual({ type: 'not-waiting' })
+    expect(await take(['call'])).toMatchObject({ type: 'repeated', reply: { id: reply.id } })
+    expect(await take(['call'], 'other')).toEqual({ type: 'not-waiting' })
   })
 
   it('never uses a position twice, whatever was lost', async () => {
