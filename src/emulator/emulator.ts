@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import { createChanges } from './changes.ts'
 import { createTokenEndpoint } from './cloud/oauth.ts'
@@ -41,7 +42,7 @@ export interface Emulator extends AsyncDisposable {
   until(isTrue: (state: EmulatorState) => boolean, signal: AbortSignal): Promise<void>
   /** Ends the life of every OAuth access token. */
   revokeTokens(): void
-  /** Restarts the platform: connections break, running chats are lost; what is stored stays. */
+  /** Restarts the platform: the connections of its servers break, running chats are lost; what is stored stays. */
   restart(): void
   /** Makes a conversation, or all, as if it had never been. */
   vanish(conversationId?: string): void
@@ -62,6 +63,9 @@ export function createEmulator(
   const work = new Set<Promise<void>>()
   const open = new Set<ServerResponse>()
   const servers = new Set<Server>()
+  const sockets = new Set<Socket>()
+  /** Of whoever pulls the levers: a restart spares them. */
+  const levered = new WeakSet<Socket>()
   const requests = new Map<string, number>()
   const problems: string[] = []
 
@@ -113,11 +117,12 @@ export function createEmulator(
     res.setHeader(dialect.logField, logId)
     try {
       if (url.pathname.startsWith('/_emulator/')) {
+        levered.add(req.socket)
         const gone = new AbortController()
-        res.once('close', () => gone.abort(new Error('the client has gone')))
+        res.once('close', () => gone.abort(new CallError('the client has gone')))
         const call = await createCall(req, res, url, {}, [])
         const route = `${req.method} ${url.pathname}`
-        const levers = { state, vanish, restart: () => restart(res) }
+        const levers = { state, vanish, restart }
         const said = await control(route, call, context, levers, gone.signal)
         return sendJson(res, said ? 200 : 404, said ?? {})
       }
@@ -218,14 +223,13 @@ export function createEmulator(
     return principal
   }
 
-  function restart(spared?: ServerResponse): void {
+  function restart(): void {
     context.process.restart()
     const { lostStatus } = dialect
     for (const chat of context.world.chats.values()) {
       if (lostStatus !== undefined && isRunning(chat)) chat.status = lostStatus
     }
-    for (const res of open) if (res !== spared) res.destroy()
-    for (const server of servers) server.closeIdleConnections()
+    for (const socket of sockets) if (!levered.has(socket)) socket.destroy()
     changes.notify()
   }
 
@@ -243,6 +247,10 @@ export function createEmulator(
     async listen({ host = '127.0.0.1', port = 0 } = {}) {
       const server = createServer((req, res) => void handle(req, res))
       server.keepAliveTimeout = 60_000
+      server.on('connection', (socket) => {
+        sockets.add(socket)
+        socket.once('close', () => sockets.delete(socket))
+      })
       servers.add(server)
       server.listen(port, host)
       await once(server, 'listening')

@@ -1,10 +1,27 @@
 import { createBotStrategy } from '../../src/strategy/bot.ts'
+import type { StrategyEntry } from './strategy-stage.ts'
 import { strategyContract } from './strategy.ts'
 
-strategyContract('a Bot', {
+const bot = {
   runPath: '/v3/chat',
   open: (parts) => createBotStrategy({ ...parts, bot: { botId: 'bot-1' } }),
-  actionRequest: '/tool lookup',
   cancels: true,
   provesEnds: true,
+  tellsThoughts: true,
+  isStoredUnread: true,
+  isFoundByReplyId: true,
+} satisfies Partial<StrategyEntry>
+
+strategyContract('a Bot', {
+  ...bot,
+  platform: 'cloud',
+  actionRequest: '/tool lookup',
+  failureCodes: { '/fail': '4013', '/error': '4013' },
+})
+// A Studio's Bot asks in words, and completes.
+strategyContract('a Bot of a Studio', {
+  ...bot,
+  platform: 'studio',
+  actionRequest: undefined,
+  failureCodes: { '/fail': '103100001', '/error': '103200002' },
 })

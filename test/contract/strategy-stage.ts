@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, expect } from 'vitest'
 import { type CozeClient, createCozeClient } from '../../src/coze/client.ts'
 import { type TokenResolver, createTokenResolver } from '../../src/coze/token.ts'
-import type { Message, UpstreamScope } from '../../src/domain.ts'
+import type { Message, Platform, UpstreamScope } from '../../src/domain.ts'
+import type { EmulatorState } from '../../src/emulator/control.ts'
 import type { EmulatorOptions } from '../../src/emulator/options.ts'
 import type { RoutePath } from '../../src/emulator/route-paths.ts'
 import { createGuard } from '../../src/isolation/guard.ts'
@@ -25,6 +26,9 @@ export interface StrategyParts {
   readonly client: CozeClient
   readonly tokens: TokenResolver
   readonly scope: UpstreamScope
+  readonly platform: Platform
+  /** Whether all sessions are one upstream identity. */
+  readonly hasSharedToken: boolean
   readonly clock: Clock
   readonly random: () => number
   readonly busyWaitMs?: number
@@ -33,14 +37,26 @@ export interface StrategyParts {
 export interface StrategyEntry {
   readonly runPath: RoutePath
   readonly open: (parts: StrategyParts) => ChatStrategy
-  /** A message that makes the upstream wait for somebody. */
-  readonly actionRequest: string
+  readonly platform: Platform
+  /** A message that makes the upstream wait for somebody; undefined: it never does. */
+  readonly actionRequest: string | undefined
   readonly cancels: boolean
   /** Whether the platform can be asked how a run ended whose stream was cut in its middle. */
   readonly provesEnds: boolean
+  /** Whether the model's thoughts are told. */
+  readonly tellsThoughts: boolean
+  /** Whether the answer of a run is stored whose stream broke. */
+  readonly isStoredUnread: boolean
+  /** Whether a run is found again by our reply's id alone. */
+  readonly isFoundByReplyId: boolean
+  /** The upstream's codes for a run that fails, as both commands of the emulator make it. */
+  readonly failureCodes: Readonly<Record<'/fail' | '/error', string>>
   /** How the platform decides what its documentation leaves open. */
   readonly switches?: EmulatorOptions['switches']
 }
+
+/** The one identity of a Studio. */
+const personalToken = 'pat_one'
 
 /** One run and what came of it. */
 export interface Talk {
@@ -67,7 +83,10 @@ export function setStrategyStage(entry: StrategyEntry) {
     const app = createTestApp()
     emulator = stack.use(
       await startEmulator({
-        apps: [publicPart(app)],
+        dialect: entry.platform,
+        ...(entry.platform === 'cloud'
+          ? { apps: [publicPart(app)] }
+          : { personalAccessTokens: [{ token: personalToken, accountId: 'account-1' }] }),
         workflows: [
           { workflowId: 'flow-1', appId: 'coze-app-1' },
           { workflowId: 'flow-2', botId: 'bot-1' },
@@ -92,17 +111,27 @@ export function setStrategyStage(entry: StrategyEntry) {
         clock: systemClock,
         newId: randomId,
         metrics: uncounted,
-        credentials: {
-          type: 'oauth',
-          baseUrl: emulator.url,
-          appId: app.appId,
-          keyId: app.keyId,
-          privateKey: new Secret(app.privateKeyPem),
-        },
+        credentials:
+          entry.platform === 'cloud'
+            ? {
+                type: 'oauth',
+                baseUrl: emulator.url,
+                appId: app.appId,
+                keyId: app.keyId,
+                privateKey: new Secret(app.privateKeyPem),
+              }
+            : {
+                type: 'shared-token',
+                baseUrl: emulator.url,
+                token: new Secret(personalToken),
+              },
       }),
     )
     const scope = { origin: emulator.url, account: '' }
-    parts = { client, tokens, scope, clock: systemClock, random: Math.random }
+    const { platform } = entry
+    const hasSharedToken = platform === 'studio'
+    const calls = { client, tokens, scope, platform, hasSharedToken }
+    parts = { ...calls, clock: systemClock, random: Math.random }
     strategy = entry.open(parts)
   })
 
@@ -175,6 +204,11 @@ export function setStrategyStage(entry: StrategyEntry) {
     talk,
     next,
   }
+}
+
+/** The session's chats: where the platform has no sessions, by the name that each request carries. */
+export function chatsOf({ chats }: EmulatorState, session: string): EmulatorState['chats'] {
+  return chats.filter((chat) => JSON.stringify(chat.request).includes(`"user_id":"${session}"`))
 }
 
 export function upstreamOf({ upstream }: Pick<Talk, 'upstream'>) {

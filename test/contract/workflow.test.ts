@@ -1,19 +1,30 @@
+import type { Platform } from '../../src/domain.ts'
 import type { WorkflowOptions } from '../../src/strategy/assistant-options.ts'
 import { createWorkflowStrategy } from '../../src/strategy/workflow.ts'
 import type { StrategyEntry } from './strategy-stage.ts'
 import { strategyContract } from './strategy.ts'
 
-function entry(workflow: Partial<WorkflowOptions>): StrategyEntry {
+function entry(workflow: Partial<WorkflowOptions>, platform: Platform = 'cloud'): StrategyEntry {
+  const isCloud = platform === 'cloud'
   return {
+    platform,
     runPath: '/v1/workflows/chat',
     open: (parts) =>
       createWorkflowStrategy({
         ...parts,
+        // What a Studio has not stored by then, it never stores.
+        ...(!isCloud && { recoverMs: 0 }),
         workflow: { workflowId: 'flow-1', conversationKeying: 'auto', ...workflow },
       }),
     actionRequest: '/ask Which one?',
     cancels: false,
     provesEnds: false,
+    tellsThoughts: isCloud,
+    isStoredUnread: isCloud,
+    isFoundByReplyId: isCloud,
+    failureCodes: isCloud
+      ? { '/fail': '4013', '/error': '4013' }
+      : { '/fail': '720701013', '/error': '720701013' },
   }
 }
 
@@ -32,3 +43,11 @@ strategyContract('a Workflow of an app whose conversations cannot be created', {
     doneAfterError: true,
   },
 })
+strategyContract(
+  "a Studio's Workflow of an app, its conversations by name",
+  entry({ appId: 'coze-app-1', conversationKeying: 'name' }, 'studio'),
+)
+strategyContract(
+  "a Studio's Workflow of a Bot",
+  entry({ workflowId: 'flow-2', botId: 'bot-1' }, 'studio'),
+)

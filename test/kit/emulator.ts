@@ -3,7 +3,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { request } from 'undici'
+import { Agent, request } from 'undici'
 import type { Wanted, EmulatorState } from '../../src/emulator/control.ts'
 import type { FaultInput } from '../../src/emulator/faults.ts'
 import type { EmulatorOptions } from '../../src/emulator/options.ts'
@@ -78,10 +78,13 @@ export async function startEmulator(
   const first = await Promise.race([once(lines, 'line'), exited.then(() => undefined)])
   if (first === undefined) throw new Error('the emulator ended before it listened')
   const { url } = JSON.parse(String(first[0])) as { url: string }
+  // Connections of its own: those of the platform's callers break when it is restarted.
+  const dispatcher = new Agent()
 
   async function call(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object) {
     const { statusCode, body: reply } = await request(`${url}/_emulator/${path}`, {
       method,
+      dispatcher,
       ...(body && { body: JSON.stringify(body) }),
     })
     const text = await reply.text()
@@ -98,6 +101,7 @@ export async function startEmulator(
   async function close() {
     child.stdin.end()
     await exited
+    await dispatcher.destroy()
   }
 
   return {
@@ -114,6 +118,7 @@ export async function startEmulator(
         Object.entries(wanted).map(([key, value]) => [key, String(value)]),
       )
       const waiting = await request(`${url}/_emulator/wait?${query.toString()}`, {
+        dispatcher,
         signal: AbortSignal.timeout(deadlineMs),
       })
       const text = await waiting.body.text()
