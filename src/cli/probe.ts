@@ -14,8 +14,8 @@ import {
 import { overallVerdict } from '../domain/isolation.ts'
 import type { KnowledgeCanary, ProbeReport, ProbeRequest } from '../domain/probe.ts'
 import { type Format, formatReports, formats } from '../probe/format.ts'
-import { estimateCalls, ProbeError } from '../probe/probe.ts'
-import { targetsOf } from '../probe/probe-assistants.ts'
+import { ProbeError } from '../probe/probe.ts'
+import { maxCallsOf } from '../probe/probe-assistants.ts'
 import { probeConfig } from '../probe-config.ts'
 import { createGraphClient, type SendGraph } from './graph-client.ts'
 import { probeGateway } from './remote-probe.ts'
@@ -102,8 +102,7 @@ async function findOut(
     return await probeGateway({ client, request, onBegin: announce, onProgress }, signal)
   }
   if (config === undefined) throw new UsageError('--config or --gateway is needed')
-  const targets = targetsOf(config.assistants, request.assistantId)
-  announce(targets.length * estimateCalls(request))
+  announce(maxCallsOf(config.assistants, request))
   return await probeConfig(config, request, { onProgress }, signal)
 }
 

@@ -41,6 +41,15 @@ export interface AssistantQuota {
   readonly startsPerSecond: number
 }
 
+/** How a probe talks with it. */
+export interface AssistantProbe {
+  /**
+   * To what it asks before it answers, such as the form that a flow begins with, in their order. `{message}` stands for
+   * what the probe says. Default none.
+   */
+  readonly answers: readonly string[]
+}
+
 /** A configured Coze target. */
 export type AssistantSettings = {
   readonly id: AssistantId
@@ -55,6 +64,7 @@ export type AssistantSettings = {
   readonly onBreach: OnBreach
   /** Nobody is served before a probe has found it ISOLATED. Default false. */
   readonly requireProof: boolean
+  readonly probe: AssistantProbe
 } & (
   | { readonly strategy: 'workflow'; readonly workflow: WorkflowSettings }
   | { readonly strategy: 'bot'; readonly bot: BotSettings }
@@ -65,6 +75,10 @@ export type AssistantSettings = {
       readonly fallback: BotSettings
     }
 )
+
+const probeSchema = z.strictObject({
+  answers: z.array(z.string().min(1).max(4_096)).max(5).default([]),
+})
 
 const quotaSchema = z.strictObject({
   maxRunning: z.number().int().min(1).max(100_000).default(1_000),
@@ -153,6 +167,7 @@ export function assistantSchema(source: SecretSource) {
       quota: quotaSchema.prefault({}),
       onBreach: z.enum(['quarantine', 'fallback', 'alert']).default('quarantine'),
       requireProof: z.boolean().default(false),
+      probe: probeSchema.prefault({}),
       workflow: workflowSchema.optional(),
       bot: botSchema.optional(),
       fallback: botSchema.optional(),
@@ -203,6 +218,7 @@ export function assistantSchema(source: SecretSource) {
         },
         onBreach: assistant.onBreach,
         requireProof: assistant.requireProof,
+        probe: assistant.probe,
       }
       const { strategy, workflow, bot, fallback } = assistant
       if (strategy === 'workflow' && workflow) return { ...common, strategy, workflow }

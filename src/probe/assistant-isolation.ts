@@ -1,4 +1,5 @@
 import type { AssistantSettings } from '../config/assistant.ts'
+import type { Platform } from '../domain.ts'
 import type {
   AssistantIsolation,
   Finding,
@@ -31,7 +32,10 @@ export function describeIsolation(
     inService: serving !== undefined,
     checkedAt: shown?.proof?.checkedAt ?? null,
     findings: records.flatMap((record) =>
-      findingsOf(record).map((finding) => ({ ...finding, strategy: record.target.strategy })),
+      findingsOf(record, assistant.platform).map((finding) => ({
+        ...finding,
+        strategy: record.target.strategy,
+      })),
     ),
     keying: [first, ...rest].map((kind) => ({
       strategy: kind,
@@ -40,7 +44,10 @@ export function describeIsolation(
   }
 }
 
-function findingsOf({ target, proof, breach }: IsolationRecord): readonly Finding[] {
+function findingsOf(
+  { target, proof, breach }: IsolationRecord,
+  platform: Platform,
+): readonly Finding[] {
   const found = proof?.findings ?? []
   if (breach === null) return found
   const layer = 'conversation'
@@ -48,7 +55,7 @@ function findingsOf({ target, proof, breach }: IsolationRecord): readonly Findin
     layer,
     verdict: 'LEAKING',
     reason: breach.what,
-    ...adviceFor(layer, target.strategy),
+    ...adviceFor(layer, { strategy: target.strategy, platform }),
     evidence: [breach],
   }
   return [met, ...found]

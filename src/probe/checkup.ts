@@ -49,16 +49,17 @@ export async function* checkUp(
     const records = assistants.recordsOf(assistantId, kind)
     if (!strategy || !records) throw new TypeError(`"${assistantId}" is not configured`)
     const problems: string[] = []
-    if (
-      settings.some(({ id, credentials }) => id === assistantId && credentials.type === 'token')
-    ) {
-      problems.push(sharedToken)
-    }
+    const assistant = settings.find(({ id }) => id === assistantId)
+    const platform = assistant?.platform ?? 'cloud'
+    // A Studio has no other identity, and the operator has accepted that.
+    if (assistant?.credentials.type === 'token' && platform === 'cloud') problems.push(sharedToken)
     let shared: Checkup['shared']
     try {
       shared = await meet(strategy, records, options.newId, signal)
-      if (shared)
-        problems.push(`conversation: ${shared.what} ${adviceFor('conversation', kind).remedy}`)
+      if (shared) {
+        const { remedy } = adviceFor('conversation', { strategy: kind, platform })
+        problems.push(`conversation: ${shared.what} ${remedy}`)
+      }
     } catch (error) {
       signal.throwIfAborted()
       if (!(error instanceof RunFailedError)) throw error

@@ -1,21 +1,23 @@
-import type { StrategyKind } from '../domain.ts'
 import type { Evidence, Finding, LayerVerdict, ProbeLayer } from '../domain/isolation.ts'
-import { adviceFor } from './remedies.ts'
+import { adviceFor, type Driven } from './remedies.ts'
 import type { Recall, Trial } from './trial.ts'
 
 /** What trials say of the layers that they can tell apart; one that another leak hides is NOT_TESTED. */
 export function judgeTrials(
   trials: readonly Trial[],
-  strategy: StrategyKind,
-  at: number,
+  { at, ...driven }: Driven & { readonly at: number },
 ): readonly Finding[] {
   const isShared = trials.some((trial) => trial.isShared)
   const isInvented = trials.some((trial) => trial.invented)
   const heard = trials.filter(({ own }) => own.every(({ told }) => told))
   const trustworthy = isInvented ? [] : heard
+  // A form at the beginning takes every message for its answer.
+  const asks = trials.some(({ isAsking }) => isAsking)
+    ? ' It asked for something before it answered: tell it by the assistant\'s "probe.answers".'
+    : ''
   const doubt = isInvented
     ? 'The assistant told a secret that nobody had told it: its answers prove nothing.'
-    : 'The assistant did not recall what the same session had told it in the same conversation: what it does not tell proves nothing.'
+    : `The assistant did not recall what the same session had told it in the same conversation: what it does not tell proves nothing.${asks}`
   return [admitted(judgeConversation()), judgeVariables(), judgeMemory()]
 
   function judgeConversation(): Finding {
@@ -50,7 +52,7 @@ export function judgeTrials(
     return {
       ...found,
       reason: `${found.reason} But beware: ${seen} Nobody can guess those of the gateway.`,
-      ...adviceFor(cause, strategy),
+      ...adviceFor(cause, driven),
       evidence: [evidence(seen, logIds)],
     }
   }
@@ -109,7 +111,7 @@ export function judgeTrials(
     const logIds = recalls.flatMap(({ told, logId }) => (told && logId !== undefined ? logId : []))
     return {
       ...finding(layer, 'LEAKING', reason),
-      ...adviceFor(layer, strategy),
+      ...adviceFor(layer, driven),
       evidence: [evidence(reason, logIds)],
     }
   }

@@ -42,6 +42,11 @@ export function createLeftovers(): Leftovers {
               ids.add(said.conversationId)
               return said
             },
+            async sayOnce(text) {
+              const said = await conversation.sayOnce(text)
+              ids.add(said.conversationId)
+              return said
+            },
           }
         },
       }

@@ -6,7 +6,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { NewId } from '../lib/id.ts'
 import type { Assistants } from '../strategy/assistants.ts'
 import { strategiesOf } from '../strategy/targets.ts'
-import { probe } from './probe.ts'
+import { estimateCalls, probe } from './probe.ts'
 
 /** What a probe looks at: an `auto` assistant is two. @throws `TypeError` when there is no such assistant */
 export function targetsOf(
@@ -18,6 +18,18 @@ export function targetsOf(
   return wanted.flatMap((assistant) =>
     strategiesOf(assistant).map((strategy) => ({ assistantId: assistant.id, strategy })),
   )
+}
+
+/** Upstream calls that a probe of these makes at most. @throws `TypeError` when there is no such assistant */
+export function maxCallsOf(
+  assistants: readonly AssistantSettings[],
+  { assistantId: wanted, ...depth }: ProbeRequest,
+): number {
+  const calls = targetsOf(assistants, wanted).map(({ assistantId }) => {
+    const assistant = assistants.find(({ id }) => id === assistantId)
+    return estimateCalls(depth, assistant?.probe.answers.length ?? 0)
+  })
+  return calls.reduce((sum, count) => sum + count, 0)
 }
 
 export interface ProbeAssistantsOptions {
@@ -45,7 +57,10 @@ export async function* probeAssistants(
     if (!choice || !records || !assistant) throw new TypeError(`"${assistantId}" cannot be probed`)
     onProgress?.(`${assistantId} as a ${kind}`)
     const hasSharedToken = assistant.credentials.type === 'token'
-    const about = { assistantId, strategy: choice.strategy, records, hasSharedToken }
+    const { platform } = assistant
+    const { answers } = assistant.probe
+    const { strategy } = choice
+    const about = { assistantId, strategy, platform, records, hasSharedToken, answers }
     yield await probe({ ...common, ...depth, ...about, onProgress }, signal)
   }
 }

@@ -1,4 +1,4 @@
-import type { AssistantId, Session, SessionName } from '../domain.ts'
+import type { AssistantId, Platform, Session, SessionName } from '../domain.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { NewId } from '../lib/id.ts'
 import type { AssistantRecords } from '../strategy/records.ts'
@@ -17,8 +17,11 @@ export interface ProbeOptions extends ProbeDepth {
   readonly assistantId: AssistantId
   readonly strategy: ChatStrategy
   readonly records: AssistantRecords
-  /** One upstream identity serves all sessions. */
+  readonly platform: Platform
+  /** One upstream identity serves all sessions, as the operator has accepted. */
   readonly hasSharedToken: boolean
+  /** To what the assistant asks before it answers. Default none. */
+  readonly answers?: readonly string[] | undefined
   readonly clock: Clock
   readonly newId: NewId
   /** Hears what is going on: sentences without secrets. */
@@ -33,20 +36,19 @@ export class ProbeError extends Error {
 export const defaultTrials = 2
 export const defaultBudget = 60
 const callsPerTrial = 23
+const messagesPerTrial = 11
 const callsPerQuestion = 7
 const callsPerKnowledge = 4
 
-/** Upstream calls that a probe makes at most. */
-export function estimateCalls({
-  trials = defaultTrials,
-  budget = defaultBudget,
-  questionTrigger,
-  knowledge = [],
-}: ProbeDepth): number {
+/** Upstream calls that a probe makes at most. `answers`: given to what the assistant asks before it answers. */
+export function estimateCalls(
+  { trials = defaultTrials, budget = defaultBudget, questionTrigger, knowledge = [] }: ProbeDepth,
+  answers: number,
+): number {
   const wanted =
-    trials * callsPerTrial +
+    trials * (callsPerTrial + messagesPerTrial * answers) +
     (questionTrigger === undefined ? 0 : callsPerQuestion) +
-    knowledge.length * callsPerKnowledge
+    knowledge.length * (callsPerKnowledge + 2 * answers)
   return Math.min(wanted, budget)
 }
 
@@ -61,8 +63,10 @@ export async function probe(options: ProbeOptions, signal: AbortSignal): Promise
   const budget = createBudget(options.budget ?? defaultBudget)
   const left = createLeftovers()
   const exchanges: ProbeExchange[] = []
+  const { answers = [], platform } = options
   const openProber = createProbers({
     strategy,
+    answers,
     newId,
     budget,
     clock,
@@ -110,12 +114,16 @@ export async function probe(options: ProbeOptions, signal: AbortSignal): Promise
         onProgress(`trial ${number} was not finished: ${error.message}`)
         if (error instanceof BudgetError) break
       }
-      if (judgeTrials(trials, strategy.kind, clock.now()).some(leaks)) break
+      if (judge(trials).some(leaks)) break
     }
     if (trials.length === 0) {
       throw new ProbeError('The assistant could not be tried.', { cause: failure })
     }
-    return judgeTrials(trials, strategy.kind, clock.now())
+    return judge(trials)
+  }
+
+  function judge(trials: readonly Trial[]): readonly Finding[] {
+    return judgeTrials(trials, { strategy: strategy.kind, platform, at: clock.now() })
   }
 
   async function readVariables(session: Session): Promise<readonly string[] | undefined> {
@@ -145,7 +153,7 @@ export async function probe(options: ProbeOptions, signal: AbortSignal): Promise
           const { logId } = stranger
           return {
             ...finding(layer, 'LEAKING', reason),
-            ...adviceFor(layer, strategy.kind),
+            ...advice(layer),
             evidence: [
               {
                 at: clock.now(),
@@ -177,23 +185,33 @@ export async function probe(options: ProbeOptions, signal: AbortSignal): Promise
     return await attempt(layer, async () => {
       onProgress('pending question: one is asked, and another speaks')
       const greeting = 'Good morning.'
-      const before = await (await newProber().converse()).say(greeting)
-      const asked = await (await newProber().converse()).say(questionTrigger)
+      const before = await (await newProber().converse()).sayOnce(greeting)
+      const asked = await (await newProber().converse()).sayOnce(questionTrigger)
       if (asked.question === undefined) {
-        return finding(layer, 'NOT_TESTED', 'The message did not make the assistant ask and wait.')
+        return before.question === undefined
+          ? finding(layer, 'NOT_TESTED', 'The message did not make the assistant ask and wait.')
+          : finding(
+              layer,
+              'INCONCLUSIVE',
+              'A stranger was asked before, and this message was not: it was taken for the answer, or makes the assistant ask nothing.',
+            )
       }
-      const meanwhile = await (await newProber().converse()).say(greeting)
-      if (!tells(meanwhile.text, asked.question)) {
+      const meanwhile = await (await newProber().converse()).sayOnce(greeting)
+      if (before.question !== undefined && meanwhile.question !== undefined) {
+        const reason = 'The assistant asks everybody first, and a stranger was asked anew.'
+        return finding(layer, 'ISOLATED', reason)
+      }
+      if (before.question === undefined && !tells(meanwhile.text, asked.question)) {
         return finding(layer, 'ISOLATED', "A stranger's message was not taken for the answer.")
       }
-      if (tells(before.text, asked.question)) {
+      if (before.question === undefined && tells(before.text, asked.question)) {
         return finding(layer, 'INCONCLUSIVE', 'The assistant asks everybody the same.')
       }
       const reason = "A stranger's message was taken for the answer to another's question."
       const { logId } = meanwhile
       return {
         ...finding(layer, 'LEAKING', reason),
-        ...adviceFor(layer, strategy.kind),
+        ...advice(layer),
         evidence: [
           {
             at: clock.now(),
@@ -206,16 +224,20 @@ export async function probe(options: ProbeOptions, signal: AbortSignal): Promise
     })
   }
 
+  function advice(layer: Finding['layer']) {
+    return adviceFor(layer, { strategy: strategy.kind, platform })
+  }
+
   function judgeIdentity(): Finding {
     const layer = 'identity'
     return options.hasSharedToken
       ? {
           ...finding(
             layer,
-            'INCONCLUSIVE',
-            'All sessions share one access token: "allowSharedToken".',
+            'NOT_TESTED',
+            'All sessions share one access token, as "allowSharedToken" accepts: what keeps them apart is in the other layers.',
           ),
-          ...adviceFor(layer, strategy.kind),
+          ...advice(layer),
         }
       : finding(layer, 'ISOLATED', 'Each session has an access token of its own.')
   }

@@ -2,8 +2,8 @@ import type { IsolationTarget, Proof } from '../domain/isolation.ts'
 import type { ProbeEvent, ProbeReport, ProbeRequest, ProbeRun } from '../domain/probe.ts'
 import { onAbort } from '../lib/on-abort.ts'
 import type { Logger } from '../observe/logger.ts'
-import { ProbeError, estimateCalls } from './probe.ts'
-import { probeAssistants, type ProbeAssistantsOptions, targetsOf } from './probe-assistants.ts'
+import { ProbeError } from './probe.ts'
+import { maxCallsOf, probeAssistants, type ProbeAssistantsOptions } from './probe-assistants.ts'
 
 export interface ProbingOptions extends Omit<ProbeAssistantsOptions, 'onProgress'> {
   /** Keeps what was found out. */
@@ -31,10 +31,9 @@ export function createProbing(options: ProbingOptions): Probing {
 
   return {
     begin(request) {
-      const targets = targetsOf(settings, request.assistantId)
+      const maxCalls = maxCallsOf(settings, request)
       if (running !== undefined || closed.signal.aborted) return undefined
       const telling = createTelling()
-      const maxCalls = targets.length * estimateCalls(request)
       const run: ProbeRun = { id: newId(), maxCalls, events: (signal) => telling.events(signal) }
       runs.set(run.id, run)
       const [oldest] = runs.keys()

@@ -1,5 +1,13 @@
-import type { StrategyKind } from '../domain.ts'
+import type { Platform, StrategyKind } from '../domain.ts'
 import type { ProbeLayer } from '../domain/isolation.ts'
+
+type AdvisedLayer = ProbeLayer | 'conversation-name' | 'conversation-id'
+
+/** How an assistant is driven, and where. */
+export interface Driven {
+  readonly strategy: StrategyKind
+  readonly platform: Platform
+}
 
 interface Advice {
   readonly cause: string
@@ -8,12 +16,74 @@ interface Advice {
 
 /**
  * What is behind a leak, and what to change. "Known" is what the platform's code or documentation says; "likely" is what
- * fits and was reported from the field (coze-api.md §3, §4.3).
+ * fits and was reported from the field.
  */
-export function adviceFor(
-  layer: ProbeLayer | 'conversation-name' | 'conversation-id',
-  strategy: StrategyKind,
-): Advice {
+export function adviceFor(layer: AdvisedLayer, driven: Driven): Advice {
+  switch (driven.platform) {
+    case 'cloud':
+      return adviceForCloud(layer, driven.strategy)
+    case 'studio':
+      return adviceForStudio(layer, driven.strategy) ?? adviceForCloud(layer, driven.strategy)
+  }
+}
+
+/** Where a self-hosted Studio differs: it has no memory node, no OAuth apps and no support. Undefined: it does not. */
+function adviceForStudio(layer: AdvisedLayer, strategy: StrategyKind): Advice | undefined {
+  switch (layer) {
+    case 'conversation':
+      return strategy === 'workflow'
+        ? {
+            cause:
+              'Likely: a conversation node (会话节点) or message node (消息节点) of the chatflow uses one fixed conversation name, or the chatflow is bound to a static conversation (静态会话) of its app. Known: such a conversation belongs to everybody.',
+            remedy:
+              'In the chatflow, feed the conversation name (会话名称) of every conversation and message node from the start parameter CONVERSATION_NAME instead of a fixed text, remove the static conversation, and publish again.',
+          }
+        : {
+            cause:
+              'Likely: the agent answers from a conversation that is not the one it was given.',
+            remedy: 'Take the assistant out of service, and look into the log of the Studio.',
+          }
+    case 'conversation-id':
+      return {
+        cause: 'Known: a Studio looks a conversation up by its id without asking whose it is.',
+        remedy:
+          "Here nothing leaks by it: the gateway takes no upstream id that is not the session's own. Let no other client of the Studio take a conversation_id from its users.",
+      }
+    case 'variables':
+      return {
+        cause:
+          'Known: user variables (用户变量) are kept by user_id, and app variables (应用变量) for everybody.',
+        remedy: 'Make the variables per user (用户级), or remove them, and publish again.',
+      }
+    case 'long-term-memory':
+      return strategy === 'workflow'
+        ? {
+            cause:
+              'Known: a Studio has no long-term memory; what outlives a conversation is in a conversation node (会话节点) or message node (消息节点) that uses one fixed conversation name, in an app variable (应用变量) or in a database.',
+            remedy:
+              'In the chatflow, feed the conversation name (会话名称) of every conversation and message node from the start parameter CONVERSATION_NAME instead of a fixed text, make variables per user (用户级), filter databases by the session, and publish again. The fixed conversation keeps what it has: delete it.',
+          }
+        : {
+            cause:
+              'Known: a Studio has no long-term memory; what outlives a conversation is in a workflow that the agent calls, a variable or a database.',
+            remedy:
+              'Give the nodes of its workflows no fixed conversation name (会话名称), make variables per user (用户级), filter databases by the session, and publish again.',
+          }
+    case 'identity':
+      return {
+        cause:
+          'Known: a Studio has no OAuth apps, so that a personal token is one identity for all sessions.',
+        remedy:
+          'None is needed: conversations and variables keep the sessions apart, and the findings of those layers say whether they do.',
+      }
+    case 'conversation-name':
+    case 'knowledge':
+    case 'pending-question':
+      return undefined
+  }
+}
+
+function adviceForCloud(layer: AdvisedLayer, strategy: StrategyKind): Advice {
   switch (layer) {
     case 'conversation':
       return strategy === 'workflow'

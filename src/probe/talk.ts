@@ -52,7 +52,10 @@ export interface ProbeConversation {
   readonly run: Omit<RunContext, 'replyId'>
   /** Undefined until the first message has revealed it. */
   readonly upstreamId: string | undefined
+  /** Says something, and answers as it is configured what the assistant asks before it answers. */
   say(text: string): Promise<Said>
+  /** The same, but leaves what the assistant asks unanswered. */
+  sayOnce(text: string): Promise<Said>
 }
 
 /** Somebody who never was and will not be again. */
@@ -78,13 +81,15 @@ export interface Trespass {
 /** Makes sessions that talk through the strategy that serves users. */
 export function createProbers(options: {
   readonly strategy: ChatStrategy
+  /** To what the assistant asks before it answers, in their order; `{message}` stands for what was said. */
+  readonly answers: readonly string[]
   readonly newId: NewId
   readonly budget: Budget
   readonly clock: Clock
   readonly onExchange: (exchange: ProbeExchange) => void
   readonly signal: AbortSignal
 }): (name?: SessionName) => Prober {
-  const { strategy, newId, budget, clock, onExchange, signal } = options
+  const { strategy, answers, newId, budget, clock, onExchange, signal } = options
   let sessions = 0
 
   return (name) => {
@@ -96,32 +101,45 @@ export function createProbers(options: {
     /** A conversation as the session's own, or another's that it says it has. */
     function talkIn(begun: UpstreamConversation, run: ProbeConversation['run']): ProbeConversation {
       let upstream = begun
+
+      async function sayOnce(text: string): Promise<Said> {
+        budget.spend(1)
+        const at = clock.now()
+        const { chatId, events, ...said } = await listen(
+          strategy.start(
+            {
+              ...run,
+              replyId: newId() as ReplyId,
+              upstream,
+              text,
+              attachments: [],
+              extras: { parameters: {}, metadata: {} },
+              history: [],
+            },
+            signal,
+          ),
+        )
+        upstream = { type: 'id', conversationId: said.conversationId }
+        const { conversationId, logId = null } = said
+        onExchange({ at, session: number, conversationId, chatId, logId, events })
+        return said
+      }
+
       return {
         run,
         get upstreamId() {
           return upstream.type === 'id' ? upstream.conversationId : undefined
         },
+        sayOnce,
         async say(text) {
-          budget.spend(1)
-          const at = clock.now()
-          const { chatId, events, ...said } = await listen(
-            strategy.start(
-              {
-                ...run,
-                replyId: newId() as ReplyId,
-                upstream,
-                text,
-                attachments: [],
-                extras: { parameters: {}, metadata: {} },
-                history: [],
-              },
-              signal,
-            ),
-          )
-          upstream = { type: 'id', conversationId: said.conversationId }
-          const { conversationId, logId = null } = said
-          onExchange({ at, session: number, conversationId, chatId, logId, events })
-          return said
+          let said = await sayOnce(text)
+          const texts = [said.text]
+          for (const answer of answers) {
+            if (said.question === undefined) break
+            said = await sayOnce(answer.replaceAll('{message}', text))
+            texts.push(said.text)
+          }
+          return { ...said, text: texts.join('\n') }
         },
       }
     }

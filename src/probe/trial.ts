@@ -23,6 +23,8 @@ export interface Trial {
   readonly own: readonly Recall[]
   /** The other's. */
   readonly cross: readonly Recall[]
+  /** It asked something and waited, before it answered. */
+  readonly isAsking: boolean
   /** What nobody was told is told: the test itself is broken. */
   readonly invented: boolean
   /** A recalls its own in a conversation of its own that never heard of it. */
@@ -51,7 +53,7 @@ export async function runTrial(options: TrialOptions): Promise<Trial> {
   const [ofA, ofB, ofNobody] = [createCanary(newId), createCanary(newId), createCanary(newId)]
   // At once, and in turns that change: what mixes sessions up may depend on who comes when.
   const [a1, b1] = await Promise.all([a.converse(), b.converse()])
-  await Promise.all([a1.say(phrasing.tell(ofA)), b1.say(phrasing.tell(ofB))])
+  const told = await Promise.all([a1.say(phrasing.tell(ofA)), b1.say(phrasing.tell(ofB))])
   const isShared = a1.upstreamId !== undefined && a1.upstreamId === b1.upstreamId
   const own = await Promise.all([ask(b1, ofB), ask(a1, ofA)])
   const cross = [await ask(b1, ofA), await ask(a1, ofB)]
@@ -67,6 +69,7 @@ export async function runTrial(options: TrialOptions): Promise<Trial> {
     isShared,
     own,
     cross,
+    isAsking: told.some(({ question }) => question !== undefined),
     invented: nobody.told,
     fresh,
     variables,

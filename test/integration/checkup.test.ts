@@ -62,12 +62,19 @@ bot (bot)
   it('says so of a token that all sessions share', async () => {
     const emulator = { personalAccessTokens: [{ token: 'pat_shared', accountId: 'a' }] }
     await using stage = await open({ emulator })
+    const credentials = { type: 'token', token: 'pat_shared', allowSharedToken: true }
     const { code, out } = await look(stage, (flow) => {
-      flow.credentials = { type: 'token', token: 'pat_shared', allowSharedToken: true }
+      Object.assign(flow, { credentials, platform: 'cloud' })
     })
     expect(code).toBe(1)
     expect(out).toContain('  identity      nothing: all sessions share one token')
     expect(out).toContain('problem: identity: all sessions share one access token')
+    // A Studio has nothing else, and its operator has accepted it.
+    const studio = await look(stage, (flow) => {
+      Object.assign(flow, { credentials, platform: 'studio' })
+    })
+    expect([studio.code, studio.out.includes('problem')]).toEqual([0, false])
+    expect(studio.out).toContain('  identity      nothing: all sessions share one token')
     const refused = await look(stage, (flow) => {
       flow.credentials = { type: 'token', token: 'pat_shared' }
     })

@@ -245,6 +245,7 @@ function settingsOf(id: (typeof assistantIds)[number], onBreach: OnBreach): Assi
     quota: { maxRunning: 1000, startsPerSecond: 1000 },
     onBreach: onBreach === 'fallback' && id !== 'flow' ? 'quarantine' : onBreach,
     requireProof: false,
+    probe: { answers: [] },
   } as const
   const bot = {
     botId: 'bot-1',

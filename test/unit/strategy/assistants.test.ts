@@ -22,6 +22,7 @@ const common = {
   quota: { maxRunning: 10, startsPerSecond: 10 },
   onBreach: 'quarantine',
   requireProof: false,
+  probe: { answers: [] },
 } as const
 const workflow = {
   workflowId: 'flow-1',

@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest'
+import type { AssistantId } from '../../../src/domain.ts'
+import type { Finding } from '../../../src/domain/isolation.ts'
+import { probe, type ProbeOptions } from '../../../src/probe/probe.ts'
+import type { ChatStrategy, RunEvent } from '../../../src/strategy/strategy.ts'
+import { createFakeClock } from '../../kit/clock.ts'
+import { randomId } from '../../kit/ids.ts'
+import { createScriptedRecords } from '../../kit/scripted-records.ts'
+import { createScriptedStrategy } from '../../kit/scripted-strategy.ts'
+
+/**
+ * A Workflow that begins each run with a form: a message is not read, the answer `topic: …` is. It keeps what it is told
+ * for its conversation. `shares`: the form waits for whoever comes next.
+ */
+function createFormFlow({ shares = false } = {}): ChatStrategy {
+  const waiting = new Set<string>()
+  const told = new Map<string, string[]>()
+  let chats = 0
+
+  function answer(conversationId: string, text: string): string {
+    const [, topic] = /^topic: ?(.*)$/s.exec(text) ?? []
+    if (topic === undefined) return 'The form was not understood.'
+    const before = told.get(conversationId) ?? []
+    told.set(conversationId, [...before, topic])
+    const [number = ''] = /\d{8}/.exec(topic) ?? []
+    return before.find((line) => line.includes(number)) ?? 'I do not know.'
+  }
+
+  return {
+    ...createScriptedStrategy('workflow'),
+    async *start({ upstream, text }) {
+      const conversationId = upstream.type === 'id' ? upstream.conversationId : 'named'
+      chats += 1
+      const ids = { chatId: `chat-${chats}`, conversationId }
+      const place = shares ? 'everybody' : conversationId
+      const question = { text: 'Which topic?', options: [], fields: [] }
+      const events: RunEvent[] = waiting.delete(place)
+        ? [
+            { type: 'message', ...ids, messageId: 'm', text: answer(conversationId, text) },
+            { type: 'completed', ...ids, usage: null },
+          ]
+        : [
+            { type: 'question', ...ids, question },
+            { type: 'action-required', ...ids, toolCalls: [] },
+          ]
+      if (events.length === 2 && events[0]?.type === 'question') waiting.add(place)
+      yield [{ type: 'accepted', ...ids }, ...events]
+    },
+  }
+}
+
+async function probeFlow(strategy: ChatStrategy, more: Partial<ProbeOptions> = {}) {
+  const report = await probe(
+    {
+      assistantId: 'flow' as AssistantId,
+      strategy,
+      platform: 'studio',
+      records: createScriptedRecords(),
+      hasSharedToken: true,
+      clock: createFakeClock(),
+      newId: randomId,
+      trials: 1,
+      ...more,
+    },
+    new AbortController().signal,
+  )
+  const of = (layer: Finding['layer']) => report.findings.find((found) => found.layer === layer)
+  return { ...report, of }
+}
+
+describe('a flow that begins with a form', () => {
+  it('cannot be judged without an answer to its form, and the report says which setting gives one', async () => {
+    const { verdict, of } = await probeFlow(createFormFlow())
+    expect(verdict).toBe('INCONCLUSIVE')
+    expect(of('conversation')?.reason).toContain('"probe.answers"')
+  })
+
+  it('is probed with the answer that is configured, in which the message has its place', async () => {
+    const answers = ['topic: {message}']
+    const { verdict, of } = await probeFlow(createFormFlow(), { answers })
+    expect(of('conversation')).toMatchObject({ verdict: 'ISOLATED' })
+    expect(verdict).toBe('ISOLATED')
+  })
+
+  it('can be tested for a pending question: a stranger is asked anew', async () => {
+    const asking = { answers: ['topic: {message}'], questionTrigger: 'Hello.' }
+    const isolated = await probeFlow(createFormFlow(), asking)
+    expect(isolated.of('pending-question')).toMatchObject({ verdict: 'ISOLATED' })
+    expect(isolated.verdict).toBe('ISOLATED')
+  })
+
+  it('is not found isolated where the next one who comes answers the form', async () => {
+    const asking = { answers: ['topic: {message}'], questionTrigger: 'Hello.' }
+    const { verdict } = await probeFlow(createFormFlow({ shares: true }), asking)
+    expect(verdict).not.toBe('ISOLATED')
+  })
+})
