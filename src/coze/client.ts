@@ -72,7 +72,8 @@ export interface CozeReading<T> {
 }
 
 /**
- * Failures are {@link CozeError} and tell which call failed; an aborted signal rejects with its own reason.
+ * Failures are {@link CozeError} and tell which call failed; an aborted signal rejects with its own reason. A call that a
+ * platform turned out not to have is `not-supported`, and is not sent again for an hour.
  */
 export interface CozeClient extends AsyncDisposable {
   request<T>(request: CozeRequest & CozeReading<T>, signal: AbortSignal): Promise<T>
@@ -148,6 +149,10 @@ const defaultLimits: CozeLimits = {
   maxUpstreamConnections: 2_048,
 }
 
+const unsent = { accepted: 'no' } as const
+/** After so long a call that a platform did not have is tried again: it may have been updated. In ms. */
+const missingMs = 3_600_000
+
 /** The only way to the upstream. Disposing it breaks off what is under way. */
 export function createCozeClient(options: CozeClientOptions): CozeClient {
   const { clock, random, metrics } = options
@@ -161,6 +166,28 @@ export function createCozeClient(options: CozeClientOptions): CozeClient {
   })
   const { send } = transport
   const watch = createWatch(options)
+  /** When a platform was found not to have a call, by its base URL and the call. */
+  const missing = new Map<string, number>()
+
+  /** Makes a call unless the platform is known not to have it. */
+  async function ifSupported<T>(
+    { call, target }: Pick<CozeRequest, 'call' | 'target'>,
+    send: () => Promise<T>,
+  ): Promise<T> {
+    const key = `${target.baseUrl} ${call}`
+    const since = missing.get(key)
+    if (since !== undefined && clock.monotonic() - since < missingMs) {
+      const error = new CozeError('not-supported', 'the platform has no such call', unsent)
+      throw error.from(originOf({ call, target }))
+    }
+    try {
+      return await send()
+    } catch (error) {
+      const isMissing = error instanceof CozeError && error.kind === 'not-supported'
+      if (isMissing) missing.set(key, clock.monotonic())
+      throw error
+    }
+  }
 
   async function callOnce(
     wire: WireRequest,
@@ -196,7 +223,7 @@ export function createCozeClient(options: CozeClientOptions): CozeClient {
         const wire = { ...wireRequest(method, asked, 'application/json', json), connection }
         const silenceMs = mayRepeat ? timeoutMs * silentShare : undefined
         const budget = { callMs: Math.max(0, timeoutMs - spentMs), silenceMs }
-        return await callOnce(wire, origin, budget, signal)
+        return await ifSupported(request, () => callOnce(wire, origin, budget, signal))
       }
       const answer = withRetries(run, { ...retries, origin }, signal)
       return await call.settle(answer, readAnswer(request.read, origin))
@@ -210,7 +237,9 @@ export function createCozeClient(options: CozeClientOptions): CozeClient {
       const wire = wireRequest('POST', request, request.contentType, content)
       try {
         const { timeoutMs: callMs = timeouts.callMs } = request
-        const answer = callOnce(wire, origin, { callMs, silenceMs: undefined }, signal)
+        const budget = { callMs, silenceMs: undefined }
+        const send = () => callOnce(wire, origin, budget, signal)
+        const answer = ifSupported(request, send)
         answer.catch((error: unknown) => {
           if (error instanceof CozeError) reportError(metrics, origin, error)
         })
@@ -238,8 +267,10 @@ export function createCozeClient(options: CozeClientOptions): CozeClient {
         },
       }
       const openOnce = () => {
-        listener?.onTry()
-        return openEventStream(wire, open, signal).catch(rethrowFrom(origin))
+        return ifSupported(request, () => {
+          listener?.onTry()
+          return openEventStream(wire, open, signal).catch(rethrowFrom(origin))
+        })
       }
       using stream = await call.opened(withRetries(openOnce, { ...retries, origin }, signal))
       listener?.onOpen(stream.logId)

@@ -308,6 +308,37 @@ describe('Coze client, streaming', () => {
     expect(requests).toBe(1)
   })
 
+  it('asks a platform once for a call that it does not have, and keeps the token', async () => {
+    const paths: string[] = []
+    await using upstream = await serve((request, response) => {
+      paths.push(request.url ?? '')
+      const found = request.url === '/v1/conversation/retrieve'
+      response.writeHead(found ? 200 : 401, { 'content-type': 'application/json' })
+      response.end(found ? '{}' : '{"code":401,"msg":"missing session_key in cookie"}')
+    })
+    let now = 0
+    await using opened = open({ clock: { ...systemClock, monotonic: () => now } })
+    const target = { baseUrl: upstream.url, token }
+    const { signal } = new AbortController()
+    const ask = (call: 'list-variables' | 'retrieve-conversation', path: string, by = target) =>
+      opened.client.request({ call, target: by, method: 'GET', path, read: () => 'read' }, signal)
+    const variables = async () =>
+      await ask('list-variables', '/v1/variables').catch((error: unknown) => error)
+    const missing = { kind: 'not-supported', accepted: 'no', origin: { call: 'list-variables' } }
+    expect(await variables()).toMatchObject(missing)
+    expect(await variables()).toMatchObject(missing)
+    expect(paths).toEqual(['/v1/variables'])
+    // Others are there, and another base URL is another platform.
+    expect(await ask('retrieve-conversation', '/v1/conversation/retrieve')).toBe('read')
+    const elsewhere = { baseUrl: `${upstream.url}/prefix`, token }
+    await expect(ask('list-variables', '/v1/variables', elsewhere)).rejects.toMatchObject(missing)
+    expect(paths).toHaveLength(3)
+    // It may have been updated.
+    now += 3_600_000
+    expect(await variables()).toMatchObject(missing)
+    expect(paths).toHaveLength(4)
+  })
+
   it('refuses a JSON success where a stream was asked for', async () => {
     await using upstream = await serve((_request, response) => {
       response.setHeader('content-type', 'application/json')

@@ -1,0 +1,161 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import {
+  ConversationDocument,
+  GiveFeedbackDocument,
+} from '../../schema/operations/generated/graphql.ts'
+import { openStage, type Person, type Stage, type StageOptions } from '../kit/stage.ts'
+import { createTalk, type Talk } from '../kit/talk.ts'
+import { until } from '../kit/until.ts'
+
+const listPath = '/v3/chat/message/list'
+const studio: StageOptions = {
+  emulator: {
+    dialect: 'studio',
+    apps: [],
+    personalAccessTokens: [{ token: 'pat_1', accountId: '9001' }],
+  },
+  assistants: {
+    platform: 'studio',
+    credentials: { type: 'token', token: 'pat_1', allowSharedToken: true },
+  },
+  workflow: { conversationKeying: 'name' },
+}
+const platforms: readonly (readonly [string, StageOptions])[] = [
+  ['the cloud', {}],
+  ['Studio', studio],
+]
+
+describe.each(platforms)('the end of a lost run on %s', (platform, options) => {
+  let stage: Stage
+  let talk: Talk
+  let whole: string
+  let people = 0
+  let who: Person
+  beforeAll(async () => {
+    stage = await openStage({ ...options, timeouts: { recoverMs: 2_000 } })
+    talk = createTalk(stage)
+    whole = textOf(
+      await talk.say(stage.person('witness'), { text: '/long 30', assistantId: 'bot' }),
+    )
+    expect(whole).toContain('-30')
+  })
+  afterAll(() => stage[Symbol.asyncDispose]())
+  beforeEach(async () => {
+    await stage.emulator.clearFaults()
+    await stage.emulator.release()
+    who = stage.person(`person-${(people += 1)}`)
+  })
+
+  /** A Bot's reply of which some text is on disk, and whose gateway is then killed. */
+  async function killInTheMiddle(): Promise<string> {
+    await stage.emulator.faults('/v3/chat', { kind: 'gate', afterDeltas: 12 })
+    const { id } = await talk.send(who, { text: '/long 30', assistantId: 'bot' })
+    await stage.emulator.until({ gate: 'gate' })
+    await until(
+      async () => (await talk.snapshot(who, id))?.text.includes('-12'),
+      'the text is there',
+    )
+    // Its store writes in order: what was there before this is on disk after it.
+    await talk.say(stage.person('another'), { text: 'hi', assistantId: 'flow' })
+    await stage.gateway.kill('SIGKILL')
+    await stage.emulator.release()
+    return id
+  }
+
+  it('is the whole answer of a Bot whose gateway is killed in its middle', async () => {
+    const id = await killInTheMiddle()
+    await stage.gateway.restart()
+    expect(await talk.ending(who, id)).toMatchObject({ __typename: 'ReplyCompleted', text: whole })
+  })
+
+  it.each([
+    ['holds no list', '{"code":0,"msg":""}'],
+    ['holds an empty list', '{"code":0,"msg":"","data":[]}'],
+    ['holds something else', '{"code":0,"msg":"","data":{"rows":1}}'],
+    ['is not JSON', 'record not here'],
+  ])('is never a part of the answer, where the look-up %s', async (_, body) => {
+    const id = await killInTheMiddle()
+    await stage.emulator.repeatFaults(listPath, 50, { kind: 'status', status: 200, body })
+    await stage.gateway.restart()
+    expect(await talk.ending(who, id)).toMatchObject({
+      __typename: 'ReplyFailed',
+      code: 'UPSTREAM_OUTCOME_UNKNOWN',
+    })
+    const { text = '' } = (await talk.snapshot(who, id)) ?? {}
+    expect(text).toContain('-12')
+    expect(whole.startsWith(text)).toBe(true)
+  })
+
+  it('is the whole answer of a Bot whose stream is cut', async () => {
+    await stage.emulator.faults('/v3/chat', { kind: 'cut', afterDeltas: 9 })
+    expect(await talk.say(who, { text: '/long 30', assistantId: 'bot' })).toMatchObject({
+      __typename: 'ReplyCompleted',
+      text: whole,
+    })
+  })
+
+  it('is the whole answer of a Bot whose stream is cut before its first event', async () => {
+    await stage.emulator.faults('/v3/chat', { kind: 'lostReply' })
+    expect(await talk.say(who, { text: '/long 30', assistantId: 'bot' })).toMatchObject({
+      __typename: 'ReplyCompleted',
+      text: whole,
+    })
+  })
+
+  it('is unknown for a Workflow whose stream is cut in the middle of its answer', async () => {
+    await stage.emulator.faults('/v1/workflows/chat', { kind: 'cut', afterDeltas: 9 })
+    const { id } = await talk.send(who, { text: '/long 30', assistantId: 'flow' })
+    expect(await talk.ending(who, id)).toMatchObject({ code: 'UPSTREAM_TRUNCATED' })
+    const { text = '' } = (await talk.snapshot(who, id)) ?? {}
+    expect(text).toContain('-9')
+    expect(whole.startsWith(text)).toBe(true)
+  })
+
+  it('tells what a Bot has used', async () => {
+    expect(await talk.say(who, { text: 'hi', assistantId: 'bot' })).toMatchObject({
+      usage: { inputTokens: expect.any(Number), outputTokens: expect.any(Number) },
+    })
+  })
+
+  it('is a failure where an error comes before an end', async () => {
+    expect(
+      await talk.say(who, { text: '/say so far\n/error 103200002 broken', assistantId: 'bot' }),
+    ).toMatchObject({ __typename: 'ReplyFailed', code: 'UPSTREAM_ERROR' })
+  })
+
+  it('is told to be cancelled upstream where the platform has agreed', async () => {
+    await stage.emulator.faults('/v3/chat', { kind: 'gate', afterDeltas: 1 })
+    const { id } = await talk.send(who, { text: '/long 30', assistantId: 'bot' })
+    await until(async () => (await talk.snapshot(who, id))?.text !== '', 'the first text')
+    await talk.cancel(who, id)
+    expect(await talk.ending(who, id)).toMatchObject({
+      __typename: 'ReplyCancelled',
+      upstreamCancelled: true,
+    })
+  })
+
+  it('is asked for once where the platform has no such call', async () => {
+    const path = 'POST /v1/conversations/:conversation_id/messages/:message_id/feedback'
+    const { id } = await talk.send(who, { text: 'hi', assistantId: 'bot' })
+    await talk.ending(who, id)
+    const conversation = (await talk.snapshot(who, id))?.conversation.id ?? ''
+    const found = await talk.ask(who, ConversationDocument, { id: conversation, last: 1 })
+    const messageId = found?.conversation?.messages.edges[0]?.node.id ?? ''
+    const input = { messageId, rating: 'LIKE' } as const
+    const rate = async () => await talk.ask(who, GiveFeedbackDocument, { input })
+    const results = [await rate(), await rate()]
+    const { requests } = await stage.emulator.state()
+    if (platform === 'Studio') {
+      const refused = { giveFeedback: { code: 'NOT_SUPPORTED' } }
+      expect(results).toMatchObject([refused, refused])
+      expect(requests[path]).toBe(1)
+    } else {
+      expect(requests[path]).toBe(2)
+    }
+  })
+})
+
+function textOf(event: object): string {
+  if ('text' in event && typeof event.text === 'string') return event.text
+  throw new Error(`not completed: ${JSON.stringify(event)}`)
+}
