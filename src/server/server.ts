@@ -45,8 +45,8 @@ const retryJitterMs = 3_000
 /** Requests that are begun in one turn of the event loop: about 20 ms of work. */
 const requestsPerTurn = 32
 
-/** Bytes of long answers that are made or written in one turn of the event loop: at most 30 ms of work. */
-const unitsPerTurn = 262_144
+/** Bytes of long answers and streams that are made or written in one turn of the event loop: some 10 ms of work. */
+const unitsPerTurn = 131_072
 
 /** The answer is in the exchange; the result is not looked at. */
 const handled: ExecutionResult = { data: null }

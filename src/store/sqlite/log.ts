@@ -117,6 +117,11 @@ function unwritten(): StoreError {
   return new StoreError('unavailable', 'what comes next cannot be written now')
 }
 
+/** The index has all of it: to read it from the row would be to walk over the whole text of the reply. */
+export const selectSpan = `
+  SELECT r.first_event, r.last_event FROM replies r INDEXED BY replies_span
+  JOIN sessions s ON s.id = r.session WHERE s.key = ? AND r.key = ?`
+
 /** What readers need of the table: the events that are not in memory any more. */
 function createStoredEvents(db: DatabaseSync) {
   const select = (condition: string) =>
@@ -126,9 +131,7 @@ function createStoredEvents(db: DatabaseSync) {
   const all = select('')
   const ofReply = select('AND r.key = ?')
   const ofConversation = select('AND c.key = ?')
-  const findSpan = db.prepare(`
-    SELECT r.first_event, r.last_event FROM replies r JOIN sessions s ON s.id = r.session
-    WHERE s.key = ? AND r.key = ?`)
+  const findSpan = db.prepare(selectSpan)
   const lacksAny = db.prepare(`
     SELECT 1 FROM replies r JOIN sessions s ON s.id = r.session JOIN conversations c ON c.id = r.conversation
     WHERE s.key = ? AND c.key = ? AND r.first_event <= ? AND r.last_event > ? LIMIT 1`)

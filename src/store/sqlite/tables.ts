@@ -180,4 +180,8 @@ export const migrations: readonly string[] = [
   -- Digests of the tool outputs that it was given, as a JSON list.
   ALTER TABLE replies ADD COLUMN tool_outputs TEXT;
   `,
+  `
+  -- Where the events of a reply lie: read for each part of a log, and in its row these columns stand behind its text.
+  CREATE INDEX replies_span ON replies (key, session, first_event, last_event);
+  `,
 ]
