@@ -42,7 +42,7 @@ export interface Emulator extends AsyncDisposable {
   until(isTrue: (state: EmulatorState) => boolean, signal: AbortSignal): Promise<void>
   /** Ends the life of every OAuth access token. */
   revokeTokens(): void
-  /** Restarts the platform: the connections of its servers break, running chats are lost; what is stored stays. */
+  /** Restarts the platform: connections break, running chats are lost; what is stored stays. */
   restart(): void
   /** Makes a conversation, or all, as if it had never been. */
   vanish(conversationId?: string): void
@@ -63,9 +63,8 @@ export function createEmulator(
   const work = new Set<Promise<void>>()
   const open = new Set<ServerResponse>()
   const servers = new Set<Server>()
+  /** Connections of the platform's callers; whoever pulls the levers has others. */
   const sockets = new Set<Socket>()
-  /** Of whoever pulls the levers: a restart spares them. */
-  const levered = new WeakSet<Socket>()
   const requests = new Map<string, number>()
   const problems: string[] = []
 
@@ -117,7 +116,6 @@ export function createEmulator(
     res.setHeader(dialect.logField, logId)
     try {
       if (url.pathname.startsWith('/_emulator/')) {
-        levered.add(req.socket)
         const gone = new AbortController()
         res.once('close', () => gone.abort(new CallError('the client has gone')))
         const call = await createCall(req, res, url, {}, [])
@@ -140,6 +138,10 @@ export function createEmulator(
     url: URL,
     logId: string,
   ): Promise<void> {
+    if (!sockets.has(req.socket)) {
+      sockets.add(req.socket)
+      req.socket.once('close', () => sockets.delete(req.socket))
+    }
     const match = findRoute(url.pathname)
     const { signal: life } = context.process
     if (match === undefined) throw new NoSuchCallError('path', `no ${url.pathname}`)
@@ -229,7 +231,7 @@ export function createEmulator(
     for (const chat of context.world.chats.values()) {
       if (lostStatus !== undefined && isRunning(chat)) chat.status = lostStatus
     }
-    for (const socket of sockets) if (!levered.has(socket)) socket.destroy()
+    for (const socket of sockets) socket.destroy()
     changes.notify()
   }
 
@@ -247,10 +249,6 @@ export function createEmulator(
     async listen({ host = '127.0.0.1', port = 0 } = {}) {
       const server = createServer((req, res) => void handle(req, res))
       server.keepAliveTimeout = 60_000
-      server.on('connection', (socket) => {
-        sockets.add(socket)
-        socket.once('close', () => sockets.delete(socket))
-      })
       servers.add(server)
       server.listen(port, host)
       await once(server, 'listening')

@@ -3,9 +3,12 @@ import { describe, expect, it } from 'vitest'
 import { figure } from '../kit/soak.ts'
 import { playRound, type RoundReport, stepNames } from '../kit/steps/round.ts'
 
-/** `STEPS=<count>` takes so many; `STEPS_SEED=<seed>` the same again, `STEPS_FROM=<step>` from there on. */
+/**
+ * `STEPS=<count>` takes so many, `STEPS_ON=cloud` on that platform alone. `STEPS_SEED=<seed>` takes the
+ * same again, `STEPS_FROM=<step>` from there on.
+ */
 // oxlint-disable-next-line node/no-process-env
-const { STEPS, STEPS_SEED, STEPS_FROM } = process.env
+const { STEPS, STEPS_ON, STEPS_SEED, STEPS_FROM } = process.env
 const seed = Number(STEPS_SEED ?? randomInt(2 ** 31))
 const first = Number(STEPS_FROM ?? 0)
 const steps = Number(STEPS ?? figure(10_000, 1_000_000))
@@ -14,8 +17,14 @@ const steps = Number(STEPS ?? figure(10_000, 1_000_000))
 const perRound = 1_000
 /** Rounds under way at once: each waits for its last replies at its end. */
 const lanes = 5
-/** What mixes sessions up in a round, in turn. */
-const leaks = [undefined, undefined, 'staticConversation', undefined, 'sharedName'] as const
+/** The platform of a round, and what mixes sessions up in it, in turn. */
+const settings = [
+  { dialect: 'cloud', leak: undefined },
+  { dialect: 'cloud', leak: 'staticConversation' },
+  { dialect: 'cloud', leak: undefined },
+  { dialect: 'cloud', leak: 'sharedName' },
+] as const
+const chosen = settings.filter(({ dialect }) => STEPS_ON === undefined || dialect === STEPS_ON)
 
 async function play(): Promise<readonly RoundReport[]> {
   const reports: RoundReport[] = []
@@ -24,9 +33,9 @@ async function play(): Promise<readonly RoundReport[]> {
     while (next < first + steps && reports.every(({ complaints }) => complaints.length === 0)) {
       const from = next
       next += perRound
-      const leak = leaks[Math.floor(from / perRound) % leaks.length]
+      const about = chosen[Math.floor(from / perRound) % chosen.length] ?? settings[0]
       const count = Math.min(perRound, first + steps - from)
-      reports.push(await playRound({ seed, from, steps: count, atOnce: 16, leak }))
+      reports.push(await playRound({ seed, from, steps: count, atOnce: 16, ...about }))
     }
   }
   await Promise.all(Array.from({ length: lanes }, lane))

@@ -1,4 +1,5 @@
 import type { Client } from '../client.ts'
+import type { RunningEmulator } from '../emulator.ts'
 import type { Talk } from '../talk.ts'
 import type { Dice } from '../walk/dice.ts'
 import type { Cast } from './cast.ts'
@@ -9,6 +10,7 @@ import type { Listener, Session, Sessions } from './sessions.ts'
 export interface Scene {
   readonly cast: Cast
   readonly lives: Lives
+  readonly emulator: RunningEmulator
   readonly client: Client
   readonly talk: Talk
   readonly sessions: Sessions

@@ -41,6 +41,28 @@ export const worldSteps: Readonly<Record<string, Step>> = {
     weight: 0.1,
     take: async ({ lives }) => ((await lives.restart()) ? 'came back' : 'not now'),
   },
+  platformRestart: {
+    weight: 0.3,
+    async take({ emulator }) {
+      await emulator.restart()
+      return 'came back'
+    },
+  },
+  vanish: {
+    weight: 0.7,
+    async take({ emulator }, _session, dice) {
+      const { conversations } = await emulator.state()
+      if (conversations.length === 0) return 'nothing'
+      if (dice.chance(0.05)) {
+        await emulator.vanish()
+        return 'all'
+      }
+      // Mostly of those who talk now.
+      const { id } = dice.pick(conversations.slice(-16))
+      await emulator.vanish(id)
+      return 'one'
+    },
+  },
   probe: {
     weight: 0.25,
     async take({ client, cast, talk, sessions, isLeaky }, session, dice) {
