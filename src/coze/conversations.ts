@@ -1,3 +1,4 @@
+import type { Platform } from '../domain.ts'
 import type { CozeClient, CozeTarget } from './client.ts'
 import type { CozeAnswer } from './envelope.ts'
 import { CozeError } from './errors.ts'
@@ -112,17 +113,21 @@ export async function listMessages(
     readonly conversationId: string
     readonly chatId?: string | undefined
     /** A message's id: only older ones. */
-    readonly beforeId?: string | undefined
+    readonly olderThan?: string | undefined
+    /** Default `cloud`. */
+    readonly platform?: Platform | undefined
     /** 1 to 50. Default 50. */
     readonly limit?: number | undefined
   },
   signal: AbortSignal,
 ): Promise<readonly CozeMessage[] | undefined> {
   const query = { conversation_id: request.conversationId }
+  // Studio gives newer messages for `before_id`, and older ones for `after_id`.
+  const older = request.platform === 'studio' ? 'after_id' : 'before_id'
   const body = {
     order: 'desc',
     chat_id: request.chatId,
-    before_id: request.beforeId,
+    [older]: request.olderThan,
     limit: request.limit ?? 50,
   }
   const path = '/v1/conversation/message/list'

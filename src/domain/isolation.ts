@@ -1,4 +1,4 @@
-import type { AssistantId, KeyedLayer, SessionId, StrategyKind } from '../domain.ts'
+import type { AssistantId, KeyedLayer, StrategyKind } from '../domain.ts'
 
 /** What is isolated or not: an assistant as one of its strategies drives it. */
 export interface IsolationTarget {
@@ -68,14 +68,6 @@ export type TargetVerdict = 'UNPROVEN' | ProofVerdict | 'BREACHED' | 'STALE'
 
 /** What becomes of an assistant one of whose targets was breached. */
 export type OnBreach = 'quarantine' | 'fallback' | 'alert'
-
-/** Two sessions, or two conversations of one, were given one upstream conversation. */
-export interface Breach extends Omit<Evidence, 'sessions'> {
-  readonly target: IsolationTarget
-  readonly sessions: readonly SessionId[]
-  /** False: it was known before that two have met in this one. */
-  readonly isNew: boolean
-}
 
 /** LEAKING if any layer leaks; INCONCLUSIVE if even the conversation could not be judged. */
 export function overallVerdict(findings: readonly Finding[]): ProofVerdict {

@@ -1,4 +1,5 @@
 import type { ReplyFailure } from '../domain.ts'
+import { breachFailures } from './breaches.ts'
 
 /** What every step of a run must say of itself. The strategies' run events do. */
 export interface GuardedEvent {
@@ -31,27 +32,37 @@ export interface Guard {
 
 /**
  * Watches one run. What is already known of it (`conversationId` once bound, `chatId` once recorded) is demanded from
- * the first event on; what is not is learnt from the first event and demanded afterwards.
+ * the first event on; what is not is learnt from the first event and demanded afterwards. `mayMove`: the first event tells
+ * where the run goes on, also if that is not the conversation it was sent to. Whoever allows it must find out whose that
+ * one is before anything is shown. Default false.
  */
 export function createGuard(known: {
   readonly conversationId: string | undefined
   readonly chatId: string | undefined
+  readonly mayMove?: boolean | undefined
 }): Guard {
-  let { conversationId, chatId } = known
+  let { conversationId, chatId, mayMove = false } = known
   return {
     check(event) {
       if (event.chatId === chatId && event.conversationId === conversationId) return
       if (!isId(event.chatId) || !isId(event.conversationId)) {
         throw protocolError('The assistant sent an event that names no run.')
       }
+      if (mayMove && chatId === undefined) conversationId = event.conversationId
+      mayMove = false
       chatId ??= event.chatId
       conversationId ??= event.conversationId
-      if (event.chatId !== chatId || event.conversationId !== conversationId) throw breach(event)
+      if (event.chatId !== chatId || event.conversationId !== conversationId) {
+        throw new GuardError(breachFailures.mixed, {
+          chatId: event.chatId,
+          conversationId: event.conversationId,
+        })
+      }
     },
   }
 }
 
-/** The platform writes "no id" as an empty string or as zero (coze-api.md §11.3). */
+/** The platform writes "no id" as an empty string or as zero. */
 function isId(id: string): boolean {
   return id !== '' && id !== '0'
 }
@@ -64,15 +75,4 @@ function protocolError(message: string): GuardError {
     retryAfterMs: null,
   } as const
   return new GuardError(failure, undefined)
-}
-
-function breach({ chatId, conversationId }: GuardedEvent): GuardError {
-  const message = 'The assistant mixed this reply with another conversation.'
-  const failure = {
-    code: 'ISOLATION_BREACH',
-    message,
-    retryable: false,
-    retryAfterMs: null,
-  } as const
-  return new GuardError(failure, { chatId, conversationId })
 }

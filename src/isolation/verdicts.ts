@@ -1,6 +1,5 @@
 import type { AssistantId } from '../domain.ts'
 import type {
-  Breach,
   Evidence,
   IsolationRecord,
   IsolationTarget,
@@ -11,6 +10,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { IsolationRecords } from '../store/isolation-records.ts'
+import { type Breach, breachWays } from './breaches.ts'
 
 /** A target as it is configured now. */
 export interface ConfiguredTarget extends IsolationTarget {
@@ -141,11 +141,12 @@ export async function openVerdicts(options: VerdictsOptions): Promise<Verdicts> 
         a === undefined || b === undefined ? undefined : Math.min(a, b),
       )
     },
-    breached({ target, isNew, ...seen }) {
-      const evidence = { ...seen, sessions: seen.sessions.map(options.fingerprintOf) }
+    breached({ target, isNew, way, at, logIds, sessions }) {
+      const { what } = breachWays[way]
+      const evidence = { at, what, logIds, sessions: sessions.map(options.fingerprintOf) }
       metrics.isolationBreach(target.assistantId, target.strategy)
       logger.error(
-        { assistant: target.assistantId, strategy: target.strategy, isNew, ...evidence },
+        { assistant: target.assistantId, strategy: target.strategy, isNew, way, ...evidence },
         'isolation breach: an upstream conversation belongs to two, and nobody uses it again',
       )
       const upstream = known.get(keyOf(target))?.upstream

@@ -1,19 +1,13 @@
 import type { AssistantSettings } from '../config/assistant.ts'
-import type {
-  ConversationId,
-  KeyedLayer,
-  ReplyId,
-  Session,
-  SessionId,
-  SessionName,
-} from '../domain.ts'
-import type { Breach, IsolationTarget } from '../domain/isolation.ts'
+import type { ConversationId, KeyedLayer, ReplyId, SessionId, SessionName } from '../domain.ts'
+import type { IsolationTarget } from '../domain/isolation.ts'
+import { type Breach, breachWays } from '../isolation/breaches.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { NewId } from '../lib/id.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { Assistants } from '../strategy/assistants.ts'
 import type { AssistantRecords } from '../strategy/records.ts'
-import type { ChatStrategy } from '../strategy/strategy.ts'
+import type { ChatStrategy, RunContext } from '../strategy/strategy.ts'
 import { RunFailedError } from '../strategy/run-failed-error.ts'
 import { targetsOf } from './probe-assistants.ts'
 import { adviceFor } from './remedies.ts'
@@ -31,7 +25,7 @@ export interface Checkup extends IsolationTarget {
   /** Each a sentence that says what to change. */
   readonly problems: readonly string[]
   /** Set if two sessions were given one conversation. */
-  readonly shared: Pick<Breach, 'what' | 'logIds'> | undefined
+  readonly shared: Pick<Breach, 'way' | 'logIds'> | undefined
 }
 
 /**
@@ -55,10 +49,14 @@ export async function* checkUp(
     if (assistant?.credentials.type === 'token' && platform === 'cloud') problems.push(sharedToken)
     let shared: Checkup['shared']
     try {
-      shared = await meet(strategy, records, options.newId, signal)
+      const runs = [newRun(options.newId), newRun(options.newId)] as const
+      const advice = await settle(strategy, records, runs[0], signal)
+      if (advice !== undefined) problems.push(advice)
+      shared = await meet(strategy, records, runs, signal)
       if (shared) {
+        const { what } = breachWays[shared.way]
         const { remedy } = adviceFor('conversation', { strategy: kind, platform })
-        problems.push(`conversation: ${shared.what} ${remedy}`)
+        problems.push(`conversation: ${what} ${remedy}`)
       }
     } catch (error) {
       signal.throwIfAborted()
@@ -69,21 +67,34 @@ export async function* checkUp(
   }
 }
 
+/** How conversations are obtained is found out before a user does. What to change, if anything is. */
+async function settle(
+  strategy: ChatStrategy,
+  records: AssistantRecords,
+  run: RunContext,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const settled = await strategy.settleKeying?.(run, signal)
+  // What a name leads to again may be where others are.
+  if (settled === undefined || settled.canCreate) return undefined
+  for (const conversationId of settled.made) {
+    await records.deleteConversation(run.session, conversationId, signal)
+  }
+  // One that was refused has made none, and is gone on without by the platform's own word.
+  if (settled.made.length === 0) return undefined
+  return strategy.opensByName ? likeStudio : cannotCreate
+}
+
 /** Whether two sessions are given one conversation. @throws {@link RunFailedError} */
 async function meet(
   strategy: ChatStrategy,
   records: AssistantRecords,
-  newId: NewId,
+  runs: readonly [RunContext, RunContext],
   signal: AbortSignal,
 ): Promise<Checkup['shared']> {
   const opened = []
-  for (const session of [newSession(newId), newSession(newId)]) {
-    const run = {
-      session,
-      conversationId: newId() as ConversationId,
-      replyId: newId() as ReplyId,
-      generation: 0,
-    }
+  for (const run of runs) {
+    const { session } = run
     const upstream = await strategy.open(run, signal)
     if (upstream.type === 'named') {
       // Nothing was asked of the platform yet: a conversation that is not there tells as much of the credentials.
@@ -97,7 +108,7 @@ async function meet(
   if (first?.upstream.conversationId === second?.upstream.conversationId) {
     // Others may be in it: it is left alone.
     const logIds = opened.flatMap(({ upstream }) => upstream.logId ?? [])
-    return { what: 'Two sessions were given one upstream conversation.', logIds }
+    return { way: 'shared-at-start', logIds }
   }
   for (const { session, upstream } of opened) {
     await records.deleteConversation(session, upstream.conversationId, signal)
@@ -105,8 +116,14 @@ async function meet(
   return undefined
 }
 
-function newSession(newId: NewId): Session {
-  return { id: newId() as SessionId, name: `probe-${newId()}` as SessionName }
+/** The first of a session that never was. */
+function newRun(newId: NewId): RunContext {
+  return {
+    session: { id: newId() as SessionId, name: `probe-${newId()}` as SessionName },
+    conversationId: newId() as ConversationId,
+    replyId: newId() as ReplyId,
+    generation: 0,
+  }
 }
 
 /**
@@ -144,6 +161,12 @@ export function beginCheckup(
     }
   }
 }
+
+const likeStudio =
+  'conversation: the platform does not know a conversation again by its name, as a self-hosted Coze Studio does not; set "platform" to "studio"; until then conversations are obtained by CONVERSATION_NAME'
+
+const cannotCreate =
+  'conversation: the platform does not know a conversation again by its name, so runs of the app may not find what is created for them; set "conversationKeying" to "auto" or "name"'
 
 const sharedToken =
   'identity: all sessions share one access token, so only conversations keep them apart; use an OAuth app of type JWT instead of "token"'

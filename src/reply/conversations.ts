@@ -10,7 +10,7 @@ import type {
   Session,
   SessionName,
 } from '../domain.ts'
-import type { Breach } from '../domain/isolation.ts'
+import type { Breach } from '../isolation/breaches.ts'
 import { DrainingError, InvalidInputError, NotFoundError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { NewId } from '../lib/id.ts'

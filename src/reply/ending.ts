@@ -7,6 +7,7 @@ import type {
   TerminalEventBody,
   ToolCall,
 } from '../domain.ts'
+import { breachFailures } from '../isolation/breaches.ts'
 import { GuardError } from '../isolation/guard.ts'
 import type { Clock } from '../lib/clock.ts'
 import { createDeadline } from '../lib/deadline.ts'
@@ -100,7 +101,8 @@ export function createEnding(options: EndingOptions): Ending {
   const { ledger, clock, newId, logger, metrics, tracer } = options
 
   async function conclude(run: RunFacts): Promise<End> {
-    const { reader, contextReset, strategy } = run
+    const { reader, strategy } = run
+    const contextReset = run.contextReset || reader?.moved === true
     switch (reader?.end?.type) {
       case 'completed': {
         const { answer: text, followUps } = reader
@@ -130,8 +132,11 @@ export function createEnding(options: EndingOptions): Ending {
 
   async function explain(run: RunFacts, error: unknown, signal: AbortSignal): Promise<End> {
     const { claim, reader, strategy } = run
-    // A workflow that is not seen to end may still run, and a parked question could swallow the next message.
-    const zombie = reader !== undefined && (strategy.kind === 'workflow' || reader.waits)
+    // A workflow that is not seen to end may still run, and a parked question could swallow the next message. What a run
+    // says whose chat is not known could not be told from another's.
+    const isUnknown = reader !== undefined && reader.chatId === undefined
+    const zombie =
+      isUnknown || reader?.waits === true || (strategy.kind === 'workflow' && reader !== undefined)
     if (isStopped(signal, 'cancel')) {
       const upstreamCancelled = await cancelUpstream(run)
       return end({ type: 'cancelled', upstreamCancelled }, zombie, run)
@@ -142,7 +147,7 @@ export function createEnding(options: EndingOptions): Ending {
     }
     if (isStopped(signal, 'breach')) {
       await cancelUpstream(run)
-      return failedEnd(runFailures.breach, true, run)
+      return failedEnd(breachFailures.shared, true, run)
     }
     if (error instanceof RunFailedError) {
       const { failure, outcome, conversationGone, upstreamCode, logId, hint } = error
@@ -151,15 +156,18 @@ export function createEnding(options: EndingOptions): Ending {
       logger.warn({ reply: claim.reply.id, code, upstreamCode, logId, hint }, 'upstream run failed')
       const isOpen = outcome === 'unseen' || (outcome === 'not-accepted' && reader?.waits === true)
       if (isOpen) await cancelUpstream(run)
-      const unusable = conversationGone || code === 'ISOLATION_BREACH'
+      // What it brought of the older messages is not there: the next one brings them again.
+      const isUnseeded = isUnknown && run.contextReset
+      const unusable = conversationGone || isUnseeded || code === 'ISOLATION_BREACH'
       return failedEnd(failure, unusable || (zombie && isOpen), run, logId)
     }
     await cancelUpstream(run)
     if (error instanceof GuardError) {
       const { code } = error.failure
       logger.error({ reply: claim.reply.id, code }, 'guard stopped a reply')
-      if (error.foreign !== undefined) await options.reportForeign(run, error.foreign)
-      return failedEnd(error.failure, zombie || code === 'ISOLATION_BREACH', run)
+      if (error.foreign === undefined) return failedEnd(error.failure, zombie, run)
+      const isBreach = await options.reportForeign(run, error.foreign)
+      return failedEnd(isBreach ? error.failure : runFailures.ownEcho, true, run)
     }
     if (error instanceof StoreError) {
       const { storeFull, storeUnavailable } = runFailures

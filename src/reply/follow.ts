@@ -164,8 +164,8 @@ export function createFollow(options: FollowOptions, ending: Ending): Follow {
     using deadline = createDeadline(clock, options.recoverMs, () => unknownOutcome)
     try {
       const { answer: shown, isFinished } = reader
-      const upstreamConversationId =
-        run.upstream.type === 'id' ? run.upstream.conversationId : reader.conversationId
+      const sentTo = run.upstream.type === 'id' ? run.upstream.conversationId : undefined
+      const upstreamConversationId = reader.conversationId ?? sentTo
       const found = await strategy.recover(
         { ...runContext(claim), upstreamConversationId, chatId, shown, isFinished },
         AbortSignal.any([drive.signal, deadline.signal]),

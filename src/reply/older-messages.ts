@@ -1,5 +1,5 @@
 import type { ConversationId, Session } from '../domain.ts'
-import type { Breach } from '../domain/isolation.ts'
+import type { Breach } from '../isolation/breaches.ts'
 import { NotFoundError, UnavailableError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { AnswerOrigin, SessionStore, UpstreamBinding } from '../store/ledger.ts'
@@ -52,6 +52,7 @@ export function createOlderMessages(
     const bindings = (await store.upstreamConversations(id)).toReversed()
     const start =
       before === undefined ? await findEdge(store, id, bindings) : findPlace(bindings, before)
+    const own = new Set(bindings.map((binding) => binding.conversationId))
     const rows: UpstreamMessage[] = []
     let calls = 0
 
@@ -68,14 +69,17 @@ export function createOlderMessages(
         const wanted = Math.min(limit + 1 - rows.length, maxRows)
         const page = { conversationId, before: from, limit: wanted }
         const found = await unlessGone(() => records.listOlder(session, page, closed))
-        if (found.some((row) => row.conversationId !== conversationId)) {
-          const what = 'A list of older messages held those of another upstream conversation.'
+        const isOwn = (row: OlderMessage) => own.has(row.conversationId)
+        if (!found.every(isOwn)) {
+          const way = 'list-of-another-conversation'
           const target = { assistantId, strategy: binding.strategy }
           const sessions = [session.id]
-          onBreach({ target, isNew: true, at: clock.now(), what, logIds: [], sessions })
+          onBreach({ target, isNew: true, at: clock.now(), way, logIds: [], sessions })
           throw new UnavailableError('The assistant does not tell its older messages now.')
         }
-        const fresh = found.filter((row) => !start.isHeld(row))
+        const fresh = found.filter(
+          (row) => row.conversationId === conversationId && !start.isHeld(row),
+        )
         rows.push(...fresh.map((row) => toMessage(conversationId, row)))
         from = found.at(-1)?.upstreamMessageId
         if (found.length < wanted) break

@@ -19,15 +19,11 @@ export const runFailures = {
     'The assistant sent events before it accepted the message.',
     false,
   ),
-  breach: failure(
-    'ISOLATION_BREACH',
-    'The assistant answered in a conversation that is not yours alone. Nothing of it was delivered.',
-    false,
-  ),
-  outOfService: failure(
-    'ISOLATION_BREACH',
-    'The assistant was taken out of service, as it may mix up conversations. The message was not sent.',
-    false,
+  /** What strays into the run is of the session's own earlier runs. */
+  ownEcho: failure(
+    'UPSTREAM_PROTOCOL',
+    'The assistant repeated what is of an earlier reply.',
+    true,
   ),
   actionUnsupported: failure(
     'ACTION_UNSUPPORTED',

@@ -46,6 +46,8 @@ export interface RunReader {
   readonly lastMessage: { readonly id: string; readonly text: string } | undefined
   readonly chatId: string | undefined
   readonly conversationId: string | undefined
+  /** The run went on in another conversation than the one it was sent to, which is gone. */
+  readonly moved: boolean
   /** Of the upstream's log lines, for its support. */
   readonly logId: string | undefined
   /** Calls that were made again before one was accepted. */
@@ -72,6 +74,8 @@ export function createRunReader(options: {
   readonly acceptedAt: number
   /** What readers hold of a recovered reply. */
   readonly shown: { readonly answer: string; readonly reasoning: string }
+  /** The conversation that the message was sent to; undefined: the run itself tells it. */
+  readonly sentTo: string | undefined
   /** The run as it was remembered before. */
   readonly known: UpstreamRun | undefined
   /** The calls whose outputs a recovered run waits for. */
@@ -301,6 +305,11 @@ export function createRunReader(options: {
     },
     get conversationId() {
       return run?.conversationId
+    },
+    get moved() {
+      return (
+        run !== undefined && options.sentTo !== undefined && run.conversationId !== options.sentTo
+      )
     },
     get logId() {
       return logId

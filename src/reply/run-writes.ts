@@ -1,7 +1,13 @@
-import type { ReplyId, ToolCall } from '../domain.ts'
-import type { Breach } from '../domain/isolation.ts'
+import type { Message, ReplyId, ToolCall } from '../domain.ts'
+import {
+  type Breach,
+  breachFailures,
+  type BreachWay,
+  judgeRevealed,
+} from '../isolation/breaches.ts'
 import { createGuard, type GuardError } from '../isolation/guard.ts'
 import type { Clock } from '../lib/clock.ts'
+import type { Logger } from '../observe/logger.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Ledger, Orphan } from '../store/ledger.ts'
 import { LostReplyError, type ReplyLog } from '../store/log.ts'
@@ -9,13 +15,13 @@ import { StoreError } from '../store/store.ts'
 import { RunFailedError } from '../strategy/run-failed-error.ts'
 import type { UpstreamConversation } from '../strategy/strategy.ts'
 import { runContext, type RunFacts } from './run-facts.ts'
-import { runFailures } from './run-failures.ts'
 import { createRunReader, type RunReader, type UpstreamRun } from './run-reader.ts'
 
 export interface RunWritesOptions {
   readonly ledger: Ledger
   readonly log: ReplyLog
   readonly clock: Clock
+  readonly logger: Logger
   readonly metrics: Metrics
   /** Bytes that one reply may hold and write. */
   readonly maxReplyBytes: number
@@ -30,7 +36,7 @@ export class CollisionError extends RunFailedError {
   /** False: it was known before that two have met in it. */
   readonly isNew: boolean
   constructor(isNew: boolean) {
-    super(runFailures.breach, { outcome: 'unseen' })
+    super(breachFailures.shared, { outcome: 'unseen' })
     this.isNew = isNew
   }
 }
@@ -49,8 +55,8 @@ export interface RunWrites {
   openReader(
     run: RunFacts,
     upstream: UpstreamConversation,
+    begun: Begun,
     signal: AbortSignal,
-    known?: { readonly run: UpstreamRun; readonly waitsFor: readonly ToolCall[] | undefined },
   ): RunReader
   /**
    * Takes readers back to what was on disk. They may hold more, or a correction of it that was lost: so all of it is said
@@ -59,36 +65,50 @@ export interface RunWrites {
   restate(orphan: Orphan): Promise<boolean>
   /**
    * Tells that the run was told what is another's. If the conversation that it is of belongs to somebody, the two have
-   * met in it.
+   * met in it. False: it is of the conversation's own earlier runs, and there is nothing to tell.
    */
-  reportForeign(run: RunFacts, foreign: NonNullable<GuardError['foreign']>): Promise<void>
+  reportForeign(run: RunFacts, foreign: NonNullable<GuardError['foreign']>): Promise<boolean>
 }
 
-export function createRunWrites(options: RunWritesOptions): RunWrites {
-  const { ledger, log, clock, metrics } = options
+/** How a run is read. */
+export type Begun =
+  /** From its first event on. `history`: the older messages that it brings. */
+  | { readonly type: 'sent'; readonly history: readonly Message[] }
+  /** Its stream is lost, and what the upstream keeps of it is looked up. */
+  | {
+      readonly type: 'lost'
+      readonly run: UpstreamRun | undefined
+      readonly waitsFor: readonly ToolCall[] | undefined
+    }
 
-  /** Nothing to tell: the conversation is the run's own. `logId`: of the call that told it. */
+export function createRunWrites(options: RunWritesOptions): RunWrites {
+  const { ledger, log, clock, logger, metrics } = options
+
+  /** `breach` undefined: the conversation is the run's own. `isKnown`: it was before. `logId`: of the call that told it. */
   async function meet(
     { claim, strategy }: RunFacts,
     conversationId: string,
     logId: string | undefined,
-  ): Promise<Omit<Breach, 'target' | 'at'> | undefined> {
+  ): Promise<{
+    readonly isKnown: boolean
+    readonly breach: Omit<Breach, 'target' | 'at'> | undefined
+  }> {
     const { session, reply, fence } = claim
     const binding = { scope: strategy.scope, strategy: strategy.kind, conversationId }
     const outcome = await ledger.bind(session, reply.id, fence, binding, clock.now())
-    if (outcome === 'bound') return undefined
     if (outcome === 'lost') throw new LostReplyError()
+    if (outcome === 'bound' || outcome === 'known') {
+      return { isKnown: outcome === 'known', breach: undefined }
+    }
     const { owner, isNew, inFlight } = outcome
     options.stopBreached(inFlight)
-    return {
+    const breach = {
       isNew,
-      what:
-        owner === session.id
-          ? 'Two conversations of one session were given one upstream conversation.'
-          : 'Two sessions were given one upstream conversation.',
+      way: owner === session.id ? 'of-another-conversation' : 'of-another-session',
       logIds: logId === undefined ? [] : [logId],
       sessions: [...new Set([owner, session.id])],
-    }
+    } as const
+    return { isKnown: true, breach }
   }
 
   function report(
@@ -99,13 +119,14 @@ export function createRunWrites(options: RunWritesOptions): RunWrites {
     options.onBreach({ target, at: clock.now(), ...breach })
   }
 
+  /** True: it was the conversation's own before. */
   async function bind(
     run: RunFacts,
     conversationId: string,
     logId: string | undefined,
-  ): Promise<void> {
-    const breach = await meet(run, conversationId, logId)
-    if (breach === undefined) return
+  ): Promise<boolean> {
+    const { isKnown, breach } = await meet(run, conversationId, logId)
+    if (breach === undefined) return isKnown
     report(run, breach)
     throw new CollisionError(breach.isNew)
   }
@@ -114,18 +135,19 @@ export function createRunWrites(options: RunWritesOptions): RunWrites {
   async function demandAlone(
     run: RunFacts,
     { chatId, conversationId }: UpstreamRun,
-    logId: string | undefined,
+    {
+      history,
+      logId,
+    }: { readonly history: readonly Message[]; readonly logId: string | undefined },
     signal: AbortSignal,
   ): Promise<void> {
     const { claim, strategy } = run
-    const reference = { ...runContext(claim), chatId, upstreamConversationId: conversationId }
-    if ((await strategy.hadOthers?.(reference, signal)) !== true) return
-    report(run, {
-      isNew: true,
-      what: 'A conversation that should be new had been used before.',
-      logIds: logId === undefined ? [] : [logId],
-      sessions: [claim.session.id],
-    })
+    const context = runContext(claim)
+    const reference = { ...context, chatId, upstreamConversationId: conversationId, history }
+    const way = judgeRevealed(await strategy.listRevealed(reference, signal), chatId)
+    if (way === undefined) return
+    const logIds = logId === undefined ? [] : [logId]
+    report(run, { isNew: true, way, logIds, sessions: [claim.session.id] })
     throw new CollisionError(true)
   }
 
@@ -141,25 +163,41 @@ export function createRunWrites(options: RunWritesOptions): RunWrites {
       signal.throwIfAborted()
       return await ledger.recordIntent(session, reply.id, fence, { contextReset, at: clock.now() })
     },
-    openReader(run, upstream, signal, known) {
+    openReader(run, upstream, begun, signal) {
       const { session, reply, fence } = run.claim
+      const known = begun.type === 'lost' ? begun.run : undefined
+      const sentTo = upstream.type === 'id' ? upstream.conversationId : undefined
       const reader = createRunReader({
         guard: createGuard({
-          conversationId: upstream.type === 'id' ? upstream.conversationId : undefined,
-          chatId: known?.run.chatId,
+          conversationId: sentTo,
+          chatId: known?.chatId,
+          mayMove: begun.type === 'sent',
         }),
         metrics,
         clock,
         acceptedAt: reply.createdAt,
         shown: { answer: reply.text, reasoning: reply.reasoning },
-        known: known?.run,
-        waitsFor: known?.waitsFor,
+        sentTo,
+        known,
+        waitsFor: begun.type === 'lost' ? begun.waitsFor : undefined,
         maxReplyBytes: options.maxReplyBytes,
         async remember({ chatId, conversationId }) {
           if (known !== undefined) return
-          if (upstream.type === 'named') {
-            await bind(run, conversationId, reader.logId)
-            await demandAlone(run, { chatId, conversationId }, reader.logId, signal)
+          if (begun.type === 'sent' && conversationId !== sentTo) {
+            const { history } = begun
+            const { logId } = reader
+            const isKnown = await bind(run, conversationId, logId)
+            if (!isKnown) {
+              await demandAlone(run, { chatId, conversationId }, { history, logId }, signal)
+            }
+            if (sentTo !== undefined) {
+              logger.info(
+                { reply: reply.id },
+                'upstream conversation is gone, the run began a new one',
+              )
+              const reset = { contextReset: true, at: clock.now() }
+              await ledger.recordIntent(session, reply.id, fence, reset)
+            }
           }
           const stored = await ledger.recordChat(session, reply.id, fence, chatId)
           if (!stored) throw new LostReplyError()
@@ -184,24 +222,33 @@ export function createRunWrites(options: RunWritesOptions): RunWrites {
       }
       return true
     },
-    async reportForeign(run, { conversationId }) {
+    async reportForeign(run, { chatId, conversationId }) {
       const { claim, reader } = run
+      const { session, reply } = claim
       const isElsewhere = conversationId !== reader?.conversationId
+      const logId = reader?.logId
+      const way: BreachWay = isElsewhere ? 'event-of-another-conversation' : 'event-of-another-chat'
       const alone = {
         isNew: true,
-        what: isElsewhere
-          ? 'A reply was told what is of another upstream conversation.'
-          : 'A reply was told what is of another chat of its conversation.',
-        logIds: reader?.logId === undefined ? [] : [reader.logId],
-        sessions: [claim.session.id],
+        way,
+        logIds: logId === undefined ? [] : [logId],
+        sessions: [session.id],
       }
       try {
-        const met = isElsewhere ? await meet(run, conversationId, reader?.logId) : undefined
-        report(run, met ?? alone)
+        if (isElsewhere) {
+          const { isKnown, breach } = await meet(run, conversationId, logId)
+          if (breach === undefined && isKnown) return false
+          report(run, breach ?? alone)
+        } else {
+          const isOwn = await ledger.session(session).hadChat(reply.conversationId, chatId)
+          if (isOwn) return false
+          report(run, alone)
+        }
       } catch (error) {
         if (!(error instanceof LostReplyError || error instanceof StoreError)) throw error
         report(run, alone)
       }
+      return true
     },
   }
 }

@@ -1,3 +1,4 @@
+import { breachFailures } from '../isolation/breaches.ts'
 import type { Claim, Orphan } from '../store/ledger.ts'
 import { LostReplyError } from '../store/log.ts'
 import { RunFailedError } from '../strategy/run-failed-error.ts'
@@ -62,7 +63,7 @@ export function createRunner(options: RunnerOptions): Runner {
       return await ending.finish(claim, unsentEnd(runFailures.unconfigured))
     }
     if (choice.strategy === undefined) {
-      return await ending.finish(claim, unsentEnd(runFailures.outOfService))
+      return await ending.finish(claim, unsentEnd(breachFailures.outOfService))
     }
     const known = usableConversation(claim, choice.strategy)
     const moved = claim.upstream !== undefined && known === undefined
@@ -75,21 +76,28 @@ export function createRunner(options: RunnerOptions): Runner {
   async function attempt(facts: RunFacts, known: string | undefined, drive: Drive): Promise<void> {
     const { claim } = facts
     const { signal } = drive
+    let upstream: UpstreamConversation | undefined
     let sent: SentRun | undefined
     try {
       if (!canReadAttachments(facts)) throw foreignAttachment
-      const upstream = await writes.obtain(facts, known, signal)
+      upstream = await writes.obtain(facts, known, signal)
+      const request = await requestOf(facts, upstream)
       if (!(await writes.intend(facts, signal))) return
-      sent = { ...facts, upstream, reader: writes.openReader(facts, upstream, signal) }
-      await follow.read(sent, facts.strategy.start(await requestOf(sent, upstream), signal), drive)
+      const { history } = request
+      const reader = writes.openReader(facts, upstream, { type: 'sent', history }, signal)
+      sent = { ...facts, upstream, reader }
+      await follow.read(sent, facts.strategy.start(request, signal), drive)
     } catch (error) {
       if (error instanceof LostReplyError) return
       if (sent === undefined && isStopped(signal, 'shutdown')) return await ending.giveBack(claim)
-      if (isGone(error) && known !== undefined && sent?.reader.chatId === undefined) {
+      const isKnown = known !== undefined
+      // What a call has just made is no conversation for the run: names are the other way.
+      const mayName = upstream?.type === 'id' && facts.strategy.opensByName
+      if (isGone(error) && (isKnown || mayName) && sent?.reader.chatId === undefined) {
         logger.info({ reply: claim.reply.id }, 'upstream conversation is gone, beginning a new one')
         const renewed = { ...claim, generation: claim.generation + 1 }
-        const fresh = { ...facts, claim: renewed, contextReset: true }
-        return await attempt(fresh, undefined, drive)
+        const contextReset = facts.contextReset || isKnown
+        return await attempt({ ...facts, claim: renewed, contextReset }, undefined, drive)
       }
       // Who meets it only now goes on where the assistant is served by then; the first is told.
       if (error instanceof CollisionError && !error.isNew && sent === undefined) {
@@ -104,7 +112,7 @@ export function createRunner(options: RunnerOptions): Runner {
   }
 
   async function requestOf(
-    { claim, contextReset }: SentRun,
+    { claim, contextReset }: RunFacts,
     upstream: UpstreamConversation,
   ): Promise<StartRequest> {
     const { session, reply, message, attachments, extras } = claim
@@ -132,6 +140,9 @@ export function createRunner(options: RunnerOptions): Runner {
       return await follow.goOn(run, drive, expiresAt)
     }
     if (!(await writes.restate(orphan))) return
+    if (progress.step === 'revealed') {
+      return await ending.finish(orphan, await ending.explain(run, unknownOutcome, signal))
+    }
     await follow.lookUp(run, run.reader.chatId, unknownOutcome, drive)
   }
 
@@ -142,14 +153,14 @@ export function createRunner(options: RunnerOptions): Runner {
     signal: AbortSignal,
   ) {
     if (where.type === 'named' || !('chatId' in progress)) {
-      return writes.openReader(facts, where, signal)
+      const nothing = { type: 'lost', run: undefined, waitsFor: undefined } as const
+      return writes.openReader(facts, where, nothing, signal)
     }
     const { conversationId } = where
+    const { chatId } = progress
     const waitsFor = progress.step === 'action' ? progress.toolCalls : undefined
-    return writes.openReader(facts, where, signal, {
-      run: { chatId: progress.chatId, conversationId },
-      waitsFor,
-    })
+    const lost = { type: 'lost', run: { chatId, conversationId }, waitsFor } as const
+    return writes.openReader(facts, where, lost, signal)
   }
 
   return { run, recover }

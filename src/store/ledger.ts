@@ -121,6 +121,8 @@ export interface Orphan extends Claim {
   readonly progress:
     | { readonly step: 'claimed' }
     | { readonly step: 'intent' }
+    /** The run had told in which conversation it goes on; that nobody else was there was not found out yet. */
+    | { readonly step: 'revealed' }
     | { readonly step: 'chat'; readonly chatId: string }
     /** ACTION_REQUIRED: it waits for tool outputs. */
     | {
@@ -210,6 +212,8 @@ export interface SessionStore {
   openReplies(conversationId: ConversationId | undefined): Promise<readonly Reply[]>
   /** Whether tool outputs of this digest were taken for a reply of this session. */
   tookToolOutputs(replyId: ReplyId, digest: string): Promise<boolean>
+  /** Whether a run of this conversation was this chat upstream. */
+  hadChat(conversationId: ConversationId, chatId: string): Promise<boolean>
   /** Where an answer came from upstream; undefined: it is no answer of this session, or its origin is not known. */
   answerOrigin(id: MessageId): Promise<AnswerOrigin | undefined>
   /** Every upstream conversation that was ever this conversation's, oldest first. */
@@ -319,7 +323,7 @@ export interface Ledger {
   /**
    * Step 3 (and 5, where the first run reveals the id): this upstream conversation is this conversation's, for ever.
    * Replacing one that the conversation had raises its generation.
-   * A collision: it is bound to another session or conversation, or was met by two before. From then on it is nobody's:
+   * `known`: it was this conversation's before. A collision: it is bound to another session or conversation, or was met by two before. From then on it is nobody's:
    * who was bound to it goes on in a new one.
    */
   bind(
@@ -328,7 +332,7 @@ export interface Ledger {
     fence: Fence,
     binding: UpstreamBinding,
     at: number,
-  ): Promise<'bound' | 'lost' | Collision>
+  ): Promise<'bound' | 'known' | 'lost' | Collision>
 
   /** Step 4: the send intent and the `started` event; true before anything is sent. False: the fence is stale. */
   recordIntent(

@@ -10,6 +10,7 @@ import { withToken } from '../coze/with-token.ts'
 import type { Platform, Session } from '../domain.ts'
 import { TooLargeError } from '../errors.ts'
 import type { NewId } from '../lib/id.ts'
+import { isTranscript } from './enter-messages.ts'
 import { historyKey } from './keys.ts'
 import type { AssistantRecords, OlderMessage } from './records.ts'
 import { asRunFailure } from './run-failure.ts'
@@ -33,6 +34,7 @@ export interface AssistantRecordsOptions {
 /** The records of a Workflow or of a Bot: the platform keeps both alike. */
 export function createAssistantRecords(options: AssistantRecordsOptions): AssistantRecords {
   const { client, tokens, newId, owner, connectorId, takesFiles } = options
+  const { platform = 'cloud' } = options
 
   async function call<T>(
     { name }: Session,
@@ -93,14 +95,14 @@ export function createAssistantRecords(options: AssistantRecordsOptions): Assist
     },
     async listOlder(session, { conversationId, before, limit }, signal) {
       const found: OlderMessage[] = []
-      let beforeId = before
+      let olderThan = before
       // A page may hold little that is told: a few are read, so that fewer than asked for are all that there are.
       for (let pages = 0; pages < maxPages; pages += 1) {
-        const request = { conversationId, beforeId, limit: Math.min(limit, maxRows) }
+        const request = { conversationId, olderThan, platform, limit: Math.min(limit, maxRows) }
         const send = async (target: CozeTarget) => listMessages(client, target, request, signal)
         const rows = (await call(session, send, signal)) ?? []
         found.push(...rows.flatMap(asOlderMessage))
-        beforeId = rows.at(-1)?.id
+        olderThan = rows.at(-1)?.id
         if (found.length >= limit || rows.length < request.limit) break
       }
       return found.slice(0, limit)
@@ -152,7 +154,7 @@ function isGone(error: unknown): boolean {
 function asOlderMessage(row: CozeMessage): readonly OlderMessage[] {
   const { id: upstreamMessageId, conversationId, createdAt, metaData } = row
   const text = textOf(row)
-  if (text === '' || metaData[historyKey] !== undefined) return []
+  if (text === '' || metaData[historyKey] !== undefined || isTranscript(text)) return []
   const role = row.role === 'user' ? 'USER' : 'ASSISTANT'
   return [{ conversationId, upstreamMessageId, role, text, createdAt }]
 }

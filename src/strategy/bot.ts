@@ -14,13 +14,14 @@ import { withToken } from '../coze/with-token.ts'
 import type { UpstreamScope } from '../domain.ts'
 import { botTakesFiles } from './assistant-info.ts'
 import type { BotOptions } from './assistant-options.ts'
-import { enterMessages } from './enter-messages.ts'
+import { enterMessages, seedsOf } from './enter-messages.ts'
 import { createRunKeys, findUnkeyedBotLayers } from './keys.ts'
 import { botLayers, identityLayer } from './layers.ts'
 import { findChatId, lookUntil, readListedAnswer } from './lookup.ts'
 import { customVariables, messageMetaData } from './message-fields.ts'
 import { retell } from './run-events.ts'
 import { asRunFailure, toRunFailure } from './run-failure.ts'
+import { listRevealed } from './revealed.ts'
 import { type CallOptions, streamRun } from './run-stream.ts'
 import type { ChatStrategy, Recovered, RecoverRequest, RunContext, RunEvent } from './strategy.ts'
 
@@ -39,11 +40,11 @@ const idleMs = 120_000
 /** How long the messages of a chat that has completed are looked for, in ms: they may be listed a little later. */
 const listMs = 10_000
 /** The user's one included (coze-api.md §6). */
-const maxMessages = 100
+const seedForm = { max: 100, takes: 'messages' } as const
 
 /** @throws {TypeError} when a layer would not be keyed by the session. */
 export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
-  const { bot, client, tokens, clock, recoverMs = 600_000 } = options
+  const { bot, client, tokens, clock, platform = 'cloud', recoverMs = 600_000 } = options
   const { botId, connectorId } = bot
   const unkeyed = findUnkeyedBotLayers(bot)
   if (unkeyed.length > 0) throw new TypeError(unkeyed.join('; '))
@@ -154,10 +155,17 @@ export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
       const create = async (target: CozeTarget) =>
         createConversation(client, target, { botId, connectorId }, signal)
       const { id, logId } = await call(run, create, signal)
-      return { type: 'id', conversationId: id, logId }
+      return { type: 'id', conversationId: id, logId, isNew: true }
     },
     openAsStranger: undefined,
-    hadOthers: undefined,
+    opensByName: false,
+    settleKeying: undefined,
+    async listRevealed({ history, ...run }, signal) {
+      const seeds = new Set(seedsOf(history, seedForm).map(({ text }) => text))
+      // A Bot's conversations can be listed by who may read them, and on Studio by everybody.
+      const refused = platform === 'studio' ? 'not-listed' : 'not-readable'
+      return await listRevealed({ client, tokens, clock, platform }, run, seeds, refused, signal)
+    },
     start(request, signal) {
       const { upstream } = request
       if (upstream.type === 'named') throw new TypeError('a Bot has no named conversations')
@@ -167,7 +175,7 @@ export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
       }
       const keys = createRunKeys(request)
       const metaData = messageMetaData(bot.metadata, extras, keys)
-      const messages = enterMessages(request, keys, { metaData, files }, maxMessages)
+      const messages = enterMessages(request, keys, { metaData, files }, seedForm)
       const variables = customVariables(bot, request, keys)
       return streamRun(
         {

@@ -10,8 +10,13 @@ export interface RunKeys {
   readonly sessionName: string
   /** Variables and databases: `user_id`. */
   readonly userId: string
-  /** A conversation's name where the platform keys by names: unguessable, never one of its templates. */
+  /** A conversation's name where a call obtains it: unguessable, never one of the platform's templates. */
   readonly conversationName: string
+  /**
+   * The same where the run itself obtains it. No two messages have one, whatever the store or a run has lost: what was said
+   * under it before was said by somebody else.
+   */
+  readonly runName: string
   /** Reconciliation: the `meta_data` of the user's message, which tells our run from others. */
   readonly metaData: Readonly<Record<string, string>>
   /** The `meta_data` of older messages sent along, which tells them from answers of this run. */
@@ -25,12 +30,13 @@ export const historyKey = 'history_of'
 /** Keys every layer from the session and from what is stored under it; nothing a caller writes is part of it. */
 export function createRunKeys(run: RunContext): RunKeys {
   const { session, conversationId, generation, replyId } = run
+  const nameOf = (...parts: readonly unknown[]) =>
+    createHmac('sha256', session.name).update(JSON.stringify(parts)).digest('hex')
   return {
     sessionName: session.name,
     userId: session.name,
-    conversationName: createHmac('sha256', session.name)
-      .update(JSON.stringify([conversationId, generation]))
-      .digest('hex'),
+    conversationName: nameOf(conversationId, generation),
+    runName: nameOf(conversationId, generation, replyId),
     metaData: { [replyKey]: replyId },
     historyMetaData: { [historyKey]: replyId },
   }

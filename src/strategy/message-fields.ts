@@ -36,7 +36,7 @@ export function startParameters(
         ),
       }),
     [sessionParameter]: keys.sessionName,
-    ...(upstream.type === 'named' && { [conversationParameter]: keys.conversationName }),
+    ...(upstream.type === 'named' && { [conversationParameter]: keys.runName }),
   }
 }
 

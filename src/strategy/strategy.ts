@@ -13,6 +13,7 @@ import type {
   UpstreamScope,
   Usage,
 } from '../domain.ts'
+import type { RevealedRows } from '../isolation/breaches.ts'
 
 /**
  * One step of an upstream run, as the strategy tells it. Everything that carries text names the run it belongs to
@@ -95,11 +96,12 @@ export interface RunContext {
 
 /** Where a conversation goes on upstream. `named`: the first run reveals the id (design.md §6, `conversationKeying: name`). */
 export type UpstreamConversation =
-  /** `logId`: of the call that made it, for the platform's support. */
+  /** `logId`: of the call that made it, for the platform's support. `isNew`: no run was in it yet. Default false. */
   | {
       readonly type: 'id'
       readonly conversationId: string
       readonly logId?: string | undefined
+      readonly isNew?: boolean | undefined
     }
   | { readonly type: 'named' }
 
@@ -134,6 +136,12 @@ export interface RecoverRequest extends RunContext {
   readonly isFinished: boolean
 }
 
+export interface SettledKeying {
+  /** False: the platform makes a new conversation for a name that it knows, and an app's runs know none of them. */
+  readonly canCreate: boolean
+  readonly made: readonly string[]
+}
+
 /** What the upstream knows of a run whose stream was lost. */
 export type Recovered =
   /**
@@ -166,11 +174,23 @@ export interface ChatStrategy {
         signal: AbortSignal,
       ) => Promise<Extract<UpstreamConversation, { type: 'id' }>>)
     | undefined
+  /** Whether the first run of a conversation obtains it, by its name, as far as is found out by now. */
+  readonly opensByName: boolean
   /**
-   * Whether others had talked in a conversation that this run has just revealed; undefined: a run reveals none. A name
-   * may lead to where a run was before whose end nobody saw, so that no binding tells of it.
+   * Finds out, without a message, whether a call can obtain conversations, and goes on by names where none can; undefined:
+   * that is known. Resolves with the conversations that were made for it. Not for users: their first messages find it out.
    */
-  readonly hadOthers: ((run: RunReference, signal: AbortSignal) => Promise<boolean>) | undefined
+  readonly settleKeying:
+    | ((run: RunContext, signal: AbortSignal) => Promise<SettledKeying>)
+    | undefined
+  /**
+   * What a conversation holds that this run has just revealed. No binding tells of runs that were lost before they told
+   * where they were. `history`: what the run brought beside its question.
+   */
+  listRevealed(
+    run: RunReference & { readonly history: readonly Message[] },
+    signal: AbortSignal,
+  ): Promise<RevealedRows>
   /** Sends the message and streams the run: one batch per network read, the last one ending with a terminal event. */
   start(request: StartRequest, signal: AbortSignal): AsyncIterable<readonly RunEvent[]>
   /** Tells the upstream to stop, where it can be told. True: it was told and agreed. Never throws; bounded by the signal. */

@@ -11,20 +11,22 @@ import { withToken } from '../coze/with-token.ts'
 import { streamWorkflowChat } from '../coze/workflow-chat.ts'
 import type { ReplyFailure, Session, UpstreamScope } from '../domain.ts'
 import type { WorkflowOptions } from './assistant-options.ts'
-import { enterMessages } from './enter-messages.ts'
+import { enterMessages, seedFormOf, seedsOf } from './enter-messages.ts'
 import { createRunKeys, findUnkeyedWorkflowLayers } from './keys.ts'
 import { identityLayer, workflowLayers } from './layers.ts'
 import { findChatId, lookUntil, readListedAnswer } from './lookup.ts'
 import { messageMetaData, startParameters } from './message-fields.ts'
 import { RunFailedError } from './run-failed-error.ts'
 import { asRunFailure } from './run-failure.ts'
+import { listRevealed } from './revealed.ts'
 import { type CallOptions, streamRun } from './run-stream.ts'
 import type {
   ChatStrategy,
   Recovered,
   RecoverRequest,
   RunContext,
-  RunReference,
+  RunEvent,
+  SettledKeying,
   UpstreamConversation,
 } from './strategy.ts'
 
@@ -42,8 +44,6 @@ export interface WorkflowStrategyOptions extends CallOptions {
 const idleMs = 600_000
 /** The user's one included (coze-api.md §4.1). */
 const maxMessages = 50
-/** Of a list of messages. */
-const pageLength = 50
 
 /** A Workflow takes no results of tools (coze-api.md §4.5). */
 const unsupported: ReplyFailure = {
@@ -56,12 +56,16 @@ const unsupported: ReplyFailure = {
 /** @throws {TypeError} when a layer would not be keyed by the session. */
 export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatStrategy {
   const { workflow, client, tokens, clock, recoverMs = 30_000 } = options
+  const { platform = 'cloud' } = options
   const { workflowId, connectorId, workflowVersion, appVersion } = workflow
   const unkeyed = findUnkeyedWorkflowLayers(workflow)
   if (unkeyed.length > 0) throw new TypeError(unkeyed.join('; '))
   const owner = ownerOf(workflow)
   const identity = identityLayer(options.hasSharedToken ?? false)
-  let keying = workflow.conversationKeying
+  const mayName = workflow.conversationKeying === 'auto' && 'appId' in owner
+  // Studio's call makes conversations that an app's runs do not know.
+  let keying = mayName && platform === 'studio' ? 'name' : workflow.conversationKeying
+  const seedForm = { max: maxMessages, takes: seedFormOf(platform) }
 
   async function getOrCreate({ name: sessionName }: Session, name: string, signal: AbortSignal) {
     const create = async (target: CozeTarget) =>
@@ -74,7 +78,7 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
           )
         : createConversation(client, target, { botId: owner.botId, connectorId }, signal)
     const { id, logId } = await withToken(tokens, sessionName, create, signal)
-    return { type: 'id', conversationId: id, logId } as const
+    return { type: 'id', conversationId: id, logId, isNew: true } as const
   }
 
   async function open(run: RunContext, signal: AbortSignal): Promise<UpstreamConversation> {
@@ -83,11 +87,7 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
     try {
       return await getOrCreate(run.session, conversationName, signal)
     } catch (error) {
-      // As it is configured: others may have been refused meanwhile.
-      const mayFallBack = workflow.conversationKeying === 'auto' && 'appId' in owner
-      if (!mayFallBack || !isRefused(error)) {
-        throw asRunFailure(error)
-      }
+      if (!mayName || !isRefused(error)) throw asRunFailure(error)
       keying = 'name'
       return { type: 'named' }
     }
@@ -101,24 +101,35 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
     }
   }
 
-  async function hadOthers(
-    { session, upstreamConversationId: conversationId, chatId }: RunReference,
-    signal: AbortSignal,
-  ): Promise<boolean> {
-    const isOther = (row: CozeMessage) => row.chatId !== undefined && row.chatId !== chatId
+  /** Where a name obtains conversations, the same one is obtained twice. */
+  async function settleKeying(run: RunContext, signal: AbortSignal): Promise<SettledKeying> {
+    const { conversationName } = createRunKeys(run)
     try {
-      for (let beforeId: string | undefined; ;) {
-        const page = { conversationId, beforeId, limit: pageLength }
-        const list = async (target: CozeTarget) => listMessages(client, target, page, signal)
-        const rows = (await withToken(tokens, session.name, list, signal)) ?? []
-        if (rows.some(isOther)) return true
-        if (rows.length < pageLength) return false
-        beforeId = rows.at(-1)?.id
-      }
+      const first = await getOrCreate(run.session, conversationName, signal)
+      const second = await getOrCreate(run.session, conversationName, signal)
+      const canCreate = first.conversationId === second.conversationId
+      if (!canCreate && mayName) keying = 'name'
+      return { canCreate, made: [...new Set([first.conversationId, second.conversationId])] }
     } catch (error) {
-      // Whether an app's conversation can be listed is not documented: where it cannot, nothing is known of others.
-      if (isRefused(error)) return false
-      throw asRunFailure(error)
+      if (!mayName || !isRefused(error)) throw asRunFailure(error)
+      keying = 'name'
+      return { canCreate: false, made: [] }
+    }
+  }
+
+  /** A conversation that was just made and is not there for its first run is none that the app's runs know. */
+  async function* learnFrom(
+    run: AsyncIterable<readonly RunEvent[]>,
+  ): AsyncGenerator<readonly RunEvent[], void, undefined> {
+    try {
+      yield* run
+    } catch (error) {
+      const isUnknown =
+        error instanceof RunFailedError &&
+        error.conversationGone &&
+        error.outcome === 'not-accepted'
+      if (isUnknown) keying = 'name'
+      throw error
     }
   }
 
@@ -174,14 +185,25 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
     get openAsStranger() {
       return keying === 'name' || !('appId' in owner) ? undefined : openAsStranger
     },
-    hadOthers,
+    get opensByName() {
+      return keying === 'name'
+    },
+    get settleKeying() {
+      return keying === 'name' || !('appId' in owner) ? undefined : settleKeying
+    },
+    async listRevealed({ history, ...run }, signal) {
+      const seeds = new Set(seedsOf(history, seedForm).map(({ text }) => text))
+      // Whether an app's conversation can be listed is not documented: where it cannot, nothing is known of others.
+      const refused = 'not-listed'
+      return await listRevealed({ client, tokens, clock, platform }, run, seeds, refused, signal)
+    },
     start(request, signal) {
       const { upstream, extras } = request
       const keys = createRunKeys(request)
       const metaData = messageMetaData(workflow.metadata, extras, keys)
-      const messages = enterMessages(request, keys, { metaData }, maxMessages)
+      const messages = enterMessages(request, keys, { metaData }, seedForm)
       const parameters = startParameters(workflow, request, keys)
-      return streamRun(
+      const run = streamRun(
         {
           ...options,
           sessionName: keys.sessionName,
@@ -208,6 +230,7 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
         },
         signal,
       )
+      return mayName && upstream.type === 'id' && upstream.isNew === true ? learnFrom(run) : run
     },
     // The platform has no call for it (coze-api.md §4).
     cancel: async () => false,

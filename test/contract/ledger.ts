@@ -491,6 +491,31 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
         expect(await bind(store.ledger, second, binding('c', 'two'))).toBe('bound')
       })
 
+      it('T26: knows again what was bound to the conversation before', async () => {
+        await using store = await open()
+        const session = await openSession(store.ledger)
+        const claim = await runReply(store, session)
+        expect(await bind(store.ledger, claim, binding('one'))).toBe('bound')
+        expect(await bind(store.ledger, claim, binding('two'))).toBe('bound')
+        expect(await bind(store.ledger, claim, binding('one'))).toBe('known')
+      })
+
+      it('T26: knows the chats that the conversation ran, and tells them to nobody else', async () => {
+        await using store = await open()
+        const { ledger } = store
+        const session = await openSession(ledger)
+        const stranger = await openSession(ledger)
+        const claim = await runReply(store, session)
+        const { conversationId, id } = claim.reply
+        const at = { contextReset: false, at: 3 }
+        await ledger.recordIntent(session, id, claim.fence, at)
+        await ledger.recordChat(session, id, claim.fence, 'chat-1')
+        await finish(ledger, claim, cancelled)
+        expect(await ledger.session(session).hadChat(conversationId, 'chat-1')).toBe(true)
+        expect(await ledger.session(session).hadChat(conversationId, 'chat-2')).toBe(false)
+        expect(await ledger.session(stranger).hadChat(conversationId, 'chat-1')).toBe(false)
+      })
+
       it('lets the conversation go on where it was bound', async () => {
         await using store = await open()
         const session = await openSession(store.ledger)

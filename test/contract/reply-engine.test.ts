@@ -544,12 +544,15 @@ describe('reply engine', () => {
     expect((await strategy.next()).request.upstream).not.toEqual(run.request.upstream)
   })
 
-  it('F16: ends a reply whose run begins in another conversation than the one that was asked for', async () => {
+  it("F16: ends a reply whose run begins in another's conversation instead of its own", async () => {
     await using gateway = await openEngine()
-    const { replies, strategy } = gateway
+    const { replies, strategy, open } = gateway
+    const bob = await open('bob')
+    await bob.replies.sendMessage(message('of Bob'))
+    const { conversationId } = await strategy.next()
     const reply = await replies.sendMessage(message('1'))
     const run = await strategy.next()
-    const of = { chatId: run.chatId, conversationId: 'of-bob' }
+    const of = { chatId: run.chatId, conversationId }
     run.say(
       { type: 'accepted', ...of },
       { type: 'delta', ...of, messageId: 'm', kind: 'ANSWER', text: 'swordfish' },

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { ConversationId } from '../../src/domain.ts'
-import type { Breach } from '../../src/domain/isolation.ts'
+import type { Breach } from '../../src/isolation/breaches.ts'
 import {
   DrainingError,
   InvalidInputError,
@@ -308,7 +308,7 @@ describe('older messages, which only the platform still has', () => {
     expect(breaches).toMatchObject([
       {
         target: { assistantId, strategy: 'bot' },
-        what: expect.stringMatching(/^A list/),
+        way: 'list-of-another-conversation',
         sessions: [talk.session.id],
       },
     ])

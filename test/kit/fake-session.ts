@@ -106,6 +106,7 @@ export function createFakeSession(name = 'alice'): FakeSession {
     tookToolOutputs: async () => false,
     answerOrigin: async () => undefined,
     upstreamConversations: async () => [],
+    hadChat: async () => false,
     conversationPage: async (page) => pageOf([...conversations.values()].toReversed(), page),
     async messagePage(id, page) {
       const own = [...messages.values()].filter(({ conversationId }) => conversationId === id)

@@ -1,4 +1,5 @@
 import type { KeyedLayer, Question, ToolCall, ToolOutput } from '../../src/domain.ts'
+import type { RevealedRows } from '../../src/isolation/breaches.ts'
 import { onAbort } from '../../src/lib/on-abort.ts'
 import type { Choice } from '../../src/strategy/select.ts'
 import type {
@@ -53,6 +54,8 @@ export interface ScriptedStrategy extends ChatStrategy {
   readonly started: number
   /** From now on nothing upstream is opened. Resolves when a reply waits for it. */
   stallOpening(): Promise<void>
+  /** What a conversation holds that a run reveals from now on. */
+  reveals(rows: RevealedRows): void
   /** What `recover` answers from now on. */
   recovers(answer: Recovery): void
 }
@@ -76,6 +79,7 @@ export function createScriptedStrategy(
   const cancelled: string[] = []
   const opened: string[] = []
   let recovery: Recovery = () => ({ type: 'unknown' })
+  let revealed: RevealedRows = []
   let chats = 0
   let stall: PromiseWithResolvers<void> | undefined
 
@@ -85,7 +89,9 @@ export function createScriptedStrategy(
     layers,
     answersByMessage: kind === 'workflow',
     openAsStranger: undefined,
-    hadOthers: undefined,
+    opensByName: false,
+    settleKeying: undefined,
+    listRevealed: async () => revealed,
     cancelled,
     opened,
     get started() {
@@ -94,6 +100,7 @@ export function createScriptedStrategy(
     get choice() {
       return { strategy, reason: 'configured' }
     },
+    reveals: (rows) => (revealed = rows),
     recovers: (answer) => (recovery = answer),
     stallOpening() {
       stall = Promise.withResolvers()

@@ -1,5 +1,6 @@
 import type { AssistantId, ReplyId, StrategyKind } from '../../src/domain.ts'
-import type { Breach, IsolationTarget, TargetVerdict } from '../../src/domain/isolation.ts'
+import type { IsolationTarget, TargetVerdict } from '../../src/domain/isolation.ts'
+import type { Breach } from '../../src/isolation/breaches.ts'
 import { openVerdicts, type Verdicts } from '../../src/isolation/verdicts.ts'
 import type { Clock } from '../../src/lib/clock.ts'
 import type { IsolationRecords } from '../../src/store/isolation-records.ts'

@@ -72,6 +72,9 @@ export function createRuns(
     UPDATE conversations SET generation = generation + (upstream IS NOT NULL AND upstream <> :upstream),
       origin = :origin, account = :account, strategy = :strategy, upstream = :upstream
     WHERE id = :id`)
+  // What is bound after the intent was revealed by the run.
+  const setRevealed = db.prepare('UPDATE replies SET step = 5 WHERE id = ? AND step = 1')
+  const setUnrevealed = db.prepare('UPDATE replies SET step = 1 WHERE id = ? AND step = 5')
   const setIntent = db.prepare(`
     UPDATE replies SET step = max(step, 1), context_reset = context_reset OR ?, started_at = ?,
       run = (SELECT coalesce(max(o.run), 0) + 1 FROM replies o WHERE o.conversation = replies.conversation AND o.run IS NOT NULL),
@@ -203,7 +206,7 @@ export function createRuns(
       fence: Fence,
       binding: UpstreamBinding,
       at: number,
-    ): 'bound' | 'lost' | Collision {
+    ): 'bound' | 'known' | 'lost' | Collision {
       const run = findRun.get(session.id, replyId, fence)
       if (run === undefined) return 'lost'
       const { scope, strategy, conversationId } = binding
@@ -228,7 +231,8 @@ export function createRuns(
         strategy,
       )
       setUpstream.run({ id: conversation, origin, account, strategy, upstream: conversationId })
-      return 'bound'
+      setRevealed.run(integer(run['id']))
+      return bound === undefined ? 'bound' : 'known'
     },
 
     recordIntent(
@@ -243,6 +247,7 @@ export function createRuns(
       const row = integer(run['id'])
       if (options.contextReset) clearReset.run(integer(run['conversation']))
       if (run['step'] !== 0) {
+        setUnrevealed.run(row)
         if (options.contextReset) setReset.run(row)
         return true
       }
@@ -292,6 +297,8 @@ function toProgress(row: Row): Orphan['progress'] {
       return { step: 'claimed' }
     case 1:
       return { step: 'intent' }
+    case 5:
+      return { step: 'revealed' }
     case 3:
       return {
         step: 'action',

@@ -50,6 +50,9 @@ export function createSessionStores(
   const findToolOutputs = db.prepare(`
     SELECT 1 FROM replies r, json_each(r.tool_outputs) o WHERE ${ofSession('r')} AND r.key = ? AND o.value = ?`)
   const bindingsOf = db.prepare(selectBinding)
+  const findChat = db.prepare(
+    'SELECT 1 FROM replies WHERE conversation = ? AND run IS NOT NULL AND chat = ? LIMIT 1',
+  )
   const findMessage = db.prepare(`SELECT id FROM messages WHERE conversation = ? AND key = ?`)
   const ranges = (select: string, rank: string, scope: string) => {
     const inOrder = (order: string) =>
@@ -141,6 +144,12 @@ export function createSessionStores(
       const conversation = conversationRow(this.session, conversationId)
       const rows = conversation === undefined ? [] : bindingsOf.all(conversation)
       return told(rows.flatMap((row) => toBinding(row) ?? []))
+    }
+
+    hadChat(conversationId: ConversationId, chatId: string) {
+      const conversation = conversationRow(this.session, conversationId)
+      const row = conversation === undefined ? undefined : findChat.get(conversation, chatId)
+      return told(row !== undefined)
     }
 
     conversationPage(page: PageRequest<ConversationId>) {

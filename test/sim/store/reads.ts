@@ -73,6 +73,12 @@ export function createReads(pipe: Pipe, session: Session): SessionStore {
           .filter((row) => isMine(row) && row.conversationId === conversationId)
           .map(({ binding }) => binding),
       ),
+    hadChat: (conversationId, chatId) =>
+      told(
+        [...pipe.state.replies.values()].some(
+          (row) => isMine(row) && row.conversationId === conversationId && row.chatId === chatId,
+        ),
+      ),
     conversationPage(page) {
       const rows = [...pipe.state.conversations.values()]
         .filter(isMine)

@@ -115,7 +115,7 @@ export function bind(
   replyId: ReplyId,
   fence: Fence,
   binding: UpstreamBinding,
-): 'bound' | 'lost' | Collision {
+): 'bound' | 'known' | 'lost' | Collision {
   const row = findRun(state, session, replyId, fence)
   if (row === undefined) return 'lost'
   const conversation = conversationOf(state, row)
@@ -136,7 +136,9 @@ export function bind(
     conversation.generation += 1
   }
   conversation.upstream = binding
-  return 'bound'
+  // What is bound after the intent was revealed by the run.
+  if (row.step === 'intent') row.step = 'revealed'
+  return bound === undefined ? 'bound' : 'known'
 }
 
 function collide(state: State, bound: BindingRow): Collision {
@@ -174,7 +176,10 @@ export function recordIntent(
   const { contextReset } = options
   if (contextReset) conversation.isResetPending = false
   row.told = { ...row.told, contextReset: row.told.contextReset || contextReset }
-  if (row.step !== 'claimed') return true
+  if (row.step !== 'claimed') {
+    if (row.step === 'revealed') row.step = 'intent'
+    return true
+  }
   row.step = 'intent'
   conversation.lastRun += 1
   row.run = conversation.lastRun
@@ -284,6 +289,7 @@ function progressOf({ step, chatId, told }: ReplyRow): Orphan['progress'] {
   switch (step) {
     case 'claimed':
     case 'intent':
+    case 'revealed':
       return { step }
     case 'chat':
     case 'outputs':

@@ -55,7 +55,7 @@ export interface MessageRow {
   readonly order: number
 }
 
-export type Step = 'claimed' | 'intent' | 'chat' | 'action' | 'outputs'
+export type Step = 'claimed' | 'intent' | 'revealed' | 'chat' | 'action' | 'outputs'
 
 export interface ReplyRow {
   readonly id: ReplyId

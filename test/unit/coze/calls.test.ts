@@ -316,7 +316,7 @@ describe('conversations', () => {
 
   it('list what is older than a message', async () => {
     const { client, asked } = stub({ data: [] })
-    await listMessages(client, target, { conversationId, beforeId: messageId, limit: 7 }, signal)
+    await listMessages(client, target, { conversationId, olderThan: messageId, limit: 7 }, signal)
     expect(asked).toMatchObject([{ body: { order: 'desc', before_id: messageId, limit: 7 } }])
   })
 

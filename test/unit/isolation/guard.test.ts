@@ -49,6 +49,25 @@ describe('guard', () => {
     )
   })
 
+  it('T26: lets a run that may move tell where it goes on, once', () => {
+    const guard = createGuard({ conversationId: 'conv-1', chatId: undefined, mayMove: true })
+    guard.check(event('accepted', 'chat-1', 'conv-2'))
+    guard.check(event('delta', 'chat-1', 'conv-2'))
+    for (const conversationId of ['conv-1', 'conv-3']) {
+      expect(() => guard.check(event('delta', 'chat-1', conversationId))).toThrow(
+        failure('ISOLATION_BREACH'),
+      )
+    }
+  })
+
+  it('T26: takes the first event of a run that could move for its last word', () => {
+    const guard = createGuard({ conversationId: 'conv-1', chatId: undefined, mayMove: true })
+    guard.check(event('accepted'))
+    expect(() => guard.check(event('delta', 'chat-1', 'conv-2'))).toThrow(
+      failure('ISOLATION_BREACH'),
+    )
+  })
+
   it('F16: refuses a recovered run of another chat than the recorded one', () => {
     const guard = createGuard({ conversationId: 'conv-1', chatId: 'chat-1' })
     expect(() => guard.check(event('accepted', 'chat-2'))).toThrow(failure('ISOLATION_BREACH'))

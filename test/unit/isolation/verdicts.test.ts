@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import type { AssistantId, SessionId } from '../../../src/domain.ts'
 import type {
-  Breach,
   IsolationRecord,
   IsolationTarget,
   Proof,
   ProofVerdict,
 } from '../../../src/domain/isolation.ts'
+import type { Breach } from '../../../src/isolation/breaches.ts'
 import { openVerdicts } from '../../../src/isolation/verdicts.ts'
 import { createPrometheusMetrics } from '../../../src/observe/prometheus.ts'
 import { createFakeClock } from '../../kit/clock.ts'
@@ -20,7 +20,7 @@ const breach: Breach = {
   target: workflow,
   isNew: true,
   at: 7,
-  what: 'Two met.',
+  way: 'of-another-session',
   logIds: ['log-1'],
   sessions: ['alice' as SessionId, 'bob' as SessionId],
 }
@@ -127,7 +127,7 @@ describe('verdicts', () => {
     expect(verdicts.verdictOf(workflow)).toBe('BREACHED')
     const evidence = {
       at: 7,
-      what: 'Two met.',
+      what: 'Two sessions were given one upstream conversation.',
       logIds: ['log-1'],
       sessions: ['fingerprint of alice', 'fingerprint of bob'],
     }

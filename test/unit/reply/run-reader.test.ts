@@ -49,6 +49,7 @@ function open({ guard = openGuard, maxReplyBytes = 1_000_000 } = {}) {
     metrics,
     clock: createFakeClock(1_000),
     acceptedAt: 400,
+    sentTo: undefined,
     known: undefined,
     waitsFor: undefined,
     maxReplyBytes,

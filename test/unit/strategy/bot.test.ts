@@ -45,7 +45,7 @@ function open(script: Parameters<typeof createScriptedCoze>[0], bot: Partial<Bot
 describe('bot strategy', () => {
   it('opens a conversation of the Bot', async () => {
     const { client, strategy } = open({ request: () => ({ data: { id: 'up-1' } }) })
-    expect(await strategy.open(alice, signal)).toEqual({ ...upstream, logId: 'log-1' })
+    expect(await strategy.open(alice, signal)).toEqual({ ...upstream, logId: 'log-1', isNew: true })
     expect(client.sent).toMatchObject([
       { path: '/v1/conversation/create', session: 'alice', body: { bot_id: 'bot-1' } },
     ])

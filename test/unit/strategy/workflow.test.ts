@@ -1,8 +1,12 @@
 import { describe, expect, it } from 'vitest'
+import type { CozeClient } from '../../../src/coze/client.ts'
 import { CozeError } from '../../../src/coze/errors.ts'
 import type { CozeEvent } from '../../../src/coze/events.ts'
+import type { Platform } from '../../../src/domain.ts'
+import { onAbort } from '../../../src/lib/on-abort.ts'
 import type { WorkflowOptions } from '../../../src/strategy/assistant-options.ts'
 import { createRunKeys } from '../../../src/strategy/keys.ts'
+import type { ChatStrategy, RunContext } from '../../../src/strategy/strategy.ts'
 import { createWorkflowStrategy } from '../../../src/strategy/workflow.ts'
 import { createFakeClock } from '../../kit/clock.ts'
 import { plain } from '../../kit/plain.ts'
@@ -25,8 +29,10 @@ const alice = createRun('alice')
 function open(
   script: Parameters<typeof createScriptedCoze>[0],
   workflow: Partial<WorkflowOptions> = { appId: 'app-1' },
+  platform: Platform = 'cloud',
+  over: Partial<CozeClient> = {},
 ) {
-  const client = createScriptedCoze(script)
+  const client = { ...createScriptedCoze(script), ...over }
   const clock = createFakeClock()
   const strategy = createWorkflowStrategy({
     client,
@@ -34,6 +40,7 @@ function open(
     tokens: nameTokens,
     random: () => 0.5,
     scope: { origin: 'http://coze.test', account: '' },
+    platform,
     workflow: { workflowId: 'flow-1', conversationKeying: 'auto', ...workflow },
   })
   return { client, clock, strategy }
@@ -48,6 +55,7 @@ describe('workflow strategy', () => {
       type: 'id',
       conversationId: 'up-1',
       logId: 'log-1',
+      isNew: true,
     })
     expect(client.sent).toMatchObject([
       {
@@ -163,7 +171,7 @@ describe('workflow strategy', () => {
     expect(client.sent[0]?.body).toMatchObject({
       parameters: {
         SESSION_NAME: 'alice',
-        CONVERSATION_NAME: createRunKeys(alice).conversationName,
+        CONVERSATION_NAME: createRunKeys(alice).runName,
       },
     })
     expect(client.sent[0]?.body).not.toHaveProperty('conversation_id')
@@ -377,6 +385,210 @@ describe('workflow strategy', () => {
     expect(() => open({}, { appId: 'a', attachmentParameter: 'SESSION_NAME' })).toThrow(
       'the parameter "SESSION_NAME" cannot receive files',
     )
+  })
+})
+
+const gone = new CozeError('conversation-gone', 'code 777777775', {
+  accepted: 'no',
+  upstreamCode: '777777775',
+})
+
+describe('how an app obtains its conversations', () => {
+  const say = async (strategy: ChatStrategy, run: RunContext) => {
+    const upstream = await strategy.open(run, signal)
+    const request = { ...run, upstream, text: 'Hi', history: [], ...plain }
+    return { upstream, ...(await collect(strategy.start(request, signal))) }
+  }
+
+  it('by name at once on a Studio, whose call makes none of an app', async () => {
+    const { client, strategy } = open({}, { appId: 'app-1' }, 'studio')
+    expect(await strategy.open(alice, signal)).toEqual({ type: 'named' })
+    expect(strategy.opensByName).toBe(true)
+    expect(client.sent).toEqual([])
+  })
+
+  it.each([
+    ['a Bot of a Studio', { botId: 'bot-1' }],
+    ['keying by create', { appId: 'app-1', conversationKeying: 'create' }],
+  ] as const)('by the call for %s', async (_, workflow) => {
+    const { strategy } = open({ request: () => ({ data: { id: 'up-1' } }) }, workflow, 'studio')
+    expect(await strategy.open(alice, signal)).toMatchObject({ conversationId: 'up-1' })
+  })
+
+  it('by name once a run has not found what was created for it', async () => {
+    const { strategy } = open({
+      request: (_, nth) => ({ data: { id: `up-${nth}` } }),
+      stream: (_, nth) => (nth === 1 ? [gone] : [told]),
+    })
+    const first = await say(strategy, alice)
+    expect(first.error).toMatchObject({ conversationGone: true, outcome: 'not-accepted' })
+    expect(strategy.opensByName).toBe(true)
+    expect(await say(strategy, alice)).toMatchObject({
+      upstream: { type: 'named' },
+      error: undefined,
+    })
+  })
+
+  it.each([
+    ['a conversation that was there before', false, gone],
+    ['a refusal of another kind', true, refusal],
+    [
+      'a run that may have begun',
+      true,
+      new CozeError('conversation-gone', 'code 4002', { accepted: 'unknown' }),
+    ],
+  ])('by the call still, after %s', async (_, isNew, error) => {
+    const { strategy } = open({ stream: () => [error] })
+    const upstream = { type: 'id', conversationId: 'up-1', isNew } as const
+    await collect(strategy.start({ ...alice, upstream, text: 'Hi', history: [], ...plain }, signal))
+    expect(strategy.opensByName).toBe(false)
+  })
+
+  it('is found out without a message: what a name does not lead to again is not of the app', async () => {
+    const { client, strategy } = open({ request: (_, nth) => ({ data: { id: `up-${nth}` } }) })
+    const settled = await strategy.settleKeying?.(alice, signal)
+    expect(settled).toEqual({ canCreate: false, made: ['up-1', 'up-2'] })
+    expect(strategy.opensByName).toBe(true)
+    expect(strategy.settleKeying).toBeUndefined()
+    const names = client.sent.map(({ body }) => body)
+    expect(names[0]).toEqual(names[1])
+  })
+
+  it('is found out without a message: what a name leads to again is', async () => {
+    const { strategy } = open({ request: () => ({ data: { id: 'up-1' } }) })
+    const settled = await strategy.settleKeying?.(alice, signal)
+    expect(settled).toEqual({ canCreate: true, made: ['up-1'] })
+    expect(strategy.opensByName).toBe(false)
+  })
+
+  it('has a name of its own for each message, so that none leads to where a lost run was', () => {
+    const names = ['reply-1', 'reply-2'].map((reply) => createRunKeys(createRun('a', reply)))
+    expect(new Set(names.map(({ runName }) => runName)).size).toBe(2)
+    expect(new Set(names.map(({ conversationName }) => conversationName)).size).toBe(1)
+  })
+})
+
+describe('what a conversation holds that a run has just revealed', () => {
+  const row = (id: string, chatId: string, text = 'Hi', metaData = {}) => ({
+    id,
+    conversation_id: 'up-1',
+    chat_id: chatId,
+    role: 'user',
+    type: 'question',
+    content: text,
+    meta_data: metaData,
+    created_at: 5,
+  })
+  const run = { ...alice, upstreamConversationId: 'up-1', chatId: '9' }
+
+  it('tells what the run itself brought, by its words or by our mark', async () => {
+    const data = [
+      row('m4', '9'),
+      row('m3', '8', 'what was said'),
+      row('m2', '7', 'x', { history_of: 'alice-reply-1' }),
+      row('m1', '6', 'x', { history_of: 'bob-reply-1' }),
+      row('m0', '0'),
+    ]
+    const { strategy } = open({ request: () => ({ data }) })
+    const history = createHistory(alice, ['what was said'])
+    expect(await strategy.listRevealed({ ...run, history }, signal)).toEqual([
+      { chatId: '9', createdAt: 5000, isOurs: false },
+      { chatId: '8', createdAt: 5000, isOurs: true },
+      { chatId: '7', createdAt: 5000, isOurs: true },
+      { chatId: '6', createdAt: 5000, isOurs: false },
+      { chatId: undefined, createdAt: 5000, isOurs: false },
+    ])
+  })
+
+  it.each([
+    ['cloud', 'before_id'],
+    ['studio', 'after_id'],
+  ] as const)('is read page by page, towards the older ones, on %s', async (platform, older) => {
+    const page = (nth: number) =>
+      Array.from({ length: nth < 3 ? 50 : 1 }, (_, at) => row(`${nth}-${at}`, '9'))
+    const workflow = { appId: 'app-1' }
+    const { client, strategy } = open(
+      { request: (_, nth) => ({ data: page(nth) }) },
+      workflow,
+      platform,
+    )
+    expect(await strategy.listRevealed({ ...run, history: [] }, signal)).toHaveLength(101)
+    expect(client.sent.map(({ body }) => body)).toMatchObject([
+      { limit: 50 },
+      { [older]: '1-49' },
+      { [older]: '2-49' },
+    ])
+  })
+
+  it.each([
+    ['repeats itself', 2, () => 1],
+    ['never ends', 4, (nth: number) => nth],
+  ])('is not read for ever where the list %s', async (_, calls, numberOf) => {
+    const page = (nth: number) => Array.from({ length: 50 }, (_row, at) => row(`${nth}-${at}`, '9'))
+    const { client, strategy } = open({ request: (_sent, nth) => ({ data: page(numberOf(nth)) }) })
+    await strategy.listRevealed({ ...run, history: [] }, signal)
+    expect(client.sent).toHaveLength(calls)
+  })
+
+  it.each([
+    ['refuses to list it', refusal],
+    ['does not know it', gone],
+  ])('is nothing where the platform %s', async (_, error) => {
+    const { strategy } = open({
+      request: () => {
+        throw error
+      },
+    })
+    expect(await strategy.listRevealed({ ...run, history: [] }, signal)).toBe('not-listed')
+  })
+
+  it('is not known where the platform is silent', async () => {
+    const { clock, strategy } = open({ request: () => ({}) }, { appId: 'app-1' }, 'cloud', {
+      request: (_, lifetime) =>
+        new Promise((_resolve, reject) => onAbort(lifetime, () => reject(lifetime.reason))),
+    })
+    const listing = expect(
+      strategy.listRevealed({ ...run, history: [] }, signal),
+    ).rejects.toMatchObject({ failure: { code: 'UPSTREAM_TIMEOUT' } })
+    await clock.pass(10_000)
+    await listing
+    expect(clock.pending).toBe(0)
+  })
+})
+
+describe('older messages that a Workflow of a Studio is told', () => {
+  it("are one message of the user, since there every row is a user's and their order is lost", async () => {
+    const { client, strategy } = open({ stream: () => [told] }, { appId: 'app-1' }, 'studio')
+    const history = createHistory(alice, ['my name is Ann', 'Hello Ann', '', 'I like tea'])
+    const named = { type: 'named' } as const
+    await collect(
+      strategy.start({ ...alice, upstream: named, text: 'Hi', history, ...plain }, signal),
+    )
+    const seed = [
+      'What was said in this conversation so far:',
+      'I said: my name is Ann',
+      'You said: Hello Ann',
+      'You said: I like tea',
+    ]
+    expect(client.sent[0]?.body).toMatchObject({
+      additional_messages: [
+        { role: 'user', type: 'question', content: seed.join('\n\n') },
+        { role: 'user', content: 'Hi' },
+      ],
+    })
+  })
+
+  it('are none where nothing was said', async () => {
+    const { client, strategy } = open({ stream: () => [told] }, { appId: 'app-1' }, 'studio')
+    const request = {
+      ...alice,
+      upstream: { type: 'named' },
+      text: 'Hi',
+      history: [],
+      ...plain,
+    } as const
+    await collect(strategy.start(request, signal))
+    expect(client.sent[0]?.body).toMatchObject({ additional_messages: [{ content: 'Hi' }] })
   })
 })
 

@@ -1,0 +1,78 @@
+import type { CozeClient, CozeTarget } from '../coze/client.ts'
+import { type CozeMessage, listMessages } from '../coze/conversations.ts'
+import { CozeError } from '../coze/errors.ts'
+import type { TokenResolver } from '../coze/token.ts'
+import { withToken } from '../coze/with-token.ts'
+import type { Platform } from '../domain.ts'
+import type { RevealedRows } from '../isolation/breaches.ts'
+import type { Clock } from '../lib/clock.ts'
+import { createDeadline } from '../lib/deadline.ts'
+import { historyKey, replyKey } from './keys.ts'
+import { asRunFailure } from './run-failure.ts'
+import type { RunReference } from './strategy.ts'
+
+export interface RevealedOptions {
+  readonly client: CozeClient
+  readonly tokens: TokenResolver
+  readonly clock: Clock
+  readonly platform: Platform
+}
+
+/** Rows of one page, as many as the platforms give. */
+const pageLength = 50
+/** A conversation that a run has just revealed holds one page at most of what that run brought. */
+const maxPages = 4
+/** For all pages, in ms: the first text of the reply waits for them. */
+const listMs = 10_000
+
+/**
+ * The messages of a conversation that a run has just revealed, newest first.
+ *
+ * @param seeds The texts that the run brought beside its question.
+ * @param refused What it means that the platform does not list them.
+ * @throws {@link RunFailedError} when they could not be read
+ */
+export async function listRevealed(
+  { client, tokens, clock, platform }: RevealedOptions,
+  { session, upstreamConversationId: conversationId, replyId }: RunReference,
+  seeds: ReadonlySet<string>,
+  refused: RevealedRows,
+  signal: AbortSignal,
+): Promise<RevealedRows> {
+  const isOurs = ({ text, metaData }: CozeMessage) =>
+    metaData[replyKey] === replyId || metaData[historyKey] === replyId || seeds.has(text)
+  const rows = new Map<string, CozeMessage>()
+  using deadline = createDeadline(clock, listMs, tooSlow)
+  const lifetime = AbortSignal.any([signal, deadline.signal])
+  try {
+    for (let page = 0, olderThan: string | undefined; page < maxPages; page += 1) {
+      const request = { conversationId, olderThan, platform, limit: pageLength }
+      const list = async (target: CozeTarget) => listMessages(client, target, request, lifetime)
+      const found = (await withToken(tokens, session.name, list, lifetime)) ?? []
+      const before = rows.size
+      for (const row of found) rows.set(row.id, row)
+      olderThan = found.at(-1)?.id
+      // A platform that pages the other way repeats itself.
+      if (found.length < pageLength || rows.size === before) break
+    }
+  } catch (error) {
+    if (error instanceof CozeError && isRefusal(error)) return refused
+    throw asRunFailure(error)
+  }
+  return [...rows.values()].map((row) => ({
+    chatId: row.chatId,
+    createdAt: row.createdAt,
+    isOurs: isOurs(row),
+  }))
+}
+
+/** The platform does not list the conversation, and will not later either. */
+function isRefusal({ kind }: CozeError): boolean {
+  return kind === 'refused' || kind === 'conversation-gone'
+}
+
+function tooSlow(): CozeError {
+  return new CozeError('timeout', 'the messages of a conversation were not listed in time', {
+    accepted: 'yes',
+  })
+}
