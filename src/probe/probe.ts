@@ -10,7 +10,8 @@ import type { ProbeDepth, ProbeExchange, ProbeReport } from '../domain/probe.ts'
 import { finding, judgeTrials } from './judge.ts'
 import { createLeftovers } from './leftovers.ts'
 import { adviceFor } from './remedies.ts'
-import { BudgetError, createBudget, createProbers } from './talk.ts'
+import { createStrays } from './strays.ts'
+import { BudgetError, createBudget, createProbers, type Prober } from './talk.ts'
 import { runTrial, type Trial } from './trial.ts'
 
 export interface ProbeOptions extends ProbeDepth {
@@ -35,10 +36,13 @@ export class ProbeError extends Error {
 
 export const defaultTrials = 2
 export const defaultBudget = 60
-const callsPerTrial = 23
+const callsPerTrial = 24
 const messagesPerTrial = 11
 const callsPerQuestion = 7
 const callsPerKnowledge = 4
+
+/** Of a list of messages. */
+const maxListed = 50
 
 /** Upstream calls that a probe makes at most. `answers`: given to what the assistant asks before it answers. */
 export function estimateCalls(
@@ -62,6 +66,7 @@ export async function probe(options: ProbeOptions, signal: AbortSignal): Promise
   const startedAt = clock.now()
   const budget = createBudget(options.budget ?? defaultBudget)
   const left = createLeftovers()
+  const strays = createStrays(clock)
   const exchanges: ProbeExchange[] = []
   const { answers = [], platform } = options
   const openProber = createProbers({
@@ -69,6 +74,7 @@ export async function probe(options: ProbeOptions, signal: AbortSignal): Promise
     answers,
     newId,
     budget,
+    strays,
     clock,
     onExchange: (exchange) => void exchanges.push(exchange),
     signal,
@@ -81,6 +87,7 @@ export async function probe(options: ProbeOptions, signal: AbortSignal): Promise
     findings.push(await testKnowledge())
     findings.push(await testQuestion())
     findings.push(judgeIdentity())
+    findings.splice(0, findings.length, ...findings.map(withStrays))
   } finally {
     onProgress('taking away what the probe has left')
     remains = await left.cleanUp(options.records, clock)
@@ -107,16 +114,18 @@ export async function probe(options: ProbeOptions, signal: AbortSignal): Promise
       )
       try {
         const phrasing = phrasings[(number - 1) % phrasings.length] ?? phrasings[0]
-        trials.push(await runTrial({ newProber, newId, phrasing, readVariables, clearVariables }))
+        trials.push(
+          await runTrial({ newProber, newId, phrasing, readVariables, clearVariables, look }),
+        )
       } catch (error) {
         if (!isExpected(error)) throw error
         failure = error
         onProgress(`trial ${number} was not finished: ${error.message}`)
         if (error instanceof BudgetError) break
       }
-      if (judge(trials).some(leaks)) break
+      if (strays.found.length > 0 || judge(trials).some(leaks)) break
     }
-    if (trials.length === 0) {
+    if (trials.length === 0 && strays.found.length === 0) {
       throw new ProbeError('The assistant could not be tried.', { cause: failure })
     }
     return judge(trials)
@@ -124,6 +133,32 @@ export async function probe(options: ProbeOptions, signal: AbortSignal): Promise
 
   function judge(trials: readonly Trial[]): readonly Finding[] {
     return judgeTrials(trials, { strategy: strategy.kind, platform, at: clock.now() })
+  }
+
+  /** Where the platform lists messages, it may list another's. */
+  async function look({ session }: Prober, conversationId: string): Promise<void> {
+    budget.spend(1)
+    try {
+      const request = { conversationId, before: undefined, limit: maxListed }
+      const rows = await options.records.listOlder(session, request, signal)
+      if (rows.some((row) => row.conversationId !== conversationId)) strays.listed([])
+    } catch (error) {
+      // Whether an app's conversation can be listed is not documented, and no call for it tells nothing.
+      if (!(error instanceof RunFailedError)) throw error
+    }
+  }
+
+  /** What the guard would have ended as a breach is a leak of conversations, whatever the assistant recalls. */
+  function withStrays(judged: Finding): Finding {
+    const [first] = strays.found
+    if (judged.layer !== 'conversation' || first === undefined) return judged
+    const evidence = [...judged.evidence, ...strays.found]
+    if (judged.verdict === 'LEAKING') return { ...judged, evidence }
+    return {
+      ...finding('conversation', 'LEAKING', first.what),
+      ...advice('conversation'),
+      evidence,
+    }
   }
 
   async function readVariables(session: Session): Promise<readonly string[] | undefined> {

@@ -3,6 +3,7 @@ import type { ProbeExchange } from '../domain/probe.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { NewId } from '../lib/id.ts'
 import { RunFailedError } from '../strategy/run-failed-error.ts'
+import type { RunWatch, Strays } from './strays.ts'
 import type {
   ChatStrategy,
   RunContext,
@@ -85,11 +86,12 @@ export function createProbers(options: {
   readonly answers: readonly string[]
   readonly newId: NewId
   readonly budget: Budget
+  readonly strays: Strays
   readonly clock: Clock
   readonly onExchange: (exchange: ProbeExchange) => void
   readonly signal: AbortSignal
 }): (name?: SessionName) => Prober {
-  const { strategy, answers, newId, budget, clock, onExchange, signal } = options
+  const { strategy, answers, newId, budget, strays, clock, onExchange, signal } = options
   let sessions = 0
 
   return (name) => {
@@ -99,7 +101,11 @@ export function createProbers(options: {
     const session: Session = { id, name: name ?? (`probe-${newId()}` as SessionName) }
 
     /** A conversation as the session's own, or another's that it says it has. */
-    function talkIn(begun: UpstreamConversation, run: ProbeConversation['run']): ProbeConversation {
+    function talkIn(
+      begun: UpstreamConversation,
+      run: ProbeConversation['run'],
+      watch = () => strays.watch(run.conversationId),
+    ): ProbeConversation {
       let upstream = begun
 
       async function sayOnce(text: string): Promise<Said> {
@@ -118,6 +124,7 @@ export function createProbers(options: {
             },
             signal,
           ),
+          watch(),
         )
         upstream = { type: 'id', conversationId: said.conversationId }
         const { conversationId, logId = null } = said
@@ -166,7 +173,8 @@ export function createProbers(options: {
         if (upstreamId === undefined) throw new TypeError('nobody has spoken in it')
         const { openAsStranger } = strategy
         const named = openAsStranger && (await openByName(openAsStranger, run))
-        const own = talkIn({ type: 'id', conversationId: upstreamId }, newRun())
+        // Let in on purpose: what it meets there is no stray.
+        const own = talkIn({ type: 'id', conversationId: upstreamId }, newRun(), unwatched)
         const said = await unlessKeptOut(() => own.say(greeting))
         const byName = openAsStranger && named?.conversationId === upstreamId
         const byId = said?.conversationId === upstreamId
@@ -183,6 +191,7 @@ export function createProbers(options: {
 }
 
 const greeting = 'Good morning.'
+const unwatched = (): RunWatch => ({ isOurs: () => true })
 
 /** Undefined: the platform does not let it in. @throws {@link RunFailedError} where it does not answer */
 async function unlessKeptOut<T>(attempt: () => Promise<T>): Promise<T | undefined> {
@@ -199,6 +208,7 @@ async function unlessKeptOut<T>(attempt: () => Promise<T>): Promise<T | undefine
 
 async function listen(
   run: AsyncIterable<readonly RunEvent[]>,
+  watch: RunWatch,
 ): Promise<Said & Pick<ProbeExchange, 'chatId' | 'events'>> {
   const types: { readonly type: RunEvent['type']; count: number }[] = []
   let chatId = ''
@@ -209,6 +219,7 @@ async function listen(
   let waits = false
   for await (const events of run) {
     for (const event of events) {
+      if (!watch.isOurs(event)) continue
       conversationId = event.conversationId
       chatId = event.chatId
       const last = types.at(-1)

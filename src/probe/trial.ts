@@ -43,6 +43,8 @@ export interface TrialOptions {
   readonly phrasing: Phrasing
   /** The names and values of a session's variables. */
   readonly readVariables: (session: Session) => Promise<readonly string[] | undefined>
+  /** Looks through the messages that the platform lists of a conversation. */
+  readonly look: (of: Prober, conversationId: string) => Promise<void>
   /** False: they are there still. */
   readonly clearVariables: (session: Session) => Promise<boolean>
 }
@@ -65,6 +67,7 @@ export async function runTrial(options: TrialOptions): Promise<Trial> {
       ofA: inA.some((text) => tells(text, ofA.value)),
       ofB: inB.some((text) => tells(text, ofA.value)),
     }
+  if (a1.upstreamId !== undefined && !isShared) await options.look(a, a1.upstreamId)
   return {
     isShared,
     own,

@@ -75,7 +75,7 @@ describe('coze-gateway probe', () => {
   it('answers 0 for an assistant that keeps sessions apart, both of an "auto" one', async () => {
     await using stage = await open()
     const { code, out, err } = await run('--config', stage.configFile, '--trials', '1')
-    expect([code, err.includes('at most 46 upstream calls')]).toEqual([0, true])
+    expect([code, err.includes('at most 48 upstream calls')]).toEqual([0, true])
     expect(out).toMatch(/support \(workflow\): ISOLATED/)
     expect(out).toMatch(/support \(bot\): ISOLATED/)
     expect(err).toMatch(/trial 1 of 1/)
