@@ -33,7 +33,8 @@ export interface HostRequest extends Readable {
 }
 
 export function fromNodeRequest(req: HostRequest, findRoute: FindRoute): Incoming {
-  const target = req.url ?? '/'
+  // A router that takes its prefix away may leave no slash.
+  const target = (req.url ?? '').replace(/^(?=\?|$)/, '/')
   // A target that is no path is one where nothing is.
   const url = (target.startsWith('/') && URL.parse(`${origin}${target}`)) || new URL(origin)
   return {

@@ -345,6 +345,17 @@ describe('a host whose router decides what comes here', () => {
     },
   )
 
+  it.each(['', '?x=1', '/?x=1'])(
+    'is answered where its router leaves %j of the target',
+    async (rest) => {
+      await using host = await openHost(({ server }) => (req, res) => {
+        server.handle(Object.assign(req, { url: rest }), res)
+      })
+      const init = { method: 'POST', headers: json, body: viewer }
+      expect((await globalThis.fetch(host.url, init)).status).toBe(200)
+    },
+  )
+
   it('T11: finds the route of sign-in whatever its prefix', async () => {
     await using gateway = await openFakeGateway()
     const ask = (path: string) =>

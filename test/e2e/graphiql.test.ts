@@ -1,7 +1,11 @@
+import { once } from 'node:events'
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openBrowser } from '../kit/browser.ts'
 import { type RunningDemo, startDemo } from '../kit/demo.ts'
+import { type FakeGateway, openFakeGateway } from '../kit/fake-gateway.ts'
 import { until } from '../kit/until.ts'
 
 describe('GraphiQL of the demo, in Chromium', () => {
@@ -42,19 +46,6 @@ describe('GraphiQL of the demo, in Chromium', () => {
     return { page, problems, [Symbol.asyncDispose]: () => context.close() }
   }
 
-  /** The tabs can be clicked before the editor listens. */
-  async function run(page: Page, tab: string) {
-    const text = page.locator('.graphiql-query-editor .view-lines')
-    await until(async () => {
-      await page.getByRole('tab', { name: tab }).click()
-      return (await text.innerText()).includes(`${tab}\u00a0{`)
-    }, `the tab "${tab}"`)
-    await page.getByRole('button', { name: /^Execute query/ }).click()
-  }
-
-  const shown = async (page: Page) =>
-    (await page.locator('.graphiql-response .view-lines').innerText()).replaceAll('\u00a0', ' ')
-
   it('says something in one window and follows the answer in another, of one user', async () => {
     await using listening = await open()
     await run(listening.page, 'Replies')
@@ -92,3 +83,85 @@ describe('GraphiQL of the demo, in Chromium', () => {
     expect([...alices.problems, ...bobs.problems]).toEqual([])
   })
 })
+
+describe('GraphiQL under a prefix, in Chromium', () => {
+  let browser: Browser
+  beforeAll(async () => {
+    browser = await openBrowser()
+  }, 90_000)
+  afterAll(() => browser.close())
+
+  const hosts: readonly (readonly [string, string, (gateway: FakeGateway) => RequestListener])[] = [
+    [
+      'a router that takes its prefix away',
+      '/api/graphql',
+      ({ server }) =>
+        (req, res) =>
+          server.handle(
+            Object.assign(req, { url: req.url?.replace('/api/graphql', '') || '/' }),
+            res,
+          ),
+    ],
+    [
+      'a router that leaves its prefix',
+      '/api/graphql/',
+      ({ server }) =>
+        (req, res) =>
+          server.handle(req, res),
+    ],
+    [
+      'the setting "path"',
+      '/api/graphql',
+      ({ server }) =>
+        (req, res) =>
+          server.serve(req, res),
+    ],
+  ]
+
+  it.each(hosts)('is whole and works behind %s: %s', async (_what, path, listener) => {
+    await using gateway = await openFakeGateway({
+      path: '/api/graphql',
+      graphiqlHeaders: { authorization: 'Bearer alice' },
+    })
+    const server = createServer((req, res) => {
+      if (req.url?.startsWith('/api/graphql')) listener(gateway)(req, res)
+      else res.writeHead(404).end()
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    try {
+      const { port } = server.address() as AddressInfo
+      const page = await browser.newPage()
+      const problems: string[] = []
+      page.on('pageerror', (error) => problems.push(error.message))
+      page.on('response', (response) => {
+        if (response.status() >= 400) problems.push(`${response.status()} ${response.url()}`)
+      })
+      await page.goto(`http://127.0.0.1:${port}${path}`)
+      await page.getByRole('tab', { name: 'SendMessage' }).waitFor()
+      await run(page, 'Overview')
+      await until(async () => (await shown(page)).includes('"session": "alice"'), 'the overview')
+      expect(problems).toEqual([])
+      await page.close()
+    } finally {
+      server.close()
+      server.closeAllConnections()
+    }
+  })
+})
+
+/** The tabs can be clicked before the editor listens. */
+async function run(page: Page, tab: string) {
+  const text = page.locator('.graphiql-query-editor .view-lines')
+  await until(async () => {
+    await page.getByRole('tab', { name: tab }).click()
+    return (await text.innerText()).includes(`${tab}\u00a0{`)
+  }, `the tab "${tab}"`)
+  await page.getByRole('button', { name: /^Execute query/ }).click()
+}
+
+async function shown(page: Page) {
+  return (await page.locator('.graphiql-response .view-lines').innerText()).replaceAll(
+    '\u00a0',
+    ' ',
+  )
+}

@@ -34,6 +34,7 @@ export interface FakeGatewayOptions {
   readonly introspection?: boolean
   readonly persistedDocuments?: PersistedDocuments
   readonly path?: string
+  readonly graphiqlHeaders?: Readonly<Record<string, string>>
   readonly origins?: readonly string[]
   readonly expiresAt?: number
   /** Default: always 0.5. */
@@ -131,7 +132,7 @@ export async function openFakeGateway(options: FakeGatewayOptions = {}): Promise
     introspection: options.introspection ?? true,
     persistedDocuments: options.persistedDocuments,
     cors: { origins: options.origins ?? [] },
-    graphiql: createGraphiQL(),
+    graphiql: createGraphiQL({ demoHeaders: options.graphiqlHeaders }),
     clock,
     newId: randomId,
     random: options.random ?? (() => 0.5),

@@ -117,6 +117,47 @@ describe('a configuration', () => {
     )
   })
 
+  it('takes persisted documents as code generators write them, and as a manifest of Apollo', () => {
+    const document = 'query Session { viewer { session } }'
+    const operation = { id: 'abc', name: 'Session', type: 'query', body: document }
+    const manifest = {
+      format: 'apollo-persisted-query-manifest',
+      version: 1,
+      operations: [operation],
+    }
+    const read = (file: object) =>
+      parse(
+        { ...minimal, persistedDocuments: { file: 'documents.json' } },
+        { readFile: () => JSON.stringify(file) },
+      ).persistedDocuments?.documents
+    for (const file of [{ abc: document }, manifest]) {
+      expect(read(file)).toEqual(new Map([['abc', document]]))
+    }
+    expect(() => read({ ...manifest, version: 2 })).toThrow(/neither .* nor a manifest of Apollo/)
+  })
+
+  it('has GraphQL at the path that is given, whether a slash ends it or not', () => {
+    expect(parse(minimal).path).toBe('/graphql')
+    const env = { COZE_GATEWAY_PATH: '/api/graphql/' }
+    expect(parse(minimal, { env }).path).toBe('/api/graphql')
+    for (const path of [
+      '',
+      '/',
+      'graphql',
+      '//graphql',
+      '/a?b',
+      '/%61',
+      'https://x.example/graphql',
+    ]) {
+      expect(problemsOf({ ...minimal, path })).toEqual([
+        expect.stringMatching(/^path: must be a path/),
+      ])
+    }
+    for (const path of ['/health', '/auth/cookie']) {
+      expect(problemsOf({ ...minimal, path })).toEqual([expect.stringMatching(/^path: .*\/auth/)])
+    }
+  })
+
   it('is frozen all the way down', () => {
     const config = parse(minimal)
     expect(Object.isFrozen(config)).toBe(true)
