@@ -1,3 +1,4 @@
+import type { QuestionField } from '../domain.ts'
 import { breachFailures } from '../isolation/breaches.ts'
 import type { Claim, Orphan } from '../store/ledger.ts'
 import { LostReplyError } from '../store/log.ts'
@@ -112,13 +113,28 @@ export function createRunner(options: RunnerOptions): Runner {
   }
 
   async function requestOf(
-    { claim, contextReset }: RunFacts,
+    { claim, contextReset, strategy }: RunFacts,
     upstream: UpstreamConversation,
   ): Promise<StartRequest> {
     const { session, reply, message, attachments, extras } = claim
     const { historyLength } = options
     const history = contextReset ? await ledger.history(session, reply.id, historyLength) : []
-    return { ...runContext(claim), upstream, history, text: message.text, attachments, extras }
+    // What a new upstream conversation asked is not known to it.
+    const form = strategy.readsForms && !contextReset ? await findForm(claim) : undefined
+    const { text } = message
+    return { ...runContext(claim), upstream, history, text, attachments, extras, form }
+  }
+
+  /** The fields of the form that the last answer of the conversation asked to fill in. */
+  async function findForm({
+    session,
+    reply,
+  }: Claim): Promise<readonly QuestionField[] | undefined> {
+    const [last] = await ledger.history(session, reply.id, 1)
+    if (last === undefined) return undefined
+    const [before] = await ledger.session(session).replies([last.replyId])
+    const fields = before?.question?.fields ?? []
+    return fields.length === 0 ? undefined : fields
   }
 
   async function recover(orphan: Orphan, place: Place, signal: AbortSignal): Promise<void> {

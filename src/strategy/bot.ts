@@ -151,6 +151,7 @@ export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
     scope: options.scope,
     layers: botLayers(bot, identityLayer(options.hasSharedToken ?? false)),
     answersByMessage: false,
+    readsForms: false,
     async open(run, signal) {
       const create = async (target: CozeTarget) =>
         createConversation(client, target, { botId, connectorId }, signal)

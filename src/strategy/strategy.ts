@@ -5,6 +5,7 @@ import type {
   MessageExtras,
   OmittedContent,
   Question,
+  QuestionField,
   ReplyId,
   Session,
   StrategyKind,
@@ -112,6 +113,8 @@ export interface StartRequest extends RunContext {
   readonly extras: MessageExtras
   /** Older messages that seed a new upstream conversation, oldest first. */
   readonly history: readonly Message[]
+  /** The fields of the form that the message answers. Told only to a strategy that `readsForms`. */
+  readonly form?: readonly QuestionField[] | undefined
 }
 
 /** A file that was uploaded before, by its upstream id. */
@@ -161,6 +164,8 @@ export interface ChatStrategy {
   readonly layers: readonly KeyedLayer[]
   /** What a run that waits without tool calls means: a Workflow has asked the session, a Bot never does. */
   readonly answersByMessage: boolean
+  /** Whether the answer to a form is written in another way upstream than callers may write it. */
+  readonly readsForms: boolean
   /** Obtains the upstream conversation before any user text leaves. */
   open(run: RunContext, signal: AbortSignal): Promise<UpstreamConversation>
   /**

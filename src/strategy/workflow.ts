@@ -12,6 +12,7 @@ import { streamWorkflowChat } from '../coze/workflow-chat.ts'
 import type { ReplyFailure, Session, UpstreamScope } from '../domain.ts'
 import type { WorkflowOptions } from './assistant-options.ts'
 import { enterMessages, seedFormOf, seedsOf } from './enter-messages.ts'
+import { formLines } from './form-answer.ts'
 import { createRunKeys, findUnkeyedWorkflowLayers } from './keys.ts'
 import { identityLayer, workflowLayers } from './layers.ts'
 import { findChatId, lookUntil, readListedAnswer } from './lookup.ts'
@@ -181,6 +182,8 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
       return workflowLayers(workflow, keying, identity)
     },
     answersByMessage: true,
+    // The cloud takes JSON as well, Studio lines alone.
+    readsForms: options.platform === 'studio',
     open,
     get openAsStranger() {
       return keying === 'name' || !('appId' in owner) ? undefined : openAsStranger
@@ -198,10 +201,11 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
       return await listRevealed({ client, tokens, clock, platform }, run, seeds, refused, signal)
     },
     start(request, signal) {
-      const { upstream, extras } = request
+      const { upstream, extras, form } = request
+      const text = form === undefined ? request.text : formLines(request.text, form)
       const keys = createRunKeys(request)
       const metaData = messageMetaData(workflow.metadata, extras, keys)
-      const messages = enterMessages(request, keys, { metaData }, seedForm)
+      const messages = enterMessages({ ...request, text }, keys, { metaData }, seedForm)
       const parameters = startParameters(workflow, request, keys)
       const run = streamRun(
         {

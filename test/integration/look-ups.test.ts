@@ -3,28 +3,12 @@ import {
   ConversationDocument,
   GiveFeedbackDocument,
 } from '../../schema/operations/generated/graphql.ts'
-import { openStage, type Person, type Stage, type StageOptions } from '../kit/stage.ts'
+import { platforms } from '../kit/platforms.ts'
+import { openStage, type Person, type Stage } from '../kit/stage.ts'
 import { createTalk, type Talk } from '../kit/talk.ts'
 import { until } from '../kit/until.ts'
 
 const listPath = '/v3/chat/message/list'
-const studio: StageOptions = {
-  emulator: {
-    dialect: 'studio',
-    apps: [],
-    personalAccessTokens: [{ token: 'pat_1', accountId: '9001' }],
-  },
-  assistants: {
-    platform: 'studio',
-    credentials: { type: 'token', token: 'pat_1', allowSharedToken: true },
-  },
-  workflow: { conversationKeying: 'name' },
-}
-const platforms: readonly (readonly [string, StageOptions])[] = [
-  ['the cloud', {}],
-  ['Studio', studio],
-]
-
 describe.each(platforms)('the end of a lost run on %s', (platform, options) => {
   let stage: Stage
   let talk: Talk

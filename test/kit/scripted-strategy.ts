@@ -88,6 +88,7 @@ export function createScriptedStrategy(
     scope: { origin: 'https://coze.test', account },
     layers,
     answersByMessage: kind === 'workflow',
+    readsForms: kind === 'workflow',
     openAsStranger: undefined,
     opensByName: false,
     settleKeying: undefined,
