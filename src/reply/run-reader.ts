@@ -184,12 +184,15 @@ export function createRunReader(options: {
   /** What an event adds to the texts. */
   function read(event: RunEvent, deltas: Delta[]): void {
     if (event.type === 'delta') {
-      isAnnounced = false
-      if (event.kind === 'ANSWER') unfinished.add(event.messageId)
       const transcript = event.kind === 'ANSWER' ? answer : reasoning
       const delta = transcript.append(event.messageId, event.text)
-      if (delta === 'late') metrics.upstreamOddity('late-delta')
-      else add(deltas, delta)
+      if (delta === 'late') {
+        metrics.upstreamOddity('late-delta')
+        return
+      }
+      isAnnounced = false
+      if (event.kind === 'ANSWER') unfinished.add(event.messageId)
+      add(deltas, delta)
     } else if (event.type === 'message') {
       isAnnounced = false
       unfinished.delete(event.messageId)

@@ -88,8 +88,3 @@ export function splitDelta(delta: Delta): readonly Delta[] {
   }
   return pieces
 }
-
-export function applyDelta(text: string, delta: Delta): string {
-  // Appending is the rule, and joins without copying what is there.
-  return (delta.offset >= text.length ? text : text.slice(0, delta.offset)) + delta.text
-}

@@ -5,7 +5,7 @@ import { inOrder } from './deltas.ts'
 import type { Journal } from './journal.ts'
 import { toPlace } from './place.ts'
 import { conversationIdOf, replyIdOf } from './rows.ts'
-import { growText, type RunningReplies, type RunningReply } from './running.ts'
+import { GrowingText, growText, type RunningReplies, type RunningReply } from './running.ts'
 import type { SessionLog } from './session-log.ts'
 import type { SessionLogs } from './session-logs.ts'
 
@@ -34,8 +34,8 @@ export function recoverRunning(
       conversationId: conversationIdOf(row),
       log,
       fence: integer(row['fence']),
-      answer: '',
-      reasoning: '',
+      answer: new GrowingText(),
+      reasoning: new GrowingText(),
       journalFrom: undefined,
     }
     running.set(reply.replyId, reply)

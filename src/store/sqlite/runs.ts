@@ -16,7 +16,7 @@ import {
   toSession,
   toToolCalls,
 } from './rows.ts'
-import type { RunningReplies } from './running.ts'
+import { GrowingText, type RunningReplies } from './running.ts'
 import type { SessionLogs } from './session-logs.ts'
 
 /** Room for the claims of one epoch: a fence is the epoch and a count, so that it grows with both. */
@@ -148,8 +148,8 @@ export function createRuns(
       conversationId: reply.conversationId,
       log,
       fence,
-      answer: '',
-      reasoning: '',
+      answer: new GrowingText(),
+      reasoning: new GrowingText(),
       journalFrom: undefined,
     })
   }

@@ -3,12 +3,16 @@ import { describe, expect, it } from 'vitest'
 import type { ConversationId, ReplyId } from '../../../../src/domain.ts'
 import { maxDeltaLength } from '../../../../src/store/log.ts'
 import {
-  applyDelta,
   foldDeltas,
   foldEvents,
   splitDelta,
   type DeltaEvent,
 } from '../../../../src/store/sqlite/deltas.ts'
+import { GrowingText } from '../../../../src/store/sqlite/running.ts'
+
+function applyDelta(text: string, { offset, text: added }: DeltaEvent): string {
+  return text.slice(0, offset) + added
+}
 
 function delta(seq: number, offset: number, text: string, replyId = 'r'): DeltaEvent {
   return {
@@ -46,6 +50,23 @@ const deltasOfOneReply = fc
       return made
     })
   })
+
+describe('a growing text', () => {
+  it('is what its deltas make, whenever it is read', () => {
+    fc.assert(
+      fc.property(deltasOfOneReply, fc.nat({ max: 3 }), (deltas, every) => {
+        const text = new GrowingText()
+        let whole = ''
+        for (const each of deltas) {
+          text.replaceFrom(each.offset, each.text)
+          whole = applyDelta(whole, each)
+          if (each.seq % (every + 1) === 0) expect(text.value).toBe(whole)
+        }
+        expect(text.value).toBe(whole)
+      }),
+    )
+  })
+})
 
 describe('folding', () => {
   it('leads from any state that was read before to the same text', () => {
