@@ -141,7 +141,7 @@ export async function probe(options: ProbeOptions, signal: AbortSignal): Promise
     try {
       const request = { conversationId, before: undefined, limit: maxListed }
       const rows = await options.records.listOlder(session, request, signal)
-      if (rows.some((row) => row.conversationId !== conversationId)) strays.listed([])
+      strays.listed(conversationId, rows)
     } catch (error) {
       // Whether an app's conversation can be listed is not documented, and no call for it tells nothing.
       if (!(error instanceof RunFailedError)) throw error

@@ -1,16 +1,30 @@
-import type { ConversationId } from '../domain.ts'
+import type { ConversationId, SessionId } from '../domain.ts'
 import type { Evidence } from '../domain/isolation.ts'
+import {
+  type BreachWay,
+  breachWays,
+  judgeRevealed,
+  type RevealedRows,
+} from '../isolation/breaches.ts'
 import { createGuard, GuardError, type GuardedEvent } from '../isolation/guard.ts'
 import type { Clock } from '../lib/clock.ts'
 import { RunFailedError } from '../strategy/run-failed-error.ts'
 
-/** Collects what a probe is told that is another's, by the guard that watches the replies of users. */
+/** Collects what a probe is told that is another's: by the guard, and in the words, that reach users as a breach. */
 export interface Strays {
   readonly found: readonly Evidence[]
-  /** Watches one run of a conversation of the probe. */
-  watch(conversation: ConversationId): RunWatch
-  /** A list of messages held what is of another conversation. */
-  listed(logIds: readonly string[]): void
+  /** Watches one run. */
+  watch(speaker: Speaker): RunWatch
+  /** Judges what a conversation holds that a run has just revealed. */
+  revealed(rows: RevealedRows, chatId: string): void
+  /** Judges a list of messages that was asked for. */
+  listed(conversationId: string, rows: readonly { readonly conversationId: string }[]): void
+}
+
+/** Whose a run is: a session of the probe, in a conversation of its own. */
+export interface Speaker {
+  readonly session: SessionId
+  readonly conversation: ConversationId
 }
 
 export interface RunWatch {
@@ -24,22 +38,33 @@ export interface RunWatch {
 export function createStrays(clock: Clock): Strays {
   const found: Evidence[] = []
   /** Whose each upstream conversation is, as the probe was told first. */
-  const owners = new Map<string, ConversationId>()
-  /** Which of the probe's conversations each chat is in. */
-  const chats = new Map<string, ConversationId>()
+  const owners = new Map<string, Speaker>()
+  const chats = new Set<string>()
 
-  function find(what: string, logIds: readonly string[]): void {
+  function find(way: BreachWay, logIds: readonly string[]): void {
+    const { what } = breachWays[way]
     if (found.some((one) => one.what === what && one.logIds.join() === logIds.join())) return
     found.push({ at: clock.now(), what, logIds, sessions: [] })
   }
 
   return {
     found,
-    watch(conversation) {
-      // The first event tells where the run is: it may be a new conversation, if the old one is gone.
+    watch(speaker) {
       const guard = createGuard({ conversationId: undefined, chatId: undefined })
-      let isFirst = true
+      let first: GuardedEvent | undefined
       let logIds: readonly string[] = []
+
+      /** The first event tells where the run is, be it in a new conversation because the old one is gone. */
+      function meet({ chatId, conversationId }: GuardedEvent): void {
+        const owner = owners.get(conversationId)
+        if (owner === undefined) owners.set(conversationId, speaker)
+        else if (owner.session !== speaker.session) find('of-another-session', logIds)
+        else if (owner.conversation !== speaker.conversation)
+          find('of-another-conversation', logIds)
+        if (chats.has(chatId)) find('event-of-another-chat', logIds)
+        chats.add(chatId)
+      }
+
       return {
         isOurs(event) {
           if (event.logId !== undefined) logIds = [event.logId]
@@ -47,29 +72,27 @@ export function createStrays(clock: Clock): Strays {
             guard.check(event)
           } catch (error) {
             if (!(error instanceof GuardError)) throw error
-            if (error.foreign === undefined) {
-              throw new RunFailedError(error.failure, { outcome: 'unseen', cause: error })
+            const { foreign, failure } = error
+            if (foreign === undefined) {
+              throw new RunFailedError(failure, { outcome: 'unseen', cause: error })
             }
-            find('A session was told what is of another chat or conversation.', logIds)
+            const isNear = foreign.conversationId === first?.conversationId
+            find(isNear ? 'event-of-another-chat' : 'event-of-another-conversation', logIds)
             return false
           }
-          if (!isFirst) return true
-          isFirst = false
-          const owner = owners.get(event.conversationId)
-          const speaker = chats.get(event.chatId)
-          owners.set(event.conversationId, owner ?? conversation)
-          chats.set(event.chatId, speaker ?? conversation)
-          if (owner !== undefined && owner !== conversation) {
-            find('Two sessions were given one upstream conversation.', logIds)
-          } else if (speaker !== undefined) {
-            find('A session was told of a chat that is of another message.', logIds)
-          }
+          if (first === undefined) meet(event)
+          first ??= event
           return true
         },
       }
     },
-    listed(logIds) {
-      find('A list of messages held those of another conversation.', logIds)
+    revealed(rows, chatId) {
+      const way = judgeRevealed(rows, chatId)
+      if (way !== undefined) find(way, [])
+    },
+    listed(conversationId, rows) {
+      if (rows.every((row) => row.conversationId === conversationId)) return
+      find('list-of-another-conversation', [])
     },
   }
 }

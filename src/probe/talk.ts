@@ -104,18 +104,29 @@ export function createProbers(options: {
     function talkIn(
       begun: UpstreamConversation,
       run: ProbeConversation['run'],
-      watch = () => strays.watch(run.conversationId),
+      watch = () => strays.watch({ session: id, conversation: run.conversationId }),
     ): ProbeConversation {
       let upstream = begun
+
+      /** Costs no call more: none was made to open it. */
+      async function lookAtRevealed(
+        upstreamConversationId: string,
+        chatId: string,
+        replyId: ReplyId,
+      ): Promise<void> {
+        const about = { ...run, replyId, upstreamConversationId, chatId, history: [] }
+        strays.revealed(await strategy.listRevealed(about, signal), chatId)
+      }
 
       async function sayOnce(text: string): Promise<Said> {
         budget.spend(1)
         const at = clock.now()
+        const replyId = newId() as ReplyId
         const { chatId, events, ...said } = await listen(
           strategy.start(
             {
               ...run,
-              replyId: newId() as ReplyId,
+              replyId,
               upstream,
               text,
               attachments: [],
@@ -126,6 +137,7 @@ export function createProbers(options: {
           ),
           watch(),
         )
+        if (upstream.type === 'named') await lookAtRevealed(said.conversationId, chatId, replyId)
         upstream = { type: 'id', conversationId: said.conversationId }
         const { conversationId, logId = null } = said
         onExchange({ at, session: number, conversationId, chatId, logId, events })

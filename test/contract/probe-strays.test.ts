@@ -36,7 +36,9 @@ describe.each(['workflow', 'bot'] as const)(
         expect(verdict).toBe('LEAKING')
         expect(conversation).toMatchObject({
           verdict: 'LEAKING',
-          reason: 'A session was told what is of another chat or conversation.',
+          reason: expect.stringMatching(
+            /^A reply was told what is of another (upstream conversation|chat)/,
+          ),
           remedy: expect.any(String),
         })
         expect(conversation?.evidence[0]?.logIds).toEqual([expect.stringMatching(/./)])
@@ -56,7 +58,9 @@ describe.each(['workflow', 'bot'] as const)(
         afterDeltas: 0,
       })
       expect(verdict).toBe('LEAKING')
-      expect(conversation?.reason).toBe('A list of messages held those of another conversation.')
+      expect(conversation?.reason).toBe(
+        'A list of older messages held those of another upstream conversation.',
+      )
     })
 
     it('and stops no probe for a list that the platform refuses', async () => {

@@ -20,7 +20,7 @@ async function probeStudio(more: EmulatorOptions = {}, depth: { questionTrigger?
   const { url } = await emulator.listen()
   const credentials = { type: 'token', token: 'pat_1', allowSharedToken: true }
   const common = { baseUrl: url, credentials, requireProof: true }
-  const workflow = { workflowId: '7001', appId: '7002', conversationKeying: 'name' }
+  const workflow = { workflowId: '7001', appId: '7002' }
   const config = parseConfig({
     env: {},
     json: {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { AssistantId } from '../../../src/domain.ts'
 import type { Finding } from '../../../src/domain/isolation.ts'
+import type { RevealedRows } from '../../../src/isolation/breaches.ts'
 import { probe, type ProbeOptions } from '../../../src/probe/probe.ts'
 import type { ChatStrategy, RunEvent } from '../../../src/strategy/strategy.ts'
 import { createFakeClock } from '../../kit/clock.ts'
@@ -93,5 +94,41 @@ describe('a flow that begins with a form', () => {
     const asking = { answers: ['topic: {message}'], questionTrigger: 'Hello.' }
     const { verdict } = await probeFlow(createFormFlow({ shares: true }), asking)
     expect(verdict).not.toBe('ISOLATED')
+  })
+})
+
+describe('a conversation that its first message has revealed', () => {
+  let chats = 0
+  const named = (rows: RevealedRows): ChatStrategy => ({
+    ...createFormFlow(),
+    open: async () => ({ type: 'named' }),
+    listRevealed: async () => rows,
+    async *start({ upstream, conversationId: own }) {
+      const conversationId = upstream.type === 'id' ? upstream.conversationId : `up-${own}`
+      chats += 1
+      const ids = { chatId: String(200 + chats), conversationId }
+      yield [
+        { type: 'accepted', ...ids },
+        { type: 'completed', ...ids, usage: null },
+      ]
+    },
+  })
+
+  it('is a leak where older messages of others are in it', async () => {
+    const others = [{ chatId: '100', createdAt: 1, isOurs: false }]
+    const { verdict, of } = await probeFlow(named(others))
+    expect(verdict).toBe('LEAKING')
+    expect(of('conversation')?.reason).toBe(
+      'A conversation that should be new had been used before.',
+    )
+  })
+
+  it('is none where what is in it is newer, or its own', async () => {
+    const harmless = [
+      { chatId: '9000000000', createdAt: 1, isOurs: false },
+      { chatId: '100', createdAt: 1, isOurs: true },
+      { chatId: undefined, createdAt: 1, isOurs: false },
+    ]
+    expect((await probeFlow(named(harmless))).verdict).toBe('INCONCLUSIVE')
   })
 })
