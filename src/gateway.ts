@@ -19,6 +19,7 @@ import { createOpenTelemetryTracer } from './observe/opentelemetry.ts'
 import { createPrometheusMetrics } from './observe/prometheus.ts'
 import { createRefusalLog } from './observe/refusals.ts'
 import type { Tracer } from './observe/tracer.ts'
+import { createUpstreamFailureLog } from './observe/upstream-failures.ts'
 import { createRateLimiter } from './rate/limiter.ts'
 import { createReplyEngine } from './reply/engine.ts'
 import { createGraphiQL } from './server/graphiql.ts'
@@ -87,6 +88,7 @@ export async function createGateway(
   await using stack = new AsyncDisposableStack() // a failure half-way closes what is already open
   const namer = createSessionNamer(config.session)
   const guests = config.guests && createGuests(config.guests, { clock, newId })
+  const failures = stack.use(createUpstreamFailureLog({ clock, logger }))
   const authenticator = stack.use(
     createAuthenticator({
       issuers: config.issuers,
@@ -96,7 +98,12 @@ export async function createGateway(
       guests,
       clock,
       fetchJson,
-      logger,
+      onFetchFailure(failure) {
+        failures.failed(failure)
+        const { call, kind, systemCode, httpStatus } = failure
+        const status = httpStatus === undefined ? 'uncoded' : `HTTP_${httpStatus}`
+        metrics.upstreamError(call, kind, systemCode ?? status)
+      },
     }),
   )
   const store = stack.use(
@@ -121,7 +128,16 @@ export async function createGateway(
     }),
   )
   const client = stack.use(
-    createCozeClient({ clock, random, metrics, tracer, timeouts, limits, dispatcher }),
+    createCozeClient({
+      clock,
+      random,
+      metrics,
+      tracer,
+      onFailure: (failure) => failures.failed(failure),
+      timeouts,
+      limits,
+      dispatcher,
+    }),
   )
   const targets = stack.use(
     createAssistants(config.assistants, {

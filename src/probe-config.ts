@@ -57,7 +57,17 @@ async function openAssistants(config: Config, dependencies: ProbeDependencies) {
   const { timeouts, limits, assistants: settings } = config
   await using stack = new AsyncDisposableStack()
   const client = stack.use(
-    createCozeClient({ clock, random, metrics, tracer, timeouts, limits, dispatcher }),
+    createCozeClient({
+      clock,
+      random,
+      metrics,
+      tracer,
+      // What failed is in the report.
+      onFailure: () => undefined,
+      timeouts,
+      limits,
+      dispatcher,
+    }),
   )
   const assistants = stack.use(
     createAssistants(settings, {

@@ -11,9 +11,9 @@ import {
 } from 'jose'
 import { UnauthenticatedError, UnavailableError } from '../errors.ts'
 import type { JwksSettings } from '../config/issuer.ts'
+import type { UpstreamFailure } from '../domain/upstream.ts'
 import type { Clock } from '../lib/clock.ts'
-import type { FetchJson } from '../lib/fetch-json.ts'
-import type { Logger } from '../observe/logger.ts'
+import { FetchError, type FetchJson } from '../lib/fetch-json.ts'
 import type { Proof } from './identity.ts'
 
 /** The keys that an issuer publishes, kept up to date. */
@@ -42,8 +42,12 @@ export function createRemoteKeys(
   {
     clock,
     fetchJson,
-    logger,
-  }: { readonly clock: Clock; readonly fetchJson: FetchJson; readonly logger: Logger },
+    onFetchFailure,
+  }: {
+    readonly clock: Clock
+    readonly fetchJson: FetchJson
+    readonly onFetchFailure: (failure: UpstreamFailure) => void
+  },
 ): RemoteKeys {
   const closed = new AbortController()
   let fetched: { readonly keys: LocalJWKSet; readonly at: number } | undefined
@@ -73,7 +77,7 @@ export function createRemoteKeys(
       tried = { at: fetched.at, failed: false }
     } catch (error) {
       tried = { at: clock.monotonic(), failed: true }
-      logger.warn({ url, err: error }, 'issuer keys could not be fetched')
+      if (!closed.signal.aborted) onFetchFailure(failureOf(url, error))
     }
   }
 
@@ -200,6 +204,17 @@ function kidsOf(keys: LocalJWKSet | undefined): string {
 
 async function thumbprintOf(key: CryptoKey): Promise<string> {
   return await calculateJwkThumbprint(await exportJWK(key))
+}
+
+/** What is no failed fetch is a document that holds no key set. */
+function failureOf(url: string, error: unknown): UpstreamFailure {
+  const { kind, systemCode, httpStatus } =
+    error instanceof FetchError
+      ? error
+      : { kind: 'protocol', systemCode: undefined, httpStatus: undefined }
+  const { host } = new URL(url)
+  const unknown = { upstreamCode: undefined, logId: undefined }
+  return { call: 'key-set', host, kind, systemCode, httpStatus, ...unknown }
 }
 
 function toKeySet(document: unknown): { keys: Record<string, unknown>[] } {

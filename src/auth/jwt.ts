@@ -11,9 +11,9 @@ import type { IssuerSettings } from '../config/issuer.ts'
 import type { NameClaim } from '../config/session-keys.ts'
 import type { Caller } from '../domain.ts'
 import { GatewayError, UnauthenticatedError } from '../errors.ts'
+import type { UpstreamFailure } from '../domain/upstream.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { FetchJson } from '../lib/fetch-json.ts'
-import type { Logger } from '../observe/logger.ts'
 import type { Refusal } from '../observe/refusals.ts'
 import { guestType } from './guests.ts'
 import { isIdentifier, isSessionName, usableIdentifier } from './identifier.ts'
@@ -36,7 +36,8 @@ export interface TokenVerifierOptions {
   readonly nameClaim?: NameClaim | undefined
   readonly clock: Clock
   readonly fetchJson: FetchJson
-  readonly logger: Logger
+  /** Hears of every fetch of an issuer's keys that failed. */
+  readonly onFetchFailure: (failure: UpstreamFailure) => void
 }
 
 /** The keys of an issuer, wherever they come from. */
@@ -98,12 +99,14 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
 
 function createKeyFinder(
   { issuer, keys }: IssuerSettings,
-  { clock, fetchJson, logger }: TokenVerifierOptions,
+  { clock, fetchJson, onFetchFailure }: TokenVerifierOptions,
   stack: DisposableStack,
 ): KeyFinder {
   switch (keys.type) {
     case 'jwks': {
-      const remote = stack.use(createRemoteKeys({ ...keys, issuer }, { clock, fetchJson, logger }))
+      const remote = stack.use(
+        createRemoteKeys({ ...keys, issuer }, { clock, fetchJson, onFetchFailure }),
+      )
       return {
         find: (header, token) => remote.find(header, token),
         proofOf: (key) => remote.proofOf(key),

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
+import type { UpstreamFailure } from '../domain/upstream.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Secret } from '../lib/secret.ts'
 import type { Metrics } from '../observe/metrics.ts'
@@ -92,6 +93,8 @@ export interface CozeClientOptions {
   readonly random: () => number
   readonly metrics: Pick<Metrics, 'upstreamOddity' | 'upstreamCalled'> & RetryMetrics
   readonly tracer: Tracer
+  /** Called once for every call that failed, whatever became of it; not for one that was aborted. */
+  readonly onFailure: (failure: UpstreamFailure) => void
   /** Default: undici agents of our own, closed with the client. */
   readonly dispatcher?: Dispatcher | undefined
   readonly timeouts?: Partial<CozeTimeouts>
@@ -275,7 +278,10 @@ export function createCozeClient(options: CozeClientOptions): CozeClient {
       using stream = await call.opened(withRetries(openOnce, { ...retries, origin }, signal))
       listener?.onOpen(stream.logId)
       try {
-        for (let batch = await stream.next(); batch; batch = await stream.next()) yield batch
+        for (let batch = await stream.next(); batch; batch = await stream.next()) {
+          for (const event of batch) if ('error' in event) call.reported(event.error)
+          yield batch
+        }
       } catch (error) {
         if (error instanceof CozeError) reportError(metrics, origin, error.from(origin))
         call.failed(error)

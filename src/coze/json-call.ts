@@ -2,7 +2,7 @@ import type { Clock } from '../lib/clock.ts'
 import { createJsonBody, type CozeAnswer, type JsonBody, readHead } from './envelope.ts'
 import { CozeError } from './errors.ts'
 import { openLifetime } from './lifetime.ts'
-import { connectionError, type Send, type WireRequest } from './wire.ts'
+import { connectionError, connectTimeout, type Send, type WireRequest } from './wire.ts'
 
 /** Sends once and reads the JSON answer. Failures are {@link CozeError}, or the signal's reason. */
 export async function callJson(
@@ -71,7 +71,7 @@ export async function callJson(
 }
 
 export function notConnected(): CozeError {
-  const details = { accepted: 'no', systemCode: 'CONNECT_TIMEOUT' } as const
+  const details = { accepted: 'no', systemCode: connectTimeout } as const
   return new CozeError('unavailable', 'no connection in time', details)
 }
 

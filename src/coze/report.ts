@@ -17,5 +17,5 @@ export function reportError(
 function codeOf({ systemCode, upstreamCode, httpStatus }: CozeError): string {
   if (systemCode !== undefined) return systemCode
   if (upstreamCode !== undefined) return isKnownCode(upstreamCode) ? upstreamCode : 'other'
-  return httpStatus === undefined ? 'uncoded' : `HTTP_${httpStatus}`
+  return httpStatus === undefined || httpStatus < 300 ? 'uncoded' : `HTTP_${httpStatus}`
 }

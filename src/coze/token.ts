@@ -154,7 +154,7 @@ function createMintingResolver(
       return minted
     } catch (error) {
       metrics.tokenMinted('failed')
-      throw withoutToken(error)
+      throw lifetime.signal.aborted ? closed() : withoutToken(error)
     } finally {
       mints.delete(minting)
     }
@@ -255,7 +255,7 @@ function createMintingResolver(
   return {
     async token(sessionName, signal) {
       signal.throwIfAborted()
-      lifetime.signal.throwIfAborted()
+      if (lifetime.signal.aborted) throw closed()
       const known = cache.peek(sessionName, { allowStale: true })
       const allowStale = known !== undefined && clock.monotonic() < known.expiresAt
       const status: LRUCache.Status<string, MintedToken> = {}
@@ -272,7 +272,7 @@ function createMintingResolver(
       return true
     },
     async [Symbol.asyncDispose]() {
-      lifetime.abort(closed())
+      lifetime.abort(new Error('the gateway is closing'))
       await Promise.allSettled(mints)
       cache.clear()
     },
@@ -287,7 +287,8 @@ function createSigner(key: KeyObject, keyId: string): SignAssertion {
 }
 
 function mintTimeout() {
-  return new CozeError('timeout', 'the token endpoint took too long', { accepted: 'no' })
+  const details = { accepted: 'no', systemCode: 'ANSWER_TIMEOUT' } as const
+  return new CozeError('timeout', 'the token endpoint took too long', details)
 }
 
 function closed() {

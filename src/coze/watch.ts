@@ -1,3 +1,4 @@
+import type { UpstreamFailure } from '../domain/upstream.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Tracer } from '../observe/tracer.ts'
@@ -15,6 +16,8 @@ export interface WatchedCall extends Disposable {
   opened<T extends { readonly logId?: string | undefined }>(stream: Promise<T>): Promise<T>
   done(): void
   failed(error: unknown): void
+  /** The stream came to its end, and said that the run failed. */
+  reported(error: CozeError): void
 }
 
 /**
@@ -24,10 +27,12 @@ export function createWatch({
   clock,
   metrics,
   tracer,
+  onFailure,
 }: {
   readonly clock: Clock
   readonly metrics: Pick<Metrics, 'upstreamCalled'>
   readonly tracer: Tracer
+  readonly onFailure: (failure: UpstreamFailure) => void
 }): (
   method: string,
   request: { readonly call: CozeCall; readonly target: { readonly baseUrl: string } },
@@ -54,6 +59,11 @@ export function createWatch({
         'coze.log_id': logId,
       })
       span.fail(error.kind)
+      reported(error)
+    }
+
+    function reported({ facts }: CozeError): void {
+      if (facts !== undefined) onFailure(facts)
     }
 
     async function opened<T extends { readonly logId?: string | undefined }>(
@@ -84,6 +94,7 @@ export function createWatch({
       },
       done: () => (outcome = 'ok'),
       failed,
+      reported,
       [Symbol.dispose]() {
         span.end()
         metrics.upstreamCalled(call, outcome, clock.monotonic() - startedAt)

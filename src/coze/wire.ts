@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import { findSystemCode, isTlsCode } from '../lib/system-code.ts'
 import { type Accepted, CozeError } from './errors.ts'
 
 /** `new`: a connection of the request's own, closed after it. `kept-alive`: one that may have served others. */
@@ -41,6 +42,14 @@ export interface Exchange {
 
 export type Send = (request: WireRequest, sink: WireSink) => Exchange
 
+/** Who notices first that no connection comes, undici or our own clock, is chance: both have one code. */
+function readSystemCode(error: Error): string | undefined {
+  const code = findSystemCode(error)
+  return code === 'UND_ERR_CONNECT_TIMEOUT' ? connectTimeout : code
+}
+
+export const connectTimeout = 'CONNECT_TIMEOUT'
+
 /** What a broken connection means: `sent` and `answered` say how far the exchange had come, `accepted` what the answer told. */
 export function connectionError(
   error: Error,
@@ -52,11 +61,14 @@ export function connectionError(
   },
 ): CozeError {
   const { sent, answered, logId, accepted = 'unknown' } = progress
-  const systemCode = findSystemCode(error)
-  const code = systemCode ?? ''
+  const systemCode = readSystemCode(error)
   // No cause: the HTTP parser's error quotes the bytes it stumbled over.
-  if (code.startsWith('HPE_')) {
-    return new CozeError('protocol', 'the answer is not HTTP', { accepted, logId, systemCode })
+  if (error.name === 'HTTPParserError' || systemCode?.startsWith('HPE_')) {
+    return new CozeError('protocol', 'the answer is not HTTP', {
+      accepted,
+      logId,
+      systemCode: systemCode ?? 'HTTP_PARSER',
+    })
   }
   if (answered) {
     return new CozeError('truncated', 'the answer broke off', {
@@ -74,28 +86,7 @@ export function connectionError(
     })
   }
   const details = { accepted: 'no', systemCode, cause: error } as const
-  return isTlsCode(code)
+  return isTlsCode(systemCode)
     ? new CozeError('tls', 'the connection cannot be secured', details)
     : new CozeError('unavailable', 'the upstream cannot be reached', details)
-}
-
-/** The code of an error, or of the first of its causes that has one. Undefined: none looks like a code. */
-export function findSystemCode(error: unknown): string | undefined {
-  for (let at = error, depth = 0; at instanceof Error && depth < maxCauses; depth += 1) {
-    if ('code' in at && typeof at.code === 'string' && systemCodeForm.test(at.code)) return at.code
-    at = at instanceof AggregateError ? at.errors[0] : at.cause
-  }
-  return undefined
-}
-
-const maxCauses = 5
-/** Codes of Node, OpenSSL and undici: words of the libraries themselves, never of a peer. */
-const systemCodeForm = /^[A-Z][A-Z0-9_]{1,63}$/
-
-/** Codes of Node's TLS layer and of OpenSSL's certificate checks (X509_V_ERR_*). */
-function isTlsCode(code: string): boolean {
-  return (
-    /^(ERR_TLS_|ERR_SSL_|CERT_|CRL_|UNABLE_TO_|EPROTO$)/.test(code) ||
-    /SELF_SIGNED|HOSTNAME_MISMATCH|^INVALID_(CA|PURPOSE)$|^PATH_LENGTH_EXCEEDED$/.test(code)
-  )
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from './logger.ts'
+import { createRepeatedLines } from './repeated-lines.ts'
 
 /**
  * Why a caller was refused, for the operator's log alone: names of settings and claims, and what the configuration
@@ -29,16 +30,6 @@ export interface RefusalLog extends Disposable {
   note(error: Refused): void
 }
 
-/** Refusals of one kind make one line in this time, in ms, with their number. */
-const windowMs = 60_000
-
-interface Kind {
-  count: number
-  /** What the latest one of the kind was about. */
-  latest: Refusal
-  readonly timer: Disposable
-}
-
 /**
  * Writes a line for the first refusal of a kind at once, and one for all that follow within a minute at its end. A kind
  * is a reason with the issuer, claim and API key that it is about: all of these are fixed by the configuration, so that
@@ -51,43 +42,21 @@ export function createRefusalLog({
   readonly clock: Clock
   readonly logger: Logger
 }): RefusalLog {
-  const kinds = new Map<string, Kind>()
   const noted = new WeakSet<Refused>()
-
-  function write(reason: string, count: number, refusal: Refusal): void {
-    logger.info({ reason, ...refusal, count }, 'caller refused')
-  }
-
-  function begin(name: string, reason: string, latest: Refusal): void {
-    const timer = clock.timer(windowMs, () => {
-      const { count, latest: last } = kinds.get(name) ?? { count: 0, latest }
-      kinds.delete(name)
-      if (count === 0) return
-      write(reason, count, last)
-      begin(name, reason, last)
-    })
-    kinds.set(name, { count: 0, latest, timer })
-  }
+  const lines = createRepeatedLines<{ readonly reason: string } & Refusal>({
+    clock,
+    atOnce: 1,
+    write: (fields, count) => logger.info({ ...fields, count }, 'caller refused'),
+  })
 
   return {
     note(error) {
-      const { refusal } = error
+      const { refusal, message: reason } = error
       if (refusal === undefined || noted.has(error)) return
       noted.add(error)
       const { issuer, claim, apiKey } = refusal
-      const name = JSON.stringify([error.message, issuer, claim, apiKey])
-      const known = kinds.get(name)
-      if (known === undefined) {
-        write(error.message, 1, refusal)
-        begin(name, error.message, refusal)
-      } else {
-        known.count += 1
-        known.latest = refusal
-      }
+      lines.add(JSON.stringify([reason, issuer, claim, apiKey]), { reason, ...refusal })
     },
-    [Symbol.dispose]() {
-      for (const { timer } of kinds.values()) timer[Symbol.dispose]()
-      kinds.clear()
-    },
+    [Symbol.dispose]: () => lines[Symbol.dispose](),
   }
 }

@@ -150,10 +150,13 @@ export function createEnding(options: EndingOptions): Ending {
       return failedEnd(breachFailures.shared, true, run)
     }
     if (error instanceof RunFailedError) {
-      const { failure, outcome, conversationGone, upstreamCode, logId, hint } = error
+      const { failure, outcome, conversationGone, upstreamCode, logId, hint, upstream } = error
       const { code } = failure
       if (code !== 'ISOLATION_BREACH') await showWaiting(run)
-      logger.warn({ reply: claim.reply.id, code, upstreamCode, logId, hint }, 'upstream run failed')
+      // Host and system code are in the line of the call itself.
+      const call = upstream?.call
+      const facts = { reply: claim.reply.id, code, call, upstreamCode, logId, hint }
+      logger.warn(facts, 'upstream run failed')
       const isOpen = outcome === 'unseen' || (outcome === 'not-accepted' && reader?.waits === true)
       if (isOpen) await cancelUpstream(run)
       // What it brought of the older messages is not there: the next one brings them again.

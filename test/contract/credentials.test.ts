@@ -79,7 +79,7 @@ async function open(apiKeys: readonly ApiKeySettings[] = [], more: FakeGatewayOp
     apiKeys,
     clock,
     fetchJson,
-    logger: silentLogger,
+    onFetchFailure: () => undefined,
   })
   onTestFinished(() => auth[Symbol.dispose]())
   const gateway = await openFakeGateway({

@@ -102,6 +102,7 @@ export function setStrategyStage(entry: StrategyEntry) {
         random: Math.random,
         metrics: uncounted,
         tracer: untraced,
+        onFailure: () => undefined,
         timeouts: { idleMs: 5000, totalMs: 20_000 },
       }),
     )

@@ -59,6 +59,7 @@ function open(options: Partial<CozeClientOptions> = {}) {
     random: () => 0.5,
     metrics,
     tracer: untraced,
+    onFailure: () => undefined,
     ...options,
   })
   return {

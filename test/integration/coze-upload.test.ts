@@ -31,6 +31,7 @@ async function stage(handle: RequestListener) {
       clock: systemClock,
       random: () => 0.5,
       tracer: untraced,
+      onFailure: () => undefined,
       metrics: {
         ...uncounted,
         upstreamError: (_call, kind, code) => void counted.push(`${kind} ${code}`),

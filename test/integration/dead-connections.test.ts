@@ -59,6 +59,7 @@ async function openIdle() {
       clock,
       random: () => 0.5,
       tracer: untraced,
+      onFailure: () => undefined,
       metrics: {
         ...uncounted,
         upstreamError: (call, kind, code) => void counted.push(`${call} ${kind} ${code}`),
@@ -138,8 +139,8 @@ describe('a kept-alive connection that is dead', () => {
       idle.die('silence')
       const outcome = idle.call(call)
       await until(async () => idle.seen.length === 1, 'the request on the dead connection')
-      // A third of the time for an answer: 15 s, and 10 s for a token.
-      idle.clock.advance(call === 'token' ? 3_334 : 5_001)
+      // A third of the time for an answer: 15 s, and here 60 s for a token.
+      idle.clock.advance(call === 'token' ? 20_001 : 5_001)
       await outcome
       expect(idle.seen.map(({ isReused }) => isReused)).toEqual([true, false])
       expect(idle.counted).toEqual([`${call} unavailable SILENT_CONNECTION`, 'again'])

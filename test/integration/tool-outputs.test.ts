@@ -75,6 +75,7 @@ async function stage(submitted: (response: ServerResponse, nth: number) => void)
       random: () => 0,
       metrics: uncounted,
       tracer: untraced,
+      onFailure: () => undefined,
     }),
   )
   const tokens = stack.use(

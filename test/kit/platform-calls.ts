@@ -50,6 +50,7 @@ export const platformCalls: Readonly<Record<CozeCall, (by: Calling) => Promise<u
       clock,
       newId: randomId,
       metrics: uncounted,
+      mintTimeoutMs: 60_000,
       credentials: {
         type: 'oauth',
         baseUrl: target.baseUrl,

@@ -7,7 +7,6 @@ import { Secret } from '../../src/lib/secret.ts'
 import { createHmacIssuer, createRsaIssuer, type HmacIssuer, type RsaIssuer } from './callers.ts'
 import { createFakeClock, type FakeClock } from './clock.ts'
 import { randomId } from './ids.ts'
-import { silentLogger } from './logger.ts'
 
 export const cookieName = '__Host-coze-gateway'
 export const guestKey = 'a key for guests, of more than 32 characters'
@@ -64,7 +63,7 @@ export async function openWaysIn(
     guests,
     clock,
     fetchJson: () => Promise.reject(new Error('nothing is fetched here')),
-    logger: silentLogger,
+    onFetchFailure: () => undefined,
   })
   return {
     clock,

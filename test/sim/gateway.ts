@@ -89,6 +89,7 @@ export function startGateway(world: World, plant: Plant): GatewayProcess {
     random: () => random.next(),
     metrics,
     tracer: untraced,
+    onFailure: () => undefined,
     dispatcher: world.network.port(clock),
     timeouts,
     limits,

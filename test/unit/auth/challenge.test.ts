@@ -3,7 +3,6 @@ import { createAuthenticator, type Authenticator } from '../../../src/auth/calle
 import { UnauthenticatedError } from '../../../src/errors.ts'
 import { apiKey } from '../../kit/api-keys.ts'
 import { createFakeClock } from '../../kit/clock.ts'
-import { silentLogger } from '../../kit/logger.ts'
 
 const error = new UnauthenticatedError('The token has expired.')
 const reason = 'error="invalid_token", error_description="The token has expired."'
@@ -11,7 +10,13 @@ const reason = 'error="invalid_token", error_description="The token has expired.
 function open(more: Partial<Parameters<typeof createAuthenticator>[0]> = {}): Authenticator {
   const fetchJson = () => Promise.reject(new Error('no test here fetches'))
   const clock = createFakeClock()
-  return createAuthenticator({ issuers: [], clock, fetchJson, logger: silentLogger, ...more })
+  return createAuthenticator({
+    issuers: [],
+    clock,
+    fetchJson,
+    onFetchFailure: () => undefined,
+    ...more,
+  })
 }
 
 describe('a refusal', () => {

@@ -7,7 +7,6 @@ import type { IssuerSettings } from '../../../src/config/issuer.ts'
 import { Secret } from '../../../src/lib/secret.ts'
 import { bearer, callerOf } from '../../kit/authenticate.ts'
 import { randomId } from '../../kit/ids.ts'
-import { silentLogger } from '../../kit/logger.ts'
 import { guestKey, guestLifetimeSeconds, inCookie, openWaysIn } from '../../kit/ways-in.ts'
 
 const refused = { code: 'UNAUTHENTICATED', status: 401 }
@@ -168,5 +167,5 @@ function authenticatorOf(
   issuers: readonly IssuerSettings[],
 ) {
   const fetchJson = () => Promise.reject(new Error('nothing is fetched here'))
-  return createAuthenticator({ issuers, clock, fetchJson, logger: silentLogger })
+  return createAuthenticator({ issuers, clock, fetchJson, onFetchFailure: () => undefined })
 }

@@ -6,7 +6,6 @@ import { bearer, callerOf } from '../../kit/authenticate.ts'
 import { createRsaIssuer } from '../../kit/callers.ts'
 import { createFakeClock } from '../../kit/clock.ts'
 import { openKeyServer } from '../../kit/jwks.ts'
-import { silentLogger } from '../../kit/logger.ts'
 
 const cooldownMs = 30_000
 const maxAgeMs = 600_000
@@ -41,7 +40,7 @@ async function setUp() {
     ],
     clock,
     fetchJson,
-    logger: silentLogger,
+    onFetchFailure: () => undefined,
   })
   onTestFinished(() => auth[Symbol.dispose]())
   const present = (token: string) => callerOf(auth, bearer(token))

@@ -14,7 +14,6 @@ import { Secret } from '../../../src/lib/secret.ts'
 import { bearer, callerOf } from '../../kit/authenticate.ts'
 import { createHmacIssuer, createRsaIssuer } from '../../kit/callers.ts'
 import { createFakeClock } from '../../kit/clock.ts'
-import { silentLogger } from '../../kit/logger.ts'
 
 const clock = createFakeClock()
 const nowSeconds = () => Math.floor(clock.now() / 1000)
@@ -43,7 +42,13 @@ function authenticator(
   nameClaim?: NameClaim,
 ): Authenticator {
   const fetchJson = () => Promise.reject(new Error('no test here fetches'))
-  return createAuthenticator({ issuers, nameClaim, clock, fetchJson, logger: silentLogger })
+  return createAuthenticator({
+    issuers,
+    nameClaim,
+    clock,
+    fetchJson,
+    onFetchFailure: () => undefined,
+  })
 }
 
 const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')

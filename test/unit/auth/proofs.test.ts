@@ -5,7 +5,6 @@ import { bearer } from '../../kit/authenticate.ts'
 import { createRsaIssuer } from '../../kit/callers.ts'
 import { createFakeClock } from '../../kit/clock.ts'
 import { openKeyServer } from '../../kit/jwks.ts'
-import { silentLogger } from '../../kit/logger.ts'
 import { openWaysIn } from '../../kit/ways-in.ts'
 
 const maxAgeMs = 600_000
@@ -40,7 +39,7 @@ async function setUp() {
     ],
     clock,
     fetchJson,
-    logger: silentLogger,
+    onFetchFailure: () => undefined,
   })
   onTestFinished(() => auth[Symbol.dispose]())
   const proofOf = async (token: string) => {

@@ -7,7 +7,6 @@ import { bearer, callerOf } from '../../kit/authenticate.ts'
 import { createRsaIssuer } from '../../kit/callers.ts'
 import { createFakeClock } from '../../kit/clock.ts'
 import { openKeyServer } from '../../kit/jwks.ts'
-import { silentLogger } from '../../kit/logger.ts'
 
 const maxAgeMs = 60_000
 const maxTokens = 10_000
@@ -104,7 +103,7 @@ describe('verified tokens', () => {
       ],
       clock,
       fetchJson,
-      logger: silentLogger,
+      onFetchFailure: () => undefined,
     })
     const present = (token: string) => callerOf(auth, bearer(token))
     const long = await issuer.sign('alice')
