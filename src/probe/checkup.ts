@@ -176,8 +176,13 @@ function isAboutNowhere({ conversationGone, failure }: RunFailedError): boolean 
   return conversationGone || failure.code === 'UPSTREAM_REFUSED'
 }
 
-function sentenceOf({ failure, hint, upstreamCode, logId }: RunFailedError): string {
-  const code = upstreamCode === undefined ? '' : ` (code ${upstreamCode})`
-  const support = logId === undefined ? '' : `; log id ${logId}`
-  return `${hint ?? failure.message}${code}${support}`
+function sentenceOf({ failure, hint, upstreamCode, logId, upstream }: RunFailedError): string {
+  const facts = [
+    upstream && `${upstream.call} at ${upstream.host}`,
+    upstream?.systemCode,
+    upstream?.httpStatus === undefined ? undefined : `HTTP ${upstream.httpStatus}`,
+    upstreamCode === undefined ? undefined : `code ${upstreamCode}`,
+    logId === undefined ? undefined : `log id ${logId}`,
+  ].filter((fact) => fact !== undefined)
+  return `${hint ?? failure.message}${facts.length === 0 ? '' : ` (${facts.join(', ')})`}`
 }

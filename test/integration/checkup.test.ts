@@ -100,7 +100,9 @@ bot (bot)
       flow.baseUrl = 'http://127.0.0.1:1'
     })
     expect(code).toBe(1)
-    expect(out).toContain('problem: The assistant could not be reached.')
+    expect(out).toMatch(
+      /problem: The assistant could not be reached\. \(token at 127\.0\.0\.1:\d+, ECONNREFUSED\)/,
+    )
   })
 
   it('finds the other region in the settings themselves', async () => {
