@@ -62,7 +62,7 @@ const detail = { logid: 'log-1' }
 const msg = 'words of the platform that no log may hold'
 
 interface Way {
-  open(): Promise<Broken>
+  readonly open: () => Promise<Broken>
   /** The call ends only when the time is over for its connection, or for its answer: that passes quickly. */
   readonly endsWithTime?: 'to connect' | 'to answer'
   /** What the log and the meters tell. Of a key set, `keySet` where that differs. */
