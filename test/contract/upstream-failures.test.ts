@@ -106,7 +106,10 @@ describe('an operator whose platform fails', () => {
     })
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
-    onTestFinished(() => void server.close().closeAllConnections())
+    onTestFinished(() => {
+      server.close()
+      server.closeAllConnections()
+    })
     const { port } = server.address() as AddressInfo
     const { ask, lines } = await open(`http://127.0.0.1:${port}`)
     const { text } = await ask(send)
