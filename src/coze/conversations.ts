@@ -114,27 +114,36 @@ export async function listMessages(
     readonly chatId?: string | undefined
     /** A message's id: only older ones. */
     readonly olderThan?: string | undefined
-    /** Default `cloud`. */
+    /** Whose way of paging is tried first; where the other one is found, it is taken. Default `cloud`. */
     readonly platform?: Platform | undefined
     /** 1 to 50. Default 50. */
     readonly limit?: number | undefined
   },
   signal: AbortSignal,
 ): Promise<readonly CozeMessage[] | undefined> {
-  const query = { conversation_id: request.conversationId }
-  // Studio gives newer messages for `before_id`, and older ones for `after_id`.
-  const older = request.platform === 'studio' ? 'after_id' : 'before_id'
-  const body = {
-    order: 'desc',
-    chat_id: request.chatId,
-    [older]: request.olderThan,
-    limit: request.limit ?? 50,
-  }
+  const { conversationId, chatId, olderThan, platform, limit = 50 } = request
+  const query = { conversation_id: conversationId }
   const path = '/v1/conversation/message/list'
   const call = 'list-messages'
-  const rows = { call, target, method: 'POST', path, query, body, read: readMessages } as const
-  return await client.request(rows, signal)
+  const list = async (bound: string) => {
+    const body = { order: 'desc', chat_id: chatId, [bound]: olderThan, limit }
+    const rows = { call, target, method: 'POST', path, query, body, read: readMessages } as const
+    return await client.request(rows, signal)
+  }
+  // Studio gives newer messages for `before_id`, and older ones for `after_id`.
+  const [first, second] =
+    platform === 'studio' ? ['after_id', 'before_id'] : ['before_id', 'after_id']
+  const rows = await list(first)
+  const isNewer = olderThan !== undefined && rows?.some(({ id }) => isLater(id, olderThan))
+  return isNewer ? await list(second) : rows
 }
+
+/** Ids are decimal numbers that rise with time. False where they are none. */
+function isLater(id: string, than: string): boolean {
+  return decimal.test(id) && decimal.test(than) && BigInt(id) > BigInt(than)
+}
+
+const decimal = /^\d{1,20}$/
 
 function creation(target: CozeTarget) {
   return {

@@ -95,15 +95,19 @@ export function createAssistantRecords(options: AssistantRecordsOptions): Assist
     },
     async listOlder(session, { conversationId, before, limit }, signal) {
       const found: OlderMessage[] = []
+      const seen = new Set<string>()
       let olderThan = before
       // A page may hold little that is told: a few are read, so that fewer than asked for are all that there are.
       for (let pages = 0; pages < maxPages; pages += 1) {
         const request = { conversationId, olderThan, platform, limit: Math.min(limit, maxRows) }
         const send = async (target: CozeTarget) => listMessages(client, target, request, signal)
         const rows = (await call(session, send, signal)) ?? []
-        found.push(...rows.flatMap(asOlderMessage))
-        olderThan = rows.at(-1)?.id
-        if (found.length >= limit || rows.length < request.limit) break
+        const fresh = rows.filter(({ id }) => !seen.has(id))
+        for (const { id } of fresh) seen.add(id)
+        found.push(...fresh.flatMap(asOlderMessage))
+        olderThan = fresh.at(-1)?.id
+        // A page that repeats what was read before leads nowhere.
+        if (found.length >= limit || rows.length < request.limit || fresh.length === 0) break
       }
       return found.slice(0, limit)
     },

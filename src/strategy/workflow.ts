@@ -4,6 +4,7 @@ import {
   createConversation,
   getOrCreateAppConversation,
   listMessages,
+  retrieveConversation,
 } from '../coze/conversations.ts'
 import { CozeError } from '../coze/errors.ts'
 import type { ChatIds } from '../coze/events.ts'
@@ -27,6 +28,7 @@ import type {
   RecoverRequest,
   RunContext,
   RunEvent,
+  StartRequest,
   SettledKeying,
   UpstreamConversation,
 } from './strategy.ts'
@@ -45,6 +47,9 @@ export interface WorkflowStrategyOptions extends CallOptions {
 const idleMs = 600_000
 /** The user's one included (coze-api.md §4.1). */
 const maxMessages = 50
+
+/** Studio's code of nearly every error before a stream. */
+const wrappingCode = '777777775'
 
 /** A Workflow takes no results of tools (coze-api.md §4.5). */
 const unsupported: ReplyFailure = {
@@ -130,6 +135,38 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
         error.conversationGone &&
         error.outcome === 'not-accepted'
       if (isUnknown) keying = 'name'
+      throw error
+    }
+  }
+
+  /**
+   * Studio says of a conversation that is not there any more what it says of a broken Workflow. So the conversation is
+   * looked up: the message is not sent again, but the next one goes on in a new conversation.
+   */
+  async function* findGone(
+    run: AsyncIterable<readonly RunEvent[]>,
+    { session, upstream }: StartRequest,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly RunEvent[], void, undefined> {
+    try {
+      yield* run
+    } catch (error) {
+      const mayBeGone = error instanceof RunFailedError && error.upstreamCode === wrappingCode
+      if (!mayBeGone || error.conversationGone || upstream.type === 'named') throw error
+      const { conversationId } = upstream
+      const retrieve = async (target: CozeTarget) =>
+        retrieveConversation(client, target, conversationId, signal)
+      try {
+        await withToken(tokens, session.name, retrieve, signal)
+      } catch (cause) {
+        if (cause instanceof CozeError && cause.kind === 'conversation-gone') {
+          throw new RunFailedError(error.failure, {
+            ...error,
+            conversationGone: true,
+            cause: error,
+          })
+        }
+      }
       throw error
     }
   }
@@ -234,7 +271,8 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
         },
         signal,
       )
-      return mayName && upstream.type === 'id' && upstream.isNew === true ? learnFrom(run) : run
+      const isNew = upstream.type === 'id' && upstream.isNew === true
+      return isNew && mayName ? learnFrom(run) : findGone(run, request, signal)
     },
     // The platform has no call for it (coze-api.md §4).
     cancel: async () => false,

@@ -95,6 +95,25 @@ describe.each(platforms)('the end of a lost run on %s', (platform, options) => {
     expect(whole.startsWith(text)).toBe(true)
   })
 
+  it('keeps no session in a Workflow conversation that has vanished, and runs no message twice', async () => {
+    await talk.say(who, { text: 'my secret is heron', assistantId: 'flow' })
+    const path = 'POST /v1/workflows/chat'
+    const before = (await stage.emulator.state()).requests[path] ?? 0
+    await stage.emulator.vanish()
+    const first = await talk.say(who, { text: 'what is my secret?', assistantId: 'flow' })
+    const runs = ((await stage.emulator.state()).requests[path] ?? 0) - before
+    if (platform === 'Studio') {
+      // It says no more than that something is broken: whether the message has run is not known.
+      expect(first).toMatchObject({ __typename: 'ReplyFailed', code: 'UPSTREAM_ERROR' })
+      expect(runs).toBe(1)
+      expect(
+        await talk.say(who, { text: 'what is my secret?', assistantId: 'flow' }),
+      ).toMatchObject({ text: 'Your secret is heron.', contextReset: true })
+    } else {
+      expect(first).toMatchObject({ text: 'Your secret is heron.', contextReset: true })
+    }
+  })
+
   it('tells what a Bot has used', async () => {
     expect(await talk.say(who, { text: 'hi', assistantId: 'bot' })).toMatchObject({
       usage: { inputTokens: expect.any(Number), outputTokens: expect.any(Number) },

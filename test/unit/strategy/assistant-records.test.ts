@@ -5,7 +5,7 @@ import {
   createAssistantRecords,
 } from '../../../src/strategy/assistant-records.ts'
 import { createRun } from '../../kit/runs.ts'
-import { createScriptedCoze, nameTokens } from '../../kit/scripted-coze.ts'
+import { createScriptedCoze, nameTokens, type Sent } from '../../kit/scripted-coze.ts'
 
 const { signal } = new AbortController()
 const { session } = createRun('alice')
@@ -212,11 +212,71 @@ describe('older messages', () => {
     expect(found.map(({ text }) => text)).toEqual(['text 98', 'text 96'])
     expect(client.sent[1]?.body).toMatchObject({ before_id: 'm97' })
 
-    const silent = open({ request: () => ({ data: [row(2, { type: 'verbose' })] }) })
+    const silent = open({
+      request: (_, nth) => ({ data: [row(20 - nth, { type: 'verbose' })] }),
+    })
     const one = { ...request, limit: 1 }
     expect(await silent.records.listOlder(session, one, signal)).toEqual([])
     expect(silent.client.sent).toHaveLength(4)
   })
+
+  it('end where a platform repeats itself', async () => {
+    const { client, records } = open({ request: () => ({ data: [row(4), row(3)] }) })
+    const request = { conversationId: 'up-1', before: undefined, limit: 5 }
+    expect(await records.listOlder(session, request, signal)).toHaveLength(2)
+    const two = { ...request, limit: 2 }
+    const found = await records.listOlder(session, { ...two, before: 'm3' }, signal)
+    expect(found).toHaveLength(2)
+    const notes = open({ request: () => ({ data: [row(4, { type: 'verbose' })] }) })
+    expect(await notes.records.listOlder(session, { ...request, limit: 1 }, signal)).toEqual([])
+    expect(notes.client.sent).toHaveLength(2)
+    expect(client.sent).toHaveLength(2)
+  })
+
+  const stored = [101, 102, 103, 104, 105, 106, 107, 108].map((id) => row(id, { id: `${id}` }))
+  const position = (id: unknown) => stored.findIndex((one) => one.id === id)
+
+  /** As the cloud pages: older ones for `before_id`, newest first. */
+  function cloudPage(body: Readonly<Record<string, unknown>>) {
+    const { before_id: before, after_id: after, limit } = body
+    const from = after === undefined ? 0 : position(after) + 1
+    const to = before === undefined ? stored.length : position(before)
+    return stored.slice(from, to).toReversed().slice(0, Number(limit))
+  }
+
+  /** As Studio pages: newer ones for `before_id`, oldest first; older ones for `after_id`, newest first. */
+  function studioPage(body: Readonly<Record<string, unknown>>) {
+    const { before_id: before, after_id: after, limit } = body
+    const range =
+      before === undefined
+        ? stored.slice(0, after === undefined ? stored.length : position(after)).toReversed()
+        : stored.slice(position(before) + 1)
+    return range.slice(0, Number(limit))
+  }
+
+  it.each([
+    ['cloud', 'as the cloud', cloudPage],
+    ['studio', 'as Studio', studioPage],
+    ['cloud', 'as Studio', studioPage],
+    ['studio', 'as the cloud', cloudPage],
+  ] as const)(
+    'are all told once, and end, where a platform said to be %s pages %s',
+    async (platform, _, page) => {
+      const request = ({ body }: Sent) => {
+        const rows = page(body as Readonly<Record<string, unknown>>)
+        return rows.length === 0 ? {} : { data: rows }
+      }
+      const { records } = open({ request }, { platform })
+      const found: string[] = []
+      for (let before: string | undefined = '107'; before !== undefined;) {
+        const wanted = { conversationId: 'up-1', before, limit: 2 }
+        const rows = await records.listOlder(session, wanted, signal)
+        found.push(...rows.map(({ upstreamMessageId }) => upstreamMessageId))
+        before = rows.at(-1)?.upstreamMessageId
+      }
+      expect(found).toEqual(['106', '105', '104', '103', '102', '101'])
+    },
+  )
 
   it('are asked for in pages that the platform takes', async () => {
     const { client, records } = open({ request: () => ({ data: [] }) })
