@@ -7,6 +7,12 @@ export interface MetricsSource {
   text(): Promise<string>
 }
 
+/** No cache keeps an answer, and no browser guesses its type. */
+const safeHeaders = new Headers({
+  'cache-control': 'private, no-store',
+  'x-content-type-options': 'nosniff',
+})
+
 /** `/metrics` on a port of its own, which should not be reachable from outside. */
 export interface MetricsServer extends AsyncDisposable {
   readonly url: string
@@ -18,6 +24,7 @@ export async function openMetricsServer(
   source: MetricsSource,
 ): Promise<MetricsServer> {
   const server = createServer((request, response) => {
+    response.setHeaders(safeHeaders)
     if (request.method === 'GET' && request.url === '/metrics') void answer(response, source)
     else response.writeHead(404).end()
   })

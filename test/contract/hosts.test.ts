@@ -8,7 +8,7 @@ import type { ReplyId } from '../../src/domain.ts'
 import type { Logger } from '../../src/observe/logger.ts'
 import { createClient } from '../kit/client.ts'
 import { createFakeClock } from '../kit/clock.ts'
-import { type FakeGateway, openFakeGateway } from '../kit/fake-gateway.ts'
+import { type FakeGateway, type FakeGatewayOptions, openFakeGateway } from '../kit/fake-gateway.ts'
 import { silentLogger } from '../kit/logger.ts'
 import { createSelfSigned } from '../kit/self-signed.ts'
 import { until } from '../kit/until.ts'
@@ -60,8 +60,8 @@ async function sendMessage(gateway: FakeGateway): Promise<void> {
 }
 
 describe('a host with HTTP/2', () => {
-  async function openHttp2() {
-    const gateway = await openFakeGateway({ limits: { maxBodyBytes: 1_000 } })
+  async function openHttp2(options: FakeGatewayOptions = {}) {
+    const gateway = await openFakeGateway({ limits: { maxBodyBytes: 1_000 }, ...options })
     const server = createSecureServer(createSelfSigned(), (req, res) =>
       gateway.server.handle(req, res),
     )
@@ -121,6 +121,30 @@ describe('a host with HTTP/2', () => {
     stream.destroy()
     expect(await host.answer(json, 'x'.repeat(2_000))).toMatchObject({ status: 413 })
     expect(await host.answer(json, viewer)).toMatchObject({ status: 200 })
+  })
+
+  it('F36: drops a reader that stops, and disturbs no other of its connection', async () => {
+    await using host = await openHttp2({ stalledMs: 300 })
+    await sendMessage(host.gateway)
+    const query = 'subscription { replies { ... on ReplyDelta { text } } }'
+    const [stalled, reading] = [1, 2].map(() => host.ask(events, JSON.stringify({ query })))
+    if (stalled === undefined || reading === undefined) throw new Error('two streams are needed')
+    await once(stalled, 'response')
+    stalled.pause()
+    let received = 0
+    reading.on('data', (chunk: Buffer) => (received += chunk.length))
+    await until(() => received > 0, 'the first comment')
+    const delta = { type: 'delta', kind: 'ANSWER', offset: 0, text: 'x'.repeat(500_000) } as const
+    host.gateway.session('alice').append(replyId, delta)
+    await until(() => host.gateway.ends.length > 0, 'the end of the stalled reader')
+    expect(host.gateway.ends).toEqual(['stalled'])
+    // What it had not read before is all that is left for it.
+    let rest = 0
+    for await (const chunk of stalled) rest += Buffer.from(chunk).length
+    expect(rest).toBeLessThan(500_000)
+    host.gateway.session('alice').append(replyId, delta)
+    await until(() => received > 1_000_000, 'the other reader to have both')
+    reading.close()
   })
 
   it('has long texts whole, however small the windows of its flow control are', async () => {

@@ -167,6 +167,8 @@ describe('a request that is refused', () => {
         errors: [expect.objectContaining({ extensions: expect.objectContaining({ code }) })],
       })
       expect(body).not.toContain('secret')
+      expect(answer.headers.get('cache-control')).toBe('private, no-store')
+      expect(answer.headers.get('x-content-type-options')).toBe('nosniff')
       const isPassing = status === 429 || status === 503
       expect(answer.headers.get('retry-after')).toEqual(
         isPassing ? expect.stringMatching(/^\d+$/) : null,
