@@ -67,7 +67,8 @@ const hourMs = 3_600_000
 
 /**
  * Builds a gateway and takes up what an earlier process left behind.
- * @throws {@link StoreOpenError} when the store cannot be opened; `TypeError` when an assistant does not keep sessions apart.
+ * @throws {@link StoreOpenError} when the store cannot be opened; `TypeError` when an assistant does not keep sessions apart;
+ * {@link UnsupportedRuntimeError} on Bun, unless a `dispatcher` is given.
  */
 export async function createGateway(
   config: Config,

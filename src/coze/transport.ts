@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer'
 import type { Socket } from 'node:net'
 import { Agent, buildConnector, type Dispatcher } from 'undici'
+import { UnsupportedRuntimeError } from '../lib/unsupported-runtime-error.ts'
 import type { Connection, Exchange, Send } from './wire.ts'
 
 /** The connections to the upstream. Disposing it breaks off what is under way. */
@@ -8,7 +9,7 @@ export interface Transport extends AsyncDisposable {
   readonly send: Send
 }
 
-/** @throws {TypeError} where the runtime brings an undici of its own that cannot be used (Bun). */
+/** @throws {@link UnsupportedRuntimeError} where the runtime replaces undici by one that cannot be used (Bun). */
 export function createTransport(options: {
   /** Used for all requests, and not closed. Default: agents of the transport's own. */
   readonly dispatcher: Dispatcher | undefined
@@ -57,7 +58,7 @@ export function createTransport(options: {
 /** Bun replaces the package by a part of it, with which every call would fail after the start. */
 export function requireDispatch(agent: object): void {
   if ('dispatch' in agent && typeof agent.dispatch === 'function') return
-  throw new TypeError(
+  throw new UnsupportedRuntimeError(
     'this runtime replaces the package "undici" by one without "dispatch", as Bun does: run the gateway with Node.js 24 or later',
   )
 }

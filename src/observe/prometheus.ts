@@ -156,9 +156,17 @@ function registerProcess(registry: Registry): void {
     })
   gauge('process_resident_memory_bytes', 'Resident memory.', () => process.memoryUsage.rss())
   gauge('nodejs_heap_used_bytes', 'Used heap.', () => process.memoryUsage().heapUsed)
-  gauge('process_cpu_seconds_total', 'Processor time, user and system.', () => {
-    const { user, system } = process.cpuUsage()
-    return (user + system) / 1_000_000
+  let counted = 0
+  new Counter({
+    name: 'process_cpu_seconds_total',
+    help: 'Processor time, user and system.',
+    registers: [registry],
+    collect() {
+      const { user, system } = process.cpuUsage()
+      const total = user + system
+      this.inc((total - counted) / 1_000_000)
+      counted = total
+    },
   })
   // Out of descriptors, connections are turned away below Node: nothing but these tells of it (F24).
   const maxDescriptors = readMaxDescriptors()

@@ -1,5 +1,34 @@
-/** Values that may stand in a trace: never a token, a session's name or a message's text. */
-export type TraceAttributes = Readonly<Record<string, string | number | boolean | undefined>>
+/**
+ * Everything that may stand in a trace: never a token, a session's name or a message's text. Names and types are those of
+ * OpenTelemetry's conventions, but for `coze` and `coze_gateway`.
+ *
+ * @see https://opentelemetry.io/docs/specs/semconv/registry/attributes/
+ */
+export interface TraceAttributes {
+  readonly 'http.request.method'?: string
+  readonly 'url.template'?: string
+  readonly 'server.address'?: string
+  readonly 'server.port'?: number | undefined
+  readonly 'graphql.operation.type'?: string
+  readonly 'graphql.operation.name'?: string | undefined
+  readonly 'gen_ai.operation.name'?: 'invoke_agent'
+  readonly 'gen_ai.provider.name'?: string
+  readonly 'gen_ai.agent.id'?: string
+  readonly 'gen_ai.agent.name'?: string | undefined
+  readonly 'gen_ai.conversation.id'?: string
+  readonly 'gen_ai.response.id'?: string | undefined
+  readonly 'gen_ai.response.finish_reasons'?: readonly string[]
+  readonly 'gen_ai.usage.input_tokens'?: number | undefined
+  readonly 'gen_ai.usage.output_tokens'?: number | undefined
+  /** The platform's code, and its id of the call. */
+  readonly 'coze.code'?: string | undefined
+  readonly 'coze.log_id'?: string | undefined
+  readonly 'coze_gateway.system_code'?: string | undefined
+  readonly 'coze_gateway.reply.id'?: string
+  /** A fingerprint. */
+  readonly 'coze_gateway.session'?: string
+  readonly 'coze_gateway.caller'?: string
+}
 
 /** One unit of work in a trace. Ending it twice is harmless. */
 export interface TraceSpan {

@@ -235,7 +235,7 @@ export function createEnding(options: EndingOptions): Ending {
     const span = tracer.current()
     span.set({
       'gen_ai.response.id': explanation?.upstreamChatId ?? undefined,
-      'gen_ai.response.finish_reasons': status.toLowerCase(),
+      'gen_ai.response.finish_reasons': [status.toLowerCase()],
       'gen_ai.usage.input_tokens': usage?.inputTokens,
       'gen_ai.usage.output_tokens': usage?.outputTokens,
       'coze.log_id': explanation?.upstreamLogId ?? undefined,

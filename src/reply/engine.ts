@@ -67,7 +67,7 @@ export function createReplyEngine(options: ReplyEngineOptions): ReplyEngine {
     draining: draining.signal,
     closed: closed.signal,
   }
-  const traces = createRunTraces(options.tracer)
+  const traces = createRunTraces(options)
   const runner = createRunner({ ...inside, stopBreached: (ids) => queue.breach(ids) })
   const queue: ReplyQueue = createReplyQueue({ ...inside, runner, traces })
   const canceller = createCanceller({ ...inside, queue })

@@ -1,5 +1,5 @@
-import type { Reply, ReplyId } from '../domain.ts'
-import type { TraceParent, Tracer } from '../observe/tracer.ts'
+import type { AssistantInfo, Reply, ReplyId } from '../domain.ts'
+import type { TraceAttributes, TraceParent, Tracer } from '../observe/tracer.ts'
 
 /** The spans of runs: each belongs to the request that sent its message, if this process answered it. */
 export interface RunTraces {
@@ -15,7 +15,13 @@ const noHeaders = { get: () => undefined }
 /**
  * @see https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-agent-spans/#invoke-agent-span
  */
-export function createRunTraces(tracer: Tracer): RunTraces {
+export function createRunTraces({
+  tracer,
+  assistants,
+}: {
+  readonly tracer: Tracer
+  readonly assistants: readonly Pick<AssistantInfo, 'id' | 'name'>[]
+}): RunTraces {
   const origins = new Map<ReplyId, TraceParent>()
   return {
     accepted(replyId) {
@@ -26,10 +32,11 @@ export function createRunTraces(tracer: Tracer): RunTraces {
     run({ id, assistantId, conversationId }, work) {
       const parent = origins.get(id) ?? tracer.extract(noHeaders)
       origins.delete(id)
-      const attributes = {
+      const attributes: TraceAttributes = {
         'gen_ai.operation.name': 'invoke_agent',
         'gen_ai.provider.name': 'coze',
         'gen_ai.agent.id': assistantId,
+        'gen_ai.agent.name': assistants.find((one) => one.id === assistantId)?.name,
         'gen_ai.conversation.id': conversationId,
         'coze_gateway.reply.id': id,
       }

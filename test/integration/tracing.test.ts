@@ -134,7 +134,8 @@ describe('a trace', () => {
       'gen_ai.operation.name': 'invoke_agent',
       'gen_ai.provider.name': 'coze',
       'gen_ai.agent.id': 'bot',
-      'gen_ai.response.finish_reasons': 'completed',
+      'gen_ai.agent.name': 'Bot',
+      'gen_ai.response.finish_reasons': ['completed'],
       'gen_ai.usage.input_tokens': expect.any(Number),
       'gen_ai.usage.output_tokens': expect.any(Number),
     })

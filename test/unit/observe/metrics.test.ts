@@ -45,6 +45,23 @@ describe('metrics', () => {
     expect(await metrics.text()).toContain(`${breaches} 1`)
   })
 
+  it('have the type that their names promise: processor time is a counter, which only grows', async () => {
+    const metrics = createPrometheusMetrics()
+    const first = await metrics.text()
+    const types = [...first.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name = '', type]) => ({
+      name,
+      type,
+    }))
+    const totals = types.filter(({ name }) => name.endsWith('_total'))
+    expect(totals).toContainEqual({ name: 'process_cpu_seconds_total', type: 'counter' })
+    expect(totals.filter(({ type }) => type !== 'counter')).toEqual([])
+    const secondsOf = (text: string) => Number(/^process_cpu_seconds_total (\S+)$/m.exec(text)?.[1])
+    const { user, system } = process.cpuUsage()
+    const second = secondsOf(await metrics.text())
+    expect(second).toBeGreaterThanOrEqual(secondsOf(first))
+    expect(second).toBeGreaterThanOrEqual((user + system) / 1_000_000)
+  })
+
   it('of two gateways in a process do not add up', async () => {
     const [one, other] = [createPrometheusMetrics(), createPrometheusMetrics()]
     one.subscriptionOpened()

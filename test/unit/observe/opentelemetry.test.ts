@@ -34,15 +34,18 @@ describe('OpenTelemetry tracer', () => {
   })
 
   it('makes what is begun within work a child of it', async () => {
-    await tracer.within('outer', { kind: 'internal', attributes: { a: 1, b: undefined } }, () =>
-      tracer.within('inner', { kind: 'client', attributes: {} }, async () => {
-        tracer.current().set({ seen: true })
-      }),
+    await tracer.within(
+      'outer',
+      { kind: 'internal', attributes: { 'server.port': 1, 'coze.code': undefined } },
+      () =>
+        tracer.within('inner', { kind: 'client', attributes: {} }, async () => {
+          tracer.current().set({ 'coze.code': '4000' })
+        }),
     )
     const [outer, inner] = [spanOf('outer'), spanOf('inner')]
     expect(inner.parentSpanContext?.spanId).toBe(outer.spanContext().spanId)
-    expect(inner.attributes).toEqual({ seen: true })
-    expect(outer.attributes).toEqual({ a: 1 })
+    expect(inner.attributes).toEqual({ 'coze.code': '4000' })
+    expect(outer.attributes).toEqual({ 'server.port': 1 })
   })
 
   it('marks work that rejects, by code and without its message', async () => {
