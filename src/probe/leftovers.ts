@@ -54,21 +54,28 @@ export function createLeftovers(): Leftovers {
     async cleanUp(records, clock) {
       using deadline = createDeadline(clock, cleanUpMs, () => new Error('no more time to clean up'))
       let kept = 0
+      let hidden = 0
       let uncleared = 0
       const all = [...sessions.values()].flatMap((ids) => [...ids])
       const shared = new Set(all.filter((id, at) => all.indexOf(id) !== at))
       for (const [session, ids] of sessions) {
         for (const id of ids) {
           if (shared.has(id)) continue
-          if (!(await records.deleteConversation(session, id, deadline.signal))) kept += 1
+          const removal = await records.deleteConversation(session, id, deadline.signal)
+          if (removal === 'hidden') hidden += 1
+          if (removal === 'kept') kept += 1
         }
-        if (!(await records.clearVariables(session, deadline.signal))) uncleared += 1
+        const emptying = await records.clearVariables(session, deadline.signal)
+        if (emptying !== 'emptied') uncleared += 1
       }
       return [
         ...(shared.size > 0
           ? [
               'What was said in the shared conversation: others may be in it, so it was not deleted.',
             ]
+          : []),
+        ...(hidden > 0
+          ? [`${hidden} conversations of the probe are only hidden: the platform keeps them.`]
           : []),
         ...(kept > 0 ? [`${kept} conversations of the probe could not be deleted.`] : []),
         ...(uncleared > 0

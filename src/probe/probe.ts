@@ -168,7 +168,7 @@ export async function probe(options: ProbeOptions, signal: AbortSignal): Promise
 
   async function clearVariables(session: Session): Promise<boolean> {
     budget.spend(2)
-    return await options.records.clearVariables(session, signal)
+    return (await options.records.clearVariables(session, signal)) === 'emptied'
   }
 
   async function testKnowledge(): Promise<Finding> {

@@ -109,8 +109,8 @@ export function createSessionConversations(
       if (outcome.type === 'not-found') throw notFound()
       const { assistantId, upstream } = outcome
       const bound = upstream.map((binding) => ({ ...binding, assistantId }))
-      const deleted = await cleaner.deleteConversations(session, bound)
-      return { deleted, remains: remainsOfDeletion(bound.length - deleted) }
+      const removals = await cleaner.deleteConversations(session, bound)
+      return { deleted: removals.gone, remains: remainsOfDeletion(removals) }
     }
 
     async erase(): Promise<Erasure> {
@@ -124,19 +124,20 @@ export function createSessionConversations(
       })
       const { conversations, messages, attachments, upstream, former } = outcome
       // Still under the old name, which what the upstream keeps belongs to.
-      const [deleted, areVariablesCleared] = await Promise.all([
+      const [removals, variables] = await Promise.all([
         cleaner.deleteConversations(session, upstream),
         cleaner.clearVariables(session, upstream, former),
       ])
+      const deleted = removals.gone
       const counts = { conversations, messages, attachments: attachments.length }
       logger.info(
         { audit: 'session erased', session: fingerprint, caller: kind, issuer, ...counts, deleted },
         'session erased',
       )
       const remains = remainsOfErasure({
-        left: upstream.length - deleted,
+        removals,
         hasSpoken: upstream.length + former.length > 0,
-        areVariablesCleared,
+        variables,
         files: attachments.length,
         isRenamed: name !== session.name,
       })

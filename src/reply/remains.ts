@@ -1,22 +1,31 @@
+import type { Emptying } from '../strategy/records.ts'
+import type { Removals } from './upstream-cleanup.ts'
+
 /** What an erased session leaves behind on the platform: sentences for the caller that name nobody. */
 export function remainsOfErasure(found: {
-  /** Upstream conversations that could not be deleted. */
-  readonly left: number
+  readonly removals: Removals
   /** There were upstream conversations, be it that they had been deleted before. */
   readonly hasSpoken: boolean
-  readonly areVariablesCleared: boolean
+  readonly variables: Emptying
   readonly files: number
   /** The upstream knows the session under another name from now on. */
   readonly isRenamed: boolean
 }): readonly string[] {
-  const { left, hasSpoken, areVariablesCleared, files, isRenamed } = found
-  const sentences = [...remainsOfDeletion(left)]
-  if (!areVariablesCleared) {
-    sentences.push('Variables of the session could not be emptied on the platform.')
+  const { removals, hasSpoken, variables, files, isRenamed } = found
+  const sentences = [...remainsOfDeletion(removals)]
+  switch (variables) {
+    case 'emptied':
+      break
+    case 'kept':
+      sentences.push('Variables of the session could not be emptied on the platform.')
+      break
+    case 'no-call':
+      sentences.push('Variables of the session: the platform has no call to empty them.')
+      break
   }
   if (files > 0) {
     sentences.push(
-      `${counted(files, 'uploaded file')}: the platform has no call to delete them, and keeps them for 3 months.`,
+      `${counted(files, 'uploaded file')}: the platform has no call to delete them, and keeps them (Coze's cloud for 3 months).`,
     )
   }
   if (hasSpoken) {
@@ -30,11 +39,18 @@ export function remainsOfErasure(found: {
   return sentences
 }
 
-/** `left`: upstream conversations that could not be deleted. */
-export function remainsOfDeletion(left: number): readonly string[] {
-  return left === 0
-    ? []
-    : [`${counted(left, 'conversation')} could not be deleted on the platform.`]
+/** What is left of conversations that were to be deleted. */
+export function remainsOfDeletion({ hidden, kept }: Removals): readonly string[] {
+  const sentences: string[] = []
+  if (hidden > 0) {
+    sentences.push(
+      `${counted(hidden, 'conversation')}: the platform only hides what is deleted, and keeps its messages.`,
+    )
+  }
+  if (kept > 0) {
+    sentences.push(`${counted(kept, 'conversation')} could not be deleted on the platform.`)
+  }
+  return sentences
 }
 
 function counted(count: number, what: string): string {

@@ -2,6 +2,7 @@ import type { AssistantId, AssistantInfo, Session } from '../domain.ts'
 import type { Clock } from '../lib/clock.ts'
 import { createDeadline } from '../lib/deadline.ts'
 import type { UpstreamBinding, UpstreamPlace } from '../store/ledger.ts'
+import type { Emptying, Removal } from '../strategy/records.ts'
 import { type AssistantAccess, recordsFor } from './assistant-access.ts'
 
 export type BoundConversation = UpstreamBinding & { readonly assistantId: AssistantId }
@@ -10,21 +11,23 @@ type Owner = UpstreamPlace & { readonly assistantId: AssistantId }
 
 /** Takes away what the upstream keeps of a session, as far as it lets us, in bounded time. */
 export interface UpstreamCleaner {
-  /** How many conversations are gone. */
   deleteConversations(
     session: Session,
     conversations: readonly BoundConversation[],
-  ): Promise<number>
+  ): Promise<Removals>
   /**
-   * False: some assistant's variables may be there still. `former`: where conversations were that nobody knows the
+   * The worst of what became of any assistant's variables. `former`: where conversations were that nobody knows the
    * assistants of any more.
    */
   clearVariables(
     session: Session,
     conversations: readonly BoundConversation[],
     former: readonly UpstreamPlace[],
-  ): Promise<boolean>
+  ): Promise<Emptying>
 }
+
+/** How many conversations have become what. */
+export type Removals = Readonly<Record<Removal, number>>
 
 /** For one upstream call, in ms. */
 const callMs = 10_000
@@ -48,34 +51,36 @@ export function createUpstreamCleaner(
     return found.length > 0 ? found : owners.slice(0, 1)
   }
 
-  /** How many calls have done what they should; those that have no time left are not begun. */
-  async function countDone(
-    calls: readonly ((signal: AbortSignal) => Promise<boolean>)[],
-  ): Promise<number> {
+  /** What each call has come to; those that have no time left are not begun, and leave all as it is. */
+  async function settle<T extends string>(
+    calls: readonly ((signal: AbortSignal) => Promise<T>)[],
+  ): Promise<readonly (T | 'kept')[]> {
     using total = createDeadline(clock, totalMs, overdue)
-    const left = calls.values()
-    let done = 0
+    const left = calls.entries()
+    const outcomes: (T | 'kept')[] = calls.map(() => 'kept')
     async function work(): Promise<void> {
-      for (const call of left) {
+      for (const [at, call] of left) {
         using own = createDeadline(clock, callMs, overdue)
         const signal = AbortSignal.any([own.signal, total.signal, closed])
         if (signal.aborted) return
-        if (await call(signal)) done += 1
+        outcomes[at] = await call(signal)
       }
     }
     await Promise.all(Array.from({ length: Math.min(atOnce, calls.length) }, work))
-    return done
+    return outcomes
   }
 
   return {
-    deleteConversations: (session, conversations) =>
-      countDone(
-        conversations.map((conversation) => async (signal) => {
-          const records = recordsFor(options, conversation.assistantId, conversation)
-          const { conversationId } = conversation
-          return (await records?.deleteConversation(session, conversationId, signal)) ?? false
-        }),
-      ),
+    async deleteConversations(session, conversations) {
+      const calls = conversations.map((conversation) => async (signal: AbortSignal) => {
+        const records = recordsFor(options, conversation.assistantId, conversation)
+        const { conversationId } = conversation
+        return (await records?.deleteConversation(session, conversationId, signal)) ?? 'kept'
+      })
+      const removals = { gone: 0, hidden: 0, kept: 0 }
+      for (const removal of await settle(calls)) removals[removal] += 1
+      return removals
+    },
     async clearVariables(session, conversations, former) {
       const owners = new Map(
         [...former.flatMap(ownersAt), ...conversations].map((one) => [
@@ -85,9 +90,10 @@ export function createUpstreamCleaner(
       )
       const calls = [...owners.values()].map((owner) => async (signal: AbortSignal) => {
         const records = recordsFor(options, owner.assistantId, owner)
-        return (await records?.clearVariables(session, signal)) ?? false
+        return (await records?.clearVariables(session, signal)) ?? 'kept'
       })
-      return (await countDone(calls)) === calls.length
+      const outcomes = await settle(calls)
+      return (['kept', 'no-call'] as const).find((one) => outcomes.includes(one)) ?? 'emptied'
     },
   }
 }

@@ -80,9 +80,10 @@ export function createAssistantRecords(options: AssistantRecordsOptions): Assist
         deleteConversation(client, target, conversationId, signal)
       try {
         await withToken(tokens, session.name, send, signal)
-        return true
+        // Studio takes it off its list: its messages can be read, and the model goes on to recall them.
+        return platform === 'studio' ? 'hidden' : 'gone'
       } catch (error) {
-        return isGone(error)
+        return isGone(error) ? 'gone' : 'kept'
       }
     },
     async rate(session, answer, { rating, reasons, comment }, signal) {
@@ -132,10 +133,10 @@ export function createAssistantRecords(options: AssistantRecordsOptions): Assist
       }
       try {
         await withToken(tokens, session.name, send, signal)
-        return true
-      } catch {
-        // Whatever it was, the variables may be there still: that is all there is to say.
-        return false
+        return 'emptied'
+      } catch (error) {
+        const hasNoCall = error instanceof CozeError && error.kind === 'not-supported'
+        return hasNoCall ? 'no-call' : 'kept'
       }
     },
   }

@@ -10,6 +10,12 @@ export interface OlderMessage {
   readonly createdAt: number | null
 }
 
+/** What became of a conversation: it is gone, or was never there; it is out of sight, and its messages stay; it is there. */
+export type Removal = 'gone' | 'hidden' | 'kept'
+
+/** What became of variables; `no-call`: the platform has no call that could empty them. */
+export type Emptying = 'emptied' | 'kept' | 'no-call'
+
 /**
  * What an assistant's platform keeps of a session beside its runs. Every call is made as the session.
  * Failures are {@link RunFailedError}.
@@ -26,12 +32,12 @@ export interface AssistantRecords {
     file: FileUpload,
     signal: AbortSignal,
   ): Promise<{ readonly upstreamId: string; readonly bytes: number }>
-  /** True: it is gone, or was never there. Never throws. */
+  /** Never throws. */
   deleteConversation(
     session: Session,
     conversationId: string,
     signal: AbortSignal,
-  ): Promise<boolean>
+  ): Promise<Removal>
   /** `null` takes a rating back. */
   rate(
     session: Session,
@@ -55,6 +61,6 @@ export interface AssistantRecords {
   ): Promise<readonly OlderMessage[]>
   /** What the session's variables hold, names and values; undefined: the upstream does not say. Never throws. */
   listVariables(session: Session, signal: AbortSignal): Promise<readonly string[] | undefined>
-  /** Empties the session's variables. False: the upstream did not do it. Never throws. */
-  clearVariables(session: Session, signal: AbortSignal): Promise<boolean>
+  /** Empties the session's variables. Never throws. */
+  clearVariables(session: Session, signal: AbortSignal): Promise<Emptying>
 }

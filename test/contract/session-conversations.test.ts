@@ -112,6 +112,16 @@ describe('a conversation', () => {
     })
   })
 
+  it('F45: that the platform only hides is not said to be deleted', async () => {
+    await using talk = await openTalk()
+    const { reply } = await talk.say('one')
+    talk.records.hides = true
+    expect(await talk.conversations.delete(reply.conversationId)).toEqual({
+      deleted: 0,
+      remains: ['1 conversation: the platform only hides what is deleted, and keeps its messages.'],
+    })
+  })
+
   it("T1: is not another session's to rename, clear, delete or read", async () => {
     await using talk = await openTalk()
     const { reply } = await talk.say('mine')
@@ -210,7 +220,7 @@ describe('a session that is erased', () => {
     const erased = await conversations.erase()
     expect(erased).toMatchObject({ conversations: 1, messages: 2, attachments: 1, deleted: 1 })
     expect(erased.remains).toEqual([
-      '1 uploaded file: the platform has no call to delete them, and keeps them for 3 months.',
+      "1 uploaded file: the platform has no call to delete them, and keeps them (Coze's cloud for 3 months).",
       expect.stringContaining('long-term memory'),
       expect.stringContaining("platform's own logs"),
     ])
@@ -250,6 +260,18 @@ describe('a session that is erased', () => {
       ],
     })
     expect(records.cleared).toMatchObject([{ name: 'alice-name-0' }])
+  })
+
+  it('F45: is told what a platform keeps that only hides, and cannot empty variables', async () => {
+    await using talk = await openTalk()
+    await talk.say('secret')
+    talk.records.hides = true
+    const { deleted, remains } = await talk.conversations.erase()
+    expect(deleted).toBe(0)
+    expect(remains.slice(0, 2)).toEqual([
+      '1 conversation: the platform only hides what is deleted, and keeps its messages.',
+      'Variables of the session: the platform has no call to empty them.',
+    ])
   })
 
   it('that never spoke leaves nothing', async () => {

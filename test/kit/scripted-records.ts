@@ -9,6 +9,8 @@ export interface ScriptedRecords extends AssistantRecords {
   readonly deleted: { readonly conversationId: string; readonly session: Session }[]
   /** Upstream conversations that cannot be deleted. */
   readonly kept: Set<string>
+  /** What is deleted is only hidden, and variables cannot be emptied, as on a Studio. */
+  hides: boolean
   readonly rated: { readonly answer: Rated[1]; readonly feedback: Rated[2] }[]
   readonly uploaded: { readonly name: string; readonly text: string }[]
   readonly cleared: Session[]
@@ -39,6 +41,7 @@ export function createScriptedRecords(): ScriptedRecords {
     takesFiles: true,
     deleted: [],
     kept: new Set(),
+    hides: false,
     rated: [],
     uploaded: [],
     cleared: [],
@@ -55,9 +58,9 @@ export function createScriptedRecords(): ScriptedRecords {
       return { upstreamId: `file-${records.uploaded.length}`, bytes: file.length }
     },
     async deleteConversation(session, conversationId) {
-      if (records.kept.has(conversationId)) return false
+      if (records.kept.has(conversationId)) return 'kept'
       records.deleted.push({ conversationId, session })
-      return true
+      return records.hides ? 'hidden' : 'gone'
     },
     async rate(_session, answer, feedback, signal) {
       await failOnce(signal)
@@ -73,7 +76,7 @@ export function createScriptedRecords(): ScriptedRecords {
     listVariables: async () => [],
     async clearVariables(session) {
       records.cleared.push(session)
-      return true
+      return records.hides ? 'no-call' : 'emptied'
     },
   }
   return records

@@ -96,7 +96,7 @@ describe('files', () => {
 describe('conversations', () => {
   it('are deleted as the session', async () => {
     const { client, records } = open({})
-    expect(await records.deleteConversation(session, 'up-1', signal)).toBe(true)
+    expect(await records.deleteConversation(session, 'up-1', signal)).toBe('gone')
     expect(client.sent).toMatchObject([{ path: '/v1/conversations/up-1', session: 'alice' }])
   })
 
@@ -107,13 +107,20 @@ describe('conversations', () => {
     ['cannot be asked about', refuse('unavailable'), false],
   ])('one that %s', async (_, request, gone) => {
     const { records } = open({ request })
-    expect(await records.deleteConversation(session, 'up-1', signal)).toBe(gone)
+    expect(await records.deleteConversation(session, 'up-1', signal)).toBe(gone ? 'gone' : 'kept')
+  })
+
+  it('that a Studio deletes are only hidden there', async () => {
+    const { records } = open({}, { platform: 'studio' })
+    expect(await records.deleteConversation(session, 'up-1', signal)).toBe('hidden')
+    const gone = open({ request: refuse('conversation-gone') }, { platform: 'studio' })
+    expect(await gone.records.deleteConversation(session, 'up-1', signal)).toBe('gone')
   })
 
   it('are not deleted after an abort, which is no failure', async () => {
     const { client, records } = open({})
     const stopped = AbortSignal.abort(new Error('stopped'))
-    expect(await records.deleteConversation(session, 'up-1', stopped)).toBe(false)
+    expect(await records.deleteConversation(session, 'up-1', stopped)).toBe('kept')
     expect(client.sent).toHaveLength(0)
   })
 })
@@ -298,7 +305,7 @@ describe('variables', () => {
       { request: (_, nth) => (nth === 1 ? { data: { items } } : {}) },
       { connectorId: '999' },
     )
-    expect(await records.clearVariables(session, signal)).toBe(true)
+    expect(await records.clearVariables(session, signal)).toBe('emptied')
     const owner = { app_id: 'app-1', connector_uid: 'alice', connector_id: '999' }
     expect(client.sent).toMatchObject([
       { session: 'alice', query: owner },
@@ -317,18 +324,23 @@ describe('variables', () => {
 
   it('are left alone where there are none', async () => {
     const { client, records } = open({ request: () => ({ data: { items: [items[1]] } }) })
-    expect(await records.clearVariables(session, signal)).toBe(true)
+    expect(await records.clearVariables(session, signal)).toBe('emptied')
     expect(client.sent).toHaveLength(1)
+  })
+
+  it('cannot be emptied where the platform has no call for it', async () => {
+    const { records } = open({ request: refuse('not-supported') })
+    expect(await records.clearVariables(session, signal)).toBe('no-call')
   })
 
   it('are not said to be gone when the platform did not do it', async () => {
     const cannotList = open({ request: refuse('auth', '4101') })
-    expect(await cannotList.records.clearVariables(session, signal)).toBe(false)
+    expect(await cannotList.records.clearVariables(session, signal)).toBe('kept')
     const cannotSet = open({
       request: (_, nth) => (nth === 1 ? { data: { items } } : refuse('refused', '4000')()),
     })
-    expect(await cannotSet.records.clearVariables(session, signal)).toBe(false)
+    expect(await cannotSet.records.clearVariables(session, signal)).toBe('kept')
     const stopped = AbortSignal.abort(new Error('stopped'))
-    expect(await open({}).records.clearVariables(session, stopped)).toBe(false)
+    expect(await open({}).records.clearVariables(session, stopped)).toBe('kept')
   })
 })
