@@ -22,10 +22,14 @@ export interface SeparateNetwork extends AsyncDisposable {
   set(setting: string, value: number): void
 }
 
-const links = {
-  steady: { ours: '10.213.71.1', theirs: '10.213.71.2' },
-  fragile: { ours: '10.213.72.1', theirs: '10.213.72.2' },
-} as const satisfies Record<string, Link>
+/** Addresses that no other run of the tests on this machine has: its namespace is held by another process. */
+function linksOf(pid: number): Readonly<Record<'steady' | 'fragile', Link>> {
+  const network = `10.${200 + ((pid >> 8) % 50)}.${pid % 256}`
+  return {
+    steady: { ours: `${network}.1`, theirs: `${network}.2` },
+    fragile: { ours: `${network}.5`, theirs: `${network}.6` },
+  }
+}
 
 /** @throws where the machine lets nobody make a network namespace: this can be tested nowhere else, so it is not skipped. */
 export async function openSeparateNetwork(): Promise<SeparateNetwork> {
@@ -40,6 +44,7 @@ export async function openSeparateNetwork(): Promise<SeparateNetwork> {
   ])
   if (first === undefined || holder.pid === undefined) throw new Error(needed)
   const pid = String(holder.pid)
+  const links = linksOf(holder.pid)
   stack.defer(async () => {
     const exited = once(holder, 'exit')
     holder.kill('SIGKILL')
