@@ -227,8 +227,13 @@ export function decodeUsage(chat: JsonObject): CozeUsage | null {
   if (!isObject(usage)) return null
   const { input_count: input, output_count: output, token_count: total } = usage
   return isCount(input) && isCount(output) && isCount(total)
-    ? { inputTokens: input, outputTokens: output, totalTokens: total }
+    ? { inputTokens: input, outputTokens: output, totalTokens: totalOf(input, output, total) }
     : null
+}
+
+/** Studio counts the output twice for the total of a Workflow: a total that is less than its parts is none. */
+function totalOf(input: number, output: number, total: number): number {
+  return Math.min(maxCount, Math.max(total, input + output))
 }
 
 /** What a run used, as Studio writes it into the `meta_data` of an answer: counts as texts. */

@@ -67,7 +67,9 @@ function alterOnce(events: Events, fault: Fault, deps: Deps): Events {
     case 'unknownEvent':
       return insert(events, 0, (event) => [{ ...event, name: fault.name }])
     case 'noTerminal':
-      return edit(events, (event) => (isEnding(event) || isDone(event) ? [] : [event]))
+      return edit(events, (event) =>
+        isEnding(event) || (isDone(event) && !fault.done) ? [] : [event],
+      )
     case 'noDone':
       return edit(events, (event) => (isDone(event) ? [] : [event]))
     case 'reorder':

@@ -98,8 +98,9 @@ export const faultSchema = z.discriminatedUnion('kind', [
     kind: kind('unknownEvent'),
     name: z.string().default('conversation.chat.mood'),
   }),
-  /** The body ends properly, but without a terminal event and `done`; or only without `done`. */
-  z.strictObject({ kind: kind('noTerminal') }),
+  /** The body ends properly, but without a terminal event and, unless `done` is set, without `done`. */
+  z.strictObject({ kind: kind('noTerminal'), done: z.boolean().default(false) }),
+  /** The same without `done` alone. */
   z.strictObject({ kind: kind('noDone') }),
 ])
 

@@ -137,7 +137,14 @@ export function createFollow(options: FollowOptions, ending: Ending): Follow {
     const leftMs = Math.max(0, options.totalMs - drive.spentMs)
     using deadline = createDeadline(clock, leftMs, () => tooLong)
     const lifetime = AbortSignal.any([signal, deadline.signal])
-    await read(run, run.strategy.submitToolOutputs({ ...reference, outputs }, lifetime), drive)
+    try {
+      await read(run, run.strategy.submitToolOutputs({ ...reference, outputs }, lifetime), drive)
+    } catch (error) {
+      if (!(error instanceof RunFailedError) || error.isSupported) throw error
+      const { outcome, upstream } = error
+      const details = { outcome, upstream, isSupported: false, cause: error }
+      throw new RunFailedError(runFailures.actionUnsupported, details)
+    }
   }
 
   async function fail(run: RunFacts, error: unknown, drive: Drive): Promise<void> {

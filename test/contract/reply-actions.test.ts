@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { RunFailedError } from '../../src/strategy/run-failed-error.ts'
 import { InvalidInputError, NotFoundError } from '../../src/errors.ts'
 import { createFakeClock } from '../kit/clock.ts'
 import { message, openEngine, readAll, readUntil, typesOf } from '../kit/open-engine.ts'
@@ -52,6 +53,25 @@ describe("F18: a Bot's tool call", () => {
     expect(await own.replies([reply.id])).toMatchObject([
       { status: 'COMPLETED', toolCalls: [], actionExpiresAt: null },
     ])
+  })
+
+  it('ends as one that cannot be answered where the platform takes no outputs', async () => {
+    await using gateway = await openWaiting('call-1')
+    const { replies, strategy, reply } = gateway
+    await replies.submitToolOutputs(reply.id, [output('call-1')])
+    const round = await strategy.nextOutputs()
+    const failure = {
+      code: 'UPSTREAM_REFUSED',
+      message: 'no such call',
+      retryable: false,
+      retryAfterMs: null,
+    } as const
+    round.fail(new RunFailedError(failure, { outcome: 'not-accepted', isSupported: false }))
+    expect((await readAll(replies, reply.id)).at(-1)).toMatchObject({
+      type: 'failed',
+      code: 'ACTION_UNSUPPORTED',
+      retryable: false,
+    })
   })
 
   it('may come again after its outputs', async () => {

@@ -86,6 +86,31 @@ describe.each(platforms)('the end of a lost run on %s', (platform, options) => {
     })
   })
 
+  it('is proven for a Workflow that has said everything and is done, but not complete', async () => {
+    await stage.emulator.faults('/v1/workflows/chat', { kind: 'noTerminal', done: true })
+    expect(await talk.say(who, { text: '/long 30', assistantId: 'flow' })).toMatchObject({
+      __typename: 'ReplyCompleted',
+      text: whole,
+    })
+    await stage.emulator.faults('/v1/workflows/chat', { kind: 'noTerminal', done: true })
+    expect(await talk.say(who, { text: '/two', assistantId: 'flow' })).toMatchObject({
+      __typename: 'ReplyCompleted',
+      contextReset: false,
+    })
+  })
+
+  it('is not proven by an announcement alone, where nothing is listed', async () => {
+    const list = '/v1/conversation/message/list'
+    await talk.say(who, { text: 'hi', assistantId: 'flow' })
+    await stage.emulator.faults('/v1/workflows/chat', { kind: 'noTerminal', done: true })
+    const body = '{"code":0,"msg":""}'
+    await stage.emulator.repeatFaults(list, 50, { kind: 'status', status: 200, body })
+    expect(await talk.say(who, { text: '/long 30', assistantId: 'flow' })).toMatchObject({
+      __typename: 'ReplyFailed',
+      code: 'UPSTREAM_TRUNCATED',
+    })
+  })
+
   it('is unknown for a Workflow whose stream is cut in the middle of its answer', async () => {
     await stage.emulator.faults('/v1/workflows/chat', { kind: 'cut', afterDeltas: 9 })
     const { id } = await talk.send(who, { text: '/long 30', assistantId: 'flow' })

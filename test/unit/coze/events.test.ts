@@ -33,6 +33,47 @@ describe('events', () => {
     expect(decode(`conversation.chat.${name}`, chat(name))).toEqual([{ type, ...ids }])
   })
 
+  it('never total less than their parts, as Studio does for a Workflow', () => {
+    const usage = { token_count: 14, output_count: 7, input_count: 11 }
+    expect(decode('conversation.chat.completed', chat('completed', { usage }))).toMatchObject([
+      { usage: { inputTokens: 11, outputTokens: 7, totalTokens: 18 } },
+    ])
+  })
+
+  it('tell the usage that Studio writes into an answer, and nothing else that it writes there', () => {
+    const told = { input_tokens: '11', output_tokens: '7', time_cost: '0.0', token: '18' }
+    const name = 'conversation.message.completed'
+    const usage = { inputTokens: 11, outputTokens: 7, totalTokens: 18 }
+    expect(decode(name, message('Hi', { meta_data: told }))).toMatchObject([{ usage }])
+    for (const odd of [
+      {},
+      null,
+      { ...told, token: 'x' },
+      { ...told, token: '-1' },
+      { token: '1' },
+    ]) {
+      expect(decode(name, message('Hi', { meta_data: odd }))[0]).not.toHaveProperty('usage')
+    }
+  })
+
+  it("tell the platform's note that the answer is whole, of either platform", () => {
+    const name = 'conversation.message.completed'
+    const notes = [
+      '{"msg_type":"generate_answer_finish","data":"{\\"finish_reason\\":0}","from_unit":""}',
+      '{"msg_type":"generate_answer_finish","data":"","from_module":null,"from_unit":null}',
+    ]
+    for (const note of notes) {
+      expect(decode(name, message(note, { type: 'verbose' }))).toEqual([
+        { type: 'answer-finished', ...ids },
+      ])
+      // What an assistant says to its user is no note.
+      expect(decode(name, message(note))).toMatchObject([{ type: 'answer', text: note }])
+    }
+    for (const other of ['{"msg_type":"knowledge_recall"}', '{}', 'generate_answer_finish']) {
+      expect(decode(name, message(other, { type: 'verbose' }))).toEqual([{ type: 'other', ...ids }])
+    }
+  })
+
   it('read a completed chat with its usage, a success code in last_error notwithstanding', () => {
     const usage = { token_count: 30, output_count: 20, input_count: 10 }
     expect(decode('conversation.chat.completed', chat('completed', { usage }))).toEqual([

@@ -56,6 +56,37 @@ describe('stream reader', () => {
     expect(state).toMatchObject({ isEnded: true, isDone: true, accepted: 'yes' })
   })
 
+  it('reads a run of Studio that fails as failed, though it is said to be completed as well', () => {
+    const studio = (name: string, data: unknown) => frame(name, data, '')
+    const { types, errors, isEnded, isDone } = read([
+      studio('conversation.chat.created', chat('in_progress')),
+      studio('conversation.message.delta', message('so far')),
+      studio('error', { code: 103_200_002, msg: 'Internal Server Error' }),
+      studio('conversation.chat.completed', chat('completed')),
+      'event:conversation.stream.done\ndata:\n\n',
+    ])
+    expect(types).toEqual(['created', 'delta', 'error', 'done'])
+    expect(errors).toEqual(['model-failed 103200002'])
+    expect({ isEnded, isDone }).toEqual({ isEnded: true, isDone: true })
+  })
+
+  it('reads a string code, and the code that Studio wraps in its refusal', () => {
+    const msg = 'code=100000000 message=invalid parameter : agent not published, agentID=5'
+    const [refused] = read([frame('error', { code: 103_100_001, msg }, '')]).events
+    expect(refused).toMatchObject({
+      type: 'error',
+      error: { kind: 'refused', accepted: 'no', misconfiguration: 'unpublished' },
+    })
+    const inside = {
+      code: '720701013',
+      msg: 'Workflow execution failure: x',
+      debug_url: 'http://x',
+    }
+    expect(read([created, frame('error', inside)]).events.at(-1)).toMatchObject({
+      error: { kind: 'failed', upstreamCode: '720701013', accepted: 'yes' },
+    })
+  })
+
   it('F12 reads the same, however the bytes are cut', () => {
     const bytes = Buffer.from(run('Hé你', '\\"😀"', 'x') + delta('late'))
     const { events, oddities } = read([bytes])
