@@ -127,8 +127,8 @@ describe('sqlite: opening', () => {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     await once(other.stdout, 'data')
-    const { busyTimeoutMs: _, ...patient } = common
-    await using store = await openSqliteStore({ ...patient, file })
+    // As long as the other process may take to come to its turn.
+    await using store = await openSqliteStore({ ...common, file, busyTimeoutMs: 25_000 })
     await store.ping()
   })
 

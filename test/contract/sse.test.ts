@@ -500,7 +500,8 @@ describe('a subscription over SSE', () => {
   })
 
   it('F36 T16: a reader that stops costs a bounded buffer, disturbs nobody, and is dropped', async () => {
-    await using stage = await open({ stalledMs: 300 })
+    const clock = createFakeClock()
+    await using stage = await open({ clock, stalledMs: 300 })
     using stalled = await stage.client.stream(ofSession)
     stalled.pause()
     using reading = await stage.client.stream(ofSession)
@@ -510,6 +511,10 @@ describe('a subscription over SSE', () => {
       stage.alice.append(replyId, delta(0, text))
       expect((await reading.next())?.data).toContain(text)
     }
+    // It is told only when all before it has left: who reads is not behind when time goes on.
+    stage.alice.append(replyId, delta(0, 'the last'))
+    expect((await reading.next())?.data).toContain('the last')
+    clock.advance(300)
     await ended(stage.gateway, 'stalled')
     expect(stage.gateway.ends).toEqual(['stalled'])
     expect(stage.alice.readers).toBe(1)

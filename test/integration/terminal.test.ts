@@ -10,8 +10,9 @@ describe('exactly one terminal event', () => {
   beforeAll(async () => {
     stage = await openStage({
       timeouts: {
-        idleBotMs: 700,
-        idleWorkflowMs: 700,
+        // An honest stream must not seem to have fallen silent where the machine is busy.
+        idleBotMs: 3_000,
+        idleWorkflowMs: 3_000,
         busyWaitMs: 2_000,
         retryMs: 1_500,
         recoverMs: 8_000,

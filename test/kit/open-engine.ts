@@ -42,7 +42,7 @@ export interface OpenEngineOptions extends Omit<Partial<ReplyEngineOptions>, 'li
 export async function openEngine(options: OpenEngineOptions = {}) {
   const { kind = 'bot', strategy = createScriptedStrategy(kind), clock = systemClock } = options
   const limits = { ...limitsSchema.parse({}), maxQueued: 2, ...options.limits }
-  const timeouts = timeoutsSchema.parse({ recoverMs: 1000, queueExpiryMs: 60_000 })
+  const timeouts = timeoutsSchema.parse({ recoverMs: 60_000, queueExpiryMs: 60_000 })
   const stack = new AsyncDisposableStack()
   const store = options.store ?? stack.use(await openMemoryStore())
   const lines: Line[] = []
@@ -67,7 +67,7 @@ export async function openEngine(options: OpenEngineOptions = {}) {
       cursorKey: 'key',
       rates: ratesOf(limits),
       historyLength: 20,
-      cancelMs: 1000,
+      cancelMs: 60_000,
       retentionMs: 60_000,
       messageRetentionMs: undefined,
       maxRunningPerSession: limits.maxRunningPerSession,
