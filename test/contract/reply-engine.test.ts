@@ -544,6 +544,33 @@ describe('reply engine', () => {
     expect((await strategy.next()).request.upstream).not.toEqual(run.request.upstream)
   })
 
+  it('leaves the older messages to the next reply where the one that was to bring them is refused', async () => {
+    await using gateway = await openEngine({ kind: 'workflow' })
+    const { replies, strategy } = gateway
+    const first = await replies.sendMessage(message('my name is Ann'))
+    const run1 = await strategy.next()
+    run1.accept()
+    run1.complete('hello Ann')
+    await readAll(replies, first.id)
+    const second = await replies.sendMessage(message('never mind'))
+    await strategy.next()
+    await replies.cancelReply(second.id)
+    const third = await replies.sendMessage(message('what is my name?'))
+    const refused = await strategy.next()
+    expect(refused.request.history).toMatchObject([{ text: 'my name is Ann' }, {}, {}])
+    const failure = { code: 'UPSTREAM_RATE_LIMITED', message: 'x', retryable: true } as const
+    refused.fail(
+      new RunFailedError({ ...failure, retryAfterMs: null }, { outcome: 'not-accepted' }),
+    )
+    await readAll(replies, third.id)
+    const fourth = await replies.sendMessage(message('what is my name?'))
+    const run = await strategy.next()
+    expect(run.request.history).toContainEqual(expect.objectContaining({ text: 'my name is Ann' }))
+    run.accept()
+    run.complete('Ann')
+    expect((await readAll(replies, fourth.id)).at(-1)).toMatchObject({ contextReset: true })
+  })
+
   it("F16: ends a reply whose run begins in another's conversation instead of its own", async () => {
     await using gateway = await openEngine()
     const { replies, strategy, open } = gateway

@@ -93,6 +93,10 @@ const stops: Readonly<Record<string, (stage: Stage, talk: Talk, who: Person) => 
     await stage.gateway.restart()
     expect(await talk.ending(who, id)).toMatchObject({ __typename: 'ReplyFailed' })
   },
+  async 'a conversation that vanished'(stage, talk, who) {
+    await stage.emulator.vanish()
+    await talk.say(who, { text: 'hello', assistantId: 'flow' })
+  },
   async 'an answer that was lost before its first event'(stage, talk, who) {
     await stage.emulator.faults('/v1/workflows/chat', { kind: 'lostReply' })
     expect(await talk.say(who, { text: 'hello', assistantId: 'flow' })).toMatchObject({
@@ -108,20 +112,28 @@ async function begin(stage: Stage, talk: Talk, who: Person): Promise<string> {
   return id
 }
 
-describe.each(Object.entries(stops))('T26: %s on a Studio', (_, stop) => {
-  it('is followed by an answer that knows what was said before, and quarantines nobody', async () => {
-    await using at = await open(onStudio())
-    const { stage, talk, alice, bob } = at
-    await talk.say(alice, { text: 'my secret is plum', assistantId: 'flow' })
-    await talk.say(alice, { text: 'and my pet is Rex', assistantId: 'flow' })
-    await stop(stage, talk, alice)
-    const asked = await talk.say(alice, { text: 'what is my secret?', assistantId: 'flow' })
-    expect(asked).toMatchObject(completed('plum'))
-    expect(await talk.say(bob, { text: 'hello', assistantId: 'flow' })).toMatchObject({
-      __typename: 'ReplyCompleted',
-    })
-    expect(stage.gateway.output).not.toContain(breach)
-  })
+const platforms: readonly (readonly [string, StageOptions])[] = [
+  ['a Studio', onStudio()],
+  ['the cloud, by name,', { workflow: { conversationKeying: 'name' } }],
+]
+
+describe.each(Object.entries(stops))('T26: %s', (_, stop) => {
+  it.each(platforms)(
+    'on %s is followed by an answer that knows what was said before, and quarantines nobody',
+    async (__, options) => {
+      await using at = await open(options)
+      const { stage, talk, alice, bob } = at
+      await talk.say(alice, { text: 'my secret is plum', assistantId: 'flow' })
+      await talk.say(alice, { text: 'and my pet is Rex', assistantId: 'flow' })
+      await stop(stage, talk, alice)
+      const asked = await talk.say(alice, { text: 'what is my secret?', assistantId: 'flow' })
+      expect(asked).toMatchObject(completed('plum'))
+      expect(await talk.say(bob, { text: 'hello', assistantId: 'flow' })).toMatchObject({
+        __typename: 'ReplyCompleted',
+      })
+      expect(stage.gateway.output).not.toContain(breach)
+    },
+  )
 })
 
 describe("T26: a Bot's conversation that vanished from a Studio", () => {
