@@ -117,15 +117,8 @@ export const upstreamFaults: Readonly<Record<string, UpstreamFault>> = {
     end: completed,
     calls: 1,
   },
-  'F9: a Workflow that ends before `done` and its own end': {
+  'F9: a stream that said everything and announced it, but not its own end': {
     faults: [{ kind: 'noTerminal' }],
-    only: 'flow',
-    end: failed('UPSTREAM_TRUNCATED'),
-    kept: /^stone-1 .* stone-9$/,
-  },
-  'F9: a Bot that ends before `done` and its own end': {
-    faults: [{ kind: 'noTerminal' }],
-    only: 'bot',
     end: completed,
   },
   'F9: a stream without `done`, but with its end': {
