@@ -39,14 +39,14 @@ export async function probeConfig(
   return await Array.fromAsync(probeAssistants(parts, request, signal))
 }
 
-/** Looks at the configured assistants one after another. @throws `TypeError` for one that does not keep sessions apart */
+/** Looks at the configured assistants one after another, with one message to each. @throws `TypeError` for one that does not keep sessions apart */
 export async function checkUpConfig(
   config: Config,
   dependencies: ProbeDependencies,
   signal: AbortSignal,
 ): Promise<readonly Checkup[]> {
   await using parts = await openAssistants(config, dependencies)
-  return await Array.fromAsync(checkUp(parts, signal))
+  return await Array.fromAsync(checkUp({ ...parts, speaks: true }, signal))
 }
 
 /** The configured assistants with no gateway around them. */

@@ -97,6 +97,9 @@ error (exit code 2), or one line on standard output that it is well (exit code 0
 
 With --online it looks at each assistant as serve does at its start: obtains an access token and an empty
 conversation, takes that away again, and tells what keeps sessions apart and what is wrong (exit code 1).
+Then it says "Hello." to each Workflow and Bot, and breaks that off at the first word of the answer: only a
+run tells of a wrong id, of what is not published or not allowed, or of a start parameter that is missing.
+What it costs is that beginning of one answer for each, an "auto" assistant being two.
 
 Options:
   -c, --config FILE  the configuration; default: the path in COZE_GATEWAY_CONFIG

@@ -3,12 +3,14 @@ import type { ConversationId, KeyedLayer, ReplyId, SessionId, SessionName } from
 import type { IsolationTarget } from '../domain/isolation.ts'
 import { type Breach, breachWays } from '../isolation/breaches.ts'
 import type { Clock } from '../lib/clock.ts'
+import { createDeadline } from '../lib/deadline.ts'
 import type { NewId } from '../lib/id.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { Assistants } from '../strategy/assistants.ts'
 import type { AssistantRecords } from '../strategy/records.ts'
-import type { ChatStrategy, RunContext } from '../strategy/strategy.ts'
+import type { ChatStrategy, RunContext, RunReference } from '../strategy/strategy.ts'
 import { RunFailedError } from '../strategy/run-failed-error.ts'
+import { sentenceOf } from './advice.ts'
 import { targetsOf } from './probe-assistants.ts'
 import { adviceFor } from './remedies.ts'
 
@@ -16,6 +18,9 @@ export interface CheckupOptions {
   readonly settings: readonly AssistantSettings[]
   readonly assistants: Assistants
   readonly newId: NewId
+  readonly clock: Clock
+  /** Whether each is sent one message, which is broken off at the first word of its answer. Default: no text is sent. */
+  readonly speaks?: boolean | undefined
 }
 
 /** How a target stands before anybody is served. */
@@ -28,9 +33,15 @@ export interface Checkup extends IsolationTarget {
   readonly shared: Pick<Breach, 'way' | 'logIds'> | undefined
 }
 
+/** For the first word of an answer, in ms: a run that was accepted so long is one that can be had. */
+const firstWordMs = 30_000
+/** For telling the platform that nobody waits any more, in ms. */
+const leaveMs = 5_000
+
 /**
  * Looks at every assistant with two sessions that never were: obtains an access token and an empty conversation for each,
- * and takes those away again. No text is sent. @throws the signal's reason
+ * and takes those away again. Whether the Workflow or Bot itself can be run shows only if it `speaks`.
+ * @throws the signal's reason
  */
 export async function* checkUp(
   options: CheckupOptions,
@@ -44,9 +55,10 @@ export async function* checkUp(
     if (!strategy || !records) throw new TypeError(`"${assistantId}" is not configured`)
     const problems: string[] = []
     const assistant = settings.find(({ id }) => id === assistantId)
-    const platform = assistant?.platform ?? 'cloud'
+    if (assistant === undefined) throw new TypeError(`"${assistantId}" is not configured`)
+    const { platform } = assistant
     // A Studio has no other identity, and the operator has accepted that.
-    if (assistant?.credentials.type === 'token' && platform === 'cloud') problems.push(sharedToken)
+    if (assistant.credentials.type === 'token' && platform === 'cloud') problems.push(sharedToken)
     let shared: Checkup['shared']
     try {
       const runs = [newRun(options.newId), newRun(options.newId)] as const
@@ -61,7 +73,11 @@ export async function* checkUp(
     } catch (error) {
       signal.throwIfAborted()
       if (!(error instanceof RunFailedError)) throw error
-      if (!isAboutNowhere(error)) problems.push(sentenceOf(error))
+      if (!isAboutNowhere(error)) problems.push(sentenceOf(error, assistant, kind))
+    }
+    if (options.speaks === true && problems.every((problem) => problem === sharedToken)) {
+      const failure = await speak(strategy, records, options, signal)
+      if (failure !== undefined) problems.push(sentenceOf(failure, assistant, kind))
     }
     yield { ...target, layers: strategy.layers, problems, shared }
   }
@@ -116,6 +132,51 @@ async function meet(
   return undefined
 }
 
+/**
+ * Sends one message in a conversation of its own, and takes both away at the first word of the answer. Only a run tells
+ * whether the ids are those of something that is published, whole and allowed.
+ */
+async function speak(
+  strategy: ChatStrategy,
+  records: AssistantRecords,
+  { newId, clock }: CheckupOptions,
+  signal: AbortSignal,
+): Promise<RunFailedError | undefined> {
+  const run = newRun(newId)
+  const enough = new AbortController()
+  using deadline = createDeadline(clock, firstWordMs, () => new Error('a word took too long'))
+  const listening = AbortSignal.any([signal, enough.signal, deadline.signal])
+  let accepted: RunReference | undefined
+  const made = new Set<string>()
+  try {
+    const upstream = await strategy.open(run, signal)
+    if (upstream.type === 'id') made.add(upstream.conversationId)
+    const message = { text: greeting, attachments: [], extras: noExtras, history: [] }
+    for await (const events of strategy.start({ ...run, upstream, ...message }, listening)) {
+      for (const { type, chatId, conversationId } of events) {
+        accepted = { ...run, chatId, upstreamConversationId: conversationId }
+        made.add(conversationId)
+        if (type !== 'accepted') enough.abort(new Error('that is enough'))
+      }
+    }
+  } catch (error) {
+    signal.throwIfAborted()
+    if (listening.aborted) return undefined
+    if (error instanceof RunFailedError) return error
+    throw error
+  } finally {
+    using leaving = createDeadline(clock, leaveMs, () => new Error('no more time to leave'))
+    if (accepted !== undefined) await strategy.cancel(accepted, leaving.signal)
+    for (const conversationId of made) {
+      await records.deleteConversation(run.session, conversationId, leaving.signal)
+    }
+  }
+  return undefined
+}
+
+const greeting = 'Hello.'
+const noExtras = { parameters: {}, metadata: {} }
+
 /** The first of a session that never was. */
 function newRun(newId: NewId): RunContext {
   return {
@@ -132,7 +193,6 @@ function newRun(newId: NewId): RunContext {
  */
 export function beginCheckup(
   options: CheckupOptions & {
-    readonly clock: Clock
     readonly logger: Logger
     readonly onBreach: (breach: Breach) => void
   },
@@ -168,21 +228,10 @@ const likeStudio =
 const cannotCreate =
   'conversation: the platform does not know a conversation again by its name, so runs of the app may not find what is created for them; set "conversationKeying" to "auto" or "name"'
 
-const sharedToken =
+const sharedToken: string =
   'identity: all sessions share one access token, so only conversations keep them apart; use an OAuth app of type JWT instead of "token"'
 
 /** The conversation that nobody has is not there, or not ours: the platform knows us. */
 function isAboutNowhere({ conversationGone, failure }: RunFailedError): boolean {
   return conversationGone || failure.code === 'UPSTREAM_REFUSED'
-}
-
-function sentenceOf({ failure, hint, upstreamCode, logId, upstream }: RunFailedError): string {
-  const facts = [
-    upstream && `${upstream.call} at ${upstream.host}`,
-    upstream?.systemCode,
-    upstream?.httpStatus === undefined ? undefined : `HTTP ${upstream.httpStatus}`,
-    upstreamCode === undefined ? undefined : `code ${upstreamCode}`,
-    logId === undefined ? undefined : `log id ${logId}`,
-  ].filter((fact) => fact !== undefined)
-  return `${hint ?? failure.message}${facts.length === 0 ? '' : ` (${facts.join(', ')})`}`
 }

@@ -6,6 +6,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { NewId } from '../lib/id.ts'
 import type { Assistants } from '../strategy/assistants.ts'
 import { strategiesOf } from '../strategy/targets.ts'
+import { sentenceOf } from './advice.ts'
 import { estimateCalls, probe } from './probe.ts'
 
 /** What a probe looks at: an `auto` assistant is two. @throws `TypeError` when there is no such assistant */
@@ -60,7 +61,8 @@ export async function* probeAssistants(
     const { platform } = assistant
     const { answers } = assistant.probe
     const { strategy } = choice
-    const about = { assistantId, strategy, platform, records, hasSharedToken, answers }
+    const describe = (error: Error) => sentenceOf(error, assistant, kind)
+    const about = { assistantId, strategy, platform, records, hasSharedToken, answers, describe }
     yield await probe({ ...common, ...depth, ...about, onProgress }, signal)
   }
 }

@@ -23,13 +23,15 @@ export interface ProbeOptions extends ProbeDepth {
   readonly hasSharedToken: boolean
   /** To what the assistant asks before it answers. Default none. */
   readonly answers?: readonly string[] | undefined
+  /** What went wrong, and what to change. */
+  readonly describe: (error: Error) => string
   readonly clock: Clock
   readonly newId: NewId
   /** Hears what is going on: sentences without secrets. */
   readonly onProgress?: ((step: string) => void) | undefined
 }
 
-/** Nothing could be said: the upstream did not answer. The cause says why. */
+/** Nothing could be said: the upstream did not answer. */
 export class ProbeError extends Error {
   override readonly name = 'ProbeError'
 }
@@ -120,13 +122,14 @@ export async function probe(options: ProbeOptions, signal: AbortSignal): Promise
       } catch (error) {
         if (!isExpected(error)) throw error
         failure = error
-        onProgress(`trial ${number} was not finished: ${error.message}`)
+        onProgress(`trial ${number} was not finished: ${options.describe(error)}`)
         if (error instanceof BudgetError) break
       }
       if (strays.found.length > 0 || judge(trials).some(leaks)) break
     }
     if (trials.length === 0 && strays.found.length === 0) {
-      throw new ProbeError('The assistant could not be tried.', { cause: failure })
+      const why = failure instanceof Error ? ` ${options.describe(failure)}` : ''
+      throw new ProbeError(`The assistant could not be tried:${why}`)
     }
     return judge(trials)
   }
@@ -282,7 +285,7 @@ export async function probe(options: ProbeOptions, signal: AbortSignal): Promise
       return await test()
     } catch (error) {
       if (!isExpected(error)) throw error
-      return finding(layer, 'INCONCLUSIVE', `It could not be tried: ${error.message}`)
+      return finding(layer, 'INCONCLUSIVE', `It could not be tried: ${options.describe(error)}`)
     }
   }
 }

@@ -1,3 +1,4 @@
+import type { Misconfiguration } from '../coze/errors.ts'
 import type { ReplyFailure } from '../domain.ts'
 import type { UpstreamFailure } from '../domain/upstream.ts'
 
@@ -24,6 +25,8 @@ export class RunFailedError extends Error {
   readonly logId: string | undefined
   /** For the log: what whoever runs the gateway should look at first. */
   readonly hint: string | undefined
+  /** What the configuration of the assistant lacks, where the failure says it. */
+  readonly misconfiguration: Misconfiguration | undefined
   /** For the log: the call that failed. Undefined: no call did. */
   readonly upstream: UpstreamFailure | undefined
   constructor(
@@ -36,6 +39,7 @@ export class RunFailedError extends Error {
       readonly upstreamCode?: string | undefined
       readonly logId?: string | undefined
       readonly hint?: string | undefined
+      readonly misconfiguration?: Misconfiguration | undefined
       readonly upstream?: UpstreamFailure | undefined
       readonly cause?: unknown
     },
@@ -48,6 +52,7 @@ export class RunFailedError extends Error {
     this.upstreamCode = details.upstreamCode
     this.logId = details.logId
     this.hint = details.hint
+    this.misconfiguration = details.misconfiguration
     this.upstream = details.upstream
   }
 }

@@ -79,6 +79,7 @@ export function toRunFailure(error: CozeError, toldBy: 'upstream' | 'wire'): Run
     upstreamCode,
     logId,
     hint: findHint(error),
+    misconfiguration: error.misconfiguration,
     upstream: error.facts,
     cause: error,
   })

@@ -58,6 +58,7 @@ async function probeFlow(strategy: ChatStrategy, more: Partial<ProbeOptions> = {
       platform: 'studio',
       records: createScriptedRecords(),
       hasSharedToken: true,
+      describe: (error) => error.message,
       clock: createFakeClock(),
       newId: randomId,
       trials: 1,
