@@ -15,7 +15,7 @@ import type { StreamPlace } from './open-streams.ts'
 import { commentFrame, completeFrame, nextFrame, placelessFrame, retryFrame } from './sse.ts'
 
 /** How long a client waits whose stream was replaced by a newer one of its session. */
-const replacedRetryMs = 30_000
+const replacedRetryMs = 5_000
 
 export interface SubscriptionStreamOptions {
   readonly opened: OpenSubscription

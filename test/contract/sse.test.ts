@@ -442,7 +442,7 @@ describe('a subscription over SSE', () => {
     using newest = await stage.client.stream(ofSession)
     expect(newest.status).toBe(200)
     expect(await oldest.ended).toBe('closed')
-    expect(oldest.frames.at(-1)).toEqual({ retry: '30000' })
+    expect(oldest.frames.at(-1)).toEqual({ retry: '5000' })
     expect(stage.gateway.ends).toEqual(['replaced'])
     stage.alice.append(replyId, delta(0, 'a'))
     for (const kept of [second, newest]) expect((await kept.next())?.data).toBeDefined()
