@@ -79,7 +79,6 @@ export function gatewaySettings(options: {
           attachmentParameter: 'files',
           messageParameters: ['city'],
           messageMetadata: ['ticket'],
-          ...(options.dialect === 'studio' && { conversationKeying: 'name' }),
         },
         ...upstream,
       },

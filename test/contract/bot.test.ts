@@ -16,6 +16,7 @@ strategyContract('a Bot', {
   ...bot,
   platform: 'cloud',
   actionRequest: '/tool lookup',
+  withoutConversation: 'refused',
   failureCodes: { '/fail': '4013', '/error': '4013' },
 })
 // A Studio's Bot asks in words, and completes.
@@ -23,5 +24,6 @@ strategyContract('a Bot of a Studio', {
   ...bot,
   platform: 'studio',
   actionRequest: undefined,
+  withoutConversation: 'goes on in a new one',
   failureCodes: { '/fail': '103100001', '/error': '103200002' },
 })

@@ -49,6 +49,8 @@ export interface StrategyEntry {
   readonly isStoredUnread: boolean
   /** Whether a run is found again by our reply's id alone. */
   readonly isFoundByReplyId: boolean
+  /** What becomes of a message to a conversation that is not there. */
+  readonly withoutConversation: 'refused' | 'goes on in a new one'
   /** The upstream's codes for a run that fails, as both commands of the emulator make it. */
   readonly failureCodes: Readonly<Record<'/fail' | '/error', string>>
   /** How the platform decides what its documentation leaves open. */
@@ -158,12 +160,15 @@ export function setStrategyStage(entry: StrategyEntry) {
     options: {
       readonly history?: readonly Message[]
       readonly by?: ChatStrategy
+      /** The run may go on in another conversation than it was sent to. */
+      readonly mayMove?: boolean
       readonly carries?: Partial<Pick<StartRequest, 'attachments' | 'extras'>>
     } = {},
   ): Promise<Talk> {
     const guard = createGuard({
       conversationId: upstream.type === 'id' ? upstream.conversationId : undefined,
       chatId: undefined,
+      mayMove: options.mayMove,
     })
     const events: RunEvent[] = []
     let error: unknown

@@ -18,6 +18,7 @@ function entry(workflow: Partial<WorkflowOptions>, platform: Platform = 'cloud')
       }),
     actionRequest: '/ask Which one?',
     cancels: false,
+    withoutConversation: 'refused',
     provesEnds: false,
     tellsThoughts: isCloud,
     isStoredUnread: isCloud,
@@ -43,6 +44,7 @@ strategyContract('a Workflow of an app whose conversations cannot be created', {
     doneAfterError: true,
   },
 })
+strategyContract("a Studio's Workflow of an app", entry({ appId: 'coze-app-1' }, 'studio'))
 strategyContract(
   "a Studio's Workflow of an app, its conversations by name",
   entry({ appId: 'coze-app-1', conversationKeying: 'name' }, 'studio'),

@@ -4,7 +4,7 @@ import { figure } from '../kit/soak.ts'
 import { playRound, type RoundReport, stepNames } from '../kit/steps/round.ts'
 
 /**
- * `STEPS=<count>` takes so many, `STEPS_ON=cloud` on that platform alone. `STEPS_SEED=<seed>` takes the
+ * `STEPS=<count>` takes so many, half of them on each platform; `STEPS_ON=studio` on that alone. `STEPS_SEED=<seed>` takes the
  * same again, `STEPS_FROM=<step>` from there on.
  */
 // oxlint-disable-next-line node/no-process-env
@@ -20,9 +20,13 @@ const lanes = 5
 /** The platform of a round, and what mixes sessions up in it, in turn. */
 const settings = [
   { dialect: 'cloud', leak: undefined },
+  { dialect: 'studio', leak: undefined },
   { dialect: 'cloud', leak: 'staticConversation' },
+  { dialect: 'studio', leak: 'staticConversation' },
   { dialect: 'cloud', leak: undefined },
+  { dialect: 'studio', leak: undefined },
   { dialect: 'cloud', leak: 'sharedName' },
+  { dialect: 'studio', leak: undefined },
 ] as const
 const chosen = settings.filter(({ dialect }) => STEPS_ON === undefined || dialect === STEPS_ON)
 

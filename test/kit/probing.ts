@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { type Config, parseConfig } from '../../src/config.ts'
 import { createEmulator, type Emulator } from '../../src/emulator/emulator.ts'
-import type { EmulatorOptions, Leak } from '../../src/emulator/options.ts'
+import type { DialectName, EmulatorOptions, Leak } from '../../src/emulator/options.ts'
 import { createTestApp, publicPart } from './emulator.ts'
 
 const app = createTestApp()
@@ -11,9 +11,11 @@ export async function openProbed(
   strategy: 'workflow' | 'bot' | 'auto',
   leaks: readonly Leak[],
   more: Partial<EmulatorOptions> = {},
+  dialect: DialectName = 'cloud',
 ): Promise<{ readonly emulator: Emulator; readonly config: Config } & AsyncDisposable> {
   const emulator = createEmulator({
-    apps: [publicPart(app)],
+    dialect,
+    apps: dialect === 'cloud' ? [publicPart(app)] : [],
     personalAccessTokens: [{ token: 'pat_1', accountId: app.accountId }],
     workflows: [{ workflowId: '7001', appId: '7002' }],
     bots: [{ botId: '7003' }],
@@ -38,12 +40,16 @@ export async function openProbed(
           name: 'Probed',
           strategy,
           baseUrl: url,
-          credentials: {
-            type: 'oauth',
-            appId: app.appId,
-            keyId: app.keyId,
-            privateKey: app.privateKeyPem,
-          },
+          platform: dialect,
+          credentials:
+            dialect === 'cloud'
+              ? {
+                  type: 'oauth',
+                  appId: app.appId,
+                  keyId: app.keyId,
+                  privateKey: app.privateKeyPem,
+                }
+              : { type: 'token', token: 'pat_1', allowSharedToken: true },
           ...(strategy !== 'bot' && { workflow }),
           ...(strategy === 'bot' && { bot }),
           ...(strategy === 'auto' && { fallback: bot }),
