@@ -86,6 +86,10 @@ export function connectionError(
     })
   }
   const details = { accepted: 'no', systemCode, cause: error } as const
+  // Undici did not even try: what cannot be sent now cannot be sent later.
+  if (systemCode === 'UND_ERR_INVALID_ARG') {
+    return new CozeError('protocol', 'the request cannot be sent', details)
+  }
   return isTlsCode(systemCode)
     ? new CozeError('tls', 'the connection cannot be secured', details)
     : new CozeError('unavailable', 'the upstream cannot be reached', details)

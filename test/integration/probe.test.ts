@@ -152,6 +152,7 @@ describe('coze-gateway probe', () => {
     const refused = await run('--config', stage.configFile)
     expect([refused.code, refused.out]).toEqual([3, ''])
     expect(refused.err).toContain('could not be tried')
+    expect(refused.err).toMatch(/\(token at 127\.0\.0\.1:\d+, HTTP 400, code invalid_client/)
     expect((await run('--config', join(directory, 'nowhere.json'))).code).toBe(3)
     expect((await run('--config', stage.configFile, '--trials', 'many')).code).toBe(3)
   })

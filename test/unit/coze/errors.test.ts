@@ -262,6 +262,7 @@ describe('connection errors', () => {
     ['F1', 'ECONNREFUSED', {}, 'unavailable', 'no'],
     ['F1', 'ENOTFOUND', {}, 'unavailable', 'no'],
     ['F1', 'UND_ERR_CONNECT_TIMEOUT', {}, 'unavailable', 'no'],
+    ['a request that cannot be sent', 'UND_ERR_INVALID_ARG', {}, 'protocol', 'no'],
     ['F2', 'DEPTH_ZERO_SELF_SIGNED_CERT', {}, 'tls', 'no'],
     ['F2', 'CERT_HAS_EXPIRED', {}, 'tls', 'no'],
     ['F2', 'ERR_TLS_CERT_ALTNAME_INVALID', {}, 'tls', 'no'],
