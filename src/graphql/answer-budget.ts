@@ -37,7 +37,8 @@ export interface AnswerBudgetOptions {
  */
 export class AnswerBudget {
   readonly #options: AnswerBudgetOptions
-  #fields = 0
+  #entered = 0
+  #resolved = 0
   #bytes = 0
   #read = 0
   #failure: GraphQLError | undefined
@@ -46,8 +47,9 @@ export class AnswerBudget {
     this.#options = options
   }
 
+  /** Fields that were resolved. */
   get fields(): number {
-    return this.#fields
+    return this.#resolved
   }
 
   get bytes(): number {
@@ -64,12 +66,20 @@ export class AnswerBudget {
     return Math.floor((this.#bytes + this.#read) / bytesPerPoint)
   }
 
-  /** Called before a field is resolved; a promise: not before it resolves. @throws its failure */
+  /** Called before a field is resolved; a promise: not before it resolves, and `resume`. @throws its failure */
   enter(info: GraphQLResolveInfo): Promise<void> | undefined {
     this.check()
-    this.#fields += 1
+    this.#entered += 1
     this.#spend(String(info.path.key).length + fieldBytes, info)
-    return this.#fields > freeFields ? this.#options.turns.take(fieldUnits) : undefined
+    const turn = this.#entered > freeFields ? this.#options.turns.take(fieldUnits) : undefined
+    if (!turn) this.#resolved += 1
+    return turn
+  }
+
+  /** Called when a field has waited for its turn. @throws its failure */
+  resume(): void {
+    this.check()
+    this.#resolved += 1
   }
 
   /** Called with the value of each leaf. @throws its failure */
@@ -140,7 +150,7 @@ export function countFields(schema: GraphQLSchema): GraphQLSchema {
       field.resolve = (source, args, context: GraphContext, info) => {
         const { budget } = context
         const turn = budget.enter(info)
-        if (turn) return turn.then(() => (budget.check(), run()))
+        if (turn) return turn.then(() => (budget.resume(), run()))
         return run()
 
         function run(): unknown {
