@@ -44,6 +44,12 @@ export interface SubscriptionArgs extends ExecutionArgs {
 /** Code units of small frames that are handed on together. */
 const maxJoinedLength = 16_384
 
+/** Code units of frames from which on their reader catches up. */
+const longPart = 8_192
+/** Reading the next part of a log may take as long as writing so many bytes. */
+const readUnits = 49_152
+const firstReadUnits = 16_384
+
 /** Where executing an event is paid, and its answer counted; one for all subscriptions. */
 export interface EventAccount {
   readonly turns: Turns
@@ -122,6 +128,7 @@ class RunningSubscription implements OpenSubscription {
   readonly #parts: SubscriptionParts
   #replyId: ReplyId | undefined
   #globalId = ''
+  #isBehind = false
 
   constructor(subscription: ReplySubscription, parts: SubscriptionParts) {
     this.#subscription = subscription
@@ -136,8 +143,10 @@ class RunningSubscription implements OpenSubscription {
     return this.#subscription.start
   }
 
-  follow(frame: Frame, send: SendFrames, signal: AbortSignal): Promise<void> {
-    return this.#subscription.follow((batch) => {
+  async follow(frame: Frame, send: SendFrames, signal: AbortSignal): Promise<void> {
+    // Many may come at once, each with much to read.
+    await this.#parts.account.turns.take(firstReadUnits)
+    await this.#subscription.follow((batch) => {
       signal.throwIfAborted()
       return this.#send(batch, frame, send, signal)
     }, signal)
@@ -158,7 +167,17 @@ class RunningSubscription implements OpenSubscription {
       }
       frames += this.#renderDelta(event, render, frame)
     }
-    return send(frames)
+    const sent = send(frames)
+    // The last part of what it catches up on is short, and the end with the whole text comes behind it.
+    const wasBehind = this.#isBehind
+    this.#isBehind = frames.length >= longPart
+    return wasBehind || this.#isBehind ? this.#waitForTurn(sent) : sent
+  }
+
+  /** Whoever catches up reads a long part of the log next, or an end with the whole text: few may in one turn. */
+  async #waitForTurn(sent: Promise<void> | undefined): Promise<void> {
+    await sent
+    await this.#parts.account.turns.take(readUnits)
   }
 
   async #sendRest(
