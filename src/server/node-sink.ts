@@ -78,7 +78,11 @@ export function streamToNode(stream: EventStream, res: HostResponse, limits: Sin
     end() {
       if (torn) destroy()
       if (gone !== undefined || isGone(res)) return
-      attempt(() => res.end())
+      try {
+        res.end()
+      } catch (err) {
+        return fail(err)
+      }
       stall = clock.timer(stalledMs, destroy)
     },
   }
@@ -99,7 +103,11 @@ export function streamToNode(stream: EventStream, res: HostResponse, limits: Sin
   }
 
   function send(chunk: string | Uint8Array): void {
-    attempt(() => res.write(chunk, settle))
+    try {
+      res.write(chunk, settle)
+    } catch (err) {
+      fail(err)
+    }
   }
 
   /** A long text waits as it is: what has not left is neither encoded nor copied. */
@@ -149,14 +157,10 @@ export function streamToNode(stream: EventStream, res: HostResponse, limits: Sin
   }
 
   /** A response is the host's, and may be wrapped by others: what it throws ends it, and nothing else. */
-  function attempt(work: () => unknown): void {
-    try {
-      work()
-    } catch (err) {
-      logger.error({ err }, 'response of the host failed')
-      leave('error')
-      destroy()
-    }
+  function fail(err: unknown): void {
+    logger.error({ err }, 'response of the host failed')
+    leave('error')
+    destroy()
   }
 
   function destroy(): void {

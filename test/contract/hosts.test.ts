@@ -138,10 +138,9 @@ describe('a host with HTTP/2', () => {
     host.gateway.session('alice').append(replyId, delta)
     await until(() => host.gateway.ends.length > 0, 'the end of the stalled reader')
     expect(host.gateway.ends).toEqual(['stalled'])
-    // What it had not read before is all that is left for it.
-    let rest = 0
-    for await (const chunk of stalled) rest += Buffer.from(chunk).length
-    expect(rest).toBeLessThan(500_000)
+    // It ends as soon as it has read what had reached it before.
+    stalled.on('error', () => undefined).resume()
+    await until(() => stalled.closed, 'the stalled stream to be closed')
     host.gateway.session('alice').append(replyId, delta)
     await until(() => received > 1_000_000, 'the other reader to have both')
     reading.close()
