@@ -77,7 +77,7 @@ describe('kill -9 in the middle of replies', () => {
       await talk.settle()
       expect(check(talk.recorder.history), `seed ${seed}`).toEqual([])
     },
-    figure(120_000, 1_200_000),
+    figure(600_000, 1_200_000),
   )
 
   /** Brings a reply to where the next death finds it. */

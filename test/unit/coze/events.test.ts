@@ -209,6 +209,27 @@ describe('events', () => {
     ])
   })
 
+  it.each(['id', 'chat_id', 'conversation_id'])(
+    'T25: refuse a %s that is too long to store',
+    (key) => {
+      const long = message('x', { [key]: '1'.repeat(513) })
+      expect(() => decode('conversation.message.delta', long)).toThrow(
+        expect.objectContaining({ kind: 'protocol' }),
+      )
+      const fits = message('x', { [key]: '1'.repeat(512) })
+      expect(decode('conversation.message.delta', fits)).toHaveLength(1)
+    },
+  )
+
+  it('T25: refuse a tool call whose id is too long to store', () => {
+    const call = { id: 'a'.repeat(513), type: 'function', function: { name: 'f', arguments: '{}' } }
+    const required = { submit_tool_outputs: { tool_calls: [call] } }
+    const waits = chat('requires_action', { required_action: required })
+    expect(() => decode('conversation.chat.requires_action', waits)).toThrow(
+      expect.objectContaining({ kind: 'protocol' }),
+    )
+  })
+
   it('read completed answers with their content type, and follow-ups', () => {
     const name = 'conversation.message.completed'
     const base = { ...ids, messageId }

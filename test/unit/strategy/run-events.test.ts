@@ -67,6 +67,31 @@ describe("a run's events", () => {
     ])
   })
 
+  it('tell once that tools were used, and nothing of what they returned', () => {
+    const used = { type: 'tool-output', ...ids } as const
+    expect(tell(created, used, used, { type: 'completed', ...ids, usage: null })).toEqual([
+      accepted,
+      used,
+      { type: 'completed', ...ids, usage: null },
+    ])
+  })
+
+  it('end a message whose reasoning was shown, even if it turns out to be no text', () => {
+    const thought: CozeEvent = {
+      type: 'delta',
+      ...ids,
+      messageId: 'm1',
+      kind: 'REASONING',
+      contentType: 'text',
+      text: 'hm',
+    }
+    const told = tell(created, thought, answer('UklGR', 'audio'))
+    expect(told.slice(-2)).toEqual([
+      { type: 'message', ...ids, messageId: 'm1', text: '' },
+      { type: 'omitted', ...ids, content: 'AUDIO' },
+    ])
+  })
+
   it('never show what a card is made of', () => {
     const card = JSON.stringify(questionCard())
     const told = tell(
