@@ -108,6 +108,7 @@ async function meet(
   runs: readonly [RunContext, RunContext],
   signal: AbortSignal,
 ): Promise<Checkup['shared']> {
+  await using made = new AsyncDisposableStack()
   const opened = []
   for (const run of runs) {
     const { session } = run
@@ -118,16 +119,15 @@ async function meet(
       await records.listOlder(session, nowhere, signal)
       return undefined
     }
-    opened.push({ session, upstream })
+    const { conversationId } = upstream
+    made.defer(async () => void (await records.deleteConversation(session, conversationId, signal)))
+    opened.push(upstream)
   }
   const [first, second] = opened
-  if (first?.upstream.conversationId === second?.upstream.conversationId) {
+  if (first?.conversationId === second?.conversationId) {
     // Others may be in it: it is left alone.
-    const logIds = opened.flatMap(({ upstream }) => upstream.logId ?? [])
-    return { way: 'shared-at-start', logIds }
-  }
-  for (const { session, upstream } of opened) {
-    await records.deleteConversation(session, upstream.conversationId, signal)
+    made.move()
+    return { way: 'shared-at-start', logIds: opened.flatMap(({ logId }) => logId ?? []) }
   }
   return undefined
 }

@@ -1,4 +1,4 @@
-import type { Session } from '../domain.ts'
+import type { Platform, Session } from '../domain.ts'
 import type { Clock } from '../lib/clock.ts'
 import { createDeadline } from '../lib/deadline.ts'
 import type { AssistantRecords } from '../strategy/records.ts'
@@ -7,12 +7,19 @@ import type { Prober } from './talk.ts'
 /** For taking away what a probe has left, in ms. */
 const cleanUpMs = 30_000
 
+/** What keeps things that no call takes away. */
+const keepers: Readonly<Record<Platform, string>> = {
+  cloud: 'What long-term memory keeps',
+  studio:
+    'What a Studio hides when it is deleted, and what app variables and nodes with a fixed conversation name keep',
+}
+
 /** What sessions of a probe have upstream. */
 export interface Leftovers {
   /** Remembers what comes of what this one does. */
   watch(prober: Prober): Prober
   /** Takes it away; answers what may be left all the same, in sentences. Never throws. */
-  cleanUp(records: AssistantRecords, clock: Clock): Promise<readonly string[]>
+  cleanUp(records: AssistantRecords, platform: Platform, clock: Clock): Promise<readonly string[]>
 }
 
 export function createLeftovers(): Leftovers {
@@ -51,7 +58,7 @@ export function createLeftovers(): Leftovers {
         },
       }
     },
-    async cleanUp(records, clock) {
+    async cleanUp(records, platform, clock) {
       using deadline = createDeadline(clock, cleanUpMs, () => new Error('no more time to clean up'))
       let kept = 0
       let hidden = 0
@@ -81,7 +88,7 @@ export function createLeftovers(): Leftovers {
         ...(uncleared > 0
           ? [`Variables of ${uncleared} of its sessions could not be emptied.`]
           : []),
-        `What long-term memory keeps of ${sessions.size} sessions that will not come again: codes that begin with CG-. A staging copy of the workflow keeps them out of the one that serves.`,
+        `${keepers[platform]} of ${sessions.size} sessions that will not come again: codes that begin with CG-. A staging copy of the workflow keeps them out of the one that serves.`,
       ]
     },
   }

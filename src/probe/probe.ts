@@ -92,7 +92,7 @@ export async function probe(options: ProbeOptions, signal: AbortSignal): Promise
     findings.splice(0, findings.length, ...findings.map(withStrays))
   } finally {
     onProgress('taking away what the probe has left')
-    remains = await left.cleanUp(options.records, clock)
+    remains = await left.cleanUp(options.records, platform, clock)
   }
   return {
     assistantId,

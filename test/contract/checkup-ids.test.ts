@@ -201,4 +201,14 @@ describe('check-config --online', () => {
       await expect(probed).rejects.toThrow(/could not be tried: .*"botId".*Bot's editor/)
     },
   )
+
+  it('leaves nothing behind where the second of its two conversations cannot be had', async () => {
+    const { emulator, config } = await open('cloud', 'bot', {})
+    emulator.faults.next('/v1/conversation/create')
+    emulator.faults.next('/v1/conversation/create', { kind: 'jsonError', code: 4100 })
+    emulator.faults.next('/v1/conversation/create', { kind: 'jsonError', code: 4100 })
+    const [found] = await checkUpConfig(config, {}, forever)
+    expect(found?.problems).toHaveLength(1)
+    expect(emulator.state().conversations).toEqual([])
+  })
 })

@@ -39,12 +39,15 @@ async function probeStudio(more: EmulatorOptions = {}, depth: { questionTrigger?
     reports
       .find(({ assistantId }) => assistantId === id)
       ?.findings.find((finding) => finding.layer === name)
-  return { verdicts: reports.map(({ verdict }) => verdict), layer }
+  const remains = reports.flatMap((report) => report.remains).join(' ')
+  return { verdicts: reports.map(({ verdict }) => verdict), remains, layer }
 }
 
 describe('a probe of a self-hosted Studio', () => {
   it('finds it isolated, so that a proof can be required: the accepted token blocks no verdict', async () => {
-    const { verdicts, layer } = await probeStudio()
+    const { verdicts, remains, layer } = await probeStudio()
+    expect(remains).toContain('What a Studio hides when it is deleted')
+    expect(remains).not.toContain('long-term memory')
     expect(verdicts).toEqual(['ISOLATED', 'ISOLATED'])
     expect(layer('flow', 'identity')).toMatchObject({
       verdict: 'NOT_TESTED',
