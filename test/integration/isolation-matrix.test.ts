@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import { afterAll, describe, expect, it } from 'vitest'
-import type { Leak } from '../../src/emulator/options.ts'
+import type { DialectName, Leak } from '../../src/emulator/options.ts'
 import { type LayerVerdict, type ProbeLayer, probeLayers } from '../../src/domain/isolation.ts'
 import type { ProbeReport } from '../../src/domain/probe.ts'
 import { probeConfig } from '../../src/probe-config.ts'
 import { asking, openProbed } from '../kit/probing.ts'
-import { figure } from '../kit/soak.ts'
+import { figure, isSoak } from '../kit/soak.ts'
 
 /** All are for `npm run test:isolation-matrix`. */
 const seeds = figure(2, 20)
@@ -15,25 +15,48 @@ const switches: readonly Leak[] = [
   'foreignConversations',
   'sharedQuestion',
   'sharedVariables',
-  'sharedMemory',
   'unfilteredKnowledge',
 ]
-const combinations: readonly (readonly Leak[])[] = [
-  [],
-  ...switches.map((one) => [one]),
-  ...switches.flatMap((one, at) => switches.slice(at + 1).map((other) => [one, other])),
-]
+/** What outlives conversations: a Studio has no memory node, but nodes that keep things under names. */
+const memories: Readonly<Record<DialectName, Leak>> = {
+  cloud: 'sharedMemory',
+  studio: 'fixedNodeNames',
+}
+
+/** Nothing, each, and each two; of a Studio those are for the full figure. */
+function combinationsOf(dialect: DialectName): readonly (readonly Leak[])[] {
+  const all = [...switches, memories[dialect]]
+  const pairs = all.flatMap((one, at) => all.slice(at + 1).map((other) => [one, other]))
+  return [[], ...all.map((one) => [one]), ...(dialect === 'cloud' || isSoak ? pairs : [])]
+}
 const forever = new AbortController().signal
 
 type Expected = Readonly<Record<ProbeLayer, LayerVerdict>>
 
+interface Probed {
+  readonly dialect: DialectName
+  readonly strategy: 'workflow' | 'bot'
+}
+
 /** What can be told of each layer when these leak, and the model keeps all it is told in variables and in memory. */
-function expectedOf(strategy: 'workflow' | 'bot', leaks: readonly Leak[]): Expected {
+function expectedOf({ dialect, strategy }: Probed, leaks: readonly Leak[]): Expected {
   const has = (leak: Leak) => leaks.includes(leak)
   // A Bot's conversations are no app's, and its questions are tool calls of their own chat.
   const isStatic = strategy === 'workflow' && has('staticConversation')
   const isAsked = strategy === 'workflow' && (has('sharedQuestion') || isStatic)
   const isHidden = has('sharedVariables') || has('sharedMemory')
+  if (dialect === 'studio') {
+    // No call shows its variables: they are told from nodes with fixed names by nothing.
+    const isKept = has('sharedVariables') || (strategy === 'workflow' && has('fixedNodeNames'))
+    return {
+      conversation: isStatic ? 'LEAKING' : isKept ? 'NOT_TESTED' : 'ISOLATED',
+      variables: 'NOT_TESTED',
+      'long-term-memory': isStatic ? 'NOT_TESTED' : isKept ? 'LEAKING' : 'ISOLATED',
+      knowledge: has('unfilteredKnowledge') ? 'LEAKING' : 'ISOLATED',
+      'pending-question': strategy === 'bot' ? 'NOT_TESTED' : isAsked ? 'LEAKING' : 'ISOLATED',
+      identity: 'NOT_TESTED',
+    }
+  }
   return {
     conversation: isStatic ? 'LEAKING' : isHidden ? 'NOT_TESTED' : 'ISOLATED',
     variables: has('sharedVariables') ? 'LEAKING' : 'ISOLATED',
@@ -45,8 +68,10 @@ function expectedOf(strategy: 'workflow' | 'bot', leaks: readonly Leak[]): Expec
 }
 
 /** By what a stranger gets into a conversation, were it to get out: by nothing that the gateway shows. */
-function entranceOf(strategy: 'workflow' | 'bot', leaks: readonly Leak[]): 'name' | 'id' | null {
+function entranceOf({ dialect, strategy }: Probed, leaks: readonly Leak[]): 'name' | 'id' | null {
   if (strategy === 'workflow' && leaks.includes('staticConversation')) return null
+  // All are one there.
+  if (dialect === 'studio') return 'id'
   if (strategy === 'workflow' && leaks.includes('sharedName')) return 'name'
   return leaks.includes('foreignConversations') ? 'id' : null
 }
@@ -69,7 +94,7 @@ const marks = { ISOLATED: '·', LEAKING: 'L', INCONCLUSIVE: '?', NOT_TESTED: '-'
 describe('the confusion matrix of the probe', () => {
   const rows: string[] = []
   afterAll(() => {
-    const head = `${''.padEnd(54)}${probeLayers.map((layer) => layer.slice(0, 12).padEnd(14)).join('')}`
+    const head = `${''.padEnd(62)}${probeLayers.map((layer) => layer.slice(0, 12).padEnd(14)).join('')}`
     console.log(
       [
         head,
@@ -80,14 +105,23 @@ describe('the confusion matrix of the probe', () => {
     )
   })
 
-  describe.each(['workflow', 'bot'] as const)('of a %s', (strategy) => {
-    it.each(combinations.map((leaks) => [leaks.join(' and ') || 'nothing', leaks] as const))(
+  describe.each<Probed>([
+    { dialect: 'cloud', strategy: 'workflow' },
+    { dialect: 'cloud', strategy: 'bot' },
+    { dialect: 'studio', strategy: 'workflow' },
+    { dialect: 'studio', strategy: 'bot' },
+  ])('of a $strategy ($dialect)', (kind) => {
+    const { dialect, strategy } = kind
+    const remembers = { variables: true, longTermMemory: dialect === 'cloud' }
+    it.each(
+      combinationsOf(dialect).map((leaks) => [leaks.join(' and ') || 'nothing', leaks] as const),
+    )(
       'names what leaks, and only that, when %s leaks',
       async (name, leaks) => {
-        const expected = expectedOf(strategy, leaks)
-        const entrance = entranceOf(strategy, leaks)
+        const expected = expectedOf(kind, leaks)
+        const entrance = entranceOf(kind, leaks)
         for (let seed = 1; seed <= seeds; seed += 1) {
-          await using probed = await openProbed(strategy, leaks)
+          await using probed = await openProbed(strategy, leaks, { remembers }, dialect)
           const newId = seeded(seed)
           const dependencies = { newId, random: () => 0.5 }
           const [report] = await probeConfig(
@@ -103,7 +137,9 @@ describe('the confusion matrix of the probe', () => {
           )
           for (const { layer, verdict, reason, cause, remedy } of report.findings) {
             expect(reason).not.toBe('')
-            const isTold = verdict === 'LEAKING' || (layer === 'conversation' && entrance !== null)
+            const isOpen = layer === 'conversation' && entrance !== null
+            const isAccepted = layer === 'identity' && dialect === 'studio'
+            const isTold = verdict === 'LEAKING' || isOpen || isAccepted
             expect([cause !== null, remedy !== null]).toEqual([isTold, isTold])
           }
           expect(report.findings[0]?.reason.match(/who knows its (\w+)/)?.[1] ?? null).toBe(
@@ -116,7 +152,7 @@ describe('the confusion matrix of the probe', () => {
             return `${marks[expected[layer]]}${isOpen ? ' !' : ''}`.padEnd(14)
           })
           .join('')
-        rows.push(`${strategy.padEnd(10)}${name.padEnd(44)}${cells}`)
+        rows.push(`${dialect.padEnd(8)}${strategy.padEnd(10)}${name.padEnd(44)}${cells}`)
       },
       60_000,
     )
@@ -124,7 +160,7 @@ describe('the confusion matrix of the probe', () => {
     it.each(['forgetful', 'refusing'] as const)(
       'proves nothing of a model that is %s',
       async (model) => {
-        await using probed = await openProbed(strategy, [], { model })
+        await using probed = await openProbed(strategy, [], { model, remembers }, dialect)
         const [report] = await probeConfig(probed.config, asking, {}, forever)
         expect(report?.verdict).toBe('INCONCLUSIVE')
         expect(report && verdictsOf(report)).toMatchObject({
@@ -135,16 +171,19 @@ describe('the confusion matrix of the probe', () => {
       },
     )
 
-    it.each([
+    const kept: Leak = dialect === 'cloud' ? 'sharedMemory' : 'sharedVariables'
+    it.each<[string, readonly Leak[], 'ISOLATED' | 'LEAKING']>([
       ['nothing', [], 'ISOLATED'],
-      ['sharedMemory', ['sharedMemory'], 'LEAKING'],
-    ] as const)(
-      'is not misled by a model that chats, when %s leaks',
-      async (_name, leaks, verdict) => {
-        await using probed = await openProbed(strategy, leaks, { model: 'chatty' })
-        const [report] = await probeConfig(probed.config, asking, {}, forever)
-        expect(report?.verdict).toBe(verdict)
-      },
-    )
+      [kept, [kept], 'LEAKING'],
+    ])('is not misled by a model that chats, when %s leaks', async (_name, leaks, verdict) => {
+      await using probed = await openProbed(
+        strategy,
+        leaks,
+        { model: 'chatty', remembers },
+        dialect,
+      )
+      const [report] = await probeConfig(probed.config, asking, {}, forever)
+      expect(report?.verdict).toBe(verdict)
+    })
   })
 })
