@@ -160,9 +160,17 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
         await withToken(tokens, session.name, retrieve, signal)
       } catch (cause) {
         if (cause instanceof CozeError && cause.kind === 'conversation-gone') {
-          throw new RunFailedError(error.failure, {
-            ...error,
+          const { failure, outcome, isSupported, misconfiguration } = error
+          const { upstreamCode, logId, hint, upstream: failed } = error
+          throw new RunFailedError(failure, {
+            outcome,
             conversationGone: true,
+            isSupported,
+            misconfiguration,
+            upstreamCode,
+            logId,
+            hint,
+            upstream: failed,
             cause: error,
           })
         }
