@@ -163,9 +163,9 @@ export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
     settleKeying: undefined,
     async listRevealed({ history, ...run }, signal) {
       const seeds = new Set(seedsOf(history, seedForm).map(({ text }) => text))
-      // A Bot's conversations can be listed by who may read them, and on Studio by everybody.
-      const refused = platform === 'studio' ? 'not-listed' : 'not-readable'
-      return await listRevealed({ client, tokens, clock, platform }, run, seeds, refused, signal)
+      // The cloud hides the conversations of another identity; on Studio all have one.
+      const unknown = platform === 'studio' ? 'not-listed' : 'not-readable'
+      return await listRevealed({ client, tokens, clock, platform }, run, seeds, unknown, signal)
     },
     start(request, signal) {
       const { upstream } = request

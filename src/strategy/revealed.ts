@@ -29,14 +29,14 @@ const listMs = 10_000
  * The messages of a conversation that a run has just revealed, newest first.
  *
  * @param seeds The texts that the run brought beside its question.
- * @param refused What it means that the platform does not list them.
+ * @param unknown What it means that the platform does not know the conversation.
  * @throws {@link RunFailedError} when they could not be read
  */
 export async function listRevealed(
   { client, tokens, clock, platform }: RevealedOptions,
   { session, upstreamConversationId: conversationId, replyId }: RunReference,
   seeds: ReadonlySet<string>,
-  refused: RevealedRows,
+  unknown: RevealedRows,
   signal: AbortSignal,
 ): Promise<RevealedRows> {
   const isOurs = ({ text, metaData }: CozeMessage) =>
@@ -56,7 +56,10 @@ export async function listRevealed(
       if (found.length < pageLength || rows.size === before) break
     }
   } catch (error) {
-    if (error instanceof CozeError && isRefusal(error)) return refused
+    const kind = error instanceof CozeError ? error.kind : undefined
+    if (kind === 'conversation-gone') return unknown
+    // The call itself is not taken, and will not be later either.
+    if (kind === 'refused' || kind === 'not-supported') return 'not-listed'
     throw asRunFailure(error)
   }
   return [...rows.values()].map((row) => ({
@@ -64,11 +67,6 @@ export async function listRevealed(
     createdAt: row.createdAt,
     isOurs: isOurs(row),
   }))
-}
-
-/** The platform does not list the conversation, and will not later either. */
-function isRefusal({ kind }: CozeError): boolean {
-  return kind === 'refused' || kind === 'conversation-gone'
 }
 
 function tooSlow(): CozeError {

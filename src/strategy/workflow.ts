@@ -242,8 +242,8 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
     async listRevealed({ history, ...run }, signal) {
       const seeds = new Set(seedsOf(history, seedForm).map(({ text }) => text))
       // Whether an app's conversation can be listed is not documented: where it cannot, nothing is known of others.
-      const refused = 'not-listed'
-      return await listRevealed({ client, tokens, clock, platform }, run, seeds, refused, signal)
+      const unknown = 'not-listed'
+      return await listRevealed({ client, tokens, clock, platform }, run, seeds, unknown, signal)
     },
     start(request, signal) {
       const { upstream, extras, form } = request

@@ -51,6 +51,30 @@ describe('bot strategy', () => {
     ])
   })
 
+  it.each([
+    ['conversation-gone', 'cloud', 'not-readable'],
+    ['conversation-gone', 'studio', 'not-listed'],
+    ['refused', 'cloud', 'not-listed'],
+    ['not-supported', 'studio', 'not-listed'],
+  ] as const)('takes "%s" of a list on %s for %s', async (kind, platform, rows) => {
+    const client = createScriptedCoze({
+      request: () => {
+        throw new CozeError(kind, 'x', { accepted: 'no' })
+      },
+    })
+    const strategy = createBotStrategy({
+      client,
+      clock: createFakeClock(),
+      tokens: nameTokens,
+      random: () => 0.5,
+      scope: { origin: 'http://coze.test', account: '' },
+      platform,
+      bot: { botId: 'bot-1' },
+    })
+    const run = { ...alice, upstreamConversationId: 'up-2', chatId: '9', history: [] }
+    expect(await strategy.listRevealed(run, signal)).toBe(rows)
+  })
+
   it('T13: keys every layer of a run, the conversation in the query', async () => {
     const { client, strategy } = open({ stream: () => [told] })
     const { events } = await collect(strategy.start(message, signal))
