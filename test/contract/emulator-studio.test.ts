@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
+import { CozeAPI, type StreamChatData } from '@coze/api'
 import { request } from 'undici'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { type RunningEmulator, startEmulator } from '../kit/emulator.ts'
+import { collect, failure, names, streamed, user } from '../kit/sdk.ts'
 
 const flow = '7400000000000000001'
 const app = '7400000000000000002'
@@ -612,5 +614,43 @@ describe.each(['cloud', 'studio'] as const)('a platform that is restarted (%s)',
     const said = await ask(own, 'what is my secret?', conversation?.id)
     expect(said).not.toContain('heron')
     expect(said).toContain(dialect === 'cloud' ? '4002' : 'I do not know your secret.')
+  })
+})
+
+describe("the Studio dialect: the platform's own SDK", () => {
+  const coze = () => new CozeAPI({ baseURL: emulator.url, token })
+
+  it("reads a Bot's stream up to its end, which has no data, and a chatflow's whole", async () => {
+    const asked: StreamChatData[] = []
+    const reading = (async () => {
+      const question = { bot_id: bot, user_id: 'u', additional_messages: [user('hi')] }
+      for await (const { event, data } of coze().chat.stream(question)) {
+        asked.push({ event, data } as StreamChatData)
+      }
+    })()
+    await expect(reading).rejects.toThrow('Could not parse message into JSON')
+    expect(streamed(asked)).toBe('You said: hi')
+    expect(names(asked).at(-1)).toBe('conversation.chat.completed')
+    const flowed = await collect(
+      coze().workflows.chat.stream({
+        workflow_id: flow,
+        app_id: app,
+        additional_messages: [user('hi')],
+        ...named(),
+      }),
+    )
+    expect(streamed(flowed)).toBe('You said: hi')
+    expect(names(flowed).at(-1)).toBe('done')
+  })
+
+  it('is told why a chatflow does not begin', async () => {
+    const asked = collect(
+      coze().workflows.chat.stream({
+        workflow_id: flow,
+        app_id: app,
+        additional_messages: [user('hi')],
+      }),
+    )
+    expect(await failure(asked)).toMatchObject({ code: 777777775 })
   })
 })
