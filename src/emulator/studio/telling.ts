@@ -5,7 +5,7 @@ import type { NamedEvent } from '../stream.ts'
 import type { MetaData, Usage } from '../world.ts'
 import { botMessageView, chatView, completedFlowView, flowMessageView, flowView } from './views.ts'
 
-/** Studio's codes have nine digits; others are commands of a test, and become the code of the kind of failure. */
+/** Studio's codes of each kind of failure. */
 const modelFailed = 103_200_002
 const runFailed = 103_100_001
 const flowFailed = 720_701_013
@@ -96,6 +96,7 @@ function tellFlow(run: Run): Telling {
   }
 }
 
+/** Studio's own codes have nine digits; any other that a command names becomes the code of its kind of failure. */
 function ownCode(code: number): number | undefined {
   return String(code).length === 9 ? code : undefined
 }
