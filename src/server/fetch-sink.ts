@@ -1,10 +1,15 @@
+import { onAbort } from '../lib/on-abort.ts'
 import type { EventStream, Gone, Sink, StreamReader } from './event-stream.ts'
 import type { SinkLimits } from './node-sink.ts'
 import { commentFrame } from './sse.ts'
 
-/** A stream as a body for `fetch`: made at the pace at which it is read. */
+/**
+ * A stream as a body for `fetch`: made at the pace at which it is read, until its reader cancels it or `signal`, which
+ * is the request's, says that nobody is there any more.
+ */
 export function streamToBody(
   stream: EventStream,
+  signal: AbortSignal,
   { clock, logger, turns, stalledMs }: Pick<SinkLimits, 'clock' | 'logger' | 'turns' | 'stalledMs'>,
 ): ReadableStream<Uint8Array> {
   let reader: StreamReader | undefined
@@ -12,6 +17,7 @@ export function streamToBody(
   let stall: Disposable | undefined
   let over = false
   let gone: Gone | undefined
+  let watch: Disposable | undefined
 
   return new ReadableStream<Uint8Array>({
     start(controller) {
@@ -36,10 +42,16 @@ export function streamToBody(
         end() {
           attempt(() => controller.close())
           over = true
+          watch?.[Symbol.dispose]()
         },
       }
       reader = stream.open(sink)
       if (gone !== undefined) reader.gone(gone)
+      if (over) return
+      watch = onAbort(signal, () => {
+        attempt(() => controller.error(signal.reason))
+        leave('client-gone')
+      })
     },
     pull: settle,
     cancel: () => leave('client-gone'),
@@ -60,7 +72,8 @@ export function streamToBody(
 
   function leave(reason: Gone): void {
     over = true
-    gone = reason
+    gone ??= reason
+    watch?.[Symbol.dispose]()
     reader?.gone(reason)
     settle()
   }

@@ -17,9 +17,12 @@ export function fromFetchRequest(request: Request): Incoming {
   }
 }
 
-export function toFetchResponse(answer: Answer, limits: SinkLimits): Response {
+/** `signal`: the request's, by which its host tells that nobody waits for the answer any more. */
+export function toFetchResponse(answer: Answer, signal: AbortSignal, limits: SinkLimits): Response {
   const { status, headers } = answer
-  if (answer.stream) return new Response(streamToBody(answer.stream, limits), { status, headers })
+  if (answer.stream) {
+    return new Response(streamToBody(answer.stream, signal, limits), { status, headers })
+  }
   return new Response(answer.body === undefined ? null : Buffer.from(answer.body), {
     status,
     headers,
@@ -40,10 +43,12 @@ async function readBody(request: Request, maxBytes: number): Promise<Uint8Array>
 async function* readStream({
   body,
   bodyUsed,
+  signal,
 }: Request): AsyncGenerator<Uint8Array, void, undefined> {
   if (bodyUsed || body?.locked) throw bodyTaken()
   try {
-    yield* body ?? []
+    // An aborted request leaves its body as it is: nothing more of it would come, and no end.
+    yield* body?.pipeThrough(new TransformStream<Uint8Array, Uint8Array>(), { signal }) ?? []
   } catch (error) {
     throw bodyCutShort(error)
   }

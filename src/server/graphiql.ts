@@ -6,6 +6,8 @@ import type { Answer, Incoming } from './http.ts'
 
 /** The page's own address with this parameter is an asset's: it is ours wherever the page is mounted. */
 const assetParameter = 'asset'
+/** The only asset that is made here; the demo's holds the credential of a caller. */
+const startName = 'start.js'
 const packed = promisify(gzip)
 
 export interface GraphiQLOptions {
@@ -22,12 +24,14 @@ export interface GraphiQL {
 
 interface Asset {
   readonly type: string
+  /** Whether it holds a credential. */
+  readonly isSecret: boolean
   readonly bytes: Buffer
   readonly gzipped: Buffer
 }
 
 interface Assets {
-  /** Changes with any of them, so that they can be cached for ever. */
+  /** Changes with any of them, so that those without a credential can be cached for ever. */
   readonly version: string
   readonly byName: ReadonlyMap<string, Asset>
 }
@@ -89,7 +93,7 @@ function pageHtml(base: string): string {
     <noscript>GraphiQL needs JavaScript.</noscript>
     <div id="root"></div>
     <script src="${base}graphiql.js"></script>
-    <script src="${base}start.js"></script>
+    <script src="${base}${startName}"></script>
   </body>
 </html>
 `
@@ -106,7 +110,7 @@ async function loadAssets(demoHeaders: GraphiQLOptions['demoHeaders']): Promise<
     ['editor.worker.js', script, editorWorkerService],
     ['json.worker.js', script, jsonWorker],
     ['graphql.worker.js', script, graphqlWorker],
-    ['start.js', script, startScript(demoHeaders)],
+    [startName, script, startScript(demoHeaders)],
     ['favicon.ico', 'image/x-icon', icon],
   ]
   const byName = new Map<string, Asset>()
@@ -114,7 +118,8 @@ async function loadAssets(demoHeaders: GraphiQLOptions['demoHeaders']): Promise<
   for (const [name, type, content] of files) {
     const bytes = Buffer.from(content)
     hash.update(bytes)
-    byName.set(name, { type, bytes, gzipped: await packed(bytes) })
+    const isSecret = name === startName && demoHeaders !== undefined
+    byName.set(name, { type, isSecret, bytes, gzipped: await packed(bytes) })
   }
   return { version: hash.digest('base64url').slice(0, 16), byName }
 }
@@ -145,12 +150,11 @@ function assetAnswer({ version, byName }: Assets, path: string, { headers }: Inc
   const asset = path.startsWith(prefix) ? byName.get(path.slice(prefix.length)) : undefined
   if (!asset) return { status: 404, headers: {} }
   const etag = `"${version}"`
-  const caching = {
-    etag,
-    vary: 'Accept-Encoding',
-    'cache-control': 'public, max-age=31536000, immutable',
-  }
-  if (headers.get('if-none-match') === etag) return { status: 304, headers: caching }
+  const caching: Record<string, string> = asset.isSecret
+    ? { vary: 'Accept-Encoding', 'cache-control': 'private, no-store' }
+    : { etag, vary: 'Accept-Encoding', 'cache-control': 'public, max-age=31536000, immutable' }
+  if (!asset.isSecret && headers.get('if-none-match') === etag)
+    return { status: 304, headers: caching }
   const isGzip = /\bgzip\b/.test(headers.get('accept-encoding') ?? '')
   return {
     status: 200,

@@ -138,7 +138,7 @@ export function createGraphServer(options: ServerOptions): GraphServer {
       return waiting.total
     },
     async fetch(request) {
-      return toFetchResponse(await answer(fromFetchRequest(request)), sinkLimits)
+      return toFetchResponse(await answer(fromFetchRequest(request)), request.signal, sinkLimits)
     },
     handle: (req, res) => enter(req, res, findRouted),
     serve: (req, res) => enter(req, res, findOwn),

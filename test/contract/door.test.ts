@@ -76,6 +76,29 @@ describe('the door', () => {
     }
   })
 
+  it('serves a GraphiQL that holds a credential so that no cache keeps it', async () => {
+    const secret = 'Bearer of-the-demo'
+    await using gateway = await openFakeGateway({ graphiqlHeaders: { authorization: secret } })
+    const page = await fetchAt(`${gateway.url}/graphql`, { headers: { accept: 'text/html' } })
+    const html = await page.text()
+    expect(html).not.toContain(secret)
+    const holders: unknown[] = []
+    for (const [, path = ''] of html.matchAll(/(?:src|href)="([^"]+)"/g)) {
+      const asset = await fetchAt(new URL(path, page.url).href)
+      if (!(await asset.text()).includes(secret)) continue
+      const known = { 'if-none-match': asset.headers.get('etag') ?? '*' }
+      const again = await fetchAt(asset.url, { headers: known })
+      await again.body?.cancel()
+      for (const { status, headers } of [asset, again]) {
+        holders.push([status, headers.get('cache-control'), headers.get('etag')])
+      }
+    }
+    expect(holders).toEqual([
+      [200, 'private, no-store', null],
+      [200, 'private, no-store', null],
+    ])
+  })
+
   it.each([
     ['deep', `${'{ viewer '.repeat(13)}${'}'.repeat(13)}`],
     [

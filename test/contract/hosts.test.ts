@@ -259,6 +259,61 @@ describe('a response that throws', () => {
   })
 })
 
+describe('a host that aborts its request under fetch', () => {
+  const ask = (signal: AbortSignal, headers: Record<string, string>, body: BodyInit) =>
+    new Request('http://host/graphql', {
+      method: 'POST',
+      headers,
+      body,
+      signal,
+      ...(typeof body !== 'string' && { duplex: 'half' }),
+    })
+
+  it('has its subscription ended though it never cancels the body', async () => {
+    await using gateway = await openFakeGateway({ limits: { maxSubscriptionsPerSession: 1 } })
+    const leaving = new AbortController()
+    const response = await gateway.server.fetch(ask(leaving.signal, events, replies))
+    const reader = response.body?.getReader()
+    expect(response.status).toBe(200)
+    await reader?.read()
+    const next = reader?.read()
+    leaving.abort(new Error('the client has gone'))
+    await expect(next).rejects.toThrow('the client has gone')
+    await until(() => gateway.ends.length > 0, 'the end of the subscription')
+    expect(gateway.ends).toEqual(['client-gone'])
+  })
+
+  it('before its answer has come has nothing opened for it', async () => {
+    await using gateway = await openFakeGateway()
+    const leaving = new AbortController()
+    const response = gateway.server.fetch(ask(leaving.signal, events, replies))
+    leaving.abort()
+    await response.catch(() => undefined)
+    await gateway.server.drain()
+    expect(new Set(gateway.ends).difference(new Set(['client-gone']))).toEqual(new Set())
+  })
+
+  it('has no body waited for that will never end', async () => {
+    // Time stands still: whoever waits for a timeout waits for ever.
+    await using gateway = await openFakeGateway({ clock: createFakeClock() })
+    const leaving = new AbortController()
+    const reading = Promise.withResolvers<void>()
+    const body = new ReadableStream({
+      pull(controller) {
+        controller.enqueue(Buffer.from('{"query":'))
+        reading.resolve()
+        return new Promise<void>(() => {})
+      },
+    })
+    const response = gateway.server.fetch(ask(leaving.signal, json, body))
+    await reading.promise
+    leaving.abort()
+    expect(await (await response).json()).toMatchObject({
+      errors: [{ message: 'The body was cut short.' }],
+    })
+  })
+})
+
 describe('a host that has read the body', () => {
   /** As middleware does: reads the whole body, then hands the request on with what it made of it. */
   const parsing = (parse: (body: Buffer) => unknown) => (gateway: FakeGateway) => {
