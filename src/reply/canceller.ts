@@ -54,8 +54,8 @@ export function createCanceller(options: {
         fence: undefined,
         event: { type: 'cancelled', upstreamCancelled: false },
         answerId: newId() as MessageId,
-        // Nobody runs it: what it asked for is parked upstream.
-        resetUpstream: reply.status === 'ACTION_REQUIRED',
+        // It is not run here: what it asked for is parked upstream, or another instance lets its run go on unseen.
+        resetUpstream: reply.status !== 'QUEUED',
         upstreamMessageId: undefined,
         explanation: undefined,
         at: clock.now(),

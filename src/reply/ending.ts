@@ -50,6 +50,14 @@ export interface End {
   readonly explanation: ReplyExplanation | undefined
 }
 
+/**
+ * Whether a run whose end was not seen can get in the way of a later message: it may still run, as long as the platform
+ * does not agree that it is cancelled, and a parked question could swallow the next message whatever it agrees to.
+ */
+function mayStillSpeak({ reader }: RunFacts, isConfirmed: boolean): boolean {
+  return reader !== undefined && (!isConfirmed || reader.waits)
+}
+
 /** How long to wait before an end that the store refused is written again, in ms. */
 const rewriteMs = 1000
 
@@ -131,19 +139,20 @@ export function createEnding(options: EndingOptions): Ending {
   }
 
   async function explain(run: RunFacts, error: unknown, signal: AbortSignal): Promise<End> {
-    const { claim, reader, strategy } = run
-    // A workflow that is not seen to end may still run, and a parked question could swallow the next message. What a run
-    // says whose chat is not known could not be told from another's.
+    const { claim, reader } = run
+    // What a run says whose chat is not known could not be told from another's.
     const isUnknown = reader !== undefined && reader.chatId === undefined
-    const zombie =
-      isUnknown || reader?.waits === true || (strategy.kind === 'workflow' && reader !== undefined)
     if (isStopped(signal, 'cancel')) {
       const upstreamCancelled = await cancelUpstream(run)
-      return end({ type: 'cancelled', upstreamCancelled }, zombie, run)
+      return end(
+        { type: 'cancelled', upstreamCancelled },
+        mayStillSpeak(run, upstreamCancelled),
+        run,
+      )
     }
     if (isStopped(signal, 'shutdown')) {
-      await cancelUpstream(run)
-      return failedEnd(runFailures.shutdown, zombie, run)
+      const isConfirmed = await cancelUpstream(run)
+      return failedEnd(runFailures.shutdown, mayStillSpeak(run, isConfirmed), run)
     }
     if (isStopped(signal, 'breach')) {
       await cancelUpstream(run)
@@ -158,26 +167,26 @@ export function createEnding(options: EndingOptions): Ending {
       const facts = { reply: claim.reply.id, code, call, upstreamCode, logId, hint }
       logger.warn(facts, 'upstream run failed')
       const isOpen = outcome === 'unseen' || (outcome === 'not-accepted' && reader?.waits === true)
-      if (isOpen) await cancelUpstream(run)
+      const mayBeOpen = isOpen && mayStillSpeak(run, await cancelUpstream(run))
       // What it brought of the older messages is not there: the next one brings them again.
       const isUnseeded = isUnknown && run.contextReset
       const unusable = conversationGone || isUnseeded || code === 'ISOLATION_BREACH'
-      return failedEnd(failure, unusable || (zombie && isOpen), run, logId)
+      return failedEnd(failure, unusable || mayBeOpen, run, logId)
     }
-    await cancelUpstream(run)
+    const mayBeOpen = mayStillSpeak(run, await cancelUpstream(run))
     if (error instanceof GuardError) {
       const { code } = error.failure
       logger.error({ reply: claim.reply.id, code }, 'guard stopped a reply')
-      if (error.foreign === undefined) return failedEnd(error.failure, zombie, run)
+      if (error.foreign === undefined) return failedEnd(error.failure, mayBeOpen, run)
       const isBreach = await options.reportForeign(run, error.foreign)
       return failedEnd(isBreach ? error.failure : runFailures.ownEcho, true, run)
     }
     if (error instanceof StoreError) {
       const { storeFull, storeUnavailable } = runFailures
-      return failedEnd(error.kind === 'full' ? storeFull : storeUnavailable, zombie, run)
+      return failedEnd(error.kind === 'full' ? storeFull : storeUnavailable, mayBeOpen, run)
     }
     logger.error({ reply: claim.reply.id, err: error }, 'reply failed by a fault of the gateway')
-    return failedEnd(runFailures.internal, zombie, run)
+    return failedEnd(runFailures.internal, mayBeOpen, run)
   }
 
   /** Text that waited for an earlier message has been received: it is kept with what was shown. */

@@ -20,9 +20,10 @@ import {
   openEngine,
   openMemoryStore,
   readAll,
+  readUntil,
   typesOf,
 } from '../kit/open-engine.ts'
-import { createScriptedStrategy } from '../kit/scripted-strategy.ts'
+import { createScriptedStrategy, type PlayedRun } from '../kit/scripted-strategy.ts'
 import { accept, acceptReply, claimReply } from '../kit/stored-replies.ts'
 import { uncounted } from '../kit/uncounted.ts'
 import { until } from '../kit/until.ts'
@@ -238,6 +239,90 @@ describe('reply engine', () => {
     again.accept()
     again.complete('You')
     expect((await readAll(replies, second.id)).at(-1)).toMatchObject({ contextReset: true })
+  })
+
+  const unseenEnds = [
+    ['is cancelled', (gateway, { id }) => gateway.replies.cancelReply(id)],
+    ['is cut', (_, __, run) => run.fail(failed('UPSTREAM_TRUNCATED'))],
+    ['falls silent', (_, __, run) => run.fail(failed('UPSTREAM_TIMEOUT'))],
+    ['cannot be read', (_, __, run) => run.fail(failed('UPSTREAM_PROTOCOL'))],
+    ['says too much', (_, __, run) => run.fail(failed('LIMIT'))],
+    [
+      'names no run',
+      (_, __, run) =>
+        run.say({ type: 'message', chatId: '', conversationId: '0', messageId: 'm', text: 'x' }),
+    ],
+    ['meets a fault of ours', (_, __, run) => run.fail(new TypeError('a fault'))],
+  ] satisfies readonly (readonly [
+    string,
+    (gateway: Awaited<ReturnType<typeof openEngine>>, reply: Reply, run: PlayedRun) => unknown,
+  ])[]
+
+  describe.each(['bot', 'workflow'] as const)('a %s whose end nobody saw', (kind) => {
+    it.each(unseenEnds)(
+      'leaves its upstream conversation to what still runs there: %s',
+      async (_, end) => {
+        await using gateway = await openEngine({ kind })
+        const { replies, strategy } = gateway
+        strategy.refusesCancels()
+        const first = await replies.sendMessage(message('remember me'))
+        const run = await strategy.next()
+        run.accept()
+        run.delta('I wi')
+        await readUntil(replies, first.id, 'delta')
+        void end(gateway, first, run)
+        await readAll(replies, first.id)
+        const second = await replies.sendMessage(message('who am I?'))
+        const again = await strategy.next()
+        expect(again.request.upstream).not.toEqual(run.request.upstream)
+        expect(again.request.history.map(({ text }) => text)).toContain('remember me')
+        again.accept()
+        again.complete('You')
+        expect((await readAll(replies, second.id)).at(-1)).toMatchObject({ contextReset: true })
+      },
+    )
+  })
+
+  it.each(unseenEnds)(
+    'a Bot that agrees to stop keeps its upstream conversation: %s',
+    async (_, end) => {
+      await using gateway = await openEngine()
+      const { replies, strategy } = gateway
+      const first = await replies.sendMessage(message('remember me'))
+      const run = await strategy.next()
+      run.accept()
+      run.delta('I wi')
+      await readUntil(replies, first.id, 'delta')
+      void end(gateway, first, run)
+      await readAll(replies, first.id)
+      expect(strategy.cancelled).toEqual([run.chatId])
+      const second = await replies.sendMessage(message('who am I?'))
+      const again = await strategy.next()
+      expect(again.request.upstream).toEqual(run.request.upstream)
+      again.accept()
+      again.complete('You')
+      expect((await readAll(replies, second.id)).at(-1)).toMatchObject({ contextReset: false })
+    },
+  )
+
+  it('a reply that another instance runs leaves its upstream conversation when it is cancelled', async () => {
+    await using gateway = await openEngine()
+    const { replies, strategy, session, store } = gateway
+    const { ledger } = store
+    const reply = await acceptReply(ledger, session, { assistantId })
+    const { id, conversationId } = reply
+    const { fence } = await claimReply(ledger, session, conversationId)
+    const binding = { scope: strategy.scope, strategy: strategy.kind, conversationId: 'up-old' }
+    await ledger.bind(session, id, fence, binding, 1)
+    await ledger.recordIntent(session, id, fence, { contextReset: false, at: 2 })
+    await ledger.recordChat(session, id, fence, 'chat-old')
+    expect(await replies.cancelReply(id)).toMatchObject({ status: 'CANCELLED' })
+    const next = await replies.sendMessage(message('2', { conversationId }))
+    const run = await strategy.next()
+    expect(run.request.upstream).not.toMatchObject({ conversationId: 'up-old' })
+    run.accept()
+    run.complete('two')
+    expect((await readAll(replies, next.id)).at(-1)).toMatchObject({ contextReset: true })
   })
 
   it('F41: a conversation that is gone upstream goes on in a new one, within the same reply', async () => {
@@ -657,6 +742,34 @@ describe('reply engine', () => {
     const [waiting] = await gateway.store.ledger.session(gateway.session).replies([second.id])
     expect(waiting?.status).toBe('QUEUED')
     await expect(replies.sendMessage(message('3'))).rejects.toMatchObject({ code: 'DRAINING' })
+  })
+
+  it.each([
+    ['agrees to stop keeps', false],
+    ['does not agree to stop leaves', true],
+  ])('F20: a Bot that %s its upstream conversation at a shutdown', async (_, contextReset) => {
+    await using store = await openMemoryStore()
+    const strategy = createScriptedStrategy()
+    if (contextReset) strategy.refusesCancels()
+    let upstream
+    {
+      await using before = await openEngine({ store, strategy })
+      const reply = await before.replies.sendMessage(message('1'))
+      const run = await strategy.next()
+      upstream = run.request.upstream
+      run.accept()
+      run.delta('o')
+      await readUntil(before.replies, reply.id, 'delta')
+      await before.engine.drain(AbortSignal.abort())
+    }
+    await using gateway = await openEngine({ store, strategy })
+    const reply = await gateway.replies.sendMessage(message('2'))
+    const run = await strategy.next()
+    if (contextReset) expect(run.request.upstream).not.toEqual(upstream)
+    else expect(run.request.upstream).toEqual(upstream)
+    run.accept()
+    run.complete('two')
+    expect((await readAll(gateway.replies, reply.id)).at(-1)).toMatchObject({ contextReset })
   })
 
   it('F20: a reply that is being claimed when the time is over goes back to the queue', async () => {

@@ -27,6 +27,8 @@ const meetings: readonly { readonly together: readonly FaultRow[] }[] = [
   { together: ['F20', 'F25', 'F32', 'F33'] },
   { together: ['F21', 'F32', 'F33'] },
   { together: ['F23', 'F32', 'F33'] },
+  // A run that goes on, since the platform did not take the cancel.
+  { together: ['F7', 'F10'] },
   // A breach that has to outlive its gateway, and the fallback that answers meanwhile.
   { together: ['T13', 'F21', 'F32', 'F33'] },
 ]

@@ -162,6 +162,23 @@ describe.each(platforms)('the end of a lost run on %s', (platform, options) => {
     })
   })
 
+  it('is left behind where a Bot may still write: the next message goes on elsewhere, and says so', async () => {
+    await talk.say(who, { text: 'my secret is heron', assistantId: 'bot' })
+    await stage.emulator.faults('/v3/chat', { kind: 'gate', afterDeltas: 1 })
+    const { id } = await talk.send(who, { text: '/long 30', assistantId: 'bot' })
+    await until(async () => (await talk.snapshot(who, id))?.text !== '', 'the first text')
+    await stage.emulator.faults('/v3/chat/cancel', { kind: 'status', status: 503, body: 'busy' })
+    await talk.cancel(who, id)
+    expect(await talk.ending(who, id)).toMatchObject({
+      __typename: 'ReplyCancelled',
+      upstreamCancelled: false,
+    })
+    expect(await talk.say(who, { text: 'what is my secret?', assistantId: 'bot' })).toMatchObject({
+      text: 'Your secret is heron.',
+      contextReset: true,
+    })
+  })
+
   it('is asked for once where the platform has no such call', async () => {
     const path = 'POST /v1/conversations/:conversation_id/messages/:message_id/feedback'
     const { id } = await talk.send(who, { text: 'hi', assistantId: 'bot' })

@@ -58,6 +58,8 @@ export interface ScriptedStrategy extends ChatStrategy {
   reveals(rows: RevealedRows): void
   /** What `recover` answers from now on. */
   recovers(answer: Recovery): void
+  /** From now on no cancel is agreed to. A Workflow agrees to none. */
+  refusesCancels(): void
 }
 
 export const functionCall = (id: string): ToolCall => ({
@@ -81,6 +83,7 @@ export function createScriptedStrategy(
   let recovery: Recovery = () => ({ type: 'unknown' })
   let revealed: RevealedRows = []
   let chats = 0
+  let agreesToCancels = kind === 'bot'
   let stall: PromiseWithResolvers<void> | undefined
 
   const strategy: ScriptedStrategy = {
@@ -103,6 +106,7 @@ export function createScriptedStrategy(
     },
     reveals: (rows) => (revealed = rows),
     recovers: (answer) => (recovery = answer),
+    refusesCancels: () => (agreesToCancels = false),
     stallOpening() {
       stall = Promise.withResolvers()
       return stall.promise
@@ -131,7 +135,7 @@ export function createScriptedStrategy(
     },
     async cancel({ chatId }) {
       cancelled.push(chatId)
-      return true
+      return agreesToCancels
     },
     async recover(request, signal) {
       return await recovery(request, signal)

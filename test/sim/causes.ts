@@ -35,10 +35,7 @@ export function isExplained(code: ReplyFailureCode, reached: ReadonlySet<FaultRo
   return causes[code]?.some((row) => reached.has(row)) ?? true
 }
 
-/**
- * What share of the replies must be answered, or cancelled by their owner, when only this fault happens. Default: any.
- * Not quite all where all should: a Bot that was cancelled before it named its chat keeps its conversation busy.
- */
+/** What share of the replies must be answered, or cancelled by their owner, when only this fault happens. Default: any. */
 export const healing: Readonly<Partial<Record<FaultRow, number>>> = {
   F3: 0.7,
   F5: 0.6,

@@ -157,9 +157,7 @@ function judgeReply(
   if (status === 'CANCELLED' && !wasAsked) {
     problems.push(`${replyId} is cancelled, and nobody asked for it`)
   }
-  // A Bot that was cancelled before it named its chat runs on upstream, and keeps its conversation busy.
-  const isAfterCancel = reply.failure?.code === 'CONVERSATION_BUSY' && world.cancels.size > 0
-  if (faults.reached.size === 0 && status === 'FAILED' && !isAfterCancel) {
+  if (faults.reached.size === 0 && status === 'FAILED') {
     problems.push(`${replyId} failed as ${reply.failure?.code} though nothing went wrong`)
   }
 }

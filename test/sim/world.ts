@@ -95,6 +95,9 @@ export function createWorld(
     onMoment() {},
   }
   upstream.onCorrecting = () => world.onMoment('correcting')
+  upstream.onMeeting = (replyId, running) => {
+    problems.push(`${replyId} goes where ${running.replyId} still runs`)
+  }
   return world
 }
 

@@ -7,6 +7,7 @@ import {
   forgetsWaiting,
   ignoresCollisions,
   ignoresKeys,
+  keepsUpstream,
   losesADelta,
   losesWakes,
   mixesLogs,
@@ -149,6 +150,12 @@ export const plantedBugs: readonly PlantedBug[] = [
     plant: forgetsWaiting,
     rows: ['F21', 'F25'],
     tells: /not all replies have ended/,
+  },
+  {
+    name: 'a message goes where an earlier run was not seen to end',
+    plant: keepsUpstream,
+    rows: ['F9', 'F10'],
+    tells: /goes where .* still runs/,
   },
   {
     name: 'a correction is dropped',

@@ -30,6 +30,16 @@ export function ignoresCollisions(): Plant {
   }
 }
 
+/** Whatever may still run in an upstream conversation, the next message goes there. */
+export function keepsUpstream(): Plant {
+  return {
+    ledger: (ledger) =>
+      replacing(ledger, {
+        finish: (session, request) => ledger.finish(session, { ...request, resetUpstream: false }),
+      }),
+  }
+}
+
 export function servesWhatLeaks(): Plant {
   return { verdicts: (verdicts) => replacing(verdicts, { verdictOf: () => 'UNPROVEN' }) }
 }

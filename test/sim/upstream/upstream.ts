@@ -136,16 +136,17 @@ export function createUpstream(world: UpstreamWorld): UpstreamServer {
         msg: 'conversation not found',
       })
     }
-    const isBusy =
-      conversation.running !== undefined || world.clock.monotonic() < conversation.busyUntil
-    if (isBusy) return reply(call, 200, { code: 4016, msg: 'busy' })
     const messages = list(call.body['additional_messages'])
     const last = messages.at(-1)
     const content = text(last?.['content'])
+    const metaData = texts(fields(last?.['meta_data']))
+    const { running } = conversation
+    if (running?.principal === principal) world.onMeeting(metaData['reply_id'], running)
+    const isBusy = running !== undefined || world.clock.monotonic() < conversation.busyUntil
+    if (isBusy) return reply(call, 200, { code: 4016, msg: 'busy' })
     if (last?.['role'] !== 'user' || content === undefined) {
       return reply(call, 200, { code: 4000, msg: 'no question' })
     }
-    const metaData = texts(fields(last['meta_data']))
     runChat(
       world,
       { principal, conversation, isBot, replyId: metaData['reply_id'], text: content, metaData },

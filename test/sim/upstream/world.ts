@@ -12,6 +12,8 @@ export interface UpstreamWorld {
   newId(): string
   /** A stream is about to take back what it said. */
   onCorrecting: () => void
+  /** A message came to a conversation in which an earlier reply of the same person still runs. */
+  onMeeting: (replyId: string | undefined, running: Chat) => void
   readonly tokens: Map<string, Token>
   readonly conversations: Map<string, Conversation>
   readonly chats: Map<string, Chat>
@@ -96,6 +98,7 @@ export function createUpstreamWorld(options: {
       return `${ids}01`
     },
     onCorrecting: () => undefined,
+    onMeeting: () => undefined,
     tokens: new Map(),
     conversations: new Map(),
     chats: new Map(),
