@@ -242,20 +242,24 @@ describe('reply engine', () => {
   })
 
   const unseenEnds = [
-    ['is cancelled', (gateway, { id }) => gateway.replies.cancelReply(id)],
-    ['is cut', (_, __, run) => run.fail(failed('UPSTREAM_TRUNCATED'))],
-    ['falls silent', (_, __, run) => run.fail(failed('UPSTREAM_TIMEOUT'))],
-    ['cannot be read', (_, __, run) => run.fail(failed('UPSTREAM_PROTOCOL'))],
-    ['says too much', (_, __, run) => run.fail(failed('LIMIT'))],
+    ['is cancelled', async (gateway, { id }) => gateway.replies.cancelReply(id)],
+    ['is cut', async (_, __, run) => run.fail(failed('UPSTREAM_TRUNCATED'))],
+    ['falls silent', async (_, __, run) => run.fail(failed('UPSTREAM_TIMEOUT'))],
+    ['cannot be read', async (_, __, run) => run.fail(failed('UPSTREAM_PROTOCOL'))],
+    ['says too much', async (_, __, run) => run.fail(failed('LIMIT'))],
     [
       'names no run',
-      (_, __, run) =>
+      async (_, __, run) =>
         run.say({ type: 'message', chatId: '', conversationId: '0', messageId: 'm', text: 'x' }),
     ],
-    ['meets a fault of ours', (_, __, run) => run.fail(new TypeError('a fault'))],
+    ['meets a fault of ours', async (_, __, run) => run.fail(new TypeError('a fault'))],
   ] satisfies readonly (readonly [
     string,
-    (gateway: Awaited<ReturnType<typeof openEngine>>, reply: Reply, run: PlayedRun) => unknown,
+    (
+      gateway: Awaited<ReturnType<typeof openEngine>>,
+      reply: Reply,
+      run: PlayedRun,
+    ) => Promise<unknown>,
   ])[]
 
   describe.each(['bot', 'workflow'] as const)('a %s whose end nobody saw', (kind) => {
@@ -270,7 +274,7 @@ describe('reply engine', () => {
         run.accept()
         run.delta('I wi')
         await readUntil(replies, first.id, 'delta')
-        void end(gateway, first, run)
+        await end(gateway, first, run)
         await readAll(replies, first.id)
         const second = await replies.sendMessage(message('who am I?'))
         const again = await strategy.next()
@@ -293,7 +297,7 @@ describe('reply engine', () => {
       run.accept()
       run.delta('I wi')
       await readUntil(replies, first.id, 'delta')
-      void end(gateway, first, run)
+      await end(gateway, first, run)
       await readAll(replies, first.id)
       expect(strategy.cancelled).toEqual([run.chatId])
       const second = await replies.sendMessage(message('who am I?'))
