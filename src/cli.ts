@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util'
+import { exitNow } from './cli/exit-now.ts'
 import { commands, helpOf, overview, type Command } from './cli/help.ts'
 import { UsageError } from './cli/usage-error.ts'
 import { systemClock } from './lib/clock.ts'
@@ -107,7 +108,7 @@ async function runServe(config: Config, reread: () => Config): Promise<0 | 1> {
     import('./cli/lifetime.ts'),
   ])
   const logger = createLogger(config.logging)
-  using lifetime = watchLifetime(process, lifetimeOptions(logger))
+  using lifetime = watchLifetime(process, lifetimeOptions(logger, config.timeouts.drainMs))
   return await serve(config, { logger, lifetime, reread })
 }
 
@@ -125,12 +126,14 @@ async function runDemoCommand(options: Options): Promise<0 | 1> {
     { createLogger },
     { watchLifetime },
     { findLeak, leakNames, tellLeakStory },
+    { defaultDrainMs },
   ] = await Promise.all([
     import('./emulator/options.ts'),
     import('./demo/demo.ts'),
     import('./observe/log.ts'),
     import('./cli/lifetime.ts'),
     import('./cli/leak-story.ts'),
+    import('./config/timeouts.ts'),
   ])
   const dialect = dialectNames.find((name) => name === (options['dialect'] ?? 'cloud'))
   if (dialect === undefined) {
@@ -143,7 +146,7 @@ async function runDemoCommand(options: Options): Promise<0 | 1> {
   }
   // A story is told on the command line, breaches and all.
   const logger = createLogger({ level: leak === undefined ? 'warn' : 'silent' })
-  using lifetime = watchLifetime(process, lifetimeOptions(logger))
+  using lifetime = watchLifetime(process, lifetimeOptions(logger, defaultDrainMs))
   const host = textOf(options['host']) ?? '127.0.0.1'
   if (isProduction || !isLoopback(host)) {
     logger.warn({ host }, 'the demo is open: whoever reaches it can sign in as anybody')
@@ -199,11 +202,12 @@ async function runProbeCommand(options: Options): Promise<ExitCode> {
   })
 }
 
-function lifetimeOptions(logger: Logger) {
+function lifetimeOptions(logger: Logger, drainMs: number) {
   return {
     logger,
     clock: systemClock,
-    exitNow: (code: 1) => process.exit(code),
+    exitNow,
+    drainMs,
     isRunByNpm: processEnvironment()['npm_lifecycle_event'] !== undefined,
   }
 }

@@ -1,6 +1,8 @@
 import { z } from 'zod'
 
 const day = 86_400_000
+/** For running replies after SIGTERM. */
+export const defaultDrainMs = 25_000
 const ms = (normal: number, { min = 1, max = day } = {}) =>
   z.number().int().min(min).max(max).default(normal)
 
@@ -39,7 +41,7 @@ export const timeoutsSchema = z.strictObject({
   /** Between two checks that the credential of a live subscription still stands. Default 1 min. */
   credentialCheckMs: ms(60_000),
   /** For running replies after SIGTERM. Default 25 s. */
-  drainMs: ms(25_000, { min: 0 }),
+  drainMs: ms(defaultDrainMs, { min: 0 }),
   /** Between two comments that keep an idle subscription open. Default 12 s. */
   keepAliveMs: ms(12_000),
   /** For a client that does not read its answer or its stream before its socket is closed. Default 60 s. */

@@ -1,13 +1,38 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { get, type IncomingMessage } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { check } from '../kit/checker.ts'
 import { gatewayCommand } from '../kit/gateway-process.ts'
 import { isTerminal } from '../kit/recorder.ts'
 import { openStage, type Stage } from '../kit/stage.ts'
 import { createTalk, type Talk } from '../kit/talk.ts'
-import { until } from '../kit/until.ts'
+import { until, within } from '../kit/until.ts'
+
+/**
+ * Loaded into the gateway. From SIGUSR2 on no sync of its disk comes back: each keeps its thread, as in a kernel whose disk
+ * does not answer. Such a wait is to open a pipe that nobody writes to.
+ */
+const hangingDisk = (pipe: string) => `
+  import { open } from 'node:fs/promises'
+  const file = await open('/dev/null')
+  const methods = Object.getPrototypeOf(file)
+  await file.close()
+  process.on('SIGUSR2', () => {
+    methods.datasync = () => {
+      process.stderr.write('a sync hangs\\n')
+      return open(${JSON.stringify(pipe)})
+    }
+    process.stderr.write('the disk hangs\\n')
+  })`
+
+async function openFolder() {
+  const path = await mkdtemp(join(tmpdir(), 'drain-'))
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true }) }
+}
 
 async function statusOf(url: string): Promise<number | undefined> {
   const [response] = (await once(get(url), 'response')) as [IncomingMessage]
@@ -122,6 +147,44 @@ describe('the end of a gateway', () => {
     })
     await resumed.take()
     expect(await resumed.stream.ended).toBe('complete')
+    await talk.settle()
+    expect(check(talk.recorder.history)).toEqual([])
+  })
+
+  it.each([
+    ['F20: comes with 1 soon after its time to drain, though the disk hangs', 200, 1],
+    ['F22: comes at once on a second signal, with 1, though the disk hangs', 600_000, 2],
+  ] as const)('%s', async (_name, drainMs, signals) => {
+    await using folder = await openFolder()
+    const pipe = join(folder.path, 'pipe')
+    execFileSync('mkfifo', [pipe])
+    const script = encodeURIComponent(hangingDisk(pipe))
+    await using stage = await openStage({
+      timeouts: { drainMs, recoverMs: 3_000 },
+      env: { NODE_OPTIONS: `--import=data:text/javascript,${script}` },
+    })
+    const { gateway } = stage
+    const talk = createTalk(stage)
+    const { who, id, followed } = await hold(stage, talk)
+    gateway.signal('SIGUSR2')
+    await until(() => gateway.output.includes('the disk hangs'), 'the disk to hang')
+    const unanswered = stage.client
+      .call({
+        token: stage.person('bob').token,
+        query: 'mutation { sendMessage(input: { text: "hello" }) { __typename } }',
+      })
+      .catch(() => undefined)
+    await until(() => gateway.output.includes('a sync hangs'), 'a sync to hang')
+    gateway.signal('SIGTERM')
+    await until(() => gateway.output.includes('"draining"'), 'the signal to be heard')
+    if (signals === 2) gateway.signal('SIGTERM')
+    expect(await within(gateway.exited, 'the end of the gateway', 60_000)).toBe(1)
+    expect(await unanswered).toBeUndefined()
+    await followed.take()
+    talk.recorder.add({ type: 'crash' })
+    await stage.emulator.release()
+    await gateway.restart()
+    await talk.ending(who, id)
     await talk.settle()
     expect(check(talk.recorder.history)).toEqual([])
   })

@@ -17,6 +17,7 @@ function watch(isRunByNpm = false) {
     logger,
     clock,
     exitNow: (code) => void exits.push(code),
+    drainMs: 25_000,
     isRunByNpm,
   })
   return { events, exits, faults, lifetime, clock }
@@ -61,6 +62,26 @@ describe('the lifetime of a process', () => {
       expect(exits).toEqual([])
     },
   )
+
+  it.each(['SIGTERM', 'uncaughtException'])(
+    'ends at once when what began with %s is not over 10 s after its time to drain',
+    (event) => {
+      const { events, exits, clock } = watch()
+      events.emit(event, event)
+      clock.advance(35_000 - 1)
+      expect(exits).toEqual([])
+      clock.advance(1)
+      expect(exits).toEqual([1])
+    },
+  )
+
+  it('ends by itself when all is over in time', () => {
+    const { events, exits, clock, lifetime } = watch()
+    events.emit('SIGTERM', 'SIGTERM')
+    lifetime[Symbol.dispose]()
+    clock.advance(3_600_000)
+    expect(exits).toEqual([])
+  })
 
   it('F25 logs a fault of the drain too, and keeps the first verdict', async () => {
     const { events, faults, lifetime } = watch()
