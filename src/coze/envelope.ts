@@ -100,16 +100,21 @@ function findHeader(headers: WireHeaders, name: string): string | undefined {
   return (typeof value === 'string' ? value : value?.[0])?.trim() || undefined
 }
 
+/** HTTP dates begin with the day's name; other text, such as `-1`, may be a date to the platform's lenient parser. */
 function parseDate(text: string | undefined): number | undefined {
-  const at = Date.parse(text ?? '')
+  const at = Date.parse(text !== undefined && /^[a-z]/i.test(text) ? text : '')
   return Number.isNaN(at) ? undefined : at
 }
 
-/** Seconds or an HTTP date (RFC 9110 §10.2.3). */
+/** Seconds or an HTTP date (RFC 9110 §10.2.3). Fractions of a second are no part of it, but are sent. */
 function parseRetryAfter(text: string | undefined, now: number): number | undefined {
-  if (text === undefined) return undefined
-  const at = /^\d+$/.test(text) ? now + Number(text) * 1000 : parseDate(text)
-  return at === undefined ? undefined : Math.min(Math.max(0, at - now), dayMs)
+  const at = parseDate(text)
+  if (at !== undefined) return clampWait(at - now)
+  return /^\d+(\.\d+)?$/.test(text ?? '') ? clampWait(Number(text) * 1000) : undefined
+}
+
+function clampWait(ms: number): number {
+  return Math.min(Math.max(0, ms), dayMs)
 }
 
 /** The longest wait that is told on: a larger number is no time to wait, and may be none at all. */

@@ -39,6 +39,7 @@ const maxWaiting = 64
 /** Endings that are no failures: made once, since a stack costs more than the rest of an ending. */
 const over = new Error('the run has ended')
 const left = new Error('the consumer left')
+const openingBrace = 0x7b
 /** How long an ended run's connection may take to finish its body, to be used again. */
 const lingerMs = 1000
 
@@ -47,7 +48,7 @@ const lingerMs = 1000
  *
  * ```
  * connecting ─► sent ─► head ─┬─ text/event-stream ─► streaming ─► ended ─► done │ body's end
- *                             └─ anything else ─► gathered and thrown as the error it holds
+ *                             └─ anything else, or `{` ─► gathered and thrown as the error it holds
  * ```
  * Bytes become events as they come in. One network read may bring several pieces of the body (HTTP chunks): they are one
  * batch. What fails waits its turn behind the events before it; the caller's own abort does not. Once the run has ended nothing can fail any more.
@@ -67,6 +68,8 @@ export async function openEventStream(
   let paused = false
   let hasEvents = false
   let reader: StreamReader | undefined
+  /** Until the first bytes: what the reader gives way to if they begin an error envelope under the type of a stream. */
+  let envelope: JsonBody | undefined
   let refusal: JsonBody | undefined
   let logId: string | undefined
   /** No more batches will come. */
@@ -91,16 +94,23 @@ export async function openEventStream(
     onHead(status, headers) {
       const head = readHead(status, headers, clock.now())
       logId = head.logId
+      const body = createJsonBody(head, limits.maxJsonBytes)
       if (status === 200 && head.isEventStream) {
         reader = createStreamReader({ limits, logId, metrics, origin })
+        envelope = body
         open()
       } else {
-        refusal = createJsonBody(head, limits.maxJsonBytes)
+        refusal = body
       }
     },
     onData(chunk) {
       if (closed) return
       try {
+        if (envelope !== undefined && chunk[0] === openingBrace) {
+          refusal = envelope
+          reader = undefined
+        }
+        envelope = undefined
         if (reader === undefined) refusal?.push(chunk)
         else read(reader, chunk)
       } catch (cause) {

@@ -25,7 +25,7 @@ export interface Try {
  * Tries a call again by what a repeat could do:
  *
  * - The upstream cannot have accepted anything: there is no connection (again within `retryMs`), or there were too many
- *   requests (after what `Retry-After` asks for, at most `rateLimitWaitMs`, else with growing pauses). At most three tries
+ *   requests (with growing pauses, or what `Retry-After` asks for if that is longer, at most `rateLimitWaitMs`). At most three tries
  *   in all.
  * - The connection was lost before the answer was whole: once, on a new connection, and only if the call's rule says that
  *   a repeat does no harm.
@@ -79,11 +79,10 @@ export async function withRetries<T>(
       return clock.monotonic() + pauseMs < giveUpAt ? pauseMs : undefined
     }
     if (error.kind !== 'rate-limited') return undefined
-    const { retryAfterMs } = error
-    if (retryAfterMs === undefined) {
-      return backoffMs(failures, { baseMs: 1000, maxMs: 8000, random })
-    }
-    return retryAfterMs <= options.rateLimitWaitMs ? retryAfterMs : undefined
+    const { retryAfterMs = 0 } = error
+    if (retryAfterMs > options.rateLimitWaitMs) return undefined
+    // Who asks for no pause at all, as by a date that has passed, gets the usual one: else all tries are gone at once.
+    return Math.max(retryAfterMs, backoffMs(failures, { baseMs: 1000, maxMs: 8000, random }))
   }
 }
 

@@ -44,8 +44,14 @@ export type Send = (request: WireRequest, sink: WireSink) => Exchange
 
 /** Who notices first that no connection comes, undici or our own clock, is chance: both have one code. */
 function readSystemCode(error: Error): string | undefined {
+  if (isCutShort(error)) return 'HPE_INVALID_EOF_STATE'
   const code = findSystemCode(error)
   return code === 'UND_ERR_CONNECT_TIMEOUT' ? connectTimeout : code
+}
+
+/** The parser's own complaint, without a code, when an answer that closes its connection ends before it is whole. */
+function isCutShort({ name, message }: Error): boolean {
+  return name === 'HTTPParserError' && message.includes('Invalid EOF state')
 }
 
 export const connectTimeout = 'CONNECT_TIMEOUT'
@@ -63,12 +69,17 @@ export function connectionError(
   const { sent, answered, logId, accepted = 'unknown' } = progress
   const systemCode = readSystemCode(error)
   // No cause: the HTTP parser's error quotes the bytes it stumbled over.
-  if (error.name === 'HTTPParserError' || systemCode?.startsWith('HPE_')) {
+  const isParserError = error.name === 'HTTPParserError' || systemCode?.startsWith('HPE_') === true
+  if (isParserError && !isCutShort(error)) {
     return new CozeError('protocol', 'the answer is not HTTP', {
       accepted,
       logId,
       systemCode: systemCode ?? 'HTTP_PARSER',
     })
+  }
+  if (systemCode === 'UND_ERR_HEADERS_OVERFLOW') {
+    const details = { accepted, logId, systemCode, cause: error } as const
+    return new CozeError('too-large', 'the head of an answer is too large', details)
   }
   if (answered) {
     return new CozeError('truncated', 'the answer broke off', {

@@ -1,6 +1,6 @@
 const maxCauses = 5
 /** Codes of Node, OpenSSL and undici: words of the libraries themselves, never of a peer. */
-const form = /^[A-Z][A-Z0-9_]{1,63}$/
+const form = /^[A-Z][A-Z0-9_/]{1,63}$/
 
 /** The code of an error, or of the first of its causes that has one. Undefined: none looks like a code. */
 export function findSystemCode(error: unknown): string | undefined {

@@ -6,9 +6,10 @@ import {
   type ServerResponse,
 } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import type { AddressInfo, Server } from 'node:net'
+import type { AddressInfo, Server, Socket } from 'node:net'
 import { createServer as createTcpServer } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
+import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { describe, expect, it } from 'vitest'
 import { type CozeClientOptions, createCozeClient } from '../../src/coze/client.ts'
 import { CozeError } from '../../src/coze/errors.ts'
@@ -16,7 +17,7 @@ import type { CozeEvent } from '../../src/coze/events.ts'
 import { type Clock, systemClock } from '../../src/lib/clock.ts'
 import { Secret } from '../../src/lib/secret.ts'
 import { createSelfSigned } from '../kit/self-signed.ts'
-import { within } from '../kit/until.ts'
+import { until, within } from '../kit/until.ts'
 import { completed, created, delta, done, frame, run } from '../unit/coze/wire-samples.ts'
 import { uncounted, untraced } from '../kit/uncounted.ts'
 
@@ -102,6 +103,13 @@ const streamHead = { 'content-type': 'text/event-stream; charset=utf-8', 'x-tt-l
 function stream(response: ServerResponse, ...parts: readonly string[]) {
   response.writeHead(200, streamHead)
   for (const part of parts) response.write(part)
+}
+
+/** A certificate that vouches for itself and others, until the test is over. */
+function trust(certificate: string): Disposable {
+  const before = getCACertificates()
+  setDefaultCACertificates([certificate])
+  return { [Symbol.dispose]: () => setDefaultCACertificates(before) }
 }
 
 async function bodyOf(request: IncomingMessage): Promise<string> {
@@ -192,6 +200,79 @@ describe('Coze client, streaming', () => {
     }
   })
 
+  it('F2 refuses a certificate that has expired, once, and sends nothing', async () => {
+    let requests = 0
+    const { cert, key } = createSelfSigned({ notAfter: '210101000000Z' })
+    using _ = trust(cert)
+    const server = createTlsServer({ cert, key }, () => (requests += 1))
+    const port = await listen(server)
+    await using opened = open()
+    try {
+      const { error } = await chat(opened, `https://localhost:${port}`)
+      const expected = { kind: 'tls', accepted: 'no', systemCode: 'CERT_HAS_EXPIRED' }
+      expect(error).toMatchObject(expected)
+      expect({ requests, pauses: opened.pauses }).toEqual({ requests: 0, pauses: [] })
+    } finally {
+      server.close()
+    }
+  })
+
+  it('F2 tells an alert of a server that wants a certificate of us, and does not knock again', async () => {
+    const { cert, key } = createSelfSigned()
+    using _ = trust(cert)
+    let connections = 0
+    const server = createTlsServer({
+      cert,
+      key,
+      requestCert: true,
+      rejectUnauthorized: true,
+      maxVersion: 'TLSv1.2',
+    })
+    server.on('connection', () => (connections += 1))
+    const port = await listen(server)
+    await using opened = open()
+    try {
+      const { error } = await chat(opened, `https://localhost:${port}`)
+      expect(error).toMatchObject({
+        kind: 'tls',
+        accepted: 'no',
+        systemCode: expect.stringContaining('HANDSHAKE_FAILURE'),
+      })
+      expect({ connections, pauses: opened.pauses }).toEqual({ connections: 1, pauses: [] })
+    } finally {
+      server.close()
+    }
+  })
+
+  it.each<[string, (socket: Socket) => void]>([
+    ['says nothing', () => undefined],
+    ['falls silent half-way', (socket) => void socket.write(Buffer.of(0x16, 3, 3, 0, 0x50, 2))],
+  ])(
+    'F1 waits no longer for a TLS handshake that %s than for a connection',
+    async (_how, reply) => {
+      const sockets: Socket[] = []
+      const server = createTcpServer((socket) => {
+        sockets.push(socket)
+        socket.on('error', () => undefined)
+        socket.once('data', () => reply(socket))
+      })
+      const port = await listen(server)
+      await using opened = open({ timeouts: { connectMs: 50 } })
+      try {
+        const { error } = await chat(opened, `https://localhost:${port}`)
+        const expected = { kind: 'unavailable', accepted: 'no', systemCode: 'CONNECT_TIMEOUT' }
+        expect(error).toMatchObject(expected)
+        expect(opened.pauses).toEqual([125, 250])
+        await until(
+          () => sockets.every(({ destroyed }) => destroyed),
+          'the connections to be closed',
+        )
+      } finally {
+        server.close()
+      }
+    },
+  )
+
   it('F2 never falls back to plain HTTP', async () => {
     let requests = 0
     await using upstream = await serve(() => (requests += 1))
@@ -203,6 +284,7 @@ describe('Coze client, streaming', () => {
 
   it.each([
     ['seconds', () => '7', 7_000],
+    ['a date in the past', () => 'Thu, 01 Jan 2015 00:00:00 GMT', 500],
     ['no hint', () => undefined, 500],
   ])('F6 waits for a 429 with %s, then streams', async (_how, hint, pauseMs) => {
     let requests = 0
@@ -283,6 +365,40 @@ describe('Coze client, streaming', () => {
     await using opened = open()
     const { error } = await chat(opened, upstream.url)
     expect(error).toMatchObject({ kind: 'unavailable', accepted: 'unknown' })
+    expect(requests).toBe(1)
+  })
+
+  it.each([
+    ['JSON', ''],
+    ['JSON with a final newline', '\n'],
+    ['JSON and the end of an event', '\n\n'],
+  ])('F8 reads an error that says it is a stream, and is %s', async (_what, end) => {
+    let requests = 0
+    await using upstream = await serve((_request, response) => {
+      requests += 1
+      stream(response, '{"code":4016,"msg":"secret"', `}${end}`)
+      response.end()
+    })
+    await using opened = open()
+    const { events, error } = await chat(opened, upstream.url)
+    const expected = { kind: 'busy', upstreamCode: '4016', logId: 'log', accepted: 'no' }
+    expect(error).toMatchObject(expected)
+    expect(events).toEqual([])
+    expect(opened.errors).toEqual(['busy 4016'])
+    expect(requests).toBe(1)
+  })
+
+  it('F8 takes a page of HTML for no answer, and may have sent the message', async () => {
+    let requests = 0
+    await using upstream = await serve((_request, response) => {
+      requests += 1
+      response.setHeader('content-type', 'text/html')
+      response.end('<html>Sign in, secret</html>')
+    })
+    await using opened = open()
+    const { error } = await chat(opened, upstream.url)
+    expect(error).toMatchObject({ kind: 'protocol', accepted: 'unknown', httpStatus: 200 })
+    expect(error).toHaveProperty('message', expect.not.stringContaining('secret'))
     expect(requests).toBe(1)
   })
 
@@ -420,23 +536,32 @@ describe('Coze client, streaming', () => {
     expect(seen).toEqual(['/v1/workflows/chat'])
   })
 
-  it.each([
-    ['cut in the middle of an event', delta('b').slice(0, 60)],
-    ['cut between two events', ''],
+  it.each(
     [
-      'cut in the middle of a character',
-      Buffer.from(delta('你')).subarray(0, 167).toString('latin1'),
-    ],
-  ])('F9 hands over what came before, of a stream %s', async (_how, rest) => {
-    await using upstream = await serve((request, response) => {
-      stream(response, created + delta('a'))
-      response.write(rest, 'latin1', () => request.socket.destroy())
-    })
-    await using opened = open()
-    const { types, error } = await chat(opened, upstream.url)
-    expect(types).toEqual(['created', 'delta'])
-    expect(error).toMatchObject({ kind: 'truncated', accepted: 'yes', logId: 'log' })
-  })
+      ['cut in the middle of an event', delta('b').slice(0, 60)],
+      ['cut between two events', ''],
+      [
+        'cut in the middle of a character',
+        Buffer.from(delta('你')).subarray(0, 167).toString('latin1'),
+      ],
+    ].flatMap(([how, rest]) => [
+      [how, 'keeps', rest] as const,
+      [how, 'was to close', rest] as const,
+    ]),
+  )(
+    'F9 hands over what came before, of a stream %s, that %s its connection',
+    async (_how, keeps, rest) => {
+      await using upstream = await serve((request, response) => {
+        if (keeps === 'was to close') response.setHeader('connection', 'close')
+        stream(response, created + delta('a'))
+        response.write(rest ?? '', 'latin1', () => request.socket.destroy())
+      })
+      await using opened = open()
+      const { types, error } = await chat(opened, upstream.url)
+      expect(types).toEqual(['created', 'delta'])
+      expect(error).toMatchObject({ kind: 'truncated', accepted: 'yes', logId: 'log' })
+    },
+  )
 
   it.each([
     ['a proper end of the body', ''],

@@ -1,12 +1,15 @@
 import { Buffer } from 'node:buffer'
 import { generateKeyPairSync, sign } from 'node:crypto'
 
-/** A certificate for `localhost` that nobody vouches for, and its key. PEM. */
-export function createSelfSigned(): { readonly cert: string; readonly key: string } {
+/** A certificate for `localhost` that nobody vouches for, and its key. PEM. `notAfter`: as `YYMMDDhhmmssZ`. */
+export function createSelfSigned({ notAfter = '491231235959Z' } = {}): {
+  readonly cert: string
+  readonly key: string
+} {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const ecdsaWithSha256 = sequence(objectId('2a8648ce3d040302'))
   const name = sequence(der(0x31, sequence(objectId('550403'), der(0x0c, 'localhost'))))
-  const validity = sequence(der(0x17, '200101000000Z'), der(0x17, '491231235959Z'))
+  const validity = sequence(der(0x17, '200101000000Z'), der(0x17, notAfter))
   const tbs = sequence(
     der(0x02, Buffer.of(1)),
     ecdsaWithSha256,

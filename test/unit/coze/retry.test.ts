@@ -69,6 +69,11 @@ describe('retries', () => {
     expect(await exhaust('rate-limited')).toEqual([500, 1_000])
   })
 
+  it('F6 backs off as well where Retry-After is over before the next try, as a date in the past', async () => {
+    expect(await exhaust('rate-limited', { retryAfterMs: 0 })).toEqual([500, 1_000])
+    expect(await exhaust('rate-limited', { retryAfterMs: 600 })).toEqual([600, 1_000])
+  })
+
   it.each([
     'tls',
     'auth',
