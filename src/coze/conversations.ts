@@ -1,4 +1,5 @@
 import type { Platform } from '../domain.ts'
+import { compareDecimals, isDecimal } from '../lib/decimal.ts'
 import type { CozeClient, CozeTarget } from './client.ts'
 import type { CozeAnswer } from './envelope.ts'
 import { CozeError } from './errors.ts'
@@ -140,10 +141,8 @@ export async function listMessages(
 
 /** Ids are decimal numbers that rise with time. False where they are none. */
 function isLater(id: string, than: string): boolean {
-  return decimal.test(id) && decimal.test(than) && BigInt(id) > BigInt(than)
+  return isDecimal(id) && isDecimal(than) && compareDecimals(id, than) > 0
 }
-
-const decimal = /^\d{1,20}$/
 
 function creation(target: CozeTarget) {
   return {

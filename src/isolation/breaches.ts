@@ -1,5 +1,6 @@
 import type { ReplyFailure, SessionId } from '../domain.ts'
 import type { Evidence, IsolationTarget } from '../domain/isolation.ts'
+import { compareDecimals, isDecimal } from '../lib/decimal.ts'
 
 /**
  * Every way to a breach. A breach takes an assistant away from everybody, so each rests on evidence that cannot be our own
@@ -115,7 +116,7 @@ export function judgeRevealed(
   const began = times.length === 0 ? -Infinity : Math.min(...times)
   const isOlder = (row: RevealedRow & { readonly chatId: string }) =>
     isDecimal(row.chatId) && isDecimal(chatId)
-      ? BigInt(row.chatId) < BigInt(chatId)
+      ? compareDecimals(row.chatId, chatId) < 0
       : row.createdAt !== null && row.createdAt < began
   const isOthers = (row: RevealedRow) =>
     !row.isOurs &&
@@ -123,9 +124,4 @@ export function judgeRevealed(
     row.chatId !== chatId &&
     isOlder({ ...row, chatId: row.chatId })
   return rows.some(isOthers) ? 'used-before' : undefined
-}
-
-/** The platforms' ids are decimal numbers that rise. */
-function isDecimal(id: string): boolean {
-  return /^\d{1,20}$/.test(id)
 }

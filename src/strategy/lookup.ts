@@ -3,6 +3,7 @@ import { CozeError } from '../coze/errors.ts'
 import { type ChatIds, isFinishNote } from '../coze/events.ts'
 import type { ReplyId } from '../domain.ts'
 import type { Clock } from '../lib/clock.ts'
+import { compareDecimals, isDecimal } from '../lib/decimal.ts'
 import { replyKey } from './keys.ts'
 import { isOurAnswer, retell } from './run-events.ts'
 import type { RunEvent } from './strategy.ts'
@@ -58,10 +59,11 @@ export interface ListedAnswer {
 
 export function readListedAnswer(
   ids: ChatIds,
-  rows: readonly CozeMessage[],
+  listed: readonly CozeMessage[],
   end: Parameters<typeof retell>[2],
   shown: string,
 ): ListedAnswer {
+  const rows = inOrder(ids, listed)
   const events = retell(ids, rows, end)
   const ours = rows.filter(({ chatId }) => chatId === ids.chatId)
   const texts = events.flatMap((event) =>
@@ -75,4 +77,18 @@ export function readListedAnswer(
       (texts.length > 0 || shown === '') &&
       ours.some(({ type, text }) => type === 'verbose' && isFinishNote(text)),
   }
+}
+
+/**
+ * The rows of a run from its question on, as they came: a list is in no order that can be relied on, while ids are decimal
+ * numbers that rise. What is older than the question was sent along with it, whatever it is stored as. Where ids are no
+ * numbers, the list is taken as it is.
+ */
+function inOrder({ chatId }: ChatIds, listed: readonly CozeMessage[]): readonly CozeMessage[] {
+  if (!listed.every(({ id }) => isDecimal(id))) return listed
+  const rows = listed.toSorted((a, b) => compareDecimals(a.id, b.id))
+  const asked = rows.findLastIndex(
+    (row) => row.chatId === chatId && row.role === 'user' && row.type === 'question',
+  )
+  return rows.filter((row, index) => row.chatId !== chatId || index >= asked)
 }

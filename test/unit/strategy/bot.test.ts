@@ -462,6 +462,31 @@ describe('a lost Bot run', () => {
     expect(recovered.type === 'found' && answerOf(recovered.events)).toBe(content)
   })
 
+  it('is told in the order in which it was said, whatever the order of the list', async () => {
+    const question = { ...row, id: '100', role: 'user', type: 'question', content: 'Hi' }
+    const first = { ...row, id: '101' }
+    const second = { ...row, id: '1002', content: 'and more' }
+    const note = { ...finish, id: '1003' }
+    for (const Messages of [
+      [question, first, second, note],
+      [note, second, first, question],
+      [second, question, note, first],
+    ]) {
+      const recovered = await recover({ Messages }, 'Hel')
+      expect(recovered.type === 'found' && answerOf(recovered.events)).toBe('Hello\n\nand more')
+    }
+  })
+
+  it('holds no older answer that was sent along with the question and is stored as one of its chat', async () => {
+    const older = { ...row, id: '98', content: 'what I said before' }
+    const question = { ...row, id: '99', role: 'user', type: 'question', content: 'Hi' }
+    const note = { ...finish, id: '101' }
+    const list = { Messages: [note, older, { ...row, id: '100' }, question] }
+    const recovered = await recover(list, 'Hel')
+    expect(recovered.type === 'found' && answerOf(recovered.events)).toBe('Hello')
+    expect(await recover({ Messages: [older, question] }, '')).toEqual({ type: 'unknown' })
+  })
+
   it('is looked for again when its answer is listed a little later', async () => {
     const { strategy, clock } = open({
       request: ({ path }, nth) =>
