@@ -240,7 +240,7 @@ function version(): string {
   return found ? String(manifest.version) : 'unknown'
 }
 
-/** Resolves when the text has left: a pipe may take its time. */
+/** Resolves when the text has left, since a pipe may take its time, or when nobody reads it any more. */
 async function print(text: string): Promise<0> {
   await new Promise((resolve) => process.stdout.write(text, resolve))
   return 0
@@ -273,5 +273,12 @@ function complaintOf(error: unknown): { readonly code: 1 | 2; readonly text: str
 process.on('SIGUSR1', () => {
   process.stderr.write('coze-gateway: SIGUSR1 is ignored: the inspector stays closed\n')
 })
+
+// A reader that has read enough, as `head` has, closes the pipe. That is no fault of ours, and no end of a gateway.
+for (const output of [process.stdout, process.stderr]) {
+  output.on('error', (error) => {
+    if (!('code' in error && error.code === 'EPIPE')) throw error
+  })
+}
 
 process.exit(await main(process.argv.slice(2)))

@@ -17,7 +17,7 @@ const maxMessageLength = 1_000
 /**
  * A result over HTTP. What was executed is 200. What was refused before (credentials, limits, cursors) has its status in
  * every media type, except where the client is known to read its code on the stream only; a request error of GraphQL
- * itself is 400 only where clients expect it, and is sent on a stream.
+ * itself is 400 only where clients expect it, and is sent on the stream of a POST.
  */
 export function answerResult(
   result: ExecutionResult,
@@ -26,20 +26,23 @@ export function answerResult(
 ): Answer {
   const type = accepted[0] ?? mediaTypes.json
   const errors = result.errors ?? []
-  const refusal = 'data' in result ? undefined : refusalOf(errors)
+  const isExecuted = 'data' in result
+  const refusal = isExecuted ? undefined : refusalOf(errors)
   const isOnStream = readsOnlyStreams(method, accepted)
   if (refusal && !(isOnStream && streamedStatuses.has(refusal.status))) {
     return jsonAnswer(refusal.status, shownResult(result), refusal.headers)
   }
-  if (type === mediaTypes.events) {
+  // A browser's EventSource stops on a status, and would ask again after every stream.
+  if (type === mediaTypes.events && (isExecuted || method === 'POST')) {
     return {
       status: 200,
       headers: sseHeaders,
       stream: createResultStream(JSON.stringify(shownResult(result))),
     }
   }
-  const status = 'data' in result || type === mediaTypes.json ? 200 : 400
-  return jsonAnswer(status, shownResult(result), { 'content-type': `${type}; charset=utf-8` })
+  const status = isExecuted || type === mediaTypes.json ? 200 : 400
+  const shownType = type === mediaTypes.events ? mediaTypes.json : type
+  return jsonAnswer(status, shownResult(result), { 'content-type': `${shownType}; charset=utf-8` })
 }
 
 /**

@@ -233,6 +233,30 @@ describe('a subscription over SSE', () => {
     },
   )
 
+  it.each([
+    ['is no GraphQL', 'subscription {', 'GRAPHQL_PARSE_FAILED'],
+    ['does not fit the schema', 'subscription { nothing }', 'GRAPHQL_VALIDATION_FAILED'],
+    [
+      'has two operations',
+      'subscription A { replies { cursor } } query B { viewer { session } }',
+      'BAD_REQUEST',
+    ],
+  ])(
+    'answers a GET whose document %s with 400, on which an EventSource stops instead of asking for ever',
+    async (_what, document, code) => {
+      await using stage = await open()
+      const search = new URLSearchParams({ query: document })
+      const answer = await fetch(`${stage.gateway.url}/graphql?${search}`, {
+        headers: { authorization: `Bearer ${token}`, accept: 'text/event-stream' },
+      })
+      expect([answer.status, answer.headers.get('content-type')]).toEqual([
+        400,
+        'application/json; charset=utf-8',
+      ])
+      expect(await answer.json()).toMatchObject({ errors: [{ extensions: { code } }] })
+    },
+  )
+
   it('is an empty stream with its end past the end to a POST', async () => {
     await using stage = await open()
     const [after] = stage.alice.append(replyId, completed('a'))

@@ -141,6 +141,13 @@ describe('the command line', () => {
     expect(stderr).not.toContain('hunter2')
   })
 
+  it('ends without a complaint when nobody reads on, as "head" does not', async () => {
+    const child = spawn(process.execPath, [cli, 'schema'], { stdio: ['ignore', 'pipe', 'pipe'] })
+    child.stdout.destroy()
+    const exited = once(child, 'exit')
+    expect([await text(child.stderr), ...(await exited)]).toEqual(['', 0, null])
+  })
+
   it('prints the schema and nothing else', async () => {
     const { code, stdout, stderr } = await run(['schema'])
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
