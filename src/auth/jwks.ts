@@ -133,7 +133,10 @@ export function createRemoteKeys(
   }
 
   async function refreshIfOld(): Promise<void> {
-    if (ageMs() > settings.maxAgeSeconds * 1000) await refresh()
+    if (ageMs() <= settings.maxAgeSeconds * 1000) return
+    const refreshed = refresh()
+    // An issuer that does not answer holds up nobody whose key we still have: only the first who found it so has waited.
+    if (!(tried?.failed === true && isUsable())) await refreshed
   }
 
   /** Keys are fetched anew again and again: only their material tells whether one is still the same. */

@@ -1,4 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto'
+import type { ServerResponse } from 'node:http'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createAuthenticator } from '../../../src/auth/caller.ts'
 import { fetchJson } from '../../../src/lib/fetch-json.ts'
@@ -11,7 +12,7 @@ const cooldownMs = 30_000
 const maxAgeMs = 600_000
 const maxStaleMs = 3_600_000
 
-async function setUp() {
+async function setUp({ timeoutMs = 2_000 } = {}) {
   const clock = createFakeClock()
   const nowSeconds = () => Math.floor(clock.now() / 1000)
   const old = await createRsaIssuer({ nowSeconds, kid: 'old' })
@@ -33,7 +34,7 @@ async function setUp() {
           cooldownSeconds: cooldownMs / 1000,
           maxAgeSeconds: maxAgeMs / 1000,
           maxStaleSeconds: maxStaleMs / 1000,
-          timeoutMs: 2_000,
+          timeoutMs,
           maxBytes: 65_536,
         },
       },
@@ -182,6 +183,34 @@ describe("an issuer's published keys", () => {
       code: 'UNAVAILABLE',
       status: 503,
     })
+  })
+
+  it('F38c serve on at once while the issuer is silent, then answer 503 and not 401', async () => {
+    const { clock, old, server, present } = await setUp({ timeoutMs: 300 })
+    await present(await old.sign('alice'))
+    const silence = () => undefined
+    server.answer(silence)
+    clock.advance(maxStaleMs)
+    await expect(present(await old.sign('alice'))).resolves.toMatchObject({ subject: 'alice' })
+    clock.advance(1)
+    await expect(present(await old.sign('bob'))).rejects.toMatchObject({ status: 503 })
+  })
+
+  it('F38c are waited for no more once the issuer did not answer, and are new when it does', async () => {
+    const { clock, old, next, server, present } = await setUp({ timeoutMs: 3_600_000 })
+    await present(await old.sign('alice'))
+    server.answer((response) => response.writeHead(500).end())
+    clock.advance(maxAgeMs + 1)
+    await expect(present(await old.sign('bob'))).resolves.toMatchObject({ subject: 'bob' })
+    const asked = Promise.withResolvers<ServerResponse>()
+    server.answer((response) => asked.resolve(response))
+    clock.advance(cooldownMs)
+    await expect(present(await old.sign('carol'))).resolves.toMatchObject({ subject: 'carol' })
+    const response = await asked.promise
+    await expect(present(await old.sign('dave'))).resolves.toMatchObject({ subject: 'dave' })
+    response.end(JSON.stringify({ keys: [next.jwk] }))
+    await expect(present(await next.sign('erin'))).resolves.toMatchObject({ subject: 'erin' })
+    await expect(present(await old.sign('frank'))).rejects.toMatchObject({ status: 401 })
   })
 
   it('F38c answer 503 for an unknown key while the issuer cannot say whether it is one', async () => {
