@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { connect, createSecureServer, type IncomingHttpHeaders } from 'node:http2'
 import type { AddressInfo, Server } from 'node:net'
 import { buffer, text } from 'node:stream/consumers'
+import { getIntrospectionQuery } from 'graphql'
 import { describe, expect, it, vi } from 'vitest'
 import type { ReplyId } from '../../src/domain.ts'
 import type { Logger } from '../../src/observe/logger.ts'
@@ -66,14 +67,16 @@ describe('a host with HTTP/2', () => {
       gateway.server.handle(req, res),
     )
     const url = (await listening(server)).replace('http:', 'https:')
-    const session = connect(url, { rejectUnauthorized: false })
-    const ask = (headers: object, body: string, path = '/graphql') => {
-      const stream = session.request({ ':method': 'POST', ':path': path, ...headers })
-      stream.end(body)
-      return stream
-    }
+    const session = connect(url, {
+      rejectUnauthorized: false,
+      settings: { initialWindowSize: 16_384 },
+    })
+    const open = (headers: object, path = '/graphql') =>
+      session.request({ ':method': 'POST', ':path': path, ...headers })
+    const ask = (headers: object, body: string, path = '/graphql') => open(headers, path).end(body)
     return {
       gateway,
+      open,
       ask,
       async answer(headers: object, body: string) {
         const stream = ask(headers, body)
@@ -144,6 +147,45 @@ describe('a host with HTTP/2', () => {
     host.gateway.session('alice').append(replyId, delta)
     await until(() => received > 1_000_000, 'the other reader to have both')
     reading.close()
+  })
+
+  it('T16: gives up a body that drips in without an end, and nothing else of its connection', async () => {
+    const clock = createFakeClock()
+    await using host = await openHttp2({ clock, requestMs: 30_000 })
+    const stream = host.open(json)
+    const answered = once(stream, 'response')
+    stream.write('{"query":')
+    await until(() => clock.pending > 0, 'the request to be waited for')
+    for (let passed = 0; passed < 30_000; passed += 10_000) {
+      stream.write(' ')
+      await clock.pass(10_000)
+    }
+    const [head] = (await answered) as [IncomingHttpHeaders]
+    expect(head[':status']).toBe(408)
+    stream.resume()
+    // The client still sends: it has a moment to come to an end.
+    await clock.pass(1_000)
+    await until(() => stream.closed, 'the stream to be closed')
+    expect(await host.answer(json, viewer)).toMatchObject({ status: 200 })
+  })
+
+  it('F36: drops an answer that nobody reads, and nothing else of its connection', async () => {
+    const clock = createFakeClock()
+    await using host = await openHttp2({
+      clock,
+      stalledMs: 60_000,
+      limits: { maxBodyBytes: 10_000 },
+    })
+    const stream = host.ask(json, JSON.stringify({ query: getIntrospectionQuery() }))
+    let received = 0
+    stream.on('data', (chunk: Buffer) => (received += chunk.length)).pause()
+    const [head] = (await once(stream, 'response')) as [IncomingHttpHeaders]
+    await clock.pass(60_000)
+    // It ends as soon as it has read what had reached it before.
+    stream.on('error', () => undefined).resume()
+    await once(stream, 'close')
+    expect(received).toBeLessThan(Number(head['content-length']))
+    expect(await host.answer(json, viewer)).toMatchObject({ status: 200 })
   })
 
   it('has long texts whole, however small the windows of its flow control are', async () => {

@@ -1,4 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import {
+  DeleteConversationDocument,
+  EraseSessionDocument,
+} from '../../schema/operations/generated/graphql.ts'
 import type { FaultInput } from '../../src/emulator/faults.ts'
 import type { RoutePath } from '../../src/emulator/route-paths.ts'
 import { check } from '../kit/checker.ts'
@@ -51,6 +55,8 @@ interface Victim {
 describe('kill -9 in the middle of replies', () => {
   let stage: Stage
   let talk: Talk
+  /** Replies of which nothing is left. */
+  const deleted: string[] = []
   beforeAll(async () => {
     stage = await openStage({ timeouts: { recoverMs: 20_000 } })
     talk = createTalk(stage)
@@ -74,7 +80,7 @@ describe('kill -9 in the middle of replies', () => {
         await stage.gateway.restart()
       }
       await Promise.all(victims.map((victim) => goOn(victim)))
-      await talk.settle()
+      await talk.settle({ deleted })
       expect(check(talk.recorder.history), `seed ${seed}`).toEqual([])
     },
     figure(600_000, 1_200_000),
@@ -168,7 +174,7 @@ describe('kill -9 in the middle of replies', () => {
       }
       await stage.emulator.release()
     }
-    await talk.settle()
+    await talk.settle({ deleted })
     expect(check(talk.recorder.history)).toEqual([])
   })
 
@@ -186,7 +192,7 @@ describe('kill -9 in the middle of replies', () => {
     await talk.ending(alice, first.id)
     expect(await talk.ending(alice, second.id)).toMatchObject({ text: 'You said: and then?' })
     expect(await talk.say(bob, 'hello')).toMatchObject({ __typename: 'ReplyCompleted' })
-    await talk.settle()
+    await talk.settle({ deleted })
     expect(check(talk.recorder.history)).toEqual([])
   })
 
@@ -202,7 +208,52 @@ describe('kill -9 in the middle of replies', () => {
       await stage.emulator.release()
       await stage.gateway.restart()
       expect(await talk.ending(who, id)).toMatchObject({ text: 'You said: still here' })
-      await talk.settle()
+      await talk.settle({ deleted })
+      expect(check(talk.recorder.history)).toEqual([])
+    },
+  )
+
+  it.each(
+    assistants.flatMap((assistantId) => [
+      [assistantId, 'erases itself'] as const,
+      [assistantId, 'deletes the conversation'] as const,
+    ]),
+  )(
+    'F21: once a session of %s %s, what was said is gone here, though nothing of the platform answered any more',
+    async (assistantId, way) => {
+      const who = stage.person(`${assistantId} ${way}`)
+      const { id, conversation } = await talk.send(who, {
+        text: 'my colour is umber',
+        assistantId,
+      })
+      await talk.ending(who, id)
+      const path = '/v1/conversations/:conversation_id'
+      await stage.emulator.faults(path, { kind: 'hold', gate: 'delete' })
+      const unanswered = (
+        way === 'erases itself'
+          ? talk.ask(who, EraseSessionDocument, {})
+          : talk.ask(who, DeleteConversationDocument, {
+              input: { conversationId: conversation.id },
+            })
+      ).catch(() => undefined)
+      await stage.emulator.until({ gate: 'delete' })
+      await stage.gateway.kill('SIGKILL')
+      talk.recorder.add({ type: 'crash' })
+      expect(await unanswered).toBeUndefined()
+      await stage.emulator.release('delete')
+      await stage.gateway.restart()
+
+      expect(await talk.snapshot(who, id)).toBeUndefined()
+      const { id: nextId, conversation: next } = await talk.send(who, {
+        text: 'what is my colour?',
+        assistantId,
+      })
+      expect(next.id).not.toBe(conversation.id)
+      const answer = await talk.ending(who, nextId)
+      expect(answer).toMatchObject({ __typename: 'ReplyCompleted' })
+      expect(JSON.stringify(answer)).not.toContain('umber')
+      deleted.push(id)
+      await talk.settle({ deleted })
       expect(check(talk.recorder.history)).toEqual([])
     },
   )
