@@ -71,7 +71,7 @@ async function open(apiKeys: readonly ApiKeySettings[] = [], more: FakeGatewayOp
           cooldownSeconds: 1,
           maxAgeSeconds: maxAgeMs / 1000,
           maxStaleSeconds: maxStaleMs / 1000,
-          timeoutMs: 5_000,
+          timeoutMs: 60_000,
           maxBytes: 65_536,
         },
       },

@@ -6,6 +6,7 @@ import { createEmulator } from '../../src/emulator/emulator.ts'
 import type { EmulatorOptions } from '../../src/emulator/options.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { createTestApp, publicPart } from '../kit/emulator.ts'
+import { patienceMs } from '../kit/until.ts'
 
 const app = createTestApp()
 
@@ -108,7 +109,7 @@ describe('emulator switches', () => {
     const second = async ({ emulator, post }: typeof strict) => {
       emulator.faults.next('/v1/workflows/chat', { kind: 'gate' })
       const held = post('/v1/workflows/chat', ask('one'))
-      await emulator.until((state) => state.held.length > 0, AbortSignal.timeout(5000))
+      await emulator.until((state) => state.held.length > 0, AbortSignal.timeout(patienceMs))
       const { json, text } = await post('/v1/workflows/chat', ask('two'))
       emulator.release()
       await held
@@ -151,7 +152,7 @@ describe('emulator switches', () => {
       stream: true,
       additional_messages,
     })
-    await here.emulator.until((state) => state.held.length > 0, AbortSignal.timeout(5000))
+    await here.emulator.until((state) => state.held.length > 0, AbortSignal.timeout(patienceMs))
     const [chat] = here.emulator.state().chats
     const cancel = { conversation_id: chat?.conversationId, chat_id: chat?.id }
     expect((await here.post('/v3/chat/cancel', cancel)).json).toMatchObject({
@@ -245,7 +246,7 @@ describe('emulator options', () => {
       '/v1/workflows/chat',
       ask('/silent 600s', { parameters: { CONVERSATION_NAME: 'x' } }),
     )
-    await here.emulator.until((state) => state.chats.length === 2, AbortSignal.timeout(5000))
+    await here.emulator.until((state) => state.chats.length === 2, AbortSignal.timeout(patienceMs))
     await here[Symbol.asyncDispose]()
     await expect(endless).rejects.toThrow()
     await expect(silent).rejects.toThrow()
@@ -263,7 +264,7 @@ describe('what is unknown of actions and files', () => {
     const { conversation_id: conversation, id: chat } = json.data
     await emulator.emulator.until(
       ({ chats }) => chats.some(({ status }) => status === 'requires_action'),
-      AbortSignal.timeout(5_000),
+      AbortSignal.timeout(patienceMs),
     )
     return { conversation, chat }
   }

@@ -6,7 +6,7 @@ describe.each(['cloud', 'studio'] as const)('the commands that the demo prints (
   let demo: RunningDemo
   beforeAll(async () => {
     demo = await startDemo({ dialect })
-  }, 90_000)
+  }, 300_000)
   afterAll(() => demo[Symbol.asyncDispose]())
 
   it.each(['workflow', 'bot'])(

@@ -33,7 +33,7 @@ describe('T18: no secret leaves', () => {
       assistants: { onBreach: 'alert' },
     })
     await live()
-  }, 120_000)
+  }, 300_000)
   afterAll(() => stage[Symbol.asyncDispose]())
 
   /** A life in which much goes well and much goes wrong. */

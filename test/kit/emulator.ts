@@ -8,6 +8,7 @@ import type { Wanted, EmulatorState } from '../../src/emulator/control.ts'
 import type { FaultInput } from '../../src/emulator/faults.ts'
 import type { EmulatorOptions } from '../../src/emulator/options.ts'
 import type { RoutePath } from '../../src/emulator/route-paths.ts'
+import { patienceMs } from './until.ts'
 
 /** An OAuth service app whose public half an emulator knows. */
 export interface TestApp {
@@ -29,7 +30,7 @@ export interface RunningEmulator extends AsyncDisposable {
   repeatFaults(path: RoutePath, times: number, ...faults: readonly FaultInput[]): Promise<void>
   clearFaults(): Promise<void>
   state(): Promise<EmulatorState>
-  /** Resolves once it is so; fails after `deadlineMs` (default 10,000). */
+  /** Resolves once it is so; fails after `deadlineMs` (default 100,000). */
   until(wanted: Wanted, deadlineMs?: number): Promise<void>
   /** Releases what is held now, at one gate or at all. */
   release(gate?: string): Promise<void>
@@ -113,7 +114,7 @@ export async function startEmulator(
       await call('DELETE', 'faults')
     },
     state: async () => (await call('GET', 'state')) as EmulatorState,
-    async until(wanted, deadlineMs = 10_000) {
+    async until(wanted, deadlineMs = patienceMs) {
       const query = new URLSearchParams(
         Object.entries(wanted).map(([key, value]) => [key, String(value)]),
       )

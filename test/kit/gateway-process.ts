@@ -70,13 +70,13 @@ export async function startGateway(
       child,
       pid,
       exited,
-      ...(await inTime(listening.promise, 'the gateway to listen', 60_000)),
+      ...(await inTime(listening.promise, 'the gateway to listen', 120_000)),
     }
   }
 
   async function kill(signal: NodeJS.Signals) {
     running.child.kill(signal)
-    return inTime(running.exited, `the gateway to end after ${signal}`, 40_000)
+    return inTime(running.exited, `the gateway to end after ${signal}`, 120_000)
   }
 
   return {

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { createFrameParser, type Frame } from './sse-frames.ts'
-import { within } from './until.ts'
+import { patienceMs, within } from './until.ts'
 
 /** How a stream ended: it said so, we cut it, or the server closed it without a word. */
 export type StreamEnd = 'complete' | 'cut' | 'closed'
@@ -79,7 +79,7 @@ export function createStream(source: StreamSource): StreamInlet {
     get bytes() {
       return bytes
     },
-    async next(deadlineMs = 20_000) {
+    async next(deadlineMs = patienceMs) {
       const due = performance.now() + deadlineMs
       for (;;) {
         const frame = frames[taken]

@@ -1,12 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
 const pollMs = 5
+/** What hangs is told in the end; a machine that is very busy is no failure. */
+export const patienceMs = 100_000
 
 /** Resolves with the first answer of `condition` that is neither undefined nor false; fails after `deadlineMs`. */
 export async function until<T>(
   condition: () => T | undefined | false | Promise<T | undefined | false>,
   what: string,
-  deadlineMs = 20_000,
+  deadlineMs = patienceMs,
 ): Promise<T> {
   const due = performance.now() + deadlineMs
   for (;;) {
@@ -21,7 +23,7 @@ export async function until<T>(
 export async function within<T>(
   promise: Promise<T>,
   what: string,
-  deadlineMs = 20_000,
+  deadlineMs = patienceMs,
 ): Promise<T> {
   const timer = new AbortController()
   const late = delay(deadlineMs, undefined, { signal: timer.signal }).then(() => {

@@ -32,7 +32,7 @@ async function setUp() {
           cooldownSeconds: 30,
           maxAgeSeconds: maxAgeMs / 1000,
           maxStaleSeconds: maxStaleMs / 1000,
-          timeoutMs: 2_000,
+          timeoutMs: 60_000,
           maxBytes: 65_536,
         },
       },

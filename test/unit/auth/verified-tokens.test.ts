@@ -96,7 +96,7 @@ describe('verified tokens', () => {
             maxAgeSeconds: 1,
             maxStaleSeconds: 3_600,
             cooldownSeconds: 0,
-            timeoutMs: 5_000,
+            timeoutMs: 60_000,
             maxBytes: 65_536,
           },
         },
