@@ -25,7 +25,12 @@ export function createUpstreamFailureLog({
   const lines = createRepeatedLines<UpstreamFailure>({
     clock,
     atOnce,
-    write: (failure, count) => logger.warn({ ...failure, count }, 'upstream call failed'),
+    write(failure, count) {
+      const fields = { ...failure, count }
+      // It is gone on without, or was only looked for: the operator knows, and has nothing to mend.
+      if (failure.kind === 'conversation-gone') logger.info(fields, 'upstream call failed')
+      else logger.warn(fields, 'upstream call failed')
+    },
   })
   return {
     failed(failure) {

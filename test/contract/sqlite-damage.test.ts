@@ -146,6 +146,15 @@ describe('sqlite: a damaged file', () => {
     expect(await read(store, alice)).toContain('for alice alone')
   })
 
+  it.each([
+    ['its file is a folder', () => folder, /cannot be read or written: EISDIR: illegal operation/],
+    ['its file is a device', () => '/dev/full', /cannot be read or written: \w/],
+  ])('is refused with the reason of the system where %s', async (_what, file, reason) => {
+    const refusal = await openFile(file()).catch((error: unknown) => error)
+    expect(refusal).toBeInstanceOf(StoreOpenError)
+    expect(String(refusal)).toMatch(reason)
+  })
+
   it('F34: with a write-ahead log that was cut off holds what was written before the cut', async () => {
     const file = join(folder, randomId(), 'store.db')
     const store = await openFile(file)

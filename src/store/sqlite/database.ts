@@ -35,7 +35,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenedData
       // Texts of users are in it: nobody else may read it. SQLite gives its side files the same mode.
       await (await open(file, 'a', 0o600)).close()
     } catch (cause) {
-      throw new StoreOpenError(`the database ${file} cannot be created or written`, { cause })
+      throw new StoreOpenError(unreachable(file, cause), { cause })
     }
   }
   const db = new DatabaseSync(file, { timeout: options.busyTimeoutMs })
@@ -138,6 +138,10 @@ const unusable = (file: string) =>
 const halfMigrated = (file: string, version: number) =>
   `${file} does not have the tables of its version ${version}, so it is half of a database: restore it from a backup, or choose another file`
 
+/** The words of the system or of SQLite name what to mend, such as a full disk, and quote no content. */
+const unreachable = (file: string, error: unknown) =>
+  `the database ${file} cannot be read or written: ${error instanceof Error ? error.message : String(error)}`
+
 function explain(error: unknown, file: string): unknown {
   switch (resultCode(error)) {
     case 'busy':
@@ -148,7 +152,7 @@ function explain(error: unknown, file: string): unknown {
       return new StoreOpenError(damaged(file), { cause: error })
     case 'full':
     case 'io':
-      return new StoreOpenError(`the database ${file} cannot be read or written`, { cause: error })
+      return new StoreOpenError(unreachable(file, error), { cause: error })
     case 'other':
       return isOfSqlite(error) ? new StoreOpenError(unusable(file), { cause: error }) : error
   }

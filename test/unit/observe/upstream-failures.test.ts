@@ -34,6 +34,19 @@ describe('the log of failed upstream calls', () => {
     expect(lines.slice(11)).toEqual([{ ...refused, count: 5 }])
   })
 
+  it('warns of nothing that is gone on without: a conversation that is not there any more', () => {
+    const told: string[] = []
+    const logger = {
+      ...silentLogger,
+      info: () => void told.push('info'),
+      warn: () => void told.push('warn'),
+    }
+    using failures = createUpstreamFailureLog({ clock: createFakeClock(), logger })
+    failures.failed({ ...refused, call: 'list-messages', kind: 'conversation-gone' })
+    failures.failed(refused)
+    expect(told).toEqual(['info', 'warn'])
+  })
+
   it('makes no kinds of what an upstream may choose, and keeps calls and causes apart', () => {
     const { lines, failures } = open()
     for (let nth = 0; nth < 100; nth += 1) {
