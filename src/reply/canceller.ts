@@ -4,7 +4,8 @@ import type { Clock } from '../lib/clock.ts'
 import type { NewId } from '../lib/id.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { Metrics } from '../observe/metrics.ts'
-import type { Ledger } from '../store/ledger.ts'
+import type { FinishOutcome, Ledger } from '../store/ledger.ts'
+import { StoreError } from '../store/store.ts'
 import type { ReplyQueue } from './queue.ts'
 import { stored } from './stored.ts'
 
@@ -28,6 +29,8 @@ export interface Canceller {
 
 /** How often a conversation is emptied again for messages that came meanwhile. */
 const maxRounds = 5
+/** How long to wait before an end that the store refused is looked for, in ms. */
+const lookAgainMs = 1000
 
 export function createCanceller(options: {
   readonly ledger: Ledger
@@ -36,8 +39,10 @@ export function createCanceller(options: {
   readonly newId: NewId
   readonly logger: Logger
   readonly metrics: Pick<Metrics, 'replyEnded'>
+  /** Aborts when the engine is closed. */
+  readonly closed: AbortSignal
 }): Canceller {
-  const { ledger, queue, clock, newId, logger, metrics } = options
+  const { ledger, queue, clock, newId, logger, metrics, closed } = options
 
   async function find(session: Session, id: ReplyId): Promise<Reply> {
     const [reply] = await ledger.session(session).replies([id])
@@ -48,9 +53,18 @@ export function createCanceller(options: {
   async function cancel(session: Session, id: ReplyId): Promise<Reply> {
     const reply = await find(session, id)
     if (await queue.cancel(id)) return await find(session, id)
-    const outcome = await stored(() =>
-      ledger.finish(session, {
-        replyId: id,
+    const at = clock.now()
+    const outcome = await stored(() => finish(session, reply, at))
+    if (outcome.type === 'lost') throw new NotFoundError('There is no such reply.')
+    if (outcome.type === 'finished') ended(session, reply)
+    else kick(session, reply)
+    return outcome.reply
+  }
+
+  async function finish(session: Session, reply: Reply, at: number): Promise<FinishOutcome> {
+    try {
+      return await ledger.finish(session, {
+        replyId: reply.id,
         fence: undefined,
         event: { type: 'cancelled', upstreamCancelled: false },
         answerId: newId() as MessageId,
@@ -58,14 +72,39 @@ export function createCanceller(options: {
         resetUpstream: reply.status !== 'QUEUED',
         upstreamMessageId: undefined,
         explanation: undefined,
-        at: clock.now(),
-      }),
-    )
-    if (outcome.type === 'lost') throw new NotFoundError('There is no such reply.')
-    if (outcome.type === 'finished') report(reply)
-    const { conversationId, assistantId } = reply
+        at,
+      })
+    } catch (error) {
+      if (error instanceof StoreError) void lookAgain(session, reply, at)
+      throw error
+    }
+  }
+
+  /** A store that could not tell whether an end is on disk is asked for it once it writes again. */
+  async function lookAgain(session: Session, reply: Reply, at: number): Promise<void> {
+    logger.error({ reply: reply.id }, 'the end of a reply was not stored')
+    for (;;) {
+      await clock.sleep(lookAgainMs, closed).catch(() => undefined)
+      if (closed.aborted) return
+      try {
+        const [found] = await ledger.session(session).replies([reply.id])
+        if (found?.status === 'CANCELLED' && found.endedAt === at) ended(session, reply)
+        return
+      } catch (error) {
+        if (error instanceof StoreError) continue
+        logger.error({ reply: reply.id, err: error }, 'the end of a reply could not be looked at')
+        return
+      }
+    }
+  }
+
+  function ended(session: Session, reply: Reply): void {
+    report(reply)
+    kick(session, reply)
+  }
+
+  function kick(session: Session, { conversationId, assistantId }: Reply): void {
     queue.kick({ session, conversationId, assistantId })
-    return outcome.reply
   }
 
   function report({ id: reply, assistantId: assistant, createdAt }: Reply): void {

@@ -209,11 +209,20 @@ export function createEnding(options: EndingOptions): Ending {
 
   async function finish(claim: Claim, end: End): Promise<void> {
     const { session, reply, fence } = claim
-    const request = { replyId: reply.id, fence, answerId: newId() as MessageId, ...end }
-    const outcome = await store(claim, () =>
-      ledger.finish(session, { ...request, at: clock.now() }),
-    )
-    if (outcome?.type === 'finished') report(claim, end)
+    const ids = { replyId: reply.id, answerId: newId() as MessageId }
+    const request = { ...ids, fence, ...end, at: clock.now() }
+    let asked = 0
+    const outcome = await store(claim, () => {
+      asked += 1
+      return ledger.finish(session, request)
+    })
+    // A store that could not tell whether the end is on disk may have it: then it finds its own work when asked again.
+    const isOurs =
+      asked > 1 &&
+      outcome?.type === 'already' &&
+      outcome.reply.status === terminalStatus[end.event.type] &&
+      outcome.reply.endedAt === request.at
+    if (outcome?.type === 'finished' || isOurs) report(claim, end)
   }
 
   async function giveBack(claim: Claim): Promise<void> {

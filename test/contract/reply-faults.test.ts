@@ -8,7 +8,9 @@ import { systemClock } from '../../src/lib/clock.ts'
 import { openDatabase } from '../../src/store/sqlite/database.ts'
 import type { SessionReplies } from '../../src/reply/session-replies.ts'
 import { createSqliteStore } from '../../src/store/sqlite/store.ts'
+import { runFailures } from '../../src/reply/run-failures.ts'
 import { StoreError } from '../../src/store/store.ts'
+import { RunFailedError } from '../../src/strategy/run-failed-error.ts'
 import { createFakeClock } from '../kit/clock.ts'
 import { silentLogger } from '../kit/logger.ts'
 import {
@@ -17,6 +19,7 @@ import {
   openEngine,
   openMemoryStore,
   readAll,
+  readUntil,
   typesOf,
 } from '../kit/open-engine.ts'
 import { uncounted } from '../kit/uncounted.ts'
@@ -29,7 +32,15 @@ async function openSmallStore() {
   const file = join(folder, 'store.db')
   const opened = await openDatabase({ file, sessionKeyCheck: 'check', busyTimeoutMs: 100 })
   const { db } = opened
-  const disk = { sync: async () => {}, [Symbol.asyncDispose]: async () => {} }
+  let failures = 0
+  const disk = {
+    async sync() {
+      if (failures === 0) return
+      failures -= 1
+      throw new Error('EIO')
+    },
+    [Symbol.asyncDispose]: async () => {},
+  }
   const setMaxPages = (count: unknown) => db.exec(`PRAGMA max_page_count = ${String(count)}`)
   return {
     file,
@@ -41,6 +52,8 @@ async function openSmallStore() {
     }),
     fill: () => setMaxPages(db.prepare('PRAGMA page_count').get()?.['page_count']),
     makeRoom: () => setMaxPages(1_000_000),
+    /** The next sync fails, and what was written may be on disk all the same. */
+    failSync: () => (failures += 1),
   }
 }
 
@@ -95,6 +108,71 @@ describe('a disk that is full', () => {
     await store[Symbol.asyncDispose]()
     using db = new DatabaseSync(file)
     expect(db.prepare('PRAGMA integrity_check').get()).toEqual({ integrity_check: 'ok' })
+  })
+})
+
+describe('an end that the disk did not confirm', () => {
+  /** An engine that counts ends, on a disk whose next sync can fail. */
+  async function open() {
+    const { store, failSync } = await openSmallStore()
+    onTestFinished(() => store[Symbol.asyncDispose]())
+    const ends: string[] = []
+    const replyEnded = (status: string) => void ends.push(status)
+    const gateway = await openEngine({ store, metrics: { ...uncounted, replyEnded } })
+    onTestFinished(() => gateway[Symbol.asyncDispose]())
+    const told = () => gateway.lines.filter((line) => line.message === 'reply ended')
+    return { ...gateway, failSync, ends, told }
+  }
+
+  it.each(['completed', 'failed', 'cancelled'] as const)(
+    'is logged and counted once: of a reply that is %s',
+    async (how) => {
+      const { replies, strategy, failSync, ends, told } = await open()
+      const reply = await replies.sendMessage(message('1'))
+      const run = await strategy.next()
+      run.accept()
+      run.delta('Hi')
+      await readUntil(replies, reply.id, 'delta')
+      failSync()
+      switch (how) {
+        case 'completed':
+          run.complete('Hi')
+          break
+        case 'failed':
+          run.fail(new RunFailedError(runFailures.truncated, { outcome: 'unseen' }))
+          break
+        case 'cancelled':
+          await replies.cancelReply(reply.id)
+          break
+      }
+      await until(() => told().length > 0, 'the end to be told')
+      expect(ends).toEqual([how.toUpperCase()])
+      expect(told()).toHaveLength(1)
+    },
+  )
+
+  it('is logged and counted once: of a reply that is cancelled while it waits, and the one behind it runs', async () => {
+    const { replies, strategy, failSync, ends, told, own } = await open()
+    const first = await replies.sendMessage(message('1'))
+    const run = await strategy.next()
+    run.accept()
+    run.delta('1')
+    await readUntil(replies, first.id, 'delta')
+    const { conversationId } = first
+    const second = await replies.sendMessage(message('2', { conversationId }))
+    const third = await replies.sendMessage(message('3', { conversationId }))
+    failSync()
+    await expect(replies.cancelReply(second.id)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    await until(() => told().length > 0, 'the end to be told')
+    expect(ends).toEqual(['CANCELLED'])
+    expect(await own.replies([second.id])).toMatchObject([{ status: 'CANCELLED' }])
+    run.complete('1')
+    const next = await strategy.next()
+    expect(next.request.text).toBe('3')
+    next.accept()
+    next.complete('3')
+    await readAll(replies, third.id)
+    expect(told()).toHaveLength(3)
   })
 })
 
