@@ -25,7 +25,7 @@ ConversationNode.implement({
     title: t.exposeString('title', {
       nullable: true,
       description:
-        'As it was set, else the beginning of its first message; null while there is neither.',
+        'As it was set, else the beginning of its first message; null while there is neither, and once retention has deleted it.',
     }),
     assistant: t.field({
       description: 'Who answers here; null once it is no longer configured.',

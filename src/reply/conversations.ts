@@ -84,7 +84,9 @@ export function createSessionConversations(
 
     async rename(id: ConversationId, title: string | null): Promise<Conversation> {
       if (title !== null) checkTitle(title)
-      const renamed = await stored(() => ledger.renameConversation(this.#session, id, title))
+      const renamed = await stored(() =>
+        ledger.renameConversation(this.#session, id, title, clock.now()),
+      )
       if (renamed === undefined) throw notFound()
       return renamed
     }

@@ -259,6 +259,7 @@ export interface Ledger {
     session: Session,
     id: ConversationId,
     title: string | null,
+    at: number,
   ): Promise<Conversation | undefined>
 
   /**
@@ -392,7 +393,9 @@ export interface Ledger {
 
   /**
    * Deletes messages that were written before (ms since the epoch) with their replies, once the log has let go of those.
-   * Bounded work: answers how many replies it deleted, to be called again until that is 0.
+   * With it go titles of conversations that were neither used nor named since, the title that a deleted message had made,
+   * and the attachments that neither came nor were sent since; erasing the session still tells of those.
+   * Bounded work: answers how many replies, titles and attachments it deleted, to be called again until that is 0.
    */
   trimMessages(writtenBefore: number): Promise<number>
 

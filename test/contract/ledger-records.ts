@@ -195,12 +195,14 @@ export function ledgerRecordsContract(name: string, open: () => Promise<ReplySto
       await acceptReply(ledger, session, { conversationId: id, text: 'second' })
       const title = async () => (await ledger.session(session).conversations([id]))[0]?.title
       expect(await title()).toBe(`What is the ${'x'.repeat(63)}😀 re`)
-      expect(await ledger.renameConversation(session, id, 'Mine')).toMatchObject({ title: 'Mine' })
+      expect(await ledger.renameConversation(session, id, 'Mine', 5)).toMatchObject({
+        title: 'Mine',
+      })
       expect(await title()).toBe('Mine')
-      await ledger.renameConversation(session, id, null)
+      await ledger.renameConversation(session, id, null, 6)
       expect(await title()).toBe(`What is the ${'x'.repeat(63)}😀 re`)
       const stranger = await openSession(ledger)
-      expect(await ledger.renameConversation(stranger, id, 'Theirs')).toBeUndefined()
+      expect(await ledger.renameConversation(stranger, id, 'Theirs', 7)).toBeUndefined()
     })
 
     it('remembers where an answer came from, and what the session thinks of it', async () => {

@@ -34,8 +34,8 @@ export interface Conversations {
 
 export function createConversations(db: DatabaseSync): Conversations {
   const insert = db.prepare(`
-    INSERT INTO conversations (key, session, assistant, title, used, created_at, last_used_at)
-    VALUES (:key, :session, :assistant, :title, ${nextUse(':session')}, :at, :at)`)
+    INSERT INTO conversations (key, session, assistant, title, titled_at, used, created_at, last_used_at)
+    VALUES (:key, :session, :assistant, :title, :at, ${nextUse(':session')}, :at, :at)`)
   const count = db.prepare(
     'SELECT count(*) AS found FROM (SELECT 1 FROM conversations WHERE session = ? LIMIT ?)',
   )
@@ -58,7 +58,11 @@ export function createAccept(
   finish: ReturnType<typeof createFinish>,
 ) {
   const findSession = db.prepare('SELECT id FROM sessions WHERE key = ?')
-  const findKey = db.prepare('SELECT digest, reply FROM idempotency WHERE session = ? AND key = ?')
+  // A key of a deleted conversation is as free as if it were gone already.
+  const findKey = db.prepare(`
+    SELECT i.digest, i.reply FROM idempotency i
+    JOIN replies r ON r.id = i.reply JOIN conversations c ON c.id = r.conversation
+    WHERE i.session = ? AND i.key = ?`)
   const findReply = db.prepare(`${selectReply} WHERE r.id = ?`)
   const findConversation = db.prepare(
     'SELECT id, assistant, first_words FROM conversations WHERE session = ? AND key = ?',
@@ -74,8 +78,13 @@ export function createAccept(
   )
   const countAttachments = db.prepare(`
     SELECT count(*) AS found FROM attachments
-    WHERE session = ? AND assistant = ? AND key IN (SELECT value FROM json_each(?))`)
-  const setFirstWords = db.prepare('UPDATE conversations SET first_words = ? WHERE id = ?')
+    WHERE +session = ? AND assistant = ? AND forgotten = 0 AND key IN (SELECT value FROM json_each(?))`)
+  const useAttachments = db.prepare(
+    'UPDATE attachments SET used_at = ? WHERE key IN (SELECT value FROM json_each(?))',
+  )
+  const setFirstWords = db.prepare(
+    'UPDATE conversations SET first_words = ?, first_message = ? WHERE id = ?',
+  )
   const use = db.prepare(`
     UPDATE conversations SET last_used_at = ?, used = ${nextUse('conversations.session')} WHERE id = ?`)
   const insertMessage = db.prepare(`
@@ -85,7 +94,7 @@ export function createAccept(
     INSERT INTO replies (id, key, session, conversation, status, rank, created_at)
     VALUES (?, ?, ?, ?, 'QUEUED', ?, ?)`)
   const insertKey = db.prepare(
-    'INSERT INTO idempotency (session, key, digest, reply) VALUES (?, ?, ?, ?)',
+    'INSERT OR REPLACE INTO idempotency (session, key, digest, reply) VALUES (?, ?, ?, ?)',
   )
   const deleteKey = db.prepare('DELETE FROM idempotency WHERE session = ? AND key = ?')
   const deleteReply = db.prepare('DELETE FROM replies WHERE id = ?')
@@ -94,9 +103,8 @@ export function createAccept(
   const setInterrupted = db.prepare('UPDATE replies SET interrupted = ? WHERE key = ?')
   const queueAgain = db.prepare(`
     UPDATE replies SET status = 'QUEUED', first_event = NULL, last_event = NULL, ended_at = NULL WHERE key = ?`)
-  const deleteEvents = db.prepare(
-    'DELETE FROM events WHERE reply = (SELECT id FROM replies WHERE key = ?)',
-  )
+  const deleteEvent = db.prepare(`
+    DELETE FROM events WHERE (session, place) = (SELECT session, last_event FROM replies WHERE key = ?)`)
 
   function replyAt(row: number) {
     const found = findReply.get(row)
@@ -133,7 +141,7 @@ export function createAccept(
 
   function undoOvertaking(session: Session, overtaken: readonly Reply[]): void {
     for (const { id } of overtaken) {
-      deleteEvents.run(id)
+      deleteEvent.run(id)
       queueAgain.run(id)
       logs.find(session.id)?.withdraw(id)
     }
@@ -201,13 +209,14 @@ export function createAccept(
           })
         : integer(found['id'])
     if (found !== undefined) use.run(at, conversation)
-    const isFirst = (found?.['first_words'] ?? null) === null
-    if (isFirst) setFirstWords.run(firstWords(request.text), conversation)
     const { messageId, text, extras } = request
     const row = Number(
       insertMessage.run(messageId, sessionRow, conversation, text, names, toColumn(extras), at)
         .lastInsertRowid,
     )
+    const isFirst = (found?.['first_words'] ?? null) === null
+    if (isFirst) setFirstWords.run(firstWords(text), row, conversation)
+    if (names !== null) useAttachments.run(at, names)
     const ranks = others.map((other) => integer(other['rank']))
     const rank = isInterrupt ? Math.min(0, ...ranks) - 1 : Math.max(0, ...ranks) + 1
     insertReply.run(row, request.replyId, sessionRow, conversation, rank, at)
@@ -219,7 +228,7 @@ export function createAccept(
       deleteReply.run(row)
       deleteMessage.run(row)
       if (found === undefined) deleteConversation.run(conversation)
-      else if (isFirst) setFirstWords.run(null, conversation)
+      else if (isFirst) setFirstWords.run(null, null, conversation)
       if (interrupts !== undefined) setInterrupted.run(0, interrupts)
       undoOvertaking(session, overtaken)
     })

@@ -24,6 +24,8 @@ export interface OpenedDatabase {
   readonly db: DatabaseSync
   /** How often the file was opened. */
   readonly epoch: number
+  /** False: what earlier versions have deleted may still be in free places of the file. */
+  readonly isRewritten: boolean
 }
 
 /** Opens the file for this process alone, checked, migrated, and with its epoch raised on disk. */
@@ -40,14 +42,17 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenedData
   }
   const db = new DatabaseSync(file, { timeout: options.busyTimeoutMs })
   try {
-    return { db, epoch: prepare(db, options) }
+    return { db, ...prepare(db, options) }
   } catch (error) {
     db.close()
     throw explain(error, file)
   }
 }
 
-function prepare(db: DatabaseSync, { file, sessionKeyCheck }: DatabaseOptions): number {
+function prepare(
+  db: DatabaseSync,
+  { file, sessionKeyCheck }: DatabaseOptions,
+): Omit<OpenedDatabase, 'db'> {
   // Before the first access, so that the lock is taken for good and no shared memory is needed.
   db.exec('PRAGMA locking_mode = EXCLUSIVE')
   const version = pragma(db, 'user_version')
@@ -65,6 +70,8 @@ function prepare(db: DatabaseSync, { file, sessionKeyCheck }: DatabaseOptions): 
     PRAGMA synchronous = FULL;
     PRAGMA wal_autocheckpoint = ${checkpointPages};
     PRAGMA temp_store = MEMORY;
+    -- What is deleted is overwritten.
+    PRAGMA secure_delete = ON;
     BEGIN EXCLUSIVE;
   `)
   // Not the quick one: an index that tells another thing than its table could show a session what is another's.
@@ -82,7 +89,30 @@ function prepare(db: DatabaseSync, { file, sessionKeyCheck }: DatabaseOptions): 
     .get()
   // FULL up to here: the epoch, and the folder's entry of a new file, are on disk. From now on the commit pipe syncs.
   db.exec('COMMIT; PRAGMA synchronous = NORMAL')
-  return integer(epoch?.['value'])
+  const isRewritten = rewrite(db, isEmpty)
+  // A process that was killed leaves a log with what it had deleted.
+  db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+  return { epoch: integer(epoch?.['value']), isRewritten }
+}
+
+/**
+ * Earlier versions left what they deleted in free places of the file: it is written anew, once. False: there was no room
+ * for that, and the next opening tries it again.
+ */
+function rewrite(db: DatabaseSync, isNew: boolean): boolean {
+  if (db.prepare(`SELECT 1 FROM meta WHERE name = 'rewritten'`).get() !== undefined) return true
+  try {
+    // In memory the copy would take as much of it as the file has.
+    if (!isNew) db.exec('PRAGMA temp_store = FILE; VACUUM')
+    db.exec(`INSERT INTO meta (name, value) VALUES ('rewritten', 1)`)
+    return true
+  } catch (error) {
+    const code = resultCode(error)
+    if (code !== 'full' && code !== 'io') throw error
+    return false
+  } finally {
+    db.exec('PRAGMA temp_store = MEMORY')
+  }
 }
 
 /**

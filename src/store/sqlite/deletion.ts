@@ -1,20 +1,17 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type {
-  AssistantId,
-  ConversationId,
-  ReplyId,
-  Session,
-  SessionId,
-  SessionName,
-} from '../../domain.ts'
+import type { AssistantId, ConversationId, Session, SessionId, SessionName } from '../../domain.ts'
 import type { ErasedSession, UpstreamBinding } from '../ledger.ts'
-import { integer, string } from './columns.ts'
+import { integer, string, type Row } from './columns.ts'
 import type { Transaction } from './commit.ts'
-import { replyIdOf, selectAttachment, toAttachment, toBinding, toUpstreamPlace } from './rows.ts'
+import {
+  conversationIdOf,
+  selectAttachment,
+  toAttachment,
+  toBinding,
+  toUpstreamPlace,
+} from './rows.ts'
 import type { SessionLogs } from './session-logs.ts'
-
-/** Replies looked at in one call of `trimMessages`: a call is one transaction. */
-const maxReplies = 500
+import type { Sweeper } from './sweeper.ts'
 
 export type DeletedConversation =
   | {
@@ -25,10 +22,13 @@ export type DeletedConversation =
   | { readonly type: 'not-found' }
   | { readonly type: 'busy' }
 
-/** Ends what the store holds of a conversation or a session. Bindings stay, as tombstones; positions are not used again. */
-export function createDeletion(db: DatabaseSync, logs: SessionLogs) {
+/**
+ * Ends conversations and sessions at once, however much they hold: their other rows are left to the sweeper. Bindings
+ * stay, as tombstones; positions are not used again.
+ */
+export function createDeletion(db: DatabaseSync, logs: SessionLogs, sweeper: Sweeper) {
   const find = db.prepare(`
-    SELECT c.id, c.session, c.assistant,
+    SELECT c.id, c.key AS conversation, c.assistant,
       (SELECT count(*) FROM replies r WHERE r.conversation = c.id AND r.ended_at IS NULL) AS open
     FROM conversations c JOIN sessions s ON s.id = c.session WHERE s.key = ? AND c.key = ?`)
   const clear = db.prepare(`
@@ -37,57 +37,40 @@ export function createDeletion(db: DatabaseSync, logs: SessionLogs) {
       cleared_run = (SELECT coalesce(max(r.run), 0) FROM replies r WHERE r.conversation = conversations.id AND r.run IS NOT NULL)
     WHERE id = ?`)
   const bindings = db.prepare(selectBinding)
-  const replies = db.prepare('SELECT id, key AS reply FROM replies WHERE conversation = ?')
-  const deleteEvents = db.prepare('DELETE FROM events WHERE session = ? AND reply = ?')
-  const deleteKeys = db.prepare('DELETE FROM idempotency WHERE session = ? AND reply = ?')
-  const deleteReplies = db.prepare('DELETE FROM replies WHERE conversation = ?')
-  const deleteMessages = db.prepare('DELETE FROM messages WHERE conversation = ?')
   const deleteConversation = db.prepare('DELETE FROM conversations WHERE id = ?')
+  const leaveRest = db.prepare('INSERT INTO deletions (conversation) VALUES (?)')
 
   const findSession = db.prepare('SELECT id, generation FROM sessions WHERE key = ?')
   const countOpen = db.prepare(
     'SELECT count(*) AS open FROM replies WHERE session = ? AND ended_at IS NULL',
   )
-  const conversationsOf = db.prepare('SELECT id, assistant FROM conversations WHERE session = ?')
+  const conversationsOf = db.prepare(
+    'SELECT id, key AS conversation, assistant FROM conversations WHERE session = ?',
+  )
   const formerOf = db.prepare(`
     SELECT DISTINCT b.origin, b.account, coalesce(b.strategy, 'workflow') AS strategy
     FROM bindings b LEFT JOIN conversations c ON c.id = b.conversation
     WHERE b.session = ? AND c.id IS NULL`)
-  const countMessages = db.prepare('SELECT count(*) AS messages FROM messages WHERE session = ?')
+  const countMessages = db.prepare(`
+    SELECT count(*) AS messages FROM conversations c JOIN messages m ON m.conversation = c.id WHERE c.session = ?`)
   const attachmentsOf = db.prepare(`${selectAttachment} WHERE f.session = ? ORDER BY f.id`)
   const deleteAttachments = db.prepare('DELETE FROM attachments WHERE session = ?')
   const rename = db.prepare('UPDATE sessions SET name = ?, generation = ? WHERE id = ?')
-
-  const old = db.prepare(`
-    SELECT r.id, r.session, r.conversation FROM replies r JOIN messages m ON m.id = r.id
-    WHERE r.ended_at IS NOT NULL AND m.created_at < ? AND (r.trimmed = 1 OR r.last_event IS NULL)
-    ORDER BY r.id LIMIT ${maxReplies}`)
-  const deleteAnswer = db.prepare('DELETE FROM messages WHERE id = ? OR reply = ?')
-  const deleteReply = db.prepare('DELETE FROM replies WHERE id = ?')
-  const setTrimmed = db.prepare('UPDATE conversations SET trimmed = 1 WHERE id = ?')
 
   function bindingsOf(conversation: number): readonly UpstreamBinding[] {
     return bindings.all(conversation).flatMap((row) => toBinding(row) ?? [])
   }
 
-  /** Also from memory, once it is committed: a reader that comes late must not meet it. */
-  function remove(
-    sessionId: SessionId,
-    session: number,
-    conversation: number,
-    transaction: Transaction,
-  ): void {
-    const gone = new Set<ReplyId>()
-    for (const row of replies.all(conversation)) {
-      const reply = integer(row['id'])
-      gone.add(replyIdOf(row))
-      deleteEvents.run(session, reply)
-      deleteKeys.run(session, reply)
-    }
-    deleteReplies.run(conversation)
-    deleteMessages.run(conversation)
+  /** The row alone: what has no conversation is read by nobody, in the log neither once it is committed. */
+  function remove(sessionId: SessionId, found: Row, transaction: Transaction): void {
+    const conversation = integer(found['id'])
+    const id = conversationIdOf(found)
     deleteConversation.run(conversation)
-    transaction.committed(() => logs.find(sessionId)?.forget((replyId) => gone.has(replyId)))
+    leaveRest.run(conversation)
+    transaction.committed(() => {
+      logs.find(sessionId)?.forget(({ conversationId }) => conversationId === id)
+      sweeper.deleted()
+    })
   }
 
   return {
@@ -107,9 +90,8 @@ export function createDeletion(db: DatabaseSync, logs: SessionLogs) {
       const found = find.get(session.id, id)
       if (found === undefined) return { type: 'not-found' }
       if (found['open'] !== 0) return { type: 'busy' }
-      const conversation = integer(found['id'])
-      const upstream = bindingsOf(conversation)
-      remove(session.id, integer(found['session']), conversation, transaction)
+      const upstream = bindingsOf(integer(found['id']))
+      remove(session.id, found, transaction)
       return { type: 'deleted', assistantId: string(found['assistant']) as AssistantId, upstream }
     },
 
@@ -133,26 +115,11 @@ export function createDeletion(db: DatabaseSync, logs: SessionLogs) {
         }),
         former: formerOf.all(row).map(toUpstreamPlace),
       }
-      for (const found of conversations) {
-        remove(session.id, row, integer(found['id']), transaction)
-      }
+      for (const found of conversations) remove(session.id, found, transaction)
       deleteAttachments.run(row)
       const generation = integer(owner['generation']) + 1
       rename.run(name(generation), generation, row)
       return { type: 'erased', erased }
-    },
-
-    /** Only what no reader of the log can ask for any more. */
-    trimMessages(writtenBefore: number): number {
-      const rows = old.all(writtenBefore)
-      for (const row of rows) {
-        const reply = integer(row['id'])
-        deleteKeys.run(integer(row['session']), reply)
-        deleteAnswer.run(reply, reply)
-        deleteReply.run(reply)
-        setTrimmed.run(integer(row['conversation']))
-      }
-      return rows.length
     },
   }
 }

@@ -27,7 +27,8 @@ export function createFinish(
   runs: Runs,
 ) {
   const find = db.prepare(`
-    SELECT r.id, r.session, r.conversation, r.status, r.fence FROM replies r JOIN sessions s ON s.id = r.session
+    SELECT r.id, r.session, r.conversation, r.status, r.fence FROM replies r
+    JOIN sessions s ON s.id = r.session JOIN conversations c ON c.id = r.conversation
     WHERE s.key = ? AND r.key = ?`)
   const findReply = db.prepare(`${selectReply} WHERE r.id = ?`)
   const insertEvent = db.prepare(

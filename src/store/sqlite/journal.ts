@@ -9,6 +9,8 @@ import type { RunningReply, RunningReplies } from './running.ts'
 const maxPendingLength = 1024 * 1024
 /** Journal rows deleted in one transaction: bounded, so that no commit is long. */
 const pruneRows = 256
+/** Journal rows looked at in one call of `purge`: a call is part of one transaction. */
+const purgeRows = 32
 
 /** One delta as the journal keeps it. */
 type Entry = readonly [reply: number, seq: number, kind: DeltaKind, offset: number, text: string]
@@ -24,6 +26,11 @@ interface JournalRow {
 export interface Journal extends Backlog {
   add(reply: RunningReply, event: DeltaEvent): void
   readonly isFull: boolean
+  /**
+   * Takes the deltas of ended replies out of some rows, from one on. `needed` stops where those begin that a running reply
+   * still needs: what ended lately may be among them. Answers the row to go on with; undefined: there is none.
+   */
+  purge(from: number, upTo: 'needed' | 'end'): number | undefined
   /** Gives every delta that is kept, oldest first: those of ended replies as well. */
   scan(
     take: (
@@ -37,8 +44,16 @@ export interface Journal extends Backlog {
 export function createJournal(db: DatabaseSync, epoch: number, running: RunningReplies): Journal {
   const insert = db.prepare('INSERT INTO journal (id, deltas) VALUES (?, ?)')
   const prune = db.prepare('DELETE FROM journal WHERE id < ?')
+  const selectSome = db.prepare(
+    `SELECT id, deltas FROM journal WHERE id >= ? AND id < ? ORDER BY id LIMIT ${purgeRows}`,
+  )
+  const remove = db.prepare('DELETE FROM journal WHERE id = ?')
+  const change = db.prepare('UPDATE journal SET deltas = ? WHERE id = ?')
   const bounds = db
-    .prepare('SELECT coalesce(min(id), 1) AS low, coalesce(max(id), 0) + 1 AS next FROM journal')
+    .prepare(
+      `SELECT coalesce((SELECT min(id) FROM journal), 1) AS low,
+         coalesce((SELECT max(id) FROM journal), 0) + 1 AS next`,
+    )
     .get()
   let nextRow = integer(bounds?.['next'])
   let prunedTo = integer(bounds?.['low'])
@@ -62,6 +77,20 @@ export function createJournal(db: DatabaseSync, epoch: number, running: RunningR
     },
     get isFull() {
       return pendingLength > maxPendingLength
+    },
+    purge(from, upTo) {
+      const end = upTo === 'end' ? nextRow : firstNeeded()
+      const rows = selectSome.all(from, end)
+      const needed = new Set(Array.from(running.values(), ({ row }) => row))
+      for (const row of rows) {
+        const { deltas, ...rest } = json<JournalRow>(row['deltas'])
+        const kept = deltas.filter(([reply]) => needed.has(reply))
+        if (kept.length === deltas.length) continue
+        if (kept.length === 0) remove.run(integer(row['id']))
+        else change.run(JSON.stringify({ ...rest, deltas: kept }), integer(row['id']))
+      }
+      const last = rows.at(-1)
+      return last === undefined ? undefined : integer(last['id']) + 1
     },
     write() {
       let pruned = prunedTo

@@ -17,9 +17,11 @@ import {
   toSession,
 } from './rows.ts'
 import type { RunningReplies } from './running.ts'
+import type { Removal } from './removal.ts'
 import { createRuns } from './runs.ts'
 import type { SessionLogs } from './session-logs.ts'
 import { createSessionStores } from './session-store.ts'
+import type { Sweeper } from './sweeper.ts'
 
 export interface LedgerParts {
   readonly db: DatabaseSync
@@ -27,22 +29,25 @@ export interface LedgerParts {
   readonly pipe: CommitPipe
   readonly logs: SessionLogs
   readonly running: RunningReplies
+  readonly removal: Removal
+  readonly sweeper: Sweeper
 }
 
-export function createSqliteLedger({ db, epoch, pipe, logs, running }: LedgerParts): Ledger {
+export function createSqliteLedger(parts: LedgerParts): Ledger {
+  const { db, epoch, pipe, logs, running, removal, sweeper } = parts
   const conversations = createConversations(db)
   const runs = createRuns(db, epoch, logs, running)
   const finish = createFinish(db, epoch, logs, running, runs)
   const accept = createAccept(db, logs, running, conversations, finish)
   const actions = createActions(db, epoch, logs, running)
-  const deletion = createDeletion(db, logs)
+  const deletion = createDeletion(db, logs, sweeper)
   const ofSession = '(SELECT id FROM sessions WHERE key = ?)'
   const rename = db.prepare(
-    `UPDATE conversations SET title = ? WHERE session = ${ofSession} AND key = ?`,
+    `UPDATE conversations SET title = ?, titled_at = ? WHERE +session = ${ofSession} AND key = ?`,
   )
   const findConversation = db.prepare(`${selectConversation} WHERE c.key = ?`)
   const rate = db.prepare(`
-    UPDATE messages SET rating = ? WHERE session = ${ofSession} AND key = ? AND role = 'ASSISTANT'`)
+    UPDATE messages SET rating = ? WHERE +session = ${ofSession} AND key = ? AND role = 'ASSISTANT'`)
   const findMessage = db.prepare(`${selectMessage} WHERE m.key = ?`)
   const insertAttachment = db.prepare(`
     INSERT INTO attachments
@@ -60,11 +65,17 @@ export function createSqliteLedger({ db, epoch, pipe, logs, running }: LedgerPar
     WHERE r.ended_at IS NULL AND r.status = 'QUEUED'`)
   // What the upstream was told before, in the order in which it was told.
   const history = db.prepare(`
+    WITH recent AS MATERIALIZED (
+      SELECT p.id, p.answer FROM replies o
+      JOIN sessions s ON s.id = o.session JOIN conversations c ON c.id = o.conversation
+      JOIN replies p ON p.conversation = o.conversation AND p.session = o.session
+      WHERE s.key = :session AND o.key = :reply AND p.run > c.cleared_run AND p.id <> o.id
+        AND (o.run IS NULL OR p.run < o.run)
+      ORDER BY p.run DESC LIMIT :limit
+    )
     ${selectMessage}
-    JOIN replies o ON o.conversation = r.conversation AND o.session = r.session JOIN sessions s ON s.id = o.session
-    WHERE s.key = ? AND o.key = ? AND r.run > c.cleared_run AND r.id <> o.id
-      AND (o.run IS NULL OR r.run < o.run)
-    ORDER BY r.run DESC, m.id DESC LIMIT ?`)
+    WHERE m.id IN (SELECT id FROM recent UNION ALL SELECT answer FROM recent)
+    ORDER BY r.run DESC, m.id DESC LIMIT :limit`)
 
   function sessionRow(session: Session): Row {
     const row = findSession.get(session.id)
@@ -107,9 +118,9 @@ export function createSqliteLedger({ db, epoch, pipe, logs, running }: LedgerPar
           throw new TypeError('a conversation that was just stored is not there')
         return toConversation(begun)
       }),
-    renameConversation: (session, id, title) =>
+    renameConversation: (session, id, title, at) =>
       pipe.durable(() => {
-        if (Number(rename.run(title, session.id, id).changes) === 0) return undefined
+        if (Number(rename.run(title, at, session.id, id).changes) === 0) return undefined
         const found = findConversation.get(id)
         return found && toConversation(found)
       }),
@@ -143,7 +154,12 @@ export function createSqliteLedger({ db, epoch, pipe, logs, running }: LedgerPar
         const found = findMessage.get(id)
         return found && toMessage(found)
       }),
-    trimMessages: (writtenBefore) => pipe.atomic(() => deletion.trimMessages(writtenBefore)),
+    trimMessages: (writtenBefore) =>
+      pipe.atomic((transaction) => {
+        const count = removal.trimMessages(writtenBefore)
+        if (count > 0) transaction.committed(() => sweeper.trimmed())
+        return count
+      }),
     accept: (session, request) =>
       pipe.durable((transaction) => accept(session, request, transaction)),
     async claim(session, conversationId, at) {
@@ -180,7 +196,10 @@ export function createSqliteLedger({ db, epoch, pipe, logs, running }: LedgerPar
       return found
     },
     async history(session, replyId, limit) {
-      const found = history.all(session.id, replyId, limit).map(toMessage).reverse()
+      const found = history
+        .all({ session: session.id, reply: replyId, limit })
+        .map(toMessage)
+        .reverse()
       await pipe.settled()
       return found
     },

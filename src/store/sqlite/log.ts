@@ -12,6 +12,7 @@ import type { Journal } from './journal.ts'
 import { toPlace, toPosition, type Place } from './place.ts'
 import { growText, type RunningReplies, type RunningReply } from './running.ts'
 import type { SessionLogs } from './session-logs.ts'
+import type { Sweeper } from './sweeper.ts'
 import { createTrim } from './trim.ts'
 
 export interface LogParts {
@@ -20,9 +21,11 @@ export interface LogParts {
   readonly logs: SessionLogs
   readonly running: RunningReplies
   readonly journal: Journal
+  readonly sweeper: Sweeper
 }
 
-export function createSqliteLog({ db, pipe, logs, running, journal }: LogParts): ReplyLog {
+export function createSqliteLog(parts: LogParts): ReplyLog {
+  const { db, pipe, logs, running, journal, sweeper } = parts
   const stored = createStoredEvents(db)
   const trim = createTrim(db, logs)
 
@@ -93,7 +96,7 @@ export function createSqliteLog({ db, pipe, logs, running, journal }: LogParts):
     },
     async start(sessionId, replyId) {
       const log = logs.open(sessionId)
-      const span = stored.span(sessionId, replyId)
+      const span = stored.has(replyId) ? stored.span(sessionId, replyId) : undefined
       const end = log.end
       logs.settle(log)
       await pipe.settled()
@@ -109,7 +112,12 @@ export function createSqliteLog({ db, pipe, logs, running, journal }: LogParts):
       return place < log.trimmedTo ? 'trimmed' : 'ok'
     },
     listen: (sessionId, wake) => logs.listen(sessionId, wake),
-    trim: (endedBefore) => pipe.durable((transaction) => trim(endedBefore, transaction)),
+    trim: (endedBefore) =>
+      pipe.durable((transaction) => {
+        const count = trim(endedBefore, transaction)
+        if (count > 0) transaction.committed(() => sweeper.trimmed())
+        return count
+      }),
   }
 }
 
@@ -132,9 +140,17 @@ function createStoredEvents(db: DatabaseSync) {
   const ofReply = select('AND r.key = ?')
   const ofConversation = select('AND c.key = ?')
   const findSpan = db.prepare(selectSpan)
+  // All of its events are gone, or the first of them.
   const lacksAny = db.prepare(`
-    SELECT 1 FROM replies r JOIN sessions s ON s.id = r.session JOIN conversations c ON c.id = r.conversation
-    WHERE s.key = ? AND c.key = ? AND r.first_event <= ? AND r.last_event > ? LIMIT 1`)
+    SELECT 1 FROM replies r JOIN conversations c ON c.id = r.conversation JOIN sessions s ON s.id = c.session
+    WHERE s.key = :session AND c.key = :conversation AND r.trimmed = 1 AND r.first_event <= :to AND r.last_event > :after
+    UNION ALL
+    SELECT 1 FROM replies r JOIN conversations c ON c.id = r.conversation JOIN sessions s ON s.id = r.session
+    WHERE s.key = :session AND c.key = :conversation AND r.trimmed = 0 AND r.first_event <= :to AND r.last_event > :after
+    LIMIT 1`)
+  const findReply = db.prepare(
+    'SELECT 1 FROM replies r JOIN conversations c ON c.id = r.conversation WHERE r.key = ?',
+  )
 
   function span(sessionId: SessionId, replyId: ReplyId) {
     const row = findSpan.get(sessionId, replyId)
@@ -160,6 +176,8 @@ function createStoredEvents(db: DatabaseSync) {
 
   return {
     span,
+    /** A reply of a deleted conversation is gone, whatever its rows. */
+    has: (replyId: ReplyId) => findReply.get(replyId) !== undefined,
     /** False: the batch was full before the last event. */
     read(
       sessionId: SessionId,
@@ -182,7 +200,12 @@ function createStoredEvents(db: DatabaseSync) {
       }
       return (
         filter.conversationId === undefined ||
-        lacksAny.get(sessionId, filter.conversationId, trimmedTo, after) !== undefined
+        lacksAny.get({
+          session: sessionId,
+          conversation: filter.conversationId,
+          to: trimmedTo,
+          after,
+        }) !== undefined
       )
     },
   }

@@ -139,11 +139,11 @@ export class SessionLog {
   }
 
   /** Deletes replies that have ended: what of them was still to be shown never will be. */
-  forget(isGone: (replyId: ReplyId) => boolean): void {
-    this.#held = this.#held.filter(({ event }) => !isGone(event.replyId))
+  forget(isGone: (event: ReplyEvent) => boolean): void {
+    this.#held = this.#held.filter(({ event }) => !isGone(event))
     this.replace(
       this.memoryFrom,
-      this.#events.filter(({ replyId }) => !isGone(replyId)),
+      this.#events.filter((event) => !isGone(event)),
     )
   }
 

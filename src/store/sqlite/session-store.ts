@@ -31,9 +31,10 @@ export function createSessionStores(
   running: RunningReplies,
 ): (session: Session) => SessionStore {
   const ofSession = (alias: string) => `${alias}.session = (SELECT id FROM sessions WHERE key = ?)`
-  const byKeys = (select: string, alias: string) =>
+  const byKeys = (select: string, alias: string, also = '') =>
     db.prepare(
-      `${select} WHERE ${ofSession(alias)} AND ${alias}.key IN (SELECT value FROM json_each(?))`,
+      // By their keys: a session may have many more than were asked for.
+      `${select} WHERE +${ofSession(alias)} AND ${alias}.key IN (SELECT value FROM json_each(?)) ${also}`,
     )
   const conversationsByKeys = byKeys(selectConversation, 'c')
   const messagesByKeys = byKeys(selectMessage, 'm')
@@ -41,7 +42,7 @@ export function createSessionStores(
   const findConversation = db.prepare(
     `SELECT c.id, c.trimmed, c.used FROM conversations c WHERE ${ofSession('c')} AND c.key = ?`,
   )
-  const attachmentsByKeys = byKeys(selectAttachment, 'f')
+  const attachmentsByKeys = byKeys(selectAttachment, 'f', 'AND f.forgotten = 0')
   const openReplies = db.prepare(`
     ${selectReply} WHERE ${ofSession('r')} AND r.ended_at IS NULL AND (?2 IS NULL OR c.key = ?2) ORDER BY r.rank`)
   const findSource = db.prepare(`

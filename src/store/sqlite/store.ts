@@ -10,8 +10,10 @@ import { createJournal } from './journal.ts'
 import { createSqliteLedger } from './ledger.ts'
 import { createSqliteLog } from './log.ts'
 import { recoverRunning } from './recovery.ts'
+import { createRemoval } from './removal.ts'
 import type { RunningReplies } from './running.ts'
 import { createSessionLogs, type SessionLogLimits } from './session-logs.ts'
+import { createSweeper } from './sweeper.ts'
 
 export interface SqliteStoreOptions {
   /** A path, whose folder is created, or `:memory:`. One gateway at a time may have it open. */
@@ -75,7 +77,8 @@ interface StoreOptions {
 }
 
 /** The store on a database that is open; owns it and the disk from now on. */
-export function createSqliteStore({ db, epoch }: OpenedDatabase, options: StoreOptions): Store {
+export function createSqliteStore(opened: OpenedDatabase, options: StoreOptions): Store {
+  const { db, epoch, isRewritten } = opened
   const { clock, logger, metrics, disk } = options
   const running: RunningReplies = new Map()
   const logs = createSessionLogs(db, epoch, running, options.limits)
@@ -91,13 +94,23 @@ export function createSqliteStore({ db, epoch }: OpenedDatabase, options: StoreO
     onFailed: () => logs.wakeBusy(),
     onWritten: metrics.storeWritten,
   })
+  const removal = createRemoval(db, clock)
+  const sweeper = createSweeper({ db, pipe, journal, removal, clock, logger })
+  // What the process before this one had deleted, and not yet taken away.
+  sweeper.deleted()
   const touch = db.prepare(
     `INSERT INTO meta (name, value) VALUES ('ping', ?) ON CONFLICT DO UPDATE SET value = excluded.value`,
   )
+  if (!isRewritten) {
+    logger.warn(
+      {},
+      'the database could not be rewritten: texts deleted by earlier versions may be in it',
+    )
+  }
   logger.info({ epoch, running: running.size }, 'store opened')
   return {
-    ledger: createSqliteLedger({ db, epoch, pipe, logs, running }),
-    log: createSqliteLog({ db, pipe, logs, running, journal }),
+    ledger: createSqliteLedger({ db, epoch, pipe, logs, running, removal, sweeper }),
+    log: createSqliteLog({ db, pipe, logs, running, journal, sweeper }),
     isolation: createIsolationRecords(db, pipe),
     async ping() {
       await pipe.durable(() => touch.run(clock.now()))
@@ -105,6 +118,7 @@ export function createSqliteStore({ db, epoch }: OpenedDatabase, options: StoreO
     async [Symbol.asyncDispose]() {
       if (!db.isOpen) return
       try {
+        await sweeper[Symbol.asyncDispose]()
         await pipe[Symbol.asyncDispose]()
       } finally {
         await disk?.[Symbol.asyncDispose]()

@@ -184,4 +184,29 @@ export const migrations: readonly string[] = [
   -- Where the events of a reply lie: read for each part of a log, and in its row these columns stand behind its text.
   CREATE INDEX replies_span ON replies (key, session, first_event, last_event);
   `,
+  `
+  -- Deleted conversations some of whose messages, replies and events are still there: without the conversation nobody
+  -- meets them, and they go bit by bit.
+  CREATE TABLE deletions (conversation INTEGER PRIMARY KEY);
+  CREATE INDEX idempotency_of_reply ON idempotency (reply);
+  CREATE INDEX replies_trimmed ON replies (created_at) WHERE trimmed = 1;
+  CREATE INDEX replies_trimmed_of_conversation ON replies (conversation, last_event) WHERE trimmed = 1;
+
+  -- The message that made first_words: they go with it.
+  ALTER TABLE conversations ADD COLUMN first_message INTEGER;
+  UPDATE conversations SET first_words = NULL WHERE trimmed = 1;
+  -- When the title was set.
+  ALTER TABLE conversations ADD COLUMN titled_at INTEGER;
+  CREATE INDEX conversations_titled ON conversations (max(last_used_at, coalesce(titled_at, 0))) WHERE title IS NOT NULL;
+
+  -- When a message last named it.
+  ALTER TABLE attachments ADD COLUMN used_at INTEGER;
+  UPDATE attachments SET used_at = u.at FROM (
+    SELECT j.value AS key, max(m.created_at) AS at FROM messages m, json_each(m.attachments) j
+    WHERE m.attachments IS NOT NULL GROUP BY j.value
+  ) u WHERE u.key = attachments.key;
+  -- It has no name any more, and nobody can ask for it: what is left says what the platform still keeps.
+  ALTER TABLE attachments ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0;
+  CREATE INDEX attachments_by_use ON attachments (max(created_at, coalesce(used_at, 0))) WHERE forgotten = 0;
+  `,
 ]

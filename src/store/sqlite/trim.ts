@@ -5,13 +5,16 @@ import type { Transaction } from './commit.ts'
 import type { SessionLogs } from './session-logs.ts'
 
 /** Replies looked at in one call: a call is one transaction, and a transaction stalls the event loop. */
-const maxReplies = 1000
+const maxReplies = 100
 
 /**
  * Ends the events of old replies. What goes is always a prefix of a session's log, so that one place says what is gone:
  * an old reply whose events lie after those of one still to be kept waits for that one.
  */
-export function createTrim(db: DatabaseSync, logs: SessionLogs) {
+export function createTrim(
+  db: DatabaseSync,
+  logs: SessionLogs,
+): (before: number, transaction: Transaction) => number {
   const candidates = db.prepare(`
     SELECT DISTINCT session FROM (
       SELECT session FROM replies WHERE trimmed = 0 AND ended_at IS NOT NULL AND ended_at < ?
@@ -31,10 +34,10 @@ export function createTrim(db: DatabaseSync, logs: SessionLogs) {
   const mark = db.prepare(`
     UPDATE replies SET trimmed = 1
     WHERE session = ? AND trimmed = 0 AND ended_at IS NOT NULL AND ended_at < ?
-      AND last_event <= ?`)
+      AND first_event <= ? AND last_event <= ?`)
   const setTrimmed = db.prepare('UPDATE sessions SET trimmed_to = ? WHERE id = ?')
 
-  return function trim(before: number, transaction: Transaction): number {
+  return function trim(before, transaction) {
     const last = integerOrNull(horizon.get(before)?.['ended_at'] ?? null)
     const endedBefore = last === null ? before : last + 1
     let count = 0
@@ -47,7 +50,7 @@ export function createTrim(db: DatabaseSync, logs: SessionLogs) {
       if (gone === null) continue
       deleteEvents.run(session, gone)
       setTrimmed.run(gone, session)
-      count += Number(mark.run(session, endedBefore, gone).changes)
+      count += Number(mark.run(session, endedBefore, gone, gone).changes)
       const sessionId = string(sessionKey.get(session)?.['key']) as SessionId
       transaction.committed(() => {
         const log = logs.find(sessionId)
