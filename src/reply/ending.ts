@@ -58,6 +58,15 @@ function mayStillSpeak({ reader }: RunFacts, isConfirmed: boolean): boolean {
   return reader !== undefined && (!isConfirmed || reader.waits)
 }
 
+/**
+ * Whether a run went on in a conversation that knows nothing of the messages before it, since the one that it was sent to
+ * is gone. The next one brings them to a new conversation, but for the answer to a question, which is asked where it is.
+ */
+function lacksOlderMessages(event: TerminalEventBody, run: RunFacts | undefined): boolean {
+  const asks = event.type === 'completed' && event.question !== null
+  return run?.reader?.moved === true && !run.contextReset && !asks
+}
+
 /** How long to wait before an end that the store refused is written again, in ms. */
 const rewriteMs = 1000
 
@@ -99,7 +108,7 @@ function end(
 ): End {
   return {
     event,
-    resetUpstream,
+    resetUpstream: resetUpstream || lacksOlderMessages(event, run),
     upstreamMessageId: run?.reader?.lastMessage?.id,
     explanation: run && explanationOf(run, logId),
   }

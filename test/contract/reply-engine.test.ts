@@ -329,6 +329,33 @@ describe('reply engine', () => {
     expect((await readAll(replies, next.id)).at(-1)).toMatchObject({ contextReset: true })
   })
 
+  it('F41: a Bot that went on in a conversation of its own choice is told the older messages with the next one', async () => {
+    await using gateway = await openEngine()
+    const { replies, strategy } = gateway
+    const first = await replies.sendMessage(message('1'))
+    const run = await strategy.next()
+    run.accept()
+    run.complete('one')
+    await readAll(replies, first.id)
+    const second = await replies.sendMessage(message('2'))
+    const moved = await strategy.next()
+    const { chatId } = moved
+    const ids = { chatId, conversationId: 'up-moved' }
+    moved.say(
+      { type: 'accepted', ...ids },
+      { type: 'message', ...ids, messageId: 'm', text: 'two' },
+      { type: 'completed', ...ids, usage: null },
+    )
+    expect((await readAll(replies, second.id)).at(-1)).toMatchObject({ contextReset: true })
+    const third = await replies.sendMessage(message('3'))
+    const next = await strategy.next()
+    expect(next.request.upstream).not.toMatchObject({ conversationId: 'up-moved' })
+    expect(next.request.history.map(({ text }) => text)).toEqual(['1', 'one', '2', 'two'])
+    next.accept()
+    next.complete('three')
+    expect((await readAll(replies, third.id)).at(-1)).toMatchObject({ contextReset: true })
+  })
+
   it('F41: a conversation that is gone upstream goes on in a new one, within the same reply', async () => {
     await using gateway = await openEngine()
     const { replies, strategy } = gateway

@@ -137,15 +137,17 @@ describe.each(Object.entries(stops))('T26: %s', (_, stop) => {
 })
 
 describe("T26: a Bot's conversation that vanished from a Studio", () => {
-  it('goes on in the new one that the platform opens, says so, and quarantines nobody', async () => {
+  it('goes on in the new one that the platform opens, says so, is told what was said before, and quarantines nobody', async () => {
     await using at = await open(onStudio())
     const { stage, talk, alice, bob } = at
-    await talk.say(alice, { text: 'my secret is plum', assistantId: 'bot' })
+    await talk.say(alice, { text: 'my pet is Rex', assistantId: 'bot' })
     await stage.emulator.vanish()
     const after = await talk.say(alice, { text: 'my secret is pear', assistantId: 'bot' })
     expect(after).toMatchObject({ __typename: 'ReplyCompleted', contextReset: true })
     const asked = await talk.say(alice, { text: 'what is my secret?', assistantId: 'bot' })
-    expect(asked).toMatchObject({ ...completed('pear'), contextReset: false })
+    expect(asked).toMatchObject({ ...completed('pear'), contextReset: true })
+    const older = await talk.say(alice, { text: 'what is my pet?', assistantId: 'bot' })
+    expect(older).toMatchObject({ text: 'Your pet is Rex.', contextReset: false })
     expect(await talk.say(bob, { text: 'hello', assistantId: 'bot' })).toMatchObject({
       __typename: 'ReplyCompleted',
     })
