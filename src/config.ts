@@ -4,8 +4,9 @@ import { z } from 'zod'
 import { apiKeysSchema, scopeSchema, type ApiKeySettings } from './config/api-keys.ts'
 import { assistantSchema, type AssistantSettings } from './config/assistant.ts'
 import { cookieSchema, type CookieSettings } from './config/cookie.ts'
+import { crossProblems, parsedProblems } from './config/cross-checks.ts'
 import { readEnvironment, type Override } from './config/environment.ts'
-import { guestsSchema, reservedIssuer, type GuestSettings } from './config/guests.ts'
+import { guestsSchema, type GuestSettings } from './config/guests.ts'
 import { issuerSchema, type IssuerSettings } from './config/issuer.ts'
 import { limitsSchema, type Limits } from './config/limits.ts'
 import {
@@ -26,9 +27,9 @@ import { probeSchema, type ProbeSettings } from './config/probe.ts'
 import type { SecretSource } from './config/secret-source.ts'
 import { sessionSchema, type SessionSettings } from './config/session-keys.ts'
 import { timeoutsSchema, type Timeouts } from './config/timeouts.ts'
-import { isRegion } from './config/upstream-url.ts'
 import { uploadsSchema, type Uploads } from './config/uploads.ts'
 import { errorCode } from './lib/error-code.ts'
+import { isPlain } from './lib/plain.ts'
 
 /** All settings of a gateway, checked and frozen. A room takes the part it needs. */
 export interface Config {
@@ -116,7 +117,7 @@ export function parseConfig(source: ConfigSource): Config {
   const schema = configSchema({ env: source.env, baseDir, readFile, mode })
   const settings = applyOverrides(raw, overrides)
   const parsed = schema.safeParse(settings, { error: describeIssue })
-  const shared = parsed.data ? [...sharedSecrets(parsed.data), ...clashes(parsed.data)] : []
+  const shared = parsed.data ? parsedProblems(parsed.data) : []
   const problems = [
     ...unknown.map((name) => `${name}: is not a variable of the gateway`),
     ...(parsed.error?.issues.flatMap((issue) => linesOf(issue, nameOf)) ?? []),
@@ -163,141 +164,6 @@ function configSchema(source: SecretSource) {
   })
 }
 
-/** As much of the unparsed sections as the cross-checks need; what is wrong in itself is told by its own schema. */
-const glimpseSchema = z.object({
-  issuers: z.array(z.object({ issuer: z.string() }).catch({ issuer: '' })).catch([]),
-  apiKeys: z
-    .array(
-      z
-        .object({ id: z.string().catch(''), sha256: z.string().toLowerCase().catch('') })
-        .catch({ id: '', sha256: '' }),
-    )
-    .catch([]),
-  guests: z.unknown().optional(),
-  assistants: z
-    .array(
-      z
-        .object({ id: z.string().catch(''), name: z.string().catch('') })
-        .catch({ id: '', name: '' }),
-    )
-    .catch([]),
-  session: z
-    .object({
-      nameKeys: z.array(z.unknown()).default([]),
-      nameClaim: z.object({ issuer: z.string() }).optional(),
-    })
-    .optional()
-    .catch(undefined),
-})
-
-/** What no single section can see; told together with their own problems. */
-function crossProblems(settings: unknown): readonly (readonly [readonly PropertyKey[], string])[] {
-  const glimpse = glimpseSchema.safeParse(settings).data
-  if (glimpse === undefined) return []
-  const { issuers, apiKeys, guests, assistants, session } = glimpse
-  const onlyIssuers = apiKeys.length === 0 && guests === undefined
-  const nameKeys = session?.nameKeys
-  const nameClaim = session?.nameClaim
-  const repeated = (list: string, key: string, values: readonly string[]) =>
-    repeats(values).map((index) => [[list, index, key], 'is used by another entry'] as const)
-  return [
-    ...repeated(
-      'issuers',
-      'issuer',
-      issuers.map(({ issuer }) => issuer),
-    ),
-    ...repeated(
-      'apiKeys',
-      'id',
-      apiKeys.map(({ id }) => id),
-    ),
-    ...repeated(
-      'apiKeys',
-      'sha256',
-      apiKeys.map(({ sha256 }) => sha256),
-    ),
-    ...repeated(
-      'assistants',
-      'id',
-      assistants.map(({ id }) => id),
-    ),
-    ...repeated(
-      'assistants',
-      'name',
-      assistants.map(({ name }) => name),
-    ),
-    ...issuers.flatMap(({ issuer }, index) =>
-      issuer === reservedIssuer
-        ? [[['issuers', index, 'issuer'], 'is reserved for the tokens of guests'] as const]
-        : [],
-    ),
-    ...(hasNoEntry(settings, 'issuers') && onlyIssuers
-      ? [[['issuers'], 'must have at least 1 entry, unless there are apiKeys or guests'] as const]
-      : []),
-    ...(nameClaim && !issuers.some(({ issuer }) => issuer === nameClaim.issuer)
-      ? [[['session', 'nameClaim', 'issuer'], 'is not one of the issuers'] as const]
-      : []),
-    ...(nameKeys?.length === 0 && !(nameClaim && issuers.length === 1 && onlyIssuers)
-      ? [[['session', 'nameKeys'], 'needs a key: [{ "version": 1, "key": … }]'] as const]
-      : []),
-  ]
-}
-
-/** A secret has one use: who may sign for an issuer may not therefore sign for guests (T9). */
-function sharedSecrets({
-  issuers,
-  guests,
-}: Pick<Config, 'issuers' | 'guests'>): readonly (readonly [readonly PropertyKey[], string])[] {
-  const key = guests?.key.reveal()
-  return issuers.flatMap(({ keys }, index) =>
-    keys.type === 'secret' && keys.secret.reveal() === key
-      ? [[['guests', 'key'], `is also the secret of issuers[${index}]`] as const]
-      : [],
-  )
-}
-
-/** What two settings, each good by itself, make impossible together. */
-function clashes({
-  listen,
-  metrics,
-  assistants,
-}: Pick<Config, 'listen' | 'metrics' | 'assistants'>): readonly (readonly [
-  readonly PropertyKey[],
-  string,
-])[] {
-  const isAny = (host: string) => host === '0.0.0.0' || host === '::'
-  const isOnePort =
-    metrics !== undefined &&
-    listen.port !== 0 &&
-    metrics.port === listen.port &&
-    (metrics.host === listen.host || isAny(metrics.host) || isAny(listen.host))
-  const apps = assistants.map(({ baseUrl, credentials }) =>
-    credentials.type === 'oauth'
-      ? { app: credentials.appId, host: new URL(baseUrl).host }
-      : undefined,
-  )
-  return [
-    ...(isOnePort ? [[['metrics', 'port'], 'is the port of listen as well'] as const] : []),
-    ...apps.flatMap((one, index) => {
-      const other = apps.findIndex((each) => each?.app === one?.app && each?.host !== one?.host)
-      const isClash = one !== undefined && isRegion(one.host) && other >= 0 && other < index
-      const message = `is of assistants[${other}] on another site: an app exists on one of them only`
-      return isClash ? [[['assistants', index, 'credentials', 'appId'], message] as const] : []
-    }),
-  ]
-}
-
-/** Whether a list is left out or empty; anything else is for its schema to judge. */
-function hasNoEntry(settings: unknown, name: string): boolean {
-  const list = isPlain(settings) ? (settings[name] ?? []) : undefined
-  return Array.isArray(list) && list.length === 0
-}
-
-/** Places of the values that stand earlier in the list as well; empty ones are wrong by themselves. */
-function repeats(values: readonly string[]): readonly number[] {
-  return [...values.keys()].filter((at) => values[at] && values.indexOf(values[at]) < at)
-}
-
 function readJson(file: string | undefined, readFile: (path: string) => string): unknown {
   if (file === undefined) {
     throw new ConfigError(['configuration: no file is named: use --config or COZE_GATEWAY_CONFIG'])
@@ -339,10 +205,4 @@ function freeze<T>(value: T): T {
   if (!Array.isArray(value) && !isPlain(value)) return value
   for (const part of Object.values(value)) freeze(part)
   return Object.freeze(value)
-}
-
-function isPlain(value: unknown): value is Record<string, unknown> {
-  return (
-    typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
-  )
 }

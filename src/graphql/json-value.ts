@@ -1,4 +1,5 @@
 import type { JsonValue } from '../domain.ts'
+import { isPlain } from '../lib/plain.ts'
 
 export const maxJsonDepth = 16
 /** UTF-16 code units, as JSON text. */
@@ -34,10 +35,4 @@ function checkNumber(value: number): number {
     Number.isFinite(value) && (!Number.isInteger(value) || Number.isSafeInteger(value))
   if (isExact) return value
   throw new TypeError('A number of this size goes as text.')
-}
-
-/** As `JSON.parse` makes objects, or GraphQL from literals. */
-function isPlain(value: object): boolean {
-  const prototype: unknown = Object.getPrototypeOf(value)
-  return prototype === Object.prototype || prototype === null
 }

@@ -1,3 +1,4 @@
+import { isPlain } from './plain.ts'
 import type { Turns } from './turns.ts'
 import { sliceEnd } from './surrogate.ts'
 
@@ -81,18 +82,11 @@ function* jsonParts(root: unknown): Generator<string, void, undefined> {
     } else if (Array.isArray(value)) {
       open.push({ names: undefined, values: value, at: 0 })
       yield '['
-    } else if (isPlain(value)) {
+    } else if (isPlain(value) && !('toJSON' in value)) {
       const members = Object.entries(value).filter(([, member]) => member !== undefined)
       const names = members.map(([name]) => name)
       open.push({ names, values: members.map(([, member]) => member), at: 0 })
       yield '{'
     } else yield JSON.stringify(value) ?? 'null'
   }
-}
-
-/** As GraphQL's results are: anything else writes itself. */
-function isPlain(value: unknown): value is Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || 'toJSON' in value) return false
-  const prototype: unknown = Object.getPrototypeOf(value)
-  return prototype === Object.prototype || prototype === null
 }

@@ -1,0 +1,155 @@
+import { z } from 'zod'
+import { isPlain } from '../lib/plain.ts'
+import type { AssistantSettings } from './assistant.ts'
+import { type GuestSettings, reservedIssuer } from './guests.ts'
+import type { IssuerSettings } from './issuer.ts'
+import type { ListenAddress } from './process.ts'
+import { isRegion } from './upstream-url.ts'
+
+/** The path of a setting, and what is wrong with it. */
+type Problem = readonly [path: readonly PropertyKey[], message: string]
+
+/** As much of the unparsed sections as the cross-checks need; what is wrong in itself is told by its own schema. */
+const glimpseSchema = z.object({
+  issuers: z.array(z.object({ issuer: z.string() }).catch({ issuer: '' })).catch([]),
+  apiKeys: z
+    .array(
+      z
+        .object({ id: z.string().catch(''), sha256: z.string().toLowerCase().catch('') })
+        .catch({ id: '', sha256: '' }),
+    )
+    .catch([]),
+  guests: z.unknown().optional(),
+  assistants: z
+    .array(
+      z
+        .object({ id: z.string().catch(''), name: z.string().catch('') })
+        .catch({ id: '', name: '' }),
+    )
+    .catch([]),
+  session: z
+    .object({
+      nameKeys: z.array(z.unknown()).default([]),
+      nameClaim: z.object({ issuer: z.string() }).optional(),
+    })
+    .optional()
+    .catch(undefined),
+})
+
+/** Problems that no single section can see. Found in unparsed settings, so that they are reported with the sections' own. */
+export function crossProblems(settings: unknown): readonly Problem[] {
+  const glimpse = glimpseSchema.safeParse(settings).data
+  if (glimpse === undefined) return []
+  const { issuers, apiKeys, guests, assistants, session } = glimpse
+  const onlyIssuers = apiKeys.length === 0 && guests === undefined
+  const nameKeys = session?.nameKeys
+  const nameClaim = session?.nameClaim
+  const repeated = (list: string, key: string, values: readonly string[]) =>
+    repeats(values).map((index) => [[list, index, key], 'is used by another entry'] as const)
+  return [
+    ...repeated(
+      'issuers',
+      'issuer',
+      issuers.map(({ issuer }) => issuer),
+    ),
+    ...repeated(
+      'apiKeys',
+      'id',
+      apiKeys.map(({ id }) => id),
+    ),
+    ...repeated(
+      'apiKeys',
+      'sha256',
+      apiKeys.map(({ sha256 }) => sha256),
+    ),
+    ...repeated(
+      'assistants',
+      'id',
+      assistants.map(({ id }) => id),
+    ),
+    ...repeated(
+      'assistants',
+      'name',
+      assistants.map(({ name }) => name),
+    ),
+    ...issuers.flatMap(({ issuer }, index) =>
+      issuer === reservedIssuer
+        ? [[['issuers', index, 'issuer'], 'is reserved for the tokens of guests'] as const]
+        : [],
+    ),
+    ...(hasNoEntry(settings, 'issuers') && onlyIssuers
+      ? [[['issuers'], 'must have at least 1 entry, unless there are apiKeys or guests'] as const]
+      : []),
+    ...(nameClaim && !issuers.some(({ issuer }) => issuer === nameClaim.issuer)
+      ? [[['session', 'nameClaim', 'issuer'], 'is not one of the issuers'] as const]
+      : []),
+    ...(nameKeys?.length === 0 && !(nameClaim && issuers.length === 1 && onlyIssuers)
+      ? [[['session', 'nameKeys'], 'needs a key: [{ "version": 1, "key": … }]'] as const]
+      : []),
+  ]
+}
+
+interface ParsedSections {
+  readonly listen: ListenAddress
+  readonly metrics?: ListenAddress | undefined
+  readonly issuers: readonly IssuerSettings[]
+  readonly guests?: GuestSettings | undefined
+  readonly assistants: readonly AssistantSettings[]
+}
+
+/** Problems between the parsed sections, each of which is good by itself. */
+export function parsedProblems(sections: ParsedSections): readonly Problem[] {
+  return [...sharedSecrets(sections), ...clashes(sections)]
+}
+
+/** A secret has one use: who may sign for an issuer may not therefore sign for guests (T9). */
+function sharedSecrets({
+  issuers,
+  guests,
+}: Pick<ParsedSections, 'issuers' | 'guests'>): readonly Problem[] {
+  const key = guests?.key.reveal()
+  return issuers.flatMap(({ keys }, index) =>
+    keys.type === 'secret' && keys.secret.reveal() === key
+      ? [[['guests', 'key'], `is also the secret of issuers[${index}]`] as const]
+      : [],
+  )
+}
+
+/** Two settings, each good by itself, can make each other impossible. */
+function clashes({
+  listen,
+  metrics,
+  assistants,
+}: Pick<ParsedSections, 'listen' | 'metrics' | 'assistants'>): readonly Problem[] {
+  const isAny = (host: string) => host === '0.0.0.0' || host === '::'
+  const isOnePort =
+    metrics !== undefined &&
+    listen.port !== 0 &&
+    metrics.port === listen.port &&
+    (metrics.host === listen.host || isAny(metrics.host) || isAny(listen.host))
+  const apps = assistants.map(({ baseUrl, credentials }) =>
+    credentials.type === 'oauth'
+      ? { app: credentials.appId, host: new URL(baseUrl).host }
+      : undefined,
+  )
+  return [
+    ...(isOnePort ? [[['metrics', 'port'], 'is the port of listen as well'] as const] : []),
+    ...apps.flatMap((one, index) => {
+      const other = apps.findIndex((each) => each?.app === one?.app && each?.host !== one?.host)
+      const isClash = one !== undefined && isRegion(one.host) && other >= 0 && other < index
+      const message = `is of assistants[${other}] on another site: an app exists on one of them only`
+      return isClash ? [[['assistants', index, 'credentials', 'appId'], message] as const] : []
+    }),
+  ]
+}
+
+/** Whether a list is left out or empty; anything else is for its schema to judge. */
+function hasNoEntry(settings: unknown, name: string): boolean {
+  const list = isPlain(settings) ? (settings[name] ?? []) : undefined
+  return Array.isArray(list) && list.length === 0
+}
+
+/** Places of the values that stand earlier in the list as well; empty ones are wrong by themselves. */
+function repeats(values: readonly string[]): readonly number[] {
+  return [...values.keys()].filter((at) => values[at] && values.indexOf(values[at]) < at)
+}
