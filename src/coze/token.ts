@@ -4,6 +4,7 @@ import { LRUCache } from 'lru-cache'
 import type { Clock } from '../lib/clock.ts'
 import { createDeadline } from '../lib/deadline.ts'
 import type { NewId } from '../lib/id.ts'
+import { untilAborted } from '../lib/on-abort.ts'
 import { Secret } from '../lib/secret.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { CozeClient, CozeTarget } from './client.ts'
@@ -312,17 +313,6 @@ function withoutToken(error: unknown): unknown {
     cause: error,
   })
   return error.origin === undefined ? told : told.from(error.origin)
-}
-
-async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>()
-  const abort = () => aborted.reject(signal.reason)
-  signal.addEventListener('abort', abort, { once: true })
-  try {
-    return await Promise.race([promise, aborted.promise])
-  } finally {
-    signal.removeEventListener('abort', abort)
-  }
 }
 
 function checkLifetime(seconds: number) {

@@ -4,3 +4,10 @@ export function onAbort(signal: AbortSignal, run: () => void): Disposable {
   else signal.addEventListener('abort', run, { once: true })
   return { [Symbol.dispose]: () => signal.removeEventListener('abort', run) }
 }
+
+/** Settles as the promise does, or rejects with the signal's reason when it aborts first. */
+export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>()
+  using _ = onAbort(signal, () => aborted.reject(signal.reason))
+  return await Promise.race([promise, aborted.promise])
+}

@@ -1,6 +1,6 @@
 import type { IsolationTarget, Proof } from '../domain/isolation.ts'
 import type { ProbeEvent, ProbeReport, ProbeRequest, ProbeRun } from '../domain/probe.ts'
-import { onAbort } from '../lib/on-abort.ts'
+import { untilAborted } from '../lib/on-abort.ts'
 import type { Logger } from '../observe/logger.ts'
 import { ProbeError } from './probe.ts'
 import { maxCallsOf, probeAssistants, type ProbeAssistantsOptions } from './probe-assistants.ts'
@@ -93,11 +93,8 @@ function createTelling() {
       more = Promise.withResolvers()
     },
     async *events(signal: AbortSignal): AsyncGenerator<ProbeEvent, void, undefined> {
-      const aborted = Promise.withResolvers<never>()
-      aborted.promise.catch(() => undefined)
-      using _ = onAbort(signal, () => aborted.reject(signal.reason))
       for (let place = 0; ; place += 1) {
-        while (told.length <= place) await Promise.race([more.promise, aborted.promise])
+        while (told.length <= place) await untilAborted(more.promise, signal)
         const event = told[place]
         if (event === undefined) return
         yield event

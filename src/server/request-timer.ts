@@ -2,7 +2,7 @@ import type { Timeouts } from '../config/timeouts.ts'
 import { RequestTimeoutError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import { createDeadline } from '../lib/deadline.ts'
-import { onAbort } from '../lib/on-abort.ts'
+import { untilAborted } from '../lib/on-abort.ts'
 
 /**
  * Waits for what a client still has to send, for as long as a request may take.
@@ -17,10 +17,6 @@ export function createRequestTimer(
   return async (arrival) => {
     const late = () => new RequestTimeoutError('The request took too long to come.')
     using deadline = createDeadline(clock, requestMs, late)
-    return await Promise.race([arrival, rejection(deadline.signal)])
+    return await untilAborted(arrival, deadline.signal)
   }
-}
-
-function rejection(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => onAbort(signal, () => reject(signal.reason)))
 }
