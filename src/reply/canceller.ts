@@ -51,8 +51,12 @@ export function createCanceller(options: {
   }
 
   async function cancel(session: Session, id: ReplyId): Promise<Reply> {
-    const reply = await find(session, id)
-    if (await queue.cancel(id)) return await find(session, id)
+    let reply = await find(session, id)
+    if (await queue.cancel(id)) {
+      reply = await find(session, id)
+      if (reply.endedAt !== null) return reply
+      // A shutdown was faster: its run was given back to the queue, or let go of while it waits for the session.
+    }
     const at = clock.now()
     const outcome = await stored(() => finish(session, reply, at))
     if (outcome.type === 'lost') throw new NotFoundError('There is no such reply.')

@@ -803,6 +803,18 @@ describe('reply engine', () => {
     expect((await readAll(gateway.replies, reply.id)).at(-1)).toMatchObject({ contextReset })
   })
 
+  it('F20: a reply that goes back to the queue at a shutdown is cancelled all the same where that was asked for', async () => {
+    await using gateway = await openEngine()
+    const { replies, strategy, engine } = gateway
+    const stalled = strategy.stallOpening()
+    const reply = await replies.sendMessage(message('1'))
+    await stalled
+    const drained = engine.drain(AbortSignal.abort())
+    expect(await replies.cancelReply(reply.id)).toMatchObject({ status: 'CANCELLED' })
+    await drained
+    expect(typesOf(await readAll(replies, reply.id))).toEqual(['cancelled'])
+  })
+
   it('F20: a reply that is being claimed when the time is over goes back to the queue', async () => {
     await using gateway = await openEngine()
     const reply = await gateway.replies.sendMessage(message('1'))
