@@ -1,5 +1,12 @@
 import type { AssistantSettings } from '../config/assistant.ts'
-import type { ConversationId, KeyedLayer, ReplyId, SessionId, SessionName } from '../domain.ts'
+import type {
+  ConversationId,
+  KeyedLayer,
+  ReplyId,
+  Session,
+  SessionId,
+  SessionName,
+} from '../domain.ts'
 import type { IsolationTarget } from '../domain/isolation.ts'
 import { type Breach, breachWays } from '../isolation/breaches.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -47,7 +54,7 @@ export async function* checkUp(
   options: CheckupOptions,
   signal: AbortSignal,
 ): AsyncGenerator<Checkup, void, undefined> {
-  const { settings, assistants } = options
+  const { settings, assistants, clock } = options
   for (const target of targetsOf(settings)) {
     const { assistantId, strategy: kind } = target
     const strategy = assistants.strategyOf(assistantId, kind)?.strategy
@@ -62,9 +69,9 @@ export async function* checkUp(
     let shared: Checkup['shared']
     try {
       const runs = [newRun(options.newId), newRun(options.newId)] as const
-      const advice = await settle(strategy, records, runs[0], signal)
+      const advice = await settle(strategy, records, runs[0], clock, signal)
       if (advice !== undefined) problems.push(advice)
-      shared = await meet(strategy, records, runs, signal)
+      shared = await meet(strategy, records, runs, clock, signal)
       if (shared) {
         const { what } = breachWays[shared.way]
         const { remedy } = adviceFor('conversation', { strategy: kind, platform })
@@ -88,16 +95,21 @@ async function settle(
   strategy: ChatStrategy,
   records: AssistantRecords,
   run: RunContext,
+  clock: Clock,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const settled = await strategy.settleKeying?.(run, signal)
-  // What a name leads to again may be where others are.
-  if (settled === undefined || settled.canCreate) return undefined
-  for (const conversationId of settled.made) {
-    await records.deleteConversation(run.session, conversationId, signal)
+  const made = new Set<string>()
+  try {
+    const canCreate = await strategy.settleKeying?.(run, (id) => made.add(id), signal)
+    // What a name leads to again is opened next.
+    if (canCreate !== false) return undefined
+  } catch (error) {
+    await leave(records, run.session, made, clock)
+    throw error
   }
+  await leave(records, run.session, made, clock)
   // One that was refused has made none, and is gone on without by the platform's own word.
-  if (settled.made.length === 0) return undefined
+  if (made.size === 0) return undefined
   return strategy.opensByName ? likeStudio : cannotCreate
 }
 
@@ -106,6 +118,7 @@ async function meet(
   strategy: ChatStrategy,
   records: AssistantRecords,
   runs: readonly [RunContext, RunContext],
+  clock: Clock,
   signal: AbortSignal,
 ): Promise<Checkup['shared']> {
   await using made = new AsyncDisposableStack()
@@ -120,7 +133,7 @@ async function meet(
       return undefined
     }
     const { conversationId } = upstream
-    made.defer(async () => void (await records.deleteConversation(session, conversationId, signal)))
+    made.defer(() => leave(records, session, [conversationId], clock))
     opened.push(upstream)
   }
   const [first, second] = opened
@@ -130,6 +143,19 @@ async function meet(
     return { way: 'shared-at-start', logIds: opened.flatMap(({ logId }) => logId ?? []) }
   }
   return undefined
+}
+
+/** Takes conversations away, also when the look was broken off. */
+async function leave(
+  records: AssistantRecords,
+  session: Session,
+  conversationIds: Iterable<string>,
+  clock: Clock,
+): Promise<void> {
+  using leaving = createDeadline(clock, leaveMs, () => new Error('no more time to leave'))
+  for (const conversationId of conversationIds) {
+    await records.deleteConversation(session, conversationId, leaving.signal)
+  }
 }
 
 /**
@@ -167,9 +193,7 @@ async function speak(
   } finally {
     using leaving = createDeadline(clock, leaveMs, () => new Error('no more time to leave'))
     if (accepted !== undefined) await strategy.cancel(accepted, leaving.signal)
-    for (const conversationId of made) {
-      await records.deleteConversation(run.session, conversationId, leaving.signal)
-    }
+    await leave(records, run.session, made, clock)
   }
   return undefined
 }

@@ -139,12 +139,6 @@ export interface RecoverRequest extends RunContext {
   readonly isFinished: boolean
 }
 
-export interface SettledKeying {
-  /** False: the platform makes a new conversation for a name that it knows, and an app's runs know none of them. */
-  readonly canCreate: boolean
-  readonly made: readonly string[]
-}
-
 /** What the upstream knows of a run whose stream was lost. */
 export type Recovered =
   /**
@@ -183,10 +177,15 @@ export interface ChatStrategy {
   readonly opensByName: boolean
   /**
    * Finds out, without a message, whether a call can obtain conversations, and goes on by names where none can; undefined:
-   * that is known. Resolves with the conversations that were made for it. Not for users: their first messages find it out.
+   * that is known. True: a call can. `onMade` hears of each conversation that was made for it, also where it fails. Not for
+   * users: their first messages find it out.
    */
   readonly settleKeying:
-    | ((run: RunContext, signal: AbortSignal) => Promise<SettledKeying>)
+    | ((
+        run: RunContext,
+        onMade: (conversationId: string) => void,
+        signal: AbortSignal,
+      ) => Promise<boolean>)
     | undefined
   /**
    * What a conversation holds that this run has just revealed. No binding tells of runs that were lost before they told

@@ -29,7 +29,6 @@ import type {
   RunContext,
   RunEvent,
   StartRequest,
-  SettledKeying,
   UpstreamConversation,
 } from './strategy.ts'
 
@@ -108,18 +107,24 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
   }
 
   /** Where a name obtains conversations, the same one is obtained twice. */
-  async function settleKeying(run: RunContext, signal: AbortSignal): Promise<SettledKeying> {
+  async function settleKeying(
+    run: RunContext,
+    onMade: (conversationId: string) => void,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     const { conversationName } = createRunKeys(run)
     try {
       const first = await getOrCreate(run.session, conversationName, signal)
+      onMade(first.conversationId)
       const second = await getOrCreate(run.session, conversationName, signal)
+      onMade(second.conversationId)
       const canCreate = first.conversationId === second.conversationId
       if (!canCreate && mayName) keying = 'name'
-      return { canCreate, made: [...new Set([first.conversationId, second.conversationId])] }
+      return canCreate
     } catch (error) {
       if (!mayName || !isRefused(error)) throw asRunFailure(error)
       keying = 'name'
-      return { canCreate: false, made: [] }
+      return false
     }
   }
 

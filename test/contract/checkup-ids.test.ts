@@ -6,6 +6,7 @@ import type { FaultInput } from '../../src/emulator/faults.ts'
 import type { EmulatorOptions } from '../../src/emulator/options.ts'
 import { checkUpConfig, probeConfig } from '../../src/probe-config.ts'
 import { createTestApp, publicPart } from '../kit/emulator.ts'
+import { until } from '../kit/until.ts'
 
 const app = createTestApp()
 const forever = new AbortController().signal
@@ -210,5 +211,31 @@ describe('check-config --online', () => {
     const [found] = await checkUpConfig(config, {}, forever)
     expect(found?.problems).toHaveLength(1)
     expect(emulator.state().conversations).toEqual([])
+  })
+
+  it('leaves nothing behind where it cannot find out whether a name leads to a conversation again', async () => {
+    const { emulator, config } = await open('cloud', 'workflow', {})
+    emulator.faults.next('/v1/conversation/create')
+    emulator.faults.repeat('/v1/conversation/create', 100, {
+      kind: 'jsonError',
+      code: 4100,
+    })
+    const [found] = await checkUpConfig(config, {}, forever)
+    expect(found?.problems).toHaveLength(1)
+    expect(emulator.state().conversations).toEqual([])
+  })
+
+  it('leaves nothing behind where it is broken off', async () => {
+    const { emulator, config } = await open('cloud', 'bot', {})
+    emulator.faults.next('/v1/conversation/create')
+    emulator.faults.next('/v1/conversation/create', { kind: 'hold' })
+    const stop = new AbortController()
+    const looking = checkUpConfig(config, {}, stop.signal)
+    const first = await until(() => emulator.state().conversations[0]?.id, 'the first conversation')
+    const reason = new Error('broken off')
+    stop.abort(reason)
+    await expect(looking).rejects.toBe(reason)
+    // The second one is the platform's alone: nobody was told of it.
+    expect(emulator.state().conversations.map(({ id }) => id)).not.toContain(first)
   })
 })
