@@ -5,11 +5,11 @@ import { commentFrame } from './sse.ts'
 
 /**
  * A stream as a body for `fetch`: made at the pace at which it is read, until its reader cancels it or `signal`, which
- * is the request's, says that nobody is there any more.
+ * is the request's, says that nobody is there any more. `hasLength`: whether the head says how long it is.
  */
 export function streamToBody(
   stream: EventStream,
-  signal: AbortSignal,
+  { signal, hasLength }: { readonly signal: AbortSignal; readonly hasLength: boolean },
   { clock, logger, turns, stalledMs }: Pick<SinkLimits, 'clock' | 'logger' | 'turns' | 'stalledMs'>,
 ): ReadableStream<Uint8Array> {
   let reader: StreamReader | undefined
@@ -49,7 +49,8 @@ export function streamToBody(
       if (gone !== undefined) reader.gone(gone)
       if (over) return
       watch = onAbort(signal, () => {
-        attempt(() => controller.error(signal.reason))
+        // Hosts log what fails, and a stream may end anywhere; what is shorter than its head says must not end well.
+        attempt(() => (hasLength ? controller.error(signal.reason) : controller.close()))
         leave('client-gone')
       })
     },

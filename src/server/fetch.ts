@@ -21,7 +21,9 @@ export function fromFetchRequest(request: Request): Incoming {
 export function toFetchResponse(answer: Answer, signal: AbortSignal, limits: SinkLimits): Response {
   const { status, headers } = answer
   if (answer.stream) {
-    return new Response(streamToBody(answer.stream, signal, limits), { status, headers })
+    const hasLength = 'content-length' in headers
+    const body = streamToBody(answer.stream, { signal, hasLength }, limits)
+    return new Response(body, { status, headers })
   }
   return new Response(answer.body === undefined ? null : Buffer.from(answer.body), {
     status,
