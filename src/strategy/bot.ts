@@ -89,7 +89,7 @@ export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
       const end = { type: 'completed', ...run, usage } as const
       const found = readListedAnswer(run, rows, end, shown)
       const isWhole = found.hasAnswer && (found.extendsShown || found.isFinished)
-      return isWhole ? found.events : undefined
+      return isWhole || found.strays ? found.events : undefined
     }
     const events = await lookUntil(look, { clock, forMs: Math.min(listMs, recoverMs) }, signal)
     return events === undefined ? { type: 'unknown' } : { type: 'found', events }
@@ -106,7 +106,7 @@ export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
     const look = async () => (await withToken(tokens, session.name, list, signal)) ?? []
     const rows = (await lookUntil(look, { clock, forMs: recoverMs }, signal)) ?? []
     const found = readListedAnswer(run, rows, end, shown)
-    return found.extendsShown ? found.events : retell(run, [], end)
+    return found.extendsShown || found.strays ? found.events : retell(run, [], end)
   }
 
   async function lookUp(request: RecoverRequest, signal: AbortSignal): Promise<Recovered> {

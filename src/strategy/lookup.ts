@@ -51,6 +51,8 @@ export interface ListedAnswer {
   readonly events: readonly RunEvent[]
   /** The list holds an answer of the run. */
   readonly hasAnswer: boolean
+  /** It tells what is of another conversation: whatever else is missing, that is for the guard to judge. */
+  readonly strays: boolean
   /** The listed answer begins with what was shown. */
   readonly extendsShown: boolean
   /** The list holds the platform's note that the answer is whole, and a text for what was shown, if only to correct it. */
@@ -72,6 +74,7 @@ export function readListedAnswer(
   return {
     events,
     hasAnswer: ours.some(isOurAnswer),
+    strays: events.some(({ conversationId }) => conversationId !== ids.conversationId),
     extendsShown: texts.join('\n\n').startsWith(shown),
     isFinished:
       (texts.length > 0 || shown === '') &&

@@ -213,7 +213,7 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
       const listed = readListedAnswer(ids, rows, end, request.shown)
       const isWhole =
         listed.hasAnswer && (listed.isFinished || (request.isFinished && listed.extendsShown))
-      if (isWhole) return { type: 'found', events: listed.events }
+      if (isWhole || listed.strays) return { type: 'found', events: listed.events }
       // What the stream announced may be listed a little later; nothing else can become a proof.
       return request.isFinished ? undefined : { type: 'unknown' }
     }

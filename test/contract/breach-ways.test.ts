@@ -345,9 +345,10 @@ const ways: Readonly<
         await answered(talk, talk, 'one')
         const { end } = await answered(talk, talk, 'two', 'fresh')
         expect(end).toEqual(completed('two', true))
+        // The new one knows nothing of what was said before: the next message brings it to another.
         const { end: next, run } = await answered(talk, talk, 'three')
-        expect(run.request.upstream).toMatchObject({ conversationId: 'fresh' })
-        expect(next).toEqual(completed('three'))
+        expect(run.request.history).toHaveLength(4)
+        expect(next).toEqual(completed('three', true))
       },
       'an echo of a conversation that this one had before': straying(
         'workflow',

@@ -462,6 +462,17 @@ describe('a lost Bot run', () => {
     expect(recovered.type === 'found' && answerOf(recovered.events)).toBe(content)
   })
 
+  it.each([
+    ['alone', []],
+    ['beside its own', [row, finish]],
+  ])("holds another conversation's answer, for the guard to judge: %s", async (_, own) => {
+    const stray = { ...row, id: 's1', conversation_id: 'of-bob', content: "Bob's" }
+    const recovered = await recover({ Messages: [stray, ...own] }, 'Hel')
+    expect(recovered.type === 'found' && recovered.events).toContainEqual(
+      expect.objectContaining({ conversationId: 'of-bob' }),
+    )
+  })
+
   it('is told in the order in which it was said, whatever the order of the list', async () => {
     const question = { ...row, id: '100', role: 'user', type: 'question', content: 'Hi' }
     const first = { ...row, id: '101' }

@@ -679,6 +679,15 @@ describe('a lost Workflow run', () => {
     expect(await recovering).toEqual({ type: 'unknown' })
   })
 
+  it("holds another conversation's answer, for the guard to judge, though nothing else is listed", async () => {
+    const stray = { ...answer, id: 's1', conversation_id: 'of-bob', content: "Bob's" }
+    const { strategy } = open({ request: () => ({ data: [stray] }) })
+    const recovered = await strategy.recover({ ...request, chatId: 'chat-1' }, signal)
+    expect(recovered.type === 'found' && recovered.events).toContainEqual(
+      expect.objectContaining({ conversationId: 'of-bob' }),
+    )
+  })
+
   it.each([
     ['our message is not there', { data: [foreign] }],
     ['the conversation is empty', { data: [] }],
