@@ -84,15 +84,19 @@ export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
   ): Promise<Recovered> {
     const run = { chatId, conversationId }
     const list = async (target: CozeTarget) => listBotChatMessages(client, target, run, signal)
-    const look = async () => {
+    /** From the first list on: one that did not come tells nothing of when the answer will be listed. */
+    let giveUpAt: number | undefined
+    const look = async (): Promise<Recovered | undefined> => {
       const rows = (await withToken(tokens, session.name, list, signal)) ?? []
       const end = { type: 'completed', ...run, usage } as const
       const found = readListedAnswer(run, rows, end, shown)
       const isWhole = found.hasAnswer && (found.extendsShown || found.isFinished)
-      return isWhole || found.strays ? found.events : undefined
+      if (isWhole || found.strays) return { type: 'found', events: found.events }
+      giveUpAt ??= clock.monotonic() + listMs
+      return clock.monotonic() < giveUpAt ? undefined : { type: 'unknown' }
     }
-    const events = await lookUntil(look, { clock, forMs: Math.min(listMs, recoverMs) }, signal)
-    return events === undefined ? { type: 'unknown' } : { type: 'found', events }
+    const found = await lookUntil(look, { clock, forMs: recoverMs }, signal)
+    return found ?? { type: 'unknown' }
   }
 
   /** What a chat that waits has said: whether it can be listed is not documented, and its calls are known without. */

@@ -35,7 +35,13 @@ export async function lookUntil<T>(
   }
 }
 
-const passing: ReadonlySet<string> = new Set(['unavailable', 'rate-limited', 'server', 'timeout'])
+const passing: ReadonlySet<string> = new Set([
+  'unavailable',
+  'rate-limited',
+  'server',
+  'timeout',
+  'truncated',
+])
 
 /**
  * The upstream's id of our run, if a message is there that carries our reply's id: the user's own, and on Studio every

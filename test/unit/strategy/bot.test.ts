@@ -498,6 +498,30 @@ describe('a lost Bot run', () => {
     expect(await recover({ Messages: [older, question] }, '')).toEqual({ type: 'unknown' })
   })
 
+  it.each(['/v3/chat/retrieve', '/v3/chat/message/list'])(
+    'F9: is looked for again where %s says nothing for long, then breaks off',
+    async (silent) => {
+      const { strategy, clock } = open({
+        request({ path }, nth) {
+          if (path === silent && nth === 1) {
+            clock.advance(15_000)
+            throw new CozeError('timeout', 'no answer in time', { accepted: 'unknown' })
+          }
+          if (path === silent && nth === 2) {
+            throw new CozeError('truncated', 'the answer broke off', { accepted: 'unknown' })
+          }
+          return path === '/v3/chat/message/list'
+            ? { Messages: [row] }
+            : { data: { ...chat, status: 'completed' } }
+        },
+      })
+      const recovering = strategy.recover(request, signal)
+      await clock.pass(20_000)
+      const recovered = await recovering
+      expect(recovered.type === 'found' && answerOf(recovered.events)).toBe('Hello')
+    },
+  )
+
   it('is looked for again when its answer is listed a little later', async () => {
     const { strategy, clock } = open({
       request: ({ path }, nth) =>
