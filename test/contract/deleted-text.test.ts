@@ -5,7 +5,8 @@ import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { AttachmentId, ConversationId, Session, SessionName } from '../../src/domain.ts'
 import { systemClock, type Clock } from '../../src/lib/clock.ts'
-import { openSqliteStore } from '../../src/store/sqlite/store.ts'
+import { openDatabase } from '../../src/store/sqlite/database.ts'
+import { createSqliteStore, openSqliteStore } from '../../src/store/sqlite/store.ts'
 import { migrations } from '../../src/store/sqlite/tables.ts'
 import type { Store } from '../../src/store/store.ts'
 import { createFakeClock } from '../kit/clock.ts'
@@ -177,6 +178,28 @@ describe('what was deleted', () => {
     const own = again.ledger.session(session)
     expect(await own.conversations([id])).toEqual([undefined])
     await gone(copy)
+  })
+
+  it('goes from the files once the disk has room again, and the log says once that it waits', async () => {
+    const file = newFile()
+    const clock = createFakeClock()
+    const warnings: string[] = []
+    const warn = (_fields: object, text: string) => void warnings.push(text)
+    const opened = await openDatabase({ file, sessionKeyCheck: 'check', busyTimeoutMs: 100 })
+    const options = { clock, metrics: uncounted, disk: undefined }
+    await using store = createSqliteStore(opened, { ...options, logger: { ...logger, warn } })
+    const session = await openSession(store.ledger)
+    await speak(store, session, 'gone')
+    await store.ledger.eraseSession(session, () => 'new' as SessionName, 5)
+    opened.db.exec('PRAGMA query_only = ON')
+    for (let round = 0; round < 3; round += 1) await clock.pass(1_000)
+    expect(warnings).toHaveLength(1)
+    expect(await found(file, 'gone')).toContain('text')
+    opened.db.exec('PRAGMA query_only = OFF')
+    await until(async () => {
+      await clock.pass(1_000)
+      return (await found(file, 'gone')).length === 0
+    }, 'the deleted words are gone')
   })
 
   it('frees its idempotency keys and its replies at once', async () => {

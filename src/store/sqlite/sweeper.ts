@@ -34,6 +34,8 @@ export function createSweeper(options: SweeperOptions): Sweeper {
   let wanted: 'needed' | 'end' | undefined
   let sweeping: Promise<void> | undefined
   let timer: Disposable | undefined
+  /** The last sweep failed, which is told once. */
+  let isFailing = false
   let endsAt = Number.POSITIVE_INFINITY
 
   function want(upTo: 'needed' | 'end'): void {
@@ -49,7 +51,10 @@ export function createSweeper(options: SweeperOptions): Sweeper {
     wanted = undefined
     sweeping = sweep(upTo)
       .catch((error: unknown) => {
-        logger.warn({ err: error }, 'what was deleted could not be taken out of the files yet')
+        if (!isFailing) {
+          logger.warn({ err: error }, 'what was deleted could not be taken out of the files yet')
+        }
+        isFailing = true
         wanted = upTo === 'end' ? 'end' : (wanted ?? upTo)
       })
       .finally(() => {
@@ -68,6 +73,7 @@ export function createSweeper(options: SweeperOptions): Sweeper {
     }
     // Nothing reads and nothing is written within this turn, so that the log can be cut off.
     if (checkpoint.get()?.['busy'] !== 0) throw new Error('the write-ahead log is in use')
+    isFailing = false
   }
 
   function refuseWhenLate(): void {
