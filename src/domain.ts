@@ -44,7 +44,7 @@ export interface Session {
 export type StrategyKind = 'workflow' | 'bot'
 
 /**
- * Who runs an assistant's upstream: Coze's cloud, or a self-hosted Coze Studio. Answers of both forms are read always; only
+ * The operator of an assistant's upstream: Coze's cloud, or a self-hosted Coze Studio. Answers of both forms are read always; only
  * what one of the two cannot do depends on it.
  */
 export type Platform = 'cloud' | 'studio'

@@ -19,7 +19,7 @@ export function isIdentifier(value: unknown): value is string {
   )
 }
 
-/** What `isIdentifier` asks for, in words for the log. */
+/** The rule of `isIdentifier`, in words for the log. */
 export const usableIdentifier = `text of 1 to ${maxBytes} bytes, not blank, without control characters`
 
 /** Whether a claim may be a `session_name`: 1 to 64 visible ASCII characters, which no server can trim or truncate. */

@@ -209,7 +209,7 @@ async function thumbprintOf(key: CryptoKey): Promise<string> {
   return await calculateJwkThumbprint(await exportJWK(key))
 }
 
-/** What is no failed fetch is a document that holds no key set. */
+/** An error that is no failed fetch means a document without a key set. */
 function failureOf(url: string, error: unknown): UpstreamFailure {
   const { kind, systemCode, httpStatus } =
     error instanceof FetchError

@@ -211,12 +211,12 @@ function reasonOf(error: unknown, settings: IssuerSettings): Reason {
     const message = 'The token needs something that is not supported.'
     return { message, expected: 'a signature without extensions' }
   }
-  // What is left is about the key: too short, of another kind, or not to be imported.
+  // All other errors are about the key: it is too short, of another kind, or cannot be imported.
   const expected = `a key that ${algorithms.join(' or ')} can use: ${wordsOf(error)}`
   return { message: 'The key for the token cannot be used.', expected }
 }
 
-/** What jose and the runtime say of a key: no part of the key or the token. */
+/** The message of jose or the runtime about a key; it quotes no part of the key or the token. */
 function wordsOf(error: unknown): string {
   return error instanceof Error ? error.message.slice(0, 200) : typeof error
 }

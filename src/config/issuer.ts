@@ -50,7 +50,7 @@ export type JwksSettings = Readonly<z.output<typeof jwksSchema>>
 
 const claimName = z.string().min(1).max(128)
 
-/** What nobody's token holds, since it is filled in or stands for several. */
+/** Characters of templates, which no token holds: they are to be filled in, or stand for several values. */
 const template = /[{}<>*]|\$\(/
 const discovery = /\/\.well-known\/(openid-configuration|oauth-authorization-server)/
 const audienceSchema = z

@@ -36,11 +36,11 @@ export const limitsSchema = z
     /** Directives in a document. Default 30. */
     maxDirectives: count(30, { min: 0 }),
     /**
-     * What a document may cost: fields that are resolved if every page is full; writes and exports cost more.
+     * Cost of a document: fields that are resolved if every page is full; writes and exports cost more.
      * Default 50,000; at least 25,000, since `eraseSession` and `exportSession` cost 20,000.
      */
     maxCost: count(50_000, { min: 25_000 }),
-    /** What the documents of one session may cost per second; at once, as much as one document may. Default 20,000. */
+    /** Cost of all documents of one session, per second; at once, as much as one document may. Default 20,000. */
     costPerSecond: count(20_000),
     /** Messages per minute of one session. Default 60. */
     messagesPerMinute: count(60),
@@ -66,7 +66,7 @@ export const limitsSchema = z
     maxWaitingBytesPerSession: count(32 * mebibyte, { min: 65_536 }),
     /** Bytes of all answers of the gateway that are being made or wait to be read. Default 256 MiB. */
     maxWaitingBytes: count(256 * mebibyte, { min: 65_536 }),
-    /** What a subscription's document may cost for one event. Default 250. */
+    /** Cost of a subscription's document for one event. Default 250. */
     maxEventCost: count(250),
     /** Percent of the heap that may be in use, buffers outside of it included; beyond it nothing new is taken. Default 90. */
     maxHeapPercent: count(90, { max: 100 }),

@@ -18,7 +18,7 @@ export function mendPem(text: string): string {
     )
 }
 
-/** What is wrong with a text that was mended and is still no PEM key; undefined: it cannot be told. */
+/** The mistake in a text that was mended and is still no PEM key; undefined: it is not known. */
 export function pemSlip(text: string): string | undefined {
   const [, label = ''] = /-----BEGIN ([A-Z0-9 ]+)-----/.exec(text) ?? []
   if (/ENCRYPTED/.test(text)) {

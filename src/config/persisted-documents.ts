@@ -14,7 +14,7 @@ export interface PersistedDocuments {
 const id = z.string().min(1).max(128)
 const document = z.string().min(1)
 
-/** What Relay's compiler and GraphQL Code Generator write: `{ "id": "query …" }`. */
+/** The form of Relay's compiler and GraphQL Code Generator: `{ "id": "query …" }`. */
 const mapSchema = z.record(id, document).transform((documents) => Object.entries(documents))
 
 /** @see https://www.apollographql.com/docs/graphos/platform/security/persisted-queries#manifest-format */

@@ -38,7 +38,7 @@ export const timeoutsSchema = z.strictObject({
   uploadMs: ms(120_000),
   /** An assistant that cannot be reached is left alone for so long, then tried with one message. Default 30 s. */
   circuitMs: ms(30_000),
-  /** Between two checks that the credential of a live subscription still stands. Default 1 min. */
+  /** Between two checks that the credential of a live subscription is still accepted. Default 1 min. */
   credentialCheckMs: ms(60_000),
   /** For running replies after SIGTERM. Default 25 s. */
   drainMs: ms(defaultDrainMs, { min: 0 }),

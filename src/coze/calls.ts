@@ -3,7 +3,7 @@ import type { UpstreamCall } from '../domain/upstream.ts'
 /** Every call of the platform. */
 export type CozeCall = Exclude<UpstreamCall, 'key-set'>
 
-/** What is decided once for each call of the platform. */
+/** Rules that hold for every use of a call of the platform. */
 export interface CallRule {
   /** The path with names in place of ids, for traces. */
   readonly route: string

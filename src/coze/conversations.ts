@@ -24,7 +24,7 @@ export interface CozeMessage {
   readonly contentType: ContentType
   readonly text: string
   readonly metaData: Readonly<Record<string, string>>
-  /** What its run used, where the platform says so of an answer. */
+  /** Tokens that its run used, where the platform says so of an answer. */
   readonly usage: CozeUsage | null
   /** ms since the epoch; null: the platform did not say. */
   readonly createdAt: number | null

@@ -50,7 +50,7 @@ export type CozeErrorKind =
 /** Whether the upstream took the request on: only `no` allows sending it again. */
 export type Accepted = 'no' | 'unknown' | 'yes'
 
-/** What the configuration of an assistant, here or on the platform, lacks. */
+/** The mistake in the configuration of an assistant, here or on the platform. */
 export type Misconfiguration =
   | 'unpublished'
   | 'unknown'
@@ -73,7 +73,7 @@ export interface CozeErrorDetails {
   readonly retryAfterMs?: number | undefined
   /** The upstream's clock (its `Date` header), in ms since the epoch. */
   readonly serverTime?: number | undefined
-  /** What an operator has to mend, where the refusal says it. */
+  /** The part that an operator has to mend, where the refusal says it. */
   readonly misconfiguration?: Misconfiguration | undefined
   readonly cause?: unknown
 }
@@ -131,7 +131,7 @@ export class CozeError extends Error {
 }
 
 /**
- * The error that an upstream code or HTTP status means. The code speaks first: statuses vary (coze-api.md §1).
+ * The error that an upstream code or HTTP status means. The code decides first, since one code comes with various statuses.
  *
  * @param told `text`: the upstream's own words, where an overloaded code means several things. They are not kept.
  */
@@ -154,7 +154,7 @@ export function createUpstreamError({
   })
 }
 
-/** Who failed inside may have begun before that, or has. */
+/** By the kind of a failure that a call reports from inside: whether the call had been accepted by then. */
 const begunBefore: Partial<Readonly<Record<CozeErrorKind, Accepted>>> = {
   server: 'unknown',
   timeout: 'unknown',
@@ -217,7 +217,7 @@ interface Meaning {
 const wrapping: ReadonlySet<string | undefined> = new Set(['400', '777777775', '103100001'])
 const wrapped = /^(?:Workflow operation failure: *)?(?:code=(\d{3,12}) message=)?/
 
-/** What Studio means by a code that it has for many things, by the first words of its text. */
+/** The meaning of a code that Studio uses for many failures, by the first words of its text. */
 const words: readonly (readonly [
   code: string,
   text: RegExp,
@@ -253,7 +253,7 @@ function meaningOf(code: string | undefined, status: number | undefined, text: s
     ? words.find(([one, pattern]) => one === code && pattern.test(rest))?.[2]
     : undefined
   if (meant !== undefined) return { upstreamCode, ...meant }
-  // What is not known of the code inside, the code around it tells.
+  // The code around it decides what the code inside does not.
   const known = inside !== undefined && kinds.has(inside) ? inside : code
   return {
     upstreamCode,

@@ -43,7 +43,7 @@ export type CozeEvent =
       readonly messageId: string
       readonly contentType: ContentType
       readonly text: string
-      /** Of the whole run, where the platform says so here: Studio's Bots say it nowhere else. */
+      /** Tokens of the whole run, where the platform says so here: Studio's Bots say it nowhere else. */
       readonly usage?: CozeUsage
     } & ChatIds)
   /** The platform's note that the answer is whole: no more of it follows. */
@@ -236,7 +236,7 @@ function totalOf(input: number, output: number, total: number): number {
   return Math.min(maxCount, Math.max(total, input + output))
 }
 
-/** What a run used, as Studio writes it into the `meta_data` of an answer: counts as texts. */
+/** The usage of a run, as Studio writes it into the `meta_data` of an answer: counts as texts. */
 export function decodeMessageUsage(message: JsonObject): CozeUsage | null {
   const {
     input_tokens: input,

@@ -1,7 +1,7 @@
 import type { CozeError, Misconfiguration } from './errors.ts'
 
 /**
- * What an operator should look at first, for the log. Undefined where the failure tells of nothing that an operator could
+ * The first thing for an operator to look at, for the log. Undefined where the failure tells of nothing that an operator could
  * mend.
  */
 export function findHint({ kind, upstreamCode, misconfiguration }: CozeError): string | undefined {

@@ -15,7 +15,7 @@ export interface Try {
   /** 0 for the first one. */
   readonly nth: number
   readonly connection: Connection
-  /** What a try that was lost has used up of the time for an answer, in ms. */
+  /** The time for an answer that a lost try has used up, in ms. */
   readonly spentMs: number
   /** The call is made again if a connection that was kept alive stays silent. */
   readonly mayRepeat: boolean
@@ -81,7 +81,7 @@ export async function withRetries<T>(
     if (error.kind !== 'rate-limited') return undefined
     const { retryAfterMs = 0 } = error
     if (retryAfterMs > options.rateLimitWaitMs) return undefined
-    // Who asks for no pause at all, as by a date that has passed, gets the usual one: else all tries are gone at once.
+    // An upstream that asks for no pause at all, as by a date that has passed, gets the usual one: else all tries are gone at once.
     return Math.max(retryAfterMs, backoffMs(failures, { baseMs: 1000, maxMs: 8000, random }))
   }
 }

@@ -111,7 +111,7 @@ interface MintedToken extends AccessToken {
 }
 
 const maxAccessTokenSeconds = 86_399
-/** What a bearer token may consist of: any other character ends the header, or is no part of one. */
+/** Characters of a bearer token: any other one ends the header, or may not stand in it. */
 const headerText = /^[\x21-\x7e]+$/
 
 function createMintingResolver(

@@ -127,7 +127,7 @@ const informational = 'HTTP/1.1 1'
 const switching = 'HTTP/1.1 101'
 const maxHeadBytes = 16_384
 
-/** What comes after any number of informational heads; undefined: more bytes are needed to tell. */
+/** The bytes after any number of informational heads; undefined: more bytes are needed to know. */
 function withoutInformational(bytes: Buffer): Buffer | undefined {
   let rest = bytes
   while (rest.length > 0) {

@@ -42,7 +42,7 @@ export interface Exchange {
 
 export type Send = (request: WireRequest, sink: WireSink) => Exchange
 
-/** Who notices first that no connection comes, undici or our own clock, is chance: both have one code. */
+/** undici and our own clock may each be the first to notice that no connection comes: both give one code. */
 function readSystemCode(error: Error): string | undefined {
   if (isCutShort(error)) return 'HPE_INVALID_EOF_STATE'
   const code = findSystemCode(error)

@@ -18,7 +18,7 @@ export type UpstreamCall =
   | 'set-variables'
   | 'key-set'
 
-/** What an operator needs to know of a failed call. It never holds a token or what somebody wrote. */
+/** Facts of a failed call, for operators. They never hold a token or what somebody wrote. */
 export interface UpstreamFailure {
   readonly call: UpstreamCall
   /** Host and port that were called. */

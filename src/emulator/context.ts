@@ -26,7 +26,7 @@ export interface Context {
   readonly variables: Variables
   /** What the model was told and keeps for ever. */
   readonly memory: Variables
-  /** What the nodes of flows keep in conversations with a fixed name. */
+  /** Memory that nodes of flows keep in conversations with a fixed name. */
   readonly nodes: Variables
   readonly faults: Faults
   readonly gates: Gates
@@ -52,5 +52,5 @@ export interface OwnedCall extends Call {
   readonly principal: Principal
 }
 
-/** What the platform's envelope is made of; undefined if the answer was streamed. */
+/** The parts of the platform's envelope; undefined if the answer was streamed. */
 export type Answer = object | undefined

@@ -106,7 +106,7 @@ const waitSchema = z.object({
 /** What a test may wait for: a held gate, a number of requests to a path, a number of chats (of a status). */
 export type Wanted = z.input<typeof waitSchema>
 
-/** What a test does to the platform as a whole. */
+/** Actions of a test on the platform as a whole. */
 export interface Levers {
   state(): EmulatorState
   restart(): void

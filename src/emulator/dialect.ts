@@ -28,14 +28,14 @@ export interface Refusal {
   readonly isChunked?: boolean
 }
 
-/** What a chat is made of before it begins. */
+/** The parts of a chat before it begins. */
 export interface Beginning {
   readonly kind: ChatKind
   readonly conversation: Conversation
   readonly owner: Principal
   readonly botId: string | undefined
   readonly metaData: MetaData
-  /** What each of its own messages carries as meta data. */
+  /** The meta data of each of its own messages. */
   readonly carried: MetaData
   readonly saved: boolean
   readonly messages: readonly EnterMessage[]
@@ -59,7 +59,7 @@ export interface Dialect {
   /** The body of a success, made of what a handler returned. */
   envelope(said: object, logId: string): object
   errorBody(code: number | string, msg: string, logId: string): object
-  /** What a caller is told of an error that ended its request. */
+  /** The answer to a caller whose request ended with an error. */
   refuse(error: unknown, logId: string, settings: Settings): Refusal
 
   readonly framing: Readonly<Record<ChatKind, Framing>>
@@ -69,14 +69,14 @@ export interface Dialect {
   readonly nextMessageAnswers: Readonly<Record<ChatKind, boolean>>
   /** Whether a cancelled chat leaves the context of the model. */
   readonly forgetsCanceled: boolean
-  /** What a chat that a restart of the platform ended is from then on; undefined: what it was. */
+  /** The state of a chat after a restart of the platform ended it; undefined: unchanged. */
   readonly lostStatus: ChatStatus | undefined
   /** Stores the chat and what it was told. `told`: what users said before the question in this request. */
   begin(
     context: Context,
     about: Beginning & { readonly answersQuestion: boolean },
   ): { readonly chat: Chat; readonly told: readonly string[] }
-  /** What the model makes of the answer to a question. */
+  /** The model's reply to the answer to a question. */
   answerTo(question: Question, text: string): Script
   telling(run: Run, context: Context): Telling
 }
@@ -90,7 +90,7 @@ export interface Telling {
   readonly toolsRefused: { readonly code: number; readonly msg: string } | undefined
   /** The platform's note behind the answers. */
   readonly finish: string | undefined
-  /** What a message carries, with the chat's usage once it is known. */
+  /** The meta data of a message, with the chat's usage once it is known. */
   metaData(usage: Usage | undefined): MetaData
   begin(isResumed: boolean): readonly NamedEvent[]
   delta(

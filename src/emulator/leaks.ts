@@ -27,7 +27,7 @@ export function variableKeyOf(key: VariableKey, { leaks }: Settings): VariableKe
   return leaks.sharedVariables ? { ...key, owner: everybody(key.owner), userId: '' } : key
 }
 
-/** What the nodes of a flow keep in a conversation with one fixed name. */
+/** The key of what the nodes of a flow keep in a conversation with one fixed name. */
 export function nodeKeyOf(key: VariableKey): VariableKey {
   return { ...key, owner: everybody(key.owner), userId: '' }
 }

@@ -111,7 +111,7 @@ const optionsSchema = z.strictObject({
     .array(z.strictObject({ sessionName: z.string(), name: z.string(), value: z.string() }))
     .default([]),
   leaks: leaksSchema.prefault({}),
-  /** What is not known of the cloud, decided. Studio has none of it. */
+  /** Decisions where the behaviour of the cloud is not known. Studio needs none. */
   switches: switchesSchema.prefault({}),
 })
 

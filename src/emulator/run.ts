@@ -147,7 +147,7 @@ export function assertIdle({ settings }: Context, { chat }: Conversation): void 
   }
 }
 
-/** What the model says to the answer of a question. */
+/** The model's reply to the answer to a question. */
 export function answerLine(question: string, text: string): string {
   return `You answered "${question}" with: ${text}`
 }

@@ -71,7 +71,7 @@ export interface Chat {
   readonly owner: Principal
   readonly botId: string | undefined
   readonly metaData: MetaData
-  /** What each of its own messages carries as meta data. */
+  /** The meta data of each of its own messages. */
   readonly carried: MetaData
   /** False: neither the chat nor its messages can be read back. */
   readonly saved: boolean
@@ -111,7 +111,7 @@ export interface Conversation {
   readonly messages: Message[]
 }
 
-/** What a named conversation is found by. */
+/** The key by which a named conversation is found. */
 export interface NameKey {
   /** The app or Bot whose flow runs in it. */
   readonly targetId: string

@@ -16,7 +16,7 @@ import type { GraphContext } from './context.ts'
 const freeFields = 500
 /** Resolving a field takes as long as writing so many bytes. */
 const fieldUnits = 64
-/** Of a field beside its name and its value: two quotes, a colon and a comma. */
+/** Bytes of a field beside its name and its value: two quotes, a colon and a comma. */
 const fieldBytes = 4
 const bytesPerPoint = 1_024
 
@@ -24,12 +24,12 @@ export interface AnswerBudgetOptions {
   /** Bytes that the answer may have. */
   readonly maxBytes: number
   readonly turns: Turns
-  /** What its session holds; its `add` throws when that is too much. */
+  /** Counts the bytes that its session holds; `add` throws when they are too many. */
   readonly held: { add(bytes: number): void }
 }
 
 /**
- * What one answer has cost so far, counted while it is made: its bytes, and the bytes of the rows that were read for it.
+ * The cost of one answer so far, counted while it is made: its bytes, and the bytes of the rows that were read for it.
  * The count of bytes is a lower bound, since JSON escapes some characters.
  *
  * When it is exhausted, its failure takes the place of every field that is still to be resolved, so that nothing more is
@@ -61,7 +61,7 @@ export class AnswerBudget {
     return this.#failure
   }
 
-  /** What its bytes cost beside its fields. */
+  /** Points that its bytes cost beside its fields. */
   get points(): number {
     return Math.floor((this.#bytes + this.#read) / bytesPerPoint)
   }
@@ -131,7 +131,7 @@ export class AnswerBudget {
   }
 }
 
-/** Of an answer; a mutation has been carried out all the same, and says so. */
+/** The error in place of an answer that is too large. A mutation has been carried out all the same, and says so. */
 export function answerTooLarge(maxBytes: number, operation: string): GatewayError {
   const done =
     operation === 'mutation' ? ' The mutations up to the one in "path" are done, or all.' : ''

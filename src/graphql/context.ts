@@ -27,7 +27,7 @@ export interface GraphContext {
   readonly limits: Pick<Limits, 'maxMessageLength' | 'maxAttachments' | 'maxUploadBytes'>
   readonly uploads: Uploads
   readonly metrics: Pick<Metrics, 'messageTaken'>
-  /** What the answer to this request, or to this event of a subscription, has cost so far. */
+  /** Counts the cost of the answer to this request, or to this event of a subscription. */
   readonly budget: AnswerBudget
   /** The `Last-Event-ID` header of this request. */
   readonly lastEventId: string | undefined

@@ -10,7 +10,7 @@ export function costs(points: number): { readonly extensions: { readonly cost: n
 }
 
 /**
- * What fields cost, by their names alone, since documents are priced before they are validated. Of two fields of one name
+ * The cost of fields, by their names alone, since documents are priced before they are validated. Of two fields of one name
  * the dearer counts.
  */
 export function fieldCosts(schema: GraphQLSchema): ReadonlyMap<string, number> {

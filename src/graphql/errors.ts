@@ -130,7 +130,7 @@ export function asInputError(error: GraphQLError): GraphQLError {
 /** How the message of a variable's error begins: its name, and the place in its value. */
 const variableError = /^(Variable "\$\w+" has invalid value(?: at [.\w[\]]+)?)(: )/
 
-/** What may follow: GraphQL's words, and names of the schema. Each ends where the value would follow. */
+/** The text that may follow: GraphQL's words, and names of the schema. Each ends where the value would follow. */
 const reasons: readonly RegExp[] = [
   /^(?:Int|Float|String|Boolean|ID) cannot represent [a-z0-9 -]+/,
   /^Expected value of (?:non-null )?type "[\w![\]]+" (?:not to be null|to be an object|to include required field "\w+"|not to include unknown field)/,

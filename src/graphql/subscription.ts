@@ -31,7 +31,7 @@ export type SendFrames = (frames: string) => Promise<void> | undefined
 export interface OpenSubscription {
   /** The client has had all of it already: answer 204. */
   readonly past: boolean
-  /** What to resume after until something was sent; undefined: it begins at its beginning again. */
+  /** The cursor to resume after until something was sent; undefined: it begins at its beginning again. */
   readonly start: Cursor | undefined
   /** Sends its events in order, until it has ended or the signal aborts, whose reason is thrown. */
   follow(frame: Frame, send: SendFrames, signal: AbortSignal): Promise<void>
@@ -53,7 +53,7 @@ const firstReadUnits = 16_384
 /** Where executing an event is paid, and its answer counted; one for all subscriptions. */
 export interface EventAccount {
   readonly turns: Turns
-  /** Of the answer to one event. */
+  /** Bytes of the answer to one event. */
   readonly maxBytes: number
   readonly clock: Clock
   begin(session: SessionId): {
@@ -65,7 +65,7 @@ export interface EventAccount {
   charge(session: SessionId, points: number): Promise<void>
 }
 
-/** What executing one event takes. */
+/** The parts that are needed to execute one event. */
 interface EventParts {
   readonly args: Pick<ExecutionArgs, 'schema' | 'document' | 'operationName' | 'variableValues'>
   readonly contextValue: Omit<GraphContext, 'budget'>

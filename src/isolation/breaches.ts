@@ -7,7 +7,7 @@ import { compareDecimals, isDecimal } from '../lib/decimal.ts'
  * doing: not a seeded history, a cancelled or lost run, a restart of the platform, a conversation that it replaced, or a
  * message that it repeats. `what` is the sentence for operators; the comment is the evidence, and what looks like it.
  *
- * What follows from a breach needs no evidence of its own: every reply that runs in the shared conversation ends with
+ * The consequences of a breach need no evidence of their own: every reply that runs in the shared conversation ends with
  * {@link breachFailures} `shared`, and messages to an assistant that is out of service end with `outOfService`.
  */
 export const breachWays = {
@@ -99,10 +99,10 @@ export interface RevealedRow {
   readonly isOurs: boolean
 }
 
-/** What the platform lists of it. `not-listed`: it tells nothing. `not-readable`: it keeps the session out. */
+/** The platform's list of its messages. `not-listed`: there is none. `not-readable`: it keeps the session out. */
 export type RevealedRows = readonly RevealedRow[] | 'not-listed' | 'not-readable'
 
-/** What the rows of a conversation prove that the run `chatId` has revealed; undefined: nothing. */
+/** The breach that the rows of a conversation prove which the run `chatId` has revealed; undefined: none. */
 export function judgeRevealed(
   rows: RevealedRows,
   chatId: string,

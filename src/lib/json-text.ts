@@ -19,7 +19,7 @@ interface OpenValue {
 }
 
 /**
- * What `JSON.stringify` makes of a value, made in turns with other work. Undefined: it would have more than `maxBytes`;
+ * The text that `JSON.stringify` makes of a value, made in turns with other work. Undefined: it would have more than `maxBytes`;
  * not much more than that is made of it.
  */
 export async function encodeJson(

@@ -2,7 +2,7 @@ import type { AssistantSettings } from '../config/assistant.ts'
 import type { StrategyKind } from '../domain.ts'
 import { RunFailedError } from '../strategy/run-failed-error.ts'
 
-/** What a failure tells whoever set the assistant up: what is wrong, which page of the console mends it, and its ids. */
+/** The advice for whoever set the assistant up: what is wrong, which page of the console mends it, and its ids. */
 export function sentenceOf(
   error: Error,
   assistant: AssistantSettings,

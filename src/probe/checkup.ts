@@ -101,7 +101,7 @@ async function settle(
   const made = new Set<string>()
   try {
     const canCreate = await strategy.settleKeying?.(run, (id) => made.add(id), signal)
-    // What a name leads to again is opened next.
+    // A conversation that a name obtains again is opened next.
     if (canCreate !== false) return undefined
   } catch (error) {
     await leave(records, run.session, made, clock)

@@ -7,7 +7,7 @@ import type { Prober } from './talk.ts'
 /** For taking away what a probe has left, in ms. */
 const cleanUpMs = 30_000
 
-/** What keeps things that no call takes away. */
+/** Places of the platform whose contents no call takes away. */
 const keepers: Readonly<Record<Platform, string>> = {
   cloud: 'What long-term memory keeps',
   studio:

@@ -23,7 +23,7 @@ export interface ProbeOptions extends ProbeDepth {
   readonly hasSharedToken: boolean
   /** To what the assistant asks before it answers. Default none. */
   readonly answers?: readonly string[] | undefined
-  /** What went wrong, and what to change. */
+  /** The failure, and what to change. */
   readonly describe: (error: Error) => string
   readonly clock: Clock
   readonly newId: NewId
@@ -43,7 +43,7 @@ const messagesPerTrial = 11
 const callsPerQuestion = 7
 const callsPerKnowledge = 4
 
-/** Of a list of messages. */
+/** Messages of a conversation that are listed. */
 const maxListed = 50
 
 /** Upstream calls that a probe makes at most. `answers`: given to what the assistant asks before it answers. */
@@ -151,7 +151,7 @@ export async function probe(options: ProbeOptions, signal: AbortSignal): Promise
     }
   }
 
-  /** What the guard would have ended as a breach is a leak of conversations, whatever the assistant recalls. */
+  /** An event that the guard would have ended as a breach is a leak of conversations, whatever the assistant recalls. */
   function withStrays(judged: Finding): Finding {
     const [first] = strays.found
     if (judged.layer !== 'conversation' || first === undefined) return judged

@@ -149,7 +149,7 @@ export function createEnding(options: EndingOptions): Ending {
 
   async function explain(run: RunFacts, error: unknown, signal: AbortSignal): Promise<End> {
     const { claim, reader } = run
-    // What a run says whose chat is not known could not be told from another's.
+    // Events of a run whose chat is not known could not be told from another's.
     const isUnknown = reader !== undefined && reader.chatId === undefined
     if (isStopped(signal, 'cancel')) {
       const upstreamCancelled = await cancelUpstream(run)
@@ -177,7 +177,7 @@ export function createEnding(options: EndingOptions): Ending {
       logger.warn(facts, 'upstream run failed')
       const isOpen = outcome === 'unseen' || (outcome === 'not-accepted' && reader?.waits === true)
       const mayBeOpen = isOpen && mayStillSpeak(run, await cancelUpstream(run))
-      // What it brought of the older messages is not there: the next one brings them again.
+      // The older messages that it brought are not there: the next run brings them again.
       const isUnseeded = isUnknown && run.contextReset
       const unusable = conversationGone || isUnseeded || code === 'ISOLATION_BREACH'
       return failedEnd(failure, unusable || mayBeOpen, run, logId)

@@ -19,7 +19,7 @@ export const runFailures = {
     'The assistant sent events before it accepted the message.',
     false,
   ),
-  /** What strays into the run is of the session's own earlier runs. */
+  /** The events that stray into the run are of the session's own earlier runs. */
   ownEcho: failure(
     'UPSTREAM_PROTOCOL',
     'The assistant repeated what is of an earlier reply.',

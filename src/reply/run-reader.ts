@@ -48,7 +48,7 @@ export interface RunReader {
   readonly conversationId: string | undefined
   /** The run went on in another conversation than the one it was sent to, which is gone. */
   readonly moved: boolean
-  /** Of the upstream's log lines, for its support. */
+  /** The id of the upstream's log lines, for its support. */
   readonly logId: string | undefined
   /** Calls that were made again before one was accepted. */
   readonly retries: number
@@ -117,7 +117,7 @@ export function createRunReader(options: {
         if (wait !== undefined) return wait.then(() => take(events.slice(index + 1)))
       }
     } catch (error) {
-      // What came before it in the same network read is shown all the same.
+      // The events before it in the same network read are shown all the same.
       if (size.isExceeded) void show(deltas)
       throw error
     }
@@ -283,7 +283,7 @@ export function createRunReader(options: {
       phase = 'answered'
       end = undefined
       question = undefined
-      // What comes next follows what readers hold.
+      // The next text follows what readers hold.
       answer.settle()
     },
     get followUps() {

@@ -92,7 +92,7 @@ export function createRunner(options: RunnerOptions): Runner {
       if (error instanceof LostReplyError) return
       if (sent === undefined && isStopped(signal, 'shutdown')) return await ending.giveBack(claim)
       const isKnown = known !== undefined
-      // What a call has just made is no conversation for the run: names are the other way.
+      // A conversation that a call has just made is none for the run: its name obtains it instead.
       const mayName = upstream?.type === 'id' && facts.strategy.opensByName
       if (isGone(error) && (isKnown || mayName) && sent?.reader.chatId === undefined) {
         logger.info({ reply: claim.reply.id }, 'upstream conversation is gone, beginning a new one')
@@ -119,7 +119,7 @@ export function createRunner(options: RunnerOptions): Runner {
     const { session, reply, message, attachments, extras } = claim
     const { historyLength } = options
     const history = contextReset ? await ledger.history(session, reply.id, historyLength) : []
-    // What a new upstream conversation asked is not known to it.
+    // A new upstream conversation does not know what the old one asked.
     const form = strategy.readsForms && !contextReset ? await findForm(claim) : undefined
     const { text } = message
     return { ...runContext(claim), upstream, history, text, attachments, extras, form }
@@ -139,7 +139,7 @@ export function createRunner(options: RunnerOptions): Runner {
 
   async function recover(orphan: Orphan, place: Place, signal: AbortSignal): Promise<void> {
     const { reply, progress, upstream } = orphan
-    // What a message has interrupted must not come to the head of the queue again.
+    // A reply that a message has interrupted must not come to the head of the queue again.
     const isUnsent = progress.step === 'claimed'
     if (isUnsent && !isStopped(signal, 'cancel')) return await ending.giveBack(orphan)
     const choice = options.strategyOf(reply.assistantId, upstream?.strategy)

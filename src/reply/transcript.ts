@@ -14,7 +14,7 @@ import { isHighSurrogate } from '../lib/surrogate.ts'
  * ```
  */
 export interface Transcript {
-  /** What readers hold. */
+  /** The text that readers hold. */
   readonly text: string
   /** More text of a message; undefined when there is nothing to show now, or the message had ended (`late`). */
   append(messageId: string, text: string): Delta | 'late' | undefined
@@ -50,7 +50,7 @@ const separator = '\n\n'
 
 export interface TranscriptOptions {
   readonly kind: DeltaKind
-  /** What readers hold already, when a run is recovered: the upstream tells it again from its beginning. Default none. */
+  /** The text that readers hold already, when a run is recovered: the upstream sends it again from its beginning. Default none. */
   readonly shown?: string
   /** Called with each id and text that the transcript keeps or shows from now on. It may throw; then the transcript is over. */
   readonly charge: (text: string) => void
@@ -61,11 +61,11 @@ export function createTranscript({ kind, shown = '', charge }: TranscriptOptions
   const order: Part[] = []
   /** The index of the part that is shown as it comes. */
   let front = 0
-  /** What the parts before that one say. Never cut: a correction costs no more than its own message. */
+  /** The text of the parts before that one. Never cut: a correction costs no more than its own message. */
   let before = ''
-  /** What that one says, with what separates it from `before`. */
+  /** The text of that one, with what separates it from `before`. */
   let current = ''
-  /** What readers hold, while the parts have said only a beginning of it. */
+  /** The text that readers hold, while the parts have said only a beginning of it. */
   let untold = shown === '' ? undefined : shown
 
   function find(messageId: string): Part {

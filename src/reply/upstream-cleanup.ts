@@ -51,7 +51,7 @@ export function createUpstreamCleaner(
     return found.length > 0 ? found : owners.slice(0, 1)
   }
 
-  /** What each call has come to; those that have no time left are not begun, and leave all as it is. */
+  /** The outcome of each call; those that have no time left are not begun, and leave all as it is. */
   async function settle<T extends string>(
     calls: readonly ((signal: AbortSignal) => Promise<T>)[],
   ): Promise<readonly (T | 'kept')[]> {

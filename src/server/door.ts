@@ -24,7 +24,7 @@ import { answerError } from './result-answer.ts'
 import { createWaysIn, type WaysInOptions } from './ways-in.ts'
 import type { Exchange, RunGraphQL } from './yoga.ts'
 
-/** Of every answer that does not say otherwise: no cache may show one caller's to another, and no browser guesses a type. */
+/** Headers of every answer that does not say otherwise: no cache may show one caller's to another, and no browser guesses a type. */
 const safeHeaders = {
   'cache-control': 'private, no-store',
   'x-content-type-options': 'nosniff',

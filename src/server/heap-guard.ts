@@ -8,14 +8,14 @@ const lookMs = 100
 
 /** All in bytes. */
 export interface MemorySize {
-  /** Of the heap, in use. */
+  /** Heap in use. */
   readonly heapUsed: number
   readonly heapLimit: number
-  /** Of buffers and texts that objects of the heap hold outside of it. */
+  /** Buffers and texts that objects of the heap hold outside of it. */
   readonly external: number
-  /** Of the process, in the machine's memory. */
+  /** Memory of the machine that the process occupies. */
   readonly resident: number
-  /** What the machine has, or the container that the process is limited to. */
+  /** Memory of the machine, or of the container that the process is limited to. */
   readonly available: number
 }
 

@@ -28,7 +28,7 @@ export interface HostResponse {
   readonly writableFinished: boolean
   /** HTTP/2 responses have none: see `stream`. */
   readonly destroyed?: boolean
-  /** Of HTTP/2 only. */
+  /** Present on HTTP/2 only. */
   readonly stream?: { readonly destroyed: boolean; close(code?: number): void }
   readonly socket: {
     setKeepAlive(enable: boolean, delayMs: number): unknown
@@ -87,7 +87,7 @@ export function streamToNode(stream: EventStream, res: HostResponse, limits: Sin
     },
   }
   res.on('close', () => leave('client-gone'))
-  // What went wrong with a response is told by its close.
+  // A response that fails is closed as well, and its close is handled.
   res.on('error', ignore)
   reader = stream.open(sink)
   // Its client may have gone while the answer was made.

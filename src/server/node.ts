@@ -28,7 +28,7 @@ export interface HostRequest extends Readable {
   readonly rawHeaders: readonly string[]
   readonly complete: boolean
   readonly socket: { readonly remoteAddress?: string | undefined }
-  /** What a body parser of the host has made of the body, as Express, Next.js and others leave it. */
+  /** The body as a parser of the host has read it, as Express, Next.js and others leave it. */
   readonly body?: unknown
 }
 

@@ -1,4 +1,4 @@
-/** What a request is for, by its path. */
+/** The purpose of a request, by its path. */
 export type Route = 'graphql' | 'cookie' | 'guest' | 'live' | 'ready'
 
 /** Undefined: nothing is there. */
@@ -32,7 +32,7 @@ export function findRouted(pathname: string): Route {
   return 'graphql'
 }
 
-/** What a route takes, as `Allow` lists it. */
+/** The methods that a route takes, as `Allow` lists them. */
 export function methodsOf(route: Route | undefined): string {
   switch (route) {
     case 'cookie':

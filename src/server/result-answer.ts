@@ -46,7 +46,7 @@ export function answerResult(
 }
 
 /**
- * What was executed and is long, as a text that is sent at the pace of its reader. `done`: nothing of it waits any more.
+ * A long result as a text that is sent at the pace of its reader. `done`: nothing of it waits any more.
  */
 export function answerText(
   { pieces, bytes }: JsonText,
@@ -72,7 +72,7 @@ function readsOnlyStreams(method: string, accepted: readonly MediaType[]): boole
   return method === 'POST' && accepted.every((type) => type === mediaTypes.events)
 }
 
-/** What no repetition of the request mends: BAD_REQUEST, BAD_USER_INPUT, NOT_FOUND, SUBSCRIPTION_CURSOR_EXPIRED. */
+/** Codes that no repetition of the request mends: BAD_REQUEST, BAD_USER_INPUT, NOT_FOUND, SUBSCRIPTION_CURSOR_EXPIRED. */
 const streamedStatuses: ReadonlySet<number> = new Set([400, 404, 410])
 
 /** An error of ours before any GraphQL. */

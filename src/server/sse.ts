@@ -27,7 +27,7 @@ export function placelessFrame(payload: string): string {
   return `event: next\ndata: ${payload}\n\n`
 }
 
-/** What stands before and after the payload of an answer that is one result. */
+/** The text before and after the payload of an answer that is one result. */
 export function resultFrames(): readonly [before: string, after: string] {
   return [`${commentFrame}event: next\ndata: `, `\n\n${completeFrame}`]
 }

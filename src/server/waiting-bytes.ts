@@ -4,7 +4,7 @@ import { RateLimitedError, TooLargeError, UnavailableError } from '../errors.ts'
 /** When a client has read what waits for it is not known, in ms. */
 const retryAfterMs = 1_000
 
-/** What one answer holds, from its first byte until its client has it. */
+/** The bytes that one answer holds, from its first byte until its client has it. */
 export interface BytesHeld extends Disposable {
   /**
    * @throws {@link TooLargeError} when it alone has more than a session may hold, {@link RateLimitedError} when its session

@@ -42,7 +42,7 @@ const maxValidationErrors = 20
 const maxCachedDocuments = 256
 /** Bytes of an answer up to which it is made and sent as one text. */
 const maxPlainBytes = 65_536
-/** Of an operation, in a trace. */
+/** Code units of the name of an operation, in a trace. */
 const maxNameLength = 64
 /** UTF-16 code units of a document. */
 const maxCachedLength = 4_096
@@ -57,11 +57,11 @@ export interface Exchange {
   openContext(): Promise<RequestContext>
   /** What it asks, once that is known. */
   kind?: RequestKind
-  /** What its document costs, once that is taken from its session's budget. */
+  /** The cost of its document, once that is taken from its session's budget. */
   cost?: number
-  /** What its answer has cost and holds, while it is executed. */
+  /** The cost of its answer, and the bytes that it holds, while it is executed. */
   making?: AnswerMaking
-  /** What it came to, unless it is a subscription that was accepted. */
+  /** Its result, unless it is a subscription that was accepted. */
   result?: ExecutionResult
   /** Set by a subscription that was accepted; every other result is answered as it is. */
   answer?: Answer
@@ -105,7 +105,7 @@ export interface YogaOptions {
 export interface CostLimiter {
   /** @throws {@link RateLimitedError} */
   take(key: string, points: number): Promise<void>
-  /** What turned out to be used only afterwards. */
+  /** Takes points whose use is known only afterwards. */
   charge(key: string, points: number): Promise<void>
 }
 
@@ -115,7 +115,7 @@ export interface AnswerMaking {
   readonly held: BytesHeld
 }
 
-/** What a resolver may touch, before it is executed for one answer. */
+/** All that a resolver may touch, before it is executed for one answer. */
 export type RequestContext = Omit<GraphContext, 'budget'>
 
 /** Answers a GraphQL request whose caller is known. */

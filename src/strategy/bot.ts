@@ -99,7 +99,7 @@ export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
     return found ?? { type: 'unknown' }
   }
 
-  /** What a chat that waits has said: whether it can be listed is not documented, and its calls are known without. */
+  /** The text of a chat that waits: whether it can be listed is not documented, and its calls are known without it. */
   async function listSoFar(
     { session, shown }: RecoverRequest,
     run: ChatIds,

@@ -51,7 +51,7 @@ export function findChatId(rows: readonly CozeMessage[], replyId: ReplyId): stri
   return rows.find((row) => row.chatId !== undefined && row.metaData[replyKey] === replyId)?.chatId
 }
 
-/** What a list of messages says of a run whose answer readers hold a part of. */
+/** The state of a run, by a list of messages, when readers hold a part of its answer. */
 export interface ListedAnswer {
   /** The run as its stream would have told it, with `end` as its end. */
   readonly events: readonly RunEvent[]

@@ -10,10 +10,10 @@ export interface OlderMessage {
   readonly createdAt: number | null
 }
 
-/** What became of a conversation: it is gone, or was never there; it is out of sight, and its messages stay; it is there. */
+/** The outcome for a conversation: it is gone, or was never there; it is out of sight, and its messages stay; it is there. */
 export type Removal = 'gone' | 'hidden' | 'kept'
 
-/** What became of variables; `no-call`: the platform has no call that could empty them. */
+/** The outcome for variables; `no-call`: the platform has no call that could empty them. */
 export type Emptying = 'emptied' | 'kept' | 'no-call'
 
 /**

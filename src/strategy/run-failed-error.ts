@@ -25,7 +25,7 @@ export class RunFailedError extends Error {
   readonly logId: string | undefined
   /** For the log: what whoever runs the gateway should look at first. */
   readonly hint: string | undefined
-  /** What the configuration of the assistant lacks, where the failure says it. */
+  /** The mistake in the configuration of the assistant, where the failure says it. */
   readonly misconfiguration: Misconfiguration | undefined
   /** For the log: the call that failed. Undefined: no call did. */
   readonly upstream: UpstreamFailure | undefined

@@ -188,7 +188,7 @@ export interface ChatStrategy {
       ) => Promise<boolean>)
     | undefined
   /**
-   * What a conversation holds that this run has just revealed. No binding tells of runs that were lost before they told
+   * The messages of a conversation that this run has just revealed. No binding tells of runs that were lost before they told
    * where they were. `history`: what the run brought beside its question.
    */
   listRevealed(

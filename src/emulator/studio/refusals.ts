@@ -16,7 +16,7 @@ const internalRefusal: Refusal = {
   body: { code: 500, msg: 'internal server error' },
 }
 
-/** What Studio's own errors look like where they are told as text. */
+/** The form of Studio's own errors where they are sent as text. */
 export function statusText(code: number, message: string): string {
   return `code=${code} message=${message}\nstack=github.com/coze-dev/coze-studio/backend`
 }
@@ -50,7 +50,7 @@ export function readId(value: string | null | undefined): string {
   )
 }
 
-/** Of a start parameter, or a field of a form. */
+/** The text for a start parameter, or a field of a form, that is missing. */
 export function missingText(name: string): string {
   return `Missing required parameters：’${name}‘. Please review the API documentation and ensure all mandatory fields are included in your request.`
 }

@@ -72,7 +72,7 @@ export function createRuns(
     UPDATE conversations SET generation = generation + (upstream IS NOT NULL AND upstream <> :upstream),
       origin = :origin, account = :account, strategy = :strategy, upstream = :upstream
     WHERE id = :id`)
-  // What is bound after the intent was revealed by the run.
+  // A conversation that is bound after the intent was revealed by the run.
   const setRevealed = db.prepare('UPDATE replies SET step = 5 WHERE id = ? AND step = 1')
   const setUnrevealed = db.prepare('UPDATE replies SET step = 1 WHERE id = ? AND step = 5')
   const setIntent = db.prepare(`
