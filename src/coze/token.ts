@@ -1,5 +1,3 @@
-import { type KeyObject, createPrivateKey } from 'node:crypto'
-import { SignJWT } from 'jose'
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../lib/clock.ts'
 import { createDeadline } from '../lib/deadline.ts'
@@ -7,6 +5,7 @@ import type { NewId } from '../lib/id.ts'
 import { untilAborted } from '../lib/on-abort.ts'
 import { Secret } from '../lib/secret.ts'
 import type { Metrics } from '../observe/metrics.ts'
+import { createSigner, type SignAssertion } from './assertion.ts'
 import type { CozeClient, CozeTarget } from './client.ts'
 import type { CozeAnswer } from './envelope.ts'
 import { CozeError } from './errors.ts'
@@ -67,27 +66,13 @@ export interface TokenResolverOptions {
   readonly metrics: Pick<Metrics, 'tokenMinted' | 'tokenReused'>
   /** Sessions whose tokens are kept; the least recently used goes. Default 10000. */
   readonly maxEntries?: number
-  /** Mints on their way at once. Default 16. */
+  /** Mints on their way at once. Default 20. */
   readonly maxConcurrentMints?: number
   /** How long a mint may take, waiting for its turn included, in ms. Default 10000. */
   readonly mintTimeoutMs?: number
   /** Default: RS256 under the credentials' key. */
   readonly sign?: SignAssertion | undefined
 }
-
-/** What a JWT says that is offered for an access token (coze-api.md §2.1). */
-export interface AssertionClaims {
-  readonly iss: string
-  readonly aud: string
-  /** Instants in seconds since the epoch. */
-  readonly iat: number
-  readonly exp: number
-  readonly jti: string
-  readonly session_name: string
-}
-
-/** Makes a JWT; a parameter, since signing takes real time on another thread. */
-export type SignAssertion = (claims: AssertionClaims) => Promise<string>
 
 /** @throws {TypeError} naming the credential that cannot be used. */
 export function createTokenResolver(options: TokenResolverOptions): TokenResolver {
@@ -120,9 +105,9 @@ function createMintingResolver(
   const { client, credentials, clock, newId, metrics, mintTimeoutMs = 10_000 } = options
   const { baseUrl, accessTokenSeconds = 3600 } = credentials
   checkLifetime(accessTokenSeconds)
-  const key = readPrivateKey(credentials.privateKey)
-  const { sign = createSigner(key, credentials.keyId) } = options
-  const turns = createTurns(options.maxConcurrentMints ?? 16)
+  const signer = createSigner(credentials)
+  const sign = options.sign ?? signer
+  const turns = createTurns(options.maxConcurrentMints ?? 20)
   const lifetime = new AbortController()
   const mints = new Set<Promise<MintedToken>>()
   /** What the upstream's clock shows more than ours, in ms; learnt when it refuses us for it (F5). */
@@ -280,13 +265,6 @@ function createMintingResolver(
   }
 }
 
-function createSigner(key: KeyObject, keyId: string): SignAssertion {
-  return (claims) =>
-    new SignJWT({ ...claims })
-      .setProtectedHeader({ alg: 'RS256', typ: 'JWT', kid: keyId })
-      .sign(key)
-}
-
 function mintTimeout() {
   const details = { accepted: 'no', systemCode: 'ANSWER_TIMEOUT' } as const
   return new CozeError('timeout', 'the token endpoint took too long', details)
@@ -320,15 +298,4 @@ function checkLifetime(seconds: number) {
   throw new TypeError(
     `"accessTokenSeconds" must be an integer from 1 to ${maxAccessTokenSeconds}, got ${seconds}`,
   )
-}
-
-function readPrivateKey(pem: Secret): KeyObject {
-  let key: KeyObject | undefined
-  try {
-    key = createPrivateKey(pem.reveal())
-  } catch {
-    // The library's own message may quote its input.
-  }
-  if (key?.asymmetricKeyType === 'rsa') return key
-  throw new TypeError('"privateKey" must be an RSA private key as PEM (PKCS#8 or PKCS#1)')
 }

@@ -1,14 +1,6 @@
-import {
-  execute,
-  getOperationAST,
-  GraphQLError,
-  NoSchemaIntrospectionCustomRule,
-  parse,
-  specifiedRules,
-  validate,
-} from 'graphql'
-import type { DocumentNode, ExecutionArgs, ExecutionResult, GraphQLSchema, Source } from 'graphql'
-import { createLRUCache, createYoga } from 'graphql-yoga'
+import { execute, getOperationAST } from 'graphql'
+import type { ExecutionArgs, ExecutionResult, GraphQLSchema } from 'graphql'
+import { createYoga } from 'graphql-yoga'
 import type { Plugin } from 'graphql-yoga'
 import type { Proof } from '../auth/identity.ts'
 import type { Limits } from '../config/limits.ts'
@@ -18,8 +10,7 @@ import type { SessionId } from '../domain.ts'
 import type { AnswerBudget } from '../graphql/answer-budget.ts'
 import { answerTooLarge } from '../graphql/answer-budget.ts'
 import type { GraphContext } from '../graphql/context.ts'
-import { fieldCosts } from '../graphql/cost.ts'
-import { asInputError, withCode } from '../graphql/errors.ts'
+import { asInputError } from '../graphql/errors.ts'
 import type { PresentError } from '../graphql/errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Turns } from '../lib/turns.ts'
@@ -28,9 +19,9 @@ import type { Tracer } from '../observe/tracer.ts'
 import type { MediaType } from './accept.ts'
 import { readParams } from './body.ts'
 import type { GraphParams } from './body.ts'
+import { createDocuments } from './documents.ts'
 import type { Answer, Incoming } from './http.ts'
 import { encodeJson } from '../lib/json-text.ts'
-import { checkDocument, checkNesting } from './limits.ts'
 import { isMultipart, readMultipart } from './multipart.ts'
 import type { MultipartRequest } from './multipart.ts'
 import { createPersistedDocuments } from './persisted-documents.ts'
@@ -38,14 +29,10 @@ import { createRequestTimer } from './request-timer.ts'
 import { answerResult, answerText, shownResult } from './result-answer.ts'
 import type { BytesHeld } from './waiting-bytes.ts'
 
-const maxValidationErrors = 20
-const maxCachedDocuments = 256
 /** Bytes of an answer up to which it is made and sent as one text. */
 const maxPlainBytes = 65_536
 /** Code units of the name of an operation, in a trace. */
 const maxNameLength = 64
-/** UTF-16 code units of a document. */
-const maxCachedLength = 4_096
 
 /** One request on its way through GraphQL, and the answer to it. */
 export interface Exchange {
@@ -135,24 +122,18 @@ export function createYogaRunner(options: YogaOptions): RunGraphQL {
   const { schema, limits, timeouts, present, subscribe, persistedDocuments, clock, tracer } =
     options
   const { costs } = options
-  const costOfFields = fieldCosts(schema)
+  const documents = createDocuments(schema, options)
   const inTime = createRequestTimer(clock, timeouts)
   const paramsOptions = { takesIds: persistedDocuments !== undefined }
-  const rules =
-    options.introspection === false
-      ? [...specifiedRules, NoSchemaIntrospectionCustomRule]
-      : specifiedRules
-  /** Of documents that may be executed. */
-  const costOf = new WeakMap<DocumentNode, number>()
   const ours: Plugin<ServerContext, ServerContext> = {
     onRequestParse({ serverContext, setRequestParser }) {
       setRequestParser(() => inTime(readRequest(serverContext)))
     },
     onParse({ setParseFn }) {
-      setParseFn(parseDocument)
+      setParseFn(documents.parse)
     },
     onValidate({ setValidationFn }) {
-      setValidationFn(validateDocument)
+      setValidationFn(documents.validate)
     },
     onExecute({ setExecuteFn }) {
       setExecuteFn((args: ExecutionArgs) =>
@@ -183,11 +164,11 @@ export function createYogaRunner(options: YogaOptions): RunGraphQL {
     plugins: [
       ours,
       ...(persistedDocuments
-        ? [createPersistedDocuments(persistedDocuments, schema, parseDocument)]
+        ? [createPersistedDocuments(persistedDocuments, schema, documents.parse)]
         : []),
     ],
     maskedErrors: { maskError: present },
-    parserAndValidationCache: { documentCache: createCache(), errorCache: createCache() },
+    parserAndValidationCache: documents.caches,
     cors: false,
     graphiql: false,
     landingPage: false,
@@ -254,7 +235,7 @@ export function createYogaRunner(options: YogaOptions): RunGraphQL {
   async function enter({ document }: ExecutionArgs, exchange: Exchange): Promise<GraphContext> {
     const context = await exchange.openContext()
     const { id } = context.store.session
-    exchange.cost = costOf.get(document) ?? limits.maxCost
+    exchange.cost = documents.costOf(document)
     await costs.take(id, exchange.cost)
     exchange.making = options.beginAnswer(id)
     return { ...context, budget: exchange.making.budget }
@@ -265,24 +246,6 @@ export function createYogaRunner(options: YogaOptions): RunGraphQL {
     if (!isMultipart(incoming)) return readParams(incoming, limits.maxBodyBytes, paramsOptions)
     context.form = await readMultipart(incoming, limits, paramsOptions)
     return context.form.params
-  }
-
-  function validateDocument(schemaOf: GraphQLSchema, document: DocumentNode) {
-    const errors = validate(schemaOf, document, rules, { maxErrors: maxValidationErrors })
-    return errors.map((error) => withCode(error, 'GRAPHQL_VALIDATION_FAILED'))
-  }
-
-  /** Limits come before validation, which a hostile document can make expensive. */
-  function parseDocument(source: string | Source): DocumentNode {
-    checkNesting(source, limits.maxTokens)
-    let document: DocumentNode
-    try {
-      document = parse(source, { maxTokens: limits.maxTokens })
-    } catch (error) {
-      throw error instanceof GraphQLError ? withCode(error, 'GRAPHQL_PARSE_FAILED') : error
-    }
-    costOf.set(document, checkDocument(document, limits, costOfFields))
-    return document
   }
 }
 
@@ -308,15 +271,4 @@ function oneResult(outcome: YogaResult): ExecutionResult {
     throw new TypeError('neither batches nor streams come this way')
   }
   return outcome
-}
-
-/** Yoga's, for documents that are not worth an attacker's while. */
-function createCache<Value extends object>() {
-  const cache = createLRUCache<Value>({ max: maxCachedDocuments })
-  return {
-    get: (source: string) => cache.get(source),
-    set(source: string, value: Value) {
-      if (source.length <= maxCachedLength) cache.set(source, value)
-    },
-  }
 }

@@ -1,0 +1,74 @@
+import {
+  GraphQLError,
+  NoSchemaIntrospectionCustomRule,
+  parse,
+  specifiedRules,
+  validate,
+} from 'graphql'
+import type { DocumentNode, GraphQLSchema, Source } from 'graphql'
+import { createLRUCache } from 'graphql-yoga'
+import type { Limits } from '../config/limits.ts'
+import { fieldCosts } from '../graphql/cost.ts'
+import { withCode } from '../graphql/errors.ts'
+import { checkDocument, checkNesting } from './limits.ts'
+import type { DocumentLimits } from './limits.ts'
+
+const maxValidationErrors = 20
+const maxCachedDocuments = 256
+/** UTF-16 code units of a document. */
+const maxCachedLength = 4_096
+
+export interface DocumentOptions {
+  readonly limits: DocumentLimits & Pick<Limits, 'maxTokens'>
+  /** Whether clients may ask for the schema. Default true. */
+  readonly introspection?: boolean
+}
+
+/** Parses, prices and validates the documents of requests. */
+export function createDocuments(
+  schema: GraphQLSchema,
+  { limits, introspection = true }: DocumentOptions,
+) {
+  const costOfFields = fieldCosts(schema)
+  const rules = introspection
+    ? specifiedRules
+    : [...specifiedRules, NoSchemaIntrospectionCustomRule]
+  /** Costs of the documents that may be executed. */
+  const costs = new WeakMap<DocumentNode, number>()
+
+  return {
+    parse: parseDocument,
+    validate: validateDocument,
+    costOf: (document: DocumentNode) => costs.get(document) ?? limits.maxCost,
+    caches: { documentCache: createCache<DocumentNode>(), errorCache: createCache<unknown[]>() },
+  }
+
+  /** Limits come before validation, which a hostile document can make expensive. */
+  function parseDocument(source: string | Source): DocumentNode {
+    checkNesting(source, limits.maxTokens)
+    let document: DocumentNode
+    try {
+      document = parse(source, { maxTokens: limits.maxTokens })
+    } catch (error) {
+      throw error instanceof GraphQLError ? withCode(error, 'GRAPHQL_PARSE_FAILED') : error
+    }
+    costs.set(document, checkDocument(document, limits, costOfFields))
+    return document
+  }
+
+  function validateDocument(schemaOf: GraphQLSchema, document: DocumentNode) {
+    const errors = validate(schemaOf, document, rules, { maxErrors: maxValidationErrors })
+    return errors.map((error) => withCode(error, 'GRAPHQL_VALIDATION_FAILED'))
+  }
+}
+
+/** Yoga's, for documents that are not worth an attacker's while. */
+function createCache<Value extends object>() {
+  const cache = createLRUCache<Value>({ max: maxCachedDocuments })
+  return {
+    get: (source: string) => cache.get(source),
+    set(source: string, value: Value) {
+      if (source.length <= maxCachedLength) cache.set(source, value)
+    },
+  }
+}
