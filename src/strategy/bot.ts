@@ -31,8 +31,8 @@ export interface BotStrategyOptions extends CallOptions {
   readonly scope: UpstreamScope
   /** All sessions share one upstream identity. Default false. */
   readonly hasSharedToken?: boolean | undefined
-  /** How long a lost run that still goes on is waited for, in ms. Default 600000. */
-  readonly recoverMs?: number | undefined
+  /** How long a lost run that still goes on is waited for, in ms. */
+  readonly recoverMs: number
 }
 
 /** A Bot that says nothing for so long is given up (F10). */
@@ -44,7 +44,7 @@ const seedForm = { max: 100, takes: 'messages' } as const
 
 /** @throws {TypeError} when a layer would not be keyed by the session. */
 export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
-  const { bot, client, tokens, clock, platform = 'cloud', recoverMs = 600_000 } = options
+  const { bot, client, tokens, clock, platform = 'cloud', recoverMs } = options
   const { botId, connectorId } = bot
   const unkeyed = findUnkeyedBotLayers(bot)
   if (unkeyed.length > 0) throw new TypeError(unkeyed.join('; '))

@@ -38,8 +38,8 @@ export interface WorkflowStrategyOptions extends CallOptions {
   readonly scope: UpstreamScope
   /** All sessions share one upstream identity. Default false. */
   readonly hasSharedToken?: boolean | undefined
-  /** How long a lost run is looked for, in ms. Default 30000. */
-  readonly recoverMs?: number | undefined
+  /** How long a lost run is looked for, in ms. */
+  readonly recoverMs: number
 }
 
 /** A Workflow may legally work in silence for 10 minutes (F10). */
@@ -60,8 +60,7 @@ const unsupported: ReplyFailure = {
 
 /** @throws {TypeError} when a layer would not be keyed by the session. */
 export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatStrategy {
-  const { workflow, client, tokens, clock, recoverMs = 30_000 } = options
-  const { platform = 'cloud' } = options
+  const { workflow, client, tokens, clock, recoverMs, platform = 'cloud' } = options
   const { workflowId, connectorId, workflowVersion, appVersion } = workflow
   const unkeyed = findUnkeyedWorkflowLayers(workflow)
   if (unkeyed.length > 0) throw new TypeError(unkeyed.join('; '))

@@ -4,7 +4,7 @@ import { strategyContract } from './strategy.ts'
 
 const bot = {
   runPath: '/v3/chat',
-  open: (parts) => createBotStrategy({ ...parts, bot: { botId: 'bot-1' } }),
+  open: (parts) => createBotStrategy({ ...parts, recoverMs: 600_000, bot: { botId: 'bot-1' } }),
   cancels: true,
   provesEnds: true,
   tellsThoughts: true,

@@ -13,7 +13,7 @@ function entry(workflow: Partial<WorkflowOptions>, platform: Platform = 'cloud')
       createWorkflowStrategy({
         ...parts,
         // What a Studio has not stored by then, it never stores.
-        ...(!isCloud && { recoverMs: 0 }),
+        recoverMs: isCloud ? 30_000 : 0,
         workflow: { workflowId: 'flow-1', conversationKeying: 'auto', ...workflow },
       }),
     actionRequest: '/ask Which one?',

@@ -94,6 +94,7 @@ async function stage(submitted: (response: ServerResponse, nth: number) => void)
     tokens,
     clock: systemClock,
     random: () => 0,
+    recoverMs: 600_000,
     scope,
     bot,
   })

@@ -37,6 +37,7 @@ function open(script: Parameters<typeof createScriptedCoze>[0], bot: Partial<Bot
     tokens: nameTokens,
     random: () => 0.5,
     scope: { origin: 'http://coze.test', account: '' },
+    recoverMs: 600_000,
     bot: { botId: 'bot-1', customVariables: { LANGUAGE: 'en' }, ...bot },
   })
   return { client, clock, strategy }
@@ -68,6 +69,7 @@ describe('bot strategy', () => {
       tokens: nameTokens,
       random: () => 0.5,
       scope: { origin: 'http://coze.test', account: '' },
+      recoverMs: 600_000,
       platform,
       bot: { botId: 'bot-1' },
     })

@@ -13,6 +13,7 @@ const parts = {
   clock: createFakeClock(),
   random: () => 0,
   scope: { origin: 'http://coze.test', account: '' },
+  recoverMs: 30_000,
 }
 const workflow = createWorkflowStrategy({
   ...parts,

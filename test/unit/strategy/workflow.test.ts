@@ -40,6 +40,7 @@ function open(
     tokens: nameTokens,
     random: () => 0.5,
     scope: { origin: 'http://coze.test', account: '' },
+    recoverMs: 30_000,
     platform,
     workflow: { workflowId: 'flow-1', conversationKeying: 'auto', ...workflow },
   })
