@@ -231,7 +231,9 @@ describe('check-config --online', () => {
     emulator.faults.next('/v1/conversation/create', { kind: 'hold' })
     const stop = new AbortController()
     const looking = checkUpConfig(config, {}, stop.signal)
-    const first = await until(() => emulator.state().conversations[0]?.id, 'the first conversation')
+    await until(() => emulator.state().held.includes('hold'), 'the second to be asked for')
+    const first = emulator.state().conversations[0]?.id
+    expect(first).toBeDefined()
     const reason = new Error('broken off')
     stop.abort(reason)
     await expect(looking).rejects.toBe(reason)
