@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { execute, parse, validate } from 'graphql'
 import { describe, expect, it } from 'vitest'
 import { limitsSchema } from '../../src/config/limits.ts'
-import type { ConversationId, ReplyEventBody } from '../../src/domain.ts'
+import type { ConversationId } from '../../src/domain.ts'
 import { fieldCosts } from '../../src/graphql/cost.ts'
 import { encodeGlobal } from '../../src/graphql/global-id.ts'
 import { schema } from '../../src/graphql/schema.ts'
@@ -15,6 +15,7 @@ import { uploadsSchema } from '../../src/config/uploads.ts'
 import { createClient } from '../kit/client.ts'
 import { openFakeGateway, unproven } from '../kit/fake-gateway.ts'
 import { assistants, createFakeSession, type FakeSession } from '../kit/fake-session.ts'
+import { completed } from '../kit/stored-replies.ts'
 import { uncounted } from '../kit/uncounted.ts'
 import { until } from '../kit/until.ts'
 
@@ -102,18 +103,6 @@ const documents = fc
 /** Twelve thousand fields, all of which can be resolved at once when their hundred rows are there. */
 const dense = `{ ${Array.from({ length: 4 }, (_, n) => `n${n}: nodes(ids: ${ids('Message', 'm', 100)}) { ... on Message { ...Many } }`).join(' ')} }
   fragment Many on Message { ${Array.from({ length: 6 }, (_, n) => `f${n}: role`).join(' ')} ${'id role createdAt rating reply { id status } attachments { id } '} }`
-
-function completed(text: string): ReplyEventBody {
-  return {
-    type: 'completed',
-    text,
-    usage: null,
-    followUps: [],
-    question: null,
-    omitted: [],
-    contextReset: false,
-  }
-}
 
 async function fill(session: FakeSession): Promise<void> {
   for (let c = 0; c < conversations; c += 1) {
