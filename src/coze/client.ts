@@ -3,6 +3,7 @@ import type { Dispatcher } from 'undici'
 import type { UpstreamFailure } from '../domain/upstream.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Secret } from '../lib/secret.ts'
+import { createTurns } from '../lib/turns.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Tracer } from '../observe/tracer.ts'
 import { type CozeCall, callRules } from './calls.ts'
@@ -152,6 +153,9 @@ const defaultLimits: CozeLimits = {
   maxUpstreamConnections: 2_048,
 }
 
+/** Bytes of all streams that are read in one turn of the event loop: some milliseconds of work. */
+const bytesPerTurn = 131_072
+
 const unsent = { accepted: 'no' } as const
 /** After so long a call that a platform did not have is tried again: it may have been updated. In ms. */
 const missingMs = 3_600_000
@@ -168,6 +172,7 @@ export function createCozeClient(options: CozeClientOptions): CozeClient {
     maxConnections: limits.maxUpstreamConnections,
   })
   const { send } = transport
+  const turns = createTurns(bytesPerTurn)
   const watch = createWatch(options)
   /** When a platform was found not to have a call, by its base URL and the call. */
   const missing = new Map<string, number>()
@@ -258,6 +263,7 @@ export function createCozeClient(options: CozeClientOptions): CozeClient {
       const wire = wireRequest('POST', request, 'application/json', JSON.stringify(request.body))
       const open = {
         send,
+        turns: turns.of(call),
         clock,
         metrics,
         limits,

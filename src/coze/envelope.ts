@@ -81,7 +81,10 @@ function readEnvelope(head: AnswerHead, text: string): CozeAnswer {
     throw createUpstreamError({ ...details, accepted: 'no', text: said })
   }
   if (body === undefined) {
-    throw new CozeError('protocol', 'an answer is not JSON', { ...details, accepted: 'unknown' })
+    throw new CozeError('protocol', 'an answer is not JSON that can be read', {
+      ...details,
+      accepted: 'unknown',
+    })
   }
   return { body, logId, serverTime }
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../lib/clock.ts'
+import type { Turns } from '../lib/turns.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { createJsonBody, type JsonBody, readHead } from './envelope.ts'
 import { type CallOrigin, CozeError, type CozeErrorKind } from './errors.ts'
@@ -13,6 +14,8 @@ export interface EventStreamOptions {
   readonly clock: Clock
   readonly metrics: Pick<Metrics, 'upstreamOddity' | 'upstreamError'>
   readonly origin: CallOrigin
+  /** Streams that bring much at once take turns by their bytes. */
+  readonly turns: Turns
   readonly limits: StreamLimits & { readonly maxJsonBytes: number }
   readonly timeouts: {
     readonly connectMs: number
@@ -36,6 +39,10 @@ export interface EventStream extends Disposable {
 
 /** A slow consumer holds at most this many pieces of the body; then the connection is paused until they are taken. */
 const maxWaiting = 64
+/** Bytes that a stream may bring without waiting for a turn: those of any that is written as a model speaks. */
+const freeUnits = 8_192
+/** Taking a piece of the body takes as long as reading so many bytes. */
+const pieceUnits = 100
 /** Endings that are no failures: made once, since a stack costs more than the rest of an ending. */
 const over = new Error('the run has ended')
 const left = new Error('the consumer left')
@@ -66,6 +73,10 @@ export async function openEventStream(
   let waiting = 0
   let sent = false
   let paused = false
+  /** Pieces of the body that wait for their turn. */
+  let held: Uint8Array[] = []
+  /** Units that were read since the last turn was taken. */
+  let unpaid = 0
   let hasEvents = false
   let reader: StreamReader | undefined
   /** Until the first bytes: what the reader gives way to if they begin an error envelope under the type of a stream. */
@@ -105,17 +116,15 @@ export async function openEventStream(
     },
     onData(chunk) {
       if (closed) return
-      try {
-        if (envelope !== undefined && chunk[0] === openingBrace) {
-          refusal = envelope
-          reader = undefined
-        }
-        envelope = undefined
-        if (reader === undefined) refusal?.push(chunk)
-        else read(reader, chunk)
-      } catch (cause) {
-        fail(asError(cause))
+      const turn = held.length === 0 ? pay(chunk.length) : undefined
+      if (held.length === 0 && turn === undefined) {
+        take(chunk)
+        return
       }
+      held.push(chunk)
+      if (turn === undefined) return
+      if (!paused) exchange.pause()
+      void turn.then(takeHeld)
     },
     onEnd() {
       bodyOver = true
@@ -124,6 +133,7 @@ export async function openEventStream(
       else end(reader)
     },
     onError(cause) {
+      takeHeld()
       bodyOver = true
       lingering?.[Symbol.dispose]()
       const answered = reader !== undefined || refusal !== undefined
@@ -139,6 +149,38 @@ export async function openEventStream(
     },
     next,
     [Symbol.dispose]: () => fail(left),
+  }
+
+  /** A promise: no more may be read before it resolves. */
+  function pay(bytes: number): Promise<void> | undefined {
+    unpaid += bytes + pieceUnits
+    if (unpaid <= freeUnits) return undefined
+    const units = unpaid
+    unpaid = 0
+    return options.turns.take(units)
+  }
+
+  function takeHeld() {
+    if (held.length === 0) return
+    const chunks = held
+    held = []
+    for (const chunk of chunks) take(chunk)
+    if (!closed && !paused) exchange.resume()
+  }
+
+  function take(chunk: Uint8Array) {
+    if (closed) return
+    try {
+      if (envelope !== undefined && chunk[0] === openingBrace) {
+        refusal = envelope
+        reader = undefined
+      }
+      envelope = undefined
+      if (reader === undefined) refusal?.push(chunk)
+      else read(reader, chunk)
+    } catch (cause) {
+      fail(asError(cause))
+    }
   }
 
   function read(from: StreamReader, chunk: Uint8Array) {
@@ -216,7 +258,7 @@ export async function openEventStream(
   function resume() {
     paused = false
     if (!closed) enterIdle()
-    exchange.resume()
+    if (held.length === 0) exchange.resume()
   }
 
   function enterIdle() {

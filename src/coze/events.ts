@@ -270,7 +270,8 @@ function decodeError(data: string, context: EventContext): CozeError {
 
 function parse(data: string, context: EventContext): JsonObject {
   const value = parseObject(data)
-  if (value === undefined) throw new CozeError('protocol', 'an event is not JSON', context)
+  if (value === undefined)
+    throw new CozeError('protocol', 'an event is not JSON that can be read', context)
   return value
 }
 

@@ -5,8 +5,14 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** Undefined for broken JSON: its text must not get into an error. */
+/** Values of one JSON text. A list of messages has some thousands; a million take half a second to read. */
+const maxValues = 100_000
+/** Code units of a text that cannot take long, whatever it holds. */
+const shortLength = 65_536
+
+/** Undefined for broken JSON, whose text must not get into an error, and for more values than any platform sends. */
 export function parseJson(text: string): unknown {
+  if (text.length > shortLength && hasTooManyValues(text)) return undefined
   try {
     return JSON.parse(text)
   } catch {
@@ -52,4 +58,28 @@ export function findCode(from: JsonObject, key: string): string | undefined {
   if (typeof value !== 'number' && typeof value !== 'string') return undefined
   const code = String(value)
   return code === '' || code === '0' ? undefined : code
+}
+
+const quote = 0x22
+const backslash = 0x5c
+const beforeValue: ReadonlySet<number> = new Set([0x2c, 0x5b, 0x7b])
+
+/** Counts what begins a value (comma, bracket, brace) outside of strings. */
+function hasTooManyValues(text: string): boolean {
+  let values = 0
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at)
+    if (code === quote) at = endOfString(text, at)
+    else if (beforeValue.has(code) && ++values > maxValues) return true
+  }
+  return false
+}
+
+function endOfString(text: string, start: number): number {
+  for (let end = text.indexOf('"', start + 1); end >= 0; end = text.indexOf('"', end + 1)) {
+    let escapes = 0
+    while (text.charCodeAt(end - 1 - escapes) === backslash) escapes += 1
+    if (escapes % 2 === 0) return end
+  }
+  return text.length
 }

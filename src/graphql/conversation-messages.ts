@@ -55,7 +55,8 @@ async function readOwnPage(
     const turn = budget.read(lengthOf(part.rows))
     if (turn) await turn
     const hasMore = isForward ? part.hasNextPage : part.hasPreviousPage
-    if (rows.length >= page.limit || part.rows.length < rowsPerRead || !hasMore) {
+    // Before a bound there always is more: the bound itself.
+    if (rows.length >= page.limit || part.rows.length === 0 || !hasMore) {
       return {
         rows,
         trimmed: part.trimmed,

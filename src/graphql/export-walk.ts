@@ -3,7 +3,6 @@ import type { SessionStore } from '../store/ledger.ts'
 import type { ExportPlace } from './export-place.ts'
 
 const conversationsPerRead = 50
-/** An answer may have megabytes. */
 const messagesPerRead = 8
 
 /** A message with all that belongs to it, or the end of its conversation. */
@@ -87,7 +86,11 @@ async function recordsOf(
 ): Promise<readonly MessageRecord[]> {
   const attachments = await store.attachments(messages.flatMap((row) => row.attachmentIds))
   const asked = messages.filter(({ role }) => role === 'USER')
-  const replies = await store.replies(asked.map(({ replyId }) => replyId))
+  const replyIds = asked.map(({ replyId }) => replyId)
+  const replies: (Reply | undefined)[] = []
+  while (replies.length < replyIds.length) {
+    replies.push(...(await store.replies(replyIds.slice(replies.length))))
+  }
   const attachmentOf = new Map(attachments.map((row) => [row?.id, row]))
   const replyOf = new Map(replies.map((row) => [row?.messageId, row]))
   return messages.map((message) => ({

@@ -47,7 +47,7 @@ export const AttachmentNode = builder.loadableNodeRef('Attachment', {
 
 export const AssistantNode = builder.objectRef<AssistantInfo>('Assistant')
 
-/** Rows with texts of up to some megabytes, read at once: no more are in memory than the answer may be made of. */
+/** Rows that are read at once, if their texts are short. */
 export const rowsPerRead = 8
 
 /** Reads rows a few at a time, each part counted in the budget of the answer before the next one. */
@@ -57,8 +57,8 @@ async function readInParts<Id, Row extends WithText>(
   budget: AnswerBudget,
 ): Promise<readonly (Row | undefined)[]> {
   const rows: (Row | undefined)[] = []
-  for (let from = 0; from < ids.length; from += rowsPerRead) {
-    const some = await read(ids.slice(from, from + rowsPerRead))
+  while (rows.length < ids.length) {
+    const some = await read(ids.slice(rows.length, rows.length + rowsPerRead))
     rows.push(...some)
     const turn = budget.read(lengthOf(some))
     if (turn) await turn

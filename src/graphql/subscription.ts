@@ -9,7 +9,7 @@ import type { ProbeRun } from '../domain/probe.ts'
 import { RateLimitedError, UnavailableError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import { encodeJson } from '../lib/json-text.ts'
-import type { Turns } from '../lib/turns.ts'
+import type { SharedTurns, Turns } from '../lib/turns.ts'
 import type { ReplySubscription } from '../reply/subscribe.ts'
 import { answerTooLarge } from './answer-budget.ts'
 import type { AnswerBudget } from './answer-budget.ts'
@@ -47,12 +47,12 @@ const maxJoinedLength = 16_384
 /** Code units of frames from which on their reader catches up. */
 const longPart = 8_192
 /** Reading the next part of a log may take as long as writing so many bytes. */
-const readUnits = 49_152
+const readUnits = 131_072
 const firstReadUnits = 16_384
 
 /** Where executing an event is paid, and its answer counted; one for all subscriptions. */
 export interface EventAccount {
-  readonly turns: Turns
+  readonly turns: SharedTurns
   /** Bytes of the answer to one event. */
   readonly maxBytes: number
   readonly clock: Clock
@@ -145,7 +145,7 @@ class RunningSubscription implements OpenSubscription {
 
   async follow(frame: Frame, send: SendFrames, signal: AbortSignal): Promise<void> {
     // Many may come at once, each with much to read.
-    await this.#parts.account.turns.take(firstReadUnits)
+    await this.#turns().take(firstReadUnits)
     await this.#subscription.follow((batch) => {
       signal.throwIfAborted()
       return this.#send(batch, frame, send, signal)
@@ -177,7 +177,12 @@ class RunningSubscription implements OpenSubscription {
   /** Whoever catches up reads a long part of the log next, or an end with the whole text: few may in one turn. */
   async #waitForTurn(sent: Promise<void> | undefined): Promise<void> {
     await sent
-    await this.#parts.account.turns.take(readUnits)
+    await this.#turns().take(readUnits)
+  }
+
+  #turns(): Turns {
+    const { account, contextValue } = this.#parts
+    return account.turns.of(contextValue.store.session.id)
   }
 
   async #sendRest(
@@ -271,8 +276,10 @@ async function executeOnce(
   if (cause?.retryable) throw cause
   if (failure) return refusal(failure)
   if (errors) return JSON.stringify({ errors: errors.map(present), ...rest })
-  const text = await encodeJson(rest, account)
-  return text ? text.pieces.join('') : refusal(answerTooLarge(account.maxBytes, 'subscription'))
+  const { maxBytes } = account
+  const turns = account.turns.of(contextValue.store.session.id)
+  const text = await encodeJson(rest, { maxBytes, turns })
+  return text ? text.pieces.join('') : refusal(answerTooLarge(maxBytes, 'subscription'))
 
   function refusal(error: Error): string {
     return JSON.stringify({ errors: [present(error)], data: null })

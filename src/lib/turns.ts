@@ -2,15 +2,41 @@
 export interface Turns {
   /**
    * Asks to do so many units of work now. Undefined: go on. A promise: go on when it resolves, in one of the next turns of
-   * the event loop; those who ask are served in their order.
+   * the event loop. Among those who wait, the owner who has had least goes first, so that one who asks for much keeps
+   * nobody else waiting; what one owner asks for is done in its order.
    */
   take(units: number): Promise<void> | undefined
+}
+
+/** For work whose size is known only when it is done. */
+export interface OwnTurns extends Turns {
+  /** Counts so much in this turn. */
+  charge(units: number): void
+  /** This turn has done as much as it may. */
+  readonly isSpent: boolean
+}
+
+/** Turns that several share. */
+export interface SharedTurns extends Turns {
+  /** The same turns, for work of this owner; without it all work is of one. Compared by identity. */
+  of(owner: unknown): OwnTurns
 }
 
 interface Waiting {
   readonly units: number
   go(): void
 }
+
+/** What an owner waits to do. */
+interface Line {
+  readonly owner: unknown
+  readonly waiting: Waiting[]
+  /** Those before it in `waiting` have gone on: taking the first one away would copy all others. */
+  next: number
+}
+
+/** Owners whose share is remembered although nothing of theirs waits. */
+const maxRemembered = 1_024
 
 /**
  * @param perTurn units in one turn of the event loop; a piece that has more than that gets a turn of its own
@@ -19,12 +45,13 @@ interface Waiting {
 export function createTurns(
   perTurn: number,
   nextTurn: (run: () => void) => void = (run) => void setImmediate(run),
-): Turns {
+): SharedTurns {
   let done = 0
   let isScheduled = false
-  let waiting: Waiting[] = []
-  /** Those before it in `waiting` have gone on: taking the first one away would copy all others. */
-  let next = 0
+  const lines = new Map<unknown, Line>()
+  /** Units that each owner has had, since anybody had to wait; an owner who comes later begins with `level`. */
+  const had = new Map<unknown, number>()
+  let level = 0
 
   function schedule(): void {
     if (isScheduled) return
@@ -35,29 +62,65 @@ export function createTurns(
   function turn(): void {
     isScheduled = false
     done = 0
-    for (let first = waiting[next]; first && done < perTurn; first = waiting[next]) {
-      next += 1
-      done += first.units
+    while (done < perTurn) {
+      const line = poorest()
+      const first = line?.waiting[line.next]
+      if (line === undefined || first === undefined) break
+      line.next += 1
+      if (line.next === line.waiting.length) lines.delete(line.owner)
+      level = had.get(line.owner) ?? level
+      charge(first.units, line.owner)
       first.go()
     }
-    if (next === waiting.length) {
-      waiting = []
-      next = 0
-    } else if (next > waiting.length / 2) {
-      waiting = waiting.slice(next)
-      next = 0
-    }
+    if (lines.size === 0) had.clear()
+    else if (had.size > maxRemembered + lines.size) forgetIdle()
     if (done > 0) schedule()
   }
 
-  return {
-    take(units) {
-      schedule()
-      if (done < perTurn && waiting.length === 0) {
-        done += units
-        return undefined
+  function poorest(): Line | undefined {
+    let found: Line | undefined
+    let least = Number.POSITIVE_INFINITY
+    for (const line of lines.values()) {
+      const units = had.get(line.owner) ?? level
+      if (units < least) {
+        least = units
+        found = line
       }
-      return new Promise((go) => waiting.push({ units, go }))
-    },
+    }
+    return found
   }
+
+  function charge(units: number, owner: unknown): void {
+    done += units
+    had.set(owner, Math.max(had.get(owner) ?? level, level) + units)
+  }
+
+  function forgetIdle(): void {
+    for (const owner of had.keys()) if (!lines.has(owner)) had.delete(owner)
+  }
+
+  function take(units: number, owner: unknown): Promise<void> | undefined {
+    schedule()
+    if (done < perTurn && lines.size === 0) {
+      charge(units, owner)
+      return undefined
+    }
+    return new Promise((go) => {
+      const line = lines.get(owner)
+      if (line) line.waiting.push({ units, go })
+      else lines.set(owner, { owner, waiting: [{ units, go }], next: 0 })
+    })
+  }
+
+  function of(owner: unknown): OwnTurns {
+    return {
+      take: (units) => take(units, owner),
+      charge: (units) => charge(units, owner),
+      get isSpent() {
+        return done >= perTurn
+      },
+    }
+  }
+
+  return { take: (units) => take(units, undefined), of }
 }

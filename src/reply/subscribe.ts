@@ -46,7 +46,7 @@ export function createSubscribe(
     let ended = false
     if (conversationId !== undefined) await findConversation(conversationId)
     if (replyId !== undefined) {
-      const [reply] = await store.replies([replyId])
+      const reply = await store.replyState(replyId)
       if (reply === undefined) throw new NotFoundError('There is no such reply.')
       if (conversationId !== undefined && reply.conversationId !== conversationId) {
         throw new NotFoundError('There is no such reply in the conversation.')

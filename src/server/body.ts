@@ -1,5 +1,6 @@
 import { BadRequestError, UnsupportedMediaTypeError } from '../errors.ts'
 import { bodyTooLarge } from './http.ts'
+import type { Turns } from '../lib/turns.ts'
 import type { Incoming } from './http.ts'
 
 /** Levels of a request's JSON; a parameter of a message, the deepest that the schema takes, has about 20. */
@@ -17,7 +18,14 @@ export interface GraphParams {
 export interface ParamsOptions {
   /** Whether a request may name a persisted document instead of a query. */
   readonly takesIds: boolean
+  /** Long requests take turns before they are parsed. */
+  readonly turns: Turns
 }
+
+/** Bytes of a request that is parsed and checked without waiting: some milliseconds of work at most. */
+const freeBytes = 2_048
+/** Parsing and checking a byte of a document may take as long as writing so many. */
+const unitsPerByte = 8
 
 /**
  * Reads what a GET or a POST asks. No error repeats anything of the request, and no more than `maxBytes` are read.
@@ -28,7 +36,10 @@ export async function readParams(
   maxBytes: number,
   options: ParamsOptions,
 ): Promise<GraphParams> {
-  if (incoming.method === 'GET') return checkParams(queryParams(incoming.url.searchParams), options)
+  if (incoming.method === 'GET') {
+    await takeTurn(incoming.url.search.length, options)
+    return checkParams(queryParams(incoming.url.searchParams), options)
+  }
   const { headers } = incoming
   const encoding = headers.get('content-encoding')
   if (!incoming.isBodyParsed && encoding && encoding.toLowerCase() !== 'identity') {
@@ -36,7 +47,13 @@ export async function readParams(
   }
   checkMediaType(headers.get('content-type'))
   if (Number(headers.get('content-length') ?? 0) > maxBytes) throw bodyTooLarge(maxBytes)
-  return checkParams(parseJson(decodeText(await incoming.readBody(maxBytes))), options)
+  const bytes = await incoming.readBody(maxBytes)
+  await takeTurn(bytes.length, options)
+  return checkParams(parseJson(decodeText(bytes)), options)
+}
+
+async function takeTurn(bytes: number, { turns }: ParamsOptions): Promise<void> {
+  if (bytes > freeBytes) await turns.take(bytes * unitsPerByte)
 }
 
 function queryParams(search: URLSearchParams): Record<string, unknown> {
@@ -104,7 +121,10 @@ function checkDepth(value: unknown): void {
 }
 
 /** @throws {@link BadRequestError} */
-export function checkParams(value: unknown, { takesIds }: ParamsOptions): GraphParams {
+export function checkParams(
+  value: unknown,
+  { takesIds }: Pick<ParamsOptions, 'takesIds'>,
+): GraphParams {
   if (Array.isArray(value)) throw new BadRequestError('Batches are not accepted.')
   if (!isObject(value)) throw new BadRequestError('The request must be a JSON object.')
   const { query, operationName } = value

@@ -10,8 +10,10 @@ import { commentFrame } from './sse.ts'
 export function streamToBody(
   stream: EventStream,
   { signal, hasLength }: { readonly signal: AbortSignal; readonly hasLength: boolean },
-  { clock, logger, turns, stalledMs }: Pick<SinkLimits, 'clock' | 'logger' | 'turns' | 'stalledMs'>,
+  limits: Pick<SinkLimits, 'clock' | 'logger' | 'turns' | 'stalledMs'>,
 ): ReadableStream<Uint8Array> {
+  const { clock, logger, stalledMs } = limits
+  const turns = limits.turns.of(stream)
   let reader: StreamReader | undefined
   let wake: (() => void) | undefined
   let stall: Disposable | undefined

@@ -60,3 +60,8 @@ export function jsonAnswer(
     body: JSON.stringify(value),
   }
 }
+
+/** Whoever sends a request, as far as is known before its credential is checked: those of one sender wait in one line. */
+export function senderOf({ headers, address }: Incoming): string | undefined {
+  return headers.get('authorization') ?? headers.get('cookie') ?? address
+}

@@ -1,6 +1,6 @@
 import type { Clock } from '../lib/clock.ts'
 import { sliceEnd } from '../lib/surrogate.ts'
-import type { Turns } from '../lib/turns.ts'
+import type { SharedTurns } from '../lib/turns.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { EventStream, Gone, Sink, StreamReader } from './event-stream.ts'
 import { commentFrame } from './sse.ts'
@@ -12,7 +12,7 @@ export interface SinkLimits {
   readonly clock: Clock
   readonly logger: Logger
   /** Readers that keep up take turns by the bytes that are written to them. */
-  readonly turns: Turns
+  readonly turns: SharedTurns
   /** Bytes that wait for a client that does not read. */
   readonly maxBufferedBytes: number
   /** After so many ms of it the connection is destroyed. */
@@ -50,7 +50,8 @@ export function isGone({ destroyed, stream }: HostResponse): boolean {
 
 /** Sends a stream straight to a response, whose head has been written. */
 export function streamToNode(stream: EventStream, res: HostResponse, limits: SinkLimits): void {
-  const { clock, logger, turns, maxBufferedBytes, stalledMs } = limits
+  const { clock, logger, maxBufferedBytes, stalledMs } = limits
+  const turns = limits.turns.of(stream)
   let reader: StreamReader | undefined
   let wake: (() => void) | undefined
   let stall: Disposable | undefined

@@ -15,6 +15,9 @@ const maxHeaderBytes = 16_384
 /** Between two requests of one connection; above what usual proxies have, so that they close first. */
 const keepAliveTimeoutMs = 65_000
 
+/** Of one body, as they come: each takes a hundred bytes of memory beside its own, and as much time as a hundred. */
+const maxPieces = 16_384
+
 /** How long a client may go on to send a body that was refused. */
 const lingerMs = 1_000
 
@@ -76,7 +79,7 @@ async function readBody(req: HostRequest, maxBytes: number): Promise<Uint8Array>
   }
   const take = (chunk: Buffer) => {
     length += chunk.length
-    if (length > maxBytes) reject(bodyTooLarge(maxBytes))
+    if (length > maxBytes || chunks.length === maxPieces) reject(bodyTooLarge(maxBytes))
     else chunks.push(chunk)
   }
   req.on('data', take).on('end', resolve).on('close', cut).on('error', cut)

@@ -23,6 +23,7 @@ import { fromFetchRequest, toFetchResponse } from './fetch.ts'
 import type { GraphiQL } from './graphiql.ts'
 import type { Readiness } from './health.ts'
 import type { HeapGuard } from './heap-guard.ts'
+import { senderOf } from './http.ts'
 import type { Incoming } from './http.ts'
 import { destroyResponse } from './node-sink.ts'
 import type { HostResponse } from './node-sink.ts'
@@ -33,7 +34,6 @@ import type { FindRoute } from './paths.ts'
 import { createOpenStreams } from './open-streams.ts'
 import { sseHeaders } from './sse.ts'
 import { createSubscriptionStream } from './subscription-stream.ts'
-import { createTurnstile } from './turnstile.ts'
 import { createWaitingBytes } from './waiting-bytes.ts'
 import type { WaysInOptions } from './ways-in.ts'
 import { createYogaRunner } from './yoga.ts'
@@ -42,7 +42,7 @@ import type { AnswerMaking, CostLimiter, Exchange } from './yoga.ts'
 /** A client that was drained, or for which there was no room, comes back after 1 to 4 s, so that not all come at once. */
 const retryBaseMs = 1_000
 const retryJitterMs = 3_000
-/** Requests that are begun in one turn of the event loop: about 20 ms of work. */
+/** Requests that are begun in one turn of the event loop: about 20 ms of work. Others wait, each sender in its turn. */
 const requestsPerTurn = 32
 
 /** Bytes of long answers and streams that are made or written in one turn of the event loop: some 10 ms of work. */
@@ -114,7 +114,7 @@ export function createGraphServer(options: ServerOptions): GraphServer {
   const runGraphQL = createYogaRunner({ ...options, present, subscribe, beginAnswer, turns })
   const sinkLimits = { ...limits, ...timeouts, clock, logger, turns }
   const findOwn = createRoutes(options.path)
-  const turnstile = createTurnstile(requestsPerTurn)
+  const entrance = createTurns(requestsPerTurn)
   const account: EventAccount = {
     turns,
     maxBytes: limits.maxAnswerBytes,
@@ -153,7 +153,9 @@ export function createGraphServer(options: ServerOptions): GraphServer {
 
   function beginAnswer(session: SessionId): AnswerMaking {
     const held = waiting.open(session)
-    return { held, budget: new AnswerBudget({ maxBytes: limits.maxAnswerBytes, turns, held }) }
+    const own = turns.of(session)
+    const budget = new AnswerBudget({ maxBytes: limits.maxAnswerBytes, turns: own, held })
+    return { held, budget, turns: own }
   }
 
   function enter(req: HostRequest, res: HostResponse, findRoute: FindRoute): void {
@@ -161,8 +163,10 @@ export function createGraphServer(options: ServerOptions): GraphServer {
       const incoming = fromNodeRequest(req, findRoute)
       const begin = () => void respond(incoming, req, res)
       // Health says how it is now: it does not wait behind requests.
-      if (incoming.route === 'live' || incoming.route === 'ready') begin()
-      else turnstile(begin)
+      const isHealth = incoming.route === 'live' || incoming.route === 'ready'
+      const turn = isHealth ? undefined : entrance.of(senderOf(incoming)).take(1)
+      if (turn) void turn.then(begin)
+      else begin()
     } catch (err) {
       fail(err, res)
     }

@@ -13,13 +13,14 @@ import type { GraphContext } from '../graphql/context.ts'
 import { asInputError } from '../graphql/errors.ts'
 import type { PresentError } from '../graphql/errors.ts'
 import type { Clock } from '../lib/clock.ts'
-import type { Turns } from '../lib/turns.ts'
+import type { SharedTurns, Turns } from '../lib/turns.ts'
 import type { RequestKind } from '../observe/metrics.ts'
 import type { Tracer } from '../observe/tracer.ts'
 import type { MediaType } from './accept.ts'
 import { readParams } from './body.ts'
 import type { GraphParams } from './body.ts'
 import { createDocuments } from './documents.ts'
+import { senderOf } from './http.ts'
 import type { Answer, Incoming } from './http.ts'
 import { encodeJson } from '../lib/json-text.ts'
 import { isMultipart, readMultipart } from './multipart.ts'
@@ -29,6 +30,8 @@ import { createRequestTimer } from './request-timer.ts'
 import { answerResult, answerText, shownResult } from './result-answer.ts'
 import type { BytesHeld } from './waiting-bytes.ts'
 
+/** Of variables. Each takes as long as writing its value, all of the request's body, as a text. */
+const coercion = { maxCoercionErrors: 3 }
 /** Bytes of an answer up to which it is made and sent as one text. */
 const maxPlainBytes = 65_536
 /** Code units of the name of an operation, in a trace. */
@@ -80,7 +83,8 @@ export interface YogaOptions {
   readonly costs: CostLimiter
   /** Begins to count an answer of a session. */
   readonly beginAnswer: (session: SessionId) => AnswerMaking
-  readonly turns: Turns
+  /** Of all requests. */
+  readonly turns: SharedTurns
   /** Accepts a subscription by setting `exchange.answer`, or answers why not. `enter`: opens the caller's session. */
   readonly subscribe: (
     args: ExecutionArgs,
@@ -100,6 +104,8 @@ export interface CostLimiter {
 export interface AnswerMaking {
   readonly budget: AnswerBudget
   readonly held: BytesHeld
+  /** Of its session. */
+  readonly turns: Turns
 }
 
 /** All that a resolver may touch, before it is executed for one answer. */
@@ -124,7 +130,10 @@ export function createYogaRunner(options: YogaOptions): RunGraphQL {
   const { costs } = options
   const documents = createDocuments(schema, options)
   const inTime = createRequestTimer(clock, timeouts)
-  const paramsOptions = { takesIds: persistedDocuments !== undefined }
+  const paramsOptions = (incoming: Incoming) => ({
+    takesIds: persistedDocuments !== undefined,
+    turns: options.turns.of(senderOf(incoming)),
+  })
   const ours: Plugin<ServerContext, ServerContext> = {
     onRequestParse({ serverContext, setRequestParser }) {
       setRequestParser(() => inTime(readRequest(serverContext)))
@@ -147,7 +156,9 @@ export function createYogaRunner(options: YogaOptions): RunGraphQL {
     },
     onSubscribe({ setSubscribeFn }) {
       setSubscribeFn((args: ExecutionArgs) =>
-        trace(args, (exchange) => subscribe(args, exchange, () => enter(args, exchange))),
+        trace(args, (exchange) =>
+          subscribe({ ...args, options: coercion }, exchange, () => enter(args, exchange)),
+        ),
       )
     },
     onResultProcess(process) {
@@ -197,7 +208,7 @@ export function createYogaRunner(options: YogaOptions): RunGraphQL {
       return answerResult(result, incoming.method, accepted)
     }
     const { maxAnswerBytes: maxBytes } = limits
-    const text = await encodeJson(shownResult(result), { maxBytes, turns: options.turns })
+    const text = await encodeJson(shownResult(result), { maxBytes, turns: making.turns })
     if (!text) {
       const errors = [present(answerTooLarge(maxBytes, kind ?? 'none'))]
       return answerResult({ errors, data: null }, incoming.method, accepted)
@@ -243,8 +254,9 @@ export function createYogaRunner(options: YogaOptions): RunGraphQL {
 
   async function readRequest(context: ServerContext): Promise<GraphParams> {
     const { incoming } = context.exchange
-    if (!isMultipart(incoming)) return readParams(incoming, limits.maxBodyBytes, paramsOptions)
-    context.form = await readMultipart(incoming, limits, paramsOptions)
+    const how = paramsOptions(incoming)
+    if (!isMultipart(incoming)) return readParams(incoming, limits.maxBodyBytes, how)
+    context.form = await readMultipart(incoming, limits, how)
     return context.form.params
   }
 }
@@ -254,7 +266,7 @@ async function executeOperation(
   args: ExecutionArgs,
   contextValue: GraphContext,
 ): Promise<ExecutionResult> {
-  const result = await execute({ ...args, contextValue })
+  const result = await execute({ ...args, contextValue, options: coercion })
   const { failure } = contextValue.budget
   if (failure) return { errors: [failure], data: null }
   return 'data' in result ? result : { errors: result.errors?.map(asInputError) ?? [] }

@@ -205,8 +205,12 @@ export interface SessionStore {
   readonly session: Session
   /** In the order of `ids`; undefined where there is none. */
   conversations(ids: readonly ConversationId[]): Promise<readonly (Conversation | undefined)[]>
+  /** As `conversations`, of the first of `ids`: where texts are long, only as many as are read at once, at least one. */
   messages(ids: readonly MessageId[]): Promise<readonly (Message | undefined)[]>
+  /** As `messages`. */
   replies(ids: readonly ReplyId[]): Promise<readonly (Reply | undefined)[]>
+  /** What a reply is of and how it stands: nothing of its texts is read. */
+  replyState(id: ReplyId): Promise<Pick<Reply, 'conversationId' | 'status'> | undefined>
   attachments(ids: readonly AttachmentId[]): Promise<readonly (Attachment | undefined)[]>
   /** QUEUED, RUNNING and ACTION_REQUIRED replies, of one conversation or of all. */
   openReplies(conversationId: ConversationId | undefined): Promise<readonly Reply[]>
@@ -220,7 +224,10 @@ export interface SessionStore {
   upstreamConversations(conversationId: ConversationId): Promise<readonly UpstreamBinding[]>
   /** Most recently used first. Undefined: a bounding id is not in this session. */
   conversationPage(page: PageRequest<ConversationId>): Promise<Page<Conversation> | undefined>
-  /** Oldest first. Undefined: a bounding id is not in this conversation. */
+  /**
+   * Oldest first. Undefined: a bounding id is not in this conversation. Where texts are long, fewer rows than `limit`, at
+   * least one, and the page says that there are more.
+   */
   messagePage(
     conversationId: ConversationId,
     page: PageRequest<MessageId>,

@@ -342,6 +342,22 @@ describe('the door', () => {
     }
   })
 
+  it('T16: tells of a variable with thousands of unknown members in a few errors, each of which takes the time of all', async () => {
+    await using gateway = await openFakeGateway()
+    const members = Array.from({ length: 5_000 }, (_, n) => [`member-${n}`, 1] as const)
+    const variables = { input: { text: 'hello', ...Object.fromEntries(members) } }
+    const query =
+      'mutation($input: SendMessageInput!) { sendMessage(input: $input) { __typename } }'
+    const answer = await fetchAt(`${gateway.url}/graphql`, {
+      method: 'POST',
+      headers: json,
+      body: JSON.stringify({ query, variables }),
+    })
+    const { errors } = JSON.parse(await answer.text())
+    expect(errors.length).toBeGreaterThan(0)
+    expect(errors.length).toBeLessThan(5)
+  })
+
   it('T18: repeats nothing of a variable that has the wrong value', async () => {
     await using gateway = await openFakeGateway()
     const canary = 'CANARY'

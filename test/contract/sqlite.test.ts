@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { copyFile, mkdir, mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate as turn } from 'node:timers/promises'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type {
@@ -29,6 +30,7 @@ import {
   claimReply,
   completed,
   finish,
+  newConversationId,
   openSession,
   readAll,
   runReply,
@@ -92,6 +94,69 @@ async function kill(file: string): Promise<string> {
   for (const suffix of ['', '-wal']) await copyFile(file + suffix, copy + suffix)
   return copy
 }
+
+describe('sqlite: reading long texts', () => {
+  /** A conversation with so many answers of a text. */
+  async function conversationOf(store: Store, text: string, answers: number) {
+    const session = await openSession(store.ledger)
+    const first = await runReply(store, session)
+    await finish(store.ledger, first, completed(text))
+    const replies = [first.reply]
+    for (let n = 1; n < answers; n += 1) {
+      const claim = await runReply(store, session, first.reply.conversationId)
+      await finish(store.ledger, claim, completed(text))
+      replies.push(claim.reply)
+    }
+    return { reads: store.ledger.session(session), replies }
+  }
+  const forward = { direction: 'forward', limit: 8, after: undefined, before: undefined } as const
+
+  it('T23: reads one row at a time, whatever is asked for, and says that there are more', async () => {
+    await using store = await inMemory()
+    const { reads, replies } = await conversationOf(store, 'x'.repeat(200_000), 3)
+    const ids = replies.map(({ id }) => id)
+    expect((await reads.replies(ids)).map((reply) => reply?.id)).toEqual(ids.slice(0, 1))
+    const answers = (await reads.replies(ids.slice(1))).flatMap((reply) => reply?.answerId ?? [])
+    expect(await reads.messages([...answers, ...answers])).toHaveLength(1)
+    const [{ conversationId } = { conversationId: newConversationId() }] = replies
+    const page = await reads.messagePage(conversationId, forward)
+    expect(page?.rows.map(({ role }) => role)).toEqual(['USER', 'ASSISTANT'])
+    expect(page?.hasNextPage).toBe(true)
+    const last = { ...forward, direction: 'backward' } as const
+    const end = await reads.messagePage(conversationId, last)
+    expect(end?.rows.map(({ role }) => role)).toEqual(['ASSISTANT'])
+    expect(end?.hasPreviousPage).toBe(true)
+  })
+
+  it('T17: reads few of them in one turn of the event loop, however many ask at once, and those of each session in its turn', async () => {
+    await using store = await inMemory()
+    const hostile = await conversationOf(store, 'x'.repeat(200_000), 1)
+    const honest = await conversationOf(store, 'x', 1)
+    const read: string[] = []
+    const ask = async (name: string, { reads, replies }: typeof hostile) => {
+      await reads.replies(replies.map(({ id }) => id))
+      read.push(name)
+    }
+    await turn()
+    await turn()
+    const all = [...Array.from({ length: 6 }, () => ask('hostile', hostile)), ask('honest', honest)]
+    await turn()
+    expect(read.length).toBeLessThan(4)
+    await Promise.all(all)
+    expect(read.indexOf('honest')).toBeLessThan(4)
+  })
+
+  it('reads short ones all at once', async () => {
+    await using store = await inMemory()
+    const { reads, replies } = await conversationOf(store, 'short', 4)
+    const ids = replies.map(({ id }) => id)
+    expect((await reads.replies(ids)).map((reply) => reply?.id)).toEqual(ids)
+    const [{ conversationId } = { conversationId: newConversationId() }] = replies
+    const page = await reads.messagePage(conversationId, forward)
+    expect(page?.rows).toHaveLength(8)
+    expect(page?.hasNextPage).toBe(false)
+  })
+})
 
 describe('sqlite: opening', () => {
   it('F32: refuses a file that another gateway has open, and opens it when that is closed', async () => {

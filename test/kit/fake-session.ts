@@ -97,6 +97,7 @@ export function createFakeSession(name = 'alice'): FakeSession {
     conversations: byIds('conversations', conversations),
     messages: byIds('messages', messages),
     replies: byIds('replies', replies),
+    replyState: async (id) => replies.get(id),
     attachments: byIds('attachments', attachments),
     openReplies: async (id) =>
       [...replies.values()].filter(

@@ -28,6 +28,7 @@ import type { RunningReplies } from './running.ts'
 /** What was stored under a branded id was one when it was written; this is where it becomes one again. */
 const assistantId = (row: Row) => string(row['assistant']) as AssistantId
 export const conversationIdOf = (row: Row) => string(row['conversation']) as ConversationId
+export const statusOf = (row: Row) => string(row['status']) as ReplyStatus
 export const replyIdOf = (row: Row) => string(row['reply']) as ReplyId
 const messageId = (row: Row) => string(row['message']) as MessageId
 
@@ -55,12 +56,18 @@ export function toConversation(row: Row): Conversation {
 }
 
 /** Whatever is joined is of one session: a damaged row is missing rather than another's (F34). */
-export const selectMessage = `
-  SELECT m.id AS row, m.key AS message, c.key AS conversation, r.key AS reply, m.role,
-    coalesce(m.text, r.text) AS text, m.attachments, m.extras, m.rating, m.created_at
+const fromMessages = `
   FROM messages m
   JOIN conversations c ON c.id = m.conversation AND c.session = m.session
   JOIN replies r ON r.id = coalesce(m.reply, m.id) AND r.session = m.session`
+
+export const selectMessage = `
+  SELECT m.id AS row, m.key AS message, c.key AS conversation, r.key AS reply, m.role,
+    coalesce(m.text, r.text) AS text, m.attachments, m.extras, m.rating, m.created_at
+  ${fromMessages}`
+
+/** Which messages there are, without a byte of their texts. */
+export const selectMessageRow = `SELECT m.id AS row ${fromMessages}`
 
 export function toMessage(row: Row): Message {
   return {
@@ -112,7 +119,7 @@ export const selectReply = `
 
 export function toReply(row: Row, running: RunningReplies): Reply {
   const id = replyIdOf(row)
-  const status = string(row['status']) as ReplyStatus
+  const status = statusOf(row)
   const isAtWork = status === 'RUNNING' || status === 'ACTION_REQUIRED'
   const run = isAtWork ? running.get(id) : undefined
   return {

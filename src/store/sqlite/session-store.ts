@@ -7,15 +7,19 @@ import type {
   ReplyId,
   Session,
 } from '../../domain.ts'
-import type { AnswerOrigin, Page, PageRequest, SessionStore } from '../ledger.ts'
+import { createTurns } from '../../lib/turns.ts'
+import type { AnswerOrigin, MessagePage, Page, PageRequest, SessionStore } from '../ledger.ts'
 import { integer, jsonOrNull, string, type Row } from './columns.ts'
 import type { CommitPipe } from './commit.ts'
 import { selectBinding } from './deletion.ts'
 import {
+  conversationIdOf,
   selectAttachment,
   selectConversation,
   selectMessage,
+  selectMessageRow,
   selectReply,
+  statusOf,
   toAttachment,
   toBinding,
   toConversation,
@@ -24,12 +28,22 @@ import {
 } from './rows.ts'
 import type { RunningReplies } from './running.ts'
 
+/**
+ * Code units of texts after which a read takes no further row: SQLite reads, and converts, all of a row on the event loop,
+ * and a row may have megabytes.
+ */
+const maxReadLength = 131_072
+
+/** Code units that are read in one turn of the event loop, and one row more. */
+const lengthPerTurn = 131_072
+
 /** The reads of one session; every statement names the session that the returned object was made for. */
 export function createSessionStores(
   db: DatabaseSync,
   pipe: CommitPipe,
   running: RunningReplies,
 ): (session: Session) => SessionStore {
+  const turns = createTurns(lengthPerTurn)
   const ofSession = (alias: string) => `${alias}.session = (SELECT id FROM sessions WHERE key = ?)`
   const byKeys = (select: string, alias: string, also = '') =>
     db.prepare(
@@ -37,11 +51,17 @@ export function createSessionStores(
       `${select} WHERE +${ofSession(alias)} AND ${alias}.key IN (SELECT value FROM json_each(?)) ${also}`,
     )
   const conversationsByKeys = byKeys(selectConversation, 'c')
-  const messagesByKeys = byKeys(selectMessage, 'm')
-  const repliesByKeys = byKeys(selectReply, 'r')
+  const byKey = (select: string, alias: string) =>
+    db.prepare(`${select} WHERE +${ofSession(alias)} AND ${alias}.key = ?`)
+  const messageByKey = byKey(selectMessage, 'm')
+  const replyByKey = byKey(selectReply, 'r')
+  const messageByRow = db.prepare(`${selectMessage} WHERE m.id = ?`)
   const findConversation = db.prepare(
     `SELECT c.id, c.trimmed, c.used FROM conversations c WHERE ${ofSession('c')} AND c.key = ?`,
   )
+  const replyState = db.prepare(`
+    SELECT c.key AS conversation, r.status FROM replies r JOIN conversations c ON c.id = r.conversation
+    WHERE +${ofSession('r')} AND r.key = ?`)
   const attachmentsByKeys = byKeys(selectAttachment, 'f', 'AND f.forgotten = 0')
   const openReplies = db.prepare(`
     ${selectReply} WHERE ${ofSession('r')} AND r.ended_at IS NULL AND (?2 IS NULL OR c.key = ?2) ORDER BY r.rank`)
@@ -63,7 +83,7 @@ export function createSessionStores(
     return { rising: inOrder('ASC'), falling: inOrder('DESC') }
   }
   const conversationRange = ranges(selectConversation, 'c.used', ofSession('c'))
-  const messageRange = ranges(selectMessage, 'm.id', 'm.conversation = ?')
+  const messageRange = ranges(selectMessageRow, 'm.id', 'm.conversation = ?')
 
   /** What was read may be committed and not yet on disk: then it is told when it is. */
   async function told<T>(value: T): Promise<T> {
@@ -85,9 +105,55 @@ export function createSessionStores(
     return told(ids.map((id) => found.get(id)))
   }
 
+  /** Reads long texts in turns: of those who come at once, each waits until this turn has room for it. */
+  async function inTurn<T>(session: Session, read: () => T, lengthOf: (read: T) => number) {
+    const own = turns.of(session.id)
+    for (let turn = own.take(1); turn; turn = own.isSpent ? own.take(1) : undefined) await turn
+    const found = read()
+    own.charge(lengthOf(found))
+    return await told(found)
+  }
+
+  /** As `pick`, row by row, until there is text enough for one read. */
+  function pickSome<T extends WithText>(
+    statement: StatementSync,
+    session: Session,
+    ids: readonly string[],
+    parse: (row: Row) => T,
+  ): Promise<readonly (T | undefined)[]> {
+    const find = (id: string) => {
+      const row = statement.get(session.id, id)
+      return row && parse(row)
+    }
+    return inTurn(session, () => readSome(ids, find), textOf)
+  }
+
   function conversationRow(session: Session, id: ConversationId): number | undefined {
     const row = findConversation.get(session.id, id)
     return row === undefined ? undefined : integer(row['id'])
+  }
+
+  function readMessages(
+    session: Session,
+    conversationId: ConversationId,
+    page: PageRequest<MessageId>,
+  ): MessagePage | undefined {
+    const found = findConversation.get(session.id, conversationId)
+    if (found === undefined) return undefined
+    const conversation = integer(found['id'])
+    const bounds = findBounds(page, (id) => {
+      const row = findMessage.get(conversation, id)
+      return row === undefined ? undefined : integer(row['id'])
+    })
+    if (bounds === undefined) return undefined
+    const { after: low, before: high } = bounds
+    const { rising, falling } = messageRange
+    const statement = page.direction === 'forward' ? rising : falling
+    const rows = statement.all(conversation, low ?? 0, high ?? maxRow, page.limit + 1)
+    const { isCut, inPage } = cut(page, rows)
+    const read = readSome(inPage, (row) => toMessage(rowOf(messageByRow, integer(row['row']))))
+    const messages = toPage(page, read, isCut || read.length < inPage.length)
+    return { ...messages, trimmed: found['trimmed'] === 1 }
   }
 
   function toOrigin(row: Row | undefined): AnswerOrigin | undefined {
@@ -114,11 +180,16 @@ export function createSessionStores(
     }
 
     messages(ids: readonly MessageId[]) {
-      return pick(messagesByKeys, this.session, ids, 'message', toMessage)
+      return pickSome(messageByKey, this.session, ids, toMessage)
     }
 
     replies(ids: readonly ReplyId[]) {
-      return pick(repliesByKeys, this.session, ids, 'reply', (row) => toReply(row, running))
+      return pickSome(replyByKey, this.session, ids, (row) => toReply(row, running))
+    }
+
+    replyState(id: ReplyId) {
+      const row = replyState.get(this.session.id, id)
+      return told(row && { conversationId: conversationIdOf(row), status: statusOf(row) })
     }
 
     attachments(ids: readonly AttachmentId[]) {
@@ -165,23 +236,14 @@ export function createSessionStores(
       const { rising, falling } = conversationRange
       const statement = page.direction === 'forward' ? falling : rising
       const rows = statement.all(session.id, low ?? 0, high ?? maxRow, page.limit + 1)
-      return told(toPage(page, rows, toConversation))
+      const { isCut, inPage } = cut(page, rows)
+      return told(toPage(page, inPage.map(toConversation), isCut))
     }
 
     messagePage(conversationId: ConversationId, page: PageRequest<MessageId>) {
-      const found = findConversation.get(this.session.id, conversationId)
-      if (found === undefined) return told(undefined)
-      const conversation = integer(found['id'])
-      const bounds = findBounds(page, (id) => {
-        const row = findMessage.get(conversation, id)
-        return row === undefined ? undefined : integer(row['id'])
-      })
-      if (bounds === undefined) return told(undefined)
-      const { after: low, before: high } = bounds
-      const { rising, falling } = messageRange
-      const statement = page.direction === 'forward' ? rising : falling
-      const rows = statement.all(conversation, low ?? 0, high ?? maxRow, page.limit + 1)
-      return told({ ...toPage(page, rows, toMessage), trimmed: found['trimmed'] === 1 })
+      const { session } = this
+      const read = () => readMessages(session, conversationId, page)
+      return inTurn(session, read, (found) => textOf(found?.rows ?? []))
     }
   }
 
@@ -203,17 +265,51 @@ function findBounds<Id>(
 }
 
 /** `rows` run in the page's direction, and are one more than asked for when there are more. */
-function toPage<Id, T>(
-  page: PageRequest<Id>,
-  rows: readonly Row[],
-  parse: (row: Row) => T,
-): Page<T> {
-  const hasMore = rows.length > page.limit
-  const parsed = rows.slice(0, page.limit).map(parse)
+/** `rows` are one more than asked for when there are more. */
+function cut<Id>({ limit }: PageRequest<Id>, rows: readonly Row[]) {
+  return { isCut: rows.length > limit, inPage: rows.slice(0, limit) }
+}
+
+function rowOf(statement: StatementSync, key: number): Row {
+  const row = statement.get(key)
+  if (row === undefined) throw new TypeError('a row that was just found is not there')
+  return row
+}
+
+interface WithText {
+  readonly text: string
+  readonly reasoning?: string
+}
+
+/** What the first of `ids` find, until there is text enough for one read; at least of one. */
+function readSome<Id, T extends WithText | undefined>(
+  ids: readonly Id[],
+  find: (id: Id) => T,
+): readonly T[] {
+  const rows: T[] = []
+  let length = 0
+  for (const id of ids) {
+    const row = find(id)
+    rows.push(row)
+    length += textOf([row])
+    if (length >= maxReadLength) break
+  }
+  return rows
+}
+
+/** Code units. */
+function textOf(rows: readonly (WithText | undefined)[]): number {
+  let length = 0
+  for (const row of rows) length += (row?.text.length ?? 0) + (row?.reasoning?.length ?? 0)
+  return length
+}
+
+/** `rows` run in the page's direction; `hasMore`: beyond the last of them. */
+function toPage<Id, T>(page: PageRequest<Id>, rows: readonly T[], hasMore: boolean): Page<T> {
   const isForward = page.direction === 'forward'
   // The row that bounds the page lies beyond it.
   return {
-    rows: isForward ? parsed : parsed.reverse(),
+    rows: isForward ? rows : rows.toReversed(),
     hasNextPage: isForward ? hasMore || page.before !== undefined : page.before !== undefined,
     hasPreviousPage: isForward ? page.after !== undefined : hasMore || page.after !== undefined,
   }

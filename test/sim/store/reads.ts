@@ -30,6 +30,10 @@ export function createReads(pipe: Pipe, session: Session): SessionStore {
     conversations: (ids) => pick(ids, pipe.state.conversations, toConversation),
     messages: (ids) => pick(ids, pipe.state.messages, (row) => toMessage(pipe.state, row)),
     replies: (ids) => pick(ids, pipe.state.replies, (row) => toReply(pipe.state, row)),
+    async replyState(id) {
+      const [reply] = await this.replies([id])
+      return reply
+    },
     attachments: (ids) =>
       pick(
         ids,

@@ -1,9 +1,11 @@
 import { Buffer } from 'node:buffer'
 import { getEventListeners } from 'node:events'
+import { setImmediate as settled } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { CozeError } from '../../../src/coze/errors.ts'
 import { type EventStream, openEventStream } from '../../../src/coze/event-stream.ts'
 import type { Send, WireSink } from '../../../src/coze/wire.ts'
+import { createTurns } from '../../../src/lib/turns.ts'
 import { createFakeClock } from '../../kit/clock.ts'
 import { completed, created, delta, done, run } from './wire-samples.ts'
 
@@ -25,7 +27,7 @@ const limits = {
 }
 
 /** An exchange in the test's hands: it plays the upstream, and sees what is done to the connection. */
-function open({ isSent = true } = {}) {
+function open({ isSent = true, perTurn = 1_000_000 } = {}) {
   const clock = createFakeClock()
   const controller = new AbortController()
   const acts: string[] = []
@@ -39,7 +41,9 @@ function open({ isSent = true } = {}) {
     }
   }
   const metrics = { upstreamOddity: () => undefined, upstreamError: () => undefined }
-  const options = { send, clock, metrics, origin, limits, timeouts }
+  const nextTurns: (() => void)[] = []
+  const turns = createTurns(perTurn, (run) => void nextTurns.push(run))
+  const options = { send, clock, metrics, origin, turns, limits, timeouts }
   const stream = openEventStream(request, options, controller.signal)
   stream.catch(() => undefined)
   const [sink] = sinks
@@ -49,6 +53,10 @@ function open({ isSent = true } = {}) {
     clock,
     controller,
     acts,
+    async nextTurn() {
+      for (const turn of nextTurns.splice(0)) turn()
+      await settled()
+    },
     sink,
     stream,
     head: () => sink.onHead(200, { 'content-type': 'text/event-stream; charset=utf-8' }),
@@ -69,6 +77,41 @@ async function failure(promise: Promise<unknown>): Promise<CozeError> {
 }
 
 describe('event stream', () => {
+  it('takes turns where it brings much at once: its connection is paused until then, and nothing is lost', async () => {
+    const upstream = open({ perTurn: 5_000 })
+    upstream.head()
+    const stream = await upstream.stream
+    const piece = `: ${'x'.repeat(9_000)}\n\n${delta('a')}`
+    upstream.say(piece)
+    expect(upstream.acts).toEqual([])
+    expect(await types(stream)).toEqual(['delta'])
+    // This turn of the event loop has read as much as it may.
+    upstream.say(piece, piece)
+    expect(upstream.acts).toEqual(['pause'])
+    const next = types(stream)
+    await upstream.nextTurn()
+    expect(upstream.acts).toEqual(['pause', 'resume'])
+    expect(await next).toEqual(['delta', 'delta'])
+  })
+
+  it('reads what waits for its turn before the end of its body', async () => {
+    const upstream = open({ perTurn: 1 })
+    upstream.head()
+    const stream = await upstream.stream
+    upstream.say('x'.repeat(8_200), `\n\n${created}${delta('a')}`, completed + done)
+    upstream.sink.onEnd()
+    expect(await types(stream)).toEqual(['created', 'delta', 'completed', 'done'])
+  })
+
+  it('keeps a stream that is written as a model speaks from waiting, however much the others bring', async () => {
+    const upstream = open({ perTurn: 1 })
+    upstream.head()
+    const stream = await upstream.stream
+    upstream.say(created, delta('a'), delta('b'))
+    expect(upstream.acts).toEqual([])
+    expect(await types(stream)).toEqual(['created', 'delta', 'delta'])
+  })
+
   it('gives all that is there as one batch, and none for a piece that completes nothing', async () => {
     const upstream = open()
     upstream.head()
@@ -254,7 +297,8 @@ describe('event stream', () => {
     }
     const reason = new Error('cancelled')
     const metrics = { upstreamOddity: () => undefined, upstreamError: () => undefined }
-    const options = { send, clock: createFakeClock(), metrics, origin, limits, timeouts }
+    const turns = createTurns(1)
+    const options = { send, clock: createFakeClock(), metrics, origin, turns, limits, timeouts }
     await expect(openEventStream(request, options, AbortSignal.abort(reason))).rejects.toBe(reason)
     expect(sends).toBe(0)
   })

@@ -44,6 +44,33 @@ describe('turns', () => {
     expect(turns.take(1)).toBeInstanceOf(Promise)
   })
 
+  it('let one who has had little go before those who have had much, however many of theirs wait', async () => {
+    const next: (() => void)[] = []
+    const turns = createTurns(100, (run) => void next.push(run))
+    const order: string[] = []
+    const ask = (owner: string, units: number) => {
+      const turn = turns.of(owner).take(units)
+      if (turn) void turn.then(() => order.push(owner))
+      else order.push(owner)
+    }
+    for (let n = 0; n < 20; n += 1) ask('much', 100)
+    for (let n = 0; n < 20; n += 1) ask('more', 100)
+    next.shift()?.()
+    await settled()
+    order.length = 0
+    ask('little', 1)
+    next.shift()?.()
+    await settled()
+    expect(order[0]).toBe('little')
+    // Neither of the others is kept waiting by the other.
+    for (let n = 0; n < 10; n += 1) {
+      next.shift()?.()
+      await settled()
+    }
+    const counts = ['much', 'more'].map((owner) => order.filter((one) => one === owner).length)
+    expect(Math.abs((counts[0] ?? 0) - (counts[1] ?? 0))).toBeLessThanOrEqual(1)
+  })
+
   it('give a piece that is larger than a turn one of its own', async () => {
     expect(await work(10, 2, 3, 1_000)).toHaveLength(6)
   })

@@ -3,7 +3,15 @@ import { readParams } from '../../../src/server/body.ts'
 import { fromFetchRequest } from '../../../src/server/fetch.ts'
 
 const url = 'http://gateway/graphql'
-const byQuery = { takesIds: false }
+/** Units that were asked for. */
+const taken: number[] = []
+const turns = {
+  take(units: number) {
+    taken.push(units)
+    return undefined
+  },
+}
+const byQuery = { takesIds: false, turns }
 const json = { 'content-type': 'application/json' }
 
 function post(body: BodyInit, headers: Record<string, string> = json) {
@@ -69,6 +77,23 @@ describe('the parameters of a request', () => {
       byQuery,
     ).catch((reason: unknown) => reason)
     expect(error).toMatchObject({ status: 400, message: 'The body was cut short.' })
+  })
+
+  it('T16: take turns before they are parsed where they are long, by body and by query', async () => {
+    const query = `{${'a '.repeat(1_500)}}`
+    const body = JSON.stringify({ query })
+    taken.length = 0
+    await readParams(
+      fromFetchRequest(new Request(url, { method: 'POST', body, headers: json })),
+      10_000,
+      byQuery,
+    )
+    const get = new Request(`${url}?${new URLSearchParams({ query })}`)
+    await readParams(fromFetchRequest(get), 10_000, byQuery)
+    expect(taken).toHaveLength(2)
+    for (const units of taken) expect(units).toBeGreaterThan(query.length)
+    await post('{"query":"{a}"}')
+    expect(taken).toHaveLength(2)
   })
 
   it('T16: are not read beyond the limit', async () => {

@@ -3,9 +3,9 @@ import { Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { fromNodeRequest } from '../../../src/server/node.ts'
 
-function receive() {
+function receive(maxBytes = 10) {
   const req = new IncomingMessage(new Socket())
-  return { req, body: fromNodeRequest(req, () => 'graphql').readBody(10) }
+  return { req, body: fromNodeRequest(req, () => 'graphql').readBody(maxBytes) }
 }
 
 describe('the body of a Node request', () => {
@@ -26,5 +26,12 @@ describe('the body of a Node request', () => {
     const { req, body } = receive()
     req.push('one two three')
     await expect(body).rejects.toMatchObject({ status: 413 })
+  })
+
+  it('T16: is refused when it comes byte by byte, which takes a hundred times its room', async () => {
+    const { req, body } = receive(1_000_000)
+    const refused = expect(body).rejects.toMatchObject({ status: 413 })
+    for (let n = 0; n < 20_000; n += 1) req.push('x')
+    await refused
   })
 })
