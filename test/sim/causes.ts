@@ -1,20 +1,21 @@
-import type { ReplyFailureCode } from '../../src/domain.ts'
+import type { Platform, ReplyFailureCode } from '../../src/domain.ts'
 import type { FaultRow } from './faults.ts'
 
-/** A crash leaves the outcome of what was under way unknown, whatever made the gateway die. */
-const deaths: readonly FaultRow[] = ['F20', 'F21', 'F22', 'F23', 'F25', 'F32', 'F33']
+/** A crash leaves the outcome of what was under way unknown, whatever made the gateway die, or the platform. */
+const deaths: readonly FaultRow[] = ['F20', 'F21', 'F22', 'F23', 'F25', 'F32', 'F33', 'restart']
 
 /**
  * Which faults a failure may come of (faults.md); undefined: of any. A code without its fault is the gateway's own
  * invention.
  */
 const causes: Readonly<Partial<Record<ReplyFailureCode, readonly FaultRow[]>>> = {
-  UPSTREAM_UNAVAILABLE: ['F1', 'F5', 'F23'],
+  UPSTREAM_UNAVAILABLE: ['F1', 'F5', 'F23', 'restart'],
   UPSTREAM_TLS: ['F2'],
   UPSTREAM_AUTH: ['F3', 'F4', 'F5'],
   UPSTREAM_RATE_LIMITED: ['F6'],
   UPSTREAM_QUOTA: ['F8', 'F18'],
-  UPSTREAM_ERROR: ['F5', 'F7', 'F8', 'F18'],
+  // Of a conversation that is gone, a Studio says what it says of a broken Workflow.
+  UPSTREAM_ERROR: ['F5', 'F7', 'F8', 'F18', 'F41'],
   UPSTREAM_TRUNCATED: ['F4', 'F9', ...deaths],
   UPSTREAM_TIMEOUT: ['F5', 'F10', 'F23'],
   UPSTREAM_PROTOCOL: ['F11', 'F14'],
@@ -35,8 +36,7 @@ export function isExplained(code: ReplyFailureCode, reached: ReadonlySet<FaultRo
   return causes[code]?.some((row) => reached.has(row)) ?? true
 }
 
-/** What share of the replies must be answered, or cancelled by their owner, when only this fault happens. Default: any. */
-export const healing: Readonly<Partial<Record<FaultRow, number>>> = {
+const healing: Readonly<Partial<Record<FaultRow, number>>> = {
   F3: 0.7,
   F5: 0.6,
   F6: 0.6,
@@ -55,4 +55,18 @@ export const healing: Readonly<Partial<Record<FaultRow, number>>> = {
   F39: 0.98,
   F40: 0.98,
   F41: 0.98,
+}
+
+const healingOnStudio: typeof healing = {
+  ...healing,
+  // There is no other token to be had.
+  F3: 0.3,
+  // What a broken Workflow says, a conversation that is gone says as well: that message is lost, the next one is not.
+  F41: 0.7,
+  restart: 0.6,
+}
+
+/** What share of the replies must be answered, or cancelled by their owner, when only this fault happens. Default: any. */
+export function shareAnswered(row: FaultRow, platform: Platform): number {
+  return (platform === 'cloud' ? healing : healingOnStudio)[row] ?? 0
 }

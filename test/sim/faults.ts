@@ -1,6 +1,7 @@
+import type { Platform } from '../../src/domain.ts'
 import type { Random } from './random.ts'
 
-/** The rows of faults.md that a simulation can bring about, and T13: an upstream that shares conversations. */
+/** The rows of faults.md that a simulation can bring about, T13: an upstream that shares conversations, and its restart. */
 export const faultRows = [
   'F1',
   'F2',
@@ -36,8 +37,23 @@ export const faultRows = [
   'F40',
   'F41',
   'T13',
+  'restart',
 ] as const
 export type FaultRow = (typeof faultRows)[number]
+
+const cloudOnly: ReadonlySet<FaultRow> = new Set([
+  // A Studio has no OAuth, so that clocks do not matter to it.
+  'F5',
+  // Whoever comes to a conversation of a Studio runs beside who is there.
+  'F17',
+])
+
+/** The faults that a platform has. */
+export function faultRowsOn(platform: Platform): readonly FaultRow[] {
+  return faultRows.filter((row) =>
+    platform === 'studio' ? !cloudOnly.has(row) : row !== 'restart',
+  )
+}
 
 /** What goes wrong in one seed. */
 export interface Faults {
@@ -55,10 +71,16 @@ export interface Faults {
 const maxStrikes = { drawn: 4, given: 20 }
 
 /** @param only draws exactly these rows. */
-export function createFaults(random: Random, only: readonly FaultRow[] | undefined): Faults {
+export function createFaults(
+  random: Random,
+  platform: Platform,
+  only: readonly FaultRow[] | undefined,
+): Faults {
   const isQuiet = random.chance(0.05)
   const share = random.pick([0.05, 0.15, 0.15, 0.35])
-  const drawn = new Set(only ?? faultRows.filter(() => random.chance(share) && !isQuiet))
+  const drawn = new Set(
+    only ?? faultRowsOn(platform).filter(() => random.chance(share) && !isQuiet),
+  )
   const reached = new Set<FaultRow>()
   const strikes = new Map<FaultRow, number>()
   let isHealed = false

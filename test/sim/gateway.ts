@@ -4,7 +4,6 @@ import { limitsSchema } from '../../src/config/limits.ts'
 import { timeoutsSchema } from '../../src/config/timeouts.ts'
 import { createCozeClient } from '../../src/coze/client.ts'
 import type { AssistantId, AssistantInfo, Session, StrategyKind } from '../../src/domain.ts'
-import type { OnBreach } from '../../src/domain/isolation.ts'
 import { Secret } from '../../src/lib/secret.ts'
 import type { RateLimiter } from '../../src/rate/limiter.ts'
 import { createReplyEngine, type ReplyEngine } from '../../src/reply/engine.ts'
@@ -21,6 +20,7 @@ import { createIsolation, type Isolation } from './isolation.ts'
 import { sessionIdOf, sessionNameOf } from './people.ts'
 import type { ProcessClock } from './timeline.ts'
 import { oauthApp, writeAssertion } from './upstream/tokens.ts'
+import { personalToken } from './upstream/world.ts'
 import type { World } from './world.ts'
 import { uncounted, untraced } from '../kit/uncounted.ts'
 
@@ -97,7 +97,7 @@ export function startGateway(world: World, plant: Plant): GatewayProcess {
   const client = plant.client?.(realClient) ?? realClient
   const [first, ...rest] = assistantIds.map(infoOf)
   if (first === undefined) throw new TypeError('there is no assistant')
-  const settings = assistantIds.map((id) => settingsOf(id, world.onBreach))
+  const settings = assistantIds.map((id) => settingsOf(id, world))
   const targets = isolationTargets(settings)
   const isolation = createIsolation(world, plant, { records: store.isolation, targets, clock })
   const assistants = createAssistants(settings, {
@@ -229,20 +229,27 @@ function infoOf(id: string): AssistantInfo {
   }
 }
 
-function settingsOf(id: (typeof assistantIds)[number], onBreach: OnBreach): AssistantSettings {
+const oauth = {
+  type: 'oauth',
+  appId: oauthApp.appId,
+  keyId: 'key',
+  privateKey: new Secret(privateKey),
+  accessTokenSeconds: 90,
+  audience: oauthApp.host,
+} as const
+const sharedToken = { type: 'token', token: new Secret(personalToken) } as const
+
+function settingsOf(
+  id: (typeof assistantIds)[number],
+  { onBreach, platform, configuredAs }: World,
+): AssistantSettings {
   const common = {
     id: id as AssistantId,
     name: id,
     baseUrl: `https://${oauthApp.host}`,
-    credentials: {
-      type: 'oauth',
-      appId: oauthApp.appId,
-      keyId: 'key',
-      privateKey: new Secret(privateKey),
-      accessTokenSeconds: 90,
-      audience: oauthApp.host,
-    },
-    platform: 'cloud',
+    credentials: platform === 'cloud' ? oauth : sharedToken,
+    // Only an app that finds out by itself how its conversations are obtained gets on with the wrong one.
+    platform: id === 'flow' ? configuredAs : platform,
     quota: { maxRunning: 1000, startsPerSecond: 1000 },
     onBreach: onBreach === 'fallback' && id !== 'flow' ? 'quarantine' : onBreach,
     requireProof: false,
@@ -260,7 +267,7 @@ function settingsOf(id: (typeof assistantIds)[number], onBreach: OnBreach): Assi
   const workflow = {
     workflowId: 'flow-1',
     appId: 'app-1',
-    conversationKeying: id === 'named' ? 'name' : 'create',
+    conversationKeying: id === 'named' ? 'name' : platform === 'cloud' ? 'create' : 'auto',
     parameters: {},
     messageParameters: [],
     metadata: {},

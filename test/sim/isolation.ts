@@ -1,6 +1,6 @@
 import type { AssistantId, ReplyId, StrategyKind } from '../../src/domain.ts'
 import type { IsolationTarget, TargetVerdict } from '../../src/domain/isolation.ts'
-import type { Breach } from '../../src/isolation/breaches.ts'
+import type { Breach, BreachWay } from '../../src/isolation/breaches.ts'
 import { openVerdicts, type Verdicts } from '../../src/isolation/verdicts.ts'
 import type { Clock } from '../../src/lib/clock.ts'
 import type { IsolationRecords } from '../../src/store/isolation-records.ts'
@@ -9,8 +9,21 @@ import type { isolationTargets } from '../../src/strategy/targets.ts'
 import { uncounted } from '../kit/uncounted.ts'
 import type { Plant } from './bugs/plant.ts'
 import { replacing } from './bugs/replacing.ts'
+import type { FaultRow } from './faults.ts'
 import { targetKey } from './store/isolation.ts'
 import type { World } from './world.ts'
+
+/** Which faults make two meet, so that a gateway may tell it this way. */
+const evidence: Readonly<Record<BreachWay, readonly FaultRow[]>> = {
+  'of-another-session': ['T13', 'F16'],
+  'of-another-conversation': ['T13'],
+  'used-before': ['T13'],
+  'not-readable': ['T13'],
+  'event-of-another-conversation': ['F16'],
+  'event-of-another-chat': ['F16'],
+  'list-of-another-conversation': [],
+  'shared-at-start': [],
+}
 
 /** What one life of a gateway knows of breaches, and a look at whether it acts accordingly. */
 export interface Isolation extends AsyncDisposable {
@@ -68,6 +81,10 @@ export function createIsolation(
     },
     verdictOf: (target) => verdicts?.verdictOf(target) ?? 'UNPROVEN',
     breached(breach) {
+      if (!evidence[breach.way].some((row) => world.faults.reached.has(row))) {
+        const target = targetKey(breach.target)
+        world.problems.push(`isolation: a breach of ${target} is told, and nobody has met`)
+      }
       const target = targetKey(breach.target)
       if (!standing.has(target)) standing.set(target, new Set(state().replies.keys()))
       verdicts?.breached(breach)

@@ -22,7 +22,7 @@ export async function judge(
   subscribers: readonly Subscriber[],
 ): Promise<readonly string[]> {
   const { history, problems } = world
-  problems.push(...gateway.isolation.findUnstored())
+  problems.push(...gateway.isolation.findUnstored(), ...findMet(world))
   const logs = new Map<string, readonly SeenEvent[]>()
   for (const person of people) {
     const all: SeenEvent[] = []
@@ -146,7 +146,7 @@ function judgeReply(
   const [chat] = chats
   if (status === 'COMPLETED') {
     if (chat === undefined) problems.push(`${replyId} is completed, and no chat was`)
-    else if (chat.finalText !== text && !isTakenForDone(world, chat, text)) {
+    else if (chat.finalText !== text) {
       problems.push(`${replyId} has another text than the upstream gave`)
     }
     if (!markersIn(text).includes(markerOf(person))) {
@@ -162,10 +162,20 @@ function judgeReply(
   }
 }
 
-/** No call tells whether a Workflow still runs: whoever lost its stream takes what has stopped growing for all of it. */
-function isTakenForDone({ history }: World, chat: Chat, text: string): boolean {
-  if (chat.isBot || !history.some(({ type }) => type === 'crash')) return false
-  return chat.hasStalled || chat.finalText === undefined || chat.finalText.startsWith(text)
+/** Of two whom one upstream conversation has answered, the later one was told what the earlier one said. */
+function findMet({ upstream, disk }: World): readonly string[] {
+  const answered = new Map<Chat['conversation'], Set<string>>()
+  for (const { id, told } of disk.state.replies.values()) {
+    if (told.status !== 'COMPLETED') continue
+    for (const { replyId, conversation, principal } of upstream.chats.values()) {
+      if (replyId !== id) continue
+      const people = answered.get(conversation) ?? new Set()
+      answered.set(conversation, people.add(principal))
+    }
+  }
+  return [...answered].flatMap(([{ id }, people]) =>
+    people.size > 1 ? `isolation: ${[...people].join(' and ')} were both answered in ${id}` : [],
+  )
 }
 
 /** Texts of one session bear its own marker and no other's. */

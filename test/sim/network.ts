@@ -40,6 +40,7 @@ export function createNetwork(options: NetworkOptions): Network {
     if (faults.strikes('F1', 0.15)) {
       refusedUntil = clock.monotonic() + random.pick([0, 300, 3000, 15_000])
     }
+    if (!upstream.isUp) return 'ECONNREFUSED'
     if (clock.monotonic() <= refusedUntil && faults.isDrawn('F1')) {
       faults.reach('F1')
       return random.pick(refusals)

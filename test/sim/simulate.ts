@@ -1,4 +1,4 @@
-import { isTerminal, type ReplyEvent } from '../../src/domain.ts'
+import { isTerminal, type Platform, type ReplyEvent } from '../../src/domain.ts'
 import type { History } from '../kit/history.ts'
 import { noPlant, type Plant } from './bugs/plant.ts'
 import { createClient } from './client.ts'
@@ -11,6 +11,8 @@ import { createSupervisor } from './supervisor.ts'
 import { createWorld } from './world.ts'
 
 export interface SimulationOptions {
+  /** What answers upstream; undefined: the seed decides. */
+  readonly platform?: Platform | undefined
   /** Exactly these faults may happen; undefined: the seed draws them. */
   readonly only?: readonly FaultRow[] | undefined
   readonly plant?: Plant | undefined
@@ -18,6 +20,7 @@ export interface SimulationOptions {
 
 export interface Simulation {
   readonly seed: number
+  readonly platform: Platform
   readonly history: History
   /** Nothing when all is well. */
   readonly problems: readonly string[]
@@ -49,9 +52,9 @@ const settleMs = 90_000
  */
 export async function simulate(
   seed: number,
-  { only, plant = noPlant }: SimulationOptions = {},
+  { platform, only, plant = noPlant }: SimulationOptions = {},
 ): Promise<Simulation> {
-  const world = createWorld(seed, only, plant.flaw)
+  const world = createWorld(seed, { platform, only, flaw: plant.flaw })
   const { timeline, faults } = world
   const random = world.random.fork('story')
   const supervisor = createSupervisor(world, plant)
@@ -111,6 +114,7 @@ export async function simulate(
   }
   return {
     seed,
+    platform: world.platform,
     history: world.history,
     problems,
     drawn: faults.drawn,

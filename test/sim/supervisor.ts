@@ -4,6 +4,7 @@ import { StoreError } from '../../src/store/store.ts'
 import type { Plant } from './bugs/plant.ts'
 import { call } from './calls.ts'
 import { assistantIds, type GatewayProcess, startGateway } from './gateway.ts'
+import { restartUpstream } from './upstream/world.ts'
 import type { World } from './world.ts'
 
 /** Keeps a gateway running, and ends it in all the ways that faults.md knows. */
@@ -157,6 +158,10 @@ export function createSupervisor(world: World, plant: Plant): Supervisor {
       if (faults.strikes('F40', 0.4)) {
         faults.reach('F40')
         timeline.jump(random.pick([-600_000, 600_000, -3_600_000]))
+      }
+      if (faults.strikes('restart', 0.4)) {
+        const didRun = restartUpstream(world.upstream, random.pick([0, 500, 4_000]))
+        if (didRun) faults.reach('restart')
       }
       if (faults.isDrawn('T13') && random.chance(0.1)) {
         const id = random.pick(assistantIds) as AssistantId

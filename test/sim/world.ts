@@ -1,3 +1,4 @@
+import type { Platform } from '../../src/domain.ts'
 import type { OnBreach } from '../../src/domain/isolation.ts'
 import type { NewId } from '../../src/lib/id.ts'
 import type { Logger } from '../../src/observe/logger.ts'
@@ -20,6 +21,10 @@ export type Moment = 'delivered' | 'committing' | 'durable' | 'correcting'
 /** All that a seed makes, and what is recorded of it. */
 export interface World {
   readonly seed: number
+  /** What answers upstream. */
+  readonly platform: Platform
+  /** What the operator takes it for: a Studio may be configured as the cloud. */
+  readonly configuredAs: Platform
   /** How long an answer of the store is on its way, in ms. */
   readonly answerMs: () => number
   /** How long events outlive their reply, in ms. */
@@ -51,18 +56,27 @@ const startAt = Date.UTC(2026, 0, 1)
 
 export function createWorld(
   seed: number,
-  only: readonly FaultRow[] | undefined,
-  flaw: DiskFlaw | undefined,
+  options: {
+    /** Default: the seed decides. */
+    readonly platform: Platform | undefined
+    readonly only: readonly FaultRow[] | undefined
+    readonly flaw: DiskFlaw | undefined
+  },
 ): World {
+  const { only, flaw } = options
   const random = createChoices(seed)
+  const drawn = random.fork('platform')
+  const platform = options.platform ?? drawn.pick(['cloud', 'studio'])
   const timeline = createTimeline(startAt)
-  const faults = createFaults(random.fork('faults'), only)
+  const faults = createFaults(random.fork('faults'), platform, only)
   const { clock } = timeline
   const problems: string[] = []
-  const upstream = createUpstreamWorld({ clock, random: random.fork('upstream'), faults })
+  const upstream = createUpstreamWorld({ platform, clock, random: random.fork('upstream'), faults })
   let ids = 0
   const world: World = {
     seed,
+    platform,
+    configuredAs: platform === 'cloud' ? 'cloud' : drawn.pick(['cloud', 'studio']),
     answerMs: createDistance(random.fork('distance')),
     onBreach: random.fork('settings').pick(['quarantine', 'fallback', 'alert']),
     retentionMs: random.fork('retention').chance(0.15) ? 5_000 : 24 * 3_600_000,

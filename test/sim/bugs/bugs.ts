@@ -1,3 +1,4 @@
+import type { Platform } from '../../../src/domain.ts'
 import type { FaultRow } from '../faults.ts'
 import {
   asksForNoOwner,
@@ -7,6 +8,7 @@ import {
   forgetsWaiting,
   ignoresCollisions,
   ignoresKeys,
+  learnsNoKeying,
   keepsUpstream,
   losesADelta,
   losesWakes,
@@ -18,6 +20,10 @@ import {
   servesWhatLeaks,
   sleepingGuard,
   storesNoBreach,
+  suspectsMoves,
+  suspectsSeeds,
+  takesLessForTheEnd,
+  takesNothingForTheEnd,
 } from './plants.ts'
 import type { Plant } from './plant.ts'
 
@@ -29,7 +35,11 @@ export interface PlantedBug {
   readonly rows: readonly FaultRow[]
   /** A problem that tells of it. */
   readonly tells: RegExp
+  /** The one platform that brings it out. Default: either does. */
+  readonly onlyOn?: Platform
 }
+
+const falseBreach = /^isolation: a breach of .* is told, and nobody has met/
 
 export const plantedBugs: readonly PlantedBug[] = [
   {
@@ -117,6 +127,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     plant: mixesTokens,
     rows: [],
     tells: /^isolation: /,
+    // A Studio has one for all.
+    onlyOn: 'cloud',
   },
   { name: 'the guard checks nothing', plant: sleepingGuard, rows: ['F16'], tells: /^isolation: / },
   {
@@ -168,5 +180,41 @@ export const plantedBugs: readonly PlantedBug[] = [
     plant: cancelsOnDisconnect,
     rows: [],
     tells: /cancelled, and nobody asked for it/,
+  },
+  {
+    name: 'a list that is not there is taken for an empty one',
+    plant: takesNothingForTheEnd,
+    rows: ['F9'],
+    tells: /another text than the upstream/,
+  },
+  {
+    name: 'a shorter text is taken for the end',
+    plant: takesLessForTheEnd,
+    rows: ['F21', 'F9'],
+    tells: /another text than the upstream/,
+  },
+  {
+    name: "older messages that were sent along are taken for a stranger's",
+    plant: suspectsSeeds,
+    rows: ['F9', 'F18'],
+    tells: falseBreach,
+    // The cloud stores them under the chat that brought them.
+    onlyOn: 'studio',
+  },
+  {
+    name: 'a conversation that is gone is told as a breach',
+    plant: suspectsMoves,
+    rows: ['F41'],
+    tells: falseBreach,
+    // The cloud says that it is gone.
+    onlyOn: 'studio',
+  },
+  {
+    name: 'how conversations are obtained is not learnt',
+    plant: learnsNoKeying,
+    rows: [],
+    tells: /failed as UPSTREAM_REFUSED, and no fault explains it/,
+    // The cloud knows the conversations that it has made.
+    onlyOn: 'studio',
   },
 ]

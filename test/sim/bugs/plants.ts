@@ -277,3 +277,79 @@ export function cancelsOnDisconnect(): Plant {
       }),
   }
 }
+
+/** A look-up that found no answer is taken for one that found that there was none. */
+export function takesNothingForTheEnd(): Plant {
+  return {
+    strategy: (strategy) =>
+      replacing(strategy, {
+        async recover(request, signal) {
+          const found = await strategy.recover(request, signal)
+          const { chatId, upstreamConversationId: conversationId } = request
+          if (found.type === 'found' || chatId === undefined || conversationId === undefined) {
+            return found
+          }
+          const ids = { chatId, conversationId }
+          const end = { type: 'completed', ...ids, usage: null } as const
+          return { type: 'found', events: [{ type: 'accepted', ...ids }, end] }
+        },
+      }),
+  }
+}
+
+/** Whatever answer is listed is taken for all of it, be it less than readers hold. */
+export function takesLessForTheEnd(): Plant {
+  return {
+    strategy: (strategy) =>
+      replacing(strategy, {
+        recover: (request, signal) =>
+          strategy.recover({ ...request, shown: '', isFinished: true }, signal),
+      }),
+  }
+}
+
+/** Whatever stands in a conversation under another chat was there before. */
+export function suspectsSeeds(): Plant {
+  return {
+    strategy: (strategy) =>
+      replacing(strategy, {
+        async listRevealed(run, signal) {
+          const rows = await strategy.listRevealed(run, signal)
+          if (typeof rows === 'string') return rows
+          return rows.map((row) =>
+            row.chatId === run.chatId ? row : { ...row, chatId: '1', isOurs: false },
+          )
+        },
+      }),
+  }
+}
+
+/** A run that is not where it was sent to must be another's. */
+export function suspectsMoves(): Plant {
+  async function* pinned(
+    stream: AsyncIterable<readonly RunEvent[]>,
+    { upstream }: StartRequest,
+  ): AsyncGenerator<readonly RunEvent[], void, undefined> {
+    let isFirst = true
+    for await (const batch of stream) {
+      const [event] = batch
+      if (isFirst && event !== undefined && upstream.type === 'id') {
+        const { conversationId } = upstream
+        yield [{ type: 'accepted', chatId: event.chatId, conversationId }]
+      }
+      isFirst = false
+      yield batch
+    }
+  }
+  return {
+    strategy: (strategy) =>
+      replacing(strategy, {
+        start: (request, signal) => pinned(strategy.start(request, signal), request),
+      }),
+  }
+}
+
+/** What a platform refuses once it is asked again for ever. */
+export function learnsNoKeying(): Plant {
+  return { strategy: (strategy) => replacing(strategy, { opensByName: false }) }
+}

@@ -29,3 +29,36 @@ export function answerJson(
   answer.write(Buffer.from(JSON.stringify(body)))
   answer.end()
 }
+
+export function answerText(answer: WireAnswer, status: number, body: string): void {
+  answer.head(status, { 'content-type': 'text/plain; charset=utf-8' })
+  answer.write(Buffer.from(body))
+  answer.end()
+}
+
+export function parseFields(body: string): Fields {
+  return body === '' ? {} : fields(JSON.parse(body))
+}
+
+export function fields(value: unknown): Fields {
+  return isFields(value) ? value : {}
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+export function list(value: unknown): readonly Fields[] {
+  return Array.isArray(value) ? value.filter(isFields) : []
+}
+
+export function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined
+}
+
+export function texts(from: Fields): Readonly<Record<string, string>> {
+  const entries = Object.entries(from).flatMap(([name, value]) =>
+    typeof value === 'string' ? [[name, value] as const] : [],
+  )
+  return Object.fromEntries(entries)
+}

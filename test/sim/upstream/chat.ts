@@ -1,10 +1,12 @@
 import { Buffer } from 'node:buffer'
 import { composeAnswer, cutText } from './answer.ts'
-import { oddDialect, plainDialect, writeFrame } from './frames.ts'
+import { writeFrame } from './frames.ts'
 import { markerOf } from './markers.ts'
 import type { WireAnswer } from './server.ts'
-import { drawTwist } from './twists.ts'
-import { chatView, messageView, requiredAction } from './views.ts'
+import { revokeToken } from './tokens.ts'
+import type { Telling, Told } from './telling.ts'
+import { drawTwist, type FailureTwist } from './twists.ts'
+import { requiredAction } from './views.ts'
 import { type Chat, type Conversation, storeMessage, type UpstreamWorld } from './world.ts'
 
 export interface ChatRequest {
@@ -13,42 +15,63 @@ export interface ChatRequest {
   readonly isBot: boolean
   readonly replyId: string | undefined
   readonly text: string
-  readonly metaData: Readonly<Record<string, string>>
+  /** The `meta_data` of all its messages. */
+  readonly carried: Readonly<Record<string, string>>
+  readonly tell: Tell
+  /** Stores what the run was told, before it begins. */
+  keep(chat: Chat): void
 }
 
+/** `isOdd`: in frames that take the liberties of the format. */
+type Tell = (chat: Chat, isOdd: boolean) => Telling
+
 /** Takes a message on and runs it to its end, whoever listens. */
-export function runChat(world: UpstreamWorld, request: ChatRequest, answer: WireAnswer): Chat {
-  const { principal, conversation, isBot, replyId, text, metaData } = request
-  const { random } = world
+export function runChat(world: UpstreamWorld, request: ChatRequest, answer: WireAnswer): void {
+  const { principal, conversation, text, tell } = request
+  const chat = beginChat(world, request)
+  conversation.running = chat
+  const parts = composeAnswer(world.random, { principal, text, conversation })
+  const telling = tell(chat, world.faults.isDrawn('F12'))
+  play(world, chat, { answer, telling, parts, mayTwist: true })
+}
+
+/** Takes a message on that breaks the run before it can say anything. */
+export function breakChat(world: UpstreamWorld, request: ChatRequest): void {
+  beginChat(world, request).status = 'failed'
+}
+
+function beginChat(world: UpstreamWorld, request: ChatRequest): Chat {
+  const { principal, conversation, isBot, replyId, carried } = request
   const chat: Chat = {
     id: world.newId(),
     conversation,
     principal,
     replyId,
     isBot,
+    carried,
     status: 'in_progress',
+    isLost: false,
     errorCode: 0,
     finalText: undefined,
     isAltered: false,
-    hasStalled: false,
+    listedFrom: 0,
     toolCallIds: [],
     spoken: [],
   }
   world.chats.set(chat.id, chat)
-  conversation.running = chat
-  storeMessage(world, chat, { role: 'user', type: 'question', content: text, metaData })
-  const parts = composeAnswer(random, { principal, text, conversation })
-  play(world, chat, answer, parts, true)
+  request.keep(chat)
   return chat
 }
 
 /** Goes on after the outputs that it asked for. */
-export function resumeChat(world: UpstreamWorld, chat: Chat, answer: WireAnswer): void {
+export function resumeChat(world: UpstreamWorld, chat: Chat, answer: WireAnswer, tell: Tell): void {
   const { principal, conversation } = chat
   chat.status = 'in_progress'
   conversation.running = chat
   const text = 'the outputs'
-  play(world, chat, answer, composeAnswer(world.random, { principal, text, conversation }), false)
+  const parts = composeAnswer(world.random, { principal, text, conversation })
+  const telling = tell(chat, world.faults.isDrawn('F12'))
+  play(world, chat, { answer, telling, parts, mayTwist: false })
 }
 
 /** As the platform: it flips the state, and neither stops the stream nor the run. */
@@ -67,24 +90,40 @@ interface Step {
 function play(
   world: UpstreamWorld,
   chat: Chat,
-  answer: WireAnswer,
-  parts: readonly string[],
-  mayTwist: boolean,
+  options: {
+    readonly answer: WireAnswer
+    readonly telling: Telling
+    readonly parts: readonly string[]
+    readonly mayTwist: boolean
+  },
 ): void {
   const { random, faults, clock } = world
-  const drawn = mayTwist ? drawTwist(faults, random) : undefined
+  const { answer, telling, parts, mayTwist } = options
+  const { dialect } = telling
+  const drawn = mayTwist ? drawTwist(faults, random, world.platform) : undefined
   const twist = drawn?.twist
-  const dialect = faults.isDrawn('F12') ? oddDialect(chat.isBot, random) : plainDialect(chat.isBot)
+  let frames = 0
   /** Nothing is said any more, though the run may go on. */
   let isSilent = false
   const { spoken } = chat
 
   const reach = () => drawn && faults.reach(drawn.row)
-  const say = (name: string, data: object) => {
-    if (!isSilent && answer.isOpen) answer.write(writeFrame(dialect, name, JSON.stringify(data)))
+  const write = ({ name, data }: Told) => {
+    frames += 1
+    const written = typeof data === 'string' ? data : JSON.stringify(data)
+    answer.write(writeFrame(dialect, name, written, frames))
+  }
+  const say = (name: string, data: object | string) => {
+    if (!isSilent && answer.isOpen) write({ name, data })
   }
   const sayChat = (name: string, more: object = {}) => {
-    say(`conversation.chat.${name}`, { ...chatView(chat), ...more })
+    say(`conversation.chat.${name}`, { ...telling.chat(name), ...more })
+  }
+  /** Nothing it does counts any more. */
+  const isOver = () =>
+    chat.status !== 'in_progress' && !(chat.status === 'canceled' && telling.ignoresCancels)
+  const keep = (message: Parameters<typeof storeMessage>[2]) => {
+    if (!telling.forgetsUnread || answer.isOpen) storeMessage(world, chat, message)
   }
   const cut = (dangling = true) => {
     if (answer.isOpen && !isSilent) {
@@ -97,9 +136,12 @@ function play(
     isSilent = true
   }
   const end = (status: Chat['status'], errorCode = 0) => {
-    if (chat.status !== 'in_progress') return
+    if (isOver()) return
     chat.status = status
     chat.errorCode = errorCode
+    if (twist === 'cut' && random.chance(0.3)) {
+      chat.listedFrom = clock.monotonic() + random.pick([500, 3_000, 15_000])
+    }
     if (status !== 'requires_action' && chat.conversation.running === chat) {
       chat.conversation.running = undefined
     }
@@ -108,8 +150,7 @@ function play(
   const hangUp = () => {
     if (isSilent || !answer.isOpen) return
     if (twist === 'no-done') reach()
-    else if (chat.isBot) answer.write(writeFrame(dialect, 'done', '"[DONE]"'))
-    else answer.write(writeFrame(dialect, 'done', '{"debug_url":"https://upstream.test/debug"}'))
+    else write(telling.done)
     answer.end()
     isSilent = true
   }
@@ -124,12 +165,12 @@ function play(
     sayChat('created')
   })
   then(() => sayChat('in_progress'), random.between(0, 20))
-  if (chat.isBot && random.chance(0.3)) {
+  if (telling.tellsThoughts && random.chance(0.3)) {
     const id = world.newId()
     for (const piece of cutText(random, 'let me think about it 🤔 for a while')) {
       then(() =>
         say('conversation.message.delta', {
-          ...messageView(chat, id, ''),
+          ...telling.message(id, ''),
           reasoning_content: piece,
         }),
       )
@@ -142,7 +183,7 @@ function play(
   let count = 0
   for (const [index, message] of messages.entries()) {
     const delta = (piece: string) =>
-      say('conversation.message.delta', messageView(chat, message.id, piece))
+      say('conversation.message.delta', telling.message(message.id, piece))
     const pieces = [...message.pieces]
     if (twist === 'reordered' && pieces.length > 2) {
       const [first = '', second = '', ...rest] = pieces
@@ -164,7 +205,7 @@ function play(
       })
     }
     then(() => {
-      if (chat.status !== 'in_progress') return
+      if (isOver()) return
       const isCorrected = twist === 'corrected' && index === 0
       const final = isCorrected ? correct(message.text) : message.text
       if (isCorrected) {
@@ -173,14 +214,14 @@ function play(
       }
       spoken.push(final)
       if (chat.isAltered) world.onCorrecting()
-      storeMessage(world, chat, {
+      keep({
         role: 'assistant',
         type: 'answer',
         content: final,
-        metaData: {},
+        metaData: chat.carried,
         id: message.id,
       })
-      say('conversation.message.completed', messageView(chat, message.id, final))
+      say('conversation.message.completed', telling.answer(message.id, final))
       if (twist === 'late-delta') {
         reach()
         chat.isAltered = true
@@ -190,40 +231,58 @@ function play(
   }
   then(() => {
     if (twist === 'ends-early') cut(false)
-    if (twist === 'asks') return ask()
-    say('conversation.message.completed', {
-      ...messageView(chat, world.newId(), '{"msg_type":"generate_answer_finish"}'),
-      type: 'verbose',
-    })
+    if (twist === 'asks' && telling.canAsk) return ask()
+    if (telling.notesFinish) noteFinish()
     if (random.chance(0.2)) {
-      const followUp = { ...messageView(chat, world.newId(), 'And then?'), type: 'follow_up' }
+      const followUp = { ...telling.message(world.newId(), 'And then?'), type: 'follow_up' }
       say('conversation.message.completed', followUp)
-      storeMessage(world, chat, {
+      keep({
         role: 'assistant',
         type: 'follow_up',
         content: 'And then?',
-        metaData: {},
+        metaData: chat.carried,
       })
     }
     end('completed')
     if (chat.status === 'completed')
       chat.finalText = spoken.filter((part) => part !== '').join('\n\n')
-    sayChat(chat.status === 'completed' ? 'completed' : 'canceled')
+    if (twist === 'no-completed') reach()
+    else sayChat(chat.status === 'completed' ? 'completed' : 'canceled')
     if (twist === 'second-end') {
       reach()
       sayChat('completed')
     }
   })
   then(hangUp, random.between(0, 30))
+  world.runs.set(chat, lose)
   next()
 
   function next(): void {
     const step = steps.shift()
-    if (step === undefined) return
+    if (step === undefined) {
+      world.runs.delete(chat)
+      return
+    }
     clock.timer(step.afterMs, () => {
+      if (chat.isLost) return
       step.run()
       next()
     })
+  }
+
+  /** The platform's process ends, and knows nothing of it afterwards. */
+  function lose(): void {
+    chat.isLost = true
+    if (chat.conversation.running === chat) chat.conversation.running = undefined
+    if (answer.isOpen) answer.reset()
+  }
+
+  function noteFinish(): void {
+    const note = '{"msg_type":"generate_answer_finish"}'
+    const id = world.newId()
+    say('conversation.message.completed', { ...telling.message(id, note), type: 'verbose' })
+    if (!telling.keepsNotes) return
+    keep({ role: 'assistant', type: 'verbose', content: note, metaData: chat.carried, id })
   }
 
   /** The question that a Workflow asks, or the tool that a Bot wants used. */
@@ -231,7 +290,7 @@ function play(
     reach()
     chat.finalText = spoken.join('\n\n')
     end('requires_action')
-    if (chat.isBot) chat.toolCallIds = [`call-${chat.id}`]
+    chat.toolCallIds = telling.toolCallIds
     sayChat('requires_action', { required_action: requiredAction(chat) })
   }
 
@@ -239,14 +298,14 @@ function play(
     switch (twist) {
       case 'revoked':
         for (const token of world.tokens.values()) {
-          if (token.principal === chat.principal) token.isRevoked = true
+          const isItsOwn = world.platform === 'studio' || token.principal === chat.principal
+          if (isItsOwn) revokeToken(world, token)
         }
         return cut()
       case 'cut':
         return cut()
       case 'stalled': {
         reach()
-        chat.hasStalled = true
         isSilent = true
         if (random.chance(0.5)) steps.unshift({ afterMs: 90_000, run() {} })
         return
@@ -266,7 +325,6 @@ function play(
       case 'endless':
         reach()
         chat.isAltered = true
-        chat.hasStalled = true
         for (let index = 0; index < 320; index += 1) {
           steps.unshift({ afterMs: 20, run: () => void (answer.isOpen && delta(`more-${index} `)) })
         }
@@ -275,27 +333,22 @@ function play(
       case 'foreign-conversation':
         return sayForeign()
       case 'fails':
-        reach()
-        end('failed', 5000)
-        sayChat('failed', { last_error: { code: 5000, msg: 'on purpose' } })
-        steps.splice(0, steps.length, { afterMs: 5, run: hangUp })
-        return
       case 'error':
-        reach()
-        end('failed', 4011)
-        say('error', chat.isBot ? { code: 4011, msg: 'no' } : { code: '4011', msg: 'no' })
-        steps.splice(0, steps.length)
-        if (answer.isOpen) answer.end()
-        return
       case 'canceled':
         reach()
-        end('canceled')
-        sayChat('canceled')
-        steps.splice(0, steps.length, { afterMs: 5, run: hangUp })
-        return
+        return fail(twist)
       default:
         return
     }
+  }
+
+  function fail(how: FailureTwist): void {
+    const { status, code, events, isOver: isCut } = telling.failed(how)
+    end(status, code)
+    for (const { name, data } of events) say(name, data)
+    steps.splice(0, steps.length)
+    if (!isCut) steps.push({ afterMs: 5, run: hangUp })
+    else if (answer.isOpen) answer.end()
   }
 
   /** Somebody else's words, under the ids of another run. */
@@ -307,7 +360,7 @@ function play(
         ? { chat_id: other?.id ?? '42', conversation_id: chat.conversation.id }
         : { chat_id: chat.id, conversation_id: other?.conversation.id ?? '43' }
     reach()
-    say('conversation.message.delta', { ...messageView(chat, world.newId(), text), ...ids })
+    say('conversation.message.delta', { ...telling.message(world.newId(), text), ...ids })
   }
 }
 

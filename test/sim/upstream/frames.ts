@@ -7,6 +7,8 @@ export interface Dialect {
   readonly newline: string
   readonly bom: boolean
   readonly comments: boolean
+  /** Each frame has its number as its id. Default false. */
+  readonly numbers?: boolean
 }
 
 export function plainDialect(isBot: boolean): Dialect {
@@ -23,11 +25,13 @@ export function oddDialect(isBot: boolean, random: Random): Dialect {
 }
 
 export function writeFrame(
-  { space, newline, comments }: Dialect,
+  { space, newline, comments, numbers = false }: Dialect,
   name: string,
   data: string,
+  number: number,
 ): Buffer {
   const comment = comments ? `:${space}still here${newline}` : ''
-  const lines = `event:${space}${name}${newline}data:${space}${data}${newline}${newline}`
+  const id = numbers ? `id:${space}${number}${newline}` : ''
+  const lines = `${id}event:${space}${name}${newline}data:${space}${data}${newline}${newline}`
   return Buffer.from(comment + lines)
 }

@@ -20,5 +20,17 @@ export interface WireAnswer {
 }
 
 export interface UpstreamServer {
+  /** False: nobody listens. */
+  readonly isUp: boolean
   handle(request: WireRequest, answer: WireAnswer): void
+}
+
+/** The answer that nobody hears. */
+export const unheard: WireAnswer = {
+  head() {},
+  write() {},
+  end() {},
+  reset() {},
+  onGone() {},
+  isOpen: false,
 }

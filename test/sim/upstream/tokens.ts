@@ -37,6 +37,15 @@ export function exchangeAssertion(world: UpstreamWorld, jwt: string, seconds: nu
   return { type: 'token', accessToken, expiresIn: Math.floor(expiresAt / 1000) }
 }
 
+/** Studio's is put back after a while: nobody can mint another one. */
+export function revokeToken(world: UpstreamWorld, token: Token): void {
+  token.isRevoked = true
+  if (world.platform === 'cloud') return
+  world.clock.timer(world.random.pick([200, 3_000]), () => {
+    token.isRevoked = false
+  })
+}
+
 export function findToken(world: UpstreamWorld, bearer: string): Token | undefined {
   const token = world.tokens.get(bearer)
   return token === undefined || token.isRevoked || token.expiresAt <= world.now()

@@ -1,3 +1,4 @@
+import type { Platform } from '../../../src/domain.ts'
 import type { FaultRow, Faults } from '../faults.ts'
 import type { Random } from '../random.ts'
 
@@ -7,6 +8,7 @@ export type Twist =
   | 'cut'
   | 'ends-early'
   | 'no-done'
+  | 'no-completed'
   | 'stalled'
   | 'malformed'
   | 'twice'
@@ -24,6 +26,8 @@ export type Twist =
   | 'asks'
   | 'corrected'
 
+export type FailureTwist = Extract<Twist, 'fails' | 'error' | 'canceled'>
+
 const twistsOf: Partial<Record<FaultRow, readonly [Twist, ...Twist[]]>> = {
   F4: ['revoked'],
   F9: ['cut', 'cut', 'ends-early', 'no-done'],
@@ -37,13 +41,21 @@ const twistsOf: Partial<Record<FaultRow, readonly [Twist, ...Twist[]]>> = {
   F19: ['corrected'],
 }
 
+/** A Studio leaves the end of a run out once in a while. */
+const studioTwistsOf: typeof twistsOf = {
+  ...twistsOf,
+  F9: ['cut', 'cut', 'ends-early', 'no-done', 'no-completed', 'no-completed'],
+}
+
 /** At most one for each run. */
 export function drawTwist(
   faults: Faults,
   random: Random,
+  platform: Platform,
 ): { readonly row: FaultRow; readonly twist: Twist } | undefined {
-  for (const row of Object.keys(twistsOf) as (keyof typeof twistsOf)[]) {
-    const twists = twistsOf[row]
+  const known = platform === 'cloud' ? twistsOf : studioTwistsOf
+  for (const row of Object.keys(known) as (keyof typeof known)[]) {
+    const twists = known[row]
     if (twists !== undefined && faults.strikes(row, 0.4)) return { row, twist: random.pick(twists) }
   }
   return undefined

@@ -1,9 +1,11 @@
+import type { Platform } from '../../../src/domain.ts'
 import type { Clock } from '../../../src/lib/clock.ts'
 import type { Faults } from '../faults.ts'
 import type { Random } from '../random.ts'
 
 /** What the upstream knows. Whatever it keeps, it keeps under a principal: the session name of a token. */
 export interface UpstreamWorld {
+  readonly platform: Platform
   readonly clock: Clock
   readonly random: Random
   readonly faults: Faults
@@ -17,6 +19,10 @@ export interface UpstreamWorld {
   readonly tokens: Map<string, Token>
   readonly conversations: Map<string, Conversation>
   readonly chats: Map<string, Chat>
+  /** What ends each run that is under way, when the platform is restarted. */
+  readonly runs: Map<Chat, () => void>
+  /** On the monotonic clock: nobody listens until then. */
+  downUntil: number
   /** Assertions that were exchanged: each may be once. */
   readonly usedAssertions: Set<string>
 }
@@ -39,7 +45,7 @@ export interface Conversation {
   isGone: boolean
   /** By a call of its own, before any message. */
   readonly isCreated: boolean
-  /** Others than its owner are let in: the classic leak. */
+  /** It was given to others than its owner: the classic leak. */
   isShared: boolean
   busyUntil: number
 }
@@ -49,9 +55,11 @@ export interface StoredMessage {
   readonly conversationId: string
   readonly chatId: string
   readonly role: 'user' | 'assistant'
-  readonly type: 'question' | 'answer' | 'follow_up'
+  readonly type: 'question' | 'answer' | 'follow_up' | 'verbose'
   readonly content: string
   readonly metaData: Readonly<Record<string, string>>
+  /** In seconds, on the upstream's clock. */
+  readonly createdAt: number
 }
 
 export type ChatStatus = 'in_progress' | 'completed' | 'failed' | 'canceled' | 'requires_action'
@@ -63,32 +71,45 @@ export interface Chat {
   /** The `meta_data.reply_id` of the message that it answers. */
   readonly replyId: string | undefined
   readonly isBot: boolean
+  /** The `meta_data` of its messages. */
+  readonly carried: Readonly<Record<string, string>>
   status: ChatStatus
+  /** The platform was restarted under it: its record stays as it was, for ever. */
+  isLost: boolean
   errorCode: number
   /** What it finally said, joined as a reader should see it; undefined until it is completed. */
   finalText: string | undefined
   /** It said something else before: readers see text go back. */
   isAltered: boolean
-  /** It fell silent for long, so that who looks it up may take what is there for all. */
-  hasStalled: boolean
+  /** On the monotonic clock: its answers are in no list until then. */
+  listedFrom: number
   toolCallIds: readonly string[]
   /** The answers that it has given so far. */
   readonly spoken: string[]
 }
 
+/** The one token of a Studio, which an operator made. */
+export const personalToken = 'pat_sim'
+
 const startAt = Date.UTC(2026, 0, 1)
 
 export function createUpstreamWorld(options: {
+  readonly platform: Platform
   readonly clock: Clock
   readonly random: Random
   readonly faults: Faults
 }): UpstreamWorld {
-  const { clock, random, faults } = options
+  const { platform, clock, random, faults } = options
   let ids = 7_000_000_000_000_000
   // A clock difference is there from the beginning or not at all (F5).
   const skewMs = faults.strikes('F5', 0.4) ? random.pick([-600_000, 600_000]) : 0
   if (skewMs !== 0) faults.reach('F5')
+  const tokens: UpstreamWorld['tokens'] = new Map()
+  if (platform === 'studio') {
+    tokens.set(personalToken, { principal: 'everybody', expiresAt: Infinity, isRevoked: false })
+  }
   return {
+    platform,
     clock,
     random,
     faults,
@@ -99,9 +120,11 @@ export function createUpstreamWorld(options: {
     },
     onCorrecting: () => undefined,
     onMeeting: () => undefined,
-    tokens: new Map(),
+    tokens,
     conversations: new Map(),
     chats: new Map(),
+    runs: new Map(),
+    downUntil: 0,
     usedAssertions: new Set(),
   }
 }
@@ -130,12 +153,36 @@ export function createUpstreamConversation(
 export function storeMessage(
   world: UpstreamWorld,
   chat: Chat,
-  message: Omit<StoredMessage, 'id' | 'conversationId' | 'chatId'> & { readonly id?: string },
+  message: Pick<StoredMessage, 'role' | 'type' | 'content' | 'metaData'> & {
+    readonly id?: string
+    readonly chatId?: string
+  },
 ): void {
   chat.conversation.messages.push({
     ...message,
     id: message.id ?? world.newId(),
     conversationId: chat.conversation.id,
-    chatId: chat.id,
+    chatId: message.chatId ?? chat.id,
+    createdAt: Math.floor(world.now() / 1000),
   })
+}
+
+/** The stored messages that lists give by now, oldest first. */
+export function listedRows(
+  { clock, chats }: UpstreamWorld,
+  { messages }: Conversation,
+): readonly StoredMessage[] {
+  const now = clock.monotonic()
+  const isListed = ({ role, chatId }: StoredMessage) =>
+    role === 'user' || now >= (chats.get(chatId)?.listedFrom ?? 0)
+  return messages.filter(isListed)
+}
+
+/** Ends the platform's process, with all that runs in it, and begins another. True: something ran. */
+export function restartUpstream(world: UpstreamWorld, downMs: number): boolean {
+  world.downUntil = world.clock.monotonic() + downMs
+  const ends = [...world.runs.values()]
+  world.runs.clear()
+  for (const end of ends) end()
+  return ends.length > 0
 }

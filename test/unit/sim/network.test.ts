@@ -15,8 +15,9 @@ function setUp(rows: readonly FaultRow[] = []) {
   const network = createNetwork({
     clock: timeline.clock,
     random,
-    faults: createFaults(random, rows),
+    faults: createFaults(random, 'cloud', rows),
     upstream: {
+      isUp: true,
       handle({ body }, answer) {
         bodies.push(body)
         answers.push(answer)
