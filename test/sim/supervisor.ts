@@ -160,8 +160,8 @@ export function createSupervisor(world: World, plant: Plant): Supervisor {
         timeline.jump(random.pick([-600_000, 600_000, -3_600_000]))
       }
       if (faults.strikes('restart', 0.4)) {
-        const didRun = restartUpstream(world.upstream, random.pick([0, 500, 4_000]))
-        if (didRun) faults.reach('restart')
+        faults.reach('restart')
+        restartUpstream(world.upstream, random.pick([0, 500, 4_000]))
       }
       if (faults.isDrawn('T13') && random.chance(0.1)) {
         const id = random.pick(assistantIds) as AssistantId

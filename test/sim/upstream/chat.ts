@@ -297,6 +297,7 @@ function play(
   function strike(delta: (piece: string) => void): void {
     switch (twist) {
       case 'revoked':
+        reach()
         for (const token of world.tokens.values()) {
           const isItsOwn = world.platform === 'studio' || token.principal === chat.principal
           if (isItsOwn) revokeToken(world, token)
@@ -353,7 +354,10 @@ function play(
 
   /** Somebody else's words, under the ids of another run. */
   function sayForeign(): void {
-    const other = [...world.chats.values()].find(({ principal }) => principal !== chat.principal)
+    const other = [...world.chats.values()].find(
+      ({ principal, conversation }) =>
+        principal !== chat.principal && conversation !== chat.conversation,
+    )
     const text = `${other === undefined ? markerOf('nobody') : (other.principal.match(/@\w+@/)?.[0] ?? '')} is private`
     const ids =
       twist === 'foreign-chat'

@@ -178,11 +178,10 @@ export function listedRows(
   return messages.filter(isListed)
 }
 
-/** Ends the platform's process, with all that runs in it, and begins another. True: something ran. */
-export function restartUpstream(world: UpstreamWorld, downMs: number): boolean {
+/** Ends the platform's process, with all that runs in it, and begins another. */
+export function restartUpstream(world: UpstreamWorld, downMs: number): void {
   world.downUntil = world.clock.monotonic() + downMs
   const ends = [...world.runs.values()]
   world.runs.clear()
   for (const end of ends) end()
-  return ends.length > 0
 }
