@@ -153,7 +153,9 @@ function judgeReply(
       problems.push(`${replyId} lacks the marker of ${person}: the control fails`)
     }
   }
-  const wasAsked = world.cancels.has(replyId) || chats.some((each) => each.status === 'canceled')
+  const wasAsked =
+    world.cancels.has(replyId) ||
+    chats.some((each) => each.wasCancelled || each.status === 'canceled')
   if (status === 'CANCELLED' && !wasAsked) {
     problems.push(`${replyId} is cancelled, and nobody asked for it`)
   }

@@ -24,7 +24,12 @@ export function composeAnswer(
     readonly conversation: Conversation
   },
 ): readonly string[] {
-  const seen = markersIn(request.conversation.messages.map(({ content }) => content).join(' '))
+  const { owner, messages } = request.conversation
+  // A run that was let in may never be heard of: what it left is nothing that a gateway could keep from the owner.
+  const recalled = messages.filter(
+    ({ principal }) => owner !== request.principal || principal === owner,
+  )
+  const seen = markersIn(recalled.map(({ content }) => content).join(' '))
   const first = `${markersIn(request.principal).join('')} heard ${request.text}; here: ${seen.join(' ')}.`
   const more = () =>
     Array.from({ length: random.between(2, 14) }, () => random.pick(words)).join(' ')

@@ -51,6 +51,7 @@ function beginChat(world: UpstreamWorld, request: ChatRequest): Chat {
     carried,
     status: 'in_progress',
     isLost: false,
+    wasCancelled: false,
     errorCode: 0,
     finalText: undefined,
     isAltered: false,
@@ -78,6 +79,7 @@ export function resumeChat(world: UpstreamWorld, chat: Chat, answer: WireAnswer,
 export function cancelChat(chat: Chat): boolean {
   if (chat.status !== 'in_progress') return false
   chat.status = 'canceled'
+  chat.wasCancelled = true
   if (chat.conversation.running === chat) chat.conversation.running = undefined
   return true
 }

@@ -54,6 +54,8 @@ export interface StoredMessage {
   readonly id: string
   readonly conversationId: string
   readonly chatId: string
+  /** Whose run brought it. */
+  readonly principal: string
   readonly role: 'user' | 'assistant'
   readonly type: 'question' | 'answer' | 'follow_up' | 'verbose'
   readonly content: string
@@ -74,6 +76,8 @@ export interface Chat {
   /** The `meta_data` of its messages. */
   readonly carried: Readonly<Record<string, string>>
   status: ChatStatus
+  /** Somebody had it cancelled, be it that its end has overwritten that. */
+  wasCancelled: boolean
   /** The platform was restarted under it: its record stays as it was, for ever. */
   isLost: boolean
   errorCode: number
@@ -163,6 +167,7 @@ export function storeMessage(
     id: message.id ?? world.newId(),
     conversationId: chat.conversation.id,
     chatId: message.chatId ?? chat.id,
+    principal: chat.principal,
     createdAt: Math.floor(world.now() / 1000),
   })
 }
