@@ -86,6 +86,8 @@ export function createCanceller(options: {
 
   /** A store that could not tell whether an end is on disk is asked for it once it writes again. */
   async function lookAgain(session: Session, reply: Reply, at: number): Promise<void> {
+    // A store that is closed under a cancel is no fault: what became of it is known after the next start.
+    if (closed.aborted) return
     logger.error({ reply: reply.id }, 'the end of a reply was not stored')
     for (;;) {
       await clock.sleep(lookAgainMs, closed).catch(() => undefined)

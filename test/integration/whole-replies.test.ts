@@ -154,26 +154,32 @@ async function read(
   replyId: string,
 ): Promise<ReplyEventData> {
   let after: string | undefined
-  return until(
-    async () => {
-      const following = {
-        reader: `${who.name} ${replyId}`,
-        as: who.name,
-        token: who.token,
-        replyId,
-        after,
-      }
-      const followed = await talk.recorder.follow(stage.client, following).catch(() => undefined)
-      if (followed === undefined) return undefined
-      using stream = followed.stream
-      if (stream.status !== 200) return undefined
-      const last = (await followed.take(undefined, 120_000)).at(-1)
-      after = last?.cursor ?? after
-      return last !== undefined && isTerminal(last) ? last : undefined
-    },
-    `the end of ${replyId}`,
-    240_000,
-  )
+  let seen = 'nothing'
+  const attempt = async () => {
+    const following = {
+      reader: `${who.name} ${replyId}`,
+      as: who.name,
+      token: who.token,
+      replyId,
+      after,
+    }
+    const followed = await talk.recorder.follow(stage.client, following).catch(() => undefined)
+    if (followed === undefined) return undefined
+    using stream = followed.stream
+    if (stream.status !== 200) {
+      seen = `${stream.status} ${await stream.refusal}`
+      return undefined
+    }
+    const last = (await followed.take(undefined, 120_000)).at(-1)
+    seen = `${last?.__typename} at ${after}, then ${await stream.ended}`
+    after = last?.cursor ?? after
+    return last !== undefined && isTerminal(last) ? last : undefined
+  }
+  try {
+    return await until(attempt, `the end of ${replyId}`, 240_000)
+  } catch (cause) {
+    throw new Error(`${who.name} at ${after} saw ${seen}`, { cause })
+  }
 }
 
 async function persist<T>(ask: () => Promise<T | undefined>): Promise<T> {

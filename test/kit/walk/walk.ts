@@ -215,7 +215,7 @@ function spoil(document: string, dice: Dice): string {
     () => document.slice(0, at) + document.slice(at + 1),
     () => document.slice(0, at) + hostileText(dice) + document.slice(at),
     () => document.slice(0, at),
-    () => document.replace(/\w+(?= \{)/, 'nobody'),
+    () => document.replace(/\b\w{1,60}(?= \{)/, 'nobody'),
     () => `${document} ${document}`,
     () => document.replaceAll('{', '{ __proto__ '),
   ])()
