@@ -22,7 +22,7 @@ import {
   type WorkloadName,
   workloadNames,
 } from './schedule.ts'
-import { startGateway, startPeer, type Subject } from './servers.ts'
+import { liftedRates, startGateway, startPeer, type Subject } from './servers.ts'
 import { type Bench, measure, measureIdle, measureStore } from './workloads.ts'
 
 const help = `usage: npm run bench -- [options]
@@ -98,7 +98,9 @@ async function measureAll(
   await using load = await startPart('others', 'load.ts', [issuerSecret])
   const bench: Bench = { load, schedule, profiles: options.profile }
   const start = (server: ServerKind): Promise<Subject> =>
-    server === 'gateway' ? startGateway(origin, issuerSecret) : startPeer(server, origin)
+    server === 'gateway'
+      ? startGateway(origin, issuerSecret, liftedRates)
+      : startPeer(server, origin)
 
   // In fresh processes: memory that a busy server has and uses again would hide what a stream costs.
   if (chosen.includes('idle')) {
@@ -110,7 +112,7 @@ async function measureAll(
   }
   if (chosen.includes('store') && servers.includes('gateway')) {
     note('store, gateway')
-    await using gateway = await startGateway(origin, issuerSecret)
+    await using gateway = await startGateway(origin, issuerSecret, liftedRates)
     record(recording, 'store', 'gateway', await measureStore(bench, gateway))
   }
 

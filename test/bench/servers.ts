@@ -26,6 +26,11 @@ export async function startPeer(
   return { ...part, target: { server, port: part.port } }
 }
 
+type Limits = Readonly<Record<string, number>>
+
+/** One person of the benchmark sends as fast as the answers come, which no person does: the rates of a session are lifted. */
+export const liftedRates: Limits = { messagesPerMinute: 1_000_000, costPerSecond: 1_000_000_000 }
+
 export interface GatewaySubject extends Subject {
   /** Bytes of the store's file now, without what is written ahead of it. */
   storeBytes(): Promise<number>
@@ -35,13 +40,14 @@ export interface GatewaySubject extends Subject {
 export async function startGateway(
   upstream: string,
   issuerSecret: string,
+  limits: Limits = {},
 ): Promise<GatewaySubject> {
   await using stack = new AsyncDisposableStack()
   const directory = await mkdtemp(join(tmpdir(), 'gateway-bench-'))
   stack.defer(() => rm(directory, { recursive: true }))
   const port = await freePort()
   const file = join(directory, 'config.json')
-  await writeFile(file, JSON.stringify(gatewayConfig(upstream, issuerSecret, port)))
+  await writeFile(file, JSON.stringify(gatewayConfig(upstream, issuerSecret, port, limits)))
   const part = stack.use(
     await startPart('server', '../../src/cli.ts', ['serve', '--config', file], (child) =>
       ready(child, port),
@@ -59,7 +65,12 @@ export async function startGateway(
   }
 }
 
-function gatewayConfig(upstream: string, issuerSecret: string, port: number): unknown {
+function gatewayConfig(
+  upstream: string,
+  issuerSecret: string,
+  port: number,
+  limits: Limits,
+): unknown {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   return {
     listen: { host: '127.0.0.1', port },
@@ -90,8 +101,7 @@ function gatewayConfig(upstream: string, issuerSecret: string, port: number): un
         quota: { startsPerSecond: 100_000 },
       },
     ],
-    // One person sends as fast as the answers come, which no person does: only the rates of a session are lifted.
-    limits: { messagesPerMinute: 1_000_000, costPerSecond: 1_000_000_000 },
+    limits,
     probe: { checkAtStart: false },
     store: 'sqlite:gateway.db',
   }
