@@ -15,7 +15,7 @@ const maxHeaderBytes = 16_384
 /** Between two requests of one connection; above what usual proxies have, so that they close first. */
 const keepAliveTimeoutMs = 65_000
 
-/** Of one body, as they come: each takes a hundred bytes of memory beside its own, and as much time as a hundred. */
+/** The most pieces in which one body may come: each costs the memory and the time of a hundred bytes beside its own. */
 const maxPieces = 16_384
 
 /** How long a client may go on to send a body that was refused. */

@@ -30,7 +30,7 @@ import { createRequestTimer } from './request-timer.ts'
 import { answerResult, answerText, shownResult } from './result-answer.ts'
 import type { BytesHeld } from './waiting-bytes.ts'
 
-/** Of variables. Each takes as long as writing its value, all of the request's body, as a text. */
+/** Few errors of variables are told: each one writes the whole value, which may be all of the request's body. */
 const coercion = { maxCoercionErrors: 3 }
 /** Bytes of an answer up to which it is made and sent as one text. */
 const maxPlainBytes = 65_536
@@ -83,7 +83,7 @@ export interface YogaOptions {
   readonly costs: CostLimiter
   /** Begins to count an answer of a session. */
   readonly beginAnswer: (session: SessionId) => AnswerMaking
-  /** Of all requests. */
+  /** The turns that all requests share. */
   readonly turns: SharedTurns
   /** Accepts a subscription by setting `exchange.answer`, or answers why not. `enter`: opens the caller's session. */
   readonly subscribe: (
@@ -104,7 +104,7 @@ export interface CostLimiter {
 export interface AnswerMaking {
   readonly budget: AnswerBudget
   readonly held: BytesHeld
-  /** Of its session. */
+  /** The turns of the session that is answered. */
   readonly turns: Turns
 }
 

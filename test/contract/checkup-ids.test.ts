@@ -17,7 +17,7 @@ interface Case {
   readonly workflow?: Readonly<Record<string, unknown>>
   readonly bot?: Readonly<Record<string, unknown>>
   readonly credentials?: Readonly<Record<string, unknown>>
-  /** Of every chat. */
+  /** Every chat meets it. */
   readonly fault?: FaultInput
 }
 

@@ -60,7 +60,7 @@ export interface FakeGateway extends AsyncDisposable {
   session(token: string): FakeSession
   /** Why subscriptions have ended, in order. */
   readonly ends: readonly SubscriptionEnd[]
-  /** Of answers that are being made or wait to be read. */
+  /** Bytes of answers that are being made or wait to be read. */
   readonly waitingBytes: number
 }
 

@@ -1,7 +1,7 @@
 import type { Platform } from '../../src/domain.ts'
 import type { Random } from './random.ts'
 
-/** The rows of faults.md that a simulation can bring about, T13: an upstream that shares conversations, and its restart. */
+/** The faults that a simulation can bring about, T13: an upstream that shares conversations, and its restart. */
 export const faultRows = [
   'F1',
   'F2',

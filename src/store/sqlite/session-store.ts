@@ -264,7 +264,6 @@ function findBounds<Id>(
   return isUnknown ? undefined : { after, before }
 }
 
-/** `rows` run in the page's direction, and are one more than asked for when there are more. */
 /** `rows` are one more than asked for when there are more. */
 function cut<Id>({ limit }: PageRequest<Id>, rows: readonly Row[]) {
   return { isCut: rows.length > limit, inPage: rows.slice(0, limit) }
@@ -304,7 +303,7 @@ function textOf(rows: readonly (WithText | undefined)[]): number {
   return length
 }
 
-/** `rows` run in the page's direction; `hasMore`: beyond the last of them. */
+/** `rows` run in the page's direction; `hasMore`: there are more beyond the last of them. */
 function toPage<Id, T>(page: PageRequest<Id>, rows: readonly T[], hasMore: boolean): Page<T> {
   const isForward = page.direction === 'forward'
   // The row that bounds the page lies beyond it.
