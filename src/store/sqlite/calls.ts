@@ -200,10 +200,15 @@ export interface WorkerCalls {
 
   // The log
 
-  /** At most `limit` events after a place; `expired` as `ReplyLog.read` has it. */
+  /**
+   * At most `limit` events after a place; `expired` as `ReplyLog.read` has it. `isKnown`: this process gave that place out, so
+   * its check is right; the place itself may be trimmed, and `expired` says then that events that the filter asks for are
+   * gone after it.
+   */
   readLog(
     args: OfSession & {
       readonly after: EventPlace
+      readonly isKnown: boolean
       readonly filter: EventFilter
       readonly limit: number
     },

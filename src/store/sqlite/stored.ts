@@ -9,14 +9,7 @@ import type {
   TerminalEventBody,
 } from '../../domain.ts'
 import type { AcceptOutcome, Claim, FinishRequest, Orphan } from '../ledger.ts'
-
-/** Where a text began anew, and how much of the text before it that kept, in UTF-16 code units. */
-export interface Revision {
-  /** 4 characters of a fence, and a count in base 36. */
-  readonly name: string
-  readonly answerKept: number
-  readonly reasoningKept: number
-}
+import type { TextRevision } from '../reply-text.ts'
 
 /** What is new of the text of a running reply. */
 export interface TextWrite {
@@ -26,7 +19,7 @@ export interface TextWrite {
   readonly answer: TrackWrite | undefined
   readonly reasoning: TrackWrite | undefined
   /** All of them. Undefined: the list on disk stands. */
-  readonly revisions: readonly Revision[] | undefined
+  readonly revisions: readonly TextRevision[] | undefined
   /** Undefined: not known yet, or on disk. */
   readonly chatId: string | undefined
 }
@@ -49,7 +42,7 @@ export interface ReplyTexts {
 export interface StoredRun extends ReplyTexts {
   readonly fence: string
   /** The last one is this run's own, and keeps the text on disk. */
-  readonly revisions: readonly Revision[]
+  readonly revisions: readonly TextRevision[]
   readonly claim: Omit<Claim, 'reply'> & { readonly reply: ReplyRecord }
 }
 
@@ -111,7 +104,7 @@ export interface LogPage {
 export interface LoggedReply {
   readonly replyId: ReplyId
   readonly conversationId: ConversationId
-  readonly revisions: readonly Revision[]
+  readonly revisions: readonly TextRevision[]
   /** What is stored of each text, in UTF-16 code units. */
   readonly answerLength: number
   readonly reasoningLength: number
