@@ -91,10 +91,10 @@ export interface WrittenEvent {
 /** A part of a session's log. */
 export interface LogPage {
   readonly events: readonly StoredEvent[]
-  /** False: there are more events that the filter lets through. */
+  /** How far the log was read: the last of `events`, or beyond it where the filter leaves nothing. */
+  readonly readTo: EventPlace
+  /** `readTo` is the end of the log; else the next part is read after it. */
   readonly isEnd: boolean
-  /** The session's last event: where a reader stands that the filter leaves nothing more of. */
-  readonly end: EventPlace
   /** Replies that were running at the place read after, in the order in which they started; only those of the filter. */
   readonly running: readonly ReplyId[]
   /** Of each reply that is named here: those that were running, and those of the events. */
