@@ -9,7 +9,7 @@ import { createFaults, type FaultRow, type Faults } from './faults.ts'
 import { createNetwork, type Network } from './network.ts'
 import { type Random, createChoices } from './random.ts'
 import type { DiskFlaw } from './store/state.ts'
-import type { DiskWeather } from './store/pipe.ts'
+import type { DiskWeather } from './store/commits.ts'
 import { createMemoryDisk, type MemoryDisk } from './store/store.ts'
 import { createTimeline, type Timeline } from './timeline.ts'
 import { createUpstream } from './upstream/upstream.ts'
@@ -72,7 +72,6 @@ export function createWorld(
   const { clock } = timeline
   const problems: string[] = []
   const upstream = createUpstreamWorld({ platform, clock, random: random.fork('upstream'), faults })
-  let ids = 0
   const world: World = {
     seed,
     platform,
@@ -91,15 +90,13 @@ export function createWorld(
       upstream: createUpstream(upstream),
       onDelivered: () => world.onMoment('delivered'),
     }),
-    disk: createMemoryDisk(
+    disk: createMemoryDisk({
       clock,
-      createWeather(random.fork('disk'), faults, () => world),
+      weather: createWeather(random.fork('disk'), faults, () => world),
+      newId: createCountingIds('st'),
       flaw,
-    ),
-    newId() {
-      ids += 1
-      return `id${String(ids).padStart(20, '0')}`
-    },
+    }),
+    newId: createCountingIds('id'),
     logger: createSuspiciousLogger(problems),
     history: [],
     expiries: 0,
@@ -113,6 +110,15 @@ export function createWorld(
     problems.push(`${replyId} goes where ${running.replyId} still runs`)
   }
   return world
+}
+
+/** Ids of 22 characters that are the same for the same seed. */
+function createCountingIds(prefix: string): NewId {
+  let ids = 0
+  return () => {
+    ids += 1
+    return prefix + String(ids).padStart(20, '0')
+  }
 }
 
 /** In most worlds the store is in the process; in some it is across a network, where answers overtake each other. */
