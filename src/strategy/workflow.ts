@@ -287,7 +287,7 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
       return isNew && mayName ? learnFrom(run) : findGone(run, request, signal)
     },
     // The platform has no call for it (coze-api.md §4).
-    cancel: async () => false,
+    cancel: async () => 'refused',
     submitToolOutputs: () => {
       throw new RunFailedError(unsupported, { outcome: 'not-accepted' })
     },

@@ -121,7 +121,7 @@ export function strategyContract(name: string, entry: StrategyEntry): void {
       const [{ chatId, conversationId }] = value as readonly [RunEvent]
       await stage.emulator.until({ gate: 'gate' })
       const run = { ...begun.run, upstreamConversationId: conversationId, chatId }
-      expect(await stage.strategy.cancel(run, signal)).toBe(entry.cancels)
+      expect(await stage.strategy.cancel(run, signal)).toBe(entry.cancels ? 'agreed' : 'refused')
       const { chats } = await stage.emulator.state()
       expect(chats.find(({ id }) => id === chatId)?.status).toBe(
         entry.cancels ? 'canceled' : 'in_progress',
@@ -133,7 +133,7 @@ export function strategyContract(name: string, entry: StrategyEntry): void {
         )
         expect(recovered.type === 'found' && recovered.events.at(-1)?.type).toBe('cancelled')
         // The second time there is nothing left to cancel.
-        expect(await stage.strategy.cancel(run, signal)).toBe(false)
+        expect(await stage.strategy.cancel(run, signal)).toBe('refused')
       }
       await batches.return?.()
     })
