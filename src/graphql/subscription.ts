@@ -4,13 +4,14 @@ import {
   validateSubscriptionArgs,
 } from 'graphql'
 import type { ExecutionArgs, GraphQLError } from 'graphql'
-import type { Cursor, ReplyEvent, ReplyId, SessionId } from '../domain.ts'
+import type { Cursor, DeltaEvent, ReplyId, SessionId } from '../domain.ts'
 import type { ProbeRun } from '../domain/probe.ts'
 import { RateLimitedError, UnavailableError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import { encodeJson } from '../lib/json-text.ts'
 import type { SharedTurns, Turns } from '../lib/turns.ts'
 import type { ReplySubscription } from '../reply/subscribe.ts'
+import type { LogItem } from '../store/log.ts'
 import { answerTooLarge } from './answer-budget.ts'
 import type { AnswerBudget } from './answer-budget.ts'
 import type { GraphContext } from './context.ts'
@@ -79,8 +80,6 @@ interface SubscriptionParts extends EventParts {
   /** Undefined: deltas are executed as all other events are. */
   readonly render: RenderDelta | undefined
 }
-
-type DeltaEvent = Extract<ReplyEvent, { readonly type: 'delta' }>
 
 /** Validates variables, subscribes, and compiles the selection; answers the errors of a refusal. */
 export async function openSubscription(
@@ -154,18 +153,19 @@ class RunningSubscription implements OpenSubscription {
 
   /** The frames of a batch in order. Without a promise as long as the compiled selection and the reader need none. */
   #send(
-    batch: readonly ReplyEvent[],
+    batch: readonly LogItem[],
     frame: Frame,
     send: SendFrames,
     signal: AbortSignal,
   ): Promise<void> | undefined {
     const { render } = this.#parts
     let frames = ''
-    for (const [index, event] of batch.entries()) {
+    for (const [index, item] of batch.entries()) {
+      const { event } = item
       if (event.type !== 'delta' || !render) {
         return this.#sendRest(frames, batch.slice(index), frame, send, signal)
       }
-      frames += this.#renderDelta(event, render, frame)
+      frames += this.#renderDelta(event, this.#subscription.cursor(item), render, frame)
     }
     const sent = send(frames)
     // The last part of what it catches up on is short, and the end with the whole text comes behind it.
@@ -187,7 +187,7 @@ class RunningSubscription implements OpenSubscription {
 
   async #sendRest(
     ready: string,
-    batch: readonly ReplyEvent[],
+    batch: readonly LogItem[],
     frame: Frame,
     send: SendFrames,
     signal: AbortSignal,
@@ -198,10 +198,12 @@ class RunningSubscription implements OpenSubscription {
       if (frames !== '') await send(frames)
       frames = ''
     }
-    for (const event of batch) {
-      if (event.type === 'delta' && render) frames += this.#renderDelta(event, render, frame)
-      else {
-        const cursor = this.#subscription.cursor(event)
+    for (const item of batch) {
+      const { event } = item
+      const cursor = this.#subscription.cursor(item)
+      if (event.type === 'delta' && render) {
+        frames += this.#renderDelta(event, cursor, render, frame)
+      } else {
         using made = await executeEvent(this.#parts, { ...event, cursor }, flush, signal)
         frames += frame(made.text, cursor)
         if (frames.length > maxJoinedLength) await flush()
@@ -210,8 +212,7 @@ class RunningSubscription implements OpenSubscription {
     await flush()
   }
 
-  #renderDelta(event: DeltaEvent, render: RenderDelta, frame: Frame): string {
-    const cursor = this.#subscription.cursor(event)
+  #renderDelta(event: DeltaEvent, cursor: Cursor, render: RenderDelta, frame: Frame): string {
     if (event.replyId !== this.#replyId) {
       this.#replyId = event.replyId
       this.#globalId = encodeGlobal('Reply', event.replyId)

@@ -55,13 +55,13 @@ export function createCanceller(options: {
     if (await queue.cancel(id)) {
       reply = await find(session, id)
       if (reply.endedAt !== null) return reply
-      // A shutdown was faster: its run was given back to the queue, or let go of while it waits for the session.
+      // A shutdown was faster: it was requeued, or let go of while it waits for the session.
     }
     const at = clock.now()
     const outcome = await stored(() => finish(session, reply, at))
     if (outcome.type === 'lost') throw new NotFoundError('There is no such reply.')
-    if (outcome.type === 'finished') ended(session, reply)
-    else kick(session, reply)
+    if (outcome.type === 'finished') report(reply)
+    if (outcome.type !== 'finished' || outcome.hasNext) wake(session, reply)
     return outcome.reply
   }
 
@@ -69,13 +69,13 @@ export function createCanceller(options: {
     try {
       return await ledger.finish(session, {
         replyId: reply.id,
-        fence: undefined,
         event: { type: 'cancelled', upstreamCancelled: false },
         answerId: newId() as MessageId,
         // It is not run here: what it asked for is parked upstream, or another instance lets its run go on unseen.
         resetUpstream: reply.status !== 'QUEUED',
         upstreamMessageId: undefined,
         explanation: undefined,
+        owesCancel: undefined,
         at,
       })
     } catch (error) {
@@ -94,7 +94,10 @@ export function createCanceller(options: {
       if (closed.aborted) return
       try {
         const [found] = await ledger.session(session).replies([reply.id])
-        if (found?.status === 'CANCELLED' && found.endedAt === at) ended(session, reply)
+        if (found?.status === 'CANCELLED' && found.endedAt === at) {
+          report(reply)
+          wake(session, reply)
+        }
         return
       } catch (error) {
         if (error instanceof StoreError) continue
@@ -104,13 +107,8 @@ export function createCanceller(options: {
     }
   }
 
-  function ended(session: Session, reply: Reply): void {
-    report(reply)
-    kick(session, reply)
-  }
-
-  function kick(session: Session, { conversationId, assistantId }: Reply): void {
-    queue.kick({ session, conversationId, assistantId })
+  function wake(session: Session, { conversationId, assistantId }: Reply): void {
+    queue.wake({ session, conversationId, assistantId })
   }
 
   function report({ id: reply, assistantId: assistant, createdAt }: Reply): void {

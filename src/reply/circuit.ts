@@ -130,6 +130,7 @@ export function reachOf(code: ReplyFailureCode): 'reached' | 'unreachable' | und
     case 'SHUTDOWN':
     case 'STORE_UNAVAILABLE':
     case 'STORE_FULL':
+    case 'STORE_LOST':
     case 'INTERNAL':
       return undefined
   }

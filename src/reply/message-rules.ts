@@ -1,8 +1,8 @@
-import type { AssistantInfo, ToolOutput } from '../domain.ts'
+import type { AssistantInfo } from '../domain.ts'
 import { InvalidInputError, NotSupportedError } from '../errors.ts'
-import type { SendMessageRequest } from './session-replies.ts'
+import type { SendMessageRequest } from './acceptance.ts'
 
-/** The platform's own limits (coze-api.md §6); the sixteenth pair is ours. */
+/** The platform's own limits; a sixteenth pair is the gateway's own. */
 const maxMetadata = 15
 const maxMetadataName = 64
 const maxMetadataValue = 512
@@ -59,17 +59,6 @@ export function checkExtras(
         `The metadata "${name}" must have 1 to ${maxMetadataValue} characters.`,
       )
     }
-  }
-}
-
-/** @throws {@link InvalidInputError} */
-export function checkOutputs(outputs: readonly ToolOutput[], maxLength: number): void {
-  if (outputs.length === 0) throw new InvalidInputError('There must be an output.')
-  if (new Set(outputs.map(({ toolCallId }) => toolCallId)).size < outputs.length) {
-    throw new InvalidInputError('A tool call is named twice.')
-  }
-  if (outputs.some(({ output }) => output.length > maxLength)) {
-    throw new InvalidInputError(`An output may have ${maxLength} characters.`)
   }
 }
 

@@ -5,7 +5,7 @@ import type { TraceAttributes, TraceParent, Tracer } from '../observe/tracer.ts'
 export interface RunTraces {
   /** The current request sent this message. */
   accepted(replyId: ReplyId): void
-  run(reply: Reply, work: () => Promise<void>): Promise<void>
+  run<T>(reply: Reply, work: () => Promise<T>): Promise<T>
 }
 
 /** Requests that are remembered; the oldest is forgotten first. */

@@ -1,10 +1,10 @@
-import type { Cursor, ConversationId, Position, ReplyEvent, ReplyId, Session } from '../domain.ts'
+import type { Cursor, ConversationId, Position, ReplyId, Session } from '../domain.ts'
 import { isTerminal } from '../domain.ts'
 import { BadUserInputError, CursorExpiredError, NotFoundError } from '../errors.ts'
 import type { Ledger } from '../store/ledger.ts'
-import type { EventFilter, ReplyLog } from '../store/log.ts'
+import type { EventFilter, LogItem, ReplyLog } from '../store/log.ts'
 import type { CursorCodec } from './cursor.ts'
-import { tail, type TakeEvents } from './tail.ts'
+import { tail, type TakeItems } from './tail.ts'
 
 export interface SubscribeRequest {
   readonly replyId: ReplyId | undefined
@@ -21,13 +21,14 @@ export interface ReplySubscription {
   readonly past: boolean
   /** Where it starts: what to resume from until the first event was delivered. */
   readonly start: Cursor
-  cursor(event: ReplyEvent): Cursor
+  /** Where a client stands that has had the item. */
+  cursor(item: LogItem): Cursor
   /**
    * Hands over events in order, in batches, merged for a taker that lags. Resolves after the terminal event when
    * subscribed to one reply. Abort the signal to end it; its reason is thrown.
-   * @throws {@link CursorExpiredError} when the log was trimmed under the reader.
+   * @throws {@link CursorExpiredError} when the log was trimmed under the reader, or lost its place.
    */
-  follow(take: TakeEvents, signal: AbortSignal): Promise<void>
+  follow(take: TakeItems, signal: AbortSignal): Promise<void>
 }
 
 /** How one session subscribes. */
@@ -54,7 +55,7 @@ export function createSubscribe(
       position ??= await startOf(replyId)
       if (isTerminal(reply.status)) {
         const left = await log.read(session.id, position, { replyId }, 1)
-        if (left === 'trimmed') throw expired()
+        if (left === 'expired') throw expired()
         ended = left.length === 0
       }
     }
@@ -66,7 +67,7 @@ export function createSubscribe(
     return {
       past: ended && resumed !== undefined,
       start: cursors.encode(position),
-      cursor: (event) => cursors.encode(event),
+      cursor: ({ position: reached }) => cursors.encode(reached),
       async follow(take, signal) {
         if (!ended)
           await tail(log, { sessionId: session.id, after: position, filter }, take, signal)
@@ -77,20 +78,15 @@ export function createSubscribe(
   async function parseCursor(text: string): Promise<Position> {
     const position = cursors.parse(text)
     if (position === undefined) throw badCursor()
-    switch (await log.check(session.id, position)) {
-      case 'ok':
-        return position
-      case 'beyond':
-        throw badCursor()
-      case 'trimmed':
-        throw expired()
-    }
+    if (position === 'expired') throw expired()
+    if ((await log.check(session.id, position)) === 'expired') throw expired()
+    return position
   }
 
   async function startOf(replyId: ReplyId): Promise<Position> {
     const start = await log.start(session.id, replyId)
     if (start === undefined) throw new NotFoundError('There is no such reply.')
-    if (start === 'trimmed') throw expired()
+    if (start === 'expired') throw expired()
     return start
   }
 

@@ -1,14 +1,13 @@
 import type { Position, ReplyEvent, SessionId } from '../domain.ts'
 import { CursorExpiredError } from '../errors.ts'
 import { onAbort } from '../lib/on-abort.ts'
-import type { EventFilter, ReadResult, ReplyLog } from '../store/log.ts'
+import type { EventFilter, LogItem, ReadResult, ReplyLog } from '../store/log.ts'
 
 /** Text a reader is handed at once, in code units: what a slow reader may cost beyond its cursor. */
 const maxReadLength = 16_384
 
 /** Takes a batch of events; a promise when the next one has to wait. */
-export type TakeEvents = (events: readonly ReplyEvent[]) => Promise<void> | undefined
-
+export type TakeItems = (items: readonly LogItem[]) => Promise<void> | undefined
 /** What one read led to: nothing was there, there may be more, or the reply that was asked for has ended. */
 type Step = 'idle' | 'more' | 'end'
 
@@ -19,7 +18,7 @@ type Step = 'idle' | 'more' | 'end'
  * The usual event is read and taken in the turn in which it is appended, with no promise between. Whatever has to wait
  * (a store that is asked, a taker that is slow) is waited for by the loop, and wakes meanwhile only make it look again.
  *
- * @throws the signal's reason; {@link CursorExpiredError} when the log was trimmed under the reader.
+ * @throws the signal's reason; {@link CursorExpiredError} when the log was trimmed under the reader, or lost its place.
  */
 export async function tail(
   log: Pick<ReplyLog, 'read' | 'listen'>,
@@ -28,7 +27,7 @@ export async function tail(
     readonly after: Position
     readonly filter: EventFilter
   },
-  take: TakeEvents,
+  take: TakeItems,
   signal: AbortSignal,
 ): Promise<void> {
   const { sessionId, filter } = source
@@ -37,17 +36,19 @@ export async function tail(
   let missed = false
 
   function step(): Step | Promise<Step> {
-    const events = log.read(sessionId, position, filter, maxReadLength)
-    return events instanceof Promise ? events.then(deliver) : deliver(events)
+    const items = log.read(sessionId, position, filter, maxReadLength)
+    return items instanceof Promise ? items.then(deliver) : deliver(items)
   }
 
-  function deliver(events: ReadResult): Step | Promise<Step> {
-    if (events === 'trimmed') throw new CursorExpiredError('The log was trimmed under the reader.')
-    const last = events.at(-1)
+  function deliver(items: ReadResult): Step | Promise<Step> {
+    if (items === 'expired') {
+      throw new CursorExpiredError('The log no longer goes on from where the reader is.')
+    }
+    const last = items.at(-1)
     if (last === undefined) return 'idle'
-    position = last
-    const next = filter.replyId !== undefined && isEnd(last) ? 'end' : 'more'
-    return take(events)?.then(() => next) ?? next
+    position = last.position
+    const next = filter.replyId !== undefined && isEnd(last.event) ? 'end' : 'more'
+    return take(items)?.then(() => next) ?? next
   }
 
   function wake(): void {

@@ -1,7 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type {
   ConversationId,
   Reply,
@@ -18,6 +15,7 @@ import {
   callerOf,
   message,
   openEngine,
+  newDisk,
   openMemoryStore,
   readAll,
   readUntil,
@@ -120,17 +118,17 @@ describe('reply engine', () => {
   it.each(['claimed', 'sent'] as const)(
     'F21: a reply that was %s and interrupted when the gateway was killed is cancelled, and not looked up',
     async (step) => {
-      const file = await newFile()
+      const disk = newDisk()
       const left = { chatId: 'chat-1', conversationId: 'up-1' }
       let interrupting: AcceptOutcome | undefined
-      const replyId = await leaveRunning(file, left, step, async (ledger, reply, session) => {
+      const replyId = await leaveRunning(disk, left, step, async (ledger, reply, session) => {
         const { conversationId } = reply
         await acceptReply(ledger, session, { conversationId, assistantId })
         const interrupt = { conversationId, assistantId, onBusy: 'INTERRUPT' } as const
         interrupting = await accept(ledger, session, { ...interrupt, text: 'urgent' })
       })
       expect(interrupting).toMatchObject({ type: 'accepted', interrupts: replyId })
-      await using store = await openMemoryStore(file)
+      await using store = disk.open()
       await using gateway = await openEngine({ store })
       const { engine, replies, strategy, own } = gateway
       strategy.recovers(() => {
@@ -148,7 +146,7 @@ describe('reply engine', () => {
   )
 
   it('INTERRUPT cancels a reply whose beginning is just being stored', async () => {
-    await using store = await openMemoryStore()
+    await using store = openMemoryStore()
     const begun = Promise.withResolvers<void>()
     const stored = Promise.withResolvers<void>()
     const { ledger } = store
@@ -315,11 +313,10 @@ describe('reply engine', () => {
     const { ledger } = store
     const reply = await acceptReply(ledger, session, { assistantId })
     const { id, conversationId } = reply
-    const { fence } = await claimReply(ledger, session, conversationId)
+    const lease = await claimReply(ledger, session, conversationId)
     const binding = { scope: strategy.scope, strategy: strategy.kind, conversationId: 'up-old' }
-    await ledger.bind(session, id, fence, binding, 1)
-    await ledger.recordIntent(session, id, fence, { contextReset: false, at: 2 })
-    await ledger.recordChat(session, id, fence, 'chat-old')
+    await lease.intend({ binding, contextReset: false, at: 2 })
+    lease.recordChat('chat-old')
     expect(await replies.cancelReply(id)).toMatchObject({ status: 'CANCELLED' })
     const next = await replies.sendMessage(message('2', { conversationId }))
     const run = await strategy.next()
@@ -383,7 +380,7 @@ describe('reply engine', () => {
   })
 
   it('F41: a conversation of an account that the assistant has left is not asked for', async () => {
-    await using store = await openMemoryStore()
+    await using store = openMemoryStore()
     {
       await using before = await openEngine({ store })
       const reply = await before.replies.sendMessage(message('1'))
@@ -729,10 +726,10 @@ describe('reply engine', () => {
 
   it('F16 F21: ends a reply of an earlier process whose run is found to be of another chat', async () => {
     await using stack = new AsyncDisposableStack()
-    const file = await newFile()
+    const disk = newDisk()
     const conversationId = 'up-1'
-    const replyId = await leaveRunning(file, { chatId: 'chat-1', conversationId })
-    const store = stack.use(await openMemoryStore(file))
+    const replyId = await leaveRunning(disk, { chatId: 'chat-1', conversationId })
+    const store = stack.use(disk.open())
     const { engine, replies, strategy } = stack.use(await openEngine({ store }))
     const of = { chatId: 'of-bob', conversationId }
     strategy.recovers(() => ({
@@ -779,7 +776,7 @@ describe('reply engine', () => {
     ['agrees to stop keeps', false],
     ['does not agree to stop leaves', true],
   ])('F20: a Bot that %s its upstream conversation at a shutdown', async (_, contextReset) => {
-    await using store = await openMemoryStore()
+    await using store = openMemoryStore()
     const strategy = createScriptedStrategy()
     if (contextReset) strategy.refusesCancels()
     let upstream
@@ -909,34 +906,27 @@ describe('reply engine', () => {
 
 /** A reply of alice that ran, in a chat that was heard of, when its process ended. */
 async function leaveRunning(
-  file: string,
+  disk: ReturnType<typeof newDisk>,
   { chatId, conversationId: upstreamId }: { chatId: string; conversationId: string },
   step: 'claimed' | 'sent' = 'sent',
   then: (ledger: Ledger, reply: Reply, session: Session) => Promise<void> = async () => undefined,
 ): Promise<ReplyId> {
-  await using store = await openMemoryStore(file)
+  await using store = disk.open()
   const { ledger } = store
   const caller = callerOf('alice')
   const nameOf = (generation: number) => caller.nameOf(generation)
   const { session } = await ledger.openSession('alice' as SessionId, nameOf, 0)
   const reply = await acceptReply(ledger, session, { assistantId })
   const { id, conversationId } = reply
-  const { fence } = await claimReply(ledger, session, conversationId)
+  const lease = await claimReply(ledger, session, conversationId)
   const { scope, kind: strategy } = createScriptedStrategy()
   const binding = { scope, strategy, conversationId: upstreamId }
   if (step === 'sent') {
-    await ledger.bind(session, id, fence, binding, 1)
-    await ledger.recordIntent(session, id, fence, { contextReset: false, at: 2 })
-    await ledger.recordChat(session, id, fence, chatId)
+    await lease.intend({ binding, contextReset: false, at: 2 })
+    lease.recordChat(chatId)
   }
   await then(ledger, reply, session)
   return id
-}
-
-async function newFile(): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'engine-'))
-  onTestFinished(() => rm(directory, { recursive: true }))
-  return join(directory, 'gateway.db')
 }
 
 function truncated(): RunFailedError {

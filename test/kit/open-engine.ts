@@ -13,9 +13,11 @@ import type { Logger } from '../../src/observe/logger.ts'
 import { createRateLimiter } from '../../src/rate/limiter.ts'
 import { createReplyEngine, type ReplyEngineOptions } from '../../src/reply/engine.ts'
 import type { SessionCaller } from '../../src/reply/session-caller.ts'
-import type { SendMessageRequest, SessionReplies } from '../../src/reply/session-replies.ts'
-import { openSqliteStore } from '../../src/store/sqlite/store.ts'
+import type { SendMessageRequest } from '../../src/reply/acceptance.ts'
+import type { SessionReplies } from '../../src/reply/session-replies.ts'
 import type { Store } from '../../src/store/store.ts'
+import { fairWeather } from '../sim/store/commits.ts'
+import { createMemoryDisk } from '../sim/store/store.ts'
 import { randomId } from './ids.ts'
 import { createScriptedRecords } from './scripted-records.ts'
 import { createScriptedStrategy, type ScriptedStrategy } from './scripted-strategy.ts'
@@ -44,13 +46,14 @@ export async function openEngine(options: OpenEngineOptions = {}) {
   const limits = { ...limitsSchema.parse({}), maxQueued: 2, ...options.limits }
   const timeouts = timeoutsSchema.parse({ recoverMs: 60_000, queueExpiryMs: 60_000 })
   const stack = new AsyncDisposableStack()
-  const store = options.store ?? stack.use(await openMemoryStore())
+  const store = options.store ?? stack.use(openMemoryStore())
   const lines: Line[] = []
   const records = createScriptedRecords()
   const engine = stack.use(
     createReplyEngine({
       ledger: store.ledger,
       log: store.log,
+      outbox: store.outbox,
       clock,
       newId: randomId,
       logger: linesLogger(lines),
@@ -104,14 +107,22 @@ export async function openEngine(options: OpenEngineOptions = {}) {
   }
 }
 
-export function openMemoryStore(file = ':memory:'): Promise<Store> {
-  return openSqliteStore({
-    file,
-    clock: systemClock,
-    logger: linesLogger([]),
-    metrics: uncounted,
-    sessionKeyCheck: 'check',
-  })
+/** A disk that outlives the stores that are opened on it, one after the other. */
+export function newDisk(): { open(): Store } {
+  const disk = createMemoryDisk({ clock: systemClock, weather: fairWeather, newId: randomId })
+  return {
+    open: () =>
+      disk.open({
+        answerMs: () => 0,
+        isAlive: true,
+        enter: (run) => run(),
+        timer: (ms, run) => systemClock.timer(ms, run),
+      }),
+  }
+}
+
+export function openMemoryStore(): Store {
+  return newDisk().open()
 }
 
 export function callerOf(person: string): SessionCaller {
@@ -206,7 +217,7 @@ async function follow(
   const nothing = { conversationId: undefined, after: undefined, lastEventId: undefined }
   const subscription = await replies.subscribe({ replyId, ...nothing })
   await subscription.follow((batch) => {
-    batch.forEach(take)
+    for (const { event } of batch) take(event)
     return undefined
   }, until)
 }

@@ -1,7 +1,7 @@
 import type { RunEvent } from '../strategy/strategy.ts'
 
 /**
- * What a runner does with each event of an upstream run.
+ * What is done with each event of an upstream run, by how far the run has come.
  *
  *     sent ──accepted──▶ streaming ──completed | cancelled──▶ ended
  *                         ▲     │
@@ -15,9 +15,9 @@ import type { RunEvent } from '../strategy/strategy.ts'
  */
 export type RunPhase = 'sent' | 'streaming' | 'waiting' | 'answered' | 'ended'
 
-export type RunStep =
-  /** Remember the chat, durably, before any text is shown. */
-  | 'remember'
+export type EventStep =
+  /** Record the chat, and bind its conversation where the run reveals it. */
+  | 'record'
   /** Show text. */
   | 'show'
   /** Keep it for the end. */
@@ -33,7 +33,7 @@ export type RunStep =
   /** The upstream breaks its own order: fail the reply. */
   | 'refuse'
 
-type Row = Readonly<Record<RunEvent['type'], RunStep>>
+type Row = Readonly<Record<RunEvent['type'], EventStep>>
 
 const nothingYet: Row = {
   accepted: 'refuse',
@@ -64,7 +64,7 @@ const over: Row = {
 }
 
 export const runTable: Readonly<Record<RunPhase, Row>> = {
-  sent: { ...nothingYet, accepted: 'remember' },
+  sent: { ...nothingYet, accepted: 'record' },
   streaming: {
     accepted: 'keep',
     delta: 'show',

@@ -2,24 +2,21 @@ import type { ToolCall, ToolOutput } from '../domain.ts'
 import type { Clock } from '../lib/clock.ts'
 import { createDeadline } from '../lib/deadline.ts'
 import { onAbort } from '../lib/on-abort.ts'
-import type { Ledger } from '../store/ledger.ts'
 import { LostReplyError } from '../store/log.ts'
 import { RunFailedError } from '../strategy/run-failed-error.ts'
 import type { RunEvent } from '../strategy/strategy.ts'
+import type { Admission } from './admission.ts'
 import { reachOf } from './circuit.ts'
 import type { Ending } from './ending.ts'
-import type { Place } from './gate.ts'
-import type { Gates } from './gates.ts'
-import { runContext, type RunFacts, runReference, type SentRun } from './run-facts.ts'
-import { runFailures } from './run-failures.ts'
-import { isStopped } from './stop.ts'
-import type { WaitingRoom } from './waiting-room.ts'
+import { runFailures } from './failures.ts'
+import type { Permit } from './permits.ts'
+import { isStopped, type Run, runContext, runReference, type SentRun } from './run.ts'
+import type { PendingToolOutputs } from './tool-outputs.ts'
 
-export interface FollowOptions {
-  readonly ledger: Ledger
+export interface DriveOptions {
   readonly clock: Clock
-  readonly gates: Gates
-  readonly waitingRoom: WaitingRoom
+  readonly admission: Admission
+  readonly pendingOutputs: PendingToolOutputs
   /** How long the end of a run whose stream was lost is looked for, in ms. */
   readonly recoverMs: number
   /** How long a reply waits for tool outputs, in ms. */
@@ -30,97 +27,107 @@ export interface FollowOptions {
   readonly draining: AbortSignal
 }
 
-/** What a run is driven under. */
-export interface Drive {
-  readonly place: Place
+/** What a run is controlled by. */
+export interface RunControl {
+  readonly permit: Permit
   /** Aborted with a {@link StopRequest} to end the reply as that asks. */
   readonly signal: AbortSignal
+  /** The send intent is on disk: the reply cannot be requeued any more. */
+  isIntended: boolean
   /** How long the upstream has worked for it, in ms. */
   spentMs: number
 }
 
-/** Takes a run that was sent to its end. */
-export interface Follow {
+/**
+ * Takes a run that was sent to its end. Whatever ends the reply resolves with whether the conversation may have more to
+ * answer; false: nothing waits in it.
+ */
+export interface Drive {
   /** Reads a stream of the run until that ends. */
-  read(run: SentRun, stream: AsyncIterable<readonly RunEvent[]>, drive: Drive): Promise<void>
+  read(run: SentRun, stream: AsyncIterable<readonly RunEvent[]>, control: RunControl): Promise<void>
   /**
    * Ends the reply as the run ended; while that asks for tool outputs, waits for them and reads on.
    * `expiresAt`: it is stored already that the reply waits, until then.
    */
-  goOn(run: SentRun, drive: Drive, expiresAt?: number): Promise<void>
+  toEnd(run: SentRun, control: RunControl, expiresAt?: number): Promise<boolean>
   /** Ends the reply for an error, unless its end can be looked up. */
-  fail(run: RunFacts, error: unknown, drive: Drive): Promise<void>
+  fail(run: Run, error: unknown, control: RunControl): Promise<boolean>
   /** Ends a reply whose stream was lost, as the upstream tells it, else as `otherwise` says. */
-  lookUp(run: SentRun, chatId: string | undefined, otherwise: unknown, drive: Drive): Promise<void>
+  lookUp(
+    run: SentRun,
+    chatId: string | undefined,
+    otherwise: unknown,
+    control: RunControl,
+  ): Promise<boolean>
 }
 
 export const unknownOutcome = new RunFailedError(runFailures.outcomeUnknown, { outcome: 'unseen' })
 
-export function createFollow(options: FollowOptions, ending: Ending): Follow {
-  const { ledger, clock, gates, waitingRoom, draining } = options
+export function createDrive(options: DriveOptions, ending: Ending): Drive {
+  const { clock, admission, pendingOutputs, draining } = options
 
   async function read(
-    { claim, reader }: SentRun,
+    { lease, reader }: SentRun,
     stream: AsyncIterable<readonly RunEvent[]>,
-    drive: Drive,
+    control: RunControl,
   ): Promise<void> {
     const began = clock.monotonic()
+    let isReached = false
     try {
       for await (const events of stream) {
-        gates.circuit(claim.reply.assistantId)?.reached()
+        if (!isReached) admission.circuit(lease.reply.assistantId)?.reached()
+        isReached = true
         const wait = reader.take(events)
         if (wait !== undefined) await wait
         if (reader.end !== undefined) return
       }
     } finally {
-      drive.spentMs += clock.monotonic() - began
+      control.spentMs += clock.monotonic() - began
     }
   }
 
-  async function goOn(run: SentRun, drive: Drive, expiresAt?: number): Promise<void> {
+  async function toEnd(run: SentRun, control: RunControl, expiresAt?: number): Promise<boolean> {
     let until = expiresAt
     for (;;) {
       let end
       try {
         const toolCalls = callsOf(run)
         if (toolCalls !== undefined) {
-          const outputs = await waitForOutputs(run, toolCalls, until, drive)
-          if (outputs === undefined) return
-          await submit(run, outputs, drive)
+          const outputs = await waitForOutputs(run, toolCalls, until, control)
+          if (outputs === undefined) return false
+          await submit(run, outputs, control)
           until = undefined
           continue
         }
-        end = await ending.conclude(run)
+        end = await ending.endOfStream(run)
       } catch (error) {
-        return await fail(run, error, drive)
+        return await fail(run, error, control)
       }
-      return await ending.finish(run.claim, end)
+      return await ending.finish(run.lease, end)
     }
   }
 
   /** Undefined: the gateway shuts down, and the reply waits on. */
   async function waitForOutputs(
-    run: SentRun,
+    { lease }: SentRun,
     toolCalls: readonly ToolCall[],
     expiresAt: number | undefined,
-    { place, signal }: Drive,
+    { permit, signal }: RunControl,
   ): Promise<readonly ToolOutput[] | undefined> {
-    const { session, reply, fence } = run.claim
     // Before anybody is told that it waits: an answer may come at once.
-    using wait = waitingRoom.enter(reply.id)
+    using pending = pendingOutputs.await(lease.reply.id)
     const until = expiresAt ?? clock.now() + options.actionMs
     if (expiresAt === undefined) {
-      const action = { toolCalls, expiresAt: until }
-      const isWaiting = await ledger.requireAction(session, reply.id, fence, action)
+      const isWaiting = await lease.requireAction({ toolCalls, expiresAt: until })
       if (!isWaiting) throw new LostReplyError()
     }
-    place.giveBack()
+    permit.release()
     const stop = new AbortController()
     using _cancel = onAbort(signal, () => stop.abort(signal.reason))
     using _drain = onAbort(draining, () => stop.abort(draining.reason))
     using _expiry = clock.timer(Math.max(0, until - clock.now()), () => stop.abort(expired()))
     try {
-      return await wait.outputs(stop.signal)
+      return await pending.taken(stop.signal)
     } catch (error) {
       if (draining.aborted && !isStopped(signal, 'cancel')) return undefined
       throw error
@@ -128,17 +135,21 @@ export function createFollow(options: FollowOptions, ending: Ending): Follow {
   }
 
   /** Sends the outputs, whose intent is stored, and reads what follows. */
-  async function submit(run: SentRun, outputs: readonly ToolOutput[], drive: Drive): Promise<void> {
-    const { place, signal } = drive
+  async function submit(
+    run: SentRun,
+    outputs: readonly ToolOutput[],
+    control: RunControl,
+  ): Promise<void> {
+    const { permit, signal } = control
     const reference = runReference(run)
     if (reference === undefined) throw new TypeError('a run that waits must be known')
-    await place.take(signal)
+    await permit.take(signal)
     run.reader.answered()
-    const leftMs = Math.max(0, options.totalMs - drive.spentMs)
+    const leftMs = Math.max(0, options.totalMs - control.spentMs)
     using deadline = createDeadline(clock, leftMs, () => tooLong)
     const lifetime = AbortSignal.any([signal, deadline.signal])
     try {
-      await read(run, run.strategy.submitToolOutputs({ ...reference, outputs }, lifetime), drive)
+      await read(run, run.strategy.submitToolOutputs({ ...reference, outputs }, lifetime), control)
     } catch (error) {
       if (!(error instanceof RunFailedError) || error.isSupported) throw error
       const { outcome, upstream } = error
@@ -147,48 +158,48 @@ export function createFollow(options: FollowOptions, ending: Ending): Follow {
     }
   }
 
-  async function fail(run: RunFacts, error: unknown, drive: Drive): Promise<void> {
-    if (error instanceof LostReplyError) return
-    const { claim } = run
+  async function fail(run: Run, error: unknown, control: RunControl): Promise<boolean> {
+    if (error instanceof LostReplyError) return true
+    const { lease } = run
     if (error instanceof RunFailedError) {
-      const circuit = gates.circuit(claim.reply.assistantId)
+      const circuit = admission.circuit(lease.reply.assistantId)
       const reach = reachOf(error.failure.code)
       if (reach !== undefined) circuit?.[reach]()
     }
     if (isSent(run) && mayLookUp(run, error)) {
-      return await lookUp(run, run.reader.chatId, error, drive)
+      return await lookUp(run, run.reader.chatId, error, control)
     }
-    await ending.finish(claim, await ending.explain(run, error, drive.signal))
+    return await ending.finish(lease, await ending.endOfFailure(run, error, control.signal))
   }
 
   async function lookUp(
     run: SentRun,
     chatId: string | undefined,
     otherwise: unknown,
-    drive: Drive,
-  ): Promise<void> {
-    const { claim, strategy, reader } = run
+    control: RunControl,
+  ): Promise<boolean> {
+    const { lease, strategy, reader } = run
     using deadline = createDeadline(clock, options.recoverMs, () => unknownOutcome)
     try {
       const { answer: shown, isFinished } = reader
       const sentTo = run.upstream.type === 'id' ? run.upstream.conversationId : undefined
       const upstreamConversationId = reader.conversationId ?? sentTo
       const found = await strategy.recover(
-        { ...runContext(claim), upstreamConversationId, chatId, shown, isFinished },
-        AbortSignal.any([drive.signal, deadline.signal]),
+        { ...runContext(run), upstreamConversationId, chatId, shown, isFinished },
+        AbortSignal.any([control.signal, deadline.signal]),
       )
       if (found.type === 'unknown') throw otherwise
       await reader.takeLookedUp(found.events)
       if (reader.end === undefined) throw otherwise
     } catch (error) {
-      if (error instanceof LostReplyError) return
+      if (error instanceof LostReplyError) return true
       const cause = deadline.signal.aborted ? otherwise : error
-      return await ending.finish(claim, await ending.explain(run, cause, drive.signal))
+      return await ending.finish(lease, await ending.endOfFailure(run, cause, control.signal))
     }
-    await goOn(run, drive)
+    return await toEnd(run, control)
   }
 
-  return { read, goOn, fail, lookUp }
+  return { read, toEnd, fail, lookUp }
 }
 
 function expired(): RunFailedError {
@@ -204,7 +215,7 @@ function callsOf({ strategy, reader }: SentRun): readonly ToolCall[] | undefined
   return toolCalls.length > 0 ? toolCalls : undefined
 }
 
-function isSent(run: RunFacts): run is SentRun {
+function isSent(run: Run): run is SentRun {
   return run.reader !== undefined
 }
 

@@ -4,10 +4,9 @@ import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { type Circuit, createCircuit } from './circuit.ts'
-import { createGate, type Gate, type Place } from './gate.ts'
-import { createSessionPlaces } from './session-places.ts'
+import { createPermits, type Permit, type Permits, type SessionRuns } from './permits.ts'
 
-export interface GatesOptions {
+export interface AdmissionOptions {
   readonly quotas: ReadonlyMap<AssistantId, AssistantQuota>
   /** Replies of one session that run at once, over all assistants. */
   readonly maxRunningPerSession: number
@@ -20,18 +19,18 @@ export interface GatesOptions {
   readonly metrics: Metrics
 }
 
-/** The gates of all assistants, and whether they can be reached. */
-export interface Gates extends Disposable {
-  /** A place that is not taken yet; at an assistant that is not configured any more, one that is always free. */
-  place(assistantId: AssistantId, sessionId: SessionId): Place
+/** Hands out the permits of all assistants, and knows whether they can be reached. */
+export interface Admission extends Disposable {
+  /** A permit that is not held yet; of an assistant that is not configured any more, one that is always free. */
+  permit(assistantId: AssistantId, sessionId: SessionId): Permit
   circuit(assistantId: AssistantId): Circuit | undefined
   /** Some assistant is left alone since it cannot be reached. */
   isDegraded(): boolean
 }
 
-export function createGates(options: GatesOptions): Gates {
+export function createAdmission(options: AdmissionOptions): Admission {
   const { clock, logger, metrics } = options
-  const sessions = createSessionPlaces(options.maxRunningPerSession)
+  const sessions = createSessionRuns(options.maxRunningPerSession)
   const assistants = new Map(
     [...options.quotas].map(([id, quota]) => [id, createAssistant(id, quota)]),
   )
@@ -48,7 +47,7 @@ export function createGates(options: GatesOptions): Gates {
         else logger.info({ assistant: id }, 'assistant is tried again')
       },
     })
-    const gate = createGate({
+    const permits = createPermits({
       maxRunning: quota.maxRunning,
       startsPerSecond: quota.startsPerSecond,
       sessions,
@@ -58,23 +57,45 @@ export function createGates(options: GatesOptions): Gates {
     })
     metrics.circuitChanged(id, circuit.state)
     metrics.queueLength(id, 0, 0)
-    return { gate, circuit } satisfies { gate: Gate; circuit: Circuit }
+    return { permits, circuit } satisfies { permits: Permits; circuit: Circuit }
   }
 
   return {
-    place: (assistantId, sessionId) =>
-      assistants.get(assistantId)?.gate.place(sessionId) ?? freePlace,
+    permit: (assistantId, sessionId) =>
+      assistants.get(assistantId)?.permits.permit(sessionId) ?? freePermit,
     circuit: (assistantId) => assistants.get(assistantId)?.circuit,
     isDegraded: () => [...assistants.values()].some(({ circuit }) => circuit.state !== 'closed'),
     [Symbol.dispose]() {
-      for (const { gate } of assistants.values()) gate[Symbol.dispose]()
+      for (const { permits } of assistants.values()) permits[Symbol.dispose]()
     },
   }
 }
 
-const freePlace: Place = {
-  isTaken: true,
+const freePermit: Permit = {
+  isHeld: true,
+  tryTake: () => true,
   take: async () => undefined,
-  giveBack: () => undefined,
+  release: () => undefined,
   [Symbol.dispose]: () => undefined,
+}
+
+/** Counts the replies of each session that run, over all assistants. */
+export function createSessionRuns(maxRunning: number): SessionRuns {
+  const running = new Map<SessionId, number>()
+  const listeners = new Set<(sessionId: SessionId) => void>()
+  const count = (sessionId: SessionId) => running.get(sessionId) ?? 0
+  return {
+    hasRoom: (sessionId) => count(sessionId) < maxRunning,
+    add: (sessionId) => void running.set(sessionId, count(sessionId) + 1),
+    remove(sessionId) {
+      const left = count(sessionId) - 1
+      if (left > 0) running.set(sessionId, left)
+      else running.delete(sessionId)
+      for (const run of listeners) run(sessionId)
+    },
+    listen(run) {
+      listeners.add(run)
+      return { [Symbol.dispose]: () => void listeners.delete(run) }
+    },
+  }
 }
