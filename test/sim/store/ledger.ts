@@ -90,7 +90,7 @@ export function createMemoryLedger(
       }),
     async orphans() {
       const found = await commits.write('orphans', (state) =>
-        takeOrphans(state, leases.isOwn, tokens),
+        takeOrphans(state, (fence) => leases.isOwn(fence), tokens),
       )
       return found.map(({ run, progress, isInterrupted }) => ({
         lease: leases.lease(run),

@@ -3,7 +3,7 @@ import type { EventFilter, LogItem, ReplyLog } from '../../../src/store/log.ts'
 import { StoreError } from '../../../src/store/store.ts'
 import type { Commits } from './commits.ts'
 import type { Leases } from './leases.ts'
-import { isKnown, itemsAfter, matches, runningAt, withText } from './positions.ts'
+import { isKnown, itemsAfter, matches, runningAt, shownOf, withText } from './positions.ts'
 import { beforeAll, isOpen, type LogRow, logOf, type ReplyRow, type State } from './state.ts'
 
 export function createMemoryLog(
@@ -12,6 +12,7 @@ export function createMemoryLog(
   listen: ReplyLog['listen'],
 ): ReplyLog {
   const share = createSharing()
+  const textOf = (row: ReplyRow) => shownOf(row, leases.textOf(row))
 
   return {
     read(sessionId, after, filter, maxLength) {
@@ -21,7 +22,7 @@ export function createMemoryLog(
       if (isExpired && state.flaw !== 'reads-on-when-expired') return 'expired'
       const items: LogItem[] = []
       let length = 0
-      for (const item of itemsAfter(state, sessionId, after, filter, leases.textOf)) {
+      for (const item of itemsAfter(state, sessionId, after, filter, textOf)) {
         const more = item.event.type === 'delta' ? item.event.text.length : 0
         if (items.length > 0 && more > 0 && length + more > maxLength) break
         length += more
@@ -37,7 +38,7 @@ export function createMemoryLog(
         const place = endOf(logOf(state, sessionId))
         let end: Position = { ...place, texts: [] }
         for (const row of runningAt(state, sessionId, place.seq)) {
-          const { answer, reasoning, revisions } = leases.textOf(row)
+          const { answer, reasoning, revisions } = textOf(row)
           const revision = revisions.at(-1)?.name
           if (revision === undefined || answer.length + reasoning.length === 0) continue
           const offsets = { answer: answer.length, reasoning: reasoning.length }

@@ -6,7 +6,7 @@ import type {
   SessionId,
   TextPlace,
 } from '../../../src/domain.ts'
-import { sliceEnd } from '../../../src/lib/surrogate.ts'
+import { isHighSurrogate, sliceEnd } from '../../../src/lib/surrogate.ts'
 import { type EventFilter, type LogItem, maxDeltaLength } from '../../../src/store/log.ts'
 import { isOpen, logOf, type LogRow, type ReplyRow, type State } from './state.ts'
 import { resume, type RevisedText } from './texts.ts'
@@ -69,6 +69,13 @@ export function* itemsAfter(
     at = { seq, check, texts: at.texts.filter(({ replyId }) => running.has(replyId)) }
     yield { event, position: at }
   }
+}
+
+/** The first half of a character is shown once the second one has come. */
+export function shownOf(row: ReplyRow, text: RevisedText): RevisedText {
+  const wholeOf = (track: string) =>
+    isOpen(row) && isHighSurrogate(track.charCodeAt(track.length - 1)) ? track.slice(0, -1) : track
+  return { ...text, answer: wholeOf(text.answer), reasoning: wholeOf(text.reasoning) }
 }
 
 /** What is new of one reply's text: reasoning before answer. */
