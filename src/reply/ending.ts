@@ -206,19 +206,10 @@ export function createEnding(options: EndingOptions): Ending {
 
   async function finish(lease: RunLease, end: End): Promise<boolean> {
     const request = { ...end, answerId: newId() as MessageId, at: clock.now() }
-    let asked = 0
-    const outcome = await store(lease, () => {
-      asked += 1
-      return lease.finish(request)
-    })
-    // A store that could not tell whether the end is on disk may have it: then it finds its own work when asked again.
-    const isOurs =
-      asked > 1 &&
-      outcome?.type === 'already' &&
-      outcome.reply.status === terminalStatus[end.event.type] &&
-      outcome.reply.endedAt === request.at
-    if (outcome?.type === 'finished' || isOurs) report(lease, end)
-    return outcome?.type !== 'finished' || outcome.hasNext
+    const outcome = await store(lease, () => lease.finish(request))
+    if (outcome?.type !== 'finished') return true
+    report(lease, end)
+    return outcome.hasNext
   }
 
   async function requeue(lease: RunLease): Promise<void> {

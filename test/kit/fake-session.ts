@@ -19,20 +19,17 @@ import type {
 import { isTerminal as isOver } from '../../src/domain.ts'
 import { BadUserInputError, CursorExpiredError, NotFoundError } from '../../src/errors.ts'
 import { onAbort } from '../../src/lib/on-abort.ts'
-import type {
-  SessionConversations,
-  UpstreamMessage,
-} from '../../src/reply/session-conversations.ts'
-import type { SendMessageRequest, SessionReplies } from '../../src/reply/session-replies.ts'
+import type { SendMessageRequest } from '../../src/reply/acceptance.ts'
+import type { SessionConversations } from '../../src/reply/session-conversations.ts'
+import type { SessionReplies } from '../../src/reply/session-replies.ts'
 import type { Page, PageRequest, SessionStore } from '../../src/store/ledger.ts'
+import type { LogItem } from '../../src/store/log.ts'
 
 /** A session in memory whose replies do what the test says, so that GraphQL and SSE can be tried without an engine. */
 export interface FakeSession {
   readonly store: SessionStore
   readonly replies: SessionReplies
   readonly conversations: SessionConversations
-  /** What only the upstream still has of its conversations, newest first. */
-  readonly older: UpstreamMessage[]
   readonly sent: readonly SendMessageRequest[]
   /** How often the store was asked for rows by id, and for how many. */
   readonly reads: { readonly type: string; readonly ids: number }[]
@@ -72,18 +69,17 @@ export function createFakeSession(name = 'alice'): FakeSession {
   const messages = new Map<MessageId, Message>()
   const replies = new Map<ReplyId, Reply>()
   const attachments = new Map<AttachmentId, Attachment>()
-  const older: UpstreamMessage[] = []
   const sent: SendMessageRequest[] = []
   const reads: { type: string; ids: number }[] = []
-  const batches: ReplyEvent[][] = []
+  const batches: LogItem[][] = []
   let waiting: (() => void)[] = []
   let seq = 0
   let trimmedTo = 0
   let failure: Error | undefined
   let readers = 0
 
-  const cursorOf = ({ epoch, seq: at }: { epoch: number; seq: number }) =>
-    `${name}.${epoch}.${at}` as Cursor
+  const cursorAt = (at: number) => `${name}.1.${at}` as Cursor
+  const cursorOf = ({ position }: LogItem) => cursorAt(position.seq)
 
   function byIds<Id extends string, Row>(type: string, rows: ReadonlyMap<Id, Row>) {
     return async (ids: readonly Id[]) => {
@@ -112,7 +108,7 @@ export function createFakeSession(name = 'alice'): FakeSession {
     async messagePage(id, page) {
       const own = [...messages.values()].filter(({ conversationId }) => conversationId === id)
       const found = pageOf(own, page)
-      return found && { ...found, trimmed: older.length > 0 }
+      return found && { ...found, trimmed: false }
     },
   }
 
@@ -137,18 +133,17 @@ export function createFakeSession(name = 'alice'): FakeSession {
         return update(id, { status: 'RUNNING', toolCalls: [], actionExpiresAt: null })
       },
       limitsLeft: async () => ({ messages: 60, openReplies: 40 }),
-      cursor: async () => cursorOf({ epoch: 1, seq }),
+      cursor: async () => cursorAt(seq),
       async subscribe({ replyId, conversationId, after, lastEventId }) {
         const from = startOf(replyId, lastEventId ?? after)
-        const isMine = (event: ReplyEvent) =>
+        const isMine = ({ event }: LogItem) =>
           (!replyId || event.replyId === replyId) &&
           (!conversationId || event.conversationId === conversationId)
-        const end =
-          replyId && batches.flat().findLast((event) => isMine(event) && isTerminal(event))
-        const past = end !== undefined && from >= end.seq
+        const end = replyId && batches.flat().findLast((item) => isMine(item) && isTerminal(item))
+        const past = end !== undefined && from >= end.position.seq
         return {
           past: past && lastEventId !== undefined,
-          start: cursorOf({ epoch: 1, seq: from }),
+          start: cursorAt(from),
           cursor: cursorOf,
           async follow(take, signal) {
             const batches = read(from, isMine, replyId !== undefined, past, signal)
@@ -188,27 +183,18 @@ export function createFakeSession(name = 'alice'): FakeSession {
         attachments.set(id, attachment)
         return attachment
       },
-      async older(id, { before, limit }) {
-        change(id, {})
-        const from = before === undefined ? 0 : older.findIndex(({ place }) => place === before) + 1
-        if (before !== undefined && from === 0) throw new NotFoundError('There is no such message.')
-        const rows = older.slice(from, from + limit)
-        return { rows, hasMore: older.length > from + limit }
-      },
     },
-    older,
     sent,
     reads,
     append(replyId, ...bodies) {
       const { conversationId } = update(replyId, {})
-      const batch = bodies.map((body): ReplyEvent => ({
-        ...body,
-        epoch: 1,
-        seq: (seq += 1),
-        replyId,
-        conversationId,
-      }))
-      for (const event of batch) follow(event)
+      const batch = bodies.map((body): LogItem => {
+        const place = { seq: (seq += 1), check: 'check' }
+        const of = { replyId, conversationId }
+        const event = body.type === 'delta' ? { ...body, ...of } : { ...body, ...of, ...place }
+        return { event, position: { ...place, texts: [] } }
+      })
+      for (const { event } of batch) follow(event)
       batches.push(batch)
       wake()
       return batch.map(cursorOf)
@@ -243,11 +229,11 @@ export function createFakeSession(name = 'alice'): FakeSession {
 
   async function* read(
     from: number,
-    isMine: (event: ReplyEvent) => boolean,
+    isMine: (item: LogItem) => boolean,
     isOfReply: boolean,
     past: boolean,
     signal: AbortSignal,
-  ): AsyncGenerator<readonly ReplyEvent[], void, undefined> {
+  ): AsyncGenerator<readonly LogItem[], void, undefined> {
     if (past) return
     readers += 1
     try {
@@ -255,8 +241,8 @@ export function createFakeSession(name = 'alice'): FakeSession {
         signal.throwIfAborted()
         if (failure) throw failure
         const batch = batches
-          .findLast((_batch, index) => (batches[index - 1]?.at(-1)?.seq ?? 0) <= position)
-          ?.filter((event) => event.seq > position)
+          .findLast((_batch, index) => (batches[index - 1]?.at(-1)?.position.seq ?? 0) <= position)
+          ?.filter((item) => item.position.seq > position)
         if (!batch?.length) {
           const { promise, resolve } = Promise.withResolvers<void>()
           waiting.push(resolve)
@@ -264,7 +250,7 @@ export function createFakeSession(name = 'alice'): FakeSession {
           await promise
           continue
         }
-        position = batch.at(-1)?.seq ?? position
+        position = batch.at(-1)?.position.seq ?? position
         const mine = batch.filter(isMine)
         if (mine.length > 0) yield mine
         if (isOfReply && mine.some(isTerminal)) return
@@ -365,7 +351,7 @@ export function createFakeSession(name = 'alice'): FakeSession {
   }
 }
 
-function isTerminal({ type }: ReplyEvent): boolean {
+function isTerminal({ event: { type } }: LogItem): boolean {
   return type === 'completed' || type === 'failed' || type === 'cancelled'
 }
 

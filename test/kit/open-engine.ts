@@ -16,7 +16,7 @@ import type { SessionCaller } from '../../src/reply/session-caller.ts'
 import type { SendMessageRequest } from '../../src/reply/acceptance.ts'
 import type { SessionReplies } from '../../src/reply/session-replies.ts'
 import type { Store } from '../../src/store/store.ts'
-import { fairWeather } from '../sim/store/commits.ts'
+import { type DiskWeather, fairWeather } from '../sim/store/commits.ts'
 import { createMemoryDisk } from '../sim/store/store.ts'
 import { randomId } from './ids.ts'
 import { createScriptedRecords } from './scripted-records.ts'
@@ -108,8 +108,8 @@ export async function openEngine(options: OpenEngineOptions = {}) {
 }
 
 /** A disk that outlives the stores that are opened on it, one after the other. */
-export function newDisk(): { open(): Store } {
-  const disk = createMemoryDisk({ clock: systemClock, weather: fairWeather, newId: randomId })
+export function newDisk(weather: DiskWeather = fairWeather): { open(): Store } {
+  const disk = createMemoryDisk({ clock: systemClock, weather, newId: randomId })
   return {
     open: () =>
       disk.open({

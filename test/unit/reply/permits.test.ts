@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { SessionId } from '../../../src/domain.ts'
+import { createSessionRuns } from '../../../src/reply/admission.ts'
 import { createCircuit } from '../../../src/reply/circuit.ts'
-import { createGate, type Place } from '../../../src/reply/gate.ts'
-import { createSessionPlaces } from '../../../src/reply/session-places.ts'
+import { createPermits, type Permit } from '../../../src/reply/permits.ts'
 import { createFakeClock } from '../../kit/clock.ts'
 
 const forever = new AbortController().signal
@@ -13,9 +13,9 @@ function open(
   const { maxRunning = 1, startsPerSecond = 1_000, perSession = 10 } = options
   const clock = createFakeClock()
   const circuit = createCircuit({ failures: 1, openMs: 500, clock, onChange: () => undefined })
-  const sessions = createSessionPlaces(perSession)
+  const sessions = createSessionRuns(perSession)
   const lengths: { waiting: number; running: number }[] = []
-  const gate = createGate({
+  const permits = createPermits({
     maxRunning,
     startsPerSecond,
     sessions,
@@ -24,29 +24,36 @@ function open(
     onLength: (waiting, running) => lengths.push({ waiting, running }),
   })
   const order: string[] = []
-  const places = new Map<string, Place>()
+  const taken = new Map<string, Permit>()
   /** `name`: a session's letter and the number of its reply. */
   function enter(name: string, signal = forever) {
-    const place = gate.place(name.slice(0, 1) as SessionId)
-    places.set(name, place)
-    return place.take(signal).then(() => void order.push(name))
+    const permit = permits.permit(name.slice(0, 1) as SessionId)
+    taken.set(name, permit)
+    return permit.take(signal).then(() => void order.push(name))
+  }
+  /** Takes one that is free right now. */
+  function tryEnter(name: string): boolean {
+    const permit = permits.permit(name.slice(0, 1) as SessionId)
+    taken.set(name, permit)
+    return permit.tryTake()
   }
   return {
     clock,
     circuit,
-    gate,
+    permits,
     order,
     enter,
+    tryEnter,
     enterAll: (...names: readonly string[]) => names.forEach((name) => void enter(name)),
     leave: (name: string, options?: { readonly unused: boolean }) =>
-      places.get(name)?.giveBack(options),
+      taken.get(name)?.release(options),
     last: () => lengths.at(-1),
   }
 }
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
-describe('T17: the places at an assistant', () => {
+describe('T17: the permits of an assistant', () => {
   it('go round the sessions, however many replies one has', async () => {
     const { enterAll, leave, order } = open()
     enterAll('a1', 'a2', 'a3', 'a4', 'b1', 'c1')
@@ -128,10 +135,59 @@ describe('T17: the places at an assistant', () => {
   })
 
   it('leave no timer behind', () => {
-    const { enterAll, gate, clock } = open({ startsPerSecond: 1, maxRunning: 10 })
+    const { enterAll, permits, clock } = open({ startsPerSecond: 1, maxRunning: 10 })
     enterAll('a1', 'b1')
     expect(clock.pending).toBe(1)
-    gate[Symbol.dispose]()
+    permits[Symbol.dispose]()
     expect(clock.pending).toBe(0)
+  })
+
+  it('are taken at once where one is free, and given back', () => {
+    const { tryEnter, leave, last } = open()
+    expect(tryEnter('a1')).toBe(true)
+    expect(last()).toEqual({ waiting: 0, running: 1 })
+    expect(tryEnter('b1')).toBe(false)
+    leave('a1')
+    expect(tryEnter('b1')).toBe(true)
+  })
+
+  it('are not taken at once past a session that waits for its turn', async () => {
+    const { tryEnter, enterAll, leave, order } = open({ maxRunning: 2, startsPerSecond: 2 })
+    enterAll('a1', 'a2', 'b1')
+    await turn()
+    expect(order).toEqual(['a1', 'a2'])
+    leave('a2', { unused: false })
+    expect(tryEnter('c1')).toBe(false)
+    await turn()
+    expect(order).toEqual(['a1', 'a2'])
+  })
+
+  it('are not taken at once past a line of the same session', async () => {
+    const { tryEnter, enterAll } = open({ maxRunning: 10, perSession: 1 })
+    enterAll('a1', 'a2')
+    await turn()
+    expect(tryEnter('a3')).toBe(false)
+    expect(tryEnter('b1')).toBe(true)
+  })
+
+  it('are not taken at once beyond what one session may run, over what the assistant may be asked, or of one that cannot be reached', () => {
+    const limited = open({ maxRunning: 10, perSession: 1 })
+    expect(limited.tryEnter('a1')).toBe(true)
+    expect(limited.tryEnter('a2')).toBe(false)
+
+    const slow = open({ maxRunning: 10, startsPerSecond: 1 })
+    expect(slow.tryEnter('a1')).toBe(true)
+    expect(slow.tryEnter('b1')).toBe(false)
+    slow.leave('a1', { unused: true })
+    expect(slow.tryEnter('b1')).toBe(true)
+
+    const unreachable = open({ maxRunning: 10 })
+    unreachable.circuit.unreachable()
+    expect(unreachable.tryEnter('a1')).toBe(false)
+    unreachable.clock.advance(500)
+    expect(unreachable.tryEnter('a1')).toBe(true)
+    expect(unreachable.tryEnter('b1')).toBe(false)
+    unreachable.leave('a1', { unused: true })
+    expect(unreachable.tryEnter('b1')).toBe(true)
   })
 })
