@@ -70,8 +70,8 @@ const parts = readdirSync(new URL('../../src', import.meta.url))
   .map((name) => name.replace(/\.ts$/, ''))
   .filter((name) => name !== 'lib')
 
-function importRules(name: string, room: Room) {
-  const prefix = name === 'domain' ? '^\\.{1,2}/' : '^(\\.\\./)+'
+function importRules(files: string, name: string, room: Room) {
+  const prefix = files === 'src/domain.ts' ? '^\\./' : '^(\\.\\./)+'
   const typesOnly = [...new Set([...room.types, ...(name === 'lib' ? [] : typesOfAll)])].filter(
     (other) => other !== name && !room.uses.includes(other),
   )
@@ -82,7 +82,7 @@ function importRules(name: string, room: Room) {
     `${prefix}(${[...new Set(names)].sort().join('|')})(/|\\.ts$)`
   const elsewhere = packages.filter((one) => !room.packages.includes(one))
   return {
-    files: name === 'domain' ? ['src/domain.ts', 'src/domain/**'] : [`src/${name}/**`],
+    files: [files],
     rules: {
       'no-restricted-imports': [
         'error',
@@ -117,7 +117,11 @@ interface LintConfig {
 const file = new URL('../../.oxlintrc.json', import.meta.url)
 const config: LintConfig = JSON.parse(readFileSync(file, 'utf8'))
 const others = config.overrides.filter(({ rules }) => !('no-restricted-imports' in rules))
-const generated = Object.entries(rooms).map(([name, room]) => importRules(name, room))
+const generated = Object.entries(rooms).flatMap(([name, room]) =>
+  [`src/${name}/**`, ...(name === 'domain' ? ['src/domain.ts'] : [])].map((files) =>
+    importRules(files, name, room),
+  ),
+)
 const wanted = { ...config, overrides: [...generated, ...others] }
 if (process.argv.includes('--write')) {
   writeFileSync(file, JSON.stringify(wanted, null, 2) + '\n')
