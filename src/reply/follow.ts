@@ -5,7 +5,7 @@ import { onAbort } from '../lib/on-abort.ts'
 import type { Ledger } from '../store/ledger.ts'
 import { LostReplyError } from '../store/log.ts'
 import { RunFailedError } from '../strategy/run-failed-error.ts'
-import type { RunEvent } from '../strategy/strategy.ts'
+import type { TakeRunEvents } from '../strategy/strategy.ts'
 import { reachOf } from './circuit.ts'
 import type { Ending } from './ending.ts'
 import type { Place } from './gate.ts'
@@ -41,8 +41,8 @@ export interface Drive {
 
 /** Takes a run that was sent to its end. */
 export interface Follow {
-  /** Reads a stream of the run until that ends. */
-  read(run: SentRun, stream: AsyncIterable<readonly RunEvent[]>, drive: Drive): Promise<void>
+  /** Has the run streamed to its reader, until that ends. */
+  read(run: SentRun, stream: (take: TakeRunEvents) => Promise<void>, drive: Drive): Promise<void>
   /**
    * Ends the reply as the run ended; while that asks for tool outputs, waits for them and reads on.
    * `expiresAt`: it is stored already that the reply waits, until then.
@@ -61,17 +61,15 @@ export function createFollow(options: FollowOptions, ending: Ending): Follow {
 
   async function read(
     { claim, reader }: SentRun,
-    stream: AsyncIterable<readonly RunEvent[]>,
+    stream: (take: TakeRunEvents) => Promise<void>,
     drive: Drive,
   ): Promise<void> {
     const began = clock.monotonic()
     try {
-      for await (const events of stream) {
+      await stream((events) => {
         gates.circuit(claim.reply.assistantId)?.reached()
-        const wait = reader.take(events)
-        if (wait !== undefined) await wait
-        if (reader.end !== undefined) return
-      }
+        return reader.take(events)
+      })
     } finally {
       drive.spentMs += clock.monotonic() - began
     }
@@ -138,7 +136,8 @@ export function createFollow(options: FollowOptions, ending: Ending): Follow {
     using deadline = createDeadline(clock, leftMs, () => tooLong)
     const lifetime = AbortSignal.any([signal, deadline.signal])
     try {
-      await read(run, run.strategy.submitToolOutputs({ ...reference, outputs }, lifetime), drive)
+      const submission = { ...reference, outputs }
+      await read(run, (take) => run.strategy.submitToolOutputs(submission, take, lifetime), drive)
     } catch (error) {
       if (!(error instanceof RunFailedError) || error.isSupported) throw error
       const { outcome, upstream } = error

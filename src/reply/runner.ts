@@ -87,7 +87,8 @@ export function createRunner(options: RunnerOptions): Runner {
       const { history } = request
       const reader = writes.openReader(facts, upstream, { type: 'sent', history }, signal)
       sent = { ...facts, upstream, reader }
-      await follow.read(sent, facts.strategy.start(request, signal), drive)
+      const { strategy } = facts
+      await follow.read(sent, (take) => strategy.start(request, take, signal), drive)
     } catch (error) {
       if (error instanceof LostReplyError) return
       if (sent === undefined && isStopped(signal, 'shutdown')) return await ending.giveBack(claim)
