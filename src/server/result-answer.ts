@@ -1,4 +1,5 @@
 import type { ExecutionResult, GraphQLError } from 'graphql'
+import { MethodNotAllowedError } from '../errors.ts'
 import type { GatewayError } from '../errors.ts'
 import { gatewayErrorOf } from '../graphql/errors.ts'
 import { mediaTypes } from './accept.ts'
@@ -90,27 +91,16 @@ function refusalOf(errors: readonly GraphQLError[]): Refusal | undefined {
     const ours = gatewayErrorOf(error)
     if (ours) return { status: ours.status, headers: headersOf(ours) }
     if (error.extensions['code'] === 'INTERNAL_SERVER_ERROR') return { status: 500, headers: {} }
-    const http = httpOf(error)
-    if (http?.status && !http.spec) return { status: http.status, headers: http.headers ?? {} }
   }
   return undefined
 }
 
 function headersOf(error: GatewayError): Record<string, string> {
+  if (error instanceof MethodNotAllowedError && error.allow !== undefined) {
+    return { allow: error.allow }
+  }
   if (!('retryAfterMs' in error) || typeof error.retryAfterMs !== 'number') return {}
   return { 'retry-after': String(Math.ceil(error.retryAfterMs / 1000)) }
-}
-
-/** What Yoga notes on the errors of its own checks; `spec`: the status that GraphQL over HTTP leaves open. */
-interface YogaHttp {
-  readonly status?: number
-  readonly headers?: Record<string, string>
-  readonly spec?: boolean
-}
-
-function httpOf(error: GraphQLError): YogaHttp | undefined {
-  const http: YogaHttp | undefined = Object(error.extensions['http'])
-  return error.extensions['http'] === undefined ? undefined : http
 }
 
 /** A result as its client sees it. */
@@ -120,15 +110,13 @@ export function shownResult(result: ExecutionResult): object {
   return 'data' in result ? { errors, data: result.data } : { errors }
 }
 
-/** GraphQL's messages quote what they refuse, however long; errors of Yoga's own checks have codes of their own, or none. */
+/** GraphQL's messages quote what they refuse, however long. */
 function showError(error: GraphQLError): object {
   const { message, extensions, ...rest } = error.toJSON()
-  const { http, code, ...more } = extensions ?? {}
-  const isOurs =
-    http === undefined || code === 'GRAPHQL_PARSE_FAILED' || code === 'GRAPHQL_VALIDATION_FAILED'
+  const { code, ...more } = extensions ?? {}
   return {
     message: message.length > maxMessageLength ? `${message.slice(0, maxMessageLength)}…` : message,
     ...rest,
-    extensions: { code: isOurs ? code : 'BAD_REQUEST', ...more },
+    extensions: { code, ...more },
   }
 }
