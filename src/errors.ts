@@ -75,12 +75,6 @@ export class MethodNotAllowedError extends GatewayError {
   override readonly name = 'MethodNotAllowedError'
   readonly code = 'BAD_REQUEST'
   readonly status = 405
-  /** The methods that would be answered; undefined: those of the path. */
-  readonly allow: string | undefined
-  constructor(message: string, allow?: string) {
-    super(message)
-    this.allow = allow
-  }
 }
 
 /** The client took too long to send its request. */

@@ -5,10 +5,9 @@ import {
   specifiedRules,
   validate,
 } from 'graphql'
-import type { DocumentNode, GraphQLSchema } from 'graphql'
-import { LRUCache } from 'lru-cache'
+import type { DocumentNode, GraphQLSchema, Source } from 'graphql'
+import { createLRUCache } from 'graphql-yoga'
 import type { Limits } from '../config/limits.ts'
-import { GatewayError } from '../errors.ts'
 import { fieldCosts } from '../graphql/cost.ts'
 import { withCode } from '../graphql/errors.ts'
 import { checkDocument, checkNesting } from './limits.ts'
@@ -16,7 +15,7 @@ import type { DocumentLimits } from './limits.ts'
 
 const maxValidationErrors = 20
 const maxCachedDocuments = 256
-/** UTF-16 code units of a document: a longer one is not worth an attacker's while. */
+/** UTF-16 code units of a document. */
 const maxCachedLength = 4_096
 
 export interface DocumentOptions {
@@ -25,68 +24,51 @@ export interface DocumentOptions {
   readonly introspection?: boolean
 }
 
-/** A document that keeps to the limits. */
-export interface ParsedDocument {
-  readonly document: DocumentNode
-  /** Points of executing it. */
-  readonly cost: number
-  /** Why the schema does not allow it; validated when first asked for. */
-  readonly errors: readonly GraphQLError[]
-}
-
-export interface Documents {
-  /**
-   * A document that was asked for a moment ago is neither parsed nor validated again.
-   * @throws {@link BadRequestError} for a document over the limits, `GraphQLError` for what is none
-   */
-  parse(source: string): ParsedDocument
-}
-
 /** Parses, prices and validates the documents of requests. */
 export function createDocuments(
   schema: GraphQLSchema,
   { limits, introspection = true }: DocumentOptions,
-): Documents {
+) {
   const costOfFields = fieldCosts(schema)
   const rules = introspection
     ? specifiedRules
     : [...specifiedRules, NoSchemaIntrospectionCustomRule]
-  const known = new LRUCache<string, ParsedDocument | GraphQLError | GatewayError>({
-    max: maxCachedDocuments,
-  })
+  /** Costs of the documents that may be executed. */
+  const costs = new WeakMap<DocumentNode, number>()
 
   return {
-    parse(source) {
-      const found = known.get(source) ?? parseDocument(source)
-      if (source.length <= maxCachedLength) known.set(source, found)
-      if (found instanceof Error) throw found
-      return found
-    },
+    parse: parseDocument,
+    validate: validateDocument,
+    costOf: (document: DocumentNode) => costs.get(document) ?? limits.maxCost,
+    caches: { documentCache: createCache<DocumentNode>(), errorCache: createCache<unknown[]>() },
   }
 
   /** Limits come before validation, which a hostile document can make expensive. */
-  function parseDocument(source: string): ParsedDocument | GraphQLError | GatewayError {
+  function parseDocument(source: string | Source): DocumentNode {
+    checkNesting(source, limits.maxTokens)
+    let document: DocumentNode
     try {
-      checkNesting(source, limits.maxTokens)
-      const document = parse(source, { maxTokens: limits.maxTokens })
-      const cost = checkDocument(document, limits, costOfFields)
-      let errors: readonly GraphQLError[] | undefined
-      return {
-        document,
-        cost,
-        get errors() {
-          return (errors ??= validateDocument(document))
-        },
-      }
+      document = parse(source, { maxTokens: limits.maxTokens })
     } catch (error) {
-      if (error instanceof GatewayError) return error
-      if (error instanceof GraphQLError) return withCode(error, 'GRAPHQL_PARSE_FAILED')
-      throw error
+      throw error instanceof GraphQLError ? withCode(error, 'GRAPHQL_PARSE_FAILED') : error
     }
+    costs.set(document, checkDocument(document, limits, costOfFields))
+    return document
   }
 
-  function validateDocument(document: DocumentNode): readonly GraphQLError[] {
-    const errors = validate(schema, document, rules, { maxErrors: maxValidationErrors })
+  function validateDocument(schemaOf: GraphQLSchema, document: DocumentNode) {
+    const errors = validate(schemaOf, document, rules, { maxErrors: maxValidationErrors })
     return errors.map((error) => withCode(error, 'GRAPHQL_VALIDATION_FAILED'))
+  }
+}
+
+/** Yoga's, for documents that are not worth an attacker's while. */
+function createCache<Value extends object>() {
+  const cache = createLRUCache<Value>({ max: maxCachedDocuments })
+  return {
+    get: (source: string) => cache.get(source),
+    set(source: string, value: Value) {
+      if (source.length <= maxCachedLength) cache.set(source, value)
+    },
   }
 }

@@ -22,7 +22,7 @@ import type { Answer, Incoming } from './http.ts'
 import { methodsOf } from './paths.ts'
 import { answerError } from './result-answer.ts'
 import { createWaysIn, type WaysInOptions } from './ways-in.ts'
-import type { Exchange, RunGraphQL } from './graphql-runner.ts'
+import type { Exchange, RunGraphQL } from './yoga.ts'
 
 /** Headers of every answer that does not say otherwise: no cache may show one caller's to another, and no browser guesses a type. */
 const safeHeaders = {

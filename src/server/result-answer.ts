@@ -1,5 +1,4 @@
 import type { ExecutionResult, GraphQLError } from 'graphql'
-import { MethodNotAllowedError } from '../errors.ts'
 import type { GatewayError } from '../errors.ts'
 import { gatewayErrorOf } from '../graphql/errors.ts'
 import { mediaTypes } from './accept.ts'
@@ -91,16 +90,27 @@ function refusalOf(errors: readonly GraphQLError[]): Refusal | undefined {
     const ours = gatewayErrorOf(error)
     if (ours) return { status: ours.status, headers: headersOf(ours) }
     if (error.extensions['code'] === 'INTERNAL_SERVER_ERROR') return { status: 500, headers: {} }
+    const http = httpOf(error)
+    if (http?.status && !http.spec) return { status: http.status, headers: http.headers ?? {} }
   }
   return undefined
 }
 
 function headersOf(error: GatewayError): Record<string, string> {
-  if (error instanceof MethodNotAllowedError && error.allow !== undefined) {
-    return { allow: error.allow }
-  }
   if (!('retryAfterMs' in error) || typeof error.retryAfterMs !== 'number') return {}
   return { 'retry-after': String(Math.ceil(error.retryAfterMs / 1000)) }
+}
+
+/** What Yoga notes on the errors of its own checks; `spec`: the status that GraphQL over HTTP leaves open. */
+interface YogaHttp {
+  readonly status?: number
+  readonly headers?: Record<string, string>
+  readonly spec?: boolean
+}
+
+function httpOf(error: GraphQLError): YogaHttp | undefined {
+  const http: YogaHttp | undefined = Object(error.extensions['http'])
+  return error.extensions['http'] === undefined ? undefined : http
 }
 
 /** A result as its client sees it. */
@@ -110,13 +120,15 @@ export function shownResult(result: ExecutionResult): object {
   return 'data' in result ? { errors, data: result.data } : { errors }
 }
 
-/** GraphQL's messages quote what they refuse, however long. */
+/** GraphQL's messages quote what they refuse, however long; errors of Yoga's own checks have codes of their own, or none. */
 function showError(error: GraphQLError): object {
   const { message, extensions, ...rest } = error.toJSON()
-  const { code, ...more } = extensions ?? {}
+  const { http, code, ...more } = extensions ?? {}
+  const isOurs =
+    http === undefined || code === 'GRAPHQL_PARSE_FAILED' || code === 'GRAPHQL_VALIDATION_FAILED'
   return {
     message: message.length > maxMessageLength ? `${message.slice(0, maxMessageLength)}…` : message,
     ...rest,
-    extensions: { code, ...more },
+    extensions: { code: isOurs ? code : 'BAD_REQUEST', ...more },
   }
 }

@@ -36,8 +36,8 @@ import { sseHeaders } from './sse.ts'
 import { createSubscriptionStream } from './subscription-stream.ts'
 import { createWaitingBytes } from './waiting-bytes.ts'
 import type { WaysInOptions } from './ways-in.ts'
-import { createGraphQLRunner } from './graphql-runner.ts'
-import type { AnswerMaking, CostLimiter, Exchange } from './graphql-runner.ts'
+import { createYogaRunner } from './yoga.ts'
+import type { AnswerMaking, CostLimiter, Exchange } from './yoga.ts'
 
 /** A client that was drained, or for which there was no room, comes back after 1 to 4 s, so that not all come at once. */
 const retryBaseMs = 1_000
@@ -111,7 +111,7 @@ export function createGraphServer(options: ServerOptions): GraphServer {
   const streams = createOpenStreams({ ...limits, ...timeouts, retryMs, clock, logger })
   const turns = createTurns(unitsPerTurn)
   const waiting = createWaitingBytes(limits)
-  const runGraphQL = createGraphQLRunner({ ...options, present, subscribe, beginAnswer, turns })
+  const runGraphQL = createYogaRunner({ ...options, present, subscribe, beginAnswer, turns })
   const sinkLimits = { ...limits, ...timeouts, clock, logger, turns }
   const findOwn = createRoutes(options.path)
   const entrance = createTurns(requestsPerTurn)

@@ -53,7 +53,7 @@ const rooms: Readonly<Record<string, Room>> = {
   server: {
     uses: ['errors', 'graphql', 'auth', 'session'],
     types: ['domain', 'reply'],
-    packages: ['graphql', '@graphql-yoga/.*', '@fastify/busboy', 'lru-cache'],
+    packages: ['graphql', 'graphql-yoga', '@graphql-yoga/.*', '@fastify/busboy'],
   },
   probe: {
     uses: ['domain', 'errors', 'strategy', 'coze', 'isolation'],

@@ -1,11 +1,12 @@
-import { execute, getOperationAST, OperationTypeNode } from 'graphql'
+import { execute, getOperationAST } from 'graphql'
 import type { ExecutionArgs, ExecutionResult, GraphQLSchema } from 'graphql'
+import { createYoga } from 'graphql-yoga'
+import type { Plugin } from 'graphql-yoga'
 import type { Proof } from '../auth/identity.ts'
 import type { Limits } from '../config/limits.ts'
 import type { PersistedDocuments } from '../config/persisted-documents.ts'
 import type { Timeouts } from '../config/timeouts.ts'
 import type { SessionId } from '../domain.ts'
-import { BadRequestError, MethodNotAllowedError } from '../errors.ts'
 import type { AnswerBudget } from '../graphql/answer-budget.ts'
 import { answerTooLarge } from '../graphql/answer-budget.ts'
 import type { GraphContext } from '../graphql/context.ts'
@@ -19,14 +20,12 @@ import type { MediaType } from './accept.ts'
 import { readParams } from './body.ts'
 import type { GraphParams } from './body.ts'
 import { createDocuments } from './documents.ts'
-import type { ParsedDocument } from './documents.ts'
 import { senderOf } from './http.ts'
 import type { Answer, Incoming } from './http.ts'
 import { encodeJson } from '../lib/json-text.ts'
 import { isMultipart, readMultipart } from './multipart.ts'
 import type { MultipartRequest } from './multipart.ts'
 import { createPersistedDocuments } from './persisted-documents.ts'
-import type { FindSource } from './persisted-documents.ts'
 import { createRequestTimer } from './request-timer.ts'
 import { answerResult, answerText, shownResult } from './result-answer.ts'
 import type { BytesHeld } from './waiting-bytes.ts'
@@ -52,11 +51,13 @@ export interface Exchange {
   cost?: number
   /** The cost of its answer, and the bytes that it holds, while it is executed. */
   making?: AnswerMaking
+  /** Its result, unless it is a subscription that was accepted. */
+  result?: ExecutionResult
   /** Set by a subscription that was accepted; every other result is answered as it is. */
   answer?: Answer
 }
 
-export interface GraphQLRunnerOptions {
+export interface YogaOptions {
   readonly schema: GraphQLSchema
   readonly limits: Pick<
     Limits,
@@ -113,89 +114,94 @@ export type RequestContext = Omit<GraphContext, 'budget'>
 /** Answers a GraphQL request whose caller is known. */
 export type RunGraphQL = (exchange: Exchange) => Promise<Answer>
 
+/** A type that Yoga does not export. */
+type YogaResult = Parameters<NonNullable<Plugin['onResultProcess']>>[0]['result']
+
+interface ServerContext {
+  readonly exchange: Exchange
+  /** Set once its head is read. */
+  form?: MultipartRequest
+}
+
 /** @throws `TypeError` for a persisted document that does not fit the schema */
-export function createGraphQLRunner(options: GraphQLRunnerOptions): RunGraphQL {
+export function createYogaRunner(options: YogaOptions): RunGraphQL {
   const { schema, limits, timeouts, present, subscribe, persistedDocuments, clock, tracer } =
     options
   const { costs } = options
   const documents = createDocuments(schema, options)
   const inTime = createRequestTimer(clock, timeouts)
-  const sourceOf: FindSource = persistedDocuments
-    ? createPersistedDocuments(persistedDocuments, schema, documents)
-    : ({ query = '' }) => query
+  const paramsOptions = (incoming: Incoming) => ({
+    takesIds: persistedDocuments !== undefined,
+    turns: options.turns.of(senderOf(incoming)),
+  })
+  const ours: Plugin<ServerContext, ServerContext> = {
+    onRequestParse({ serverContext, setRequestParser }) {
+      setRequestParser(() => inTime(readRequest(serverContext)))
+    },
+    onParse({ setParseFn }) {
+      setParseFn(documents.parse)
+    },
+    onValidate({ setValidationFn }) {
+      setValidationFn(documents.validate)
+    },
+    onExecute({ setExecuteFn }) {
+      setExecuteFn((args: ExecutionArgs) =>
+        trace(args, async (exchange) => {
+          const contextValue = await enter(args, exchange)
+          const result = await executeOperation(args, contextValue)
+          await costs.charge(contextValue.store.session.id, contextValue.budget.points)
+          return result
+        }),
+      )
+    },
+    onSubscribe({ setSubscribeFn }) {
+      setSubscribeFn((args: ExecutionArgs) =>
+        trace(args, (exchange) =>
+          subscribe({ ...args, options: coercion }, exchange, () => enter(args, exchange)),
+        ),
+      )
+    },
+    onResultProcess(process) {
+      const { exchange } = process.serverContext
+      process.setResultProcessor((outcome, { Response }) => {
+        exchange.result = oneResult(outcome)
+        return new Response()
+      }, 'application/json')
+    },
+  }
+
+  const yoga = createYoga<ServerContext>({
+    schema,
+    plugins: [
+      ours,
+      ...(persistedDocuments
+        ? [createPersistedDocuments(persistedDocuments, schema, documents.parse)]
+        : []),
+    ],
+    maskedErrors: { maskError: present },
+    parserAndValidationCache: documents.caches,
+    cors: false,
+    graphiql: false,
+    landingPage: false,
+    logging: false,
+    multipart: false,
+    batching: false,
+    maxRequestBodySize: false,
+  })
 
   return async (exchange) => {
-    const { incoming } = exchange
-    const how = {
-      takesIds: persistedDocuments !== undefined,
-      turns: options.turns.of(senderOf(incoming)),
-    }
-    let form: MultipartRequest | undefined
-    let result: ExecutionResult
-    try {
-      const params = await inTime(readRequest())
-      result = await resultOf(params, exchange)
-    } catch (error) {
-      result = { errors: [present(error)] }
-    }
+    const { method } = exchange.incoming
+    const request = new yoga.fetchAPI.Request('http://gateway/graphql', { method })
+    const context: ServerContext = { exchange }
+    await yoga.handleRequest(request, context)
     // A client that is slow to send the rest loses its connection with the answer.
-    if (form) await inTime(form.finish()).catch(() => undefined)
-    return exchange.answer ?? (await answer(exchange, result))
-
-    async function readRequest(): Promise<GraphParams> {
-      if (!isMultipart(incoming)) return readParams(incoming, limits.maxBodyBytes, how)
-      form = await readMultipart(incoming, limits, how)
-      return form.params
-    }
-  }
-
-  /** Validates only what may be executed at all, and executes only what is valid. */
-  async function resultOf(params: GraphParams, exchange: Exchange): Promise<ExecutionResult> {
-    const parsed = documents.parse(sourceOf(params))
-    const { document } = parsed
-    const { operationName } = params
-    const operation = getOperationAST(document, operationName)
-    if (!operation) throw new BadRequestError('Could not determine what operation to execute.')
-    const { operation: kind } = operation
-    if (kind === OperationTypeNode.MUTATION && exchange.incoming.method === 'GET') {
-      throw new MethodNotAllowedError(
-        'Can only perform a mutation operation from a POST request.',
-        'POST',
-      )
-    }
-    if (parsed.errors.length > 0) return { errors: parsed.errors }
-    exchange.kind = kind
-    const args: ExecutionArgs = {
-      schema,
-      document,
-      operationName,
-      variableValues: params.variables,
-      options: coercion,
-    }
-    const result = await trace(operationName, kind, exchange, () =>
-      kind === OperationTypeNode.SUBSCRIPTION
-        ? subscribe(args, exchange, () => enter(parsed, exchange))
-        : executeOnce(args, parsed, exchange),
-    )
-    return result.errors ? { ...result, errors: result.errors.map(present) } : result
-  }
-
-  async function executeOnce(
-    args: ExecutionArgs,
-    parsed: ParsedDocument,
-    exchange: Exchange,
-  ): Promise<ExecutionResult> {
-    const contextValue = await enter(parsed, exchange)
-    const result = await executeOperation(args, contextValue)
-    await costs.charge(contextValue.store.session.id, contextValue.budget.points)
-    return result
+    if (context.form) await inTime(context.form.finish()).catch(() => undefined)
+    return exchange.answer ?? (await answer(exchange))
   }
 
   /** In turns with other work where it is long. What a client has to read before it is forgotten counts as held. */
-  async function answer(
-    { incoming, accepted, making, kind }: Exchange,
-    result: ExecutionResult,
-  ): Promise<Answer> {
+  async function answer({ incoming, result, accepted, making, kind }: Exchange): Promise<Answer> {
+    if (!result) throw new TypeError('the request was answered by nobody')
     using held = new DisposableStack()
     if (making) held.use(making.held)
     if (!making || making.budget.bytes <= maxPlainBytes) {
@@ -217,18 +223,19 @@ export function createGraphQLRunner(options: GraphQLRunnerOptions): RunGraphQL {
    * @see https://opentelemetry.io/docs/specs/semconv/graphql/graphql-spans/
    */
   async function trace(
-    operationName: string | undefined,
-    kind: OperationTypeNode,
-    { incoming }: Exchange,
-    work: () => Promise<ExecutionResult>,
+    args: ExecutionArgs,
+    work: (exchange: Exchange) => Promise<ExecutionResult>,
   ): Promise<ExecutionResult> {
+    const exchange = exchangeOf(args)
+    const kind = getOperationAST(args.document, args.operationName)?.operation ?? 'none'
+    exchange.kind = kind
     const attributes = {
       'graphql.operation.type': kind,
-      'graphql.operation.name': operationName?.slice(0, maxNameLength),
+      'graphql.operation.name': args.operationName?.slice(0, maxNameLength),
     }
-    const parent = tracer.extract(incoming.headers)
+    const parent = tracer.extract(exchange.incoming.headers)
     return await tracer.within(kind, { kind: 'server', attributes, parent }, async (span) => {
-      const result = await work()
+      const result = await work(exchange)
       const code = result.errors?.[0]?.extensions['code']
       if (typeof code === 'string') span.fail(code)
       return result
@@ -236,22 +243,44 @@ export function createGraphQLRunner(options: GraphQLRunnerOptions): RunGraphQL {
   }
 
   /** @throws {@link RateLimitedError} when the document costs more than the session has left. */
-  async function enter({ cost }: ParsedDocument, exchange: Exchange): Promise<GraphContext> {
+  async function enter({ document }: ExecutionArgs, exchange: Exchange): Promise<GraphContext> {
     const context = await exchange.openContext()
     const { id } = context.store.session
-    exchange.cost = cost
-    await costs.take(id, cost)
+    exchange.cost = documents.costOf(document)
+    await costs.take(id, exchange.cost)
     exchange.making = options.beginAnswer(id)
     return { ...context, budget: exchange.making.budget }
   }
+
+  async function readRequest(context: ServerContext): Promise<GraphParams> {
+    const { incoming } = context.exchange
+    const how = paramsOptions(incoming)
+    if (!isMultipart(incoming)) return readParams(incoming, limits.maxBodyBytes, how)
+    context.form = await readMultipart(incoming, limits, how)
+    return context.form.params
+  }
 }
 
+/** With nothing of Yoga's in the context: a resolver holds the badge of one session, and no more. */
 async function executeOperation(
   args: ExecutionArgs,
   contextValue: GraphContext,
 ): Promise<ExecutionResult> {
-  const result = await execute({ ...args, contextValue })
+  const result = await execute({ ...args, contextValue, options: coercion })
   const { failure } = contextValue.budget
   if (failure) return { errors: [failure], data: null }
   return 'data' in result ? result : { errors: result.errors?.map(asInputError) ?? [] }
+}
+
+function exchangeOf({ contextValue }: ExecutionArgs): Exchange {
+  const { exchange }: { exchange?: Exchange } = Object(contextValue)
+  if (!exchange) throw new TypeError('the context has no exchange')
+  return exchange
+}
+
+function oneResult(outcome: YogaResult): ExecutionResult {
+  if (Array.isArray(outcome) || Symbol.asyncIterator in outcome) {
+    throw new TypeError('neither batches nor streams come this way')
+  }
+  return outcome
 }
