@@ -1,16 +1,16 @@
 import type { ToolCall, ToolOutput } from '../domain.ts'
-import type { CozeClient, CozeTarget, StreamListener, StreamTimeouts } from './client.ts'
+import type {
+  CozeClient,
+  CozeTarget,
+  StreamListener,
+  StreamTimeouts,
+  TakeCozeEvents,
+} from './client.ts'
 import { type EnterMessage, enterMessage } from './enter-message.ts'
 import type { CozeAnswer } from './envelope.ts'
 import { type CozeMessage, readMessages } from './conversations.ts'
 import { CozeError } from './errors.ts'
-import {
-  type ChatIds,
-  type CozeEvent,
-  type CozeUsage,
-  decodeLastError,
-  decodeUsage,
-} from './events.ts'
+import { type ChatIds, type CozeUsage, decodeLastError, decodeUsage } from './events.ts'
 import { findId, findObject } from './json.ts'
 import { decodeToolCalls } from './tool-calls.ts'
 
@@ -61,8 +61,9 @@ export function streamBotChat(
   client: CozeClient,
   target: CozeTarget,
   request: BotChatRequest,
+  take: TakeCozeEvents,
   signal: AbortSignal,
-): AsyncGenerator<readonly CozeEvent[], void, undefined> {
+): Promise<void> {
   return client.stream(
     {
       call: 'bot-chat',
@@ -85,6 +86,7 @@ export function streamBotChat(
       timeouts: request.timeouts,
       listener: request.listener,
     },
+    take,
     signal,
   )
 }
@@ -94,8 +96,9 @@ export function streamToolOutputs(
   client: CozeClient,
   target: CozeTarget,
   request: ToolOutputsRequest,
+  take: TakeCozeEvents,
   signal: AbortSignal,
-): AsyncGenerator<readonly CozeEvent[], void, undefined> {
+): Promise<void> {
   return client.stream(
     {
       call: 'tool-outputs',
@@ -114,6 +117,7 @@ export function streamToolOutputs(
       timeouts: request.timeouts,
       listener: request.listener,
     },
+    take,
     signal,
   )
 }

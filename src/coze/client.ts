@@ -67,6 +67,12 @@ export interface CozeUpload extends Omit<CozeRequest, 'method' | 'body'> {
   readonly content: AsyncIterable<Uint8Array>
 }
 
+/**
+ * Takes the events of one network read, in the turn of the event loop in which they came. While a returned promise is
+ * pending the connection is paused; when it throws or rejects, the request is aborted.
+ */
+export type TakeCozeEvents = (events: readonly CozeEvent[]) => Promise<void> | undefined
+
 /** A request, and what its answer means. */
 export interface CozeReading<T> {
   /** Reads a successful answer. @throws CozeError `protocol` for one that lacks what the call promises */
@@ -81,11 +87,11 @@ export interface CozeClient extends AsyncDisposable {
   request<T>(request: CozeRequest & CozeReading<T>, signal: AbortSignal): Promise<T>
   /** Sends a body that is not in memory. Never tries again: it is gone then. */
   upload<T>(request: CozeUpload & CozeReading<T>, signal: AbortSignal): Promise<T>
-  /** One batch of events per network read. Ends after a terminal event; anything else throws, after the last good event. */
-  stream(
-    request: CozeStreamRequest,
-    signal: AbortSignal,
-  ): AsyncGenerator<readonly CozeEvent[], void, undefined>
+  /**
+   * Resolves when a terminal event was taken. Rejects with what ended the stream otherwise, after the last good event was
+   * taken, or with what `take` failed with.
+   */
+  stream(request: CozeStreamRequest, take: TakeCozeEvents, signal: AbortSignal): Promise<void>
 }
 
 export interface CozeClientOptions {
@@ -256,7 +262,7 @@ export function createCozeClient(options: CozeClientOptions): CozeClient {
         content.destroy()
       }
     },
-    async *stream(request, signal) {
+    async stream(request, take, signal) {
       using call = watch('POST', request)
       const { listener } = request
       const origin = originOf(request)
@@ -284,13 +290,16 @@ export function createCozeClient(options: CozeClientOptions): CozeClient {
       using stream = await call.opened(withRetries(openOnce, { ...retries, origin }, signal))
       listener?.onOpen(stream.logId)
       try {
-        for (let batch = await stream.next(); batch; batch = await stream.next()) {
-          for (const event of batch) if ('error' in event) call.reported(event.error)
-          yield batch
-        }
+        await stream.read((events) => {
+          for (const event of events) if ('error' in event) call.reported(event.error)
+          return take(events)
+        })
       } catch (error) {
-        if (error instanceof CozeError) reportError(metrics, origin, error.from(origin))
-        call.failed(error)
+        // What the taker failed with is no failure of the upstream.
+        if (error === stream.failure) {
+          if (error instanceof CozeError) reportError(metrics, origin, error.from(origin))
+          call.failed(error)
+        }
         throw error
       } finally {
         if (stream.isEnded) call.done()

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Clock } from '../lib/clock.ts'
 import type { Turns } from '../lib/turns.ts'
 import type { Metrics } from '../observe/metrics.ts'
@@ -30,15 +31,17 @@ export interface EventStream extends Disposable {
   readonly logId: string | undefined
   /** The run has ended, by the upstream's word. */
   readonly isEnded: boolean
+  /** What ended the stream before the run had ended: the upstream, a deadline or the caller's signal. */
+  readonly failure: Error | undefined
   /**
-   * Waits for events, and takes all that are there; undefined after the run's end. Rejects with what went wrong, after
-   * the last good batch.
+   * Hands each network read's events to `take`, those that are there already at once. Resolves when the run's end was
+   * taken; rejects with what went wrong, after the last good event was taken, or with what `take` failed with.
    */
-  next(): Promise<readonly CozeEvent[] | undefined>
+  read(take: Take): Promise<void>
 }
 
-/** A slow consumer holds at most this many pieces of the body; then the connection is paused until they are taken. */
-const maxWaiting = 64
+type Take = (events: readonly CozeEvent[]) => Promise<void> | undefined
+
 /** Bytes that a stream may bring without waiting for a turn: those of any that is written as a model speaks. */
 const freeUnits = 8_192
 /** Taking a piece of the body takes as long as reading so many bytes. */
@@ -57,8 +60,9 @@ const lingerMs = 1000
  * connecting ─► sent ─► head ─┬─ text/event-stream ─► streaming ─► ended ─► done │ body's end
  *                             └─ anything else, or `{` ─► gathered and thrown as the error it holds
  * ```
- * Bytes become events as they come in. One network read may bring several pieces of the body (HTTP chunks): they are one
- * batch. What fails waits its turn behind the events before it; the caller's own abort does not. Once the run has ended nothing can fail any more.
+ * Bytes become events as they come in. One network read may bring several pieces of the body (HTTP chunks): their events
+ * are taken together, when the microtasks of that read run. What fails waits its turn behind the events before it; the
+ * caller's own abort does not. Once the run has ended nothing can fail any more.
  */
 export async function openEventStream(
   request: WireRequest,
@@ -68,39 +72,39 @@ export async function openEventStream(
   signal.throwIfAborted()
   const { send, clock, metrics, origin, limits, timeouts } = options
   const { promise: opened, resolve: open, reject: refuse } = Promise.withResolvers<void>()
+  let reading: (PromiseWithResolvers<void> & { readonly take: Take }) | undefined
+  /** Events that nobody has taken. */
   let events: CozeEvent[] = []
-  /** Pieces of the body whose events wait. */
-  let waiting = 0
-  let sent = false
-  let paused = false
-  /** Pieces of the body that wait for their turn. */
+  /** They are to be taken when the microtasks of this read run. */
+  let isDue = false
+  /** The taker has not settled. */
+  let isTaking = false
+  /** What the connection is paused for: the taker, a turn. */
+  let holds = 0
+  /** Pieces of the body that came all the same. */
   let held: Uint8Array[] = []
   /** Units that were read since the last turn was taken. */
   let unpaid = 0
+  let sent = false
   let hasEvents = false
   let reader: StreamReader | undefined
   /** Until the first bytes: what the reader gives way to if they begin an error envelope under the type of a stream. */
   let envelope: JsonBody | undefined
   let refusal: JsonBody | undefined
   let logId: string | undefined
-  /** No more batches will come. */
+  /** Nothing more is read. */
   let closed = false
   let bodyOver = false
   let failure: Error | undefined
   let lingering: Disposable | undefined
-  let wake = () => {}
 
   const lifetime = openLifetime({ clock, fail }, signal)
   lifetime.enter(timeouts.connectMs, notConnected)
-  const total = clock.timer(timeouts.totalMs, () =>
-    fail(error('limit', 'the run takes too long', 'TOTAL_TIMEOUT')),
-  )
+  lifetime.limit(timeouts.totalMs, tooLong)
   const exchange = send(request, {
     onSent() {
       sent = true
-      lifetime.enter(timeouts.firstEventMs, () =>
-        error('timeout', 'no first event in time', 'FIRST_EVENT_TIMEOUT'),
-      )
+      lifetime.enter(timeouts.firstEventMs, firstEventLate)
     },
     onHead(status, headers) {
       const head = readHead(status, headers, clock.now())
@@ -116,24 +120,28 @@ export async function openEventStream(
     },
     onData(chunk) {
       if (closed) return
-      const turn = held.length === 0 ? pay(chunk.length) : undefined
-      if (held.length === 0 && turn === undefined) {
-        take(chunk)
+      if (holds > 0) {
+        held.push(chunk)
         return
       }
-      held.push(chunk)
-      if (turn === undefined) return
-      if (!paused) exchange.pause()
-      void turn.then(takeHeld)
+      const turn = pay(chunk.length)
+      if (turn === undefined) {
+        readPiece(chunk)
+      } else {
+        held.push(chunk)
+        hold()
+        void turn.then(release)
+      }
     },
     onEnd() {
+      readHeld()
       bodyOver = true
       lingering?.[Symbol.dispose]()
       if (reader === undefined) fail(refused())
       else end(reader)
     },
     onError(cause) {
-      takeHeld()
+      readHeld()
       bodyOver = true
       lingering?.[Symbol.dispose]()
       const answered = reader !== undefined || refusal !== undefined
@@ -147,7 +155,17 @@ export async function openEventStream(
     get isEnded() {
       return reader?.isEnded === true
     },
-    next,
+    get failure() {
+      return failure
+    },
+    async read(take) {
+      // The connection's own context is that of whoever opened it.
+      const inContext = AsyncLocalStorage.snapshot()
+      const settled = Promise.withResolvers<void>()
+      reading = { ...settled, take: (batch) => inContext(take, batch) }
+      handOver()
+      await settled.promise
+    },
     [Symbol.dispose]: () => fail(left),
   }
 
@@ -160,15 +178,27 @@ export async function openEventStream(
     return options.turns.take(units)
   }
 
-  function takeHeld() {
-    if (held.length === 0) return
-    const chunks = held
-    held = []
-    for (const chunk of chunks) take(chunk)
-    if (!closed && !paused) exchange.resume()
+  function hold() {
+    holds += 1
+    if (holds === 1) exchange.pause()
   }
 
-  function take(chunk: Uint8Array) {
+  function release() {
+    if (holds === 1) {
+      readHeld()
+      handOver()
+    }
+    holds -= 1
+    if (holds === 0 && !closed) exchange.resume()
+  }
+
+  function readHeld() {
+    const chunks = held
+    held = []
+    for (const chunk of chunks) readPiece(chunk)
+  }
+
+  function readPiece(chunk: Uint8Array) {
     if (closed) return
     try {
       if (envelope !== undefined && chunk[0] === openingBrace) {
@@ -177,13 +207,13 @@ export async function openEventStream(
       }
       envelope = undefined
       if (reader === undefined) refusal?.push(chunk)
-      else read(reader, chunk)
+      else readEvents(reader, chunk)
     } catch (cause) {
       fail(asError(cause))
     }
   }
 
-  function read(from: StreamReader, chunk: Uint8Array) {
+  function readEvents(from: StreamReader, chunk: Uint8Array) {
     const before = events.length
     try {
       from.read(chunk, events)
@@ -199,9 +229,59 @@ export async function openEventStream(
       hasEvents = true
       enterIdle()
     }
-    waiting += 1
-    if (!paused && waiting >= maxWaiting) pause()
-    wake()
+    if (isDue || holds > 0) return
+    isDue = true
+    queueMicrotask(handOverDue)
+  }
+
+  function handOverDue() {
+    isDue = false
+    handOver()
+  }
+
+  /** Gives the taker all that is there, and settles when nothing more can come. */
+  function handOver() {
+    if (reading === undefined || isTaking) return
+    if (events.length > 0) {
+      const batch = events
+      events = []
+      try {
+        const taken = reading.take(batch)
+        if (taken !== undefined) {
+          waitFor(taken)
+          return
+        }
+      } catch (cause) {
+        giveUp(cause)
+      }
+    }
+    if (reader?.isEnded === true && !closed) fail(over)
+    if (!closed) return
+    if (failure === undefined) reading.resolve()
+    else reading.reject(failure)
+  }
+
+  /** While the taker works the silence is ours. */
+  function waitFor(taken: Promise<void>) {
+    isTaking = true
+    const isOpen = !closed
+    if (isOpen) {
+      lifetime.leave()
+      hold()
+    }
+    void taken.catch(giveUp).then(() => {
+      isTaking = false
+      if (!closed) enterIdle()
+      if (isOpen) release()
+      else handOver()
+    })
+  }
+
+  /** The taker failed: it is given nothing more. */
+  function giveUp(cause: unknown) {
+    reading?.reject(cause)
+    events = []
+    fail(left)
   }
 
   function end(from: StreamReader) {
@@ -213,13 +293,12 @@ export async function openEventStream(
     if (closed) return
     closed = true
     lifetime[Symbol.dispose]()
-    total[Symbol.dispose]()
     const isOurs = signal.aborted
     if (isOurs) events = []
     if (isOurs || reader?.isEnded !== true) failure = reason
     refuse(reason)
     leaveConnection(reason)
-    wake()
+    handOver()
   }
 
   /** An ended run's connection may be used again, once its body is read; any other is closed. */
@@ -230,41 +309,23 @@ export async function openEventStream(
       return
     }
     lingering = clock.timer(lingerMs, () => exchange.abort(reason))
-    exchange.resume()
-  }
-
-  async function next(): Promise<readonly CozeEvent[] | undefined> {
-    while (events.length === 0 && !closed) {
-      await new Promise<void>((resolve) => {
-        wake = resolve
-      })
-    }
-    const batch = events
-    events = []
-    waiting = 0
-    if (paused) resume()
-    if (batch.length > 0) return batch
-    if (failure !== undefined) throw failure
-    return undefined
-  }
-
-  /** While paused the silence is ours. */
-  function pause() {
-    paused = true
-    exchange.pause()
-    lifetime.leave()
-  }
-
-  function resume() {
-    paused = false
-    if (!closed) enterIdle()
-    if (held.length === 0) exchange.resume()
+    if (holds > 0) exchange.resume()
   }
 
   function enterIdle() {
-    lifetime.enter(timeouts.idleMs, () =>
-      error('timeout', 'the stream fell silent', 'IDLE_TIMEOUT'),
-    )
+    lifetime.enter(timeouts.idleMs, silent)
+  }
+
+  function tooLong() {
+    return error('limit', 'the run takes too long', 'TOTAL_TIMEOUT')
+  }
+
+  function silent() {
+    return error('timeout', 'the stream fell silent', 'IDLE_TIMEOUT')
+  }
+
+  function firstEventLate() {
+    return error('timeout', 'no first event in time', 'FIRST_EVENT_TIMEOUT')
   }
 
   function refused(): Error {

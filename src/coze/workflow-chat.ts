@@ -1,6 +1,11 @@
-import type { CozeClient, CozeTarget, StreamListener, StreamTimeouts } from './client.ts'
+import type {
+  CozeClient,
+  CozeTarget,
+  StreamListener,
+  StreamTimeouts,
+  TakeCozeEvents,
+} from './client.ts'
 import { type EnterMessage, enterMessage } from './enter-message.ts'
-import type { CozeEvent } from './events.ts'
 
 export interface WorkflowChatRequest {
   readonly workflowId: string
@@ -29,8 +34,9 @@ export function streamWorkflowChat(
   client: CozeClient,
   target: CozeTarget,
   request: WorkflowChatRequest,
+  take: TakeCozeEvents,
   signal: AbortSignal,
-): AsyncGenerator<readonly CozeEvent[], void, undefined> {
+): Promise<void> {
   return client.stream(
     {
       call: 'workflow-chat',
@@ -53,6 +59,7 @@ export function streamWorkflowChat(
       timeouts: request.timeouts,
       listener: request.listener,
     },
+    take,
     signal,
   )
 }

@@ -10,7 +10,6 @@ import type { GraphQLResolveInfo, GraphQLSchema } from 'graphql'
 import { TooLargeError } from '../errors.ts'
 import type { GatewayError } from '../errors.ts'
 import type { Turns } from '../lib/turns.ts'
-import type { GraphContext } from './context.ts'
 
 /** Fields of an answer that are resolved without taking turns: those of any ordinary one. */
 const freeFields = 500
@@ -147,7 +146,7 @@ export function countFields(schema: GraphQLSchema): GraphQLSchema {
     for (const field of Object.values(type.getFields())) {
       const resolve = field.resolve ?? defaultFieldResolver
       const isLeaf = isLeafType(getNamedType(field.type))
-      field.resolve = (source, args, context: GraphContext, info) => {
+      field.resolve = (source, args, context: { readonly budget: AnswerBudget }, info) => {
         const { budget } = context
         const turn = budget.enter(info)
         if (turn) return turn.then(() => (budget.resume(), run()))

@@ -15,7 +15,7 @@ import type { NewId } from '../lib/id.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { Assistants } from '../strategy/assistants.ts'
 import type { AssistantRecords } from '../strategy/records.ts'
-import type { ChatStrategy, RunContext, RunReference } from '../strategy/strategy.ts'
+import type { ChatStrategy, RunContext, RunReference, TakeRunEvents } from '../strategy/strategy.ts'
 import { RunFailedError } from '../strategy/run-failed-error.ts'
 import { sentenceOf } from './advice.ts'
 import { targetsOf } from './probe-assistants.ts'
@@ -178,13 +178,15 @@ async function speak(
     const upstream = await strategy.open(run, signal)
     if (upstream.type === 'id') made.add(upstream.conversationId)
     const message = { text: greeting, attachments: [], extras: noExtras, history: [] }
-    for await (const events of strategy.start({ ...run, upstream, ...message }, listening)) {
+    const take: TakeRunEvents = (events) => {
       for (const { type, chatId, conversationId } of events) {
         accepted = { ...run, chatId, upstreamConversationId: conversationId }
         made.add(conversationId)
         if (type !== 'accepted') enough.abort(new Error('that is enough'))
       }
+      return undefined
     }
+    await strategy.start({ ...run, upstream, ...message }, take, listening)
   } catch (error) {
     signal.throwIfAborted()
     if (listening.aborted) return undefined

@@ -36,7 +36,11 @@ export function judgeTrials(
     }
     return leaking.length > 0
       ? finding('conversation', 'NOT_TESTED', 'A leak of variables or memory hides it.')
-      : finding('conversation', 'ISOLATED', 'No session was told what another had said.')
+      : isolated(
+          'conversation',
+          'No session was told what another had said.',
+          trustworthy.reduce((count, { cross }) => count + cross.length, 0),
+        )
   }
 
   /** What would leak if a name or an id got out, which those of the gateway do not. */
@@ -63,10 +67,10 @@ export function judgeTrials(
       return leak('variables', "A session's variables hold another's secret.", [])
     }
     if (read.some(({ ofA }) => ofA)) {
-      return finding(
+      return isolated(
         'variables',
-        'ISOLATED',
         'Only its own session has the secret in its variables.',
+        read.filter(({ ofA }) => ofA).length,
       )
     }
     return finding(
@@ -91,11 +95,12 @@ export function judgeTrials(
         leaking.flatMap(({ byB }) => byB),
       )
     }
-    if (seen.some(({ byA }) => byA.told)) {
-      return finding(
+    const remembered = seen.filter(({ byA }) => byA.told)
+    if (remembered.length > 0) {
+      return isolated(
         layer,
-        'ISOLATED',
         'What is remembered beyond a conversation is told to its own session only.',
+        remembered.reduce((count, { byB }) => count + byB.length, 0),
       )
     }
     return finding(
@@ -139,4 +144,15 @@ function crossed({ cross }: Trial): boolean {
 
 export function finding(layer: ProbeLayer, verdict: LayerVerdict, reason: string): Finding {
   return { layer, verdict, reason, cause: null, remedy: null, evidence: [] }
+}
+
+/**
+ * Nothing leaked, and how much that says: after `questions` questions without a leak, a share of leaking ones above the
+ * stated bound would have shown itself in 95 of 100 such probes.
+ */
+export function isolated(layer: ProbeLayer, reason: string, questions: number): Finding {
+  const bound = Math.ceil((1 - 0.05 ** (1 / questions)) * 100)
+  const count = questions === 1 ? '1 cross question' : `${questions} cross questions`
+  const strength = `This rests on ${count}: with 95 % confidence, at most ${bound} % of them would leak.`
+  return finding(layer, 'ISOLATED', `${reason} ${strength}`)
 }

@@ -7,7 +7,7 @@ import type { ChatStrategy } from '../strategy/strategy.ts'
 import { phrasings, tells } from './canary.ts'
 import { type Finding, overallVerdict } from '../domain/isolation.ts'
 import type { ProbeDepth, ProbeExchange, ProbeReport } from '../domain/probe.ts'
-import { finding, judgeTrials } from './judge.ts'
+import { finding, isolated, judgeTrials } from './judge.ts'
 import { createLeftovers } from './leftovers.ts'
 import { adviceFor } from './remedies.ts'
 import { createStrays } from './strays.ts'
@@ -206,11 +206,8 @@ export async function probe(options: ProbeOptions, signal: AbortSignal): Promise
           return finding(layer, 'INCONCLUSIVE', 'Not even the one it belongs to was told the fact.')
         }
       }
-      return finding(
-        layer,
-        'ISOLATED',
-        'A fact was told to the one it belongs to, and to no stranger.',
-      )
+      const reason = 'A fact was told to the one it belongs to, and to no stranger.'
+      return isolated(layer, reason, canaries.length)
     })
   }
 
@@ -237,10 +234,10 @@ export async function probe(options: ProbeOptions, signal: AbortSignal): Promise
       const meanwhile = await (await newProber().converse()).sayOnce(greeting)
       if (before.question !== undefined && meanwhile.question !== undefined) {
         const reason = 'The assistant asks everybody first, and a stranger was asked anew.'
-        return finding(layer, 'ISOLATED', reason)
+        return isolated(layer, reason, 1)
       }
       if (before.question === undefined && !tells(meanwhile.text, asked.question)) {
-        return finding(layer, 'ISOLATED', "A stranger's message was not taken for the answer.")
+        return isolated(layer, "A stranger's message was not taken for the answer.", 1)
       }
       if (before.question === undefined && tells(before.text, asked.question)) {
         return finding(layer, 'INCONCLUSIVE', 'The assistant asks everybody the same.')

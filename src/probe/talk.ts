@@ -8,6 +8,7 @@ import type {
   ChatStrategy,
   RunContext,
   RunEvent,
+  TakeRunEvents,
   UpstreamConversation,
 } from '../strategy/strategy.ts'
 
@@ -122,19 +123,17 @@ export function createProbers(options: {
         budget.spend(1)
         const at = clock.now()
         const replyId = newId() as ReplyId
+        const request = {
+          ...run,
+          replyId,
+          upstream,
+          text,
+          attachments: [],
+          extras: { parameters: {}, metadata: {} },
+          history: [],
+        }
         const { chatId, events, ...said } = await listen(
-          strategy.start(
-            {
-              ...run,
-              replyId,
-              upstream,
-              text,
-              attachments: [],
-              extras: { parameters: {}, metadata: {} },
-              history: [],
-            },
-            signal,
-          ),
+          (take) => strategy.start(request, take, signal),
           watch(),
         )
         if (upstream.type === 'named') await lookAtRevealed(said.conversationId, chatId, replyId)
@@ -219,7 +218,7 @@ async function unlessKeptOut<T>(attempt: () => Promise<T>): Promise<T | undefine
 }
 
 async function listen(
-  run: AsyncIterable<readonly RunEvent[]>,
+  run: (take: TakeRunEvents) => Promise<void>,
   watch: RunWatch,
 ): Promise<Said & Pick<ProbeExchange, 'chatId' | 'events'>> {
   const types: { readonly type: RunEvent['type']; count: number }[] = []
@@ -229,7 +228,7 @@ async function listen(
   let question: string | undefined
   let logId: string | undefined
   let waits = false
-  for await (const events of run) {
+  await run((events) => {
     for (const event of events) {
       if (!watch.isOurs(event)) continue
       conversationId = event.conversationId
@@ -245,7 +244,8 @@ async function listen(
       if (event.type === 'question') question = event.question.text
       if (event.type === 'action-required') waits = true
     }
-  }
+    return undefined
+  })
   const text = [...messages.values()].join('\n')
   const events = types.map(({ type, count }) => (count === 1 ? type : `${type}×${count}`)).join(' ')
   const asked = waits ? (question ?? text) : undefined

@@ -4,7 +4,7 @@ import { createDeadline } from '../lib/deadline.ts'
 import { onAbort } from '../lib/on-abort.ts'
 import { LostReplyError } from '../store/log.ts'
 import { RunFailedError } from '../strategy/run-failed-error.ts'
-import type { RunEvent } from '../strategy/strategy.ts'
+import type { TakeRunEvents } from '../strategy/strategy.ts'
 import type { Admission } from './admission.ts'
 import { reachOf } from './circuit.ts'
 import type { Ending } from './ending.ts'
@@ -43,8 +43,12 @@ export interface RunControl {
  * answer; false: nothing waits in it.
  */
 export interface Drive {
-  /** Reads a stream of the run until that ends. */
-  read(run: SentRun, stream: AsyncIterable<readonly RunEvent[]>, control: RunControl): Promise<void>
+  /** Has the run streamed to its reader, until that ends. */
+  read(
+    run: SentRun,
+    stream: (take: TakeRunEvents) => Promise<void>,
+    control: RunControl,
+  ): Promise<void>
   /**
    * Ends the reply as the run ended; while that asks for tool outputs, waits for them and reads on.
    * `expiresAt`: it is stored already that the reply waits, until then.
@@ -68,19 +72,17 @@ export function createDrive(options: DriveOptions, ending: Ending): Drive {
 
   async function read(
     { lease, reader }: SentRun,
-    stream: AsyncIterable<readonly RunEvent[]>,
+    stream: (take: TakeRunEvents) => Promise<void>,
     control: RunControl,
   ): Promise<void> {
     const began = clock.monotonic()
     let isReached = false
     try {
-      for await (const events of stream) {
+      await stream((events) => {
         if (!isReached) admission.circuit(lease.reply.assistantId)?.reached()
         isReached = true
-        const wait = reader.take(events)
-        if (wait !== undefined) await wait
-        if (reader.end !== undefined) return
-      }
+        return reader.take(events)
+      })
     } finally {
       control.spentMs += clock.monotonic() - began
     }
@@ -149,7 +151,8 @@ export function createDrive(options: DriveOptions, ending: Ending): Drive {
     using deadline = createDeadline(clock, leftMs, () => tooLong)
     const lifetime = AbortSignal.any([signal, deadline.signal])
     try {
-      await read(run, run.strategy.submitToolOutputs({ ...reference, outputs }, lifetime), control)
+      const submission = { ...reference, outputs }
+      await read(run, (take) => run.strategy.submitToolOutputs(submission, take, lifetime), control)
     } catch (error) {
       if (!(error instanceof RunFailedError) || error.isSupported) throw error
       const { outcome, upstream } = error

@@ -125,7 +125,8 @@ export function createRunner(options: RunnerOptions): Runner {
       const reader = openReader(facts, upstream, { type: 'sent', history }, signal)
       sent = { ...facts, upstream, reader }
       const request = requestOf(facts, upstream, history)
-      await drive.read(sent, facts.strategy.start(request, signal), control)
+      const { strategy } = facts
+      await drive.read(sent, (take) => strategy.start(request, take, signal), control)
     } catch (error) {
       if (error instanceof LostReplyError) return true
       if (!control.isIntended && isStopped(signal, 'shutdown')) {

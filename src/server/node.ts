@@ -30,7 +30,11 @@ export interface HostRequest extends Readable {
   readonly httpVersionMajor: number
   readonly rawHeaders: readonly string[]
   readonly complete: boolean
-  readonly socket: { readonly remoteAddress?: string | undefined }
+  readonly socket: {
+    readonly remoteAddress?: string | undefined
+    readonly destroyed?: boolean
+    destroy?(): unknown
+  }
   /** The body as a parser of the host has read it, as Express, Next.js and others leave it. */
   readonly body?: unknown
 }

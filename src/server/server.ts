@@ -32,6 +32,7 @@ import type { HostRequest } from './node.ts'
 import { createRoutes, findRouted } from './paths.ts'
 import type { FindRoute } from './paths.ts'
 import { createOpenStreams } from './open-streams.ts'
+import { createPipelines } from './pipeline.ts'
 import { sseHeaders } from './sse.ts'
 import { createSubscriptionStream } from './subscription-stream.ts'
 import { createWaitingBytes } from './waiting-bytes.ts'
@@ -115,6 +116,7 @@ export function createGraphServer(options: ServerOptions): GraphServer {
   const sinkLimits = { ...limits, ...timeouts, clock, logger, turns }
   const findOwn = createRoutes(options.path)
   const entrance = createTurns(requestsPerTurn)
+  const isToBeAnswered = createPipelines()
   const account: EventAccount = {
     turns,
     maxBytes: limits.maxAnswerBytes,
@@ -159,6 +161,7 @@ export function createGraphServer(options: ServerOptions): GraphServer {
   }
 
   function enter(req: HostRequest, res: HostResponse, findRoute: FindRoute): void {
+    if (!isToBeAnswered(req, res)) return
     try {
       const incoming = fromNodeRequest(req, findRoute)
       const begin = () => void respond(incoming, req, res)

@@ -171,7 +171,7 @@ export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
       const unknown = platform === 'studio' ? 'not-listed' : 'not-readable'
       return await listRevealed({ client, tokens, clock, platform }, run, seeds, unknown, signal)
     },
-    start(request, signal) {
+    async start(request, take, signal) {
       const { upstream } = request
       if (upstream.type === 'named') throw new TypeError('a Bot has no named conversations')
       const { extras, attachments: files } = request
@@ -182,11 +182,11 @@ export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
       const metaData = messageMetaData(bot.metadata, extras, keys)
       const messages = enterMessages(request, keys, { metaData, files }, seedForm)
       const variables = customVariables(bot, request, keys)
-      return streamRun(
+      await streamRun(
         {
           ...options,
           sessionName: keys.sessionName,
-          open: (target, listener) =>
+          send: (target, listener, takeEvents) =>
             streamBotChat(
               client,
               target,
@@ -203,9 +203,11 @@ export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
                 timeouts: { idleMs, ...bot.timeouts },
                 listener,
               },
+              takeEvents,
               signal,
             ),
         },
+        take,
         signal,
       )
     },
@@ -219,7 +221,7 @@ export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
         return isRefusal(error) ? 'refused' : 'not-told'
       }
     },
-    submitToolOutputs({ session, upstreamConversationId, chatId, outputs }, signal) {
+    async submitToolOutputs({ session, upstreamConversationId, chatId, outputs }, take, signal) {
       const request = {
         conversationId: upstreamConversationId,
         chatId,
@@ -227,13 +229,14 @@ export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
         connectorId,
         timeouts: { idleMs, ...bot.timeouts },
       }
-      return streamRun(
+      await streamRun(
         {
           ...options,
           sessionName: session.name,
-          open: (target, listener) =>
-            streamToolOutputs(client, target, { ...request, listener }, signal),
+          send: (target, listener, takeEvents) =>
+            streamToolOutputs(client, target, { ...request, listener }, takeEvents, signal),
         },
+        take,
         signal,
       )
     },

@@ -1,4 +1,4 @@
-import type { CozeTarget, StreamListener } from '../coze/client.ts'
+import type { CozeTarget, StreamListener, TakeCozeEvents } from '../coze/client.ts'
 import { CozeError } from '../coze/errors.ts'
 import type { CozeEvent } from '../coze/events.ts'
 import type { TokenResolver } from '../coze/token.ts'
@@ -6,11 +6,9 @@ import { withToken } from '../coze/with-token.ts'
 import type { Platform } from '../domain.ts'
 import { backoffMs } from '../lib/backoff.ts'
 import type { Clock } from '../lib/clock.ts'
-import { createRunTranslator } from './run-events.ts'
+import { createRunTranslator, type RunTranslator } from './run-events.ts'
 import { asRunFailure } from './run-failure.ts'
-import type { RunEvent } from './strategy.ts'
-
-type CozeStream = AsyncGenerator<readonly CozeEvent[], void, undefined>
+import type { TakeRunEvents } from './strategy.ts'
 
 /** What both strategies drive their calls with. */
 export interface CallOptions {
@@ -30,13 +28,19 @@ export interface CallOptions {
  *
  * @throws {@link RunFailedError}
  */
-export async function* streamRun(
+export async function streamRun(
   options: CallOptions & {
     readonly sessionName: string
-    readonly open: (target: CozeTarget, listener: StreamListener) => CozeStream
+    readonly send: (
+      target: CozeTarget,
+      listener: StreamListener,
+      take: TakeCozeEvents,
+    ) => Promise<void>
   },
+  take: TakeRunEvents,
   signal: AbortSignal,
-): AsyncGenerator<readonly RunEvent[], void, undefined> {
+): Promise<void> {
+  const { tokens, clock, random, sessionName, send, busyWaitMs = 10_000 } = options
   let tries = 0
   let logId: string | undefined
   const listener: StreamListener = {
@@ -47,55 +51,52 @@ export async function* streamRun(
       logId = opened
     },
   }
-  let stream: CozeStream | undefined
-  try {
-    const begun = await begin(options, listener, signal)
-    stream = begun.stream
-    const translator = createRunTranslator({ logId, retries: tries - 1 })
-    for (let read = begun.first; read.done !== true; read = await stream.next()) {
-      const { events, failure } = translator.translate(read.value)
-      if (events.length > 0) yield events
-      if (failure !== undefined) throw failure
+  /** From the first events on: nothing is sent again. */
+  let translator: RunTranslator | undefined
+
+  function takeRead(batch: readonly CozeEvent[]): Promise<void> | undefined {
+    if (translator === undefined) {
+      throwIfRefused(batch)
+      translator = createRunTranslator({ logId, retries: tries - 1 })
     }
-  } catch (error) {
-    throw asRunFailure(error)
-  } finally {
-    await stream?.return()
+    const { events, failure } = translator.translate(batch)
+    const taken = events.length > 0 ? take(events) : undefined
+    if (failure === undefined) return taken
+    if (taken === undefined) throw failure
+    return taken.then(() => {
+      throw failure
+    })
   }
-}
 
-interface Begun {
-  readonly first: IteratorResult<readonly CozeEvent[], void>
-  readonly stream: CozeStream
-}
-
-async function begin(
-  options: Parameters<typeof streamRun>[0],
-  listener: StreamListener,
-  signal: AbortSignal,
-): Promise<Begun> {
-  const { tokens, clock, random, sessionName, open, busyWaitMs = 10_000 } = options
-  const giveUpAt = clock.monotonic() + busyWaitMs
-  for (let attempt = 0; ; attempt += 1) {
+  /** Resolves with what a run failed with that has begun. */
+  async function attempt(target: CozeTarget): Promise<{ readonly failure: unknown } | undefined> {
     try {
-      const send = async (target: CozeTarget) => firstRead(open(target, listener))
-      return await withToken(tokens, sessionName, send, signal)
+      await send(target, listener, takeRead)
+    } catch (failure) {
+      if (translator === undefined) throw failure
+      return { failure }
+    }
+    return undefined
+  }
+
+  const giveUpAt = clock.monotonic() + busyWaitMs
+  for (let busy = 0; ; busy += 1) {
+    try {
+      const failed = await withToken(tokens, sessionName, attempt, signal)
+      if (failed === undefined) return
+      throw failed.failure
     } catch (error) {
       const leftMs = giveUpAt - clock.monotonic()
-      if (!isBusy(error) || leftMs <= 0) throw error
-      const pauseMs = 100 + backoffMs(attempt, { baseMs: 400, maxMs: 3000, random })
+      if (translator !== undefined || !isBusy(error) || leftMs <= 0) throw asRunFailure(error)
+      const pauseMs = 100 + backoffMs(busy, { baseMs: 400, maxMs: 3000, random })
       await clock.sleep(Math.min(pauseMs, leftMs), signal)
     }
   }
 }
 
-/** Reads until the upstream has said anything: a refusal comes instead of the stream, or as its first event. */
-async function firstRead(stream: CozeStream): Promise<Begun> {
-  const first = await stream.next()
-  const [event] = first.done === true ? [] : first.value
-  if (event?.type !== 'error' || event.error.accepted !== 'no') return { first, stream }
-  await stream.return()
-  throw event.error
+/** A refusal may come as the stream's first event. */
+function throwIfRefused([event]: readonly CozeEvent[]): void {
+  if (event?.type === 'error' && event.error.accepted === 'no') throw event.error
 }
 
 function isBusy(error: unknown): boolean {

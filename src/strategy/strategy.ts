@@ -86,6 +86,12 @@ export type RunEvent =
       readonly toolCalls: readonly ToolCall[]
     }
 
+/**
+ * Takes the events of one network read, in the turn of the event loop in which they came. While a returned promise is
+ * pending nothing more is read; when it throws or rejects, the upstream request is aborted.
+ */
+export type TakeRunEvents = (events: readonly RunEvent[]) => Promise<void> | undefined
+
 /** All that a run may depend on: every upstream key is derived from the session, never from arguments. */
 export interface RunContext {
   readonly session: Session
@@ -201,8 +207,11 @@ export interface ChatStrategy {
     run: RunReference & { readonly history: readonly Message[] },
     signal: AbortSignal,
   ): Promise<RevealedRows>
-  /** Sends the message and streams the run: one batch per network read, the last one ending with a terminal event. */
-  start(request: StartRequest, signal: AbortSignal): AsyncIterable<readonly RunEvent[]>
+  /**
+   * Sends the message and streams the run to `take`. Resolves when a terminal event was taken; rejects with what ended the
+   * run otherwise, after the events before it were taken, or with what `take` failed with.
+   */
+  start(request: StartRequest, take: TakeRunEvents, signal: AbortSignal): Promise<void>
   /** Tells the upstream to stop, where it can be told. Never throws; bounded by the signal. */
   cancel(
     run: Pick<RunReference, 'session' | 'upstreamConversationId' | 'chatId'>,
@@ -214,8 +223,9 @@ export interface ChatStrategy {
    */
   submitToolOutputs(
     run: RunReference & { readonly outputs: readonly ToolOutput[] },
+    take: TakeRunEvents,
     signal: AbortSignal,
-  ): AsyncIterable<readonly RunEvent[]>
+  ): Promise<void>
   /** Finds out how a run ended whose stream was lost: polls until it is terminal or the deadline is over. Never resends. */
   recover(request: RecoverRequest, signal: AbortSignal): Promise<Recovered>
 }

@@ -27,7 +27,6 @@ import type {
   Recovered,
   RecoverRequest,
   RunContext,
-  RunEvent,
   StartRequest,
   UpstreamConversation,
 } from './strategy.ts'
@@ -128,59 +127,47 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
   }
 
   /** A conversation that was just made and is not there for its first run is none that the app's runs know. */
-  async function* learnFrom(
-    run: AsyncIterable<readonly RunEvent[]>,
-  ): AsyncGenerator<readonly RunEvent[], void, undefined> {
-    try {
-      yield* run
-    } catch (error) {
-      const isUnknown =
-        error instanceof RunFailedError &&
-        error.conversationGone &&
-        error.outcome === 'not-accepted'
-      if (isUnknown) keying = 'name'
-      throw error
-    }
+  function learnFrom(error: unknown): unknown {
+    const isUnknown =
+      error instanceof RunFailedError && error.conversationGone && error.outcome === 'not-accepted'
+    if (isUnknown) keying = 'name'
+    return error
   }
 
   /**
    * Studio says of a conversation that is not there any more what it says of a broken Workflow. So the conversation is
    * looked up: the message is not sent again, but the next one goes on in a new conversation.
    */
-  async function* findGone(
-    run: AsyncIterable<readonly RunEvent[]>,
+  async function findGone(
+    error: unknown,
     { session, upstream }: StartRequest,
     signal: AbortSignal,
-  ): AsyncGenerator<readonly RunEvent[], void, undefined> {
+  ): Promise<unknown> {
+    const mayBeGone = error instanceof RunFailedError && error.upstreamCode === wrappingCode
+    if (!mayBeGone || error.conversationGone || upstream.type === 'named') return error
+    const { conversationId } = upstream
+    const retrieve = async (target: CozeTarget) =>
+      retrieveConversation(client, target, conversationId, signal)
     try {
-      yield* run
-    } catch (error) {
-      const mayBeGone = error instanceof RunFailedError && error.upstreamCode === wrappingCode
-      if (!mayBeGone || error.conversationGone || upstream.type === 'named') throw error
-      const { conversationId } = upstream
-      const retrieve = async (target: CozeTarget) =>
-        retrieveConversation(client, target, conversationId, signal)
-      try {
-        await withToken(tokens, session.name, retrieve, signal)
-      } catch (cause) {
-        if (cause instanceof CozeError && cause.kind === 'conversation-gone') {
-          const { failure, outcome, isSupported, misconfiguration } = error
-          const { upstreamCode, logId, hint, upstream: failed } = error
-          throw new RunFailedError(failure, {
-            outcome,
-            conversationGone: true,
-            isSupported,
-            misconfiguration,
-            upstreamCode,
-            logId,
-            hint,
-            upstream: failed,
-            cause: error,
-          })
-        }
+      await withToken(tokens, session.name, retrieve, signal)
+    } catch (cause) {
+      if (cause instanceof CozeError && cause.kind === 'conversation-gone') {
+        const { failure, outcome, isSupported, misconfiguration } = error
+        const { upstreamCode, logId, hint, upstream: failed } = error
+        return new RunFailedError(failure, {
+          outcome,
+          conversationGone: true,
+          isSupported,
+          misconfiguration,
+          upstreamCode,
+          logId,
+          hint,
+          upstream: failed,
+          cause: error,
+        })
       }
-      throw error
     }
+    return error
   }
 
   /** The messages that are listed of our run, oldest first; undefined: it is not there. */
@@ -249,7 +236,7 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
       const unknown = 'not-listed'
       return await listRevealed({ client, tokens, clock, platform }, run, seeds, unknown, signal)
     },
-    start(request, signal) {
+    async start(request, take, signal) {
       const { upstream, extras, form } = request
       const text = form === undefined ? request.text : formLines(request.text, form)
       const keys = createRunKeys(request)
@@ -260,7 +247,7 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
         {
           ...options,
           sessionName: keys.sessionName,
-          open: (target, listener) =>
+          send: (target, listener, takeEvents) =>
             streamWorkflowChat(
               client,
               target,
@@ -278,17 +265,23 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
                 timeouts: { idleMs, ...workflow.timeouts },
                 listener,
               },
+              takeEvents,
               signal,
             ),
         },
+        take,
         signal,
       )
       const isNew = upstream.type === 'id' && upstream.isNew === true
-      return isNew && mayName ? learnFrom(run) : findGone(run, request, signal)
+      try {
+        await run
+      } catch (error) {
+        throw isNew && mayName ? learnFrom(error) : await findGone(error, request, signal)
+      }
     },
     // The platform has no call for it (coze-api.md §4).
     cancel: async () => 'refused',
-    submitToolOutputs: () => {
+    async submitToolOutputs() {
       throw new RunFailedError(unsupported, { outcome: 'not-accepted' })
     },
     recover,

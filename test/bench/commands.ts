@@ -12,6 +12,12 @@ export const planSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('whole'), deltas: z.number() }),
   z.object({ kind: z.literal('saturated'), deltas: z.number(), perWrite: z.number() }),
   z.object({ kind: z.literal('idle') }),
+  z.object({
+    kind: z.literal('large'),
+    deltas: z.number(),
+    length: z.number(),
+    alphabet: z.enum(['latin', 'chinese']),
+  }),
 ])
 
 /** What the load client is asked, and what it returns. Sessions are numbers: each is one caller. */

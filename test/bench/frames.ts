@@ -13,6 +13,7 @@ export function renderFrames(
   conversationId: string,
   chatId: string,
   messageId: string,
+  text = deltaText,
 ): ReplyFrames {
   const ids = `"chat_id":"${chatId}","section_id":"${conversationId}"`
   const message = (type: string, content: string) =>
@@ -30,11 +31,11 @@ export function renderFrames(
     opening:
       frame('conversation.chat.created', chat('created', none)) +
       frame('conversation.chat.in_progress', chat('in_progress', none)),
-    delta: frame('conversation.message.delta', `${message('answer', `"${deltaText}"`)}}`),
+    delta: frame('conversation.message.delta', `${message('answer', `"${text}"`)}}`),
     closing: (deltas) =>
       frame(
         'conversation.message.completed',
-        `${message('answer', `"${deltaText.repeat(deltas)}"`)},"created_at":1735559351}`,
+        `${message('answer', `"${text.repeat(deltas)}"`)},"created_at":1735559351}`,
       ) +
       frame(
         'conversation.message.completed',

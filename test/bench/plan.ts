@@ -8,6 +8,13 @@ export type Plan =
   | { readonly kind: 'saturated'; readonly deltas: number; readonly perWrite: number }
   /** Begins a reply, then says nothing until the client leaves. */
   | { readonly kind: 'idle' }
+  /** A long text in long deltas of so many UTF-16 code units, as fast as the socket drains. */
+  | {
+      readonly kind: 'large'
+      readonly deltas: number
+      readonly length: number
+      readonly alphabet: 'latin' | 'chinese'
+    }
 
 /** The text of every delta: a few words, nothing to escape. */
 export const deltaText = 'lorem ipsum '

@@ -1,259 +1,132 @@
 /**
  * `npm run bench:redteam`: what hostile sessions cost the others, at default limits.
  *
- * Beside each attack an honest session sends message after message. Told are the longest time for which the gateway's
- * event loop was held, the most memory that was resident, and how long the honest sends took; first without any attack.
+ *     attacker ──► gateway ──► fake upstream, hostile upstream
+ *     honest client ──┘
+ *
+ * On a fresh gateway honest sessions send message after message, first alone, then beside the attack. Told are the longest
+ * turn of the gateway's event loop, as time that passed and as time of the processor (on a busy machine only the latter
+ * says what the gateway did), the most memory that was resident, and how long honest sends and health answers took.
  */
+import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
 import { request } from 'undici'
 import { z } from 'zod'
-import { type Plan, planText } from './plan.ts'
-import { startPart } from './processes.ts'
+import { assistantName, type Attack, attacks } from './attacks.ts'
+import { send } from './hostile-client.ts'
+import { canPin, type Part, startPart } from './processes.ts'
 import { callerToken } from './protocols.ts'
-import { type GatewaySubject, startGateway } from './servers.ts'
+import { type GatewaySubject, startGateway, startHttp2Gateway } from './servers.ts'
 import { percentile } from './statistics.ts'
 
-/** Sends of the honest session beside each attack; a session may send 60 in a minute. */
-const honestSends = 25
-const deltasOfLongReply = 99_000
-
-const sendAnswer = z.object({
-  data: z.object({ sendMessage: z.object({ reply: z.object({ id: z.string() }) }) }),
-})
-const stalls = z.object({ longestMs: z.number() })
-const memory = z.object({ rssBytes: z.number() })
-
-/** What a hostile session knows of its own. */
-interface Hostile {
-  readonly token: string
-  /** Replies of 1.2 MB. */
-  readonly replies: readonly string[]
-}
-
-interface Attack {
-  readonly name: string
-  /** Begins; goes on until the signal aborts. */
-  run(target: Target, signal: AbortSignal): Promise<void>
-}
-
-interface Target {
-  readonly port: number
-  readonly hostile: readonly Hostile[]
-}
-
-/** 96 MB, if it were answered: 27 aliases over three replies of 1.2 MB. */
-const largeDocument = ({ replies }: Hostile) => ({
-  query: `query ($ids: [ID!]!) { ${times(27, (n) => `a${n}: nodes(ids: $ids) { ... on Reply { text } }`)} }`,
-  variables: { ids: replies },
-})
-/** 7 MB, which is a little less than one may be. */
-const fullDocument = ({ replies }: Hostile) => ({
-  query: `query ($ids: [ID!]!) { ${times(2, (n) => `a${n}: nodes(ids: $ids) { ... on Reply { text } }`)} }`,
-  variables: { ids: replies },
-})
-const denseDocument = () => ({
-  query: `{ ${times(25, (n) => `a${n}: conversations(first: 100) { edges { node { id title createdAt messages(first: 100) { edges { node { id role } } } } } }`)} }`,
-})
-const dearSubscription = () => ({
-  query:
-    'subscription { replies { cursor reply { text conversation { messages(first: 20) { edges { node { text } } } } } } }',
+const { values: options } = parseArgs({
+  options: {
+    /** Only attacks whose names hold this. */
+    only: { type: 'string', default: '' },
+    /** A folder for a CPU profile of each attack; spoils the figures. */
+    profile: { type: 'string' },
+  },
 })
 
-const attacks: readonly Attack[] = [
-  { name: 'nobody', run: async () => undefined },
-  {
-    name: '60 unread documents of 96 MB',
-    run: (target, signal) => hold(target, 60, largeDocument, signal),
-  },
-  {
-    name: '60 unread documents of 7 MB',
-    run: (target, signal) => hold(target, 60, fullDocument, signal),
-  },
-  {
-    name: '8 readers of 7 MB, again and again',
-    run: (target, signal) => repeat(target, 8, fullDocument, signal),
-  },
-  {
-    name: '8 dense documents, again and again',
-    run: (target, signal) => repeat(target, 8, denseDocument, signal),
-  },
-  {
-    name: '50 readers that catch up on 1.2 MB',
-    run: (target, signal) =>
-      repeat(
-        target,
-        50,
-        ({ replies }) => ({
-          query:
-            'subscription ($id: ID) { replies(replyId: $id) { cursor ... on ReplyDelta { kind offset text } } }',
-          variables: { id: replies[0] },
-        }),
-        signal,
-      ),
-  },
-  {
-    name: '10 subscriptions that select pages',
-    async run(target, signal) {
-      const following = repeat(target, 10, dearSubscription, signal)
-      while (!signal.aborted) {
-        for (const { token } of target.hostile.slice(0, 4)) {
-          await send(target.port, token, { kind: 'paced', deltas: 40, everyMs: 20 }).catch(
-            () => undefined,
-          )
-        }
-        await delay(1_000)
-      }
-      await following
-    },
-  },
-]
+/** Sends of the honest sessions, with the attack and without. */
+const honestSends = 50
+/** A session may send 60 in a minute. */
+const honestSessions = 4
+const pauseMs = 60
+
+const holds = z.object({ wallMs: z.number(), cpuMs: z.number(), peakBytes: z.number() })
 
 await run()
 
 async function run(): Promise<void> {
+  if (canPin) spawnSync('taskset', ['-acp', '1', String(process.pid)])
   const secret = randomBytes(32).toString('hex')
   await using upstream = await startPart('others', 'upstream.ts', [])
+  await using hostile = await startPart('others', 'hostile-upstream.ts', [])
+  const others = Object.fromEntries(
+    ['gigabytes', 'drops', 'bombs', 'headers'].flatMap((way) =>
+      ['token', 'create'].map((call) => [
+        assistantName(call, way),
+        `http://127.0.0.1:${hostile.port}/${call}/${way}`,
+      ]),
+    ),
+  )
   print(
-    `${'beside'.padEnd(38)} loop held  resident  send p50  send max  (ms, MB; ${honestSends} sends each)`,
+    `${''.padEnd(36)}  held: wall    CPU  peak MB   send alone: p50  p95   beside: p50  p95  health p95`,
   )
   for (const [index, attack] of attacks.entries()) {
-    await using gateway = await startGateway(`http://127.0.0.1:${upstream.port}`, secret)
-    const hostile = await Promise.all(
-      Array.from({ length: 8 }, (_, n) => prepare(gateway.port, callerToken(100 + n, secret))),
+    if (!attack.name.includes(options.only)) continue
+    await using attacker = await startPart('others', 'attacker.ts', [secret])
+    const start = attack.isHttp2 ? startHttp2Gateway : startGateway
+    await using gateway = await start(`http://127.0.0.1:${upstream.port}`, secret, {}, others)
+    const honest = Array.from({ length: honestSessions }, (_, n) =>
+      callerToken(10 * index + n, secret),
     )
-    print(await measure(attack, gateway, hostile, callerToken(index, secret)))
+    print(await measure(attack, gateway, attacker, honest))
   }
 }
 
 async function measure(
   attack: Attack,
   gateway: GatewaySubject,
-  hostile: readonly Hostile[],
-  honest: string,
+  attacker: Part,
+  honest: readonly string[],
 ): Promise<string> {
-  const { port } = gateway
-  const ending = new AbortController()
-  await send(port, honest, { kind: 'whole', deltas: 10 })
-  await gateway.ask('stallsStart', undefined, z.unknown())
-  const attacking = attack.run({ port, hostile }, ending.signal)
-  const took: number[] = []
-  let resident = 0
+  const { port, http2Port } = gateway
+  const asked = { name: attack.name, port, http2Port }
+  await attacker.ask('prepare', asked, z.unknown())
+  for (const token of honest) await send(port, token, { kind: 'whole', deltas: 10 })
+  const alone = await talk(port, honest)
+  if (options.profile) await gateway.ask('profileStart', undefined, z.unknown())
+  await gateway.ask('holdsStart', undefined, z.unknown())
+  await attacker.ask('begin', asked, z.unknown())
+  const beside = await talk(port, honest)
+  const { wallMs, cpuMs, peakBytes } = await gateway.ask('holdsStop', undefined, holds)
+  if (options.profile) {
+    const file = `${options.profile}/${attack.name.replaceAll(/\W+/g, '-')}.cpuprofile`
+    await gateway.ask('profileStop', file, z.unknown())
+  }
+  await attacker.ask('end', undefined, z.unknown())
+  const figures = [
+    [wallMs, 12],
+    [cpuMs, 7],
+    [peakBytes / 1e6, 9],
+    [percentile(alone.sends, 50), 17],
+    [percentile(alone.sends, 95), 5],
+    [percentile(beside.sends, 50), 14],
+    [percentile(beside.sends, 95), 5],
+    [percentile(beside.health, 95), 12],
+  ] as const
+  return (
+    attack.name.padEnd(36) +
+    figures.map(([value, width]) => value.toFixed(0).padStart(width)).join('')
+  )
+}
+
+/** How long each send took, in ms, and each answer of the health check. */
+async function talk(port: number, honest: readonly string[]) {
+  const sends: number[] = []
+  const health: number[] = []
   for (let n = 0; n < honestSends; n += 1) {
-    const startedAt = performance.now()
-    await send(port, honest, { kind: 'whole', deltas: 10 })
-    took.push(performance.now() - startedAt)
-    resident = Math.max(resident, (await gateway.ask('memory', undefined, memory)).rssBytes)
-    await delay(100)
+    const token = honest[n % honest.length] ?? ''
+    sends.push(await timed(() => send(port, token, { kind: 'whole', deltas: 10 })))
+    health.push(await timed(() => live(port)))
+    await delay(pauseMs)
   }
-  const { longestMs } = await gateway.ask('stallsStop', undefined, stalls)
-  ending.abort()
-  await attacking
-  const figures = [longestMs, resident / 1e6, percentile(took, 50), Math.max(...took)]
-  return `${attack.name.padEnd(38)} ${figures.map((figure) => figure.toFixed(1).padStart(9)).join(' ')}`
+  return { sends, health }
 }
 
-/** A session with three long replies. */
-async function prepare(port: number, token: string): Promise<Hostile> {
-  const plan: Plan = { kind: 'saturated', deltas: deltasOfLongReply, perWrite: 250 }
-  const replies: string[] = []
-  for (let n = 0; n < 3; n += 1) {
-    const id = await send(port, token, plan)
-    while (!(await isCompleted(port, token, id))) await delay(50)
-    replies.push(id)
-  }
-  return { token, replies }
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const startedAt = performance.now()
+  await work()
+  return performance.now() - startedAt
 }
 
-async function isCompleted(port: number, token: string, id: string): Promise<boolean> {
-  const query = 'query ($id: ID!) { reply(id: $id) { status failure { code } } }'
-  const body = await ask(port, token, { query, variables: { id } })
-  if (body.includes('"FAILED"')) throw new Error(`a long reply failed: ${body}`)
-  return body.includes('"COMPLETED"')
-}
-
-async function send(port: number, token: string, plan: Plan): Promise<string> {
-  const query =
-    'mutation ($text: String!) { sendMessage(input: { text: $text }) { ... on SendMessageSuccess { reply { id } } } }'
-  const body = await ask(port, token, { query, variables: { text: planText(plan) } })
-  return sendAnswer.parse(JSON.parse(body)).data.sendMessage.reply.id
-}
-
-async function ask(port: number, token: string, asked: object): Promise<string> {
-  const { body } = await request(`http://127.0.0.1:${port}/graphql`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
-    body: JSON.stringify(asked),
-  })
-  return await body.text()
-}
-
-/** Asks on so many connections, and never reads. */
-async function hold(
-  target: Target,
-  count: number,
-  document: (hostile: Hostile) => object,
-  signal: AbortSignal,
-): Promise<void> {
-  const sockets = await Promise.all(
-    Array.from({ length: count }, async (_, n) => {
-      const hostile = target.hostile[n % target.hostile.length]
-      if (!hostile) throw new TypeError('nobody is hostile')
-      const socket = await open(target.port)
-      socket.pause()
-      write(socket, hostile, document(hostile))
-      return socket
-    }),
-  )
-  if (!signal.aborted) await once(signal, 'abort')
-  for (const socket of sockets) socket.destroy()
-}
-
-/** Asks on so many connections, reads as fast as it can, and asks again when the answer has ended. */
-async function repeat(
-  target: Target,
-  count: number,
-  document: (hostile: Hostile) => object,
-  signal: AbortSignal,
-): Promise<void> {
-  await Promise.all(
-    Array.from({ length: count }, async (_, n) => {
-      const hostile = target.hostile[n % target.hostile.length]
-      if (!hostile) throw new TypeError('nobody is hostile')
-      while (!signal.aborted) {
-        const socket = await open(target.port)
-        const closed = once(socket, 'close')
-        socket.resume()
-        write(socket, hostile, document(hostile), 'connection: close\r\n')
-        const leave = () => socket.destroy()
-        signal.addEventListener('abort', leave)
-        await closed
-        signal.removeEventListener('abort', leave)
-        // One that is refused asks again, but not at once.
-        if (socket.bytesRead < 10_000) await delay(50)
-      }
-    }),
-  )
-}
-
-async function open(port: number): Promise<Socket> {
-  const socket = connect(port, '127.0.0.1')
-  socket.on('error', () => undefined)
-  await once(socket, 'connect')
-  return socket
-}
-
-function write(socket: Socket, { token }: Hostile, asked: object, more = ''): void {
-  const body = JSON.stringify(asked)
-  socket.write(
-    `POST /graphql HTTP/1.1\r\nhost: x\r\naccept: application/json, text/event-stream\r\ncontent-type: application/json\r\n${more}authorization: Bearer ${token}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  )
-}
-
-function times(count: number, text: (n: number) => string): string {
-  return Array.from({ length: count }, (_, n) => text(n)).join(' ')
+async function live(port: number): Promise<void> {
+  const { body } = await request(`http://127.0.0.1:${port}/health/live`, { reset: true })
+  await body.dump()
 }
 
 function print(line: string): void {

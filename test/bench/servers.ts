@@ -32,6 +32,8 @@ type Limits = Readonly<Record<string, number>>
 export const liftedRates: Limits = { messagesPerMinute: 1_000_000, costPerSecond: 1_000_000_000 }
 
 export interface GatewaySubject extends Subject {
+  /** Where its host speaks HTTP/2, if it does. */
+  readonly http2Port?: number
   /** Bytes of the store's file now, without what is written ahead of it. */
   storeBytes(): Promise<number>
 }
@@ -41,18 +43,49 @@ export async function startGateway(
   upstream: string,
   issuerSecret: string,
   limits: Limits = {},
+  /** Further assistants, and the origin of each. */
+  others: Readonly<Record<string, string>> = {},
+): Promise<GatewaySubject> {
+  return await startConfigured({ upstream, issuerSecret, limits, others }, (file, port) =>
+    startPart('server', '../../src/cli.ts', ['serve', '--config', file], (child) =>
+      ready(child, port),
+    ),
+  )
+}
+
+/** The same gateway in a host that has it under HTTP/2, and under HTTP/1.1 for the honest. */
+export async function startHttp2Gateway(
+  upstream: string,
+  issuerSecret: string,
+  limits: Limits,
+  others: Readonly<Record<string, string>>,
+): Promise<GatewaySubject> {
+  const http2Port = await freePort()
+  const subject = await startConfigured({ upstream, issuerSecret, limits, others }, (file, port) =>
+    startPart('server', 'http2-host.ts', [file, String(http2Port)], (child) => ready(child, port)),
+  )
+  return { ...subject, http2Port }
+}
+
+interface Configured {
+  readonly upstream: string
+  readonly issuerSecret: string
+  readonly limits: Limits
+  readonly others: Readonly<Record<string, string>>
+}
+
+async function startConfigured(
+  { upstream, issuerSecret, limits, others }: Configured,
+  start: (configFile: string, port: number) => Promise<Part>,
 ): Promise<GatewaySubject> {
   await using stack = new AsyncDisposableStack()
   const directory = await mkdtemp(join(tmpdir(), 'gateway-bench-'))
   stack.defer(() => rm(directory, { recursive: true }))
   const port = await freePort()
   const file = join(directory, 'config.json')
-  await writeFile(file, JSON.stringify(gatewayConfig(upstream, issuerSecret, port, limits)))
-  const part = stack.use(
-    await startPart('server', '../../src/cli.ts', ['serve', '--config', file], (child) =>
-      ready(child, port),
-    ),
-  )
+  const config = gatewayConfig({ bench: upstream, ...others }, issuerSecret, port, limits)
+  await writeFile(file, JSON.stringify(config))
+  const part = stack.use(await start(file, port))
   const owned = stack.move()
   return {
     port,
@@ -66,7 +99,7 @@ export async function startGateway(
 }
 
 function gatewayConfig(
-  upstream: string,
+  upstreams: Readonly<Record<string, string>>,
   issuerSecret: string,
   port: number,
   limits: Limits,
@@ -74,33 +107,31 @@ function gatewayConfig(
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   return {
     listen: { host: '127.0.0.1', port },
-    logging: { level: 'warn' },
+    logging: { level: 'error' },
     issuers: [{ issuer: benchIssuer, audience: benchAudience, secret: issuerSecret }],
     session: {
       key: randomBytes(32).toString('hex'),
       nameKeys: [{ version: 1, key: randomBytes(32).toString('hex') }],
     },
-    assistants: [
-      {
-        id: 'bench',
-        name: 'Bench',
-        strategy: 'workflow',
-        baseUrl: upstream,
-        credentials: {
-          type: 'oauth',
-          appId: '1100000000000000001',
-          keyId: 'bench-key',
-          privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }),
-        },
-        workflow: {
-          workflowId: '7300000000000000001',
-          appId: '7300000000000000002',
-          conversationKeying: 'create',
-        },
-        // the fake upstream has no quota: the platform's, which a gateway keeps to by default, would be measured instead
-        quota: { startsPerSecond: 100_000 },
+    assistants: Object.entries(upstreams).map(([id, baseUrl]) => ({
+      id,
+      name: id,
+      strategy: 'workflow',
+      baseUrl,
+      credentials: {
+        type: 'oauth',
+        appId: '1100000000000000001',
+        keyId: 'bench-key',
+        privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }),
       },
-    ],
+      workflow: {
+        workflowId: '7300000000000000001',
+        appId: '7300000000000000002',
+        conversationKeying: 'create',
+      },
+      // the fake upstream has no quota: the platform's, which a gateway keeps to by default, would be measured instead
+      quota: { startsPerSecond: 100_000 },
+    })),
     limits,
     probe: { checkAtStart: false },
     store: 'sqlite:gateway.db',

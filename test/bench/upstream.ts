@@ -8,7 +8,7 @@ import { z } from 'zod'
 import { planSchema } from './commands.ts'
 import { renderFrames, type ReplyFrames } from './frames.ts'
 import { chunk, createRawServer, streamEnd, streamHead, writeJson } from './http-server.ts'
-import type { Plan } from './plan.ts'
+import { deltaText, type Plan } from './plan.ts'
 import { listenAndTell } from './rpc.ts'
 
 const chatSchema = z.object({
@@ -38,6 +38,8 @@ function startChat(body: string, socket: Socket): void {
   const plan = planSchema.parse(JSON.parse(chat.additional_messages.at(-1)?.content ?? ''))
   const frames = renderFrames(chat.conversation_id, newId(), newId())
   switch (plan.kind) {
+    case 'large':
+      return sendLarge(socket, chat.conversation_id, plan)
     case 'idle':
       socket.write(streamHead + chunk(frames.opening))
       return
@@ -92,6 +94,41 @@ function saturate(socket: Socket, frames: ReplyFrames, plan: Plan & { kind: 'sat
     else socket.once('drain', pump)
   }
   pump()
+}
+
+function sendLarge(
+  socket: Socket,
+  conversationId: string,
+  { deltas, length, alphabet }: Plan & { kind: 'large' },
+): void {
+  const words = alphabet === 'latin' ? deltaText : '每个用户的会话互不相干'
+  const text = words.repeat(Math.ceil(length / words.length)).slice(0, length)
+  const frames = renderFrames(conversationId, newId(), newId(), text)
+  const delta = chunkOfBytes(frames.delta)
+  let left = deltas
+  const pump = () => {
+    for (; left > 0; left -= 1) {
+      if (socket.write(delta)) continue
+      left -= 1
+      socket.once('drain', pump)
+      return
+    }
+    socket.write(chunkOfBytes(frames.closing(deltas)))
+    socket.write(streamEnd)
+  }
+  socket.write(streamHead)
+  socket.write(chunkOfBytes(frames.opening))
+  pump()
+}
+
+/** As `chunk`, for text that is not ASCII. */
+function chunkOfBytes(text: string): Buffer {
+  const bytes = Buffer.from(text)
+  return Buffer.concat([
+    Buffer.from(`${bytes.length.toString(16)}\r\n`),
+    bytes,
+    Buffer.from('\r\n'),
+  ])
 }
 
 /** Nineteen digits, as the platform's ids. */

@@ -252,6 +252,43 @@ describe('the door', () => {
     expect(begunAtHealth).toEqual([expect.toSatisfy((before: number) => before < count / 2)])
   })
 
+  it('requests that a client sends ahead on one connection are answered in their order', async () => {
+    await using gateway = await openFakeGateway()
+    const { hostname, port } = new URL(gateway.url)
+    const socket = connect(Number(port), hostname).setEncoding('utf8')
+    let text = ''
+    socket.on('data', (chunk: string) => (text += chunk))
+    const ids = Array.from({ length: 500 }, (_, n) => `request-${n}`)
+    const request = (id: string) =>
+      `GET /graphql HTTP/1.1\r\nHost: x\r\nX-Request-Id: ${id}\r\n\r\n`
+    for (let from = 0; from < ids.length; from += 100) {
+      const some = ids.slice(from, from + 100)
+      socket.write(some.map(request).join(''))
+      await until(() => text.includes(`x-request-id: ${some.at(-1)}\r\n`), 'their answers')
+    }
+    expect([...text.matchAll(/x-request-id: (.*)\r\n/g)].map(([, id]) => id)).toEqual(ids)
+    socket.destroy()
+  })
+
+  it('a connection is closed that brings thousands of requests and waits for no answer', async () => {
+    let begun = 0
+    const authenticator = {
+      authenticate: async () => {
+        begun += 1
+        throw new UnauthenticatedError('Nobody is known.')
+      },
+      challenge: () => 'Bearer',
+    }
+    await using gateway = await openFakeGateway({ authenticator })
+    const { hostname, port } = new URL(gateway.url)
+    const socket = connect(Number(port), hostname)
+    socket.on('error', () => undefined).resume()
+    const closed = new Promise((resolve) => socket.on('close', resolve))
+    socket.write('GET /graphql?query=%7Ba%7D HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(10_000))
+    await closed
+    expect(begun).toBeLessThan(1_000)
+  })
+
   it('tells whoever asks for a WebSocket what is spoken here', async () => {
     await using gateway = await openFakeGateway()
     const { hostname, port } = new URL(gateway.url)

@@ -13,6 +13,7 @@ import type {
   RunContext,
   RunEvent,
   StartRequest,
+  TakeRunEvents,
   UpstreamConversation,
 } from '../../src/strategy/strategy.ts'
 import { type RunningEmulator, createTestApp, publicPart, startEmulator } from '../kit/emulator.ts'
@@ -176,13 +177,15 @@ export function setStrategyStage(entry: StrategyEntry) {
     const { history = [], carries } = options
     const request = { ...run, upstream, text, history, ...plain, ...carries }
     try {
-      for await (const batch of (options.by ?? strategy).start(request, signal)) {
+      const take: TakeRunEvents = (batch) => {
         for (const event of batch) {
           guard.check(event)
           events.push(event)
           bound = { type: 'id', conversationId: event.conversationId }
         }
+        return undefined
       }
+      await (options.by ?? strategy).start(request, take, signal)
     } catch (thrown) {
       error = thrown
     }

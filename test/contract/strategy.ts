@@ -112,13 +112,18 @@ export function strategyContract(name: string, entry: StrategyEntry): void {
     it('tells the upstream to cancel where it can be told', async () => {
       const begun = await begin(newSession('alice'))
       await stage.emulator.faults(entry.runPath, { kind: 'gate', afterDeltas: 1 })
-      const stream = stage.strategy.start(
+      const first = Promise.withResolvers<RunEvent>()
+      const left = new AbortController()
+      const streaming = stage.strategy.start(
         { ...begun.run, upstream: begun.upstream, text: '/long 20', history: [], ...plain },
-        signal,
+        ([event]) => {
+          if (event !== undefined) first.resolve(event)
+          return undefined
+        },
+        left.signal,
       )
-      const batches = stream[Symbol.asyncIterator]()
-      const { value } = await batches.next()
-      const [{ chatId, conversationId }] = value as readonly [RunEvent]
+      streaming.catch(first.reject)
+      const { chatId, conversationId } = await first.promise
       await stage.emulator.until({ gate: 'gate' })
       const run = { ...begun.run, upstreamConversationId: conversationId, chatId }
       expect(await stage.strategy.cancel(run, signal)).toBe(entry.cancels ? 'agreed' : 'refused')
@@ -135,7 +140,8 @@ export function strategyContract(name: string, entry: StrategyEntry): void {
         // The second time there is nothing left to cancel.
         expect(await stage.strategy.cancel(run, signal)).toBe('refused')
       }
-      await batches.return?.()
+      left.abort(new Error('left'))
+      await streaming.catch(() => undefined)
     })
 
     it('ends with the reason of the signal, at once', async () => {
@@ -151,7 +157,7 @@ export function strategyContract(name: string, entry: StrategyEntry): void {
           history: [],
           ...plain,
         }
-        for await (const _ of stage.strategy.start(request, stop.signal)) void 0
+        await stage.strategy.start(request, () => undefined, stop.signal)
       })()
       const outcome = expect(reading).rejects.toBe(reason)
       await stage.emulator.until({ gate: 'gate' })

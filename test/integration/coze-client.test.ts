@@ -11,7 +11,11 @@ import { createServer as createTcpServer } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { describe, expect, it } from 'vitest'
-import { type CozeClientOptions, createCozeClient } from '../../src/coze/client.ts'
+import {
+  type CozeClientOptions,
+  createCozeClient,
+  type TakeCozeEvents,
+} from '../../src/coze/client.ts'
 import { CozeError } from '../../src/coze/errors.ts'
 import type { CozeEvent } from '../../src/coze/events.ts'
 import { type Clock, systemClock } from '../../src/lib/clock.ts'
@@ -86,16 +90,23 @@ const chatting = (baseUrl: string) => ({
 async function chat({ client }: Opened, url: string, signal = new AbortController().signal) {
   const batches: (readonly CozeEvent[])[] = []
   let error: unknown
-  const reading = async () => {
-    for await (const batch of client.stream(chatting(url), signal)) batches.push(batch)
+  const take: TakeCozeEvents = (batch) => {
+    batches.push(batch)
+    return undefined
   }
   try {
-    await within(reading(), 'the end of the chat')
+    await within(client.stream(chatting(url), take, signal), 'the end of the chat')
   } catch (thrown) {
     error = thrown
   }
   const events = batches.flat()
   return { batches, events, types: events.map(({ type }) => type), error }
+}
+
+const ignored = () => undefined
+const taken = new Error('the taker failed')
+const bad = (): never => {
+  throw taken
 }
 
 const streamHead = { 'content-type': 'text/event-stream; charset=utf-8', 'x-tt-logid': 'log' }
@@ -139,10 +150,12 @@ describe('Coze client, streaming', () => {
       query: { conversation_id: 'ü&1', left: undefined },
     }
     const sizes: number[] = []
-    for await (const batch of opened.client.stream(request, new AbortController().signal)) {
+    const take: TakeCozeEvents = (batch) => {
       gates[sizes.length]?.resolve()
       sizes.push(batch.length)
+      return undefined
     }
+    await opened.client.stream(request, take, new AbortController().signal)
     expect(sizes).toEqual([1, 2, 2])
     expect(seen).toEqual([
       {
@@ -334,9 +347,7 @@ describe('Coze client, streaming', () => {
       onOpen: (logId: string | undefined) => void heard.push(logId),
     }
     const { signal } = new AbortController()
-    const reading = (async () => {
-      for await (const _ of opened.client.stream({ ...chatting(upstream.url), listener }, signal));
-    })()
+    const reading = opened.client.stream({ ...chatting(upstream.url), listener }, ignored, signal)
     await expect(reading).rejects.toMatchObject({ kind: 'truncated' })
     expect(heard).toEqual(['try', 'try', 'try', 'log'])
     const limited = 'rate-limited HTTP_429'
@@ -617,7 +628,8 @@ describe('Coze client, streaming', () => {
     await using opened = open()
     const { events, types, error } = await chat(opened, upstream.url)
     expect(error).toBeUndefined()
-    expect(types).toEqual(['created', 'delta', 'delta', 'completed', 'done'])
+    // What follows the run's end is not waited for.
+    expect(types).toEqual(['created', 'delta', 'delta', 'completed'])
     expect(events.flatMap((event) => ('text' in event ? [event.text] : []))).toEqual(['你', '😀'])
   })
 
@@ -660,10 +672,11 @@ describe('Coze client, streaming', () => {
     await using opened = open()
     let text = ''
     const { signal } = new AbortController()
-    for await (const batch of opened.client.stream(chatting(upstream.url), signal)) {
+    const take: TakeCozeEvents = async (batch) => {
       for (const event of batch) if (event.type === 'delta') text += event.text
       await new Promise((resolve) => setImmediate(resolve))
     }
+    await opened.client.stream(chatting(upstream.url), take, signal)
     expect(text).toBe(texts.join(''))
   })
 
@@ -676,15 +689,34 @@ describe('Coze client, streaming', () => {
       stream(response, created)
     })
     await using opened = open()
-    const reading = async () => {
-      const batches = opened.client.stream(chatting(upstream.url), controller.signal)
-      for await (const _batch of batches) controller.abort(reason)
+    const take = () => {
+      controller.abort(reason)
+      return undefined
     }
-    await expect(within(reading(), 'the end')).rejects.toBe(reason)
+    const reading = opened.client.stream(chatting(upstream.url), take, controller.signal)
+    await expect(within(reading, 'the end')).rejects.toBe(reason)
     await within(closed.promise, 'the closed connection')
   })
 
-  it('uses the connection of an ended run again, though its consumer left at the end', async () => {
+  it.each([
+    ['throws', () => bad()],
+    ['rejects', async () => bad()],
+  ])('ends with what its taker %s, and closes the connection', async (_how, take) => {
+    const closed = Promise.withResolvers<void>()
+    await using upstream = await serve((request, response) => {
+      request.socket.on('close', () => closed.resolve())
+      stream(response, created)
+    })
+    await using opened = open()
+    const { signal } = new AbortController()
+    const reading = opened.client.stream(chatting(upstream.url), take, signal)
+    await expect(within(reading, 'the end')).rejects.toBe(taken)
+    await within(closed.promise, 'the closed connection')
+    // It was no failure of the upstream.
+    expect(opened.errors).toEqual([])
+  })
+
+  it('uses the connection of an ended run again', async () => {
     const ports = new Set<number | undefined>()
     await using upstream = await serve((request, response) => {
       ports.add(request.socket.remotePort)
@@ -694,9 +726,7 @@ describe('Coze client, streaming', () => {
     await using opened = open()
     const { signal } = new AbortController()
     for (let chats = 0; chats < 3; chats += 1) {
-      for await (const batch of opened.client.stream(chatting(upstream.url), signal)) {
-        if (batch.some(({ type }) => type === 'completed')) break
-      }
+      await opened.client.stream(chatting(upstream.url), ignored, signal)
       // The body's end is on its way; the next answer on another connection tells that it has passed.
       const target = { baseUrl: upstream.url, token }
       await opened.client
@@ -712,12 +742,10 @@ describe('Coze client, streaming', () => {
   it('breaks off what is under way when it is disposed', async () => {
     await using upstream = await serve((_request, response) => stream(response, created))
     const opened = open()
-    const reading = async () => {
-      const { signal } = new AbortController()
-      const batches = opened.client.stream(chatting(upstream.url), signal)
-      for await (const _batch of batches) await opened[Symbol.asyncDispose]()
-    }
-    await expect(within(reading(), 'the end')).rejects.toBeInstanceOf(CozeError)
+    const { signal } = new AbortController()
+    const take = async () => opened[Symbol.asyncDispose]()
+    const reading = opened.client.stream(chatting(upstream.url), take, signal)
+    await expect(within(reading, 'the end')).rejects.toBeInstanceOf(CozeError)
   })
 })
 

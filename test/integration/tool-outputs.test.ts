@@ -122,12 +122,14 @@ describe('a Bot that asks for a tool', () => {
   it('is answered, and goes on in the same chat', async () => {
     await using upstream = await stage((response) => stream(response, answering))
     const { strategy, asked } = upstream
-    const first = await collect(strategy.start({ ...firstMessage, ...plain }, signal))
+    const first = await collect((take) =>
+      strategy.start({ ...firstMessage, ...plain }, take, signal),
+    )
     expect(first.error).toBeUndefined()
     expect(answerOf(first.events)).toBe('Let me see.')
     expect(first.events.at(-1)).toEqual({ type: 'action-required', ...ids, toolCalls })
 
-    const second = await collect(strategy.submitToolOutputs(submission, signal))
+    const second = await collect((take) => strategy.submitToolOutputs(submission, take, signal))
     expect(second.error).toBeUndefined()
     expect(second.events).toMatchObject([
       { type: 'accepted', ...ids, logId: 'log', retries: 0 },
@@ -146,7 +148,9 @@ describe('a Bot that asks for a tool', () => {
 
   it('is not answered twice, whatever became of the answer', async () => {
     await using upstream = await stage((response) => response.destroy())
-    const { error, events } = await collect(upstream.strategy.submitToolOutputs(submission, signal))
+    const { error, events } = await collect((take) =>
+      upstream.strategy.submitToolOutputs(submission, take, signal),
+    )
     expect(events).toEqual([])
     expect(error).toMatchObject({
       outcome: 'unseen',
@@ -160,7 +164,9 @@ describe('a Bot that asks for a tool', () => {
       response.setHeader('content-type', 'application/json')
       response.end('{"code":5000,"msg":"x"}')
     })
-    const { error } = await collect(upstream.strategy.submitToolOutputs(submission, signal))
+    const { error } = await collect((take) =>
+      upstream.strategy.submitToolOutputs(submission, take, signal),
+    )
     expect(error).toMatchObject({ upstreamCode: '5000', failure: { code: 'UPSTREAM_ERROR' } })
     expect(upstream.asked).toHaveLength(1)
   })

@@ -69,21 +69,20 @@ export const platformCalls: Readonly<Record<CozeCall, (by: Calling) => Promise<u
     deleteConversation(client, target, ids.conversationId, signal),
   'list-messages': ({ client, target }) => listMessages(client, target, ids, signal),
   'workflow-chat': ({ client, target }) =>
-    drain(
-      streamWorkflowChat(
-        client,
-        target,
-        { workflowId: 'w', owner: owner.owner, messages, userId: 'alice' },
-        signal,
-      ),
+    streamWorkflowChat(
+      client,
+      target,
+      { workflowId: 'w', owner: owner.owner, messages, userId: 'alice' },
+      ignored,
+      signal,
     ),
   'bot-chat': ({ client, target }) => {
     const { conversationId } = ids
     const request = { botId: 'b', conversationId, userId: 'alice', messages }
-    return drain(streamBotChat(client, target, request, signal))
+    return streamBotChat(client, target, request, ignored, signal)
   },
   'tool-outputs': ({ client, target }) =>
-    drain(streamToolOutputs(client, target, { ...ids, outputs: [] }, signal)),
+    streamToolOutputs(client, target, { ...ids, outputs: [] }, ignored, signal),
   'retrieve-chat': ({ client, target }) => retrieveBotChat(client, target, ids, signal),
   'list-chat-messages': ({ client, target }) => listBotChatMessages(client, target, ids, signal),
   'cancel-chat': ({ client, target }) => cancelBotChat(client, target, ids, signal),
@@ -115,9 +114,7 @@ async function* onePiece() {
   yield Buffer.from('a file that no log may hold')
 }
 
-async function drain(stream: AsyncIterable<unknown>): Promise<void> {
-  for await (const _batch of stream);
-}
+const ignored = () => undefined
 
 /** Answers any call of the platform as if all went well, once its body is read. */
 export async function answerCall(

@@ -6,7 +6,7 @@ import type {
   SessionId,
   SessionName,
 } from '../../src/domain.ts'
-import type { RunContext, RunEvent } from '../../src/strategy/strategy.ts'
+import type { RunContext, RunEvent, TakeRunEvents } from '../../src/strategy/strategy.ts'
 
 /** A run of a session, with ids made of its names. */
 export function createRun(session: string, reply = 'reply-1', conversation = 'conv-1'): RunContext {
@@ -34,15 +34,23 @@ export function createHistory(run: RunContext, texts: readonly string[]): readon
 
 /** All events of a run, and what it threw. */
 export async function collect(
-  stream: AsyncIterable<readonly RunEvent[]>,
+  stream: (take: TakeRunEvents) => Promise<void>,
 ): Promise<{ readonly events: readonly RunEvent[]; readonly error: unknown }> {
   const events: RunEvent[] = []
   try {
-    for await (const batch of stream) events.push(...batch)
+    await stream((batch) => {
+      events.push(...batch)
+      return undefined
+    })
   } catch (error) {
     return { events, error }
   }
   return { events, error: undefined }
+}
+
+/** For a run that must not begin. */
+export const untaken: TakeRunEvents = () => {
+  throw new Error('nothing should have been streamed')
 }
 
 /** The answer that the events make: completed messages over their deltas, in first-seen order. */

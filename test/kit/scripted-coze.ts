@@ -58,7 +58,7 @@ export function createScriptedCoze(script: {
       const body = script.upload?.(entry, nth(request.path)) ?? {}
       return request.read({ body, logId: 'log-1', serverTime: undefined })
     },
-    async *stream(request, signal) {
+    async stream(request, take, signal) {
       signal.throwIfAborted()
       request.listener?.onTry()
       timeouts.push(request.timeouts)
@@ -67,11 +67,16 @@ export function createScriptedCoze(script: {
       if (!(steps[0] instanceof Error)) request.listener?.onOpen('log-1')
       for (const step of steps) {
         if (step instanceof Error) throw step
-        yield step
+        await take(step)
+        if (step.some(isEnd)) return
       }
     },
     async [Symbol.asyncDispose]() {},
   }
+}
+
+function isEnd({ type }: CozeEvent): boolean {
+  return ['completed', 'cancelled', 'requires-action', 'failed', 'error'].includes(type)
 }
 
 /** Tokens that are the session's name. */

@@ -9,6 +9,7 @@ import type {
   RecoverRequest,
   RunEvent,
   StartRequest,
+  TakeRunEvents,
 } from '../../src/strategy/strategy.ts'
 
 /** One stream of an upstream run, played by the test: it decides when each batch arrives. */
@@ -124,18 +125,19 @@ export function createScriptedStrategy(
       opened.push(id)
       return { type: 'id', conversationId: id }
     },
-    start(request, signal) {
+    async start(request, take, signal) {
       chats += 1
       const { upstream } = request
       const conversationId = upstream.type === 'id' ? upstream.conversationId : 'named'
-      const { stream, events } = play({ chatId: `chat-${chats}`, conversationId }, signal)
+      const { stream, play } = createPlayed({ chatId: `chat-${chats}`, conversationId }, signal)
       runs.push(Object.assign(stream, { request }))
-      return events
+      await play(take)
     },
-    submitToolOutputs({ chatId, upstreamConversationId: conversationId, outputs }, signal) {
-      const { stream, events } = play({ chatId, conversationId }, signal)
+    async submitToolOutputs({ chatId, upstreamConversationId, outputs }, take, signal) {
+      const ids = { chatId, conversationId: upstreamConversationId }
+      const { stream, play } = createPlayed(ids, signal)
       rounds.push(Object.assign(stream, { outputs }))
-      return events
+      await play(take)
     },
     async cancel({ chatId }) {
       cancelled.push(chatId)
@@ -150,10 +152,10 @@ export function createScriptedStrategy(
   return strategy
 }
 
-function play(
+function createPlayed(
   ids: { readonly chatId: string; readonly conversationId: string },
   signal: AbortSignal,
-): { readonly stream: PlayedStream; readonly events: AsyncIterable<readonly RunEvent[]> } {
+): { readonly stream: PlayedStream; readonly play: (take: TakeRunEvents) => Promise<void> } {
   const inbox: (readonly RunEvent[] | Error)[] = []
   let wake = Promise.withResolvers<void>()
   const push = (item: readonly RunEvent[] | Error) => {
@@ -161,24 +163,19 @@ function play(
     wake.resolve()
   }
 
-  async function* read() {
-    const onAbort = () => wake.resolve()
-    signal.addEventListener('abort', onAbort)
-    try {
-      for (;;) {
-        signal.throwIfAborted()
-        const item = inbox.shift()
-        if (item instanceof Error) throw item
-        if (item !== undefined) {
-          yield item
-          if (item.some(({ type }) => type === 'completed' || type === 'action-required')) return
-          continue
-        }
-        await wake.promise
-        wake = Promise.withResolvers()
+  async function play(take: TakeRunEvents): Promise<void> {
+    using _ = onAbort(signal, () => wake.resolve())
+    for (;;) {
+      signal.throwIfAborted()
+      const item = inbox.shift()
+      if (item instanceof Error) throw item
+      if (item !== undefined) {
+        await take(item)
+        if (item.some(({ type }) => ends.has(type))) return
+        continue
       }
-    } finally {
-      signal.removeEventListener('abort', onAbort)
+      await wake.promise
+      wake = Promise.withResolvers()
     }
   }
 
@@ -202,8 +199,10 @@ function play(
       return signal.aborted
     },
   }
-  return { stream, events: read() }
+  return { stream, play }
 }
+
+const ends: ReadonlySet<RunEvent['type']> = new Set(['completed', 'cancelled', 'action-required'])
 
 /** What comes first goes to who asked first. */
 function createLine<T>() {

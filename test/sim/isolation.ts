@@ -99,9 +99,9 @@ export function createIsolation(
       let found = wrapped.get(strategy)
       if (found === undefined) {
         found = replacing(strategy, {
-          start(request, signal) {
+          start(request, take, signal) {
             look(assistantId, strategy.kind, request.replyId)
-            return strategy.start(request, signal)
+            return strategy.start(request, take, signal)
           },
         })
         wrapped.set(strategy, found)

@@ -1,10 +1,10 @@
 import { Buffer } from 'node:buffer'
-import type { CozeTarget } from '../../../src/coze/client.ts'
+import type { CozeTarget, TakeCozeEvents } from '../../../src/coze/client.ts'
 import { CozeError } from '../../../src/coze/errors.ts'
 import type { ReplyEvent, Session, SessionId } from '../../../src/domain.ts'
 import type { ReplySubscription } from '../../../src/reply/subscribe.ts'
 import { RunFailedError } from '../../../src/strategy/run-failed-error.ts'
-import type { RunEvent, StartRequest } from '../../../src/strategy/strategy.ts'
+import type { StartRequest, TakeRunEvents } from '../../../src/strategy/strategy.ts'
 import type { Plant } from './plant.ts'
 import { replacing } from './replacing.ts'
 
@@ -80,17 +80,18 @@ export function sendsAgain(): Plant {
   return {
     strategy: (strategy) =>
       replacing(strategy, {
-        async *start(request, signal) {
+        async start(request, take, signal) {
           let hasBegun = false
           try {
-            for await (const batch of strategy.start(request, signal)) {
+            const takeFirst: TakeRunEvents = (events) => {
               hasBegun = true
-              yield batch
+              return take(events)
             }
+            await strategy.start(request, takeFirst, signal)
           } catch (error) {
             const isUnknown = error instanceof RunFailedError && error.outcome === 'unseen'
             if (hasBegun || !isUnknown) throw error
-            yield* strategy.start(request, signal)
+            await strategy.start(request, take, signal)
           }
         },
       }),
@@ -101,16 +102,17 @@ export function retriesAnything(): Plant {
   return {
     client: (client) =>
       replacing(client, {
-        async *stream(request, signal) {
+        async stream(request, take, signal) {
           let hasBegun = false
           try {
-            for await (const batch of client.stream(request, signal)) {
+            const takeFirst: TakeCozeEvents = (events) => {
               hasBegun = true
-              yield batch
+              return take(events)
             }
+            await client.stream(request, takeFirst, signal)
           } catch (error) {
             if (hasBegun || !(error instanceof CozeError) || error.kind !== 'server') throw error
-            yield* client.stream(request, signal)
+            await client.stream(request, take, signal)
           }
         },
       }),
@@ -129,32 +131,30 @@ export function mixesTokens(): Plant {
           const target = isMint ? request.target : mixed(request.target)
           return client.request({ ...request, target }, signal)
         },
-        stream: (request, signal) =>
-          client.stream({ ...request, target: mixed(request.target) }, signal),
+        stream: (request, take, signal) =>
+          client.stream({ ...request, target: mixed(request.target) }, take, signal),
       }),
   }
 }
 
 /** As if every event were of this run. */
 export function sleepingGuard(): Plant {
-  async function* blessed(
-    stream: AsyncIterable<readonly RunEvent[]>,
-    { upstream }: StartRequest,
-  ): AsyncGenerator<readonly RunEvent[], void, undefined> {
+  function blessed(take: TakeRunEvents, { upstream }: StartRequest): TakeRunEvents {
     let chatId: string | undefined
     let conversationId = upstream.type === 'id' ? upstream.conversationId : undefined
-    for await (const batch of stream) {
-      yield batch.map((event) => {
-        chatId ??= event.chatId
-        conversationId ??= event.conversationId
-        return { ...event, chatId, conversationId }
-      })
-    }
+    return (batch) =>
+      take(
+        batch.map((event) => {
+          chatId ??= event.chatId
+          conversationId ??= event.conversationId
+          return { ...event, chatId, conversationId }
+        }),
+      )
   }
   return {
     strategy: (strategy) =>
       replacing(strategy, {
-        start: (request, signal) => blessed(strategy.start(request, signal), request),
+        start: (request, take, signal) => strategy.start(request, blessed(take, request), signal),
       }),
   }
 }
@@ -163,11 +163,12 @@ export function dropsCorrections(): Plant {
   return {
     strategy: (strategy) =>
       replacing(strategy, {
-        async *start(request, signal) {
-          for await (const batch of strategy.start(request, signal)) {
-            yield batch.filter(({ type }) => type !== 'message')
-          }
-        },
+        start: (request, take, signal) =>
+          strategy.start(
+            request,
+            (batch) => take(batch.filter(({ type }) => type !== 'message')),
+            signal,
+          ),
       }),
   }
 }
@@ -326,25 +327,21 @@ export function suspectsSeeds(): Plant {
 
 /** A run that is not where it was sent to must be another's. */
 export function suspectsMoves(): Plant {
-  async function* pinned(
-    stream: AsyncIterable<readonly RunEvent[]>,
-    { upstream }: StartRequest,
-  ): AsyncGenerator<readonly RunEvent[], void, undefined> {
+  function pinned(take: TakeRunEvents, { upstream }: StartRequest): TakeRunEvents {
     let isFirst = true
-    for await (const batch of stream) {
+    return (batch) => {
       const [event] = batch
-      if (isFirst && event !== undefined && upstream.type === 'id') {
-        const { conversationId } = upstream
-        yield [{ type: 'accepted', chatId: event.chatId, conversationId }]
-      }
+      const isPinned = isFirst && event !== undefined && upstream.type === 'id'
       isFirst = false
-      yield batch
+      if (!isPinned) return take(batch)
+      const { conversationId } = upstream
+      return take([{ type: 'accepted', chatId: event.chatId, conversationId }, ...batch])
     }
   }
   return {
     strategy: (strategy) =>
       replacing(strategy, {
-        start: (request, signal) => pinned(strategy.start(request, signal), request),
+        start: (request, take, signal) => strategy.start(request, pinned(take, request), signal),
       }),
   }
 }

@@ -21,9 +21,7 @@ import { chat, chatId, conversationId, ids, message, messageId } from './wire-sa
 const target = { baseUrl: 'https://api.coze.com', token: new Secret('t') }
 const { signal } = new AbortController()
 
-async function drain(stream: AsyncIterable<unknown>) {
-  for await (const _batch of stream);
-}
+const ignored = () => undefined
 
 const messages = [
   { role: 'assistant', text: 'Hello' },
@@ -53,7 +51,7 @@ describe('chats', () => {
       sessionName: 'name',
       connectorId: '1024',
     }
-    await drain(streamWorkflowChat(client, target, request, signal))
+    await streamWorkflowChat(client, target, request, ignored, signal)
     expect(asked).toEqual([
       {
         path: '/v1/workflows/chat',
@@ -74,7 +72,7 @@ describe('chats', () => {
   it('ask a Workflow of a bot, with no more than it needs', async () => {
     const { client, asked } = stub()
     const request = { workflowId: 'w', owner: { botId: 'b' }, messages: [], userId: 'name' }
-    await drain(streamWorkflowChat(client, target, request, signal))
+    await streamWorkflowChat(client, target, request, ignored, signal)
     expect(asked).toEqual([
       {
         path: '/v1/workflows/chat',
@@ -99,7 +97,7 @@ describe('chats', () => {
       customVariables: { a: '1' },
       metaData: { reply: 'r' },
     }
-    await drain(streamBotChat(client, target, request, signal))
+    await streamBotChat(client, target, request, ignored, signal)
     expect(asked).toEqual([
       {
         path: '/v3/chat',
@@ -132,7 +130,7 @@ describe('messages with files', () => {
       { role: 'user', text: 'Hi', files: [] },
     ] as const
     const request = { botId: 'b', conversationId, userId: 'name', messages: sent }
-    await drain(streamBotChat(client, target, request, signal))
+    await streamBotChat(client, target, request, ignored, signal)
     const [call] = asked as [{ body: { additional_messages: Record<string, string>[] } }]
     const entered = call.body.additional_messages
     expect(entered.map((message) => message['content_type'])).toEqual([
@@ -162,7 +160,13 @@ describe('tool outputs', () => {
   it('go on with the chat that asked, as a stream', async () => {
     const { client, asked } = stub()
     const outputs = [{ toolCallId: 'call-1', output: '{"a":1}' }]
-    await drain(streamToolOutputs(client, target, { ...ids, outputs, connectorId: '999' }, signal))
+    await streamToolOutputs(
+      client,
+      target,
+      { ...ids, outputs, connectorId: '999' },
+      ignored,
+      signal,
+    )
     expect(asked).toEqual([
       {
         path: '/v3/chat/submit_tool_outputs',

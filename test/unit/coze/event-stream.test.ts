@@ -3,6 +3,7 @@ import { getEventListeners } from 'node:events'
 import { setImmediate as settled } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { CozeError } from '../../../src/coze/errors.ts'
+import type { CozeEvent } from '../../../src/coze/events.ts'
 import { type EventStream, openEventStream } from '../../../src/coze/event-stream.ts'
 import type { Send, WireSink } from '../../../src/coze/wire.ts'
 import { createTurns } from '../../../src/lib/turns.ts'
@@ -65,7 +66,31 @@ function open({ isSent = true, perTurn = 1_000_000 } = {}) {
   }
 }
 
-const types = async (stream: EventStream) => (await stream.next())?.map(({ type }) => type)
+/** Reads a stream, and gives its batches one by one as the types of their events; undefined after its end. */
+function listen(stream: EventStream) {
+  const batches: (readonly CozeEvent['type'][])[] = []
+  let wake = () => {}
+  const take = (events: readonly CozeEvent[]) => {
+    batches.push(events.map(({ type }) => type))
+    wake()
+    return undefined
+  }
+  const over = stream.read(take)
+  over.then(wake, () => undefined)
+  return {
+    over,
+    async next() {
+      const woken = new Promise<void>((resolve) => (wake = resolve))
+      if (batches.length === 0) await Promise.race([woken, over])
+      return batches.shift()
+    },
+  }
+}
+
+const taken = new Error('the taker failed')
+const bad = (): never => {
+  throw taken
+}
 
 async function failure(promise: Promise<unknown>): Promise<CozeError> {
   const error: unknown = await promise.then(
@@ -80,15 +105,15 @@ describe('event stream', () => {
   it('takes turns where it brings much at once: its connection is paused until then, and nothing is lost', async () => {
     const upstream = open({ perTurn: 5_000 })
     upstream.head()
-    const stream = await upstream.stream
+    const stream = listen(await upstream.stream)
     const piece = `: ${'x'.repeat(9_000)}\n\n${delta('a')}`
     upstream.say(piece)
     expect(upstream.acts).toEqual([])
-    expect(await types(stream)).toEqual(['delta'])
+    expect(await stream.next()).toEqual(['delta'])
     // This turn of the event loop has read as much as it may.
     upstream.say(piece, piece)
     expect(upstream.acts).toEqual(['pause'])
-    const next = types(stream)
+    const next = stream.next()
     await upstream.nextTurn()
     expect(upstream.acts).toEqual(['pause', 'resume'])
     expect(await next).toEqual(['delta', 'delta'])
@@ -97,53 +122,156 @@ describe('event stream', () => {
   it('reads what waits for its turn before the end of its body', async () => {
     const upstream = open({ perTurn: 1 })
     upstream.head()
-    const stream = await upstream.stream
+    const stream = listen(await upstream.stream)
     upstream.say('x'.repeat(8_200), `\n\n${created}${delta('a')}`, completed + done)
     upstream.sink.onEnd()
-    expect(await types(stream)).toEqual(['created', 'delta', 'completed', 'done'])
+    expect(await stream.next()).toEqual(['created', 'delta', 'completed', 'done'])
   })
 
   it('keeps a stream that is written as a model speaks from waiting, however much the others bring', async () => {
     const upstream = open({ perTurn: 1 })
     upstream.head()
-    const stream = await upstream.stream
+    const stream = listen(await upstream.stream)
     upstream.say(created, delta('a'), delta('b'))
     expect(upstream.acts).toEqual([])
-    expect(await types(stream)).toEqual(['created', 'delta', 'delta'])
+    expect(await stream.next()).toEqual(['created', 'delta', 'delta'])
   })
 
   it('gives all that is there as one batch, and none for a piece that completes nothing', async () => {
     const upstream = open()
     upstream.head()
-    const stream = await upstream.stream
+    const stream = listen(await upstream.stream)
     upstream.say(created + delta('a'), `${delta('b')}data: `)
-    expect(await types(stream)).toEqual(['created', 'delta', 'delta'])
-    const next = types(stream)
+    expect(await stream.next()).toEqual(['created', 'delta', 'delta'])
+    const next = stream.next()
     upstream.say(': still here\n')
     upstream.say(`x\n\n${delta('c')}`)
     expect(await next).toEqual(['delta'])
     upstream.say(completed + done)
-    expect(await types(stream)).toEqual(['completed', 'done'])
-    expect(await types(stream)).toBeUndefined()
+    expect(await stream.next()).toEqual(['completed', 'done'])
+    expect(await stream.next()).toBeUndefined()
   })
 
-  it('pauses the connection for a slow consumer, and goes on when all is taken', async () => {
+  it('hands over what a read brought before anything else can happen', async () => {
     const upstream = open()
     upstream.head()
     const stream = await upstream.stream
+    const batches: number[] = []
+    const over = stream.read((events) => void batches.push(events.length))
+    upstream.say(created, delta('a'))
+    // The microtasks of the read: no timer, no promise of ours comes before them.
+    queueMicrotask(() => batches.push(0))
+    await Promise.resolve()
+    expect(batches).toEqual([2, 0])
+    upstream.say(completed)
+    await over
+    expect(batches).toEqual([2, 0, 1])
+  })
+
+  it('pauses the connection while its taker works, and loses nothing that comes all the same', async () => {
+    const upstream = open()
+    upstream.head()
+    const stream = await upstream.stream
+    const works: PromiseWithResolvers<void>[] = []
+    const sizes: number[] = []
+    const over = stream.read(async (events) => {
+      sizes.push(events.length)
+      const work = Promise.withResolvers<void>()
+      works.push(work)
+      await work.promise
+    })
     upstream.say(created)
-    for (let reads = 1; reads < 63; reads += 1) upstream.say(delta('x'))
-    expect(upstream.acts).toEqual([])
-    upstream.say(delta('x'))
+    await settled()
     expect(upstream.acts).toEqual(['pause'])
+    upstream.say(delta('x'), delta('y'))
     // A silence of our own making is no fault of the upstream's.
     upstream.clock.advance(500)
-    expect(await types(stream)).toHaveLength(64)
+    expect(sizes).toEqual([1])
+    works[0]?.resolve()
+    await settled()
+    // It stays paused: the taker works at what came meanwhile.
+    expect(sizes).toEqual([1, 2])
+    expect(upstream.acts).toEqual(['pause'])
+    works[1]?.resolve()
+    await settled()
     expect(upstream.acts).toEqual(['pause', 'resume'])
     upstream.clock.advance(99)
     upstream.say(completed + done)
-    expect(await types(stream)).toEqual(['completed', 'done'])
-    expect(await types(stream)).toBeUndefined()
+    await settled()
+    works[2]?.resolve()
+    await over
+    expect(sizes).toEqual([1, 2, 2])
+  })
+
+  it('fails after what came before was taken, however long that takes', async () => {
+    const upstream = open()
+    upstream.head()
+    const stream = await upstream.stream
+    const work = Promise.withResolvers<void>()
+    const batches: (readonly string[])[] = []
+    const over = stream.read((events) => {
+      batches.push(events.map(({ type }) => type))
+      return batches.length === 1 ? work.promise : undefined
+    })
+    upstream.say(created)
+    await settled()
+    upstream.say(delta('a'))
+    upstream.sink.onError(new Error('reset'))
+    await settled()
+    expect(batches).toEqual([['created']])
+    work.resolve()
+    expect(await failure(over)).toMatchObject({ kind: 'truncated', accepted: 'yes' })
+    expect(batches).toEqual([['created'], ['delta']])
+  })
+
+  it.each([
+    ['throws', () => bad()],
+    ['rejects', async () => bad()],
+  ])('fails with what its taker %s, and gives it nothing more', async (_how, take) => {
+    const upstream = open()
+    upstream.head()
+    const stream = await upstream.stream
+    let calls = 0
+    const over = stream.read(() => {
+      calls += 1
+      return take()
+    })
+    over.catch(() => undefined)
+    upstream.say(created)
+    await settled()
+    upstream.say(delta('a'))
+    await expect(over).rejects.toBe(taken)
+    expect(calls).toBe(1)
+    expect(upstream.acts).toContain('abort')
+    expect(upstream.listeners()).toBe(0)
+    expect(upstream.clock.pending).toBe(0)
+  })
+
+  it('ends under its signal only when its taker has settled, and gives it nothing more', async () => {
+    const upstream = open()
+    upstream.head()
+    const stream = await upstream.stream
+    const work = Promise.withResolvers<void>()
+    let calls = 0
+    let isOver = false
+    const over = stream
+      .read(() => {
+        calls += 1
+        return work.promise
+      })
+      .finally(() => (isOver = true))
+    upstream.say(created)
+    await settled()
+    upstream.say(delta('a'))
+    const reason = new Error('cancelled')
+    upstream.controller.abort(reason)
+    await settled()
+    expect(upstream.acts).toEqual(['pause', 'abort'])
+    expect(isOver).toBe(false)
+    work.resolve()
+    await expect(over).rejects.toBe(reason)
+    expect(calls).toBe(1)
+    expect(upstream.clock.pending).toBe(0)
   })
 
   it('F10 fails when there is no connection in time', async () => {
@@ -163,8 +291,8 @@ describe('event stream', () => {
     upstream.clock.advance(49)
     upstream.say(': a comment is no event\n\n')
     upstream.clock.advance(1)
-    const stream = await upstream.stream
-    expect(await failure(stream.next())).toMatchObject({ kind: 'timeout', accepted: 'unknown' })
+    const stream = listen(await upstream.stream)
+    expect(await failure(stream.over)).toMatchObject({ kind: 'timeout', accepted: 'unknown' })
     expect(upstream.acts).toEqual(['abort'])
   })
 
@@ -177,9 +305,9 @@ describe('event stream', () => {
       upstream.say(delta('x'))
     }
     upstream.clock.advance(100)
-    const stream = await upstream.stream
-    expect(await types(stream)).toHaveLength(4)
-    expect(await failure(stream.next())).toMatchObject({ kind: 'timeout', accepted: 'yes' })
+    const stream = listen(await upstream.stream)
+    expect(await stream.next()).toHaveLength(4)
+    expect(await failure(stream.over)).toMatchObject({ kind: 'timeout', accepted: 'yes' })
     expect(upstream.acts).toEqual(['abort'])
     expect(upstream.clock.pending).toBe(0)
   })
@@ -192,9 +320,9 @@ describe('event stream', () => {
       upstream.say(delta('x'))
       upstream.clock.advance(50)
     }
-    const stream = await upstream.stream
-    expect(await types(stream)).toHaveLength(21)
-    expect(await failure(stream.next())).toMatchObject({ kind: 'limit', accepted: 'yes' })
+    const stream = listen(await upstream.stream)
+    expect(await stream.next()).toHaveLength(21)
+    expect(await failure(stream.over)).toMatchObject({ kind: 'limit', accepted: 'yes' })
     expect(upstream.acts).toEqual(['abort'])
   })
 
@@ -207,10 +335,10 @@ describe('event stream', () => {
     upstream.head()
     upstream.say(created + delta('a'), 'event: conversation.message.delta\n')
     end(upstream.sink)
-    const stream = await upstream.stream
+    const stream = listen(await upstream.stream)
     const isSaid = upstream.acts.length > 0
-    expect(await types(stream)).toEqual(['created', 'delta', ...(isSaid ? ['done'] : [])])
-    expect(await failure(stream.next())).toMatchObject({ kind: 'truncated', accepted: 'yes' })
+    expect(await stream.next()).toEqual(['created', 'delta', ...(isSaid ? ['done'] : [])])
+    expect(await failure(stream.over)).toMatchObject({ kind: 'truncated', accepted: 'yes' })
     expect(upstream.clock.pending).toBe(0)
   })
 
@@ -226,9 +354,9 @@ describe('event stream', () => {
       upstream.head()
       upstream.say(created + completed)
       await end(upstream)
-      const stream = await upstream.stream
-      expect(await types(stream)).toEqual(['created', 'completed'])
-      expect(await types(stream)).toBeUndefined()
+      const stream = listen(await upstream.stream)
+      expect(await stream.next()).toEqual(['created', 'completed'])
+      expect(await stream.next()).toBeUndefined()
     }
   })
 
@@ -236,9 +364,7 @@ describe('event stream', () => {
     const upstream = open()
     upstream.head()
     upstream.say(created + completed)
-    const stream = await upstream.stream
-    await stream.next()
-    stream[Symbol.dispose]()
+    await listen(await upstream.stream).over
     upstream.say(done)
     upstream.sink.onEnd()
     upstream.clock.advance(10_000)
@@ -270,7 +396,7 @@ describe('event stream', () => {
     const upstream = open()
     upstream.head()
     upstream.say(created, delta('a'))
-    const stream = await upstream.stream
+    const stream = listen(await upstream.stream)
     await stream.next()
     const reason = new Error('cancelled')
     upstream.controller.abort(reason)
@@ -282,7 +408,7 @@ describe('event stream', () => {
   it('wakes a waiting consumer when its signal aborts', async () => {
     const upstream = open()
     upstream.head()
-    const stream = await upstream.stream
+    const stream = listen(await upstream.stream)
     const waiting = stream.next()
     const reason = new Error('cancelled')
     upstream.controller.abort(reason)

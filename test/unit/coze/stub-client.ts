@@ -15,9 +15,8 @@ export function stub(body: Readonly<Record<string, unknown>> = {}) {
     async upload() {
       throw new Error('no file is uploaded here')
     },
-    async *stream(request) {
+    async stream(request) {
       remember(request)
-      yield* []
     },
     async [Symbol.asyncDispose]() {},
   }

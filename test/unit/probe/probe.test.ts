@@ -29,7 +29,7 @@ function createFormFlow({ shares = false } = {}): ChatStrategy {
 
   return {
     ...createScriptedStrategy('workflow'),
-    async *start({ upstream, text }) {
+    async start({ upstream, text }, take) {
       const conversationId = upstream.type === 'id' ? upstream.conversationId : 'named'
       chats += 1
       const ids = { chatId: `chat-${chats}`, conversationId }
@@ -45,7 +45,7 @@ function createFormFlow({ shares = false } = {}): ChatStrategy {
             { type: 'action-required', ...ids, toolCalls: [] },
           ]
       if (events.length === 2 && events[0]?.type === 'question') waiting.add(place)
-      yield [{ type: 'accepted', ...ids }, ...events]
+      await take([{ type: 'accepted', ...ids }, ...events])
     },
   }
 }
@@ -104,14 +104,14 @@ describe('a conversation that its first message has revealed', () => {
     ...createFormFlow(),
     open: async () => ({ type: 'named' }),
     listRevealed: async () => rows,
-    async *start({ upstream, conversationId: own }) {
+    async start({ upstream, conversationId: own }, take) {
       const conversationId = upstream.type === 'id' ? upstream.conversationId : `up-${own}`
       chats += 1
       const ids = { chatId: String(200 + chats), conversationId }
-      yield [
+      await take([
         { type: 'accepted', ...ids },
         { type: 'completed', ...ids, usage: null },
-      ]
+      ])
     },
   })
 

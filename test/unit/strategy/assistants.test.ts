@@ -109,7 +109,7 @@ describe('assistants', () => {
       const { strategy } = assistants.strategyOf(id, kind) ?? {}
       const upstream = { type: 'id', conversationId: 'up-1' } as const
       const request = { ...createRun('alice'), upstream, text: 'Hi', history: [], ...plain }
-      await collect(strategy?.start(request, new AbortController().signal) ?? nothing())
+      await collect(async (take) => strategy?.start(request, take, new AbortController().signal))
       expect(client.timeouts).toEqual([{ firstEventMs: 60_000, totalMs: 600_000, idleMs }])
     },
   )
@@ -145,5 +145,3 @@ describe('assistants', () => {
     )
   })
 })
-
-async function* nothing() {}

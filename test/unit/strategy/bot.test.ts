@@ -5,7 +5,7 @@ import type { BotOptions } from '../../../src/strategy/assistant-options.ts'
 import { createBotStrategy } from '../../../src/strategy/bot.ts'
 import { createFakeClock } from '../../kit/clock.ts'
 import { plain } from '../../kit/plain.ts'
-import { answerOf, collect, createHistory, createRun } from '../../kit/runs.ts'
+import { answerOf, collect, createHistory, createRun, untaken } from '../../kit/runs.ts'
 import { createScriptedCoze, nameTokens } from '../../kit/scripted-coze.ts'
 
 const { signal } = new AbortController()
@@ -79,7 +79,7 @@ describe('bot strategy', () => {
 
   it('T13: keys every layer of a run, the conversation in the query', async () => {
     const { client, strategy } = open({ stream: () => [told] })
-    const { events } = await collect(strategy.start(message, signal))
+    const { events } = await collect((take) => strategy.start(message, take, signal))
     expect(answerOf(events)).toBe('Hello')
     expect(client.sent).toEqual([
       {
@@ -120,7 +120,7 @@ describe('bot strategy', () => {
       parameters: { LANGUAGE: 'de', COUNT: 3, LIST: ['a'] },
       metadata: { shift: 'night' },
     }
-    await collect(strategy.start({ ...message, attachments, extras }, signal))
+    await collect((take) => strategy.start({ ...message, attachments, extras }, take, signal))
     const metaData = { team: 'blue', shift: 'night', reply_id: 'alice-reply-1' }
     expect(client.sent[0]?.body).toMatchObject({
       additional_messages: [{ content_type: 'object_string', meta_data: metaData }],
@@ -140,17 +140,19 @@ describe('bot strategy', () => {
   it.each([
     ['the variable of the session', { parameters: { WHO: 'bob' } }],
     ["our reply's id", { metadata: { reply_id: 'x' } }],
-  ])('lets no message set %s', (_, given) => {
+  ])('lets no message set %s', async (_, given) => {
     const { client, strategy } = open({ stream: () => [told] }, { sessionVariable: 'WHO' })
     const extras = { ...plain.extras, ...given }
-    expect(() => strategy.start({ ...message, extras }, signal)).toThrow(TypeError)
+    await expect(strategy.start({ ...message, extras }, untaken, signal)).rejects.toThrow(TypeError)
     expect(client.sent).toHaveLength(0)
   })
 
-  it('takes no files where it is configured to take none', () => {
+  it('takes no files where it is configured to take none', async () => {
     const { strategy } = open({ stream: () => [told] }, { attachments: false })
     const attachments = [{ upstreamId: 'f1', name: 'a', mediaType: 'text/plain' }]
-    expect(() => strategy.start({ ...message, attachments }, signal)).toThrow(TypeError)
+    await expect(strategy.start({ ...message, attachments }, untaken, signal)).rejects.toThrow(
+      TypeError,
+    )
   })
 
   it('refuses to be made where a message could name the session', () => {
@@ -172,7 +174,7 @@ describe('bot strategy', () => {
     const { strategy, clock } = open({
       stream: (_, nth) => (nth === 1 ? [busy] : nth === 2 ? [refused] : [told]),
     })
-    const running = collect(strategy.start(message, signal))
+    const running = collect((take) => strategy.start(message, take, signal))
     await clock.pass(1000)
     const { events } = await running
     expect(events[0]).toEqual({ type: 'accepted', ...ids, logId: 'log-1', retries: 2 })
@@ -182,7 +184,7 @@ describe('bot strategy', () => {
     const { client, strategy } = open({ stream: () => [told] })
     const texts = Array.from({ length: 120 }, (_, index) => `text ${index}`)
     const history = createHistory(alice, texts)
-    await collect(strategy.start({ ...message, history }, signal))
+    await collect((take) => strategy.start({ ...message, history }, take, signal))
     const body = client.sent[0]?.body as { additional_messages: { content: string }[] }
     expect(body.additional_messages).toHaveLength(100)
     expect(body.additional_messages[0]?.content).toBe('text 21')
@@ -195,14 +197,16 @@ describe('bot strategy', () => {
       const refusal =
         how === 'as its first event' ? [{ type: 'error', error: busy } as const] : busy
       const freed = open({ stream: (_, nth) => (nth < 4 ? [refusal] : [told]) })
-      const running = collect(freed.strategy.start(message, signal))
+      const running = collect((take) => freed.strategy.start(message, take, signal))
       await freed.clock.pass(10_000)
       expect(answerOf((await running).events)).toBe('Hello')
       expect(freed.client.sent).toHaveLength(4)
 
       const stuck = open({ stream: () => [refusal] })
       let over = false
-      const failing = collect(stuck.strategy.start(message, signal)).finally(() => (over = true))
+      const failing = collect((take) => stuck.strategy.start(message, take, signal)).finally(
+        () => (over = true),
+      )
       await stuck.clock.pass(9900)
       expect(over).toBe(false)
       await stuck.clock.pass(100)
@@ -221,7 +225,7 @@ describe('bot strategy', () => {
     const { client, strategy } = open({
       stream: (_, nth) => (nth === 1 ? [[{ type: 'error', error }]] : [told]),
     })
-    const { events } = await collect(strategy.start(message, signal))
+    const { events } = await collect((take) => strategy.start(message, take, signal))
     expect(answerOf(events)).toBe('Hello')
     expect(client.sent).toHaveLength(2)
   })
@@ -236,7 +240,7 @@ describe('bot strategy', () => {
     ['F10', new CozeError('timeout', 'silence', { accepted: 'yes' }), 'UPSTREAM_TIMEOUT'],
   ])('%s: never sends again what may have been accepted', async (_, thrown, code) => {
     const { client, strategy } = open({ stream: () => [thrown] })
-    const { error } = await collect(strategy.start(message, signal))
+    const { error } = await collect((take) => strategy.start(message, take, signal))
     expect(error).toMatchObject({ outcome: 'unseen', failure: { code } })
     expect(client.sent).toHaveLength(1)
   })
@@ -244,7 +248,9 @@ describe('bot strategy', () => {
   it("keeps an abort's reason", async () => {
     const { strategy } = open({ stream: () => [told] })
     const reason = new Error('cancelled')
-    const { error } = await collect(strategy.start(message, AbortSignal.abort(reason)))
+    const { error } = await collect((take) =>
+      strategy.start(message, take, AbortSignal.abort(reason)),
+    )
     expect(error).toBe(reason)
   })
 
@@ -295,7 +301,9 @@ describe('tool outputs for a Bot', () => {
     ['with the answer at once', told.slice(1)],
   ])('go on with the same chat, which the first event names (%s)', async (_, stream) => {
     const { client, strategy } = open({ stream: () => [stream] })
-    const { events, error } = await collect(strategy.submitToolOutputs(submission, signal))
+    const { events, error } = await collect((take) =>
+      strategy.submitToolOutputs(submission, take, signal),
+    )
     expect(error).toBeUndefined()
     expect(events.map(({ type }) => type)).toEqual(['accepted', 'delta', 'completed'])
     expect(events[0]).toEqual({ type: 'accepted', ...ids, logId: 'log-1', retries: 0 })
@@ -313,7 +321,7 @@ describe('tool outputs for a Bot', () => {
     const { strategy } = open({
       stream: () => [[{ type: 'requires-action', ...ids, toolCalls: [lookup] }]],
     })
-    const { events } = await collect(strategy.submitToolOutputs(submission, signal))
+    const { events } = await collect((take) => strategy.submitToolOutputs(submission, take, signal))
     expect(events).toMatchObject([
       { type: 'accepted', ...ids },
       { type: 'action-required', ...ids, toolCalls: [lookup] },
@@ -323,19 +331,23 @@ describe('tool outputs for a Bot', () => {
   it("F16: tell another chat's answer for the guard to judge", async () => {
     const foreign = told.slice(1).map((event) => ({ ...event, chatId: 'chat-9' }))
     const { strategy } = open({ stream: () => [foreign] })
-    const { events } = await collect(strategy.submitToolOutputs(submission, signal))
+    const { events } = await collect((take) => strategy.submitToolOutputs(submission, take, signal))
     expect(events[0]).toMatchObject({ type: 'accepted', chatId: 'chat-9' })
   })
 
   it('F3: are sent once more when the token is refused, and no more', async () => {
     const refused = new CozeError('auth', 'code 4100', { accepted: 'no', upstreamCode: '4100' })
     const once = open({ stream: (_, nth) => (nth === 1 ? [refused] : [told]) })
-    const { events } = await collect(once.strategy.submitToolOutputs(submission, signal))
+    const { events } = await collect((take) =>
+      once.strategy.submitToolOutputs(submission, take, signal),
+    )
     expect(answerOf(events)).toBe('Hello')
     expect(once.client.sent).toHaveLength(2)
 
     const always = open({ stream: () => [refused] })
-    const { error } = await collect(always.strategy.submitToolOutputs(submission, signal))
+    const { error } = await collect((take) =>
+      always.strategy.submitToolOutputs(submission, take, signal),
+    )
     expect(error).toMatchObject({ outcome: 'not-accepted', failure: { code: 'UPSTREAM_AUTH' } })
     expect(always.client.sent).toHaveLength(2)
   })
@@ -350,7 +362,9 @@ describe('tool outputs for a Bot', () => {
     'are never sent again when they may have been accepted (%s, %s)',
     async (kind, accepted, code) => {
       const { client, strategy } = open({ stream: () => [new CozeError(kind, 'x', { accepted })] })
-      const { error } = await collect(strategy.submitToolOutputs(submission, signal))
+      const { error } = await collect((take) =>
+        strategy.submitToolOutputs(submission, take, signal),
+      )
       expect(error).toMatchObject({ outcome: 'unseen', failure: { code } })
       expect(client.sent).toHaveLength(1)
     },
@@ -358,8 +372,8 @@ describe('tool outputs for a Bot', () => {
 
   it('F10 F15: have the deadlines of a run', async () => {
     const { strategy, client } = open({ stream: () => [told] }, { timeouts: { totalMs: 7 } })
-    await collect(strategy.start(message, signal))
-    await collect(strategy.submitToolOutputs(submission, signal))
+    await collect((take) => strategy.start(message, take, signal))
+    await collect((take) => strategy.submitToolOutputs(submission, take, signal))
     const [started, submitted] = client.timeouts
     expect(started).toEqual({ idleMs: 120_000, totalMs: 7 })
     expect(submitted).toEqual(started)

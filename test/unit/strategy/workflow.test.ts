@@ -10,7 +10,7 @@ import type { ChatStrategy, RunContext } from '../../../src/strategy/strategy.ts
 import { createWorkflowStrategy } from '../../../src/strategy/workflow.ts'
 import { createFakeClock } from '../../kit/clock.ts'
 import { plain } from '../../kit/plain.ts'
-import { answerOf, collect, createHistory, createRun } from '../../kit/runs.ts'
+import { answerOf, collect, createHistory, createRun, untaken } from '../../kit/runs.ts'
 import { createScriptedCoze, nameTokens } from '../../kit/scripted-coze.ts'
 
 const { signal } = new AbortController()
@@ -135,7 +135,9 @@ describe('workflow strategy', () => {
       },
     )
     const upstream = { type: 'id', conversationId: 'up-1' } as const
-    await collect(strategy.start({ ...alice, upstream, text: 'Hi', history: [], ...plain }, signal))
+    await collect((take) =>
+      strategy.start({ ...alice, upstream, text: 'Hi', history: [], ...plain }, take, signal),
+    )
     expect(client.sent).toEqual([
       {
         path: '/v1/workflows/chat',
@@ -166,8 +168,12 @@ describe('workflow strategy', () => {
   it('names an unguessable conversation where none is bound yet', async () => {
     const { client, strategy } = open({ stream: () => [told] })
     const named = { type: 'named' } as const
-    await collect(
-      strategy.start({ ...alice, upstream: named, text: 'Hi', history: [], ...plain }, signal),
+    await collect((take) =>
+      strategy.start(
+        { ...alice, upstream: named, text: 'Hi', history: [], ...plain },
+        take,
+        signal,
+      ),
     )
     expect(client.sent[0]?.body).toMatchObject({
       parameters: {
@@ -183,7 +189,9 @@ describe('workflow strategy', () => {
     const texts = Array.from({ length: 70 }, (_, index) => (index === 68 ? '' : `text ${index}`))
     const history = createHistory(alice, texts)
     const upstream = { type: 'id', conversationId: 'up-1' } as const
-    await collect(strategy.start({ ...alice, upstream, text: 'Hi', history, ...plain }, signal))
+    await collect((take) =>
+      strategy.start({ ...alice, upstream, text: 'Hi', history, ...plain }, take, signal),
+    )
     const body = client.sent[0]?.body as {
       additional_messages: { role: string; content: string }[]
     }
@@ -199,8 +207,8 @@ describe('workflow strategy', () => {
   it("tells a run's events, accepted first and once", async () => {
     const { strategy } = open({ stream: () => [told.slice(0, 3), told.slice(3)] })
     const upstream = { type: 'id', conversationId: 'up-1' } as const
-    const { events, error } = await collect(
-      strategy.start({ ...alice, upstream, text: 'Hi', history: [], ...plain }, signal),
+    const { events, error } = await collect((take) =>
+      strategy.start({ ...alice, upstream, text: 'Hi', history: [], ...plain }, take, signal),
     )
     expect(error).toBeUndefined()
     expect(events.map(({ type }) => type)).toEqual([
@@ -227,8 +235,12 @@ describe('workflow strategy', () => {
       ],
     })
     const named = { type: 'named' } as const
-    const { events } = await collect(
-      strategy.start({ ...alice, upstream: named, text: 'Hi', history: [], ...plain }, signal),
+    const { events } = await collect((take) =>
+      strategy.start(
+        { ...alice, upstream: named, text: 'Hi', history: [], ...plain },
+        take,
+        signal,
+      ),
     )
     expect(events).toEqual([
       { type: 'accepted', ...ids, logId: 'log-1', retries: 0 },
@@ -241,7 +253,7 @@ describe('workflow strategy', () => {
     const { client, strategy } = open({ stream: () => [told] })
     const upstream = { type: 'id', conversationId: 'up-1' } as const
     const message = { ...alice, upstream, text: 'Hi', history: [], ...plain }
-    await collect(strategy.start(message, signal))
+    await collect((take) => strategy.start(message, take, signal))
     expect(client.timeouts).toEqual([{ idleMs: 600_000 }])
   })
 
@@ -254,8 +266,12 @@ describe('workflow strategy', () => {
       stream: () => [[...told.slice(0, 3), { type: 'failed', ...ids, error }]],
     })
     const named = { type: 'named' } as const
-    const run = await collect(
-      strategy.start({ ...alice, upstream: named, text: 'Hi', history: [], ...plain }, signal),
+    const run = await collect((take) =>
+      strategy.start(
+        { ...alice, upstream: named, text: 'Hi', history: [], ...plain },
+        take,
+        signal,
+      ),
     )
     expect(answerOf(run.events)).toBe('Hel')
     expect(run.error).toMatchObject({
@@ -284,7 +300,7 @@ describe('workflow strategy', () => {
       metadata: { shift: 'night' },
     }
     const request = { ...alice, upstream, text: 'Hi', history: [], attachments, extras }
-    await collect(strategy.start(request, signal))
+    await collect((take) => strategy.start(request, take, signal))
     expect(client.sent[0]?.body).toMatchObject({
       parameters: {
         LANGUAGE: 'de',
@@ -301,7 +317,7 @@ describe('workflow strategy', () => {
         },
       ],
     })
-    await collect(strategy.start({ ...request, ...plain }, signal))
+    await collect((take) => strategy.start({ ...request, ...plain }, take, signal))
     expect(client.sent[1]?.body).not.toHaveProperty('parameters.FILES')
   })
 
@@ -312,22 +328,22 @@ describe('workflow strategy', () => {
     ['the files', { parameters: { FILES: [] } }],
     ["our reply's id", { metadata: { reply_id: 'bob-reply-1' } }],
     ['the mark of the history', { metadata: { history_of: 'x' } }],
-  ])('lets no message set %s', (_, given) => {
+  ])('lets no message set %s', async (_, given) => {
     const workflow = { appId: 'app-1', sessionParameter: 'WHO', attachmentParameter: 'FILES' }
     const { client, strategy } = open({ stream: () => [told] }, workflow)
     const extras = { ...plain.extras, ...given }
     const upstream = { type: 'id', conversationId: 'up-1' } as const
     const request = { ...alice, upstream, text: 'Hi', history: [], attachments: [], extras }
-    expect(() => strategy.start(request, signal)).toThrow(TypeError)
+    await expect(strategy.start(request, untaken, signal)).rejects.toThrow(TypeError)
     expect(client.sent).toHaveLength(0)
   })
 
-  it('takes no files where nothing receives them', () => {
+  it('takes no files where nothing receives them', async () => {
     const { strategy } = open({ stream: () => [told] })
     const attachments = [{ upstreamId: 'f1', name: 'a', mediaType: 'text/plain' }]
     const upstream = { type: 'id', conversationId: 'up-1' } as const
     const request = { ...alice, upstream, text: 'Hi', history: [], ...plain, attachments }
-    expect(() => strategy.start(request, signal)).toThrow('"attachmentParameter"')
+    await expect(strategy.start(request, untaken, signal)).rejects.toThrow('"attachmentParameter"')
   })
 
   it('says what keys each layer, as conversations are obtained by now', async () => {
@@ -355,11 +371,11 @@ describe('workflow strategy', () => {
     expect(keyedBy('conversation')).toContain('CONVERSATION_NAME')
   })
 
-  it('asks by its end, and takes no tool outputs', () => {
+  it('asks by its end, and takes no tool outputs', async () => {
     const { client, strategy } = open({})
     expect(strategy.answersByMessage).toBe(true)
     const run = { ...alice, upstreamConversationId: 'up-1', chatId: 'chat-1', outputs: [] }
-    expect(() => strategy.submitToolOutputs(run, signal)).toThrow(
+    await expect(strategy.submitToolOutputs(run, untaken, signal)).rejects.toThrow(
       expect.objectContaining({
         outcome: 'not-accepted',
         failure: expect.objectContaining({ code: 'ACTION_UNSUPPORTED', retryable: false }),
@@ -398,7 +414,7 @@ describe('how an app obtains its conversations', () => {
   const say = async (strategy: ChatStrategy, run: RunContext) => {
     const upstream = await strategy.open(run, signal)
     const request = { ...run, upstream, text: 'Hi', history: [], ...plain }
-    return { upstream, ...(await collect(strategy.start(request, signal))) }
+    return { upstream, ...(await collect((take) => strategy.start(request, take, signal))) }
   }
 
   it('by name at once on a Studio, whose call makes none of an app', async () => {
@@ -441,7 +457,9 @@ describe('how an app obtains its conversations', () => {
   ])('by the call still, after %s', async (_, isNew, error) => {
     const { strategy } = open({ stream: () => [error] })
     const upstream = { type: 'id', conversationId: 'up-1', isNew } as const
-    await collect(strategy.start({ ...alice, upstream, text: 'Hi', history: [], ...plain }, signal))
+    await collect((take) =>
+      strategy.start({ ...alice, upstream, text: 'Hi', history: [], ...plain }, take, signal),
+    )
     expect(strategy.opensByName).toBe(false)
   })
 
@@ -564,8 +582,8 @@ describe('older messages that a Workflow of a Studio is told', () => {
     const { client, strategy } = open({ stream: () => [told] }, { appId: 'app-1' }, 'studio')
     const history = createHistory(alice, ['my name is Ann', 'Hello Ann', '', 'I like tea'])
     const named = { type: 'named' } as const
-    await collect(
-      strategy.start({ ...alice, upstream: named, text: 'Hi', history, ...plain }, signal),
+    await collect((take) =>
+      strategy.start({ ...alice, upstream: named, text: 'Hi', history, ...plain }, take, signal),
     )
     const seed = [
       'What was said in this conversation so far:',
@@ -590,7 +608,7 @@ describe('older messages that a Workflow of a Studio is told', () => {
       history: [],
       ...plain,
     } as const
-    await collect(strategy.start(request, signal))
+    await collect((take) => strategy.start(request, take, signal))
     expect(client.sent[0]?.body).toMatchObject({ additional_messages: [{ content: 'Hi' }] })
   })
 })
