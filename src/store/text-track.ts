@@ -47,6 +47,19 @@ export class TextTrack {
     this.#endsInHalf = this.#endsInSurrogate()
   }
 
+  /** What is behind an offset. */
+  from(offset: number): string {
+    return this.slice(offset, this.#length)
+  }
+
+  /** The text does not change any more: it is held as one, which whoever asked for its value shares. */
+  settle(): void {
+    if (this.#pieces.length < 2) return
+    this.#pieces.splice(0, this.#pieces.length, this.value)
+    this.#starts.length = 1
+    this.#loose = 1
+  }
+
   /** Moves an offset out of a surrogate pair, towards the beginning. */
   roundDown(offset: number): number {
     if (offset <= 0 || offset > this.#length) return offset

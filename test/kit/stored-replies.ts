@@ -132,6 +132,26 @@ export function finish(
   })
 }
 
+/** Ends a reply whoever runs it. */
+export function endByOther(
+  { ledger }: ReplyStore,
+  session: Session,
+  replyId: ReplyId,
+  request: Partial<FinishRequest> = {},
+): Promise<FinishOutcome> {
+  return ledger.finish(session, {
+    replyId,
+    event: cancelled,
+    answerId: newMessageId(),
+    resetUpstream: false,
+    upstreamMessageId: undefined,
+    explanation: undefined,
+    owesCancel: undefined,
+    at: 10,
+    ...request,
+  })
+}
+
 /** All events after a position. */
 export async function readAll(
   ...args: Parameters<typeof readItems>

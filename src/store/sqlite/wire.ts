@@ -9,10 +9,12 @@ export interface WorkerOptions {
   readonly busyTimeoutMs: number
 }
 
+/** A call of one of the methods. */
+export type CallOf<M extends Method> = {
+  readonly [K in M]: { readonly id: number; readonly method: K; readonly args: ArgsOf<K> }
+}[M]
 /** One call; several may be posted as one message. */
-export type CallMessage = {
-  readonly [M in Method]: { readonly id: number; readonly method: M; readonly args: ArgsOf<M> }
-}[Method]
+export type CallMessage = CallOf<Method>
 export type ToWorker = readonly CallMessage[]
 
 export type AnswerMessage =
@@ -42,10 +44,11 @@ export type FromWorker =
       readonly answers: readonly AnswerMessage[]
       readonly commitMs: number
     }
-  /** For the log of the process: no text of a user, no name of a session is in it. */
-  | {
-      readonly type: 'note'
-      readonly level: 'info' | 'warn' | 'error'
-      readonly message: string
-      readonly detail: Readonly<Record<string, unknown>>
-    }
+  | ({ readonly type: 'note' } & Note)
+
+/** For the log of the process: no text of a user, no name of a session is in it. */
+export interface Note {
+  readonly level: 'info' | 'warn' | 'error'
+  readonly message: string
+  readonly detail: Readonly<Record<string, unknown>>
+}

@@ -1,35 +1,30 @@
 import { mkdir, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { StoreOpenError } from '../store.ts'
-import { integer } from './columns.ts'
+import { StoreOpenError } from '../../store.ts'
+import { integer, string } from './columns.ts'
 import { isOfSqlite, resultCode } from './failure.ts'
-import { migrations } from './tables.ts'
+import { firstEdition, migrate } from './migration.ts'
+import { tables } from './tables.ts'
+import type { WorkerOptions } from '../wire.ts'
+import type { NewId } from '../../../lib/id.ts'
 
 export const memoryFile = ':memory:'
 /** 'CozG': tells our files from other SQLite databases. */
 const applicationId = 0x436f7a47
-/** 16 MiB: a checkpoint syncs on the main thread, so it should be rare. */
-const checkpointPages = 4096
-
-export interface DatabaseOptions {
-  /** A path, whose folder is created, or `:memory:`. */
-  readonly file: string
-  /** A digest of the session key: stored at creation, compared at every opening. */
-  readonly sessionKeyCheck: string
-  readonly busyTimeoutMs: number
-}
+/** The version of the tables of this edition: those of the first one came to `firstEdition.length`. */
+const currentVersion = firstEdition.length + 1
 
 export interface OpenedDatabase {
   readonly db: DatabaseSync
-  /** How often the file was opened. */
-  readonly epoch: number
+  /** Replies that ran when it was last in use. */
+  readonly running: number
   /** False: what earlier versions have deleted may still be in free places of the file. */
   readonly isRewritten: boolean
 }
 
-/** Opens the file for this process alone, checked, migrated, and with its epoch raised on disk. */
-export async function openDatabase(options: DatabaseOptions): Promise<OpenedDatabase> {
+/** Opens the file for this process alone, looked at, and brought to the tables of this edition. @throws {@link StoreOpenError} */
+export async function openDatabase(options: WorkerOptions, newId: NewId): Promise<OpenedDatabase> {
   const { file } = options
   if (file !== memoryFile) {
     try {
@@ -42,7 +37,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenedData
   }
   const db = new DatabaseSync(file, { timeout: options.busyTimeoutMs })
   try {
-    return { db, ...prepare(db, options) }
+    return { db, ...prepare(db, options, newId) }
   } catch (error) {
     db.close()
     throw explain(error, file)
@@ -51,7 +46,8 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenedData
 
 function prepare(
   db: DatabaseSync,
-  { file, sessionKeyCheck }: DatabaseOptions,
+  { file, sessionKeyCheck }: WorkerOptions,
+  newId: NewId,
 ): Omit<OpenedDatabase, 'db'> {
   // Before the first access, so that the lock is taken for good and no shared memory is needed.
   db.exec('PRAGMA locking_mode = EXCLUSIVE')
@@ -60,39 +56,59 @@ function prepare(
   if (!isEmpty && pragma(db, 'application_id') !== applicationId) {
     throw new StoreOpenError(`${file} is not a database of this gateway: choose another file`)
   }
-  if (version > migrations.length) {
+  if (version > currentVersion) {
     throw new StoreOpenError(
       `${file} was written by a newer gateway: run that one, or another file`,
     )
   }
   db.exec(`
     PRAGMA journal_mode = WAL;
+    -- COMMIT is the sync.
     PRAGMA synchronous = FULL;
-    PRAGMA wal_autocheckpoint = ${checkpointPages};
+    PRAGMA wal_autocheckpoint = 0;
     PRAGMA temp_store = MEMORY;
     -- What is deleted is overwritten.
     PRAGMA secure_delete = ON;
     BEGIN EXCLUSIVE;
   `)
-  // Not the quick one: an index that tells another thing than its table could show a session what is another's.
-  const check = db.prepare('PRAGMA integrity_check(1)').get()
-  if (check?.['integrity_check'] !== 'ok') throw new StoreOpenError(damaged(file))
-  if (!hasTablesOf(db, version)) throw new StoreOpenError(halfMigrated(file, version))
-  for (const migration of migrations.slice(version)) db.exec(migration)
-  db.exec(`PRAGMA user_version = ${migrations.length}; PRAGMA application_id = ${applicationId}`)
+  if (!hasTablesOf(db, isEmpty ? 0 : version)) {
+    throw new StoreOpenError(halfMigrated(file, version))
+  }
+  look(db)
+  if (isEmpty) db.exec(tables)
+  else if (version < currentVersion) migrate(db, version, newId)
+  db.exec(`PRAGMA user_version = ${currentVersion}; PRAGMA application_id = ${applicationId}`)
   checkKey(db, file, sessionKeyCheck)
-  const epoch = db
-    .prepare(
-      `INSERT INTO meta (name, value) VALUES ('epoch', 1)
-       ON CONFLICT DO UPDATE SET value = value + 1 RETURNING value`,
-    )
-    .get()
-  // FULL up to here: the epoch, and the folder's entry of a new file, are on disk. From now on the commit pipe syncs.
-  db.exec('COMMIT; PRAGMA synchronous = NORMAL')
+  // Nobody holds a lease of an earlier process any more.
+  const { changes } = db
+    .prepare(`UPDATE replies SET fence = NULL WHERE status IN ('RUNNING', 'ACTION_REQUIRED')`)
+    .run()
+  db.exec('COMMIT')
   const isRewritten = rewrite(db, isEmpty)
   // A process that was killed leaves a log with what it had deleted.
   db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
-  return { epoch: integer(epoch?.['value']), isRewritten }
+  return { running: Number(changes), isRewritten }
+}
+
+/**
+ * Reads both ends of every table: what a copy that was broken off lacks shows there, however large the file is. All of it
+ * is checked afterwards, beside the calls.
+ */
+function look(db: DatabaseSync): void {
+  const names = db
+    .prepare(`SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`)
+    .all()
+  for (const { name } of names) {
+    const keys = db
+      .prepare(`SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk`)
+      .all(string(name))
+      .map((key) => `"${string(key['name'])}"`)
+    if (keys.length === 0) continue
+    for (const order of ['ASC', 'DESC']) {
+      const by = keys.map((key) => `${key} ${order}`).join(', ')
+      db.prepare(`SELECT * FROM "${string(name)}" ORDER BY ${by} LIMIT 1`).get()
+    }
+  }
 }
 
 /**
@@ -121,7 +137,8 @@ function rewrite(db: DatabaseSync, isNew: boolean): boolean {
  */
 function hasTablesOf(db: DatabaseSync, version: number): boolean {
   using expected = new DatabaseSync(memoryFile)
-  for (const migration of migrations.slice(0, version)) expected.exec(migration)
+  if (version === currentVersion) expected.exec(tables)
+  else for (const entry of firstEdition.slice(0, version)) expected.exec(entry)
   const found = new Set(columnsOf(db))
   // Whatever else is in it was added by hand, and is in nobody's way.
   return columnsOf(expected).every((entry) => found.has(entry))

@@ -1,131 +1,137 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { AssistantId, ConversationId, Session, SessionId, SessionName } from '../../domain.ts'
-import type { ErasedSession, UpstreamBinding } from '../ledger.ts'
-import { integer, string, type Row } from './columns.ts'
-import type { Transaction } from './commit.ts'
-import {
-  conversationIdOf,
-  selectAttachment,
-  toAttachment,
-  toBinding,
-  toUpstreamPlace,
-} from './rows.ts'
-import type { SessionLogs } from './session-logs.ts'
-import type { Sweeper } from './sweeper.ts'
+import type { ConversationId } from '../../../domain.ts'
+import type { OwedCall, OwedWork } from '../../outbox.ts'
+import type { WorkerCalls } from '../calls.ts'
+import type { Bindings } from './bindings.ts'
+import { integer, type Row } from './columns.ts'
+import type { Outbox, OwingSession } from './outbox.ts'
+import { assistantIdOf, toUpstreamAccount } from './rows.ts'
+import type { Sessions } from './sessions.ts'
 
-export type DeletedConversation =
-  | {
-      readonly type: 'deleted'
-      readonly assistantId: AssistantId
-      readonly upstream: readonly UpstreamBinding[]
-    }
-  | { readonly type: 'not-found' }
-  | { readonly type: 'busy' }
+export interface DeletionParts {
+  readonly db: DatabaseSync
+  readonly sessions: Sessions
+  readonly bindings: Bindings
+  readonly outbox: Outbox
+  /** Hears that deleted conversations have left rows to be swept. */
+  readonly onDeleted: () => void
+}
 
 /**
- * Ends conversations and sessions at once, however much they hold: their other rows are left to the sweeper. Bindings
- * stay, as tombstones; positions are not used again.
+ * Ends conversations and sessions at once, however much they hold: their other rows are left to the sweeper. Bindings stay,
+ * as tombstones, and what is owed to the platform for it is written with it.
  */
-export function createDeletion(db: DatabaseSync, logs: SessionLogs, sweeper: Sweeper) {
+export function createDeletion(
+  parts: DeletionParts,
+): Pick<WorkerCalls, 'clearConversation' | 'deleteConversation' | 'eraseSession'> {
+  const { db, sessions, bindings, outbox, onDeleted } = parts
   const find = db.prepare(`
-    SELECT c.id, c.key AS conversation, c.assistant,
-      (SELECT count(*) FROM replies r WHERE r.conversation = c.id AND r.ended_at IS NULL) AS open
-    FROM conversations c JOIN sessions s ON s.id = c.session WHERE s.key = ? AND c.key = ?`)
+    SELECT c.id, c.key, c.assistant,
+      EXISTS (SELECT 1 FROM replies r WHERE r.session = c.session AND r.conversation = c.id AND r.ended_at IS NULL) AS open
+    FROM conversations c WHERE c.id = (SELECT id FROM conversations WHERE key = ?) AND c.session = ?`)
   const clear = db.prepare(`
     UPDATE conversations SET generation = generation + (upstream IS NOT NULL), origin = NULL, account = NULL,
-      strategy = NULL, upstream = NULL, reset_pending = 0,
-      cleared_run = (SELECT coalesce(max(r.run), 0) FROM replies r WHERE r.conversation = conversations.id AND r.run IS NOT NULL)
-    WHERE id = ?`)
-  const bindings = db.prepare(selectBinding)
+      strategy = NULL, upstream = NULL, reset_pending = 0, cleared_seq = :seq
+    WHERE id = :id`)
+  const lastStarted = db.prepare(`
+    SELECT started_seq FROM replies WHERE conversation = ? AND started_seq IS NOT NULL
+    ORDER BY started_seq DESC LIMIT 1`)
   const deleteConversation = db.prepare('DELETE FROM conversations WHERE id = ?')
-  const leaveRest = db.prepare('INSERT INTO deletions (conversation) VALUES (?)')
-
-  const findSession = db.prepare('SELECT id, generation FROM sessions WHERE key = ?')
-  const countOpen = db.prepare(
-    'SELECT count(*) AS open FROM replies WHERE session = ? AND ended_at IS NULL',
+  const leaveRest = db.prepare(
+    'INSERT INTO deletions (conversation, session, deleted_at) VALUES (?, ?, ?)',
   )
+  const isOpen = db.prepare('SELECT 1 FROM replies WHERE session = ? AND ended_at IS NULL LIMIT 1')
   const conversationsOf = db.prepare(
-    'SELECT id, key AS conversation, assistant FROM conversations WHERE session = ?',
+    'SELECT id, key, assistant FROM conversations WHERE session = ?',
   )
-  const formerOf = db.prepare(`
-    SELECT DISTINCT b.origin, b.account, coalesce(b.strategy, 'workflow') AS strategy
+  // Of conversations that are gone nobody knows the assistant any more.
+  const accountsOf = db.prepare(`
+    SELECT DISTINCT b.origin, b.account, coalesce(b.strategy, c.strategy, 'workflow') AS strategy, c.assistant
     FROM bindings b LEFT JOIN conversations c ON c.id = b.conversation
-    WHERE b.session = ? AND c.id IS NULL`)
+    WHERE b.session = ?`)
   const countMessages = db.prepare(`
     SELECT count(*) AS messages FROM conversations c JOIN messages m ON m.conversation = c.id WHERE c.session = ?`)
-  const attachmentsOf = db.prepare(`${selectAttachment} WHERE f.session = ? ORDER BY f.id`)
+  const countAttachments = db.prepare(
+    'SELECT count(*) AS attachments FROM attachments WHERE session = ?',
+  )
   const deleteAttachments = db.prepare('DELETE FROM attachments WHERE session = ?')
   const rename = db.prepare('UPDATE sessions SET name = ?, generation = ? WHERE id = ?')
 
-  function bindingsOf(conversation: number): readonly UpstreamBinding[] {
-    return bindings.all(conversation).flatMap((row) => toBinding(row) ?? [])
+  function findIn(session: number, id: ConversationId): Row | undefined {
+    const found = find.get(id, session)
+    return found?.['key'] === id ? found : undefined
   }
 
-  /** The row alone: what has no conversation is read by nobody, in the log neither once it is committed. */
-  function remove(sessionId: SessionId, found: Row, transaction: Transaction): void {
-    const conversation = integer(found['id'])
-    const id = conversationIdOf(found)
+  /** The deletion of every upstream conversation that it ever had, and that was not owed before. */
+  function oweBindings(owing: OwingSession, conversation: Row, at: number): readonly OwedWork[] {
+    const assistantId = assistantIdOf(conversation)
+    return bindings
+      .leave(integer(conversation['id']))
+      .map((upstream) =>
+        outbox.owe(owing, { type: 'delete-conversation', assistantId, upstream }, at),
+      )
+  }
+
+  /** The row alone: what has no conversation is read by nobody. */
+  function remove(session: number, conversation: number, at: number): void {
     deleteConversation.run(conversation)
-    leaveRest.run(conversation)
-    transaction.committed(() => {
-      logs.find(sessionId)?.forget(({ conversationId }) => conversationId === id)
-      sweeper.deleted()
-    })
+    leaveRest.run(conversation, session, at)
+    onDeleted()
   }
 
   return {
-    clearConversation(session: Session, id: ConversationId): 'cleared' | 'not-found' | 'busy' {
-      const found = find.get(session.id, id)
-      if (found === undefined) return 'not-found'
-      if (found['open'] !== 0) return 'busy'
-      clear.run(integer(found['id']))
-      return 'cleared'
-    },
-
-    deleteConversation(
-      session: Session,
-      id: ConversationId,
-      transaction: Transaction,
-    ): DeletedConversation {
-      const found = find.get(session.id, id)
+    clearConversation({ sessionId, id, at }) {
+      const owner = sessions.get(sessionId)
+      const found = findIn(owner.session, id)
       if (found === undefined) return { type: 'not-found' }
       if (found['open'] !== 0) return { type: 'busy' }
-      const upstream = bindingsOf(integer(found['id']))
-      remove(session.id, found, transaction)
-      return { type: 'deleted', assistantId: string(found['assistant']) as AssistantId, upstream }
+      const owed = oweBindings(owner, found, at)
+      const conversation = integer(found['id'])
+      const seq = integer(lastStarted.get(conversation)?.['started_seq'] ?? 0)
+      clear.run({ id: conversation, seq })
+      return { type: 'cleared', owed }
     },
 
-    eraseSession(
-      session: Session,
-      name: (generation: number) => SessionName,
-      transaction: Transaction,
-    ): { readonly type: 'erased'; readonly erased: ErasedSession } | { readonly type: 'busy' } {
-      const owner = findSession.get(session.id)
-      if (owner === undefined) throw new TypeError('the session was not opened')
-      const row = integer(owner['id'])
-      if (countOpen.get(row)?.['open'] !== 0) return { type: 'busy' }
-      const conversations = conversationsOf.all(row)
-      const erased: ErasedSession = {
-        conversations: conversations.length,
-        messages: integer(countMessages.get(row)?.['messages']),
-        attachments: attachmentsOf.all(row).map(toAttachment),
-        upstream: conversations.flatMap((found) => {
-          const assistantId = string(found['assistant']) as AssistantId
-          return bindingsOf(integer(found['id'])).map((binding) => ({ ...binding, assistantId }))
-        }),
-        former: formerOf.all(row).map(toUpstreamPlace),
+    deleteConversation({ sessionId, id, at }) {
+      const owner = sessions.get(sessionId)
+      const found = findIn(owner.session, id)
+      if (found === undefined) return { type: 'not-found' }
+      if (found['open'] !== 0) return { type: 'busy' }
+      const owed = oweBindings(owner, found, at)
+      remove(owner.session, integer(found['id']), at)
+      return { type: 'deleted', owed }
+    },
+
+    eraseSession({ sessionId, generation, name, at }) {
+      const owner = sessions.get(sessionId)
+      const { session } = owner
+      if (owner.generation + 1 !== generation) {
+        return { type: 'other-generation', generation: owner.generation + 1 }
       }
-      for (const found of conversations) remove(session.id, found, transaction)
-      deleteAttachments.run(row)
-      const generation = integer(owner['generation']) + 1
-      rename.run(name(generation), generation, row)
-      return { type: 'erased', erased }
+      if (isOpen.get(session) !== undefined) return { type: 'busy' }
+      const conversations = conversationsOf.all(session)
+      const messages = integer(countMessages.get(session)?.['messages'])
+      const attachments = integer(countAttachments.get(session)?.['attachments'])
+      const accounts = accountsOf.all(session)
+      for (const row of accounts) {
+        const assistantId = row['assistant'] === null ? null : assistantIdOf(row)
+        const account = toUpstreamAccount(row)
+        const call: OwedCall = { type: 'clear-variables', assistantId, account }
+        outbox.owe(owner, call, at)
+      }
+      for (const found of conversations) {
+        oweBindings(owner, found, at)
+        remove(session, integer(found['id']), at)
+      }
+      deleteAttachments.run(session)
+      rename.run(name, generation, session)
+      const owed = outbox.ofSession(session)
+      const hasSpoken = accounts.length > 0
+      const count = conversations.length
+      return {
+        type: 'erased',
+        erased: { conversations: count, messages, attachments, hasSpoken, owed },
+      }
     },
   }
 }
-
-/** Every upstream conversation that was ever this conversation's, the longest unused first. */
-export const selectBinding = `
-  SELECT b.origin, b.account, b.upstream, coalesce(b.strategy, c.strategy, 'workflow') AS strategy
-  FROM bindings b JOIN conversations c ON c.id = b.conversation
-  WHERE b.conversation = ? ORDER BY b.used_at, b.upstream = c.upstream`

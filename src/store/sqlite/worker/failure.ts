@@ -1,4 +1,4 @@
-import { StoreError } from '../store.ts'
+import { StoreError } from '../../store.ts'
 
 export type ResultCode = 'busy' | 'corrupt' | 'full' | 'io' | 'other'
 

@@ -1,5 +1,8 @@
-/** The schema, one entry per version: entry n brings a file from `user_version` n to n + 1. Never edit an entry. */
-export const migrations: readonly string[] = [
+/**
+ * The tables of the first edition, one entry per version: entry n brings a file from `user_version` n to n + 1. An entry is
+ * never edited: files of each version are about.
+ */
+export const firstEdition: readonly string[] = [
   `
   CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 

@@ -1,23 +1,15 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import type {
-  AssistantId,
-  AttachmentId,
-  ConversationId,
-  MessageId,
-  ReplyId,
-  Session,
-} from '../../domain.ts'
-import { createTurns } from '../../lib/turns.ts'
-import type { AnswerOrigin, MessagePage, Page, PageRequest, SessionStore } from '../ledger.ts'
+import type { ConversationId, SessionId } from '../../../domain.ts'
+import type { AnswerOrigin, Page, PageRequest } from '../../ledger.ts'
+import type { WorkerCalls } from '../calls.ts'
+import type { Bindings } from './bindings.ts'
 import { integer, jsonOrNull, string, type Row } from './columns.ts'
-import type { CommitPipe } from './commit.ts'
-import { selectBinding } from './deletion.ts'
 import {
+  assistantIdOf,
   conversationIdOf,
   selectAttachment,
   selectConversation,
   selectMessage,
-  selectMessageRow,
   selectReply,
   statusOf,
   toAttachment,
@@ -25,229 +17,252 @@ import {
   toConversation,
   toMessage,
   toReply,
+  toSession,
 } from './rows.ts'
-import type { RunningReplies } from './running.ts'
+import type { Sessions } from './sessions.ts'
+import type { Texts } from './texts.ts'
 
-/**
- * Code units of texts after which a read takes no further row: SQLite reads, and converts, all of a row on the event loop,
- * and a row may have megabytes.
- */
+/** Code units of texts after which a call reads no further row: it holds up whatever is posted behind it. */
 const maxReadLength = 131_072
 
-/** Code units that are read in one turn of the event loop, and one row more. */
-const lengthPerTurn = 131_072
+export interface ReadsParts {
+  readonly db: DatabaseSync
+  readonly sessions: Sessions
+  readonly texts: Texts
+  readonly bindings: Bindings
+}
 
-/** The reads of one session; every statement names the session that the returned object was made for. */
-export function createSessionStores(
-  db: DatabaseSync,
-  pipe: CommitPipe,
-  running: RunningReplies,
-): (session: Session) => SessionStore {
-  const turns = createTurns(lengthPerTurn)
-  const ofSession = (alias: string) => `${alias}.session = (SELECT id FROM sessions WHERE key = ?)`
-  const byKeys = (select: string, alias: string, also = '') =>
-    db.prepare(
-      // By their keys: a session may have many more than were asked for.
-      `${select} WHERE +${ofSession(alias)} AND ${alias}.key IN (SELECT value FROM json_each(?)) ${also}`,
-    )
-  const conversationsByKeys = byKeys(selectConversation, 'c')
-  const byKey = (select: string, alias: string) =>
-    db.prepare(`${select} WHERE +${ofSession(alias)} AND ${alias}.key = ?`)
-  const messageByKey = byKey(selectMessage, 'm')
-  const replyByKey = byKey(selectReply, 'r')
-  const messageByRow = db.prepare(`${selectMessage} WHERE m.id = ?`)
-  const findConversation = db.prepare(
-    `SELECT c.id, c.trimmed, c.used FROM conversations c WHERE ${ofSession('c')} AND c.key = ?`,
+type Reads = Pick<
+  WorkerCalls,
+  | 'conversations'
+  | 'messages'
+  | 'replies'
+  | 'replyState'
+  | 'attachments'
+  | 'openReplies'
+  | 'tookToolOutputs'
+  | 'hadChat'
+  | 'answerOrigin'
+  | 'upstreamConversations'
+  | 'conversationPage'
+  | 'messagePage'
+  | 'history'
+  | 'waiting'
+>
+
+/** The reads of one session: every row is found by its key and belongs, by its own columns, to the session that asks. */
+export function createReads({ db, sessions, texts, bindings }: ReadsParts): Reads {
+  const byKey = (select: string, table: string, alias: string, also = '') =>
+    db.prepare(`
+      ${select} WHERE ${alias}.id = (SELECT id FROM ${table} WHERE key = ?) AND ${alias}.session = ? ${also}`)
+  const byRow = (select: string, alias: string) =>
+    db.prepare(`${select} WHERE ${alias}.id = ? AND ${alias}.session = ?`)
+  const conversationByKey = byKey(selectConversation, 'conversations', 'c')
+  const conversationByRow = byRow(selectConversation, 'c')
+  const conversationRow = byKey(
+    'SELECT c.id, c.key, c.used, c.messages_trimmed FROM conversations c',
+    'conversations',
+    'c',
   )
-  const replyState = db.prepare(`
-    SELECT c.key AS conversation, r.status FROM replies r JOIN conversations c ON c.id = r.conversation
-    WHERE +${ofSession('r')} AND r.key = ?`)
-  const attachmentsByKeys = byKeys(selectAttachment, 'f', 'AND f.forgotten = 0')
+  const messageByKey = byKey(selectMessage, 'messages', 'm')
+  const messageByRow = byRow(selectMessage, 'm')
+  const messageRow = byKey('SELECT m.id, m.key, m.conversation FROM messages m', 'messages', 'm')
+  const replyByKey = byKey(selectReply, 'replies', 'r')
+  const replyByRow = byRow(selectReply, 'r')
+  const attachmentByKey = byKey(selectAttachment, 'attachments', 'f', 'AND f.forgotten = 0')
+  const replyState = byKey(
+    `SELECT r.id, r.key, c.key AS conversation, r.status, r.tool_outputs
+     FROM replies r JOIN conversations c ON c.id = r.conversation AND c.session = r.session`,
+    'replies',
+    'r',
+  )
   const openReplies = db.prepare(`
-    ${selectReply} WHERE ${ofSession('r')} AND r.ended_at IS NULL AND (?2 IS NULL OR c.key = ?2) ORDER BY r.rank`)
-  const findSource = db.prepare(`
-    SELECT m.source, c.assistant FROM messages m JOIN conversations c ON c.id = m.conversation
-    WHERE ${ofSession('m')} AND m.key = ? AND m.source IS NOT NULL`)
-  const findToolOutputs = db.prepare(`
-    SELECT 1 FROM replies r, json_each(r.tool_outputs) o WHERE ${ofSession('r')} AND r.key = ? AND o.value = ?`)
-  const bindingsOf = db.prepare(selectBinding)
-  const findChat = db.prepare(
-    'SELECT 1 FROM replies WHERE conversation = ? AND run IS NOT NULL AND chat = ? LIMIT 1',
+    SELECT id FROM replies
+    WHERE session = :session AND (:conversation IS NULL OR conversation = :conversation) AND ended_at IS NULL
+    ORDER BY rank`)
+  const findSource = byKey(
+    `SELECT m.key, m.source, c.assistant FROM messages m
+     JOIN conversations c ON c.id = m.conversation AND c.session = m.session`,
+    'messages',
+    'm',
   )
-  const findMessage = db.prepare(`SELECT id FROM messages WHERE conversation = ? AND key = ?`)
+  const findChat = db.prepare(
+    'SELECT 1 FROM replies WHERE conversation = ? AND started_seq IS NOT NULL AND chat = ? LIMIT 1',
+  )
+  const waiting = db.prepare(`
+    SELECT DISTINCT s.key AS session_key, s.name AS session_name, c.key AS conversation, c.assistant
+    FROM replies r JOIN conversations c ON c.id = r.conversation JOIN sessions s ON s.id = r.session
+    WHERE r.ended_at IS NULL AND r.status = 'QUEUED'`)
+  // What the upstream was told before, in the order in which it was told.
+  const history = db.prepare(`
+    SELECT p.id, p.answer FROM replies o JOIN conversations c ON c.id = o.conversation AND c.session = o.session
+    JOIN replies p ON p.conversation = o.conversation
+    WHERE o.id = :reply AND p.started_seq > c.cleared_seq AND p.id <> o.id
+      AND p.started_seq < coalesce(o.started_seq, ${Number.MAX_SAFE_INTEGER})
+    ORDER BY p.started_seq DESC LIMIT :limit`)
   const ranges = (select: string, rank: string, scope: string) => {
     const inOrder = (order: string) =>
       db.prepare(
-        `${select} WHERE ${scope} AND ${rank} > ? AND ${rank} < ? ORDER BY ${rank} ${order} LIMIT ?`,
+        `${select} WHERE ${scope} = ? AND ${rank} > ? AND ${rank} < ? ORDER BY ${rank} ${order} LIMIT ?`,
       )
     return { rising: inOrder('ASC'), falling: inOrder('DESC') }
   }
-  const conversationRange = ranges(selectConversation, 'c.used', ofSession('c'))
-  const messageRange = ranges(selectMessageRow, 'm.id', 'm.conversation = ?')
+  const conversationRange = ranges('SELECT id FROM conversations', 'used', 'session')
+  const messageRange = ranges('SELECT id FROM messages', 'id', 'conversation')
 
-  /** What was read may be committed and not yet on disk: then it is told when it is. */
-  async function told<T>(value: T): Promise<T> {
-    await pipe.settled()
-    return value
-  }
-
+  /** What the statement finds of each key, which the row itself must have. */
   function pick<T>(
     statement: StatementSync,
-    session: Session,
-    ids: readonly string[],
+    { sessionId }: { readonly sessionId: SessionId },
     key: string,
     parse: (row: Row) => T,
-  ): Promise<readonly (T | undefined)[]> {
-    const found = new Map<string, T>()
-    for (const row of statement.all(session.id, JSON.stringify(ids))) {
-      found.set(string(row[key]), parse(row))
+  ): (id: string) => T | undefined {
+    const session = sessions.find(sessionId)?.session
+    return (id) => {
+      const row = session === undefined ? undefined : statement.get(id, session)
+      return row?.[key] === id ? parse(row) : undefined
     }
-    return told(ids.map((id) => found.get(id)))
   }
 
-  /** Reads long texts in turns: of those who come at once, each waits until this turn has room for it. */
-  async function inTurn<T>(session: Session, read: () => T, lengthOf: (read: T) => number) {
-    const own = turns.of(session.id)
-    for (let turn = own.take(1); turn; turn = own.isSpent ? own.take(1) : undefined) await turn
-    const found = read()
-    own.charge(lengthOf(found))
-    return await told(found)
-  }
-
-  /** As `pick`, row by row, until there is text enough for one read. */
-  function pickSome<T extends WithText>(
+  function rowIn(
     statement: StatementSync,
-    session: Session,
-    ids: readonly string[],
-    parse: (row: Row) => T,
-  ): Promise<readonly (T | undefined)[]> {
-    const find = (id: string) => {
-      const row = statement.get(session.id, id)
-      return row && parse(row)
-    }
-    return inTurn(session, () => readSome(ids, find), textOf)
+    sessionId: SessionId,
+    id: string,
+  ): { readonly session: number; readonly row: Row } | undefined {
+    const session = sessions.find(sessionId)?.session
+    const row = session === undefined ? undefined : statement.get(id, session)
+    return session === undefined || row?.['key'] !== id ? undefined : { session, row }
   }
 
-  function conversationRow(session: Session, id: ConversationId): number | undefined {
-    const row = findConversation.get(session.id, id)
-    return row === undefined ? undefined : integer(row['id'])
-  }
+  return {
+    conversations: (args) =>
+      args.ids.map(pick(conversationByKey, args, 'conversation', toConversation)),
+    messages: (args) =>
+      readSome(
+        args.ids,
+        pick(messageByKey, args, 'message', (row) => toMessage(row, texts)),
+      ),
+    replies: (args) =>
+      readSome(
+        args.ids,
+        pick(replyByKey, args, 'reply', (row) => toReply(row, texts)),
+      ),
+    attachments: (args) =>
+      args.ids.map(
+        pick(attachmentByKey, args, 'attachment', (row) => {
+          const { scope: _, upstreamId: __, ...attachment } = toAttachment(row)
+          return attachment
+        }),
+      ),
 
-  function readMessages(
-    session: Session,
-    conversationId: ConversationId,
-    page: PageRequest<MessageId>,
-  ): MessagePage | undefined {
-    const found = findConversation.get(session.id, conversationId)
-    if (found === undefined) return undefined
-    const conversation = integer(found['id'])
-    const bounds = findBounds(page, (id) => {
-      const row = findMessage.get(conversation, id)
-      return row === undefined ? undefined : integer(row['id'])
-    })
-    if (bounds === undefined) return undefined
-    const { after: low, before: high } = bounds
-    const { rising, falling } = messageRange
-    const statement = page.direction === 'forward' ? rising : falling
-    const rows = statement.all(conversation, low ?? 0, high ?? maxRow, page.limit + 1)
-    const { isCut, inPage } = cut(page, rows)
-    const read = readSome(inPage, (row) => toMessage(rowOf(messageByRow, integer(row['row']))))
-    const messages = toPage(page, read, isCut || read.length < inPage.length)
-    return { ...messages, trimmed: found['trimmed'] === 1 }
-  }
+    replyState({ sessionId, id }) {
+      const found = rowIn(replyState, sessionId, id)
+      return found && { conversationId: conversationIdOf(found.row), status: statusOf(found.row) }
+    },
 
-  function toOrigin(row: Row | undefined): AnswerOrigin | undefined {
-    if (row === undefined) return undefined
-    const source = jsonOrNull<Readonly<Record<string, string>>>(row['source'])
-    const upstream = source === null ? undefined : toBinding(source)
-    if (upstream === undefined) return undefined
-    return {
-      assistantId: string(row['assistant']) as AssistantId,
-      upstream,
-      upstreamMessageId: string(source?.['message']),
-    }
-  }
-
-  /** Made for each request, and kept as long as a subscription runs: it holds its session and nothing else. */
-  class Reads implements SessionStore {
-    readonly session: Session
-    constructor(session: Session) {
-      this.session = session
-    }
-
-    conversations(ids: readonly ConversationId[]) {
-      return pick(conversationsByKeys, this.session, ids, 'conversation', toConversation)
-    }
-
-    messages(ids: readonly MessageId[]) {
-      return pickSome(messageByKey, this.session, ids, toMessage)
-    }
-
-    replies(ids: readonly ReplyId[]) {
-      return pickSome(replyByKey, this.session, ids, (row) => toReply(row, running))
-    }
-
-    replyState(id: ReplyId) {
-      const row = replyState.get(this.session.id, id)
-      return told(row && { conversationId: conversationIdOf(row), status: statusOf(row) })
-    }
-
-    attachments(ids: readonly AttachmentId[]) {
-      return pick(attachmentsByKeys, this.session, ids, 'attachment', (row) => {
-        const { scope: _, upstreamId: __, ...attachment } = toAttachment(row)
-        return attachment
+    openReplies({ sessionId, conversationId }) {
+      const found =
+        conversationId === undefined ? undefined : rowIn(conversationRow, sessionId, conversationId)
+      if (conversationId !== undefined && found === undefined) return []
+      const session = sessions.find(sessionId)?.session
+      if (session === undefined) return []
+      const conversation = found === undefined ? null : integer(found.row['id'])
+      return openReplies.all({ session, conversation }).flatMap(({ id }) => {
+        const row = replyByRow.get(integer(id), session)
+        return row === undefined ? [] : [toReply(row, texts)]
       })
-    }
+    },
 
-    openReplies(conversationId: ConversationId | undefined) {
-      const rows = openReplies.all(this.session.id, conversationId ?? null)
-      return told(rows.map((row) => toReply(row, running)))
-    }
+    tookToolOutputs({ sessionId, replyId, digest }) {
+      const found = rowIn(replyState, sessionId, replyId)
+      return jsonOrNull<string[]>(found?.row['tool_outputs'])?.includes(digest) ?? false
+    },
 
-    tookToolOutputs(replyId: ReplyId, digest: string) {
-      return told(findToolOutputs.get(this.session.id, replyId, digest) !== undefined)
-    }
+    hadChat({ sessionId, conversationId, chatId }) {
+      const found = rowIn(conversationRow, sessionId, conversationId)
+      if (found === undefined) return false
+      return findChat.get(integer(found.row['id']), chatId) !== undefined
+    },
 
-    answerOrigin(id: MessageId) {
-      return told(toOrigin(findSource.get(this.session.id, id)))
-    }
+    answerOrigin({ sessionId, id }) {
+      const found = rowIn(findSource, sessionId, id)
+      return found && toOrigin(found.row)
+    },
 
-    upstreamConversations(conversationId: ConversationId) {
-      const conversation = conversationRow(this.session, conversationId)
-      const rows = conversation === undefined ? [] : bindingsOf.all(conversation)
-      return told(rows.flatMap((row) => toBinding(row) ?? []))
-    }
+    upstreamConversations({ sessionId, conversationId }) {
+      const found = rowIn(conversationRow, sessionId, conversationId)
+      return found === undefined ? [] : bindings.ofConversation(integer(found.row['id']))
+    },
 
-    hadChat(conversationId: ConversationId, chatId: string) {
-      const conversation = conversationRow(this.session, conversationId)
-      const row = conversation === undefined ? undefined : findChat.get(conversation, chatId)
-      return told(row !== undefined)
-    }
-
-    conversationPage(page: PageRequest<ConversationId>) {
-      const { session } = this
+    conversationPage({ sessionId, page }) {
+      const session = sessions.find(sessionId)?.session ?? 0
       const bounds = findBounds(page, (id) => {
-        const row = findConversation.get(session.id, id)
-        return row === undefined ? undefined : integer(row['used'])
+        const found = rowIn(conversationRow, sessionId, id)
+        return found && integer(found.row['used'])
       })
-      if (bounds === undefined) return told(undefined)
+      if (bounds === undefined) return undefined
       // Most recently used first: what comes after a row was used before it.
       const { after: high, before: low } = bounds
       const { rising, falling } = conversationRange
       const statement = page.direction === 'forward' ? falling : rising
-      const rows = statement.all(session.id, low ?? 0, high ?? maxRow, page.limit + 1)
+      const rows = statement.all(session, low ?? 0, high ?? maxRow, page.limit + 1)
       const { isCut, inPage } = cut(page, rows)
-      return told(toPage(page, inPage.map(toConversation), isCut))
-    }
+      const conversations = inPage.flatMap(({ id }) => {
+        const row = conversationByRow.get(integer(id), session)
+        return row === undefined ? [] : [toConversation(row)]
+      })
+      return toPage(page, conversations, isCut)
+    },
 
-    messagePage(conversationId: ConversationId, page: PageRequest<MessageId>) {
-      const { session } = this
-      const read = () => readMessages(session, conversationId, page)
-      return inTurn(session, read, (found) => textOf(found?.rows ?? []))
-    }
+    messagePage({ sessionId, conversationId, page }) {
+      const found = rowIn(conversationRow, sessionId, conversationId)
+      if (found === undefined) return undefined
+      const { session } = found
+      const conversation = integer(found.row['id'])
+      const bounds = findBounds(page, (id) => {
+        const bound = rowIn(messageRow, sessionId, id)?.row
+        return bound?.['conversation'] === conversation ? integer(bound['id']) : undefined
+      })
+      if (bounds === undefined) return undefined
+      const { after: low, before: high } = bounds
+      const { rising, falling } = messageRange
+      const statement = page.direction === 'forward' ? rising : falling
+      const rows = statement.all(conversation, low ?? 0, high ?? maxRow, page.limit + 1)
+      const { isCut, inPage } = cut(page, rows)
+      const read = readSome(inPage, ({ id }) => {
+        const row = messageByRow.get(integer(id), session)
+        return row?.['conversation'] === conversationId ? toMessage(row, texts) : undefined
+      })
+      const isShort = read.length < inPage.length
+      const messages = read.filter((message) => message !== undefined)
+      const isTrimmed = found.row['messages_trimmed'] === 1
+      return { ...toPage(page, messages, isCut || isShort), trimmed: isTrimmed }
+    },
+
+    waiting: () =>
+      waiting.all().map((row) => ({
+        session: toSession(row),
+        conversationId: string(row['conversation']) as ConversationId,
+        assistantId: assistantIdOf(row),
+      })),
+
+    history({ sessionId, replyId, limit }) {
+      const found = rowIn(replyState, sessionId, replyId)
+      if (found === undefined) return []
+      const { session } = found
+      const rows = history.all({ reply: integer(found.row['id']), limit })
+      const messages = rows.flatMap(({ id, answer }) =>
+        [answer, id].flatMap((row) => {
+          const message = row === null ? undefined : messageByRow.get(integer(row), session)
+          return message === undefined ? [] : [message]
+        }),
+      )
+      return messages
+        .slice(0, limit)
+        .map((row) => toMessage(row, texts))
+        .reverse()
+    },
   }
-
-  return (session) => new Reads(session)
 }
 
 const maxRow = Number.MAX_SAFE_INTEGER
@@ -269,38 +284,25 @@ function cut<Id>({ limit }: PageRequest<Id>, rows: readonly Row[]) {
   return { isCut: rows.length > limit, inPage: rows.slice(0, limit) }
 }
 
-function rowOf(statement: StatementSync, key: number): Row {
-  const row = statement.get(key)
-  if (row === undefined) throw new TypeError('a row that was just found is not there')
-  return row
-}
-
 interface WithText {
   readonly text: string
   readonly reasoning?: string
 }
 
-/** What the first of `ids` find, until there is text enough for one read; at least of one. */
-function readSome<Id, T extends WithText | undefined>(
+/** What the first of `ids` find, until there is text enough for one call; at least of one. */
+function readSome<Id, T extends WithText>(
   ids: readonly Id[],
-  find: (id: Id) => T,
-): readonly T[] {
-  const rows: T[] = []
+  find: (id: Id) => T | undefined,
+): readonly (T | undefined)[] {
+  const rows: (T | undefined)[] = []
   let length = 0
   for (const id of ids) {
     const row = find(id)
     rows.push(row)
-    length += textOf([row])
+    length += (row?.text.length ?? 0) + (row?.reasoning?.length ?? 0)
     if (length >= maxReadLength) break
   }
   return rows
-}
-
-/** Code units. */
-function textOf(rows: readonly (WithText | undefined)[]): number {
-  let length = 0
-  for (const row of rows) length += (row?.text.length ?? 0) + (row?.reasoning?.length ?? 0)
-  return length
 }
 
 /** `rows` run in the page's direction; `hasMore`: there are more beyond the last of them. */
@@ -311,5 +313,16 @@ function toPage<Id, T>(page: PageRequest<Id>, rows: readonly T[], hasMore: boole
     rows: isForward ? rows : rows.toReversed(),
     hasNextPage: isForward ? hasMore || page.before !== undefined : page.before !== undefined,
     hasPreviousPage: isForward ? page.after !== undefined : hasMore || page.after !== undefined,
+  }
+}
+
+function toOrigin(row: Row): AnswerOrigin | undefined {
+  const source = jsonOrNull<Readonly<Record<string, string>>>(row['source'])
+  const upstream = source === null ? undefined : toBinding(source)
+  if (upstream === undefined) return undefined
+  return {
+    assistantId: assistantIdOf(row),
+    upstream,
+    upstreamMessageId: string(source?.['message']),
   }
 }

@@ -1,37 +1,45 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { Clock } from '../../lib/clock.ts'
 import { integer, integerOrNull, type Row } from './columns.ts'
+import { eventId } from './events.ts'
+import type { Texts } from './texts.ts'
 
-/** Rows looked at in one call: a call is one transaction, and a transaction stalls the event loop. */
+/** Rows looked at in one call: a call holds up whatever is posted behind it. */
 const maxRows = 50
 /** A call begins no other reply after so many ms. */
 const maxMs = 5
 
+export interface RemovalParts {
+  readonly db: DatabaseSync
+  readonly texts: Texts
+  /** Monotonic, in ms. */
+  readonly now: () => number
+}
+
 /** Takes away what a deletion or its age has ended, in calls of bounded work. */
 export interface Removal {
   /** True: deleted conversations may have left more. */
-  deletedConversations(): boolean
+  sweep(): boolean
   /** What `Ledger.trimMessages` says. */
   trimMessages(writtenBefore: number): number
 }
 
-export function createRemoval(db: DatabaseSync, clock: Clock): Removal {
-  const columns = 'r.id, r.answer, r.session, r.conversation, r.first_event, r.last_event'
+export function createRemoval({ db, texts, now }: RemovalParts): Removal {
+  const columns = 'r.id, r.answer, r.session, r.conversation, r.started_seq, r.ended_seq'
   const findDeletion = db.prepare(
-    'SELECT conversation FROM deletions ORDER BY conversation LIMIT 1',
+    'SELECT conversation FROM deletions WHERE swept = 0 ORDER BY conversation LIMIT 1',
   )
   // Every reply has the row id of a message.
   const repliesOf = db.prepare(`
     SELECT ${columns} FROM messages m JOIN replies r ON r.id = m.id
     WHERE m.conversation = ? LIMIT ${maxRows}`)
   const deleteMessages = db.prepare('DELETE FROM messages WHERE conversation = ?')
-  const endDeletion = db.prepare('DELETE FROM deletions WHERE conversation = ?')
+  const endDeletion = db.prepare('UPDATE deletions SET swept = 1 WHERE conversation = ?')
 
   const oldReplies = db.prepare(`
     SELECT ${columns} FROM replies r
     WHERE r.trimmed = 1 AND r.created_at < ? ORDER BY r.created_at LIMIT ${maxRows}`)
   const setTrimmed = db.prepare(`
-    UPDATE conversations SET trimmed = 1,
+    UPDATE conversations SET messages_trimmed = 1,
       first_words = CASE WHEN coalesce(first_message, :reply) = :reply THEN NULL ELSE first_words END
     WHERE id = :conversation`)
   const forgetTitles = db.prepare(`
@@ -43,10 +51,10 @@ export function createRemoval(db: DatabaseSync, clock: Clock): Removal {
       SELECT id FROM attachments
       WHERE forgotten = 0 AND max(created_at, coalesce(used_at, 0)) < ? LIMIT ${maxRows})`)
 
-  // Other replies of the session may have written in between.
-  const deleteEvents = db.prepare(
-    'DELETE FROM events WHERE session = ? AND place >= ? AND place <= ? AND reply = ?',
-  )
+  // Other replies of the session may have written in between. Number and check stay, for readers that have seen them.
+  const emptyEvents = db.prepare(`
+    UPDATE events SET reply = NULL, type = 'deleted', payload = NULL
+    WHERE id >= ${eventId(':session', ':first')} AND id <= ${eventId(':session', ':last')} AND reply = :reply`)
   const deleteKeys = db.prepare('DELETE FROM idempotency WHERE reply = ?')
   const deleteMessage = db.prepare('DELETE FROM messages WHERE id = ?')
   const deleteReply = db.prepare('DELETE FROM replies WHERE id = ?')
@@ -54,10 +62,13 @@ export function createRemoval(db: DatabaseSync, clock: Clock): Removal {
   function removeReply(row: Row): void {
     const reply = integer(row['id'])
     const answer = integerOrNull(row['answer'] ?? null)
-    const first = integerOrNull(row['first_event'] ?? null)
-    const last = integerOrNull(row['last_event'] ?? null)
-    deleteEvents.run(integer(row['session']), first, last, reply)
+    const last = integerOrNull(row['ended_seq'] ?? null)
+    const first = integerOrNull(row['started_seq'] ?? null) ?? last
+    if (first !== null && last !== null) {
+      emptyEvents.run({ session: integer(row['session']), first, last, reply })
+    }
     deleteKeys.run(reply)
+    texts.remove(reply)
     if (answer !== null) deleteMessage.run(answer)
     deleteMessage.run(reply)
     deleteReply.run(reply)
@@ -65,19 +76,19 @@ export function createRemoval(db: DatabaseSync, clock: Clock): Removal {
 
   /** Answers how many it came to. */
   function removeSome(rows: readonly Row[], removed?: (row: Row) => void): number {
-    const startedAt = clock.monotonic()
+    const startedAt = now()
     let count = 0
     for (const row of rows) {
       removeReply(row)
       removed?.(row)
       count += 1
-      if (clock.monotonic() - startedAt > maxMs) break
+      if (now() - startedAt > maxMs) break
     }
     return count
   }
 
   return {
-    deletedConversations() {
+    sweep() {
       const deletion = findDeletion.get()
       if (deletion === undefined) return false
       const conversation = integer(deletion['conversation'])

@@ -20,13 +20,26 @@ import type {
   StrategyKind,
   ToolCall,
   Usage,
-} from '../../domain.ts'
-import type { StoredAttachment, UpstreamBinding, UpstreamPlace } from '../ledger.ts'
-import { integer, integerOrNull, jsonOrNull, string, stringOrNull, type Row } from './columns.ts'
-import type { RunningReplies } from './running.ts'
+} from '../../../domain.ts'
+import type { StoredAttachment, UpstreamAccount, UpstreamBinding } from '../../ledger.ts'
+import type { TextRevision } from '../../reply-text.ts'
+import type { ReplyRecord } from '../stored.ts'
+import {
+  integer,
+  integerOrNull,
+  json,
+  jsonOrNull,
+  string,
+  stringOrNull,
+  type Row,
+} from './columns.ts'
+import type { Texts } from './texts.ts'
+
+// Every row that is shown is read by its row id and belongs, by its own columns, to the session that asks and to what it was
+// found for: an index that is damaged leads to nothing of another session.
 
 /** What was stored under a branded id was one when it was written; this is where it becomes one again. */
-const assistantId = (row: Row) => string(row['assistant']) as AssistantId
+export const assistantIdOf = (row: Row) => string(row['assistant']) as AssistantId
 export const conversationIdOf = (row: Row) => string(row['conversation']) as ConversationId
 export const statusOf = (row: Row) => string(row['status']) as ReplyStatus
 export const replyIdOf = (row: Row) => string(row['reply']) as ReplyId
@@ -47,7 +60,7 @@ export const selectConversation = `
 export function toConversation(row: Row): Conversation {
   return {
     id: conversationIdOf(row),
-    assistantId: assistantId(row),
+    assistantId: assistantIdOf(row),
     title: stringOrNull(row['title'] ?? null),
     createdAt: integer(row['created_at']),
     lastUsedAt: integer(row['last_used_at']),
@@ -55,35 +68,30 @@ export function toConversation(row: Row): Conversation {
   }
 }
 
-/** Whatever is joined is of one session: a damaged row is missing rather than another's (F34). */
-const fromMessages = `
+export const selectMessage = `
+  SELECT m.id AS row, m.key AS message, c.key AS conversation, r.id AS reply_row, r.key AS reply, m.role, m.attachments,
+    m.rating, m.created_at
   FROM messages m
   JOIN conversations c ON c.id = m.conversation AND c.session = m.session
-  JOIN replies r ON r.id = coalesce(m.reply, m.id) AND r.session = m.session`
+  JOIN replies r ON r.id = coalesce(m.reply, m.id) AND r.session = m.session AND r.conversation = m.conversation`
 
-export const selectMessage = `
-  SELECT m.id AS row, m.key AS message, c.key AS conversation, r.key AS reply, m.role,
-    coalesce(m.text, r.text) AS text, m.attachments, m.extras, m.rating, m.created_at
-  ${fromMessages}`
-
-/** Which messages there are, without a byte of their texts. */
-export const selectMessageRow = `SELECT m.id AS row ${fromMessages}`
-
-export function toMessage(row: Row): Message {
+export function toMessage(row: Row, texts: Texts): Message {
+  const isUser = row['role'] === 'USER'
   return {
     id: messageId(row),
     conversationId: conversationIdOf(row),
     replyId: replyIdOf(row),
-    role: row['role'] === 'USER' ? 'USER' : 'ASSISTANT',
-    text: string(row['text']),
+    role: isUser ? 'USER' : 'ASSISTANT',
+    text: texts.read(integer(row['reply_row']), isUser ? 'message' : 'answer'),
     attachmentIds: jsonOrNull<AttachmentId[]>(row['attachments']) ?? [],
     rating: stringOrNull(row['rating'] ?? null) as Rating | null,
     createdAt: integer(row['created_at']),
   }
 }
 
-export function toExtras(row: Row): MessageExtras {
-  return jsonOrNull<MessageExtras>(row['extras']) ?? { parameters: {}, metadata: {} }
+/** Mostly there are none, and nothing is stored. */
+export function toExtras(text: string): MessageExtras {
+  return text === '' ? { parameters: {}, metadata: {} } : json<MessageExtras>(text)
 }
 
 export const selectAttachment = `
@@ -93,7 +101,7 @@ export const selectAttachment = `
 export function toAttachment(row: Row): StoredAttachment {
   return {
     id: string(row['attachment']) as AttachmentId,
-    assistantId: assistantId(row),
+    assistantId: assistantIdOf(row),
     name: string(row['name']),
     mediaType: string(row['media_type']),
     bytes: integer(row['bytes']),
@@ -105,32 +113,26 @@ export function toAttachment(row: Row): StoredAttachment {
 
 export const selectReply = `
   SELECT r.id AS row, r.key AS reply, c.key AS conversation, c.assistant, m.key AS message, a.key AS answer,
-    r.status, r.text, r.reasoning, r.usage, r.follow_ups, r.question, r.omitted, r.tool_calls,
-    r.action_expires_at, r.explanation, r.context_reset, r.failure, r.upstream_cancelled,
-    r.created_at, r.started_at, r.ended_at,
+    r.status, r.usage, r.follow_ups, r.question, r.omitted, r.tool_calls, r.action_expires_at, r.explanation,
+    r.context_reset, r.failure, r.upstream_cancelled, r.created_at, r.started_at, r.ended_at,
     CASE r.status WHEN 'QUEUED' THEN (
       SELECT count(*) FROM replies q
-      WHERE q.conversation = r.conversation AND q.ended_at IS NULL AND q.status = 'QUEUED' AND q.rank < r.rank
+      WHERE q.session = r.session AND q.conversation = r.conversation AND q.ended_at IS NULL
+        AND q.status = 'QUEUED' AND q.rank < r.rank
     ) END AS queue_position
   FROM replies r
-  JOIN conversations c ON c.id = r.conversation
-  JOIN messages m ON m.id = r.id
-  LEFT JOIN messages a ON a.id = r.answer`
+  JOIN conversations c ON c.id = r.conversation AND c.session = r.session
+  JOIN messages m ON m.id = r.id AND m.session = r.session
+  LEFT JOIN messages a ON a.id = r.answer AND a.session = r.session AND a.reply = r.id`
 
-export function toReply(row: Row, running: RunningReplies): Reply {
-  const id = replyIdOf(row)
-  const status = statusOf(row)
-  const isAtWork = status === 'RUNNING' || status === 'ACTION_REQUIRED'
-  const run = isAtWork ? running.get(id) : undefined
+export function toReplyRecord(row: Row): ReplyRecord {
   return {
-    id,
+    id: replyIdOf(row),
     conversationId: conversationIdOf(row),
-    assistantId: assistantId(row),
+    assistantId: assistantIdOf(row),
     messageId: messageId(row),
     answerId: stringOrNull(row['answer']) as MessageId | null,
-    status,
-    text: run?.answer.value ?? string(row['text']),
-    reasoning: run?.reasoning.value ?? string(row['reasoning']),
+    status: statusOf(row),
     queuePosition: integerOrNull(row['queue_position']),
     usage: jsonOrNull<Usage>(row['usage']),
     followUps: jsonOrNull<string[]>(row['follow_ups']) ?? [],
@@ -148,16 +150,29 @@ export function toReply(row: Row, running: RunningReplies): Reply {
   }
 }
 
+export function toReply(row: Row, texts: Texts): Reply {
+  const reply = integer(row['row'])
+  return {
+    ...toReplyRecord(row),
+    text: texts.read(reply, 'answer'),
+    reasoning: texts.read(reply, 'reasoning'),
+  }
+}
+
 export function toToolCalls(row: Row): readonly ToolCall[] {
   return jsonOrNull<ToolCall[]>(row['tool_calls']) ?? []
 }
 
-export function toBinding(row: Row): UpstreamBinding | undefined {
-  if (row['upstream'] === null) return undefined
-  return { ...toUpstreamPlace(row), conversationId: string(row['upstream']) }
+export function toRevisions(row: Row): readonly TextRevision[] {
+  return jsonOrNull<TextRevision[]>(row['revisions']) ?? []
 }
 
-export function toUpstreamPlace(row: Row): UpstreamPlace {
+export function toBinding(row: Row): UpstreamBinding | undefined {
+  if (row['upstream'] === null) return undefined
+  return { ...toUpstreamAccount(row), conversationId: string(row['upstream']) }
+}
+
+export function toUpstreamAccount(row: Row): UpstreamAccount {
   return {
     scope: { origin: string(row['origin']), account: string(row['account']) },
     strategy: string(row['strategy']) as StrategyKind,

@@ -1,314 +1,331 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { ConversationId, ReplyEvent, ReplyId, Session, SessionId } from '../../domain.ts'
-import type { Claim, Collision, Fence, Orphan, UpstreamBinding } from '../ledger.ts'
-import { integer, string, type Row } from './columns.ts'
-import type { Transaction } from './commit.ts'
-import { toPlace, type Place } from './place.ts'
+import type { ReplyId, ReplyStatus, SessionId } from '../../../domain.ts'
+import { replyStates, type ReplyWrite, type RunStep } from '../../../domain/reply-states.ts'
+import type { NewId } from '../../../lib/id.ts'
+import type { Claim, RunProgress } from '../../ledger.ts'
+import type { WorkerCalls } from '../calls.ts'
+import type { TextRevision } from '../../reply-text.ts'
+import type { StoredOrphan, StoredRun, TextWrite } from '../stored.ts'
+import type { Bindings } from './bindings.ts'
+import { integer, jsonOrNull, string, stringOrNull, type Row } from './columns.ts'
+import type { EventOwner, Events } from './events.ts'
 import {
+  conversationIdOf,
+  replyIdOf,
   selectAttachment,
   selectMessage,
   selectReply,
+  statusOf,
   toAttachment,
   toBinding,
   toExtras,
   toMessage,
-  toReply,
+  toReplyRecord,
+  toRevisions,
   toSession,
   toToolCalls,
 } from './rows.ts'
-import { GrowingText, type RunningReplies } from './running.ts'
-import type { SessionLogs } from './session-logs.ts'
+import type { Sessions } from './sessions.ts'
+import type { Texts } from './texts.ts'
 
-/** Room for the claims of one epoch: a fence is the epoch and a count, so that it grows with both. */
-const claimsPerEpoch = 2 ** 32
+/** Text that is handed over in one answer to `orphans`, in UTF-16 code units, and one reply more. */
+const maxOrphanLength = 1024 * 1024
+/** Characters of a fence that name its revisions. */
+const revisionLength = 4
 
-/** Steps 2 to 5 of the order of writes (design.md §6). Each holds only while the reply runs under the fence. */
-export function createRuns(
-  db: DatabaseSync,
-  epoch: number,
-  logs: SessionLogs,
-  running: RunningReplies,
-) {
+export interface RunsParts {
+  readonly db: DatabaseSync
+  readonly sessions: Sessions
+  readonly texts: Texts
+  readonly events: Events
+  readonly bindings: Bindings
+  readonly newId: NewId
+}
+
+/** A reply that runs under the fence that was given. */
+export interface RunRow extends EventOwner {
+  readonly conversation: number
+  readonly step: RunStep
+  readonly status: ReplyStatus
+}
+
+export interface Runs extends Pick<
+  WorkerCalls,
+  'claim' | 'requeue' | 'intend' | 'bind' | 'writeTexts' | 'orphans'
+> {
+  /** Starts a reply that was just accepted, in a conversation that is bound. */
+  begin(reply: number, at: number): StoredRun
+  /** Undefined: the lease is lost. */
+  find(sessionId: SessionId, replyId: ReplyId, fence: string): RunRow | undefined
+  /** Writes what is new of the text of a run that was found. */
+  write(run: RunRow, text: TextWrite): void
+  /** Adds a revision that keeps the text on disk, under a name of its own. Answers all of them. */
+  keepText(reply: number, name: string): readonly TextRevision[]
+}
+
+export function createRuns(parts: RunsParts): Runs {
+  const { db, sessions, texts, events, bindings, newId } = parts
   const head = db.prepare(`
     SELECT r.id, r.status FROM replies r
-    JOIN conversations c ON c.id = r.conversation JOIN sessions s ON s.id = c.session
-    WHERE s.key = ? AND c.key = ? AND r.ended_at IS NULL ORDER BY r.status = 'QUEUED', r.rank LIMIT 1`)
+    JOIN conversations c ON c.id = (SELECT id FROM conversations WHERE key = :conversation)
+      AND c.session = :session AND +c.key = :conversation
+    WHERE r.session = :session AND r.conversation = c.id AND r.ended_at IS NULL
+    ORDER BY r.status = 'QUEUED', r.rank LIMIT 1`)
   const setRunning = db.prepare(`
-    UPDATE replies SET status = 'RUNNING', fence = ?, step = 0, started_at = ? WHERE id = ?`)
+    UPDATE replies SET status = :status, fence = :fence, step = :step, started_at = :at WHERE id = :id`)
   const setFence = db.prepare('UPDATE replies SET fence = ? WHERE id = ?')
-  const lowestRank = `(SELECT min(q.rank) FROM replies q WHERE q.conversation = replies.conversation AND q.ended_at IS NULL)`
+  const setRevisions = db.prepare('UPDATE replies SET revisions = ? WHERE id = ?')
   const setQueued = db.prepare(`
-    UPDATE replies SET status = 'QUEUED', fence = NULL, started_at = NULL, rank = ${lowestRank} - 1 WHERE id = ?`)
+    UPDATE replies SET status = :status, fence = NULL, step = NULL, revisions = NULL, started_at = NULL,
+      rank = -1 + (SELECT min(q.rank) FROM replies q
+        WHERE q.session = replies.session AND q.conversation = replies.conversation AND q.ended_at IS NULL)
+    WHERE id = :id`)
   const findRun = db.prepare(`
-    SELECT r.id, r.session, r.conversation, r.step FROM replies r JOIN sessions s ON s.id = r.session
-    WHERE s.key = ? AND r.key = ? AND r.status = 'RUNNING' AND r.fence = ?`)
+    SELECT r.id, r.key AS reply, r.session, s.key AS session_key, r.conversation AS conversation_row, c.key AS conversation,
+      r.step, r.status, r.fence
+    FROM replies r JOIN sessions s ON s.id = r.session
+    JOIN conversations c ON c.id = r.conversation AND c.session = r.session
+    WHERE r.id = (SELECT id FROM replies WHERE key = ?)`)
   const findReply = db.prepare(`${selectReply} WHERE r.id = ?`)
   const findMessage = db.prepare(`${selectMessage} WHERE m.id = ?`)
   const findContext = db.prepare(`
-    SELECT s.key AS session_key, s.name AS session_name, c.origin, c.account, c.strategy, c.upstream,
-      c.generation, c.reset_pending, max(r.created_at, c.freed_at) AS head_since, r.step, r.chat,
-      r.tool_calls, r.action_expires_at, r.interrupted
-    FROM replies r JOIN conversations c ON c.id = r.conversation JOIN sessions s ON s.id = r.session
+    SELECT s.key AS session_key, s.name AS session_name, c.origin, c.account, c.strategy, c.upstream, c.generation,
+      c.reset_pending, c.cleared_seq, c.id AS conversation_row, max(r.created_at, c.freed_at) AS head_since, r.step, r.chat,
+      r.tool_calls, r.action_expires_at, r.interrupted, r.revisions
+    FROM replies r JOIN conversations c ON c.id = r.conversation AND c.session = r.session
+    JOIN sessions s ON s.id = r.session
     WHERE r.id = ?`)
-  const findBinding = db.prepare(`
-    SELECT b.session, b.conversation, b.tainted_at, s.key AS owner
-    FROM bindings b JOIN sessions s ON s.id = b.session
-    WHERE b.origin = ? AND b.account = ? AND b.upstream = ?`)
-  const insertBinding = db.prepare(`
-    INSERT INTO bindings (origin, account, upstream, session, conversation, used_at, strategy)
-    VALUES (?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET used_at = excluded.used_at`)
-  const setTainted = db.prepare(`
-    UPDATE bindings SET tainted_at = coalesce(tainted_at, ?) WHERE origin = ? AND account = ? AND upstream = ?`)
-  const leaveTainted = db.prepare(`
-    UPDATE conversations SET origin = NULL, account = NULL, strategy = NULL, upstream = NULL,
-      generation = generation + 1, reset_pending = 1
-    WHERE origin = ? AND account = ? AND upstream = ?`)
-  const runningIn = db.prepare(`
-    SELECT r.key FROM replies r JOIN conversations c ON c.id = r.conversation
-    WHERE c.origin = ? AND c.account = ? AND c.upstream = ? AND r.ended_at IS NULL AND r.status <> 'QUEUED'`)
-  // Bound anew within one run: the upstream conversation before this one is left for ever.
-  const setUpstream = db.prepare(`
-    UPDATE conversations SET generation = generation + (upstream IS NOT NULL AND upstream <> :upstream),
-      origin = :origin, account = :account, strategy = :strategy, upstream = :upstream
-    WHERE id = :id`)
-  // A conversation that is bound after the intent was revealed by the run.
-  const setRevealed = db.prepare('UPDATE replies SET step = 5 WHERE id = ? AND step = 1')
-  const setUnrevealed = db.prepare('UPDATE replies SET step = 1 WHERE id = ? AND step = 5')
-  const setIntent = db.prepare(`
-    UPDATE replies SET step = max(step, 1), context_reset = context_reset OR ?, started_at = ?,
-      run = (SELECT coalesce(max(o.run), 0) + 1 FROM replies o WHERE o.conversation = replies.conversation AND o.run IS NOT NULL),
-      first_event = ?
-    WHERE id = ?`)
+  const lastAsked = db.prepare(`
+    SELECT question FROM replies
+    WHERE conversation = ? AND started_seq > ? AND id <> ? ORDER BY started_seq DESC LIMIT 1`)
+  const setIntended = db.prepare(`
+    UPDATE replies SET step = 'intended', started_at = ? WHERE id = ?`)
   const setReset = db.prepare('UPDATE replies SET context_reset = 1 WHERE id = ?')
   const clearReset = db.prepare('UPDATE conversations SET reset_pending = 0 WHERE id = ?')
-  const insertStarted = db.prepare(
-    `INSERT INTO events (session, place, reply, type) VALUES (?, ?, ?, 'started')`,
+  const setRevealed = db.prepare(
+    `UPDATE replies SET step = 'revealed' WHERE id = ? AND step = 'intended'`,
   )
   const attachmentsByKeys = db.prepare(
-    `${selectAttachment} WHERE f.key IN (SELECT value FROM json_each(?))`,
+    `${selectAttachment} WHERE f.key IN (SELECT value FROM json_each(?)) AND +f.session = ?`,
   )
-  const setChat = db.prepare('UPDATE replies SET step = 2, chat = ? WHERE id = ?')
-  let lastFence = epoch * claimsPerEpoch
-
-  function nextFence(): Fence {
-    lastFence += 1
-    return lastFence
-  }
+  const setChat = db.prepare(`
+    UPDATE replies SET chat = :chat,
+      step = CASE WHEN step IN ('intended', 'revealed', 'answered') THEN 'streaming' ELSE step END
+    WHERE id = :id AND (chat IS NULL OR chat <> :chat OR step <> 'streaming')`)
+  // Opening the database has taken every lease away.
+  const orphaned = db.prepare(`
+    SELECT id FROM replies WHERE status IN ('RUNNING', 'ACTION_REQUIRED') AND fence IS NULL LIMIT 1`)
 
   function found(row: Row | undefined): Row {
     if (row === undefined) throw new TypeError('a reply lacks what was stored with it')
     return row
   }
 
-  function describe(row: number, fence: Fence): { readonly claim: Claim; readonly context: Row } {
-    const context = found(findContext.get(row))
-    const stored = found(findMessage.get(row))
-    const message = toMessage(stored)
-    const claim: Claim = {
-      session: toSession(context),
-      reply: toReply(found(findReply.get(row)), running),
+  function find(sessionId: SessionId, replyId: ReplyId, fence: string): RunRow | undefined {
+    const row = findRun.get(replyId)
+    if (row === undefined || row['fence'] !== fence || row['reply'] !== replyId) return undefined
+    if (row['session_key'] !== sessionId) return undefined
+    return {
+      session: integer(row['session']),
+      sessionId,
+      reply: integer(row['id']),
+      replyId,
+      conversation: integer(row['conversation_row']),
+      conversationId: conversationIdOf(row),
+      step: string(row['step']) as RunStep,
+      status: statusOf(row),
+    }
+  }
+
+  /** A reply is written under its lease only while it runs, and `waiting` is no step of running. */
+  function findRunning(sessionId: SessionId, replyId: ReplyId, fence: string): RunRow | undefined {
+    const run = find(sessionId, replyId, fence)
+    return run?.status === 'RUNNING' ? run : undefined
+  }
+
+  function keepText(reply: number, name: string): readonly TextRevision[] {
+    const revisions = [
+      ...toRevisions(found(findContext.get(reply))),
+      {
+        name,
+        answerKept: texts.length(reply, 'answer'),
+        reasoningKept: texts.length(reply, 'reasoning'),
+      },
+    ]
+    setRevisions.run(JSON.stringify(revisions), reply)
+    return revisions
+  }
+
+  /** Gives the reply to a new lease. */
+  function describe(
+    reply: number,
+    fence: string,
+  ): { readonly run: StoredRun; readonly context: Row } {
+    const revisions = keepText(reply, nameOfRevision(fence))
+    const context = found(findContext.get(reply))
+    const stored = found(findReply.get(reply))
+    const message = toMessage(found(findMessage.get(reply)), texts)
+    const session = toSession(context)
+    const asked = lastAsked.get(
+      integer(context['conversation_row']),
+      integer(context['cleared_seq']),
+      reply,
+    )
+    const claim: Omit<Claim, 'reply'> & { readonly reply: StoredRun['claim']['reply'] } = {
+      session,
+      reply: toReplyRecord(stored),
       message,
-      attachments: attachmentsOf(message.attachmentIds),
-      extras: toExtras(stored),
-      fence,
+      attachments: attachmentsOf(sessions.get(session.id).session, message.attachmentIds),
+      extras: toExtras(texts.read(reply, 'extras')),
       upstream: toBinding(context),
       contextReset: context['reset_pending'] === 1,
       generation: integer(context['generation']),
       headSince: integer(context['head_since']),
+      askedBefore: jsonOrNull(asked?.['question']),
     }
-    return { claim, context }
-  }
-
-  /** Nobody is bound to it ever again, and who was goes on in a new one. */
-  function collide(bound: Row, { scope, conversationId }: UpstreamBinding, at: number): Collision {
-    const upstream = [scope.origin, scope.account, conversationId] as const
-    const inFlight = runningIn.all(...upstream).map((row) => string(row['key']) as ReplyId)
-    setTainted.run(at, ...upstream)
-    leaveTainted.run(...upstream)
-    const owner = string(bound['owner']) as SessionId
-    return { type: 'collision', owner, isNew: bound['tainted_at'] === null, inFlight }
+    const answer = texts.read(reply, 'answer')
+    const reasoning = texts.read(reply, 'reasoning')
+    return { run: { fence, revisions, claim, answer, reasoning }, context }
   }
 
   /** In the order in which the message names them. */
-  function attachmentsOf(ids: readonly string[]): Claim['attachments'] {
+  function attachmentsOf(session: number, ids: readonly string[]): Claim['attachments'] {
     if (ids.length === 0) return []
-    const stored = attachmentsByKeys.all(JSON.stringify(ids)).map(toAttachment)
+    const stored = attachmentsByKeys.all(JSON.stringify(ids), session).map(toAttachment)
     return ids.flatMap((id) => stored.filter((attachment) => attachment.id === id))
   }
 
-  function register(row: number, claim: Claim): void {
-    const { session, reply, fence } = claim
-    const log = logs.open(session.id)
-    log.running += 1
-    logs.settle(log)
-    running.set(reply.id, {
-      row,
-      replyId: reply.id,
-      conversationId: reply.conversationId,
-      log,
-      fence,
-      answer: new GrowingText(),
-      reasoning: new GrowingText(),
-      journalFrom: undefined,
-    })
-  }
-
-  function unregister(replyId: ReplyId): void {
-    const run = running.get(replyId)
-    if (run === undefined) return
-    running.delete(replyId)
-    run.log.running -= 1
-    logs.settle(run.log)
+  function write(run: RunRow, text: TextWrite): void {
+    if (text.answer !== undefined) {
+      texts.write(run.reply, 'answer', text.answer.offset, text.answer.text)
+    }
+    if (text.reasoning !== undefined) {
+      texts.write(run.reply, 'reasoning', text.reasoning.offset, text.reasoning.text)
+    }
+    if (text.revisions !== undefined) setRevisions.run(JSON.stringify(text.revisions), run.reply)
+    if (text.chatId !== undefined) setChat.run({ chat: text.chatId, id: run.reply })
   }
 
   return {
-    register,
-    unregister,
+    find,
+    write,
+    keepText,
 
-    /** A reply is at the head and does not run yet. */
-    isWaiting(session: Session, conversationId: ConversationId): boolean {
-      return head.get(session.id, conversationId)?.['status'] === 'QUEUED'
+    begin(reply, at) {
+      const fence = newId()
+      setRunning.run({ status: after('QUEUED', 'begin'), fence, step: 'intended', at, id: reply })
+      const context = found(findContext.get(reply))
+      const stored = found(findReply.get(reply))
+      const { session, sessionId } = sessions.get(toSession(context).id)
+      const owner = { session, sessionId, reply, replyId: replyIdOf(stored) }
+      events.append({ ...owner, conversationId: conversationIdOf(stored) }, { type: 'started' })
+      return describe(reply, fence).run
     },
 
-    claim(
-      session: Session,
-      conversationId: ConversationId,
-      at: number,
-      transaction: Transaction,
-    ): Claim | undefined {
-      const first = head.get(session.id, conversationId)
+    claim({ sessionId, conversationId, at }) {
+      const { session } = sessions.get(sessionId)
+      const first = head.get({ session, conversation: conversationId })
       if (first === undefined || first['status'] !== 'QUEUED') return undefined
-      const row = integer(first['id'])
-      const fence = nextFence()
-      setRunning.run(fence, at, row)
-      const { claim } = describe(row, fence)
-      transaction.committed(() => register(row, claim))
-      // Nobody was told that it runs: it would hold its conversation until the next start.
-      transaction.undo(() => {
-        setQueued.run(row)
-        unregister(claim.reply.id)
-      })
-      return claim
+      const reply = integer(first['id'])
+      const fence = newId()
+      setRunning.run({ status: after('QUEUED', 'claim'), fence, step: 'claimed', at, id: reply })
+      return describe(reply, fence).run
     },
 
-    requeue(session: Session, replyId: ReplyId, fence: Fence, transaction: Transaction): boolean {
-      const run = findRun.get(session.id, replyId, fence)
-      if (run === undefined || run['step'] !== 0) return false
-      setQueued.run(integer(run['id']))
-      transaction.committed(() => unregister(replyId))
+    requeue({ sessionId, replyId, fence }) {
+      const run = findRunning(sessionId, replyId, fence)
+      if (run === undefined || run.step !== 'claimed') return false
+      setQueued.run({ status: after(run.status, 'requeue'), id: run.reply })
       return true
     },
 
-    bind(
-      session: Session,
-      replyId: ReplyId,
-      fence: Fence,
-      binding: UpstreamBinding,
-      at: number,
-    ): 'bound' | 'known' | 'lost' | Collision {
-      const run = findRun.get(session.id, replyId, fence)
+    intend({ sessionId, replyId, fence, binding, contextReset, at }) {
+      const run = findRunning(sessionId, replyId, fence)
       if (run === undefined) return 'lost'
-      const { scope, strategy, conversationId } = binding
-      const { origin, account } = scope
-      const bound = findBinding.get(origin, account, conversationId)
-      if (
-        bound !== undefined &&
-        (bound['tainted_at'] !== null ||
-          bound['session'] !== run['session'] ||
-          bound['conversation'] !== run['conversation'])
-      ) {
-        return collide(bound, binding, at)
+      if (binding !== undefined) {
+        const outcome = bindings.bind(run, binding, at)
+        if (typeof outcome === 'object') return outcome
       }
-      const conversation = integer(run['conversation'])
-      insertBinding.run(
-        origin,
-        account,
-        conversationId,
-        integer(run['session']),
-        conversation,
-        at,
-        strategy,
-      )
-      setUpstream.run({ id: conversation, origin, account, strategy, upstream: conversationId })
-      setRevealed.run(integer(run['id']))
-      return bound === undefined ? 'bound' : 'known'
-    },
-
-    recordIntent(
-      session: Session,
-      replyId: ReplyId,
-      fence: Fence,
-      options: { readonly contextReset: boolean; readonly at: number },
-      transaction: Transaction,
-    ): boolean {
-      const run = findRun.get(session.id, replyId, fence)
-      if (run === undefined) return false
-      const row = integer(run['id'])
-      if (options.contextReset) clearReset.run(integer(run['conversation']))
-      if (run['step'] !== 0) {
-        setUnrevealed.run(row)
-        if (options.contextReset) setReset.run(row)
-        return true
+      if (contextReset) {
+        clearReset.run(run.conversation)
+        setReset.run(run.reply)
       }
-      const log = logs.open(session.id)
-      const seq = log.nextSeq()
-      const place: Place = toPlace({ epoch, seq })
-      setIntent.run(options.contextReset ? 1 : 0, options.at, place, row)
-      insertStarted.run(integer(run['session']), place, row)
-      const { conversationId } = toReply(found(findReply.get(row)), running)
-      const event: ReplyEvent = { epoch, seq, replyId, conversationId, type: 'started' }
-      transaction.committed(() => {
-        const held = log.hold(event)
-        transaction.synced(() => log.release(held))
-      })
-      return true
+      if (run.step === 'claimed') {
+        setIntended.run(at, run.reply)
+        events.append(run, { type: 'started' })
+      }
+      return 'intended'
     },
 
-    recordChat(session: Session, replyId: ReplyId, fence: Fence, chatId: string): boolean {
-      const run = findRun.get(session.id, replyId, fence)
-      if (run === undefined) return false
-      setChat.run(chatId, integer(run['id']))
-      return true
+    bind({ sessionId, replyId, fence, binding, contextReset, at }) {
+      const run = findRunning(sessionId, replyId, fence)
+      if (run === undefined) return 'lost'
+      const outcome = bindings.bind(run, binding, at)
+      if (typeof outcome === 'object') return outcome
+      setRevealed.run(run.reply)
+      if (contextReset) {
+        clearReset.run(run.conversation)
+        setReset.run(run.reply)
+      }
+      return outcome
     },
 
-    /** Takes every reply that still runs under a fence of an earlier epoch. */
-    orphans(transaction: Transaction): readonly Orphan[] {
-      const orphans: Orphan[] = []
-      for (const run of running.values()) {
-        if (run.fence > epoch * claimsPerEpoch) continue
-        const fence = nextFence()
-        setFence.run(fence, run.row)
-        transaction.committed(() => (run.fence = fence))
-        const { claim, context } = describe(run.row, fence)
+    writeTexts: ({ texts: all }) =>
+      all.map((text) => {
+        const row = findRun.get(text.replyId)
+        const sessionId = stringOrNull(row?.['session_key'] ?? null) as SessionId | null
+        const run = sessionId === null ? undefined : find(sessionId, text.replyId, text.fence)
+        if (run === undefined) return 'lost'
+        write(run, text)
+        return 'written'
+      }),
+
+    orphans() {
+      const taken: StoredOrphan[] = []
+      let length = 0
+      for (let row = orphaned.get(); row !== undefined; row = orphaned.get()) {
+        if (length >= maxOrphanLength) return { orphans: taken, hasMore: true }
+        const reply = integer(row['id'])
+        const fence = newId()
+        setFence.run(fence, reply)
+        const { run, context } = describe(reply, fence)
+        length += run.answer.length + run.reasoning.length
         const isInterrupted = context['interrupted'] === 1
-        orphans.push({ ...claim, isInterrupted, progress: toProgress(context) })
+        taken.push({ run, isInterrupted, progress: toProgress(context) })
       }
-      return orphans
+      return { orphans: taken, hasMore: false }
     },
   }
 }
 
-export type Runs = ReturnType<typeof createRuns>
+/** A revision that begins with a fence; those after it in the same lease count on. */
+export function nameOfRevision(fence: string): string {
+  return `${fence.slice(0, revisionLength)}0`
+}
 
-function toProgress(row: Row): Orphan['progress'] {
-  switch (row['step']) {
-    case 0:
-      return { step: 'claimed' }
-    case 1:
-      return { step: 'intent' }
-    case 5:
-      return { step: 'revealed' }
-    case 3:
+/** What a write makes of a reply in a state; whoever asks has seen that it may be made. */
+export function after(status: ReplyStatus, write: ReplyWrite): ReplyStatus {
+  const next = replyStates[status][write]
+  if (next === undefined) throw new TypeError(`a reply that is ${status} cannot ${write}`)
+  return next
+}
+
+function toProgress(row: Row): RunProgress {
+  const step = string(row['step']) as RunStep
+  switch (step) {
+    case 'claimed':
+    case 'intended':
+    case 'revealed':
+      return { step }
+    case 'streaming':
+    case 'answered':
+      return { step, chatId: string(row['chat']) }
+    case 'waiting':
       return {
-        step: 'action',
+        step,
         chatId: string(row['chat']),
         toolCalls: toToolCalls(row),
         expiresAt: integer(row['action_expires_at']),
       }
-    case 4:
-      return { step: 'outputs', chatId: string(row['chat']) }
-    default:
-      return { step: 'chat', chatId: string(row['chat']) }
   }
 }

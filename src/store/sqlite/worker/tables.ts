@@ -10,9 +10,10 @@ export const tables = `
     key TEXT NOT NULL UNIQUE,
     name TEXT NOT NULL,
     generation INTEGER NOT NULL,
-    -- The newest event that trimming has taken away.
+    -- The newest event that trimming has taken away, and what ran after it, as the event had it.
     trimmed_seq INTEGER NOT NULL DEFAULT 0,
     trimmed_check TEXT NOT NULL DEFAULT '',
+    trimmed_running TEXT,
     created_at INTEGER NOT NULL
   );
 

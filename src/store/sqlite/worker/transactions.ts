@@ -1,294 +1,163 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { Clock } from '../../lib/clock.ts'
-import type { Logger } from '../../observe/logger.ts'
-import type { Metrics } from '../../observe/metrics.ts'
-import { StoreError } from '../store.ts'
+import type { StoreError } from '../../store.ts'
+import type { ArgsOf, Method, WorkerCalls } from '../calls.ts'
+import type { AnswerMessage, CallOf, Note } from '../wire.ts'
+import type { Events } from './events.ts'
 import { resultCode, toStoreError } from './failure.ts'
 
-/** What a work may ask for besides the database: memory changes only when its transaction stands. */
-export interface Transaction {
-  /** Runs once the work is committed. */
-  committed(run: () => void): void
-  /** Runs once the work is on disk. */
-  synced(run: () => void): void
-  /** Takes a committed work back, in a later transaction, when the disk failed and the work was reported as failed. */
-  undo(run: () => void): void
-}
+/** The calls that a transaction answers. The others are about the file, and are answered when that is done. */
+export type Table = Omit<WorkerCalls, FileMethod>
+export type FileMethod = 'checkFile' | 'close'
+export type TableMethod = Exclude<Method, FileMethod>
+export type TableCall = CallOf<TableMethod>
 
-/** Writes that wait for a commit without asking for it; written ahead of the works of every transaction. */
-export interface Backlog {
-  /** Writes all that waits. Answers what to do once that is committed. */
-  write(): () => void
-}
+/** A transaction takes no further call after so many ms, so that the first of them does not wait for all. */
+const maxMs = 8
 
-export interface CommitOptions {
+export interface TransactionsParts {
   readonly db: DatabaseSync
-  readonly clock: Clock
-  readonly logger: Logger
-  readonly backlog: Backlog
-  /** Brings every commit so far to disk; undefined where there is no disk. */
-  readonly sync: (() => Promise<void>) | undefined
-  /** Hears of every commit and sync that failed, once its works are rejected. */
-  readonly onFailed: () => void
-  /** Hears how long each took, in ms. */
-  readonly onWritten: Metrics['storeWritten']
-}
-
-/** How long deltas may wait for company, in ms. */
-const groupMs = 10
-const retryMs = 250
-/** Works in one transaction: a transaction stalls the event loop. */
-const maxWorks = 64
-
-interface Job {
-  /** Its promise is about the disk, not only about the database. */
-  readonly needsSync: boolean
-  run(transaction: Transaction): void
-  resolve(): void
-  reject(error: unknown): void
-  readonly committed: (() => void)[]
-  readonly synced: (() => void)[]
-  undo: (() => void) | undefined
+  readonly table: Table
+  readonly events: Events
+  readonly note: (note: Note) => void
+  /** Moves all that is committed from the write-ahead log to the file, and cuts the log off. */
+  readonly cutOff: () => void
+  /** Monotonic, in ms. */
+  readonly now: () => number
 }
 
 /**
- * The one way to write. Works of one turn share a transaction, and what is committed shares a sync of the write-ahead
- * log on libuv's thread pool, so that a slow disk never stalls the event loop:
- *
- * ```
- *   works ──► turn: BEGIN, backlog, SAVEPOINT work …, COMMIT ──► sync ──► resolve ──► turn …
- *   deltas ─► backlog ─► timer: BEGIN, backlog, COMMIT
- * ```
- * Works that arrive during a sync wait for its end and then share the next transaction. Works that are only atomic cause
- * no sync; where they share a transaction with durable ones, they wait for its sync, and fail with it, as well. After a
- * failed sync nobody knows what the disk holds, so nothing is accepted until a checkpoint has written and synced
- * everything once more.
+ * The one way to write: calls that wait together share a transaction, with a savepoint for each, and are answered once its
+ * COMMIT, which is the sync, has succeeded. When it fails, nothing of any of them remains; those that would have written are
+ * told so, and the others are answered all the same.
  */
-export interface CommitPipe extends AsyncDisposable {
-  /** Resolves with what `work` answers once that is on disk. Rejects with {@link StoreError}, or with what `work` throws. */
-  durable<T>(work: (transaction: Transaction) => T): Promise<T>
-  /** The same, but may resolve before it is on disk: for what a crash may take back. */
-  atomic<T>(work: (transaction: Transaction) => T): Promise<T>
-  /** Undefined when all that is durable is on disk, else a promise for that. */
-  settled(): Promise<void> | undefined
-  /** Commits the backlog soon. */
-  soon(): void
-  /** Resolves when the backlog is committed. Rejects with {@link StoreError}. */
-  flushed(): Promise<void>
-  /** The last commit or sync failed. */
-  readonly isFailing: boolean
+export interface Transactions {
+  /** Takes calls from the front of `queue`, at least one, and answers them. */
+  run(queue: TableCall[]): {
+    readonly answers: readonly AnswerMessage[]
+    readonly commitMs: number
+  }
+  /** A piece of work of the store's own. @throws {@link StoreError}; then nothing of it remains. */
+  work<T>(piece: () => T): T
 }
 
-export function createCommitPipe(options: CommitOptions): CommitPipe {
-  const { db, clock, logger, backlog, sync, onFailed, onWritten } = options
+export function createTransactions(parts: TransactionsParts): Transactions {
+  const { db, table, events, note, cutOff, now } = parts
   const begin = db.prepare('BEGIN IMMEDIATE')
   const commit = db.prepare('COMMIT')
   const rollback = db.prepare('ROLLBACK')
-  const savepoint = db.prepare('SAVEPOINT work')
-  const release = db.prepare('RELEASE work')
-  const undoWork = db.prepare('ROLLBACK TO work')
-
-  let jobs: Job[] = []
-  let flushes: PromiseWithResolvers<void>[] = []
-  /** Jobs that are committed and wait for the sync under way. */
-  let syncing: Job[] | undefined
-  let isScheduled = false
-  let timer: Disposable | undefined
+  const savepoint = db.prepare('SAVEPOINT call')
+  const release = db.prepare('RELEASE call')
+  const undo = db.prepare('ROLLBACK TO call')
+  const refuseWrites = db.prepare('PRAGMA query_only = ON')
+  const takeWrites = db.prepare('PRAGMA query_only = OFF')
+  /** The last transaction failed, which is told once. */
   let isFailing = false
-  /** A sync failed, and no checkpoint has succeeded since. */
+  /** A COMMIT failed: it may stand in the write-ahead log as if it had not, and a crash would bring it back. */
   let isSuspect = false
-  let undos: (() => void)[] = []
-  let lateSynced: (() => void)[] = []
-  let isClosed = false
 
-  function schedule(): void {
-    if (isScheduled || syncing !== undefined) return
-    isScheduled = true
-    // Not a microtask: all that one poll of the event loop brought in shares the transaction.
-    setImmediate(turn)
+  function start(): void {
+    if (isSuspect) cutOff()
+    isSuspect = false
+    begin.run()
   }
 
-  function turn(): void {
-    isScheduled = false
-    const done = transact(jobs.splice(0, maxWorks))
-    if (sync === undefined || !done.some((job) => job.needsSync)) {
-      finish(done)
-      if (jobs.length > 0) schedule()
-      return
-    }
-    syncing = done
-    const startedAt = clock.monotonic()
-    sync().then(
-      () => {
-        onWritten('sync', clock.monotonic() - startedAt)
-        const synced = syncing ?? []
-        syncing = undefined
-        finish(synced)
-        if (jobs.length > 0) schedule()
-      },
-      (error: unknown) => {
-        const failed = syncing ?? []
-        syncing = undefined
-        failSync(failed, error)
-        if (jobs.length > 0) schedule()
-      },
-    )
-  }
-
-  /** One transaction. Answers the jobs that are committed; all others are rejected. */
-  function transact(batch: Job[]): Job[] {
-    timer?.[Symbol.dispose]()
-    timer = undefined
-    const waiting = flushes.splice(0)
-    const done: Job[] = []
-    const startedAt = clock.monotonic()
-    let written: () => void
-    try {
-      if (isSuspect) repair()
-      begin.run()
-      written = backlog.write()
-      for (const undo of undos) undo()
-      for (const job of batch) if (runJob(job)) done.push(job)
-      commit.run()
-    } catch (error) {
-      if (db.isTransaction) rollback.run()
-      failCommit([...batch, ...waiting], error)
-      return []
-    }
-    onWritten('commit', clock.monotonic() - startedAt)
-    undos = []
+  function finish(): number {
+    const startedAt = now()
+    isSuspect = true
+    commit.run()
+    isSuspect = false
+    if (isFailing) note({ level: 'info', message: 'store writes again', detail: {} })
     isFailing = false
-    written()
-    for (const job of done) for (const run of job.committed) run()
-    for (const flush of waiting) flush.resolve()
-    return done
+    return now() - startedAt
   }
 
-  function runJob(job: Job): boolean {
+  function fail(cause: unknown): StoreError {
+    if (db.isTransaction) rollback.run()
+    events.taken()
+    const error = toStoreError(cause)
+    if (!isFailing) {
+      const detail = { kind: error.kind, cause: cause instanceof Error ? cause.message : '' }
+      note({ level: 'error', message: 'store commit failed', detail })
+    }
+    isFailing = true
+    return error
+  }
+
+  function done(call: TableCall): AnswerMessage {
+    return { id: call.id, type: 'done', value: perform(table, call), events: events.taken() }
+  }
+
+  function answer(call: TableCall): AnswerMessage {
     savepoint.run()
     try {
-      job.run({
-        committed: (run) => job.committed.push(run),
-        synced: (run) => job.synced.push(run),
-        undo: (run) => (job.undo = run),
-      })
-    } catch (error) {
-      // A failing device is everybody's failure; anything else is this work's alone.
-      if (!db.isTransaction || resultCode(error) !== 'other') throw error
-      undoWork.run()
+      const answered = done(call)
       release.run()
-      job.reject(error)
-      return false
-    }
-    release.run()
-    return true
-  }
-
-  function repair(): void {
-    db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
-    isSuspect = false
-    for (const run of lateSynced.splice(0)) run()
-    logger.info({}, 'store writes again')
-  }
-
-  function finish(done: readonly Job[]): void {
-    for (const job of done) {
-      for (const run of job.synced) run()
-      job.resolve()
+      return answered
+    } catch (error) {
+      // A failing device is everybody's failure; anything else is this call's alone.
+      if (!db.isTransaction || resultCode(error) !== 'other') throw error
+      undo.run()
+      release.run()
+      events.taken()
+      return toBug(call, error)
     }
   }
 
-  function failCommit(waiting: readonly { reject(error: unknown): void }[], cause: unknown): void {
-    const error = toStoreError(cause)
-    if (!isFailing) logger.error({ err: error, kind: error.kind }, 'store commit failed')
-    isFailing = true
-    for (const each of waiting) each.reject(error)
-    onFailed()
-    retry()
-  }
-
-  function failSync(failed: readonly Job[], cause: unknown): void {
-    const error = toStoreError(cause)
-    logger.error({ err: error, kind: error.kind }, 'store sync failed')
-    isFailing = true
-    isSuspect = true
-    for (const job of failed) {
-      if (job.undo !== undefined) undos.push(job.undo)
-      else lateSynced.push(...job.synced)
-      job.reject(error)
+  /** Of a call whose transaction failed. */
+  function answerUnwritten(call: TableCall, { kind, message }: StoreError): AnswerMessage {
+    try {
+      return done(call)
+    } catch (error) {
+      events.taken()
+      if (resultCode(error) === 'other') return toBug(call, error)
+      return { id: call.id, type: 'failed', kind, message }
     }
-    onFailed()
-    retry()
-  }
-
-  function retry(): void {
-    if (isClosed) return
-    timer ??= clock.timer(retryMs, () => {
-      timer = undefined
-      schedule()
-    })
-  }
-
-  function enqueue(job: Job): void {
-    if (isClosed) {
-      job.reject(new StoreError('unavailable', 'the store is closed'))
-      return
-    }
-    jobs.push(job)
-    schedule()
-  }
-
-  function durable<T>(work: (transaction: Transaction) => T): Promise<T> {
-    return write(work, true)
-  }
-
-  function write<T>(work: (transaction: Transaction) => T, needsSync: boolean): Promise<T> {
-    return new Promise((resolve, reject) => {
-      let settle: () => void
-      const run = (transaction: Transaction) => {
-        const value = work(transaction)
-        settle = () => resolve(value)
-      }
-      enqueue(createJob({ needsSync, run, resolve: () => settle(), reject }))
-    })
   }
 
   return {
-    durable,
-    atomic: (work) => write(work, false),
-    settled() {
-      if (syncing === undefined) return isSuspect ? durable(() => undefined) : undefined
-      const joined = syncing
-      return new Promise((resolve, reject) => {
-        joined.push(createJob({ needsSync: true, run() {}, resolve, reject }))
-      })
-    },
-    soon() {
-      if (isScheduled || isClosed) return
-      timer ??= clock.timer(isFailing ? retryMs : groupMs, () => void transact([]))
-    },
-    flushed() {
-      const flush = Promise.withResolvers<void>()
-      flushes.push(flush)
-      this.soon()
-      return flush.promise
-    },
-    get isFailing() {
-      return isFailing
-    },
-    async [Symbol.asyncDispose]() {
-      if (isClosed) return
-      const last = durable(() => undefined)
-      isClosed = true
+    run(queue) {
+      const taken: TableCall[] = []
+      const startedAt = now()
       try {
-        await last
-      } finally {
-        timer?.[Symbol.dispose]()
+        start()
+        const answers: AnswerMessage[] = []
+        do {
+          const call = queue.shift()
+          if (call === undefined) break
+          taken.push(call)
+          answers.push(answer(call))
+        } while (now() - startedAt < maxMs)
+        return { answers, commitMs: finish() }
+      } catch (cause) {
+        const error = fail(cause)
+        if (taken.length === 0) taken.push(...queue.splice(0))
+        refuseWrites.run()
+        const answers = taken.map((call) => answerUnwritten(call, error))
+        takeWrites.run()
+        return { answers, commitMs: now() - startedAt }
+      }
+    },
+    work(piece) {
+      try {
+        start()
+        const value = piece()
+        finish()
+        return value
+      } catch (error) {
+        throw fail(error)
       }
     },
   }
 }
 
-function createJob(job: Pick<Job, 'needsSync' | 'run' | 'resolve' | 'reject'>): Job {
-  return { ...job, committed: [], synced: [], undo: undefined }
+function toBug({ id }: TableCall, error: unknown): AnswerMessage {
+  const message = error instanceof Error ? error.message : String(error)
+  return { id, type: 'failed', kind: undefined, message }
+}
+
+function perform<M extends TableMethod>(
+  calls: { readonly [K in M]: (args: ArgsOf<K>) => unknown },
+  { method, args }: CallOf<M>,
+): unknown {
+  return calls[method](args)
 }

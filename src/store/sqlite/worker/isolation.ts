@@ -1,11 +1,15 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { AssistantId, StrategyKind } from '../../domain.ts'
-import type { IsolationRecord, IsolationTarget } from '../../domain/isolation.ts'
-import type { IsolationRecords } from '../isolation-records.ts'
+import type { AssistantId, StrategyKind } from '../../../domain.ts'
+import type { IsolationRecord, IsolationTarget } from '../../../domain/isolation.ts'
+import type { WorkerCalls } from '../calls.ts'
 import { jsonOrNull, string, type Row } from './columns.ts'
-import type { CommitPipe } from './commit.ts'
 
-export function createIsolationRecords(db: DatabaseSync, pipe: CommitPipe): IsolationRecords {
+type IsolationCalls = Pick<
+  WorkerCalls,
+  'isolationRecords' | 'recordProof' | 'recordBreach' | 'clearBreaches'
+>
+
+export function createIsolation(db: DatabaseSync): IsolationCalls {
   const list = db.prepare('SELECT assistant, strategy, proof, breach FROM isolation')
   const setProof = db.prepare(`
     INSERT INTO isolation (assistant, strategy, proof) VALUES (?, ?, ?)
@@ -15,17 +19,13 @@ export function createIsolationRecords(db: DatabaseSync, pipe: CommitPipe): Isol
     ON CONFLICT DO UPDATE SET breach = coalesce(breach, excluded.breach)`)
   const clearBreaches = db.prepare('UPDATE isolation SET breach = NULL WHERE assistant = ?')
   const key = ({ assistantId, strategy }: IsolationTarget) => [assistantId, strategy] as const
+
   return {
-    async list() {
-      const found = list.all().map(toRecord)
-      await pipe.settled()
-      return found
-    },
-    recordProof: (target, proof) =>
-      pipe.durable(() => void setProof.run(...key(target), JSON.stringify(proof))),
-    recordBreach: (target, evidence) =>
-      pipe.durable(() => void setBreach.run(...key(target), JSON.stringify(evidence))),
-    clearBreaches: (assistantId) => pipe.durable(() => void clearBreaches.run(assistantId)),
+    isolationRecords: () => list.all().map(toRecord),
+    recordProof: ({ target, proof }) => void setProof.run(...key(target), JSON.stringify(proof)),
+    recordBreach: ({ target, evidence }) =>
+      void setBreach.run(...key(target), JSON.stringify(evidence)),
+    clearBreaches: ({ assistantId }) => void clearBreaches.run(assistantId),
   }
 }
 

@@ -1,0 +1,81 @@
+import type {
+  AttachmentId,
+  ConversationId,
+  MessageId,
+  Reply,
+  ReplyId,
+  Session,
+} from '../../domain.ts'
+import type { PageRequest, SessionStore } from '../ledger.ts'
+import type { Leases } from './leases.ts'
+
+/** The reads of one session. Made for each request, and kept as long as a subscription runs: it holds no more than this. */
+export class SessionReads implements SessionStore {
+  readonly session: Session
+  readonly #leases: Leases
+
+  constructor(session: Session, leases: Leases) {
+    this.session = session
+    this.#leases = leases
+  }
+
+  conversations(ids: readonly ConversationId[]) {
+    return this.#client.call('conversations', { ...this.#of, ids })
+  }
+
+  messages(ids: readonly MessageId[]) {
+    return this.#client.call('messages', { ...this.#of, ids })
+  }
+
+  replies(ids: readonly ReplyId[]) {
+    return this.#client.call('replies', { ...this.#of, ids }, (replies) =>
+      replies.map((reply) => reply && this.#leases.withText(reply)),
+    )
+  }
+
+  replyState(id: ReplyId) {
+    return this.#client.call('replyState', { ...this.#of, id })
+  }
+
+  attachments(ids: readonly AttachmentId[]) {
+    return this.#client.call('attachments', { ...this.#of, ids })
+  }
+
+  openReplies(conversationId: ConversationId | undefined): Promise<readonly Reply[]> {
+    return this.#client.call('openReplies', { ...this.#of, conversationId }, (replies) =>
+      replies.map((reply) => this.#leases.withText(reply)),
+    )
+  }
+
+  tookToolOutputs(replyId: ReplyId, digest: string) {
+    return this.#client.call('tookToolOutputs', { ...this.#of, replyId, digest })
+  }
+
+  hadChat(conversationId: ConversationId, chatId: string) {
+    return this.#client.call('hadChat', { ...this.#of, conversationId, chatId })
+  }
+
+  answerOrigin(id: MessageId) {
+    return this.#client.call('answerOrigin', { ...this.#of, id })
+  }
+
+  upstreamConversations(conversationId: ConversationId) {
+    return this.#client.call('upstreamConversations', { ...this.#of, conversationId })
+  }
+
+  conversationPage(page: PageRequest<ConversationId>) {
+    return this.#client.call('conversationPage', { ...this.#of, page })
+  }
+
+  messagePage(conversationId: ConversationId, page: PageRequest<MessageId>) {
+    return this.#client.call('messagePage', { ...this.#of, conversationId, page })
+  }
+
+  get #client() {
+    return this.#leases.client
+  }
+
+  get #of() {
+    return { sessionId: this.session.id }
+  }
+}
