@@ -132,6 +132,7 @@ export function startGateway(world: World, plant: Plant): GatewayProcess {
   const engine = createReplyEngine({
     ledger,
     log,
+    outbox: plant.outbox?.(store.outbox) ?? store.outbox,
     clock,
     newId: world.newId,
     logger: world.logger,

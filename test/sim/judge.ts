@@ -1,7 +1,8 @@
-import type { Reply, ReplyEvent, ReplyId } from '../../src/domain.ts'
+import type { DeltaKind, Reply, ReplyId } from '../../src/domain.ts'
 import { isTerminal } from '../../src/domain.ts'
+import type { LogItem } from '../../src/store/log.ts'
 import { check } from '../kit/checker.ts'
-import { comparePositions, parseCursor, type SeenEvent } from '../kit/history.ts'
+import { parseCursor, type SeenEvent } from '../kit/history.ts'
 import { call } from './calls.ts'
 import { isExplained } from './causes.ts'
 import type { GatewayProcess } from './gateway.ts'
@@ -32,7 +33,7 @@ export async function judge(
       all.push(...events)
       judgeReply(world, person, reply, events)
     }
-    const inOrder = all.toSorted((a, b) => compareCursors(a.cursor, b.cursor))
+    const inOrder = all.toSorted((a, b) => seqOf(a.cursor) - seqOf(b.cursor))
     logs.set(person, inOrder)
     const replies = await repliesOf(world, gateway, person)
     problems.push(...findOverlaps(inOrder, replies), ...findOvertaken(world, inOrder, replies))
@@ -93,8 +94,8 @@ async function readLog(
       after: undefined,
       lastEventId: undefined,
     })
-    const take = (batch: readonly ReplyEvent[]) => {
-      for (const event of batch) events.push(toSeen(event, subscription.cursor(event)))
+    const take = (batch: readonly LogItem[]) => {
+      for (const item of batch) events.push(toSeen(item.event, subscription.cursor(item)))
       return undefined
     }
     await subscription.follow(take, new AbortController().signal)
@@ -102,7 +103,7 @@ async function readLog(
   return events
 }
 
-/** What readers could see before it was trimmed. */
+/** What readers could see before it was trimmed: its events, and its text behind the first of them. */
 async function readArchive(
   { disk }: World,
   gateway: GatewayProcess,
@@ -113,9 +114,25 @@ async function readArchive(
   if (end.type !== 'answered') return []
   const [tag] = end.value.split('.')
   const log = disk.state.logs.get(sessionIdOf(person))
+  const text = disk.state.replies.get(replyId)?.text
   return [...(log?.gone ?? []), ...(log?.events ?? [])]
     .filter((event) => event.replyId === replyId)
-    .map((event) => toSeen(event, `${tag}.${event.epoch}.${event.seq}`))
+    .flatMap((event): readonly SeenEvent[] => {
+      const cursor = `${tag}.${event.seq}.${event.check}`
+      const told = toSeen(event, cursor)
+      const revision = text?.revisions.at(-1)?.name
+      if (event.type !== 'started' || text === undefined || revision === undefined) return [told]
+      const { answer, reasoning } = text
+      const place = (read: string) =>
+        `${cursor}~${replyId}.${revision}.${read.length}.${reasoning.length}`
+      const delta = (kind: DeltaKind, read: string): SeenEvent => ({
+        cursor: place(kind === 'ANSWER' ? read : ''),
+        replyId,
+        body: { type: 'delta', offset: 0, kind, text: read },
+      })
+      const texts = [delta('REASONING', reasoning), delta('ANSWER', answer)]
+      return [told, ...texts.filter(({ body }) => 'text' in body && body.text !== '')]
+    })
 }
 
 function judgeReply(
@@ -230,7 +247,7 @@ function isEnd({ type }: SeenEvent['body']): boolean {
   return type === 'completed' || type === 'failed' || type === 'cancelled'
 }
 
-/** A reader that is connected and reads has read everything. */
+/** A reader that is connected and reads has read all events: the checker looks at the text before them. */
 function findLag(
   world: World,
   subscriber: Subscriber,
@@ -239,14 +256,15 @@ function findLag(
   const { place, wanted, name } = subscriber
   if (place === undefined) return []
   const due = log.findLast(
-    ({ cursor, replyId }) =>
-      compareCursors(cursor, place.start) > 0 &&
+    ({ body, cursor, replyId }) =>
+      body.type !== 'delta' &&
+      seqOf(cursor) > seqOf(place.start) &&
       (wanted.replyId === undefined || wanted.replyId === replyId) &&
       (wanted.conversationId === undefined ||
         world.disk.state.replies.get(idOf(world, replyId))?.conversationId ===
           wanted.conversationId),
   )
-  if (due === undefined || due.cursor === place.last) return []
+  if (due === undefined || seqOf(due.cursor) === seqOf(place.last ?? place.start)) return []
   return [`${name} stays at ${place.last ?? place.start}, the log is at ${due.cursor}`]
 }
 
@@ -255,7 +273,6 @@ function idOf(world: World, replyId: string) {
   throw new TypeError('a reply that was told of is not there')
 }
 
-function compareCursors(left: string, right: string): number {
-  const [a, b] = [parseCursor(left), parseCursor(right)]
-  return a === undefined || b === undefined ? 0 : comparePositions(a, b)
+function seqOf(cursor: string): number {
+  return parseCursor(cursor)?.seq ?? Number.NaN
 }

@@ -185,7 +185,8 @@ function bindTo(
   const bound = state.bindings.get(key)
   if (bound !== undefined) {
     const isAnothers = bound.conversationId !== conversation.id
-    if (isAnothers || bound.isTainted) return collide(state, bound)
+    const isMet = (isAnothers || bound.isTainted) && state.flaw !== 'binds-again'
+    if (isMet) return collide(state, bound)
   }
   const { sessionId } = conversation
   state.bindings.set(key, {

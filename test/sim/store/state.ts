@@ -121,6 +121,7 @@ export type DiskFlaw =
   | 'counts-fences'
   | 'ends-twice'
   | 'runs-two'
+  | 'binds-again'
   | 'tells-early'
   | 'shows-early'
   | 'sends-again'
