@@ -1,9 +1,9 @@
-import type { NewId } from '../../src/lib/id.ts'
+import { systemClock, type Clock } from '../../src/lib/clock.ts'
 import type { ArgsOf, Method, ResultOf } from '../../src/store/sqlite/calls.ts'
 import type { WrittenEvent } from '../../src/store/sqlite/stored.ts'
 import type { AnswerMessage, CallMessage, FromWorker, Note } from '../../src/store/sqlite/wire.ts'
 import { openDatabase, type OpenedDatabase } from '../../src/store/sqlite/worker/database.ts'
-import { createFileCheck } from '../../src/store/sqlite/worker/file-check.ts'
+import { createFileCheck, type FileCheck } from '../../src/store/sqlite/worker/file-check.ts'
 import { serve } from '../../src/store/sqlite/worker/serve.ts'
 import { StoreError } from '../../src/store/store.ts'
 import { randomId } from './ids.ts'
@@ -17,10 +17,16 @@ export interface StoreWorker extends AsyncDisposable {
   call<M extends Method>(method: M, args: ArgsOf<M>): Promise<ResultOf<M>>
 }
 
+export interface StoreWorkerOptions {
+  readonly clock: Clock
+  readonly check: FileCheck
+}
+
 export async function openStoreWorker(
   file = ':memory:',
-  newId: NewId = randomId,
+  { clock = systemClock, check = createFileCheck(file) }: Partial<StoreWorkerOptions> = {},
 ): Promise<StoreWorker> {
+  const newId = randomId
   const opened = await openDatabase({ file, sessionKeyCheck: 'check', busyTimeoutMs: 100 }, newId)
   const waiting = new Map<number, (answer: AnswerMessage) => void>()
   const notes: Note[] = []
@@ -43,9 +49,9 @@ export async function openStoreWorker(
   const server = serve({
     opened,
     newId,
-    check: createFileCheck(file),
+    check,
     post,
-    now: () => performance.now(),
+    clock,
     onClosed: () => (isClosed = true),
   })
 

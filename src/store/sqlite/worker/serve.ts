@@ -1,3 +1,4 @@
+import type { Clock } from '../../../lib/clock.ts'
 import type { NewId } from '../../../lib/id.ts'
 import type { CallOf, FromWorker, Note, ToWorker } from '../wire.ts'
 import type { OpenedDatabase } from './database.ts'
@@ -17,25 +18,31 @@ export interface ServeParts {
   readonly newId: NewId
   readonly check: FileCheck
   readonly post: (message: FromWorker) => void
-  /** Monotonic, in ms. */
-  readonly now: () => number
+  readonly clock: Clock
   readonly onClosed: () => void
 }
 
 /** Answers calls in their order, and does the store's own work between them. */
 export function serve(parts: ServeParts): { take(calls: ToWorker): void } {
-  const { opened, newId, check, post, now, onClosed } = parts
+  const { opened, newId, check, post, clock, onClosed } = parts
   const { db } = opened
   const note = (told: Note) => post({ type: 'note', ...told })
+  const now = () => clock.monotonic()
   const upkeep = createUpkeep({ db, check, note, now })
-  const { deleted: onDeleted, removed: onRemoved, cutOff } = upkeep
-  const { table, events, removal } = createTable({ db, newId, now, onDeleted, onRemoved })
+  const { table, events, removal } = createTable({
+    db,
+    newId,
+    now,
+    onDeleted: () => upkeep.deleted(),
+    onRemoved: () => upkeep.removed(),
+  })
+  const cutOff = () => upkeep.cutOff()
   const transactions = createTransactions({ db, table, events, note, cutOff, now })
   const sweep = () => transactions.work(() => removal.sweep())
   /** Calls of the table that stand together, and between them those about the file. */
   const waiting: (TableCall[] | FileCall)[] = []
   let isScheduled = false
-  let timer: NodeJS.Timeout | undefined
+  let timer: Disposable | undefined
 
   function schedule(): void {
     if (isScheduled) return
@@ -67,10 +74,10 @@ export function serve(parts: ServeParts): { take(calls: ToWorker): void } {
 
   /** Does a piece of the store's own work. */
   function look(): void {
-    clearTimeout(timer)
+    timer?.[Symbol.dispose]()
     const inMs = upkeep.piece(sweep)
     if (inMs === 0) schedule()
-    else if (inMs !== undefined) timer = setTimeout(schedule, inMs)
+    else if (inMs !== undefined) timer = clock.timer(inMs, schedule)
   }
 
   async function answerCheck({ id }: FileCall): Promise<void> {
@@ -89,7 +96,7 @@ export function serve(parts: ServeParts): { take(calls: ToWorker): void } {
   }
 
   function close({ id }: FileCall): void {
-    clearTimeout(timer)
+    timer?.[Symbol.dispose]()
     try {
       upkeep.end(sweep, now() + closingMs)
     } catch (error) {

@@ -1,4 +1,5 @@
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads'
+import { systemClock } from '../../../lib/clock.ts'
 import { createRandomIds } from '../../../lib/id.ts'
 import { StoreOpenError } from '../../store.ts'
 import type { FromWorker, ToWorker, WorkerOptions } from '../wire.ts'
@@ -14,10 +15,13 @@ async function start(port: MessagePort, options: WorkerOptions): Promise<void> {
   const post = (message: FromWorker) => port.postMessage(message)
   const newId = createRandomIds()
   const check = createFileCheck(options.file)
-  const now = () => performance.now()
+  const clock = systemClock
   try {
     const opened = await openDatabase(options, newId)
-    const server = takeUp(() => serve({ opened, newId, check, post, now, onClosed }), options.file)
+    const server = takeUp(
+      () => serve({ opened, newId, check, post, clock, onClosed }),
+      options.file,
+    )
     post({ type: 'opened', running: opened.running })
     port.on('message', (calls: ToWorker) => {
       server.take(calls)
@@ -31,10 +35,10 @@ async function start(port: MessagePort, options: WorkerOptions): Promise<void> {
     port.close()
     return
   }
-  const timer = setTimeout(() => void checkAll(), checkAfterMs)
+  const timer = clock.timer(checkAfterMs, () => void checkAll())
 
   function onClosed(): void {
-    clearTimeout(timer)
+    timer[Symbol.dispose]()
     port.close()
   }
 
