@@ -52,8 +52,6 @@ export interface QueuedConversation {
 interface Worker {
   /** Look once more before ending. */
   again: boolean
-  /** A claimed reply that was interrupted before its run had begun, or in an earlier life. */
-  interrupted: ReplyId | undefined
 }
 
 /** The reply that a worker begins with, and how it is driven. */
@@ -70,6 +68,8 @@ interface RunningReply {
 
 /** How long a worker waits before it asks a store again that failed, in ms. */
 const retryMs = 1000
+/** Interrupted replies that are remembered until they are begun here; the oldest is forgotten first. */
+const maxInterrupted = 1_000
 
 export function createReplyQueue(options: {
   readonly ledger: Pick<Ledger, 'claim'>
@@ -86,6 +86,8 @@ export function createReplyQueue(options: {
   const workers = new Map<ConversationId, Worker>()
   const working = new Set<Promise<void>>()
   const runs = new Map<ReplyId, RunningReply>()
+  /** Replies that were interrupted in an earlier life, or before this process has learnt that it is to run them. */
+  const interrupted = new Set<ReplyId>()
   const paused = new AbortController()
   /** The time to drain is over: what runs is stopped, and so is what was being claimed just then. */
   let stopped: StopRequest | undefined
@@ -114,7 +116,7 @@ export function createReplyQueue(options: {
     const mayGoOn = () => !paused.signal.aborted && workers.get(conversationId) === worker
     try {
       if (first !== undefined) {
-        const hasNext = await track(worker, first.reply, (signal) => first.drive(permit, signal))
+        const hasNext = await track(first.reply, (signal) => first.drive(permit, signal))
         permit.release()
         if (!hasNext && !worker.again) return
       }
@@ -130,7 +132,7 @@ export function createReplyQueue(options: {
         }
         // Where the wall clock has jumped, it makes nothing old that came to the head here.
         mayExpire ||= clock.monotonic() - since >= options.queueExpiryMs
-        const hasNext = await track(worker, lease.reply, (signal) =>
+        const hasNext = await track(lease.reply, (signal) =>
           runner.run(lease, { permit, mayExpire }, signal),
         )
         permit.release()
@@ -170,13 +172,13 @@ export function createReplyQueue(options: {
   }
 
   async function track(
-    worker: Worker,
     reply: Reply,
     drive: (signal: AbortSignal) => Promise<boolean>,
   ): Promise<boolean> {
     const controller = new AbortController()
+    const isInterrupted = interrupted.delete(reply.id)
     if (stopped !== undefined) controller.abort(stopped)
-    else if (worker.interrupted === reply.id) controller.abort(new StopRequest('cancel'))
+    else if (isInterrupted) controller.abort(new StopRequest('cancel'))
     const done = traces.run(reply, () => drive(controller.signal))
     runs.set(reply.id, { controller, done })
     try {
@@ -189,7 +191,7 @@ export function createReplyQueue(options: {
   function wake(conversation: QueuedConversation, isOld = false): void {
     const worker = workers.get(conversation.conversationId)
     if (worker !== undefined) worker.again = true
-    else if (!paused.signal.aborted) start(conversation, idleWorker(), undefined, isOld)
+    else if (!paused.signal.aborted) start(conversation, { again: false }, undefined, isOld)
   }
 
   return {
@@ -199,8 +201,7 @@ export function createReplyQueue(options: {
       const { session, reply } = lease
       const { conversationId, assistantId } = reply
       // The worker that it follows has nothing left to run: the store would have queued the message otherwise.
-      const before = workers.get(conversationId)
-      const worker = { again: before !== undefined, interrupted: before?.interrupted }
+      const worker = { again: workers.has(conversationId) }
       const first: First = {
         reply,
         permit,
@@ -211,22 +212,25 @@ export function createReplyQueue(options: {
     takeOver(orphan) {
       const { session, reply } = orphan.lease
       const { conversationId, assistantId } = reply
-      const interrupted = orphan.isInterrupted ? reply.id : undefined
+      if (orphan.isInterrupted) interrupted.add(reply.id)
       const first: First = {
         reply,
         permit: undefined,
         drive: (permit, signal) => runner.recover(orphan, permit, signal),
       }
       const conversation = { session, conversationId, assistantId }
-      start(conversation, { again: false, interrupted }, first, true)
+      start(conversation, { again: false }, first, true)
     },
     interrupt(conversation, running) {
       const run = runs.get(running)
-      run?.controller.abort(new StopRequest('cancel'))
+      if (run !== undefined) run.controller.abort(new StopRequest('cancel'))
+      else {
+        // The store has begun it, and the answer is on its way; or it has just ended.
+        interrupted.add(running)
+        const [oldest] = interrupted
+        if (interrupted.size > maxInterrupted && oldest !== undefined) interrupted.delete(oldest)
+      }
       wake(conversation)
-      // The store has begun it, and its worker is about to learn of it.
-      const worker = workers.get(conversation.conversationId)
-      if (run === undefined && worker !== undefined) worker.interrupted = running
     },
     stopBreached(replyIds) {
       for (const id of replyIds) runs.get(id)?.controller.abort(new StopRequest('breach'))
@@ -247,8 +251,4 @@ export function createReplyQueue(options: {
       while (working.size > 0) await Promise.all(working)
     },
   }
-}
-
-function idleWorker(): Worker {
-  return { again: false, interrupted: undefined }
 }

@@ -39,7 +39,7 @@ const openGuard: Guard = { check: () => undefined }
 function open({
   guard = openGuard,
   maxReplyBytes = 1_000_000,
-  recorded = undefined,
+  recorded,
 }: { guard?: Guard; maxReplyBytes?: number; recorded?: Promise<void> | undefined } = {}) {
   const shown: (readonly Delta[])[] = []
   const oddities: string[] = []
