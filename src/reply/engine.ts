@@ -87,6 +87,7 @@ export function createReplyEngine(options: ReplyEngineOptions): ReplyEngine {
   const canceller = createCanceller({ ...inside, queue })
   const owedWorks = createOwedWorks(inside)
   const trimming = trimRegularly(options, closed.signal)
+  let workingOff: Promise<void> | undefined
 
   async function drain(signal: AbortSignal): Promise<void> {
     draining.abort(new StopRequest('shutdown'))
@@ -106,12 +107,14 @@ export function createReplyEngine(options: ReplyEngineOptions): ReplyEngine {
     async recover() {
       for (const orphan of await ledger.orphans()) queue.takeOver(orphan)
       for (const conversation of await ledger.waiting()) queue.resume(conversation)
+      workingOff = owedWorks.workOff()
     },
     isDegraded: () => admission.isDegraded(),
     drain,
     async [Symbol.asyncDispose]() {
       await drain(AbortSignal.abort())
       await trimming
+      await workingOff
       admission[Symbol.dispose]()
     },
   }

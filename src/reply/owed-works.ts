@@ -3,7 +3,7 @@ import type { Clock } from '../lib/clock.ts'
 import { createDeadline } from '../lib/deadline.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { UpstreamAccount } from '../store/ledger.ts'
-import type { Outbox, OwedWork } from '../store/outbox.ts'
+import type { Outbox, OwedWork, OwedWorkId } from '../store/outbox.ts'
 import { StoreError } from '../store/store.ts'
 import { type AssistantAccess, choiceFor, recordsFor } from './assistant-access.ts'
 
@@ -26,6 +26,11 @@ export interface OwedWorks {
    * throws: a work whose outcome could not be recorded is still owed.
    */
   attempt(works: readonly OwedWork[]): Promise<readonly TriedWork[]>
+  /**
+   * Works off whatever is due: what an earlier process left behind, and what was tried in vain. Resolves when the engine is
+   * closed.
+   */
+  workOff(): Promise<void>
 }
 
 /** For one upstream call, in ms. */
@@ -36,7 +41,20 @@ const atOnce = 8
 /** The time until a work is tried again doubles from try to try, between these, in ms. */
 const firstRetryMs = 1_000
 const maxRetryMs = 3_600_000
-const giveUpMs = 7 * 24 * 3_600_000
+/** How long after it was owed a work is tried, in ms. */
+const giveUpMs: Readonly<Record<OwedWork['type'], number>> = {
+  'delete-conversation': 7 * 24 * 3_600_000,
+  'clear-variables': 7 * 24 * 3_600_000,
+  // No chat runs for so long.
+  'cancel-chat': 3_600_000,
+}
+/** Works that are taken at once, and for how long nobody else is given them, in ms: longer than they are tried. */
+const batch = 64
+const leaseMs = 2 * totalMs
+/** The longest time between two looks at the outbox, in ms: what is owed at the end of a reply is seen then. */
+const lookMs = 30_000
+/** The shortest one, in ms. */
+const minLookMs = 100
 
 export function createOwedWorks(
   options: AssistantAccess & {
@@ -112,6 +130,10 @@ export function createOwedWorks(
     }
   }
 
+  /** The ids of works that are being tried, by a request or by the loop below. */
+  const underWay = new Set<OwedWorkId>()
+  let sleep = new AbortController()
+
   async function recordAll(tried: readonly TriedWork[]): Promise<void> {
     const settled = tried.filter(({ outcome }) => outcome !== 'owed')
     if (settled.length > 0) await record(() => outbox.settle(settled.map(({ work }) => work.id)))
@@ -119,28 +141,69 @@ export function createOwedWorks(
       if (outcome !== 'owed') continue
       const waitMs = Math.min(maxRetryMs, firstRetryMs * 2 ** Math.min(work.attempts, 32))
       await record(() => outbox.postpone(work.id, clock.now() + waitMs))
+      sleep.abort()
     }
   }
 
+  /** Tries what is due, and returns how long to sleep then, in ms. */
+  async function workOffDue(): Promise<number> {
+    const now = clock.now()
+    const taken = await outbox.take({ now, leaseMs, limit: batch })
+    const due = taken.filter(({ id }) => !underWay.has(id))
+    for (const { work, outcome } of await attempt(due)) {
+      const { id, type, attempts } = work
+      if (outcome !== 'owed')
+        logger.info({ work: id, type, attempts, outcome }, 'owed work settled')
+    }
+    if (taken.length === batch) return 0
+    const next = await outbox.nextDue()
+    return next === undefined ? lookMs : Math.min(lookMs, Math.max(0, next - clock.now()))
+  }
+
+  async function attempt(works: readonly OwedWork[]): Promise<readonly TriedWork[]> {
+    for (const { id } of works) underWay.add(id)
+    try {
+      return await attemptAll(works)
+    } finally {
+      for (const { id } of works) underWay.delete(id)
+    }
+  }
+
+  async function attemptAll(works: readonly OwedWork[]): Promise<readonly TriedWork[]> {
+    const outcomes: OwedOutcome[] = works.map(() => 'owed')
+    using total = createDeadline(clock, totalMs, overdue)
+    const left = works.entries()
+    async function workOff(): Promise<void> {
+      for (const [at, work] of left) outcomes[at] = await tryOnce(work, total.signal)
+    }
+    await Promise.all(Array.from({ length: Math.min(atOnce, works.length) }, workOff))
+    const tried = works.map((work, at): TriedWork => {
+      const outcome = outcomes[at] ?? 'owed'
+      const isOver = outcome === 'owed' && clock.now() - work.owedSince >= giveUpMs[work.type]
+      if (!isOver) return { work, outcome }
+      const { id, type, attempts } = work
+      logger.error({ work: id, type, attempts }, 'owed work was given up')
+      return { work, outcome: 'given-up' }
+    })
+    await recordAll(tried)
+    return tried
+  }
+
   return {
-    async attempt(works) {
-      const outcomes: OwedOutcome[] = works.map(() => 'owed')
-      using total = createDeadline(clock, totalMs, overdue)
-      const left = works.entries()
-      async function workOff(): Promise<void> {
-        for (const [at, work] of left) outcomes[at] = await tryOnce(work, total.signal)
+    attempt,
+    async workOff() {
+      while (!closed.aborted) {
+        sleep = new AbortController()
+        let waitMs = lookMs
+        try {
+          waitMs = await workOffDue()
+        } catch (error) {
+          if (!(error instanceof StoreError)) throw error
+          logger.error({ err: error }, 'the outbox could not be read')
+        }
+        const woken = AbortSignal.any([sleep.signal, closed])
+        await clock.sleep(Math.max(waitMs, minLookMs), woken).catch(() => undefined)
       }
-      await Promise.all(Array.from({ length: Math.min(atOnce, works.length) }, workOff))
-      const tried = works.map((work, at): TriedWork => {
-        const outcome = outcomes[at] ?? 'owed'
-        const isOver = outcome === 'owed' && clock.now() - work.owedSince >= giveUpMs
-        if (!isOver) return { work, outcome }
-        const { id, type, attempts } = work
-        logger.error({ work: id, type, attempts }, 'owed work was given up')
-        return { work, outcome: 'given-up' }
-      })
-      await recordAll(tried)
-      return tried
     },
   }
 }

@@ -278,6 +278,7 @@ export interface ErasedSession {
   readonly attachments: number
   /** The session was ever known upstream. */
   readonly hasSpoken: boolean
+  /** All that is owed for it, also what it was owed before. */
   readonly owed: readonly OwedWork[]
 }
 

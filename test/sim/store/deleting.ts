@@ -67,6 +67,9 @@ export function eraseSession(
     ...conversations.flatMap((row) => deletionsOf(row, bindingsOf(state, row))),
     ...clearingsOf(state, session),
   ]
+  const owedEarlier = [...state.outbox.values()].flatMap(({ work }) =>
+    work.session.id === session.id ? work : [],
+  )
   const owedBefore =
     state.flaw === 'owes-under-the-new-name' ? [] : oweAll(state, session, calls, at, tokens)
   for (const row of conversations) remove(state, row)
@@ -84,7 +87,7 @@ export function eraseSession(
       messages,
       attachments: attachments.length,
       hasSpoken,
-      owed,
+      owed: [...owedEarlier, ...owed],
     },
   }
 }
