@@ -4,7 +4,7 @@ import type { WorkerListener, WorkerThread } from './worker-client.ts'
 
 /** Starts the thread that owns the database. */
 export function startWorkerThread(options: WorkerOptions, listener: WorkerListener): WorkerThread {
-  const worker = new Worker(new URL('./worker/main.ts', import.meta.url), {
+  const worker = new Worker(new URL('./worker/worker.ts', import.meta.url), {
     name: 'store',
     workerData: options,
   })
