@@ -61,6 +61,7 @@ export function check(history: History): readonly string[] {
     }
     if (step.type === 'truth' && step.corrected) corrected.add(step.replyId)
     if (step.type === 'deleted') deleted.add(step.replyId)
+    if (step.type === 'deleted' && step.corrected) corrected.add(step.replyId)
     if (step.type === 'crash') crashed = true
   }
   for (const step of history) if (step.type === 'truth') readTruth(step)

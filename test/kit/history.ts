@@ -75,6 +75,8 @@ export interface Chats {
 export interface Deleted {
   readonly type: 'deleted'
   readonly replyId: string
+  /** As of a `truth`. */
+  readonly corrected?: boolean
 }
 
 /** The gateway died: text that was shown may be taken back from here on. */

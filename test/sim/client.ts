@@ -43,6 +43,7 @@ export function createClient(world: World, supervisor: Supervisor, person: strin
   const answered = new Set<string>()
   let hear: (reply: Reply) => void = () => undefined
   const conversations = new Map<AssistantId, Set<ConversationId>>()
+  const isTidy = random.chance(0.4)
   let count = 0
   let hurries = 0
 
@@ -125,6 +126,28 @@ export function createClient(world: World, supervisor: Supervisor, person: strin
     if (replies.has(reply.id)) return
     replies.add(reply.id)
     hear(reply)
+  }
+
+  /** Forgets what was said, deletes a conversation, or all that there is. */
+  async function tidy(): Promise<void> {
+    const known = random.pickAny([...conversations.values()].flatMap((ids) => [...ids]))
+    if (known === undefined) return
+    const how = random.pick(['clear', 'clear', 'delete', 'delete', 'erase'])
+    if (how === 'delete') world.deletedConversations.add(known)
+    if (how === 'erase') world.erasedPeople.add(person)
+    const gateway = await supervisor.current()
+    mayCancelAll()
+    const outcome = await call(gateway, async () => {
+      const own = await gateway.conversations(person)
+      if (how === 'clear') await own.clear(known)
+      else if (how === 'delete') await own.delete(known)
+      else await own.erase()
+    })
+    mayCancelAll()
+    if (outcome.type === 'refused') refused(outcome.error)
+    if (how === 'clear') return
+    for (const ids of conversations.values()) ids.delete(known)
+    if (how === 'erase') conversations.clear()
   }
 
   /** As a careful client: what has a key is sent again until there is an answer. */
@@ -211,6 +234,7 @@ export function createClient(world: World, supervisor: Supervisor, person: strin
         if (reply !== undefined && sending.key !== undefined && random.chance(0.1)) {
           void sendOnce({ ...sending, text: `${sending.text} and more` })
         }
+        if (isTidy && random.chance(0.25)) void wait(random.between(0, 3_000)).then(tidy)
         if (reply !== undefined && random.chance(0.15)) {
           void wait(random.between(0, 3_000)).then(() => cancel(reply.id))
         }

@@ -5,6 +5,7 @@ import { check } from '../kit/checker.ts'
 import { parseCursor, type SeenEvent } from '../kit/history.ts'
 import { call } from './calls.ts'
 import { isExplained } from './causes.ts'
+import { findForgotten } from './owed.ts'
 import type { GatewayProcess } from './gateway.ts'
 import type { Subscriber } from './reader.ts'
 import { toSeen } from './seen.ts'
@@ -23,12 +24,12 @@ export async function judge(
   subscribers: readonly Subscriber[],
 ): Promise<readonly string[]> {
   const { history, problems } = world
-  problems.push(...gateway.isolation.findUnstored(), ...findMet(world))
+  problems.push(...gateway.isolation.findUnstored(), ...findMet(world), ...findForgotten(world))
   const logs = new Map<string, readonly SeenEvent[]>()
   for (const person of people) {
     const all: SeenEvent[] = []
+    tellAcceptances(world, person)
     for (const reply of await repliesOf(world, gateway, person)) {
-      tellAcceptance(world, person, reply)
       const events = await readLog(world, gateway, person, reply)
       all.push(...events)
       judgeReply(world, person, reply, events)
@@ -67,12 +68,26 @@ async function repliesOf(
   return outcome.value.filter((reply) => reply !== undefined)
 }
 
-/** A message whose acceptance nobody heard of was accepted all the same. */
-function tellAcceptance({ history }: World, person: string, reply: Reply): void {
-  const { id: replyId, messageId, conversationId } = reply
-  const isKnown = history.some((step) => step.type === 'send' && step.accepted?.replyId === replyId)
-  if (isKnown) return
-  history.push({ type: 'send', as: person, accepted: { replyId, messageId, conversationId } })
+/** A message whose acceptance nobody heard of was accepted all the same; what was deleted is gone. */
+function tellAcceptances(world: World, person: string): void {
+  const { history, disk, problems } = world
+  const told = new Set(
+    history.flatMap((step) => (step.type === 'send' && step.accepted?.replyId) || []),
+  )
+  for (const accepted of disk.state.everAccepted) {
+    const { sessionId, replyId, messageId, conversationId } = accepted
+    if (sessionId !== sessionIdOf(person)) continue
+    if (!told.has(replyId)) {
+      history.push({ type: 'send', as: person, accepted: { replyId, messageId, conversationId } })
+    }
+    if (disk.state.replies.has(replyId)) continue
+    const isAsked = world.deletedConversations.has(conversationId) || world.erasedPeople.has(person)
+    const corrected = [...world.upstream.chats.values()].some(
+      (chat) => chat.replyId === replyId && chat.isAltered,
+    )
+    if (isAsked) history.push({ type: 'deleted', replyId, ...(corrected && { corrected }) })
+    else problems.push(`${replyId} is gone, and nobody asked for it`)
+  }
 }
 
 async function readLog(
@@ -264,7 +279,7 @@ function findLag(
         world.disk.state.replies.get(idOf(world, replyId))?.conversationId ===
           wanted.conversationId),
   )
-  if (due === undefined || seqOf(due.cursor) === seqOf(place.last ?? place.start)) return []
+  if (due === undefined || seqOf(due.cursor) <= seqOf(place.last ?? place.start)) return []
   return [`${name} stays at ${place.last ?? place.start}, the log is at ${due.cursor}`]
 }
 

@@ -92,7 +92,7 @@ export function openSubscriber(
       })
     })
     if (opened.type === 'lost') return 'again'
-    if (opened.type === 'refused') return refused(opened.error)
+    if (opened.type === 'refused') return refused(opened.error, after)
     const subscription = opened.value
     if (subscription.past) return 'done'
     connections += 1
@@ -197,10 +197,10 @@ export function openSubscriber(
     return 'error'
   }
 
-  function refused(error: unknown): 'again' | 'done' {
+  function refused(error: unknown, after: string | undefined): 'again' | 'done' {
     if (error instanceof CursorExpiredError) {
       world.expiries += 1
-      checkExpiry()
+      if (after !== undefined) checkExpiry(after)
       cursors.splice(0)
       // Its events are gone for good.
       if (wanted.replyId !== undefined) {
@@ -223,11 +223,11 @@ export function openSubscriber(
   }
 
   /** Only what a reader has not seen yet can be missed. */
-  function checkExpiry(): void {
-    const at = parseCursor(cursors.at(-1) ?? '')
+  function checkExpiry(after: string): void {
+    const at = parseCursor(after)
     const log = world.disk.state.logs.get(sessionIdOf(person))
     if (at === undefined || log === undefined || at.seq < log.trimmedTo.seq) return
-    world.problems.push(`${name} is refused at ${cursors.at(-1)}, and has missed nothing`)
+    world.problems.push(`${name} is refused at ${after}, and has missed nothing`)
   }
 
   function fault(error: unknown): void {

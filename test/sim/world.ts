@@ -46,6 +46,10 @@ export interface World {
   readonly cancels: Set<string>
   /** Replies whose message interrupted what was before it. */
   readonly interrupting: Set<string>
+  /** Conversations that somebody asked to delete. */
+  readonly deletedConversations: Set<string>
+  /** People who asked to erase all that they have. */
+  readonly erasedPeople: Set<string>
   /** What the simulation itself found wrong. */
   readonly problems: string[]
   /** Moments at which a gateway may die: the supervisor decides. */
@@ -102,6 +106,8 @@ export function createWorld(
     expiries: 0,
     cancels: new Set(),
     interrupting: new Set(),
+    deletedConversations: new Set(),
+    erasedPeople: new Set(),
     problems,
     onMoment() {},
   }
@@ -109,7 +115,22 @@ export function createWorld(
   upstream.onMeeting = (replyId, running) => {
     problems.push(`${replyId} goes where ${running.replyId} still runs`)
   }
+  watchDeletions(world)
   return world
+}
+
+/** Only what is owed is deleted upstream, and nobody is answered any more where that is so. */
+function watchDeletions({ disk, upstream, problems }: World): void {
+  const isOwed = (upstreamId: string) =>
+    disk.state.everOwed.some(
+      (work) => work.type === 'delete-conversation' && work.upstream.conversationId === upstreamId,
+    )
+  upstream.onDeleting = ({ id }) => {
+    if (!isOwed(id)) problems.push(`${id} is deleted upstream, and nobody owes that`)
+  }
+  upstream.onTakingOn = ({ replyId, conversation: { id } }) => {
+    if (isOwed(id)) problems.push(`${replyId} goes to ${id}, whose deletion is owed`)
+  }
 }
 
 /** Ids of 22 characters that are the same for the same seed. */

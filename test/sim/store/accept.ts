@@ -116,6 +116,9 @@ export function accept(
     origin: undefined,
   }
   state.replies.set(reply.id, reply)
+  const { id: conversationId } = conversation
+  const { replyId, messageId } = request
+  state.everAccepted.push({ sessionId: session.id, conversationId, replyId, messageId })
   state.messages.set(request.messageId, {
     id: request.messageId,
     sessionId: session.id,

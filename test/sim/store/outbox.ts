@@ -13,6 +13,7 @@ export function owe(
   tokens: Tokens,
 ): OwedWork {
   const work: OwedWork = { id: tokens.owedWork(), session, attempts: 0, owedSince: at, ...call }
+  state.everOwed.push(work)
   if (state.flaw !== 'forgets-owed-work') state.outbox.set(work.id, { work, dueAt: at })
   return work
 }

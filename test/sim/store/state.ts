@@ -115,6 +115,13 @@ export interface OwedRow {
   dueAt: number
 }
 
+export interface AcceptedMessage {
+  readonly sessionId: SessionId
+  readonly conversationId: ConversationId
+  readonly replyId: ReplyId
+  readonly messageId: MessageId
+}
+
 /** A planted bug of the store itself: what it forgets to do. */
 export type DiskFlaw =
   | 'forgets-fences'
@@ -153,6 +160,10 @@ export interface State {
   /** By target. */
   readonly isolation: Map<string, IsolationRecord>
   readonly outbox: Map<OwedWorkId, OwedRow>
+  /** All that was ever owed, for who judges a run. */
+  readonly everOwed: OwedWork[]
+  /** All that was ever accepted, for who judges a run. */
+  readonly everAccepted: AcceptedMessage[]
   /** Sessions whose log has changed since their readers were woken. */
   readonly changed: Set<SessionId>
   rows: number
@@ -171,6 +182,8 @@ export function createState(flaw: DiskFlaw | undefined): State {
     logs: new Map(),
     isolation: new Map(),
     outbox: new Map(),
+    everOwed: [],
+    everAccepted: [],
     changed: new Set(),
     rows: 0,
     flaw,
