@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import type { ConversationId, Reply } from '../../src/domain.ts'
+import type { ConversationId, Reply, ReplyEvent } from '../../src/domain.ts'
+import { onAbort } from '../../src/lib/on-abort.ts'
+import type { TakeRunEvents } from '../../src/strategy/strategy.ts'
 import { fairWeather, type WriteName } from '../sim/store/commits.ts'
 import {
   assistantId,
@@ -97,6 +99,38 @@ describe('a message to a conversation that is idle and bound', () => {
     expect(writes).toEqual(['accept'])
     run.complete('Hi')
     await readAll(replies, reply.id)
+  })
+
+  it('shows its first text in the turn in which that comes', async () => {
+    await using gateway = await openWritten()
+    const { replies, strategy } = gateway
+    await gateway.bind()
+    const started = Promise.withResolvers<TakeRunEvents>()
+    strategy.start = (_, take, signal) => {
+      started.resolve(take)
+      return new Promise((_, reject) => onAbort(signal, () => reject(signal.reason)))
+    }
+    const reply = await replies.sendMessage(message('second'))
+    const take = await started.promise
+    const seen: ReplyEvent[] = []
+    const everything = { replyId: undefined, lastEventId: undefined, after: undefined }
+    const { conversationId } = reply
+    const subscription = await replies.subscribe({ ...everything, conversationId })
+    const stop = new AbortController()
+    const following = subscription.follow((items) => {
+      seen.push(...items.map(({ event }) => event))
+      return undefined
+    }, stop.signal)
+    await new Promise((resolve) => setImmediate(resolve))
+    const ids = { chatId: 'chat', conversationId: `up-${conversationId}-0` }
+    const wait = take([
+      { type: 'accepted', ...ids },
+      { type: 'delta', ...ids, messageId: 'm', kind: 'ANSWER', text: 'Hi' },
+    ])
+    expect(wait).toBeUndefined()
+    expect(seen).toMatchObject([{ type: 'delta', text: 'Hi' }])
+    stop.abort(new Error('enough'))
+    await expect(following).rejects.toThrow('enough')
   })
 
   it('asks for no claim, before it or after it', async () => {
