@@ -146,7 +146,7 @@ describe('reply engine', () => {
   )
 
   it('INTERRUPT cancels a reply whose beginning is just being stored', async () => {
-    await using store = openMemoryStore()
+    await using store = await openMemoryStore()
     const begun = Promise.withResolvers<void>()
     const stored = Promise.withResolvers<void>()
     const { ledger } = store
@@ -380,7 +380,7 @@ describe('reply engine', () => {
   })
 
   it('F41: a conversation of an account that the assistant has left is not asked for', async () => {
-    await using store = openMemoryStore()
+    await using store = await openMemoryStore()
     {
       await using before = await openEngine({ store })
       const reply = await before.replies.sendMessage(message('1'))
@@ -776,7 +776,7 @@ describe('reply engine', () => {
     ['agrees to stop keeps', false],
     ['does not agree to stop leaves', true],
   ])('F20: a Bot that %s its upstream conversation at a shutdown', async (_, contextReset) => {
-    await using store = openMemoryStore()
+    await using store = await openMemoryStore()
     const strategy = createScriptedStrategy()
     if (contextReset) strategy.refusesCancels()
     let upstream

@@ -195,7 +195,7 @@ describe('a clock that jumps', () => {
   it('F40: expires one that has waited in vain, however long its gateway was away meanwhile', async () => {
     const clock = createFakeClock()
     const queueExpiryMs = 600_000
-    await using store = openMemoryStore()
+    await using store = await openMemoryStore()
     let id: ReplyId
     {
       await using gateway = await openEngine({ clock, queueExpiryMs, store })
@@ -212,7 +212,7 @@ describe('a clock that jumps', () => {
 
 describe('an engine that is closed', () => {
   it('F20: gives back to the queue a reply for which nothing was sent, and the next one runs it', async () => {
-    await using store = openMemoryStore()
+    await using store = await openMemoryStore()
     {
       await using gateway = await openEngine({ store })
       const stalled = gateway.strategy.stallOpening()

@@ -15,6 +15,7 @@ import { createReplyEngine, type ReplyEngineOptions } from '../../src/reply/engi
 import type { SessionCaller } from '../../src/reply/session-caller.ts'
 import type { SendMessageRequest } from '../../src/reply/acceptance.ts'
 import type { SessionReplies } from '../../src/reply/session-replies.ts'
+import { openSqliteStore } from '../../src/store/sqlite/store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { type DiskWeather, fairWeather } from '../sim/store/commits.ts'
 import { createMemoryDisk } from '../sim/store/store.ts'
@@ -46,7 +47,7 @@ export async function openEngine(options: OpenEngineOptions = {}) {
   const limits = { ...limitsSchema.parse({}), maxQueued: 2, ...options.limits }
   const timeouts = timeoutsSchema.parse({ recoverMs: 60_000, queueExpiryMs: 60_000 })
   const stack = new AsyncDisposableStack()
-  const store = options.store ?? stack.use(openMemoryStore())
+  const store = options.store ?? stack.use(await openMemoryStore())
   const lines: Line[] = []
   const records = createScriptedRecords()
   const engine = stack.use(
@@ -107,7 +108,7 @@ export async function openEngine(options: OpenEngineOptions = {}) {
   }
 }
 
-/** A disk that outlives the stores that are opened on it, one after the other. */
+/** A simulated disk that outlives the stores that are opened on it, one after the other. */
 export function newDisk(weather: DiskWeather = fairWeather): { open(): Store } {
   const disk = createMemoryDisk({ clock: systemClock, weather, newId: randomId })
   return {
@@ -121,8 +122,15 @@ export function newDisk(weather: DiskWeather = fairWeather): { open(): Store } {
   }
 }
 
-export function openMemoryStore(): Store {
-  return newDisk().open()
+/** The embedded store, in memory. */
+export function openMemoryStore(): Promise<Store> {
+  return openSqliteStore({
+    file: ':memory:',
+    clock: systemClock,
+    logger: linesLogger([]),
+    metrics: uncounted,
+    sessionKeyCheck: 'check',
+  })
 }
 
 export function callerOf(person: string): SessionCaller {
