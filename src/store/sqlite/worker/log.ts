@@ -1,11 +1,12 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { EventPlace } from '../../../domain.ts'
+import type { EventFilter } from '../../log.ts'
 import type { WorkerCalls } from '../calls.ts'
 import type { LoggedReply } from '../stored.ts'
 import { integer, integerOrNull, jsonOrNull, type Row } from './columns.ts'
 import { eventId, maxSeq, selectEvent, toEvent, toPlace, type Events } from './events.ts'
 import { conversationIdOf, replyIdOf, toRevisions } from './rows.ts'
-import type { SessionRow, Sessions } from './sessions.ts'
+import type { Sessions } from './sessions.ts'
 import type { Texts } from './texts.ts'
 
 /** Events looked at in one call, whether the filter lets them through or not. */
@@ -53,7 +54,7 @@ export function createLog({ db, sessions, texts, events }: LogParts): LogCalls {
     FROM replies r JOIN conversations c ON c.id = r.conversation AND c.session = r.session
     WHERE r.id = (SELECT id FROM replies WHERE key = ?) AND r.session = ?`)
   const findConversation = db.prepare(`
-    SELECT c.id, c.key, c.events_trimmed FROM conversations c
+    SELECT c.id, c.key, c.trimmed_seq FROM conversations c
     WHERE c.id = (SELECT id FROM conversations WHERE key = ?) AND c.session = ?`)
 
   function replyOf(session: number, id: string): Row | undefined {
@@ -78,21 +79,19 @@ export function createLog({ db, sessions, texts, events }: LogParts): LogCalls {
     return jsonOrNull<number[]>(row['running']) ?? []
   }
 
-  /** Whether events that the filter asks for were trimmed, of a reader that has seen none. */
-  function lacksFirst(
-    { session }: SessionRow,
-    filter: Parameters<LogCalls['readLog']>[0]['filter'],
-  ) {
+  /** Whether events after a place that the filter asks for were trimmed. */
+  function lacks(session: number, after: number, filter: EventFilter): boolean {
     const trimmedTo = integer(trimmedOf.get(session)?.['seq'])
-    if (trimmedTo === 0) return false
+    if (after >= trimmedTo) return false
     if (filter.replyId !== undefined) {
       const found = replyOf(session, filter.replyId)
-      return found !== undefined && isTrimmed(found, trimmedTo)
+      if (found === undefined || !isTrimmed(found, trimmedTo)) return false
+      const last = integerOrNull(found['ended_seq'] ?? null)
+      return last === null || last > after
     }
-    if (filter.conversationId !== undefined) {
-      return conversationOf(session, filter.conversationId)?.['events_trimmed'] === 1
-    }
-    return true
+    if (filter.conversationId === undefined) return true
+    const conversation = conversationOf(session, filter.conversationId)
+    return integer(conversation?.['trimmed_seq'] ?? 0) > after
   }
 
   function logged(row: Row): LoggedReply {
@@ -107,13 +106,14 @@ export function createLog({ db, sessions, texts, events }: LogParts): LogCalls {
   }
 
   return {
-    readLog({ sessionId, after, filter, limit }) {
+    readLog({ sessionId, after, isKnown, filter, limit }) {
       const owner = sessions.find(sessionId)
       if (owner === undefined) return emptyOr(after)
       const { session } = owner
-      const runningRows = runningAfter(session, after)
+      // What ran at a place that was trimmed has its own events trimmed as well.
+      const runningRows = runningAfter(session, after) ?? (isKnown ? [] : undefined)
       if (runningRows === undefined) return 'expired'
-      if (after.seq === 0 && lacksFirst(owner, filter)) return 'expired'
+      if (lacks(session, after.seq, filter)) return 'expired'
 
       const filtered = rowsOf(session, filter)
       const looked = filtered === undefined ? [] : places.all({ session, after: after.seq })
@@ -182,10 +182,7 @@ export function createLog({ db, sessions, texts, events }: LogParts): LogCalls {
   }
 
   /** Undefined: it names what is not in this session, and lets nothing through. */
-  function rowsOf(
-    session: number,
-    { replyId, conversationId }: Parameters<LogCalls['readLog']>[0]['filter'],
-  ): Filter | undefined {
+  function rowsOf(session: number, { replyId, conversationId }: EventFilter): Filter | undefined {
     const reply = replyId === undefined ? undefined : replyOf(session, replyId)
     const conversation =
       conversationId === undefined ? undefined : conversationOf(session, conversationId)

@@ -101,7 +101,7 @@ const afterNumbering = `
       JOIN replies r ON r.id = p.id
     WHERE f.id = conversations.id AND p.run <= f.cleared_run), 0)
     WHERE id IN (SELECT id FROM first_conversations WHERE cleared_run > 0);
-  UPDATE conversations SET events_trimmed = 1
+  UPDATE conversations SET trimmed_seq = (SELECT s.trimmed_seq FROM sessions s WHERE s.id = conversations.session)
     WHERE messages_trimmed = 1 OR id IN (SELECT conversation FROM replies WHERE trimmed = 1);
 `
 

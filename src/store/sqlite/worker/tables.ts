@@ -41,8 +41,8 @@ export const tables = `
     first_message INTEGER,
     -- Runs that started up to this event are forgotten: they seed nothing.
     cleared_seq INTEGER NOT NULL DEFAULT 0,
-    -- Its oldest events, or its oldest messages, are gone.
-    events_trimmed INTEGER NOT NULL DEFAULT 0,
+    -- The newest of its events that trimming has taken away; whether it had older messages.
+    trimmed_seq INTEGER NOT NULL DEFAULT 0,
     messages_trimmed INTEGER NOT NULL DEFAULT 0
   );
   CREATE INDEX conversations_used ON conversations (session, used);

@@ -41,7 +41,7 @@ export function createTrim({ db, now }: TrimParts): WorkerCalls['trimLog'] {
   const setTrimmed = db.prepare(`
     UPDATE sessions SET trimmed_seq = ?, trimmed_check = ?, trimmed_running = ? WHERE id = ?`)
   const mark = db.prepare('UPDATE replies SET trimmed = 1 WHERE id = ? AND trimmed = 0')
-  const markConversation = db.prepare('UPDATE conversations SET events_trimmed = 1 WHERE id = ?')
+  const markConversation = db.prepare('UPDATE conversations SET trimmed_seq = ? WHERE id = ?')
 
   function trimSession(session: number, before: number): Trimmed | undefined {
     const rows = first.all(session)
@@ -55,7 +55,7 @@ export function createTrim({ db, now }: TrimParts): WorkerCalls['trimLog'] {
     let count = 0
     for (const row of gone) {
       if (row['conversation'] === null) continue
-      markConversation.run(integer(row['conversation']))
+      markConversation.run(integer(row['seq']), integer(row['conversation']))
       if (row['ended_seq'] === row['seq']) count += Number(mark.run(integer(row['reply'])).changes)
     }
     const sessionId = string(sessionKey.get(session)?.['key']) as SessionId
