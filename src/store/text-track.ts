@@ -71,7 +71,9 @@ export class TextTrack {
     let index = this.#pieceAt(offset)
     const piece = this.#pieces[index] ?? ''
     const skipped = offset - (this.#starts[index] ?? 0)
-    let text = skipped === 0 ? piece : piece.slice(skipped)
+    // One unit more than is wanted tells whether the end would cut a pair in two.
+    const end = skipped + maxLength + 1
+    let text = skipped === 0 && piece.length <= end ? piece : piece.slice(skipped, end)
     while (text.length < maxLength && index < this.#pieces.length - 1) {
       index += 1
       text += this.#pieces[index] ?? ''
