@@ -8,7 +8,7 @@ import { judge } from './judge.ts'
 import { people as everybody } from './people.ts'
 import { openSubscriber, type Subscriber } from './reader.ts'
 import { createSupervisor } from './supervisor.ts'
-import { createWorld } from './world.ts'
+import { createWorld, type World } from './world.ts'
 
 export interface SimulationOptions {
   /** What answers upstream; undefined: the seed decides. */
@@ -88,9 +88,10 @@ export async function simulate(
   const hasEnded = () =>
     talking === 0 &&
     supervisor.serving !== undefined &&
+    world.disk.state.outbox.size === 0 &&
     [...world.disk.state.replies.values()].every(({ told }) => isTerminal(told.status))
   const isOver = await timeline.run(hasEnded, deadlineMs)
-  if (!isOver) world.problems.push('not all replies have ended by the deadline')
+  if (!isOver) world.problems.push(...findUndone(world))
   let isRestarted = !random.chance(0.3)
   if (!isRestarted) void supervisor.restart().finally(() => (isRestarted = true))
   for (const subscriber of subscribers) subscriber.behave()
@@ -123,4 +124,15 @@ export async function simulate(
     steps: timeline.steps,
     expiries: world.expiries,
   }
+}
+
+function findUndone({ disk: { state } }: World): readonly string[] {
+  const open = [...state.replies.values()].filter(({ told }) => !isTerminal(told.status))
+  const problems = [...state.outbox.values()].map(
+    ({ work }) => `${work.type} is still owed at the deadline, after ${work.attempts} attempts`,
+  )
+  if (open.length > 0 || problems.length === 0) {
+    problems.push('not all replies have ended by the deadline')
+  }
+  return problems
 }

@@ -1,5 +1,5 @@
 import type { ConversationId, Session, SessionName } from '../../../src/domain.ts'
-import type { Ledger, UpstreamAccount, UpstreamBinding } from '../../../src/store/ledger.ts'
+import type { Ledger, UpstreamAccount } from '../../../src/store/ledger.ts'
 import type { OwedCall, OwedWork } from '../../../src/store/outbox.ts'
 import { owe } from './outbox.ts'
 import { toSession } from './rows.ts'
@@ -23,15 +23,14 @@ export function clearConversation(
   const row = findOwn(state, session, id)
   if (row === undefined) return { type: 'not-found' }
   if (openRepliesOf(state, id).length > 0) return { type: 'busy' }
-  const { upstream } = row
-  const left = upstream === undefined ? [] : [upstream]
+  const calls = deletionsOf(state, row)
   if (state.flaw !== 'clears-in-place') {
-    if (upstream !== undefined) row.generation += 1
+    if (row.upstream !== undefined) row.generation += 1
     row.upstream = undefined
   }
   row.isResetPending = false
   row.clearedRun = row.lastRun
-  return { type: 'cleared', owed: oweAll(state, session, deletionsOf(row, left), at, tokens) }
+  return { type: 'cleared', owed: oweAll(state, session, calls, at, tokens) }
 }
 
 export function deleteConversation(
@@ -44,7 +43,7 @@ export function deleteConversation(
   const row = findOwn(state, session, id)
   if (row === undefined) return { type: 'not-found' }
   if (openRepliesOf(state, id).length > 0) return { type: 'busy' }
-  const calls = deletionsOf(row, bindingsOf(state, row))
+  const calls = deletionsOf(state, row)
   remove(state, row)
   return { type: 'deleted', owed: oweAll(state, session, calls, at, tokens) }
 }
@@ -64,22 +63,19 @@ export function eraseSession(
   const attachments = [...state.attachments.values()].filter(mine)
   const hasSpoken = [...state.bindings.values()].some(mine)
   const calls = [
-    ...conversations.flatMap((row) => deletionsOf(row, bindingsOf(state, row))),
     ...clearingsOf(state, session),
+    ...conversations.flatMap((row) => deletionsOf(state, row)),
   ]
-  const owedEarlier = [...state.outbox.values()].flatMap(({ work }) =>
-    work.session.id === session.id ? work : [],
-  )
-  const owedBefore =
-    state.flaw === 'owes-under-the-new-name' ? [] : oweAll(state, session, calls, at, tokens)
+  const earlier = [...state.outbox.values()]
+    .map(({ work }) => work)
+    .filter((work) => work.session.id === session.id)
+  const isLate = state.flaw === 'owes-under-the-new-name'
+  const owedNow = isLate ? [] : oweAll(state, session, calls, at, tokens)
   for (const row of conversations) remove(state, row)
   for (const { id } of attachments) state.attachments.delete(id)
   owner.generation += 1
   owner.name = name(owner.generation)
-  const owed =
-    state.flaw === 'owes-under-the-new-name'
-      ? oweAll(state, session, calls, at, tokens)
-      : owedBefore
+  const owedLate = isLate ? oweAll(state, session, calls, at, tokens) : []
   return {
     type: 'erased',
     erased: {
@@ -87,7 +83,7 @@ export function eraseSession(
       messages,
       attachments: attachments.length,
       hasSpoken,
-      owed: [...owedEarlier, ...owed],
+      owed: [...earlier, ...owedNow, ...owedLate],
     },
   }
 }
@@ -106,11 +102,14 @@ function clearingsOf(state: State, session: Session): readonly OwedCall[] {
   return [...calls.values()]
 }
 
-function deletionsOf(
-  { assistantId }: ConversationRow,
-  upstreams: readonly UpstreamBinding[],
-): readonly OwedCall[] {
-  return upstreams.map((upstream) => ({ type: 'delete-conversation', assistantId, upstream }))
+/** Each upstream conversation that a conversation ever had is owed once. */
+function deletionsOf(state: State, { id, assistantId }: ConversationRow): readonly OwedCall[] {
+  return [...state.bindings.values()]
+    .filter((row) => row.conversationId === id && !row.isOwed)
+    .map((row) => {
+      row.isOwed = true
+      return { type: 'delete-conversation', assistantId, upstream: row.binding }
+    })
 }
 
 function oweAll(
@@ -152,12 +151,6 @@ export function trimMessages(state: State, writtenBefore: number): number {
 function findOwn(state: State, session: Session, id: ConversationId): ConversationRow | undefined {
   const row = state.conversations.get(id)
   return row?.sessionId === session.id ? row : undefined
-}
-
-function bindingsOf(state: State, { id }: ConversationRow): readonly UpstreamBinding[] {
-  return [...state.bindings.values()]
-    .filter((row) => row.conversationId === id)
-    .map(({ binding }) => binding)
 }
 
 /** All but its bindings, which stay as tombstones. */

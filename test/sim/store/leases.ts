@@ -33,6 +33,8 @@ export interface Leases {
   isRunningIn(sessionId: SessionId): boolean
   /** Writes what is only here. */
   flush(): Promise<void>
+  /** Has what is only here written with the next commit. */
+  writeSoon(): void
 }
 
 const groupMs = 250
@@ -52,10 +54,14 @@ export function createLeases(
     isScheduled = true
     user.timer(groupMs, () => {
       isScheduled = false
-      const isAnyDirty = [...held.values()].some(({ isDirty }) => isDirty)
-      // What was not written is written with the next group.
-      if (isAnyDirty) flush().catch(() => undefined)
+      writeSoon()
     })
+  }
+
+  function writeSoon(): void {
+    const isAnyDirty = [...held.values()].some(({ isDirty }) => isDirty)
+    // What was not written is written with the next group.
+    if (isAnyDirty) flush().catch(() => undefined)
   }
 
   /** One write for all texts. */
@@ -191,6 +197,7 @@ export function createLeases(
           owner === sessionId && findRun(commits.state, replyId, fence) !== undefined,
       ),
     flush,
+    writeSoon,
   }
 }
 

@@ -27,7 +27,7 @@ export function createMemoryLedger(
         state.sessions.set(id, row)
         return { session: toSession(row), isNew: known === undefined }
       }),
-    session: (session) => createReads(commits, session),
+    session: (session) => createReads(commits, session, () => leases.writeSoon()),
     startConversation: (session, request) =>
       commits.write('conversation', (state) => {
         const own = [...state.conversations.values()].filter(

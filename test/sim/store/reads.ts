@@ -5,7 +5,12 @@ import { toConversation, toMessage, toReply } from './rows.ts'
 import { type ConversationRow, isOpen, type MessageRow, type State } from './state.ts'
 
 /** What one session may read. Nothing is told before it is durable. */
-export function createReads(commits: Commits, session: Session): SessionStore {
+export function createReads(
+  commits: Commits,
+  session: Session,
+  /** Writes what readers of the log were shown: a crash takes back nothing that a query has told. */
+  flush: () => void,
+): SessionStore {
   const isMine = (row: { readonly sessionId: string } | undefined) => row?.sessionId === session.id
 
   function pick<Id, Row extends { readonly sessionId: string }, T>(
@@ -13,6 +18,7 @@ export function createReads(commits: Commits, session: Session): SessionStore {
     rows: (state: State) => ReadonlyMap<Id, Row>,
     tell: (row: Row, state: State) => T,
   ): Promise<readonly (T | undefined)[]> {
+    flush()
     return commits.read((state) =>
       ids.map((id) => {
         const row = rows(state).get(id)
@@ -53,13 +59,15 @@ export function createReads(commits: Commits, session: Session): SessionStore {
           createdAt,
         }),
       ),
-    openReplies: (conversationId) =>
-      commits.read((state) =>
+    openReplies(conversationId) {
+      flush()
+      return commits.read((state) =>
         [...state.replies.values()]
           .filter((row) => isMine(row) && isOpen(row))
           .filter((row) => conversationId === undefined || row.conversationId === conversationId)
           .map((row) => toReply(state, row)),
-      ),
+      )
+    },
     tookToolOutputs: (replyId, digest) =>
       commits.read(({ replies }) => {
         const row = replies.get(replyId)

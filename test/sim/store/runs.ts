@@ -194,6 +194,7 @@ function bindTo(
     conversationId: conversation.id,
     binding,
     isTainted: false,
+    isOwed: bound?.isOwed ?? false,
   })
   // The upstream conversation before this one is left for ever.
   const { upstream } = conversation

@@ -96,6 +96,8 @@ export interface BindingRow {
   readonly conversationId: ConversationId
   readonly binding: UpstreamBinding
   isTainted: boolean
+  /** Its deletion is owed, or was. */
+  isOwed: boolean
 }
 
 export interface LogRow {

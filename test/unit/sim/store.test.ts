@@ -508,8 +508,8 @@ describe('store of the simulation', () => {
     expect(await pass(outbox.take({ now: 49, leaseMs: 1_000, limit: 9 }))).toEqual([])
     const works = await pass(outbox.take({ now: 60, leaseMs: 1_000, limit: 9 }))
     expect(works).toMatchObject([
-      { type: 'delete-conversation', session, attempts: 0, owedSince: 50 },
       { type: 'clear-variables', session, assistantId, account: { scope, strategy: 'bot' } },
+      { type: 'delete-conversation', session, attempts: 0, owedSince: 50 },
     ])
     expect((await pass(openSession(ledger))).name).not.toBe(session.name)
     expect(await pass(outbox.take({ now: 60, leaseMs: 1_000, limit: 9 }))).toEqual([])
