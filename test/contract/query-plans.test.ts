@@ -64,7 +64,7 @@ async function statements(): Promise<readonly string[]> {
 }
 
 /** Asks the store for all that it can; which calls were made is seen from what is returned. */
-async function use({ call }: StoreWorker): Promise<void> {
+async function use(worker: StoreWorker): Promise<void> {
   const sessionId = randomId() as SessionId
   const of = { sessionId }
   const conversationId = randomId() as ConversationId
@@ -73,7 +73,7 @@ async function use({ call }: StoreWorker): Promise<void> {
   const asked = new Set<string>()
   const ask: StoreWorker['call'] = (method, args) => {
     asked.add(method)
-    return call(method, args)
+    return worker.call(method, args)
   }
   await ask('openSession', { id: sessionId, name: 'name' as SessionName, at: 1 })
   const begun = { id: conversationId, assistantId: assistant, title: 'Title', at: 1, max: 9 }

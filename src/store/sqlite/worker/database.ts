@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { StoreOpenError } from '../../store.ts'
 import { integer, string } from './columns.ts'
-import { isOfSqlite, resultCode } from './failure.ts'
+import { resultCode } from './failure.ts'
 import { firstEdition, migrate } from './migration.ts'
 import { tables } from './tables.ts'
 import type { WorkerOptions } from '../wire.ts'
@@ -189,7 +189,7 @@ const halfMigrated = (file: string, version: number) =>
 const unreachable = (file: string, error: unknown) =>
   `the database ${file} cannot be read or written: ${error instanceof Error ? error.message : String(error)}`
 
-function explain(error: unknown, file: string): unknown {
+function explain(error: unknown, file: string): StoreOpenError {
   switch (resultCode(error)) {
     case 'busy':
       return new StoreOpenError(`the database ${file} is in use by another gateway`, {
@@ -201,6 +201,8 @@ function explain(error: unknown, file: string): unknown {
     case 'io':
       return new StoreOpenError(unreachable(file, error), { cause: error })
     case 'other':
-      return isOfSqlite(error) ? new StoreOpenError(unusable(file), { cause: error }) : error
+      return error instanceof StoreOpenError
+        ? error
+        : new StoreOpenError(unusable(file), { cause: error })
   }
 }

@@ -22,7 +22,7 @@ export function resultCode(error: unknown): ResultCode {
 }
 
 /** Whether SQLite reported it, with whichever code. */
-export function isOfSqlite(error: unknown): error is Error & { readonly errcode: unknown } {
+function isOfSqlite(error: unknown): error is Error & { readonly errcode: unknown } {
   return error instanceof Error && 'errcode' in error
 }
 
