@@ -47,10 +47,19 @@ export function createSqliteLedger({ client, logs, leases, orphans }: LedgerPart
         remember(known)
         return { session: known, isNew: false }
       }
-      return client.call('openSession', { id, name: name(0), at }, (opened) => {
+      const opening = client.call('openSession', { id, name: name(0), at }, (opened) => {
         remember(opened.session)
         return opened
       })
+      // With it in one message: whoever comes after the session's next event then finds what was before it in memory.
+      client
+        .call('logEnd', { sessionId: id }, (end) => {
+          const log = logs.open(id)
+          log.know(end)
+          logs.settle(log)
+        })
+        .catch(() => {})
+      return opening
     },
 
     session: (session) => new SessionReads(session, leases),

@@ -34,7 +34,7 @@ export interface WorkerClientOptions {
 const closeMs = 10_000
 
 interface Pending {
-  readonly isRead: boolean
+  readonly isProof: boolean
   readonly done: (value: unknown, events: readonly WrittenEvent[]) => void
   readonly failed: (error: Error) => void
 }
@@ -102,7 +102,7 @@ export class WorkerClient implements AsyncDisposable {
       this.#lastId += 1
       const id = this.#lastId
       this.#pending.set(id, {
-        isRead: reads.has(method),
+        isProof: proofs.has(method),
         done: (value, events) => {
           // The worker answers each method with its own result.
           const result = value as ResultOf<M>
@@ -170,7 +170,7 @@ export class WorkerClient implements AsyncDisposable {
     if (pending === undefined) return
     this.#pending.delete(answer.id)
     if (answer.type === 'done') {
-      if (!pending.isRead) this.#succeeded()
+      if (pending.isProof || answer.events.length > 0) this.#isFailing = false
       pending.done(answer.value, answer.events)
       return
     }
@@ -181,19 +181,8 @@ export class WorkerClient implements AsyncDisposable {
     }
     const error = new StoreError(kind, message)
     pending.failed(error)
-    this.#failed(error)
-  }
-
-  #succeeded(): void {
-    if (!this.#isFailing) return
-    this.#isFailing = false
-    this.#options.logger.info({}, 'store writes again')
-  }
-
-  #failed(error: StoreError): void {
     if (this.#isFailing) return
     this.#isFailing = true
-    this.#options.logger.error({ err: error, kind: error.kind }, 'store commit failed')
     this.#options.onFailing()
   }
 
@@ -227,28 +216,5 @@ export class WorkerClient implements AsyncDisposable {
   }
 }
 
-/** Calls that tell nothing of whether the store can be written. */
-const reads: ReadonlySet<Method> = new Set<Method>([
-  'waiting',
-  'history',
-  'conversations',
-  'messages',
-  'replies',
-  'replyState',
-  'attachments',
-  'openReplies',
-  'tookToolOutputs',
-  'hadChat',
-  'answerOrigin',
-  'upstreamConversations',
-  'conversationPage',
-  'messagePage',
-  'readLog',
-  'readTexts',
-  'logEnd',
-  'logStart',
-  'checkPlace',
-  'nextOwed',
-  'isolationRecords',
-  'checkFile',
-])
+/** Calls that succeed only where the store can be written. */
+const proofs: ReadonlySet<Method> = new Set<Method>(['ping', 'writeTexts'])
