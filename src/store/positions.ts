@@ -1,6 +1,6 @@
 import type { EventPlace, LogEvent, Position, TextPlace } from '../domain.ts'
 import type { LogItem } from './log.ts'
-import type { TextOwner, TextStep } from './reply-text.ts'
+import { isSamePlace, type TextOwner, type TextStep } from './reply-text.ts'
 
 /** Readers at how many positions share their items. */
 const maxShared = 8
@@ -99,13 +99,4 @@ function isSame(one: Position, other: Position): boolean {
     const same = other.texts[index]
     return same !== undefined && isSamePlace(text, same)
   })
-}
-
-export function isSamePlace(one: TextPlace, other: TextPlace): boolean {
-  return (
-    one.replyId === other.replyId &&
-    one.revision === other.revision &&
-    one.answer === other.answer &&
-    one.reasoning === other.reasoning
-  )
 }

@@ -1,6 +1,5 @@
 import type { ConversationId, DeltaEvent, DeltaKind, ReplyId, TextPlace } from '../domain.ts'
 import { maxDeltaLength } from './log.ts'
-import { isSamePlace } from './positions.ts'
 import { TextTrack } from './text-track.ts'
 
 /** A text is append-only within a revision. A revision keeps so much, in code units, of the text of the one before it. */
@@ -213,4 +212,13 @@ const offsetIn = ({ answer, reasoning }: TextOffsets, kind: DeltaKind) =>
 function isSame(one: TextPlace | undefined, other: TextPlace | undefined): boolean {
   if (one === other) return true
   return one !== undefined && other !== undefined && isSamePlace(one, other)
+}
+
+export function isSamePlace(one: TextPlace, other: TextPlace): boolean {
+  return (
+    one.replyId === other.replyId &&
+    one.revision === other.revision &&
+    one.answer === other.answer &&
+    one.reasoning === other.reasoning
+  )
 }

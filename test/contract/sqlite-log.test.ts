@@ -8,6 +8,7 @@ import type { SessionLogLimits } from '../../src/store/session-logs.ts'
 import { randomId } from '../kit/ids.ts'
 import type { Mortal } from '../kit/log-model.ts'
 import { silentLogger } from '../kit/logger.ts'
+import { openStoreHalves } from '../kit/store-halves.ts'
 import { uncounted } from '../kit/uncounted.ts'
 import { logContract } from './log.ts'
 
@@ -31,22 +32,22 @@ const newFile = () => join(folder, randomId(), 'store.db')
 /** A process that is killed leaves the files as they are. */
 async function openMortal(limits?: SessionLogLimits): Promise<Mortal> {
   let file = newFile()
-  const open = () => openSqliteStore({ ...common, file, ...(limits && { limits }) })
-  let store = await open()
+  const openHalves = () => openStoreHalves({ file, ...(limits && { limits }) })
+  let halves = await openHalves()
   return {
     get store() {
-      return store
+      return halves.store
     },
     async crash() {
-      const killed = store
+      const killed = halves
       const copy = newFile()
       await mkdir(dirname(copy))
       for (const suffix of ['', '-wal']) await copyFile(file + suffix, copy + suffix)
       file = copy
-      store = await open()
+      halves = await openHalves()
       await killed[Symbol.asyncDispose]()
     },
-    [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => halves[Symbol.asyncDispose](),
   }
 }
 
@@ -55,11 +56,7 @@ const littleMemory = { maxSessions: 1, maxLength: 0, maxBusyLength: 100 }
 const open = (file: string, limits?: SessionLogLimits) =>
   openSqliteStore({ ...common, file, ...(limits && { limits }) })
 
-logContract(
-  'sqlite in memory',
-  () => open(':memory:'),
-  () => openMortal(),
-)
+logContract('sqlite in memory', () => open(':memory:'))
 logContract(
   'sqlite in a file',
   () => open(newFile()),

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import type { ConversationId, DeltaKind, Position, ReplyId } from '../../src/domain.ts'
+import { isHighSurrogate } from '../../src/lib/surrogate.ts'
 import type { RunLease } from '../../src/store/ledger.ts'
 import type { EventFilter, LogItem } from '../../src/store/log.ts'
 import type { ReplyStore } from '../../src/store/store.ts'
@@ -176,13 +177,14 @@ export async function logModel(mortal: Mortal) {
 
   /** The first half of a character is shown when the second one has come, or none can. */
   function shownOf(id: ReplyId, text = ''): string {
-    return running.has(id) && !text.slice(-1).isWellFormed() ? text.slice(0, -1) : text
+    return running.has(id) ? text.slice(0, outOfPair(text, text.length)) : text
   }
 
   function end(reply: Told, lease: RunLease, how: 'completed' | 'corrected' | 'cancelled'): void {
     running.delete(reply.id)
     const text = reply.texts.get('ANSWER') ?? ''
-    const whole = how === 'corrected' ? `${text.slice(0, text.length / 2)}, or so` : text
+    const half = text.slice(0, outOfPair(text, Math.floor(text.length / 2)))
+    const whole = how === 'corrected' ? `${half}, or so` : text
     if (how === 'corrected') {
       reply.texts.set('ANSWER', whole)
       reply.isCorrected = true
@@ -211,7 +213,7 @@ export async function logModel(mortal: Mortal) {
         if (lease === undefined || reply === undefined) return
         const { kind, text } = step
         const before = reply.texts.get(kind) ?? ''
-        const offset = Math.floor(before.length * step.from)
+        const offset = outOfPair(before, Math.floor(before.length * step.from))
         if (offset < before.length) reply.isCorrected = true
         reply.texts.set(kind, before.slice(0, offset) + text)
         await lease.append([{ kind, offset, text }])
@@ -336,4 +338,9 @@ export async function logModel(mortal: Mortal) {
   }
 
   return { take, conclude }
+}
+
+/** An offset that is not behind the first half of a character. */
+function outOfPair(text: string, offset: number): number {
+  return isHighSurrogate(text.charCodeAt(offset - 1)) ? offset - 1 : offset
 }
