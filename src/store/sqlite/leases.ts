@@ -1,4 +1,10 @@
-import { isTerminal, type LogEvent, type Reply, type ReplyId } from '../../domain.ts'
+import {
+  isTerminal,
+  type LogEvent,
+  type Reply,
+  type ReplyId,
+  type SessionId,
+} from '../../domain.ts'
 import type { SessionLog } from '../session-log.ts'
 import type { SessionLogs } from '../session-logs.ts'
 import { Lease, type LeaseParts } from './lease.ts'
@@ -37,6 +43,24 @@ export class Leases implements LeaseParts {
     const lease = this.#held.get(reply.id)
     if (lease === undefined || isTerminal(reply.status) || reply.status === 'QUEUED') return reply
     return { ...reply, text: lease.answer, reasoning: lease.reasoning }
+  }
+
+  /**
+   * The texts of those replies that run, on their way to the disk ahead of whatever is called next: what a query tells of
+   * them is not lost in a crash.
+   */
+  textsToTell(
+    sessionId: SessionId,
+    ids: readonly ReplyId[],
+  ): ReadonlyMap<ReplyId, Pick<Reply, 'text' | 'reasoning'>> {
+    const texts = new Map<ReplyId, Pick<Reply, 'text' | 'reasoning'>>()
+    for (const id of ids) {
+      const lease = this.#held.get(id)
+      if (lease?.session.id !== sessionId) continue
+      this.writer.flush(lease)
+      texts.set(id, { text: lease.answer, reasoning: lease.reasoning })
+    }
+    return texts
   }
 
   drop(lease: Lease): void {

@@ -1,10 +1,11 @@
-import type {
-  AttachmentId,
-  ConversationId,
-  MessageId,
-  Reply,
-  ReplyId,
-  Session,
+import {
+  type AttachmentId,
+  type ConversationId,
+  isTerminal,
+  type MessageId,
+  type Reply,
+  type ReplyId,
+  type Session,
 } from '../../domain.ts'
 import type { PageRequest, SessionStore } from '../ledger.ts'
 import type { Leases } from './leases.ts'
@@ -28,8 +29,12 @@ export class SessionReads implements SessionStore {
   }
 
   replies(ids: readonly ReplyId[]) {
+    const texts = this.#leases.textsToTell(this.session.id, ids)
     return this.#client.call('replies', { ...this.#of, ids }, (replies) =>
-      replies.map((reply) => reply && this.#leases.withText(reply)),
+      replies.map((reply) => {
+        if (reply === undefined || isTerminal(reply.status)) return reply
+        return { ...reply, ...texts.get(reply.id) }
+      }),
     )
   }
 
