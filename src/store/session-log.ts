@@ -69,7 +69,7 @@ export class SessionLog {
 
   show(event: LogEvent): void {
     const { seq, check, replyId } = event
-    let size = eventLength + textLength(event)
+    let length = textLength(event)
     if (event.type === 'started') {
       const text = this.#claimed.get(replyId)
       this.#claimed.delete(replyId)
@@ -79,10 +79,12 @@ export class SessionLog {
       this.#claimed.delete(replyId)
       if (text !== undefined) {
         text.end()
-        size += text.length
+        // The text of a completed one is the answer.
+        length = text.length
         this.#running = this.#running.filter((running) => running !== text)
       }
     }
+    const size = eventLength + length
     this.#entries.push({ place: { seq, check }, event, running: this.#running, size })
     this.length += size
   }

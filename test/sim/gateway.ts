@@ -242,7 +242,7 @@ const sharedToken = { type: 'token', token: new Secret(personalToken) } as const
 
 function settingsOf(
   id: (typeof assistantIds)[number],
-  { onBreach, platform, configuredAs }: World,
+  { onBreach, platform, configuredAs, maxRunning }: World,
 ): AssistantSettings {
   const common = {
     id: id as AssistantId,
@@ -251,7 +251,7 @@ function settingsOf(
     credentials: platform === 'cloud' ? oauth : sharedToken,
     // Only an app that finds out by itself how its conversations are obtained gets on with the wrong one.
     platform: id === 'flow' ? configuredAs : platform,
-    quota: { maxRunning: 1000, startsPerSecond: 1000 },
+    quota: { maxRunning, startsPerSecond: 1000 },
     onBreach: onBreach === 'fallback' && id !== 'flow' ? 'quarantine' : onBreach,
     requireProof: false,
     probe: { answers: [] },

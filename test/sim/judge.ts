@@ -10,6 +10,7 @@ import type { GatewayProcess } from './gateway.ts'
 import type { Subscriber } from './reader.ts'
 import { toSeen } from './seen.ts'
 import { people as everybody, sessionIdOf } from './people.ts'
+import type { State } from './store/state.ts'
 import { markerOf, markersIn } from './upstream/markers.ts'
 import type { Chat } from './upstream/world.ts'
 import type { World } from './world.ts'
@@ -37,7 +38,11 @@ export async function judge(
     const inOrder = all.toSorted((a, b) => seqOf(a.cursor) - seqOf(b.cursor))
     logs.set(person, inOrder)
     const replies = await repliesOf(world, gateway, person)
-    problems.push(...findOverlaps(inOrder, replies), ...findOvertaken(world, inOrder, replies))
+    problems.push(
+      ...findOverlaps(inOrder, replies),
+      ...findOvertaken(world, inOrder, replies),
+      ...findOvertaking(world, inOrder, replies),
+    )
   }
   for (const subscriber of subscribers) {
     problems.push(...findLag(world, subscriber, logs.get(subscriber.person) ?? []))
@@ -239,10 +244,11 @@ function findOverlaps(log: readonly SeenEvent[], replies: readonly Reply[]): rea
 
 /** What waited or ran when a message interrupted it never starts, or goes on, after that has started. */
 function findOvertaken(
-  { interrupting, disk }: World,
+  { disk }: World,
   log: readonly SeenEvent[],
   replies: readonly Reply[],
 ): readonly string[] {
+  const interrupting = urgentOf(disk.state)
   const orderOf = ({ messageId }: Reply) => disk.state.messages.get(messageId)?.order ?? 0
   return replies
     .filter(({ id }) => interrupting.has(id))
@@ -256,6 +262,32 @@ function findOvertaken(
         .filter((reply) => orderOf(reply) < orderOf(urgent) && later.has(reply.id))
         .map((reply) => `${reply.id} goes on after ${urgent.id} has interrupted it`)
     })
+}
+
+/** Messages of one conversation are answered in their order, but for those that interrupt. */
+function findOvertaking(
+  { disk }: World,
+  log: readonly SeenEvent[],
+  replies: readonly Reply[],
+): readonly string[] {
+  const interrupting = urgentOf(disk.state)
+  const starts = log.flatMap(({ replyId, body }) =>
+    body.type === 'started' ? replies.filter(({ id }) => id === replyId) : [],
+  )
+  const orderOf = ({ messageId }: Reply) => disk.state.messages.get(messageId)?.order ?? 0
+  return starts.flatMap((late, at) =>
+    starts
+      .slice(0, at)
+      .filter(
+        ({ id, conversationId }) => conversationId === late.conversationId && !interrupting.has(id),
+      )
+      .filter((early) => orderOf(early) > orderOf(late))
+      .map((early) => `${early.id} overtakes ${late.id}`),
+  )
+}
+
+function urgentOf({ everAccepted }: State): ReadonlySet<ReplyId> {
+  return new Set(everAccepted.flatMap(({ isUrgent, replyId }) => (isUrgent ? replyId : [])))
 }
 
 function isEnd({ type }: SeenEvent['body']): boolean {

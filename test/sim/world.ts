@@ -29,6 +29,8 @@ export interface World {
   readonly answerMs: () => number
   /** How long events outlive their reply, in ms. */
   readonly retentionMs: number
+  /** Runs that an assistant may have at once. */
+  readonly maxRunning: number
   /** What becomes of an assistant that shares conversations. */
   readonly onBreach: OnBreach
   readonly random: Random
@@ -44,8 +46,6 @@ export interface World {
   expiries: number
   /** Replies that somebody asked to cancel. */
   readonly cancels: Set<string>
-  /** Replies whose message interrupted what was before it. */
-  readonly interrupting: Set<string>
   /** Conversations that somebody asked to delete. */
   readonly deletedConversations: Set<string>
   /** People who asked to erase all that they have. */
@@ -81,6 +81,7 @@ export function createWorld(
     platform,
     configuredAs: platform === 'cloud' ? 'cloud' : drawn.pick(['cloud', 'studio']),
     answerMs: createDistance(random.fork('distance')),
+    maxRunning: random.fork('permits').pick([1, 3, 1_000, 1_000]),
     onBreach: random.fork('settings').pick(['quarantine', 'fallback', 'alert']),
     retentionMs: random.fork('retention').chance(0.15) ? 5_000 : 24 * 3_600_000,
     random,
@@ -105,7 +106,6 @@ export function createWorld(
     history: [],
     expiries: 0,
     cancels: new Set(),
-    interrupting: new Set(),
     deletedConversations: new Set(),
     erasedPeople: new Set(),
     problems,
@@ -120,7 +120,7 @@ export function createWorld(
 }
 
 /** Only what is owed is deleted upstream, and nobody is answered any more where that is so. */
-function watchDeletions({ disk, upstream, problems }: World): void {
+function watchDeletions({ disk, upstream, problems, faults }: World): void {
   const isOwed = (upstreamId: string) =>
     disk.state.everOwed.some(
       (work) => work.type === 'delete-conversation' && work.upstream.conversationId === upstreamId,
@@ -128,7 +128,9 @@ function watchDeletions({ disk, upstream, problems }: World): void {
   upstream.onDeleting = ({ id }) => {
     if (!isOwed(id)) problems.push(`${id} is deleted upstream, and nobody owes that`)
   }
-  upstream.onTakingOn = ({ replyId, conversation: { id } }) => {
+  upstream.onSending = (replyId, id) => {
+    // Who woke up beside the one that took over may send once more, for nobody.
+    if (faults.reached.has('F23') || upstream.conversations.get(id)?.isShared === true) return
     if (isOwed(id)) problems.push(`${replyId} goes to ${id}, whose deletion is owed`)
   }
 }

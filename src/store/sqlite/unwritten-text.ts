@@ -117,13 +117,15 @@ class UnwrittenTrack {
   }
 
   write(isLast: boolean): StartedWrite<TrackWrite> | undefined {
-    const end = isLast ? this.#track.length : this.#track.wholeLength
+    const to = isLast ? this.#track.length : this.#track.wholeLength
     const offset = this.#valid
-    if (offset === this.#stored && end <= offset) return undefined
+    const text = to > offset ? this.#track.slice(offset, to - offset) : ''
+    if (text === '' && offset === this.#stored) return undefined
+    const end = offset + text.length
     const underWay = { end, valid: end }
     this.#underWay.add(underWay)
     return {
-      write: { offset, text: this.#track.slice(offset, end - offset) },
+      write: { offset, text },
       ended: (isWritten) => {
         this.#underWay.delete(underWay)
         if (!isWritten) return

@@ -3,11 +3,12 @@ import type { CozeTarget, TakeCozeEvents } from '../../../src/coze/client.ts'
 import { CozeError } from '../../../src/coze/errors.ts'
 import type { DeltaKind, ReplyId, Session, SessionId } from '../../../src/domain.ts'
 import type { ReplySubscription } from '../../../src/reply/subscribe.ts'
-import type { LogItem, ReadResult, ReplyLog } from '../../../src/store/log.ts'
+import type { LogItem } from '../../../src/store/log.ts'
 import { RunFailedError } from '../../../src/strategy/run-failed-error.ts'
 import type { StartRequest, TakeRunEvents } from '../../../src/strategy/strategy.ts'
 import { leasing } from './leasing.ts'
 import type { Plant } from './plant.ts'
+import { reading } from './reading.ts'
 import { replacing } from './replacing.ts'
 
 export function ignoresKeys(): Plant {
@@ -176,18 +177,6 @@ function withoutSecond(items: readonly LogItem[]): readonly LogItem[] {
   return first?.event.type === 'delta' && second?.event.type === 'completed'
     ? items.slice(1)
     : items
-}
-
-/** The same reading, of which something else is told. */
-function reading(
-  log: ReplyLog,
-  change: (items: readonly LogItem[]) => readonly LogItem[],
-): ReplyLog['read'] {
-  const changed = (result: ReadResult) => (result === 'expired' ? result : change(result))
-  return (...given) => {
-    const result = log.read(...given)
-    return result instanceof Promise ? result.then(changed) : changed(result)
-  }
 }
 
 export function countsBytes(): Plant {

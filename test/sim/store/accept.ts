@@ -118,7 +118,13 @@ export function accept(
   state.replies.set(reply.id, reply)
   const { id: conversationId } = conversation
   const { replyId, messageId } = request
-  state.everAccepted.push({ sessionId: session.id, conversationId, replyId, messageId })
+  state.everAccepted.push({
+    sessionId: session.id,
+    conversationId,
+    replyId,
+    messageId,
+    isUrgent: isInterrupt,
+  })
   state.messages.set(request.messageId, {
     id: request.messageId,
     sessionId: session.id,
@@ -197,7 +203,7 @@ function overtaking(replyId: ReplyId, at: number): FinishRequest {
   }
 }
 
-export function keyOf(session: Session, key: string): string {
+export function keyOf(session: Pick<Session, 'id'>, key: string): string {
   return JSON.stringify([session.id, key])
 }
 

@@ -122,6 +122,8 @@ export interface AcceptedMessage {
   readonly conversationId: ConversationId
   readonly replyId: ReplyId
   readonly messageId: MessageId
+  /** It stops what runs, and goes to the head of the queue. */
+  readonly isUrgent: boolean
 }
 
 /** A planted bug of the store itself: what it forgets to do. */

@@ -67,7 +67,6 @@ function beginChat(world: UpstreamWorld, request: ChatRequest): Chat {
   }
   world.chats.set(chat.id, chat)
   world.variables.add(variablesOf(isBot ? 'bot' : 'app', principal))
-  world.onTakingOn(chat)
   request.keep(chat)
   return chat
 }

@@ -145,16 +145,17 @@ export function createCloud(world: UpstreamWorld): Endpoints {
       given === null || given === undefined
         ? (findByName(principal, name) ?? createUpstreamConversation(world, principal, name, false))
         : findConversation(principal, given)
+    const messages = list(call.body['additional_messages'])
+    const last = messages.at(-1)
+    const content = text(last?.['content'])
+    const metaData = texts(fields(last?.['meta_data']))
+    world.onSending(metaData['reply_id'], given ?? conversation?.id ?? '')
     if (conversation === undefined) {
       return reply(call, 200, {
         code: random.pick([4001, 4002, 777777775]),
         msg: 'conversation not found',
       })
     }
-    const messages = list(call.body['additional_messages'])
-    const last = messages.at(-1)
-    const content = text(last?.['content'])
-    const metaData = texts(fields(last?.['meta_data']))
     const { running } = conversation
     if (running?.principal === principal) world.onMeeting(metaData['reply_id'], running)
     const isBusy = running !== undefined || world.clock.monotonic() < conversation.busyUntil

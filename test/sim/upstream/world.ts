@@ -18,8 +18,8 @@ export interface UpstreamWorld {
   onMeeting: (replyId: string | undefined, running: Chat) => void
   /** A conversation is deleted by a call. */
   onDeleting: (conversation: Conversation) => void
-  /** A message was taken on. */
-  onTakingOn: (chat: Chat) => void
+  /** A message came for a conversation. */
+  onSending: (replyId: string | undefined, conversationId: string) => void
   readonly tokens: Map<string, Token>
   readonly conversations: Map<string, Conversation>
   readonly chats: Map<string, Chat>
@@ -133,7 +133,7 @@ export function createUpstreamWorld(options: {
     onCorrecting: () => undefined,
     onMeeting: () => undefined,
     onDeleting: () => undefined,
-    onTakingOn: () => undefined,
+    onSending: () => undefined,
     tokens,
     conversations: new Map(),
     chats: new Map(),

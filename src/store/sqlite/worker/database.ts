@@ -67,6 +67,8 @@ function prepare(
     PRAGMA synchronous = FULL;
     PRAGMA wal_autocheckpoint = 0;
     PRAGMA temp_store = MEMORY;
+    -- A damaged page is an error, and not a page without what was asked for.
+    PRAGMA cell_size_check = ON;
     -- What is deleted is overwritten.
     PRAGMA secure_delete = ON;
     BEGIN EXCLUSIVE;

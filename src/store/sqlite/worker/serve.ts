@@ -1,17 +1,16 @@
 import type { Clock } from '../../../lib/clock.ts'
 import type { NewId } from '../../../lib/id.ts'
-import type { CallOf, FromWorker, Note, ToWorker } from '../wire.ts'
+import type { AnswerMessage, FromWorker, Note, ToWorker } from '../wire.ts'
 import type { OpenedDatabase } from './database.ts'
 import { toStoreError } from './failure.ts'
 import type { FileCheck } from './file-check.ts'
 import { createTable } from './table.ts'
-import { createTransactions, type FileMethod, type TableCall } from './transactions.ts'
+import { isTextRead, TextReads } from './text-reads.ts'
+import { createTransactions, maxMs, type TableCall } from './transactions.ts'
 import { createUpkeep } from './upkeep.ts'
 
 /** How long closing goes on with what is left to be swept, in ms: the rest is done after the next opening. */
 const closingMs = 2_000
-
-type FileCall = CallOf<FileMethod>
 
 export interface ServeParts {
   readonly opened: OpenedDatabase
@@ -39,8 +38,10 @@ export function serve(parts: ServeParts): { take(calls: ToWorker): void } {
   const cutOff = () => upkeep.cutOff()
   const transactions = createTransactions({ db, table, events, note, cutOff, now })
   const sweep = () => transactions.work(() => removal.sweep())
-  /** Calls of the table that stand together, and between them those about the file. */
-  const waiting: (TableCall[] | FileCall)[] = []
+  const waiting: TableCall[] = []
+  const reads = new TextReads()
+  /** The call to close, which nothing follows. */
+  let closing: number | undefined
   let isScheduled = false
   let timer: Disposable | undefined
 
@@ -53,23 +54,29 @@ export function serve(parts: ServeParts): { take(calls: ToWorker): void } {
 
   function turn(): void {
     isScheduled = false
-    const next = waiting[0]
-    if (next === undefined) {
-      look()
-    } else if (!Array.isArray(next)) {
-      waiting.shift()
-      if (next.method === 'close') {
-        close(next)
-        return
-      }
-      void answerCheck(next)
-    } else {
-      const { answers, commitMs } = transactions.run(next)
+    if (waiting.length > 0) {
+      const { answers, commitMs } = transactions.run(waiting)
       post({ type: 'answers', answers, commitMs })
-      if (next.length === 0) waiting.shift()
-      look()
     }
-    if (waiting.length > 0) schedule()
+    readTexts()
+    const isIdle = waiting.length === 0 && reads.isEmpty
+    if (isIdle && closing !== undefined) {
+      close(closing)
+      return
+    }
+    look()
+    if (!isIdle) schedule()
+  }
+
+  function readTexts(): void {
+    const startedAt = now()
+    const answers: AnswerMessage[] = []
+    while (answers.length === 0 || now() - startedAt < maxMs) {
+      const call = reads.take(waiting[0])
+      if (call === undefined) break
+      answers.push(transactions.read(call))
+    }
+    if (answers.length > 0) post({ type: 'answers', answers, commitMs: 0 })
   }
 
   /** Does a piece of the store's own work. */
@@ -80,7 +87,7 @@ export function serve(parts: ServeParts): { take(calls: ToWorker): void } {
     else if (inMs !== undefined) timer = clock.timer(inMs, schedule)
   }
 
-  async function answerCheck({ id }: FileCall): Promise<void> {
+  async function checkFile(id: number): Promise<void> {
     try {
       // What is checked is the file, and what was written lately is not in it yet.
       upkeep.cutOff()
@@ -95,7 +102,7 @@ export function serve(parts: ServeParts): { take(calls: ToWorker): void } {
     post({ type: 'answers', answers: [{ id, type: 'done', value, events: [] }], commitMs: 0 })
   }
 
-  function close({ id }: FileCall): void {
+  function close(id: number): void {
     timer?.[Symbol.dispose]()
     try {
       upkeep.end(sweep, now() + closingMs)
@@ -117,10 +124,10 @@ export function serve(parts: ServeParts): { take(calls: ToWorker): void } {
   return {
     take(calls) {
       for (const call of calls) {
-        const last = waiting.at(-1)
-        if (call.method === 'close' || call.method === 'checkFile') waiting.push(call)
-        else if (Array.isArray(last)) last.push(call)
-        else waiting.push([call])
+        if (call.method === 'close') closing = call.id
+        else if (call.method === 'checkFile') void checkFile(call.id)
+        else if (isTextRead(call)) reads.add(call)
+        else waiting.push(call)
       }
       schedule()
     },

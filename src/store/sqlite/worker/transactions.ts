@@ -12,7 +12,7 @@ export type TableMethod = Exclude<Method, FileMethod>
 export type TableCall = CallOf<TableMethod>
 
 /** A transaction takes no further call after so many ms, so that the first of them does not wait for all. */
-const maxMs = 8
+export const maxMs = 8
 
 export interface TransactionsParts {
   readonly db: DatabaseSync
@@ -36,6 +36,8 @@ export interface Transactions {
     readonly answers: readonly AnswerMessage[]
     readonly commitMs: number
   }
+  /** Answers a call that writes nothing, outside of any transaction. */
+  read(call: TableCall): AnswerMessage
   /** A piece of work of the store's own. @throws {@link StoreError}; then nothing of it remains. */
   work<T>(piece: () => T): T
 }
@@ -48,6 +50,7 @@ export function createTransactions(parts: TransactionsParts): Transactions {
   const savepoint = db.prepare('SAVEPOINT call')
   const release = db.prepare('RELEASE call')
   const undo = db.prepare('ROLLBACK TO call')
+  const forgetPages = db.prepare('PRAGMA shrink_memory')
   const refuseWrites = db.prepare('PRAGMA query_only = ON')
   const takeWrites = db.prepare('PRAGMA query_only = OFF')
   /** The last transaction failed, which is told once. */
@@ -94,33 +97,41 @@ export function createTransactions(parts: TransactionsParts): Transactions {
       release.run()
       return answered
     } catch (error) {
-      // A failing device is everybody's failure; anything else is this call's alone.
+      // A failing device is everybody's failure, and no transaction goes on after a damaged page.
       if (!db.isTransaction || resultCode(error) !== 'other') throw error
       undo.run()
       release.run()
-      events.taken()
       return toBug(call, error)
     }
   }
 
-  /** Of a call whose transaction failed. */
-  function answerUnwritten(call: TableCall, { kind, message }: StoreError): AnswerMessage {
+  /** `failure`: why nothing can be written now. */
+  function read(call: TableCall, failure?: StoreError): AnswerMessage {
     try {
       return done(call)
     } catch (error) {
+      if (isOfCall(error)) return toBug(call, error)
       events.taken()
-      if (resultCode(error) === 'other') return toBug(call, error)
+      const { kind, message } = failure ?? toStoreError(error)
       return { id: call.id, type: 'failed', kind, message }
     }
+  }
+
+  function toBug({ id }: TableCall, error: unknown): AnswerMessage {
+    events.taken()
+    // SQLite looks at a page once, when it reads it: what it has found damaged it would take for whole the next time.
+    if (resultCode(error) === 'corrupt') forgetPages.run()
+    const message = error instanceof Error ? error.message : String(error)
+    return { id, type: 'failed', kind: undefined, message }
   }
 
   return {
     run(queue) {
       const taken: TableCall[] = []
+      const answers: AnswerMessage[] = []
       const startedAt = now()
       try {
         start()
-        const answers: AnswerMessage[] = []
         do {
           const call = queue.shift()
           if (call === undefined) break
@@ -129,14 +140,22 @@ export function createTransactions(parts: TransactionsParts): Transactions {
         } while (now() - startedAt < maxMs)
         return { answers, commitMs: finish() }
       } catch (cause) {
+        const damaged = answers.length < taken.length ? taken.at(-1) : undefined
+        if (damaged !== undefined && resultCode(cause) === 'corrupt') {
+          if (db.isTransaction) rollback.run()
+          // Those before it are done again, without it.
+          queue.unshift(...taken.slice(0, -1))
+          return { answers: [toBug(damaged, cause)], commitMs: 0 }
+        }
         const error = fail(cause)
         if (taken.length === 0) taken.push(...queue.splice(0))
         refuseWrites.run()
-        const answers = taken.map((call) => answerUnwritten(call, error))
+        const unwritten = taken.map((call) => read(call, error))
         takeWrites.run()
-        return { answers, commitMs: now() - startedAt }
+        return { answers: unwritten, commitMs: now() - startedAt }
       }
     },
+    read: (call) => read(call),
     work(piece) {
       try {
         start()
@@ -150,9 +169,10 @@ export function createTransactions(parts: TransactionsParts): Transactions {
   }
 }
 
-function toBug({ id }: TableCall, error: unknown): AnswerMessage {
-  const message = error instanceof Error ? error.message : String(error)
-  return { id, type: 'failed', kind: undefined, message }
+/** A bug, or a damaged page, and not the device. */
+function isOfCall(error: unknown): boolean {
+  const code = resultCode(error)
+  return code === 'other' || code === 'corrupt'
 }
 
 function perform<M extends TableMethod>(

@@ -233,6 +233,7 @@ export function createStudio(world: UpstreamWorld): Endpoints {
 
   /** There is no busy conversation: whoever comes runs beside who is there. */
   function meet(conversation: Conversation, person: string, replyId: string | undefined): void {
+    world.onSending(replyId, conversation.id)
     const { running, isShared } = conversation
     if (running?.principal === person && !isShared) world.onMeeting(replyId, running)
   }
