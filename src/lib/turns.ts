@@ -10,10 +10,8 @@ export interface Turns {
 
 /** For work whose size is known only when it is done. */
 export interface OwnTurns extends Turns {
-  /** Counts so much in this turn. */
-  charge(units: number): void
-  /** This turn has done as much as it may. */
-  readonly isSpent: boolean
+  /** Does it in a turn that has room for more; `unitsOf` tells how much it was. */
+  run<T>(work: () => T, unitsOf: (done: T) => number): Promise<T>
 }
 
 /** Turns that several share. */
@@ -22,10 +20,8 @@ export interface SharedTurns extends Turns {
   of(owner: unknown): OwnTurns
 }
 
-interface Waiting {
-  readonly units: number
-  go(): void
-}
+/** Does what waits, or lets it go on, and tells how many units it has. */
+type Waiting = () => number
 
 /** What an owner waits to do. */
 interface Line {
@@ -69,8 +65,7 @@ export function createTurns(
       line.next += 1
       if (line.next === line.waiting.length) lines.delete(line.owner)
       level = had.get(line.owner) ?? level
-      charge(first.units, line.owner)
-      first.go()
+      charge(first(), line.owner)
     }
     if (lines.size === 0) had.clear()
     else if (had.size > maxRemembered + lines.size) forgetIdle()
@@ -105,20 +100,46 @@ export function createTurns(
       charge(units, owner)
       return undefined
     }
-    return new Promise((go) => {
-      const line = lines.get(owner)
-      if (line) line.waiting.push({ units, go })
-      else lines.set(owner, { owner, waiting: [{ units, go }], next: 0 })
+    return new Promise((go) =>
+      wait(owner, () => {
+        go()
+        return units
+      }),
+    )
+  }
+
+  function wait(owner: unknown, waiting: Waiting): void {
+    const line = lines.get(owner)
+    if (line) line.waiting.push(waiting)
+    else lines.set(owner, { owner, waiting: [waiting], next: 0 })
+  }
+
+  async function run<T>(work: () => T, unitsOf: (done: T) => number, owner: unknown): Promise<T> {
+    schedule()
+    if (done < perTurn && lines.size === 0) {
+      const value = work()
+      charge(unitsOf(value), owner)
+      return value
+    }
+    return await new Promise((resolve, reject) => {
+      // Within the turn: were each only let go on, all who wait would go on before the first has told its units.
+      wait(owner, () => {
+        try {
+          const value = work()
+          resolve(value)
+          return unitsOf(value)
+        } catch (error) {
+          reject(error)
+          return 1
+        }
+      })
     })
   }
 
   function of(owner: unknown): OwnTurns {
     return {
       take: (units) => take(units, owner),
-      charge: (units) => charge(units, owner),
-      get isSpent() {
-        return done >= perTurn
-      },
+      run: (work, unitsOf) => run(work, unitsOf, owner),
     }
   }
 

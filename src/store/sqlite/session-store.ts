@@ -107,11 +107,7 @@ export function createSessionStores(
 
   /** Reads long texts in turns: of those who come at once, each waits until this turn has room for it. */
   async function inTurn<T>(session: Session, read: () => T, lengthOf: (read: T) => number) {
-    const own = turns.of(session.id)
-    for (let turn = own.take(1); turn; turn = own.isSpent ? own.take(1) : undefined) await turn
-    const found = read()
-    own.charge(lengthOf(found))
-    return await told(found)
+    return await told(await turns.of(session.id).run(read, lengthOf))
   }
 
   /** As `pick`, row by row, until there is text enough for one read. */
