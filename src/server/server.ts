@@ -116,7 +116,7 @@ export function createGraphServer(options: ServerOptions): GraphServer {
   const sinkLimits = { ...limits, ...timeouts, clock, logger, turns }
   const findOwn = createRoutes(options.path)
   const entrance = createTurns(requestsPerTurn)
-  const isToBeAnswered = createPipelines()
+  const pipelines = createPipelines()
   const account: EventAccount = {
     turns,
     maxBytes: limits.maxAnswerBytes,
@@ -161,25 +161,28 @@ export function createGraphServer(options: ServerOptions): GraphServer {
   }
 
   function enter(req: HostRequest, res: HostResponse, findRoute: FindRoute): void {
-    if (!isToBeAnswered(req, res)) return
-    try {
-      const incoming = fromNodeRequest(req, findRoute)
-      const begin = () => void respond(incoming, req, res)
-      // Health says how it is now: it does not wait behind requests.
-      const isHealth = incoming.route === 'live' || incoming.route === 'ready'
-      const turn = isHealth ? undefined : entrance.of(senderOf(incoming)).take(1)
-      if (turn) void turn.then(begin)
-      else begin()
-    } catch (err) {
-      fail(err, res)
-    }
+    pipelines.begin(req, res, () => {
+      try {
+        const incoming = fromNodeRequest(req, findRoute)
+        const begin = () => void respond(incoming, req, res)
+        // Health says how it is now: it does not wait behind requests.
+        const isHealth = incoming.route === 'live' || incoming.route === 'ready'
+        const turn = isHealth ? undefined : entrance.of(senderOf(incoming)).take(1)
+        if (turn) void turn.then(begin)
+        else begin()
+      } catch (err) {
+        fail(err, res)
+      }
+    })
   }
 
   /** Never rejects. The door answers every error; what is left are faults of the host's objects. */
   async function respond(incoming: Incoming, req: HostRequest, res: HostResponse): Promise<void> {
+    const made = await answer(incoming)
     try {
-      answerOnNode(await answer(incoming), req, res, sinkLimits)
+      answerOnNode(made, req, res, sinkLimits)
     } catch (err) {
+      made.held?.[Symbol.dispose]()
       fail(err, res)
     }
   }
