@@ -154,22 +154,33 @@ export function answerOnNode(
   const body = req.method === 'HEAD' ? undefined : answer.body
   if (req.complete) {
     res.end(body)
-    closeIfStalled(res, limits)
+    closeIfStalled(res, limits, answer.held)
     return
   }
   if (body !== undefined) res.write(body)
   dropRest(req, limits.clock, () => {
     res.end()
     if (!req.complete) res.stream?.close()
-    closeIfStalled(res, limits)
+    closeIfStalled(res, limits, answer.held)
   })
 }
 
 /** A client that does not take the rest of its answer is closed, as one of a stream is. */
-function closeIfStalled(res: HostResponse, { clock, stalledMs }: SinkLimits): void {
-  if (res.writableFinished || res.writableLength === 0) return
-  const timer = clock.timer(stalledMs, () => destroyResponse(res))
-  res.on('close', () => timer[Symbol.dispose]())
+function closeIfStalled(
+  res: HostResponse,
+  { clock, stalledMs }: SinkLimits,
+  held: Disposable | undefined,
+): void {
+  if (res.writableFinished || res.writableLength === 0) return held?.[Symbol.dispose]()
+  const timer = clock.timer(stalledMs, () => {
+    destroyResponse(res)
+    // Node closes no answer whose turn on its connection has not come.
+    held?.[Symbol.dispose]()
+  })
+  res.on('close', () => {
+    timer[Symbol.dispose]()
+    held?.[Symbol.dispose]()
+  })
 }
 
 /** A connection that is closed while its client still sends may take the answer with it (RFC 9112 §9.6). */

@@ -205,7 +205,11 @@ export function createYogaRunner(options: YogaOptions): RunGraphQL {
     using held = new DisposableStack()
     if (making) held.use(making.held)
     if (!making || making.budget.bytes <= maxPlainBytes) {
-      return answerResult(result, incoming.method, accepted)
+      const answer = answerResult(result, incoming.method, accepted)
+      if (!making || typeof answer.body !== 'string') return answer
+      making.held.keep(answer.body.length)
+      held.move()
+      return { ...answer, held: making.held }
     }
     const { maxAnswerBytes: maxBytes } = limits
     const text = await encodeJson(shownResult(result), { maxBytes, turns: making.turns })
@@ -215,7 +219,7 @@ export function createYogaRunner(options: YogaOptions): RunGraphQL {
     }
     making.held.keep(text.bytes)
     const owned = held.move()
-    return answerText(text, accepted, () => owned.dispose())
+    return { ...answerText(text, accepted, () => owned.dispose()), held: making.held }
   }
 
   /**
