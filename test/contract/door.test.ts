@@ -539,9 +539,36 @@ describe('the door', () => {
     const answer = await fetchAt(`${gateway.url}/graphql?${new URLSearchParams({ query })}`, {
       headers: { authorization },
     })
-    expect(answer.status).toBe(405)
+    expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'POST'])
     expect(await answer.text()).toContain('BAD_REQUEST')
     expect(gateway.session('alice').sent).toEqual([])
+  })
+
+  it.each([
+    ['of several none is named', 'query A { viewer { session } } query B { __typename }', {}],
+    ['the named one is not there', '{ viewer { session } }', { operationName: 'C' }],
+    ['there is only a fragment', 'fragment F on Viewer { session }', {}],
+    ['that is all that can be told of an invalid document', 'fragment F on Nobody { x }', {}],
+  ])('answers 400 where no operation can be executed: %s', async (_why, query, more) => {
+    await using gateway = await openFakeGateway()
+    for (const accept of ['application/json', 'application/graphql-response+json']) {
+      const answer = await fetchAt(`${gateway.url}/graphql`, {
+        method: 'POST',
+        body: JSON.stringify({ query, ...more }),
+        headers: { ...json, accept },
+      })
+      expect([answer.status, await answer.json()]).toEqual([
+        400,
+        {
+          errors: [
+            {
+              message: 'Could not determine what operation to execute.',
+              extensions: { code: 'BAD_REQUEST' },
+            },
+          ],
+        },
+      ])
+    }
   })
 
   it('answers what cannot be accepted with 406', async () => {
