@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { Buffer } from 'node:buffer'
 import { getEventListeners } from 'node:events'
 import { setImmediate as settled } from 'node:timers/promises'
@@ -168,6 +169,32 @@ describe('event stream', () => {
     upstream.say(completed)
     await over
     expect(batches).toEqual([2, 0, 1])
+  })
+
+  it('hands over in the context of who reads, whoever opened the connection', async () => {
+    const upstream = open()
+    upstream.head()
+    const context = new AsyncLocalStorage<string>()
+    const seen: (string | undefined)[] = []
+    const stream = await upstream.stream
+    const take = () => {
+      seen.push(context.getStore())
+      return seen.length === 2 ? Promise.resolve() : undefined
+    }
+    const over = context.run('reader', async () => stream.read(take))
+    const bring = async (text: string) => {
+      context.run('opener', () => upstream.say(text))
+      await settled()
+    }
+    await bring(created)
+    await bring(delta('a'))
+    await bring(delta('b'))
+    context.run('opener', () => {
+      upstream.say(delta('c'))
+      upstream.sink.onError(new Error('reset'))
+    })
+    await failure(over)
+    expect(seen).toEqual(['reader', 'reader', 'reader', 'reader'])
   })
 
   it('pauses the connection while its taker works, and loses nothing that comes all the same', async () => {
