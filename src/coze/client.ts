@@ -218,7 +218,8 @@ export function createCozeClient(options: CozeClientOptions): CozeClient {
     signal: AbortSignal,
   ) {
     const { connectMs } = timeouts
-    const call = { send, clock, connectMs, ...budget, maxBytes: limits.maxJsonBytes }
+    const { maxJsonBytes: maxBytes } = limits
+    const call = { send, clock, connectMs, ...budget, maxBytes, turns: turns.of(wire) }
     return await callJson(wire, call, signal).catch(rethrowFrom(origin))
   }
 
