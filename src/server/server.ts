@@ -6,8 +6,8 @@ import type { Caller, SessionId } from '../domain.ts'
 import { BadRequestError } from '../errors.ts'
 import type { GraphContext } from '../graphql/context.ts'
 import { AnswerBudget } from '../graphql/answer-budget.ts'
-import { createDeltaCompiler } from '../graphql/delta-renderer.ts'
 import { createPresentError } from '../graphql/errors.ts'
+import { createSelectionCompiler } from '../graphql/event-renderer.ts'
 import { openSubscription, type EventAccount } from '../graphql/subscription.ts'
 import type { NewId } from '../lib/id.ts'
 import { createTurns } from '../lib/turns.ts'
@@ -34,7 +34,7 @@ import type { FindRoute } from './paths.ts'
 import { createOpenStreams } from './open-streams.ts'
 import { createPipelines } from './pipeline.ts'
 import { sseHeaders } from './sse.ts'
-import { createSubscriptionStream } from './subscription-stream.ts'
+import { SubscriptionStream } from './subscription-stream.ts'
 import { createWaitingBytes } from './waiting-bytes.ts'
 import type { WaysInOptions } from './ways-in.ts'
 import { createYogaRunner } from './yoga.ts'
@@ -107,8 +107,9 @@ export interface GraphServer extends Disposable {
 export function createGraphServer(options: ServerOptions): GraphServer {
   const { clock, limits, timeouts, logger, metrics } = options
   const present = createPresentError(options)
-  const compile = createDeltaCompiler()
+  const compile = createSelectionCompiler()
   const retryMs = () => Math.round(retryBaseMs + options.random() * retryJitterMs)
+  const services = { present, metrics, retryMs }
   const streams = createOpenStreams({ ...limits, ...timeouts, retryMs, clock, logger })
   const turns = createTurns(unitsPerTurn)
   const waiting = createWaitingBytes(limits)
@@ -220,19 +221,11 @@ export function createGraphServer(options: ServerOptions): GraphServer {
     }
     admission.move()
     const { expiresAt } = contextValue.caller
+    const credential = { proof: exchange.proof, expiresAt }
     exchange.answer = {
       status: 200,
       headers: sseHeaders,
-      stream: createSubscriptionStream({
-        opened,
-        place,
-        proof: exchange.proof,
-        expiresAt,
-        clock,
-        present,
-        metrics,
-        retryMs,
-      }),
+      stream: new SubscriptionStream(opened, credential, place, services),
     }
     return handled
   }
