@@ -323,7 +323,7 @@ export async function createGateway(
   return {
     fetch: (request) => server.fetch(request),
     handle: (req, res) => server.handle(req, res),
-    serve: (req, res) => server.serve(req, res),
+    serve: (req, res, take) => server.serve(req, res, take),
     async replaceApiKeys(keys) {
       authenticator.replaceApiKeys(keys)
       await server.checkCredentials()

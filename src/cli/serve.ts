@@ -26,7 +26,7 @@ export async function serve(
   const gateway = stack.use(await createGateway(config, { clock: systemClock, logger, metrics }))
   giveBackStartMemory()
   const server = await listen({
-    handle: (request, response) => gateway.serve(request, response),
+    handle: (request, response, take) => gateway.serve(request, response, take),
     ...config.listen,
     timeouts: config.timeouts,
     logger,

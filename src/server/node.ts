@@ -7,9 +7,11 @@ import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../observe/logger.ts'
 import { bodyCutShort, bodyTaken, bodyTooLarge } from './http.ts'
 import type { Answer, Incoming } from './http.ts'
-import { destroyResponse, streamToNode } from './node-sink.ts'
-import type { HostResponse, SinkLimits } from './node-sink.ts'
+import { Connections, type TakeConnection } from './connections.ts'
+import { destroyResponse, streamToConnection, streamToNode } from './node-sink.ts'
+import type { SinkLimits } from './node-sink.ts'
 import type { FindRoute } from './paths.ts'
+import type { HostResponse } from './wire.ts'
 
 const maxHeaderBytes = 16_384
 /** Between two requests of one connection; above what usual proxies have, so that they close first. */
@@ -124,12 +126,13 @@ function nodeHeaders(req: HostRequest) {
   }
 }
 
-/** Sends an answer; a stream goes on by itself. */
+/** Sends an answer; a stream goes on by itself. `take`: takes the connection for it, on a server of our own. */
 export function answerOnNode(
   answer: Answer,
   req: HostRequest,
   res: HostResponse,
   limits: SinkLimits,
+  take?: TakeConnection,
 ): void {
   // HTTP/2 has no headers of a connection, whose socket belongs to many requests.
   const ownsConnection = req.httpVersionMajor < 2
@@ -145,7 +148,9 @@ export function answerOnNode(
     res.flushHeaders?.()
     // Open for hours: the credential in its head is not kept so long.
     if (ownsConnection) Object.assign(req, { headers: {}, rawHeaders: [] })
-    streamToNode(answer.stream, res, limits)
+    const connection = take?.(req, res)
+    if (connection) streamToConnection(answer.stream, connection, limits)
+    else streamToNode(answer.stream, res, limits)
     socket?.uncork()
     return
   }
@@ -200,7 +205,7 @@ function hasBody({ status }: Answer): boolean {
 }
 
 export interface ListenOptions {
-  readonly handle: (req: IncomingMessage, res: ServerResponse) => void
+  readonly handle: (req: IncomingMessage, res: ServerResponse, take: TakeConnection) => void
   readonly host: string
   /** 0 takes a free one. */
   readonly port: number
@@ -226,8 +231,9 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       keepAliveTimeout: keepAliveTimeoutMs,
       connectionsCheckingInterval: Math.min(timeouts.headersMs, 5_000),
     },
-    handle,
+    (req, res) => handle(req, res, connections.take),
   )
+  const connections = new Connections(server, keepAliveTimeoutMs)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen({ host, port }, () => {
@@ -242,6 +248,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     return new Promise((resolve) => {
       server.close(() => resolve())
       server.closeAllConnections()
+      connections[Symbol.dispose]()
     })
   }
 }

@@ -21,6 +21,8 @@ interface Line {
 /** Begins requests so that those of one connection of HTTP/1.1 come one after the other, as their answers must. */
 export interface Pipelines {
   begin(req: PipelinedRequest, res: PipelinedResponse, begin: () => void): void
+  /** Holds the response no more, unless others wait for it: its connection was taken for a stream, for hours. */
+  forget(socket: object, res: PipelinedResponse): void
 }
 
 /**
@@ -49,6 +51,9 @@ export function createPipelines(): Pipelines {
         if (socket.destroyed !== true) begin()
       })
       line.last = res
+    },
+    forget(socket, res) {
+      if (lines.get(socket)?.last === res) lines.delete(socket)
     },
   }
 }
