@@ -244,11 +244,10 @@ export async function createGateway(
       path: config.path,
       authenticator,
       async openSession(caller) {
-        const id = namer.idOf(caller)
+        const { id, fingerprint } = namer.identify(caller)
         const nameOf = (generation: number) => namer.nameOf(id, generation, caller)
         const { session, isNew } = await store.ledger.openSession(id, nameOf, clock.now())
         const { kind, issuer } = caller
-        const fingerprint = fingerprintOf(id)
         if (isNew) {
           const audit = 'session created'
           logger.info({ audit, session: fingerprint, caller: kind, issuer }, 'session created')

@@ -45,6 +45,8 @@ export interface SubscriptionArgs extends ExecutionArgs {
 
 /** Code units of small frames that are handed on together. */
 const maxJoinedLength = 16_384
+/** Bytes of an event's answer up to which it is written at once. */
+const maxPlainBytes = 16_384
 
 /** Code units of a text in an event from which on its answer is made in turns with other work. */
 const longText = 65_536
@@ -322,6 +324,8 @@ async function executeOnce(
   if (refused !== undefined) return refused
   if (errors) return JSON.stringify({ errors: errors.map(present), ...rest })
   const { maxBytes } = account
+  // A character has six of them at most where it is escaped.
+  if (budget.bytes <= maxPlainBytes && budget.bytes * 6 <= maxBytes) return JSON.stringify(rest)
   const turns = account.turns.of(contextValue.store.session.id)
   const text = await encodeJson(rest, { maxBytes, turns })
   return text ? text.pieces.join('') : refusal(answerTooLarge(maxBytes, 'subscription'), present)

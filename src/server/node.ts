@@ -94,7 +94,8 @@ async function readBody(req: HostRequest, maxBytes: number): Promise<Uint8Array>
   } finally {
     req.off('data', take).off('end', resolve).off('close', cut).off('error', cut)
   }
-  return Buffer.concat(chunks, length)
+  const [first] = chunks
+  return first && chunks.length === 1 ? first : Buffer.concat(chunks, length)
 }
 
 /** An iterator that is left does not take the socket with it: the answer is still to be sent. */
@@ -115,13 +116,17 @@ function nodeHeaders(req: HostRequest) {
   return {
     get(name: string): string | undefined {
       const wanted = name.toLowerCase()
-      const values: string[] = []
-      for (const [index, field] of req.rawHeaders.entries()) {
-        if (index % 2 === 0 && field.length === wanted.length && field.toLowerCase() === wanted) {
-          values.push(req.rawHeaders[index + 1] ?? '')
-        }
+      const separator = wanted === 'cookie' ? '; ' : ', '
+      const fields = req.rawHeaders
+      let value: string | undefined
+      // A dozen times for each request: names at even places, each with its value behind it.
+      for (let at = 0; at < fields.length; at += 2) {
+        const field = fields[at]
+        if (field?.length !== wanted.length || field.toLowerCase() !== wanted) continue
+        const more = fields[at + 1] ?? ''
+        value = value === undefined ? more : `${value}${separator}${more}`
       }
-      return values.length === 0 ? undefined : values.join(wanted === 'cookie' ? '; ' : ', ')
+      return value
     },
   }
 }
