@@ -245,11 +245,10 @@ export async function createGateway(
       path: config.path,
       authenticator,
       async openSession(caller) {
-        const id = namer.idOf(caller)
+        const { id, fingerprint } = namer.identify(caller)
         const nameOf = (generation: number) => namer.nameOf(id, generation, caller)
         const { session, isNew } = await store.ledger.openSession(id, nameOf, clock.now())
         const { kind, issuer } = caller
-        const fingerprint = fingerprintOf(id)
         if (isNew) {
           const audit = 'session created'
           logger.info({ audit, session: fingerprint, caller: kind, issuer }, 'session created')
@@ -324,7 +323,7 @@ export async function createGateway(
   return {
     fetch: (request) => server.fetch(request),
     handle: (req, res) => server.handle(req, res),
-    serve: (req, res) => server.serve(req, res),
+    serve: (req, res, take) => server.serve(req, res, take),
     async replaceApiKeys(keys) {
       authenticator.replaceApiKeys(keys)
       await server.checkCredentials()

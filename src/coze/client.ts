@@ -6,7 +6,8 @@ import type { Secret } from '../lib/secret.ts'
 import { createTurns } from '../lib/turns.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Tracer } from '../observe/tracer.ts'
-import { type CozeCall, callRules } from './calls.ts'
+import { createBaseUrls } from './base-url.ts'
+import type { CozeCall } from './calls.ts'
 import type { CozeAnswer } from './envelope.ts'
 import { openEventStream } from './event-stream.ts'
 import { type CallOrigin, CozeError } from './errors.ts'
@@ -17,6 +18,7 @@ import { type RetryMetrics, type Try, withRetries } from './retry.ts'
 import { createTransport } from './transport.ts'
 import { createWatch } from './watch.ts'
 import type { WireRequest } from './wire.ts'
+import { createWireRequests } from './wire-request.ts'
 
 /** Where an upstream call goes, and as whom. */
 export interface CozeTarget {
@@ -179,7 +181,9 @@ export function createCozeClient(options: CozeClientOptions): CozeClient {
   })
   const { send } = transport
   const turns = createTurns(bytesPerTurn)
-  const watch = createWatch(options)
+  const baseUrls = createBaseUrls()
+  const wireRequest = createWireRequests(baseUrls)
+  const watch = createWatch({ ...options, baseUrls })
   /** When a platform was found not to have a call, by its base URL and the call. */
   const missing = new Map<string, number>()
 
@@ -203,6 +207,10 @@ export function createCozeClient(options: CozeClientOptions): CozeClient {
     }
   }
 
+  function originOf({ call, target }: Pick<CozeRequest, 'call' | 'target'>): CallOrigin {
+    return { call, host: baseUrls.of(target.baseUrl).host }
+  }
+
   async function callOnce(
     wire: WireRequest,
     origin: CallOrigin,
@@ -210,7 +218,8 @@ export function createCozeClient(options: CozeClientOptions): CozeClient {
     signal: AbortSignal,
   ) {
     const { connectMs } = timeouts
-    const call = { send, clock, connectMs, ...budget, maxBytes: limits.maxJsonBytes }
+    const { maxJsonBytes: maxBytes } = limits
+    const call = { send, clock, connectMs, ...budget, maxBytes, turns: turns.of(wire) }
     return await callJson(wire, call, signal).catch(rethrowFrom(origin))
   }
 
@@ -311,38 +320,8 @@ export function createCozeClient(options: CozeClientOptions): CozeClient {
   }
 }
 
-function originOf({ call, target }: Pick<CozeRequest, 'call' | 'target'>): CallOrigin {
-  return { call, host: new URL(target.baseUrl).host }
-}
-
 function rethrowFrom(origin: CallOrigin): (error: unknown) => never {
   return (error) => {
     throw error instanceof CozeError ? error.from(origin) : error
-  }
-}
-
-function wireRequest(
-  method: WireRequest['method'],
-  request: Pick<CozeRequest, 'call' | 'target' | 'path' | 'query'>,
-  contentType: string,
-  body: WireRequest['body'],
-): WireRequest {
-  const { origin, pathname } = new URL(request.target.baseUrl)
-  const query = new URLSearchParams()
-  for (const [name, value] of Object.entries(request.query ?? {})) {
-    if (value !== undefined) query.set(name, value)
-  }
-  const search = query.toString()
-  return {
-    origin,
-    path: `${pathname.replace(/\/$/, '')}${request.path}${search && `?${search}`}`,
-    method,
-    connection: callRules[request.call].connection,
-    headers: {
-      authorization: `Bearer ${request.target.token.reveal()}`,
-      accept: 'application/json, text/event-stream',
-      ...(body === undefined ? {} : { 'content-type': contentType }),
-    },
-    body,
   }
 }

@@ -34,6 +34,8 @@ export function readHead(status: number, headers: WireHeaders, now: number): Ans
 }
 
 export interface JsonBody {
+  /** So far. */
+  readonly bytes: number
   /** @throws CozeError `too-large` */
   push(chunk: Uint8Array): void
   /** @throws CozeError for an error envelope at any HTTP status, an error status without one, or what is not JSON */
@@ -49,6 +51,9 @@ export function createJsonBody(head: AnswerHead, maxBytes: number): JsonBody {
   const pieces: Uint8Array[] = []
   let bytes = 0
   return {
+    get bytes() {
+      return bytes
+    },
     push(chunk) {
       bytes += chunk.length
       if (bytes > maxBytes) {

@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Clock } from '../lib/clock.ts'
 import type { Turns } from '../lib/turns.ts'
 import type { Metrics } from '../observe/metrics.ts'
@@ -40,6 +39,10 @@ export interface EventStream extends Disposable {
   read(take: Take): Promise<void>
 }
 
+interface Reading extends PromiseWithResolvers<void> {
+  readonly take: Take
+}
+
 type Take = (events: readonly CozeEvent[]) => Promise<void> | undefined
 
 /** Bytes that a stream may bring without waiting for a turn: those of any that is written as a model speaks. */
@@ -72,11 +75,11 @@ export async function openEventStream(
   signal.throwIfAborted()
   const { send, clock, metrics, origin, limits, timeouts } = options
   const { promise: opened, resolve: open, reject: refuse } = Promise.withResolvers<void>()
-  let reading: (PromiseWithResolvers<void> & { readonly take: Take }) | undefined
+  let reading: Reading | undefined
+  /** Resolved when there is something to hand over. */
+  let due = Promise.withResolvers<void>()
   /** Events that nobody has taken. */
   let events: CozeEvent[] = []
-  /** They are to be taken when the microtasks of this read run. */
-  let isDue = false
   /** The taker has not settled. */
   let isTaking = false
   /** What the connection is paused for: the taker, a turn. */
@@ -130,7 +133,10 @@ export async function openEventStream(
       } else {
         held.push(chunk)
         hold()
-        void turn.then(release)
+        void turn.then(() => {
+          readHeld()
+          letGo()
+        })
       }
     },
     onEnd() {
@@ -159,12 +165,9 @@ export async function openEventStream(
       return failure
     },
     async read(take) {
-      // The connection's own context is that of whoever opened it.
-      const inContext = AsyncLocalStorage.snapshot()
-      const settled = Promise.withResolvers<void>()
-      reading = { ...settled, take: (batch) => inContext(take, batch) }
+      reading = { take, ...Promise.withResolvers<void>() }
       handOver()
-      await settled.promise
+      await reading.promise
     },
     [Symbol.dispose]: () => fail(left),
   }
@@ -183,11 +186,7 @@ export async function openEventStream(
     if (holds === 1) exchange.pause()
   }
 
-  function release() {
-    if (holds === 1) {
-      readHeld()
-      handOver()
-    }
+  function letGo() {
     holds -= 1
     if (holds === 0 && !closed) exchange.resume()
   }
@@ -229,19 +228,17 @@ export async function openEventStream(
       hasEvents = true
       enterIdle()
     }
-    if (isDue || holds > 0) return
-    isDue = true
-    queueMicrotask(handOverDue)
+    due.resolve()
   }
 
-  function handOverDue() {
-    isDue = false
-    handOver()
-  }
-
-  /** Gives the taker all that is there, and settles when nothing more can come. */
+  /**
+   * Gives the taker all that is there, and settles when nothing more can come. Waits for the next time by a promise, since
+   * that keeps the context (of traces) of who reads: the connection's own is that of whoever opened it.
+   */
   function handOver() {
     if (reading === undefined || isTaking) return
+    due = Promise.withResolvers()
+    void due.promise.then(handOver)
     if (events.length > 0) {
       const batch = events
       events = []
@@ -272,8 +269,9 @@ export async function openEventStream(
     void taken.catch(giveUp).then(() => {
       isTaking = false
       if (!closed) enterIdle()
-      if (isOpen) release()
-      else handOver()
+      if (holds === 1) readHeld()
+      handOver()
+      if (isOpen) letGo()
     })
   }
 
@@ -298,7 +296,7 @@ export async function openEventStream(
     if (isOurs || reader?.isEnded !== true) failure = reason
     refuse(reason)
     leaveConnection(reason)
-    handOver()
+    due.resolve()
   }
 
   /** An ended run's connection may be used again, once its body is read; any other is closed. */

@@ -26,17 +26,19 @@ export interface ChatIds {
 /** `text` on the wire; others (`object_string`, `card`, `audio`) are passed on for the strategy to judge. */
 export type ContentType = string
 
+/** A piece of an answer message, or of the thinking before it. */
+export interface CozeDelta extends ChatIds {
+  readonly type: 'delta'
+  readonly messageId: string
+  readonly kind: 'ANSWER' | 'REASONING'
+  readonly contentType: ContentType
+  readonly text: string
+}
+
 /** What an upstream chat says, in either dialect (coze-api.md §4.4, §6). Events that carry no ids carry no text. */
 export type CozeEvent =
   | ({ readonly type: 'created' | 'in-progress' } & ChatIds)
-  /** A piece of an answer message, or of the thinking before it. */
-  | ({
-      readonly type: 'delta'
-      readonly messageId: string
-      readonly kind: 'ANSWER' | 'REASONING'
-      readonly contentType: ContentType
-      readonly text: string
-    } & ChatIds)
+  | CozeDelta
   /** The whole of one answer message: repeats its deltas. */
   | ({
       readonly type: 'answer'

@@ -1,8 +1,12 @@
 import type { Clock } from '../lib/clock.ts'
 import { createJsonBody, type CozeAnswer, type JsonBody, readHead } from './envelope.ts'
 import { CozeError } from './errors.ts'
+import type { Turns } from '../lib/turns.ts'
 import { openLifetime } from './lifetime.ts'
 import { connectionError, connectTimeout, type Send, type WireRequest } from './wire.ts'
+
+/** Bytes of an answer that is read without waiting: a millisecond of work at most. */
+const freeBytes = 65_536
 
 /** Sends once and reads the JSON answer. Failures are {@link CozeError}, or the signal's reason. */
 export async function callJson(
@@ -15,6 +19,8 @@ export async function callJson(
     /** How long a connection that was kept alive may say nothing, in ms. Undefined: as long as any other. */
     readonly silenceMs: number | undefined
     readonly maxBytes: number
+    /** Long answers take turns before they are read. */
+    readonly turns: Turns
   },
   signal: AbortSignal,
 ): Promise<CozeAnswer> {
@@ -56,13 +62,19 @@ export async function callJson(
       body = createJsonBody(head, options.maxBytes)
     },
     onData: (chunk) => attempt(() => body?.push(chunk)),
-    onEnd: () => attempt(() => body && resolve(body.finish())),
+    onEnd: () => void finish(),
     onError: (error) => {
       const answered = body !== undefined
       reject(connectionError(error, { sent: sentAt !== undefined, answered, logId }))
     },
   })
   return await promise
+
+  async function finish(): Promise<void> {
+    const turn = body && body.bytes > freeBytes ? options.turns.take(body.bytes) : undefined
+    if (turn) await turn
+    attempt(() => body && resolve(body.finish()))
+  }
 
   function notAnswered(): CozeError {
     const details = { accepted: 'unknown', systemCode: 'ANSWER_TIMEOUT', logId } as const

@@ -2,7 +2,8 @@ import { Buffer } from 'node:buffer'
 import type { Metrics } from '../observe/metrics.ts'
 import { type Accepted, type CallOrigin, CozeError } from './errors.ts'
 import { reportError } from './report.ts'
-import { type CozeEvent, decodeFrame, frameKind } from './events.ts'
+import { type CozeDelta, type CozeEvent, decodeFrame, frameKind } from './events.ts'
+import { findRepeatedFrame, isSameMessage, type RepeatedFrame } from './repeated-frame.ts'
 import { createSseParser, SseSyntaxError } from './sse.ts'
 
 export interface StreamLimits {
@@ -16,7 +17,7 @@ export interface StreamLimits {
 
 export interface StreamReader {
   /**
-   * Appends what the next bytes say, cut anywhere.
+   * Appends what the next bytes say, cut anywhere. Pieces of one message that follow on each other in `into` are one event.
    *
    * @throws CozeError `protocol`, `too-large` or `limit`; what came before is in `into`. Nothing may be read afterwards.
    */
@@ -37,7 +38,8 @@ export function createStreamReader(options: {
   readonly origin: CallOrigin
 }): StreamReader {
   const { limits, logId, metrics, origin } = options
-  const parser = createSseParser({ maxEventBytes: limits.maxEventBytes, onFrame })
+  const { maxEventBytes, maxReplyBytes } = limits
+  const parser = createSseParser({ maxEventBytes, onFrame, readKnown })
   /** Of one frame: at most two. */
   const decoded: CozeEvent[] = []
   let events: CozeEvent[] = []
@@ -46,10 +48,14 @@ export function createStreamReader(options: {
   let isHeard = false
   let isEnded = false
   let isDone = false
+  /** The last event, if it is a piece of text: others of its message are added to it. */
+  let growing: Growing | undefined
+  let repeated: RepeatedFrame | undefined
+  /** Patterns in a row that no other frame had: after some of them none is looked for. */
+  let useless = 0
 
-  function onFrame(name: string, data: string) {
-    frames += 1
-    if (frames > limits.maxReplyEvents) throw failure('limit', 'the stream has too many events')
+  function onFrame(name: string, data: string, frame: string | undefined) {
+    countFrame()
     const kind = frameKind(name)
     if (kind === 'unknown') metrics.upstreamOddity('unknown-event')
     else if (kind === 'done') isDone = true
@@ -64,8 +70,59 @@ export function createStreamReader(options: {
     decodeFrame(name, data, { logId, accepted }, decoded)
     for (const event of decoded) {
       note(event)
-      events.push(event)
+      if (event.type === 'delta') add(event, event.text)
+      else events.push(event)
     }
+    const [delta] = decoded
+    if (frame !== undefined && decoded.length === 1 && delta?.type === 'delta')
+      learn(frame, data, delta)
+  }
+
+  function countFrame() {
+    frames += 1
+    if (frames > limits.maxReplyEvents) throw failure('limit', 'the stream has too many events')
+  }
+
+  function learn(frame: string, data: string, delta: CozeDelta) {
+    if (useless >= maxUseless) return
+    useless += 1
+    repeated = findRepeatedFrame(frame, data, delta)
+  }
+
+  /** Reads frames that differ from one before in nothing but their text. */
+  function readKnown(text: string, from: number): number {
+    // What comes after the end is counted by what it is.
+    if (repeated === undefined || isEnded) return from
+    let at = from
+    let said = ''
+    try {
+      while (repeated.match(text, at)) {
+        const { end } = repeated
+        if ((end - at) * maxBytesOfUnit > maxEventBytes) break
+        useless = 0
+        countFrame()
+        countText(repeated.bytes)
+        said += repeated.text
+        at = end
+      }
+    } finally {
+      if (said !== '') add(repeated.delta, said)
+    }
+    return at
+  }
+
+  function add(delta: CozeDelta, text: string) {
+    if (growing !== undefined && growing === events.at(-1) && isSameMessage(growing, delta)) {
+      growing.text += text
+    } else {
+      growing = { ...delta, text }
+      events.push(growing)
+    }
+  }
+
+  function countText(bytes: number) {
+    textBytes += bytes
+    if (textBytes > maxReplyBytes) throw failure('limit', tooMuchText)
   }
 
   /** Learns how the run stands. Nothing is kept of what an event says: what a reply holds has a limit of its own. */
@@ -73,13 +130,11 @@ export function createStreamReader(options: {
     switch (event.type) {
       case 'delta':
         isHeard = true
-        textBytes += Buffer.byteLength(event.text)
-        if (textBytes > limits.maxReplyBytes) throw failure('limit', tooMuchText)
+        countText(Buffer.byteLength(event.text))
         return
       case 'answer':
         isHeard = true
-        if (Buffer.byteLength(event.text) > limits.maxReplyBytes)
-          throw failure('limit', tooMuchText)
+        if (Buffer.byteLength(event.text) > maxReplyBytes) throw failure('limit', tooMuchText)
         return
       case 'follow-up':
       case 'created':
@@ -136,4 +191,9 @@ export function createStreamReader(options: {
   }
 }
 
+type Growing = Omit<CozeDelta, 'text'> & { text: string }
+
+/** Bytes of a UTF-16 unit in UTF-8, at most. */
+const maxBytesOfUnit = 3
+const maxUseless = 8
 const tooMuchText = 'the stream has too much text'

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
 import type { Socket } from 'node:net'
-import { Agent, buildConnector, type Dispatcher } from 'undici'
+import { Agent, buildConnector, type Dispatcher, errors } from 'undici'
 import { UnsupportedRuntimeError } from '../lib/unsupported-runtime-error.ts'
 import type { Connection, Exchange, Send } from './wire.ts'
 
@@ -33,7 +33,7 @@ export function createTransport(options: {
   const connect: buildConnector.connector = (target, callback) => {
     open(target, (...result) => {
       const [, socket] = result
-      if (socket) skipInformational(socket)
+      if (socket) watchHeads(socket)
       isNew = true
       try {
         callback(...result)
@@ -99,26 +99,59 @@ function createSend(
 }
 
 /**
- * Takes informational heads away before undici sees them. It breaks the connection at a "100 Continue" that nobody asked
- * for, and with it a run that the upstream has accepted; RFC 9110 §15.2 has a client discard it.
+ * Looks at the heads of answers before undici does. Takes informational ones away: undici breaks the connection at a "100
+ * Continue" that nobody asked for, and with it a run that the upstream has accepted; RFC 9110 §15.2 has a client discard
+ * it. Breaks the connection at a head that is too large: undici makes an error for each further header that was read.
  */
-function skipInformational(socket: Socket): void {
+function watchHeads(socket: Socket): void {
   const read = socket.read.bind(socket)
   /** How much had been written when the present answer began: more has been written when the next one is awaited. */
   let answered = 0
   let head: Buffer = Buffer.alloc(0)
+  /** Undefined: the head of the present answer has ended. */
+  let meter: HeadMeter | undefined
   socket.read = (size) => {
     for (;;) {
       const chunk: unknown = read(size)
-      if (!Buffer.isBuffer(chunk) || socket.bytesWritten === answered) return chunk
-      head = Buffer.concat([head, chunk])
-      const rest = withoutInformational(head)
-      if (rest === undefined) continue
-      head = Buffer.alloc(0)
-      if (rest.length === 0) continue
-      answered = socket.bytesWritten
-      return rest
+      if (!Buffer.isBuffer(chunk)) return chunk
+      let rest: Buffer | undefined = chunk
+      if (socket.bytesWritten !== answered) {
+        head = Buffer.concat([head, chunk])
+        rest = withoutInformational(head)
+        if (rest === undefined) continue
+        head = Buffer.alloc(0)
+        if (rest.length === 0) continue
+        answered = socket.bytesWritten
+        meter = createHeadMeter()
+      }
+      switch (meter?.(rest)) {
+        case undefined:
+          return rest
+        case 'ended':
+          meter = undefined
+          return rest
+        case 'too large':
+          socket.destroy(new errors.HeadersOverflowError())
+          return null
+      }
     }
+  }
+}
+
+/** Takes the next bytes of an answer from its first one on; undefined: its head goes on. */
+type HeadMeter = (chunk: Buffer) => 'ended' | 'too large' | undefined
+
+function createHeadMeter(): HeadMeter {
+  let bytes = 0
+  let last: Buffer = Buffer.alloc(0)
+  return (chunk) => {
+    // The end may lie in two chunks.
+    const joined = Buffer.concat([last, chunk.subarray(0, maxHeadBytes)])
+    const end = joined.indexOf(headEnd)
+    bytes += end === -1 ? chunk.length : end - last.length
+    if (bytes > maxHeadBytes) return 'too large'
+    last = joined.subarray(-3)
+    return end === -1 ? undefined : 'ended'
   }
 }
 
@@ -126,6 +159,7 @@ const informational = 'HTTP/1.1 1'
 /** Changes the protocol, so what follows is no answer. */
 const switching = 'HTTP/1.1 101'
 const maxHeadBytes = 16_384
+const headEnd = '\r\n\r\n'
 
 /** The bytes after any number of informational heads; undefined: more bytes are needed to know. */
 function withoutInformational(bytes: Buffer): Buffer | undefined {
@@ -134,9 +168,9 @@ function withoutInformational(bytes: Buffer): Buffer | undefined {
     const start = rest.toString('latin1', 0, switching.length)
     const isPart = informational.startsWith(start)
     if (!isPart && (!start.startsWith(informational) || start === switching)) return rest
-    const end = rest.indexOf('\r\n\r\n')
+    const end = rest.indexOf(headEnd)
     if (end === -1) return rest.length > maxHeadBytes ? rest : undefined
-    rest = rest.subarray(end + 4)
+    rest = rest.subarray(end + headEnd.length)
   }
   return rest
 }

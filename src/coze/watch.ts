@@ -2,6 +2,7 @@ import type { UpstreamFailure } from '../domain/upstream.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Tracer } from '../observe/tracer.ts'
+import type { BaseUrls } from './base-url.ts'
 import { type CozeCall, callRules } from './calls.ts'
 import { CozeError } from './errors.ts'
 
@@ -28,11 +29,13 @@ export function createWatch({
   metrics,
   tracer,
   onFailure,
+  baseUrls,
 }: {
   readonly clock: Clock
   readonly metrics: Pick<Metrics, 'upstreamCalled'>
   readonly tracer: Tracer
   readonly onFailure: (failure: UpstreamFailure) => void
+  readonly baseUrls: BaseUrls
 }): (
   method: string,
   request: { readonly call: CozeCall; readonly target: { readonly baseUrl: string } },
@@ -40,12 +43,12 @@ export function createWatch({
   return (method, { call, target }) => {
     const startedAt = clock.monotonic()
     const { route } = callRules[call]
-    const { hostname, port } = new URL(target.baseUrl)
+    const { hostname, port } = baseUrls.of(target.baseUrl)
     const span = tracer.start(`${method} ${route}`, {
       'http.request.method': method,
       'url.template': route,
       'server.address': hostname,
-      'server.port': port === '' ? undefined : Number(port),
+      'server.port': port,
     })
     let outcome = 'aborted'
 

@@ -60,7 +60,7 @@ export async function runDemo(options: {
       graphiqlHeaders: { authorization: `Bearer ${callers[0]?.token}` },
     }),
   )
-  const handle: Gateway['serve'] = (req, res) => gateway.serve(req, res)
+  const handle: Gateway['serve'] = (req, res, take) => gateway.serve(req, res, take)
   const { timeouts } = config
   const server = stack.use(await listen({ handle, ...config.listen, timeouts, logger }))
   const [operator] = await signDemoCallers(

@@ -87,6 +87,15 @@ export class AnswerBudget {
     this.#spend(sizeOf(value), info)
   }
 
+  /** Counts the answer to an event of a subscription that was made without resolving its fields; see `failure`. */
+  countWhole(bytes: number): void {
+    try {
+      this.#spend(bytes, undefined)
+    } catch (error) {
+      if (error !== this.#failure) throw error
+    }
+  }
+
   /**
    * Called when rows have been read, with the bytes of their texts; a promise: no more before it resolves.
    * @throws its failure
@@ -103,11 +112,12 @@ export class AnswerBudget {
     if (this.#failure) throw this.#failure
   }
 
-  #spend(bytes: number, info: GraphQLResolveInfo): void {
+  #spend(bytes: number, info: GraphQLResolveInfo | undefined): void {
     const { maxBytes } = this.#options
     this.#bytes += bytes
     if (this.#bytes > maxBytes) {
-      throw this.#fail(answerTooLarge(maxBytes, info.operation.operation), info)
+      const operation = info?.operation.operation ?? 'subscription'
+      throw this.#fail(answerTooLarge(maxBytes, operation), info)
     }
     this.#hold(bytes, info)
   }

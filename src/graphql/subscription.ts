@@ -4,7 +4,7 @@ import {
   validateSubscriptionArgs,
 } from 'graphql'
 import type { ExecutionArgs, GraphQLError } from 'graphql'
-import type { Cursor, DeltaEvent, ReplyId, SessionId } from '../domain.ts'
+import type { Cursor, ReplyEvent, ReplyId, SessionId } from '../domain.ts'
 import type { ProbeRun } from '../domain/probe.ts'
 import { RateLimitedError, UnavailableError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -15,18 +15,20 @@ import type { LogItem } from '../store/log.ts'
 import { answerTooLarge } from './answer-budget.ts'
 import type { AnswerBudget } from './answer-budget.ts'
 import type { GraphContext } from './context.ts'
-import type { DeltaCompiler, RenderDelta } from './delta-renderer.ts'
 import { asInputError, gatewayErrorOf } from './errors.ts'
 import type { PresentError } from './errors.ts'
+import type { CompiledSelection, RenderedBatch, SelectionCompiler } from './event-renderer.ts'
 import { encodeGlobal } from './global-id.ts'
 import { ProbeEvents } from './probe.ts'
 import { ReplyEvents } from './reply-event.ts'
 
-/** Makes one message of a payload and its place; undefined: nothing can be resumed after it. */
-export type Frame = (payload: string, cursor: Cursor | undefined) => string
-
-/** Takes frames; a promise when the next ones have to wait. */
-export type SendFrames = (frames: string) => Promise<void> | undefined
+/** Where the events of a subscription go. */
+export interface EventOutput {
+  /** Makes one message of a payload and its place; undefined: nothing can be resumed after it. */
+  frame(payload: string, cursor: Cursor | undefined): string
+  /** Takes frames, and the cursor to resume after; a promise when the next ones have to wait. */
+  send(frames: string, last: Cursor | undefined): Promise<void> | undefined
+}
 
 /** A subscription that was accepted: everything that can be refused was refused before. */
 export interface OpenSubscription {
@@ -35,7 +37,7 @@ export interface OpenSubscription {
   /** The cursor to resume after until something was sent; undefined: it begins at its beginning again. */
   readonly start: Cursor | undefined
   /** Sends its events in order, until it has ended or the signal aborts, whose reason is thrown. */
-  follow(frame: Frame, send: SendFrames, signal: AbortSignal): Promise<void>
+  follow(output: EventOutput, signal: AbortSignal): Promise<void>
 }
 
 export interface SubscriptionArgs extends ExecutionArgs {
@@ -44,6 +46,11 @@ export interface SubscriptionArgs extends ExecutionArgs {
 
 /** Code units of small frames that are handed on together. */
 const maxJoinedLength = 16_384
+/** Bytes of an event's answer up to which it is written at once. */
+const maxPlainBytes = 16_384
+
+/** Code units of a text in an event from which on its answer is made in turns with other work. */
+const longText = 65_536
 
 /** Code units of frames from which on their reader catches up. */
 const longPart = 8_192
@@ -77,8 +84,7 @@ interface EventParts {
 }
 
 interface SubscriptionParts extends EventParts {
-  /** Undefined: deltas are executed as all other events are. */
-  readonly render: RenderDelta | undefined
+  readonly selection: CompiledSelection
 }
 
 /** Validates variables, subscribes, and compiles the selection; answers the errors of a refusal. */
@@ -87,7 +93,7 @@ export async function openSubscription(
   {
     compile,
     ...options
-  }: Pick<EventParts, 'present' | 'account' | 'cost'> & { readonly compile: DeltaCompiler },
+  }: Pick<EventParts, 'present' | 'account' | 'cost'> & { readonly compile: SelectionCompiler },
 ): Promise<OpenSubscription | readonly GraphQLError[]> {
   const validated = validateSubscriptionArgs(args)
   if (!('schema' in validated)) return validated.map(asInputError)
@@ -100,8 +106,7 @@ export async function openSubscription(
     ...options,
   }
   if (source instanceof ReplyEvents) {
-    const render = compile(validated)
-    return new RunningSubscription(source.subscription, { ...parts, render })
+    return new RunningSubscription(source.subscription, { ...parts, selection: compile(validated) })
   }
   if (source instanceof ProbeEvents) return openProbeProgress(source.run, parts)
   if (Symbol.asyncIterator in source) throw new TypeError('an unknown event stream')
@@ -112,10 +117,10 @@ function openProbeProgress(run: ProbeRun, parts: EventParts): OpenSubscription {
   return {
     past: false,
     start: undefined,
-    async follow(frame, send, signal) {
+    async follow(output, signal) {
       for await (const event of run.events(signal)) {
-        using made = await executeEvent(parts, event, async () => undefined, signal)
-        await send(frame(made.text, undefined))
+        using made = await answerEvent(parts, event, undefined, async () => undefined, signal)
+        await output.send(output.frame(made.text, undefined), undefined)
       }
     },
   }
@@ -142,36 +147,70 @@ class RunningSubscription implements OpenSubscription {
     return this.#subscription.start
   }
 
-  async follow(frame: Frame, send: SendFrames, signal: AbortSignal): Promise<void> {
+  follow(output: EventOutput, signal: AbortSignal): Promise<void> {
+    const follow = () =>
+      this.#subscription.follow((batch) => {
+        signal.throwIfAborted()
+        return this.#take(batch, output, signal)
+      }, signal)
     // Many may come at once, each with much to read.
-    await this.#turns().take(firstReadUnits)
-    await this.#subscription.follow((batch) => {
-      signal.throwIfAborted()
-      return this.#send(batch, frame, send, signal)
-    }, signal)
+    const turn = this.#turns().take(firstReadUnits)
+    return turn ? turn.then(follow) : follow()
   }
 
-  /** The frames of a batch in order. Without a promise as long as the compiled selection and the reader need none. */
-  #send(
+  /** Sends the frames of a batch in order. Without a promise as long as they are deltas and the reader needs none. */
+  #take(
     batch: readonly LogItem[],
-    frame: Frame,
-    send: SendFrames,
+    output: EventOutput,
     signal: AbortSignal,
   ): Promise<void> | undefined {
-    const { render } = this.#parts
-    let frames = ''
-    for (const [index, item] of batch.entries()) {
-      const { event } = item
-      if (event.type !== 'delta' || !render) {
-        return this.#sendRest(frames, batch.slice(index), frame, send, signal)
-      }
-      frames += this.#renderDelta(event, this.#subscription.cursor(item), render, frame)
-    }
-    const sent = send(frames)
+    const rendered = this.#renderDeltas(batch, output)
+    if (!rendered) return this.#takeEach(batch, output, signal)
+    const { frames, cursors } = rendered
+    const sent = output.send(frames, cursors.at(-1))
     // The last part of what it catches up on is short, and the end with the whole text comes behind it.
     const wasBehind = this.#isBehind
     this.#isBehind = frames.length >= longPart
     return wasBehind || this.#isBehind ? this.#waitForTurn(sent) : sent
+  }
+
+  /** Undefined: not all of them are deltas that can be rendered. */
+  #renderDeltas(batch: readonly LogItem[], output: EventOutput): RenderedBatch | undefined {
+    const { selection } = this.#parts
+    const last = selection.lastBatch
+    if (last && this.#isSame(batch, last)) return last
+    const cursors: Cursor[] = []
+    let frames = ''
+    for (const item of batch) {
+      const { event } = item
+      if (event.type !== 'delta') return undefined
+      const cursor = this.#subscription.cursor(item)
+      const payload = this.#render(event, cursor)
+      if (payload === undefined) return undefined
+      frames += output.frame(payload, cursor)
+      cursors.push(cursor)
+    }
+    selection.lastBatch = { items: batch, cursors, frames }
+    return selection.lastBatch
+  }
+
+  /** Whether another reader was just sent the same events of the session at the same place. */
+  #isSame(batch: readonly LogItem[], { items }: RenderedBatch): boolean {
+    return (
+      batch.length === items.length &&
+      batch.every(({ event, position }, index) => {
+        const other = items[index]
+        return event === other?.event && position === other.position
+      })
+    )
+  }
+
+  #render(event: ReplyEvent, cursor: Cursor): string | undefined {
+    if (event.replyId !== this.#replyId) {
+      this.#replyId = event.replyId
+      this.#globalId = encodeGlobal('Reply', event.replyId)
+    }
+    return this.#parts.selection.render(event, cursor, this.#globalId)
   }
 
   /** Whoever catches up reads a long part of the log next, or an end with the whole text: few may in one turn. */
@@ -185,39 +224,47 @@ class RunningSubscription implements OpenSubscription {
     return account.turns.of(contextValue.store.session.id)
   }
 
-  async #sendRest(
-    ready: string,
+  async #takeEach(
     batch: readonly LogItem[],
-    frame: Frame,
-    send: SendFrames,
+    output: EventOutput,
     signal: AbortSignal,
   ): Promise<void> {
-    const { render } = this.#parts
-    let frames = ready
+    // A reply has ended, or something else has happened to it: nothing of its text is kept here.
+    this.#parts.selection.lastBatch = undefined
+    let frames = ''
+    let last: Cursor | undefined
     const flush = async () => {
-      if (frames !== '') await send(frames)
+      if (frames !== '') await output.send(frames, last)
       frames = ''
     }
     for (const item of batch) {
       const { event } = item
       const cursor = this.#subscription.cursor(item)
-      if (event.type === 'delta' && render) {
-        frames += this.#renderDelta(event, cursor, render, frame)
-      } else {
-        using made = await executeEvent(this.#parts, { ...event, cursor }, flush, signal)
-        frames += frame(made.text, cursor)
-        if (frames.length > maxJoinedLength) await flush()
+      const rendered = isLong(event) ? undefined : this.#render(event, cursor)
+      if (event.type === 'delta' && rendered !== undefined) frames += output.frame(rendered, cursor)
+      else {
+        using answer = await answerEvent(this.#parts, { ...event, cursor }, rendered, flush, signal)
+        frames += output.frame(answer.text, cursor)
       }
+      last = cursor
+      if (frames.length > maxJoinedLength) await flush()
     }
     await flush()
   }
+}
 
-  #renderDelta(event: DeltaEvent, cursor: Cursor, render: RenderDelta, frame: Frame): string {
-    if (event.replyId !== this.#replyId) {
-      this.#replyId = event.replyId
-      this.#globalId = encodeGlobal('Reply', event.replyId)
-    }
-    return frame(render(event, cursor, this.#globalId), cursor)
+/** What cannot be answered at once without keeping others waiting. */
+function isLong(event: ReplyEvent): boolean {
+  switch (event.type) {
+    case 'completed':
+      return event.text.length > longText
+    case 'action-required':
+      return event.toolCalls.some((call) => (call.arguments?.length ?? 0) > longText)
+    case 'started':
+    case 'delta':
+    case 'failed':
+    case 'cancelled':
+      return false
   }
 }
 
@@ -227,13 +274,14 @@ interface EventAnswer extends Disposable {
 }
 
 /**
- * Executes the selection for one event, at the cost of its session. Where the session has spent its budget, or its answers
+ * Answers one event, at the cost of its session: by what was rendered of it, else by executing the selection. Where the session has spent its budget, or its answers
  * hold as much as they may, the event waits; none is left out.
  * @param flush called before it waits
  */
-async function executeEvent(
+async function answerEvent(
   parts: EventParts,
   rootValue: unknown,
+  rendered: string | undefined,
   flush: () => Promise<void>,
   signal: AbortSignal,
 ): Promise<EventAnswer> {
@@ -245,7 +293,10 @@ async function executeEvent(
       const { budget, held } = account.begin(id)
       using unsent = new DisposableStack()
       unsent.use(held)
-      const text = await executeOnce(parts, rootValue, budget)
+      const text =
+        rendered === undefined
+          ? await executeOnce(parts, rootValue, budget)
+          : countOnce(parts, rendered, budget)
       await account.charge(id, budget.points)
       held.keep(text.length)
       const owned = unsent.move()
@@ -272,17 +323,31 @@ async function executeOnce(
     // Loaders live as long as their context: what an event shows is loaded for it.
     contextValue: { ...contextValue, budget },
   })
-  const { failure } = budget
-  const cause = failure && gatewayErrorOf(failure)
-  if (cause?.retryable) throw cause
-  if (failure) return refusal(failure)
+  const refused = refusalOf(budget, present)
+  if (refused !== undefined) return refused
   if (errors) return JSON.stringify({ errors: errors.map(present), ...rest })
   const { maxBytes } = account
+  // A character has six of them at most where it is escaped.
+  if (budget.bytes <= maxPlainBytes && budget.bytes * 6 <= maxBytes) return JSON.stringify(rest)
   const turns = account.turns.of(contextValue.store.session.id)
   const text = await encodeJson(rest, { maxBytes, turns })
-  return text ? text.pieces.join('') : refusal(answerTooLarge(maxBytes, 'subscription'))
+  return text ? text.pieces.join('') : refusal(answerTooLarge(maxBytes, 'subscription'), present)
+}
 
-  function refusal(error: Error): string {
-    return JSON.stringify({ errors: [present(error)], data: null })
-  }
+/** @throws as {@link executeOnce} */
+function countOnce({ present }: EventParts, rendered: string, budget: AnswerBudget): string {
+  budget.countWhole(Buffer.byteLength(rendered))
+  return refusalOf(budget, present) ?? rendered
+}
+
+/** Undefined: the answer is within its budget. @throws what passes by itself */
+function refusalOf({ failure }: AnswerBudget, present: PresentError): string | undefined {
+  if (!failure) return undefined
+  const cause = gatewayErrorOf(failure)
+  if (cause?.retryable) throw cause
+  return refusal(failure, present)
+}
+
+function refusal(error: Error, present: PresentError): string {
+  return JSON.stringify({ errors: [present(error)], data: null })
 }

@@ -67,7 +67,10 @@ function show(span: Span): TraceSpan {
 }
 
 function defined(attributes: TraceAttributes): Attributes {
-  return Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== undefined))
+  const known: Attributes = {}
+  for (const [name, value] of Object.entries(attributes))
+    if (value !== undefined) known[name] = value
+  return known
 }
 
 function contextOf(parent: TraceParent): Context {

@@ -9,9 +9,19 @@ export type MediaType = (typeof mediaTypes)[keyof typeof mediaTypes]
 
 const offered: readonly MediaType[] = Object.values(mediaTypes)
 
+/** What most clients ask for, each by itself. */
+const usual: ReadonlyMap<string, readonly MediaType[]> = new Map(
+  ['*/*', ...offered].map((accept) => [accept, rank(accept)]),
+)
+
 /** What the client takes of what we offer, the most wanted first. A stream or a page must be asked for by name. */
 export function acceptedTypes(accept: string | null | undefined): readonly MediaType[] {
-  const wanted = (accept?.trim() || '*/*').toLowerCase().split(',').map(parseRange)
+  const wanted = accept?.trim() || '*/*'
+  return usual.get(wanted) ?? rank(wanted)
+}
+
+function rank(accept: string): readonly MediaType[] {
+  const wanted = accept.toLowerCase().split(',').map(parseRange)
   const ranked = wanted
     .filter(({ quality }) => quality > 0)
     .toSorted((a, b) => b.quality - a.quality || specificity(b.type) - specificity(a.type))

@@ -83,9 +83,12 @@ function checkMediaType(contentType: string | null | undefined): void {
   }
 }
 
+/** Keeps nothing from one text to the next. */
+const decoder = new TextDecoder('utf-8', { fatal: true })
+
 function decodeText(bytes: Uint8Array): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    return decoder.decode(bytes)
   } catch {
     throw new BadRequestError('The body is not UTF-8.')
   }

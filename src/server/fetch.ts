@@ -25,6 +25,8 @@ export function toFetchResponse(answer: Answer, signal: AbortSignal, limits: Sin
     const body = streamToBody(answer.stream, { signal, hasLength }, limits)
     return new Response(body, { status, headers })
   }
+  // When its host has sent it is not told.
+  answer.held?.[Symbol.dispose]()
   return new Response(answer.body === undefined ? null : Buffer.from(answer.body), {
     status,
     headers,

@@ -32,6 +32,8 @@ export interface Answer {
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string | Uint8Array | undefined
   readonly stream?: EventStream | undefined
+  /** Counted against its session until the body has been sent, or is given up. */
+  readonly held?: Disposable | undefined
 }
 
 export function bodyCutShort(cause?: unknown): BadRequestError {

@@ -1,9 +1,11 @@
 import type { Clock } from '../lib/clock.ts'
 import { sliceEnd } from '../lib/surrogate.ts'
-import type { SharedTurns } from '../lib/turns.ts'
+import type { OwnTurns, SharedTurns } from '../lib/turns.ts'
 import type { Logger } from '../observe/logger.ts'
+import type { TakenConnection } from './connections.ts'
 import type { EventStream, Gone, Sink, StreamReader } from './event-stream.ts'
 import { commentFrame } from './sse.ts'
+import { ConnectionWire, createWire, type HostResponse, isGone, type Wire } from './wire.ts'
 
 /** UTF-16 code units of a long text that are written at once. */
 const sliceLength = 8_192
@@ -21,156 +23,179 @@ export interface SinkLimits {
   readonly keepAliveMs: number
 }
 
-/** As much of a response as is used: `ServerResponse` of `node:http`, or `Http2ServerResponse` of `node:http2`. */
-export interface HostResponse {
-  readonly writableLength: number
-  readonly writableEnded: boolean
-  readonly writableFinished: boolean
-  /** HTTP/2 responses have none: see `stream`. */
-  readonly destroyed?: boolean
-  /** Present on HTTP/2 only. */
-  readonly stream?: { readonly destroyed: boolean; close(code?: number): void }
-  readonly socket: {
-    setKeepAlive(enable: boolean, delayMs: number): unknown
-    cork(): void
-    uncork(): void
-  } | null
-  writeHead(status: number, headers: Record<string, string | number>): unknown
-  flushHeaders?(): void
-  write(chunk: string | Uint8Array, sent?: () => void): unknown
-  end(body?: string | Uint8Array): unknown
-  destroy(): unknown
-  on(event: 'close' | 'error', listener: () => void): unknown
-}
-
-/** Whether nobody is there to read it. */
-export function isGone({ destroyed, stream }: HostResponse): boolean {
-  return destroyed === true || stream?.destroyed === true
-}
-
 /** Sends a stream straight to a response, whose head has been written. */
 export function streamToNode(stream: EventStream, res: HostResponse, limits: SinkLimits): void {
-  const { clock, logger, maxBufferedBytes, stalledMs } = limits
-  const turns = limits.turns.of(stream)
-  let reader: StreamReader | undefined
-  let wake: (() => void) | undefined
-  let stall: Disposable | undefined
-  let slicing = false
-  /** A frame was cut: nothing can follow it. */
-  let torn = false
-  /** Why nobody reads any more. */
-  let gone: Gone | undefined
-
-  const sink: Sink = {
-    write(chunk) {
-      if (isOver()) return undefined
-      // Where nothing waits, the socket takes the text as it is.
-      if (chunk.length > sliceLength * 2 || res.writableLength > 0) return writeSlices(chunk)
-      send(chunk)
-      return turns.take(chunk.length)
-    },
-    keepAlive() {
-      if (!isOver() && !wake && !slicing) send(commentFrame)
-    },
-    interrupt() {
-      torn = slicing
-      settle()
-    },
-    end() {
-      if (torn) destroy()
-      if (gone !== undefined || isGone(res)) return
-      try {
-        res.end()
-      } catch (err) {
-        return fail(err)
-      }
-      stall = clock.timer(stalledMs, destroy)
-    },
-  }
-  res.on('close', () => leave('client-gone'))
+  const sink = new NodeSink(createWire(res), limits)
+  res.on('close', () => sink.closed())
   // A response that fails is closed as well, and its close is handled.
   res.on('error', ignore)
-  reader = stream.open(sink)
+  sink.open(stream)
   // Its client may have gone while the answer was made.
-  if (isGone(res)) leave('client-gone')
-  else if (gone !== undefined) reader.gone(gone)
+  if (isGone(res)) sink.closed()
+}
 
-  function isOver(): boolean {
-    return gone !== undefined || torn || isGone(res) || res.writableEnded
+/** Sends a stream to a connection that was taken from HTTP behind the head of the response. */
+export function streamToConnection(
+  stream: EventStream,
+  connection: TakenConnection,
+  limits: SinkLimits,
+): void {
+  const sink = new NodeSink(new ConnectionWire(connection), limits)
+  connection.user = sink
+  sink.open(stream)
+}
+
+/** Mostly idle, and there are thousands: it holds no closures but the one that is called for each write. */
+class NodeSink implements Sink {
+  readonly #wire: Wire
+  readonly #limits: SinkLimits
+  readonly #turns: OwnTurns
+  readonly #settle = () => this.interruptWait()
+  #reader: StreamReader | undefined
+  #wake: (() => void) | undefined
+  #stall: Disposable | undefined
+  #isSlicing = false
+  /** A frame was cut: nothing can follow it. */
+  #isTorn = false
+  #isEnded = false
+  /** Why nobody reads any more. */
+  #gone: Gone | undefined
+
+  constructor(wire: Wire, limits: SinkLimits) {
+    this.#wire = wire
+    this.#limits = limits
+    this.#turns = limits.turns.of(this)
   }
 
-  function fits(bytes: number): boolean {
-    return res.writableLength === 0 || res.writableLength + bytes <= maxBufferedBytes
+  open(stream: EventStream): void {
+    this.#reader = stream.open(this)
+    if (this.#gone !== undefined) this.#reader.gone(this.#gone)
   }
 
-  function send(chunk: string | Uint8Array): void {
+  write(chunk: string): Promise<void> | undefined {
+    if (this.#isOver) return undefined
+    // Where nothing waits, the socket takes the text as it is.
+    if (chunk.length > sliceLength * 2 || this.#wire.waiting > 0) return this.#writeSlices(chunk)
     try {
-      res.write(chunk, settle)
+      this.#wire.write(chunk, this.#settle)
     } catch (err) {
-      fail(err)
+      this.#fail(err)
     }
+    return this.#turns.take(chunk.length)
+  }
+
+  keepAlive(): void {
+    if (this.#isOver || this.#wake || this.#isSlicing) return
+    try {
+      this.#wire.write(commentFrame, this.#settle)
+    } catch (err) {
+      this.#fail(err)
+    }
+  }
+
+  interrupt(): void {
+    this.#isTorn = this.#isSlicing
+    this.interruptWait()
+  }
+
+  end(): void {
+    if (this.#isTorn) this.#destroy()
+    if (this.#gone !== undefined || this.#isEnded || this.#wire.isOver) return
+    this.#isEnded = true
+    try {
+      this.#wire.end(() => this.#disarm())
+    } catch (err) {
+      return this.#fail(err)
+    }
+    if (this.#wire.waiting > 0) {
+      this.#stall = this.#limits.clock.timer(this.#limits.stalledMs, () => this.#destroy())
+    }
+  }
+
+  /** Its client has gone. */
+  closed(): void {
+    this.#leave('client-gone')
+  }
+
+  get #isOver(): boolean {
+    return this.#gone !== undefined || this.#isTorn || this.#isEnded || this.#wire.isOver
+  }
+
+  #fits(bytes: number): boolean {
+    const { waiting } = this.#wire
+    return waiting === 0 || waiting + bytes <= this.#limits.maxBufferedBytes
   }
 
   /** A long text waits as it is: what has not left is neither encoded nor copied. */
-  async function writeSlices(chunk: string): Promise<void> {
-    slicing = true
+  async #writeSlices(chunk: string): Promise<void> {
+    this.#isSlicing = true
     for (let from = 0; from < chunk.length;) {
       const to = sliceEnd(chunk, from, sliceLength)
-      // Bytes, not text: what waits is counted in them, and a slice of a text would keep all of it.
-      const slice = Buffer.from(chunk.slice(from, to))
-      while (!isOver() && !fits(slice.length)) await room()
-      if (isOver()) break
-      send(slice)
+      const slice = chunk.slice(from, to)
+      const bytes = Buffer.byteLength(slice)
+      while (!this.#isOver && !this.#fits(bytes)) await this.#room()
+      if (this.#isOver) break
+      try {
+        this.#wire.writeBytes(slice, this.#settle)
+      } catch (err) {
+        this.#fail(err)
+      }
       from = to
-      const turn = turns.take(slice.length)
+      const turn = this.#turns.take(bytes)
       if (turn) await turn
     }
-    slicing = false
+    this.#isSlicing = false
   }
 
-  function room(): Promise<void> {
-    stall = clock.timer(stalledMs, () => {
-      leave('stalled')
-      destroy()
+  #room(): Promise<void> {
+    this.#stall = this.#limits.clock.timer(this.#limits.stalledMs, () => {
+      this.#leave('stalled')
+      this.#destroy()
     })
     return new Promise((resolve) => {
-      wake = resolve
+      this.#wake = resolve
     })
   }
 
-  function settle(): void {
-    if (!wake) return
-    stall?.[Symbol.dispose]()
-    stall = undefined
-    const resolve = wake
-    wake = undefined
+  /** Lets a writer that waits for room look again. */
+  interruptWait(): void {
+    if (!this.#wake) return
+    this.#disarm()
+    const resolve = this.#wake
+    this.#wake = undefined
     resolve()
   }
 
-  function leave(reason: Gone): void {
-    stall?.[Symbol.dispose]()
-    stall = undefined
-    if (gone === undefined) {
-      gone = reason
-      reader?.gone(reason)
+  #disarm(): void {
+    this.#stall?.[Symbol.dispose]()
+    this.#stall = undefined
+  }
+
+  #leave(reason: Gone): void {
+    this.#disarm()
+    // After its end the stream is through with it.
+    if (this.#isEnded) return
+    if (this.#gone === undefined) {
+      this.#gone = reason
+      this.#reader?.gone(reason)
     }
-    settle()
+    this.interruptWait()
   }
 
   /** A response is the host's, and may be wrapped by others: what it throws ends it, and nothing else. */
-  function fail(err: unknown): void {
-    logger.error({ err }, 'response of the host failed')
-    leave('error')
-    destroy()
+  #fail(err: unknown): void {
+    this.#limits.logger.error({ err }, 'response of the host failed')
+    this.#leave('error')
+    this.#destroy()
   }
 
-  function destroy(): void {
-    destroyResponse(res)
+  #destroy(): void {
+    destroyResponse(this.#wire)
   }
 }
 
 /** Ends a response that has failed already: that it cannot even be destroyed changes nothing. */
-export function destroyResponse(res: Pick<HostResponse, 'destroy'>): void {
+export function destroyResponse(res: { destroy(): unknown }): void {
   try {
     res.destroy()
   } catch {

@@ -7,9 +7,11 @@ import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../observe/logger.ts'
 import { bodyCutShort, bodyTaken, bodyTooLarge } from './http.ts'
 import type { Answer, Incoming } from './http.ts'
-import { destroyResponse, streamToNode } from './node-sink.ts'
-import type { HostResponse, SinkLimits } from './node-sink.ts'
+import { Connections, type TakeConnection } from './connections.ts'
+import { destroyResponse, streamToConnection, streamToNode } from './node-sink.ts'
+import type { SinkLimits } from './node-sink.ts'
 import type { FindRoute } from './paths.ts'
+import type { HostResponse } from './wire.ts'
 
 const maxHeaderBytes = 16_384
 /** Between two requests of one connection; above what usual proxies have, so that they close first. */
@@ -92,7 +94,8 @@ async function readBody(req: HostRequest, maxBytes: number): Promise<Uint8Array>
   } finally {
     req.off('data', take).off('end', resolve).off('close', cut).off('error', cut)
   }
-  return Buffer.concat(chunks, length)
+  const [first] = chunks
+  return first && chunks.length === 1 ? first : Buffer.concat(chunks, length)
 }
 
 /** An iterator that is left does not take the socket with it: the answer is still to be sent. */
@@ -113,23 +116,28 @@ function nodeHeaders(req: HostRequest) {
   return {
     get(name: string): string | undefined {
       const wanted = name.toLowerCase()
-      const values: string[] = []
-      for (const [index, field] of req.rawHeaders.entries()) {
-        if (index % 2 === 0 && field.length === wanted.length && field.toLowerCase() === wanted) {
-          values.push(req.rawHeaders[index + 1] ?? '')
-        }
+      const separator = wanted === 'cookie' ? '; ' : ', '
+      const fields = req.rawHeaders
+      let value: string | undefined
+      // A dozen times for each request: names at even places, each with its value behind it.
+      for (let at = 0; at < fields.length; at += 2) {
+        const field = fields[at]
+        if (field?.length !== wanted.length || field.toLowerCase() !== wanted) continue
+        const more = fields[at + 1] ?? ''
+        value = value === undefined ? more : `${value}${separator}${more}`
       }
-      return values.length === 0 ? undefined : values.join(wanted === 'cookie' ? '; ' : ', ')
+      return value
     },
   }
 }
 
-/** Sends an answer; a stream goes on by itself. */
+/** Sends an answer; a stream goes on by itself. `take`: takes the connection for it, on a server of our own. */
 export function answerOnNode(
   answer: Answer,
   req: HostRequest,
   res: HostResponse,
   limits: SinkLimits,
+  take?: TakeConnection,
 ): void {
   // HTTP/2 has no headers of a connection, whose socket belongs to many requests.
   const ownsConnection = req.httpVersionMajor < 2
@@ -145,7 +153,9 @@ export function answerOnNode(
     res.flushHeaders?.()
     // Open for hours: the credential in its head is not kept so long.
     if (ownsConnection) Object.assign(req, { headers: {}, rawHeaders: [] })
-    streamToNode(answer.stream, res, limits)
+    const connection = take?.(req, res)
+    if (connection) streamToConnection(answer.stream, connection, limits)
+    else streamToNode(answer.stream, res, limits)
     socket?.uncork()
     return
   }
@@ -154,22 +164,33 @@ export function answerOnNode(
   const body = req.method === 'HEAD' ? undefined : answer.body
   if (req.complete) {
     res.end(body)
-    closeIfStalled(res, limits)
+    closeIfStalled(res, limits, answer.held)
     return
   }
   if (body !== undefined) res.write(body)
   dropRest(req, limits.clock, () => {
     res.end()
     if (!req.complete) res.stream?.close()
-    closeIfStalled(res, limits)
+    closeIfStalled(res, limits, answer.held)
   })
 }
 
 /** A client that does not take the rest of its answer is closed, as one of a stream is. */
-function closeIfStalled(res: HostResponse, { clock, stalledMs }: SinkLimits): void {
-  if (res.writableFinished || res.writableLength === 0) return
-  const timer = clock.timer(stalledMs, () => destroyResponse(res))
-  res.on('close', () => timer[Symbol.dispose]())
+function closeIfStalled(
+  res: HostResponse,
+  { clock, stalledMs }: SinkLimits,
+  held: Disposable | undefined,
+): void {
+  if (res.writableFinished || res.writableLength === 0) return held?.[Symbol.dispose]()
+  const timer = clock.timer(stalledMs, () => {
+    destroyResponse(res)
+    // Node closes no answer whose turn on its connection has not come.
+    held?.[Symbol.dispose]()
+  })
+  res.on('close', () => {
+    timer[Symbol.dispose]()
+    held?.[Symbol.dispose]()
+  })
 }
 
 /** A connection that is closed while its client still sends may take the answer with it (RFC 9112 §9.6). */
@@ -189,7 +210,7 @@ function hasBody({ status }: Answer): boolean {
 }
 
 export interface ListenOptions {
-  readonly handle: (req: IncomingMessage, res: ServerResponse) => void
+  readonly handle: (req: IncomingMessage, res: ServerResponse, take: TakeConnection) => void
   readonly host: string
   /** 0 takes a free one. */
   readonly port: number
@@ -215,8 +236,9 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       keepAliveTimeout: keepAliveTimeoutMs,
       connectionsCheckingInterval: Math.min(timeouts.headersMs, 5_000),
     },
-    handle,
+    (req, res) => handle(req, res, connections.take),
   )
+  const connections = new Connections(server, keepAliveTimeoutMs)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen({ host, port }, () => {
@@ -231,6 +253,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     return new Promise((resolve) => {
       server.close(() => resolve())
       server.closeAllConnections()
+      connections[Symbol.dispose]()
     })
   }
 }

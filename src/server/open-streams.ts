@@ -11,8 +11,10 @@ const retryAfterMs = 5_000
 export interface LiveStream {
   /** What its caller's credential rests on. */
   readonly proof: Proof
-  /** The credential is not accepted any more. */
-  expire(): void
+  /** When the caller's credential stops being accepted, in ms since the epoch. */
+  readonly expiresAt: number
+  /** The credential is not accepted any more. `why`: for the client. */
+  expire(why: string): void
   /** A newer stream of the session has taken its place. */
   replace(): void
   keepAlive(): void
@@ -53,7 +55,8 @@ export interface OpenStreams extends Disposable {
 
 /**
  * Counts the open streams, and keeps them all alive by one timer: each by its own eighth of the interval. The same timer
- * has their credentials checked; streams that rest on the same proof share one check.
+ * has their credentials checked; streams that rest on the same proof share one check. Another timer waits for the next
+ * credential to expire: which one it is, is looked for then.
  *
  * A session that has as many streams as it may loses its oldest to its newest. A client whose network is gone without a
  * word holds its streams until the kernel gives its connection up, which takes minutes; the same person must not be kept
@@ -80,6 +83,8 @@ export function createOpenStreams(options: {
   let checkedAt = clock.monotonic()
   let wake: (() => void)[] = []
   let timer = clock.timer(keepAliveMs / buckets, tick)
+  let nextExpiry = Number.POSITIVE_INFINITY
+  let expiry: Disposable | undefined
 
   class Place implements StreamPlace {
     readonly #session: SessionId
@@ -103,6 +108,7 @@ export function createOpenStreams(options: {
       // The emptiest: at a constant population, too, the eighths stay equal.
       this.#bucket = live.reduce((least, bucket) => (bucket.size < least.size ? bucket : least))
       this.#bucket.add(stream)
+      watchExpiry(stream.expiresAt)
       if (draining) return stream.drain()
       const [oldest] = open
       if (open.size <= maxSubscriptionsPerSession || oldest === undefined) return
@@ -160,7 +166,30 @@ export function createOpenStreams(options: {
     async empty() {
       if (size > 0) await new Promise<void>((resolve) => wake.push(resolve))
     },
-    [Symbol.dispose]: () => timer[Symbol.dispose](),
+    [Symbol.dispose]() {
+      timer[Symbol.dispose]()
+      expiry?.[Symbol.dispose]()
+    },
+  }
+
+  function watchExpiry(at: number): void {
+    if (at >= nextExpiry) return
+    nextExpiry = at
+    expiry?.[Symbol.dispose]()
+    expiry = clock.timer(Math.max(at - clock.now(), 0), expire)
+  }
+
+  function expire(): void {
+    const now = clock.now()
+    let next = Number.POSITIVE_INFINITY
+    for (const bucket of live) {
+      for (const stream of bucket) {
+        if (stream.expiresAt <= now) stream.expire('The credential has expired.')
+        else next = Math.min(next, stream.expiresAt)
+      }
+    }
+    nextExpiry = Number.POSITIVE_INFINITY
+    watchExpiry(next)
   }
 
   function tick(): void {
@@ -181,7 +210,7 @@ export function createOpenStreams(options: {
     await Promise.all(
       [...byProof].map(async ([proof, streams]) => {
         if (await mayStand(proof)) return
-        for (const stream of streams) stream.expire()
+        for (const stream of streams) stream.expire('The credential is not accepted any more.')
       }),
     )
   }

@@ -1,8 +1,6 @@
 import type { Timeouts } from '../config/timeouts.ts'
 import { RequestTimeoutError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
-import { createDeadline } from '../lib/deadline.ts'
-import { untilAborted } from '../lib/on-abort.ts'
 
 /**
  * Waits for what a client still has to send, for as long as a request may take.
@@ -14,9 +12,11 @@ export function createRequestTimer(
   clock: Clock,
   { requestMs }: Pick<Timeouts, 'requestMs'>,
 ): RequestTimer {
-  return async (arrival) => {
-    const late = () => new RequestTimeoutError('The request took too long to come.')
-    using deadline = createDeadline(clock, requestMs, late)
-    return await untilAborted(arrival, deadline.signal)
+  return async <Value>(arrival: Promise<Value>) => {
+    const late = Promise.withResolvers<never>()
+    using _timer = clock.timer(requestMs, () =>
+      late.reject(new RequestTimeoutError('The request took too long to come.')),
+    )
+    return await Promise.race([arrival, late.promise])
   }
 }

@@ -6,8 +6,8 @@ import type { Caller, SessionId } from '../domain.ts'
 import { BadRequestError } from '../errors.ts'
 import type { GraphContext } from '../graphql/context.ts'
 import { AnswerBudget } from '../graphql/answer-budget.ts'
-import { createDeltaCompiler } from '../graphql/delta-renderer.ts'
 import { createPresentError } from '../graphql/errors.ts'
+import { createSelectionCompiler } from '../graphql/event-renderer.ts'
 import { openSubscription, type EventAccount } from '../graphql/subscription.ts'
 import type { NewId } from '../lib/id.ts'
 import { createTurns } from '../lib/turns.ts'
@@ -25,8 +25,8 @@ import type { Readiness } from './health.ts'
 import type { HeapGuard } from './heap-guard.ts'
 import { senderOf } from './http.ts'
 import type { Incoming } from './http.ts'
+import type { TakeConnection } from './connections.ts'
 import { destroyResponse } from './node-sink.ts'
-import type { HostResponse } from './node-sink.ts'
 import { answerOnNode, fromNodeRequest } from './node.ts'
 import type { HostRequest } from './node.ts'
 import { createRoutes, findRouted } from './paths.ts'
@@ -34,9 +34,10 @@ import type { FindRoute } from './paths.ts'
 import { createOpenStreams } from './open-streams.ts'
 import { createPipelines } from './pipeline.ts'
 import { sseHeaders } from './sse.ts'
-import { createSubscriptionStream } from './subscription-stream.ts'
+import { SubscriptionStream } from './subscription-stream.ts'
 import { createWaitingBytes } from './waiting-bytes.ts'
 import type { WaysInOptions } from './ways-in.ts'
+import type { HostResponse } from './wire.ts'
 import { createYogaRunner } from './yoga.ts'
 import type { AnswerMaking, CostLimiter, Exchange } from './yoga.ts'
 
@@ -96,8 +97,11 @@ export interface GraphServer extends Disposable {
    * what the host's objects throw ends their own response.
    */
   handle(req: HostRequest, res: HostResponse): void
-  /** As `handle`, for a server of the gateway's own: GraphQL is at `path`, and nothing at paths other than ours. */
-  serve(req: HostRequest, res: HostResponse): void
+  /**
+   * As `handle`, for a server of the gateway's own: GraphQL is at `path`, and nothing at paths other than ours.
+   * `take`: takes the connections of streams from HTTP.
+   */
+  serve(req: HostRequest, res: HostResponse, take?: TakeConnection): void
   /** Ends the streams whose credentials stand no more, now instead of at the next check. */
   checkCredentials(): Promise<void>
   /** Not ready from now on; ends all streams so that their clients resume elsewhere, and resolves when they have. */
@@ -107,8 +111,9 @@ export interface GraphServer extends Disposable {
 export function createGraphServer(options: ServerOptions): GraphServer {
   const { clock, limits, timeouts, logger, metrics } = options
   const present = createPresentError(options)
-  const compile = createDeltaCompiler()
+  const compile = createSelectionCompiler()
   const retryMs = () => Math.round(retryBaseMs + options.random() * retryJitterMs)
+  const services = { present, metrics, retryMs }
   const streams = createOpenStreams({ ...limits, ...timeouts, retryMs, clock, logger })
   const turns = createTurns(unitsPerTurn)
   const waiting = createWaitingBytes(limits)
@@ -116,7 +121,7 @@ export function createGraphServer(options: ServerOptions): GraphServer {
   const sinkLimits = { ...limits, ...timeouts, clock, logger, turns }
   const findOwn = createRoutes(options.path)
   const entrance = createTurns(requestsPerTurn)
-  const isToBeAnswered = createPipelines()
+  const pipelines = createPipelines()
   const account: EventAccount = {
     turns,
     maxBytes: limits.maxAnswerBytes,
@@ -143,7 +148,7 @@ export function createGraphServer(options: ServerOptions): GraphServer {
       return toFetchResponse(await answer(fromFetchRequest(request)), request.signal, sinkLimits)
     },
     handle: (req, res) => enter(req, res, findRouted),
-    serve: (req, res) => enter(req, res, findOwn),
+    serve: (req, res, take) => enter(req, res, findOwn, take),
     checkCredentials: () => streams.checkCredentials(),
     async drain() {
       draining = true
@@ -160,26 +165,41 @@ export function createGraphServer(options: ServerOptions): GraphServer {
     return { held, budget, turns: own }
   }
 
-  function enter(req: HostRequest, res: HostResponse, findRoute: FindRoute): void {
-    if (!isToBeAnswered(req, res)) return
-    try {
-      const incoming = fromNodeRequest(req, findRoute)
-      const begin = () => void respond(incoming, req, res)
-      // Health says how it is now: it does not wait behind requests.
-      const isHealth = incoming.route === 'live' || incoming.route === 'ready'
-      const turn = isHealth ? undefined : entrance.of(senderOf(incoming)).take(1)
-      if (turn) void turn.then(begin)
-      else begin()
-    } catch (err) {
-      fail(err, res)
-    }
+  function enter(
+    req: HostRequest,
+    res: HostResponse,
+    findRoute: FindRoute,
+    take?: TakeConnection,
+  ): void {
+    pipelines.begin(req, res, () => {
+      try {
+        const incoming = fromNodeRequest(req, findRoute)
+        const begin = () => void respond(incoming, req, res, take)
+        // Health says how it is now: it does not wait behind requests.
+        const isHealth = incoming.route === 'live' || incoming.route === 'ready'
+        const turn = isHealth ? undefined : entrance.of(senderOf(incoming)).take(1)
+        if (turn) void turn.then(begin)
+        else begin()
+      } catch (err) {
+        fail(err, res)
+      }
+    })
   }
 
   /** Never rejects. The door answers every error; what is left are faults of the host's objects. */
-  async function respond(incoming: Incoming, req: HostRequest, res: HostResponse): Promise<void> {
+  async function respond(
+    incoming: Incoming,
+    req: HostRequest,
+    res: HostResponse,
+    take: TakeConnection | undefined,
+  ): Promise<void> {
+    const made = await answer(incoming)
     try {
-      answerOnNode(await answer(incoming), req, res, sinkLimits)
+      const { socket } = req
+      answerOnNode(made, req, res, sinkLimits, take)
+      if (res.socket !== socket) pipelines.forget(socket, res)
     } catch (err) {
+      made.held?.[Symbol.dispose]()
       fail(err, res)
     }
   }
@@ -217,19 +237,11 @@ export function createGraphServer(options: ServerOptions): GraphServer {
     }
     admission.move()
     const { expiresAt } = contextValue.caller
+    const credential = { proof: exchange.proof, expiresAt }
     exchange.answer = {
       status: 200,
       headers: sseHeaders,
-      stream: createSubscriptionStream({
-        opened,
-        place,
-        proof: exchange.proof,
-        expiresAt,
-        clock,
-        present,
-        metrics,
-        retryMs,
-      }),
+      stream: new SubscriptionStream(opened, credential, place, services),
     }
     return handled
   }

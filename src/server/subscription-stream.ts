@@ -7,24 +7,17 @@ import {
   SubscriptionTokenExpiredError,
 } from '../errors.ts'
 import type { PresentError } from '../graphql/errors.ts'
-import type { OpenSubscription } from '../graphql/subscription.ts'
-import type { Clock } from '../lib/clock.ts'
+import type { EventOutput, OpenSubscription } from '../graphql/subscription.ts'
 import type { Metrics, SubscriptionEnd } from '../observe/metrics.ts'
-import type { EventStream, Gone, Sink } from './event-stream.ts'
-import type { StreamPlace } from './open-streams.ts'
+import type { EventStream, Gone, Sink, StreamReader } from './event-stream.ts'
+import type { LiveStream, StreamPlace } from './open-streams.ts'
 import { commentFrame, completeFrame, nextFrame, placelessFrame, retryFrame } from './sse.ts'
 
 /** How long a client waits whose stream was replaced by a newer one of its session. */
 const replacedRetryMs = 5_000
 
-export interface SubscriptionStreamOptions {
-  readonly opened: OpenSubscription
-  readonly place: StreamPlace
-  /** What the caller's credential rests on. */
-  readonly proof: Proof
-  /** When the caller's credential stops being accepted, in ms since the epoch. */
-  readonly expiresAt: number
-  readonly clock: Clock
+/** What all streams share. */
+export interface StreamServices {
   readonly present: PresentError
   readonly metrics: Metrics
   /** How long a drained client should wait, in ms. */
@@ -46,62 +39,99 @@ class ReplacedError extends Error {
   override readonly name = 'ReplacedError'
 }
 
-/** A subscription as a stream: each event once, in order, and an ending that says what to do next. */
-export function createSubscriptionStream(options: SubscriptionStreamOptions): EventStream {
-  return {
-    open(sink) {
-      const ending = new AbortController()
-      const end = (reason: Error) => {
-        ending.abort(reason)
-        sink.interrupt()
-      }
-      options.place.occupy({
-        proof: options.proof,
-        expire: () =>
-          end(new SubscriptionTokenExpiredError('The credential is not accepted any more.')),
-        replace: () => end(new ReplacedError('A newer stream has taken its place.')),
-        keepAlive: () => sink.keepAlive(),
-        drain: () => end(new DrainingError('The gateway is shutting down.')),
-      })
-      run(options, sink, ending.signal, end).catch((error: unknown) => {
-        options.present(error)
-        sink.end()
-      })
-      return { gone: (reason) => end(new GoneError(reason)) }
-    },
-  }
-}
+/**
+ * A subscription as a stream: each event once, in order, and an ending that says what to do next. Mostly idle, and there are
+ * thousands: it is one object to all that deal with it, instead of closures for each.
+ */
+export class SubscriptionStream implements EventStream, StreamReader, LiveStream, EventOutput {
+  readonly proof: Proof
+  readonly expiresAt: number
+  readonly #opened: OpenSubscription
+  readonly #place: StreamPlace
+  readonly #services: StreamServices
+  readonly #ending = new AbortController()
+  #sink: Sink | undefined
+  #last: Cursor | undefined
 
-/** Every failure of the subscription is an ending; a rejection is a fault of ours or of a host's meter. */
-async function run(
-  options: SubscriptionStreamOptions,
-  sink: Sink,
-  signal: AbortSignal,
-  abort: (reason: Error) => void,
-): Promise<void> {
-  const { opened, place, metrics } = options
-  using _place = place
-  using _expiry = armExpiry(options, abort)
-  let last = opened.start
-  const frame = (payload: string, cursor: Cursor | undefined) => {
-    if (cursor === undefined) return placelessFrame(payload)
-    last = cursor
-    return nextFrame(payload, cursor)
+  constructor(
+    opened: OpenSubscription,
+    credential: { readonly proof: Proof; readonly expiresAt: number },
+    place: StreamPlace,
+    services: StreamServices,
+  ) {
+    this.proof = credential.proof
+    this.expiresAt = credential.expiresAt
+    this.#opened = opened
+    this.#place = place
+    this.#services = services
+    this.#last = opened.start
   }
-  metrics.subscriptionOpened()
-  let reason: SubscriptionEnd
-  try {
-    await sink.write(commentFrame)
-    await opened.follow(frame, (frames) => sink.write(frames), signal)
-    await sink.write(completeFrame)
-    reason = 'completed'
-  } catch (error) {
-    const ending = endingOf(error, last, options)
-    if (ending.frames) await sink.write(ending.frames)
-    reason = ending.reason
+
+  open(sink: Sink): StreamReader {
+    this.#sink = sink
+    this.#place.occupy(this)
+    this.#run(sink).catch((error: unknown) => {
+      this.#services.present(error)
+      this.#place[Symbol.dispose]()
+      sink.end()
+    })
+    return this
   }
-  metrics.subscriptionEnded(reason)
-  sink.end()
+
+  frame(payload: string, cursor: Cursor | undefined): string {
+    return cursor === undefined ? placelessFrame(payload) : nextFrame(payload, cursor)
+  }
+
+  send(frames: string, last: Cursor | undefined): Promise<void> | undefined {
+    this.#last = last
+    return this.#sink?.write(frames)
+  }
+
+  gone(reason: Gone): void {
+    this.#end(new GoneError(reason))
+  }
+
+  expire(why: string): void {
+    this.#end(new SubscriptionTokenExpiredError(why))
+  }
+
+  replace(): void {
+    this.#end(new ReplacedError('A newer stream has taken its place.'))
+  }
+
+  keepAlive(): void {
+    this.#sink?.keepAlive()
+  }
+
+  drain(): void {
+    this.#end(new DrainingError('The gateway is shutting down.'))
+  }
+
+  #end(reason: Error): void {
+    this.#ending.abort(reason)
+    this.#sink?.interrupt()
+  }
+
+  /** Every failure of the subscription is an ending; a rejection is a fault of ours or of a host's meter. */
+  async #run(sink: Sink): Promise<void> {
+    this.#services.metrics.subscriptionOpened()
+    let ending: Ending
+    try {
+      await sink.write(commentFrame)
+      await this.#opened.follow(this, this.#ending.signal)
+      ending = { reason: 'completed', frames: completeFrame }
+    } catch (error) {
+      ending = endingOf(error, this.#last, this.#services)
+    }
+    await this.#close(sink, ending)
+  }
+
+  async #close(sink: Sink, { reason, frames }: Ending): Promise<void> {
+    using _place = this.#place
+    if (frames) await sink.write(frames)
+    this.#services.metrics.subscriptionEnded(reason)
+    sink.end()
+  }
 }
 
 interface Ending {
@@ -112,7 +142,7 @@ interface Ending {
 function endingOf(
   error: unknown,
   last: Cursor | undefined,
-  { present, retryMs }: SubscriptionStreamOptions,
+  { present, retryMs }: StreamServices,
 ): Ending {
   if (error instanceof GoneError) return { reason: error.reason, frames: undefined }
   if (error instanceof DrainingError) return { reason: 'drained', frames: retryFrame(retryMs()) }
@@ -136,22 +166,5 @@ function endingOf(
     const { message, extensions } = present(cause)
     const errors = [{ message, extensions: { ...extensions, ...more } }]
     return `${placelessFrame(JSON.stringify({ errors }))}${completeFrame}`
-  }
-}
-
-function armExpiry(
-  { clock, expiresAt }: SubscriptionStreamOptions,
-  abort: (reason: Error) => void,
-): Disposable {
-  let timer = arm()
-  return { [Symbol.dispose]: () => timer[Symbol.dispose]() }
-
-  function arm(): Disposable {
-    return clock.timer(Math.max(expiresAt - clock.now(), 0), check)
-  }
-
-  function check(): void {
-    if (clock.now() < expiresAt) timer = arm()
-    else abort(new SubscriptionTokenExpiredError('The credential has expired.'))
   }
 }

@@ -51,8 +51,6 @@ export interface Exchange {
   cost?: number
   /** The cost of its answer, and the bytes that it holds, while it is executed. */
   making?: AnswerMaking
-  /** Its result, unless it is a subscription that was accepted. */
-  result?: ExecutionResult
   /** Set by a subscription that was accepted; every other result is answered as it is. */
   answer?: Answer
 }
@@ -114,13 +112,8 @@ export type RequestContext = Omit<GraphContext, 'budget'>
 /** Answers a GraphQL request whose caller is known. */
 export type RunGraphQL = (exchange: Exchange) => Promise<Answer>
 
-/** A type that Yoga does not export. */
-type YogaResult = Parameters<NonNullable<Plugin['onResultProcess']>>[0]['result']
-
 interface ServerContext {
   readonly exchange: Exchange
-  /** Set once its head is read. */
-  form?: MultipartRequest
 }
 
 /** @throws `TypeError` for a persisted document that does not fit the schema */
@@ -135,9 +128,6 @@ export function createYogaRunner(options: YogaOptions): RunGraphQL {
     turns: options.turns.of(senderOf(incoming)),
   })
   const ours: Plugin<ServerContext, ServerContext> = {
-    onRequestParse({ serverContext, setRequestParser }) {
-      setRequestParser(() => inTime(readRequest(serverContext)))
-    },
     onParse({ setParseFn }) {
       setParseFn(documents.parse)
     },
@@ -161,13 +151,6 @@ export function createYogaRunner(options: YogaOptions): RunGraphQL {
         ),
       )
     },
-    onResultProcess(process) {
-      const { exchange } = process.serverContext
-      process.setResultProcessor((outcome, { Response }) => {
-        exchange.result = oneResult(outcome)
-        return new Response()
-      }, 'application/json')
-    },
   }
 
   const yoga = createYoga<ServerContext>({
@@ -189,23 +172,48 @@ export function createYogaRunner(options: YogaOptions): RunGraphQL {
     maxRequestBodySize: false,
   })
 
+  // All that Yoga wants to know of a request is its method: one of each serves all.
+  const requestBy = (method: 'GET' | 'POST') =>
+    new yoga.fetchAPI.Request('http://gateway/graphql', { method })
+  const get = requestBy('GET')
+  const post = requestBy('POST')
+
   return async (exchange) => {
-    const { method } = exchange.incoming
-    const request = new yoga.fetchAPI.Request('http://gateway/graphql', { method })
-    const context: ServerContext = { exchange }
-    await yoga.handleRequest(request, context)
+    const { incoming } = exchange
+    let form: MultipartRequest | undefined
+    let result: ExecutionResult
+    try {
+      const params = await inTime(readRequest())
+      const request = incoming.method === 'GET' ? get : post
+      result = oneResult(await yoga.getResultForParams({ params, request }, { exchange }))
+    } catch (error) {
+      result = { errors: [present(error)] }
+    }
     // A client that is slow to send the rest loses its connection with the answer.
-    if (context.form) await inTime(context.form.finish()).catch(() => undefined)
-    return exchange.answer ?? (await answer(exchange))
+    if (form) await inTime(form.finish()).catch(() => undefined)
+    return exchange.answer ?? (await answer(exchange, result))
+
+    async function readRequest(): Promise<GraphParams> {
+      const how = paramsOptions(incoming)
+      if (!isMultipart(incoming)) return readParams(incoming, limits.maxBodyBytes, how)
+      form = await readMultipart(incoming, limits, how)
+      return form.params
+    }
   }
 
   /** In turns with other work where it is long. What a client has to read before it is forgotten counts as held. */
-  async function answer({ incoming, result, accepted, making, kind }: Exchange): Promise<Answer> {
-    if (!result) throw new TypeError('the request was answered by nobody')
+  async function answer(
+    { incoming, accepted, making, kind }: Exchange,
+    result: ExecutionResult,
+  ): Promise<Answer> {
     using held = new DisposableStack()
     if (making) held.use(making.held)
     if (!making || making.budget.bytes <= maxPlainBytes) {
-      return answerResult(result, incoming.method, accepted)
+      const answer = answerResult(result, incoming.method, accepted)
+      if (!making || typeof answer.body !== 'string') return answer
+      making.held.keep(answer.body.length)
+      held.move()
+      return { ...answer, held: making.held }
     }
     const { maxAnswerBytes: maxBytes } = limits
     const text = await encodeJson(shownResult(result), { maxBytes, turns: making.turns })
@@ -215,7 +223,7 @@ export function createYogaRunner(options: YogaOptions): RunGraphQL {
     }
     making.held.keep(text.bytes)
     const owned = held.move()
-    return answerText(text, accepted, () => owned.dispose())
+    return { ...answerText(text, accepted, () => owned.dispose()), held: making.held }
   }
 
   /**
@@ -251,14 +259,6 @@ export function createYogaRunner(options: YogaOptions): RunGraphQL {
     exchange.making = options.beginAnswer(id)
     return { ...context, budget: exchange.making.budget }
   }
-
-  async function readRequest(context: ServerContext): Promise<GraphParams> {
-    const { incoming } = context.exchange
-    const how = paramsOptions(incoming)
-    if (!isMultipart(incoming)) return readParams(incoming, limits.maxBodyBytes, how)
-    context.form = await readMultipart(incoming, limits, how)
-    return context.form.params
-  }
 }
 
 /** With nothing of Yoga's in the context: a resolver holds the badge of one session, and no more. */
@@ -278,9 +278,11 @@ function exchangeOf({ contextValue }: ExecutionArgs): Exchange {
   return exchange
 }
 
-function oneResult(outcome: YogaResult): ExecutionResult {
-  if (Array.isArray(outcome) || Symbol.asyncIterator in outcome) {
-    throw new TypeError('neither batches nor streams come this way')
+function oneResult(
+  outcome: ExecutionResult | AsyncIterable<ExecutionResult> | undefined,
+): ExecutionResult {
+  if (outcome === undefined || Symbol.asyncIterator in outcome) {
+    throw new TypeError('no stream comes this way')
   }
   return outcome
 }

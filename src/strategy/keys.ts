@@ -35,8 +35,13 @@ export function createRunKeys(run: RunContext): RunKeys {
   return {
     sessionName: session.name,
     userId: session.name,
-    conversationName: nameOf(conversationId, generation),
-    runName: nameOf(conversationId, generation, replyId),
+    // Made when asked for: most runs go on in a conversation that is known by its id.
+    get conversationName() {
+      return nameOf(conversationId, generation)
+    },
+    get runName() {
+      return nameOf(conversationId, generation, replyId)
+    },
     metaData: { [replyKey]: replyId },
     historyMetaData: { [historyKey]: replyId },
   }

@@ -68,7 +68,7 @@ const typesOfAll = ['config', 'observe', 'rate']
 const packages = [...new Set(Object.values(rooms).flatMap((room) => room.packages))].sort()
 const parts = readdirSync(new URL('../../src', import.meta.url))
   .map((name) => name.replace(/\.ts$/, ''))
-  .filter((name) => name !== 'lib')
+  .filter((name) => name !== 'lib' && !name.endsWith('.mjs'))
 
 function importRules(files: string, name: string, room: Room) {
   const prefix = files === 'src/domain.ts' ? '^\\./' : '^(\\.\\./)+'

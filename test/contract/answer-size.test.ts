@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import type { ConversationId, ReplyEventBody, ReplyId } from '../../src/domain.ts'
 import { RateLimitedError } from '../../src/errors.ts'
@@ -149,14 +150,18 @@ describe('the bytes of an answer', () => {
   })
 })
 
-/** Asks on a bare socket, and reads no more than the beginning of the answer, which is made by then. */
-async function askUnread({ gateway }: Stage, query: string, who = token): Promise<Socket> {
+/** Asks on a bare socket, so many times, and reads no more than the beginning of the answer, which is made by then. */
+async function askUnread(
+  { gateway }: Stage,
+  query: string,
+  who = token,
+  times = 1,
+): Promise<Socket> {
   const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1')
   await once(socket, 'connect')
   const body = JSON.stringify({ query })
-  socket.write(
-    `POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nauthorization: Bearer ${who}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  )
+  const request = `POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nauthorization: Bearer ${who}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
+  socket.write(request.repeat(times))
   await once(socket, 'data')
   socket.pause()
   return socket
@@ -207,6 +212,19 @@ describe('an answer that nobody reads', () => {
     await using stage = await openFull(100, 'x'.repeat(32 * kibibyte), { limits })
     const socket = await askUnread(stage, large)
     expect(stage.gateway.waitingBytes).toBeGreaterThan(6_000_000)
+    socket.destroy()
+    await until(() => stage.gateway.waitingBytes === 0, 'it is forgotten')
+  })
+
+  it('counts as well when it is small, and other small ones fill its connection', async () => {
+    await using stage = await openFull(1, 'x'.repeat(60_000))
+    const small = `{ nodes(ids: ["${messageId(0)}"]) { ... on Message { text } } }`
+    const socket = await askUnread(stage, small, token, 250)
+    // Nothing moves any more: what the kernel has not taken waits here.
+    for (let still = 0; still < 100;) {
+      await nextTurn()
+      still = stage.gateway.waitingBytes > 30_000 ? still + 1 : 0
+    }
     socket.destroy()
     await until(() => stage.gateway.waitingBytes === 0, 'it is forgotten')
   })

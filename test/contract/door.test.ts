@@ -213,14 +213,10 @@ describe('the door', () => {
       challenge: () => 'Bearer',
     }
     await using gateway = await openFakeGateway({ authenticator })
-    const { hostname, port } = new URL(gateway.url)
-    const socket = connect(Number(port), hostname)
-    socket.resume()
     const count = 200
-    // One network read brings them all.
-    socket.write('GET /graphql?query=%7Ba%7D HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(count))
+    using clients = await connectMany(gateway.url, count)
+    clients.write('GET /graphql?query=%7Ba%7D HTTP/1.1\r\nHost: x\r\n\r\n')
     for (; begun.length < count; turn += 1) await nextTurn()
-    socket.destroy()
     const perTurn = Map.groupBy(begun, (at) => at)
     expect(Math.max(...[...perTurn.values()].map(({ length }) => length))).toBeLessThan(count / 2)
   })
@@ -240,16 +236,36 @@ describe('the door', () => {
       return 'ready' as const
     }
     await using gateway = await openFakeGateway({ authenticator, readiness })
-    const { hostname, port } = new URL(gateway.url)
-    const socket = connect(Number(port), hostname)
-    socket.resume()
     const count = 200
-    // One network read brings them all.
+    using clients = await connectMany(gateway.url, count)
+    using probe = await connectMany(gateway.url, 1)
     const request = (target: string) => `GET ${target} HTTP/1.1\r\nHost: x\r\n\r\n`
-    socket.write(request('/graphql?query=%7Ba%7D').repeat(count) + request('/health/ready'))
+    clients.write(request('/graphql?query=%7Ba%7D'))
+    probe.write(request('/health/ready'))
     await until(() => begun === count && begunAtHealth.length > 0, 'all to begin')
-    socket.destroy()
     expect(begunAtHealth).toEqual([expect.toSatisfy((before: number) => before < count / 2)])
+  })
+
+  it('of requests that come on one connection the next begins when the one before it is answered', async () => {
+    const begun: (() => void)[] = []
+    const authenticator = {
+      authenticate: async () => {
+        const { promise, resolve } = Promise.withResolvers<void>()
+        begun.push(resolve)
+        await promise
+        throw new UnauthenticatedError('Nobody is known.')
+      },
+      challenge: () => 'Bearer',
+    }
+    await using gateway = await openFakeGateway({ authenticator })
+    using client = await connectMany(gateway.url, 1)
+    client.write('GET /graphql?query=%7Ba%7D HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(3))
+    for (let n = 1; n <= 3; n += 1) {
+      await until(() => begun.length >= n, 'the next one')
+      for (let turn = 0; turn < 10; turn += 1) await nextTurn()
+      expect(begun).toHaveLength(n)
+      begun.at(-1)?.()
+    }
   })
 
   it('requests that a client sends ahead on one connection are answered in their order', async () => {
@@ -523,9 +539,36 @@ describe('the door', () => {
     const answer = await fetchAt(`${gateway.url}/graphql?${new URLSearchParams({ query })}`, {
       headers: { authorization },
     })
-    expect(answer.status).toBe(405)
+    expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'POST'])
     expect(await answer.text()).toContain('BAD_REQUEST')
     expect(gateway.session('alice').sent).toEqual([])
+  })
+
+  it.each([
+    ['of several none is named', 'query A { viewer { session } } query B { __typename }', {}],
+    ['the named one is not there', '{ viewer { session } }', { operationName: 'C' }],
+    ['there is only a fragment', 'fragment F on Viewer { session }', {}],
+    ['that is all that can be told of an invalid document', 'fragment F on Nobody { x }', {}],
+  ])('answers 400 where no operation can be executed: %s', async (_why, query, more) => {
+    await using gateway = await openFakeGateway()
+    for (const accept of ['application/json', 'application/graphql-response+json']) {
+      const answer = await fetchAt(`${gateway.url}/graphql`, {
+        method: 'POST',
+        body: JSON.stringify({ query, ...more }),
+        headers: { ...json, accept },
+      })
+      expect([answer.status, await answer.json()]).toEqual([
+        400,
+        {
+          errors: [
+            {
+              message: 'Could not determine what operation to execute.',
+              extensions: { code: 'BAD_REQUEST' },
+            },
+          ],
+        },
+      ])
+    }
   })
 
   it('answers what cannot be accepted with 406', async () => {
@@ -627,6 +670,23 @@ describe('the door', () => {
     expect(gateway.ends).toEqual(['client-gone'])
   })
 })
+
+/** So many connections that the gateway has accepted, whose answers are read by nobody. */
+async function connectMany(url: string, count: number) {
+  const { hostname, port } = new URL(url)
+  const sockets = Array.from({ length: count }, () => connect(Number(port), hostname).resume())
+  const accepted = sockets.map((socket) => once(socket, 'data'))
+  for (const socket of sockets) socket.write('GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n')
+  await Promise.all(accepted)
+  return {
+    write(text: string) {
+      for (const socket of sockets) socket.write(text)
+    },
+    [Symbol.dispose]() {
+      for (const socket of sockets) socket.destroy()
+    },
+  }
+}
 
 function fetchAt(url: string, init?: RequestInit): Promise<Response> {
   return globalThis.fetch(url, init)

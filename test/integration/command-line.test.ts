@@ -7,11 +7,14 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import manifest from '../../package.json' with { type: 'json' }
 import { demoSecrets } from '../../src/config/demo-secrets.ts'
 import { startGateway } from '../kit/gateway-process.ts'
 import { within } from '../kit/until.ts'
 
 const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
+/** The command of the package. */
+const bin = fileURLToPath(new URL(`../../${manifest.bin['coze-gateway']}`, import.meta.url))
 const emulator = fileURLToPath(new URL('../../src/emulator/main.ts', import.meta.url))
 
 async function run(
@@ -109,6 +112,20 @@ describe('the command line', () => {
     const { code, stdout } = await run(['--version'])
     expect(code).toBe(0)
     expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
+  })
+
+  it('compiles no TypeScript when it is started again', async () => {
+    const tellsAmaro = `process.on('exit', () => {
+      const isLoaded = process.moduleLoadList.some((name) => name.includes('deps/amaro'))
+      process.stderr.write(isLoaded ? 'compiled' : 'from the cache')
+    })`
+    const env = {
+      NODE_OPTIONS: `--import "data:text/javascript,${encodeURIComponent(tellsAmaro)}"`,
+    }
+    await run(['check-config', '--help'], env, bin)
+    const again = await run(['check-config', '--help'], env, bin)
+    expect(again).toMatchObject({ code: 0, stderr: 'from the cache' })
+    expect(again.stdout).toContain('Usage: coze-gateway')
   })
 
   it.each([

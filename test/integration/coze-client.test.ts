@@ -139,7 +139,7 @@ describe('Coze client, streaming', () => {
       seen.push({ method, url, authorization, type, body: await bodyOf(request) })
       stream(response, created)
       await gates[0]?.promise
-      response.write(delta('a') + delta('b'))
+      response.write(delta('a') + delta('b', { id: '1' }))
       await gates[1]?.promise
       response.end(completed + done)
     }

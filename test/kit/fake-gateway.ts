@@ -177,7 +177,7 @@ export async function openFakeGateway(options: FakeGatewayOptions = {}): Promise
     },
   })
   const listener = await listen({
-    handle: (req, res) => server.serve(req, res),
+    handle: (req, res, take) => server.serve(req, res, take),
     host: '127.0.0.1',
     port: 0,
     timeouts: { headersMs: options.headersMs ?? 10_000, requestMs: 30_000, uploadMs: 120_000 },

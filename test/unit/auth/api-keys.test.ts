@@ -57,7 +57,7 @@ describe('an API key', () => {
     const keys = [one, next, bank, tenant]
     using kit = await openWaysIn({ apiKeys: keys.map(({ settings }) => settings) })
     const idOf = async (key: string) =>
-      namer.idOf(await callerOf(kit.auth, asBackend(key, 'alice')))
+      namer.identify(await callerOf(kit.auth, asBackend(key, 'alice'))).id
     expect(await idOf(next.key)).toBe(await idOf(one.key))
     const ids = await Promise.all([one, bank, tenant].map(({ key }) => idOf(key)))
     expect(new Set(ids).size).toBe(3)
@@ -79,7 +79,7 @@ describe('an API key', () => {
       ].map((headers) => callerOf(kit.auth, headers)),
     )
     expect(callers.every(({ subject }) => subject === 'alice')).toBe(true)
-    expect(new Set(callers.map((caller) => namer.idOf(caller))).size).toBe(callers.length)
+    expect(new Set(callers.map((caller) => namer.identify(caller).id)).size).toBe(callers.length)
   })
 
   const short = 'x'.repeat(31)

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { Buffer } from 'node:buffer'
 import { getEventListeners } from 'node:events'
 import { setImmediate as settled } from 'node:timers/promises'
@@ -66,12 +67,14 @@ function open({ isSent = true, perTurn = 1_000_000 } = {}) {
   }
 }
 
-/** Reads a stream, and gives its batches one by one as the types of their events; undefined after its end. */
+const name = (event: CozeEvent) => (event.type === 'delta' ? `delta ${event.text}` : event.type)
+
+/** Reads a stream, and gives its batches one by one, each event by its type; undefined after its end. */
 function listen(stream: EventStream) {
-  const batches: (readonly CozeEvent['type'][])[] = []
+  const batches: (readonly string[])[] = []
   let wake = () => {}
   const take = (events: readonly CozeEvent[]) => {
-    batches.push(events.map(({ type }) => type))
+    batches.push(events.map(name))
     wake()
     return undefined
   }
@@ -109,14 +112,14 @@ describe('event stream', () => {
     const piece = `: ${'x'.repeat(9_000)}\n\n${delta('a')}`
     upstream.say(piece)
     expect(upstream.acts).toEqual([])
-    expect(await stream.next()).toEqual(['delta'])
+    expect(await stream.next()).toEqual(['delta a'])
     // This turn of the event loop has read as much as it may.
     upstream.say(piece, piece)
     expect(upstream.acts).toEqual(['pause'])
     const next = stream.next()
     await upstream.nextTurn()
     expect(upstream.acts).toEqual(['pause', 'resume'])
-    expect(await next).toEqual(['delta', 'delta'])
+    expect(await next).toEqual(['delta aa'])
   })
 
   it('reads what waits for its turn before the end of its body', async () => {
@@ -125,7 +128,7 @@ describe('event stream', () => {
     const stream = listen(await upstream.stream)
     upstream.say('x'.repeat(8_200), `\n\n${created}${delta('a')}`, completed + done)
     upstream.sink.onEnd()
-    expect(await stream.next()).toEqual(['created', 'delta', 'completed', 'done'])
+    expect(await stream.next()).toEqual(['created', 'delta a', 'completed', 'done'])
   })
 
   it('keeps a stream that is written as a model speaks from waiting, however much the others bring', async () => {
@@ -134,7 +137,7 @@ describe('event stream', () => {
     const stream = listen(await upstream.stream)
     upstream.say(created, delta('a'), delta('b'))
     expect(upstream.acts).toEqual([])
-    expect(await stream.next()).toEqual(['created', 'delta', 'delta'])
+    expect(await stream.next()).toEqual(['created', 'delta ab'])
   })
 
   it('gives all that is there as one batch, and none for a piece that completes nothing', async () => {
@@ -142,11 +145,11 @@ describe('event stream', () => {
     upstream.head()
     const stream = listen(await upstream.stream)
     upstream.say(created + delta('a'), `${delta('b')}data: `)
-    expect(await stream.next()).toEqual(['created', 'delta', 'delta'])
+    expect(await stream.next()).toEqual(['created', 'delta ab'])
     const next = stream.next()
     upstream.say(': still here\n')
     upstream.say(`x\n\n${delta('c')}`)
-    expect(await next).toEqual(['delta'])
+    expect(await next).toEqual(['delta c'])
     upstream.say(completed + done)
     expect(await stream.next()).toEqual(['completed', 'done'])
     expect(await stream.next()).toBeUndefined()
@@ -168,14 +171,40 @@ describe('event stream', () => {
     expect(batches).toEqual([2, 0, 1])
   })
 
+  it('hands over in the context of who reads, whoever opened the connection', async () => {
+    const upstream = open()
+    upstream.head()
+    const context = new AsyncLocalStorage<string>()
+    const seen: (string | undefined)[] = []
+    const stream = await upstream.stream
+    const take = () => {
+      seen.push(context.getStore())
+      return seen.length === 2 ? Promise.resolve() : undefined
+    }
+    const over = context.run('reader', async () => stream.read(take))
+    const bring = async (text: string) => {
+      context.run('opener', () => upstream.say(text))
+      await settled()
+    }
+    await bring(created)
+    await bring(delta('a'))
+    await bring(delta('b'))
+    context.run('opener', () => {
+      upstream.say(delta('c'))
+      upstream.sink.onError(new Error('reset'))
+    })
+    await failure(over)
+    expect(seen).toEqual(['reader', 'reader', 'reader', 'reader'])
+  })
+
   it('pauses the connection while its taker works, and loses nothing that comes all the same', async () => {
     const upstream = open()
     upstream.head()
     const stream = await upstream.stream
     const works: PromiseWithResolvers<void>[] = []
-    const sizes: number[] = []
+    const batches: (readonly string[])[] = []
     const over = stream.read(async (events) => {
-      sizes.push(events.length)
+      batches.push(events.map(name))
       const work = Promise.withResolvers<void>()
       works.push(work)
       await work.promise
@@ -186,11 +215,11 @@ describe('event stream', () => {
     upstream.say(delta('x'), delta('y'))
     // A silence of our own making is no fault of the upstream's.
     upstream.clock.advance(500)
-    expect(sizes).toEqual([1])
+    expect(batches).toEqual([['created']])
     works[0]?.resolve()
     await settled()
     // It stays paused: the taker works at what came meanwhile.
-    expect(sizes).toEqual([1, 2])
+    expect(batches.slice(1)).toEqual([['delta xy']])
     expect(upstream.acts).toEqual(['pause'])
     works[1]?.resolve()
     await settled()
@@ -200,7 +229,7 @@ describe('event stream', () => {
     await settled()
     works[2]?.resolve()
     await over
-    expect(sizes).toEqual([1, 2, 2])
+    expect(batches.slice(2)).toEqual([['completed', 'done']])
   })
 
   it('fails after what came before was taken, however long that takes', async () => {
@@ -210,7 +239,7 @@ describe('event stream', () => {
     const work = Promise.withResolvers<void>()
     const batches: (readonly string[])[] = []
     const over = stream.read((events) => {
-      batches.push(events.map(({ type }) => type))
+      batches.push(events.map(name))
       return batches.length === 1 ? work.promise : undefined
     })
     upstream.say(created)
@@ -221,7 +250,7 @@ describe('event stream', () => {
     expect(batches).toEqual([['created']])
     work.resolve()
     expect(await failure(over)).toMatchObject({ kind: 'truncated', accepted: 'yes' })
-    expect(batches).toEqual([['created'], ['delta']])
+    expect(batches).toEqual([['created'], ['delta a']])
   })
 
   it.each([
@@ -306,7 +335,7 @@ describe('event stream', () => {
     }
     upstream.clock.advance(100)
     const stream = listen(await upstream.stream)
-    expect(await stream.next()).toHaveLength(4)
+    expect(await stream.next()).toEqual(['created', 'delta xxx'])
     expect(await failure(stream.over)).toMatchObject({ kind: 'timeout', accepted: 'yes' })
     expect(upstream.acts).toEqual(['abort'])
     expect(upstream.clock.pending).toBe(0)
@@ -321,7 +350,7 @@ describe('event stream', () => {
       upstream.clock.advance(50)
     }
     const stream = listen(await upstream.stream)
-    expect(await stream.next()).toHaveLength(21)
+    expect(await stream.next()).toEqual(['created', `delta ${'x'.repeat(20)}`])
     expect(await failure(stream.over)).toMatchObject({ kind: 'limit', accepted: 'yes' })
     expect(upstream.acts).toEqual(['abort'])
   })
@@ -337,7 +366,7 @@ describe('event stream', () => {
     end(upstream.sink)
     const stream = listen(await upstream.stream)
     const isSaid = upstream.acts.length > 0
-    expect(await stream.next()).toEqual(['created', 'delta', ...(isSaid ? ['done'] : [])])
+    expect(await stream.next()).toEqual(['created', 'delta a', ...(isSaid ? ['done'] : [])])
     expect(await failure(stream.over)).toMatchObject({ kind: 'truncated', accepted: 'yes' })
     expect(upstream.clock.pending).toBe(0)
   })

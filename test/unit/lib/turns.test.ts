@@ -71,6 +71,49 @@ describe('turns', () => {
     expect(Math.abs((counts[0] ?? 0) - (counts[1] ?? 0))).toBeLessThanOrEqual(1)
   })
 
+  it('do work whose size only shows when it is done, and let nobody else begin in the same turn', async () => {
+    const next: (() => void)[] = []
+    const turns = createTurns(100, (run) => void next.push(run))
+    const done: number[][] = []
+    const all = Array.from({ length: 10 }, (_, n) =>
+      turns.of(n).run(
+        () => done.at(-1)?.push(n),
+        () => 1_000,
+      ),
+    )
+    for (let turn = next.shift(); turn; turn = next.shift()) {
+      done.push([])
+      turn()
+      await settled()
+    }
+    await Promise.all(all)
+    // The first one did not wait.
+    expect(done.filter((turn) => turn.length > 0)).toEqual(
+      Array.from({ length: 9 }, (_, n) => [n + 1]),
+    )
+  })
+
+  it('tell a failure of the work to whoever asked for it, and go on with the others', async () => {
+    const next: (() => void)[] = []
+    const turns = createTurns(1, (run) => void next.push(run)).of('owner')
+    const failing = () => {
+      throw new Error('broken')
+    }
+    const units = () => 1
+    const all = Promise.allSettled([
+      turns.run(failing, units),
+      turns.run(() => 'one', units),
+      turns.run(failing, units),
+      turns.run(() => 'two', units),
+    ])
+    for (let turn = next.shift(); turn; turn = next.shift()) {
+      turn()
+      await settled()
+    }
+    const shown = (await all).map((one) => (one.status === 'fulfilled' ? one.value : 'failed'))
+    expect(shown).toEqual(['failed', 'one', 'failed', 'two'])
+  })
+
   it('give a piece that is larger than a turn one of its own', async () => {
     expect(await work(10, 2, 3, 1_000)).toHaveLength(6)
   })

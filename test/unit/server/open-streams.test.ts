@@ -24,6 +24,7 @@ function open(maxSubscriptionsPerSession = 1_000) {
     const place = streams.admit(alice)
     place.occupy({
       proof: lasting,
+      expiresAt: Number.POSITIVE_INFINITY,
       expire: () => {},
       replace: () => void ends.push(name),
       keepAlive: () => void (written += 1),

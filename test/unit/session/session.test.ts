@@ -18,7 +18,7 @@ const caller = (over: Partial<Caller> = {}): Caller => ({
   expiresAt: 0,
   ...over,
 })
-const idOf = (over?: Partial<Caller>) => namer.idOf(caller(over))
+const idOf = (over?: Partial<Caller>) => namer.identify(caller(over)).id
 
 /** Texts that some comparison somewhere takes for one another. */
 const nasty = fc.oneof(
@@ -58,8 +58,8 @@ describe('a session', () => {
           one.issuer === other.issuer &&
           one.tenant === other.tenant &&
           one.subject === other.subject
-        expect(namer.idOf(one) === namer.idOf(other)).toBe(same)
-        expect(namer.idOf({ ...one })).toBe(namer.idOf(one))
+        expect(namer.identify(one).id === namer.identify(other).id).toBe(same)
+        expect(namer.identify({ ...one })).toEqual(namer.identify(one))
       }),
       { numRuns: 2_000 },
     )
@@ -111,7 +111,7 @@ describe('a session', () => {
 
   it('T5 does not depend on scopes, expiry or a claimed name', () => {
     const claimed = { ...caller({ scopes: ['x'], expiresAt: 9 }), claimedName: 'bob' }
-    expect(namer.idOf(claimed)).toBe(idOf())
+    expect(namer.identify(claimed).id).toBe(idOf())
     expect(namer.nameOf(idOf(), 0, claimed)).toBe(namer.nameOf(idOf(), 0, caller()))
   })
 
@@ -136,8 +136,19 @@ describe('a session', () => {
       rotated.nameOf(id, 0, caller()),
     ]
     expect(new Set(names).size).toBe(names.length)
-    expect(rotated.idOf(caller())).toBe(id)
+    expect(rotated.identify(caller()).id).toBe(id)
     expect(rotated.keyCheck).toBe(namer.keyCheck)
+  })
+
+  it('is the same for a caller who comes again after more others than are remembered', () => {
+    const fresh = createSessionNamer(settings)
+    const first = fresh.identify(caller())
+    const ids = new Set([first.id])
+    for (let index = 0; index < 10_001; index += 1) {
+      ids.add(fresh.identify(caller({ subject: `other ${index}` })).id)
+    }
+    expect(ids.size).toBe(10_002)
+    expect(fresh.identify(caller())).toEqual(first)
   })
 
   it('T5 is named by a verified claim of the one configured issuer only', () => {
@@ -146,15 +157,15 @@ describe('a session', () => {
       nameClaim: { issuer: 'https://issuer.test', claim: 'account' },
     })
     const one = { ...caller(), claimedName: 'acct-7' }
-    expect(claiming.nameOf(claiming.idOf(one), 0, one)).toBe('acct-7')
-    expect(claiming.idOf(one)).toBe(namer.idOf(caller()))
+    expect(claiming.nameOf(claiming.identify(one).id, 0, one)).toBe('acct-7')
+    expect(claiming.identify(one).id).toBe(namer.identify(caller()).id)
     const other = { ...caller({ issuer: 'https://other.test' }), claimedName: 'acct-7' }
-    expect(claiming.nameOf(claiming.idOf(other), 0, other)).not.toBe('acct-7')
-    expect(() => claiming.nameOf(claiming.idOf(caller()), 0, caller())).toThrow(TypeError)
+    expect(claiming.nameOf(claiming.identify(other).id, 0, other)).not.toBe('acct-7')
+    expect(() => claiming.nameOf(claiming.identify(caller()).id, 0, caller())).toThrow(TypeError)
     // A backend or the guests may be called as an issuer is: they make no claims.
     for (const kind of ['api-key', 'guest'] as const) {
       const unclaimed = caller({ kind })
-      const id = claiming.idOf(unclaimed)
+      const id = claiming.identify(unclaimed).id
       expect(claiming.nameOf(id, 0, unclaimed)).toMatch(/^[\w-]{43}$/)
       expect(claiming.nameOf(id, 0, { ...unclaimed, claimedName: 'acct-7' })).not.toBe('acct-7')
     }
@@ -163,6 +174,6 @@ describe('a session', () => {
   it('tells by a digest whether a store was filled under another key', () => {
     const other = createSessionNamer({ ...settings, key: new Secret('K'.repeat(32)) })
     expect(other.keyCheck).not.toBe(namer.keyCheck)
-    expect(other.idOf(caller())).not.toBe(idOf())
+    expect(other.identify(caller()).id).not.toBe(idOf())
   })
 })

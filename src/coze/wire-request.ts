@@ -1,0 +1,45 @@
+import type { Secret } from '../lib/secret.ts'
+import type { BaseUrls } from './base-url.ts'
+import { type CozeCall, callRules } from './calls.ts'
+import type { WireRequest } from './wire.ts'
+
+interface Addressed {
+  readonly call: CozeCall
+  readonly target: { readonly baseUrl: string; readonly token: Secret }
+  readonly path: string
+  /** Undefined values are left out. */
+  readonly query?: Readonly<Record<string, string | undefined>>
+}
+
+/** Writes a call down as the HTTP request that makes it. */
+export function createWireRequests(baseUrls: BaseUrls) {
+  return (
+    method: WireRequest['method'],
+    request: Addressed,
+    contentType: string,
+    body: WireRequest['body'],
+  ): WireRequest => {
+    const { origin, prefix } = baseUrls.of(request.target.baseUrl)
+    return {
+      origin,
+      path: `${prefix}${request.path}${searchOf(request.query)}`,
+      method,
+      connection: callRules[request.call].connection,
+      headers: {
+        authorization: `Bearer ${request.target.token.reveal()}`,
+        accept: 'application/json, text/event-stream',
+        ...(body === undefined ? {} : { 'content-type': contentType }),
+      },
+      body,
+    }
+  }
+}
+
+function searchOf(query: Addressed['query']): string {
+  if (query === undefined) return ''
+  const given = new URLSearchParams()
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined) given.set(name, value)
+  }
+  return given.size === 0 ? '' : `?${given.toString()}`
+}
