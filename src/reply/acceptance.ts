@@ -17,6 +17,7 @@ import {
   IdempotencyMismatchError,
   InvalidInputError,
   NotFoundError,
+  NotSupportedError,
   QueueFullError,
   RateLimitedError,
 } from '../errors.ts'
@@ -28,7 +29,7 @@ import { type AssistantAccess, servedAccounts } from './assistant-access.ts'
 import type { Canceller } from './canceller.ts'
 import type { Permit } from './permits.ts'
 import type { ReplyQueue } from './queue.ts'
-import type { RunTraces } from './run-traces.ts'
+import type { RunTraces } from './run.ts'
 import { stored } from './stored.ts'
 
 export interface SendMessageRequest {
@@ -74,6 +75,10 @@ export interface Acceptance {
   repeat(session: Session, request: SendMessageRequest): Promise<Reply | undefined>
 }
 
+/** The platform's own limits; a sixteenth pair is the gateway's own. */
+const maxMetadata = 15
+const maxMetadataName = 64
+const maxMetadataValue = 512
 /** Conversations whose assistant is remembered; the one that was longest not used is forgotten first. */
 const maxRemembered = 10_000
 /** For a caller with too many open replies, in ms: when one of them ends is not known. */
@@ -191,4 +196,63 @@ function accepted(outcome: AcceptOutcome): Accepted {
 
 function digest(input: string): string {
   return createHash('sha256').update(input).digest('base64url')
+}
+
+/** Whether only its assistant can say if a message may be as it is. */
+export function needsAssistant({ attachmentIds, extras }: SendMessageRequest): boolean {
+  return (
+    attachmentIds.length > 0 ||
+    Object.keys(extras.parameters).length > 0 ||
+    Object.keys(extras.metadata).length > 0
+  )
+}
+
+/**
+ * What a message carries beside its text.
+ * @throws {@link InvalidInputError} naming what the assistant does not take; {@link NotSupportedError}
+ */
+export function checkExtras(
+  { attachmentIds, extras }: SendMessageRequest,
+  assistant: AssistantInfo,
+  rules: {
+    readonly maxAttachments: number
+    /** Parameters are texts: the assistant is a Bot. */
+    readonly textsOnly: boolean
+  },
+): void {
+  if (attachmentIds.length > 0 && !assistant.takesAttachments) {
+    throw new NotSupportedError('The assistant takes no attachments.')
+  }
+  if (attachmentIds.length > rules.maxAttachments) {
+    throw new InvalidInputError(`A message may have at most ${rules.maxAttachments} attachments.`)
+  }
+  if (new Set(attachmentIds).size < attachmentIds.length) {
+    throw new InvalidInputError('An attachment is named twice.')
+  }
+  for (const [name, value] of Object.entries(extras.parameters)) {
+    if (!assistant.messageParameters.includes(name)) {
+      throw new InvalidInputError(`The assistant takes no parameter "${name}".`)
+    }
+    if (rules.textsOnly && typeof value !== 'string') {
+      throw new InvalidInputError(`The parameter "${name}" must be a text.`)
+    }
+  }
+  const metadata = Object.entries(extras.metadata)
+  if (metadata.length > maxMetadata) {
+    throw new InvalidInputError(`A message may have at most ${maxMetadata} metadata entries.`)
+  }
+  for (const [name, value] of metadata) {
+    if (!assistant.messageMetadata.includes(name) || !isWithin(name, maxMetadataName)) {
+      throw new InvalidInputError(`The assistant takes no metadata "${name}".`)
+    }
+    if (!isWithin(value, maxMetadataValue)) {
+      throw new InvalidInputError(
+        `The metadata "${name}" must have 1 to ${maxMetadataValue} characters.`,
+      )
+    }
+  }
+}
+
+function isWithin(text: string, maxLength: number): boolean {
+  return text.length >= 1 && text.length <= maxLength
 }

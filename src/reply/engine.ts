@@ -11,11 +11,10 @@ import { type AdmissionOptions, createAdmission } from './admission.ts'
 import { createCanceller } from './canceller.ts'
 import { createOwedWorks } from './owed-works.ts'
 import { createReplyQueue, type ReplyQueue } from './queue.ts'
-import { createRunTraces } from './run-traces.ts'
-import { StopRequest } from './run.ts'
+import { createRunTraces, StopRequest } from './run.ts'
 import { createRunner, type RunnerOptions } from './runner.ts'
-import type { SessionCaller } from './session-caller.ts'
 import {
+  type SessionCaller,
   createSessionConversations,
   type SessionConversations,
   type SessionConversationsOptions,

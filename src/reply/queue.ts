@@ -6,8 +6,7 @@ import type { Clock } from '../lib/clock.ts'
 import { StoreError } from '../store/store.ts'
 import type { Admission } from './admission.ts'
 import type { Permit } from './permits.ts'
-import type { RunTraces } from './run-traces.ts'
-import { StopRequest } from './run.ts'
+import { type RunTraces, StopRequest } from './run.ts'
 import type { Runner } from './runner.ts'
 
 /**

@@ -28,8 +28,16 @@ export interface RunnerOptions
 }
 
 /**
- * Drives replies to their end, in the order of writes of the design (steps 3 to 6). Each method resolves when the reply has
- * ended, was requeued, was let go of while it waits for its session, or turned out to be another's; false: nothing waits in
+ * Drives replies to their end, in the order of writes. Each step is one durable write, unless it says otherwise:
+ *
+ *     1  accept    the message; where nothing stands before it, with 2 and 3
+ *     2  claim     RUNNING, under a lease
+ *     3  intend    the binding of the conversation that was opened, the send intent, `started`: then the message is sent
+ *     4  record    the upstream's id of the run, for which nobody waits; a conversation that the run reveals is bound first
+ *     5  text      shown at once, and written behind that with that of others
+ *     6  finish    the whole text, the end and its event
+ *
+ * Each method resolves when the reply has ended, was requeued, was let go of while it waits for its session, or turned out to be another's; false: nothing waits in
  * the conversation. A signal aborted with a {@link StopRequest} ends the reply as that asks.
  */
 export interface Runner {
@@ -95,7 +103,7 @@ export function createRunner(options: RunnerOptions): Runner {
     return await attempt(facts, known, control, { needsIntent: moved || !control.isIntended })
   }
 
-  /** Steps 3 to 6; a second time only where the upstream is known to have accepted nothing (F41). */
+  /** Steps 3 to 6; a second time only where the upstream is known to have accepted nothing. */
   async function attempt(
     facts: Run,
     known: string | undefined,

@@ -2,6 +2,7 @@ import type {
   AssistantId,
   AssistantInfo,
   Attachment,
+  Caller,
   Conversation,
   ConversationId,
   FileUpload,
@@ -20,9 +21,18 @@ import type { Canceller } from './canceller.ts'
 import type { OwedWorks } from './owed-works.ts'
 import { createRatings, type Feedback } from './ratings.ts'
 import { remainsOfDeletion, remainsOfErasure, type UpstreamCleanup } from './remains.ts'
-import type { SessionCaller } from './session-caller.ts'
 import { stored } from './stored.ts'
 import { createUploads, type UploadsOptions } from './uploads.ts'
+
+/** On whose behalf a session is used, as far as this room may know: no subject. */
+export interface SessionCaller {
+  readonly kind: Caller['kind']
+  readonly issuer: string
+  /** A short digest of the session, for the log. */
+  readonly fingerprint: string
+  /** What the upstream knows the session by, in its generations. */
+  nameOf(generation: number): SessionName
+}
 
 export interface Erasure extends UpstreamCleanup {
   readonly conversations: number

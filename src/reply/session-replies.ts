@@ -19,10 +19,15 @@ import {
 import type { RateLimiter } from '../rate/limiter.ts'
 import type { Ledger } from '../store/ledger.ts'
 import type { ReplyLog } from '../store/log.ts'
-import { type AcceptanceOptions, createAcceptance, type SendMessageRequest } from './acceptance.ts'
+import {
+  type AcceptanceOptions,
+  checkExtras,
+  createAcceptance,
+  needsAssistant,
+  type SendMessageRequest,
+} from './acceptance.ts'
 import { CursorCodec } from './cursor.ts'
-import { checkExtras, needsAssistant } from './message-rules.ts'
-import type { SessionCaller } from './session-caller.ts'
+import type { SessionCaller } from './session-conversations.ts'
 import { stored } from './stored.ts'
 import { createSubscribe, type ReplySubscription, type SubscribeRequest } from './subscribe.ts'
 import { checkOutputs, digestOfOutputs, type PendingToolOutputs } from './tool-outputs.ts'

@@ -131,10 +131,12 @@ export function logContract(
       let positions = await Promise.all(Array.from({ length: 20 }, () => log.end(session.id)))
       for (const word of ['one ', 'two ', 'three']) {
         await append(lease, answer(lease.answer.length, word))
-        const found = positions.map((position, index) =>
-          log.read(session.id, position, index % 2 === 0 ? {} : { replyId: reply.id }, 100),
-        )
-        const items = (await Promise.all(found)).map((read) => (read === 'expired' ? [] : read))
+        const items: (readonly LogItem[])[] = []
+        for (const [index, position] of positions.entries()) {
+          const filter = index % 2 === 0 ? {} : { replyId: reply.id }
+          const found = await log.read(session.id, position, filter, 100)
+          items.push(found === 'expired' ? [] : found)
+        }
         const [first] = items
         expect(first).toHaveLength(1)
         for (const [item] of items) {

@@ -18,12 +18,13 @@ export function createMemoryLog(
     read(sessionId, after, filter, maxLength) {
       const { state } = commits
       const log = logOf(state, sessionId)
-      const isExpired = isGone(log, after, state) || lacks(state, log, sessionId, after, filter)
+      const isExpired =
+        !isRemembered(log, after, state) || lacks(state, log, sessionId, after, filter)
       if (isExpired && state.flaw !== 'reads-on-when-expired') return 'expired'
       const items: LogItem[] = []
       let length = 0
       for (const item of itemsAfter(state, sessionId, after, filter, textOf)) {
-        const more = item.event.type === 'delta' ? item.event.text.length : 0
+        const more = 'text' in item.event ? item.event.text.length : 0
         if (items.length > 0 && more > 0 && length + more > maxLength) break
         length += more
         items.push(share(item))
@@ -65,6 +66,13 @@ export function createMemoryLog(
     listen,
     trim: (endedBefore) => commits.write('trim', (state) => trim(state, endedBefore)),
   }
+}
+
+/** A reader goes on at an event that was trimmed under it, where it has missed nothing. */
+function isRemembered(log: LogRow, { seq, check }: EventPlace, state: State): boolean {
+  if (isKnown(log, { seq, check }, state)) return true
+  if (state.flaw === 'forgets-trimmed-check') return false
+  return log.gone.some((event) => event.seq === seq && event.check === check)
 }
 
 /** Its event is gone or another one, or the log does not reach it. */

@@ -38,7 +38,10 @@ export function applyDelta(
   const changed = { ...text, [track]: before.slice(0, offset) + added }
   if (offset === before.length) return changed
   const { answer, reasoning } = text
-  const kept = { answer: answer.length, reasoning: reasoning.length, [track]: offset }
+  // What is kept never ends inside a character.
+  const isInside = offset > 0 && isHighSurrogate(before.charCodeAt(offset - 1))
+  const whole = isInside ? offset - 1 : offset
+  const kept = { answer: answer.length, reasoning: reasoning.length, [track]: whole }
   const next = { name: newName(), answerKept: kept.answer, reasoningKept: kept.reasoning }
   return { ...changed, revisions: [...text.revisions, next] }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { ConversationId, Position, ReplyId, SessionId } from '../../../src/domain.ts'
-import { tail } from '../../../src/reply/tail.ts'
+import { tail } from '../../../src/reply/subscribe.ts'
 import type { EventFilter, LogItem, ReadResult, ReplyLog } from '../../../src/store/log.ts'
 
 const sessionId = 'alice' as SessionId

@@ -58,7 +58,7 @@ function newClient() {
 }
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve))
-const done = (id: number, value: unknown = undefined): AnswerMessage => ({
+const done = (id: number, value?: unknown): AnswerMessage => ({
   id,
   type: 'done',
   value,
