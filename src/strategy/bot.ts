@@ -168,7 +168,7 @@ export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
     async listRevealed({ history, ...run }, signal) {
       const seeds = new Set(seedsOf(history, seedForm).map(({ text }) => text))
       // The cloud hides the conversations of another identity; on Studio all have one.
-      const unknown = platform === 'studio' ? 'not-listed' : 'not-readable'
+      const unknown = platform === 'studio' ? 'vanished' : 'not-readable'
       return await listRevealed({ client, tokens, clock, platform }, run, seeds, unknown, signal)
     },
     async start(request, take, signal) {

@@ -68,6 +68,8 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
   const mayName = workflow.conversationKeying === 'auto' && 'appId' in owner
   // Studio's call makes conversations that an app's runs do not know.
   let keying = mayName && platform === 'studio' ? 'name' : workflow.conversationKeying
+  /** Of the cloud that is not documented for an app's conversations: until one was listed, nothing is known of others. */
+  let canList = platform === 'studio'
   const seedForm = { max: maxMessages, takes: seedFormOf(platform) }
 
   async function getOrCreate({ name: sessionName }: Session, name: string, signal: AbortSignal) {
@@ -232,9 +234,11 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
     },
     async listRevealed({ history, ...run }, signal) {
       const seeds = new Set(seedsOf(history, seedForm).map(({ text }) => text))
-      // Whether an app's conversation can be listed is not documented: where it cannot, nothing is known of others.
-      const unknown = 'not-listed'
-      return await listRevealed({ client, tokens, clock, platform }, run, seeds, unknown, signal)
+      const unknown = canList ? 'vanished' : 'not-listed'
+      const options = { client, tokens, clock, platform }
+      const rows = await listRevealed(options, run, seeds, unknown, signal)
+      if (typeof rows !== 'string' && rows.length > 0) canList = true
+      return rows
     },
     async start(request, take, signal) {
       const { upstream, extras, form } = request

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { CozeError } from '../../../src/coze/errors.ts'
 import type { CozeEvent } from '../../../src/coze/events.ts'
+import type { Platform } from '../../../src/domain.ts'
 import type { BotOptions } from '../../../src/strategy/assistant-options.ts'
 import { createBotStrategy } from '../../../src/strategy/bot.ts'
 import { createFakeClock } from '../../kit/clock.ts'
@@ -28,7 +29,11 @@ const lookupRequired = {
 const upstream = { type: 'id', conversationId: 'up-1' } as const
 const message = { ...alice, upstream, text: 'Hi', history: [], ...plain }
 
-function open(script: Parameters<typeof createScriptedCoze>[0], bot: Partial<BotOptions> = {}) {
+function open(
+  script: Parameters<typeof createScriptedCoze>[0],
+  bot: Partial<BotOptions> = {},
+  platform: Platform = 'cloud',
+) {
   const client = createScriptedCoze(script)
   const clock = createFakeClock()
   const strategy = createBotStrategy({
@@ -38,6 +43,7 @@ function open(script: Parameters<typeof createScriptedCoze>[0], bot: Partial<Bot
     random: () => 0.5,
     scope: { origin: 'http://coze.test', account: '' },
     recoverMs: 600_000,
+    platform,
     bot: { botId: 'bot-1', customVariables: { LANGUAGE: 'en' }, ...bot },
   })
   return { client, clock, strategy }
@@ -54,7 +60,6 @@ describe('bot strategy', () => {
 
   it.each([
     ['conversation-gone', 'cloud', 'not-readable'],
-    ['conversation-gone', 'studio', 'not-listed'],
     ['refused', 'cloud', 'not-listed'],
     ['not-supported', 'studio', 'not-listed'],
   ] as const)('takes "%s" of a list on %s for %s', async (kind, platform, rows) => {
@@ -75,6 +80,23 @@ describe('bot strategy', () => {
     })
     const run = { ...alice, upstreamConversationId: 'up-2', chatId: '9', history: [] }
     expect(await strategy.listRevealed(run, signal)).toBe(rows)
+  })
+
+  it('fails a run of Studio whose conversation vanishes before it is known who else is in it', async () => {
+    const { strategy } = open(
+      {
+        request: () => {
+          throw new CozeError('conversation-gone', 'x', { accepted: 'no' })
+        },
+      },
+      {},
+      'studio',
+    )
+    const run = { ...alice, upstreamConversationId: 'up-2', chatId: '9', history: [] }
+    await expect(strategy.listRevealed(run, signal)).rejects.toMatchObject({
+      conversationGone: true,
+      outcome: 'unseen',
+    })
   })
 
   it('T13: keys every layer of a run, the conversation in the query', async () => {

@@ -563,6 +563,35 @@ describe('what a conversation holds that a run has just revealed', () => {
     expect(await strategy.listRevealed({ ...run, history: [] }, signal)).toBe('not-listed')
   })
 
+  const vanished = { conversationGone: true, outcome: 'unseen' }
+
+  it('fails the run if it vanishes from a Studio, which lists what it has', async () => {
+    const { strategy } = open(
+      {
+        request: () => {
+          throw gone
+        },
+      },
+      { appId: 'app-1' },
+      'studio',
+    )
+    const listing = strategy.listRevealed({ ...run, history: [] }, signal)
+    await expect(listing).rejects.toMatchObject(vanished)
+  })
+
+  it('fails the run if it vanishes from a cloud that has listed others', async () => {
+    const { strategy } = open({
+      request: (_, nth) => {
+        if (nth > 2) throw gone
+        return { data: nth === 1 ? [] : [row('m1', '9')] }
+      },
+    })
+    const list = async () => strategy.listRevealed({ ...run, history: [] }, signal)
+    expect(await list()).toEqual([])
+    expect(await list()).toHaveLength(1)
+    await expect(list()).rejects.toMatchObject(vanished)
+  })
+
   it('is not known where the platform is silent', async () => {
     const { clock, strategy } = open({ request: () => ({}) }, { appId: 'app-1' }, 'cloud', {
       request: (_, lifetime) =>
