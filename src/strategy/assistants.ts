@@ -14,6 +14,7 @@ import type { BotOptions, WorkflowOptions } from './assistant-options.ts'
 import { createAssistantRecords } from './assistant-records.ts'
 import { createBotStrategy } from './bot.ts'
 import { findUnkeyedLayers, upstreamScope } from './keys.ts'
+import { platformTraits } from './platform-traits.ts'
 import type { AssistantRecords } from './records.ts'
 import {
   type Choice,
@@ -109,8 +110,8 @@ function createAssistant(
   const { busyWaitMs, recoverMs, uploadMs } = timeouts
   const scope = upstreamScope(credentials)
   const hasSharedToken = credentials.type === 'shared-token'
-  const { platform } = assistant
-  const upstream = { client, tokens, platform }
+  const traits = platformTraits[assistant.platform]
+  const upstream = { client, tokens, traits }
   const common = { ...upstream, clock, random, scope, hasSharedToken, busyWaitMs, recoverMs }
   const forRecords = { ...upstream, newId, uploadMs, maxUploadBytes: limits.maxUploadBytes }
   return {

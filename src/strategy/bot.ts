@@ -29,8 +29,8 @@ export interface BotStrategyOptions extends CallOptions {
   readonly bot: BotOptions
   readonly client: CozeClient
   readonly scope: UpstreamScope
-  /** All sessions share one upstream identity. Default false. */
-  readonly hasSharedToken?: boolean | undefined
+  /** All sessions share one upstream identity. */
+  readonly hasSharedToken: boolean
   /** How long a lost run that still goes on is waited for, in ms. */
   readonly recoverMs: number
 }
@@ -44,7 +44,7 @@ const seedForm = { max: 100, takes: 'messages' } as const
 
 /** @throws {TypeError} when a layer would not be keyed by the session. */
 export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
-  const { bot, client, tokens, clock, platform = 'cloud', recoverMs } = options
+  const { bot, client, tokens, clock, traits, recoverMs } = options
   const { botId, connectorId } = bot
   const unkeyed = findUnkeyedBotLayers(bot)
   if (unkeyed.length > 0) throw new TypeError(unkeyed.join('; '))
@@ -153,7 +153,7 @@ export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
   return {
     kind: 'bot',
     scope: options.scope,
-    layers: botLayers(bot, identityLayer(options.hasSharedToken ?? false)),
+    layers: botLayers(bot, identityLayer(options.hasSharedToken)),
     answersByMessage: false,
     readsForms: false,
     async open(run, signal) {
@@ -167,9 +167,8 @@ export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
     settleKeying: undefined,
     async listRevealed({ history, ...run }, signal) {
       const seeds = new Set(seedsOf(history, seedForm).map(({ text }) => text))
-      // The cloud hides the conversations of another identity; on Studio all have one.
-      const unknown = platform === 'studio' ? 'vanished' : 'not-readable'
-      return await listRevealed({ client, tokens, clock, platform }, run, seeds, unknown, signal)
+      const unknown = traits.hidesForeign ? 'not-readable' : 'vanished'
+      return await listRevealed({ client, tokens, clock, traits }, run, seeds, unknown, signal)
     },
     async start(request, take, signal) {
       const { upstream } = request

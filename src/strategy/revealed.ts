@@ -3,11 +3,11 @@ import { type CozeMessage, listMessages } from '../coze/conversations.ts'
 import { CozeError } from '../coze/errors.ts'
 import type { TokenResolver } from '../coze/token.ts'
 import { withToken } from '../coze/with-token.ts'
-import type { Platform } from '../domain.ts'
 import type { RevealedRows } from '../isolation/breaches.ts'
 import type { Clock } from '../lib/clock.ts'
 import { createDeadline } from '../lib/deadline.ts'
 import { historyKey, replyKey } from './keys.ts'
+import type { PlatformTraits } from './platform-traits.ts'
 import { RunFailedError } from './run-failed-error.ts'
 import { asRunFailure, toRunFailure } from './run-failure.ts'
 import type { RunReference } from './strategy.ts'
@@ -16,7 +16,7 @@ export interface RevealedOptions {
   readonly client: CozeClient
   readonly tokens: TokenResolver
   readonly clock: Clock
-  readonly platform: Platform
+  readonly traits: PlatformTraits
 }
 
 /** Rows of one page, as many as the platforms give. */
@@ -35,7 +35,7 @@ const listMs = 10_000
  * @throws {@link RunFailedError} when they could not be read
  */
 export async function listRevealed(
-  { client, tokens, clock, platform }: RevealedOptions,
+  { client, tokens, clock, traits }: RevealedOptions,
   { session, upstreamConversationId: conversationId, replyId }: RunReference,
   seeds: ReadonlySet<string>,
   unknown: 'not-listed' | 'not-readable' | 'vanished',
@@ -48,7 +48,8 @@ export async function listRevealed(
   const lifetime = AbortSignal.any([signal, deadline.signal])
   try {
     for (let page = 0, olderThan: string | undefined; page < maxPages; page += 1) {
-      const request = { conversationId, olderThan, platform, limit: pageLength }
+      const older = { by: traits.olderMessages, than: olderThan }
+      const request = { conversationId, older, limit: pageLength }
       const list = async (target: CozeTarget) => listMessages(client, target, request, lifetime)
       const found = (await withToken(tokens, session.name, list, lifetime)) ?? []
       const before = rows.size

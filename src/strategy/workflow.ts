@@ -12,7 +12,7 @@ import { withToken } from '../coze/with-token.ts'
 import { streamWorkflowChat } from '../coze/workflow-chat.ts'
 import type { ReplyFailure, Session, UpstreamScope } from '../domain.ts'
 import type { WorkflowOptions } from './assistant-options.ts'
-import { enterMessages, seedFormOf, seedsOf } from './enter-messages.ts'
+import { enterMessages, seedsOf } from './enter-messages.ts'
 import { formLines } from './form-answer.ts'
 import { createRunKeys, findUnkeyedWorkflowLayers } from './keys.ts'
 import { identityLayer, workflowLayers } from './layers.ts'
@@ -35,8 +35,8 @@ export interface WorkflowStrategyOptions extends CallOptions {
   readonly workflow: WorkflowOptions
   readonly client: CozeClient
   readonly scope: UpstreamScope
-  /** All sessions share one upstream identity. Default false. */
-  readonly hasSharedToken?: boolean | undefined
+  /** All sessions share one upstream identity. */
+  readonly hasSharedToken: boolean
   /** How long a lost run is looked for, in ms. */
   readonly recoverMs: number
 }
@@ -59,18 +59,17 @@ const unsupported: ReplyFailure = {
 
 /** @throws {TypeError} when a layer would not be keyed by the session. */
 export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatStrategy {
-  const { workflow, client, tokens, clock, recoverMs, platform = 'cloud' } = options
+  const { workflow, client, tokens, clock, recoverMs, traits } = options
   const { workflowId, connectorId, workflowVersion, appVersion } = workflow
   const unkeyed = findUnkeyedWorkflowLayers(workflow)
   if (unkeyed.length > 0) throw new TypeError(unkeyed.join('; '))
   const owner = ownerOf(workflow)
-  const identity = identityLayer(options.hasSharedToken ?? false)
+  const identity = identityLayer(options.hasSharedToken)
   const mayName = workflow.conversationKeying === 'auto' && 'appId' in owner
-  // Studio's call makes conversations that an app's runs do not know.
-  let keying = mayName && platform === 'studio' ? 'name' : workflow.conversationKeying
-  /** Of the cloud that is not documented for an app's conversations: until one was listed, nothing is known of others. */
-  let canList = platform === 'studio'
-  const seedForm = { max: maxMessages, takes: seedFormOf(platform) }
+  let keying = mayName && !traits.createsForApps ? 'name' : workflow.conversationKeying
+  /** Where it is not documented: until one was listed, nothing is known of others. */
+  let canList = traits.listsAppConversations === true
+  const seedForm = { max: maxMessages, takes: traits.workflowSeeds }
 
   async function getOrCreate({ name: sessionName }: Session, name: string, signal: AbortSignal) {
     const create = async (target: CozeTarget) =>
@@ -220,8 +219,7 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
       return workflowLayers(workflow, keying, identity)
     },
     answersByMessage: true,
-    // The cloud takes JSON as well, Studio lines alone.
-    readsForms: options.platform === 'studio',
+    readsForms: traits.readsFormLines,
     open,
     get openAsStranger() {
       return keying === 'name' || !('appId' in owner) ? undefined : openAsStranger
@@ -235,8 +233,8 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
     async listRevealed({ history, ...run }, signal) {
       const seeds = new Set(seedsOf(history, seedForm).map(({ text }) => text))
       const unknown = canList ? 'vanished' : 'not-listed'
-      const options = { client, tokens, clock, platform }
-      const rows = await listRevealed(options, run, seeds, unknown, signal)
+      const by = { client, tokens, clock, traits }
+      const rows = await listRevealed(by, run, seeds, unknown, signal)
       if (typeof rows !== 'string' && rows.length > 0) canList = true
       return rows
     },

@@ -8,6 +8,7 @@ import type { RoutePath } from '../../src/emulator/route-paths.ts'
 import { createGuard } from '../../src/isolation/guard.ts'
 import { type Clock, systemClock } from '../../src/lib/clock.ts'
 import { Secret } from '../../src/lib/secret.ts'
+import type { PlatformTraits } from '../../src/strategy/platform-traits.ts'
 import type {
   ChatStrategy,
   RunContext,
@@ -20,6 +21,7 @@ import { type RunningEmulator, createTestApp, publicPart, startEmulator } from '
 import { plain } from '../kit/plain.ts'
 import { randomId } from '../kit/ids.ts'
 import { answerOf, createRun } from '../kit/runs.ts'
+import { strategyOptions } from '../kit/strategy-options.ts'
 import { uncounted, untraced } from '../kit/uncounted.ts'
 
 /** What a strategy is made of. */
@@ -27,12 +29,12 @@ export interface StrategyParts {
   readonly client: CozeClient
   readonly tokens: TokenResolver
   readonly scope: UpstreamScope
-  readonly platform: Platform
+  readonly traits: PlatformTraits
   /** Whether all sessions are one upstream identity. */
   readonly hasSharedToken: boolean
+  readonly busyWaitMs: number
   readonly clock: Clock
   readonly random: () => number
-  readonly busyWaitMs?: number
 }
 
 export interface StrategyEntry {
@@ -133,8 +135,8 @@ export function setStrategyStage(entry: StrategyEntry) {
     )
     const scope = { origin: emulator.url, account: '' }
     const { platform } = entry
-    const hasSharedToken = platform === 'studio'
-    const calls = { client, tokens, scope, platform, hasSharedToken }
+    const own = { ...strategyOptions(platform), hasSharedToken: platform === 'studio' }
+    const calls = { client, tokens, scope, ...own }
     parts = { ...calls, clock: systemClock, random: Math.random }
     strategy = entry.open(parts)
   })

@@ -11,6 +11,7 @@ import { createBotStrategy } from '../../src/strategy/bot.ts'
 import { randomId } from '../kit/ids.ts'
 import { plain } from '../kit/plain.ts'
 import { answerOf, collect, createRun } from '../kit/runs.ts'
+import { strategyOptions } from '../kit/strategy-options.ts'
 import { questionCard } from '../unit/coze/card-samples.ts'
 import { chat, chatId, conversationId, frame, ids, message } from '../unit/coze/wire-samples.ts'
 import { uncounted, untraced } from '../kit/uncounted.ts'
@@ -96,6 +97,7 @@ async function stage(submitted: (response: ServerResponse, nth: number) => void)
     random: () => 0,
     recoverMs: 600_000,
     scope,
+    ...strategyOptions(),
     bot,
   })
   return { strategy, asked, [Symbol.asyncDispose]: () => stack.disposeAsync() }

@@ -320,7 +320,8 @@ describe('conversations', () => {
 
   it('list what is older than a message', async () => {
     const { client, asked } = stub({ data: [] })
-    await listMessages(client, target, { conversationId, olderThan: messageId, limit: 7 }, signal)
+    const older = { by: 'before_id', than: messageId } as const
+    await listMessages(client, target, { conversationId, older, limit: 7 }, signal)
     expect(asked).toMatchObject([{ body: { order: 'desc', before_id: messageId, limit: 7 } }])
   })
 

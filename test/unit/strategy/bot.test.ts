@@ -6,6 +6,7 @@ import type { BotOptions } from '../../../src/strategy/assistant-options.ts'
 import { createBotStrategy } from '../../../src/strategy/bot.ts'
 import { createFakeClock } from '../../kit/clock.ts'
 import { plain } from '../../kit/plain.ts'
+import { strategyOptions } from '../../kit/strategy-options.ts'
 import { answerOf, collect, createHistory, createRun, untaken } from '../../kit/runs.ts'
 import { createScriptedCoze, nameTokens } from '../../kit/scripted-coze.ts'
 
@@ -43,7 +44,7 @@ function open(
     random: () => 0.5,
     scope: { origin: 'http://coze.test', account: '' },
     recoverMs: 600_000,
-    platform,
+    ...strategyOptions(platform),
     bot: { botId: 'bot-1', customVariables: { LANGUAGE: 'en' }, ...bot },
   })
   return { client, clock, strategy }
@@ -75,7 +76,7 @@ describe('bot strategy', () => {
       random: () => 0.5,
       scope: { origin: 'http://coze.test', account: '' },
       recoverMs: 600_000,
-      platform,
+      ...strategyOptions(platform),
       bot: { botId: 'bot-1' },
     })
     const run = { ...alice, upstreamConversationId: 'up-2', chatId: '9', history: [] }

@@ -10,6 +10,7 @@ import type { ChatStrategy, RunContext } from '../../../src/strategy/strategy.ts
 import { createWorkflowStrategy } from '../../../src/strategy/workflow.ts'
 import { createFakeClock } from '../../kit/clock.ts'
 import { plain } from '../../kit/plain.ts'
+import { strategyOptions } from '../../kit/strategy-options.ts'
 import { answerOf, collect, createHistory, createRun, untaken } from '../../kit/runs.ts'
 import { createScriptedCoze, nameTokens } from '../../kit/scripted-coze.ts'
 
@@ -41,7 +42,7 @@ function open(
     random: () => 0.5,
     scope: { origin: 'http://coze.test', account: '' },
     recoverMs: 30_000,
-    platform,
+    ...strategyOptions(platform),
     workflow: { workflowId: 'flow-1', conversationKeying: 'auto', ...workflow },
   })
   return { client, clock, strategy }
