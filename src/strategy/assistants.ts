@@ -86,7 +86,7 @@ function createAssistant(
 ): Assistant {
   const { client, clock, random, newId, metrics, timeouts, limits } = options
   const credentials = credentialsOf(assistant)
-  const { workflow, bot } = targetsOf(assistant, timeouts)
+  const { workflow, bot } = targetsOf(assistant)
   // The configuration takes a shared token only where it is allowed.
   const unkeyed = findUnkeyedLayers({ credentials, allowSharedToken: true, workflow, bot })
   if (unkeyed.length > 0) {
@@ -107,7 +107,7 @@ function createAssistant(
       sign: options.sign,
     }),
   )
-  const { busyWaitMs, recoverMs, uploadMs } = timeouts
+  const { busyWaitMs, recoverMs, uploadMs, firstEventMs, totalMs } = timeouts
   const scope = upstreamScope(credentials)
   const hasSharedToken = credentials.type === 'shared-token'
   const traits = platformTraits[assistant.platform]
@@ -117,8 +117,20 @@ function createAssistant(
   return {
     select: createStrategySelector({
       strategy: assistant.strategy,
-      workflow: workflow && createWorkflowStrategy({ ...common, workflow }),
-      bot: bot && createBotStrategy({ ...common, bot }),
+      workflow:
+        workflow &&
+        createWorkflowStrategy({
+          ...common,
+          workflow,
+          timeouts: { firstEventMs, totalMs, idleMs: timeouts.idleWorkflowMs },
+        }),
+      bot:
+        bot &&
+        createBotStrategy({
+          ...common,
+          bot,
+          timeouts: { firstEventMs, totalMs, idleMs: timeouts.idleBotMs },
+        }),
       onBreach: assistant.onBreach,
       requireProof: assistant.requireProof,
       verdictOf: (strategy) => options.verdictOf({ assistantId: assistant.id, strategy }),
@@ -149,22 +161,16 @@ function credentialsOf({ baseUrl, credentials }: AssistantSettings): CozeCredent
   return { type: 'shared-token', token: credentials.token, baseUrl }
 }
 
-function targetsOf(
-  assistant: AssistantSettings,
-  timeouts: Timeouts,
-): { readonly workflow?: WorkflowOptions; readonly bot?: BotOptions } {
-  const { firstEventMs, totalMs, idleBotMs, idleWorkflowMs } = timeouts
-  const forWorkflow = { firstEventMs, totalMs, idleMs: idleWorkflowMs }
-  const forBot = { firstEventMs, totalMs, idleMs: idleBotMs }
+function targetsOf(assistant: AssistantSettings): {
+  readonly workflow?: WorkflowOptions
+  readonly bot?: BotOptions
+} {
   switch (assistant.strategy) {
     case 'workflow':
-      return { workflow: { ...assistant.workflow, timeouts: forWorkflow } }
+      return { workflow: assistant.workflow }
     case 'bot':
-      return { bot: { ...assistant.bot, timeouts: forBot } }
+      return { bot: assistant.bot }
     case 'auto':
-      return {
-        workflow: { ...assistant.workflow, timeouts: forWorkflow },
-        bot: { ...assistant.fallback, timeouts: forBot },
-      }
+      return { workflow: assistant.workflow, bot: assistant.fallback }
   }
 }

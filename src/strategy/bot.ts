@@ -35,8 +35,6 @@ export interface BotStrategyOptions extends CallOptions {
   readonly recoverMs: number
 }
 
-/** A Bot that says nothing for so long is given up (F10). */
-const idleMs = 120_000
 /** How long the messages of a chat that has completed are looked for, in ms: they may be listed a little later. */
 const listMs = 10_000
 /** The user's one included (coze-api.md §6). */
@@ -44,7 +42,7 @@ const seedForm = { max: 100, takes: 'messages' } as const
 
 /** @throws {TypeError} when a layer would not be keyed by the session. */
 export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
-  const { bot, client, tokens, clock, traits, recoverMs } = options
+  const { bot, client, tokens, clock, traits, timeouts, recoverMs } = options
   const { botId, connectorId } = bot
   const unkeyed = findUnkeyedBotLayers(bot)
   if (unkeyed.length > 0) throw new TypeError(unkeyed.join('; '))
@@ -199,7 +197,7 @@ export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
                 // Studio keeps no other `meta_data` than this, so that a run can be found whose first event was lost.
                 extraParams: keys.metaData,
                 connectorId,
-                timeouts: { idleMs, ...bot.timeouts },
+                timeouts,
                 listener,
               },
               takeEvents,
@@ -227,7 +225,7 @@ export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
         chatId,
         outputs,
         connectorId,
-        timeouts: { idleMs, ...bot.timeouts },
+        timeouts,
       }
       await streamRun(
         {

@@ -1,4 +1,4 @@
-import type { CozeTarget, StreamListener, TakeCozeEvents } from '../coze/client.ts'
+import type { CozeTarget, StreamListener, StreamTimeouts, TakeCozeEvents } from '../coze/client.ts'
 import { CozeError } from '../coze/errors.ts'
 import type { CozeEvent } from '../coze/events.ts'
 import type { TokenResolver } from '../coze/token.ts'
@@ -19,6 +19,7 @@ export interface CallOptions {
   readonly random: () => number
   /** How long a conversation that something else keeps busy is waited for, in ms. */
   readonly busyWaitMs: number
+  readonly timeouts: StreamTimeouts
 }
 
 /**

@@ -41,8 +41,6 @@ export interface WorkflowStrategyOptions extends CallOptions {
   readonly recoverMs: number
 }
 
-/** A Workflow may legally work in silence for 10 minutes (F10). */
-const idleMs = 600_000
 /** The user's one included (coze-api.md §4.1). */
 const maxMessages = 50
 
@@ -59,7 +57,7 @@ const unsupported: ReplyFailure = {
 
 /** @throws {TypeError} when a layer would not be keyed by the session. */
 export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatStrategy {
-  const { workflow, client, tokens, clock, recoverMs, traits } = options
+  const { workflow, client, tokens, clock, recoverMs, traits, timeouts } = options
   const { workflowId, connectorId, workflowVersion, appVersion } = workflow
   const unkeyed = findUnkeyedWorkflowLayers(workflow)
   if (unkeyed.length > 0) throw new TypeError(unkeyed.join('; '))
@@ -264,7 +262,7 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
                 connectorId,
                 workflowVersion,
                 appVersion,
-                timeouts: { idleMs, ...workflow.timeouts },
+                timeouts,
                 listener,
               },
               takeEvents,

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect } from 'vitest'
-import { type CozeClient, createCozeClient } from '../../src/coze/client.ts'
+import { type CozeClient, createCozeClient, type StreamTimeouts } from '../../src/coze/client.ts'
 import { type TokenResolver, createTokenResolver } from '../../src/coze/token.ts'
 import type { Message, Platform, UpstreamScope } from '../../src/domain.ts'
 import type { EmulatorState } from '../../src/emulator/control.ts'
@@ -17,6 +17,7 @@ import type {
   TakeRunEvents,
   UpstreamConversation,
 } from '../../src/strategy/strategy.ts'
+import { cozeOptions, streamTimeouts, tokenOptions } from '../kit/coze-options.ts'
 import { type RunningEmulator, createTestApp, publicPart, startEmulator } from '../kit/emulator.ts'
 import { plain } from '../kit/plain.ts'
 import { randomId } from '../kit/ids.ts'
@@ -33,6 +34,7 @@ export interface StrategyParts {
   /** Whether all sessions are one upstream identity. */
   readonly hasSharedToken: boolean
   readonly busyWaitMs: number
+  readonly timeouts: StreamTimeouts
   readonly clock: Clock
   readonly random: () => number
 }
@@ -108,7 +110,7 @@ export function setStrategyStage(entry: StrategyEntry) {
         metrics: uncounted,
         tracer: untraced,
         onFailure: () => undefined,
-        timeouts: { idleMs: 5000, totalMs: 20_000 },
+        ...cozeOptions,
       }),
     )
     const tokens = stack.use(
@@ -117,6 +119,7 @@ export function setStrategyStage(entry: StrategyEntry) {
         clock: systemClock,
         newId: randomId,
         metrics: uncounted,
+        ...tokenOptions,
         credentials:
           entry.platform === 'cloud'
             ? {
@@ -125,6 +128,8 @@ export function setStrategyStage(entry: StrategyEntry) {
                 appId: app.appId,
                 keyId: app.keyId,
                 privateKey: new Secret(app.privateKeyPem),
+                accessTokenSeconds: 3600,
+                audience: new URL(emulator.url).host,
               }
             : {
                 type: 'shared-token',
@@ -135,7 +140,9 @@ export function setStrategyStage(entry: StrategyEntry) {
     )
     const scope = { origin: emulator.url, account: '' }
     const { platform } = entry
-    const own = { ...strategyOptions(platform), hasSharedToken: platform === 'studio' }
+    const timeouts = { ...streamTimeouts, idleMs: 5000, totalMs: 20_000 }
+    const hasSharedToken = platform === 'studio'
+    const own = { ...strategyOptions(platform), hasSharedToken, timeouts }
     const calls = { client, tokens, scope, ...own }
     parts = { ...calls, clock: systemClock, random: Math.random }
     strategy = entry.open(parts)

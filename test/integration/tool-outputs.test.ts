@@ -14,6 +14,7 @@ import { answerOf, collect, createRun } from '../kit/runs.ts'
 import { strategyOptions } from '../kit/strategy-options.ts'
 import { questionCard } from '../unit/coze/card-samples.ts'
 import { chat, chatId, conversationId, frame, ids, message } from '../unit/coze/wire-samples.ts'
+import { cozeOptions, tokenOptions } from '../kit/coze-options.ts'
 import { uncounted, untraced } from '../kit/uncounted.ts'
 
 /** A frame as a Bot writes it: without spaces (coze-api.md §10). */
@@ -77,6 +78,7 @@ async function stage(submitted: (response: ServerResponse, nth: number) => void)
       metrics: uncounted,
       tracer: untraced,
       onFailure: () => undefined,
+      ...cozeOptions,
     }),
   )
   const tokens = stack.use(
@@ -85,6 +87,7 @@ async function stage(submitted: (response: ServerResponse, nth: number) => void)
       clock: systemClock,
       newId: randomId,
       metrics: uncounted,
+      ...tokenOptions,
       credentials: { type: 'shared-token', baseUrl, token: new Secret('token') },
     }),
   )

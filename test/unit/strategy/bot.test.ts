@@ -385,11 +385,11 @@ describe('tool outputs for a Bot', () => {
   )
 
   it('F10 F15: have the deadlines of a run', async () => {
-    const { strategy, client } = open({ stream: () => [told] }, { timeouts: { totalMs: 7 } })
+    const { strategy, client } = open({ stream: () => [told] })
     await collect((take) => strategy.start(message, take, signal))
     await collect((take) => strategy.submitToolOutputs(submission, take, signal))
     const [started, submitted] = client.timeouts
-    expect(started).toEqual({ idleMs: 120_000, totalMs: 7 })
+    expect(started).toEqual(strategyOptions().timeouts)
     expect(submitted).toEqual(started)
   })
 

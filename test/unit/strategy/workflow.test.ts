@@ -250,12 +250,12 @@ describe('workflow strategy', () => {
     ])
   })
 
-  it('F10: lets a run be silent for 10 min', async () => {
+  it('F10: has the deadlines that it was made with', async () => {
     const { client, strategy } = open({ stream: () => [told] })
     const upstream = { type: 'id', conversationId: 'up-1' } as const
     const message = { ...alice, upstream, text: 'Hi', history: [], ...plain }
     await collect((take) => strategy.start(message, take, signal))
-    expect(client.timeouts).toEqual([{ idleMs: 600_000 }])
+    expect(client.timeouts).toEqual([strategyOptions().timeouts])
   })
 
   it('F18: gives what came before a failed chat, then its failure', async () => {
