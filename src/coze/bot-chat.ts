@@ -27,7 +27,7 @@ export interface BotChatRequest {
   /** For plug-ins and Workflows; Studio returns them as the `meta_data` of every message of the run. */
   readonly extraParams?: Readonly<Record<string, string>> | undefined
   readonly connectorId?: string | undefined
-  readonly timeouts?: StreamTimeouts | undefined
+  readonly timeouts: StreamTimeouts
   readonly listener?: StreamListener | undefined
 }
 
@@ -35,7 +35,7 @@ export interface ToolOutputsRequest extends ChatIds {
   /** One for each call that the chat waits for. */
   readonly outputs: readonly ToolOutput[]
   readonly connectorId?: string | undefined
-  readonly timeouts?: StreamTimeouts | undefined
+  readonly timeouts: StreamTimeouts
   readonly listener?: StreamListener | undefined
 }
 

@@ -43,15 +43,18 @@ export interface CozeRequest {
   readonly renewToken?: (() => Promise<Secret>) | undefined
 }
 
-/** Overrides of the client's `timeouts` for one stream, in ms. */
+/** Of one stream, in ms. */
 export interface StreamTimeouts {
-  readonly firstEventMs?: number | undefined
-  readonly idleMs?: number | undefined
-  readonly totalMs?: number | undefined
+  /** From sending the request to the first event. */
+  readonly firstEventMs: number
+  /** Between two reads. */
+  readonly idleMs: number
+  /** For all of it. */
+  readonly totalMs: number
 }
 
 export interface CozeStreamRequest extends Omit<CozeRequest, 'timeoutMs' | 'method'> {
-  readonly timeouts?: StreamTimeouts | undefined
+  readonly timeouts: StreamTimeouts
   readonly listener?: StreamListener | undefined
 }
 
@@ -106,64 +109,41 @@ export interface CozeClientOptions {
   readonly onFailure: (failure: UpstreamFailure) => void
   /** Default: undici agents of our own, closed with the client. */
   readonly dispatcher?: Dispatcher | undefined
-  readonly timeouts?: Partial<CozeTimeouts>
-  readonly limits?: Partial<CozeLimits>
+  readonly timeouts: CozeTimeouts
+  readonly limits: CozeLimits
 }
 
 /** In ms. */
 export interface CozeTimeouts {
-  /** Until the connection stands. Default 5000. */
+  /** Until the connection stands. */
   readonly connectMs: number
-  /** From there to the whole of a JSON answer. Default 15000. */
+  /** From there to the whole of a JSON answer. */
   readonly callMs: number
-  /** From there to a stream's first event. Default 60000. */
-  readonly firstEventMs: number
-  /** Between two reads of a stream. Default 120000. */
-  readonly idleMs: number
-  /** Of a whole stream. Default 600000. */
-  readonly totalMs: number
-  /** In which connecting may be tried again. Default 5000. */
+  /** In which connecting may be tried again. */
   readonly retryMs: number
-  /** The longest `Retry-After` that is waited for. Default 30000. */
+  /** The longest `Retry-After` that is waited for. */
   readonly rateLimitWaitMs: number
 }
 
 export interface CozeLimits {
-  /** Of one event's data, in bytes. Default 8 MiB. */
+  /** Of one event's data, in bytes. */
   readonly maxEventBytes: number
-  /** Of one JSON answer, in bytes. Default 8 MiB. */
-  readonly maxJsonBytes: number
-  /** Of all deltas of a stream, in bytes of UTF-8. Default 4 MiB. */
+  /** Of all deltas of a stream, in bytes of UTF-8. */
   readonly maxReplyBytes: number
-  /** Of a stream, ignored ones included. Default 100000. */
+  /** Of a stream, ignored ones included. */
   readonly maxReplyEvents: number
-  /** To one upstream origin, without `dispatcher`. Default 2048. */
+  /** To one upstream origin, without `dispatcher`. */
   readonly maxUpstreamConnections: number
 }
 
 /** How much of the time for an answer a connection that was kept alive may be silent, before a new one is used. */
 const silentShare = 1 / 3
-const mebibyte = 1_048_576
-const defaultTimeouts: CozeTimeouts = {
-  connectMs: 5_000,
-  callMs: 15_000,
-  firstEventMs: 60_000,
-  idleMs: 120_000,
-  totalMs: 600_000,
-  retryMs: 5_000,
-  rateLimitWaitMs: 30_000,
-}
-const defaultLimits: CozeLimits = {
-  maxEventBytes: 8 * mebibyte,
-  maxJsonBytes: 8 * mebibyte,
-  maxReplyBytes: 4 * mebibyte,
-  maxReplyEvents: 100_000,
-  maxUpstreamConnections: 2_048,
-}
 
 /** Bytes of all streams that are read in one turn of the event loop: some milliseconds of work. */
 const bytesPerTurn = 131_072
 
+/** Of one JSON answer, in bytes. */
+const maxJsonBytes = 8_388_608
 const unsent = { accepted: 'no' } as const
 /** After so long a call that a platform did not have is tried again: it may have been updated. In ms. */
 const missingMs = 3_600_000
@@ -171,8 +151,7 @@ const missingMs = 3_600_000
 /** The only way to the upstream. Disposing it breaks off what is under way. */
 export function createCozeClient(options: CozeClientOptions): CozeClient {
   const { clock, random, metrics } = options
-  const timeouts = { ...defaultTimeouts, ...options.timeouts }
-  const limits = { ...defaultLimits, ...options.limits }
+  const { timeouts, limits } = options
   const retries = { clock, random, metrics, ...timeouts }
   const transport = createTransport({
     dispatcher: options.dispatcher,
@@ -218,8 +197,14 @@ export function createCozeClient(options: CozeClientOptions): CozeClient {
     signal: AbortSignal,
   ) {
     const { connectMs } = timeouts
-    const { maxJsonBytes: maxBytes } = limits
-    const call = { send, clock, connectMs, ...budget, maxBytes, turns: turns.of(wire) }
+    const call = {
+      send,
+      clock,
+      connectMs,
+      ...budget,
+      maxBytes: maxJsonBytes,
+      turns: turns.of(wire),
+    }
     return await callJson(wire, call, signal).catch(rethrowFrom(origin))
   }
 
@@ -281,14 +266,9 @@ export function createCozeClient(options: CozeClientOptions): CozeClient {
         turns: turns.of(call),
         clock,
         metrics,
-        limits,
+        limits: { ...limits, maxJsonBytes },
         origin,
-        timeouts: {
-          connectMs: timeouts.connectMs,
-          firstEventMs: request.timeouts?.firstEventMs ?? timeouts.firstEventMs,
-          idleMs: request.timeouts?.idleMs ?? timeouts.idleMs,
-          totalMs: request.timeouts?.totalMs ?? timeouts.totalMs,
-        },
+        timeouts: { connectMs: timeouts.connectMs, ...request.timeouts },
       }
       const openOnce = () => {
         return ifSupported(request, () => {

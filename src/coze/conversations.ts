@@ -1,4 +1,3 @@
-import type { Platform } from '../domain.ts'
 import { compareDecimals, isDecimal } from '../lib/decimal.ts'
 import type { CozeClient, CozeTarget } from './client.ts'
 import type { CozeAnswer } from './envelope.ts'
@@ -113,16 +112,17 @@ export async function listMessages(
   request: {
     readonly conversationId: string
     readonly chatId?: string | undefined
-    /** A message's id: only older ones. */
-    readonly olderThan?: string | undefined
-    /** Whose way of paging is tried first; where the other one is found, it is taken. Default `cloud`. */
-    readonly platform?: Platform | undefined
-    /** 1 to 50. Default 50. */
+    /** Only messages older than one of this id; what is tried first to ask for them. Undefined: the newest. */
+    readonly older?:
+      | { readonly by: 'before_id' | 'after_id'; readonly than: string | undefined }
+      | undefined
+    /** 1 to 50. Undefined: 50. */
     readonly limit?: number | undefined
   },
   signal: AbortSignal,
 ): Promise<readonly CozeMessage[] | undefined> {
-  const { conversationId, chatId, olderThan, platform, limit = 50 } = request
+  const { conversationId, chatId, older, limit = 50 } = request
+  const olderThan = older?.than
   const query = { conversation_id: conversationId }
   const path = '/v1/conversation/message/list'
   const call = 'list-messages'
@@ -131,12 +131,11 @@ export async function listMessages(
     const rows = { call, target, method: 'POST', path, query, body, read: readMessages } as const
     return await client.request(rows, signal)
   }
-  // Studio gives newer messages for `before_id`, and older ones for `after_id`.
-  const [first, second] =
-    platform === 'studio' ? ['after_id', 'before_id'] : ['before_id', 'after_id']
-  const rows = await list(first)
+  const by = older?.by ?? 'before_id'
+  const rows = await list(by)
+  // Studio gives newer messages for `before_id`, and older ones for `after_id`: whichever was tried, the other one is.
   const isNewer = olderThan !== undefined && rows?.some(({ id }) => isLater(id, olderThan))
-  return isNewer ? await list(second) : rows
+  return isNewer ? await list(by === 'before_id' ? 'after_id' : 'before_id') : rows
 }
 
 /** Ids are decimal numbers that rise with time. False where they are none. */

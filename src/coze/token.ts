@@ -9,7 +9,7 @@ import { createSigner, type SignAssertion } from './assertion.ts'
 import type { CozeClient, CozeTarget } from './client.ts'
 import type { CozeAnswer } from './envelope.ts'
 import { CozeError } from './errors.ts'
-import { createTurns } from './turns.ts'
+import { createMintPermits } from './mint-permits.ts'
 
 export interface OAuthCredentials {
   readonly type: 'oauth'
@@ -20,10 +20,10 @@ export interface OAuthCredentials {
   readonly keyId: string
   /** RSA, PEM, PKCS#8 or PKCS#1. */
   readonly privateKey: Secret
-  /** Lifetime to ask for, in seconds, 1 to 86399. Default 3600. */
-  readonly accessTokenSeconds?: number | undefined
-  /** Default: the host (and port) of `baseUrl`. */
-  readonly audience?: string | undefined
+  /** Lifetime to ask for, in seconds, 1 to 86399. */
+  readonly accessTokenSeconds: number
+  /** Of assertions: the host (and port) of the platform. */
+  readonly audience: string
   /** The organisation to mint for; needed with several. */
   readonly accountId?: string | undefined
 }
@@ -64,12 +64,12 @@ export interface TokenResolverOptions {
   readonly clock: Clock
   readonly newId: NewId
   readonly metrics: Pick<Metrics, 'tokenMinted' | 'tokenReused'>
-  /** Sessions whose tokens are kept; the least recently used goes. Default 10000. */
-  readonly maxEntries?: number
-  /** Mints on their way at once. Default 20. */
-  readonly maxConcurrentMints?: number
-  /** How long a mint may take, waiting for its turn included, in ms. Default 10000. */
-  readonly mintTimeoutMs?: number
+  /** Sessions whose tokens are kept; the least recently used goes. */
+  readonly maxEntries: number
+  /** Mints on their way at once. */
+  readonly maxConcurrentMints: number
+  /** How long a mint may take, waiting for its turn included, in ms. */
+  readonly mintTimeoutMs: number
   /** Default: RS256 under the credentials' key. */
   readonly sign?: SignAssertion | undefined
 }
@@ -102,12 +102,12 @@ const headerText = /^[\x21-\x7e]+$/
 function createMintingResolver(
   options: TokenResolverOptions & { readonly credentials: OAuthCredentials },
 ): TokenResolver {
-  const { client, credentials, clock, newId, metrics, mintTimeoutMs = 10_000 } = options
-  const { baseUrl, accessTokenSeconds = 3600 } = credentials
+  const { client, credentials, clock, newId, metrics, mintTimeoutMs } = options
+  const { baseUrl, accessTokenSeconds } = credentials
   checkLifetime(accessTokenSeconds)
   const signer = createSigner(credentials)
   const sign = options.sign ?? signer
-  const turns = createTurns(options.maxConcurrentMints ?? 20)
+  const permits = createMintPermits(options.maxConcurrentMints)
   const lifetime = new AbortController()
   const mints = new Set<Promise<MintedToken>>()
   /** What the upstream's clock shows more than ours, in ms; learnt when it refuses us for it (F5). */
@@ -116,7 +116,7 @@ function createMintingResolver(
   // One flight per session, joined by all who ask meanwhile. The callers' signals stay out of it: one that gives up must
   // not fail the others. A flight whose entry was evicted or dropped still answers those who wait for it.
   const cache = new LRUCache<string, MintedToken>({
-    max: options.maxEntries ?? 10_000,
+    max: options.maxEntries,
     ttl: 1,
     ttlResolution: 0,
     // lru-cache takes a start at 0 for "no ttl".
@@ -149,7 +149,7 @@ function createMintingResolver(
   async function mintWithin(sessionName: string): Promise<MintedToken> {
     using deadline = createDeadline(clock, mintTimeoutMs, mintTimeout)
     const signal = AbortSignal.any([deadline.signal, lifetime.signal])
-    using _ = await turns.take(signal)
+    using _ = await permits.take(signal)
     // Another mint may correct it while this one is on its way, with the old one in its assertion.
     const signedSkewMs = skewMs
     try {
@@ -220,7 +220,7 @@ function createMintingResolver(
     const iat = Math.floor((clock.now() + skewMs) / 1000) - 30
     const jwt = await sign({
       iss: credentials.appId,
-      aud: credentials.audience ?? new URL(baseUrl).host,
+      aud: credentials.audience,
       iat,
       exp: iat + 3600,
       // The platform advises more than 32 bytes; one id has 22.

@@ -25,7 +25,7 @@ export interface WorkflowChatRequest {
   readonly workflowVersion?: string | undefined
   /** Of an app's flow; default: the latest. */
   readonly appVersion?: string | undefined
-  readonly timeouts?: StreamTimeouts | undefined
+  readonly timeouts: StreamTimeouts
   readonly listener?: StreamListener | undefined
 }
 

@@ -119,8 +119,10 @@ function openProbeProgress(run: ProbeRun, parts: EventParts): OpenSubscription {
     start: undefined,
     async follow(output, signal) {
       for await (const event of run.events(signal)) {
-        using made = await answerEvent(parts, event, undefined, async () => undefined, signal)
-        await output.send(output.frame(made.text, undefined), undefined)
+        const frame = (text: string) => output.frame(text, undefined)
+        const asked = { event, rendered: undefined, frame }
+        using answer = await answerEvent(parts, asked, async () => undefined, signal)
+        await output.send(answer.frames, undefined)
       }
     },
   }
@@ -243,8 +245,13 @@ class RunningSubscription implements OpenSubscription {
       const rendered = isLong(event) ? undefined : this.#render(event, cursor)
       if (event.type === 'delta' && rendered !== undefined) frames += output.frame(rendered, cursor)
       else {
-        using answer = await answerEvent(this.#parts, { ...event, cursor }, rendered, flush, signal)
-        frames += output.frame(answer.text, cursor)
+        const frame = (text: string) => output.frame(text, cursor)
+        const asked = { event: { ...event, cursor }, rendered, frame }
+        using answer = await answerEvent(this.#parts, asked, flush, signal)
+        frames += answer.frames
+        last = cursor
+        // While it still counts as held.
+        if (frames.length > maxJoinedLength) await flush()
       }
       last = cursor
       if (frames.length > maxJoinedLength) await flush()
@@ -268,20 +275,28 @@ function isLong(event: ReplyEvent): boolean {
   }
 }
 
+/** An event that a subscriber is to be told. */
+interface AskedEvent {
+  /** What the selection is executed for. */
+  readonly event: unknown
+  /** The answer, where it is known without that. */
+  readonly rendered: string | undefined
+  frame(payload: string): string
+}
+
 /** The answer to one event; disposed when it was handed on. */
 interface EventAnswer extends Disposable {
-  readonly text: string
+  readonly frames: string
 }
 
 /**
- * Answers one event, at the cost of its session: by what was rendered of it, else by executing the selection. Where the session has spent its budget, or its answers
- * hold as much as they may, the event waits; none is left out.
+ * Answers one event, at the cost of its session: by what was rendered of it, else by executing the selection. Where the
+ * session has spent its budget, or its answers hold as much as they may, the event waits; none is left out.
  * @param flush called before it waits
  */
 async function answerEvent(
   parts: EventParts,
-  rootValue: unknown,
-  rendered: string | undefined,
+  asked: AskedEvent,
   flush: () => Promise<void>,
   signal: AbortSignal,
 ): Promise<EventAnswer> {
@@ -293,19 +308,29 @@ async function answerEvent(
       const { budget, held } = account.begin(id)
       using unsent = new DisposableStack()
       unsent.use(held)
-      const text =
-        rendered === undefined
-          ? await executeOnce(parts, rootValue, budget)
-          : countOnce(parts, rendered, budget)
-      await account.charge(id, budget.points)
-      held.keep(text.length)
+      const frames = asked.frame(await payEvent(parts, asked, budget))
+      held.keep(frames.length)
       const owned = unsent.move()
-      return { text, [Symbol.dispose]: () => owned.dispose() }
+      return { frames, [Symbol.dispose]: () => owned.dispose() }
     } catch (error) {
       if (!(error instanceof RateLimitedError || error instanceof UnavailableError)) throw error
       await flush()
       await account.clock.sleep(error.retryAfterMs, signal)
     }
+  }
+}
+
+/** What was read is paid also where there is no room for the answer, or it would be read again and again for nothing. */
+async function payEvent(
+  parts: EventParts,
+  { event, rendered }: AskedEvent,
+  budget: AnswerBudget,
+): Promise<string> {
+  try {
+    if (rendered !== undefined) return countOnce(parts, rendered, budget)
+    return await executeOnce(parts, event, budget)
+  } finally {
+    await parts.account.charge(parts.contextValue.store.session.id, budget.points)
   }
 }
 

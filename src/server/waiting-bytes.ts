@@ -4,11 +4,14 @@ import { RateLimitedError, TooLargeError, UnavailableError } from '../errors.ts'
 /** When a client has read what waits for it is not known, in ms. */
 const retryAfterMs = 1_000
 
+/** What a session may hold however much the others do: an ordinary answer is never refused for what others ask for. */
+const smallBytes = 65_536
+
 /** The bytes that one answer holds, from its first byte until its client has it. */
 export interface BytesHeld extends Disposable {
   /**
    * @throws {@link TooLargeError} when it alone has more than a session may hold, {@link RateLimitedError} when its session
-   * has, {@link UnavailableError} when all together have.
+   * has, {@link UnavailableError} when all together have, and its session more than a little of it.
    */
   add(bytes: number): void
   /** From now on it holds just so many. */
@@ -60,7 +63,7 @@ export function createWaitingBytes(limits: {
           if (held > perSession) {
             throw new RateLimitedError('Too many bytes of yours wait to be read.', retryAfterMs)
           }
-          if (total > maxWaitingBytes) {
+          if (total > maxWaitingBytes && held > smallBytes) {
             throw new UnavailableError('The gateway has no memory for more at the moment.')
           }
         },

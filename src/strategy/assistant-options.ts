@@ -1,5 +1,3 @@
-import type { StreamTimeouts } from '../coze/client.ts'
-
 /** A Workflow and how its sessions are kept apart. Exactly one of `appId` and `botId`. */
 export interface WorkflowOptions {
   readonly workflowId: string
@@ -23,7 +21,6 @@ export interface WorkflowOptions {
   readonly connectorId?: string | undefined
   readonly workflowVersion?: string | undefined
   readonly appVersion?: string | undefined
-  readonly timeouts?: StreamTimeouts | undefined
 }
 
 /** A Bot and how its sessions are kept apart. */
@@ -40,5 +37,4 @@ export interface BotOptions {
   /** The custom variable that receives the session's name. Default `SESSION_NAME`. */
   readonly sessionVariable?: string | undefined
   readonly connectorId?: string | undefined
-  readonly timeouts?: StreamTimeouts | undefined
 }

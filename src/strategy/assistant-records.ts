@@ -7,19 +7,19 @@ import { uploadFile } from '../coze/files.ts'
 import type { TokenResolver } from '../coze/token.ts'
 import { listVariables, setVariables, type VariableOwner } from '../coze/variables.ts'
 import { withToken } from '../coze/with-token.ts'
-import type { Platform, Session } from '../domain.ts'
+import type { Session } from '../domain.ts'
 import { TooLargeError } from '../errors.ts'
 import type { NewId } from '../lib/id.ts'
 import { isTranscript } from './enter-messages.ts'
 import { historyKey } from './keys.ts'
+import type { PlatformTraits } from './platform-traits.ts'
 import type { AssistantRecords, OlderMessage } from './records.ts'
 import { asRunFailure } from './run-failure.ts'
 
 export interface AssistantRecordsOptions {
   readonly client: CozeClient
   readonly tokens: TokenResolver
-  /** Default `cloud`. */
-  readonly platform?: Platform | undefined
+  readonly traits: PlatformTraits
   readonly newId: NewId
   /** Whose variables a session has: the app's or the Bot's. */
   readonly owner: VariableOwner['owner']
@@ -33,8 +33,7 @@ export interface AssistantRecordsOptions {
 
 /** The records of a Workflow or of a Bot: the platform keeps both alike. */
 export function createAssistantRecords(options: AssistantRecordsOptions): AssistantRecords {
-  const { client, tokens, newId, owner, connectorId, takesFiles } = options
-  const { platform = 'cloud' } = options
+  const { client, tokens, traits, newId, owner, connectorId, takesFiles } = options
 
   async function call<T>(
     { name }: Session,
@@ -80,8 +79,7 @@ export function createAssistantRecords(options: AssistantRecordsOptions): Assist
         deleteConversation(client, target, conversationId, signal)
       try {
         await withToken(tokens, session.name, send, signal)
-        // Studio takes it off its list: its messages can be read, and the model goes on to recall them.
-        return platform === 'studio' ? 'hidden' : 'gone'
+        return traits.deleted
       } catch (error) {
         return isGone(error) ? 'gone' : 'kept'
       }
@@ -100,7 +98,8 @@ export function createAssistantRecords(options: AssistantRecordsOptions): Assist
       let olderThan = before
       // A page may hold little that is told: a few are read, so that fewer than asked for are all that there are.
       for (let pages = 0; pages < maxPages; pages += 1) {
-        const request = { conversationId, olderThan, platform, limit: Math.min(limit, maxRows) }
+        const older = { by: traits.olderMessages, than: olderThan }
+        const request = { conversationId, older, limit: Math.min(limit, maxRows) }
         const send = async (target: CozeTarget) => listMessages(client, target, request, signal)
         const rows = (await call(session, send, signal)) ?? []
         const fresh = rows.filter(({ id }) => !seen.has(id))

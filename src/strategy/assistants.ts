@@ -14,6 +14,7 @@ import type { BotOptions, WorkflowOptions } from './assistant-options.ts'
 import { createAssistantRecords } from './assistant-records.ts'
 import { createBotStrategy } from './bot.ts'
 import { findUnkeyedLayers, upstreamScope } from './keys.ts'
+import { platformTraits } from './platform-traits.ts'
 import type { AssistantRecords } from './records.ts'
 import {
   type Choice,
@@ -85,7 +86,7 @@ function createAssistant(
 ): Assistant {
   const { client, clock, random, newId, metrics, timeouts, limits } = options
   const credentials = credentialsOf(assistant)
-  const { workflow, bot } = targetsOf(assistant, timeouts)
+  const { workflow, bot } = targetsOf(assistant)
   // The configuration takes a shared token only where it is allowed.
   const unkeyed = findUnkeyedLayers({ credentials, allowSharedToken: true, workflow, bot })
   if (unkeyed.length > 0) {
@@ -106,18 +107,30 @@ function createAssistant(
       sign: options.sign,
     }),
   )
-  const { busyWaitMs, recoverMs, uploadMs } = timeouts
+  const { busyWaitMs, recoverMs, uploadMs, firstEventMs, totalMs } = timeouts
   const scope = upstreamScope(credentials)
   const hasSharedToken = credentials.type === 'shared-token'
-  const { platform } = assistant
-  const upstream = { client, tokens, platform }
+  const traits = platformTraits[assistant.platform]
+  const upstream = { client, tokens, traits }
   const common = { ...upstream, clock, random, scope, hasSharedToken, busyWaitMs, recoverMs }
   const forRecords = { ...upstream, newId, uploadMs, maxUploadBytes: limits.maxUploadBytes }
   return {
     select: createStrategySelector({
       strategy: assistant.strategy,
-      workflow: workflow && createWorkflowStrategy({ ...common, workflow }),
-      bot: bot && createBotStrategy({ ...common, bot }),
+      workflow:
+        workflow &&
+        createWorkflowStrategy({
+          ...common,
+          workflow,
+          timeouts: { firstEventMs, totalMs, idleMs: timeouts.idleWorkflowMs },
+        }),
+      bot:
+        bot &&
+        createBotStrategy({
+          ...common,
+          bot,
+          timeouts: { firstEventMs, totalMs, idleMs: timeouts.idleBotMs },
+        }),
       onBreach: assistant.onBreach,
       requireProof: assistant.requireProof,
       verdictOf: (strategy) => options.verdictOf({ assistantId: assistant.id, strategy }),
@@ -148,22 +161,16 @@ function credentialsOf({ baseUrl, credentials }: AssistantSettings): CozeCredent
   return { type: 'shared-token', token: credentials.token, baseUrl }
 }
 
-function targetsOf(
-  assistant: AssistantSettings,
-  timeouts: Timeouts,
-): { readonly workflow?: WorkflowOptions; readonly bot?: BotOptions } {
-  const { firstEventMs, totalMs, idleBotMs, idleWorkflowMs } = timeouts
-  const forWorkflow = { firstEventMs, totalMs, idleMs: idleWorkflowMs }
-  const forBot = { firstEventMs, totalMs, idleMs: idleBotMs }
+function targetsOf(assistant: AssistantSettings): {
+  readonly workflow?: WorkflowOptions
+  readonly bot?: BotOptions
+} {
   switch (assistant.strategy) {
     case 'workflow':
-      return { workflow: { ...assistant.workflow, timeouts: forWorkflow } }
+      return { workflow: assistant.workflow }
     case 'bot':
-      return { bot: { ...assistant.bot, timeouts: forBot } }
+      return { bot: assistant.bot }
     case 'auto':
-      return {
-        workflow: { ...assistant.workflow, timeouts: forWorkflow },
-        bot: { ...assistant.fallback, timeouts: forBot },
-      }
+      return { workflow: assistant.workflow, bot: assistant.fallback }
   }
 }

@@ -29,14 +29,12 @@ export interface BotStrategyOptions extends CallOptions {
   readonly bot: BotOptions
   readonly client: CozeClient
   readonly scope: UpstreamScope
-  /** All sessions share one upstream identity. Default false. */
-  readonly hasSharedToken?: boolean | undefined
+  /** All sessions share one upstream identity. */
+  readonly hasSharedToken: boolean
   /** How long a lost run that still goes on is waited for, in ms. */
   readonly recoverMs: number
 }
 
-/** A Bot that says nothing for so long is given up (F10). */
-const idleMs = 120_000
 /** How long the messages of a chat that has completed are looked for, in ms: they may be listed a little later. */
 const listMs = 10_000
 /** The user's one included (coze-api.md §6). */
@@ -44,7 +42,7 @@ const seedForm = { max: 100, takes: 'messages' } as const
 
 /** @throws {TypeError} when a layer would not be keyed by the session. */
 export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
-  const { bot, client, tokens, clock, platform = 'cloud', recoverMs } = options
+  const { bot, client, tokens, clock, traits, timeouts, recoverMs } = options
   const { botId, connectorId } = bot
   const unkeyed = findUnkeyedBotLayers(bot)
   if (unkeyed.length > 0) throw new TypeError(unkeyed.join('; '))
@@ -153,7 +151,7 @@ export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
   return {
     kind: 'bot',
     scope: options.scope,
-    layers: botLayers(bot, identityLayer(options.hasSharedToken ?? false)),
+    layers: botLayers(bot, identityLayer(options.hasSharedToken)),
     answersByMessage: false,
     readsForms: false,
     async open(run, signal) {
@@ -167,9 +165,8 @@ export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
     settleKeying: undefined,
     async listRevealed({ history, ...run }, signal) {
       const seeds = new Set(seedsOf(history, seedForm).map(({ text }) => text))
-      // The cloud hides the conversations of another identity; on Studio all have one.
-      const unknown = platform === 'studio' ? 'not-listed' : 'not-readable'
-      return await listRevealed({ client, tokens, clock, platform }, run, seeds, unknown, signal)
+      const unknown = traits.hidesForeign ? 'not-readable' : 'vanished'
+      return await listRevealed({ client, tokens, clock, traits }, run, seeds, unknown, signal)
     },
     async start(request, take, signal) {
       const { upstream } = request
@@ -200,7 +197,7 @@ export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
                 // Studio keeps no other `meta_data` than this, so that a run can be found whose first event was lost.
                 extraParams: keys.metaData,
                 connectorId,
-                timeouts: { idleMs, ...bot.timeouts },
+                timeouts,
                 listener,
               },
               takeEvents,
@@ -227,7 +224,7 @@ export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
         chatId,
         outputs,
         connectorId,
-        timeouts: { idleMs, ...bot.timeouts },
+        timeouts,
       }
       await streamRun(
         {

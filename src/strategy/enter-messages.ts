@@ -1,5 +1,5 @@
 import type { EnterFile, EnterMessage } from '../coze/enter-message.ts'
-import type { Message, Platform } from '../domain.ts'
+import type { Message } from '../domain.ts'
 import type { RunKeys } from './keys.ts'
 import type { StartRequest, UpstreamFile } from './strategy.ts'
 
@@ -20,15 +20,8 @@ export function enterMessages(
   return [...older, { role: 'user', text, files: files.map(enterFile), metaData }]
 }
 
-/**
- * How a platform takes older messages. `messages`: each as it was. `transcript`: all as one message of the user, since
- * Studio's chatflows make every row a user's, and tell them in no certain order.
- */
+/** How older messages are sent. `messages`: each as it was. `transcript`: all as one message of the user. */
 export type SeedForm = 'messages' | 'transcript'
-
-export function seedFormOf(platform: Platform): SeedForm {
-  return platform === 'studio' ? 'transcript' : 'messages'
-}
 
 /** The older messages that are sent along, oldest first. */
 export function seedsOf(

@@ -3,19 +3,20 @@ import { type CozeMessage, listMessages } from '../coze/conversations.ts'
 import { CozeError } from '../coze/errors.ts'
 import type { TokenResolver } from '../coze/token.ts'
 import { withToken } from '../coze/with-token.ts'
-import type { Platform } from '../domain.ts'
 import type { RevealedRows } from '../isolation/breaches.ts'
 import type { Clock } from '../lib/clock.ts'
 import { createDeadline } from '../lib/deadline.ts'
 import { historyKey, replyKey } from './keys.ts'
-import { asRunFailure } from './run-failure.ts'
+import type { PlatformTraits } from './platform-traits.ts'
+import { RunFailedError } from './run-failed-error.ts'
+import { asRunFailure, toRunFailure } from './run-failure.ts'
 import type { RunReference } from './strategy.ts'
 
 export interface RevealedOptions {
   readonly client: CozeClient
   readonly tokens: TokenResolver
   readonly clock: Clock
-  readonly platform: Platform
+  readonly traits: PlatformTraits
 }
 
 /** Rows of one page, as many as the platforms give. */
@@ -29,14 +30,15 @@ const listMs = 10_000
  * The messages of a conversation that a run has just revealed, newest first.
  *
  * @param seeds The texts that the run brought beside its question.
- * @param unknown What it means that the platform does not know the conversation.
+ * @param unknown What it means that the platform does not know the conversation. `vanished`: it was there when the run began,
+ *   and has gone since with all that could be known of it, so that the run fails.
  * @throws {@link RunFailedError} when they could not be read
  */
 export async function listRevealed(
-  { client, tokens, clock, platform }: RevealedOptions,
+  { client, tokens, clock, traits }: RevealedOptions,
   { session, upstreamConversationId: conversationId, replyId }: RunReference,
   seeds: ReadonlySet<string>,
-  unknown: RevealedRows,
+  unknown: 'not-listed' | 'not-readable' | 'vanished',
   signal: AbortSignal,
 ): Promise<RevealedRows> {
   const isOurs = ({ text, metaData }: CozeMessage) =>
@@ -46,7 +48,8 @@ export async function listRevealed(
   const lifetime = AbortSignal.any([signal, deadline.signal])
   try {
     for (let page = 0, olderThan: string | undefined; page < maxPages; page += 1) {
-      const request = { conversationId, olderThan, platform, limit: pageLength }
+      const older = { by: traits.olderMessages, than: olderThan }
+      const request = { conversationId, older, limit: pageLength }
       const list = async (target: CozeTarget) => listMessages(client, target, request, lifetime)
       const found = (await withToken(tokens, session.name, list, lifetime)) ?? []
       const before = rows.size
@@ -56,10 +59,13 @@ export async function listRevealed(
       if (found.length < pageLength || rows.size === before) break
     }
   } catch (error) {
-    const kind = error instanceof CozeError ? error.kind : undefined
-    if (kind === 'conversation-gone') return unknown
+    if (!(error instanceof CozeError)) throw error
+    if (error.kind === 'conversation-gone') {
+      if (unknown === 'vanished') throw vanished(error)
+      return unknown
+    }
     // The call itself is not taken, and will not be later either.
-    if (kind === 'refused' || kind === 'not-supported') return 'not-listed'
+    if (error.kind === 'refused' || error.kind === 'not-supported') return 'not-listed'
     throw asRunFailure(error)
   }
   return [...rows.values()].map((row) => ({
@@ -67,6 +73,13 @@ export async function listRevealed(
     createdAt: row.createdAt,
     isOurs: isOurs(row),
   }))
+}
+
+/** The run was accepted, whatever the list says: it is not sent again. */
+function vanished(cause: CozeError): RunFailedError {
+  const { failure, upstreamCode, logId, hint, upstream } = toRunFailure(cause, 'wire')
+  const details = { upstreamCode, logId, hint, upstream, cause }
+  return new RunFailedError(failure, { outcome: 'unseen', conversationGone: true, ...details })
 }
 
 function tooSlow(): CozeError {

@@ -1,25 +1,25 @@
-import type { CozeTarget, StreamListener, TakeCozeEvents } from '../coze/client.ts'
+import type { CozeTarget, StreamListener, StreamTimeouts, TakeCozeEvents } from '../coze/client.ts'
 import { CozeError } from '../coze/errors.ts'
 import type { CozeEvent } from '../coze/events.ts'
 import type { TokenResolver } from '../coze/token.ts'
 import { withToken } from '../coze/with-token.ts'
-import type { Platform } from '../domain.ts'
 import { backoffMs } from '../lib/backoff.ts'
 import type { Clock } from '../lib/clock.ts'
+import type { PlatformTraits } from './platform-traits.ts'
 import { createRunTranslator, type RunTranslator } from './run-events.ts'
 import { asRunFailure } from './run-failure.ts'
 import type { TakeRunEvents } from './strategy.ts'
 
 /** What both strategies drive their calls with. */
 export interface CallOptions {
-  /** Default `cloud`. */
-  readonly platform?: Platform | undefined
+  readonly traits: PlatformTraits
   readonly tokens: TokenResolver
   readonly clock: Clock
   /** Gives [0, 1). Jitters the pauses between tries. */
   readonly random: () => number
-  /** How long a conversation that something else keeps busy is waited for, in ms. Default 10000. */
-  readonly busyWaitMs?: number | undefined
+  /** How long a conversation that something else keeps busy is waited for, in ms. */
+  readonly busyWaitMs: number
+  readonly timeouts: StreamTimeouts
 }
 
 /**
@@ -40,7 +40,7 @@ export async function streamRun(
   take: TakeRunEvents,
   signal: AbortSignal,
 ): Promise<void> {
-  const { tokens, clock, random, sessionName, send, busyWaitMs = 10_000 } = options
+  const { tokens, clock, random, sessionName, send, busyWaitMs } = options
   let tries = 0
   let logId: string | undefined
   const listener: StreamListener = {

@@ -12,7 +12,7 @@ import { withToken } from '../coze/with-token.ts'
 import { streamWorkflowChat } from '../coze/workflow-chat.ts'
 import type { ReplyFailure, Session, UpstreamScope } from '../domain.ts'
 import type { WorkflowOptions } from './assistant-options.ts'
-import { enterMessages, seedFormOf, seedsOf } from './enter-messages.ts'
+import { enterMessages, seedsOf } from './enter-messages.ts'
 import { formLines } from './form-answer.ts'
 import { createRunKeys, findUnkeyedWorkflowLayers } from './keys.ts'
 import { identityLayer, workflowLayers } from './layers.ts'
@@ -35,14 +35,12 @@ export interface WorkflowStrategyOptions extends CallOptions {
   readonly workflow: WorkflowOptions
   readonly client: CozeClient
   readonly scope: UpstreamScope
-  /** All sessions share one upstream identity. Default false. */
-  readonly hasSharedToken?: boolean | undefined
+  /** All sessions share one upstream identity. */
+  readonly hasSharedToken: boolean
   /** How long a lost run is looked for, in ms. */
   readonly recoverMs: number
 }
 
-/** A Workflow may legally work in silence for 10 minutes (F10). */
-const idleMs = 600_000
 /** The user's one included (coze-api.md §4.1). */
 const maxMessages = 50
 
@@ -59,16 +57,17 @@ const unsupported: ReplyFailure = {
 
 /** @throws {TypeError} when a layer would not be keyed by the session. */
 export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatStrategy {
-  const { workflow, client, tokens, clock, recoverMs, platform = 'cloud' } = options
+  const { workflow, client, tokens, clock, recoverMs, traits, timeouts } = options
   const { workflowId, connectorId, workflowVersion, appVersion } = workflow
   const unkeyed = findUnkeyedWorkflowLayers(workflow)
   if (unkeyed.length > 0) throw new TypeError(unkeyed.join('; '))
   const owner = ownerOf(workflow)
-  const identity = identityLayer(options.hasSharedToken ?? false)
+  const identity = identityLayer(options.hasSharedToken)
   const mayName = workflow.conversationKeying === 'auto' && 'appId' in owner
-  // Studio's call makes conversations that an app's runs do not know.
-  let keying = mayName && platform === 'studio' ? 'name' : workflow.conversationKeying
-  const seedForm = { max: maxMessages, takes: seedFormOf(platform) }
+  let keying = mayName && !traits.createsForApps ? 'name' : workflow.conversationKeying
+  /** Where it is not documented: until one was listed, nothing is known of others. */
+  let canList = traits.listsAppConversations === true
+  const seedForm = { max: maxMessages, takes: traits.workflowSeeds }
 
   async function getOrCreate({ name: sessionName }: Session, name: string, signal: AbortSignal) {
     const create = async (target: CozeTarget) =>
@@ -218,8 +217,7 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
       return workflowLayers(workflow, keying, identity)
     },
     answersByMessage: true,
-    // The cloud takes JSON as well, Studio lines alone.
-    readsForms: options.platform === 'studio',
+    readsForms: traits.readsFormLines,
     open,
     get openAsStranger() {
       return keying === 'name' || !('appId' in owner) ? undefined : openAsStranger
@@ -232,9 +230,11 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
     },
     async listRevealed({ history, ...run }, signal) {
       const seeds = new Set(seedsOf(history, seedForm).map(({ text }) => text))
-      // Whether an app's conversation can be listed is not documented: where it cannot, nothing is known of others.
-      const unknown = 'not-listed'
-      return await listRevealed({ client, tokens, clock, platform }, run, seeds, unknown, signal)
+      const unknown = canList ? 'vanished' : 'not-listed'
+      const by = { client, tokens, clock, traits }
+      const rows = await listRevealed(by, run, seeds, unknown, signal)
+      if (typeof rows !== 'string' && rows.length > 0) canList = true
+      return rows
     },
     async start(request, take, signal) {
       const { upstream, extras, form } = request
@@ -262,7 +262,7 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
                 connectorId,
                 workflowVersion,
                 appVersion,
-                timeouts: { idleMs, ...workflow.timeouts },
+                timeouts,
                 listener,
               },
               takeEvents,

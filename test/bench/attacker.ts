@@ -9,7 +9,8 @@ import { answerParent } from './rpc.ts'
 
 const secret = z.string().parse(process.argv[2])
 const input = z.object({ name: z.string(), port: z.number(), http2Port: z.number().optional() })
-const sessions = 8
+/** Sessions that prepare at once. */
+const atOnce = 8
 /** Code units of a message: a little less than one may have. */
 const messageLength = 32_000
 /** Code units of a delta, of which 40,960 make 1.5 % of a mebibyte. */
@@ -23,9 +24,14 @@ process.send?.({ port: 0 })
 answerParent({
   async prepare(given) {
     const { name, port } = input.parse(given)
-    const { has } = find(name)
-    const tokens = Array.from({ length: sessions }, (_, n) => callerToken(100 + n, secret))
-    hostile = await Promise.all(tokens.map((token) => prepare(port, token, has)))
+    const { has, sessions = atOnce } = find(name)
+    const tokens = Array.from({ length: sessions }, (_, n) => callerToken(1_000 + n, secret))
+    const prepared: Hostile[] = []
+    while (tokens.length > 0) {
+      const some = tokens.splice(0, atOnce)
+      prepared.push(...(await Promise.all(some.map((token) => prepare(port, token, has)))))
+    }
+    hostile = prepared
   },
   begin(given) {
     const { name, port, http2Port } = input.parse(given)

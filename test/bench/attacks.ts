@@ -21,6 +21,8 @@ export interface Attack {
     readonly mebibytes: number
     readonly messages?: number
   }
+  /** Hostile sessions; default 8. */
+  readonly sessions?: number
   /** The gateway is mounted in a host that speaks HTTP/2 beside it. */
   readonly isHttp2?: boolean
   /** Begins; goes on until the signal aborts. */
@@ -67,6 +69,12 @@ export const attacks: readonly Attack[] = [
   {
     name: '60 unread answers of 7 MB',
     has: threeOfOne,
+    run: (target, signal) => hold(target, 60, requestOf(fullDocument), signal),
+  },
+  {
+    name: '60 unread answers of 7 MB, by 60',
+    has: threeOfOne,
+    sessions: 60,
     run: (target, signal) => hold(target, 60, requestOf(fullDocument), signal),
   },
   {

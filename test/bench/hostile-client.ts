@@ -46,7 +46,9 @@ export async function send(
 ): Promise<{ readonly reply: string; readonly message: string }> {
   const text = planText(plan) + ' '.repeat(padding)
   const body = await ask(port, token, { query: sending, variables: { input: { text } } })
-  const { reply } = sent.parse(JSON.parse(body)).data.sendMessage
+  const { success, data } = sent.safeParse(JSON.parse(body))
+  if (!success) throw new Error(`a message was not accepted: ${body}`)
+  const { reply } = data.data.sendMessage
   return { reply: reply.id, message: reply.message.id }
 }
 

@@ -312,4 +312,34 @@ describe('the cost of an event', () => {
     expect(seen).toEqual(cursors)
     expect(taken).toHaveLength(1 + cursors.length)
   })
+
+  it('is paid also by an event for which there is no room, which would be read again and again for nothing', async () => {
+    const clock = createFakeClock(Date.now())
+    const charged: number[] = []
+    const costs = {
+      take: async () => undefined,
+      charge: async (_key: string, points: number) => void charged.push(points),
+    }
+    // Room for one page, with what is read for it, and for no two.
+    const limits = { maxWaitingBytesPerSession: 1_500_000 }
+    await using stage = await openFull(20, 'x'.repeat(32 * kibibyte), { clock, costs, limits })
+    using streams = new DisposableStack()
+    const opened = await Promise.all(
+      Array.from({ length: 4 }, () => stage.client.stream({ token, query: dear })),
+    )
+    for (const stream of opened) streams.use(stream)
+    stage.alice.append('r0' as ReplyId, text(0))
+    let told = 0
+    const reading = opened.map(async (stream) => {
+      expect((await stream.next())?.data).toContain('xxx')
+      told += 1
+    })
+    await until(() => {
+      clock.advance(1_000)
+      return told === opened.length
+    }, 'all are told')
+    await Promise.all(reading)
+    const executed = charged.filter((points) => points > 100)
+    expect(executed.length).toBeGreaterThan(opened.length)
+  })
 })

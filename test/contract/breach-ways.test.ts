@@ -1,11 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import type { AssistantSettings } from '../../src/config/assistant.ts'
+import { CozeError } from '../../src/coze/errors.ts'
 import type { ReplyEvent, ReplyId, SessionId } from '../../src/domain.ts'
 import { type Breach, type BreachWay, breachWays } from '../../src/isolation/breaches.ts'
 import { Secret } from '../../src/lib/secret.ts'
 import { beginCheckup } from '../../src/probe/checkup.ts'
 import { createStrays } from '../../src/probe/strays.ts'
 import type { Assistants } from '../../src/strategy/assistants.ts'
+import type { RunFailedError } from '../../src/strategy/run-failed-error.ts'
+import { toRunFailure } from '../../src/strategy/run-failure.ts'
 import { createFakeClock } from '../kit/clock.ts'
 import { randomId } from '../kit/ids.ts'
 import { silentLogger } from '../kit/logger.ts'
@@ -87,6 +90,12 @@ async function cancelled({ strategy }: Talk, { replies }: Person, when: 'early' 
 const completed = (text: string, contextReset = false) =>
   expect.objectContaining({ type: 'completed', text: `${text}!`, contextReset })
 const failed = (code: string) => expect.objectContaining({ type: 'failed', code })
+
+/** The platform does not know a conversation any more that a run has just revealed. */
+function vanished(): RunFailedError {
+  const gone = new CozeError('conversation-gone', 'x', { accepted: 'no' })
+  return toRunFailure(gone.from({ call: 'list-messages', host: 'coze.test' }), 'wire')
+}
 
 /** A message that others wrote before, or that the run itself brought. */
 const row = (chatId: string | undefined, isOurs = false) => ({ chatId, createdAt: 1_000, isOurs })
@@ -325,6 +334,24 @@ const ways: Readonly<
         await using talk = await openWith(breaches, 'bot')
         talk.strategy.reveals('not-listed')
         expect((await answered(talk, talk, 'mine', 'fresh')).end).toEqual(completed('mine', true))
+      },
+      async 'a conversation that vanishes before it is known who else is in it'(breaches) {
+        await using talk = await openWith(breaches, 'workflow', async () => named)
+        talk.strategy.reveals(vanished())
+        const reply = await talk.replies.sendMessage(message('one'))
+        const run = await talk.strategy.next()
+        const of = { chatId: run.chatId, conversationId: 'revealed' }
+        run.say(
+          { type: 'accepted', ...of },
+          { type: 'delta', ...of, messageId: 'm', kind: 'ANSWER', text: 'swordfish' },
+        )
+        const events = await readAll(talk.replies, reply.id)
+        expect(events.at(-1)).toEqual(failed('UPSTREAM_REFUSED'))
+        expect(JSON.stringify(events)).not.toContain('swordfish')
+        talk.strategy.reveals([])
+        const next = await answered(talk, talk, 'two', 'fresh')
+        expect(next.run.request.upstream).toEqual(named)
+        expect(next.end).toEqual(completed('two', true))
       },
     },
   },

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect } from 'vitest'
-import { type CozeClient, createCozeClient } from '../../src/coze/client.ts'
+import { type CozeClient, createCozeClient, type StreamTimeouts } from '../../src/coze/client.ts'
 import { type TokenResolver, createTokenResolver } from '../../src/coze/token.ts'
 import type { Message, Platform, UpstreamScope } from '../../src/domain.ts'
 import type { EmulatorState } from '../../src/emulator/control.ts'
@@ -8,6 +8,7 @@ import type { RoutePath } from '../../src/emulator/route-paths.ts'
 import { createGuard } from '../../src/isolation/guard.ts'
 import { type Clock, systemClock } from '../../src/lib/clock.ts'
 import { Secret } from '../../src/lib/secret.ts'
+import type { PlatformTraits } from '../../src/strategy/platform-traits.ts'
 import type {
   ChatStrategy,
   RunContext,
@@ -16,10 +17,12 @@ import type {
   TakeRunEvents,
   UpstreamConversation,
 } from '../../src/strategy/strategy.ts'
+import { cozeOptions, streamTimeouts, tokenOptions } from '../kit/coze-options.ts'
 import { type RunningEmulator, createTestApp, publicPart, startEmulator } from '../kit/emulator.ts'
 import { plain } from '../kit/plain.ts'
 import { randomId } from '../kit/ids.ts'
 import { answerOf, createRun } from '../kit/runs.ts'
+import { strategyOptions } from '../kit/strategy-options.ts'
 import { uncounted, untraced } from '../kit/uncounted.ts'
 
 /** What a strategy is made of. */
@@ -27,12 +30,13 @@ export interface StrategyParts {
   readonly client: CozeClient
   readonly tokens: TokenResolver
   readonly scope: UpstreamScope
-  readonly platform: Platform
+  readonly traits: PlatformTraits
   /** Whether all sessions are one upstream identity. */
   readonly hasSharedToken: boolean
+  readonly busyWaitMs: number
+  readonly timeouts: StreamTimeouts
   readonly clock: Clock
   readonly random: () => number
-  readonly busyWaitMs?: number
 }
 
 export interface StrategyEntry {
@@ -106,7 +110,7 @@ export function setStrategyStage(entry: StrategyEntry) {
         metrics: uncounted,
         tracer: untraced,
         onFailure: () => undefined,
-        timeouts: { idleMs: 5000, totalMs: 20_000 },
+        ...cozeOptions,
       }),
     )
     const tokens = stack.use(
@@ -115,6 +119,7 @@ export function setStrategyStage(entry: StrategyEntry) {
         clock: systemClock,
         newId: randomId,
         metrics: uncounted,
+        ...tokenOptions,
         credentials:
           entry.platform === 'cloud'
             ? {
@@ -123,6 +128,8 @@ export function setStrategyStage(entry: StrategyEntry) {
                 appId: app.appId,
                 keyId: app.keyId,
                 privateKey: new Secret(app.privateKeyPem),
+                accessTokenSeconds: 3600,
+                audience: new URL(emulator.url).host,
               }
             : {
                 type: 'shared-token',
@@ -133,8 +140,10 @@ export function setStrategyStage(entry: StrategyEntry) {
     )
     const scope = { origin: emulator.url, account: '' }
     const { platform } = entry
+    const timeouts = { ...streamTimeouts, idleMs: 5000, totalMs: 20_000 }
     const hasSharedToken = platform === 'studio'
-    const calls = { client, tokens, scope, platform, hasSharedToken }
+    const own = { ...strategyOptions(platform), hasSharedToken, timeouts }
+    const calls = { client, tokens, scope, ...own }
     parts = { ...calls, clock: systemClock, random: Math.random }
     strategy = entry.open(parts)
   })

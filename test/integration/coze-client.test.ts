@@ -22,6 +22,7 @@ import { type Clock, systemClock } from '../../src/lib/clock.ts'
 import { Secret } from '../../src/lib/secret.ts'
 import { createSelfSigned } from '../kit/self-signed.ts'
 import { until, within } from '../kit/until.ts'
+import { cozeOptions, streamTimeouts } from '../kit/coze-options.ts'
 import { completed, created, delta, done, frame, run } from '../unit/coze/wire-samples.ts'
 import { uncounted, untraced } from '../kit/uncounted.ts'
 
@@ -47,7 +48,14 @@ async function serve(handle: RequestListener) {
 }
 
 /** A client whose pauses take no time, and are remembered. */
-function open(options: Partial<CozeClientOptions> = {}) {
+function open(
+  options: {
+    readonly dispatcher?: CozeClientOptions['dispatcher']
+    readonly clock?: Clock
+    readonly timeouts?: Partial<CozeClientOptions['timeouts']>
+    readonly limits?: Partial<CozeClientOptions['limits']>
+  } = {},
+) {
   const pauses: number[] = []
   const oddities: string[] = []
   const errors: string[] = []
@@ -60,12 +68,14 @@ function open(options: Partial<CozeClientOptions> = {}) {
     upstreamRetried: () => void errors.push('again'),
   }
   const client = createCozeClient({
-    clock,
+    clock: options.clock ?? clock,
     random: () => 0.5,
     metrics,
     tracer: untraced,
     onFailure: () => undefined,
-    ...options,
+    dispatcher: options.dispatcher,
+    timeouts: { ...cozeOptions.timeouts, ...options.timeouts },
+    limits: { ...cozeOptions.limits, ...options.limits },
   })
   return {
     client,
@@ -79,15 +89,21 @@ function open(options: Partial<CozeClientOptions> = {}) {
 type Opened = ReturnType<typeof open>
 
 const token = new Secret('access-token')
-const chatting = (baseUrl: string) => ({
+const chatting = (baseUrl: string, timeouts = streamTimeouts) => ({
   call: 'workflow-chat' as const,
   target: { baseUrl, token },
   path: '/v1/workflows/chat',
   body: { workflow_id: 'w' },
+  timeouts,
 })
 
 /** Streams one chat to its end; what was thrown comes beside what was read. */
-async function chat({ client }: Opened, url: string, signal = new AbortController().signal) {
+async function chat(
+  { client }: Opened,
+  url: string,
+  signal = new AbortController().signal,
+  timeouts = streamTimeouts,
+) {
   const batches: (readonly CozeEvent[])[] = []
   let error: unknown
   const take: TakeCozeEvents = (batch) => {
@@ -95,7 +111,7 @@ async function chat({ client }: Opened, url: string, signal = new AbortControlle
     return undefined
   }
   try {
-    await within(client.stream(chatting(url), take, signal), 'the end of the chat')
+    await within(client.stream(chatting(url, timeouts), take, signal), 'the end of the chat')
   } catch (thrown) {
     error = thrown
   }
@@ -593,8 +609,9 @@ describe('Coze client, streaming', () => {
       request.socket.on('close', () => closed.resolve())
       stream(response, created)
     })
-    await using opened = open({ timeouts: { idleMs: 20 } })
-    const { types, error } = await chat(opened, upstream.url)
+    await using opened = open()
+    const impatient = { ...streamTimeouts, idleMs: 20 }
+    const { types, error } = await chat(opened, upstream.url, undefined, impatient)
     expect(types).toEqual(['created'])
     expect(error).toMatchObject({ kind: 'timeout', accepted: 'yes', logId: 'log' })
     await within(closed.promise, 'the closed connection')
@@ -804,7 +821,7 @@ describe('Coze client, calling', () => {
       response.on('drain', pour)
       pour()
     })
-    await using opened = open({ limits: { maxJsonBytes: 100_000 } })
+    await using opened = open()
     await expect(call(opened, upstream.url)).rejects.toMatchObject({ kind: 'too-large' })
   })
 

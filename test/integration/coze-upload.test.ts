@@ -9,6 +9,7 @@ import { type FileRequest, uploadFile } from '../../src/coze/files.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { Secret } from '../../src/lib/secret.ts'
 import { within } from '../kit/until.ts'
+import { cozeOptions } from '../kit/coze-options.ts'
 import { uncounted, untraced } from '../kit/uncounted.ts'
 
 const kibibyte = 1024
@@ -37,6 +38,7 @@ async function stage(handle: RequestListener) {
         upstreamError: (_call, kind, code) => void counted.push(`${kind} ${code}`),
         upstreamRetried: () => void counted.push('again'),
       },
+      ...cozeOptions,
     }),
   )
   const target = { baseUrl: `http://127.0.0.1:${port}`, token: new Secret('access-token') }

@@ -11,6 +11,7 @@ import { Secret } from '../../src/lib/secret.ts'
 import { toRunFailure } from '../../src/strategy/run-failure.ts'
 import { createFakeClock } from '../kit/clock.ts'
 import { answerCall, platformCalls } from '../kit/platform-calls.ts'
+import { cozeOptions } from '../kit/coze-options.ts'
 import { uncounted, untraced } from '../kit/uncounted.ts'
 import { until, within } from '../kit/until.ts'
 
@@ -65,6 +66,7 @@ async function openIdle() {
         upstreamError: (call, kind, code) => void counted.push(`${call} ${kind} ${code}`),
         upstreamRetried: () => void counted.push('again'),
       },
+      ...cozeOptions,
     }),
   )
   const target = { baseUrl: `http://127.0.0.1:${port}`, token: new Secret('access-token') }

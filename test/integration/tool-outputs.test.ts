@@ -11,8 +11,10 @@ import { createBotStrategy } from '../../src/strategy/bot.ts'
 import { randomId } from '../kit/ids.ts'
 import { plain } from '../kit/plain.ts'
 import { answerOf, collect, createRun } from '../kit/runs.ts'
+import { strategyOptions } from '../kit/strategy-options.ts'
 import { questionCard } from '../unit/coze/card-samples.ts'
 import { chat, chatId, conversationId, frame, ids, message } from '../unit/coze/wire-samples.ts'
+import { cozeOptions, tokenOptions } from '../kit/coze-options.ts'
 import { uncounted, untraced } from '../kit/uncounted.ts'
 
 /** A frame as a Bot writes it: without spaces (coze-api.md §10). */
@@ -76,6 +78,7 @@ async function stage(submitted: (response: ServerResponse, nth: number) => void)
       metrics: uncounted,
       tracer: untraced,
       onFailure: () => undefined,
+      ...cozeOptions,
     }),
   )
   const tokens = stack.use(
@@ -84,6 +87,7 @@ async function stage(submitted: (response: ServerResponse, nth: number) => void)
       clock: systemClock,
       newId: randomId,
       metrics: uncounted,
+      ...tokenOptions,
       credentials: { type: 'shared-token', baseUrl, token: new Secret('token') },
     }),
   )
@@ -96,6 +100,7 @@ async function stage(submitted: (response: ServerResponse, nth: number) => void)
     random: () => 0,
     recoverMs: 600_000,
     scope,
+    ...strategyOptions(),
     bot,
   })
   return { strategy, asked, [Symbol.asyncDispose]: () => stack.disposeAsync() }

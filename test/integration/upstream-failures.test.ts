@@ -3,6 +3,7 @@ import { createServer, type RequestListener } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Server } from 'node:net'
 import { createServer as createTcpServer } from 'node:net'
+import { cozeOptions } from '../kit/coze-options.ts'
 import { describe, expect, it } from 'vitest'
 import { createRemoteKeys } from '../../src/auth/jwks.ts'
 import { type CozeCall, callRules } from '../../src/coze/calls.ts'
@@ -257,7 +258,8 @@ describe.each(Object.entries(ways))('when %s', (_name, { open, endsWithTime, tol
         tracer: untraced,
         metrics,
         onFailure,
-        timeouts: { connectMs },
+        timeouts: { ...cozeOptions.timeouts, connectMs },
+        limits: cozeOptions.limits,
       })
       const target = { baseUrl: broken.url, token: new Secret('access-token') }
       await within(platformCalls[call]({ client, target, clock }), `the end of ${call}`)

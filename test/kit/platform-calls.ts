@@ -24,6 +24,7 @@ import { streamWorkflowChat } from '../../src/coze/workflow-chat.ts'
 import type { Clock } from '../../src/lib/clock.ts'
 import { Secret } from '../../src/lib/secret.ts'
 import { chat, ids, messageId, run } from '../unit/coze/wire-samples.ts'
+import { streamTimeouts, tokenOptions } from './coze-options.ts'
 import { randomId } from './ids.ts'
 import { uncounted } from './uncounted.ts'
 
@@ -50,6 +51,7 @@ export const platformCalls: Readonly<Record<CozeCall, (by: Calling) => Promise<u
       clock,
       newId: randomId,
       metrics: uncounted,
+      ...tokenOptions,
       mintTimeoutMs: 60_000,
       credentials: {
         type: 'oauth',
@@ -57,6 +59,8 @@ export const platformCalls: Readonly<Record<CozeCall, (by: Calling) => Promise<u
         appId: 'app-1',
         keyId: 'key-1',
         privateKey: new Secret(privateKey),
+        accessTokenSeconds: 3600,
+        audience: new URL(target.baseUrl).host,
       },
     })
     return await tokens.token('alice', signal)
@@ -72,17 +76,29 @@ export const platformCalls: Readonly<Record<CozeCall, (by: Calling) => Promise<u
     streamWorkflowChat(
       client,
       target,
-      { workflowId: 'w', owner: owner.owner, messages, userId: 'alice' },
+      { workflowId: 'w', owner: owner.owner, messages, userId: 'alice', timeouts: streamTimeouts },
       ignored,
       signal,
     ),
   'bot-chat': ({ client, target }) => {
     const { conversationId } = ids
-    const request = { botId: 'b', conversationId, userId: 'alice', messages }
+    const request = {
+      botId: 'b',
+      conversationId,
+      userId: 'alice',
+      messages,
+      timeouts: streamTimeouts,
+    }
     return streamBotChat(client, target, request, ignored, signal)
   },
   'tool-outputs': ({ client, target }) =>
-    streamToolOutputs(client, target, { ...ids, outputs: [] }, ignored, signal),
+    streamToolOutputs(
+      client,
+      target,
+      { ...ids, outputs: [], timeouts: streamTimeouts },
+      ignored,
+      signal,
+    ),
   'retrieve-chat': ({ client, target }) => retrieveBotChat(client, target, ids, signal),
   'list-chat-messages': ({ client, target }) => listBotChatMessages(client, target, ids, signal),
   'cancel-chat': ({ client, target }) => cancelBotChat(client, target, ids, signal),

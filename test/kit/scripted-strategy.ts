@@ -56,8 +56,8 @@ export interface ScriptedStrategy extends ChatStrategy {
   readonly started: number
   /** From now on nothing upstream is opened. Resolves when a reply waits for it. */
   stallOpening(): Promise<void>
-  /** What a conversation holds that a run reveals from now on. */
-  reveals(rows: RevealedRows): void
+  /** What a conversation holds that a run reveals from now on; an error: it cannot be found out. */
+  reveals(rows: RevealedRows | Error): void
   /** What `recover` answers from now on. */
   recovers(answer: Recovery): void
   /** From now on no cancel is agreed to. A Workflow agrees to none. */
@@ -85,7 +85,7 @@ export function createScriptedStrategy(
   const cancelled: string[] = []
   const opened: string[] = []
   let recovery: Recovery = () => ({ type: 'unknown' })
-  let revealed: RevealedRows = []
+  let revealed: RevealedRows | Error = []
   let chats = 0
   let cancelOutcome: CancelOutcome = kind === 'bot' ? 'agreed' : 'refused'
   let stall: PromiseWithResolvers<void> | undefined
@@ -99,7 +99,10 @@ export function createScriptedStrategy(
     openAsStranger: undefined,
     opensByName: false,
     settleKeying: undefined,
-    listRevealed: async () => revealed,
+    async listRevealed() {
+      if (revealed instanceof Error) throw revealed
+      return revealed
+    },
     cancelled,
     opened,
     get started() {

@@ -15,12 +15,14 @@ import {
 import { readObjectString } from '../../../src/coze/enter-message.ts'
 import { streamWorkflowChat } from '../../../src/coze/workflow-chat.ts'
 import { Secret } from '../../../src/lib/secret.ts'
+import { streamTimeouts } from '../../kit/coze-options.ts'
 import { stub } from './stub-client.ts'
 import { chat, chatId, conversationId, ids, message, messageId } from './wire-samples.ts'
 
 const target = { baseUrl: 'https://api.coze.com', token: new Secret('t') }
 const { signal } = new AbortController()
 
+const timeouts = streamTimeouts
 const ignored = () => undefined
 
 const messages = [
@@ -50,6 +52,7 @@ describe('chats', () => {
       parameters: { CONVERSATION_NAME: 'n' },
       sessionName: 'name',
       connectorId: '1024',
+      timeouts,
     }
     await streamWorkflowChat(client, target, request, ignored, signal)
     expect(asked).toEqual([
@@ -71,7 +74,13 @@ describe('chats', () => {
 
   it('ask a Workflow of a bot, with no more than it needs', async () => {
     const { client, asked } = stub()
-    const request = { workflowId: 'w', owner: { botId: 'b' }, messages: [], userId: 'name' }
+    const request = {
+      workflowId: 'w',
+      owner: { botId: 'b' },
+      messages: [],
+      userId: 'name',
+      timeouts,
+    }
     await streamWorkflowChat(client, target, request, ignored, signal)
     expect(asked).toEqual([
       {
@@ -96,6 +105,7 @@ describe('chats', () => {
       messages,
       customVariables: { a: '1' },
       metaData: { reply: 'r' },
+      timeouts,
     }
     await streamBotChat(client, target, request, ignored, signal)
     expect(asked).toEqual([
@@ -129,7 +139,7 @@ describe('messages with files', () => {
       { role: 'user', text: '', files: files.slice(0, 1) },
       { role: 'user', text: 'Hi', files: [] },
     ] as const
-    const request = { botId: 'b', conversationId, userId: 'name', messages: sent }
+    const request = { botId: 'b', conversationId, userId: 'name', messages: sent, timeouts }
     await streamBotChat(client, target, request, ignored, signal)
     const [call] = asked as [{ body: { additional_messages: Record<string, string>[] } }]
     const entered = call.body.additional_messages
@@ -163,7 +173,7 @@ describe('tool outputs', () => {
     await streamToolOutputs(
       client,
       target,
-      { ...ids, outputs, connectorId: '999' },
+      { ...ids, outputs, connectorId: '999', timeouts },
       ignored,
       signal,
     )
@@ -320,7 +330,8 @@ describe('conversations', () => {
 
   it('list what is older than a message', async () => {
     const { client, asked } = stub({ data: [] })
-    await listMessages(client, target, { conversationId, olderThan: messageId, limit: 7 }, signal)
+    const older = { by: 'before_id', than: messageId } as const
+    await listMessages(client, target, { conversationId, older, limit: 7 }, signal)
     expect(asked).toMatchObject([{ body: { order: 'desc', before_id: messageId, limit: 7 } }])
   })
 

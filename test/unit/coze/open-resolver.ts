@@ -5,6 +5,7 @@ import { CozeError } from '../../../src/coze/errors.ts'
 import { type OAuthCredentials, createTokenResolver } from '../../../src/coze/token.ts'
 import { Secret } from '../../../src/lib/secret.ts'
 import { createFakeClock } from '../../kit/clock.ts'
+import { tokenOptions } from '../../kit/coze-options.ts'
 import { randomId } from '../../kit/ids.ts'
 import { uncounted } from '../../kit/uncounted.ts'
 
@@ -81,8 +82,11 @@ export function openResolver(
       appId: 'app-1',
       keyId: 'key-1',
       privateKey: new Secret(keys.privateKey),
+      accessTokenSeconds: 3600,
+      audience: '127.0.0.1:7000',
       ...options.credentials,
     },
+    ...tokenOptions,
     ...(options.maxConcurrentMints !== undefined && {
       maxConcurrentMints: options.maxConcurrentMints,
     }),

@@ -1,10 +1,11 @@
-import type { CozeClient, CozeStreamRequest } from '../../../src/coze/client.ts'
+import type { CozeClient, CozeRequest } from '../../../src/coze/client.ts'
+
+type Asked = Pick<CozeRequest, 'call' | 'target'>
 
 /** Answers every call with `body`, and remembers what it was asked, as JSON would say it. */
 export function stub(body: Readonly<Record<string, unknown>> = {}) {
   const asked: unknown[] = []
-  const remember = (request: CozeStreamRequest) => {
-    const { call: _call, target: _target, timeouts: _timeouts, ...rest } = request
+  const remember = ({ call: _call, target: _target, ...rest }: Asked) => {
     asked.push(JSON.parse(JSON.stringify(rest)))
   }
   const client: CozeClient = {
@@ -15,7 +16,7 @@ export function stub(body: Readonly<Record<string, unknown>> = {}) {
     async upload() {
       throw new Error('no file is uploaded here')
     },
-    async stream(request) {
+    async stream({ timeouts: _timeouts, ...request }) {
       remember(request)
     },
     async [Symbol.asyncDispose]() {},

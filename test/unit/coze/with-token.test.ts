@@ -4,6 +4,7 @@ import { createTokenResolver } from '../../../src/coze/token.ts'
 import { withToken } from '../../../src/coze/with-token.ts'
 import { Secret } from '../../../src/lib/secret.ts'
 import { createFakeClock } from '../../kit/clock.ts'
+import { tokenOptions } from '../../kit/coze-options.ts'
 import { randomId } from '../../kit/ids.ts'
 import { openResolver } from './open-resolver.ts'
 import { uncounted } from '../../kit/uncounted.ts'
@@ -79,6 +80,7 @@ describe('withToken', () => {
       clock: createFakeClock(),
       newId: randomId,
       metrics: uncounted,
+      ...tokenOptions,
     })
     expect((await resolver.token('alice', signal)).target).toEqual({
       baseUrl: 'http://studio.example',

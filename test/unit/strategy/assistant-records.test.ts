@@ -1,3 +1,4 @@
+import { platformTraits } from '../../../src/strategy/platform-traits.ts'
 import { describe, expect, it } from 'vitest'
 import { CozeError, type CozeErrorKind } from '../../../src/coze/errors.ts'
 import {
@@ -18,6 +19,7 @@ function open(
   const records = createAssistantRecords({
     client,
     tokens: nameTokens,
+    traits: platformTraits.cloud,
     newId: () => 'b0undary',
     owner: { appId: 'app-1' },
     takesFiles: true,
@@ -111,9 +113,9 @@ describe('conversations', () => {
   })
 
   it('that a Studio deletes are only hidden there', async () => {
-    const { records } = open({}, { platform: 'studio' })
+    const { records } = open({}, { traits: platformTraits.studio })
     expect(await records.deleteConversation(session, 'up-1', signal)).toBe('hidden')
-    const gone = open({ request: refuse('conversation-gone') }, { platform: 'studio' })
+    const gone = open({ request: refuse('conversation-gone') }, { traits: platformTraits.studio })
     expect(await gone.records.deleteConversation(session, 'up-1', signal)).toBe('gone')
   })
 
@@ -273,7 +275,7 @@ describe('older messages', () => {
         const rows = page(body as Readonly<Record<string, unknown>>)
         return rows.length === 0 ? {} : { data: rows }
       }
-      const { records } = open({ request }, { platform })
+      const { records } = open({ request }, { traits: platformTraits[platform] })
       const found: string[] = []
       for (let before: string | undefined = '107'; before !== undefined;) {
         const wanted = { conversationId: 'up-1', before, limit: 2 }

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { CozeError } from '../../../src/coze/errors.ts'
 import type { CozeEvent } from '../../../src/coze/events.ts'
+import type { Platform } from '../../../src/domain.ts'
 import type { BotOptions } from '../../../src/strategy/assistant-options.ts'
 import { createBotStrategy } from '../../../src/strategy/bot.ts'
 import { createFakeClock } from '../../kit/clock.ts'
 import { plain } from '../../kit/plain.ts'
+import { strategyOptions } from '../../kit/strategy-options.ts'
 import { answerOf, collect, createHistory, createRun, untaken } from '../../kit/runs.ts'
 import { createScriptedCoze, nameTokens } from '../../kit/scripted-coze.ts'
 
@@ -28,7 +30,11 @@ const lookupRequired = {
 const upstream = { type: 'id', conversationId: 'up-1' } as const
 const message = { ...alice, upstream, text: 'Hi', history: [], ...plain }
 
-function open(script: Parameters<typeof createScriptedCoze>[0], bot: Partial<BotOptions> = {}) {
+function open(
+  script: Parameters<typeof createScriptedCoze>[0],
+  bot: Partial<BotOptions> = {},
+  platform: Platform = 'cloud',
+) {
   const client = createScriptedCoze(script)
   const clock = createFakeClock()
   const strategy = createBotStrategy({
@@ -38,6 +44,7 @@ function open(script: Parameters<typeof createScriptedCoze>[0], bot: Partial<Bot
     random: () => 0.5,
     scope: { origin: 'http://coze.test', account: '' },
     recoverMs: 600_000,
+    ...strategyOptions(platform),
     bot: { botId: 'bot-1', customVariables: { LANGUAGE: 'en' }, ...bot },
   })
   return { client, clock, strategy }
@@ -54,7 +61,6 @@ describe('bot strategy', () => {
 
   it.each([
     ['conversation-gone', 'cloud', 'not-readable'],
-    ['conversation-gone', 'studio', 'not-listed'],
     ['refused', 'cloud', 'not-listed'],
     ['not-supported', 'studio', 'not-listed'],
   ] as const)('takes "%s" of a list on %s for %s', async (kind, platform, rows) => {
@@ -70,11 +76,28 @@ describe('bot strategy', () => {
       random: () => 0.5,
       scope: { origin: 'http://coze.test', account: '' },
       recoverMs: 600_000,
-      platform,
+      ...strategyOptions(platform),
       bot: { botId: 'bot-1' },
     })
     const run = { ...alice, upstreamConversationId: 'up-2', chatId: '9', history: [] }
     expect(await strategy.listRevealed(run, signal)).toBe(rows)
+  })
+
+  it('fails a run of Studio whose conversation vanishes before it is known who else is in it', async () => {
+    const { strategy } = open(
+      {
+        request: () => {
+          throw new CozeError('conversation-gone', 'x', { accepted: 'no' })
+        },
+      },
+      {},
+      'studio',
+    )
+    const run = { ...alice, upstreamConversationId: 'up-2', chatId: '9', history: [] }
+    await expect(strategy.listRevealed(run, signal)).rejects.toMatchObject({
+      conversationGone: true,
+      outcome: 'unseen',
+    })
   })
 
   it('T13: keys every layer of a run, the conversation in the query', async () => {
@@ -371,11 +394,11 @@ describe('tool outputs for a Bot', () => {
   )
 
   it('F10 F15: have the deadlines of a run', async () => {
-    const { strategy, client } = open({ stream: () => [told] }, { timeouts: { totalMs: 7 } })
+    const { strategy, client } = open({ stream: () => [told] })
     await collect((take) => strategy.start(message, take, signal))
     await collect((take) => strategy.submitToolOutputs(submission, take, signal))
     const [started, submitted] = client.timeouts
-    expect(started).toEqual({ idleMs: 120_000, totalMs: 7 })
+    expect(started).toEqual(strategyOptions().timeouts)
     expect(submitted).toEqual(started)
   })
 

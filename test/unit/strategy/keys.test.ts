@@ -35,6 +35,8 @@ describe('upstream scope', () => {
       appId: 'app-1',
       keyId: 'key-1',
       privateKey: new Secret(''),
+      accessTokenSeconds: 3600,
+      audience: 'api.coze.com',
     } as const
     const scope = upstreamScope(oauth)
     expect(scope).toEqual({ origin: 'https://api.coze.com', account: '' })

@@ -5,6 +5,7 @@ import { createStrategySelector } from '../../../src/strategy/select.ts'
 import { createBotStrategy } from '../../../src/strategy/bot.ts'
 import { createWorkflowStrategy } from '../../../src/strategy/workflow.ts'
 import { createFakeClock } from '../../kit/clock.ts'
+import { strategyOptions } from '../../kit/strategy-options.ts'
 import { createScriptedCoze, nameTokens } from '../../kit/scripted-coze.ts'
 
 const parts = {
@@ -14,6 +15,7 @@ const parts = {
   random: () => 0,
   scope: { origin: 'http://coze.test', account: '' },
   recoverMs: 30_000,
+  ...strategyOptions(),
 }
 const workflow = createWorkflowStrategy({
   ...parts,

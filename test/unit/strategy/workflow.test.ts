@@ -10,6 +10,7 @@ import type { ChatStrategy, RunContext } from '../../../src/strategy/strategy.ts
 import { createWorkflowStrategy } from '../../../src/strategy/workflow.ts'
 import { createFakeClock } from '../../kit/clock.ts'
 import { plain } from '../../kit/plain.ts'
+import { strategyOptions } from '../../kit/strategy-options.ts'
 import { answerOf, collect, createHistory, createRun, untaken } from '../../kit/runs.ts'
 import { createScriptedCoze, nameTokens } from '../../kit/scripted-coze.ts'
 
@@ -41,7 +42,7 @@ function open(
     random: () => 0.5,
     scope: { origin: 'http://coze.test', account: '' },
     recoverMs: 30_000,
-    platform,
+    ...strategyOptions(platform),
     workflow: { workflowId: 'flow-1', conversationKeying: 'auto', ...workflow },
   })
   return { client, clock, strategy }
@@ -249,12 +250,12 @@ describe('workflow strategy', () => {
     ])
   })
 
-  it('F10: lets a run be silent for 10 min', async () => {
+  it('F10: has the deadlines that it was made with', async () => {
     const { client, strategy } = open({ stream: () => [told] })
     const upstream = { type: 'id', conversationId: 'up-1' } as const
     const message = { ...alice, upstream, text: 'Hi', history: [], ...plain }
     await collect((take) => strategy.start(message, take, signal))
-    expect(client.timeouts).toEqual([{ idleMs: 600_000 }])
+    expect(client.timeouts).toEqual([strategyOptions().timeouts])
   })
 
   it('F18: gives what came before a failed chat, then its failure', async () => {
@@ -561,6 +562,35 @@ describe('what a conversation holds that a run has just revealed', () => {
       },
     })
     expect(await strategy.listRevealed({ ...run, history: [] }, signal)).toBe('not-listed')
+  })
+
+  const vanished = { conversationGone: true, outcome: 'unseen' }
+
+  it('fails the run if it vanishes from a Studio, which lists what it has', async () => {
+    const { strategy } = open(
+      {
+        request: () => {
+          throw gone
+        },
+      },
+      { appId: 'app-1' },
+      'studio',
+    )
+    const listing = strategy.listRevealed({ ...run, history: [] }, signal)
+    await expect(listing).rejects.toMatchObject(vanished)
+  })
+
+  it('fails the run if it vanishes from a cloud that has listed others', async () => {
+    const { strategy } = open({
+      request: (_, nth) => {
+        if (nth > 2) throw gone
+        return { data: nth === 1 ? [] : [row('m1', '9')] }
+      },
+    })
+    const list = async () => strategy.listRevealed({ ...run, history: [] }, signal)
+    expect(await list()).toEqual([])
+    expect(await list()).toHaveLength(1)
+    await expect(list()).rejects.toMatchObject(vanished)
   })
 
   it('is not known where the platform is silent', async () => {

@@ -1,10 +1,10 @@
-/** Lets at most `max` holders in at once, in the order they came. */
-export interface Turns {
-  /** Waits for a turn; dispose it when done. Rejects with the signal's reason when it aborts first. */
+/** Lets at most so many mints run at once, in the order in which they were asked for. */
+export interface MintPermits {
+  /** Waits for a permit; dispose it when done. Rejects with the signal's reason when it aborts first. */
   take(signal: AbortSignal): Promise<Disposable>
 }
 
-export function createTurns(max: number): Turns {
+export function createMintPermits(max: number): MintPermits {
   let free = max
   const waiting = new Set<() => void>()
 
@@ -13,19 +13,19 @@ export function createTurns(max: number): Turns {
     if (next === undefined) free += 1
     else next()
   }
-  const turn = (): Disposable => ({ [Symbol.dispose]: give })
+  const permit = (): Disposable => ({ [Symbol.dispose]: give })
 
   return {
     async take(signal) {
       signal.throwIfAborted()
       if (free > 0) {
         free -= 1
-        return turn()
+        return permit()
       }
       const { promise, resolve, reject } = Promise.withResolvers<Disposable>()
       const enter = () => {
         leave()
-        resolve(turn())
+        resolve(permit())
       }
       const abort = () => {
         leave()
