@@ -29,7 +29,7 @@ export interface ReplyExtras {
   takeToolCalls(calls: readonly ToolCall[]): readonly ToolCall[]
   readonly followUps: readonly string[]
   readonly question: Question | undefined
-  omittedBeside(answer: string): readonly OmittedContent[]
+  omittedBeside(answer: { readonly text: string }): readonly OmittedContent[]
 }
 
 /** `held`: the texts that a recovered reply holds already. */
@@ -82,7 +82,7 @@ export function createReplyExtras(maxBytes: number, held: readonly string[]): Re
     },
     omittedBeside(answer) {
       // The outputs of tools are the assistant's own, but a reply that says nothing else is not an empty one.
-      const isSilent = usedTools && answer === '' && question === undefined
+      const isSilent = usedTools && question === undefined && answer.text === ''
       return isSilent ? [...new Set(omitted).add('OTHER')] : [...omitted]
     },
   }

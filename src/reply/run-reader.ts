@@ -289,7 +289,7 @@ export function createRunReader(options: {
       return extras.question
     },
     get omitted() {
-      return extras.omittedBeside(answer.text)
+      return extras.omittedBeside(answer)
     },
     get lastMessage() {
       return answer.last

@@ -137,7 +137,8 @@ export interface RunLease extends Claim {
 
   /**
    * Step 3: the send intent and the `started` event, and with them, unless it was bound before or its run will reveal it,
-   * the conversation's binding; true before anything is sent. A collision: nothing was written but the taint.
+   * the conversation's binding; true before anything is sent. A collision: nothing was written but the taint. It may be
+   * asked again where the upstream accepted nothing: then it binds the conversation to another one, and `started` stays one.
    */
   intend(intent: {
     readonly binding: UpstreamBinding | undefined

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { ConversationId, Reply, ReplyEvent } from '../../src/domain.ts'
 import { onAbort } from '../../src/lib/on-abort.ts'
-import type { TakeRunEvents } from '../../src/strategy/strategy.ts'
+import type { CancelOutcome, TakeRunEvents } from '../../src/strategy/strategy.ts'
 import { fairWeather, type WriteName } from '../sim/store/commits.ts'
 import {
   assistantId,
@@ -382,6 +382,29 @@ describe('a run that is cancelled', () => {
       expect((await readAll(replies, second.id)).at(-1)).toMatchObject({ contextReset: true })
     },
   )
+
+  it('is not said to be cancelled before the platform was told', async () => {
+    await using gateway = await openWritten()
+    const { replies, strategy, own, writes } = gateway
+    await gateway.bind()
+    const told = Promise.withResolvers<void>()
+    const agreed = Promise.withResolvers<CancelOutcome>()
+    strategy.cancel = () => {
+      told.resolve()
+      return agreed.promise
+    }
+    const reply = await replies.sendMessage(message('never mind'))
+    const run = await strategy.next()
+    run.accept()
+    run.delta('well')
+    await readUntil(replies, reply.id, 'delta')
+    const cancelling = replies.cancelReply(reply.id)
+    await told.promise
+    expect(await own.replies([reply.id])).toMatchObject([{ status: 'RUNNING' }])
+    expect(writes).not.toContain('finish')
+    agreed.resolve('agreed')
+    expect(await cancelling).toMatchObject({ status: 'CANCELLED', upstreamCancelled: true })
+  })
 
   it.each([
     ['agreed to', () => undefined, false],

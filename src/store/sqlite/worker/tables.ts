@@ -97,7 +97,7 @@ export const tables = `
     -- The numbers of its first event, if it was ever sent, and of its last one.
     started_seq INTEGER,
     ended_seq INTEGER,
-    -- Its events are gone.
+    -- Its events were trimmed.
     trimmed INTEGER NOT NULL DEFAULT 0,
     created_at INTEGER NOT NULL,
     started_at INTEGER,
