@@ -8,6 +8,7 @@ import { randomId } from '../kit/ids.ts'
 import { silentLogger } from '../kit/logger.ts'
 import { uncounted } from '../kit/uncounted.ts'
 import { isolationRecordsContract } from './isolation-records.ts'
+import { ledgerBeginContract } from './ledger-begin.ts'
 import { ledgerRecordsContract } from './ledger-records.ts'
 import { ledgerContract } from './ledger.ts'
 import { outboxContract } from './outbox.ts'
@@ -34,6 +35,7 @@ for (const [name, open] of [
   ['sqlite in a file', inFile],
 ] as const) {
   ledgerContract(name, open)
+  ledgerBeginContract(name, open)
   ledgerRecordsContract(name, open)
   outboxContract(name, open)
   isolationRecordsContract(name, open)

@@ -50,9 +50,6 @@ export function createTransactions(parts: TransactionsParts): Transactions {
   const savepoint = db.prepare('SAVEPOINT call')
   const release = db.prepare('RELEASE call')
   const undo = db.prepare('ROLLBACK TO call')
-  const forgetPages = db.prepare('PRAGMA shrink_memory')
-  const refuseWrites = db.prepare('PRAGMA query_only = ON')
-  const takeWrites = db.prepare('PRAGMA query_only = OFF')
   /** The last transaction failed, which is told once. */
   let isFailing = false
   /** A COMMIT failed: it may stand in the write-ahead log as if it had not, and a crash would bring it back. */
@@ -120,7 +117,7 @@ export function createTransactions(parts: TransactionsParts): Transactions {
   function toBug({ id }: TableCall, error: unknown): AnswerMessage {
     events.taken()
     // SQLite looks at a page once, when it reads it: what it has found damaged it would take for whole the next time.
-    if (resultCode(error) === 'corrupt') forgetPages.run()
+    if (resultCode(error) === 'corrupt') db.exec('PRAGMA shrink_memory')
     const message = error instanceof Error ? error.message : String(error)
     return { id, type: 'failed', kind: undefined, message }
   }
@@ -149,9 +146,10 @@ export function createTransactions(parts: TransactionsParts): Transactions {
         }
         const error = fail(cause)
         if (taken.length === 0) taken.push(...queue.splice(0))
-        refuseWrites.run()
+        // Not prepared before: SQLite does what these say when it reads them.
+        db.exec('PRAGMA query_only = ON')
         const unwritten = taken.map((call) => read(call, error))
-        takeWrites.run()
+        db.exec('PRAGMA query_only = OFF')
         return { answers: unwritten, commitMs: now() - startedAt }
       }
     },
