@@ -1,12 +1,7 @@
 import type { ReplyId } from '../domain.ts'
 import type { Clock } from '../lib/clock.ts'
-import type {
-  Collision,
-  Ledger,
-  RunLease,
-  UpstreamAccount,
-  UpstreamBinding,
-} from '../store/ledger.ts'
+import type { Collision, Ledger, RunLease } from '../store/ledger.ts'
+import type { UpstreamAccount, UpstreamBinding } from '../store/upstream.ts'
 import { LostReplyError } from '../store/log.ts'
 import { StoreError } from '../store/store.ts'
 import {

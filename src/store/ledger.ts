@@ -17,12 +17,12 @@ import type {
   Session,
   SessionId,
   SessionName,
-  StrategyKind,
   TerminalEventBody,
   ToolCall,
   UpstreamScope,
 } from '../domain.ts'
 import type { OwedWork } from './outbox.ts'
+import type { UpstreamAccount, UpstreamBinding, UpstreamChat } from './upstream.ts'
 
 export interface AcceptRequest {
   readonly replyId: ReplyId
@@ -85,13 +85,6 @@ export type AcceptOutcome =
   | { readonly type: 'busy' }
   | { readonly type: 'queue-full' }
   | { readonly type: 'too-many-open' }
-
-/** The upstream side of a conversation. */
-export interface UpstreamBinding {
-  readonly scope: UpstreamScope
-  readonly strategy: StrategyKind
-  readonly conversationId: string
-}
 
 /** Two sessions, or two conversations of one, were given one upstream conversation: nobody uses it again. */
 export interface Collision {
@@ -232,12 +225,6 @@ export interface FinishRequest {
   readonly at: number
 }
 
-/** A chat as the upstream knows it. */
-export interface UpstreamChat {
-  readonly upstream: UpstreamBinding
-  readonly chatId: string
-}
-
 export type FinishOutcome =
   /** `hasNext`: other replies wait in the conversation. */
   | { readonly type: 'finished'; readonly reply: Reply; readonly hasNext: boolean }
@@ -282,9 +269,6 @@ export interface ErasedSession {
   /** All that is owed for it, also what it was owed before. */
   readonly owed: readonly OwedWork[]
 }
-
-/** An account upstream, and the strategy that drives it. */
-export type UpstreamAccount = Pick<UpstreamBinding, 'scope' | 'strategy'>
 
 /**
  * What one session may ask. No method takes a session, so no one else's record can be named.

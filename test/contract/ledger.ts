@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { ConversationId, Session } from '../../src/domain.ts'
-import type { RunLease, UpstreamBinding } from '../../src/store/ledger.ts'
+import type { RunLease } from '../../src/store/ledger.ts'
+import type { UpstreamBinding } from '../../src/store/upstream.ts'
 import { LostReplyError } from '../../src/store/log.ts'
 import type { ReplyStore } from '../../src/store/store.ts'
 import { randomId } from '../kit/ids.ts'

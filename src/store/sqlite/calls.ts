@@ -25,8 +25,8 @@ import type {
   Page,
   PageRequest,
   StoredAttachment,
-  UpstreamBinding,
 } from '../ledger.ts'
+import type { UpstreamBinding } from '../upstream.ts'
 import type { EventFilter } from '../log.ts'
 import type { OwedWork, OwedWorkId } from '../outbox.ts'
 import type {

@@ -14,8 +14,8 @@ import type {
   FinishRequest,
   RunLease,
   StoredAttachment,
-  UpstreamBinding,
 } from '../ledger.ts'
+import type { UpstreamBinding } from '../upstream.ts'
 import { LostReplyError } from '../log.ts'
 import { ReplyText } from '../reply-text.ts'
 import type { SessionLog } from '../session-log.ts'

@@ -4,8 +4,8 @@ import type {
   AcceptRequest,
   BeginRequest,
   FinishRequest,
-  UpstreamBinding,
 } from '../../../src/store/ledger.ts'
+import type { UpstreamBinding } from '../../../src/store/upstream.ts'
 import { finishRow } from './finish.ts'
 import { toReply } from './rows.ts'
 import { begin, fenceOff, type Run } from './runs.ts'

@@ -13,8 +13,8 @@ import type {
   RunLease,
   RunProgress,
   StoredAttachment,
-  UpstreamBinding,
 } from '../../../src/store/ledger.ts'
+import type { UpstreamBinding } from '../../../src/store/upstream.ts'
 import { toMessage, toReply, toSession } from './rows.ts'
 import {
   type BindingRow,

@@ -9,13 +9,8 @@ import type {
   Session,
   TerminalEventBody,
 } from '../../../src/domain.ts'
-import type {
-  AcceptOutcome,
-  AcceptRequest,
-  Ledger,
-  RunLease,
-  UpstreamBinding,
-} from '../../../src/store/ledger.ts'
+import type { AcceptOutcome, AcceptRequest, Ledger, RunLease } from '../../../src/store/ledger.ts'
+import type { UpstreamBinding } from '../../../src/store/upstream.ts'
 import type { EventFilter, LogItem, ReplyLog } from '../../../src/store/log.ts'
 import { StoreError, type ReplyStore } from '../../../src/store/store.ts'
 import { randomId } from '../../kit/ids.ts'

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { ReplyId, SessionId } from '../../../domain.ts'
-import type { Collision, UpstreamBinding } from '../../ledger.ts'
+import type { Collision } from '../../ledger.ts'
+import type { UpstreamBinding } from '../../upstream.ts'
 import { integer, string, type Row } from './columns.ts'
 import { toBinding } from './rows.ts'
 

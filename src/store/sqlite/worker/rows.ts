@@ -21,7 +21,8 @@ import type {
   ToolCall,
   Usage,
 } from '../../../domain.ts'
-import type { StoredAttachment, UpstreamAccount, UpstreamBinding } from '../../ledger.ts'
+import type { StoredAttachment } from '../../ledger.ts'
+import type { UpstreamAccount, UpstreamBinding } from '../../upstream.ts'
 import type { TextRevision } from '../../reply-text.ts'
 import type { ReplyRecord } from '../stored.ts'
 import {
