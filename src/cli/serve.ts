@@ -6,7 +6,7 @@ import { openMetricsServer } from '../observe/metrics-server.ts'
 import { createPrometheusMetrics } from '../observe/prometheus.ts'
 import { listen } from '../server/node.ts'
 import type { Lifetime } from './lifetime.ts'
-import { giveBackStartMemory } from './start-memory.ts'
+import { boundGarbage, giveBackStartMemory } from './start-memory.ts'
 
 /** Runs a gateway to the end of the process's lifetime, drains, and answers the exit code. */
 export async function serve(
@@ -25,6 +25,7 @@ export async function serve(
     config.metrics && stack.use(await openMetricsServer(config.metrics, metrics))
   const gateway = stack.use(await createGateway(config, { clock: systemClock, logger, metrics }))
   giveBackStartMemory()
+  boundGarbage()
   const server = await listen({
     handle: (request, response, take) => gateway.serve(request, response, take),
     ...config.listen,
