@@ -126,6 +126,8 @@ export function createOwedWorks(
       await what()
     } catch (error) {
       if (!(error instanceof StoreError)) throw error
+      // A store that is closed under a request has lost nothing: the work is taken up at the next start.
+      if (closed.aborted) return
       logger.error({ err: error }, 'the outcome of owed work was not stored')
     }
   }
