@@ -8,6 +8,7 @@ import type {
   Cursor,
   Message,
   MessageId,
+  Position,
   Reply,
   ReplyEvent,
   ReplyEventBody,
@@ -73,13 +74,23 @@ export function createFakeSession(name = 'alice'): FakeSession {
   const reads: { type: string; ids: number }[] = []
   const batches: LogItem[][] = []
   let waiting: (() => void)[] = []
-  let seq = 0
+  /** Where its cursor stands among all that was appended. */
+  const orders = new Map<Cursor, number>()
+  let position: Position = { seq: 0, check: '', texts: [] }
+  let appended = 0
   let trimmedTo = 0
   let failure: Error | undefined
   let readers = 0
 
-  const cursorAt = (at: number) => `${name}.1.${at}` as Cursor
-  const cursorOf = ({ position }: LogItem) => cursorAt(position.seq)
+  const start = `${name}.0.-` as Cursor
+  const cursorAt = ({ seq, check, texts }: Position) => {
+    const offsets = texts.map(
+      (text) => `~${text.replyId}.${text.revision}.${text.answer}.${text.reasoning}`,
+    )
+    return `${name}.${seq}.${check || '-'}${offsets.join('')}` as Cursor
+  }
+  const cursorOf = (item: LogItem) => cursorAt(item.position)
+  const orderOf = (item: LogItem) => orders.get(cursorOf(item)) ?? 0
 
   function byIds<Id extends string, Row>(type: string, rows: ReadonlyMap<Id, Row>) {
     return async (ids: readonly Id[]) => {
@@ -133,17 +144,17 @@ export function createFakeSession(name = 'alice'): FakeSession {
         return update(id, { status: 'RUNNING', toolCalls: [], actionExpiresAt: null })
       },
       limitsLeft: async () => ({ messages: 60, openReplies: 40 }),
-      cursor: async () => cursorAt(seq),
+      cursor: async () => cursorAt(position),
       async subscribe({ replyId, conversationId, after, lastEventId }) {
         const from = startOf(replyId, lastEventId ?? after)
         const isMine = ({ event }: LogItem) =>
           (!replyId || event.replyId === replyId) &&
           (!conversationId || event.conversationId === conversationId)
         const end = replyId && batches.flat().findLast((item) => isMine(item) && isTerminal(item))
-        const past = end !== undefined && from >= end.position.seq
+        const past = end !== undefined && from >= orderOf(end)
         return {
           past: past && lastEventId !== undefined,
-          start: cursorAt(from),
+          start: [...orders].find(([, order]) => order === from)?.[0] ?? start,
           cursor: cursorOf,
           async follow(take, signal) {
             const batches = read(from, isMine, replyId !== undefined, past, signal)
@@ -189,10 +200,12 @@ export function createFakeSession(name = 'alice'): FakeSession {
     append(replyId, ...bodies) {
       const { conversationId } = update(replyId, {})
       const batch = bodies.map((body): LogItem => {
-        const place = { seq: (seq += 1), check: 'check' }
         const of = { replyId, conversationId }
-        const event = body.type === 'delta' ? { ...body, ...of } : { ...body, ...of, ...place }
-        return { event, position: { ...place, texts: [] } }
+        position = positionAfter(replyId, body)
+        orders.set(cursorAt(position), (appended += 1))
+        const { seq, check } = position
+        const event = body.type === 'delta' ? { ...body, ...of } : { ...body, ...of, seq, check }
+        return { event, position }
       })
       for (const { event } of batch) follow(event)
       batches.push(batch)
@@ -200,7 +213,7 @@ export function createFakeSession(name = 'alice'): FakeSession {
       return batch.map(cursorOf)
     },
     trim() {
-      trimmedTo = seq
+      trimmedTo = appended
     },
     failWith(error) {
       failure = error
@@ -216,15 +229,32 @@ export function createFakeSession(name = 'alice'): FakeSession {
     waiting = []
   }
 
+  /** A delta moves in the text of its reply, every other event has a number of its own. */
+  function positionAfter(replyId: ReplyId, body: ReplyEventBody): Position {
+    const others = position.texts.filter((text) => text.replyId !== replyId)
+    if (body.type !== 'delta') {
+      const seq = position.seq + 1
+      const isEnd = body.type === 'completed' || body.type === 'failed' || body.type === 'cancelled'
+      return { seq, check: `e${seq}`, texts: isEnd ? others : position.texts }
+    }
+    const unread = { replyId, revision: 'x0', answer: 0, reasoning: 0 }
+    const before = position.texts.find((text) => text.replyId === replyId) ?? unread
+    const track = body.kind === 'ANSWER' ? 'answer' : 'reasoning'
+    const isCorrection = body.offset < before[track]
+    const revision = isCorrection ? `${before.revision}x` : before.revision
+    const text = { ...before, revision, [track]: body.offset + body.text.length }
+    return { ...position, texts: [...others, text] }
+  }
+
   function startOf(replyId: ReplyId | undefined, cursor: string | undefined): number {
     if (replyId && !replies.has(replyId)) throw new NotFoundError('There is no such reply.')
-    if (cursor === undefined) return replyId ? 0 : seq
-    const [, from] = /^(?:\w+)\.1\.(\d+)$/.exec(cursor) ?? []
-    if (from === undefined || !cursor.startsWith(`${name}.`) || Number(from) > seq) {
+    if (cursor === undefined) return replyId ? 0 : appended
+    const from = cursor === start ? 0 : orders.get(cursor as Cursor)
+    if (from === undefined) {
       throw new BadUserInputError('"after" is no cursor of this session')
     }
-    if (Number(from) < trimmedTo) throw new CursorExpiredError('the log begins later')
-    return Number(from)
+    if (from < trimmedTo) throw new CursorExpiredError('the log begins later')
+    return from
   }
 
   async function* read(
@@ -237,12 +267,12 @@ export function createFakeSession(name = 'alice'): FakeSession {
     if (past) return
     readers += 1
     try {
-      for (let position = from; ;) {
+      for (let order = from; ;) {
         signal.throwIfAborted()
         if (failure) throw failure
         const batch = batches
-          .findLast((_batch, index) => (batches[index - 1]?.at(-1)?.position.seq ?? 0) <= position)
-          ?.filter((item) => item.position.seq > position)
+          .findLast((_batch, index) => lastOrder(batches[index - 1]) <= order)
+          ?.filter((item) => orderOf(item) > order)
         if (!batch?.length) {
           const { promise, resolve } = Promise.withResolvers<void>()
           waiting.push(resolve)
@@ -250,7 +280,7 @@ export function createFakeSession(name = 'alice'): FakeSession {
           await promise
           continue
         }
-        position = batch.at(-1)?.position.seq ?? position
+        order = lastOrder(batch)
         const mine = batch.filter(isMine)
         if (mine.length > 0) yield mine
         if (isOfReply && mine.some(isTerminal)) return
@@ -258,6 +288,11 @@ export function createFakeSession(name = 'alice'): FakeSession {
     } finally {
       readers -= 1
     }
+  }
+
+  function lastOrder(batch: readonly LogItem[] | undefined): number {
+    const last = batch?.at(-1)
+    return last === undefined ? 0 : orderOf(last)
   }
 
   function begin(assistantId: AssistantId | undefined): Conversation {
