@@ -721,6 +721,33 @@ export function logContract(
       })
     })
 
+    describe('deleting', () => {
+      it.each(['conversation', 'session'] as const)(
+        'shows nothing any more of a %s that was deleted, to readers old and new, and ends no reader',
+        async (what) => {
+          await using store = await open()
+          const session = await openSession(store.ledger)
+          const kept = await runReply(store, session)
+          const gone = await runReply(store, session)
+          for (const lease of [kept, gone]) await append(lease, answer(0, 'text'))
+          const before = (await readItems(store.log, session)).map(({ position }) => position)
+          await finish(gone, completed('text'))
+          await finish(kept, completed('text'))
+          before.push(...(await readItems(store.log, session)).map(({ position }) => position))
+          if (what === 'conversation') {
+            await store.ledger.deleteConversation(session, gone.reply.conversationId, 20)
+          } else await store.ledger.eraseSession(session, () => session.name, 20)
+          for (const position of [beginning, ...before, ...before.map(fromCursor)]) {
+            const events = await readAll(store.log, session, position)
+            const left = what === 'conversation' ? [kept.reply.id] : []
+            for (const { replyId } of events) expect(left).toContain(replyId)
+            const filter = { replyId: gone.reply.id }
+            expect(await readAll(store.log, session, position, filter)).toEqual([])
+          }
+        },
+      )
+    })
+
     if (openMortal !== undefined) {
       it('leaves every reader, after any steps, with the state that the log tells', async () => {
         const steps = fc.array(logSteps, { minLength: 1, maxLength: 120 })
