@@ -47,11 +47,6 @@ export class TextTrack {
     this.#endsInHalf = this.#endsInSurrogate()
   }
 
-  /** What is behind an offset. */
-  from(offset: number): string {
-    return this.slice(offset, this.#length)
-  }
-
   /** The text does not change any more: it is held as one, which whoever asked for its value shares. */
   settle(): void {
     if (this.#pieces.length < 2) return

@@ -51,6 +51,10 @@ function expectInOrder(items: readonly LogItem[]): void {
     else {
       expect(position.seq).toBeGreaterThan(before.seq)
       expect(position).toMatchObject(placeOf(event))
+      const isRunning = event.type === 'started' || event.type === 'action-required'
+      // Who has read the end of a reply needs no place in its text.
+      const inText = position.texts.map(({ replyId }) => replyId)
+      if (!isRunning) expect(inText).not.toContain(event.replyId)
     }
     before = position
   }
@@ -234,13 +238,15 @@ export function logContract(
         await append(lease, answer(0, text))
         for (const isEnded of [false, true]) {
           if (isEnded) await finish(lease, completed(text))
-          const events = await readAll(store.log, lease.session)
-          for (const event of events) {
-            if (event.type !== 'delta') continue
-            expect(event.text.length).toBeLessThanOrEqual(maxDeltaLength)
-            expect(event.text.isWellFormed()).toBe(true)
+          for (const maxLength of [4, 100_000]) {
+            const events = await readAll(store.log, lease.session, beginning, {}, maxLength)
+            for (const event of events) {
+              if (event.type !== 'delta') continue
+              expect(event.text.length).toBeLessThanOrEqual(maxDeltaLength)
+              expect(event.text.isWellFormed()).toBe(true)
+            }
+            expect(answerOf(events, lease) === text).toBe(true)
           }
-          expect(answerOf(events, lease) === text).toBe(true)
         }
       })
 
@@ -713,6 +719,33 @@ export function logContract(
         expect(await store.log.read(old.id, beginning, {}, 100)).toBe('expired')
         expect(await readAll(store.log, young)).toHaveLength(3)
       })
+    })
+
+    describe('deleting', () => {
+      it.each(['conversation', 'session'] as const)(
+        'shows nothing any more of a %s that was deleted, to readers old and new, and ends no reader',
+        async (what) => {
+          await using store = await open()
+          const session = await openSession(store.ledger)
+          const kept = await runReply(store, session)
+          const gone = await runReply(store, session)
+          for (const lease of [kept, gone]) await append(lease, answer(0, 'text'))
+          const before = (await readItems(store.log, session)).map(({ position }) => position)
+          await finish(gone, completed('text'))
+          await finish(kept, completed('text'))
+          before.push(...(await readItems(store.log, session)).map(({ position }) => position))
+          if (what === 'conversation') {
+            await store.ledger.deleteConversation(session, gone.reply.conversationId, 20)
+          } else await store.ledger.eraseSession(session, () => session.name, 20)
+          for (const position of [beginning, ...before, ...before.map(fromCursor)]) {
+            const events = await readAll(store.log, session, position)
+            const left = what === 'conversation' ? [kept.reply.id] : []
+            for (const { replyId } of events) expect(left).toContain(replyId)
+            const filter = { replyId: gone.reply.id }
+            expect(await readAll(store.log, session, position, filter)).toEqual([])
+          }
+        },
+      )
     })
 
     if (openMortal !== undefined) {

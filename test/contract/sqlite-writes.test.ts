@@ -85,6 +85,7 @@ const endOf = (run: { readonly sessionId: SessionId; readonly replyId: ReplyId }
 
 /** As a disk that fails in the sync of a COMMIT: SQLite takes the transaction back, and says so. */
 function failCommits(worker: StoreWorker): Disposable {
+  // oxlint-disable-next-line typescript/unbound-method
   const run = StatementSync.prototype.run
   const spy = vi.spyOn(StatementSync.prototype, 'run').mockImplementation(function (
     this: StatementSync,

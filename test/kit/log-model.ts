@@ -141,6 +141,7 @@ export async function logModel(mortal: Mortal) {
   function apply(reader: Reader, { event, position }: LogItem): void {
     const { replyId } = event
     expect(reader.ended).not.toContain(replyId)
+    expect(ofReply(replyId)?.isDeleted).toBe(false)
     if (event.type === 'delta') {
       expect([position.seq, position.check]).toEqual([reader.position.seq, reader.position.check])
       expect(event.text.isWellFormed()).toBe(true)

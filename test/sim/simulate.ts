@@ -7,7 +7,8 @@ import { intrude } from './intruder.ts'
 import { judge } from './judge.ts'
 import { people as everybody } from './people.ts'
 import { openSubscriber, type Subscriber } from './reader.ts'
-import { createSupervisor } from './supervisor.ts'
+import type { WriteName } from './store/commits.ts'
+import { type CrashPoint, createSupervisor } from './supervisor.ts'
 import { createWorld, type World } from './world.ts'
 
 export interface SimulationOptions {
@@ -16,6 +17,8 @@ export interface SimulationOptions {
   /** Exactly these faults may happen; undefined: the seed draws them. */
   readonly only?: readonly FaultRow[] | undefined
   readonly plant?: Plant | undefined
+  /** A crash that comes whatever faults there are. */
+  readonly crashAt?: CrashPoint | undefined
 }
 
 export interface Simulation {
@@ -31,6 +34,8 @@ export interface Simulation {
   readonly steps: number
   /** Readers that were told that their place in the log is gone. */
   readonly expiries: number
+  /** What each commit wrote, in order. */
+  readonly commits: readonly (readonly WriteName[])[]
 }
 
 /** How long trouble lasts, and how long all replies may take to end after it, in virtual ms. */
@@ -52,12 +57,12 @@ const settleMs = 90_000
  */
 export async function simulate(
   seed: number,
-  { platform, only, plant = noPlant }: SimulationOptions = {},
+  { platform, only, plant = noPlant, crashAt }: SimulationOptions = {},
 ): Promise<Simulation> {
   const world = createWorld(seed, { platform, only, flaw: plant.flaw })
   const { timeline, faults } = world
   const random = world.random.fork('story')
-  const supervisor = createSupervisor(world, plant)
+  const supervisor = createSupervisor(world, plant, crashAt)
   const people = everybody.slice(0, random.between(2, 4))
   const subscribers: Subscriber[] = []
   let talking = people.length
@@ -123,6 +128,7 @@ export async function simulate(
     ends,
     steps: timeline.steps,
     expiries: world.expiries,
+    commits: world.commits,
   }
 }
 

@@ -9,7 +9,7 @@ import { createFaults, type FaultRow, type Faults } from './faults.ts'
 import { createNetwork, type Network } from './network.ts'
 import { type Random, createChoices } from './random.ts'
 import type { DiskFlaw } from './store/state.ts'
-import type { DiskWeather } from './store/commits.ts'
+import type { DiskWeather, WriteName } from './store/commits.ts'
 import { createMemoryDisk, type MemoryDisk } from './store/store.ts'
 import { createTimeline, type Timeline } from './timeline.ts'
 import { createUpstream } from './upstream/upstream.ts'
@@ -54,6 +54,8 @@ export interface World {
   readonly problems: string[]
   /** Moments at which a gateway may die: the supervisor decides. */
   onMoment: (moment: Moment) => void
+  /** What each commit was to write, in order. */
+  readonly commits: (readonly WriteName[])[]
 }
 
 const startAt = Date.UTC(2026, 0, 1)
@@ -110,6 +112,7 @@ export function createWorld(
     erasedPeople: new Set(),
     problems,
     onMoment() {},
+    commits: [],
   }
   upstream.onCorrecting = () => world.onMoment('correcting')
   upstream.onMeeting = (replyId, running) => {
@@ -170,7 +173,10 @@ function createWeather(random: Random, faults: Faults, world: () => World): Disk
       faults.reach(outage.kind === 'full' ? 'F33' : 'F32')
       return outage.kind
     },
-    onCommitting: () => world().onMoment('committing'),
+    onCommitting(writes) {
+      world().commits.push(writes)
+      world().onMoment('committing')
+    },
     onDurable: () => world().onMoment('durable'),
     onLost(count) {
       if (count > 0) faults.reach('F34')

@@ -134,7 +134,6 @@ export interface WorkerCalls {
       readonly expiresAt: number
     },
   ): boolean
-  /** The text of a reply that is told is the one on disk: the main half puts in what its lease holds. */
   takeToolOutputs(
     args: OfSession & {
       readonly replyId: ReplyId
@@ -160,7 +159,7 @@ export interface WorkerCalls {
     args: OfSession & { readonly replyId: ReplyId; readonly limit: number },
   ): readonly Message[]
 
-  // Reading. The text of a reply that runs is the one on disk: the main half puts in what its lease holds.
+  // Reading. The text of a reply that runs is the one on disk.
 
   conversations(
     args: OfSession & { readonly ids: readonly ConversationId[] },

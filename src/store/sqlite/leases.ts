@@ -1,10 +1,4 @@
-import {
-  isTerminal,
-  type LogEvent,
-  type Reply,
-  type ReplyId,
-  type SessionId,
-} from '../../domain.ts'
+import { type LogEvent, type Reply, type ReplyId, type SessionId } from '../../domain.ts'
 import type { SessionLog } from '../session-log.ts'
 import type { SessionLogs } from '../session-logs.ts'
 import { Lease, type LeaseParts } from './lease.ts'
@@ -38,20 +32,13 @@ export class Leases implements LeaseParts {
     return this.#held.get(replyId)
   }
 
-  /** A reply that was read from the disk, with the text that its lease holds. */
-  withText(reply: Reply): Reply {
-    const lease = this.#held.get(reply.id)
-    if (lease === undefined || isTerminal(reply.status) || reply.status === 'QUEUED') return reply
-    return { ...reply, text: lease.answer, reasoning: lease.reasoning }
-  }
-
   /**
-   * The texts of those replies that run, on their way to the disk ahead of whatever is called next: what a query tells of
+   * The texts of those replies of the session that run, on their way to the disk ahead of whatever is called next: what a query tells of
    * them is not lost in a crash.
    */
   textsToTell(
     sessionId: SessionId,
-    ids: readonly ReplyId[],
+    ids: Iterable<ReplyId> = this.#held.keys(),
   ): ReadonlyMap<ReplyId, Pick<Reply, 'text' | 'reasoning'>> {
     const texts = new Map<ReplyId, Pick<Reply, 'text' | 'reasoning'>>()
     for (const id of ids) {

@@ -104,7 +104,6 @@ export function createSqliteLedger({ client, logs, leases, orphans }: LedgerPart
 
     accept: ({ id: sessionId }, request) =>
       client.call('accept', { sessionId, request }, (result, events): AcceptOutcome => {
-        if (result.type === 'repeated') return { ...result, reply: leases.withText(result.reply) }
         if (result.type !== 'accepted') return result
         const { run, ...accepted } = result
         const lease = run && leases.hold(run)
@@ -116,9 +115,7 @@ export function createSqliteLedger({ client, logs, leases, orphans }: LedgerPart
       client.call('claim', { sessionId, conversationId, at }, (run) => run && leases.hold(run)),
 
     takeToolOutputs: ({ id: sessionId }, replyId, outputs) =>
-      client.call('takeToolOutputs', { sessionId, replyId, ...outputs }, (outcome) =>
-        'reply' in outcome ? { ...outcome, reply: leases.withText(outcome.reply) } : outcome,
-      ),
+      client.call('takeToolOutputs', { sessionId, replyId, ...outputs }),
 
     finish({ id: sessionId }, { event, ...request }: FinishRequest) {
       const { replyId } = request

@@ -47,8 +47,9 @@ export class SessionReads implements SessionStore {
   }
 
   openReplies(conversationId: ConversationId | undefined): Promise<readonly Reply[]> {
+    const texts = this.#leases.textsToTell(this.session.id)
     return this.#client.call('openReplies', { ...this.#of, conversationId }, (replies) =>
-      replies.map((reply) => this.#leases.withText(reply)),
+      replies.map((reply) => ({ ...reply, ...texts.get(reply.id) })),
     )
   }
 

@@ -73,7 +73,7 @@ export class TextWriter {
     this.#timer = undefined
     const sources = [...this.#sources]
     this.#sources.clear()
-    if (sources.length > 0) this.#post(sources, this.#waiters.splice(0)).catch(() => {})
+    this.#post(sources, this.#waiters.splice(0)).catch(() => {})
   }
 
   #schedule(): void {

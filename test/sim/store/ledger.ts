@@ -20,13 +20,16 @@ export function createMemoryLedger(
   isLatest: () => boolean,
 ): Ledger {
   return {
-    openSession: (id, name) =>
-      commits.write('session', (state) => {
+    async openSession(id, name) {
+      const found = await commits.read(({ sessions }) => sessions.get(id))
+      if (found !== undefined) return { session: toSession(found), isNew: false }
+      return commits.write('session', (state) => {
         const known = state.sessions.get(id)
         const row = known ?? { id, name: name(0), generation: 0, uses: 0 }
         state.sessions.set(id, row)
         return { session: toSession(row), isNew: known === undefined }
-      }),
+      })
+    },
     session: (session) => createReads(commits, session, () => leases.writeSoon()),
     startConversation: (session, request) =>
       commits.write('conversation', (state) => {

@@ -59,21 +59,27 @@ export function createUpkeep(parts: UpkeepParts): Upkeep {
     if (isSweeping) mustCut = true
   }
 
+  /** Moves what was written to the file, a little at a time, so that what waits behind it does not wait for long. */
+  function checkpoint(): void {
+    const found = state.get()
+    const pages = integer(found?.['log'] ?? 0)
+    if (check.isReading && pages < maxPages) return
+    if (pages - integer(found?.['checkpointed'] ?? 0) < checkpointPages) return
+    check.interrupt()
+    passive.get()
+  }
+
   function step(sweep: Sweep): number | undefined {
+    checkpoint()
     if (isSweeping) {
       goOn(sweep)
       return 0
     }
-    const pages = integer(state.get()?.['log'] ?? 0)
-    if (check.isReading && pages < maxPages) return mustCut ? pauseMs : undefined
-    if (mustCut) {
-      const left = cutAfter - now()
-      if (left > 0) return left
-      cutOff()
-    } else if (pages > checkpointPages) {
-      check.interrupt()
-      passive.get()
-    }
+    if (!mustCut) return undefined
+    if (check.isReading) return pauseMs
+    const left = cutAfter - now()
+    if (left > 0) return left
+    cutOff()
     return undefined
   }
 

@@ -4,6 +4,7 @@ import { StoreError } from '../../../../src/store/store.ts'
 import { createFakeClock } from '../../../kit/clock.ts'
 import { openStoreHalves, type StoreHalves } from '../../../kit/store-halves.ts'
 import {
+  acceptReply,
   answerOf,
   beginning,
   completed,
@@ -11,6 +12,7 @@ import {
   finish,
   openSession,
   readAll,
+  readItems,
   runReply,
 } from '../../../kit/stored-replies.ts'
 
@@ -222,5 +224,33 @@ describe('what needs no call', () => {
       'delta',
     ])
     expect(halves.posted.length).toBe(from)
+  })
+})
+
+describe('what is not in memory any more', () => {
+  it('is read over more events of others than are looked at in one call', async () => {
+    const limits = { maxSessions: 1, maxLength: 0, maxBusyLength: 100 }
+    await using halves = await openStoreHalves({ limits })
+    const { store } = halves
+    const session = await openSession(store.ledger)
+    const lease = await runReply(store, session)
+    const { conversationId } = lease.reply
+    const [started] = await readItems(store.log, session)
+    const busy = await runReply(store, session)
+    const others = await Promise.all(
+      Array.from({ length: 600 }, () =>
+        acceptReply(store.ledger, session, {
+          conversationId: busy.reply.conversationId,
+          maxQueued: 1_000,
+          maxOpen: 1_000,
+        }),
+      ),
+    )
+    await Promise.all(others.map(({ id }) => endByOther(store, session, id)))
+    void lease.append([answer(0, 'Hello')])
+    await finish(lease, completed('Hello'))
+    const { position } = started ?? { position: beginning }
+    const events = await readAll(store.log, session, position, { conversationId })
+    expect(events.map(({ type }) => type)).toEqual(['delta', 'completed'])
   })
 })
