@@ -1,7 +1,10 @@
+import type { Worker } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
 import type { Delta } from '../../../../src/domain.ts'
+import { openSqliteStore } from '../../../../src/store/sqlite/store.ts'
 import { StoreError } from '../../../../src/store/store.ts'
 import { createFakeClock } from '../../../kit/clock.ts'
+import { silentLogger } from '../../../kit/logger.ts'
 import { openStoreHalves, type StoreHalves } from '../../../kit/store-halves.ts'
 import {
   acceptReply,
@@ -15,6 +18,7 @@ import {
   readItems,
   runReply,
 } from '../../../kit/stored-replies.ts'
+import { uncounted } from '../../../kit/uncounted.ts'
 
 const answer = (offset: number, text: string): Delta => ({ kind: 'ANSWER', offset, text })
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve))
@@ -252,5 +256,29 @@ describe('what is not in memory any more', () => {
     const { position } = started ?? { position: beginning }
     const events = await readAll(store.log, session, position, { conversationId })
     expect(events.map(({ type }) => type)).toEqual(['delta', 'completed'])
+  })
+})
+
+describe('a worker that dies', () => {
+  it('F25: fails what waits for it and all that comes, and is told once', async () => {
+    const workers: Worker[] = []
+    const onWorker = (worker: Worker) => void workers.push(worker)
+    process.on('worker', onWorker)
+    using stack = new DisposableStack()
+    stack.defer(() => process.off('worker', onWorker))
+    const died = Promise.withResolvers<Error>()
+    await using store = await openSqliteStore({
+      file: ':memory:',
+      clock: createFakeClock(),
+      logger: silentLogger,
+      metrics: uncounted,
+      sessionKeyCheck: 'check',
+      onDied: died.resolve,
+    })
+    const lease = await runReply(store, await openSession(store.ledger))
+    for (const worker of workers) void worker.terminate()
+    expect(await died.promise).toBeInstanceOf(Error)
+    await expect(store.ping()).rejects.toBeInstanceOf(StoreError)
+    await expect(finish(lease, completed(''))).rejects.toBeInstanceOf(StoreError)
   })
 })
