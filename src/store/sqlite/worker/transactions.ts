@@ -63,9 +63,13 @@ export function createTransactions(parts: TransactionsParts): Transactions {
 
   function finish(): number {
     const startedAt = now()
-    isSuspect = true
-    commit.run()
-    isSuspect = false
+    try {
+      commit.run()
+    } catch (error) {
+      // Where there was no room for it, its end was not written.
+      isSuspect = resultCode(error) !== 'full'
+      throw error
+    }
     if (isFailing) note({ level: 'info', message: 'store writes again', detail: {} })
     isFailing = false
     return now() - startedAt
