@@ -129,7 +129,7 @@ export class WorkerClient implements AsyncDisposable {
         this.#opened.reject(new StoreOpenError(message.message))
         break
       case 'answers':
-        this.#options.metrics.storeWritten('commit', message.commitMs)
+        this.#options.metrics.storeWritten(message.commitMs)
         for (const answer of message.answers) this.#settle(answer)
         if (this.#pending.size === 0) this.#thread.keepAlive(false)
         break

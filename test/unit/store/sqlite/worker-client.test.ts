@@ -29,7 +29,7 @@ function newClient() {
     {
       clock,
       logger: silentLogger,
-      metrics: { storeWritten: (_step, ms) => commits.push(ms) },
+      metrics: { storeWritten: (ms) => commits.push(ms) },
       onFailing: () => (failures += 1),
       onDied: (error) => died.push(error),
     },
