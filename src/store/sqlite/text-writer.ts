@@ -56,8 +56,9 @@ export class TextWriter {
     if (this.#sources.delete(source)) this.#count()
   }
 
-  /** Writes what is new of one reply now, ahead of whatever is called next. */
+  /** Writes what is new of one reply now, ahead of whatever is called next, unless that is under way. */
   flush(source: TextSource): void {
+    if (source.unwritten.isPosted) return
     this.remove(source)
     this.#post([source], []).catch(() => {})
   }

@@ -43,6 +43,11 @@ export class UnwrittenText {
     )
   }
 
+  /** All of the text is on disk, or on its way there. */
+  get isPosted(): boolean {
+    return this.#answer.isPosted && this.#reasoning.isPosted
+  }
+
   put({ kind, offset, text }: Delta, name: () => string): void {
     const track = kind === 'ANSWER' ? this.#answer : this.#reasoning
     track.change(offset)
@@ -107,6 +112,13 @@ class UnwrittenTrack {
 
   get isEmpty(): boolean {
     return this.#valid === this.#stored && this.#track.wholeLength <= this.#valid
+  }
+
+  /** It is on disk when the last write that is under way is. */
+  get isPosted(): boolean {
+    const last = [...this.#underWay].at(-1)
+    if (last === undefined) return this.isEmpty
+    return last.valid === last.end && this.#track.wholeLength <= last.end
   }
 
   /** The text behind an offset is about to change. */

@@ -1,6 +1,6 @@
 import type { Worker } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
-import type { Delta } from '../../../../src/domain.ts'
+import type { Delta, Reply } from '../../../../src/domain.ts'
 import { openSqliteStore } from '../../../../src/store/sqlite/store.ts'
 import { StoreError } from '../../../../src/store/store.ts'
 import { createFakeClock } from '../../../kit/clock.ts'
@@ -175,6 +175,31 @@ describe('what running replies say', () => {
     for (const found of [await own.replies([lease.reply.id]), await own.openReplies(undefined)]) {
       expect(found).toMatchObject([{ text: 'Hello', reasoning: 'hm' }])
     }
+  })
+
+  it('F30: is on its way to the disk once, however often it is asked for while the disk hangs', async () => {
+    const { halves, session, lease, store } = await openRunning()
+    await using _ = halves
+    const own = store.ledger.session(session)
+    const held = halves.hold()
+    const from = halves.posted.length
+    const asked: Promise<readonly (Reply | undefined)[]>[] = []
+    for (const word of ['Hello', ' you']) {
+      void lease.append([answer(lease.answer.length, word)])
+      for (let count = 0; count < 3; count += 1) asked.push(own.replies([lease.reply.id]))
+    }
+    await nextTurn()
+    const texts = writesSince(halves, from).map(({ args }) => args)
+    expect(texts).toMatchObject([
+      { texts: [{ answer: { offset: 0, text: 'Hello' } }] },
+      { texts: [{ answer: { offset: 0, text: 'Hello you' } }] },
+    ])
+    held[Symbol.dispose]()
+    const found = await Promise.all(asked)
+    expect(found.map(([reply]) => reply?.text)).toEqual([
+      ...Array.from({ length: 3 }, () => 'Hello'),
+      ...Array.from({ length: 3 }, () => 'Hello you'),
+    ])
   })
 
   it('is kept when another ends the reply, as far as it was shown', async () => {

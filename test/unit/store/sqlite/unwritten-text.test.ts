@@ -75,7 +75,16 @@ describe('what is not on disk of a text', () => {
             unwritten.put({ kind: step.kind, offset, text: step.text.join('') }, () => 'x1')
           }
         }
+        const isPosted = unwritten.isPosted
         while (underWay.length > 0) end(true)
+        for (const track of ['answer', 'reasoning'] as const) {
+          if (!isPosted) continue
+          const { value, wholeLength } = text[track]
+          expect(disk.tracks[track].length).toBeLessThanOrEqual(value.length)
+          expect(disk.tracks[track].slice(0, wholeLength)).toBe(
+            value.slice(0, wholeLength).toWellFormed(),
+          )
+        }
         const last = unwritten.write(true)
         disk.take(last.write)
         last.ended(true)
