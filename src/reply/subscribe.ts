@@ -6,7 +6,6 @@ import {
   type ReplyId,
   type Session,
   type SessionId,
-  isTerminal,
 } from '../domain.ts'
 import { BadUserInputError, CursorExpiredError, NotFoundError } from '../errors.ts'
 import { onAbort } from '../lib/on-abort.ts'
@@ -61,7 +60,7 @@ export function createSubscribe(
         throw new NotFoundError('There is no such reply in the conversation.')
       }
       position ??= await startOf(replyId)
-      if (isTerminal(reply.status)) {
+      if (reply.hasEnded) {
         const left = await log.read(session.id, position, { replyId }, 1)
         if (left === 'expired') throw expired()
         ended = left.length === 0

@@ -283,7 +283,9 @@ export interface SessionStore {
   /** As `messages`. */
   replies(ids: readonly ReplyId[]): Promise<readonly (Reply | undefined)[]>
   /** What a reply is of and how it stands: nothing of its texts is read. */
-  replyState(id: ReplyId): Promise<Pick<Reply, 'conversationId' | 'status'> | undefined>
+  replyState(
+    id: ReplyId,
+  ): Promise<(Pick<Reply, 'conversationId'> & { readonly hasEnded: boolean }) | undefined>
   attachments(ids: readonly AttachmentId[]): Promise<readonly (Attachment | undefined)[]>
   /** QUEUED, RUNNING and ACTION_REQUIRED replies, of one conversation or of all. */
   openReplies(conversationId: ConversationId | undefined): Promise<readonly Reply[]>

@@ -104,7 +104,10 @@ export function createFakeSession(name = 'alice'): FakeSession {
     conversations: byIds('conversations', conversations),
     messages: byIds('messages', messages),
     replies: byIds('replies', replies),
-    replyState: async (id) => replies.get(id),
+    replyState: async (id) => {
+      const reply = replies.get(id)
+      return reply && { conversationId: reply.conversationId, hasEnded: isOver(reply.status) }
+    },
     attachments: byIds('attachments', attachments),
     openReplies: async (id) =>
       [...replies.values()].filter(

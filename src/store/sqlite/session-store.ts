@@ -39,7 +39,14 @@ export class SessionReads implements SessionStore {
   }
 
   replyState(id: ReplyId) {
-    return this.#client.call('replyState', { ...this.#of, id })
+    const lease = this.#leases.find(id)
+    if (lease?.session.id === this.session.id) {
+      const { conversationId } = lease.reply
+      return Promise.resolve({ conversationId, hasEnded: false })
+    }
+    return this.#client.call('replyState', { ...this.#of, id }, (state) => {
+      return state && { conversationId: state.conversationId, hasEnded: isTerminal(state.status) }
+    })
   }
 
   attachments(ids: readonly AttachmentId[]) {

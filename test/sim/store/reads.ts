@@ -1,4 +1,9 @@
-import type { ConversationId, MessageId, Session } from '../../../src/domain.ts'
+import {
+  type ConversationId,
+  isTerminal,
+  type MessageId,
+  type Session,
+} from '../../../src/domain.ts'
 import type { Page, PageRequest, SessionStore } from '../../../src/store/ledger.ts'
 import type { Commits } from './commits.ts'
 import { toConversation, toMessage, toReply } from './rows.ts'
@@ -44,7 +49,7 @@ export function createReads(
       ),
     async replyState(id) {
       const [reply] = await this.replies([id])
-      return reply
+      return reply && { conversationId: reply.conversationId, hasEnded: isTerminal(reply.status) }
     },
     attachments: (ids) =>
       pick(
