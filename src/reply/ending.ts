@@ -88,12 +88,15 @@ function endOf(
 }
 
 /**
- * Whether a run went on in a conversation that knows nothing of the messages before it, since the one that it was sent to
- * is gone. The next one brings them to a new conversation, but for the answer to a question, which is asked where it is.
+ * Whether a run may have gone on in a conversation that knows nothing of the messages before it, since the one that it was
+ * sent to is gone. The next one brings them to a new conversation, but for the answer to a question, which is asked where
+ * it is.
  */
 function lacksOlderMessages(event: TerminalEventBody, run: Run | undefined): boolean {
+  if (run === undefined) return false
   const asks = event.type === 'completed' && event.question !== null
-  return run?.reader?.moved === true && !run.contextReset && !asks
+  const wasReplaced = run.reader?.moved === true && !run.contextReset
+  return (wasReplaced || run.mayLackOlderMessages) && !asks
 }
 
 export function createEnding(options: EndingOptions): Ending {

@@ -19,6 +19,11 @@ export interface Run {
   /** Why it is driven so. */
   readonly reason: string
   readonly contextReset: boolean
+  /**
+   * An earlier process ran it, and began a new upstream conversation: whether the older messages were brought there, or the
+   * platform itself had replaced the one before, is not known.
+   */
+  readonly mayLackOlderMessages: boolean
   /** Undefined: the message has not left. */
   readonly reader: RunReader | undefined
 }

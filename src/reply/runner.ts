@@ -99,7 +99,14 @@ export function createRunner(options: RunnerOptions): Runner {
     const moved = lease.upstream !== undefined && known === undefined
     const contextReset = lease.contextReset || moved
     const { generation } = lease
-    const facts = { lease, generation, ...choice, contextReset, reader: undefined }
+    const facts = {
+      lease,
+      generation,
+      ...choice,
+      contextReset,
+      mayLackOlderMessages: false,
+      reader: undefined,
+    }
     return await attempt(facts, known, control, { needsIntent: moved || !control.isIntended })
   }
 
@@ -176,7 +183,14 @@ export function createRunner(options: RunnerOptions): Runner {
     if (choice === undefined)
       return await ending.finish(lease, unknownEnd(runFailures.unconfigured))
     const { contextReset } = reply
-    const facts = { lease, generation, ...choice, contextReset, reader: undefined }
+    const facts = {
+      lease,
+      generation,
+      ...choice,
+      contextReset,
+      mayLackOlderMessages: contextReset,
+      reader: undefined,
+    }
     const control = { permit, signal, isIntended: true, spentMs: 0 }
     const upstream = sentTo(lease)
     const sent = { ...facts, upstream, reader: readerOf(orphan, facts, upstream, signal) }

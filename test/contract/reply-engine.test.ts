@@ -353,6 +353,57 @@ describe('reply engine', () => {
     expect((await readAll(replies, third.id)).at(-1)).toMatchObject({ contextReset: true })
   })
 
+  it('F21 F41: a Bot that went on elsewhere in a reply of an earlier process is told the older messages with the next one', async () => {
+    await using stack = new AsyncDisposableStack()
+    const disk = newDisk()
+    const ids = { chatId: 'chat-2', conversationId: 'up-moved' }
+    {
+      await using store = disk.open()
+      await using gateway = await openEngine({ store })
+      const first = await gateway.replies.sendMessage(message('1'))
+      const run = await gateway.strategy.next()
+      run.accept()
+      run.complete('one')
+      await readAll(gateway.replies, first.id)
+    }
+    {
+      await using store = disk.open()
+      const { session } = await store.ledger.openSession(
+        'alice' as SessionId,
+        callerOf('alice').nameOf,
+        0,
+      )
+      const { conversationId } = await acceptReply(store.ledger, session, {
+        assistantId,
+        text: '2',
+      })
+      const lease = await claimReply(store.ledger, session, conversationId)
+      await lease.intend({ binding: undefined, contextReset: false, at: 2 })
+      const { scope, kind: strategy } = createScriptedStrategy()
+      const binding = { scope, strategy, conversationId: ids.conversationId }
+      await lease.bind(binding, { contextReset: true, at: 3 })
+      lease.recordChat(ids.chatId)
+    }
+    const store = stack.use(disk.open())
+    const { engine, replies, strategy, own } = stack.use(await openEngine({ store }))
+    strategy.recovers(() => ({
+      type: 'found',
+      events: [
+        { type: 'accepted', ...ids },
+        { type: 'message', ...ids, messageId: 'm', text: 'two' },
+        { type: 'completed', ...ids, usage: null },
+      ],
+    }))
+    const [open] = await own.openReplies(undefined)
+    await engine.recover()
+    if (open === undefined) throw new Error('nothing was left running')
+    expect((await readAll(replies, open.id)).at(-1)).toMatchObject({ text: 'two' })
+    await replies.sendMessage(message('3'))
+    const next = await strategy.next()
+    expect(next.request.upstream).not.toMatchObject({ conversationId: ids.conversationId })
+    expect(next.request.history.map(({ text }) => text)).toEqual(['1', 'one', '2', 'two'])
+  })
+
   it('F41: a conversation that is gone upstream goes on in a new one, within the same reply', async () => {
     await using gateway = await openEngine()
     const { replies, strategy } = gateway
