@@ -6,6 +6,7 @@ import type { StoreUser } from '../sim/store/gate.ts'
 import { createMemoryDisk, openMemoryStore } from '../sim/store/store.ts'
 import { isolationRecordsContract } from './isolation-records.ts'
 import { ledgerContract } from './ledger.ts'
+import { ledgerBeginContract } from './ledger-begin.ts'
 import { ledgerRecordsContract } from './ledger-records.ts'
 import { logContract } from './log.ts'
 import { outboxContract } from './outbox.ts'
@@ -45,6 +46,7 @@ function newProcess(): StoreUser & { isAlive: boolean } {
 }
 
 ledgerContract('simulated', open)
+ledgerBeginContract('simulated', open)
 ledgerRecordsContract('simulated', open)
 logContract('simulated', open, openMortal)
 outboxContract('simulated', open)

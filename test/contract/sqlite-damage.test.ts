@@ -230,7 +230,7 @@ describe('sqlite: a damaged file', () => {
   })
 
   it.each([
-    ['events', 'UPDATE events SET id = id + (1 << 32) + 1000 WHERE id >> 32 = 2'],
+    ['events', 'UPDATE events SET id = id + (1 << 27) + 1000 WHERE id >> 27 = 2'],
     ['messages', 'UPDATE messages SET conversation = 3 WHERE conversation = 2'],
     [
       'answers',

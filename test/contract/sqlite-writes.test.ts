@@ -315,6 +315,24 @@ describe('sqlite: writing', () => {
     expect(page).toMatchObject({ events: worker.events.map(({ event }) => event) })
   })
 
+  it('goes on where very many sessions and replies were before', async () => {
+    await using worker = await openStoreWorker()
+    await openSession(worker)
+    const { db } = worker.opened
+    db.exec(`INSERT OR REPLACE INTO sqlite_sequence (name, seq) VALUES ('messages', ${2 ** 32 - 9});
+      UPDATE sqlite_sequence SET seq = ${2 ** 26 - 3} WHERE name = 'sessions'`)
+    const of = await openSession(worker)
+    const run = await runReply(worker, of)
+    await worker.call('finish', { ...endOf(run), text: run.textOf(0, 'said') })
+    const [reply] = await worker.call('replies', { ...of, ids: [run.replyId] })
+    expect(reply).toMatchObject({ status: 'CANCELLED', text: 'said' })
+    const page = { after: beginning, isKnown: false, filter: {}, limit: 9 }
+    const read = await worker.call('readLog', { ...of, ...page })
+    expect(read).toMatchObject({ events: [{ type: 'started' }, { type: 'cancelled' }] })
+    expect(await worker.call('trimLog', { endedBefore: 99 })).toMatchObject({ count: 1 })
+    expect(await worker.call('checkFile', {})).toBe('ok')
+  })
+
   it('keeps the write-ahead log short, however much is written', async () => {
     const file = newFile()
     await using worker = await openStoreWorker(file)

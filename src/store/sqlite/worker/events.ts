@@ -13,13 +13,14 @@ import type { StoredEvent, WrittenEvent } from '../stored.ts'
 import { integer, integerOrNull, json, jsonOrNull, string, type Row } from './columns.ts'
 import { conversationIdOf, replyIdOf } from './rows.ts'
 
-/** Numbers of events that a session may have: 32 bits of the row id. */
-export const maxSeq = 2 ** 32 - 1
+/** The number of an event is so many bits of its row id, which has 53 at most: more than that a number here cannot hold. */
+const seqBits = 27
+export const maxSeq = 2 ** seqBits - 1
 const checkLength = 5
 
 /** Two parts of one SQL expression: the row id of an event. */
 export const eventId = (session: string, seq: string) =>
-  `((${session} << 32) | CAST(${seq} AS INTEGER))`
+  `((${session} << ${seqBits}) | CAST(${seq} AS INTEGER))`
 
 type Body = StoredEvent extends infer Event
   ? Event extends StoredEvent
@@ -73,6 +74,7 @@ export function createEvents(db: DatabaseSync, newId: NewId): Events {
     end,
     append({ session, sessionId, reply, replyId, conversationId }, body) {
       const seq = end(session).seq + 1
+      if (seq > maxSeq) throw new RangeError('a session has too many events')
       const check = newCheck(newId)
       if (body.type === 'started') setStarted.run(seq, reply)
       else if (body.type !== 'action-required') setEnded.run(seq, reply)
@@ -116,7 +118,7 @@ export const selectEvent = `
   SELECT e.id & ${maxSeq} AS seq, e."check", e.type, e.payload, e.reply AS row, r.key AS reply, c.key AS conversation,
     r.usage, r.follow_ups, r.question, r.omitted, r.context_reset, r.failure, r.upstream_cancelled
   FROM events e
-  JOIN replies r ON r.id = e.reply AND r.session = (e.id >> 32)
+  JOIN replies r ON r.id = e.reply AND r.session = (e.id >> ${seqBits})
   JOIN conversations c ON c.id = r.conversation AND c.session = r.session`
 
 /** Only what waits for tool outputs says more than its reply does, which may wait several times. */

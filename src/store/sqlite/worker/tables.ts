@@ -110,9 +110,9 @@ export const tables = `
   CREATE INDEX replies_kept ON replies (ended_at) WHERE trimmed = 0 AND ended_at IS NOT NULL;
   CREATE INDEX replies_trimmed ON replies (created_at) WHERE trimmed = 1;
 
-  -- The row id is that of the reply, the kind of text and the offset: what is read together lies together.
+  -- The row id is made of the reply, the kind of text and where it begins: what is read together lies together.
   -- The digest is of the text and of that place.
-  CREATE TABLE texts (id INTEGER PRIMARY KEY, digest INTEGER NOT NULL, text TEXT NOT NULL);
+  CREATE TABLE texts (id INTEGER PRIMARY KEY, start INTEGER NOT NULL, digest INTEGER NOT NULL, text TEXT NOT NULL);
 
   -- The row id is that of the session and the number of the event. What a reply's end says stands in the reply.
   CREATE TABLE events (

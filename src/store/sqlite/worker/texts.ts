@@ -13,10 +13,14 @@ const kinds = { answer: 0, reasoning: 1, message: 2, extras: 3 } as const satisf
 
 /** UTF-8 bytes in one row: with what SQLite adds, it fits into a page of 4 KiB. */
 const maxRowBytes = 3_800
-/** A row id is the reply, the kind of text and the offset, which no text may outgrow. */
-const kindBits = 3
-const offsetBits = 28
-const maxLength = 2 ** offsetBits
+/**
+ * A row id is the reply, the kind of text, and where the text begins, in blocks of 1,024 code units: a row that is followed by
+ * another is longer than a block. It has 53 bits at most, more than which a number here cannot hold.
+ */
+const blockBits = 10
+const offsetBits = 19
+const kindBits = 2
+const maxLength = 2 ** (blockBits + offsetBits)
 
 /** A row's text is not what was written there. What reads it fails, and nothing of it is told. */
 export class DamagedTextError extends Error {
@@ -39,7 +43,7 @@ export interface Texts {
 /** Every row of texts with the place that its row id says. */
 export const selectPlaced = `
   SELECT id >> ${kindBits + offsetBits} AS reply, (id >> ${offsetBits}) & ${2 ** kindBits - 1} AS kind,
-    id & ${2 ** offsetBits - 1} AS start, digest, text
+    start, digest, text
   FROM texts`
 
 /** @throws {@link DamagedTextError} */
@@ -57,16 +61,17 @@ function checked(reply: number, kind: number, row: Row): string {
 
 export function createTexts(db: DatabaseSync): Texts {
   const id = (offset: string) =>
-    `((:reply << ${kindBits + offsetBits}) | (:kind << ${offsetBits}) | ${offset})`
-  const found = `SELECT id & ${maxLength - 1} AS start, digest, text FROM texts`
+    `((:reply << ${kindBits + offsetBits}) | (:kind << ${offsetBits}) | (${offset} >> ${blockBits}))`
   const last = db.prepare(`
-    ${found} WHERE id >= ${id('0')} AND id <= ${id(':offset')} ORDER BY id DESC LIMIT 1`)
+    SELECT start, digest, text FROM texts
+    WHERE id >= ${id('0')} AND id <= ${id(':offset')} AND start <= :offset ORDER BY id DESC LIMIT 1`)
   const between = db.prepare(`
-    ${found} WHERE id >= ${id(':from')} AND id < ${id('0')} + CAST(:to AS INTEGER) ORDER BY id`)
+    SELECT start, digest, text FROM texts
+    WHERE id >= ${id(':from')} AND id <= ${id(':last')} AND start >= :from AND start <= :last ORDER BY id`)
   const put = db.prepare(`
-    INSERT INTO texts (id, digest, text) VALUES (${id(':offset')}, :digest, :text)`)
+    INSERT INTO texts (id, start, digest, text) VALUES (${id(':offset')}, :offset, :digest, :text)`)
   const cut = db.prepare(`
-    DELETE FROM texts WHERE id >= ${id(':offset')} AND id < ${id('0')} + ${maxLength}`)
+    DELETE FROM texts WHERE id >= ${id(':offset')} AND id <= ${id(`${maxLength - 1}`)}`)
   const removeAll = db.prepare(
     `DELETE FROM texts
      WHERE id >= (:reply << ${kindBits + offsetBits}) AND id < ((:reply + 1) << ${kindBits + offsetBits})`,
@@ -86,7 +91,7 @@ export function createTexts(db: DatabaseSync): Texts {
       reply,
       kind: kinds[kind],
       from: first.start,
-      to: Math.min(to, maxLength),
+      last: Math.min(to, maxLength) - 1,
     })
     let text = ''
     for (const row of rows) {

@@ -1,79 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { WorkerClient, type WorkerListener } from '../../../../src/store/sqlite/worker-client.ts'
-import type { AnswerMessage, CallMessage } from '../../../../src/store/sqlite/wire.ts'
 import { StoreError, StoreOpenError } from '../../../../src/store/store.ts'
-import { createFakeClock } from '../../../kit/clock.ts'
-import { silentLogger } from '../../../kit/logger.ts'
-
-/** A client before a worker that the test speaks for. */
-function newClient() {
-  const clock = createFakeClock()
-  const posted: CallMessage[][] = []
-  const kept: boolean[] = []
-  const died: Error[] = []
-  const commits: number[] = []
-  let listener: WorkerListener | undefined
-  let isTerminated = false
-  let failures = 0
-  const client = new WorkerClient(
-    (main) => {
-      listener = main
-      return {
-        post: (calls) => void posted.push([...calls]),
-        keepAlive: (isKept) => void kept.push(isKept),
-        async terminate() {
-          isTerminated = true
-        },
-      }
-    },
-    {
-      clock,
-      logger: silentLogger,
-      metrics: { storeWritten: (ms) => commits.push(ms) },
-      onFailing: () => (failures += 1),
-      onDied: (error) => died.push(error),
-    },
-  )
-  const say: WorkerListener['message'] = (message) => listener?.message(message)
-  const answer = (...answers: readonly AnswerMessage[]) =>
-    say({ type: 'answers', answers, commitMs: 2 })
-  return {
-    client,
-    clock,
-    posted,
-    kept,
-    died,
-    commits,
-    say,
-    answer,
-    open: () => say({ type: 'opened', running: 0 }),
-    die: (error: Error) => listener?.died(error),
-    get isTerminated() {
-      return isTerminated
-    },
-    get failures() {
-      return failures
-    },
-  }
-}
+import { createSpokenClient, done, failed } from '../../../kit/spoken-worker.ts'
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve))
-const done = (id: number, value?: unknown): AnswerMessage => ({
-  id,
-  type: 'done',
-  value,
-  events: [],
-})
-const failed = (id: number, kind?: StoreError['kind']): AnswerMessage => ({
-  id,
-  type: 'failed',
-  kind,
-  message: 'no',
-})
-
 describe('the client of the worker', () => {
   it('posts all calls of a turn in one message, in their order', async () => {
-    const { client, posted, open } = newClient()
+    const { client, posted, open } = createSpokenClient()
     open()
     void client.call('ping', { at: 1 })
     await Promise.resolve()
@@ -91,7 +23,7 @@ describe('the client of the worker', () => {
   })
 
   it('changes memory in the order of the answers, before anybody is told', async () => {
-    const { client, answer, open, commits } = newClient()
+    const { client, answer, open, commits } = createSpokenClient()
     open()
     const order: string[] = []
     const one = client
@@ -105,7 +37,7 @@ describe('the client of the worker', () => {
   })
 
   it('tells a failure of the store from a bug, once that it fails, and when it writes again', async () => {
-    const parts = newClient()
+    const parts = createSpokenClient()
     const { client, answer, open } = parts
     open()
     const calls = [1, 2, 3].map((at) => client.call('ping', { at }))
@@ -127,7 +59,7 @@ describe('the client of the worker', () => {
   })
 
   it('keeps the process alive while it opens and while calls wait', async () => {
-    const { client, answer, open, kept } = newClient()
+    const { client, answer, open, kept } = createSpokenClient()
     open()
     const call = client.call('ping', { at: 1 })
     await nextTurn()
@@ -137,7 +69,7 @@ describe('the client of the worker', () => {
   })
 
   it('F25: fails all calls when the worker dies, takes no other, and lets the process end as by any uncaught exception', async () => {
-    const { client, died, die, open } = newClient()
+    const { client, died, die, open } = createSpokenClient()
     open()
     const waiting = client.call('ping', { at: 1 })
     const crash = new Error('out of memory')
@@ -150,7 +82,7 @@ describe('the client of the worker', () => {
   })
 
   it('refuses to open as the worker does, and when it dies before it has opened', async () => {
-    const refused = newClient()
+    const refused = createSpokenClient()
     refused.say({ type: 'refused', message: 'in use by another gateway' })
     await expect(refused.client.opened).rejects.toThrow(
       new StoreOpenError('in use by another gateway'),
@@ -158,14 +90,14 @@ describe('the client of the worker', () => {
     await refused.client[Symbol.asyncDispose]()
     expect(refused.isTerminated).toBe(true)
 
-    const dead = newClient()
+    const dead = createSpokenClient()
     dead.die(new Error('no memory'))
     await expect(dead.client.opened).rejects.toThrow('no memory')
     expect(dead.died).toEqual([])
   })
 
   it('closes once what was posted before is done', async () => {
-    const parts = newClient()
+    const parts = createSpokenClient()
     const { client, answer, open, posted } = parts
     open()
     const last = client.call('ping', { at: 1 })
@@ -179,7 +111,7 @@ describe('the client of the worker', () => {
   })
 
   it('F30: gives up closing after a time when the disk hangs, and tells whoever still waits', async () => {
-    const parts = newClient()
+    const parts = createSpokenClient()
     const { client, clock, open } = parts
     open()
     const last = client.call('ping', { at: 1 })
