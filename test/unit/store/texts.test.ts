@@ -38,7 +38,7 @@ describe('stored texts', () => {
           const characters = model.get(key) ?? []
           const kept = characters.slice(0, Math.floor(characters.length * keeps))
           texts.write(reply, kind, kept.join('').length, text)
-          model.set(key, [...kept, ...text])
+          model.set(key, [...kept, ...Array.from(text)])
         }
         for (const reply of [1, 2, 2 ** 32 - 1]) {
           for (const kind of kinds) {
