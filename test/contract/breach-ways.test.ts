@@ -227,6 +227,7 @@ const settings: AssistantSettings = {
     metadata: {},
     messageMetadata: [],
     attachments: false,
+    sessionVariable: 'SESSION_NAME',
   },
 }
 
