@@ -1,5 +1,12 @@
 import { z } from 'zod'
 import type { JsonValue } from '../domain.ts'
+import {
+  defaultSessionParameter,
+  findBotProblems,
+  findWorkflowProblems,
+  type KeyingProblem,
+  reservedMetadata,
+} from '../domain/keying.ts'
 
 export interface WorkflowSettings {
   readonly workflowId: string
@@ -17,7 +24,7 @@ export interface WorkflowSettings {
   /** The start parameter that receives a message's files, as a list; undefined: messages carry none. */
   readonly attachmentParameter?: string | undefined
   /** The start parameter that receives the session's name, for filters of knowledge. */
-  readonly sessionParameter?: string | undefined
+  readonly sessionParameter: string
   readonly workflowVersion?: string | undefined
   readonly appVersion?: string | undefined
   readonly connectorId?: string | undefined
@@ -32,10 +39,10 @@ export interface BotSettings {
   /** `meta_data` of every message, and the names that a message may set. */
   readonly metadata: Readonly<Record<string, string>>
   readonly messageMetadata: readonly string[]
-  /** Whether messages may carry files. Default true. */
+  /** Whether messages may carry files. */
   readonly attachments: boolean
   /** The custom variable that receives the session's name. */
-  readonly sessionVariable?: string | undefined
+  readonly sessionVariable: string
   readonly connectorId?: string | undefined
 }
 
@@ -50,8 +57,7 @@ const metadataName = z
   .string()
   .min(1)
   .max(64)
-  .refine((name) => !reservedMetadata.includes(name), { error: 'is set by the gateway' })
-const reservedMetadata: readonly string[] = ['reply_id', 'history_of']
+  .refine((name) => !reservedMetadata.has(name), { error: 'is set by the gateway' })
 const metadataSchema = z
   .record(metadataName, z.string().min(1).max(512))
   .refine((pairs) => Object.keys(pairs).length <= maxMetadata, {
@@ -68,57 +74,25 @@ export const workflowSchema = z
     metadata: metadataSchema.default({}),
     messageMetadata: z.array(metadataName).max(maxMetadata).default([]),
     attachmentParameter: variableName.optional(),
-    sessionParameter: variableName.optional(),
+    sessionParameter: variableName.default(defaultSessionParameter),
     workflowVersion: z.string().min(1).optional(),
     appVersion: z.string().min(1).optional(),
     connectorId: cozeId.optional(),
   })
   .superRefine(
     (workflow, context) => {
-      const { appId, botId, parameters, attachmentParameter } = workflow
-      const { sessionParameter = defaultSessionParameter } = workflow
       checkMetadata(workflow, context)
-      const at = (path: string[], message: string) =>
-        context.addIssue({ code: 'custom', path, message })
-      if ((appId === undefined) === (botId === undefined)) {
-        at([], 'needs exactly one of "appId" and "botId"')
+      const { parameters, messageParameters, sessionParameter } = workflow
+      const keying = {
+        ...workflow,
+        parameters: isObject(parameters) ? parameters : {},
+        messageParameters: namesIn(messageParameters),
+        sessionParameter: sessionParameter ?? defaultSessionParameter,
       }
-      if (workflow.conversationKeying === 'name' && appId === undefined) {
-        at(['conversationKeying'], '"name" works with "appId" only')
-      }
-      for (const name of reservedNames(parameters, [
-        sessionParameter,
-        'CONVERSATION_NAME',
-        'USER_INPUT',
-      ])) {
-        at(['parameters', name], reserved[name] ?? 'is set to the session, by "sessionParameter"')
-      }
-      for (const [index, name] of namesIn(workflow.messageParameters).entries()) {
-        const isTaken =
-          (typeof name === 'string' && name in reserved) ||
-          name === sessionParameter ||
-          name === attachmentParameter
-        if (isTaken) at(['messageParameters', String(index)], 'is set by the gateway')
-      }
-      if (attachmentParameter !== undefined) {
-        if (attachmentParameter in reserved || attachmentParameter === sessionParameter) {
-          at(['attachmentParameter'], 'is a parameter that the gateway sets otherwise')
-        }
-      }
-      if (sessionParameter in reserved) {
-        at(['sessionParameter'], 'is a parameter that the platform reserves')
-      }
+      addProblems(findWorkflowProblems(keying), context)
     },
     { when: ({ value }) => isObject(value) },
   )
-
-/** What receives the session's name if nothing else is named. */
-const defaultSessionParameter = 'SESSION_NAME'
-
-const reserved: Readonly<Record<string, string>> = {
-  CONVERSATION_NAME: 'would put all sessions into one conversation: the gateway sets it',
-  USER_INPUT: 'is the message: the gateway sets it',
-}
 
 export const botSchema = z
   .strictObject({
@@ -128,22 +102,19 @@ export const botSchema = z
     metadata: metadataSchema.default({}),
     messageMetadata: z.array(metadataName).max(maxMetadata).default([]),
     attachments: z.boolean().default(true),
-    sessionVariable: variableName.optional(),
+    sessionVariable: variableName.default(defaultSessionParameter),
     connectorId: cozeId.optional(),
   })
   .superRefine(
     (bot, context) => {
-      const { customVariables, messageVariables } = bot
-      const { sessionVariable = defaultSessionParameter } = bot
       checkMetadata(bot, context)
-      if (namesIn(messageVariables).includes(sessionVariable)) {
-        const message = 'is set to the session, by "sessionVariable"'
-        context.addIssue({ code: 'custom', path: ['messageVariables'], message })
+      const { customVariables, messageVariables, sessionVariable } = bot
+      const keying = {
+        customVariables: isObject(customVariables) ? customVariables : {},
+        messageVariables: namesIn(messageVariables),
+        sessionVariable: sessionVariable ?? defaultSessionParameter,
       }
-      for (const name of reservedNames(customVariables, [sessionVariable])) {
-        const message = 'is set to the session, by "sessionVariable"'
-        context.addIssue({ code: 'custom', path: ['customVariables', name], message })
-      }
+      addProblems(findBotProblems(keying), context)
     },
     { when: ({ value }) => isObject(value) },
   )
@@ -160,13 +131,10 @@ function checkMetadata(
   context.addIssue({ code: 'custom', path: ['messageMetadata'], message })
 }
 
-function reservedNames(
-  given: Readonly<Record<string, unknown>> | undefined,
-  names: readonly (string | undefined)[],
-): readonly string[] {
-  return isObject(given)
-    ? names.filter((name) => name !== undefined).filter((name) => Object.hasOwn(given, name))
-    : []
+function addProblems(problems: readonly KeyingProblem[], context: z.RefinementCtx): void {
+  for (const { path, message } of problems) {
+    context.addIssue({ code: 'custom', path: [...path], message })
+  }
 }
 
 function namesIn(list: unknown): readonly unknown[] {

@@ -1,7 +1,6 @@
 import type { AssistantSettings } from '../config/assistant.ts'
-import type { BotSettings, WorkflowSettings } from '../config/target.ts'
 import type { AssistantInfo } from '../domain.ts'
-import type { BotOptions, WorkflowOptions } from './assistant-options.ts'
+import type { BotSettings, WorkflowSettings } from '../config/target.ts'
 
 /** What callers may know of an assistant: what its messages may carry, whichever way it is driven. */
 export function infoOf(assistant: AssistantSettings): AssistantInfo {
@@ -27,11 +26,11 @@ export function infoOf(assistant: AssistantSettings): AssistantInfo {
   }
 }
 
-export function workflowTakesFiles({ attachmentParameter }: WorkflowOptions): boolean {
+export function workflowTakesFiles({ attachmentParameter }: WorkflowSettings): boolean {
   return attachmentParameter !== undefined
 }
 
-export function botTakesFiles({ attachments = true }: BotOptions): boolean {
+export function botTakesFiles({ attachments }: BotSettings): boolean {
   return attachments
 }
 

@@ -10,10 +10,10 @@ import type { Clock } from '../lib/clock.ts'
 import type { NewId } from '../lib/id.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { botTakesFiles, workflowTakesFiles } from './assistant-info.ts'
-import type { BotOptions, WorkflowOptions } from './assistant-options.ts'
+import type { BotSettings, WorkflowSettings } from '../config/target.ts'
 import { createAssistantRecords } from './assistant-records.ts'
 import { createBotStrategy } from './bot.ts'
-import { findUnkeyedLayers, upstreamScope } from './keys.ts'
+import { upstreamScope } from './keys.ts'
 import { platformTraits } from './platform-traits.ts'
 import type { AssistantRecords } from './records.ts'
 import {
@@ -51,7 +51,7 @@ export interface Assistants extends AsyncDisposable {
   recordsOf(id: AssistantId, kind?: StrategyKind): AssistantRecords | undefined
 }
 
-/** @throws {TypeError} naming each layer of an assistant that would not be keyed by the session. */
+/** @throws {TypeError} for an assistant whose sessions would not be kept apart. */
 export function createAssistants(
   settings: readonly AssistantSettings[],
   options: AssistantsOptions,
@@ -87,13 +87,6 @@ function createAssistant(
   const { client, clock, random, newId, metrics, timeouts, limits } = options
   const credentials = credentialsOf(assistant)
   const { workflow, bot } = targetsOf(assistant)
-  // The configuration takes a shared token only where it is allowed.
-  const unkeyed = findUnkeyedLayers({ credentials, allowSharedToken: true, workflow, bot })
-  if (unkeyed.length > 0) {
-    throw new TypeError(
-      `assistant "${assistant.id}" does not keep sessions apart: ${unkeyed.join('; ')}`,
-    )
-  }
   const tokens = resources.use(
     createTokenResolver({
       client,
@@ -162,8 +155,8 @@ function credentialsOf({ baseUrl, credentials }: AssistantSettings): CozeCredent
 }
 
 function targetsOf(assistant: AssistantSettings): {
-  readonly workflow?: WorkflowOptions
-  readonly bot?: BotOptions
+  readonly workflow?: WorkflowSettings
+  readonly bot?: BotSettings
 } {
   switch (assistant.strategy) {
     case 'workflow':

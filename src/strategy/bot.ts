@@ -13,9 +13,10 @@ import type { ChatIds } from '../coze/events.ts'
 import { withToken } from '../coze/with-token.ts'
 import type { UpstreamScope } from '../domain.ts'
 import { botTakesFiles } from './assistant-info.ts'
-import type { BotOptions } from './assistant-options.ts'
+import type { BotSettings } from '../config/target.ts'
 import { enterMessages, seedsOf } from './enter-messages.ts'
-import { createRunKeys, findUnkeyedBotLayers } from './keys.ts'
+import { findBotProblems } from '../domain/keying.ts'
+import { createRunKeys, refuseUnkeyed } from './keys.ts'
 import { botLayers, identityLayer } from './layers.ts'
 import { findChatId, lookUntil, readListedAnswer } from './lookup.ts'
 import { customVariables, messageMetaData } from './message-fields.ts'
@@ -26,7 +27,7 @@ import { type CallOptions, streamRun } from './run-stream.ts'
 import type { ChatStrategy, Recovered, RecoverRequest, RunContext, RunEvent } from './strategy.ts'
 
 export interface BotStrategyOptions extends CallOptions {
-  readonly bot: BotOptions
+  readonly bot: BotSettings
   readonly client: CozeClient
   readonly scope: UpstreamScope
   /** All sessions share one upstream identity. */
@@ -44,8 +45,7 @@ const seedForm = { max: 100, takes: 'messages' } as const
 export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
   const { bot, client, tokens, clock, traits, timeouts, recoverMs } = options
   const { botId, connectorId } = bot
-  const unkeyed = findUnkeyedBotLayers(bot)
-  if (unkeyed.length > 0) throw new TypeError(unkeyed.join('; '))
+  refuseUnkeyed(findBotProblems(bot))
 
   async function call<T>(
     run: RunContext,

@@ -1,11 +1,11 @@
 import type { KeyedLayer } from '../domain.ts'
-import type { BotOptions, WorkflowOptions } from './assistant-options.ts'
-import { conversationParameter, defaultSessionParameter } from './keys.ts'
+import type { BotSettings, WorkflowSettings } from '../config/target.ts'
+import { conversationParameter } from '../domain/keying.ts'
 
 /** What keys each layer of a Workflow's runs by the session, as conversations are obtained at present. */
 export function workflowLayers(
-  { appId, sessionParameter = defaultSessionParameter }: WorkflowOptions,
-  keying: WorkflowOptions['conversationKeying'],
+  { appId, sessionParameter }: WorkflowSettings,
+  keying: WorkflowSettings['conversationKeying'],
   identity: KeyedLayer,
 ): readonly KeyedLayer[] {
   const created =
@@ -26,7 +26,7 @@ export function workflowLayers(
 
 /** What keys each layer of a Bot's runs by the session. */
 export function botLayers(
-  { sessionVariable = defaultSessionParameter }: BotOptions,
+  { sessionVariable }: BotSettings,
   identity: KeyedLayer,
 ): readonly KeyedLayer[] {
   return [

@@ -4,7 +4,7 @@ import { type ChatIds, isFinishNote } from '../coze/events.ts'
 import type { ReplyId } from '../domain.ts'
 import type { Clock } from '../lib/clock.ts'
 import { compareDecimals, isDecimal } from '../lib/decimal.ts'
-import { replyKey } from './keys.ts'
+import { replyKey } from '../domain/keying.ts'
 import { isOurAnswer, retell } from './run-events.ts'
 import type { RunEvent } from './strategy.ts'
 

@@ -1,13 +1,7 @@
 import type { MessageExtras } from '../domain.ts'
-import type { BotOptions, WorkflowOptions } from './assistant-options.ts'
-import {
-  conversationParameter,
-  defaultSessionParameter,
-  historyKey,
-  keptParameters,
-  replyKey,
-  type RunKeys,
-} from './keys.ts'
+import type { BotSettings, WorkflowSettings } from '../config/target.ts'
+import { conversationParameter, keptParameters, reservedMetadata } from '../domain/keying.ts'
+import type { RunKeys } from './keys.ts'
 import type { StartRequest } from './strategy.ts'
 
 /**
@@ -16,11 +10,11 @@ import type { StartRequest } from './strategy.ts'
  * @throws {TypeError} for a message that would set one of ours, or has files that nothing receives
  */
 export function startParameters(
-  workflow: WorkflowOptions,
+  workflow: WorkflowSettings,
   { extras, attachments, upstream }: StartRequest,
   keys: RunKeys,
 ): Readonly<Record<string, unknown>> {
-  const { sessionParameter = defaultSessionParameter, attachmentParameter } = workflow
+  const { sessionParameter, attachmentParameter } = workflow
   refuseNames(extras.parameters, keptParameters(workflow))
   if (attachments.length > 0 && attachmentParameter === undefined) {
     throw new TypeError('nothing receives the files of a message: "attachmentParameter" is missing')
@@ -46,11 +40,11 @@ export function startParameters(
  * @throws {TypeError} for a message that would set ours
  */
 export function customVariables(
-  bot: BotOptions,
+  bot: BotSettings,
   { extras }: StartRequest,
   keys: RunKeys,
 ): Readonly<Record<string, string>> {
-  const { sessionVariable = defaultSessionParameter } = bot
+  const { sessionVariable } = bot
   refuseNames(extras.parameters, new Set([sessionVariable]))
   const given = Object.entries(extras.parameters).map(([name, value]): [string, string] => {
     return [name, typeof value === 'string' ? value : JSON.stringify(value)]
@@ -72,7 +66,7 @@ export function messageMetaData(
   { metadata }: MessageExtras,
   keys: RunKeys,
 ): Readonly<Record<string, string>> {
-  refuseNames(metadata, new Set([replyKey, historyKey]))
+  refuseNames(metadata, reservedMetadata)
   return { ...configured, ...metadata, ...keys.metaData }
 }
 

@@ -3,7 +3,7 @@ import type { CozeMessage } from '../coze/conversations.ts'
 import { readObjectString } from '../coze/enter-message.ts'
 import { type ChatIds, type CozeEvent, type CozeUsage, toolMessages } from '../coze/events.ts'
 import type { OmittedContent } from '../domain.ts'
-import { historyKey } from './keys.ts'
+import { historyKey } from '../domain/keying.ts'
 import type { RunFailedError } from './run-failed-error.ts'
 import { toRunFailure } from './run-failure.ts'
 import type { RunEvent } from './strategy.ts'
@@ -190,7 +190,7 @@ export function retell(
 }
 
 /** Whether a row says something of a chat; one of another conversation in its list is for the guard to judge. */
-export function isRowOf(ids: ChatIds, row: CozeMessage): boolean {
+function isRowOf(ids: ChatIds, row: CozeMessage): boolean {
   return row.chatId === ids.chatId || row.conversationId !== ids.conversationId
 }
 

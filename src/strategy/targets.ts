@@ -3,6 +3,7 @@ import type { AssistantSettings } from '../config/assistant.ts'
 import type { BotSettings, WorkflowSettings } from '../config/target.ts'
 import type { StrategyKind } from '../domain.ts'
 import type { IsolationTarget } from '../domain/isolation.ts'
+import { defaultSessionParameter } from '../domain/keying.ts'
 
 /** How an assistant may be driven. */
 export function strategiesOf({ strategy }: AssistantSettings): readonly StrategyKind[] {
@@ -42,8 +43,16 @@ function settingsDigest(assistant: AssistantSettings, strategy: StrategyKind): s
   const section = sectionOf(assistant, strategy)
   // A proof from before there was this setting holds for the cloud.
   const keying = platform === 'cloud' ? [] : [platform]
-  const settings = JSON.stringify([baseUrl, identity, strategy, section, ...keying])
+  const settings = JSON.stringify([baseUrl, identity, strategy, named(section), ...keying])
   return createHash('sha256').update(settings).digest('base64url')
+}
+
+/** Without the name that is the default: a proof from before the configuration filled it in holds. */
+function named(section: WorkflowSettings | BotSettings): object {
+  const isDefault = (name: string) => name === defaultSessionParameter
+  return 'workflowId' in section
+    ? { ...section, ...(isDefault(section.sessionParameter) && { sessionParameter: undefined }) }
+    : { ...section, ...(isDefault(section.sessionVariable) && { sessionVariable: undefined }) }
 }
 
 function sectionOf(

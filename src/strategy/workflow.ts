@@ -11,10 +11,11 @@ import type { ChatIds } from '../coze/events.ts'
 import { withToken } from '../coze/with-token.ts'
 import { streamWorkflowChat } from '../coze/workflow-chat.ts'
 import type { ReplyFailure, Session, UpstreamScope } from '../domain.ts'
-import type { WorkflowOptions } from './assistant-options.ts'
+import type { WorkflowSettings } from '../config/target.ts'
 import { enterMessages, seedsOf } from './enter-messages.ts'
 import { formLines } from './form-answer.ts'
-import { createRunKeys, findUnkeyedWorkflowLayers } from './keys.ts'
+import { findWorkflowProblems } from '../domain/keying.ts'
+import { createRunKeys, refuseUnkeyed } from './keys.ts'
 import { identityLayer, workflowLayers } from './layers.ts'
 import { findChatId, lookUntil, readListedAnswer } from './lookup.ts'
 import { messageMetaData, startParameters } from './message-fields.ts'
@@ -32,7 +33,7 @@ import type {
 } from './strategy.ts'
 
 export interface WorkflowStrategyOptions extends CallOptions {
-  readonly workflow: WorkflowOptions
+  readonly workflow: WorkflowSettings
   readonly client: CozeClient
   readonly scope: UpstreamScope
   /** All sessions share one upstream identity. */
@@ -59,8 +60,7 @@ const unsupported: ReplyFailure = {
 export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatStrategy {
   const { workflow, client, tokens, clock, recoverMs, traits, timeouts } = options
   const { workflowId, connectorId, workflowVersion, appVersion } = workflow
-  const unkeyed = findUnkeyedWorkflowLayers(workflow)
-  if (unkeyed.length > 0) throw new TypeError(unkeyed.join('; '))
+  refuseUnkeyed(findWorkflowProblems(workflow))
   const owner = ownerOf(workflow)
   const identity = identityLayer(options.hasSharedToken)
   const mayName = workflow.conversationKeying === 'auto' && 'appId' in owner
@@ -288,7 +288,7 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
   }
 }
 
-export function ownerOf({ appId, botId }: WorkflowOptions) {
+export function ownerOf({ appId, botId }: WorkflowSettings) {
   if (appId !== undefined) return { appId }
   if (botId !== undefined) return { botId }
   throw new TypeError('"appId" or "botId" must be given')

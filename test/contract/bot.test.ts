@@ -1,10 +1,11 @@
 import { createBotStrategy } from '../../src/strategy/bot.ts'
+import { botSettings } from '../kit/strategy-options.ts'
 import type { StrategyEntry } from './strategy-stage.ts'
 import { strategyContract } from './strategy.ts'
 
 const bot = {
   runPath: '/v3/chat',
-  open: (parts) => createBotStrategy({ ...parts, recoverMs: 600_000, bot: { botId: 'bot-1' } }),
+  open: (parts) => createBotStrategy({ ...parts, recoverMs: 600_000, bot: botSettings() }),
   cancels: true,
   provesEnds: true,
   tellsThoughts: true,

@@ -219,6 +219,7 @@ const settings: AssistantSettings = {
     metadata: {},
     messageMetadata: [],
     attachments: false,
+    sessionVariable: 'SESSION_NAME',
   },
 }
 

@@ -1,10 +1,11 @@
+import type { WorkflowSettings } from '../../src/config/target.ts'
 import type { Platform } from '../../src/domain.ts'
-import type { WorkflowOptions } from '../../src/strategy/assistant-options.ts'
 import { createWorkflowStrategy } from '../../src/strategy/workflow.ts'
+import { workflowSettings } from '../kit/strategy-options.ts'
 import type { StrategyEntry } from './strategy-stage.ts'
 import { strategyContract } from './strategy.ts'
 
-function entry(workflow: Partial<WorkflowOptions>, platform: Platform = 'cloud'): StrategyEntry {
+function entry(workflow: Partial<WorkflowSettings>, platform: Platform = 'cloud'): StrategyEntry {
   const isCloud = platform === 'cloud'
   return {
     platform,
@@ -14,7 +15,7 @@ function entry(workflow: Partial<WorkflowOptions>, platform: Platform = 'cloud')
         ...parts,
         // What a Studio has not stored by then, it never stores.
         recoverMs: isCloud ? 30_000 : 0,
-        workflow: { workflowId: 'flow-1', conversationKeying: 'auto', ...workflow },
+        workflow: workflowSettings(workflow),
       }),
     actionRequest: '/ask Which one?',
     cancels: false,

@@ -11,7 +11,7 @@ import { createBotStrategy } from '../../src/strategy/bot.ts'
 import { randomId } from '../kit/ids.ts'
 import { plain } from '../kit/plain.ts'
 import { answerOf, collect, createRun } from '../kit/runs.ts'
-import { strategyOptions } from '../kit/strategy-options.ts'
+import { botSettings, strategyOptions } from '../kit/strategy-options.ts'
 import { questionCard } from '../unit/coze/card-samples.ts'
 import { chat, chatId, conversationId, frame, ids, message } from '../unit/coze/wire-samples.ts'
 import { cozeOptions, tokenOptions } from '../kit/coze-options.ts'
@@ -92,7 +92,7 @@ async function stage(submitted: (response: ServerResponse, nth: number) => void)
     }),
   )
   const scope = { origin: baseUrl, account: '' }
-  const bot = { botId: 'bot-1' }
+  const bot = botSettings()
   const strategy = createBotStrategy({
     client,
     tokens,

@@ -1,3 +1,4 @@
+import type { BotSettings, WorkflowSettings } from '../../src/config/target.ts'
 import type { Platform } from '../../src/domain.ts'
 import { platformTraits } from '../../src/strategy/platform-traits.ts'
 import { streamTimeouts } from './coze-options.ts'
@@ -9,3 +10,31 @@ export const strategyOptions = (platform: Platform = 'cloud') => ({
   busyWaitMs: 10_000,
   timeouts: streamTimeouts,
 })
+
+/** A Workflow of whose configuration only so much is given. */
+export function workflowSettings(given: Partial<WorkflowSettings>): WorkflowSettings {
+  return {
+    workflowId: 'flow-1',
+    conversationKeying: 'auto',
+    parameters: {},
+    messageParameters: [],
+    metadata: {},
+    messageMetadata: [],
+    sessionParameter: 'SESSION_NAME',
+    ...given,
+  }
+}
+
+/** A Bot of whose configuration only so much is given. */
+export function botSettings(given: Partial<BotSettings> = {}): BotSettings {
+  return {
+    botId: 'bot-1',
+    customVariables: {},
+    messageVariables: [],
+    metadata: {},
+    messageMetadata: [],
+    attachments: true,
+    sessionVariable: 'SESSION_NAME',
+    ...given,
+  }
+}

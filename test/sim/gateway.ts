@@ -262,6 +262,7 @@ function settingsOf(
     metadata: {},
     messageMetadata: [],
     attachments: false,
+    sessionVariable: 'SESSION_NAME',
   }
   if (id === 'bot') return { ...common, strategy: 'bot', bot }
   const workflow = {
@@ -272,6 +273,7 @@ function settingsOf(
     messageParameters: [],
     metadata: {},
     messageMetadata: [],
+    sessionParameter: 'SESSION_NAME',
   } as const
   return common.onBreach === 'fallback'
     ? { ...common, strategy: 'auto', workflow, fallback: bot }

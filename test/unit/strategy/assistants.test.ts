@@ -33,6 +33,7 @@ const workflow = {
   metadata: {},
   messageMetadata: ['team'],
   attachmentParameter: 'FILES',
+  sessionParameter: 'SESSION_NAME',
 } as const
 const bot = {
   botId: 'bot-1',
@@ -41,6 +42,7 @@ const bot = {
   metadata: {},
   messageMetadata: ['team', 'shift'],
   attachments: true,
+  sessionVariable: 'SESSION_NAME',
 } as const
 const asWorkflow: AssistantSettings = { ...common, strategy: 'workflow', workflow }
 const asBot: AssistantSettings = { ...common, strategy: 'bot', bot }
@@ -141,7 +143,7 @@ describe('assistants', () => {
   it('do not start when a message could name the session', () => {
     const leaky = { ...workflow, messageParameters: ['SESSION_NAME'] }
     expect(() => open({ ...common, strategy: 'workflow', workflow: leaky })).toThrow(
-      'assistant "helper" does not keep sessions apart',
+      'sessions are not kept apart: "messageParameters.0"',
     )
   })
 })

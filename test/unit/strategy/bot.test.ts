@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { CozeError } from '../../../src/coze/errors.ts'
 import type { CozeEvent } from '../../../src/coze/events.ts'
+import type { BotSettings } from '../../../src/config/target.ts'
 import type { Platform } from '../../../src/domain.ts'
-import type { BotOptions } from '../../../src/strategy/assistant-options.ts'
 import { createBotStrategy } from '../../../src/strategy/bot.ts'
 import { createFakeClock } from '../../kit/clock.ts'
 import { plain } from '../../kit/plain.ts'
-import { strategyOptions } from '../../kit/strategy-options.ts'
+import { botSettings, strategyOptions } from '../../kit/strategy-options.ts'
 import { answerOf, collect, createHistory, createRun, untaken } from '../../kit/runs.ts'
 import { createScriptedCoze, nameTokens } from '../../kit/scripted-coze.ts'
 
@@ -32,7 +32,7 @@ const message = { ...alice, upstream, text: 'Hi', history: [], ...plain }
 
 function open(
   script: Parameters<typeof createScriptedCoze>[0],
-  bot: Partial<BotOptions> = {},
+  bot: Partial<BotSettings> = {},
   platform: Platform = 'cloud',
 ) {
   const client = createScriptedCoze(script)
@@ -45,7 +45,7 @@ function open(
     scope: { origin: 'http://coze.test', account: '' },
     recoverMs: 600_000,
     ...strategyOptions(platform),
-    bot: { botId: 'bot-1', customVariables: { LANGUAGE: 'en' }, ...bot },
+    bot: botSettings({ customVariables: { LANGUAGE: 'en' }, ...bot }),
   })
   return { client, clock, strategy }
 }
@@ -77,7 +77,7 @@ describe('bot strategy', () => {
       scope: { origin: 'http://coze.test', account: '' },
       recoverMs: 600_000,
       ...strategyOptions(platform),
-      bot: { botId: 'bot-1' },
+      bot: botSettings(),
     })
     const run = { ...alice, upstreamConversationId: 'up-2', chatId: '9', history: [] }
     expect(await strategy.listRevealed(run, signal)).toBe(rows)
@@ -179,7 +179,7 @@ describe('bot strategy', () => {
   })
 
   it('refuses to be made where a message could name the session', () => {
-    expect(() => open({}, { messageVariables: ['SESSION_NAME'] })).toThrow('"SESSION_NAME"')
+    expect(() => open({}, { messageVariables: ['SESSION_NAME'] })).toThrow('"messageVariables"')
   })
 
   it('says what keys each layer', () => {

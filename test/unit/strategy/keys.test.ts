@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Secret } from '../../../src/lib/secret.ts'
-import { createRunKeys, findUnkeyedLayers, upstreamScope } from '../../../src/strategy/keys.ts'
+import { createRunKeys, upstreamScope } from '../../../src/strategy/keys.ts'
 import { createRun } from '../../kit/runs.ts'
 
 describe('run keys', () => {
@@ -43,85 +43,5 @@ describe('upstream scope', () => {
     expect(upstreamScope({ ...oauth, appId: 'app-2', keyId: 'key-2' })).toEqual(scope)
     expect(upstreamScope({ ...oauth, accountId: 'org-1' })).not.toEqual(scope)
     expect(upstreamScope({ ...oauth, baseUrl: 'https://api.coze.cn' })).not.toEqual(scope)
-  })
-})
-
-describe('T13: a configuration that leaves a layer unkeyed', () => {
-  const oauth = { credentials: { type: 'oauth' }, allowSharedToken: false } as const
-  const workflow = { workflowId: 'w', appId: 'a', conversationKeying: 'auto' } as const
-  const bot = { botId: 'b' }
-
-  it.each([
-    ['a Workflow of an app', { ...oauth, workflow }],
-    [
-      'a Workflow of an app, by name',
-      { ...oauth, workflow: { ...workflow, conversationKeying: 'name' } },
-    ],
-    ['a Workflow of a Bot', { ...oauth, workflow: { ...workflow, appId: undefined, botId: 'b' } }],
-    [
-      'parameters of its own',
-      { ...oauth, workflow: { ...workflow, parameters: { LANGUAGE: 'en' } } },
-    ],
-    ['a Bot', { ...oauth, bot }],
-    ['both', { ...oauth, workflow, bot }],
-    [
-      'a shared token that is accepted',
-      { credentials: { type: 'shared-token' }, allowSharedToken: true, bot },
-    ],
-  ] as const)('is not: %s', (_, assistant) => {
-    expect(findUnkeyedLayers(assistant)).toEqual([])
-  })
-
-  it.each([
-    ['identity: a shared token', { ...oauth, credentials: { type: 'shared-token' }, bot }],
-    ['conversation: exactly one', { ...oauth, workflow: { ...workflow, botId: 'b' } }],
-    ['conversation: exactly one', { ...oauth, workflow: { ...workflow, appId: undefined } }],
-    [
-      'conversation: names work with "appId" only',
-      {
-        ...oauth,
-        workflow: { ...workflow, appId: undefined, botId: 'b', conversationKeying: 'name' },
-      },
-    ],
-    [
-      'conversation: the parameter "CONVERSATION_NAME"',
-      { ...oauth, workflow: { ...workflow, parameters: { CONVERSATION_NAME: 'Default' } } },
-    ],
-    [
-      'knowledge: the parameter "SESSION_NAME"',
-      { ...oauth, workflow: { ...workflow, parameters: { SESSION_NAME: 'everybody' } } },
-    ],
-    [
-      'knowledge: the parameter "USER"',
-      { ...oauth, workflow: { ...workflow, sessionParameter: 'USER', parameters: { USER: 1 } } },
-    ],
-    [
-      'knowledge: "CONVERSATION_NAME" cannot',
-      { ...oauth, workflow: { ...workflow, sessionParameter: 'CONVERSATION_NAME' } },
-    ],
-    [
-      'knowledge: the variable "SESSION_NAME"',
-      { ...oauth, bot: { ...bot, customVariables: { SESSION_NAME: 'everybody' } } },
-    ],
-    ['knowledge: "sessionVariable"', { ...oauth, bot: { ...bot, sessionVariable: '' } }],
-  ] as const)('is refused with a sentence: %s', (sentence, assistant) => {
-    const found = findUnkeyedLayers(assistant)
-    expect(found).toHaveLength(1)
-    expect(found[0]).toContain(sentence)
-  })
-
-  it('is refused with a sentence for each layer', () => {
-    const parameters = { CONVERSATION_NAME: 'Default', SESSION_NAME: 'everybody' }
-    const found = findUnkeyedLayers({
-      credentials: { type: 'shared-token' },
-      allowSharedToken: false,
-      workflow: { workflowId: 'w', conversationKeying: 'auto', parameters },
-    })
-    expect(found.map((sentence) => sentence.split(':')[0])).toEqual([
-      'identity',
-      'conversation',
-      'conversation',
-      'knowledge',
-    ])
   })
 })

@@ -5,7 +5,7 @@ import { createStrategySelector } from '../../../src/strategy/select.ts'
 import { createBotStrategy } from '../../../src/strategy/bot.ts'
 import { createWorkflowStrategy } from '../../../src/strategy/workflow.ts'
 import { createFakeClock } from '../../kit/clock.ts'
-import { strategyOptions } from '../../kit/strategy-options.ts'
+import { botSettings, strategyOptions, workflowSettings } from '../../kit/strategy-options.ts'
 import { createScriptedCoze, nameTokens } from '../../kit/scripted-coze.ts'
 
 const parts = {
@@ -19,9 +19,9 @@ const parts = {
 }
 const workflow = createWorkflowStrategy({
   ...parts,
-  workflow: { workflowId: 'w', appId: 'a', conversationKeying: 'auto' },
+  workflow: workflowSettings({ appId: 'a' }),
 })
-const bot = createBotStrategy({ ...parts, bot: { botId: 'b' } })
+const bot = createBotStrategy({ ...parts, bot: botSettings() })
 const both = { workflow, bot }
 const always = (verdict: TargetVerdict) => () => verdict
 const unproven = {

@@ -2,15 +2,15 @@ import { describe, expect, it } from 'vitest'
 import type { CozeClient } from '../../../src/coze/client.ts'
 import { CozeError } from '../../../src/coze/errors.ts'
 import type { CozeEvent } from '../../../src/coze/events.ts'
+import type { WorkflowSettings } from '../../../src/config/target.ts'
 import type { Platform } from '../../../src/domain.ts'
 import { onAbort } from '../../../src/lib/on-abort.ts'
-import type { WorkflowOptions } from '../../../src/strategy/assistant-options.ts'
 import { createRunKeys } from '../../../src/strategy/keys.ts'
 import type { ChatStrategy, RunContext } from '../../../src/strategy/strategy.ts'
 import { createWorkflowStrategy } from '../../../src/strategy/workflow.ts'
 import { createFakeClock } from '../../kit/clock.ts'
 import { plain } from '../../kit/plain.ts'
-import { strategyOptions } from '../../kit/strategy-options.ts'
+import { strategyOptions, workflowSettings } from '../../kit/strategy-options.ts'
 import { answerOf, collect, createHistory, createRun, untaken } from '../../kit/runs.ts'
 import { createScriptedCoze, nameTokens } from '../../kit/scripted-coze.ts'
 
@@ -29,7 +29,7 @@ const alice = createRun('alice')
 
 function open(
   script: Parameters<typeof createScriptedCoze>[0],
-  workflow: Partial<WorkflowOptions> = { appId: 'app-1' },
+  workflow: Partial<WorkflowSettings> = { appId: 'app-1' },
   platform: Platform = 'cloud',
   over: Partial<CozeClient> = {},
 ) {
@@ -43,7 +43,7 @@ function open(
     scope: { origin: 'http://coze.test', account: '' },
     recoverMs: 30_000,
     ...strategyOptions(platform),
-    workflow: { workflowId: 'flow-1', conversationKeying: 'auto', ...workflow },
+    workflow: workflowSettings(workflow),
   })
   return { client, clock, strategy }
 }
@@ -398,10 +398,10 @@ describe('workflow strategy', () => {
     )
     expect(() => open({}, {})).toThrow('exactly one of "appId" and "botId"')
     expect(() => open({}, { appId: 'a', messageParameters: ['SESSION_NAME'] })).toThrow(
-      'a message may not set the parameter "SESSION_NAME"',
+      '"messageParameters.0" is set by the gateway',
     )
     expect(() => open({}, { appId: 'a', attachmentParameter: 'SESSION_NAME' })).toThrow(
-      'the parameter "SESSION_NAME" cannot receive files',
+      '"attachmentParameter" is a parameter',
     )
   })
 })
