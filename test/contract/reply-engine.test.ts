@@ -368,11 +368,9 @@ describe('reply engine', () => {
     }
     {
       await using store = disk.open()
-      const { session } = await store.ledger.openSession(
-        'alice' as SessionId,
-        callerOf('alice').nameOf,
-        0,
-      )
+      const caller = callerOf('alice')
+      const nameOf = (generation: number) => caller.nameOf(generation)
+      const { session } = await store.ledger.openSession('alice' as SessionId, nameOf, 0)
       const { conversationId } = await acceptReply(store.ledger, session, {
         assistantId,
         text: '2',

@@ -16,7 +16,7 @@ import {
   readUntil,
   typesOf,
 } from '../kit/open-engine.ts'
-import { fairWeather } from '../sim/store/commits.ts'
+import { type DiskWeather, fairWeather } from '../sim/store/commits.ts'
 import { uncounted } from '../kit/uncounted.ts'
 import { until } from '../kit/until.ts'
 
@@ -24,15 +24,17 @@ import { until } from '../kit/until.ts'
 function openSmallStore() {
   let isFull = false
   let failures = 0
-  const weather = {
+  const weather: DiskWeather = {
     ...fairWeather,
-    outage() {
+    outage(writes) {
       if (isFull) return 'full'
-      if (failures === 0) return undefined
+      // Text is written whenever it comes: it is not what is to fail.
+      const isEnd = writes.includes('finish') || writes.includes('end')
+      if (failures === 0 || !isEnd) return undefined
       failures -= 1
       return 'unavailable'
     },
-  } as const
+  }
   return {
     store: newDisk(weather).open(),
     fill: () => (isFull = true),

@@ -36,8 +36,8 @@ export type WriteName = (typeof writeNames)[number]
 export interface DiskWeather {
   /** How long a commit takes, in ms. */
   commitMs(): number
-  /** Undefined: commits succeed. */
-  outage(): 'full' | 'unavailable' | undefined
+  /** Undefined: a commit of these writes succeeds. */
+  outage(writes: readonly WriteName[]): 'full' | 'unavailable' | undefined
   /** These writes are about to reach the disk. */
   onCommitting(writes: readonly WriteName[]): void
   /** They have, and nobody was told yet. */
@@ -120,10 +120,10 @@ export function createCommits(
   }
 
   function commit(): void {
-    const kind = weather.outage()
+    const writes = committing.flatMap(({ name }) => name ?? [])
+    const kind = weather.outage(writes)
     if (kind !== undefined) return fail(kind)
     const mine = life
-    const writes = committing.flatMap(({ name }) => name ?? [])
     weather.onCommitting(writes)
     if (mine !== life) return
     for (const work of committing) if (!isEarly || work.name === undefined) work.run(state)
