@@ -532,4 +532,40 @@ describe('store of the simulation', () => {
     expect(await pass(store.log.check(session.id, another))).toBe('expired')
     expect(await pass(store.log.start(session.id, lease.reply.id))).toBe('expired')
   })
+
+  /** A simulation restores no backup, and nobody ends a reply whose text another process holds. */
+  describe('planted bugs that only a look at the store finds', () => {
+    it.each([undefined, 'ignores-checks'] as const)(
+      'tells a cursor of a restored backup from one of today, but for the bug %s',
+      async (flaw) => {
+        const { store, pass } = setUp({}, flaw)
+        const lease = await pass(runReply(store))
+        await pass(lease.finish(ending(completed(''))))
+        const [first] = await readAll(store.log, lease.session)
+        const lost = { ...(first?.position ?? beginning), check: 'lost' }
+        const isExpired = store.log.read(lease.session.id, lost, {}, 100) === 'expired'
+        expect(isExpired).toBe(flaw === undefined)
+        expect(await pass(store.log.check(lease.session.id, lost))).toBe(
+          flaw === undefined ? 'expired' : 'ok',
+        )
+      },
+    )
+
+    it.each([undefined, 'keeps-no-revision-of-a-cancel'] as const)(
+      'takes back what only the run had when another ends it, but for the bug %s',
+      async (flaw) => {
+        const { store, pass, wait } = setUp({}, flaw)
+        const lease = await pass(runReply(store))
+        void lease.append([answer(0, 'kept')])
+        await wait(300)
+        void lease.append([answer(4, ' lost')])
+        const shown = lastOf(await readAll(store.log, lease.session))
+        const request = { replyId: lease.reply.id, ...ending(cancelled) }
+        await pass(store.ledger.finish(lease.session, request))
+        const rest = await readAll(store.log, lease.session, shown)
+        const text = answerOf(rest, lease, 'kept lost')
+        expect(text).toBe(flaw === undefined ? 'kept' : 'kept lost')
+      },
+    )
+  })
 })

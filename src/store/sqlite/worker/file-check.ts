@@ -3,7 +3,7 @@ import { memoryFile } from './database.ts'
 
 export type Checked = 'ok' | 'damaged'
 
-/** How often a check is begun anew that writing has interrupted, before it waits for an hour of less. */
+/** How often a check is begun at most that writing interrupts: after that it is told that there was none. */
 const maxAttempts = 5
 
 /**
