@@ -13,7 +13,7 @@ export type ConversationId = Brand<string, 'ConversationId'>
 export type MessageId = Brand<string, 'MessageId'>
 export type ReplyId = Brand<string, 'ReplyId'>
 export type AttachmentId = Brand<string, 'AttachmentId'>
-/** An opaque position in a session's reply log as clients see it: `<tag>.<epoch>.<seq>`. Made in `reply/cursor.ts`. */
+/** A position in a session's log as clients see it: opaque to them, made in `reply/cursor.ts`. */
 export type Cursor = Brand<string, 'Cursor'>
 
 /** Who sent a request, as its credentials prove. */
@@ -141,6 +141,7 @@ export const replyFailureCodes = [
   'SHUTDOWN',
   'STORE_UNAVAILABLE',
   'STORE_FULL',
+  'STORE_LOST',
   'INTERNAL',
 ] as const
 export type ReplyFailureCode = (typeof replyFailureCodes)[number]
@@ -250,10 +251,29 @@ export interface Reply {
   readonly endedAt: number | null
 }
 
-/** A place in a session's log. Ordered by (epoch, seq); never reused for other content. */
-export interface Position {
-  readonly epoch: number
+/** The place of a durable event in its session's log. Numbers only grow; a number never comes back with other content. */
+export interface EventPlace {
+  /** 1 or more, rising within the session, not always by one; 0: before the first event. */
   readonly seq: number
+  /** A piece of the event's random id: tells an event from another that a restored backup put at its number. Empty at 0. */
+  readonly check: string
+}
+
+/** How far a reader has read one reply's text. Offsets are UTF-16 code units, never inside a surrogate pair. */
+export interface TextPlace {
+  readonly replyId: ReplyId
+  /** The revision that the offsets are of; a name, never a number of the reply. */
+  readonly revision: string
+  readonly answer: number
+  readonly reasoning: number
+}
+
+/**
+ * A position that a reader has reached: the last event it has seen, and how far it has read the text of each reply that
+ * was running there and of which it has seen any. No number is allotted to a delta, so a position stays right over crashes.
+ */
+export interface Position extends EventPlace {
+  readonly texts: readonly TextPlace[]
 }
 
 export type DeltaKind = 'ANSWER' | 'REASONING'
@@ -289,11 +309,19 @@ export type ReplyEventBody =
     }
   | TerminalEventBody
 
-/** One event of a reply at its place in the session's log. */
-export type ReplyEvent = Position & {
+interface OfReply {
   readonly replyId: ReplyId
   readonly conversationId: ConversationId
-} & ReplyEventBody
+}
+
+/** A durable, numbered event of a reply. */
+export type LogEvent = EventPlace & OfReply & Exclude<ReplyEventBody, { readonly type: 'delta' }>
+
+/** A piece of a reply's text, cut for a reader. It is not stored and has no number. */
+export type DeltaEvent = OfReply & { readonly type: 'delta' } & Delta
+
+/** What readers of a session's log are told. */
+export type ReplyEvent = LogEvent | DeltaEvent
 
 /** Which upstream account a conversation id belongs to: ids of different accounts never collide. */
 export interface UpstreamScope {

@@ -157,6 +157,7 @@ export async function createGateway(
     createReplyEngine({
       ledger: store.ledger,
       log: store.log,
+      outbox: store.outbox,
       clock,
       newId,
       logger,

@@ -12,6 +12,10 @@ const project = (name: string, testTimeout: number) => ({
     testTimeout,
     hookTimeout: 120_000,
     pool: 'forks' as const,
+    // The thread of each store loads its modules from there, which takes half the time.
+    env: {
+      NODE_COMPILE_CACHE: fileURLToPath(new URL('../node_modules/.cache/node', import.meta.url)),
+    },
   },
 })
 

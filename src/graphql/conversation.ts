@@ -1,8 +1,17 @@
+import type { ConversationId, Message, MessageId } from '../domain.ts'
 import { NotFoundError } from '../errors.ts'
+import type { Page, PageRequest } from '../store/ledger.ts'
 import { builder } from './builder.ts'
-import { findMessages } from './conversation-messages.ts'
+import type { GraphContext } from './context.ts'
 import { decodeId } from './global-id.ts'
-import { AssistantNode, ConversationNode, MessageNode, orNull } from './nodes.ts'
+import {
+  AssistantNode,
+  ConversationNode,
+  lengthOf,
+  MessageNode,
+  orNull,
+  rowsPerRead,
+} from './nodes.ts'
 import { connection, pageRequest } from './page.ts'
 
 const MessageConnection = builder.connectionObject(
@@ -41,11 +50,10 @@ ConversationNode.implement({
     }),
     messages: t.connection(
       {
-        description:
-          "Its messages, oldest first. Where retention has deleted older ones it goes on backwards with what the assistant's platform still has: `first` without `after` begins with our own record, `last` and `before` lead beyond it.",
+        description: 'Its messages, oldest first, as long as they are kept here.',
         type: MessageNode,
         resolve: async ({ id }, args, context) =>
-          connection(await findMessages(id, pageRequest(args), context)),
+          connection(await readMessages(id, pageRequest(args), context)),
       },
       MessageConnection,
     ),
@@ -73,6 +81,40 @@ builder.queryFields((t) => ({
     },
   }),
 }))
+
+/** A few rows at a time: an answer may have megabytes. Undefined: a bounding row is not there. */
+async function readMessages(
+  id: ConversationId,
+  page: PageRequest<MessageId>,
+  { store, budget }: GraphContext,
+): Promise<Page<Message> | undefined> {
+  const isForward = page.direction === 'forward'
+  let rows: readonly Message[] = []
+  let first: Page<Message> | undefined
+  for (;;) {
+    const bound = isForward ? rows.at(-1)?.id : rows[0]?.id
+    const part = await store.messagePage(id, {
+      ...page,
+      limit: Math.min(page.limit - rows.length, rowsPerRead),
+      ...(bound !== undefined && (isForward ? { after: bound } : { before: bound })),
+    })
+    // Deleted while we read: what was read of it is what there was.
+    if (!part) return first && { ...first, rows }
+    first ??= part
+    rows = isForward ? [...rows, ...part.rows] : [...part.rows, ...rows]
+    const turn = budget.read(lengthOf(part.rows))
+    if (turn) await turn
+    const hasMore = isForward ? part.hasNextPage : part.hasPreviousPage
+    // Before a bound there always is more: the bound itself.
+    if (rows.length >= page.limit || part.rows.length === 0 || !hasMore) {
+      return {
+        rows,
+        hasPreviousPage: isForward ? first.hasPreviousPage : part.hasPreviousPage,
+        hasNextPage: isForward ? part.hasNextPage : first.hasNextPage,
+      }
+    }
+  }
+}
 
 /** What a `conversationId` argument names. @throws {@link NotFoundError} for what is no id of a conversation */
 export function getConversationId(argument: string) {

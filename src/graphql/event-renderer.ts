@@ -28,6 +28,7 @@ import type {
   ValidatedSubscriptionArgs,
 } from 'graphql'
 import type { Cursor, ReplyEvent } from '../domain.ts'
+import type { LogItem } from '../store/log.ts'
 import { eventTypeNames } from './reply-event.ts'
 
 /** The answer to an event, as JSON. `replyId` is the global id. Undefined: the event has to be executed. */
@@ -41,7 +42,7 @@ export interface CompiledSelection {
 }
 
 export interface RenderedBatch {
-  readonly events: readonly ReplyEvent[]
+  readonly items: readonly LogItem[]
   readonly cursors: readonly Cursor[]
   readonly frames: string
 }

@@ -1,8 +1,9 @@
+import type { Message } from '../domain.ts'
 import { InvalidInputError, NotFoundError, NotSupportedError } from '../errors.ts'
 import { builder } from './builder.ts'
 import { costs } from './cost.ts'
 import { decodeId } from './global-id.ts'
-import { MessageNode, type ShownMessage } from './nodes.ts'
+import { MessageNode } from './nodes.ts'
 import { RatingType } from './rating.ts'
 
 const GiveFeedbackInput = builder.inputType('GiveFeedbackInput', {
@@ -23,7 +24,7 @@ const GiveFeedbackInput = builder.inputType('GiveFeedbackInput', {
 })
 
 const GiveFeedbackSuccess = builder
-  .objectRef<{ answer: ShownMessage }>('GiveFeedbackSuccess')
+  .objectRef<{ answer: Message }>('GiveFeedbackSuccess')
   .implement({
     description: 'The rating is with the assistant.',
     fields: (t) => ({

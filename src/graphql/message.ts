@@ -17,15 +17,11 @@ MessageNode.implement({
     text: t.exposeString('text', { description: 'What it says.' }),
     createdAt: t.expose('createdAt', {
       type: 'DateTime',
-      nullable: true,
-      description:
-        "When it was written; null where only the assistant's platform has the message and does not say.",
+      description: 'When it was written.',
     }),
     reply: t.field({
-      description:
-        "The reply that answers it, or whose answer it is; null where only the assistant's platform still has the message, which no id finds again.",
+      description: 'The reply that answers it, or whose answer it is.',
       type: ReplyNode,
-      nullable: true,
       resolve: ({ replyId }) => replyId,
     }),
     attachments: t.field({

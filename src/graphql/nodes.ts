@@ -1,21 +1,7 @@
-import type {
-  AssistantInfo,
-  AttachmentId,
-  ConversationId,
-  Message,
-  MessageId,
-  ReplyId,
-} from '../domain.ts'
+import type { AssistantInfo, AttachmentId, ConversationId, MessageId, ReplyId } from '../domain.ts'
 import { GatewayError, NotFoundError } from '../errors.ts'
 import type { AnswerBudget } from './answer-budget.ts'
 import { builder } from './builder.ts'
-
-/** A message as clients see it: our own record, or one that only the assistant's platform still has. */
-export interface ShownMessage extends Pick<Message, 'role' | 'text' | 'attachmentIds' | 'rating'> {
-  readonly id: string
-  readonly replyId: ReplyId | null
-  readonly createdAt: number | null
-}
 
 /**
  * The types that refer to each other, by reference; each is implemented in its own file. A loader makes one store call
@@ -27,10 +13,8 @@ export const ConversationNode = builder.loadableNodeRef('Conversation', {
 })
 
 export const MessageNode = builder.loadableNodeRef('Message', {
-  load: async (ids: MessageId[], { store, budget }) => {
-    const rows = await readInParts(ids, (some) => store.messages(some), budget)
-    return rows.map((row): ShownMessage | NotFoundError => found(row))
-  },
+  load: async (ids: MessageId[], { store, budget }) =>
+    (await readInParts(ids, (some) => store.messages(some), budget)).map(found),
   id: { resolve: (message) => message.id },
 })
 

@@ -1,5 +1,6 @@
 import type { Cursor, ReplyEvent } from '../domain.ts'
 import type { ReplySubscription } from '../reply/subscribe.ts'
+import type { LogItem } from '../store/log.ts'
 import { builder } from './builder.ts'
 import { getConversationId } from './conversation.ts'
 import { encodeGlobal } from './global-id.ts'
@@ -152,19 +153,19 @@ export class ReplyEvents implements AsyncIterable<DeliveredEvent> {
   async *[Symbol.asyncIterator](): AsyncGenerator<DeliveredEvent, void, undefined> {
     const { subscription } = this
     const left = new AbortController()
-    let batch = Promise.withResolvers<readonly ReplyEvent[] | undefined>()
+    let batch = Promise.withResolvers<readonly LogItem[] | undefined>()
     let room = Promise.withResolvers<void>()
     const following = subscription
-      .follow((events) => {
-        batch.resolve(events)
+      .follow((items) => {
+        batch.resolve(items)
         return room.promise
       }, left.signal)
       .finally(() => batch.resolve(undefined))
     // Awaited below in every case; until then its failure is nobody's.
     following.catch(() => undefined)
     try {
-      for (let events = await batch.promise; events; events = await batch.promise) {
-        for (const event of events) yield { ...event, cursor: subscription.cursor(event) }
+      for (let items = await batch.promise; items; items = await batch.promise) {
+        for (const item of items) yield { ...item.event, cursor: subscription.cursor(item) }
         const { resolve } = room
         batch = Promise.withResolvers()
         room = Promise.withResolvers()

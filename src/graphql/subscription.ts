@@ -11,6 +11,7 @@ import type { Clock } from '../lib/clock.ts'
 import { encodeJson } from '../lib/json-text.ts'
 import type { SharedTurns, Turns } from '../lib/turns.ts'
 import type { ReplySubscription } from '../reply/subscribe.ts'
+import type { LogItem } from '../store/log.ts'
 import { answerTooLarge } from './answer-budget.ts'
 import type { AnswerBudget } from './answer-budget.ts'
 import type { GraphContext } from './context.ts'
@@ -161,7 +162,7 @@ class RunningSubscription implements OpenSubscription {
 
   /** Sends the frames of a batch in order. Without a promise as long as they are deltas and the reader needs none. */
   #take(
-    batch: readonly ReplyEvent[],
+    batch: readonly LogItem[],
     output: EventOutput,
     signal: AbortSignal,
   ): Promise<void> | undefined {
@@ -176,32 +177,33 @@ class RunningSubscription implements OpenSubscription {
   }
 
   /** Undefined: not all of them are deltas that can be rendered. */
-  #renderDeltas(batch: readonly ReplyEvent[], output: EventOutput): RenderedBatch | undefined {
+  #renderDeltas(batch: readonly LogItem[], output: EventOutput): RenderedBatch | undefined {
     const { selection } = this.#parts
     const last = selection.lastBatch
     if (last && this.#isSame(batch, last)) return last
     const cursors: Cursor[] = []
     let frames = ''
-    for (const event of batch) {
+    for (const item of batch) {
+      const { event } = item
       if (event.type !== 'delta') return undefined
-      const cursor = this.#subscription.cursor(event)
+      const cursor = this.#subscription.cursor(item)
       const payload = this.#render(event, cursor)
       if (payload === undefined) return undefined
       frames += output.frame(payload, cursor)
       cursors.push(cursor)
     }
-    selection.lastBatch = { events: batch, cursors, frames }
+    selection.lastBatch = { items: batch, cursors, frames }
     return selection.lastBatch
   }
 
   /** Whether another reader was just sent the same events of the session at the same place. */
-  #isSame(batch: readonly ReplyEvent[], { events, cursors }: RenderedBatch): boolean {
+  #isSame(batch: readonly LogItem[], { items }: RenderedBatch): boolean {
     return (
-      batch.length === events.length &&
-      batch.every(
-        (event, index) =>
-          event === events[index] && this.#subscription.cursor(event) === cursors[index],
-      )
+      batch.length === items.length &&
+      batch.every(({ event, position }, index) => {
+        const other = items[index]
+        return event === other?.event && position === other.position
+      })
     )
   }
 
@@ -225,7 +227,7 @@ class RunningSubscription implements OpenSubscription {
   }
 
   async #takeEach(
-    batch: readonly ReplyEvent[],
+    batch: readonly LogItem[],
     output: EventOutput,
     signal: AbortSignal,
   ): Promise<void> {
@@ -237,8 +239,9 @@ class RunningSubscription implements OpenSubscription {
       if (frames !== '') await output.send(frames, last)
       frames = ''
     }
-    for (const event of batch) {
-      const cursor = this.#subscription.cursor(event)
+    for (const item of batch) {
+      const { event } = item
+      const cursor = this.#subscription.cursor(item)
       const rendered = isLong(event) ? undefined : this.#render(event, cursor)
       if (event.type === 'delta' && rendered !== undefined) frames += output.frame(rendered, cursor)
       else {

@@ -24,7 +24,7 @@ export class GuardError extends Error {
 export interface Guard {
   /**
    * Lets an event of this run pass; call it before anything of the event is stored or shown.
-   * @throws {@link GuardError} `ISOLATION_BREACH` for an event of another chat or conversation (F16, T14),
+   * @throws {@link GuardError} `ISOLATION_BREACH` for an event of another chat or conversation,
    * `UPSTREAM_PROTOCOL` for one that names none.
    */
   check(event: GuardedEvent): void

@@ -50,8 +50,8 @@ export interface Metrics {
   upstreamRetried(): void
   /** Replies of an assistant that wait for a place, and those that run. */
   queueLength(assistant: AssistantId, waiting: number, running: number): void
-  /** `commit`: a transaction, on the event loop. `sync`: its way to the disk, beside it. */
-  storeWritten(step: 'commit' | 'sync', ms: number): void
+  /** A transaction of the store, with its way to the disk, beside the event loop. */
+  storeWritten(ms: number): void
   /** `open`: the assistant cannot be reached, and is left alone for a while. */
   circuitChanged(assistant: AssistantId, state: 'closed' | 'open' | 'half-open'): void
   /** Two sessions or conversations have met in one upstream conversation. */

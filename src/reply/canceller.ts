@@ -4,8 +4,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { NewId } from '../lib/id.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { Metrics } from '../observe/metrics.ts'
-import type { FinishOutcome, Ledger } from '../store/ledger.ts'
-import { StoreError } from '../store/store.ts'
+import type { Ledger } from '../store/ledger.ts'
 import type { ReplyQueue } from './queue.ts'
 import { stored } from './stored.ts'
 
@@ -29,8 +28,6 @@ export interface Canceller {
 
 /** How often a conversation is emptied again for messages that came meanwhile. */
 const maxRounds = 5
-/** How long to wait before an end that the store refused is looked for, in ms. */
-const lookAgainMs = 1000
 
 export function createCanceller(options: {
   readonly ledger: Ledger
@@ -39,10 +36,8 @@ export function createCanceller(options: {
   readonly newId: NewId
   readonly logger: Logger
   readonly metrics: Pick<Metrics, 'replyEnded'>
-  /** Aborts when the engine is closed. */
-  readonly closed: AbortSignal
 }): Canceller {
-  const { ledger, queue, clock, newId, logger, metrics, closed } = options
+  const { ledger, queue, clock, newId, logger, metrics } = options
 
   async function find(session: Session, id: ReplyId): Promise<Reply> {
     const [reply] = await ledger.session(session).replies([id])
@@ -55,62 +50,29 @@ export function createCanceller(options: {
     if (await queue.cancel(id)) {
       reply = await find(session, id)
       if (reply.endedAt !== null) return reply
-      // A shutdown was faster: its run was given back to the queue, or let go of while it waits for the session.
+      // A shutdown was faster: it was requeued, or let go of while it waits for the session.
     }
-    const at = clock.now()
-    const outcome = await stored(() => finish(session, reply, at))
-    if (outcome.type === 'lost') throw new NotFoundError('There is no such reply.')
-    if (outcome.type === 'finished') ended(session, reply)
-    else kick(session, reply)
-    return outcome.reply
-  }
-
-  async function finish(session: Session, reply: Reply, at: number): Promise<FinishOutcome> {
-    try {
-      return await ledger.finish(session, {
+    const outcome = await stored(() =>
+      ledger.finish(session, {
         replyId: reply.id,
-        fence: undefined,
         event: { type: 'cancelled', upstreamCancelled: false },
         answerId: newId() as MessageId,
         // It is not run here: what it asked for is parked upstream, or another instance lets its run go on unseen.
         resetUpstream: reply.status !== 'QUEUED',
         upstreamMessageId: undefined,
         explanation: undefined,
-        at,
-      })
-    } catch (error) {
-      if (error instanceof StoreError) void lookAgain(session, reply, at)
-      throw error
-    }
+        owesCancel: undefined,
+        at: clock.now(),
+      }),
+    )
+    if (outcome.type === 'lost') throw new NotFoundError('There is no such reply.')
+    if (outcome.type === 'finished') report(reply)
+    if (outcome.type !== 'finished' || outcome.hasNext) wake(session, reply)
+    return outcome.reply
   }
 
-  /** A store that could not tell whether an end is on disk is asked for it once it writes again. */
-  async function lookAgain(session: Session, reply: Reply, at: number): Promise<void> {
-    // A store that is closed under a cancel is no fault: what became of it is known after the next start.
-    if (closed.aborted) return
-    logger.error({ reply: reply.id }, 'the end of a reply was not stored')
-    for (;;) {
-      await clock.sleep(lookAgainMs, closed).catch(() => undefined)
-      if (closed.aborted) return
-      try {
-        const [found] = await ledger.session(session).replies([reply.id])
-        if (found?.status === 'CANCELLED' && found.endedAt === at) ended(session, reply)
-        return
-      } catch (error) {
-        if (error instanceof StoreError) continue
-        logger.error({ reply: reply.id, err: error }, 'the end of a reply could not be looked at')
-        return
-      }
-    }
-  }
-
-  function ended(session: Session, reply: Reply): void {
-    report(reply)
-    kick(session, reply)
-  }
-
-  function kick(session: Session, { conversationId, assistantId }: Reply): void {
-    queue.kick({ session, conversationId, assistantId })
+  function wake(session: Session, { conversationId, assistantId }: Reply): void {
+    queue.wake({ session, conversationId, assistantId })
   }
 
   function report({ id: reply, assistantId: assistant, createdAt }: Reply): void {

@@ -4,7 +4,7 @@ import type { Clock } from '../lib/clock.ts'
 export type CircuitState = 'closed' | 'open' | 'half-open'
 
 /**
- * Leaves an upstream alone that cannot be reached (F1).
+ * Leaves an upstream alone that cannot be reached.
  *
  *     closed ──failures in a row──▶ open ──after a while──▶ half-open: one is let through
  *        ▲                           ▲                          │            │
@@ -130,6 +130,7 @@ export function reachOf(code: ReplyFailureCode): 'reached' | 'unreachable' | und
     case 'SHUTDOWN':
     case 'STORE_UNAVAILABLE':
     case 'STORE_FULL':
+    case 'STORE_LOST':
     case 'INTERNAL':
       return undefined
   }

@@ -2,12 +2,12 @@ import type {
   MessageId,
   OmittedContent,
   Question,
-  ReplyExplanation,
   ReplyFailure,
   TerminalEventBody,
   ToolCall,
 } from '../domain.ts'
 import { breachFailures } from '../isolation/breaches.ts'
+import { CollisionError, type Encounters } from '../isolation/encounters.ts'
 import { GuardError } from '../isolation/guard.ts'
 import type { Clock } from '../lib/clock.ts'
 import { createDeadline } from '../lib/deadline.ts'
@@ -15,18 +15,17 @@ import type { NewId } from '../lib/id.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Tracer } from '../observe/tracer.ts'
-import type { Claim, Ledger } from '../store/ledger.ts'
+import type { FinishRequest, RunLease } from '../store/ledger.ts'
+import type { UpstreamChat } from '../store/upstream.ts'
 import { LostReplyError } from '../store/log.ts'
 import { StoreError } from '../store/store.ts'
 import { RunFailedError } from '../strategy/run-failed-error.ts'
-import { explanationOf, type RunFacts, runReference } from './run-facts.ts'
-import { runFailures } from './run-failures.ts'
+import { runFailures } from './failures.ts'
 import type { RunReader } from './run-reader.ts'
-import type { RunWrites } from './run-writes.ts'
-import { isStopped, StopRequest } from './stop.ts'
+import { explanationOf, guarded, isStopped, type Run, runReference, StopRequest } from './run.ts'
 
 export interface EndingOptions {
-  readonly ledger: Ledger
+  readonly encounters: Encounters
   readonly clock: Clock
   readonly newId: NewId
   readonly logger: Logger
@@ -36,36 +35,10 @@ export interface EndingOptions {
   readonly cancelMs: number
   /** Aborts when the engine is closed: an end that could not be stored by then is found at the next start. */
   readonly closed: AbortSignal
-  /** Hears that the run was told what is another's. */
-  readonly reportForeign: RunWrites['reportForeign']
 }
 
-/** How a run ends: the terminal event, and whether the upstream conversation can go on. */
-export interface End {
-  readonly event: TerminalEventBody
-  readonly resetUpstream: boolean
-  /** The upstream's id of the last answer message, where it is known. */
-  readonly upstreamMessageId: string | undefined
-  /** Undefined: it was never sent. */
-  readonly explanation: ReplyExplanation | undefined
-}
-
-/**
- * Whether a run whose end was not seen can get in the way of a later message: it may still run, as long as the platform
- * does not agree that it is cancelled, and a parked question could swallow the next message whatever it agrees to.
- */
-function mayStillSpeak({ reader }: RunFacts, isConfirmed: boolean): boolean {
-  return reader !== undefined && (!isConfirmed || reader.waits)
-}
-
-/**
- * Whether a run went on in a conversation that knows nothing of the messages before it, since the one that it was sent to
- * is gone. The next one brings them to a new conversation, but for the answer to a question, which is asked where it is.
- */
-function lacksOlderMessages(event: TerminalEventBody, run: RunFacts | undefined): boolean {
-  const asks = event.type === 'completed' && event.question !== null
-  return run?.reader?.moved === true && !run.contextReset && !asks
-}
+/** How a run ends: the terminal event, whether the upstream conversation can go on, and what the upstream is still owed. */
+export type End = Omit<FinishRequest, 'replyId' | 'answerId' | 'at'>
 
 /** How long to wait before an end that the store refused is written again, in ms. */
 const rewriteMs = 1000
@@ -75,49 +48,61 @@ export interface Ending {
    * The end that the upstream told, in the stream or in a look-up that proves it.
    * @throws {@link RunFailedError} when there was none.
    */
-  conclude(run: RunFacts): Promise<End>
+  endOfStream(run: Run): Promise<End>
   /** What an error, or our own stop, means for the reply. */
-  explain(run: RunFacts, error: unknown, signal: AbortSignal): Promise<End>
-  /** Step 7. A store that refuses the end is asked again. */
-  finish(claim: Claim, end: End): Promise<void>
+  endOfFailure(run: Run, error: unknown, signal: AbortSignal): Promise<End>
+  /** Step 6. A store that refuses the end is asked again. False: nothing waits in the conversation. */
+  finish(lease: RunLease, end: End): Promise<boolean>
   /** Back to the queue: nothing was sent. A store that refuses it is asked again. */
-  giveBack(claim: Claim): Promise<void>
+  requeue(lease: RunLease): Promise<void>
 }
 
 /** The end of a reply that was never sent. */
 export function unsentEnd(failure: ReplyFailure): End {
-  return failedEnd(failure, false, undefined)
+  return endOf({ type: 'failed', ...failure }, undefined, {})
 }
 
-/** `run`: undefined for a reply that was never sent. */
-export function failedEnd(
-  failure: ReplyFailure,
-  resetUpstream: boolean,
-  run: RunFacts | undefined,
-  logId?: string,
-): End {
-  return end({ type: 'failed', ...failure }, resetUpstream, run, logId)
+/** The end of a reply whose run is not known here. */
+export function unknownEnd(failure: ReplyFailure): End {
+  return endOf({ type: 'failed', ...failure }, undefined, { resetUpstream: true })
 }
 
-/** `logId`: of the failure, where the run itself told none. */
-function end(
+/** `run` undefined: it was never sent. `logId`: of the failure, where the run itself told none. */
+function endOf(
   event: TerminalEventBody,
-  resetUpstream: boolean,
-  run: RunFacts | undefined,
-  logId?: string,
+  run: Run | undefined,
+  about: {
+    readonly resetUpstream?: boolean
+    readonly logId?: string | undefined
+    readonly owesCancel?: UpstreamChat | undefined
+  },
 ): End {
+  const { resetUpstream = false, logId, owesCancel } = about
   return {
     event,
     resetUpstream: resetUpstream || lacksOlderMessages(event, run),
     upstreamMessageId: run?.reader?.lastMessage?.id,
     explanation: run && explanationOf(run, logId),
+    owesCancel,
   }
 }
 
-export function createEnding(options: EndingOptions): Ending {
-  const { ledger, clock, newId, logger, metrics, tracer } = options
+/**
+ * Whether a run may have gone on in a conversation that knows nothing of the messages before it, since the one that it was
+ * sent to is gone. The next one brings them to a new conversation, but for the answer to a question, which is asked where
+ * it is.
+ */
+function lacksOlderMessages(event: TerminalEventBody, run: Run | undefined): boolean {
+  if (run === undefined) return false
+  const asks = event.type === 'completed' && event.question !== null
+  const wasReplaced = run.reader?.moved === true && !run.contextReset
+  return (wasReplaced || run.mayLackOlderMessages) && !asks
+}
 
-  async function conclude(run: RunFacts): Promise<End> {
+export function createEnding(options: EndingOptions): Ending {
+  const { encounters, clock, newId, logger, metrics, tracer } = options
+
+  async function endOfStream(run: Run): Promise<End> {
     const { reader, strategy } = run
     const contextReset = run.contextReset || reader?.moved === true
     switch (reader?.end?.type) {
@@ -126,121 +111,117 @@ export function createEnding(options: EndingOptions): Ending {
         const { usage } = reader.end
         const omitted = omittedOf(reader)
         const body = { text, usage, followUps, question: null, omitted, contextReset }
-        return end({ type: 'completed', ...body }, false, run)
+        return endOf({ type: 'completed', ...body }, run, {})
       }
       case 'cancelled':
-        return end({ type: 'cancelled', upstreamCancelled: true }, false, run)
+        return endOf({ type: 'cancelled', upstreamCancelled: true }, run, {})
       case 'action-required': {
         const question = strategy.answersByMessage
           ? questionOf(reader, reader.end.toolCalls)
           : undefined
         if (question === undefined) {
-          await cancelUpstream(run)
-          return failedEnd(runFailures.actionUnsupported, true, run)
+          const { owesCancel } = await tellToCancel(run)
+          const event = { type: 'failed', ...runFailures.actionUnsupported } as const
+          return endOf(event, run, { resetUpstream: true, owesCancel })
         }
         const { answer: text, followUps, omitted } = reader
         const body = { text, usage: null, followUps, question, omitted, contextReset }
-        return end({ type: 'completed', ...body }, false, run)
+        return endOf({ type: 'completed', ...body }, run, {})
       }
       case undefined:
         throw new RunFailedError(runFailures.truncated, { outcome: 'unseen' })
     }
   }
 
-  async function explain(run: RunFacts, error: unknown, signal: AbortSignal): Promise<End> {
-    const { claim, reader } = run
-    // Events of a run whose chat is not known could not be told from another's.
-    const isUnknown = reader !== undefined && reader.chatId === undefined
+  async function endOfFailure(run: Run, error: unknown, signal: AbortSignal): Promise<End> {
+    const { reply } = run.lease
+    if (error instanceof RunFailedError && !(signal.reason instanceof StopRequest)) {
+      return await endOfRunFailure(run, error)
+    }
+    const { agreed, owesCancel } = await tellToCancel(run)
+    const mayBeOpen = mayStillSpeak(run, agreed)
+    const failed = (failure: ReplyFailure, resetUpstream: boolean) =>
+      endOf({ type: 'failed', ...failure }, run, { resetUpstream, owesCancel })
     if (isStopped(signal, 'cancel')) {
-      const upstreamCancelled = await cancelUpstream(run)
-      return end(
-        { type: 'cancelled', upstreamCancelled },
-        mayStillSpeak(run, upstreamCancelled),
-        run,
-      )
+      const event = { type: 'cancelled', upstreamCancelled: agreed } as const
+      return endOf(event, run, { resetUpstream: mayBeOpen, owesCancel })
     }
-    if (isStopped(signal, 'shutdown')) {
-      const isConfirmed = await cancelUpstream(run)
-      return failedEnd(runFailures.shutdown, mayStillSpeak(run, isConfirmed), run)
-    }
-    if (isStopped(signal, 'breach')) {
-      await cancelUpstream(run)
-      return failedEnd(breachFailures.shared, true, run)
-    }
-    if (error instanceof RunFailedError) {
-      const { failure, outcome, conversationGone, upstreamCode, logId, hint, upstream } = error
-      const { code } = failure
-      if (code !== 'ISOLATION_BREACH') await showWaiting(run)
-      // Host and system code are in the line of the call itself.
-      const call = upstream?.call
-      const facts = { reply: claim.reply.id, code, call, upstreamCode, logId, hint }
-      logger.warn(facts, 'upstream run failed')
-      const isOpen = outcome === 'unseen' || (outcome === 'not-accepted' && reader?.waits === true)
-      const mayBeOpen = isOpen && mayStillSpeak(run, await cancelUpstream(run))
-      // The older messages that it brought are not there: the next run brings them again.
-      const isUnseeded = isUnknown && run.contextReset
-      const unusable = conversationGone || isUnseeded || code === 'ISOLATION_BREACH'
-      return failedEnd(failure, unusable || mayBeOpen, run, logId)
-    }
-    const mayBeOpen = mayStillSpeak(run, await cancelUpstream(run))
+    if (isStopped(signal, 'shutdown')) return failed(runFailures.shutdown, mayBeOpen)
+    if (isStopped(signal, 'breach')) return failed(breachFailures.shared, true)
+    if (error instanceof CollisionError) return failed(error.failure, true)
     if (error instanceof GuardError) {
       const { code } = error.failure
-      logger.error({ reply: claim.reply.id, code }, 'guard stopped a reply')
-      if (error.foreign === undefined) return failedEnd(error.failure, mayBeOpen, run)
-      const isBreach = await options.reportForeign(run, error.foreign)
-      return failedEnd(isBreach ? error.failure : runFailures.ownEcho, true, run)
+      logger.error({ reply: reply.id, code }, 'guard stopped a reply')
+      if (error.foreign === undefined) return failed(error.failure, mayBeOpen)
+      const own = { conversationId: run.reader?.conversationId, logId: run.reader?.logId }
+      const isBreach = await encounters.reportForeign(guarded(run), error.foreign, own)
+      return failed(isBreach ? error.failure : runFailures.ownEcho, true)
     }
     if (error instanceof StoreError) {
       const { storeFull, storeUnavailable } = runFailures
-      return failedEnd(error.kind === 'full' ? storeFull : storeUnavailable, mayBeOpen, run)
+      return failed(error.kind === 'full' ? storeFull : storeUnavailable, mayBeOpen)
     }
-    logger.error({ reply: claim.reply.id, err: error }, 'reply failed by a fault of the gateway')
-    return failedEnd(runFailures.internal, mayBeOpen, run)
+    logger.error({ reply: reply.id, err: error }, 'reply failed by a fault of the gateway')
+    return failed(runFailures.internal, mayBeOpen)
+  }
+
+  async function endOfRunFailure(run: Run, error: RunFailedError): Promise<End> {
+    const { lease, reader } = run
+    const { failure, outcome, conversationGone, upstreamCode, logId, hint, upstream } = error
+    const { code } = failure
+    if (code !== 'ISOLATION_BREACH') await showWaiting(run)
+    // Host and system code are in the line of the call itself.
+    const call = upstream?.call
+    const facts = { reply: lease.reply.id, code, call, upstreamCode, logId, hint }
+    logger.warn(facts, 'upstream run failed')
+    const isOpen = outcome === 'unseen' || (outcome === 'not-accepted' && reader?.waits === true)
+    const { agreed, owesCancel } = isOpen ? await tellToCancel(run) : toldNothing
+    const mayBeOpen = isOpen && mayStillSpeak(run, agreed)
+    // Events of a run whose chat is not known could not be told from another's. The older messages that it brought are not
+    // there: the next run brings them again.
+    const isUnknown = reader !== undefined && reader.chatId === undefined
+    const isUnseeded = isUnknown && run.contextReset
+    const unusable = conversationGone || isUnseeded || code === 'ISOLATION_BREACH'
+    const resetUpstream = unusable || mayBeOpen
+    return endOf({ type: 'failed', ...failure }, run, { resetUpstream, logId, owesCancel })
   }
 
   /** Text that waited for an earlier message has been received: it is kept with what was shown. */
-  async function showWaiting({ claim, reader }: RunFacts): Promise<void> {
+  async function showWaiting({ lease, reader }: Run): Promise<void> {
     try {
       await reader?.showWaiting()
     } catch (error) {
       if (!(error instanceof LostReplyError || error instanceof StoreError)) throw error
-      logger.warn({ reply: claim.reply.id, err: error }, 'the last text of a reply was not shown')
+      logger.warn({ reply: lease.reply.id, err: error }, 'the last text of a reply was not shown')
     }
   }
 
-  /** True: the upstream was told, and agreed. */
-  async function cancelUpstream(run: RunFacts): Promise<boolean> {
+  /** Tells the upstream to stop. A cancel that could not be told is owed. */
+  async function tellToCancel(run: Run): Promise<Told> {
     const reference = runReference(run)
-    if (reference === undefined) return false
+    if (reference === undefined) return toldNothing
     using deadline = createDeadline(clock, options.cancelMs, () => new StopRequest('cancel'))
-    return await run.strategy.cancel(reference, deadline.signal)
+    const outcome = await run.strategy.cancel(reference, deadline.signal)
+    if (outcome !== 'not-told') return { agreed: outcome === 'agreed', owesCancel: undefined }
+    const { chatId, upstreamConversationId: conversationId } = reference
+    const upstream = { ...guarded(run).account, conversationId }
+    return { agreed: false, owesCancel: { upstream, chatId } }
   }
 
-  async function finish(claim: Claim, end: End): Promise<void> {
-    const { session, reply, fence } = claim
-    const ids = { replyId: reply.id, answerId: newId() as MessageId }
-    const request = { ...ids, fence, ...end, at: clock.now() }
-    let asked = 0
-    const outcome = await store(claim, () => {
-      asked += 1
-      return ledger.finish(session, request)
-    })
-    // A store that could not tell whether the end is on disk may have it: then it finds its own work when asked again.
-    const isOurs =
-      asked > 1 &&
-      outcome?.type === 'already' &&
-      outcome.reply.status === terminalStatus[end.event.type] &&
-      outcome.reply.endedAt === request.at
-    if (outcome?.type === 'finished' || isOurs) report(claim, end)
+  async function finish(lease: RunLease, end: End): Promise<boolean> {
+    const request = { ...end, answerId: newId() as MessageId, at: clock.now() }
+    const outcome = await store(lease, () => lease.finish(request))
+    if (outcome?.type !== 'finished') return true
+    report(lease, end)
+    return outcome.hasNext
   }
 
-  async function giveBack(claim: Claim): Promise<void> {
-    const { session, reply, fence } = claim
-    await store(claim, () => ledger.requeue(session, reply.id, fence))
+  async function requeue(lease: RunLease): Promise<void> {
+    await store(lease, () => lease.requeue())
   }
 
   /** Undefined: the engine was closed before the store took it. */
-  async function store<T>({ reply }: Claim, write: () => Promise<T>): Promise<T | undefined> {
+  async function store<T>({ reply }: RunLease, write: () => Promise<T>): Promise<T | undefined> {
     for (;;) {
       try {
         return await write()
@@ -253,7 +234,7 @@ export function createEnding(options: EndingOptions): Ending {
     }
   }
 
-  function report({ reply }: Claim, { event, explanation }: End): void {
+  function report({ reply }: RunLease, { event, explanation }: End): void {
     const status = terminalStatus[event.type]
     const code = event.type === 'failed' ? event.code : undefined
     const ms = clock.now() - reply.createdAt
@@ -284,7 +265,23 @@ export function createEnding(options: EndingOptions): Ending {
     )
   }
 
-  return { conclude, explain, finish, giveBack }
+  return { endOfStream, endOfFailure, finish, requeue }
+}
+
+/** What became of telling the upstream to stop. */
+interface Told {
+  readonly agreed: boolean
+  readonly owesCancel: UpstreamChat | undefined
+}
+
+const toldNothing: Told = { agreed: false, owesCancel: undefined }
+
+/**
+ * Whether a run whose end was not seen can get in the way of a later message: it may still run, as long as the platform
+ * does not agree that it is cancelled, and a parked question could swallow the next message whatever it agrees to.
+ */
+function mayStillSpeak({ reader }: Run, agreed: boolean): boolean {
+  return reader !== undefined && (!agreed || reader.waits)
 }
 
 const terminalStatus = { completed: 'COMPLETED', failed: 'FAILED', cancelled: 'CANCELLED' } as const

@@ -1,41 +1,55 @@
 import type { Session } from '../domain.ts'
+import { createEncounters } from '../isolation/encounters.ts'
+import type { Breach } from '../isolation/breaches.ts'
+import type { Clock } from '../lib/clock.ts'
 import { onAbort } from '../lib/on-abort.ts'
+import type { Logger } from '../observe/logger.ts'
+import type { Ledger } from '../store/ledger.ts'
+import type { ReplyLog } from '../store/log.ts'
+import type { Outbox } from '../store/outbox.ts'
+import { type AdmissionOptions, createAdmission } from './admission.ts'
 import { createCanceller } from './canceller.ts'
-import { createSessionConversations, type SessionConversationsOptions } from './conversations.ts'
-import { createGates, type GatesOptions } from './gates.ts'
+import { createOwedWorks } from './owed-works.ts'
 import { createReplyQueue, type ReplyQueue } from './queue.ts'
-import { createRunTraces } from './run-traces.ts'
+import { createRunTraces, StopRequest } from './run.ts'
 import { createRunner, type RunnerOptions } from './runner.ts'
-import type { SessionCaller } from './session-caller.ts'
-import type { SessionConversations } from './session-conversations.ts'
+import {
+  type SessionCaller,
+  createSessionConversations,
+  type SessionConversations,
+  type SessionConversationsOptions,
+} from './session-conversations.ts'
 import {
   createSessionReplies,
   type SessionReplies,
   type SessionRepliesOptions,
 } from './session-replies.ts'
-import { StopRequest } from './stop.ts'
-import { createTrimming, type TrimmingOptions } from './trimming.ts'
-import { createWaitingRoom } from './waiting-room.ts'
+import { createPendingToolOutputs } from './tool-outputs.ts'
 
 /** What the engine makes itself. */
 type Own =
-  | 'gates'
+  | 'admission'
   | 'queue'
   | 'traces'
   | 'canceller'
-  | 'waitingRoom'
+  | 'owedWorks'
+  | 'encounters'
+  | 'pendingOutputs'
   | 'draining'
   | 'closed'
   | 'rate'
-  | 'stopBreached'
 
 export interface ReplyEngineOptions
   extends
-    Omit<RunnerOptions, Own>,
-    Omit<GatesOptions, Own>,
+    Omit<RunnerOptions, Own | 'ledger'>,
+    AdmissionOptions,
     Omit<SessionRepliesOptions, Own>,
     Omit<SessionConversationsOptions, Own>,
-    Omit<TrimmingOptions, Own> {}
+    Omit<TrimmingOptions, 'ledger' | 'log'> {
+  readonly outbox: Outbox
+  /** Called when two have met in one upstream conversation. */
+  readonly onBreach: (breach: Breach) => void
+}
 
 /** Accepts messages, runs replies and remembers what they said. One per process and store. */
 export interface ReplyEngine extends AsyncDisposable {
@@ -58,20 +72,21 @@ export function createReplyEngine(options: ReplyEngineOptions): ReplyEngine {
   const { ledger } = options
   const draining = new AbortController()
   const closed = new AbortController()
-  const waitingRoom = createWaitingRoom()
-  const gates = createGates(options)
-  const inside = {
+  const signals = { draining: draining.signal, closed: closed.signal }
+  const admission = createAdmission(options)
+  const encounters = createEncounters({
     ...options,
-    gates,
-    waitingRoom,
-    draining: draining.signal,
-    closed: closed.signal,
-  }
+    stopBreached: (ids) => queue.stopBreached(ids),
+  })
+  const pendingOutputs = createPendingToolOutputs()
+  const inside = { ...options, ...signals, admission, encounters, pendingOutputs }
   const traces = createRunTraces(options)
-  const runner = createRunner({ ...inside, stopBreached: (ids) => queue.breach(ids) })
+  const runner = createRunner(inside)
   const queue: ReplyQueue = createReplyQueue({ ...inside, runner, traces })
   const canceller = createCanceller({ ...inside, queue })
-  const trimming = createTrimming(inside)
+  const owedWorks = createOwedWorks(inside)
+  const trimming = trimRegularly(options, closed.signal)
+  let workingOff: Promise<void> | undefined
 
   async function drain(signal: AbortSignal): Promise<void> {
     draining.abort(new StopRequest('shutdown'))
@@ -85,18 +100,59 @@ export function createReplyEngine(options: ReplyEngineOptions): ReplyEngine {
     conversations: createSessionConversations({
       ...inside,
       canceller,
+      owedWorks,
       rate: options.rates.uploads,
     }),
     async recover() {
-      for (const orphan of await ledger.orphans()) queue.adopt(orphan)
-      for (const conversation of await ledger.waiting()) queue.find(conversation)
+      for (const orphan of await ledger.orphans()) queue.takeOver(orphan)
+      for (const conversation of await ledger.waiting()) queue.resume(conversation)
+      workingOff = owedWorks.workOff()
     },
-    isDegraded: () => gates.isDegraded(),
+    isDegraded: () => admission.isDegraded(),
     drain,
     async [Symbol.asyncDispose]() {
       await drain(AbortSignal.abort())
       await trimming
-      gates[Symbol.dispose]()
+      await workingOff
+      admission[Symbol.dispose]()
     },
+  }
+}
+
+export interface TrimmingOptions {
+  readonly ledger: Pick<Ledger, 'trimMessages'>
+  readonly log: Pick<ReplyLog, 'trim'>
+  readonly clock: Clock
+  readonly logger: Logger
+  /** How long events outlive their reply, in ms. */
+  readonly retentionMs: number
+  /** How long messages are kept after they were written, in ms; undefined: until their conversation is deleted. */
+  readonly messageRetentionMs: number | undefined
+}
+
+/** How often what is old is trimmed, in ms. */
+const trimEveryMs = 60_000
+
+/** Trims what has outlived its time, until the engine is closed. */
+async function trimRegularly(options: TrimmingOptions, closed: AbortSignal): Promise<void> {
+  const { ledger, log, clock, logger, messageRetentionMs } = options
+
+  /** A store does a bounded part of it at a time, until nothing is left. */
+  async function all(what: string, trim: () => Promise<number>): Promise<void> {
+    try {
+      while ((await trim()) > 0) await clock.sleep(0, closed)
+    } catch (error) {
+      if (!closed.aborted) logger.error({ err: error, what }, 'what is old could not be trimmed')
+    }
+  }
+
+  while (!closed.aborted) {
+    await clock.sleep(trimEveryMs, closed).catch(() => undefined)
+    if (closed.aborted) return
+    const endedBefore = clock.now() - options.retentionMs
+    await all('reply log', () => log.trim(endedBefore))
+    if (messageRetentionMs === undefined) continue
+    const writtenBefore = clock.now() - messageRetentionMs
+    await all('messages', () => ledger.trimMessages(writtenBefore))
   }
 }

@@ -1,46 +1,48 @@
 import type { AssistantId, ConversationId, Reply, ReplyId, Session } from '../domain.ts'
 import type { Logger } from '../observe/logger.ts'
-import type { Ledger, Orphan } from '../store/ledger.ts'
+import type { Ledger, Orphan, RunLease } from '../store/ledger.ts'
 import { onAbort } from '../lib/on-abort.ts'
 import type { Clock } from '../lib/clock.ts'
 import { StoreError } from '../store/store.ts'
-import type { Place } from './gate.ts'
-import type { Gates } from './gates.ts'
-import type { RunTraces } from './run-traces.ts'
+import type { Admission } from './admission.ts'
+import type { Permit } from './permits.ts'
+import { type RunTraces, StopRequest } from './run.ts'
 import type { Runner } from './runner.ts'
-import { StopRequest } from './stop.ts'
 
 /**
  * One worker per conversation that has something to do:
  *
- *     kick ──▶ take a place ──▶ claim the head ──▶ run it ──▶ give the place back
- *                  ▲                  │                             │
- *                  │                  └──▶ nothing waits: end       │
- *                  └────────────────────────────────────────────────┘
+ *     accepted with a lease ──────────────────────┐
+ *     wake ──▶ take a permit ──▶ claim the head ──▶ run it ──▶ release the permit
+ *                   ▲                 │                              │
+ *                   │                 └──▶ nothing waits: end ◀── no │
+ *                   └──────────────────────────── something waits ◀──┘
  *
- * Until there is a place at its assistant, a reply stays QUEUED: one that waited too long is claimed without, to expire.
- * A kick while a worker is at it makes it look once more, so that no accepted message is left behind.
+ * Until there is a permit of its assistant, a reply stays QUEUED: one that waited too long is claimed without, to expire.
+ * Waking a conversation while a worker is at it makes that one look once more, so that no accepted message is left behind.
  */
 export interface ReplyQueue {
   /** There may be something to claim in the conversation. */
-  kick(conversation: WaitingConversation): void
-  /** There is something in it that waited before this process was. */
-  find(conversation: WaitingConversation): void
+  wake(conversation: QueuedConversation): void
+  /** Resumes a conversation whose replies were queued before this process started. */
+  resume(conversation: QueuedConversation): void
+  /** Sends a reply that was accepted with its lease, in this turn; then goes on with the conversation's queue. */
+  send(lease: RunLease, permit: Permit): void
   /** Takes over a reply whose runner died, then the conversation's queue. */
-  adopt(orphan: Orphan): void
+  takeOver(orphan: Orphan): void
   /** Stops a reply that runs here; resolves when it has ended. False: it does not run here. */
   cancel(replyId: ReplyId): Promise<boolean>
   /** Stops replies that run here in an upstream conversation that was met by another. */
-  breach(replyIds: readonly ReplyId[]): void
+  stopBreached(replyIds: readonly ReplyId[]): void
   /** Cancels the running reply so that the one at the head comes next. */
-  interrupt(conversation: WaitingConversation, running: ReplyId): void
+  interrupt(conversation: QueuedConversation, running: ReplyId): void
   /** Claims nothing more. */
   pause(): void
   /** Resolves when nothing runs; what still runs when the signal aborts is stopped first. */
   drain(signal: AbortSignal): Promise<void>
 }
 
-export interface WaitingConversation {
+export interface QueuedConversation {
   readonly session: Session
   readonly conversationId: ConversationId
   readonly assistantId: AssistantId
@@ -49,94 +51,106 @@ export interface WaitingConversation {
 interface Worker {
   /** Look once more before ending. */
   again: boolean
-  /** A claimed reply that was interrupted before its run had begun, or in an earlier life. */
-  interrupted?: ReplyId
 }
 
-/** What a worker begins with. */
-interface Work {
-  readonly orphan: Orphan | undefined
-  /** The first one it claims may have been at the head before this process was. */
-  readonly isOld: boolean
+/** The reply that a worker begins with, and how it is driven. */
+interface First {
+  readonly reply: Reply
+  readonly permit: Permit | undefined
+  drive(permit: Permit, signal: AbortSignal): Promise<boolean>
 }
 
-interface Run {
+interface RunningReply {
   readonly controller: AbortController
-  readonly done: Promise<void>
+  readonly done: Promise<boolean>
 }
 
 /** How long a worker waits before it asks a store again that failed, in ms. */
 const retryMs = 1000
+/** Interrupted replies that are remembered until they are begun here; the oldest is forgotten first. */
+const maxInterrupted = 1_000
 
 export function createReplyQueue(options: {
-  readonly ledger: Ledger
+  readonly ledger: Pick<Ledger, 'claim'>
   readonly runner: Runner
   readonly traces: RunTraces
-  readonly gates: Gates
+  readonly admission: Admission
   /** How long a reply may wait at the head of its queue, in ms. */
   readonly queueExpiryMs: number
   readonly clock: Clock
   readonly logger: Logger
 }): ReplyQueue {
-  const { ledger, runner, traces, gates, clock, logger } = options
-  /** Conversations that are being worked at. */
+  const { ledger, runner, traces, admission, clock, logger } = options
+  /** The worker of each conversation that is being worked at. One that another has followed ends by itself. */
   const workers = new Map<ConversationId, Worker>()
   const working = new Set<Promise<void>>()
-  const runs = new Map<ReplyId, Run>()
+  const runs = new Map<ReplyId, RunningReply>()
+  /** Replies that were interrupted in an earlier life, or before this process has learnt that it is to run them. */
+  const interrupted = new Set<ReplyId>()
   const paused = new AbortController()
   /** The time to drain is over: what runs is stopped, and so is what was being claimed just then. */
-  const stopped = new AbortController()
+  let stopped: StopRequest | undefined
 
-  function start(conversation: WaitingConversation, work: Work): void {
-    const done = workAt(conversation, work)
+  function start(
+    conversation: QueuedConversation,
+    worker: Worker,
+    first: First | undefined,
+    isOld: boolean,
+  ): void {
+    workers.set(conversation.conversationId, worker)
+    const done = work(conversation, worker, first, isOld)
       .catch((error: unknown) => logger.error({ err: error }, 'a conversation worker failed'))
       .finally(() => working.delete(done))
     working.add(done)
   }
 
-  async function workAt(
-    { session, conversationId, assistantId }: WaitingConversation,
-    { orphan, isOld }: Work,
+  /** `isOld`: the first one that it claims may have been at the head before this process was. */
+  async function work(
+    { session, conversationId, assistantId }: QueuedConversation,
+    worker: Worker,
+    first: First | undefined,
+    isOld: boolean,
   ): Promise<void> {
-    const worker: Worker = { again: false }
-    if (orphan?.isInterrupted === true) worker.interrupted = orphan.reply.id
-    workers.set(conversationId, worker)
-    using place = gates.place(assistantId, session.id)
+    using permit = first?.permit ?? admission.permit(assistantId, session.id)
+    const mayGoOn = () => !paused.signal.aborted && workers.get(conversationId) === worker
     try {
-      if (orphan !== undefined) {
-        await track(worker, orphan.reply, (signal) => runner.recover(orphan, place, signal))
-        place.giveBack()
+      if (first !== undefined) {
+        const hasNext = await track(first.reply, (signal) => first.drive(permit, signal))
+        permit.release()
+        if (!hasNext && !worker.again) return
       }
-      for (let mayExpire = isOld; !paused.signal.aborted; mayExpire = false) {
+      for (let mayExpire = isOld; mayGoOn(); mayExpire = false) {
         const since = clock.monotonic()
-        await enter(place)
+        await enter(permit)
         worker.again = false
-        const claim = await claimNext(session, conversationId)
-        if (claim !== undefined) {
-          // Where the wall clock has jumped, it makes nothing old that came to the head here.
-          mayExpire ||= clock.monotonic() - since >= options.queueExpiryMs
-          await track(worker, claim.reply, (signal) =>
-            runner.run(claim, { place, mayExpire }, signal),
-          )
-          place.giveBack()
-        } else {
-          place.giveBack({ unused: true })
+        const lease = await claimNext(session, conversationId)
+        if (lease === undefined) {
+          permit.release({ unused: true })
           if (!worker.again) return
+          continue
         }
+        // Where the wall clock has jumped, it makes nothing old that came to the head here.
+        mayExpire ||= clock.monotonic() - since >= options.queueExpiryMs
+        const hasNext = await track(lease.reply, (signal) =>
+          runner.run(lease, { permit, mayExpire }, signal),
+        )
+        permit.release()
+        if (!hasNext && !worker.again) return
       }
     } finally {
-      // In the same turn as the decision to stop: a kick either was seen, or starts another worker.
-      workers.delete(conversationId)
+      // In the same turn as the decision to stop: a waking either was seen, or starts another worker.
+      if (workers.get(conversationId) === worker) workers.delete(conversationId)
     }
   }
 
-  /** Waits for a place, as long as a reply may: then the one at the head is claimed without, to expire. */
-  async function enter(place: Place): Promise<void> {
+  /** Waits for a permit, as long as a reply may: then the one at the head is claimed without, to expire. */
+  async function enter(permit: Permit): Promise<void> {
+    if (permit.tryTake()) return
     const stop = new AbortController()
     using _pause = onAbort(paused.signal, () => stop.abort())
     using _expiry = clock.timer(Math.max(0, options.queueExpiryMs), () => stop.abort())
     try {
-      await place.take(stop.signal)
+      await permit.take(stop.signal)
     } catch (error) {
       if (!stop.signal.aborted) throw error
     }
@@ -157,45 +171,68 @@ export function createReplyQueue(options: {
   }
 
   async function track(
-    worker: Worker,
     reply: Reply,
-    drive: (signal: AbortSignal) => Promise<void>,
-  ): Promise<void> {
+    drive: (signal: AbortSignal) => Promise<boolean>,
+  ): Promise<boolean> {
     const controller = new AbortController()
-    using _ = onAbort(stopped.signal, () => controller.abort(stopped.signal.reason))
-    if (worker.interrupted === reply.id) controller.abort(new StopRequest('cancel'))
+    const isInterrupted = interrupted.delete(reply.id)
+    if (stopped !== undefined) controller.abort(stopped)
+    else if (isInterrupted) controller.abort(new StopRequest('cancel'))
     const done = traces.run(reply, () => drive(controller.signal))
     runs.set(reply.id, { controller, done })
     try {
-      await done
+      return await done
     } finally {
       runs.delete(reply.id)
     }
   }
 
-  function kick(conversation: WaitingConversation, isOld = false): void {
+  function wake(conversation: QueuedConversation, isOld = false): void {
     const worker = workers.get(conversation.conversationId)
     if (worker !== undefined) worker.again = true
-    else if (!paused.signal.aborted) start(conversation, { orphan: undefined, isOld })
+    else if (!paused.signal.aborted) start(conversation, { again: false }, undefined, isOld)
   }
 
   return {
-    kick: (conversation) => kick(conversation),
-    find: (conversation) => kick(conversation, true),
+    wake: (conversation) => wake(conversation),
+    resume: (conversation) => wake(conversation, true),
+    send(lease, permit) {
+      const { session, reply } = lease
+      const { conversationId, assistantId } = reply
+      // The worker that it follows has nothing left to run: the store would have queued the message otherwise.
+      const worker = { again: workers.has(conversationId) }
+      const first: First = {
+        reply,
+        permit,
+        drive: (held, signal) => runner.send(lease, held, signal),
+      }
+      start({ session, conversationId, assistantId }, worker, first, false)
+    },
+    takeOver(orphan) {
+      const { session, reply } = orphan.lease
+      const { conversationId, assistantId } = reply
+      if (orphan.isInterrupted) interrupted.add(reply.id)
+      const first: First = {
+        reply,
+        permit: undefined,
+        drive: (permit, signal) => runner.recover(orphan, permit, signal),
+      }
+      const conversation = { session, conversationId, assistantId }
+      start(conversation, { again: false }, first, true)
+    },
     interrupt(conversation, running) {
       const run = runs.get(running)
-      const worker = workers.get(conversation.conversationId)
       if (run !== undefined) run.controller.abort(new StopRequest('cancel'))
-      // The store has the claim, and its worker is about to learn of it.
-      else if (worker !== undefined) worker.interrupted = running
-      kick(conversation)
+      else {
+        // The store has begun it, and the answer is on its way; or it has just ended.
+        interrupted.add(running)
+        const [oldest] = interrupted
+        if (interrupted.size > maxInterrupted && oldest !== undefined) interrupted.delete(oldest)
+      }
+      wake(conversation)
     },
-    breach(replyIds) {
+    stopBreached(replyIds) {
       for (const id of replyIds) runs.get(id)?.controller.abort(new StopRequest('breach'))
-    },
-    adopt(orphan) {
-      const { conversationId, assistantId } = orphan.reply
-      start({ session: orphan.session, conversationId, assistantId }, { orphan, isOld: true })
     },
     async cancel(replyId) {
       const run = runs.get(replyId)
@@ -206,7 +243,10 @@ export function createReplyQueue(options: {
     },
     pause: () => paused.abort(new StopRequest('shutdown')),
     async drain(signal) {
-      using _ = onAbort(signal, () => stopped.abort(new StopRequest('shutdown')))
+      using _ = onAbort(signal, () => {
+        stopped = new StopRequest('shutdown')
+        for (const { controller } of runs.values()) controller.abort(stopped)
+      })
       while (working.size > 0) await Promise.all(working)
     },
   }

@@ -1,27 +1,60 @@
-import type { Emptying } from '../strategy/records.ts'
-import type { Removals } from './upstream-cleanup.ts'
+import type { TriedWork } from './owed-works.ts'
 
-/** What an erased session leaves behind on the platform: sentences for the caller that name nobody. */
+/** What became of what the platform keeps, for the caller. */
+export interface UpstreamCleanup {
+  /** Upstream conversations that are gone. */
+  readonly deleted: number
+  /** What remains, each a sentence that names nobody; empty: nothing that we know of. */
+  readonly remains: readonly string[]
+}
+
+/** What is left of conversations that were to be deleted. */
+export function remainsOfDeletion(tried: readonly TriedWork[]): UpstreamCleanup {
+  const of = (outcome: TriedWork['outcome']) =>
+    tried.filter((one) => one.work.type === 'delete-conversation' && one.outcome === outcome).length
+  const hidden = of('hidden')
+  const owed = of('owed')
+  const givenUp = of('given-up')
+  const remains: string[] = []
+  if (hidden > 0) {
+    remains.push(
+      `${counted(hidden, 'conversation')}: the platform only hides what is deleted, and keeps its messages.`,
+    )
+  }
+  if (owed > 0) {
+    remains.push(
+      `${counted(owed, 'conversation')} could not be deleted on the platform yet: it will be tried again.`,
+    )
+  }
+  if (givenUp > 0) {
+    remains.push(`${counted(givenUp, 'conversation')} could not be deleted on the platform.`)
+  }
+  return { deleted: of('done'), remains }
+}
+
+/** What an erased session leaves behind on the platform. */
 export function remainsOfErasure(found: {
-  readonly removals: Removals
-  /** There were upstream conversations, be it that they had been deleted before. */
+  readonly tried: readonly TriedWork[]
+  /** The session was ever known upstream. */
   readonly hasSpoken: boolean
-  readonly variables: Emptying
   readonly files: number
   /** The upstream knows the session under another name from now on. */
   readonly isRenamed: boolean
-}): readonly string[] {
-  const { removals, hasSpoken, variables, files, isRenamed } = found
-  const sentences = [...remainsOfDeletion(removals)]
-  switch (variables) {
-    case 'emptied':
-      break
-    case 'kept':
-      sentences.push('Variables of the session could not be emptied on the platform.')
-      break
-    case 'no-call':
-      sentences.push('Variables of the session: the platform has no call to empty them.')
-      break
+}): UpstreamCleanup {
+  const { tried, hasSpoken, files, isRenamed } = found
+  const { deleted, remains } = remainsOfDeletion(tried)
+  const variables = new Set(
+    tried.flatMap(({ work, outcome }) => (work.type === 'clear-variables' ? outcome : [])),
+  )
+  const sentences = [...remains]
+  if (variables.has('owed')) {
+    sentences.push(
+      'Variables of the session could not be emptied on the platform yet: it will be tried again.',
+    )
+  } else if (variables.has('given-up')) {
+    sentences.push('Variables of the session could not be emptied on the platform.')
+  } else if (variables.has('no-call')) {
+    sentences.push('Variables of the session: the platform has no call to empty them.')
   }
   if (files > 0) {
     sentences.push(
@@ -36,21 +69,7 @@ export function remainsOfErasure(found: {
       "The platform's own logs of the session's runs.",
     )
   }
-  return sentences
-}
-
-/** What is left of conversations that were to be deleted. */
-export function remainsOfDeletion({ hidden, kept }: Removals): readonly string[] {
-  const sentences: string[] = []
-  if (hidden > 0) {
-    sentences.push(
-      `${counted(hidden, 'conversation')}: the platform only hides what is deleted, and keeps its messages.`,
-    )
-  }
-  if (kept > 0) {
-    sentences.push(`${counted(kept, 'conversation')} could not be deleted on the platform.`)
-  }
-  return sentences
+  return { deleted, remains: sentences }
 }
 
 function counted(count: number, what: string): string {

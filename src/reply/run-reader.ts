@@ -1,12 +1,12 @@
-import type { Delta, OmittedContent, Question, ReplyFailure, ToolCall, Usage } from '../domain.ts'
+import type { Delta, OmittedContent, Question, ToolCall, Usage } from '../domain.ts'
 import type { Guard } from '../isolation/guard.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { RunFailedError } from '../strategy/run-failed-error.ts'
 import type { RunEvent } from '../strategy/strategy.ts'
-import { createReplySize } from './reply-size.ts'
-import { runFailures } from './run-failures.ts'
-import { runTable, type RunPhase } from './state.ts'
+import { runFailures } from './failures.ts'
+import { createReplyExtras, wellFormedCalls } from './reply-extras.ts'
+import { type RunPhase, runTable } from './run-states.ts'
 import { createTranscript } from './transcript.ts'
 
 /** How the upstream said that the run, or this stream of it, ended. */
@@ -62,10 +62,6 @@ export interface RunReader {
   readonly waits: boolean
 }
 
-/** More suggestions, and longer ones (UTF-16 code units), are left out. */
-const maxFollowUps = 20
-const maxFollowUpLength = 1_000
-
 export function createRunReader(options: {
   readonly guard: Guard
   readonly metrics: Metrics
@@ -76,30 +72,26 @@ export function createRunReader(options: {
   readonly shown: { readonly answer: string; readonly reasoning: string }
   /** The conversation that the message was sent to; undefined: the run itself tells it. */
   readonly sentTo: string | undefined
-  /** The run as it was remembered before. */
+  /** The run as it was recorded before. */
   readonly known: UpstreamRun | undefined
   /** The calls whose outputs a recovered run waits for. */
   readonly waitsFor: readonly ToolCall[] | undefined
   /** Bytes that the reply may hold and write: its texts, ids, suggestions, question, tool calls and corrections. */
   readonly maxReplyBytes: number
-  /** Makes the run's ids durable; nothing is shown before. */
-  remember(run: UpstreamRun): Promise<void>
+  /** Records the run's ids. A promise where the run itself reveals its conversation: nothing is shown before it resolves. */
+  record(run: UpstreamRun): Promise<void> | undefined
   show(deltas: readonly Delta[]): Promise<void> | undefined
 }): RunReader {
   const { guard, metrics, clock } = options
   const { answer: shownAnswer, reasoning: shownReasoning } = options.shown
-  const size = createReplySize(options.maxReplyBytes, [shownAnswer, shownReasoning])
-  const { charge } = size
+  const extras = createReplyExtras(options.maxReplyBytes, [shownAnswer, shownReasoning])
+  const { charge } = extras
   const answer = createTranscript({ kind: 'ANSWER', shown: shownAnswer, charge })
   const reasoning = createTranscript({ kind: 'REASONING', shown: shownReasoning, charge })
   // Nothing is looked up of it: it goes on after what readers hold.
   reasoning.settle()
-  const followUps = new Set<string>()
-  let usedTools = false
-  const omitted = new Set<OmittedContent>()
   let phase: RunPhase = options.waitsFor === undefined ? 'sent' : 'waiting'
   let run = options.known
-  let question: Question | undefined
   let logId: string | undefined
   let retries = 0
   let firstDeltaMs: number | undefined
@@ -107,35 +99,40 @@ export function createRunReader(options: {
   /** Answer messages of which a part was seen, and not yet the whole. */
   const unfinished = new Set<string>()
   let isAnnounced = false
-  let end: RunEnd | undefined = options.waitsFor && actionRequired(options.waitsFor)
+  let end: RunEnd | undefined = options.waitsFor && {
+    type: 'action-required',
+    toolCalls: wellFormedCalls(options.waitsFor),
+  }
 
-  function take(events: readonly RunEvent[]): Promise<void> | undefined {
+  function take(events: readonly RunEvent[], from = 0): Promise<void> | undefined {
     const deltas: Delta[] = []
     try {
-      for (const [index, event] of events.entries()) {
+      for (let index = from; index < events.length; index += 1) {
+        const event = events[index]
+        if (event === undefined) break
         const wait = takeOne(event, deltas)
-        if (wait !== undefined) return wait.then(() => take(events.slice(index + 1)))
+        if (wait !== undefined) return wait.then(() => take(events, index + 1))
       }
     } catch (error) {
       // The events before it in the same network read are shown all the same.
-      if (size.isExceeded) void show(deltas)
+      if (extras.isTooLarge) void show(deltas)
       throw error
     }
     return show(deltas)
   }
 
-  /** A promise when the run has to be remembered before the next event. Nothing has been said by then. */
+  /** A promise when the run's conversation has to be bound before the next event. Nothing has been said by then. */
   function takeOne(event: RunEvent, deltas: Delta[]): Promise<void> | undefined {
     guard.check(event)
     switch (runTable[phase][event.type]) {
-      case 'remember': {
+      case 'record': {
+        keep(event)
         const { chatId, conversationId } = event
         const found = { chatId, conversationId }
-        keep(event)
-        return options.remember(found).then(() => {
-          run = found
-          phase = 'streaming'
-        })
+        const recorded = options.record(found)
+        if (recorded !== undefined) return recorded.then(() => accept(found))
+        accept(found)
+        break
       }
       case 'go-on':
         keep(event)
@@ -161,9 +158,14 @@ export function createRunReader(options: {
         metrics.upstreamOddity(event.type === 'delta' ? 'late-delta' : 'extra-terminal')
         break
       case 'refuse':
-        throw refused(runFailures.outOfOrder)
+        throw new RunFailedError(runFailures.outOfOrder, { outcome: 'unseen' })
     }
     return undefined
+  }
+
+  function accept(found: UpstreamRun): void {
+    run = found
+    phase = 'streaming'
   }
 
   function show(deltas: readonly Delta[]): Promise<void> | undefined {
@@ -214,17 +216,16 @@ export function createRunReader(options: {
         retries += event.retries ?? 0
         break
       case 'follow-up':
-        keepFollowUp(event.text.toWellFormed())
+        extras.keepFollowUp(event.text)
         break
       case 'question':
-        question = wellFormed(event.question)
-        size.chargeQuestion(question)
+        extras.keepQuestion(event.question)
         break
       case 'omitted':
-        omitted.add(event.content)
+        extras.keepOmitted(event.content)
         break
       case 'tool-output':
-        usedTools = true
+        extras.noteToolOutput()
         break
       case 'answer-finished':
         isAnnounced = true
@@ -238,13 +239,6 @@ export function createRunReader(options: {
     }
   }
 
-  function keepFollowUp(text: string): void {
-    if (followUps.size >= maxFollowUps || text.length > maxFollowUpLength) return
-    if (followUps.has(text)) return
-    charge(text)
-    followUps.add(text)
-  }
-
   function endOf(event: RunEvent): RunEnd {
     switch (event.type) {
       case 'completed':
@@ -252,8 +246,7 @@ export function createRunReader(options: {
       case 'cancelled':
         return { type: 'cancelled' }
       case 'action-required':
-        size.chargeToolCalls(event.toolCalls)
-        return actionRequired(event.toolCalls)
+        return { type: 'action-required', toolCalls: extras.takeToolCalls(event.toolCalls) }
       case 'accepted':
       case 'delta':
       case 'message':
@@ -267,13 +260,13 @@ export function createRunReader(options: {
   }
 
   return {
-    take,
+    take: (events) => take(events),
     takeLookedUp(events) {
       if (events.some(({ type }) => type === 'message')) answer.restart()
       return take(events)
     },
     showWaiting() {
-      if (size.isExceeded) return undefined
+      if (extras.isTooLarge) return undefined
       const deltas: Delta[] = []
       flush(deltas)
       return show(deltas)
@@ -282,23 +275,21 @@ export function createRunReader(options: {
       if (phase !== 'waiting') throw new TypeError(`a run that is "${phase}" waits for no answer`)
       phase = 'answered'
       end = undefined
-      question = undefined
+      extras.dropQuestion()
       // The next text follows what readers hold.
       answer.settle()
     },
     get followUps() {
-      return [...followUps]
+      return extras.followUps
     },
     get answer() {
       return answer.text
     },
     get question() {
-      return question
+      return extras.question
     },
     get omitted() {
-      // The outputs of tools are the assistant's own, but a reply that says nothing else is not an empty one.
-      const isSilent = usedTools && answer.text === '' && question === undefined
-      return isSilent ? [...new Set(omitted).add('OTHER')] : [...omitted]
+      return extras.omittedBeside(answer)
     },
     get lastMessage() {
       return answer.last
@@ -344,28 +335,4 @@ function add(deltas: Delta[], delta: Delta | undefined): void {
   } else {
     deltas.push(delta)
   }
-}
-
-function actionRequired(calls: readonly ToolCall[]): RunEnd {
-  const toolCalls = calls.map(({ id, kind, name, arguments: text }) => {
-    return { id, kind, name: name && name.toWellFormed(), arguments: text && text.toWellFormed() }
-  })
-  return { type: 'action-required', toolCalls }
-}
-
-/** No half of a character may reach a reader: it has no place in UTF-8. */
-function wellFormed({ text, options, fields }: Question): Question {
-  return {
-    text: text.toWellFormed(),
-    options: options.map((option) => option.toWellFormed()),
-    fields: fields.map(({ name, type, required }) => ({
-      name: name.toWellFormed(),
-      type: type.toWellFormed(),
-      required,
-    })),
-  }
-}
-
-function refused(failure: ReplyFailure): RunFailedError {
-  return new RunFailedError(failure, { outcome: 'unseen' })
 }

@@ -1,14 +1,8 @@
-import { createHash } from 'node:crypto'
 import type { Limits } from '../config/limits.ts'
 import type {
   AssistantId,
   AssistantInfo,
-  AttachmentId,
-  BusyPolicy,
-  ConversationId,
   Cursor,
-  MessageExtras,
-  MessageId,
   Reply,
   ReplyId,
   Session,
@@ -16,43 +10,27 @@ import type {
 } from '../domain.ts'
 import {
   AssistantUnavailableError,
-  ConversationBusyError,
   DrainingError,
-  IdempotencyMismatchError,
   InvalidInputError,
   NotFoundError,
-  QueueFullError,
   RateLimitedError,
   UnavailableError,
 } from '../errors.ts'
-import type { Clock } from '../lib/clock.ts'
-import type { NewId } from '../lib/id.ts'
 import type { RateLimiter } from '../rate/limiter.ts'
-import type { AcceptOutcome, Ledger } from '../store/ledger.ts'
+import type { Ledger } from '../store/ledger.ts'
 import type { ReplyLog } from '../store/log.ts'
-import type { AssistantAccess } from './assistant-access.ts'
-import type { Canceller } from './canceller.ts'
+import {
+  type AcceptanceOptions,
+  checkExtras,
+  createAcceptance,
+  needsAssistant,
+  type SendMessageRequest,
+} from './acceptance.ts'
 import { CursorCodec } from './cursor.ts'
-import type { Gates } from './gates.ts'
-import { checkExtras, checkOutputs, needsAssistant } from './message-rules.ts'
-import type { ReplyQueue } from './queue.ts'
-import type { RunTraces } from './run-traces.ts'
-import type { SessionCaller } from './session-caller.ts'
+import type { SessionCaller } from './session-conversations.ts'
 import { stored } from './stored.ts'
 import { createSubscribe, type ReplySubscription, type SubscribeRequest } from './subscribe.ts'
-import type { WaitingRoom } from './waiting-room.ts'
-
-export interface SendMessageRequest {
-  readonly text: string
-  /** Undefined: the conversation's, else the first configured. */
-  readonly assistantId: AssistantId | undefined
-  readonly conversationId: ConversationId | undefined
-  readonly attachmentIds: readonly AttachmentId[]
-  readonly extras: MessageExtras
-  readonly onBusy: BusyPolicy
-  /** `input`: the raw input as the caller sent it, in a canonical form; a key is good for one input. */
-  readonly idempotency: { readonly key: string; readonly input: string } | undefined
-}
+import { checkOutputs, digestOfOutputs, type PendingToolOutputs } from './tool-outputs.ts'
 
 /** What one session may do with its replies. No method takes a session. */
 export interface SessionReplies {
@@ -87,40 +65,26 @@ export interface SessionRates {
   readonly uploads: RateLimiter
 }
 
-export interface SessionRepliesOptions extends Pick<AssistantAccess, 'serve'> {
+export interface SessionRepliesOptions extends AcceptanceOptions {
   /** Some assistant is out of service. */
   readonly isRestricted: () => boolean
   readonly ledger: Ledger
   readonly log: ReplyLog
-  readonly queue: ReplyQueue
-  readonly gates: Gates
-  readonly waitingRoom: WaitingRoom
-  readonly canceller: Canceller
-  readonly traces: Pick<RunTraces, 'accepted'>
-  readonly clock: Clock
-  readonly newId: NewId
-  /** In configured order: the first one is the default. */
-  readonly assistants: readonly [AssistantInfo, ...AssistantInfo[]]
+  readonly pendingOutputs: PendingToolOutputs
   /** Ties cursors to the installation. */
   readonly cursorKey: string
-  readonly limits: Pick<
-    Limits,
-    'maxQueued' | 'maxOpenPerSession' | 'maxAttachments' | 'maxMessageLength'
-  >
+  readonly limits: AcceptanceOptions['limits'] & Pick<Limits, 'maxAttachments' | 'maxMessageLength'>
   readonly rates: SessionRates
   /** Aborts when nothing more is accepted. */
   readonly draining: AbortSignal
 }
 
-/** For a caller with too many open replies, in ms: when one of them ends is not known. */
-const openRetryMs = 1000
-
 /** Makes what each session may do. */
 export function createSessionReplies(
   options: SessionRepliesOptions,
 ): (session: Session, caller: SessionCaller) => SessionReplies {
-  const { ledger, log, queue, gates, clock, newId, assistants, limits, rates, draining, traces } =
-    options
+  const { ledger, log, admission, assistants, limits, rates, draining } = options
+  const acceptance = createAcceptance(options)
 
   /** Made for each request, and kept as long as a subscription runs: it holds its session and nothing else. */
   class Replies implements SessionReplies {
@@ -136,22 +100,14 @@ export function createSessionReplies(
       const session = this.#session
       if (request.assistantId !== undefined) findAssistant(request.assistantId)
       const refusal = await this.#check(request)
-      if (refusal !== undefined && request.idempotency === undefined) throw refusal
-      const outcome = await accept(session, request, refusal ? 0 : limits.maxOpenPerSession)
-      // What was accepted before is answered, whatever stands against a new message.
-      const isRepeat = outcome.type === 'repeated' || outcome.type === 'key-reused'
-      if (refusal !== undefined && !isRepeat) throw refusal
-      if (refusal === undefined && outcome.type !== 'accepted') {
-        await this.#messages.giveBack(session.id)
+      if (refusal !== undefined) {
+        // What was accepted before is answered, whatever stands against a new message.
+        const hasKey = request.idempotency !== undefined
+        const repeated = hasKey ? await acceptance.repeat(session, request) : undefined
+        if (repeated === undefined) throw refusal
+        return repeated
       }
-      const { reply, interrupts, overtaken } = accepted(outcome)
-      for (const each of overtaken) options.canceller.report(each)
-      if (!isRepeat) traces.accepted(reply.id)
-      const { conversationId, assistantId } = reply
-      const conversation = { session, conversationId, assistantId }
-      if (interrupts === undefined) queue.kick(conversation)
-      else queue.interrupt(conversation, interrupts)
-      return reply
+      return await acceptance.accept(session, request, () => this.#messages.giveBack(session.id))
     }
 
     /**
@@ -161,7 +117,7 @@ export function createSessionReplies(
     async #check(
       request: SendMessageRequest,
     ): Promise<AssistantUnavailableError | RateLimitedError | undefined> {
-      if (needsAssistant(request) || gates.isDegraded() || options.isRestricted()) {
+      if (needsAssistant(request) || admission.isDegraded() || options.isRestricted()) {
         const assistant = await this.#assistantOf(request)
         const { maxAttachments } = limits
         const served = options.serve(assistant.id, undefined)
@@ -170,7 +126,7 @@ export function createSessionReplies(
         if (served !== undefined && served.strategy === undefined) {
           return new AssistantUnavailableError(served.reason, null)
         }
-        const retryAfterMs = gates.circuit(assistant.id)?.retryAfterMs
+        const retryAfterMs = admission.circuit(assistant.id)?.retryAfterMs
         if (retryAfterMs !== undefined) {
           return new AssistantUnavailableError('The assistant cannot be reached.', retryAfterMs)
         }
@@ -201,9 +157,9 @@ export function createSessionReplies(
       if (reply === undefined) throw new NotFoundError('There is no such reply.')
       const taking = {
         toolCallIds: outputs.map(({ toolCallId }) => toolCallId),
-        digest: digestOf(outputs),
+        digest: digestOfOutputs(outputs),
       }
-      const outcome = await options.waitingRoom.bring(id, outputs, () =>
+      const outcome = await options.pendingOutputs.deliver(id, outputs, () =>
         stored(() => ledger.takeToolOutputs(session, id, taking)),
       )
       if (outcome === undefined) {
@@ -253,28 +209,6 @@ export function createSessionReplies(
     }
   }
 
-  /** `maxOpen`: 0 accepts nothing, and tells what was accepted before. */
-  function accept(
-    session: Session,
-    request: SendMessageRequest,
-    maxOpen: number,
-  ): Promise<AcceptOutcome> {
-    const { idempotency, ...message } = request
-    return stored(() =>
-      ledger.accept(session, {
-        ...message,
-        replyId: newId() as ReplyId,
-        messageId: newId() as MessageId,
-        newConversationId: newId() as ConversationId,
-        defaultAssistantId: assistants[0].id,
-        idempotency: idempotency && { key: idempotency.key, digest: digest(idempotency.input) },
-        maxQueued: limits.maxQueued,
-        maxOpen,
-        at: clock.now(),
-      }),
-    )
-  }
-
   function refuseWhenDraining(): void {
     if (draining.aborted) throw new DrainingError('The gateway is shutting down.')
   }
@@ -288,43 +222,6 @@ export function createSessionReplies(
   return (session, caller) => new Replies(session, caller)
 }
 
-function accepted(outcome: AcceptOutcome): {
-  readonly reply: Reply
-  readonly interrupts: ReplyId | undefined
-  readonly overtaken: readonly Reply[]
-} {
-  switch (outcome.type) {
-    case 'accepted':
-      return outcome
-    case 'repeated':
-      return { reply: outcome.reply, interrupts: undefined, overtaken: [] }
-    case 'key-reused':
-      throw new IdempotencyMismatchError('The idempotency key was used with another input.')
-    case 'conversation-not-found':
-      throw new NotFoundError('There is no such conversation.')
-    case 'other-assistant':
-      throw new InvalidInputError('The conversation is with another assistant.')
-    case 'attachment-not-found':
-      throw new NotFoundError('There is no such attachment for this assistant.')
-    case 'busy':
-      throw new ConversationBusyError('Another reply is being written in the conversation.')
-    case 'queue-full':
-      throw new QueueFullError('Too many messages wait in the conversation.')
-    case 'too-many-open':
-      throw new RateLimitedError('Too many replies are open.', openRetryMs)
-  }
-}
-
 function notWaiting(): InvalidInputError {
   return new InvalidInputError('The reply does not wait for tool outputs.')
-}
-
-/** Equal for equal outputs, in whatever order. */
-function digestOf(outputs: readonly ToolOutput[]): string {
-  const pairs = outputs.map(({ toolCallId, output }) => [toolCallId, output])
-  return digest(JSON.stringify(pairs.sort(([a = ''], [b = '']) => (a < b ? -1 : 1))))
-}
-
-function digest(input: string): string {
-  return createHash('sha256').update(input).digest('base64url')
 }

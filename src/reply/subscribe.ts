@@ -1,10 +1,17 @@
-import type { Cursor, ConversationId, Position, ReplyEvent, ReplyId, Session } from '../domain.ts'
-import { isTerminal } from '../domain.ts'
+import {
+  type ConversationId,
+  type Cursor,
+  type Position,
+  type ReplyEvent,
+  type ReplyId,
+  type Session,
+  type SessionId,
+} from '../domain.ts'
 import { BadUserInputError, CursorExpiredError, NotFoundError } from '../errors.ts'
+import { onAbort } from '../lib/on-abort.ts'
 import type { Ledger } from '../store/ledger.ts'
-import type { EventFilter, ReplyLog } from '../store/log.ts'
+import type { EventFilter, LogItem, ReadResult, ReplyLog } from '../store/log.ts'
 import type { CursorCodec } from './cursor.ts'
-import { tail, type TakeEvents } from './tail.ts'
 
 export interface SubscribeRequest {
   readonly replyId: ReplyId | undefined
@@ -21,13 +28,14 @@ export interface ReplySubscription {
   readonly past: boolean
   /** Where it starts: what to resume from until the first event was delivered. */
   readonly start: Cursor
-  cursor(event: ReplyEvent): Cursor
+  /** Where a client stands that has had the item. */
+  cursor(item: LogItem): Cursor
   /**
    * Hands over events in order, in batches, merged for a taker that lags. Resolves after the terminal event when
    * subscribed to one reply. Abort the signal to end it; its reason is thrown.
-   * @throws {@link CursorExpiredError} when the log was trimmed under the reader.
+   * @throws {@link CursorExpiredError} when the log was trimmed under the reader, or lost its place.
    */
-  follow(take: TakeEvents, signal: AbortSignal): Promise<void>
+  follow(take: TakeItems, signal: AbortSignal): Promise<void>
 }
 
 /** How one session subscribes. */
@@ -52,9 +60,9 @@ export function createSubscribe(
         throw new NotFoundError('There is no such reply in the conversation.')
       }
       position ??= await startOf(replyId)
-      if (isTerminal(reply.status)) {
+      if (reply.hasEnded) {
         const left = await log.read(session.id, position, { replyId }, 1)
-        if (left === 'trimmed') throw expired()
+        if (left === 'expired') throw expired()
         ended = left.length === 0
       }
     }
@@ -66,7 +74,7 @@ export function createSubscribe(
     return {
       past: ended && resumed !== undefined,
       start: cursors.encode(position),
-      cursor: (event) => cursors.encode(event),
+      cursor: ({ position: reached }) => cursors.encode(reached),
       async follow(take, signal) {
         if (!ended)
           await tail(log, { sessionId: session.id, after: position, filter }, take, signal)
@@ -77,20 +85,15 @@ export function createSubscribe(
   async function parseCursor(text: string): Promise<Position> {
     const position = cursors.parse(text)
     if (position === undefined) throw badCursor()
-    switch (await log.check(session.id, position)) {
-      case 'ok':
-        return position
-      case 'beyond':
-        throw badCursor()
-      case 'trimmed':
-        throw expired()
-    }
+    if (position === 'expired') throw expired()
+    if ((await log.check(session.id, position)) === 'expired') throw expired()
+    return position
   }
 
   async function startOf(replyId: ReplyId): Promise<Position> {
     const start = await log.start(session.id, replyId)
     if (start === undefined) throw new NotFoundError('There is no such reply.')
-    if (start === 'trimmed') throw expired()
+    if (start === 'expired') throw expired()
     return start
   }
 
@@ -108,4 +111,98 @@ function badCursor(): BadUserInputError {
 
 function expired(): CursorExpiredError {
   return new CursorExpiredError('The log no longer holds the events after the cursor.')
+}
+
+/** Text a reader is handed at once, in code units: what a slow reader may cost beyond its cursor. */
+const maxReadLength = 16_384
+
+/** Takes a batch of events; a promise when the next one has to wait. */
+export type TakeItems = (items: readonly LogItem[]) => Promise<void> | undefined
+/** What one read led to: nothing was there, there may be more, or the reply that was asked for has ended. */
+type Step = 'idle' | 'more' | 'end'
+
+/**
+ * Hands over the events after a position, and then those to come, at the taker's own pace: a cursor, not a queue.
+ * Resolves after the terminal event when the filter names a reply.
+ *
+ * The usual event is read and taken in the turn in which it is appended, with no promise between. Whatever has to wait
+ * (a store that is asked, a taker that is slow) is waited for by the loop, and wakes meanwhile only make it look again.
+ *
+ * @throws the signal's reason; {@link CursorExpiredError} when the log was trimmed under the reader, or lost its place.
+ */
+export async function tail(
+  log: Pick<ReplyLog, 'read' | 'listen'>,
+  source: {
+    readonly sessionId: SessionId
+    readonly after: Position
+    readonly filter: EventFilter
+  },
+  take: TakeItems,
+  signal: AbortSignal,
+): Promise<void> {
+  const { sessionId, filter } = source
+  let position = source.after
+  let idle: PromiseWithResolvers<Step> | undefined
+  let missed = false
+
+  function step(): Step | Promise<Step> {
+    const items = log.read(sessionId, position, filter, maxReadLength)
+    return items instanceof Promise ? items.then(deliver) : deliver(items)
+  }
+
+  function deliver(items: ReadResult): Step | Promise<Step> {
+    if (items === 'expired') {
+      throw new CursorExpiredError('The log no longer goes on from where the reader is.')
+    }
+    const last = items.at(-1)
+    if (last === undefined) return 'idle'
+    position = last.position
+    const next = filter.replyId !== undefined && isEnd(last.event) ? 'end' : 'more'
+    return take(items)?.then(() => next) ?? next
+  }
+
+  function wake(): void {
+    const waiting = idle
+    if (waiting === undefined) {
+      missed = true
+      return
+    }
+    try {
+      let next = step()
+      while (next === 'more') next = step()
+      if (next === 'idle') return
+      idle = undefined
+      waiting.resolve(next)
+    } catch (error) {
+      idle = undefined
+      waiting.reject(error)
+    }
+  }
+
+  // Armed before the first read: no append falls between read and wait.
+  using _wake = log.listen(sessionId, wake)
+  using _abort = onAbort(signal, () => idle?.reject(signal.reason))
+  for (let next: Step = 'more'; next !== 'end';) {
+    signal.throwIfAborted()
+    if (next === 'more' || missed) {
+      missed = false
+      next = await step()
+    } else {
+      idle = Promise.withResolvers()
+      next = await idle.promise
+    }
+  }
+}
+
+function isEnd(event: ReplyEvent): boolean {
+  switch (event.type) {
+    case 'completed':
+    case 'failed':
+    case 'cancelled':
+      return true
+    case 'started':
+    case 'delta':
+    case 'action-required':
+      return false
+  }
 }

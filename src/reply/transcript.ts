@@ -63,8 +63,6 @@ export function createTranscript({ kind, shown = '', charge }: TranscriptOptions
   let front = 0
   /** The text of the parts before that one. Never cut: a correction costs no more than its own message. */
   let before = ''
-  /** The text of that one, with what separates it from `before`. */
-  let current = ''
   /** The text that readers hold, while the parts have said only a beginning of it. */
   let untold = shown === '' ? undefined : shown
 
@@ -92,27 +90,37 @@ export function createTranscript({ kind, shown = '', charge }: TranscriptOptions
     return text === '' || before === '' ? text : separator + text
   }
 
+  /** The text of the part that is shown as it comes, with what separates it from `before`. */
+  function current(): string {
+    return separated(order[front]?.text ?? '')
+  }
+
+  /** As `current`, without making the string. */
+  function currentLength(): number {
+    const length = order[front]?.text.length ?? 0
+    return length === 0 || before === '' ? length : length + separator.length
+  }
+
   /** Goes on to the first part that has not ended; returns what waited for that. */
   function advance(): string {
     let waited = ''
     while (order[front]?.ended === true) {
-      before += current
+      before += current()
       front += 1
-      current = separated(order[front]?.text ?? '')
-      waited += current
+      waited += current()
     }
     return waited
   }
 
   function showWaiting(): Delta | undefined {
-    const at = before.length + current.length
+    const at = before.length + currentLength()
     const waited = advance()
     return waited === '' ? undefined : say(at, waited)
   }
 
   return {
     get text() {
-      return untold ?? before + current
+      return untold ?? before + current()
     },
     get last() {
       const last = order.findLast(({ text }) => text !== '') ?? order.at(-1)
@@ -130,13 +138,11 @@ export function createTranscript({ kind, shown = '', charge }: TranscriptOptions
       if (piece === '') return undefined
       if (!piece.isWellFormed()) piece = piece.toWellFormed()
       charge(piece)
-      const isFirst = part.text === ''
+      const isFront = part === order[front]
+      const at = isFront ? before.length + currentLength() : 0
+      const news = part.text === '' ? separated(piece) : piece
       part.text += piece
-      if (part !== order[front]) return undefined
-      const at = before.length + current.length
-      const news = isFirst ? separated(piece) : piece
-      current += news
-      return say(at, news)
+      return isFront ? say(at, news) : undefined
     },
     complete(messageId, whole) {
       const part = find(messageId)
@@ -151,12 +157,13 @@ export function createTranscript({ kind, shown = '', charge }: TranscriptOptions
         charge(corrected ? text : text.slice(known.length))
         return { delta: undefined, corrected }
       }
-      const target = separated(text)
-      const kept = commonLength(current, 0, target)
-      const isCut = kept < current.length
+      const common = corrected ? commonLength(known, 0, text) : known.length
+      // What separates it from `before` is there as long as it has text.
+      const isAnew = known === '' || text === ''
+      const kept = isAnew ? 0 : (before === '' ? 0 : separator.length) + common
+      const isCut = common < known.length
       const at = before.length + kept
-      const added = target.slice(kept)
-      current = target
+      const added = isAnew ? separated(text) : text.slice(common)
       const isTold = untold === undefined
       if (isTold) charge(added)
       const news = added + advance()
@@ -171,24 +178,22 @@ export function createTranscript({ kind, shown = '', charge }: TranscriptOptions
     flush() {
       for (const part of order.slice(front, -1)) part.ended = true
       const delta = showWaiting()
-      const length = before.length + current.length
+      const length = before.length + currentLength()
       if (untold === undefined || length === 0) return delta
       untold = undefined
       return { kind, offset: length, text: '' }
     },
     restart() {
-      const held = untold ?? before + current
+      const held = untold ?? before + current()
       parts.clear()
       order.length = 0
       front = 0
       before = ''
-      current = ''
       untold = held === '' ? undefined : held
     },
     settle() {
       if (untold === undefined) return
       before = untold
-      current = ''
       untold = undefined
     },
   }

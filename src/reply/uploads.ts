@@ -12,12 +12,12 @@ import type { Ledger } from '../store/ledger.ts'
 import { RunFailedError } from '../strategy/run-failed-error.ts'
 import type { AssistantAccess } from './assistant-access.ts'
 import { reachOf } from './circuit.ts'
-import type { Gates } from './gates.ts'
+import type { Admission } from './admission.ts'
 import { stored } from './stored.ts'
 
 export interface UploadsOptions extends AssistantAccess {
   readonly ledger: Ledger
-  readonly gates: Gates
+  readonly admission: Admission
   readonly clock: Clock
   readonly newId: NewId
   readonly rate: RateLimiter
@@ -35,7 +35,7 @@ const retryMs = 1_000
 export function createUploads(
   options: UploadsOptions,
 ): (session: Session, assistant: AssistantInfo, file: FileUpload) => Promise<Attachment> {
-  const { ledger, gates, clock, newId } = options
+  const { ledger, admission, clock, newId } = options
   const isTaken = createMediaTypeTest(options.mediaTypes)
 
   return async (session, assistant, file) => {
@@ -48,7 +48,7 @@ export function createUploads(
     }
     if (!isTaken(mediaType)) throw new InvalidInputError('Files of this media type are not taken.')
     await options.rate.take(session.id)
-    const circuit = gates.circuit(assistant.id)
+    const circuit = admission.circuit(assistant.id)
     const retryAfterMs = circuit?.retryAfterMs
     if (retryAfterMs !== undefined) {
       throw new AssistantUnavailableError('The assistant cannot be reached.', retryAfterMs)

@@ -5,9 +5,11 @@ import type {
   BusyPolicy,
   Conversation,
   ConversationId,
+  Delta,
   Message,
   MessageExtras,
   MessageId,
+  Question,
   Rating,
   Reply,
   ReplyExplanation,
@@ -15,14 +17,12 @@ import type {
   Session,
   SessionId,
   SessionName,
-  StrategyKind,
   TerminalEventBody,
   ToolCall,
   UpstreamScope,
 } from '../domain.ts'
-
-/** Grows with each claim: a write under an older fence is refused, whoever makes it. */
-export type Fence = number
+import type { OwedWork } from './outbox.ts'
+import type { UpstreamAccount, UpstreamBinding, UpstreamChat } from './upstream.ts'
 
 export interface AcceptRequest {
   readonly replyId: ReplyId
@@ -44,20 +44,36 @@ export interface AcceptRequest {
   readonly maxQueued: number
   /** Open replies a session may have, over all its conversations. */
   readonly maxOpen: number
+  /** Starts the reply in the same write, where nothing stands before it; undefined: it is queued. */
+  readonly begin: BeginRequest | undefined
   /** ms since the epoch. */
   readonly at: number
+}
+
+/**
+ * Leave to start an accepted reply at once. It is taken up only where the conversation is with this assistant, idle (nothing
+ * runs and nothing is queued) and bound in one of `served`, its next reply need not begin a new upstream conversation, and
+ * every attachment is of the scope that it is bound in.
+ */
+export interface BeginRequest {
+  /** The assistant that a permit is held of. */
+  readonly assistantId: AssistantId
+  /** Where a bound conversation of that assistant goes on. */
+  readonly served: readonly UpstreamAccount[]
 }
 
 export type AcceptOutcome =
   /**
    * The message is on disk. `interrupts`: the running reply that INTERRUPT asks to cancel, which is on disk as well.
-   * `overtaken`: replies that waited, and that INTERRUPT has cancelled.
+   * `overtaken`: replies that waited, and that INTERRUPT has cancelled. `lease`: the reply is RUNNING, its send intent and its
+   * `started` event are on disk, and the message is to be sent at once; undefined: it is QUEUED.
    */
   | {
       readonly type: 'accepted'
       readonly reply: Reply
       readonly interrupts: ReplyId | undefined
       readonly overtaken: readonly Reply[]
+      readonly lease: RunLease | undefined
     }
   /** The same key and digest were accepted before. */
   | { readonly type: 'repeated'; readonly reply: Reply }
@@ -70,13 +86,6 @@ export type AcceptOutcome =
   | { readonly type: 'queue-full' }
   | { readonly type: 'too-many-open' }
 
-/** The upstream side of a conversation. */
-export interface UpstreamBinding {
-  readonly scope: UpstreamScope
-  readonly strategy: StrategyKind
-  readonly conversationId: string
-}
-
 /** Two sessions, or two conversations of one, were given one upstream conversation: nobody uses it again. */
 export interface Collision {
   readonly type: 'collision'
@@ -88,14 +97,13 @@ export interface Collision {
   readonly inFlight: readonly ReplyId[]
 }
 
-/** A reply that this runner alone may drive, with all it needs. */
+/** All that a run of a reply needs to know, as it was when the reply was claimed. */
 export interface Claim {
   readonly session: Session
   readonly reply: Reply
   readonly message: Message
   readonly attachments: readonly StoredAttachment[]
   readonly extras: MessageExtras
-  readonly fence: Fence
   /** Where the conversation goes on upstream; undefined: it must be opened. */
   readonly upstream: UpstreamBinding | undefined
   /** The conversation had an upstream one that cannot be used any more: seed the new one and say `contextReset`. */
@@ -104,7 +112,95 @@ export interface Claim {
   readonly generation: number
   /** When the reply reached the head of its queue: its acceptance or the end of the one before, in ms since the epoch. */
   readonly headSince: number
+  /** What the last reply before it in the conversation asked, since the last clearing; null: nothing. */
+  readonly askedBefore: Question | null
 }
+
+/**
+ * The right to write a running reply: session, reply and a random fence in one object. Every write holds only while the
+ * reply runs under it; each is one atomic, durable write unless it says otherwise. A lease that was lost can write nothing.
+ *
+ * The lease holds the reply's text. Text is shown at once; what is new of all running replies is written together, at least
+ * every 250 ms, and nobody waits for it.
+ */
+export interface RunLease extends Claim {
+  /** The text so far, as readers hold it: what was on disk when the reply was claimed, and what was appended since. */
+  readonly answer: string
+  readonly reasoning: string
+
+  /**
+   * Step 3: the send intent and the `started` event, and with them, unless it was bound before or its run will reveal it,
+   * the conversation's binding; true before anything is sent. A collision: nothing was written but the taint. It may be
+   * asked again where the upstream accepted nothing: then it binds the conversation to another one, and `started` stays one.
+   */
+  intend(intent: {
+    readonly binding: UpstreamBinding | undefined
+    readonly contextReset: boolean
+    readonly at: number
+  }): Promise<'intended' | 'lost' | Collision>
+
+  /**
+   * Step 4, where the run itself tells its conversation: this upstream conversation is this conversation's, for ever.
+   * Replacing one that the conversation had raises its generation. `known`: it was this conversation's before.
+   * `contextReset`: the one that the message was sent to is gone.
+   */
+  bind(
+    binding: UpstreamBinding,
+    options: { readonly contextReset: boolean; readonly at: number },
+  ): Promise<'bound' | 'known' | 'lost' | Collision>
+
+  /** Step 4: the upstream's id of this run. It joins the next group of writes; nobody waits for it. */
+  recordChat(chatId: string): void
+
+  /**
+   * Step 5: shows deltas and keeps them, at once. A delta at the end of the text goes on in its revision; one before the
+   * end is a correction and begins a revision. Returns nothing while there is room for more, else a promise to wait for
+   * before the next append.
+   * @throws {@link LostReplyError} when the reply does not run under this lease any more.
+   */
+  append(deltas: readonly Delta[]): Promise<void> | undefined
+
+  /** RUNNING to ACTION_REQUIRED: the text so far, the calls and the `action-required` event, in one. False: the lease is lost. */
+  requireAction(action: {
+    readonly toolCalls: readonly ToolCall[]
+    readonly expiresAt: number
+  }): Promise<boolean>
+
+  /**
+   * Step 6: the whole text, the end, its event and the release of the conversation, in one. Where a completed event's text is
+   * not the text so far, it is a correction of that.
+   */
+  finish(request: Omit<FinishRequest, 'replyId'>): Promise<FinishOutcome>
+
+  /** Back to QUEUED, at the head; only before the send intent. False: the lease is lost or the intent was recorded. */
+  requeue(): Promise<boolean>
+}
+
+/** A reply that was RUNNING or ACTION_REQUIRED when its runner died, under a new lease. */
+export interface Orphan {
+  readonly lease: RunLease
+  /** A message has interrupted it: it is to be cancelled. */
+  readonly isInterrupted: boolean
+  /** What was recorded of the upstream run. */
+  readonly progress: RunProgress
+}
+
+export type RunProgress =
+  /** Nothing was sent. */
+  | { readonly step: 'claimed' }
+  | { readonly step: 'intended' }
+  /** The run had told in which conversation it goes on; that nobody else was there was not found out yet. */
+  | { readonly step: 'revealed' }
+  | { readonly step: 'streaming'; readonly chatId: string }
+  /** ACTION_REQUIRED: it waits for tool outputs. */
+  | {
+      readonly step: 'waiting'
+      readonly chatId: string
+      readonly toolCalls: readonly ToolCall[]
+      readonly expiresAt: number
+    }
+  /** Tool outputs were taken; whether they were sent is unknown. */
+  | { readonly step: 'answered'; readonly chatId: string }
 
 /** A file as the upstream knows it. */
 export interface StoredAttachment extends Attachment {
@@ -113,49 +209,28 @@ export interface StoredAttachment extends Attachment {
   readonly upstreamId: string
 }
 
-/** A reply that was RUNNING or ACTION_REQUIRED when its runner died. */
-export interface Orphan extends Claim {
-  /** A message has interrupted it: it is to be cancelled. */
-  readonly isInterrupted: boolean
-  /** What was recorded of the upstream run: nothing was sent before `intent`. */
-  readonly progress:
-    | { readonly step: 'claimed' }
-    | { readonly step: 'intent' }
-    /** The run had told in which conversation it goes on; that nobody else was there was not found out yet. */
-    | { readonly step: 'revealed' }
-    | { readonly step: 'chat'; readonly chatId: string }
-    /** ACTION_REQUIRED: it waits for tool outputs. */
-    | {
-        readonly step: 'action'
-        readonly chatId: string
-        readonly toolCalls: readonly ToolCall[]
-        readonly expiresAt: number
-      }
-    /** Tool outputs were taken; whether they were sent is unknown. */
-    | { readonly step: 'outputs'; readonly chatId: string }
-}
-
 export interface FinishRequest {
   readonly replyId: ReplyId
-  /** Undefined for a reply that still waits, or to end it whoever runs it (`cancelReply`). */
-  readonly fence: Fence | undefined
   readonly event: TerminalEventBody
   /** The id of the answer's message; stored when `event` is `completed`. */
   readonly answerId: MessageId
-  /** The next reply must begin a new upstream conversation: this run's end was not seen (design.md §6). */
+  /** The next reply must begin a new upstream conversation: this run's end was not seen. */
   readonly resetUpstream: boolean
   /** The upstream's id of the (last) answer message, where it is known: feedback names it. */
   readonly upstreamMessageId: string | undefined
   /** Undefined: it never came to be sent. */
   readonly explanation: ReplyExplanation | undefined
+  /** A chat that runs on upstream although it was to be cancelled: written to the outbox with the end. */
+  readonly owesCancel: UpstreamChat | undefined
   readonly at: number
 }
 
 export type FinishOutcome =
-  | { readonly type: 'finished'; readonly reply: Reply }
+  /** `hasNext`: other replies wait in the conversation. */
+  | { readonly type: 'finished'; readonly reply: Reply; readonly hasNext: boolean }
   /** It had ended before; that end stands. */
   | { readonly type: 'already'; readonly reply: Reply }
-  /** The fence is stale, or the reply is unknown to this session. */
+  /** The lease is lost, or the reply is unknown to this session. */
   | { readonly type: 'lost' }
 
 /** One page of a connection, in the order of the connection. Ids name the rows that bound it. */
@@ -184,18 +259,16 @@ export interface AnswerOrigin {
   readonly upstreamMessageId: string
 }
 
-/** What was erased of a session, and what the upstream may still hold of it. */
+/** What was erased of a session, and what is owed to the platform for it. */
 export interface ErasedSession {
   readonly conversations: number
   readonly messages: number
-  readonly attachments: readonly StoredAttachment[]
-  readonly upstream: readonly (UpstreamBinding & { readonly assistantId: AssistantId })[]
-  /** Where conversations were held that had been deleted before, each place once. */
-  readonly former: readonly UpstreamPlace[]
+  readonly attachments: number
+  /** The session was ever known upstream. */
+  readonly hasSpoken: boolean
+  /** All that is owed for it, also what it was owed before. */
+  readonly owed: readonly OwedWork[]
 }
-
-/** An account upstream, and how it was driven. */
-export type UpstreamPlace = Pick<UpstreamBinding, 'scope' | 'strategy'>
 
 /**
  * What one session may ask. No method takes a session, so no one else's record can be named.
@@ -210,7 +283,9 @@ export interface SessionStore {
   /** As `messages`. */
   replies(ids: readonly ReplyId[]): Promise<readonly (Reply | undefined)[]>
   /** What a reply is of and how it stands: nothing of its texts is read. */
-  replyState(id: ReplyId): Promise<Pick<Reply, 'conversationId' | 'status'> | undefined>
+  replyState(
+    id: ReplyId,
+  ): Promise<(Pick<Reply, 'conversationId'> & { readonly hasEnded: boolean }) | undefined>
   attachments(ids: readonly AttachmentId[]): Promise<readonly (Attachment | undefined)[]>
   /** QUEUED, RUNNING and ACTION_REQUIRED replies, of one conversation or of all. */
   openReplies(conversationId: ConversationId | undefined): Promise<readonly Reply[]>
@@ -271,30 +346,36 @@ export interface Ledger {
 
   /**
    * The next reply begins a new upstream conversation, seeded with nothing that was said until now; no `contextReset` is
-   * told. `busy`: a reply is open.
+   * told. The upstream conversation is left for ever, and its deletion is owed. `busy`: a reply is open.
    */
-  clearConversation(session: Session, id: ConversationId): Promise<'cleared' | 'not-found' | 'busy'>
+  clearConversation(
+    session: Session,
+    id: ConversationId,
+    at: number,
+  ): Promise<
+    | { readonly type: 'cleared'; readonly owed: readonly OwedWork[] }
+    | { readonly type: 'not-found' }
+    | { readonly type: 'busy' }
+  >
 
   /**
    * Deletes the conversation with its messages, replies, events and idempotency keys. Its bindings stay, as tombstones;
-   * cursors stay valid. `busy`: a reply is open.
+   * cursors stay valid. Deleting what the platform keeps of it is owed. `busy`: a reply is open.
    */
   deleteConversation(
     session: Session,
     id: ConversationId,
+    at: number,
   ): Promise<
-    | {
-        readonly type: 'deleted'
-        readonly assistantId: AssistantId
-        readonly upstream: readonly UpstreamBinding[]
-      }
+    | { readonly type: 'deleted'; readonly owed: readonly OwedWork[] }
     | { readonly type: 'not-found' }
     | { readonly type: 'busy' }
   >
 
   /**
    * Deletes all that the session has, except bindings (tombstones) and the session's row, whose generation is raised and
-   * whose name is made anew: from then on the upstream knows it under another. Cursors stay valid. `busy`: a reply is open.
+   * whose name is made anew: from then on the upstream knows it under another. Deleting what the platform keeps of it under
+   * the old name is owed. Cursors stay valid. `busy`: a reply is open.
    */
   eraseSession(
     session: Session,
@@ -312,63 +393,16 @@ export interface Ledger {
 
   /**
    * Step 1 of the order of writes: key, message, reply and conversation at once, and with an INTERRUPT the end of all that
-   * waits in the conversation, each with its event. Refusals store nothing.
+   * waits in the conversation, each with its event; where `begin` can be taken up, also claim, send intent and `started`
+   * event. Decided in this order: key, conversation, attachments, busy policy, limits. Refusals store nothing.
    */
   accept(session: Session, request: AcceptRequest): Promise<AcceptOutcome>
 
-  /**
-   * Step 2: makes the head of the conversation's queue RUNNING, unless one runs already or none waits. Atomic, but it may
-   * resolve before it is on disk: a claim that a crash undoes leaves the reply QUEUED.
-   */
-  claim(session: Session, conversationId: ConversationId, at: number): Promise<Claim | undefined>
+  /** Step 2: makes the head of the conversation's queue RUNNING, unless one runs already or none waits. */
+  claim(session: Session, conversationId: ConversationId, at: number): Promise<RunLease | undefined>
 
   /**
-   * Back to QUEUED, at the head; only before step 4. False: the fence is stale or the intent was recorded. As with a
-   * claim, a crash may undo it.
-   */
-  requeue(session: Session, replyId: ReplyId, fence: Fence): Promise<boolean>
-
-  /**
-   * Step 3 (and 5, where the first run reveals the id): this upstream conversation is this conversation's, for ever.
-   * Replacing one that the conversation had raises its generation.
-   * `known`: it was this conversation's before. A collision: it is bound to another session or conversation, or was met by two before. From then on it is nobody's:
-   * who was bound to it goes on in a new one.
-   */
-  bind(
-    session: Session,
-    replyId: ReplyId,
-    fence: Fence,
-    binding: UpstreamBinding,
-    at: number,
-  ): Promise<'bound' | 'known' | 'lost' | Collision>
-
-  /** Step 4: the send intent and the `started` event; true before anything is sent. False: the fence is stale. */
-  recordIntent(
-    session: Session,
-    replyId: ReplyId,
-    fence: Fence,
-    options: { readonly contextReset: boolean; readonly at: number },
-  ): Promise<boolean>
-
-  /** Step 5: the upstream's id of this run, before any delta is shown. False: the fence is stale. */
-  recordChat(session: Session, replyId: ReplyId, fence: Fence, chatId: string): Promise<boolean>
-
-  /**
-   * RUNNING to ACTION_REQUIRED: the pending deltas, the calls and the `action-required` event, in one. False: the fence is
-   * stale.
-   */
-  requireAction(
-    session: Session,
-    replyId: ReplyId,
-    fence: Fence,
-    action: {
-      readonly toolCalls: readonly ToolCall[]
-      readonly expiresAt: number
-    },
-  ): Promise<boolean>
-
-  /**
-   * ACTION_REQUIRED to RUNNING, under the same fence: the send intent of tool outputs, of which only the digest is stored.
+   * ACTION_REQUIRED to RUNNING, under the same lease: the send intent of tool outputs, of which only the digest is stored.
    * `repeated`: outputs of this digest were taken before. `other-calls`: not exactly the calls that it waits for.
    */
   takeToolOutputs(
@@ -383,10 +417,13 @@ export interface Ledger {
     | { readonly type: 'not-found' }
   >
 
-  /** Step 7: the pending deltas, the end, its event and the release of the conversation, in one. */
+  /**
+   * Ends a reply without holding its run (`cancelReply`): with the text that is on disk, in a revision of its own. Whoever
+   * runs it has lost its lease.
+   */
   finish(session: Session, request: FinishRequest): Promise<FinishOutcome>
 
-  /** Every reply that was RUNNING or ACTION_REQUIRED when the store was opened, now fenced for the one that asks. Call once, at start. */
+  /** Every reply that was RUNNING or ACTION_REQUIRED when the store was opened, each under a new lease. Call once, at start. */
   orphans(): Promise<readonly Orphan[]>
 
   /** Conversations in which replies wait. */

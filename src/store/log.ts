@@ -1,5 +1,4 @@
-import type { ConversationId, Delta, Position, ReplyEvent, ReplyId, SessionId } from '../domain.ts'
-import type { Fence } from './ledger.ts'
+import type { ConversationId, Position, ReplyEvent, ReplyId, SessionId } from '../domain.ts'
 
 /** Which of a session's events a reader wants; ids filter inside the session only. */
 export interface EventFilter {
@@ -7,35 +6,39 @@ export interface EventFilter {
   readonly conversationId?: ConversationId
 }
 
-export type ReadResult = readonly ReplyEvent[] | 'trimmed'
+/** An event and where its reader stands after it. Readers that stand at one position share one object of each. */
+export interface LogItem {
+  readonly event: ReplyEvent
+  readonly position: Position
+}
+
+/** `expired`: the event at the position is gone or another one, or events behind it that the filter asks for are gone. */
+export type ReadResult = readonly LogItem[] | 'expired'
 
 /** The text of one delta, in UTF-16 code units: longer ones are split, so that no reader needs a large buffer. */
 export const maxDeltaLength = 8192
 
 /**
- * The events of each session in the order in which readers meet them. `started` and terminal events are written by the
- * ledger, together with the state they tell of.
+ * What readers of a session are told, in order: its durable events, and the texts of its replies.
  *
- * What a reader is given is final: a position never names other content, and nothing later appears before it.
- * Deltas may be shown before they are on disk; all else is on disk first.
+ * ```
+ *   events    started(A) ── started(B) ── completed(A) ── …       numbered, on disk before they are shown
+ *   text of A      ░░░░░░░░░░░░░░░░░░░░░│                          shown at once, in revisions
+ *   text of B                   ░░░░░░░░░░░░░░░░░░░░…
+ * ```
+ * A reader at a position is sent what is new of the text of each reply that is running there, then the next event. All of a
+ * reply's text comes before its terminal event. Text is cut between the reader's offset and the end, so that deltas of a
+ * reader that lags merge by themselves.
+ *
+ * Each revision of a text remembers how much of the one before it kept. A reader of an older revision goes on at the
+ * smallest of its offset and of what all later revisions kept; a reader of a revision that is not known goes on at 0. Where
+ * that takes a reader back, it is sent a delta at that offset, with an empty text if there is none yet. A reader whose
+ * offset lies beyond the text of its own revision waits.
  */
 export interface ReplyLog {
   /**
-   * Appends deltas of a running reply, as one group, at once visible. Answers nothing when there is room for more,
-   * else a promise to wait for before the next append.
-   * @throws {@link LostReplyError} when the reply does not run under this fence any more.
-   */
-  append(
-    sessionId: SessionId,
-    replyId: ReplyId,
-    fence: Fence,
-    deltas: readonly Delta[],
-  ): Promise<void> | undefined
-
-  /**
-   * Events after a position, oldest first; empty at the end. Neighbouring deltas of one reply and kind come merged
-   * under the last one's position. At least one event if there is any; beyond that at most `maxLength` code units of text.
-   * `trimmed`: events after the position are gone. Answers at once what is in memory.
+   * What comes after a position; empty at the end. At least one item if there is any; beyond that at most `maxLength` code
+   * units of text. Returns at once what is in memory.
    * @throws {@link StoreError} at the end of what is there, while what runs in the session cannot be written.
    */
   read(
@@ -45,14 +48,14 @@ export interface ReplyLog {
     maxLength: number,
   ): ReadResult | Promise<ReadResult>
 
-  /** Where a reader that wants only what comes now begins. */
+  /** The end of the log, after all text that is known: where a reader that wants only what comes now begins. */
   end(sessionId: SessionId): Promise<Position>
 
-  /** The position just before a reply's first event; `trimmed` when its events are gone; undefined: no such reply. */
-  start(sessionId: SessionId, replyId: ReplyId): Promise<Position | 'trimmed' | undefined>
+  /** The position just before a reply's first event; `expired` when its events are gone; undefined: no such reply. */
+  start(sessionId: SessionId, replyId: ReplyId): Promise<Position | 'expired' | undefined>
 
-  /** `beyond` the end, older than the log (`trimmed`), or `ok`. */
-  check(sessionId: SessionId, position: Position): Promise<'ok' | 'beyond' | 'trimmed'>
+  /** `expired`: the event at the position is gone or another one, the log does not reach it, or was trimmed beyond it. */
+  check(sessionId: SessionId, position: Position): Promise<'ok' | 'expired'>
 
   /**
    * Calls `wake` whenever there may be more to read, until disposed; it must not throw. Arm it before reading, or a
@@ -62,12 +65,13 @@ export interface ReplyLog {
 
   /**
    * Ends the events of replies that ended before `endedBefore` (ms since the epoch), oldest first: always a prefix of a
-   * session's log. Bounded work: answers how many replies' events it ended, to be called again until that is 0.
+   * session's log. Number and check of the newest event that it removes are kept, so that a reader that missed nothing
+   * goes on. Bounded work: returns how many replies' events it ended, to be called again until that is 0.
    */
   trim(endedBefore: number): Promise<number>
 }
 
-/** The reply is no longer run under the fence: it was ended by another, or claimed anew. The runner stops. */
+/** The reply is no longer run under the lease: it was ended by another, or claimed anew. The runner stops. */
 export class LostReplyError extends Error {
   override readonly name = 'LostReplyError'
 }

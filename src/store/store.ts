@@ -2,6 +2,7 @@ import { GatewayError } from '../errors.ts'
 import type { IsolationRecords } from './isolation-records.ts'
 import type { Ledger } from './ledger.ts'
 import type { ReplyLog } from './log.ts'
+import type { Outbox } from './outbox.ts'
 
 /** The interfaces of one engine, opened and closed together. */
 export interface Store extends ReplyStore {
@@ -12,6 +13,7 @@ export interface Store extends ReplyStore {
 export interface ReplyStore extends AsyncDisposable {
   readonly ledger: Ledger
   readonly log: ReplyLog
+  readonly outbox: Outbox
   /** Rejects with {@link StoreError} when a write cannot be made durable now. */
   ping(): Promise<void>
 }

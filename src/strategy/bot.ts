@@ -213,10 +213,9 @@ export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
         cancelBotChat(client, target, { chatId, conversationId }, signal)
       try {
         const chat = await withToken(tokens, session.name, send, signal)
-        return chat.status === 'cancelled'
-      } catch {
-        // It may have ended meanwhile, or not be reachable: either way it was not cancelled by us.
-        return false
+        return chat.status === 'cancelled' ? 'agreed' : 'refused'
+      } catch (error) {
+        return isRefusal(error) ? 'refused' : 'not-told'
       }
     },
     async submitToolOutputs({ session, upstreamConversationId, chatId, outputs }, take, signal) {
@@ -246,6 +245,13 @@ export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
       }
     },
   }
+}
+
+/** The platform knows better than to cancel: the chat has ended meanwhile, or is gone. */
+function isRefusal(error: unknown): boolean {
+  if (!(error instanceof CozeError)) return false
+  const { kind } = error
+  return kind === 'refused' || kind === 'conversation-gone' || kind === 'not-supported'
 }
 
 function isRunning({ status }: CozeChat): boolean {

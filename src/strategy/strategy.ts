@@ -154,6 +154,12 @@ export type Recovered =
   { readonly type: 'found'; readonly events: readonly RunEvent[] } | { readonly type: 'unknown' }
 
 /**
+ * What became of telling the upstream to stop. `refused`: it was told and did not agree, or it can never be told: trying
+ * again changes nothing. `not-told`: it could not be reached.
+ */
+export type CancelOutcome = 'agreed' | 'refused' | 'not-told'
+
+/**
  * Drives an assistant upstream. Everything that waits takes a signal, required and last.
  * Failures are {@link RunFailedError}.
  */
@@ -206,8 +212,11 @@ export interface ChatStrategy {
    * run otherwise, after the events before it were taken, or with what `take` failed with.
    */
   start(request: StartRequest, take: TakeRunEvents, signal: AbortSignal): Promise<void>
-  /** Tells the upstream to stop, where it can be told. True: it was told and agreed. Never throws; bounded by the signal. */
-  cancel(run: RunReference, signal: AbortSignal): Promise<boolean>
+  /** Tells the upstream to stop, where it can be told. Never throws; bounded by the signal. */
+  cancel(
+    run: Pick<RunReference, 'session' | 'upstreamConversationId' | 'chatId'>,
+    signal: AbortSignal,
+  ): Promise<CancelOutcome>
   /**
    * Answers a run's tool calls and streams what follows, as `start` does, beginning with `accepted` for the same chat.
    * Only for a run that asked.

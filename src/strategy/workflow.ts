@@ -280,7 +280,7 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
       }
     },
     // The platform has no call for it (coze-api.md §4).
-    cancel: async () => false,
+    cancel: async () => 'refused',
     async submitToolOutputs() {
       throw new RunFailedError(unsupported, { outcome: 'not-accepted' })
     },

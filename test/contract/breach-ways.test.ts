@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { AssistantSettings } from '../../src/config/assistant.ts'
 import { CozeError } from '../../src/coze/errors.ts'
@@ -8,8 +5,8 @@ import type { ReplyEvent, ReplyId, SessionId } from '../../src/domain.ts'
 import { type Breach, type BreachWay, breachWays } from '../../src/isolation/breaches.ts'
 import { Secret } from '../../src/lib/secret.ts'
 import { beginCheckup } from '../../src/probe/checkup.ts'
+import { createStrays } from '../../src/probe/strays.ts'
 import type { Assistants } from '../../src/strategy/assistants.ts'
-import type { OlderMessage } from '../../src/strategy/records.ts'
 import type { RunFailedError } from '../../src/strategy/run-failed-error.ts'
 import { toRunFailure } from '../../src/strategy/run-failure.ts'
 import { createFakeClock } from '../kit/clock.ts'
@@ -19,9 +16,9 @@ import {
   assistantId,
   callerOf,
   message,
+  newDisk,
   openEngine,
   type OpenEngineOptions,
-  openMemoryStore,
   readAll,
   readUntil,
 } from '../kit/open-engine.ts'
@@ -152,27 +149,22 @@ function straying(
   }
 }
 
-/** The messages that the platform lists of a conversation. */
-function listing(rows: (bound: readonly string[]) => readonly string[]): Scene {
+/** The conversations of the messages that a platform lists which a probe has asked for those of one. */
+function listing(asked: string, ...listed: readonly string[]): Scene {
   return async (breaches) => {
-    await using talk = await openWith(breaches, 'workflow')
-    const { end, run } = await answered(talk, talk, 'first')
-    if (end?.type !== 'completed') throw new TypeError('the message was not answered')
-    await cancelled(talk, talk, 'early')
-    const { run: second } = await answered(talk, talk, 'second')
-    const where = second.conversationId
-    const listed = rows([run.conversationId, where]).map((conversationId, index): OlderMessage => ({
-      conversationId,
-      upstreamMessageId: `u${index}`,
-      role: 'USER',
-      text: 'old',
-      createdAt: 1_000,
-    }))
-    talk.records.older.set(run.conversationId, listed)
-    const page = { before: `u.${run.conversationId}.u9`, limit: 5 }
-    await talk.conversations.older(end.conversationId, page).catch(() => undefined)
+    const strays = createStrays(createFakeClock())
+    const rows = listed.map((conversationId) => ({ conversationId }))
+    strays.listed(asked, rows)
+    for (const evidence of strays.found) {
+      const way = breachWayNames.find((name) => breachWays[name].what === evidence.what)
+      if (way === undefined) throw new TypeError('a probe found what is no breach')
+      const target = { assistantId, strategy: 'bot' } as const
+      breaches.push({ ...evidence, way, target, sessions: [], isNew: true })
+    }
   }
 }
+
+const breachWayNames = Object.keys(breachWays) as readonly BreachWay[]
 
 /** What the look at the start finds where the platform gives these conversations, one after the other. */
 function lookedAt(...given: readonly string[]): Scene {
@@ -232,17 +224,18 @@ const settings: AssistantSettings = {
 }
 
 /** What a process leaves that is killed when a run has just told its conversation. */
-async function leaveRevealed(file: string): Promise<ReplyId> {
-  await using store = await openMemoryStore(file)
+async function leaveRevealed(disk: ReturnType<typeof newDisk>): Promise<ReplyId> {
+  await using store = disk.open()
   const { ledger } = store
   const caller = callerOf('alice')
   const nameOf = (generation: number) => caller.nameOf(generation)
   const { session } = await ledger.openSession('alice' as SessionId, nameOf, 0)
   const { id, conversationId } = await acceptReply(ledger, session, { assistantId })
-  const { fence } = await claimReply(ledger, session, conversationId)
+  const lease = await claimReply(ledger, session, conversationId)
   const { scope, kind: strategy } = createScriptedStrategy('workflow')
-  await ledger.recordIntent(session, id, fence, { contextReset: false, at: 1 })
-  await ledger.bind(session, id, fence, { scope, strategy, conversationId: 'revealed' }, 2)
+  await lease.intend({ binding: undefined, contextReset: false, at: 1 })
+  const binding = { scope, strategy, conversationId: 'revealed' }
+  await lease.bind(binding, { contextReset: false, at: 2 })
   return id
 }
 
@@ -305,12 +298,10 @@ const ways: Readonly<
       'a seeded history under older chats': revealing('brought'),
       'a message that no chat made': revealing('of no chat'),
       async 'a restart between the first event of a run and the look at who was there'(breaches) {
-        const directory = await mkdtemp(join(tmpdir(), 'breach-'))
         await using stack = new AsyncDisposableStack()
-        stack.defer(() => rm(directory, { recursive: true }))
-        const file = join(directory, 'gateway.db')
-        const replyId = await leaveRevealed(file)
-        const store = stack.use(await openMemoryStore(file))
+        const disk = newDisk()
+        const replyId = await leaveRevealed(disk)
+        const store = stack.use(disk.open())
         const onBreach = (breach: Breach) => void breaches.push(breach)
         const talk = stack.use(await openEngine({ store, kind: 'workflow', onBreach }))
         const of = { chatId: '700', conversationId: 'revealed' }
@@ -409,13 +400,8 @@ const ways: Readonly<
     },
   },
   'list-of-another-conversation': {
-    real: listing(([own = '']) => [own, 'of-nobody']),
-    harmless: {
-      'messages of a conversation that this one had before': listing(([own = '', before = '']) => [
-        own,
-        before,
-      ]),
-    },
+    real: listing('own', 'own', 'of-nobody'),
+    harmless: { 'messages of the conversation that was asked for': listing('own', 'own', 'own') },
   },
   'shared-at-start': {
     real: lookedAt('one', 'one'),

@@ -3,13 +3,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { AttachmentId, ConversationId, Session, SessionName } from '../../src/domain.ts'
+import type {
+  AttachmentId,
+  ConversationId,
+  Session,
+  SessionId,
+  SessionName,
+} from '../../src/domain.ts'
 import { systemClock, type Clock } from '../../src/lib/clock.ts'
-import { openDatabase } from '../../src/store/sqlite/database.ts'
-import { createSqliteStore, openSqliteStore } from '../../src/store/sqlite/store.ts'
-import { migrations } from '../../src/store/sqlite/tables.ts'
+import { openSqliteStore } from '../../src/store/sqlite/store.ts'
+import { firstEdition } from '../../src/store/sqlite/worker/first-edition.ts'
 import type { Store } from '../../src/store/store.ts'
 import { createFakeClock } from '../kit/clock.ts'
+import { openStoreWorker } from '../kit/store-worker.ts'
 import { randomId } from '../kit/ids.ts'
 import {
   accept,
@@ -17,6 +23,7 @@ import {
   assistant,
   claimReply,
   completed,
+  endByOther,
   finish,
   newConversationId,
   openSession,
@@ -70,7 +77,7 @@ async function speak(
   word: string,
   at = 1,
 ): Promise<ConversationId> {
-  const { ledger, log } = store
+  const { ledger } = store
   const id = newConversationId()
   const title = `${word}title!`
   const begun = { id, assistantId: assistant, title, at, max: 1_000 }
@@ -98,9 +105,10 @@ async function speak(
       at,
     })
     const claim = await claimReply(ledger, session, id)
-    const { reply, fence } = claim
-    await ledger.recordIntent(session, reply.id, fence, { contextReset: false, at })
-    await log.append(session.id, reply.id, fence, [
+    const { reply } = claim
+    await claim.intend({ binding: undefined, contextReset: false, at })
+    claim.recordChat(`${word}chat!`)
+    await claim.append([
       { kind: 'ANSWER', offset: 0, text: `${word}delta! `.repeat(length / 10 + 1) },
       { kind: 'REASONING', offset: 0, text: `${word}reasoning!` },
     ])
@@ -110,7 +118,7 @@ async function speak(
       arguments: `${word}argument!`,
       kind: 'FUNCTION',
     } as const
-    await ledger.requireAction(session, reply.id, fence, { toolCalls: [call], expiresAt: 9 })
+    await claim.requireAction({ toolCalls: [call], expiresAt: 9 })
     await ledger.takeToolOutputs(session, reply.id, {
       toolCallIds: ['1'],
       digest: `${word}output!`,
@@ -119,7 +127,7 @@ async function speak(
     if (end.type !== 'completed') throw new Error('it is completed')
     const question = { text: `${word}question!`, options: [], fields: [] }
     const event = { ...end, followUps: [`${word}suggestion!`], question }
-    await finish(ledger, claim, event, { at })
+    await finish(claim, event, { at })
   }
   return id
 }
@@ -130,13 +138,11 @@ describe('what was deleted', () => {
     const store = await openFile(file)
     const leaver = await openSession(store.ledger)
     const kept = await openSession(store.ledger)
-    // It runs all the time, so that the journal has to keep what it said.
+    // It runs all the time, and what it said is kept.
     const running = await runReply(store, kept)
     for (let round = 0; round < 20; round += 1) {
       const text = 'keptdelta! '
-      const { reply, fence } = running
-      const delta = { kind: 'ANSWER', offset: round * text.length, text } as const
-      await store.log.append(kept.id, reply.id, fence, [delta])
+      await running.append([{ kind: 'ANSWER', offset: round * text.length, text }])
       await speak(store, leaver, 'gone')
       await speak(store, kept, 'kept')
     }
@@ -159,7 +165,7 @@ describe('what was deleted', () => {
     const store = await openFile(file)
     const session = await openSession(store.ledger)
     const id = await speak(store, session, 'gone')
-    await store.ledger.deleteConversation(session, id)
+    await store.ledger.deleteConversation(session, id, 5)
     await store[Symbol.asyncDispose]()
     // Its files were not of the conversation.
     expect(await found(file, 'gone')).toEqual(['file', 'type'])
@@ -183,19 +189,25 @@ describe('what was deleted', () => {
   it('goes from the files once the disk has room again, and the log says once that it waits', async () => {
     const file = newFile()
     const clock = createFakeClock()
-    const warnings: string[] = []
-    const warn = (_fields: object, text: string) => void warnings.push(text)
-    const opened = await openDatabase({ file, sessionKeyCheck: 'check', busyTimeoutMs: 100 })
-    const options = { clock, metrics: uncounted, disk: undefined }
-    await using store = createSqliteStore(opened, { ...options, logger: { ...logger, warn } })
-    const session = await openSession(store.ledger)
-    await speak(store, session, 'gone')
-    await store.ledger.eraseSession(session, () => 'new' as SessionName, 5)
-    opened.db.exec('PRAGMA query_only = ON')
+    await using worker = await openStoreWorker(file, { clock })
+    const { db } = worker.opened
+    const of = { sessionId: 'leaver' as SessionId }
+    await worker.call('openSession', { id: of.sessionId, name: 'name' as SessionName, at: 1 })
+    const id = newConversationId()
+    const begun = { id, assistantId: assistant, title: 'gonetitle!', at: 1, max: 9 }
+    await worker.call('startConversation', { ...of, ...begun })
+    const erasing = worker.call('eraseSession', {
+      ...of,
+      generation: 1,
+      name: 'new' as SessionName,
+      at: 5,
+    })
+    // As soon as it is committed, nothing can be written any more.
+    await erasing.then(() => db.exec('PRAGMA query_only = ON'))
     for (let round = 0; round < 3; round += 1) await clock.pass(1_000)
-    expect(warnings).toHaveLength(1)
-    expect(await found(file, 'gone')).toContain('text')
-    opened.db.exec('PRAGMA query_only = OFF')
+    expect(worker.notes.filter(({ level }) => level === 'warn')).toHaveLength(1)
+    expect(await found(file, 'gone')).toContain('title')
+    db.exec('PRAGMA query_only = OFF')
     await until(async () => {
       await clock.pass(1_000)
       return (await found(file, 'gone')).length === 0
@@ -208,11 +220,11 @@ describe('what was deleted', () => {
     const session = await openSession(ledger)
     const first = await acceptReply(ledger, session, { idempotency: { key: 'k', digest: 'd' } })
     const claim = await claimReply(ledger, session, first.conversationId)
-    await finish(ledger, claim, completed('Hi'))
+    await finish(claim, completed('Hi'))
     const erasure = ledger.eraseSession(session, () => 'new' as SessionName, 5)
     // In the transaction of the erasure, and so before any of the rows behind it are gone.
     const second = acceptReply(ledger, session, { idempotency: { key: 'k', digest: 'd' } })
-    const late = finish(ledger, claim, completed('Late'))
+    const late = endByOther(store, session, first.id)
     await erasure
     expect((await second).id).not.toBe(first.id)
     expect(await late).toEqual({ type: 'lost' })
@@ -223,7 +235,7 @@ describe('what was deleted', () => {
   it('is in no byte of a file of an earlier version, which left it in free places, once that is opened', async () => {
     const file = newFile()
     const db = new DatabaseSync(file)
-    db.exec(`${migrations.slice(0, 7).join('')}
+    db.exec(`${firstEdition.slice(0, 7).join('')}
       PRAGMA user_version = 7; PRAGMA application_id = 0x436f7a47;
       INSERT INTO meta VALUES ('session-key', 'check'), ('epoch', 4);`)
     const insert = db.prepare('INSERT INTO journal (deltas) VALUES (?)')
@@ -239,7 +251,7 @@ describe('what was deleted', () => {
 })
 
 describe('what has outlived its time', () => {
-  it('leaves no word of the user in the files: no title, file name, key or journal', async () => {
+  it('leaves no word of the user in the files: no title, file name, key or text', async () => {
     const file = newFile()
     await using store = await openFile(file)
     const { ledger, log } = store
@@ -252,7 +264,7 @@ describe('what has outlived its time', () => {
       text: 'gonewords!',
       at: 10,
     })
-    await finish(ledger, await claimReply(ledger, session, untitled.conversationId), completed('x'))
+    await finish(await claimReply(ledger, session, untitled.conversationId), completed('x'))
     await speak(store, session, 'kept', 60)
     while ((await log.trim(50)) > 0);
     while ((await ledger.trimMessages(50)) > 0);
@@ -261,7 +273,7 @@ describe('what has outlived its time', () => {
     expect(kept).toEqual(expect.arrayContaining(['title', 'file', 'text', 'key', 'answer']))
     // What the platform may still keep is told when the session is erased.
     const outcome = await ledger.eraseSession(session, () => 'new' as SessionName, 70)
-    expect(outcome.type === 'erased' && outcome.erased.attachments.length).toBe(2)
+    expect(outcome.type === 'erased' && outcome.erased.attachments).toBe(2)
   })
 
   it('keeps the title of a conversation that is in use, and a file that was sent lately', async () => {
@@ -293,7 +305,7 @@ describe('what has outlived its time', () => {
     const session = await openSession(ledger)
     const say = async (text: string, at: number) => {
       const { conversationId } = await acceptReply(ledger, session, { text, at })
-      await finish(ledger, await claimReply(ledger, session, conversationId), completed('x'), {
+      await finish(await claimReply(ledger, session, conversationId), completed('x'), {
         at,
       })
       const [conversation] = await ledger.session(session).conversations([conversationId])

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { AttachmentId, Session, SessionName, ToolCall } from '../../src/domain.ts'
-import type { StoredAttachment, UpstreamBinding } from '../../src/store/ledger.ts'
+import type { StoredAttachment } from '../../src/store/ledger.ts'
+import type { UpstreamBinding } from '../../src/store/upstream.ts'
 import type { ReplyStore } from '../../src/store/store.ts'
 import { randomId } from '../kit/ids.ts'
 import {
@@ -8,9 +9,9 @@ import {
   acceptReply,
   assistant,
   beginning,
-  cancelled,
   claimReply,
   completed,
+  endByOther,
   finish,
   newConversationId,
   newMessageId,
@@ -42,6 +43,19 @@ const newAttachment = (assistantId = assistant): StoredAttachment => ({
   scope,
   upstreamId: randomId(),
 })
+const { conversationId: _, ...account } = binding('')
+/** Deleting an upstream conversation, as it is owed. */
+const deletionOf = (conversationId: string) => ({
+  type: 'delete-conversation',
+  assistantId: assistant,
+  upstream: binding(conversationId),
+})
+
+function owedOf(outcome: Awaited<ReturnType<ReplyStore['ledger']['eraseSession']>>) {
+  if (outcome.type !== 'erased') throw new Error(`expected "erased", got "${outcome.type}"`)
+  return outcome.erased.owed
+}
+
 const forward = { direction: 'forward', limit: 10, after: undefined, before: undefined } as const
 
 /** What every engine's ledger promises about actions and about what a session keeps. */
@@ -51,9 +65,9 @@ export function ledgerRecordsContract(name: string, open: () => Promise<ReplySto
       await using store = await open()
       const { ledger, log } = store
       const claim = await runReply(store, await openSession(ledger))
-      const { session, reply, fence } = claim
-      await log.append(session.id, reply.id, fence, [{ kind: 'ANSWER', offset: 0, text: 'wait' }])
-      expect(await ledger.requireAction(session, reply.id, fence, action)).toBe(true)
+      const { session, reply } = claim
+      await claim.append([{ kind: 'ANSWER', offset: 0, text: 'wait' }])
+      expect(await claim.requireAction(action)).toBe(true)
       const [stored] = await ledger.session(session).replies([reply.id])
       const waiting = { status: 'ACTION_REQUIRED', text: 'wait', toolCalls, actionExpiresAt: 900 }
       expect(stored).toMatchObject(waiting)
@@ -74,9 +88,9 @@ export function ledgerRecordsContract(name: string, open: () => Promise<ReplySto
 
     it('takes the outputs of exactly its calls, once, and goes on under the same fence', async () => {
       await using store = await open()
-      const { ledger, log } = store
+      const { ledger } = store
       const claim = await runReply(store, await openSession(ledger))
-      const { session, reply, fence } = claim
+      const { session, reply } = claim
       let digest = ''
       const take = (...toolCallIds: string[]) => {
         // Other outputs each time.
@@ -84,14 +98,14 @@ export function ledgerRecordsContract(name: string, open: () => Promise<ReplySto
         return ledger.takeToolOutputs(session, reply.id, { toolCallIds, digest })
       }
       expect(await take('call-1', 'call-2')).toEqual({ type: 'not-waiting' })
-      await ledger.requireAction(session, reply.id, fence, action)
+      await claim.requireAction(action)
       expect(await take('call-1')).toEqual({ type: 'other-calls' })
       expect(await take('call-1', 'call-1')).toEqual({ type: 'other-calls' })
       expect(await take('call-1', 'call-2', 'call-3')).toEqual({ type: 'other-calls' })
       const taken = await Promise.all([take('call-2', 'call-1'), take('call-1', 'call-2')])
       expect(taken.map(({ type }) => type).toSorted()).toEqual(['not-waiting', 'taken'])
-      await log.append(session.id, reply.id, fence, [{ kind: 'ANSWER', offset: 0, text: 'sun' }])
-      expect(await finish(ledger, claim, completed('sun'))).toMatchObject({
+      await claim.append([{ kind: 'ANSWER', offset: 0, text: 'sun' }])
+      expect(await finish(claim, completed('sun'))).toMatchObject({
         type: 'finished',
         reply: { status: 'COMPLETED', toolCalls: [], actionExpiresAt: null },
       })
@@ -101,26 +115,26 @@ export function ledgerRecordsContract(name: string, open: () => Promise<ReplySto
       await using store = await open()
       const { ledger } = store
       const claim = await runReply(store, await openSession(ledger))
-      const { session, reply, fence } = claim
+      const { session, reply } = claim
       const own = ledger.session(session)
       const first = { toolCallIds: ['call-1', 'call-2'], digest: 'first' }
       const take = (outputs: typeof first) => ledger.takeToolOutputs(session, reply.id, outputs)
       expect(await own.tookToolOutputs(reply.id, 'first')).toBe(false)
-      await ledger.requireAction(session, reply.id, fence, action)
+      await claim.requireAction(action)
       expect(await take(first)).toMatchObject({ type: 'taken' })
       expect(await take(first)).toMatchObject({ type: 'repeated', reply: { status: 'RUNNING' } })
       expect(await take({ ...first, digest: 'other' })).toEqual({ type: 'not-waiting' })
       const [call] = toolCalls
       if (call === undefined) throw new Error('expected a call')
       const later = { toolCalls: [{ ...call, id: 'call-3' }], expiresAt: 900 }
-      await ledger.requireAction(session, reply.id, fence, later)
+      await claim.requireAction(later)
       expect(await take(first)).toMatchObject({
         type: 'repeated',
         reply: { status: 'ACTION_REQUIRED', toolCalls: [{ id: 'call-3' }] },
       })
       expect(await take({ ...first, digest: 'other' })).toEqual({ type: 'other-calls' })
       await take({ toolCallIds: ['call-3'], digest: 'second' })
-      await finish(ledger, claim, completed('done'))
+      await finish(claim, completed('done'))
       for (const digest of ['first', 'second']) {
         expect(await own.tookToolOutputs(reply.id, digest)).toBe(true)
       }
@@ -128,14 +142,19 @@ export function ledgerRecordsContract(name: string, open: () => Promise<ReplySto
       expect(await stranger.tookToolOutputs(reply.id, 'first')).toBe(false)
     })
 
-    it('T2: does not know the reply of another session, nor waits under a stale fence', async () => {
+    it('T2: does not know the reply of another session, nor waits under a lease that was given back', async () => {
       await using store = await open()
       const { ledger } = store
-      const { session, reply, fence } = await runReply(store, await openSession(ledger))
+      const session = await openSession(ledger)
+      const { conversationId } = await acceptReply(ledger, session)
+      const stale = await claimReply(ledger, session, conversationId)
+      await stale.requeue()
+      const claim = await claimReply(ledger, session, conversationId)
+      await claim.intend({ binding: undefined, contextReset: false, at: 3 })
+      const { reply } = claim
       const stranger = await openSession(ledger)
-      expect(await ledger.requireAction(session, reply.id, fence - 1, action)).toBe(false)
-      expect(await ledger.requireAction(stranger, reply.id, fence, action)).toBe(false)
-      await ledger.requireAction(session, reply.id, fence, action)
+      expect(await stale.requireAction(action)).toBe(false)
+      expect(await claim.requireAction(action)).toBe(true)
       const ids = toolCalls.map(({ id }) => id)
       expect(
         await ledger.takeToolOutputs(stranger, reply.id, { toolCallIds: ids, digest: 'd' }),
@@ -145,9 +164,9 @@ export function ledgerRecordsContract(name: string, open: () => Promise<ReplySto
     it('can be cancelled while it waits', async () => {
       await using store = await open()
       const claim = await runReply(store, await openSession(store.ledger))
-      const { session, reply, fence } = claim
-      await store.ledger.requireAction(session, reply.id, fence, action)
-      const outcome = await finish(store.ledger, claim, cancelled, { fence: undefined })
+      const { session, reply } = claim
+      await claim.requireAction(action)
+      const outcome = await endByOther(store, session, reply.id)
       expect(outcome).toMatchObject({ type: 'finished', reply: { status: 'CANCELLED' } })
     })
   })
@@ -210,8 +229,8 @@ export function ledgerRecordsContract(name: string, open: () => Promise<ReplySto
       const { ledger } = store
       const session = await openSession(ledger)
       const claim = await runReply(store, session)
-      const { reply, fence } = claim
-      await ledger.bind(session, reply.id, fence, binding('up-1'), 5)
+      const { reply } = claim
+      await claim.bind(binding('up-1'), { contextReset: false, at: 5 })
       const answerId = newMessageId()
       const explanation = {
         strategy: 'bot',
@@ -223,7 +242,7 @@ export function ledgerRecordsContract(name: string, open: () => Promise<ReplySto
         retries: 1,
       } as const
       const details = { answerId, upstreamMessageId: 'message-1', explanation, resetUpstream: true }
-      await finish(ledger, claim, completed('yes'), details)
+      await finish(claim, completed('yes'), details)
       const reader = ledger.session(session)
       expect(await reader.answerOrigin(answerId)).toEqual({
         assistantId: assistant,
@@ -245,12 +264,16 @@ export function ledgerRecordsContract(name: string, open: () => Promise<ReplySto
       const session = await openSession(ledger)
       const claim = await runReply(store, session)
       const { conversationId } = claim.reply
-      expect(await ledger.clearConversation(session, conversationId)).toBe('busy')
-      await ledger.bind(session, claim.reply.id, claim.fence, binding('up-c'), 5)
-      await finish(ledger, claim, completed('before'))
+      expect(await ledger.clearConversation(session, conversationId, 4)).toEqual({ type: 'busy' })
+      await claim.bind(binding('up-c'), { contextReset: false, at: 5 })
+      await finish(claim, completed('before'))
       const stranger = await openSession(ledger)
-      expect(await ledger.clearConversation(stranger, conversationId)).toBe('not-found')
-      expect(await ledger.clearConversation(session, conversationId)).toBe('cleared')
+      const missed = await ledger.clearConversation(stranger, conversationId, 6)
+      expect(missed).toEqual({ type: 'not-found' })
+      expect(await ledger.clearConversation(session, conversationId, 7)).toMatchObject({
+        type: 'cleared',
+        owed: [deletionOf('up-c')],
+      })
       const next = await runReply(store, session, conversationId)
       expect(next).toMatchObject({ upstream: undefined, contextReset: false })
       expect(next.generation).toBe(claim.generation + 1)
@@ -264,21 +287,20 @@ export function ledgerRecordsContract(name: string, open: () => Promise<ReplySto
       const { ledger, log } = store
       const session = await openSession(ledger)
       const claim = await runReply(store, session)
-      const { reply, fence } = claim
+      const { reply } = claim
       const { conversationId } = reply
-      await ledger.bind(session, reply.id, fence, binding('up-d'), 5)
-      expect(await ledger.deleteConversation(session, conversationId)).toEqual({ type: 'busy' })
-      await finish(ledger, claim, completed('gone'))
+      await claim.bind(binding('up-d'), { contextReset: false, at: 5 })
+      expect(await ledger.deleteConversation(session, conversationId, 6)).toEqual({ type: 'busy' })
+      await finish(claim, completed('gone'))
       const kept = await runReply(store, session)
       const end = await log.end(session.id)
 
       const stranger = await openSession(ledger)
-      const missed = await ledger.deleteConversation(stranger, conversationId)
+      const missed = await ledger.deleteConversation(stranger, conversationId, 7)
       expect(missed).toEqual({ type: 'not-found' })
-      expect(await ledger.deleteConversation(session, conversationId)).toEqual({
+      expect(await ledger.deleteConversation(session, conversationId, 8)).toMatchObject({
         type: 'deleted',
-        assistantId: assistant,
-        upstream: [binding('up-d')],
+        owed: [{ ...deletionOf('up-d'), session, attempts: 0, owedSince: 8 }],
       })
       const reader = ledger.session(session)
       expect(await reader.conversations([conversationId])).toEqual([undefined])
@@ -288,7 +310,7 @@ export function ledgerRecordsContract(name: string, open: () => Promise<ReplySto
       expect(await log.check(session.id, end)).toBe('ok')
       const left = await readAll(log, session, beginning)
       expect(left.map(({ replyId }) => replyId)).toEqual([kept.reply.id])
-      const bound = await ledger.bind(session, kept.reply.id, kept.fence, binding('up-d'), 6)
+      const bound = await kept.bind(binding('up-d'), { contextReset: false, at: 6 })
       expect(bound).toMatchObject({ type: 'collision' })
     })
 
@@ -299,22 +321,22 @@ export function ledgerRecordsContract(name: string, open: () => Promise<ReplySto
       const other = await openSession(ledger)
       const { reply: otherReply } = await runReply(store, other)
       const claim = await runReply(store, session)
-      await ledger.bind(session, claim.reply.id, claim.fence, binding('up-e'), 5)
+      await claim.bind(binding('up-e'), { contextReset: false, at: 5 })
       const attachment = newAttachment()
       await ledger.addAttachment(session, attachment)
       const name = (generation: number) => `renamed-${generation}` as SessionName
       expect(await ledger.eraseSession(session, name, 8)).toEqual({ type: 'busy' })
-      await finish(ledger, claim, completed('gone'))
-      expect(await ledger.eraseSession(session, name, 9)).toEqual({
+      await finish(claim, completed('gone'))
+      const outcome = await ledger.eraseSession(session, name, 9)
+      expect(outcome).toMatchObject({
         type: 'erased',
-        erased: {
-          conversations: 1,
-          messages: 2,
-          attachments: [attachment],
-          upstream: [{ ...binding('up-e'), assistantId: assistant }],
-          former: [],
-        },
+        erased: { conversations: 1, messages: 2, attachments: 1, hasSpoken: true },
       })
+      // Under the name that the platform knows the session by.
+      expect(owedOf(outcome)).toMatchObject([
+        { type: 'clear-variables', assistantId: assistant, account, session, owedSince: 9 },
+        { ...deletionOf('up-e'), session, owedSince: 9 },
+      ])
       expect(await ledger.openSession(session.id, name, 10)).toEqual({
         session: { id: session.id, name: 'renamed-1' },
         isNew: false,
@@ -327,7 +349,7 @@ export function ledgerRecordsContract(name: string, open: () => Promise<ReplySto
       ])
       const next = await runReply(store, session)
       expect(next.session.name).toBe('renamed-1')
-      const bound = await ledger.bind(session, next.reply.id, next.fence, binding('up-e'), 11)
+      const bound = await next.bind(binding('up-e'), { contextReset: false, at: 11 })
       expect(bound).toMatchObject({ type: 'collision' })
     })
 
@@ -337,21 +359,47 @@ export function ledgerRecordsContract(name: string, open: () => Promise<ReplySto
       const session = await openSession(ledger)
       const speak = async (to: string, bound: Session) => {
         const claim = await runReply(store, bound)
-        await ledger.bind(bound, claim.reply.id, claim.fence, binding(to), 5)
-        await finish(ledger, claim, completed('x'))
+        await claim.bind(binding(to), { contextReset: false, at: 5 })
+        await finish(claim, completed('x'))
         return claim.reply.conversationId
       }
       await speak('up-other', await openSession(ledger))
       for (const to of ['up-f', 'up-g']) {
-        await ledger.deleteConversation(session, await speak(to, session))
+        await ledger.deleteConversation(session, await speak(to, session), 8)
       }
       await speak('up-h', session)
       const name = (generation: number) => `renamed-${generation}` as SessionName
-      const { scope, strategy } = binding('up-f')
-      expect(await ledger.eraseSession(session, name, 9)).toMatchObject({
-        type: 'erased',
-        erased: { upstream: [{ conversationId: 'up-h' }], former: [{ scope, strategy }] },
-      })
+      const owed = owedOf(await ledger.eraseSession(session, name, 9))
+      // Nobody knows any more whose the deleted ones were, and their deletion is owed as before.
+      expect(owed.filter(({ type }) => type === 'clear-variables')).toMatchObject([
+        { assistantId: null, account },
+        { assistantId: assistant, account },
+      ])
+      expect(owed.filter(({ type }) => type === 'delete-conversation')).toMatchObject([
+        deletionOf('up-f'),
+        deletionOf('up-g'),
+        deletionOf('up-h'),
+      ])
+    })
+
+    it('says of a session that never was known upstream that it has not spoken', async () => {
+      await using store = await open()
+      const session = await openSession(store.ledger)
+      const name = (generation: number) => `renamed-${generation}` as SessionName
+      const outcome = await store.ledger.eraseSession(session, name, 9)
+      expect(outcome).toMatchObject({ erased: { hasSpoken: false, owed: [] } })
+    })
+
+    it('erases a session again and again, each time under a name of its own', async () => {
+      await using store = await open()
+      const { ledger } = store
+      const session = await openSession(ledger)
+      const name = (generation: number) => `renamed-${generation}` as SessionName
+      for (const generation of [1, 2, 3]) {
+        expect(await ledger.eraseSession(session, name, 9)).toMatchObject({ type: 'erased' })
+        const opened = await ledger.openSession(session.id, name, 10)
+        expect(opened.session.name).toBe(`renamed-${generation}`)
+      }
     })
 
     it('trims messages once the log has let go of them, and says that older ones were there', async () => {
@@ -360,7 +408,7 @@ export function ledgerRecordsContract(name: string, open: () => Promise<ReplySto
       const session = await openSession(ledger)
       const claim = await runReply(store, session)
       const { conversationId } = claim.reply
-      await finish(ledger, claim, completed('old'), { at: 10 })
+      await finish(claim, completed('old'), { at: 10 })
       const late = await acceptReply(ledger, session, { conversationId, at: 50 })
       expect(await ledger.trimMessages(40)).toBe(0)
       await log.trim(20)

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { ConversationId, Session } from '../../src/domain.ts'
-import type { Claim, Ledger, UpstreamBinding } from '../../src/store/ledger.ts'
+import type { RunLease } from '../../src/store/ledger.ts'
+import type { UpstreamBinding } from '../../src/store/upstream.ts'
 import { LostReplyError } from '../../src/store/log.ts'
 import type { ReplyStore } from '../../src/store/store.ts'
 import { randomId } from '../kit/ids.ts'
@@ -11,6 +12,7 @@ import {
   cancelled,
   claimReply,
   completed,
+  endByOther,
   finish,
   newConversationId,
   newMessageId,
@@ -29,8 +31,8 @@ function binding(conversationId: string, account = 'account'): UpstreamBinding {
   return { scope: { origin: 'https://upstream.test', account }, strategy: 'bot', conversationId }
 }
 
-function bind(ledger: Ledger, { session, reply, fence }: Claim, to: UpstreamBinding) {
-  return ledger.bind(session, reply.id, fence, to, 5)
+function bind(lease: RunLease, to: UpstreamBinding) {
+  return lease.bind(to, { contextReset: false, at: 5 })
 }
 
 /** What every engine's ledger promises. */
@@ -156,7 +158,7 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
         expect(await accept(store.ledger, session, busy)).toEqual({ type: 'busy' })
         const claim = await claimReply(store.ledger, session, conversationId)
         expect(await accept(store.ledger, session, busy)).toEqual({ type: 'busy' })
-        await finish(store.ledger, claim, cancelled)
+        await finish(claim, cancelled)
         const page = await store.ledger
           .session(session)
           .messagePage(conversationId, { ...forward, limit: 10 })
@@ -196,7 +198,7 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
         expect(events.filter(({ replyId }) => replyId === waiting.id)).toMatchObject([
           { type: 'cancelled', upstreamCancelled: false },
         ])
-        await finish(store.ledger, running, cancelled)
+        await finish(running, cancelled)
         const next = await claimReply(store.ledger, session, conversationId)
         expect(outcome.type === 'accepted' && outcome.reply.id).toBe(next.reply.id)
       })
@@ -218,10 +220,10 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
         const overtaken = taken.flatMap((each) => each.overtaken.map(({ id }) => id))
         expect(overtaken).toHaveLength(99)
         expect(new Set(overtaken).size).toBe(99)
-        await finish(store.ledger, running, cancelled)
+        await finish(running, cancelled)
         const next = await claimReply(store.ledger, session, conversationId)
         expect(overtaken).not.toContain(next.reply.id)
-        await finish(store.ledger, next, completed('one'))
+        await finish(next, completed('one'))
         expect(await store.ledger.claim(session, conversationId, 9)).toBeUndefined()
         const ends = (await readAll(store.log, session)).filter(({ type }) => type !== 'started')
         expect(ends).toHaveLength(101)
@@ -342,7 +344,7 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
         const claim = await claimReply(store.ledger, session, conversationId)
         expect(claim.reply.id).toBe(first.id)
         expect(await store.ledger.claim(session, conversationId, 2)).toBeUndefined()
-        await finish(store.ledger, claim, completed('done'), { at: 40 })
+        await finish(claim, completed('done'), { at: 40 })
         const next = await claimReply(store.ledger, session, conversationId)
         expect(next).toMatchObject({ reply: { id: second.id }, headSince: 40 })
       })
@@ -353,39 +355,41 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
         const { id, conversationId } = await acceptReply(store.ledger, session)
         await acceptReply(store.ledger, session, { conversationId })
         const claim = await claimReply(store.ledger, session, conversationId)
-        expect(await store.ledger.requeue(session, id, claim.fence)).toBe(true)
-        expect(await store.ledger.requeue(session, id, claim.fence)).toBe(false)
+        expect(await claim.requeue()).toBe(true)
+        expect(await claim.requeue()).toBe(false)
         const [waiting] = await store.ledger.session(session).replies([id])
         expect(waiting).toMatchObject({ status: 'QUEUED', queuePosition: 0, startedAt: null })
         const again = await claimReply(store.ledger, session, conversationId)
         expect(again.reply.id).toBe(id)
-        expect(again.fence).toBeGreaterThan(claim.fence)
-        const options = { contextReset: false, at: 3 }
+        const intent = { binding: binding('stale'), contextReset: false, at: 3 }
         const action = { toolCalls: [], expiresAt: 9 }
         const delta = { kind: 'ANSWER', offset: 0, text: 'stale' } as const
-        expect(await store.ledger.requeue(session, id, claim.fence)).toBe(false)
-        expect(await store.ledger.recordIntent(session, id, claim.fence, options)).toBe(false)
-        expect(await store.ledger.recordChat(session, id, claim.fence, 'chat')).toBe(false)
-        expect(await store.ledger.requireAction(session, id, claim.fence, action)).toBe(false)
-        expect(await bind(store.ledger, claim, binding('stale'))).toBe('lost')
-        expect(() => store.log.append(session.id, id, claim.fence, [delta])).toThrow(LostReplyError)
-        expect(await finish(store.ledger, claim, cancelled)).toEqual({ type: 'lost' })
+        expect(await claim.requeue()).toBe(false)
+        expect(await claim.intend(intent)).toBe('lost')
+        claim.recordChat('stale chat')
+        expect(await claim.requireAction(action)).toBe(false)
+        expect(await bind(claim, binding('stale'))).toBe('lost')
+        expect(() => claim.append([delta])).toThrow(LostReplyError)
+        expect(await finish(claim, cancelled)).toEqual({ type: 'lost' })
         expect(await readAll(store.log, session)).toEqual([])
-        expect(await finish(store.ledger, again, cancelled)).toMatchObject({ type: 'finished' })
+        const own = store.ledger.session(session)
+        expect(await own.hadChat(conversationId, 'stale chat')).toBe(false)
+        expect(await own.upstreamConversations(conversationId)).toEqual([])
+        expect(await finish(again, cancelled)).toMatchObject({ type: 'finished' })
       })
 
       it('never gives back what may have been sent', async () => {
         await using store = await open()
         const claim = await runReply(store, await openSession(store.ledger))
-        expect(await store.ledger.requeue(claim.session, claim.reply.id, claim.fence)).toBe(false)
+        expect(await claim.requeue()).toBe(false)
       })
 
       it('records the intent once, with one started event', async () => {
         await using store = await open()
         const claim = await runReply(store, await openSession(store.ledger))
-        const { session, reply, fence } = claim
-        const options = { contextReset: true, at: 4 }
-        expect(await store.ledger.recordIntent(session, reply.id, fence, options)).toBe(true)
+        const { session, reply } = claim
+        const intent = { binding: undefined, contextReset: true, at: 4 }
+        expect(await claim.intend(intent)).toBe('intended')
         expect(await readAll(store.log, session)).toMatchObject([
           { type: 'started', replyId: reply.id },
         ])
@@ -396,19 +400,50 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
       it('T1 T2: takes the ids of another session for unknown in every step', async () => {
         await using store = await open()
         const claim = await runReply(store, await openSession(store.ledger))
-        const foreign = { ...claim, session: await openSession(store.ledger) }
-        const { session, reply, fence } = foreign
-        expect(await store.ledger.requeue(session, reply.id, fence)).toBe(false)
-        expect(
-          await store.ledger.recordIntent(session, reply.id, fence, { contextReset: true, at: 1 }),
-        ).toBe(false)
-        expect(await store.ledger.recordChat(session, reply.id, fence, 'chat')).toBe(false)
-        expect(await bind(store.ledger, foreign, binding('x'))).toBe('lost')
-        expect(await finish(store.ledger, foreign, cancelled, { fence: undefined })).toEqual({
-          type: 'lost',
+        const session = await openSession(store.ledger)
+        const { id } = claim.reply
+        expect(await endByOther(store, session, id)).toEqual({ type: 'lost' })
+        expect(await store.ledger.history(session, id, 10)).toEqual([])
+        const outputs = { toolCallIds: [], digest: 'd' }
+        expect(await store.ledger.takeToolOutputs(session, id, outputs)).toEqual({
+          type: 'not-found',
         })
-        expect(await store.ledger.history(session, reply.id, 10)).toEqual([])
-        expect(await finish(store.ledger, claim, cancelled)).toMatchObject({ type: 'finished' })
+        expect(await store.ledger.session(session).replyState(id)).toBeUndefined()
+        expect(await finish(claim, cancelled)).toMatchObject({ type: 'finished' })
+      })
+
+      it('tells a run what the last one asked, until the context is cleared', async () => {
+        await using store = await open()
+        const { ledger } = store
+        const session = await openSession(ledger)
+        const first = await runReply(store, session)
+        const { conversationId } = first.reply
+        expect(first.askedBefore).toBeNull()
+        const question = { text: 'Which one?', options: ['a', 'b'], fields: [] }
+        const asking = { type: 'completed', text: 'x', usage: null, followUps: [] } as const
+        const rest = { omitted: [], contextReset: false }
+        await finish(first, { ...asking, ...rest, question })
+        const second = await runReply(store, session, conversationId)
+        expect(second.askedBefore).toEqual(question)
+        await finish(second, completed('so be it'))
+        const third = await runReply(store, session, conversationId)
+        expect(third.askedBefore).toBeNull()
+        await finish(third, { ...asking, ...rest, question })
+        await ledger.clearConversation(session, conversationId, 20)
+        expect((await runReply(store, session, conversationId)).askedBefore).toBeNull()
+      })
+
+      it('says with the end of a reply whether others wait in its conversation', async () => {
+        await using store = await open()
+        const session = await openSession(store.ledger)
+        const first = await runReply(store, session)
+        const { conversationId } = first.reply
+        // What waits elsewhere does not count.
+        await acceptReply(store.ledger, session, { assistantId: otherAssistant })
+        await acceptReply(store.ledger, session, { conversationId })
+        expect(await finish(first, completed(''))).toMatchObject({ hasNext: true })
+        const second = await claimReply(store.ledger, session, conversationId)
+        expect(await finish(second, completed(''))).toMatchObject({ hasNext: false })
       })
 
       it('names the conversations in which replies wait', async () => {
@@ -434,9 +469,7 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
         const claims = await Promise.all(
           times(20, async () => runReply(store, await openSession(store.ledger))),
         )
-        const outcomes = await Promise.all(
-          claims.map((claim) => bind(store.ledger, claim, binding('shared'))),
-        )
+        const outcomes = await Promise.all(claims.map((claim) => bind(claim, binding('shared'))))
         expect(outcomes.filter((outcome) => outcome === 'bound')).toHaveLength(1)
         expect(outcomes.filter((outcome) => typeof outcome === 'object')).toHaveLength(19)
       })
@@ -446,9 +479,9 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
         const session = await openSession(store.ledger)
         const first = await runReply(store, session)
         const second = await runReply(store, session)
-        expect(await bind(store.ledger, first, binding('c'))).toBe('bound')
-        expect(await bind(store.ledger, second, binding('c'))).toMatchObject({ type: 'collision' })
-        await finish(store.ledger, second, completed(''))
+        expect(await bind(first, binding('c'))).toBe('bound')
+        expect(await bind(second, binding('c'))).toMatchObject({ type: 'collision' })
+        await finish(second, completed(''))
         await acceptReply(store.ledger, session, { conversationId: second.reply.conversationId })
         const later = await claimReply(store.ledger, session, second.reply.conversationId)
         expect(later.upstream).toBeUndefined()
@@ -460,44 +493,44 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
         const [alice, bob] = [await openSession(ledger), await openSession(ledger)]
         const first = await runReply(store, alice)
         const second = await runReply(store, bob)
-        await bind(ledger, first, binding('c'))
-        expect(await bind(ledger, second, binding('c'))).toEqual({
+        await bind(first, binding('c'))
+        expect(await bind(second, binding('c'))).toEqual({
           type: 'collision',
           owner: alice.id,
           isNew: true,
           inFlight: [first.reply.id],
         })
-        await finish(ledger, first, completed('said'))
+        await finish(first, completed('said'))
         const { conversationId } = first.reply
         await acceptReply(ledger, alice, { conversationId })
         const next = await claimReply(ledger, alice, conversationId)
         expect(next).toMatchObject({ upstream: undefined, contextReset: true, generation: 1 })
         for (const claim of [next, second]) {
-          expect(await bind(ledger, claim, binding('c'))).toEqual({
+          expect(await bind(claim, binding('c'))).toEqual({
             type: 'collision',
             owner: alice.id,
             isNew: false,
             inFlight: [],
           })
         }
-        expect(await bind(ledger, next, binding('own'))).toBe('bound')
+        expect(await bind(next, binding('own'))).toBe('bound')
       })
 
       it('keeps the conversations of two upstream accounts apart', async () => {
         await using store = await open()
         const first = await runReply(store, await openSession(store.ledger))
         const second = await runReply(store, await openSession(store.ledger))
-        expect(await bind(store.ledger, first, binding('c', 'one'))).toBe('bound')
-        expect(await bind(store.ledger, second, binding('c', 'two'))).toBe('bound')
+        expect(await bind(first, binding('c', 'one'))).toBe('bound')
+        expect(await bind(second, binding('c', 'two'))).toBe('bound')
       })
 
       it('T26: knows again what was bound to the conversation before', async () => {
         await using store = await open()
         const session = await openSession(store.ledger)
         const claim = await runReply(store, session)
-        expect(await bind(store.ledger, claim, binding('one'))).toBe('bound')
-        expect(await bind(store.ledger, claim, binding('two'))).toBe('bound')
-        expect(await bind(store.ledger, claim, binding('one'))).toBe('known')
+        expect(await bind(claim, binding('one'))).toBe('bound')
+        expect(await bind(claim, binding('two'))).toBe('bound')
+        expect(await bind(claim, binding('one'))).toBe('known')
       })
 
       it('T26: knows the chats that the conversation ran, and tells them to nobody else', async () => {
@@ -506,11 +539,9 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
         const session = await openSession(ledger)
         const stranger = await openSession(ledger)
         const claim = await runReply(store, session)
-        const { conversationId, id } = claim.reply
-        const at = { contextReset: false, at: 3 }
-        await ledger.recordIntent(session, id, claim.fence, at)
-        await ledger.recordChat(session, id, claim.fence, 'chat-1')
-        await finish(ledger, claim, cancelled)
+        const { conversationId } = claim.reply
+        claim.recordChat('chat-1')
+        await finish(claim, cancelled)
         expect(await ledger.session(session).hadChat(conversationId, 'chat-1')).toBe(true)
         expect(await ledger.session(session).hadChat(conversationId, 'chat-2')).toBe(false)
         expect(await ledger.session(stranger).hadChat(conversationId, 'chat-1')).toBe(false)
@@ -520,8 +551,8 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
         await using store = await open()
         const session = await openSession(store.ledger)
         const claim = await runReply(store, session)
-        await bind(store.ledger, claim, binding('c'))
-        await finish(store.ledger, claim, completed('done'))
+        await bind(claim, binding('c'))
+        await finish(claim, completed('done'))
         const { conversationId } = claim.reply
         await acceptReply(store.ledger, session, { conversationId })
         const next = await claimReply(store.ledger, session, conversationId)
@@ -532,32 +563,29 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
         await using store = await open()
         const session = await openSession(store.ledger)
         const claim = await runReply(store, session)
-        await bind(store.ledger, claim, binding('old'))
-        await finish(store.ledger, claim, cancelled, { resetUpstream: true })
+        await bind(claim, binding('old'))
+        await finish(claim, cancelled, { resetUpstream: true })
         const { conversationId } = claim.reply
         await acceptReply(store.ledger, session, { conversationId })
         const next = await claimReply(store.ledger, session, conversationId)
         expect(next).toMatchObject({ upstream: undefined, contextReset: true, generation: 1 })
-        await store.ledger.recordIntent(session, next.reply.id, next.fence, {
-          contextReset: true,
-          at: 3,
-        })
-        expect(await bind(store.ledger, next, binding('new'))).toBe('bound')
-        await finish(store.ledger, next, completed('done'))
+        const intent = { binding: binding('new'), contextReset: true, at: 3 }
+        expect(await next.intend(intent)).toBe('intended')
+        await finish(next, completed('done'))
         await acceptReply(store.ledger, session, { conversationId })
         const last = await claimReply(store.ledger, session, conversationId)
         expect(last).toMatchObject({ upstream: binding('new'), contextReset: false, generation: 1 })
         const other = await runReply(store, await openSession(store.ledger))
-        expect(await bind(store.ledger, other, binding('old'))).toMatchObject({ type: 'collision' })
+        expect(await bind(other, binding('old'))).toMatchObject({ type: 'collision' })
       })
 
       it('F41: counts a conversation begun anew within one run, so that no upstream name is used twice', async () => {
         await using store = await open()
         const session = await openSession(store.ledger)
         const claim = await runReply(store, session)
-        await bind(store.ledger, claim, binding('gone'))
-        await bind(store.ledger, claim, binding('fresh'))
-        await finish(store.ledger, claim, completed('done'))
+        await bind(claim, binding('gone'))
+        await bind(claim, binding('fresh'))
+        await finish(claim, completed('done'))
         const { conversationId } = claim.reply
         await acceptReply(store.ledger, session, { conversationId })
         const next = await claimReply(store.ledger, session, conversationId)
@@ -581,7 +609,7 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
           omitted: ['CARD'],
           contextReset: false,
         } as const
-        const outcome = await finish(store.ledger, claim, event, { answerId, at: 20 })
+        const outcome = await finish(claim, event, { answerId, at: 20 })
         const stored = {
           id: reply.id,
           status: 'COMPLETED',
@@ -604,8 +632,8 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
       it('keeps the text of a reply that failed, and why', async () => {
         await using store = await open()
         const claim = await runReply(store, await openSession(store.ledger))
-        const { session, reply, fence } = claim
-        void store.log.append(session.id, reply.id, fence, [
+        const { session, reply } = claim
+        void claim.append([
           { kind: 'REASONING', offset: 0, text: 'hm' },
           { kind: 'ANSWER', offset: 0, text: 'partial' },
         ])
@@ -617,7 +645,7 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
           retryable: true,
           retryAfterMs: 5,
         } as const
-        await finish(store.ledger, claim, { type: 'failed', ...failure })
+        await finish(claim, { type: 'failed', ...failure })
         const [ended] = await store.ledger.session(session).replies([reply.id])
         expect(ended).toMatchObject({
           status: 'FAILED',
@@ -634,8 +662,8 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
         const outcomes = await Promise.all(
           times(40, (index) =>
             index % 2 === 0
-              ? finish(store.ledger, claim, completed(`${index}`))
-              : finish(store.ledger, claim, cancelled, { fence: undefined }),
+              ? finish(claim, completed(`${index}`))
+              : endByOther(store, claim.session, claim.reply.id),
           ),
         )
         expect(outcomes.filter(({ type }) => type === 'finished')).toHaveLength(1)
@@ -644,7 +672,8 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
         )
         expect(new Set(statuses).size).toBe(1)
         const events = await readAll(store.log, claim.session)
-        expect(events.map(({ type }) => type)).toEqual([
+        const told = events.map(({ type }) => type).filter((type) => type !== 'delta')
+        expect(told).toEqual([
           'started',
           outcomes[0]?.type === 'finished' && statuses[0] === 'COMPLETED'
             ? 'completed'
@@ -652,23 +681,13 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
         ])
       })
 
-      it('ends a reply that waits, without a fence', async () => {
+      it('ends a reply that waits, which nobody holds', async () => {
         await using store = await open()
         const session = await openSession(store.ledger)
         const reply = await acceptReply(store.ledger, session)
-        const request = {
-          replyId: reply.id,
-          fence: undefined,
-          event: cancelled,
-          answerId: newMessageId(),
-          resetUpstream: false,
-          upstreamMessageId: undefined,
-          explanation: undefined,
-          at: 9,
-        }
-        expect(await store.ledger.finish(session, request)).toMatchObject({
+        expect(await endByOther(store, session, reply.id, { at: 9 })).toMatchObject({
           type: 'finished',
-          reply: { status: 'CANCELLED', startedAt: null },
+          reply: { status: 'CANCELLED', startedAt: null, endedAt: 9 },
         })
         expect(await store.ledger.claim(session, reply.conversationId, 10)).toBeUndefined()
         expect(await readAll(store.log, session)).toMatchObject([
@@ -679,9 +698,7 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
       it('does not know a reply that never was', async () => {
         await using store = await open()
         const claim = await runReply(store, await openSession(store.ledger))
-        expect(await finish(store.ledger, claim, cancelled, { replyId: newReplyId() })).toEqual({
-          type: 'lost',
-        })
+        expect(await endByOther(store, claim.session, newReplyId())).toEqual({ type: 'lost' })
       })
     })
 
@@ -691,7 +708,7 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
         const claim = await runReply(store, await openSession(store.ledger))
         const { conversationId, id, messageId } = claim.reply
         const answerId = newMessageId()
-        await finish(store.ledger, claim, completed('secret'), { answerId })
+        await finish(claim, completed('secret'), { answerId })
         const other = await openSession(store.ledger)
         await acceptReply(store.ledger, other)
         const owner = store.ledger.session(claim.session)
@@ -767,7 +784,7 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
         const [first, second, ...more] = begun.filter((one) => one !== undefined)
         expect([first === undefined, second === undefined, more]).toEqual([false, false, []])
         expect(await begin(other)).toBeDefined()
-        if (first) await store.ledger.deleteConversation(session, first.id)
+        if (first) await store.ledger.deleteConversation(session, first.id, 5)
         expect(await begin(session)).toBeDefined()
         expect(await begin(session)).toBeUndefined()
       })
@@ -820,15 +837,12 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
           conversationId,
           text: 'dropped',
         })
-        await finish(store.ledger, first, completed('one!'))
-        await finish(store.ledger, { ...first, reply: dropped }, cancelled, { fence: undefined })
+        await finish(first, completed('one!'))
+        await endByOther(store, session, dropped.id)
         const claim = await claimReply(store.ledger, session, conversationId)
         expect(claim.reply.id).toBe(second.id)
-        await store.ledger.recordIntent(session, second.id, claim.fence, {
-          contextReset: false,
-          at: 3,
-        })
-        await finish(store.ledger, claim, completed('two!'))
+        await claim.intend({ binding: undefined, contextReset: false, at: 3 })
+        await finish(claim, completed('two!'))
         const third = await acceptReply(store.ledger, session, { conversationId, text: 'three' })
         const texts = async (limit: number) =>
           (await store.ledger.history(session, third.id, limit)).map(({ text }) => text)
@@ -849,7 +863,7 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
       const reply = await acceptReply(store.ledger, session, { text })
       const claim = await claimReply(store.ledger, session, reply.conversationId)
       expect(claim.message.text).toBe(text)
-      await finish(store.ledger, claim, completed(text))
+      await finish(claim, completed(text))
       expect((await store.ledger.session(session).replies([reply.id]))[0]?.text).toBe(text)
       expect(await readAll(store.log, session)).toMatchObject([{ type: 'completed', text }])
     })

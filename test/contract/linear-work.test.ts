@@ -1,5 +1,4 @@
 import { Buffer } from 'node:buffer'
-import type { StatementSync } from 'node:sqlite'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { CozeEvent } from '../../src/coze/events.ts'
@@ -7,8 +6,9 @@ import { createStreamReader } from '../../src/coze/stream-reader.ts'
 import type { Position } from '../../src/domain.ts'
 import { createGuard } from '../../src/isolation/guard.ts'
 import { createRunReader } from '../../src/reply/run-reader.ts'
-import { openDatabase } from '../../src/store/sqlite/database.ts'
-import { createSqliteStore } from '../../src/store/sqlite/store.ts'
+import { openMainHalf } from '../../src/store/sqlite/store.ts'
+import type { WorkerListener, WorkerThread } from '../../src/store/sqlite/worker-client.ts'
+import { startWorkerThread } from '../../src/store/sqlite/worker-thread.ts'
 import { createRunTranslator } from '../../src/strategy/run-events.ts'
 import { createFakeClock } from '../kit/clock.ts'
 import { countWork } from '../kit/counted-work.ts'
@@ -83,19 +83,25 @@ function bodyOf(steps: readonly Step[]): Buffer {
 /** Takes a body through the parser, the reader, the log and its readers, and counts the work. */
 async function measure(body: Buffer, chunk: number, maxReplyBytes = 64 * 1_048_576) {
   const clock = createFakeClock()
-  const opened = await openDatabase({ file: ':memory:', sessionKeyCheck: 'c', busyTimeoutMs: 1 })
   let written = 0
-  const prepare = opened.db.prepare.bind(opened.db)
-  opened.db.prepare = (sql) => countWrites(prepare(sql), (length) => (written += length))
-  await using store = createSqliteStore(opened, {
+  const worker = { file: ':memory:', sessionKeyCheck: 'c', busyTimeoutMs: 1 }
+  const start = (listener: WorkerListener): WorkerThread => {
+    const thread = startWorkerThread(worker, listener)
+    return {
+      ...thread,
+      post(calls) {
+        written += charactersOf(calls)
+        thread.post(calls)
+      },
+    }
+  }
+  await using store = await openMainHalf(start, {
     clock,
     logger: silentLogger,
     metrics: uncounted,
-    disk: undefined,
   })
   const session = await openSession(store.ledger)
-  const claim = await runReply(store, session)
-  const { reply, fence } = claim
+  const lease = await runReply(store, session)
   written = 0
   let sent = 0
 
@@ -104,10 +110,10 @@ async function measure(body: Buffer, chunk: number, maxReplyBytes = 64 * 1_048_5
     let at = from
     for (;;) {
       const batch = await store.log.read(session.id, at, {}, 65_536)
-      if (batch === 'trimmed') throw new Error('nothing is trimmed here')
+      if (batch === 'expired') throw new Error('nothing expires here')
       if (batch.length === 0) return at
-      for (const event of batch) {
-        at = { epoch: event.epoch, seq: event.seq }
+      for (const { event, position } of batch) {
+        at = position
         sent += 'text' in event ? event.text.length : 0
       }
     }
@@ -124,8 +130,8 @@ async function measure(body: Buffer, chunk: number, maxReplyBytes = 64 * 1_048_5
     sentTo: undefined,
     maxReplyBytes,
     shown: { answer: '', reasoning: '' },
-    remember: async () => undefined,
-    show: (deltas) => store.log.append(session.id, reply.id, fence, deltas),
+    record: () => undefined,
+    show: (deltas) => lease.append(deltas),
   })
   const streamReader = createStreamReader({
     limits: { maxEventBytes: 8_388_608, maxReplyBytes: 64 * 1_048_576, maxReplyEvents: 100_000 },
@@ -146,7 +152,7 @@ async function measure(body: Buffer, chunk: number, maxReplyBytes = 64 * 1_048_5
     at = await read(at)
   }
   const { answer } = runReader
-  await finish(store.ledger, claim, completed(answer))
+  await finish(lease, completed(answer))
   await read(at)
   const { characters } = work
   const live = sent
@@ -155,18 +161,13 @@ async function measure(body: Buffer, chunk: number, maxReplyBytes = 64 * 1_048_5
   return { answer, characters, written, live, late: sent }
 }
 
-function countWrites(statement: StatementSync, add: (length: number) => void): StatementSync {
-  const original: unknown = Reflect.get(statement, 'run')
-  if (typeof original !== 'function') throw new TypeError('a statement that cannot run')
-  const count = (value: unknown): void => {
-    if (typeof value === 'string') add(value.length)
-    else if (typeof value === 'object' && value !== null) Object.values(value).forEach(count)
-  }
-  const run = (...given: readonly unknown[]): unknown => {
-    given.forEach(count)
-    return Reflect.apply(original, statement, given)
-  }
-  return Object.defineProperty(statement, 'run', { value: run })
+/** Characters of all texts in a value. */
+function charactersOf(value: unknown): number {
+  if (typeof value === 'string') return value.length
+  if (typeof value !== 'object' || value === null) return 0
+  let characters = 0
+  for (const part of Object.values(value)) characters += charactersOf(part)
+  return characters
 }
 
 /** For small bodies: rows, ids and names that do not grow. */

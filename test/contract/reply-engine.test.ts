@@ -1,7 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type {
   ConversationId,
   Reply,
@@ -18,6 +15,7 @@ import {
   callerOf,
   message,
   openEngine,
+  newDisk,
   openMemoryStore,
   readAll,
   readUntil,
@@ -120,17 +118,17 @@ describe('reply engine', () => {
   it.each(['claimed', 'sent'] as const)(
     'F21: a reply that was %s and interrupted when the gateway was killed is cancelled, and not looked up',
     async (step) => {
-      const file = await newFile()
+      const disk = newDisk()
       const left = { chatId: 'chat-1', conversationId: 'up-1' }
       let interrupting: AcceptOutcome | undefined
-      const replyId = await leaveRunning(file, left, step, async (ledger, reply, session) => {
+      const replyId = await leaveRunning(disk, left, step, async (ledger, reply, session) => {
         const { conversationId } = reply
         await acceptReply(ledger, session, { conversationId, assistantId })
         const interrupt = { conversationId, assistantId, onBusy: 'INTERRUPT' } as const
         interrupting = await accept(ledger, session, { ...interrupt, text: 'urgent' })
       })
       expect(interrupting).toMatchObject({ type: 'accepted', interrupts: replyId })
-      await using store = await openMemoryStore(file)
+      await using store = disk.open()
       await using gateway = await openEngine({ store })
       const { engine, replies, strategy, own } = gateway
       strategy.recovers(() => {
@@ -315,11 +313,10 @@ describe('reply engine', () => {
     const { ledger } = store
     const reply = await acceptReply(ledger, session, { assistantId })
     const { id, conversationId } = reply
-    const { fence } = await claimReply(ledger, session, conversationId)
+    const lease = await claimReply(ledger, session, conversationId)
     const binding = { scope: strategy.scope, strategy: strategy.kind, conversationId: 'up-old' }
-    await ledger.bind(session, id, fence, binding, 1)
-    await ledger.recordIntent(session, id, fence, { contextReset: false, at: 2 })
-    await ledger.recordChat(session, id, fence, 'chat-old')
+    await lease.intend({ binding, contextReset: false, at: 2 })
+    lease.recordChat('chat-old')
     expect(await replies.cancelReply(id)).toMatchObject({ status: 'CANCELLED' })
     const next = await replies.sendMessage(message('2', { conversationId }))
     const run = await strategy.next()
@@ -354,6 +351,55 @@ describe('reply engine', () => {
     next.accept()
     next.complete('three')
     expect((await readAll(replies, third.id)).at(-1)).toMatchObject({ contextReset: true })
+  })
+
+  it('F21 F41: a Bot that went on elsewhere in a reply of an earlier process is told the older messages with the next one', async () => {
+    await using stack = new AsyncDisposableStack()
+    const disk = newDisk()
+    const ids = { chatId: 'chat-2', conversationId: 'up-moved' }
+    {
+      await using store = disk.open()
+      await using gateway = await openEngine({ store })
+      const first = await gateway.replies.sendMessage(message('1'))
+      const run = await gateway.strategy.next()
+      run.accept()
+      run.complete('one')
+      await readAll(gateway.replies, first.id)
+    }
+    {
+      await using store = disk.open()
+      const caller = callerOf('alice')
+      const nameOf = (generation: number) => caller.nameOf(generation)
+      const { session } = await store.ledger.openSession('alice' as SessionId, nameOf, 0)
+      const { conversationId } = await acceptReply(store.ledger, session, {
+        assistantId,
+        text: '2',
+      })
+      const lease = await claimReply(store.ledger, session, conversationId)
+      await lease.intend({ binding: undefined, contextReset: false, at: 2 })
+      const { scope, kind: strategy } = createScriptedStrategy()
+      const binding = { scope, strategy, conversationId: ids.conversationId }
+      await lease.bind(binding, { contextReset: true, at: 3 })
+      lease.recordChat(ids.chatId)
+    }
+    const store = stack.use(disk.open())
+    const { engine, replies, strategy, own } = stack.use(await openEngine({ store }))
+    strategy.recovers(() => ({
+      type: 'found',
+      events: [
+        { type: 'accepted', ...ids },
+        { type: 'message', ...ids, messageId: 'm', text: 'two' },
+        { type: 'completed', ...ids, usage: null },
+      ],
+    }))
+    const [open] = await own.openReplies(undefined)
+    await engine.recover()
+    if (open === undefined) throw new Error('nothing was left running')
+    expect((await readAll(replies, open.id)).at(-1)).toMatchObject({ text: 'two' })
+    await replies.sendMessage(message('3'))
+    const next = await strategy.next()
+    expect(next.request.upstream).not.toMatchObject({ conversationId: ids.conversationId })
+    expect(next.request.history.map(({ text }) => text)).toEqual(['1', 'one', '2', 'two'])
   })
 
   it('F41: a conversation that is gone upstream goes on in a new one, within the same reply', async () => {
@@ -729,10 +775,10 @@ describe('reply engine', () => {
 
   it('F16 F21: ends a reply of an earlier process whose run is found to be of another chat', async () => {
     await using stack = new AsyncDisposableStack()
-    const file = await newFile()
+    const disk = newDisk()
     const conversationId = 'up-1'
-    const replyId = await leaveRunning(file, { chatId: 'chat-1', conversationId })
-    const store = stack.use(await openMemoryStore(file))
+    const replyId = await leaveRunning(disk, { chatId: 'chat-1', conversationId })
+    const store = stack.use(disk.open())
     const { engine, replies, strategy } = stack.use(await openEngine({ store }))
     const of = { chatId: 'of-bob', conversationId }
     strategy.recovers(() => ({
@@ -909,34 +955,27 @@ describe('reply engine', () => {
 
 /** A reply of alice that ran, in a chat that was heard of, when its process ended. */
 async function leaveRunning(
-  file: string,
+  disk: ReturnType<typeof newDisk>,
   { chatId, conversationId: upstreamId }: { chatId: string; conversationId: string },
   step: 'claimed' | 'sent' = 'sent',
   then: (ledger: Ledger, reply: Reply, session: Session) => Promise<void> = async () => undefined,
 ): Promise<ReplyId> {
-  await using store = await openMemoryStore(file)
+  await using store = disk.open()
   const { ledger } = store
   const caller = callerOf('alice')
   const nameOf = (generation: number) => caller.nameOf(generation)
   const { session } = await ledger.openSession('alice' as SessionId, nameOf, 0)
   const reply = await acceptReply(ledger, session, { assistantId })
   const { id, conversationId } = reply
-  const { fence } = await claimReply(ledger, session, conversationId)
+  const lease = await claimReply(ledger, session, conversationId)
   const { scope, kind: strategy } = createScriptedStrategy()
   const binding = { scope, strategy, conversationId: upstreamId }
   if (step === 'sent') {
-    await ledger.bind(session, id, fence, binding, 1)
-    await ledger.recordIntent(session, id, fence, { contextReset: false, at: 2 })
-    await ledger.recordChat(session, id, fence, chatId)
+    await lease.intend({ binding, contextReset: false, at: 2 })
+    lease.recordChat(chatId)
   }
   await then(ledger, reply, session)
   return id
-}
-
-async function newFile(): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'engine-'))
-  onTestFinished(() => rm(directory, { recursive: true }))
-  return join(directory, 'gateway.db')
 }
 
 function truncated(): RunFailedError {

@@ -1,68 +1,54 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { ReplyEvent, ReplyId } from '../../src/domain.ts'
-import { systemClock } from '../../src/lib/clock.ts'
-import { openDatabase } from '../../src/store/sqlite/database.ts'
 import type { SessionReplies } from '../../src/reply/session-replies.ts'
-import { createSqliteStore } from '../../src/store/sqlite/store.ts'
-import { runFailures } from '../../src/reply/run-failures.ts'
+import { runFailures } from '../../src/reply/failures.ts'
+import type { LogItem } from '../../src/store/log.ts'
 import { StoreError } from '../../src/store/store.ts'
 import { RunFailedError } from '../../src/strategy/run-failed-error.ts'
 import { createFakeClock } from '../kit/clock.ts'
-import { silentLogger } from '../kit/logger.ts'
 import {
   assistantId,
   message,
+  newDisk,
   openEngine,
   openMemoryStore,
   readAll,
   readUntil,
   typesOf,
 } from '../kit/open-engine.ts'
+import { type DiskWeather, fairWeather } from '../sim/store/commits.ts'
 import { uncounted } from '../kit/uncounted.ts'
 import { until } from '../kit/until.ts'
 
-/** A store in a file, on a disk that can be filled. */
-async function openSmallStore() {
-  const folder = await mkdtemp(join(tmpdir(), 'gateway-small-'))
-  onTestFinished(() => rm(folder, { recursive: true }))
-  const file = join(folder, 'store.db')
-  const opened = await openDatabase({ file, sessionKeyCheck: 'check', busyTimeoutMs: 100 })
-  const { db } = opened
+/** A store on a disk that can be filled, and whose next commits can fail. */
+function openSmallStore() {
+  let isFull = false
   let failures = 0
-  const disk = {
-    async sync() {
-      if (failures === 0) return
+  const weather: DiskWeather = {
+    ...fairWeather,
+    outage(writes) {
+      if (isFull) return 'full'
+      // Text is written whenever it comes: it is not what is to fail.
+      const isEnd = writes.includes('finish') || writes.includes('end')
+      if (failures === 0 || !isEnd) return undefined
       failures -= 1
-      throw new Error('EIO')
+      return 'unavailable'
     },
-    [Symbol.asyncDispose]: async () => {},
   }
-  const setMaxPages = (count: unknown) => db.exec(`PRAGMA max_page_count = ${String(count)}`)
   return {
-    file,
-    store: createSqliteStore(opened, {
-      clock: systemClock,
-      logger: silentLogger,
-      metrics: uncounted,
-      disk,
-    }),
-    fill: () => setMaxPages(db.prepare('PRAGMA page_count').get()?.['page_count']),
-    makeRoom: () => setMaxPages(1_000_000),
-    /** The next sync fails, and what was written may be on disk all the same. */
-    failSync: () => (failures += 1),
+    store: newDisk(weather).open(),
+    fill: () => (isFull = true),
+    makeRoom: () => (isFull = false),
+    failOnce: () => (failures += 1),
   }
 }
 
-/** More than a page has room for. */
+/** More than is written at once. */
 const long = 'x'.repeat(20_000)
 
 describe('a disk that is full', () => {
   it('F33: stops what runs, closes its readers resumably, and tells STORE_FULL when there is room', async () => {
-    const { store, file, fill, makeRoom } = await openSmallStore()
+    const { store, fill, makeRoom } = openSmallStore()
     {
       await using gateway = await openEngine({ store })
       const { replies, strategy } = gateway
@@ -77,7 +63,7 @@ describe('a disk that is full', () => {
         after: undefined,
         lastEventId: undefined,
       })
-      const take = (events: readonly ReplyEvent[]) => void seen.push(...events)
+      const take = (items: readonly LogItem[]) => void seen.push(...items.map((item) => item.event))
       const reading = subscription.follow(take, new AbortController().signal)
       const closed = reading.catch((error: unknown) => error)
       await until(() => seen.some(({ type }) => type === 'delta'), 'the first word')
@@ -106,34 +92,32 @@ describe('a disk that is full', () => {
       expect((await readAll(replies, after.id)).at(-1)).toMatchObject({ text: 'as ever' })
     }
     await store[Symbol.asyncDispose]()
-    using db = new DatabaseSync(file)
-    expect(db.prepare('PRAGMA integrity_check').get()).toEqual({ integrity_check: 'ok' })
   })
 })
 
-describe('an end that the disk did not confirm', () => {
-  /** An engine that counts ends, on a disk whose next sync can fail. */
+describe('an end that the disk refuses', () => {
+  /** An engine that counts ends, on a disk whose next commit can fail. */
   async function open() {
-    const { store, failSync } = await openSmallStore()
+    const { store, failOnce } = openSmallStore()
     onTestFinished(() => store[Symbol.asyncDispose]())
     const ends: string[] = []
     const replyEnded = (status: string) => void ends.push(status)
     const gateway = await openEngine({ store, metrics: { ...uncounted, replyEnded } })
     onTestFinished(() => gateway[Symbol.asyncDispose]())
     const told = () => gateway.lines.filter((line) => line.message === 'reply ended')
-    return { ...gateway, failSync, ends, told }
+    return { ...gateway, failOnce, ends, told }
   }
 
   it.each(['completed', 'failed', 'cancelled'] as const)(
     'is logged and counted once: of a reply that is %s',
     async (how) => {
-      const { replies, strategy, failSync, ends, told } = await open()
+      const { replies, strategy, failOnce, ends, told } = await open()
       const reply = await replies.sendMessage(message('1'))
       const run = await strategy.next()
       run.accept()
       run.delta('Hi')
       await readUntil(replies, reply.id, 'delta')
-      failSync()
+      failOnce()
       switch (how) {
         case 'completed':
           run.complete('Hi')
@@ -151,8 +135,8 @@ describe('an end that the disk did not confirm', () => {
     },
   )
 
-  it('is logged and counted once: of a reply that is cancelled while it waits, and the one behind it runs', async () => {
-    const { replies, strategy, failSync, ends, told, own } = await open()
+  it('leaves a reply waiting that was to be cancelled, and it can be cancelled afterwards', async () => {
+    const { replies, strategy, failOnce, ends, told, own } = await open()
     const first = await replies.sendMessage(message('1'))
     const run = await strategy.next()
     run.accept()
@@ -161,11 +145,12 @@ describe('an end that the disk did not confirm', () => {
     const { conversationId } = first
     const second = await replies.sendMessage(message('2', { conversationId }))
     const third = await replies.sendMessage(message('3', { conversationId }))
-    failSync()
+    failOnce()
     await expect(replies.cancelReply(second.id)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
-    await until(() => told().length > 0, 'the end to be told')
+    expect(await own.replies([second.id])).toMatchObject([{ status: 'QUEUED' }])
+    expect(told()).toEqual([])
+    await replies.cancelReply(second.id)
     expect(ends).toEqual(['CANCELLED'])
-    expect(await own.replies([second.id])).toMatchObject([{ status: 'CANCELLED' }])
     run.complete('1')
     const next = await strategy.next()
     expect(next.request.text).toBe('3')

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { ReplyEvent } from '../../src/domain.ts'
-import { runFailures } from '../../src/reply/run-failures.ts'
+import { runFailures } from '../../src/reply/failures.ts'
 import { RunFailedError } from '../../src/strategy/run-failed-error.ts'
 import { message, openEngine, readAll, readUntil } from '../kit/open-engine.ts'
 import { functionCall } from '../kit/scripted-strategy.ts'

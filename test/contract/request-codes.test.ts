@@ -106,7 +106,7 @@ const cases: readonly Case[] = [
       )
       gateway.session('alice').append('r0' as ReplyId, { type: 'started' })
       gateway.session('alice').trim()
-      return stream(gateway, { after: 'alice.1.0' })
+      return stream(gateway, { after: 'alice.0.-' })
     },
   },
   {

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
 import type { ConversationId } from '../../src/domain.ts'
-import type { Breach } from '../../src/isolation/breaches.ts'
 import {
   DrainingError,
   InvalidInputError,
@@ -8,15 +7,8 @@ import {
   NotSupportedError,
   UnavailableError,
 } from '../../src/errors.ts'
-import type { OlderMessage } from '../../src/strategy/records.ts'
 import { RunFailedError } from '../../src/strategy/run-failed-error.ts'
-import {
-  assistantId,
-  message,
-  openEngine,
-  type OpenEngineOptions,
-  readAll,
-} from '../kit/open-engine.ts'
+import { message, openEngine, type OpenEngineOptions, readAll } from '../kit/open-engine.ts'
 
 const all = { direction: 'forward', limit: 50, after: undefined, before: undefined } as const
 const like = { rating: 'LIKE', reasons: [], comment: undefined } as const
@@ -102,14 +94,44 @@ describe('a conversation', () => {
     await expect(talk.say('three', 'x', conversationId)).rejects.toThrow(NotFoundError)
   })
 
-  it('that the platform does not delete is gone here all the same, and that is said', async () => {
+  it('F45: that the platform does not delete now is gone here all the same, and its deletion is owed', async () => {
     await using talk = await openTalk()
     const { reply, run } = await talk.say('one')
+    const { outbox } = talk.store
     talk.records.kept.add(run.conversationId)
     expect(await talk.conversations.delete(reply.conversationId)).toEqual({
       deleted: 0,
-      remains: ['1 conversation could not be deleted on the platform.'],
+      remains: ['1 conversation could not be deleted on the platform yet: it will be tried again.'],
     })
+    expect(await talk.own.conversations([reply.conversationId])).toEqual([undefined])
+    const dueAt = (await outbox.nextDue()) ?? 0
+    expect(dueAt).toBeGreaterThan(0)
+    const [work] = await outbox.take({ now: dueAt, leaseMs: 1, limit: 10 })
+    expect(work).toMatchObject({
+      type: 'delete-conversation',
+      session: { name: 'alice-name-0' },
+      upstream: { conversationId: run.conversationId },
+      attempts: 1,
+    })
+  })
+
+  it('F45: that the platform has deleted owes it nothing more', async () => {
+    await using talk = await openTalk()
+    const { reply } = await talk.say('one')
+    await talk.conversations.delete(reply.conversationId)
+    expect(await talk.store.outbox.nextDue()).toBeUndefined()
+  })
+
+  it('F45: that is cleared is deleted upstream, now or later', async () => {
+    await using talk = await openTalk()
+    const { reply, run } = await talk.say('one')
+    await talk.conversations.clear(reply.conversationId)
+    expect(talk.records.deleted.map((one) => one.conversationId)).toEqual([run.conversationId])
+    expect(await talk.store.outbox.nextDue()).toBeUndefined()
+    const { run: second } = await talk.say('two', 'two!', reply.conversationId)
+    talk.records.kept.add(second.conversationId)
+    await talk.conversations.clear(reply.conversationId)
+    expect(await talk.store.outbox.nextDue()).toBeDefined()
   })
 
   it('F45: that the platform only hides is not said to be deleted', async () => {
@@ -127,12 +149,10 @@ describe('a conversation', () => {
     const { reply } = await talk.say('mine')
     const mallory = await talk.open('mallory')
     const { conversationId: id } = reply
-    const page = { before: undefined, limit: 1 }
     for (const attack of [
       () => mallory.conversations.rename(id, 'x'),
       () => mallory.conversations.clear(id),
       () => mallory.conversations.delete(id),
-      () => mallory.conversations.older(id, page),
     ]) {
       await expect(attack()).rejects.toThrow(NotFoundError)
     }
@@ -289,68 +309,8 @@ describe('a session that is erased', () => {
   })
 })
 
-describe('older messages, which only the platform still has', () => {
-  const row = (
-    conversationId: string,
-    upstreamMessageId: string,
-    role: OlderMessage['role'],
-    text: string,
-  ): OlderMessage => ({ conversationId, upstreamMessageId, role, text, createdAt: 1_000 })
-
-  it('are those before our own record, page by page', async () => {
-    await using talk = await openTalk()
-    const { reply, run } = await talk.say('new')
-    const { conversationId } = reply
-    const where = run.conversationId
-    talk.records.older.set(where, [
-      row(where, 'm', 'ASSISTANT', 'new!'),
-      row(where, 'u3', 'USER', 'new'),
-      row(where, 'u2', 'ASSISTANT', 'old!'),
-      row(where, 'u1', 'USER', 'old'),
-    ])
-    const first = await talk.conversations.older(conversationId, { before: undefined, limit: 1 })
-    expect(first).toMatchObject({ rows: [{ role: 'ASSISTANT', text: 'old!' }], hasMore: true })
-    const before = first.rows[0]?.place
-    const second = await talk.conversations.older(conversationId, { before, limit: 5 })
-    expect(second).toMatchObject({ rows: [{ role: 'USER', text: 'old' }], hasMore: false })
-  })
-
-  it('T13: are not told where the list holds those of another conversation, which is a breach', async () => {
-    const breaches: Breach[] = []
-    await using talk = await openTalk({ onBreach: (breach) => void breaches.push(breach) })
-    const { reply, run } = await talk.say('new')
-    talk.records.older.set(run.conversationId, [
-      row(run.conversationId, 'u2', 'ASSISTANT', 'old!'),
-      row('of-bob', 'u1', 'USER', 'what Bob said'),
-    ])
-    const page = { before: undefined, limit: 5 }
-    await expect(talk.conversations.older(reply.conversationId, page)).rejects.toThrow(
-      UnavailableError,
-    )
-    expect(breaches).toMatchObject([
-      {
-        target: { assistantId, strategy: 'bot' },
-        way: 'list-of-another-conversation',
-        sessions: [talk.session.id],
-      },
-    ])
-  })
-
-  it('T1: are never asked for from a conversation that is not bound to this one', async () => {
-    await using talk = await openTalk()
-    const { reply } = await talk.say('mine')
-    for (const before of ['u.up-other-0.m', 'garbage', 'u..']) {
-      const page = { before, limit: 1 }
-      await expect(talk.conversations.older(reply.conversationId, page)).rejects.toThrow(
-        NotFoundError,
-      )
-    }
-    expect(talk.records.listed).toEqual([])
-  })
-})
-
 describe('the end of the gateway', () => {
-  it.each(['upload', 'rating', 'search'] as const)(
+  it.each(['upload', 'rating'] as const)(
     'F20: breaks off the %s under way, which may be tried again elsewhere',
     async (what) => {
       await using talk = await openTalk()
@@ -370,7 +330,6 @@ describe('the end of the gateway', () => {
       const work = {
         upload: () => conversations.uploadFile(undefined, file),
         rating: () => conversations.rate(answerId, like),
-        search: () => conversations.older(conversationId, { before: undefined, limit: 1 }),
       }[what]()
       const refused = expect(work).rejects.toThrow(DrainingError)
       await asked

@@ -8,6 +8,7 @@ import type { Platform } from '../../src/domain.ts'
 import { shareAnswered } from '../sim/causes.ts'
 import { digestOf } from '../sim/digest.ts'
 import { type FaultRow, faultRows, faultRowsOn } from '../sim/faults.ts'
+import type { WriteName } from '../sim/store/commits.ts'
 import { type Simulation, simulate, type SimulationOptions } from '../sim/simulate.ts'
 
 /** All faults against this many seeds; the full figure is for `npm run test:soak`. */
@@ -19,10 +20,15 @@ const platforms: readonly Platform[] = ['cloud', 'studio']
 
 /**
  * `SIM_SEED=<seed>` plays one seed alone, with `SIM_ROWS=<F1,F2,…>` against these faults only, with `SIM_ON=<platform>` on that
- * one; else the seed decides.
+ * one, with `SIM_DEATH=<committing|durable>:<commit>` with a death there; else the seed decides.
  */
 // oxlint-disable-next-line node/no-process-env
-const { SIM_SEED: alone, SIM_ROWS: rowsAlone, SIM_ON: platformAlone } = process.env
+const {
+  SIM_SEED: alone,
+  SIM_ROWS: rowsAlone,
+  SIM_ON: platformAlone,
+  SIM_DEATH: death,
+} = process.env
 
 /** Faults that found something when they met, or had to stand each other. */
 const meetings: readonly { readonly together: readonly FaultRow[] }[] = [
@@ -43,16 +49,34 @@ const meetings: readonly { readonly together: readonly FaultRow[] }[] = [
   { together: ['restart', 'F9', 'F10', 'F21'] },
 ]
 
+/** Where a death must have been tried. */
+const onBoth: readonly WriteName[] = [
+  'accept',
+  'claim',
+  'intend',
+  'bind',
+  'text',
+  'finish',
+  'clear',
+  'delete',
+  'erase',
+  'outbox',
+]
+/** A Studio asks for no tools. */
+const orderOfWrites = { cloud: [...onBoth, 'action', 'outputs'], studio: onBoth } as const
+
 async function play(seed: number, options: SimulationOptions = {}): Promise<Simulation> {
   const simulation = await simulate(seed, options)
   const { problems, reached, platform } = simulation
   const told = [...new Set(problems)].slice(0, 8).join('\n  ')
   const where = 'vitest run --config test/vitest.config.ts test/contract/simulation.test.ts'
   const rows = options.only === undefined ? '' : ` SIM_ROWS=${options.only.join()}`
+  const { crashAt } = options
+  const death = crashAt === undefined ? '' : ` SIM_DEATH=${crashAt.moment}:${crashAt.commit}`
   expect
     .soft(
       told,
-      `SIM_SEED=${seed} SIM_ON=${platform}${rows} npx ${where} (reached ${[...reached].join(' ')})`,
+      `SIM_SEED=${seed} SIM_ON=${platform}${rows}${death} npx ${where} (reached ${[...reached].join(' ')})`,
     )
     .toBe('')
   return simulation
@@ -106,6 +130,28 @@ describe.skipIf(alone !== undefined)('simulation', { timeout: 900_000 }, () => {
     for (let seed = 1; seed <= figure(12, 200); seed += 1) await play(seed, { only: together })
   })
 
+  it.each(platforms)(
+    'breaks no rule on %s where a gateway dies just before a write is on disk, or just after',
+    async (platform) => {
+      const deaths = new Map<string, number>()
+      const missed = () => orderOfWrites[platform].filter((name) => !deaths.has(`durable ${name}`))
+      for (let seed = 1; seed <= figure(6, 60) || (missed().length > 0 && seed <= 60); seed += 1) {
+        // Actions are asked for by a fault.
+        const only: readonly FaultRow[] = seed % 2 === 0 ? [] : ['F18']
+        const { commits } = await simulate(seed, { platform, only })
+        for (const moment of ['committing', 'durable'] as const) {
+          for (const [index, writes] of commits.entries()) {
+            const fresh = writes.filter((name) => !isEnough(deaths, `${moment} ${name}`))
+            if (fresh.length === 0) continue
+            for (const name of fresh) count(deaths, `${moment} ${name}`)
+            await play(seed, { platform, only, crashAt: { moment, commit: index + 1 } })
+          }
+        }
+      }
+      expect(missed()).toEqual([])
+    },
+  )
+
   it('tells the same history for the same seed, in this process and in another', async () => {
     const some = [1, 2, 3, 4, 5]
     const here: string[] = []
@@ -136,9 +182,20 @@ describe.skipIf(alone === undefined)('simulation of one seed', () => {
   it(`breaks no rule in seed ${alone}`, async () => {
     const only = rowsAlone && faultRows.filter((row) => rowsAlone.split(',').includes(row))
     const platform = platforms.find((one) => one === platformAlone)
-    await play(Number(alone), { platform, ...(only && { only }) })
+    const [moment, commit] = death?.split(':') ?? []
+    const isKnown = moment === 'committing' || moment === 'durable'
+    const crashAt = isKnown ? ({ moment, commit: Number(commit) } as const) : undefined
+    await play(Number(alone), { platform, crashAt, ...(only && { only }) })
   })
 })
+
+function isEnough(deaths: ReadonlyMap<string, number>, where: string): boolean {
+  return (deaths.get(where) ?? 0) >= figure(2, 100)
+}
+
+function count(deaths: Map<string, number>, where: string): void {
+  deaths.set(where, (deaths.get(where) ?? 0) + 1)
+}
 
 /** What a fault needs beside it to happen at all: what is lost is lost by a crash. */
 function needed(row: FaultRow): readonly FaultRow[] {

@@ -126,7 +126,7 @@ export function strategyContract(name: string, entry: StrategyEntry): void {
       const { chatId, conversationId } = await first.promise
       await stage.emulator.until({ gate: 'gate' })
       const run = { ...begun.run, upstreamConversationId: conversationId, chatId }
-      expect(await stage.strategy.cancel(run, signal)).toBe(entry.cancels)
+      expect(await stage.strategy.cancel(run, signal)).toBe(entry.cancels ? 'agreed' : 'refused')
       const { chats } = await stage.emulator.state()
       expect(chats.find(({ id }) => id === chatId)?.status).toBe(
         entry.cancels ? 'canceled' : 'in_progress',
@@ -138,7 +138,7 @@ export function strategyContract(name: string, entry: StrategyEntry): void {
         )
         expect(recovered.type === 'found' && recovered.events.at(-1)?.type).toBe('cancelled')
         // The second time there is nothing left to cancel.
-        expect(await stage.strategy.cancel(run, signal)).toBe(false)
+        expect(await stage.strategy.cancel(run, signal)).toBe('refused')
       }
       left.abort(new Error('left'))
       await streaming.catch(() => undefined)

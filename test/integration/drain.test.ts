@@ -13,21 +13,36 @@ import { createTalk, type Talk } from '../kit/talk.ts'
 import { until, within } from '../kit/until.ts'
 
 /**
- * Loaded into the gateway. From SIGUSR2 on no sync of its disk comes back: each keeps its thread, as in a kernel whose disk
- * does not answer. Such a wait is to open a pipe that nobody writes to.
+ * Loaded into each thread of the gateway. From SIGUSR2 on no commit comes back: each keeps its thread, as in a kernel whose
+ * disk does not answer. Such a wait is to open a pipe that nobody writes to.
  */
 const hangingDisk = (pipe: string) => `
-  import { open } from 'node:fs/promises'
-  const file = await open('/dev/null')
-  const methods = Object.getPrototypeOf(file)
-  await file.close()
-  process.on('SIGUSR2', () => {
-    methods.datasync = () => {
-      process.stderr.write('a sync hangs\\n')
-      return open(${JSON.stringify(pipe)})
+  import { existsSync, openSync, writeFileSync, writeSync } from 'node:fs'
+  import { DatabaseSync } from 'node:sqlite'
+  import { isMainThread } from 'node:worker_threads'
+  const hangs = ${JSON.stringify(hangsFile(pipe))}
+  const { prepare } = DatabaseSync.prototype
+  DatabaseSync.prototype.prepare = function (sql, ...more) {
+    const statement = prepare.call(this, sql, ...more)
+    if (sql !== 'COMMIT') return statement
+    const { run } = statement
+    statement.run = () => {
+      if (existsSync(hangs)) {
+        writeSync(2, 'a sync hangs\\n')
+        openSync(${JSON.stringify(pipe)})
+      }
+      return run.call(statement)
     }
-    process.stderr.write('the disk hangs\\n')
-  })`
+    return statement
+  }
+  if (isMainThread) {
+    process.on('SIGUSR2', () => {
+      writeFileSync(hangs, '')
+      process.stderr.write('the disk hangs\\n')
+    })
+  }`
+
+const hangsFile = (pipe: string) => `${pipe}.hangs`
 
 async function openFolder() {
   const path = await mkdtemp(join(tmpdir(), 'drain-'))
@@ -183,6 +198,7 @@ describe('the end of a gateway', () => {
     await followed.take()
     talk.recorder.add({ type: 'crash' })
     await stage.emulator.release()
+    await rm(hangsFile(pipe))
     await gateway.restart()
     await talk.ending(who, id)
     await talk.settle()

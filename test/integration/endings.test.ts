@@ -108,10 +108,10 @@ describe('every end of a subscription has its reason', () => {
       ['garbage', () => 'garbage'],
       ['nothing', () => ''],
       ['another tag', () => cursor.replace(/^[^.]+/, 'AAAAAAAA')],
-      ['a place beyond the end', () => cursor.replace(/\d+$/, '999999')],
-      ['an epoch to come', () => cursor.replace(/\.\d+\./, '.99999.')],
-      ['a number too long', () => cursor.replace(/\d+$/, '9'.repeat(400))],
-      ['a negative place', () => cursor.replace(/\d+$/, '-1')],
+      ['a number too long', () => cursor.replace(/\.\d+/, `.${'9'.repeat(400)}`)],
+      ['a negative place', () => cursor.replace(/\.\d+/, '.-1')],
+      ['a text without its offset', () => `${cursor}~reply.x9Ka0.1`],
+      ['something added', () => `${cursor}.1`],
     ])('with 400 BAD_USER_INPUT: %s for a cursor', async (_, make) => {
       for (const by of ['header', 'argument'] as const) {
         // An empty header is none at all.
@@ -124,6 +124,23 @@ describe('every end of a subscription has its reason', () => {
         })
         expect(stream.status).toBe(400)
         expect(codeOf(await stream.refusal)).toBe('BAD_USER_INPUT')
+      }
+    })
+
+    it.each([
+      ['a place beyond the end', () => cursor.replace(/\.\d+/, '.999999')],
+      ['another event at its place', () => cursor.replace(/[^.]+$/, 'ZZZZZ')],
+      ['a cursor of the first edition', () => cursor.replace(/\..+/, '.3.141')],
+    ])('F44: with 410 SUBSCRIPTION_CURSOR_EXPIRED: %s', async (_, make) => {
+      for (const by of ['header', 'argument'] as const) {
+        using stream = await stage.client.stream({
+          token: who.token,
+          query: repliesDocument,
+          variables: by === 'argument' ? { after: make() } : {},
+          lastEventId: by === 'header' ? make() : undefined,
+        })
+        expect(stream.status).toBe(410)
+        expect(codeOf(await stream.refusal)).toBe('SUBSCRIPTION_CURSOR_EXPIRED')
       }
     })
 

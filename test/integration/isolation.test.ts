@@ -167,10 +167,10 @@ describe('isolation', () => {
   }
 })
 
-/** As an export that goes on behind this conversation, used twice and no other, would name its place. */
+/** As an export that goes on behind this conversation, the only one, would name its place. */
 function exportPlace(conversationId: string): string {
   const [, key = ''] = Buffer.from(conversationId, 'base64url').toString().split(':')
-  return Buffer.from(`Export:2 ${key} `).toString('base64url')
+  return Buffer.from(`Export:1 ${key} `).toString('base64url')
 }
 
 /** A value of the same form as `value` that nobody was ever given. */

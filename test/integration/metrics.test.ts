@@ -114,10 +114,9 @@ describe('the metrics of a gateway', () => {
     })
   })
 
-  it('tell of writes of the store, step by step', async () => {
+  it('tell of writes of the store', async () => {
     const writes = await meter('store_write_seconds_count')
-    expect(writes['step="commit"']).toBeGreaterThan(0)
-    expect(writes['step="sync"']).toBeGreaterThan(0)
+    expect(writes['']).toBeGreaterThan(0)
   })
 
   it('tell of open subscriptions, and why they ended', async () => {

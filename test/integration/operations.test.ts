@@ -80,21 +80,13 @@ describe('what operators see', () => {
 })
 
 describe('the history of a conversation', () => {
-  it('is our own record first, then what only the platform still has', async () => {
+  it('is what is kept here, and is never read back from the platform', async () => {
     await using stage = await openStage()
     const talk = createTalk(stage)
     const who = stage.person('historian')
-    const { conversation } = await talk.send(who, { text: 'one', assistantId: 'bot' })
+    const { conversation, id } = await talk.send(who, { text: 'one', assistantId: 'bot' })
+    await talk.ending(who, id)
     for (const text of ['two', 'three']) await talk.say(who, { text, assistantId: 'bot' })
-
-    // As retention leaves it: the oldest messages of a conversation are gone, and that is noted.
-    await stage.gateway.kill('SIGTERM')
-    const db = new DatabaseSync(stage.storeFile)
-    db.exec(`DELETE FROM messages WHERE id IN (SELECT id FROM messages ORDER BY id LIMIT 4);
-      UPDATE conversations SET trimmed = 1`)
-    db.close()
-    await stage.gateway.restart()
-
     const read = async (variables: object) => {
       const answer = await talk.ask(who, ConversationDocument, {
         id: conversation.id,
@@ -106,11 +98,24 @@ describe('the history of a conversation', () => {
     const newest = await read({ last: 2 })
     expect(newest.texts).toEqual(['USER three', 'ASSISTANT You said: three'])
     expect(newest.pageInfo?.hasPreviousPage).toBe(true)
-    const older = await read({ last: 3, before: newest.pageInfo?.startCursor })
-    expect(older.texts).toEqual(['ASSISTANT You said: one', 'USER two', 'ASSISTANT You said: two'])
-    const oldest = await read({ last: 3, before: older.pageInfo?.startCursor })
-    expect(oldest).toMatchObject({ texts: ['USER one'], pageInfo: { hasPreviousPage: false } })
-    const forward = await read({ first: 2, after: oldest.pageInfo?.endCursor })
-    expect(forward.texts).toEqual(['ASSISTANT You said: one', 'USER two'])
+    const before = await read({ last: 4, before: newest.pageInfo?.startCursor })
+    expect(before).toMatchObject({
+      texts: ['USER one', 'ASSISTANT You said: one', 'USER two', 'ASSISTANT You said: two'],
+      pageInfo: { hasPreviousPage: false },
+    })
+
+    // As retention leaves it: the oldest messages of a conversation are gone.
+    await stage.gateway.kill('SIGTERM')
+    const db = new DatabaseSync(stage.storeFile)
+    db.exec('DELETE FROM messages WHERE id IN (SELECT id FROM messages ORDER BY id LIMIT 4)')
+    db.close()
+    await stage.gateway.restart()
+    const listPath = '/v1/conversation/message/list'
+    await stage.emulator.repeatFaults(listPath, 5, { kind: 'status', status: 500, body: '' })
+    expect(await read({ last: 20 })).toMatchObject({
+      texts: ['USER three', 'ASSISTANT You said: three'],
+      pageInfo: { hasPreviousPage: false },
+    })
+    expect((await read({ first: 20 })).pageInfo?.hasPreviousPage).toBe(false)
   })
 })

@@ -1,22 +1,26 @@
 import { replyCodes, requestCodes, streamCodes, unionCodes } from './codes.ts'
 import {
-  comparePositions,
+  type CursorPlace,
   type End,
+  eventName,
   type History,
   type Open,
-  type Position,
   type Refused,
   type Seen,
   type SeenEvent,
+  type TextOffsets,
   type Truth,
 } from './history.ts'
+import { agreeOnText, append, digestsOf, type KnownText, nothing } from './known-text.ts'
 import {
   agree,
   type Complain,
   createReader,
   type Entry,
   isEnded,
+  missed,
   type Reader,
+  type ReplyState,
   unseen,
 } from './reader.ts'
 
@@ -36,12 +40,18 @@ export function check(history: History): readonly string[] {
   const conversations = new Map<string, string>()
   const corrected = new Set<string>()
   const deleted = new Set<string>()
-  /** Per reply: the cursor of its end. */
+  /** Per reply: the event of its end. */
   const ended = new Map<string, string>()
+  /** Which reply a name in cursors is of. */
+  const named = new Map<string, string>()
   const readers = new Map<string, Reader>()
   const connections = new Map<string, { readonly as: string; readonly reader: Reader }>()
-  /** Per session and cursor: what the first reader to meet it made of it. */
+  /** Per session and event: what the first reader to meet it made of it. */
   const shown = new Map<string, { readonly entry: Entry; readonly by: string }>()
+  /** Per place in a text: what the first reader to come there shows. */
+  const told = new Map<string, { readonly text: KnownText; readonly by: string }>()
+  /** Per reply: its text in its last revision. */
+  const finals = new Map<string, FinalText>()
   let crashed = false
 
   for (const step of history) {
@@ -51,6 +61,7 @@ export function check(history: History): readonly string[] {
     }
     if (step.type === 'truth' && step.corrected) corrected.add(step.replyId)
     if (step.type === 'deleted') deleted.add(step.replyId)
+    if (step.type === 'deleted' && step.corrected) corrected.add(step.replyId)
     if (step.type === 'crash') crashed = true
   }
   for (const step of history) if (step.type === 'truth') readTruth(step)
@@ -80,6 +91,8 @@ export function check(history: History): readonly string[] {
     }
     truths.set(replyId, reader.timeline)
     const last = reader.last(replyId)?.state ?? unseen
+    const offsets = reader.timeline.findLast((entry) => entry.offsets !== undefined)?.offsets
+    if (offsets !== undefined) finals.set(replyId, finalText(offsets, last))
     const { snapshot } = step
     if (!snapshot) return
     if (snapshot.status !== last.status) {
@@ -95,12 +108,26 @@ export function check(history: History): readonly string[] {
     readers.set(step.reader, reader)
     checkReach(step.as, reader)
     connections.set(step.connection, { as: step.as, reader })
-    reader.open(step, (replyId, at) => {
-      const truth = truths.get(replyId)
-      const [first] = truth ?? []
-      if (first && comparePositions(at, first.position) < 0) return unseen
-      return truth?.find((entry) => comparePositions(entry.position, at) === 0)?.state
-    })
+    reader.open(step, adopt)
+  }
+
+  /** What a reader shows that did not see itself how its cursor came about. */
+  function adopt(replyId: string, at: CursorPlace): ReplyState | undefined {
+    const events = truths.get(replyId)?.filter((entry) => entry.event.body.type !== 'delta')
+    const [first] = events ?? []
+    if (events === undefined || first === undefined) return undefined
+    if (at.seq < first.place.seq) return unseen
+    const state = events.findLast(({ place }) => place.seq <= at.seq)?.state ?? missed
+    if (isEnded(state)) return state
+    const offsets = at.texts.find(({ name }) => named.get(name) === replyId)
+    if (offsets === undefined) return { ...state, answer: nothing, reasoning: nothing }
+    const final = finals.get(replyId)
+    const isFinal = final?.revision === offsets.revision
+    const upTo = (track: 'answer' | 'reasoning'): KnownText =>
+      isFinal
+        ? append(nothing, final[track].text.slice(0, offsets[track]))
+        : { ...nothing, from: offsets[track] }
+    return { ...state, answer: upTo('answer'), reasoning: upTo('reasoning') }
   }
 
   function see(step: Seen) {
@@ -126,41 +153,76 @@ export function check(history: History): readonly string[] {
 
   function agreeWithOthers(as: string, by: string, entry: Entry) {
     checkReplyCode(entry.event)
-    if (isTerminal(entry.event)) {
-      const { cursor, replyId } = entry.event
-      const first = ended.get(replyId) ?? cursor
+    if (entry.event.body.type === 'delta') return agreeOnTexts(as, by, entry)
+    const { event, place } = entry
+    const { replyId } = event
+    const name = eventName(place)
+    if (isTerminal(event)) {
+      const first = ended.get(replyId) ?? name
       ended.set(replyId, first)
-      if (first !== cursor) complain(3, `${replyId} ended at ${first}, and to ${by} at ${cursor}`)
+      if (first !== name) complain(3, `${replyId} ended at ${first}, and to ${by} at ${name}`)
+      if (place.texts.some((text) => named.get(text.name) === replyId)) {
+        complain(1, `${by}: ${event.cursor} keeps a place in the text of ${replyId}, which ended`)
+      }
     }
-    const key = JSON.stringify([as, entry.event.cursor])
+    const key = JSON.stringify([as, place.seq])
     const first = shown.get(key)
     if (!first) return void shown.set(key, { entry, by })
-    const { event } = first.entry
-    if (event.replyId !== entry.event.replyId || event.body.type !== entry.event.body.type) {
-      complain(2, `${event.cursor} is another event to ${by} than to ${first.by}`)
-    } else if (!agree(first.entry.state, entry.state, crashed ? kindOf(entry.event) : undefined)) {
-      complain(2, `after ${event.cursor} ${by} and ${first.by} disagree on ${event.replyId}`)
+    const other = first.entry
+    if (
+      place.check !== other.place.check ||
+      other.event.replyId !== replyId ||
+      other.event.body.type !== event.body.type
+    ) {
+      complain(2, `${name} is another event to ${by} than to ${first.by}`)
+    } else if (isTerminal(event) && !agree(other.state, entry.state)) {
+      complain(2, `after ${name} ${by} and ${first.by} disagree on ${replyId}`)
     }
   }
 
-  /** All that the log tells up to the last cursor of a reader's pass must have reached it, be it merged. */
+  /** A place in a text means one text, whoever comes there, and whenever. */
+  function agreeOnTexts(as: string, by: string, { event, state, offsets }: Entry) {
+    const { replyId, cursor } = event
+    if (offsets === undefined) return
+    const owner = named.get(offsets.name) ?? replyId
+    named.set(offsets.name, owner)
+    if (owner !== replyId)
+      complain(2, `${by}: ${cursor} of ${replyId} moves in the text of ${owner}`)
+    const { revision } = offsets
+    const final = finals.get(replyId)
+    for (const track of ['answer', 'reasoning'] as const) {
+      const length = offsets[track]
+      const key = JSON.stringify([as, replyId, revision, track, length])
+      const first = told.get(key) ?? { text: state[track], by }
+      told.set(key, first)
+      const isLogs = final?.revision !== revision || isPrefix(state[track], final[track])
+      if (!agreeOnText(first.text, state[track])) {
+        complain(2, `after ${cursor} ${by} and ${first.by} disagree on ${replyId}`)
+      } else if (!isLogs) complain(2, `after ${cursor} ${by} and the log disagree on ${replyId}`)
+    }
+  }
+
+  /** All events that the log tells up to the last cursor of a reader's pass must have reached it. */
   function checkReach(as: string, reader: Reader) {
-    const { request, from } = reader
-    const until = reader.timeline.at(-1)?.position
+    const { request, from, timeline } = reader
+    const until = timeline.at(-1)?.place
     if (!request || !until) return
     for (const [replyId, truth] of truths) {
       if (owners.get(replyId) !== as || !isWanted(request, replyId)) continue
-      const start =
-        from ?? (request.replyId === undefined ? reader.timeline[0]?.position : undefined)
+      const start = from ?? (request.replyId === undefined ? timeline[0]?.place : undefined)
       const due = truth.findLast(
-        ({ position }) => isAfter(position, start) && comparePositions(position, until) <= 0,
+        ({ event, place }) =>
+          event.body.type !== 'delta' &&
+          (start === undefined || place.seq > start.seq) &&
+          place.seq <= until.seq,
       )
-      const seen = reader.last(replyId)?.position
-      if (due && (!seen || comparePositions(seen, due.position) < 0)) {
-        complain(
-          1,
-          `${request.reader} is at ${until.epoch}.${until.seq} and missed ${due.event.cursor}`,
-        )
+      const isSeen = timeline.some(
+        ({ event, place }) =>
+          event.replyId === replyId && event.body.type !== 'delta' && place.seq === due?.place.seq,
+      )
+      if (due && !isSeen) {
+        const at = eventName(until)
+        complain(1, `${request.reader} is at ${at} and missed ${eventName(due.place)}`)
       }
     }
   }
@@ -216,16 +278,24 @@ function checkOnce(history: History, deleted: ReadonlySet<string>, complain: Com
   }
 }
 
-/** After a crash, text that was shown but lost is taken back kind by kind: until then the other kind may differ. */
-function kindOf({ body }: SeenEvent): 'ANSWER' | 'REASONING' | undefined {
-  return body.type === 'delta' ? body.kind : undefined
+interface FinalText {
+  readonly revision: string
+  readonly answer: { readonly text: string; readonly digests: Int32Array }
+  readonly reasoning: { readonly text: string; readonly digests: Int32Array }
+}
+
+function finalText({ revision }: TextOffsets, { answer, reasoning }: ReplyState): FinalText {
+  const whole = ({ text }: KnownText) => ({ text, digests: digestsOf(text) })
+  return { revision, answer: whole(answer), reasoning: whole(reasoning) }
+}
+
+/** Whether a text is the beginning of the whole one, as far as it is known. */
+function isPrefix({ from, text, digest }: KnownText, whole: FinalText['answer']): boolean {
+  if (from === Infinity) return true
+  return from === 0 ? whole.digests[text.length] === digest : whole.text.startsWith(text, from)
 }
 
 function isTerminal({ body }: SeenEvent): boolean {
   const { type } = body
   return type === 'completed' || type === 'failed' || type === 'cancelled'
-}
-
-function isAfter(position: Position, start: Position | undefined): boolean {
-  return start === undefined || comparePositions(position, start) > 0
 }

@@ -8,6 +8,8 @@ export interface FakeClock extends Clock {
   advance(ms: number): void
   /** The same step by step: work that a timer wakes runs before the next one fires. */
   pass(ms: number): Promise<void>
+  /** Lets `ms` pass on both clocks in one go: timers that are due then fire late. */
+  delay(ms: number): void
   /** Moves the wall clock alone. */
   jump(ms: number): void
   /** Timers and sleeps that have not fired. */
@@ -48,6 +50,7 @@ export function createFakeClock(startAt = Date.UTC(2026, 0, 1)): FakeClock {
       moveTo(until)
       await settle()
     },
+    delay: (ms) => moveTo(monotonic + ms),
     jump(ms) {
       wall += ms
     },
@@ -60,7 +63,7 @@ export function createFakeClock(startAt = Date.UTC(2026, 0, 1)): FakeClock {
     const [next] = [...timers].toSorted((a, b) => a.at - b.at)
     if (next === undefined || next.at > until) return false
     timers.delete(next)
-    moveTo(next.at)
+    moveTo(Math.max(monotonic, next.at))
     next.run()
     return true
   }

@@ -8,6 +8,7 @@ import type {
   Cursor,
   Message,
   MessageId,
+  Position,
   Reply,
   ReplyEvent,
   ReplyEventBody,
@@ -19,20 +20,17 @@ import type {
 import { isTerminal as isOver } from '../../src/domain.ts'
 import { BadUserInputError, CursorExpiredError, NotFoundError } from '../../src/errors.ts'
 import { onAbort } from '../../src/lib/on-abort.ts'
-import type {
-  SessionConversations,
-  UpstreamMessage,
-} from '../../src/reply/session-conversations.ts'
-import type { SendMessageRequest, SessionReplies } from '../../src/reply/session-replies.ts'
+import type { SendMessageRequest } from '../../src/reply/acceptance.ts'
+import type { SessionConversations } from '../../src/reply/session-conversations.ts'
+import type { SessionReplies } from '../../src/reply/session-replies.ts'
 import type { Page, PageRequest, SessionStore } from '../../src/store/ledger.ts'
+import type { LogItem } from '../../src/store/log.ts'
 
 /** A session in memory whose replies do what the test says, so that GraphQL and SSE can be tried without an engine. */
 export interface FakeSession {
   readonly store: SessionStore
   readonly replies: SessionReplies
   readonly conversations: SessionConversations
-  /** What only the upstream still has of its conversations, newest first. */
-  readonly older: UpstreamMessage[]
   readonly sent: readonly SendMessageRequest[]
   /** How often the store was asked for rows by id, and for how many. */
   readonly reads: { readonly type: string; readonly ids: number }[]
@@ -72,18 +70,27 @@ export function createFakeSession(name = 'alice'): FakeSession {
   const messages = new Map<MessageId, Message>()
   const replies = new Map<ReplyId, Reply>()
   const attachments = new Map<AttachmentId, Attachment>()
-  const older: UpstreamMessage[] = []
   const sent: SendMessageRequest[] = []
   const reads: { type: string; ids: number }[] = []
-  const batches: ReplyEvent[][] = []
+  const batches: LogItem[][] = []
   let waiting: (() => void)[] = []
-  let seq = 0
+  /** Where its cursor stands among all that was appended. */
+  const orders = new Map<Cursor, number>()
+  let position: Position = { seq: 0, check: '', texts: [] }
+  let appended = 0
   let trimmedTo = 0
   let failure: Error | undefined
   let readers = 0
 
-  const cursorOf = ({ epoch, seq: at }: { epoch: number; seq: number }) =>
-    `${name}.${epoch}.${at}` as Cursor
+  const start = `${name}.0.-` as Cursor
+  const cursorAt = ({ seq, check, texts }: Position) => {
+    const offsets = texts.map(
+      (text) => `~${text.replyId}.${text.revision}.${text.answer}.${text.reasoning}`,
+    )
+    return `${name}.${seq}.${check || '-'}${offsets.join('')}` as Cursor
+  }
+  const cursorOf = (item: LogItem) => cursorAt(item.position)
+  const orderOf = (item: LogItem) => orders.get(cursorOf(item)) ?? 0
 
   function byIds<Id extends string, Row>(type: string, rows: ReadonlyMap<Id, Row>) {
     return async (ids: readonly Id[]) => {
@@ -97,7 +104,10 @@ export function createFakeSession(name = 'alice'): FakeSession {
     conversations: byIds('conversations', conversations),
     messages: byIds('messages', messages),
     replies: byIds('replies', replies),
-    replyState: async (id) => replies.get(id),
+    replyState: async (id) => {
+      const reply = replies.get(id)
+      return reply && { conversationId: reply.conversationId, hasEnded: isOver(reply.status) }
+    },
     attachments: byIds('attachments', attachments),
     openReplies: async (id) =>
       [...replies.values()].filter(
@@ -112,7 +122,7 @@ export function createFakeSession(name = 'alice'): FakeSession {
     async messagePage(id, page) {
       const own = [...messages.values()].filter(({ conversationId }) => conversationId === id)
       const found = pageOf(own, page)
-      return found && { ...found, trimmed: older.length > 0 }
+      return found && { ...found, trimmed: false }
     },
   }
 
@@ -137,18 +147,17 @@ export function createFakeSession(name = 'alice'): FakeSession {
         return update(id, { status: 'RUNNING', toolCalls: [], actionExpiresAt: null })
       },
       limitsLeft: async () => ({ messages: 60, openReplies: 40 }),
-      cursor: async () => cursorOf({ epoch: 1, seq }),
+      cursor: async () => cursorAt(position),
       async subscribe({ replyId, conversationId, after, lastEventId }) {
         const from = startOf(replyId, lastEventId ?? after)
-        const isMine = (event: ReplyEvent) =>
+        const isMine = ({ event }: LogItem) =>
           (!replyId || event.replyId === replyId) &&
           (!conversationId || event.conversationId === conversationId)
-        const end =
-          replyId && batches.flat().findLast((event) => isMine(event) && isTerminal(event))
-        const past = end !== undefined && from >= end.seq
+        const end = replyId && batches.flat().findLast((item) => isMine(item) && isTerminal(item))
+        const past = end !== undefined && from >= orderOf(end)
         return {
           past: past && lastEventId !== undefined,
-          start: cursorOf({ epoch: 1, seq: from }),
+          start: [...orders].find(([, order]) => order === from)?.[0] ?? start,
           cursor: cursorOf,
           async follow(take, signal) {
             const batches = read(from, isMine, replyId !== undefined, past, signal)
@@ -188,33 +197,26 @@ export function createFakeSession(name = 'alice'): FakeSession {
         attachments.set(id, attachment)
         return attachment
       },
-      async older(id, { before, limit }) {
-        change(id, {})
-        const from = before === undefined ? 0 : older.findIndex(({ place }) => place === before) + 1
-        if (before !== undefined && from === 0) throw new NotFoundError('There is no such message.')
-        const rows = older.slice(from, from + limit)
-        return { rows, hasMore: older.length > from + limit }
-      },
     },
-    older,
     sent,
     reads,
     append(replyId, ...bodies) {
       const { conversationId } = update(replyId, {})
-      const batch = bodies.map((body): ReplyEvent => ({
-        ...body,
-        epoch: 1,
-        seq: (seq += 1),
-        replyId,
-        conversationId,
-      }))
-      for (const event of batch) follow(event)
+      const batch = bodies.map((body): LogItem => {
+        const of = { replyId, conversationId }
+        position = positionAfter(replyId, body)
+        orders.set(cursorAt(position), (appended += 1))
+        const { seq, check } = position
+        const event = body.type === 'delta' ? { ...body, ...of } : { ...body, ...of, seq, check }
+        return { event, position }
+      })
+      for (const { event } of batch) follow(event)
       batches.push(batch)
       wake()
       return batch.map(cursorOf)
     },
     trim() {
-      trimmedTo = seq
+      trimmedTo = appended
     },
     failWith(error) {
       failure = error
@@ -230,33 +232,50 @@ export function createFakeSession(name = 'alice'): FakeSession {
     waiting = []
   }
 
+  /** A delta moves in the text of its reply, every other event has a number of its own. */
+  function positionAfter(replyId: ReplyId, body: ReplyEventBody): Position {
+    const others = position.texts.filter((text) => text.replyId !== replyId)
+    if (body.type !== 'delta') {
+      const seq = position.seq + 1
+      const isEnd = body.type === 'completed' || body.type === 'failed' || body.type === 'cancelled'
+      return { seq, check: `e${seq}`, texts: isEnd ? others : position.texts }
+    }
+    const unread = { replyId, revision: 'x0', answer: 0, reasoning: 0 }
+    const before = position.texts.find((text) => text.replyId === replyId) ?? unread
+    const track = body.kind === 'ANSWER' ? 'answer' : 'reasoning'
+    const isCorrection = body.offset < before[track]
+    const revision = isCorrection ? `${before.revision}x` : before.revision
+    const text = { ...before, revision, [track]: body.offset + body.text.length }
+    return { ...position, texts: [...others, text] }
+  }
+
   function startOf(replyId: ReplyId | undefined, cursor: string | undefined): number {
     if (replyId && !replies.has(replyId)) throw new NotFoundError('There is no such reply.')
-    if (cursor === undefined) return replyId ? 0 : seq
-    const [, from] = /^(?:\w+)\.1\.(\d+)$/.exec(cursor) ?? []
-    if (from === undefined || !cursor.startsWith(`${name}.`) || Number(from) > seq) {
+    if (cursor === undefined) return replyId ? 0 : appended
+    const from = cursor === start ? 0 : orders.get(cursor as Cursor)
+    if (from === undefined) {
       throw new BadUserInputError('"after" is no cursor of this session')
     }
-    if (Number(from) < trimmedTo) throw new CursorExpiredError('the log begins later')
-    return Number(from)
+    if (from < trimmedTo) throw new CursorExpiredError('the log begins later')
+    return from
   }
 
   async function* read(
     from: number,
-    isMine: (event: ReplyEvent) => boolean,
+    isMine: (item: LogItem) => boolean,
     isOfReply: boolean,
     past: boolean,
     signal: AbortSignal,
-  ): AsyncGenerator<readonly ReplyEvent[], void, undefined> {
+  ): AsyncGenerator<readonly LogItem[], void, undefined> {
     if (past) return
     readers += 1
     try {
-      for (let position = from; ;) {
+      for (let order = from; ;) {
         signal.throwIfAborted()
         if (failure) throw failure
         const batch = batches
-          .findLast((_batch, index) => (batches[index - 1]?.at(-1)?.seq ?? 0) <= position)
-          ?.filter((event) => event.seq > position)
+          .findLast((_batch, index) => lastOrder(batches[index - 1]) <= order)
+          ?.filter((item) => orderOf(item) > order)
         if (!batch?.length) {
           const { promise, resolve } = Promise.withResolvers<void>()
           waiting.push(resolve)
@@ -264,7 +283,7 @@ export function createFakeSession(name = 'alice'): FakeSession {
           await promise
           continue
         }
-        position = batch.at(-1)?.seq ?? position
+        order = lastOrder(batch)
         const mine = batch.filter(isMine)
         if (mine.length > 0) yield mine
         if (isOfReply && mine.some(isTerminal)) return
@@ -272,6 +291,11 @@ export function createFakeSession(name = 'alice'): FakeSession {
     } finally {
       readers -= 1
     }
+  }
+
+  function lastOrder(batch: readonly LogItem[] | undefined): number {
+    const last = batch?.at(-1)
+    return last === undefined ? 0 : orderOf(last)
   }
 
   function begin(assistantId: AssistantId | undefined): Conversation {
@@ -365,7 +389,7 @@ export function createFakeSession(name = 'alice'): FakeSession {
   }
 }
 
-function isTerminal({ type }: ReplyEvent): boolean {
+function isTerminal({ event: { type } }: LogItem): boolean {
   return type === 'completed' || type === 'failed' || type === 'cancelled'
 }
 

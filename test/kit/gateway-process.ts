@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
+import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { within as inTime } from './until.ts'
 
@@ -23,6 +24,8 @@ export interface GatewayProcess extends AsyncDisposable {
   readonly exited: Promise<number | NodeJS.Signals>
   /** Starts it anew; it must have ended. */
   restart(): Promise<void>
+  /** Starts it anew, and kills it so many ms later, wherever it then is. */
+  startAndKill(ms: number): Promise<void>
 }
 
 const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
@@ -46,12 +49,16 @@ export async function startGateway(
   let output = ''
   let running = await start()
 
-  async function start() {
+  function spawnIt() {
     const [command = '', ...args] = [...within, ...gatewayCommand(configFile)]
-    const child = spawn(command, args, {
+    return spawn(command, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...pickEnv(), ...env },
     })
+  }
+
+  async function start() {
+    const child = spawnIt()
     const { pid } = child
     if (pid === undefined) throw new Error('the gateway could not be started')
     const exited = waitForExit(child)
@@ -100,6 +107,13 @@ export async function startGateway(
     kill,
     async restart() {
       running = await start()
+    },
+    async startAndKill(ms) {
+      const child = spawnIt()
+      const exited = waitForExit(child)
+      await Promise.race([setTimeout(ms), exited])
+      child.kill('SIGKILL')
+      await exited
     },
     async [Symbol.asyncDispose]() {
       if (running.child.exitCode === null && running.child.signalCode === null) {

@@ -75,6 +75,8 @@ export interface Chats {
 export interface Deleted {
   readonly type: 'deleted'
   readonly replyId: string
+  /** As of a `truth`. */
+  readonly corrected?: boolean
 }
 
 /** The gateway died: text that was shown may be taken back from here on. */
@@ -101,20 +103,40 @@ export type SeenBody =
   | { readonly type: 'failed'; readonly code: string }
   | { readonly type: 'cancelled' }
 
-export interface Position {
+/** What a cursor says. */
+export interface CursorPlace {
   readonly tag: string
-  readonly epoch: number
   readonly seq: number
+  readonly check: string
+  /** How far the text of each running reply was read. */
+  readonly texts: readonly TextOffsets[]
 }
 
-/** Undefined when it is not `<tag>.<epoch>.<seq>`. */
-export function parseCursor(cursor: string): Position | undefined {
-  const [, tag, epoch, seq] = /^([^.]+)\.(\d+)\.(\d+)$/.exec(cursor) ?? []
-  if (tag === undefined) return undefined
-  return { tag, epoch: Number(epoch), seq: Number(seq) }
+export interface TextOffsets {
+  /** Names a reply inside cursors only. */
+  readonly name: string
+  readonly revision: string
+  readonly answer: number
+  readonly reasoning: number
 }
 
-/** Below 0 when `left` comes first. */
-export function comparePositions(left: Position, right: Position): number {
-  return left.epoch - right.epoch || left.seq - right.seq
+/** Undefined when it is not `<tag>.<seq>.<check>[~<reply>.<revision>.<answer>.<reasoning>…]`. */
+export function parseCursor(cursor: string): CursorPlace | undefined {
+  const [head = '', ...texts] = cursor.split('~')
+  const [, tag, seq, check] = /^([^.]+)\.(\d+)\.([^.]+)$/.exec(head) ?? []
+  if (tag === undefined || check === undefined) return undefined
+  const offsets = texts.flatMap((text) => parseText(text) ?? [])
+  if (offsets.length < texts.length) return undefined
+  return { tag, seq: Number(seq), check, texts: offsets }
+}
+
+function parseText(text: string): TextOffsets | undefined {
+  const [, name, revision, answer, reasoning] = /^([^.]+)\.([^.]+)\.(\d+)\.(\d+)$/.exec(text) ?? []
+  if (name === undefined || revision === undefined) return undefined
+  return { name, revision, answer: Number(answer), reasoning: Number(reasoning) }
+}
+
+/** Names the event that a cursor stands at, whatever was read of texts since. */
+export function eventName({ tag, seq, check }: CursorPlace): string {
+  return `${tag}.${seq}.${check}`
 }

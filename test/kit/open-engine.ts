@@ -12,10 +12,13 @@ import { systemClock } from '../../src/lib/clock.ts'
 import type { Logger } from '../../src/observe/logger.ts'
 import { createRateLimiter } from '../../src/rate/limiter.ts'
 import { createReplyEngine, type ReplyEngineOptions } from '../../src/reply/engine.ts'
-import type { SessionCaller } from '../../src/reply/session-caller.ts'
-import type { SendMessageRequest, SessionReplies } from '../../src/reply/session-replies.ts'
+import type { SessionCaller } from '../../src/reply/session-conversations.ts'
+import type { SendMessageRequest } from '../../src/reply/acceptance.ts'
+import type { SessionReplies } from '../../src/reply/session-replies.ts'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
 import type { Store } from '../../src/store/store.ts'
+import { type DiskWeather, fairWeather } from '../sim/store/commits.ts'
+import { createMemoryDisk } from '../sim/store/store.ts'
 import { randomId } from './ids.ts'
 import { createScriptedRecords } from './scripted-records.ts'
 import { createScriptedStrategy, type ScriptedStrategy } from './scripted-strategy.ts'
@@ -51,6 +54,7 @@ export async function openEngine(options: OpenEngineOptions = {}) {
     createReplyEngine({
       ledger: store.ledger,
       log: store.log,
+      outbox: store.outbox,
       clock,
       newId: randomId,
       logger: linesLogger(lines),
@@ -104,9 +108,24 @@ export async function openEngine(options: OpenEngineOptions = {}) {
   }
 }
 
-export function openMemoryStore(file = ':memory:'): Promise<Store> {
+/** A simulated disk that outlives the stores that are opened on it, one after the other. */
+export function newDisk(weather: DiskWeather = fairWeather): { open(): Store } {
+  const disk = createMemoryDisk({ clock: systemClock, weather, newId: randomId })
+  return {
+    open: () =>
+      disk.open({
+        answerMs: () => 0,
+        isAlive: true,
+        enter: (run) => run(),
+        timer: (ms, run) => systemClock.timer(ms, run),
+      }),
+  }
+}
+
+/** The embedded store, in memory. */
+export function openMemoryStore(): Promise<Store> {
   return openSqliteStore({
-    file,
+    file: ':memory:',
     clock: systemClock,
     logger: linesLogger([]),
     metrics: uncounted,
@@ -206,7 +225,7 @@ async function follow(
   const nothing = { conversationId: undefined, after: undefined, lastEventId: undefined }
   const subscription = await replies.subscribe({ replyId, ...nothing })
   await subscription.follow((batch) => {
-    batch.forEach(take)
+    for (const { event } of batch) take(event)
     return undefined
   }, until)
 }

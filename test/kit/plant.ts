@@ -19,11 +19,27 @@ export const thought = (offset: number, text: string): SeenBody => ({
   text,
 })
 
-export const at = (seq: number, body: SeenBody, replyId = 'r1', epoch = 1): SeenEvent => ({
-  cursor: `tag.${epoch}.${seq}`,
+/** A numbered event. */
+export const at = (seq: number, body: SeenBody, replyId = 'r1', check = `e${seq}`): SeenEvent => ({
+  cursor: `tag.${seq}.${check}`,
   replyId,
   body,
 })
+
+/** A delta behind an event, and how far it leads: the revision, and the offsets in answer and reasoning. */
+export const cut = (
+  seq: number,
+  body: SeenBody,
+  place: readonly [revision: string, answer: number, reasoning?: number],
+  replyId = 'r1',
+): SeenEvent => {
+  const [revision, answer, reasoning = 0] = place
+  return {
+    cursor: `tag.${seq}.e${seq}~${replyId}.${revision}.${answer}.${reasoning}`,
+    replyId,
+    body,
+  }
+}
 export const send = (replyId = 'r1', as = 'alice', idempotencyKey?: string): Step => ({
   type: 'send',
   as,
@@ -57,14 +73,15 @@ export const truth = (...events: readonly SeenEvent[]): Step => ({
 /** A reply "Hello world" with a thought, as the log tells it. */
 export const whole = [
   at(1, started),
-  at(2, thought(0, 'hm')),
-  at(3, delta(0, 'Hello')),
-  at(4, delta(5, ' wor')),
-  at(5, delta(9, 'ld')),
-  at(6, completed('Hello world')),
+  cut(1, thought(0, 'hm'), ['x0', 0, 2]),
+  cut(1, delta(0, 'Hello'), ['x0', 5, 2]),
+  cut(1, delta(5, ' wor'), ['x0', 9, 2]),
+  cut(1, delta(9, 'ld'), ['x0', 11, 2]),
+  at(2, completed('Hello world')),
 ]
-export const pick = (...seqs: readonly number[]) =>
-  whole.filter((_, index) => seqs.includes(index + 1))
+export const pick = (...steps: readonly number[]) =>
+  whole.filter((_, index) => steps.includes(index + 1))
+export const cursorOf = (step: number) => whole[step - 1]?.cursor ?? ''
 
 export function truthOf(events: readonly SeenEvent[]): Extract<Step, { type: 'truth' }> {
   return { type: 'truth', as: 'alice', replyId: 'r1', events }

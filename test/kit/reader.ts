@@ -1,22 +1,13 @@
-import { isHighSurrogate } from '../../src/lib/surrogate.ts'
 import {
-  comparePositions,
+  type CursorPlace,
+  eventName,
   type Open,
   parseCursor,
-  type Position,
   type SeenBody,
   type SeenEvent,
+  type TextOffsets,
 } from './history.ts'
-
-/** A text of which everything before `from` is not known: the reader came in the middle. */
-export interface KnownText {
-  readonly from: number
-  readonly text: string
-  /** Of `text`: comparing it leaves long texts the ropes that they are, which share their pieces. */
-  readonly digest: number
-}
-
-const nothing: KnownText = { from: 0, text: '', digest: 0 }
+import { agreeOnText, append, type KnownText, nothing, splice, unknown } from './known-text.ts'
 
 /** What a reader shows of one reply. */
 export interface ReplyState {
@@ -34,28 +25,31 @@ export const unseen: ReplyState = {
   ending: '',
 }
 
-const missed: ReplyState = {
+/** Of a reply that the reader came to in the middle. */
+export const missed: ReplyState = {
   status: 'RUNNING',
-  answer: { ...nothing, from: Infinity },
-  reasoning: { ...nothing, from: Infinity },
+  answer: unknown,
+  reasoning: unknown,
   ending: '',
 }
 
 export interface Entry {
-  readonly position: Position
+  readonly place: CursorPlace
   readonly event: SeenEvent
   readonly state: ReplyState
+  /** How far the text was read that a delta is of. */
+  readonly offsets: TextOffsets | undefined
 }
 
 /** Follows one reader through its connections, and complains about what it alone can see. */
 export interface Reader {
   /** In the order of cursors: what it has applied so far. */
   readonly timeline: readonly Entry[]
-  open(request: Open, adopt: (replyId: string, at: Position) => ReplyState | undefined): void
+  open(request: Open, adopt: (replyId: string, at: CursorPlace) => ReplyState | undefined): void
   /** Undefined when the cursor cannot be read. */
   see(event: SeenEvent, correctable: boolean): Entry | undefined
   /** Where the reader's present pass began; undefined: at the start of its reply, or not known. */
-  readonly from: Position | undefined
+  readonly from: CursorPlace | undefined
   readonly request: Open | undefined
   last(replyId: string): Entry | undefined
 }
@@ -68,9 +62,11 @@ export function createReader(name: string, complain: Complain): Reader {
   let latest = new Map<string, Entry>()
   let known: (event: SeenEvent) => ReplyState = () => unseen
   let request: Open | undefined
-  let from: Position | undefined
-  /** The cursor that the next one must exceed. */
-  let floor: Position | undefined
+  let from: CursorPlace | undefined
+  /** The cursor that the next one must come after. */
+  let floor: CursorPlace | undefined
+  /** Given out in this pass. */
+  let given = new Set<string>()
 
   function keep(entries: Entry[]) {
     timeline = entries
@@ -91,43 +87,110 @@ export function createReader(name: string, complain: Complain): Reader {
     open(next, adopt) {
       request = next
       const { after, replyId } = next
-      const position = after === undefined ? undefined : parseCursor(after)
-      floor = position
-      from = position
-      if (after !== undefined && timeline.some((entry) => entry.event.cursor === after)) {
-        const at = position
-        keep(timeline.filter((entry) => at && comparePositions(entry.position, at) <= 0))
-        return
-      }
+      const place = after === undefined ? undefined : parseCursor(after)
+      floor = place
+      from = place
+      given = new Set(after === undefined ? [] : [after])
+      const seenAt = timeline.findLastIndex(({ event }) => event.cursor === after)
+      if (seenAt >= 0) return keep(timeline.slice(0, seenAt + 1))
       keep([])
       known = (event) => {
-        if (event.body.type === 'started' || (!position && replyId !== undefined)) return unseen
-        return (position && adopt(event.replyId, position)) ?? missed
+        if (event.body.type === 'started' || (!place && replyId !== undefined)) return unseen
+        return (place && adopt(event.replyId, place)) ?? missed
       }
     },
     see(event, correctable) {
       const where = `${name}: ${event.cursor}`
-      const position = parseCursor(event.cursor)
-      if (position === undefined) {
+      const place = parseCursor(event.cursor)
+      if (place === undefined) {
         complain(1, `${where} is no cursor`)
         return undefined
       }
-      if (floor && comparePositions(position, floor) <= 0) {
-        complain(1, `${where} does not come after ${floor.epoch}.${floor.seq}`)
+      const { replyId, body } = event
+      const about = (rule: number, problem: string) =>
+        complain(rule, `${where} of ${replyId} ${problem}`)
+      if (given.has(event.cursor) || (floor && !isAfter(place, floor, body))) {
+        complain(1, `${where} does not come after ${floor && eventName(floor)}`)
       }
-      floor = position
-      if (request?.replyId !== undefined && request.replyId !== event.replyId) {
-        complain(1, `${where} is of ${event.replyId}, which was not asked for`)
+      given.add(event.cursor)
+      const offsets = readTexts(floor, place, body, about)
+      floor = place
+      if (request?.replyId !== undefined && request.replyId !== replyId) {
+        complain(1, `${where} is of ${replyId}, which was not asked for`)
       }
-      const before = latest.get(event.replyId)?.state ?? known(event)
-      const state = apply(before, event.body, correctable, (rule, problem) =>
-        complain(rule, `${where} of ${event.replyId} ${problem}`),
-      )
-      const entry = { position, event, state }
+      const before = latest.get(replyId)?.state ?? known(event)
+      const state = apply(before, body, correctable, about)
+      if (offsets !== undefined) checkOffsets(state, offsets, about)
+      const entry = { place, event, state, offsets }
       timeline.push(entry)
-      latest.set(event.replyId, entry)
+      latest.set(replyId, entry)
       return entry
     },
+  }
+}
+
+/** A delta may stand at the event that its reader has seen last, all others further on. */
+function isAfter(place: CursorPlace, floor: CursorPlace, { type }: SeenBody): boolean {
+  return place.seq > floor.seq || (type === 'delta' && isAtOneEvent(place, floor))
+}
+
+function isAtOneEvent(left: CursorPlace, right: CursorPlace): boolean {
+  return left.seq === right.seq && left.check === right.check
+}
+
+/**
+ * What a cursor says of texts follows from the one before: a delta moves the place in its own text, other events forget the
+ * texts of replies that ended. Answers the place in the text of the delta.
+ */
+function readTexts(
+  floor: CursorPlace | undefined,
+  place: CursorPlace,
+  body: SeenBody,
+  complain: Complain,
+): TextOffsets | undefined {
+  const { texts } = place
+  const before = new Map(floor?.texts.map((text) => [text.name, text]))
+  const moved = texts.filter((text) => !isSame(text, before.get(text.name)))
+  if (body.type !== 'delta') {
+    if (floor && moved.length > 0) complain(1, 'moves in a text, and is no delta')
+    return undefined
+  }
+  // Where the pass began is not known: of several texts, any may be the one.
+  const [own, other] = moved
+  if (floor === undefined && other !== undefined) return undefined
+  const isForgetful =
+    floor !== undefined &&
+    isAtOneEvent(place, floor) &&
+    floor.texts.some(({ name }) => texts.every((text) => text.name !== name))
+  if (own === undefined || other !== undefined || isForgetful) {
+    complain(1, 'does not move in exactly one text')
+    return undefined
+  }
+  const kind = body.kind === 'ANSWER' ? 'answer' : 'reasoning'
+  const old = before.get(own.name)
+  if (own[kind] !== body.offset + body.text.length) {
+    complain(1, `ends at ${body.offset + body.text.length}, its cursor is at ${own[kind]}`)
+  }
+  if (old?.revision === own.revision && body.offset < old[kind] && body.text !== '') {
+    complain(4, `tells again from ${body.offset} what was read up to ${old[kind]}`)
+  }
+  return own
+}
+
+function isSame(left: TextOffsets, right: TextOffsets | undefined): boolean {
+  return (
+    left.revision === right?.revision &&
+    left.answer === right.answer &&
+    left.reasoning === right.reasoning
+  )
+}
+
+/** A reader shows exactly as much as its cursor says, or the next connection leaves a gap, or doubles text. */
+function checkOffsets(state: ReplyState, offsets: TextOffsets, complain: Complain): void {
+  for (const track of ['answer', 'reasoning'] as const) {
+    const { from, text } = state[track]
+    if (from === Infinity || from + text.length === offsets[track]) continue
+    complain(4, `shows ${from + text.length} of the ${track}, its cursor says ${offsets[track]}`)
   }
 }
 
@@ -140,7 +203,7 @@ function apply(
   if (isEnded(before)) complain(3, `comes after the end: ${body.type}`)
   switch (body.type) {
     case 'started':
-      if (before.status === 'RUNNING') complain(1, 'has started twice')
+      if (before.status !== 'UNSEEN') complain(1, 'has started twice')
       return { ...unseen, status: 'RUNNING' }
     case 'delta': {
       if (before.status === 'UNSEEN') complain(1, 'has a delta before its start')
@@ -150,7 +213,7 @@ function apply(
         : { ...state, reasoning: splice(before.reasoning, body, correctable, complain) }
     }
     case 'action-required':
-      if (before.status !== 'RUNNING') complain(1, `asks while it is ${before.status}`)
+      if (before.status === 'UNSEEN') complain(1, 'asks before its start')
       return { ...before, status: 'ACTION_REQUIRED' }
     case 'completed':
       if (!agreeOnText(before.answer, append(nothing, body.text))) {
@@ -164,57 +227,17 @@ function apply(
   }
 }
 
-function splice(
-  known: KnownText,
-  delta: { readonly offset: number; readonly text: string },
-  correctable: boolean,
-  complain: Complain,
-): KnownText {
-  const { offset, text } = delta
-  if (!text.isWellFormed()) complain(4, 'splits a surrogate pair')
-  if (offset < known.from) return append({ ...nothing, from: offset }, text)
-  const end = known.from + known.text.length
-  if (offset > end) complain(1, `leaves a gap: offset ${offset}, known length ${end}`)
-  if (offset < end && !correctable) complain(4, `goes back to ${offset} of ${end} without a cause`)
-  if (offset >= end) return append(known, text)
-  const kept = known.text.slice(0, offset - known.from)
-  if (isHighSurrogate(kept.charCodeAt(kept.length - 1))) {
-    complain(4, `starts inside a surrogate pair: offset ${offset}`)
-  }
-  return append(append({ ...nothing, from: known.from }, kept), text)
-}
-
-function append(known: KnownText, text: string): KnownText {
-  let { digest } = known
-  for (let at = 0; at < text.length; at += 1) {
-    digest = (Math.imul(digest ^ text.charCodeAt(at), 0x01000193) + 0x9e3779b9) | 0
-  }
-  return { from: known.from, text: known.text + text, digest }
-}
-
 export function isEnded(state: ReplyState): boolean {
   const { status } = state
   return status === 'COMPLETED' || status === 'FAILED' || status === 'CANCELLED'
 }
 
-/** Do both show the same, as far as both know it? `only`: of this kind of text, and of the rest. */
-export function agree(left: ReplyState, right: ReplyState, only?: 'ANSWER' | 'REASONING'): boolean {
+/** Do both show the same, as far as both know it? */
+export function agree(left: ReplyState, right: ReplyState): boolean {
   return (
     left.status === right.status &&
     left.ending === right.ending &&
-    (only === 'REASONING' || agreeOnText(left.answer, right.answer)) &&
-    (only === 'ANSWER' || agreeOnText(left.reasoning, right.reasoning))
-  )
-}
-
-function agreeOnText(left: KnownText, right: KnownText): boolean {
-  if (left.from > right.from) return agreeOnText(right, left)
-  if (right.from === Infinity) return true
-  if (left.from === right.from) {
-    return left.text.length === right.text.length && left.digest === right.digest
-  }
-  return (
-    left.from + left.text.length === right.from + right.text.length &&
-    left.text.endsWith(right.text)
+    agreeOnText(left.answer, right.answer) &&
+    agreeOnText(left.reasoning, right.reasoning)
   )
 }

@@ -3,6 +3,7 @@ import type { RevealedRows } from '../../src/isolation/breaches.ts'
 import { onAbort } from '../../src/lib/on-abort.ts'
 import type { Choice } from '../../src/strategy/select.ts'
 import type {
+  CancelOutcome,
   ChatStrategy,
   Recovered,
   RecoverRequest,
@@ -61,6 +62,8 @@ export interface ScriptedStrategy extends ChatStrategy {
   recovers(answer: Recovery): void
   /** From now on no cancel is agreed to. A Workflow agrees to none. */
   refusesCancels(): void
+  /** From now on the upstream cannot be told to cancel. */
+  losesCancels(): void
 }
 
 export const functionCall = (id: string): ToolCall => ({
@@ -84,7 +87,7 @@ export function createScriptedStrategy(
   let recovery: Recovery = () => ({ type: 'unknown' })
   let revealed: RevealedRows | Error = []
   let chats = 0
-  let agreesToCancels = kind === 'bot'
+  let cancelOutcome: CancelOutcome = kind === 'bot' ? 'agreed' : 'refused'
   let stall: PromiseWithResolvers<void> | undefined
 
   const strategy: ScriptedStrategy = {
@@ -110,7 +113,8 @@ export function createScriptedStrategy(
     },
     reveals: (rows) => (revealed = rows),
     recovers: (answer) => (recovery = answer),
-    refusesCancels: () => (agreesToCancels = false),
+    refusesCancels: () => (cancelOutcome = 'refused'),
+    losesCancels: () => (cancelOutcome = 'not-told'),
     stallOpening() {
       stall = Promise.withResolvers()
       return stall.promise
@@ -140,7 +144,7 @@ export function createScriptedStrategy(
     },
     async cancel({ chatId }) {
       cancelled.push(chatId)
-      return agreesToCancels
+      return cancelOutcome
     },
     async recover(request, signal) {
       return await recovery(request, signal)

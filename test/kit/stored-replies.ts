@@ -14,18 +14,18 @@ import type {
 import type {
   AcceptOutcome,
   AcceptRequest,
-  Claim,
   FinishOutcome,
   FinishRequest,
   Ledger,
+  RunLease,
 } from '../../src/store/ledger.ts'
-import type { EventFilter, ReplyLog } from '../../src/store/log.ts'
+import type { EventFilter, LogItem, ReplyLog } from '../../src/store/log.ts'
 import type { ReplyStore } from '../../src/store/store.ts'
 import { randomId } from './ids.ts'
 
 export const assistant = 'assistant-1' as AssistantId
 export const otherAssistant = 'assistant-2' as AssistantId
-export const beginning: Position = { epoch: 0, seq: 0 }
+export const beginning: Position = { seq: 0, check: '', texts: [] }
 
 export const newReplyId = () => randomId() as ReplyId
 export const newMessageId = () => randomId() as MessageId
@@ -56,6 +56,7 @@ export function accept(
     idempotency: undefined,
     maxQueued: 8,
     maxOpen: 100,
+    begin: undefined,
     at: 1,
     ...request,
   })
@@ -76,10 +77,10 @@ export async function claimReply(
   ledger: Ledger,
   session: Session,
   conversationId: ConversationId,
-): Promise<Claim> {
-  const claim = await ledger.claim(session, conversationId, 2)
-  if (claim === undefined) throw new Error('expected a claim')
-  return claim
+): Promise<RunLease> {
+  const lease = await ledger.claim(session, conversationId, 2)
+  if (lease === undefined) throw new Error('expected a lease')
+  return lease
 }
 
 /** A reply that runs, with its intent recorded: the first in a new conversation unless one is given. */
@@ -87,7 +88,7 @@ export async function runReply(
   { ledger }: ReplyStore,
   session: Session,
   conversationId?: ConversationId,
-): Promise<Claim> {
+): Promise<RunLease> {
   const begun = {
     id: newConversationId(),
     assistantId: assistant,
@@ -98,10 +99,9 @@ export async function runReply(
   if (conversationId === undefined) await ledger.startConversation(session, begun)
   const conversation = conversationId ?? begun.id
   await acceptReply(ledger, session, { conversationId: conversation })
-  const claim = await claimReply(ledger, session, conversation)
-  const { reply, fence } = claim
-  await ledger.recordIntent(session, reply.id, fence, { contextReset: false, at: 3 })
-  return claim
+  const lease = await claimReply(ledger, session, conversation)
+  await lease.intend({ binding: undefined, contextReset: false, at: 3 })
+  return lease
 }
 
 export const completed = (text: string): TerminalEventBody => ({
@@ -116,40 +116,65 @@ export const completed = (text: string): TerminalEventBody => ({
 export const cancelled: TerminalEventBody = { type: 'cancelled', upstreamCancelled: false }
 
 export function finish(
-  ledger: Ledger,
-  { session, reply, fence }: Claim,
+  lease: RunLease,
   event: TerminalEventBody,
   request: Partial<FinishRequest> = {},
 ): Promise<FinishOutcome> {
-  return ledger.finish(session, {
-    replyId: reply.id,
-    fence,
+  return lease.finish({
     event,
     answerId: newMessageId(),
     resetUpstream: false,
     upstreamMessageId: undefined,
     explanation: undefined,
+    owesCancel: undefined,
     at: 10,
     ...request,
   })
 }
 
-/** Everything after a position; a trimmed log fails the test. */
+/** Ends a reply whoever runs it. */
+export function endByOther(
+  { ledger }: ReplyStore,
+  session: Session,
+  replyId: ReplyId,
+  request: Partial<FinishRequest> = {},
+): Promise<FinishOutcome> {
+  return ledger.finish(session, {
+    replyId,
+    event: cancelled,
+    answerId: newMessageId(),
+    resetUpstream: false,
+    upstreamMessageId: undefined,
+    explanation: undefined,
+    owesCancel: undefined,
+    at: 10,
+    ...request,
+  })
+}
+
+/** All events after a position. */
 export async function readAll(
+  ...args: Parameters<typeof readItems>
+): Promise<readonly ReplyEvent[]> {
+  return (await readItems(...args)).map(({ event }) => event)
+}
+
+/** Everything after a position; an expired one fails the test. */
+export async function readItems(
   log: ReplyLog,
   { id }: Session,
   after: Position = beginning,
   filter: EventFilter = {},
   maxLength = 100_000,
-): Promise<ReplyEvent[]> {
-  const all: ReplyEvent[] = []
+): Promise<LogItem[]> {
+  const all: LogItem[] = []
   for (let position = after; ;) {
-    const events = await log.read(id, position, filter, maxLength)
-    if (events === 'trimmed') throw new Error('the log is trimmed')
-    const last = events.at(-1)
+    const items = await log.read(id, position, filter, maxLength)
+    if (items === 'expired') throw new Error('the position is expired')
+    const last = items.at(-1)
     if (last === undefined) return all
-    all.push(...events)
-    position = last
+    all.push(...items)
+    position = last.position
   }
 }
 
@@ -163,5 +188,5 @@ export function textsOf(events: readonly ReplyEvent[], texts = new Map<string, s
   return texts
 }
 
-export const answerOf = (events: readonly ReplyEvent[], { reply }: Claim) =>
+export const answerOf = (events: readonly ReplyEvent[], { reply }: Pick<RunLease, 'reply'>) =>
   textsOf(events).get(`${reply.id} ANSWER`) ?? ''

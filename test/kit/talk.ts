@@ -36,7 +36,7 @@ interface Answered<Result> {
 /** What people say to the gateway on a stage, written down for the checker. */
 export interface Talk {
   readonly recorder: Recorder
-  /** The data of a query or mutation; undefined where the answer has none. */
+  /** The data of a query or mutation; undefined where the answer has none, or not all of it. */
   ask<Result, Variables extends object>(
     who: Person,
     document: TypedDocumentString<Result, Variables>,
@@ -81,7 +81,7 @@ export function createTalk(
     for (const error of errors ?? []) {
       recorder.add({ type: 'refused', where: 'request', code: error.extensions?.code ?? 'none' })
     }
-    return data ?? undefined
+    return errors === undefined ? (data ?? undefined) : undefined
   }
 
   async function trySend(who: Person, input: SendMessageInput) {

@@ -6,6 +6,7 @@ import { call } from './calls.ts'
 import { describeError } from './fault-text.ts'
 import { assistantIds } from './gateway.ts'
 import { sessionIdOf } from './people.ts'
+import { keyOf } from './store/accept.ts'
 import type { Supervisor } from './supervisor.ts'
 import { markerOf } from './upstream/markers.ts'
 import type { World } from './world.ts'
@@ -43,6 +44,7 @@ export function createClient(world: World, supervisor: Supervisor, person: strin
   const answered = new Set<string>()
   let hear: (reply: Reply) => void = () => undefined
   const conversations = new Map<AssistantId, Set<ConversationId>>()
+  const isTidy = random.chance(0.4)
   let count = 0
   let hurries = 0
 
@@ -76,7 +78,7 @@ export function createClient(world: World, supervisor: Supervisor, person: strin
   async function sendOnce(sending: Sending): Promise<Reply | 'refused' | 'lost'> {
     const gateway = await supervisor.current()
     const { text, assistantId, conversationId, onBusy, key } = sending
-    if (onBusy === 'INTERRUPT') mayCancelAll()
+    if (onBusy === 'INTERRUPT') mayCancelAll(key)
     const outcome = await call(gateway, async () => {
       const session = await gateway.replies(person)
       return session.sendMessage({
@@ -94,11 +96,10 @@ export function createClient(world: World, supervisor: Supervisor, person: strin
       as: person,
       ...(key !== undefined && { idempotencyKey: key }),
     } as const
-    if (onBusy === 'INTERRUPT') mayCancelAll()
+    if (onBusy === 'INTERRUPT') mayCancelAll(key)
     if (outcome.type === 'answered') {
       const reply = outcome.value
       const { id: replyId, messageId, conversationId: place } = reply
-      if (onBusy === 'INTERRUPT') world.interrupting.add(replyId)
       history.push({ ...sent, accepted: { replyId, messageId, conversationId: place } })
       remember(reply)
       return reply
@@ -111,10 +112,13 @@ export function createClient(world: World, supervisor: Supervisor, person: strin
     return 'lost'
   }
 
-  /** Whichever of this person's replies runs may be the one that is interrupted. */
-  function mayCancelAll(): void {
-    for (const { id, sessionId } of world.disk.state.replies.values()) {
-      if (sessionId === sessionIdOf(person)) world.cancels.add(id)
+  /** Whichever of this person's replies runs may be the one that is stopped, but for that of the message itself. */
+  function mayCancelAll(key?: string): void {
+    const { replies: rows, keys } = world.disk.state
+    const sessionId = sessionIdOf(person)
+    const own = key === undefined ? undefined : keys.get(keyOf({ id: sessionId }, key))?.replyId
+    for (const row of rows.values()) {
+      if (row.sessionId === sessionId && row.id !== own) world.cancels.add(row.id)
     }
   }
 
@@ -125,6 +129,36 @@ export function createClient(world: World, supervisor: Supervisor, person: strin
     if (replies.has(reply.id)) return
     replies.add(reply.id)
     hear(reply)
+  }
+
+  /** Says something at once in a conversation that is known. */
+  async function goOnIn(conversationId: ConversationId): Promise<void> {
+    count += 1
+    const text = `${markerOf(person)} hurries ${count}`
+    await wait(random.between(0, 3))
+    await send({ text, assistantId: undefined, conversationId, onBusy: 'QUEUE', key: undefined })
+  }
+
+  /** Forgets what was said, deletes a conversation, or all that there is. */
+  async function tidy(): Promise<void> {
+    const known = random.pickAny([...conversations.values()].flatMap((ids) => [...ids]))
+    if (known === undefined) return
+    const how = random.pick(['clear', 'clear', 'delete', 'delete', 'erase'])
+    if (how === 'delete') world.deletedConversations.add(known)
+    if (how === 'erase') world.erasedPeople.add(person)
+    const gateway = await supervisor.current()
+    mayCancelAll()
+    const outcome = await call(gateway, async () => {
+      const own = await gateway.conversations(person)
+      if (how === 'clear') await own.clear(known)
+      else if (how === 'delete') await own.delete(known)
+      else await own.erase()
+    })
+    mayCancelAll()
+    if (outcome.type === 'refused') refused(outcome.error)
+    if (how === 'clear') return goOnIn(known)
+    for (const ids of conversations.values()) ids.delete(known)
+    if (how === 'erase') conversations.clear()
   }
 
   /** As a careful client: what has a key is sent again until there is an answer. */
@@ -181,16 +215,7 @@ export function createClient(world: World, supervisor: Supervisor, person: strin
     goOn(conversationId) {
       if (hurries >= maxHurries || !random.chance(0.15)) return
       hurries += 1
-      count += 1
-      const text = `${markerOf(person)} hurries ${count}`
-      const sending = {
-        text,
-        assistantId: undefined,
-        conversationId,
-        onBusy: 'QUEUE',
-        key: undefined,
-      } as const
-      void wait(random.between(0, 3)).then(() => send(sending))
+      void goOnIn(conversationId)
     },
     onReply(run) {
       hear = run
@@ -211,6 +236,7 @@ export function createClient(world: World, supervisor: Supervisor, person: strin
         if (reply !== undefined && sending.key !== undefined && random.chance(0.1)) {
           void sendOnce({ ...sending, text: `${sending.text} and more` })
         }
+        if (isTidy && random.chance(0.25)) void wait(random.between(0, 3_000)).then(tidy)
         if (reply !== undefined && random.chance(0.15)) {
           void wait(random.between(0, 3_000)).then(() => cancel(reply.id))
         }

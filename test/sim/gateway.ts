@@ -7,8 +7,7 @@ import type { AssistantId, AssistantInfo, Session, StrategyKind } from '../../sr
 import { Secret } from '../../src/lib/secret.ts'
 import type { RateLimiter } from '../../src/rate/limiter.ts'
 import { createReplyEngine, type ReplyEngine } from '../../src/reply/engine.ts'
-import type { SessionCaller } from '../../src/reply/session-caller.ts'
-import type { SessionConversations } from '../../src/reply/session-conversations.ts'
+import type { SessionCaller, SessionConversations } from '../../src/reply/session-conversations.ts'
 import type { SessionReplies } from '../../src/reply/session-replies.ts'
 import type { Ledger } from '../../src/store/ledger.ts'
 import { createAssistants } from '../../src/strategy/assistants.ts'
@@ -132,6 +131,7 @@ export function startGateway(world: World, plant: Plant): GatewayProcess {
   const engine = createReplyEngine({
     ledger,
     log,
+    outbox: plant.outbox?.(store.outbox) ?? store.outbox,
     clock,
     newId: world.newId,
     logger: world.logger,
@@ -241,7 +241,7 @@ const sharedToken = { type: 'token', token: new Secret(personalToken) } as const
 
 function settingsOf(
   id: (typeof assistantIds)[number],
-  { onBreach, platform, configuredAs }: World,
+  { onBreach, platform, configuredAs, maxRunning }: World,
 ): AssistantSettings {
   const common = {
     id: id as AssistantId,
@@ -250,7 +250,7 @@ function settingsOf(
     credentials: platform === 'cloud' ? oauth : sharedToken,
     // Only an app that finds out by itself how its conversations are obtained gets on with the wrong one.
     platform: id === 'flow' ? configuredAs : platform,
-    quota: { maxRunning: 1000, startsPerSecond: 1000 },
+    quota: { maxRunning, startsPerSecond: 1000 },
     onBreach: onBreach === 'fallback' && id !== 'flow' ? 'quarantine' : onBreach,
     requireProof: false,
     probe: { answers: [] },

@@ -76,5 +76,5 @@ function findForeign(
     step.type === 'seen' && step.event.replyId === row.id ? [step.event.cursor] : [],
   )
   const { id: replyId, conversationId } = row
-  return { replyId, conversationId, cursor: pick(cursors) ?? 'AAAAAAAAAA.1.1' }
+  return { replyId, conversationId, cursor: pick(cursors) ?? 'AAAAAAAAAA.1.cAAAA' }
 }

@@ -83,7 +83,9 @@ export function createIsolation(
     breached(breach) {
       if (!evidence[breach.way].some((row) => world.faults.reached.has(row))) {
         const target = targetKey(breach.target)
-        world.problems.push(`isolation: a breach of ${target} is told, and nobody has met`)
+        world.problems.push(
+          `isolation: a breach of ${target} is told, and nobody has met: ${breach.way}`,
+        )
       }
       const target = targetKey(breach.target)
       if (!standing.has(target)) standing.set(target, new Set(state().replies.keys()))

@@ -1,13 +1,16 @@
-import type { Reply, ReplyEvent, ReplyId } from '../../src/domain.ts'
+import type { DeltaKind, Reply, ReplyId } from '../../src/domain.ts'
 import { isTerminal } from '../../src/domain.ts'
+import type { LogItem } from '../../src/store/log.ts'
 import { check } from '../kit/checker.ts'
-import { comparePositions, parseCursor, type SeenEvent } from '../kit/history.ts'
+import { parseCursor, type SeenEvent } from '../kit/history.ts'
 import { call } from './calls.ts'
 import { isExplained } from './causes.ts'
+import { findForgotten } from './owed.ts'
 import type { GatewayProcess } from './gateway.ts'
 import type { Subscriber } from './reader.ts'
 import { toSeen } from './seen.ts'
 import { people as everybody, sessionIdOf } from './people.ts'
+import type { State } from './store/state.ts'
 import { markerOf, markersIn } from './upstream/markers.ts'
 import type { Chat } from './upstream/world.ts'
 import type { World } from './world.ts'
@@ -22,20 +25,24 @@ export async function judge(
   subscribers: readonly Subscriber[],
 ): Promise<readonly string[]> {
   const { history, problems } = world
-  problems.push(...gateway.isolation.findUnstored(), ...findMet(world))
+  problems.push(...gateway.isolation.findUnstored(), ...findMet(world), ...findForgotten(world))
   const logs = new Map<string, readonly SeenEvent[]>()
   for (const person of people) {
     const all: SeenEvent[] = []
+    tellAcceptances(world, person)
     for (const reply of await repliesOf(world, gateway, person)) {
-      tellAcceptance(world, person, reply)
       const events = await readLog(world, gateway, person, reply)
       all.push(...events)
       judgeReply(world, person, reply, events)
     }
-    const inOrder = all.toSorted((a, b) => compareCursors(a.cursor, b.cursor))
+    const inOrder = all.toSorted((a, b) => seqOf(a.cursor) - seqOf(b.cursor))
     logs.set(person, inOrder)
     const replies = await repliesOf(world, gateway, person)
-    problems.push(...findOverlaps(inOrder, replies), ...findOvertaken(world, inOrder, replies))
+    problems.push(
+      ...findOverlaps(inOrder, replies),
+      ...findOvertaken(world, inOrder, replies),
+      ...findOvertaking(world, inOrder, replies),
+    )
   }
   for (const subscriber of subscribers) {
     problems.push(...findLag(world, subscriber, logs.get(subscriber.person) ?? []))
@@ -66,12 +73,26 @@ async function repliesOf(
   return outcome.value.filter((reply) => reply !== undefined)
 }
 
-/** A message whose acceptance nobody heard of was accepted all the same. */
-function tellAcceptance({ history }: World, person: string, reply: Reply): void {
-  const { id: replyId, messageId, conversationId } = reply
-  const isKnown = history.some((step) => step.type === 'send' && step.accepted?.replyId === replyId)
-  if (isKnown) return
-  history.push({ type: 'send', as: person, accepted: { replyId, messageId, conversationId } })
+/** A message whose acceptance nobody heard of was accepted all the same; what was deleted is gone. */
+function tellAcceptances(world: World, person: string): void {
+  const { history, disk, problems } = world
+  const told = new Set(
+    history.flatMap((step) => (step.type === 'send' && step.accepted?.replyId) || []),
+  )
+  for (const accepted of disk.state.everAccepted) {
+    const { sessionId, replyId, messageId, conversationId } = accepted
+    if (sessionId !== sessionIdOf(person)) continue
+    if (!told.has(replyId)) {
+      history.push({ type: 'send', as: person, accepted: { replyId, messageId, conversationId } })
+    }
+    if (disk.state.replies.has(replyId)) continue
+    const isAsked = world.deletedConversations.has(conversationId) || world.erasedPeople.has(person)
+    const corrected = [...world.upstream.chats.values()].some(
+      (chat) => chat.replyId === replyId && chat.isAltered,
+    )
+    if (isAsked) history.push({ type: 'deleted', replyId, ...(corrected && { corrected }) })
+    else problems.push(`${replyId} is gone, and nobody asked for it`)
+  }
 }
 
 async function readLog(
@@ -93,8 +114,8 @@ async function readLog(
       after: undefined,
       lastEventId: undefined,
     })
-    const take = (batch: readonly ReplyEvent[]) => {
-      for (const event of batch) events.push(toSeen(event, subscription.cursor(event)))
+    const take = (batch: readonly LogItem[]) => {
+      for (const item of batch) events.push(toSeen(item.event, subscription.cursor(item)))
       return undefined
     }
     await subscription.follow(take, new AbortController().signal)
@@ -102,7 +123,7 @@ async function readLog(
   return events
 }
 
-/** What readers could see before it was trimmed. */
+/** What readers could see before it was trimmed: its events, and its text behind the first of them. */
 async function readArchive(
   { disk }: World,
   gateway: GatewayProcess,
@@ -113,9 +134,25 @@ async function readArchive(
   if (end.type !== 'answered') return []
   const [tag] = end.value.split('.')
   const log = disk.state.logs.get(sessionIdOf(person))
+  const text = disk.state.replies.get(replyId)?.text
   return [...(log?.gone ?? []), ...(log?.events ?? [])]
     .filter((event) => event.replyId === replyId)
-    .map((event) => toSeen(event, `${tag}.${event.epoch}.${event.seq}`))
+    .flatMap((event): readonly SeenEvent[] => {
+      const cursor = `${tag}.${event.seq}.${event.check}`
+      const told = toSeen(event, cursor)
+      const revision = text?.revisions.at(-1)?.name
+      if (event.type !== 'started' || text === undefined || revision === undefined) return [told]
+      const { answer, reasoning } = text
+      const place = (read: string) =>
+        `${cursor}~${replyId}.${revision}.${read.length}.${reasoning.length}`
+      const delta = (kind: DeltaKind, read: string): SeenEvent => ({
+        cursor: place(kind === 'ANSWER' ? read : ''),
+        replyId,
+        body: { type: 'delta', offset: 0, kind, text: read },
+      })
+      const texts = [delta('REASONING', reasoning), delta('ANSWER', answer)]
+      return [told, ...texts.filter(({ body }) => 'text' in body && body.text !== '')]
+    })
 }
 
 function judgeReply(
@@ -207,10 +244,11 @@ function findOverlaps(log: readonly SeenEvent[], replies: readonly Reply[]): rea
 
 /** What waited or ran when a message interrupted it never starts, or goes on, after that has started. */
 function findOvertaken(
-  { interrupting, disk }: World,
+  { disk }: World,
   log: readonly SeenEvent[],
   replies: readonly Reply[],
 ): readonly string[] {
+  const interrupting = urgentOf(disk.state)
   const orderOf = ({ messageId }: Reply) => disk.state.messages.get(messageId)?.order ?? 0
   return replies
     .filter(({ id }) => interrupting.has(id))
@@ -226,11 +264,37 @@ function findOvertaken(
     })
 }
 
+/** Messages of one conversation are answered in their order, but for those that interrupt. */
+function findOvertaking(
+  { disk }: World,
+  log: readonly SeenEvent[],
+  replies: readonly Reply[],
+): readonly string[] {
+  const interrupting = urgentOf(disk.state)
+  const starts = log.flatMap(({ replyId, body }) =>
+    body.type === 'started' ? replies.filter(({ id }) => id === replyId) : [],
+  )
+  const orderOf = ({ messageId }: Reply) => disk.state.messages.get(messageId)?.order ?? 0
+  return starts.flatMap((late, at) =>
+    starts
+      .slice(0, at)
+      .filter(
+        ({ id, conversationId }) => conversationId === late.conversationId && !interrupting.has(id),
+      )
+      .filter((early) => orderOf(early) > orderOf(late))
+      .map((early) => `${early.id} overtakes ${late.id}`),
+  )
+}
+
+function urgentOf({ everAccepted }: State): ReadonlySet<ReplyId> {
+  return new Set(everAccepted.flatMap(({ isUrgent, replyId }) => (isUrgent ? replyId : [])))
+}
+
 function isEnd({ type }: SeenEvent['body']): boolean {
   return type === 'completed' || type === 'failed' || type === 'cancelled'
 }
 
-/** A reader that is connected and reads has read everything. */
+/** A reader that is connected and reads has read all events: the checker looks at the text before them. */
 function findLag(
   world: World,
   subscriber: Subscriber,
@@ -239,14 +303,15 @@ function findLag(
   const { place, wanted, name } = subscriber
   if (place === undefined) return []
   const due = log.findLast(
-    ({ cursor, replyId }) =>
-      compareCursors(cursor, place.start) > 0 &&
+    ({ body, cursor, replyId }) =>
+      body.type !== 'delta' &&
+      seqOf(cursor) > seqOf(place.start) &&
       (wanted.replyId === undefined || wanted.replyId === replyId) &&
       (wanted.conversationId === undefined ||
         world.disk.state.replies.get(idOf(world, replyId))?.conversationId ===
           wanted.conversationId),
   )
-  if (due === undefined || due.cursor === place.last) return []
+  if (due === undefined || seqOf(due.cursor) <= seqOf(place.last ?? place.start)) return []
   return [`${name} stays at ${place.last ?? place.start}, the log is at ${due.cursor}`]
 }
 
@@ -255,7 +320,6 @@ function idOf(world: World, replyId: string) {
   throw new TypeError('a reply that was told of is not there')
 }
 
-function compareCursors(left: string, right: string): number {
-  const [a, b] = [parseCursor(left), parseCursor(right)]
-  return a === undefined || b === undefined ? 0 : comparePositions(a, b)
+function seqOf(cursor: string): number {
+  return parseCursor(cursor)?.seq ?? Number.NaN
 }

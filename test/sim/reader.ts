@@ -6,11 +6,13 @@ import {
 } from '../../src/errors.ts'
 import { onAbort } from '../../src/lib/on-abort.ts'
 import type { ReplySubscription } from '../../src/reply/subscribe.ts'
+import type { LogItem } from '../../src/store/log.ts'
 import { StoreError } from '../../src/store/store.ts'
-import type { End, SeenEvent } from '../kit/history.ts'
+import { type End, parseCursor, type SeenEvent } from '../kit/history.ts'
 import { call } from './calls.ts'
 import { describeError } from './fault-text.ts'
 import type { GatewayProcess } from './gateway.ts'
+import { sessionIdOf } from './people.ts'
 import { toSeen } from './seen.ts'
 import type { Supervisor } from './supervisor.ts'
 import type { World } from './world.ts'
@@ -90,7 +92,7 @@ export function openSubscriber(
       })
     })
     if (opened.type === 'lost') return 'again'
-    if (opened.type === 'refused') return refused(opened.error)
+    if (opened.type === 'refused') return refused(opened.error, after)
     const subscription = opened.value
     if (subscription.past) return 'done'
     connections += 1
@@ -120,15 +122,15 @@ export function openSubscriber(
     let count = 0
     using _end = plan(leaving, mayLeave)
 
-    const take = (events: readonly ReplyEvent[]): Promise<void> | undefined => {
-      for (const event of events) {
+    const take = (items: readonly LogItem[]): Promise<void> | undefined => {
+      for (const item of items) {
         if (leaving.signal.aborted || !gateway.clock.isAlive) return undefined
-        const told = toSeen(event, subscription.cursor(event))
+        const told = toSeen(item.event, subscription.cursor(item))
         history.push({ type: 'seen', connection, event: told })
         seen.push(told)
         cursors.push(told.cursor)
         if (place !== undefined) place.last = told.cursor
-        onEvent(event)
+        onEvent(item.event)
         count += 1
         if (count >= cutAfter) leaving.abort(new Leaving('cut'))
       }
@@ -187,15 +189,18 @@ export function openSubscriber(
 
   function endOf(error: unknown): End['how'] {
     if (error instanceof Leaving) return error.how
+    // What runs cannot be written: the client comes again.
+    if (error instanceof StoreError) return 'closed'
     if (error instanceof GatewayError) {
       history.push({ type: 'refused', where: 'stream', code: error.code })
-    } else if (!(error instanceof StoreError)) fault(error)
+    } else fault(error)
     return 'error'
   }
 
-  function refused(error: unknown): 'again' | 'done' {
+  function refused(error: unknown, after: string | undefined): 'again' | 'done' {
     if (error instanceof CursorExpiredError) {
       world.expiries += 1
+      if (after !== undefined) checkExpiry(after)
       cursors.splice(0)
       // Its events are gone for good.
       if (wanted.replyId !== undefined) {
@@ -215,6 +220,14 @@ export function openSubscriber(
     }
     if (!(error instanceof StoreError)) fault(error)
     return 'again'
+  }
+
+  /** Only what a reader has not seen yet can be missed. */
+  function checkExpiry(after: string): void {
+    const at = parseCursor(after)
+    const log = world.disk.state.logs.get(sessionIdOf(person))
+    if (at === undefined || log === undefined || at.seq < log.trimmedTo.seq) return
+    world.problems.push(`${name} is refused at ${after}, and has missed nothing`)
   }
 
   function fault(error: unknown): void {

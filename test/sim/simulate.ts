@@ -7,8 +7,9 @@ import { intrude } from './intruder.ts'
 import { judge } from './judge.ts'
 import { people as everybody } from './people.ts'
 import { openSubscriber, type Subscriber } from './reader.ts'
-import { createSupervisor } from './supervisor.ts'
-import { createWorld } from './world.ts'
+import type { WriteName } from './store/commits.ts'
+import { type CrashPoint, createSupervisor } from './supervisor.ts'
+import { createWorld, type World } from './world.ts'
 
 export interface SimulationOptions {
   /** What answers upstream; undefined: the seed decides. */
@@ -16,6 +17,8 @@ export interface SimulationOptions {
   /** Exactly these faults may happen; undefined: the seed draws them. */
   readonly only?: readonly FaultRow[] | undefined
   readonly plant?: Plant | undefined
+  /** A crash that comes whatever faults there are. */
+  readonly crashAt?: CrashPoint | undefined
 }
 
 export interface Simulation {
@@ -31,6 +34,8 @@ export interface Simulation {
   readonly steps: number
   /** Readers that were told that their place in the log is gone. */
   readonly expiries: number
+  /** What each commit wrote, in order. */
+  readonly commits: readonly (readonly WriteName[])[]
 }
 
 /** How long trouble lasts, and how long all replies may take to end after it, in virtual ms. */
@@ -52,12 +57,12 @@ const settleMs = 90_000
  */
 export async function simulate(
   seed: number,
-  { platform, only, plant = noPlant }: SimulationOptions = {},
+  { platform, only, plant = noPlant, crashAt }: SimulationOptions = {},
 ): Promise<Simulation> {
   const world = createWorld(seed, { platform, only, flaw: plant.flaw })
   const { timeline, faults } = world
   const random = world.random.fork('story')
-  const supervisor = createSupervisor(world, plant)
+  const supervisor = createSupervisor(world, plant, crashAt)
   const people = everybody.slice(0, random.between(2, 4))
   const subscribers: Subscriber[] = []
   let talking = people.length
@@ -88,9 +93,10 @@ export async function simulate(
   const hasEnded = () =>
     talking === 0 &&
     supervisor.serving !== undefined &&
+    isAllDone(world) &&
     [...world.disk.state.replies.values()].every(({ told }) => isTerminal(told.status))
   const isOver = await timeline.run(hasEnded, deadlineMs)
-  if (!isOver) world.problems.push('not all replies have ended by the deadline')
+  if (!isOver) world.problems.push(...findUndone(world))
   let isRestarted = !random.chance(0.3)
   if (!isRestarted) void supervisor.restart().finally(() => (isRestarted = true))
   for (const subscriber of subscribers) subscriber.behave()
@@ -122,5 +128,24 @@ export async function simulate(
     ends,
     steps: timeline.steps,
     expiries: world.expiries,
+    commits: world.commits,
   }
+}
+
+/** What is owed is done; what was put off before the clock was set back is due an hour later. */
+function isAllDone({ disk, faults, timeline }: World): boolean {
+  const owed = [...disk.state.outbox.values()]
+  const now = timeline.clock.now()
+  return owed.length === 0 || (faults.reached.has('F40') && owed.every(({ dueAt }) => dueAt > now))
+}
+
+function findUndone({ disk: { state } }: World): readonly string[] {
+  const open = [...state.replies.values()].filter(({ told }) => !isTerminal(told.status))
+  const problems = [...state.outbox.values()].map(
+    ({ work }) => `${work.type} is still owed at the deadline, after ${work.attempts} attempts`,
+  )
+  if (open.length > 0 || problems.length === 0) {
+    problems.push('not all replies have ended by the deadline')
+  }
+  return problems
 }

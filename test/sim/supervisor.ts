@@ -23,7 +23,17 @@ export interface Supervisor {
 
 const drainMs = 4_000
 
-export function createSupervisor(world: World, plant: Plant): Supervisor {
+/** The commit at which a gateway dies, counted from 1. */
+export interface CrashPoint {
+  readonly moment: 'committing' | 'durable'
+  readonly commit: number
+}
+
+export function createSupervisor(
+  world: World,
+  plant: Plant,
+  crashAt: CrashPoint | undefined,
+): Supervisor {
   const { timeline, faults, history } = world
   const { clock } = timeline
   const random = world.random.fork('supervisor')
@@ -45,7 +55,12 @@ export function createSupervisor(world: World, plant: Plant): Supervisor {
       const gateway = startGateway(world, plant)
       all.push(gateway)
       try {
-        await gateway.recover()
+        await Promise.race([gateway.recover(), gateway.died])
+        // It died while it looked at what an earlier one had left behind.
+        if (!gateway.clock.isAlive) {
+          await wait(500)
+          continue
+        }
         isStarting = false
         serving = gateway
         waiting.resolve(gateway)
@@ -130,6 +145,20 @@ export function createSupervisor(world: World, plant: Plant): Supervisor {
     }
   }
 
+  /** Dies at a commit, just before it reaches the disk or just after, with nobody told. */
+  function crashOnce({ moment: wanted, commit }: CrashPoint): void {
+    let left = commit
+    world.onMoment = (moment) => {
+      if (moment !== wanted) return
+      left -= 1
+      if (left > 0 || all.length === 0) return
+      world.onMoment = () => undefined
+      faults.reach('F21')
+      const gateway = all.at(-1)
+      if (gateway !== undefined) crash(gateway)
+    }
+  }
+
   function killAt(gateway: GatewayProcess): void {
     faults.reach('F21')
     crash(gateway)
@@ -192,6 +221,7 @@ export function createSupervisor(world: World, plant: Plant): Supervisor {
 
   void start()
   void trouble()
+  if (crashAt !== undefined) crashOnce(crashAt)
 
   return {
     current: async () => serving ?? waiting.promise,

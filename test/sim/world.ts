@@ -9,7 +9,7 @@ import { createFaults, type FaultRow, type Faults } from './faults.ts'
 import { createNetwork, type Network } from './network.ts'
 import { type Random, createChoices } from './random.ts'
 import type { DiskFlaw } from './store/state.ts'
-import type { DiskWeather } from './store/pipe.ts'
+import type { DiskWeather, WriteName } from './store/commits.ts'
 import { createMemoryDisk, type MemoryDisk } from './store/store.ts'
 import { createTimeline, type Timeline } from './timeline.ts'
 import { createUpstream } from './upstream/upstream.ts'
@@ -29,6 +29,8 @@ export interface World {
   readonly answerMs: () => number
   /** How long events outlive their reply, in ms. */
   readonly retentionMs: number
+  /** Runs that an assistant may have at once. */
+  readonly maxRunning: number
   /** What becomes of an assistant that shares conversations. */
   readonly onBreach: OnBreach
   readonly random: Random
@@ -44,12 +46,16 @@ export interface World {
   expiries: number
   /** Replies that somebody asked to cancel. */
   readonly cancels: Set<string>
-  /** Replies whose message interrupted what was before it. */
-  readonly interrupting: Set<string>
+  /** Conversations that somebody asked to delete. */
+  readonly deletedConversations: Set<string>
+  /** People who asked to erase all that they have. */
+  readonly erasedPeople: Set<string>
   /** What the simulation itself found wrong. */
   readonly problems: string[]
   /** Moments at which a gateway may die: the supervisor decides. */
   onMoment: (moment: Moment) => void
+  /** What each commit was to write, in order. */
+  readonly commits: (readonly WriteName[])[]
 }
 
 const startAt = Date.UTC(2026, 0, 1)
@@ -72,12 +78,12 @@ export function createWorld(
   const { clock } = timeline
   const problems: string[] = []
   const upstream = createUpstreamWorld({ platform, clock, random: random.fork('upstream'), faults })
-  let ids = 0
   const world: World = {
     seed,
     platform,
     configuredAs: platform === 'cloud' ? 'cloud' : drawn.pick(['cloud', 'studio']),
     answerMs: createDistance(random.fork('distance')),
+    maxRunning: random.fork('permits').pick([1, 3, 1_000, 1_000]),
     onBreach: random.fork('settings').pick(['quarantine', 'fallback', 'alert']),
     retentionMs: random.fork('retention').chance(0.15) ? 5_000 : 24 * 3_600_000,
     random,
@@ -91,28 +97,54 @@ export function createWorld(
       upstream: createUpstream(upstream),
       onDelivered: () => world.onMoment('delivered'),
     }),
-    disk: createMemoryDisk(
+    disk: createMemoryDisk({
       clock,
-      createWeather(random.fork('disk'), faults, () => world),
+      weather: createWeather(random.fork('disk'), faults, () => world),
+      newId: createCountingIds('st'),
       flaw,
-    ),
-    newId() {
-      ids += 1
-      return `id${String(ids).padStart(20, '0')}`
-    },
+    }),
+    newId: createCountingIds('id'),
     logger: createSuspiciousLogger(problems),
     history: [],
     expiries: 0,
     cancels: new Set(),
-    interrupting: new Set(),
+    deletedConversations: new Set(),
+    erasedPeople: new Set(),
     problems,
     onMoment() {},
+    commits: [],
   }
   upstream.onCorrecting = () => world.onMoment('correcting')
   upstream.onMeeting = (replyId, running) => {
     problems.push(`${replyId} goes where ${running.replyId} still runs`)
   }
+  watchDeletions(world)
   return world
+}
+
+/** Only what is owed is deleted upstream, and nobody is answered any more where that is so. */
+function watchDeletions({ disk, upstream, problems, faults }: World): void {
+  const isOwed = (upstreamId: string) =>
+    disk.state.everOwed.some(
+      (work) => work.type === 'delete-conversation' && work.upstream.conversationId === upstreamId,
+    )
+  upstream.onDeleting = ({ id }) => {
+    if (!isOwed(id)) problems.push(`${id} is deleted upstream, and nobody owes that`)
+  }
+  upstream.onSending = (replyId, id) => {
+    // Who woke up beside the one that took over may send once more, for nobody.
+    if (faults.reached.has('F23') || upstream.conversations.get(id)?.isShared === true) return
+    if (isOwed(id)) problems.push(`${replyId} goes to ${id}, whose deletion is owed`)
+  }
+}
+
+/** Ids of 22 characters that are the same for the same seed. */
+function createCountingIds(prefix: string): NewId {
+  let ids = 0
+  return () => {
+    ids += 1
+    return prefix + String(ids).padStart(20, '0')
+  }
 }
 
 /** In most worlds the store is in the process; in some it is across a network, where answers overtake each other. */
@@ -141,7 +173,10 @@ function createWeather(random: Random, faults: Faults, world: () => World): Disk
       faults.reach(outage.kind === 'full' ? 'F33' : 'F32')
       return outage.kind
     },
-    onCommitting: () => world().onMoment('committing'),
+    onCommitting(writes) {
+      world().commits.push(writes)
+      world().onMoment('committing')
+    },
     onDurable: () => world().onMoment('durable'),
     onLost(count) {
       if (count > 0) faults.reach('F34')

@@ -215,6 +215,7 @@ export type ReplyFailureCode =
   | 'LIMIT'
   | 'SHUTDOWN'
   | 'STORE_FULL'
+  | 'STORE_LOST'
   | 'STORE_UNAVAILABLE'
   | 'UPSTREAM_AUTH'
   | 'UPSTREAM_ERROR'
@@ -352,7 +353,7 @@ export type ConversationQueryVariables = Exact<{
 }>;
 
 
-export type ConversationQuery = { conversation: { id: string, title: string | null, createdAt: string, lastUsedAt: string, assistant: { id: string, name: string } | null, messages: { edges: Array<{ cursor: string, node: { id: string, role: MessageRole, text: string, createdAt: string | null, rating: Rating | null, attachments: Array<{ id: string, name: string, mediaType: string, bytes: number }>, reply: { id: string, status: ReplyStatus } | null } }>, pageInfo: { hasNextPage: boolean, hasPreviousPage: boolean, startCursor: string | null, endCursor: string | null } } } | null };
+export type ConversationQuery = { conversation: { id: string, title: string | null, createdAt: string, lastUsedAt: string, assistant: { id: string, name: string } | null, messages: { edges: Array<{ cursor: string, node: { id: string, role: MessageRole, text: string, createdAt: string, rating: Rating | null, attachments: Array<{ id: string, name: string, mediaType: string, bytes: number }>, reply: { id: string, status: ReplyStatus } } }>, pageInfo: { hasNextPage: boolean, hasPreviousPage: boolean, startCursor: string | null, endCursor: string | null } } } | null };
 
 export type ConversationsQueryVariables = Exact<{
   first?: number | null | undefined;

@@ -1,4 +1,4 @@
-import { copyFileSync } from 'node:fs'
+import { copyFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Agent } from 'undici'
 import type { Config } from '../../../src/config.ts'
@@ -98,7 +98,7 @@ export async function openLives(options: LivesOptions): Promise<Lives> {
         // All in one turn: what the next life finds is what a killed process leaves behind.
         const { file, network, gateway, end } = living
         const copy = nextFile()
-        for (const suffix of ['', '-wal']) copyFileSync(`${file}${suffix}`, `${copy}${suffix}`)
+        copyStore(file, copy)
         gone()
         end()
         const cut = network.destroy()
@@ -122,6 +122,21 @@ export async function openLives(options: LivesOptions): Promise<Lives> {
       await living.network.destroy()
       await Promise.all(endings)
     },
+  }
+}
+
+/**
+ * Another thread may be writing: it puts what is new at the end of the log file, and now and then moves that into the other
+ * one. A copy is whole when nothing was moved meanwhile.
+ */
+function copyStore(file: string, copy: string): void {
+  const changedAt = () => statSync(file, { bigint: true }).mtimeNs
+  for (let before = changedAt(), isWhole = false; !isWhole;) {
+    copyFileSync(`${file}-wal`, `${copy}-wal`)
+    copyFileSync(file, copy)
+    const after = changedAt()
+    isWhole = after === before
+    before = after
   }
 }
 

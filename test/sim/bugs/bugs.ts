@@ -6,7 +6,6 @@ import {
   countsBytes,
   dropsCorrections,
   forgetsWaiting,
-  ignoresCollisions,
   ignoresKeys,
   learnsNoKeying,
   keepsUpstream,
@@ -25,6 +24,16 @@ import {
   takesLessForTheEnd,
   takesNothingForTheEnd,
 } from './plants.ts'
+import {
+  cancelsLater,
+  interruptsBeforeTheKey,
+  keepsTheName,
+  keepsWhatWasCancelled,
+  sendsBeforeTheIntent,
+  settlesFirst,
+  showsBeforeTheBinding,
+  tellsTextFirst,
+} from './order-plants.ts'
 import type { Plant } from './plant.ts'
 
 export interface PlantedBug {
@@ -73,24 +82,24 @@ export const plantedBugs: readonly PlantedBug[] = [
     tells: /^6: the message of/,
   },
   {
-    name: 'a reader resumes one event too late',
+    name: 'a reader resumes too late in a text',
     plant: () => resumesAt(1),
     rows: [],
     tells: /^1: /,
   },
   {
-    name: 'a reader resumes one event too early',
+    name: 'a reader resumes too early in a text',
     plant: () => resumesAt(-1),
     rows: [],
-    tells: /^1: .* does not come after/,
+    tells: /^[14]: .* (does not come after|goes back|tells again)/,
   },
   { name: 'a merge loses a delta', plant: losesADelta, rows: ['F36'], tells: /^[124]: / },
   { name: 'offsets count bytes', plant: countsBytes, rows: [], tells: /^1: .* leaves a gap/ },
   {
-    name: 'a position is used for other content after a crash',
-    plant: () => ({ flaw: 'keeps-epoch' }),
-    rows: ['F21', 'F34'],
-    tells: /^[12]: |is refused with the cursor/,
+    name: 'a revision names another text after a crash',
+    plant: () => ({ flaw: 'counts-revisions' }),
+    rows: ['F13', 'F19', 'F21', 'F34'],
+    tells: /^[124]: /,
   },
   {
     name: 'a reply ends twice',
@@ -133,7 +142,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   { name: 'the guard checks nothing', plant: sleepingGuard, rows: ['F16'], tells: /^isolation: / },
   {
     name: 'a conversation that is bound already is bound again',
-    plant: ignoresCollisions,
+    plant: () => ({ flaw: 'binds-again' }),
     rows: ['T13'],
     tells: /^isolation: /,
   },
@@ -216,5 +225,132 @@ export const plantedBugs: readonly PlantedBug[] = [
     tells: /failed as UPSTREAM_REFUSED, and no fault explains it/,
     // The cloud knows the conversations that it has made.
     onlyOn: 'studio',
+  },
+  {
+    name: 'a message leaves before its send intent is durable',
+    plant: sendsBeforeTheIntent,
+    rows: ['F21', 'F32'],
+    tells: /^6: the message of/,
+  },
+  {
+    name: 'the text of a Workflow is shown before its conversation is bound',
+    plant: () => showsBeforeTheBinding('workflow'),
+    rows: ['T13'],
+    tells: /^isolation: /,
+    // The cloud shares only what a call has made.
+    onlyOn: 'studio',
+  },
+  {
+    name: 'the text of a Bot that goes on elsewhere is shown before its conversation is bound',
+    plant: () => showsBeforeTheBinding('bot'),
+    rows: ['T13', 'F41'],
+    tells: /^isolation: /,
+    onlyOn: 'studio',
+  },
+  {
+    name: 'only the newest revision remembers what it kept',
+    plant: () => ({ flaw: 'forgets-kept' }),
+    rows: ['F13', 'F19', 'F21', 'F34'],
+    tells: /^[124]: /,
+  },
+  {
+    name: 'a run that is taken over goes on in the old revision',
+    plant: () => ({ flaw: 'keeps-revision' }),
+    rows: ['F21', 'F34'],
+    tells: /^[124]: /,
+  },
+  {
+    name: 'a group of text is put behind whatever is there',
+    plant: () => ({ flaw: 'appends-blindly' }),
+    rows: ['F21', 'F32', 'F33'],
+    tells: /^[124]: /,
+  },
+  {
+    name: 'fences are counted anew at each start',
+    plant: () => ({ flaw: 'counts-fences' }),
+    rows: ['F23', 'F10', 'F32'],
+    tells: /^[1346]: /,
+  },
+  {
+    name: 'who has lost a run reads its text from memory',
+    plant: () => ({ flaw: 'reads-stale-memory' }),
+    rows: ['F23'],
+    tells: /^[124]: /,
+  },
+  {
+    name: 'an INTERRUPT stops what runs before its key is looked up',
+    plant: interruptsBeforeTheKey,
+    rows: ['F39'],
+    tells: /is cancelled, and nobody asked for it/,
+  },
+  {
+    name: 'a message overtakes those that wait',
+    plant: () => ({ flaw: 'overtakes-the-queue' }),
+    rows: ['F32'],
+    tells: /overtakes/,
+  },
+  {
+    name: 'text comes before its reply has started',
+    plant: tellsTextFirst,
+    rows: [],
+    tells: /^1: .* has a delta before its start/,
+  },
+  {
+    name: 'a conversation that goes on in a new one upstream keeps its name there',
+    plant: keepsTheName,
+    rows: ['F9', 'F10'],
+    tells: /goes where .* still runs|whose deletion is owed/,
+    // A Studio makes its conversations by the names of runs, and each has its own.
+    onlyOn: 'cloud',
+  },
+  {
+    name: 'a message goes where a run was cancelled that nobody told the platform of',
+    plant: keepsWhatWasCancelled,
+    rows: [],
+    tells: /goes where .* still runs/,
+  },
+  {
+    name: 'the platform is told of a cancel too late',
+    plant: cancelsLater,
+    rows: [],
+    tells: /goes where .* still runs/,
+  },
+  {
+    name: 'a conversation that is cleared goes on in the same one upstream',
+    plant: () => ({ flaw: 'clears-in-place' }),
+    rows: [],
+    tells: /whose deletion is owed/,
+  },
+  {
+    name: 'a reader that lags behind a trimmed log is read on to',
+    plant: () => ({ flaw: 'reads-on-when-expired' }),
+    rows: ['F35', 'F36'],
+    tells: /^[124]: /,
+  },
+  {
+    name: 'trimming forgets which event it removed last',
+    plant: () => ({ flaw: 'forgets-trimmed-check' }),
+    rows: [],
+    tells: /has missed nothing/,
+  },
+  {
+    name: 'what a deletion owes is forgotten',
+    plant: () => ({ flaw: 'forgets-owed-work' }),
+    rows: ['F7', 'F21'],
+    tells: /, and forgotten/,
+  },
+  {
+    name: 'what an erasure owes is done under the new name',
+    plant: () => ({ flaw: 'owes-under-the-new-name' }),
+    rows: [],
+    tells: /, and forgotten/,
+    // A Studio has one identity for all.
+    onlyOn: 'cloud',
+  },
+  {
+    name: 'owed work is taken for done as soon as somebody is at it',
+    plant: settlesFirst,
+    rows: ['F7', 'F21'],
+    tells: /, and forgotten/,
   },
 ]

@@ -4,6 +4,7 @@ import type { Verdicts } from '../../../src/isolation/verdicts.ts'
 import type { IsolationRecords } from '../../../src/store/isolation-records.ts'
 import type { Ledger } from '../../../src/store/ledger.ts'
 import type { ReplyLog } from '../../../src/store/log.ts'
+import type { Outbox } from '../../../src/store/outbox.ts'
 import type { DiskFlaw } from '../store/state.ts'
 import type { ChatStrategy } from '../../../src/strategy/strategy.ts'
 
@@ -12,6 +13,7 @@ export interface Plant {
   readonly flaw?: DiskFlaw
   ledger?(ledger: Ledger, log: ReplyLog): Ledger
   log?(log: ReplyLog, ledger: Ledger): ReplyLog
+  outbox?(outbox: Outbox): Outbox
   client?(client: CozeClient): CozeClient
   strategy?(strategy: ChatStrategy): ChatStrategy
   isolation?(records: IsolationRecords): IsolationRecords

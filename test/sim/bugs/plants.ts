@@ -1,11 +1,14 @@
 import { Buffer } from 'node:buffer'
 import type { CozeTarget, TakeCozeEvents } from '../../../src/coze/client.ts'
 import { CozeError } from '../../../src/coze/errors.ts'
-import type { ReplyEvent, Session, SessionId } from '../../../src/domain.ts'
+import type { DeltaKind, ReplyId, Session, SessionId } from '../../../src/domain.ts'
 import type { ReplySubscription } from '../../../src/reply/subscribe.ts'
+import type { LogItem } from '../../../src/store/log.ts'
 import { RunFailedError } from '../../../src/strategy/run-failed-error.ts'
 import type { StartRequest, TakeRunEvents } from '../../../src/strategy/strategy.ts'
+import { leasing } from './leasing.ts'
 import type { Plant } from './plant.ts'
+import { reading } from './reading.ts'
 import { replacing } from './replacing.ts'
 
 export function ignoresKeys(): Plant {
@@ -18,25 +21,17 @@ export function ignoresKeys(): Plant {
   }
 }
 
-export function ignoresCollisions(): Plant {
-  return {
-    ledger: (ledger) =>
-      replacing(ledger, {
-        async bind(...given) {
-          const outcome = await ledger.bind(...given)
-          return typeof outcome === 'object' ? 'bound' : outcome
-        },
-      }),
-  }
-}
-
 /** Whatever may still run in an upstream conversation, the next message goes there. */
 export function keepsUpstream(): Plant {
   return {
     ledger: (ledger) =>
-      replacing(ledger, {
-        finish: (session, request) => ledger.finish(session, { ...request, resetUpstream: false }),
-      }),
+      leasing(
+        replacing(ledger, {
+          finish: (session, request) =>
+            ledger.finish(session, { ...request, resetUpstream: false }),
+        }),
+        (lease) => ({ finish: (request) => lease.finish({ ...request, resetUpstream: false }) }),
+      ),
   }
 }
 
@@ -174,39 +169,40 @@ export function dropsCorrections(): Plant {
 }
 
 export function losesADelta(): Plant {
-  return {
-    log: (log) =>
-      replacing(log, {
-        read(...given) {
-          const events = log.read(...given)
-          return events instanceof Promise || events === 'trimmed' ? events : withoutSecond(events)
-        },
-      }),
-  }
+  return { log: (log) => replacing(log, { read: reading(log, withoutSecond) }) }
 }
 
-function withoutSecond(events: readonly ReplyEvent[]): readonly ReplyEvent[] {
-  const [first, second] = events
-  return first?.type === 'delta' && second?.type === 'completed' ? events.slice(1) : events
+function withoutSecond(items: readonly LogItem[]): readonly LogItem[] {
+  const [first, second] = items
+  return first?.event.type === 'delta' && second?.event.type === 'completed'
+    ? items.slice(1)
+    : items
 }
 
 export function countsBytes(): Plant {
-  const lengths = new Map<string, { units: string; bytes: number }>()
+  const texts = new Map<string, string>()
+  const keyOf = (replyId: ReplyId, kind: DeltaKind) => replyId + kind
+  const counted = (item: LogItem): LogItem => {
+    const { event } = item
+    if (event.type !== 'delta') return item
+    const text = texts.get(keyOf(event.replyId, event.kind)) ?? ''
+    return {
+      ...item,
+      event: { ...event, offset: Buffer.byteLength(text.slice(0, event.offset)) },
+    }
+  }
   return {
-    log: (log) =>
-      replacing(log, {
-        append(sessionId, replyId, fence, deltas) {
-          const counted = deltas.map((delta) => {
-            const key = replyId + delta.kind
-            const before = lengths.get(key) ?? { units: '', bytes: 0 }
-            const kept = before.units.slice(0, delta.offset)
-            const units = kept + delta.text
-            lengths.set(key, { units, bytes: Buffer.byteLength(units) })
-            return { ...delta, offset: Buffer.byteLength(kept) }
-          })
-          return log.append(sessionId, replyId, fence, counted)
+    ledger: (ledger) =>
+      leasing(ledger, (lease) => ({
+        append(deltas) {
+          for (const { kind, offset, text } of deltas) {
+            const key = keyOf(lease.reply.id, kind)
+            texts.set(key, (texts.get(key) ?? '').slice(0, offset) + text)
+          }
+          return lease.append(deltas)
         },
-      }),
+      })),
+    log: (log) => replacing(log, { read: reading(log, (items) => items.map(counted)) }),
   }
 }
 
@@ -218,6 +214,14 @@ export function mixesLogs(): Plant {
         read(sessionId, ...given) {
           first ??= sessionId
           return log.read(first, ...given)
+        },
+        end(sessionId) {
+          first ??= sessionId
+          return log.end(first)
+        },
+        check(sessionId, position) {
+          first ??= sessionId
+          return log.check(first, position)
         },
         listen(sessionId, wake) {
           first ??= sessionId
@@ -241,10 +245,13 @@ export function losesWakes(): Plant {
   }
 }
 
-/** Resumes so many events beside the cursor. */
+/** Resumes so many code units beside the cursor, in the text that was read last. */
 export function resumesAt(distance: number): Plant {
   const shifted = (cursor: string | undefined) =>
-    cursor?.replace(/\d+$/, (seq) => String(Math.max(0, Number(seq) + distance)))
+    cursor?.replace(
+      /\.(\d+)\.(\d+)$/,
+      (_, answer, reasoning) => `.${Math.max(0, Number(answer) + distance)}.${reasoning}`,
+    )
   return {
     replies: (replies) =>
       replacing(replies, {

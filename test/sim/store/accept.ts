@@ -1,7 +1,14 @@
 import type { MessageId, ReplyId, Session } from '../../../src/domain.ts'
-import type { AcceptOutcome, AcceptRequest, FinishRequest } from '../../../src/store/ledger.ts'
+import type {
+  AcceptOutcome,
+  AcceptRequest,
+  BeginRequest,
+  FinishRequest,
+} from '../../../src/store/ledger.ts'
+import type { UpstreamBinding } from '../../../src/store/upstream.ts'
+import { finishRow } from './finish.ts'
 import { toReply } from './rows.ts'
-import { finish, type PlaceEvent } from './runs.ts'
+import { begin, fenceOff, type Run } from './runs.ts'
 import {
   type ConversationRow,
   isOpen,
@@ -10,14 +17,23 @@ import {
   type ReplyRow,
   type State,
 } from './state.ts'
+import { noText } from './texts.ts'
+import type { Tokens } from './tokens.ts'
+
+/** What the ledger answers, but for the lease: that is made where the store is open. */
+export interface Accepted {
+  readonly outcome: AcceptOutcome
+  /** The reply was started as well. */
+  readonly run: Run | undefined
+}
 
 /** Step 1 of the order of writes. */
 export function accept(
   state: State,
   session: Session,
   request: AcceptRequest,
-  place: PlaceEvent,
-): AcceptOutcome {
+  tokens: Tokens,
+): Accepted {
   const { idempotency, at } = request
   const owner = state.sessions.get(session.id)
   if (owner === undefined) throw new TypeError('the session was not opened')
@@ -26,39 +42,39 @@ export function accept(
   if (used !== undefined) {
     const reply = state.replies.get(used.replyId)
     return used.digest === idempotency?.digest && reply !== undefined
-      ? { type: 'repeated', reply: toReply(state, reply) }
-      : { type: 'key-reused' }
+      ? refused({ type: 'repeated', reply: toReply(state, reply) })
+      : refused({ type: 'key-reused' })
   }
 
   const found = findConversation(state, session, request)
   if (found === undefined && request.conversationId !== undefined) {
-    return { type: 'conversation-not-found' }
+    return refused({ type: 'conversation-not-found' })
   }
   if (found !== undefined && found.assistantId !== (request.assistantId ?? found.assistantId)) {
-    return { type: 'other-assistant' }
+    return refused({ type: 'other-assistant' })
   }
   const assistantId = found?.assistantId ?? request.assistantId ?? request.defaultAssistantId
-  for (const id of request.attachmentIds ?? []) {
+  for (const id of request.attachmentIds) {
     const attachment = state.attachments.get(id)
     if (attachment?.sessionId !== session.id || attachment.assistantId !== assistantId) {
-      return { type: 'attachment-not-found' }
+      return refused({ type: 'attachment-not-found' })
     }
   }
 
   const others = found === undefined ? [] : openRepliesOf(state, found.id)
-  if (request.onBusy === 'REJECT' && others.length > 0) return { type: 'busy' }
+  if (request.onBusy === 'REJECT' && others.length > 0) return refused({ type: 'busy' })
   const isInterrupt = request.onBusy === 'INTERRUPT'
   const interrupted = isInterrupt ? others.find(({ told }) => told.status !== 'QUEUED') : undefined
   const overtakes = isInterrupt && state.flaw !== 'keeps-overtaken'
   const waiting = overtakes ? others.filter(({ told }) => told.status === 'QUEUED') : []
   // One of the open ones runs or is about to; those that are cancelled make room.
-  if (!isInterrupt && others.length > request.maxQueued) return { type: 'queue-full' }
+  if (!isInterrupt && others.length > request.maxQueued) return refused({ type: 'queue-full' })
   if (countOpen(state, session) - waiting.length >= request.maxOpen) {
-    return { type: 'too-many-open' }
+    return refused({ type: 'too-many-open' })
   }
   if (interrupted !== undefined) interrupted.isInterrupted = true
-  const overtaken = waiting.flatMap(({ id }) => {
-    const outcome = finish(state, session, overtaking(id, at), place)
+  const overtaken = waiting.flatMap((row) => {
+    const outcome = finishRow(state, row, overtaking(row.id, at), row.text, tokens)
     return outcome.type === 'finished' ? [outcome.reply] : []
   })
 
@@ -84,6 +100,7 @@ export function accept(
     messageId: request.messageId,
     extras: request.extras,
     told: newlyQueued(at),
+    text: noText,
     rank: isInterrupt ? Math.min(0, ...ranks) - 1 : Math.max(0, ...ranks) + 1,
     fence: undefined,
     isInterrupted: false,
@@ -93,11 +110,21 @@ export function accept(
     run: undefined,
     firstEvent: undefined,
     lastEvent: undefined,
+    startEvent: undefined,
     isTrimmed: false,
     upstreamMessageId: undefined,
     origin: undefined,
   }
   state.replies.set(reply.id, reply)
+  const { id: conversationId } = conversation
+  const { replyId, messageId } = request
+  state.everAccepted.push({
+    sessionId: session.id,
+    conversationId,
+    replyId,
+    messageId,
+    isUrgent: isInterrupt,
+  })
   state.messages.set(request.messageId, {
     id: request.messageId,
     sessionId: session.id,
@@ -105,7 +132,7 @@ export function accept(
     replyId: reply.id,
     role: 'USER',
     text: request.text,
-    attachmentIds: request.attachmentIds ?? [],
+    attachmentIds: request.attachmentIds,
     rating: null,
     createdAt: at,
     order: nextRow(state),
@@ -113,23 +140,70 @@ export function accept(
   if (idempotency !== undefined && keyName !== undefined) {
     state.keys.set(keyName, { digest: idempotency.digest, replyId: reply.id })
   }
-  return { type: 'accepted', reply: toReply(state, reply), interrupts: interrupted?.id, overtaken }
+  const isNext =
+    state.flaw === 'overtakes-the-queue'
+      ? others.every(({ told }) => told.status === 'QUEUED')
+      : openRepliesOf(state, conversation.id).length === 1
+  let run: Run | undefined
+  if (
+    isNext &&
+    request.begin !== undefined &&
+    mayBegin(state, conversation, request.begin, request)
+  ) {
+    reply.told = { ...reply.told, status: 'RUNNING' }
+    begin(state, reply, at, tokens)
+    run = fenceOff(state, reply, tokens)
+  }
+  const interrupts = interrupted?.id
+  const told = toReply(state, reply)
+  return {
+    outcome: { type: 'accepted', reply: told, interrupts, overtaken, lease: undefined },
+    run,
+  }
+}
+
+function refused(outcome: AcceptOutcome): Accepted {
+  return { outcome, run: undefined }
+}
+
+/** It goes on in a conversation that is served and that has all that the message names. */
+function mayBegin(
+  state: State,
+  { upstream, assistantId, isResetPending }: ConversationRow,
+  wanted: BeginRequest,
+  { attachmentIds }: AcceptRequest,
+): boolean {
+  if (upstream === undefined || isResetPending || assistantId !== wanted.assistantId) return false
+  const isServed = wanted.served.some(
+    ({ scope, strategy }) => strategy === upstream.strategy && isSameScope(scope, upstream.scope),
+  )
+  return (
+    isServed &&
+    attachmentIds.every((id) => {
+      const attachment = state.attachments.get(id)
+      return attachment !== undefined && isSameScope(attachment.scope, upstream.scope)
+    })
+  )
+}
+
+function isSameScope(left: UpstreamBinding['scope'], right: UpstreamBinding['scope']): boolean {
+  return left.origin === right.origin && left.account === right.account
 }
 
 function overtaking(replyId: ReplyId, at: number): FinishRequest {
   return {
     replyId,
-    fence: undefined,
     event: { type: 'cancelled', upstreamCancelled: false },
     answerId: '' as MessageId,
     resetUpstream: false,
     upstreamMessageId: undefined,
     explanation: undefined,
+    owesCancel: undefined,
     at,
   }
 }
 
-export function keyOf(session: Session, key: string): string {
+export function keyOf(session: Pick<Session, 'id'>, key: string): string {
   return JSON.stringify([session.id, key])
 }
 
@@ -189,8 +263,6 @@ function newlyQueued(at: number): ReplyRow['told'] {
   return {
     answerId: null,
     status: 'QUEUED',
-    text: '',
-    reasoning: '',
     usage: null,
     followUps: [],
     question: null,

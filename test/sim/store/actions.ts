@@ -1,23 +1,29 @@
-import type { Reply, ReplyId, Session, ToolCall } from '../../../src/domain.ts'
-import type { Fence } from '../../../src/store/ledger.ts'
+import type { ReplyId, Session, ToolCall } from '../../../src/domain.ts'
+import { replyStates } from '../../../src/domain/reply-states.ts'
+import type { Ledger } from '../../../src/store/ledger.ts'
 import { toReply } from './rows.ts'
-import { addEvent, findRun, type PlaceEvent } from './runs.ts'
+import { addEvent, findRun, recordChat } from './runs.ts'
 import type { State } from './state.ts'
+import type { RevisedText } from './texts.ts'
+import type { Tokens } from './tokens.ts'
 
 export function requireAction(
   state: State,
-  session: Session,
   replyId: ReplyId,
-  fence: Fence,
+  fence: string,
   action: { readonly toolCalls: readonly ToolCall[]; readonly expiresAt: number },
-  place: PlaceEvent,
+  held: { readonly text: RevisedText; readonly chatId: string | undefined },
+  tokens: Tokens,
 ): boolean {
-  const row = findRun(state, session, replyId, fence)
-  if (row === undefined || row.told.status !== 'RUNNING') return false
+  const row = findRun(state, replyId, fence)
+  const status = row && replyStates[row.told.status]['require-action']
+  if (row === undefined || status === undefined) return false
   const { toolCalls, expiresAt } = action
-  row.step = 'action'
-  row.told = { ...row.told, status: 'ACTION_REQUIRED', toolCalls, actionExpiresAt: expiresAt }
-  addEvent(state, row, place(session.id), { type: 'action-required', ...action })
+  row.text = held.text
+  recordChat(row, held.chatId)
+  row.step = 'waiting'
+  row.told = { ...row.told, status, toolCalls, actionExpiresAt: expiresAt }
+  addEvent(state, row, { type: 'action-required', ...action }, tokens)
   return true
 }
 
@@ -26,24 +32,19 @@ export function takeToolOutputs(
   session: Session,
   replyId: ReplyId,
   { toolCallIds, digest }: { readonly toolCallIds: readonly string[]; readonly digest: string },
-):
-  | { readonly type: 'taken'; readonly reply: Reply }
-  | { readonly type: 'repeated'; readonly reply: Reply }
-  | { readonly type: 'not-waiting' }
-  | { readonly type: 'other-calls' }
-  | { readonly type: 'not-found' } {
+): Awaited<ReturnType<Ledger['takeToolOutputs']>> {
   const row = state.replies.get(replyId)
   if (row?.sessionId !== session.id) return { type: 'not-found' }
-  const isWaiting = row.told.status === 'ACTION_REQUIRED'
+  const status = replyStates[row.told.status]['take-outputs']
   const wanted = new Set(row.told.toolCalls.map(({ id }) => id))
   const given = new Set(toolCallIds)
   const isSame = given.size === toolCallIds.length && wanted.symmetricDifference(given).size === 0
-  if (!isWaiting || !isSame) {
+  if (status === undefined || !isSame) {
     if (row.toolOutputs.includes(digest)) return { type: 'repeated', reply: toReply(state, row) }
-    return { type: isWaiting ? 'other-calls' : 'not-waiting' }
+    return { type: status === undefined ? 'not-waiting' : 'other-calls' }
   }
   row.toolOutputs = [...row.toolOutputs, digest]
-  row.step = 'outputs'
-  row.told = { ...row.told, status: 'RUNNING', toolCalls: [], actionExpiresAt: null }
+  row.step = 'answered'
+  row.told = { ...row.told, status, toolCalls: [], actionExpiresAt: null }
   return { type: 'taken', reply: toReply(state, row) }
 }

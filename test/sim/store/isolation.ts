@@ -1,22 +1,20 @@
 import type { IsolationRecord, IsolationTarget } from '../../../src/domain/isolation.ts'
 import type { IsolationRecords } from '../../../src/store/isolation-records.ts'
-import type { Pipe } from './pipe.ts'
+import type { Commits } from './commits.ts'
 import type { State } from './state.ts'
 
-export function createMemoryIsolation(pipe: Pipe): IsolationRecords {
+export function createMemoryIsolation(commits: Commits): IsolationRecords {
   return {
-    async list() {
-      await pipe.settled()
-      return [...pipe.state.isolation.values()]
-    },
-    recordProof: (target, proof) => pipe.hard((state) => change(state, target, { proof })),
+    list: () => commits.read(({ isolation }) => [...isolation.values()]),
+    recordProof: (target, proof) =>
+      commits.write('isolation', (state) => change(state, target, { proof })),
     recordBreach: (target, evidence) =>
-      pipe.hard((state) => {
+      commits.write('isolation', (state) => {
         const { breach } = find(state, target)
         change(state, target, { breach: breach ?? evidence })
       }),
     clearBreaches: (assistantId) =>
-      pipe.hard((state) => {
+      commits.write('isolation', (state) => {
         for (const { target } of state.isolation.values()) {
           if (target.assistantId === assistantId) change(state, target, { breach: null })
         }

@@ -1,90 +1,91 @@
-import type { Position, ReplyEvent, ReplyId, SessionId } from '../../../src/domain.ts'
-import { type EventFilter, LostReplyError, type ReplyLog } from '../../../src/store/log.ts'
-import { applyDelta, mergeBatch, splitDelta } from './deltas.ts'
-import type { Pipe } from './pipe.ts'
-import { addEvent, findRun } from './runs.ts'
-import { comparePlaces, isOpen, type LogRow, logOf, type ReplyRow, type State } from './state.ts'
+import type { EventPlace, Position, SessionId } from '../../../src/domain.ts'
+import type { EventFilter, LogItem, ReplyLog } from '../../../src/store/log.ts'
+import { StoreError } from '../../../src/store/store.ts'
+import type { Commits } from './commits.ts'
+import type { Leases } from './leases.ts'
+import { isKnown, itemsAfter, matches, runningAt, shownOf, withText } from './positions.ts'
+import { beforeAll, isOpen, type LogRow, logOf, type ReplyRow, type State } from './state.ts'
 
-/** Positions and wake-ups: what of a log is not repeated with its operations. */
-export interface LogPlaces {
-  next(sessionId: SessionId): Position
-  /** The event at this position is not durable yet: it and all after it wait to be shown. */
-  hold(sessionId: SessionId, position: Position): void
-  release(sessionId: SessionId, position: Position): void
-  isHeld(sessionId: SessionId, position: Position): boolean
-  readonly epoch: number
-  wake(sessionId: SessionId): void
-  listen(sessionId: SessionId, wake: () => void): Disposable
-}
-
-export function createMemoryLog(pipe: Pipe, places: LogPlaces): ReplyLog {
-  function* shown(sessionId: SessionId, after: Position): Generator<ReplyEvent> {
-    for (const event of logOf(pipe.state, sessionId).events) {
-      if (places.isHeld(sessionId, event)) return
-      if (comparePlaces(event, after) > 0) yield event
-    }
-  }
-
-  function endOf(sessionId: SessionId): Position {
-    let end: Position = { epoch: places.epoch, seq: 0 }
-    const { trimmedTo, deletedTo } = logOf(pipe.state, sessionId)
-    for (const gone of [trimmedTo, deletedTo]) if (comparePlaces(gone, end) > 0) end = gone
-    for (const { epoch, seq } of shown(sessionId, end)) end = { epoch, seq }
-    return end
-  }
-
-  function findReply(sessionId: SessionId, replyId: ReplyId): ReplyRow | undefined {
-    const row = pipe.state.replies.get(replyId)
-    return row?.sessionId === sessionId ? row : undefined
-  }
+export function createMemoryLog(
+  commits: Commits,
+  leases: Leases,
+  listen: ReplyLog['listen'],
+): ReplyLog {
+  const share = createSharing()
+  const textOf = (row: ReplyRow) => shownOf(row, leases.textOf(row))
 
   return {
-    append(sessionId, replyId, fence, deltas) {
-      const session = pipe.state.sessions.get(sessionId)
-      if (session === undefined || findRun(pipe.state, session, replyId, fence) === undefined) {
-        throw new LostReplyError('the reply does not run under this fence')
-      }
-      const pieces = deltas
-        .flatMap(splitDelta)
-        .map((delta) => ({ delta, position: places.next(sessionId) }))
-      pipe.soft((state) => {
-        const row = state.replies.get(replyId)
-        // Only a crash separates a delta from its reply, and takes both.
-        if (row === undefined) return
-        for (const { delta, position } of pieces) {
-          addEvent(state, row, position, { type: 'delta', ...delta })
-          const name = delta.kind === 'ANSWER' ? 'text' : 'reasoning'
-          row.told = { ...row.told, [name]: applyDelta(row.told[name], delta) }
-        }
-      })
-      places.wake(sessionId)
-      return pipe.isFailing ? pipe.flushed() : undefined
-    },
     read(sessionId, after, filter, maxLength) {
-      const log = logOf(pipe.state, sessionId)
-      if (lacks(pipe.state, log, sessionId, after, filter)) return 'trimmed'
-      return mergeBatch(shown(sessionId, after), filter, maxLength)
+      const { state } = commits
+      const log = logOf(state, sessionId)
+      const isExpired =
+        !isRemembered(log, after, state) || lacks(state, log, sessionId, after, filter)
+      if (isExpired && state.flaw !== 'reads-on-when-expired') return 'expired'
+      const items: LogItem[] = []
+      let length = 0
+      for (const item of itemsAfter(state, sessionId, after, filter, textOf)) {
+        const more = 'text' in item.event ? item.event.text.length : 0
+        if (items.length > 0 && more > 0 && length + more > maxLength) break
+        length += more
+        items.push(share(item))
+      }
+      if (items.length === 0 && commits.isFailing && leases.isRunningIn(sessionId)) {
+        throw new StoreError('unavailable', 'what comes next cannot be written now')
+      }
+      return items
     },
-    end: async (sessionId) => endOf(sessionId),
-    async start(sessionId, replyId) {
-      const row = findReply(sessionId, replyId)
-      const end = endOf(sessionId)
-      await pipe.settled()
-      if (row === undefined) return undefined
-      const { firstEvent } = row
-      if (firstEvent === undefined) return end
-      const { trimmedTo } = logOf(pipe.state, sessionId)
-      if (comparePlaces(firstEvent, trimmedTo) <= 0) return 'trimmed'
-      return { ...firstEvent, seq: firstEvent.seq - 1 }
-    },
-    async check(sessionId, position) {
-      if (comparePlaces(position, endOf(sessionId)) > 0) return 'beyond'
-      const { trimmedTo } = logOf(pipe.state, sessionId)
-      return comparePlaces(position, trimmedTo) < 0 ? 'trimmed' : 'ok'
-    },
-    listen: (sessionId, wake) => places.listen(sessionId, wake),
-    trim: (endedBefore) => pipe.hard((state) => trim(state, endedBefore)),
+    end: (sessionId) =>
+      commits.read((state): Position => {
+        const place = endOf(logOf(state, sessionId))
+        let end: Position = { ...place, texts: [] }
+        for (const row of runningAt(state, sessionId, place.seq)) {
+          const { answer, reasoning, revisions } = textOf(row)
+          const revision = revisions.at(-1)?.name
+          if (revision === undefined || answer.length + reasoning.length === 0) continue
+          const offsets = { answer: answer.length, reasoning: reasoning.length }
+          end = withText(end, { replyId: row.id, revision, ...offsets })
+        }
+        return end
+      }),
+    start: (sessionId, replyId) =>
+      commits.read((state) => {
+        const row = state.replies.get(replyId)
+        if (row?.sessionId !== sessionId) return undefined
+        const log = logOf(state, sessionId)
+        const { firstEvent } = row
+        if (firstEvent === undefined) return { ...endOf(log), texts: [] }
+        if (firstEvent.seq <= log.trimmedTo.seq) return 'expired'
+        return { ...endOf(log, firstEvent.seq), texts: [] }
+      }),
+    check: (sessionId, position) =>
+      commits.read((state) => {
+        const log = logOf(state, sessionId)
+        const isExpired = isGone(log, position, state) || position.seq < log.trimmedTo.seq
+        return isExpired ? 'expired' : 'ok'
+      }),
+    listen,
+    trim: (endedBefore) => commits.write('trim', (state) => trim(state, endedBefore)),
   }
+}
+
+/** A reader goes on at an event that was trimmed under it, where it has missed nothing. */
+function isRemembered(log: LogRow, { seq, check }: EventPlace, state: State): boolean {
+  if (isKnown(log, { seq, check }, state)) return true
+  if (state.flaw === 'forgets-trimmed-check') return false
+  return log.gone.some((event) => event.seq === seq && event.check === check)
+}
+
+/** Its event is gone or another one, or the log does not reach it. */
+function isGone(log: LogRow, place: EventPlace, state: State): boolean {
+  return !isKnown(log, place, state)
+}
+
+/** The last place that the log has, before a number. */
+function endOf({ events, stubs, trimmedTo }: LogRow, before = Infinity): EventPlace {
+  const { seq, check } = [beforeAll, trimmedTo, ...stubs, ...events]
+    .filter((place) => place.seq < before)
+    .reduce((last, place) => (place.seq > last.seq ? place : last))
+  return { seq, check }
 }
 
 /** Whether any event that the filter lets through is gone after a position. */
@@ -93,19 +94,18 @@ function lacks(
   { trimmedTo }: LogRow,
   sessionId: SessionId,
   after: Position,
-  { replyId, conversationId }: EventFilter,
+  filter: EventFilter,
 ): boolean {
-  if (comparePlaces(after, trimmedTo) >= 0) return false
-  if (replyId === undefined && conversationId === undefined) return true
+  if (after.seq >= trimmedTo.seq) return false
+  if (filter.replyId === undefined && filter.conversationId === undefined) return true
   return [...state.replies.values()].some(
     (row) =>
       row.sessionId === sessionId &&
-      (replyId === undefined || row.id === replyId) &&
-      (conversationId === undefined || row.conversationId === conversationId) &&
+      matches(filter, { replyId: row.id, conversationId: row.conversationId }) &&
       row.firstEvent !== undefined &&
       row.lastEvent !== undefined &&
-      comparePlaces(row.firstEvent, trimmedTo) <= 0 &&
-      comparePlaces(row.lastEvent, after) > 0,
+      row.firstEvent.seq <= trimmedTo.seq &&
+      row.lastEvent.seq > after.seq,
   )
 }
 
@@ -117,22 +117,35 @@ function trim(state: State, endedBefore: number): number {
       (row) => row.sessionId === sessionId && row.firstEvent !== undefined && !row.isTrimmed,
     )
     const isOld = (row: ReplyRow) => !isOpen(row) && (row.told.endedAt ?? 0) < endedBefore
-    const kept = mine
-      .filter((row) => !isOld(row))
-      .flatMap(({ firstEvent }) => firstEvent ?? [])
-      .toSorted(comparePlaces)[0]
-    const gone = log.events.filter((event) => kept === undefined || comparePlaces(event, kept) < 0)
+    const kept = Math.min(
+      ...mine.filter((row) => !isOld(row)).map(({ firstEvent }) => firstEvent?.seq ?? Infinity),
+    )
+    const gone = log.events.filter(({ seq }) => seq < kept)
     const last = gone.at(-1)
     if (last === undefined) continue
     log.events = log.events.slice(gone.length)
     log.gone = [...log.gone, ...gone]
-    log.trimmedTo = { epoch: last.epoch, seq: last.seq }
+    const check = state.flaw === 'forgets-trimmed-check' ? 'gone' : last.check
+    log.trimmedTo = { seq: last.seq, check }
+    log.stubs = log.stubs.filter(({ seq }) => seq > last.seq)
     for (const row of mine) {
-      if (!isOld(row) || row.lastEvent === undefined) continue
-      if (comparePlaces(row.lastEvent, last) > 0) continue
+      if (!isOld(row) || (row.lastEvent?.seq ?? 0) > last.seq) continue
       row.isTrimmed = true
       count += 1
     }
   }
   return count
+}
+
+/** Readers that are sent the same are given the same objects. */
+function createSharing(): (item: LogItem) => LogItem {
+  const shared = new Map<string, LogItem>()
+  return (item) => {
+    const key = JSON.stringify(item)
+    const known = shared.get(key)
+    if (known !== undefined) return known
+    if (shared.size > 1_000) shared.clear()
+    shared.set(key, item)
+    return item
+  }
 }

@@ -1,43 +1,60 @@
-import type { ConversationId, MessageId, Session } from '../../../src/domain.ts'
+import {
+  type ConversationId,
+  isTerminal,
+  type MessageId,
+  type Session,
+} from '../../../src/domain.ts'
 import type { Page, PageRequest, SessionStore } from '../../../src/store/ledger.ts'
-import type { Pipe } from './pipe.ts'
+import type { Commits } from './commits.ts'
 import { toConversation, toMessage, toReply } from './rows.ts'
-import { type ConversationRow, isOpen, type MessageRow } from './state.ts'
+import { type ConversationRow, isOpen, type MessageRow, type State } from './state.ts'
 
 /** What one session may read. Nothing is told before it is durable. */
-export function createReads(pipe: Pipe, session: Session): SessionStore {
-  async function told<T>(value: T): Promise<T> {
-    await pipe.settled()
-    return value
-  }
+export function createReads(
+  commits: Commits,
+  session: Session,
+  /** Writes what readers of the log were shown: a crash takes back nothing that a query has told. */
+  flush: () => void,
+): SessionStore {
   const isMine = (row: { readonly sessionId: string } | undefined) => row?.sessionId === session.id
 
   function pick<Id, Row extends { readonly sessionId: string }, T>(
     ids: readonly Id[],
-    rows: ReadonlyMap<Id, Row>,
-    tell: (row: Row) => T,
+    rows: (state: State) => ReadonlyMap<Id, Row>,
+    tell: (row: Row, state: State) => T,
   ): Promise<readonly (T | undefined)[]> {
-    return told(
+    flush()
+    return commits.read((state) =>
       ids.map((id) => {
-        const row = rows.get(id)
-        return row !== undefined && isMine(row) ? tell(row) : undefined
+        const row = rows(state).get(id)
+        return row !== undefined && isMine(row) ? tell(row, state) : undefined
       }),
     )
   }
 
   return {
     session,
-    conversations: (ids) => pick(ids, pipe.state.conversations, toConversation),
-    messages: (ids) => pick(ids, pipe.state.messages, (row) => toMessage(pipe.state, row)),
-    replies: (ids) => pick(ids, pipe.state.replies, (row) => toReply(pipe.state, row)),
+    conversations: (ids) => pick(ids, ({ conversations }) => conversations, toConversation),
+    messages: (ids) =>
+      pick(
+        ids,
+        ({ messages }) => messages,
+        (row, state) => toMessage(state, row),
+      ),
+    replies: (ids) =>
+      pick(
+        ids,
+        ({ replies }) => replies,
+        (row, state) => toReply(state, row),
+      ),
     async replyState(id) {
       const [reply] = await this.replies([id])
-      return reply
+      return reply && { conversationId: reply.conversationId, hasEnded: isTerminal(reply.status) }
     },
     attachments: (ids) =>
       pick(
         ids,
-        pipe.state.attachments,
+        ({ attachments }) => attachments,
         ({ id, assistantId, name, mediaType, bytes, createdAt }) => ({
           id,
           assistantId,
@@ -47,60 +64,65 @@ export function createReads(pipe: Pipe, session: Session): SessionStore {
           createdAt,
         }),
       ),
-    openReplies: (conversationId) =>
-      told(
-        [...pipe.state.replies.values()]
+    openReplies(conversationId) {
+      flush()
+      return commits.read((state) =>
+        [...state.replies.values()]
           .filter((row) => isMine(row) && isOpen(row))
           .filter((row) => conversationId === undefined || row.conversationId === conversationId)
-          .map((row) => toReply(pipe.state, row)),
-      ),
-    tookToolOutputs(replyId, digest) {
-      const row = pipe.state.replies.get(replyId)
-      return told(isMine(row) && row?.toolOutputs.includes(digest) === true)
+          .map((row) => toReply(state, row)),
+      )
     },
-    answerOrigin(id) {
-      const message = pipe.state.messages.get(id)
-      const reply = message && pipe.state.replies.get(message.replyId)
-      const conversation = message && pipe.state.conversations.get(message.conversationId)
-      if (!isMine(message) || message?.role !== 'ASSISTANT') return told(undefined)
-      if (reply?.origin === undefined || reply.upstreamMessageId === undefined) {
-        return told(undefined)
-      }
-      if (conversation === undefined) return told(undefined)
-      const { assistantId } = conversation
-      const { origin: upstream, upstreamMessageId } = reply
-      return told({ assistantId, upstream, upstreamMessageId })
-    },
+    tookToolOutputs: (replyId, digest) =>
+      commits.read(({ replies }) => {
+        const row = replies.get(replyId)
+        return isMine(row) && row?.toolOutputs.includes(digest) === true
+      }),
+    answerOrigin: (id) =>
+      commits.read((state) => {
+        const message = state.messages.get(id)
+        if (message === undefined || !isMine(message) || message.role !== 'ASSISTANT') {
+          return undefined
+        }
+        const reply = state.replies.get(message.replyId)
+        const assistantId = state.conversations.get(message.conversationId)?.assistantId
+        if (reply?.origin === undefined || reply.upstreamMessageId === undefined) return undefined
+        if (assistantId === undefined) return undefined
+        const { origin: upstream, upstreamMessageId } = reply
+        return { assistantId, upstream, upstreamMessageId }
+      }),
     upstreamConversations: (conversationId) =>
-      told(
-        [...pipe.state.bindings.values()]
+      commits.read(({ bindings }) =>
+        [...bindings.values()]
           .filter((row) => isMine(row) && row.conversationId === conversationId)
           .map(({ binding }) => binding),
       ),
     hadChat: (conversationId, chatId) =>
-      told(
-        [...pipe.state.replies.values()].some(
+      commits.read(({ replies }) =>
+        [...replies.values()].some(
           (row) => isMine(row) && row.conversationId === conversationId && row.chatId === chatId,
         ),
       ),
-    conversationPage(page) {
-      const rows = [...pipe.state.conversations.values()]
-        .filter(isMine)
-        .toSorted((a: ConversationRow, b: ConversationRow) => b.used - a.used)
-      const found = pageOf(rows, page)
-      return told(found && { ...found, rows: found.rows.map(toConversation) })
-    },
-    messagePage(conversationId: ConversationId, page: PageRequest<MessageId>) {
-      const conversation = pipe.state.conversations.get(conversationId)
-      if (conversation === undefined || !isMine(conversation)) return told(undefined)
-      const { isTrimmed: trimmed } = conversation
-      const rows = [...pipe.state.messages.values()]
-        .filter((row) => row.conversationId === conversationId)
-        .toSorted((a: MessageRow, b: MessageRow) => a.order - b.order)
-      const found = pageOf(rows, page)
-      const toRow = (row: MessageRow) => toMessage(pipe.state, row)
-      return told(found && { ...found, rows: found.rows.map(toRow), trimmed })
-    },
+    conversationPage: (page) =>
+      commits.read(({ conversations }) => {
+        const rows = [...conversations.values()]
+          .filter(isMine)
+          .toSorted((a: ConversationRow, b: ConversationRow) => b.used - a.used)
+        const found = pageOf(rows, page)
+        return found && { ...found, rows: found.rows.map(toConversation) }
+      }),
+    messagePage: (conversationId: ConversationId, page: PageRequest<MessageId>) =>
+      commits.read((state) => {
+        const conversation = state.conversations.get(conversationId)
+        if (conversation === undefined || !isMine(conversation)) return undefined
+        const { isTrimmed: trimmed } = conversation
+        const rows = [...state.messages.values()]
+          .filter((row) => row.conversationId === conversationId)
+          .toSorted((a: MessageRow, b: MessageRow) => a.order - b.order)
+        const found = pageOf(rows, page)
+        const toRow = (row: MessageRow) => toMessage(state, row)
+        return found && { ...found, rows: found.rows.map(toRow), trimmed }
+      }),
   }
 }
 

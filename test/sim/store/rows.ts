@@ -27,12 +27,12 @@ function beginningOf(text: string): string {
 
 export function toMessage(state: State, row: MessageRow): Message {
   const { id, conversationId, replyId, role, attachmentIds, rating, createdAt } = row
-  const text = role === 'USER' ? row.text : (state.replies.get(replyId)?.told.text ?? '')
+  const text = role === 'USER' ? row.text : (state.replies.get(replyId)?.text.answer ?? '')
   return { id, conversationId, replyId, role, text, attachmentIds, rating, createdAt }
 }
 
 export function toReply(state: State, row: ReplyRow): Reply {
-  const { id, conversationId, messageId, told } = row
+  const { id, conversationId, messageId, told, text } = row
   const conversation = state.conversations.get(conversationId)
   if (conversation === undefined) throw new TypeError('a reply lacks its conversation')
   return {
@@ -41,6 +41,8 @@ export function toReply(state: State, row: ReplyRow): Reply {
     conversationId,
     assistantId: conversation.assistantId,
     messageId,
+    text: text.answer,
+    reasoning: text.reasoning,
     queuePosition: told.status === 'QUEUED' ? queuePosition(state, row) : null,
   }
 }

@@ -1,59 +1,69 @@
 import type {
   AttachmentId,
   ConversationId,
-  Position,
-  ReplyEvent,
-  ReplyEventBody,
+  LogEvent,
   ReplyId,
   Session,
+  TerminalEventBody,
 } from '../../../src/domain.ts'
+import { replyStates } from '../../../src/domain/reply-states.ts'
 import type {
   Claim,
   Collision,
-  Fence,
-  FinishOutcome,
-  FinishRequest,
-  Orphan,
+  RunLease,
+  RunProgress,
   StoredAttachment,
-  UpstreamBinding,
 } from '../../../src/store/ledger.ts'
+import type { UpstreamBinding } from '../../../src/store/upstream.ts'
 import { toMessage, toReply, toSession } from './rows.ts'
 import {
   type BindingRow,
   isOpen,
   logOf,
-  nextRow,
   openRepliesOf,
   type ConversationRow,
   type ReplyRow,
   type State,
 } from './state.ts'
+import { beginRevision, type RevisedText } from './texts.ts'
+import { revisionName, type Tokens } from './tokens.ts'
 
-/** Gives an event its place; the same one however often the operation is repeated. */
-export type PlaceEvent = (sessionId: Session['id']) => Position
-
-const statuses = { completed: 'COMPLETED', failed: 'FAILED', cancelled: 'CANCELLED' } as const
+/** A reply that was put under a fence. */
+export interface Run {
+  readonly claim: Claim
+  readonly fence: string
+  readonly text: RevisedText
+}
 
 export function claim(
   state: State,
   session: Session,
   conversationId: ConversationId,
   at: number,
-  fence: Fence,
-): Claim | undefined {
+  tokens: Tokens,
+): Run | undefined {
   const conversation = state.conversations.get(conversationId)
   if (conversation?.sessionId !== session.id) return undefined
   const open = openRepliesOf(state, conversationId)
   const head = open.find(({ told }) => told.status === 'QUEUED')
   const isRunning = state.flaw !== 'runs-two' && open.some(({ told }) => told.status !== 'QUEUED')
-  if (head?.told.status !== 'QUEUED' || isRunning) return undefined
-  head.told = { ...head.told, status: 'RUNNING', startedAt: at }
-  head.fence = fence
+  const status = head && replyStates[head.told.status].claim
+  if (head === undefined || status === undefined || isRunning) return undefined
+  head.told = { ...head.told, status, startedAt: at }
   head.step = 'claimed'
-  return describe(state, head, fence)
+  return fenceOff(state, head, tokens)
 }
 
-export function describe(state: State, row: ReplyRow, fence: Fence): Claim {
+/** Puts a running reply under a new fence: its text goes on in a revision that keeps what is on disk. */
+export function fenceOff(state: State, row: ReplyRow, tokens: Tokens): Run {
+  const fence = tokens.fence()
+  row.fence = fence
+  const isKept = state.flaw === 'keeps-revision' && row.text.revisions.length > 0
+  if (!isKept) row.text = beginRevision(row.text, revisionName(row.text, fence, state.flaw))
+  return { claim: describe(state, row), fence, text: row.text }
+}
+
+function describe(state: State, row: ReplyRow): Claim {
   const conversation = conversationOf(state, row)
   const message = state.messages.get(row.messageId)
   const session = state.sessions.get(row.sessionId)
@@ -65,11 +75,11 @@ export function describe(state: State, row: ReplyRow, fence: Fence): Claim {
     message: toMessage(state, message),
     attachments: message.attachmentIds.flatMap((id) => attachmentsOf(state, id)),
     extras: row.extras,
-    fence,
     upstream,
     contextReset: isResetPending,
     generation,
     headSince: Math.max(row.told.createdAt, freedAt),
+    askedBefore: askedBefore(state, row, conversation),
   }
 }
 
@@ -80,6 +90,15 @@ function attachmentsOf(state: State, id: AttachmentId): readonly StoredAttachmen
   return [attachment]
 }
 
+function askedBefore(state: State, row: ReplyRow, { clearedRun }: ConversationRow) {
+  const before = row.run ?? Infinity
+  const earlier = [...state.replies.values()]
+    .filter(({ conversationId }) => conversationId === row.conversationId)
+    .filter(({ run }) => run !== undefined && run > clearedRun && run < before)
+    .toSorted((a, b) => (b.run ?? 0) - (a.run ?? 0))
+  return earlier[0]?.told.question ?? null
+}
+
 export function conversationOf(state: State, row: ReplyRow): ConversationRow {
   const conversation = state.conversations.get(row.conversationId)
   if (conversation === undefined) throw new TypeError('a reply lacks its conversation')
@@ -87,57 +106,102 @@ export function conversationOf(state: State, row: ReplyRow): ConversationRow {
 }
 
 /** The reply if it runs under this fence. */
-export function findRun(
-  state: State,
-  session: Session,
-  replyId: ReplyId,
-  fence: Fence,
-): ReplyRow | undefined {
+export function findRun(state: State, replyId: ReplyId, fence: string): ReplyRow | undefined {
   const row = state.replies.get(replyId)
-  if (row?.sessionId !== session.id || row.told.status === 'QUEUED' || !isOpen(row))
-    return undefined
+  if (row === undefined || row.told.status === 'QUEUED' || !isOpen(row)) return undefined
   return row.fence === fence || state.flaw === 'forgets-fences' ? row : undefined
 }
 
-export function requeue(state: State, session: Session, replyId: ReplyId, fence: Fence): boolean {
-  const row = findRun(state, session, replyId, fence)
+export function requeue(state: State, replyId: ReplyId, fence: string): boolean {
+  const row = findRun(state, replyId, fence)
   if (row === undefined || (row.step !== 'claimed' && state.flaw !== 'sends-again')) return false
+  const status = replyStates[row.told.status].requeue
+  if (status === undefined) return false
   const lowest = Math.min(...openRepliesOf(state, row.conversationId).map(({ rank }) => rank))
-  row.told = { ...row.told, status: 'QUEUED', startedAt: null }
+  row.told = { ...row.told, status, startedAt: null }
   row.fence = undefined
   row.rank = lowest - 1
   return true
 }
 
+export function intend(
+  state: State,
+  replyId: ReplyId,
+  fence: string,
+  { binding, contextReset, at }: Parameters<RunLease['intend']>[0],
+  tokens: Tokens,
+): Awaited<ReturnType<RunLease['intend']>> {
+  const row = findRun(state, replyId, fence)
+  if (row === undefined) return 'lost'
+  const bound = binding && bindTo(state, conversationOf(state, row), binding)
+  if (typeof bound === 'object') return bound
+  resetContext(state, row, contextReset)
+  if (row.step === 'claimed') begin(state, row, at, tokens)
+  // It is sent once more, to a conversation that it did not reveal.
+  else if (row.step === 'revealed') row.step = 'intended'
+  return 'intended'
+}
+
+/** The send intent and the `started` event. */
+export function begin(state: State, row: ReplyRow, at: number, tokens: Tokens): void {
+  const conversation = conversationOf(state, row)
+  row.step = 'intended'
+  conversation.lastRun += 1
+  row.run = conversation.lastRun
+  row.told = { ...row.told, startedAt: at }
+  const { seq, check } = addEvent(state, row, { type: 'started' }, tokens)
+  row.startEvent = { seq, check }
+}
+
+function resetContext(state: State, row: ReplyRow, contextReset: boolean): void {
+  if (!contextReset) return
+  conversationOf(state, row).isResetPending = false
+  row.told = { ...row.told, contextReset: true }
+}
+
 export function bind(
   state: State,
-  session: Session,
   replyId: ReplyId,
-  fence: Fence,
+  fence: string,
   binding: UpstreamBinding,
+  { contextReset }: { readonly contextReset: boolean },
 ): 'bound' | 'known' | 'lost' | Collision {
-  const row = findRun(state, session, replyId, fence)
+  const row = findRun(state, replyId, fence)
   if (row === undefined) return 'lost'
-  const conversation = conversationOf(state, row)
+  const bound = bindTo(state, conversationOf(state, row), binding)
+  if (typeof bound === 'object') return bound
+  resetContext(state, row, contextReset)
+  if (row.step === 'intended') row.step = 'revealed'
+  return bound
+}
+
+function bindTo(
+  state: State,
+  conversation: ConversationRow,
+  binding: UpstreamBinding,
+): 'bound' | 'known' | Collision {
   const { origin, account } = binding.scope
   const key = JSON.stringify([origin, account, binding.conversationId])
   const bound = state.bindings.get(key)
   if (bound !== undefined) {
-    const isAnothers = bound.sessionId !== session.id || bound.conversationId !== conversation.id
-    if (isAnothers || bound.isTainted) {
-      return collide(state, bound)
-    }
+    const isAnothers = bound.conversationId !== conversation.id
+    const isMet = (isAnothers || bound.isTainted) && state.flaw !== 'binds-again'
+    if (isMet) return collide(state, bound)
   }
-  const owner = { sessionId: session.id, conversationId: conversation.id }
-  state.bindings.set(key, { ...owner, binding, isTainted: false })
+  const { sessionId } = conversation
+  state.bindings.set(key, {
+    sessionId,
+    conversationId: conversation.id,
+    binding,
+    isTainted: false,
+    isOwed: bound?.isOwed ?? false,
+  })
+  // The upstream conversation before this one is left for ever.
   const { upstream } = conversation
-  // Bound anew within one run: the upstream conversation before this one is left for ever.
   if (upstream !== undefined && upstream.conversationId !== binding.conversationId) {
     conversation.generation += 1
   }
   conversation.upstream = binding
-  // What is bound after the intent was revealed by the run.
-  if (row.step === 'intent') row.step = 'revealed'
   return bound === undefined ? 'bound' : 'known'
 }
 
@@ -162,144 +226,86 @@ function collide(state: State, bound: BindingRow): Collision {
   return { type: 'collision', owner: bound.sessionId, isNew, inFlight }
 }
 
-export function recordIntent(
-  state: State,
-  session: Session,
-  replyId: ReplyId,
-  fence: Fence,
-  options: { readonly contextReset: boolean; readonly at: number },
-  place: PlaceEvent,
-): boolean {
-  const row = findRun(state, session, replyId, fence)
-  if (row === undefined) return false
-  const conversation = conversationOf(state, row)
-  const { contextReset } = options
-  if (contextReset) conversation.isResetPending = false
-  row.told = { ...row.told, contextReset: row.told.contextReset || contextReset }
-  if (row.step !== 'claimed') {
-    if (row.step === 'revealed') row.step = 'intent'
-    return true
-  }
-  row.step = 'intent'
-  conversation.lastRun += 1
-  row.run = conversation.lastRun
-  row.told = { ...row.told, startedAt: options.at }
-  addEvent(state, row, place(session.id), { type: 'started' })
-  return true
+type LogEventBody =
+  | { readonly type: 'started' }
+  | Omit<Extract<LogEvent, { readonly type: 'action-required' }>, keyof EventHead>
+  | TerminalEventBody
+interface EventHead {
+  readonly seq: number
+  readonly check: string
+  readonly replyId: ReplyId
+  readonly conversationId: ConversationId
 }
 
 export function addEvent(
   state: State,
   row: ReplyRow,
-  position: Position,
-  body: ReplyEventBody,
-): ReplyEvent {
-  const { id: replyId, conversationId } = row
-  const event: ReplyEvent = { ...position, replyId, conversationId, ...body }
-  row.firstEvent ??= position
-  row.lastEvent = position
-  logOf(state, row.sessionId).events.push(event)
+  body: LogEventBody,
+  tokens: Tokens,
+): LogEvent {
+  const { id: replyId, conversationId, sessionId } = row
+  const log = logOf(state, sessionId)
+  log.lastSeq += 1
+  const place = { seq: log.lastSeq, check: tokens.check() }
+  const event: LogEvent = { ...place, replyId, conversationId, ...body }
+  row.firstEvent ??= place
+  row.lastEvent = place
+  log.events.push(event)
+  state.changed.add(sessionId)
   return event
 }
 
-export function finish(
+/** The group of writes: what readers hold, and the upstream's id of the run, where it is news. */
+export function saveText(
   state: State,
-  session: Session,
-  request: FinishRequest,
-  place: PlaceEvent,
-): FinishOutcome {
-  const { replyId, fence, event, at } = request
-  const row = state.replies.get(replyId)
-  if (row?.sessionId !== session.id) return { type: 'lost' }
-  if (!isOpen(row) && state.flaw !== 'ends-twice')
-    return { type: 'already', reply: toReply(state, row) }
-  const isMine = row.fence === fence || state.flaw === 'forgets-fences'
-  if (fence !== undefined && !isMine) return { type: 'lost' }
-  const conversation = conversationOf(state, row)
-  const hasRun = row.told.status !== 'QUEUED'
-  row.origin = conversation.upstream
-  row.upstreamMessageId = request.upstreamMessageId
-  row.fence = undefined
-  row.told = {
-    ...row.told,
-    status: statuses[event.type],
-    toolCalls: [],
-    actionExpiresAt: null,
-    explanation: request.explanation ?? null,
-    endedAt: at,
-  }
-  if (event.type === 'completed') {
-    const { text, usage, followUps, question, omitted, contextReset } = event
-    row.told = {
-      ...row.told,
-      text,
-      usage,
-      followUps,
-      question,
-      omitted,
-      contextReset: row.told.contextReset || contextReset,
-      answerId: request.answerId,
-    }
-    state.messages.set(request.answerId, {
-      id: request.answerId,
-      sessionId: session.id,
-      conversationId: conversation.id,
-      replyId,
-      role: 'ASSISTANT',
-      text: '',
-      attachmentIds: [],
-      rating: null,
-      createdAt: at,
-      order: nextRow(state),
-    })
-  } else if (event.type === 'failed') {
-    const { code, message, retryable, retryAfterMs } = event
-    row.told = { ...row.told, failure: { code, message, retryable, retryAfterMs } }
-  } else {
-    row.told = { ...row.told, upstreamCancelled: event.upstreamCancelled }
-  }
-  if (hasRun) conversation.freedAt = at
-  if (request.resetUpstream) {
-    conversation.upstream = undefined
-    conversation.generation += 1
-    conversation.isResetPending = true
-  }
-  addEvent(state, row, place(session.id), event)
-  return { type: 'finished', reply: toReply(state, row) }
+  replyId: ReplyId,
+  fence: string,
+  text: RevisedText,
+  chatId: string | undefined,
+): void {
+  const row = findRun(state, replyId, fence)
+  if (row === undefined) return
+  row.text = text
+  recordChat(row, chatId)
 }
 
-/** Takes every reply that runs under a fence of before. */
+export function recordChat(row: ReplyRow, chatId: string | undefined): void {
+  if (chatId === undefined) return
+  row.chatId = chatId
+  row.step = 'streaming'
+}
+
+/** Takes every reply that runs under a fence of another opening. */
 export function takeOrphans(
   state: State,
-  floor: Fence,
-  nextFence: (replyId: ReplyId) => Fence,
-): readonly Orphan[] {
-  const orphans: Orphan[] = []
-  for (const row of state.replies.values()) {
-    if (!isOpen(row) || row.fence === undefined || row.fence > floor) continue
-    row.fence = nextFence(row.id)
-    const progress = state.flaw === 'sends-again' ? ({ step: 'claimed' } as const) : progressOf(row)
-    const { isInterrupted } = row
-    orphans.push({ ...describe(state, row, row.fence), isInterrupted, progress })
-  }
-  return orphans
+  isOwn: (fence: string) => boolean,
+  tokens: Tokens,
+): readonly {
+  readonly run: Run
+  readonly progress: RunProgress
+  readonly isInterrupted: boolean
+}[] {
+  return [...state.replies.values()]
+    .filter((row) => isOpen(row) && row.fence !== undefined && !isOwn(row.fence))
+    .map((row) => {
+      const progress =
+        state.flaw === 'sends-again' ? ({ step: 'claimed' } as const) : progressOf(row)
+      return { run: fenceOff(state, row, tokens), progress, isInterrupted: row.isInterrupted }
+    })
 }
 
-function progressOf({ step, chatId, told }: ReplyRow): Orphan['progress'] {
+function progressOf({ step, chatId = '', told }: ReplyRow): RunProgress {
   switch (step) {
     case 'claimed':
-    case 'intent':
+    case 'intended':
     case 'revealed':
       return { step }
-    case 'chat':
-    case 'outputs':
-      return { step, chatId: chatId ?? '' }
-    case 'action':
-      return {
-        step,
-        chatId: chatId ?? '',
-        toolCalls: told.toolCalls,
-        expiresAt: told.actionExpiresAt ?? 0,
-      }
+    case 'streaming':
+    case 'answered':
+      return { step, chatId }
+    case 'waiting': {
+      const { toolCalls, actionExpiresAt } = told
+      return { step, chatId, toolCalls, expiresAt: actionExpiresAt ?? 0 }
+    }
   }
 }

@@ -3,17 +3,21 @@ import type {
   AttachmentId,
   ConversationId,
   MessageId,
-  Position,
+  EventPlace,
+  LogEvent,
   Rating,
   Reply,
-  ReplyEvent,
   ReplyId,
   SessionId,
   SessionName,
   MessageExtras,
 } from '../../../src/domain.ts'
 import type { IsolationRecord } from '../../../src/domain/isolation.ts'
-import type { Fence, StoredAttachment, UpstreamBinding } from '../../../src/store/ledger.ts'
+import type { RunStep } from '../../../src/domain/reply-states.ts'
+import type { StoredAttachment } from '../../../src/store/ledger.ts'
+import type { UpstreamBinding } from '../../../src/store/upstream.ts'
+import type { OwedWork, OwedWorkId } from '../../../src/store/outbox.ts'
+import type { RevisedText } from './texts.ts'
 
 export interface SessionRow {
   readonly id: SessionId
@@ -55,8 +59,6 @@ export interface MessageRow {
   readonly order: number
 }
 
-export type Step = 'claimed' | 'intent' | 'revealed' | 'chat' | 'action' | 'outputs'
-
 export interface ReplyRow {
   readonly id: ReplyId
   readonly sessionId: SessionId
@@ -64,19 +66,26 @@ export interface ReplyRow {
   readonly messageId: MessageId
   readonly extras: MessageExtras
   /** All that is told of it and does not follow from the rest. */
-  told: Omit<Reply, 'queuePosition' | 'id' | 'conversationId' | 'assistantId' | 'messageId'>
+  told: Omit<
+    Reply,
+    'queuePosition' | 'id' | 'conversationId' | 'assistantId' | 'messageId' | 'text' | 'reasoning'
+  >
+  text: RevisedText
   rank: number
-  fence: Fence | undefined
+  /** Random; whoever runs the reply knows it. */
+  fence: string | undefined
   /** A message has interrupted it while it ran. */
   isInterrupted: boolean
   /** Digests of the tool outputs that it was given. */
   toolOutputs: readonly string[]
-  step: Step
+  step: RunStep
   chatId: string | undefined
   /** Its place among the runs of its conversation. */
   run: number | undefined
-  firstEvent: Position | undefined
-  lastEvent: Position | undefined
+  firstEvent: EventPlace | undefined
+  lastEvent: EventPlace | undefined
+  /** Its text is told from here on. */
+  startEvent: EventPlace | undefined
   isTrimmed: boolean
   upstreamMessageId: string | undefined
   /** Where it ran. */
@@ -88,30 +97,62 @@ export interface BindingRow {
   readonly conversationId: ConversationId
   readonly binding: UpstreamBinding
   isTainted: boolean
+  /** Its deletion is owed, or was. */
+  isOwed: boolean
 }
 
 export interface LogRow {
-  /** By position. */
-  events: ReplyEvent[]
-  trimmedTo: Position
-  /** The last position of events that were deleted: the end never goes back. */
-  deletedTo: Position
+  events: LogEvent[]
+  /** The last number that was given out. */
+  lastSeq: number
+  /** The newest event that trimming has removed. */
+  trimmedTo: EventPlace
+  /** What deletions have removed since: readers that stand there go on. */
+  stubs: readonly EventPlace[]
   /** What was trimmed, for who judges a run. */
-  gone: readonly ReplyEvent[]
+  gone: readonly LogEvent[]
+}
+
+export interface OwedRow {
+  work: OwedWork
+  dueAt: number
+}
+
+export interface AcceptedMessage {
+  readonly sessionId: SessionId
+  readonly conversationId: ConversationId
+  readonly replyId: ReplyId
+  readonly messageId: MessageId
+  /** It stops what runs, and goes to the head of the queue. */
+  readonly isUrgent: boolean
 }
 
 /** A planted bug of the store itself: what it forgets to do. */
 export type DiskFlaw =
   | 'forgets-fences'
+  | 'counts-fences'
   | 'ends-twice'
   | 'runs-two'
+  | 'binds-again'
   | 'tells-early'
   | 'shows-early'
-  | 'keeps-epoch'
   | 'sends-again'
   | 'keeps-overtaken'
+  | 'overtakes-the-queue'
+  | 'counts-revisions'
+  | 'keeps-revision'
+  | 'forgets-kept'
+  | 'keeps-no-revision-of-a-cancel'
+  | 'appends-blindly'
+  | 'reads-stale-memory'
+  | 'ignores-checks'
+  | 'forgets-trimmed-check'
+  | 'reads-on-when-expired'
+  | 'forgets-owed-work'
+  | 'owes-under-the-new-name'
+  | 'clears-in-place'
 
-/** All that there is. Every change is an operation on it that can be repeated. */
+/** All that is on disk. */
 export interface State {
   readonly sessions: Map<SessionId, SessionRow>
   readonly conversations: Map<ConversationId, ConversationRow>
@@ -123,6 +164,13 @@ export interface State {
   readonly logs: Map<SessionId, LogRow>
   /** By target. */
   readonly isolation: Map<string, IsolationRecord>
+  readonly outbox: Map<OwedWorkId, OwedRow>
+  /** All that was ever owed, for who judges a run. */
+  readonly everOwed: OwedWork[]
+  /** All that was ever accepted, for who judges a run. */
+  readonly everAccepted: AcceptedMessage[]
+  /** Sessions whose log has changed since their readers were woken. */
+  readonly changed: Set<SessionId>
   rows: number
   readonly flaw: DiskFlaw | undefined
 }
@@ -138,6 +186,10 @@ export function createState(flaw: DiskFlaw | undefined): State {
     attachments: new Map(),
     logs: new Map(),
     isolation: new Map(),
+    outbox: new Map(),
+    everOwed: [],
+    everAccepted: [],
+    changed: new Set(),
     rows: 0,
     flaw,
   }
@@ -148,10 +200,12 @@ export function nextRow(state: State): number {
   return state.rows
 }
 
+export const beforeAll: EventPlace = { seq: 0, check: '' }
+
 export function logOf(state: State, sessionId: SessionId): LogRow {
   let log = state.logs.get(sessionId)
   if (log === undefined) {
-    log = { events: [], trimmedTo: { epoch: 0, seq: 0 }, deletedTo: { epoch: 0, seq: 0 }, gone: [] }
+    log = { events: [], lastSeq: 0, trimmedTo: beforeAll, stubs: [], gone: [] }
     state.logs.set(sessionId, log)
   }
   return log
@@ -165,8 +219,4 @@ export function openRepliesOf(state: State, conversationId: ConversationId): Rep
   return [...state.replies.values()]
     .filter((reply) => reply.conversationId === conversationId && isOpen(reply))
     .toSorted((a, b) => a.rank - b.rank)
-}
-
-export function comparePlaces(left: Position, right: Position): number {
-  return left.epoch - right.epoch || left.seq - right.seq
 }

@@ -1,107 +1,98 @@
-import type { Position, SessionId } from '../../../src/domain.ts'
+import type { SessionId } from '../../../src/domain.ts'
 import type { Clock } from '../../../src/lib/clock.ts'
-import type { Ledger } from '../../../src/store/ledger.ts'
-import type { ReplyLog } from '../../../src/store/log.ts'
+import type { NewId } from '../../../src/lib/id.ts'
 import type { Store } from '../../../src/store/store.ts'
+import { type Commits, createCommits, type DiskWeather, fairWeather } from './commits.ts'
 import { gate, type StoreUser } from './gate.ts'
 import { createMemoryIsolation } from './isolation.ts'
+import { createLeases } from './leases.ts'
 import { createMemoryLedger } from './ledger.ts'
-import { createMemoryLog, type LogPlaces } from './log.ts'
-import { createPipe, type DiskWeather } from './pipe.ts'
-import { comparePlaces, type DiskFlaw, type State } from './state.ts'
+import { createMemoryLog } from './log.ts'
+import { createMemoryOutbox } from './outbox.ts'
+import type { DiskFlaw, State } from './state.ts'
+import { createTokens } from './tokens.ts'
 
 /** What survives the gateways that use it. */
 export interface MemoryDisk {
-  /** Raises the epoch: all that runs is an orphan for this user, and an earlier one begins nothing new. */
+  /** All that runs is an orphan for this user, and an earlier one begins nothing new. */
   open(user: StoreUser): Store
-  /** Takes away everything that is not durable. */
+  /** Takes away all writes that are under way. What a process holds dies with the process. */
   crash(): void
   /** For who judges a run. */
   readonly state: State
 }
 
-export function createMemoryDisk(clock: Clock, weather: DiskWeather, flaw?: DiskFlaw): MemoryDisk {
-  const pipe = createPipe(clock, weather, flaw)
-  const wakes = new Map<SessionId, Set<() => void>>()
-  const seqs = new Map<SessionId, number>()
-  const held = new Set<string>()
-  let epoch = 0
-  let lastFence = 0
+export function createMemoryDisk(options: {
+  readonly clock: Clock
+  readonly weather: DiskWeather
+  readonly newId: NewId
+  readonly flaw?: DiskFlaw | undefined
+}): MemoryDisk {
+  const { clock, weather, newId, flaw } = options
+  const listeners = createListeners()
+  const commits: Commits = createCommits(clock, weather, wakeReaders, flaw)
+  let openings = 0
 
-  const heldKey = (sessionId: SessionId, { epoch: at, seq }: Position) =>
-    `${sessionId} ${at}.${seq}`
-  const places: LogPlaces = {
-    get epoch() {
-      return epoch
-    },
-    next(sessionId) {
-      const seq = (seqs.get(sessionId) ?? 0) + 1
-      seqs.set(sessionId, seq)
-      return { epoch, seq }
-    },
-    hold(sessionId, position) {
-      if (flaw !== 'shows-early') held.add(heldKey(sessionId, position))
-    },
-    release: (sessionId, position) => void held.delete(heldKey(sessionId, position)),
-    isHeld: (sessionId, position) => held.size > 0 && held.has(heldKey(sessionId, position)),
-    wake(sessionId) {
-      for (const wake of wakes.get(sessionId) ?? []) wake()
-    },
-    listen(sessionId, wake) {
-      const all = wakes.get(sessionId) ?? new Set()
-      wakes.set(sessionId, all)
-      all.add(wake)
-      return { [Symbol.dispose]: () => void all.delete(wake) }
-    },
-  }
-
-  /** Goes on after what is durable: positions that were shown and lost come to mean something else. */
-  function reuseSeqs(): void {
-    for (const [sessionId, { events }] of pipe.state.logs) {
-      seqs.set(sessionId, events.toSorted(comparePlaces).at(-1)?.seq ?? 0)
-    }
+  function wakeReaders(): void {
+    const { changed } = commits.state
+    const sessions = [...changed]
+    changed.clear()
+    for (const sessionId of sessions) listeners.wake(sessionId)
+    // What runs cannot be written: whoever waits for it is told.
+    if (commits.isFailing) listeners.wakeAll()
   }
 
   return {
     get state() {
-      return pipe.state
+      return commits.state
     },
     open(user) {
-      if (flaw === 'keeps-epoch' && epoch > 0) reuseSeqs()
-      else {
-        epoch += 1
-        seqs.clear()
-      }
-      const floor = lastFence
-      const fences = {
-        floor,
-        next() {
-          lastFence += 1
-          return lastFence
-        },
-      }
-      const own: LogPlaces = {
-        ...places,
-        epoch,
-        listen: (sessionId, wake) => places.listen(sessionId, () => user.enter(wake)),
-      }
-      const opening = epoch
-      const isLatest = () => opening === epoch || flaw === 'keeps-epoch' || flaw === 'runs-two'
-      const ledger: Ledger = gate(createMemoryLedger(pipe, own, fences, isLatest), user)
-      const log: ReplyLog = gate(createMemoryLog(pipe, own), user)
+      openings += 1
+      const opening = openings
+      const isLatest = () => opening === openings || flaw === 'runs-two'
+      const tokens = createTokens(newId, flaw)
+      const leases = createLeases(commits, tokens, user, listeners.wake)
+      const log = createMemoryLog(commits, leases, (sessionId, wake) =>
+        listeners.listen(sessionId, () => user.enter(wake)),
+      )
       return {
-        ledger,
-        log,
-        isolation: gate(createMemoryIsolation(pipe), user),
-        ping: () => pipe.hard(() => undefined),
-        async [Symbol.asyncDispose]() {
-          await pipe.hard(() => undefined)
-        },
+        ledger: gate(createMemoryLedger(commits, leases, tokens, isLatest), user),
+        log: gate(log, user),
+        outbox: gate(createMemoryOutbox(commits), user),
+        isolation: gate(createMemoryIsolation(commits), user),
+        ping: () => commits.write('ping', () => undefined),
+        [Symbol.asyncDispose]: () => leases.flush(),
       }
     },
-    crash() {
-      pipe.crash()
-      held.clear()
+    crash: () => commits.crash(),
+  }
+}
+
+/** A store in memory that nothing goes wrong with, for one process. */
+export function openMemoryStore(clock: Clock, newId: NewId): Store {
+  return createMemoryDisk({ clock, weather: fairWeather, newId }).open({
+    answerMs: () => 0,
+    isAlive: true,
+    enter: (run) => run(),
+    timer: (ms, run) => clock.timer(ms, run),
+  })
+}
+
+function createListeners() {
+  const wakes = new Map<SessionId, Set<() => void>>()
+  function wake(sessionId: SessionId): void {
+    for (const each of wakes.get(sessionId) ?? []) each()
+  }
+  return {
+    wake,
+    wakeAll() {
+      for (const sessionId of wakes.keys()) wake(sessionId)
+    },
+    listen(sessionId: SessionId, run: () => void): Disposable {
+      const all = wakes.get(sessionId) ?? new Set()
+      wakes.set(sessionId, all)
+      all.add(run)
+      return { [Symbol.dispose]: () => void all.delete(run) }
     },
   }
 }

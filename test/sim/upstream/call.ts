@@ -6,6 +6,7 @@ export type Fields = Readonly<Record<string, unknown>>
 
 /** One call, as its endpoint sees it. */
 export interface Call {
+  readonly method: string
   readonly path: string
   readonly query: URLSearchParams
   readonly body: Fields

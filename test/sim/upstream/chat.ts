@@ -7,7 +7,13 @@ import { revokeToken } from './tokens.ts'
 import type { Telling, Told } from './telling.ts'
 import { drawTwist, type FailureTwist } from './twists.ts'
 import { requiredAction } from './views.ts'
-import { type Chat, type Conversation, storeMessage, type UpstreamWorld } from './world.ts'
+import {
+  type Chat,
+  type Conversation,
+  storeMessage,
+  type UpstreamWorld,
+  variablesOf,
+} from './world.ts'
 
 export interface ChatRequest {
   readonly principal: string
@@ -60,6 +66,7 @@ function beginChat(world: UpstreamWorld, request: ChatRequest): Chat {
     spoken: [],
   }
   world.chats.set(chat.id, chat)
+  world.variables.add(variablesOf(isBot ? 'bot' : 'app', principal))
   request.keep(chat)
   return chat
 }
@@ -358,9 +365,9 @@ function play(
   function sayForeign(): void {
     const other = [...world.chats.values()].find(
       ({ principal, conversation }) =>
-        principal !== chat.principal && conversation !== chat.conversation,
+        personIn(principal) !== personIn(chat.principal) && conversation !== chat.conversation,
     )
-    const text = `${other === undefined ? markerOf('nobody') : (other.principal.match(/@\w+@/)?.[0] ?? '')} is private`
+    const text = `${other === undefined ? markerOf('nobody') : personIn(other.principal)} is private`
     const ids =
       twist === 'foreign-chat'
         ? { chat_id: other?.id ?? '42', conversation_id: chat.conversation.id }
@@ -368,6 +375,11 @@ function play(
     reach()
     say('conversation.message.delta', { ...telling.message(world.newId(), text), ...ids })
   }
+}
+
+/** The marker of whoever is behind a name: an erased session goes on under another one. */
+function personIn(principal: string): string {
+  return principal.match(/@\w+@/)?.[0] ?? ''
 }
 
 function correct(text: string): string {

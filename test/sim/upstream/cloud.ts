@@ -8,9 +8,11 @@ import {
   type Chat,
   type Conversation,
   createUpstreamConversation,
+  deleteConversation,
   listedRows,
   storeMessage,
   type UpstreamWorld,
+  variablesOf,
 } from './world.ts'
 
 /** A small model of the cloud, written without a look at the client that calls it. */
@@ -74,9 +76,36 @@ export function createCloud(world: UpstreamWorld): Endpoints {
           if (found.status === 'requires_action') goOn(found, call)
           else reply(call, 200, { code: 4000, msg: 'nothing was asked' })
         })
+      case '/v1/variables':
+        return call.method === 'PUT' ? setVariables(call) : listVariables(call)
       default:
+        if (call.method === 'DELETE') return deleteById(call, principal)
         return reply(call, 404, { code: 4200, msg: 'no such call' })
     }
+  }
+
+  function deleteById(call: Call, principal: string): void {
+    const [, id] = /^\/v1\/conversations\/(\d+)$/.exec(call.path) ?? []
+    const found = findConversation(principal, id ?? null)
+    if (found === undefined) return reply(call, 200, { code: 4200, msg: 'not found' })
+    deleteConversation(world, found)
+    found.isGone = true
+    succeed(call, {})
+  }
+
+  /** What runs of a user have left behind. */
+  function listVariables(call: Call): void {
+    const keeper = call.query.has('app_id') ? 'app' : 'bot'
+    const isFilled = world.variables.has(variablesOf(keeper, call.query.get('connector_uid') ?? ''))
+    succeed(call, { items: isFilled ? [{ keyword: 'memory', value: 'something' }] : [] })
+  }
+
+  function setVariables(call: Call): void {
+    const { body } = call
+    const keeper = text(body['app_id']) === undefined ? 'bot' : 'app'
+    const isEmptied = list(body['data']).every(({ value }) => value === '')
+    if (isEmptied) world.variables.delete(variablesOf(keeper, text(body['connector_uid']) ?? ''))
+    succeed(call, {})
   }
 
   function createConversation(call: Call, principal: string): void {
@@ -116,16 +145,17 @@ export function createCloud(world: UpstreamWorld): Endpoints {
       given === null || given === undefined
         ? (findByName(principal, name) ?? createUpstreamConversation(world, principal, name, false))
         : findConversation(principal, given)
+    const messages = list(call.body['additional_messages'])
+    const last = messages.at(-1)
+    const content = text(last?.['content'])
+    const metaData = texts(fields(last?.['meta_data']))
+    world.onSending(metaData['reply_id'], given ?? conversation?.id ?? '')
     if (conversation === undefined) {
       return reply(call, 200, {
         code: random.pick([4001, 4002, 777777775]),
         msg: 'conversation not found',
       })
     }
-    const messages = list(call.body['additional_messages'])
-    const last = messages.at(-1)
-    const content = text(last?.['content'])
-    const metaData = texts(fields(last?.['meta_data']))
     const { running } = conversation
     if (running?.principal === principal) world.onMeeting(metaData['reply_id'], running)
     const isBusy = running !== undefined || world.clock.monotonic() < conversation.busyUntil

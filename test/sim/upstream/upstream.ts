@@ -24,6 +24,7 @@ export function createUpstream(world: UpstreamWorld): UpstreamServer {
     handle(request, answer) {
       const { pathname, searchParams } = new URL(request.path, 'https://upstream.test')
       const call: Call = {
+        method: request.method,
         path: pathname,
         query: searchParams,
         body: parseFields(request.body),

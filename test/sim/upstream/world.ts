@@ -16,6 +16,10 @@ export interface UpstreamWorld {
   onCorrecting: () => void
   /** A message came to a conversation in which an earlier reply of the same person still runs. */
   onMeeting: (replyId: string | undefined, running: Chat) => void
+  /** A conversation is deleted by a call. */
+  onDeleting: (conversation: Conversation) => void
+  /** A message came for a conversation. */
+  onSending: (replyId: string | undefined, conversationId: string) => void
   readonly tokens: Map<string, Token>
   readonly conversations: Map<string, Conversation>
   readonly chats: Map<string, Chat>
@@ -23,6 +27,8 @@ export interface UpstreamWorld {
   readonly runs: Map<Chat, () => void>
   /** On the monotonic clock: nobody listens until then. */
   downUntil: number
+  /** Whose variables hold something, by who keeps them: an app, or a Bot. */
+  readonly variables: Set<string>
   /** Assertions that were exchanged: each may be once. */
   readonly usedAssertions: Set<string>
 }
@@ -43,6 +49,8 @@ export interface Conversation {
   readonly messages: StoredMessage[]
   running: Chat | undefined
   isGone: boolean
+  /** Somebody had it deleted. */
+  isDeleted: boolean
   /** By a call of its own, before any message. */
   readonly isCreated: boolean
   /** It was given to others than its owner: the classic leak. */
@@ -124,11 +132,14 @@ export function createUpstreamWorld(options: {
     },
     onCorrecting: () => undefined,
     onMeeting: () => undefined,
+    onDeleting: () => undefined,
+    onSending: () => undefined,
     tokens,
     conversations: new Map(),
     chats: new Map(),
     runs: new Map(),
     downUntil: 0,
+    variables: new Set(),
     usedAssertions: new Set(),
   }
 }
@@ -146,6 +157,7 @@ export function createUpstreamConversation(
     messages: [],
     running: undefined,
     isGone: false,
+    isDeleted: false,
     isCreated,
     isShared: false,
     busyUntil: 0,
@@ -170,6 +182,16 @@ export function storeMessage(
     principal: chat.principal,
     createdAt: Math.floor(world.now() / 1000),
   })
+}
+
+/** Where the variables of a user are kept. */
+export function variablesOf(keeper: 'app' | 'bot', user: string): string {
+  return `${keeper} ${user}`
+}
+
+export function deleteConversation(world: UpstreamWorld, conversation: Conversation): void {
+  world.onDeleting(conversation)
+  conversation.isDeleted = true
 }
 
 /** The stored messages that lists give by now, oldest first. */

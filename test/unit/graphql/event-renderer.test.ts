@@ -188,7 +188,8 @@ const cursor = 'tag.1.2' as Cursor
 const globalId = encodeGlobal('Reply', replyId)
 
 function eventOf(body: ReplyEventBody): ReplyEvent {
-  return { ...body, replyId, conversationId, epoch: 1, seq: 2 }
+  if (body.type === 'delta') return { ...body, replyId, conversationId }
+  return { ...body, replyId, conversationId, seq: 2, check: 'c' }
 }
 
 const delta = eventOf({ type: 'delta', kind: 'ANSWER', offset: 3, text: 'hi' })

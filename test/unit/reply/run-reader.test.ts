@@ -3,7 +3,7 @@ import type { Delta, Question, ToolCall } from '../../../src/domain.ts'
 import type { Guard } from '../../../src/isolation/guard.ts'
 import type { UpstreamOddity } from '../../../src/observe/metrics.ts'
 import { createRunReader } from '../../../src/reply/run-reader.ts'
-import { runTable } from '../../../src/reply/state.ts'
+import { runTable } from '../../../src/reply/run-states.ts'
 import type { RunEvent } from '../../../src/strategy/strategy.ts'
 import { createFakeClock } from '../../kit/clock.ts'
 import { uncounted } from '../../kit/uncounted.ts'
@@ -36,7 +36,11 @@ const waits = (...toolCalls: readonly ToolCall[]): RunEvent => {
 
 const openGuard: Guard = { check: () => undefined }
 
-function open({ guard = openGuard, maxReplyBytes = 1_000_000 } = {}) {
+function open({
+  guard = openGuard,
+  maxReplyBytes = 1_000_000,
+  recorded,
+}: { guard?: Guard; maxReplyBytes?: number; recorded?: Promise<void> | undefined } = {}) {
   const shown: (readonly Delta[])[] = []
   const oddities: string[] = []
   const metrics = {
@@ -54,8 +58,9 @@ function open({ guard = openGuard, maxReplyBytes = 1_000_000 } = {}) {
     waitsFor: undefined,
     maxReplyBytes,
     shown: { answer: '', reasoning: '' },
-    async remember() {
-      steps.push('remember')
+    record() {
+      steps.push('record')
+      return recorded
     },
     show(deltas) {
       steps.push('show')
@@ -67,11 +72,33 @@ function open({ guard = openGuard, maxReplyBytes = 1_000_000 } = {}) {
 }
 
 describe('run reader', () => {
-  it('remembers the run before it shows any of its text', async () => {
+  it('shows the first text in the turn in which it comes, whatever becomes of the id of the run', () => {
     const { reader, steps } = open()
-    await reader.take([accepted, delta('Hi')])
-    expect(steps).toEqual(['remember', 'show'])
+    expect(reader.take([accepted, delta('Hi')])).toBeUndefined()
+    expect(steps).toEqual(['record', 'show'])
     expect(reader.chatId).toBe('1')
+  })
+
+  it('shows nothing of a run that reveals its conversation before that is bound', async () => {
+    const bound = Promise.withResolvers<void>()
+    const { reader, steps } = open({ recorded: bound.promise })
+    const taking = reader.take([accepted, delta('Hi')])
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(steps).toEqual(['record'])
+    expect(reader.chatId).toBeUndefined()
+    bound.resolve()
+    await taking
+    expect(steps).toEqual(['record', 'show'])
+    expect(reader.chatId).toBe('1')
+  })
+
+  it('shows nothing of a run whose conversation is met by another', async () => {
+    const met = Promise.withResolvers<void>()
+    const { reader, steps } = open({ recorded: met.promise })
+    const taking = reader.take([accepted, delta('Hi')])
+    met.reject(new Error('another is there'))
+    await expect(taking).rejects.toThrow('another is there')
+    expect(steps).toEqual(['record'])
   })
 
   it('makes one delta of what one network read brought', async () => {
@@ -111,7 +138,7 @@ describe('run reader', () => {
   it('F13: a repeated first event changes nothing', async () => {
     const { reader, steps } = open()
     await reader.take([accepted, accepted, delta('a')])
-    expect(steps).toEqual(['remember', 'show'])
+    expect(steps).toEqual(['record', 'show'])
   })
 
   it('T14: shows nothing of an event that the guard refuses', async () => {
@@ -209,9 +236,9 @@ describe('run reader', () => {
   )
 
   it('has a step for every event in every phase', () => {
-    const eventsBefore = Object.entries(runTable.sent).filter(([, step]) => step === 'remember')
+    const eventsBefore = Object.entries(runTable.sent).filter(([, step]) => step === 'record')
     expect(eventsBefore.map(([type]) => type)).toEqual(['accepted'])
-    expect(new Set(Object.values(runTable.sent))).toEqual(new Set(['remember', 'refuse']))
+    expect(new Set(Object.values(runTable.sent))).toEqual(new Set(['record', 'refuse']))
     expect(new Set(Object.values(runTable.ended))).toEqual(new Set(['count']))
   })
 })

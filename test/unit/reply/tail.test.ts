@@ -1,40 +1,37 @@
 import { describe, expect, it } from 'vitest'
-import type { ConversationId, ReplyEvent, ReplyId, SessionId } from '../../../src/domain.ts'
-import { tail } from '../../../src/reply/tail.ts'
-import type { EventFilter, ReadResult, ReplyLog } from '../../../src/store/log.ts'
+import type { ConversationId, Position, ReplyId, SessionId } from '../../../src/domain.ts'
+import { tail } from '../../../src/reply/subscribe.ts'
+import type { EventFilter, LogItem, ReadResult, ReplyLog } from '../../../src/store/log.ts'
 
 const sessionId = 'alice' as SessionId
 const replyId = 'r' as ReplyId
 const conversationId = 'c' as ConversationId
-const event = (seq: number): ReplyEvent => ({
-  epoch: 1,
-  seq,
-  replyId,
-  conversationId,
-  type: 'delta',
-  kind: 'ANSWER',
-  offset: seq,
-  text: 'x',
+const beginning: Position = { seq: 0, check: '', texts: [] }
+/** An item, by the place at which its reader stands after it. */
+const event = (seq: number): LogItem => ({
+  event: { replyId, conversationId, type: 'delta', kind: 'ANSWER', offset: seq, text: 'x' },
+  position: { ...beginning, seq },
 })
-const end = (seq: number): ReplyEvent => ({
-  epoch: 1,
-  seq,
-  replyId,
-  conversationId,
-  type: 'cancelled',
-  upstreamCancelled: false,
-})
+const end = (seq: number): LogItem => {
+  const place = { seq, check: '' }
+  const of = { replyId, conversationId }
+  return {
+    event: { ...place, ...of, type: 'cancelled', upstreamCancelled: false },
+    position: { ...place, texts: [] },
+  }
+}
 
 /** A log of one session; `slow` answers reads later, as an engine does that has to ask. */
 function open({ slow = false } = {}) {
-  const events: ReplyEvent[] = []
+  const items: LogItem[] = []
   const wakes = new Set<() => void>()
   let reads = 0
-  let trimmed = false
+  let isExpired = false
   const log: Pick<ReplyLog, 'read' | 'listen'> = {
     read(_session, after) {
       reads += 1
-      const result: ReadResult = trimmed ? 'trimmed' : events.filter(({ seq }) => seq > after.seq)
+      const isNew = ({ position }: LogItem) => position.seq > after.seq
+      const result: ReadResult = isExpired ? 'expired' : items.filter(isNew)
       return slow ? Promise.resolve(result) : result
     },
     listen(_session, wake) {
@@ -48,9 +45,9 @@ function open({ slow = false } = {}) {
   const follow = (filter: EventFilter = {}) =>
     tail(
       log,
-      { sessionId, after: { epoch: 1, seq: 0 }, filter },
+      { sessionId, after: beginning, filter },
       (batch) => {
-        taken.push(...batch.map(({ seq }) => seq))
+        taken.push(...batch.map(({ position }) => position.seq))
         return wait
       },
       controller.signal,
@@ -60,12 +57,12 @@ function open({ slow = false } = {}) {
     taken,
     wakes,
     controller,
-    append(...added: readonly ReplyEvent[]) {
-      events.push(...added)
+    append(...added: readonly LogItem[]) {
+      items.push(...added)
       for (const wake of wakes) wake()
     },
-    trim() {
-      trimmed = true
+    expire() {
+      isExpired = true
       for (const wake of wakes) wake()
     },
     slowDown(until: Promise<void> | undefined) {
@@ -151,11 +148,11 @@ describe('tail', () => {
     await expect(taking).rejects.toThrow('while it is taken')
   })
 
-  it('tells a reader under which the log was trimmed', async () => {
+  it('F44: ends for a reader whose place is gone, be it that it was trimmed or that the log was lost', async () => {
     const log = open()
     const following = log.follow()
     await settle()
-    log.trim()
+    log.expire()
     await expect(following).rejects.toMatchObject({ code: 'SUBSCRIPTION_CURSOR_EXPIRED' })
   })
 

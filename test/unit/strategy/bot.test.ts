@@ -278,9 +278,9 @@ describe('bot strategy', () => {
   })
 
   it.each([
-    ['cancelled', 'data', 'canceled', true],
-    ['cancelled, as Studio says it', 'ChatV3ChatDetail', 'conversation.chat.cancelled', true],
-    ['not cancelled', 'data', 'completed', false],
+    ['cancelled', 'data', 'canceled', 'agreed'],
+    ['cancelled, as Studio says it', 'ChatV3ChatDetail', 'conversation.chat.cancelled', 'agreed'],
+    ['not cancelled', 'data', 'completed', 'refused'],
   ])('says that a chat was %s', async (_, key, status, expected) => {
     const { client, strategy } = open({
       request: () => ({ [key]: { id: 'chat-1', conversation_id: 'up-1', status } }),
@@ -292,14 +292,23 @@ describe('bot strategy', () => {
     ])
   })
 
-  it('never fails a cancel', async () => {
+  it.each([
+    ['refused', 'refused'],
+    ['conversation-gone', 'refused'],
+    ['not-supported', 'refused'],
+    ['unavailable', 'not-told'],
+    ['timeout', 'not-told'],
+    ['server', 'not-told'],
+    ['rate-limited', 'not-told'],
+    ['auth', 'not-told'],
+  ] as const)('never fails a cancel, and says of "%s" that it was %s', async (kind, outcome) => {
     const { strategy } = open({
       request: () => {
-        throw new CozeError('refused', 'code 4104', { accepted: 'no' })
+        throw new CozeError(kind, 'no', { accepted: 'no' })
       },
     })
     const run = { ...alice, upstreamConversationId: 'up-1', chatId: 'chat-1' }
-    expect(await strategy.cancel(run, signal)).toBe(false)
+    expect(await strategy.cancel(run, signal)).toBe(outcome)
   })
 })
 

@@ -388,7 +388,7 @@ describe('workflow strategy', () => {
   it('cannot tell the upstream to cancel', async () => {
     const { client, strategy } = open({})
     const run = { ...alice, upstreamConversationId: 'up-1', chatId: 'chat-1' }
-    expect(await strategy.cancel(run, signal)).toBe(false)
+    expect(await strategy.cancel(run, signal)).toBe('refused')
     expect(client.sent).toHaveLength(0)
   })
 

@@ -5,6 +5,7 @@ import {
   type Chat,
   type Conversation,
   createUpstreamConversation,
+  deleteConversation,
   listedRows,
   storeMessage,
   type StoredMessage,
@@ -50,8 +51,23 @@ export function createStudio(world: UpstreamWorld): Endpoints {
       case '/v3/chat/cancel':
         return cancel(call)
       default:
-        return refuseUnknown(call)
+        return call.method === 'DELETE' ? hide(call) : refuseUnknown(call)
     }
+  }
+
+  /** It is taken off its list, and goes on to be known by its id. */
+  function hide(call: Call): void {
+    const found = findConversation(conversationIn(call) ?? null)
+    if (found === undefined)
+      return reply(call, { code: 103_000_002, msg: 'conversation not found' })
+    deleteConversation(world, found)
+    reply(call, { code: 0, msg: '', BaseResp: null })
+  }
+
+  /** The conversation that a deletion names in its path. */
+  function conversationIn(call: Call): string | undefined {
+    if (call.method !== 'DELETE') return undefined
+    return /^\/v1\/conversations\/(\d+)$/.exec(call.path)?.[1]
   }
 
   /** Whatever is no call of the public API is taken for one of its console, before anybody looks at the token. */
@@ -217,6 +233,7 @@ export function createStudio(world: UpstreamWorld): Endpoints {
 
   /** There is no busy conversation: whoever comes runs beside who is there. */
   function meet(conversation: Conversation, person: string, replyId: string | undefined): void {
+    world.onSending(replyId, conversation.id)
     const { running, isShared } = conversation
     if (running?.principal === person && !isShared) world.onMeeting(replyId, running)
   }
@@ -284,7 +301,7 @@ export function createStudio(world: UpstreamWorld): Endpoints {
 
   return {
     unauthenticated(call) {
-      if (calls.has(call.path)) return false
+      if (calls.has(call.path) || conversationIn(call) !== undefined) return false
       refuseUnknown(call)
       return true
     },

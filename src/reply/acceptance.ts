@@ -1,0 +1,258 @@
+import { createHash } from 'node:crypto'
+import type { Limits } from '../config/limits.ts'
+import type {
+  AssistantId,
+  AssistantInfo,
+  AttachmentId,
+  BusyPolicy,
+  ConversationId,
+  MessageExtras,
+  MessageId,
+  Reply,
+  ReplyId,
+  Session,
+} from '../domain.ts'
+import {
+  ConversationBusyError,
+  IdempotencyMismatchError,
+  InvalidInputError,
+  NotFoundError,
+  NotSupportedError,
+  QueueFullError,
+  RateLimitedError,
+} from '../errors.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { NewId } from '../lib/id.ts'
+import type { AcceptOutcome, BeginRequest, Ledger } from '../store/ledger.ts'
+import type { Admission } from './admission.ts'
+import { type AssistantAccess, servedAccounts } from './assistant-access.ts'
+import type { Canceller } from './canceller.ts'
+import type { Permit } from './permits.ts'
+import type { ReplyQueue } from './queue.ts'
+import type { RunTraces } from './run.ts'
+import { stored } from './stored.ts'
+
+export interface SendMessageRequest {
+  readonly text: string
+  /** Undefined: the conversation's, else the first configured. */
+  readonly assistantId: AssistantId | undefined
+  readonly conversationId: ConversationId | undefined
+  readonly attachmentIds: readonly AttachmentId[]
+  readonly extras: MessageExtras
+  readonly onBusy: BusyPolicy
+  /** `input`: the raw input as the caller sent it, in a canonical form; a key is good for one input. */
+  readonly idempotency: { readonly key: string; readonly input: string } | undefined
+}
+
+export interface AcceptanceOptions extends Pick<AssistantAccess, 'serve'> {
+  readonly ledger: Pick<Ledger, 'accept'>
+  readonly admission: Admission
+  readonly queue: ReplyQueue
+  readonly canceller: Canceller
+  readonly traces: Pick<RunTraces, 'accepted'>
+  readonly clock: Clock
+  readonly newId: NewId
+  /** In configured order: the first one is the default. */
+  readonly assistants: readonly [AssistantInfo, ...AssistantInfo[]]
+  readonly limits: Pick<Limits, 'maxQueued' | 'maxOpenPerSession'>
+}
+
+/**
+ * Step 1 of the order of writes. Where a permit is free right now, the store is asked to begin the reply in the same write;
+ * a reply that it has begun is sent in the turn in which that is known. Otherwise the permit goes back, and the reply waits.
+ *
+ *     a permit is free ──▶ accept + begin ──▶ begun: send at once
+ *                                        └──▶ queued: release the permit, wake the conversation's worker
+ */
+export interface Acceptance {
+  /**
+   * Accepts a message. `refund` is called where none was accepted: it was before, or is refused.
+   * @throws {@link UnavailableError} {@link NotFoundError} {@link InvalidInputError} {@link ConversationBusyError}
+   * {@link QueueFullError} {@link RateLimitedError} {@link IdempotencyMismatchError}
+   */
+  accept(session: Session, request: SendMessageRequest, refund: () => Promise<void>): Promise<Reply>
+  /** The reply to a message that was accepted before under the same key; undefined: there is none. Accepts nothing. */
+  repeat(session: Session, request: SendMessageRequest): Promise<Reply | undefined>
+}
+
+/** The platform's own limits; a sixteenth pair is the gateway's own. */
+const maxMetadata = 15
+const maxMetadataName = 64
+const maxMetadataValue = 512
+/** Conversations whose assistant is remembered; the one that was longest not used is forgotten first. */
+const maxRemembered = 10_000
+/** For a caller with too many open replies, in ms: when one of them ends is not known. */
+const openRetryMs = 1000
+
+export function createAcceptance(options: AcceptanceOptions): Acceptance {
+  const { ledger, admission, queue, clock, newId, assistants, limits, traces } = options
+  const assistantOf = new Map<ConversationId, AssistantId>()
+
+  function remember({ conversationId, assistantId }: Reply): void {
+    assistantOf.delete(conversationId)
+    assistantOf.set(conversationId, assistantId)
+    const [oldest] = assistantOf.keys()
+    if (assistantOf.size > maxRemembered && oldest !== undefined) assistantOf.delete(oldest)
+  }
+
+  /** Undefined: whose message it will be is known to the store alone. */
+  function expectedAssistant(request: SendMessageRequest): AssistantId | undefined {
+    if (request.assistantId !== undefined) return request.assistantId
+    if (request.conversationId === undefined) return assistants[0].id
+    return assistantOf.get(request.conversationId)
+  }
+
+  /** A permit that is held, with what the store needs to begin the reply; undefined: none is free now. */
+  function tryBegin(
+    session: Session,
+    request: SendMessageRequest,
+  ): { readonly permit: Permit; readonly begin: BeginRequest } | undefined {
+    const assistantId = expectedAssistant(request)
+    if (assistantId === undefined) return undefined
+    const served = servedAccounts(options, assistantId)
+    if (served.length === 0) return undefined
+    const permit = admission.permit(assistantId, session.id)
+    return permit.tryTake() ? { permit, begin: { assistantId, served } } : undefined
+  }
+
+  function ask(
+    session: Session,
+    request: SendMessageRequest,
+    { maxOpen, begin }: { readonly maxOpen: number; readonly begin: BeginRequest | undefined },
+  ): Promise<AcceptOutcome> {
+    const { idempotency, ...message } = request
+    return stored(() =>
+      ledger.accept(session, {
+        ...message,
+        replyId: newId() as ReplyId,
+        messageId: newId() as MessageId,
+        newConversationId: newId() as ConversationId,
+        defaultAssistantId: assistants[0].id,
+        idempotency: idempotency && { key: idempotency.key, digest: digest(idempotency.input) },
+        maxQueued: limits.maxQueued,
+        maxOpen,
+        begin,
+        at: clock.now(),
+      }),
+    )
+  }
+
+  return {
+    async accept(session, request, refund) {
+      const begun = tryBegin(session, request)
+      using unused = new DisposableStack()
+      if (begun !== undefined) unused.defer(() => begun.permit.release({ unused: true }))
+      const outcome = await ask(session, request, {
+        maxOpen: limits.maxOpenPerSession,
+        begin: begun?.begin,
+      })
+      if (outcome.type !== 'accepted') await refund()
+      const { reply, interrupts, overtaken, lease } = accepted(outcome)
+      remember(reply)
+      if (outcome.type === 'accepted') traces.accepted(reply.id)
+      for (const each of overtaken) options.canceller.report(each)
+      const { conversationId, assistantId } = reply
+      const conversation = { session, conversationId, assistantId }
+      if (lease !== undefined && begun !== undefined) {
+        unused.move()
+        queue.send(lease, begun.permit)
+      } else if (interrupts !== undefined) queue.interrupt(conversation, interrupts)
+      else if (reply.status === 'QUEUED') queue.wake(conversation)
+      return reply
+    },
+    async repeat(session, request) {
+      const outcome = await ask(session, request, { maxOpen: 0, begin: undefined })
+      if (outcome.type === 'repeated' || outcome.type === 'key-reused')
+        return accepted(outcome).reply
+      return undefined
+    },
+  }
+}
+
+type Accepted = Omit<Extract<AcceptOutcome, { readonly type: 'accepted' }>, 'type'>
+
+function accepted(outcome: AcceptOutcome): Accepted {
+  switch (outcome.type) {
+    case 'accepted':
+      return outcome
+    case 'repeated':
+      return { reply: outcome.reply, interrupts: undefined, overtaken: [], lease: undefined }
+    case 'key-reused':
+      throw new IdempotencyMismatchError('The idempotency key was used with another input.')
+    case 'conversation-not-found':
+      throw new NotFoundError('There is no such conversation.')
+    case 'other-assistant':
+      throw new InvalidInputError('The conversation is with another assistant.')
+    case 'attachment-not-found':
+      throw new NotFoundError('There is no such attachment for this assistant.')
+    case 'busy':
+      throw new ConversationBusyError('Another reply is being written in the conversation.')
+    case 'queue-full':
+      throw new QueueFullError('Too many messages wait in the conversation.')
+    case 'too-many-open':
+      throw new RateLimitedError('Too many replies are open.', openRetryMs)
+  }
+}
+
+function digest(input: string): string {
+  return createHash('sha256').update(input).digest('base64url')
+}
+
+/** Whether only its assistant can say if a message may be as it is. */
+export function needsAssistant({ attachmentIds, extras }: SendMessageRequest): boolean {
+  return (
+    attachmentIds.length > 0 ||
+    Object.keys(extras.parameters).length > 0 ||
+    Object.keys(extras.metadata).length > 0
+  )
+}
+
+/**
+ * What a message carries beside its text.
+ * @throws {@link InvalidInputError} naming what the assistant does not take; {@link NotSupportedError}
+ */
+export function checkExtras(
+  { attachmentIds, extras }: SendMessageRequest,
+  assistant: AssistantInfo,
+  rules: {
+    readonly maxAttachments: number
+    /** Parameters are texts: the assistant is a Bot. */
+    readonly textsOnly: boolean
+  },
+): void {
+  if (attachmentIds.length > 0 && !assistant.takesAttachments) {
+    throw new NotSupportedError('The assistant takes no attachments.')
+  }
+  if (attachmentIds.length > rules.maxAttachments) {
+    throw new InvalidInputError(`A message may have at most ${rules.maxAttachments} attachments.`)
+  }
+  if (new Set(attachmentIds).size < attachmentIds.length) {
+    throw new InvalidInputError('An attachment is named twice.')
+  }
+  for (const [name, value] of Object.entries(extras.parameters)) {
+    if (!assistant.messageParameters.includes(name)) {
+      throw new InvalidInputError(`The assistant takes no parameter "${name}".`)
+    }
+    if (rules.textsOnly && typeof value !== 'string') {
+      throw new InvalidInputError(`The parameter "${name}" must be a text.`)
+    }
+  }
+  const metadata = Object.entries(extras.metadata)
+  if (metadata.length > maxMetadata) {
+    throw new InvalidInputError(`A message may have at most ${maxMetadata} metadata entries.`)
+  }
+  for (const [name, value] of metadata) {
+    if (!assistant.messageMetadata.includes(name) || !isWithin(name, maxMetadataName)) {
+      throw new InvalidInputError(`The assistant takes no metadata "${name}".`)
+    }
+    if (!isWithin(value, maxMetadataValue)) {
+      throw new InvalidInputError(
+        `The metadata "${name}" must have 1 to ${maxMetadataValue} characters.`,
+      )
+    }
+  }
+}
+
+function isWithin(text: string, maxLength: number): boolean {
+  return text.length >= 1 && text.length <= maxLength
+}

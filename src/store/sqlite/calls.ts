@@ -1,0 +1,270 @@
+import type {
+  AssistantId,
+  Attachment,
+  AttachmentId,
+  Conversation,
+  ConversationId,
+  EventPlace,
+  Message,
+  MessageId,
+  Rating,
+  Reply,
+  ReplyId,
+  Session,
+  SessionId,
+  SessionName,
+  ToolCall,
+} from '../../domain.ts'
+import type { Evidence, IsolationRecord, IsolationTarget, Proof } from '../../domain/isolation.ts'
+import type {
+  AcceptRequest,
+  AnswerOrigin,
+  Collision,
+  ErasedSession,
+  MessagePage,
+  Page,
+  PageRequest,
+  StoredAttachment,
+} from '../ledger.ts'
+import type { UpstreamBinding } from '../upstream.ts'
+import type { EventFilter } from '../log.ts'
+import type { OwedWork, OwedWorkId } from '../outbox.ts'
+import type {
+  AcceptedCall,
+  FinishArgs,
+  FinishedCall,
+  LogPage,
+  StoredOrphan,
+  StoredRun,
+  TextPiece,
+  TextWrite,
+} from './stored.ts'
+
+/**
+ * The wire between the two halves of the store: the main half holds leases, texts of running replies and the ends of
+ * session logs in memory; the worker owns the database.
+ *
+ * The worker takes all messages that wait, in their order, runs them in one transaction with a savepoint for each, and
+ * answers once that is on disk. Calls that are posted later see what earlier ones wrote.
+ */
+export interface WorkerCalls {
+  // Sessions and conversations
+
+  /** `name` is that of generation 0, for a session that is new. */
+  openSession(args: { readonly id: SessionId; readonly name: SessionName; readonly at: number }): {
+    readonly session: Session
+    readonly isNew: boolean
+  }
+  startConversation(
+    args: OfSession & {
+      readonly id: ConversationId
+      readonly assistantId: AssistantId
+      readonly title: string | undefined
+      readonly at: number
+      readonly max: number
+    },
+  ): Conversation | undefined
+  renameConversation(
+    args: OfSession & {
+      readonly id: ConversationId
+      readonly title: string | null
+      readonly at: number
+    },
+  ): Conversation | undefined
+  clearConversation(
+    args: OfSession & { readonly id: ConversationId; readonly at: number },
+  ):
+    | { readonly type: 'cleared'; readonly owed: readonly OwedWork[] }
+    | { readonly type: 'not-found' }
+    | { readonly type: 'busy' }
+  /** Deleted: its events are nobody's any more, and the main half forgets them. */
+  deleteConversation(
+    args: OfSession & { readonly id: ConversationId; readonly at: number },
+  ):
+    | { readonly type: 'deleted'; readonly owed: readonly OwedWork[] }
+    | { readonly type: 'not-found' }
+    | { readonly type: 'busy' }
+  /**
+   * `name` is that of `generation`. `other-generation`: nothing was done, and the call is to be made again with the name of
+   * the generation that is told. Erased: every event of the session is nobody's any more.
+   */
+  eraseSession(
+    args: OfSession & {
+      readonly generation: number
+      readonly name: SessionName
+      readonly at: number
+    },
+  ):
+    | { readonly type: 'erased'; readonly erased: ErasedSession }
+    | { readonly type: 'busy' }
+    | { readonly type: 'other-generation'; readonly generation: number }
+  addAttachment(args: OfSession & { readonly attachment: StoredAttachment }): Attachment
+  rateAnswer(
+    args: OfSession & { readonly id: MessageId; readonly rating: Rating | null },
+  ): Message | undefined
+
+  // Replies
+
+  /** `run`: it was begun, and runs under a lease. */
+  accept(args: OfSession & { readonly request: AcceptRequest }): AcceptedCall
+  claim(
+    args: OfSession & { readonly conversationId: ConversationId; readonly at: number },
+  ): StoredRun | undefined
+  requeue(args: OfRun): boolean
+  intend(
+    args: OfRun & {
+      readonly binding: UpstreamBinding | undefined
+      readonly contextReset: boolean
+      readonly at: number
+    },
+  ): 'intended' | 'lost' | Collision
+  bind(
+    args: OfRun & {
+      readonly binding: UpstreamBinding
+      readonly contextReset: boolean
+      readonly at: number
+    },
+  ): 'bound' | 'known' | 'lost' | Collision
+  /** The texts of many running replies, of any session. Answers in their order. */
+  writeTexts(args: { readonly texts: readonly TextWrite[] }): readonly ('written' | 'lost')[]
+  requireAction(
+    args: OfSession & {
+      readonly text: TextWrite
+      readonly toolCalls: readonly ToolCall[]
+      readonly expiresAt: number
+    },
+  ): boolean
+  takeToolOutputs(
+    args: OfSession & {
+      readonly replyId: ReplyId
+      readonly toolCallIds: readonly string[]
+      readonly digest: string
+    },
+  ):
+    | { readonly type: 'taken'; readonly reply: Reply }
+    | { readonly type: 'repeated'; readonly reply: Reply }
+    | { readonly type: 'not-waiting' }
+    | { readonly type: 'other-calls' }
+    | { readonly type: 'not-found' }
+  finish(args: FinishArgs): FinishedCall
+  /** Those that ran when the database was opened, each once: to be called again while `hasMore`. */
+  orphans(args: Nothing): { readonly orphans: readonly StoredOrphan[]; readonly hasMore: boolean }
+  waiting(args: Nothing): readonly {
+    readonly session: Session
+    readonly conversationId: ConversationId
+    readonly assistantId: AssistantId
+  }[]
+  trimMessages(args: { readonly writtenBefore: number }): number
+  history(
+    args: OfSession & { readonly replyId: ReplyId; readonly limit: number },
+  ): readonly Message[]
+
+  // Reading. The text of a reply that runs is the one on disk.
+
+  conversations(
+    args: OfSession & { readonly ids: readonly ConversationId[] },
+  ): readonly (Conversation | undefined)[]
+  /** Of the first of `ids`: where texts are long, only as many as are read at once, at least one. */
+  messages(
+    args: OfSession & { readonly ids: readonly MessageId[] },
+  ): readonly (Message | undefined)[]
+  /** As `messages`. */
+  replies(args: OfSession & { readonly ids: readonly ReplyId[] }): readonly (Reply | undefined)[]
+  replyState(
+    args: OfSession & { readonly id: ReplyId },
+  ): Pick<Reply, 'conversationId' | 'status'> | undefined
+  attachments(
+    args: OfSession & { readonly ids: readonly AttachmentId[] },
+  ): readonly (Attachment | undefined)[]
+  openReplies(
+    args: OfSession & { readonly conversationId: ConversationId | undefined },
+  ): readonly Reply[]
+  tookToolOutputs(args: OfSession & { readonly replyId: ReplyId; readonly digest: string }): boolean
+  hadChat(
+    args: OfSession & { readonly conversationId: ConversationId; readonly chatId: string },
+  ): boolean
+  answerOrigin(args: OfSession & { readonly id: MessageId }): AnswerOrigin | undefined
+  upstreamConversations(
+    args: OfSession & { readonly conversationId: ConversationId },
+  ): readonly UpstreamBinding[]
+  conversationPage(
+    args: OfSession & { readonly page: PageRequest<ConversationId> },
+  ): Page<Conversation> | undefined
+  messagePage(
+    args: OfSession & {
+      readonly conversationId: ConversationId
+      readonly page: PageRequest<MessageId>
+    },
+  ): MessagePage | undefined
+
+  // The log
+
+  /**
+   * At most `limit` events after a place; `expired` as `ReplyLog.read` has it. `isKnown`: this process gave that place out, so
+   * its check is right; the place itself may be trimmed, and `expired` says then that events that the filter asks for are
+   * gone after it.
+   */
+  readLog(
+    args: OfSession & {
+      readonly after: EventPlace
+      readonly isKnown: boolean
+      readonly filter: EventFilter
+      readonly limit: number
+    },
+  ): LogPage | 'expired'
+  /** Pieces of stored texts, in the order asked for; '' where there is no such text. */
+  readTexts(args: OfSession & { readonly pieces: readonly TextPiece[] }): readonly string[]
+  /** The session's last event; seq 0 where there was none. */
+  logEnd(args: OfSession): EventPlace
+  /** The place before the first event of a reply, the end of the log if it has none; `expired`: its events were trimmed. */
+  logStart(args: OfSession & { readonly replyId: ReplyId }): EventPlace | 'expired' | undefined
+  checkPlace(args: OfSession & { readonly place: EventPlace }): 'ok' | 'expired'
+  /** `trimmed`: how far the log of each session that it met is gone now. */
+  trimLog(args: { readonly endedBefore: number }): {
+    readonly count: number
+    readonly trimmed: readonly { readonly sessionId: SessionId; readonly upTo: EventPlace }[]
+  }
+
+  // Owed work
+
+  takeOwed(args: {
+    readonly now: number
+    readonly leaseMs: number
+    readonly limit: number
+  }): readonly OwedWork[]
+  settleOwed(args: { readonly ids: readonly OwedWorkId[] }): void
+  postponeOwed(args: { readonly id: OwedWorkId; readonly dueAt: number }): void
+  nextOwed(args: Nothing): number | undefined
+
+  // Isolation
+
+  isolationRecords(args: Nothing): readonly IsolationRecord[]
+  recordProof(args: { readonly target: IsolationTarget; readonly proof: Proof }): void
+  recordBreach(args: { readonly target: IsolationTarget; readonly evidence: Evidence }): void
+  clearBreaches(args: { readonly assistantId: AssistantId }): void
+
+  // The file
+
+  /** A write that is made durable like any other. */
+  ping(args: { readonly at: number }): void
+  /** Checks the whole file and every digest, in pieces between other calls: the answer comes when it is through. */
+  checkFile(args: Nothing): 'ok' | 'damaged'
+  /** The last call: what was posted before it is done, then the database is closed. */
+  close(args: Nothing): void
+}
+
+type Nothing = Readonly<Record<never, never>>
+
+interface OfSession {
+  readonly sessionId: SessionId
+}
+
+/** A write under a lease. */
+interface OfRun extends OfSession {
+  readonly replyId: ReplyId
+  readonly fence: string
+}
+
+export type Method = keyof WorkerCalls
+export type ArgsOf<M extends Method> = Parameters<WorkerCalls[M]>[0]
+export type ResultOf<M extends Method> = ReturnType<WorkerCalls[M]>

@@ -1,0 +1,252 @@
+import type {
+  Delta,
+  Message,
+  MessageExtras,
+  Question,
+  Reply,
+  Session,
+  TerminalEventBody,
+  ToolCall,
+} from '../../domain.ts'
+import type {
+  Collision,
+  FinishOutcome,
+  FinishRequest,
+  RunLease,
+  StoredAttachment,
+} from '../ledger.ts'
+import type { UpstreamBinding } from '../upstream.ts'
+import { LostReplyError } from '../log.ts'
+import { ReplyText } from '../reply-text.ts'
+import type { SessionLog } from '../session-log.ts'
+import type { SessionLogs } from '../session-logs.ts'
+import type { FinishArgs, FinishedCall, StoredRun, WrittenEvent } from './stored.ts'
+import type { TextSource, TextWriter } from './text-writer.ts'
+import { UnwrittenText } from './unwritten-text.ts'
+import type { WorkerClient } from './worker-client.ts'
+
+/** What all leases share. */
+export interface LeaseParts {
+  readonly client: WorkerClient
+  readonly writer: TextWriter
+  readonly logs: SessionLogs
+  /** Shows events to readers; `answer` is the text of a completed one. */
+  show(events: readonly WrittenEvent[], answer?: string): void
+  /** The lease is held no more. */
+  drop(lease: Lease): void
+}
+
+/** The parts of a fence that name its revisions. */
+const nameLength = 4
+
+/** A run that this process holds, with the text of its reply. */
+export class Lease implements RunLease, TextSource {
+  readonly session: Session
+  readonly reply: Reply
+  readonly message: Message
+  readonly attachments: readonly StoredAttachment[]
+  readonly extras: MessageExtras
+  readonly upstream: UpstreamBinding | undefined
+  readonly contextReset: boolean
+  readonly generation: number
+  readonly headSince: number
+  readonly askedBefore: Question | null
+  readonly text: ReplyText
+  readonly unwritten: UnwrittenText
+  readonly log: SessionLog
+  readonly #parts: LeaseParts
+  readonly #fence: string
+  /** Revisions that were begun under this lease. */
+  #revisions = 1
+  #state: 'running' | 'ending' | 'lost' = 'running'
+
+  constructor({ fence, revisions, claim, answer, reasoning }: StoredRun, parts: LeaseParts) {
+    this.session = claim.session
+    this.reply = { ...claim.reply, text: answer, reasoning }
+    this.message = claim.message
+    this.attachments = claim.attachments
+    this.extras = claim.extras
+    this.upstream = claim.upstream
+    this.contextReset = claim.contextReset
+    this.generation = claim.generation
+    this.headSince = claim.headSince
+    this.askedBefore = claim.askedBefore
+    const { id: replyId, conversationId } = claim.reply
+    this.text = new ReplyText({ replyId, conversationId }, revisions, { answer, reasoning })
+    this.unwritten = new UnwrittenText(this.text, fence)
+    this.log = parts.logs.open(claim.session.id)
+    this.#parts = parts
+    this.#fence = fence
+  }
+
+  get answer(): string {
+    return this.text.answer.value
+  }
+
+  get reasoning(): string {
+    return this.text.reasoning.value
+  }
+
+  intend(intent: {
+    readonly binding: UpstreamBinding | undefined
+    readonly contextReset: boolean
+    readonly at: number
+  }): Promise<'intended' | 'lost' | Collision> {
+    return this.#parts.client.call('intend', { ...this.#run, ...intent }, (outcome, events) => {
+      if (outcome === 'lost') this.lost()
+      this.#parts.show(events)
+      return outcome
+    })
+  }
+
+  bind(
+    binding: UpstreamBinding,
+    options: { readonly contextReset: boolean; readonly at: number },
+  ): Promise<'bound' | 'known' | 'lost' | Collision> {
+    const args = { ...this.#run, binding, ...options }
+    return this.#parts.client.call('bind', args, (outcome) => {
+      if (outcome === 'lost') this.lost()
+      return outcome
+    })
+  }
+
+  recordChat(chatId: string): void {
+    if (this.#state !== 'running') return
+    this.unwritten.recordChat(chatId)
+    // Nobody waits for it, not even where the store fails.
+    this.#parts.writer.add(this, 0)?.catch(() => {})
+  }
+
+  append(deltas: readonly Delta[]): Promise<void> | undefined {
+    if (this.#state !== 'running') {
+      throw new LostReplyError('the reply does not run under this lease any more')
+    }
+    let length = 0
+    for (const delta of deltas) {
+      this.#put(delta)
+      length += delta.text.length
+    }
+    this.log.wake()
+    return this.#parts.writer.add(this, length)
+  }
+
+  requireAction(action: {
+    readonly toolCalls: readonly ToolCall[]
+    readonly expiresAt: number
+  }): Promise<boolean> {
+    const { writer, client } = this.#parts
+    writer.remove(this)
+    const { write, ended } = this.unwritten.write(false)
+    const args = { sessionId: this.session.id, text: write, ...action }
+    return client
+      .call('requireAction', args, (isDone, events) => {
+        ended(isDone)
+        if (!isDone) this.lost()
+        this.#parts.show(events)
+        return isDone
+      })
+      .catch((error: unknown) => {
+        ended(false)
+        this.#retryText()
+        throw error
+      })
+  }
+
+  finish({ event, ...request }: Omit<FinishRequest, 'replyId'>): Promise<FinishOutcome> {
+    const { writer, client } = this.#parts
+    if (this.#state === 'running') {
+      if (event.type === 'completed') this.#correct(event.text)
+      this.#state = 'ending'
+    }
+    writer.remove(this)
+    const { write, ended } = this.unwritten.write(true)
+    const { sessionId, replyId } = this.#run
+    const args: FinishArgs = { ...request, sessionId, replyId, event: toEnding(event), text: write }
+    return client
+      .call('finish', args, (result, events) => {
+        ended(result.type === 'finished')
+        if (result.type !== 'finished') {
+          this.lost()
+          return toOutcome(result)
+        }
+        const { answer, reasoning } = this
+        this.#state = 'lost'
+        this.#parts.show(events, answer)
+        this.#parts.drop(this)
+        return toOutcome({ ...result, texts: { answer, reasoning } })
+      })
+      .catch((error: unknown) => {
+        ended(false)
+        if (this.#state === 'ending') this.#state = 'running'
+        this.#retryText()
+        throw error
+      })
+  }
+
+  requeue(): Promise<boolean> {
+    return this.#parts.client.call('requeue', this.#run, (isDone) => {
+      if (isDone) this.lost()
+      return isDone
+    })
+  }
+
+  /** The reply does not run under this lease any more; what memory holds of it is dropped. */
+  lost(): void {
+    if (this.#state === 'lost') return
+    this.#state = 'lost'
+    this.#parts.writer.remove(this)
+    this.log.drop(this.text)
+    this.#parts.drop(this)
+  }
+
+  get #run() {
+    return { sessionId: this.session.id, replyId: this.text.replyId, fence: this.#fence }
+  }
+
+  #put(delta: Delta): void {
+    this.unwritten.put(delta, () => {
+      const name = this.#fence.slice(0, nameLength) + this.#revisions.toString(36)
+      this.#revisions += 1
+      return name
+    })
+  }
+
+  /** The text is this one after all. */
+  #correct(text: string): void {
+    const { answer } = this
+    if (answer === text) return
+    const offset = this.text.answer.roundDown(commonLength(answer, text))
+    this.#put({ kind: 'ANSWER', offset, text: text.slice(offset) })
+    this.log.wake()
+  }
+
+  /** A write that was to take the text along has failed. */
+  #retryText(): void {
+    if (this.#state === 'lost' || this.unwritten.isEmpty) return
+    this.#parts.writer.add(this, this.unwritten.length)?.catch(() => {})
+  }
+}
+
+/** The text of a completed event is not told beside the reply's own. */
+export function toEnding(event: TerminalEventBody): FinishArgs['event'] {
+  if (event.type !== 'completed') return event
+  const { text: _, ...ending } = event
+  return ending
+}
+
+export function toOutcome(result: FinishedCall): FinishOutcome {
+  if (result.type === 'lost') return result
+  const { reply, texts, ...outcome } = result
+  const { answer: text, reasoning } = texts ?? noTexts
+  return { ...outcome, reply: { ...reply, text, reasoning } }
+}
+
+const noTexts = { answer: '', reasoning: '' }
+
+function commonLength(one: string, other: string): number {
+  const length = Math.min(one.length, other.length)
+  for (let index = 0; index < length; index += 1) {
+    if (one.charCodeAt(index) !== other.charCodeAt(index)) return index
+  }
+  return length
+}

@@ -1,0 +1,88 @@
+import { type LogEvent, type Reply, type ReplyId, type SessionId } from '../../domain.ts'
+import type { SessionLog } from '../session-log.ts'
+import type { SessionLogs } from '../session-logs.ts'
+import { Lease, type LeaseParts } from './lease.ts'
+import type { StoredEvent, StoredRun, WrittenEvent } from './stored.ts'
+import type { TextWriter } from './text-writer.ts'
+import type { WorkerClient } from './worker-client.ts'
+
+/** The leases that this process holds: of every reply that runs. */
+export class Leases implements LeaseParts {
+  readonly client: WorkerClient
+  readonly writer: TextWriter
+  readonly logs: SessionLogs
+  readonly #held = new Map<ReplyId, Lease>()
+
+  constructor(client: WorkerClient, writer: TextWriter, logs: SessionLogs) {
+    this.client = client
+    this.writer = writer
+    this.logs = logs
+  }
+
+  /** @param isStarted its `started` event was shown before this process began */
+  hold(run: StoredRun, isStarted = false): Lease {
+    const lease = new Lease(run, this)
+    this.#held.set(lease.text.replyId, lease)
+    lease.log.run(lease.text, isStarted)
+    this.logs.settle(lease.log)
+    return lease
+  }
+
+  find(replyId: ReplyId): Lease | undefined {
+    return this.#held.get(replyId)
+  }
+
+  /**
+   * The texts of those replies of the session that run, on their way to the disk ahead of whatever is called next: what a query tells of
+   * them is not lost in a crash.
+   */
+  textsToTell(
+    sessionId: SessionId,
+    ids: Iterable<ReplyId> = this.#held.keys(),
+  ): ReadonlyMap<ReplyId, Pick<Reply, 'text' | 'reasoning'>> {
+    const texts = new Map<ReplyId, Pick<Reply, 'text' | 'reasoning'>>()
+    for (const id of ids) {
+      const lease = this.#held.get(id)
+      if (lease?.session.id !== sessionId) continue
+      this.writer.flush(lease)
+      texts.set(id, { text: lease.answer, reasoning: lease.reasoning })
+    }
+    return texts
+  }
+
+  drop(lease: Lease): void {
+    this.#held.delete(lease.text.replyId)
+    this.logs.settle(lease.log)
+  }
+
+  show(events: readonly WrittenEvent[], answer = ''): void {
+    const logs = new Set<SessionLog>()
+    for (const { sessionId, event } of events) {
+      const log = this.logs.open(sessionId)
+      log.show(toLogEvent(event, answer))
+      logs.add(log)
+    }
+    for (const log of logs) {
+      log.wake()
+      this.logs.settle(log)
+    }
+  }
+
+  /** A reply has ended with the text on disk, whoever held its lease. */
+  endedByOther(replyId: ReplyId, events: readonly WrittenEvent[], answer: string): void {
+    const lease = this.#held.get(replyId)
+    if (lease === undefined) {
+      this.show(events, answer)
+      return
+    }
+    // Its readers are served from the disk: nobody may be woken before that is so.
+    for (const { event } of events) lease.log.show(toLogEvent(event, answer))
+    lease.lost()
+    lease.log.wake()
+  }
+}
+
+/** @param answer the text of a completed one */
+export function toLogEvent(event: StoredEvent, answer: string): LogEvent {
+  return event.type === 'completed' ? { ...event, text: answer } : event
+}

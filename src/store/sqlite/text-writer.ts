@@ -1,0 +1,143 @@
+import type { Clock } from '../../lib/clock.ts'
+import type { UnwrittenText } from './unwritten-text.ts'
+import type { WorkerClient } from './worker-client.ts'
+
+/** A running reply whose text is written with that of others. */
+export interface TextSource {
+  readonly unwritten: UnwrittenText
+  /** The reply does not run under its lease any more. */
+  lost(): void
+}
+
+/** How long text waits for company, in ms; and how long after a write that failed the next one is tried. */
+const groupMs = 250
+/** Code units of all replies that may wait for the disk before their runs have to. */
+const maxWaiting = 1024 * 1024
+
+/** Writes what is new of all running replies together. Nobody waits for it, unless too much waits or the store fails. */
+export class TextWriter {
+  readonly #client: WorkerClient
+  readonly #clock: Clock
+  readonly #sources = new Set<TextSource>()
+  /** Code units that are not on disk. */
+  #waiting = 0
+  #timer: Disposable | undefined
+  /** The write that is under way. */
+  #isWriting = false
+  /** Those who wait for the next write. */
+  #waiters: PromiseWithResolvers<void>[] = []
+
+  constructor(client: WorkerClient, clock: Clock) {
+    this.#client = client
+    this.#clock = clock
+  }
+
+  /**
+   * Something new of a reply waits, with so many code units of text. Undefined: go on; a promise: wait for it before there
+   * is more.
+   */
+  add(source: TextSource, length: number): Promise<void> | undefined {
+    this.#sources.add(source)
+    this.#waiting += length
+    if (!this.#client.isFailing && this.#waiting <= maxWaiting) {
+      this.#schedule()
+      return undefined
+    }
+    const waiter = Promise.withResolvers<void>()
+    this.#waiters.push(waiter)
+    // A store that fails is not asked at once again.
+    if (this.#client.isFailing) this.#schedule()
+    else this.#write()
+    return waiter.promise
+  }
+
+  /** What is new of the reply is written by another call, or never. */
+  remove(source: TextSource): void {
+    if (this.#sources.delete(source)) this.#count()
+  }
+
+  /** Writes what is new of one reply now, ahead of whatever is called next, unless that is under way. */
+  flush(source: TextSource): void {
+    if (source.unwritten.isPosted) return
+    this.remove(source)
+    this.#post([source], []).catch(() => {})
+  }
+
+  /** Finds out when the store writes again. */
+  retry(): void {
+    this.#schedule()
+  }
+
+  /** Writes what waits; nothing is retried. */
+  close(): void {
+    this.#timer?.[Symbol.dispose]()
+    this.#timer = undefined
+    const sources = [...this.#sources]
+    this.#sources.clear()
+    this.#post(sources, this.#waiters.splice(0)).catch(() => {})
+  }
+
+  #schedule(): void {
+    if (this.#client.isClosed) return
+    this.#timer ??= this.#clock.timer(groupMs, () => {
+      this.#timer = undefined
+      this.#write()
+    })
+  }
+
+  /** One at a time: what comes meanwhile makes the next one. */
+  #write(): void {
+    if (this.#isWriting) return
+    this.#isWriting = true
+    const sources = [...this.#sources]
+    this.#sources.clear()
+    void this.#post(sources, this.#waiters.splice(0))
+      .catch(() => {})
+      .finally(() => {
+        this.#isWriting = false
+        if (this.#client.isFailing) this.#schedule()
+        else if (this.#waiters.length > 0) this.#write()
+        else if (this.#sources.size > 0) this.#schedule()
+      })
+  }
+
+  async #post(
+    sources: readonly TextSource[],
+    waiters: readonly PromiseWithResolvers<void>[],
+  ): Promise<void> {
+    const writes = sources
+      .filter(({ unwritten }) => !unwritten.isEmpty)
+      .map((source) => ({ source, started: source.unwritten.write(false) }))
+    try {
+      if (writes.length === 0) {
+        if (this.#client.isFailing) await this.#client.call('ping', { at: this.#clock.now() })
+      } else
+        await this.#client.call(
+          'writeTexts',
+          { texts: writes.map(({ started }) => started.write) },
+          (outcomes) => {
+            for (const [index, { source, started }] of writes.entries()) {
+              const isWritten = outcomes[index] === 'written'
+              started.ended(isWritten)
+              if (!isWritten) source.lost()
+            }
+            this.#count()
+          },
+        )
+    } catch (error) {
+      for (const { source, started } of writes) {
+        started.ended(false)
+        this.#sources.add(source)
+      }
+      this.#count()
+      for (const { reject } of waiters) reject(error)
+      throw error
+    }
+    for (const { resolve } of waiters) resolve()
+  }
+
+  #count(): void {
+    this.#waiting = 0
+    for (const { unwritten } of this.#sources) this.#waiting += unwritten.length
+  }
+}

@@ -1,0 +1,54 @@
+import type { StoreError } from '../store.ts'
+import type { ArgsOf, Method } from './calls.ts'
+import type { WrittenEvent } from './stored.ts'
+
+/** What the worker is given at its start, as `workerData`. */
+export interface WorkerOptions {
+  readonly file: string
+  readonly sessionKeyCheck: string
+  readonly busyTimeoutMs: number
+}
+
+/** A call of one of the methods. */
+export type CallOf<M extends Method> = {
+  readonly [K in M]: { readonly id: number; readonly method: K; readonly args: ArgsOf<K> }
+}[M]
+/** One call; several may be posted as one message. */
+export type CallMessage = CallOf<Method>
+export type ToWorker = readonly CallMessage[]
+
+export type AnswerMessage =
+  | {
+      readonly id: number
+      readonly type: 'done'
+      /** `ResultOf` the method. */
+      readonly value: unknown
+      readonly events: readonly WrittenEvent[]
+    }
+  /** Nothing of it remains. `kind` undefined: a bug, told as an error that is no {@link StoreError}. */
+  | {
+      readonly id: number
+      readonly type: 'failed'
+      readonly kind: StoreError['kind'] | undefined
+      readonly message: string
+    }
+
+export type FromWorker =
+  /** The first message: calls may be posted now. `running`: replies that `orphans` will take over. */
+  | { readonly type: 'opened'; readonly running: number }
+  /** The first message, and the last: the text of a StoreOpenError. */
+  | { readonly type: 'refused'; readonly message: string }
+  /** The answers of one transaction, in the order of the calls. */
+  | {
+      readonly type: 'answers'
+      readonly answers: readonly AnswerMessage[]
+      readonly commitMs: number
+    }
+  | ({ readonly type: 'note' } & Note)
+
+/** For the log of the process: no text of a user, no name of a session is in it. */
+export interface Note {
+  readonly level: 'info' | 'warn' | 'error'
+  readonly message: string
+  readonly detail: Readonly<Record<string, unknown>>
+}

@@ -1,0 +1,220 @@
+import type { Clock } from '../../lib/clock.ts'
+import type { Logger } from '../../observe/logger.ts'
+import type { Metrics } from '../../observe/metrics.ts'
+import { StoreError, StoreOpenError } from '../store.ts'
+import type { ArgsOf, Method, ResultOf } from './calls.ts'
+import type { WrittenEvent } from './stored.ts'
+import type { AnswerMessage, CallMessage, FromWorker, ToWorker } from './wire.ts'
+
+/** A worker thread, as far as the client knows it. */
+export interface WorkerThread {
+  post(calls: ToWorker): void
+  /** Whether the process stays alive for it. */
+  keepAlive(isKept: boolean): void
+  terminate(): Promise<void>
+}
+
+export interface WorkerListener {
+  message(message: FromWorker): void
+  /** The thread has ended by an error, or without having been asked to. */
+  died(error: Error): void
+}
+
+export interface WorkerClientOptions {
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly metrics: Pick<Metrics, 'storeWritten'>
+  /** Called when a write failed that nothing was known of, once its calls are rejected. */
+  readonly onFailing: () => void
+  /** Called when the worker has died after it was opened, once its calls are rejected. */
+  readonly onDied: (error: Error) => void
+}
+
+/** How long closing may take, in ms: a disk that hangs keeps nobody. */
+const closeMs = 10_000
+
+interface Pending {
+  readonly isProof: boolean
+  readonly done: (value: unknown, events: readonly WrittenEvent[]) => void
+  readonly failed: (error: Error) => void
+}
+
+/**
+ * Posts calls to the worker and matches their answers. All calls of one turn of the event loop are one message; answers
+ * come in the order of the calls, and what they change in memory is done in that order.
+ */
+export class WorkerClient implements AsyncDisposable {
+  readonly #thread: WorkerThread
+  readonly #options: WorkerClientOptions
+  readonly #opened = Promise.withResolvers<void>()
+  #isOpen = false
+  readonly #pending = new Map<number, Pending>()
+  #calls: CallMessage[] = []
+  #lastId = 0
+  #isFailing = false
+  /** Set once nothing is taken any more, with what callers are told. */
+  #closed: StoreError | undefined
+  #closing: Promise<void> | undefined
+
+  constructor(start: (listener: WorkerListener) => WorkerThread, options: WorkerClientOptions) {
+    this.#options = options
+    this.#thread = start({
+      message: (message) => this.#receive(message),
+      died: (error) => this.#died(error),
+    })
+  }
+
+  /** Resolves when calls are taken. @throws {@link StoreOpenError} as a rejection */
+  get opened(): Promise<void> {
+    return this.#opened.promise
+  }
+
+  /** The last write failed. */
+  get isFailing(): boolean {
+    return this.#isFailing
+  }
+
+  /** Nothing is taken any more. */
+  get isClosed(): boolean {
+    return this.#closed !== undefined
+  }
+
+  /**
+   * @param apply changes memory when the answer comes, before that of any later call; what it returns is resolved with
+   * @throws {@link StoreError} as a rejection
+   */
+  call<M extends Method>(method: M, args: ArgsOf<M>): Promise<ResultOf<M>>
+  call<M extends Method, T>(
+    method: M,
+    args: ArgsOf<M>,
+    apply: (value: ResultOf<M>, events: readonly WrittenEvent[]) => T,
+  ): Promise<T>
+  call<M extends Method, T>(
+    method: M,
+    args: ArgsOf<M>,
+    apply?: (value: ResultOf<M>, events: readonly WrittenEvent[]) => T,
+  ): Promise<T | ResultOf<M>> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed !== undefined) {
+        reject(this.#closed)
+        return
+      }
+      this.#lastId += 1
+      const id = this.#lastId
+      this.#pending.set(id, {
+        isProof: proofs.has(method),
+        done: (value, events) => {
+          // The worker answers each method with its own result.
+          const result = value as ResultOf<M>
+          try {
+            resolve(apply === undefined ? result : apply(result, events))
+          } catch (error) {
+            reject(error)
+          }
+        },
+        failed: reject,
+      })
+      this.#post({ id, method, args } as CallMessage)
+    })
+  }
+
+  #receive(message: FromWorker): void {
+    switch (message.type) {
+      case 'opened':
+        this.#isOpen = true
+        this.#thread.keepAlive(false)
+        this.#opened.resolve()
+        break
+      case 'refused':
+        this.#opened.reject(new StoreOpenError(message.message))
+        break
+      case 'answers':
+        this.#options.metrics.storeWritten(message.commitMs)
+        for (const answer of message.answers) this.#settle(answer)
+        if (this.#pending.size === 0) this.#thread.keepAlive(false)
+        break
+      case 'note':
+        this.#options.logger[message.level](message.detail, message.message)
+        break
+    }
+  }
+
+  #died(error: Error): void {
+    if (this.#closed !== undefined) return
+    this.#end(new StoreError('unavailable', 'the store has stopped', { cause: error }))
+    this.#opened.reject(error)
+    if (this.#isOpen) this.#options.onDied(error)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#close()
+    await this.#closing
+  }
+
+  #post(call: CallMessage): void {
+    this.#calls.push(call)
+    if (this.#calls.length > 1) return
+    if (this.#pending.size === 1) this.#thread.keepAlive(true)
+    // Not a microtask: all that one poll of the event loop brought in is one message.
+    setImmediate(() => this.#flush())
+  }
+
+  #flush(): void {
+    if (this.#calls.length === 0) return
+    this.#thread.post(this.#calls)
+    this.#calls = []
+  }
+
+  #settle(answer: AnswerMessage): void {
+    const pending = this.#pending.get(answer.id)
+    if (pending === undefined) return
+    this.#pending.delete(answer.id)
+    if (answer.type === 'done') {
+      if (pending.isProof || answer.events.length > 0) this.#isFailing = false
+      pending.done(answer.value, answer.events)
+      return
+    }
+    const { kind, message } = answer
+    if (kind === undefined) {
+      pending.failed(new Error(message))
+      return
+    }
+    const error = new StoreError(kind, message)
+    pending.failed(error)
+    if (this.#isFailing) return
+    this.#isFailing = true
+    this.#options.onFailing()
+  }
+
+  async #close(): Promise<void> {
+    if (this.#closed !== undefined || !this.#isOpen) {
+      this.#closed ??= new StoreError('unavailable', 'the store is closed')
+      await this.#thread.terminate()
+      return
+    }
+    const closed = this.call('close', {})
+    this.#closed = new StoreError('unavailable', 'the store is closed')
+    this.#flush()
+    const late = Promise.withResolvers<never>()
+    using _timer = this.#options.clock.timer(closeMs, () =>
+      late.reject(new StoreError('unavailable', 'the store could not be closed in time')),
+    )
+    try {
+      await Promise.race([closed, late.promise])
+    } finally {
+      this.#end(this.#closed)
+      await this.#thread.terminate()
+    }
+  }
+
+  #end(error: StoreError): void {
+    this.#closed = error
+    this.#calls = []
+    const pending = [...this.#pending.values()]
+    this.#pending.clear()
+    for (const { failed } of pending) failed(error)
+  }
+}
+
+/** Calls that succeed only where the store can be written. */
+const proofs: ReadonlySet<Method> = new Set<Method>(['ping', 'writeTexts'])

@@ -1,0 +1,130 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { isTerminal } from '../../../domain.ts'
+import type { NewId } from '../../../lib/id.ts'
+import type { WorkerCalls } from '../calls.ts'
+import { integer } from './columns.ts'
+import type { EventOwner, Events } from './events.ts'
+import type { Outbox } from './outbox.ts'
+import { assistantIdOf, conversationIdOf, selectReply, statusOf, toReplyRecord } from './rows.ts'
+import { after, nameOfRevision, type Runs } from './runs.ts'
+import type { Sessions } from './sessions.ts'
+import type { Texts } from './texts.ts'
+
+export interface FinishParts {
+  readonly db: DatabaseSync
+  readonly sessions: Sessions
+  readonly texts: Texts
+  readonly events: Events
+  readonly runs: Runs
+  readonly outbox: Outbox
+  readonly newId: NewId
+}
+
+const writes = { completed: 'complete', failed: 'fail', cancelled: 'cancel' } as const
+
+/** Step 6 of the order of writes: one winner ends a reply, with its text and its event, in one transaction. */
+export function createFinish(parts: FinishParts): WorkerCalls['finish'] {
+  const { db, sessions, texts, events, runs, outbox, newId } = parts
+  const findReply = db.prepare(`
+    ${selectReply} WHERE r.id = (SELECT id FROM replies WHERE key = ?) AND r.session = ?`)
+  const findRow = db.prepare('SELECT conversation, context_reset FROM replies WHERE id = ?')
+  const insertAnswer = db.prepare(`
+    INSERT INTO messages (key, session, conversation, reply, role, created_at, source)
+    SELECT :key, session, id, :reply, 'ASSISTANT', :at,
+      CASE WHEN :source IS NOT NULL AND upstream IS NOT NULL THEN
+        json_object('origin', origin, 'account', account, 'strategy', strategy, 'upstream', upstream, 'message', :source)
+      END
+    FROM conversations WHERE id = :conversation`)
+  const end = db.prepare(`
+    UPDATE replies SET status = :status, fence = NULL, step = NULL, answer = :answer, usage = :usage,
+      follow_ups = :followUps, question = :question, omitted = :omitted, tool_calls = NULL, action_expires_at = NULL,
+      explanation = :explanation, context_reset = :contextReset, failure = :failure,
+      upstream_cancelled = :upstreamCancelled, ended_at = :at
+    WHERE id = :id`)
+  const free = db.prepare('UPDATE conversations SET freed_at = ? WHERE id = ?')
+  const resetUpstream = db.prepare(`
+    UPDATE conversations SET origin = NULL, account = NULL, strategy = NULL, upstream = NULL,
+      generation = generation + 1, reset_pending = 1
+    WHERE id = ?`)
+  const waits = db.prepare(`
+    SELECT 1 FROM replies WHERE session = ? AND conversation = ? AND ended_at IS NULL AND status = 'QUEUED' LIMIT 1`)
+  const list = (values: readonly unknown[]) => (values.length === 0 ? null : JSON.stringify(values))
+
+  return function finish({ sessionId, replyId, event, text, at, ...request }) {
+    const owning = sessions.get(sessionId)
+    const { session } = owning
+    const found = findReply.get(replyId, session)
+    if (found === undefined || found['reply'] !== replyId) return { type: 'lost' }
+    const reply = integer(found['row'])
+    const both = () => ({
+      answer: texts.read(reply, 'answer'),
+      reasoning: texts.read(reply, 'reasoning'),
+    })
+    const status = statusOf(found)
+    if (isTerminal(status)) {
+      return { type: 'already', reply: toReplyRecord(found), texts: both() }
+    }
+    if (text === undefined) {
+      // Readers of the run's text go back to what is on disk.
+      if (status !== 'QUEUED') runs.keepText(reply, nameOfRevision(newId()))
+    } else {
+      const run = runs.find(sessionId, replyId, text.fence)
+      if (run === undefined) return { type: 'lost' }
+      runs.write(run, text)
+    }
+
+    const row = findRow.get(reply)
+    const conversation = integer(row?.['conversation'])
+    const isCompleted = event.type === 'completed'
+    const contextReset = row?.['context_reset'] === 1 || (isCompleted && event.contextReset)
+    const answer = isCompleted
+      ? insertAnswer.run({
+          key: request.answerId,
+          reply,
+          at,
+          source: request.upstreamMessageId ?? null,
+          conversation,
+        })
+      : undefined
+    end.run({
+      id: reply,
+      status: after(status, writes[event.type]),
+      answer: answer === undefined ? null : Number(answer.lastInsertRowid),
+      usage: isCompleted && event.usage !== null ? JSON.stringify(event.usage) : null,
+      followUps: isCompleted ? list(event.followUps) : null,
+      question: isCompleted && event.question !== null ? JSON.stringify(event.question) : null,
+      omitted: isCompleted ? list(event.omitted) : null,
+      explanation: request.explanation === undefined ? null : JSON.stringify(request.explanation),
+      contextReset: contextReset ? 1 : 0,
+      failure: event.type === 'failed' ? toFailure(event) : null,
+      upstreamCancelled: event.type === 'cancelled' && event.upstreamCancelled ? 1 : 0,
+      at,
+    })
+    if (status !== 'QUEUED') free.run(at, conversation)
+    if (request.resetUpstream) resetUpstream.run(conversation)
+    const { owesCancel } = request
+    if (owesCancel !== undefined) {
+      const assistantId = assistantIdOf(found)
+      outbox.owe(owning, { type: 'cancel-chat', assistantId, ...owesCancel }, at)
+    }
+    const conversationId = conversationIdOf(found)
+    const owner: EventOwner = { session, sessionId, reply, replyId, conversationId }
+    events.append(owner, isCompleted ? { ...event, contextReset } : event)
+
+    const ended = findReply.get(replyId, session)
+    if (ended === undefined) throw new TypeError('a reply that was just ended is not there')
+    return {
+      type: 'finished',
+      reply: toReplyRecord(ended),
+      texts: text === undefined ? both() : undefined,
+      hasNext: waits.get(session, conversation) !== undefined,
+    }
+  }
+}
+
+function toFailure(
+  event: Extract<Parameters<WorkerCalls['finish']>[0]['event'], { readonly type: 'failed' }>,
+) {
+  const { code, message, retryable, retryAfterMs } = event
+  return JSON.stringify({ code, message, retryable, retryAfterMs })
+}

@@ -1,0 +1,135 @@
+import type { Clock } from '../../../lib/clock.ts'
+import type { NewId } from '../../../lib/id.ts'
+import type { AnswerMessage, FromWorker, Note, ToWorker } from '../wire.ts'
+import type { OpenedDatabase } from './database.ts'
+import { toStoreError } from './failure.ts'
+import type { FileCheck } from './file-check.ts'
+import { createTable } from './table.ts'
+import { isTextRead, TextReads } from './text-reads.ts'
+import { createTransactions, maxMs, type TableCall } from './transactions.ts'
+import { createUpkeep } from './upkeep.ts'
+
+/** How long closing goes on with what is left to be swept, in ms: the rest is done after the next opening. */
+const closingMs = 2_000
+
+export interface ServeParts {
+  readonly opened: OpenedDatabase
+  readonly newId: NewId
+  readonly check: FileCheck
+  readonly post: (message: FromWorker) => void
+  readonly clock: Clock
+  readonly onClosed: () => void
+}
+
+/** Answers calls in their order, and does the store's own work between them. */
+export function serve(parts: ServeParts): { take(calls: ToWorker): void } {
+  const { opened, newId, check, post, clock, onClosed } = parts
+  const { db } = opened
+  const note = (told: Note) => post({ type: 'note', ...told })
+  const now = () => clock.monotonic()
+  const upkeep = createUpkeep({ db, check, note, now })
+  const { table, events, removal } = createTable({
+    db,
+    newId,
+    now,
+    onDeleted: () => upkeep.deleted(),
+    onRemoved: () => upkeep.removed(),
+  })
+  const cutOff = () => upkeep.cutOff()
+  const transactions = createTransactions({ db, table, events, note, cutOff, now })
+  const sweep = () => transactions.work(() => removal.sweep())
+  const waiting: TableCall[] = []
+  const reads = new TextReads()
+  /** The call to close, which nothing follows. */
+  let closing: number | undefined
+  let isScheduled = false
+  let timer: Disposable | undefined
+
+  function schedule(): void {
+    if (isScheduled) return
+    isScheduled = true
+    // Not a microtask: all that waits at the port comes first.
+    setImmediate(turn)
+  }
+
+  function turn(): void {
+    isScheduled = false
+    if (waiting.length > 0) {
+      const { answers, commitMs } = transactions.run(waiting)
+      post({ type: 'answers', answers, commitMs })
+    }
+    readTexts()
+    const isIdle = waiting.length === 0 && reads.isEmpty
+    if (isIdle && closing !== undefined) {
+      close(closing)
+      return
+    }
+    look()
+    if (!isIdle) schedule()
+  }
+
+  function readTexts(): void {
+    const startedAt = now()
+    const answers: AnswerMessage[] = []
+    while (answers.length === 0 || now() - startedAt < maxMs) {
+      const call = reads.take(waiting[0])
+      if (call === undefined) break
+      answers.push(transactions.read(call))
+    }
+    if (answers.length > 0) post({ type: 'answers', answers, commitMs: 0 })
+  }
+
+  /** Does a piece of the store's own work. */
+  function look(): void {
+    timer?.[Symbol.dispose]()
+    const inMs = upkeep.piece(sweep)
+    if (inMs === 0) schedule()
+    else if (inMs !== undefined) timer = clock.timer(inMs, schedule)
+  }
+
+  async function checkFile(id: number): Promise<void> {
+    try {
+      // What is checked is the file, and what was written lately is not in it yet.
+      upkeep.cutOff()
+      answer(id, await check.run())
+    } catch (error) {
+      const { kind, message } = toStoreError(error)
+      post({ type: 'answers', answers: [{ id, type: 'failed', kind, message }], commitMs: 0 })
+    }
+  }
+
+  function answer(id: number, value: unknown): void {
+    post({ type: 'answers', answers: [{ id, type: 'done', value, events: [] }], commitMs: 0 })
+  }
+
+  function close(id: number): void {
+    timer?.[Symbol.dispose]()
+    try {
+      upkeep.end(sweep, now() + closingMs)
+    } catch (error) {
+      const detail = { cause: error instanceof Error ? error.message : '' }
+      note({
+        level: 'warn',
+        message: 'the store was closed with work left for the next start',
+        detail,
+      })
+    }
+    void check.end()
+    db.close()
+    answer(id, undefined)
+    onClosed()
+  }
+
+  look()
+  return {
+    take(calls) {
+      for (const call of calls) {
+        if (call.method === 'close') closing = call.id
+        else if (call.method === 'checkFile') void checkFile(call.id)
+        else if (isTextRead(call)) reads.add(call)
+        else waiting.push(call)
+      }
+      schedule()
+    },
+  }
+}

@@ -1,0 +1,53 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { SessionId, SessionName } from '../../../domain.ts'
+import type { WorkerCalls } from '../calls.ts'
+import { integer, string } from './columns.ts'
+
+export interface SessionRow {
+  readonly session: number
+  readonly sessionId: SessionId
+  readonly name: SessionName
+  readonly generation: number
+}
+
+export interface Sessions extends Pick<WorkerCalls, 'openSession'> {
+  /** Undefined: no such session was ever opened. */
+  find(id: SessionId): SessionRow | undefined
+  /** Of a session that is opened before it is used. */
+  get(id: SessionId): SessionRow
+}
+
+export function createSessions(db: DatabaseSync): Sessions {
+  // By its row id, so that the key is read from the row itself.
+  const find = db.prepare(`
+    SELECT s.id, s.key, s.name, s.generation FROM sessions s WHERE s.id = (SELECT id FROM sessions WHERE key = ?)`)
+  const insert = db.prepare(
+    'INSERT INTO sessions (key, name, generation, created_at) VALUES (?, ?, 0, ?)',
+  )
+
+  function lookUp(id: SessionId): SessionRow | undefined {
+    const row = find.get(id)
+    if (row === undefined || row['key'] !== id) return undefined
+    return {
+      session: integer(row['id']),
+      sessionId: id,
+      name: string(row['name']) as SessionName,
+      generation: integer(row['generation']),
+    }
+  }
+
+  return {
+    find: lookUp,
+    get(id) {
+      const found = lookUp(id)
+      if (found === undefined) throw new TypeError('the session was not opened')
+      return found
+    },
+    openSession({ id, name, at }) {
+      const found = lookUp(id)
+      if (found !== undefined) return { session: { id, name: found.name }, isNew: false }
+      insert.run(id, name, at)
+      return { session: { id, name }, isNew: true }
+    },
+  }
+}
