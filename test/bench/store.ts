@@ -44,6 +44,9 @@ const scope = { origin: 'https://platform.example', account: 'account' }
 const account = { scope, strategy: 'workflow' } as const
 const answer = 'x'.repeat(answerLength)
 
+const sessionId = (number: number) => `session-${number}` as SessionId
+const nameOf = (generation: number) => `name-${generation}-${randomId()}` as SessionName
+
 const folder = mkdtempSync(join(tmpdir(), 'gateway-bench-store-'))
 try {
   await run(join(folder, 'gateway.db'))
@@ -103,7 +106,7 @@ async function phase(
     if (outcome.type !== 'accepted' || outcome.lease === undefined) {
       throw new Error(`a message was not begun: ${outcome.type}`)
     }
-    outcome.lease.append([{ kind: 'ANSWER', offset: 0, text: answer }])
+    await outcome.lease.append([{ kind: 'ANSWER', offset: 0, text: answer }])
     await outcome.lease.finish(ending())
     await delay(5)
   }
@@ -161,9 +164,6 @@ async function open(file: string): Promise<{ readonly store: Store; readonly ope
   })
   return { store, openedMs: performance.now() - startedAt }
 }
-
-const sessionId = (number: number) => `session-${number}` as SessionId
-const nameOf = (generation: number) => `name-${generation}-${randomId()}` as SessionName
 
 /**
  * Ended replies, as the store's own statements would have written them one by one: reply n was written and has ended at the

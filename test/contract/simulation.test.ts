@@ -115,7 +115,7 @@ describe.skipIf(alone !== undefined)('simulation', { timeout: 900_000 }, () => {
       let isReached = false
       let answered = 0
       let all = 0
-      for (let seed = 1; seed <= figure(4, 100) || (!isReached && seed <= 40); seed += 1) {
+      for (let seed = 1; seed <= figure(8, 100) || (!isReached && seed <= 40); seed += 1) {
         const { reached, ends } = await play(seed, { platform, only: [row, ...needed(row)] })
         isReached ||= reached.has(row)
         answered += (ends['COMPLETED'] ?? 0) + (ends['CANCELLED'] ?? 0)

@@ -45,10 +45,11 @@ const healing: Readonly<Partial<Record<FaultRow, number>>> = {
   F17: 0.6,
   F19: 0.98,
   F20: 0.8,
-  F21: 0.85,
+  // Most messages are intended as soon as they are accepted: a death behind that leaves their outcome unknown.
+  F21: 0.8,
   F22: 0.85,
   F23: 0.85,
-  F34: 0.85,
+  F34: 0.8,
   F35: 0.98,
   F36: 0.98,
   F38a: 0.98,

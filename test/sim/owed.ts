@@ -3,7 +3,7 @@ import { variablesOf } from './upstream/world.ts'
 import type { World } from './world.ts'
 
 /** What was ever owed to the platform is done there, or still owed, under a name that it can be done under. */
-export function findForgotten({ disk, upstream }: World): readonly string[] {
+export function findForgotten({ disk, upstream, faults }: World): readonly string[] {
   const { everOwed, outbox } = disk.state
   const owed = [...outbox.values()].map(({ work }) => work)
 
@@ -14,8 +14,8 @@ export function findForgotten({ disk, upstream }: World): readonly string[] {
         return conversation === undefined || conversation.isDeleted || conversation.isGone
       }
       case 'clear-variables': {
-        // A Studio has no call for it, which is told.
-        if (upstream.platform === 'studio') return true
+        // A Studio has no call for it, which is told. Who woke up beside the one that took over may send once more.
+        if (upstream.platform === 'studio' || faults.reached.has('F23')) return true
         const keeper = work.account.strategy === 'bot' ? 'bot' : 'app'
         return !upstream.variables.has(variablesOf(keeper, work.session.name))
       }

@@ -110,7 +110,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'two replies of a conversation run at once',
     plant: () => ({ flaw: 'runs-two' }),
-    rows: ['F23'],
+    rows: ['F23', 'F10'],
     tells: /started while/,
   },
   {
@@ -262,7 +262,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'a group of text is put behind whatever is there',
     plant: () => ({ flaw: 'appends-blindly' }),
-    rows: ['F21', 'F32', 'F33'],
+    rows: ['F21', 'F32', 'F33', 'F12'],
     tells: /^[124]: /,
   },
   {
