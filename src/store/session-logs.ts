@@ -45,6 +45,8 @@ export class SessionLogs {
 
   /** Says that a use has ended; gives up what is too much. */
   settle(log: SessionLog): void {
+    // It was given up while a read of it was under way, and another one may have taken its place.
+    if (this.#logs.get(log.sessionId) !== log) return
     this.#disquiet(log)
     const { maxBusyLength, maxLength, maxSessions } = this.#limits
     if (log.isBusy) {

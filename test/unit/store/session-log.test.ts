@@ -110,6 +110,21 @@ describe("the end of a session's log in memory", () => {
     ])
   })
 
+  it('stays with its readers while a slow read of one that was given up before comes to its end', () => {
+    const { logs, open } = newLogs({ maxSessions: 1 })
+    const before = open('ann')
+    logs.settle(before)
+    logs.settle(open('bob'))
+    expect(logs.find(sessionOf('ann'))).toBeUndefined()
+    const now = open('ann')
+    run(now, 'reply')
+    logs.settle(now)
+    // The read from the disk that was under way when it was given up.
+    logs.settle(before)
+    for (const name of ['cem', 'dan']) logs.settle(open(name))
+    expect(logs.find(sessionOf('ann'))).toBe(now)
+  })
+
   it('keeps no more of what has ended than it may, of a quiet session and of one that always runs something', () => {
     const { logs, open } = newLogs({ maxLength: 5_000, maxBusyLength: 2_000 })
     for (let count = 0; count < 20; count += 1) {
