@@ -125,9 +125,8 @@ export function createOwedWorks(
     try {
       await what()
     } catch (error) {
-      if (!(error instanceof StoreError)) throw error
       // A store that is closed under a request has lost nothing: the work is taken up at the next start.
-      if (closed.aborted) return
+      if (closed.aborted && error instanceof StoreError) return
       logger.error({ err: error }, 'the outcome of owed work was not stored')
     }
   }
@@ -200,7 +199,7 @@ export function createOwedWorks(
         try {
           waitMs = await workOffDue()
         } catch (error) {
-          if (!(error instanceof StoreError)) throw error
+          // A damaged row as well as a store that fails: the process goes on without what is owed.
           logger.error({ err: error }, 'the outbox could not be read')
         }
         const woken = AbortSignal.any([sleep.signal, closed])

@@ -50,6 +50,30 @@ describe('F45: a deletion that the platform refused', () => {
     expect(lines.map((line) => line.message)).toContain('owed work settled')
   })
 
+  it('is tried again after a look at the outbox that met a damaged row, which ends nothing', async () => {
+    const clock = createFakeClock()
+    const store = newDisk().open()
+    let isDamaged = false
+    const outbox: Store['outbox'] = {
+      ...store.outbox,
+      take: async (options) => {
+        if (isDamaged) throw new TypeError('expected an integer column, got string')
+        return await store.outbox.take(options)
+      },
+    }
+    await using gateway = await openGateway({ ...store, outbox }, clock)
+    const { records, conversations, lines } = gateway
+    const { conversationId, upstreamId } = await talkOnce(gateway)
+    records.kept.add(upstreamId)
+    await conversations.delete(conversationId)
+    isDamaged = true
+    const isTold = () => lines.some((line) => line.message === 'the outbox could not be read')
+    await passUntil(clock, isTold, 'the damage to be told')
+    isDamaged = false
+    records.kept.clear()
+    await passUntil(clock, () => records.deleted.length > 0, 'the deletion to be done')
+  })
+
   it('is done after a restart, under the name that the session had then', async () => {
     const clock = createFakeClock()
     const disk = newDisk()
