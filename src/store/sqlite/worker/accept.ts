@@ -174,8 +174,9 @@ export function createAccept(parts: AcceptParts): WorkerCalls['accept'] {
 
     const isIdle = found !== undefined && others.length === 0
     const run =
-      isIdle && mayBegin(found, attachments, request.begin) ? runs.begin(row, at) : undefined
-    return { type: 'accepted', reply: replyAt(row), interrupts, overtaken, run }
+      isIdle && mayBegin(found, attachments, request.begin) ? runs.begin(owner, row, at) : undefined
+    const reply = run === undefined ? replyAt(row) : { ...run.claim.reply, text: '', reasoning: '' }
+    return { type: 'accepted', reply, interrupts, overtaken, run }
   }
 }
 

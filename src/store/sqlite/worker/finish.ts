@@ -25,9 +25,12 @@ const writes = { completed: 'complete', failed: 'fail', cancelled: 'cancel' } as
 /** Step 6 of the order of writes: one winner ends a reply, with its text and its event, in one transaction. */
 export function createFinish(parts: FinishParts): WorkerCalls['finish'] {
   const { db, sessions, texts, events, runs, outbox, newId } = parts
-  const findReply = db.prepare(`
-    ${selectReply} WHERE r.id = (SELECT id FROM replies WHERE key = ?) AND r.session = ?`)
-  const findRow = db.prepare('SELECT conversation, context_reset FROM replies WHERE id = ?')
+  const findReply = db.prepare(`${selectReply} WHERE r.id = ?`)
+  const findOpen = db.prepare(`
+    SELECT r.id AS row, r.key AS reply, r.conversation AS conversation_row, r.status, r.context_reset, c.key AS conversation,
+      c.assistant
+    FROM replies r JOIN conversations c ON c.id = r.conversation AND c.session = r.session
+    WHERE r.id = (SELECT id FROM replies WHERE key = ?) AND r.session = ?`)
   const insertAnswer = db.prepare(`
     INSERT INTO messages (key, session, conversation, reply, role, created_at, source)
     SELECT :key, session, id, :reply, 'ASSISTANT', :at,
@@ -50,10 +53,16 @@ export function createFinish(parts: FinishParts): WorkerCalls['finish'] {
     SELECT 1 FROM replies WHERE session = ? AND conversation = ? AND ended_at IS NULL AND status = 'QUEUED' LIMIT 1`)
   const list = (values: readonly unknown[]) => (values.length === 0 ? null : JSON.stringify(values))
 
+  function recordOf(reply: number) {
+    const row = findReply.get(reply)
+    if (row === undefined) throw new TypeError('a reply that ends lacks what was stored with it')
+    return toReplyRecord(row)
+  }
+
   return function finish({ sessionId, replyId, event, text, at, ...request }) {
     const owning = sessions.get(sessionId)
     const { session } = owning
-    const found = findReply.get(replyId, session)
+    const found = findOpen.get(replyId, session)
     if (found === undefined || found['reply'] !== replyId) return { type: 'lost' }
     const reply = integer(found['row'])
     const both = () => ({
@@ -62,7 +71,7 @@ export function createFinish(parts: FinishParts): WorkerCalls['finish'] {
     })
     const status = statusOf(found)
     if (isTerminal(status)) {
-      return { type: 'already', reply: toReplyRecord(found), texts: both() }
+      return { type: 'already', reply: recordOf(reply), texts: both() }
     }
     if (text === undefined) {
       // Readers of the run's text go back to what is on disk.
@@ -73,10 +82,9 @@ export function createFinish(parts: FinishParts): WorkerCalls['finish'] {
       runs.write(run, text)
     }
 
-    const row = findRow.get(reply)
-    const conversation = integer(row?.['conversation'])
+    const conversation = integer(found['conversation_row'])
     const isCompleted = event.type === 'completed'
-    const contextReset = row?.['context_reset'] === 1 || (isCompleted && event.contextReset)
+    const contextReset = found['context_reset'] === 1 || (isCompleted && event.contextReset)
     const answer = isCompleted
       ? insertAnswer.run({
           key: request.answerId,
@@ -111,11 +119,9 @@ export function createFinish(parts: FinishParts): WorkerCalls['finish'] {
     const owner: EventOwner = { session, sessionId, reply, replyId, conversationId }
     events.append(owner, isCompleted ? { ...event, contextReset } : event)
 
-    const ended = findReply.get(replyId, session)
-    if (ended === undefined) throw new TypeError('a reply that was just ended is not there')
     return {
       type: 'finished',
-      reply: toReplyRecord(ended),
+      reply: recordOf(reply),
       texts: text === undefined ? both() : undefined,
       hasNext: waits.get(session, conversation) !== undefined,
     }

@@ -11,7 +11,6 @@ import { integer, jsonOrNull, string, stringOrNull, type Row } from './columns.t
 import type { EventOwner, Events } from './events.ts'
 import {
   conversationIdOf,
-  replyIdOf,
   selectAttachment,
   selectMessage,
   selectReply,
@@ -25,7 +24,7 @@ import {
   toSession,
   toToolCalls,
 } from './rows.ts'
-import type { Sessions } from './sessions.ts'
+import type { SessionRow, Sessions } from './sessions.ts'
 import type { Texts } from './texts.ts'
 
 /** Text that is handed over in one answer to `orphans`, in UTF-16 code units, and one reply more. */
@@ -53,8 +52,8 @@ export interface Runs extends Pick<
   WorkerCalls,
   'claim' | 'requeue' | 'intend' | 'bind' | 'writeTexts' | 'orphans'
 > {
-  /** Starts a reply that was just accepted, in a conversation that is bound. */
-  begin(reply: number, at: number): StoredRun
+  /** Starts a reply of the session that was just accepted, in a conversation that is bound. */
+  begin(owner: SessionRow, reply: number, at: number): StoredRun
   /** Undefined: the lease is lost. */
   find(sessionId: SessionId, replyId: ReplyId, fence: string): RunRow | undefined
   /** Writes what is new of the text of a run that was found. */
@@ -73,6 +72,9 @@ export function createRuns(parts: RunsParts): Runs {
     ORDER BY r.status = 'QUEUED', r.rank LIMIT 1`)
   const setRunning = db.prepare(`
     UPDATE replies SET status = :status, fence = :fence, step = :step, started_at = :at WHERE id = :id`)
+  const setBegun = db.prepare(`
+    UPDATE replies SET status = :status, fence = :fence, step = 'intended', revisions = :revisions, started_at = :at
+    WHERE id = :id`)
   const setFence = db.prepare('UPDATE replies SET fence = ? WHERE id = ?')
   const setRevisions = db.prepare('UPDATE replies SET revisions = ? WHERE id = ?')
   const setQueued = db.prepare(`
@@ -163,6 +165,13 @@ export function createRuns(parts: RunsParts): Runs {
   ): { readonly run: StoredRun; readonly context: Row } {
     const revisions = keepText(reply, nameOfRevision(fence))
     const context = found(findContext.get(reply))
+    const claim = claimOf(reply, context)
+    const answer = texts.read(reply, 'answer')
+    const reasoning = texts.read(reply, 'reasoning')
+    return { run: { fence, revisions, claim, answer, reasoning }, context }
+  }
+
+  function claimOf(reply: number, context: Row): StoredRun['claim'] {
     const stored = found(findReply.get(reply))
     const message = toMessage(found(findMessage.get(reply)), texts)
     const session = toSession(context)
@@ -171,11 +180,11 @@ export function createRuns(parts: RunsParts): Runs {
       integer(context['cleared_seq']),
       reply,
     )
-    const claim: Omit<Claim, 'reply'> & { readonly reply: StoredRun['claim']['reply'] } = {
+    return {
       session,
       reply: toReplyRecord(stored),
       message,
-      attachments: attachmentsOf(sessions.get(session.id).session, message.attachmentIds),
+      attachments: attachmentsOf(session.id, message.attachmentIds),
       extras: toExtras(texts.read(reply, 'extras')),
       upstream: toBinding(context),
       contextReset: context['reset_pending'] === 1,
@@ -183,14 +192,12 @@ export function createRuns(parts: RunsParts): Runs {
       headSince: integer(context['head_since']),
       askedBefore: jsonOrNull(asked?.['question']),
     }
-    const answer = texts.read(reply, 'answer')
-    const reasoning = texts.read(reply, 'reasoning')
-    return { run: { fence, revisions, claim, answer, reasoning }, context }
   }
 
   /** In the order in which the message names them. */
-  function attachmentsOf(session: number, ids: readonly string[]): Claim['attachments'] {
+  function attachmentsOf(sessionId: SessionId, ids: readonly string[]): Claim['attachments'] {
     if (ids.length === 0) return []
+    const { session } = sessions.get(sessionId)
     const stored = attachmentsByKeys.all(JSON.stringify(ids), session).map(toAttachment)
     return ids.flatMap((id) => stored.filter((attachment) => attachment.id === id))
   }
@@ -211,15 +218,21 @@ export function createRuns(parts: RunsParts): Runs {
     write,
     keepText,
 
-    begin(reply, at) {
+    begin({ session, sessionId }, reply, at) {
       const fence = newId()
-      setRunning.run({ status: after('QUEUED', 'begin'), fence, step: 'intended', at, id: reply })
-      const context = found(findContext.get(reply))
-      const stored = found(findReply.get(reply))
-      const { session, sessionId } = sessions.get(toSession(context).id)
-      const owner = { session, sessionId, reply, replyId: replyIdOf(stored) }
-      events.append({ ...owner, conversationId: conversationIdOf(stored) }, { type: 'started' })
-      return describe(reply, fence).run
+      // Nothing is stored of its text.
+      const revisions = [{ name: nameOfRevision(fence), answerKept: 0, reasoningKept: 0 }]
+      setBegun.run({
+        status: after('QUEUED', 'begin'),
+        fence,
+        revisions: JSON.stringify(revisions),
+        at,
+        id: reply,
+      })
+      const claim = claimOf(reply, found(findContext.get(reply)))
+      const { id: replyId, conversationId } = claim.reply
+      events.append({ session, sessionId, reply, replyId, conversationId }, { type: 'started' })
+      return { fence, revisions, claim, answer: '', reasoning: '' }
     },
 
     claim({ sessionId, conversationId, at }) {

@@ -80,13 +80,13 @@ export function createTexts(db: DatabaseSync): Texts {
   /** The row that holds an offset, or that ends there. */
   function rowAt(reply: number, kind: TextKind, offset: number) {
     const row = last.get({ reply, kind: kinds[kind], offset: Math.min(offset, maxLength - 1) })
-    if (row === undefined) return { start: 0, text: '' }
+    if (row === undefined) return beginning
     return { start: integer(row['start']), text: checked(reply, kinds[kind], row) }
   }
 
   function slice(reply: number, kind: TextKind, from: number, to: number): string {
     if (to <= from) return ''
-    const first = rowAt(reply, kind, from)
+    const first = from === 0 ? beginning : rowAt(reply, kind, from)
     const rows = between.all({
       reply,
       kind: kinds[kind],
@@ -109,7 +109,7 @@ export function createTexts(db: DatabaseSync): Texts {
 
   return {
     write(reply, kind, offset, text) {
-      const at = rowAt(reply, kind, offset)
+      const at = offset === 0 ? beginning : rowAt(reply, kind, offset)
       const kept = at.text.slice(0, offset - at.start)
       if (at.start + kept.length !== offset) {
         throw new RangeError('a text begins beyond the end of what is stored')
@@ -135,6 +135,9 @@ export function createTexts(db: DatabaseSync): Texts {
     remove: (reply) => void removeAll.run({ reply }),
   }
 }
+
+/** Nothing stands before the first row: it is not looked for. */
+const beginning = { start: 0, text: '' }
 
 /** Where the row that begins at `from` ends: never inside a surrogate pair. */
 function endOfRow(text: string, from: number): number {
