@@ -123,7 +123,7 @@ export function createReplyQueue(options: {
         const since = clock.monotonic()
         await enter(permit)
         worker.again = false
-        const lease = await claimNext(session, conversationId)
+        const lease = await claimNext(session, conversationId, mayGoOn)
         if (lease === undefined) {
           permit.release({ unused: true })
           if (!worker.again) return
@@ -156,9 +156,16 @@ export function createReplyQueue(options: {
     }
   }
 
-  /** A store that fails loses no message: it is asked again. */
-  async function claimNext(session: Session, conversationId: ConversationId) {
-    while (!paused.signal.aborted) {
+  /**
+   * A store that fails loses no message: it is asked again. A worker that another has followed claims nothing more, or that
+   * one would find nothing and end, and nobody would go on behind what was claimed.
+   */
+  async function claimNext(
+    session: Session,
+    conversationId: ConversationId,
+    mayGoOn: () => boolean,
+  ) {
+    while (mayGoOn()) {
       try {
         return await ledger.claim(session, conversationId, clock.now())
       } catch (error) {
