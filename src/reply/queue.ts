@@ -32,7 +32,7 @@ export interface ReplyQueue {
   takeOver(orphan: Orphan): void
   /** Stops a reply that runs here; resolves when it has ended. False: it does not run here. */
   cancel(replyId: ReplyId): Promise<boolean>
-  /** Stops replies that run here in an upstream conversation that was met by another. */
+  /** Stops replies that run here, or are about to, in an upstream conversation that was met by another. */
   stopBreached(replyIds: readonly ReplyId[]): void
   /** Cancels the running reply so that the one at the head comes next. */
   interrupt(conversation: QueuedConversation, running: ReplyId): void
@@ -67,8 +67,8 @@ interface RunningReply {
 
 /** How long a worker waits before it asks a store again that failed, in ms. */
 const retryMs = 1000
-/** Interrupted replies that are remembered until they are begun here; the oldest is forgotten first. */
-const maxInterrupted = 1_000
+/** Stops that are remembered until their reply is begun here; the oldest is forgotten first. */
+const maxEarly = 1_000
 
 export function createReplyQueue(options: {
   readonly ledger: Pick<Ledger, 'claim'>
@@ -85,8 +85,8 @@ export function createReplyQueue(options: {
   const workers = new Map<ConversationId, Worker>()
   const working = new Set<Promise<void>>()
   const runs = new Map<ReplyId, RunningReply>()
-  /** Replies that were interrupted in an earlier life, or before this process has learnt that it is to run them. */
-  const interrupted = new Set<ReplyId>()
+  /** Why replies are stopped for which that came in an earlier life, or before this process has learnt that it is to run them. */
+  const early = new Map<ReplyId, StopRequest>()
   const paused = new AbortController()
   /** The time to drain is over: what runs is stopped, and so is what was being claimed just then. */
   let stopped: StopRequest | undefined
@@ -182,15 +182,27 @@ export function createReplyQueue(options: {
     drive: (signal: AbortSignal) => Promise<boolean>,
   ): Promise<boolean> {
     const controller = new AbortController()
-    const isInterrupted = interrupted.delete(reply.id)
-    if (stopped !== undefined) controller.abort(stopped)
-    else if (isInterrupted) controller.abort(new StopRequest('cancel'))
+    const asked = stopped ?? early.get(reply.id)
+    early.delete(reply.id)
+    if (asked !== undefined) controller.abort(asked)
     const done = traces.run(reply, () => drive(controller.signal))
     runs.set(reply.id, { controller, done })
     try {
       return await done
     } finally {
       runs.delete(reply.id)
+    }
+  }
+
+  /** The first stop of a reply is the one that counts. */
+  function stop(replyId: ReplyId, request: StopRequest): void {
+    const run = runs.get(replyId)
+    if (run !== undefined) run.controller.abort(request)
+    else if (!early.has(replyId)) {
+      // The store has begun it, and the answer is on its way; or it has just ended.
+      early.set(replyId, request)
+      const [oldest] = early.keys()
+      if (early.size > maxEarly && oldest !== undefined) early.delete(oldest)
     }
   }
 
@@ -218,7 +230,7 @@ export function createReplyQueue(options: {
     takeOver(orphan) {
       const { session, reply } = orphan.lease
       const { conversationId, assistantId } = reply
-      if (orphan.isInterrupted) interrupted.add(reply.id)
+      if (orphan.isInterrupted) stop(reply.id, new StopRequest('cancel'))
       const first: First = {
         reply,
         permit: undefined,
@@ -228,18 +240,11 @@ export function createReplyQueue(options: {
       start(conversation, { again: false }, first, true)
     },
     interrupt(conversation, running) {
-      const run = runs.get(running)
-      if (run !== undefined) run.controller.abort(new StopRequest('cancel'))
-      else {
-        // The store has begun it, and the answer is on its way; or it has just ended.
-        interrupted.add(running)
-        const [oldest] = interrupted
-        if (interrupted.size > maxInterrupted && oldest !== undefined) interrupted.delete(oldest)
-      }
+      stop(running, new StopRequest('cancel'))
       wake(conversation)
     },
     stopBreached(replyIds) {
-      for (const id of replyIds) runs.get(id)?.controller.abort(new StopRequest('breach'))
+      for (const id of replyIds) stop(id, new StopRequest('breach'))
     },
     async cancel(replyId) {
       const run = runs.get(replyId)

@@ -33,13 +33,18 @@ function open(maxRunning: number) {
   })
   const waiting: string[] = []
   const began: string[] = []
+  const stopped: string[] = []
   let running: PromiseWithResolvers<void> | undefined
 
   // Of a lease the queue reads no more than this.
   const leaseOf = (name: string) =>
     ({ session, reply: { id: name as ReplyId, conversationId, assistantId } }) as RunLease
 
-  async function run({ reply }: RunLease): Promise<boolean> {
+  async function run({ reply }: RunLease, _: unknown, signal: AbortSignal): Promise<boolean> {
+    if (signal.aborted) {
+      stopped.push(`${reply.id}: ${signal.reason.kind}`)
+      return false
+    }
     began.push(reply.id)
     running = Promise.withResolvers()
     await running.promise
@@ -54,7 +59,7 @@ function open(maxRunning: number) {
         return next === undefined ? undefined : leaseOf(next)
       },
     },
-    runner: { run, send: run, recover: ({ lease }) => run(lease) },
+    runner: { run, send: run, recover: ({ lease }, _, signal) => run(lease, _, signal) },
     traces: { accepted: () => undefined, run: (_, work) => work() },
     admission,
     queueExpiryMs: 60_000,
@@ -72,6 +77,7 @@ function open(maxRunning: number) {
   return {
     queue,
     began,
+    stopped,
     take,
     send: (name: string, permit: ReturnType<typeof take>) => queue.send(leaseOf(name), permit),
     accept: (name: string) => {
@@ -102,5 +108,17 @@ describe('the queue of a conversation', () => {
     await end()
     await end()
     expect(began).toEqual(['one', 'two', 'three'])
+  })
+
+  it('stops a reply that another has met in its conversation upstream before its start was known here', async () => {
+    const { queue, began, stopped, take, send, accept } = open(2)
+    const isolated = ['one', 'two'].map((name) => name as ReplyId)
+    // The store tells of the collision and of the starts in one message, and the guard is quicker.
+    queue.stopBreached(isolated)
+    queue.interrupt(conversation, 'one' as ReplyId)
+    send('one', take())
+    accept('two')
+    await turn()
+    expect([began, stopped]).toEqual([[], ['one: breach', 'two: breach']])
   })
 })
