@@ -115,7 +115,8 @@ export function createRunReader(options: {
       }
     } catch (error) {
       // The events before it in the same network read are shown all the same.
-      if (extras.isTooLarge) void show(deltas)
+      // The reply ends for what is thrown, whether they can be stored or not.
+      if (extras.isTooLarge) show(deltas)?.catch(() => undefined)
       throw error
     }
     return show(deltas)

@@ -40,7 +40,13 @@ function open({
   guard = openGuard,
   maxReplyBytes = 1_000_000,
   recorded,
-}: { guard?: Guard; maxReplyBytes?: number; recorded?: Promise<void> | undefined } = {}) {
+  whenShown = () => undefined,
+}: {
+  guard?: Guard
+  maxReplyBytes?: number
+  recorded?: Promise<void> | undefined
+  whenShown?: () => Promise<void> | undefined
+} = {}) {
   const shown: (readonly Delta[])[] = []
   const oddities: string[] = []
   const metrics = {
@@ -65,7 +71,7 @@ function open({
     show(deltas) {
       steps.push('show')
       shown.push(deltas)
-      return undefined
+      return whenShown()
     },
   })
   return { reader, shown, oddities, steps }
@@ -292,6 +298,26 @@ describe('F15 T25: what one reply may hold', () => {
     const { reader } = open({ maxReplyBytes: 4 })
     await reader.take([accepted, delta('abc')])
     expect(() => reader.take([delta('d')])).toThrow()
+  })
+
+  it('F14: ends the reply alone where it is too large and what came before that cannot be stored', async () => {
+    const faults: unknown[] = []
+    const onFault = (reason: unknown) => void faults.push(reason)
+    const others = process.listeners('unhandledRejection')
+    process.removeAllListeners('unhandledRejection').on('unhandledRejection', onFault)
+    try {
+      const whenShown = () => Promise.reject(new Error('the disk of the store is full'))
+      const { reader, shown } = open({ maxReplyBytes: 4, whenShown })
+      await reader.take([accepted])
+      expect(() => reader.take([delta('abc'), delta('d')])).toThrow(
+        expect.objectContaining({ failure: expect.objectContaining({ code: 'LIMIT' }) }),
+      )
+      await new Promise((resolve) => setImmediate(resolve))
+      expect([shown.length, faults]).toEqual([1, []])
+    } finally {
+      process.off('unhandledRejection', onFault)
+      for (const other of others) process.on('unhandledRejection', other)
+    }
   })
 
   it('leaves out suggestions that are too many, too long or said before', async () => {
