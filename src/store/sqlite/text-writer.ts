@@ -1,4 +1,5 @@
 import type { Clock } from '../../lib/clock.ts'
+import { StoreError } from '../store.ts'
 import type { UnwrittenText } from './unwritten-text.ts'
 import type { WorkerClient } from './worker-client.ts'
 
@@ -125,13 +126,15 @@ export class TextWriter {
           },
         )
     } catch (error) {
-      for (const { source, started } of writes) {
-        started.ended(false)
-        this.#sources.add(source)
+      for (const { started } of writes) started.ended(false)
+      if (error instanceof StoreError || writes.length < 2) {
+        for (const { source } of writes) this.#sources.add(source)
+        this.#count()
+        for (const { reject } of waiters) reject(error)
+        throw error
       }
-      this.#count()
-      for (const { reject } of waiters) reject(error)
-      throw error
+      // What is stored of one of them is damaged, which is no failure of the others: each is written by itself.
+      await Promise.allSettled(writes.map(({ source }) => this.#post([source], [])))
     }
     for (const { resolve } of waiters) resolve()
   }

@@ -92,6 +92,30 @@ describe('what running replies say', () => {
     expect(more.map(({ method }) => method)).toEqual(['ping'])
   })
 
+  it('F34: is written though what is stored of another reply is damaged', async () => {
+    const { halves, clock, session, lease, store } = await openRunning()
+    await using _ = halves
+    const other = await runReply(store, session)
+    const grow = async () => {
+      for (const each of [lease, other]) void each.append([answer(each.answer.length, 'word ')])
+      clock.advance(250)
+      await store.ping()
+      await store.ping()
+      await nextTurn()
+    }
+    await grow()
+    const row = '(SELECT id FROM replies WHERE key = ?)'
+    const inText = `FROM texts WHERE id >> 21 = ${row} AND (id >> 19) & 3 = 0`
+    halves.db
+      .prepare(`UPDATE texts SET digest = digest + 1 WHERE id IN (SELECT id ${inText})`)
+      .run(lease.reply.id)
+    await grow()
+    await grow()
+    const stored = halves.db.prepare(`SELECT text ${inText}`).all(other.reply.id)
+    expect(stored).toEqual([{ text: 'word word word ' }])
+    await finish(other, completed(other.answer))
+  })
+
   it('goes with its end, or with a required action, and is not written apart from them', async () => {
     const { halves, clock, lease, store } = await openRunning()
     await using _ = halves
