@@ -35,12 +35,19 @@ export function createDocuments(
     : [...specifiedRules, NoSchemaIntrospectionCustomRule]
   /** Costs of the documents that may be executed. */
   const costs = new WeakMap<DocumentNode, number>()
+  /** What was found wrong with documents that are kept. */
+  const checked = new WeakMap<DocumentNode, readonly GraphQLError[]>()
 
   return {
     parse: parseDocument,
     validate: validateDocument,
     costOf: (document: DocumentNode) => costs.get(document) ?? limits.maxCost,
-    caches: { documentCache: createCache<DocumentNode>(), errorCache: createCache<unknown[]>() },
+    caches: {
+      documentCache: createCache<DocumentNode>(),
+      errorCache: createCache<unknown[]>(),
+      // Yoga looks it up by the names of all rules, which it joins for each request.
+      validationCache: false,
+    },
   }
 
   /** Limits come before validation, which a hostile document can make expensive. */
@@ -56,9 +63,17 @@ export function createDocuments(
     return document
   }
 
-  function validateDocument(schemaOf: GraphQLSchema, document: DocumentNode) {
-    const errors = validate(schemaOf, document, rules, { maxErrors: maxValidationErrors })
-    return errors.map((error) => withCode(error, 'GRAPHQL_VALIDATION_FAILED'))
+  function validateDocument(
+    schemaOf: GraphQLSchema,
+    document: DocumentNode,
+  ): readonly GraphQLError[] {
+    const known = checked.get(document)
+    if (known) return known
+    const errors = validate(schemaOf, document, rules, { maxErrors: maxValidationErrors }).map(
+      (error) => withCode(error, 'GRAPHQL_VALIDATION_FAILED'),
+    )
+    checked.set(document, errors)
+    return errors
   }
 }
 
