@@ -219,6 +219,20 @@ describe('sqlite: a damaged file', () => {
     )
   })
 
+  it('F34: is refused in words where it holds a damaged text of a reply that ran', async () => {
+    const { file, alice } = await fill()
+    {
+      await using store = await openFile(file)
+      const lease = await runReply(store, alice)
+      await lease.append([{ kind: 'ANSWER', offset: 0, text: 'half an answer' }])
+    }
+    const confuse = `UPDATE texts SET digest = digest + 1 WHERE text = 'half an answer'`
+    expect(inFile(file, (db) => db.prepare(confuse).run().changes)).toBe(1)
+    const refusal = await openFile(file).catch((error: unknown) => error)
+    expect(refusal).toBeInstanceOf(StoreOpenError)
+    expect(String(refusal)).toMatch(/a stored text is damaged.*restore it from a backup/)
+  })
+
   it('F34: tells no part of a long text of which a row is missing', async () => {
     const { file, alice } = await fill('a long text '.repeat(2_000))
     inFile(file, (db) => {

@@ -4,7 +4,7 @@ import type { Metrics } from '../../observe/metrics.ts'
 import type { IsolationRecords } from '../isolation-records.ts'
 import type { Outbox } from '../outbox.ts'
 import { SessionLogs, type SessionLogLimits } from '../session-logs.ts'
-import type { Store } from '../store.ts'
+import { StoreOpenError, type Store } from '../store.ts'
 import { createSqliteLedger } from './ledger.ts'
 import { Leases } from './leases.ts'
 import { createSqliteLog } from './log.ts'
@@ -78,10 +78,18 @@ function raise(error: Error): never {
 
 async function takeOver(client: WorkerClient): Promise<readonly StoredOrphan[]> {
   const all: StoredOrphan[] = []
-  for (;;) {
-    const { orphans, hasMore } = await client.call('orphans', {})
-    all.push(...orphans)
-    if (!hasMore) return all
+  try {
+    for (;;) {
+      const { orphans, hasMore } = await client.call('orphans', {})
+      all.push(...orphans)
+      if (!hasMore) return all
+    }
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : ''
+    throw new StoreOpenError(
+      `what ran when the database was last in use cannot be taken over: ${reason}; mend that or restore it from a backup`,
+      { cause },
+    )
   }
 }
 
