@@ -140,8 +140,10 @@ export class WorkerClient implements AsyncDisposable {
   }
 
   #died(error: Error): void {
-    if (this.#closed !== undefined) return
+    const isClosing = this.#closed !== undefined
+    if (isClosing && this.#pending.size === 0) return
     this.#end(new StoreError('unavailable', 'the store has stopped', { cause: error }))
+    if (isClosing) return
     this.#opened.reject(error)
     if (this.#isOpen) this.#options.onDied(error)
   }

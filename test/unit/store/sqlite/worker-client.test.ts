@@ -110,6 +110,23 @@ describe('the client of the worker', () => {
     await Promise.all([last, closing])
   })
 
+  it('F25: is closed at once where the worker dies meanwhile, and tells whoever still waits', async () => {
+    const parts = createSpokenClient()
+    const { client, die, died, open } = parts
+    open()
+    const last = client.call('ping', { at: 1 })
+    const closing = client[Symbol.asyncDispose]()
+    const crash = new Error('out of memory')
+    die(crash)
+    const settled = await Promise.race([
+      Promise.allSettled([last, closing]),
+      nextTurn().then(() => 'still waiting'),
+    ])
+    const reason = { kind: 'unavailable', cause: crash }
+    expect(settled).toMatchObject([{ reason }, { reason }])
+    expect([died, parts.isTerminated]).toEqual([[], true])
+  })
+
   it('F30: gives up closing after a time when the disk hangs, and tells whoever still waits', async () => {
     const parts = createSpokenClient()
     const { client, clock, open } = parts
