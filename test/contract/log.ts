@@ -710,6 +710,20 @@ export function logContract(
         expect(await readAll(store.log, session, end)).toEqual([])
       })
 
+      it('goes on for others, however much of one session waits for a reply that runs', async () => {
+        await using store = await open()
+        const [busy, quiet] = [await openSession(store.ledger), await openSession(store.ledger)]
+        await runReply(store, busy)
+        for (let count = 0; count < 210; count += 1) {
+          await finish(await runReply(store, busy), completed('text'), { at: 100 })
+        }
+        await ended(await runReply(store, quiet), 110)
+        for (let calls = 0; (await store.log.trim(150)) > 0; calls += 1)
+          expect(calls).toBeLessThan(10)
+        expect(await store.log.read(quiet.id, beginning, {}, 100)).toBe('expired')
+        expect(await store.log.read(busy.id, beginning, {}, 100)).not.toBe('expired')
+      })
+
       it('is told apart by session', async () => {
         await using store = await open()
         const [old, young] = [await openSession(store.ledger), await openSession(store.ledger)]

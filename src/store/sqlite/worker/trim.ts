@@ -22,10 +22,9 @@ const maxMs = 5
  */
 export function createTrim({ db, now }: TrimParts): WorkerCalls['trimLog'] {
   const oldest = db.prepare(`
-    SELECT DISTINCT session FROM (
-      SELECT session FROM replies WHERE trimmed = 0 AND ended_at IS NOT NULL AND ended_at < ?
-      ORDER BY ended_at LIMIT ${maxReplies}
-    )`)
+    SELECT id, session, ended_at FROM replies
+    WHERE trimmed = 0 AND ended_at IS NOT NULL AND (ended_at, id) > (:from, :id) AND ended_at < :before
+    ORDER BY ended_at, id LIMIT ${maxReplies}`)
   // Of these no reply says any more that their events are old.
   const deleted = db.prepare(`
     SELECT conversation, session FROM deletions WHERE swept = 1 AND deleted_at < ? LIMIT ${maxReplies}`)
@@ -62,31 +61,49 @@ export function createTrim({ db, now }: TrimParts): WorkerCalls['trimLog'] {
     return { sessionId, upTo, count, hasMore: gone.length === maxEvents }
   }
 
+  /** The last old reply that was looked at: all up to it wait for one that is to be kept. */
+  let waiting = beginning
+
   return function trimLog({ endedBefore }) {
     const startedAt = now()
     const swept = deleted.all(endedBefore)
-    const sessions = new Set(
-      [...oldest.all(endedBefore), ...swept].map((row) => integer(row['session'])),
-    )
+    const old = oldest.all({ ...waiting, before: endedBefore })
     const trimmed: Trimmed[] = []
+    const met = new Set<number>()
     const looked = new Set<number>()
-    for (const session of sessions) {
+    let last: Row | undefined
+    for (const row of [...old, ...swept]) {
+      if (now() - startedAt > maxMs && last !== undefined) break
+      last = row
+      const session = integer(row['session'])
+      if (met.has(session)) continue
+      met.add(session)
       const gone = trimSession(session, endedBefore)
       if (gone !== undefined) trimmed.push(gone)
       if (gone?.hasMore !== true) looked.add(session)
-      if (now() - startedAt > maxMs) break
     }
+    // Where only events of deleted conversations went there is more to come as well.
+    const count = trimmed.reduce((sum, gone) => sum + Math.max(gone.count, gone.hasMore ? 1 : 0), 0)
+    const at = last === undefined ? -1 : old.indexOf(last)
+    const isAll = old.length < maxReplies && (at === -1 || at === old.length - 1)
+    // Else the replies of one session that all wait would keep those of all others.
+    const goesOn = count === 0 && !isAll
+    if (goesOn) {
+      const { id, ended_at: from } = (at === -1 ? old.at(-1) : old[at]) ?? {}
+      waiting = { id: integer(id), from: integer(from) }
+    } else if (count === 0) waiting = beginning
     // What is left of their events goes with those of the replies that they wait for.
     for (const row of swept) {
       if (looked.has(integer(row['session']))) endDeletion.run(integer(row['conversation']))
     }
     return {
-      // Where only events of deleted conversations went there is more to come as well.
-      count: trimmed.reduce((sum, { count, hasMore }) => sum + Math.max(count, hasMore ? 1 : 0), 0),
+      count: goesOn ? 1 : count,
       trimmed: trimmed.map(({ sessionId, upTo }) => ({ sessionId, upTo })),
     }
   }
 }
+
+const beginning = { from: 0, id: 0 }
 
 interface Trimmed {
   readonly sessionId: SessionId
