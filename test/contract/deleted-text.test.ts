@@ -1,4 +1,5 @@
-import { copyFile, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { copyFileSync, mkdirSync } from 'node:fs'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -15,6 +16,7 @@ import { openSqliteStore } from '../../src/store/sqlite/store.ts'
 import { firstEdition } from '../../src/store/sqlite/worker/first-edition.ts'
 import type { Store } from '../../src/store/store.ts'
 import { createFakeClock } from '../kit/clock.ts'
+import { openStoreHalves } from '../kit/store-halves.ts'
 import { openStoreWorker } from '../kit/store-worker.ts'
 import { randomId } from '../kit/ids.ts'
 import {
@@ -63,11 +65,10 @@ async function gone(file: string): Promise<void> {
   await until(async () => (await found(file, 'gone')).length === 0, 'the deleted words are gone')
 }
 
-async function copyOf(file: string): Promise<string> {
-  const copy = join(newFile(), 'store.db')
-  await mkdir(join(copy, '..'))
-  for (const suffix of ['', '-wal']) await copyFile(file + suffix, copy + suffix)
-  return copy
+/** As a kill at this moment would leave the file. */
+function copyTo(file: string, copy: string): void {
+  mkdirSync(join(copy, '..'))
+  for (const suffix of ['', '-wal']) copyFileSync(file + suffix, copy + suffix)
 }
 
 /** A conversation in which the word stands wherever somebody's words can. Answers its id. */
@@ -173,12 +174,20 @@ describe('what was deleted', () => {
 
   it('is met by nobody after a kill, and goes from the files after the next start', async () => {
     const file = newFile()
-    // Its time stands still, so that nothing is taken away before the kill.
-    await using store = await openFile(file, createFakeClock())
+    const copy = join(newFile(), 'store.db')
+    let isErasing = false
+    await using halves = await openStoreHalves({
+      file,
+      onAnswered() {
+        if (isErasing) copyTo(file, copy)
+        isErasing = false
+      },
+    })
+    const { store } = halves
     const session = await openSession(store.ledger)
     const id = await speak(store, session, 'gone')
+    isErasing = true
     await store.ledger.eraseSession(session, () => 'new' as SessionName, 5)
-    const copy = await copyOf(file)
     expect(await found(copy, 'gone')).toContain('text')
     await using again = await openFile(copy)
     const own = again.ledger.session(session)

@@ -26,6 +26,8 @@ export interface StoreHalves extends AsyncDisposable {
 export interface StoreHalvesOptions {
   readonly file: string
   readonly clock: Clock
+  /** Called once calls are answered, before the worker does anything else: a kill may come here. */
+  readonly onAnswered: () => void
   readonly limits: SessionLogLimits
   readonly onDied: (error: Error) => void
 }
@@ -33,6 +35,7 @@ export interface StoreHalvesOptions {
 export async function openStoreHalves({
   file = ':memory:',
   clock = systemClock,
+  onAnswered = () => undefined,
   ...options
 }: Partial<StoreHalvesOptions> = {}): Promise<StoreHalves> {
   const newId = randomId
@@ -45,7 +48,10 @@ export async function openStoreHalves({
     opened,
     newId,
     // As messages between threads are.
-    post: (message) => listener?.message(structuredClone(message)),
+    post(message) {
+      listener?.message(structuredClone(message))
+      if (message.type === 'answers') onAnswered()
+    },
     check: { run: async () => 'ok', interrupt() {}, isReading: false, async end() {} },
     clock: systemClock,
     onClosed() {},
