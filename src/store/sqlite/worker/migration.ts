@@ -23,8 +23,8 @@ const renewed = [
   'deletions',
 ] as const
 
-/** Rows read at once. */
-const atOnce = 500
+/** Rows read at once: a row of the first edition may hold megabytes of text. */
+const atOnce = 16
 
 /**
  * Brings a file of the first edition to the tables of this one: texts move to their own table, deltas go, events are
