@@ -1,6 +1,7 @@
 import type { IsolationTarget, Proof } from '../domain/isolation.ts'
 import type { ProbeEvent, ProbeReport, ProbeRequest, ProbeRun } from '../domain/probe.ts'
 import { untilAborted } from '../lib/on-abort.ts'
+import { remember } from '../lib/remember.ts'
 import type { Logger } from '../observe/logger.ts'
 import { ProbeError } from './probe.ts'
 import { maxCallsOf, probeAssistants, type ProbeAssistantsOptions } from './probe-assistants.ts'
@@ -35,9 +36,7 @@ export function createProbing(options: ProbingOptions): Probing {
       if (running !== undefined || closed.signal.aborted) return undefined
       const telling = createTelling()
       const run: ProbeRun = { id: newId(), maxCalls, events: (signal) => telling.events(signal) }
-      runs.set(run.id, run)
-      const [oldest] = runs.keys()
-      if (runs.size > maxRemembered && oldest !== undefined) runs.delete(oldest)
+      remember(runs, run.id, run, maxRemembered)
       running = drive(request, (event) => telling.tell(event)).finally(() => (running = undefined))
       return run
     },

@@ -23,6 +23,7 @@ import {
 } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { NewId } from '../lib/id.ts'
+import { remember } from '../lib/remember.ts'
 import type { AcceptOutcome, BeginRequest, Ledger } from '../store/ledger.ts'
 import type { Admission } from './admission.ts'
 import { type AssistantAccess, servedAccounts } from './assistant-access.ts'
@@ -88,13 +89,6 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
   const { ledger, admission, queue, clock, newId, assistants, limits, traces } = options
   const assistantOf = new Map<ConversationId, AssistantId>()
 
-  function remember({ conversationId, assistantId }: Reply): void {
-    assistantOf.delete(conversationId)
-    assistantOf.set(conversationId, assistantId)
-    const [oldest] = assistantOf.keys()
-    if (assistantOf.size > maxRemembered && oldest !== undefined) assistantOf.delete(oldest)
-  }
-
   /** Undefined: whose message it will be is known to the store alone. */
   function expectedAssistant(request: SendMessageRequest): AssistantId | undefined {
     if (request.assistantId !== undefined) return request.assistantId
@@ -148,7 +142,7 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
       })
       if (outcome.type !== 'accepted') await refund()
       const { reply, interrupts, overtaken, lease } = accepted(outcome)
-      remember(reply)
+      remember(assistantOf, reply.conversationId, reply.assistantId, maxRemembered)
       if (outcome.type === 'accepted') traces.accepted(reply.id)
       for (const each of overtaken) options.canceller.report(each)
       const { conversationId, assistantId } = reply

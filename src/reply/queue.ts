@@ -2,6 +2,7 @@ import type { AssistantId, ConversationId, Reply, ReplyId, Session } from '../do
 import type { Logger } from '../observe/logger.ts'
 import type { Ledger, Orphan, RunLease } from '../store/ledger.ts'
 import { onAbort } from '../lib/on-abort.ts'
+import { remember } from '../lib/remember.ts'
 import type { Clock } from '../lib/clock.ts'
 import { StoreError } from '../store/store.ts'
 import type { Admission } from './admission.ts'
@@ -200,9 +201,7 @@ export function createReplyQueue(options: {
     if (run !== undefined) run.controller.abort(request)
     else if (!early.has(replyId)) {
       // The store has begun it, and the answer is on its way; or it has just ended.
-      early.set(replyId, request)
-      const [oldest] = early.keys()
-      if (early.size > maxEarly && oldest !== undefined) early.delete(oldest)
+      remember(early, replyId, request, maxEarly)
     }
   }
 

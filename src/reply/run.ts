@@ -1,5 +1,6 @@
 import type { AssistantInfo, Reply, ReplyExplanation, ReplyId } from '../domain.ts'
 import type { GuardedRun } from '../isolation/encounters.ts'
+import { remember } from '../lib/remember.ts'
 import type { TraceAttributes, TraceParent, Tracer } from '../observe/tracer.ts'
 import type { RunLease } from '../store/ledger.ts'
 import type {
@@ -108,9 +109,7 @@ export function createRunTraces({
   const origins = new Map<ReplyId, TraceParent>()
   return {
     accepted(replyId) {
-      origins.set(replyId, tracer.capture())
-      const [oldest] = origins.keys()
-      if (origins.size > maxOrigins && oldest !== undefined) origins.delete(oldest)
+      remember(origins, replyId, tracer.capture(), maxOrigins)
     },
     run({ id, assistantId, conversationId }, work) {
       const parent = origins.get(id) ?? tracer.extract(noHeaders)

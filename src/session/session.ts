@@ -1,6 +1,7 @@
 import { createHmac, hash, type BinaryLike } from 'node:crypto'
 import type { SessionSettings } from '../config/session-keys.ts'
 import type { Caller, SessionId, SessionName } from '../domain.ts'
+import { remember } from '../lib/remember.ts'
 
 /** What tells a session from all others. */
 export interface SessionIdentity {
@@ -42,11 +43,7 @@ export function createSessionNamer(settings: SessionSettings): SessionNamer {
       // The one place where a session's id is made.
       const id = hmac(key, text) as SessionId
       const identity = { id, fingerprint: fingerprintOf(id) }
-      for (const first of known.keys()) {
-        if (known.size < maxKnown) break
-        known.delete(first)
-      }
-      known.set(text, identity)
+      remember(known, text, identity, maxKnown)
       return identity
     },
     nameOf(id, generation, caller) {

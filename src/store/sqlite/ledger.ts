@@ -1,4 +1,5 @@
 import type { Session, SessionId } from '../../domain.ts'
+import { remember } from '../../lib/remember.ts'
 import type { AcceptOutcome, FinishRequest, Ledger, Orphan } from '../ledger.ts'
 import type { SessionLogs } from '../session-logs.ts'
 import { toEnding, toOutcome } from './lease.ts'
@@ -22,14 +23,6 @@ export function createSqliteLedger({ client, logs, leases, orphans }: LedgerPart
   /** The longest unused first. */
   const sessions = new Map<SessionId, Session>()
 
-  function remember(session: Session): void {
-    sessions.delete(session.id)
-    sessions.set(session.id, session)
-    if (sessions.size <= maxSessions) return
-    const [oldest] = sessions.keys()
-    if (oldest !== undefined) sessions.delete(oldest)
-  }
-
   /** Events of the session are gone that may be in memory. */
   function forgetEvents({ id }: Session): void {
     logs.find(id)?.forget()
@@ -44,11 +37,11 @@ export function createSqliteLedger({ client, logs, leases, orphans }: LedgerPart
     async openSession(id, name, at) {
       const known = sessions.get(id)
       if (known !== undefined) {
-        remember(known)
+        remember(sessions, id, known, maxSessions)
         return { session: known, isNew: false }
       }
       const opening = client.call('openSession', { id, name: name(0), at }, (opened) => {
-        remember(opened.session)
+        remember(sessions, id, opened.session, maxSessions)
         return opened
       })
       // With it in one message: whoever comes after the session's next event then finds what was before it in memory.
