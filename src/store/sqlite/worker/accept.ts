@@ -1,10 +1,12 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { MessageExtras, MessageId, Reply, ReplyId } from '../../../domain.ts'
+import type { NewId } from '../../../lib/id.ts'
 import { sliceEnd } from '../../../lib/surrogate.ts'
 import type { AcceptRequest, BeginRequest } from '../../ledger.ts'
 import type { WorkerCalls } from '../calls.ts'
 import { integer, string, type Row } from './columns.ts'
 import type { Conversations } from './conversations.ts'
+import { findOwn } from './own-rows.ts'
 import { replyIdOf, selectReply, toBinding, toReply } from './rows.ts'
 import type { Runs } from './runs.ts'
 import type { SessionRow, Sessions } from './sessions.ts'
@@ -17,10 +19,11 @@ export interface AcceptParts {
   readonly conversations: Conversations
   readonly runs: Runs
   readonly finish: WorkerCalls['finish']
+  readonly newId: NewId
 }
 
 export function createAccept(parts: AcceptParts): WorkerCalls['accept'] {
-  const { db, sessions, texts, conversations, runs, finish } = parts
+  const { db, sessions, texts, conversations, runs, finish, newId } = parts
   // A key of a deleted conversation is as free as if it were gone already.
   const findKey = db.prepare(`
     SELECT i.digest, i.reply FROM idempotency i
@@ -30,9 +33,7 @@ export function createAccept(parts: AcceptParts): WorkerCalls['accept'] {
   const findReply = db.prepare(`${selectReply} WHERE r.id = ?`)
   const columns =
     'c.id, c.key, c.assistant, c.first_words, c.origin, c.account, c.strategy, c.upstream, c.reset_pending'
-  const findConversation = db.prepare(`
-    SELECT ${columns} FROM conversations c
-    WHERE c.id = (SELECT id FROM conversations WHERE key = ?) AND c.session = ?`)
+  const findConversation = findOwn(db, 'c', `SELECT ${columns} FROM conversations c`)
   const findLatest = db.prepare(`
     SELECT ${columns} FROM conversations c
     WHERE c.session = :session AND c.id = (
@@ -77,8 +78,7 @@ export function createAccept(parts: AcceptParts): WorkerCalls['accept'] {
       const assistant = request.assistantId ?? request.defaultAssistantId
       return findLatest.get({ session, assistant })
     }
-    const found = findConversation.get(conversationId, session)
-    return found?.['key'] === conversationId ? found : undefined
+    return findConversation(conversationId, session)
   }
 
   /** Cancels replies that wait, each with its event. */
@@ -89,8 +89,7 @@ export function createAccept(parts: AcceptParts): WorkerCalls['accept'] {
         replyId,
         event: { type: 'cancelled', upstreamCancelled: false },
         text: undefined,
-        // Only a completed reply has an answer.
-        answerId: '' as MessageId,
+        answerId: newId() as MessageId,
         resetUpstream: false,
         upstreamMessageId: undefined,
         explanation: undefined,

@@ -2,6 +2,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { WorkerCalls } from '../calls.ts'
 import { integer } from './columns.ts'
 import type { Events } from './events.ts'
+import { findOwn } from './own-rows.ts'
 import { selectReply, statusOf, toReply, toToolCalls } from './rows.ts'
 import { after, type Runs } from './runs.ts'
 import type { Sessions } from './sessions.ts'
@@ -20,8 +21,7 @@ export function createActions(
   parts: ActionsParts,
 ): Pick<WorkerCalls, 'requireAction' | 'takeToolOutputs'> {
   const { db, sessions, texts, events, runs } = parts
-  const findReply = db.prepare(`
-    ${selectReply} WHERE r.id = (SELECT id FROM replies WHERE key = ?) AND r.session = ?`)
+  const findReply = findOwn(db, 'r', selectReply, 'reply')
   const wait = db.prepare(`
     UPDATE replies SET status = ?, step = 'waiting', tool_calls = ?, action_expires_at = ? WHERE id = ?`)
   const goOn = db.prepare(`
@@ -44,8 +44,8 @@ export function createActions(
 
     takeToolOutputs({ sessionId, replyId, toolCallIds, digest }) {
       const { session } = sessions.get(sessionId)
-      const found = findReply.get(replyId, session)
-      if (found === undefined || found['reply'] !== replyId) return { type: 'not-found' }
+      const found = findReply(replyId, session)
+      if (found === undefined) return { type: 'not-found' }
       const reply = integer(found['row'])
       const status = statusOf(found)
       const isWaiting = status === 'ACTION_REQUIRED'

@@ -20,6 +20,11 @@ export interface Bindings {
   leave(conversation: number): readonly UpstreamBinding[]
 }
 
+/** Has conversations go on in a new upstream one, which knows nothing of what was said before. */
+export const leaveUpstream = `
+  UPDATE conversations SET origin = NULL, account = NULL, strategy = NULL, upstream = NULL,
+    generation = generation + 1, reset_pending = 1`
+
 export function createBindings(db: DatabaseSync): Bindings {
   const find = db.prepare(`
     SELECT b.session, b.conversation, b.tainted_at, s.key AS owner
@@ -32,9 +37,7 @@ export function createBindings(db: DatabaseSync): Bindings {
   const setTainted = db.prepare(`
     UPDATE bindings SET tainted_at = coalesce(tainted_at, ?) WHERE origin = ? AND account = ? AND upstream = ?`)
   const leaveTainted = db.prepare(`
-    UPDATE conversations SET origin = NULL, account = NULL, strategy = NULL, upstream = NULL,
-      generation = generation + 1, reset_pending = 1
-    WHERE origin = ? AND account = ? AND upstream = ?`)
+    ${leaveUpstream} WHERE origin = ? AND account = ? AND upstream = ?`)
   const runningIn = db.prepare(`
     SELECT r.key FROM conversations c JOIN replies r ON r.session = c.session AND r.conversation = c.id
     WHERE c.origin = ? AND c.account = ? AND c.upstream = ? AND r.ended_at IS NULL AND r.status <> 'QUEUED'`)

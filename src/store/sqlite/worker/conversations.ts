@@ -2,6 +2,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { AssistantId, ConversationId } from '../../../domain.ts'
 import type { WorkerCalls } from '../calls.ts'
 import { integer } from './columns.ts'
+import { findOwn } from './own-rows.ts'
 import { selectConversation, toConversation } from './rows.ts'
 import type { Sessions } from './sessions.ts'
 
@@ -39,13 +40,11 @@ export function createConversations(db: DatabaseSync, sessions: Sessions): Conve
   const rename = db.prepare(`
     UPDATE conversations SET title = ?, titled_at = ?
     WHERE id = (SELECT id FROM conversations WHERE key = ?) AND session = ?`)
-  const find = db.prepare(`
-    ${selectConversation} WHERE c.id = (SELECT id FROM conversations WHERE key = ?) AND c.session = ?`)
+  const find = findOwn(db, 'c', selectConversation, 'conversation')
 
   function told(id: ConversationId, session: number) {
-    const found = find.get(id, session)
-    if (found === undefined || found['conversation'] !== id) return undefined
-    return toConversation(found)
+    const found = find(id, session)
+    return found && toConversation(found)
   }
 
   const self: Conversations = {

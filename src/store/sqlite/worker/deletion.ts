@@ -1,10 +1,10 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { ConversationId } from '../../../domain.ts'
 import type { OwedCall, OwedWork } from '../../outbox.ts'
 import type { WorkerCalls } from '../calls.ts'
 import type { Bindings } from './bindings.ts'
 import { integer, type Row } from './columns.ts'
 import type { Outbox, OwingSession } from './outbox.ts'
+import { findOwn } from './own-rows.ts'
 import { assistantIdOf, toUpstreamAccount } from './rows.ts'
 import type { Sessions } from './sessions.ts'
 
@@ -25,10 +25,13 @@ export function createDeletion(
   parts: DeletionParts,
 ): Pick<WorkerCalls, 'clearConversation' | 'deleteConversation' | 'eraseSession'> {
   const { db, sessions, bindings, outbox, onDeleted } = parts
-  const find = db.prepare(`
-    SELECT c.id, c.key, c.assistant,
+  const find = findOwn(
+    db,
+    'c',
+    `SELECT c.id, c.key, c.assistant,
       EXISTS (SELECT 1 FROM replies r WHERE r.session = c.session AND r.conversation = c.id AND r.ended_at IS NULL) AS open
-    FROM conversations c WHERE c.id = (SELECT id FROM conversations WHERE key = ?) AND c.session = ?`)
+    FROM conversations c`,
+  )
   const clear = db.prepare(`
     UPDATE conversations SET generation = generation + (upstream IS NOT NULL), origin = NULL, account = NULL,
       strategy = NULL, upstream = NULL, reset_pending = 0, cleared_seq = :seq
@@ -57,11 +60,6 @@ export function createDeletion(
   const deleteAttachments = db.prepare('DELETE FROM attachments WHERE session = ?')
   const rename = db.prepare('UPDATE sessions SET name = ?, generation = ? WHERE id = ?')
 
-  function findIn(session: number, id: ConversationId): Row | undefined {
-    const found = find.get(id, session)
-    return found?.['key'] === id ? found : undefined
-  }
-
   /** The deletion of every upstream conversation that it ever had, and that was not owed before. */
   function oweBindings(owing: OwingSession, conversation: Row, at: number): readonly OwedWork[] {
     const assistantId = assistantIdOf(conversation)
@@ -82,7 +80,7 @@ export function createDeletion(
   return {
     clearConversation({ sessionId, id, at }) {
       const owner = sessions.get(sessionId)
-      const found = findIn(owner.session, id)
+      const found = find(id, owner.session)
       if (found === undefined) return { type: 'not-found' }
       if (found['open'] !== 0) return { type: 'busy' }
       const owed = oweBindings(owner, found, at)
@@ -94,7 +92,7 @@ export function createDeletion(
 
     deleteConversation({ sessionId, id, at }) {
       const owner = sessions.get(sessionId)
-      const found = findIn(owner.session, id)
+      const found = find(id, owner.session)
       if (found === undefined) return { type: 'not-found' }
       if (found['open'] !== 0) return { type: 'busy' }
       const owed = oweBindings(owner, found, at)

@@ -2,9 +2,11 @@ import type { DatabaseSync } from 'node:sqlite'
 import { isTerminal } from '../../../domain.ts'
 import type { NewId } from '../../../lib/id.ts'
 import type { WorkerCalls } from '../calls.ts'
+import { leaveUpstream } from './bindings.ts'
 import { integer } from './columns.ts'
 import type { EventOwner, Events } from './events.ts'
 import type { Outbox } from './outbox.ts'
+import { findOwn } from './own-rows.ts'
 import { assistantIdOf, conversationIdOf, selectReply, statusOf, toReplyRecord } from './rows.ts'
 import { after, nameOfRevision, type Runs } from './runs.ts'
 import type { Sessions } from './sessions.ts'
@@ -25,12 +27,15 @@ const writes = { completed: 'complete', failed: 'fail', cancelled: 'cancel' } as
 /** Step 6 of the order of writes: one winner ends a reply, with its text and its event, in one transaction. */
 export function createFinish(parts: FinishParts): WorkerCalls['finish'] {
   const { db, sessions, texts, events, runs, outbox, newId } = parts
-  const findReply = db.prepare(`${selectReply} WHERE r.id = ?`)
-  const findOpen = db.prepare(`
-    SELECT r.id AS row, r.key AS reply, r.conversation AS conversation_row, r.status, r.context_reset, c.key AS conversation,
-      c.assistant
-    FROM replies r JOIN conversations c ON c.id = r.conversation AND c.session = r.session
-    WHERE r.id = (SELECT id FROM replies WHERE key = ?) AND r.session = ?`)
+  const wholeReply = db.prepare(`${selectReply} WHERE r.id = ?`)
+  const findReply = findOwn(
+    db,
+    'r',
+    `SELECT r.id AS row, r.key AS reply, r.conversation AS conversation_row, r.status, r.context_reset,
+      c.key AS conversation, c.assistant
+    FROM replies r JOIN conversations c ON c.id = r.conversation AND c.session = r.session`,
+    'reply',
+  )
   const insertAnswer = db.prepare(`
     INSERT INTO messages (key, session, conversation, reply, role, created_at, source)
     SELECT :key, session, id, :reply, 'ASSISTANT', :at,
@@ -45,16 +50,13 @@ export function createFinish(parts: FinishParts): WorkerCalls['finish'] {
       upstream_cancelled = :upstreamCancelled, ended_at = :at
     WHERE id = :id`)
   const free = db.prepare('UPDATE conversations SET freed_at = ? WHERE id = ?')
-  const resetUpstream = db.prepare(`
-    UPDATE conversations SET origin = NULL, account = NULL, strategy = NULL, upstream = NULL,
-      generation = generation + 1, reset_pending = 1
-    WHERE id = ?`)
+  const resetUpstream = db.prepare(`${leaveUpstream} WHERE id = ?`)
   const waits = db.prepare(`
     SELECT 1 FROM replies WHERE session = ? AND conversation = ? AND ended_at IS NULL AND status = 'QUEUED' LIMIT 1`)
   const list = (values: readonly unknown[]) => (values.length === 0 ? null : JSON.stringify(values))
 
   function recordOf(reply: number) {
-    const row = findReply.get(reply)
+    const row = wholeReply.get(reply)
     if (row === undefined) throw new TypeError('a reply that ends lacks what was stored with it')
     return toReplyRecord(row)
   }
@@ -62,8 +64,8 @@ export function createFinish(parts: FinishParts): WorkerCalls['finish'] {
   return function finish({ sessionId, replyId, event, text, at, ...request }) {
     const owning = sessions.get(sessionId)
     const { session } = owning
-    const found = findOpen.get(replyId, session)
-    if (found === undefined || found['reply'] !== replyId) return { type: 'lost' }
+    const found = findReply(replyId, session)
+    if (found === undefined) return { type: 'lost' }
     const reply = integer(found['row'])
     const both = () => ({
       answer: texts.read(reply, 'answer'),

@@ -5,6 +5,7 @@ import type { WorkerCalls } from '../calls.ts'
 import type { LoggedReply } from '../stored.ts'
 import { integer, integerOrNull, jsonOrNull, type Row } from './columns.ts'
 import { eventId, maxSeq, selectEvent, toEvent, toPlace, type Events } from './events.ts'
+import { findOwn } from './own-rows.ts'
 import { conversationIdOf, replyIdOf, toRevisions } from './rows.ts'
 import type { Sessions } from './sessions.ts'
 import type { Texts } from './texts.ts'
@@ -49,23 +50,17 @@ export function createLog({ db, sessions, texts, events }: LogParts): LogCalls {
     SELECT r.id AS row, r.key AS reply, c.key AS conversation, r.conversation AS conversation_row, r.revisions
     FROM replies r JOIN conversations c ON c.id = r.conversation AND c.session = r.session
     WHERE r.id = ? AND r.session = ?`)
-  const findReply = db.prepare(`
-    SELECT r.id, r.key, r.conversation, r.started_seq, r.ended_seq, r.trimmed
-    FROM replies r JOIN conversations c ON c.id = r.conversation AND c.session = r.session
-    WHERE r.id = (SELECT id FROM replies WHERE key = ?) AND r.session = ?`)
-  const findConversation = db.prepare(`
-    SELECT c.id, c.key, c.trimmed_seq FROM conversations c
-    WHERE c.id = (SELECT id FROM conversations WHERE key = ?) AND c.session = ?`)
-
-  function replyOf(session: number, id: string): Row | undefined {
-    const found = findReply.get(id, session)
-    return found?.['key'] === id ? found : undefined
-  }
-
-  function conversationOf(session: number, id: string): Row | undefined {
-    const found = findConversation.get(id, session)
-    return found?.['key'] === id ? found : undefined
-  }
+  const findReply = findOwn(
+    db,
+    'r',
+    `SELECT r.id, r.key, r.conversation, r.started_seq, r.ended_seq, r.trimmed
+    FROM replies r JOIN conversations c ON c.id = r.conversation AND c.session = r.session`,
+  )
+  const findConversation = findOwn(
+    db,
+    'c',
+    'SELECT c.id, c.key, c.trimmed_seq FROM conversations c',
+  )
 
   /** What ran after the event at a place; undefined: it is gone or another one. */
   function runningAfter(
@@ -84,13 +79,13 @@ export function createLog({ db, sessions, texts, events }: LogParts): LogCalls {
     const trimmedTo = integer(trimmedOf.get(session)?.['seq'])
     if (after >= trimmedTo) return false
     if (filter.replyId !== undefined) {
-      const found = replyOf(session, filter.replyId)
+      const found = findReply(filter.replyId, session)
       if (found === undefined || !isTrimmed(found, trimmedTo)) return false
       const last = integerOrNull(found['ended_seq'] ?? null)
       return last === null || last > after
     }
     if (filter.conversationId === undefined) return true
-    const conversation = conversationOf(session, filter.conversationId)
+    const conversation = findConversation(filter.conversationId, session)
     return integer(conversation?.['trimmed_seq'] ?? 0) > after
   }
 
@@ -151,7 +146,7 @@ export function createLog({ db, sessions, texts, events }: LogParts): LogCalls {
     readTexts({ sessionId, pieces }) {
       const session = sessions.find(sessionId)?.session
       return pieces.map(({ replyId, kind, from, to }) => {
-        const found = session === undefined ? undefined : replyOf(session, replyId)
+        const found = session === undefined ? undefined : findReply(replyId, session)
         if (found === undefined) return ''
         const of = kind === 'ANSWER' ? 'answer' : 'reasoning'
         return texts.slice(integer(found['id']), of, from, to)
@@ -165,7 +160,7 @@ export function createLog({ db, sessions, texts, events }: LogParts): LogCalls {
 
     logStart({ sessionId, replyId }) {
       const session = sessions.find(sessionId)?.session
-      const found = session === undefined ? undefined : replyOf(session, replyId)
+      const found = session === undefined ? undefined : findReply(replyId, session)
       if (session === undefined || found === undefined) return undefined
       const first = firstOf(found)
       if (first === null) return events.end(session)
@@ -183,9 +178,9 @@ export function createLog({ db, sessions, texts, events }: LogParts): LogCalls {
 
   /** Undefined: it names what is not in this session, and lets nothing through. */
   function rowsOf(session: number, { replyId, conversationId }: EventFilter): Filter | undefined {
-    const reply = replyId === undefined ? undefined : replyOf(session, replyId)
+    const reply = replyId === undefined ? undefined : findReply(replyId, session)
     const conversation =
-      conversationId === undefined ? undefined : conversationOf(session, conversationId)
+      conversationId === undefined ? undefined : findConversation(conversationId, session)
     if (replyId !== undefined && reply === undefined) return undefined
     if (conversationId !== undefined && conversation === undefined) return undefined
     return {

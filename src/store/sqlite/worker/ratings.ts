@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { WorkerCalls } from '../calls.ts'
+import { findOwn } from './own-rows.ts'
 import { selectMessage, toMessage } from './rows.ts'
 import type { Sessions } from './sessions.ts'
 import type { Texts } from './texts.ts'
@@ -15,15 +16,14 @@ export function createRatings({
   sessions,
   texts,
 }: RatingsParts): Pick<WorkerCalls, 'rateAnswer'> {
-  const find = db.prepare(`
-    ${selectMessage} WHERE m.id = (SELECT id FROM messages WHERE key = ?) AND m.session = ? AND m.role = 'ASSISTANT'`)
+  const find = findOwn(db, 'm', selectMessage, 'message', "AND m.role = 'ASSISTANT'")
   const rate = db.prepare(
     'UPDATE messages SET rating = ? WHERE id = (SELECT id FROM messages WHERE key = ?)',
   )
   return {
     rateAnswer({ sessionId, id, rating }) {
-      const found = find.get(id, sessions.get(sessionId).session)
-      if (found === undefined || found['message'] !== id) return undefined
+      const found = find(id, sessions.get(sessionId).session)
+      if (found === undefined) return undefined
       rate.run(rating, id)
       return { ...toMessage(found, texts), rating }
     },

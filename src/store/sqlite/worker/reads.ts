@@ -1,9 +1,10 @@
-import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
 import type { ConversationId, SessionId } from '../../../domain.ts'
 import type { AnswerOrigin, Page, PageRequest } from '../../ledger.ts'
 import type { WorkerCalls } from '../calls.ts'
 import type { Bindings } from './bindings.ts'
 import { integer, jsonOrNull, string, type Row } from './columns.ts'
+import { type FindOwn, findOwn } from './own-rows.ts'
 import {
   assistantIdOf,
   conversationIdOf,
@@ -52,39 +53,36 @@ type Reads = Pick<
 
 /** The reads of one session: every row is found by its key and belongs, by its own columns, to the session that asks. */
 export function createReads({ db, sessions, texts, bindings }: ReadsParts): Reads {
-  const byKey = (select: string, table: string, alias: string, also = '') =>
-    db.prepare(`
-      ${select} WHERE ${alias}.id = (SELECT id FROM ${table} WHERE key = ?) AND ${alias}.session = ? ${also}`)
   const byRow = (select: string, alias: string) =>
     db.prepare(`${select} WHERE ${alias}.id = ? AND ${alias}.session = ?`)
-  const conversationByKey = byKey(selectConversation, 'conversations', 'c')
+  const conversationByKey = findOwn(db, 'c', selectConversation, 'conversation')
   const conversationByRow = byRow(selectConversation, 'c')
-  const conversationRow = byKey(
-    'SELECT c.id, c.key, c.used, c.messages_trimmed FROM conversations c',
-    'conversations',
+  const conversationRow = findOwn(
+    db,
     'c',
+    'SELECT c.id, c.key, c.used, c.messages_trimmed FROM conversations c',
   )
-  const messageByKey = byKey(selectMessage, 'messages', 'm')
+  const messageByKey = findOwn(db, 'm', selectMessage, 'message')
   const messageByRow = byRow(selectMessage, 'm')
-  const messageRow = byKey('SELECT m.id, m.key, m.conversation FROM messages m', 'messages', 'm')
-  const replyByKey = byKey(selectReply, 'replies', 'r')
+  const messageRow = findOwn(db, 'm', 'SELECT m.id, m.key, m.conversation FROM messages m')
+  const replyByKey = findOwn(db, 'r', selectReply, 'reply')
   const replyByRow = byRow(selectReply, 'r')
-  const attachmentByKey = byKey(selectAttachment, 'attachments', 'f', 'AND f.forgotten = 0')
-  const replyState = byKey(
+  const attachmentByKey = findOwn(db, 'f', selectAttachment, 'attachment', 'AND f.forgotten = 0')
+  const replyState = findOwn(
+    db,
+    'r',
     `SELECT r.id, r.key, c.key AS conversation, r.status, r.tool_outputs
      FROM replies r JOIN conversations c ON c.id = r.conversation AND c.session = r.session`,
-    'replies',
-    'r',
   )
   const openReplies = db.prepare(`
     SELECT id FROM replies
     WHERE session = :session AND (:conversation IS NULL OR conversation = :conversation) AND ended_at IS NULL
     ORDER BY rank`)
-  const findSource = byKey(
+  const findSource = findOwn(
+    db,
+    'm',
     `SELECT m.key, m.source, c.assistant FROM messages m
      JOIN conversations c ON c.id = m.conversation AND c.session = m.session`,
-    'messages',
-    'm',
   )
   const findChat = db.prepare(
     'SELECT 1 FROM replies WHERE conversation = ? AND started_seq IS NOT NULL AND chat = ? LIMIT 1',
@@ -110,46 +108,44 @@ export function createReads({ db, sessions, texts, bindings }: ReadsParts): Read
   const conversationRange = ranges('SELECT id FROM conversations', 'used', 'session')
   const messageRange = ranges('SELECT id FROM messages', 'id', 'conversation')
 
-  /** What the statement finds of each key, which the row itself must have. */
+  /** What is found of each key. */
   function pick<T>(
-    statement: StatementSync,
+    find: FindOwn,
     { sessionId }: { readonly sessionId: SessionId },
-    key: string,
     parse: (row: Row) => T,
   ): (id: string) => T | undefined {
     const session = sessions.find(sessionId)?.session
     return (id) => {
-      const row = session === undefined ? undefined : statement.get(id, session)
-      return row?.[key] === id ? parse(row) : undefined
+      const row = session === undefined ? undefined : find(id, session)
+      return row && parse(row)
     }
   }
 
   function rowIn(
-    statement: StatementSync,
+    find: FindOwn,
     sessionId: SessionId,
     id: string,
   ): { readonly session: number; readonly row: Row } | undefined {
     const session = sessions.find(sessionId)?.session
-    const row = session === undefined ? undefined : statement.get(id, session)
-    return session === undefined || row?.['key'] !== id ? undefined : { session, row }
+    const row = session === undefined ? undefined : find(id, session)
+    return session === undefined || row === undefined ? undefined : { session, row }
   }
 
   return {
-    conversations: (args) =>
-      args.ids.map(pick(conversationByKey, args, 'conversation', toConversation)),
+    conversations: (args) => args.ids.map(pick(conversationByKey, args, toConversation)),
     messages: (args) =>
       readSome(
         args.ids,
-        pick(messageByKey, args, 'message', (row) => toMessage(row, texts)),
+        pick(messageByKey, args, (row) => toMessage(row, texts)),
       ),
     replies: (args) =>
       readSome(
         args.ids,
-        pick(replyByKey, args, 'reply', (row) => toReply(row, texts)),
+        pick(replyByKey, args, (row) => toReply(row, texts)),
       ),
     attachments: (args) =>
       args.ids.map(
-        pick(attachmentByKey, args, 'attachment', (row) => {
+        pick(attachmentByKey, args, (row) => {
           const { scope: _, upstreamId: __, ...attachment } = toAttachment(row)
           return attachment
         }),
