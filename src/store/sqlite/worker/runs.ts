@@ -7,7 +7,7 @@ import type { WorkerCalls } from '../calls.ts'
 import type { TextRevision } from '../../reply-text.ts'
 import type { StoredOrphan, StoredRun, TextWrite } from '../stored.ts'
 import type { Bindings } from './bindings.ts'
-import { integer, jsonOrNull, string, stringOrNull, type Row } from './columns.ts'
+import { integer, jsonOrNull, string, type Row } from './columns.ts'
 import type { EventOwner, Events } from './events.ts'
 import {
   conversationIdOf,
@@ -123,13 +123,13 @@ export function createRuns(parts: RunsParts): Runs {
     return row
   }
 
-  function find(sessionId: SessionId, replyId: ReplyId, fence: string): RunRow | undefined {
+  /** The run that holds a fence, of whatever session. */
+  function held(replyId: ReplyId, fence: string): RunRow | undefined {
     const row = findRun.get(replyId)
     if (row === undefined || row['fence'] !== fence || row['reply'] !== replyId) return undefined
-    if (row['session_key'] !== sessionId) return undefined
     return {
       session: integer(row['session']),
-      sessionId,
+      sessionId: string(row['session_key']) as SessionId,
       reply: integer(row['id']),
       replyId,
       conversation: integer(row['conversation_row']),
@@ -139,10 +139,21 @@ export function createRuns(parts: RunsParts): Runs {
     }
   }
 
+  function find(sessionId: SessionId, replyId: ReplyId, fence: string): RunRow | undefined {
+    const run = held(replyId, fence)
+    return run?.sessionId === sessionId ? run : undefined
+  }
+
   /** A reply is written under its lease only while it runs, and `waiting` is no step of running. */
   function findRunning(sessionId: SessionId, replyId: ReplyId, fence: string): RunRow | undefined {
     const run = find(sessionId, replyId, fence)
     return run?.status === 'RUNNING' ? run : undefined
+  }
+
+  /** The reply's context begins anew, as its conversation was asked to. */
+  function resetContext({ conversation, reply }: RunRow): void {
+    clearReset.run(conversation)
+    setReset.run(reply)
   }
 
   function keepText(reply: number, name: string): readonly TextRevision[] {
@@ -259,10 +270,7 @@ export function createRuns(parts: RunsParts): Runs {
         const outcome = bindings.bind(run, binding, at)
         if (typeof outcome === 'object') return outcome
       }
-      if (contextReset) {
-        clearReset.run(run.conversation)
-        setReset.run(run.reply)
-      }
+      if (contextReset) resetContext(run)
       if (run.step === 'claimed') {
         setIntended.run(at, run.reply)
         events.append(run, { type: 'started' })
@@ -276,18 +284,13 @@ export function createRuns(parts: RunsParts): Runs {
       const outcome = bindings.bind(run, binding, at)
       if (typeof outcome === 'object') return outcome
       setRevealed.run(run.reply)
-      if (contextReset) {
-        clearReset.run(run.conversation)
-        setReset.run(run.reply)
-      }
+      if (contextReset) resetContext(run)
       return outcome
     },
 
     writeTexts: ({ texts: all }) =>
       all.map((text) => {
-        const row = findRun.get(text.replyId)
-        const sessionId = stringOrNull(row?.['session_key'] ?? null) as SessionId | null
-        const run = sessionId === null ? undefined : find(sessionId, text.replyId, text.fence)
+        const run = held(text.replyId, text.fence)
         if (run === undefined) return 'lost'
         write(run, text)
         return 'written'
