@@ -1,5 +1,5 @@
 import type { Delta, DeltaKind } from '../domain.ts'
-import { isHighSurrogate } from '../lib/surrogate.ts'
+import { commonLength, isHighSurrogate } from '../lib/surrogate.ts'
 
 /**
  * The text of one kind that readers have been shown, and the delta that takes them further.
@@ -197,13 +197,4 @@ export function createTranscript({ kind, shown = '', charge }: TranscriptOptions
       untold = undefined
     },
   }
-}
-
-/** How much of `added` stands in `text` at `from`. */
-function commonLength(text: string, from: number, added: string): number {
-  if (text.startsWith(added, from)) return added.length
-  const limit = Math.min(text.length - from, added.length)
-  let length = 0
-  while (length < limit && text.charCodeAt(from + length) === added.charCodeAt(length)) length++
-  return length > 0 && isHighSurrogate(added.charCodeAt(length - 1)) ? length - 1 : length
 }

@@ -8,6 +8,7 @@ import type {
   TerminalEventBody,
   ToolCall,
 } from '../../domain.ts'
+import { commonLength } from '../../lib/surrogate.ts'
 import type {
   Collision,
   FinishOutcome,
@@ -215,7 +216,7 @@ export class Lease implements RunLease, TextSource {
   #correct(text: string): void {
     const { answer } = this
     if (answer === text) return
-    const offset = this.text.answer.roundDown(commonLength(answer, text))
+    const offset = this.text.answer.roundDown(commonLength(answer, 0, text))
     this.#put({ kind: 'ANSWER', offset, text: text.slice(offset) })
     this.log.wake()
   }
@@ -242,11 +243,3 @@ export function toOutcome(result: FinishedCall): FinishOutcome {
 }
 
 const noTexts = { answer: '', reasoning: '' }
-
-function commonLength(one: string, other: string): number {
-  const length = Math.min(one.length, other.length)
-  for (let index = 0; index < length; index += 1) {
-    if (one.charCodeAt(index) !== other.charCodeAt(index)) return index
-  }
-  return length
-}
