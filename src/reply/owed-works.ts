@@ -142,7 +142,6 @@ export function createOwedWorks(
       if (outcome !== 'owed') continue
       const waitMs = Math.min(maxRetryMs, firstRetryMs * 2 ** Math.min(work.attempts, 32))
       await record(() => outbox.postpone(work.id, clock.now() + waitMs))
-      sleep.abort()
     }
   }
 
@@ -191,7 +190,12 @@ export function createOwedWorks(
   }
 
   return {
-    attempt,
+    async attempt(works) {
+      const tried = await attempt(works)
+      // It is due sooner than the loop would look.
+      if (tried.some(({ outcome }) => outcome === 'owed')) sleep.abort()
+      return tried
+    },
     async workOff() {
       while (!closed.aborted) {
         sleep = new AbortController()
