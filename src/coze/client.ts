@@ -43,7 +43,7 @@ export interface CozeRequest {
   readonly renewToken?: (() => Promise<Secret>) | undefined
 }
 
-/** Of one stream, in ms. */
+/** Times of one stream, in ms. */
 export interface StreamTimeouts {
   /** From sending the request to the first event. */
   readonly firstEventMs: number
@@ -126,11 +126,11 @@ export interface CozeTimeouts {
 }
 
 export interface CozeLimits {
-  /** Of one event's data, in bytes. */
+  /** Bytes of one event's data. */
   readonly maxEventBytes: number
-  /** Of all deltas of a stream, in bytes of UTF-8. */
+  /** Bytes of all deltas of a stream, in UTF-8. */
   readonly maxReplyBytes: number
-  /** Of a stream, ignored ones included. */
+  /** Events of a stream, ignored ones included. */
   readonly maxReplyEvents: number
   /** To one upstream origin, without `dispatcher`. */
   readonly maxUpstreamConnections: number
@@ -142,7 +142,7 @@ const silentShare = 1 / 3
 /** Bytes of all streams that are read in one turn of the event loop: some milliseconds of work. */
 const bytesPerTurn = 131_072
 
-/** Of one JSON answer, in bytes. */
+/** Bytes of one JSON answer. */
 const maxJsonBytes = 8_388_608
 const unsent = { accepted: 'no' } as const
 /** After so long a call that a platform did not have is tried again: it may have been updated. In ms. */

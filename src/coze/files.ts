@@ -11,7 +11,7 @@ export interface FileRequest {
   readonly content: AsyncIterable<Uint8Array>
   /** More than this ends the upload. */
   readonly maxBytes: number
-  /** Of the whole upload, in ms. */
+  /** Time for the whole upload, in ms. */
   readonly timeoutMs: number
   /** Parts the file from its form: unguessable, so that no content can hold it. */
   readonly boundary: string

@@ -11,7 +11,7 @@ export interface RepeatedFrame {
   readonly delta: CozeDelta
   /** Reads the frame that begins at `from`, in a text that may end anywhere. False: it is none of the pattern. */
   match(text: string, from: number): boolean
-  /** Of the frame that matched last: where it ends, what it says, and the bytes of that in UTF-8. */
+  /** The end of the frame that matched last, the text that it says, and the bytes of that text in UTF-8. */
   readonly end: number
   readonly text: string
   readonly bytes: number
@@ -134,7 +134,7 @@ function createRepeatedFrame(before: string, after: string, delta: CozeDelta): R
   }
 }
 
-/** Of a code unit in UTF-8, where it is no half of a character without the other. */
+/** The bytes that a code unit adds to its text in UTF-8; two for each half of a character of two units. */
 function bytesOf(code: number): number {
   if (code < 0x80) return 1
   return code < 0x800 || (code >= 0xd800 && code < 0xe000) ? 2 : 3

@@ -46,7 +46,7 @@ const streaming = { stream: true }
  * (Node 26, one frame and 16 KiB per read, English and Chinese); reading the JSON after it takes 0.5 µs in either case.
  */
 export function createSseParser(options: {
-  /** Of one event's data, in bytes of UTF-8. What has begun but not ended holds little more. */
+  /** Bytes of one event's data, in UTF-8. What has begun but not ended holds little more. */
   readonly maxEventBytes: number
   readonly onFrame: OnFrame
   /**

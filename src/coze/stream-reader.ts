@@ -7,11 +7,11 @@ import { findRepeatedFrame, isSameMessage, type RepeatedFrame } from './repeated
 import { createSseParser, SseSyntaxError } from './sse.ts'
 
 export interface StreamLimits {
-  /** Of one event, in bytes. */
+  /** Bytes of one event. */
   readonly maxEventBytes: number
-  /** Of all deltas, in bytes of UTF-8. */
+  /** Bytes of all deltas, in UTF-8. */
   readonly maxReplyBytes: number
-  /** Of one stream, also those that are ignored. */
+  /** Events of one stream, also those that are ignored. */
   readonly maxReplyEvents: number
 }
 
@@ -40,7 +40,7 @@ export function createStreamReader(options: {
   const { limits, logId, metrics, origin } = options
   const { maxEventBytes, maxReplyBytes } = limits
   const parser = createSseParser({ maxEventBytes, onFrame, readKnown })
-  /** Of one frame: at most two. */
+  /** The events of one frame: at most two. */
   const decoded: CozeEvent[] = []
   let events: CozeEvent[] = []
   let frames = 0

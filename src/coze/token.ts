@@ -22,7 +22,7 @@ export interface OAuthCredentials {
   readonly privateKey: Secret
   /** Lifetime to ask for, in seconds, 1 to 86399. */
   readonly accessTokenSeconds: number
-  /** Of assertions: the host (and port) of the platform. */
+  /** The audience of assertions: the host (and port) of the platform. */
   readonly audience: string
   /** The organisation to mint for; needed with several. */
   readonly accountId?: string | undefined

@@ -21,9 +21,9 @@ export interface WorkflowChatRequest {
   /** Declared in the body as well; the platform ignores it today. */
   readonly sessionName?: string | undefined
   readonly connectorId?: string | undefined
-  /** Of a library flow; default: the latest. */
+  /** The version of a library flow; default: the latest. */
   readonly workflowVersion?: string | undefined
-  /** Of an app's flow; default: the latest. */
+  /** The version of an app; default: the latest. */
   readonly appVersion?: string | undefined
   readonly timeouts: StreamTimeouts
   readonly listener?: StreamListener | undefined

@@ -69,7 +69,6 @@ export class TextTrack {
     // One unit more than is wanted tells whether the end would cut a pair in two.
     const end = skipped + maxLength + 1
     let text = skipped === 0 && piece.length <= end ? piece : piece.slice(skipped, end)
-    // One more than asked for tells whether the end would cut a pair.
     while (text.length <= maxLength && index < this.#pieces.length - 1) {
       index += 1
       text += this.#pieces[index] ?? ''
