@@ -22,6 +22,7 @@ import { openKeyServer } from '../kit/jwks.ts'
 import { silentLogger } from '../kit/logger.ts'
 import { createRecorder, type GraphError, toSeen } from '../kit/recorder.ts'
 import { until } from '../kit/until.ts'
+import { completed } from '../kit/stored-replies.ts'
 
 const checkMs = 60_000
 const hourMs = 3_600_000
@@ -35,15 +36,6 @@ const delta = (offset: number, text: string): ReplyEventBody => ({
   kind: 'ANSWER',
   offset,
   text,
-})
-const completed = (text: string): ReplyEventBody => ({
-  type: 'completed',
-  text,
-  usage: null,
-  followUps: [],
-  question: null,
-  omitted: [],
-  contextReset: false,
 })
 
 /** A gateway on a clock that stands still, with an issuer of two keys, and Alice, who has sent one message. */

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import type { ReplyEventBody, ReplyId } from '../../src/domain.ts'
 import { type FakeGateway, openFakeGateway } from '../kit/fake-gateway.ts'
+import { completed } from '../kit/stored-replies.ts'
 
 const replyId = 'r0' as ReplyId
 const query = 'subscription { replies { cursor ... on ReplyDelta { offset text } __typename } }'
@@ -13,15 +14,6 @@ const delta = (offset: number, text: string): ReplyEventBody => ({
   kind: 'ANSWER',
   offset,
   text,
-})
-const completed = (text: string): ReplyEventBody => ({
-  type: 'completed',
-  text,
-  usage: null,
-  followUps: [],
-  question: null,
-  omitted: [],
-  contextReset: false,
 })
 
 async function open() {

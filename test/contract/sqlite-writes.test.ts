@@ -4,12 +4,11 @@ import { join } from 'node:path'
 import { StatementSync } from 'node:sqlite'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { ReplyId, SessionId, SessionName } from '../../src/domain.ts'
-import type { AcceptRequest } from '../../src/store/ledger.ts'
 import type { TextWrite } from '../../src/store/sqlite/stored.ts'
 import { StoreError } from '../../src/store/store.ts'
 import { randomId } from '../kit/ids.ts'
 import { openStoreWorker, type StoreWorker } from '../kit/store-worker.ts'
-import { assistant, newConversationId, newMessageId, newReplyId } from '../kit/stored-replies.ts'
+import { assistant, newConversationId, newMessageId, requestOf } from '../kit/stored-replies.ts'
 
 let folder: string
 beforeAll(async () => {
@@ -27,25 +26,6 @@ async function openSession(worker: StoreWorker): Promise<{ readonly sessionId: S
   await worker.call('openSession', { id, name: `${id}-name` as SessionName, at: 1 })
   return { sessionId: id }
 }
-
-const requestOf = (more: Partial<AcceptRequest> = {}): AcceptRequest => ({
-  replyId: newReplyId(),
-  messageId: newMessageId(),
-  newConversationId: newConversationId(),
-  assistantId: undefined,
-  defaultAssistantId: assistant,
-  conversationId: undefined,
-  text: 'hello',
-  attachmentIds: [],
-  extras: { parameters: {}, metadata: {} },
-  onBusy: 'QUEUE',
-  idempotency: undefined,
-  maxQueued: 8,
-  maxOpen: 100,
-  begin: undefined,
-  at: 1,
-  ...more,
-})
 
 /** A reply that runs, in a conversation that is bound. */
 async function runReply(worker: StoreWorker, of: { readonly sessionId: SessionId }) {

@@ -8,6 +8,7 @@ import { createClient } from '../kit/client.ts'
 import { createFakeClock } from '../kit/clock.ts'
 import { type FakeGateway, type FakeGatewayOptions, openFakeGateway } from '../kit/fake-gateway.ts'
 import { until } from '../kit/until.ts'
+import { completed } from '../kit/stored-replies.ts'
 
 const query = RepliesDocument.toString()
 const replyId = 'r0' as ReplyId
@@ -18,15 +19,6 @@ const delta = (offset: number, text: string): ReplyEventBody => ({
   kind: 'ANSWER',
   offset,
   text,
-})
-const completed = (text: string): ReplyEventBody => ({
-  type: 'completed',
-  text,
-  usage: null,
-  followUps: [],
-  question: null,
-  omitted: [],
-  contextReset: false,
 })
 
 interface PlainInit {

@@ -37,12 +37,9 @@ export async function openSession(ledger: Ledger): Promise<Session> {
   return (await ledger.openSession(id, name, 1)).session
 }
 
-export function accept(
-  ledger: Ledger,
-  session: Session,
-  request: Partial<AcceptRequest> = {},
-): Promise<AcceptOutcome> {
-  return ledger.accept(session, {
+/** A message as plain as can be. */
+export function requestOf(request: Partial<AcceptRequest> = {}): AcceptRequest {
+  return {
     replyId: newReplyId(),
     messageId: newMessageId(),
     newConversationId: newConversationId(),
@@ -59,7 +56,15 @@ export function accept(
     begin: undefined,
     at: 1,
     ...request,
-  })
+  }
+}
+
+export function accept(
+  ledger: Ledger,
+  session: Session,
+  request: Partial<AcceptRequest> = {},
+): Promise<AcceptOutcome> {
+  return ledger.accept(session, requestOf(request))
 }
 
 /** The accepted reply; any other outcome fails the test. */

@@ -4,16 +4,21 @@ import type {
   ConversationId,
   Delta,
   MessageId,
-  Position,
-  ReplyId,
   Session,
   TerminalEventBody,
 } from '../../../src/domain.ts'
-import type { AcceptOutcome, AcceptRequest, Ledger, RunLease } from '../../../src/store/ledger.ts'
+import type { AcceptRequest, Ledger, RunLease } from '../../../src/store/ledger.ts'
 import type { UpstreamBinding } from '../../../src/store/upstream.ts'
 import type { EventFilter, LogItem, ReplyLog } from '../../../src/store/log.ts'
 import { StoreError, type ReplyStore } from '../../../src/store/store.ts'
 import { randomId } from '../../kit/ids.ts'
+import {
+  accept,
+  assistant as assistantId,
+  beginning,
+  cancelled,
+  completed,
+} from '../../kit/stored-replies.ts'
 import { sessionIdOf, sessionNameOf } from '../../sim/people.ts'
 import { type DiskWeather, fairWeather, type WriteName } from '../../sim/store/commits.ts'
 import type { DiskFlaw } from '../../sim/store/state.ts'
@@ -43,8 +48,6 @@ function setUp(weather: Partial<DiskWeather> = {}, flaw?: DiskFlaw) {
   return { timeline, disk, user, newUser, store: disk.open(user), pass, wait }
 }
 
-const assistantId = 'assistant' as AssistantId
-const beginning: Position = { seq: 0, check: '', texts: [] }
 const answer = (offset: number, text: string): Delta => ({ kind: 'ANSWER', offset, text })
 const reasoning = (offset: number, text: string): Delta => ({ kind: 'REASONING', offset, text })
 const scope = { origin: 'https://upstream.test', account: '' }
@@ -53,46 +56,11 @@ const bindingOf = (conversationId: string): UpstreamBinding => ({
   strategy: 'bot',
   conversationId,
 })
-const completed = (text: string): TerminalEventBody => ({
-  type: 'completed',
-  text,
-  usage: null,
-  followUps: [],
-  question: null,
-  omitted: [],
-  contextReset: false,
-})
-const cancelled: TerminalEventBody = { type: 'cancelled', upstreamCancelled: false }
 
 async function openSession(ledger: Ledger): Promise<Session> {
   const name = (generation: number) => sessionNameOf('ann', generation)
   const { session } = await ledger.openSession(sessionIdOf('ann'), name, 1)
   return session
-}
-
-function accept(
-  ledger: Ledger,
-  session: Session,
-  request: Partial<AcceptRequest> = {},
-): Promise<AcceptOutcome> {
-  return ledger.accept(session, {
-    replyId: randomId() as ReplyId,
-    messageId: randomId() as MessageId,
-    newConversationId: randomId() as ConversationId,
-    assistantId: undefined,
-    defaultAssistantId: assistantId,
-    conversationId: undefined,
-    text: 'hello',
-    attachmentIds: [],
-    extras: { parameters: {}, metadata: {} },
-    onBusy: 'QUEUE',
-    idempotency: undefined,
-    maxQueued: 8,
-    maxOpen: 100,
-    begin: undefined,
-    at: 1,
-    ...request,
-  })
 }
 
 /** A reply that runs in a bound conversation, with its intent recorded. */
