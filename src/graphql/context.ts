@@ -7,7 +7,7 @@ import type { Metrics } from '../observe/metrics.ts'
 import type { SessionConversations } from '../reply/session-conversations.ts'
 import type { SessionReplies } from '../reply/session-replies.ts'
 import type { SessionStore } from '../store/ledger.ts'
-import type { AnswerBudget } from './answer-budget.ts'
+import type { AnswerBudget } from './execution/answer-budget.ts'
 
 /** All that a resolver may touch: the badge of one session. Made per request by `openSession(caller)` in `gateway.ts`. */
 export interface GraphContext {

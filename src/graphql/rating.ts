@@ -1,4 +1,4 @@
-import { builder } from './builder.ts'
+import { builder } from './schema/builder.ts'
 
 export const RatingType = builder.enumType('Rating', {
   description: 'What a session thinks of an answer.',

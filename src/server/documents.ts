@@ -9,7 +9,7 @@ import type { DocumentNode, GraphQLSchema, Source } from 'graphql'
 import { createLRUCache } from 'graphql-yoga'
 import type { Limits } from '../config/limits.ts'
 import { fieldCosts } from '../graphql/cost.ts'
-import { withCode } from '../graphql/errors.ts'
+import { withCode } from '../graphql/execution/errors.ts'
 import { checkDocument, checkNesting } from './limits.ts'
 import type { DocumentLimits } from './limits.ts'
 

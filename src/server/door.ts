@@ -7,7 +7,7 @@ import {
   UnauthenticatedError,
 } from '../errors.ts'
 import type { GraphContext } from '../graphql/context.ts'
-import type { PresentError } from '../graphql/errors.ts'
+import type { PresentError } from '../graphql/execution/errors.ts'
 import type { NewId } from '../lib/id.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { Metrics, RequestKind } from '../observe/metrics.ts'

@@ -1,6 +1,6 @@
 import type { ExecutionResult, GraphQLError } from 'graphql'
 import type { GatewayError } from '../errors.ts'
-import { gatewayErrorOf } from '../graphql/errors.ts'
+import { gatewayErrorOf } from '../graphql/execution/errors.ts'
 import { mediaTypes } from './accept.ts'
 import type { MediaType } from './accept.ts'
 import { createResultStream, createTextStream } from './event-stream.ts'

@@ -6,8 +6,8 @@ import {
   GatewayError,
   SubscriptionTokenExpiredError,
 } from '../errors.ts'
-import type { PresentError } from '../graphql/errors.ts'
-import type { EventOutput, OpenSubscription } from '../graphql/subscription.ts'
+import type { PresentError } from '../graphql/execution/errors.ts'
+import type { EventOutput, OpenSubscription } from '../graphql/execution/subscription.ts'
 import type { Metrics, SubscriptionEnd } from '../observe/metrics.ts'
 import type { EventStream, Gone, Sink, StreamReader } from './event-stream.ts'
 import type { LiveStream, StreamPlace } from './open-streams.ts'

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { ConversationId } from '../../src/domain.ts'
-import { exportPage } from '../../src/graphql/export-page.ts'
-import { decodeExportPlace } from '../../src/graphql/export-place.ts'
+import { exportPage } from '../../src/graphql/export/page.ts'
+import { decodeExportPlace } from '../../src/graphql/export/cursor.ts'
 import { openMemoryStore } from '../kit/open-engine.ts'
 import { acceptReply, assistant, newConversationId, openSession } from '../kit/stored-replies.ts'
 

@@ -1,4 +1,4 @@
-import { AnswerBudget } from '../../src/graphql/answer-budget.ts'
+import { AnswerBudget } from '../../src/graphql/execution/answer-budget.ts'
 import { createTurns } from '../../src/lib/turns.ts'
 
 /** For tests that execute the schema themselves: an answer as large as it comes. */

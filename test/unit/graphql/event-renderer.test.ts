@@ -10,9 +10,9 @@ import type {
   ReplyEventBody,
   ReplyId,
 } from '../../../src/domain.ts'
-import { createSelectionCompiler } from '../../../src/graphql/event-renderer.ts'
+import { createSelectionCompiler } from '../../../src/graphql/execution/event-renderer.ts'
 import { encodeGlobal } from '../../../src/graphql/global-id.ts'
-import { eventTypeNames } from '../../../src/graphql/reply-event.ts'
+import { eventTypeNames } from '../../../src/graphql/schema/reply-event.ts'
 import { schema } from '../../../src/graphql/schema.ts'
 import { openBudget } from '../../kit/budget.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { canonicalJson } from '../../../src/graphql/raw-input.ts'
+import { canonicalJson } from '../../../src/graphql/schema/raw-input.ts'
 
 describe('canonical JSON', () => {
   it.each([

@@ -1,0 +1,206 @@
+import { GraphQLError } from 'graphql'
+import {
+  AssistantUnavailableError,
+  ConversationBusyError,
+  GatewayError,
+  IdempotencyMismatchError,
+  InvalidInputError,
+  NotFoundError,
+  NotSupportedError,
+  QueueFullError,
+  RateLimitedError,
+  TooLargeError,
+} from '../../errors.ts'
+import type { NewId } from '../../lib/id.ts'
+import type { Logger } from '../../observe/logger.ts'
+import type { RefusalLog } from '../../observe/refusals.ts'
+import { builder } from '../schema/builder.ts'
+
+const ErrorCode = builder.enumType('ErrorCode', {
+  description: 'Why a mutation was refused; a code never changes its meaning.',
+  values: {
+    INVALID_INPUT: { description: 'The input breaks a rule that the schema cannot state.' },
+    NOT_FOUND: { description: 'What an id names does not exist in the session.' },
+    CONVERSATION_BUSY: { description: 'Another reply runs in the conversation.' },
+    QUEUE_FULL: { description: 'As many messages wait in the conversation as may.' },
+    RATE_LIMITED: { description: 'More than the session may do now; wait for `retryAfterMs`.' },
+    IDEMPOTENCY_MISMATCH: { description: 'The idempotency key was used with another input.' },
+    NOT_SUPPORTED: { description: 'The assistant, or its platform, cannot do this.' },
+    ASSISTANT_UNAVAILABLE: { description: 'The assistant takes nothing now.' },
+    TOO_LARGE: { description: 'The file has more bytes than one may have.' },
+  },
+})
+
+type MemberCode = typeof ErrorCode.$inferType
+type MemberError = GatewayError & { readonly code: MemberCode }
+
+const ErrorInterface = builder.interfaceRef<MemberError>('Error').implement({
+  description: 'What a user can act on when a mutation is refused.',
+  fields: (t) => ({
+    message: t.exposeString('message', { description: 'What is wrong, in words.' }),
+    code: t.expose('code', { type: ErrorCode, description: 'What is wrong, for programs.' }),
+  }),
+})
+
+const interfaces = [ErrorInterface]
+builder.objectType(InvalidInputError, {
+  name: 'InvalidInputError',
+  description: 'The input breaks a rule that the schema cannot state.',
+  interfaces,
+})
+builder.objectType(NotFoundError, {
+  name: 'NotFoundError',
+  description: 'What an id names does not exist in the session.',
+  interfaces,
+})
+builder.objectType(ConversationBusyError, {
+  name: 'ConversationBusyError',
+  description: 'Another reply runs in the conversation, and the message asked not to wait.',
+  interfaces,
+  fields: (t) => ({
+    retryAfterMs: t.exposeInt('retryAfterMs', {
+      nullable: true,
+      description: 'How long to wait before asking again, in ms.',
+    }),
+  }),
+})
+builder.objectType(QueueFullError, {
+  name: 'QueueFullError',
+  description: 'As many messages wait in the conversation as may.',
+  interfaces,
+  fields: (t) => ({
+    retryAfterMs: t.exposeInt('retryAfterMs', {
+      nullable: true,
+      description: 'How long to wait before asking again, in ms.',
+    }),
+  }),
+})
+builder.objectType(IdempotencyMismatchError, {
+  name: 'IdempotencyMismatchError',
+  description: 'The idempotency key was used before with another input.',
+  interfaces,
+})
+builder.objectType(RateLimitedError, {
+  name: 'RateLimitedError',
+  description: 'More than the session may do now.',
+  interfaces,
+  fields: (t) => ({
+    // Nullable as its namesake below: a client can select both at once.
+    retryAfterMs: t.exposeInt('retryAfterMs', {
+      nullable: true,
+      description: 'How long to wait, in ms.',
+    }),
+  }),
+})
+builder.objectType(NotSupportedError, {
+  name: 'NotSupportedError',
+  description: 'What is asked is something that this assistant, or its platform, cannot do.',
+  interfaces,
+})
+builder.objectType(AssistantUnavailableError, {
+  name: 'AssistantUnavailableError',
+  description: 'The assistant takes nothing now: out of service, or its platform does not answer.',
+  interfaces,
+  fields: (t) => ({
+    retryAfterMs: t.exposeInt('retryAfterMs', {
+      nullable: true,
+      description: 'How long to wait, in ms; null: an operator must act.',
+    }),
+  }),
+})
+builder.objectType(TooLargeError, {
+  name: 'TooLargeError',
+  description: 'The file has more bytes than one may have.',
+  interfaces,
+})
+
+/** The error of ours behind a GraphQL error, if there is one. */
+export function gatewayErrorOf(error: unknown): GatewayError | undefined {
+  if (error instanceof GatewayError) return error
+  return error instanceof GraphQLError && error.originalError
+    ? gatewayErrorOf(error.originalError)
+    : undefined
+}
+
+/** What a request error of GraphQL itself (coercion of variables, no such operation) is to its caller. */
+export function asInputError(error: GraphQLError): GraphQLError {
+  return withCode(error, 'BAD_USER_INPUT', withoutValues(error.message))
+}
+
+/** How the message of a variable's error begins: its name, and the place in its value. */
+const variableError = /^(Variable "\$\w+" has invalid value(?: at [.\w[\]]+)?)(: )/
+
+/** The text that may follow: GraphQL's words, and names of the schema. Each ends where the value would follow. */
+const reasons: readonly RegExp[] = [
+  /^(?:Int|Float|String|Boolean|ID) cannot represent [a-z0-9 -]+/,
+  /^Expected value of (?:non-null )?type "[\w![\]]+" (?:not to be null|to be an object|to include required field "\w+"|not to include unknown field)/,
+  /^Expected value of type "[\w![\]]+", but encountered error "[^"]*"/,
+  /does not exist in "\w+" enum/,
+]
+
+/**
+ * Where in a variable the error is, and what is expected there, without what was found: a value may be a user's text or a
+ * secret. graphql-js has its errors as sentences only; of one that is not known here, only the place is left.
+ */
+function withoutValues(message: string): string {
+  const [start, place] = variableError.exec(message) ?? []
+  if (start === undefined || place === undefined) return message
+  const rest = message.slice(start.length)
+  const [reason] = reasons.flatMap((pattern) => pattern.exec(rest)?.[0] ?? [])
+  if (reason === undefined) return `${place}.`
+  return `${place}: ${reason.startsWith('does not') ? 'The value ' : ''}${reason}.`
+}
+
+/** The same error, with a code, unless it has one. */
+export function withCode(error: GraphQLError, code: string, message = error.message): GraphQLError {
+  if (error.extensions['code'] !== undefined) return error
+  return new GraphQLError(message, {
+    nodes: error.nodes,
+    source: error.source,
+    positions: error.positions,
+    path: error.path,
+    extensions: { ...error.extensions, code },
+  })
+}
+
+export type PresentError = (error: unknown) => GraphQLError
+
+/**
+ * The one way an error leaves: ours with its code, GraphQL's own as it is, anything else as INTERNAL_SERVER_ERROR with
+ * a reference id under which its cause is logged. Why a caller was refused is logged, too.
+ */
+export function createPresentError(options: {
+  readonly newId: NewId
+  readonly logger: Logger
+  readonly refusals: Pick<RefusalLog, 'note'>
+}): PresentError {
+  const presented = new WeakSet<GraphQLError>()
+  return (error) => {
+    const located = error instanceof GraphQLError ? error : undefined
+    if (located && presented.has(located)) return located
+    const shown = present(error, located)
+    presented.add(shown)
+    return shown
+  }
+
+  function present(error: unknown, located: GraphQLError | undefined): GraphQLError {
+    const place = { nodes: located?.nodes, path: located?.path }
+    const ours = gatewayErrorOf(error)
+    if (ours) {
+      options.refusals.note(ours)
+      const extensions = {
+        code: ours.code,
+        ...(ours.retryable && { retryable: true }),
+        ...('retryAfterMs' in ours && { retryAfterMs: ours.retryAfterMs }),
+      }
+      return new GraphQLError(ours.message, { ...place, extensions, originalError: ours })
+    }
+    if (located && !located.originalError) return located
+    const reference = options.newId()
+    options.logger.error({ reference, err: located?.originalError ?? error }, 'internal error')
+    return new GraphQLError('internal error', {
+      ...place,
+      extensions: { code: 'INTERNAL_SERVER_ERROR', reference },
+    })
+  }
+}

@@ -1,0 +1,318 @@
+import {
+  BREAK,
+  getDirectiveValues,
+  getNullableType,
+  GraphQLInt,
+  GraphQLString,
+  GraphQLIncludeDirective,
+  GraphQLSkipDirective,
+  isAbstractType,
+  isEnumType,
+  isLeafType,
+  isListType,
+  isNonNullType,
+  isObjectType,
+  Kind,
+  visit as visitNodes,
+} from 'graphql'
+import type {
+  FieldNode,
+  GraphQLObjectType,
+  GraphQLLeafType,
+  GraphQLNullableOutputType,
+  GraphQLOutputType,
+  NamedTypeNode,
+  OperationDefinitionNode,
+  SelectionNode,
+  SelectionSetNode,
+  ValidatedSubscriptionArgs,
+} from 'graphql'
+import type { Cursor, ReplyEvent } from '../../domain.ts'
+import type { LogItem } from '../../store/log.ts'
+import { eventTypeNames } from '../schema/reply-event.ts'
+
+/** The answer to an event, as JSON. `replyId` is the global id. Undefined: the event has to be executed. */
+export type RenderEvent = (event: ReplyEvent, cursor: Cursor, replyId: string) => string | undefined
+
+/** What a `replies` subscription selects, for all that subscribe with it. */
+export interface CompiledSelection {
+  readonly render: RenderEvent
+  /** The deltas that were rendered last: the readers of a session that are at one place come one after the other. */
+  lastBatch: RenderedBatch | undefined
+}
+
+export interface RenderedBatch {
+  readonly items: readonly LogItem[]
+  readonly cursors: readonly Cursor[]
+  readonly frames: string
+}
+
+export type SelectionCompiler = (args: ValidatedSubscriptionArgs) => CompiledSelection
+
+/**
+ * Fields that an object has under their own name: their resolvers read it, and do nothing else. What is not here, such as the
+ * reply of an event, has to be executed.
+ */
+const plainFields: Readonly<Record<string, readonly string[]>> = {
+  [eventTypeNames.started]: [],
+  [eventTypeNames.delta]: ['kind', 'offset', 'text'],
+  [eventTypeNames['action-required']]: ['toolCalls', 'expiresAt'],
+  [eventTypeNames.completed]: ['text', 'usage', 'followUps', 'question', 'omitted', 'contextReset'],
+  [eventTypeNames.failed]: ['code', 'message', 'retryable', 'retryAfterMs'],
+  [eventTypeNames.cancelled]: ['upstreamCancelled'],
+  ToolCall: ['id', 'kind', 'name', 'arguments'],
+  Usage: ['inputTokens', 'outputTokens', 'totalTokens'],
+  Question: ['text', 'options', 'fields'],
+  QuestionField: ['name', 'type', 'required'],
+}
+
+/** An event and what is not in it. */
+interface Delivery {
+  readonly event: ReplyEvent
+  readonly cursor: Cursor
+  readonly replyId: string
+}
+
+/** JSON of a source. @throws where its value is not what the schema says: executing it tells how that is answered. */
+type Write<Source> = (source: Source) => string
+
+/**
+ * Compiles what a subscription selects of each type of event into a template, since executing an event costs more than
+ * everything else together. Compiled once for all subscriptions to an operation, unless variables decide what is included.
+ */
+export function createSelectionCompiler(): SelectionCompiler {
+  const compiled = new WeakMap<OperationDefinitionNode, CompiledSelection>()
+  return (args) => {
+    const known = compiled.get(args.operation)
+    if (known) return known
+    const selection = compile(args)
+    if (!isDecidedByVariables(args)) compiled.set(args.operation, selection)
+    return selection
+  }
+}
+
+function compile(args: ValidatedSubscriptionArgs): CompiledSelection {
+  const templates = new Map<ReplyEvent['type'], Write<Delivery> | undefined>()
+  return {
+    lastBatch: undefined,
+    render(event, cursor, replyId) {
+      let template = templates.get(event.type)
+      if (!template && !templates.has(event.type)) {
+        // Most subscriptions never meet most types.
+        template = eventTemplate(args, event.type)
+        templates.set(event.type, template)
+      }
+      try {
+        return template?.({ event, cursor, replyId })
+      } catch {
+        return undefined
+      }
+    },
+  }
+}
+
+function eventTemplate(
+  args: ValidatedSubscriptionArgs,
+  eventType: ReplyEvent['type'],
+): Write<Delivery> | undefined {
+  const collect = createCollector(args)
+  const root = args.schema.getSubscriptionType()
+  const type = args.schema.getType(eventTypeNames[eventType])
+  if (!root || !isObjectType(type)) return undefined
+  const roots = [...collect([args.operation.selectionSet], root)]
+  const [responseName, fields] = roots[0] ?? []
+  if (roots.length !== 1 || !fields || fields[0]?.name.value !== 'replies') return undefined
+  const write = objectTemplate<Delivery>(fields, type, collect, (name, nodes) => {
+    // Nothing in them has to be escaped.
+    if (name === 'cursor') return ({ cursor }) => `"${cursor}"`
+    if (name === 'replyId') return ({ replyId }) => `"${replyId}"`
+    const plain = plainTemplate(name, nodes, type, collect)
+    return plain && (({ event }) => plain(event))
+  })
+  return write && ((delivery) => `{"data":{"${responseName}":${write(delivery)}}}`)
+}
+
+/** `fieldTemplate`: the template of a field with a name, other than `__typename`. */
+function objectTemplate<Source>(
+  nodes: readonly FieldNode[],
+  type: GraphQLObjectType,
+  collect: Collect,
+  fieldTemplate: (name: string, nodes: readonly FieldNode[]) => Write<Source> | undefined,
+): Write<Source> | undefined {
+  const selectionSets = nodes.flatMap(({ selectionSet }) => selectionSet ?? [])
+  const parts: { readonly before: string; readonly write: Write<Source> }[] = []
+  let constant = '{'
+  let comma = ''
+  for (const [responseName, fields] of collect(selectionSets, type)) {
+    const name = fields[0]?.name.value ?? ''
+    constant += `${comma}"${responseName}":`
+    comma = ','
+    if (name === '__typename') constant += `"${type.name}"`
+    else {
+      const write = fieldTemplate(name, fields)
+      if (!write) return undefined
+      parts.push({ before: constant, write })
+      constant = ''
+    }
+  }
+  const after = `${constant}}`
+  return (source) => {
+    let json = ''
+    for (const { before, write } of parts) json += before + write(source)
+    return json + after
+  }
+}
+
+/** The template of a field whose resolver only reads. */
+function plainTemplate(
+  name: string,
+  nodes: readonly FieldNode[],
+  type: GraphQLObjectType,
+  collect: Collect,
+): Write<object> | undefined {
+  const field = type.getFields()[name]
+  if (!field || !plainFields[type.name]?.includes(name)) return undefined
+  const write = valueTemplate(field.type, nodes, collect)
+  return write && ((source) => write(Reflect.get(source, name)))
+}
+
+function valueTemplate(
+  type: GraphQLOutputType,
+  nodes: readonly FieldNode[],
+  collect: Collect,
+): Write<unknown> | undefined {
+  const write = presentTemplate(getNullableType(type), nodes, collect)
+  if (!write || isNonNullType(type)) return write
+  return (value) => (value == null ? 'null' : write(value))
+}
+
+/** Of a value that is not null. */
+function presentTemplate(
+  type: GraphQLNullableOutputType,
+  nodes: readonly FieldNode[],
+  collect: Collect,
+): Write<unknown> | undefined {
+  if (isLeafType(type)) return leafTemplate(type)
+  if (isListType(type)) {
+    const write = valueTemplate(type.ofType, nodes, collect)
+    return (
+      write &&
+      ((value) =>
+        `[${Array.isArray(value) ? value.map((one) => write(one)).join(',') : noValue()}]`)
+    )
+  }
+  if (!isObjectType(type)) return undefined
+  const write = objectTemplate<object>(nodes, type, collect, (name, fields) =>
+    plainTemplate(name, fields, type, collect),
+  )
+  return (
+    write && ((value) => write(typeof value === 'object' && value !== null ? value : noValue()))
+  )
+}
+
+/** The usual values of the usual types are written at once, as their types would. */
+function leafTemplate(type: GraphQLLeafType): Write<unknown> {
+  const coerced = (value: unknown) => JSON.stringify(type.coerceOutputValue(value) ?? noValue())
+  if (type === GraphQLString) {
+    return (value) => (typeof value === 'string' ? JSON.stringify(value) : coerced(value))
+  }
+  if (type === GraphQLInt) {
+    return (value) => (isInt(value) ? String(value) : coerced(value))
+  }
+  if (isEnumType(type)) {
+    const texts = new Map<unknown, string>()
+    for (const { name, value } of type.getValues()) texts.set(value, `"${name}"`)
+    return (value) => texts.get(value) ?? coerced(value)
+  }
+  return coerced
+}
+
+function isInt(value: unknown): boolean {
+  return typeof value === 'number' && Object.is(value, value | 0)
+}
+
+/** The value is not what the schema says. */
+function noValue(): never {
+  throw new TypeError('the value of a field is of another type')
+}
+
+/** Whether any directive of the operation has a variable. */
+function isDecidedByVariables({
+  operation,
+  fragmentDefinitions,
+}: ValidatedSubscriptionArgs): boolean {
+  let found = false
+  for (const definition of [operation, ...Object.values(fragmentDefinitions)]) {
+    visitNodes(definition, {
+      Directive(node) {
+        if (!node.arguments?.some(({ value: { kind } }) => kind === Kind.VARIABLE)) return undefined
+        found = true
+        return BREAK
+      },
+    })
+  }
+  return found
+}
+
+type Collect = (
+  selectionSets: readonly SelectionSetNode[],
+  type: GraphQLObjectType,
+) => ReadonlyMap<string, readonly FieldNode[]>
+
+/** CollectFields of the GraphQL specification, §6.3.2. */
+function createCollector(args: ValidatedSubscriptionArgs): Collect {
+  const { schema, fragmentDefinitions, variableValues } = args
+  return (selectionSets, type) => {
+    const fields = new Map<string, FieldNode[]>()
+    const visited = new Set<string>()
+    for (const selectionSet of selectionSets) visit(selectionSet, type, fields, visited)
+    return fields
+  }
+
+  function visit(
+    selectionSet: SelectionSetNode,
+    type: GraphQLObjectType,
+    fields: Map<string, FieldNode[]>,
+    visited: Set<string>,
+  ): void {
+    for (const selection of selectionSet.selections) {
+      if (!isIncluded(selection)) continue
+      switch (selection.kind) {
+        case Kind.FIELD: {
+          const name = (selection.alias ?? selection.name).value
+          const same = fields.get(name)
+          if (same) same.push(selection)
+          else fields.set(name, [selection])
+          break
+        }
+        case Kind.INLINE_FRAGMENT:
+          if (applies(selection.typeCondition, type)) {
+            visit(selection.selectionSet, type, fields, visited)
+          }
+          break
+        case Kind.FRAGMENT_SPREAD: {
+          const name = selection.name.value
+          const fragment = fragmentDefinitions[name]
+          if (visited.has(name) || !fragment) break
+          visited.add(name)
+          if (applies(fragment.typeCondition, type)) {
+            visit(fragment.selectionSet, type, fields, visited)
+          }
+        }
+      }
+    }
+  }
+
+  function isIncluded(node: SelectionNode): boolean {
+    if (!node.directives?.length) return true
+    const skip = getDirectiveValues(GraphQLSkipDirective, node, variableValues)
+    const include = getDirectiveValues(GraphQLIncludeDirective, node, variableValues)
+    return skip?.['if'] !== true && include?.['if'] !== false
+  }
+
+  function applies(condition: NamedTypeNode | undefined, type: GraphQLObjectType): boolean {
+    if (!condition) return true
+    const named = schema.getType(condition.name.value)
+    return named === type || (isAbstractType(named) && schema.isSubType(named, type))
+  }
+}

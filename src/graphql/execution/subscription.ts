@@ -1,0 +1,378 @@
+import {
+  createSourceEventStream,
+  executeSubscriptionEvent,
+  validateSubscriptionArgs,
+} from 'graphql'
+import type { ExecutionArgs, GraphQLError } from 'graphql'
+import type { Cursor, ReplyEvent, ReplyId, SessionId } from '../../domain.ts'
+import type { ProbeRun } from '../../domain/probe.ts'
+import { RateLimitedError, UnavailableError } from '../../errors.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { encodeJson } from '../../lib/json-text.ts'
+import type { SharedTurns, Turns } from '../../lib/turns.ts'
+import type { ReplySubscription } from '../../reply/subscribe.ts'
+import type { LogItem } from '../../store/log.ts'
+import { answerTooLarge } from './answer-budget.ts'
+import type { AnswerBudget } from './answer-budget.ts'
+import type { GraphContext } from '../context.ts'
+import { asInputError, gatewayErrorOf } from './errors.ts'
+import type { PresentError } from './errors.ts'
+import type { CompiledSelection, RenderedBatch, SelectionCompiler } from './event-renderer.ts'
+import { encodeGlobal } from '../global-id.ts'
+import { ProbeEvents } from '../schema/probe.ts'
+import { ReplyEvents } from '../schema/reply-event.ts'
+
+/** Where the events of a subscription go. */
+export interface EventOutput {
+  /** Makes one message of a payload and its place; undefined: nothing can be resumed after it. */
+  frame(payload: string, cursor: Cursor | undefined): string
+  /** Takes frames, and the cursor to resume after; a promise when the next ones have to wait. */
+  send(frames: string, last: Cursor | undefined): Promise<void> | undefined
+}
+
+/** A subscription that was accepted: everything that can be refused was refused before. */
+export interface OpenSubscription {
+  /** The client has had all of it already: answer 204. */
+  readonly past: boolean
+  /** The cursor to resume after until something was sent; undefined: it begins at its beginning again. */
+  readonly start: Cursor | undefined
+  /** Sends its events in order, until it has ended or the signal aborts, whose reason is thrown. */
+  follow(output: EventOutput, signal: AbortSignal): Promise<void>
+}
+
+export interface SubscriptionArgs extends ExecutionArgs {
+  readonly contextValue: GraphContext
+}
+
+/** Code units of small frames that are handed on together. */
+const maxJoinedLength = 16_384
+/** Bytes of an event's answer up to which it is written at once. */
+const maxPlainBytes = 16_384
+
+/** Code units of a text in an event from which on its answer is made in turns with other work. */
+const longText = 65_536
+
+/** Code units of frames from which on their reader catches up. */
+const longPart = 8_192
+/** Reading the next part of a log may take as long as writing so many bytes. */
+const readUnits = 131_072
+const firstReadUnits = 16_384
+
+/** Where executing an event is paid, and its answer counted; one for all subscriptions. */
+export interface EventAccount {
+  readonly turns: SharedTurns
+  /** Bytes of the answer to one event. */
+  readonly maxBytes: number
+  readonly clock: Clock
+  begin(session: SessionId): {
+    readonly budget: AnswerBudget
+    readonly held: Disposable & { keep(bytes: number): void }
+  }
+  /** @throws {@link RateLimitedError} when so much is not left of the session's budget. */
+  take(session: SessionId, points: number): Promise<void>
+  charge(session: SessionId, points: number): Promise<void>
+}
+
+/** The parts that are needed to execute one event. */
+interface EventParts {
+  readonly args: Pick<ExecutionArgs, 'schema' | 'document' | 'operationName' | 'variableValues'>
+  readonly contextValue: Omit<GraphContext, 'budget'>
+  readonly present: PresentError
+  readonly account: EventAccount
+  /** Points of executing it once. */
+  readonly cost: number
+}
+
+interface SubscriptionParts extends EventParts {
+  readonly selection: CompiledSelection
+}
+
+/** Validates variables, subscribes, and compiles the selection; answers the errors of a refusal. */
+export async function openSubscription(
+  args: SubscriptionArgs,
+  {
+    compile,
+    ...options
+  }: Pick<EventParts, 'present' | 'account' | 'cost'> & { readonly compile: SelectionCompiler },
+): Promise<OpenSubscription | readonly GraphQLError[]> {
+  const validated = validateSubscriptionArgs(args)
+  if (!('schema' in validated)) return validated.map(asInputError)
+  const source = await createSourceEventStream(validated)
+  const { schema, document, operationName, variableValues } = args
+  const { budget: _, ...contextValue } = args.contextValue
+  const parts = {
+    args: { schema, document, operationName, variableValues },
+    contextValue,
+    ...options,
+  }
+  if (source instanceof ReplyEvents) {
+    return new RunningSubscription(source.subscription, { ...parts, selection: compile(validated) })
+  }
+  if (source instanceof ProbeEvents) return openProbeProgress(source.run, parts)
+  if (Symbol.asyncIterator in source) throw new TypeError('an unknown event stream')
+  return (source.errors ?? []).map(options.present)
+}
+
+function openProbeProgress(run: ProbeRun, parts: EventParts): OpenSubscription {
+  return {
+    past: false,
+    start: undefined,
+    async follow(output, signal) {
+      for await (const event of run.events(signal)) {
+        const frame = (text: string) => output.frame(text, undefined)
+        const asked = { event, rendered: undefined, frame }
+        using answer = await answerEvent(parts, asked, async () => undefined, signal)
+        await output.send(answer.frames, undefined)
+      }
+    },
+  }
+}
+
+/** Mostly idle, and there are thousands: it holds no closures, and nothing that can be had again from what was asked. */
+class RunningSubscription implements OpenSubscription {
+  readonly #subscription: ReplySubscription
+  readonly #parts: SubscriptionParts
+  #replyId: ReplyId | undefined
+  #globalId = ''
+  #isBehind = false
+
+  constructor(subscription: ReplySubscription, parts: SubscriptionParts) {
+    this.#subscription = subscription
+    this.#parts = parts
+  }
+
+  get past(): boolean {
+    return this.#subscription.past
+  }
+
+  get start(): Cursor {
+    return this.#subscription.start
+  }
+
+  follow(output: EventOutput, signal: AbortSignal): Promise<void> {
+    const follow = () =>
+      this.#subscription.follow((batch) => {
+        signal.throwIfAborted()
+        return this.#take(batch, output, signal)
+      }, signal)
+    // Many may come at once, each with much to read.
+    const turn = this.#turns().take(firstReadUnits)
+    return turn ? turn.then(follow) : follow()
+  }
+
+  /** Sends the frames of a batch in order. Without a promise as long as they are deltas and the reader needs none. */
+  #take(
+    batch: readonly LogItem[],
+    output: EventOutput,
+    signal: AbortSignal,
+  ): Promise<void> | undefined {
+    const rendered = this.#renderDeltas(batch, output)
+    if (!rendered) return this.#takeEach(batch, output, signal)
+    const { frames, cursors } = rendered
+    const sent = output.send(frames, cursors.at(-1))
+    // The last part of what it catches up on is short, and the end with the whole text comes behind it.
+    const wasBehind = this.#isBehind
+    this.#isBehind = frames.length >= longPart
+    return wasBehind || this.#isBehind ? this.#waitForTurn(sent) : sent
+  }
+
+  /** Undefined: not all of them are deltas that can be rendered. */
+  #renderDeltas(batch: readonly LogItem[], output: EventOutput): RenderedBatch | undefined {
+    const { selection } = this.#parts
+    const last = selection.lastBatch
+    if (last && this.#isSame(batch, last)) return last
+    const cursors: Cursor[] = []
+    let frames = ''
+    for (const item of batch) {
+      const { event } = item
+      if (event.type !== 'delta') return undefined
+      const cursor = this.#subscription.cursor(item)
+      const payload = this.#render(event, cursor)
+      if (payload === undefined) return undefined
+      frames += output.frame(payload, cursor)
+      cursors.push(cursor)
+    }
+    selection.lastBatch = { items: batch, cursors, frames }
+    return selection.lastBatch
+  }
+
+  /** Whether another reader was just sent the same events of the session at the same place. */
+  #isSame(batch: readonly LogItem[], { items }: RenderedBatch): boolean {
+    return (
+      batch.length === items.length &&
+      batch.every(({ event, position }, index) => {
+        const other = items[index]
+        return event === other?.event && position === other.position
+      })
+    )
+  }
+
+  #render(event: ReplyEvent, cursor: Cursor): string | undefined {
+    if (event.replyId !== this.#replyId) {
+      this.#replyId = event.replyId
+      this.#globalId = encodeGlobal('Reply', event.replyId)
+    }
+    return this.#parts.selection.render(event, cursor, this.#globalId)
+  }
+
+  /** Whoever catches up reads a long part of the log next, or an end with the whole text: few may in one turn. */
+  async #waitForTurn(sent: Promise<void> | undefined): Promise<void> {
+    await sent
+    await this.#turns().take(readUnits)
+  }
+
+  #turns(): Turns {
+    const { account, contextValue } = this.#parts
+    return account.turns.of(contextValue.store.session.id)
+  }
+
+  async #takeEach(
+    batch: readonly LogItem[],
+    output: EventOutput,
+    signal: AbortSignal,
+  ): Promise<void> {
+    // A reply has ended, or something else has happened to it: nothing of its text is kept here.
+    this.#parts.selection.lastBatch = undefined
+    let frames = ''
+    let last: Cursor | undefined
+    const flush = async () => {
+      if (frames !== '') await output.send(frames, last)
+      frames = ''
+    }
+    for (const item of batch) {
+      const { event } = item
+      const cursor = this.#subscription.cursor(item)
+      const rendered = isLong(event) ? undefined : this.#render(event, cursor)
+      if (event.type === 'delta' && rendered !== undefined) frames += output.frame(rendered, cursor)
+      else {
+        const frame = (text: string) => output.frame(text, cursor)
+        const asked = { event: { ...event, cursor }, rendered, frame }
+        using answer = await answerEvent(this.#parts, asked, flush, signal)
+        frames += answer.frames
+        last = cursor
+        // While it still counts as held.
+        if (frames.length > maxJoinedLength) await flush()
+      }
+      last = cursor
+      if (frames.length > maxJoinedLength) await flush()
+    }
+    await flush()
+  }
+}
+
+/** What cannot be answered at once without keeping others waiting. */
+function isLong(event: ReplyEvent): boolean {
+  switch (event.type) {
+    case 'completed':
+      return event.text.length > longText
+    case 'action-required':
+      return event.toolCalls.some((call) => (call.arguments?.length ?? 0) > longText)
+    case 'started':
+    case 'delta':
+    case 'failed':
+    case 'cancelled':
+      return false
+  }
+}
+
+/** An event that a subscriber is to be told. */
+interface AskedEvent {
+  /** What the selection is executed for. */
+  readonly event: unknown
+  /** The answer, where it is known without that. */
+  readonly rendered: string | undefined
+  frame(payload: string): string
+}
+
+/** The answer to one event; disposed when it was handed on. */
+interface EventAnswer extends Disposable {
+  readonly frames: string
+}
+
+/**
+ * Answers one event, at the cost of its session: by what was rendered of it, else by executing the selection. Where the
+ * session has spent its budget, or its answers hold as much as they may, the event waits; none is left out.
+ * @param flush called before it waits
+ */
+async function answerEvent(
+  parts: EventParts,
+  asked: AskedEvent,
+  flush: () => Promise<void>,
+  signal: AbortSignal,
+): Promise<EventAnswer> {
+  const { account, cost, contextValue } = parts
+  const { id } = contextValue.store.session
+  for (;;) {
+    try {
+      await account.take(id, cost)
+      const { budget, held } = account.begin(id)
+      using unsent = new DisposableStack()
+      unsent.use(held)
+      const frames = asked.frame(await payEvent(parts, asked, budget))
+      held.keep(frames.length)
+      const owned = unsent.move()
+      return { frames, [Symbol.dispose]: () => owned.dispose() }
+    } catch (error) {
+      if (!(error instanceof RateLimitedError || error instanceof UnavailableError)) throw error
+      await flush()
+      await account.clock.sleep(error.retryAfterMs, signal)
+    }
+  }
+}
+
+/** What was read is paid also where there is no room for the answer, or it would be read again and again for nothing. */
+async function payEvent(
+  parts: EventParts,
+  { event, rendered }: AskedEvent,
+  budget: AnswerBudget,
+): Promise<string> {
+  try {
+    if (rendered !== undefined) return countOnce(parts, rendered, budget)
+    return await executeOnce(parts, event, budget)
+  } finally {
+    await parts.account.charge(parts.contextValue.store.session.id, budget.points)
+  }
+}
+
+/** @throws {@link RateLimitedError} {@link UnavailableError} when there is no room for the answer now. */
+async function executeOnce(
+  { args, contextValue, present, account }: EventParts,
+  rootValue: unknown,
+  budget: AnswerBudget,
+): Promise<string> {
+  const validated = validateSubscriptionArgs(args)
+  if (!('schema' in validated)) throw new TypeError('a valid operation is not valid any more')
+  const { errors, ...rest } = await executeSubscriptionEvent({
+    ...validated,
+    rootValue,
+    // Loaders live as long as their context: what an event shows is loaded for it.
+    contextValue: { ...contextValue, budget },
+  })
+  const refused = refusalOf(budget, present)
+  if (refused !== undefined) return refused
+  if (errors) return JSON.stringify({ errors: errors.map(present), ...rest })
+  const { maxBytes } = account
+  // A character has six of them at most where it is escaped.
+  if (budget.bytes <= maxPlainBytes && budget.bytes * 6 <= maxBytes) return JSON.stringify(rest)
+  const turns = account.turns.of(contextValue.store.session.id)
+  const text = await encodeJson(rest, { maxBytes, turns })
+  return text ? text.pieces.join('') : refusal(answerTooLarge(maxBytes, 'subscription'), present)
+}
+
+/** @throws as {@link executeOnce} */
+function countOnce({ present }: EventParts, rendered: string, budget: AnswerBudget): string {
+  budget.countWhole(Buffer.byteLength(rendered))
+  return refusalOf(budget, present) ?? rendered
+}
+
+/** Undefined: the answer is within its budget. @throws what passes by itself */
+function refusalOf({ failure }: AnswerBudget, present: PresentError): string | undefined {
+  if (!failure) return undefined
+  const cause = gatewayErrorOf(failure)
+  if (cause?.retryable) throw cause
+  return refusal(failure, present)
+}
+
+function refusal(error: Error, present: PresentError): string {
+  return JSON.stringify({ errors: [present(error)], data: null })
+}

@@ -1,0 +1,38 @@
+import type { JsonValue } from '../../domain.ts'
+import { isPlain } from '../../lib/plain.ts'
+
+export const maxJsonDepth = 16
+/** UTF-16 code units, as JSON text. */
+export const maxJsonLength = 16_384
+
+/** @throws `TypeError` for what is no JSON value, and for one that is too deep, too long or not exact. */
+export function checkJson(value: unknown): Exclude<JsonValue, null> {
+  const checked = check(value, 0)
+  if (checked === null) throw new TypeError('Null is no value of its own.')
+  if (JSON.stringify(checked).length > maxJsonLength) {
+    throw new TypeError(`A JSON value may have at most ${maxJsonLength} characters.`)
+  }
+  return checked
+}
+
+/** A copy without prototypes' tricks: what was checked is what is used. */
+function check(value: unknown, depth: number): JsonValue {
+  if (depth > maxJsonDepth) throw new TypeError(`A JSON value may be ${maxJsonDepth} levels deep.`)
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return value
+  if (typeof value === 'number') return checkNumber(value)
+  if (Array.isArray(value)) return value.map((item) => check(item, depth + 1))
+  if (typeof value === 'object' && isPlain(value)) {
+    return Object.fromEntries(
+      Object.entries(value).map(([name, member]) => [name, check(member, depth + 1)]),
+    )
+  }
+  throw new TypeError('This is no JSON value.')
+}
+
+/** An integer that a double does not hold has become another one already. */
+function checkNumber(value: number): number {
+  const isExact =
+    Number.isFinite(value) && (!Number.isInteger(value) || Number.isSafeInteger(value))
+  if (isExact) return value
+  throw new TypeError('A number of this size goes as text.')
+}
