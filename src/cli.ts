@@ -6,7 +6,7 @@ import { UsageError } from './cli/usage-error.ts'
 import { systemClock } from './lib/clock.ts'
 import { UnsupportedRuntimeError } from './lib/unsupported-runtime-error.ts'
 import type { Logger } from './observe/logger.ts'
-import { ConfigError, parseConfig, processEnvironment, type Config } from './config.ts'
+import { ConfigError, parseConfig, processEnvironment, type Config } from './config/config.ts'
 import { StoreOpenError } from './store/store.ts'
 
 // Each command loads its own parts: `check-config` needs neither GraphQL nor a database.
@@ -132,7 +132,7 @@ async function runDemoCommand(options: Options): Promise<0 | 1> {
     import('./observe/log.ts'),
     import('./cli/lifetime.ts'),
     import('./cli/leak-story.ts'),
-    import('./config/timeouts.ts'),
+    import('./config/sections/timeouts.ts'),
   ])
   const dialect = dialectNames.find((name) => name === (options['dialect'] ?? 'cloud'))
   if (dialect === undefined) {

@@ -1,4 +1,4 @@
-export { parseConfig, ConfigError, type Config, type ConfigSource } from './config.ts'
+export { parseConfig, ConfigError, type Config, type ConfigSource } from './config/config.ts'
 export type { ProbeReport, ProbeRequest } from './domain/probe.ts'
 export * from './errors.ts'
 export { probeConfig, type ProbeDependencies } from './probe-config.ts'

@@ -1,4 +1,4 @@
-import type { Config } from './config.ts'
+import type { Config } from './config/config.ts'
 import type { AssistantId } from './domain.ts'
 import type { IsolationPort } from './graphql/context.ts'
 import type { Verdicts } from './isolation/verdicts.ts'

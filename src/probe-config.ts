@@ -1,4 +1,4 @@
-import type { Config } from './config.ts'
+import type { Config } from './config/config.ts'
 import { createCozeClient, type CozeClientOptions } from './coze/client.ts'
 import type { ProbeReport, ProbeRequest } from './domain/probe.ts'
 import { type Clock, systemClock } from './lib/clock.ts'

@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import type { ApiKeySettings } from '../config/api-keys.ts'
+import type { ApiKeySettings } from '../config/sections/api-keys.ts'
 import { BadRequestError, UnauthenticatedError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Refusal } from '../observe/refusals.ts'

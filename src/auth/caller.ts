@@ -1,5 +1,5 @@
-import type { ApiKeySettings } from '../config/api-keys.ts'
-import type { CookieSettings } from '../config/cookie.ts'
+import type { ApiKeySettings } from '../config/sections/api-keys.ts'
+import type { CookieSettings } from '../config/sections/cookie.ts'
 import type { Caller } from '../domain.ts'
 import { BadRequestError, UnauthenticatedError } from '../errors.ts'
 import { createApiKeys } from './api-keys.ts'

@@ -1,5 +1,5 @@
 import { decodeJwt, errors, jwtVerify, SignJWT, type JWTPayload } from 'jose'
-import type { GuestSettings } from '../config/guests.ts'
+import type { GuestSettings } from '../config/sections/guests.ts'
 import { UnauthenticatedError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { NewId } from '../lib/id.ts'

@@ -10,7 +10,7 @@ import {
   type LocalJWKSet,
 } from 'jose'
 import { UnauthenticatedError, UnavailableError } from '../errors.ts'
-import type { JwksSettings } from '../config/issuer.ts'
+import type { JwksSettings } from '../config/sections/issuer.ts'
 import type { UpstreamFailure } from '../domain/upstream.ts'
 import type { Clock } from '../lib/clock.ts'
 import { FetchError, type FetchJson } from '../lib/fetch-json.ts'

@@ -7,8 +7,8 @@ import {
   type JWTVerifyResult,
   type ResolvedKey,
 } from 'jose'
-import type { IssuerSettings } from '../config/issuer.ts'
-import type { NameClaim } from '../config/session-keys.ts'
+import type { IssuerSettings } from '../config/sections/issuer.ts'
+import type { NameClaim } from '../config/sections/session-keys.ts'
 import type { Caller } from '../domain.ts'
 import { GatewayError, UnauthenticatedError } from '../errors.ts'
 import type { UpstreamFailure } from '../domain/upstream.ts'

@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import { checkUpConfig } from '../probe-config.ts'
 
 /** Looks at every assistant and prints how it stands; 1: something is wrong. */

@@ -1,4 +1,4 @@
-import { processEnvironment } from '../config.ts'
+import { processEnvironment } from '../config/config.ts'
 
 /**
  * Ends the process at once. `process.exit` first waits for the threads of libuv's pool, and a disk or a name server that

@@ -1,7 +1,7 @@
 import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { Agent, fetch } from 'undici'
 import { z } from 'zod'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import type { AssistantId } from '../domain.ts'
 import { systemClock } from '../lib/clock.ts'
 import { errorCode } from '../lib/error-code.ts'

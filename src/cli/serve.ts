@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import { createGateway, type Gateway } from '../gateway.ts'
 import { systemClock } from '../lib/clock.ts'
 import type { Logger } from '../observe/logger.ts'

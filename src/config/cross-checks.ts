@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { isPlain } from '../lib/plain.ts'
-import type { AssistantSettings } from './assistant.ts'
-import { type GuestSettings, reservedIssuer } from './guests.ts'
-import type { IssuerSettings } from './issuer.ts'
-import type { ListenAddress } from './process.ts'
+import type { AssistantSettings } from './sections/assistant.ts'
+import { type GuestSettings, reservedIssuer } from './sections/guests.ts'
+import type { IssuerSettings } from './sections/issuer.ts'
+import type { ListenAddress } from './sections/process.ts'
 import { isRegion } from './upstream-url.ts'
 
 /** The path of a setting, and what is wrong with it. */

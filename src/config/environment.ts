@@ -1,8 +1,8 @@
 import { resolve } from 'node:path'
-import { limitsSchema } from './limits.ts'
-import { probeSchema } from './probe.ts'
-import { listenSchema, loggingSchema, metricsSchema } from './process.ts'
-import { timeoutsSchema } from './timeouts.ts'
+import { limitsSchema } from './sections/limits.ts'
+import { probeSchema } from './sections/probe.ts'
+import { listenSchema, loggingSchema, metricsSchema } from './sections/process.ts'
+import { timeoutsSchema } from './sections/timeouts.ts'
 
 const prefix = 'COZE_GATEWAY_'
 

@@ -1,4 +1,4 @@
-import { parseConfig } from '../config.ts'
+import { parseConfig } from '../config/config.ts'
 import { demoSecrets } from '../config/demo-secrets.ts'
 import { createEmulator } from '../emulator/emulator.ts'
 import type { DialectName, Leak } from '../emulator/options.ts'

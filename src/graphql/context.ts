@@ -1,5 +1,5 @@
-import type { Limits } from '../config/limits.ts'
-import type { Uploads } from '../config/uploads.ts'
+import type { Limits } from '../config/sections/limits.ts'
+import type { Uploads } from '../config/sections/uploads.ts'
 import type { AssistantId, AssistantInfo, Caller } from '../domain.ts'
 import type { AssistantIsolation } from '../domain/isolation.ts'
 import type { ProbeRequest, ProbeRun } from '../domain/probe.ts'

@@ -1,4 +1,4 @@
-import type { AssistantSettings } from '../config/assistant.ts'
+import type { AssistantSettings } from '../config/sections/assistant.ts'
 import type { StrategyKind } from '../domain.ts'
 import { RunFailedError } from '../strategy/run-failed-error.ts'
 

@@ -1,4 +1,4 @@
-import type { AssistantSettings } from '../config/assistant.ts'
+import type { AssistantSettings } from '../config/sections/assistant.ts'
 import type { Platform } from '../domain.ts'
 import type {
   AssistantIsolation,

@@ -1,4 +1,4 @@
-import type { AssistantSettings } from '../config/assistant.ts'
+import type { AssistantSettings } from '../config/sections/assistant.ts'
 import type { ProbeReport } from '../domain/probe.ts'
 
 /** A step of a probe, and when it was. */

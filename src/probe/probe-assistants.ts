@@ -1,4 +1,4 @@
-import type { AssistantSettings } from '../config/assistant.ts'
+import type { AssistantSettings } from '../config/sections/assistant.ts'
 import type { AssistantId } from '../domain.ts'
 import type { IsolationTarget } from '../domain/isolation.ts'
 import type { ProbeReport, ProbeRequest } from '../domain/probe.ts'

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Limits } from '../config/limits.ts'
+import type { Limits } from '../config/sections/limits.ts'
 import type {
   AssistantId,
   AssistantInfo,

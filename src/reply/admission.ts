@@ -1,4 +1,4 @@
-import type { AssistantQuota } from '../config/assistant.ts'
+import type { AssistantQuota } from '../config/sections/assistant.ts'
 import type { AssistantId, SessionId } from '../domain.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../observe/logger.ts'

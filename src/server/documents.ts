@@ -7,7 +7,7 @@ import {
 } from 'graphql'
 import type { DocumentNode, GraphQLSchema, Source } from 'graphql'
 import { createLRUCache } from 'graphql-yoga'
-import type { Limits } from '../config/limits.ts'
+import type { Limits } from '../config/sections/limits.ts'
 import { fieldCosts } from '../graphql/cost.ts'
 import { withCode } from '../graphql/execution/errors.ts'
 import { checkDocument, checkNesting } from './limits.ts'

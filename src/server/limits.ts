@@ -6,7 +6,7 @@ import type {
   SelectionSetNode,
   ValueNode,
 } from 'graphql'
-import type { Limits } from '../config/limits.ts'
+import type { Limits } from '../config/sections/limits.ts'
 import { BadRequestError } from '../errors.ts'
 
 export type DocumentLimits = Pick<

@@ -1,4 +1,4 @@
-import type { Limits } from '../config/limits.ts'
+import type { Limits } from '../config/sections/limits.ts'
 import type { FileUpload } from '../domain.ts'
 import { BadRequestError, ForbiddenError } from '../errors.ts'
 import { UploadedFile } from '../graphql/uploaded-file.ts'

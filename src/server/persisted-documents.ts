@@ -2,7 +2,7 @@ import { usePersistedOperations } from '@graphql-yoga/plugin-persisted-operation
 import { GraphQLError, validate } from 'graphql'
 import type { DocumentNode, GraphQLSchema } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
-import type { PersistedDocuments } from '../config/persisted-documents.ts'
+import type { PersistedDocuments } from '../config/sections/persisted-documents.ts'
 import { BadRequestError, ForbiddenError, GatewayError } from '../errors.ts'
 
 /**

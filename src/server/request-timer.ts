@@ -1,4 +1,4 @@
-import type { Timeouts } from '../config/timeouts.ts'
+import type { Timeouts } from '../config/sections/timeouts.ts'
 import { RequestTimeoutError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 

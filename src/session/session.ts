@@ -1,5 +1,5 @@
 import { createHmac, hash, type BinaryLike } from 'node:crypto'
-import type { SessionSettings } from '../config/session-keys.ts'
+import type { SessionSettings } from '../config/sections/session-keys.ts'
 import type { Caller, SessionId, SessionName } from '../domain.ts'
 import { remember } from '../lib/remember.ts'
 

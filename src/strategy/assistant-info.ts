@@ -1,6 +1,6 @@
-import type { AssistantSettings } from '../config/assistant.ts'
+import type { AssistantSettings } from '../config/sections/assistant.ts'
 import type { AssistantInfo } from '../domain.ts'
-import type { BotSettings, WorkflowSettings } from '../config/target.ts'
+import type { BotSettings, WorkflowSettings } from '../config/sections/target.ts'
 
 /** What callers may know of an assistant: what its messages may carry, whichever way it is driven. */
 export function infoOf(assistant: AssistantSettings): AssistantInfo {

@@ -1,5 +1,5 @@
 import type { KeyedLayer } from '../domain.ts'
-import type { BotSettings, WorkflowSettings } from '../config/target.ts'
+import type { BotSettings, WorkflowSettings } from '../config/sections/target.ts'
 import { conversationParameter } from '../domain/keying.ts'
 
 /** What keys each layer of a Workflow's runs by the session, as conversations are obtained at present. */

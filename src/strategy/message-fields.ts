@@ -1,5 +1,5 @@
 import type { MessageExtras } from '../domain.ts'
-import type { BotSettings, WorkflowSettings } from '../config/target.ts'
+import type { BotSettings, WorkflowSettings } from '../config/sections/target.ts'
 import { conversationParameter, keptParameters, reservedMetadata } from '../domain/keying.ts'
 import type { RunKeys } from './keys.ts'
 import type { StartRequest } from './strategy.ts'

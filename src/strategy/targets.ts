@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { AssistantSettings } from '../config/assistant.ts'
-import type { BotSettings, WorkflowSettings } from '../config/target.ts'
+import type { AssistantSettings } from '../config/sections/assistant.ts'
+import type { BotSettings, WorkflowSettings } from '../config/sections/target.ts'
 import type { StrategyKind } from '../domain.ts'
 import type { IsolationTarget } from '../domain/isolation.ts'
 import { defaultSessionParameter } from '../domain/keying.ts'

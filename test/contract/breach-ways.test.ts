@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { AssistantSettings } from '../../src/config/assistant.ts'
+import type { AssistantSettings } from '../../src/config/sections/assistant.ts'
 import { CozeError } from '../../src/coze/errors.ts'
 import type { ReplyEvent, ReplyId, SessionId } from '../../src/domain.ts'
 import { type Breach, type BreachWay, breachWays } from '../../src/isolation/breaches.ts'

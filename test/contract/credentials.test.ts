@@ -6,7 +6,7 @@ import {
 } from '../../schema/operations/generated/graphql.ts'
 import { createAuthenticator } from '../../src/auth/caller.ts'
 import type { Proof } from '../../src/auth/identity.ts'
-import type { ApiKeySettings } from '../../src/config/api-keys.ts'
+import type { ApiKeySettings } from '../../src/config/sections/api-keys.ts'
 import type { ReplyEventBody, ReplyId } from '../../src/domain.ts'
 import { encodeGlobal } from '../../src/graphql/global-id.ts'
 import { fetchJson } from '../../src/lib/fetch-json.ts'

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { buildSchema, isEnumType } from 'graphql'
 import { describe, expect, it } from 'vitest'
 import { environmentSettings } from '../../src/config/environment.ts'
-import { parseConfig } from '../../src/config.ts'
+import { parseConfig } from '../../src/config/config.ts'
 import { endingCodes, requestStatuses } from '../kit/codes.ts'
 import { createTestApp } from '../kit/emulator.ts'
 

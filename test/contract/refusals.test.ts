@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { parseConfig } from '../../src/config.ts'
+import { parseConfig } from '../../src/config/config.ts'
 import { createGateway } from '../../src/gateway.ts'
 import { createLogger } from '../../src/observe/log.ts'
 import { apiKey } from '../kit/api-keys.ts'

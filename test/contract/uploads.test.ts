@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { UploadFileDocument } from '../../schema/operations/generated/graphql.ts'
-import { limitsSchema } from '../../src/config/limits.ts'
+import { limitsSchema } from '../../src/config/sections/limits.ts'
 import { createFakeClock } from '../kit/clock.ts'
 import { type FakeGatewayOptions, openFakeGateway } from '../kit/fake-gateway.ts'
 import { until } from '../kit/until.ts'

@@ -1,4 +1,4 @@
-import type { WorkflowSettings } from '../../src/config/target.ts'
+import type { WorkflowSettings } from '../../src/config/sections/target.ts'
 import type { Platform } from '../../src/domain.ts'
 import { createWorkflowStrategy } from '../../src/strategy/workflow.ts'
 import { workflowSettings } from '../kit/strategy-options.ts'

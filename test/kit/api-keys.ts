@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import type { ApiKeySettings } from '../../src/config/api-keys.ts'
+import type { ApiKeySettings } from '../../src/config/sections/api-keys.ts'
 
 /** A backend's key and what the gateway's configuration says of it. */
 export interface TestApiKey {

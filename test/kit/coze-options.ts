@@ -1,5 +1,5 @@
-import { limitsSchema } from '../../src/config/limits.ts'
-import { timeoutsSchema } from '../../src/config/timeouts.ts'
+import { limitsSchema } from '../../src/config/sections/limits.ts'
+import { timeoutsSchema } from '../../src/config/sections/timeouts.ts'
 
 const timeouts = timeoutsSchema.parse({})
 const limits = limitsSchema.parse({})

@@ -1,5 +1,5 @@
-import { limitsSchema, type Limits } from '../../src/config/limits.ts'
-import { timeoutsSchema } from '../../src/config/timeouts.ts'
+import { limitsSchema, type Limits } from '../../src/config/sections/limits.ts'
+import { timeoutsSchema } from '../../src/config/sections/timeouts.ts'
 import type {
   AssistantId,
   AssistantInfo,

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { type Config, parseConfig } from '../../src/config.ts'
+import { type Config, parseConfig } from '../../src/config/config.ts'
 import { createEmulator, type Emulator } from '../../src/emulator/emulator.ts'
 import type { DialectName, EmulatorOptions, Leak } from '../../src/emulator/options.ts'
 import { createTestApp, publicPart } from './emulator.ts'

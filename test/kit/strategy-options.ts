@@ -1,4 +1,4 @@
-import type { BotSettings, WorkflowSettings } from '../../src/config/target.ts'
+import type { BotSettings, WorkflowSettings } from '../../src/config/sections/target.ts'
 import type { Platform } from '../../src/domain.ts'
 import { platformTraits } from '../../src/strategy/platform-traits.ts'
 import { streamTimeouts } from './coze-options.ts'

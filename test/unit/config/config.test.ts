@@ -1,11 +1,16 @@
 import { createHash, createPrivateKey, generateKeyPairSync } from 'node:crypto'
 import { resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { ConfigError, parseConfig, type Config, type ConfigSource } from '../../../src/config.ts'
+import {
+  ConfigError,
+  parseConfig,
+  type Config,
+  type ConfigSource,
+} from '../../../src/config/config.ts'
 import { guestIssuer } from '../../../src/auth/guests.ts'
 import { environmentSettings } from '../../../src/config/environment.ts'
 import { demoSecrets } from '../../../src/config/demo-secrets.ts'
-import { reservedIssuer } from '../../../src/config/guests.ts'
+import { reservedIssuer } from '../../../src/config/sections/guests.ts'
 
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const privatePem = rsa.privateKey.export({ type: 'pkcs1', format: 'pem' }).toString()

@@ -1,6 +1,6 @@
 import { buildSchema, type GraphQLSchema } from 'graphql'
 import { describe, expect, it } from 'vitest'
-import { limitsSchema } from '../../../src/config/limits.ts'
+import { limitsSchema } from '../../../src/config/sections/limits.ts'
 import { createDocuments } from '../../../src/server/documents.ts'
 
 describe('documents', () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { SessionSettings } from '../../../src/config/session-keys.ts'
+import type { SessionSettings } from '../../../src/config/sections/session-keys.ts'
 import type { Caller } from '../../../src/domain.ts'
 import { Secret } from '../../../src/lib/secret.ts'
 import { createSessionNamer, fingerprintOf } from '../../../src/session/session.ts'

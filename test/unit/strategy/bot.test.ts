@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { CozeError } from '../../../src/coze/errors.ts'
 import type { CozeEvent } from '../../../src/coze/events.ts'
-import type { BotSettings } from '../../../src/config/target.ts'
+import type { BotSettings } from '../../../src/config/sections/target.ts'
 import type { Platform } from '../../../src/domain.ts'
 import { createBotStrategy } from '../../../src/strategy/bot.ts'
 import { createFakeClock } from '../../kit/clock.ts'

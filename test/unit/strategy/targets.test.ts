@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { AssistantSettings } from '../../../src/config/assistant.ts'
-import { botSchema, workflowSchema } from '../../../src/config/target.ts'
+import type { AssistantSettings } from '../../../src/config/sections/assistant.ts'
+import { botSchema, workflowSchema } from '../../../src/config/sections/target.ts'
 import type { AssistantId } from '../../../src/domain.ts'
 import { Secret } from '../../../src/lib/secret.ts'
 import { isolationTargets } from '../../../src/strategy/targets.ts'

@@ -1,7 +1,7 @@
 import { isAbsolute, resolve } from 'node:path'
 import { z } from 'zod'
-import { errorCode } from '../lib/error-code.ts'
-import type { SecretSource } from './secret-source.ts'
+import { errorCode } from '../../lib/error-code.ts'
+import type { SecretSource } from '../secret-source.ts'
 
 /** Documents that a request may name instead of sending them. */
 export interface PersistedDocuments {

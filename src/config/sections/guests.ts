@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { secretSchema, type SecretSource } from './secret-source.ts'
+import { secretSchema, type SecretSource } from '../secret-source.ts'
 
 /** What the tokens of guests call their issuer. No other issuer may have this name. */
 export const reservedIssuer = 'urn:coze-graphql-gateway:guests'

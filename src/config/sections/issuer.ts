@@ -1,9 +1,9 @@
 import { createPublicKey, type JsonWebKeyInput, type KeyObject } from 'node:crypto'
 import { z } from 'zod'
-import type { Secret } from '../lib/secret.ts'
-import { mendPem, pemSlip } from './pem.ts'
-import { secretSchema, type SecretSource } from './secret-source.ts'
-import { isHttpsOrLoopback } from './upstream-url.ts'
+import type { Secret } from '../../lib/secret.ts'
+import { mendPem, pemSlip } from '../pem.ts'
+import { secretSchema, type SecretSource } from '../secret-source.ts'
+import { isHttpsOrLoopback } from '../upstream-url.ts'
 
 const secretAlgorithms = ['HS256'] as const
 const rsaAlgorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'] as const

@@ -1,10 +1,10 @@
 import { createPrivateKey } from 'node:crypto'
 import { z } from 'zod'
-import type { AssistantId, Platform } from '../domain.ts'
-import type { OnBreach } from '../domain/isolation.ts'
-import { Secret } from '../lib/secret.ts'
-import { mendPem, pemSlip } from './pem.ts'
-import { secretSchema, type SecretSource } from './secret-source.ts'
+import type { AssistantId, Platform } from '../../domain.ts'
+import type { OnBreach } from '../../domain/isolation.ts'
+import { Secret } from '../../lib/secret.ts'
+import { mendPem, pemSlip } from '../pem.ts'
+import { secretSchema, type SecretSource } from '../secret-source.ts'
 import {
   type BotSettings,
   botSchema,
@@ -13,7 +13,7 @@ import {
   type WorkflowSettings,
   workflowSchema,
 } from './target.ts'
-import { isRegion, readBaseUrl } from './upstream-url.ts'
+import { isRegion, readBaseUrl } from '../upstream-url.ts'
 
 /** How the gateway proves itself to Coze. */
 export type CozeCredentials =

@@ -1,12 +1,12 @@
 import { z } from 'zod'
-import type { JsonValue } from '../domain.ts'
+import type { JsonValue } from '../../domain.ts'
 import {
   defaultSessionParameter,
   findBotProblems,
   findWorkflowProblems,
   type KeyingProblem,
   reservedMetadata,
-} from '../domain/keying.ts'
+} from '../../domain/keying.ts'
 
 export interface WorkflowSettings {
   readonly workflowId: string

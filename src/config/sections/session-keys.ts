@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import type { Secret } from '../lib/secret.ts'
-import { secretSchema, type SecretSource } from './secret-source.ts'
+import type { Secret } from '../../lib/secret.ts'
+import { secretSchema, type SecretSource } from '../secret-source.ts'
 
 /** One key of the ring that names sessions. */
 export interface NameKey {

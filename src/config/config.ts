@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
-import { apiKeysSchema, scopeSchema, type ApiKeySettings } from './config/api-keys.ts'
-import { assistantSchema, type AssistantSettings } from './config/assistant.ts'
-import { cookieSchema, type CookieSettings } from './config/cookie.ts'
-import { crossProblems, parsedProblems } from './config/cross-checks.ts'
-import { readEnvironment, type Override } from './config/environment.ts'
-import { guestsSchema, type GuestSettings } from './config/guests.ts'
-import { issuerSchema, type IssuerSettings } from './config/issuer.ts'
-import { limitsSchema, type Limits } from './config/limits.ts'
+import { apiKeysSchema, scopeSchema, type ApiKeySettings } from './sections/api-keys.ts'
+import { assistantSchema, type AssistantSettings } from './sections/assistant.ts'
+import { cookieSchema, type CookieSettings } from './sections/cookie.ts'
+import { crossProblems, parsedProblems } from './cross-checks.ts'
+import { readEnvironment, type Override } from './environment.ts'
+import { guestsSchema, type GuestSettings } from './sections/guests.ts'
+import { issuerSchema, type IssuerSettings } from './sections/issuer.ts'
+import { limitsSchema, type Limits } from './sections/limits.ts'
 import {
   corsSchema,
   listenSchema,
@@ -20,16 +20,19 @@ import {
   type ListenAddress,
   type LogLevel,
   type StoreSettings,
-} from './config/process.ts'
-import { persistedDocumentsSchema, type PersistedDocuments } from './config/persisted-documents.ts'
-import { describeIssue, formatPath, linesOf } from './config/problems.ts'
-import { probeSchema, type ProbeSettings } from './config/probe.ts'
-import type { SecretSource } from './config/secret-source.ts'
-import { sessionSchema, type SessionSettings } from './config/session-keys.ts'
-import { timeoutsSchema, type Timeouts } from './config/timeouts.ts'
-import { uploadsSchema, type Uploads } from './config/uploads.ts'
-import { errorCode } from './lib/error-code.ts'
-import { isPlain } from './lib/plain.ts'
+} from './sections/process.ts'
+import {
+  persistedDocumentsSchema,
+  type PersistedDocuments,
+} from './sections/persisted-documents.ts'
+import { describeIssue, formatPath, linesOf } from './problems.ts'
+import { probeSchema, type ProbeSettings } from './sections/probe.ts'
+import type { SecretSource } from './secret-source.ts'
+import { sessionSchema, type SessionSettings } from './sections/session-keys.ts'
+import { timeoutsSchema, type Timeouts } from './sections/timeouts.ts'
+import { uploadsSchema, type Uploads } from './sections/uploads.ts'
+import { errorCode } from '../lib/error-code.ts'
+import { isPlain } from '../lib/plain.ts'
 
 /** All settings of a gateway, checked and frozen. A room takes the part it needs. */
 export interface Config {
