@@ -21,11 +21,13 @@ import { createRefusalLog } from './observe/refusals.ts'
 import type { Tracer } from './observe/tracer.ts'
 import { createUpstreamFailureLog } from './observe/upstream-failures.ts'
 import { createRateLimiter } from './rate/limiter.ts'
+import type { AssistantAccess } from './reply/assistant-access.ts'
 import { createReplyEngine } from './reply/engine.ts'
 import { createGraphiQL } from './server/graphiql.ts'
 import { createHeapGuard } from './server/heap-guard.ts'
 import { createGraphServer, type GraphServer } from './server/server.ts'
-import { createSessionNamer, fingerprintOf } from './session/session.ts'
+import { createSessionNamer, fingerprintOf } from './session/namer.ts'
+import { createSessions } from './session/sessions.ts'
 import { createStoreReadiness } from './store/readiness.ts'
 import { openSqliteStore } from './store/sqlite/store.ts'
 import { infoOf } from './strategy/assistant-info.ts'
@@ -153,37 +155,26 @@ export async function createGateway(
     }),
   )
   const isInService = (id: AssistantId) => targets.serve(id, undefined)?.strategy !== undefined
+  const access: AssistantAccess = {
+    strategyOf: (id, begunBy) => targets.strategyOf(id, begunBy),
+    serve: (id, begunBy) => targets.serve(id, begunBy),
+    recordsOf: (id, kind) => targets.recordsOf(id, kind),
+  }
   const engine = stack.use(
     createReplyEngine({
       ledger: store.ledger,
       log: store.log,
-      outbox: store.outbox,
       clock,
       newId,
       logger,
       metrics,
       tracer,
       assistants,
-      strategyOf: (id, begunBy) => targets.strategyOf(id, begunBy),
-      serve: (id, begunBy) => targets.serve(id, begunBy),
-      isRestricted: () => !assistants.every(({ id }) => isInService(id)),
+      ...access,
       onBreach: (breach) => verdicts.breached(breach),
-      recordsOf: (id, kind) => targets.recordsOf(id, kind),
       quotas: new Map(config.assistants.map(({ id, quota }) => [id, quota])),
-      rates: {
-        messages: perMinute(limits.messagesPerMinute, 'Too many messages within a minute.'),
-        guestMessages: perMinute(
-          limits.guestMessagesPerMinute,
-          'Too many messages within a minute.',
-        ),
-        uploads: perMinute(limits.uploadsPerMinute, 'Too many uploads within a minute.'),
-      },
-      limits,
       maxRunningPerSession: limits.maxRunningPerSession,
-      maxConversations: limits.maxConversationsPerSession,
       circuitFailures: limits.circuitFailures,
-      mediaTypes: config.uploads.mediaTypes,
-      cursorKey: config.session.key.reveal(),
       historyLength: limits.maxHistoryMessages,
       maxReplyBytes: limits.maxReplyBytes,
       circuitMs: timeouts.circuitMs,
@@ -195,6 +186,31 @@ export async function createGateway(
       messageRetentionMs:
         limits.messageRetentionDays === 0 ? undefined : limits.messageRetentionDays * 24 * hourMs,
       cancelMs,
+    }),
+  )
+  const sessions = stack.use(
+    createSessions(engine, {
+      ledger: store.ledger,
+      log: store.log,
+      outbox: store.outbox,
+      clock,
+      newId,
+      logger,
+      assistants,
+      ...access,
+      isRestricted: () => !assistants.every(({ id }) => isInService(id)),
+      rates: {
+        messages: perMinute(limits.messagesPerMinute, 'Too many messages within a minute.'),
+        guestMessages: perMinute(
+          limits.guestMessagesPerMinute,
+          'Too many messages within a minute.',
+        ),
+        uploads: perMinute(limits.uploadsPerMinute, 'Too many uploads within a minute.'),
+      },
+      limits,
+      maxConversations: limits.maxConversationsPerSession,
+      mediaTypes: config.uploads.mediaTypes,
+      cursorKey: config.session.key.reveal(),
     }),
   )
   const probing = stack.use(
@@ -259,8 +275,8 @@ export async function createGateway(
           caller,
           fingerprint,
           store: store.ledger.session(session),
-          replies: engine.session(session, by),
-          conversations: engine.conversations(session, by),
+          replies: sessions.replies(session, by),
+          conversations: sessions.conversations(session, by),
           isOperator: isOperator(caller, config.operatorScope),
           operatorScope: config.operatorScope,
           assistants,
@@ -307,7 +323,7 @@ export async function createGateway(
         },
     }),
   )
-  await engine.recover()
+  await sessions.recover()
   const owned = stack.move() // success: the gateway owns them now
 
   async function close(): Promise<void> {

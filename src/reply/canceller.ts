@@ -5,8 +5,8 @@ import type { NewId } from '../lib/id.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Ledger } from '../store/ledger.ts'
+import { stored } from '../store/store.ts'
 import type { ReplyQueue } from './queue.ts'
-import { stored } from './stored.ts'
 
 /** Stops replies of sessions. */
 export interface Canceller {

@@ -223,15 +223,15 @@ function isSent(run: Run): run is SentRun {
 }
 
 /**
- * Whether the end of a run whose stream was lost can be found out. A Bot can be asked how its chat went on. A Workflow
- * cannot: only its announced end can be looked for.
+ * Whether the end of a run whose stream was lost can be found out: the upstream can be asked how it went on, or an end that
+ * was announced is looked for.
  */
 function mayLookUp({ strategy, reader }: SentRun, error: unknown): boolean {
   if (!(error instanceof RunFailedError)) return false
   switch (error.failure.code) {
     case 'UPSTREAM_OUTCOME_UNKNOWN':
     case 'UPSTREAM_TRUNCATED':
-      return strategy.kind === 'bot' || reader.isFinished
+      return strategy.canRetrieveRuns || reader.isFinished
     // It fell silent after it had said everything.
     case 'UPSTREAM_TIMEOUT':
       return reader.isFinished

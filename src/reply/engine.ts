@@ -1,4 +1,3 @@
-import type { Session } from '../domain.ts'
 import { createEncounters } from '../isolation/encounters.ts'
 import type { Breach } from '../isolation/breaches.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -6,58 +5,37 @@ import { onAbort } from '../lib/on-abort.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { Ledger } from '../store/ledger.ts'
 import type { ReplyLog } from '../store/log.ts'
-import type { Outbox } from '../store/outbox.ts'
-import { type AdmissionOptions, createAdmission } from './admission.ts'
-import { createCanceller } from './canceller.ts'
-import { createOwedWorks } from './owed-works.ts'
+import { type Admission, type AdmissionOptions, createAdmission } from './admission.ts'
+import { type Canceller, createCanceller } from './canceller.ts'
 import { createReplyQueue, type ReplyQueue } from './queue.ts'
-import { createRunTraces, StopRequest } from './run.ts'
+import { createRunTraces, type RunTraces, type RunTracesOptions, StopRequest } from './run.ts'
 import { createRunner, type RunnerOptions } from './runner.ts'
-import {
-  type SessionCaller,
-  createSessionConversations,
-  type SessionConversations,
-  type SessionConversationsOptions,
-} from './session-conversations.ts'
-import {
-  createSessionReplies,
-  type SessionReplies,
-  type SessionRepliesOptions,
-} from './session-replies.ts'
-import { createPendingToolOutputs } from './tool-outputs.ts'
-
-/** What the engine makes itself. */
-type Own =
-  | 'admission'
-  | 'queue'
-  | 'traces'
-  | 'canceller'
-  | 'owedWorks'
-  | 'encounters'
-  | 'pendingOutputs'
-  | 'draining'
-  | 'closed'
-  | 'rate'
+import { createPendingToolOutputs, type PendingToolOutputs } from './tool-outputs.ts'
 
 export interface ReplyEngineOptions
   extends
-    Omit<RunnerOptions, Own | 'ledger'>,
+    Omit<RunnerOptions, keyof ReplyEngine | 'encounters' | 'ledger'>,
     AdmissionOptions,
-    Omit<SessionRepliesOptions, Own>,
-    Omit<SessionConversationsOptions, Own>,
-    Omit<TrimmingOptions, 'ledger' | 'log'> {
-  readonly outbox: Outbox
+    TrimmingOptions,
+    RunTracesOptions {
+  readonly ledger: Ledger
+  readonly log: ReplyLog
   /** Called when two have met in one upstream conversation. */
   readonly onBreach: (breach: Breach) => void
 }
 
-/** Accepts messages, runs replies and remembers what they said. One per process and store. */
+/** Runs replies and remembers what they said. One per process and store. */
 export interface ReplyEngine extends AsyncDisposable {
-  /** What one session may do with its replies, on behalf of a caller. */
-  session(session: Session, caller: SessionCaller): SessionReplies
-  /** What it may do with its conversations beside talking. */
-  conversations(session: Session, caller: SessionCaller): SessionConversations
-  /** Takes up what an earlier process left behind. Call once, before the first request. */
+  readonly admission: Admission
+  readonly queue: ReplyQueue
+  readonly canceller: Canceller
+  readonly pendingOutputs: PendingToolOutputs
+  readonly traces: RunTraces
+  /** Aborts when nothing more is accepted. */
+  readonly draining: AbortSignal
+  /** Aborts when the engine is closed. */
+  readonly closed: AbortSignal
+  /** Takes up the replies that an earlier process left behind. Call once, before the first request. */
   recover(): Promise<void>
   /** Some assistant cannot be reached: the gateway serves, but not all it should. */
   isDegraded(): boolean
@@ -84,9 +62,7 @@ export function createReplyEngine(options: ReplyEngineOptions): ReplyEngine {
   const runner = createRunner(inside)
   const queue: ReplyQueue = createReplyQueue({ ...inside, runner, traces })
   const canceller = createCanceller({ ...inside, queue })
-  const owedWorks = createOwedWorks(inside)
   const trimming = trimRegularly(options, closed.signal)
-  let workingOff: Promise<void> | undefined
 
   async function drain(signal: AbortSignal): Promise<void> {
     draining.abort(new StopRequest('shutdown'))
@@ -96,24 +72,21 @@ export function createReplyEngine(options: ReplyEngineOptions): ReplyEngine {
   }
 
   return {
-    session: createSessionReplies({ ...inside, queue, canceller, traces }),
-    conversations: createSessionConversations({
-      ...inside,
-      canceller,
-      owedWorks,
-      rate: options.rates.uploads,
-    }),
+    admission,
+    queue,
+    canceller,
+    pendingOutputs,
+    traces,
+    ...signals,
     async recover() {
       for (const orphan of await ledger.orphans()) queue.takeOver(orphan)
       for (const conversation of await ledger.waiting()) queue.resume(conversation)
-      workingOff = owedWorks.workOff()
     },
     isDegraded: () => admission.isDegraded(),
     drain,
     async [Symbol.asyncDispose]() {
       await drain(AbortSignal.abort())
       await trimming
-      await workingOff
       admission[Symbol.dispose]()
     },
   }

@@ -92,6 +92,11 @@ export interface RunTraces {
   run<T>(reply: Reply, work: () => Promise<T>): Promise<T>
 }
 
+export interface RunTracesOptions {
+  readonly tracer: Tracer
+  readonly assistants: readonly Pick<AssistantInfo, 'id' | 'name'>[]
+}
+
 /** Requests that are remembered; the oldest is forgotten first. */
 const maxOrigins = 10_000
 const noHeaders = { get: () => undefined }
@@ -99,13 +104,7 @@ const noHeaders = { get: () => undefined }
 /**
  * @see https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-agent-spans/#invoke-agent-span
  */
-export function createRunTraces({
-  tracer,
-  assistants,
-}: {
-  readonly tracer: Tracer
-  readonly assistants: readonly Pick<AssistantInfo, 'id' | 'name'>[]
-}): RunTraces {
+export function createRunTraces({ tracer, assistants }: RunTracesOptions): RunTraces {
   const origins = new Map<ReplyId, TraceParent>()
   return {
     accepted(replyId) {

@@ -1,4 +1,4 @@
-import { GatewayError } from '../errors.ts'
+import { GatewayError, UnavailableError } from '../errors.ts'
 import type { IsolationRecords } from './isolation-records.ts'
 import type { Ledger } from './ledger.ts'
 import type { ReplyLog } from './log.ts'
@@ -32,6 +32,18 @@ export class StoreError extends GatewayError {
   constructor(kind: 'full' | 'unavailable', message: string, options?: ErrorOptions) {
     super(message, options)
     this.kind = kind
+  }
+}
+
+/** A write that a caller waits for. @throws {@link UnavailableError} when the store does not take it: nothing was done. */
+export async function stored<T>(write: () => Promise<T>): Promise<T> {
+  try {
+    return await write()
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error
+    throw new UnavailableError('The gateway could not store it. Nothing was done.', {
+      cause: error,
+    })
   }
 }
 

@@ -153,6 +153,8 @@ export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
     scope: options.scope,
     layers: botLayers(bot, identityLayer(options.hasSharedToken)),
     answersByMessage: false,
+    canRetrieveRuns: true,
+    takesTextsOnly: true,
     readsForms: false,
     async open(run, signal) {
       const create = async (target: CozeTarget) =>

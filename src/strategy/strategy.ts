@@ -170,6 +170,10 @@ export interface ChatStrategy {
   readonly layers: readonly KeyedLayer[]
   /** What a run that waits without tool calls means: a Workflow has asked the session, a Bot never does. */
   readonly answersByMessage: boolean
+  /** Whether the upstream can be asked how a run went on whose stream was lost, also where no end was announced. */
+  readonly canRetrieveRuns: boolean
+  /** Whether parameters of a message may be texts only. */
+  readonly takesTextsOnly: boolean
   /** Whether the answer to a form is written in another way upstream than callers may write it. */
   readonly readsForms: boolean
   /** Obtains the upstream conversation before any user text leaves. */

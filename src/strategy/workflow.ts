@@ -217,6 +217,8 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
       return workflowLayers(workflow, keying, identity)
     },
     answersByMessage: true,
+    canRetrieveRuns: false,
+    takesTextsOnly: false,
     readsForms: traits.readsFormLines,
     open,
     get openAsStranger() {

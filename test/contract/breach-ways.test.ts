@@ -313,7 +313,7 @@ const ways: Readonly<
             { type: 'completed', ...of, usage: null },
           ],
         }))
-        await talk.engine.recover()
+        await talk.sessions.recover()
         const events = await readAll(talk.replies, replyId)
         expect(events.at(-1)).toEqual(failed('UPSTREAM_OUTCOME_UNKNOWN'))
         expect(JSON.stringify(events)).not.toContain('swordfish')

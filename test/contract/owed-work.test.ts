@@ -8,7 +8,7 @@ const hourMs = 3_600_000
 
 async function openGateway(store: Store, clock: FakeClock) {
   const gateway = await openEngine({ store, clock })
-  await gateway.engine.recover()
+  await gateway.sessions.recover()
   return gateway
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { ReplyEvent, ReplyId } from '../../src/domain.ts'
-import type { SessionReplies } from '../../src/reply/session-replies.ts'
+import type { SessionReplies } from '../../src/session/replies.ts'
 import { runFailures } from '../../src/reply/failures.ts'
 import type { LogItem } from '../../src/store/log.ts'
 import { StoreError } from '../../src/store/store.ts'
@@ -207,7 +207,7 @@ describe('a clock that jumps', () => {
     }
     clock.advance(queueExpiryMs)
     await using gateway = await openEngine({ clock, queueExpiryMs, store })
-    await gateway.engine.recover()
+    await gateway.sessions.recover()
     expect((await readAll(gateway.replies, id)).at(-1)).toMatchObject({ code: 'EXPIRED' })
   })
 })
@@ -225,7 +225,7 @@ describe('an engine that is closed', () => {
     }
     await using gateway = await openEngine({ store })
     const [waiting] = await gateway.own.openReplies(undefined)
-    await gateway.engine.recover()
+    await gateway.sessions.recover()
     const run = await gateway.strategy.next()
     expect(run.request.text).toBe('1')
     run.accept()

@@ -20,9 +20,9 @@ import type {
 import { isTerminal as isOver } from '../../src/domain.ts'
 import { BadUserInputError, CursorExpiredError, NotFoundError } from '../../src/errors.ts'
 import { onAbort } from '../../src/lib/on-abort.ts'
-import type { SendMessageRequest } from '../../src/reply/acceptance.ts'
-import type { SessionConversations } from '../../src/reply/session-conversations.ts'
-import type { SessionReplies } from '../../src/reply/session-replies.ts'
+import type { SendMessageRequest } from '../../src/session/acceptance.ts'
+import type { SessionConversations } from '../../src/session/conversations.ts'
+import type { SessionReplies } from '../../src/session/replies.ts'
 import type { Page, PageRequest, SessionStore } from '../../src/store/ledger.ts'
 import type { LogItem } from '../../src/store/log.ts'
 

@@ -12,9 +12,11 @@ import { systemClock } from '../../src/lib/clock.ts'
 import type { Logger } from '../../src/observe/logger.ts'
 import { createRateLimiter } from '../../src/rate/limiter.ts'
 import { createReplyEngine, type ReplyEngineOptions } from '../../src/reply/engine.ts'
-import type { SessionCaller } from '../../src/reply/session-conversations.ts'
-import type { SendMessageRequest } from '../../src/reply/acceptance.ts'
-import type { SessionReplies } from '../../src/reply/session-replies.ts'
+import type { AssistantAccess } from '../../src/reply/assistant-access.ts'
+import type { SessionCaller } from '../../src/session/conversations.ts'
+import type { SendMessageRequest } from '../../src/session/acceptance.ts'
+import type { SessionReplies } from '../../src/session/replies.ts'
+import { createSessions, type SessionsOptions } from '../../src/session/sessions.ts'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { type DiskWeather, fairWeather } from '../sim/store/commits.ts'
@@ -33,7 +35,10 @@ export const assistant: AssistantInfo = {
   takesAttachments: true,
 }
 
-export interface OpenEngineOptions extends Omit<Partial<ReplyEngineOptions>, 'limits'> {
+export interface OpenEngineOptions
+  extends
+    Omit<Partial<ReplyEngineOptions>, 'limits' | 'assistants'>,
+    Omit<Partial<SessionsOptions>, 'limits'> {
   readonly kind?: 'workflow' | 'bot'
   readonly strategy?: ScriptedStrategy
   /** A store that outlives the engine. Default: one of its own, in memory. */
@@ -50,35 +55,50 @@ export async function openEngine(options: OpenEngineOptions = {}) {
   const store = options.store ?? stack.use(await openMemoryStore())
   const lines: Line[] = []
   const records = createScriptedRecords()
+  const access: AssistantAccess = {
+    strategyOf: (id) => (id === assistantId ? strategy.choice : undefined),
+    serve: (id) => (id === assistantId ? strategy.choice : undefined),
+    recordsOf: (id) => (id === assistantId ? records : undefined),
+  }
   const engine = stack.use(
     createReplyEngine({
+      ledger: store.ledger,
+      log: store.log,
+      clock,
+      newId: randomId,
+      logger: linesLogger(lines),
+      metrics: uncounted,
+      tracer: untraced,
+      ...access,
+      onBreach: () => undefined,
+      assistants: [assistant],
+      quotas: new Map([[assistantId, { maxRunning: 1000, startsPerSecond: 1000 }]]),
+      historyLength: 20,
+      cancelMs: 60_000,
+      retentionMs: 60_000,
+      messageRetentionMs: undefined,
+      maxRunningPerSession: limits.maxRunningPerSession,
+      circuitFailures: limits.circuitFailures,
+      maxReplyBytes: limits.maxReplyBytes,
+      ...timeouts,
+      ...options,
+    }),
+  )
+  const sessions = stack.use(
+    createSessions(engine, {
       ledger: store.ledger,
       log: store.log,
       outbox: store.outbox,
       clock,
       newId: randomId,
       logger: linesLogger(lines),
-      metrics: uncounted,
-      tracer: untraced,
-      strategyOf: (id) => (id === assistantId ? strategy.choice : undefined),
-      serve: (id) => (id === assistantId ? strategy.choice : undefined),
+      ...access,
       isRestricted: () => false,
-      onBreach: () => undefined,
-      recordsOf: (id) => (id === assistantId ? records : undefined),
       assistants: [assistant],
-      quotas: new Map([[assistantId, { maxRunning: 1000, startsPerSecond: 1000 }]]),
       mediaTypes: ['image/*', 'text/plain'],
       cursorKey: 'key',
       rates: ratesOf(limits),
-      historyLength: 20,
-      cancelMs: 60_000,
-      retentionMs: 60_000,
-      messageRetentionMs: undefined,
-      maxRunningPerSession: limits.maxRunningPerSession,
       maxConversations: limits.maxConversationsPerSession,
-      circuitFailures: limits.circuitFailures,
-      maxReplyBytes: limits.maxReplyBytes,
-      ...timeouts,
       ...options,
       limits,
     }),
@@ -91,13 +111,14 @@ export async function openEngine(options: OpenEngineOptions = {}) {
       session,
       caller: by,
       own: store.ledger.session(session),
-      replies: engine.session(session, by),
-      conversations: engine.conversations(session, by),
+      replies: sessions.replies(session, by),
+      conversations: sessions.conversations(session, by),
     }
   }
   const alice = await open('alice')
   return {
     engine,
+    sessions,
     store,
     strategy,
     records,

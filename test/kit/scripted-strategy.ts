@@ -95,6 +95,8 @@ export function createScriptedStrategy(
     scope: { origin: 'https://coze.test', account },
     layers,
     answersByMessage: kind === 'workflow',
+    canRetrieveRuns: kind === 'bot',
+    takesTextsOnly: kind === 'bot',
     readsForms: kind === 'workflow',
     openAsStranger: undefined,
     opensByName: false,

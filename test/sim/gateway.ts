@@ -6,9 +6,11 @@ import { createCozeClient } from '../../src/coze/client.ts'
 import type { AssistantId, AssistantInfo, Session, StrategyKind } from '../../src/domain.ts'
 import { Secret } from '../../src/lib/secret.ts'
 import type { RateLimiter } from '../../src/rate/limiter.ts'
-import { createReplyEngine, type ReplyEngine } from '../../src/reply/engine.ts'
-import type { SessionCaller, SessionConversations } from '../../src/reply/session-conversations.ts'
-import type { SessionReplies } from '../../src/reply/session-replies.ts'
+import type { AssistantAccess } from '../../src/reply/assistant-access.ts'
+import { createReplyEngine } from '../../src/reply/engine.ts'
+import type { SessionCaller, SessionConversations } from '../../src/session/conversations.ts'
+import type { SessionReplies } from '../../src/session/replies.ts'
+import { createSessions } from '../../src/session/sessions.ts'
 import type { Ledger } from '../../src/store/ledger.ts'
 import { createAssistants } from '../../src/strategy/assistants.ts'
 import type { Choice, OutOfService } from '../../src/strategy/select.ts'
@@ -27,7 +29,6 @@ import { uncounted, untraced } from '../kit/uncounted.ts'
 export interface GatewayProcess {
   readonly clock: ProcessClock
   readonly ledger: Ledger
-  readonly engine: ReplyEngine
   readonly isolation: Isolation
   /** Before the first request. */
   recover(): Promise<void>
@@ -37,6 +38,10 @@ export interface GatewayProcess {
   conversations(person: string): Promise<SessionConversations>
   /** Dies at once: nothing of it happens any more. */
   kill(): void
+  /** Accepts nothing more and lets what runs finish, until the signal aborts. */
+  drain(signal: AbortSignal): Promise<void>
+  /** Ends the engine in order. */
+  end(): Promise<void>
   /** Lets go of what the runtime keeps for signals that never abort. After the last look. */
   bury(): void
   /** Resolves when it is dead. */
@@ -128,28 +133,25 @@ export function startGateway(world: World, plant: Plant): GatewayProcess {
     return choice && dress(id, choice)
   }
 
+  const infos = [first, ...rest] as const
+  const access: AssistantAccess = {
+    strategyOf,
+    serve,
+    recordsOf: (id, kind) => assistants.recordsOf(id, kind),
+  }
   const engine = createReplyEngine({
     ledger,
     log,
-    outbox: plant.outbox?.(store.outbox) ?? store.outbox,
     clock,
     newId: world.newId,
     logger: world.logger,
     metrics,
     tracer: untraced,
-    assistants: [first, ...rest],
-    strategyOf,
-    serve,
-    isRestricted: () =>
-      settings.some(({ id }) => assistants.serve(id, undefined)?.strategy === undefined),
+    assistants: infos,
+    ...access,
     onBreach: (breach) => isolation.breached(breach),
-    recordsOf: (id, kind) => assistants.recordsOf(id, kind),
-    cursorKey: 'cursor key',
-    limits,
-    rates: { messages: unlimited, guestMessages: unlimited, uploads: unlimited },
     quotas: new Map(settings.map(({ id, quota }) => [id, quota])),
     maxRunningPerSession: limits.maxRunningPerSession,
-    maxConversations: limits.maxConversationsPerSession,
     circuitFailures: limits.circuitFailures,
     circuitMs: timeouts.circuitMs,
     historyLength: limits.maxHistoryMessages,
@@ -157,11 +159,27 @@ export function startGateway(world: World, plant: Plant): GatewayProcess {
     recoverMs: timeouts.recoverMs,
     actionMs: timeouts.actionMs,
     totalMs: timeouts.totalMs,
-    mediaTypes: [],
     queueExpiryMs: timeouts.queueExpiryMs,
     retentionMs: world.retentionMs,
     messageRetentionMs: undefined,
     cancelMs: 1_000,
+  })
+  const sessions = createSessions(engine, {
+    ledger,
+    log,
+    outbox: plant.outbox?.(store.outbox) ?? store.outbox,
+    clock,
+    newId: world.newId,
+    logger: world.logger,
+    assistants: infos,
+    ...access,
+    isRestricted: () =>
+      settings.some(({ id }) => assistants.serve(id, undefined)?.strategy === undefined),
+    cursorKey: 'cursor key',
+    limits,
+    rates: { messages: unlimited, guestMessages: unlimited, uploads: unlimited },
+    maxConversations: limits.maxConversationsPerSession,
+    mediaTypes: [],
   })
   const death = Promise.withResolvers<void>()
 
@@ -171,29 +189,36 @@ export function startGateway(world: World, plant: Plant): GatewayProcess {
     return opened.session
   }
 
+  async function end(): Promise<void> {
+    await sessions[Symbol.asyncDispose]()
+    await engine[Symbol.asyncDispose]()
+  }
+
   return {
     clock,
     ledger,
-    engine,
     isolation,
     async recover() {
       await isolation.open()
-      await engine.recover()
+      await sessions.recover()
     },
     session,
     async replies(person) {
-      const replies = engine.session(await session(person), callerOf(person))
+      const replies = sessions.replies(await session(person), callerOf(person))
       return plant.replies?.(replies) ?? replies
     },
-    conversations: async (person) => engine.conversations(await session(person), callerOf(person)),
+    conversations: async (person) =>
+      sessions.conversations(await session(person), callerOf(person)),
     kill() {
       clock.kill()
       death.resolve()
     },
+    drain: (signal) => engine.drain(signal),
+    end,
     bury() {
       clock.kill()
       // Nothing of it is answered any more: there is no end to wait for.
-      void engine[Symbol.asyncDispose]()
+      void end()
       void assistants[Symbol.asyncDispose]()
       void isolation[Symbol.asyncDispose]()
     },

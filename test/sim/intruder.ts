@@ -1,6 +1,6 @@
 import type { ConversationId, ReplyId } from '../../src/domain.ts'
 import { GatewayError } from '../../src/errors.ts'
-import type { SessionReplies } from '../../src/reply/session-replies.ts'
+import type { SessionReplies } from '../../src/session/replies.ts'
 import { call } from './calls.ts'
 import { sessionIdOf } from './people.ts'
 import type { Supervisor } from './supervisor.ts'

@@ -106,9 +106,9 @@ export function createSupervisor(
   /** SIGTERM: runs get a while, then all ends in order. */
   async function drain(gateway: GatewayProcess, ms: number): Promise<void> {
     using deadline = createDeadline(gateway.clock, ms, () => new Error('the drain is over'))
-    await gateway.engine.drain(deadline.signal)
+    await gateway.drain(deadline.signal)
     leave(gateway)
-    await gateway.engine[Symbol.asyncDispose]()
+    await gateway.end()
     const isFlushed = await gateway.flush().then(
       () => true,
       () => false,

@@ -1,6 +1,6 @@
 import type { Conversation } from '../../domain.ts'
 import { ConversationBusyError, InvalidInputError, NotFoundError } from '../../errors.ts'
-import type { UpstreamCleanup } from '../../reply/remains.ts'
+import type { UpstreamCleanup } from '../../session/remains.ts'
 import { getAssistantId } from './assistant.ts'
 import { builder } from './builder.ts'
 import { costs } from '../cost.ts'

@@ -1,5 +1,5 @@
 import { ConversationBusyError } from '../../errors.ts'
-import type { Erasure } from '../../reply/session-conversations.ts'
+import type { Erasure } from '../../session/conversations.ts'
 import { builder } from './builder.ts'
 import { costs } from '../cost.ts'
 import { UpstreamCleanupType } from './upstream-cleanup.ts'

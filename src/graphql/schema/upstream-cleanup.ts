@@ -1,4 +1,4 @@
-import type { UpstreamCleanup } from '../../reply/remains.ts'
+import type { UpstreamCleanup } from '../../session/remains.ts'
 import { builder } from './builder.ts'
 
 export const UpstreamCleanupType = builder.objectRef<UpstreamCleanup>('UpstreamCleanup').implement({

@@ -1,5 +1,5 @@
 import type { CozeClient } from '../../../src/coze/client.ts'
-import type { SessionReplies } from '../../../src/reply/session-replies.ts'
+import type { SessionReplies } from '../../../src/session/replies.ts'
 import type { Verdicts } from '../../../src/isolation/verdicts.ts'
 import type { IsolationRecords } from '../../../src/store/isolation-records.ts'
 import type { Ledger } from '../../../src/store/ledger.ts'

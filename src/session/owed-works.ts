@@ -2,10 +2,10 @@ import type { AssistantId, AssistantInfo } from '../domain.ts'
 import type { Clock } from '../lib/clock.ts'
 import { createDeadline } from '../lib/deadline.ts'
 import type { Logger } from '../observe/logger.ts'
+import { type AssistantAccess, choiceFor, recordsFor } from '../reply/assistant-access.ts'
 import type { UpstreamAccount } from '../store/upstream.ts'
 import type { Outbox, OwedWork, OwedWorkId } from '../store/outbox.ts'
 import { StoreError } from '../store/store.ts'
-import { type AssistantAccess, choiceFor, recordsFor } from './assistant-access.ts'
 
 /**
  * What became of a work. `done`: the platform did it, or says that there is nothing to do. `hidden`: the platform only hides

@@ -24,14 +24,11 @@ import {
 import type { Clock } from '../lib/clock.ts'
 import type { NewId } from '../lib/id.ts'
 import { remember } from '../lib/remember.ts'
+import { type AssistantAccess, servedAccounts } from '../reply/assistant-access.ts'
+import type { ReplyEngine } from '../reply/engine.ts'
+import type { Permit } from '../reply/permits.ts'
 import type { AcceptOutcome, BeginRequest, Ledger } from '../store/ledger.ts'
-import type { Admission } from './admission.ts'
-import { type AssistantAccess, servedAccounts } from './assistant-access.ts'
-import type { Canceller } from './canceller.ts'
-import type { Permit } from './permits.ts'
-import type { ReplyQueue } from './queue.ts'
-import type { RunTraces } from './run.ts'
-import { stored } from './stored.ts'
+import { stored } from '../store/store.ts'
 
 export interface SendMessageRequest {
   readonly text: string
@@ -45,12 +42,11 @@ export interface SendMessageRequest {
   readonly idempotency: { readonly key: string; readonly input: string } | undefined
 }
 
-export interface AcceptanceOptions extends Pick<AssistantAccess, 'serve'> {
+export interface AcceptanceOptions
+  extends
+    Pick<AssistantAccess, 'serve'>,
+    Pick<ReplyEngine, 'admission' | 'queue' | 'canceller' | 'traces'> {
   readonly ledger: Pick<Ledger, 'accept'>
-  readonly admission: Admission
-  readonly queue: ReplyQueue
-  readonly canceller: Canceller
-  readonly traces: Pick<RunTraces, 'accepted'>
   readonly clock: Clock
   readonly newId: NewId
   /** In configured order: the first one is the default. */
@@ -210,7 +206,7 @@ export function checkExtras(
   assistant: AssistantInfo,
   rules: {
     readonly maxAttachments: number
-    /** Parameters are texts: the assistant is a Bot. */
+    /** Parameters are texts. */
     readonly textsOnly: boolean
   },
 ): void {

@@ -15,13 +15,13 @@ import { DrainingError, InvalidInputError, NotFoundError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { NewId } from '../lib/id.ts'
 import type { Logger } from '../observe/logger.ts'
+import type { AssistantAccess } from '../reply/assistant-access.ts'
+import type { ReplyEngine } from '../reply/engine.ts'
 import type { Ledger } from '../store/ledger.ts'
-import type { AssistantAccess } from './assistant-access.ts'
-import type { Canceller } from './canceller.ts'
+import { stored } from '../store/store.ts'
 import type { OwedWorks } from './owed-works.ts'
 import { createRatings, type Feedback } from './ratings.ts'
 import { remainsOfDeletion, remainsOfErasure, type UpstreamCleanup } from './remains.ts'
-import { stored } from './stored.ts'
 import { createUploads, type UploadsOptions } from './uploads.ts'
 
 /** On whose behalf a session is used, as far as this room may know: no subject. */
@@ -62,9 +62,9 @@ export interface SessionConversations {
   uploadFile(assistantId: AssistantId | undefined, file: FileUpload): Promise<Attachment>
 }
 
-export interface SessionConversationsOptions extends AssistantAccess, UploadsOptions {
+export interface SessionConversationsOptions
+  extends AssistantAccess, UploadsOptions, Pick<ReplyEngine, 'canceller' | 'draining'> {
   readonly ledger: Ledger
-  readonly canceller: Canceller
   readonly owedWorks: OwedWorks
   readonly clock: Clock
   readonly newId: NewId
@@ -73,10 +73,6 @@ export interface SessionConversationsOptions extends AssistantAccess, UploadsOpt
   readonly maxConversations: number
   /** In configured order: the first one is the default. */
   readonly assistants: readonly [AssistantInfo, ...AssistantInfo[]]
-  /** Aborts when nothing more is accepted. */
-  readonly draining: AbortSignal
-  /** Aborts when the engine is closed. */
-  readonly closed: AbortSignal
 }
 
 const maxTitleLength = 100

@@ -1,9 +1,10 @@
 import type { Message, MessageId, Rating, Session } from '../domain.ts'
 import { InvalidInputError, NotFoundError, NotSupportedError, UnavailableError } from '../errors.ts'
+import { type AssistantAccess, recordsFor } from '../reply/assistant-access.ts'
+import type { ReplyEngine } from '../reply/engine.ts'
 import type { Ledger } from '../store/ledger.ts'
+import { stored } from '../store/store.ts'
 import { RunFailedError } from '../strategy/run-failed-error.ts'
-import { type AssistantAccess, recordsFor } from './assistant-access.ts'
-import { stored } from './stored.ts'
 
 export interface Feedback {
   readonly rating: Rating | null
@@ -17,7 +18,7 @@ const maxCommentLength = 250
 
 /** Rates answers, first upstream, then in our own record. */
 export function createRatings(
-  options: AssistantAccess & { readonly ledger: Ledger; readonly closed: AbortSignal },
+  options: AssistantAccess & Pick<ReplyEngine, 'closed'> & { readonly ledger: Ledger },
 ): (session: Session, id: MessageId, feedback: Feedback) => Promise<Message> {
   const { ledger, closed } = options
 

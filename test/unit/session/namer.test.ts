@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { SessionSettings } from '../../../src/config/sections/session-keys.ts'
 import type { Caller } from '../../../src/domain.ts'
 import { Secret } from '../../../src/lib/secret.ts'
-import { createSessionNamer, fingerprintOf } from '../../../src/session/session.ts'
+import { createSessionNamer, fingerprintOf } from '../../../src/session/namer.ts'
 
 const settings: SessionSettings = {
   key: new Secret('k'.repeat(32)),

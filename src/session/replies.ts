@@ -17,8 +17,17 @@ import {
   UnavailableError,
 } from '../errors.ts'
 import type { RateLimiter } from '../rate/limiter.ts'
+import { CursorCodec } from '../reply/cursor.ts'
+import type { ReplyEngine } from '../reply/engine.ts'
+import {
+  createSubscribe,
+  type ReplySubscription,
+  type SubscribeRequest,
+} from '../reply/subscribe.ts'
+import { checkOutputs, digestOfOutputs } from '../reply/tool-outputs.ts'
 import type { Ledger } from '../store/ledger.ts'
 import type { ReplyLog } from '../store/log.ts'
+import { stored } from '../store/store.ts'
 import {
   type AcceptanceOptions,
   checkExtras,
@@ -26,11 +35,7 @@ import {
   needsAssistant,
   type SendMessageRequest,
 } from './acceptance.ts'
-import { CursorCodec } from './cursor.ts'
-import type { SessionCaller } from './session-conversations.ts'
-import { stored } from './stored.ts'
-import { createSubscribe, type ReplySubscription, type SubscribeRequest } from './subscribe.ts'
-import { checkOutputs, digestOfOutputs, type PendingToolOutputs } from './tool-outputs.ts'
+import type { SessionCaller } from './conversations.ts'
 
 /** What one session may do with its replies. No method takes a session. */
 export interface SessionReplies {
@@ -65,18 +70,16 @@ export interface SessionRates {
   readonly uploads: RateLimiter
 }
 
-export interface SessionRepliesOptions extends AcceptanceOptions {
+export interface SessionRepliesOptions
+  extends AcceptanceOptions, Pick<ReplyEngine, 'pendingOutputs' | 'draining'> {
   /** Some assistant is out of service. */
   readonly isRestricted: () => boolean
   readonly ledger: Ledger
   readonly log: ReplyLog
-  readonly pendingOutputs: PendingToolOutputs
   /** Ties cursors to the installation. */
   readonly cursorKey: string
   readonly limits: AcceptanceOptions['limits'] & Pick<Limits, 'maxAttachments' | 'maxMessageLength'>
   readonly rates: SessionRates
-  /** Aborts when nothing more is accepted. */
-  readonly draining: AbortSignal
 }
 
 /** Makes what each session may do. */
@@ -121,7 +124,7 @@ export function createSessionReplies(
         const assistant = await this.#assistantOf(request)
         const { maxAttachments } = limits
         const served = options.serve(assistant.id, undefined)
-        const textsOnly = served?.strategy?.kind === 'bot'
+        const textsOnly = served?.strategy?.takesTextsOnly ?? false
         checkExtras(request, assistant, { maxAttachments, textsOnly })
         if (served !== undefined && served.strategy === undefined) {
           return new AssistantUnavailableError(served.reason, null)

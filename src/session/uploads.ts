@@ -8,23 +8,20 @@ import {
 import type { Clock } from '../lib/clock.ts'
 import type { NewId } from '../lib/id.ts'
 import type { RateLimiter } from '../rate/limiter.ts'
+import type { AssistantAccess } from '../reply/assistant-access.ts'
+import { reachOf } from '../reply/circuit.ts'
+import type { ReplyEngine } from '../reply/engine.ts'
 import type { Ledger } from '../store/ledger.ts'
+import { stored } from '../store/store.ts'
 import { RunFailedError } from '../strategy/run-failed-error.ts'
-import type { AssistantAccess } from './assistant-access.ts'
-import { reachOf } from './circuit.ts'
-import type { Admission } from './admission.ts'
-import { stored } from './stored.ts'
 
-export interface UploadsOptions extends AssistantAccess {
+export interface UploadsOptions extends AssistantAccess, Pick<ReplyEngine, 'admission' | 'closed'> {
   readonly ledger: Ledger
-  readonly admission: Admission
   readonly clock: Clock
   readonly newId: NewId
   readonly rate: RateLimiter
   /** `image/png`, or all of a kind: `image/*`. */
   readonly mediaTypes: readonly string[]
-  /** Aborts when the engine is closed. */
-  readonly closed: AbortSignal
 }
 
 const maxNameLength = 255
