@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts'
-import { checkUpConfig } from '../probe-config.ts'
+import { checkUpConfig } from '../compose/probe.ts'
 
 /** Looks at every assistant and prints how it stands; 1: something is wrong. */
 export async function runCheckup(

@@ -16,7 +16,7 @@ import type { KnowledgeCanary, ProbeReport, ProbeRequest } from '../domain/probe
 import { type Format, formatReports, formats } from '../probe/format.ts'
 import { ProbeError } from '../probe/probe.ts'
 import { maxCallsOf } from '../probe/probe-assistants.ts'
-import { probeConfig } from '../probe-config.ts'
+import { probeConfig } from '../compose/probe.ts'
 import { createGraphClient, type SendGraph } from './graph-client.ts'
 import { probeGateway } from './remote-probe.ts'
 import { UsageError } from './usage-error.ts'

@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts'
-import { createGateway, type Gateway } from '../gateway.ts'
+import { createGateway, type Gateway } from '../compose/gateway.ts'
 import { systemClock } from '../lib/clock.ts'
 import type { Logger } from '../observe/logger.ts'
 import { openMetricsServer } from '../observe/metrics-server.ts'

@@ -9,7 +9,7 @@ import type { SessionReplies } from '../session/replies.ts'
 import type { SessionStore } from '../store/ledger.ts'
 import type { AnswerBudget } from './execution/answer-budget.ts'
 
-/** All that a resolver may touch: the badge of one session. Made per request by `openSession(caller)` in `gateway.ts`. */
+/** All that a resolver may touch: the badge of one session. Made for each request in `compose/server.ts`. */
 export interface GraphContext {
   readonly caller: Caller
   /** A short digest of the session, for support: tells sessions apart, reveals nothing. */

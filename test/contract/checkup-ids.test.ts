@@ -4,7 +4,7 @@ import { parseConfig } from '../../src/config/config.ts'
 import { createEmulator } from '../../src/emulator/emulator.ts'
 import type { FaultInput } from '../../src/emulator/faults.ts'
 import type { EmulatorOptions } from '../../src/emulator/options.ts'
-import { checkUpConfig, probeConfig } from '../../src/probe-config.ts'
+import { checkUpConfig, probeConfig } from '../../src/compose/probe.ts'
 import { createTestApp, publicPart } from '../kit/emulator.ts'
 import { until } from '../kit/until.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { FaultInput } from '../../src/emulator/faults.ts'
-import { probeConfig } from '../../src/probe-config.ts'
+import { probeConfig } from '../../src/compose/probe.ts'
 import { openProbed } from '../kit/probing.ts'
 
 const forever = new AbortController().signal

@@ -4,7 +4,7 @@ import { parseConfig } from '../../src/config/config.ts'
 import type { Finding } from '../../src/domain/isolation.ts'
 import { createEmulator } from '../../src/emulator/emulator.ts'
 import type { EmulatorOptions } from '../../src/emulator/options.ts'
-import { probeConfig } from '../../src/probe-config.ts'
+import { probeConfig } from '../../src/compose/probe.ts'
 
 /** Probes a Workflow and a Bot of a self-hosted Studio, whose one token the operator has accepted. */
 async function probeStudio(more: EmulatorOptions = {}, depth: { questionTrigger?: string } = {}) {

@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { parseConfig } from '../../src/config/config.ts'
-import { createGateway } from '../../src/gateway.ts'
+import { createGateway } from '../../src/compose/gateway.ts'
 import { createLogger } from '../../src/observe/log.ts'
 import { apiKey } from '../kit/api-keys.ts'
 import { createRsaIssuer } from '../kit/callers.ts'

@@ -3,7 +3,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import type { DialectName, Leak } from '../../src/emulator/options.ts'
 import { type LayerVerdict, type ProbeLayer, probeLayers } from '../../src/domain/isolation.ts'
 import type { ProbeReport } from '../../src/domain/probe.ts'
-import { probeConfig } from '../../src/probe-config.ts'
+import { probeConfig } from '../../src/compose/probe.ts'
 import { asking, openProbed } from '../kit/probing.ts'
 import { figure, isSoak } from '../kit/soak.ts'
 

@@ -2,7 +2,7 @@ import { copyFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Agent } from 'undici'
 import type { Config } from '../../../src/config/config.ts'
-import { createGateway, type Gateway } from '../../../src/gateway.ts'
+import { createGateway, type Gateway } from '../../../src/compose/gateway.ts'
 import type { Logger } from '../../../src/observe/logger.ts'
 import { uncounted } from '../uncounted.ts'
 

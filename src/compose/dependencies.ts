@@ -1,0 +1,42 @@
+import { randomInt } from 'node:crypto'
+import type { Config } from '../config/config.ts'
+import type { CozeClientOptions } from '../coze/client.ts'
+import { type Clock, systemClock } from '../lib/clock.ts'
+import { createRandomIds, type NewId } from '../lib/id.ts'
+import { createLogger } from '../observe/log.ts'
+import type { Logger } from '../observe/logger.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import { createOpenTelemetryTracer } from '../observe/opentelemetry.ts'
+import { createPrometheusMetrics } from '../observe/prometheus.ts'
+import type { Tracer } from '../observe/tracer.ts'
+
+/** What every part of a gateway shares. */
+export interface Dependencies {
+  readonly clock: Clock
+  readonly newId: NewId
+  /** Returns a number in [0, 1). */
+  readonly random: () => number
+  readonly logger: Logger
+  readonly metrics: Metrics
+  readonly tracer: Tracer
+  /** The way to the upstream, such as through a proxy; its owner closes it. Undefined: the client opens one of its own. */
+  readonly dispatcher: CozeClientOptions['dispatcher']
+}
+
+/** Fills in the real ones: OpenTelemetry's API as the tracer, for whichever SDK the process runs. */
+export function withDefaults(given: Partial<Dependencies>, { logging }: Config): Dependencies {
+  return {
+    clock: given.clock ?? systemClock,
+    newId: given.newId ?? createRandomIds(),
+    random: given.random ?? secureRandom,
+    logger: given.logger ?? createLogger(logging),
+    metrics: given.metrics ?? createPrometheusMetrics(),
+    tracer: given.tracer ?? createOpenTelemetryTracer(),
+    dispatcher: given.dispatcher,
+  }
+}
+
+/** Jitter is not secret, but one source of randomness is enough. */
+function secureRandom(): number {
+  return randomInt(2 ** 32) / 2 ** 32
+}

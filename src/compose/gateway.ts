@@ -1,0 +1,99 @@
+import type { Config } from '../config/config.ts'
+import type { UpstreamFailure } from '../domain/upstream.ts'
+import { createDeadline } from '../lib/deadline.ts'
+import { onAbort } from '../lib/on-abort.ts'
+import { createUpstreamFailureLog } from '../observe/upstream-failures.ts'
+import type { GraphServer } from '../server/server.ts'
+import { createSessionNamer } from '../session/namer.ts'
+import { infoOf } from '../strategy/assistant-info.ts'
+import { openAssistants } from './assistants.ts'
+import { type Dependencies, withDefaults } from './dependencies.ts'
+import { createIsolation } from './isolation.ts'
+import { openPersistence } from './persistence.ts'
+import { createReplies, createSessionsOver } from './replies.ts'
+import { createServer } from './server.ts'
+import { createSignIn } from './sign-in.ts'
+
+/** What a gateway takes from outside; all have real defaults. */
+export interface GatewayDependencies extends Partial<Dependencies> {
+  /** Headers that GraphiQL's editor begins with; for demos. */
+  readonly graphiqlHeaders?: Readonly<Record<string, string>>
+}
+
+export interface Gateway extends AsyncDisposable, Pick<GraphServer, 'fetch' | 'handle' | 'serve'> {
+  /** From now on these API keys are accepted and no others; streams that rest on one that is gone end, resumably. */
+  replaceApiKeys(keys: Config['apiKeys']): Promise<void>
+  /** Takes no new messages, lets what runs finish (`timeouts.drainMs`), ends all streams resumably, and closes the store. */
+  close(): Promise<void>
+}
+
+/** How long streams are given to take their end before their sockets are closed, in ms. */
+const letGoMs = 2_000
+
+/**
+ * Builds a gateway and takes up what an earlier process left behind.
+ * @throws {@link StoreOpenError} when the store cannot be opened; `TypeError` when an assistant does not keep sessions apart;
+ * {@link UnsupportedRuntimeError} on Bun, unless a `dispatcher` is given.
+ */
+export async function createGateway(
+  config: Config,
+  { graphiqlHeaders, ...given }: GatewayDependencies = {},
+): Promise<Gateway> {
+  const dependencies = withDefaults(given, config)
+  const { clock } = dependencies
+  const [first, ...rest] = config.assistants.map(infoOf)
+  if (first === undefined) throw new TypeError('"assistants" must have at least one entry')
+  const infos = [first, ...rest] as const
+  const draining = new AbortController()
+
+  await using stack = new AsyncDisposableStack() // a failure half-way closes what is already open
+  const failures = stack.use(createUpstreamFailureLog(dependencies))
+  const onFailure = (failure: UpstreamFailure) => failures.failed(failure)
+  const namer = createSessionNamer(config.session)
+  const signIn = stack.use(createSignIn(config, dependencies, onFailure))
+  const persistence = stack.use(await openPersistence(config, namer, dependencies))
+  const { verdicts } = persistence
+  const assistants = stack.use(
+    await openAssistants(config, dependencies, {
+      onFailure,
+      verdictOf: (target) => verdicts.verdictOf(target),
+    }),
+  )
+  const below = { persistence, assistants, infos }
+  const replies = stack.use(createReplies(config, dependencies, below))
+  const sessions = stack.use(createSessionsOver(replies, config, dependencies, below))
+  const isolation = stack.use(createIsolation(config, dependencies, { assistants, verdicts }))
+  const parts = { namer, signIn, persistence, replies, sessions, isolation, infos }
+  const server = stack.use(
+    createServer(config, dependencies, { ...parts, draining: draining.signal, graphiqlHeaders }),
+  )
+  await sessions.recover()
+  const owned = stack.move() // success: the gateway owns them now
+
+  async function close(): Promise<void> {
+    if (draining.signal.aborted) return await owned.disposeAsync()
+    draining.abort()
+    const { drainMs } = config.timeouts
+    using deadline = createDeadline(clock, drainMs, () => new Error('the drain is over'))
+    await replies.drain(deadline.signal)
+    using letGo = createDeadline(clock, letGoMs, () => new Error('a stream did not take its end'))
+    await Promise.race([server.drain(), aborted(letGo.signal)])
+    await owned.disposeAsync()
+  }
+
+  return {
+    fetch: (request) => server.fetch(request),
+    handle: (req, res) => server.handle(req, res),
+    serve: (req, res, take) => server.serve(req, res, take),
+    async replaceApiKeys(keys) {
+      signIn.authenticator.replaceApiKeys(keys)
+      await server.checkCredentials()
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => onAbort(signal, () => resolve()))
+}

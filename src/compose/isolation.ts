@@ -1,0 +1,73 @@
+import type { Config } from '../config/config.ts'
+import type { AssistantId } from '../domain.ts'
+import type { IsolationPort } from '../graphql/context.ts'
+import type { Breach } from '../isolation/breaches.ts'
+import type { Verdicts } from '../isolation/verdicts.ts'
+import { describeIsolation } from '../probe/assistant-isolation.ts'
+import { beginCheckup } from '../probe/checkup.ts'
+import { createProbing } from '../probe/probing.ts'
+import { createProbeSchedule } from '../probe/schedule.ts'
+import type { Assistants } from '../strategy/assistants.ts'
+import type { Dependencies } from './dependencies.ts'
+
+const hourMs = 3_600_000
+
+/** What operators see and do about isolation, with the look at the start and the probes on a schedule. */
+export interface Isolation extends IsolationPort, AsyncDisposable {
+  /** Whether every assistant is ISOLATED, as it is served. */
+  isProven(): boolean
+}
+
+export function createIsolation(
+  { assistants: settings, probe }: Config,
+  { clock, newId, random, logger }: Dependencies,
+  { assistants, verdicts }: { readonly assistants: Assistants; readonly verdicts: Verdicts },
+): Isolation {
+  const stack = new AsyncDisposableStack()
+  const common = { settings, assistants, clock, newId, logger }
+  const probing = stack.use(
+    createProbing({ ...common, prove: (target, proof) => verdicts.prove(target, proof) }),
+  )
+  const onBreach = (breach: Breach) => verdicts.breached(breach)
+  if (probe.checkAtStart) stack.use(beginCheckup({ ...common, onBreach }))
+  if (probe.intervalHours > 0) {
+    const { intervalHours, jitterMinutes, trials, budget } = probe
+    stack.use(
+      createProbeSchedule({
+        intervalMs: intervalHours * hourMs,
+        jitterMs: jitterMinutes * 60_000,
+        request: { trials, budget },
+        lastProof: () => verdicts.oldestProof(),
+        begin: (request) => probing.begin(request),
+        idle: () => probing.idle(),
+        clock,
+        random,
+        logger,
+      }),
+    )
+  }
+  const byId = new Map(settings.map((assistant) => [assistant.id, assistant]))
+
+  function describe(id: AssistantId) {
+    const assistant = byId.get(id)
+    if (assistant === undefined) throw new TypeError(`"${id}" is not configured`)
+    return describeIsolation(assistant, {
+      assistants,
+      verdictOf: (target) => verdicts.verdictOf(target),
+      records: verdicts.recordsOf(id),
+    })
+  }
+
+  return {
+    describe,
+    clear: (id) => verdicts.clear(id),
+    begin: (request) => probing.begin(request),
+    find: (probeId) => probing.find(probeId),
+    isProven: () =>
+      settings.every(({ id }) => {
+        const { verdict, inService } = describe(id)
+        return inService && verdict === 'ISOLATED'
+      }),
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  }
+}

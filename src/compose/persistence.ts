@@ -1,0 +1,48 @@
+import type { Config } from '../config/config.ts'
+import { openVerdicts, type Verdicts } from '../isolation/verdicts.ts'
+import { fingerprintOf, type SessionNamer } from '../session/namer.ts'
+import { createStoreReadiness, type StoreReadiness } from '../store/readiness.ts'
+import { openSqliteStore } from '../store/sqlite/store.ts'
+import type { Store } from '../store/store.ts'
+import { isolationTargets } from '../strategy/targets.ts'
+import type { Dependencies } from './dependencies.ts'
+
+/** Everything that outlives the process. */
+export interface Persistence extends AsyncDisposable {
+  readonly store: Store
+  readonly readiness: StoreReadiness
+  /** In memory, read from the store and written behind. */
+  readonly verdicts: Verdicts
+}
+
+const hourMs = 3_600_000
+
+/** @throws {@link StoreOpenError} when the store cannot be opened */
+export async function openPersistence(
+  config: Config,
+  namer: SessionNamer,
+  { clock, logger, metrics }: Dependencies,
+): Promise<Persistence> {
+  await using stack = new AsyncDisposableStack()
+  const common = { clock, logger, metrics }
+  const { file } = config.store
+  const store = stack.use(
+    await openSqliteStore({ ...common, file, sessionKeyCheck: namer.keyCheck }),
+  )
+  const verdicts = stack.use(
+    await openVerdicts({
+      ...common,
+      targets: isolationTargets(config.assistants),
+      records: store.isolation,
+      proofMaxAgeMs: config.probe.proofMaxAgeHours * hourMs,
+      fingerprintOf,
+    }),
+  )
+  const owned = stack.move()
+  return {
+    store,
+    readiness: createStoreReadiness({ store, clock, logger }),
+    verdicts,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}

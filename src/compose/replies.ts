@@ -1,0 +1,91 @@
+import type { Config } from '../config/config.ts'
+import type { AssistantInfo } from '../domain.ts'
+import { createRateLimiter } from '../rate/limiter.ts'
+import { createReplyEngine, type ReplyEngine } from '../reply/engine.ts'
+import { createSessions, type Sessions } from '../session/sessions.ts'
+import type { Assistants } from '../strategy/assistants.ts'
+import type { Dependencies } from './dependencies.ts'
+import type { Persistence } from './persistence.ts'
+
+export interface RepliesParts {
+  readonly persistence: Persistence
+  readonly assistants: Assistants
+  /** The first is the default. */
+  readonly infos: readonly [AssistantInfo, ...AssistantInfo[]]
+}
+
+/** How long an upstream is given to agree to a cancel, in ms. */
+const cancelMs = 3_000
+const hourMs = 3_600_000
+
+/** The engine that runs replies, within the limits of the configuration. */
+export function createReplies(
+  { assistants: settings, limits, timeouts }: Config,
+  { clock, newId, logger, metrics, tracer }: Dependencies,
+  { persistence, assistants, infos }: RepliesParts,
+): ReplyEngine {
+  const { store, verdicts } = persistence
+  return createReplyEngine({
+    ledger: store.ledger,
+    log: store.log,
+    clock,
+    newId,
+    logger,
+    metrics,
+    tracer,
+    ...assistants,
+    assistants: infos,
+    onBreach: (breach) => verdicts.breached(breach),
+    quotas: new Map(settings.map(({ id, quota }) => [id, quota])),
+    maxRunningPerSession: limits.maxRunningPerSession,
+    circuitFailures: limits.circuitFailures,
+    historyLength: limits.maxHistoryMessages,
+    maxReplyBytes: limits.maxReplyBytes,
+    circuitMs: timeouts.circuitMs,
+    recoverMs: timeouts.recoverMs,
+    queueExpiryMs: timeouts.queueExpiryMs,
+    actionMs: timeouts.actionMs,
+    totalMs: timeouts.totalMs,
+    retentionMs: limits.logRetentionHours * hourMs,
+    messageRetentionMs:
+      limits.messageRetentionDays === 0 ? undefined : limits.messageRetentionDays * 24 * hourMs,
+    cancelMs,
+  })
+}
+
+/** What sessions may do over that engine. */
+export function createSessionsOver(
+  engine: ReplyEngine,
+  { assistants: settings, limits, session, uploads }: Config,
+  { clock, newId, logger }: Dependencies,
+  { persistence, assistants, infos }: RepliesParts,
+): Sessions {
+  const { ledger, log, outbox } = persistence.store
+  const tooManyMessages = 'Too many messages within a minute.'
+  return createSessions(engine, {
+    ledger,
+    log,
+    outbox,
+    clock,
+    newId,
+    logger,
+    ...assistants,
+    assistants: infos,
+    isRestricted: () =>
+      settings.some(({ id }) => assistants.serve(id, undefined)?.strategy === undefined),
+    rates: {
+      messages: perMinute(limits.messagesPerMinute, tooManyMessages),
+      guestMessages: perMinute(limits.guestMessagesPerMinute, tooManyMessages),
+      uploads: perMinute(limits.uploadsPerMinute, 'Too many uploads within a minute.'),
+    },
+    limits,
+    maxConversations: limits.maxConversationsPerSession,
+    mediaTypes: uploads.mediaTypes,
+    cursorKey: session.key.reveal(),
+  })
+}
+
+/** A limit for each key and minute. */
+export function perMinute(points: number, message: string) {
+  return createRateLimiter({ points, durationMs: 60_000, message })
+}

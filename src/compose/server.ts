@@ -1,0 +1,119 @@
+import { isOperator } from '../auth/operator.ts'
+import type { Config } from '../config/config.ts'
+import type { AssistantInfo, Caller } from '../domain.ts'
+import { schema } from '../graphql/schema.ts'
+import { createRateLimiter } from '../rate/limiter.ts'
+import type { ReplyEngine } from '../reply/engine.ts'
+import { createGraphiQL } from '../server/graphiql.ts'
+import { createHeapGuard } from '../server/heap-guard.ts'
+import { createGraphServer, type GraphServer, type SessionContext } from '../server/server.ts'
+import type { SessionNamer } from '../session/namer.ts'
+import type { Sessions } from '../session/sessions.ts'
+import type { Dependencies } from './dependencies.ts'
+import type { Isolation } from './isolation.ts'
+import type { Persistence } from './persistence.ts'
+import { perMinute } from './replies.ts'
+import type { SignIn } from './sign-in.ts'
+
+export interface ServerParts {
+  readonly namer: SessionNamer
+  readonly signIn: SignIn
+  readonly persistence: Persistence
+  readonly replies: ReplyEngine
+  readonly sessions: Sessions
+  readonly isolation: Isolation
+  readonly infos: readonly [AssistantInfo, ...AssistantInfo[]]
+  /** Aborted when the gateway begins to close. */
+  readonly draining: AbortSignal
+  /** Headers that GraphiQL's editor begins with. */
+  readonly graphiqlHeaders: Readonly<Record<string, string>> | undefined
+}
+
+/** HTTP on one side; sessions, replies and isolation on the other. */
+export function createServer(
+  config: Config,
+  dependencies: Dependencies,
+  parts: ServerParts,
+): GraphServer {
+  const { limits, timeouts, cookie, trustProxy } = config
+  const { clock, newId, random, logger, metrics, tracer } = dependencies
+  const { persistence, replies, isolation, draining, graphiqlHeaders: demoHeaders } = parts
+  const { authenticator, guests, refusals } = parts.signIn
+  const heap = createHeapGuard({ ...limits, clock })
+  return createGraphServer({
+    schema,
+    path: config.path,
+    authenticator,
+    openSession: sessionOpener(config, dependencies, parts),
+    limits,
+    costs: createRateLimiter({
+      points: limits.maxCost,
+      durationMs: Math.ceil((limits.maxCost / limits.costPerSecond) * 1000),
+      message: 'The session has asked for too much.',
+    }),
+    timeouts,
+    cors: config.cors,
+    introspection: config.introspection,
+    persistedDocuments: config.persistedDocuments,
+    graphiql: config.graphiql ? createGraphiQL({ demoHeaders }) : undefined,
+    clock,
+    newId,
+    random,
+    logger,
+    refusals,
+    metrics,
+    tracer,
+    async readiness() {
+      if (draining.aborted || heap.isNearLimit) return 'not ready'
+      if (!(await persistence.readiness.isReady())) return 'not ready'
+      if (config.probe.requiredForReady && !isolation.isProven()) return 'not ready'
+      return replies.isDegraded() ? 'degraded' : 'ready'
+    },
+    heap,
+    cookie,
+    trustProxy,
+    guests: guests &&
+      config.guests && {
+        issue: (subject) => guests.issue(subject),
+        perAddress: perMinute(config.guests.perMinutePerAddress, tooManyGuests),
+        inAll: perMinute(config.guests.perMinute, tooManyGuests),
+      },
+  })
+}
+
+const tooManyGuests = 'Too many guests came within a minute.'
+
+/** Opens the session of a caller: all that its requests may touch. */
+function sessionOpener(
+  { operatorScope, limits, uploads }: Config,
+  { clock, logger, metrics, tracer }: Dependencies,
+  { namer, persistence, sessions, isolation, infos }: ServerParts,
+) {
+  const { ledger } = persistence.store
+  return async (caller: Caller): Promise<SessionContext> => {
+    const { id, fingerprint } = namer.identify(caller)
+    const nameOf = (generation: number) => namer.nameOf(id, generation, caller)
+    const { session, isNew } = await ledger.openSession(id, nameOf, clock.now())
+    const { kind, issuer } = caller
+    if (isNew) {
+      const audit = 'session created'
+      logger.info({ audit, session: fingerprint, caller: kind, issuer }, 'session created')
+    }
+    const by = { kind, issuer, fingerprint, nameOf }
+    tracer.current().set({ 'coze_gateway.session': fingerprint, 'coze_gateway.caller': kind })
+    return {
+      caller,
+      fingerprint,
+      store: ledger.session(session),
+      replies: sessions.replies(session, by),
+      conversations: sessions.conversations(session, by),
+      isOperator: isOperator(caller, operatorScope),
+      operatorScope,
+      assistants: infos,
+      isolation,
+      limits,
+      uploads,
+      metrics,
+    }
+  }
+}
