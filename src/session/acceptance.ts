@@ -27,7 +27,7 @@ import { remember } from '../lib/remember.ts'
 import { type AssistantAccess, servedAccounts } from '../reply/assistant-access.ts'
 import type { ReplyEngine } from '../reply/engine.ts'
 import type { Permit } from '../reply/permits.ts'
-import type { AcceptOutcome, BeginRequest, Ledger } from '../store/ledger.ts'
+import type { AcceptOutcome, BeginRequest, IdempotencyDigest, Ledger } from '../store/ledger.ts'
 import { stored } from '../store/store.ts'
 
 export interface SendMessageRequest {
@@ -38,8 +38,13 @@ export interface SendMessageRequest {
   readonly attachmentIds: readonly AttachmentId[]
   readonly extras: MessageExtras
   readonly onBusy: BusyPolicy
-  /** `input`: the raw input as the caller sent it, in a canonical form; a key is good for one input. */
-  readonly idempotency: { readonly key: string; readonly input: string } | undefined
+  readonly idempotency: IdempotencyKey | undefined
+}
+
+/** `input`: the raw input as the caller sent it, in a canonical form; a key is good for one input. */
+export interface IdempotencyKey {
+  readonly key: string
+  readonly input: string
 }
 
 export interface AcceptanceOptions
@@ -118,7 +123,7 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
         messageId: newId() as MessageId,
         newConversationId: newId() as ConversationId,
         defaultAssistantId: assistants[0].id,
-        idempotency: idempotency && { key: idempotency.key, digest: digest(idempotency.input) },
+        idempotency: idempotency && digested(idempotency),
         maxQueued: limits.maxQueued,
         maxOpen,
         begin,
@@ -168,7 +173,7 @@ function accepted(outcome: AcceptOutcome): Accepted {
     case 'repeated':
       return { reply: outcome.reply, interrupts: undefined, overtaken: [], lease: undefined }
     case 'key-reused':
-      throw new IdempotencyMismatchError('The idempotency key was used with another input.')
+      throw keyReused()
     case 'conversation-not-found':
       throw new NotFoundError('There is no such conversation.')
     case 'other-assistant':
@@ -184,8 +189,13 @@ function accepted(outcome: AcceptOutcome): Accepted {
   }
 }
 
-function digest(input: string): string {
-  return createHash('sha256').update(input).digest('base64url')
+/** What is stored of a key: the input may be long, and is what the user said. */
+export function digested({ key, input }: IdempotencyKey): IdempotencyDigest {
+  return { key, digest: createHash('sha256').update(input).digest('base64url') }
+}
+
+export function keyReused(): IdempotencyMismatchError {
+  return new IdempotencyMismatchError('The idempotency key was used with another input.')
 }
 
 /** Whether only its assistant can say if a message may be as it is. */

@@ -19,6 +19,7 @@ import type { AssistantAccess } from '../reply/assistant-access.ts'
 import type { ReplyEngine } from '../reply/engine.ts'
 import type { Ledger } from '../store/ledger.ts'
 import { stored } from '../store/store.ts'
+import { digested, type IdempotencyKey, keyReused } from './acceptance.ts'
 import type { OwedWorks } from './owed-works.ts'
 import { createRatings, type Feedback } from './ratings.ts'
 import { remainsOfDeletion, remainsOfErasure, type UpstreamCleanup } from './remains.ts'
@@ -40,10 +41,20 @@ export interface Erasure extends UpstreamCleanup {
   readonly attachments: number
 }
 
+export interface StartRequest {
+  /** Undefined: the first configured. */
+  readonly assistantId: AssistantId | undefined
+  readonly title: string | undefined
+  readonly idempotency: IdempotencyKey | undefined
+}
+
 /** What one session may do with its conversations beside talking. No method takes a session. */
 export interface SessionConversations {
-  /** Begins an empty conversation. @throws {@link NotFoundError} {@link UnavailableError} {@link DrainingError} */
-  start(assistantId: AssistantId | undefined, title: string | undefined): Promise<Conversation>
+  /**
+   * Begins an empty conversation; under a key that was used before, finds the one that was begun then.
+   * @throws {@link NotFoundError} {@link IdempotencyMismatchError} {@link UnavailableError} {@link DrainingError}
+   */
+  start(request: StartRequest): Promise<Conversation>
   /** `null`: the title that the first message makes. @throws {@link NotFoundError} {@link InvalidInputError} */
   rename(id: ConversationId, title: string | null): Promise<Conversation>
   /** Cancels what is open, then forgets the context: the next message begins anew upstream, and the old one is deleted there. @throws {@link NotFoundError} */
@@ -94,21 +105,29 @@ export function createSessionConversations(
       this.#caller = caller
     }
 
-    async start(assistantId: AssistantId | undefined, title: string | undefined) {
+    async start({ assistantId, title, idempotency }: StartRequest) {
       refuseWhenDraining()
       if (title !== undefined) checkTitle(title)
-      const id = newId() as ConversationId
-      const conversation = { id, assistantId: findAssistant(assistantId).id, title }
       const max = options.maxConversations
-      const begun = await stored(() =>
-        ledger.startConversation(this.#session, { ...conversation, at: clock.now(), max }),
-      )
-      if (begun === undefined) {
-        throw new InvalidInputError(
-          `The session has ${max} conversations, as many as it may: delete one first.`,
-        )
+      const conversation = {
+        id: newId() as ConversationId,
+        assistantId: findAssistant(assistantId).id,
+        title,
+        idempotency: idempotency && digested(idempotency),
+        at: clock.now(),
+        max,
       }
-      return begun
+      const outcome = await stored(() => ledger.startConversation(this.#session, conversation))
+      switch (outcome.type) {
+        case 'started':
+          return outcome.conversation
+        case 'key-reused':
+          throw keyReused()
+        case 'too-many':
+          throw new InvalidInputError(
+            `The session has ${max} conversations, as many as it may: delete one first.`,
+          )
+      }
     }
 
     async rename(id: ConversationId, title: string | null): Promise<Conversation> {

@@ -24,6 +24,12 @@ import type {
 import type { OwedWork } from './outbox.ts'
 import type { UpstreamAccount, UpstreamBinding, UpstreamChat } from './upstream.ts'
 
+/** A key of the session, and a digest of the input that it was used with: a key is good for one input. */
+export interface IdempotencyDigest {
+  readonly key: string
+  readonly digest: string
+}
+
 export interface AcceptRequest {
   readonly replyId: ReplyId
   readonly messageId: MessageId
@@ -39,7 +45,7 @@ export interface AcceptRequest {
   readonly attachmentIds: readonly AttachmentId[]
   readonly extras: MessageExtras
   readonly onBusy: BusyPolicy
-  readonly idempotency: { readonly key: string; readonly digest: string } | undefined
+  readonly idempotency: IdempotencyDigest | undefined
   /** Waiting replies a conversation may have. */
   readonly maxQueued: number
   /** Open replies a session may have, over all its conversations. */
@@ -259,6 +265,13 @@ export interface AnswerOrigin {
   readonly upstreamMessageId: string
 }
 
+export type StartOutcome =
+  /** It is on disk: begun now, or before under the same key. */
+  | { readonly type: 'started'; readonly conversation: Conversation }
+  | { readonly type: 'key-reused' }
+  /** The session has `max` conversations already. */
+  | { readonly type: 'too-many' }
+
 /** What was erased of a session, and what is owed to the platform for it. */
 export interface ErasedSession {
   readonly conversations: number
@@ -324,17 +337,19 @@ export interface Ledger {
   /** The capability to read one session's records. */
   session(session: Session): SessionStore
 
-  /** Begins an empty conversation. Undefined: the session has `max` conversations already. */
+  /** Begins an empty conversation, or finds the one that was begun under the same key. The key lives as long as it does. */
   startConversation(
     session: Session,
     conversation: {
       readonly id: ConversationId
       readonly assistantId: AssistantId
       readonly title: string | undefined
+      readonly idempotency: IdempotencyDigest | undefined
       readonly at: number
+      /** Conversations that a session may have. */
       readonly max: number
     },
-  ): Promise<Conversation | undefined>
+  ): Promise<StartOutcome>
 
   /** Undefined: there is no such conversation. `null` gives back the title that its first message makes. */
   renameConversation(
@@ -437,9 +452,10 @@ export interface Ledger {
 
   /**
    * Deletes messages that were written before (ms since the epoch) with their replies, once the log has let go of those.
-   * With it go titles of conversations that were neither used nor named since, the title that a deleted message had made,
-   * and the attachments that neither came nor were sent since; erasing the session still tells of those.
-   * Bounded work: answers how many replies, titles and attachments it deleted, to be called again until that is 0.
+   * With it go titles and idempotency keys of conversations that were neither used nor named since, the title that a
+   * deleted message had made, and the attachments that neither came nor were sent since; erasing the session still tells of
+   * those. Bounded work: answers how many replies, conversations and attachments it changed, to be called again until that
+   * is 0.
    */
   trimMessages(writtenBefore: number): Promise<number>
 

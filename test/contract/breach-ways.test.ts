@@ -19,6 +19,7 @@ import {
   newDisk,
   openEngine,
   type OpenEngineOptions,
+  newConversation,
   readAll,
   readUntil,
 } from '../kit/open-engine.ts'
@@ -275,7 +276,7 @@ const ways: Readonly<
     async real(breaches) {
       await using talk = await openWith(breaches, 'workflow', sharedConversation)
       await answered(talk, talk, 'here')
-      const { id } = await talk.conversations.start(undefined, undefined)
+      const { id } = await talk.conversations.start(newConversation())
       const reply = await talk.replies.sendMessage(message('there', { conversationId: id }))
       expect((await readAll(talk.replies, reply.id)).at(-1)).toEqual(failed('ISOLATION_BREACH'))
     },
@@ -283,7 +284,7 @@ const ways: Readonly<
       async 'a second conversation of one session that is given one of its own'(breaches) {
         await using talk = await openWith(breaches, 'workflow')
         await answered(talk, talk, 'here')
-        const { id } = await talk.conversations.start(undefined, undefined)
+        const { id } = await talk.conversations.start(newConversation())
         await talk.replies.sendMessage(message('there', { conversationId: id }))
         const run = await talk.strategy.next()
         run.accept()

@@ -8,6 +8,7 @@ import {
   message,
   openEngine,
   type OpenEngineOptions,
+  newConversation,
   readAll,
   readUntil,
   typesOf,
@@ -99,7 +100,7 @@ describe('a breach', () => {
     )
     await replies.sendMessage(message('here'))
     await workflow.next()
-    const other = await conversations.start(undefined, undefined)
+    const other = await conversations.start(newConversation())
     const reply = await replies.sendMessage(message('there', { conversationId: other.id }))
     expect((await readAll(replies, reply.id)).at(-1)).toMatchObject({ code: 'ISOLATION_BREACH' })
     expect(breaches[0]).toMatchObject({

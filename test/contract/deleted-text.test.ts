@@ -30,6 +30,7 @@ import {
   newConversationId,
   openSession,
   runReply,
+  startConversation,
 } from '../kit/stored-replies.ts'
 import { uncounted } from '../kit/uncounted.ts'
 import { until } from '../kit/until.ts'
@@ -81,8 +82,8 @@ async function speak(
   const { ledger } = store
   const id = newConversationId()
   const title = `${word}title!`
-  const begun = { id, assistantId: assistant, title, at, max: 1_000 }
-  await ledger.startConversation(session, begun)
+  const idempotency = { key: `${word}startkey!${randomId()}`, digest: `${word}startdigest!` }
+  await startConversation(ledger, session, { id, title, idempotency, at })
   const attachmentId = randomId() as AttachmentId
   await ledger.addAttachment(session, {
     id: attachmentId,
@@ -203,7 +204,14 @@ describe('what was deleted', () => {
     const of = { sessionId: 'leaver' as SessionId }
     await worker.call('openSession', { id: of.sessionId, name: 'name' as SessionName, at: 1 })
     const id = newConversationId()
-    const begun = { id, assistantId: assistant, title: 'gonetitle!', at: 1, max: 9 }
+    const begun = {
+      id,
+      assistantId: assistant,
+      title: 'gonetitle!',
+      idempotency: undefined,
+      at: 1,
+      max: 9,
+    }
     await worker.call('startConversation', { ...of, ...begun })
     const erasing = worker.call('eraseSession', {
       ...of,

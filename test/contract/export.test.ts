@@ -17,7 +17,14 @@ async function openExport() {
 
   async function begin(text: string, at = 1): Promise<ConversationId> {
     const id = newConversationId()
-    const about = { id, assistantId: assistant, title: undefined, at, max: 100 }
+    const about = {
+      id,
+      assistantId: assistant,
+      title: undefined,
+      idempotency: undefined,
+      at,
+      max: 100,
+    }
     await store.ledger.startConversation(session, about)
     await say(id, text, at)
     return id

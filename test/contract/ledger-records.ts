@@ -20,6 +20,7 @@ import {
   otherAssistant,
   readAll,
   runReply,
+  startConversation,
 } from '../kit/stored-replies.ts'
 
 const scope = { origin: 'https://upstream.test', account: 'account' }
@@ -420,13 +421,7 @@ export function ledgerRecordsContract(name: string, open: () => Promise<ReplySto
       const again = await accept(ledger, session, { replyId: newReplyId(), conversationId })
       expect(again.type).toBe('accepted')
       const empty = newConversationId()
-      await ledger.startConversation(session, {
-        id: empty,
-        assistantId: assistant,
-        title: 'Empty',
-        at: 60,
-        max: 100,
-      })
+      await startConversation(ledger, session, { id: empty, title: 'Empty', at: 60 })
       const none = await ledger.session(session).messagePage(empty, forward)
       expect(none).toMatchObject({ trimmed: false, rows: [] })
     })

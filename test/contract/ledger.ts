@@ -21,6 +21,7 @@ import {
   otherAssistant,
   readAll,
   runReply,
+  startConversation,
 } from '../kit/stored-replies.ts'
 
 const times = <T>(count: number, make: (index: number) => T) =>
@@ -101,20 +102,14 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
         await using store = await open()
         const session = await openSession(store.ledger)
         const first = await acceptReply(store.ledger, session, { at: 100 })
-        const second = await store.ledger.startConversation(session, {
-          id: newConversationId(),
-          assistantId: assistant,
-          title: undefined,
-          at: 50,
-          max: 100,
-        })
+        const second = newConversationId()
+        await startConversation(store.ledger, session, { id: second, at: 50 })
         const elsewhere = await acceptReply(store.ledger, session, {
           assistantId: otherAssistant,
           at: 200,
         })
-        expect((await acceptReply(store.ledger, session, { at: 10 })).conversationId).toBe(
-          second?.id,
-        )
+        const last = await acceptReply(store.ledger, session, { at: 10 })
+        expect(last.conversationId).toBe(second)
         await acceptReply(store.ledger, session, { conversationId: first.conversationId, at: 5 })
         expect((await acceptReply(store.ledger, session, { at: 6 })).conversationId).toBe(
           first.conversationId,
@@ -772,34 +767,85 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
         await using store = await open()
         const session = await openSession(store.ledger)
         const other = await openSession(store.ledger)
-        const begin = (as: Session) =>
-          store.ledger.startConversation(as, {
-            id: newConversationId(),
-            assistantId: assistant,
-            title: undefined,
-            at: 1,
-            max: 2,
-          })
+        const begin = (as: Session) => startConversation(store.ledger, as, { max: 2 })
         const begun = await Promise.all(times(5, () => begin(session)))
-        const [first, second, ...more] = begun.filter((one) => one !== undefined)
-        expect([first === undefined, second === undefined, more]).toEqual([false, false, []])
-        expect(await begin(other)).toBeDefined()
-        if (first) await store.ledger.deleteConversation(session, first.id, 5)
-        expect(await begin(session)).toBeDefined()
-        expect(await begin(session)).toBeUndefined()
+        const [first, second, ...more] = begun.filter(({ type }) => type === 'started')
+        expect([first?.type, second?.type, more]).toEqual(['started', 'started', []])
+        expect(begun.filter(({ type }) => type === 'too-many')).toHaveLength(3)
+        expect(await begin(other)).toMatchObject({ type: 'started' })
+        if (first?.type === 'started') {
+          await store.ledger.deleteConversation(session, first.conversation.id, 5)
+        }
+        expect(await begin(session)).toMatchObject({ type: 'started' })
+        expect(await begin(session)).toEqual({ type: 'too-many' })
+      })
+
+      it('begins one conversation for one key, however often and at once it is asked for', async () => {
+        await using store = await open()
+        const session = await openSession(store.ledger)
+        const idempotency = { key: 'key', digest: 'digest' }
+        const limited = { idempotency, max: 1 }
+        const begun = await Promise.all(
+          times(20, () => startConversation(store.ledger, session, limited)),
+        )
+        const ids = begun.map((one) => one.type === 'started' && one.conversation.id)
+        expect(new Set(ids).size).toBe(1)
+        expect(ids).not.toContain(false)
+        const page = await store.ledger.session(session).conversationPage({ ...forward, limit: 5 })
+        expect(page?.rows.map(({ id }) => id)).toEqual([ids[0]])
+        const other = { idempotency: { key: 'key', digest: 'other' } }
+        expect(await startConversation(store.ledger, session, other)).toEqual({
+          type: 'key-reused',
+        })
+      })
+
+      it('finds the conversation of a key as it is now', async () => {
+        await using store = await open()
+        const session = await openSession(store.ledger)
+        const idempotency = { key: 'key', digest: 'digest' }
+        const first = await startConversation(store.ledger, session, { idempotency })
+        if (first.type !== 'started') throw new Error(first.type)
+        const { id } = first.conversation
+        await store.ledger.renameConversation(session, id, 'Renamed', 5)
+        expect(await startConversation(store.ledger, session, { idempotency })).toMatchObject({
+          type: 'started',
+          conversation: { id, title: 'Renamed' },
+        })
+      })
+
+      it('T3: keeps the conversations of a key apart by session, and from the messages of that key', async () => {
+        await using store = await open()
+        const idempotency = { key: 'key', digest: 'digest' }
+        const sessions = await Promise.all([openSession(store.ledger), openSession(store.ledger)])
+        const ids = []
+        for (const session of sessions) {
+          const begun = await startConversation(store.ledger, session, { idempotency })
+          if (begun.type !== 'started') throw new Error(begun.type)
+          ids.push(begun.conversation.id)
+          const sent = { idempotency: { key: 'key', digest: 'of a message' } }
+          expect(await accept(store.ledger, session, sent)).toMatchObject({ type: 'accepted' })
+        }
+        expect(new Set(ids).size).toBe(2)
+      })
+
+      it('begins another conversation under the key of one that was deleted', async () => {
+        await using store = await open()
+        const session = await openSession(store.ledger)
+        const idempotency = { key: 'key', digest: 'digest' }
+        const first = await startConversation(store.ledger, session, { idempotency })
+        if (first.type !== 'started') throw new Error(first.type)
+        await store.ledger.deleteConversation(session, first.conversation.id, 2)
+        const other = { idempotency: { key: 'key', digest: 'other' } }
+        const second = await startConversation(store.ledger, session, other)
+        expect(second).toMatchObject({ type: 'started' })
+        expect(second).not.toEqual(first)
       })
 
       it('F40: pages conversations, the most recently used first, in both directions, whatever the clock says', async () => {
         await using store = await open()
         const session = await openSession(store.ledger)
         const begin = (as: Session, id: ConversationId, at: number) =>
-          store.ledger.startConversation(as, {
-            id,
-            assistantId: assistant,
-            title: undefined,
-            at,
-            max: 100,
-          })
+          startConversation(store.ledger, as, { id, at })
         // What others use does not count.
         const other = await openSession(store.ledger)
         for (const id of times(9, newConversationId)) await begin(other, id, 1)

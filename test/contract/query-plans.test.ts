@@ -11,7 +11,7 @@ import type { AcceptRequest } from '../../src/store/ledger.ts'
 import type { OwedWorkId } from '../../src/store/outbox.ts'
 import type { StoredRun, TextWrite } from '../../src/store/sqlite/stored.ts'
 import type { Table } from '../../src/store/sqlite/worker/transactions.ts'
-import { tables } from '../../src/store/sqlite/worker/tables.ts'
+import { secondEdition } from '../../src/store/sqlite/worker/tables.ts'
 import { randomId } from '../kit/ids.ts'
 import { openStoreWorker, type StoreWorker } from '../kit/store-worker.ts'
 import { assistant, newMessageId } from '../kit/stored-replies.ts'
@@ -76,7 +76,14 @@ async function use(worker: StoreWorker): Promise<void> {
     return worker.call(method, args)
   }
   await ask('openSession', { id: sessionId, name: 'name' as SessionName, at: 1 })
-  const begun = { id: conversationId, assistantId: assistant, title: 'Title', at: 1, max: 9 }
+  const begun = {
+    id: conversationId,
+    assistantId: assistant,
+    title: 'Title',
+    idempotency: undefined,
+    at: 1,
+    max: 9,
+  }
   await ask('startConversation', { ...of, ...begun })
   await ask('renameConversation', { ...of, id: conversationId, title: 'Mine', at: 2 })
   const attachmentId = randomId() as AttachmentId
@@ -260,7 +267,7 @@ const everyMethod = Object.keys({
 
 function openTables(): DatabaseSync {
   const db = new DatabaseSync(':memory:')
-  db.exec(tables)
+  db.exec(secondEdition.join(''))
   return db
 }
 
@@ -298,7 +305,7 @@ describe('a store that has grown', () => {
     'replies_trimmed',
     'replies_kept',
     'conversations_used',
-    'conversations_titled',
+    'conversations_named',
     'conversations_upstream',
     'attachments_by_use',
     'attachments_of_session',

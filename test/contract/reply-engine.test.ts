@@ -16,6 +16,7 @@ import {
   message,
   openEngine,
   newDisk,
+  newConversation,
   openMemoryStore,
   readAll,
   readUntil,
@@ -897,7 +898,7 @@ describe('reply engine', () => {
       'three done',
     ])
     // A message goes on in the conversation that was used last, not in the one with the latest time.
-    const fresh = await gateway.conversations.start(undefined, undefined)
+    const fresh = await gateway.conversations.start(newConversation())
     clock.jump(-3_600_000)
     await replies.sendMessage(message('four', { conversationId: fresh.id }))
     const five = await replies.sendMessage(message('five'))

@@ -7,7 +7,7 @@ import {
   RateLimitedError,
 } from '../../src/errors.ts'
 import { RunFailedError } from '../../src/strategy/run-failed-error.ts'
-import { assistantId, message, openEngine, readAll } from '../kit/open-engine.ts'
+import { assistantId, message, newConversation, openEngine, readAll } from '../kit/open-engine.ts'
 import { until } from '../kit/until.ts'
 
 const unreachable = () =>
@@ -78,7 +78,7 @@ describe('T17: the replies of a session', () => {
     await using gateway = await openEngine({ limits: { maxOpenPerSession: 2, maxQueued: 10 } })
     const { replies, conversations } = gateway
     const first = await replies.sendMessage(message('1'))
-    const other = await conversations.start(undefined, undefined)
+    const other = await conversations.start(newConversation())
     await replies.sendMessage(message('2', { conversationId: other.id }))
     expect(await replies.limitsLeft()).toMatchObject({ openReplies: 0 })
     await expect(replies.sendMessage(message('3'))).rejects.toThrow(RateLimitedError)
@@ -91,7 +91,7 @@ describe('T17: the replies of a session', () => {
     const { replies, conversations, strategy } = gateway
     const first = await replies.sendMessage(message('1'))
     const run = await strategy.next()
-    const other = await conversations.start(undefined, undefined)
+    const other = await conversations.start(newConversation())
     const second = await replies.sendMessage(message('2', { conversationId: other.id }))
     const bob = await gateway.open('bob')
     await bob.replies.sendMessage(message('from bob'))

@@ -2,13 +2,20 @@ import { describe, expect, it } from 'vitest'
 import type { ConversationId } from '../../src/domain.ts'
 import {
   DrainingError,
+  IdempotencyMismatchError,
   InvalidInputError,
   NotFoundError,
   NotSupportedError,
   UnavailableError,
 } from '../../src/errors.ts'
 import { RunFailedError } from '../../src/strategy/run-failed-error.ts'
-import { message, openEngine, type OpenEngineOptions, readAll } from '../kit/open-engine.ts'
+import {
+  message,
+  newConversation,
+  openEngine,
+  type OpenEngineOptions,
+  readAll,
+} from '../kit/open-engine.ts'
 
 const all = { direction: 'forward', limit: 50, after: undefined, before: undefined } as const
 const like = { rating: 'LIKE', reasons: [], comment: undefined } as const
@@ -33,10 +40,10 @@ describe('a conversation', () => {
   it('is begun with a title or gets that of its first message, and is renamed', async () => {
     await using talk = await openTalk()
     const { conversations, say, own } = talk
-    const titled = await conversations.start(undefined, 'Taxes')
+    const titled = await conversations.start(newConversation('Taxes'))
     expect(titled).toMatchObject({ title: 'Taxes' })
     await say('hello', 'hi', titled.id)
-    const plain = await conversations.start(undefined, undefined)
+    const plain = await conversations.start(newConversation())
     expect(plain).toMatchObject({ title: null })
     await say('What is due?', 'much', plain.id)
     const titles = async () => (await own.conversations([titled.id, plain.id])).map((c) => c?.title)
@@ -48,24 +55,40 @@ describe('a conversation', () => {
 
   it.each([' ', 'x'.repeat(101)])('has no title such as %j', async (title) => {
     await using talk = await openTalk()
-    await expect(talk.conversations.start(undefined, title)).rejects.toThrow(InvalidInputError)
-    const { id } = await talk.conversations.start(undefined, 'x')
+    await expect(talk.conversations.start(newConversation(title))).rejects.toThrow(
+      InvalidInputError,
+    )
+    const { id } = await talk.conversations.start(newConversation('x'))
     await expect(talk.conversations.rename(id, title)).rejects.toThrow(InvalidInputError)
   })
 
   it('is refused when the session has as many as it may, until one is deleted', async () => {
     await using talk = await openTalk({ limits: { maxConversationsPerSession: 2 } })
-    const [first] = await Promise.all([1, 2].map(() => talk.conversations.start(undefined, 'x')))
-    const begin = () => talk.conversations.start(undefined, 'x')
+    const [first] = await Promise.all(
+      [1, 2].map(() => talk.conversations.start(newConversation('x'))),
+    )
+    const begin = () => talk.conversations.start(newConversation('x'))
     await expect(begin()).rejects.toThrow(
       new InvalidInputError(
         'The session has 2 conversations, as many as it may: delete one first.',
       ),
     )
     const mallory = await talk.open('mallory')
-    await mallory.conversations.start(undefined, 'x')
+    await mallory.conversations.start(newConversation('x'))
     if (first) await talk.conversations.delete(first.id)
     await begin()
+  })
+
+  it('is begun once for one key and input, and refused with another input', async () => {
+    await using talk = await openTalk({ limits: { maxConversationsPerSession: 1 } })
+    const { conversations } = talk
+    const request = { ...newConversation('Taxes'), idempotency: { key: 'k', input: '{}' } }
+    const [first, second] = await Promise.all([1, 2].map(() => conversations.start(request)))
+    expect(second).toEqual(first)
+    const other = { ...request, idempotency: { key: 'k', input: '{"title":"Dues"}' } }
+    await expect(conversations.start(other)).rejects.toThrow(IdempotencyMismatchError)
+    const mallory = await talk.open('mallory')
+    expect((await mallory.conversations.start(other)).id).not.toBe(first?.id)
   })
 
   it('is cleared: its messages stay, and the assistant has forgotten them', async () => {

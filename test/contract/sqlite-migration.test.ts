@@ -15,11 +15,18 @@ import type {
 import { systemClock } from '../../src/lib/clock.ts'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
 import { firstEdition } from '../../src/store/sqlite/worker/first-edition.ts'
-import { tables } from '../../src/store/sqlite/worker/tables.ts'
+import { secondEdition } from '../../src/store/sqlite/worker/tables.ts'
 import { StoreOpenError, type Store } from '../../src/store/store.ts'
 import { randomId } from '../kit/ids.ts'
 import { silentLogger } from '../kit/logger.ts'
-import { accept, answerOf, readAll, runReply, textsOf } from '../kit/stored-replies.ts'
+import {
+  accept,
+  answerOf,
+  readAll,
+  runReply,
+  startConversation,
+  textsOf,
+} from '../kit/stored-replies.ts'
 import { uncounted } from '../kit/uncounted.ts'
 
 let folder: string
@@ -263,8 +270,35 @@ describe('a file of the first edition', () => {
     },
   )
 
-  it('comes to the same tables and indexes as a new file has', async () => {
-    const file = firstFile()
+  it.each([...secondEdition.keys()].slice(1))(
+    'is taken over from version %i of the second edition on, with all that is in it',
+    async (version) => {
+      const entries = secondEdition.slice(0, version).join('')
+      const file = makeFile(`${entries} PRAGMA user_version = ${firstEdition.length + version};
+        INSERT INTO meta VALUES ('session-key', 'check');
+        INSERT INTO sessions (id, key, name, generation, created_at) VALUES (1, 'alice', 'alice-name', 0, 1000);
+        INSERT INTO conversations (id, key, session, assistant, used, title, titled_at, created_at, last_used_at)
+          VALUES (1, 'c1', 1, 'flow', 1, 'Taxes', 1000, 1000, 2000);`)
+      await using store = await openFile(file)
+      const session = await sessionOf(store, 'alice')
+      const own = store.ledger.session(session)
+      const [conversation] = await own.conversations(['c1' as ConversationId])
+      expect(conversation).toMatchObject({ title: 'Taxes', lastUsedAt: 2000 })
+      const idempotency = { key: 'key', digest: 'digest' }
+      const begun = await startConversation(store.ledger, session, { idempotency })
+      expect(begun).toMatchObject({ type: 'started' })
+      expect(await startConversation(store.ledger, session, { idempotency })).toEqual(begun)
+    },
+  )
+
+  it.each([
+    ['the first edition', () => firstFile()],
+    [
+      'the first version of the second edition',
+      () => makeFile(`${secondEdition[0]} PRAGMA user_version = ${firstEdition.length + 1}`),
+    ],
+  ])('comes from %s to the same tables and indexes as a new file has', async (_name, make) => {
+    const file = make()
     await (await openFile(file))[Symbol.asyncDispose]()
     const schemaOf = (db: DatabaseSync) =>
       db
@@ -273,7 +307,7 @@ describe('a file of the first edition', () => {
         .map((row) => ({ ...row }))
     using migrated = new DatabaseSync(file)
     using fresh = new DatabaseSync(':memory:')
-    fresh.exec(tables)
+    fresh.exec(secondEdition.join(''))
     expect(schemaOf(migrated)).toEqual(schemaOf(fresh))
   })
 })

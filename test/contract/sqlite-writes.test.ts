@@ -30,7 +30,14 @@ async function openSession(worker: StoreWorker): Promise<{ readonly sessionId: S
 /** A reply that runs, in a conversation that is bound. */
 async function runReply(worker: StoreWorker, of: { readonly sessionId: SessionId }) {
   const conversationId = newConversationId()
-  const begun = { id: conversationId, assistantId: assistant, title: undefined, at: 1, max: 99 }
+  const begun = {
+    id: conversationId,
+    assistantId: assistant,
+    title: undefined,
+    idempotency: undefined,
+    at: 1,
+    max: 99,
+  }
   await worker.call('startConversation', { ...of, ...begun })
   const request = requestOf({ conversationId })
   await worker.call('accept', { ...of, request })

@@ -9,7 +9,7 @@ import type { AssistantId, ConversationId } from '../../src/domain.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
 import { firstEdition } from '../../src/store/sqlite/worker/first-edition.ts'
-import { tables } from '../../src/store/sqlite/worker/tables.ts'
+import { secondEdition } from '../../src/store/sqlite/worker/tables.ts'
 import { StoreError, StoreOpenError, type Store } from '../../src/store/store.ts'
 import { createFakeClock } from '../kit/clock.ts'
 import { randomId } from '../kit/ids.ts'
@@ -192,7 +192,7 @@ describe('sqlite: opening', () => {
     return file
   }
 
-  const current = firstEdition.length + 1
+  const current = firstEdition.length + secondEdition.length
   it.each([
     [
       'has the tables of a later version',
@@ -212,11 +212,11 @@ describe('sqlite: opening', () => {
     ],
     [
       'is current by its own word, and has lost an index',
-      `${tables} DROP INDEX conversations_used; PRAGMA user_version = ${current}`,
+      `${secondEdition.join('')} DROP INDEX conversations_used; PRAGMA user_version = ${current}`,
     ],
     [
       'is current by its own word, and lets two replies run in one conversation',
-      `${tables} DROP INDEX replies_running; PRAGMA user_version = ${current}`,
+      `${secondEdition.join('')} DROP INDEX replies_running; PRAGMA user_version = ${current}`,
     ],
   ])('refuses a half-migrated file in words, without a stack: it %s', async (_name, sql) => {
     const file = byHand(sql)
@@ -241,7 +241,7 @@ describe('sqlite: opening', () => {
     for (let n = 0; n < 200; n += 1) {
       const id = `conversation-${n}` as ConversationId
       const assistantId = 'flow' as AssistantId
-      const about = { id, assistantId, title: undefined, at: n, max: 1_000 }
+      const about = { id, assistantId, title: undefined, idempotency: undefined, at: n, max: 1_000 }
       await store.ledger.startConversation(session, about)
     }
     await store[Symbol.asyncDispose]()

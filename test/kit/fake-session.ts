@@ -167,7 +167,8 @@ export function createFakeSession(name = 'alice'): FakeSession {
       },
     },
     conversations: {
-      start: async (assistantId, title) => change(begin(assistantId).id, { title: title ?? null }),
+      start: async ({ assistantId, title }) =>
+        change(begin(assistantId).id, { title: title ?? null }),
       rename: async (id, title) => change(id, { title }),
       clear: async (id) => change(id, {}),
       async delete(id) {

@@ -18,6 +18,7 @@ import type {
   FinishRequest,
   Ledger,
   RunLease,
+  StartOutcome,
 } from '../../src/store/ledger.ts'
 import type { EventFilter, LogItem, ReplyLog } from '../../src/store/log.ts'
 import type { ReplyStore } from '../../src/store/store.ts'
@@ -78,6 +79,22 @@ export async function acceptReply(
   return outcome.reply
 }
 
+export function startConversation(
+  ledger: Ledger,
+  session: Session,
+  request: Partial<Parameters<Ledger['startConversation']>[1]> = {},
+): Promise<StartOutcome> {
+  return ledger.startConversation(session, {
+    id: newConversationId(),
+    assistantId: assistant,
+    title: undefined,
+    idempotency: undefined,
+    at: 1,
+    max: 1_000,
+    ...request,
+  })
+}
+
 export async function claimReply(
   ledger: Ledger,
   session: Session,
@@ -94,15 +111,9 @@ export async function runReply(
   session: Session,
   conversationId?: ConversationId,
 ): Promise<RunLease> {
-  const begun = {
-    id: newConversationId(),
-    assistantId: assistant,
-    title: undefined,
-    at: 1,
-    max: 1_000,
-  }
-  if (conversationId === undefined) await ledger.startConversation(session, begun)
-  const conversation = conversationId ?? begun.id
+  const begun = newConversationId()
+  if (conversationId === undefined) await startConversation(ledger, session, { id: begun })
+  const conversation = conversationId ?? begun
   await acceptReply(ledger, session, { conversationId: conversation })
   const lease = await claimReply(ledger, session, conversation)
   await lease.intend({ binding: undefined, contextReset: false, at: 3 })

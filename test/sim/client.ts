@@ -52,7 +52,7 @@ export function createClient(world: World, supervisor: Supervisor, person: strin
     const gateway = await supervisor.current()
     const outcome = await call(gateway, async () => {
       const own = await gateway.conversations(person)
-      return own.start(assistantId, undefined)
+      return own.start({ assistantId, title: undefined, idempotency: undefined })
     })
     if (outcome.type === 'refused') refused(outcome.error)
     return outcome.type === 'answered' ? outcome.value.id : undefined

@@ -45,10 +45,11 @@ builder.mutationField('startConversation', (t) =>
       union: { name: 'StartConversationResult', description: 'What became of the request.' },
     },
     resolve: async (_root, { input }, context) => ({
-      conversation: await context.conversations.start(
-        getAssistantId(input.assistantId, context),
-        input.title ?? undefined,
-      ),
+      conversation: await context.conversations.start({
+        assistantId: getAssistantId(input.assistantId, context),
+        title: input.title ?? undefined,
+        idempotency: undefined,
+      }),
     }),
   }),
 )

@@ -21,9 +21,11 @@ import type {
   AnswerOrigin,
   Collision,
   ErasedSession,
+  IdempotencyDigest,
   MessagePage,
   Page,
   PageRequest,
+  StartOutcome,
   StoredAttachment,
 } from '../ledger.ts'
 import type { UpstreamBinding } from '../upstream.ts'
@@ -60,10 +62,11 @@ export interface WorkerCalls {
       readonly id: ConversationId
       readonly assistantId: AssistantId
       readonly title: string | undefined
+      readonly idempotency: IdempotencyDigest | undefined
       readonly at: number
       readonly max: number
     },
-  ): Conversation | undefined
+  ): StartOutcome
   renameConversation(
     args: OfSession & {
       readonly id: ConversationId

@@ -4,6 +4,7 @@ import type {
   AcceptRequest,
   BeginRequest,
   FinishRequest,
+  IdempotencyDigest,
 } from '../../../src/store/ledger.ts'
 import type { UpstreamBinding } from '../../../src/store/upstream.ts'
 import { finishRow } from './finish.ts'
@@ -84,6 +85,7 @@ export function accept(
       id: request.newConversationId,
       assistantId,
       title: undefined,
+      idempotency: undefined,
       at,
     })
   if (found !== undefined) {
@@ -212,6 +214,7 @@ export function beginConversation(
   session: Session,
   request: Pick<ConversationRow, 'id' | 'assistantId'> & {
     readonly title: string | undefined
+    readonly idempotency: IdempotencyDigest | undefined
     readonly at: number
   },
 ): ConversationRow {
@@ -223,6 +226,7 @@ export function beginConversation(
     sessionId: session.id,
     assistantId: request.assistantId,
     title: request.title ?? null,
+    startKey: request.idempotency,
     firstText: null,
     createdAt: request.at,
     lastUsedAt: request.at,

@@ -36,8 +36,14 @@ export function createMemoryLedger(
         const own = [...state.conversations.values()].filter(
           ({ sessionId }) => sessionId === session.id,
         )
-        if (own.length >= request.max) return undefined
-        return toConversation(beginConversation(state, session, request))
+        const { idempotency, max } = request
+        const used = own.find(({ startKey }) => startKey?.key === idempotency?.key && startKey)
+        if (used !== undefined && used.startKey?.digest !== idempotency?.digest) {
+          return { type: 'key-reused' }
+        }
+        if (used === undefined && own.length >= max) return { type: 'too-many' }
+        const row = used ?? beginConversation(state, session, request)
+        return { type: 'started', conversation: toConversation(row) }
       }),
     renameConversation: (session, id, title) =>
       commits.write('conversation', (state) => {

@@ -14,7 +14,7 @@ import type {
 } from '../../../src/domain.ts'
 import type { IsolationRecord } from '../../../src/domain/isolation.ts'
 import type { RunStep } from '../../../src/domain/reply-states.ts'
-import type { StoredAttachment } from '../../../src/store/ledger.ts'
+import type { IdempotencyDigest, StoredAttachment } from '../../../src/store/ledger.ts'
 import type { UpstreamBinding } from '../../../src/store/upstream.ts'
 import type { OwedWork, OwedWorkId } from '../../../src/store/outbox.ts'
 import type { RevisedText } from './texts.ts'
@@ -32,6 +32,7 @@ export interface ConversationRow {
   readonly sessionId: SessionId
   readonly assistantId: AssistantId
   title: string | null
+  readonly startKey: IdempotencyDigest | undefined
   firstText: string | null
   readonly createdAt: number
   lastUsedAt: number

@@ -1,7 +1,7 @@
 import { DatabaseSync } from 'node:sqlite'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { tables } from '../../../src/store/sqlite/worker/tables.ts'
+import { secondEdition } from '../../../src/store/sqlite/worker/tables.ts'
 import { createTexts, type TextKind } from '../../../src/store/sqlite/worker/texts.ts'
 
 /** What SQLite lets a row of a table have in a page of 4 KiB before it spills over. */
@@ -10,7 +10,7 @@ const kinds: readonly TextKind[] = ['answer', 'reasoning', 'message', 'extras']
 
 function openTexts() {
   const db = new DatabaseSync(':memory:')
-  db.exec(tables)
+  db.exec(secondEdition.join(''))
   return { db, texts: createTexts(db) }
 }
 

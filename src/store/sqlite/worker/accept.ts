@@ -151,6 +151,7 @@ export function createAccept(parts: AcceptParts): WorkerCalls['accept'] {
             id: request.newConversationId,
             assistantId: wanted,
             title: undefined,
+            idempotency: undefined,
             at,
           })
         : integer(found['id'])

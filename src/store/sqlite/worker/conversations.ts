@@ -1,9 +1,10 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { AssistantId, ConversationId } from '../../../domain.ts'
+import type { IdempotencyDigest } from '../../ledger.ts'
 import type { WorkerCalls } from '../calls.ts'
 import { integer } from './columns.ts'
 import { findOwn } from './own-rows.ts'
-import { selectConversation, toConversation } from './rows.ts'
+import { conversationIdOf, selectConversation, toConversation } from './rows.ts'
 import type { Sessions } from './sessions.ts'
 
 export interface Conversations extends Pick<
@@ -17,6 +18,7 @@ export interface Conversations extends Pick<
       readonly id: ConversationId
       readonly assistantId: AssistantId
       readonly title: string | undefined
+      readonly idempotency: IdempotencyDigest | undefined
       readonly at: number
     },
   ): number
@@ -30,8 +32,12 @@ export function createConversations(db: DatabaseSync, sessions: Sessions): Conve
     'SELECT id, used FROM conversations WHERE session = ? ORDER BY used DESC LIMIT 1',
   )
   const insert = db.prepare(`
-    INSERT INTO conversations (key, session, assistant, title, titled_at, used, created_at, last_used_at)
-    VALUES (:key, :session, :assistant, :title, :at, :used, :at, :at)`)
+    INSERT INTO conversations (key, session, assistant, title, titled_at, start_key, start_digest, used, created_at,
+      last_used_at)
+    VALUES (:key, :session, :assistant, :title, :at, :startKey, :startDigest, :used, :at, :at)`)
+  const startedUnder = db.prepare(
+    'SELECT key AS conversation, start_digest FROM conversations WHERE session = ? AND start_key = ?',
+  )
   const count = db.prepare(
     'SELECT count(*) AS found FROM (SELECT 1 FROM conversations WHERE session = ? LIMIT ?)',
   )
@@ -48,9 +54,11 @@ export function createConversations(db: DatabaseSync, sessions: Sessions): Conve
   }
 
   const self: Conversations = {
-    begin(session, { id, assistantId, title = null, at }) {
+    begin(session, { id, assistantId, title = null, idempotency, at }) {
       const used = integer(lastUsed.get(session)?.['used'] ?? 0) + 1
-      const row = insert.run({ key: id, session, assistant: assistantId, title, at, used })
+      const { key: startKey = null, digest: startDigest = null } = idempotency ?? {}
+      const key = { startKey, startDigest }
+      const row = insert.run({ key: id, session, assistant: assistantId, title, ...key, at, used })
       return Number(row.lastInsertRowid)
     },
     use(session, conversation, at) {
@@ -59,14 +67,20 @@ export function createConversations(db: DatabaseSync, sessions: Sessions): Conve
       if (last?.['id'] === conversation) useAgain.run(at, conversation)
       else use.run(at, integer(last?.['used'] ?? 0) + 1, conversation)
     },
-    startConversation({ sessionId, id, assistantId, title, at, max }) {
+    startConversation({ sessionId, max, ...conversation }) {
       const { session } = sessions.get(sessionId)
-      if (integer(count.get(session, max)?.['found']) >= max) return undefined
-      self.begin(session, { id, assistantId, title, at })
-      const begun = told(id, session)
-      if (begun === undefined)
-        throw new TypeError('a conversation that was just stored is not there')
-      return begun
+      const { idempotency } = conversation
+      const used = idempotency && startedUnder.get(session, idempotency.key)
+      if (used !== undefined && used['start_digest'] !== idempotency?.digest) {
+        return { type: 'key-reused' }
+      }
+      if (used === undefined) {
+        if (integer(count.get(session, max)?.['found']) >= max) return { type: 'too-many' }
+        self.begin(session, conversation)
+      }
+      const started = told(used === undefined ? conversation.id : conversationIdOf(used), session)
+      if (started === undefined) throw new TypeError('a stored conversation is not there')
+      return { type: 'started', conversation: started }
     },
     renameConversation({ sessionId, id, title, at }) {
       const { session } = sessions.get(sessionId)

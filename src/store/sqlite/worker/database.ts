@@ -4,16 +4,13 @@ import { DatabaseSync } from 'node:sqlite'
 import { StoreOpenError } from '../../store.ts'
 import { integer, string } from './columns.ts'
 import { resultCode } from './failure.ts'
-import { firstEdition, migrate } from './migration.ts'
-import { tables } from './tables.ts'
+import { currentVersion, entriesOf, migrate } from './migration.ts'
 import type { WorkerOptions } from '../wire.ts'
 import type { NewId } from '../../../lib/id.ts'
 
 export const memoryFile = ':memory:'
 /** 'CozG': tells our files from other SQLite databases. */
 const applicationId = 0x436f7a47
-/** The version of the tables of this edition: those of the first one came to `firstEdition.length`. */
-const currentVersion = firstEdition.length + 1
 
 export interface OpenedDatabase {
   readonly db: DatabaseSync
@@ -77,8 +74,7 @@ function prepare(
     throw new StoreOpenError(halfMigrated(file, version))
   }
   look(db)
-  if (isEmpty) db.exec(tables)
-  else if (version < currentVersion) migrate(db, version, newId)
+  migrate(db, isEmpty ? 0 : version, newId)
   db.exec(`PRAGMA user_version = ${currentVersion}; PRAGMA application_id = ${applicationId}`)
   checkKey(db, file, sessionKeyCheck)
   // Nobody holds a lease of an earlier process any more.
@@ -139,8 +135,7 @@ function rewrite(db: DatabaseSync, isNew: boolean): boolean {
  */
 function hasTablesOf(db: DatabaseSync, version: number): boolean {
   using expected = new DatabaseSync(memoryFile)
-  if (version === currentVersion) expected.exec(tables)
-  else for (const entry of firstEdition.slice(0, version)) expected.exec(entry)
+  for (const entry of entriesOf(version)) expected.exec(entry)
   const found = new Set(columnsOf(db))
   // Whatever else is in it was added by hand, and is in nobody's way.
   return columnsOf(expected).every((entry) => found.has(entry))

@@ -5,7 +5,7 @@ import { createTexts, type TextKind, type Texts } from './texts.ts'
 import { eventId, newCheck } from './events.ts'
 import { firstEdition } from './first-edition.ts'
 import { nameOfRevision } from './runs.ts'
-import { tables } from './tables.ts'
+import { secondEdition } from './tables.ts'
 
 export { firstEdition }
 
@@ -26,18 +26,35 @@ const renewed = [
 /** Rows read at once: a row of the first edition may hold megabytes of text. */
 const atOnce = 16
 
+/** The version of a file that has every table, index and column. */
+export const currentVersion = firstEdition.length + secondEdition.length
+
+/** Brings a file of an earlier version to the current one. Version 0 is a new file. */
+export function migrate(db: DatabaseSync, version: number, newId: NewId): void {
+  const isFirst = version > 0 && version <= firstEdition.length
+  if (isFirst) leaveFirstEdition(db, version, newId)
+  const has = isFirst ? firstEdition.length + 1 : version
+  for (const entry of secondEdition.slice(Math.max(0, has - firstEdition.length))) db.exec(entry)
+}
+
+/** The statements that make a file of a version. */
+export function entriesOf(version: number): readonly string[] {
+  const later = version - firstEdition.length
+  return later > 0 ? secondEdition.slice(0, later) : firstEdition.slice(0, version)
+}
+
 /**
- * Brings a file of the first edition to the tables of this one: texts move to their own table, deltas go, events are
+ * Brings a file of the first edition to the first tables of this one: texts move to their own table, deltas go, events are
  * numbered anew under new checks, so that no cursor of the first edition comes to mean anything.
  */
-export function migrate(db: DatabaseSync, version: number, newId: NewId): void {
+function leaveFirstEdition(db: DatabaseSync, version: number, newId: NewId): void {
   for (const entry of firstEdition.slice(version)) db.exec(entry)
   const indexes = db
     .prepare(`SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL`)
     .all()
   for (const { name } of indexes) db.exec(`DROP INDEX "${string(name)}"`)
   for (const name of renewed) db.exec(`ALTER TABLE ${name} RENAME TO first_${name}`)
-  db.exec(tables.replace('CREATE TABLE meta', 'CREATE TABLE IF NOT EXISTS meta'))
+  db.exec(secondEdition[0].replace('CREATE TABLE meta', 'CREATE TABLE IF NOT EXISTS meta'))
   db.exec(copies)
   const texts = createTexts(db)
   moveTexts(db, texts)

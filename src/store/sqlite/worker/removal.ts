@@ -42,10 +42,11 @@ export function createRemoval({ db, texts, now }: RemovalParts): Removal {
     UPDATE conversations SET messages_trimmed = 1,
       first_words = CASE WHEN coalesce(first_message, :reply) = :reply THEN NULL ELSE first_words END
     WHERE id = :conversation`)
-  const forgetTitles = db.prepare(`
-    UPDATE conversations SET title = NULL, titled_at = NULL WHERE id IN (
+  const forgetNames = db.prepare(`
+    UPDATE conversations SET title = NULL, titled_at = NULL, start_key = NULL, start_digest = NULL WHERE id IN (
       SELECT id FROM conversations
-      WHERE title IS NOT NULL AND max(last_used_at, coalesce(titled_at, 0)) < ? LIMIT ${maxRows})`)
+      WHERE (title IS NOT NULL OR start_key IS NOT NULL) AND max(last_used_at, coalesce(titled_at, 0)) < ?
+      LIMIT ${maxRows})`)
   const forgetAttachments = db.prepare(`
     UPDATE attachments SET name = '', media_type = '', forgotten = 1 WHERE id IN (
       SELECT id FROM attachments
@@ -105,8 +106,8 @@ export function createRemoval({ db, texts, now }: RemovalParts): Removal {
         }),
       )
       if (replies > 0) return replies
-      const titles = Number(forgetTitles.run(writtenBefore).changes)
-      return titles + Number(forgetAttachments.run(writtenBefore).changes)
+      const names = Number(forgetNames.run(writtenBefore).changes)
+      return names + Number(forgetAttachments.run(writtenBefore).changes)
     },
   }
 }

@@ -1,8 +1,8 @@
 /**
- * The tables of the second edition. Nothing grows a row over a page: texts lie in `texts`, in rows of bounded size.
- * A file of an earlier edition is brought to them by `migration.ts`.
+ * The tables that the second edition began with. Nothing grows a row over a page: texts lie in `texts`, in rows of bounded
+ * size. A file of the first edition is brought to them by `migration.ts`.
  */
-export const tables = `
+const firstTables = `
   CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 
   CREATE TABLE sessions (
@@ -212,3 +212,21 @@ export const tables = `
   CREATE INDEX outbox_due ON outbox (due_at);
   CREATE INDEX outbox_of_session ON outbox (session);
 `
+
+/**
+ * The versions of the second edition. A new file is made by all of them, and an older file is changed by those that it
+ * lacks, so an entry never changes once it was used.
+ */
+export const secondEdition: readonly [string, ...string[]] = [
+  firstTables,
+  `
+  -- The idempotency key that a conversation was started under, and the digest of what was asked for with it.
+  ALTER TABLE conversations ADD COLUMN start_key TEXT;
+  ALTER TABLE conversations ADD COLUMN start_digest TEXT;
+  CREATE UNIQUE INDEX conversations_started ON conversations (session, start_key) WHERE start_key IS NOT NULL;
+  -- Titles and keys are what a user said: they have the age of the last use.
+  DROP INDEX conversations_titled;
+  CREATE INDEX conversations_named ON conversations (max(last_used_at, coalesce(titled_at, 0)))
+    WHERE title IS NOT NULL OR start_key IS NOT NULL;
+  `,
+]
