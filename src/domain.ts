@@ -163,7 +163,7 @@ export interface Usage {
 /** What a Bot asks its client to do; `submitToolOutputs` answers it. */
 export interface ToolCall {
   readonly id: string
-  /** `FUNCTION`: run the named tool. `REPLY`: answer the question that the Bot just asked (coze-api.md §6). */
+  /** `FUNCTION`: run the named tool. `REPLY`: answer the question that the Bot just asked (docs/coze-platform.md#bot-chat). */
   readonly kind: 'FUNCTION' | 'REPLY'
   /** Null for a `REPLY`. */
   readonly name: string | null
@@ -176,7 +176,7 @@ export interface ToolOutput {
   readonly output: string
 }
 
-/** What a Workflow asks back: the session's next message in the conversation answers it (coze-api.md §4.5). */
+/** What a Workflow asks back: the session's next message in the conversation answers it (docs/coze-platform.md#questions-and-forms). */
 export interface Question {
   readonly text: string
   /** What may be chosen from; empty: anything may be answered. */

@@ -11,7 +11,7 @@ export interface QuestionField {
   readonly required: boolean
 }
 
-/** A question as a card, or an input form if it has fields (coze-api.md §4.5). */
+/** A question as a card, or an input form if it has fields (docs/coze-platform.md#questions-and-forms). */
 export function questionCard({ text, options, fields }: Question): string {
   return card(
     fields.length > 0

@@ -16,7 +16,7 @@ export const optionalIdSchema = z
 /** 1024 is the API's own channel. */
 export const connectorIdSchema = optionalIdSchema.transform((id) => id ?? '1024')
 
-/** A message as a caller hands it in (coze-api.md §4.1). */
+/** A message as a caller hands it in (docs/coze-platform.md#workflow-chat). */
 export const enterMessageSchema = z.object({
   role: z.enum(['user', 'assistant']),
   type: z.string().optional(),

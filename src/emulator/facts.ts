@@ -80,7 +80,7 @@ function knowledgeOf(
 
 const fileSchema = z.object({ file_id: z.string() })
 
-/** A start parameter holds files as texts of JSON (coze-api.md §4.1). */
+/** A start parameter holds files as texts of JSON (docs/coze-platform.md#workflow-chat). */
 function filesInParameter(value: unknown): readonly string[] {
   if (Array.isArray(value)) return value.flatMap(filesInParameter)
   if (typeof value !== 'string' || !value.startsWith('{')) return []

@@ -8,7 +8,7 @@ import { type Ids, unixSeconds } from './ids.ts'
 import type { Settings } from './options.ts'
 import type { Principal } from './world.ts'
 
-/** What is kept of an uploaded file: not its content, which nothing can read back (coze-api.md §8). */
+/** What is kept of an uploaded file: not its content, which nothing can read back (docs/coze-platform.md#conversations-messages-files). */
 export interface StoredFile {
   readonly id: string
   readonly owner: Principal

@@ -2,7 +2,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { Settings } from './options.ts'
 import type { RoutePath } from './route-paths.ts'
 
-/** What the account's plan allows (coze-api.md §9, limits). */
+/** What the account's plan allows (docs/coze-platform.md#limits). */
 export interface Quota {
   /** Counts a call. False: it is one too many. */
   take(path: RoutePath): boolean

@@ -2,7 +2,7 @@ import type { Clock } from '../lib/clock.ts'
 import { unixSeconds } from './ids.ts'
 import type { Principal } from './world.ts'
 
-/** Whose variables: token owner, user, channel, and app or Bot (coze-api.md §3). */
+/** Whose variables: token owner, user, channel, and app or Bot (docs/coze-platform.md#session_name). */
 export interface VariableKey {
   readonly owner: Principal
   readonly userId: string

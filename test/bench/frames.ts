@@ -8,7 +8,7 @@ export interface ReplyFrames {
   closing(deltas: number): string
 }
 
-/** The events of one workflow chat in the upstream's dialect (coze-api.md §4.4), rendered once per reply. */
+/** The events of one workflow chat in the upstream's dialect (docs/coze-platform.md#events-of-a-workflow), rendered once per reply. */
 export function renderFrames(
   conversationId: string,
   chatId: string,

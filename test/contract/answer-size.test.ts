@@ -246,7 +246,7 @@ describe('an answer that nobody reads', () => {
   })
 })
 
-describe('the cost of an event', () => {
+describe('T24: the cost of an event', () => {
   const text = (offset: number): ReplyEventBody => ({
     type: 'delta',
     kind: 'ANSWER',

@@ -116,7 +116,7 @@ const backendHeaders = (key: string, subject: string) => ({
   'x-session-subject': subject,
 })
 
-describe('T10: a live subscription', () => {
+describe('P8 T10: a live subscription', () => {
   it('ends when its key is published no more, and goes on under another without a gap', async () => {
     const { clock, old, next, keys, gateway, client, alice } = await open()
     const recorder = createRecorder()

@@ -134,7 +134,7 @@ async function speak(
   return id
 }
 
-describe('what was deleted', () => {
+describe('P12: what was deleted', () => {
   it('is in no byte of the files after an erasure: while the store runs, when it was stopped, when it was started again', async () => {
     const file = newFile()
     const store = await openFile(file)

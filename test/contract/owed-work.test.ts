@@ -30,7 +30,7 @@ function passUntil(clock: FakeClock, isSo: () => boolean, what: string) {
   }, what)
 }
 
-describe('F45: a deletion that the platform refused', () => {
+describe('P12 F45: a deletion that the platform refused', () => {
   it('is tried again until the platform does it, and then no more', async () => {
     const clock = createFakeClock()
     const store = newDisk().open()

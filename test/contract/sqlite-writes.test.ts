@@ -92,7 +92,7 @@ const settled = async (calls: readonly Promise<unknown>[]) =>
   )
 
 describe('sqlite: writing', () => {
-  it('F33: leaves nothing behind of calls whose commit failed, and rejects all of them', async () => {
+  it('P11 F33: leaves nothing behind of calls whose commit failed, and rejects all of them', async () => {
     await using worker = await openStoreWorker(newFile())
     const of = await openSession(worker)
     const run = await runReply(worker, of)
@@ -224,7 +224,7 @@ describe('sqlite: writing', () => {
     expect(reply?.text).toBe('')
   })
 
-  it('F17: is refused a second running reply of a conversation by the table itself', async () => {
+  it('P4 F17: is refused a second running reply of a conversation by the table itself', async () => {
     await using worker = await openStoreWorker()
     const of = await openSession(worker)
     const run = await runReply(worker, of)
@@ -281,7 +281,7 @@ describe('sqlite: writing', () => {
     expect(await worker.call('takeOwed', { now: 99, leaseMs: 1, limit: 9 })).toEqual([])
   })
 
-  it('has on disk what it has answered, and shows no event before', async () => {
+  it('P10: has on disk what it has answered, and shows no event before', async () => {
     const file = newFile()
     await using worker = await openStoreWorker(file)
     const of = await openSession(worker)

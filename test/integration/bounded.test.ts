@@ -22,7 +22,7 @@ const openMeter = 'coze_gateway_subscriptions_open'
 const stalledMeter = 'coze_gateway_subscriptions_ended_total{reason="stalled"}'
 const goneMeter = 'coze_gateway_subscriptions_ended_total{reason="client-gone"}'
 
-describe('bounded memory', () => {
+describe('P7: bounded memory', () => {
   let stage: Stage
   beforeAll(async () => {
     stage = await openStage({

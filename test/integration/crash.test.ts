@@ -52,7 +52,7 @@ interface Victim {
   readonly told: boolean
 }
 
-describe('kill -9 in the middle of replies', () => {
+describe('P2 P3: kill -9 in the middle of replies', () => {
   let stage: Stage
   let talk: Talk
   /** Replies of which nothing is left. */

@@ -10,7 +10,7 @@ import { createTalk, untilStatus } from '../kit/talk.ts'
 const cutsWanted = figure(100, 1_000)
 const paths = { flow: '/v1/workflows/chat', bot: '/v3/chat' } as const
 
-describe('no gap, no doubled text, in order', () => {
+describe('P2: no gap, no doubled text, in order', () => {
   let stage: Stage
   beforeAll(async () => {
     stage = await openStage()

@@ -3,7 +3,7 @@ import { check } from '../kit/checker.ts'
 import { openStage, type Stage } from '../kit/stage.ts'
 import { createTalk, untilStatus } from '../kit/talk.ts'
 
-describe('a disconnect is not a cancel', () => {
+describe('P9: a disconnect is not a cancel', () => {
   let stage: Stage
   beforeAll(async () => {
     stage = await openStage()

@@ -17,7 +17,7 @@ describe('every end of a subscription has its reason', () => {
   })
   afterAll(() => stage[Symbol.asyncDispose]())
 
-  it('T10 F38a: ends when the credential expires, and goes on under a fresh one', async () => {
+  it('P8 T10 F38a: ends when the credential expires, and goes on under a fresh one', async () => {
     const talk = createTalk(stage)
     const alice = stage.person('expiring')
     await stage.emulator.faults('/v1/workflows/chat', { kind: 'gate', afterDeltas: 4 })

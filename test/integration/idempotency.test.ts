@@ -3,7 +3,7 @@ import { check } from '../kit/checker.ts'
 import { openStage, type Stage } from '../kit/stage.ts'
 import { createTalk, type Talk } from '../kit/talk.ts'
 
-describe('one message per idempotency key, one upstream chat per message', () => {
+describe('P5: one message per idempotency key, one upstream chat per message', () => {
   let stage: Stage
   let talk: Talk
   beforeAll(async () => {

@@ -14,7 +14,7 @@ import { findBearers } from '../kit/schema-paths.ts'
 import { openStage, type Person, type Stage } from '../kit/stage.ts'
 import { createTalk, type Talk } from '../kit/talk.ts'
 
-describe('isolation', () => {
+describe('P1: isolation', () => {
   let stage: Stage
   let talk: Talk
   const deleted: string[] = []

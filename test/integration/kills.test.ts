@@ -39,7 +39,7 @@ type Act =
   | { readonly type: 'delete'; readonly conversationId: string }
   | { readonly type: 'erase' }
 
-describe('kill -9 at random moments', () => {
+describe('P2 P3 P10: kill -9 at random moments', () => {
   let stage: Stage
   let talk: Talk
   beforeAll(async () => {

@@ -10,7 +10,7 @@ const repliesDocument = RepliesDocument.toString()
 
 const mark = () => `mark${randomBytes(8).toString('hex')}`
 
-describe('T18: no secret leaves', () => {
+describe('P6 T18: no secret leaves', () => {
   let stage: Stage
   const marks: string[] = []
   const tokens: string[] = []

@@ -6,7 +6,7 @@ import { createTalk, untilStatus } from '../kit/talk.ts'
 const paths = { flow: '/v1/workflows/chat', bot: '/v3/chat' } as const
 
 describe.each(['flow', 'bot'] as const)(
-  'one running reply per conversation (%s)',
+  'P4: one running reply per conversation (%s)',
   (assistantId) => {
     const path = paths[assistantId]
     let stage: Stage

@@ -5,7 +5,7 @@ import { openStage, type Stage } from '../kit/stage.ts'
 import { createTalk } from '../kit/talk.ts'
 import { chatPaths, failed, json, upstreamFaults } from '../kit/upstream-faults.ts'
 
-describe('exactly one terminal event', () => {
+describe('P3: exactly one terminal event', () => {
   let stage: Stage
   beforeAll(async () => {
     stage = await openStage({

@@ -17,7 +17,7 @@ import { chat, chatId, conversationId, frame, ids, message } from '../unit/coze/
 import { cozeOptions, tokenOptions } from '../kit/coze-options.ts'
 import { uncounted, untraced } from '../kit/uncounted.ts'
 
-/** A frame as a Bot writes it: without spaces (coze-api.md §10). */
+/** A frame as a Bot writes it: without spaces (docs/coze-platform.md#streams). */
 const say = (event: string, data: unknown) => frame(event, data, '')
 const done = say('done', '"[DONE]"')
 const required_action = {

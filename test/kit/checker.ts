@@ -27,8 +27,8 @@ import {
 const documented = { request: requestCodes, union: unionCodes, stream: streamCodes }
 
 /**
- * Checks a history against the seven rules of faults.md. Answers what is wrong, readable and starting with the rule's
- * number; nothing when all is well.
+ * Checks a history against the seven rules of docs/threats-and-faults.md#the-checker. Returns what is wrong, each starting
+ * with the number of its rule; nothing when all is well.
  *
  * Give a `truth` for every accepted reply: without it only the readers are compared.
  */

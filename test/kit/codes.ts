@@ -1,4 +1,4 @@
-/** The documented codes (design.md §5), written out anew here: the test must notice when the code drifts from the text. */
+/** The documented codes (docs/errors.md#codes), written out anew here: the test must notice when the code drifts from the text. */
 /** Of a request that is refused as a whole: the statuses that a code comes with. */
 export const requestStatuses: Readonly<Record<string, readonly number[]>> = {
   BAD_REQUEST: [400, 405, 406, 408, 415],

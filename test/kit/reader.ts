@@ -54,7 +54,7 @@ export interface Reader {
   last(replyId: string): Entry | undefined
 }
 
-/** Takes a rule of faults.md and what broke it. */
+/** Takes a rule of docs/threats-and-faults.md and what broke it. */
 export type Complain = (rule: number, problem: string) => void
 
 export function createReader(name: string, complain: Complain): Reader {

@@ -5,7 +5,7 @@ import type { FaultRow } from './faults.ts'
 const deaths: readonly FaultRow[] = ['F20', 'F21', 'F22', 'F23', 'F25', 'F32', 'F33', 'restart']
 
 /**
- * Which faults a failure may come of (faults.md); undefined: of any. A code without its fault is the gateway's own
+ * Which faults a failure may come of (docs/threats-and-faults.md); undefined: of any. A code without its fault is the gateway's own
  * invention.
  */
 const causes: Readonly<Partial<Record<ReplyFailureCode, readonly FaultRow[]>>> = {

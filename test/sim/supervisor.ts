@@ -7,7 +7,7 @@ import { assistantIds, type GatewayProcess, startGateway } from './gateway.ts'
 import { restartUpstream } from './upstream/world.ts'
 import type { World } from './world.ts'
 
-/** Keeps a gateway running, and ends it in all the ways that faults.md knows. */
+/** Keeps a gateway running, and ends it in all the ways that docs/threats-and-faults.md knows. */
 export interface Supervisor {
   /** The gateway that takes requests; waits while there is none. */
   current(): Promise<GatewayProcess>

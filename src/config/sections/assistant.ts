@@ -37,7 +37,7 @@ export type CozeCredentials =
 export interface AssistantQuota {
   /** Replies that run at once. Default 1000. */
   readonly maxRunning: number
-  /** Messages sent per second. Default: the platform's smallest plan, 50 for a Workflow and 20 for a Bot (coze-api.md §9). */
+  /** Messages sent per second. Default: the platform's smallest plan, 50 for a Workflow and 20 for a Bot (docs/coze-platform.md#limits). */
   readonly startsPerSecond: number
 }
 
@@ -133,7 +133,7 @@ function credentialsSchema(source: SecretSource) {
   })
 }
 
-/** Chats per second on the platform's smallest plan (coze-api.md §9). */
+/** Chats per second on the platform's smallest plan (docs/coze-platform.md#limits). */
 const documentedPerSecond = { workflow: 50, bot: 20, auto: 20 } as const
 
 /** Which sections each strategy takes. */

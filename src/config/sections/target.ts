@@ -51,7 +51,7 @@ export const cozeId = z
   .string({ error: 'must be text in quotes: Coze ids do not fit in a number' })
   .regex(/^[\w.-]{1,128}$/, { error: 'must be an id alone: no address, no spaces' })
 const variableName = z.string().min(1).max(128)
-/** The platform takes 16 pairs (coze-api.md §6); ours is one of them. */
+/** The platform takes 16 pairs (docs/coze-platform.md#bot-chat); ours is one of them. */
 const maxMetadata = 15
 const metadataName = z
   .string()

@@ -31,7 +31,7 @@ const requestSchema = z.object({
 
 const cancelSchema = z.object({ conversation_id: z.string(), chat_id: z.string() })
 
-/** `POST /v3/chat`, streamed or not (coze-api.md §6). */
+/** `POST /v3/chat`, streamed or not (docs/coze-platform.md#bot-chat). */
 export async function botChat(call: OwnedCall, context: Context): Promise<Answer> {
   const request = parseRequest(requestSchema, call.body)
   const messages = request.additional_messages ?? []

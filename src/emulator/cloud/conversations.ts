@@ -21,7 +21,7 @@ const createSchema = z.object({
   messages: z.array(enterMessageSchema).max(16).optional(),
   meta_data: metaDataSchema,
   connector_id: connectorIdSchema,
-  // What Coze's own Chat SDK sends for an app; not in the public documentation (coze-api.md §4.2).
+  // What Coze's own Chat SDK sends for an app; not in the public documentation (docs/coze-platform.md#conversations-of-an-app).
   app_id: optionalIdSchema,
   conversation_name: z.string().min(1).optional(),
   get_or_create: z.boolean().default(false),

@@ -28,7 +28,7 @@ export interface TokenEndpoint {
 }
 
 /**
- * Exchanges the JWT of an OAuth service app for an access token of its `session_name` (coze-api.md §2.1).
+ * Exchanges the JWT of an OAuth service app for an access token of its `session_name` (docs/coze-platform.md#oauth).
  * @throws {TypeError} when an app's public key is no PEM.
  */
 export function createTokenEndpoint({ settings, clock, tokens, changes }: Context): TokenEndpoint {

@@ -13,7 +13,7 @@ const requestSchema = z.object({
   stream: z.boolean().default(false),
 })
 
-/** `POST /v3/chat/submit_tool_outputs`: the chat goes on, streamed or not (coze-api.md §6). */
+/** `POST /v3/chat/submit_tool_outputs`: the chat goes on, streamed or not (docs/coze-platform.md#bot-chat). */
 export async function submitToolOutputs(call: OwnedCall, context: Context): Promise<Answer> {
   const request = parseRequest(requestSchema, call.body)
   const conversation = findOwned(call.query.get('conversation_id') ?? '', call, context)

@@ -28,7 +28,7 @@ const requestSchema = z.object({
 
 type Request = z.output<typeof requestSchema>
 
-/** `POST /v1/workflows/chat`: always a stream (coze-api.md §4). */
+/** `POST /v1/workflows/chat`: always a stream (docs/coze-platform.md#workflow-chat). */
 export async function workflowChat(call: OwnedCall, context: Context): Promise<Answer> {
   const request = parseRequest(requestSchema, call.body)
   if ((request.app_id === undefined) === (request.bot_id === undefined)) {
@@ -111,7 +111,7 @@ function openConversation(request: Request, call: OwnedCall, context: Context): 
     return world.addConversation({ ...about, owner, appId, connectorId, name: 'Default' })
   }
 
-  // Per (app, connector, principal, name); `Default` is the start node's preset (coze-api.md §4.3).
+  // Per (app, connector, principal, name); `Default` is the start node's preset (docs/coze-platform.md#conversations-of-an-app).
   const wanted = request.parameters?.['CONVERSATION_NAME'] ?? 'Default'
   const name = parseRequest(z.string().min(1), wanted)
   const key = nameKeyOf({ targetId: appId, connectorId, owner, name }, settings)

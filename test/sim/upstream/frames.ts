@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import type { Random } from '../random.ts'
 
-/** How a stream writes its frames (coze-api.md §10), and the liberties of the format. */
+/** How a stream writes its frames (docs/coze-platform.md#streams), and the liberties of the format. */
 export interface Dialect {
   readonly space: string
   readonly newline: string

@@ -15,7 +15,7 @@ export type Exchange =
   | { readonly type: 'token'; readonly accessToken: string; readonly expiresIn: number }
   | { readonly type: 'refused'; readonly why: string }
 
-/** The token endpoint's rules (coze-api.md §2.1). */
+/** The token endpoint's rules (docs/coze-platform.md#oauth). */
 export function exchangeAssertion(world: UpstreamWorld, jwt: string, seconds: number): Exchange {
   const [, payload] = form.exec(jwt) ?? []
   if (payload === undefined) return refused('not a JWT')

@@ -1,4 +1,4 @@
-/** Cards as a chatflow sends them (coze-api.md §4.5): JSON texts inside JSON, or, where a server does not bother, objects. */
+/** Cards as a chatflow sends them (docs/coze-platform.md#questions-and-forms): JSON texts inside JSON, or, where a server does not bother, objects. */
 
 type Nesting = 'texts' | 'objects'
 

@@ -1,4 +1,4 @@
-/** Events as the platform writes them (coze-api.md §4.4, §6). */
+/** Events as the platform writes them (docs/coze-platform.md#events-of-a-workflow). */
 
 export const chatId = '7468123412341239999'
 export const conversationId = '7468123412341234567'

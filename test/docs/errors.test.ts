@@ -1,16 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { buildSchema, isEnumType } from 'graphql'
 import { describe, expect, it } from 'vitest'
-import { environmentSettings } from '../../src/config/environment.ts'
-import { parseConfig } from '../../src/config/config.ts'
 import { endingCodes, requestStatuses } from '../kit/codes.ts'
-import { createTestApp } from '../kit/emulator.ts'
+import { root } from './markdown.ts'
 
-const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
-const readme = read('README.md')
+const read = (path: string) => readFileSync(new URL(path, root), 'utf8')
 
-/** The rows of the table of answers, each code with where it comes and what to do about it. */
-const advice = (readme.split('### What answers look like')[1] ?? '')
+/** The rows of the table of codes, each code with where it comes and what to do about it. */
+const advice = (read('docs/errors.md').split('## Codes')[1] ?? '')
   .split('\n\n')
   .filter((block) => block.startsWith('| where'))
   .flatMap((table) => table.split('\n').slice(2))
@@ -34,7 +31,7 @@ const codes: readonly (readonly [code: string, where: string])[] = [
   ),
   ...valuesOf('ErrorCode').map((code) => [code, 'member of a result union'] as const),
   ...[...endingCodes].map((code) => [code, 'end of a stream'] as const),
-  ...valuesOf('ReplyFailureCode').map((code) => [code, '`ReplyFailed.code`'] as const),
+  ...valuesOf('ReplyFailureCode').map((code) => [code, '`ReplyFailure.code`'] as const),
 ]
 
 function isAt(where: string, place: string): boolean {
@@ -44,31 +41,13 @@ function isAt(where: string, place: string): boolean {
     : where.startsWith('HTTP ') && where.includes(status)
 }
 
-describe('README', () => {
-  it('shows a configuration that the gateway takes', () => {
-    const example = readme
-      .split('```json\n')
-      .map((block) => block.split('```')[0] ?? '')
-      .find((block) => block.includes('"listen"'))
-    const { privateKeyPem } = createTestApp()
-    const config = parseConfig({
-      json: JSON.parse(example ?? ''),
-      env: {},
-      readFile: (path) => (path.endsWith('.pem') ? privateKeyPem : 'x'.repeat(48)),
-    })
-    expect(config.assistants).toHaveLength(1)
-  })
-
-  it.each(environmentSettings.map(({ path }) => path))('tells of the setting %s %s', (...path) => {
-    expect(readme).toMatch(new RegExp(`\`(${path[0]})?\\.?${path.at(-1)}\``))
-  })
-
+describe('the table of codes', () => {
   it.each(codes)('says what to do about %s, as it comes by: %s', (code, place) => {
     const rows = advice.filter((row) => row.code === code && isAt(row.where, place))
     expect(rows).toMatchObject([{ what: expect.stringMatching(/\w+ \w+/) }])
   })
 
-  it('tells of no code that nobody meets, and of every one that the gateway has', () => {
+  it('has no code that nobody meets, and every one that the gateway has', () => {
     expect(new Set(advice.map(({ code }) => code))).toEqual(new Set(codes.map(([code]) => code)))
     const ours = [...read('src/errors.ts').matchAll(/code = '(\w+)'/g)].map(([, code]) => code)
     expect(ours.length).toBeGreaterThan(15)
