@@ -22,6 +22,49 @@ const filesIn = (directory: string, extension: RegExp) =>
     .map((name) => join(directory, name))
     .sort()
 
+/** By the name of a promise, threat or fault: the test files in which a title names it. */
+function testsByRow(): ReadonlyMap<string, readonly string[]> {
+  const tests = new Map<string, string[]>()
+  const title =
+    /\b(?:it|describe)\b[\w.]*(?:\((?:[^()]|\([^()]*\))*\))?\(\s*(['"`])((?:(?!\1)[^\\]|\\.)*)\1/g
+  for (const file of filesIn('test', /\.ts$/).filter((name) => !/^test\/(sim|kit)\//.test(name))) {
+    for (const [, , text = ''] of readFileSync(path(file), 'utf8').matchAll(title)) {
+      for (const [row] of text.matchAll(/\b[PTF]\d{1,2}[a-c]?\b/g)) {
+        const files = tests.get(row) ?? []
+        if (!files.includes(file)) tests.set(row, [...files, file])
+      }
+    }
+  }
+  return tests
+}
+
+const tests = testsByRow()
+const known = new Set<string>()
+for (const document of readMarkdownFiles()) writeRows(document)
+for (const [row, [file]] of tests)
+  if (!known.has(row)) problems.push(`${file}: no document knows of ${row}`)
+
+/** Puts the tests into the last cell of each row; a cell that begins with a dash says why there are none. */
+function writeRows({ path: name, lines }: MarkdownFile): void {
+  const wanted = lines.map((line) => {
+    const [, row] = /^\| <a id="[ptf]\d+[a-c]?"><\/a>([PTF]\d+[a-c]?) \|/.exec(line) ?? []
+    if (row === undefined) return line
+    known.add(row)
+    const cells = line.split(' | ')
+    if (cells.at(-1)?.startsWith('–') === true) return line
+    const files = tests.get(row) ?? []
+    if (files.length === 0) problems.push(`${name}: no test has ${row} in its title`)
+    return [...cells.slice(0, -1), `${chosen(files).map(linkTo).join(', ')} |`].join(' | ')
+  })
+  const text = wanted.join('\n')
+  if (text === lines.join('\n')) return
+  if (process.argv.includes('--write')) writeFileSync(path(name), text)
+  else
+    problems.push(
+      `${name}: tests have moved or changed titles: run node test/check/docs.ts --write`,
+    )
+}
+
 const documents = new Map(readMarkdownFiles().map((file) => [file.path, file]))
 const code = ['src', 'test', 'schema'].flatMap((directory) =>
   filesIn(directory, /\.(ts|mjs|graphql)$/),
@@ -79,47 +122,6 @@ function compareReadmes(one: MarkdownFile, other: MarkdownFile): void {
 /** Comments of commands are written in the language of the text. */
 function withoutComments(text: string): string {
   return text.replaceAll(/(^|\s+)# .*$/gm, '')
-}
-
-/** By the name of a promise, threat or fault: the test files in which a title names it. */
-function testsByRow(): ReadonlyMap<string, readonly string[]> {
-  const tests = new Map<string, string[]>()
-  const title =
-    /\b(?:it|describe)\b[\w.]*(?:\((?:[^()]|\([^()]*\))*\))?\(\s*(['"`])((?:(?!\1)[^\\]|\\.)*)\1/g
-  for (const file of filesIn('test', /\.ts$/).filter((name) => !/^test\/(sim|kit)\//.test(name))) {
-    for (const [, , text = ''] of readFileSync(path(file), 'utf8').matchAll(title)) {
-      for (const [row] of text.matchAll(/\b[PTF]\d{1,2}[a-c]?\b/g)) {
-        const files = tests.get(row) ?? []
-        if (!files.includes(file)) tests.set(row, [...files, file])
-      }
-    }
-  }
-  return tests
-}
-
-const tests = testsByRow()
-const known = new Set<string>()
-for (const document of documents.values()) writeRows(document)
-for (const [row, [file]] of tests)
-  if (!known.has(row)) problems.push(`${file}: no document knows of ${row}`)
-
-/** Puts the tests into the last cell of each row; a cell that begins with a dash says why there are none. */
-function writeRows({ path: name, lines }: MarkdownFile): void {
-  const wanted = lines.map((line) => {
-    const [, row] = /^\| <a id="[ptf]\d+[a-c]?"><\/a>([PTF]\d+[a-c]?) \|/.exec(line) ?? []
-    if (row === undefined) return line
-    known.add(row)
-    const cells = line.split(' | ')
-    if (cells.at(-1)?.startsWith('–') === true) return line
-    const files = tests.get(row) ?? []
-    if (files.length === 0) problems.push(`${name}: no test has ${row} in its title`)
-    return [...cells.slice(0, -1), `${chosen(files).map(linkTo).join(', ')} |`].join(' | ')
-  })
-  const text = wanted.join('\n')
-  if (text === lines.join('\n')) return
-  if (process.argv.includes('--write')) writeFileSync(path(name), text)
-  else
-    problems.push(`${name}: tests have moved or changed titles: run node test/check/docs.ts --write`)
 }
 
 /** The nearest to what a caller sees, four at most. */
