@@ -59,3 +59,10 @@ export const runSteps = {
 
 export type RunStep = keyof typeof runSteps
 export type Recovery = 'requeue' | 'look-up' | 'fail' | 'wait'
+
+/** What a write makes of a reply in a state; whoever asks has seen that it may be made. */
+export function after(status: ReplyStatus, write: ReplyWrite): ReplyStatus {
+  const next = replyStates[status][write]
+  if (next === undefined) throw new TypeError(`a reply that is ${status} cannot ${write}`)
+  return next
+}

@@ -1,3 +1,5 @@
+import type { StrategyKind, UpstreamScope } from '../domain.ts'
+
 /** Every kind of request that the gateway makes to a platform (`key-set`: to an issuer of tokens). */
 export type UpstreamCall =
   | 'token'
@@ -31,4 +33,20 @@ export interface UpstreamFailure {
   readonly upstreamCode: string | undefined
   readonly httpStatus: number | undefined
   readonly logId: string | undefined
+}
+
+/** The upstream side of a conversation. */
+export interface UpstreamBinding {
+  readonly scope: UpstreamScope
+  readonly strategy: StrategyKind
+  readonly conversationId: string
+}
+
+/** An account upstream, and the strategy that drives it. */
+export type UpstreamAccount = Pick<UpstreamBinding, 'scope' | 'strategy'>
+
+/** A chat as the upstream knows it. */
+export interface UpstreamChat {
+  readonly upstream: UpstreamBinding
+  readonly chatId: string
 }

@@ -6,7 +6,7 @@ import type { ProbeRequest, ProbeRun } from '../domain/probe.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { SessionConversations } from '../session/conversations.ts'
 import type { SessionReplies } from '../session/replies.ts'
-import type { SessionStore } from '../store/ledger.ts'
+import type { SessionStore } from '../store/session-store.ts'
 import type { AnswerBudget } from './execution/answer-budget.ts'
 
 /** All that a resolver may touch: the badge of one session. Made for each request in `compose/server.ts`. */

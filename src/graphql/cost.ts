@@ -1,5 +1,4 @@
-import { isObjectType } from 'graphql'
-import type { GraphQLSchema } from 'graphql'
+import { isObjectType, type GraphQLSchema } from 'graphql'
 
 /**
  * The option of a field that costs more than to be looked up: it writes, asks the upstream, or reads much. In points of

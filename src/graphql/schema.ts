@@ -1,9 +1,5 @@
-import { lexicographicSortSchema, printSchema } from 'graphql'
-import type { GraphQLSchema } from 'graphql'
-import { countFields } from './execution/answer-budget.ts'
 import './schema/assistant.ts'
 import './schema/attachment.ts'
-import { builder } from './schema/builder.ts'
 import './schema/conversation-mutations.ts'
 import './schema/conversation.ts'
 import './schema/erase-session.ts'
@@ -20,6 +16,9 @@ import './schema/reply.ts'
 import './schema/scalars.ts'
 import './schema/send-message.ts'
 import './schema/viewer.ts'
+import { lexicographicSortSchema, printSchema, type GraphQLSchema } from 'graphql'
+import { countFields } from './execution/answer-budget.ts'
+import { builder } from './schema/builder.ts'
 
 export const schema: GraphQLSchema = countFields(builder.toSchema())
 

@@ -1,7 +1,8 @@
 import type { ReplyId } from '../domain.ts'
 import type { Clock } from '../lib/clock.ts'
-import type { Collision, Ledger, RunLease } from '../store/ledger.ts'
-import type { UpstreamAccount, UpstreamBinding } from '../store/upstream.ts'
+import type { Ledger } from '../store/ledger.ts'
+import type { Collision, RunLease } from '../store/run-lease.ts'
+import type { UpstreamAccount, UpstreamBinding } from '../domain/upstream.ts'
 import { LostReplyError } from '../store/log.ts'
 import { StoreError } from '../store/store.ts'
 import {

@@ -9,7 +9,7 @@ import type {
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { Metrics } from '../observe/metrics.ts'
-import type { IsolationRecords } from '../store/isolation-records.ts'
+import type { IsolationRecords } from '../store/store.ts'
 import { type Breach, breachWays } from './breaches.ts'
 
 /** A target as it is configured now. */

@@ -1,5 +1,5 @@
 import type { AssistantId, StrategyKind, UpstreamScope } from '../domain.ts'
-import type { UpstreamAccount } from '../store/upstream.ts'
+import type { UpstreamAccount } from '../domain/upstream.ts'
 import type { AssistantRecords } from '../strategy/records.ts'
 import type { Choice, OutOfService } from '../strategy/select.ts'
 

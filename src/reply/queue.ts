@@ -1,6 +1,7 @@
 import type { AssistantId, ConversationId, Reply, ReplyId, Session } from '../domain.ts'
 import type { Logger } from '../observe/logger.ts'
-import type { Ledger, Orphan, RunLease } from '../store/ledger.ts'
+import type { Ledger } from '../store/ledger.ts'
+import type { Orphan, RunLease } from '../store/run-lease.ts'
 import { onAbort } from '../lib/on-abort.ts'
 import { remember } from '../lib/remember.ts'
 import type { Clock } from '../lib/clock.ts'

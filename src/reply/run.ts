@@ -2,7 +2,7 @@ import type { AssistantInfo, Reply, ReplyExplanation, ReplyId } from '../domain.
 import type { GuardedRun } from '../isolation/encounters.ts'
 import { remember } from '../lib/remember.ts'
 import type { TraceAttributes, TraceParent, Tracer } from '../observe/tracer.ts'
-import type { RunLease } from '../store/ledger.ts'
+import type { RunLease } from '../store/run-lease.ts'
 import type {
   ChatStrategy,
   RunContext,

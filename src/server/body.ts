@@ -1,7 +1,6 @@
 import { BadRequestError, UnsupportedMediaTypeError } from '../errors.ts'
-import { bodyTooLarge } from './http.ts'
 import type { Turns } from '../lib/turns.ts'
-import type { Incoming } from './http.ts'
+import { bodyTooLarge, type Incoming } from './http.ts'
 
 /** Levels of a request's JSON; a parameter of a message, the deepest that the schema takes, has about 20. */
 const maxJsonDepth = 64

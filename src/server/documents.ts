@@ -4,14 +4,15 @@ import {
   parse,
   specifiedRules,
   validate,
+  type DocumentNode,
+  type GraphQLSchema,
+  type Source,
 } from 'graphql'
-import type { DocumentNode, GraphQLSchema, Source } from 'graphql'
 import { createLRUCache } from 'graphql-yoga'
 import type { Limits } from '../config/sections/limits.ts'
 import { fieldCosts } from '../graphql/cost.ts'
 import { withCode } from '../graphql/execution/errors.ts'
-import { checkDocument, checkNesting } from './limits.ts'
-import type { DocumentLimits } from './limits.ts'
+import { checkDocument, checkNesting, type DocumentLimits } from './limits.ts'
 
 const maxValidationErrors = 20
 const maxCachedDocuments = 256

@@ -1,6 +1,5 @@
 import { streamToBody } from './fetch-sink.ts'
-import { bodyCutShort, bodyTaken, bodyTooLarge } from './http.ts'
-import type { Answer, Incoming } from './http.ts'
+import { bodyCutShort, bodyTaken, bodyTooLarge, type Answer, type Incoming } from './http.ts'
 import type { SinkLimits } from './node-sink.ts'
 import { findRouted } from './paths.ts'
 

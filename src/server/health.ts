@@ -1,5 +1,4 @@
-import { jsonAnswer } from './http.ts'
-import type { Answer } from './http.ts'
+import { jsonAnswer, type Answer } from './http.ts'
 import type { Route } from './paths.ts'
 
 /** `degraded`: new work is taken, though an assistant cannot be reached. */

@@ -1,10 +1,15 @@
-import { GraphQLError, Kind, Lexer, OperationTypeNode, Source, TokenKind } from 'graphql'
-import type {
-  DocumentNode,
-  FieldNode,
-  FragmentDefinitionNode,
-  SelectionSetNode,
-  ValueNode,
+import {
+  GraphQLError,
+  Kind,
+  Lexer,
+  OperationTypeNode,
+  Source,
+  TokenKind,
+  type DocumentNode,
+  type FieldNode,
+  type FragmentDefinitionNode,
+  type SelectionSetNode,
+  type ValueNode,
 } from 'graphql'
 import type { Limits } from '../config/sections/limits.ts'
 import { BadRequestError } from '../errors.ts'

@@ -5,8 +5,7 @@ import { UploadedFile } from '../graphql/uploaded-file.ts'
 import { checkParams, type GraphParams, isObject, type ParamsOptions, parseJson } from './body.ts'
 import { preflightHeader } from './csrf.ts'
 import { openFormStream, type FormHead } from './form-stream.ts'
-import { bodyTooLarge } from './http.ts'
-import type { Incoming } from './http.ts'
+import { bodyTooLarge, type Incoming } from './http.ts'
 
 const maxMapLength = 1_024
 

@@ -1,6 +1,5 @@
 import { usePersistedOperations } from '@graphql-yoga/plugin-persisted-operations'
-import { GraphQLError, validate } from 'graphql'
-import type { DocumentNode, GraphQLSchema } from 'graphql'
+import { GraphQLError, validate, type DocumentNode, type GraphQLSchema } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
 import type { PersistedDocuments } from '../config/sections/persisted-documents.ts'
 import { BadRequestError, ForbiddenError, GatewayError } from '../errors.ts'

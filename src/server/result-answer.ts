@@ -1,12 +1,10 @@
 import type { ExecutionResult, GraphQLError } from 'graphql'
 import type { GatewayError } from '../errors.ts'
 import { gatewayErrorOf } from '../graphql/execution/errors.ts'
-import { mediaTypes } from './accept.ts'
-import type { MediaType } from './accept.ts'
-import { createResultStream, createTextStream } from './event-stream.ts'
-import { jsonAnswer } from './http.ts'
-import type { Answer } from './http.ts'
 import type { JsonText } from '../lib/json-text.ts'
+import { mediaTypes, type MediaType } from './accept.ts'
+import { createResultStream, createTextStream } from './event-stream.ts'
+import { jsonAnswer, type Answer } from './http.ts'
 import { resultFrames, sseHeaders } from './sse.ts'
 
 /** Bad input is not answered with more than it is worth. */

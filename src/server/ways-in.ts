@@ -9,8 +9,7 @@ import { clientAddress } from './client-address.ts'
 import type { Cors } from './cors.ts'
 import { checkCookieAnswer, checkCookieRequest } from './csrf.ts'
 import type { HeapGuard } from './heap-guard.ts'
-import { jsonAnswer } from './http.ts'
-import type { Answer, Incoming } from './http.ts'
+import { jsonAnswer, type Answer, type Incoming } from './http.ts'
 import { createRequestTimer } from './request-timer.ts'
 
 /** As much of an authenticator as the door needs. */

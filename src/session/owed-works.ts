@@ -3,7 +3,7 @@ import type { Clock } from '../lib/clock.ts'
 import { createDeadline } from '../lib/deadline.ts'
 import type { Logger } from '../observe/logger.ts'
 import { type AssistantAccess, choiceFor, recordsFor } from '../reply/assistant-access.ts'
-import type { UpstreamAccount } from '../store/upstream.ts'
+import type { UpstreamAccount } from '../domain/upstream.ts'
 import type { Outbox, OwedWork, OwedWorkId } from '../store/outbox.ts'
 import { StoreError } from '../store/store.ts'
 

@@ -1,5 +1,5 @@
 import type { AssistantId, Brand, Session } from '../domain.ts'
-import type { UpstreamAccount, UpstreamBinding, UpstreamChat } from './upstream.ts'
+import type { UpstreamAccount, UpstreamBinding, UpstreamChat } from '../domain/upstream.ts'
 
 export type OwedWorkId = Brand<string, 'OwedWorkId'>
 

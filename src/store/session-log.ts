@@ -1,7 +1,6 @@
 import type { EventPlace, LogEvent, Position, ReplyId, SessionId, TextPlace } from '../domain.ts'
 import type { EventFilter, ReadResult } from './log.ts'
-import { Positions } from './positions.ts'
-import { readItems, textLength, type LogEntry } from './reading.ts'
+import { Positions, readItems, textLength, type LogEntry } from './reading.ts'
 import type { ReplyText } from './reply-text.ts'
 
 interface Entry extends LogEntry {

@@ -1,5 +1,6 @@
 import { GatewayError, UnavailableError } from '../errors.ts'
-import type { IsolationRecords } from './isolation-records.ts'
+import type { AssistantId } from '../domain.ts'
+import type { Evidence, IsolationRecord, IsolationTarget, Proof } from '../domain/isolation.ts'
 import type { Ledger } from './ledger.ts'
 import type { ReplyLog } from './log.ts'
 import type { Outbox } from './outbox.ts'
@@ -50,4 +51,14 @@ export async function stored<T>(write: () => Promise<T>): Promise<T> {
 /** The store cannot be opened: in use by another gateway, damaged, or of another key or version. The message says what to do. */
 export class StoreOpenError extends Error {
   override readonly name = 'StoreOpenError'
+}
+
+/** What was found out of how assistants keep sessions apart. */
+export interface IsolationRecords {
+  list(): Promise<readonly IsolationRecord[]>
+  /** The last proof replaces the one before. */
+  recordProof(target: IsolationTarget, proof: Proof): Promise<void>
+  /** The first breach stays until it is cleared. */
+  recordBreach(target: IsolationTarget, evidence: Evidence): Promise<void>
+  clearBreaches(assistantId: AssistantId): Promise<void>
 }

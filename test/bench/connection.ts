@@ -1,5 +1,4 @@
-import { connect } from 'node:net'
-import type { Socket } from 'node:net'
+import { connect, type Socket } from 'node:net'
 
 /** One HTTP/1.1 connection that is kept alive; one request at a time. */
 export interface Connection extends Disposable {

@@ -1,13 +1,20 @@
-/** The load client: cheaper than what it measures, and it checks every character. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
-import { idleInput, loopInput, type RepliesAnswer, streamsInput, warmInput } from './commands.ts'
-import type { Target } from './commands.ts'
+import {
+  idleInput,
+  loopInput,
+  type RepliesAnswer,
+  streamsInput,
+  warmInput,
+  type Target,
+} from './commands.ts'
 import type { Connection } from './connection.ts'
 import { deltaText, type Plan } from './plan.ts'
 import { createReplyClient, type ReplyClient, type ReplyResult } from './reply-client.ts'
 import { answerParent } from './rpc.ts'
 import { sum } from './statistics.ts'
+
+/** The load client: cheaper than what it measures, and it checks every character. */
 
 const secret = z.string().parse(process.argv[2])
 const clients = new Map<string, ReplyClient>()

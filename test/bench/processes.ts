@@ -1,10 +1,8 @@
-import { spawn, spawnSync } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { createAsk, listeningPort } from './rpc.ts'
-import type { Ask } from './rpc.ts'
+import { createAsk, listeningPort, type Ask } from './rpc.ts'
 
 /** A process of the benchmark; disposing ends it. */
 export interface Part extends AsyncDisposable {

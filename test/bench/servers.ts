@@ -8,8 +8,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { request } from 'undici'
 import type { ServerKind, Target } from './commands.ts'
-import { startPart } from './processes.ts'
-import type { Part } from './processes.ts'
+import { startPart, type Part } from './processes.ts'
 import { benchAudience, benchIssuer } from './protocols.ts'
 
 /** A server under measurement, and how the load client speaks to it. */

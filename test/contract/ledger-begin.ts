@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { AttachmentId } from '../../src/domain.ts'
 import type { AcceptRequest, BeginRequest } from '../../src/store/ledger.ts'
-import type { UpstreamBinding } from '../../src/store/upstream.ts'
+import type { UpstreamBinding } from '../../src/domain/upstream.ts'
 import type { ReplyStore } from '../../src/store/store.ts'
 import { randomId } from '../kit/ids.ts'
 import {

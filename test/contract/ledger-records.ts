@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { AttachmentId, Session, SessionName, ToolCall } from '../../src/domain.ts'
-import type { StoredAttachment } from '../../src/store/ledger.ts'
-import type { UpstreamBinding } from '../../src/store/upstream.ts'
+import type { StoredAttachment } from '../../src/store/run-lease.ts'
+import type { UpstreamBinding } from '../../src/domain/upstream.ts'
 import type { ReplyStore } from '../../src/store/store.ts'
 import { randomId } from '../kit/ids.ts'
 import {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Delta, EventPlace, Position, ReplyEvent } from '../../src/domain.ts'
-import type { RunLease } from '../../src/store/ledger.ts'
+import type { RunLease } from '../../src/store/run-lease.ts'
 import { LostReplyError, maxDeltaLength, type LogItem } from '../../src/store/log.ts'
 import type { ReplyStore } from '../../src/store/store.ts'
 import {

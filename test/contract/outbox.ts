@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { SessionName } from '../../src/domain.ts'
-import type { UpstreamBinding } from '../../src/store/upstream.ts'
+import type { UpstreamBinding } from '../../src/domain/upstream.ts'
 import type { OwedWorkId } from '../../src/store/outbox.ts'
 import type { ReplyStore } from '../../src/store/store.ts'
 import {

@@ -5,8 +5,7 @@ import {
   SubscriptionTokenExpiredError,
   UnavailableError,
 } from '../../src/errors.ts'
-import { createClient } from '../kit/client.ts'
-import { acceptStream } from '../kit/client.ts'
+import { createClient, acceptStream } from '../kit/client.ts'
 import { endingCodes, requestStatuses } from '../kit/codes.ts'
 import { type FakeGateway, type FakeGatewayOptions, openFakeGateway } from '../kit/fake-gateway.ts'
 import { until } from '../kit/until.ts'

@@ -15,7 +15,7 @@ import type {
 import { systemClock } from '../../src/lib/clock.ts'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
 import { firstEdition } from '../../src/store/sqlite/worker/first-edition.ts'
-import { secondEdition } from '../../src/store/sqlite/worker/tables.ts'
+import { secondEdition } from '../../src/store/sqlite/worker/schema.ts'
 import { StoreOpenError, type Store } from '../../src/store/store.ts'
 import { randomId } from '../kit/ids.ts'
 import { silentLogger } from '../kit/logger.ts'

@@ -1,29 +1,29 @@
-import type {
-  AssistantId,
-  AssistantInfo,
-  Attachment,
-  AttachmentId,
-  Conversation,
-  ConversationId,
-  Cursor,
-  Message,
-  MessageId,
-  Position,
-  Reply,
-  ReplyEvent,
-  ReplyEventBody,
-  ReplyId,
-  Session,
-  SessionId,
-  SessionName,
+import {
+  type AssistantId,
+  type AssistantInfo,
+  type Attachment,
+  type AttachmentId,
+  type Conversation,
+  type ConversationId,
+  type Cursor,
+  type Message,
+  type MessageId,
+  type Position,
+  type Reply,
+  type ReplyEvent,
+  type ReplyEventBody,
+  type ReplyId,
+  type Session,
+  type SessionId,
+  type SessionName,
+  isTerminal as isOver,
 } from '../../src/domain.ts'
-import { isTerminal as isOver } from '../../src/domain.ts'
 import { BadUserInputError, CursorExpiredError, NotFoundError } from '../../src/errors.ts'
 import { onAbort } from '../../src/lib/on-abort.ts'
 import type { SendMessageRequest } from '../../src/session/acceptance.ts'
 import type { SessionConversations } from '../../src/session/conversations.ts'
 import type { SessionReplies } from '../../src/session/replies.ts'
-import type { Page, PageRequest, SessionStore } from '../../src/store/ledger.ts'
+import type { Page, PageRequest, SessionStore } from '../../src/store/session-store.ts'
 import type { LogItem } from '../../src/store/log.ts'
 
 /** A session in memory whose replies do what the test says, so that GraphQL and SSE can be tried without an engine. */

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect } from 'vitest'
 import type { ConversationId, DeltaKind, Position, ReplyId } from '../../src/domain.ts'
 import { isHighSurrogate } from '../../src/lib/surrogate.ts'
-import type { RunLease } from '../../src/store/ledger.ts'
+import type { RunLease } from '../../src/store/run-lease.ts'
 import type { EventFilter, LogItem } from '../../src/store/log.ts'
 import type { ReplyStore } from '../../src/store/store.ts'
 import {

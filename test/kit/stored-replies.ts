@@ -11,15 +11,8 @@ import type {
   SessionName,
   TerminalEventBody,
 } from '../../src/domain.ts'
-import type {
-  AcceptOutcome,
-  AcceptRequest,
-  FinishOutcome,
-  FinishRequest,
-  Ledger,
-  RunLease,
-  StartOutcome,
-} from '../../src/store/ledger.ts'
+import type { AcceptOutcome, AcceptRequest, Ledger, StartOutcome } from '../../src/store/ledger.ts'
+import type { FinishOutcome, FinishRequest, RunLease } from '../../src/store/run-lease.ts'
 import type { EventFilter, LogItem, ReplyLog } from '../../src/store/log.ts'
 import type { ReplyStore } from '../../src/store/store.ts'
 import { randomId } from './ids.ts'

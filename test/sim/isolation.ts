@@ -3,7 +3,7 @@ import type { IsolationTarget, TargetVerdict } from '../../src/domain/isolation.
 import type { Breach, BreachWay } from '../../src/isolation/breaches.ts'
 import { openVerdicts, type Verdicts } from '../../src/isolation/verdicts.ts'
 import type { Clock } from '../../src/lib/clock.ts'
-import type { IsolationRecords } from '../../src/store/isolation-records.ts'
+import type { IsolationRecords } from '../../src/store/store.ts'
 import type { ChatStrategy } from '../../src/strategy/strategy.ts'
 import type { isolationTargets } from '../../src/strategy/targets.ts'
 import { uncounted } from '../kit/uncounted.ts'

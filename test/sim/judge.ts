@@ -1,5 +1,4 @@
-import type { DeltaKind, Reply, ReplyId } from '../../src/domain.ts'
-import { isTerminal } from '../../src/domain.ts'
+import { type DeltaKind, type Reply, type ReplyId, isTerminal } from '../../src/domain.ts'
 import type { LogItem } from '../../src/store/log.ts'
 import { check } from '../kit/checker.ts'
 import { parseCursor, type SeenEvent } from '../kit/history.ts'

@@ -5,10 +5,10 @@ import {
   isLeafType,
   isObjectType,
   responsePathAsArray,
+  type GraphQLResolveInfo,
+  type GraphQLSchema,
 } from 'graphql'
-import type { GraphQLResolveInfo, GraphQLSchema } from 'graphql'
-import { TooLargeError } from '../../errors.ts'
-import type { GatewayError } from '../../errors.ts'
+import { TooLargeError, type GatewayError } from '../../errors.ts'
 import type { Turns } from '../../lib/turns.ts'
 
 /** Fields of an answer that are resolved without taking turns: those of any ordinary one. */

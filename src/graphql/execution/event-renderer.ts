@@ -14,18 +14,16 @@ import {
   isObjectType,
   Kind,
   visit as visitNodes,
-} from 'graphql'
-import type {
-  FieldNode,
-  GraphQLObjectType,
-  GraphQLLeafType,
-  GraphQLNullableOutputType,
-  GraphQLOutputType,
-  NamedTypeNode,
-  OperationDefinitionNode,
-  SelectionNode,
-  SelectionSetNode,
-  ValidatedSubscriptionArgs,
+  type FieldNode,
+  type GraphQLObjectType,
+  type GraphQLLeafType,
+  type GraphQLNullableOutputType,
+  type GraphQLOutputType,
+  type NamedTypeNode,
+  type OperationDefinitionNode,
+  type SelectionNode,
+  type SelectionSetNode,
+  type ValidatedSubscriptionArgs,
 } from 'graphql'
 import type { Cursor, ReplyEvent } from '../../domain.ts'
 import type { LogItem } from '../../store/log.ts'

@@ -2,8 +2,9 @@ import {
   createSourceEventStream,
   executeSubscriptionEvent,
   validateSubscriptionArgs,
+  type ExecutionArgs,
+  type GraphQLError,
 } from 'graphql'
-import type { ExecutionArgs, GraphQLError } from 'graphql'
 import type { Cursor, ReplyEvent, ReplyId, SessionId } from '../../domain.ts'
 import type { ProbeRun } from '../../domain/probe.ts'
 import { RateLimitedError, UnavailableError } from '../../errors.ts'
@@ -12,15 +13,13 @@ import { encodeJson } from '../../lib/json-text.ts'
 import type { SharedTurns, Turns } from '../../lib/turns.ts'
 import type { ReplySubscription } from '../../reply/subscribe.ts'
 import type { LogItem } from '../../store/log.ts'
-import { answerTooLarge } from './answer-budget.ts'
-import type { AnswerBudget } from './answer-budget.ts'
 import type { GraphContext } from '../context.ts'
-import { asInputError, gatewayErrorOf } from './errors.ts'
-import type { PresentError } from './errors.ts'
-import type { CompiledSelection, RenderedBatch, SelectionCompiler } from './event-renderer.ts'
 import { encodeGlobal } from '../global-id.ts'
 import { ProbeEvents } from '../schema/probe.ts'
 import { ReplyEvents } from '../schema/reply-event.ts'
+import { answerTooLarge, type AnswerBudget } from './answer-budget.ts'
+import { asInputError, gatewayErrorOf, type PresentError } from './errors.ts'
+import type { CompiledSelection, RenderedBatch, SelectionCompiler } from './event-renderer.ts'
 
 /** Where the events of a subscription go. */
 export interface EventOutput {

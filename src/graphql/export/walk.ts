@@ -1,5 +1,5 @@
 import type { Attachment, Conversation, Message, MessageId, Reply } from '../../domain.ts'
-import type { SessionStore } from '../../store/ledger.ts'
+import type { SessionStore } from '../../store/session-store.ts'
 import type { ExportPlace } from './cursor.ts'
 
 const conversationsPerRead = 50

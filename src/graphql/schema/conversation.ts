@@ -1,6 +1,6 @@
 import type { ConversationId, Message, MessageId } from '../../domain.ts'
 import { NotFoundError } from '../../errors.ts'
-import type { Page, PageRequest } from '../../store/ledger.ts'
+import type { Page, PageRequest } from '../../store/session-store.ts'
 import { builder } from './builder.ts'
 import type { GraphContext } from '../context.ts'
 import { decodeId } from '../global-id.ts'

@@ -1,5 +1,5 @@
 import { BadUserInputError } from '../../errors.ts'
-import type { Page, PageRequest } from '../../store/ledger.ts'
+import type { Page, PageRequest } from '../../store/session-store.ts'
 import { decodeRowCursor, encodeRowCursor } from '../global-id.ts'
 
 const defaultRows = 20

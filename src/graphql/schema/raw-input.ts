@@ -1,5 +1,4 @@
-import { Kind } from 'graphql'
-import type { GraphQLResolveInfo, ValueNode } from 'graphql'
+import { Kind, type GraphQLResolveInfo, type ValueNode } from 'graphql'
 
 /**
  * An argument of the field as its caller sent it, before coercion and defaults, in a canonical form: a default that

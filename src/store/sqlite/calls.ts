@@ -16,19 +16,10 @@ import type {
   ToolCall,
 } from '../../domain.ts'
 import type { Evidence, IsolationRecord, IsolationTarget, Proof } from '../../domain/isolation.ts'
-import type {
-  AcceptRequest,
-  AnswerOrigin,
-  Collision,
-  ErasedSession,
-  IdempotencyDigest,
-  MessagePage,
-  Page,
-  PageRequest,
-  StartOutcome,
-  StoredAttachment,
-} from '../ledger.ts'
-import type { UpstreamBinding } from '../upstream.ts'
+import type { AcceptRequest, ErasedSession, IdempotencyDigest, StartOutcome } from '../ledger.ts'
+import type { AnswerOrigin, MessagePage, Page, PageRequest } from '../session-store.ts'
+import type { Collision, StoredAttachment } from '../run-lease.ts'
+import type { UpstreamBinding } from '../../domain/upstream.ts'
 import type { EventFilter } from '../log.ts'
 import type { OwedWork, OwedWorkId } from '../outbox.ts'
 import type {

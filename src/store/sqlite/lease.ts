@@ -15,8 +15,8 @@ import type {
   FinishRequest,
   RunLease,
   StoredAttachment,
-} from '../ledger.ts'
-import type { UpstreamBinding } from '../upstream.ts'
+} from '../run-lease.ts'
+import type { UpstreamBinding } from '../../domain/upstream.ts'
 import { LostReplyError } from '../log.ts'
 import { ReplyText } from '../reply-text.ts'
 import type { SessionLog } from '../session-log.ts'

@@ -1,6 +1,7 @@
 import type { Session, SessionId } from '../../domain.ts'
 import { remember } from '../../lib/remember.ts'
-import type { AcceptOutcome, FinishRequest, Ledger, Orphan } from '../ledger.ts'
+import type { AcceptOutcome, Ledger } from '../ledger.ts'
+import type { FinishRequest, Orphan } from '../run-lease.ts'
 import type { SessionLogs } from '../session-logs.ts'
 import { toEnding, toOutcome } from './lease.ts'
 import type { Leases } from './leases.ts'

@@ -7,7 +7,7 @@ import {
   type ReplyId,
   type Session,
 } from '../../domain.ts'
-import type { PageRequest, SessionStore } from '../ledger.ts'
+import type { PageRequest, SessionStore } from '../session-store.ts'
 import type { Leases } from './leases.ts'
 
 /** The reads of one session. Made for each request, and kept as long as a subscription runs: it holds no more than this. */

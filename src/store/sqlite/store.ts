@@ -1,17 +1,17 @@
+import { Worker } from 'node:worker_threads'
 import type { Clock } from '../../lib/clock.ts'
 import type { Logger } from '../../observe/logger.ts'
 import type { Metrics } from '../../observe/metrics.ts'
-import type { IsolationRecords } from '../isolation-records.ts'
+import { type IsolationRecords, StoreOpenError, type Store } from '../store.ts'
 import type { Outbox } from '../outbox.ts'
 import { SessionLogs, type SessionLogLimits } from '../session-logs.ts'
-import { StoreOpenError, type Store } from '../store.ts'
 import { createSqliteLedger } from './ledger.ts'
 import { Leases } from './leases.ts'
 import { createSqliteLog } from './log.ts'
 import type { StoredOrphan } from './stored.ts'
 import { TextWriter } from './text-writer.ts'
 import { WorkerClient, type WorkerListener, type WorkerThread } from './worker-client.ts'
-import { startWorkerThread } from './worker-thread.ts'
+import type { FromWorker, WorkerOptions } from './wire.ts'
 
 export interface SqliteStoreOptions extends MainHalfOptions {
   /** A path, whose folder is created, or `:memory:`. One gateway at a time may have it open. */
@@ -108,5 +108,27 @@ function createIsolationRecords(client: WorkerClient): IsolationRecords {
     recordProof: (target, proof) => client.call('recordProof', { target, proof }),
     recordBreach: (target, evidence) => client.call('recordBreach', { target, evidence }),
     clearBreaches: (assistantId) => client.call('clearBreaches', { assistantId }),
+  }
+}
+
+/** Starts the thread that owns the database. */
+export function startWorkerThread(options: WorkerOptions, listener: WorkerListener): WorkerThread {
+  const worker = new Worker(new URL('./worker/worker.ts', import.meta.url), {
+    name: 'store',
+    workerData: options,
+  })
+  worker.on('message', (message: FromWorker) => listener.message(message))
+  worker.on('error', (error: unknown) =>
+    listener.died(error instanceof Error ? error : new Error(String(error))),
+  )
+  worker.on('exit', (code) =>
+    listener.died(new Error(`the worker of the store has ended with code ${code}`)),
+  )
+  return {
+    post: (calls) => worker.postMessage(calls),
+    keepAlive: (isKept) => (isKept ? worker.ref() : worker.unref()),
+    async terminate() {
+      await worker.terminate()
+    },
   }
 }

@@ -8,7 +8,8 @@ import type {
   SessionId,
   TerminalEventBody,
 } from '../../domain.ts'
-import type { AcceptOutcome, Claim, FinishRequest, Orphan } from '../ledger.ts'
+import type { AcceptOutcome } from '../ledger.ts'
+import type { Claim, FinishRequest, Orphan } from '../run-lease.ts'
 import type { TextRevision } from '../reply-text.ts'
 
 /** What is new of the text of a running reply. */

@@ -1,9 +1,9 @@
-/** The yardstick: `node:http` and undici, bytes through, back-pressure honoured, nothing else. */
-import { createServer } from 'node:http'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { buffer } from 'node:stream/consumers'
 import { Agent } from 'undici'
 import { listenAndTell } from '../rpc.ts'
+
+/** The yardstick: `node:http` and undici, bytes through, back-pressure honoured, nothing else. */
 
 const origin = process.argv[2]
 if (origin === undefined) throw new TypeError('usage: passthrough.ts <upstream origin>')

@@ -1,6 +1,11 @@
 import { onAbort } from '../../../src/lib/on-abort.ts'
-import { acceptStream } from '../client.ts'
-import type { Answer, Client, Operation, StreamRequest } from '../client.ts'
+import {
+  acceptStream,
+  type Answer,
+  type Client,
+  type Operation,
+  type StreamRequest,
+} from '../client.ts'
 import { createStream, type Stream } from '../stream.ts'
 import type { Life, Lives } from './lives.ts'
 

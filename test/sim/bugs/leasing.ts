@@ -1,4 +1,5 @@
-import type { Ledger, RunLease } from '../../../src/store/ledger.ts'
+import type { Ledger } from '../../../src/store/ledger.ts'
+import type { RunLease } from '../../../src/store/run-lease.ts'
 import { replacing } from './replacing.ts'
 
 /** The same ledger, each lease of which is dressed, wherever it comes from. */

@@ -1,7 +1,7 @@
 import type { CozeClient } from '../../../src/coze/client.ts'
 import type { SessionReplies } from '../../../src/session/replies.ts'
 import type { Verdicts } from '../../../src/isolation/verdicts.ts'
-import type { IsolationRecords } from '../../../src/store/isolation-records.ts'
+import type { IsolationRecords } from '../../../src/store/store.ts'
 import type { Ledger } from '../../../src/store/ledger.ts'
 import type { ReplyLog } from '../../../src/store/log.ts'
 import type { Outbox } from '../../../src/store/outbox.ts'

@@ -3,10 +3,10 @@ import type {
   AcceptOutcome,
   AcceptRequest,
   BeginRequest,
-  FinishRequest,
   IdempotencyDigest,
 } from '../../../src/store/ledger.ts'
-import type { UpstreamBinding } from '../../../src/store/upstream.ts'
+import type { FinishRequest } from '../../../src/store/run-lease.ts'
+import type { UpstreamBinding } from '../../../src/domain/upstream.ts'
 import { finishRow } from './finish.ts'
 import { toReply } from './rows.ts'
 import { begin, fenceOff, type Run } from './runs.ts'

@@ -1,6 +1,6 @@
 import type { ConversationId, Session, SessionName } from '../../../src/domain.ts'
 import type { Ledger } from '../../../src/store/ledger.ts'
-import type { UpstreamAccount } from '../../../src/store/upstream.ts'
+import type { UpstreamAccount } from '../../../src/domain/upstream.ts'
 import type { OwedCall, OwedWork } from '../../../src/store/outbox.ts'
 import { owe } from './outbox.ts'
 import { toSession } from './rows.ts'

@@ -1,5 +1,5 @@
 import { replyStates } from '../../../src/domain/reply-states.ts'
-import type { FinishOutcome, FinishRequest } from '../../../src/store/ledger.ts'
+import type { FinishOutcome, FinishRequest } from '../../../src/store/run-lease.ts'
 import { owe } from './outbox.ts'
 import { toReply, toSession } from './rows.ts'
 import { addEvent, conversationOf } from './runs.ts'

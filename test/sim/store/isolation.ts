@@ -1,5 +1,5 @@
 import type { IsolationRecord, IsolationTarget } from '../../../src/domain/isolation.ts'
-import type { IsolationRecords } from '../../../src/store/isolation-records.ts'
+import type { IsolationRecords } from '../../../src/store/store.ts'
 import type { Commits } from './commits.ts'
 import type { State } from './state.ts'
 

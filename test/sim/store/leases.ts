@@ -1,5 +1,5 @@
 import type { Delta, ReplyId, SessionId } from '../../../src/domain.ts'
-import type { FinishRequest, RunLease } from '../../../src/store/ledger.ts'
+import type { FinishRequest, RunLease } from '../../../src/store/run-lease.ts'
 import { LostReplyError } from '../../../src/store/log.ts'
 import { requireAction } from './actions.ts'
 import type { Commits } from './commits.ts'

@@ -4,7 +4,7 @@ import {
   type MessageId,
   type Session,
 } from '../../../src/domain.ts'
-import type { Page, PageRequest, SessionStore } from '../../../src/store/ledger.ts'
+import type { Page, PageRequest, SessionStore } from '../../../src/store/session-store.ts'
 import type { Commits } from './commits.ts'
 import { toConversation, toMessage, toReply } from './rows.ts'
 import { type ConversationRow, isOpen, type MessageRow, type State } from './state.ts'

@@ -13,8 +13,8 @@ import type {
   RunLease,
   RunProgress,
   StoredAttachment,
-} from '../../../src/store/ledger.ts'
-import type { UpstreamBinding } from '../../../src/store/upstream.ts'
+} from '../../../src/store/run-lease.ts'
+import type { UpstreamBinding } from '../../../src/domain/upstream.ts'
 import { toMessage, toReply, toSession } from './rows.ts'
 import {
   type BindingRow,

@@ -14,8 +14,9 @@ import type {
 } from '../../../src/domain.ts'
 import type { IsolationRecord } from '../../../src/domain/isolation.ts'
 import type { RunStep } from '../../../src/domain/reply-states.ts'
-import type { IdempotencyDigest, StoredAttachment } from '../../../src/store/ledger.ts'
-import type { UpstreamBinding } from '../../../src/store/upstream.ts'
+import type { IdempotencyDigest } from '../../../src/store/ledger.ts'
+import type { StoredAttachment } from '../../../src/store/run-lease.ts'
+import type { UpstreamBinding } from '../../../src/domain/upstream.ts'
 import type { OwedWork, OwedWorkId } from '../../../src/store/outbox.ts'
 import type { RevisedText } from './texts.ts'
 

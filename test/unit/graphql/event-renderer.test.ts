@@ -1,6 +1,11 @@
 import fc from 'fast-check'
-import { executeSubscriptionEvent, parse, validate, validateSubscriptionArgs } from 'graphql'
-import type { ValidatedSubscriptionArgs } from 'graphql'
+import {
+  executeSubscriptionEvent,
+  parse,
+  validate,
+  validateSubscriptionArgs,
+  type ValidatedSubscriptionArgs,
+} from 'graphql'
 import { describe, expect, it } from 'vitest'
 import type {
   ConversationId,

@@ -8,7 +8,7 @@ import type {
 } from '../../../src/domain.ts'
 import { createAdmission } from '../../../src/reply/admission.ts'
 import { createReplyQueue } from '../../../src/reply/queue.ts'
-import type { RunLease } from '../../../src/store/ledger.ts'
+import type { RunLease } from '../../../src/store/run-lease.ts'
 import { createFakeClock } from '../../kit/clock.ts'
 import { silentLogger } from '../../kit/logger.ts'
 import { uncounted } from '../../kit/uncounted.ts'

@@ -7,8 +7,9 @@ import type {
   Session,
   TerminalEventBody,
 } from '../../../src/domain.ts'
-import type { AcceptRequest, Ledger, RunLease } from '../../../src/store/ledger.ts'
-import type { UpstreamBinding } from '../../../src/store/upstream.ts'
+import type { AcceptRequest, Ledger } from '../../../src/store/ledger.ts'
+import type { RunLease } from '../../../src/store/run-lease.ts'
+import type { UpstreamBinding } from '../../../src/domain/upstream.ts'
 import type { EventFilter, LogItem, ReplyLog } from '../../../src/store/log.ts'
 import { StoreError, type ReplyStore } from '../../../src/store/store.ts'
 import { randomId } from '../../kit/ids.ts'

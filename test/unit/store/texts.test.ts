@@ -1,7 +1,7 @@
-import { DatabaseSync } from 'node:sqlite'
 import fc from 'fast-check'
+import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it } from 'vitest'
-import { secondEdition } from '../../../src/store/sqlite/worker/tables.ts'
+import { secondEdition } from '../../../src/store/sqlite/worker/schema.ts'
 import { createTexts, type TextKind } from '../../../src/store/sqlite/worker/texts.ts'
 
 /** What SQLite lets a row of a table have in a page of 4 KiB before it spills over. */

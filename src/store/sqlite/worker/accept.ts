@@ -4,11 +4,10 @@ import type { NewId } from '../../../lib/id.ts'
 import { sliceEnd } from '../../../lib/surrogate.ts'
 import type { AcceptRequest, BeginRequest } from '../../ledger.ts'
 import type { WorkerCalls } from '../calls.ts'
-import { integer, string, type Row } from './columns.ts'
-import type { Conversations } from './conversations.ts'
-import { findOwn } from './own-rows.ts'
 import { replyIdOf, selectReply, toBinding, toReply } from './rows.ts'
-import type { Runs } from './runs.ts'
+import { integer, string, type Row, findOwn } from './columns.ts'
+import type { SessionRecords } from './records.ts'
+import type { Claims } from './claims.ts'
 import type { SessionRow, Sessions } from './sessions.ts'
 import type { Texts } from './texts.ts'
 
@@ -16,14 +15,14 @@ export interface AcceptParts {
   readonly db: DatabaseSync
   readonly sessions: Sessions
   readonly texts: Texts
-  readonly conversations: Conversations
-  readonly runs: Runs
+  readonly records: SessionRecords
+  readonly claims: Claims
   readonly finish: WorkerCalls['finish']
   readonly newId: NewId
 }
 
 export function createAccept(parts: AcceptParts): WorkerCalls['accept'] {
-  const { db, sessions, texts, conversations, runs, finish, newId } = parts
+  const { db, sessions, texts, records, claims, finish, newId } = parts
   // A key of a deleted conversation is as free as if it were gone already.
   const findKey = db.prepare(`
     SELECT i.digest, i.reply FROM idempotency i
@@ -147,7 +146,7 @@ export function createAccept(parts: AcceptParts): WorkerCalls['accept'] {
 
     const conversation =
       found === undefined
-        ? conversations.begin(session, {
+        ? records.begin(session, {
             id: request.newConversationId,
             assistantId: wanted,
             title: undefined,
@@ -155,7 +154,7 @@ export function createAccept(parts: AcceptParts): WorkerCalls['accept'] {
             at,
           })
         : integer(found['id'])
-    if (found !== undefined) conversations.use(session, conversation, at)
+    if (found !== undefined) records.use(session, conversation, at)
     const { messageId, text } = request
     const row = Number(
       insertMessage.run(messageId, session, conversation, names, at).lastInsertRowid,
@@ -174,7 +173,9 @@ export function createAccept(parts: AcceptParts): WorkerCalls['accept'] {
 
     const isIdle = found !== undefined && others.length === 0
     const run =
-      isIdle && mayBegin(found, attachments, request.begin) ? runs.begin(owner, row, at) : undefined
+      isIdle && mayBegin(found, attachments, request.begin)
+        ? claims.begin(owner, row, at)
+        : undefined
     const reply = run === undefined ? replyAt(row) : { ...run.claim.reply, text: '', reasoning: '' }
     return { type: 'accepted', reply, interrupts, overtaken, run }
   }

@@ -1,9 +1,11 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { ReplyId, SessionId } from '../../../domain.ts'
-import type { Collision } from '../../ledger.ts'
-import type { UpstreamBinding } from '../../upstream.ts'
-import { integer, string, type Row } from './columns.ts'
+import type { ReplyId, SessionId, AssistantId, StrategyKind } from '../../../domain.ts'
+import type { Collision } from '../../run-lease.ts'
+import type { UpstreamBinding } from '../../../domain/upstream.ts'
+import type { IsolationRecord, IsolationTarget } from '../../../domain/isolation.ts'
+import type { WorkerCalls } from '../calls.ts'
 import { toBinding } from './rows.ts'
+import { integer, string, type Row, jsonOrNull } from './columns.ts'
 
 /** Whose an upstream conversation is to be: rows. */
 interface Binder {
@@ -90,5 +92,41 @@ export function createBindings(db: DatabaseSync): Bindings {
       setOwed.run(conversation)
       return left
     },
+  }
+}
+
+type IsolationCalls = Pick<
+  WorkerCalls,
+  'isolationRecords' | 'recordProof' | 'recordBreach' | 'clearBreaches'
+>
+
+export function createIsolation(db: DatabaseSync): IsolationCalls {
+  const list = db.prepare('SELECT assistant, strategy, proof, breach FROM isolation')
+  const setProof = db.prepare(`
+    INSERT INTO isolation (assistant, strategy, proof) VALUES (?, ?, ?)
+    ON CONFLICT DO UPDATE SET proof = excluded.proof`)
+  const setBreach = db.prepare(`
+    INSERT INTO isolation (assistant, strategy, breach) VALUES (?, ?, ?)
+    ON CONFLICT DO UPDATE SET breach = coalesce(breach, excluded.breach)`)
+  const clearBreaches = db.prepare('UPDATE isolation SET breach = NULL WHERE assistant = ?')
+  const key = ({ assistantId, strategy }: IsolationTarget) => [assistantId, strategy] as const
+
+  return {
+    isolationRecords: () => list.all().map(toRecord),
+    recordProof: ({ target, proof }) => void setProof.run(...key(target), JSON.stringify(proof)),
+    recordBreach: ({ target, evidence }) =>
+      void setBreach.run(...key(target), JSON.stringify(evidence)),
+    clearBreaches: ({ assistantId }) => void clearBreaches.run(assistantId),
+  }
+}
+
+function toRecord(row: Row): IsolationRecord {
+  return {
+    target: {
+      assistantId: string(row['assistant']) as AssistantId,
+      strategy: string(row['strategy']) as StrategyKind,
+    },
+    proof: jsonOrNull(row['proof']),
+    breach: jsonOrNull(row['breach']),
   }
 }

@@ -2,11 +2,11 @@ import { mkdir, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { StoreOpenError } from '../../store.ts'
+import type { WorkerOptions } from '../wire.ts'
+import type { NewId } from '../../../lib/id.ts'
 import { integer, string } from './columns.ts'
 import { resultCode } from './failure.ts'
 import { currentVersion, entriesOf, migrate } from './migration.ts'
-import type { WorkerOptions } from '../wire.ts'
-import type { NewId } from '../../../lib/id.ts'
 
 export const memoryFile = ':memory:'
 /** 'CozG': tells our files from other SQLite databases. */

@@ -2,10 +2,9 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { OwedCall, OwedWork } from '../../outbox.ts'
 import type { WorkerCalls } from '../calls.ts'
 import type { Bindings } from './bindings.ts'
-import { integer, type Row } from './columns.ts'
-import type { Outbox, OwingSession } from './outbox.ts'
-import { findOwn } from './own-rows.ts'
 import { assistantIdOf, toUpstreamAccount } from './rows.ts'
+import { integer, type Row, findOwn } from './columns.ts'
+import type { Outbox, OwingSession } from './outbox.ts'
 import type { Sessions } from './sessions.ts'
 
 export interface DeletionParts {

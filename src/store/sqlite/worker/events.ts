@@ -10,8 +10,8 @@ import type {
 } from '../../../domain.ts'
 import type { NewId } from '../../../lib/id.ts'
 import type { StoredEvent, WrittenEvent } from '../stored.ts'
-import { integer, integerOrNull, json, jsonOrNull, string, type Row } from './columns.ts'
 import { conversationIdOf, replyIdOf } from './rows.ts'
+import { integer, integerOrNull, json, jsonOrNull, string, type Row } from './columns.ts'
 
 /** The number of an event is so many bits of its row id, which has 53 at most: more than that a number here cannot hold. */
 const seqBits = 27

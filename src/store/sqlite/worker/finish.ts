@@ -2,13 +2,14 @@ import type { DatabaseSync } from 'node:sqlite'
 import { isTerminal } from '../../../domain.ts'
 import type { NewId } from '../../../lib/id.ts'
 import type { WorkerCalls } from '../calls.ts'
+import { after } from '../../../domain/reply-states.ts'
 import { leaveUpstream } from './bindings.ts'
-import { integer } from './columns.ts'
+import { assistantIdOf, conversationIdOf, selectReply, statusOf, toReplyRecord } from './rows.ts'
+import { integer, findOwn } from './columns.ts'
 import type { EventOwner, Events } from './events.ts'
 import type { Outbox } from './outbox.ts'
-import { findOwn } from './own-rows.ts'
-import { assistantIdOf, conversationIdOf, selectReply, statusOf, toReplyRecord } from './rows.ts'
-import { after, nameOfRevision, type Runs } from './runs.ts'
+import { type Claims, nameOfRevision } from './claims.ts'
+import type { Runs } from './runs.ts'
 import type { Sessions } from './sessions.ts'
 import type { Texts } from './texts.ts'
 
@@ -17,6 +18,7 @@ export interface FinishParts {
   readonly sessions: Sessions
   readonly texts: Texts
   readonly events: Events
+  readonly claims: Claims
   readonly runs: Runs
   readonly outbox: Outbox
   readonly newId: NewId
@@ -26,7 +28,7 @@ const writes = { completed: 'complete', failed: 'fail', cancelled: 'cancel' } as
 
 /** Step 6 of the order of writes: one winner ends a reply, with its text and its event, in one transaction. */
 export function createFinish(parts: FinishParts): WorkerCalls['finish'] {
-  const { db, sessions, texts, events, runs, outbox, newId } = parts
+  const { db, sessions, texts, events, claims, runs, outbox, newId } = parts
   const wholeReply = db.prepare(`${selectReply} WHERE r.id = ?`)
   const findReply = findOwn(
     db,
@@ -77,7 +79,7 @@ export function createFinish(parts: FinishParts): WorkerCalls['finish'] {
     }
     if (text === undefined) {
       // Readers of the run's text go back to what is on disk.
-      if (status !== 'QUEUED') runs.keepText(reply, nameOfRevision(newId()))
+      if (status !== 'QUEUED') claims.keepText(reply, nameOfRevision(newId()))
     } else {
       const run = runs.find(sessionId, replyId, text.fence)
       if (run === undefined) return { type: 'lost' }

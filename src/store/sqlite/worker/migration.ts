@@ -4,8 +4,8 @@ import { integer, json, string, stringOrNull, type Row } from './columns.ts'
 import { createTexts, type TextKind, type Texts } from './texts.ts'
 import { eventId, newCheck } from './events.ts'
 import { firstEdition } from './first-edition.ts'
-import { nameOfRevision } from './runs.ts'
-import { secondEdition } from './tables.ts'
+import { nameOfRevision } from './claims.ts'
+import { secondEdition } from './schema.ts'
 
 export { firstEdition }
 

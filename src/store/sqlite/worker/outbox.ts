@@ -2,8 +2,8 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { AssistantId, SessionId, SessionName } from '../../../domain.ts'
 import type { OwedCall, OwedWork, OwedWorkId } from '../../outbox.ts'
 import type { WorkerCalls } from '../calls.ts'
-import { integer, integerOrNull, string, stringOrNull, type Row } from './columns.ts'
 import { toUpstreamAccount } from './rows.ts'
+import { integer, integerOrNull, string, stringOrNull, type Row } from './columns.ts'
 
 export interface OwingSession {
   readonly session: number

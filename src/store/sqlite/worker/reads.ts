@@ -1,10 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { ConversationId, SessionId } from '../../../domain.ts'
-import type { AnswerOrigin, Page, PageRequest } from '../../ledger.ts'
+import type { AnswerOrigin } from '../../session-store.ts'
 import type { WorkerCalls } from '../calls.ts'
+import { readSome } from './pages.ts'
 import type { Bindings } from './bindings.ts'
-import { integer, jsonOrNull, string, type Row } from './columns.ts'
-import { type FindOwn, findOwn } from './own-rows.ts'
 import {
   assistantIdOf,
   conversationIdOf,
@@ -20,11 +19,9 @@ import {
   toReply,
   toSession,
 } from './rows.ts'
+import { integer, jsonOrNull, string, type Row, type FindOwn, findOwn } from './columns.ts'
 import type { Sessions } from './sessions.ts'
 import type { Texts } from './texts.ts'
-
-/** Code units of texts after which a call reads no further row: it holds up whatever is posted behind it. */
-const maxReadLength = 131_072
 
 export interface ReadsParts {
   readonly db: DatabaseSync
@@ -45,8 +42,6 @@ type Reads = Pick<
   | 'hadChat'
   | 'answerOrigin'
   | 'upstreamConversations'
-  | 'conversationPage'
-  | 'messagePage'
   | 'history'
   | 'waiting'
 >
@@ -56,15 +51,9 @@ export function createReads({ db, sessions, texts, bindings }: ReadsParts): Read
   const byRow = (select: string, alias: string) =>
     db.prepare(`${select} WHERE ${alias}.id = ? AND ${alias}.session = ?`)
   const conversationByKey = findOwn(db, 'c', selectConversation, 'conversation')
-  const conversationByRow = byRow(selectConversation, 'c')
-  const conversationRow = findOwn(
-    db,
-    'c',
-    'SELECT c.id, c.key, c.used, c.messages_trimmed FROM conversations c',
-  )
+  const conversationRow = findOwn(db, 'c', 'SELECT c.id, c.key FROM conversations c')
   const messageByKey = findOwn(db, 'm', selectMessage, 'message')
   const messageByRow = byRow(selectMessage, 'm')
-  const messageRow = findOwn(db, 'm', 'SELECT m.id, m.key, m.conversation FROM messages m')
   const replyByKey = findOwn(db, 'r', selectReply, 'reply')
   const replyByRow = byRow(selectReply, 'r')
   const attachmentByKey = findOwn(db, 'f', selectAttachment, 'attachment', 'AND f.forgotten = 0')
@@ -98,16 +87,6 @@ export function createReads({ db, sessions, texts, bindings }: ReadsParts): Read
     WHERE o.id = :reply AND p.started_seq > c.cleared_seq AND p.id <> o.id
       AND p.started_seq < coalesce(o.started_seq, ${Number.MAX_SAFE_INTEGER})
     ORDER BY p.started_seq DESC LIMIT :limit`)
-  const ranges = (select: string, rank: string, scope: string) => {
-    const inOrder = (order: string) =>
-      db.prepare(
-        `${select} WHERE ${scope} = ? AND ${rank} > ? AND ${rank} < ? ORDER BY ${rank} ${order} LIMIT ?`,
-      )
-    return { rising: inOrder('ASC'), falling: inOrder('DESC') }
-  }
-  const conversationRange = ranges('SELECT id FROM conversations', 'used', 'session')
-  const messageRange = ranges('SELECT id FROM messages', 'id', 'conversation')
-
   /** What is found of each key. */
   function pick<T>(
     find: FindOwn,
@@ -119,16 +98,6 @@ export function createReads({ db, sessions, texts, bindings }: ReadsParts): Read
       const row = session === undefined ? undefined : find(id, session)
       return row && parse(row)
     }
-  }
-
-  function rowIn(
-    find: FindOwn,
-    sessionId: SessionId,
-    id: string,
-  ): { readonly session: number; readonly row: Row } | undefined {
-    const session = sessions.find(sessionId)?.session
-    const row = session === undefined ? undefined : find(id, session)
-    return session === undefined || row === undefined ? undefined : { session, row }
   }
 
   return {
@@ -152,13 +121,15 @@ export function createReads({ db, sessions, texts, bindings }: ReadsParts): Read
       ),
 
     replyState({ sessionId, id }) {
-      const found = rowIn(replyState, sessionId, id)
+      const found = sessions.row(replyState, sessionId, id)
       return found && { conversationId: conversationIdOf(found.row), status: statusOf(found.row) }
     },
 
     openReplies({ sessionId, conversationId }) {
       const found =
-        conversationId === undefined ? undefined : rowIn(conversationRow, sessionId, conversationId)
+        conversationId === undefined
+          ? undefined
+          : sessions.row(conversationRow, sessionId, conversationId)
       if (conversationId !== undefined && found === undefined) return []
       const session = sessions.find(sessionId)?.session
       if (session === undefined) return []
@@ -170,69 +141,24 @@ export function createReads({ db, sessions, texts, bindings }: ReadsParts): Read
     },
 
     tookToolOutputs({ sessionId, replyId, digest }) {
-      const found = rowIn(replyState, sessionId, replyId)
+      const found = sessions.row(replyState, sessionId, replyId)
       return jsonOrNull<string[]>(found?.row['tool_outputs'])?.includes(digest) ?? false
     },
 
     hadChat({ sessionId, conversationId, chatId }) {
-      const found = rowIn(conversationRow, sessionId, conversationId)
+      const found = sessions.row(conversationRow, sessionId, conversationId)
       if (found === undefined) return false
       return findChat.get(integer(found.row['id']), chatId) !== undefined
     },
 
     answerOrigin({ sessionId, id }) {
-      const found = rowIn(findSource, sessionId, id)
+      const found = sessions.row(findSource, sessionId, id)
       return found && toOrigin(found.row)
     },
 
     upstreamConversations({ sessionId, conversationId }) {
-      const found = rowIn(conversationRow, sessionId, conversationId)
+      const found = sessions.row(conversationRow, sessionId, conversationId)
       return found === undefined ? [] : bindings.ofConversation(integer(found.row['id']))
-    },
-
-    conversationPage({ sessionId, page }) {
-      const session = sessions.find(sessionId)?.session ?? 0
-      const bounds = findBounds(page, (id) => {
-        const found = rowIn(conversationRow, sessionId, id)
-        return found && integer(found.row['used'])
-      })
-      if (bounds === undefined) return undefined
-      // Most recently used first: what comes after a row was used before it.
-      const { after: high, before: low } = bounds
-      const { rising, falling } = conversationRange
-      const statement = page.direction === 'forward' ? falling : rising
-      const rows = statement.all(session, low ?? 0, high ?? maxRow, page.limit + 1)
-      const { isCut, inPage } = cut(page, rows)
-      const conversations = inPage.flatMap(({ id }) => {
-        const row = conversationByRow.get(integer(id), session)
-        return row === undefined ? [] : [toConversation(row)]
-      })
-      return toPage(page, conversations, isCut)
-    },
-
-    messagePage({ sessionId, conversationId, page }) {
-      const found = rowIn(conversationRow, sessionId, conversationId)
-      if (found === undefined) return undefined
-      const { session } = found
-      const conversation = integer(found.row['id'])
-      const bounds = findBounds(page, (id) => {
-        const bound = rowIn(messageRow, sessionId, id)?.row
-        return bound?.['conversation'] === conversation ? integer(bound['id']) : undefined
-      })
-      if (bounds === undefined) return undefined
-      const { after: low, before: high } = bounds
-      const { rising, falling } = messageRange
-      const statement = page.direction === 'forward' ? rising : falling
-      const rows = statement.all(conversation, low ?? 0, high ?? maxRow, page.limit + 1)
-      const { isCut, inPage } = cut(page, rows)
-      const read = readSome(inPage, ({ id }) => {
-        const row = messageByRow.get(integer(id), session)
-        return row?.['conversation'] === conversationId ? toMessage(row, texts) : undefined
-      })
-      const isShort = read.length < inPage.length
-      const messages = read.filter((message) => message !== undefined)
-      const isTrimmed = found.row['messages_trimmed'] === 1
-      return { ...toPage(page, messages, isCut || isShort), trimmed: isTrimmed }
     },
 
     waiting: () =>
@@ -243,7 +169,7 @@ export function createReads({ db, sessions, texts, bindings }: ReadsParts): Read
       })),
 
     history({ sessionId, replyId, limit }) {
-      const found = rowIn(replyState, sessionId, replyId)
+      const found = sessions.row(replyState, sessionId, replyId)
       if (found === undefined) return []
       const { session } = found
       const rows = history.all({ reply: integer(found.row['id']), limit })
@@ -258,57 +184,6 @@ export function createReads({ db, sessions, texts, bindings }: ReadsParts): Read
         .map((row) => toMessage(row, texts))
         .reverse()
     },
-  }
-}
-
-const maxRow = Number.MAX_SAFE_INTEGER
-
-function findBounds<Id>(
-  page: PageRequest<Id>,
-  find: (id: Id) => number | undefined,
-): { readonly after: number | undefined; readonly before: number | undefined } | undefined {
-  const after = page.after === undefined ? undefined : find(page.after)
-  const before = page.before === undefined ? undefined : find(page.before)
-  const isUnknown =
-    (page.after !== undefined && after === undefined) ||
-    (page.before !== undefined && before === undefined)
-  return isUnknown ? undefined : { after, before }
-}
-
-/** `rows` are one more than asked for when there are more. */
-function cut<Id>({ limit }: PageRequest<Id>, rows: readonly Row[]) {
-  return { isCut: rows.length > limit, inPage: rows.slice(0, limit) }
-}
-
-interface WithText {
-  readonly text: string
-  readonly reasoning?: string
-}
-
-/** What the first of `ids` find, until there is text enough for one call; at least of one. */
-function readSome<Id, T extends WithText>(
-  ids: readonly Id[],
-  find: (id: Id) => T | undefined,
-): readonly (T | undefined)[] {
-  const rows: (T | undefined)[] = []
-  let length = 0
-  for (const id of ids) {
-    const row = find(id)
-    rows.push(row)
-    length += (row?.text.length ?? 0) + (row?.reasoning?.length ?? 0)
-    if (length >= maxReadLength) break
-  }
-  return rows
-}
-
-/** `rows` run in the page's direction; `hasMore`: there are more beyond the last of them. */
-function toPage<Id, T>(page: PageRequest<Id>, rows: readonly T[], hasMore: boolean): Page<T> {
-  const isForward = page.direction === 'forward'
-  // The row that bounds the page lies beyond it.
-  return {
-    rows: isForward ? rows : rows.toReversed(),
-    hasNextPage: isForward ? hasMore || page.before !== undefined : page.before !== undefined,
-    hasPreviousPage: isForward ? page.after !== undefined : hasMore || page.after !== undefined,
   }
 }
 

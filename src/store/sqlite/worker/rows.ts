@@ -21,29 +21,33 @@ import type {
   ToolCall,
   Usage,
 } from '../../../domain.ts'
-import type { StoredAttachment } from '../../ledger.ts'
-import type { UpstreamAccount, UpstreamBinding } from '../../upstream.ts'
+import type { StoredAttachment } from '../../run-lease.ts'
+import type { UpstreamAccount, UpstreamBinding } from '../../../domain/upstream.ts'
 import type { TextRevision } from '../../reply-text.ts'
 import type { ReplyRecord } from '../stored.ts'
+import type { Texts } from './texts.ts'
 import {
+  type Row,
   integer,
   integerOrNull,
-  json,
-  jsonOrNull,
   string,
   stringOrNull,
-  type Row,
+  json,
+  jsonOrNull,
 } from './columns.ts'
-import type { Texts } from './texts.ts'
 
 // Every row that is shown is read by its row id and belongs, by its own columns, to the session that asks and to what it was
 // found for: an index that is damaged leads to nothing of another session.
 
 /** What was stored under a branded id was one when it was written; this is where it becomes one again. */
 export const assistantIdOf = (row: Row) => string(row['assistant']) as AssistantId
+
 export const conversationIdOf = (row: Row) => string(row['conversation']) as ConversationId
+
 export const statusOf = (row: Row) => string(row['status']) as ReplyStatus
+
 export const replyIdOf = (row: Row) => string(row['reply']) as ReplyId
+
 const messageId = (row: Row) => string(row['message']) as MessageId
 
 export function toSession(row: Row): Session {

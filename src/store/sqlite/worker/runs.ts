@@ -1,36 +1,14 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { ReplyId, ReplyStatus, SessionId } from '../../../domain.ts'
-import { replyStates, type ReplyWrite, type RunStep } from '../../../domain/reply-states.ts'
-import type { NewId } from '../../../lib/id.ts'
-import type { Claim, RunProgress } from '../../ledger.ts'
+import { after, type RunStep } from '../../../domain/reply-states.ts'
 import type { WorkerCalls } from '../calls.ts'
-import type { TextRevision } from '../../reply-text.ts'
-import type { StoredOrphan, StoredRun, TextWrite } from '../stored.ts'
+import type { TextWrite } from '../stored.ts'
 import type { Bindings } from './bindings.ts'
-import { integer, jsonOrNull, string, type Row } from './columns.ts'
+import { conversationIdOf, selectReply, statusOf, toToolCalls, toReply } from './rows.ts'
+import { integer, string, findOwn } from './columns.ts'
 import type { EventOwner, Events } from './events.ts'
-import {
-  conversationIdOf,
-  selectAttachment,
-  selectMessage,
-  selectReply,
-  statusOf,
-  toAttachment,
-  toBinding,
-  toExtras,
-  toMessage,
-  toReplyRecord,
-  toRevisions,
-  toSession,
-  toToolCalls,
-} from './rows.ts'
-import type { SessionRow, Sessions } from './sessions.ts'
+import type { Sessions } from './sessions.ts'
 import type { Texts } from './texts.ts'
-
-/** Text that is handed over in one answer to `orphans`, in UTF-16 code units, and one reply more. */
-const maxOrphanLength = 1024 * 1024
-/** Characters of a fence that name its revisions. */
-const revisionLength = 4
 
 export interface RunsParts {
   readonly db: DatabaseSync
@@ -38,7 +16,6 @@ export interface RunsParts {
   readonly texts: Texts
   readonly events: Events
   readonly bindings: Bindings
-  readonly newId: NewId
 }
 
 /** A reply that runs under the fence that was given. */
@@ -50,33 +27,16 @@ export interface RunRow extends EventOwner {
 
 export interface Runs extends Pick<
   WorkerCalls,
-  'claim' | 'requeue' | 'intend' | 'bind' | 'writeTexts' | 'orphans'
+  'requeue' | 'intend' | 'bind' | 'writeTexts' | 'requireAction' | 'takeToolOutputs'
 > {
-  /** Starts a reply of the session that was just accepted, in a conversation that is bound. */
-  begin(owner: SessionRow, reply: number, at: number): StoredRun
   /** Undefined: the lease is lost. */
   find(sessionId: SessionId, replyId: ReplyId, fence: string): RunRow | undefined
   /** Writes what is new of the text of a run that was found. */
   write(run: RunRow, text: TextWrite): void
-  /** Adds a revision that keeps the text on disk, under a name of its own. Answers all of them. */
-  keepText(reply: number, name: string): readonly TextRevision[]
 }
 
 export function createRuns(parts: RunsParts): Runs {
-  const { db, sessions, texts, events, bindings, newId } = parts
-  const head = db.prepare(`
-    SELECT r.id, r.status FROM replies r
-    JOIN conversations c ON c.id = (SELECT id FROM conversations WHERE key = :conversation)
-      AND c.session = :session AND +c.key = :conversation
-    WHERE r.session = :session AND r.conversation = c.id AND r.ended_at IS NULL
-    ORDER BY r.status = 'QUEUED', r.rank LIMIT 1`)
-  const setRunning = db.prepare(`
-    UPDATE replies SET status = :status, fence = :fence, step = :step, started_at = :at WHERE id = :id`)
-  const setBegun = db.prepare(`
-    UPDATE replies SET status = :status, fence = :fence, step = 'intended', revisions = :revisions, started_at = :at
-    WHERE id = :id`)
-  const setFence = db.prepare('UPDATE replies SET fence = ? WHERE id = ?')
-  const setRevisions = db.prepare('UPDATE replies SET revisions = ? WHERE id = ?')
+  const { db, sessions, texts, events, bindings } = parts
   const setQueued = db.prepare(`
     UPDATE replies SET status = :status, fence = NULL, step = NULL, revisions = NULL, started_at = NULL,
       rank = -1 + (SELECT min(q.rank) FROM replies q
@@ -88,18 +48,6 @@ export function createRuns(parts: RunsParts): Runs {
     FROM replies r JOIN sessions s ON s.id = r.session
     JOIN conversations c ON c.id = r.conversation AND c.session = r.session
     WHERE r.id = (SELECT id FROM replies WHERE key = ?)`)
-  const findReply = db.prepare(`${selectReply} WHERE r.id = ?`)
-  const findMessage = db.prepare(`${selectMessage} WHERE m.id = ?`)
-  const findContext = db.prepare(`
-    SELECT s.key AS session_key, s.name AS session_name, c.origin, c.account, c.strategy, c.upstream, c.generation,
-      c.reset_pending, c.cleared_seq, c.id AS conversation_row, max(r.created_at, c.freed_at) AS head_since, r.step, r.chat,
-      r.tool_calls, r.action_expires_at, r.interrupted, r.revisions
-    FROM replies r JOIN conversations c ON c.id = r.conversation AND c.session = r.session
-    JOIN sessions s ON s.id = r.session
-    WHERE r.id = ?`)
-  const lastAsked = db.prepare(`
-    SELECT question FROM replies
-    WHERE conversation = ? AND started_seq > ? AND id <> ? ORDER BY started_seq DESC LIMIT 1`)
   const setIntended = db.prepare(`
     UPDATE replies SET step = 'intended', started_at = ? WHERE id = ?`)
   const setReset = db.prepare('UPDATE replies SET context_reset = 1 WHERE id = ?')
@@ -107,21 +55,21 @@ export function createRuns(parts: RunsParts): Runs {
   const setRevealed = db.prepare(
     `UPDATE replies SET step = 'revealed' WHERE id = ? AND step = 'intended'`,
   )
-  const attachmentsByKeys = db.prepare(
-    `${selectAttachment} WHERE f.key IN (SELECT value FROM json_each(?)) AND +f.session = ?`,
-  )
+  const setRevisions = db.prepare('UPDATE replies SET revisions = ? WHERE id = ?')
   const setChat = db.prepare(`
     UPDATE replies SET chat = :chat,
       step = CASE WHEN step IN ('intended', 'revealed', 'answered') THEN 'streaming' ELSE step END
     WHERE id = :id AND (chat IS NULL OR chat <> :chat OR step <> 'streaming')`)
-  // Opening the database has taken every lease away.
-  const orphaned = db.prepare(`
-    SELECT id FROM replies WHERE status IN ('RUNNING', 'ACTION_REQUIRED') AND fence IS NULL LIMIT 1`)
 
-  function found(row: Row | undefined): Row {
-    if (row === undefined) throw new TypeError('a reply lacks what was stored with it')
-    return row
-  }
+  const ownReply = findOwn(db, 'r', selectReply, 'reply')
+  const wait = db.prepare(`
+    UPDATE replies SET status = ?, step = 'waiting', tool_calls = ?, action_expires_at = ? WHERE id = ?`)
+  const goOn = db.prepare(`
+    UPDATE replies SET status = ?, step = 'answered', tool_calls = NULL, action_expires_at = NULL,
+      tool_outputs = json_insert(coalesce(tool_outputs, '[]'), '$[#]', ?)
+    WHERE id = ?`)
+  const findTaken = db.prepare(`
+    SELECT 1 FROM replies r, json_each(r.tool_outputs) o WHERE r.id = ? AND o.value = ?`)
 
   /** The run that holds a fence, of whatever session. */
   function held(replyId: ReplyId, fence: string): RunRow | undefined {
@@ -156,63 +104,6 @@ export function createRuns(parts: RunsParts): Runs {
     setReset.run(reply)
   }
 
-  function keepText(reply: number, name: string): readonly TextRevision[] {
-    const revisions = [
-      ...toRevisions(found(findContext.get(reply))),
-      {
-        name,
-        answerKept: texts.length(reply, 'answer'),
-        reasoningKept: texts.length(reply, 'reasoning'),
-      },
-    ]
-    setRevisions.run(JSON.stringify(revisions), reply)
-    return revisions
-  }
-
-  /** Gives the reply to a new lease. */
-  function describe(
-    reply: number,
-    fence: string,
-  ): { readonly run: StoredRun; readonly context: Row } {
-    const revisions = keepText(reply, nameOfRevision(fence))
-    const context = found(findContext.get(reply))
-    const claim = claimOf(reply, context)
-    const answer = texts.read(reply, 'answer')
-    const reasoning = texts.read(reply, 'reasoning')
-    return { run: { fence, revisions, claim, answer, reasoning }, context }
-  }
-
-  function claimOf(reply: number, context: Row): StoredRun['claim'] {
-    const stored = found(findReply.get(reply))
-    const message = toMessage(found(findMessage.get(reply)), texts)
-    const session = toSession(context)
-    const asked = lastAsked.get(
-      integer(context['conversation_row']),
-      integer(context['cleared_seq']),
-      reply,
-    )
-    return {
-      session,
-      reply: toReplyRecord(stored),
-      message,
-      attachments: attachmentsOf(session.id, message.attachmentIds),
-      extras: toExtras(texts.read(reply, 'extras')),
-      upstream: toBinding(context),
-      contextReset: context['reset_pending'] === 1,
-      generation: integer(context['generation']),
-      headSince: integer(context['head_since']),
-      askedBefore: jsonOrNull(asked?.['question']),
-    }
-  }
-
-  /** In the order in which the message names them. */
-  function attachmentsOf(sessionId: SessionId, ids: readonly string[]): Claim['attachments'] {
-    if (ids.length === 0) return []
-    const { session } = sessions.get(sessionId)
-    const stored = attachmentsByKeys.all(JSON.stringify(ids), session).map(toAttachment)
-    return ids.flatMap((id) => stored.filter((attachment) => attachment.id === id))
-  }
-
   function write(run: RunRow, text: TextWrite): void {
     if (text.answer !== undefined) {
       texts.write(run.reply, 'answer', text.answer.offset, text.answer.text)
@@ -227,34 +118,6 @@ export function createRuns(parts: RunsParts): Runs {
   return {
     find,
     write,
-    keepText,
-
-    begin({ session, sessionId }, reply, at) {
-      const fence = newId()
-      // Nothing is stored of its text.
-      const revisions = [{ name: nameOfRevision(fence), answerKept: 0, reasoningKept: 0 }]
-      setBegun.run({
-        status: after('QUEUED', 'begin'),
-        fence,
-        revisions: JSON.stringify(revisions),
-        at,
-        id: reply,
-      })
-      const claim = claimOf(reply, found(findContext.get(reply)))
-      const { id: replyId, conversationId } = claim.reply
-      events.append({ session, sessionId, reply, replyId, conversationId }, { type: 'started' })
-      return { fence, revisions, claim, answer: '', reasoning: '' }
-    },
-
-    claim({ sessionId, conversationId, at }) {
-      const { session } = sessions.get(sessionId)
-      const first = head.get({ session, conversation: conversationId })
-      if (first === undefined || first['status'] !== 'QUEUED') return undefined
-      const reply = integer(first['id'])
-      const fence = newId()
-      setRunning.run({ status: after('QUEUED', 'claim'), fence, step: 'claimed', at, id: reply })
-      return describe(reply, fence).run
-    },
 
     requeue({ sessionId, replyId, fence }) {
       const run = findRunning(sessionId, replyId, fence)
@@ -296,52 +159,40 @@ export function createRuns(parts: RunsParts): Runs {
         return 'written'
       }),
 
-    orphans() {
-      const taken: StoredOrphan[] = []
-      let length = 0
-      for (let row = orphaned.get(); row !== undefined; row = orphaned.get()) {
-        if (length >= maxOrphanLength) return { orphans: taken, hasMore: true }
-        const reply = integer(row['id'])
-        const fence = newId()
-        setFence.run(fence, reply)
-        const { run, context } = describe(reply, fence)
-        length += run.answer.length + run.reasoning.length
-        const isInterrupted = context['interrupted'] === 1
-        taken.push({ run, isInterrupted, progress: toProgress(context) })
+    requireAction({ sessionId, text, toolCalls, expiresAt }) {
+      const run = find(sessionId, text.replyId, text.fence)
+      if (run?.status !== 'RUNNING') return false
+      write(run, text)
+      const status = after(run.status, 'require-action')
+      wait.run(status, JSON.stringify(toolCalls), expiresAt, run.reply)
+      events.append(run, { type: 'action-required', toolCalls, expiresAt })
+      return true
+    },
+
+    takeToolOutputs({ sessionId, replyId, toolCallIds, digest }) {
+      const { session } = sessions.get(sessionId)
+      const found = ownReply(replyId, session)
+      if (found === undefined) return { type: 'not-found' }
+      const reply = integer(found['row'])
+      const status = statusOf(found)
+      const isWaiting = status === 'ACTION_REQUIRED'
+      const wanted = new Set(toToolCalls(found).map(({ id }) => id))
+      const given = new Set(toolCallIds)
+      const isSame = given.size === toolCallIds.length && isEqual(given, wanted)
+      if (!isWaiting || !isSame) {
+        if (findTaken.get(reply, digest) !== undefined) {
+          return { type: 'repeated', reply: toReply(found, texts) }
+        }
+        return { type: isWaiting ? 'other-calls' : 'not-waiting' }
       }
-      return { orphans: taken, hasMore: false }
+      const next = after(status, 'take-outputs')
+      goOn.run(next, digest, reply)
+      const taken = { status: next, toolCalls: [], actionExpiresAt: null }
+      return { type: 'taken', reply: { ...toReply(found, texts), ...taken } }
     },
   }
 }
 
-/** A revision that begins with a fence; those after it in the same lease count on. */
-export function nameOfRevision(fence: string): string {
-  return `${fence.slice(0, revisionLength)}0`
-}
-
-/** What a write makes of a reply in a state; whoever asks has seen that it may be made. */
-export function after(status: ReplyStatus, write: ReplyWrite): ReplyStatus {
-  const next = replyStates[status][write]
-  if (next === undefined) throw new TypeError(`a reply that is ${status} cannot ${write}`)
-  return next
-}
-
-function toProgress(row: Row): RunProgress {
-  const step = string(row['step']) as RunStep
-  switch (step) {
-    case 'claimed':
-    case 'intended':
-    case 'revealed':
-      return { step }
-    case 'streaming':
-    case 'answered':
-      return { step, chatId: string(row['chat']) }
-    case 'waiting':
-      return {
-        step,
-        chatId: string(row['chat']),
-        toolCalls: toToolCalls(row),
-        expiresAt: integer(row['action_expires_at']),
-      }
-  }
+function isEqual(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
+  return a.size === b.size && [...a].every((member) => b.has(member))
 }

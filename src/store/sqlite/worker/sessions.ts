@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { SessionId, SessionName } from '../../../domain.ts'
 import type { WorkerCalls } from '../calls.ts'
-import { integer, string } from './columns.ts'
+import { type FindOwn, integer, type Row, string } from './columns.ts'
 
 export interface SessionRow {
   readonly session: number
@@ -13,6 +13,12 @@ export interface SessionRow {
 export interface Sessions extends Pick<WorkerCalls, 'openSession'> {
   /** Undefined: no such session was ever opened. */
   find(id: SessionId): SessionRow | undefined
+  /** A session's own row with the session's; undefined: there is none. */
+  row(
+    find: FindOwn,
+    id: SessionId,
+    key: string,
+  ): { readonly session: number; readonly row: Row } | undefined
   /** Of a session that is opened before it is used. */
   get(id: SessionId): SessionRow
 }
@@ -38,6 +44,11 @@ export function createSessions(db: DatabaseSync): Sessions {
 
   return {
     find: lookUp,
+    row(findRow, id, key) {
+      const session = lookUp(id)?.session
+      const row = session === undefined ? undefined : findRow(key, session)
+      return session === undefined || row === undefined ? undefined : { session, row }
+    },
     get(id) {
       const found = lookUp(id)
       if (found === undefined) throw new TypeError('the session was not opened')

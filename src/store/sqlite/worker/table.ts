@@ -1,20 +1,18 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { NewId } from '../../../lib/id.ts'
 import { createAccept } from './accept.ts'
-import { createActions } from './actions.ts'
-import { createAttachments } from './attachments.ts'
-import { createBindings } from './bindings.ts'
-import { createConversations } from './conversations.ts'
+import { createClaims } from './claims.ts'
+import { createRuns } from './runs.ts'
+import { createSessionRecords } from './records.ts'
+import { createBindings, createIsolation } from './bindings.ts'
 import { createDeletion } from './deletion.ts'
 import { createEvents, type Events } from './events.ts'
 import { createFinish } from './finish.ts'
-import { createIsolation } from './isolation.ts'
 import { createLog } from './log.ts'
 import { createOutbox } from './outbox.ts'
-import { createRatings } from './ratings.ts'
+import { createPages } from './pages.ts'
 import { createReads } from './reads.ts'
 import { createRemoval, type Removal } from './removal.ts'
-import { createRuns } from './runs.ts'
 import { createSessions } from './sessions.ts'
 import { createTexts } from './texts.ts'
 import type { Table } from './transactions.ts'
@@ -44,10 +42,11 @@ export function createTable({ db, newId, now, onDeleted, onRemoved }: TableParts
   const events = createEvents(db, newId)
   const bindings = createBindings(db)
   const outbox = createOutbox(db)
-  const conversations = createConversations(db, sessions)
-  const parts = { db, sessions, texts, events, bindings, outbox, conversations, newId, now }
+  const records = createSessionRecords({ db, sessions, texts })
+  const parts = { db, sessions, texts, events, bindings, outbox, records, newId, now }
+  const claims = createClaims(parts)
   const runs = createRuns(parts)
-  const finish = createFinish({ ...parts, runs })
+  const finish = createFinish({ ...parts, claims, runs })
   const removal = createRemoval(parts)
   const trim = createTrim(parts)
   const touch = db.prepare(
@@ -55,21 +54,23 @@ export function createTable({ db, newId, now, onDeleted, onRemoved }: TableParts
   )
   const table: Table = {
     openSession: sessions.openSession,
-    startConversation: conversations.startConversation,
-    renameConversation: conversations.renameConversation,
+    startConversation: records.startConversation,
+    renameConversation: records.renameConversation,
+    addAttachment: records.addAttachment,
+    rateAnswer: records.rateAnswer,
     ...createDeletion({ ...parts, onDeleted }),
-    ...createAttachments(parts),
-    ...createRatings(parts),
-    accept: createAccept({ ...parts, runs, finish }),
-    claim: runs.claim,
+    accept: createAccept({ ...parts, claims, finish }),
+    claim: claims.claim,
     requeue: runs.requeue,
     intend: runs.intend,
     bind: runs.bind,
     writeTexts: runs.writeTexts,
-    orphans: runs.orphans,
-    ...createActions({ ...parts, runs }),
+    orphans: claims.orphans,
+    requireAction: runs.requireAction,
+    takeToolOutputs: runs.takeToolOutputs,
     finish,
     ...createReads(parts),
+    ...createPages(parts),
     ...createLog(parts),
     trimMessages({ writtenBefore }) {
       const count = removal.trimMessages(writtenBefore)

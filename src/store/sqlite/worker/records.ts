@@ -2,16 +2,29 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { AssistantId, ConversationId } from '../../../domain.ts'
 import type { IdempotencyDigest } from '../../ledger.ts'
 import type { WorkerCalls } from '../calls.ts'
-import { integer } from './columns.ts'
-import { findOwn } from './own-rows.ts'
-import { conversationIdOf, selectConversation, toConversation } from './rows.ts'
+import { integer, findOwn } from './columns.ts'
+import {
+  conversationIdOf,
+  selectConversation,
+  toConversation,
+  selectMessage,
+  toMessage,
+} from './rows.ts'
 import type { Sessions } from './sessions.ts'
+import type { Texts } from './texts.ts'
 
-export interface Conversations extends Pick<
+export interface RecordsParts {
+  readonly db: DatabaseSync
+  readonly sessions: Sessions
+  readonly texts: Texts
+}
+
+/** What a session keeps beside its messages: its conversations, its files, and how it rates answers. */
+export interface SessionRecords extends Pick<
   WorkerCalls,
-  'startConversation' | 'renameConversation'
+  'startConversation' | 'renameConversation' | 'addAttachment' | 'rateAnswer'
 > {
-  /** Answers the row of a new conversation, the session's most recently used one. */
+  /** Returns the row of a new conversation, the session's most recently used one. */
   begin(
     session: number,
     conversation: {
@@ -26,7 +39,7 @@ export interface Conversations extends Pick<
   use(session: number, conversation: number, at: number): void
 }
 
-export function createConversations(db: DatabaseSync, sessions: Sessions): Conversations {
+export function createSessionRecords({ db, sessions, texts }: RecordsParts): SessionRecords {
   // Use is counted: the clock may jump.
   const lastUsed = db.prepare(
     'SELECT id, used FROM conversations WHERE session = ? ORDER BY used DESC LIMIT 1',
@@ -47,13 +60,21 @@ export function createConversations(db: DatabaseSync, sessions: Sessions): Conve
     UPDATE conversations SET title = ?, titled_at = ?
     WHERE id = (SELECT id FROM conversations WHERE key = ?) AND session = ?`)
   const find = findOwn(db, 'c', selectConversation, 'conversation')
+  const insertAttachment = db.prepare(`
+    INSERT INTO attachments
+      (key, session, assistant, origin, account, upstream, name, media_type, bytes, created_at)
+    VALUES (:key, :session, :assistant, :origin, :account, :upstream, :name, :mediaType, :bytes, :at)`)
+  const findAnswer = findOwn(db, 'm', selectMessage, 'message', "AND m.role = 'ASSISTANT'")
+  const setRating = db.prepare(
+    'UPDATE messages SET rating = ? WHERE id = (SELECT id FROM messages WHERE key = ?)',
+  )
 
   function told(id: ConversationId, session: number) {
     const found = find(id, session)
     return found && toConversation(found)
   }
 
-  const self: Conversations = {
+  const self: SessionRecords = {
     begin(session, { id, assistantId, title = null, idempotency, at }) {
       const used = integer(lastUsed.get(session)?.['used'] ?? 0) + 1
       const { key: startKey = null, digest: startDigest = null } = idempotency ?? {}
@@ -87,6 +108,19 @@ export function createConversations(db: DatabaseSync, sessions: Sessions): Conve
       if (told(id, session) === undefined) return undefined
       rename.run(title, at, id, session)
       return told(id, session)
+    },
+    addAttachment({ sessionId, attachment: { scope, upstreamId, ...attachment } }) {
+      const { session } = sessions.get(sessionId)
+      const { id, assistantId, name, mediaType, bytes, createdAt } = attachment
+      const file = { key: id, assistant: assistantId, name, mediaType, bytes, at: createdAt }
+      insertAttachment.run({ session, ...scope, upstream: upstreamId, ...file })
+      return attachment
+    },
+    rateAnswer({ sessionId, id, rating }) {
+      const found = findAnswer(id, sessions.get(sessionId).session)
+      if (found === undefined) return undefined
+      setRating.run(rating, id)
+      return { ...toMessage(found, texts), rating }
     },
   }
   return self
