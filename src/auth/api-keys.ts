@@ -3,33 +3,42 @@ import type { ApiKeySettings } from '../config/sections/api-keys.ts'
 import { BadRequestError, UnauthenticatedError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Refusal } from '../observe/refusals.ts'
-import type { Proof, Verified } from './identity.ts'
-import { parseSubject } from './subject-header.ts'
+import type { CredentialStatus, AcceptedCredential } from './identity.ts'
+import { isIdentifier } from './identifiers.ts'
 
-/** The keys of trusted backends, which speak for users of theirs. */
+/** The header in which a trusted backend names the user whom its request is for. */
+export const subjectHeader = 'x-session-subject'
+
+/** The keys of trusted backends, which make requests for users of their own. */
 export interface ApiKeys {
-  /** Whether there is none, used up ones included. */
+  /** Whether no key is configured. A key that is past its `notAfter` counts as configured. */
   readonly isEmpty: boolean
   /**
    * @param subject the `X-Session-Subject` header as it came.
-   * @throws {UnauthenticatedError} if the key is not one of ours, or is used up.
-   * @throws {BadRequestError} if the key is good, but no user is named.
+   * @throws {UnauthenticatedError} if the key is not configured, or is past its `notAfter`.
+   * @throws {BadRequestError} if the key is accepted, but no user is named.
    */
-  verify(key: string, subject: string | undefined): Verified
-  /** From now on these are the keys. What rests on others does not stand any more. */
+  verify(key: string, subject: string | undefined): AcceptedCredential
+  /** Replaces all keys. Credentials of a key that is not among the new ones are no longer accepted. */
   replace(keys: readonly ApiKeySettings[]): void
 }
 
-/** Shorter ones are refused, whatever digests are configured: they could be guessed. */
+/** Shorter keys are refused even if their digest is configured: they could be guessed. */
 const minKeyLength = 32
 const maxKeyLength = 512
-/** A key without an end is proof for so long: streams under it are opened anew from time to time. */
-const maxProofMs = 3_600_000
+/** A credential of a key without an end expires after this time, so that streams under it are reopened now and then. */
+const maxCredentialMs = 3_600_000
+
+/**
+ * The characters that stand for themselves in a path segment or a query (RFC 3986 §3.3, §3.4): encoders differ in which of them
+ * they leave alone. Not the comma: HTTP joins doubled headers with it.
+ */
+const encoded = /^(?:[\w.~!$&'()*+;=:@/?-]|%[0-9a-f]{2})*$/i
 
 interface Entry {
   readonly settings: ApiKeySettings
   readonly digest: Buffer
-  readonly proof: Proof
+  readonly status: CredentialStatus
 }
 
 export function createApiKeys(keys: readonly ApiKeySettings[], clock: Clock): ApiKeys {
@@ -37,11 +46,15 @@ export function createApiKeys(keys: readonly ApiKeySettings[], clock: Clock): Ap
 
   function toEntry(settings: ApiKeySettings): Entry {
     const digest = Buffer.from(settings.sha256, 'hex')
-    return { settings, digest, proof: { stands: async () => stands(settings) } }
+    return {
+      settings,
+      digest,
+      status: { isStillAccepted: async () => isStillConfigured(settings) },
+    }
   }
 
-  /** Under another backend, tenant or scopes its callers would not be who they are. */
-  function stands(settings: ApiKeySettings): boolean {
+  /** With another backend or tenant, or without a scope, the key would make other callers. */
+  function isStillConfigured(settings: ApiKeySettings): boolean {
     const { sha256, backend, tenant } = settings
     const now = entries.find((entry) => entry.settings.sha256 === sha256)?.settings
     return (
@@ -57,7 +70,7 @@ export function createApiKeys(keys: readonly ApiKeySettings[], clock: Clock): Ap
     return notAfter === undefined || clock.now() < notAfter
   }
 
-  /** Looks at all of them, each in constant time: how long it takes tells nothing about any. */
+  /** Compares all digests, each in constant time, so that the time it takes tells nothing about any of them. */
   function find(key: string): Entry | undefined {
     const digest = createHash('sha256').update(key).digest()
     let found: Entry | undefined
@@ -90,9 +103,9 @@ export function createApiKeys(keys: readonly ApiKeySettings[], clock: Clock): Ap
           ...(tenant !== undefined && { tenant }),
           subject: parseSubject(subject, id),
           scopes,
-          expiresAt: notAfter ?? clock.now() + maxProofMs,
+          expiresAt: notAfter ?? clock.now() + maxCredentialMs,
         },
-        proof: found.proof,
+        status: found.status,
       }
     },
     replace(next) {
@@ -101,7 +114,45 @@ export function createApiKeys(keys: readonly ApiKeySettings[], clock: Clock): Ap
   }
 }
 
-/** All are refused in the same words: whoever tries keys learns of none. */
+/** Every refusal has the same words, so that nobody who tries keys learns anything about them. */
 function refuse(refusal: Refusal): never {
   throw new UnauthenticatedError('The API key is not accepted.', { refusal })
+}
+
+/**
+ * The subject that `X-Session-Subject` names: its UTF-8 bytes, percent-encoded.
+ *
+ * A header alone cannot hold every subject: HTTP trims spaces, joins doubled headers with a comma, and many clients
+ * refuse what is not ASCII. Any percent-encoding of a subject is that subject: the languages' encoders differ in which
+ * characters they encode, and in the case of the digits. What is decoded is compared to the last byte, so that two
+ * subjects never meet. A `+` is a plus: encoders of forms, which write a space so, do not fit.
+ * @param apiKey the `id` of the key that was shown, for the log.
+ * @throws {@link BadRequestError}
+ */
+export function parseSubject(header: string, apiKey?: string): string {
+  const refusal = apiKey === undefined ? {} : { apiKey }
+  const subject = decode(header)
+  if (subject === undefined) {
+    throw new BadRequestError(
+      'X-Session-Subject must be percent-encoded UTF-8, as encodeURIComponent writes it.',
+      { refusal },
+    )
+  }
+  if (!isIdentifier(subject)) {
+    throw new BadRequestError(
+      'X-Session-Subject must name 1 to 256 bytes that are not blank, without control characters.',
+      { refusal },
+    )
+  }
+  return subject
+}
+
+/** Undefined: a character that must be encoded, a stray `%`, or bytes that are not UTF-8. */
+function decode(header: string): string | undefined {
+  if (!encoded.test(header)) return undefined
+  try {
+    return decodeURIComponent(header)
+  } catch {
+    return undefined
+  }
 }

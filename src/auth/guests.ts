@@ -4,15 +4,15 @@ import { UnauthenticatedError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { NewId } from '../lib/id.ts'
 import type { Refusal } from '../observe/refusals.ts'
-import { isIdentifier, usableIdentifier } from './identifier.ts'
-import { lasting, type Verified } from './identity.ts'
+import { isIdentifier, usableIdentifier } from './identifiers.ts'
+import { permanentlyAccepted, type AcceptedCredential } from './identity.ts'
 
 /** People without an account. The token that we sign is all that makes one the same tomorrow. */
 export interface Guests {
   /** A token of a guest who was never here, or a fresh one of a guest who was. */
   issue(subject?: string): Promise<GuestPass>
   /** @throws {UnauthenticatedError} unless we signed the token for a guest, and it is current. */
-  verify(token: string): Promise<Verified>
+  verify(token: string): Promise<AcceptedCredential>
 }
 
 export interface GuestPass {
@@ -64,7 +64,7 @@ export function createGuests(
           scopes: [],
           expiresAt: exp * 1000,
         },
-        proof: lasting,
+        status: permanentlyAccepted,
       }
     },
   }

@@ -1,25 +1,35 @@
 import type { Caller } from '../domain.ts'
 
-/** What the word of a caller rests on. Callers that rest on the same thing share it, so that one look serves them all. */
-export interface Proof {
+/**
+ * Whether the credentials of some callers are still accepted. Callers whose credentials depend on the same key share one
+ * status, so that one check serves them all.
+ */
+export interface CredentialStatus {
   /**
-   * Whether a credential that rests on it would be accepted now, its own expiry apart.
+   * Whether such a credential would be accepted now, apart from its own expiry.
    * @throws {UnavailableError} if that cannot be known now.
    */
-  stands(): Promise<boolean>
+  isStillAccepted(): Promise<boolean>
 }
 
-/** Of what is fixed in the configuration: it stands as long as the process. */
-export const lasting: Proof = { stands: () => Promise.resolve(true) }
+/** The status of credentials that depend only on the configuration: accepted as long as the process runs. */
+export const permanentlyAccepted: CredentialStatus = {
+  isStillAccepted: () => Promise.resolve(true),
+}
 
 /** A credential that was accepted. */
-export interface Verified {
+export interface AcceptedCredential {
   readonly caller: Caller
-  readonly proof: Proof
+  readonly status: CredentialStatus
 }
 
 /** Who sent a request. */
-export interface Identity extends Verified {
+export interface Identity extends AcceptedCredential {
   /** `cookie`: a browser may have sent the credential without its page's will, so where the request comes from matters. */
   readonly by: 'header' | 'cookie'
+}
+
+/** Whether the caller's credential has the operators' scope. A guest has no scopes. */
+export function isOperator({ scopes }: Pick<Caller, 'scopes'>, operatorScope: string): boolean {
+  return scopes.includes(operatorScope)
 }

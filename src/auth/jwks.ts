@@ -14,7 +14,7 @@ import type { JwksSettings } from '../config/sections/issuer.ts'
 import type { UpstreamFailure } from '../domain/upstream.ts'
 import type { Clock } from '../lib/clock.ts'
 import { FetchError, type FetchJson } from '../lib/fetch-json.ts'
-import type { Proof } from './identity.ts'
+import type { CredentialStatus } from './identity.ts'
 
 /** The keys that an issuer publishes, kept up to date. */
 export interface RemoteKeys extends Disposable {
@@ -25,11 +25,11 @@ export interface RemoteKeys extends Disposable {
    */
   find(header: JWSHeaderParameters, token: FlattenedJWSInput): Promise<CryptoKey>
   /** What a token rests on that was verified with a key found here: that its issuer still publishes it. */
-  proofOf(key: object): Proof
+  statusOf(key: object): CredentialStatus
 }
 
 /** Proofs that callers share; a forgotten one serves who has it, and a new one is made for others. */
-const maxProofs = 100
+const maxStatuses = 100
 /** Keys that are tried for a token that does not say which one it is signed with: each costs a verification. */
 const maxCandidates = 4
 /** Names of keys that the log lists. */
@@ -53,8 +53,8 @@ export function createRemoteKeys(
   let fetched: { readonly keys: LocalJWKSet; readonly at: number } | undefined
   let tried: { readonly at: number; readonly failed: boolean } | undefined
   let flight: Promise<void> | undefined
-  const proofs = new Map<string, Proof>()
-  const proofOfKey = new WeakMap<object, Proof>()
+  const statuses = new Map<string, CredentialStatus>()
+  const statusOfKey = new WeakMap<object, CredentialStatus>()
 
   const ageMs = () => (fetched ? clock.monotonic() - fetched.at : Number.POSITIVE_INFINITY)
   const isUsable = () => ageMs() <= settings.maxStaleSeconds * 1000
@@ -140,20 +140,20 @@ export function createRemoteKeys(
   }
 
   /** Keys are fetched anew again and again: only their material tells whether one is still the same. */
-  async function shareProof(key: CryptoKey, { alg, kid }: JWSHeaderParameters): Promise<void> {
+  async function shareStatus(key: CryptoKey, { alg, kid }: JWSHeaderParameters): Promise<void> {
     const thumbprint = await thumbprintOf(key)
     const name = JSON.stringify([alg, kid, thumbprint])
-    let proof = proofs.get(name)
-    if (!proof) {
+    let status = statuses.get(name)
+    if (!status) {
       const header = { ...(alg !== undefined && { alg }), ...(kid !== undefined && { kid }) }
-      proof = { stands: () => isPublished(header, thumbprint) }
-      for (const oldest of proofs.keys()) {
-        if (proofs.size < maxProofs) break
-        proofs.delete(oldest)
+      status = { isStillAccepted: () => isPublished(header, thumbprint) }
+      for (const oldest of statuses.keys()) {
+        if (statuses.size < maxStatuses) break
+        statuses.delete(oldest)
       }
-      proofs.set(name, proof)
+      statuses.set(name, status)
     }
-    proofOfKey.set(key, proof)
+    statusOfKey.set(key, status)
   }
 
   async function isPublished(header: JWSHeaderParameters, thumbprint: string): Promise<boolean> {
@@ -172,13 +172,13 @@ export function createRemoteKeys(
   return {
     async find(header, token) {
       const key = await seek(header, token)
-      if (!proofOfKey.has(key)) await shareProof(key, header)
+      if (!statusOfKey.has(key)) await shareStatus(key, header)
       return key
     },
-    proofOf(key) {
-      const proof = proofOfKey.get(key)
-      if (!proof) throw new TypeError('"key" must be one that was found here')
-      return proof
+    statusOf(key) {
+      const status = statusOfKey.get(key)
+      if (!status) throw new TypeError('"key" must be one that was found here')
+      return status
     },
     [Symbol.dispose]: () => closed.abort(new Error('the authenticator is closed')),
   }

@@ -1,12 +1,12 @@
 import { hash } from 'node:crypto'
 import type { Clock } from '../lib/clock.ts'
-import type { Verified } from './identity.ts'
+import type { AcceptedCredential } from './identity.ts'
 
 /** Callers whose tokens were verified a moment ago: what a connection asks again and again costs one digest. */
 export interface VerifiedTokens {
   /** Undefined: the token must be verified. */
-  find(token: string): Verified | undefined
-  add(token: string, made: Verified): void
+  find(token: string): AcceptedCredential | undefined
+  add(token: string, made: AcceptedCredential): void
 }
 
 /** A key that its issuer takes back is noticed after this time, in ms. */
@@ -15,7 +15,7 @@ const maxTokens = 10_000
 
 export function createVerifiedTokens(clock: Clock): VerifiedTokens {
   /** By a digest, so that no token stays in memory; the oldest first. */
-  const verified = new Map<string, { readonly made: Verified; readonly at: number }>()
+  const verified = new Map<string, { readonly made: AcceptedCredential; readonly at: number }>()
   const isFresh = (at: number) => clock.monotonic() - at < maxAgeMs
 
   return {

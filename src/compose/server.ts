@@ -1,4 +1,4 @@
-import { isOperator } from '../auth/operator.ts'
+import { isOperator } from '../auth/identity.ts'
 import type { Config } from '../config/config.ts'
 import type { AssistantInfo, Caller } from '../domain.ts'
 import { schema } from '../graphql/schema.ts'

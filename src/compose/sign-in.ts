@@ -1,4 +1,4 @@
-import { type Authenticator, createAuthenticator } from '../auth/caller.ts'
+import { type Authenticator, createAuthenticator } from '../auth/authenticator.ts'
 import { createGuests, type Guests } from '../auth/guests.ts'
 import type { Config } from '../config/config.ts'
 import type { UpstreamFailure } from '../domain/upstream.ts'

@@ -106,13 +106,13 @@ export function createDoor(options: DoorOptions): (incoming: Incoming) => Promis
     const identity = await authenticator.authenticate(incoming.headers)
     if (identity === undefined) throw new UnauthenticatedError('A credential is needed.')
     if (identity.by === 'cookie') checkCookieRequest(incoming, cors)
-    const { caller, proof } = identity
+    const { caller, status } = identity
     const graphqlTypes = accepted.filter((type) => type !== mediaTypes.html)
     if (graphqlTypes.length === 0) return notAcceptable()
     const exchange: Exchange = {
       incoming,
       accepted: graphqlTypes,
-      proof,
+      credentialStatus: status,
       openContext: async () => ({
         ...(await openSession(caller)),
         lastEventId: lastEventIdOf(incoming),

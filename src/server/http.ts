@@ -1,4 +1,4 @@
-import type { RequestHeaders } from '../auth/caller.ts'
+import type { RequestHeaders } from '../auth/authenticator.ts'
 import { BadRequestError, TooLargeError } from '../errors.ts'
 import type { EventStream } from './event-stream.ts'
 import type { Route } from './paths.ts'

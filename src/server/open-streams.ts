@@ -1,4 +1,4 @@
-import type { Proof } from '../auth/identity.ts'
+import type { CredentialStatus } from '../auth/identity.ts'
 import type { SessionId } from '../domain.ts'
 import { DrainingError, RateLimitedError, UnavailableError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -9,8 +9,8 @@ const buckets = 8
 const retryAfterMs = 5_000
 
 export interface LiveStream {
-  /** What its caller's credential rests on. */
-  readonly proof: Proof
+  /** The status of its caller's credential. */
+  readonly credentialStatus: CredentialStatus
   /** When the caller's credential stops being accepted, in ms since the epoch. */
   readonly expiresAt: number
   /** The credential is not accepted any more. `why`: for the client. */
@@ -45,7 +45,7 @@ export interface OpenStreams extends Disposable {
    * @throws {@link RateLimitedError} {@link UnavailableError} {@link DrainingError}
    */
   admit(session: SessionId): StreamPlace
-  /** Ends the streams whose credentials stand no more. */
+  /** Ends the streams whose credentials are no longer accepted. */
   checkCredentials(): Promise<void>
   /** Ends all streams so that their clients resume elsewhere, and admits no more. */
   drain(): void
@@ -55,7 +55,7 @@ export interface OpenStreams extends Disposable {
 
 /**
  * Counts the open streams, and keeps them all alive by one timer: each by its own eighth of the interval. The same timer
- * has their credentials checked; streams that rest on the same proof share one check. Another timer waits for the next
+ * has their credentials checked; streams with the same status share one check. Another timer waits for the next
  * credential to expire: which one it is, is looked for then.
  *
  * A session that has as many streams as it may loses its oldest to its newest. A client whose network is gone without a
@@ -203,22 +203,22 @@ export function createOpenStreams(options: {
 
   /** Never rejects. */
   async function checkCredentials(): Promise<void> {
-    const byProof = Map.groupBy(
+    const byStatus = Map.groupBy(
       live.flatMap((bucket) => [...bucket]),
-      ({ proof }) => proof,
+      ({ credentialStatus }) => credentialStatus,
     )
     await Promise.all(
-      [...byProof].map(async ([proof, streams]) => {
-        if (await mayStand(proof)) return
+      [...byStatus].map(async ([status, streams]) => {
+        if (await mayBeAccepted(status)) return
         for (const stream of streams) stream.expire('The credential is not accepted any more.')
       }),
     )
   }
 
   /** What cannot be known now is not held against the caller: its issuer may be out for a while. */
-  async function mayStand(proof: Proof): Promise<boolean> {
+  async function mayBeAccepted(status: CredentialStatus): Promise<boolean> {
     try {
-      return await proof.stands()
+      return await status.isStillAccepted()
     } catch (error) {
       if (!(error instanceof UnavailableError)) {
         logger.error({ err: error }, 'credential could not be checked')

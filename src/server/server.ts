@@ -98,7 +98,7 @@ export interface GraphServer extends Disposable {
    * `take`: takes the connections of streams from HTTP.
    */
   serve(req: HostRequest, res: HostResponse, take?: TakeConnection): void
-  /** Ends the streams whose credentials stand no more, now instead of at the next check. */
+  /** Ends the streams whose credentials are no longer accepted, now instead of at the next check. */
   checkCredentials(): Promise<void>
   /** Not ready from now on; ends all streams so that their clients resume elsewhere, and resolves when they have. */
   drain(): Promise<void>
@@ -233,7 +233,7 @@ export function createGraphServer(options: ServerOptions): GraphServer {
     }
     admission.move()
     const { expiresAt } = contextValue.caller
-    const credential = { proof: exchange.proof, expiresAt }
+    const credential = { status: exchange.credentialStatus, expiresAt }
     exchange.answer = {
       status: 200,
       headers: sseHeaders,

@@ -1,4 +1,4 @@
-import type { Proof } from '../auth/identity.ts'
+import type { CredentialStatus } from '../auth/identity.ts'
 import type { Cursor } from '../domain.ts'
 import {
   CursorExpiredError,
@@ -44,7 +44,7 @@ class ReplacedError extends Error {
  * thousands: it is one object to all that deal with it, instead of closures for each.
  */
 export class SubscriptionStream implements EventStream, StreamReader, LiveStream, EventOutput {
-  readonly proof: Proof
+  readonly credentialStatus: CredentialStatus
   readonly expiresAt: number
   readonly #opened: OpenSubscription
   readonly #place: StreamPlace
@@ -55,11 +55,11 @@ export class SubscriptionStream implements EventStream, StreamReader, LiveStream
 
   constructor(
     opened: OpenSubscription,
-    credential: { readonly proof: Proof; readonly expiresAt: number },
+    credential: { readonly status: CredentialStatus; readonly expiresAt: number },
     place: StreamPlace,
     services: StreamServices,
   ) {
-    this.proof = credential.proof
+    this.credentialStatus = credential.status
     this.expiresAt = credential.expiresAt
     this.#opened = opened
     this.#place = place

@@ -1,4 +1,4 @@
-import { bearerTokenOf, type RequestHeaders } from '../auth/caller.ts'
+import { bearerTokenOf, type RequestHeaders } from '../auth/authenticator.ts'
 import type { GuestPass } from '../auth/guests.ts'
 import type { Identity } from '../auth/identity.ts'
 import type { CookieSettings } from '../config/sections/cookie.ts'

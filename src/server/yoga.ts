@@ -6,7 +6,7 @@ import {
   type GraphQLSchema,
 } from 'graphql'
 import { createYoga, type Plugin } from 'graphql-yoga'
-import type { Proof } from '../auth/identity.ts'
+import type { CredentialStatus } from '../auth/identity.ts'
 import type { Limits } from '../config/sections/limits.ts'
 import type { PersistedDocuments } from '../config/sections/persisted-documents.ts'
 import type { Timeouts } from '../config/sections/timeouts.ts'
@@ -40,8 +40,8 @@ const maxNameLength = 64
 export interface Exchange {
   readonly incoming: Incoming
   readonly accepted: readonly MediaType[]
-  /** What the caller's credential rests on; a stream ends when it stands no more. */
-  readonly proof: Proof
+  /** The status of the caller's credential; a stream ends when it is no longer accepted. */
+  readonly credentialStatus: CredentialStatus
   /** The badge of the caller's session; asked for when the document is known to be worth it. */
   openContext(): Promise<RequestContext>
   /** What it asks, once that is known. */

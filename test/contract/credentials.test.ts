@@ -4,8 +4,8 @@ import {
   RepliesDocument,
   type RepliesSubscription,
 } from '../../schema/operations/generated/graphql.ts'
-import { createAuthenticator } from '../../src/auth/caller.ts'
-import type { Proof } from '../../src/auth/identity.ts'
+import { createAuthenticator } from '../../src/auth/authenticator.ts'
+import type { CredentialStatus } from '../../src/auth/identity.ts'
 import type { ApiKeySettings } from '../../src/config/sections/api-keys.ts'
 import type { ReplyEventBody, ReplyId } from '../../src/domain.ts'
 import { encodeGlobal } from '../../src/graphql/global-id.ts'
@@ -281,7 +281,9 @@ describe('P8 T10: a live subscription', () => {
   it('is not ended by a failure of ours to look, which is logged', async () => {
     const errors: string[] = []
     const logger: Logger = { ...silentLogger, error: (_fields, text) => void errors.push(text) }
-    const proof: Proof = { stands: () => Promise.reject(new TypeError('a bug')) }
+    const status: CredentialStatus = {
+      isStillAccepted: () => Promise.reject(new TypeError('a bug')),
+    }
     const caller = {
       kind: 'jwt' as const,
       issuer: 'test',
@@ -290,7 +292,7 @@ describe('P8 T10: a live subscription', () => {
       expiresAt: Number.MAX_SAFE_INTEGER,
     }
     const authenticator = {
-      authenticate: async () => ({ caller, proof, by: 'header' as const }),
+      authenticate: async () => ({ caller, status, by: 'header' as const }),
       challenge: () => 'Bearer',
     }
     const { gateway, alice, listen } = await open([], { authenticator, logger })

@@ -1,4 +1,4 @@
-import type { Authenticator, RequestHeaders } from '../../src/auth/caller.ts'
+import type { Authenticator, RequestHeaders } from '../../src/auth/authenticator.ts'
 import type { Caller } from '../../src/domain.ts'
 import { UnauthenticatedError } from '../../src/errors.ts'
 

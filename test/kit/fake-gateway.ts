@@ -1,6 +1,6 @@
 import type { Readiness } from '../../src/server/health.ts'
 import type { HeapGuard } from '../../src/server/heap-guard.ts'
-import { lasting } from '../../src/auth/identity.ts'
+import { permanentlyAccepted } from '../../src/auth/identity.ts'
 import type { CookieSettings } from '../../src/config/sections/cookie.ts'
 import { UnauthenticatedError } from '../../src/errors.ts'
 import { type Limits, limitsSchema } from '../../src/config/sections/limits.ts'
@@ -149,7 +149,7 @@ export async function openFakeGateway(options: FakeGatewayOptions = {}): Promise
         const expiresAt = options.expiresAt ?? clock.now() + 3_600_000
         return {
           caller: { kind: 'jwt', issuer: 'test', subject: token, scopes: [], expiresAt },
-          proof: lasting,
+          status: permanentlyAccepted,
           by: 'header',
         }
       },

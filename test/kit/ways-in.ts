@@ -1,5 +1,5 @@
 import { createPublicKey } from 'node:crypto'
-import { createAuthenticator, type Authenticator } from '../../src/auth/caller.ts'
+import { createAuthenticator, type Authenticator } from '../../src/auth/authenticator.ts'
 import { createGuests, type Guests } from '../../src/auth/guests.ts'
 import type { ApiKeySettings } from '../../src/config/sections/api-keys.ts'
 import type { IssuerSettings } from '../../src/config/sections/issuer.ts'

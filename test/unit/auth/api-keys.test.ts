@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { isOperator } from '../../../src/auth/operator.ts'
-import { parseSubject } from '../../../src/auth/subject-header.ts'
+import { isOperator } from '../../../src/auth/identity.ts'
+import { parseSubject } from '../../../src/auth/api-keys.ts'
 import { Secret } from '../../../src/lib/secret.ts'
 import { createSessionNamer } from '../../../src/session/namer.ts'
 import { apiKey, asBackend, sha256 } from '../../kit/api-keys.ts'
@@ -34,7 +34,7 @@ describe('an API key', () => {
     })
   })
 
-  it('T10 is proof for an hour, or until it is used up', async () => {
+  it('T10 makes a credential for an hour, or until it is used up', async () => {
     using kit = await openWaysIn({ apiKeys: [one.settings] })
     expect(await callerOf(kit.auth, asBackend(one.key, 'alice'))).toMatchObject({
       expiresAt: kit.clock.now() + hourMs,
@@ -155,15 +155,15 @@ describe('an API key', () => {
     using kit = await openWaysIn()
     const dated = apiKey('dated', { notAfter: kit.clock.now() + hourMs, scopes: ['a', 'b'] })
     const { settings } = dated
-    const proof = async () => {
+    const status = async () => {
       kit.auth.replaceApiKeys([settings])
       const identity = await kit.auth.authenticate(asBackend(dated.key, 'alice'))
-      return identity?.proof
+      return identity?.status
     }
     const standsUnder = async (...keys: (typeof settings)[]) => {
-      const made = await proof()
+      const made = await status()
       kit.auth.replaceApiKeys(keys)
-      return made?.stands()
+      return made?.isStillAccepted()
     }
     expect(await standsUnder(settings)).toBe(true)
     expect(await standsUnder(one.settings, { ...settings, id: 'renamed' })).toBe(true)
@@ -174,9 +174,9 @@ describe('an API key', () => {
     expect(await standsUnder({ ...settings, backend: 'bank' })).toBe(false)
     expect(await standsUnder({ ...settings, tenant: 'acme' })).toBe(false)
     expect(await standsUnder({ ...settings, notAfter: kit.clock.now() })).toBe(false)
-    const made = await proof()
+    const made = await status()
     kit.clock.advance(hourMs)
-    expect(await made?.stands()).toBe(false)
+    expect(await made?.isStillAccepted()).toBe(false)
   })
 
   it('makes an operator by its scope, as a token does, and a guest is none', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createAuthenticator, type Authenticator } from '../../../src/auth/caller.ts'
+import { createAuthenticator, type Authenticator } from '../../../src/auth/authenticator.ts'
 import { UnauthenticatedError } from '../../../src/errors.ts'
 import { apiKey } from '../../kit/api-keys.ts'
 import { createFakeClock } from '../../kit/clock.ts'

@@ -1,7 +1,7 @@
 import { createHmac, generateKeyPairSync, sign as signBytes } from 'node:crypto'
 import { decodeJwt, decodeProtectedHeader, type JWTPayload } from 'jose'
 import { describe, expect, it } from 'vitest'
-import { createAuthenticator } from '../../../src/auth/caller.ts'
+import { createAuthenticator } from '../../../src/auth/authenticator.ts'
 import { createGuests, guestIssuer, guestType } from '../../../src/auth/guests.ts'
 import type { IssuerSettings } from '../../../src/config/sections/issuer.ts'
 import { Secret } from '../../../src/lib/secret.ts'

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { createAuthenticator } from '../../../src/auth/caller.ts'
+import { createAuthenticator } from '../../../src/auth/authenticator.ts'
 import { fetchJson } from '../../../src/lib/fetch-json.ts'
 import { bearer, callerOf } from '../../kit/authenticate.ts'
 import { createRsaIssuer } from '../../kit/callers.ts'

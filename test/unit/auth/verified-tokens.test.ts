@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { createAuthenticator } from '../../../src/auth/caller.ts'
+import { createAuthenticator } from '../../../src/auth/authenticator.ts'
 import { createVerifiedTokens } from '../../../src/auth/verified-tokens.ts'
-import { lasting, type Verified } from '../../../src/auth/identity.ts'
+import { permanentlyAccepted, type AcceptedCredential } from '../../../src/auth/identity.ts'
 import { fetchJson } from '../../../src/lib/fetch-json.ts'
 import { bearer, callerOf } from '../../kit/authenticate.ts'
 import { createRsaIssuer } from '../../kit/callers.ts'
@@ -14,7 +14,7 @@ const maxTokens = 10_000
 function setUp() {
   const clock = createFakeClock()
   const tokens = createVerifiedTokens(clock)
-  const madeFor = (subject: string, ttlMs = 3_600_000): Verified => ({
+  const madeFor = (subject: string, ttlMs = 3_600_000): AcceptedCredential => ({
     caller: {
       kind: 'jwt',
       issuer: 'https://issuer.test',
@@ -22,7 +22,7 @@ function setUp() {
       scopes: [],
       expiresAt: clock.now() + ttlMs,
     },
-    proof: lasting,
+    status: permanentlyAccepted,
   })
   return { clock, tokens, madeFor }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { lasting } from '../../../src/auth/identity.ts'
+import { permanentlyAccepted } from '../../../src/auth/identity.ts'
 import type { SessionId } from '../../../src/domain.ts'
 import { createOpenStreams } from '../../../src/server/open-streams.ts'
 import { createFakeClock } from '../../kit/clock.ts'
@@ -23,7 +23,7 @@ function open(maxSubscriptionsPerSession = 1_000) {
   const add = (name = '') => {
     const place = streams.admit(alice)
     place.occupy({
-      proof: lasting,
+      credentialStatus: permanentlyAccepted,
       expiresAt: Number.POSITIVE_INFINITY,
       expire: () => {},
       replace: () => void ends.push(name),

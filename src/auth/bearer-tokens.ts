@@ -16,8 +16,8 @@ import type { Clock } from '../lib/clock.ts'
 import type { FetchJson } from '../lib/fetch-json.ts'
 import type { Refusal } from '../observe/refusals.ts'
 import { guestType } from './guests.ts'
-import { isIdentifier, isSessionName, usableIdentifier } from './identifier.ts'
-import { lasting, type Proof, type Verified } from './identity.ts'
+import { isIdentifier, isSessionName, usableIdentifier } from './identifiers.ts'
+import { permanentlyAccepted, type CredentialStatus, type AcceptedCredential } from './identity.ts'
 import { createRemoteKeys } from './jwks.ts'
 import { createVerifiedTokens } from './verified-tokens.ts'
 
@@ -28,7 +28,7 @@ export interface TokenVerifier extends Disposable {
    * @throws {UnauthenticatedError} if the token is not one of a configured issuer, made for us, whole and current.
    * @throws {UnavailableError} if the issuer's keys cannot be had now.
    */
-  verify(token: string): Promise<Verified>
+  verify(token: string): Promise<AcceptedCredential>
 }
 
 export interface TokenVerifierOptions {
@@ -44,7 +44,7 @@ export interface TokenVerifierOptions {
 interface KeyFinder {
   readonly find: JWTVerifyGetKey
   /** Of a key that was found. */
-  readonly proofOf: (key: object) => Proof
+  readonly statusOf: (key: object) => CredentialStatus
 }
 
 /** Larger tokens are refused unread: no honest one comes near. */
@@ -78,7 +78,7 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
     [Symbol.dispose]: () => stack.dispose(),
   }
 
-  async function check(token: string): Promise<Verified> {
+  async function check(token: string): Promise<AcceptedCredential> {
     if (!compact.test(token)) {
       refuse('The token is not a signed JWT.', { expected: 'three parts of base64url' })
     }
@@ -93,7 +93,7 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
     const { payload, key } = await verifySignature(token, issuer, keys.find, options.clock)
     const { nameClaim } = options
     const nameFrom = nameClaim?.issuer === issuer.issuer ? nameClaim.claim : undefined
-    return { caller: toCaller(payload, issuer, nameFrom), proof: keys.proofOf(key) }
+    return { caller: toCaller(payload, issuer, nameFrom), status: keys.statusOf(key) }
   }
 }
 
@@ -109,14 +109,14 @@ function createKeyFinder(
       )
       return {
         find: (header, token) => remote.find(header, token),
-        proofOf: (key) => remote.proofOf(key),
+        statusOf: (key) => remote.statusOf(key),
       }
     }
     case 'public-key':
-      return { find: () => keys.key, proofOf: () => lasting }
+      return { find: () => keys.key, statusOf: () => permanentlyAccepted }
     case 'secret': {
       const secret = new TextEncoder().encode(keys.secret.reveal())
-      return { find: () => secret, proofOf: () => lasting }
+      return { find: () => secret, statusOf: () => permanentlyAccepted }
     }
   }
 }

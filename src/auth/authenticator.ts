@@ -2,12 +2,10 @@ import type { ApiKeySettings } from '../config/sections/api-keys.ts'
 import type { CookieSettings } from '../config/sections/cookie.ts'
 import type { Caller } from '../domain.ts'
 import { BadRequestError, UnauthenticatedError } from '../errors.ts'
-import { createApiKeys } from './api-keys.ts'
-import { readCookie } from './cookie.ts'
+import { createApiKeys, subjectHeader } from './api-keys.ts'
 import { claimsToBeGuest, type Guests } from './guests.ts'
-import type { Identity, Verified } from './identity.ts'
-import { createTokenVerifier, type TokenVerifierOptions } from './jwt.ts'
-import { subjectHeader } from './subject-header.ts'
+import type { Identity, AcceptedCredential } from './identity.ts'
+import { createTokenVerifier, type TokenVerifierOptions } from './bearer-tokens.ts'
 
 /** As much of a request's head as tells who sent it: `Headers`, or anything like it. */
 export interface RequestHeaders {
@@ -30,7 +28,7 @@ export interface Authenticator extends Disposable {
    * credential learns no more.
    */
   challenge(error: UnauthenticatedError, headers: RequestHeaders): string
-  /** From now on these are the API keys; what rests on others does not stand any more. */
+  /** Replaces all API keys. Credentials of a key that is not among the new ones are no longer accepted. */
   replaceApiKeys(keys: readonly ApiKeySettings[]): void
 }
 
@@ -54,11 +52,11 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   const tokens = createTokenVerifier(options)
   const apiKeys = createApiKeys(options.apiKeys ?? [], options.clock)
 
-  async function verifyToken(token: string): Promise<Verified> {
+  async function verifyToken(token: string): Promise<AcceptedCredential> {
     return guests && claimsToBeGuest(token) ? guests.verify(token) : tokens.verify(token)
   }
 
-  async function byHeader(headers: RequestHeaders): Promise<Verified | undefined> {
+  async function byHeader(headers: RequestHeaders): Promise<AcceptedCredential | undefined> {
     const credential = readAuthorization(headers)
     if (credential === undefined) return undefined
     if (credential.scheme === 'bearer') return verifyToken(credential.value)
@@ -69,7 +67,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
     return cookie === undefined ? [] : readCookie(headers.get('cookie') ?? '', cookie.name)
   }
 
-  async function byCookie(headers: RequestHeaders): Promise<Verified | undefined> {
+  async function byCookie(headers: RequestHeaders): Promise<AcceptedCredential | undefined> {
     const [token, ...more] = cookiesOf(headers)
     if (token === undefined) return undefined
     if (more.length > 0) {
@@ -134,8 +132,26 @@ function readAuthorization(headers: RequestHeaders): HeaderCredential | undefine
   }
 }
 
+/**
+ * The different values of the cookie of that name in a `Cookie` header: several, if somebody tries to shadow it.
+ *
+ * Only space and tab are trimmed, and nothing is unquoted or folded: where a server trims more than browsers do, a
+ * cookie that no `__Host-` rule guards passes for one that it does.
+ */
+export function readCookie(header: string, name: string): readonly string[] {
+  const values = header
+    .split(';')
+    .map((pair) => /^[ \t]*([^=]*)=(.*)$/s.exec(pair))
+    .filter((match) => match?.[1] === name)
+    .map((match) => (match?.[2] ?? '').replace(/[ \t]+$/, ''))
+  return [...new Set(values)]
+}
+
 /** In which of its parts the cookie's caller is another one. */
-function differenceOf({ caller: one }: Verified, { caller: other }: Verified): string {
+function differenceOf(
+  { caller: one }: AcceptedCredential,
+  { caller: other }: AcceptedCredential,
+): string {
   const parts = (['kind', 'issuer', 'tenant', 'subject'] as const).filter(
     (part) => one[part] !== other[part],
   )

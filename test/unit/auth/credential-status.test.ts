@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { createAuthenticator } from '../../../src/auth/caller.ts'
+import { createAuthenticator } from '../../../src/auth/authenticator.ts'
 import { fetchJson } from '../../../src/lib/fetch-json.ts'
 import { bearer } from '../../kit/authenticate.ts'
 import { createRsaIssuer } from '../../kit/callers.ts'
@@ -42,96 +42,96 @@ async function setUp() {
     onFetchFailure: () => undefined,
   })
   onTestFinished(() => auth[Symbol.dispose]())
-  const proofOf = async (token: string) => {
+  const statusOf = async (token: string) => {
     const identity = await auth.authenticate(bearer(token))
     if (!identity) throw new Error('a token was taken for none')
-    return identity.proof
+    return identity.status
   }
-  return { clock, old, next, server, proofOf }
+  return { clock, old, next, server, statusOf }
 }
 
-describe('T10: what a token rests on', () => {
-  it('is shared by all whom one key of an issuer vouches for, across fetches of the keys', async () => {
-    const { clock, old, next, server, proofOf } = await setUp()
+describe('T10: the status of a credential', () => {
+  it('is shared by all tokens of one key of an issuer, across fetches of the keys', async () => {
+    const { clock, old, next, server, statusOf } = await setUp()
     server.publish(old.jwk, next.jwk)
-    const alice = await proofOf(await old.sign('alice'))
-    const bob = await proofOf(await old.sign('bob'))
-    const carol = await proofOf(await next.sign('carol'))
+    const alice = await statusOf(await old.sign('alice'))
+    const bob = await statusOf(await old.sign('bob'))
+    const carol = await statusOf(await next.sign('carol'))
     clock.advance(maxAgeMs + 1)
-    const dave = await proofOf(await old.sign('dave'))
+    const dave = await statusOf(await old.sign('dave'))
     expect(server.requests).toBe(2)
     expect(bob).toBe(alice)
     expect(dave).toBe(alice)
     expect(carol).not.toBe(alice)
   })
 
-  it('falls when its issuer publishes the key no more', async () => {
-    const { clock, old, next, server, proofOf } = await setUp()
+  it('is not accepted when its issuer no longer publishes the key', async () => {
+    const { clock, old, next, server, statusOf } = await setUp()
     server.publish(old.jwk, next.jwk)
-    const first = await proofOf(await old.sign('alice'))
-    const second = await proofOf(await next.sign('bob'))
+    const first = await statusOf(await old.sign('alice'))
+    const second = await statusOf(await next.sign('bob'))
     server.publish(next.jwk)
-    expect(await first.stands()).toBe(true)
+    expect(await first.isStillAccepted()).toBe(true)
     clock.advance(maxAgeMs + 1)
-    expect(await first.stands()).toBe(false)
-    expect(await second.stands()).toBe(true)
+    expect(await first.isStillAccepted()).toBe(false)
+    expect(await second.isStillAccepted()).toBe(true)
     expect(server.requests).toBe(2)
   })
 
-  it('falls when another key takes the name of the first', async () => {
-    const { clock, old, next, server, proofOf } = await setUp()
-    const proof = await proofOf(await old.sign('alice'))
+  it('is not accepted when another key takes the name of the first', async () => {
+    const { clock, old, next, server, statusOf } = await setUp()
+    const status = await statusOf(await old.sign('alice'))
     server.publish({ ...next.jwk, kid: 'old' })
     clock.advance(maxAgeMs + 1)
-    expect(await proof.stands()).toBe(false)
+    expect(await status.isStillAccepted()).toBe(false)
   })
 
-  it('stands when another key is given the same name beside it: tokens of both are accepted', async () => {
-    const { clock, old, next, server, proofOf } = await setUp()
-    const proof = await proofOf(await old.sign('alice'))
+  it('is accepted when another key is given the same name beside it: tokens of both are accepted', async () => {
+    const { clock, old, next, server, statusOf } = await setUp()
+    const status = await statusOf(await old.sign('alice'))
     server.publish({ ...next.jwk, kid: 'old' }, old.jwk)
     clock.advance(maxAgeMs + 1)
-    expect(await proof.stands()).toBe(true)
+    expect(await status.isStillAccepted()).toBe(true)
     server.publish({ ...next.jwk, kid: 'old' }, { ...next.jwk, kid: 'old' })
     clock.advance(maxAgeMs + 1)
-    expect(await proof.stands()).toBe(false)
+    expect(await status.isStillAccepted()).toBe(false)
   })
 
-  it('stands again when the key is published again', async () => {
-    const { clock, old, next, server, proofOf } = await setUp()
-    const proof = await proofOf(await old.sign('alice'))
+  it('is accepted again when the key is published again', async () => {
+    const { clock, old, next, server, statusOf } = await setUp()
+    const status = await statusOf(await old.sign('alice'))
     server.publish(next.jwk)
     clock.advance(maxAgeMs + 1)
-    expect(await proof.stands()).toBe(false)
+    expect(await status.isStillAccepted()).toBe(false)
     server.publish(old.jwk)
     clock.advance(maxAgeMs + 1)
-    expect(await proof.stands()).toBe(true)
+    expect(await status.isStillAccepted()).toBe(true)
   })
 
-  it('is not told while its issuer cannot be reached: it stands, and then nobody knows', async () => {
-    const { clock, old, server, proofOf } = await setUp()
-    const proof = await proofOf(await old.sign('alice'))
+  it('is accepted while its issuer cannot be reached, and unknown when the keys are too old', async () => {
+    const { clock, old, server, statusOf } = await setUp()
+    const status = await statusOf(await old.sign('alice'))
     server.answer((response) => response.destroy())
     clock.advance(maxAgeMs + 1)
-    expect(await proof.stands()).toBe(true)
+    expect(await status.isStillAccepted()).toBe(true)
     clock.advance(maxStaleMs)
-    await expect(proof.stands()).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    await expect(status.isStillAccepted()).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   })
 
-  it('can be a key that its issuer would not have exported', async () => {
-    const { clock, old, server, proofOf } = await setUp()
+  it('is known for a key that its issuer marks as not exportable', async () => {
+    const { clock, old, server, statusOf } = await setUp()
     server.publish({ ...old.jwk, ext: false })
-    const proof = await proofOf(await old.sign('alice'))
+    const status = await statusOf(await old.sign('alice'))
     clock.advance(maxAgeMs + 1)
-    expect(await proof.stands()).toBe(true)
+    expect(await status.isStillAccepted()).toBe(true)
   })
 
-  it('is the configuration itself, which stands as long as the process, for keys written in it', async () => {
+  it('is permanent for keys that are written in the configuration', async () => {
     using kit = await openWaysIn()
     const { token } = await kit.guests.issue()
     for (const headers of [await kit.rsa.sign('a'), await kit.hmac.sign('a'), token].map(bearer)) {
       const identity = await kit.auth.authenticate(headers)
-      expect(await identity?.proof.stands()).toBe(true)
+      expect(await identity?.status.isStillAccepted()).toBe(true)
     }
   })
 })

@@ -7,7 +7,7 @@ import {
 } from 'node:crypto'
 import { CompactEncrypt, type JWTPayload } from 'jose'
 import { describe, expect, it } from 'vitest'
-import { createAuthenticator, type Authenticator } from '../../../src/auth/caller.ts'
+import { createAuthenticator, type Authenticator } from '../../../src/auth/authenticator.ts'
 import type { IssuerSettings } from '../../../src/config/sections/issuer.ts'
 import type { NameClaim } from '../../../src/config/sections/session-keys.ts'
 import { Secret } from '../../../src/lib/secret.ts'
