@@ -125,7 +125,7 @@ async function runDemoCommand(options: Options): Promise<0 | 1> {
     { createLogger },
     { watchLifetime },
     { findLeak, leakNames, tellLeakStory },
-    { defaultDrainMs },
+    { timeoutsSchema },
   ] = await Promise.all([
     import('./emulator/options.ts'),
     import('./demo/demo.ts'),
@@ -145,7 +145,7 @@ async function runDemoCommand(options: Options): Promise<0 | 1> {
   }
   // A story is told on the command line, breaches and all.
   const logger = createLogger({ level: leak === undefined ? 'warn' : 'silent' })
-  using lifetime = watchLifetime(process, lifetimeOptions(logger, defaultDrainMs))
+  using lifetime = watchLifetime(process, lifetimeOptions(logger, timeoutsSchema.parse({}).drainMs))
   const host = textOf(options['host']) ?? '127.0.0.1'
   if (isProduction || !isLoopback(host)) {
     logger.warn({ host }, 'the demo is open: whoever reaches it can sign in as anybody')

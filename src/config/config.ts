@@ -1,38 +1,23 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { z } from 'zod'
-import { apiKeysSchema, scopeSchema, type ApiKeySettings } from './sections/api-keys.ts'
-import { assistantSchema, type AssistantSettings } from './sections/assistant.ts'
-import { cookieSchema, type CookieSettings } from './sections/cookie.ts'
-import { crossProblems, parsedProblems } from './cross-checks.ts'
-import { readEnvironment, type Override } from './environment.ts'
-import { guestsSchema, type GuestSettings } from './sections/guests.ts'
-import { issuerSchema, type IssuerSettings } from './sections/issuer.ts'
-import { limitsSchema, type Limits } from './sections/limits.ts'
-import {
-  corsSchema,
-  listenSchema,
-  loggingSchema,
-  metricsSchema,
-  pathSchema,
-  storeSchema,
-  type Cors,
-  type ListenAddress,
-  type LogLevel,
-  type StoreSettings,
-} from './sections/process.ts'
-import {
-  persistedDocumentsSchema,
-  type PersistedDocuments,
-} from './sections/persisted-documents.ts'
-import { describeIssue, formatPath, linesOf } from './problems.ts'
-import { probeSchema, type ProbeSettings } from './sections/probe.ts'
-import type { SecretSource } from './secret-source.ts'
-import { sessionSchema, type SessionSettings } from './sections/session-keys.ts'
-import { timeoutsSchema, type Timeouts } from './sections/timeouts.ts'
-import { uploadsSchema, type Uploads } from './sections/uploads.ts'
 import { errorCode } from '../lib/error-code.ts'
 import { isPlain } from '../lib/plain.ts'
+import { crossProblems, parsedProblems } from './cross-checks.ts'
+import { environmentSettings, readEnvironment, type Override } from './environment.ts'
+import { describeIssue, formatPath, linesOf } from './problems.ts'
+import { configSchema } from './schema.ts'
+import type { ApiKeySettings } from './sections/api-keys.ts'
+import type { AssistantSettings } from './sections/assistant.ts'
+import type { CookieSettings } from './sections/cookie.ts'
+import type { GuestSettings } from './sections/guests.ts'
+import type { IssuerSettings } from './sections/issuer.ts'
+import type { Limits } from './sections/limits.ts'
+import type { PersistedDocuments } from './sections/persisted-documents.ts'
+import type { ProbeSettings } from './sections/probe.ts'
+import type { Cors, ListenAddress, LogLevel, StoreSettings } from './sections/process.ts'
+import type { SessionSettings } from './sections/session-keys.ts'
+import type { Timeouts } from './sections/timeouts.ts'
+import type { Uploads } from './sections/uploads.ts'
 
 /** All settings of a gateway, checked and frozen. A room takes the part it needs. */
 export interface Config {
@@ -40,31 +25,30 @@ export interface Config {
   /** Undefined: no metrics are served. */
   readonly metrics?: ListenAddress | undefined
   readonly cors: Cors
-  /** Where GraphQL is on the gateway's own server. Default `/graphql`. */
+  /** Where GraphQL is on the gateway's own server. */
   readonly path: string
-  /** Whether browsers get GraphiQL at `path`. Default true, unless only persisted documents are answered. */
+  /** Whether browsers get GraphiQL at `path`. */
   readonly graphiql: boolean
-  /** Whether clients may ask for the schema. Default true. */
+  /** Whether clients may ask for the schema. */
   readonly introspection: boolean
   /** Undefined: every request brings its document. */
   readonly persistedDocuments?: PersistedDocuments | undefined
   readonly logging: { readonly level: LogLevel }
-  /** Proxies before the gateway whose `X-Forwarded-For` is believed. Default 0: the address is the socket's. */
+  /** Proxies before the gateway whose `X-Forwarded-For` is believed. */
   readonly trustProxy: number
   /** Their `issuer`s differ. Empty only where there are API keys or guests. */
   readonly issuers: readonly IssuerSettings[]
-  /** Their ids and digests differ. Default none. */
+  /** Their ids and digests differ. */
   readonly apiKeys: readonly ApiKeySettings[]
   /** Undefined: cookies are no credentials. */
   readonly cookie?: CookieSettings | undefined
   /** Undefined: there are no guests. */
   readonly guests?: GuestSettings | undefined
-  /** The scope that makes a caller an operator. Default `coze-gateway:operator`. */
+  /** The scope that makes a caller an operator. */
   readonly operatorScope: string
   readonly session: SessionSettings
   /** At least one; their ids and names differ. The first is the default. */
   readonly assistants: readonly AssistantSettings[]
-  /** Default `sqlite:data/gateway.db`. */
   readonly store: StoreSettings
   readonly timeouts: Timeouts
   readonly limits: Limits
@@ -83,7 +67,7 @@ export class ConfigError extends Error {
 }
 
 export interface ConfigSource {
-  /** Path of the JSON file. Default: `COZE_GATEWAY_CONFIG` of `env`, unless `json` is given. */
+  /** Path of the JSON file, which may have comments. Default: `COZE_GATEWAY_CONFIG` of `env`, unless `json` is given. */
   readonly file?: string | undefined
   /** The settings themselves, instead of a file. */
   readonly json?: unknown
@@ -111,13 +95,13 @@ export function parseConfig(source: ConfigSource): Config {
   const cwd = process.cwd()
   const baseDir = source.json === undefined && file !== undefined ? dirname(resolve(file)) : cwd
 
-  const { overrides, unknown } = readEnvironment(source.env, cwd)
+  const mode = source.mode ?? 'serve'
+  const schema = configSchema({ env: source.env, baseDir, readFile, mode })
+  const { overrides, unknown } = readEnvironment(environmentSettings(schema), source.env, cwd)
   const byPath = new Map(overrides.map((override) => [formatPath(override.path), override]))
   const nameOf = (path: readonly PropertyKey[]) =>
     byPath.get(formatPath(path))?.name ?? formatPath(path)
 
-  const mode = source.mode ?? 'serve'
-  const schema = configSchema({ env: source.env, baseDir, readFile, mode })
   const settings = applyOverrides(raw, overrides)
   const parsed = schema.safeParse(settings, { error: describeIssue })
   const shared = parsed.data ? parsedProblems(parsed.data) : []
@@ -132,41 +116,6 @@ export function parseConfig(source: ConfigSource): Config {
   return freeze(parsed.data)
 }
 
-function configSchema(source: SecretSource) {
-  const settings = z.strictObject({
-    listen: listenSchema.prefault({}),
-    metrics: metricsSchema.optional(),
-    cors: corsSchema.prefault({}),
-    path: pathSchema,
-    graphiql: z.boolean().optional(),
-    introspection: z.boolean().default(true),
-    persistedDocuments: persistedDocumentsSchema(source).optional(),
-    logging: loggingSchema.prefault({}),
-    trustProxy: z.number().int().min(0).max(16).default(0),
-    issuers: z.array(issuerSchema(source)).default([]),
-    apiKeys: apiKeysSchema,
-    cookie: cookieSchema.optional(),
-    guests: guestsSchema(source).optional(),
-    operatorScope: scopeSchema.default('coze-gateway:operator'),
-    session: sessionSchema(source),
-    assistants: z.array(assistantSchema(source)).min(1),
-    store: storeSchema(source.baseDir).prefault('sqlite:data/gateway.db'),
-    timeouts: timeoutsSchema.prefault({}),
-    limits: limitsSchema.prefault({}),
-    uploads: uploadsSchema.prefault({}),
-    probe: probeSchema.prefault({}),
-  })
-  return settings.transform(({ graphiql, ...rest }, context) => {
-    const isUseless = rest.persistedDocuments?.only === true
-    if (graphiql === true && isUseless) {
-      const message =
-        'cannot be on with persistedDocuments.only: nothing that one types is answered'
-      context.addIssue({ code: 'custom', path: ['graphiql'], message })
-    }
-    return { ...rest, graphiql: graphiql ?? !isUseless }
-  })
-}
-
 function readJson(file: string | undefined, readFile: (path: string) => string): unknown {
   if (file === undefined) {
     throw new ConfigError(['configuration: no file is named: use --config or COZE_GATEWAY_CONFIG'])
@@ -178,7 +127,7 @@ function readJson(file: string | undefined, readFile: (path: string) => string):
     throw new ConfigError([`${file}: cannot be read${errorCode(error)}`])
   }
   try {
-    return JSON.parse(text)
+    return JSON.parse(blankComments(text))
   } catch (error) {
     // The parser's message quotes the text around the mistake, which may be a secret: only its place is told.
     const place = /position (\d+)/.exec(error instanceof Error ? error.message : '')?.[1]
@@ -189,6 +138,14 @@ function readJson(file: string | undefined, readFile: (path: string) => string):
         : ` (line ${lines.length}, column ${(lines.at(-1)?.length ?? 0) + 1})`
     throw new ConfigError([`${file}: is not JSON${where}`])
   }
+}
+
+/** Comments are blanked, so that everything else keeps its place. */
+function blankComments(text: string): string {
+  const textOrComment = /"(?:[^"\\\n]|\\.)*"|\/\/[^\n]*|\/\*[\s\S]*?\*\//g
+  return text.replaceAll(textOrComment, (found) =>
+    found.startsWith('"') ? found : found.replaceAll(/\S/g, ' '),
+  )
 }
 
 /** The file's settings with the environment's over them; anything but objects is left for the schema to refuse. */

@@ -1,64 +1,71 @@
 import { resolve } from 'node:path'
-import { limitsSchema } from './sections/limits.ts'
-import { probeSchema } from './sections/probe.ts'
-import { listenSchema, loggingSchema, metricsSchema } from './sections/process.ts'
-import { timeoutsSchema } from './sections/timeouts.ts'
+import { z } from 'zod'
+import { secretReference } from './secret-source.ts'
 
 const prefix = 'COZE_GATEWAY_'
 
-/**
- * A scalar that an environment variable overrides. Its name is the path in capitals:
- * `timeouts.keepAliveMs` is `COZE_GATEWAY_TIMEOUTS_KEEP_ALIVE_MS`.
- */
+/** A scalar that an environment variable overrides. */
 export interface EnvironmentSetting {
+  /** The path in capitals: `timeouts.keepAliveMs` is `COZE_GATEWAY_TIMEOUTS_KEEP_ALIVE_MS`. */
   readonly name: string
-  readonly path: readonly [string] | readonly [string, string] | readonly [string, string, string]
-  readonly kind: 'text' | 'number' | 'boolean' | 'secret' | 'store' | 'file'
+  readonly path: readonly string[]
+  readonly kind: 'text' | 'number' | 'boolean' | 'secret' | 'path'
 }
 
-/** Every setting that has a variable. Lists (issuers, API keys, assistants, origins, name keys) are in the file only. */
-export const environmentSettings: readonly EnvironmentSetting[] = [
-  ...section('listen', Object.keys(listenSchema.shape)),
-  ...section('metrics', Object.keys(metricsSchema.shape)),
-  ...section('logging', Object.keys(loggingSchema.shape)),
-  setting(['path'], 'text'),
-  setting(['graphiql'], 'boolean'),
-  setting(['introspection'], 'boolean'),
-  setting(['persistedDocuments', 'file'], 'file'),
-  setting(['persistedDocuments', 'only'], 'boolean'),
-  setting(['trustProxy'], 'number'),
-  setting(['cookie', 'name'], 'text'),
-  setting(['cookie', 'sameSite'], 'text'),
-  setting(['guests', 'key'], 'secret'),
-  setting(['guests', 'lifetimeSeconds'], 'number'),
-  setting(['guests', 'perMinutePerAddress'], 'number'),
-  setting(['guests', 'perMinute'], 'number'),
-  setting(['operatorScope'], 'text'),
-  setting(['store'], 'store'),
-  setting(['session', 'key'], 'secret'),
-  setting(['session', 'nameClaim', 'issuer'], 'text'),
-  setting(['session', 'nameClaim', 'claim'], 'text'),
-  ...section('timeouts', Object.keys(timeoutsSchema.shape)),
-  ...section('limits', Object.keys(limitsSchema.shape)),
-  ...section('probe', Object.keys(probeSchema.shape)),
-]
+/** Every setting that has a variable: all scalars. Lists and records are in the file only. */
+export function environmentSettings(
+  schema: z.core.$ZodType,
+  path: readonly string[] = [],
+): readonly EnvironmentSetting[] {
+  const written = writtenType(schema)
+  if (written instanceof z.ZodObject) {
+    return Object.entries(written.shape).flatMap(([key, part]) =>
+      environmentSettings(part, [...path, key]),
+    )
+  }
+  const kind = z.globalRegistry.get(schema)?.['isPath'] === true ? 'path' : kindOf(written)
+  if (kind === undefined) return []
+  const words = path.map((word) => word.replace(/([a-z])([A-Z])/g, '$1_$2').toUpperCase())
+  return [{ name: `${prefix}${words.join('_')}`, path, kind }]
+}
+
+/** The type of what stands in the file, before defaults and transforms. */
+function writtenType(type: z.core.$ZodType): z.core.$ZodType {
+  if (type instanceof z.ZodPipe) return writtenType(type.def.in)
+  return type instanceof z.ZodOptional ||
+    type instanceof z.ZodDefault ||
+    type instanceof z.ZodPrefault
+    ? writtenType(type.def.innerType)
+    : type
+}
+
+function kindOf(type: z.core.$ZodType): EnvironmentSetting['kind'] | undefined {
+  if (type === secretReference) return 'secret'
+  if (type instanceof z.ZodNumber) return 'number'
+  if (type instanceof z.ZodBoolean) return 'boolean'
+  return type instanceof z.ZodString || type instanceof z.ZodEnum ? 'text' : undefined
+}
 
 /** A variable of the environment, and what it sets. */
 export interface Override {
   readonly name: string
-  readonly path: EnvironmentSetting['path']
+  readonly path: readonly string[]
   readonly value: unknown
 }
 
 /** What the environment sets, and the variables that set nothing we know. Relative paths are made absolute from `cwd`. */
 export function readEnvironment(
+  settings: readonly EnvironmentSetting[],
   env: Readonly<Record<string, string | undefined>>,
   cwd: string,
 ): { readonly overrides: readonly Override[]; readonly unknown: readonly string[] } {
-  const names = Object.keys(env).filter((name) => name.startsWith(prefix))
+  const byName = new Map(settings.map((setting) => [setting.name, setting]))
+  const names = Object.keys(env).filter(
+    (name) => name.startsWith(prefix) && !isServiceLink(name, env[name] ?? ''),
+  )
   const overrides = names.flatMap((name): Override[] => {
     const text = env[name]
-    if (text === undefined || isServiceLink(name, text)) return []
+    if (text === undefined) return []
     const direct = byName.get(name)
     if (direct) return [{ name, path: direct.path, value: parseScalar(text, direct.kind, cwd) }]
     const secret = byName.get(name.replace(/_FILE$/, ''))
@@ -66,15 +73,8 @@ export function readEnvironment(
     return [{ name, path: secret.path, value: { file: resolve(cwd, text) } }]
   })
   const known = new Set([...overrides.map(({ name }) => name), `${prefix}CONFIG`])
-  return {
-    overrides,
-    unknown: names.filter((name) => !known.has(name) && !isServiceLink(name, env[name] ?? '')),
-  }
+  return { overrides, unknown: names.filter((name) => !known.has(name)) }
 }
-
-const byName: ReadonlyMap<string, EnvironmentSetting> = new Map(
-  environmentSettings.map((entry) => [entry.name, entry]),
-)
 
 /**
  * Kubernetes sets these by itself in every container beside a service whose name begins with `coze-gateway`. One called
@@ -88,27 +88,22 @@ function isServiceLink(name: string, value: string): boolean {
 }
 
 function parseScalar(text: string, kind: EnvironmentSetting['kind'], cwd: string): unknown {
-  if (kind === 'number' && /^-?\d+(\.\d+)?$/.test(text)) return Number(text)
-  if (kind === 'boolean' && (text === 'true' || text === 'false')) return text === 'true'
-  if (kind === 'file') return resolve(cwd, text)
-  if (kind !== 'store' || text === 'sqlite::memory:') return text
-  return text.replace(/^sqlite:(.+)$/s, (_, path: string) => `sqlite:${resolve(cwd, path)}`)
-}
-
-function section(name: string, keys: readonly string[]): readonly EnvironmentSetting[] {
-  const kinds: Readonly<Record<string, EnvironmentSetting['kind']>> = {
-    host: 'text',
-    level: 'text',
-    requiredForReady: 'boolean',
-    checkAtStart: 'boolean',
+  switch (kind) {
+    case 'number':
+      return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text
+    case 'boolean':
+      return text === 'true' || text === 'false' ? text === 'true' : text
+    case 'path':
+      return absolutePath(text, cwd)
+    case 'text':
+    case 'secret':
+      return text
   }
-  return keys.map((key) => setting([name, key], kinds[key] ?? 'number'))
 }
 
-function setting(
-  path: EnvironmentSetting['path'],
-  kind: EnvironmentSetting['kind'],
-): EnvironmentSetting {
-  const words = path.map((word) => word.replace(/([a-z])([A-Z])/g, '$1_$2').toUpperCase())
-  return { name: `${prefix}${words.join('_')}`, path, kind }
+/** A path may follow the name of the store's engine. */
+function absolutePath(text: string, cwd: string): string {
+  if (text === 'sqlite::memory:') return text
+  const [, engine = '', path = ''] = /^(sqlite:)?(.*)$/s.exec(text) ?? []
+  return path === '' ? text : `${engine}${resolve(cwd, path)}`
 }

@@ -15,18 +15,23 @@ export interface SecretSource {
   readonly mode: 'serve' | 'demo'
 }
 
-const reference = z.union(
-  [
-    z.string(),
-    z.strictObject({ file: z.string().min(1) }),
-    z.strictObject({ env: z.string().min(1) }),
-  ],
-  { error: 'must be text, { "file": "path" } or { "env": "NAME" }' },
-)
+/** How text that must not be shown is written: in place, or as `{ "file": "path" }`, or `{ "env": "NAME" }`. */
+export const secretReference = z
+  .union(
+    [
+      z.string(),
+      z.strictObject({ file: z.string().min(1) }),
+      z.strictObject({ env: z.string().min(1) }),
+    ],
+    { error: 'must be text, { "file": "path" } or { "env": "NAME" }' },
+  )
+  .meta({
+    id: 'secret',
+    description: 'A secret: the text itself, or the file or variable that holds it.',
+  })
 
-/** Text that must not be shown: written in place, or `{ "file": "path" }`, or `{ "env": "NAME" }`. */
 export function secretSchema(source: SecretSource, { minLength = 1 } = {}) {
-  return reference.transform((value, context) => {
+  return secretReference.transform((value, context) => {
     const text = readReference(value, source)
     const problem =
       'problem' in text
@@ -43,7 +48,7 @@ export function secretSchema(source: SecretSource, { minLength = 1 } = {}) {
 }
 
 function readReference(
-  value: z.output<typeof reference>,
+  value: z.output<typeof secretReference>,
   { env, baseDir, readFile }: SecretSource,
 ): { readonly value: string } | { readonly problem: string } {
   if (typeof value === 'string') return { value }

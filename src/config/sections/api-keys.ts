@@ -32,27 +32,41 @@ const digestOfNothing = createHash('sha256').digest('hex')
 
 const apiKeySchema = z
   .strictObject({
-    id: name,
-    backend: name,
+    id: name.meta({ description: 'Tells operators which key it is.' }),
+    backend: name.meta({
+      description: 'Whose key it is; users of different backends never meet.',
+    }),
     sha256: z
       .string()
-      .regex(/^[0-9a-f]{64}$/i, {
+      .regex(/^[0-9a-fA-F]{64}$/, {
         error: 'must be the SHA-256 of the key, as 64 hexadecimal digits',
       })
       .toLowerCase()
       .refine((digest) => digest !== digestOfNothing, {
         error: 'is the SHA-256 of no text at all: the variable of the key was empty',
+      })
+      .meta({
+        description:
+          'SHA-256 of the key, as 64 hexadecimal digits. The key itself has at least 32 characters.',
       }),
-    scopes: z.array(scopeSchema).default([]),
-    tenant: name.optional(),
+    scopes: z
+      .array(scopeSchema)
+      .default([])
+      .meta({ description: 'Scopes of its users, such as that of operators.' }),
+    tenant: name
+      .optional()
+      .meta({ description: 'Tells the tenants of a backend apart: one key for each.' }),
     notAfter: z.iso
       .datetime({
         offset: true,
         error: 'must be a date and time with an offset, such as 2030-01-31T00:00:00Z',
       })
       .transform((text) => Date.parse(text))
-      .optional(),
+      .optional()
+      .meta({ description: 'When the key stops being accepted. Left out, it does not.' }),
   })
   .transform((key): ApiKeySettings => key)
 
-export const apiKeysSchema = z.array(apiKeySchema).default([])
+export const apiKeysSchema = z.array(apiKeySchema).default([]).meta({
+  description: 'Keys of trusted backends, which speak for users of their own.',
+})

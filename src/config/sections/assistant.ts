@@ -23,46 +23,28 @@ export type CozeCredentials =
       readonly keyId: string
       /** PKCS #8 PEM of an RSA key. */
       readonly privateKey: Secret
-      /** Lifetime asked for. Default 3600, at most 86,399. */
+      /** Lifetime that is asked for. */
       readonly accessTokenSeconds: number
       /** The organisation that tokens are minted for; needed by members of several. */
       readonly accountId?: string | undefined
-      /** The `aud` of our assertions. Default: the host of the base URL. */
+      /** The `aud` of our assertions. */
       readonly audience: string
     }
   /** One upstream identity for all sessions; present only with `allowSharedToken`. */
   | { readonly type: 'token'; readonly token: Secret }
 
-/** How much an assistant is asked, fairly shared among sessions; what exceeds it waits. */
-export interface AssistantQuota {
-  /** Replies that run at once. Default 1000. */
-  readonly maxRunning: number
-  /** Messages sent per second. Default: the platform's smallest plan, 50 for a Workflow and 20 for a Bot (docs/coze-platform.md#limits). */
-  readonly startsPerSecond: number
-}
-
-/** How a probe talks with it. */
-export interface AssistantProbe {
-  /**
-   * To what it asks before it answers, such as the form that a flow begins with, in their order. `{message}` stands for
-   * what the probe says. Default none.
-   */
-  readonly answers: readonly string[]
-}
-
-/** A configured Coze target. */
+/** An assistant as it is configured. */
 export type AssistantSettings = {
   readonly id: AssistantId
   readonly name: string
   /** Without a trailing slash. */
   readonly baseUrl: string
   readonly credentials: CozeCredentials
-  /** Default: `studio` with a personal access token on a host that is not one of the cloud's, else `cloud`. */
   readonly platform: Platform
   readonly quota: AssistantQuota
-  /** What becomes of it when two of its sessions or conversations have met. Default `quarantine`. */
+  /** What is done when two of its sessions or conversations have met. */
   readonly onBreach: OnBreach
-  /** Nobody is served before a probe has found it ISOLATED. Default false. */
+  /** Nobody is served before a probe has found it ISOLATED. */
   readonly requireProof: boolean
   readonly probe: AssistantProbe
 } & (
@@ -76,61 +58,97 @@ export type AssistantSettings = {
     }
 )
 
-const probeSchema = z.strictObject({
-  answers: z.array(z.string().min(1).max(4_096)).max(5).default([]),
-})
+const probeSchema = z
+  .strictObject({
+    answers: z.array(z.string().min(1).max(4_096)).max(5).default([]).meta({
+      description:
+        'What is answered, in this order, to questions that come before the answer, such as those of a form that a Workflow begins with. `{message}` stands for the message of the probe.',
+    }),
+  })
+  .meta({ description: 'How a probe talks with the assistant.' })
+/** How a probe talks with an assistant. */
+export type AssistantProbe = Readonly<{ answers: readonly string[] }>
 
-const quotaSchema = z.strictObject({
-  maxRunning: z.number().int().min(1).max(100_000).default(1_000),
-  startsPerSecond: z.number().int().min(1).max(100_000).optional(),
-})
+const quotaSchema = z
+  .strictObject({
+    maxRunning: z.number().int().min(1).max(100_000).default(1_000).meta({
+      description: 'Replies that run at once; more of them wait, sessions taking turns.',
+      unit: 'replies',
+    }),
+    startsPerSecond: z.number().int().min(1).max(100_000).optional().meta({
+      description:
+        "Messages that are sent. Left out: what the platform's smallest plan allows, 50 for a Workflow and 20 where a Bot takes part.",
+      unit: 'messages per second',
+    }),
+  })
+  .meta({ description: 'How much the assistant is asked, shared fairly among sessions.' })
+export type AssistantQuota = Readonly<{ maxRunning: number; startsPerSecond: number }>
 
 function credentialsSchema(source: SecretSource) {
   const oauth = z.strictObject({
-    type: z.literal('oauth'),
-    appId: cozeId,
-    keyId: z.string().regex(/^[\x21-\x7e]{1,256}$/, {
-      error: 'must be the fingerprint of the public key alone, as the console shows it',
-    }),
-    privateKey: secretSchema(source).transform((secret, context) => {
-      const pem = mendPem(secret.reveal())
-      try {
-        const key = createPrivateKey(pem)
-        const bits = key.asymmetricKeyDetails?.modulusLength ?? 0
-        if (key.asymmetricKeyType === 'rsa' && bits >= 2_048) {
-          return new Secret(key.export({ type: 'pkcs8', format: 'pem' }).toString())
+    type: z.literal('oauth').meta({ description: 'An OAuth app of the type JWT.' }),
+    appId: cozeId.meta({ description: 'Id of the OAuth app.' }),
+    keyId: z
+      .string()
+      .regex(/^[\x21-\x7e]{1,256}$/, {
+        error: 'must be the fingerprint of the public key alone, as the console shows it',
+      })
+      .meta({ description: 'Fingerprint of the public key, as the console shows it.' }),
+    privateKey: secretSchema(source)
+      .transform((secret, context) => {
+        const pem = mendPem(secret.reveal())
+        try {
+          const key = createPrivateKey(pem)
+          const bits = key.asymmetricKeyDetails?.modulusLength ?? 0
+          if (key.asymmetricKeyType === 'rsa' && bits >= 2_048) {
+            return new Secret(key.export({ type: 'pkcs8', format: 'pem' }).toString())
+          }
+          context.addIssue('must be an RSA key of at least 2048 bits: Coze verifies RS256')
+        } catch {
+          const slip = pemSlip(pem)
+          const wanted = 'must be a PEM private key (BEGIN PRIVATE KEY or BEGIN RSA PRIVATE KEY)'
+          context.addIssue(slip === undefined ? wanted : `${wanted}: ${slip}`)
         }
-        context.addIssue('must be an RSA key of at least 2048 bits: Coze verifies RS256')
-      } catch {
-        const slip = pemSlip(pem)
-        const wanted = 'must be a PEM private key (BEGIN PRIVATE KEY or BEGIN RSA PRIVATE KEY)'
-        context.addIssue(slip === undefined ? wanted : `${wanted}: ${slip}`)
-      }
-      return z.NEVER
+        return z.NEVER
+      })
+      .meta({ description: 'Private key of the OAuth app: an RSA key as PEM.' }),
+    accessTokenSeconds: z.number().int().min(60).max(86_399).default(3_600).meta({
+      description: 'Lifetime of the access tokens that are asked for.',
+      unit: 'seconds',
     }),
-    accessTokenSeconds: z.number().int().min(60).max(86_399).default(3_600),
-    accountId: cozeId.optional(),
+    accountId: cozeId.optional().meta({
+      description:
+        'Organisation that tokens are made for; needed by members of several organisations.',
+    }),
     audience: z
       .string()
       .regex(/^[\w.:-]+$/, { error: 'must be a host such as api.coze.com, without a scheme' })
-      .optional(),
+      .optional()
+      .meta({ description: 'The `aud` of our assertions. Left out: the host of `baseUrl`.' }),
   })
   const token = z.strictObject({
-    type: z.literal('token'),
-    token: secretSchema(source).refine(
-      (token) => /^[\x21\x23-\x26\x28-\x7e]+$/.test(token.reveal()),
-      {
-        error: 'must be the token alone, without "Bearer", quotes and spaces',
-      },
-    ),
-    allowSharedToken: z.literal(true, {
-      error:
-        'must be true: a personal access token is one upstream identity for all sessions, so only conversations keep them apart',
+    type: z.literal('token').meta({
+      description: 'A personal access token, as a self-hosted Coze Studio needs it.',
     }),
+    token: secretSchema(source)
+      .refine((token) => /^[\x21\x23-\x26\x28-\x7e]+$/.test(token.reveal()), {
+        error: 'must be the token alone, without "Bearer", quotes and spaces',
+      })
+      .meta({ description: 'The personal access token.' }),
+    allowSharedToken: z
+      .literal(true, {
+        error:
+          'must be true: a personal access token is one upstream identity for all sessions, so only conversations keep them apart',
+      })
+      .meta({
+        description: 'Must be `true`: the token is one upstream identity for all sessions.',
+      }),
   })
-  return z.discriminatedUnion('type', [oauth, token], {
-    error: 'must be credentials of "type" "oauth" or "token"',
-  })
+  return z
+    .discriminatedUnion('type', [oauth, token], {
+      error: 'must be credentials of "type" "oauth" or "token"',
+    })
+    .meta({ description: 'How the gateway proves itself to Coze.' })
 }
 
 /** Chats per second on the platform's smallest plan (docs/coze-platform.md#limits). */
@@ -146,11 +164,19 @@ const sections = {
 export function assistantSchema(source: SecretSource) {
   return z
     .strictObject({
-      id: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, {
-        error: 'must be 1 to 64 letters, digits, "-" or "_"',
+      id: z
+        .string()
+        .regex(/^[A-Za-z0-9_-]{1,64}$/, {
+          error: 'must be 1 to 64 letters, digits, "-" or "_"',
+        })
+        .meta({
+          description: 'How clients name the assistant. Stored with its conversations: it stays.',
+        }),
+      name: z.string().min(1).max(100).meta({ description: 'What people read.' }),
+      strategy: z.enum(['workflow', 'bot', 'auto']).meta({
+        description:
+          'Which sections are used: `workflow`, `bot`, or with `auto` a `workflow` and a Bot as its `fallback`.',
       }),
-      name: z.string().min(1).max(100),
-      strategy: z.enum(['workflow', 'bot', 'auto']),
       baseUrl: z
         .string({
           error:
@@ -161,16 +187,30 @@ export function assistantSchema(source: SecretSource) {
           if ('url' in read) return read.url
           context.addIssue(read.problem)
           return z.NEVER
+        })
+        .meta({
+          description:
+            'The API: https://api.coze.com, https://api.coze.cn, or a Coze Studio of your own.',
         }),
       credentials: credentialsSchema(source),
-      platform: z.enum(['cloud', 'studio']).optional(),
+      platform: z.enum(['cloud', 'studio']).optional().meta({
+        description:
+          "Which of Coze's platforms it is. Left out: `studio` for a personal access token at a host that is not one of the cloud's, else `cloud`.",
+      }),
       quota: quotaSchema.prefault({}),
-      onBreach: z.enum(['quarantine', 'fallback', 'alert']).default('quarantine'),
-      requireProof: z.boolean().default(false),
+      onBreach: z.enum(['quarantine', 'fallback', 'alert']).default('quarantine').meta({
+        description:
+          'What is done when two sessions or conversations have met: take the assistant out of service, go on with the Bot of `auto`, or only log it.',
+      }),
+      requireProof: z.boolean().default(false).meta({
+        description: 'Whether nobody is served before a probe has found the assistant ISOLATED.',
+      }),
       probe: probeSchema.prefault({}),
-      workflow: workflowSchema.optional(),
-      bot: botSchema.optional(),
-      fallback: botSchema.optional(),
+      workflow: workflowSchema.optional().meta({ description: 'The Workflow that is run.' }),
+      bot: botSchema.optional().meta({ description: 'The Bot that is asked.' }),
+      fallback: botSchema.optional().meta({
+        description: 'The Bot that is asked while the Workflow of `auto` is out of service.',
+      }),
     })
     .superRefine(
       (assistant, context) => {

@@ -7,23 +7,32 @@ export const reservedIssuer = 'urn:coze-graphql-gateway:guests'
 const hour = 3_600
 const day = 24 * hour
 
-/** People without an account. Off unless it is configured. */
 export function guestsSchema(source: SecretSource) {
-  return z.strictObject({
-    /** Signs their tokens. Under another one, every guest is a new one. */
-    key: secretSchema(source, { minLength: 32 }),
-    /** How long a token is good; a guest gets a fresh one for it before. Default 7 days. */
-    lifetimeSeconds: z
-      .number()
-      .int()
-      .min(60)
-      .max(365 * day)
-      .default(7 * day),
-    /** Tokens per minute for one client address. Default 10. */
-    perMinutePerAddress: z.number().int().min(1).default(10),
-    /** Tokens per minute for all together. Default 100. */
-    perMinute: z.number().int().min(1).default(100),
-  })
+  return z
+    .strictObject({
+      key: secretSchema(source, { minLength: 32 }).meta({
+        description: 'Signs the tokens of guests. Under another key, every guest is a new one.',
+      }),
+      lifetimeSeconds: z
+        .number()
+        .int()
+        .min(60)
+        .max(365 * day)
+        .default(7 * day)
+        .meta({
+          description: "Lifetime of a guest's token; a guest gets a fresh one before it ends.",
+          unit: 'seconds',
+        }),
+      perMinutePerAddress: z.number().int().min(1).default(10).meta({
+        description: 'New guests from one client address.',
+        unit: 'guests per minute',
+      }),
+      perMinute: z.number().int().min(1).default(100).meta({
+        description: 'New guests in all.',
+        unit: 'guests per minute',
+      }),
+    })
+    .meta({ description: 'People without an account. Left out, there are no guests.' })
 }
 
 export type GuestSettings = Readonly<z.output<ReturnType<typeof guestsSchema>>>

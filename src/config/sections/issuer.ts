@@ -26,26 +26,40 @@ export interface IssuerSettings {
   /** Signature algorithms accepted from this issuer; all others are refused. */
   readonly algorithms: readonly Algorithm[]
   readonly keys: IssuerKeys
-  /** The claim that names the caller. Default `sub`; another one for issuers whose `sub` differs between clients. */
+  /** The claim that names the caller. Another one than `sub` for issuers whose `sub` differs between clients. */
   readonly subjectClaim: string
   /** The claim that tells the issuer's tenants apart; required in its tokens if set. */
   readonly tenantClaim?: string | undefined
-  /** The claim that holds scopes, as a list or separated by spaces. Default `scope`. */
+  /** The claim that holds scopes, as a list or separated by spaces. */
   readonly scopesClaim: string
-  /** How far clocks may differ. Default 30 s. */
+  /** How far clocks may differ. */
   readonly clockToleranceSeconds: number
 }
 
-const jwksSchema = z.strictObject({
-  /** The least time between two fetches. Default 30 s. */
-  cooldownSeconds: z.number().int().min(1).max(3_600).default(30),
-  /** Age at which fetched keys are fetched anew. Default 10 min. */
-  maxAgeSeconds: z.number().int().min(1).max(86_400).default(600),
-  /** How long fetched keys serve while the issuer cannot be reached. Default 1 h. */
-  maxStaleSeconds: z.number().int().min(1).max(604_800).default(3_600),
-  timeoutMs: z.number().int().min(1).max(60_000).default(5_000),
-  maxBytes: z.number().int().min(256).max(1_048_576).default(65_536),
-})
+const jwksSchema = z
+  .strictObject({
+    cooldownSeconds: z.number().int().min(1).max(3_600).default(30).meta({
+      description: 'The least time between two fetches.',
+      unit: 'seconds',
+    }),
+    maxAgeSeconds: z.number().int().min(1).max(86_400).default(600).meta({
+      description: 'Age at which fetched keys are fetched again.',
+      unit: 'seconds',
+    }),
+    maxStaleSeconds: z.number().int().min(1).max(604_800).default(3_600).meta({
+      description: 'How long fetched keys are used while the issuer cannot be reached.',
+      unit: 'seconds',
+    }),
+    timeoutMs: z.number().int().min(1).max(60_000).default(5_000).meta({
+      description: 'For the whole answer of a fetch.',
+      unit: 'ms',
+    }),
+    maxBytes: z.number().int().min(256).max(1_048_576).default(65_536).meta({
+      description: 'Size of a fetched key set.',
+      unit: 'bytes',
+    }),
+  })
+  .meta({ description: 'How the key set at `jwksUrl` is fetched.' })
 export type JwksSettings = Readonly<z.output<typeof jwksSchema>>
 
 const claimName = z.string().min(1).max(128)
@@ -81,11 +95,16 @@ export function issuerSchema(source: SecretSource) {
         .superRefine((text, context) => {
           const problem = issuerProblem(text)
           if (problem !== undefined) context.addIssue(problem)
-        }),
-      audience: z.union([audienceSchema, z.array(audienceSchema).min(1)], {
-        error: 'must be the audience that tokens are made for, or a list of them',
+        })
+        .meta({ description: 'The exact `iss` of the tokens.' }),
+      audience: z
+        .union([audienceSchema, z.array(audienceSchema).min(1)], {
+          error: 'must be the audience that tokens are made for, or a list of them',
+        })
+        .meta({ description: 'The `aud` of the tokens, or a list of which it must name one.' }),
+      algorithms: z.array(z.enum(algorithms)).min(1).optional().meta({
+        description: 'Signature algorithms that are accepted. Left out: the usual one of the key.',
       }),
-      algorithms: z.array(z.enum(algorithms)).min(1).optional(),
       jwksUrl: z
         .string()
         .refine(isHttpsOrLoopback, { error: 'must be an https URL (http only on loopback)' })
@@ -93,14 +112,28 @@ export function issuerSchema(source: SecretSource) {
         .refine((url) => !discovery.test(url), {
           error: 'is the discovery document: use the "jwks_uri" that stands in it',
         })
-        .optional(),
+        .optional()
+        .meta({ description: "URL of the issuer's key set." }),
       jwks: jwksSchema.optional(),
-      publicKey: publicKeySchema(source).optional(),
-      secret: secretSchema(source, { minLength: 32 }).optional(),
-      subjectClaim: claimName.default('sub'),
-      tenantClaim: claimName.optional(),
-      scopesClaim: claimName.default('scope'),
-      clockToleranceSeconds: z.number().int().min(0).max(300).default(30),
+      publicKey: publicKeySchema(source).optional().meta({
+        description: 'A public key: as PEM or JWK, in place, from a file or from a variable.',
+      }),
+      secret: secretSchema(source, { minLength: 32 }).optional().meta({
+        description: 'The shared secret of HMAC signatures; at least 32 characters.',
+      }),
+      subjectClaim: claimName.default('sub').meta({
+        description: 'The claim that names the caller.',
+      }),
+      tenantClaim: claimName.optional().meta({
+        description: "The claim that tells the issuer's tenants apart; its tokens must have it.",
+      }),
+      scopesClaim: claimName.default('scope').meta({
+        description: 'The claim that holds scopes, as a list or separated by spaces.',
+      }),
+      clockToleranceSeconds: z.number().int().min(0).max(300).default(30).meta({
+        description: 'How far clocks may differ.',
+        unit: 'seconds',
+      }),
     })
     .superRefine(
       (issuer, context) => {

@@ -7,7 +7,7 @@ import type { SecretSource } from '../secret-source.ts'
 export interface PersistedDocuments {
   /** By id: usually the SHA-256 of the document. */
   readonly documents: ReadonlyMap<string, string>
-  /** Whether nothing else is answered. Default false. */
+  /** Whether requests with other documents are refused. */
   readonly only: boolean
 }
 
@@ -30,13 +30,22 @@ const manifestSchema = z
 
 const documentsSchema = z.union([manifestSchema, mapSchema])
 
-/** `{ "file": PATH, "only": true }`; the file is what GraphQL code generators write, or a manifest of Apollo's. */
 export function persistedDocumentsSchema({
   baseDir,
   readFile,
 }: Pick<SecretSource, 'baseDir' | 'readFile'>) {
   return z
-    .strictObject({ file: z.string().min(1), only: z.boolean().default(false) })
+    .strictObject({
+      file: z.string().min(1).meta({
+        description:
+          'Path of the documents by their ids, as GraphQL code generators write them, or of a manifest of Apollo.',
+        isPath: true,
+      }),
+      only: z
+        .boolean()
+        .default(false)
+        .meta({ description: 'Whether requests with other documents are refused.' }),
+    })
     .transform(({ file, only }, context): PersistedDocuments => {
       const path = isAbsolute(file) ? file : resolve(baseDir, file)
       const documents = readDocuments(path, readFile)
@@ -44,6 +53,7 @@ export function persistedDocumentsSchema({
       context.addIssue({ code: 'custom', message: `names the file ${path}, which ${documents}` })
       return z.NEVER
     })
+    .meta({ description: 'Documents that a request may name instead of sending them.' })
 }
 
 /** The documents, or why there are none. */

@@ -2,21 +2,25 @@ import { isAbsolute, resolve } from 'node:path'
 import { z } from 'zod'
 
 const port = z.number().int().min(0).max(65_535)
-const host = z.string().regex(/^(?:[\w.-]+|[0-9a-f:.]+(?:%\w+)?)$/i, {
+const host = z.string().regex(/^(?:[\w.-]+|[0-9a-fA-F:.]+(?:%\w+)?)$/, {
   error: 'must be an address or a name of this host, without a scheme and a port',
 })
 
-/** Where the gateway listens. Default 127.0.0.1:4000; port 0 takes a free one. */
-export const listenSchema = z.strictObject({
-  host: host.default('127.0.0.1'),
-  port: port.default(4000),
-})
+export const listenSchema = z
+  .strictObject({
+    host: host.default('127.0.0.1').meta({ description: 'Address to listen on.' }),
+    port: port.default(4000).meta({ description: 'Port to listen on; 0 takes a free one.' }),
+  })
+  .meta({ description: 'Where the gateway listens.' })
 export type ListenAddress = Readonly<z.output<typeof listenSchema>>
 
-/** Where metrics are served; off without a port. */
-export const metricsSchema = z.strictObject({ host: host.default('127.0.0.1'), port })
+export const metricsSchema = z
+  .strictObject({
+    host: host.default('127.0.0.1').meta({ description: 'Address to listen on.' }),
+    port: port.meta({ description: 'Port to listen on; 0 takes a free one.' }),
+  })
+  .meta({ description: 'Where metrics are served; left out, there are none.' })
 
-/** Where GraphQL is. Default `/graphql`; a slash behind it makes no difference. */
 export const pathSchema = z
   .string()
   .regex(/^(\/[\w.~-]+)+\/?$/, {
@@ -26,24 +30,35 @@ export const pathSchema = z
   .refine((path) => !/^\/(health|auth)(\/|$)/.test(path), {
     error: "must not be below /health or /auth, which are the gateway's own",
   })
-  .default('/graphql')
+  .prefault('/graphql')
+  .meta({ description: 'Path of GraphQL; a slash at its end makes no difference.' })
 
-export const corsSchema = z.strictObject({
-  /** Exact origins of pages that may call the gateway, such as `https://app.example.com`. Default none. */
-  origins: z
-    .array(
-      z.string().refine((text) => URL.parse(text)?.origin === text && !text.includes('*'), {
-        error:
-          'must be an origin such as https://app.example.com: exact, in small letters, without a star, a path or a default port',
+export const corsSchema = z
+  .strictObject({
+    origins: z
+      .array(
+        z.string().refine((text) => URL.parse(text)?.origin === text && !text.includes('*'), {
+          error:
+            'must be an origin such as https://app.example.com: exact, in small letters, without a star, a path or a default port',
+        }),
+      )
+      .default([])
+      .meta({
+        description:
+          'Exact origins of pages that may call the gateway, such as `https://app.example.com`.',
       }),
-    )
-    .default([]),
-})
+  })
+  .meta({ description: 'Which pages of other origins may call the gateway.' })
 export type Cors = Readonly<{ origins: readonly string[] }>
 
-export const loggingSchema = z.strictObject({
-  level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
-})
+export const loggingSchema = z
+  .strictObject({
+    level: z
+      .enum(['debug', 'info', 'warn', 'error', 'silent'])
+      .default('info')
+      .meta({ description: 'The least important lines that are logged.' }),
+  })
+  .meta({ description: 'What is logged, as JSON lines on standard error.' })
 export type LogLevel = z.output<typeof loggingSchema>['level']
 
 /** The engine that remembers, and where. `file` is absolute, or `:memory:`, which forgets at the end of the process. */
@@ -52,9 +67,9 @@ export interface StoreSettings {
   readonly file: string
 }
 
-/** `sqlite:PATH` or `sqlite::memory:`; relative paths are relative to `baseDir`. */
+/** Relative paths are relative to `baseDir`. */
 export function storeSchema(baseDir: string) {
-  return z.string().transform((text, context): StoreSettings => {
+  const store = z.string().transform((text, context): StoreSettings => {
     const file = /^sqlite:(?!\/\/|~)(.*[^/])$/s.exec(text)?.[1]
     if (file === ':memory:') return { engine: 'sqlite', file }
     if (file !== undefined) {
@@ -65,5 +80,10 @@ export function storeSchema(baseDir: string) {
       message: 'must be sqlite:PATH, the path of a file as it is, or sqlite::memory:',
     })
     return z.NEVER
+  })
+  return store.prefault('sqlite:data/gateway.db').meta({
+    description:
+      'The store: `sqlite:PATH`, or `sqlite::memory:`, which forgets everything when the process ends.',
+    isPath: true,
   })
 }

@@ -63,21 +63,53 @@ const metadataSchema = z
   .refine((pairs) => Object.keys(pairs).length <= maxMetadata, {
     error: `may have ${maxMetadata} entries`,
   })
+const common = {
+  metadata: metadataSchema.default({}).meta({
+    description: '`meta_data` of every message: at most 15 pairs of texts.',
+  }),
+  messageMetadata: z.array(metadataName).max(maxMetadata).default([]).meta({
+    description: 'Names of `meta_data` that a message may set.',
+  }),
+  connectorId: cozeId.optional().meta({
+    description: "The channel that it is published to. Left out, the API's.",
+  }),
+}
+
 export const workflowSchema = z
   .strictObject({
-    workflowId: cozeId,
-    appId: cozeId.optional(),
-    botId: cozeId.optional(),
-    conversationKeying: z.enum(['create', 'name', 'auto']).default('auto'),
-    parameters: z.record(variableName, z.json()).default({}),
-    messageParameters: z.array(variableName).default([]),
-    metadata: metadataSchema.default({}),
-    messageMetadata: z.array(metadataName).max(maxMetadata).default([]),
-    attachmentParameter: variableName.optional(),
-    sessionParameter: variableName.default(defaultSessionParameter),
-    workflowVersion: z.string().min(1).optional(),
-    appVersion: z.string().min(1).optional(),
-    connectorId: cozeId.optional(),
+    workflowId: cozeId.meta({ description: 'Id of the Workflow, from the address of its editor.' }),
+    appId: cozeId.optional().meta({
+      description:
+        'Id of the app that the Workflow belongs to. Exactly one of `appId` and `botId` is needed.',
+    }),
+    botId: cozeId.optional().meta({
+      description: 'Id of the Bot that the Workflow is run with, instead of `appId`.',
+    }),
+    conversationKeying: z.enum(['create', 'name', 'auto']).default('auto').meta({
+      description:
+        'How an upstream conversation is obtained: created beforehand, or named by `CONVERSATION_NAME`; `auto` finds out which of them the platform can do.',
+    }),
+    parameters: z.record(variableName, z.json()).default({}).meta({
+      description: 'Start parameters that are sent with every message.',
+    }),
+    messageParameters: z.array(variableName).default([]).meta({
+      description: 'Start parameters that a message may set.',
+    }),
+    attachmentParameter: variableName.optional().meta({
+      description:
+        "The start parameter that receives a message's files, as a list. Left out, messages carry none.",
+    }),
+    sessionParameter: variableName.default(defaultSessionParameter).meta({
+      description:
+        "The start parameter that receives the session's name, for filters of knowledge.",
+    }),
+    workflowVersion: z.string().min(1).optional().meta({
+      description: 'Version of the Workflow. Left out, the newest that is published.',
+    }),
+    appVersion: z.string().min(1).optional().meta({
+      description: 'Version of the app. Left out, the newest that is published.',
+    }),
+    ...common,
   })
   .superRefine(
     (workflow, context) => {
@@ -96,14 +128,20 @@ export const workflowSchema = z
 
 export const botSchema = z
   .strictObject({
-    botId: cozeId,
-    customVariables: z.record(variableName, z.string()).default({}),
-    messageVariables: z.array(variableName).default([]),
-    metadata: metadataSchema.default({}),
-    messageMetadata: z.array(metadataName).max(maxMetadata).default([]),
-    attachments: z.boolean().default(true),
-    sessionVariable: variableName.default(defaultSessionParameter),
-    connectorId: cozeId.optional(),
+    botId: cozeId.meta({ description: 'Id of the Bot, from the address of its editor.' }),
+    customVariables: z.record(variableName, z.string()).default({}).meta({
+      description: 'Custom variables that are sent with every message.',
+    }),
+    messageVariables: z.array(variableName).default([]).meta({
+      description: 'Custom variables that a message may set.',
+    }),
+    attachments: z.boolean().default(true).meta({
+      description: 'Whether messages may carry files.',
+    }),
+    sessionVariable: variableName.default(defaultSessionParameter).meta({
+      description: "The custom variable that receives the session's name.",
+    }),
+    ...common,
   })
   .superRefine(
     (bot, context) => {

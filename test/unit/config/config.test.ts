@@ -9,6 +9,7 @@ import {
 } from '../../../src/config/config.ts'
 import { guestIssuer } from '../../../src/auth/guests.ts'
 import { environmentSettings } from '../../../src/config/environment.ts'
+import { configSchema } from '../../../src/config/schema.ts'
 import { demoSecrets } from '../../../src/config/demo-secrets.ts'
 import { reservedIssuer } from '../../../src/config/sections/guests.ts'
 
@@ -321,7 +322,9 @@ describe('a configuration', () => {
       if (!isSection(value)) return [path.join('.')]
       return Object.entries(value).flatMap(([name, part]) => leaves(part, [...path, name]))
     }
-    const variables = environmentSettings.map(({ path }) => path.join('.'))
+    const variables = environmentSettings(
+      configSchema({ env: {}, baseDir: '/', readFile: () => '', mode: 'serve' }),
+    ).map(({ path }) => path.join('.'))
     expect(leaves(full, []).filter((path) => !variables.includes(path))).toEqual([])
     expect(variables).toEqual(expect.arrayContaining(['store', 'persistedDocuments.file']))
   })
@@ -380,6 +383,25 @@ describe('a configuration', () => {
     }
     const source = { file: '/etc/config.json', readFile: (path: string) => files[path] ?? '' }
     expect(parse(undefined, source).session.key.reveal()).toBe('k'.repeat(32))
+  })
+
+  it('takes a file with comments and the address of its schema', () => {
+    const text = String.raw`{ // "store": "sqlite:/nowhere.db"
+      "$schema": "https://example.test//config.schema.json",
+      /* the operators' /* "own": */ "operatorScope": "a//b/*c*/",
+      "cookie": { "name": "__Host-a" }, // "\
+      ${JSON.stringify(minimal).slice(1, -1)} }`
+    const config = parse(undefined, { file: '/c.json', readFile: () => text })
+    expect(config.operatorScope).toBe('a//b/*c*/')
+    expect(config.store.file).toBe('/data/gateway.db')
+    expect(config).not.toHaveProperty('$schema')
+  })
+
+  it('says where a file with comments is not JSON', () => {
+    const readFile = () => '{ // a comment\n  "listen": {}, /* one\n more */ oops }'
+    expect(problemsOf(undefined, { file: '/c.json', readFile })).toEqual([
+      '/c.json: is not JSON (line 3, column 10)',
+    ])
   })
 
   it.each([

@@ -1,0 +1,86 @@
+import { z } from 'zod'
+import type { SecretSource } from './secret-source.ts'
+import { apiKeysSchema, scopeSchema } from './sections/api-keys.ts'
+import { assistantSchema } from './sections/assistant.ts'
+import { cookieSchema } from './sections/cookie.ts'
+import { guestsSchema } from './sections/guests.ts'
+import { issuerSchema } from './sections/issuer.ts'
+import { limitsSchema } from './sections/limits.ts'
+import { persistedDocumentsSchema } from './sections/persisted-documents.ts'
+import { probeSchema } from './sections/probe.ts'
+import {
+  corsSchema,
+  listenSchema,
+  loggingSchema,
+  metricsSchema,
+  pathSchema,
+  storeSchema,
+} from './sections/process.ts'
+import { sessionSchema } from './sections/session-keys.ts'
+import { timeoutsSchema } from './sections/timeouts.ts'
+import { uploadsSchema } from './sections/uploads.ts'
+
+/** All settings. Environment variables, `docs/configuration.md` and `schema/config.schema.json` are made from it. */
+export function configSchema(source: SecretSource) {
+  const settings = z.strictObject({
+    $schema: z.string().optional().meta({
+      description: 'The address of this schema, for editors; the gateway does not read it.',
+    }),
+    listen: listenSchema.prefault({}),
+    metrics: metricsSchema.optional(),
+    cors: corsSchema.prefault({}),
+    path: pathSchema,
+    graphiql: z.boolean().optional().meta({
+      description:
+        'Whether browsers get GraphiQL at `path`. Left out: unless `persistedDocuments.only` is set.',
+    }),
+    introspection: z
+      .boolean()
+      .default(true)
+      .meta({ description: 'Whether clients may ask for the schema.' }),
+    persistedDocuments: persistedDocumentsSchema(source).optional(),
+    logging: loggingSchema.prefault({}),
+    trustProxy: z.number().int().min(0).max(16).default(0).meta({
+      description:
+        "Proxies before the gateway whose `X-Forwarded-For` is believed; with 0 a client's address is that of its socket.",
+      unit: 'proxies',
+    }),
+    issuers: z.array(issuerSchema(source)).default([]).meta({
+      description:
+        'Parties whose tokens are accepted. At least one is needed, unless there are `apiKeys` or `guests`.',
+    }),
+    apiKeys: apiKeysSchema,
+    cookie: cookieSchema.optional(),
+    guests: guestsSchema(source).optional(),
+    operatorScope: scopeSchema.default('coze-gateway:operator').meta({
+      description: 'The scope that makes a caller an operator.',
+    }),
+    session: sessionSchema(source),
+    assistants: z.array(assistantSchema(source)).min(1).meta({
+      description: 'Coze Workflows and Bots that are served; the first is the default.',
+    }),
+    store: storeSchema(source.baseDir),
+    timeouts: timeoutsSchema.prefault({}),
+    limits: limitsSchema.prefault({}),
+    uploads: uploadsSchema.prefault({}),
+    probe: probeSchema.prefault({}),
+  })
+  return settings.transform(({ $schema: _schema, graphiql, ...rest }, context) => {
+    const isUseless = rest.persistedDocuments?.only === true
+    if (graphiql === true && isUseless) {
+      const message =
+        'cannot be on with persistedDocuments.only: nothing that one types is answered'
+      context.addIssue({ code: 'custom', path: ['graphiql'], message })
+    }
+    return { ...rest, graphiql: graphiql ?? !isUseless }
+  })
+}
+
+/**
+ * The JSON Schema of the configuration file, for editors. It knows no relations between settings: what it accepts may still be
+ * refused by `parseConfig`.
+ */
+export function configJsonSchema(): z.core.JSONSchema.BaseSchema {
+  const nowhere = { env: {}, baseDir: '/', readFile: () => '', mode: 'serve' } as const
+  return z.toJSONSchema(configSchema(nowhere), { io: 'input', unrepresentable: 'any' })
+}
