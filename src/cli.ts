@@ -4,7 +4,6 @@ import { exitNow } from './cli/exit-now.ts'
 import { commands, helpOf, overview, type Command } from './cli/help.ts'
 import { UsageError } from './cli/usage-error.ts'
 import { systemClock } from './lib/clock.ts'
-import { UnsupportedRuntimeError } from './lib/unsupported-runtime-error.ts'
 import type { Logger } from './observe/logger.ts'
 import { ConfigError, parseConfig, processEnvironment, type Config } from './config/config.ts'
 import { StoreOpenError } from './store/store.ts'
@@ -264,7 +263,7 @@ function complaintOf(error: unknown): { readonly code: 1 | 2; readonly text: str
     const code = 'code' in error ? ` (${String(error.code)})` : ''
     return { code: 2, text: `${String(host)} is not an address or a name of this host${code}` }
   }
-  const isExpected = error instanceof StoreOpenError || error instanceof UnsupportedRuntimeError
+  const isExpected = error instanceof StoreOpenError
   return { code: 1, text: isExpected ? error.message : (error.stack ?? error.message) }
 }
 

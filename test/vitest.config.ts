@@ -25,6 +25,7 @@ export default defineConfig({
     projects: [
       project('unit', 60_000),
       project('contract', 120_000),
+      project('http', 120_000),
       project('integration', 300_000),
       project('docs', 300_000),
       project('e2e', 300_000), // needs a Chromium, and is not part of `npm test`

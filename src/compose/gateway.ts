@@ -32,8 +32,7 @@ const letGoMs = 2_000
 
 /**
  * Builds a gateway and takes up what an earlier process left behind.
- * @throws {@link StoreOpenError} when the store cannot be opened; `TypeError` when an assistant does not keep sessions apart;
- * {@link UnsupportedRuntimeError} on Bun, unless a `dispatcher` is given.
+ * @throws {@link StoreOpenError} when the store cannot be opened; `TypeError` when an assistant does not keep sessions apart.
  */
 export async function createGateway(
   config: Config,

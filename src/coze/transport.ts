@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import type { Socket } from 'node:net'
-import { Agent, buildConnector, type Dispatcher, errors } from 'undici'
-import { UnsupportedRuntimeError } from '../lib/unsupported-runtime-error.ts'
+// Its file by name: Bun replaces the package by a part of it, which has no `dispatch`.
+import { Agent, buildConnector, type Dispatcher, errors } from 'undici/index.js'
 import type { Connection, Exchange, Send } from './wire.ts'
 
 /** The connections to the upstream. Disposing it breaks off what is under way. */
@@ -9,7 +9,6 @@ export interface Transport extends AsyncDisposable {
   readonly send: Send
 }
 
-/** @throws {@link UnsupportedRuntimeError} where the runtime replaces undici by one that cannot be used (Bun). */
 export function createTransport(options: {
   /** Used for all requests, and not closed. Default: agents of the transport's own. */
   readonly dispatcher: Dispatcher | undefined
@@ -23,7 +22,6 @@ export function createTransport(options: {
     const send = createSend({ 'kept-alive': dispatcher, new: dispatcher }, () => false)
     return { send, async [Symbol.asyncDispose]() {} }
   }
-  requireDispatch(Agent.prototype)
   const { connectMs, maxConnections: connections } = options
   // One stream per connection: pausing or aborting one run must not touch another.
   const allowH2 = false
@@ -53,14 +51,6 @@ export function createTransport(options: {
       await Promise.all(Object.values(agents).map((agent) => agent.destroy()))
     },
   }
-}
-
-/** Bun replaces the package by a part of it, with which every call would fail after the start. */
-export function requireDispatch(agent: object): void {
-  if ('dispatch' in agent && typeof agent.dispatch === 'function') return
-  throw new UnsupportedRuntimeError(
-    'this runtime replaces the package "undici" by one without "dispatch", as Bun does: run the gateway with Node.js 24 or later',
-  )
 }
 
 /** Undici's own body and header timeouts are off: ours are on the clock that tests can turn. */

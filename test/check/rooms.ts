@@ -30,7 +30,7 @@ const rooms: Readonly<Record<string, Room>> = {
   coze: {
     uses: ['errors'],
     types: ['domain'],
-    packages: ['undici', 'jose', 'eventsource-parser', 'lru-cache'],
+    packages: ['undici', 'undici/index.js', 'jose', 'eventsource-parser', 'lru-cache'],
   },
   auth: { uses: ['domain', 'errors'], types: [], packages: ['jose'] },
   isolation: { uses: ['domain', 'errors', 'store'], types: [], packages: [] },

@@ -31,10 +31,14 @@ describe('T21: what is installed', () => {
     }
   })
 
-  it('runs no script of its own, but for the one that brings Node', () => {
-    expect(manifest.allowScripts).toEqual({ node: true })
+  it('runs no script of its own, but for those that bring the runtimes of the tests', () => {
+    expect(manifest.allowScripts).toEqual({ bun: true, deno: true, node: true })
     const wanting = installed.filter(([, { hasInstallScript }]) => hasInstallScript)
-    expect(wanting.map(([path]) => path)).toEqual(['node_modules/node'])
+    expect(wanting.map(([path]) => path)).toEqual([
+      'node_modules/bun',
+      'node_modules/deno',
+      'node_modules/node',
+    ])
   })
 
   it('is little', () => {

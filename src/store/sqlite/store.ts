@@ -1,3 +1,4 @@
+import { isBuiltin } from 'node:module'
 import { Worker } from 'node:worker_threads'
 import type { Clock } from '../../lib/clock.ts'
 import type { Logger } from '../../observe/logger.ts'
@@ -23,11 +24,15 @@ export interface SqliteStoreOptions extends MainHalfOptions {
 }
 
 /** Opens the embedded store. @throws {@link StoreOpenError} */
-export function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+  if (!isBuiltin('node:sqlite')) throw new StoreOpenError(noSqlite)
   const { file, sessionKeyCheck, busyTimeoutMs = 5000 } = options
   const worker = { file, sessionKeyCheck, busyTimeoutMs }
-  return openMainHalf((listener) => startWorkerThread(worker, listener), options)
+  return await openMainHalf((listener) => startWorkerThread(worker, listener), options)
 }
+
+const noSqlite =
+  'this runtime has no "node:sqlite": run the gateway with Node.js 24 or later, or with a Deno or Bun that has it'
 
 interface MainHalfOptions {
   readonly clock: Clock

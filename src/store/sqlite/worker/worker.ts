@@ -1,4 +1,4 @@
-import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads'
+import { MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../../../lib/clock.ts'
 import { createRandomIds } from '../../../lib/id.ts'
 import { StoreOpenError } from '../../store.ts'
@@ -25,6 +25,8 @@ async function start(port: MessagePort, options: WorkerOptions): Promise<void> {
     post({ type: 'opened', running: opened.running })
     port.on('message', (calls: ToWorker) => {
       server.take(calls)
+      // Under Deno a worker's port to its parent is no `MessagePort`, and gives its messages one by one.
+      if (!(port instanceof MessagePort)) return
       for (let more = receiveMessageOnPort(port); more; more = receiveMessageOnPort(port)) {
         server.take(more.message)
       }
