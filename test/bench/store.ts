@@ -20,9 +20,9 @@ import { openSqliteStore } from '../../src/store/sqlite/store.ts'
 import { eventId } from '../../src/store/sqlite/worker/events.ts'
 import { createTexts } from '../../src/store/sqlite/worker/texts.ts'
 import type { Store } from '../../src/store/store.ts'
-import { randomId } from '../kit/ids.ts'
-import { silentLogger } from '../kit/logger.ts'
-import { accept, acceptReply, claimReply } from '../kit/stored-replies.ts'
+import { randomId } from '../kit/fakes/ids.ts'
+import { silentLogger } from '../kit/fakes/logger.ts'
+import { accept, acceptReply, claimReply } from '../kit/fakes/stored-replies.ts'
 import { percentile } from './statistics.ts'
 
 const { values: options } = parseArgs({

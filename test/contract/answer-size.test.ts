@@ -6,11 +6,11 @@ import type { ConversationId, ReplyEventBody, ReplyId } from '../../src/domain.t
 import { RateLimitedError } from '../../src/errors.ts'
 import { encodeGlobal } from '../../src/graphql/global-id.ts'
 import type { SendMessageRequest } from '../../src/session/acceptance.ts'
-import { type Client, createClient } from '../kit/client.ts'
-import { createFakeClock } from '../kit/clock.ts'
-import { type FakeGateway, type FakeGatewayOptions, openFakeGateway } from '../kit/fake-gateway.ts'
-import type { FakeSession } from '../kit/fake-session.ts'
-import { until } from '../kit/until.ts'
+import { type Client, createClient } from '../kit/clients/client.ts'
+import { createFakeClock } from '../kit/fakes/clock.ts'
+import { type FakeGateway, type FakeGatewayOptions, openFakeGateway } from '../kit/fakes/gateway.ts'
+import type { FakeSession } from '../kit/fakes/session.ts'
+import { until } from '../kit/process/until.ts'
 
 const kibibyte = 1_024
 const token = 'alice'
@@ -22,7 +22,7 @@ const plain: Omit<SendMessageRequest, 'text' | 'conversationId'> = {
   idempotency: undefined,
 }
 
-interface Stage extends AsyncDisposable {
+interface System extends AsyncDisposable {
   readonly gateway: FakeGateway
   readonly client: Client
   readonly alice: FakeSession
@@ -34,7 +34,7 @@ async function openFull(
   count: number,
   text: string,
   options: FakeGatewayOptions = {},
-): Promise<Stage> {
+): Promise<System> {
   const gateway = await openFakeGateway(options)
   const client = createClient(gateway.url)
   const alice = gateway.session(token)
@@ -64,11 +64,11 @@ const codeOf = (body: string): unknown => JSON.parse(body).errors?.[0]?.extensio
 
 describe('the bytes of an answer', () => {
   it('that would be 48 MB of aliases over large messages are refused while it is built', async () => {
-    await using stage = await openFull(100, 'x'.repeat(32 * kibibyte))
+    await using system = await openFull(100, 'x'.repeat(32 * kibibyte))
     const ids = JSON.stringify(Array.from({ length: 100 }, (_, n) => messageId(n)))
     const nodes = (n: number) => `a${n}: nodes(ids: ${ids}) { ... on Message { text } }`
     const query = `{ ${Array.from({ length: 15 }, (_, n) => nodes(n)).join(' ')} }`
-    const { status, body } = await stage.ask(query)
+    const { status, body } = await system.ask(query)
     expect([status, JSON.parse(body)]).toEqual([
       200,
       {
@@ -83,14 +83,14 @@ describe('the bytes of an answer', () => {
         data: null,
       },
     ])
-    const read = stage.alice.reads.reduce((sum, each) => sum + each.ids, 0)
+    const read = system.alice.reads.reduce((sum, each) => sum + each.ids, 0)
     expect(read).toBe(100)
   })
 
   it('that are a little less than the cap are all there', async () => {
     const text = 'wörter "in" Zeilen\n'.repeat(200)
-    await using stage = await openFull(100, text)
-    const { status, body } = await stage.ask(`{ ${aliases(10)} }`)
+    await using system = await openFull(100, text)
+    const { status, body } = await system.ask(`{ ${aliases(10)} }`)
     const answer = JSON.parse(body)
     expect([status, answer.errors, Object.keys(answer.data).length]).toEqual([200, undefined, 10])
     const edges = Array.from({ length: 100 }, () => ({ node: { text } }))
@@ -99,39 +99,39 @@ describe('the bytes of an answer', () => {
 
   it('count as they are sent, escapes included', async () => {
     const limits = { maxAnswerBytes: 500_000 }
-    await using stage = await openFull(100, '\u0001'.repeat(4_000), { limits })
-    const { body } = await stage.ask(`{ ${aliases(1)} }`)
+    await using system = await openFull(100, '\u0001'.repeat(4_000), { limits })
+    const { body } = await system.ask(`{ ${aliases(1)} }`)
     expect([codeOf(body), JSON.parse(body).data]).toEqual(['TOO_LARGE', null])
   })
 
   it('of names count too', async () => {
     const limits = { maxAnswerBytes: 100_000 }
-    await using stage = await openFull(100, 'x', { limits })
+    await using system = await openFull(100, 'x', { limits })
     const long = 'n'.repeat(1_500)
     const names = `{ conversations { edges { node { messages(first: 100) { edges { node { ${long}: text } } } } } } }`
-    expect(codeOf((await stage.ask(names)).body)).toBe('TOO_LARGE')
+    expect(codeOf((await system.ask(names)).body)).toBe('TOO_LARGE')
   })
 
   it('that are refused after a mutation say that it was done, and no later one is', async () => {
     const limits = { maxAnswerBytes: 100_000, maxMessageLength: 32_768 }
-    await using stage = await openFull(1, 'x', { limits: { ...limits, maxBodyBytes: 1_000_000 } })
+    await using system = await openFull(1, 'x', { limits: { ...limits, maxBodyBytes: 1_000_000 } })
     const send = (alias: string) =>
       `${alias}: sendMessage(input: { text: "${'y'.repeat(30_000)}" }) { ... on SendMessageSuccess { reply { message { text } } } }`
-    const before = stage.alice.sent.length
-    const { status, body } = await stage.ask(
+    const before = system.alice.sent.length
+    const { status, body } = await system.ask(
       `mutation { ${Array.from({ length: 10 }, (_, n) => send(`m${n}`)).join(' ')} }`,
     )
     const [error] = JSON.parse(body).errors
     const failed = Number(String(error.path[0]).slice(1))
     expect([status, error.extensions.code]).toEqual([200, 'TOO_LARGE'])
     expect(error.message).toContain('The mutations up to the one in "path" are done')
-    expect(stage.alice.sent.length - before).toBe(failed + 1)
+    expect(system.alice.sent.length - before).toBe(failed + 1)
   })
 
   it('cannot be multiplied by naming a node many times', async () => {
-    await using stage = await openFull(2, 'x')
+    await using system = await openFull(2, 'x')
     const ask = (ids: readonly string[]) =>
-      stage.ask(`{ nodes(ids: ${JSON.stringify(ids)}) { id } }`)
+      system.ask(`{ nodes(ids: ${JSON.stringify(ids)}) { id } }`)
     const { body } = await ask([messageId(0), messageId(1), messageId(0)])
     expect([codeOf(body), body]).toEqual(['BAD_USER_INPUT', expect.stringContaining('twice')])
     expect(JSON.parse((await ask([messageId(0), messageId(1)])).body).data.nodes).toHaveLength(2)
@@ -139,20 +139,20 @@ describe('the bytes of an answer', () => {
 
   it('bound what is read for it, even where nothing of it is answered', async () => {
     const limits = { maxAnswerBytes: 100_000, maxWaitingBytesPerSession: 400_000 }
-    await using stage = await openFull(100, 'x'.repeat(50_000), { limits })
+    await using system = await openFull(100, 'x'.repeat(50_000), { limits })
     const ids = Array.from({ length: 100 }, (_, n) => messageId(n))
-    const { body } = await stage.ask(
+    const { body } = await system.ask(
       `{ nodes(ids: ${JSON.stringify(ids)}) { ... on Message { role } } }`,
     )
     expect(codeOf(body)).toBe('TOO_LARGE')
-    const read = stage.alice.reads.reduce((sum, each) => sum + each.ids, 0)
+    const read = system.alice.reads.reduce((sum, each) => sum + each.ids, 0)
     expect(read).toBeLessThanOrEqual(16)
   })
 })
 
 /** Asks on a bare socket, so many times, and reads no more than the beginning of the answer, which is made by then. */
 async function askUnread(
-  { gateway }: Stage,
+  { gateway }: System,
   query: string,
   who = token,
   times = 1,
@@ -172,36 +172,36 @@ describe('an answer that nobody reads', () => {
   const limits = { maxWaitingBytesPerSession: 16_777_216, maxBufferedBytes: 16_384 }
 
   it('counts against its session until it is read, and against nobody else', async () => {
-    await using stage = await openFull(100, 'x'.repeat(32 * kibibyte), { limits })
+    await using system = await openFull(100, 'x'.repeat(32 * kibibyte), { limits })
     const sockets: Socket[] = []
-    const isRefused = async () => codeOf((await stage.ask(large)).body) === 'RATE_LIMITED'
+    const isRefused = async () => codeOf((await system.ask(large)).body) === 'RATE_LIMITED'
     while (!(await isRefused())) {
       if (sockets.length === 10) throw new Error('ten unread answers and none is refused')
-      sockets.push(await askUnread(stage, large))
+      sockets.push(await askUnread(system, large))
     }
     expect(sockets.length).toBeGreaterThan(0)
-    expect(codeOf((await stage.ask('{ viewer { session } }')).body)).toBe(undefined)
-    expect(codeOf((await stage.ask(large, 'bob')).body)).toBe(undefined)
+    expect(codeOf((await system.ask('{ viewer { session } }')).body)).toBe(undefined)
+    expect(codeOf((await system.ask(large, 'bob')).body)).toBe(undefined)
     for (const socket of sockets) socket.resume()
-    await until(() => stage.gateway.waitingBytes === 0, 'all are read')
+    await until(() => system.gateway.waitingBytes === 0, 'all are read')
     expect(await isRefused()).toBe(false)
     for (const socket of sockets) socket.destroy()
   })
 
   it('is closed like a stream when its client stalls, and holds nothing then', async () => {
     const clock = createFakeClock(Date.now())
-    await using stage = await openFull(100, 'x'.repeat(32 * kibibyte), {
+    await using system = await openFull(100, 'x'.repeat(32 * kibibyte), {
       clock,
       stalledMs: 60_000,
       limits,
     })
-    const socket = await askUnread(stage, large)
+    const socket = await askUnread(system, large)
     socket.on('error', () => undefined)
     const closed = once(socket, 'close')
-    expect(stage.gateway.waitingBytes).toBeGreaterThan(6_000_000)
+    expect(system.gateway.waitingBytes).toBeGreaterThan(6_000_000)
     await until(() => {
       clock.advance(60_000)
-      return stage.gateway.waitingBytes === 0
+      return system.gateway.waitingBytes === 0
     }, 'it is forgotten')
     socket.resume()
     await closed
@@ -209,38 +209,38 @@ describe('an answer that nobody reads', () => {
   })
 
   it('is forgotten when its client goes', async () => {
-    await using stage = await openFull(100, 'x'.repeat(32 * kibibyte), { limits })
-    const socket = await askUnread(stage, large)
-    expect(stage.gateway.waitingBytes).toBeGreaterThan(6_000_000)
+    await using system = await openFull(100, 'x'.repeat(32 * kibibyte), { limits })
+    const socket = await askUnread(system, large)
+    expect(system.gateway.waitingBytes).toBeGreaterThan(6_000_000)
     socket.destroy()
-    await until(() => stage.gateway.waitingBytes === 0, 'it is forgotten')
+    await until(() => system.gateway.waitingBytes === 0, 'it is forgotten')
   })
 
   it('counts as well when it is small, and other small ones fill its connection', async () => {
-    await using stage = await openFull(1, 'x'.repeat(60_000))
+    await using system = await openFull(1, 'x'.repeat(60_000))
     const small = `{ nodes(ids: ["${messageId(0)}"]) { ... on Message { text } } }`
-    const socket = await askUnread(stage, small, token, 250)
+    const socket = await askUnread(system, small, token, 250)
     // Nothing moves any more: what the kernel has not taken waits here.
     for (let still = 0; still < 100;) {
       await nextTurn()
-      still = stage.gateway.waitingBytes > 30_000 ? still + 1 : 0
+      still = system.gateway.waitingBytes > 30_000 ? still + 1 : 0
     }
     socket.destroy()
-    await until(() => stage.gateway.waitingBytes === 0, 'it is forgotten')
+    await until(() => system.gateway.waitingBytes === 0, 'it is forgotten')
   })
 
   it('is refused to all when all together wait for too much', async () => {
     const all = { ...limits, maxWaitingBytes: 18_000_000 }
-    await using stage = await openFull(100, 'x'.repeat(32 * kibibyte), { limits: all })
-    const bob = stage.gateway.session('bob')
+    await using system = await openFull(100, 'x'.repeat(32 * kibibyte), { limits: all })
+    const bob = system.gateway.session('bob')
     await bob.replies.sendMessage({
       ...plain,
       text: 'x'.repeat(4_000_000),
       conversationId: undefined,
     })
-    const socket = await askUnread(stage, large)
-    expect(stage.gateway.waitingBytes).toBeGreaterThan(6_000_000)
-    const { body } = await stage.ask(large, 'bob')
+    const socket = await askUnread(system, large)
+    expect(system.gateway.waitingBytes).toBeGreaterThan(6_000_000)
+    const { body } = await system.ask(large, 'bob')
     expect(codeOf(body)).toBe('UNAVAILABLE')
     socket.destroy()
   })
@@ -266,8 +266,8 @@ describe('T24: the cost of an event', () => {
       `subscription ($n: Int) { replies { reply { conversation { messages(first: $n) { edges { node { id text } } } } } } }`,
     ],
   ])('is bounded: a subscription that selects %s is refused', async (_what, query) => {
-    await using stage = await openFull(1, 'x')
-    using stream = await stage.client.stream({ token, query })
+    await using system = await openFull(1, 'x')
+    using stream = await system.client.stream({ token, query })
     expect(stream.status).toBe(400)
     expect(await stream.refusal).toContain('cost of an event')
   })
@@ -284,10 +284,10 @@ describe('T24: the cost of an event', () => {
       },
       charge: async () => undefined,
     }
-    await using stage = await openFull(1, 'x', { clock, costs })
-    using stream = await stage.client.stream({ token, query: dear })
+    await using system = await openFull(1, 'x', { clock, costs })
+    using stream = await system.client.stream({ token, query: dear })
     const cursors = Array.from({ length: 10 }, (_, n) =>
-      stage.alice.append('r0' as ReplyId, text(n)),
+      system.alice.append('r0' as ReplyId, text(n)),
     ).flat()
     const seen: unknown[] = []
     const reading = (async () => {
@@ -322,13 +322,13 @@ describe('T24: the cost of an event', () => {
     }
     // Room for one page, with what is read for it, and for no two.
     const limits = { maxWaitingBytesPerSession: 1_500_000 }
-    await using stage = await openFull(20, 'x'.repeat(32 * kibibyte), { clock, costs, limits })
+    await using system = await openFull(20, 'x'.repeat(32 * kibibyte), { clock, costs, limits })
     using streams = new DisposableStack()
     const opened = await Promise.all(
-      Array.from({ length: 4 }, () => stage.client.stream({ token, query: dear })),
+      Array.from({ length: 4 }, () => system.client.stream({ token, query: dear })),
     )
     for (const stream of opened) streams.use(stream)
-    stage.alice.append('r0' as ReplyId, text(0))
+    system.alice.append('r0' as ReplyId, text(0))
     let told = 0
     const reading = opened.map(async (stream) => {
       expect((await stream.next())?.data).toContain('xxx')

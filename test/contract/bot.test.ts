@@ -1,6 +1,6 @@
 import { createBotStrategy } from '../../src/strategy/bot.ts'
-import { botSettings } from '../kit/strategy-options.ts'
-import type { StrategyEntry } from './strategy-stage.ts'
+import { botSettings } from '../kit/fakes/strategy-options.ts'
+import type { StrategyEntry } from './strategy-system.ts'
 import { strategyContract } from './strategy.ts'
 
 const bot = {

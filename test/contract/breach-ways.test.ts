@@ -9,9 +9,9 @@ import { createStrays } from '../../src/probe/strays.ts'
 import type { Assistants } from '../../src/strategy/assistants.ts'
 import type { RunFailedError } from '../../src/strategy/run-failed-error.ts'
 import { toRunFailure } from '../../src/strategy/run-failure.ts'
-import { createFakeClock } from '../kit/clock.ts'
-import { randomId } from '../kit/ids.ts'
-import { silentLogger } from '../kit/logger.ts'
+import { createFakeClock } from '../kit/fakes/clock.ts'
+import { randomId } from '../kit/fakes/ids.ts'
+import { silentLogger } from '../kit/fakes/logger.ts'
 import {
   assistantId,
   callerOf,
@@ -22,14 +22,14 @@ import {
   newConversation,
   readAll,
   readUntil,
-} from '../kit/open-engine.ts'
-import { acceptReply, claimReply } from '../kit/stored-replies.ts'
-import { createScriptedRecords } from '../kit/scripted-records.ts'
+} from '../kit/fakes/engine.ts'
+import { acceptReply, claimReply } from '../kit/fakes/stored-replies.ts'
+import { createScriptedRecords } from '../kit/fakes/records.ts'
 import {
   createScriptedStrategy,
   type PlayedRun,
   type ScriptedStrategy,
-} from '../kit/scripted-strategy.ts'
+} from '../kit/fakes/strategy.ts'
 
 /** What happens; what the guard was told of is in `breaches`. */
 type Scene = (breaches: Breach[]) => Promise<void>

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Breach } from '../../src/isolation/breaches.ts'
 import type { Choice, OutOfService } from '../../src/strategy/select.ts'
 import type { UpstreamConversation } from '../../src/strategy/strategy.ts'
-import { createScriptedStrategy } from '../kit/scripted-strategy.ts'
+import { createScriptedStrategy } from '../kit/fakes/strategy.ts'
 import {
   assistantId,
   message,
@@ -12,7 +12,7 @@ import {
   readAll,
   readUntil,
   typesOf,
-} from '../kit/open-engine.ts'
+} from '../kit/fakes/engine.ts'
 
 const outOfService: OutOfService = { strategy: undefined, reason: 'It is out of service.' }
 

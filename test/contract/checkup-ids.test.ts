@@ -5,8 +5,8 @@ import { createEmulator } from '../../src/emulator/emulator.ts'
 import type { FaultInput } from '../../src/emulator/faults.ts'
 import type { EmulatorOptions } from '../../src/emulator/options.ts'
 import { checkUpConfig, probeConfig } from '../../src/compose/probe.ts'
-import { createTestApp, publicPart } from '../kit/emulator.ts'
-import { until } from '../kit/until.ts'
+import { createTestApp, publicPart } from '../kit/process/emulator.ts'
+import { until } from '../kit/process/until.ts'
 
 const app = createTestApp()
 const forever = new AbortController().signal

@@ -33,10 +33,10 @@ import {
 import type { TargetVerdict } from '../../src/domain/isolation.ts'
 import type { IsolationPort } from '../../src/graphql/context.ts'
 import { encodeGlobal } from '../../src/graphql/global-id.ts'
-import { type Client, createClient } from '../kit/client.ts'
-import { replyCodes, unionCodes } from '../kit/codes.ts'
-import { openFakeGateway, unproven } from '../kit/fake-gateway.ts'
-import type { FakeSession } from '../kit/fake-session.ts'
+import { type Client, createClient } from '../kit/clients/client.ts'
+import { replyCodes, unionCodes } from '../kit/schema/codes.ts'
+import { openFakeGateway, unproven } from '../kit/fakes/gateway.ts'
+import type { FakeSession } from '../kit/fakes/session.ts'
 
 const schema = buildSchema(
   readFileSync(new URL('../../schema/schema.graphql', import.meta.url), 'utf8'),

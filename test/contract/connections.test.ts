@@ -4,8 +4,8 @@ import { type AddressInfo, connect, type Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import type { ReplyId } from '../../src/domain.ts'
 import { Connections, type TakenConnection } from '../../src/server/connections.ts'
-import { openFakeGateway } from '../kit/fake-gateway.ts'
-import { until } from '../kit/until.ts'
+import { openFakeGateway } from '../kit/fakes/gateway.ts'
+import { until } from '../kit/process/until.ts'
 
 const replyId = 'r0' as ReplyId
 const viewer = '{ viewer { session } }'
@@ -73,8 +73,8 @@ async function open() {
 
 describe('the connection of a stream', () => {
   it('serves the next request when the stream has ended, and the next stream', async () => {
-    await using stage = await open()
-    using client = await dial(stage.gateway.url)
+    await using system = await open()
+    using client = await dial(system.gateway.url)
     const past = post('subscription { replies(replyId: "none") { __typename } }', [events])
     for (let round = 1; round <= 3; round += 1) {
       client.send(past)
@@ -95,16 +95,16 @@ describe('the connection of a stream', () => {
     ],
     ['cut in two behind its head', [streamed, post(viewer).slice(0, 40), post(viewer).slice(40)]],
   ])('answers a request that was sent %s, when the stream has ended', async (_how, pieces) => {
-    await using stage = await open()
-    using client = await dial(stage.gateway.url)
+    await using system = await open()
+    using client = await dial(system.gateway.url)
     for (const piece of pieces) {
       client.send(piece)
       await client.saw(':\n\n')
     }
-    stage.say()
+    system.say()
     await client.saw('ReplyStarted')
     expect(client.received).not.toContain(whole)
-    await stage.end()
+    await system.end()
     await client.saw(whole)
     const [before, after] = client.received.split('\r\n0\r\n\r\nHTTP/1.1 200 OK')
     expect(before).toContain('retry:')
@@ -112,45 +112,45 @@ describe('the connection of a stream', () => {
   })
 
   it('is closed at the end of the stream when its client has asked for that', async () => {
-    await using stage = await open()
-    using client = await dial(stage.gateway.url)
+    await using system = await open()
+    using client = await dial(system.gateway.url)
     client.send(post(replies, [events, 'connection: close']))
     await client.saw(':\n\n')
-    await stage.end()
+    await system.end()
     await client.closed()
     expect(client.received).toMatch(/retry: \d+\n\n\r\n0\r\n\r\n$/)
   })
 
   it('carries the stream without chunks to a client of HTTP/1.0', async () => {
-    await using stage = await open()
-    using client = await dial(stage.gateway.url)
+    await using system = await open()
+    using client = await dial(system.gateway.url)
     client.send(post(replies, [events], '1.0'))
     await client.saw(':\n\n')
-    stage.say()
+    system.say()
     await client.saw('ReplyStarted')
-    await stage.end()
+    await system.end()
     await client.closed()
     const [, body] = client.received.split('\r\n\r\n')
     expect(body).toMatch(/^:\n\nevent: next\n[^]*retry: \d+\n\n$/)
   })
 
   it('F36: ends the stream when its client is gone, though a request waits behind it', async () => {
-    await using stage = await open()
-    const client = await dial(stage.gateway.url)
+    await using system = await open()
+    const client = await dial(system.gateway.url)
     client.send(streamed)
     await client.saw(':\n\n')
     client.send(post(viewer))
     client.socket.destroy()
-    await until(() => stage.gateway.ends.length > 0, 'the end of the stream')
-    expect(stage.gateway.ends).toEqual(['client-gone'])
+    await until(() => system.gateway.ends.length > 0, 'the end of the stream')
+    expect(system.gateway.ends).toEqual(['client-gone'])
   })
 
   it('ends with the server', async () => {
-    const stage = await open()
-    using client = await dial(stage.gateway.url)
+    const system = await open()
+    using client = await dial(system.gateway.url)
     client.send(streamed)
     await client.saw(':\n\n')
-    await stage[Symbol.asyncDispose]()
+    await system[Symbol.asyncDispose]()
     await client.closed()
   })
 })
@@ -189,8 +189,8 @@ async function openTaking(idleMs: number) {
 
 describe('a connection that was taken', () => {
   it('is held by nothing of HTTP', async () => {
-    await using stage = await openTaking(60_000)
-    const { socket } = stage.connection
+    await using system = await openTaking(60_000)
+    const { socket } = system.connection
     const held = (socket: Socket) =>
       ['parser', '_httpMessage'].map((name) => Reflect.get(socket, name))
     expect(held(socket)).toEqual([null, null])
@@ -201,18 +201,18 @@ describe('a connection that was taken', () => {
   })
 
   it('is closed when no next request comes', async () => {
-    await using stage = await openTaking(1)
-    stage.connection.giveBack()
-    await stage.client.closed()
+    await using system = await openTaking(1)
+    system.connection.giveBack()
+    await system.client.closed()
   })
 
   it('T16: is not read without end while its stream is sent', async () => {
-    await using stage = await openTaking(60_000)
-    const { socket } = stage.connection
-    stage.client.send('x'.repeat(50_000_000))
+    await using system = await openTaking(60_000)
+    const { socket } = system.connection
+    system.client.send('x'.repeat(50_000_000))
     await until(() => socket.isPaused(), 'the pause')
     expect(socket.bytesRead).toBeLessThan(1_000_000)
-    stage.connection.giveBack()
-    await stage.client.saw('400 Bad Request')
+    system.connection.giveBack()
+    await system.client.saw('400 Bad Request')
   })
 })

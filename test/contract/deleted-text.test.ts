@@ -15,10 +15,10 @@ import { systemClock, type Clock } from '../../src/lib/clock.ts'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
 import { firstEdition } from '../../src/store/sqlite/worker/first-edition.ts'
 import type { Store } from '../../src/store/store.ts'
-import { createFakeClock } from '../kit/clock.ts'
-import { openStoreHalves } from '../kit/store-halves.ts'
-import { openStoreWorker } from '../kit/store-worker.ts'
-import { randomId } from '../kit/ids.ts'
+import { createFakeClock } from '../kit/fakes/clock.ts'
+import { openStoreHalves } from '../kit/fakes/store-halves.ts'
+import { openStoreWorker } from '../kit/fakes/store-worker.ts'
+import { randomId } from '../kit/fakes/ids.ts'
 import {
   accept,
   acceptReply,
@@ -31,9 +31,9 @@ import {
   openSession,
   runReply,
   startConversation,
-} from '../kit/stored-replies.ts'
-import { uncounted } from '../kit/uncounted.ts'
-import { until } from '../kit/until.ts'
+} from '../kit/fakes/stored-replies.ts'
+import { uncounted } from '../kit/fakes/metrics.ts'
+import { until } from '../kit/process/until.ts'
 
 const logger = { debug() {}, info() {}, warn() {}, error() {} }
 const common = { logger, metrics: uncounted, sessionKeyCheck: 'check' }

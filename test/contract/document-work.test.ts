@@ -12,12 +12,12 @@ import { createTurns } from '../../src/lib/turns.ts'
 import { checkDocument } from '../../src/server/limits.ts'
 import { AnswerBudget } from '../../src/graphql/execution/answer-budget.ts'
 import { uploadsSchema } from '../../src/config/sections/uploads.ts'
-import { createClient } from '../kit/client.ts'
-import { openFakeGateway, unproven } from '../kit/fake-gateway.ts'
-import { assistants, createFakeSession, type FakeSession } from '../kit/fake-session.ts'
-import { completed } from '../kit/stored-replies.ts'
-import { uncounted } from '../kit/uncounted.ts'
-import { until } from '../kit/until.ts'
+import { createClient } from '../kit/clients/client.ts'
+import { openFakeGateway, unproven } from '../kit/fakes/gateway.ts'
+import { assistants, createFakeSession, type FakeSession } from '../kit/fakes/session.ts'
+import { completed } from '../kit/fakes/stored-replies.ts'
+import { uncounted } from '../kit/fakes/metrics.ts'
+import { until } from '../kit/process/until.ts'
 
 /** As a red team's: large messages, some with long answers, in a few conversations. */
 const conversations = 4

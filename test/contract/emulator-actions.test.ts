@@ -11,8 +11,8 @@ import {
   type RunningEmulator,
   startEmulator,
   type TestApp,
-} from '../kit/emulator.ts'
-import { collect, completed, created, failure, names, streamed, user } from '../kit/sdk.ts'
+} from '../kit/process/emulator.ts'
+import { collect, completed, created, failure, names, streamed, user } from '../kit/clients/sdk.ts'
 
 const workflow_id = '7400000000000000001'
 const app_id = '7400000000000000002'

@@ -2,8 +2,8 @@ import { CozeAPI, getJWTToken } from '@coze/api'
 import { describe, expect, it } from 'vitest'
 import { createEmulator } from '../../src/emulator/emulator.ts'
 import type { EmulatorOptions, Leak } from '../../src/emulator/options.ts'
-import { createTestApp, publicPart } from '../kit/emulator.ts'
-import { collect, created, streamed, user } from '../kit/sdk.ts'
+import { createTestApp, publicPart } from '../kit/process/emulator.ts'
+import { collect, created, streamed, user } from '../kit/clients/sdk.ts'
 
 const app = createTestApp()
 const workflow_id = 'w'
@@ -71,8 +71,8 @@ const leaked = 'Your secret is plum.'
 
 describe('without leaks', () => {
   it('everybody is alone, and recalls what was said, in other conversations too', async () => {
-    await using stage = await open([])
-    const { alice, bob } = stage
+    await using system = await open([])
+    const { alice, bob } = system
     await alice.flow(plant)
     expect(streamed(await alice.flow(ask, 'another'))).toBe(leaked)
     expect(streamed(await bob.flow(ask))).toBe(unknown)
@@ -88,50 +88,50 @@ const context = { remembers: { variables: false, longTermMemory: false } }
 
 describe('a leak', () => {
   it('staticConversation: an app has one conversation for all', async () => {
-    await using stage = await open(['staticConversation'], context)
-    const told = await stage.alice.flow(plant)
-    const asked = await stage.bob.flow(ask)
+    await using system = await open(['staticConversation'], context)
+    const told = await system.alice.flow(plant)
+    const asked = await system.bob.flow(ask)
     expect(streamed(asked)).toBe(leaked)
     expect(created(asked).conversation_id).toBe(created(told).conversation_id)
-    await stage.alice.bot(plant)
-    expect(streamed(await stage.bob.bot(ask))).toBe(unknown)
+    await system.alice.bot(plant)
+    expect(streamed(await system.bob.bot(ask))).toBe(unknown)
   })
 
   it('sharedName: whoever names the same conversation is in it', async () => {
-    await using stage = await open(['sharedName'], context)
-    await stage.alice.flow(plant, 'Default')
-    expect(streamed(await stage.bob.flow(ask, 'Default'))).toBe(leaked)
-    expect(streamed(await stage.bob.flow(ask, 'of my own'))).toBe(unknown)
+    await using system = await open(['sharedName'], context)
+    await system.alice.flow(plant, 'Default')
+    expect(streamed(await system.bob.flow(ask, 'Default'))).toBe(leaked)
+    expect(streamed(await system.bob.flow(ask, 'of my own'))).toBe(unknown)
   })
 
   it('foreignConversations: an id is enough', async () => {
-    await using stage = await open(['foreignConversations'], context)
-    const { conversation_id } = created(await stage.alice.bot(plant))
-    expect(streamed(await stage.bob.bot(ask, { conversation_id }))).toBe(leaked)
-    expect(streamed(await stage.bob.bot(ask))).toBe(unknown)
+    await using system = await open(['foreignConversations'], context)
+    const { conversation_id } = created(await system.alice.bot(plant))
+    expect(streamed(await system.bob.bot(ask, { conversation_id }))).toBe(leaked)
+    expect(streamed(await system.bob.bot(ask))).toBe(unknown)
   })
 
   it("sharedQuestion: one answers another's question", async () => {
-    await using stage = await open(['sharedQuestion'], context)
-    await stage.alice.flow('/ask Which one?')
-    expect(streamed(await stage.bob.flow('red'))).toBe('You answered "Which one?" with: red')
+    await using system = await open(['sharedQuestion'], context)
+    await system.alice.flow('/ask Which one?')
+    expect(streamed(await system.bob.flow('red'))).toBe('You answered "Which one?" with: red')
   })
 
   it.each([
     ['sharedVariables', { variables: true }],
     ['sharedMemory', { longTermMemory: true }],
   ] as const)('%s: what one tells, all recall', async (leak, remembers) => {
-    await using stage = await open([leak], { remembers })
-    await stage.alice.flow(plant)
-    expect(streamed(await stage.bob.flow(ask))).toBe(leaked)
-    await stage.alice.bot('my colour is red')
-    expect(streamed(await stage.bob.bot('what is my colour?'))).toBe('Your colour is red.')
+    await using system = await open([leak], { remembers })
+    await system.alice.flow(plant)
+    expect(streamed(await system.bob.flow(ask))).toBe(leaked)
+    await system.alice.bot('my colour is red')
+    expect(streamed(await system.bob.bot('what is my colour?'))).toBe('Your colour is red.')
   })
 
   it('unfilteredKnowledge: facts of one are told to all', async () => {
-    await using stage = await open(['unfilteredKnowledge'])
-    expect(streamed(await stage.bob.flow('what is my account?'))).toBe('Your account is A-1.')
-    expect(streamed(await stage.bob.bot('what is my account?'))).toBe('Your account is A-1.')
+    await using system = await open(['unfilteredKnowledge'])
+    expect(streamed(await system.bob.flow('what is my account?'))).toBe('Your account is A-1.')
+    expect(streamed(await system.bob.bot('what is my account?'))).toBe('Your account is A-1.')
   })
 })
 
@@ -141,8 +141,8 @@ describe('a model', () => {
     ['refusing', 'I am not allowed to tell you that.'],
     ['chatty', `${leaked} By the way: code K7-PLUM-42, secret ZX-99-ORBIT.`],
   ] as const)('that is %s answers so', async (model, answer) => {
-    await using stage = await open([], { model })
-    await stage.alice.flow(plant)
-    expect(streamed(await stage.alice.flow(ask))).toBe(answer)
+    await using system = await open([], { model })
+    await system.alice.flow(plant)
+    expect(streamed(await system.alice.flow(ask))).toBe(answer)
   })
 })

@@ -1,6 +1,6 @@
 import { request } from 'undici'
 import { describe, expect, it } from 'vitest'
-import { startEmulator } from '../kit/emulator.ts'
+import { startEmulator } from '../kit/process/emulator.ts'
 
 const bot = '7400000000000000003'
 const flow = '7400000000000000001'

@@ -5,8 +5,8 @@ import { describe, expect, it } from 'vitest'
 import { createEmulator } from '../../src/emulator/emulator.ts'
 import type { EmulatorOptions } from '../../src/emulator/options.ts'
 import { systemClock } from '../../src/lib/clock.ts'
-import { createTestApp, publicPart } from '../kit/emulator.ts'
-import { patienceMs } from '../kit/until.ts'
+import { createTestApp, publicPart } from '../kit/process/emulator.ts'
+import { patienceMs } from '../kit/process/until.ts'
 
 const app = createTestApp()
 

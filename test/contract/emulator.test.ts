@@ -9,7 +9,7 @@ import {
   type RunningEmulator,
   startEmulator,
   type TestApp,
-} from '../kit/emulator.ts'
+} from '../kit/process/emulator.ts'
 import {
   collect,
   completed,
@@ -19,7 +19,7 @@ import {
   names,
   streamed,
   user,
-} from '../kit/sdk.ts'
+} from '../kit/clients/sdk.ts'
 
 const workflow_id = '7400000000000000001'
 const app_id = '7400000000000000002'
@@ -83,7 +83,7 @@ async function askBot(coze: CozeAPI, text: string, conversation_id?: string) {
   )
 }
 
-const stages = [
+const systems = [
   'conversation.chat.created',
   'conversation.chat.in_progress',
   'conversation.message.delta',
@@ -174,7 +174,7 @@ describe('token exchange', () => {
 describe('workflow chat', () => {
   it('streams created, in progress, deltas, completed messages, completed, done', async () => {
     const events = await askWorkflow(await signIn('alice'), 'hello big world')
-    expect(names(events)).toEqual(stages)
+    expect(names(events)).toEqual(systems)
     expect(streamed(events)).toBe('You said: hello big world')
     expect(completed(events)).toEqual(['You said: hello big world'])
     expect(completed(events, 'verbose')[0]).toContain('generate_answer_finish')
@@ -294,7 +294,7 @@ describe('workflow chat', () => {
 describe('bot chat', () => {
   it('streams as a workflow does, and the JSON string [DONE] at the end', async () => {
     const events = await askBot(await signIn('alice'), '你好世界')
-    expect(names(events)).toEqual(stages)
+    expect(names(events)).toEqual(systems)
     expect(streamed(events)).toBe('你说：你好世界')
     expect(created(events)).toMatchObject({ bot_id })
   })
@@ -517,7 +517,7 @@ describe('faults on demand', () => {
   it('splits every byte without changing what is read (F12)', async () => {
     await emulator.faults(path, { kind: 'split' })
     const events = await askWorkflow(alice, '中文🙂 and more')
-    expect(names(events)).toEqual(stages)
+    expect(names(events)).toEqual(systems)
     expect(streamed(events)).toBe('你说：中文🙂 and more')
   })
 

@@ -2,8 +2,13 @@ import { describe, expect, it } from 'vitest'
 import type { ConversationId } from '../../src/domain.ts'
 import { exportPage } from '../../src/graphql/export/page.ts'
 import { decodeExportPlace } from '../../src/graphql/export/cursor.ts'
-import { openMemoryStore } from '../kit/open-engine.ts'
-import { acceptReply, assistant, newConversationId, openSession } from '../kit/stored-replies.ts'
+import { openMemoryStore } from '../kit/fakes/engine.ts'
+import {
+  acceptReply,
+  assistant,
+  newConversationId,
+  openSession,
+} from '../kit/fakes/stored-replies.ts'
 
 /** More than a third of a page. */
 const long = (text: string) => text + ' '.repeat(400_000)

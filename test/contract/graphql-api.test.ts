@@ -10,8 +10,8 @@ import {
   StartConversationDocument,
 } from '../../schema/operations/generated/graphql.ts'
 import { encodeGlobal } from '../../src/graphql/global-id.ts'
-import { createClient } from '../kit/client.ts'
-import { openFakeGateway } from '../kit/fake-gateway.ts'
+import { createClient } from '../kit/clients/client.ts'
+import { openFakeGateway } from '../kit/fakes/gateway.ts'
 
 async function open() {
   const gateway = await openFakeGateway()
@@ -56,38 +56,38 @@ describe('sendMessage', () => {
       'NOT_FOUND',
     ],
   ])('refuses %s as a member of its result', async (_what, input, code) => {
-    await using stage = await open()
-    expect(await stage.send(input)).toMatchObject({ code })
+    await using system = await open()
+    expect(await system.send(input)).toMatchObject({ code })
   })
 
   it('takes an assistant by global id, by configured id and by name', async () => {
-    await using stage = await open()
+    await using system = await open()
     for (const assistantId of [encodeGlobal('Assistant', 'bot'), 'bot', 'Bot']) {
-      await stage.send({ text: 'x', assistantId })
+      await system.send({ text: 'x', assistantId })
     }
-    expect(stage.alice.sent.map(({ assistantId }) => assistantId)).toEqual(['bot', 'bot', 'bot'])
+    expect(system.alice.sent.map(({ assistantId }) => assistantId)).toEqual(['bot', 'bot', 'bot'])
   })
 
   it('keys idempotency by the input as it was sent, in any order, without defaults', async () => {
-    await using stage = await open()
-    await stage.send({ text: 'x', idempotencyKey: 'k' })
-    await stage.send({ idempotencyKey: 'k', text: 'x' })
-    await stage.run(
+    await using system = await open()
+    await system.send({ text: 'x', idempotencyKey: 'k' })
+    await system.send({ idempotencyKey: 'k', text: 'x' })
+    await system.run(
       `mutation($text: String!) { sendMessage(input: { text: $text, idempotencyKey: "k" }) { __typename } }`,
       { text: 'x' },
     )
-    const inputs = stage.alice.sent.map(({ idempotency }) => idempotency?.input)
+    const inputs = system.alice.sent.map(({ idempotency }) => idempotency?.input)
     expect(inputs).toEqual(Array(3).fill('{"idempotencyKey":"k","text":"x"}'))
   })
 })
 
 describe('reads by id', () => {
   it('are one store call for all nodes of a type', async () => {
-    await using stage = await open()
-    for (const text of ['a', 'b', 'c']) await stage.send({ text })
-    stage.alice.reads.length = 0
+    await using system = await open()
+    for (const text of ['a', 'b', 'c']) await system.send({ text })
+    system.alice.reads.length = 0
     const ids = ['r0', 'r1', 'r2', 'r9'].map((id) => encodeGlobal('Reply', id))
-    const { data } = await stage.run(NodesDocument, {
+    const { data } = await system.run(NodesDocument, {
       ids: [...ids, encodeGlobal('Conversation', 'c0'), encodeGlobal('Assistant', 'bot'), 'junk'],
     })
     expect(data.nodes.map((node: { __typename: string } | null) => node?.__typename)).toEqual([
@@ -99,15 +99,15 @@ describe('reads by id', () => {
       'Assistant',
       undefined,
     ])
-    expect(stage.alice.reads.toSorted((a, b) => a.type.localeCompare(b.type))).toEqual([
+    expect(system.alice.reads.toSorted((a, b) => a.type.localeCompare(b.type))).toEqual([
       { type: 'conversations', ids: 1 },
       { type: 'replies', ids: 4 },
     ])
   })
 
   it('answer another session and a stranger exactly as an id that never was', async () => {
-    await using stage = await open()
-    const { reply } = await stage.send({ text: 'mine' })
+    await using system = await open()
+    const { reply } = await system.send({ text: 'mine' })
     for (const id of [
       reply.id,
       reply.conversation.id,
@@ -117,29 +117,29 @@ describe('reads by id', () => {
       'x'.repeat(9_999),
     ]) {
       for (const document of [NodeDocument, ReplyDocument, ConversationDocument]) {
-        const { data, errors } = await stage.run(document, { id }, 'bob')
+        const { data, errors } = await system.run(document, { id }, 'bob')
         expect(errors).toBeUndefined()
         expect(Object.values(data)).toEqual([null])
       }
-      const cancelled = await stage.run(CancelReplyDocument, { input: { replyId: id } }, 'bob')
+      const cancelled = await system.run(CancelReplyDocument, { input: { replyId: id } }, 'bob')
       expect(cancelled.data.cancelReply).toEqual({
         __typename: 'NotFoundError',
         code: 'NOT_FOUND',
         message: 'There is no such reply.',
       })
     }
-    expect((await stage.run(NodeDocument, { id: reply.id })).data.node.id).toBe(reply.id)
+    expect((await system.run(NodeDocument, { id: reply.id })).data.node.id).toBe(reply.id)
   })
 })
 
 describe('connections', () => {
   it('lead forward and backward through the same rows', async () => {
-    await using stage = await open()
-    for (let n = 0; n < 5; n += 1) await stage.run(StartConversationDocument, { input: {} })
+    await using system = await open()
+    for (let n = 0; n < 5; n += 1) await system.run(StartConversationDocument, { input: {} })
     const walk = async (size: 'first' | 'last', place: 'after' | 'before') => {
       const seen: string[] = []
       for (let at: string | null = null; ;) {
-        const { data } = await stage.run(ConversationsDocument, { [size]: 2, [place]: at })
+        const { data } = await system.run(ConversationsDocument, { [size]: 2, [place]: at })
         const { edges, pageInfo } = data.conversations
         const ids = edges.map(({ node }: { node: { id: string } }) => node.id)
         if (size === 'first') seen.push(...ids)
@@ -162,8 +162,8 @@ describe('connections', () => {
     [{ first: 1, after: encodeGlobal('Row', 'c99') }],
     [{ last: 1, before: encodeGlobal('Conversation', 'c0') }],
   ])('refuse %j', async (args) => {
-    await using stage = await open()
-    const { errors } = await stage.run(ConversationsDocument, args)
+    await using system = await open()
+    const { errors } = await system.run(ConversationsDocument, args)
     expect(errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }])
   })
 })

@@ -1,6 +1,6 @@
 import { type Audit, serverAudits } from 'graphql-http'
 import { describe, expect, it } from 'vitest'
-import { openFakeGateway } from '../kit/fake-gateway.ts'
+import { openFakeGateway } from '../kit/fakes/gateway.ts'
 
 const audits = serverAudits({ url: 'http://unused', fetchFn: () => Promise.reject(new Error()) })
 

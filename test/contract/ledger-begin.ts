@@ -3,7 +3,7 @@ import type { AttachmentId } from '../../src/domain.ts'
 import type { AcceptRequest, BeginRequest } from '../../src/store/ledger.ts'
 import type { UpstreamBinding } from '../../src/domain/upstream.ts'
 import type { ReplyStore } from '../../src/store/store.ts'
-import { randomId } from '../kit/ids.ts'
+import { randomId } from '../kit/fakes/ids.ts'
 import {
   accept,
   acceptReply,
@@ -15,7 +15,7 @@ import {
   otherAssistant,
   readAll,
   runReply,
-} from '../kit/stored-replies.ts'
+} from '../kit/fakes/stored-replies.ts'
 
 const scope = { origin: 'https://upstream.test', account: 'account' }
 const binding = (conversationId: string, account = 'account'): UpstreamBinding => ({

@@ -3,7 +3,7 @@ import type { AttachmentId, Session, SessionName, ToolCall } from '../../src/dom
 import type { StoredAttachment } from '../../src/store/run-lease.ts'
 import type { UpstreamBinding } from '../../src/domain/upstream.ts'
 import type { ReplyStore } from '../../src/store/store.ts'
-import { randomId } from '../kit/ids.ts'
+import { randomId } from '../kit/fakes/ids.ts'
 import {
   accept,
   acceptReply,
@@ -21,7 +21,7 @@ import {
   readAll,
   runReply,
   startConversation,
-} from '../kit/stored-replies.ts'
+} from '../kit/fakes/stored-replies.ts'
 
 const scope = { origin: 'https://upstream.test', account: 'account' }
 const binding = (conversationId: string): UpstreamBinding => ({

@@ -4,7 +4,7 @@ import type { RunLease } from '../../src/store/run-lease.ts'
 import type { UpstreamBinding } from '../../src/domain/upstream.ts'
 import { LostReplyError } from '../../src/store/log.ts'
 import type { ReplyStore } from '../../src/store/store.ts'
-import { randomId } from '../kit/ids.ts'
+import { randomId } from '../kit/fakes/ids.ts'
 import {
   accept,
   acceptReply,
@@ -22,7 +22,7 @@ import {
   readAll,
   runReply,
   startConversation,
-} from '../kit/stored-replies.ts'
+} from '../kit/fakes/stored-replies.ts'
 
 const times = <T>(count: number, make: (index: number) => T) =>
   Array.from({ length: count }, (_, i) => make(i))

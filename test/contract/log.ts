@@ -19,9 +19,9 @@ import {
   readItems,
   runReply,
   textsOf,
-} from '../kit/stored-replies.ts'
-import { logModel, logSteps, type Mortal } from '../kit/log-model.ts'
-import { listenFor } from '../kit/wake.ts'
+} from '../kit/fakes/stored-replies.ts'
+import { logModel, logSteps, type Mortal } from '../kit/history/log-model.ts'
+import { listenFor } from '../kit/fakes/wake.ts'
 
 /** Waits where the log asks to, as a runner does. */
 async function append(lease: RunLease, ...deltas: readonly Delta[]): Promise<void> {

@@ -7,7 +7,7 @@ import { systemClock } from '../../src/lib/clock.ts'
 import { createTurns } from '../../src/lib/turns.ts'
 import type { Sink } from '../../src/server/event-stream.ts'
 import { streamToNode } from '../../src/server/node-sink.ts'
-import { silentLogger } from '../kit/logger.ts'
+import { silentLogger } from '../kit/fakes/logger.ts'
 
 /** More than the kernel's buffers of one connection take. */
 const long = 'x'.repeat(16_000_000)
@@ -67,17 +67,17 @@ describe('a stream on a Node response', () => {
     const count = 200
     await using one = await open(turns)
     await using two = await open(turns)
-    const reading = [one, two].map((stage) => stage.readAll())
+    const reading = [one, two].map((system) => system.readAll())
     /** In each turn of the event loop, how much was written for each. */
     const written = [{ one: 0, two: 0 }]
-    const catchUp = async (stage: typeof one, name: 'one' | 'two') => {
+    const catchUp = async (system: typeof one, name: 'one' | 'two') => {
       for (let n = 0; n < count; n += 1) {
         const now = written.at(-1)
         if (now) now[name] += text(n).length
-        const room = stage.sink.write(text(n))
+        const room = system.sink.write(text(n))
         if (room) await room
       }
-      stage.sink.end()
+      system.sink.end()
     }
     let isOver = false
     const writing = Promise.all([catchUp(one, 'one'), catchUp(two, 'two')]).then(() => {
@@ -101,11 +101,11 @@ describe('a stream on a Node response', () => {
   })
 
   it('gives a slow reader all of a long text, in order', async () => {
-    await using stage = await open()
-    const writing = stage.sink.write(`${long}end`)
-    const reading = stage.readAll()
+    await using system = await open()
+    const writing = system.sink.write(`${long}end`)
+    const reading = system.readAll()
     await writing
-    stage.sink.end()
+    system.sink.end()
     const bytes = await reading
     let count = 0
     for (const byte of bytes) if (byte === long.charCodeAt(0)) count += 1
@@ -114,13 +114,13 @@ describe('a stream on a Node response', () => {
   })
 
   it('never writes behind a text that was cut: the connection breaks instead', async () => {
-    await using stage = await open()
-    const writing = stage.sink.write(`${long}end`)
-    stage.sink.interrupt()
+    await using system = await open()
+    const writing = system.sink.write(`${long}end`)
+    system.sink.interrupt()
     await writing
-    await stage.sink.write('an ending')
-    stage.sink.end()
-    const bytes = await stage.readAll()
+    await system.sink.write('an ending')
+    system.sink.end()
+    const bytes = await system.readAll()
     expect(bytes.includes('an ending')).toBe(false)
     expect(bytes.subarray(-5).toString()).not.toBe('0\r\n\r\n')
   })

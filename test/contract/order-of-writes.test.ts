@@ -11,10 +11,10 @@ import {
   type OpenEngineOptions,
   readAll,
   readUntil,
-} from '../kit/open-engine.ts'
-import type { PlayedRun } from '../kit/scripted-strategy.ts'
-import { uncounted } from '../kit/uncounted.ts'
-import { until } from '../kit/until.ts'
+} from '../kit/fakes/engine.ts'
+import type { PlayedRun } from '../kit/fakes/strategy.ts'
+import { uncounted } from '../kit/fakes/metrics.ts'
+import { until } from '../kit/process/until.ts'
 
 /** An engine over a disk that tells which writes have become durable, and can refuse the next ones. */
 async function openWritten(options: OpenEngineOptions = {}) {

@@ -11,7 +11,7 @@ import {
   finish,
   openSession,
   runReply,
-} from '../kit/stored-replies.ts'
+} from '../kit/fakes/stored-replies.ts'
 
 const binding = (conversationId: string): UpstreamBinding => ({
   scope: { origin: 'https://upstream.test', account: 'account' },

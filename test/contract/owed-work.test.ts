@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { Store } from '../../src/store/store.ts'
-import { createFakeClock, type FakeClock } from '../kit/clock.ts'
-import { message, newDisk, openEngine, readAll } from '../kit/open-engine.ts'
-import { until } from '../kit/until.ts'
+import { createFakeClock, type FakeClock } from '../kit/fakes/clock.ts'
+import { message, newDisk, openEngine, readAll } from '../kit/fakes/engine.ts'
+import { until } from '../kit/process/until.ts'
 
 const hourMs = 3_600_000
 

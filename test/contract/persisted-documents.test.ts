@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { openFakeGateway } from '../kit/fake-gateway.ts'
+import { openFakeGateway } from '../kit/fakes/gateway.ts'
 
 const id = 'a'.repeat(64)
 const documents = new Map([

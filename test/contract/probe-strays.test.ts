@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { FaultInput } from '../../src/emulator/faults.ts'
 import { probeConfig } from '../../src/compose/probe.ts'
-import { openProbed } from '../kit/probing.ts'
+import { openProbed } from '../kit/process/probed.ts'
 
 const forever = new AbortController().signal
 const chatPath = { workflow: '/v1/workflows/chat', bot: '/v3/chat' } as const
@@ -13,9 +13,9 @@ async function probed(
   path: '/v1/workflows/chat' | '/v3/chat' | typeof listPath,
   ...faults: readonly FaultInput[]
 ) {
-  await using stage = await openProbed(strategy, [])
-  stage.emulator.faults.repeat(path, 1_000, ...faults)
-  const [report] = await probeConfig(stage.config, { trials: 1 }, {}, forever)
+  await using system = await openProbed(strategy, [])
+  system.emulator.faults.repeat(path, 1_000, ...faults)
+  const [report] = await probeConfig(system.config, { trials: 1 }, {}, forever)
   return {
     verdict: report?.verdict,
     conversation: report?.findings.find(({ layer }) => layer === 'conversation'),

@@ -12,9 +12,9 @@ import type { OwedWorkId } from '../../src/store/outbox.ts'
 import type { StoredRun, TextWrite } from '../../src/store/sqlite/stored.ts'
 import type { Table } from '../../src/store/sqlite/worker/transactions.ts'
 import { secondEdition } from '../../src/store/sqlite/worker/schema.ts'
-import { randomId } from '../kit/ids.ts'
-import { openStoreWorker, type StoreWorker } from '../kit/store-worker.ts'
-import { assistant, newMessageId } from '../kit/stored-replies.ts'
+import { randomId } from '../kit/fakes/ids.ts'
+import { openStoreWorker, type StoreWorker } from '../kit/fakes/store-worker.ts'
+import { assistant, newMessageId } from '../kit/fakes/stored-replies.ts'
 
 /** Statements that walk over more than what they are asked for, each with the reason why it may. */
 const exceptions: readonly { readonly statement: RegExp; readonly because: string }[] = [

@@ -2,9 +2,9 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { parseConfig } from '../../src/config/config.ts'
 import { createGateway } from '../../src/compose/gateway.ts'
 import { createLogger } from '../../src/observe/log.ts'
-import { apiKey } from '../kit/api-keys.ts'
-import { createRsaIssuer } from '../kit/callers.ts'
-import { createFakeClock } from '../kit/clock.ts'
+import { apiKey } from '../kit/credentials/api-keys.ts'
+import { createRsaIssuer } from '../kit/credentials/issuer.ts'
+import { createFakeClock } from '../kit/fakes/clock.ts'
 
 const marker = 'sub-of-somebody-in-particular'
 

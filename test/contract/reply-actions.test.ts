@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { RunFailedError } from '../../src/strategy/run-failed-error.ts'
 import { InvalidInputError, NotFoundError } from '../../src/errors.ts'
-import { createFakeClock } from '../kit/clock.ts'
-import { message, openEngine, readAll, readUntil, typesOf } from '../kit/open-engine.ts'
-import { functionCall } from '../kit/scripted-strategy.ts'
-import { until } from '../kit/until.ts'
+import { createFakeClock } from '../kit/fakes/clock.ts'
+import { message, openEngine, readAll, readUntil, typesOf } from '../kit/fakes/engine.ts'
+import { functionCall } from '../kit/fakes/strategy.ts'
+import { until } from '../kit/process/until.ts'
 
 const output = (toolCallId: string) => ({ toolCallId, output: `${toolCallId} is done` })
 

@@ -9,7 +9,7 @@ import type {
 } from '../../src/domain.ts'
 import type { AcceptOutcome, Ledger } from '../../src/store/ledger.ts'
 import { RunFailedError } from '../../src/strategy/run-failed-error.ts'
-import { createFakeClock } from '../kit/clock.ts'
+import { createFakeClock } from '../kit/fakes/clock.ts'
 import {
   assistantId,
   callerOf,
@@ -21,11 +21,11 @@ import {
   readAll,
   readUntil,
   typesOf,
-} from '../kit/open-engine.ts'
-import { createScriptedStrategy, type PlayedRun } from '../kit/scripted-strategy.ts'
-import { accept, acceptReply, claimReply } from '../kit/stored-replies.ts'
-import { uncounted } from '../kit/uncounted.ts'
-import { until } from '../kit/until.ts'
+} from '../kit/fakes/engine.ts'
+import { createScriptedStrategy, type PlayedRun } from '../kit/fakes/strategy.ts'
+import { accept, acceptReply, claimReply } from '../kit/fakes/stored-replies.ts'
+import { uncounted } from '../kit/fakes/metrics.ts'
+import { until } from '../kit/process/until.ts'
 
 describe('reply engine', () => {
   it('answers when the message is accepted, and streams the reply to who comes late', async () => {

@@ -5,7 +5,7 @@ import { runFailures } from '../../src/reply/failures.ts'
 import type { LogItem } from '../../src/store/log.ts'
 import { StoreError } from '../../src/store/store.ts'
 import { RunFailedError } from '../../src/strategy/run-failed-error.ts'
-import { createFakeClock } from '../kit/clock.ts'
+import { createFakeClock } from '../kit/fakes/clock.ts'
 import {
   assistantId,
   message,
@@ -15,10 +15,10 @@ import {
   readAll,
   readUntil,
   typesOf,
-} from '../kit/open-engine.ts'
+} from '../kit/fakes/engine.ts'
 import { type DiskWeather, fairWeather } from '../sim/store/commits.ts'
-import { uncounted } from '../kit/uncounted.ts'
-import { until } from '../kit/until.ts'
+import { uncounted } from '../kit/fakes/metrics.ts'
+import { until } from '../kit/process/until.ts'
 
 /** A store on a disk that can be filled, and whose next commits can fail. */
 function openSmallStore() {

@@ -7,8 +7,8 @@ import {
   RateLimitedError,
 } from '../../src/errors.ts'
 import { RunFailedError } from '../../src/strategy/run-failed-error.ts'
-import { assistantId, message, newConversation, openEngine, readAll } from '../kit/open-engine.ts'
-import { until } from '../kit/until.ts'
+import { assistantId, message, newConversation, openEngine, readAll } from '../kit/fakes/engine.ts'
+import { until } from '../kit/process/until.ts'
 
 const unreachable = () =>
   new RunFailedError(

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest'
 import type { ReplyEvent } from '../../src/domain.ts'
 import { runFailures } from '../../src/reply/failures.ts'
 import { RunFailedError } from '../../src/strategy/run-failed-error.ts'
-import { message, openEngine, readAll, readUntil } from '../kit/open-engine.ts'
-import { functionCall } from '../kit/scripted-strategy.ts'
+import { message, openEngine, readAll, readUntil } from '../kit/fakes/engine.ts'
+import { functionCall } from '../kit/fakes/strategy.ts'
 
 /** What a client holds that applies every delta, and how much text it was sent for that. */
 function applyAll(events: readonly ReplyEvent[]) {

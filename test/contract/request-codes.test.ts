@@ -5,10 +5,10 @@ import {
   SubscriptionTokenExpiredError,
   UnavailableError,
 } from '../../src/errors.ts'
-import { createClient, acceptStream } from '../kit/client.ts'
-import { endingCodes, requestStatuses } from '../kit/codes.ts'
-import { type FakeGateway, type FakeGatewayOptions, openFakeGateway } from '../kit/fake-gateway.ts'
-import { until } from '../kit/until.ts'
+import { createClient, acceptStream } from '../kit/clients/client.ts'
+import { endingCodes, requestStatuses } from '../kit/schema/codes.ts'
+import { type FakeGateway, type FakeGatewayOptions, openFakeGateway } from '../kit/fakes/gateway.ts'
+import { until } from '../kit/process/until.ts'
 
 const authorization = 'Bearer alice'
 const json = { authorization, 'content-type': 'application/json' }

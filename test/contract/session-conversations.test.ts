@@ -15,7 +15,7 @@ import {
   openEngine,
   type OpenEngineOptions,
   readAll,
-} from '../kit/open-engine.ts'
+} from '../kit/fakes/engine.ts'
 
 const all = { direction: 'forward', limit: 50, after: undefined, before: undefined } as const
 const like = { rating: 'LIKE', reasons: [], comment: undefined } as const

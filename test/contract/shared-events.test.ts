@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import type { ReplyEventBody, ReplyId } from '../../src/domain.ts'
-import { type FakeGateway, openFakeGateway } from '../kit/fake-gateway.ts'
-import { completed } from '../kit/stored-replies.ts'
+import { type FakeGateway, openFakeGateway } from '../kit/fakes/gateway.ts'
+import { completed } from '../kit/fakes/stored-replies.ts'
 
 const replyId = 'r0' as ReplyId
 const query = 'subscription { replies { cursor ... on ReplyDelta { offset text } __typename } }'

@@ -1,6 +1,6 @@
 import { systemClock } from '../../src/lib/clock.ts'
-import { randomId } from '../kit/ids.ts'
-import type { Mortal } from '../kit/log-model.ts'
+import { randomId } from '../kit/fakes/ids.ts'
+import type { Mortal } from '../kit/history/log-model.ts'
 import { fairWeather } from '../sim/store/commits.ts'
 import type { StoreUser } from '../sim/store/gate.ts'
 import { createMemoryDisk, openMemoryStore } from '../sim/store/store.ts'

@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import { figure, isSoak } from '../kit/soak.ts'
-import { plantedBugs } from '../sim/bugs/bugs.ts'
+import { figure, isSoak } from '../kit/process/soak.ts'
+import { seededBugs } from '../sim/bugs/seeded-bugs.ts'
 import type { Platform } from '../../src/domain.ts'
 import { shareAnswered } from '../sim/causes.ts'
 import { digestOf } from '../sim/digest.ts'
@@ -13,7 +13,7 @@ import { type Simulation, simulate, type SimulationOptions } from '../sim/simula
 
 /** All faults against this many seeds; the full figure is for `npm run test:soak`. */
 const seeds = figure(50, 1000)
-/** A planted bug is to be caught by then. */
+/** A seeded bug is to be caught by then. */
 const seedsForABug = 150
 
 const platforms: readonly Platform[] = ['cloud', 'studio']
@@ -164,14 +164,14 @@ describe.skipIf(alone !== undefined)('simulation', { timeout: 900_000 }, () => {
   })
 
   it.each(
-    plantedBugs.flatMap((bug) =>
+    seededBugs.flatMap((bug) =>
       platforms
         .filter((platform) => bug.onlyOn === undefined || bug.onlyOn === platform)
         .map((platform) => ({ ...bug, platform })),
     ),
-  )('catches on $platform a planted bug: $name', async ({ plant, rows, tells, platform }) => {
+  )('catches on $platform a seeded bug: $name', async ({ bug, rows, tells, platform }) => {
     for (let seed = 1; seed <= seedsForABug; seed += 1) {
-      const { problems } = await simulate(seed, { platform, plant: plant(), only: rows })
+      const { problems } = await simulate(seed, { platform, bug: bug(), only: rows })
       if (problems.some((problem) => tells.test(problem))) return
     }
     expect.fail(`not caught in ${seedsForABug} seeds`)

@@ -14,12 +14,12 @@ import type {
 import { systemClock } from '../../src/lib/clock.ts'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
 import { StoreOpenError, type Store } from '../../src/store/store.ts'
-import { randomId } from '../kit/ids.ts'
-import { silentLogger } from '../kit/logger.ts'
-import { completed, finish, readAll, runReply } from '../kit/stored-replies.ts'
-import { openStoreWorker } from '../kit/store-worker.ts'
-import { uncounted } from '../kit/uncounted.ts'
-import { until } from '../kit/until.ts'
+import { randomId } from '../kit/fakes/ids.ts'
+import { silentLogger } from '../kit/fakes/logger.ts'
+import { completed, finish, readAll, runReply } from '../kit/fakes/stored-replies.ts'
+import { openStoreWorker } from '../kit/fakes/store-worker.ts'
+import { uncounted } from '../kit/fakes/metrics.ts'
+import { until } from '../kit/process/until.ts'
 
 const pageBytes = 4096
 const page = { direction: 'forward', limit: 100, after: undefined, before: undefined } as const

@@ -17,8 +17,8 @@ import { openSqliteStore } from '../../src/store/sqlite/store.ts'
 import { firstEdition } from '../../src/store/sqlite/worker/first-edition.ts'
 import { secondEdition } from '../../src/store/sqlite/worker/schema.ts'
 import { StoreOpenError, type Store } from '../../src/store/store.ts'
-import { randomId } from '../kit/ids.ts'
-import { silentLogger } from '../kit/logger.ts'
+import { randomId } from '../kit/fakes/ids.ts'
+import { silentLogger } from '../kit/fakes/logger.ts'
 import {
   accept,
   answerOf,
@@ -26,8 +26,8 @@ import {
   runReply,
   startConversation,
   textsOf,
-} from '../kit/stored-replies.ts'
-import { uncounted } from '../kit/uncounted.ts'
+} from '../kit/fakes/stored-replies.ts'
+import { uncounted } from '../kit/fakes/metrics.ts'
 
 let folder: string
 /** What the first edition has left in a file while it ran: made by it, written down as statements. */

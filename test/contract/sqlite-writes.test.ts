@@ -6,9 +6,14 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import type { ReplyId, SessionId, SessionName } from '../../src/domain.ts'
 import type { TextWrite } from '../../src/store/sqlite/stored.ts'
 import { StoreError } from '../../src/store/store.ts'
-import { randomId } from '../kit/ids.ts'
-import { openStoreWorker, type StoreWorker } from '../kit/store-worker.ts'
-import { assistant, newConversationId, newMessageId, requestOf } from '../kit/stored-replies.ts'
+import { randomId } from '../kit/fakes/ids.ts'
+import { openStoreWorker, type StoreWorker } from '../kit/fakes/store-worker.ts'
+import {
+  assistant,
+  newConversationId,
+  newMessageId,
+  requestOf,
+} from '../kit/fakes/stored-replies.ts'
 
 let folder: string
 beforeAll(async () => {

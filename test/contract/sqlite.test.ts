@@ -11,9 +11,9 @@ import { openSqliteStore } from '../../src/store/sqlite/store.ts'
 import { firstEdition } from '../../src/store/sqlite/worker/first-edition.ts'
 import { secondEdition } from '../../src/store/sqlite/worker/schema.ts'
 import { StoreError, StoreOpenError, type Store } from '../../src/store/store.ts'
-import { createFakeClock } from '../kit/clock.ts'
-import { randomId } from '../kit/ids.ts'
-import { silentLogger } from '../kit/logger.ts'
+import { createFakeClock } from '../kit/fakes/clock.ts'
+import { randomId } from '../kit/fakes/ids.ts'
+import { silentLogger } from '../kit/fakes/logger.ts'
 import {
   accept,
   acceptReply,
@@ -24,9 +24,9 @@ import {
   openSession,
   readAll,
   runReply,
-} from '../kit/stored-replies.ts'
-import { uncounted } from '../kit/uncounted.ts'
-import { until } from '../kit/until.ts'
+} from '../kit/fakes/stored-replies.ts'
+import { uncounted } from '../kit/fakes/metrics.ts'
+import { until } from '../kit/process/until.ts'
 
 const common = {
   clock: systemClock,

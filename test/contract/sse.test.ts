@@ -4,11 +4,11 @@ import type { ReplyEventBody, ReplyId } from '../../src/domain.ts'
 import { UnavailableError } from '../../src/errors.ts'
 import { encodeGlobal } from '../../src/graphql/global-id.ts'
 import { RepliesDocument } from '../../schema/operations/generated/graphql.ts'
-import { createClient } from '../kit/client.ts'
-import { createFakeClock } from '../kit/clock.ts'
-import { type FakeGateway, type FakeGatewayOptions, openFakeGateway } from '../kit/fake-gateway.ts'
-import { until } from '../kit/until.ts'
-import { completed } from '../kit/stored-replies.ts'
+import { createClient } from '../kit/clients/client.ts'
+import { createFakeClock } from '../kit/fakes/clock.ts'
+import { type FakeGateway, type FakeGatewayOptions, openFakeGateway } from '../kit/fakes/gateway.ts'
+import { until } from '../kit/process/until.ts'
+import { completed } from '../kit/fakes/stored-replies.ts'
 
 const query = RepliesDocument.toString()
 const replyId = 'r0' as ReplyId
@@ -80,10 +80,10 @@ async function ended(gateway: FakeGateway, reason: string) {
 
 describe('a subscription over SSE', () => {
   it.each(['POST', 'GET'] as const)('streams to the graphql-sse client by %s', async (method) => {
-    await using stage = await open()
-    stage.alice.append(replyId, started, delta(0, 'Hel'))
+    await using system = await open()
+    system.alice.append(replyId, started, delta(0, 'Hel'))
     const sse = createSseClient({
-      url: `${stage.gateway.url}/graphql`,
+      url: `${system.gateway.url}/graphql`,
       headers: { authorization: `Bearer ${token}` },
       retryAttempts: 0,
       ...(method === 'GET' && {
@@ -96,7 +96,7 @@ describe('a subscription over SSE', () => {
     const seen: unknown[] = []
     for await (const { data } of sse.iterate({ query, variables })) {
       seen.push(data?.['replies'])
-      if (seen.length === 2) stage.alice.append(replyId, delta(3, 'lo'), completed('Hello'))
+      if (seen.length === 2) system.alice.append(replyId, delta(3, 'lo'), completed('Hello'))
     }
     expect(seen).toMatchObject([
       { __typename: 'ReplyStarted', replyId: variables.replyId },
@@ -104,14 +104,14 @@ describe('a subscription over SSE', () => {
       { __typename: 'ReplyDelta', offset: 3, text: 'lo' },
       { __typename: 'ReplyCompleted', text: 'Hello' },
     ])
-    expect(stage.gateway.ends).toEqual(['completed'])
+    expect(system.gateway.ends).toEqual(['completed'])
   })
 
   it('sends a comment at once, each event with its cursor as id, and an empty complete', async () => {
-    await using stage = await open()
-    using stream = await stage.client.stream(ofReply)
+    await using system = await open()
+    using stream = await system.client.stream(ofReply)
     await until(() => stream.frames.length > 0, 'the first comment')
-    const cursors = stage.alice.append(replyId, delta(0, 'a\n"b"'), completed('a'))
+    const cursors = system.alice.append(replyId, delta(0, 'a\n"b"'), completed('a'))
     expect(await stream.ended).toBe('complete')
     expect(stream.headers).toMatchObject({
       'content-type': 'text/event-stream; charset=utf-8',
@@ -130,9 +130,9 @@ describe('a subscription over SSE', () => {
   })
 
   it('goes on after Last-Event-ID, which wins over the argument', async () => {
-    await using stage = await open()
-    const [first, second] = stage.alice.append(replyId, started, delta(0, 'a'), delta(1, 'b'))
-    using stream = await stage.client.stream({
+    await using system = await open()
+    const [first, second] = system.alice.append(replyId, started, delta(0, 'a'), delta(1, 'b'))
+    using stream = await system.client.stream({
       ...ofReply,
       variables: { ...variables, after: first },
       lastEventId: second,
@@ -145,12 +145,12 @@ describe('a subscription over SSE', () => {
   it.each(['lastEventId', 'lastEventID', 'Last-Event-ID', 'last-event-id'])(
     'goes on after ?%s= of a GET, as polyfills of EventSource send it, but not of a POST, nor before the header',
     async (name) => {
-      await using stage = await open()
-      const [first, second] = stage.alice.append(replyId, started, delta(0, 'a'), delta(1, 'b'))
+      await using system = await open()
+      const [first, second] = system.alice.append(replyId, started, delta(0, 'a'), delta(1, 'b'))
       const ask = async (cursor = '', more: PlainInit = {}) => {
         const search = new URLSearchParams({ query, variables: JSON.stringify(variables) })
         search.append(name, cursor)
-        const answer = await globalThis.fetch(`${stage.gateway.url}/graphql?${search}`, {
+        const answer = await globalThis.fetch(`${system.gateway.url}/graphql?${search}`, {
           ...more,
           headers: {
             authorization: `Bearer ${token}`,
@@ -180,12 +180,12 @@ describe('a subscription over SSE', () => {
     ['SUBSCRIPTION_CURSOR_EXPIRED', { after: 'alice.0.-' }],
     ['NOT_FOUND', { replyId: 'r9' }],
   ])('shows %s to a graphql-sse client at once, which does not come again', async (code, more) => {
-    await using stage = await open()
-    stage.alice.append(replyId, started)
-    stage.alice.trim()
+    await using system = await open()
+    system.alice.append(replyId, started)
+    system.alice.trim()
     let requests = 0
     const sse = createSseClient({
-      url: `${stage.gateway.url}/graphql`,
+      url: `${system.gateway.url}/graphql`,
       headers: { authorization: `Bearer ${token}` },
       fetchFn: (url: string, init: RequestInit) => {
         requests += 1
@@ -199,9 +199,9 @@ describe('a subscription over SSE', () => {
   })
 
   it('shows a document that is too deep to a graphql-sse client at once', async () => {
-    await using stage = await open({ limits: { maxDepth: 1 } })
+    await using system = await open({ limits: { maxDepth: 1 } })
     const sse = createSseClient({
-      url: `${stage.gateway.url}/graphql`,
+      url: `${system.gateway.url}/graphql`,
       headers: { authorization: `Bearer ${token}` },
       retry: () => Promise.reject(new Error('the client would come again')),
     })
@@ -216,8 +216,8 @@ describe('a subscription over SSE', () => {
   ] as const)(
     'keeps the status %s for a POST that takes only streams',
     async (_name, status, headers, options) => {
-      await using stage = await open(options)
-      using stream = await stage.client.stream({
+      await using system = await open(options)
+      using stream = await system.client.stream({
         ...ofSession,
         headers: { accept: 'text/event-stream', ...headers },
       })
@@ -236,9 +236,9 @@ describe('a subscription over SSE', () => {
   ])(
     'answers a GET whose document %s with 400, on which an EventSource stops instead of asking for ever',
     async (_what, document, code) => {
-      await using stage = await open()
+      await using system = await open()
       const search = new URLSearchParams({ query: document })
-      const answer = await fetch(`${stage.gateway.url}/graphql?${search}`, {
+      const answer = await fetch(`${system.gateway.url}/graphql?${search}`, {
         headers: { authorization: `Bearer ${token}`, accept: 'text/event-stream' },
       })
       expect([answer.status, answer.headers.get('content-type')]).toEqual([
@@ -250,9 +250,9 @@ describe('a subscription over SSE', () => {
   )
 
   it('is an empty stream with its end past the end to a POST', async () => {
-    await using stage = await open()
-    const [after] = stage.alice.append(replyId, completed('a'))
-    using stream = await stage.client.stream({
+    await using system = await open()
+    const [after] = system.alice.append(replyId, completed('a'))
+    using stream = await system.client.stream({
       ...ofReply,
       lastEventId: after,
       headers: { accept: 'text/event-stream' },
@@ -262,15 +262,15 @@ describe('a subscription over SSE', () => {
   })
 
   it('is 204 past the end to a GET with Last-Event-ID, and completes at once by the argument', async () => {
-    await using stage = await open()
-    const [after] = stage.alice.append(replyId, completed('a'))
-    using byHeader = await stage.client.stream({
+    await using system = await open()
+    const [after] = system.alice.append(replyId, completed('a'))
+    using byHeader = await system.client.stream({
       ...ofReply,
       method: 'GET',
       lastEventId: after,
     })
     expect(byHeader.status).toBe(204)
-    using byArgument = await stage.client.stream({
+    using byArgument = await system.client.stream({
       ...ofReply,
       variables: { ...variables, after },
     })
@@ -286,21 +286,21 @@ describe('a subscription over SSE', () => {
     ['an id of another type', 404, 'NOT_FOUND', { replyId: encodeGlobal('Message', 'r0') }],
     ['an id that is garbage', 404, 'NOT_FOUND', { replyId: 'r0' }],
   ])('refuses %s before the head: %i %s', async (_what, status, code, more) => {
-    await using stage = await open()
-    stage.alice.append(replyId, started)
-    stage.alice.trim()
-    using stream = await stage.client.stream({ ...ofSession, variables: more })
+    await using system = await open()
+    system.alice.append(replyId, started)
+    system.alice.trim()
+    using stream = await system.client.stream({ ...ofSession, variables: more })
     expect(stream.status).toBe(status)
     const { errors } = JSON.parse(await stream.refusal)
     expect(errors).toMatchObject([{ extensions: { code } }])
-    expect(stage.gateway.ends).toEqual([])
+    expect(system.gateway.ends).toEqual([])
   })
 
   it('T1: answers an id that is garbage or of another type as one that is unknown', async () => {
-    await using stage = await open()
+    await using system = await open()
     const asked = [encodeGlobal('Reply', 'r9'), encodeGlobal('Message', 'r0'), 'r0']
     const answers = asked.map(async (id) => {
-      using stream = await stage.client.stream({ ...ofSession, variables: { replyId: id } })
+      using stream = await system.client.stream({ ...ofSession, variables: { replyId: id } })
       return await stream.refusal
     })
     const [unknown, ...others] = await Promise.all(answers)
@@ -312,8 +312,8 @@ describe('a subscription over SSE', () => {
     ['validation', 'subscription { nope }', {}, 'GRAPHQL_VALIDATION_FAILED'],
     ['variable', query, { replyId: 1.5 }, 'BAD_USER_INPUT'],
   ])('tells a %s error on an accepted stream', async (_what, document, values, code) => {
-    await using stage = await open()
-    using stream = await stage.client.stream({ token, query: document, variables: values })
+    await using system = await open()
+    using stream = await system.client.stream({ token, query: document, variables: values })
     expect(stream.status).toBe(200)
     expect(await stream.ended).toBe('complete')
     expect(JSON.parse((await stream.next())?.data ?? '')).toMatchObject({
@@ -322,8 +322,8 @@ describe('a subscription over SSE', () => {
   })
 
   it('answers a query as one result and the end', async () => {
-    await using stage = await open()
-    using stream = await stage.client.stream({ token, query: '{ viewer { session } }' })
+    await using system = await open()
+    using stream = await system.client.stream({ token, query: '{ viewer { session } }' })
     expect(await stream.ended).toBe('complete')
     expect(stream.frames.slice(1)).toEqual([
       { event: 'next', data: '{"data":{"viewer":{"session":"alice"}}}' },
@@ -332,39 +332,39 @@ describe('a subscription over SSE', () => {
   })
 
   it('must be asked for as an event stream', async () => {
-    await using stage = await open()
-    const answer = await stage.client.call(ofReply)
+    await using system = await open()
+    const answer = await system.client.call(ofReply)
     expect(answer.status).toBe(400)
     expect(JSON.parse(answer.body).errors[0].extensions.code).toBe('BAD_REQUEST')
   })
 
   it('loads the reply afresh for each event', async () => {
-    await using stage = await open()
-    using stream = await stage.client.stream({
+    await using system = await open()
+    using stream = await system.client.stream({
       token,
       query: 'subscription { replies { reply { text } } }',
     })
     const texts: string[] = []
     for (const [offset, letter] of ['a', 'b', 'c'].entries()) {
-      stage.alice.append(replyId, delta(offset, letter))
+      system.alice.append(replyId, delta(offset, letter))
       texts.push(JSON.parse((await stream.next())?.data ?? '').data.replies.reply.text)
     }
     expect(texts).toEqual(['a', 'ab', 'abc'])
   })
 
   it('ends when its client has gone', async () => {
-    await using stage = await open()
-    const stream = await stage.client.stream(ofReply)
-    await until(() => stage.alice.readers === 1, 'the reader')
+    await using system = await open()
+    const stream = await system.client.stream(ofReply)
+    await until(() => system.alice.readers === 1, 'the reader')
     stream.cut()
-    await ended(stage.gateway, 'client-gone')
-    expect(stage.alice.readers).toBe(0)
+    await ended(system.gateway, 'client-gone')
+    expect(system.alice.readers).toBe(0)
   })
 
   it('F35: an idle stream gets a comment in each interval, and many share one timer, and one for their credentials', async () => {
     const clock = createFakeClock()
-    await using stage = await open({ clock, keepAliveMs: 800 })
-    const streams = await Promise.all([1, 2, 3].map(() => stage.client.stream(ofSession)))
+    await using system = await open({ clock, keepAliveMs: 800 })
+    const streams = await Promise.all([1, 2, 3].map(() => system.client.stream(ofSession)))
     await until(() => streams.every(({ frames }) => frames.length === 1), 'the first comments')
     expect(clock.pending).toBe(2)
     await clock.pass(800)
@@ -375,12 +375,12 @@ describe('a subscription over SSE', () => {
   it('T10: ends with its credential, and says where to resume', async () => {
     const clock = createFakeClock()
     const expiresAt = clock.now() + 40 * 86_400_000 // longer than a timer of Node can be
-    await using stage = await open({ clock, expiresAt, keepAliveMs: 86_400_000 })
-    using stream = await stage.client.stream(ofSession)
-    const [resumeAfter] = stage.alice.append(replyId, delta(0, 'a'))
+    await using system = await open({ clock, expiresAt, keepAliveMs: 86_400_000 })
+    using stream = await system.client.stream(ofSession)
+    const [resumeAfter] = system.alice.append(replyId, delta(0, 'a'))
     await stream.next()
     clock.advance(39 * 86_400_000)
-    expect(stage.gateway.ends).toEqual([])
+    expect(system.gateway.ends).toEqual([])
     clock.advance(86_400_000)
     const last = await stream.next()
     expect(last?.id).toBeUndefined()
@@ -395,52 +395,52 @@ describe('a subscription over SSE', () => {
       ],
     })
     expect(await stream.ended).toBe('complete')
-    expect(stage.gateway.ends).toEqual(['token-expired'])
+    expect(system.gateway.ends).toEqual(['token-expired'])
   })
 
   it('F40: ends with its credential also where the wall clock was set back meanwhile', async () => {
     const clock = createFakeClock()
-    await using stage = await open({ clock, expiresAt: clock.now() + 1_000 })
-    using stream = await stage.client.stream(ofSession)
-    await until(() => stage.alice.readers === 1, 'the reader')
+    await using system = await open({ clock, expiresAt: clock.now() + 1_000 })
+    using stream = await system.client.stream(ofSession)
+    await until(() => system.alice.readers === 1, 'the reader')
     clock.jump(-500)
     clock.advance(1_000)
     await until(() => stream.frames.length > 0, 'the first comment')
-    expect(stage.gateway.ends).toEqual([])
+    expect(system.gateway.ends).toEqual([])
     clock.advance(500)
     expect(await stream.ended).toBe('complete')
-    expect(stage.gateway.ends).toEqual(['token-expired'])
+    expect(system.gateway.ends).toEqual(['token-expired'])
   })
 
   it('closes without a complete when the gateway drains, and says when to come back', async () => {
-    await using stage = await open()
-    using stream = await stage.client.stream(ofSession)
-    await until(() => stage.alice.readers === 1, 'the reader')
-    await stage.gateway.server.drain()
+    await using system = await open()
+    using stream = await system.client.stream(ofSession)
+    await until(() => system.alice.readers === 1, 'the reader')
+    await system.gateway.server.drain()
     expect(await stream.ended).toBe('closed')
     expect(stream.frames.at(-1)).toEqual({ retry: '2500' })
-    expect(stage.gateway.ends).toEqual(['drained'])
-    using refused = await stage.client.stream(ofSession)
+    expect(system.gateway.ends).toEqual(['drained'])
+    using refused = await system.client.stream(ofSession)
     expect(refused.status).toBe(503)
     expect(refused.headers['retry-after']).toBe('1')
     expect(JSON.parse(await refused.refusal).errors[0].extensions.code).toBe('DRAINING')
   })
 
   it('F33: closes resumably when the store does not answer', async () => {
-    await using stage = await open()
-    using stream = await stage.client.stream(ofSession)
-    await until(() => stage.alice.readers === 1, 'the reader')
-    stage.alice.failWith(new UnavailableError('the store does not answer'))
+    await using system = await open()
+    using stream = await system.client.stream(ofSession)
+    await until(() => system.alice.readers === 1, 'the reader')
+    system.alice.failWith(new UnavailableError('the store does not answer'))
     expect(await stream.ended).toBe('closed')
     expect(stream.frames.at(-1)?.retry).toBeDefined()
-    expect(stage.gateway.ends).toEqual(['error'])
+    expect(system.gateway.ends).toEqual(['error'])
   })
 
   it('hides the cause when the gateway itself has failed', async () => {
-    await using stage = await open()
-    using stream = await stage.client.stream(ofSession)
-    await until(() => stage.alice.readers === 1, 'the reader')
-    stage.alice.failWith(new Error('secret'))
+    await using system = await open()
+    using stream = await system.client.stream(ofSession)
+    await until(() => system.alice.readers === 1, 'the reader')
+    system.alice.failWith(new Error('secret'))
     expect(await stream.ended).toBe('complete')
     const { data } = (await stream.next()) ?? {}
     expect(data).toContain('INTERNAL_SERVER_ERROR')
@@ -448,47 +448,47 @@ describe('a subscription over SSE', () => {
   })
 
   it('F42 T16: gives the newest subscription of a session the place of its oldest, which can resume', async () => {
-    await using stage = await open({ limits: { maxSubscriptionsPerSession: 2 } })
-    using oldest = await stage.client.stream(ofSession)
-    using second = await stage.client.stream(ofSession)
-    using other = await stage.client.stream({ ...ofSession, token: 'bob' })
-    const [cursor] = stage.alice.append(replyId, started)
+    await using system = await open({ limits: { maxSubscriptionsPerSession: 2 } })
+    using oldest = await system.client.stream(ofSession)
+    using second = await system.client.stream(ofSession)
+    using other = await system.client.stream({ ...ofSession, token: 'bob' })
+    const [cursor] = system.alice.append(replyId, started)
     await oldest.next()
-    using newest = await stage.client.stream(ofSession)
+    using newest = await system.client.stream(ofSession)
     expect(newest.status).toBe(200)
     expect(await oldest.ended).toBe('closed')
     expect(oldest.frames.at(-1)).toEqual({ retry: '5000' })
-    expect(stage.gateway.ends).toEqual(['replaced'])
-    stage.alice.append(replyId, delta(0, 'a'))
+    expect(system.gateway.ends).toEqual(['replaced'])
+    system.alice.append(replyId, delta(0, 'a'))
     for (const kept of [second, newest]) expect((await kept.next())?.data).toBeDefined()
     // It resumes where it was, and now the second is the oldest.
-    using resumed = await stage.client.stream({ ...ofSession, lastEventId: cursor })
+    using resumed = await system.client.stream({ ...ofSession, lastEventId: cursor })
     expect((await resumed.next())?.data).toContain('"text":"a"')
     expect(await second.ended).toBe('closed')
-    expect(stage.gateway.ends).toEqual(['replaced', 'replaced'])
+    expect(system.gateway.ends).toEqual(['replaced', 'replaced'])
     await until(() => other.frames.length > 0, 'the first comment of somebody else')
   })
 
   it('F42: ends no stream for a subscription that is refused', async () => {
-    await using stage = await open({ limits: { maxSubscriptionsPerSession: 1 } })
-    using first = await stage.client.stream(ofSession)
-    using refused = await stage.client.stream({
+    await using system = await open({ limits: { maxSubscriptionsPerSession: 1 } })
+    using first = await system.client.stream(ofSession)
+    using refused = await system.client.stream({
       ...ofSession,
       method: 'GET',
       variables: { replyId: 'r0' },
     })
     expect(refused.status).toBe(404)
-    const [cursor] = stage.alice.append(replyId, started)
+    const [cursor] = system.alice.append(replyId, started)
     expect((await first.next())?.id).toBe(cursor)
-    expect(stage.gateway.ends).toEqual([])
+    expect(system.gateway.ends).toEqual([])
   })
 
   it('loses no event of a client that reads line by line, wherever its connection is cut', async () => {
-    await using stage = await open()
-    const cursors = stage.alice.append(replyId, started, delta(0, 'a'), completed('a'))
+    await using system = await open()
+    const cursors = system.alice.append(replyId, started, delta(0, 'a'), completed('a'))
     for (let lines = 1; ; lines += 1) {
-      const { seen, lastEventId, isWhole } = await readLines(stage.gateway.url, lines, undefined)
-      const rest = await readLines(stage.gateway.url, Infinity, lastEventId)
+      const { seen, lastEventId, isWhole } = await readLines(system.gateway.url, lines, undefined)
+      const rest = await readLines(system.gateway.url, Infinity, lastEventId)
       const missing = cursors.filter((cursor) => ![...seen, ...rest.seen].includes(cursor))
       expect([lines, missing]).toEqual([lines, []])
       if (isWhole) break
@@ -498,40 +498,40 @@ describe('a subscription over SSE', () => {
   it('T16 F37: what the whole gateway has no room for is 503, and not all come again at once', async () => {
     const jitter = [0, 0.99]
     const random = () => jitter.shift() ?? 0
-    await using stage = await open({ limits: { maxSubscriptions: 1 }, random })
-    const first = await stage.client.stream(ofSession)
+    await using system = await open({ limits: { maxSubscriptions: 1 }, random })
+    const first = await system.client.stream(ofSession)
     const waits: unknown[] = []
     for (const other of ['bob', 'carol']) {
-      using refused = await stage.client.stream({ ...ofSession, token: other })
+      using refused = await system.client.stream({ ...ofSession, token: other })
       expect(refused.status).toBe(503)
       expect(JSON.parse(await refused.refusal).errors[0].extensions.code).toBe('UNAVAILABLE')
       waits.push(refused.headers['retry-after'])
     }
     expect(waits).toEqual(['1', '4'])
     first.cut()
-    await ended(stage.gateway, 'client-gone')
-    using third = await stage.client.stream({ ...ofSession, token: 'bob' })
+    await ended(system.gateway, 'client-gone')
+    using third = await system.client.stream({ ...ofSession, token: 'bob' })
     expect(third.status).toBe(200)
   })
 
   it('F36 T16: a reader that stops costs a bounded buffer, disturbs nobody, and is dropped', async () => {
     const clock = createFakeClock()
-    await using stage = await open({ clock, stalledMs: 300 })
-    using stalled = await stage.client.stream(ofSession)
+    await using system = await open({ clock, stalledMs: 300 })
+    using stalled = await system.client.stream(ofSession)
     stalled.pause()
-    using reading = await stage.client.stream(ofSession)
+    using reading = await system.client.stream(ofSession)
     const text = 'x'.repeat(1_000_000)
     const rounds = 40
     for (let round = 0; round < rounds; round += 1) {
-      stage.alice.append(replyId, delta(0, text))
+      system.alice.append(replyId, delta(0, text))
       expect((await reading.next())?.data).toContain(text)
     }
     // It is told only when all before it has left: who reads is not behind when time goes on.
-    stage.alice.append(replyId, delta(0, 'the last'))
+    system.alice.append(replyId, delta(0, 'the last'))
     expect((await reading.next())?.data).toContain('the last')
     clock.advance(300)
-    await ended(stage.gateway, 'stalled')
-    expect(stage.gateway.ends).toEqual(['stalled'])
-    expect(stage.alice.readers).toBe(1)
+    await ended(system.gateway, 'stalled')
+    expect(system.gateway.ends).toEqual(['stalled'])
+    expect(system.alice.readers).toBe(1)
   })
 })

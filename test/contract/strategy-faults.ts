@@ -1,24 +1,24 @@
 import { expect, it } from 'vitest'
 import type { FaultInput } from '../../src/emulator/faults.ts'
 import { createGuard } from '../../src/isolation/guard.ts'
-import { answerOf, createHistory, createRun } from '../kit/runs.ts'
-import { chatsOf, type StrategyEntry, type StrategyStage, upstreamOf } from './strategy-stage.ts'
+import { answerOf, createHistory, createRun } from '../kit/fakes/runs.ts'
+import { chatsOf, type StrategyEntry, type StrategySystem, upstreamOf } from './strategy-system.ts'
 
 /** What a strategy must make of an upstream that fails. */
-export function testStrategyFaults(stage: StrategyStage, entry: StrategyEntry): void {
-  const { signal, newSession, begin, talk, next } = stage
+export function testStrategyFaults(system: StrategySystem, entry: StrategyEntry): void {
+  const { signal, newSession, begin, talk, next } = system
 
   it.runIf(entry.platform === 'cloud')(
     'F3: mints once and repeats once when the token is refused',
     async () => {
       const session = newSession('alice')
       const begun = await begin(session)
-      await stage.emulator.faults(entry.runPath, { kind: 'revokeTokens' })
+      await system.emulator.faults(entry.runPath, { kind: 'revokeTokens' })
       const { answer } = await talk(begun, 'hi')
       expect(answer).toBe('You said: hi')
-      expect(chatsOf(await stage.emulator.state(), session)).toHaveLength(1)
+      expect(chatsOf(await system.emulator.state(), session)).toHaveLength(1)
 
-      await stage.emulator.repeatFaults(entry.runPath, 2, { kind: 'revokeTokens' })
+      await system.emulator.repeatFaults(entry.runPath, 2, { kind: 'revokeTokens' })
       const { error } = await talk(next(begun), 'hi')
       expect(error).toMatchObject({
         outcome: 'not-accepted',
@@ -32,13 +32,13 @@ export function testStrategyFaults(stage: StrategyStage, entry: StrategyEntry): 
     async () => {
       const session = newSession('alice')
       const begun = await begin(session)
-      await stage.emulator.faults(entry.runPath, { kind: 'revokeTokens' })
+      await system.emulator.faults(entry.runPath, { kind: 'revokeTokens' })
       const { error } = await talk(begun, 'hi')
       expect(error).toMatchObject({
         outcome: 'not-accepted',
         failure: { code: 'UPSTREAM_AUTH', retryable: false },
       })
-      expect(chatsOf(await stage.emulator.state(), session)).toHaveLength(0)
+      expect(chatsOf(await system.emulator.state(), session)).toHaveLength(0)
       expect((await talk(next(begun), 'hi')).answer).toBe('You said: hi')
     },
   )
@@ -47,16 +47,16 @@ export function testStrategyFaults(stage: StrategyStage, entry: StrategyEntry): 
     'F3: mints once for concurrent refusals of a session',
     async () => {
       const session = newSession('alice')
-      const before = (await stage.emulator.state()).assertions.length
+      const before = (await system.emulator.state()).assertions.length
       const begun = await Promise.all(
         Array.from({ length: 8 }, async (_, index) => begin(session, `conv-${index}`)),
       )
       const first = await Promise.all(begun.map(async (each) => talk(each, 'hi')))
-      expect((await stage.emulator.state()).assertions).toHaveLength(before + 1)
-      await stage.emulator.revokeTokens()
+      expect((await system.emulator.state()).assertions).toHaveLength(before + 1)
+      await system.emulator.revokeTokens()
       const again = await Promise.all(first.map(async (each) => talk(next(each), 'hi')))
       expect(again.map(({ answer }) => answer)).toEqual(Array(8).fill('You said: hi'))
-      expect((await stage.emulator.state()).assertions).toHaveLength(before + 2)
+      expect((await system.emulator.state()).assertions).toHaveLength(before + 2)
     },
   )
 
@@ -66,7 +66,7 @@ export function testStrategyFaults(stage: StrategyStage, entry: StrategyEntry): 
     ['with a status of its own', { kind: 'jsonError', code: 4011, status: 400 }],
   ] as const)('F8: reads a JSON error instead of a stream (%s)', async (_, fault) => {
     const begun = await begin(newSession('alice'))
-    await stage.emulator.faults(entry.runPath, fault)
+    await system.emulator.faults(entry.runPath, fault)
     const { events, error } = await talk(begun, 'hi')
     expect(events).toEqual([])
     expect(error).toMatchObject({
@@ -85,7 +85,7 @@ export function testStrategyFaults(stage: StrategyStage, entry: StrategyEntry): 
     'F9: keeps what came before a cut %s, and never takes a part for the whole',
     async (_, fault) => {
       const begun = await begin(newSession('alice'))
-      await stage.emulator.faults(entry.runPath, fault)
+      await system.emulator.faults(entry.runPath, fault)
       const cut = await talk(begun, '/long 20')
       expect(cut.error).toMatchObject({
         outcome: 'unseen',
@@ -96,7 +96,7 @@ export function testStrategyFaults(stage: StrategyStage, entry: StrategyEntry): 
       expect(cut.answer).not.toBe('')
 
       for (const chatId of [cut.events[0]?.chatId, undefined]) {
-        const recovered = await stage.strategy.recover(
+        const recovered = await system.strategy.recover(
           { ...cut.run, ...upstreamOf(cut), chatId, shown: cut.answer, isFinished: false },
           signal,
         )
@@ -122,7 +122,7 @@ export function testStrategyFaults(stage: StrategyStage, entry: StrategyEntry): 
     const fault: FaultInput = entry.isStoredUnread
       ? { kind: 'cut', afterDeltas: 1 }
       : { kind: 'noTerminal' }
-    await stage.emulator.faults(entry.runPath, fault)
+    await system.emulator.faults(entry.runPath, fault)
     const cut = await talk(begun, '/say first words of many', { history })
     const later = await talk(next(cut), '/say second')
     expect(later.answer).toBe('second')
@@ -131,10 +131,10 @@ export function testStrategyFaults(stage: StrategyStage, entry: StrategyEntry): 
     const where = { ...upstreamOf(cut), chatId, shown: cut.answer }
     // As a stream would have announced it that was cut a little later.
     const lost = { ...cut.run, ...where, isFinished: true }
-    const recovered = await stage.strategy.recover(lost, signal)
+    const recovered = await system.strategy.recover(lost, signal)
     expect(recovered.type === 'found' && answerOf(recovered.events)).toBe('first words of many')
     const never = { ...createRun(cut.run.session.name, 'reply-3'), ...where, chatId: undefined }
-    expect(await stage.strategy.recover({ ...never, isFinished: true }, signal)).toEqual({
+    expect(await system.strategy.recover({ ...never, isFinished: true }, signal)).toEqual({
       type: 'unknown',
     })
   })
@@ -144,7 +144,7 @@ export function testStrategyFaults(stage: StrategyStage, entry: StrategyEntry): 
     ['another conversation', { kind: 'foreignConversation', afterDeltas: 2 }],
   ])('F16: tells whose event it is, so that the guard stops one of %s', async (_, fault) => {
     const begun = await begin(newSession('alice'))
-    await stage.emulator.faults(entry.runPath, fault)
+    await system.emulator.faults(entry.runPath, fault)
     const { error, answer } = await talk(begun, '/long 20')
     expect(error).toMatchObject({ failure: { code: 'ISOLATION_BREACH' } })
     // What two pieces said, however many reads they came in.
@@ -155,7 +155,7 @@ export function testStrategyFaults(stage: StrategyStage, entry: StrategyEntry): 
     const first = await talk(await begin(newSession('alice')), 'hi')
     const shared = upstreamOf(first).upstreamConversationId ?? ''
     const own = next(await talk(await begin(newSession('bob')), 'hi'))
-    await stage.emulator.faults(entry.runPath, {
+    await system.emulator.faults(entry.runPath, {
       kind: 'sharedConversation',
       conversationId: shared,
     })
@@ -168,7 +168,7 @@ export function testStrategyFaults(stage: StrategyStage, entry: StrategyEntry): 
     'T14: fails a run without a conversation id (%j)',
     async (value) => {
       const begun = await begin(newSession('alice'))
-      await stage.emulator.faults(entry.runPath, { kind: 'missingConversation', value })
+      await system.emulator.faults(entry.runPath, { kind: 'missingConversation', value })
       const { error, events } = await talk(begun, 'hi')
       expect(error).toMatchObject({ failure: { code: 'UPSTREAM_PROTOCOL' } })
       expect(events).toEqual([])
@@ -177,14 +177,14 @@ export function testStrategyFaults(stage: StrategyStage, entry: StrategyEntry): 
 
   it.runIf(entry.platform === 'cloud')('F17: waits its turn in a busy conversation', async () => {
     const first = await talk(await begin(newSession('alice')), 'hi')
-    await stage.emulator.faults(entry.runPath, { kind: 'gate', afterDeltas: 1 })
+    await system.emulator.faults(entry.runPath, { kind: 'gate', afterDeltas: 1 })
     const running = talk(next(first), '/say one two')
-    await stage.emulator.until({ gate: 'gate' })
-    const { requests } = await stage.emulator.state()
+    await system.emulator.until({ gate: 'gate' })
+    const { requests } = await system.emulator.state()
     const asked = requests[`POST ${entry.runPath}`] ?? 0
     const waiting = talk(next(first, 'reply-3'), '/say three')
-    await stage.emulator.until({ path: entry.runPath, requests: asked + 1 })
-    await stage.emulator.release('gate')
+    await system.emulator.until({ path: entry.runPath, requests: asked + 1 })
+    await system.emulator.release('gate')
     expect((await running).answer).toBe('one two')
     expect((await waiting).answer).toBe('three')
   })
@@ -192,18 +192,18 @@ export function testStrategyFaults(stage: StrategyStage, entry: StrategyEntry): 
   it.runIf(entry.platform === 'cloud')(
     'F17: gives up on a conversation that stays busy',
     async () => {
-      const impatient = entry.open({ ...stage.parts, busyWaitMs: 200 })
+      const impatient = entry.open({ ...system.parts, busyWaitMs: 200 })
       const first = await talk(await begin(newSession('alice')), 'hi')
-      await stage.emulator.faults(entry.runPath, { kind: 'gate', afterDeltas: 1 })
+      await system.emulator.faults(entry.runPath, { kind: 'gate', afterDeltas: 1 })
       const running = talk(next(first), '/say one two')
-      await stage.emulator.until({ gate: 'gate' })
+      await system.emulator.until({ gate: 'gate' })
       const { error } = await talk(next(first, 'reply-3'), 'hi', { by: impatient })
       expect(error).toMatchObject({
         outcome: 'not-accepted',
         upstreamCode: '4016',
         failure: { code: 'CONVERSATION_BUSY', retryable: true },
       })
-      await stage.emulator.release('gate')
+      await system.emulator.release('gate')
       expect((await running).answer).toBe('one two')
     },
   )

@@ -1,16 +1,16 @@
 import { describe, expect, it } from 'vitest'
 import type { RunEvent } from '../../src/strategy/strategy.ts'
-import { plain } from '../kit/plain.ts'
-import { createHistory, createRun } from '../kit/runs.ts'
-import { within } from '../kit/until.ts'
+import { plain } from '../kit/fakes/plain.ts'
+import { createHistory, createRun } from '../kit/fakes/runs.ts'
+import { within } from '../kit/process/until.ts'
 import { testStrategyFaults } from './strategy-faults.ts'
-import { type StrategyEntry, setStrategyStage } from './strategy-stage.ts'
+import { type StrategyEntry, openStrategySystem } from './strategy-system.ts'
 
 /** The promises of a `ChatStrategy`, kept against an emulator in its own process. */
 export function strategyContract(name: string, entry: StrategyEntry): void {
   describe(`strategy: ${name}`, () => {
-    const stage = setStrategyStage(entry)
-    const { signal, newSession, begin, talk, next } = stage
+    const system = openStrategySystem(entry)
+    const { signal, newSession, begin, talk, next } = system
 
     it('lets a session hear its own secret again, and no other session', async () => {
       const alice = await begin(newSession('alice'))
@@ -33,7 +33,7 @@ export function strategyContract(name: string, entry: StrategyEntry): void {
       const second = await talk(await begin(session, 'conv-2'), 'what is my secret?')
       expect(second.answer).toBe('I do not know your secret.')
       const again = { ...createRun(session, 'reply-2'), generation: 1 }
-      const renewed = { run: again, upstream: await stage.strategy.open(again, signal) }
+      const renewed = { run: again, upstream: await system.strategy.open(again, signal) }
       expect((await talk(renewed, 'what is my secret?')).answer).toBe('I do not know your secret.')
       expect((await talk(next(first), 'what is my secret?')).answer).toBe('Your secret is heron.')
     })
@@ -71,7 +71,7 @@ export function strategyContract(name: string, entry: StrategyEntry): void {
     it('runs as the session in every layer that the upstream sees', async () => {
       const session = newSession('alice')
       const { run, events } = await talk(await begin(session), 'hi')
-      const chat = (await stage.emulator.state()).chats.find(({ id }) => id === events[0]?.chatId)
+      const chat = (await system.emulator.state()).chats.find(({ id }) => id === events[0]?.chatId)
       expect(chat).toMatchObject({
         ...(entry.platform === 'cloud' && { sessionName: session }),
         conversationId: events[0]?.conversationId,
@@ -92,7 +92,7 @@ export function strategyContract(name: string, entry: StrategyEntry): void {
         logId: expect.stringMatching(/./),
         retries: 0,
       })
-      const chat = (await stage.emulator.state()).chats.find(({ id }) => id === events[0]?.chatId)
+      const chat = (await system.emulator.state()).chats.find(({ id }) => id === events[0]?.chatId)
       const request = JSON.stringify(chat?.request)
       expect(request).toContain('"LANGUAGE":"de"')
       expect(request).toContain(`"SESSION_NAME":"${session}"`)
@@ -100,7 +100,7 @@ export function strategyContract(name: string, entry: StrategyEntry): void {
     })
 
     it('says what keys each of its layers', () => {
-      const { layers } = stage.strategy
+      const { layers } = system.strategy
       const named = layers.map(({ layer }) => layer)
       expect(named).toEqual(['identity', 'conversation', 'variables', 'knowledge'])
       for (const { layer, keyedBy } of layers) {
@@ -111,10 +111,10 @@ export function strategyContract(name: string, entry: StrategyEntry): void {
 
     it('tells the upstream to cancel where it can be told', async () => {
       const begun = await begin(newSession('alice'))
-      await stage.emulator.faults(entry.runPath, { kind: 'gate', afterDeltas: 1 })
+      await system.emulator.faults(entry.runPath, { kind: 'gate', afterDeltas: 1 })
       const first = Promise.withResolvers<RunEvent>()
       const left = new AbortController()
-      const streaming = stage.strategy.start(
+      const streaming = system.strategy.start(
         { ...begun.run, upstream: begun.upstream, text: '/long 20', history: [], ...plain },
         ([event]) => {
           if (event !== undefined) first.resolve(event)
@@ -124,21 +124,21 @@ export function strategyContract(name: string, entry: StrategyEntry): void {
       )
       streaming.catch(first.reject)
       const { chatId, conversationId } = await first.promise
-      await stage.emulator.until({ gate: 'gate' })
+      await system.emulator.until({ gate: 'gate' })
       const run = { ...begun.run, upstreamConversationId: conversationId, chatId }
-      expect(await stage.strategy.cancel(run, signal)).toBe(entry.cancels ? 'agreed' : 'refused')
-      const { chats } = await stage.emulator.state()
+      expect(await system.strategy.cancel(run, signal)).toBe(entry.cancels ? 'agreed' : 'refused')
+      const { chats } = await system.emulator.state()
       expect(chats.find(({ id }) => id === chatId)?.status).toBe(
         entry.cancels ? 'canceled' : 'in_progress',
       )
       if (entry.cancels) {
-        const recovered = await stage.strategy.recover(
+        const recovered = await system.strategy.recover(
           { ...run, shown: '', isFinished: false },
           signal,
         )
         expect(recovered.type === 'found' && recovered.events.at(-1)?.type).toBe('cancelled')
         // The second time there is nothing left to cancel.
-        expect(await stage.strategy.cancel(run, signal)).toBe('refused')
+        expect(await system.strategy.cancel(run, signal)).toBe('refused')
       }
       left.abort(new Error('left'))
       await streaming.catch(() => undefined)
@@ -146,7 +146,7 @@ export function strategyContract(name: string, entry: StrategyEntry): void {
 
     it('ends with the reason of the signal, at once', async () => {
       const begun = await begin(newSession('alice'))
-      await stage.emulator.faults(entry.runPath, { kind: 'gate', afterDeltas: 1 })
+      await system.emulator.faults(entry.runPath, { kind: 'gate', afterDeltas: 1 })
       const stop = new AbortController()
       const reason = new Error('stopped')
       const reading = (async () => {
@@ -157,14 +157,14 @@ export function strategyContract(name: string, entry: StrategyEntry): void {
           history: [],
           ...plain,
         }
-        await stage.strategy.start(request, () => undefined, stop.signal)
+        await system.strategy.start(request, () => undefined, stop.signal)
       })()
       const outcome = expect(reading).rejects.toBe(reason)
-      await stage.emulator.until({ gate: 'gate' })
+      await system.emulator.until({ gate: 'gate' })
       stop.abort(reason)
       await within(outcome, 'the stream ends')
     })
 
-    testStrategyFaults(stage, entry)
+    testStrategyFaults(system, entry)
   })
 }

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { UploadFileDocument } from '../../schema/operations/generated/graphql.ts'
 import { limitsSchema } from '../../src/config/sections/limits.ts'
-import { createFakeClock } from '../kit/clock.ts'
-import { type FakeGatewayOptions, openFakeGateway } from '../kit/fake-gateway.ts'
-import { until } from '../kit/until.ts'
+import { createFakeClock } from '../kit/fakes/clock.ts'
+import { type FakeGatewayOptions, openFakeGateway } from '../kit/fakes/gateway.ts'
+import { until } from '../kit/process/until.ts'
 
 const query = UploadFileDocument.toString()
 const operations = JSON.stringify({ query, variables: { file: null } })

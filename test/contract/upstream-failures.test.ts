@@ -6,11 +6,11 @@ import { parseConfig } from '../../src/config/config.ts'
 import { createGateway } from '../../src/compose/gateway.ts'
 import { createLogger } from '../../src/observe/log.ts'
 import { createPrometheusMetrics } from '../../src/observe/prometheus.ts'
-import { apiKey, asBackend } from '../kit/api-keys.ts'
-import { createRsaIssuer } from '../kit/callers.ts'
-import { answerCall } from '../kit/platform-calls.ts'
-import { closedPort } from '../kit/unreachable.ts'
-import { until } from '../kit/until.ts'
+import { apiKey, asBackend } from '../kit/credentials/api-keys.ts'
+import { createRsaIssuer } from '../kit/credentials/issuer.ts'
+import { answerCall } from '../kit/process/platform-calls.ts'
+import { closedPort } from '../kit/process/unreachable.ts'
+import { until } from '../kit/process/until.ts'
 
 /** A gateway whose Bot is at `baseUrl`, and whose issuer of tokens has its keys where nothing listens. */
 async function open(baseUrl: string) {

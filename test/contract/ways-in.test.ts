@@ -5,11 +5,11 @@ import { describe, expect, it } from 'vitest'
 import { RateLimitedError, UnavailableError } from '../../src/errors.ts'
 import { createRateLimiter } from '../../src/rate/limiter.ts'
 import type { GuestDesk } from '../../src/server/ways-in.ts'
-import { apiKey } from '../kit/api-keys.ts'
-import { createClient } from '../kit/client.ts'
-import { type FakeGatewayOptions, openFakeGateway } from '../kit/fake-gateway.ts'
-import { until } from '../kit/until.ts'
-import { cookieName, guestLifetimeSeconds, openWaysIn } from '../kit/ways-in.ts'
+import { apiKey } from '../kit/credentials/api-keys.ts'
+import { createClient } from '../kit/clients/client.ts'
+import { type FakeGatewayOptions, openFakeGateway } from '../kit/fakes/gateway.ts'
+import { until } from '../kit/process/until.ts'
+import { cookieName, guestLifetimeSeconds, openWaysIn } from '../kit/credentials/sign-in.ts'
 
 const page = 'https://app.example.com'
 const one = apiKey('one')
@@ -97,59 +97,59 @@ describe('a request for a credential', () => {
           if (isFull) throw new UnavailableError('Memory is scarce.')
         },
       }
-      await using stage = await open({ heap })
-      const idle = stage.clock.pending
-      const token = await stage.rsa.sign('alice')
+      await using system = await open({ heap })
+      const idle = system.clock.pending
+      const token = await system.rsa.sign('alice')
       const body = new ReadableStream({ start: (controller) => controller.enqueue(Buffer.of(32)) })
       // Needed by the specification of fetch, and missing in its types.
       const init = { method: 'POST', body, duplex: 'half' }
       const headers = path === '/auth/cookie' ? bearer(token) : {}
-      const late = stage.ask(path, { ...init, headers })
-      await until(() => stage.clock.pending > idle, 'the request to be waited for')
-      stage.clock.advance(30_000)
+      const late = system.ask(path, { ...init, headers })
+      await until(() => system.clock.pending > idle, 'the request to be waited for')
+      system.clock.advance(30_000)
       expect(await codeOf(await late)).toBe('408 BAD_REQUEST')
       isFull = true
-      expect(await codeOf(await stage.ask(path, post(headers)))).toBe('503 UNAVAILABLE')
+      expect(await codeOf(await system.ask(path, post(headers)))).toBe('503 UNAVAILABLE')
     },
   )
 })
 
 describe('POST /auth/cookie', () => {
   it('T11: puts a bearer token into a cookie that is as good as the header, for as long', async () => {
-    await using stage = await open()
-    const token = await stage.rsa.sign('alice')
-    const answer = await stage.ask('/auth/cookie', post(bearer(token)))
+    await using system = await open()
+    const token = await system.rsa.sign('alice')
+    const answer = await system.ask('/auth/cookie', post(bearer(token)))
     expect(answer.status).toBe(204)
     expect(answer.headers.get('cache-control')).toBe('private, no-store')
     expect(answer.headers.get('set-cookie')).toBe(
       `${cookieName}=${token}; Max-Age=3600; Path=/; HttpOnly; Secure; SameSite=Strict`,
     )
     const [sent = ''] = (answer.headers.get('set-cookie') ?? '').split(';')
-    expect(await stage.whoIs({ cookie: sent, ...sameOrigin })).toBe('alice')
-    expect(await stage.whoIs(bearer(token))).toBe('alice')
-    expect(await stage.whoIs({ ...bearer(token), cookie: sent })).toBe('alice')
+    expect(await system.whoIs({ cookie: sent, ...sameOrigin })).toBe('alice')
+    expect(await system.whoIs(bearer(token))).toBe('alice')
+    expect(await system.whoIs({ ...bearer(token), cookie: sent })).toBe('alice')
   })
 
   it('T11: says what SameSite is configured', async () => {
-    await using stage = await open({ cookie: { ...cookieSettings, sameSite: 'lax' } })
-    const answer = await stage.ask('/auth/cookie', post(bearer(await stage.rsa.sign('alice'))))
+    await using system = await open({ cookie: { ...cookieSettings, sameSite: 'lax' } })
+    const answer = await system.ask('/auth/cookie', post(bearer(await system.rsa.sign('alice'))))
     expect(answer.headers.get('set-cookie')).toMatch(/; SameSite=Lax$/)
   })
 
   it("replaces another caller's cookie, whatever it holds", async () => {
-    await using stage = await open()
-    const [alice, bob] = await Promise.all([stage.rsa.sign('alice'), stage.rsa.sign('bob')])
+    await using system = await open()
+    const [alice, bob] = await Promise.all([system.rsa.sign('alice'), system.rsa.sign('bob')])
     for (const old of [alice, 'garbage', '']) {
-      const answer = await stage.ask('/auth/cookie', post({ ...bearer(bob), ...cookie(old) }))
+      const answer = await system.ask('/auth/cookie', post({ ...bearer(bob), ...cookie(old) }))
       expect(answer.headers.get('set-cookie')).toContain(bob)
     }
   })
 
   it('is refused without a bearer token, and sets nothing then', async () => {
-    await using stage = await open()
-    const token = await stage.rsa.sign('alice')
+    await using system = await open()
+    const token = await system.rsa.sign('alice')
     const key = { authorization: `ApiKey ${one.key}`, 'x-session-subject': 'alice' }
-    const large = await stage.rsa.sign('alice', { padding: 'x'.repeat(3_000) })
+    const large = await system.rsa.sign('alice', { padding: 'x'.repeat(3_000) })
     const refusals = [
       [{}, '401 UNAUTHENTICATED'],
       [cookie(token), '401 UNAUTHENTICATED'],
@@ -160,26 +160,26 @@ describe('POST /auth/cookie', () => {
       [{ ...bearer(token), origin: 'https://evil.example' }, '403 FORBIDDEN'],
     ] as const
     for (const [headers, refusal] of refusals) {
-      const answer = await stage.ask('/auth/cookie', post(headers))
+      const answer = await system.ask('/auth/cookie', post(headers))
       expect(answer.headers.get('set-cookie')).toBeNull()
       expect(await codeOf(answer)).toBe(refusal)
     }
-    const long = await stage.ask('/auth/cookie', post(bearer(token), 'x'.repeat(2_000)))
+    const long = await system.ask('/auth/cookie', post(bearer(token), 'x'.repeat(2_000)))
     expect(await codeOf(long)).toBe('413 TOO_LARGE')
     expect(long.headers.get('set-cookie')).toBeNull()
   })
 
   it('is undone by DELETE, which needs no credential: an expired one must go, too', async () => {
-    await using stage = await open()
+    await using system = await open()
     for (const headers of [{}, cookie('garbage'), sameOrigin]) {
-      const answer = await stage.ask('/auth/cookie', { method: 'DELETE', headers })
+      const answer = await system.ask('/auth/cookie', { method: 'DELETE', headers })
       expect(answer.status).toBe(204)
       expect(answer.headers.get('set-cookie')).toBe(
         `${cookieName}=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Strict`,
       )
     }
     const headers = { 'sec-fetch-site': 'cross-site' }
-    const foreign = await stage.ask('/auth/cookie', { method: 'DELETE', headers })
+    const foreign = await system.ask('/auth/cookie', { method: 'DELETE', headers })
     expect(await codeOf(foreign)).toBe('403 FORBIDDEN')
   })
 
@@ -190,21 +190,21 @@ describe('POST /auth/cookie', () => {
     }
     const token = await closed.rsa.sign('alice')
     expect(await closed.whoIs({ ...cookie(token), ...sameOrigin })).toBe(401)
-    await using stage = await open()
-    const [put, get] = [await stage.ask('/auth/cookie'), await stage.ask('/auth/guest')]
+    await using system = await open()
+    const [put, get] = [await system.ask('/auth/cookie'), await system.ask('/auth/guest')]
     expect([put.status, put.headers.get('allow')]).toEqual([405, 'POST, DELETE, OPTIONS'])
     expect([get.status, get.headers.get('allow')]).toEqual([405, 'POST, OPTIONS'])
   })
 
   it('works by Request and Response, too', async () => {
-    await using stage = await open()
-    const token = await stage.rsa.sign('alice')
-    const { server } = stage.gateway
+    await using system = await open()
+    const token = await system.rsa.sign('alice')
+    const { server } = system.gateway
     const set = await server.fetch(new Request('http://x/auth/cookie', post(bearer(token))))
     expect(set.headers.get('set-cookie')).toContain(token)
     const guest = await server.fetch(new Request('http://x/auth/guest', post()))
     expect(guest.status).toBe(200)
-    expect(stage.taken).toContain('address unknown')
+    expect(system.taken).toContain('address unknown')
   })
 })
 
@@ -237,12 +237,12 @@ describe('T11: with a cookie', () => {
   it.each(every)(
     '%j is answered with %i, by POST, GET and on a stream',
     async (headers, status) => {
-      await using stage = await open()
-      using client = createClient(stage.gateway.url)
-      const token = await stage.rsa.sign('alice')
+      await using system = await open()
+      using client = createClient(system.gateway.url)
+      const token = await system.rsa.sign('alice')
       const mine = { ...cookie(token), ...headers }
-      expect(await stage.whoIs(mine)).toBe(status === 200 ? 'alice' : 403)
-      const get = await stage.ask(`/graphql?${new URLSearchParams({ query: viewer })}`, {
+      expect(await system.whoIs(mine)).toBe(status === 200 ? 'alice' : 403)
+      const get = await system.ask(`/graphql?${new URLSearchParams({ query: viewer })}`, {
         headers: mine,
       })
       expect(get.status).toBe(status)
@@ -252,7 +252,7 @@ describe('T11: with a cookie', () => {
         if (status === 403) expect(await stream.refusal).toContain('FORBIDDEN')
       }
       // A header of one's own is no cookie: no page can make a browser send it.
-      expect(await stage.whoIs({ ...headers, ...bearer(token) })).toBe('alice')
+      expect(await system.whoIs({ ...headers, ...bearer(token) })).toBe('alice')
     },
   )
 
@@ -267,32 +267,32 @@ describe('T11: with a cookie', () => {
     // What was asked for before is no form; what the body may be is then for others to say.
     ['text/plain', { 'graphql-require-preflight': '1' }, 415],
   ])('a body of %s and %j is answered with %i', async (type, more, status) => {
-    await using stage = await open()
-    const token = await stage.rsa.sign('alice')
+    await using system = await open()
+    const token = await system.rsa.sign('alice')
     const headers = { ...cookie(token), ...sameOrigin, 'content-type': type, ...more }
-    const answer = await stage.ask('/graphql', post(headers, JSON.stringify({ query: viewer })))
+    const answer = await system.ask('/graphql', post(headers, JSON.stringify({ query: viewer })))
     expect(answer.status).toBe(status)
   })
 
   it('no mutation runs by GET, from whichever page', async () => {
-    await using stage = await open()
+    await using system = await open()
     const query = 'mutation { sendMessage(input: { text: "x" }) { __typename } }'
-    const headers = { ...cookie(await stage.rsa.sign('alice')), ...sameOrigin }
-    const answer = await stage.ask(`/graphql?${new URLSearchParams({ query })}`, { headers })
+    const headers = { ...cookie(await system.rsa.sign('alice')), ...sameOrigin }
+    const answer = await system.ask(`/graphql?${new URLSearchParams({ query })}`, { headers })
     expect(answer.status).toBe(405)
-    expect(stage.gateway.session('alice').sent).toEqual([])
+    expect(system.gateway.session('alice').sent).toEqual([])
   })
 })
 
 describe('T12: pages of other origins', () => {
   it('may send cookies only where they are configured, and only from the configured origins', async () => {
-    await using stage = await open()
+    await using system = await open()
     await using without = await open({ cookie: undefined })
     for (const path of ['/graphql', '/auth/cookie', '/auth/guest']) {
       for (const origin of [page, 'https://evil.example', 'null', '*', `${page}.evil.example`]) {
         for (const method of ['OPTIONS', 'POST']) {
           const init = { method, headers: { origin } }
-          const { headers } = await stage.ask(path, init)
+          const { headers } = await system.ask(path, init)
           const isOurs = origin === page
           expect(headers.get('access-control-allow-origin')).toBe(isOurs ? page : null)
           expect(headers.get('access-control-allow-credentials')).toBe(isOurs ? 'true' : null)
@@ -305,9 +305,9 @@ describe('T12: pages of other origins', () => {
   })
 
   it('learn what each path takes', async () => {
-    await using stage = await open()
+    await using system = await open()
     const methods = async (path: string) => {
-      const { headers } = await stage.ask(path, { method: 'OPTIONS', headers: { origin: page } })
+      const { headers } = await system.ask(path, { method: 'OPTIONS', headers: { origin: page } })
       expect(headers.get('access-control-allow-headers')).toContain('graphql-require-preflight')
       expect(headers.get('access-control-allow-headers')).not.toContain('x-session-subject')
       return headers.get('access-control-allow-methods')
@@ -319,73 +319,73 @@ describe('T12: pages of other origins', () => {
 })
 
 describe('POST /auth/guest', () => {
-  async function enter(stage: Awaited<ReturnType<typeof open>>, init = post()) {
-    const answer = await stage.ask('/auth/guest', init)
+  async function enter(system: Awaited<ReturnType<typeof open>>, init = post()) {
+    const answer = await system.ask('/auth/guest', init)
     const pass = (await answer.json()) as { token: string; expiresAt: string }
     return { answer, ...pass }
   }
 
   it('makes a session for who has none, and sets the cookie where there are cookies', async () => {
-    await using stage = await open()
-    const { answer, token, expiresAt } = await enter(stage)
+    await using system = await open()
+    const { answer, token, expiresAt } = await enter(system)
     expect(answer.status).toBe(200)
     expect(answer.headers.get('cache-control')).toBe('private, no-store')
-    expect(Date.parse(expiresAt)).toBe(stage.clock.now() + guestLifetimeSeconds * 1000)
+    expect(Date.parse(expiresAt)).toBe(system.clock.now() + guestLifetimeSeconds * 1000)
     expect(answer.headers.get('set-cookie')).toBe(
       `${cookieName}=${token}; Max-Age=604800; Path=/; HttpOnly; Secure; SameSite=Strict`,
     )
-    const session = await stage.whoIs(bearer(token))
+    const session = await system.whoIs(bearer(token))
     expect(session).toMatch(/^[\w-]{22}$/)
-    expect(await stage.whoIs({ ...cookie(token), ...sameOrigin })).toBe(session)
-    const other = await enter(stage)
-    expect(await stage.whoIs(bearer(other.token))).not.toBe(session)
+    expect(await system.whoIs({ ...cookie(token), ...sameOrigin })).toBe(session)
+    const other = await enter(system)
+    expect(await system.whoIs(bearer(other.token))).not.toBe(session)
 
     await using without = await open({ cookie: undefined })
     expect((await enter(without)).answer.headers.get('set-cookie')).toBeNull()
   })
 
   it('gives a guest who was here a fresh token for the same session', async () => {
-    await using stage = await open()
-    const first = await enter(stage)
-    const session = await stage.whoIs(bearer(first.token))
-    stage.clock.advance(1_000_000)
+    await using system = await open()
+    const first = await enter(system)
+    const session = await system.whoIs(bearer(first.token))
+    system.clock.advance(1_000_000)
     const json = { 'content-type': 'application/json' }
     for (const headers of [
       bearer(first.token),
       { ...cookie(first.token), ...sameOrigin, ...json },
     ]) {
-      const fresh = await enter(stage, post(headers, '{}'))
+      const fresh = await enter(system, post(headers, '{}'))
       expect(Date.parse(fresh.expiresAt)).toBe(Date.parse(first.expiresAt) + 1_000_000)
-      expect(await stage.whoIs(bearer(fresh.token))).toBe(session)
+      expect(await system.whoIs(bearer(fresh.token))).toBe(session)
     }
   })
 
   it('makes nobody a new guest whose credential is refused, or is of somebody else', async () => {
-    await using stage = await open()
-    const { token } = await stage.guests.issue()
-    const alice = await stage.rsa.sign('alice')
+    await using system = await open()
+    const { token } = await system.guests.issue()
+    const alice = await system.rsa.sign('alice')
     const key = { authorization: `ApiKey ${one.key}`, 'x-session-subject': 'alice' }
-    stage.clock.advance(guestLifetimeSeconds * 1000)
+    system.clock.advance(guestLifetimeSeconds * 1000)
     const refusals = [
       [bearer('garbage'), '401 UNAUTHENTICATED'],
       [bearer(token), '401 UNAUTHENTICATED'],
       [{ ...cookie(token), ...sameOrigin }, '401 UNAUTHENTICATED'],
       [bearer(alice), '401 UNAUTHENTICATED'],
-      [bearer(await stage.rsa.sign('alice')), '400 BAD_REQUEST'],
+      [bearer(await system.rsa.sign('alice')), '400 BAD_REQUEST'],
       [key, '400 BAD_REQUEST'],
       [{ 'x-session-subject': 'alice' }, '400 BAD_REQUEST'],
     ] as const
     for (const [headers, refusal] of refusals) {
-      const answer = await stage.ask('/auth/guest', post(headers))
+      const answer = await system.ask('/auth/guest', post(headers))
       expect(answer.headers.get('set-cookie')).toBeNull()
       expect(await codeOf(answer)).toBe(refusal)
     }
-    expect(stage.taken).toEqual([])
+    expect(system.taken).toEqual([])
   })
 
   it('T11: lets no page of another site sign its visitor in or out', async () => {
-    await using stage = await open()
-    const { token } = await stage.guests.issue()
+    await using system = await open()
+    const { token } = await system.guests.issue()
     const evil = { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' }
     const json = { 'content-type': 'application/json' }
     for (const headers of [
@@ -394,25 +394,25 @@ describe('POST /auth/guest', () => {
       { ...cookie(token), ...json },
       { ...cookie(token), ...sameOrigin, 'content-type': 'text/plain' },
     ]) {
-      const answer = await stage.ask('/auth/guest', post(headers, '{}'))
+      const answer = await system.ask('/auth/guest', post(headers, '{}'))
       expect(answer.headers.get('set-cookie')).toBeNull()
       expect(await codeOf(answer)).toBe('403 FORBIDDEN')
     }
-    expect((await enter(stage, post(sameOrigin))).answer.status).toBe(200)
+    expect((await enter(system, post(sameOrigin))).answer.status).toBe(200)
   })
 
   it('is limited for each client address, and for all together', async () => {
-    await using stage = await open()
-    await enter(stage)
-    expect(stage.taken).toEqual(['address 127.0.0.1', 'all guests'])
+    await using system = await open()
+    await enter(system)
+    expect(system.taken).toEqual(['address 127.0.0.1', 'all guests'])
     for (const left of [0, 1]) {
-      stage.allow(left)
-      const answer = await stage.ask('/auth/guest', post())
+      system.allow(left)
+      const answer = await system.ask('/auth/guest', post())
       expect(answer.headers.get('retry-after')).toBe('30')
       expect(answer.headers.get('set-cookie')).toBeNull()
       expect(await codeOf(answer)).toBe('429 RATE_LIMITED')
     }
-    expect(stage.taken.slice(2)).toEqual(['address 127.0.0.1', 'address 127.0.0.1', 'all guests'])
+    expect(system.taken.slice(2)).toEqual(['address 127.0.0.1', 'address 127.0.0.1', 'all guests'])
   })
 
   it('is limited by the limiter that the gateway has', async () => {
@@ -424,9 +424,9 @@ describe('POST /auth/guest', () => {
       [9, 2],
     ] as const) {
       const guests = { issue, perAddress: limiter(perAddress), inAll: limiter(inAll) }
-      await using stage = await open({ guests })
+      await using system = await open({ guests })
       const answers = []
-      for (let turn = 0; turn < 3; turn += 1) answers.push(await stage.ask('/auth/guest', post()))
+      for (let turn = 0; turn < 3; turn += 1) answers.push(await system.ask('/auth/guest', post()))
       expect(answers.map(({ status }) => status)).toEqual([200, 200, 429])
       expect(Number(answers.at(-1)?.headers.get('retry-after'))).toBeGreaterThan(0)
     }
@@ -457,9 +457,9 @@ describe('on the wire', () => {
   }
 
   it('T8: a doubled header or cookie is refused, be the first as good as it may', async () => {
-    await using stage = await open()
-    const { url } = stage.gateway
-    const [alice, bob] = await Promise.all([stage.rsa.sign('alice'), stage.rsa.sign('bob')])
+    await using system = await open()
+    const { url } = system.gateway
+    const [alice, bob] = await Promise.all([system.rsa.sign('alice'), system.rsa.sign('bob')])
     const key = `ApiKey ${one.key}`
     const asCookie = (token: string) => `${cookieName}=${token}`
     const refused = [
@@ -477,8 +477,8 @@ describe('on the wire', () => {
   })
 
   it('T8: very long headers cost a refusal', async () => {
-    await using stage = await open()
-    const { url } = stage.gateway
+    await using system = await open()
+    const { url } = system.gateway
     const long = 'x'.repeat(12_000)
     for (const lines of [
       { authorization: `Bearer ${long}` },
@@ -494,10 +494,10 @@ describe('on the wire', () => {
   })
 
   it('T6: each request on a connection is of its own caller, and one without is nobody', async () => {
-    await using stage = await open()
-    const { url } = stage.gateway
+    await using system = await open()
+    const { url } = system.gateway
     const agent = new Agent({ keepAlive: true, maxSockets: 1 })
-    const [alice, bob] = await Promise.all([stage.rsa.sign('alice'), stage.rsa.sign('bob')])
+    const [alice, bob] = await Promise.all([system.rsa.sign('alice'), system.rsa.sign('bob')])
     const key = { authorization: `ApiKey ${one.key}`, 'x-session-subject': 'carol' }
     const turns = [
       [{ authorization: `Bearer ${alice}` }, 'alice'],
@@ -519,24 +519,26 @@ describe('on the wire', () => {
   })
 
   it('T5: no header, cookie or parameter names a session', async () => {
-    await using stage = await open()
+    await using system = await open()
     const names = { 'session-name': 'bob', 'x-session-name': 'bob', 'x-session-id': 'bob' }
     const cookies = { cookie: 'session_name=bob; session=bob; sub=bob' }
-    const alice = bearer(await stage.rsa.sign('alice', { session_name: 'bob', session: 'bob' }))
-    expect(await stage.whoIs({ ...alice, ...names, ...cookies })).toBe('alice')
+    const alice = bearer(await system.rsa.sign('alice', { session_name: 'bob', session: 'bob' }))
+    expect(await system.whoIs({ ...alice, ...names, ...cookies })).toBe('alice')
     const search = new URLSearchParams({ query: viewer, session_name: 'bob', sub: 'bob' })
-    const answer = await stage.ask(`/graphql?${search}`, { headers: alice })
+    const answer = await system.ask(`/graphql?${search}`, { headers: alice })
     expect(await answer.json()).toEqual({ data: { viewer: { session: 'alice' } } })
   })
 
   it('T7: nothing but health and the page of GraphiQL is open to who is nobody', async () => {
-    await using stage = await open()
-    const { url } = stage.gateway
+    await using system = await open()
+    const { url } = system.gateway
     expect((await send(url, {})).status).toBe(401)
-    expect((await stage.ask(`/graphql?${new URLSearchParams({ query: viewer })}`)).status).toBe(401)
+    expect((await system.ask(`/graphql?${new URLSearchParams({ query: viewer })}`)).status).toBe(
+      401,
+    )
     const introspection = new URLSearchParams({ query: '{ __schema { types { name } } }' })
     const asPage = { headers: { accept: 'text/html' } }
-    expect((await stage.ask(`/graphql?${introspection}`, asPage)).status).toBe(401)
-    expect((await stage.ask('/metrics')).status).toBe(404)
+    expect((await system.ask(`/graphql?${introspection}`, asPage)).status).toBe(401)
+    expect((await system.ask('/metrics')).status).toBe(404)
   })
 })

@@ -1,8 +1,8 @@
 import type { WorkflowSettings } from '../../src/config/sections/target.ts'
 import type { Platform } from '../../src/domain.ts'
 import { createWorkflowStrategy } from '../../src/strategy/workflow.ts'
-import { workflowSettings } from '../kit/strategy-options.ts'
-import type { StrategyEntry } from './strategy-stage.ts'
+import { workflowSettings } from '../kit/fakes/strategy-options.ts'
+import type { StrategyEntry } from './strategy-system.ts'
 import { strategyContract } from './strategy.ts'
 
 function entry(workflow: Partial<WorkflowSettings>, platform: Platform = 'cloud'): StrategyEntry {

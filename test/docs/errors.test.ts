@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { buildSchema, isEnumType } from 'graphql'
 import { describe, expect, it } from 'vitest'
-import { endingCodes, requestStatuses } from '../kit/codes.ts'
+import { endingCodes, requestStatuses } from '../kit/schema/codes.ts'
 import { root } from './markdown.ts'
 
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8')

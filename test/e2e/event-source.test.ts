@@ -3,10 +3,10 @@ import { createServer, type Server } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openBrowser } from '../kit/browser.ts'
-import { readMeter } from '../kit/metrics.ts'
-import { openStage, type Stage } from '../kit/stage.ts'
-import { until } from '../kit/until.ts'
+import { openBrowser } from '../kit/clients/browser.ts'
+import { readMeter } from '../kit/process/metrics.ts'
+import { startSystem, type System } from '../kit/process/system.ts'
+import { until } from '../kit/process/until.ts'
 
 const streamPath = `/graphql?query=${encodeURIComponent(
   'subscription($after:String){replies(after:$after){replyId ...on ReplyDelta{kind offset text} ...on ReplyCompleted{text}}}',
@@ -18,12 +18,12 @@ const sendBody = (text: string) => ({
 })
 
 describe('EventSource with a cookie, in Chromium', () => {
-  let stage: Stage
+  let system: System
   let browser: Browser
   /** Pages of this host with another port, which are of the same site, and of another host. */
   let elsewhere: Server
   beforeAll(async () => {
-    stage = await openStage({
+    system = await startSystem({
       config: { listen: { host: '127.0.0.1', port: await freePort() }, cookie: {} },
     })
     browser = await openBrowser()
@@ -35,15 +35,15 @@ describe('EventSource with a cookie, in Chromium', () => {
   afterAll(async () => {
     await browser.close()
     elsewhere.close()
-    await stage[Symbol.asyncDispose]()
+    await system[Symbol.asyncDispose]()
   })
 
   /** A page of the gateway's own site, whose user is signed in by the cookie alone. */
   async function signIn(name: string) {
     const context = await browser.newContext()
     const page = await context.newPage()
-    await page.goto(`${stage.gateway.url}/graphql`)
-    const { token } = stage.person(name)
+    await page.goto(`${system.gateway.url}/graphql`)
+    const { token } = system.person(name)
     const status = await page.evaluate(async (bearer) => {
       const headers = { authorization: `Bearer ${bearer}` }
       return (await fetch('/auth/cookie', { method: 'POST', headers })).status
@@ -83,8 +83,8 @@ describe('EventSource with a cookie, in Chromium', () => {
     expect(await send('/say before')).toContain('SendMessageSuccess')
     await until(async () => (await seen()).join().includes('"text":"before"'), 'the first answer')
 
-    await stage.gateway.kill('SIGKILL')
-    await stage.gateway.restart()
+    await system.gateway.kill('SIGKILL')
+    await system.gateway.restart()
     expect(await send('/say after')).toContain('SendMessageSuccess')
     await until(async () => (await seen()).join().includes('"text":"after"'), 'the second answer')
     const events = await seen()
@@ -106,12 +106,12 @@ describe('EventSource with a cookie, in Chromium', () => {
     const { port } = elsewhere.address() as AddressInfo
     await evil.goto(`http://${host}:${port}/`)
     const opened = await countOpened()
-    const { seen } = await listen(evil, stage.gateway.url + streamPath)
+    const { seen } = await listen(evil, system.gateway.url + streamPath)
     await until(async () => (await seen()).includes('closed'), 'the stream to be refused')
     expect(await seen()).toEqual(['closed'])
     expect(await countOpened()).toBe(opened)
 
-    const before = (await stage.emulator.state()).chats.length
+    const before = (await system.emulator.state()).chats.length
     // What it sends unasked, as forms can, does nothing.
     const told = await evil.evaluate(
       async ([url, body]) => {
@@ -119,17 +119,17 @@ describe('EventSource with a cookie, in Chromium', () => {
         const headers = { 'content-type': 'text/plain' }
         return (await fetch(`${url}/graphql`, { ...options, headers, body })).type
       },
-      [stage.gateway.url, JSON.stringify(sendBody('/say evil'))] as const,
+      [system.gateway.url, JSON.stringify(sendBody('/say evil'))] as const,
     )
     expect(told).toBe('opaque')
-    expect((await stage.emulator.state()).chats).toHaveLength(before)
+    expect((await system.emulator.state()).chats).toHaveLength(before)
     const own = await listen(alice.page, streamPath)
     await until(async () => (await own.seen()).includes('open'), 'her own page to be let in')
     expect(await countOpened()).toBe(opened + 1)
   })
 
   const countOpened = async () =>
-    await readMeter(stage.gateway, 'coze_gateway_subscriptions_opened_total')
+    await readMeter(system.gateway, 'coze_gateway_subscriptions_opened_total')
 })
 
 async function freePort(): Promise<number> {

@@ -3,10 +3,10 @@ import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openBrowser } from '../kit/browser.ts'
-import { type RunningDemo, startDemo } from '../kit/demo.ts'
-import { type FakeGateway, openFakeGateway } from '../kit/fake-gateway.ts'
-import { until } from '../kit/until.ts'
+import { openBrowser } from '../kit/clients/browser.ts'
+import { type RunningDemo, startDemo } from '../kit/process/demo.ts'
+import { type FakeGateway, openFakeGateway } from '../kit/fakes/gateway.ts'
+import { until } from '../kit/process/until.ts'
 
 describe('GraphiQL of the demo, in Chromium', () => {
   let demo: RunningDemo

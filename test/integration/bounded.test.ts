@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises'
 import { Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { check } from '../kit/checker.ts'
-import { readMeter } from '../kit/metrics.ts'
-import type { Followed } from '../kit/recorder.ts'
-import { figure } from '../kit/soak.ts'
-import { openStage, type Person, type Stage } from '../kit/stage.ts'
-import { createTalk, type Talk } from '../kit/talk.ts'
-import { until } from '../kit/until.ts'
+import { check } from '../kit/history/checker.ts'
+import { readMeter } from '../kit/process/metrics.ts'
+import type { Followed } from '../kit/clients/recorder.ts'
+import { figure } from '../kit/process/soak.ts'
+import { startSystem, type Person, type System } from '../kit/process/system.ts'
+import { createTalk, type Talk } from '../kit/clients/talk.ts'
+import { until } from '../kit/process/until.ts'
 
 const stalledReaders = figure(200, 1_000)
 const stalledMs = 4_000
@@ -23,9 +23,9 @@ const stalledMeter = 'coze_gateway_subscriptions_ended_total{reason="stalled"}'
 const goneMeter = 'coze_gateway_subscriptions_ended_total{reason="client-gone"}'
 
 describe('P7: bounded memory', () => {
-  let stage: Stage
+  let system: System
   beforeAll(async () => {
-    stage = await openStage({
+    system = await startSystem({
       timeouts: { stalledMs, keepAliveMs: 500 },
       limits: {
         maxSubscriptionsPerSession: 5_000,
@@ -36,13 +36,13 @@ describe('P7: bounded memory', () => {
       config: { logging: { level: 'info' } },
     })
   })
-  afterAll(() => stage[Symbol.asyncDispose]())
+  afterAll(() => system[Symbol.asyncDispose]())
 
   it(
     `F36 T16: ${stalledReaders} subscribers that stop reading cost a bounded number of bytes each and disturb nobody`,
     async () => {
-      const talk = createTalk(stage)
-      const alice = stage.person('stalled')
+      const talk = createTalk(system)
+      const alice = system.person('stalled')
       // What one such reply costs, whoever reads it, is paid before.
       const alone = await hear(talk, alice, [])
       const stalled: Followed[] = []
@@ -55,7 +55,7 @@ describe('P7: bounded memory', () => {
       one?.stream.resume()
       const events = await one?.take()
       expect(await one?.stream.ended).toBe('closed')
-      const resumed = await talk.recorder.follow(stage.client, {
+      const resumed = await talk.recorder.follow(system.client, {
         reader: 'stalled-0',
         as: alice.name,
         token: alice.token,
@@ -71,29 +71,29 @@ describe('P7: bounded memory', () => {
   )
 
   it('F35: frees what it held for clients that are gone', async () => {
-    const alice = stage.person('gone')
+    const alice = system.person('gone')
     const [open, gone] = [
-      await readMeter(stage.gateway, openMeter),
-      await readMeter(stage.gateway, goneMeter),
+      await readMeter(system.gateway, openMeter),
+      await readMeter(system.gateway, goneMeter),
     ]
     const count = 50
     const sockets = await Promise.all(
       Array.from({ length: count }, () => subscribeRaw(alice.token)),
     )
     await until(
-      async () => (await readMeter(stage.gateway, openMeter)) === open + count,
+      async () => (await readMeter(system.gateway, openMeter)) === open + count,
       'the subscriptions are open',
     )
     for (const socket of sockets) socket.resetAndDestroy()
     await until(
-      async () => (await readMeter(stage.gateway, openMeter)) === open,
+      async () => (await readMeter(system.gateway, openMeter)) === open,
       'the subscriptions are freed',
     )
-    expect(await readMeter(stage.gateway, goneMeter)).toBe(gone + count)
+    expect(await readMeter(system.gateway, goneMeter)).toBe(gone + count)
   })
 
   it('T16: keeps no more subscriptions of a session than it may have, and always its newest', async () => {
-    await using small = await openStage({ limits: { maxSubscriptionsPerSession: 2 } })
+    await using small = await startSystem({ limits: { maxSubscriptionsPerSession: 2 } })
     const who = small.person('greedy')
     const query = 'subscription { replies { cursor } }'
     const open = () => small.client.stream({ token: who.token, query })
@@ -107,14 +107,14 @@ describe('P7: bounded memory', () => {
   })
 
   it('T16: refuses a body, a document and a message that are too large', async () => {
-    const { token } = stage.person('verbose')
-    const large = await stage.client.call({ token, query: '#'.repeat(300_000) })
+    const { token } = system.person('verbose')
+    const large = await system.client.call({ token, query: '#'.repeat(300_000) })
     expect(large.status).toBe(413)
     expect(large.body).toContain('TOO_LARGE')
     const deep = `{ viewer { session } ${'a: viewer { session } '.repeat(60)} }`
-    expect((await stage.client.call({ token, query: deep })).body).toContain('errors')
-    const talk = createTalk(stage)
-    const long = await talk.trySend(stage.person('verbose'), { text: 'x'.repeat(40_000) })
+    expect((await system.client.call({ token, query: deep })).body).toContain('errors')
+    const talk = createTalk(system)
+    const long = await talk.trySend(system.person('verbose'), { text: 'x'.repeat(40_000) })
     expect(long).toMatchObject({ code: 'INVALID_INPUT' })
   })
 
@@ -123,7 +123,7 @@ describe('P7: bounded memory', () => {
    * closed. Answers the most memory that was resident meanwhile.
    */
   async function hear(talk: Talk, who: Person, stalled: Followed[], wanted = 0) {
-    await stage.emulator.faults(
+    await system.emulator.faults(
       '/v1/workflows/chat',
       { kind: 'gate', afterDeltas: 1, gate: 'first word' },
       { kind: 'oversize', afterDeltas: 2, bytes: halfBytes },
@@ -131,9 +131,9 @@ describe('P7: bounded memory', () => {
       { kind: 'gate', afterDeltas: 4, gate: 'last word' },
     )
     const { id } = await talk.send(who, '/long 9')
-    await stage.emulator.until({ gate: 'first word' })
+    await system.emulator.until({ gate: 'first word' })
     const follow = (reader: string) =>
-      talk.recorder.follow(stage.client, { reader, as: who.name, token: who.token, replyId: id })
+      talk.recorder.follow(system.client, { reader, as: who.name, token: who.token, replyId: id })
     while (stalled.length < wanted) {
       const followed = await follow(`stalled-${stalled.length}`)
       await followed.take((event) => event.__typename === 'ReplyDelta')
@@ -142,37 +142,37 @@ describe('P7: bounded memory', () => {
     }
     const reader = await follow(`reader of ${id}`)
     let peak = 0
-    const goal = (await readMeter(stage.gateway, stalledMeter)) + wanted
-    await stage.emulator.release('first word')
+    const goal = (await readMeter(system.gateway, stalledMeter)) + wanted
+    await system.emulator.release('first word')
     let length = 0
     await reader.take(
       (event) => (length += 'text' in event ? event.text.length : 0) > 2 * halfBytes,
       60_000,
     )
-    expect(await talk.say(stage.person('undisturbed'), 'hello')).toMatchObject({
+    expect(await talk.say(system.person('undisturbed'), 'hello')).toMatchObject({
       text: 'You said: hello',
     })
     await until(
       async () => {
         peak = Math.max(peak, await residentBytes())
-        return (await readMeter(stage.gateway, stalledMeter)) >= goal
+        return (await readMeter(system.gateway, stalledMeter)) >= goal
       },
       'all stalled subscribers are closed',
       60_000,
     )
-    await stage.emulator.release('last word')
+    await system.emulator.release('last word')
     expect((await reader.take()).at(-1)).toMatchObject({ __typename: 'ReplyCompleted' })
     return { id, peak }
   }
 
   async function residentBytes(): Promise<number> {
-    const status = await readFile(`/proc/${stage.gateway.pid}/status`, 'utf8')
+    const status = await readFile(`/proc/${system.gateway.pid}/status`, 'utf8')
     return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024
   }
 
   /** A subscription on a bare socket, which can be reset like a machine that lost its power. */
   async function subscribeRaw(token: string): Promise<Socket> {
-    const { hostname, port } = new URL(stage.gateway.url)
+    const { hostname, port } = new URL(system.gateway.url)
     const socket = new Socket()
     const answered = Promise.withResolvers<void>()
     socket.once('data', () => answered.resolve())

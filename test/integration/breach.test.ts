@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { openStage, type Person } from '../kit/stage.ts'
-import { createTalk, type Talk } from '../kit/talk.ts'
-import { json } from '../kit/upstream-faults.ts'
-import type { ReplyEventData } from '../kit/recorder.ts'
+import { startSystem, type Person } from '../kit/process/system.ts'
+import { createTalk, type Talk } from '../kit/clients/talk.ts'
+import { json } from '../kit/process/upstream-faults.ts'
+import type { ReplyEventData } from '../kit/clients/recorder.ts'
 
 const count = 200
 
@@ -39,13 +39,13 @@ describe('an app with one static conversation, and 200 sessions at once', () => 
     ['alert', { onBreach: 'alert' }],
     ['fallback', { ...bot, onBreach: 'fallback' }],
   ])('T13: shows no text of one to another, under %s', async (onBreach, flow) => {
-    await using stage = await openStage({
+    await using system = await startSystem({
       ...quiet,
       flow: { ...flow, quota: { startsPerSecond: 10_000 } },
     })
-    const talk = createTalk(stage)
+    const talk = createTalk(system)
     const tellers = Array.from({ length: count }, (_, at) => ({
-      who: stage.person(`teller-${at}`),
+      who: system.person(`teller-${at}`),
       secret: `plum${randomUUID().replaceAll('-', '')}`,
     }))
     const shown = await Promise.all(tellers.map((teller) => converse(talk, teller)))
@@ -63,7 +63,7 @@ describe('an app with one static conversation, and 200 sessions at once', () => 
     )
     expect(breached.length).toBeGreaterThan(0)
     const secrets = tellers.map(({ secret }) => secret)
-    expect(secrets.filter((secret) => stage.gateway.output.includes(secret))).toEqual([])
+    expect(secrets.filter((secret) => system.gateway.output.includes(secret))).toEqual([])
 
     if (onBreach !== 'fallback') return
     // Everybody is served, by the Bot; who was not told of the breach is known to it.
@@ -79,14 +79,14 @@ describe('an app with one static conversation, and 200 sessions at once', () => 
 
 describe('an app with one static conversation that is known by its first run only', () => {
   it('T13: shows nobody what was said there in a run that nobody saw', async () => {
-    await using stage = await openStage({
+    await using system = await startSystem({
       emulator: { leaks: { staticConversation: true } },
       workflow: { conversationKeying: 'name' },
     })
-    const talk = createTalk(stage)
-    const [alice, bob] = [stage.person('alice'), stage.person('bob')]
+    const talk = createTalk(system)
+    const [alice, bob] = [system.person('alice'), system.person('bob')]
     const secret = `plum${randomUUID()}`
-    await stage.emulator.faults('/v1/workflows/chat', { kind: 'lostReply' })
+    await system.emulator.faults('/v1/workflows/chat', { kind: 'lostReply' })
     expect(await talk.say(alice, `my secret is ${secret}`)).toMatchObject({
       code: 'UPSTREAM_OUTCOME_UNKNOWN',
     })
@@ -100,12 +100,12 @@ describe('an app with one static conversation that is known by its first run onl
     ['', []],
     [', also where nothing is listed', [json(4000)]],
   ] as const)('serves who is alone there%s', async (_, faults) => {
-    await using stage = await openStage({ workflow: { conversationKeying: 'name' } })
-    const talk = createTalk(stage)
+    await using system = await startSystem({ workflow: { conversationKeying: 'name' } })
+    const talk = createTalk(system)
     if (faults.length > 0) {
-      await stage.emulator.repeatFaults('/v1/conversation/message/list', 10, ...faults)
+      await system.emulator.repeatFaults('/v1/conversation/message/list', 10, ...faults)
     }
-    const [alice, bob] = [stage.person('alice'), stage.person('bob')]
+    const [alice, bob] = [system.person('alice'), system.person('bob')]
     for (const [who, secret] of [
       [alice, 'plum'],
       [bob, 'pear'],

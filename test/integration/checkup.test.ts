@@ -3,9 +3,9 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import { createTestApp } from '../kit/emulator.ts'
-import { openStage, type Stage, type StageOptions } from '../kit/stage.ts'
-import { until } from '../kit/until.ts'
+import { createTestApp } from '../kit/process/emulator.ts'
+import { startSystem, type System, type SystemOptions } from '../kit/process/system.ts'
+import { until } from '../kit/process/until.ts'
 
 const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
 
@@ -15,11 +15,11 @@ interface Settings {
   workflow: Record<string, unknown>
 }
 
-/** `check-config --online` of a configuration like the stage's. */
-async function look(stage: Stage, change: (flow: Settings) => void = () => undefined) {
-  const config = JSON.parse(await readFile(stage.gateway.configFile, 'utf8'))
+/** `check-config --online` of a configuration like the system's. */
+async function look(system: System, change: (flow: Settings) => void = () => undefined) {
+  const config = JSON.parse(await readFile(system.gateway.configFile, 'utf8'))
   change(config.assistants[0])
-  const file = join(stage.gateway.configFile, '..', 'looked-at.json')
+  const file = join(system.gateway.configFile, '..', 'looked-at.json')
   await writeFile(file, JSON.stringify(config))
   return await new Promise<{ code: number; out: string; err: string }>((resolve) => {
     execFile(
@@ -30,12 +30,12 @@ async function look(stage: Stage, change: (flow: Settings) => void = () => undef
   })
 }
 
-const open = (options: StageOptions = {}) => openStage(options)
+const open = (options: SystemOptions = {}) => startSystem(options)
 
 describe('a look at the assistants', () => {
   it('shows what keys each layer, and leaves nothing upstream', async () => {
-    await using stage = await open()
-    const { code, out } = await look(stage)
+    await using system = await open()
+    const { code, out } = await look(system)
     expect(code).toBe(0)
     expect(out).toContain(`flow (workflow)
   identity      access token: minted for the name of the session
@@ -46,15 +46,15 @@ bot (bot)
   identity      access token: minted for the name of the session
   conversation  conversation_id: created for it
 `)
-    const { conversations, chats } = await stage.emulator.state()
+    const { conversations, chats } = await system.emulator.state()
     expect(conversations).toEqual([])
     // One word to each, as it says.
     expect(chats.map(({ kind }) => kind).toSorted()).toEqual(['bot', 'workflow'])
   })
 
   it('says what `conversationKeying: auto` has found out', async () => {
-    await using stage = await open({ emulator: { switches: { createWithAppId: 'refused-4000' } } })
-    const { code, out } = await look(stage)
+    await using system = await open({ emulator: { switches: { createWithAppId: 'refused-4000' } } })
+    const { code, out } = await look(system)
     expect([code, out]).toEqual([
       0,
       expect.stringContaining('CONVERSATION_NAME: an unguessable name'),
@@ -63,21 +63,21 @@ bot (bot)
 
   it('says so of a token that all sessions share', async () => {
     const emulator = { personalAccessTokens: [{ token: 'pat_shared', accountId: 'a' }] }
-    await using stage = await open({ emulator })
+    await using system = await open({ emulator })
     const credentials = { type: 'token', token: 'pat_shared', allowSharedToken: true }
-    const { code, out } = await look(stage, (flow) => {
+    const { code, out } = await look(system, (flow) => {
       Object.assign(flow, { credentials, platform: 'cloud' })
     })
     expect(code).toBe(1)
     expect(out).toContain('  identity      nothing: all sessions share one token')
     expect(out).toContain('problem: identity: all sessions share one access token')
     // A Studio has nothing else, and its operator has accepted it.
-    const studio = await look(stage, (flow) => {
+    const studio = await look(system, (flow) => {
       Object.assign(flow, { credentials, platform: 'studio' })
     })
     expect([studio.code, studio.out.includes('problem')]).toEqual([0, false])
     expect(studio.out).toContain('  identity      nothing: all sessions share one token')
-    const refused = await look(stage, (flow) => {
+    const refused = await look(system, (flow) => {
       flow.credentials = { type: 'token', token: 'pat_shared' }
     })
     expect([refused.code, refused.err]).toEqual([2, expect.stringContaining('allowSharedToken')])
@@ -86,8 +86,8 @@ bot (bot)
   it.each(['create', 'name'])(
     'finds a private key that does not fit, with keying %s',
     async (keying) => {
-      await using stage = await open({ workflow: { conversationKeying: keying } })
-      const { code, out } = await look(stage, (flow) => {
+      await using system = await open({ workflow: { conversationKeying: keying } })
+      const { code, out } = await look(system, (flow) => {
         flow.credentials['privateKey'] = createTestApp().privateKeyPem
       })
       expect(code).toBe(1)
@@ -97,8 +97,8 @@ bot (bot)
   )
 
   it('says so of a platform that is not there', async () => {
-    await using stage = await open()
-    const { code, out } = await look(stage, (flow) => {
+    await using system = await open()
+    const { code, out } = await look(system, (flow) => {
       flow.baseUrl = 'http://127.0.0.1:1'
     })
     expect(code).toBe(1)
@@ -108,14 +108,14 @@ bot (bot)
   })
 
   it('finds the other region in the settings themselves', async () => {
-    await using stage = await open()
-    const { code, err } = await look(stage, (flow) => {
+    await using system = await open()
+    const { code, err } = await look(system, (flow) => {
       flow.baseUrl = 'https://api.coze.cn'
       flow.credentials['audience'] = 'api.coze.com'
     })
     expect(code).toBe(2)
     expect(err).toContain("credentials.audience: is the other region's")
-    const pinned = await look(stage, (flow) => {
+    const pinned = await look(system, (flow) => {
       flow.workflow['parameters'] = { CONVERSATION_NAME: 'Default' }
     })
     expect([pinned.code, pinned.err]).toEqual([
@@ -125,9 +125,9 @@ bot (bot)
   })
 
   it('is had by every start, and told to the log', async () => {
-    await using stage = await open({ probe: { checkAtStart: true } })
-    await until(() => stage.gateway.output.includes('"assistant":"bot"'), 'the look to end')
-    const lines = stage.gateway.output
+    await using system = await open({ probe: { checkAtStart: true } })
+    await until(() => system.gateway.output.includes('"assistant":"bot"'), 'the look to end')
+    const lines = system.gateway.output
       .split('\n')
       .filter((line) => line.includes('keeps sessions apart'))
     expect(JSON.parse(lines[0] ?? '')).toMatchObject({
@@ -138,22 +138,22 @@ bot (bot)
   })
 
   it('finds that two sessions are given one conversation, before anybody has said a word, and leaves it alone', async () => {
-    await using stage = await open({
+    await using system = await open({
       emulator: { leaks: { staticConversation: true } },
       probe: { checkAtStart: true },
     })
-    await until(() => stage.gateway.output.includes('isolation breach'), 'the look to find it')
-    const { code, out } = await look(stage)
+    await until(() => system.gateway.output.includes('isolation breach'), 'the look to find it')
+    const { code, out } = await look(system)
     expect(code).toBe(1)
     expect(out).toContain(
       'problem: conversation: Two sessions were given one upstream conversation. In the app, remove the static conversation name (静态会话名称)',
     )
-    const { conversations } = await stage.emulator.state()
+    const { conversations } = await system.emulator.state()
     expect(conversations).toHaveLength(1)
     const query = 'mutation($input:SendMessageInput!){sendMessage(input:$input){...on Error{code}}}'
     const variables = { input: { text: 'hello', assistantId: 'flow' } }
-    const { body } = await stage.client.call({
-      token: stage.person('alice').token,
+    const { body } = await system.client.call({
+      token: system.person('alice').token,
       query,
       variables,
     })

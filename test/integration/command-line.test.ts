@@ -9,8 +9,8 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import manifest from '../../package.json' with { type: 'json' }
 import { demoSecrets } from '../../src/config/demo-secrets.ts'
-import { startGateway } from '../kit/gateway-process.ts'
-import { within } from '../kit/until.ts'
+import { startGateway } from '../kit/process/gateway.ts'
+import { within } from '../kit/process/until.ts'
 
 const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
 /** The command of the package. */

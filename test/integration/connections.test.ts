@@ -1,12 +1,12 @@
 import { readdir } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { RepliesDocument, SendMessageDocument } from '../../schema/operations/generated/graphql.ts'
-import { createClient } from '../kit/client.ts'
-import { readMeter, readMetrics } from '../kit/metrics.ts'
-import { gauged, readGauge } from '../kit/read-gauge.ts'
-import { figure, isSoak } from '../kit/soak.ts'
-import { openStage, type Stage } from '../kit/stage.ts'
-import { until } from '../kit/until.ts'
+import { createClient } from '../kit/clients/client.ts'
+import { readMeter, readMetrics } from '../kit/process/metrics.ts'
+import { gauged, readGauge } from '../kit/process/gauge.ts'
+import { figure, isSoak } from '../kit/process/soak.ts'
+import { startSystem, type System } from '../kit/process/system.ts'
+import { until } from '../kit/process/until.ts'
 
 const people = 50
 const atOnce = 32
@@ -22,9 +22,9 @@ const repliesDocument = RepliesDocument.toString()
 const sendDocument = SendMessageDocument.toString()
 
 describe('connections and replies, however many', () => {
-  let stage: Stage
+  let system: System
   beforeAll(async () => {
-    stage = await openStage({
+    system = await startSystem({
       env: gauged,
       limits: {
         messagesPerMinute: 1_000_000,
@@ -35,7 +35,7 @@ describe('connections and replies, however many', () => {
       config: { logging: { level: 'info' } },
     })
   })
-  afterAll(() => stage[Symbol.asyncDispose]())
+  afterAll(() => system[Symbol.asyncDispose]())
 
   it(
     `leave nothing behind: ${load.cycles} connections and ${load.replies} replies`,
@@ -50,11 +50,11 @@ describe('connections and replies, however many', () => {
       )
       if (isSoak) expect(growth).toBeLessThan(heapTolerance)
       const areFree = async () => {
-        const open = await countDescriptors(stage.gateway.pid)
+        const open = await countDescriptors(system.gateway.pid)
         return open - before.descriptors <= descriptorTolerance
       }
       await until(areFree, 'the descriptors to be free again', upstreamIdleMs + 20_000)
-      const gauges = (await readMetrics(stage.gateway)).match(
+      const gauges = (await readMetrics(system.gateway)).match(
         /^coze_gateway_(subscriptions_open|replies_waiting|replies_running)(\{.*\})? .*$/gm,
       )
       expect(gauges?.length).toBeGreaterThan(2)
@@ -64,8 +64,8 @@ describe('connections and replies, however many', () => {
   )
 
   async function live({ cycles, replies }: { cycles: number; replies: number }): Promise<void> {
-    using client = createClient(stage.gateway.url)
-    const tokens = Array.from({ length: people }, (_, at) => stage.person(`person ${at}`).token)
+    using client = createClient(system.gateway.url)
+    const tokens = Array.from({ length: people }, (_, at) => system.person(`person ${at}`).token)
     const tokenOf = (at: number) => tokens[at % people]
     await repeat(cycles, async (at) => {
       using stream = await client.stream({ token: tokenOf(at), query: repliesDocument })
@@ -83,9 +83,9 @@ describe('connections and replies, however many', () => {
 
   /** Once everybody has gone. */
   async function measure() {
-    const open = () => readMeter(stage.gateway, 'coze_gateway_subscriptions_open')
+    const open = () => readMeter(system.gateway, 'coze_gateway_subscriptions_open')
     await until(async () => (await open()) === 0, 'the streams to end')
-    const { pid } = stage.gateway
+    const { pid } = system.gateway
     // Sockets that are closed on our side go a little later on the other.
     let descriptors = await countDescriptors(pid)
     await until(async () => {
@@ -93,7 +93,7 @@ describe('connections and replies, however many', () => {
       descriptors = await countDescriptors(pid)
       return descriptors === last
     }, 'the descriptors to settle')
-    const { heapBytes } = await readGauge(stage.gateway)
+    const { heapBytes } = await readGauge(system.gateway)
     return { heapBytes, descriptors }
   }
 })

@@ -24,11 +24,11 @@ import { CozeError } from '../../src/coze/errors.ts'
 import type { CozeEvent } from '../../src/coze/events.ts'
 import { type Clock, systemClock } from '../../src/lib/clock.ts'
 import { Secret } from '../../src/lib/secret.ts'
-import { createSelfSigned } from '../kit/self-signed.ts'
-import { until, within } from '../kit/until.ts'
-import { cozeOptions, streamTimeouts } from '../kit/coze-options.ts'
+import { createSelfSigned } from '../kit/credentials/self-signed.ts'
+import { until, within } from '../kit/process/until.ts'
+import { cozeOptions, streamTimeouts } from '../kit/fakes/coze-options.ts'
 import { completed, created, delta, done, frame, run } from '../unit/coze/wire-samples.ts'
-import { uncounted, untraced } from '../kit/uncounted.ts'
+import { uncounted, untraced } from '../kit/fakes/metrics.ts'
 
 async function listen(server: Server, port = 0) {
   server.listen(port, '127.0.0.1')

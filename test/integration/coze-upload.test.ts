@@ -8,15 +8,15 @@ import { createCozeClient } from '../../src/coze/client.ts'
 import { type FileRequest, uploadFile } from '../../src/coze/files.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { Secret } from '../../src/lib/secret.ts'
-import { within } from '../kit/until.ts'
-import { cozeOptions } from '../kit/coze-options.ts'
-import { uncounted, untraced } from '../kit/uncounted.ts'
+import { within } from '../kit/process/until.ts'
+import { cozeOptions } from '../kit/fakes/coze-options.ts'
+import { uncounted, untraced } from '../kit/fakes/metrics.ts'
 
 const kibibyte = 1024
 const idle = new AbortController().signal
 
 /** An upstream of one handler, and an upload to it. */
-async function stage(handle: RequestListener) {
+async function system(handle: RequestListener) {
   const stack = new AsyncDisposableStack()
   const server = createServer(handle)
   server.listen(0, '127.0.0.1')
@@ -81,7 +81,7 @@ describe('an upload', () => {
   it('is one part of a form, in chunks, and its bytes are counted', async () => {
     let head: IncomingMessage | undefined
     let form = ''
-    await using upstream = await stage(
+    await using upstream = await system(
       accept((request, body) => {
         head = request
         form = body
@@ -109,7 +109,7 @@ describe('an upload', () => {
 
   it('writes no header with a name or a type', async () => {
     let form = ''
-    await using upstream = await stage(accept((_, body) => (form = body)))
+    await using upstream = await system(accept((_, body) => (form = body)))
     await upstream.upload({
       name: 'a"\r\nx-evil: 1\r\n\r\n.txt',
       mediaType: 'text/plain\r\nx-evil: 1',
@@ -120,7 +120,7 @@ describe('an upload', () => {
 
   it('is read at the pace of the upstream', async () => {
     const { promise: arrived, resolve: arrive } = Promise.withResolvers<IncomingMessage>()
-    await using upstream = await stage((request, response) => {
+    await using upstream = await system((request, response) => {
       // Not a byte is read before the test says so.
       arrive(request)
       request.on('end', () => response.end('{"code":0,"data":{"id":"7001"}}'))
@@ -146,7 +146,7 @@ describe('an upload', () => {
 
   it('ends where the file grows too large, and closes what it read from', async () => {
     const { promise: aborted, resolve: abort } = Promise.withResolvers<void>()
-    await using upstream = await stage((request) => {
+    await using upstream = await system((request) => {
       request.on('error', () => abort()).resume()
     })
     let closed = false
@@ -164,7 +164,7 @@ describe('an upload', () => {
   })
 
   it('fails with what its content fails with', async () => {
-    await using upstream = await stage((request) => void request.on('error', () => {}).resume())
+    await using upstream = await system((request) => void request.on('error', () => {}).resume())
     const gone = new Error('the caller left')
     async function* content() {
       yield Buffer.from('hel')
@@ -175,7 +175,7 @@ describe('an upload', () => {
 
   it('ends with the reason of the signal, and closes what it read from', async () => {
     const { promise: arrived, resolve: arrive } = Promise.withResolvers<void>()
-    await using upstream = await stage((request) => {
+    await using upstream = await system((request) => {
       request.on('error', () => {}).resume()
       arrive()
     })
@@ -206,7 +206,7 @@ describe('an upload', () => {
     [4011, 'quota'],
     [4100, 'auth'],
   ])('tells what the platform answers: %d', async (code, kind) => {
-    await using upstream = await stage((request, response) => {
+    await using upstream = await system((request, response) => {
       response.setHeader('content-type', 'application/json')
       request.resume().on('end', () => response.end(JSON.stringify({ code, msg: 'no' })))
     })
@@ -215,7 +215,7 @@ describe('an upload', () => {
   })
 
   it('hears an answer that comes before its end', async () => {
-    await using upstream = await stage((_, response) => {
+    await using upstream = await system((_, response) => {
       response.writeHead(401, { 'content-type': 'application/json' })
       response.end('{"code":4100,"msg":"authentication is invalid"}')
     })
@@ -230,7 +230,7 @@ describe('an upload', () => {
   })
 
   it('is not tried again, and says that nobody was there', async () => {
-    const upstream = await stage(() => {})
+    const upstream = await system(() => {})
     upstream.server.close()
     await expect(upstream.upload({})).rejects.toMatchObject({ kind: 'unavailable' })
     expect(upstream.counted).toEqual(['unavailable ECONNREFUSED'])

@@ -5,13 +5,13 @@ import {
 } from '../../schema/operations/generated/graphql.ts'
 import type { FaultInput } from '../../src/emulator/faults.ts'
 import type { RoutePath } from '../../src/emulator/route-paths.ts'
-import { check } from '../kit/checker.ts'
-import { createRandom } from '../kit/random.ts'
-import type { ReplyEventData } from '../kit/recorder.ts'
-import { figure } from '../kit/soak.ts'
-import { openStage, type Person, type Stage } from '../kit/stage.ts'
-import { createTalk, type Talk } from '../kit/talk.ts'
-import { until } from '../kit/until.ts'
+import { check } from '../kit/history/checker.ts'
+import { createRandom, type Random } from '../kit/random.ts'
+import type { ReplyEventData } from '../kit/clients/recorder.ts'
+import { figure } from '../kit/process/soak.ts'
+import { startSystem, type Person, type System } from '../kit/process/system.ts'
+import { createTalk, type Talk } from '../kit/clients/talk.ts'
+import { until } from '../kit/process/until.ts'
 
 const kills = figure(10, 100)
 const assistants = ['flow', 'bot'] as const
@@ -25,9 +25,9 @@ interface Death {
   readonly seen: number
 }
 
-function chooseDeath(assistantId: AssistantId, kill: number, random: () => number): Death {
+function chooseDeath(assistantId: AssistantId, kill: number, random: Random): Death {
   const path = chatPaths[assistantId]
-  const afterDeltas = Math.floor(random() * 25)
+  const afterDeltas = Math.floor(random.next() * 25)
   const gate = assistantId
   switch (kill % 5) {
     case 0:
@@ -53,15 +53,15 @@ interface Victim {
 }
 
 describe('P2 P3: kill -9 in the middle of replies', () => {
-  let stage: Stage
+  let system: System
   let talk: Talk
   /** Replies of which nothing is left. */
   const deleted: string[] = []
   beforeAll(async () => {
-    stage = await openStage({ timeouts: { recoverMs: 20_000 } })
-    talk = createTalk(stage)
+    system = await startSystem({ timeouts: { recoverMs: 20_000 } })
+    talk = createTalk(system)
   })
-  afterAll(() => stage[Symbol.asyncDispose]())
+  afterAll(() => system[Symbol.asyncDispose]())
 
   it(
     `F21: ${kills} times, some during recovery: one end each, cursors stay valid, the conversations go on`,
@@ -73,11 +73,11 @@ describe('P2 P3: kill -9 in the middle of replies', () => {
         const begun = await Promise.all(
           assistants.map((assistantId) => begin(assistantId, kill, random)),
         )
-        await stage.gateway.kill('SIGKILL')
+        await system.gateway.kill('SIGKILL')
         talk.recorder.add({ type: 'crash' })
         victims.push(...(await Promise.all(begun.map((one) => one.afterDeath()))))
-        await stage.emulator.release()
-        await stage.gateway.restart()
+        await system.emulator.release()
+        await system.gateway.restart()
       }
       await Promise.all(victims.map((victim) => goOn(victim)))
       await talk.settle({ deleted })
@@ -87,18 +87,18 @@ describe('P2 P3: kill -9 in the middle of replies', () => {
   )
 
   /** Brings a reply to where the next death finds it. */
-  async function begin(assistantId: AssistantId, kill: number, random: () => number) {
-    const who = stage.person(`${assistantId}-${kill}`)
+  async function begin(assistantId: AssistantId, kill: number, random: Random) {
+    const who = system.person(`${assistantId}-${kill}`)
     const colour = `blue-${kill}`
     const death = chooseDeath(assistantId, kill, random)
     // Only the first message of a conversation opens the upstream one.
     const told = death.path !== '/v1/conversation/create'
     if (told) await talk.say(who, { text: `my colour is ${colour}`, assistantId })
 
-    await stage.emulator.faults(death.path, death.fault)
+    await system.emulator.faults(death.path, death.fault)
     const { id: replyId } = await talk.send(who, { text: `/long 4${kill}`, assistantId })
-    await stage.emulator.until({ gate: assistantId })
-    const followed = await talk.recorder.follow(stage.client, {
+    await system.emulator.until({ gate: assistantId })
+    const followed = await talk.recorder.follow(system.client, {
       reader: `survivor-${who.name}`,
       as: who.name,
       token: who.token,
@@ -115,7 +115,7 @@ describe('P2 P3: kill -9 in the middle of replies', () => {
   }
 
   async function goOn({ assistantId, who, replyId, after, colour, told }: Victim) {
-    const followed = await talk.recorder.follow(stage.client, {
+    const followed = await talk.recorder.follow(system.client, {
       reader: `survivor-${who.name}`,
       as: who.name,
       token: who.token,
@@ -132,13 +132,13 @@ describe('P2 P3: kill -9 in the middle of replies', () => {
   it('F21: keeps the text that a query has told, and takes back what was shown and lost', async () => {
     const list = '/v1/conversation/message/list'
     for (let kill = 0; kill < 5; kill += 1) {
-      const [hasty, patient] = [stage.person(`hasty-${kill}`), stage.person(`patient-${kill}`)]
+      const [hasty, patient] = [system.person(`hasty-${kill}`), system.person(`patient-${kill}`)]
       const shown = new Map<Person, { id: string; events: ReplyEventData[] }>()
       for (const who of [patient, hasty]) {
-        await stage.emulator.faults(chatPaths.flow, { kind: 'gate', afterDeltas: 12 })
+        await system.emulator.faults(chatPaths.flow, { kind: 'gate', afterDeltas: 12 })
         const { id } = await talk.send(who, '/long 30')
-        await stage.emulator.until({ gate: 'gate' })
-        const followed = await talk.recorder.follow(stage.client, {
+        await system.emulator.until({ gate: 'gate' })
+        const followed = await talk.recorder.follow(system.client, {
           reader: who.name,
           as: who.name,
           token: who.token,
@@ -153,14 +153,14 @@ describe('P2 P3: kill -9 in the middle of replies', () => {
           await until(told, 'a query tells the text')
         }
       }
-      await stage.gateway.kill('SIGKILL')
+      await system.gateway.kill('SIGKILL')
       talk.recorder.add({ type: 'crash' })
       // The upstream knows nothing any more, so what is on disk is all there is.
       const gone = { kind: 'jsonError', code: 4002 } as const
-      await stage.emulator.repeatFaults(list, shown.size, gone)
-      await stage.gateway.restart()
+      await system.emulator.repeatFaults(list, shown.size, gone)
+      await system.gateway.restart()
       for (const [who, { id, events }] of shown) {
-        const followed = await talk.recorder.follow(stage.client, {
+        const followed = await talk.recorder.follow(system.client, {
           reader: who.name,
           as: who.name,
           token: who.token,
@@ -172,23 +172,23 @@ describe('P2 P3: kill -9 in the middle of replies', () => {
         const kept = who === patient ? /^stone-1 .*-12 $/ : /^(stone-1 .*)?$/
         expect((await talk.snapshot(who, id))?.text).toMatch(kept)
       }
-      await stage.emulator.release()
+      await system.emulator.release()
     }
     await talk.settle({ deleted })
     expect(check(talk.recorder.history)).toEqual([])
   })
 
   it('F21: what waited behind a reply that was cut down is answered as well', async () => {
-    const [alice, bob] = [stage.person('queued'), stage.person('waits elsewhere')]
-    await stage.emulator.faults(chatPaths.flow, { kind: 'gate', afterDeltas: 3 })
+    const [alice, bob] = [system.person('queued'), system.person('waits elsewhere')]
+    await system.emulator.faults(chatPaths.flow, { kind: 'gate', afterDeltas: 3 })
     const first = await talk.send(alice, '/long 9')
     const second = await talk.send(alice, 'and then?')
     expect(second).toMatchObject({ conversation: first.conversation, status: 'QUEUED' })
-    await stage.emulator.until({ gate: 'gate' })
-    await stage.gateway.kill('SIGKILL')
+    await system.emulator.until({ gate: 'gate' })
+    await system.gateway.kill('SIGKILL')
     talk.recorder.add({ type: 'crash' })
-    await stage.emulator.release()
-    await stage.gateway.restart()
+    await system.emulator.release()
+    await system.gateway.restart()
     await talk.ending(alice, first.id)
     expect(await talk.ending(alice, second.id)).toMatchObject({ text: 'You said: and then?' })
     expect(await talk.say(bob, 'hello')).toMatchObject({ __typename: 'ReplyCompleted' })
@@ -199,14 +199,14 @@ describe('P2 P3: kill -9 in the middle of replies', () => {
   it.each(assistants)(
     'F21: what %s had begun and nothing of it was sent is run again',
     async (assistantId) => {
-      const who = stage.person(`${assistantId} not sent`)
-      await stage.emulator.faults('/v1/conversation/create', { kind: 'hold', gate: 'create' })
+      const who = system.person(`${assistantId} not sent`)
+      await system.emulator.faults('/v1/conversation/create', { kind: 'hold', gate: 'create' })
       const { id } = await talk.send(who, { text: 'still here', assistantId })
-      await stage.emulator.until({ gate: 'create' })
-      await stage.gateway.kill('SIGKILL')
+      await system.emulator.until({ gate: 'create' })
+      await system.gateway.kill('SIGKILL')
       talk.recorder.add({ type: 'crash' })
-      await stage.emulator.release()
-      await stage.gateway.restart()
+      await system.emulator.release()
+      await system.gateway.restart()
       expect(await talk.ending(who, id)).toMatchObject({ text: 'You said: still here' })
       await talk.settle({ deleted })
       expect(check(talk.recorder.history)).toEqual([])
@@ -221,14 +221,14 @@ describe('P2 P3: kill -9 in the middle of replies', () => {
   )(
     'F21: once a session of %s %s, what was said is gone here, though nothing of the platform answered any more',
     async (assistantId, way) => {
-      const who = stage.person(`${assistantId} ${way}`)
+      const who = system.person(`${assistantId} ${way}`)
       const { id, conversation } = await talk.send(who, {
         text: 'my colour is umber',
         assistantId,
       })
       await talk.ending(who, id)
       const path = '/v1/conversations/:conversation_id'
-      await stage.emulator.faults(path, { kind: 'hold', gate: 'delete' })
+      await system.emulator.faults(path, { kind: 'hold', gate: 'delete' })
       const unanswered = (
         way === 'erases itself'
           ? talk.ask(who, EraseSessionDocument, {})
@@ -236,12 +236,12 @@ describe('P2 P3: kill -9 in the middle of replies', () => {
               input: { conversationId: conversation.id },
             })
       ).catch(() => undefined)
-      await stage.emulator.until({ gate: 'delete' })
-      await stage.gateway.kill('SIGKILL')
+      await system.emulator.until({ gate: 'delete' })
+      await system.gateway.kill('SIGKILL')
       talk.recorder.add({ type: 'crash' })
       expect(await unanswered).toBeUndefined()
-      await stage.emulator.release('delete')
-      await stage.gateway.restart()
+      await system.emulator.release('delete')
+      await system.gateway.restart()
 
       expect(await talk.snapshot(who, id)).toBeUndefined()
       const { id: nextId, conversation: next } = await talk.send(who, {
@@ -259,12 +259,12 @@ describe('P2 P3: kill -9 in the middle of replies', () => {
   )
 
   it('restarts while nothing runs, and loses nothing', async () => {
-    const alice = stage.person('quiet')
+    const alice = system.person('quiet')
     const { id } = await talk.send(alice, '/long 12')
     const events = await talk.listen(alice, id)
-    await stage.gateway.kill('SIGKILL')
+    await system.gateway.kill('SIGKILL')
     talk.recorder.add({ type: 'crash' })
-    await stage.gateway.restart()
+    await system.gateway.restart()
     expect((await talk.listen(alice, id)).at(-1)).toEqual(events.at(-1))
   })
 })

@@ -1,31 +1,31 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { check } from '../kit/checker.ts'
+import { check } from '../kit/history/checker.ts'
 import { createRandom } from '../kit/random.ts'
-import { readWithCuts } from '../kit/reading.ts'
-import { isTerminal } from '../kit/recorder.ts'
-import { figure } from '../kit/soak.ts'
-import { openStage, type Stage } from '../kit/stage.ts'
-import { createTalk, untilStatus } from '../kit/talk.ts'
+import { readWithCuts } from '../kit/clients/reading.ts'
+import { isTerminal } from '../kit/clients/recorder.ts'
+import { figure } from '../kit/process/soak.ts'
+import { startSystem, type System } from '../kit/process/system.ts'
+import { createTalk, untilStatus } from '../kit/clients/talk.ts'
 
 const cutsWanted = figure(100, 1_000)
 const paths = { flow: '/v1/workflows/chat', bot: '/v3/chat' } as const
 
 describe('P2: no gap, no doubled text, in order', () => {
-  let stage: Stage
+  let system: System
   beforeAll(async () => {
-    stage = await openStage()
+    system = await startSystem()
   })
-  afterAll(() => stage[Symbol.asyncDispose]())
+  afterAll(() => system[Symbol.asyncDispose]())
 
   it.each(['flow', 'bot'] as const)(
     'gives a subscription that opens in the middle of a reply all of it (%s)',
     async (assistantId) => {
-      const talk = createTalk(stage)
-      const alice = stage.person(`late-${assistantId}`)
-      await stage.emulator.faults(paths[assistantId], { kind: 'gate', afterDeltas: 7 })
+      const talk = createTalk(system)
+      const alice = system.person(`late-${assistantId}`)
+      await system.emulator.faults(paths[assistantId], { kind: 'gate', afterDeltas: 7 })
       const { id } = await talk.send(alice, { text: '/think Hm, well.\n/long 20', assistantId })
-      await stage.emulator.until({ gate: 'gate' })
-      const followed = await talk.recorder.follow(stage.client, {
+      await system.emulator.until({ gate: 'gate' })
+      const followed = await talk.recorder.follow(system.client, {
         reader: 'late',
         as: alice.name,
         token: alice.token,
@@ -35,7 +35,7 @@ describe('P2: no gap, no doubled text, in order', () => {
       expect(first?.__typename).toBe('ReplyStarted')
       const early = await followed.next()
       expect(early?.__typename).toBe('ReplyDelta')
-      await stage.emulator.release()
+      await system.emulator.release()
       const rest = await followed.take()
       expect(rest.at(-1)).toMatchObject({ __typename: 'ReplyCompleted' })
       expect(await followed.stream.ended).toBe('complete')
@@ -45,8 +45,8 @@ describe('P2: no gap, no doubled text, in order', () => {
   )
 
   it('gives a subscription that opens after the end all of the reply', async () => {
-    const talk = createTalk(stage)
-    const alice = stage.person('after-the-end')
+    const talk = createTalk(system)
+    const alice = system.person('after-the-end')
     const { id } = await talk.send(alice, '/long 50')
     await untilStatus(talk, alice, id, 'COMPLETED')
     const events = await talk.listen(alice, id)
@@ -59,22 +59,22 @@ describe('P2: no gap, no doubled text, in order', () => {
   it(
     `survives ${cutsWanted} cuts at random bytes, resumed with Last-Event-ID`,
     async () => {
-      const talk = createTalk(stage)
+      const talk = createTalk(system)
       const seed = Math.floor(Math.random() * 2 ** 31)
       const random = createRandom(seed)
       let cuts = 0
       for (let round = 0; cuts < cutsWanted; round += 1) {
-        const alice = stage.person(`cut-${round}`)
+        const alice = system.person(`cut-${round}`)
         const readings = ['flow', 'bot'].map(async (assistantId) => {
           const text = `/speed 300 /think ${'Let me see. '.repeat(8)}\n/say 你好 😀🎉 ${round}\n/long 90`
           const { id } = await talk.send(alice, { text, assistantId })
           const counts = ['POST', 'GET'].map((method) =>
-            readWithCuts(stage, talk.recorder, {
+            readWithCuts(system, talk.recorder, {
               reader: `${assistantId}-${method}-${round}`,
               who: alice,
               replyId: id,
               method: method === 'GET' ? 'GET' : 'POST',
-              cutAfter: () => 1 + Math.floor(random() * 1_500),
+              cutAfter: () => 1 + Math.floor(random.next() * 1_500),
             }),
           )
           return Promise.all(counts)
@@ -88,8 +88,8 @@ describe('P2: no gap, no doubled text, in order', () => {
   )
 
   it('follows a whole session over several replies, from a snapshot on', async () => {
-    const talk = createTalk(stage)
-    const alice = stage.person('whole-session')
+    const talk = createTalk(system)
+    const alice = system.person('whole-session')
     await talk.say(alice, '/long 5')
     const after = await talk.cursor(alice)
     const replies = [
@@ -100,7 +100,7 @@ describe('P2: no gap, no doubled text, in order', () => {
     const ended = new Set<string>()
     const last = { cursor: after }
     for (let round = 0; ended.size < replies.length; round += 1) {
-      const followed = await talk.recorder.follow(stage.client, {
+      const followed = await talk.recorder.follow(system.client, {
         reader: 'all',
         as: alice.name,
         token: alice.token,
@@ -121,14 +121,14 @@ describe('P2: no gap, no doubled text, in order', () => {
   })
 
   it('filters by conversation without a gap', async () => {
-    const talk = createTalk(stage)
-    const alice = stage.person('filtered')
+    const talk = createTalk(system)
+    const alice = system.person('filtered')
     const [one, other] = [
       await talk.startConversation(alice, 'flow'),
       await talk.startConversation(alice, 'bot'),
     ]
     const after = await talk.cursor(alice)
-    const followed = await talk.recorder.follow(stage.client, {
+    const followed = await talk.recorder.follow(system.client, {
       reader: 'one',
       as: alice.name,
       token: alice.token,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { runCurl } from '../kit/curl.ts'
-import { type RunningDemo, startDemo } from '../kit/demo.ts'
+import { runCurl } from '../kit/clients/curl.ts'
+import { type RunningDemo, startDemo } from '../kit/process/demo.ts'
 
 describe.each(['cloud', 'studio'] as const)('the commands that the demo prints (%s)', (dialect) => {
   let demo: RunningDemo

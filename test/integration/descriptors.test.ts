@@ -1,8 +1,8 @@
 import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
-import { runCurl } from '../kit/curl.ts'
-import { startDemo } from '../kit/demo.ts'
-import { until } from '../kit/until.ts'
+import { runCurl } from '../kit/clients/curl.ts'
+import { startDemo } from '../kit/process/demo.ts'
+import { until } from '../kit/process/until.ts'
 
 describe('out of file descriptors', () => {
   it('F24: streams live on, and new connections are taken again without a restart', async () => {

@@ -1,24 +1,24 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { check } from '../kit/checker.ts'
-import { openStage, type Stage } from '../kit/stage.ts'
-import { createTalk, untilStatus } from '../kit/talk.ts'
+import { check } from '../kit/history/checker.ts'
+import { startSystem, type System } from '../kit/process/system.ts'
+import { createTalk, untilStatus } from '../kit/clients/talk.ts'
 
 describe('P9: a disconnect is not a cancel', () => {
-  let stage: Stage
+  let system: System
   beforeAll(async () => {
-    stage = await openStage()
+    system = await startSystem()
   })
-  afterAll(() => stage[Symbol.asyncDispose]())
+  afterAll(() => system[Symbol.asyncDispose]())
 
   it.each(['/v1/workflows/chat', '/v3/chat'] as const)(
     'lets a reply run on when its last subscriber goes (%s)',
     async (path) => {
       const assistantId = path === '/v3/chat' ? 'bot' : 'flow'
-      const talk = createTalk(stage)
-      const alice = stage.person(`leaves ${assistantId}`)
-      await stage.emulator.faults(path, { kind: 'gate', afterDeltas: 3 })
+      const talk = createTalk(system)
+      const alice = system.person(`leaves ${assistantId}`)
+      await system.emulator.faults(path, { kind: 'gate', afterDeltas: 3 })
       const { id } = await talk.send(alice, { text: '/long 15', assistantId })
-      const followed = await talk.recorder.follow(stage.client, {
+      const followed = await talk.recorder.follow(system.client, {
         reader: 'leaver',
         as: alice.name,
         token: alice.token,
@@ -26,10 +26,10 @@ describe('P9: a disconnect is not a cancel', () => {
       })
       await followed.next()
       followed.stream.cut()
-      await stage.emulator.until({ gate: 'gate' })
-      await stage.emulator.release()
+      await system.emulator.until({ gate: 'gate' })
+      await system.emulator.release()
       await untilStatus(talk, alice, id, 'COMPLETED')
-      expect((await stage.emulator.state()).requests['POST /v3/chat/cancel']).toBeUndefined()
+      expect((await system.emulator.state()).requests['POST /v3/chat/cancel']).toBeUndefined()
       await talk.settle()
       expect(check(talk.recorder.history)).toEqual([])
     },
@@ -39,11 +39,11 @@ describe('P9: a disconnect is not a cancel', () => {
     'cancels a running reply on request, once, for all who listen (%s)',
     async (path) => {
       const assistantId = path === '/v3/chat' ? 'bot' : 'flow'
-      const talk = createTalk(stage)
-      const alice = stage.person(`cancels ${assistantId}`)
-      await stage.emulator.faults(path, { kind: 'gate', afterDeltas: 3 })
+      const talk = createTalk(system)
+      const alice = system.person(`cancels ${assistantId}`)
+      await system.emulator.faults(path, { kind: 'gate', afterDeltas: 3 })
       const { id } = await talk.send(alice, { text: '/long 15', assistantId })
-      const followed = await talk.recorder.follow(stage.client, {
+      const followed = await talk.recorder.follow(system.client, {
         reader: 'listener',
         as: alice.name,
         token: alice.token,
@@ -56,7 +56,7 @@ describe('P9: a disconnect is not a cancel', () => {
         __typename: 'ReplyCancelled',
         upstreamCancelled: assistantId === 'bot',
       })
-      await stage.emulator.release()
+      await system.emulator.release()
       const next = await talk.say(alice, { text: 'and now?', assistantId })
       expect(next).toMatchObject({ text: 'You said: and now?', contextReset: path !== '/v3/chat' })
       await talk.settle()
@@ -65,8 +65,8 @@ describe('P9: a disconnect is not a cancel', () => {
   )
 
   it('leaves a finished reply as it is when it is cancelled', async () => {
-    const talk = createTalk(stage)
-    const alice = stage.person('too late')
+    const talk = createTalk(system)
+    const alice = system.person('too late')
     const { id } = await talk.send(alice, 'done already')
     await talk.ending(alice, id)
     expect(await talk.cancel(alice, id)).toBe('COMPLETED')

@@ -6,29 +6,29 @@ import { DatabaseSync } from 'node:sqlite'
 import { promisify } from 'node:util'
 import { request } from 'undici'
 import { describe, expect, it } from 'vitest'
-import { check } from '../kit/checker.ts'
-import { isTerminal } from '../kit/recorder.ts'
-import { openStage, type Stage } from '../kit/stage.ts'
-import { call, createTalk } from '../kit/talk.ts'
-import { until } from '../kit/until.ts'
+import { check } from '../kit/history/checker.ts'
+import { isTerminal } from '../kit/clients/recorder.ts'
+import { startSystem, type System } from '../kit/process/system.ts'
+import { call, createTalk } from '../kit/clients/talk.ts'
+import { until } from '../kit/process/until.ts'
 
 /** A store that can be made to fail, and to go on. */
 interface Disk extends AsyncDisposable {
-  /** Where the store is; undefined: where the stage puts it. */
+  /** Where the store is; undefined: where the system puts it. */
   readonly storeFile: string | undefined
-  fail(stage: Stage): Promise<void>
-  mend(stage: Stage): Promise<void>
+  fail(system: System): Promise<void>
+  mend(system: System): Promise<void>
 }
 
 /** How large a file the gateway may write is set by util-linux, so that a write fails in the kernel as on a broken disk. */
 function openBrokenDisk(): Disk {
-  const limitFiles = async ({ gateway }: Stage, bytes: string) => {
+  const limitFiles = async ({ gateway }: System, bytes: string) => {
     await promisify(execFile)('prlimit', ['--pid', String(gateway.pid), `--fsize=${bytes}:`])
   }
   return {
     storeFile: undefined,
-    fail: (stage) => limitFiles(stage, '0'),
-    mend: (stage) => limitFiles(stage, 'unlimited'),
+    fail: (system) => limitFiles(system, '0'),
+    mend: (system) => limitFiles(system, 'unlimited'),
     async [Symbol.asyncDispose]() {},
   }
 }
@@ -73,19 +73,19 @@ describe('a disk', () => {
     async (_what, openDisk, code) => {
       await using disk = await openDisk()
       const { storeFile } = disk
-      await using stage = await openStage(
+      await using system = await startSystem(
         storeFile === undefined ? {} : { config: { store: `sqlite:${storeFile}` } },
       )
-      const talk = createTalk(stage)
-      const alice = stage.person('alice')
-      await stage.emulator.faults(
+      const talk = createTalk(system)
+      const alice = system.person('alice')
+      await system.emulator.faults(
         '/v1/workflows/chat',
         { kind: 'gate', afterDeltas: 3, gate: 'written' },
         { kind: 'gate', afterDeltas: 6, gate: 'refused' },
       )
       const { id } = await talk.send(alice, '/long 12')
       const follow = (after?: string) =>
-        talk.recorder.follow(stage.client, {
+        talk.recorder.follow(system.client, {
           reader: 'alice',
           as: alice.name,
           token: alice.token,
@@ -94,12 +94,12 @@ describe('a disk', () => {
         })
       const followed = await follow()
       const events = await followed.take((event) => event.__typename === 'ReplyDelta')
-      await stage.emulator.until({ gate: 'written' })
+      await system.emulator.until({ gate: 'written' })
 
-      await disk.fail(stage)
-      const bob = stage.person('bob')
+      await disk.fail(system)
+      const bob = system.person('bob')
       const refused = await call(
-        stage.client,
+        system.client,
         alice,
         'mutation { sendMessage(input: { text: "now?" }) { __typename } }',
         {},
@@ -108,23 +108,23 @@ describe('a disk', () => {
         errors: [{ extensions: { code: 'UNAVAILABLE', retryable: true, retryAfterMs: 1000 } }],
       })
       const status = async (path: string) => {
-        const { statusCode, body } = await request(new URL(path, stage.gateway.url))
+        const { statusCode, body } = await request(new URL(path, system.gateway.url))
         await body.dump()
         return statusCode
       }
       await until(async () => (await status('/health/ready')) === 503, 'a full disk is not ready')
       expect(await status('/health/live')).toBe(200)
-      await stage.emulator.release('written')
+      await system.emulator.release('written')
       events.push(...(await followed.take()))
       expect(await followed.stream.ended).toBe('closed')
       expect(followed.stream.frames.at(-1)?.retry).toBeDefined()
       expect(events.filter(isTerminal)).toEqual([])
-      await stage.emulator.release('refused')
-      const isTold = () => stage.gateway.output.includes('the end of a reply was not stored')
+      await system.emulator.release('refused')
+      const isTold = () => system.gateway.output.includes('the end of a reply was not stored')
       await until(isTold, 'the run is stopped')
       expect(await talk.snapshot(alice, id)).toMatchObject({ status: 'RUNNING' })
 
-      await disk.mend(stage)
+      await disk.mend(system)
       const ended = async () => (await talk.snapshot(alice, id))?.status === 'FAILED'
       await until(ended, 'the end is stored')
       await until(async () => (await status('/health/ready')) === 200, 'it is ready again')
@@ -134,8 +134,8 @@ describe('a disk', () => {
       await talk.settle()
       expect(check(talk.recorder.history)).toEqual([])
 
-      expect(await stage.gateway.kill('SIGTERM')).toBe(0)
-      using db = new DatabaseSync(storeFile ?? stage.storeFile)
+      expect(await system.gateway.kill('SIGTERM')).toBe(0)
+      using db = new DatabaseSync(storeFile ?? system.storeFile)
       expect(db.prepare('PRAGMA integrity_check').get()).toEqual({ integrity_check: 'ok' })
     },
   )

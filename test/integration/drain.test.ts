@@ -5,12 +5,12 @@ import { get, type IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { check } from '../kit/checker.ts'
-import { gatewayCommand } from '../kit/gateway-process.ts'
-import { isTerminal } from '../kit/recorder.ts'
-import { openStage, type Stage } from '../kit/stage.ts'
-import { createTalk, type Talk } from '../kit/talk.ts'
-import { until, within } from '../kit/until.ts'
+import { check } from '../kit/history/checker.ts'
+import { gatewayCommand } from '../kit/process/gateway.ts'
+import { isTerminal } from '../kit/clients/recorder.ts'
+import { startSystem, type System } from '../kit/process/system.ts'
+import { createTalk, type Talk } from '../kit/clients/talk.ts'
+import { until, within } from '../kit/process/until.ts'
 
 /**
  * Loaded into each thread of the gateway. From SIGUSR2 on no commit comes back: each keeps its thread, as in a kernel whose
@@ -56,76 +56,76 @@ async function statusOf(url: string): Promise<number | undefined> {
 }
 
 /** A reply that is held upstream, and somebody who has seen its first words. */
-async function hold(stage: Stage, talk: Talk) {
-  const who = stage.person('alice')
-  await stage.emulator.faults('/v1/workflows/chat', { kind: 'gate', afterDeltas: 3 })
+async function hold(system: System, talk: Talk) {
+  const who = system.person('alice')
+  await system.emulator.faults('/v1/workflows/chat', { kind: 'gate', afterDeltas: 3 })
   const { id } = await talk.send(who, '/long 12')
-  const followed = await talk.recorder.follow(stage.client, {
+  const followed = await talk.recorder.follow(system.client, {
     reader: 'alice',
     as: who.name,
     token: who.token,
     replyId: id,
   })
   const events = await followed.take((event) => event.__typename === 'ReplyDelta')
-  await stage.emulator.until({ gate: 'gate' })
+  await system.emulator.until({ gate: 'gate' })
   return { who, id, followed, events }
 }
 
 describe('the end of a gateway', () => {
   it('F20: drains on SIGTERM: refuses what is new, lets replies end, exits with 0', async () => {
-    await using stage = await openStage({ timeouts: { drainMs: 10_000 } })
-    const talk = createTalk(stage)
-    const { who, id, followed } = await hold(stage, talk)
-    expect(await statusOf(`${stage.gateway.url}/health/ready`)).toBe(200)
+    await using system = await startSystem({ timeouts: { drainMs: 10_000 } })
+    const talk = createTalk(system)
+    const { who, id, followed } = await hold(system, talk)
+    expect(await statusOf(`${system.gateway.url}/health/ready`)).toBe(200)
 
-    stage.gateway.signal('SIGTERM')
+    system.gateway.signal('SIGTERM')
     await until(
-      async () => (await statusOf(`${stage.gateway.url}/health/ready`)) === 503,
+      async () => (await statusOf(`${system.gateway.url}/health/ready`)) === 503,
       'the gateway is not ready any more',
     )
-    expect(await statusOf(`${stage.gateway.url}/health/live`)).toBe(200)
-    const refused = await stage.client.call({
+    expect(await statusOf(`${system.gateway.url}/health/live`)).toBe(200)
+    const refused = await system.client.call({
       token: who.token,
       query: 'mutation { sendMessage(input: { text: "late" }) { __typename } }',
     })
     expect(refused.body).toContain('DRAINING')
 
-    await stage.emulator.release()
+    await system.emulator.release()
     const events = await followed.take()
     expect(events.at(-1)).toMatchObject({ __typename: 'ReplyCompleted' })
-    expect(await stage.gateway.exited).toBe(0)
+    expect(await system.gateway.exited).toBe(0)
 
-    await stage.gateway.restart()
+    await system.gateway.restart()
     expect(await talk.ending(who, id)).toEqual(events.at(-1))
     await talk.settle()
     expect(check(talk.recorder.history)).toEqual([])
   })
 
   it('F20: ends what does not end in time as SHUTDOWN; subscribers go on afterwards', async () => {
-    await using stage = await openStage({ timeouts: { drainMs: 300 } })
-    const talk = createTalk(stage)
-    const { who, id, followed, events } = await hold(stage, talk)
-    const everything = await talk.recorder.follow(stage.client, {
+    await using system = await startSystem({ timeouts: { drainMs: 300 } })
+    const talk = createTalk(system)
+    const { who, id, followed, events } = await hold(system, talk)
+    const everything = await talk.recorder.follow(system.client, {
       reader: 'all',
       as: who.name,
       token: who.token,
       after: events[0]?.cursor,
     })
-    expect(await stage.gateway.kill('SIGTERM')).toBe(0)
+    expect(await system.gateway.kill('SIGTERM')).toBe(0)
     events.push(...(await followed.take()))
     await everything.take()
     expect(await everything.stream.ended).toBe('closed')
     expect(everything.stream.frames.findLast((frame) => frame.retry !== undefined)).toBeDefined()
 
-    await stage.emulator.release()
-    await stage.gateway.restart()
+    await system.emulator.release()
+    await system.gateway.restart()
     expect(await talk.ending(who, id)).toMatchObject({
       __typename: 'ReplyFailed',
       code: 'SHUTDOWN',
     })
     const last = events.at(-1)
     if (last && !isTerminal(last)) {
-      const resumed = await talk.recorder.follow(stage.client, {
+      const resumed = await talk.recorder.follow(system.client, {
         reader: 'alice',
         as: who.name,
         token: who.token,
@@ -140,20 +140,20 @@ describe('the end of a gateway', () => {
   })
 
   it('F22: ends at once on a second signal, with 1, and is consistent after it', async () => {
-    await using stage = await openStage({ timeouts: { drainMs: 30_000, recoverMs: 3_000 } })
-    const talk = createTalk(stage)
-    const { who, id, followed } = await hold(stage, talk)
-    stage.gateway.signal('SIGTERM')
+    await using system = await startSystem({ timeouts: { drainMs: 30_000, recoverMs: 3_000 } })
+    const talk = createTalk(system)
+    const { who, id, followed } = await hold(system, talk)
+    system.gateway.signal('SIGTERM')
     await until(
-      async () => (await statusOf(`${stage.gateway.url}/health/ready`)) === 503,
+      async () => (await statusOf(`${system.gateway.url}/health/ready`)) === 503,
       'the gateway is not ready any more',
     )
-    expect(await stage.gateway.kill('SIGTERM')).toBe(1)
+    expect(await system.gateway.kill('SIGTERM')).toBe(1)
     const last = (await followed.take()).at(-1)
     talk.recorder.add({ type: 'crash' })
-    await stage.emulator.release()
-    await stage.gateway.restart()
-    const resumed = await talk.recorder.follow(stage.client, {
+    await system.emulator.release()
+    await system.gateway.restart()
+    const resumed = await talk.recorder.follow(system.client, {
       reader: 'alice',
       as: who.name,
       token: who.token,
@@ -174,18 +174,18 @@ describe('the end of a gateway', () => {
     const pipe = join(folder.path, 'pipe')
     execFileSync('mkfifo', [pipe])
     const script = encodeURIComponent(hangingDisk(pipe))
-    await using stage = await openStage({
+    await using system = await startSystem({
       timeouts: { drainMs, recoverMs: 3_000 },
       env: { NODE_OPTIONS: `--import=data:text/javascript,${script}` },
     })
-    const { gateway } = stage
-    const talk = createTalk(stage)
-    const { who, id, followed } = await hold(stage, talk)
+    const { gateway } = system
+    const talk = createTalk(system)
+    const { who, id, followed } = await hold(system, talk)
     gateway.signal('SIGUSR2')
     await until(() => gateway.output.includes('the disk hangs'), 'the disk to hang')
-    const unanswered = stage.client
+    const unanswered = system.client
       .call({
-        token: stage.person('bob').token,
+        token: system.person('bob').token,
         query: 'mutation { sendMessage(input: { text: "hello" }) { __typename } }',
       })
       .catch(() => undefined)
@@ -197,7 +197,7 @@ describe('the end of a gateway', () => {
     expect(await unanswered).toBeUndefined()
     await followed.take()
     talk.recorder.add({ type: 'crash' })
-    await stage.emulator.release()
+    await system.emulator.release()
     await rm(hangsFile(pipe))
     await gateway.restart()
     await talk.ending(who, id)
@@ -212,23 +212,23 @@ describe('the end of a gateway', () => {
     'F25: %s that nobody caught is logged, lets replies end, and ends the process with 1',
     async (_, fault) => {
       const script = encodeURIComponent(`process.on('SIGUSR2', () => { ${fault} })`)
-      await using stage = await openStage({
+      await using system = await startSystem({
         timeouts: { drainMs: 10_000 },
         env: { NODE_OPTIONS: `--import=data:text/javascript,${script}` },
       })
-      const talk = createTalk(stage)
-      const { who, id, followed } = await hold(stage, talk)
-      stage.gateway.signal('SIGUSR2')
+      const talk = createTalk(system)
+      const { who, id, followed } = await hold(system, talk)
+      system.gateway.signal('SIGUSR2')
       await until(
-        async () => (await statusOf(`${stage.gateway.url}/health/ready`)) === 503,
+        async () => (await statusOf(`${system.gateway.url}/health/ready`)) === 503,
         'the gateway is not ready any more',
       )
-      await stage.emulator.release()
+      await system.emulator.release()
       const events = await followed.take()
       expect(events.at(-1)).toMatchObject({ __typename: 'ReplyCompleted' })
-      expect(await stage.gateway.exited).toBe(1)
-      expect(stage.gateway.output).toMatch(/"level":"error".*planted.*fault that nobody caught/)
-      await stage.gateway.restart()
+      expect(await system.gateway.exited).toBe(1)
+      expect(system.gateway.output).toMatch(/"level":"error".*planted.*fault that nobody caught/)
+      await system.gateway.restart()
       expect(await talk.ending(who, id)).toEqual(events.at(-1))
       await talk.settle()
       expect(check(talk.recorder.history)).toEqual([])
@@ -236,16 +236,16 @@ describe('the end of a gateway', () => {
   )
 
   it('F32: a second gateway on the same file refuses to start and says why', async () => {
-    await using stage = await openStage()
-    const [command, ...args] = gatewayCommand(stage.gateway.configFile)
+    await using system = await startSystem()
+    const [command, ...args] = gatewayCommand(system.gateway.configFile)
     const second = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] })
     let output = ''
     second.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()))
     const [code] = (await once(second, 'close')) as [number]
     expect(code).not.toBe(0)
     expect(output).toMatch(/in use|another/i)
-    const talk = createTalk(stage)
-    expect(await talk.say(stage.person('alice'), 'still there?')).toMatchObject({
+    const talk = createTalk(system)
+    expect(await talk.say(system.person('alice'), 'still there?')).toMatchObject({
       __typename: 'ReplyCompleted',
     })
   })

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { RepliesDocument } from '../../schema/operations/generated/graphql.ts'
-import { check } from '../kit/checker.ts'
-import { openStage, type Person, type Stage } from '../kit/stage.ts'
-import { call, createTalk } from '../kit/talk.ts'
+import { check } from '../kit/history/checker.ts'
+import { startSystem, type Person, type System } from '../kit/process/system.ts'
+import { call, createTalk } from '../kit/clients/talk.ts'
 
 const repliesDocument = RepliesDocument.toString()
 
@@ -11,22 +11,22 @@ interface Refusal {
 }
 
 describe('every end of a subscription has its reason', () => {
-  let stage: Stage
+  let system: System
   beforeAll(async () => {
-    stage = await openStage()
+    system = await startSystem()
   })
-  afterAll(() => stage[Symbol.asyncDispose]())
+  afterAll(() => system[Symbol.asyncDispose]())
 
   it('P8 T10 F38a: ends when the credential expires, and goes on under a fresh one', async () => {
-    const talk = createTalk(stage)
-    const alice = stage.person('expiring')
-    await stage.emulator.faults('/v1/workflows/chat', { kind: 'gate', afterDeltas: 4 })
+    const talk = createTalk(system)
+    const alice = system.person('expiring')
+    await system.emulator.faults('/v1/workflows/chat', { kind: 'gate', afterDeltas: 4 })
     const { id } = await talk.send(alice, '/long 12')
-    await stage.emulator.until({ gate: 'gate' })
-    const short = await talk.recorder.follow(stage.client, {
+    await system.emulator.until({ gate: 'gate' })
+    const short = await talk.recorder.follow(system.client, {
       reader: 'expiring',
       as: alice.name,
-      token: stage.tokenFor(alice.name, 3),
+      token: system.tokenFor(alice.name, 3),
       replyId: id,
     })
     const events = await short.take()
@@ -42,14 +42,14 @@ describe('every end of a subscription has its reason', () => {
     ])
     expect(short.stream.frames.at(-2)?.id).toBeUndefined()
 
-    const fresh = await talk.recorder.follow(stage.client, {
+    const fresh = await talk.recorder.follow(system.client, {
       reader: 'expiring',
       as: alice.name,
       token: alice.token,
       replyId: id,
       after: short.errors[0]?.extensions?.resumeAfter,
     })
-    await stage.emulator.release()
+    await system.emulator.release()
     expect((await fresh.take()).at(-1)).toMatchObject({ __typename: 'ReplyCompleted' })
     await talk.settle()
     expect(check(talk.recorder.history)).toEqual([])
@@ -60,15 +60,15 @@ describe('every end of a subscription has its reason', () => {
     let replyId: string
     let last: string
     beforeAll(async () => {
-      const talk = createTalk(stage)
-      who = stage.person('past')
+      const talk = createTalk(system)
+      who = system.person('past')
       const sent = await talk.send(who, 'hello')
       replyId = sent.id
       last = (await talk.listen(who, replyId)).at(-1)?.cursor ?? ''
     })
 
     const open = (more: object) =>
-      stage.client.stream({
+      system.client.stream({
         method: 'GET',
         token: who.token,
         query: repliesDocument,
@@ -98,8 +98,8 @@ describe('every end of a subscription has its reason', () => {
     let cursor: string
     let who: Person
     beforeAll(async () => {
-      const talk = createTalk(stage)
-      who = stage.person('refused')
+      const talk = createTalk(system)
+      who = system.person('refused')
       await talk.say(who, 'hello')
       cursor = await talk.cursor(who)
     })
@@ -116,7 +116,7 @@ describe('every end of a subscription has its reason', () => {
       for (const by of ['header', 'argument'] as const) {
         // An empty header is none at all.
         if (by === 'header' && make() === '') continue
-        using stream = await stage.client.stream({
+        using stream = await system.client.stream({
           token: who.token,
           query: repliesDocument,
           variables: by === 'argument' ? { after: make() } : {},
@@ -133,7 +133,7 @@ describe('every end of a subscription has its reason', () => {
       ['a cursor of the first edition', () => cursor.replace(/\..+/, '.3.141')],
     ])('F44: with 410 SUBSCRIPTION_CURSOR_EXPIRED: %s', async (_, make) => {
       for (const by of ['header', 'argument'] as const) {
-        using stream = await stage.client.stream({
+        using stream = await system.client.stream({
           token: who.token,
           query: repliesDocument,
           variables: by === 'argument' ? { after: make() } : {},
@@ -147,7 +147,7 @@ describe('every end of a subscription has its reason', () => {
     it.each(['never-was', Buffer.from('Reply:AAAAAAAAAAAAAAAAAAAAAA').toString('base64url')])(
       'with 404 NOT_FOUND: the unknown reply %s',
       async (replyId) => {
-        using stream = await stage.client.stream({
+        using stream = await system.client.stream({
           token: who.token,
           query: repliesDocument,
           variables: { replyId },
@@ -160,7 +160,7 @@ describe('every end of a subscription has its reason', () => {
     it.each([
       ['no token', () => undefined],
       ['no JWT', () => 'x'],
-      ['an expired token', () => stage.tokenFor('refused', -10)],
+      ['an expired token', () => system.tokenFor('refused', -10)],
       ['a changed signature', () => `${who.token.slice(0, -4)}AAAA`],
       [
         'no algorithm',
@@ -168,18 +168,18 @@ describe('every end of a subscription has its reason', () => {
       ],
     ])('with 401 UNAUTHENTICATED: %s', async (_, make) => {
       const token = make()
-      using stream = await stage.client.stream({ token, query: repliesDocument })
+      using stream = await system.client.stream({ token, query: repliesDocument })
       expect(stream.status).toBe(401)
       expect(codeOf(await stream.refusal)).toBe('UNAUTHENTICATED')
       expect(stream.headers['www-authenticate']).toMatch(/^Bearer/)
-      const answer = await stage.client.call({ token, query: 'this is no GraphQL {' })
+      const answer = await system.client.call({ token, query: 'this is no GraphQL {' })
       expect(answer.status).toBe(401)
     })
   })
 
   it('has the headers and the comment that keep an intermediary from holding it back', async () => {
-    using stream = await stage.client.stream({
-      token: stage.person('headers').token,
+    using stream = await system.client.stream({
+      token: system.person('headers').token,
       query: repliesDocument,
       method: 'GET',
     })
@@ -192,8 +192,8 @@ describe('every end of a subscription has its reason', () => {
   })
 
   it('tells errors of GraphQL itself on an accepted stream', async () => {
-    using stream = await stage.client.stream({
-      token: stage.person('mistaken').token,
+    using stream = await system.client.stream({
+      token: system.person('mistaken').token,
       query: 'subscription { nonsense }',
     })
     expect(stream.status).toBe(200)
@@ -204,8 +204,8 @@ describe('every end of a subscription has its reason', () => {
 
   it('T5: refuses a session that is named in the input', async () => {
     const { body } = await call(
-      stage.client,
-      stage.person('forger'),
+      system.client,
+      system.person('forger'),
       'mutation ($input: SendMessageInput!) { sendMessage(input: $input) { __typename } }',
       { input: { text: 'hello', sessionName: 'somebody' } },
     )

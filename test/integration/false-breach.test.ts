@@ -1,23 +1,23 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { openStage, type Person, type Stage, type StageOptions } from '../kit/stage.ts'
-import { createTalk, type Talk } from '../kit/talk.ts'
-import { until } from '../kit/until.ts'
+import { startSystem, type Person, type System, type SystemOptions } from '../kit/process/system.ts'
+import { createTalk, type Talk } from '../kit/clients/talk.ts'
+import { until } from '../kit/process/until.ts'
 
 /** A self-hosted Studio. */
-const onStudio = (options: StageOptions = {}): StageOptions => ({ dialect: 'studio', ...options })
+const onStudio = (options: SystemOptions = {}): SystemOptions => ({ dialect: 'studio', ...options })
 
 const breach = 'isolation breach'
 
-/** A stage, its talk, and two people on it. */
-async function open(options: StageOptions) {
-  const stage = await openStage(options)
-  const people = { alice: stage.person('alice'), bob: stage.person('bob') }
+/** A system, its talk, and two people on it. */
+async function open(options: SystemOptions) {
+  const system = await startSystem(options)
+  const people = { alice: system.person('alice'), bob: system.person('bob') }
   return {
-    stage,
-    talk: createTalk(stage),
+    system,
+    talk: createTalk(system),
     ...people,
-    [Symbol.asyncDispose]: () => stage[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => system[Symbol.asyncDispose](),
   }
 }
 
@@ -32,87 +32,88 @@ describe('an app of a Studio', () => {
     ['is taken for the cloud', { platform: 'cloud' }],
   ])('answers the first message, and runs it once, where it %s', async (_, assistants) => {
     await using at = await open(onStudio({ assistants }))
-    const { stage, talk, alice } = at
+    const { system, talk, alice } = at
     const said = await talk.say(alice, { text: 'my secret is plum', assistantId: 'flow' })
     expect(said).toMatchObject({ __typename: 'ReplyCompleted', contextReset: false })
     const asked = await talk.say(alice, { text: 'what is my secret?', assistantId: 'flow' })
     expect(asked).toMatchObject({ ...completed('plum'), contextReset: false })
-    expect((await stage.emulator.state()).chats).toHaveLength(2)
+    expect((await system.emulator.state()).chats).toHaveLength(2)
   })
 
   it('that is taken for the cloud is found out at the start, without a message', async () => {
     await using at = await open(
       onStudio({ assistants: { platform: 'cloud' }, probe: { checkAtStart: true } }),
     )
-    const { stage } = at
-    await until(() => stage.gateway.output.includes('"assistant":"bot"'), 'the look to end')
-    expect(stage.gateway.output).toContain('CONVERSATION_NAME: an unguessable name')
-    expect(stage.gateway.output).toContain('set \\"platform\\" to \\"studio\\"')
-    expect((await stage.emulator.state()).chats).toEqual([])
+    const { system } = at
+    await until(() => system.gateway.output.includes('"assistant":"bot"'), 'the look to end')
+    expect(system.gateway.output).toContain('CONVERSATION_NAME: an unguessable name')
+    expect(system.gateway.output).toContain('set \\"platform\\" to \\"studio\\"')
+    expect((await system.emulator.state()).chats).toEqual([])
   })
 
   it('whose conversations are to be created is told to the operator at the start', async () => {
     await using at = await open(
       onStudio({ workflow: { conversationKeying: 'create' }, probe: { checkAtStart: true } }),
     )
-    const { stage } = at
-    await until(() => stage.gateway.output.includes('"assistant":"bot"'), 'the look to end')
-    expect(stage.gateway.output).toContain('set \\"conversationKeying\\" to')
+    const { system } = at
+    await until(() => system.gateway.output.includes('"assistant":"bot"'), 'the look to end')
+    expect(system.gateway.output).toContain('set \\"conversationKeying\\" to')
   })
 })
 
 /** A reply that is under way, and what stops it. */
-const stops: Readonly<Record<string, (stage: Stage, talk: Talk, who: Person) => Promise<void>>> = {
-  async 'a cancel'(stage, talk, who) {
-    const id = await begin(stage, talk, who)
-    await talk.cancel(who, id)
-    await stage.emulator.release()
-  },
-  async 'a cancel before the first event'(stage, talk, who) {
-    await stage.emulator.faults('/v1/workflows/chat', { kind: 'gate' })
-    const { id } = await talk.send(who, { text: 'never mind', assistantId: 'flow' })
-    await stage.emulator.until({ gate: 'gate' })
-    await talk.cancel(who, id)
-    await stage.emulator.release()
-  },
-  async 'an INTERRUPT'(stage, talk, who) {
-    await begin(stage, talk, who)
-    const urgent = { text: 'hello', assistantId: 'flow', onBusy: 'INTERRUPT' } as const
-    expect(await talk.say(who, urgent)).toMatchObject({ __typename: 'ReplyCompleted' })
-    await stage.emulator.release()
-  },
-  async 'a restart of the platform'(stage, talk, who) {
-    const id = await begin(stage, talk, who)
-    await stage.emulator.restart()
-    expect(await talk.ending(who, id)).toMatchObject({ __typename: 'ReplyFailed' })
-  },
-  async 'a kill of the gateway'(stage, talk, who) {
-    const id = await begin(stage, talk, who)
-    await stage.gateway.kill('SIGKILL')
-    await stage.emulator.release()
-    await stage.gateway.restart()
-    expect(await talk.ending(who, id)).toMatchObject({ __typename: 'ReplyFailed' })
-  },
-  async 'a conversation that vanished'(stage, talk, who) {
-    await stage.emulator.vanish()
-    await talk.say(who, { text: 'hello', assistantId: 'flow' })
-  },
-  async 'an answer that was lost before its first event'(stage, talk, who) {
-    await stage.emulator.faults('/v1/workflows/chat', { kind: 'lostReply' })
-    expect(await talk.say(who, { text: 'hello', assistantId: 'flow' })).toMatchObject({
-      code: 'UPSTREAM_OUTCOME_UNKNOWN',
-    })
-  },
-}
+const stops: Readonly<Record<string, (system: System, talk: Talk, who: Person) => Promise<void>>> =
+  {
+    async 'a cancel'(system, talk, who) {
+      const id = await begin(system, talk, who)
+      await talk.cancel(who, id)
+      await system.emulator.release()
+    },
+    async 'a cancel before the first event'(system, talk, who) {
+      await system.emulator.faults('/v1/workflows/chat', { kind: 'gate' })
+      const { id } = await talk.send(who, { text: 'never mind', assistantId: 'flow' })
+      await system.emulator.until({ gate: 'gate' })
+      await talk.cancel(who, id)
+      await system.emulator.release()
+    },
+    async 'an INTERRUPT'(system, talk, who) {
+      await begin(system, talk, who)
+      const urgent = { text: 'hello', assistantId: 'flow', onBusy: 'INTERRUPT' } as const
+      expect(await talk.say(who, urgent)).toMatchObject({ __typename: 'ReplyCompleted' })
+      await system.emulator.release()
+    },
+    async 'a restart of the platform'(system, talk, who) {
+      const id = await begin(system, talk, who)
+      await system.emulator.restart()
+      expect(await talk.ending(who, id)).toMatchObject({ __typename: 'ReplyFailed' })
+    },
+    async 'a kill of the gateway'(system, talk, who) {
+      const id = await begin(system, talk, who)
+      await system.gateway.kill('SIGKILL')
+      await system.emulator.release()
+      await system.gateway.restart()
+      expect(await talk.ending(who, id)).toMatchObject({ __typename: 'ReplyFailed' })
+    },
+    async 'a conversation that vanished'(system, talk, who) {
+      await system.emulator.vanish()
+      await talk.say(who, { text: 'hello', assistantId: 'flow' })
+    },
+    async 'an answer that was lost before its first event'(system, talk, who) {
+      await system.emulator.faults('/v1/workflows/chat', { kind: 'lostReply' })
+      expect(await talk.say(who, { text: 'hello', assistantId: 'flow' })).toMatchObject({
+        code: 'UPSTREAM_OUTCOME_UNKNOWN',
+      })
+    },
+  }
 
-async function begin(stage: Stage, talk: Talk, who: Person): Promise<string> {
-  await stage.emulator.faults('/v1/workflows/chat', { kind: 'gate', afterDeltas: 3 })
+async function begin(system: System, talk: Talk, who: Person): Promise<string> {
+  await system.emulator.faults('/v1/workflows/chat', { kind: 'gate', afterDeltas: 3 })
   const { id } = await talk.send(who, { text: '/long 30', assistantId: 'flow' })
-  await stage.emulator.until({ gate: 'gate' })
+  await system.emulator.until({ gate: 'gate' })
   return id
 }
 
-const platforms: readonly (readonly [string, StageOptions])[] = [
+const platforms: readonly (readonly [string, SystemOptions])[] = [
   ['a Studio', onStudio()],
   ['the cloud, by name,', { workflow: { conversationKeying: 'name' } }],
 ]
@@ -122,16 +123,16 @@ describe.each(Object.entries(stops))('T26: %s', (_, stop) => {
     'on %s is followed by an answer that knows what was said before, and quarantines nobody',
     async (__, options) => {
       await using at = await open(options)
-      const { stage, talk, alice, bob } = at
+      const { system, talk, alice, bob } = at
       await talk.say(alice, { text: 'my secret is plum', assistantId: 'flow' })
       await talk.say(alice, { text: 'and my pet is Rex', assistantId: 'flow' })
-      await stop(stage, talk, alice)
+      await stop(system, talk, alice)
       const asked = await talk.say(alice, { text: 'what is my secret?', assistantId: 'flow' })
       expect(asked).toMatchObject(completed('plum'))
       expect(await talk.say(bob, { text: 'hello', assistantId: 'flow' })).toMatchObject({
         __typename: 'ReplyCompleted',
       })
-      expect(stage.gateway.output).not.toContain(breach)
+      expect(system.gateway.output).not.toContain(breach)
     },
   )
 })
@@ -139,9 +140,9 @@ describe.each(Object.entries(stops))('T26: %s', (_, stop) => {
 describe("T26: a Bot's conversation that vanished from a Studio", () => {
   it('goes on in the new one that the platform opens, says so, is told what was said before, and quarantines nobody', async () => {
     await using at = await open(onStudio())
-    const { stage, talk, alice, bob } = at
+    const { system, talk, alice, bob } = at
     await talk.say(alice, { text: 'my pet is Rex', assistantId: 'bot' })
-    await stage.emulator.vanish()
+    await system.emulator.vanish()
     const after = await talk.say(alice, { text: 'my secret is pear', assistantId: 'bot' })
     expect(after).toMatchObject({ __typename: 'ReplyCompleted', contextReset: true })
     const asked = await talk.say(alice, { text: 'what is my secret?', assistantId: 'bot' })
@@ -151,16 +152,16 @@ describe("T26: a Bot's conversation that vanished from a Studio", () => {
     expect(await talk.say(bob, { text: 'hello', assistantId: 'bot' })).toMatchObject({
       __typename: 'ReplyCompleted',
     })
-    expect(stage.gateway.output).not.toContain(breach)
+    expect(system.gateway.output).not.toContain(breach)
   })
 })
 
 describe('T13: a Studio whose app has one conversation for all', () => {
   it('shows nobody what was said there in a run that nobody saw', async () => {
     await using at = await open(onStudio({ emulator: { leaks: { staticConversation: true } } }))
-    const { stage, talk, alice, bob } = at
+    const { system, talk, alice, bob } = at
     const secret = `plum${randomUUID()}`
-    await stage.emulator.faults('/v1/workflows/chat', { kind: 'lostReply' })
+    await system.emulator.faults('/v1/workflows/chat', { kind: 'lostReply' })
     expect(
       await talk.say(alice, { text: `my secret is ${secret}`, assistantId: 'flow' }),
     ).toMatchObject({ code: 'UPSTREAM_OUTCOME_UNKNOWN' })

@@ -1,19 +1,19 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { check } from '../kit/checker.ts'
-import { openStage, type Stage } from '../kit/stage.ts'
-import { createTalk, type Talk } from '../kit/talk.ts'
+import { check } from '../kit/history/checker.ts'
+import { startSystem, type System } from '../kit/process/system.ts'
+import { createTalk, type Talk } from '../kit/clients/talk.ts'
 
 describe('P5: one message per idempotency key, one upstream chat per message', () => {
-  let stage: Stage
+  let system: System
   let talk: Talk
   beforeAll(async () => {
-    stage = await openStage()
-    talk = createTalk(stage)
+    system = await startSystem()
+    talk = createTalk(system)
   })
-  afterAll(() => stage[Symbol.asyncDispose]())
+  afterAll(() => system[Symbol.asyncDispose]())
 
   it('F39: answers parallel and later sends with the same key by the same reply', async () => {
-    const alice = stage.person('alice')
+    const alice = system.person('alice')
     const input = { text: 'only once', idempotencyKey: 'key-1' }
     const sends = Array.from({ length: 20 }, () => talk.send(alice, input))
     const ids = new Set((await Promise.all(sends)).map((reply) => reply.id))
@@ -24,18 +24,18 @@ describe('P5: one message per idempotency key, one upstream chat per message', (
   })
 
   it('F39: does so after a restart', async () => {
-    const alice = stage.person('alice again')
+    const alice = system.person('alice again')
     const input = { text: 'only once in two lives', idempotencyKey: 'key-2' }
     const { id } = await talk.send(alice, input)
     await talk.ending(alice, id)
-    await stage.gateway.kill('SIGKILL')
+    await system.gateway.kill('SIGKILL')
     talk.recorder.add({ type: 'crash' })
-    await stage.gateway.restart()
+    await system.gateway.restart()
     expect((await talk.send(alice, input)).id).toBe(id)
   })
 
   it('refuses a key that comes back with another input', async () => {
-    const alice = stage.person('alice changes')
+    const alice = system.person('alice changes')
     const input = { text: 'as it was', idempotencyKey: 'key-3' }
     await talk.send(alice, input)
     for (const changed of [{ text: 'otherwise' }, { assistantId: 'bot' }, { onBusy: 'REJECT' }]) {
@@ -46,7 +46,7 @@ describe('P5: one message per idempotency key, one upstream chat per message', (
   })
 
   it('T3: keeps the keys of sessions apart', async () => {
-    const [alice, bob] = [stage.person('key of alice'), stage.person('key of bob')]
+    const [alice, bob] = [system.person('key of alice'), system.person('key of bob')]
     const input = { text: 'the same words', idempotencyKey: 'key-4' }
     const [first, second] = [await talk.send(alice, input), await talk.send(bob, input)]
     expect(first.id).not.toBe(second.id)
@@ -54,7 +54,7 @@ describe('P5: one message per idempotency key, one upstream chat per message', (
   })
 
   it('does not keep a refusal', async () => {
-    const alice = stage.person('alice corrects herself')
+    const alice = system.person('alice corrects herself')
     expect(
       await talk.trySend(alice, { text: 'x', idempotencyKey: 'key-5', assistantId: 'nobody' }),
     ).toMatchObject({ code: 'NOT_FOUND' })
@@ -71,8 +71,8 @@ describe('P5: one message per idempotency key, one upstream chat per message', (
       ['flow', '/v1/workflows/chat'],
       ['bot', '/v3/chat'],
     ] as const) {
-      const alice = stage.person(`lost answer of ${assistantId}`)
-      await stage.emulator.faults(path, { kind: 'lostReply' })
+      const alice = system.person(`lost answer of ${assistantId}`)
+      await system.emulator.faults(path, { kind: 'lostReply' })
       const text = `is anybody there, ${assistantId}?`
       const end = await talk.say(alice, { text, assistantId })
       expect(['ReplyFailed', 'ReplyCompleted']).toContain(end.__typename)

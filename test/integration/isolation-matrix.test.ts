@@ -4,8 +4,8 @@ import type { DialectName, Leak } from '../../src/emulator/options.ts'
 import { type LayerVerdict, type ProbeLayer, probeLayers } from '../../src/domain/isolation.ts'
 import type { ProbeReport } from '../../src/domain/probe.ts'
 import { probeConfig } from '../../src/compose/probe.ts'
-import { asking, openProbed } from '../kit/probing.ts'
-import { figure, isSoak } from '../kit/soak.ts'
+import { asking, openProbed } from '../kit/process/probed.ts'
+import { figure, isSoak } from '../kit/process/soak.ts'
 
 /** All are for `npm run test:isolation-matrix`. */
 const seeds = figure(2, 20)

@@ -8,27 +8,27 @@ import {
   UploadFileDocument,
   ViewerDocument,
 } from '../../schema/operations/generated/graphql.ts'
-import { attacks, headerAttack, type Loot } from '../kit/attacks.ts'
-import { check } from '../kit/checker.ts'
-import { findBearers } from '../kit/schema-paths.ts'
-import { openStage, type Person, type Stage } from '../kit/stage.ts'
-import { createTalk, type Talk } from '../kit/talk.ts'
+import { attacks, headerAttack, type Loot } from '../kit/clients/attacks.ts'
+import { check } from '../kit/history/checker.ts'
+import { findBearers } from '../kit/schema/bearers.ts'
+import { startSystem, type Person, type System } from '../kit/process/system.ts'
+import { createTalk, type Talk } from '../kit/clients/talk.ts'
 
 describe('P1: isolation', () => {
-  let stage: Stage
+  let system: System
   let talk: Talk
   const deleted: string[] = []
   beforeAll(async () => {
-    stage = await openStage({ limits: { maxCost: 1_000_000_000, costPerSecond: 1_000_000_000 } })
-    talk = createTalk(stage)
+    system = await startSystem({ limits: { maxCost: 1_000_000_000, costPerSecond: 1_000_000_000 } })
+    talk = createTalk(system)
   })
-  afterAll(() => stage[Symbol.asyncDispose]())
+  afterAll(() => system[Symbol.asyncDispose]())
 
   describe.each(['flow', 'bot'] as const)('of a conversation with the %s', (assistantId) => {
     it("lets Alice hear her secret back and Bob not, nor in anything that Bob's session holds", async () => {
       const [alice, bob] = [
-        stage.person(`alice-${assistantId}`),
-        stage.person(`bob-${assistantId}`),
+        system.person(`alice-${assistantId}`),
+        system.person(`bob-${assistantId}`),
       ]
       const secret = `plum-${randomBytes(6).toString('hex')}`
       await talk.say(alice, { text: `my secret is ${secret}`, assistantId })
@@ -39,16 +39,16 @@ describe('P1: isolation', () => {
 
       const everything = `{ conversations { edges { node { messages { edges { node { text } } } } } } }`
       const read = async (who: Person) =>
-        (await stage.client.call({ token: who.token, query: everything })).body
+        (await system.client.call({ token: who.token, query: everything })).body
       expect(await read(alice)).toContain(secret)
       expect(await read(bob)).not.toContain(secret)
     })
 
     it('T13: gives each session an upstream identity and conversations of its own', async () => {
-      const people = ['ann', 'ben', 'cem'].map((name) => stage.person(`${name}-${assistantId}`))
-      const before = (await stage.emulator.state()).chats.length
+      const people = ['ann', 'ben', 'cem'].map((name) => system.person(`${name}-${assistantId}`))
+      const before = (await system.emulator.state()).chats.length
       await Promise.all(people.map((who) => talk.say(who, { text: 'hello', assistantId })))
-      const chats = (await stage.emulator.state()).chats.slice(before)
+      const chats = (await system.emulator.state()).chats.slice(before)
       expect(chats).toHaveLength(people.length)
       expect(new Set(chats.map((chat) => chat.sessionName)).size).toBe(people.length)
       expect(new Set(chats.map((chat) => chat.conversationId)).size).toBe(people.length)
@@ -67,14 +67,14 @@ describe('P1: isolation', () => {
       'eve%00',
       'eve:1',
     ]
-    const people = lookAlikes.map((name) => stage.person(name))
+    const people = lookAlikes.map((name) => system.person(name))
     await Promise.all(people.map((who, at) => talk.say(who, `my number is n-${at}`)))
     const answers = await Promise.all(people.map((who) => talk.say(who, 'what is my number?')))
     expect(answers).toMatchObject(people.map((_, at) => ({ text: `Your number is n-${at}.` })))
   })
 
   it('T6: tells people apart who share one connection', async () => {
-    const [one, two] = [stage.person('shared-1'), stage.person('shared-2')]
+    const [one, two] = [system.person('shared-1'), system.person('shared-2')]
     const fingerprints = []
     for (const who of [one, two, one, two]) {
       fingerprints.push((await talk.ask(who, ViewerDocument, {}))?.viewer.session)
@@ -94,12 +94,12 @@ describe('P1: isolation', () => {
     )
     all.push(['the Last-Event-ID header', headerAttack])
     it.each(all)('are as useless as ones that never were: %s', async (path, attack) => {
-      const alice = stage.person(`owner of ${path}`)
-      const mallory = stage.person(`thief of ${path}`)
+      const alice = system.person(`owner of ${path}`)
+      const mallory = system.person(`thief of ${path}`)
       const [loot, own] = [await collectLoot(alice), await collectLoot(mallory)]
       const stolen = loot[attack.steals]
       const invented = invent(stolen)
-      const { client } = stage
+      const { client } = system
 
       const robbed = show(await attack.run(client, mallory, stolen, own), stolen)
       const guessed = show(await attack.run(client, mallory, invented, own), invented)
@@ -115,16 +115,16 @@ describe('P1: isolation', () => {
   })
 
   it("T2: lets nobody stop another's reply while it runs", async () => {
-    const [alice, mallory] = [stage.person('speaking'), stage.person('silencing')]
-    await stage.emulator.faults('/v1/workflows/chat', { kind: 'gate', afterDeltas: 1, gate: 'T2' })
+    const [alice, mallory] = [system.person('speaking'), system.person('silencing')]
+    await system.emulator.faults('/v1/workflows/chat', { kind: 'gate', afterDeltas: 1, gate: 'T2' })
     const { id } = await talk.send(alice, '/long 9')
-    await stage.emulator.until({ gate: 'T2' })
+    await system.emulator.until({ gate: 'T2' })
     const query = CancelReplyDocument.toString()
     const cancel = (replyId: string) =>
-      stage.client.call({ token: mallory.token, query, variables: { input: { replyId } } })
+      system.client.call({ token: mallory.token, query, variables: { input: { replyId } } })
     const [robbed, guessed] = [await cancel(id), await cancel(invent(id))]
     expect(show(robbed, id)).toEqual(show(guessed, invent(id)))
-    await stage.emulator.release('T2')
+    await system.emulator.release('T2')
     await talk.ending(alice, id)
     expect(await talk.snapshot(alice, id)).toMatchObject({ status: 'COMPLETED' })
   })
@@ -138,7 +138,7 @@ describe('P1: isolation', () => {
     const query = UploadFileDocument.toString()
     const file = { name: 'notes.txt', mediaType: 'text/plain', text: 'mine' }
     const operation = { token: who.token, query, variables: { assistantId: 'bot' } }
-    const { body } = await stage.client.upload(operation, file)
+    const { body } = await system.client.upload(operation, file)
     return JSON.parse(body).data.uploadFile.attachment.id
   }
 

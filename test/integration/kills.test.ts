@@ -4,13 +4,13 @@ import {
   DeleteConversationDocument,
   EraseSessionDocument,
 } from '../../schema/operations/generated/graphql.ts'
-import { check } from '../kit/checker.ts'
+import { check } from '../kit/history/checker.ts'
 import { createRandom } from '../kit/random.ts'
-import type { ReplyEventData } from '../kit/recorder.ts'
-import { figure } from '../kit/soak.ts'
-import { openStage, type Person, type Stage } from '../kit/stage.ts'
-import { createTalk, type Talk } from '../kit/talk.ts'
-import { until } from '../kit/until.ts'
+import type { ReplyEventData } from '../kit/clients/recorder.ts'
+import { figure } from '../kit/process/soak.ts'
+import { startSystem, type Person, type System } from '../kit/process/system.ts'
+import { createTalk, type Talk } from '../kit/clients/talk.ts'
+import { until } from '../kit/process/until.ts'
 
 /** `KILLS=<count>` kills so often. */
 // oxlint-disable-next-line node/no-process-env
@@ -40,25 +40,25 @@ type Act =
   | { readonly type: 'erase' }
 
 describe('P2 P3 P10: kill -9 at random moments', () => {
-  let stage: Stage
+  let system: System
   let talk: Talk
   beforeAll(async () => {
-    stage = await openStage({
+    system = await startSystem({
       timeouts: { recoverMs: 20_000 },
       emulator: { wordsPerSecond: 150 },
     })
-    talk = createTalk(stage)
+    talk = createTalk(system)
   })
-  afterAll(() => stage[Symbol.asyncDispose]())
+  afterAll(() => system[Symbol.asyncDispose]())
 
   it(
     `F21: ${kills} times, also while it recovers, deletes and erases: every cursor stays right, the context is kept, nothing owed is forgotten`,
     async () => {
       const seed = Math.floor(Math.random() * 2 ** 31)
       const random = createRandom(seed)
-      const below = (count: number) => Math.floor(random() * count)
+      const below = (count: number) => Math.floor(random.next() * count)
       const survivors = assistants.map((assistantId, index): Survivor => ({
-        who: stage.person(`survivor-${index}`),
+        who: system.person(`survivor-${index}`),
         assistantId,
         generation: 0,
         conversationId: undefined,
@@ -77,10 +77,10 @@ describe('P2 P3 P10: kill -9 at random moments', () => {
         await die()
         await Promise.all([...asked, ...reading])
         if (kill % 3 === 0) {
-          await stage.gateway.startAndKill(below(1_200))
+          await system.gateway.startAndKill(below(1_200))
           talk.recorder.add({ type: 'crash' })
         }
-        await stage.gateway.restart()
+        await system.gateway.restart()
         // Whoever heard nothing asks again.
         for (const [index, survivor] of survivors.entries()) await ask(survivor, acts[index], true)
       }
@@ -105,7 +105,7 @@ describe('P2 P3 P10: kill -9 at random moments', () => {
   )
 
   async function die(): Promise<void> {
-    await stage.gateway.kill('SIGKILL')
+    await system.gateway.kill('SIGKILL')
     talk.recorder.add({ type: 'crash' })
   }
 
@@ -196,7 +196,7 @@ describe('P2 P3 P10: kill -9 at random moments', () => {
           ? cursors[below(cursors.length)]
           : cursors.at(-1)
     try {
-      const followed = await talk.recorder.follow(stage.client, {
+      const followed = await talk.recorder.follow(system.client, {
         reader: replyId === undefined ? `reader of ${who.name}` : `last reader of ${who.name}`,
         as: who.name,
         token: who.token,
@@ -229,7 +229,7 @@ describe('P2 P3 P10: kill -9 at random moments', () => {
 
   /** Upstream conversations that hold a word of what was deleted. */
   async function findLeftBehind(survivors: readonly Survivor[]): Promise<readonly string[]> {
-    const { conversations } = await stage.emulator.state()
+    const { conversations } = await system.emulator.state()
     return conversations.flatMap(({ id, messages }) =>
       messages.some(({ content }) =>
         survivors.some(({ who, generation }) =>

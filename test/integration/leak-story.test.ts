@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { leakNames } from '../../src/cli/leak-story.ts'
-import { startDemo } from '../kit/demo.ts'
+import { startDemo } from '../kit/process/demo.ts'
 
 /** What the Workflow is, as the guard and then the probe find it; and what Bob is answered. */
 const told: Readonly<Record<string, readonly [string, RegExp, string, RegExp]>> = {

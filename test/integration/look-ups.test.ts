@@ -4,55 +4,55 @@ import {
   ConversationDocument,
   GiveFeedbackDocument,
 } from '../../schema/operations/generated/graphql.ts'
-import { platforms } from '../kit/platforms.ts'
-import { openStage, type Person, type Stage } from '../kit/stage.ts'
-import { createTalk, type Talk } from '../kit/talk.ts'
-import { until } from '../kit/until.ts'
+import { platforms } from '../kit/process/platforms.ts'
+import { startSystem, type Person, type System } from '../kit/process/system.ts'
+import { createTalk, type Talk } from '../kit/clients/talk.ts'
+import { until } from '../kit/process/until.ts'
 
 const listPath = '/v3/chat/message/list'
 describe.each(platforms)('the end of a lost run on %s', (platform, options) => {
-  let stage: Stage
+  let system: System
   let talk: Talk
   let whole: string
   let people = 0
   let who: Person
   beforeAll(async () => {
-    stage = await openStage({ ...options, timeouts: { recoverMs: 2_000 } })
-    talk = createTalk(stage)
+    system = await startSystem({ ...options, timeouts: { recoverMs: 2_000 } })
+    talk = createTalk(system)
     whole = textOf(
-      await talk.say(stage.person('witness'), { text: '/long 30', assistantId: 'bot' }),
+      await talk.say(system.person('witness'), { text: '/long 30', assistantId: 'bot' }),
     )
     expect(whole).toContain('-30')
   })
-  afterAll(() => stage[Symbol.asyncDispose]())
+  afterAll(() => system[Symbol.asyncDispose]())
   beforeEach(async () => {
-    await stage.emulator.clearFaults()
-    await stage.emulator.release()
-    who = stage.person(`person-${(people += 1)}`)
+    await system.emulator.clearFaults()
+    await system.emulator.release()
+    who = system.person(`person-${(people += 1)}`)
   })
 
   /** A Bot's reply of which some text is on disk, and whose gateway is then killed. */
   async function killInTheMiddle(): Promise<{ id: string; begun: string; whole: string }> {
-    await stage.emulator.faults('/v3/chat', { kind: 'gate', afterDeltas: 12 })
+    await system.emulator.faults('/v3/chat', { kind: 'gate', afterDeltas: 12 })
     const words = Array.from({ length: 30 }, (_, n) => `word-${people}-${n + 1}`)
     const text = words.join(' ')
     const { id } = await talk.send(who, { text, assistantId: 'bot' })
-    await stage.emulator.until({ gate: 'gate' })
+    await system.emulator.until({ gate: 'gate' })
     // The message itself does not begin so.
     const begun = `You said: ${words[0]} `
     // Text is shown at once, and written in groups behind that.
     await until(
-      async () => (await readFile(`${stage.storeFile}-wal`)).includes(begun),
+      async () => (await readFile(`${system.storeFile}-wal`)).includes(begun),
       'the text to be on disk',
     )
-    await stage.gateway.kill('SIGKILL')
-    await stage.emulator.release()
+    await system.gateway.kill('SIGKILL')
+    await system.emulator.release()
     return { id, begun, whole: `You said: ${text}` }
   }
 
   it('is the whole answer of a Bot whose gateway is killed in its middle', async () => {
     const { id, whole: answer } = await killInTheMiddle()
-    await stage.gateway.restart()
+    await system.gateway.restart()
     const completed = { __typename: 'ReplyCompleted', text: answer }
     expect(await talk.ending(who, id)).toMatchObject(completed)
   })
@@ -64,8 +64,8 @@ describe.each(platforms)('the end of a lost run on %s', (platform, options) => {
     ['is not JSON', 'record not here'],
   ])('is never a part of the answer, where the look-up %s', async (_, body) => {
     const { id, begun, whole: answer } = await killInTheMiddle()
-    await stage.emulator.repeatFaults(listPath, 50, { kind: 'status', status: 200, body })
-    await stage.gateway.restart()
+    await system.emulator.repeatFaults(listPath, 50, { kind: 'status', status: 200, body })
+    await system.gateway.restart()
     expect(await talk.ending(who, id)).toMatchObject({
       __typename: 'ReplyFailed',
       code: 'UPSTREAM_OUTCOME_UNKNOWN',
@@ -76,7 +76,7 @@ describe.each(platforms)('the end of a lost run on %s', (platform, options) => {
   })
 
   it('is the whole answer of a Bot whose stream is cut', async () => {
-    await stage.emulator.faults('/v3/chat', { kind: 'cut', afterDeltas: 9 })
+    await system.emulator.faults('/v3/chat', { kind: 'cut', afterDeltas: 9 })
     expect(await talk.say(who, { text: '/long 30', assistantId: 'bot' })).toMatchObject({
       __typename: 'ReplyCompleted',
       text: whole,
@@ -84,7 +84,7 @@ describe.each(platforms)('the end of a lost run on %s', (platform, options) => {
   })
 
   it('is the whole answer of a Bot whose stream is cut before its first event', async () => {
-    await stage.emulator.faults('/v3/chat', { kind: 'lostReply' })
+    await system.emulator.faults('/v3/chat', { kind: 'lostReply' })
     expect(await talk.say(who, { text: '/long 30', assistantId: 'bot' })).toMatchObject({
       __typename: 'ReplyCompleted',
       text: whole,
@@ -92,12 +92,12 @@ describe.each(platforms)('the end of a lost run on %s', (platform, options) => {
   })
 
   it('is proven for a Workflow that has said everything and is done, but not complete', async () => {
-    await stage.emulator.faults('/v1/workflows/chat', { kind: 'noTerminal', done: true })
+    await system.emulator.faults('/v1/workflows/chat', { kind: 'noTerminal', done: true })
     expect(await talk.say(who, { text: '/long 30', assistantId: 'flow' })).toMatchObject({
       __typename: 'ReplyCompleted',
       text: whole,
     })
-    await stage.emulator.faults('/v1/workflows/chat', { kind: 'noTerminal', done: true })
+    await system.emulator.faults('/v1/workflows/chat', { kind: 'noTerminal', done: true })
     expect(await talk.say(who, { text: '/two', assistantId: 'flow' })).toMatchObject({
       __typename: 'ReplyCompleted',
       contextReset: false,
@@ -107,9 +107,9 @@ describe.each(platforms)('the end of a lost run on %s', (platform, options) => {
   it('is not proven by an announcement alone, where nothing is listed', async () => {
     const list = '/v1/conversation/message/list'
     await talk.say(who, { text: 'hi', assistantId: 'flow' })
-    await stage.emulator.faults('/v1/workflows/chat', { kind: 'noTerminal', done: true })
+    await system.emulator.faults('/v1/workflows/chat', { kind: 'noTerminal', done: true })
     const body = '{"code":0,"msg":""}'
-    await stage.emulator.repeatFaults(list, 50, { kind: 'status', status: 200, body })
+    await system.emulator.repeatFaults(list, 50, { kind: 'status', status: 200, body })
     expect(await talk.say(who, { text: '/long 30', assistantId: 'flow' })).toMatchObject({
       __typename: 'ReplyFailed',
       code: 'UPSTREAM_TRUNCATED',
@@ -117,7 +117,7 @@ describe.each(platforms)('the end of a lost run on %s', (platform, options) => {
   })
 
   it('is unknown for a Workflow whose stream is cut in the middle of its answer', async () => {
-    await stage.emulator.faults('/v1/workflows/chat', { kind: 'cut', afterDeltas: 9 })
+    await system.emulator.faults('/v1/workflows/chat', { kind: 'cut', afterDeltas: 9 })
     const { id } = await talk.send(who, { text: '/long 30', assistantId: 'flow' })
     expect(await talk.ending(who, id)).toMatchObject({ code: 'UPSTREAM_TRUNCATED' })
     const { text = '' } = (await talk.snapshot(who, id)) ?? {}
@@ -128,10 +128,10 @@ describe.each(platforms)('the end of a lost run on %s', (platform, options) => {
   it('keeps no session in a Workflow conversation that has vanished, and runs no message twice', async () => {
     await talk.say(who, { text: 'my secret is heron', assistantId: 'flow' })
     const path = 'POST /v1/workflows/chat'
-    const before = (await stage.emulator.state()).requests[path] ?? 0
-    await stage.emulator.vanish()
+    const before = (await system.emulator.state()).requests[path] ?? 0
+    await system.emulator.vanish()
     const first = await talk.say(who, { text: 'what is my secret?', assistantId: 'flow' })
-    const runs = ((await stage.emulator.state()).requests[path] ?? 0) - before
+    const runs = ((await system.emulator.state()).requests[path] ?? 0) - before
     if (platform === 'Studio') {
       // It says no more than that something is broken: whether the message has run is not known.
       expect(first).toMatchObject({ __typename: 'ReplyFailed', code: 'UPSTREAM_ERROR' })
@@ -157,7 +157,7 @@ describe.each(platforms)('the end of a lost run on %s', (platform, options) => {
   })
 
   it('is told to be cancelled upstream where the platform has agreed', async () => {
-    await stage.emulator.faults('/v3/chat', { kind: 'gate', afterDeltas: 1 })
+    await system.emulator.faults('/v3/chat', { kind: 'gate', afterDeltas: 1 })
     const { id } = await talk.send(who, { text: '/long 30', assistantId: 'bot' })
     await until(async () => (await talk.snapshot(who, id))?.text !== '', 'the first text')
     await talk.cancel(who, id)
@@ -169,10 +169,10 @@ describe.each(platforms)('the end of a lost run on %s', (platform, options) => {
 
   it('is left behind where a Bot may still write: the next message goes on elsewhere, and says so', async () => {
     await talk.say(who, { text: 'my secret is heron', assistantId: 'bot' })
-    await stage.emulator.faults('/v3/chat', { kind: 'gate', afterDeltas: 1 })
+    await system.emulator.faults('/v3/chat', { kind: 'gate', afterDeltas: 1 })
     const { id } = await talk.send(who, { text: '/long 30', assistantId: 'bot' })
     await until(async () => (await talk.snapshot(who, id))?.text !== '', 'the first text')
-    await stage.emulator.faults('/v3/chat/cancel', { kind: 'status', status: 503, body: 'busy' })
+    await system.emulator.faults('/v3/chat/cancel', { kind: 'status', status: 503, body: 'busy' })
     await talk.cancel(who, id)
     expect(await talk.ending(who, id)).toMatchObject({
       __typename: 'ReplyCancelled',
@@ -194,7 +194,7 @@ describe.each(platforms)('the end of a lost run on %s', (platform, options) => {
     const input = { messageId, rating: 'LIKE' } as const
     const rate = async () => await talk.ask(who, GiveFeedbackDocument, { input })
     const results = [await rate(), await rate()]
-    const { requests } = await stage.emulator.state()
+    const { requests } = await system.emulator.state()
     if (platform === 'Studio') {
       const refused = { giveFeedback: { code: 'NOT_SUPPORTED' } }
       expect(results).toMatchObject([refused, refused])

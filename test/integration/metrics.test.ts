@@ -1,28 +1,28 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { RepliesDocument } from '../../schema/operations/generated/graphql.ts'
-import { readMeter, readMetrics } from '../kit/metrics.ts'
-import { openStage, type Stage } from '../kit/stage.ts'
-import { createTalk, type Talk } from '../kit/talk.ts'
-import { until } from '../kit/until.ts'
+import { readMeter, readMetrics } from '../kit/process/metrics.ts'
+import { startSystem, type System } from '../kit/process/system.ts'
+import { createTalk, type Talk } from '../kit/clients/talk.ts'
+import { until } from '../kit/process/until.ts'
 
 const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
 
 describe('the metrics of a gateway', () => {
-  let stage: Stage
+  let system: System
   let talk: Talk
   beforeAll(async () => {
-    stage = await openStage({
+    system = await startSystem({
       limits: { maxQueued: 0, circuitFailures: 1, maxRunningPerSession: 2 },
       timeouts: { retryMs: 0, circuitMs: 100 },
     })
-    talk = createTalk(stage)
+    talk = createTalk(system)
   })
-  afterAll(() => stage[Symbol.asyncDispose]())
+  afterAll(() => system[Symbol.asyncDispose]())
 
   /** The values of one meter by its labels, such as `status="200",kind="query"`. */
   async function meter(name: string): Promise<Readonly<Record<string, number>>> {
-    const lines = (await readMetrics(stage.gateway)).split('\n')
+    const lines = (await readMetrics(system.gateway)).split('\n')
     const pattern = new RegExp(`^coze_gateway_${name}(?:\\{(.*)\\})? (\\S+)$`)
     return Object.fromEntries(
       lines.flatMap((line) => {
@@ -33,10 +33,10 @@ describe('the metrics of a gateway', () => {
   }
 
   it('tell of requests by kind and status, refused ones included', async () => {
-    const who = stage.person('requests')
+    const who = system.person('requests')
     await talk.say(who, 'hello')
-    await stage.client.call({ token: who.token, query: '{ viewer { session } }' })
-    await stage.client.call({ token: 'nobody', query: '{ viewer { session } }' })
+    await system.client.call({ token: who.token, query: '{ viewer { session } }' })
+    await system.client.call({ token: 'nobody', query: '{ viewer { session } }' })
     const requests = await meter('request_seconds_count')
     expect(requests).toMatchObject({
       'kind="query",status="200"': expect.any(Number),
@@ -47,7 +47,7 @@ describe('the metrics of a gateway', () => {
   })
 
   it('tell of messages and replies, how they ended and how soon they began', async () => {
-    const who = stage.person('replies')
+    const who = system.person('replies')
     const before = (await meter('first_delta_seconds_count'))[''] ?? 0
     await talk.say(who, 'hello')
     await talk.say(who, '/fail 5000 x')
@@ -66,7 +66,7 @@ describe('the metrics of a gateway', () => {
   })
 
   it('tell how many replies wait and run, and why a message was refused', async () => {
-    const who = stage.person('queues')
+    const who = system.person('queues')
     const { id } = await talk.send(who, { text: '/slow 1 /long 50', assistantId: 'bot' })
     await until(async () => (await talk.snapshot(who, id))?.text !== '', 'the first text')
     expect(await meter('replies_running')).toMatchObject({ 'assistant="bot"': 1 })
@@ -81,7 +81,7 @@ describe('the metrics of a gateway', () => {
 
   it('tell of access tokens, and how often one was at hand', async () => {
     const before = await meter('access_tokens_total')
-    const who = stage.person('tokens')
+    const who = system.person('tokens')
     await talk.say(who, { text: 'one', assistantId: 'bot' })
     await talk.say(who, { text: 'two', assistantId: 'bot' })
     const after = await meter('access_tokens_total')
@@ -91,7 +91,7 @@ describe('the metrics of a gateway', () => {
   })
 
   it('tell of upstream calls by call and outcome, with the code of what failed', async () => {
-    const who = stage.person('upstream')
+    const who = system.person('upstream')
     await talk.say(who, '/error 4011 x')
     const calls = await meter('upstream_call_seconds_count')
     expect(calls).toMatchObject({
@@ -105,7 +105,7 @@ describe('the metrics of a gateway', () => {
     })
     const deleted = await talk.startConversation(who, 'bot')
     await talk.say(who, { text: 'hello', conversationId: deleted })
-    await stage.client.call({
+    await system.client.call({
       token: who.token,
       query: `mutation { deleteConversation(input: { conversationId: "${deleted}" }) { __typename } }`,
     })
@@ -120,9 +120,9 @@ describe('the metrics of a gateway', () => {
   })
 
   it('tell of open subscriptions, and why they ended', async () => {
-    const who = stage.person('streams')
+    const who = system.person('streams')
     const query = RepliesDocument.toString()
-    const stream = await stage.client.stream({ token: who.token, query })
+    const stream = await system.client.stream({ token: who.token, query })
     expect((await meter('subscriptions_open'))['']).toBe(1)
     stream.cut()
     await until(async () => (await meter('subscriptions_open'))[''] === 0, 'the stream to end')
@@ -133,12 +133,12 @@ describe('the metrics of a gateway', () => {
   })
 
   it('F24: tell how many file descriptors are open, and how many may be', async () => {
-    const read = (name: string) => readMeter(stage.gateway, name)
+    const read = (name: string) => readMeter(system.gateway, name)
     const [before, max] = [await read('process_open_fds'), await read('process_max_fds')]
-    const { token } = stage.person('many streams')
+    const { token } = system.person('many streams')
     const query = RepliesDocument.toString()
     const streams = await Promise.all(
-      Array.from({ length: 20 }, () => stage.client.stream({ token, query })),
+      Array.from({ length: 20 }, () => system.client.stream({ token, query })),
     )
     // The store's check of its file, and connections that were kept alive, may let go of some meanwhile.
     const others = streams.length / 2
@@ -148,7 +148,7 @@ describe('the metrics of a gateway', () => {
   })
 
   it('F1: tell of an assistant that cannot be reached', async () => {
-    await using lost = await openStage({
+    await using lost = await startSystem({
       baseUrl: 'http://127.0.0.1:1',
       limits: { circuitFailures: 1 },
       timeouts: { retryMs: 0 },
@@ -163,8 +163,8 @@ describe('the metrics of a gateway', () => {
   })
 
   it('T18: are labelled with nothing that a caller chose', async () => {
-    const text = await readMetrics(stage.gateway)
-    const { chats } = await stage.emulator.state()
+    const text = await readMetrics(system.gateway)
+    const { chats } = await system.emulator.state()
     for (const { sessionName = '', conversationId } of chats) {
       expect(text).not.toContain(sessionName)
       expect(text).not.toContain(conversationId)
@@ -173,7 +173,7 @@ describe('the metrics of a gateway', () => {
   })
 
   it('are all told of in the README', async () => {
-    const names = [...(await readMetrics(stage.gateway)).matchAll(/^# TYPE (coze_\w+)/gm)]
+    const names = [...(await readMetrics(system.gateway)).matchAll(/^# TYPE (coze_\w+)/gm)]
     expect(names.length).toBeGreaterThan(10)
     for (const [, name = ''] of names) expect(readme).toContain(`\`${name}\``)
   })

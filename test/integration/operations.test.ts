@@ -5,37 +5,37 @@ import {
   EraseSessionDocument,
   ExplainReplyDocument,
 } from '../../schema/operations/generated/graphql.ts'
-import { openStage, type Stage } from '../kit/stage.ts'
-import { createTalk, type Talk } from '../kit/talk.ts'
+import { startSystem, type System } from '../kit/process/system.ts'
+import { createTalk, type Talk } from '../kit/clients/talk.ts'
 
 describe('what operators see', () => {
-  let stage: Stage
+  let system: System
   let talk: Talk
   beforeAll(async () => {
-    stage = await openStage()
-    talk = createTalk(stage)
+    system = await startSystem()
+    talk = createTalk(system)
   })
-  afterAll(() => stage[Symbol.asyncDispose]())
+  afterAll(() => system[Symbol.asyncDispose]())
 
   const audited = () =>
-    stage.gateway.output
+    system.gateway.output
       .split('\n')
       .filter((line) => line.includes('"audit"'))
       .map((line): Record<string, unknown> => JSON.parse(line))
 
   it('explains a reply to operators, and to nobody else', async () => {
     const name = 'explained'
-    const { id } = await talk.send(stage.person(name), { text: 'hello', assistantId: 'bot' })
-    await talk.ending(stage.person(name), id)
+    const { id } = await talk.send(system.person(name), { text: 'hello', assistantId: 'bot' })
+    await talk.ending(system.person(name), id)
     const query = ExplainReplyDocument.toString()
     const ask = async (token: string) =>
-      JSON.parse((await stage.client.call({ token, query, variables: { id } })).body)
-    const refused = await ask(stage.person(name).token)
+      JSON.parse((await system.client.call({ token, query, variables: { id } })).body)
+    const refused = await ask(system.person(name).token)
     expect(refused).toMatchObject({
       data: { reply: { explain: null } },
       errors: [{ path: ['reply', 'explain'], extensions: { code: 'FORBIDDEN' } }],
     })
-    const told = await ask(stage.tokenFor(name, 600, 'a coze-gateway:operator b'))
+    const told = await ask(system.tokenFor(name, 600, 'a coze-gateway:operator b'))
     const { explain } = told.data.reply
     expect(explain).toMatchObject({
       strategy: 'BOT',
@@ -54,7 +54,7 @@ describe('what operators see', () => {
   })
 
   it('audits the creation and the erasure of a session, once each, naming nobody', async () => {
-    const who = stage.person('audited-person')
+    const who = system.person('audited-person')
     const before = audited().length
     await talk.say(who, 'one')
     await talk.say(who, 'two')
@@ -71,7 +71,7 @@ describe('what operators see', () => {
       deleted: 1,
     })
     expect(more).toEqual([])
-    const { chats } = await stage.emulator.state()
+    const { chats } = await system.emulator.state()
     const names = chats.map(({ sessionName }) => sessionName ?? '')
     for (const name of ['audited-person', ...names]) {
       expect(JSON.stringify([created, erased])).not.toContain(name)
@@ -81,9 +81,9 @@ describe('what operators see', () => {
 
 describe('the history of a conversation', () => {
   it('is what is kept here, and is never read back from the platform', async () => {
-    await using stage = await openStage()
-    const talk = createTalk(stage)
-    const who = stage.person('historian')
+    await using system = await startSystem()
+    const talk = createTalk(system)
+    const who = system.person('historian')
     const { conversation, id } = await talk.send(who, { text: 'one', assistantId: 'bot' })
     await talk.ending(who, id)
     for (const text of ['two', 'three']) await talk.say(who, { text, assistantId: 'bot' })
@@ -105,13 +105,13 @@ describe('the history of a conversation', () => {
     })
 
     // As retention leaves it: the oldest messages of a conversation are gone.
-    await stage.gateway.kill('SIGTERM')
-    const db = new DatabaseSync(stage.storeFile)
+    await system.gateway.kill('SIGTERM')
+    const db = new DatabaseSync(system.storeFile)
     db.exec('DELETE FROM messages WHERE id IN (SELECT id FROM messages ORDER BY id LIMIT 4)')
     db.close()
-    await stage.gateway.restart()
+    await system.gateway.restart()
     const listPath = '/v1/conversation/message/list'
-    await stage.emulator.repeatFaults(listPath, 5, { kind: 'status', status: 500, body: '' })
+    await system.emulator.repeatFaults(listPath, 5, { kind: 'status', status: 500, body: '' })
     expect(await read({ last: 20 })).toMatchObject({
       texts: ['USER three', 'ASSISTANT You said: three'],
       pageInfo: { hasPreviousPage: false },

@@ -11,20 +11,20 @@ import {
   ProbeProgressDocument,
   type ProbeProgressSubscription,
 } from '../../schema/operations/generated/graphql.ts'
-import { openStage, type Person, type Stage, type StageOptions } from '../kit/stage.ts'
-import { createTalk } from '../kit/talk.ts'
-import { until } from '../kit/until.ts'
+import { startSystem, type Person, type System, type SystemOptions } from '../kit/process/system.ts'
+import { createTalk } from '../kit/clients/talk.ts'
+import { until } from '../kit/process/until.ts'
 
 type Step = ProbeProgressSubscription['probeProgress']
 
 const scope = 'coze-gateway:operator'
 
-async function open(options: StageOptions = {}) {
-  const stage = await openStage(options)
-  const talk = createTalk(stage)
-  const operator: Person = { name: 'operator', token: stage.tokenFor('operator', 600, scope) }
-  const alice = stage.person('alice')
-  const bob = stage.person('bob')
+async function open(options: SystemOptions = {}) {
+  const system = await startSystem(options)
+  const talk = createTalk(system)
+  const operator: Person = { name: 'operator', token: system.tokenFor('operator', 600, scope) }
+  const alice = system.person('alice')
+  const bob = system.person('bob')
 
   async function isolationOf(name: string) {
     const found = await talk.ask(operator, IsolationDocument, {})
@@ -33,23 +33,23 @@ async function open(options: StageOptions = {}) {
   async function probe(input: ProbeAssistantInput): Promise<readonly Step[]> {
     const begun = await talk.ask(operator, ProbeAssistantDocument, { input })
     const { probeId } = member(begun?.probeAssistant, 'ProbeAssistantSuccess')
-    return await follow(stage, operator, probeId)
+    return await follow(system, operator, probeId)
   }
   return {
-    stage,
+    system,
     talk,
     operator,
     alice,
     bob,
     isolationOf,
     probe,
-    [Symbol.asyncDispose]: () => stage[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => system[Symbol.asyncDispose](),
   }
 }
 
-async function follow(stage: Stage, who: Person, probeId: string): Promise<readonly Step[]> {
+async function follow(system: System, who: Person, probeId: string): Promise<readonly Step[]> {
   const query = ProbeProgressDocument.toString()
-  using stream = await stage.client.stream({ token: who.token, query, variables: { probeId } })
+  using stream = await system.client.stream({ token: who.token, query, variables: { probeId } })
   const steps: Step[] = []
   for (let frame = await stream.next(); frame; frame = await stream.next()) {
     steps.push(JSON.parse(frame.data ?? 'null').data.probeProgress)
@@ -74,15 +74,15 @@ function isolation(found: IsolationQuery | undefined, name: string) {
   return assistant.isolation
 }
 
-async function health(stage: Stage) {
-  const { statusCode, body } = await request(`${stage.gateway.url}/health/ready`)
+async function health(system: System) {
+  const { statusCode, body } = await request(`${system.gateway.url}/health/ready`)
   return [statusCode, await body.json()]
 }
 
 describe('operators', () => {
   it('probe an assistant, follow it, and everybody is told the verdict', async () => {
     await using opened = await open()
-    const { stage, talk, alice, probe, isolationOf } = opened
+    const { system, talk, alice, probe, isolationOf } = opened
     expect(await isolationOf('Flow')).toMatchObject({
       verdict: 'UNPROVEN',
       inService: true,
@@ -112,7 +112,7 @@ describe('operators', () => {
       isolation: { verdict: 'ISOLATED', inService: true },
     })
     const query = IsolationDocument.toString()
-    const more = JSON.parse((await stage.client.call({ token: alice.token, query })).body)
+    const more = JSON.parse((await system.client.call({ token: alice.token, query })).body)
     expect(more.data.assistants[0].isolation).toMatchObject({
       checkedAt: null,
       findings: null,
@@ -123,27 +123,27 @@ describe('operators', () => {
 
   it('keep the verdict over a restart, until the settings are others', async () => {
     await using opened = await open()
-    const { stage, probe, isolationOf } = opened
+    const { system, probe, isolationOf } = opened
     await probe({ assistantId: 'Flow', trials: 1 })
-    await stage.gateway.kill('SIGKILL')
-    await stage.gateway.restart()
+    await system.gateway.kill('SIGKILL')
+    await system.gateway.restart()
     expect(await isolationOf('Flow')).toMatchObject({ verdict: 'ISOLATED' })
-    await stage.gateway.kill('SIGTERM')
-    const config = JSON.parse(await readFile(stage.gateway.configFile, 'utf8'))
+    await system.gateway.kill('SIGTERM')
+    const config = JSON.parse(await readFile(system.gateway.configFile, 'utf8'))
     config.assistants[0].workflow.parameters = { mood: 'calm' }
-    await writeFile(stage.gateway.configFile, JSON.stringify(config))
-    await stage.gateway.restart()
+    await writeFile(system.gateway.configFile, JSON.stringify(config))
+    await system.gateway.restart()
     expect(await isolationOf('Flow')).toMatchObject({ verdict: 'STALE', inService: true })
   })
 
   it('alone may do so, one probe at a time, and of what there is', async () => {
     await using opened = await open()
-    const { stage, talk, operator, alice } = opened
+    const { system, talk, operator, alice } = opened
     for (const [document, variables] of [
       [ProbeAssistantDocument, { input: {} }],
       [ClearQuarantineDocument, { input: { assistantId: 'flow' } }],
     ] as const) {
-      const answer = await stage.client.call({
+      const answer = await system.client.call({
         token: alice.token,
         query: document.toString(),
         variables,
@@ -158,35 +158,35 @@ describe('operators', () => {
     const fact = { sessionName: 's', question: 'q', value: 'abc' }
     expect(await ask({ knowledge: [fact] })).toMatchObject({ code: 'INVALID_INPUT' })
 
-    await stage.emulator.faults('/v1/workflows/chat', { kind: 'gate' })
+    await system.emulator.faults('/v1/workflows/chat', { kind: 'gate' })
     const { probeId, maxCalls } = member(
       await ask({ assistantId: 'flow' }),
       'ProbeAssistantSuccess',
     )
     expect(maxCalls).toBeGreaterThan(20)
-    await stage.emulator.until({ gate: 'gate' })
+    await system.emulator.until({ gate: 'gate' })
     expect(await ask({ assistantId: 'bot' })).toMatchObject({
       code: 'RATE_LIMITED',
       retryAfterMs: 30_000,
     })
-    await stage.emulator.release()
-    expect((await follow(stage, operator, probeId)).at(-1)?.__typename).toBe('ProbeEnded')
+    await system.emulator.release()
+    expect((await follow(system, operator, probeId)).at(-1)?.__typename).toBe('ProbeEnded')
     // What is over can be followed still, and by operators only.
-    expect((await follow(stage, operator, probeId)).at(-1)?.__typename).toBe('ProbeEnded')
+    expect((await follow(system, operator, probeId)).at(-1)?.__typename).toBe('ProbeEnded')
     const query = ProbeProgressDocument.toString()
     for (const [who, variables, status] of [
       [alice, { probeId }, 403],
       [operator, { probeId: 'other' }, 404],
     ] as const) {
-      using stream = await stage.client.stream({ token: who.token, query, variables })
+      using stream = await system.client.stream({ token: who.token, query, variables })
       expect(stream.status).toBe(status)
     }
   })
 
   it('are told why a probe could not go on', async () => {
     await using opened = await open()
-    const { stage, probe, isolationOf } = opened
-    await stage.emulator.repeatFaults('/v1/conversation/create', 50, {
+    const { system, probe, isolationOf } = opened
+    await system.emulator.repeatFaults('/v1/conversation/create', 50, {
       kind: 'jsonError',
       code: 4101,
     })
@@ -206,7 +206,7 @@ describe('operators', () => {
     await using opened = await open({
       emulator: { model, leaks: model === 'scripted' ? leaks : {} },
     })
-    const { stage, talk, alice, probe, isolationOf } = opened
+    const { system, talk, alice, probe, isolationOf } = opened
     await probe({ assistantId: 'flow', trials: 1 })
     const found = await isolationOf('Flow')
     expect(found).toMatchObject({ verdict, inService })
@@ -219,14 +219,14 @@ describe('operators', () => {
         ? { __typename: 'SendMessageSuccess' }
         : { code: 'ASSISTANT_UNAVAILABLE', retryAfterMs: null },
     )
-    expect(await (await request(`${stage.gateway.metricsUrl}`)).body.text()).toContain(
+    expect(await (await request(`${system.gateway.metricsUrl}`)).body.text()).toContain(
       `coze_gateway_isolation_verdict{assistant="flow",strategy="workflow",verdict="${verdict}"} 1`,
     )
   })
 
   it('T13: see who met in a breach, by fingerprints, and clear the quarantine', async () => {
     await using opened = await open({ emulator: { leaks: { staticConversation: true } } })
-    const { stage, talk, operator, alice, bob, isolationOf } = opened
+    const { system, talk, operator, alice, bob, isolationOf } = opened
     await talk.say(alice, { text: 'my secret is plum', assistantId: 'flow' })
     expect(await talk.say(bob, { text: 'hello', assistantId: 'flow' })).toMatchObject({
       code: 'ISOLATION_BREACH',
@@ -239,7 +239,8 @@ describe('operators', () => {
     for (const who of [alice, bob]) {
       const query = '{ viewer { session } }'
       prints.push(
-        JSON.parse((await stage.client.call({ token: who.token, query })).body).data.viewer.session,
+        JSON.parse((await system.client.call({ token: who.token, query })).body).data.viewer
+          .session,
       )
     }
     expect(found.findings).toMatchObject([
@@ -251,8 +252,8 @@ describe('operators', () => {
       },
     ])
     // It stands over a restart, and the other assistant is served all the while.
-    await stage.gateway.kill('SIGKILL')
-    await stage.gateway.restart()
+    await system.gateway.kill('SIGKILL')
+    await system.gateway.restart()
     expect(await talk.trySend(bob, { text: 'again', assistantId: 'flow' })).toMatchObject(refused)
     expect(await talk.say(bob, { text: 'hello', assistantId: 'bot' })).toMatchObject({
       __typename: 'ReplyCompleted',
@@ -273,7 +274,7 @@ describe('operators', () => {
     ).toMatchObject({
       code: 'ISOLATION_BREACH',
     })
-    expect(stage.gateway.output).not.toContain('plum')
+    expect(system.gateway.output).not.toContain('plum')
   })
 
   it('have nobody served, and nobody sent here, before there is proof, if they ask for it', async () => {
@@ -281,17 +282,17 @@ describe('operators', () => {
       flow: { requireProof: true },
       probe: { requiredForReady: true },
     })
-    const { stage, talk, alice, probe } = opened
+    const { system, talk, alice, probe } = opened
     expect(await talk.trySend(alice, { text: 'hello', assistantId: 'flow' })).toMatchObject({
       code: 'ASSISTANT_UNAVAILABLE',
       message: expect.stringContaining('not proven'),
     })
-    expect(await health(stage)).toEqual([503, { status: 'not ready' }])
+    expect(await health(system)).toEqual([503, { status: 'not ready' }])
     await probe({ trials: 1 })
     expect(await talk.say(alice, { text: 'hello', assistantId: 'flow' })).toMatchObject({
       __typename: 'ReplyCompleted',
     })
-    expect(await health(stage)).toEqual([200, { status: 'ready' }])
+    expect(await health(system)).toEqual([200, { status: 'ready' }])
   })
 
   it('have it probed by itself, as often as they say', async () => {

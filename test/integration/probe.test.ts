@@ -6,9 +6,14 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { EmulatorOptions } from '../../src/emulator/options.ts'
-import { createTestApp, publicPart, type RunningEmulator, startEmulator } from '../kit/emulator.ts'
-import { openStage } from '../kit/stage.ts'
-import { until } from '../kit/until.ts'
+import {
+  createTestApp,
+  publicPart,
+  type RunningEmulator,
+  startEmulator,
+} from '../kit/process/emulator.ts'
+import { startSystem } from '../kit/process/system.ts'
+import { until } from '../kit/process/until.ts'
 
 const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
 const app = createTestApp()
@@ -73,23 +78,23 @@ describe('coze-gateway probe', () => {
   }
 
   it('answers 0 for an assistant that keeps sessions apart, both of an "auto" one', async () => {
-    await using stage = await open()
-    const { code, out, err } = await run('--config', stage.configFile, '--trials', '1')
+    await using system = await open()
+    const { code, out, err } = await run('--config', system.configFile, '--trials', '1')
     expect([code, err.includes('at most 48 upstream calls')]).toEqual([0, true])
     expect(out).toMatch(/support \(workflow\): ISOLATED/)
     expect(out).toMatch(/support \(bot\): ISOLATED/)
     expect(err).toMatch(/trial 1 of 1/)
     // Of conversations nothing is left; what memory keeps is told.
-    expect((await stage.emulator.state()).conversations).toEqual([])
+    expect((await system.emulator.state()).conversations).toEqual([])
     expect(out).toMatch(/What may be left upstream/)
   })
 
   it('answers 1 for one that leaks, with the cause, the remedy and a bundle for support', async () => {
-    await using stage = await open({ leaks: { staticConversation: true } })
+    await using system = await open({ leaks: { staticConversation: true } })
     const bundle = join(directory, 'bundle.json')
-    const { code, out } = await run('--config', stage.configFile, '--bundle', bundle)
+    const { code, out } = await run('--config', system.configFile, '--bundle', bundle)
     const markdown = join(directory, 'bundle.md')
-    await run('--config', stage.configFile, '--bundle', markdown)
+    await run('--config', system.configFile, '--bundle', markdown)
     expect(code).toBe(1)
     expect(out).toMatch(/support \(workflow\): LEAKING/)
     expect(out).toMatch(/support \(bot\): ISOLATED/)
@@ -100,7 +105,7 @@ describe('coze-gateway probe', () => {
     expect(reports).toMatchObject([{ verdict: 'LEAKING' }, { verdict: 'ISOLATED' }])
     expect(timeline.length).toBeGreaterThan(3)
     // Others may be in the conversation that all share: it stays.
-    expect((await stage.emulator.state()).conversations).toHaveLength(1)
+    expect((await system.emulator.state()).conversations).toHaveLength(1)
     expect(out).toMatch(/others may be in it/)
     // Support sees by the ids that two sessions were in one conversation.
     const [first, second] = reports[0].exchanges
@@ -112,7 +117,7 @@ describe('coze-gateway probe', () => {
     expect(page).toContain('静态会话名称')
     expect(page).toMatch(/\| accepted delta/)
     const text = json + page
-    const { chats } = await stage.emulator.state()
+    const { chats } = await system.emulator.state()
     const said = chats.map(({ sessionName = '?' }) => sessionName)
     for (const secret of ['CG-', 'czs_', 'PRIVATE KEY', ...said]) {
       expect(text.replaceAll('codes that begin with CG-', '')).not.toContain(secret)
@@ -120,16 +125,16 @@ describe('coze-gateway probe', () => {
   })
 
   it('answers 2 where nothing can be concluded, and tells it as JUnit', async () => {
-    await using stage = await open({ model: 'forgetful' })
-    const { code, out } = await run('--config', stage.configFile, '--format', 'junit')
+    await using system = await open({ model: 'forgetful' })
+    const { code, out } = await run('--config', system.configFile, '--format', 'junit')
     expect(code).toBe(2)
     expect(out).toMatch(/^<\?xml .*\n<testsuites>\n {2}<testsuite name="support \(workflow\)"/)
     expect(out).toMatch(/name="conversation"><error message=/)
   })
 
   it('names the log ids of what leaked, as JSON', async () => {
-    await using stage = await open({ leaks: { sharedMemory: true } })
-    const { code, out } = await run('--config', stage.configFile, '--format', 'json')
+    await using system = await open({ leaks: { sharedMemory: true } })
+    const { code, out } = await run('--config', system.configFile, '--format', 'json')
     expect(code).toBe(1)
     const [report] = JSON.parse(out)
     const memory = report.findings.find(
@@ -143,28 +148,28 @@ describe('coze-gateway probe', () => {
   })
 
   it('answers 3 where it cannot run', async () => {
-    await using stage = await open()
-    await stage.emulator.repeatFaults('/api/permission/oauth2/token', 100, {
+    await using system = await open()
+    await system.emulator.repeatFaults('/api/permission/oauth2/token', 100, {
       kind: 'status',
       status: 400,
       body: '{"error_code":"invalid_client"}',
     })
-    const refused = await run('--config', stage.configFile)
+    const refused = await run('--config', system.configFile)
     expect([refused.code, refused.out]).toEqual([3, ''])
     expect(refused.err).toContain('could not be tried')
     expect(refused.err).toMatch(/\(token at 127\.0\.0\.1:\d+, HTTP 400, code invalid_client/)
     expect((await run('--config', join(directory, 'nowhere.json'))).code).toBe(3)
-    expect((await run('--config', stage.configFile, '--trials', 'many')).code).toBe(3)
+    expect((await run('--config', system.configFile, '--trials', 'many')).code).toBe(3)
   })
 
   it('tells a slip of the command line in words, before anything is paid for', async () => {
-    await using stage = await open()
+    await using system = await open()
     const file = async (name: string, text: string) => {
       await writeFile(join(directory, name), text)
       return join(directory, name)
     }
     const tokenFile = await file('token', 'x')
-    const here = ['--config', stage.configFile]
+    const here = ['--config', system.configFile]
     const there = ['--gateway', 'http://127.0.0.1:1', '--token-file']
     const slips: readonly (readonly [readonly string[], string])[] = [
       [[...here, '--assistant', 'suport'], '--assistant must be one of support, got suport'],
@@ -183,15 +188,15 @@ describe('coze-gateway probe', () => {
       expect(err).toContain(words)
       expect(err).not.toMatch(/^ +at /m)
     }
-    expect((await stage.emulator.state()).chats).toEqual([])
+    expect((await system.emulator.state()).chats).toEqual([])
   })
 
   it('leaves a bundle of old alone when it cannot run, and makes no empty one', async () => {
-    await using stage = await open()
+    await using system = await open()
     const [old, none] = [join(directory, 'old.json'), join(directory, 'none.json')]
     await writeFile(old, 'as it was')
     for (const bundle of [old, none]) {
-      const { code } = await run('--config', stage.configFile, '--budget', '5', '--bundle', bundle)
+      const { code } = await run('--config', system.configFile, '--budget', '5', '--bundle', bundle)
       expect(code).toBe(3)
     }
     expect(await readFile(old, 'utf8')).toBe('as it was')
@@ -199,32 +204,32 @@ describe('coze-gateway probe', () => {
   })
 
   it('keeps to its budget', async () => {
-    await using stage = await open()
-    const { code, err, out } = await run('--config', stage.configFile, '--budget', '5')
+    await using system = await open()
+    const { code, err, out } = await run('--config', system.configFile, '--budget', '5')
     expect([code, out]).toEqual([3, ''])
     expect(err).toContain('the budget of 5 calls is spent')
   })
 
   it('takes away what it has begun when it is broken off', async () => {
-    await using stage = await open()
-    await stage.emulator.faults('/v1/workflows/chat', { kind: 'gate' })
-    const { child, seen, exited } = start('--config', stage.configFile)
-    await stage.emulator.until({ gate: 'gate' })
+    await using system = await open()
+    await system.emulator.faults('/v1/workflows/chat', { kind: 'gate' })
+    const { child, seen, exited } = start('--config', system.configFile)
+    await system.emulator.until({ gate: 'gate' })
     child.kill('SIGINT')
     expect(await exited).toBe(3)
     expect(seen.err).toContain('broken off')
-    await stage.emulator.release()
+    await system.emulator.release()
     await until(
-      async () => (await stage.emulator.state()).conversations.length === 0,
+      async () => (await system.emulator.state()).conversations.length === 0,
       'its conversations to be gone',
     )
   })
 
   it('lets a running gateway do it, which keeps the verdict', async () => {
-    await using stage = await openStage({ emulator: { leaks: { staticConversation: true } } })
+    await using system = await startSystem({ emulator: { leaks: { staticConversation: true } } })
     const tokenFile = join(directory, 'token')
-    const remote = ['--gateway', stage.gateway.url, '--token-file', tokenFile]
-    await writeFile(tokenFile, `${stage.tokenFor('operator', 600, 'coze-gateway:operator')}\n`)
+    const remote = ['--gateway', system.gateway.url, '--token-file', tokenFile]
+    await writeFile(tokenFile, `${system.tokenFor('operator', 600, 'coze-gateway:operator')}\n`)
     const { code, out, err } = await run(...remote, '--assistant', 'flow', '--format', 'json')
     expect([code, err.includes('upstream calls')]).toEqual([1, true])
     expect(err).toMatch(/… trial 1 of 2/)
@@ -237,8 +242,8 @@ describe('coze-gateway probe', () => {
       },
     ])
     const query = '{ assistants { isolation { verdict } } }'
-    const { token } = stage.person('alice')
-    const answer = JSON.parse((await stage.client.call({ token, query })).body)
+    const { token } = system.person('alice')
+    const answer = JSON.parse((await system.client.call({ token, query })).body)
     expect(answer.data.assistants[0].isolation).toEqual({ verdict: 'LEAKING' })
 
     const unknown = await run(...remote, '--assistant', 'nobody')
@@ -246,7 +251,7 @@ describe('coze-gateway probe', () => {
     await writeFile(tokenFile, token)
     const refused = await run(...remote)
     expect([refused.code, refused.err]).toEqual([3, expect.stringContaining('operators only')])
-    expect((await run('--gateway', stage.gateway.url)).err).toContain('--token-file')
+    expect((await run('--gateway', system.gateway.url)).err).toContain('--token-file')
     const nowhere = await run('--gateway', 'http://127.0.0.1:1', '--token-file', tokenFile)
     expect([nowhere.code, nowhere.err]).toEqual([3, expect.stringContaining('cannot be reached')])
   })

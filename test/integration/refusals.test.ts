@@ -1,26 +1,26 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openStage, type Person, type Stage } from '../kit/stage.ts'
-import { createTalk, type Talk } from '../kit/talk.ts'
-import { until } from '../kit/until.ts'
+import { startSystem, type Person, type System } from '../kit/process/system.ts'
+import { createTalk, type Talk } from '../kit/clients/talk.ts'
+import { until } from '../kit/process/until.ts'
 
 const runPath = '/v1/workflows/chat'
 
 describe('a Workflow that refuses or fails before its stream', () => {
-  let stage: Stage
+  let system: System
   let talk: Talk
   beforeAll(async () => {
-    stage = await openStage()
-    talk = createTalk(stage)
+    system = await startSystem()
+    talk = createTalk(system)
   })
-  afterAll(() => stage[Symbol.asyncDispose]())
+  afterAll(() => system[Symbol.asyncDispose]())
 
-  const runs = async () => (await stage.emulator.state()).requests[`POST ${runPath}`] ?? 0
+  const runs = async () => (await system.emulator.state()).requests[`POST ${runPath}`] ?? 0
 
   /** The log line of a run that failed after so much of the log had been written. */
   const lineAfter = (written: number) =>
     until(
       () =>
-        stage.gateway.output
+        system.gateway.output
           .slice(written)
           .split('\n')
           .find((line) => line.includes('upstream run failed') && line.endsWith('}')),
@@ -29,14 +29,14 @@ describe('a Workflow that refuses or fails before its stream', () => {
 
   async function failWith(who: Person, code: number, msg: string) {
     const before = await runs()
-    const written = stage.gateway.output.length
-    await stage.emulator.faults(runPath, { kind: 'jsonError', code, msg })
+    const written = system.gateway.output.length
+    await system.emulator.faults(runPath, { kind: 'jsonError', code, msg })
     const { id } = await talk.send(who, 'what is my secret?')
     return { written, end: await talk.ending(who, id), runs: (await runs()) - before }
   }
 
   it('runs a broken Workflow once, and keeps the conversation', async () => {
-    const alice = stage.person('alice')
+    const alice = system.person('alice')
     await talk.say(alice, 'my secret is heron')
     const failed = await failWith(
       alice,
@@ -56,7 +56,7 @@ describe('a Workflow that refuses or fails before its stream', () => {
   })
 
   it('F41: begins anew where the same code says that the conversation is gone', async () => {
-    const bob = stage.person('bob')
+    const bob = system.person('bob')
     await talk.say(bob, 'my secret is robin')
     const gone = await failWith(
       bob,
@@ -78,7 +78,7 @@ describe('a Workflow that refuses or fails before its stream', () => {
     ],
     [4015, 'not published', 'publish the assistant to the API channel'],
   ])('tells the operator what to mend, and nobody to try again (%i)', async (code, msg, hint) => {
-    const cem = stage.person('cem')
+    const cem = system.person('cem')
     const failed = await failWith(cem, code, msg)
     expect(failed.end).toMatchObject({ code: 'UPSTREAM_REFUSED', retryable: false })
     expect(failed.runs).toBe(1)
@@ -93,7 +93,7 @@ describe('a Workflow that refuses or fails before its stream', () => {
     [4012, false],
     [4014, false],
   ])('says whether another try may help when the model fails (%i: %s)', async (code, retryable) => {
-    const failed = await failWith(stage.person('dan'), code, 'the model')
+    const failed = await failWith(system.person('dan'), code, 'the model')
     expect(failed.end).toMatchObject({ code: 'UPSTREAM_ERROR', retryable })
     expect(failed.runs).toBe(1)
   })

@@ -2,16 +2,16 @@ import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { RepliesDocument } from '../../schema/operations/generated/graphql.ts'
-import { readMetrics } from '../kit/metrics.ts'
-import { openStage, type Person, type Stage } from '../kit/stage.ts'
-import { createTalk } from '../kit/talk.ts'
+import { readMetrics } from '../kit/process/metrics.ts'
+import { startSystem, type Person, type System } from '../kit/process/system.ts'
+import { createTalk } from '../kit/clients/talk.ts'
 
 const repliesDocument = RepliesDocument.toString()
 
 const mark = () => `mark${randomBytes(8).toString('hex')}`
 
 describe('P6 T18: no secret leaves', () => {
-  let stage: Stage
+  let system: System
   const marks: string[] = []
   const tokens: string[] = []
   const refusals: string[] = []
@@ -21,7 +21,7 @@ describe('P6 T18: no secret leaves', () => {
   }
 
   beforeAll(async () => {
-    stage = await openStage({
+    system = await startSystem({
       timeouts: {
         firstEventMs: 1_000,
         idleBotMs: 300,
@@ -34,17 +34,17 @@ describe('P6 T18: no secret leaves', () => {
     })
     await live()
   }, 300_000)
-  afterAll(() => stage[Symbol.asyncDispose]())
+  afterAll(() => system[Symbol.asyncDispose]())
 
   /** A life in which much goes well and much goes wrong. */
   async function live() {
-    const talk = createTalk(stage)
-    const who = stage.person(remember(mark()))
+    const talk = createTalk(system)
+    const who = system.person(remember(mark()))
     tokens.push(who.token)
     for (const assistantId of ['flow', 'bot']) {
       const path = assistantId === 'bot' ? '/v3/chat' : '/v1/workflows/chat'
-      const say = async (faults: Parameters<typeof stage.emulator.faults>[1][]) => {
-        if (faults.length > 0) await stage.emulator.faults(path, ...faults)
+      const say = async (faults: Parameters<typeof system.emulator.faults>[1][]) => {
+        if (faults.length > 0) await system.emulator.faults(path, ...faults)
         const text = `/think ${remember(mark())}\n/say ${remember(mark())}`
         await talk.say(who, { text, assistantId, idempotencyKey: remember(mark()) })
       }
@@ -58,18 +58,18 @@ describe('P6 T18: no secret leaves', () => {
       await say([{ kind: 'cut', afterDeltas: 0 }])
       await talk.say(who, { text: `/fail 5000 ${remember(mark())}`, assistantId })
       await talk.say(who, { text: `/error 4000 ${remember(mark())}`, assistantId })
-      await stage.emulator.release()
+      await system.emulator.release()
     }
-    await stage.emulator.repeatFaults('/api/permission/oauth2/token', 5, {
+    await system.emulator.repeatFaults('/api/permission/oauth2/token', 5, {
       kind: 'status',
       status: 400,
       body: JSON.stringify({ error_code: 'invalid_client', error_message: remember(mark()) }),
     })
-    await talk.say(stage.person(remember(mark())), remember(mark()))
-    await stage.emulator.clearFaults()
+    await talk.say(system.person(remember(mark())), remember(mark()))
+    await system.emulator.clearFaults()
     await refuse(who)
-    await stage.gateway.kill('SIGTERM')
-    await stage.gateway.restart()
+    await system.gateway.kill('SIGTERM')
+    await system.gateway.restart()
   }
 
   async function refuse(who: Person) {
@@ -88,8 +88,8 @@ describe('P6 T18: no secret leaves', () => {
       { token: bad, query: `{ viewer { session } }` },
       { token: secret, query: `{ viewer { session } }` },
     ]
-    for (const call of calls) refusals.push((await stage.client.call(call)).body)
-    using stream = await stage.client.stream({
+    for (const call of calls) refusals.push((await system.client.call(call)).body)
+    using stream = await system.client.stream({
       token: who.token,
       query: repliesDocument,
       lastEventId: secret,
@@ -99,18 +99,18 @@ describe('P6 T18: no secret leaves', () => {
 
   function findLeaks(text: string): readonly string[] {
     const parts = tokens.flatMap((token) => [token, ...token.split('.').slice(1)])
-    return [...marks, ...parts, ...stage.secrets].filter((secret) => text.includes(secret))
+    return [...marks, ...parts, ...system.secrets].filter((secret) => text.includes(secret))
   }
 
   it('into logs', () => {
-    const { output } = stage.gateway
+    const { output } = system.gateway
     expect(output).toContain('UPSTREAM_ERROR')
     expect(findLeaks(output)).toEqual([])
     expect(output).not.toMatch(/czs_[\w-]{10}/)
   })
 
   it('into metrics', async () => {
-    const metrics = await readMetrics(stage.gateway)
+    const metrics = await readMetrics(system.gateway)
     expect(metrics).toContain('coze_gateway_')
     expect(findLeaks(metrics)).toEqual([])
   })
@@ -119,17 +119,17 @@ describe('P6 T18: no secret leaves', () => {
     expect(refusals).toHaveLength(7)
     for (const refusal of refusals) {
       expect(JSON.parse(refusal)).toHaveProperty('errors')
-      expect(stage.secrets.filter((secret) => refusal.includes(secret))).toEqual([])
+      expect(system.secrets.filter((secret) => refusal.includes(secret))).toEqual([])
       expect(tokens.filter((token) => refusal.includes(token))).toEqual([])
     }
   })
 
   it('T19: into the store: no access token is there as it is', async () => {
-    const file = stage.storeFile
+    const file = system.storeFile
     for (const suffix of ['', '-wal']) {
       const bytes = await readFile(`${file}${suffix}`).catch(() => Buffer.alloc(0))
       expect(bytes.includes('czs_')).toBe(false)
-      expect(stage.secrets.filter((secret) => bytes.includes(secret))).toEqual([])
+      expect(system.secrets.filter((secret) => bytes.includes(secret))).toEqual([])
     }
     expect((await readFile(file)).byteLength).toBeGreaterThan(0)
   })

@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import { createClient } from '../kit/client.ts'
-import { openStage } from '../kit/stage.ts'
-import { until, within } from '../kit/until.ts'
+import { createClient } from '../kit/clients/client.ts'
+import { startSystem } from '../kit/process/system.ts'
+import { until, within } from '../kit/process/until.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const send = 'mutation { sendMessage(input: { text: "/long 12" }) { __typename } }'
@@ -57,34 +57,34 @@ describe('a signal', () => {
       (pid: number) => process.kill(-pid, 'SIGINT'),
     ],
   ])('F20: reaches the gateway through npm: %s', async (_how, signal) => {
-    await using stage = await openStage({ timeouts: { drainMs: 60_000 } })
-    await stage.gateway.kill('SIGTERM')
-    await using npm = runNpm('serve', ['--config', stage.gateway.configFile])
+    await using system = await startSystem({ timeouts: { drainMs: 60_000 } })
+    await system.gateway.kill('SIGTERM')
+    await using npm = runNpm('serve', ['--config', system.gateway.configFile])
     const [, url = ''] = await until(
       () => /"url":"([^"]+)".*"listening"/.exec(npm.output) ?? undefined,
       'the gateway to listen',
       60_000,
     )
     using client = createClient(url)
-    const { token } = stage.person('alice')
+    const { token } = system.person('alice')
     using stream = await client.stream({ token, query: replies })
-    await stage.emulator.faults('/v1/workflows/chat', { kind: 'gate', afterDeltas: 3 })
+    await system.emulator.faults('/v1/workflows/chat', { kind: 'gate', afterDeltas: 3 })
     expect((await client.call({ token, query: send })).body).toContain('SendMessageSuccess')
-    await stage.emulator.until({ gate: 'gate' })
+    await system.emulator.until({ gate: 'gate' })
 
     signal(npm.pid)
     await until(
       async () => (await fetch(`${url}/health/ready`)).status === 503,
       'the gateway to drain',
     )
-    await stage.emulator.release()
+    await system.emulator.release()
     const [code] = await within(npm.exited, 'npm to end', 60_000)
     expect(code).toBe(0)
     expect(await stream.ended).toBe('closed')
     expect(stream.frames.some(({ data }) => data?.includes('ReplyCompleted'))).toBe(true)
     expect(await isListening(url)).toBe(false)
     // Nobody holds the store.
-    await stage.gateway.restart()
+    await system.gateway.restart()
   })
 
   it('F20: reaches the demo through npm, which leaves nothing behind', async () => {
@@ -101,13 +101,13 @@ describe('a signal', () => {
   })
 
   it('of Node for its inspector opens none', async () => {
-    await using stage = await openStage()
-    stage.gateway.signal('SIGUSR1')
+    await using system = await startSystem()
+    system.gateway.signal('SIGUSR1')
     await until(
-      () => /SIGUSR1|Debugger listening/.test(stage.gateway.output),
+      () => /SIGUSR1|Debugger listening/.test(system.gateway.output),
       'the signal to be noticed',
     )
-    expect(stage.gateway.output).not.toContain('Debugger listening')
-    expect(await isListening(stage.gateway.url)).toBe(true)
+    expect(system.gateway.output).not.toContain('Debugger listening')
+    expect(await isListening(system.gateway.url)).toBe(true)
   })
 })

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { createClient } from '../kit/client.ts'
-import { openSeparateNetwork } from '../kit/network.ts'
-import { openStage } from '../kit/stage.ts'
-import { until } from '../kit/until.ts'
+import { createClient } from '../kit/clients/client.ts'
+import { openSeparateNetwork } from '../kit/process/network.ts'
+import { startSystem } from '../kit/process/system.ts'
+import { until } from '../kit/process/until.ts'
 
 const query = 'subscription { replies { cursor } }'
 const limit = 5
@@ -11,7 +11,7 @@ describe('a client whose network is gone without a word', () => {
   it('F35 F42: does not keep its person out elsewhere, and is noticed as soon as the kernel gives up', async () => {
     await using network = await openSeparateNetwork()
     const anyAddress = { host: '0.0.0.0', port: 0 }
-    await using stage = await openStage({
+    await using system = await startSystem({
       config: { listen: anyAddress, metrics: anyAddress },
       limits: { maxSubscriptionsPerSession: limit },
       timeouts: { keepAliveMs: 100, stalledMs: 600_000 },
@@ -19,14 +19,14 @@ describe('a client whose network is gone without a word', () => {
     })
     const at = (address: string, url = '') => Object.assign(new URL(url), { hostname: address })
     const ended = async (reason: string) => {
-      const answer = await fetch(at(network.address, stage.gateway.metricsUrl))
+      const answer = await fetch(at(network.address, system.gateway.metricsUrl))
       const line = `coze_gateway_subscriptions_ended_total{reason="${reason}"} `
       const found = (await answer.text()).split('\n').find((text) => text.startsWith(line))
       return Number(found?.slice(line.length) ?? 0)
     }
-    const { token } = stage.person('alice')
-    using silent = createClient(at(network.fragileAddress, stage.gateway.url).href)
-    using elsewhere = createClient(at(network.address, stage.gateway.url).href)
+    const { token } = system.person('alice')
+    using silent = createClient(at(network.fragileAddress, system.gateway.url).href)
+    using elsewhere = createClient(at(network.address, system.gateway.url).href)
     const lost = await Promise.all(
       Array.from({ length: limit }, () => silent.stream({ token, query })),
     )

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { check } from '../kit/checker.ts'
-import { openStage, type Stage } from '../kit/stage.ts'
-import { createTalk, untilStatus } from '../kit/talk.ts'
+import { check } from '../kit/history/checker.ts'
+import { startSystem, type System } from '../kit/process/system.ts'
+import { createTalk, untilStatus } from '../kit/clients/talk.ts'
 
 const paths = { flow: '/v1/workflows/chat', bot: '/v3/chat' } as const
 
@@ -9,26 +9,26 @@ describe.each(['flow', 'bot'] as const)(
   'P4: one running reply per conversation (%s)',
   (assistantId) => {
     const path = paths[assistantId]
-    let stage: Stage
+    let system: System
     beforeAll(async () => {
-      stage = await openStage({ limits: { maxQueued: 3 } })
+      system = await startSystem({ limits: { maxQueued: 3 } })
     })
-    afterAll(() => stage[Symbol.asyncDispose]())
+    afterAll(() => system[Symbol.asyncDispose]())
 
     /** A conversation in which a reply runs and is held. */
     async function hold(name: string) {
-      const talk = createTalk(stage)
-      const who = stage.person(name)
-      await stage.emulator.faults(path, { kind: 'gate', afterDeltas: 1 })
+      const talk = createTalk(system)
+      const who = system.person(name)
+      await system.emulator.faults(path, { kind: 'gate', afterDeltas: 1 })
       const running = await talk.send(who, { text: `/long 9 ${name}`, assistantId })
-      await stage.emulator.until({ gate: 'gate' })
+      await system.emulator.until({ gate: 'gate' })
       const conversationId = running.conversation.id
       return { talk, who, running, conversationId }
     }
 
     it('QUEUE: lets messages wait their turn, in order, and says how many come first', async () => {
       const { talk, who, running, conversationId } = await hold('queue')
-      const calls = (await stage.emulator.state()).chats.length
+      const calls = (await system.emulator.state()).chats.length
       const waiting = []
       for (const text of ['one', 'two', 'three']) {
         waiting.push(await talk.send(who, { text, conversationId }))
@@ -39,13 +39,13 @@ describe.each(['flow', 'bot'] as const)(
         code: 'QUEUE_FULL',
         retryAfterMs: expect.any(Number),
       })
-      expect((await stage.emulator.state()).chats).toHaveLength(calls)
+      expect((await system.emulator.state()).chats).toHaveLength(calls)
 
-      await stage.emulator.release()
+      await system.emulator.release()
       for (const { id } of [running, ...waiting]) {
         expect(await talk.ending(who, id)).toMatchObject({ __typename: 'ReplyCompleted' })
       }
-      const begun = (await stage.emulator.state()).chats.slice(calls).map(({ request }) => request)
+      const begun = (await system.emulator.state()).chats.slice(calls).map(({ request }) => request)
       expect(begun.map((request) => JSON.stringify(request))).toEqual(
         ['one', 'two', 'three'].map((text) => expect.stringContaining(JSON.stringify(text))),
       )
@@ -59,7 +59,7 @@ describe.each(['flow', 'bot'] as const)(
       const other = await talk.say(who, { text: 'meanwhile', conversationId })
       expect(other).toMatchObject({ __typename: 'ReplyCompleted' })
       expect(await talk.snapshot(who, running.id)).toMatchObject({ status: 'RUNNING' })
-      await stage.emulator.release()
+      await system.emulator.release()
       await talk.settle()
       expect(check(talk.recorder.history)).toEqual([])
     })
@@ -71,7 +71,7 @@ describe.each(['flow', 'bot'] as const)(
         code: 'CONVERSATION_BUSY',
         retryAfterMs: expect.any(Number),
       })
-      await stage.emulator.release()
+      await system.emulator.release()
       await untilStatus(talk, who, running.id, 'COMPLETED')
       expect(await talk.say(who, input)).toMatchObject({ __typename: 'ReplyCompleted' })
       await talk.settle()
@@ -84,7 +84,7 @@ describe.each(['flow', 'bot'] as const)(
       const input = { text: 'urgent', conversationId, onBusy: 'INTERRUPT' } as const
       const urgent = await talk.send(who, input)
       expect(await talk.ending(who, running.id)).toMatchObject({ __typename: 'ReplyCancelled' })
-      await stage.emulator.release()
+      await system.emulator.release()
       expect(await talk.ending(who, urgent.id)).toMatchObject({ __typename: 'ReplyCompleted' })
       expect(await talk.ending(who, waiting.id)).toMatchObject({ __typename: 'ReplyCancelled' })
       await talk.settle()
@@ -96,7 +96,7 @@ describe.each(['flow', 'bot'] as const)(
       const { talk, who, conversationId } = await hold('cancel waiting')
       const waiting = await talk.send(who, { text: 'never asked', conversationId })
       expect(await talk.cancel(who, waiting.id)).toBe('CANCELLED')
-      await stage.emulator.release()
+      await system.emulator.release()
       await talk.settle()
       expect(talk.recorder.history).toContainEqual({ type: 'chats', replyId: waiting.id, count: 0 })
       expect(check(talk.recorder.history)).toEqual([])

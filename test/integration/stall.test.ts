@@ -1,28 +1,28 @@
 import { describe, expect, it } from 'vitest'
-import { check } from '../kit/checker.ts'
-import { openStage } from '../kit/stage.ts'
-import { createTalk } from '../kit/talk.ts'
+import { check } from '../kit/history/checker.ts'
+import { startSystem } from '../kit/process/system.ts'
+import { createTalk } from '../kit/clients/talk.ts'
 
 describe('a gateway whose event loop stands still', () => {
   it('F23: loses nothing: the reply that ended meanwhile is told as it was, on the same stream', async () => {
-    await using stage = await openStage({ timeouts: { keepAliveMs: 200 } })
-    const talk = createTalk(stage)
-    const who = stage.person('stalled')
-    await stage.emulator.faults('/v3/chat', { kind: 'gate', afterDeltas: 3 })
+    await using system = await startSystem({ timeouts: { keepAliveMs: 200 } })
+    const talk = createTalk(system)
+    const who = system.person('stalled')
+    await system.emulator.faults('/v3/chat', { kind: 'gate', afterDeltas: 3 })
     const { id } = await talk.send(who, { text: '/long 200', assistantId: 'bot' })
-    const followed = await talk.recorder.follow(stage.client, {
+    const followed = await talk.recorder.follow(system.client, {
       reader: 'stalled',
       as: who.name,
       token: who.token,
       replyId: id,
     })
     await followed.take((event) => event.__typename === 'ReplyDelta')
-    await stage.emulator.until({ gate: 'gate' })
+    await system.emulator.until({ gate: 'gate' })
 
-    stage.gateway.signal('SIGSTOP')
-    await stage.emulator.release()
-    await stage.emulator.until({ chats: 1, status: 'completed' })
-    stage.gateway.signal('SIGCONT')
+    system.gateway.signal('SIGSTOP')
+    await system.emulator.release()
+    await system.emulator.until({ chats: 1, status: 'completed' })
+    system.gateway.signal('SIGCONT')
 
     const events = await followed.take()
     expect(events.at(-1)).toMatchObject({ __typename: 'ReplyCompleted' })

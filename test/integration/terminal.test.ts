@@ -1,14 +1,14 @@
 import { request } from 'undici'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { check } from '../kit/checker.ts'
-import { openStage, type Stage } from '../kit/stage.ts'
-import { createTalk } from '../kit/talk.ts'
-import { chatPaths, failed, json, upstreamFaults } from '../kit/upstream-faults.ts'
+import { check } from '../kit/history/checker.ts'
+import { startSystem, type System } from '../kit/process/system.ts'
+import { createTalk } from '../kit/clients/talk.ts'
+import { chatPaths, failed, json, upstreamFaults } from '../kit/process/upstream-faults.ts'
 
 describe('P3: exactly one terminal event', () => {
-  let stage: Stage
+  let system: System
   beforeAll(async () => {
-    stage = await openStage({
+    system = await startSystem({
       timeouts: {
         // An honest stream must not seem to have fallen silent where the machine is busy.
         idleBotMs: 3_000,
@@ -22,7 +22,7 @@ describe('P3: exactly one terminal event', () => {
       assistants: { onBreach: 'alert' },
     })
   })
-  afterAll(() => stage[Symbol.asyncDispose]())
+  afterAll(() => system[Symbol.asyncDispose]())
 
   const cases = Object.entries(upstreamFaults).flatMap(([name, row]) =>
     (['flow', 'bot'] as const)
@@ -30,20 +30,20 @@ describe('P3: exactly one terminal event', () => {
       .map((assistantId) => [name, assistantId, row] as const),
   )
   it.each(cases)('%s (%s)', async (name, assistantId, row) => {
-    const talk = createTalk(stage)
-    const who = stage.person(`${name} ${assistantId}`)
+    const talk = createTalk(system)
+    const who = system.person(`${name} ${assistantId}`)
     const path = row.path ?? chatPaths[assistantId]
     // The conversation exists already, so that only the call in question meets the fault.
     await talk.say(who, { text: 'my colour is blue', assistantId })
     const before = await countCalls(chatPaths[assistantId])
     if (row.faults.length > 0) {
-      await stage.emulator.repeatFaults(path, row.times ?? 1, ...row.faults)
+      await system.emulator.repeatFaults(path, row.times ?? 1, ...row.faults)
     }
     const { id } = await talk.send(who, { text: row.text ?? '/long 9', assistantId })
     const events = await talk.listen(who, id)
     const calls = (await countCalls(chatPaths[assistantId])) - before
-    await stage.emulator.clearFaults()
-    await stage.emulator.release()
+    await system.emulator.clearFaults()
+    await system.emulator.release()
 
     expect(events.at(-1)).toMatchObject(row.end)
     if (row.kept !== undefined) {
@@ -59,10 +59,10 @@ describe('P3: exactly one terminal event', () => {
   it.each(['flow', 'bot'] as const)(
     'F41: goes on in a new upstream conversation when the stored one is gone (%s)',
     async (assistantId) => {
-      const talk = createTalk(stage)
-      const who = stage.person(`F41 ${assistantId}`)
+      const talk = createTalk(system)
+      const who = system.person(`F41 ${assistantId}`)
       await talk.say(who, { text: 'my colour is red', assistantId })
-      await stage.emulator.faults(chatPaths[assistantId], json(4002))
+      await system.emulator.faults(chatPaths[assistantId], json(4002))
       const answer = await talk.say(who, { text: 'what is my colour?', assistantId })
       expect(answer).toMatchObject({ text: 'Your colour is red.', contextReset: true })
       const later = await talk.say(who, { text: 'and what is my colour now?', assistantId })
@@ -73,12 +73,12 @@ describe('P3: exactly one terminal event', () => {
   )
 
   it('T13: never shows what comes in a conversation that belongs to another session', async () => {
-    const talk = createTalk(stage)
-    const [alice, bob] = [stage.person('T13 alice'), stage.person('T13 bob')]
+    const talk = createTalk(system)
+    const [alice, bob] = [system.person('T13 alice'), system.person('T13 bob')]
     await talk.say(alice, { text: 'my secret is plum', assistantId: 'bot' })
-    const { chats } = await stage.emulator.state()
+    const { chats } = await system.emulator.state()
     const conversationId = chats.at(-1)?.conversationId ?? ''
-    await stage.emulator.faults('/v3/chat', { kind: 'sharedConversation', conversationId })
+    await system.emulator.faults('/v3/chat', { kind: 'sharedConversation', conversationId })
     const { id } = await talk.send(bob, { text: '/say not for you', assistantId: 'bot' })
     const events = await talk.listen(bob, id)
     expect(events.at(-1)).toMatchObject(failed('ISOLATION_BREACH'))
@@ -91,45 +91,45 @@ describe('P3: exactly one terminal event', () => {
   })
 
   async function countCalls(path: string): Promise<number> {
-    return (await stage.emulator.state()).requests[`POST ${path}`] ?? 0
+    return (await system.emulator.state()).requests[`POST ${path}`] ?? 0
   }
 })
 
 describe('an upstream that cannot be reached', () => {
   it('F1: refuses connections: fails within the time for retries', async () => {
-    await using stage = await openStage({
+    await using system = await startSystem({
       baseUrl: 'http://127.0.0.1:1',
       timeouts: { retryMs: 1_000 },
     })
-    const talk = createTalk(stage)
-    const end = await talk.say(stage.person('nobody there'), 'hello?')
+    const talk = createTalk(system)
+    const end = await talk.say(system.person('nobody there'), 'hello?')
     expect(end).toMatchObject(failed('UPSTREAM_UNAVAILABLE', { retryable: true }))
     await talk.settle()
     expect(check(talk.recorder.history)).toEqual([])
   })
 
   it('F1: leaves the gateway ready, as degraded, and alive while its circuit is open', async () => {
-    await using stage = await openStage({
+    await using system = await startSystem({
       baseUrl: 'http://127.0.0.1:1',
       timeouts: { retryMs: 0 },
       limits: { circuitFailures: 1 },
     })
     const health = async (which: string) => {
-      const { statusCode, body } = await request(`${stage.gateway.url}/health/${which}`)
+      const { statusCode, body } = await request(`${system.gateway.url}/health/${which}`)
       return [statusCode, await body.json()]
     }
     expect(await health('ready')).toEqual([200, { status: 'ready' }])
-    await createTalk(stage).say(stage.person('nobody there'), 'hello?')
+    await createTalk(system).say(system.person('nobody there'), 'hello?')
     expect(await health('ready')).toEqual([200, { status: 'degraded' }])
     expect(await health('live')).toEqual([200, { status: 'live' }])
   })
 
   it('F2: speaks no TLS: fails, and never falls back to plain', async () => {
-    await using plain = await openStage()
+    await using plain = await startSystem()
     const baseUrl = plain.emulator.url.replace('http:', 'https:')
-    await using stage = await openStage({ baseUrl })
-    const talk = createTalk(stage)
-    const end = await talk.say(stage.person('nobody there'), 'hello?')
+    await using system = await startSystem({ baseUrl })
+    const talk = createTalk(system)
+    const end = await talk.say(system.person('nobody there'), 'hello?')
     expect(end).toMatchObject(failed('UPSTREAM_TLS', { retryable: false }))
     expect((await plain.emulator.state()).requests).toEqual({})
   })

@@ -8,14 +8,14 @@ import { createTokenResolver } from '../../src/coze/token.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { Secret } from '../../src/lib/secret.ts'
 import { createBotStrategy } from '../../src/strategy/bot.ts'
-import { randomId } from '../kit/ids.ts'
-import { plain } from '../kit/plain.ts'
-import { answerOf, collect, createRun } from '../kit/runs.ts'
-import { botSettings, strategyOptions } from '../kit/strategy-options.ts'
+import { randomId } from '../kit/fakes/ids.ts'
+import { plain } from '../kit/fakes/plain.ts'
+import { answerOf, collect, createRun } from '../kit/fakes/runs.ts'
+import { botSettings, strategyOptions } from '../kit/fakes/strategy-options.ts'
 import { questionCard } from '../unit/coze/card-samples.ts'
 import { chat, chatId, conversationId, frame, ids, message } from '../unit/coze/wire-samples.ts'
-import { cozeOptions, tokenOptions } from '../kit/coze-options.ts'
-import { uncounted, untraced } from '../kit/uncounted.ts'
+import { cozeOptions, tokenOptions } from '../kit/fakes/coze-options.ts'
+import { uncounted, untraced } from '../kit/fakes/metrics.ts'
 
 /** A frame as a Bot writes it: without spaces (docs/coze-platform.md#streams). */
 const say = (event: string, data: unknown) => frame(event, data, '')
@@ -52,7 +52,7 @@ const answering = [
 ].join('')
 
 /** A Bot's upstream that asks for a tool, and the strategy that drives it over a real socket. */
-async function stage(submitted: (response: ServerResponse, nth: number) => void) {
+async function system(submitted: (response: ServerResponse, nth: number) => void) {
   const stack = new AsyncDisposableStack()
   const asked: { readonly url: string | undefined; readonly body: unknown }[] = []
   const server = createServer((request: IncomingMessage, response) => {
@@ -125,7 +125,7 @@ const submission = { ...alice, upstreamConversationId: conversationId, chatId, o
 
 describe('a Bot that asks for a tool', () => {
   it('is answered, and goes on in the same chat', async () => {
-    await using upstream = await stage((response) => stream(response, answering))
+    await using upstream = await system((response) => stream(response, answering))
     const { strategy, asked } = upstream
     const first = await collect((take) =>
       strategy.start({ ...firstMessage, ...plain }, take, signal),
@@ -152,7 +152,7 @@ describe('a Bot that asks for a tool', () => {
   })
 
   it('is not answered twice, whatever became of the answer', async () => {
-    await using upstream = await stage((response) => response.destroy())
+    await using upstream = await system((response) => response.destroy())
     const { error, events } = await collect((take) =>
       upstream.strategy.submitToolOutputs(submission, take, signal),
     )
@@ -165,7 +165,7 @@ describe('a Bot that asks for a tool', () => {
   })
 
   it('may refuse the answer', async () => {
-    await using upstream = await stage((response) => {
+    await using upstream = await system((response) => {
       response.setHeader('content-type', 'application/json')
       response.end('{"code":5000,"msg":"x"}')
     })

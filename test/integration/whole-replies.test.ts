@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { ReplyDocument } from '../../schema/operations/generated/graphql.ts'
-import { check } from '../kit/checker.ts'
-import { openCuttingProxy } from '../kit/cutting-proxy.ts'
+import { check } from '../kit/history/checker.ts'
+import { openCuttingProxy } from '../kit/process/cutting-proxy.ts'
 import { createRandom } from '../kit/random.ts'
-import { isTerminal, type ReplyEventData } from '../kit/recorder.ts'
-import { figure } from '../kit/soak.ts'
-import { openStage, type Person, type Stage } from '../kit/stage.ts'
-import { createTalk, type SendResult, type Talk } from '../kit/talk.ts'
-import { until } from '../kit/until.ts'
+import { isTerminal, type ReplyEventData } from '../kit/clients/recorder.ts'
+import { figure } from '../kit/process/soak.ts'
+import { startSystem, type Person, type System } from '../kit/process/system.ts'
+import { createTalk, type SendResult, type Talk } from '../kit/clients/talk.ts'
+import { until } from '../kit/process/until.ts'
 
 const people = 60
 const replies = figure(180, 2_000)
@@ -32,9 +32,9 @@ describe.each(['cloud', 'studio'] as const)('60 people who chat at once (%s)', (
       const seed = Math.floor(Math.random() * 2 ** 31)
       const random = createRandom(seed)
       await using proxy = await openCuttingProxy(() =>
-        random() < 0.2 ? 300 + Math.floor(random() * 12_000) : Infinity,
+        random.next() < 0.2 ? 300 + Math.floor(random.next() * 12_000) : Infinity,
       )
-      await using stage = await openStage({
+      await using system = await startSystem({
         dialect,
         baseUrl: proxy.url,
         emulator: { wordsPerSecond: 200 },
@@ -46,14 +46,14 @@ describe.each(['cloud', 'studio'] as const)('60 people who chat at once (%s)', (
         },
         assistants: { quota: { startsPerSecond: 10_000, maxRunning: 1_000 } },
       })
-      proxy.forwardTo(stage.emulator.url)
-      const talk = createTalk(stage)
+      proxy.forwardTo(system.emulator.url)
+      const talk = createTalk(system)
       const outcomes: Outcome[] = []
       let begun = 0
       let isOver = false
 
       async function chat(number: number): Promise<void> {
-        const who = stage.person(`person-${number}`)
+        const who = system.person(`person-${number}`)
         const assistantId = number % 2 === 0 ? 'flow' : 'bot'
         for (let count = 0; begun < replies; count += 1) {
           begun += 1
@@ -65,7 +65,7 @@ describe.each(['cloud', 'studio'] as const)('60 people who chat at once (%s)', (
             assistantId,
             idempotencyKey: `${number}-${count}`,
           })
-          const end = await read(stage, talk, who, replyId)
+          const end = await read(system, talk, who, replyId)
           const snapshot = await persist(() => talk.ask(who, ReplyDocument, { id: replyId }))
           outcomes.push({
             who,
@@ -81,9 +81,9 @@ describe.each(['cloud', 'studio'] as const)('60 people who chat at once (%s)', (
         for (let at = killEvery; at < replies; at += killEvery) {
           await until(() => outcomes.length >= at || isOver, `${at} replies to end`, 300_000)
           if (isOver) return
-          await stage.gateway.kill('SIGKILL')
+          await system.gateway.kill('SIGKILL')
           talk.recorder.add({ type: 'crash' })
-          await stage.gateway.restart()
+          await system.gateway.restart()
         }
       }
 
@@ -91,7 +91,7 @@ describe.each(['cloud', 'studio'] as const)('60 people who chat at once (%s)', (
         for (let at = restartEvery; at < replies; at += restartEvery) {
           await until(() => outcomes.length >= at || isOver, `${at} replies to end`, 300_000)
           if (isOver) return
-          await stage.emulator.restart()
+          await system.emulator.restart()
         }
       }
 
@@ -114,12 +114,12 @@ describe.each(['cloud', 'studio'] as const)('60 people who chat at once (%s)', (
       }
       expect(ends).not.toHaveProperty('ISOLATION_BREACH')
       expect(ends['ReplyCompleted']).toBeGreaterThan(replies / 2)
-      expect(stage.gateway.output).not.toContain('isolation breach')
+      expect(system.gateway.output).not.toContain('isolation breach')
 
       // Nobody was quarantined, and everybody is still served.
       proxy.stopCutting()
       for (const assistantId of ['flow', 'bot']) {
-        const who = stage.person(`afterwards-${assistantId}`)
+        const who = system.person(`afterwards-${assistantId}`)
         const end = await talk.say(who, { text: 'hello', assistantId })
         expect(end).toMatchObject({ __typename: 'ReplyCompleted', text: 'You said: hello' })
       }
@@ -148,7 +148,7 @@ async function send(
 
 /** Reads a reply to its end, over as many connections and lives of the gateway as it takes. */
 async function read(
-  stage: Stage,
+  system: System,
   talk: Talk,
   who: Person,
   replyId: string,
@@ -163,7 +163,7 @@ async function read(
       replyId,
       after,
     }
-    const followed = await talk.recorder.follow(stage.client, following).catch(() => undefined)
+    const followed = await talk.recorder.follow(system.client, following).catch(() => undefined)
     if (followed === undefined) return undefined
     using stream = followed.stream
     if (stream.status !== 200) {

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createCoverage } from '../kit/coverage.ts'
-import { openStage, type Person, type Stage } from '../kit/stage.ts'
-import { createTalk } from '../kit/talk.ts'
-import { until } from '../kit/until.ts'
+import { createCoverage } from '../kit/schema/coverage.ts'
+import { startSystem, type Person, type System } from '../kit/process/system.ts'
+import { createTalk } from '../kit/clients/talk.ts'
+import { until } from '../kit/process/until.ts'
 
 const page = 'pageInfo { hasNextPage hasPreviousPage startCursor endCursor }'
 const fragments: Readonly<Record<string, string>> = {
@@ -59,10 +59,10 @@ interface Event {
 /** Every field with a value, every argument, input field and enum value, over HTTP, with a real gateway behind it. */
 describe('the whole schema', () => {
   const coverage = createCoverage()
-  let stage: Stage
+  let system: System
   let alice: Person
   beforeAll(async () => {
-    stage = await openStage({
+    system = await startSystem({
       workflow: {
         attachmentParameter: 'doc',
         messageParameters: ['city'],
@@ -75,13 +75,13 @@ describe('the whole schema', () => {
         maxOpenPerSession: 100,
       },
     })
-    alice = { name: 'alice', token: stage.tokenFor('alice', 600, 'coze-gateway:operator') }
+    alice = { name: 'alice', token: system.tokenFor('alice', 600, 'coze-gateway:operator') }
   })
-  afterAll(() => stage[Symbol.asyncDispose]())
+  afterAll(() => system[Symbol.asyncDispose]())
 
   async function ask(query: string, variables: Readonly<Record<string, unknown>> = {}) {
     const source = complete(query)
-    const { body } = await stage.client.call({ token: alice.token, query: source, variables })
+    const { body } = await system.client.call({ token: alice.token, query: source, variables })
     const { data, errors } = JSON.parse(body)
     if (errors) throw new Error(body)
     coverage.record(source, variables, data)
@@ -100,7 +100,7 @@ describe('the whole schema', () => {
   /** All events up to one of a type. */
   async function listen(variables: Record<string, string>, type?: string): Promise<Event[]> {
     const events: Event[] = []
-    using stream = await stage.client.stream({
+    using stream = await system.client.stream({
       token: alice.token,
       query: repliesDocument,
       variables,
@@ -153,7 +153,7 @@ describe('the whole schema', () => {
     }`)
     const variables = { assistantId: 'flow' }
     const file = { name: 'map.txt', mediaType: 'text/plain', text: 'here' }
-    const { body } = await stage.client.upload(
+    const { body } = await system.client.upload(
       { token: alice.token, query: upload, variables },
       file,
     )
@@ -267,7 +267,7 @@ describe('the whole schema', () => {
   })
 
   it('says why a reply failed', async () => {
-    await stage.emulator.faults('/v1/workflows/chat', {
+    await system.emulator.faults('/v1/workflows/chat', {
       kind: 'status',
       status: 429,
       retryAfter: '3600',
@@ -332,7 +332,7 @@ describe('the whole schema', () => {
   })
 
   it('tells operators how assistants keep sessions apart', async () => {
-    await using leaking = await openStage({
+    await using leaking = await startSystem({
       emulator: { leaks: { staticConversation: true } },
       flow: { strategy: 'auto', fallback: { botId: '7003' } },
     })

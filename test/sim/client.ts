@@ -1,7 +1,7 @@
 import type { AssistantId, ConversationId, Reply, ReplyId, ToolCall } from '../../src/domain.ts'
 import { GatewayError } from '../../src/errors.ts'
 import { StoreError } from '../../src/store/store.ts'
-import { unionCodes } from '../kit/codes.ts'
+import { unionCodes } from '../kit/schema/codes.ts'
 import { call } from './calls.ts'
 import { describeError } from './fault-text.ts'
 import { assistantIds } from './gateway.ts'

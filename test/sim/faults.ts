@@ -1,5 +1,5 @@
 import type { Platform } from '../../src/domain.ts'
-import type { Random } from './random.ts'
+import type { Random } from '../kit/random.ts'
 
 /** The faults that a simulation can bring about, T13: an upstream that shares conversations, and its restart. */
 export const faultRows = [

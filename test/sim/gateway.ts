@@ -16,14 +16,14 @@ import { createAssistants } from '../../src/strategy/assistants.ts'
 import type { Choice, OutOfService } from '../../src/strategy/select.ts'
 import type { ChatStrategy } from '../../src/strategy/strategy.ts'
 import { isolationTargets } from '../../src/strategy/targets.ts'
-import type { Plant } from './bugs/plant.ts'
+import type { SeededBug } from './bugs/seeded-bug.ts'
 import { createIsolation, type Isolation } from './isolation.ts'
 import { sessionIdOf, sessionNameOf } from './people.ts'
 import type { ProcessClock } from './timeline.ts'
 import { oauthApp, writeAssertion } from './upstream/tokens.ts'
 import { personalToken } from './upstream/world.ts'
 import type { World } from './world.ts'
-import { uncounted, untraced } from '../kit/uncounted.ts'
+import { uncounted, untraced } from '../kit/fakes/metrics.ts'
 
 /** One life of a gateway: the real engine, token resolver and strategies on virtual parts. */
 export interface GatewayProcess {
@@ -81,12 +81,12 @@ const { privateKey } = generateKeyPairSync('rsa', {
   publicKeyEncoding: { type: 'spki', format: 'pem' },
 })
 
-export function startGateway(world: World, plant: Plant): GatewayProcess {
+export function startGateway(world: World, bug: SeededBug): GatewayProcess {
   const clock = world.timeline.process()
   const store = world.disk.open(Object.assign(clock, { answerMs: world.answerMs }))
   const random = world.random.fork('gateway')
-  const ledger = plant.ledger?.(store.ledger, store.log) ?? store.ledger
-  const log = plant.log?.(store.log, store.ledger) ?? store.log
+  const ledger = bug.ledger?.(store.ledger, store.log) ?? store.ledger
+  const log = bug.log?.(store.log, store.ledger) ?? store.log
   const metrics = uncounted
   const realClient = createCozeClient({
     clock,
@@ -98,12 +98,12 @@ export function startGateway(world: World, plant: Plant): GatewayProcess {
     timeouts,
     limits,
   })
-  const client = plant.client?.(realClient) ?? realClient
+  const client = bug.client?.(realClient) ?? realClient
   const [first, ...rest] = assistantIds.map(infoOf)
   if (first === undefined) throw new TypeError('there is no assistant')
   const settings = assistantIds.map((id) => settingsOf(id, world))
   const targets = isolationTargets(settings)
-  const isolation = createIsolation(world, plant, { records: store.isolation, targets, clock })
+  const isolation = createIsolation(world, bug, { records: store.isolation, targets, clock })
   const assistants = createAssistants(settings, {
     client,
     clock,
@@ -115,13 +115,13 @@ export function startGateway(world: World, plant: Plant): GatewayProcess {
     sign: async (claims) => writeAssertion(claims),
     verdictOf: (target) => isolation.verdictOf(target),
   })
-  const planted = new Map<ChatStrategy, ChatStrategy>()
+  const seeded = new Map<ChatStrategy, ChatStrategy>()
   /** The same one for the same one: the engine compares them. */
   function dress<C extends Choice | OutOfService>(id: AssistantId, choice: C): C {
     if (choice.strategy === undefined) return choice
     const own = isolation.watched(id, choice.strategy)
-    const strategy = planted.get(own) ?? plant.strategy?.(own) ?? own
-    planted.set(own, strategy)
+    const strategy = seeded.get(own) ?? bug.strategy?.(own) ?? own
+    seeded.set(own, strategy)
     return { ...choice, strategy }
   }
   function strategyOf(id: AssistantId, begunBy: StrategyKind | undefined): Choice | undefined {
@@ -167,7 +167,7 @@ export function startGateway(world: World, plant: Plant): GatewayProcess {
   const sessions = createSessions(engine, {
     ledger,
     log,
-    outbox: plant.outbox?.(store.outbox) ?? store.outbox,
+    outbox: bug.outbox?.(store.outbox) ?? store.outbox,
     clock,
     newId: world.newId,
     logger: world.logger,
@@ -205,7 +205,7 @@ export function startGateway(world: World, plant: Plant): GatewayProcess {
     session,
     async replies(person) {
       const replies = sessions.replies(await session(person), callerOf(person))
-      return plant.replies?.(replies) ?? replies
+      return bug.replies?.(replies) ?? replies
     },
     conversations: async (person) =>
       sessions.conversations(await session(person), callerOf(person)),

@@ -6,8 +6,8 @@ import type { Clock } from '../../src/lib/clock.ts'
 import type { IsolationRecords } from '../../src/store/store.ts'
 import type { ChatStrategy } from '../../src/strategy/strategy.ts'
 import type { isolationTargets } from '../../src/strategy/targets.ts'
-import { uncounted } from '../kit/uncounted.ts'
-import type { Plant } from './bugs/plant.ts'
+import { uncounted } from '../kit/fakes/metrics.ts'
+import type { SeededBug } from './bugs/seeded-bug.ts'
 import { replacing } from './bugs/replacing.ts'
 import type { FaultRow } from './faults.ts'
 import { targetKey } from './store/isolation.ts'
@@ -41,7 +41,7 @@ export interface Isolation extends AsyncDisposable {
 
 export function createIsolation(
   world: World,
-  plant: Plant,
+  bug: SeededBug,
   options: {
     readonly records: IsolationRecords
     readonly targets: ReturnType<typeof isolationTargets>
@@ -49,7 +49,7 @@ export function createIsolation(
   },
 ): Isolation {
   const { clock, targets } = options
-  const records = plant.isolation?.(options.records) ?? options.records
+  const records = bug.isolation?.(options.records) ?? options.records
   const state = () => world.disk.state
   /** By target: the replies that may have been on their way to it when the breach became known. */
   const standing = new Map<string, ReadonlySet<ReplyId>>()
@@ -74,7 +74,7 @@ export function createIsolation(
         logger: world.logger,
         metrics: uncounted,
       })
-      verdicts = plant.verdicts?.(opened) ?? opened
+      verdicts = bug.verdicts?.(opened) ?? opened
       for (const [target, { breach }] of state().isolation) {
         if (breach !== null) standing.set(target, new Set())
       }

@@ -2,7 +2,7 @@ import type { Buffer } from 'node:buffer'
 import { Dispatcher } from 'undici'
 import type { Clock } from '../../src/lib/clock.ts'
 import type { Faults } from './faults.ts'
-import type { Random } from './random.ts'
+import type { Random } from '../kit/random.ts'
 import type { ProcessClock } from './timeline.ts'
 import type { UpstreamServer, WireAnswer } from './upstream/server.ts'
 

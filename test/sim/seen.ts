@@ -1,5 +1,5 @@
 import type { ReplyEvent } from '../../src/domain.ts'
-import type { SeenBody, SeenEvent } from '../kit/history.ts'
+import type { SeenBody, SeenEvent } from '../kit/history/history.ts'
 
 /** An event as the checker takes it. */
 export function toSeen(event: ReplyEvent, cursor: string): SeenEvent {

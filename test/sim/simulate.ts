@@ -1,6 +1,6 @@
 import { isTerminal, type Platform, type ReplyEvent } from '../../src/domain.ts'
-import type { History } from '../kit/history.ts'
-import { noPlant, type Plant } from './bugs/plant.ts'
+import type { History } from '../kit/history/history.ts'
+import { noBug, type SeededBug } from './bugs/seeded-bug.ts'
 import { createClient } from './client.ts'
 import type { FaultRow } from './faults.ts'
 import { intrude } from './intruder.ts'
@@ -16,7 +16,7 @@ export interface SimulationOptions {
   readonly platform?: Platform | undefined
   /** Exactly these faults may happen; undefined: the seed draws them. */
   readonly only?: readonly FaultRow[] | undefined
-  readonly plant?: Plant | undefined
+  readonly bug?: SeededBug | undefined
   /** A crash that comes whatever faults there are. */
   readonly crashAt?: CrashPoint | undefined
 }
@@ -57,12 +57,12 @@ const settleMs = 90_000
  */
 export async function simulate(
   seed: number,
-  { platform, only, plant = noPlant, crashAt }: SimulationOptions = {},
+  { platform, only, bug = noBug, crashAt }: SimulationOptions = {},
 ): Promise<Simulation> {
-  const world = createWorld(seed, { platform, only, flaw: plant.flaw })
+  const world = createWorld(seed, { platform, only, flaw: bug.flaw })
   const { timeline, faults } = world
   const random = world.random.fork('story')
-  const supervisor = createSupervisor(world, plant, crashAt)
+  const supervisor = createSupervisor(world, bug, crashAt)
   const people = everybody.slice(0, random.between(2, 4))
   const subscribers: Subscriber[] = []
   let talking = people.length

@@ -1,7 +1,7 @@
 import { type AssistantId, isTerminal } from '../../src/domain.ts'
 import { createDeadline } from '../../src/lib/deadline.ts'
 import { StoreError } from '../../src/store/store.ts'
-import type { Plant } from './bugs/plant.ts'
+import type { SeededBug } from './bugs/seeded-bug.ts'
 import { call } from './calls.ts'
 import { assistantIds, type GatewayProcess, startGateway } from './gateway.ts'
 import { restartUpstream } from './upstream/world.ts'
@@ -31,7 +31,7 @@ export interface CrashPoint {
 
 export function createSupervisor(
   world: World,
-  plant: Plant,
+  bug: SeededBug,
   crashAt: CrashPoint | undefined,
 ): Supervisor {
   const { timeline, faults, history } = world
@@ -52,7 +52,7 @@ export function createSupervisor(
     if (isStarting || serving !== undefined) return
     isStarting = true
     while (serving === undefined) {
-      const gateway = startGateway(world, plant)
+      const gateway = startGateway(world, bug)
       all.push(gateway)
       try {
         await Promise.race([gateway.recover(), gateway.died])

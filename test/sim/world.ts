@@ -3,11 +3,11 @@ import type { OnBreach } from '../../src/domain/isolation.ts'
 import type { NewId } from '../../src/lib/id.ts'
 import type { Logger } from '../../src/observe/logger.ts'
 import { StoreError } from '../../src/store/store.ts'
-import type { Step } from '../kit/history.ts'
+import type { Step } from '../kit/history/history.ts'
 import { describeError } from './fault-text.ts'
 import { createFaults, type FaultRow, type Faults } from './faults.ts'
 import { createNetwork, type Network } from './network.ts'
-import { type Random, createChoices } from './random.ts'
+import { type Random, createRandom } from '../kit/random.ts'
 import type { DiskFlaw } from './store/state.ts'
 import type { DiskWeather, WriteName } from './store/commits.ts'
 import { createMemoryDisk, type MemoryDisk } from './store/store.ts'
@@ -70,7 +70,7 @@ export function createWorld(
   },
 ): World {
   const { only, flaw } = options
-  const random = createChoices(seed)
+  const random = createRandom(seed)
   const drawn = random.fork('platform')
   const platform = options.platform ?? drawn.pick(['cloud', 'studio'])
   const timeline = createTimeline(startAt)

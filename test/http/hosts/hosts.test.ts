@@ -12,8 +12,8 @@ import { demoSecrets } from '../../../src/config/demo-secrets.ts'
 import { signDemoCallers } from '../../../src/demo/callers.ts'
 import { createDemoKeys, emulatorSettings, gatewaySettings } from '../../../src/demo/settings.ts'
 import { systemClock } from '../../../src/lib/clock.ts'
-import { type RunningEmulator, startEmulator } from '../../kit/emulator.ts'
-import { until } from '../../kit/until.ts'
+import { type RunningEmulator, startEmulator } from '../../kit/process/emulator.ts'
+import { until } from '../../kit/process/until.ts'
 
 const program = fileURLToPath(new URL('./host.ts', import.meta.url))
 const cli = fileURLToPath(new URL('../../../src/cli.ts', import.meta.url))

@@ -1,356 +1,359 @@
-import type { Platform } from '../../../src/domain.ts'
-import type { FaultRow } from '../faults.ts'
-import {
-  asksForNoOwner,
-  cancelsOnDisconnect,
-  countsBytes,
-  dropsCorrections,
-  forgetsWaiting,
-  ignoresKeys,
-  learnsNoKeying,
-  keepsUpstream,
-  losesADelta,
-  losesWakes,
-  mixesLogs,
-  mixesTokens,
-  resumesAt,
-  retriesAnything,
-  sendsAgain,
-  servesWhatLeaks,
-  sleepingGuard,
-  storesNoBreach,
-  suspectsMoves,
-  suspectsSeeds,
-  takesLessForTheEnd,
-  takesNothingForTheEnd,
-} from './plants.ts'
-import {
-  cancelsLater,
-  interruptsBeforeTheKey,
-  keepsTheName,
-  keepsWhatWasCancelled,
-  sendsBeforeTheIntent,
-  settlesFirst,
-  showsBeforeTheBinding,
-  tellsTextFirst,
-} from './order-plants.ts'
-import type { Plant } from './plant.ts'
+import { Buffer } from 'node:buffer'
+import type { CozeTarget, TakeCozeEvents } from '../../../src/coze/client.ts'
+import { CozeError } from '../../../src/coze/errors.ts'
+import type { DeltaKind, ReplyId, Session, SessionId } from '../../../src/domain.ts'
+import type { ReplySubscription } from '../../../src/reply/subscribe.ts'
+import type { LogItem } from '../../../src/store/log.ts'
+import { RunFailedError } from '../../../src/strategy/run-failed-error.ts'
+import type { StartRequest, TakeRunEvents } from '../../../src/strategy/strategy.ts'
+import { leasing } from './leasing.ts'
+import type { SeededBug } from './seeded-bug.ts'
+import { reading } from './reading.ts'
+import { replacing } from './replacing.ts'
 
-export interface PlantedBug {
-  readonly name: string
-  /** A fresh one for each run: bugs remember things. */
-  readonly plant: () => Plant
-  /** The faults that bring it out. */
-  readonly rows: readonly FaultRow[]
-  /** A problem that tells of it. */
-  readonly tells: RegExp
-  /** The one platform that brings it out. Default: either does. */
-  readonly onlyOn?: Platform
+export function ignoresKeys(): SeededBug {
+  return {
+    ledger: (ledger) =>
+      replacing(ledger, {
+        accept: (session, request) =>
+          ledger.accept(session, { ...request, idempotency: undefined }),
+      }),
+  }
 }
 
-const falseBreach = /^isolation: a breach of .* is told, and nobody has met/
+/** Whatever may still run in an upstream conversation, the next message goes there. */
+export function keepsUpstream(): SeededBug {
+  return {
+    ledger: (ledger) =>
+      leasing(
+        replacing(ledger, {
+          finish: (session, request) =>
+            ledger.finish(session, { ...request, resetUpstream: false }),
+        }),
+        (lease) => ({ finish: (request) => lease.finish({ ...request, resetUpstream: false }) }),
+      ),
+  }
+}
 
-export const plantedBugs: readonly PlantedBug[] = [
-  {
-    name: 'the ledger ignores idempotency keys',
-    plant: ignoresKeys,
-    rows: ['F39'],
-    tells: /^6: key/,
-  },
-  {
-    name: 'the store forgets to check fences',
-    plant: () => ({ flaw: 'forgets-fences' }),
-    rows: ['F23', 'F10', 'F32'],
-    tells: /^[1346]: /,
-  },
-  {
-    name: 'a run of unknown outcome is sent again',
-    plant: sendsAgain,
-    rows: ['F7', 'F9'],
-    tells: /^6: the message of/,
-  },
-  {
-    name: 'the client tries again whatever failed',
-    plant: retriesAnything,
-    rows: ['F7'],
-    tells: /^6: the message of/,
-  },
-  {
-    name: 'recovery queues what may have been sent',
-    plant: () => ({ flaw: 'sends-again' }),
-    rows: ['F21', 'F25'],
-    tells: /^6: the message of/,
-  },
-  {
-    name: 'a reader resumes too late in a text',
-    plant: () => resumesAt(1),
-    rows: [],
-    tells: /^1: /,
-  },
-  {
-    name: 'a reader resumes too early in a text',
-    plant: () => resumesAt(-1),
-    rows: [],
-    tells: /^[14]: .* (does not come after|goes back|tells again)/,
-  },
-  { name: 'a merge loses a delta', plant: losesADelta, rows: ['F36'], tells: /^[124]: / },
-  { name: 'offsets count bytes', plant: countsBytes, rows: [], tells: /^1: .* leaves a gap/ },
-  {
-    name: 'a revision names another text after a crash',
-    plant: () => ({ flaw: 'counts-revisions' }),
-    rows: ['F13', 'F19', 'F21', 'F34'],
-    tells: /^[124]: /,
-  },
-  {
-    name: 'a reply ends twice',
-    plant: () => ({ flaw: 'ends-twice' }),
-    rows: [],
-    tells: /^3: .* (ended|end)/,
-  },
-  {
-    name: 'two replies of a conversation run at once',
-    plant: () => ({ flaw: 'runs-two' }),
-    rows: ['F23', 'F10'],
-    tells: /started while/,
-  },
-  {
-    name: 'what an interrupting message overtakes runs after it',
-    plant: () => ({ flaw: 'keeps-overtaken' }),
-    rows: [],
-    tells: /goes on after .* has interrupted it$/,
-  },
-  {
-    name: 'a message is acknowledged before it is durable',
-    plant: () => ({ flaw: 'tells-early' }),
-    rows: ['F21', 'F32'],
-    tells: /^3: .* never ended/,
-  },
-  {
-    name: 'an end is shown before it is durable',
-    plant: () => ({ flaw: 'shows-early' }),
-    rows: ['F21', 'F32', 'F23'],
-    tells: /^[123]: /,
-  },
-  {
-    name: 'access tokens of sessions are mixed up',
-    plant: mixesTokens,
-    rows: [],
-    tells: /^isolation: /,
-    // A Studio has one for all.
-    onlyOn: 'cloud',
-  },
-  { name: 'the guard checks nothing', plant: sleepingGuard, rows: ['F16'], tells: /^isolation: / },
-  {
-    name: 'a conversation that is bound already is bound again',
-    plant: () => ({ flaw: 'binds-again' }),
-    rows: ['T13'],
-    tells: /^isolation: /,
-  },
-  {
-    name: 'an assistant is served on after a breach',
-    plant: servesWhatLeaks,
-    rows: ['T13'],
-    tells: /^isolation: .* goes to .*, where two have met/,
-  },
-  {
-    name: 'a breach is not stored',
-    plant: storesNoBreach,
-    rows: ['T13'],
-    tells: /^isolation: .* is not stored/,
-  },
-  { name: "a reader is given another session's log", plant: mixesLogs, rows: [], tells: /^5: / },
-  {
-    name: 'a reply is found by whoever knows its id',
-    plant: asksForNoOwner,
-    rows: [],
-    tells: /^isolation: .* could/,
-  },
-  { name: 'a wake-up is lost', plant: losesWakes, rows: [], tells: /stays at/ },
-  {
-    name: 'what waits is forgotten at a restart',
-    plant: forgetsWaiting,
-    rows: ['F21', 'F25'],
-    tells: /not all replies have ended/,
-  },
-  {
-    name: 'a message goes where an earlier run was not seen to end',
-    plant: keepsUpstream,
-    rows: ['F9', 'F10'],
-    tells: /goes where .* still runs/,
-  },
-  {
-    name: 'a correction is dropped',
-    plant: dropsCorrections,
-    rows: ['F19'],
-    tells: /another text than the upstream/,
-  },
-  {
-    name: 'a disconnect cancels the reply',
-    plant: cancelsOnDisconnect,
-    rows: [],
-    tells: /cancelled, and nobody asked for it/,
-  },
-  {
-    name: 'a list that is not there is taken for an empty one',
-    plant: takesNothingForTheEnd,
-    rows: ['F9'],
-    tells: /another text than the upstream/,
-  },
-  {
-    name: 'a shorter text is taken for the end',
-    plant: takesLessForTheEnd,
-    rows: ['F21', 'F9'],
-    tells: /another text than the upstream/,
-  },
-  {
-    name: "older messages that were sent along are taken for a stranger's",
-    plant: suspectsSeeds,
-    rows: ['F9', 'F18'],
-    tells: falseBreach,
-    // The cloud stores them under the chat that brought them.
-    onlyOn: 'studio',
-  },
-  {
-    name: 'a conversation that is gone is told as a breach',
-    plant: suspectsMoves,
-    rows: ['F41'],
-    tells: falseBreach,
-    // The cloud says that it is gone.
-    onlyOn: 'studio',
-  },
-  {
-    name: 'how conversations are obtained is not learnt',
-    plant: learnsNoKeying,
-    rows: [],
-    tells: /failed as UPSTREAM_REFUSED, and no fault explains it/,
-    // The cloud knows the conversations that it has made.
-    onlyOn: 'studio',
-  },
-  {
-    name: 'a message leaves before its send intent is durable',
-    plant: sendsBeforeTheIntent,
-    rows: ['F21', 'F32'],
-    tells: /^6: the message of/,
-  },
-  {
-    name: 'the text of a Workflow is shown before its conversation is bound',
-    plant: () => showsBeforeTheBinding('workflow'),
-    rows: ['T13'],
-    tells: /^isolation: /,
-    // The cloud shares only what a call has made.
-    onlyOn: 'studio',
-  },
-  {
-    name: 'the text of a Bot that goes on elsewhere is shown before its conversation is bound',
-    plant: () => showsBeforeTheBinding('bot'),
-    rows: ['T13', 'F41'],
-    tells: /^isolation: /,
-    onlyOn: 'studio',
-  },
-  {
-    name: 'only the newest revision remembers what it kept',
-    plant: () => ({ flaw: 'forgets-kept' }),
-    rows: ['F13', 'F19', 'F21', 'F34'],
-    tells: /^[124]: /,
-  },
-  {
-    name: 'a run that is taken over goes on in the old revision',
-    plant: () => ({ flaw: 'keeps-revision' }),
-    rows: ['F21', 'F34'],
-    tells: /^[124]: /,
-  },
-  {
-    name: 'a group of text is put behind whatever is there',
-    plant: () => ({ flaw: 'appends-blindly' }),
-    rows: ['F21', 'F32', 'F33', 'F12'],
-    tells: /^[124]: /,
-  },
-  {
-    name: 'fences are counted anew at each start',
-    plant: () => ({ flaw: 'counts-fences' }),
-    rows: ['F23', 'F10', 'F32'],
-    tells: /^[1346]: /,
-  },
-  {
-    name: 'who has lost a run reads its text from memory',
-    plant: () => ({ flaw: 'reads-stale-memory' }),
-    rows: ['F23'],
-    tells: /^[124]: /,
-  },
-  {
-    name: 'an INTERRUPT stops what runs before its key is looked up',
-    plant: interruptsBeforeTheKey,
-    rows: ['F39'],
-    tells: /is cancelled, and nobody asked for it/,
-  },
-  {
-    name: 'a message overtakes those that wait',
-    plant: () => ({ flaw: 'overtakes-the-queue' }),
-    rows: ['F32'],
-    tells: /overtakes/,
-  },
-  {
-    name: 'text comes before its reply has started',
-    plant: tellsTextFirst,
-    rows: [],
-    tells: /^1: .* has a delta before its start/,
-  },
-  {
-    name: 'a conversation that goes on in a new one upstream keeps its name there',
-    plant: keepsTheName,
-    rows: ['F9', 'F10'],
-    tells: /goes where .* still runs|whose deletion is owed/,
-    // A Studio makes its conversations by the names of runs, and each has its own.
-    onlyOn: 'cloud',
-  },
-  {
-    name: 'a message goes where a run was cancelled that nobody told the platform of',
-    plant: keepsWhatWasCancelled,
-    rows: [],
-    tells: /goes where .* still runs/,
-  },
-  {
-    name: 'the platform is told of a cancel too late',
-    plant: cancelsLater,
-    rows: [],
-    tells: /goes where .* still runs/,
-  },
-  {
-    name: 'a conversation that is cleared goes on in the same one upstream',
-    plant: () => ({ flaw: 'clears-in-place' }),
-    rows: [],
-    tells: /whose deletion is owed/,
-  },
-  {
-    name: 'a reader that lags behind a trimmed log is read on to',
-    plant: () => ({ flaw: 'reads-on-when-expired' }),
-    rows: ['F35', 'F36'],
-    tells: /^[124]: /,
-  },
-  {
-    name: 'trimming forgets which event it removed last',
-    plant: () => ({ flaw: 'forgets-trimmed-check' }),
-    rows: [],
-    tells: /has missed nothing/,
-  },
-  {
-    name: 'what a deletion owes is forgotten',
-    plant: () => ({ flaw: 'forgets-owed-work' }),
-    rows: ['F7', 'F21'],
-    tells: /, and forgotten/,
-  },
-  {
-    name: 'what an erasure owes is done under the new name',
-    plant: () => ({ flaw: 'owes-under-the-new-name' }),
-    rows: [],
-    tells: /, and forgotten/,
-    // A Studio has one identity for all.
-    onlyOn: 'cloud',
-  },
-  {
-    name: 'owed work is taken for done as soon as somebody is at it',
-    plant: settlesFirst,
-    rows: ['F7', 'F21'],
-    tells: /, and forgotten/,
-  },
-]
+export function servesWhatLeaks(): SeededBug {
+  return { verdicts: (verdicts) => replacing(verdicts, { verdictOf: () => 'UNPROVEN' }) }
+}
+
+export function storesNoBreach(): SeededBug {
+  return { isolation: (records) => replacing(records, { recordBreach: async () => undefined }) }
+}
+
+export function forgetsWaiting(): SeededBug {
+  return { ledger: (ledger) => replacing(ledger, { waiting: async () => [] }) }
+}
+
+/** Whoever knows an id is given what it names. */
+export function asksForNoOwner(): SeededBug {
+  const sessions = new Map<SessionId, Session>()
+  return {
+    ledger: (ledger) =>
+      replacing(ledger, {
+        async openSession(...given) {
+          const opened = await ledger.openSession(...given)
+          sessions.set(opened.session.id, opened.session)
+          return opened
+        },
+        session: (session) =>
+          replacing(ledger.session(session), {
+            async replies(ids) {
+              const own = ledger.session(session)
+              const everybody = [own, ...[...sessions.values()].map((each) => ledger.session(each))]
+              const found = await Promise.all(everybody.map((each) => each.replies(ids)))
+              return ids.map((_, index) => found.map((each) => each[index]).find(Boolean))
+            },
+          }),
+      }),
+  }
+}
+
+export function sendsAgain(): SeededBug {
+  return {
+    strategy: (strategy) =>
+      replacing(strategy, {
+        async start(request, take, signal) {
+          let hasBegun = false
+          try {
+            const takeFirst: TakeRunEvents = (events) => {
+              hasBegun = true
+              return take(events)
+            }
+            await strategy.start(request, takeFirst, signal)
+          } catch (error) {
+            const isUnknown = error instanceof RunFailedError && error.outcome === 'unseen'
+            if (hasBegun || !isUnknown) throw error
+            await strategy.start(request, take, signal)
+          }
+        },
+      }),
+  }
+}
+
+export function retriesAnything(): SeededBug {
+  return {
+    client: (client) =>
+      replacing(client, {
+        async stream(request, take, signal) {
+          let hasBegun = false
+          try {
+            const takeFirst: TakeCozeEvents = (events) => {
+              hasBegun = true
+              return take(events)
+            }
+            await client.stream(request, takeFirst, signal)
+          } catch (error) {
+            if (hasBegun || !(error instanceof CozeError) || error.kind !== 'server') throw error
+            await client.stream(request, take, signal)
+          }
+        },
+      }),
+  }
+}
+
+/** Everybody comes with the first access token that anybody had. */
+export function mixesTokens(): SeededBug {
+  let first: CozeTarget | undefined
+  const mixed = (target: CozeTarget) => (first ??= target)
+  return {
+    client: (client) =>
+      replacing(client, {
+        request(request, signal) {
+          const isMint = request.path.includes('oauth2')
+          const target = isMint ? request.target : mixed(request.target)
+          return client.request({ ...request, target }, signal)
+        },
+        stream: (request, take, signal) =>
+          client.stream({ ...request, target: mixed(request.target) }, take, signal),
+      }),
+  }
+}
+
+/** As if every event were of this run. */
+export function sleepingGuard(): SeededBug {
+  function blessed(take: TakeRunEvents, { upstream }: StartRequest): TakeRunEvents {
+    let chatId: string | undefined
+    let conversationId = upstream.type === 'id' ? upstream.conversationId : undefined
+    return (batch) =>
+      take(
+        batch.map((event) => {
+          chatId ??= event.chatId
+          conversationId ??= event.conversationId
+          return { ...event, chatId, conversationId }
+        }),
+      )
+  }
+  return {
+    strategy: (strategy) =>
+      replacing(strategy, {
+        start: (request, take, signal) => strategy.start(request, blessed(take, request), signal),
+      }),
+  }
+}
+
+export function dropsCorrections(): SeededBug {
+  return {
+    strategy: (strategy) =>
+      replacing(strategy, {
+        start: (request, take, signal) =>
+          strategy.start(
+            request,
+            (batch) => take(batch.filter(({ type }) => type !== 'message')),
+            signal,
+          ),
+      }),
+  }
+}
+
+export function losesADelta(): SeededBug {
+  return { log: (log) => replacing(log, { read: reading(log, withoutSecond) }) }
+}
+
+function withoutSecond(items: readonly LogItem[]): readonly LogItem[] {
+  const [first, second] = items
+  return first?.event.type === 'delta' && second?.event.type === 'completed'
+    ? items.slice(1)
+    : items
+}
+
+export function countsBytes(): SeededBug {
+  const texts = new Map<string, string>()
+  const keyOf = (replyId: ReplyId, kind: DeltaKind) => replyId + kind
+  const counted = (item: LogItem): LogItem => {
+    const { event } = item
+    if (event.type !== 'delta') return item
+    const text = texts.get(keyOf(event.replyId, event.kind)) ?? ''
+    return {
+      ...item,
+      event: { ...event, offset: Buffer.byteLength(text.slice(0, event.offset)) },
+    }
+  }
+  return {
+    ledger: (ledger) =>
+      leasing(ledger, (lease) => ({
+        append(deltas) {
+          for (const { kind, offset, text } of deltas) {
+            const key = keyOf(lease.reply.id, kind)
+            texts.set(key, (texts.get(key) ?? '').slice(0, offset) + text)
+          }
+          return lease.append(deltas)
+        },
+      })),
+    log: (log) => replacing(log, { read: reading(log, (items) => items.map(counted)) }),
+  }
+}
+
+export function mixesLogs(): SeededBug {
+  let first: SessionId | undefined
+  return {
+    log: (log) =>
+      replacing(log, {
+        read(sessionId, ...given) {
+          first ??= sessionId
+          return log.read(first, ...given)
+        },
+        end(sessionId) {
+          first ??= sessionId
+          return log.end(first)
+        },
+        check(sessionId, position) {
+          first ??= sessionId
+          return log.check(first, position)
+        },
+        listen(sessionId, wake) {
+          first ??= sessionId
+          return log.listen(first, wake)
+        },
+      }),
+  }
+}
+
+export function losesWakes(): SeededBug {
+  let count = 0
+  return {
+    log: (log) =>
+      replacing(log, {
+        listen: (sessionId, wake) =>
+          log.listen(sessionId, () => {
+            count += 1
+            if (count % 3 !== 0) wake()
+          }),
+      }),
+  }
+}
+
+/** Resumes so many code units beside the cursor, in the text that was read last. */
+export function resumesAt(distance: number): SeededBug {
+  const shifted = (cursor: string | undefined) =>
+    cursor?.replace(
+      /\.(\d+)\.(\d+)$/,
+      (_, answer, reasoning) => `.${Math.max(0, Number(answer) + distance)}.${reasoning}`,
+    )
+  return {
+    replies: (replies) =>
+      replacing(replies, {
+        subscribe: (request) =>
+          replies.subscribe({
+            ...request,
+            after: shifted(request.after),
+            lastEventId: shifted(request.lastEventId),
+          }),
+      }),
+  }
+}
+
+export function cancelsOnDisconnect(): SeededBug {
+  return {
+    replies: (replies) =>
+      replacing(replies, {
+        async subscribe(request) {
+          const subscription = await replies.subscribe(request)
+          const { replyId } = request
+          return replacing<ReplySubscription>(subscription, {
+            async follow(take, signal) {
+              try {
+                await subscription.follow(take, signal)
+              } finally {
+                if (signal.aborted && replyId !== undefined) await replies.cancelReply(replyId)
+              }
+            },
+          })
+        },
+      }),
+  }
+}
+
+/** A look-up that found no answer is taken for one that found that there was none. */
+export function takesNothingForTheEnd(): SeededBug {
+  return {
+    strategy: (strategy) =>
+      replacing(strategy, {
+        async recover(request, signal) {
+          const found = await strategy.recover(request, signal)
+          const { chatId, upstreamConversationId: conversationId } = request
+          if (found.type === 'found' || chatId === undefined || conversationId === undefined) {
+            return found
+          }
+          const ids = { chatId, conversationId }
+          const end = { type: 'completed', ...ids, usage: null } as const
+          return { type: 'found', events: [{ type: 'accepted', ...ids }, end] }
+        },
+      }),
+  }
+}
+
+/** Whatever answer is listed is taken for all of it, be it less than readers hold. */
+export function takesLessForTheEnd(): SeededBug {
+  return {
+    strategy: (strategy) =>
+      replacing(strategy, {
+        recover: (request, signal) =>
+          strategy.recover({ ...request, shown: '', isFinished: true }, signal),
+      }),
+  }
+}
+
+/** Whatever stands in a conversation under another chat was there before. */
+export function suspectsSeeds(): SeededBug {
+  return {
+    strategy: (strategy) =>
+      replacing(strategy, {
+        async listRevealed(run, signal) {
+          const rows = await strategy.listRevealed(run, signal)
+          if (typeof rows === 'string') return rows
+          return rows.map((row) =>
+            row.chatId === run.chatId ? row : { ...row, chatId: '1', isOurs: false },
+          )
+        },
+      }),
+  }
+}
+
+/** A run that is not where it was sent to must be another's. */
+export function suspectsMoves(): SeededBug {
+  function pinned(take: TakeRunEvents, { upstream }: StartRequest): TakeRunEvents {
+    let isFirst = true
+    return (batch) => {
+      const [event] = batch
+      const isPinned = isFirst && event !== undefined && upstream.type === 'id'
+      isFirst = false
+      if (!isPinned) return take(batch)
+      const { conversationId } = upstream
+      return take([{ type: 'accepted', chatId: event.chatId, conversationId }, ...batch])
+    }
+  }
+  return {
+    strategy: (strategy) =>
+      replacing(strategy, {
+        start: (request, take, signal) => strategy.start(request, pinned(take, request), signal),
+      }),
+  }
+}
+
+/** What a platform refuses once it is asked again for ever. */
+export function learnsNoKeying(): SeededBug {
+  return { strategy: (strategy) => replacing(strategy, { opensByName: false }) }
+}

@@ -129,7 +129,7 @@ export interface AcceptedMessage {
   readonly isUrgent: boolean
 }
 
-/** A planted bug of the store itself: what it forgets to do. */
+/** A seeded bug of the store itself: what it forgets to do. */
 export type DiskFlaw =
   | 'forgets-fences'
   | 'counts-fences'

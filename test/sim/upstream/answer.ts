@@ -1,4 +1,4 @@
-import type { Random } from '../random.ts'
+import type { Random } from '../../kit/random.ts'
 import { markersIn } from './markers.ts'
 import type { Conversation } from './world.ts'
 

@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer'
-import type { Random } from '../random.ts'
+import type { Random } from '../../kit/random.ts'
 
 /** How a stream writes its frames (docs/coze-platform.md#streams), and the liberties of the format. */
 export interface Dialect {

@@ -1,6 +1,6 @@
 import type { Platform } from '../../../src/domain.ts'
 import type { FaultRow, Faults } from '../faults.ts'
-import type { Random } from '../random.ts'
+import type { Random } from '../../kit/random.ts'
 
 /** What goes wrong in a stream, or with the run that it tells of. */
 export type Twist =

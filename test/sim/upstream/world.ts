@@ -1,7 +1,7 @@
 import type { Platform } from '../../../src/domain.ts'
 import type { Clock } from '../../../src/lib/clock.ts'
 import type { Faults } from '../faults.ts'
-import type { Random } from '../random.ts'
+import type { Random } from '../../kit/random.ts'
 
 /** What the upstream knows. Whatever it keeps, it keeps under a principal: the session name of a token. */
 export interface UpstreamWorld {

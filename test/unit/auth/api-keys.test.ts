@@ -4,9 +4,9 @@ import { isOperator } from '../../../src/auth/identity.ts'
 import { parseSubject } from '../../../src/auth/api-keys.ts'
 import { Secret } from '../../../src/lib/secret.ts'
 import { createSessionNamer } from '../../../src/session/namer.ts'
-import { apiKey, asBackend, sha256 } from '../../kit/api-keys.ts'
-import { bearer, callerOf } from '../../kit/authenticate.ts'
-import { inCookie, openWaysIn } from '../../kit/ways-in.ts'
+import { apiKey, asBackend, sha256 } from '../../kit/credentials/api-keys.ts'
+import { bearer, callerOf } from '../../kit/credentials/authenticate.ts'
+import { inCookie, openWaysIn } from '../../kit/credentials/sign-in.ts'
 
 const hourMs = 3_600_000
 const refused = { code: 'UNAUTHENTICATED', status: 401 }

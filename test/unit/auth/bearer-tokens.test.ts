@@ -11,9 +11,9 @@ import { createAuthenticator, type Authenticator } from '../../../src/auth/authe
 import type { IssuerSettings } from '../../../src/config/sections/issuer.ts'
 import type { NameClaim } from '../../../src/config/sections/session-keys.ts'
 import { Secret } from '../../../src/lib/secret.ts'
-import { bearer, callerOf } from '../../kit/authenticate.ts'
-import { createHmacIssuer, createRsaIssuer } from '../../kit/callers.ts'
-import { createFakeClock } from '../../kit/clock.ts'
+import { bearer, callerOf } from '../../kit/credentials/authenticate.ts'
+import { createHmacIssuer, createRsaIssuer } from '../../kit/credentials/issuer.ts'
+import { createFakeClock } from '../../kit/fakes/clock.ts'
 
 const clock = createFakeClock()
 const nowSeconds = () => Math.floor(clock.now() / 1000)

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { createAuthenticator, type Authenticator } from '../../../src/auth/authenticator.ts'
 import { UnauthenticatedError } from '../../../src/errors.ts'
-import { apiKey } from '../../kit/api-keys.ts'
-import { createFakeClock } from '../../kit/clock.ts'
+import { apiKey } from '../../kit/credentials/api-keys.ts'
+import { createFakeClock } from '../../kit/fakes/clock.ts'
 
 const error = new UnauthenticatedError('The token has expired.')
 const reason = 'error="invalid_token", error_description="The token has expired."'

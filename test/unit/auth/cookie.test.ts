@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { apiKey, asBackend } from '../../kit/api-keys.ts'
-import { bearer, callerOf } from '../../kit/authenticate.ts'
-import { cookieName, inCookie, openWaysIn } from '../../kit/ways-in.ts'
+import { apiKey, asBackend } from '../../kit/credentials/api-keys.ts'
+import { bearer, callerOf } from '../../kit/credentials/authenticate.ts'
+import { cookieName, inCookie, openWaysIn } from '../../kit/credentials/sign-in.ts'
 
 const refused = { code: 'UNAUTHENTICATED', status: 401 }
 

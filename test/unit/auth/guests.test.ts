@@ -5,9 +5,14 @@ import { createAuthenticator } from '../../../src/auth/authenticator.ts'
 import { createGuests, guestIssuer, guestType } from '../../../src/auth/guests.ts'
 import type { IssuerSettings } from '../../../src/config/sections/issuer.ts'
 import { Secret } from '../../../src/lib/secret.ts'
-import { bearer, callerOf } from '../../kit/authenticate.ts'
-import { randomId } from '../../kit/ids.ts'
-import { guestKey, guestLifetimeSeconds, inCookie, openWaysIn } from '../../kit/ways-in.ts'
+import { bearer, callerOf } from '../../kit/credentials/authenticate.ts'
+import { randomId } from '../../kit/fakes/ids.ts'
+import {
+  guestKey,
+  guestLifetimeSeconds,
+  inCookie,
+  openWaysIn,
+} from '../../kit/credentials/sign-in.ts'
 
 const refused = { code: 'UNAUTHENTICATED', status: 401 }
 const audience = 'urn:coze-graphql-gateway'

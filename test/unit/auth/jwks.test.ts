@@ -3,10 +3,10 @@ import type { ServerResponse } from 'node:http'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createAuthenticator } from '../../../src/auth/authenticator.ts'
 import { fetchJson } from '../../../src/lib/fetch-json.ts'
-import { bearer, callerOf } from '../../kit/authenticate.ts'
-import { createRsaIssuer } from '../../kit/callers.ts'
-import { createFakeClock } from '../../kit/clock.ts'
-import { openKeyServer } from '../../kit/jwks.ts'
+import { bearer, callerOf } from '../../kit/credentials/authenticate.ts'
+import { createRsaIssuer } from '../../kit/credentials/issuer.ts'
+import { createFakeClock } from '../../kit/fakes/clock.ts'
+import { openKeyServer } from '../../kit/credentials/jwks.ts'
 
 const cooldownMs = 30_000
 const maxAgeMs = 600_000

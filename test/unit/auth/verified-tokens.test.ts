@@ -3,10 +3,10 @@ import { createAuthenticator } from '../../../src/auth/authenticator.ts'
 import { createVerifiedTokens } from '../../../src/auth/verified-tokens.ts'
 import { permanentlyAccepted, type AcceptedCredential } from '../../../src/auth/identity.ts'
 import { fetchJson } from '../../../src/lib/fetch-json.ts'
-import { bearer, callerOf } from '../../kit/authenticate.ts'
-import { createRsaIssuer } from '../../kit/callers.ts'
-import { createFakeClock } from '../../kit/clock.ts'
-import { openKeyServer } from '../../kit/jwks.ts'
+import { bearer, callerOf } from '../../kit/credentials/authenticate.ts'
+import { createRsaIssuer } from '../../kit/credentials/issuer.ts'
+import { createFakeClock } from '../../kit/fakes/clock.ts'
+import { openKeyServer } from '../../kit/credentials/jwks.ts'
 
 const maxAgeMs = 60_000
 const maxTokens = 10_000

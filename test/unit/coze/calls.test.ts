@@ -15,7 +15,7 @@ import {
 import { readObjectString } from '../../../src/coze/enter-message.ts'
 import { streamWorkflowChat } from '../../../src/coze/workflow-chat.ts'
 import { Secret } from '../../../src/lib/secret.ts'
-import { streamTimeouts } from '../../kit/coze-options.ts'
+import { streamTimeouts } from '../../kit/fakes/coze-options.ts'
 import { stub } from './stub-client.ts'
 import { chat, chatId, conversationId, ids, message, messageId } from './wire-samples.ts'
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { createJsonBody, readHead } from '../../../src/coze/envelope.ts'
 import { CozeError, createUpstreamError } from '../../../src/coze/errors.ts'
 import { connectionError } from '../../../src/coze/wire.ts'
-import { heldBytes } from '../../kit/held-heap.ts'
+import { heldBytes } from '../../kit/process/held-heap.ts'
 
 const now = Date.UTC(2026, 0, 1)
 const mebibyte = 1_048_576

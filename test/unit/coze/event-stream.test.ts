@@ -8,7 +8,7 @@ import type { CozeEvent } from '../../../src/coze/events.ts'
 import { type EventStream, openEventStream } from '../../../src/coze/event-stream.ts'
 import type { Send, WireSink } from '../../../src/coze/wire.ts'
 import { createTurns } from '../../../src/lib/turns.ts'
-import { createFakeClock } from '../../kit/clock.ts'
+import { createFakeClock } from '../../kit/fakes/clock.ts'
 import { completed, created, delta, done, run } from './wire-samples.ts'
 
 const origin = { call: 'bot-chat', host: 'x' } as const

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import { callJson } from '../../../src/coze/json-call.ts'
 import type { WireRequest } from '../../../src/coze/wire.ts'
-import { createFakeClock } from '../../kit/clock.ts'
+import { createFakeClock } from '../../kit/fakes/clock.ts'
 
 const request: WireRequest = {
   origin: 'https://api.example',

@@ -4,10 +4,10 @@ import type { CozeReading, CozeRequest } from '../../../src/coze/client.ts'
 import { CozeError } from '../../../src/coze/errors.ts'
 import { type OAuthCredentials, createTokenResolver } from '../../../src/coze/token.ts'
 import { Secret } from '../../../src/lib/secret.ts'
-import { createFakeClock } from '../../kit/clock.ts'
-import { tokenOptions } from '../../kit/coze-options.ts'
-import { randomId } from '../../kit/ids.ts'
-import { uncounted } from '../../kit/uncounted.ts'
+import { createFakeClock } from '../../kit/fakes/clock.ts'
+import { tokenOptions } from '../../kit/fakes/coze-options.ts'
+import { randomId } from '../../kit/fakes/ids.ts'
+import { uncounted } from '../../kit/fakes/metrics.ts'
 
 export const keys = generateKeyPairSync('rsa', {
   modulusLength: 2048,

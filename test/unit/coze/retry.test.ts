@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { CozeError, type CozeErrorDetails, type CozeErrorKind } from '../../../src/coze/errors.ts'
 import { type Try, withRetries } from '../../../src/coze/retry.ts'
 import type { Clock } from '../../../src/lib/clock.ts'
-import { createFakeClock } from '../../kit/clock.ts'
+import { createFakeClock } from '../../kit/fakes/clock.ts'
 
 const origin = { call: 'bot-chat', host: 'coze.test' } as const
 

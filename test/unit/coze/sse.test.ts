@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createSseParser, SseSyntaxError } from '../../../src/coze/sse.ts'
-import { heldBytes } from '../../kit/held-heap.ts'
+import { heldBytes } from '../../kit/process/held-heap.ts'
 
 type Frame = readonly [event: string, data: string]
 

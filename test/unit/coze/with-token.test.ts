@@ -3,11 +3,11 @@ import { CozeError } from '../../../src/coze/errors.ts'
 import { createTokenResolver } from '../../../src/coze/token.ts'
 import { withToken } from '../../../src/coze/with-token.ts'
 import { Secret } from '../../../src/lib/secret.ts'
-import { createFakeClock } from '../../kit/clock.ts'
-import { tokenOptions } from '../../kit/coze-options.ts'
-import { randomId } from '../../kit/ids.ts'
+import { createFakeClock } from '../../kit/fakes/clock.ts'
+import { tokenOptions } from '../../kit/fakes/coze-options.ts'
+import { randomId } from '../../kit/fakes/ids.ts'
 import { openResolver } from './open-resolver.ts'
-import { uncounted } from '../../kit/uncounted.ts'
+import { uncounted } from '../../kit/fakes/metrics.ts'
 
 const { signal } = new AbortController()
 const refused = () => new CozeError('auth', 'refused', { accepted: 'no' })

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { findBotProblems, findWorkflowProblems } from '../../../src/domain/keying.ts'
 import { createBotStrategy } from '../../../src/strategy/bot.ts'
 import { createWorkflowStrategy } from '../../../src/strategy/workflow.ts'
-import { createFakeClock } from '../../kit/clock.ts'
-import { createScriptedCoze, nameTokens } from '../../kit/scripted-coze.ts'
-import { botSettings, strategyOptions, workflowSettings } from '../../kit/strategy-options.ts'
+import { createFakeClock } from '../../kit/fakes/clock.ts'
+import { createScriptedCoze, nameTokens } from '../../kit/fakes/coze.ts'
+import { botSettings, strategyOptions, workflowSettings } from '../../kit/fakes/strategy-options.ts'
 
 const app = { appId: 'a' }
 const byName = { conversationKeying: 'name' } as const

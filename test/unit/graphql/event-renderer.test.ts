@@ -19,7 +19,7 @@ import { createSelectionCompiler } from '../../../src/graphql/execution/event-re
 import { encodeGlobal } from '../../../src/graphql/global-id.ts'
 import { eventTypeNames } from '../../../src/graphql/schema/reply-event.ts'
 import { schema } from '../../../src/graphql/schema.ts'
-import { openBudget } from '../../kit/budget.ts'
+import { openBudget } from '../../kit/fakes/budget.ts'
 
 const eventTypes = [
   'ReplyStarted',

@@ -9,7 +9,7 @@ import type {
 import type { Breach } from '../../../src/isolation/breaches.ts'
 import { openVerdicts } from '../../../src/isolation/verdicts.ts'
 import { createPrometheusMetrics } from '../../../src/observe/prometheus.ts'
-import { createFakeClock } from '../../kit/clock.ts'
+import { createFakeClock } from '../../kit/fakes/clock.ts'
 
 const hourMs = 3_600_000
 const workflow: IsolationTarget = { assistantId: 'a' as AssistantId, strategy: 'workflow' }

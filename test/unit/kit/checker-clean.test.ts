@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { check } from '../../kit/checker.ts'
-import type { Step } from '../../kit/history.ts'
+import { check } from '../../kit/history/checker.ts'
+import type { Step } from '../../kit/history/history.ts'
 import {
   asks,
   at,
@@ -20,7 +20,7 @@ import {
   truth,
   truthOf,
   whole,
-} from '../../kit/plant.ts'
+} from '../../kit/history/written.ts'
 
 describe('checker', () => {
   const clean: Readonly<Record<string, readonly Step[]>> = {

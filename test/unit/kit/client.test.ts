@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createClient } from '../../kit/client.ts'
-import { createFrameParser } from '../../kit/sse-frames.ts'
+import { createClient } from '../../kit/clients/client.ts'
+import { createFrameParser } from '../../kit/clients/sse-frames.ts'
 
 const body = [
   ':\n\n',

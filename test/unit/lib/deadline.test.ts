@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createDeadline } from '../../../src/lib/deadline.ts'
-import { createFakeClock } from '../../kit/clock.ts'
+import { createFakeClock } from '../../kit/fakes/clock.ts'
 
 const hourMs = 3_600_000
 

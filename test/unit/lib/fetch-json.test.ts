@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { fetchJson } from '../../../src/lib/fetch-json.ts'
-import { openKeyServer } from '../../kit/jwks.ts'
+import { openKeyServer } from '../../kit/credentials/jwks.ts'
 
 const never = new AbortController().signal
 const open = async () => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { ForbiddenError, NotFoundError, UnauthenticatedError } from '../../../src/errors.ts'
 import { createRefusalLog } from '../../../src/observe/refusals.ts'
-import { createFakeClock } from '../../kit/clock.ts'
-import { silentLogger } from '../../kit/logger.ts'
+import { createFakeClock } from '../../kit/fakes/clock.ts'
+import { silentLogger } from '../../kit/fakes/logger.ts'
 
 const minuteMs = 60_000
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { UpstreamFailure } from '../../../src/domain/upstream.ts'
 import { createUpstreamFailureLog } from '../../../src/observe/upstream-failures.ts'
-import { createFakeClock } from '../../kit/clock.ts'
-import { silentLogger } from '../../kit/logger.ts'
+import { createFakeClock } from '../../kit/fakes/clock.ts'
+import { silentLogger } from '../../kit/fakes/logger.ts'
 
 const refused: UpstreamFailure = {
   call: 'upload',

@@ -4,10 +4,10 @@ import type { Finding } from '../../../src/domain/isolation.ts'
 import type { RevealedRows } from '../../../src/isolation/breaches.ts'
 import { probe, type ProbeOptions } from '../../../src/probe/probe.ts'
 import type { ChatStrategy, RunEvent } from '../../../src/strategy/strategy.ts'
-import { createFakeClock } from '../../kit/clock.ts'
-import { randomId } from '../../kit/ids.ts'
-import { createScriptedRecords } from '../../kit/scripted-records.ts'
-import { createScriptedStrategy } from '../../kit/scripted-strategy.ts'
+import { createFakeClock } from '../../kit/fakes/clock.ts'
+import { randomId } from '../../kit/fakes/ids.ts'
+import { createScriptedRecords } from '../../kit/fakes/records.ts'
+import { createScriptedStrategy } from '../../kit/fakes/strategy.ts'
 
 /**
  * A Workflow that begins each run with a form: a message is not read, the answer `topic: …` is. It keeps what it is told

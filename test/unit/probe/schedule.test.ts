@@ -1,8 +1,8 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { ProbeRun } from '../../../src/domain/probe.ts'
 import { createProbeSchedule } from '../../../src/probe/schedule.ts'
-import { createFakeClock } from '../../kit/clock.ts'
-import { silentLogger } from '../../kit/logger.ts'
+import { createFakeClock } from '../../kit/fakes/clock.ts'
+import { silentLogger } from '../../kit/fakes/logger.ts'
 
 const intervalMs = 3_600_000
 

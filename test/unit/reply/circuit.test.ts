@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { type Circuit, type CircuitState, createCircuit } from '../../../src/reply/circuit.ts'
-import { createFakeClock } from '../../kit/clock.ts'
+import { createFakeClock } from '../../kit/fakes/clock.ts'
 
 function open() {
   const clock = createFakeClock()

@@ -3,7 +3,7 @@ import type { SessionId } from '../../../src/domain.ts'
 import { createSessionRuns } from '../../../src/reply/admission.ts'
 import { createCircuit } from '../../../src/reply/circuit.ts'
 import { createPermits, type Permit } from '../../../src/reply/permits.ts'
-import { createFakeClock } from '../../kit/clock.ts'
+import { createFakeClock } from '../../kit/fakes/clock.ts'
 
 const forever = new AbortController().signal
 

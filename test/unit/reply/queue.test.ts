@@ -9,9 +9,9 @@ import type {
 import { createAdmission } from '../../../src/reply/admission.ts'
 import { createReplyQueue } from '../../../src/reply/queue.ts'
 import type { RunLease } from '../../../src/store/run-lease.ts'
-import { createFakeClock } from '../../kit/clock.ts'
-import { silentLogger } from '../../kit/logger.ts'
-import { uncounted } from '../../kit/uncounted.ts'
+import { createFakeClock } from '../../kit/fakes/clock.ts'
+import { silentLogger } from '../../kit/fakes/logger.ts'
+import { uncounted } from '../../kit/fakes/metrics.ts'
 
 const assistantId = 'assistant' as AssistantId
 const conversationId = 'conversation' as ConversationId

@@ -5,8 +5,8 @@ import type { UpstreamOddity } from '../../../src/observe/metrics.ts'
 import { createRunReader } from '../../../src/reply/run-reader.ts'
 import { runTable } from '../../../src/reply/run-states.ts'
 import type { RunEvent } from '../../../src/strategy/strategy.ts'
-import { createFakeClock } from '../../kit/clock.ts'
-import { uncounted } from '../../kit/uncounted.ts'
+import { createFakeClock } from '../../kit/fakes/clock.ts'
+import { uncounted } from '../../kit/fakes/metrics.ts'
 
 const ids = { chatId: '1', conversationId: '2' }
 const accepted: RunEvent = { type: 'accepted', ...ids }

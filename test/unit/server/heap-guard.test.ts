@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createHeapGuard } from '../../../src/server/heap-guard.ts'
-import { createFakeClock } from '../../kit/clock.ts'
+import { createFakeClock } from '../../kit/fakes/clock.ts'
 
 describe('heap guard (F26)', () => {
   const clock = createFakeClock()

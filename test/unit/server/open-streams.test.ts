@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { permanentlyAccepted } from '../../../src/auth/identity.ts'
 import type { SessionId } from '../../../src/domain.ts'
 import { createOpenStreams } from '../../../src/server/open-streams.ts'
-import { createFakeClock } from '../../kit/clock.ts'
-import { silentLogger } from '../../kit/logger.ts'
+import { createFakeClock } from '../../kit/fakes/clock.ts'
+import { silentLogger } from '../../kit/fakes/logger.ts'
 
 const alice = 'alice' as SessionId
 
@@ -44,33 +44,33 @@ function open(maxSubscriptionsPerSession = 1_000) {
 
 describe('open streams', () => {
   it('spread their keep-alives evenly while streams come and go at a constant population', () => {
-    using stage = open()
-    const places = Array.from({ length: 80 }, () => stage.add())
+    using system = open()
+    const places = Array.from({ length: 80 }, () => system.add())
     for (let turn = 0; turn < 800; turn += 1) {
       places.shift()?.[Symbol.dispose]()
-      places.push(stage.add())
+      places.push(system.add())
     }
-    expect(stage.writes()).toEqual(Array.from({ length: 8 }, () => 10))
+    expect(system.writes()).toEqual(Array.from({ length: 8 }, () => 10))
   })
 
   it('count a session anew when a stream that was replaced ends last', () => {
-    using stage = open(1)
-    const first = stage.add('first')
-    const second = stage.add('second')
-    expect(stage.ends).toEqual(['first'])
+    using system = open(1)
+    const first = system.add('first')
+    const second = system.add('second')
+    expect(system.ends).toEqual(['first'])
     second[Symbol.dispose]()
-    const third = stage.add('third')
+    const third = system.add('third')
     first[Symbol.dispose]()
-    stage.add('fourth')
-    expect(stage.ends).toEqual(['first', 'third'])
+    system.add('fourth')
+    expect(system.ends).toEqual(['first', 'third'])
     third[Symbol.dispose]()
   })
 
   it('T16: refuse what a session opens beyond its limit while none of it is a stream yet', () => {
-    using stage = open(2)
-    const opening = [stage.streams.admit(alice), stage.streams.admit(alice)]
-    expect(() => stage.streams.admit(alice)).toThrow(/being opened/)
+    using system = open(2)
+    const opening = [system.streams.admit(alice), system.streams.admit(alice)]
+    expect(() => system.streams.admit(alice)).toThrow(/being opened/)
     for (const place of opening) place[Symbol.dispose]()
-    expect(stage.streams.size).toBe(0)
+    expect(system.streams.size).toBe(0)
   })
 })

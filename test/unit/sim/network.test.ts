@@ -3,13 +3,13 @@ import type { Dispatcher } from 'undici'
 import { describe, expect, it } from 'vitest'
 import { createFaults, type FaultRow } from '../../sim/faults.ts'
 import { createNetwork } from '../../sim/network.ts'
-import { createChoices } from '../../sim/random.ts'
+import { createRandom } from '../../kit/random.ts'
 import { createTimeline } from '../../sim/timeline.ts'
 import type { WireAnswer } from '../../sim/upstream/server.ts'
 
 function setUp(rows: readonly FaultRow[] = []) {
   const timeline = createTimeline(0)
-  const random = createChoices(1)
+  const random = createRandom(1)
   const answers: WireAnswer[] = []
   const bodies: string[] = []
   const network = createNetwork({
@@ -105,32 +105,32 @@ describe('network of the simulation', () => {
   })
 
   it('holds what arrives while the process does not want it', async () => {
-    const stage = setUp()
-    stage.send()
-    await stage.pass()
-    stage.controller?.pause()
-    stage.answer().head(200, {})
-    stage.answer().write(Buffer.from('one'))
-    await stage.pass()
-    expect(stage.told).toEqual(['sent'])
-    stage.controller?.resume()
-    await stage.pass()
-    expect(stage.told).toEqual(['sent', 'head 200', 'data'])
+    const system = setUp()
+    system.send()
+    await system.pass()
+    system.controller?.pause()
+    system.answer().head(200, {})
+    system.answer().write(Buffer.from('one'))
+    await system.pass()
+    expect(system.told).toEqual(['sent'])
+    system.controller?.resume()
+    await system.pass()
+    expect(system.told).toEqual(['sent', 'head 200', 'data'])
   })
 
   it('tells the upstream when the other side has gone, by an abort or by its death', async () => {
     for (const leave of ['abort', 'kill'] as const) {
-      const stage = setUp()
-      stage.send()
-      await stage.pass()
+      const system = setUp()
+      system.send()
+      await system.pass()
       let isGone = false
-      stage.answer().onGone(() => (isGone = true))
-      stage.answer().head(200, {})
-      if (leave === 'abort') stage.controller?.abort(new Error('enough'))
-      else stage.process.kill()
-      await stage.pass()
-      expect([isGone, stage.answer().isOpen]).toEqual([true, false])
-      expect(stage.told).toEqual(leave === 'abort' ? ['sent', 'error enough'] : ['sent'])
+      system.answer().onGone(() => (isGone = true))
+      system.answer().head(200, {})
+      if (leave === 'abort') system.controller?.abort(new Error('enough'))
+      else system.process.kill()
+      await system.pass()
+      expect([isGone, system.answer().isOpen]).toEqual([true, false])
+      expect(system.told).toEqual(leave === 'abort' ? ['sent', 'error enough'] : ['sent'])
     }
   })
 })

@@ -12,14 +12,14 @@ import type { RunLease } from '../../../src/store/run-lease.ts'
 import type { UpstreamBinding } from '../../../src/domain/upstream.ts'
 import type { EventFilter, LogItem, ReplyLog } from '../../../src/store/log.ts'
 import { StoreError, type ReplyStore } from '../../../src/store/store.ts'
-import { randomId } from '../../kit/ids.ts'
+import { randomId } from '../../kit/fakes/ids.ts'
 import {
   accept,
   assistant as assistantId,
   beginning,
   cancelled,
   completed,
-} from '../../kit/stored-replies.ts'
+} from '../../kit/fakes/stored-replies.ts'
 import { sessionIdOf, sessionNameOf } from '../../sim/people.ts'
 import { type DiskWeather, fairWeather, type WriteName } from '../../sim/store/commits.ts'
 import type { DiskFlaw } from '../../sim/store/state.ts'
@@ -212,17 +212,17 @@ describe('store of the simulation', () => {
           user.kill()
           disk.crash()
         }
-        const stage = setUp({
+        const system = setUp({
           commitMs: () => 5,
           onCommitting: die('before'),
           onDurable: die('after'),
         })
-        const { disk, user, store, wait } = stage
+        const { disk, user, store, wait } = system
         const toolCalls = [{ id: 'call', kind: 'FUNCTION', name: 'look', arguments: '{}' }] as const
         void (async () => {
           const lease = await runReply(store)
           void lease.append([answer(0, 'one')])
-          await stage.timeline.clock.sleep(300, new AbortController().signal)
+          await system.timeline.clock.sleep(300, new AbortController().signal)
           await lease.requireAction({ toolCalls, expiresAt: 9 })
           const outputs = { toolCallIds: ['call'], digest: 'digest' }
           await store.ledger.takeToolOutputs(lease.session, lease.reply.id, outputs)

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { createStoreReadiness } from '../../../src/store/readiness.ts'
 import { StoreError } from '../../../src/store/store.ts'
-import { createFakeClock } from '../../kit/clock.ts'
-import { silentLogger } from '../../kit/logger.ts'
+import { createFakeClock } from '../../kit/fakes/clock.ts'
+import { silentLogger } from '../../kit/fakes/logger.ts'
 
 function open() {
   const clock = createFakeClock()

@@ -3,7 +3,7 @@ import type { ConversationId, LogEvent, Position, ReplyId, SessionId } from '../
 import { ReplyText } from '../../../src/store/reply-text.ts'
 import type { SessionLog } from '../../../src/store/session-log.ts'
 import { SessionLogs, type SessionLogLimits } from '../../../src/store/session-logs.ts'
-import { completed } from '../../kit/stored-replies.ts'
+import { completed } from '../../kit/fakes/stored-replies.ts'
 
 const conversationId = 'conversation' as ConversationId
 const beginning: Position = { seq: 0, check: '', texts: [] }

@@ -5,8 +5,8 @@ import {
   type AssistantRecordsOptions,
   createAssistantRecords,
 } from '../../../src/strategy/assistant-records.ts'
-import { createRun } from '../../kit/runs.ts'
-import { createScriptedCoze, nameTokens, type Sent } from '../../kit/scripted-coze.ts'
+import { createRun } from '../../kit/fakes/runs.ts'
+import { createScriptedCoze, nameTokens, type Sent } from '../../kit/fakes/coze.ts'
 
 const { signal } = new AbortController()
 const { session } = createRun('alice')

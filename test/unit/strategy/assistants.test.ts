@@ -7,10 +7,10 @@ import { Secret } from '../../../src/lib/secret.ts'
 import { createPrometheusMetrics } from '../../../src/observe/prometheus.ts'
 import { infoOf } from '../../../src/strategy/assistant-info.ts'
 import { createAssistants } from '../../../src/strategy/assistants.ts'
-import { createFakeClock } from '../../kit/clock.ts'
-import { plain } from '../../kit/plain.ts'
-import { collect, createRun } from '../../kit/runs.ts'
-import { createScriptedCoze } from '../../kit/scripted-coze.ts'
+import { createFakeClock } from '../../kit/fakes/clock.ts'
+import { plain } from '../../kit/fakes/plain.ts'
+import { collect, createRun } from '../../kit/fakes/runs.ts'
+import { createScriptedCoze } from '../../kit/fakes/coze.ts'
 
 const id = 'helper' as AssistantId
 const common = {

@@ -4,11 +4,11 @@ import type { CozeEvent } from '../../../src/coze/events.ts'
 import type { BotSettings } from '../../../src/config/sections/target.ts'
 import type { Platform } from '../../../src/domain.ts'
 import { createBotStrategy } from '../../../src/strategy/bot.ts'
-import { createFakeClock } from '../../kit/clock.ts'
-import { plain } from '../../kit/plain.ts'
-import { botSettings, strategyOptions } from '../../kit/strategy-options.ts'
-import { answerOf, collect, createHistory, createRun, untaken } from '../../kit/runs.ts'
-import { createScriptedCoze, nameTokens } from '../../kit/scripted-coze.ts'
+import { createFakeClock } from '../../kit/fakes/clock.ts'
+import { plain } from '../../kit/fakes/plain.ts'
+import { botSettings, strategyOptions } from '../../kit/fakes/strategy-options.ts'
+import { answerOf, collect, createHistory, createRun, untaken } from '../../kit/fakes/runs.ts'
+import { createScriptedCoze, nameTokens } from '../../kit/fakes/coze.ts'
 
 const { signal } = new AbortController()
 const ids = { chatId: 'chat-1', conversationId: 'up-1' }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Secret } from '../../../src/lib/secret.ts'
 import { createRunKeys, upstreamScope } from '../../../src/strategy/keys.ts'
-import { createRun } from '../../kit/runs.ts'
+import { createRun } from '../../kit/fakes/runs.ts'
 
 describe('run keys', () => {
   it('T13: name each conversation unguessably, once per session, conversation and generation', () => {

@@ -4,7 +4,7 @@ import { CozeError } from '../../../src/coze/errors.ts'
 import type { CozeEvent } from '../../../src/coze/events.ts'
 import { createRunTranslator, retell } from '../../../src/strategy/run-events.ts'
 import type { RunEvent } from '../../../src/strategy/strategy.ts'
-import { answerOf } from '../../kit/runs.ts'
+import { answerOf } from '../../kit/fakes/runs.ts'
 import { inputCard, questionCard } from '../coze/card-samples.ts'
 
 const ids = { chatId: 'chat-1', conversationId: 'up-1' }

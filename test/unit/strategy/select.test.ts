@@ -4,9 +4,9 @@ import type { OnBreach, TargetVerdict } from '../../../src/domain/isolation.ts'
 import { createStrategySelector } from '../../../src/strategy/select.ts'
 import { createBotStrategy } from '../../../src/strategy/bot.ts'
 import { createWorkflowStrategy } from '../../../src/strategy/workflow.ts'
-import { createFakeClock } from '../../kit/clock.ts'
-import { botSettings, strategyOptions, workflowSettings } from '../../kit/strategy-options.ts'
-import { createScriptedCoze, nameTokens } from '../../kit/scripted-coze.ts'
+import { createFakeClock } from '../../kit/fakes/clock.ts'
+import { botSettings, strategyOptions, workflowSettings } from '../../kit/fakes/strategy-options.ts'
+import { createScriptedCoze, nameTokens } from '../../kit/fakes/coze.ts'
 
 const parts = {
   client: createScriptedCoze({}),

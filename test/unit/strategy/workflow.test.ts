@@ -8,11 +8,11 @@ import { onAbort } from '../../../src/lib/on-abort.ts'
 import { createRunKeys } from '../../../src/strategy/keys.ts'
 import type { ChatStrategy, RunContext } from '../../../src/strategy/strategy.ts'
 import { createWorkflowStrategy } from '../../../src/strategy/workflow.ts'
-import { createFakeClock } from '../../kit/clock.ts'
-import { plain } from '../../kit/plain.ts'
-import { strategyOptions, workflowSettings } from '../../kit/strategy-options.ts'
-import { answerOf, collect, createHistory, createRun, untaken } from '../../kit/runs.ts'
-import { createScriptedCoze, nameTokens } from '../../kit/scripted-coze.ts'
+import { createFakeClock } from '../../kit/fakes/clock.ts'
+import { plain } from '../../kit/fakes/plain.ts'
+import { strategyOptions, workflowSettings } from '../../kit/fakes/strategy-options.ts'
+import { answerOf, collect, createHistory, createRun, untaken } from '../../kit/fakes/runs.ts'
+import { createScriptedCoze, nameTokens } from '../../kit/fakes/coze.ts'
 
 const { signal } = new AbortController()
 const ids = { chatId: 'chat-1', conversationId: 'up-1' }

@@ -1,4 +1,4 @@
-import type { Random } from '../../random.ts'
+import type { Random } from '../../../kit/random.ts'
 import { oddDialect, plainDialect } from '../frames.ts'
 import type { Telling } from '../telling.ts'
 import type { Chat } from '../world.ts'

@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest'
 import type { Delta, Reply } from '../../../../src/domain.ts'
 import { openSqliteStore } from '../../../../src/store/sqlite/store.ts'
 import { StoreError } from '../../../../src/store/store.ts'
-import { createFakeClock } from '../../../kit/clock.ts'
-import { silentLogger } from '../../../kit/logger.ts'
-import { openStoreHalves, type StoreHalves } from '../../../kit/store-halves.ts'
+import { createFakeClock } from '../../../kit/fakes/clock.ts'
+import { silentLogger } from '../../../kit/fakes/logger.ts'
+import { openStoreHalves, type StoreHalves } from '../../../kit/fakes/store-halves.ts'
 import {
   acceptReply,
   answerOf,
@@ -17,8 +17,8 @@ import {
   readAll,
   readItems,
   runReply,
-} from '../../../kit/stored-replies.ts'
-import { uncounted } from '../../../kit/uncounted.ts'
+} from '../../../kit/fakes/stored-replies.ts'
+import { uncounted } from '../../../kit/fakes/metrics.ts'
 
 const answer = (offset: number, text: string): Delta => ({ kind: 'ANSWER', offset, text })
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve))

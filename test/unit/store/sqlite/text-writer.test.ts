@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { TextWriter } from '../../../../src/store/sqlite/text-writer.ts'
-import { createSpokenClient, done, failed } from '../../../kit/spoken-worker.ts'
+import { createSpokenClient, done, failed } from '../../../kit/fakes/spoken-worker.ts'
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve))
 

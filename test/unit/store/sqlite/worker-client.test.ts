@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { StoreError, StoreOpenError } from '../../../../src/store/store.ts'
-import { createSpokenClient, done, failed } from '../../../kit/spoken-worker.ts'
+import { createSpokenClient, done, failed } from '../../../kit/fakes/spoken-worker.ts'
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve))
 describe('the client of the worker', () => {

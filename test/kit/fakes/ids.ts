@@ -1,0 +1,3 @@
+import { createRandomIds } from '../../../src/lib/id.ts'
+
+export const randomId = createRandomIds()

@@ -1,3 +1,0 @@
-import { createRandomIds } from '../../src/lib/id.ts'
-
-export const randomId = createRandomIds()
