@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
 import { type Attack, attacks } from './attacks.ts'
-import { type Hostile, isCompleted, send } from './hostile-client.ts'
+import { type Hostile, isCompleted, sendPatiently } from './hostile-client.ts'
 import type { Plan } from './plan.ts'
 import { callerToken } from './protocols.ts'
 import { answerParent } from './rpc.ts'
@@ -56,7 +56,7 @@ async function prepare(port: number, token: string, has: Attack['has']): Promise
   const replies: string[] = []
   const messages: string[] = []
   const talk = async (plan: Plan, padding?: number) => {
-    const sent = await send(port, token, plan, { padding })
+    const sent = await sendPatiently(port, token, plan, { padding })
     while (!(await isCompleted(port, token, sent.reply))) await delay(20)
     return sent
   }

@@ -47,9 +47,36 @@ export async function send(
   const text = planText(plan) + ' '.repeat(padding)
   const body = await ask(port, token, { query: sending, variables: { input: { text } } })
   const { success, data } = sent.safeParse(JSON.parse(body))
-  if (!success) throw new Error(`a message was not accepted: ${body}`)
+  if (!success) throw new RefusedError(body)
   const { reply } = data.data.sendMessage
   return { reply: reply.id, message: reply.message.id }
+}
+
+const refused = z.object({
+  errors: z.tuple([z.object({ extensions: z.object({ retryAfterMs: z.number() }) })]),
+})
+
+/** As `send`, again and again while the session has asked for too much. */
+export async function sendPatiently(...sending: Parameters<typeof send>): ReturnType<typeof send> {
+  for (;;) {
+    try {
+      return await send(...sending)
+    } catch (error) {
+      if (!(error instanceof RefusedError) || error.retryAfterMs === undefined) throw error
+      await delay(error.retryAfterMs)
+    }
+  }
+}
+
+class RefusedError extends Error {
+  override readonly name = 'RefusedError'
+  /** Undefined: it would be refused again. */
+  readonly retryAfterMs: number | undefined
+  constructor(body: string) {
+    super(`a message was not accepted: ${body}`)
+    const { data } = refused.safeParse(JSON.parse(body))
+    this.retryAfterMs = data?.errors[0].extensions.retryAfterMs
+  }
 }
 
 export async function isCompleted(port: number, token: string, id: string): Promise<boolean> {
