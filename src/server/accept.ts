@@ -2,6 +2,8 @@ export const mediaTypes = {
   json: 'application/json',
   graphql: 'application/graphql-response+json',
   events: 'text/event-stream',
+  /** Subscriptions as Apollo Client reads them. */
+  multipart: 'multipart/mixed;subscriptionSpec=1.0',
   html: 'text/html',
 } as const
 
@@ -31,10 +33,16 @@ function rank(accept: string): readonly MediaType[] {
 
 function parseRange(range: string): { type: string; quality: number } {
   const [type = '', ...parameters] = range.split(';').map((part) => part.trim())
-  const quality = parameters.find((parameter) => parameter.startsWith('q='))?.slice(2)
-  const charset = parameters.find((parameter) => parameter.startsWith('charset='))?.slice(8)
+  const parameter = (name: string) =>
+    parameters
+      .find((one) => one.startsWith(`${name}=`))
+      ?.slice(name.length + 1)
+      .replace(/^"(.*)"$/, '$1')
+  const charset = parameter('charset')
   if (charset !== undefined && charset !== 'utf-8') return { type, quality: 0 }
-  return { type, quality: quality === undefined ? 1 : Number(quality) || 0 }
+  const quality = Number(parameter('q') ?? 1) || 0
+  const isMultipart = type === 'multipart/mixed' && parameter('subscriptionspec') === '1.0'
+  return { type: isMultipart ? mediaTypes.multipart : type, quality }
 }
 
 function specificity(type: string): number {

@@ -1,5 +1,5 @@
 import type { SubscriptionEnd } from '../observe/metrics.ts'
-import { commentFrame, completeFrame, resultFrames } from './sse.ts'
+import type { Framing } from './framing.ts'
 
 /** Why nobody reads a stream any more. */
 export type Gone = Extract<SubscriptionEnd, 'client-gone' | 'stalled' | 'error'>
@@ -11,8 +11,8 @@ export type Gone = Extract<SubscriptionEnd, 'client-gone' | 'stalled' | 'error'>
 export interface Sink {
   /** Takes a chunk whole. A promise: no more until it resolves. */
   write(chunk: string): Promise<void> | undefined
-  /** A comment, unless earlier text still waits for the reader. */
-  keepAlive(): void
+  /** Takes a text that only keeps the connection open, unless earlier text still waits for the reader. */
+  keepAlive(text: string): void
   /** Lets a writer that waits for the reader go on. A chunk that was cut by it is never continued. */
   interrupt(): void
   /** Ends the connection; what was written is still delivered. */
@@ -56,12 +56,14 @@ export function createTextStream(pieces: readonly string[], done: () => void): E
 }
 
 /** One result and the end: a query or a mutation, or the errors of a request, on a stream. Without a result: the end. */
-export function createResultStream(payload?: string): EventStream {
+export function createResultStream(framing: Framing, payload?: string): EventStream {
   return {
     open(sink) {
       const end = () => sink.end()
       const frames =
-        payload === undefined ? `${commentFrame}${completeFrame}` : resultFrames().join(payload)
+        payload === undefined
+          ? `${framing.opening}${framing.complete}`
+          : framing.result.join(payload)
       const room = sink.write(frames)
       if (room) room.then(end, end)
       else end()

@@ -1,7 +1,6 @@
 import { onAbort } from '../lib/on-abort.ts'
 import type { EventStream, Gone, Sink, StreamReader } from './event-stream.ts'
 import type { SinkLimits } from './node-sink.ts'
-import { commentFrame } from './sse.ts'
 
 /**
  * A stream as a body for `fetch`: made at the pace at which it is read, until its reader cancels it or `signal`, which
@@ -35,9 +34,9 @@ export function streamToBody(
             wake = resolve
           })
         },
-        keepAlive() {
+        keepAlive(text) {
           if ((controller.desiredSize ?? 0) > 0) {
-            attempt(() => controller.enqueue(Buffer.from(commentFrame)))
+            attempt(() => controller.enqueue(Buffer.from(text)))
           }
         },
         interrupt: settle,

@@ -4,7 +4,6 @@ import type { OwnTurns, SharedTurns } from '../lib/turns.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { TakenConnection } from './connections.ts'
 import type { EventStream, Gone, Sink, StreamReader } from './event-stream.ts'
-import { commentFrame } from './sse.ts'
 import { ConnectionWire, createWire, type HostResponse, isGone, type Wire } from './wire.ts'
 
 /** UTF-16 code units of a long text that are written at once. */
@@ -84,10 +83,10 @@ class NodeSink implements Sink {
     return this.#turns.take(chunk.length)
   }
 
-  keepAlive(): void {
+  keepAlive(text: string): void {
     if (this.#isOver || this.#wake || this.#isSlicing) return
     try {
-      this.#wire.write(commentFrame, this.#settle)
+      this.#wire.write(text, this.#settle)
     } catch (err) {
       this.#fail(err)
     }

@@ -5,7 +5,7 @@ import type { JsonText } from '../lib/json-text.ts'
 import { mediaTypes, type MediaType } from './accept.ts'
 import { createResultStream, createTextStream } from './event-stream.ts'
 import { jsonAnswer, type Answer } from './http.ts'
-import { resultFrames, sseHeaders } from './sse.ts'
+import { framingOf } from './framing.ts'
 
 /** Bad input is not answered with more than it is worth. */
 const maxErrors = 20
@@ -30,16 +30,15 @@ export function answerResult(
   if (refusal && !(isOnStream && streamedStatuses.has(refusal.status))) {
     return jsonAnswer(refusal.status, shownResult(result), refusal.headers)
   }
+  const framing = framingOf(type)
   // A browser's EventSource stops on a status, and would ask again after every stream.
-  if (type === mediaTypes.events && (isExecuted || method === 'POST')) {
-    return {
-      status: 200,
-      headers: sseHeaders,
-      stream: createResultStream(JSON.stringify(shownResult(result))),
-    }
+  if (framing && (isExecuted || method === 'POST')) {
+    const { headers } = framing
+    const stream = createResultStream(framing, JSON.stringify(shownResult(result)))
+    return { status: 200, headers, stream }
   }
   const status = isExecuted || type === mediaTypes.json ? 200 : 400
-  const shownType = type === mediaTypes.events ? mediaTypes.json : type
+  const shownType = framing ? mediaTypes.json : type
   return jsonAnswer(status, shownResult(result), { 'content-type': `${shownType}; charset=utf-8` })
 }
 
@@ -52,10 +51,11 @@ export function answerText(
   done: () => void,
 ): Answer {
   const type = accepted[0] ?? mediaTypes.json
-  if (type === mediaTypes.events) {
-    const [before, after] = resultFrames()
-    const frames = [before, ...pieces, after]
-    return { status: 200, headers: sseHeaders, stream: createTextStream(frames, done) }
+  const framing = framingOf(type)
+  if (framing) {
+    const [before, after] = framing.result
+    const stream = createTextStream([before, ...pieces, after], done)
+    return { status: 200, headers: framing.headers, stream }
   }
   const headers = { 'content-type': `${type}; charset=utf-8`, 'content-length': String(bytes) }
   return { status: 200, headers, stream: createTextStream(pieces, done) }

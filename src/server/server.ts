@@ -19,6 +19,7 @@ import { mediaTypes } from './accept.ts'
 import { createCors } from './cors.ts'
 import { createDoor } from './door.ts'
 import { createResultStream } from './event-stream.ts'
+import { framingOf } from './framing.ts'
 import { fromFetchRequest, toFetchResponse } from './fetch.ts'
 import type { GraphiQL } from './graphiql.ts'
 import type { Readiness } from './health.ts'
@@ -30,7 +31,6 @@ import { answerOnNode, fromNodeRequest, type HostRequest } from './node.ts'
 import { createRoutes, findRouted, type FindRoute } from './paths.ts'
 import { createOpenStreams } from './open-streams.ts'
 import { createPipelines } from './pipeline.ts'
-import { sseHeaders } from './sse.ts'
 import { SubscriptionStream } from './subscription-stream.ts'
 import { createWaitingBytes } from './waiting-bytes.ts'
 import type { WaysInOptions } from './ways-in.ts'
@@ -211,7 +211,8 @@ export function createGraphServer(options: ServerOptions): GraphServer {
     exchange: Exchange,
     enter: () => Promise<GraphContext>,
   ): Promise<ExecutionResult> {
-    if (!exchange.accepted.includes(mediaTypes.events)) {
+    const framing = exchange.accepted.map(framingOf).find((one) => one !== undefined)
+    if (!framing) {
       throw new BadRequestError(`A subscription needs "accept: ${mediaTypes.events}".`)
     }
     const contextValue = await enter()
@@ -228,7 +229,7 @@ export function createGraphServer(options: ServerOptions): GraphServer {
       exchange.answer =
         exchange.incoming.method === 'GET'
           ? { status: 204, headers: {} }
-          : { status: 200, headers: sseHeaders, stream: createResultStream() }
+          : { status: 200, headers: framing.headers, stream: createResultStream(framing) }
       return handled
     }
     admission.move()
@@ -236,8 +237,8 @@ export function createGraphServer(options: ServerOptions): GraphServer {
     const credential = { status: exchange.credentialStatus, expiresAt }
     exchange.answer = {
       status: 200,
-      headers: sseHeaders,
-      stream: new SubscriptionStream(opened, credential, place, services),
+      headers: framing.headers,
+      stream: new SubscriptionStream(opened, framing, credential, place, services),
     }
     return handled
   }

@@ -11,7 +11,7 @@ import type { EventOutput, OpenSubscription } from '../graphql/execution/subscri
 import type { Metrics, SubscriptionEnd } from '../observe/metrics.ts'
 import type { EventStream, Gone, Sink, StreamReader } from './event-stream.ts'
 import type { LiveStream, StreamPlace } from './open-streams.ts'
-import { commentFrame, completeFrame, nextFrame, placelessFrame, retryFrame } from './sse.ts'
+import type { Framing } from './framing.ts'
 
 /** How long a client waits whose stream was replaced by a newer one of its session. */
 const replacedRetryMs = 5_000
@@ -46,6 +46,7 @@ class ReplacedError extends Error {
 export class SubscriptionStream implements EventStream, StreamReader, LiveStream, EventOutput {
   readonly credentialStatus: CredentialStatus
   readonly expiresAt: number
+  readonly framing: Framing
   readonly #opened: OpenSubscription
   readonly #place: StreamPlace
   readonly #services: StreamServices
@@ -55,12 +56,14 @@ export class SubscriptionStream implements EventStream, StreamReader, LiveStream
 
   constructor(
     opened: OpenSubscription,
+    framing: Framing,
     credential: { readonly status: CredentialStatus; readonly expiresAt: number },
     place: StreamPlace,
     services: StreamServices,
   ) {
     this.credentialStatus = credential.status
     this.expiresAt = credential.expiresAt
+    this.framing = framing
     this.#opened = opened
     this.#place = place
     this.#services = services
@@ -79,7 +82,8 @@ export class SubscriptionStream implements EventStream, StreamReader, LiveStream
   }
 
   frame(payload: string, cursor: Cursor | undefined): string {
-    return cursor === undefined ? placelessFrame(payload) : nextFrame(payload, cursor)
+    const { framing } = this
+    return cursor === undefined ? framing.placeless(payload) : framing.next(payload, cursor)
   }
 
   send(frames: string, last: Cursor | undefined): Promise<void> | undefined {
@@ -100,7 +104,7 @@ export class SubscriptionStream implements EventStream, StreamReader, LiveStream
   }
 
   keepAlive(): void {
-    this.#sink?.keepAlive()
+    this.#sink?.keepAlive(this.framing.keepAlive)
   }
 
   drain(): void {
@@ -117,11 +121,11 @@ export class SubscriptionStream implements EventStream, StreamReader, LiveStream
     this.#services.metrics.subscriptionOpened()
     let ending: Ending
     try {
-      await sink.write(commentFrame)
+      await sink.write(this.framing.opening)
       await this.#opened.follow(this, this.#ending.signal)
-      ending = { reason: 'completed', frames: completeFrame }
+      ending = { reason: 'completed', frames: this.framing.complete }
     } catch (error) {
-      ending = endingOf(error, this.#last, this.#services)
+      ending = endingOf(error, this.#last, this.framing, this.#services)
     }
     await this.#close(sink, ending)
   }
@@ -142,13 +146,14 @@ interface Ending {
 function endingOf(
   error: unknown,
   last: Cursor | undefined,
+  framing: Framing,
   { present, retryMs }: StreamServices,
 ): Ending {
   if (error instanceof GoneError) return { reason: error.reason, frames: undefined }
-  if (error instanceof DrainingError) return { reason: 'drained', frames: retryFrame(retryMs()) }
+  if (error instanceof DrainingError) return { reason: 'drained', frames: framing.retry(retryMs()) }
   // Its client may be alive, and have more windows than it may: it should not take the place of another at once.
   if (error instanceof ReplacedError) {
-    return { reason: 'replaced', frames: retryFrame(replacedRetryMs) }
+    return { reason: 'replaced', frames: framing.retry(replacedRetryMs) }
   }
   if (error instanceof SubscriptionTokenExpiredError) {
     return { reason: 'token-expired', frames: coded(error, { resumeAfter: last }) }
@@ -158,13 +163,12 @@ function endingOf(
   }
   // What may pass by itself is no end of the subscription: the client goes on from its last cursor.
   if (error instanceof GatewayError && error.retryable) {
-    return { reason: 'error', frames: retryFrame(retryMs()) }
+    return { reason: 'error', frames: framing.retry(retryMs()) }
   }
   return { reason: 'error', frames: coded(error, {}) }
 
   function coded(cause: unknown, more: Readonly<Record<string, unknown>>): string {
     const { message, extensions } = present(cause)
-    const errors = [{ message, extensions: { ...extensions, ...more } }]
-    return `${placelessFrame(JSON.stringify({ errors }))}${completeFrame}`
+    return framing.failed(JSON.stringify([{ message, extensions: { ...extensions, ...more } }]))
   }
 }

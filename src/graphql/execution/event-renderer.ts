@@ -41,6 +41,8 @@ export interface CompiledSelection {
 
 export interface RenderedBatch {
   readonly items: readonly LogItem[]
+  /** By which they were framed. */
+  readonly framing: object
   readonly cursors: readonly Cursor[]
   readonly frames: string
 }

@@ -23,6 +23,8 @@ import type { CompiledSelection, RenderedBatch, SelectionCompiler } from './even
 
 /** Where the events of a subscription go. */
 export interface EventOutput {
+  /** Outputs of one framing make the same frames. */
+  readonly framing: object
   /** Makes one message of a payload and its place; undefined: nothing can be resumed after it. */
   frame(payload: string, cursor: Cursor | undefined): string
   /** Takes frames, and the cursor to resume after; a promise when the next ones have to wait. */
@@ -179,7 +181,7 @@ class RunningSubscription implements OpenSubscription {
   #renderDeltas(batch: readonly LogItem[], output: EventOutput): RenderedBatch | undefined {
     const { selection } = this.#parts
     const last = selection.lastBatch
-    if (last && this.#isSame(batch, last)) return last
+    if (last && last.framing === output.framing && this.#isSame(batch, last)) return last
     const cursors: Cursor[] = []
     let frames = ''
     for (const item of batch) {
@@ -191,7 +193,7 @@ class RunningSubscription implements OpenSubscription {
       frames += output.frame(payload, cursor)
       cursors.push(cursor)
     }
-    selection.lastBatch = { items: batch, cursors, frames }
+    selection.lastBatch = { items: batch, framing: output.framing, cursors, frames }
     return selection.lastBatch
   }
 

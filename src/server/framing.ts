@@ -1,0 +1,83 @@
+import type { Cursor } from '../domain.ts'
+import { mediaTypes } from './accept.ts'
+import type { MediaType } from './accept.ts'
+
+/** How the results of a stream are written. Payloads are JSON: `{"data":…}`, without a line break. */
+export interface Framing {
+  readonly headers: Readonly<Record<string, string>>
+  /** Sent at once, since some clients do not believe in a head without a body. */
+  readonly opening: string
+  /** Sent while nothing else is, to keep the connection open. */
+  readonly keepAlive: string
+  /** A result, and the cursor to resume after. */
+  next(payload: string, cursor: Cursor): string
+  /** A result after which nothing can be resumed. */
+  placeless(payload: string): string
+  /** The operation has ended. */
+  readonly complete: string
+  /** The operation was ended by errors, a list of them in JSON. */
+  failed(errors: string): string
+  /** How long the client should wait before it connects again. Nothing where the protocol has no word for it. */
+  retry(ms: number): string
+  /** The text before and after the payload of an answer that is one result. */
+  readonly result: readonly [before: string, after: string]
+}
+
+const unbuffered = {
+  'cache-control': 'private, no-store, no-transform',
+  'x-accel-buffering': 'no',
+} as const
+
+/** `data:` must be there, or browsers drop the event. */
+const sseComplete = 'event: complete\ndata:\n\n'
+const sseNext = 'event: next\ndata: '
+
+/**
+ * GraphQL over server-sent events, distinct-connections mode. Beyond it: the cursor as `id:`, and `retry:`.
+ * @see https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md
+ */
+export const serverSentEvents: Framing = {
+  headers: { 'content-type': 'text/event-stream; charset=utf-8', ...unbuffered },
+  opening: ':\n\n',
+  keepAlive: ':\n\n',
+  // The data stands before the id: a client that reads line by line, and is cut between the two, gets the event again
+  // instead of never.
+  next: (payload, cursor) => `${sseNext}${payload}\nid: ${cursor}\n\n`,
+  placeless: (payload) => `${sseNext}${payload}\n\n`,
+  complete: sseComplete,
+  failed: (errors) => `${sseNext}{"errors":${errors}}\n\n${sseComplete}`,
+  retry: (ms) => `retry: ${ms}\n\n`,
+  result: [`:\n\n${sseNext}`, `\n\n${sseComplete}`],
+}
+
+const delimiter = '\r\n--graphql'
+const partHead = '\r\ncontent-type: application/json\r\n\r\n'
+const lastPart = '--\r\n'
+const heartbeat = `${partHead}{}${delimiter}`
+
+/**
+ * Apollo's subscriptions over multipart HTTP; the cursor is in `extensions` of the result. Each part ends with the
+ * delimiter of the next one, since clients take a part for whole when they have read that.
+ * @see https://www.apollographql.com/docs/graphos/routing/operations/subscriptions/multipart-protocol
+ */
+export const multipartResults: Framing = {
+  headers: {
+    'content-type': 'multipart/mixed;boundary="graphql";subscriptionSpec=1.0',
+    ...unbuffered,
+  },
+  opening: `${delimiter}${heartbeat}`,
+  keepAlive: heartbeat,
+  next: (payload, cursor) =>
+    `${partHead}{"payload":${payload.slice(0, -1)},"extensions":{"cursor":"${cursor}"}}}${delimiter}`,
+  placeless: (payload) => `${partHead}{"payload":${payload}}${delimiter}`,
+  complete: lastPart,
+  failed: (errors) => `${partHead}{"payload":null,"errors":${errors}}${delimiter}${lastPart}`,
+  retry: () => '',
+  result: [`${delimiter}${partHead}{"payload":`, `}${delimiter}${lastPart}`],
+}
+
+/** Undefined: an answer of this type is no stream. */
+export function framingOf(type: MediaType): Framing | undefined {
+  if (type === mediaTypes.events) return serverSentEvents
+  return type === mediaTypes.multipart ? multipartResults : undefined
+}
