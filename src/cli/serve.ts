@@ -4,7 +4,7 @@ import { systemClock } from '../lib/clock.ts'
 import type { Logger } from '../observe/logger.ts'
 import { openMetricsServer } from '../observe/metrics-server.ts'
 import { createPrometheusMetrics } from '../observe/prometheus.ts'
-import { listen } from '../server/node.ts'
+import { listen } from '../server/node/node.ts'
 import type { Lifetime } from './lifetime.ts'
 import { boundGarbage, giveBackStartMemory } from './start-memory.ts'
 

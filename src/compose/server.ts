@@ -4,8 +4,8 @@ import type { AssistantInfo, Caller } from '../domain.ts'
 import { schema } from '../graphql/schema.ts'
 import { createRateLimiter } from '../rate/limiter.ts'
 import type { ReplyEngine } from '../reply/engine.ts'
-import { createGraphiQL } from '../server/graphiql.ts'
-import { createHeapGuard } from '../server/heap-guard.ts'
+import { createGraphiQL } from '../server/graphiql/graphiql.ts'
+import { createLoadShedder } from '../server/load-shedding.ts'
 import { createGraphServer, type GraphServer, type SessionContext } from '../server/server.ts'
 import type { SessionNamer } from '../session/namer.ts'
 import type { Sessions } from '../session/sessions.ts'
@@ -39,7 +39,7 @@ export function createServer(
   const { clock, newId, random, logger, metrics, tracer } = dependencies
   const { persistence, replies, isolation, draining, graphiqlHeaders: demoHeaders } = parts
   const { authenticator, guests, refusals } = parts.signIn
-  const heap = createHeapGuard({ ...limits, clock })
+  const load = createLoadShedder({ ...limits, clock })
   return createGraphServer({
     schema,
     path: config.path,
@@ -64,12 +64,12 @@ export function createServer(
     metrics,
     tracer,
     async readiness() {
-      if (draining.aborted || heap.isNearLimit) return 'not ready'
+      if (draining.aborted || load.isNearLimit) return 'not ready'
       if (!(await persistence.readiness.isReady())) return 'not ready'
       if (config.probe.requiredForReady && !isolation.isProven()) return 'not ready'
       return replies.isDegraded() ? 'degraded' : 'ready'
     },
-    heap,
+    load,
     cookie,
     trustProxy,
     guests: guests &&

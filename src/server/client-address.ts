@@ -1,14 +1,14 @@
 import { isIP } from 'node:net'
-import type { Incoming } from './http.ts'
+import type { HttpRequest } from './http.ts'
 
 /**
  * Whom a client's requests are counted for: its IPv4 address, or the /64 network of its IPv6 address, of which one
  * client has all. Behind `trustProxy` proxies, each of which appends to `X-Forwarded-For` whom it was asked by, the
  * address is the one that the outermost of them saw; what stands before is only said by the client.
  */
-export function clientAddress(incoming: Incoming, trustProxy: number): string {
-  const forwarded = (incoming.headers.get('x-forwarded-for') ?? '').split(',')
-  const seen = [...forwarded.map(parseAddress), parseAddress(incoming.address ?? '')]
+export function clientAddress(request: HttpRequest, trustProxy: number): string {
+  const forwarded = (request.headers.get('x-forwarded-for') ?? '').split(',')
+  const seen = [...forwarded.map(parseAddress), parseAddress(request.address ?? '')]
   // From our own socket outwards, one for each proxy: the first thing that is no address ends the trust.
   let address = seen.at(-1)
   for (let hop = 1; hop <= trustProxy; hop += 1) {

@@ -1,6 +1,5 @@
 import { preflightHeader } from './csrf.ts'
-import type { Answer, Incoming } from './http.ts'
-import { methodsOf } from './paths.ts'
+import type { HttpResponse, HttpRequest } from './http.ts'
 
 const maxAgeSeconds = '600'
 const requestHeaders = `authorization, content-type, last-event-id, x-request-id, ${preflightHeader}`
@@ -8,10 +7,11 @@ const responseHeaders = 'retry-after, www-authenticate, x-request-id'
 
 /** Which pages may call: exactly the configured origins, none by default. */
 export interface Cors {
-  preflight(incoming: Incoming): Answer
-  headers(incoming: Incoming): Readonly<Record<string, string>>
+  /** `methods`: those of the route. */
+  preflight(request: HttpRequest, methods: readonly string[]): HttpResponse
+  headers(request: HttpRequest): Readonly<Record<string, string>>
   /** Whether the request says that it comes from a page of a configured origin. */
-  isAllowed(incoming: Incoming): boolean
+  isAllowed(request: HttpRequest): boolean
 }
 
 /** @param options.credentials whether pages may send cookies: only where cookies are credentials. */
@@ -22,8 +22,8 @@ export function createCors(
   const allowed = new Set(origins)
   // Whether a header is there depends on the origin, so caches must know, even where it is absent.
   const vary: Record<string, string> = allowed.size > 0 ? { vary: 'Origin' } : {}
-  const allowedOrigin = (incoming: Incoming) => {
-    const origin = incoming.headers.get('origin')
+  const allowedOrigin = (request: HttpRequest) => {
+    const origin = request.headers.get('origin')
     return origin && allowed.has(origin) ? origin : undefined
   }
   /** The origin itself, never `*`: with credentials, that would be everybody. */
@@ -32,22 +32,22 @@ export function createCors(
     ...(credentials && { 'access-control-allow-credentials': 'true' }),
   })
   return {
-    preflight(incoming) {
-      const origin = allowedOrigin(incoming)
-      const methods = methodsOf(incoming.route)
+    preflight(request, methods) {
+      const origin = allowedOrigin(request)
+      const allow = [...methods, 'OPTIONS'].join(', ')
       const granted = origin && {
         ...grantTo(origin),
-        'access-control-allow-methods': methods,
+        'access-control-allow-methods': allow,
         'access-control-allow-headers': requestHeaders,
         'access-control-max-age': maxAgeSeconds,
       }
-      return { status: 204, headers: { allow: methods, ...vary, ...granted } }
+      return { status: 204, headers: { allow, ...vary, ...granted } }
     },
-    headers(incoming) {
-      const origin = allowedOrigin(incoming)
+    headers(request) {
+      const origin = allowedOrigin(request)
       if (!origin) return vary
       return { ...vary, ...grantTo(origin), 'access-control-expose-headers': responseHeaders }
     },
-    isAllowed: (incoming) => allowedOrigin(incoming) !== undefined,
+    isAllowed: (request) => allowedOrigin(request) !== undefined,
   }
 }

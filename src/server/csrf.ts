@@ -1,13 +1,13 @@
 import { ForbiddenError } from '../errors.ts'
 import { mediaTypes } from './accept.ts'
-import type { Incoming } from './http.ts'
+import type { HttpRequest } from './http.ts'
 
 /** Any value of it shows that the browser asked us first: a page cannot send it to another site unasked. */
 export const preflightHeader = 'graphql-require-preflight'
 
 /** Whose pages we trust. */
 export interface TrustedPages {
-  isAllowed(incoming: Incoming): boolean
+  isAllowed(request: HttpRequest): boolean
 }
 
 /**
@@ -15,14 +15,14 @@ export interface TrustedPages {
  * events are for the page that asked.
  * @throws {@link ForbiddenError}
  */
-export function checkCookieRequest(incoming: Incoming, pages: TrustedPages): void {
-  if (pageOf(incoming, pages) !== 'ours') {
+export function checkCookieRequest(request: HttpRequest, pages: TrustedPages): void {
+  if (pageOf(request, pages) !== 'ours') {
     throw new ForbiddenError(
       'A cookie is taken only from pages of this site or a configured origin.',
     )
   }
-  if (incoming.method !== 'POST' || isJson(incoming)) return
-  if (incoming.headers.get(preflightHeader) == null) {
+  if (request.method !== 'POST' || isJson(request)) return
+  if (request.headers.get(preflightHeader) == null) {
     throw new ForbiddenError(
       `With a cookie, a body that is not JSON needs the header ${preflightHeader}.`,
     )
@@ -33,20 +33,20 @@ export function checkCookieRequest(incoming: Incoming, pages: TrustedPages): voi
  * Refuses what a page of another site sends without a cookie: the answer may set one, and so sign its visitor out or in.
  * @throws {@link ForbiddenError}
  */
-export function checkCookieAnswer(incoming: Incoming, pages: TrustedPages): void {
-  if (pageOf(incoming, pages) === 'foreign') {
+export function checkCookieAnswer(request: HttpRequest, pages: TrustedPages): void {
+  if (pageOf(request, pages) === 'foreign') {
     throw new ForbiddenError('Only pages of this site or a configured origin may ask for this.')
   }
 }
 
 /** `unknown`: no browser of these years sent it. */
-function pageOf(incoming: Incoming, pages: TrustedPages): 'ours' | 'foreign' | 'unknown' {
-  const site = incoming.headers.get('sec-fetch-site')
-  if (site === 'same-origin' || site === 'none' || pages.isAllowed(incoming)) return 'ours'
-  return site == null && incoming.headers.get('origin') == null ? 'unknown' : 'foreign'
+function pageOf(request: HttpRequest, pages: TrustedPages): 'ours' | 'foreign' | 'unknown' {
+  const site = request.headers.get('sec-fetch-site')
+  if (site === 'same-origin' || site === 'none' || pages.isAllowed(request)) return 'ours'
+  return site == null && request.headers.get('origin') == null ? 'unknown' : 'foreign'
 }
 
-function isJson({ headers }: Incoming): boolean {
+function isJson({ headers }: HttpRequest): boolean {
   const [type = ''] = (headers.get('content-type') ?? '').toLowerCase().split(';')
   return type.trim() === mediaTypes.json
 }

@@ -1,18 +1,24 @@
-import { jsonAnswer, type Answer } from './http.ts'
-import type { Route } from './paths.ts'
+import { jsonResponse } from './http.ts'
+import type { Route } from './request-handler.ts'
 
 /** `degraded`: new work is taken, though an assistant cannot be reached. */
 export type Readiness = 'ready' | 'degraded' | 'not ready'
 
-/** `live`: the process answers. `ready`: it takes new work, and can store it. Undefined: another route. */
-export async function healthAnswer(
-  route: Route | undefined,
+/** `live`: the process answers. `ready`: it takes new work, and can store it. */
+export function createHealthRoutes(
   readiness: () => Promise<Readiness>,
-): Promise<Answer | undefined> {
-  if (route === 'live') return jsonAnswer(200, { status: 'live' })
-  if (route !== 'ready') return undefined
-  const status = await readiness()
-  return status === 'not ready'
-    ? jsonAnswer(503, { status }, { 'retry-after': '1' })
-    : jsonAnswer(200, { status })
+): Record<'live' | 'ready', Route> {
+  const methods = ['GET', 'HEAD']
+  return {
+    live: { methods, handle: () => jsonResponse(200, { status: 'live' }) },
+    ready: {
+      methods,
+      async handle() {
+        const status = await readiness()
+        return status === 'not ready'
+          ? jsonResponse(503, { status }, { 'retry-after': '1' })
+          : jsonResponse(200, { status })
+      },
+    },
+  }
 }

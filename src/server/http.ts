@@ -1,14 +1,15 @@
 import type { RequestHeaders } from '../auth/authenticator.ts'
 import { BadRequestError, TooLargeError } from '../errors.ts'
-import type { EventStream } from './event-stream.ts'
-import type { Route } from './paths.ts'
+import type { RequestKind } from '../observe/metrics.ts'
+import type { ResponseStream } from './streams/response-stream.ts'
+import type { RouteName } from './routes.ts'
 
 /** A request as both Node's server and `fetch` can give it. */
-export interface Incoming {
+export interface HttpRequest {
   readonly method: string
   readonly url: URL
   /** Undefined: nothing is at its path. */
-  readonly route: Route | undefined
+  readonly route: RouteName | undefined
   readonly headers: RequestHeaders
   /** Whom the connection is with, as far as the server that we stand in tells. */
   readonly address?: string | undefined
@@ -26,14 +27,16 @@ export interface Incoming {
   readStream(): AsyncIterable<Uint8Array>
 }
 
-/** An answer as both Node's server and `fetch` can send it: a whole body, or a stream of events. */
-export interface Answer {
+/** A response as both Node's server and `fetch` can send it: a whole body, or a stream of events. */
+export interface HttpResponse {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string | Uint8Array | undefined
-  readonly stream?: EventStream | undefined
+  readonly stream?: ResponseStream | undefined
   /** Counted against its session until the body has been sent, or is given up. */
   readonly held?: Disposable | undefined
+  /** What the request asked, for the metrics. Undefined: nothing of GraphQL. */
+  readonly kind?: RequestKind | undefined
 }
 
 export function bodyCutShort(cause?: unknown): BadRequestError {
@@ -51,11 +54,11 @@ export function bodyTooLarge(maxBytes: number): TooLargeError {
   return new TooLargeError(`The body may have at most ${maxBytes} bytes.`)
 }
 
-export function jsonAnswer(
+export function jsonResponse(
   status: number,
   value: unknown,
   headers: Readonly<Record<string, string>> = {},
-): Answer {
+): HttpResponse {
   return {
     status,
     headers: { 'content-type': 'application/json; charset=utf-8', ...headers },
@@ -64,6 +67,6 @@ export function jsonAnswer(
 }
 
 /** Whoever sends a request, as far as is known before its credential is checked: those of one sender wait in one line. */
-export function senderOf({ headers, address }: Incoming): string | undefined {
+export function senderOf({ headers, address }: HttpRequest): string | undefined {
   return headers.get('authorization') ?? headers.get('cookie') ?? address
 }

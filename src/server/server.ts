@@ -1,41 +1,44 @@
-import type { ExecutionArgs, ExecutionResult, GraphQLSchema } from 'graphql'
+import type { GraphQLSchema } from 'graphql'
+import type { Cors as CorsSettings } from '../config/sections/process.ts'
 import type { Limits } from '../config/sections/limits.ts'
 import type { PersistedDocuments } from '../config/sections/persisted-documents.ts'
 import type { Timeouts } from '../config/sections/timeouts.ts'
 import type { Caller, SessionId } from '../domain.ts'
-import { BadRequestError } from '../errors.ts'
-import type { GraphContext } from '../graphql/context.ts'
 import { AnswerBudget } from '../graphql/execution/answer-budget.ts'
 import { createPresentError } from '../graphql/execution/errors.ts'
 import { createSelectionCompiler } from '../graphql/execution/event-renderer.ts'
-import { openSubscription, type EventAccount } from '../graphql/execution/subscription.ts'
 import type { NewId } from '../lib/id.ts'
 import { createTurns } from '../lib/turns.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { RefusalLog } from '../observe/refusals.ts'
 import type { Tracer } from '../observe/tracer.ts'
-import { mediaTypes } from './accept.ts'
+import { acceptedTypes, mediaTypes } from './accept.ts'
 import { createCors } from './cors.ts'
-import { createDoor } from './door.ts'
-import { createResultStream } from './event-stream.ts'
-import { framingOf } from './framing.ts'
-import { fromFetchRequest, toFetchResponse } from './fetch.ts'
-import type { GraphiQL } from './graphiql.ts'
+import { fromFetchRequest, toFetchResponse } from './fetch/fetch.ts'
+import type { GraphiQL } from './graphiql/graphiql.ts'
+import type { AnswerInProgress, CostLimiter, RequestContext } from './graphql/operation.ts'
+import { createGraphQLRoute } from './graphql/route.ts'
+import { createOperationRunner } from './graphql/yoga.ts'
+import { createHealthRoutes } from './health.ts'
 import type { Readiness } from './health.ts'
-import type { HeapGuard } from './heap-guard.ts'
-import { senderOf, type Incoming } from './http.ts'
-import type { TakeConnection } from './connections.ts'
-import { destroyResponse } from './node-sink.ts'
-import { answerOnNode, fromNodeRequest, type HostRequest } from './node.ts'
-import { createRoutes, findRouted, type FindRoute } from './paths.ts'
-import { createOpenStreams } from './open-streams.ts'
-import { createPipelines } from './pipeline.ts'
-import { SubscriptionStream } from './subscription-stream.ts'
-import { createWaitingBytes } from './waiting-bytes.ts'
-import type { WaysInOptions } from './ways-in.ts'
-import type { HostResponse } from './wire.ts'
-import { createYogaRunner, type AnswerMaking, type CostLimiter, type Exchange } from './yoga.ts'
+import { jsonResponse, senderOf } from './http.ts'
+import type { HttpRequest } from './http.ts'
+import type { TakeConnection } from './node/connections.ts'
+import { destroyResponse } from './node/node-sink.ts'
+import { fromNodeRequest, sendOnNode } from './node/node.ts'
+import type { HostRequest } from './node/node.ts'
+import { createPipelines } from './node/pipeline.ts'
+import type { HostResponse } from './node/wire.ts'
+import { createRequestHandler } from './request-handler.ts'
+import type { Route } from './request-handler.ts'
+import { createRouteFinder, findHostedRoute, pathsOf } from './routes.ts'
+import type { FindRoute } from './routes.ts'
+import { createSignInRoutes } from './sign-in.ts'
+import type { SignInOptions } from './sign-in.ts'
+import { createOpenStreams } from './streams/open-streams.ts'
+import { createSubscribe } from './streams/subscribe.ts'
+import { createWaitingBytes } from './streams/waiting-bytes.ts'
 
 /** A client that was drained, or for which there was no room, comes back after 1 to 4 s, so that not all come at once. */
 const retryBaseMs = 1_000
@@ -46,24 +49,21 @@ const requestsPerTurn = 32
 /** Bytes of long answers and streams that are made or written in one turn of the event loop: some 10 ms of work. */
 const unitsPerTurn = 131_072
 
-/** The answer is in the exchange; the result is not looked at. */
-const handled: ExecutionResult = { data: null }
+/** What a caller's session may do, without what only the request knows. */
+export type SessionContext = Omit<RequestContext, 'lastEventId'>
 
-/** The badge of a caller's session, without what only the request knows. */
-export type SessionContext = Omit<GraphContext, 'lastEventId' | 'budget'>
-
-export interface ServerOptions extends Omit<WaysInOptions, 'cors'> {
+export interface ServerOptions extends Omit<SignInOptions, 'cors'> {
   readonly schema: GraphQLSchema
   /** Where GraphQL is, on a server of our own. */
   readonly path: string
   readonly openSession: (caller: Caller) => Promise<SessionContext>
   readonly limits: Limits
   readonly timeouts: Pick<Timeouts, 'keepAliveMs' | 'stalledMs' | 'credentialCheckMs' | 'requestMs'>
-  readonly cors: { readonly origins: readonly string[] }
-  /** Whether clients may ask for the schema. Default true. */
-  readonly introspection?: boolean
+  readonly cors: CorsSettings
+  /** Whether clients may ask for the schema. */
+  readonly introspection: boolean
   /** Undefined: every request brings its document. */
-  readonly persistedDocuments?: PersistedDocuments | undefined
+  readonly persistedDocuments: PersistedDocuments | undefined
   /** Undefined: there is no page. */
   readonly graphiql: GraphiQL | undefined
   /** What the documents of each session may cost, keyed by its id. */
@@ -77,11 +77,9 @@ export interface ServerOptions extends Omit<WaysInOptions, 'cors'> {
   readonly tracer: Tracer
   /** Whether new work is taken, apart from a drain. */
   readonly readiness: () => Promise<Readiness>
-  /** Undefined: nothing is watched. */
-  readonly heap?: HeapGuard | undefined
 }
 
-/** The door: HTTP on one side, GraphQL on the other. */
+/** HTTP on one side, GraphQL on the other. */
 export interface GraphServer extends Disposable {
   /** Bytes of answers that are being made or wait for their clients. */
   readonly waitingBytes: number
@@ -107,43 +105,49 @@ export interface GraphServer extends Disposable {
 export function createGraphServer(options: ServerOptions): GraphServer {
   const { clock, limits, timeouts, logger, metrics } = options
   const present = createPresentError(options)
-  const compile = createSelectionCompiler()
   const retryMs = () => Math.round(retryBaseMs + options.random() * retryJitterMs)
-  const services = { present, metrics, retryMs }
   const streams = createOpenStreams({ ...limits, ...timeouts, retryMs, clock, logger })
   const turns = createTurns(unitsPerTurn)
   const waiting = createWaitingBytes(limits)
-  const runGraphQL = createYogaRunner({ ...options, present, subscribe, beginAnswer, turns })
   const sinkLimits = { ...limits, ...timeouts, clock, logger, turns }
-  const findOwn = createRoutes(options.path)
   const entrance = createTurns(requestsPerTurn)
   const pipelines = createPipelines()
-  const account: EventAccount = {
-    turns,
-    maxBytes: limits.maxAnswerBytes,
-    clock,
-    begin: beginAnswer,
-    take: (session, points) => options.costs.take(session, points),
-    charge: (session, points) => options.costs.charge(session, points),
-  }
   let draining = false
 
-  const answer = createDoor({
-    ...options,
-    cors: createCors(options.cors.origins, { credentials: options.cookie !== undefined }),
-    readiness: async () => (draining ? 'not ready' : await options.readiness()),
-    present,
-    runGraphQL,
+  const cors = createCors(options.cors.origins, { credentials: options.cookie !== undefined })
+  const subscribe = createSubscribe({
+    streams,
+    services: { present, metrics, retryMs },
+    compile: createSelectionCompiler(),
+    account: {
+      turns,
+      maxBytes: limits.maxAnswerBytes,
+      clock,
+      begin: beginAnswer,
+      take: (session, points) => options.costs.take(session, points),
+      charge: (session, points) => options.costs.charge(session, points),
+    },
+    maxEventCost: limits.maxEventCost,
   })
+  const runOperation = createOperationRunner({ ...options, present, subscribe, beginAnswer, turns })
+  const routes = {
+    graphql: createGraphQLRoute({ ...options, cors, runOperation }),
+    root: createRootRoute(options.path, options.graphiql !== undefined),
+    ...createHealthRoutes(async () => (draining ? 'not ready' : await options.readiness())),
+    ...createSignInRoutes({ ...options, cors }),
+  }
+  const handleRequest = createRequestHandler(routes, { ...options, cors, present })
+  const findOwn = createRouteFinder(options.path)
 
   return {
     get waitingBytes() {
       return waiting.total
     },
     async fetch(request) {
-      return toFetchResponse(await answer(fromFetchRequest(request)), request.signal, sinkLimits)
+      const response = await handleRequest(fromFetchRequest(request))
+      return toFetchResponse(response, request.signal, sinkLimits)
     },
-    handle: (req, res) => enter(req, res, findRouted),
+    handle: (req, res) => enter(req, res, findHostedRoute),
     serve: (req, res, take) => enter(req, res, findOwn, take),
     checkCredentials: () => streams.checkCredentials(),
     async drain() {
@@ -154,7 +158,7 @@ export function createGraphServer(options: ServerOptions): GraphServer {
     [Symbol.dispose]: () => streams[Symbol.dispose](),
   }
 
-  function beginAnswer(session: SessionId): AnswerMaking {
+  function beginAnswer(session: SessionId): AnswerInProgress {
     const held = waiting.open(session)
     const own = turns.of(session)
     const budget = new AnswerBudget({ maxBytes: limits.maxAnswerBytes, turns: own, held })
@@ -169,11 +173,11 @@ export function createGraphServer(options: ServerOptions): GraphServer {
   ): void {
     pipelines.begin(req, res, () => {
       try {
-        const incoming = fromNodeRequest(req, findRoute)
-        const begin = () => void respond(incoming, req, res, take)
+        const request = fromNodeRequest(req, findRoute)
+        const begin = () => void respond(request, req, res, take)
         // Health says how it is now: it does not wait behind requests.
-        const isHealth = incoming.route === 'live' || incoming.route === 'ready'
-        const turn = isHealth ? undefined : entrance.of(senderOf(incoming)).take(1)
+        const isHealth = request.route === 'live' || request.route === 'ready'
+        const turn = isHealth ? undefined : entrance.of(senderOf(request)).take(1)
         if (turn) void turn.then(begin)
         else begin()
       } catch (err) {
@@ -182,20 +186,20 @@ export function createGraphServer(options: ServerOptions): GraphServer {
     })
   }
 
-  /** Never rejects. The door answers every error; what is left are faults of the host's objects. */
+  /** Never rejects. Every error is a response; what is left are faults of the host's objects. */
   async function respond(
-    incoming: Incoming,
+    request: HttpRequest,
     req: HostRequest,
     res: HostResponse,
     take: TakeConnection | undefined,
   ): Promise<void> {
-    const made = await answer(incoming)
+    const response = await handleRequest(request)
     try {
       const { socket } = req
-      answerOnNode(made, req, res, sinkLimits, take)
+      sendOnNode(response, req, res, sinkLimits, take)
       if (res.socket !== socket) pipelines.forget(socket, res)
     } catch (err) {
-      made.held?.[Symbol.dispose]()
+      response.held?.[Symbol.dispose]()
       fail(err, res)
     }
   }
@@ -204,42 +208,17 @@ export function createGraphServer(options: ServerOptions): GraphServer {
     logger.error({ err }, 'response of the host failed')
     destroyResponse(res)
   }
+}
 
-  /** Whatever can be refused is refused here, before the head of a stream is sent. */
-  async function subscribe(
-    args: ExecutionArgs,
-    exchange: Exchange,
-    enter: () => Promise<GraphContext>,
-  ): Promise<ExecutionResult> {
-    const framing = exchange.accepted.map(framingOf).find((one) => one !== undefined)
-    if (!framing) {
-      throw new BadRequestError(`A subscription needs "accept: ${mediaTypes.events}".`)
-    }
-    const contextValue = await enter()
-    using admission = new DisposableStack()
-    using _held = exchange.making?.held
-    const place = admission.use(streams.admit(contextValue.store.session.id))
-    const opened = await openSubscription(
-      { ...args, contextValue },
-      { present, compile, account, cost: exchange.cost ?? limits.maxEventCost },
-    )
-    if (!('follow' in opened)) return { errors: opened }
-    if (opened.past) {
-      // A browser's EventSource stops on 204; graphql-sse, which asks by POST, would take it for a broken connection.
-      exchange.answer =
-        exchange.incoming.method === 'GET'
-          ? { status: 204, headers: {} }
-          : { status: 200, headers: framing.headers, stream: createResultStream(framing) }
-      return handled
-    }
-    admission.move()
-    const { expiresAt } = contextValue.caller
-    const credential = { status: exchange.credentialStatus, expiresAt }
-    exchange.answer = {
-      status: 200,
-      headers: framing.headers,
-      stream: new SubscriptionStream(opened, framing, credential, place, services),
-    }
-    return handled
+/** Where somebody begins who knows only the address. */
+function createRootRoute(path: string, hasPage: boolean): Route {
+  return {
+    methods: ['GET', 'HEAD'],
+    handle({ headers }) {
+      const isBrowser = acceptedTypes(headers.get('accept'))[0] === mediaTypes.html
+      if (!hasPage || !isBrowser) return jsonResponse(200, { paths: pathsOf(path) })
+      // Relative: a proxy may have taken a prefix away.
+      return { status: 302, headers: { location: `.${path}`, vary: 'Accept' } }
+    },
   }
 }

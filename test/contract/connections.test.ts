@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import type { ReplyId } from '../../src/domain.ts'
-import { Connections, type TakenConnection } from '../../src/server/connections.ts'
+import { Connections, type TakenConnection } from '../../src/server/node/connections.ts'
 import { openFakeGateway } from '../kit/fakes/gateway.ts'
 import { until } from '../kit/process/until.ts'
 

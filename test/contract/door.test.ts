@@ -176,7 +176,7 @@ describe('the door', () => {
 
   it('F26: takes nothing new while the heap is nearly full, and live streams go on', async () => {
     let isFull = false
-    const heap = {
+    const load = {
       get isNearLimit() {
         return isFull
       },
@@ -184,7 +184,7 @@ describe('the door', () => {
         if (isFull) throw new UnavailableError('Memory is scarce.')
       },
     }
-    await using gateway = await openFakeGateway({ heap })
+    await using gateway = await openFakeGateway({ load })
     using client = createClient(gateway.url)
     const query = 'mutation { sendMessage(input: { text: "x" }) { __typename } }'
     await client.call({ token: 'alice', query })

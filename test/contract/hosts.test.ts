@@ -8,7 +8,7 @@ import { describe, expect, it, vi } from 'vitest'
 import type { ReplyId } from '../../src/domain.ts'
 import { createTurns } from '../../src/lib/turns.ts'
 import type { Logger } from '../../src/observe/logger.ts'
-import { streamToBody } from '../../src/server/fetch-sink.ts'
+import { streamToBody } from '../../src/server/fetch/fetch-sink.ts'
 import { createClient } from '../kit/clients/client.ts'
 import { createFakeClock } from '../kit/fakes/clock.ts'
 import { type FakeGateway, type FakeGatewayOptions, openFakeGateway } from '../kit/fakes/gateway.ts'
@@ -534,11 +534,20 @@ describe('a server of its own', () => {
     const statuses = await Promise.all(
       ['/api/graphql', '/api/graphql/', '/graphql', '/', '/api', '/api/graphql/x'].map(statusOf),
     )
-    expect(statuses).toEqual([200, 200, 404, 404, 404, 404])
+    expect(statuses).toEqual([200, 200, 404, 405, 404, 404])
     const health = ['/health/live', '/health/ready', '/api/graphql/health/ready']
     const found = await Promise.all(
       health.map(async (path) => (await globalThis.fetch(`${gateway.url}${path}`)).status),
     )
     expect(found).toEqual([200, 200, 200])
+  })
+
+  it('leads a browser that knows only its address to GraphiQL, and tells others the paths', async () => {
+    await using gateway = await openFakeGateway({ path: '/api/graphql' })
+    const page = await globalThis.fetch(gateway.url, { headers: { accept: 'text/html' } })
+    expect([page.url, page.status]).toEqual([`${gateway.url}/api/graphql`, 200])
+    const answer = await globalThis.fetch(gateway.url)
+    const paths = ['/api/graphql', '/health/live', '/health/ready', '/auth/cookie', '/auth/guest']
+    expect(await answer.json()).toEqual({ paths })
   })
 })

@@ -5,8 +5,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/lib/clock.ts'
 import { createTurns } from '../../src/lib/turns.ts'
-import type { Sink } from '../../src/server/event-stream.ts'
-import { streamToNode } from '../../src/server/node-sink.ts'
+import type { Sink } from '../../src/server/streams/response-stream.ts'
+import { streamToNode } from '../../src/server/node/node-sink.ts'
 import { silentLogger } from '../kit/fakes/logger.ts'
 
 /** More than the kernel's buffers of one connection take. */

@@ -132,7 +132,7 @@ const cases: readonly Case[] = [
     status: 503,
     code: 'UNAVAILABLE',
     gateway: {
-      heap: {
+      load: {
         isNearLimit: true,
         check() {
           throw new UnavailableError('There is no memory.')

@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
 import { RateLimitedError, UnavailableError } from '../../src/errors.ts'
 import { createRateLimiter } from '../../src/rate/limiter.ts'
-import type { GuestDesk } from '../../src/server/ways-in.ts'
+import type { GuestIssuer } from '../../src/server/sign-in.ts'
 import { apiKey } from '../kit/credentials/api-keys.ts'
 import { createClient } from '../kit/clients/client.ts'
 import { type FakeGatewayOptions, openFakeGateway } from '../kit/fakes/gateway.ts'
@@ -32,7 +32,7 @@ async function open(more: FakeGatewayOptions = {}) {
       if (left < 0) throw new RateLimitedError('Too many guests.', 30_000)
     },
   })
-  const guests: GuestDesk = {
+  const guests: GuestIssuer = {
     issue: (subject) => kit.guests.issue(subject),
     perAddress: limiter('address'),
     inAll: limiter('all'),
@@ -89,7 +89,7 @@ describe('a request for a credential', () => {
     'T16: may take as long as any other to come, at %s, and is refused while memory is scarce',
     async (path) => {
       let isFull = false
-      const heap = {
+      const load = {
         get isNearLimit() {
           return isFull
         },
@@ -97,7 +97,7 @@ describe('a request for a credential', () => {
           if (isFull) throw new UnavailableError('Memory is scarce.')
         },
       }
-      await using system = await open({ heap })
+      await using system = await open({ load })
       const idle = system.clock.pending
       const token = await system.rsa.sign('alice')
       const body = new ReadableStream({ start: (controller) => controller.enqueue(Buffer.of(32)) })

@@ -3,11 +3,11 @@ import { CombinedProtocolErrors } from '@apollo/client/errors'
 import { describe, expect, it } from 'vitest'
 import type { ReplyEventBody, ReplyId } from '../../src/domain.ts'
 import { encodeGlobal } from '../../src/graphql/global-id.ts'
-import { createClient } from '../kit/client.ts'
-import { createFakeClock } from '../kit/clock.ts'
-import { type FakeGatewayOptions, openFakeGateway } from '../kit/fake-gateway.ts'
-import { completed } from '../kit/stored-replies.ts'
-import { until } from '../kit/until.ts'
+import { createClient } from '../kit/clients/client.ts'
+import { createFakeClock } from '../kit/fakes/clock.ts'
+import { type FakeGatewayOptions, openFakeGateway } from '../kit/fakes/gateway.ts'
+import { completed } from '../kit/fakes/stored-replies.ts'
+import { until } from '../kit/process/until.ts'
 
 const accept = 'multipart/mixed;boundary=graphql;subscriptionSpec=1.0, application/json;q=0.9'
 const query = `subscription ($replyId: ID, $after: String) {
@@ -194,11 +194,13 @@ describe('Apollo Client with its own HttpLink', () => {
     const client = new ApolloClient({ link, cache: new InMemoryCache() })
     const seen: unknown[] = []
     const ends: unknown[] = []
-    const subscription = client.subscribe({ query: gql(query), variables }).subscribe({
-      next: (result) => void seen.push(result.error ?? result.data),
-      error: (error) => void ends.push(error),
-      complete: () => void ends.push('complete'),
-    })
+    const subscription = client
+      .subscribe({ query: gql(query), variables, fetchPolicy: 'no-cache' })
+      .subscribe({
+        next: (result) => void seen.push(result.error ?? result.data),
+        error: (error) => void ends.push(error),
+        complete: () => void ends.push('complete'),
+      })
     await until(() => stage.alice.readers === 1, 'the reader')
     return {
       ...stage,

@@ -1,5 +1,5 @@
 import type { Readiness } from '../../../src/server/health.ts'
-import type { HeapGuard } from '../../../src/server/heap-guard.ts'
+import type { LoadShedder } from '../../../src/server/load-shedding.ts'
 import { permanentlyAccepted } from '../../../src/auth/identity.ts'
 import type { CookieSettings } from '../../../src/config/sections/cookie.ts'
 import { UnauthenticatedError } from '../../../src/errors.ts'
@@ -12,11 +12,11 @@ import { type Clock, systemClock } from '../../../src/lib/clock.ts'
 import type { Logger } from '../../../src/observe/logger.ts'
 import type { Metrics, SubscriptionEnd } from '../../../src/observe/metrics.ts'
 import { createRateLimiter } from '../../../src/rate/limiter.ts'
-import { createGraphiQL } from '../../../src/server/graphiql.ts'
-import { listen } from '../../../src/server/node.ts'
+import { createGraphiQL } from '../../../src/server/graphiql/graphiql.ts'
+import { listen } from '../../../src/server/node/node.ts'
 import { createGraphServer, type GraphServer } from '../../../src/server/server.ts'
-import type { DoorAuthenticator, GuestDesk } from '../../../src/server/ways-in.ts'
-import type { CostLimiter } from '../../../src/server/yoga.ts'
+import type { RequestAuthenticator, GuestIssuer } from '../../../src/server/sign-in.ts'
+import type { CostLimiter } from '../../../src/server/graphql/operation.ts'
 import { type FakeSession, assistants, createFakeSession } from './session.ts'
 import { randomId } from './ids.ts'
 import { silentLogger } from './logger.ts'
@@ -41,13 +41,13 @@ export interface FakeGatewayOptions {
   readonly random?: () => number
   readonly readiness?: () => Readiness
   readonly isolation?: IsolationPort
-  readonly heap?: HeapGuard
+  readonly load?: LoadShedder
   /** Default: as the limits say. */
   readonly costs?: CostLimiter
   /** Default: `Bearer NAME` is the caller NAME. Another one's callers have the session of their subject. */
-  readonly authenticator?: DoorAuthenticator
+  readonly authenticator?: RequestAuthenticator
   readonly cookie?: CookieSettings | undefined
-  readonly guests?: GuestDesk | undefined
+  readonly guests?: GuestIssuer | undefined
   readonly trustProxy?: number
   /** Tokens of operators. Default none. */
   readonly operators?: readonly string[]
@@ -141,7 +141,7 @@ export async function openFakeGateway(options: FakeGatewayOptions = {}): Promise
     metrics,
     tracer: untraced,
     readiness: async () => options.readiness?.() ?? 'ready',
-    heap: options.heap,
+    load: options.load ?? { check() {}, isNearLimit: false },
     authenticator: options.authenticator ?? {
       async authenticate(headers) {
         const token = /^Bearer (\w+)$/.exec(headers.get('authorization') ?? '')?.[1]

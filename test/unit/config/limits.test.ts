@@ -4,7 +4,7 @@ import { limitsSchema } from '../../../src/config/sections/limits.ts'
 import { timeoutsSchema } from '../../../src/config/sections/timeouts.ts'
 import { fieldCosts } from '../../../src/graphql/cost.ts'
 import { schema } from '../../../src/graphql/schema.ts'
-import { checkDocument } from '../../../src/server/limits.ts'
+import { checkDocument } from '../../../src/server/graphql/document-limits.ts'
 
 const limits = limitsSchema.parse({})
 const timeouts = timeoutsSchema.parse({})

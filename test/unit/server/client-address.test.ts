@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { clientAddress } from '../../../src/server/client-address.ts'
-import { fromFetchRequest } from '../../../src/server/fetch.ts'
+import { fromFetchRequest } from '../../../src/server/fetch/fetch.ts'
 
 function addressOf(socket: string | undefined, forwarded?: string, trustProxy = 0): string {
   const headers = new Headers(forwarded === undefined ? {} : { 'x-forwarded-for': forwarded })

@@ -1,7 +1,7 @@
 import { buildSchema, type GraphQLSchema } from 'graphql'
 import { describe, expect, it } from 'vitest'
 import { limitsSchema } from '../../../src/config/sections/limits.ts'
-import { createDocuments } from '../../../src/server/documents.ts'
+import { createDocuments } from '../../../src/server/graphql/documents.ts'
 
 describe('documents', () => {
   it.each(['{ known }', '{ unknown }'])('validates %s once, however often it comes', (source) => {
@@ -13,7 +13,10 @@ describe('documents', () => {
         return Reflect.get(target, name, receiver)
       },
     })
-    const documents = createDocuments(schema, { limits: limitsSchema.parse({}) })
+    const documents = createDocuments(schema, {
+      limits: limitsSchema.parse({}),
+      introspection: true,
+    })
     const document = documents.parse(source)
     const first = documents.validate(counted, document)
     const asked = validations

@@ -1,7 +1,7 @@
 import { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
-import { fromNodeRequest } from '../../../src/server/node.ts'
+import { fromNodeRequest } from '../../../src/server/node/node.ts'
 
 function receive(maxBytes = 10) {
   const req = new IncomingMessage(new Socket())

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { permanentlyAccepted } from '../../../src/auth/identity.ts'
 import type { SessionId } from '../../../src/domain.ts'
-import { createOpenStreams } from '../../../src/server/open-streams.ts'
+import { createOpenStreams } from '../../../src/server/streams/open-streams.ts'
 import { createFakeClock } from '../../kit/fakes/clock.ts'
 import { silentLogger } from '../../kit/fakes/logger.ts'
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { SessionId } from '../../../src/domain.ts'
 import { RateLimitedError, TooLargeError, UnavailableError } from '../../../src/errors.ts'
-import { createWaitingBytes } from '../../../src/server/waiting-bytes.ts'
+import { createWaitingBytes } from '../../../src/server/streams/waiting-bytes.ts'
 
 const [alice, bob] = ['alice' as SessionId, 'bob' as SessionId]
 const open = () =>

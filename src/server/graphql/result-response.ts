@@ -1,11 +1,13 @@
 import type { ExecutionResult, GraphQLError } from 'graphql'
-import type { GatewayError } from '../errors.ts'
-import { gatewayErrorOf } from '../graphql/execution/errors.ts'
-import type { JsonText } from '../lib/json-text.ts'
-import { mediaTypes, type MediaType } from './accept.ts'
-import { createResultStream, createTextStream } from './event-stream.ts'
-import { jsonAnswer, type Answer } from './http.ts'
-import { framingOf } from './framing.ts'
+import type { GatewayError } from '../../errors.ts'
+import { gatewayErrorOf } from '../../graphql/execution/errors.ts'
+import { mediaTypes } from '../accept.ts'
+import type { MediaType } from '../accept.ts'
+import { createResultStream, createTextStream } from '../streams/response-stream.ts'
+import { jsonResponse } from '../http.ts'
+import type { HttpResponse } from '../http.ts'
+import type { JsonText } from '../../lib/json-text.ts'
+import { framingOf } from '../streams/framing.ts'
 
 /** Bad input is not answered with more than it is worth. */
 const maxErrors = 20
@@ -17,18 +19,18 @@ const maxMessageLength = 1_000
  * every media type, except where the client is known to read its code on the stream only; a request error of GraphQL
  * itself is 400 only where clients expect it, and is sent on the stream of a POST.
  */
-export function answerResult(
+export function resultResponse(
   result: ExecutionResult,
   method: string,
   accepted: readonly MediaType[],
-): Answer {
+): HttpResponse {
   const type = accepted[0] ?? mediaTypes.json
   const errors = result.errors ?? []
   const isExecuted = 'data' in result
   const refusal = isExecuted ? undefined : refusalOf(errors)
   const isOnStream = readsOnlyStreams(method, accepted)
   if (refusal && !(isOnStream && streamedStatuses.has(refusal.status))) {
-    return jsonAnswer(refusal.status, shownResult(result), refusal.headers)
+    return jsonResponse(refusal.status, shownResult(result), refusal.headers)
   }
   const framing = framingOf(type)
   // A browser's EventSource stops on a status, and would ask again after every stream.
@@ -39,17 +41,19 @@ export function answerResult(
   }
   const status = isExecuted || type === mediaTypes.json ? 200 : 400
   const shownType = framing ? mediaTypes.json : type
-  return jsonAnswer(status, shownResult(result), { 'content-type': `${shownType}; charset=utf-8` })
+  return jsonResponse(status, shownResult(result), {
+    'content-type': `${shownType}; charset=utf-8`,
+  })
 }
 
 /**
  * A long result as a text that is sent at the pace of its reader. `done`: nothing of it waits any more.
  */
-export function answerText(
+export function textResponse(
   { pieces, bytes }: JsonText,
   accepted: readonly MediaType[],
   done: () => void,
-): Answer {
+): HttpResponse {
   const type = accepted[0] ?? mediaTypes.json
   const framing = framingOf(type)
   if (framing) {
@@ -74,8 +78,8 @@ function readsOnlyStreams(method: string, accepted: readonly MediaType[]): boole
 const streamedStatuses: ReadonlySet<number> = new Set([400, 404, 410])
 
 /** An error of ours before any GraphQL. */
-export function answerError(error: GatewayError, shownError: GraphQLError): Answer {
-  return jsonAnswer(error.status, shownResult({ errors: [shownError] }), headersOf(error))
+export function errorResponse(error: GatewayError, shownError: GraphQLError): HttpResponse {
+  return jsonResponse(error.status, shownResult({ errors: [shownError] }), headersOf(error))
 }
 
 interface Refusal {

@@ -1,5 +1,5 @@
-import type { SessionId } from '../domain.ts'
-import { RateLimitedError, TooLargeError, UnavailableError } from '../errors.ts'
+import type { SessionId } from '../../domain.ts'
+import { RateLimitedError, TooLargeError, UnavailableError } from '../../errors.ts'
 
 /** When a client has read what waits for it is not known, in ms. */
 const retryAfterMs = 1_000

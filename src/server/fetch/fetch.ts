@@ -1,14 +1,15 @@
 import { streamToBody } from './fetch-sink.ts'
-import { bodyCutShort, bodyTaken, bodyTooLarge, type Answer, type Incoming } from './http.ts'
-import type { SinkLimits } from './node-sink.ts'
-import { findRouted } from './paths.ts'
+import { bodyCutShort, bodyTaken, bodyTooLarge } from '../http.ts'
+import type { HttpResponse, HttpRequest } from '../http.ts'
+import type { SinkLimits } from '../node/node-sink.ts'
+import { findHostedRoute } from '../routes.ts'
 
-export function fromFetchRequest(request: Request): Incoming {
+export function fromFetchRequest(request: Request): HttpRequest {
   const url = new URL(request.url)
   return {
     method: request.method,
     url,
-    route: findRouted(url.pathname),
+    route: findHostedRoute(url.pathname),
     headers: request.headers,
     isBodyParsed: false,
     readBody: (maxBytes) => readBody(request, maxBytes),
@@ -17,7 +18,11 @@ export function fromFetchRequest(request: Request): Incoming {
 }
 
 /** `signal`: the request's, by which its host tells that nobody waits for the answer any more. */
-export function toFetchResponse(answer: Answer, signal: AbortSignal, limits: SinkLimits): Response {
+export function toFetchResponse(
+  answer: HttpResponse,
+  signal: AbortSignal,
+  limits: SinkLimits,
+): Response {
   const { status, headers } = answer
   if (answer.stream) {
     const hasLength = 'content-length' in headers

@@ -1,6 +1,6 @@
-import type { Cursor } from '../domain.ts'
-import { mediaTypes } from './accept.ts'
-import type { MediaType } from './accept.ts'
+import type { Cursor } from '../../domain.ts'
+import { mediaTypes } from '../accept.ts'
+import type { MediaType } from '../accept.ts'
 
 /** How the results of a stream are written. Payloads are JSON: `{"data":…}`, without a line break. */
 export interface Framing {

@@ -1,6 +1,7 @@
-import { BadRequestError, UnsupportedMediaTypeError } from '../errors.ts'
-import type { Turns } from '../lib/turns.ts'
-import { bodyTooLarge, type Incoming } from './http.ts'
+import { BadRequestError, UnsupportedMediaTypeError } from '../../errors.ts'
+import { bodyTooLarge } from '../http.ts'
+import type { Turns } from '../../lib/turns.ts'
+import type { HttpRequest } from '../http.ts'
 
 /** Levels of a request's JSON; a parameter of a message, the deepest that the schema takes, has about 20. */
 const maxJsonDepth = 64
@@ -31,22 +32,22 @@ const unitsPerByte = 8
  * @throws {@link BadRequestError} {@link TooLargeError} {@link UnsupportedMediaTypeError}
  */
 export async function readParams(
-  incoming: Incoming,
+  request: HttpRequest,
   maxBytes: number,
   options: ParamsOptions,
 ): Promise<GraphParams> {
-  if (incoming.method === 'GET') {
-    await takeTurn(incoming.url.search.length, options)
-    return checkParams(queryParams(incoming.url.searchParams), options)
+  if (request.method === 'GET') {
+    await takeTurn(request.url.search.length, options)
+    return checkParams(queryParams(request.url.searchParams), options)
   }
-  const { headers } = incoming
+  const { headers } = request
   const encoding = headers.get('content-encoding')
-  if (!incoming.isBodyParsed && encoding && encoding.toLowerCase() !== 'identity') {
+  if (!request.isBodyParsed && encoding && encoding.toLowerCase() !== 'identity') {
     throw new UnsupportedMediaTypeError('A compressed body is not accepted.')
   }
   checkMediaType(headers.get('content-type'))
   if (Number(headers.get('content-length') ?? 0) > maxBytes) throw bodyTooLarge(maxBytes)
-  const bytes = await incoming.readBody(maxBytes)
+  const bytes = await request.readBody(maxBytes)
   await takeTurn(bytes.length, options)
   return checkParams(parseJson(decodeText(bytes)), options)
 }

@@ -1,11 +1,12 @@
-import type { Limits } from '../config/sections/limits.ts'
-import type { FileUpload } from '../domain.ts'
-import { BadRequestError, ForbiddenError } from '../errors.ts'
-import { UploadedFile } from '../graphql/uploaded-file.ts'
-import { checkParams, type GraphParams, isObject, type ParamsOptions, parseJson } from './body.ts'
-import { preflightHeader } from './csrf.ts'
+import type { Limits } from '../../config/sections/limits.ts'
+import type { FileUpload } from '../../domain.ts'
+import { BadRequestError, ForbiddenError } from '../../errors.ts'
+import { UploadedFile } from '../../graphql/uploaded-file.ts'
+import { checkParams, type GraphParams, isObject, type ParamsOptions, parseJson } from './params.ts'
+import { preflightHeader } from '../csrf.ts'
 import { openFormStream, type FormHead } from './form-stream.ts'
-import { bodyTooLarge, type Incoming } from './http.ts'
+import { bodyTooLarge } from '../http.ts'
+import type { HttpRequest } from '../http.ts'
 
 const maxMapLength = 1_024
 
@@ -16,7 +17,7 @@ export interface MultipartRequest {
   finish(): Promise<void>
 }
 
-export function isMultipart({ method, headers }: Incoming): boolean {
+export function isMultipart({ method, headers }: HttpRequest): boolean {
   return method === 'POST' && /^multipart\/form-data\b/i.test(headers.get('content-type') ?? '')
 }
 
@@ -26,18 +27,18 @@ export function isMultipart({ method, headers }: Incoming): boolean {
  * @throws {@link ForbiddenError} {@link BadRequestError} {@link TooLargeError}
  */
 export async function readMultipart(
-  incoming: Incoming,
+  request: HttpRequest,
   limits: Pick<Limits, 'maxBodyBytes' | 'maxUploadBytes'>,
   options: ParamsOptions,
 ): Promise<MultipartRequest> {
-  const { headers } = incoming
+  const { headers } = request
   // A page may send a form to any site unasked; a header of its own makes its browser ask us first.
   if (headers.get(preflightHeader) == null) {
     throw new ForbiddenError(`A multipart request needs the header ${preflightHeader}.`)
   }
   const maxBytes = limits.maxUploadBytes + limits.maxBodyBytes
   if (Number(headers.get('content-length') ?? 0) > maxBytes) throw bodyTooLarge(maxBytes)
-  const form = openFormStream(incoming.readStream(), headers.get('content-type') ?? '', {
+  const form = openFormStream(request.readStream(), headers.get('content-type') ?? '', {
     maxFields: 2,
     maxFieldBytes: limits.maxBodyBytes,
     maxFileBytes: limits.maxUploadBytes,

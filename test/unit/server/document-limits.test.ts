@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { BadRequestError } from '../../../src/errors.ts'
 import { fieldCosts } from '../../../src/graphql/cost.ts'
 import { schema } from '../../../src/graphql/schema.ts'
-import { graphiqlTabs } from '../../../src/server/graphiql-tabs.ts'
-import { checkDocument } from '../../../src/server/limits.ts'
+import { graphiqlTabs } from '../../../src/server/graphiql/tabs.ts'
+import { checkDocument } from '../../../src/server/graphql/document-limits.ts'
 
 const limits = {
   maxDepth: 12,

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { createHeapGuard } from '../../../src/server/heap-guard.ts'
+import { createLoadShedder } from '../../../src/server/load-shedding.ts'
 import { createFakeClock } from '../../kit/fakes/clock.ts'
 
 describe('heap guard (F26)', () => {
   const clock = createFakeClock()
   let used = 0
   const small = { heapUsed: 0, heapLimit: 1000, external: 0, resident: 0, available: 4000 }
-  const guard = createHeapGuard({
+  const guard = createLoadShedder({
     maxHeapPercent: 90,
     maxResidentPercent: 50,
     clock,
@@ -18,7 +18,7 @@ describe('heap guard (F26)', () => {
     ['memory outside of the heap', { external: 2001 }],
     ['both together', { heapUsed: 800, external: 1201 }],
   ])('refuses new work while %s is nearly full, however empty the heap is', (_what, full) => {
-    const refusing = createHeapGuard({
+    const refusing = createLoadShedder({
       maxHeapPercent: 90,
       maxResidentPercent: 50,
       clock,
@@ -28,8 +28,8 @@ describe('heap guard (F26)', () => {
   })
 
   it('measures the process it runs in', () => {
-    const roomy = createHeapGuard({ maxHeapPercent: 100, maxResidentPercent: 100, clock })
-    const tight = createHeapGuard({ maxHeapPercent: 100, maxResidentPercent: 0.001, clock })
+    const roomy = createLoadShedder({ maxHeapPercent: 100, maxResidentPercent: 100, clock })
+    const tight = createLoadShedder({ maxHeapPercent: 100, maxResidentPercent: 0.001, clock })
     expect([roomy.isNearLimit, tight.isNearLimit]).toEqual([false, true])
   })
 

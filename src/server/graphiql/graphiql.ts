@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
-import { graphiqlTabs } from './graphiql-tabs.ts'
-import type { Answer, Incoming } from './http.ts'
+import { graphiqlTabs } from './tabs.ts'
+import type { HttpResponse, HttpRequest } from '../http.ts'
 
 /** The page's own address with this parameter is an asset's: it is ours wherever the page is mounted. */
 const assetParameter = 'asset'
@@ -17,9 +17,9 @@ export interface GraphiQLOptions {
 
 /** GraphiQL from our own files: neither its page nor its scripts come from anywhere else. */
 export interface GraphiQL {
-  page(): Promise<Answer>
+  page(): Promise<HttpResponse>
   /** Undefined: it does not ask for an asset. */
-  asset(incoming: Incoming): Promise<Answer> | undefined
+  asset(request: HttpRequest): Promise<HttpResponse> | undefined
 }
 
 interface Asset {
@@ -55,11 +55,9 @@ export function createGraphiQL({ demoHeaders }: GraphiQLOptions = {}): GraphiQL 
         body: pageHtml(`?${assetParameter}=${version}/`),
       }
     },
-    asset(incoming) {
-      const path = incoming.url.searchParams.get(assetParameter)
-      return path === null
-        ? undefined
-        : load().then((assets) => assetAnswer(assets, path, incoming))
+    asset(request) {
+      const path = request.url.searchParams.get(assetParameter)
+      return path === null ? undefined : load().then((assets) => assetAnswer(assets, path, request))
     },
   }
 }
@@ -145,7 +143,11 @@ YogaGraphiQL.renderYogaGraphiQL(document.querySelector('#root'), { ...options, e
 `
 }
 
-function assetAnswer({ version, byName }: Assets, path: string, { headers }: Incoming): Answer {
+function assetAnswer(
+  { version, byName }: Assets,
+  path: string,
+  { headers }: HttpRequest,
+): HttpResponse {
   const prefix = `${version}/`
   const asset = path.startsWith(prefix) ? byName.get(path.slice(prefix.length)) : undefined
   if (!asset) return { status: 404, headers: {} }

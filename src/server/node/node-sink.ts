@@ -1,9 +1,9 @@
-import type { Clock } from '../lib/clock.ts'
-import { sliceEnd } from '../lib/surrogate.ts'
-import type { OwnTurns, SharedTurns } from '../lib/turns.ts'
-import type { Logger } from '../observe/logger.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { sliceEnd } from '../../lib/surrogate.ts'
+import type { OwnTurns, SharedTurns } from '../../lib/turns.ts'
+import type { Logger } from '../../observe/logger.ts'
 import type { TakenConnection } from './connections.ts'
-import type { EventStream, Gone, Sink, StreamReader } from './event-stream.ts'
+import type { ResponseStream, Gone, Sink, StreamReader } from '../streams/response-stream.ts'
 import { ConnectionWire, createWire, type HostResponse, isGone, type Wire } from './wire.ts'
 
 /** UTF-16 code units of a long text that are written at once. */
@@ -23,7 +23,7 @@ export interface SinkLimits {
 }
 
 /** Sends a stream straight to a response, whose head has been written. */
-export function streamToNode(stream: EventStream, res: HostResponse, limits: SinkLimits): void {
+export function streamToNode(stream: ResponseStream, res: HostResponse, limits: SinkLimits): void {
   const sink = new NodeSink(createWire(res), limits)
   res.on('close', () => sink.closed())
   // A response that fails is closed as well, and its close is handled.
@@ -35,7 +35,7 @@ export function streamToNode(stream: EventStream, res: HostResponse, limits: Sin
 
 /** Sends a stream to a connection that was taken from HTTP behind the head of the response. */
 export function streamToConnection(
-  stream: EventStream,
+  stream: ResponseStream,
   connection: TakenConnection,
   limits: SinkLimits,
 ): void {
@@ -66,7 +66,7 @@ class NodeSink implements Sink {
     this.#turns = limits.turns.of(this)
   }
 
-  open(stream: EventStream): void {
+  open(stream: ResponseStream): void {
     this.#reader = stream.open(this)
     if (this.#gone !== undefined) this.#reader.gone(this.#gone)
   }

@@ -1,13 +1,16 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Readable } from 'node:stream'
-import type { Timeouts } from '../config/sections/timeouts.ts'
-import type { Clock } from '../lib/clock.ts'
-import type { Logger } from '../observe/logger.ts'
-import { bodyCutShort, bodyTaken, bodyTooLarge, type Answer, type Incoming } from './http.ts'
+import type { Timeouts } from '../../config/sections/timeouts.ts'
+import type { Clock } from '../../lib/clock.ts'
+import type { Logger } from '../../observe/logger.ts'
+import { bodyCutShort, bodyTaken, bodyTooLarge } from '../http.ts'
+import type { HttpResponse, HttpRequest } from '../http.ts'
 import { Connections, type TakeConnection } from './connections.ts'
-import { destroyResponse, streamToConnection, streamToNode, type SinkLimits } from './node-sink.ts'
-import type { FindRoute } from './paths.ts'
+import { destroyResponse, streamToConnection, streamToNode } from './node-sink.ts'
+import type { SinkLimits } from './node-sink.ts'
+import type { FindRoute } from '../routes.ts'
 import type { HostResponse } from './wire.ts'
 
 const maxHeaderBytes = 16_384
@@ -38,7 +41,7 @@ export interface HostRequest extends Readable {
   readonly body?: unknown
 }
 
-export function fromNodeRequest(req: HostRequest, findRoute: FindRoute): Incoming {
+export function fromNodeRequest(req: HostRequest, findRoute: FindRoute): HttpRequest {
   // A router that takes its prefix away may leave no slash.
   const target = (req.url ?? '').replace(/^(?=\?|$)/, '/')
   // A target that is no path is one where nothing is.
@@ -129,8 +132,8 @@ function nodeHeaders(req: HostRequest) {
 }
 
 /** Sends an answer; a stream goes on by itself. `take`: takes the connection for it, on a server of our own. */
-export function answerOnNode(
-  answer: Answer,
+export function sendOnNode(
+  answer: HttpResponse,
   req: HostRequest,
   res: HostResponse,
   limits: SinkLimits,
@@ -202,7 +205,7 @@ function dropRest(req: HostRequest, clock: Clock, done: () => void): void {
   }
 }
 
-function hasBody({ status }: Answer): boolean {
+function hasBody({ status }: HttpResponse): boolean {
   return status !== 204 && status !== 304
 }
 

@@ -1,16 +1,16 @@
-import type { CredentialStatus } from '../auth/identity.ts'
-import type { Cursor } from '../domain.ts'
+import type { CredentialStatus } from '../../auth/identity.ts'
+import type { Cursor } from '../../domain.ts'
 import {
   CursorExpiredError,
   DrainingError,
   GatewayError,
   SubscriptionTokenExpiredError,
-} from '../errors.ts'
-import type { PresentError } from '../graphql/execution/errors.ts'
-import type { EventOutput, OpenSubscription } from '../graphql/execution/subscription.ts'
-import type { Metrics, SubscriptionEnd } from '../observe/metrics.ts'
-import type { EventStream, Gone, Sink, StreamReader } from './event-stream.ts'
-import type { LiveStream, StreamPlace } from './open-streams.ts'
+} from '../../errors.ts'
+import type { PresentError } from '../../graphql/execution/errors.ts'
+import type { EventOutput, OpenSubscription } from '../../graphql/execution/subscription.ts'
+import type { Metrics, SubscriptionEnd } from '../../observe/metrics.ts'
+import type { ResponseStream, Gone, Sink, StreamReader } from './response-stream.ts'
+import type { LiveStream, StreamPermit } from './open-streams.ts'
 import type { Framing } from './framing.ts'
 
 /** How long a client waits whose stream was replaced by a newer one of its session. */
@@ -43,12 +43,12 @@ class ReplacedError extends Error {
  * A subscription as a stream: each event once, in order, and an ending that says what to do next. Mostly idle, and there are
  * thousands: it is one object to all that deal with it, instead of closures for each.
  */
-export class SubscriptionStream implements EventStream, StreamReader, LiveStream, EventOutput {
+export class SubscriptionStream implements ResponseStream, StreamReader, LiveStream, EventOutput {
   readonly credentialStatus: CredentialStatus
   readonly expiresAt: number
   readonly framing: Framing
   readonly #opened: OpenSubscription
-  readonly #place: StreamPlace
+  readonly #place: StreamPermit
   readonly #services: StreamServices
   readonly #ending = new AbortController()
   #sink: Sink | undefined
@@ -58,7 +58,7 @@ export class SubscriptionStream implements EventStream, StreamReader, LiveStream
     opened: OpenSubscription,
     framing: Framing,
     credential: { readonly status: CredentialStatus; readonly expiresAt: number },
-    place: StreamPlace,
+    place: StreamPermit,
     services: StreamServices,
   ) {
     this.credentialStatus = credential.status

@@ -1,6 +1,6 @@
 import { Busboy, type BusboyFileStream, type BusboyInstance } from '@fastify/busboy'
-import type { FileUpload } from '../domain.ts'
-import { BadRequestError, GatewayError, TooLargeError } from '../errors.ts'
+import type { FileUpload } from '../../domain.ts'
+import { BadRequestError, GatewayError, TooLargeError } from '../../errors.ts'
 
 const maxHeaderBytes = 8_192
 const maxHeaderPairs = 20

@@ -3,17 +3,19 @@ import type { GuestPass } from '../auth/guests.ts'
 import type { Identity } from '../auth/identity.ts'
 import type { CookieSettings } from '../config/sections/cookie.ts'
 import type { Timeouts } from '../config/sections/timeouts.ts'
-import { BadRequestError, MethodNotAllowedError, UnauthenticatedError } from '../errors.ts'
+import { BadRequestError, UnauthenticatedError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import { clientAddress } from './client-address.ts'
 import type { Cors } from './cors.ts'
 import { checkCookieAnswer, checkCookieRequest } from './csrf.ts'
-import type { HeapGuard } from './heap-guard.ts'
-import { jsonAnswer, type Answer, type Incoming } from './http.ts'
+import type { LoadShedder } from './load-shedding.ts'
+import { jsonResponse } from './http.ts'
+import type { HttpResponse, HttpRequest } from './http.ts'
+import type { Routes } from './request-handler.ts'
 import { createRequestTimer } from './request-timer.ts'
 
-/** As much of an authenticator as the door needs. */
-export interface DoorAuthenticator {
+/** As much of an authenticator as the server needs. */
+export interface RequestAuthenticator {
   /** Undefined: no credential is presented. One that is refused throws. */
   authenticate(headers: RequestHeaders): Promise<Identity | undefined>
   /** The `WWW-Authenticate` header of a refusal. */
@@ -27,7 +29,7 @@ export interface Limiter {
 }
 
 /** Where guests get their tokens. */
-export interface GuestDesk {
+export interface GuestIssuer {
   issue(subject?: string): Promise<GuestPass>
   /** Keyed by client address. */
   readonly perAddress: Limiter
@@ -35,73 +37,70 @@ export interface GuestDesk {
   readonly inAll: Limiter
 }
 
-export interface WaysInOptions {
-  readonly authenticator: DoorAuthenticator
+export interface SignInOptions {
+  readonly authenticator: RequestAuthenticator
   /** Undefined: there are no cookies. */
   readonly cookie?: CookieSettings | undefined
   /** Undefined: there are no guests. */
-  readonly guests?: GuestDesk | undefined
-  /** Proxies before us whose `X-Forwarded-For` is believed. Default 0. */
-  readonly trustProxy?: number
+  readonly guests?: GuestIssuer | undefined
+  /** Proxies before us whose `X-Forwarded-For` is believed. */
+  readonly trustProxy: number
   readonly cors: Cors
   readonly clock: Clock
   readonly timeouts: Pick<Timeouts, 'requestMs'>
-  /** Undefined: nothing is watched. */
-  readonly heap?: HeapGuard | undefined
+  readonly load: LoadShedder
 }
-
-/** How callers get in otherwise than by a header of their own: undefined for other paths, and for ways that are closed. */
-export type WaysIn = (incoming: Incoming) => Promise<Answer> | undefined
 
 /** Nothing is asked for in a body; one that comes along is read so that the connection can be kept. */
 const maxBodyBytes = 1_024
 /** Browsers drop cookies of more than 4 KiB, their names and attributes included, without a word. */
 const maxCookieTokenLength = 3_800
 
-export function createWaysIn(options: WaysInOptions): WaysIn {
-  const { authenticator, cookie, guests, trustProxy = 0, cors, clock, heap } = options
+/** How callers sign in otherwise than by a header of their own. What is not configured is not there. */
+export function createSignInRoutes(options: SignInOptions): Pick<Routes, 'cookie' | 'guest'> {
+  const { authenticator, cookie, guests, trustProxy, cors, clock, load } = options
   const inTime = createRequestTimer(clock, options.timeouts)
-
-  return (incoming) => {
-    if (incoming.route === 'cookie' && cookie) return answerCookie(incoming, cookie)
-    if (incoming.route === 'guest' && guests) return answerGuest(incoming, guests)
-    return undefined
+  return {
+    ...(cookie && {
+      cookie: {
+        methods: ['POST', 'DELETE'],
+        handle: (request) => moveToCookie(request, cookie),
+      },
+    }),
+    ...(guests && {
+      guest: { methods: ['POST'], handle: (request) => admitGuest(request, guests) },
+    }),
   }
 
-  async function answerCookie(incoming: Incoming, settings: CookieSettings): Promise<Answer> {
-    const { method } = incoming
-    if (method === 'OPTIONS') return cors.preflight(incoming)
-    if (method !== 'POST' && method !== 'DELETE') {
-      throw new MethodNotAllowedError('Use POST or DELETE.')
-    }
-    checkCookieAnswer(incoming, cors)
+  async function moveToCookie(
+    request: HttpRequest,
+    settings: CookieSettings,
+  ): Promise<HttpResponse> {
+    checkCookieAnswer(request, cors)
     // An expired cookie must go, too, so leaving needs no credential.
-    if (method === 'DELETE') return emptyAnswer(clearCookie(settings))
+    if (request.method === 'DELETE') return emptyResponse(clearCookie(settings))
 
-    heap?.check()
+    load.check()
     // What the old cookie says does not matter: it is replaced.
-    const identity = await authenticator.authenticate(withoutCookies(incoming.headers))
+    const identity = await authenticator.authenticate(withoutCookies(request.headers))
     if (identity === undefined) throw new UnauthenticatedError('A bearer token is needed.')
-    const token = bearerTokenOf(incoming.headers)
+    const token = bearerTokenOf(request.headers)
     if (token === undefined) throw new BadRequestError('Only a bearer token goes into a cookie.')
     if (token.length > maxCookieTokenLength) {
       throw new BadRequestError('The token is too large for a cookie.')
     }
-    await inTime(incoming.readBody(maxBodyBytes))
-    return emptyAnswer(setCookie(settings, token, identity.caller.expiresAt))
+    await inTime(request.readBody(maxBodyBytes))
+    return emptyResponse(setCookie(settings, token, identity.caller.expiresAt))
   }
 
-  async function answerGuest(incoming: Incoming, desk: GuestDesk): Promise<Answer> {
-    const { method } = incoming
-    if (method === 'OPTIONS') return cors.preflight(incoming)
-    if (method !== 'POST') throw new MethodNotAllowedError('Use POST.')
-    heap?.check()
-    const subject = await knownGuest(incoming)
-    await desk.perAddress.take(clientAddress(incoming, trustProxy))
-    await desk.inAll.take('guests')
-    await inTime(incoming.readBody(maxBodyBytes))
-    const { token, expiresAt } = await desk.issue(subject)
-    return jsonAnswer(
+  async function admitGuest(request: HttpRequest, issuer: GuestIssuer): Promise<HttpResponse> {
+    load.check()
+    const subject = await knownGuest(request)
+    await issuer.perAddress.take(clientAddress(request, trustProxy))
+    await issuer.inAll.take('guests')
+    await inTime(request.readBody(maxBodyBytes))
+    const { token, expiresAt } = await issuer.issue(subject)
+    return jsonResponse(
       200,
       { token, expiresAt: new Date(expiresAt).toISOString() },
       cookie && { 'set-cookie': setCookie(cookie, token, expiresAt) },
@@ -109,10 +108,10 @@ export function createWaysIn(options: WaysInOptions): WaysIn {
   }
 
   /** Undefined: nobody yet. A credential that is refused makes nobody a new guest. */
-  async function knownGuest(incoming: Incoming): Promise<string | undefined> {
-    const identity = await authenticator.authenticate(incoming.headers)
-    if (identity?.by === 'cookie') checkCookieRequest(incoming, cors)
-    else if (cookie) checkCookieAnswer(incoming, cors)
+  async function knownGuest(request: HttpRequest): Promise<string | undefined> {
+    const identity = await authenticator.authenticate(request.headers)
+    if (identity?.by === 'cookie') checkCookieRequest(request, cors)
+    else if (cookie) checkCookieAnswer(request, cors)
     if (identity === undefined) return undefined
     const { kind, subject } = identity.caller
     if (kind !== 'guest') throw new BadRequestError('Who is signed in already is no guest.')
@@ -133,7 +132,7 @@ function attributesOf(sameSite: CookieSettings['sameSite']): string {
   return `Path=/; HttpOnly; Secure; SameSite=${sameSite === 'lax' ? 'Lax' : 'Strict'}`
 }
 
-function emptyAnswer(cookie: string): Answer {
+function emptyResponse(cookie: string): HttpResponse {
   return { status: 204, headers: { 'set-cookie': cookie } }
 }
 

@@ -1,13 +1,13 @@
-import { onAbort } from '../lib/on-abort.ts'
-import type { EventStream, Gone, Sink, StreamReader } from './event-stream.ts'
-import type { SinkLimits } from './node-sink.ts'
+import { onAbort } from '../../lib/on-abort.ts'
+import type { ResponseStream, Gone, Sink, StreamReader } from '../streams/response-stream.ts'
+import type { SinkLimits } from '../node/node-sink.ts'
 
 /**
  * A stream as a body for `fetch`: made at the pace at which it is read, until its reader cancels it or `signal`, which
  * is the request's, says that nobody is there any more. `hasLength`: whether the head says how long it is.
  */
 export function streamToBody(
-  stream: EventStream,
+  stream: ResponseStream,
   { signal, hasLength }: { readonly signal: AbortSignal; readonly hasLength: boolean },
   limits: Pick<SinkLimits, 'clock' | 'logger' | 'turns' | 'stalledMs'>,
 ): ReadableStream<Uint8Array> {

@@ -1,15 +1,15 @@
 import { usePersistedOperations } from '@graphql-yoga/plugin-persisted-operations'
 import { GraphQLError, validate, type DocumentNode, type GraphQLSchema } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
-import type { PersistedDocuments } from '../config/sections/persisted-documents.ts'
-import { BadRequestError, ForbiddenError, GatewayError } from '../errors.ts'
+import type { PersistedDocuments } from '../../config/sections/persisted-documents.ts'
+import { BadRequestError, ForbiddenError, GatewayError } from '../../errors.ts'
 
 /**
  * Answers requests that name a document; with `only`, no others.
  * @param parse throws for a document over the limits
  * @throws `TypeError` for a document that does not fit the schema or the limits: better now than at its first use.
  */
-export function createPersistedDocuments(
+export function usePersistedDocuments(
   { documents, only }: PersistedDocuments,
   schema: GraphQLSchema,
   parse: (source: string) => DocumentNode,

@@ -4,15 +4,14 @@ import {
   parse,
   specifiedRules,
   validate,
-  type DocumentNode,
-  type GraphQLSchema,
-  type Source,
 } from 'graphql'
+import type { DocumentNode, GraphQLSchema, Source } from 'graphql'
 import { createLRUCache } from 'graphql-yoga'
-import type { Limits } from '../config/sections/limits.ts'
-import { fieldCosts } from '../graphql/cost.ts'
-import { withCode } from '../graphql/execution/errors.ts'
-import { checkDocument, checkNesting, type DocumentLimits } from './limits.ts'
+import type { Limits } from '../../config/sections/limits.ts'
+import { fieldCosts } from '../../graphql/cost.ts'
+import { withCode } from '../../graphql/execution/errors.ts'
+import { checkDocument, checkNesting } from './document-limits.ts'
+import type { DocumentLimits } from './document-limits.ts'
 
 const maxValidationErrors = 20
 const maxCachedDocuments = 256
@@ -21,15 +20,14 @@ const maxCachedLength = 4_096
 
 export interface DocumentOptions {
   readonly limits: DocumentLimits & Pick<Limits, 'maxTokens'>
-  /** Whether clients may ask for the schema. Default true. */
-  readonly introspection?: boolean
+  /** Whether clients may ask for the schema. */
+  readonly introspection: boolean
 }
 
+export type Documents = ReturnType<typeof createDocuments>
+
 /** Parses, prices and validates the documents of requests. */
-export function createDocuments(
-  schema: GraphQLSchema,
-  { limits, introspection = true }: DocumentOptions,
-) {
+export function createDocuments(schema: GraphQLSchema, { limits, introspection }: DocumentOptions) {
   const costOfFields = fieldCosts(schema)
   const rules = introspection
     ? specifiedRules

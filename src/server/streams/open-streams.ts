@@ -1,8 +1,8 @@
-import type { CredentialStatus } from '../auth/identity.ts'
-import type { SessionId } from '../domain.ts'
-import { DrainingError, RateLimitedError, UnavailableError } from '../errors.ts'
-import type { Clock } from '../lib/clock.ts'
-import type { Logger } from '../observe/logger.ts'
+import type { CredentialStatus } from '../../auth/identity.ts'
+import type { SessionId } from '../../domain.ts'
+import { DrainingError, RateLimitedError, UnavailableError } from '../../errors.ts'
+import type { Clock } from '../../lib/clock.ts'
+import type { Logger } from '../../observe/logger.ts'
 
 const buckets = 8
 /** For a session whose subscriptions are all still being opened. */
@@ -22,7 +22,7 @@ export interface LiveStream {
 }
 
 /** A place among the open streams, held from before the subscription is made until its stream has ended. */
-export interface StreamPlace extends Disposable {
+export interface StreamPermit extends Disposable {
   /**
    * From now on the stream is kept alive, and ends when its credential is no longer accepted, when a newer one takes its
    * place, and with a drain. Where the session has more streams than it may, its oldest ends.
@@ -31,7 +31,7 @@ export interface StreamPlace extends Disposable {
 }
 
 /** The streams of one session. */
-interface SessionPlaces {
+interface SessionStreams {
   /** The oldest first. A stream that was replaced is none of them, though it has not ended yet. */
   readonly open: Set<LiveStream>
   /** Places that are reserved for streams to come. */
@@ -44,7 +44,7 @@ export interface OpenStreams extends Disposable {
    * Reserves a place for a stream that is being opened.
    * @throws {@link RateLimitedError} {@link UnavailableError} {@link DrainingError}
    */
-  admit(session: SessionId): StreamPlace
+  admit(session: SessionId): StreamPermit
   /** Ends the streams whose credentials are no longer accepted. */
   checkCredentials(): Promise<void>
   /** Ends all streams so that their clients resume elsewhere, and admits no more. */
@@ -75,7 +75,7 @@ export function createOpenStreams(options: {
   readonly logger: Logger
 }): OpenStreams {
   const { maxSubscriptions, maxSubscriptionsPerSession, keepAliveMs, clock, logger } = options
-  const bySession = new Map<SessionId, SessionPlaces>()
+  const bySession = new Map<SessionId, SessionStreams>()
   const live = Array.from({ length: buckets }, () => new Set<LiveStream>())
   let size = 0
   let turn = 0
@@ -86,14 +86,14 @@ export function createOpenStreams(options: {
   let nextExpiry = Number.POSITIVE_INFINITY
   let expiry: Disposable | undefined
 
-  class Place implements StreamPlace {
+  class Place implements StreamPermit {
     readonly #session: SessionId
-    readonly #places: SessionPlaces
+    readonly #places: SessionStreams
     #bucket: Set<LiveStream> | undefined
     #occupant: LiveStream | undefined
     #isFree = false
 
-    constructor(session: SessionId, places: SessionPlaces) {
+    constructor(session: SessionId, places: SessionStreams) {
       this.#session = session
       this.#places = places
       places.opening += 1

@@ -1,4 +1,4 @@
-import type { SubscriptionEnd } from '../observe/metrics.ts'
+import type { SubscriptionEnd } from '../../observe/metrics.ts'
 import type { Framing } from './framing.ts'
 
 /** Why nobody reads a stream any more. */
@@ -20,7 +20,7 @@ export interface Sink {
 }
 
 /** The body of an answer, as it comes to be. */
-export interface EventStream {
+export interface ResponseStream {
   /** Starts; the stream ends the sink in any case. */
   open(sink: Sink): StreamReader
 }
@@ -31,7 +31,7 @@ export interface StreamReader {
 }
 
 /** A text in pieces, each written when there is room for it. `done`: nothing of it waits any more. */
-export function createTextStream(pieces: readonly string[], done: () => void): EventStream {
+export function createTextStream(pieces: readonly string[], done: () => void): ResponseStream {
   return {
     open(sink) {
       let isGone = false
@@ -56,7 +56,7 @@ export function createTextStream(pieces: readonly string[], done: () => void): E
 }
 
 /** One result and the end: a query or a mutation, or the errors of a request, on a stream. Without a result: the end. */
-export function createResultStream(framing: Framing, payload?: string): EventStream {
+export function createResultStream(framing: Framing, payload?: string): ResponseStream {
   return {
     open(sink) {
       const end = () => sink.end()

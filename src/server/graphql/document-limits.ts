@@ -11,8 +11,8 @@ import {
   type SelectionSetNode,
   type ValueNode,
 } from 'graphql'
-import type { Limits } from '../config/sections/limits.ts'
-import { BadRequestError } from '../errors.ts'
+import type { Limits } from '../../config/sections/limits.ts'
+import { BadRequestError } from '../../errors.ts'
 
 export type DocumentLimits = Pick<
   Limits,

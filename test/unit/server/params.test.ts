@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { readParams } from '../../../src/server/body.ts'
-import { fromFetchRequest } from '../../../src/server/fetch.ts'
+import { readParams } from '../../../src/server/graphql/params.ts'
+import { fromFetchRequest } from '../../../src/server/fetch/fetch.ts'
 
 const url = 'http://gateway/graphql'
 /** Units that were asked for. */

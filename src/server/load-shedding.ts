@@ -20,13 +20,13 @@ export interface MemorySize {
 }
 
 /** Keeps the process from dying of new work: what lives goes on, what is new comes back later (F26). */
-export interface HeapGuard {
+export interface LoadShedder {
   /** @throws {@link UnavailableError} while memory is nearly full. */
   check(): void
   readonly isNearLimit: boolean
 }
 
-export function createHeapGuard({
+export function createLoadShedder({
   maxHeapPercent,
   maxResidentPercent,
   clock,
@@ -36,7 +36,7 @@ export function createHeapGuard({
   readonly maxResidentPercent: number
   readonly clock: Clock
   readonly readMemory?: () => MemorySize
-}): HeapGuard {
+}): LoadShedder {
   let lookedAt = Number.NEGATIVE_INFINITY
   let nearLimit = false
 

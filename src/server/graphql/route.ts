@@ -1,0 +1,86 @@
+import type { RequestHeaders } from '../../auth/authenticator.ts'
+import type { Identity } from '../../auth/identity.ts'
+import type { Caller } from '../../domain.ts'
+import { BadRequestError, UnauthenticatedError } from '../../errors.ts'
+import { acceptedTypes, mediaTypes } from '../accept.ts'
+import type { Cors } from '../cors.ts'
+import { checkCookieRequest } from '../csrf.ts'
+import type { GraphiQL } from '../graphiql/graphiql.ts'
+import { jsonResponse } from '../http.ts'
+import type { HttpRequest, HttpResponse } from '../http.ts'
+import type { LoadShedder } from '../load-shedding.ts'
+import type { Route } from '../request-handler.ts'
+import type { OperationRequest, RequestContext } from './operation.ts'
+import type { RunOperation } from './yoga.ts'
+
+export interface GraphQLRouteOptions {
+  readonly authenticator: {
+    /** Undefined: no credential is presented. One that is refused throws. */
+    authenticate(headers: RequestHeaders): Promise<Identity | undefined>
+  }
+  readonly openSession: (caller: Caller) => Promise<Omit<RequestContext, 'lastEventId'>>
+  readonly runOperation: RunOperation
+  /** Undefined: there is no page. */
+  readonly graphiql: GraphiQL | undefined
+  readonly cors: Cors
+  readonly load: LoadShedder
+}
+
+/** Where GraphQL is: operations, and the page to try them. */
+export function createGraphQLRoute(options: GraphQLRouteOptions): Route {
+  const { authenticator, openSession, runOperation, graphiql, cors, load } = options
+
+  return {
+    methods: ['GET', 'POST'],
+    async handle(request) {
+      if (/\bwebsocket\b/i.test(request.headers.get('upgrade') ?? '')) {
+        throw new BadRequestError(
+          `WebSocket is not spoken here: a subscription is read as server-sent events, with "accept: ${mediaTypes.events}".`,
+        )
+      }
+      const accepted = acceptedTypes(request.headers.get('accept'))
+      if (graphiql && request.method === 'GET' && !request.url.searchParams.has('query')) {
+        const asset = graphiql.asset(request)
+        if (asset) return asset
+        if (accepted[0] === mediaTypes.html) return graphiql.page()
+      }
+
+      load.check()
+      // Before anything of the body is read: who is not known costs nothing more.
+      const identity = await authenticator.authenticate(request.headers)
+      if (identity === undefined) throw new UnauthenticatedError('A credential is needed.')
+      if (identity.by === 'cookie') checkCookieRequest(request, cors)
+      const { caller, status } = identity
+      const graphqlTypes = accepted.filter((type) => type !== mediaTypes.html)
+      if (graphqlTypes.length === 0) return notAcceptable()
+      const operation: OperationRequest = {
+        request,
+        accepted: graphqlTypes,
+        credentialStatus: status,
+        openContext: async () => ({
+          ...(await openSession(caller)),
+          lastEventId: lastEventIdOf(request),
+        }),
+      }
+      const response = await runOperation(operation)
+      return { ...response, kind: operation.kind }
+    },
+  }
+}
+
+/**
+ * Where an event stream is resumed. Polyfills of `EventSource` cannot set the header everywhere, and send it in the query,
+ * as `lastEventId`, `lastEventID` or `Last-Event-ID`.
+ */
+function lastEventIdOf({ method, url, headers }: HttpRequest): string | undefined {
+  const given = headers.get('last-event-id')
+  if (given != null || method !== 'GET') return given ?? undefined
+  const [, value] =
+    [...url.searchParams].findLast(([name]) => /^last-?event-?id$/i.test(name)) ?? []
+  return value === '' ? undefined : value
+}
+
+function notAcceptable(): HttpResponse {
+  const message = `the answer can be ${Object.values(mediaTypes).join(', ')}`
+  return jsonResponse(406, { errors: [{ message, extensions: { code: 'BAD_REQUEST' } }] })
+}
