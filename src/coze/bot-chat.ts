@@ -6,7 +6,7 @@ import type {
   StreamTimeouts,
   TakeCozeEvents,
 } from './client.ts'
-import { type EnterMessage, enterMessage } from './enter-message.ts'
+import { type EnterMessage, enterMessage } from './message-content.ts'
 import type { CozeAnswer } from './envelope.ts'
 import { type CozeMessage, readMessages } from './conversations.ts'
 import { CozeError } from './errors.ts'

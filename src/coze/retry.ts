@@ -3,7 +3,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { callRules } from './calls.ts'
 import { type CallOrigin, CozeError } from './errors.ts'
-import { reportError } from './report.ts'
+import { reportError } from './watch.ts'
 import type { Connection } from './wire.ts'
 
 const maxTries = 3

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import type { Metrics } from '../observe/metrics.ts'
 import { type Accepted, type CallOrigin, CozeError } from './errors.ts'
-import { reportError } from './report.ts'
+import { reportError } from './watch.ts'
 import { type CozeDelta, type CozeEvent, decodeFrame, frameKind } from './events.ts'
 import { findRepeatedFrame, isSameMessage, type RepeatedFrame } from './repeated-frame.ts'
 import { createSseParser, SseSyntaxError } from './sse.ts'

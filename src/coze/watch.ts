@@ -2,9 +2,9 @@ import type { UpstreamFailure } from '../domain/upstream.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Tracer } from '../observe/tracer.ts'
-import type { BaseUrls } from './base-url.ts'
+import type { BaseUrls } from './wire-request.ts'
 import { type CozeCall, callRules } from './calls.ts'
-import { CozeError } from './errors.ts'
+import { CozeError, type CallOrigin, isKnownCode } from './errors.ts'
 
 /** One upstream call, all its tries together, as metrics and traces see it. Left without an end, it was aborted. */
 export interface WatchedCall extends Disposable {
@@ -104,4 +104,23 @@ export function createWatch({
       },
     }
   }
+}
+
+/** Counts a failure under labels that no upstream can make more of. */
+export function reportError(
+  metrics: Pick<Metrics, 'upstreamError'>,
+  { call }: CallOrigin,
+  error: CozeError,
+): void {
+  metrics.upstreamError(call, error.kind, codeOf(error))
+}
+
+/**
+ * The most exact code that is known: of the system, of the upstream (`other`: an undocumented one), or the HTTP status.
+ * `uncoded`: there is none, since the gateway itself judged the answer or the upstream gave no reason.
+ */
+function codeOf({ systemCode, upstreamCode, httpStatus }: CozeError): string {
+  if (systemCode !== undefined) return systemCode
+  if (upstreamCode !== undefined) return isKnownCode(upstreamCode) ? upstreamCode : 'other'
+  return httpStatus === undefined || httpStatus < 300 ? 'uncoded' : `HTTP_${httpStatus}`
 }

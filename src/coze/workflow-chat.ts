@@ -5,7 +5,7 @@ import type {
   StreamTimeouts,
   TakeCozeEvents,
 } from './client.ts'
-import { type EnterMessage, enterMessage } from './enter-message.ts'
+import { type EnterMessage, enterMessage } from './message-content.ts'
 
 export interface WorkflowChatRequest {
   readonly workflowId: string

@@ -1,6 +1,6 @@
 import type { AssistantSettings } from '../config/sections/assistant.ts'
 import type { StrategyKind } from '../domain.ts'
-import { RunFailedError } from '../strategy/run-failed-error.ts'
+import { RunFailedError } from '../strategy/run-failure.ts'
 
 /** The advice for whoever set the assistant up: what is wrong, which page of the console mends it, and its ids. */
 export function sentenceOf(

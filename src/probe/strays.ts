@@ -8,7 +8,7 @@ import {
 } from '../isolation/breaches.ts'
 import { createGuard, GuardError, type GuardedEvent } from '../isolation/guard.ts'
 import type { Clock } from '../lib/clock.ts'
-import { RunFailedError } from '../strategy/run-failed-error.ts'
+import { RunFailedError } from '../strategy/run-failure.ts'
 
 /** Collects what a probe is told that is another's: by the guard, and in the words, that reach users as a breach. */
 export interface Strays {

@@ -2,7 +2,7 @@ import type { ConversationId, ReplyId, Session, SessionId, SessionName } from '.
 import type { ProbeExchange } from '../domain/probe.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { NewId } from '../lib/id.ts'
-import { RunFailedError } from '../strategy/run-failed-error.ts'
+import { RunFailedError } from '../strategy/run-failure.ts'
 import type { RunWatch, Strays } from './strays.ts'
 import type {
   ChatStrategy,

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
 import type { OmittedContent, Question, ToolCall } from '../domain.ts'
-import { RunFailedError } from '../strategy/run-failed-error.ts'
+import { RunFailedError } from '../strategy/run-failure.ts'
 import { runFailures } from './failures.ts'
 
 /** Suggestions beyond these (their count, their length in UTF-16 code units) are left out. */

@@ -2,7 +2,7 @@ import type { Delta, OmittedContent, Question, ToolCall, Usage } from '../domain
 import type { Guard } from '../isolation/guard.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Metrics } from '../observe/metrics.ts'
-import { RunFailedError } from '../strategy/run-failed-error.ts'
+import { RunFailedError } from '../strategy/run-failure.ts'
 import type { RunEvent } from '../strategy/strategy.ts'
 import { runFailures } from './failures.ts'
 import { createReplyExtras, wellFormedCalls } from './reply-extras.ts'

@@ -4,7 +4,7 @@ import { type AssistantAccess, recordsFor } from '../reply/assistant-access.ts'
 import type { ReplyEngine } from '../reply/engine.ts'
 import type { Ledger } from '../store/ledger.ts'
 import { stored } from '../store/store.ts'
-import { RunFailedError } from '../strategy/run-failed-error.ts'
+import { RunFailedError } from '../strategy/run-failure.ts'
 
 export interface Feedback {
   readonly rating: Rating | null

@@ -13,7 +13,7 @@ import { reachOf } from '../reply/circuit.ts'
 import type { ReplyEngine } from '../reply/engine.ts'
 import type { Ledger } from '../store/ledger.ts'
 import { stored } from '../store/store.ts'
-import { RunFailedError } from '../strategy/run-failed-error.ts'
+import { RunFailedError } from '../strategy/run-failure.ts'
 
 export interface UploadsOptions extends AssistantAccess, Pick<ReplyEngine, 'admission' | 'closed'> {
   readonly ledger: Ledger

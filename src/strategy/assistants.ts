@@ -4,18 +4,16 @@ import type { Timeouts } from '../config/sections/timeouts.ts'
 import type { CozeClient } from '../coze/client.ts'
 import type { SignAssertion } from '../coze/assertion.ts'
 import { type CozeCredentials, createTokenResolver } from '../coze/token.ts'
-import type { AssistantId, StrategyKind } from '../domain.ts'
+import type { AssistantId, StrategyKind, AssistantInfo } from '../domain.ts'
 import type { IsolationTarget, TargetVerdict } from '../domain/isolation.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { NewId } from '../lib/id.ts'
 import type { Metrics } from '../observe/metrics.ts'
-import { botTakesFiles, workflowTakesFiles } from './assistant-info.ts'
 import type { BotSettings, WorkflowSettings } from '../config/sections/target.ts'
-import { createAssistantRecords } from './assistant-records.ts'
+import { createAssistantRecords, type AssistantRecords } from './records.ts'
 import { createBotStrategy } from './bot.ts'
 import { upstreamScope } from './keys.ts'
 import { platformTraits } from './platform-traits.ts'
-import type { AssistantRecords } from './records.ts'
 import {
   type Choice,
   createStrategySelector,
@@ -142,7 +140,7 @@ function createAssistant(
           ...forRecords,
           owner: { botId: bot.botId },
           connectorId: bot.connectorId,
-          takesFiles: botTakesFiles(bot),
+          takesFiles: bot.attachments,
         }),
       }),
     },
@@ -166,4 +164,44 @@ function targetsOf(assistant: AssistantSettings): {
     case 'auto':
       return { workflow: assistant.workflow, bot: assistant.fallback }
   }
+}
+
+/** What callers may know of an assistant: what its messages may carry, whichever way it is driven. */
+export function infoOf(assistant: AssistantSettings): AssistantInfo {
+  const { id, name } = assistant
+  switch (assistant.strategy) {
+    case 'workflow':
+      return { id, name, ...workflowTakes(assistant.workflow) }
+    case 'bot':
+      return { id, name, ...botTakes(assistant.bot) }
+    case 'auto': {
+      const workflow = workflowTakes(assistant.workflow)
+      const bot = botTakes(assistant.fallback)
+      const both = (some: readonly string[], others: readonly string[]) =>
+        some.filter((one) => others.includes(one))
+      return {
+        id,
+        name,
+        messageParameters: both(workflow.messageParameters, bot.messageParameters),
+        messageMetadata: both(workflow.messageMetadata, bot.messageMetadata),
+        takesAttachments: workflow.takesAttachments && bot.takesAttachments,
+      }
+    }
+  }
+}
+
+function workflowTakesFiles({ attachmentParameter }: WorkflowSettings): boolean {
+  return attachmentParameter !== undefined
+}
+
+type Takes = Omit<AssistantInfo, 'id' | 'name'>
+
+function workflowTakes(workflow: WorkflowSettings): Takes {
+  const { messageParameters, messageMetadata } = workflow
+  return { messageParameters, messageMetadata, takesAttachments: workflowTakesFiles(workflow) }
+}
+
+function botTakes(bot: BotSettings): Takes {
+  const { messageVariables: messageParameters, messageMetadata } = bot
+  return { messageParameters, messageMetadata, takesAttachments: bot.attachments }
 }

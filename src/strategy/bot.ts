@@ -10,14 +10,12 @@ import type { CozeClient, CozeTarget } from '../coze/client.ts'
 import { createConversation, listMessages } from '../coze/conversations.ts'
 import { CozeError } from '../coze/errors.ts'
 import type { ChatIds } from '../coze/events.ts'
-import { withToken } from '../coze/with-token.ts'
+import { withToken } from '../coze/token.ts'
 import type { UpstreamScope } from '../domain.ts'
-import { botTakesFiles } from './assistant-info.ts'
 import type { BotSettings } from '../config/sections/target.ts'
-import { enterMessages, seedsOf } from './enter-messages.ts'
 import { findBotProblems } from '../domain/keying.ts'
-import { createRunKeys, refuseUnkeyed } from './keys.ts'
-import { botLayers, identityLayer } from './layers.ts'
+import { enterMessages, seedsOf } from './enter-messages.ts'
+import { createRunKeys, refuseUnkeyed, botLayers, identityLayer } from './keys.ts'
 import { findChatId, lookUntil, readListedAnswer } from './lookup.ts'
 import { customVariables, messageMetaData } from './message-fields.ts'
 import { retell } from './run-events.ts'
@@ -174,7 +172,7 @@ export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
       const { upstream } = request
       if (upstream.type === 'named') throw new TypeError('a Bot has no named conversations')
       const { extras, attachments: files } = request
-      if (files.length > 0 && !botTakesFiles(bot)) {
+      if (files.length > 0 && !bot.attachments) {
         throw new TypeError('messages to this Bot carry no files')
       }
       const keys = createRunKeys(request)

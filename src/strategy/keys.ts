@@ -1,7 +1,13 @@
 import { createHmac } from 'node:crypto'
 import type { CozeCredentials } from '../coze/token.ts'
-import type { UpstreamScope } from '../domain.ts'
-import { historyKey, type KeyingProblem, replyKey } from '../domain/keying.ts'
+import type { UpstreamScope, KeyedLayer } from '../domain.ts'
+import {
+  historyKey,
+  type KeyingProblem,
+  replyKey,
+  conversationParameter,
+} from '../domain/keying.ts'
+import type { BotSettings, WorkflowSettings } from '../config/sections/target.ts'
 import type { RunContext } from './strategy.ts'
 
 /** What keys one call in every layer where the platform could mix sessions (design.md §6). */
@@ -55,4 +61,47 @@ export function refuseUnkeyed(problems: readonly KeyingProblem[]): void {
   if (problems.length === 0) return
   const told = problems.map(({ path, message }) => `"${path.join('.')}" ${message}`)
   throw new TypeError(`sessions are not kept apart: ${told.join('; ')}`)
+}
+
+/** What keys each layer of a Workflow's runs by the session, as conversations are obtained at present. */
+export function workflowLayers(
+  { appId, sessionParameter }: WorkflowSettings,
+  keying: WorkflowSettings['conversationKeying'],
+  identity: KeyedLayer,
+): readonly KeyedLayer[] {
+  const created =
+    appId === undefined ? 'created for it' : 'created for it under an unguessable name'
+  return [
+    identity,
+    {
+      layer: 'conversation',
+      keyedBy:
+        keying === 'name'
+          ? `${conversationParameter}: an unguessable name`
+          : `conversation_id: ${created}`,
+    },
+    { layer: 'variables', keyedBy: 'ext.user_id: the name of the session' },
+    { layer: 'knowledge', keyedBy: `parameters.${sessionParameter}: the name of the session` },
+  ]
+}
+
+/** What keys each layer of a Bot's runs by the session. */
+export function botLayers(
+  { sessionVariable }: BotSettings,
+  identity: KeyedLayer,
+): readonly KeyedLayer[] {
+  return [
+    identity,
+    { layer: 'conversation', keyedBy: 'conversation_id: created for it' },
+    { layer: 'variables', keyedBy: 'user_id: the name of the session' },
+    { layer: 'knowledge', keyedBy: `custom_variables.${sessionVariable}: the name of the session` },
+  ]
+}
+
+/** Whose identity the upstream sees. */
+export function identityLayer(hasSharedToken: boolean): KeyedLayer {
+  const keyedBy = hasSharedToken
+    ? 'nothing: all sessions share one token'
+    : 'access token: minted for the name of the session'
+  return { layer: 'identity', keyedBy }
 }

@@ -1,15 +1,13 @@
 import type { CozeClient, CozeTarget } from '../coze/client.ts'
 import { type CozeMessage, listMessages } from '../coze/conversations.ts'
 import { CozeError } from '../coze/errors.ts'
-import type { TokenResolver } from '../coze/token.ts'
-import { withToken } from '../coze/with-token.ts'
+import { type TokenResolver, withToken } from '../coze/token.ts'
 import type { RevealedRows } from '../isolation/breaches.ts'
 import type { Clock } from '../lib/clock.ts'
 import { createDeadline } from '../lib/deadline.ts'
 import { historyKey, replyKey } from '../domain/keying.ts'
 import type { PlatformTraits } from './platform-traits.ts'
-import { RunFailedError } from './run-failed-error.ts'
-import { asRunFailure, toRunFailure } from './run-failure.ts'
+import { RunFailedError, asRunFailure, toRunFailure } from './run-failure.ts'
 import type { RunReference } from './strategy.ts'
 
 export interface RevealedOptions {

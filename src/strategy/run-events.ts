@@ -1,11 +1,9 @@
-import { decodeQuestionCard } from '../coze/card.ts'
+import { decodeQuestionCard, readObjectString } from '../coze/message-content.ts'
 import type { CozeMessage } from '../coze/conversations.ts'
-import { readObjectString } from '../coze/enter-message.ts'
 import { type ChatIds, type CozeEvent, type CozeUsage, toolMessages } from '../coze/events.ts'
 import type { OmittedContent } from '../domain.ts'
 import { historyKey } from '../domain/keying.ts'
-import type { RunFailedError } from './run-failed-error.ts'
-import { toRunFailure } from './run-failure.ts'
+import { type RunFailedError, toRunFailure } from './run-failure.ts'
 import type { RunEvent } from './strategy.ts'
 
 /** Tells a stream's events in the strategy's words, one network read at a time. */

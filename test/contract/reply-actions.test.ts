@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { RunFailedError } from '../../src/strategy/run-failed-error.ts'
+import { RunFailedError } from '../../src/strategy/run-failure.ts'
 import { InvalidInputError, NotFoundError } from '../../src/errors.ts'
 import { createFakeClock } from '../kit/fakes/clock.ts'
 import { message, openEngine, readAll, readUntil, typesOf } from '../kit/fakes/engine.ts'

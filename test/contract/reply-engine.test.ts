@@ -8,7 +8,7 @@ import type {
   SessionId,
 } from '../../src/domain.ts'
 import type { AcceptOutcome, Ledger } from '../../src/store/ledger.ts'
-import { RunFailedError } from '../../src/strategy/run-failed-error.ts'
+import { RunFailedError } from '../../src/strategy/run-failure.ts'
 import { createFakeClock } from '../kit/fakes/clock.ts'
 import {
   assistantId,

@@ -4,7 +4,7 @@ import type { SessionReplies } from '../../src/session/replies.ts'
 import { runFailures } from '../../src/reply/failures.ts'
 import type { LogItem } from '../../src/store/log.ts'
 import { StoreError } from '../../src/store/store.ts'
-import { RunFailedError } from '../../src/strategy/run-failed-error.ts'
+import { RunFailedError } from '../../src/strategy/run-failure.ts'
 import { createFakeClock } from '../kit/fakes/clock.ts'
 import {
   assistantId,

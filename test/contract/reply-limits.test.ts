@@ -6,7 +6,7 @@ import {
   NotFoundError,
   RateLimitedError,
 } from '../../src/errors.ts'
-import { RunFailedError } from '../../src/strategy/run-failed-error.ts'
+import { RunFailedError } from '../../src/strategy/run-failure.ts'
 import { assistantId, message, newConversation, openEngine, readAll } from '../kit/fakes/engine.ts'
 import { until } from '../kit/process/until.ts'
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { ReplyEvent } from '../../src/domain.ts'
 import { runFailures } from '../../src/reply/failures.ts'
-import { RunFailedError } from '../../src/strategy/run-failed-error.ts'
+import { RunFailedError } from '../../src/strategy/run-failure.ts'
 import { message, openEngine, readAll, readUntil } from '../kit/fakes/engine.ts'
 import { functionCall } from '../kit/fakes/strategy.ts'
 

@@ -8,7 +8,7 @@ import {
   NotSupportedError,
   UnavailableError,
 } from '../../src/errors.ts'
-import { RunFailedError } from '../../src/strategy/run-failed-error.ts'
+import { RunFailedError } from '../../src/strategy/run-failure.ts'
 import {
   message,
   newConversation,

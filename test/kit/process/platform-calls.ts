@@ -15,8 +15,9 @@ import {
   deleteConversation,
   listMessages,
   retrieveConversation,
+  giveFeedback,
+  withdrawFeedback,
 } from '../../../src/coze/conversations.ts'
-import { giveFeedback, withdrawFeedback } from '../../../src/coze/feedback.ts'
 import { uploadFile } from '../../../src/coze/files.ts'
 import { createTokenResolver } from '../../../src/coze/token.ts'
 import { listVariables, setVariables } from '../../../src/coze/variables.ts'

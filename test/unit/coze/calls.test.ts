@@ -12,7 +12,7 @@ import {
   listMessages,
   retrieveConversation,
 } from '../../../src/coze/conversations.ts'
-import { readObjectString } from '../../../src/coze/enter-message.ts'
+import { readObjectString } from '../../../src/coze/message-content.ts'
 import { streamWorkflowChat } from '../../../src/coze/workflow-chat.ts'
 import { Secret } from '../../../src/lib/secret.ts'
 import { streamTimeouts } from '../../kit/fakes/coze-options.ts'

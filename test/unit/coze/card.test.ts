@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { decodeQuestionCard } from '../../../src/coze/card.ts'
+import { decodeQuestionCard } from '../../../src/coze/message-content.ts'
 import { inputCard, questionCard } from './card-samples.ts'
 
 const question = { text: 'Which one?', options: ['Left', 'Right'], fields: [] }

@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { deleteConversation } from '../../../src/coze/conversations.ts'
-import { giveFeedback, withdrawFeedback } from '../../../src/coze/feedback.ts'
+import {
+  deleteConversation,
+  giveFeedback,
+  withdrawFeedback,
+} from '../../../src/coze/conversations.ts'
 import { listVariables, setVariables } from '../../../src/coze/variables.ts'
 import { Secret } from '../../../src/lib/secret.ts'
 import { stub } from './stub-client.ts'

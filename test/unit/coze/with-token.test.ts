@@ -1,13 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { CozeError } from '../../../src/coze/errors.ts'
-import { createTokenResolver } from '../../../src/coze/token.ts'
-import { withToken } from '../../../src/coze/with-token.ts'
+import { createTokenResolver, withToken } from '../../../src/coze/token.ts'
 import { Secret } from '../../../src/lib/secret.ts'
 import { createFakeClock } from '../../kit/fakes/clock.ts'
 import { tokenOptions } from '../../kit/fakes/coze-options.ts'
 import { randomId } from '../../kit/fakes/ids.ts'
-import { openResolver } from './open-resolver.ts'
 import { uncounted } from '../../kit/fakes/metrics.ts'
+import { openResolver } from './open-resolver.ts'
 
 const { signal } = new AbortController()
 const refused = () => new CozeError('auth', 'refused', { accepted: 'no' })

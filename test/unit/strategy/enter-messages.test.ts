@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { formLines } from '../../../src/strategy/form-answer.ts'
+import { formLines } from '../../../src/strategy/enter-messages.ts'
 
 const field = (name: string) => ({ name, type: 'string', required: true })
 const two = [field('city'), field('day')]

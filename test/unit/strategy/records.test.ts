@@ -4,7 +4,7 @@ import { CozeError, type CozeErrorKind } from '../../../src/coze/errors.ts'
 import {
   type AssistantRecordsOptions,
   createAssistantRecords,
-} from '../../../src/strategy/assistant-records.ts'
+} from '../../../src/strategy/records.ts'
 import { createRun } from '../../kit/fakes/runs.ts'
 import { createScriptedCoze, nameTokens, type Sent } from '../../kit/fakes/coze.ts'
 
