@@ -43,16 +43,45 @@ function settingsDigest(assistant: AssistantSettings, strategy: StrategyKind): s
   const section = sectionOf(assistant, strategy)
   // A proof from before there was this setting holds for the cloud.
   const keying = platform === 'cloud' ? [] : [platform]
-  const settings = JSON.stringify([baseUrl, identity, strategy, named(section), ...keying])
+  const settings = JSON.stringify([baseUrl, identity, strategy, decisive(section), ...keying])
   return createHash('sha256').update(settings).digest('base64url')
 }
 
+/** The settings that decide, in an order that is part of the digest: a proof outlives a schema that is laid out anew. */
+const workflowSettings = [
+  'workflowId',
+  'appId',
+  'botId',
+  'conversationKeying',
+  'parameters',
+  'messageParameters',
+  'metadata',
+  'messageMetadata',
+  'attachmentParameter',
+  'sessionParameter',
+  'workflowVersion',
+  'appVersion',
+  'connectorId',
+] as const satisfies readonly (keyof WorkflowSettings)[]
+const botSettings = [
+  'botId',
+  'customVariables',
+  'messageVariables',
+  'metadata',
+  'messageMetadata',
+  'attachments',
+  'sessionVariable',
+  'connectorId',
+] as const satisfies readonly (keyof BotSettings)[]
+
+function decisive(section: WorkflowSettings | BotSettings): object {
+  return 'workflowId' in section ? pick(section, workflowSettings) : pick(section, botSettings)
+}
+
 /** Without the name that is the default: a proof from before the configuration filled it in holds. */
-function named(section: WorkflowSettings | BotSettings): object {
-  const isDefault = (name: string) => name === defaultSessionParameter
-  return 'workflowId' in section
-    ? { ...section, ...(isDefault(section.sessionParameter) && { sessionParameter: undefined }) }
-    : { ...section, ...(isDefault(section.sessionVariable) && { sessionVariable: undefined }) }
+function pick<T>(section: T, names: readonly (keyof T)[]): object {
+  const settings = names.map((name) => [name, section[name]] as const)
+  return Object.fromEntries(settings.filter(([, value]) => value !== defaultSessionParameter))
 }
 
 function sectionOf(
