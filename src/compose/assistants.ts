@@ -10,7 +10,7 @@ import type { Dependencies } from './dependencies.ts'
  * @throws `TypeError` for an assistant that does not keep sessions apart
  */
 export async function openAssistants(
-  { assistants, timeouts, limits }: Config,
+  { assistants, timeouts, limits, proxy }: Config,
   { clock, random, newId, metrics, tracer, dispatcher }: Dependencies,
   {
     onFailure,
@@ -23,7 +23,7 @@ export async function openAssistants(
 ): Promise<Assistants> {
   await using stack = new AsyncDisposableStack()
   const common = { clock, random, metrics, timeouts, limits }
-  const client = stack.use(createCozeClient({ ...common, tracer, onFailure, dispatcher }))
+  const client = stack.use(createCozeClient({ ...common, tracer, onFailure, dispatcher, proxy }))
   const opened = stack.use(createAssistants(assistants, { ...common, client, newId, verdictOf }))
   const owned = stack.move()
   return { ...opened, [Symbol.asyncDispose]: () => owned.disposeAsync() }

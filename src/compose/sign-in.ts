@@ -2,7 +2,7 @@ import { type Authenticator, createAuthenticator } from '../auth/authenticator.t
 import { createGuests, type Guests } from '../auth/guests.ts'
 import type { Config } from '../config/config.ts'
 import type { UpstreamFailure } from '../domain/upstream.ts'
-import { fetchJson } from '../lib/fetch-json.ts'
+import { createFetchJson } from '../lib/fetch-json.ts'
 import { createRefusalLog, type RefusalLog } from '../observe/refusals.ts'
 import type { Dependencies } from './dependencies.ts'
 
@@ -30,7 +30,7 @@ export function createSignIn(
       cookie: config.cookie,
       guests,
       clock,
-      fetchJson,
+      fetchJson: createFetchJson(config.proxy),
       onFetchFailure(failure) {
         onFailure(failure)
         const { call, kind, systemCode, httpStatus } = failure

@@ -5,6 +5,7 @@ import { isPlain } from '../lib/plain.ts'
 import { crossProblems, parsedProblems } from './cross-checks.ts'
 import { environmentSettings, readEnvironment, type Override } from './environment.ts'
 import { describeIssue, formatPath, linesOf } from './problems.ts'
+import { type ProxySettings, readProxy } from './proxy.ts'
 import { configSchema } from './schema.ts'
 import type { ApiKeySettings } from './sections/api-keys.ts'
 import type { AssistantSettings } from './sections/assistant.ts'
@@ -54,6 +55,8 @@ export interface Config {
   readonly limits: Limits
   readonly uploads: Uploads
   readonly probe: ProbeSettings
+  /** Of the environment. Undefined: targets are reached directly. */
+  readonly proxy?: ProxySettings | undefined
 }
 
 /** Every problem of a configuration at once: each is `path: sentence`, and none shows a value of a secret. */
@@ -105,15 +108,17 @@ export function parseConfig(source: ConfigSource): Config {
   const settings = applyOverrides(raw, overrides)
   const parsed = schema.safeParse(settings, { error: describeIssue })
   const shared = parsed.data ? parsedProblems(parsed.data) : []
+  const proxy = readProxy(source.env)
   const problems = [
     ...unknown.map((name) => `${name}: is not a variable of the gateway`),
+    ...(proxy && 'problem' in proxy ? [`HTTPS_PROXY: ${proxy.problem}`] : []),
     ...(parsed.error?.issues.flatMap((issue) => linesOf(issue, nameOf)) ?? []),
     ...[...crossProblems(settings), ...shared].map(
       ([path, message]) => `${formatPath(path)}: ${message}`,
     ),
   ]
   if (parsed.data === undefined || problems.length > 0) throw new ConfigError(problems)
-  return freeze(parsed.data)
+  return freeze({ ...parsed.data, ...(proxy && 'url' in proxy && { proxy }) })
 }
 
 function readJson(file: string | undefined, readFile: (path: string) => string): unknown {

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
+import type { ProxySettings } from '../config/proxy.ts'
 import type { UpstreamFailure } from '../domain/upstream.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Secret } from '../lib/secret.ts'
@@ -107,6 +108,8 @@ export interface CozeClientOptions {
   readonly onFailure: (failure: UpstreamFailure) => void
   /** Default: undici agents of our own, closed with the client. */
   readonly dispatcher?: Dispatcher | undefined
+  /** For our own agents. Undefined: all upstreams are reached directly. */
+  readonly proxy?: ProxySettings | undefined
   readonly timeouts: CozeTimeouts
   readonly limits: CozeLimits
 }
@@ -153,6 +156,7 @@ export function createCozeClient(options: CozeClientOptions): CozeClient {
   const retries = { clock, random, metrics, ...timeouts }
   const transport = createTransport({
     dispatcher: options.dispatcher,
+    proxy: options.proxy,
     connectMs: timeouts.connectMs,
     maxConnections: limits.maxUpstreamConnections,
   })

@@ -1,7 +1,16 @@
 import { Buffer } from 'node:buffer'
 import type { Socket } from 'node:net'
 // Its file by name: Bun replaces the package by a part of it, which has no `dispatch`.
-import { Agent, buildConnector, type Dispatcher, errors } from 'undici/index.js'
+import {
+  Agent,
+  buildConnector,
+  type Dispatcher,
+  EnvHttpProxyAgent,
+  errors,
+  Pool,
+} from 'undici/index.js'
+import type { ProxySettings } from '../config/proxy.ts'
+import { findSystemCode, isTlsCode } from '../lib/system-code.ts'
 import type { Connection, Exchange, Send } from './wire.ts'
 
 /** The connections to the upstream. Disposing it breaks off what is under way. */
@@ -12,6 +21,8 @@ export interface Transport extends AsyncDisposable {
 export function createTransport(options: {
   /** Used for all requests, and not closed. Default: agents of the transport's own. */
   readonly dispatcher: Dispatcher | undefined
+  /** Undefined: all upstreams are reached directly. */
+  readonly proxy?: ProxySettings | undefined
   readonly connectMs: number
   /** To one origin. */
   readonly maxConnections: number
@@ -22,28 +33,52 @@ export function createTransport(options: {
     const send = createSend({ 'kept-alive': dispatcher, new: dispatcher }, () => false)
     return { send, async [Symbol.asyncDispose]() {} }
   }
-  const { connectMs, maxConnections: connections } = options
+  const { proxy, connectMs, maxConnections: connections } = options
   // One stream per connection: pausing or aborting one run must not touch another.
   const allowH2 = false
-  const open = buildConnector({ timeout: connectMs, allowH2 })
   /** A connection has just been made, and takes the request that waits for it. */
   let isNew = false
-  const connect: buildConnector.connector = (target, callback) => {
-    open(target, (...result) => {
-      const [, socket] = result
-      if (socket) watchHeads(socket)
-      isNew = true
-      try {
-        callback(...result)
-      } finally {
-        isNew = false
-      }
-    })
+  const watched = (open: buildConnector.connector): buildConnector.connector => {
+    return (target, callback) => {
+      open(target, (...result) => {
+        const [error, socket] = result
+        if (socket) watchHeads(socket)
+        isNew = true
+        try {
+          if (error !== null && open !== connect) callback(proxyError(error), null)
+          else callback(...result)
+        } finally {
+          isNew = false
+        }
+      })
+    }
   }
+  const connect = buildConnector({ timeout: connectMs, allowH2 })
+  const common = {
+    connect,
+    connections,
+    allowH2,
+    // A proxy's agent has a way of its own to connect.
+    factory: (origin: string | URL, pool: Pool.Options) =>
+      new Pool(origin, {
+        ...pool,
+        connect: watched(typeof pool.connect === 'function' ? pool.connect : connect),
+      }),
+  }
+  const createAgent = (more: { readonly pipelining?: 0 } = {}) =>
+    proxy === undefined
+      ? new Agent({ ...common, ...more })
+      : new EnvHttpProxyAgent({
+          ...common,
+          ...more,
+          httpProxy: '',
+          httpsProxy: proxy.url.reveal(),
+          noProxy: proxy.noProxy,
+        })
   const agents = {
-    'kept-alive': new Agent({ connect, connections, allowH2 }),
+    'kept-alive': createAgent(),
     // Without pipelining undici closes a connection after its request, so no request meets one that was kept alive.
-    new: new Agent({ connect, connections, allowH2, pipelining: 0 }),
+    new: createAgent({ pipelining: 0 }),
   }
   return {
     send: createSend(agents, () => !isNew),
@@ -51,6 +86,16 @@ export function createTransport(options: {
       await Promise.all(Object.values(agents).map((agent) => agent.destroy()))
     },
   }
+}
+
+/** Tells a proxy that cannot be used from a host that cannot be trusted. */
+function proxyError(cause: Error): Error {
+  const code = findSystemCode(cause)
+  if (isTlsCode(code)) return cause
+  // The code of undici for another status than 200.
+  const reason = code === 'UND_ERR_ABORTED' ? 'REFUSED' : code
+  const error = new Error('the proxy of HTTPS_PROXY cannot be used', { cause })
+  return Object.assign(error, { code: `PROXY_${reason}` })
 }
 
 /** Undici's own body and header timeouts are off: ours are on the clock that tests can turn. */

@@ -1,6 +1,7 @@
 import { get as getHttp, type IncomingMessage } from 'node:http'
-import { get as getHttps } from 'node:https'
+import { Agent, get as getHttps } from 'node:https'
 import { TLSSocket } from 'node:tls'
+import type { Secret } from './secret.ts'
 import { findSystemCode, isTlsCode } from './system-code.ts'
 
 export interface FetchJsonOptions {
@@ -38,15 +39,33 @@ export class FetchError extends Error {
  */
 export type FetchJson = (url: string, options: FetchJsonOptions) => Promise<unknown>
 
-/** {@link FetchJson} over node:http and node:https, without a connection that outlives the call. */
-export const fetchJson: FetchJson = async (url, { timeoutMs, maxBytes, signal }) => {
+/**
+ * {@link FetchJson} over node:http and node:https, without a connection that outlives the call. https goes through the proxy,
+ * unless its list of exceptions names the host.
+ */
+export function createFetchJson(
+  proxy?: { readonly url: Secret; readonly noProxy: string } | undefined,
+): FetchJson {
+  const proxyEnv = proxy && { HTTPS_PROXY: proxy.url.reveal(), NO_PROXY: proxy.noProxy }
+  const agent = proxyEnv === undefined ? false : new Agent({ proxyEnv })
+  return (url, options) => fetchFrom(url, agent, options)
+}
+
+async function fetchFrom(
+  url: string,
+  tunnel: Agent | false,
+  { timeoutMs, maxBytes, signal }: FetchJsonOptions,
+): Promise<unknown> {
   const timeout = AbortSignal.timeout(timeoutMs)
   const ended = AbortSignal.any([signal, timeout])
   ended.throwIfAborted()
-  const get = url.startsWith('https:') ? getHttps : getHttp
+  const isHttps = url.startsWith('https:')
+  const get = isHttps ? getHttps : getHttp
   const { promise: responded, resolve, reject } = Promise.withResolvers<IncomingMessage>()
   const headers = { accept: 'application/json', 'accept-encoding': 'identity' }
-  const request = get(url, { agent: false, signal: ended, headers })
+  // Until the proxy has made a tunnel, only the time ends the request.
+  const options = { agent: isHttps && tunnel, timeout: timeoutMs, signal: ended, headers }
+  const request = get(url, options)
   let isConnected = false
   request.once('socket', (socket) => {
     const event = socket instanceof TLSSocket ? 'secureConnect' : 'connect'

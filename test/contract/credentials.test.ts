@@ -9,7 +9,7 @@ import type { CredentialStatus } from '../../src/auth/identity.ts'
 import type { ApiKeySettings } from '../../src/config/sections/api-keys.ts'
 import type { ReplyEventBody, ReplyId } from '../../src/domain.ts'
 import { encodeGlobal } from '../../src/graphql/global-id.ts'
-import { fetchJson } from '../../src/lib/fetch-json.ts'
+import { createFetchJson } from '../../src/lib/fetch-json.ts'
 import type { Logger } from '../../src/observe/logger.ts'
 import { apiKey } from '../kit/credentials/api-keys.ts'
 import { createRsaIssuer } from '../kit/credentials/issuer.ts'
@@ -23,6 +23,8 @@ import { silentLogger } from '../kit/fakes/logger.ts'
 import { createRecorder, type GraphError, toSeen } from '../kit/clients/recorder.ts'
 import { until } from '../kit/process/until.ts'
 import { completed } from '../kit/fakes/stored-replies.ts'
+
+const fetchJson = createFetchJson()
 
 const checkMs = 60_000
 const hourMs = 3_600_000

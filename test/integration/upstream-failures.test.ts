@@ -9,7 +9,7 @@ import { type CozeCall, callRules } from '../../src/coze/calls.ts'
 import { createCozeClient } from '../../src/coze/client.ts'
 import type { UpstreamCall, UpstreamFailure } from '../../src/domain/upstream.ts'
 import { type Clock, systemClock } from '../../src/lib/clock.ts'
-import { fetchJson } from '../../src/lib/fetch-json.ts'
+import { createFetchJson } from '../../src/lib/fetch-json.ts'
 import { Secret } from '../../src/lib/secret.ts'
 import { createLogger } from '../../src/observe/log.ts'
 import { createPrometheusMetrics } from '../../src/observe/prometheus.ts'
@@ -19,6 +19,8 @@ import { createSelfSigned } from '../kit/credentials/self-signed.ts'
 import { untraced } from '../kit/fakes/metrics.ts'
 import { closedPort, openDroppingPort } from '../kit/process/unreachable.ts'
 import { within } from '../kit/process/until.ts'
+
+const fetchJson = createFetchJson()
 
 /** A host that fails all that is asked of it. */
 interface Broken extends AsyncDisposable {

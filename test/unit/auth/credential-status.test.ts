@@ -1,11 +1,13 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createAuthenticator } from '../../../src/auth/authenticator.ts'
-import { fetchJson } from '../../../src/lib/fetch-json.ts'
+import { createFetchJson } from '../../../src/lib/fetch-json.ts'
 import { bearer } from '../../kit/credentials/authenticate.ts'
 import { createRsaIssuer } from '../../kit/credentials/issuer.ts'
 import { createFakeClock } from '../../kit/fakes/clock.ts'
 import { openKeyServer } from '../../kit/credentials/jwks.ts'
 import { openWaysIn } from '../../kit/credentials/sign-in.ts'
+
+const fetchJson = createFetchJson()
 
 const maxAgeMs = 600_000
 const maxStaleMs = 3_600_000

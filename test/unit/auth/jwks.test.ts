@@ -2,11 +2,13 @@ import { generateKeyPairSync } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createAuthenticator } from '../../../src/auth/authenticator.ts'
-import { fetchJson } from '../../../src/lib/fetch-json.ts'
+import { createFetchJson } from '../../../src/lib/fetch-json.ts'
 import { bearer, callerOf } from '../../kit/credentials/authenticate.ts'
 import { createRsaIssuer } from '../../kit/credentials/issuer.ts'
 import { createFakeClock } from '../../kit/fakes/clock.ts'
 import { openKeyServer } from '../../kit/credentials/jwks.ts'
+
+const fetchJson = createFetchJson()
 
 const cooldownMs = 30_000
 const maxAgeMs = 600_000

@@ -2,11 +2,13 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { createAuthenticator } from '../../../src/auth/authenticator.ts'
 import { createVerifiedTokens } from '../../../src/auth/verified-tokens.ts'
 import { permanentlyAccepted, type AcceptedCredential } from '../../../src/auth/identity.ts'
-import { fetchJson } from '../../../src/lib/fetch-json.ts'
+import { createFetchJson } from '../../../src/lib/fetch-json.ts'
 import { bearer, callerOf } from '../../kit/credentials/authenticate.ts'
 import { createRsaIssuer } from '../../kit/credentials/issuer.ts'
 import { createFakeClock } from '../../kit/fakes/clock.ts'
 import { openKeyServer } from '../../kit/credentials/jwks.ts'
+
+const fetchJson = createFetchJson()
 
 const maxAgeMs = 60_000
 const maxTokens = 10_000

@@ -385,6 +385,31 @@ describe('a configuration', () => {
     expect(parse(undefined, source).session.key.reveal()).toBe('k'.repeat(32))
   })
 
+  it.each([
+    [{}, undefined],
+    [{ HTTPS_PROXY: '' }, undefined],
+    [{ HTTP_PROXY: 'http://proxy.test' }, undefined],
+    [{ HTTPS_PROXY: 'http://proxy.test:3128' }, ['http://proxy.test:3128/', '']],
+    [{ HTTPS_PROXY: 'proxy.test:3128', NO_PROXY: 'a, .b' }, ['http://proxy.test:3128/', 'a, .b']],
+    [
+      { HTTPS_PROXY: 'http://a.test', https_proxy: 'https://b.test', no_proxy: '*' },
+      ['https://b.test/', '*'],
+    ],
+  ])('goes through the proxy that the environment names: %j', (env, expected) => {
+    const { proxy } = parse(minimal, { env })
+    expect(proxy && [proxy.url.reveal(), proxy.noProxy]).toEqual(expected)
+  })
+
+  it.each(['socks5://hunter2@proxy.test', 'http://hunter2:x y@:1', 'http://'])(
+    'refuses the proxy %s, and shows nothing of it',
+    (HTTPS_PROXY) => {
+      const problems = problemsOf(minimal, { env: { HTTPS_PROXY } })
+      expect(problems).toEqual([
+        'HTTPS_PROXY: must be the URL of an HTTP proxy, such as http://proxy.example:3128',
+      ])
+    },
+  )
+
   it('takes a file with comments and the address of its schema', () => {
     const text = String.raw`{ // "store": "sqlite:/nowhere.db"
       "$schema": "https://example.test//config.schema.json",

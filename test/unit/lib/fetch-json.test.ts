@@ -1,6 +1,8 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { fetchJson } from '../../../src/lib/fetch-json.ts'
+import { createFetchJson } from '../../../src/lib/fetch-json.ts'
 import { openKeyServer } from '../../kit/credentials/jwks.ts'
+
+const fetchJson = createFetchJson()
 
 const never = new AbortController().signal
 const open = async () => {
