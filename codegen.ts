@@ -16,7 +16,7 @@ const config: CodegenConfig = {
           ID: { input: 'string', output: 'string' },
           DateTime: { input: 'never', output: 'string' },
           JSON: { input: 'unknown', output: 'unknown' },
-          File: { input: 'Blob', output: 'never' },
+          Upload: { input: 'Blob', output: 'never' },
         },
       },
     },

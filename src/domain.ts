@@ -62,7 +62,7 @@ export interface Conversation {
   readonly used: number
 }
 
-export type Rating = 'LIKE' | 'UNLIKE'
+export type Rating = 'LIKE' | 'DISLIKE'
 
 export interface Message {
   readonly id: MessageId
@@ -163,11 +163,11 @@ export interface Usage {
 /** What a Bot asks its client to do; `submitToolOutputs` answers it. */
 export interface ToolCall {
   readonly id: string
-  /** `FUNCTION`: run the named tool. `REPLY`: answer the question that the Bot just asked (docs/coze-platform.md#bot-chat). */
-  readonly kind: 'FUNCTION' | 'REPLY'
-  /** Null for a `REPLY`. */
+  /** `FUNCTION`: run the named tool. `QUESTION`: answer the question that the Bot has just asked (docs/coze-platform.md#bot-chat). */
+  readonly kind: 'FUNCTION' | 'QUESTION'
+  /** Null for a `QUESTION`. */
   readonly name: string | null
-  /** JSON text, as the model wrote it; null for a `REPLY`. */
+  /** JSON text, as the model wrote it; null for a `QUESTION`. */
   readonly arguments: string | null
 }
 
@@ -336,7 +336,7 @@ export interface AssistantInfo {
   readonly id: AssistantId
   readonly name: string
   /** Names that a message may set among its parameters (Workflow) or custom variables (Bot). */
-  readonly messageParameters: readonly string[]
-  readonly messageMetadata: readonly string[]
-  readonly takesAttachments: boolean
+  readonly parameterNames: readonly string[]
+  readonly metadataNames: readonly string[]
+  readonly acceptsAttachments: boolean
 }

@@ -14,6 +14,16 @@ export abstract class GatewayError extends Error {
   readonly retryable: boolean = false
   /** Set where a caller was refused for what it is or may do. */
   readonly refusal?: Refusal | undefined
+  /** The path in a mutation's input that is at fault, such as `['conversationId']`; undefined where no single part is. */
+  readonly field: readonly string[] | undefined
+
+  constructor(
+    message: string,
+    options: ErrorOptions & { readonly field?: readonly string[] } = {},
+  ) {
+    super(message, options)
+    this.field = options.field
+  }
 }
 
 interface RefusalOptions extends ErrorOptions {

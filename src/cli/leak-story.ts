@@ -147,11 +147,10 @@ export async function tellLeakStory(
 }
 
 const sendDocument =
-  'mutation($input:SendMessageInput!){sendMessage(input:$input){...on SendMessageSuccess{reply{id}}...on Error{code message}}}'
+  'mutation($input:SendMessageInput!){sendMessage(input:$input){...on SendMessageSuccess{reply{id}}...on UserError{code message}}}'
 const replyDocument =
-  'subscription($replyId:ID!){replies(replyId:$replyId){...on ReplyCompleted{text question{text}}...on ReplyFailed{code message}}}'
-const isolationDocument =
-  '{assistants{id isolation{verdict inService findings{layer verdict reason cause remedy}}}}'
+  'subscription($replyId:ID!){replies(replyId:$replyId){...on ReplyCompleted{text question{text}}...on ReplyFailed{failure{code message}}}}'
+const isolationDocument = '{assistants{id isAvailable isolation{verdict findings{reason verdict}}}}'
 
 const sendSchema = z.object({
   data: z.object({
@@ -165,7 +164,7 @@ const replySchema = z.object({
   data: z.object({
     replies: z.union([
       z.object({ text: z.string(), question: z.object({ text: z.string() }).nullable() }),
-      z.object({ code: z.string(), message: z.string() }),
+      z.object({ failure: z.object({ code: z.string(), message: z.string() }) }),
       z.object({}),
     ]),
   }),
@@ -175,9 +174,9 @@ const isolationSchema = z.object({
     assistants: z.array(
       z.object({
         id: z.string(),
+        isAvailable: z.boolean(),
         isolation: z.object({
           verdict: z.string(),
-          inService: z.boolean(),
           findings: z.array(z.object({ reason: z.string(), verdict: z.string() })),
         }),
       }),
@@ -193,7 +192,7 @@ async function say(client: GraphClient, text: string, signal: AbortSignal): Prom
   const { id: replyId } = sent.reply
   for await (const event of client.subscribe(replyDocument, { replyId }, signal)) {
     const { replies } = replySchema.parse(event).data
-    if ('code' in replies) return `failed, ${replies.code}: ${replies.message}`
+    if ('failure' in replies) return `failed, ${replies.failure.code}: ${replies.failure.message}`
     if ('text' in replies) return `answer: ${replies.question?.text ?? replies.text}`
   }
   return 'no answer'
@@ -202,8 +201,9 @@ async function say(client: GraphClient, text: string, signal: AbortSignal): Prom
 /** What the gateway knows of the Workflow, in a line. */
 async function describe(client: GraphClient, signal: AbortSignal): Promise<string> {
   const { data } = isolationSchema.parse(await client.ask(isolationDocument, {}, signal))
-  const { verdict, inService, findings } = data.assistants[0]?.isolation ?? {}
+  const [{ isAvailable, isolation } = {}] = data.assistants
+  const { verdict, findings } = isolation ?? {}
   const [leak] = findings?.filter((finding) => finding.verdict === 'LEAKING') ?? []
   const because = leak === undefined ? '' : ` (${leak.reason})`
-  return `the gateway's verdict: ${verdict}${because}; ${inService ? 'in service' : 'out of service'}`
+  return `the gateway's verdict: ${verdict}${because}; ${isAvailable ? 'in service' : 'out of service'}`
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { AssistantId } from '../domain.ts'
+import { decodeId } from '../graphql/global-id.ts'
 import { probeLayers } from '../domain/isolation.ts'
 import type { ProbeReport, ProbeRequest } from '../domain/probe.ts'
 import { ProbeError } from '../probe/probe.ts'
@@ -15,9 +16,9 @@ export interface RemoteProbeOptions {
 }
 
 const mutation =
-  'mutation($input:ProbeAssistantInput!){probeAssistant(input:$input){...on ProbeAssistantSuccess{probeId maxCalls}...on Error{code message}}}'
+  'mutation($input:ProbeAssistantInput!){probeAssistant(input:$input){...on ProbeAssistantSuccess{probe{id maxUpstreamCalls}}...on UserError{code message}}}'
 const subscription =
-  'subscription($probeId:ID!){probeProgress(probeId:$probeId){at ...on ProbeStep{step}...on ProbeFailed{message}...on ProbeEnded{reports{assistantId strategy verdict startedAt endedAt calls remains exchanges{at session conversationId chatId logId events}findings{layer verdict reason cause remedy evidence{at what logIds sessions}}}}}}'
+  'subscription($probeId:ID!){probeProgress(probeId:$probeId){...on ProbeStep{step}...on ProbeFailed{message}...on ProbeCompleted{reports{assistant{id}strategy verdict startedAt endedAt calls:upstreamCalls remains:leftBehind exchanges{at:sentAt session:sessionNumber conversationId:upstreamConversationId chatId:upstreamChatId logId:upstreamLogId events:eventTypes}findings{layer verdict reason cause remedy evidence{at:observedAt what:summary logIds:upstreamLogIds sessions:sessionFingerprints}}}}}}'
 
 /** Probes within a running gateway, which keeps the verdicts. @throws {@link ProbeError}; the signal's reason */
 export async function probeGateway(
@@ -30,8 +31,8 @@ export async function probeGateway(
     const { probeAssistant } = data ?? {}
     if (probeAssistant == null) throw refusal(refusals?.[0]?.message)
     if ('message' in probeAssistant) throw refusal(probeAssistant.message)
-    const { probeId, maxCalls } = probeAssistant
-    onBegin(maxCalls)
+    const { id: probeId, maxUpstreamCalls } = probeAssistant.probe
+    onBegin(maxUpstreamCalls)
     for await (const result of client.subscribe(subscription, { probeId }, signal)) {
       const shown = eventSchema.parse(result)
       if (shown.data == null) throw refusal(shown.errors?.[0]?.message)
@@ -48,12 +49,15 @@ export async function probeGateway(
   throw new ProbeError('The gateway ended the stream before the probe had ended.')
 }
 
+/** An assistant that a gateway of another version names in a way of its own. */
+const unknownAssistant = 'unknown' as AssistantId
+
 const errors = z.array(z.object({ message: z.string() })).optional()
 const begunSchema = z.object({
   data: z
     .object({
       probeAssistant: z.union([
-        z.object({ probeId: z.string(), maxCalls: z.number() }),
+        z.object({ probe: z.object({ id: z.string(), maxUpstreamCalls: z.number() }) }),
         z.object({ code: z.string(), message: z.string() }),
       ]),
     })
@@ -81,8 +85,8 @@ const findingSchema = z.object({
     }),
   ),
 })
-const reportSchema = z.object({
-  assistantId: z.string().transform((id) => id as AssistantId),
+const reportFields = z.object({
+  assistant: z.object({ id: z.string() }).nullable(),
   strategy: z
     .string()
     .transform((name) => name.toLowerCase())
@@ -104,6 +108,10 @@ const reportSchema = z.object({
   ),
   findings: z.array(findingSchema),
 })
+const reportSchema = reportFields.transform(({ assistant, ...report }) => ({
+  ...report,
+  assistantId: decodeId('Assistant', assistant?.id ?? '') ?? unknownAssistant,
+}))
 const eventSchema = z.object({
   data: z
     .object({

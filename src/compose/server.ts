@@ -85,7 +85,7 @@ const tooManyGuests = 'Too many guests came within a minute.'
 
 /** Opens the session of a caller: all that its requests may touch. */
 function sessionOpener(
-  { operatorScope, limits, uploads }: Config,
+  { operatorScope, limits, uploads, timeouts: { keepAliveMs } }: Config,
   { clock, logger, metrics, tracer }: Dependencies,
   { namer, persistence, sessions, isolation, infos }: ServerParts,
 ) {
@@ -113,6 +113,7 @@ function sessionOpener(
       isolation,
       limits,
       uploads,
+      keepAliveMs,
       metrics,
     }
   }

@@ -29,7 +29,7 @@ export function decodeToolCalls(
     const name = findString(called, 'name')
     // A question to be answered comes without a function.
     return call['type'] === 'reply_message' || name === undefined
-      ? { id, kind: 'REPLY', name: null, arguments: null }
+      ? { id, kind: 'QUESTION', name: null, arguments: null }
       : { id, kind: 'FUNCTION', name, arguments: argumentsOf(called) }
   })
 }

@@ -64,6 +64,10 @@ export interface ProbeRun {
   readonly id: string
   /** Upstream calls that it makes at most. */
   readonly maxCalls: number
+  /** ms since the epoch. */
+  readonly startedAt: number
+  /** Its events until now, in order. */
+  readonly past: readonly ProbeEvent[]
   /** Its events from the first to its end, as they come. @throws the signal's reason */
   events(signal: AbortSignal): AsyncIterable<ProbeEvent>
 }

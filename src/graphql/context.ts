@@ -26,6 +26,8 @@ export interface GraphContext {
   /** How much a message may have, in UTF-16 code units, attachments and bytes of a file. */
   readonly limits: Pick<Limits, 'maxMessageLength' | 'maxAttachments' | 'maxUploadBytes'>
   readonly uploads: Uploads
+  /** The longest silence of an open subscription. */
+  readonly keepAliveMs: number
   readonly metrics: Pick<Metrics, 'messageTaken'>
   /** Counts the cost of the answer to this request, or to this event of a subscription. */
   readonly budget: AnswerBudget

@@ -5,6 +5,7 @@ interface GlobalIds {
   Attachment: AttachmentId
   Conversation: ConversationId
   Message: MessageId
+  Probe: string
   Reply: ReplyId
 }
 type NodeType = keyof GlobalIds

@@ -35,7 +35,13 @@ export function createProbing(options: ProbingOptions): Probing {
       const maxCalls = maxCallsOf(settings, request)
       if (running !== undefined || closed.signal.aborted) return undefined
       const telling = createTelling()
-      const run: ProbeRun = { id: newId(), maxCalls, events: (signal) => telling.events(signal) }
+      const run: ProbeRun = {
+        id: newId(),
+        maxCalls,
+        startedAt: clock.now(),
+        past: telling.told,
+        events: (signal) => telling.events(signal),
+      }
       remember(runs, run.id, run, maxRemembered)
       running = drive(request, (event) => telling.tell(event)).finally(() => (running = undefined))
       return run
@@ -86,6 +92,7 @@ function createTelling() {
   const told: ProbeEvent[] = []
   let more = Promise.withResolvers<void>()
   return {
+    told: told as readonly ProbeEvent[],
     tell(event: ProbeEvent): void {
       told.push(event)
       more.resolve()

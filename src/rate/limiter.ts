@@ -13,7 +13,14 @@ export interface RateLimiter {
   /** Gives back what was taken and turned out not to count. */
   giveBack(key: string): Promise<void>
   /** What may still be taken now. */
-  left(key: string): Promise<number>
+  state(key: string): Promise<RateState>
+}
+
+export interface RateState {
+  readonly limit: number
+  readonly remaining: number
+  /** ms until the whole limit is there again; undefined while nothing is taken. */
+  readonly resetAfterMs: number | undefined
 }
 
 /** In this process alone. */
@@ -43,9 +50,15 @@ export function createRateLimiter(options: {
     async giveBack(key) {
       await limiter.reward(key)
     },
-    async left(key) {
+    async state(key) {
       const state = await limiter.get(key)
-      return state === null ? points : Math.max(0, Math.min(points, state.remainingPoints))
+      const remaining = Math.max(0, Math.min(points, state?.remainingPoints ?? points))
+      const isUsed = state !== null && remaining < points
+      return {
+        limit: points,
+        remaining,
+        resetAfterMs: isUsed ? Math.max(0, state.msBeforeNext) : undefined,
+      }
     },
   }
 }

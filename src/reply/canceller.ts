@@ -41,7 +41,8 @@ export function createCanceller(options: {
 
   async function find(session: Session, id: ReplyId): Promise<Reply> {
     const [reply] = await ledger.session(session).replies([id])
-    if (reply === undefined) throw new NotFoundError('There is no such reply.')
+    if (reply === undefined)
+      throw new NotFoundError('There is no such reply.', { field: ['replyId'] })
     return reply
   }
 
@@ -65,7 +66,8 @@ export function createCanceller(options: {
         at: clock.now(),
       }),
     )
-    if (outcome.type === 'lost') throw new NotFoundError('There is no such reply.')
+    if (outcome.type === 'lost')
+      throw new NotFoundError('There is no such reply.', { field: ['replyId'] })
     if (outcome.type === 'finished') report(reply)
     if (outcome.type !== 'finished' || outcome.hasNext) wake(session, reply)
     return outcome.reply

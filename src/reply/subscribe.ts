@@ -55,9 +55,12 @@ export function createSubscribe(
     if (conversationId !== undefined) await findConversation(conversationId)
     if (replyId !== undefined) {
       const reply = await store.replyState(replyId)
-      if (reply === undefined) throw new NotFoundError('There is no such reply.')
+      if (reply === undefined)
+        throw new NotFoundError('There is no such reply.', { field: ['replyId'] })
       if (conversationId !== undefined && reply.conversationId !== conversationId) {
-        throw new NotFoundError('There is no such reply in the conversation.')
+        throw new NotFoundError('There is no such reply in the conversation.', {
+          field: ['replyId'],
+        })
       }
       position ??= await startOf(replyId)
       if (reply.hasEnded) {
@@ -92,14 +95,16 @@ export function createSubscribe(
 
   async function startOf(replyId: ReplyId): Promise<Position> {
     const start = await log.start(session.id, replyId)
-    if (start === undefined) throw new NotFoundError('There is no such reply.')
+    if (start === undefined)
+      throw new NotFoundError('There is no such reply.', { field: ['replyId'] })
     if (start === 'expired') throw expired()
     return start
   }
 
   async function findConversation(id: ConversationId): Promise<void> {
     const [conversation] = await store.conversations([id])
-    if (conversation === undefined) throw new NotFoundError('There is no such conversation.')
+    if (conversation === undefined)
+      throw new NotFoundError('There is no such conversation.', { field: ['conversationId'] })
   }
 
   return subscribe

@@ -74,12 +74,15 @@ export function createPendingToolOutputs(): PendingToolOutputs {
 
 /** @throws {@link InvalidInputError} */
 export function checkOutputs(outputs: readonly ToolOutput[], maxLength: number): void {
-  if (outputs.length === 0) throw new InvalidInputError('There must be an output.')
+  if (outputs.length === 0)
+    throw new InvalidInputError('There must be an output.', { field: ['outputs'] })
   if (new Set(outputs.map(({ toolCallId }) => toolCallId)).size < outputs.length) {
-    throw new InvalidInputError('A tool call is named twice.')
+    throw new InvalidInputError('A tool call is named twice.', { field: ['outputs'] })
   }
   if (outputs.some(({ output }) => output.length > maxLength)) {
-    throw new InvalidInputError(`An output may have ${maxLength} characters.`)
+    throw new InvalidInputError(`An output may have ${maxLength} characters.`, {
+      field: ['outputs'],
+    })
   }
 }
 

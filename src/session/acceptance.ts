@@ -175,11 +175,15 @@ function accepted(outcome: AcceptOutcome): Accepted {
     case 'key-reused':
       throw keyReused()
     case 'conversation-not-found':
-      throw new NotFoundError('There is no such conversation.')
+      throw new NotFoundError('There is no such conversation.', { field: ['conversationId'] })
     case 'other-assistant':
-      throw new InvalidInputError('The conversation is with another assistant.')
+      throw new InvalidInputError('The conversation is with another assistant.', {
+        field: ['conversationId'],
+      })
     case 'attachment-not-found':
-      throw new NotFoundError('There is no such attachment for this assistant.')
+      throw new NotFoundError('There is no such attachment for this assistant.', {
+        field: ['attachmentIds'],
+      })
     case 'busy':
       throw new ConversationBusyError('Another reply is being written in the conversation.')
     case 'queue-full':
@@ -220,34 +224,45 @@ export function checkExtras(
     readonly textsOnly: boolean
   },
 ): void {
-  if (attachmentIds.length > 0 && !assistant.takesAttachments) {
+  if (attachmentIds.length > 0 && !assistant.acceptsAttachments) {
     throw new NotSupportedError('The assistant takes no attachments.')
   }
   if (attachmentIds.length > rules.maxAttachments) {
-    throw new InvalidInputError(`A message may have at most ${rules.maxAttachments} attachments.`)
+    throw new InvalidInputError(`A message may have at most ${rules.maxAttachments} attachments.`, {
+      field: ['attachmentIds'],
+    })
   }
   if (new Set(attachmentIds).size < attachmentIds.length) {
-    throw new InvalidInputError('An attachment is named twice.')
+    throw new InvalidInputError('An attachment is named twice.', { field: ['attachmentIds'] })
   }
   for (const [name, value] of Object.entries(extras.parameters)) {
-    if (!assistant.messageParameters.includes(name)) {
-      throw new InvalidInputError(`The assistant takes no parameter "${name}".`)
+    if (!assistant.parameterNames.includes(name)) {
+      throw new InvalidInputError(`The assistant takes no parameter "${name}".`, {
+        field: ['parameters'],
+      })
     }
     if (rules.textsOnly && typeof value !== 'string') {
-      throw new InvalidInputError(`The parameter "${name}" must be a text.`)
+      throw new InvalidInputError(`The parameter "${name}" must be a text.`, {
+        field: ['parameters'],
+      })
     }
   }
   const metadata = Object.entries(extras.metadata)
   if (metadata.length > maxMetadata) {
-    throw new InvalidInputError(`A message may have at most ${maxMetadata} metadata entries.`)
+    throw new InvalidInputError(`A message may have at most ${maxMetadata} metadata entries.`, {
+      field: ['metadata'],
+    })
   }
   for (const [name, value] of metadata) {
-    if (!assistant.messageMetadata.includes(name) || !isWithin(name, maxMetadataName)) {
-      throw new InvalidInputError(`The assistant takes no metadata "${name}".`)
+    if (!assistant.metadataNames.includes(name) || !isWithin(name, maxMetadataName)) {
+      throw new InvalidInputError(`The assistant takes no metadata "${name}".`, {
+        field: ['metadata'],
+      })
     }
     if (!isWithin(value, maxMetadataValue)) {
       throw new InvalidInputError(
         `The metadata "${name}" must have 1 to ${maxMetadataValue} characters.`,
+        { field: ['metadata'] },
       )
     }
   }

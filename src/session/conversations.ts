@@ -203,7 +203,8 @@ export function createSessionConversations(
   function findAssistant(id: AssistantId | undefined): AssistantInfo {
     if (id === undefined) return assistants[0]
     const assistant = assistants.find((candidate) => candidate.id === id)
-    if (assistant === undefined) throw new NotFoundError('There is no such assistant.')
+    if (assistant === undefined)
+      throw new NotFoundError('There is no such assistant.', { field: ['assistantId'] })
     return assistant
   }
 
@@ -226,10 +227,12 @@ export function createSessionConversations(
 
 function checkTitle(title: string): void {
   if (title.trim() === '' || title.length > maxTitleLength) {
-    throw new InvalidInputError(`A title must have 1 to ${maxTitleLength} characters.`)
+    throw new InvalidInputError(`A title must have 1 to ${maxTitleLength} characters.`, {
+      field: ['title'],
+    })
   }
 }
 
 function notFound(): NotFoundError {
-  return new NotFoundError('There is no such conversation.')
+  return new NotFoundError('There is no such conversation.', { field: ['conversationId'] })
 }

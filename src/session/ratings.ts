@@ -26,7 +26,8 @@ export function createRatings(
     check(feedback)
     const store = ledger.session(session)
     const [message] = await store.messages([id])
-    if (message?.role !== 'ASSISTANT') throw new NotFoundError('There is no such answer.')
+    if (message?.role !== 'ASSISTANT')
+      throw new NotFoundError('There is no such answer.', { field: ['messageId'] })
     const origin = await store.answerOrigin(id)
     const records = origin && recordsFor(options, origin.assistantId, origin.upstream)
     if (origin === undefined || records === undefined) {
@@ -40,7 +41,8 @@ export function createRatings(
       throw translate(error)
     }
     const rated = await stored(() => ledger.rateAnswer(session, id, feedback.rating))
-    if (rated === undefined) throw new NotFoundError('There is no such answer.')
+    if (rated === undefined)
+      throw new NotFoundError('There is no such answer.', { field: ['messageId'] })
     return rated
   }
 }
@@ -51,13 +53,17 @@ function check({ rating, reasons, comment }: Feedback): void {
     throw new InvalidInputError('Reasons and a comment need a rating.')
   }
   if (reasons.length > maxReasons) {
-    throw new InvalidInputError(`There may be ${maxReasons} reasons.`)
+    throw new InvalidInputError(`There may be ${maxReasons} reasons.`, { field: ['reasons'] })
   }
   if (reasons.some(({ length }) => length < 1 || length > maxReasonLength)) {
-    throw new InvalidInputError(`A reason must have 1 to ${maxReasonLength} characters.`)
+    throw new InvalidInputError(`A reason must have 1 to ${maxReasonLength} characters.`, {
+      field: ['reasons'],
+    })
   }
   if (comment !== undefined && comment.length > maxCommentLength) {
-    throw new InvalidInputError(`A comment may have ${maxCommentLength} characters.`)
+    throw new InvalidInputError(`A comment may have ${maxCommentLength} characters.`, {
+      field: ['comment'],
+    })
   }
 }
 

@@ -55,12 +55,20 @@ export interface SessionReplies {
   submitToolOutputs(id: ReplyId, outputs: readonly ToolOutput[]): Promise<Reply>
   /** Stops a reply; a finished one is answered unchanged. @throws {@link NotFoundError} */
   cancelReply(id: ReplyId): Promise<Reply>
-  /** What the session may still do now: messages in this minute, replies open at once. */
-  limitsLeft(): Promise<{ readonly messages: number; readonly openReplies: number }>
+  /** What the session may do: messages and uploads in a minute, replies open at once. */
+  limits(): Promise<Readonly<Record<'messages' | 'uploads' | 'openReplies', SessionLimit>>>
   /** The end of the session's log: query a snapshot, then subscribe after it with no gap. */
   cursor(): Promise<Cursor>
   /** @throws {@link BadUserInputError} {@link NotFoundError} {@link CursorExpiredError} */
   subscribe(request: SubscribeRequest): Promise<ReplySubscription>
+}
+
+/** What a session may do of one thing. */
+export interface SessionLimit {
+  readonly limit: number
+  readonly remaining: number
+  /** When the whole limit is there again, in ms since the epoch; null: nothing is used, or time alone resets nothing. */
+  readonly resetAt: number | null
 }
 
 /** How often a session may do what costs. */
@@ -148,7 +156,8 @@ export function createSessionReplies(
       if (assistantId !== undefined) return findAssistant(assistantId)
       if (conversationId === undefined) return assistants[0]
       const [conversation] = await ledger.session(this.#session).conversations([conversationId])
-      if (conversation === undefined) throw new NotFoundError('There is no such conversation.')
+      if (conversation === undefined)
+        throw new NotFoundError('There is no such conversation.', { field: ['conversationId'] })
       return findAssistant(conversation.assistantId)
     }
 
@@ -157,7 +166,8 @@ export function createSessionReplies(
       const session = this.#session
       checkOutputs(outputs, limits.maxMessageLength)
       const [reply] = await ledger.session(session).replies([id])
-      if (reply === undefined) throw new NotFoundError('There is no such reply.')
+      if (reply === undefined)
+        throw new NotFoundError('There is no such reply.', { field: ['replyId'] })
       const taking = {
         toolCallIds: outputs.map(({ toolCallId }) => toolCallId),
         digest: digestOfOutputs(outputs),
@@ -181,9 +191,11 @@ export function createSessionReplies(
         case 'not-waiting':
           throw notWaiting()
         case 'other-calls':
-          throw new InvalidInputError('The reply waits for the outputs of other tool calls.')
+          throw new InvalidInputError('The reply waits for the outputs of other tool calls.', {
+            field: ['outputs'],
+          })
         case 'not-found':
-          throw new NotFoundError('There is no such reply.')
+          throw new NotFoundError('There is no such reply.', { field: ['replyId'] })
       }
     }
 
@@ -191,13 +203,20 @@ export function createSessionReplies(
       return options.canceller.cancel(this.#session, id)
     }
 
-    async limitsLeft() {
-      const { id } = this.#session
+    async limits() {
       const open = await ledger.session(this.#session).openReplies(undefined)
+      const limit = limits.maxOpenPerSession
       return {
-        messages: await this.#messages.left(id),
-        openReplies: Math.max(0, limits.maxOpenPerSession - open.length),
+        messages: await this.#limitOf(this.#messages),
+        uploads: await this.#limitOf(rates.uploads),
+        openReplies: { limit, remaining: Math.max(0, limit - open.length), resetAt: null },
       }
+    }
+
+    async #limitOf(rate: RateLimiter): Promise<SessionLimit> {
+      const { limit, remaining, resetAfterMs } = await rate.state(this.#session.id)
+      const resetAt = resetAfterMs === undefined ? null : options.clock.now() + resetAfterMs
+      return { limit, remaining, resetAt }
     }
 
     async cursor(): Promise<Cursor> {
@@ -218,7 +237,8 @@ export function createSessionReplies(
 
   function findAssistant(id: AssistantId): AssistantInfo {
     const assistant = assistants.find((candidate) => candidate.id === id)
-    if (assistant === undefined) throw new NotFoundError('There is no such assistant.')
+    if (assistant === undefined)
+      throw new NotFoundError('There is no such assistant.', { field: ['assistantId'] })
     return assistant
   }
 
@@ -226,5 +246,5 @@ export function createSessionReplies(
 }
 
 function notWaiting(): InvalidInputError {
-  return new InvalidInputError('The reply does not wait for tool outputs.')
+  return new InvalidInputError('The reply does not wait for tool outputs.', { field: ['replyId'] })
 }

@@ -37,13 +37,16 @@ export function createUploads(
 
   return async (session, assistant, file) => {
     const { name, mediaType } = file
-    if (!assistant.takesAttachments) {
+    if (!assistant.acceptsAttachments) {
       throw new NotSupportedError('The assistant takes no attachments.')
     }
     if (name.length < 1 || name.length > maxNameLength) {
-      throw new InvalidInputError(`A file's name must have 1 to ${maxNameLength} characters.`)
+      throw new InvalidInputError(`A file's name must have 1 to ${maxNameLength} characters.`, {
+        field: ['file'],
+      })
     }
-    if (!isTaken(mediaType)) throw new InvalidInputError('Files of this media type are not taken.')
+    if (!isTaken(mediaType))
+      throw new InvalidInputError('Files of this media type are not taken.', { field: ['file'] })
     await options.rate.take(session.id)
     const circuit = admission.circuit(assistant.id)
     const retryAfterMs = circuit?.retryAfterMs
@@ -53,7 +56,7 @@ export function createUploads(
     const choice = options.strategyOf(assistant.id, undefined)
     const records = options.recordsOf(assistant.id)
     if (choice === undefined || records === undefined) {
-      throw new NotFoundError('There is no such assistant.')
+      throw new NotFoundError('There is no such assistant.', { field: ['assistantId'] })
     }
     if (!records.takesFiles) throw new NotSupportedError('The assistant takes no attachments now.')
     try {

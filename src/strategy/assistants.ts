@@ -182,9 +182,9 @@ export function infoOf(assistant: AssistantSettings): AssistantInfo {
       return {
         id,
         name,
-        messageParameters: both(workflow.messageParameters, bot.messageParameters),
-        messageMetadata: both(workflow.messageMetadata, bot.messageMetadata),
-        takesAttachments: workflow.takesAttachments && bot.takesAttachments,
+        parameterNames: both(workflow.parameterNames, bot.parameterNames),
+        metadataNames: both(workflow.metadataNames, bot.metadataNames),
+        acceptsAttachments: workflow.acceptsAttachments && bot.acceptsAttachments,
       }
     }
   }
@@ -197,11 +197,17 @@ function workflowTakesFiles({ attachmentParameter }: WorkflowSettings): boolean 
 type Takes = Omit<AssistantInfo, 'id' | 'name'>
 
 function workflowTakes(workflow: WorkflowSettings): Takes {
-  const { messageParameters, messageMetadata } = workflow
-  return { messageParameters, messageMetadata, takesAttachments: workflowTakesFiles(workflow) }
+  return {
+    parameterNames: workflow.messageParameters,
+    metadataNames: workflow.messageMetadata,
+    acceptsAttachments: workflowTakesFiles(workflow),
+  }
 }
 
 function botTakes(bot: BotSettings): Takes {
-  const { messageVariables: messageParameters, messageMetadata } = bot
-  return { messageParameters, messageMetadata, takesAttachments: bot.attachments }
+  return {
+    parameterNames: bot.messageVariables,
+    metadataNames: bot.messageMetadata,
+    acceptsAttachments: bot.attachments,
+  }
 }

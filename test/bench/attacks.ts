@@ -54,7 +54,7 @@ const pages = (): Asked => ({
   query:
     'subscription { replies { cursor reply { text conversation { messages(first: 20) { edges { node { text } } } } } } }',
 })
-const exported = (): Asked => ({ query: '{ exportSession { next document } }' })
+const exported = (): Asked => ({ query: '{ sessionExport { nextCursor document } }' })
 
 const threeOfOne = { replies: 3, mebibytes: 1.15 }
 const threeOfFour = { replies: 3, mebibytes: 3.9 }

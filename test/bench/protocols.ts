@@ -46,7 +46,7 @@ const sendMessage = `mutation Send($input: SendMessageInput!) {
   sendMessage(input: $input) {
     __typename
     ... on SendMessageSuccess { reply { id } }
-    ... on Error { code message }
+    ... on UserError { code message }
   }
 }`
 

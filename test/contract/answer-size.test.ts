@@ -180,7 +180,7 @@ describe('an answer that nobody reads', () => {
       sockets.push(await askUnread(system, large))
     }
     expect(sockets.length).toBeGreaterThan(0)
-    expect(codeOf((await system.ask('{ viewer { session } }')).body)).toBe(undefined)
+    expect(codeOf((await system.ask('{ viewer { sessionFingerprint } }')).body)).toBe(undefined)
     expect(codeOf((await system.ask(large, 'bob')).body)).toBe(undefined)
     for (const socket of sockets) socket.resume()
     await until(() => system.gateway.waitingBytes === 0, 'all are read')

@@ -7,8 +7,9 @@ import {
   ClearQuarantineDocument,
   DeleteConversationDocument,
   EraseSessionDocument,
-  GiveFeedbackDocument,
   ProbeAssistantDocument,
+  RateAnswerDocument,
+  RemoveRatingDocument,
   RenameConversationDocument,
   RepliesDocument,
   ReplyDocument,
@@ -65,7 +66,7 @@ const mutations: Readonly<
   },
   submitToolOutputs: {
     document: SubmitToolOutputsDocument,
-    input: { replyId: encodeGlobal('Reply', 'r0'), outputs: [{ toolCallId: 'c', output: 'o' }] },
+    input: { replyId: encodeGlobal('Reply', 'r0'), outputs: [{ callId: 'c', output: 'o' }] },
     refuse: ({ replies }, error) => vi.spyOn(replies, 'submitToolOutputs').mockRejectedValue(error),
   },
   startConversation: {
@@ -90,9 +91,14 @@ const mutations: Readonly<
     refuse: ({ conversations }, error) =>
       vi.spyOn(conversations, 'delete').mockRejectedValue(error),
   },
-  giveFeedback: {
-    document: GiveFeedbackDocument,
+  rateAnswer: {
+    document: RateAnswerDocument,
     input: { messageId: encodeGlobal('Message', 'm0'), rating: 'LIKE' },
+    refuse: ({ conversations }, error) => vi.spyOn(conversations, 'rate').mockRejectedValue(error),
+  },
+  removeRating: {
+    document: RemoveRatingDocument,
+    input: { messageId: encodeGlobal('Message', 'm0') },
     refuse: ({ conversations }, error) => vi.spyOn(conversations, 'rate').mockRejectedValue(error),
   },
   eraseSession: {
@@ -142,13 +148,14 @@ describe('a mutation that is refused', () => {
       __typename: member,
       code: error.code,
       message: error.message,
-      ...('retryAfterMs' in error && { retryAfterMs: error.retryAfterMs }),
+      field: null,
+      retryAfterMs: 'retryAfterMs' in error ? error.retryAfterMs : null,
     })
   })
 
   it('does so with every code of the schema', () => {
     const inUnions = new Set(members.map(([, member]) => errorOf(member).code))
-    const inSchema = schema.getType('ErrorCode')
+    const inSchema = schema.getType('UserErrorCode')
     const values = inSchema && 'getValues' in inSchema ? inSchema.getValues() : []
     expect(inUnions).toEqual(new Set(values.map((value) => value.name)))
     expect(inUnions).toEqual(unionCodes)
@@ -175,7 +182,7 @@ describe('a reply that fails', () => {
     const frame = await stream.next()
     expect(JSON.parse(frame?.data ?? '').data.replies).toMatchObject({
       __typename: 'ReplyFailed',
-      ...failure,
+      failure,
     })
     const { body } = await client.call({
       token: 'alice',
@@ -203,16 +210,20 @@ const verdicts: readonly TargetVerdict[] = [
 ]
 
 describe('an assistant', () => {
-  it.each(verdicts)('says %s of itself, to everybody', async (verdict) => {
+  it.each(verdicts)('tells its verdict %s to operators, and to nobody else', async (verdict) => {
     const isolation: IsolationPort = {
       ...unproven,
       describe: (id) => ({ ...unproven.describe(id), verdict }),
     }
-    await using gateway = await openFakeGateway({ isolation })
+    await using gateway = await openFakeGateway({ isolation, operators: ['olga'] })
     using client = createClient(gateway.url)
-    const query = '{ assistants { isolation { verdict } } }'
-    const { body } = await client.call({ token: 'alice', query })
-    expect(JSON.parse(body).data.assistants[0]).toEqual({ isolation: { verdict } })
+    const query = '{ assistants { isAvailable isolation { verdict } } }'
+    const ask = async (token: string) => JSON.parse((await client.call({ token, query })).body)
+    const told = await ask('olga')
+    expect(told.data.assistants[0]).toEqual({ isAvailable: true, isolation: { verdict } })
+    const withheld = await ask('alice')
+    expect(withheld.data.assistants[0]).toEqual({ isAvailable: true, isolation: null })
+    expect(withheld.errors[0].extensions.code).toBe('FORBIDDEN')
   })
 
   it('does so with every verdict of the schema', () => {

@@ -8,9 +8,9 @@ import { openFakeGateway } from '../kit/fakes/gateway.ts'
 import { until } from '../kit/process/until.ts'
 
 const replyId = 'r0' as ReplyId
-const viewer = '{ viewer { session } }'
+const viewer = '{ viewer { sessionFingerprint } }'
 const replies = 'subscription { replies { __typename } }'
-const whole = '{"data":{"viewer":{"session":"alice"}}}'
+const whole = '{"data":{"viewer":{"sessionFingerprint":"alice"}}}'
 
 function post(query: string, more: readonly string[] = [], version = '1.1'): string {
   const body = JSON.stringify({ query })

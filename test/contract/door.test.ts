@@ -13,7 +13,7 @@ import { until } from '../kit/process/until.ts'
 
 const authorization = 'Bearer alice'
 const json = { authorization, 'content-type': 'application/json' }
-const viewer = JSON.stringify({ query: '{ viewer { session } }' })
+const viewer = JSON.stringify({ query: '{ viewer { sessionFingerprint } }' })
 const subscription = JSON.stringify({ query: 'subscription { replies { cursor } }' })
 
 const within = (open: string, close: string, inside = '') =>
@@ -105,7 +105,7 @@ describe('the door', () => {
       'full of aliases',
       `{ ${Array.from({ length: 31 }, (_, n) => `a${n}: __typename`).join(' ')} }`,
     ],
-    ['full of directives', `{ viewer { session ${'@skip(if: false) '.repeat(31)} } }`],
+    ['full of directives', `{ viewer { sessionFingerprint ${'@skip(if: false) '.repeat(31)} } }`],
     ['long', `{ ${'__typename '.repeat(2_001)} }`],
     ['full of values', `{ reply(id: [${'1 '.repeat(2_001)}]) { id } }`],
     ['of overlapping fields', `{ ${'__typename '.repeat(200)} }`],
@@ -161,7 +161,7 @@ describe('the door', () => {
   it('T17: refuses a session whose documents cost more than it may have, and nobody else', async () => {
     await using gateway = await openFakeGateway({ limits: { maxCost: 100, costPerSecond: 1 } })
     using client = createClient(gateway.url)
-    const query = `{ ${'viewer { session } '.repeat(30)} }`
+    const query = `{ ${'viewer { sessionFingerprint } '.repeat(30)} }`
     const ask = (token: string) => client.call({ token, query })
     expect((await ask('alice')).status).toBe(200)
     const refused = await ask('alice')
@@ -170,7 +170,7 @@ describe('the door', () => {
     const many = `subscription { replies { ${'reply { id } '.repeat(30)} } }`
     expect((await client.stream({ token: 'alice', query: many })).status).toBe(429)
     expect((await ask('bob')).status).toBe(200)
-    const little = await client.call({ token: 'alice', query: '{ viewer { session } }' })
+    const little = await client.call({ token: 'alice', query: '{ viewer { sessionFingerprint } }' })
     expect(little.status).toBe(200)
   })
 
@@ -330,7 +330,7 @@ describe('the door', () => {
     const [, asset = ''] = /src="([^"]+)"/.exec(await page.text()) ?? []
     const events = { ...json, accept: 'text/event-stream' }
     const strict = { ...json, accept: 'application/graphql-response+json' }
-    const get = `/graphql?${new URLSearchParams({ query: '{ viewer { session } }' })}`
+    const get = `/graphql?${new URLSearchParams({ query: '{ viewer { sessionFingerprint } }' })}`
     const asked: readonly (readonly [status: number, path: string, init?: RequestInit])[] = [
       [200, '/health/live'],
       [200, '/health/ready'],
@@ -437,8 +437,8 @@ describe('the door', () => {
       ],
       [
         input,
-        { input: { text: canary, attachments: [{ attachmentId: [canary] }] } },
-        'at .attachments[0].attachmentId: ID cannot represent value.',
+        { input: { text: canary, attachmentIds: [[canary]] } },
+        'at .attachmentIds[0]: ID cannot represent value.',
       ],
       [
         'query($id: ID!) { reply(id: $id) { id } }',
@@ -451,12 +451,12 @@ describe('the door', () => {
         'Int cannot represent non-integer value.',
       ],
       [
-        'query($b: Boolean!) { viewer @include(if: $b) { session } }',
+        'query($b: Boolean!) { viewer @include(if: $b) { sessionFingerprint } }',
         { b: canary },
         'Boolean cannot represent a non boolean value.',
       ],
       [
-        'mutation($f: File!) { uploadFile(file: $f) { __typename } }',
+        'mutation($f: Upload!) { uploadFile(input: { file: $f }) { __typename } }',
         { f: canary },
         'encountered error "A file is sent',
       ],
@@ -545,8 +545,12 @@ describe('the door', () => {
   })
 
   it.each([
-    ['of several none is named', 'query A { viewer { session } } query B { __typename }', {}],
-    ['the named one is not there', '{ viewer { session } }', { operationName: 'C' }],
+    [
+      'of several none is named',
+      'query A { viewer { sessionFingerprint } } query B { __typename }',
+      {},
+    ],
+    ['the named one is not there', '{ viewer { sessionFingerprint } }', { operationName: 'C' }],
     ['there is only a fragment', 'fragment F on Viewer { session }', {}],
     ['that is all that can be told of an invalid document', 'fragment F on Nobody { x }', {}],
   ])('answers 400 where no operation can be executed: %s', async (_why, query, more) => {
@@ -657,8 +661,10 @@ describe('the door', () => {
         body: JSON.stringify({ query }),
         headers: { ...json, accept },
       })
-    const whole = await gateway.server.fetch(request('{ viewer { session } }', 'application/json'))
-    expect(await whole.json()).toEqual({ data: { viewer: { session: 'alice' } } })
+    const whole = await gateway.server.fetch(
+      request('{ viewer { sessionFingerprint } }', 'application/json'),
+    )
+    expect(await whole.json()).toEqual({ data: { viewer: { sessionFingerprint: 'alice' } } })
     const stream = await gateway.server.fetch(
       request('subscription { replies { cursor } }', 'text/event-stream'),
     )

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { ConversationId } from '../../src/domain.ts'
 import { exportPage } from '../../src/graphql/export/page.ts'
-import { decodeExportPlace } from '../../src/graphql/export/cursor.ts'
+import { decodeExportCursor } from '../../src/graphql/export/cursor.ts'
 import { openMemoryStore } from '../kit/fakes/engine.ts'
 import {
   acceptReply,
@@ -39,10 +39,10 @@ async function openExport() {
   async function read(between = async () => {}): Promise<readonly string[][]> {
     const pages: string[][] = []
     for (let after: string | null = ''; after !== null;) {
-      const page = await exportPage(context, decodeExportPlace(after))
+      const page = await exportPage(context, decodeExportCursor(after))
       pages.push([...JSON.stringify(page.document).matchAll(/said-\d+/g)].map(([text]) => text))
       if (pages.length === 1) await between()
-      after = page.next
+      after = page.nextCursor
     }
     return pages.map((texts) => [...new Set(texts)])
   }

@@ -126,6 +126,8 @@ describe('reads by id', () => {
         __typename: 'NotFoundError',
         code: 'NOT_FOUND',
         message: 'There is no such reply.',
+        field: ['replyId'],
+        retryAfterMs: null,
       })
     }
     expect((await system.run(NodeDocument, { id: reply.id })).data.node.id).toBe(reply.id)

@@ -19,10 +19,10 @@ import { until } from '../kit/process/until.ts'
 const authorization = 'Bearer alice'
 const json = { authorization, 'content-type': 'application/json' }
 const events = { ...json, accept: 'text/event-stream' }
-const viewer = JSON.stringify({ query: '{ viewer { session } }' })
+const viewer = JSON.stringify({ query: '{ viewer { sessionFingerprint } }' })
 const replies = JSON.stringify({ query: 'subscription { replies { __typename } }' })
 const replyId = 'r0' as ReplyId
-const form = '{"query":"{ viewer { session } }"}'
+const form = '{"query":"{ viewer { sessionFingerprint } }"}'
 
 type Handle = (req: IncomingMessage, res: ServerResponse) => void
 
@@ -110,7 +110,7 @@ describe('a host with HTTP/2', () => {
     await until(() => seen.every((received) => received().includes('ReplyStarted')), 'the event')
     expect(await host.answer(json, viewer)).toEqual({
       status: 200,
-      body: '{"data":{"viewer":{"session":"alice"}}}',
+      body: '{"data":{"viewer":{"sessionFingerprint":"alice"}}}',
     })
     streams[0]?.close()
     await until(() => host.gateway.ends.length === 1, 'the end of a stream whose client has gone')
@@ -275,7 +275,7 @@ describe('a response that throws', () => {
       headers: json,
       body: viewer,
     })
-    expect(await whole.json()).toEqual({ data: { viewer: { session: 'alice' } } })
+    expect(await whole.json()).toEqual({ data: { viewer: { sessionFingerprint: 'alice' } } })
   })
 
   it('under fetch, as a stream that its host has broken, ends itself and nothing else', async () => {
@@ -405,7 +405,7 @@ describe('a host that has read the body', () => {
     const answer = await globalThis.fetch(url, { method: 'POST', headers, body })
     return { status: answer.status, body: await answer.text() }
   }
-  const whole = { status: 200, body: '{"data":{"viewer":{"session":"alice"}}}' }
+  const whole = { status: 200, body: '{"data":{"viewer":{"sessionFingerprint":"alice"}}}' }
 
   it.each([
     ['an object, as express.json() makes it', (body: Buffer) => JSON.parse(body.toString())],
@@ -447,8 +447,10 @@ describe('a host that has read the body', () => {
   })
 
   it('is told at once that a body of another type is none', async () => {
-    await using host = await openHost(parsing(() => ({ query: '{ viewer { session } }' })))
-    const urlencoded = new URLSearchParams({ query: '{ viewer { session } }' })
+    await using host = await openHost(
+      parsing(() => ({ query: '{ viewer { sessionFingerprint } }' })),
+    )
+    const urlencoded = new URLSearchParams({ query: '{ viewer { sessionFingerprint } }' })
     expect((await post(`${host.url}/graphql`, urlencoded, { authorization })).status).toBe(415)
   })
 

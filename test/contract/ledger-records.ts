@@ -31,7 +31,7 @@ const binding = (conversationId: string): UpstreamBinding => ({
 })
 const toolCalls: readonly ToolCall[] = [
   { id: 'call-1', kind: 'FUNCTION', name: 'weather', arguments: '{"city":"Oslo"}' },
-  { id: 'call-2', kind: 'REPLY', name: null, arguments: null },
+  { id: 'call-2', kind: 'QUESTION', name: null, arguments: null },
 ]
 const action = { toolCalls, expiresAt: 900 }
 const newAttachment = (assistantId = assistant): StoredAttachment => ({

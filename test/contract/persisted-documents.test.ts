@@ -3,7 +3,7 @@ import { openFakeGateway } from '../kit/fakes/gateway.ts'
 
 const id = 'a'.repeat(64)
 const documents = new Map([
-  [id, 'query Session { viewer { session } }'],
+  [id, 'query Session { viewer { sessionFingerprint } }'],
   ['replies', 'subscription Replies($replyId: ID) { replies(replyId: $replyId) { cursor } }'],
 ])
 const byExtension = (sha256Hash: unknown) => ({
@@ -31,7 +31,10 @@ describe('a persisted document', () => {
     ['by the extension', byExtension(id)],
   ])('is named %s', async (_how, body) => {
     const { status, text } = await ask(body)
-    expect([status, JSON.parse(text)]).toEqual([200, { data: { viewer: { session: 'alice' } } }])
+    expect([status, JSON.parse(text)]).toEqual([
+      200,
+      { data: { viewer: { sessionFingerprint: 'alice' } } },
+    ])
   })
 
   it('is named in a GET, for an EventSource too', async () => {
@@ -67,7 +70,7 @@ describe('a persisted document', () => {
   it.each([
     ['deep', `${'{ viewer '.repeat(13)}${'}'.repeat(13)}`, 'depth'],
     ['nested', `{ nodes(ids: ${'['.repeat(500)}${']'.repeat(500)}) { id } }`, 'nesting'],
-    ['dear', `{ ${'exportSession { next } '.repeat(3)} }`, 'cost'],
+    ['dear', `{ ${'sessionExport { nextCursor } '.repeat(3)} }`, 'cost'],
     ['long', `{ ${'__typename '.repeat(2_001)} }`, 'tokens'],
   ])('that is too %s stops the start instead of each request', async (_how, document, limit) => {
     const persistedDocuments = { documents: new Map([['wide', document]]), only: true }
@@ -77,7 +80,7 @@ describe('a persisted document', () => {
   })
 
   it('is all that is answered, if so configured', async () => {
-    const query = '{ viewer { session } }'
+    const query = '{ viewer { sessionFingerprint } }'
     expect((await ask({ query })).status).toBe(200)
     const refused = await ask({ query }, { only: true })
     expect(refused.status).toBe(403)

@@ -28,7 +28,7 @@ describe('T17: messages within a minute', () => {
     await using gateway = await openEngine(twoAMinute)
     const { replies } = gateway
     await replies.sendMessage(message('1'))
-    expect(await replies.limitsLeft()).toMatchObject({ messages: 1 })
+    expect(await replies.limits()).toMatchObject({ messages: { remaining: 1 } })
     await replies.sendMessage(message('2'))
     const refusal = await replies.sendMessage(message('3')).catch((error: unknown) => error)
     expect(refusal).toBeInstanceOf(RateLimitedError)
@@ -51,7 +51,7 @@ describe('T17: messages within a minute', () => {
     for (let n = 0; n < 3; n += 1) {
       expect((await replies.sendMessage(message('1', keyed('k')))).id).toBe(first.id)
     }
-    expect(await replies.limitsLeft()).toMatchObject({ messages: 1 })
+    expect(await replies.limits()).toMatchObject({ messages: { remaining: 1 } })
     await replies.sendMessage(message('2'))
     expect((await replies.sendMessage(message('1', keyed('k')))).id).toBe(first.id)
     await expect(replies.sendMessage(message('3', keyed('other')))).rejects.toThrow(
@@ -69,7 +69,7 @@ describe('a message that is refused', () => {
       const refused = message('2', { conversationId, onBusy: 'REJECT' })
       await expect(replies.sendMessage(refused)).rejects.toThrow(ConversationBusyError)
     }
-    expect(await replies.limitsLeft()).toMatchObject({ messages: 1 })
+    expect(await replies.limits()).toMatchObject({ messages: { remaining: 1 } })
   })
 })
 
@@ -80,7 +80,7 @@ describe('T17: the replies of a session', () => {
     const first = await replies.sendMessage(message('1'))
     const other = await conversations.start(newConversation())
     await replies.sendMessage(message('2', { conversationId: other.id }))
-    expect(await replies.limitsLeft()).toMatchObject({ openReplies: 0 })
+    expect(await replies.limits()).toMatchObject({ openReplies: { remaining: 0 } })
     await expect(replies.sendMessage(message('3'))).rejects.toThrow(RateLimitedError)
     await replies.cancelReply(first.id)
     expect(await replies.sendMessage(message('3'))).toMatchObject({ status: 'QUEUED' })
@@ -161,7 +161,7 @@ describe('what a message carries', () => {
     await expect(gateway.replies.sendMessage(message('x', { extras }))).rejects.toThrow(
       InvalidInputError,
     )
-    expect(await gateway.replies.limitsLeft()).toMatchObject({ messages: 60 })
+    expect(await gateway.replies.limits()).toMatchObject({ messages: { remaining: 60 } })
   })
 
   it('goes with it, files included', async () => {

@@ -29,7 +29,7 @@ const post = (gateway: FakeGateway, body: object | string, headers: Record<strin
     headers,
     body: typeof body === 'string' ? body : JSON.stringify(body),
   })
-const viewer = { query: '{ viewer { session } }' }
+const viewer = { query: '{ viewer { sessionFingerprint } }' }
 const stream = (gateway: FakeGateway, variables: object = {}, query = replies) =>
   post(gateway, { query, variables }, { ...json, accept: acceptStream })
 

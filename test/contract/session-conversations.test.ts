@@ -194,12 +194,12 @@ describe('feedback', () => {
 
   it('is told upstream, then kept', async () => {
     await using talk = await openAnswered()
-    const feedback = { rating: 'UNLIKE', reasons: ['wrong'], comment: 'It is two.' } as const
+    const feedback = { rating: 'DISLIKE', reasons: ['wrong'], comment: 'It is two.' } as const
     expect(await talk.conversations.rate(talk.answerId, feedback)).toMatchObject({
-      rating: 'UNLIKE',
+      rating: 'DISLIKE',
     })
     expect(talk.records.rated).toMatchObject([{ feedback }])
-    expect(await talk.own.messages([talk.answerId])).toMatchObject([{ rating: 'UNLIKE' }])
+    expect(await talk.own.messages([talk.answerId])).toMatchObject([{ rating: 'DISLIKE' }])
     await talk.conversations.rate(talk.answerId, { ...like, rating: null })
     expect(await talk.own.messages([talk.answerId])).toMatchObject([{ rating: null }])
   })

@@ -230,7 +230,7 @@ describe('a subscription over SSE', () => {
     ['does not fit the schema', 'subscription { nothing }', 'GRAPHQL_VALIDATION_FAILED'],
     [
       'has two operations',
-      'subscription A { replies { cursor } } query B { viewer { session } }',
+      'subscription A { replies { cursor } } query B { viewer { sessionFingerprint } }',
       'BAD_REQUEST',
     ],
   ])(
@@ -323,10 +323,10 @@ describe('a subscription over SSE', () => {
 
   it('answers a query as one result and the end', async () => {
     await using system = await open()
-    using stream = await system.client.stream({ token, query: '{ viewer { session } }' })
+    using stream = await system.client.stream({ token, query: '{ viewer { sessionFingerprint } }' })
     expect(await stream.ended).toBe('complete')
     expect(stream.frames.slice(1)).toEqual([
-      { event: 'next', data: '{"data":{"viewer":{"session":"alice"}}}' },
+      { event: 'next', data: '{"data":{"viewer":{"sessionFingerprint":"alice"}}}' },
       { event: 'complete', data: '' },
     ])
   })

@@ -6,8 +6,8 @@ import { type FakeGatewayOptions, openFakeGateway } from '../kit/fakes/gateway.t
 import { until } from '../kit/process/until.ts'
 
 const query = UploadFileDocument.toString()
-const operations = JSON.stringify({ query, variables: { file: null } })
-const map = '{"0":["variables.file"]}'
+const operations = JSON.stringify({ query, variables: { input: { file: null } } })
+const map = '{"0":["variables.input.file"]}'
 const headers = { authorization: 'Bearer alice', 'graphql-require-preflight': '1' }
 const limits = { maxUploadBytes: 100_000, maxBodyBytes: 10_000 }
 
@@ -67,7 +67,7 @@ describe('an upload', () => {
       data: {
         uploadFile: {
           __typename: 'UploadFileSuccess',
-          attachment: { name: 'notes.txt', mediaType: 'text/plain', bytes: 13 },
+          attachment: { name: 'notes.txt', mediaType: 'text/plain', byteSize: 13 },
         },
       },
     })
@@ -86,8 +86,8 @@ describe('an upload', () => {
 
   it('is answered when its operation does not read the file', async () => {
     const text = JSON.stringify({
-      query: '{ viewer { session } }',
-      variables: { file: null },
+      query: '{ viewer { sessionFingerprint } }',
+      variables: { input: { file: null } },
     })
     const answer = await send(form(...head(text), file('x'.repeat(90_000))))
     expect(answer).toMatchObject({ status: 200, alive: 200 })
@@ -115,8 +115,16 @@ describe('an upload', () => {
     ['a batch', form(...head(`[${operations}]`), file()), 400],
     ['a map that is no JSON', form(...head(operations, '{'), file()), 400],
     ['a map of no place', form(...head(operations, '{"0":[]}'), file()), 400],
-    ['a map of two places', form(...head(operations, '{"0":["variables.file","a"]}'), file()), 400],
-    ['a map of another part', form(...head(operations, '{"1":["variables.file"]}'), file()), 400],
+    [
+      'a map of two places',
+      form(...head(operations, '{"0":["variables.input.file","a"]}'), file()),
+      400,
+    ],
+    [
+      'a map of another part',
+      form(...head(operations, '{"1":["variables.input.file"]}'), file()),
+      400,
+    ],
     ['a place that is no variable', form(...head(operations, '{"0":["query"]}'), file()), 400],
     [
       'a place that is inherited',

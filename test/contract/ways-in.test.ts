@@ -13,7 +13,7 @@ import { cookieName, guestLifetimeSeconds, openWaysIn } from '../kit/credentials
 
 const page = 'https://app.example.com'
 const one = apiKey('one')
-const viewer = 'query { viewer { session } }'
+const viewer = 'query { viewer { sessionFingerprint } }'
 const subscription = 'subscription { replies { cursor } }'
 const cookieSettings = { name: cookieName, sameSite: 'strict' } as const
 
@@ -61,8 +61,10 @@ async function open(more: FakeGatewayOptions = {}) {
         body: JSON.stringify({ query: viewer }),
         headers: { 'content-type': 'application/json', ...headers },
       })
-      const { data } = (await answer.json()) as { data?: { viewer: { session: string } } }
-      return data?.viewer.session ?? answer.status
+      const { data } = (await answer.json()) as {
+        data?: { viewer: { sessionFingerprint: string } }
+      }
+      return data?.viewer.sessionFingerprint ?? answer.status
     },
     async [Symbol.asyncDispose]() {
       await gateway[Symbol.asyncDispose]()
@@ -526,7 +528,7 @@ describe('on the wire', () => {
     expect(await system.whoIs({ ...alice, ...names, ...cookies })).toBe('alice')
     const search = new URLSearchParams({ query: viewer, session_name: 'bob', sub: 'bob' })
     const answer = await system.ask(`/graphql?${search}`, { headers: alice })
-    expect(await answer.json()).toEqual({ data: { viewer: { session: 'alice' } } })
+    expect(await answer.json()).toEqual({ data: { viewer: { sessionFingerprint: 'alice' } } })
   })
 
   it('T7: nothing but health and the page of GraphiQL is open to who is nobody', async () => {

@@ -29,7 +29,7 @@ const codes: readonly (readonly [code: string, where: string])[] = [
   ...Object.entries(requestStatuses).flatMap(([code, statuses]) =>
     statuses.map((status) => [code, status === 500 ? 'anything else' : `HTTP ${status}`] as const),
   ),
-  ...valuesOf('ErrorCode').map((code) => [code, 'member of a result union'] as const),
+  ...valuesOf('UserErrorCode').map((code) => [code, 'member of a result union'] as const),
   ...[...endingCodes].map((code) => [code, 'end of a stream'] as const),
   ...valuesOf('ReplyFailureCode').map((code) => [code, '`ReplyFailure.code`'] as const),
 ]

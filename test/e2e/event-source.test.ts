@@ -13,7 +13,7 @@ const streamPath = `/graphql?query=${encodeURIComponent(
 )}`
 const sendBody = (text: string) => ({
   query:
-    'mutation($input:SendMessageInput!){sendMessage(input:$input){__typename ...on SendMessageSuccess{reply{id}} ...on Error{message}}}',
+    'mutation($input:SendMessageInput!){sendMessage(input:$input){__typename ...on SendMessageSuccess{reply{id}} ... on UserError{message}}}',
   variables: { input: { text, assistantId: 'bot' } },
 })
 

@@ -5,7 +5,7 @@ import { apiKey } from '../kit/credentials/api-keys.ts'
 import { startSystem, type System } from '../kit/process/system.ts'
 import { until } from '../kit/process/until.ts'
 
-const query = '{ viewer { session } }'
+const query = '{ viewer { sessionFingerprint } }'
 
 describe("a backend's API keys", () => {
   const headersOf = (key: string, subject = 'ann') => ({
@@ -19,7 +19,7 @@ describe("a backend's API keys", () => {
     const [old, fresh] = [apiKey('old'), apiKey('fresh')]
     await using system = await startSystem({ config: { apiKeys: [old.settings] } })
     const { body } = await ask(system, old.key)
-    const { session } = JSON.parse(body).data.viewer
+    const { sessionFingerprint: session } = JSON.parse(body).data.viewer
     expect((await ask(system, fresh.key)).status).toBe(401)
     using stream = await system.client.stream({
       query: RepliesDocument.toString(),
@@ -47,7 +47,9 @@ describe("a backend's API keys", () => {
     })
     expect(next.status).toBe(200)
     // Two keys of one backend lead to one session.
-    expect(JSON.parse((await ask(system, fresh.key)).body).data.viewer.session).toBe(session)
+    expect(JSON.parse((await ask(system, fresh.key)).body).data.viewer.sessionFingerprint).toBe(
+      session,
+    )
   })
 
   it('stay as they were when the configuration cannot be read', async () => {

@@ -111,7 +111,7 @@ describe('P7: bounded memory', () => {
     const large = await system.client.call({ token, query: '#'.repeat(300_000) })
     expect(large.status).toBe(413)
     expect(large.body).toContain('TOO_LARGE')
-    const deep = `{ viewer { session } ${'a: viewer { session } '.repeat(60)} }`
+    const deep = `{ viewer { sessionFingerprint } ${'a: viewer { sessionFingerprint } '.repeat(60)} }`
     expect((await system.client.call({ token, query: deep })).body).toContain('errors')
     const talk = createTalk(system)
     const long = await talk.trySend(system.person('verbose'), { text: 'x'.repeat(40_000) })

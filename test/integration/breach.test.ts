@@ -59,7 +59,7 @@ describe('an app with one static conversation, and 200 sessions at once', () => 
     }
     const ends = shown.map(endsOf)
     const breached = ends.filter((of) =>
-      of.some((end) => 'code' in end && end.code === 'ISOLATION_BREACH'),
+      of.some((end) => end.__typename === 'ReplyFailed' && end.failure.code === 'ISOLATION_BREACH'),
     )
     expect(breached.length).toBeGreaterThan(0)
     const secrets = tellers.map(({ secret }) => secret)
@@ -88,11 +88,11 @@ describe('an app with one static conversation that is known by its first run onl
     const secret = `plum${randomUUID()}`
     await system.emulator.faults('/v1/workflows/chat', { kind: 'lostReply' })
     expect(await talk.say(alice, `my secret is ${secret}`)).toMatchObject({
-      code: 'UPSTREAM_OUTCOME_UNKNOWN',
+      failure: { code: 'UPSTREAM_OUTCOME_UNKNOWN' },
     })
     const sent = await talk.send(bob, 'what is my secret?')
     const events = await talk.listen(bob, sent.id)
-    expect(events.at(-1)).toMatchObject({ code: 'ISOLATION_BREACH' })
+    expect(events.at(-1)).toMatchObject({ failure: { code: 'ISOLATION_BREACH' } })
     expect(JSON.stringify(events)).not.toContain(secret)
   })
 

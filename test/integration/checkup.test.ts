@@ -150,7 +150,8 @@ bot (bot)
     )
     const { conversations } = await system.emulator.state()
     expect(conversations).toHaveLength(1)
-    const query = 'mutation($input:SendMessageInput!){sendMessage(input:$input){...on Error{code}}}'
+    const query =
+      'mutation($input:SendMessageInput!){sendMessage(input:$input){... on UserError{code}}}'
     const variables = { input: { text: 'hello', assistantId: 'flow' } }
     const { body } = await system.client.call({
       token: system.person('alice').token,

@@ -168,7 +168,7 @@ describe('P2 P3: kill -9 in the middle of replies', () => {
           after: events.at(-1)?.cursor,
         })
         const end = (await followed.take()).at(-1)
-        expect(end).toMatchObject({ code: 'UPSTREAM_OUTCOME_UNKNOWN' })
+        expect(end).toMatchObject({ failure: { code: 'UPSTREAM_OUTCOME_UNKNOWN' } })
         const kept = who === patient ? /^stone-1 .*-12 $/ : /^(stone-1 .*)?$/
         expect((await talk.snapshot(who, id))?.text).toMatch(kept)
       }

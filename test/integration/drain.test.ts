@@ -121,7 +121,7 @@ describe('the end of a gateway', () => {
     await system.gateway.restart()
     expect(await talk.ending(who, id)).toMatchObject({
       __typename: 'ReplyFailed',
-      code: 'SHUTDOWN',
+      failure: { code: 'SHUTDOWN' },
     })
     const last = events.at(-1)
     if (last && !isTerminal(last)) {
@@ -132,7 +132,7 @@ describe('the end of a gateway', () => {
         replyId: id,
         after: last.cursor,
       })
-      expect((await resumed.take()).at(-1)).toMatchObject({ code: 'SHUTDOWN' })
+      expect((await resumed.take()).at(-1)).toMatchObject({ failure: { code: 'SHUTDOWN' } })
     }
     expect(await talk.say(who, 'are you back?')).toMatchObject({ text: 'You said: are you back?' })
     await talk.settle()

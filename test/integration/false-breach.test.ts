@@ -101,7 +101,7 @@ const stops: Readonly<Record<string, (system: System, talk: Talk, who: Person) =
     async 'an answer that was lost before its first event'(system, talk, who) {
       await system.emulator.faults('/v1/workflows/chat', { kind: 'lostReply' })
       expect(await talk.say(who, { text: 'hello', assistantId: 'flow' })).toMatchObject({
-        code: 'UPSTREAM_OUTCOME_UNKNOWN',
+        failure: { code: 'UPSTREAM_OUTCOME_UNKNOWN' },
       })
     },
   }
@@ -164,10 +164,10 @@ describe('T13: a Studio whose app has one conversation for all', () => {
     await system.emulator.faults('/v1/workflows/chat', { kind: 'lostReply' })
     expect(
       await talk.say(alice, { text: `my secret is ${secret}`, assistantId: 'flow' }),
-    ).toMatchObject({ code: 'UPSTREAM_OUTCOME_UNKNOWN' })
+    ).toMatchObject({ failure: { code: 'UPSTREAM_OUTCOME_UNKNOWN' } })
     const sent = await talk.send(bob, { text: 'what is my secret?', assistantId: 'flow' })
     const events = await talk.listen(bob, sent.id)
-    expect(events.at(-1)).toMatchObject({ code: 'ISOLATION_BREACH' })
+    expect(events.at(-1)).toMatchObject({ failure: { code: 'ISOLATION_BREACH' } })
     expect(JSON.stringify(events)).not.toContain(secret)
   })
 })

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { startSystem } from '../kit/process/system.ts'
 
-const query = '{ viewer { session } }'
+const query = '{ viewer { sessionFingerprint } }'
 
 describe('F26: a heap that is nearly full', () => {
   it('takes nothing new, and says so; health lives', async () => {

@@ -76,7 +76,8 @@ describe('P5: one message per idempotency key, one upstream chat per message', (
       const text = `is anybody there, ${assistantId}?`
       const end = await talk.say(alice, { text, assistantId })
       expect(['ReplyFailed', 'ReplyCompleted']).toContain(end.__typename)
-      if ('code' in end) expect(end.code).toBe('UPSTREAM_OUTCOME_UNKNOWN')
+      if (end.__typename === 'ReplyFailed')
+        expect(end.failure.code).toBe('UPSTREAM_OUTCOME_UNKNOWN')
     }
   })
 

@@ -77,7 +77,7 @@ describe('P1: isolation', () => {
     const [one, two] = [system.person('shared-1'), system.person('shared-2')]
     const fingerprints = []
     for (const who of [one, two, one, two]) {
-      fingerprints.push((await talk.ask(who, ViewerDocument, {}))?.viewer.session)
+      fingerprints.push((await talk.ask(who, ViewerDocument, {}))?.viewer.sessionFingerprint)
     }
     expect(fingerprints[0]).toEqual(fingerprints[2])
     expect(fingerprints[1]).toEqual(fingerprints[3])
@@ -137,7 +137,7 @@ describe('P1: isolation', () => {
   async function upload(who: Person): Promise<string> {
     const query = UploadFileDocument.toString()
     const file = { name: 'notes.txt', mediaType: 'text/plain', text: 'mine' }
-    const operation = { token: who.token, query, variables: { assistantId: 'bot' } }
+    const operation = { token: who.token, query, variables: { input: { assistantId: 'bot' } } }
     const { body } = await system.client.upload(operation, file)
     return JSON.parse(body).data.uploadFile.attachment.id
   }

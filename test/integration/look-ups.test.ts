@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import {
   ConversationDocument,
-  GiveFeedbackDocument,
+  RateAnswerDocument,
 } from '../../schema/operations/generated/graphql.ts'
 import { platforms } from '../kit/process/platforms.ts'
 import { startSystem, type Person, type System } from '../kit/process/system.ts'
@@ -68,7 +68,7 @@ describe.each(platforms)('the end of a lost run on %s', (platform, options) => {
     await system.gateway.restart()
     expect(await talk.ending(who, id)).toMatchObject({
       __typename: 'ReplyFailed',
-      code: 'UPSTREAM_OUTCOME_UNKNOWN',
+      failure: { code: 'UPSTREAM_OUTCOME_UNKNOWN' },
     })
     const { text = '' } = (await talk.snapshot(who, id)) ?? {}
     expect(text.startsWith(begun)).toBe(true)
@@ -112,14 +112,14 @@ describe.each(platforms)('the end of a lost run on %s', (platform, options) => {
     await system.emulator.repeatFaults(list, 50, { kind: 'status', status: 200, body })
     expect(await talk.say(who, { text: '/long 30', assistantId: 'flow' })).toMatchObject({
       __typename: 'ReplyFailed',
-      code: 'UPSTREAM_TRUNCATED',
+      failure: { code: 'UPSTREAM_TRUNCATED' },
     })
   })
 
   it('is unknown for a Workflow whose stream is cut in the middle of its answer', async () => {
     await system.emulator.faults('/v1/workflows/chat', { kind: 'cut', afterDeltas: 9 })
     const { id } = await talk.send(who, { text: '/long 30', assistantId: 'flow' })
-    expect(await talk.ending(who, id)).toMatchObject({ code: 'UPSTREAM_TRUNCATED' })
+    expect(await talk.ending(who, id)).toMatchObject({ failure: { code: 'UPSTREAM_TRUNCATED' } })
     const { text = '' } = (await talk.snapshot(who, id)) ?? {}
     expect(text).toContain('-9')
     expect(whole.startsWith(text)).toBe(true)
@@ -134,7 +134,10 @@ describe.each(platforms)('the end of a lost run on %s', (platform, options) => {
     const runs = ((await system.emulator.state()).requests[path] ?? 0) - before
     if (platform === 'Studio') {
       // It says no more than that something is broken: whether the message has run is not known.
-      expect(first).toMatchObject({ __typename: 'ReplyFailed', code: 'UPSTREAM_ERROR' })
+      expect(first).toMatchObject({
+        __typename: 'ReplyFailed',
+        failure: { code: 'UPSTREAM_ERROR' },
+      })
       expect(runs).toBe(1)
       expect(
         await talk.say(who, { text: 'what is my secret?', assistantId: 'flow' }),
@@ -153,7 +156,7 @@ describe.each(platforms)('the end of a lost run on %s', (platform, options) => {
   it('is a failure where an error comes before an end', async () => {
     expect(
       await talk.say(who, { text: '/say so far\n/error 103200002 broken', assistantId: 'bot' }),
-    ).toMatchObject({ __typename: 'ReplyFailed', code: 'UPSTREAM_ERROR' })
+    ).toMatchObject({ __typename: 'ReplyFailed', failure: { code: 'UPSTREAM_ERROR' } })
   })
 
   it('is told to be cancelled upstream where the platform has agreed', async () => {
@@ -192,11 +195,11 @@ describe.each(platforms)('the end of a lost run on %s', (platform, options) => {
     const found = await talk.ask(who, ConversationDocument, { id: conversation, last: 1 })
     const messageId = found?.conversation?.messages.edges[0]?.node.id ?? ''
     const input = { messageId, rating: 'LIKE' } as const
-    const rate = async () => await talk.ask(who, GiveFeedbackDocument, { input })
+    const rate = async () => await talk.ask(who, RateAnswerDocument, { input })
     const results = [await rate(), await rate()]
     const { requests } = await system.emulator.state()
     if (platform === 'Studio') {
-      const refused = { giveFeedback: { code: 'NOT_SUPPORTED' } }
+      const refused = { rateAnswer: { code: 'NOT_SUPPORTED' } }
       expect(results).toMatchObject([refused, refused])
       expect(requests[path]).toBe(1)
     } else {

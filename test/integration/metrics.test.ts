@@ -35,8 +35,8 @@ describe('the metrics of a gateway', () => {
   it('tell of requests by kind and status, refused ones included', async () => {
     const who = system.person('requests')
     await talk.say(who, 'hello')
-    await system.client.call({ token: who.token, query: '{ viewer { session } }' })
-    await system.client.call({ token: 'nobody', query: '{ viewer { session } }' })
+    await system.client.call({ token: who.token, query: '{ viewer { sessionFingerprint } }' })
+    await system.client.call({ token: 'nobody', query: '{ viewer { sessionFingerprint } }' })
     const requests = await meter('request_seconds_count')
     expect(requests).toMatchObject({
       'kind="query",status="200"': expect.any(Number),

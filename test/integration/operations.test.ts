@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   ConversationDocument,
   EraseSessionDocument,
-  ExplainReplyDocument,
+  ReplyExplanationDocument,
 } from '../../schema/operations/generated/graphql.ts'
 import { startSystem, type System } from '../kit/process/system.ts'
 import { createTalk, type Talk } from '../kit/clients/talk.ts'
@@ -27,17 +27,17 @@ describe('what operators see', () => {
     const name = 'explained'
     const { id } = await talk.send(system.person(name), { text: 'hello', assistantId: 'bot' })
     await talk.ending(system.person(name), id)
-    const query = ExplainReplyDocument.toString()
+    const query = ReplyExplanationDocument.toString()
     const ask = async (token: string) =>
       JSON.parse((await system.client.call({ token, query, variables: { id } })).body)
     const refused = await ask(system.person(name).token)
     expect(refused).toMatchObject({
-      data: { reply: { explain: null } },
-      errors: [{ path: ['reply', 'explain'], extensions: { code: 'FORBIDDEN' } }],
+      data: { reply: { explanation: null } },
+      errors: [{ path: ['reply', 'explanation'], extensions: { code: 'FORBIDDEN' } }],
     })
     const told = await ask(system.tokenFor(name, 600, 'a coze-gateway:operator b'))
-    const { explain } = told.data.reply
-    expect(explain).toMatchObject({
+    const { explanation } = told.data.reply
+    expect(explanation).toMatchObject({
       strategy: 'BOT',
       reason: expect.any(String),
       retries: 0,
@@ -45,7 +45,7 @@ describe('what operators see', () => {
       upstreamLogId: expect.stringMatching(/^\d{14}/),
       upstreamChatId: expect.stringMatching(/^\d{19}$/),
     })
-    expect(explain.layers.map(({ layer }: { layer: string }) => layer).sort()).toEqual([
+    expect(explanation.layers.map(({ layer }: { layer: string }) => layer).sort()).toEqual([
       'CONVERSATION',
       'IDENTITY',
       'KNOWLEDGE',

@@ -32,8 +32,8 @@ async function open(options: SystemOptions = {}) {
   }
   async function probe(input: ProbeAssistantInput): Promise<readonly Step[]> {
     const begun = await talk.ask(operator, ProbeAssistantDocument, { input })
-    const { probeId } = member(begun?.probeAssistant, 'ProbeAssistantSuccess')
-    return await follow(system, operator, probeId)
+    const { probe } = member(begun?.probeAssistant, 'ProbeAssistantSuccess')
+    return await follow(system, operator, probe.id)
   }
   return {
     system,
@@ -71,7 +71,9 @@ function member<Union extends { __typename: string }, Name extends Union['__type
 function isolation(found: IsolationQuery | undefined, name: string) {
   const assistant = found?.assistants.find((one) => one.name === name)
   if (assistant === undefined) throw new Error('no such assistant')
-  return assistant.isolation
+  const { isAvailable, isolation } = assistant
+  if (!isolation) throw new Error('not an operator')
+  return { isAvailable, ...isolation }
 }
 
 async function health(system: System) {
@@ -80,12 +82,12 @@ async function health(system: System) {
 }
 
 describe('operators', () => {
-  it('probe an assistant, follow it, and everybody is told the verdict', async () => {
+  it('probe an assistant, follow it, and are told the verdict, which is for them alone', async () => {
     await using opened = await open()
     const { system, talk, alice, probe, isolationOf } = opened
     expect(await isolationOf('Flow')).toMatchObject({
       verdict: 'UNPROVEN',
-      inService: true,
+      isAvailable: true,
       checkedAt: null,
       findings: [],
       keying: [{ strategy: 'WORKFLOW', layers: expect.any(Array) }],
@@ -93,13 +95,13 @@ describe('operators', () => {
     const steps = await probe({ assistantId: 'flow', trials: 1 })
     expect(steps.slice(0, -1).map((step) => step.__typename)).toContain('ProbeStep')
     const end = steps.at(-1)
-    if (end?.__typename !== 'ProbeEnded') throw new Error(JSON.stringify(end))
+    if (end?.__typename !== 'ProbeCompleted') throw new Error(JSON.stringify(end))
     expect(end.reports).toMatchObject([
       {
-        assistantId: 'flow',
+        assistant: { name: 'Flow' },
         strategy: 'WORKFLOW',
         verdict: 'ISOLATED',
-        remains: [expect.any(String)],
+        leftBehind: [expect.any(String)],
       },
     ])
     const shown = await isolationOf('Flow')
@@ -108,16 +110,10 @@ describe('operators', () => {
     expect(await isolationOf('Bot')).toMatchObject({ verdict: 'UNPROVEN' })
 
     const word = await talk.ask(alice, AssistantsDocument, {})
-    expect(word?.assistants[0]).toMatchObject({
-      isolation: { verdict: 'ISOLATED', inService: true },
-    })
+    expect(word?.assistants[0]).toMatchObject({ name: 'Flow', isAvailable: true })
     const query = IsolationDocument.toString()
     const more = JSON.parse((await system.client.call({ token: alice.token, query })).body)
-    expect(more.data.assistants[0].isolation).toMatchObject({
-      checkedAt: null,
-      findings: null,
-      keying: null,
-    })
+    expect(more.data.assistants[0].isolation).toBe(null)
     expect(more.errors[0].extensions.code).toBe('FORBIDDEN')
   })
 
@@ -133,7 +129,7 @@ describe('operators', () => {
     config.assistants[0].workflow.parameters = { mood: 'calm' }
     await writeFile(system.gateway.configFile, JSON.stringify(config))
     await system.gateway.restart()
-    expect(await isolationOf('Flow')).toMatchObject({ verdict: 'STALE', inService: true })
+    expect(await isolationOf('Flow')).toMatchObject({ verdict: 'STALE', isAvailable: true })
   })
 
   it('alone may do so, one probe at a time, and of what there is', async () => {
@@ -159,20 +155,18 @@ describe('operators', () => {
     expect(await ask({ knowledge: [fact] })).toMatchObject({ code: 'INVALID_INPUT' })
 
     await system.emulator.faults('/v1/workflows/chat', { kind: 'gate' })
-    const { probeId, maxCalls } = member(
-      await ask({ assistantId: 'flow' }),
-      'ProbeAssistantSuccess',
-    )
-    expect(maxCalls).toBeGreaterThan(20)
+    const { probe } = member(await ask({ assistantId: 'flow' }), 'ProbeAssistantSuccess')
+    const { id: probeId, maxUpstreamCalls } = probe
+    expect(maxUpstreamCalls).toBeGreaterThan(20)
     await system.emulator.until({ gate: 'gate' })
     expect(await ask({ assistantId: 'bot' })).toMatchObject({
       code: 'RATE_LIMITED',
       retryAfterMs: 30_000,
     })
     await system.emulator.release()
-    expect((await follow(system, operator, probeId)).at(-1)?.__typename).toBe('ProbeEnded')
+    expect((await follow(system, operator, probeId)).at(-1)?.__typename).toBe('ProbeCompleted')
     // What is over can be followed still, and by operators only.
-    expect((await follow(system, operator, probeId)).at(-1)?.__typename).toBe('ProbeEnded')
+    expect((await follow(system, operator, probeId)).at(-1)?.__typename).toBe('ProbeCompleted')
     const query = ProbeProgressDocument.toString()
     for (const [who, variables, status] of [
       [alice, { probeId }, 403],
@@ -201,7 +195,7 @@ describe('operators', () => {
   it.each([
     ['forgetful', 'INCONCLUSIVE', true],
     ['scripted', 'LEAKING', false],
-  ] as const)('of a %s assistant whose app leaks learn %s', async (model, verdict, inService) => {
+  ] as const)('of a %s assistant whose app leaks learn %s', async (model, verdict, isAvailable) => {
     const leaks = { sharedName: true, staticConversation: model === 'scripted' }
     await using opened = await open({
       emulator: { model, leaks: model === 'scripted' ? leaks : {} },
@@ -209,13 +203,13 @@ describe('operators', () => {
     const { system, talk, alice, probe, isolationOf } = opened
     await probe({ assistantId: 'flow', trials: 1 })
     const found = await isolationOf('Flow')
-    expect(found).toMatchObject({ verdict, inService })
+    expect(found).toMatchObject({ verdict, isAvailable })
     expect(found.findings).toContainEqual(
       expect.objectContaining({ layer: 'CONVERSATION', verdict }),
     )
     const sent = await talk.trySend(alice, { text: 'hello', assistantId: 'flow' })
     expect(sent).toMatchObject(
-      inService
+      isAvailable
         ? { __typename: 'SendMessageSuccess' }
         : { code: 'ASSISTANT_UNAVAILABLE', retryAfterMs: null },
     )
@@ -229,18 +223,18 @@ describe('operators', () => {
     const { system, talk, operator, alice, bob, isolationOf } = opened
     await talk.say(alice, { text: 'my secret is plum', assistantId: 'flow' })
     expect(await talk.say(bob, { text: 'hello', assistantId: 'flow' })).toMatchObject({
-      code: 'ISOLATION_BREACH',
+      failure: { code: 'ISOLATION_BREACH' },
     })
     const refused = { code: 'ASSISTANT_UNAVAILABLE', retryAfterMs: null }
     expect(await talk.trySend(alice, { text: 'again', assistantId: 'flow' })).toMatchObject(refused)
     const found = await isolationOf('Flow')
-    expect(found).toMatchObject({ verdict: 'BREACHED', inService: false })
+    expect(found).toMatchObject({ verdict: 'BREACHED', isAvailable: false })
     const prints = []
     for (const who of [alice, bob]) {
-      const query = '{ viewer { session } }'
+      const query = '{ viewer { sessionFingerprint } }'
       prints.push(
         JSON.parse((await system.client.call({ token: who.token, query })).body).data.viewer
-          .session,
+          .sessionFingerprint,
       )
     }
     expect(found.findings).toMatchObject([
@@ -248,7 +242,7 @@ describe('operators', () => {
         layer: 'CONVERSATION',
         verdict: 'LEAKING',
         remedy: expect.stringContaining('静态会话名称'),
-        evidence: [{ sessions: prints, logIds: [expect.any(String)] }],
+        evidence: [{ sessionFingerprints: prints, upstreamLogIds: [expect.any(String)] }],
       },
     ])
     // It stands over a restart, and the other assistant is served all the while.
@@ -262,7 +256,7 @@ describe('operators', () => {
       input: { assistantId: 'flow' },
     })
     expect(cleared?.clearQuarantine).toMatchObject({
-      assistant: { isolation: { verdict: 'UNPROVEN', inService: true } },
+      assistant: { isAvailable: true, isolation: { verdict: 'UNPROVEN' } },
     })
     const unknown = await talk.ask(operator, ClearQuarantineDocument, {
       input: { assistantId: 'x' },
@@ -272,7 +266,7 @@ describe('operators', () => {
     expect(
       await talk.say(alice, { text: 'what is my secret?', assistantId: 'flow' }),
     ).toMatchObject({
-      code: 'ISOLATION_BREACH',
+      failure: { code: 'ISOLATION_BREACH' },
     })
     expect(system.gateway.output).not.toContain('plum')
   })

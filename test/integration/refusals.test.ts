@@ -43,7 +43,10 @@ describe('a Workflow that refuses or fails before its stream', () => {
       777777775,
       'Workflow operation failure: panic error: runtime error: my secret is heron',
     )
-    expect(failed.end).toMatchObject({ __typename: 'ReplyFailed', code: 'UPSTREAM_ERROR' })
+    expect(failed.end).toMatchObject({
+      __typename: 'ReplyFailed',
+      failure: { code: 'UPSTREAM_ERROR' },
+    })
     expect(failed.runs).toBe(1)
     expect(await talk.say(alice, 'what is my secret?')).toMatchObject({
       text: 'Your secret is heron.',
@@ -80,7 +83,7 @@ describe('a Workflow that refuses or fails before its stream', () => {
   ])('tells the operator what to mend, and nobody to try again (%i)', async (code, msg, hint) => {
     const cem = system.person('cem')
     const failed = await failWith(cem, code, msg)
-    expect(failed.end).toMatchObject({ code: 'UPSTREAM_REFUSED', retryable: false })
+    expect(failed.end).toMatchObject({ failure: { code: 'UPSTREAM_REFUSED', retryable: false } })
     expect(failed.runs).toBe(1)
     const line = await lineAfter(failed.written)
     expect(line).toContain(hint)
@@ -94,7 +97,7 @@ describe('a Workflow that refuses or fails before its stream', () => {
     [4014, false],
   ])('says whether another try may help when the model fails (%i: %s)', async (code, retryable) => {
     const failed = await failWith(system.person('dan'), code, 'the model')
-    expect(failed.end).toMatchObject({ code: 'UPSTREAM_ERROR', retryable })
+    expect(failed.end).toMatchObject({ failure: { code: 'UPSTREAM_ERROR', retryable } })
     expect(failed.runs).toBe(1)
   })
 })

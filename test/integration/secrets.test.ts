@@ -85,8 +85,8 @@ describe('P6 T18: no secret leaves', () => {
         variables: { id: { secret } },
       },
       { token: who.token, query: `{ conversations(after: "${secret}") { edges { cursor } } }` },
-      { token: bad, query: `{ viewer { session } }` },
-      { token: secret, query: `{ viewer { session } }` },
+      { token: bad, query: `{ viewer { sessionFingerprint } }` },
+      { token: secret, query: `{ viewer { sessionFingerprint } }` },
     ]
     for (const call of calls) refusals.push((await system.client.call(call)).body)
     using stream = await system.client.stream({

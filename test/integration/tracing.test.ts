@@ -174,7 +174,7 @@ describe('a trace', () => {
   })
 
   it('is of no trace of a caller who names none', async () => {
-    await client.call({ token, query: '{ viewer { session } }' })
+    await client.call({ token, query: '{ viewer { sessionFingerprint } }' })
     const query = found('query')
     expect(query.parentSpanContext).toBeUndefined()
     expect(query.spanContext().traceId).not.toBe(traceId)

@@ -71,7 +71,7 @@ describe.each(['cloud', 'studio'] as const)('60 people who chat at once (%s)', (
             who,
             wanted,
             status: end.__typename,
-            code: 'code' in end ? end.code : undefined,
+            code: end.__typename === 'ReplyFailed' ? end.failure.code : undefined,
             text: snapshot?.reply?.text ?? '',
           })
         }

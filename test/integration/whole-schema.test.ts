@@ -6,13 +6,13 @@ import { until } from '../kit/process/until.ts'
 
 const page = 'pageInfo { hasNextPage hasPreviousPage startCursor endCursor }'
 const fragments: Readonly<Record<string, string>> = {
-  Attached: 'on Attachment { id name mediaType bytes createdAt assistant { id } }',
+  Attached: 'on Attachment { id name mediaType byteSize createdAt assistant { id } }',
   Written: `on Message {
     id role text createdAt rating attachments { ...Attached } reply { id }
   }`,
-  Talk: 'on Conversation { id title createdAt lastUsedAt assistant { id name } }',
-  Asked: 'on Question { text options fields { name type required } }',
-  Called: 'on ToolCall { id kind name arguments }',
+  Talk: 'on Conversation { id title createdAt lastUsedAt assistant { id name } openReplies { id } }',
+  Asked: 'on Question { text options fields { name type isRequired } }',
+  Called: 'on ToolCall { callId kind name arguments }',
   Whole: `on Reply {
     id status text reasoning queuePosition followUps omitted contextReset upstreamCancelled
     createdAt startedAt endedAt actionExpiresAt
@@ -21,7 +21,7 @@ const fragments: Readonly<Record<string, string>> = {
     question { ...Asked } toolCalls { ...Called }
     conversation { ...Talk } message { ...Written } answer { ...Written }
   }`,
-  Refused: 'on Error { code message }',
+  Refused: 'on UserError { code message field retryAfterMs }',
 }
 
 /** A document with the fragments that it spreads, themselves or by others. */
@@ -42,18 +42,18 @@ const repliesDocument = complete(`
         text followUps omitted contextReset question { ...Asked }
         usage { inputTokens outputTokens totalTokens }
       }
-      ... on ReplyFailed { code message retryable retryAfterMs }
+      ... on ReplyFailed { failure { code message retryable retryAfterMs } }
       ... on ReplyCancelled { upstreamCancelled }
     }
   }`)
 
 /** What is shown elsewhere, each through HTTP: errors of mutations, failures of replies and verdicts, by contract/codes. */
-const elsewhere = /^(ErrorCode|ReplyFailureCode|IsolationVerdict)\.|Error\.\w+$/
+const elsewhere = /^(UserErrorCode|ReplyFailureCode|IsolationVerdict)\.|Error\.\w+$/
 
 interface Event {
   readonly __typename: string
   readonly cursor: string
-  readonly toolCalls?: readonly { readonly id: string }[]
+  readonly toolCalls?: readonly { readonly callId: string }[]
 }
 
 /** Every field with a value, every argument, input field and enum value, over HTTP, with a real gateway behind it. */
@@ -130,12 +130,15 @@ describe('the whole schema', () => {
   it('tells who asks, and of what there is', async () => {
     await ask(`{
       viewer {
-        session isGuest isOperator credentialExpiresAt cursor
+        sessionFingerprint isGuest isOperator credentialExpiresAt eventCursor keepAliveMs
         limits {
-          messagesLeft openRepliesLeft messageLength attachments uploadBytes uploadMediaTypes
+          messages { limit remaining resetAt } openReplies { limit remaining resetAt }
+          uploads { limit remaining resetAt }
+          maxMessageLength maxAttachments maxUploadByteSize uploadMediaTypes
         }
       }
-      assistants { id name messageParameters messageMetadata takesAttachments }
+      assistants { id name isAvailable parameterNames metadataNames acceptsAttachments }
+      assistant(id: "bot") { id }
     }`)
   })
 
@@ -146,26 +149,26 @@ describe('the whole schema', () => {
       'conversation { ...Talk }',
     )
     const conversationId = start.conversation.id
-    const upload = complete(`mutation ($file: File!, $assistantId: ID) {
-      uploadFile(file: $file, assistantId: $assistantId) {
+    const upload = complete(`mutation ($input: UploadFileInput!) {
+      uploadFile(input: $input) {
         __typename ... on UploadFileSuccess { attachment { ...Attached } } ...Refused
       }
     }`)
-    const variables = { assistantId: 'flow' }
+    const variables = { input: { assistantId: 'flow' } }
     const file = { name: 'map.txt', mediaType: 'text/plain', text: 'here' }
     const { body } = await system.client.upload(
       { token: alice.token, query: upload, variables },
       file,
     )
     const { data } = JSON.parse(body)
-    coverage.record(upload, { ...variables, file: 'a file' }, data)
+    coverage.record(upload, { input: { assistantId: 'flow', file: 'a file' } }, data)
     const attachmentId = data.uploadFile.attachment.id
     const { id, events, reply } = await say('/think well\n/files\n/params\n/followups', {
       conversationId,
       assistantId: 'flow',
-      attachments: [{ attachmentId }],
+      attachmentIds: [attachmentId],
       parameters: [{ name: 'city', value: 'Rome' }],
-      metadata: [{ key: 'ticket', value: '7' }],
+      metadata: [{ name: 'ticket', value: '7' }],
       idempotencyKey: 'once',
       onBusy: 'QUEUE',
     })
@@ -174,11 +177,14 @@ describe('the whole schema', () => {
     expect(reply.message.attachments).toHaveLength(1)
     expect(reply.followUps).toHaveLength(3)
     expect(reply.reasoning).toBe('well')
+    const used = await ask('{ viewer { limits { messages { remaining resetAt } } } }')
+    expect(Date.parse(used.viewer.limits.messages.resetAt)).toBeGreaterThan(Date.now())
     const rated = 'answer { ...Written }'
     const messageId = reply.answer.id
     const comment = { reasons: ['quick'], comment: 'thanks' }
-    await change('giveFeedback', { messageId, rating: 'LIKE', ...comment }, rated)
-    await change('giveFeedback', { messageId, rating: 'UNLIKE' }, rated)
+    await change('rateAnswer', { messageId, rating: 'LIKE', ...comment }, rated)
+    await change('rateAnswer', { messageId, rating: 'DISLIKE' }, rated)
+    await change('removeRating', { messageId }, rated)
     await listen({ conversationId, after: events[0]?.cursor ?? '' }, 'ReplyCompleted')
     await ask('query ($id: ID!) { node(id: $id) { __typename id ...Written } }', { id: messageId })
     await ask('query ($ids: [ID!]!) { nodes(ids: $ids) { __typename id ...Attached ...Talk } }', {
@@ -187,7 +193,7 @@ describe('the whole schema', () => {
     await ask(
       `query ($id: ID!) {
         reply(id: $id) {
-          explain {
+          explanation {
             strategy reason upstreamChatId upstreamLogId firstDeltaMs retries
             layers { layer keyedBy }
           }
@@ -203,7 +209,9 @@ describe('the whole schema', () => {
     const answer = await say('red', { assistantId: 'flow' })
     expect(answer.reply.text).toBe('You answered "Which one?" with: red')
     const form = await say('/form Where? | street:string!', { assistantId: 'flow' })
-    expect(form.reply.question.fields).toEqual([{ name: 'street', type: 'string', required: true }])
+    expect(form.reply.question.fields).toEqual([
+      { name: 'street', type: 'string', isRequired: true },
+    ])
     await say('{"street":"here"}', { assistantId: 'flow' })
   })
 
@@ -218,7 +226,7 @@ describe('the whole schema', () => {
       await ask('query ($id: ID!) { reply(id: $id) { ...Whole } }', {
         id: replyId,
       })
-      const outputs = calls.map(({ id }) => ({ toolCallId: id, output: 'sunny' }))
+      const outputs = calls.map(({ callId }) => ({ callId, output: 'sunny' }))
       await change('submitToolOutputs', { replyId, outputs }, 'reply { ...Whole }')
       const events = await listen({ replyId })
       expect(events.at(-1)).toMatchObject({ __typename: 'ReplyCompleted' })
@@ -234,9 +242,9 @@ describe('the whole schema', () => {
       text: 'this\n\nhello',
       omitted: ['CARD', 'OTHER', 'AUDIO'],
     })
-    const query = 'query ($id: ID!) { reply(id: $id) { explain { strategy reason } } }'
+    const query = 'query ($id: ID!) { reply(id: $id) { explanation { strategy reason } } }'
     expect(await ask(query, { id: reply.id })).toMatchObject({
-      reply: { explain: { strategy: 'BOT' } },
+      reply: { explanation: { strategy: 'BOT' } },
     })
   })
 
@@ -259,10 +267,10 @@ describe('the whole schema', () => {
     await change('cancelReply', { replyId: urgent }, 'reply { ...Whole }')
     await change('clearConversation', at, 'conversation { ...Talk }')
     await change('renameConversation', { title: 'Old', ...at }, 'conversation { ...Talk }')
-    const deletion = 'deletedId upstream { deleted remains }'
+    const deletion = 'deletedConversationId upstreamCleanup { deletedConversations leftBehind }'
     // What was cleared is gone upstream already.
     expect(await change('deleteConversation', at, deletion)).toMatchObject({
-      upstream: { deleted: 0, remains: [] },
+      upstreamCleanup: { deletedConversations: 0, leftBehind: [] },
     })
   })
 
@@ -282,7 +290,7 @@ describe('the whole schema', () => {
   it('pages in both directions', async () => {
     const conversations = `query ($first: Int, $after: String, $last: Int, $before: String) {
       conversations(first: $first, after: $after, last: $last, before: $before) {
-        edges { cursor node { ...Talk } } ${page}
+        nodes { id } edges { cursor node { ...Talk } } ${page}
       }
     }`
     const { pageInfo } = (await ask(conversations, { first: 1 })).conversations
@@ -291,7 +299,7 @@ describe('the whole schema', () => {
     const messages = `query ($id: ID!, $first: Int, $after: String, $last: Int, $before: String) {
       conversation(id: $id) {
         messages(first: $first, after: $after, last: $last, before: $before) {
-          edges { cursor node { ...Written } } ${page}
+          nodes { id } edges { cursor node { ...Written } } ${page}
         }
       }
     }`
@@ -310,22 +318,23 @@ describe('the whole schema', () => {
         return reply.status === 'COMPLETED'
       }, 'the reply to complete')
     }
-    const query = 'query ($after: String) { exportSession(after: $after) { document next } }'
-    const first = (await ask(query)).exportSession
-    const rest = (await ask(query, { after: first.next })).exportSession
+    const query = 'query ($after: String) { sessionExport(after: $after) { document nextCursor } }'
+    const first = (await ask(query)).sessionExport
+    const rest = (await ask(query, { after: first.nextCursor })).sessionExport
     expect(JSON.stringify([first, rest])).toContain('Which one?')
     const erase = `mutation {
       eraseSession {
         __typename
         ... on EraseSessionSuccess {
-          conversations messages attachments upstream { deleted remains }
+          deletedConversations deletedMessages deletedAttachments
+          upstreamCleanup { deletedConversations leftBehind }
         }
         ...Refused
       }
     }`
     expect((await ask(erase)).eraseSession).toMatchObject({
       __typename: 'EraseSessionSuccess',
-      attachments: 1,
+      deletedAttachments: 1,
     })
     const { conversations } = await ask('{ conversations { edges { cursor } } }')
     expect(conversations.edges).toEqual([])
@@ -346,21 +355,23 @@ describe('the whole schema', () => {
     }
     async function probe(input: object) {
       const begin = `mutation ($input: ProbeAssistantInput!) {
-        probeAssistant(input: $input) { __typename ... on ProbeAssistantSuccess { probeId maxCalls } }
+        probeAssistant(input: $input) { __typename ... on ProbeAssistantSuccess { probe { id status startedAt maxUpstreamCalls } } }
       }`
-      const { probeId } = (await askOperator(begin, { input })).probeAssistant
+      const { id: probeId } = (await askOperator(begin, { input })).probeAssistant.probe
       const query = `subscription ($probeId: ID!) {
         probeProgress(probeId: $probeId) {
-          __typename at
+          __typename occurredAt
           ... on ProbeStep { step }
           ... on ProbeFailed { message }
-          ... on ProbeEnded {
+          ... on ProbeCompleted {
             reports {
-              assistantId strategy verdict startedAt endedAt calls remains
-              exchanges { at session conversationId chatId logId events }
+              assistant { id } strategy verdict startedAt endedAt upstreamCalls leftBehind
+              exchanges {
+                sentAt sessionNumber upstreamConversationId upstreamChatId upstreamLogId eventTypes
+              }
               findings {
                 strategy layer verdict reason cause remedy
-                evidence { at what logIds sessions }
+                evidence { observedAt summary upstreamLogIds sessionFingerprints }
               }
             }
           }
@@ -371,15 +382,19 @@ describe('the whole schema', () => {
         const { data } = JSON.parse(frame.data ?? '{}')
         coverage.record(query, { probeId }, data)
       }
+      const kept = `query ($id: ID!) {
+        probe(id: $id) { id status reports { verdict } events { __typename occurredAt } }
+      }`
+      await askOperator(kept, { id: probeId })
     }
     const isolation = `{
       assistants {
-        id
+        id isAvailable
         isolation {
-          verdict inService checkedAt
+          verdict checkedAt
           findings {
             strategy layer verdict reason cause remedy
-            evidence { at what logIds sessions }
+            evidence { observedAt summary upstreamLogIds sessionFingerprints }
           }
           keying { strategy layers { layer keyedBy } }
         }
@@ -390,7 +405,7 @@ describe('the whole schema', () => {
       await talk.say(leaking.person(name), { text: 'hello', assistantId: 'flow' })
     }
     const [flow] = (await askOperator(isolation)).assistants
-    expect(flow.isolation).toMatchObject({ verdict: 'BREACHED', inService: false })
+    expect(flow).toMatchObject({ isAvailable: false, isolation: { verdict: 'BREACHED' } })
     await askOperator(
       `mutation ($input: ClearQuarantineInput!) {
         clearQuarantine(input: $input) { __typename ... on ClearQuarantineSuccess { assistant { id } } }

@@ -232,7 +232,7 @@ const unlimited: RateLimiter = {
   take: async () => undefined,
   charge: async () => undefined,
   giveBack: async () => undefined,
-  left: async () => 1_000,
+  state: async () => ({ limit: 1_000, remaining: 1_000, resetAfterMs: undefined }),
 }
 
 function callerOf(person: string): SessionCaller {
@@ -248,9 +248,9 @@ function infoOf(id: string): AssistantInfo {
   return {
     id: id as AssistantId,
     name: id,
-    messageParameters: [],
-    messageMetadata: [],
-    takesAttachments: false,
+    parameterNames: [],
+    metadataNames: [],
+    acceptsAttachments: false,
   }
 }
 

@@ -4,314 +4,356 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
-/** A file that goes with a message. */
-export type AttachmentInput = {
-  /** The id of an attachment that was uploaded for the same assistant. */
-  attachmentId: string;
-};
-
-/** What to do while another reply runs in the conversation. */
+/** What happens to a message while another reply is open in the conversation. */
 export type BusyPolicy =
-  /** Cancel it, and all that waits behind it; come next. */
+  /** The message cancels all open replies of the conversation and comes next. */
   | 'INTERRUPT'
-  /** Wait for its end; see `Reply.queuePosition`. */
+  /** The message waits for its turn, which `Reply.queuePosition` shows. */
   | 'QUEUE'
-  /** Refuse with CONVERSATION_BUSY. */
+  /** The message is refused with CONVERSATION_BUSY. */
   | 'REJECT';
 
-/** Which reply to stop. */
+/** The reply to stop. */
 export type CancelReplyInput = {
   /** The id of the reply. */
   replyId: string;
 };
 
-/** Which conversation shall forget. */
+/** The conversation whose context is to be forgotten. */
 export type ClearConversationInput = {
   /** The id of the conversation. */
   conversationId: string;
 };
 
-/** An assistant. */
+/** The assistant whose quarantine is to be cleared. */
 export type ClearQuarantineInput = {
-  /** Its id or its name. */
+  /** The id or configured name of an assistant. */
   assistantId: string;
 };
 
-/** Which conversation to delete. */
+/** The conversation to delete. */
 export type DeleteConversationInput = {
   /** The id of the conversation. */
   conversationId: string;
 };
 
-/** What a delta is a piece of. */
+/** The text that a delta is a piece of. */
 export type DeltaKind =
-  /** The answer. */
+  /** The delta is a piece of the answer. */
   | 'ANSWER'
-  /** The reasoning that leads to it. */
+  /** The delta is a piece of the model's reasoning. */
   | 'REASONING';
 
-/** Why a mutation was refused; a code never changes its meaning. */
-export type ErrorCode =
-  /** The assistant takes nothing now. */
-  | 'ASSISTANT_UNAVAILABLE'
-  /** Another reply runs in the conversation. */
-  | 'CONVERSATION_BUSY'
-  /** The idempotency key was used with another input. */
-  | 'IDEMPOTENCY_MISMATCH'
-  /** The input breaks a rule that the schema cannot state. */
-  | 'INVALID_INPUT'
-  /** What an id names does not exist in the session. */
-  | 'NOT_FOUND'
-  /** The assistant, or its platform, cannot do this. */
-  | 'NOT_SUPPORTED'
-  /** As many messages wait in the conversation as may. */
-  | 'QUEUE_FULL'
-  /** More than the session may do now; wait for `retryAfterMs`. */
-  | 'RATE_LIMITED'
-  /** The file has more bytes than one may have. */
-  | 'TOO_LARGE';
-
-/** An answer, and what the user thinks of it. */
-export type GiveFeedbackInput = {
-  /** Why, in the user's words. */
-  comment?: string | null | undefined;
-  /** The id of an answer. */
-  messageId: string;
-  /** Null takes the rating back; reasons and a comment need one. */
-  rating?: Rating | null | undefined;
-  /** Why, in short words. */
-  reasons?: Array<string> | null | undefined;
-};
-
-/** Where the platform could mix up two sessions. */
+/** A place in which a platform could mix up two sessions. */
 export type IsolationLayer =
-  /** The upstream conversation. */
+  /** The platform's conversation. */
   | 'CONVERSATION'
-  /** The access token. */
+  /** The identity in the access token. */
   | 'IDENTITY'
-  /** Knowledge, and filters of it. */
+  /** Knowledge bases and their filters. */
   | 'KNOWLEDGE'
-  /** What is remembered beyond a conversation. */
+  /** Memory that outlives a conversation. */
   | 'LONG_TERM_MEMORY'
-  /** Who answers what a Workflow has asked. */
+  /** A question of a Workflow that waits for its answer. */
   | 'PENDING_QUESTION'
-  /** Variables and databases. */
+  /** User variables and databases. */
   | 'VARIABLES';
 
-/** What is known of how an assistant keeps sessions apart. */
+/** A judgement of whether an assistant keeps sessions apart. */
 export type IsolationVerdict =
-  /** Two sessions or conversations have met; an operator has to clear it. */
+  /** Two sessions or conversations have met, and an operator has to clear it. */
   | 'BREACHED'
-  /** A probe could not tell. */
+  /** The last probe could not tell. */
   | 'INCONCLUSIVE'
-  /** A probe found no leak. */
+  /** The last probe found no leak. */
   | 'ISOLATED'
-  /** A probe found that sessions are mixed up. */
+  /** The last probe found that sessions are mixed up. */
   | 'LEAKING'
-  /** What was found out is old, or is about other settings. */
+  /** The last probe is too old or was about other settings. */
   | 'STALE'
-  /** No probe has ended yet. */
+  /** No probe of the assistant has ended yet. */
   | 'UNPROVEN';
 
-/** A fact of the knowledge base that only one session may be told. */
+/** A fact of a knowledge base that only one session may get to know. */
 export type KnowledgeCanaryInput = {
-  /** What to ask for it. */
+  /** The question that asks for the fact. */
   question: string;
-  /** The session, as the knowledge base's filter names it. */
+  /** The name of that session in the filter of the knowledge base. */
   sessionName: string;
-  /** What the answer holds, 4 characters or more. */
+  /** The text that the answer then contains, of at least 4 characters. */
   value: string;
 };
 
-/** What was found out of one layer. */
+/** The result of a probe for one layer. */
 export type LayerVerdict =
-  /** It was tried, and the answers prove nothing. */
+  /** The layer was tested, and the answers prove nothing. */
   | 'INCONCLUSIVE'
-  /** It keeps sessions apart. */
+  /** The layer keeps sessions apart. */
   | 'ISOLATED'
-  /** It mixes sessions up. */
+  /** The layer mixes sessions up. */
   | 'LEAKING'
-  /** It was not tried, or another leak hides it. */
+  /** The layer was not tested, or another leak hides it. */
   | 'NOT_TESTED';
 
-/** Who wrote a message. */
+/** The author of a message. */
 export type MessageRole =
-  /** The assistant: a finished answer. */
+  /** The message is a finished answer of the assistant. */
   | 'ASSISTANT'
-  /** The user. */
+  /** The user sent the message. */
   | 'USER';
 
-/** A note on a message for the assistant. */
+/** A piece of metadata of a message, as a name and a value. */
 export type MetadataInput = {
-  /** One of the `messageMetadata` of the assistant. */
-  key: string;
-  /** Its value. */
+  /** One of the `metadataNames` of the assistant. */
+  name: string;
+  /** The value of the metadata. */
   value: string;
 };
 
-/** What an assistant said that is no text, and is not in the answer. */
+/** A kind of content that is no text and is left out of an answer. */
 export type OmittedContent =
   /** Speech. */
   | 'AUDIO'
   /** A card. */
   | 'CARD'
-  /** Something else; of a reply without text, also what its tools returned. */
+  /** Any other content, including tool results in a reply without text. */
   | 'OTHER';
 
-/** A parameter of a message. */
+/** A parameter of a message, as a name and a value. */
 export type ParameterInput = {
-  /** One of the `messageParameters` of the assistant. */
+  /** One of the `parameterNames` of the assistant. */
   name: string;
-  /** Its value; a Bot takes texts. */
+  /** The value of the parameter, which must be a string for a Bot. */
   value: unknown;
 };
 
-/** What to probe, and how thoroughly. */
+/** The assistants to probe and how thoroughly. */
 export type ProbeAssistantInput = {
-  /** The id or name of an assistant; all if absent. */
+  /** The id or configured name of an assistant. The default is all assistants. */
   assistantId?: string | null | undefined;
-  /** Upstream calls at most for each strategy, 1 to 10,000; 60 if absent. */
+  /** The most platform calls to make for each strategy, from 1 to 10,000. The default is 60. */
   budget?: number | null | undefined;
-  /** Facts to test the knowledge base with. */
+  /** Facts by which the knowledge base is tested. */
   knowledge?: Array<KnowledgeCanaryInput> | null | undefined;
-  /** A message that makes the assistant ask and wait, to test pending questions. */
+  /** A message that makes the assistant ask a question and wait, by which pending questions are tested. */
   questionTrigger?: string | null | undefined;
-  /** Pairs of sessions that are tried, 1 to 100; 2 if absent. */
+  /** The number of pairs of sessions to try, from 1 to 100. The default is 2. */
   trials?: number | null | undefined;
 };
 
-/** What a probe found out. */
-export type ProofVerdict =
-  /** It could not tell. */
+/** The state of a probe. */
+export type ProbeStatus =
+  /** The probe has ended, and its verdicts are stored. */
+  | 'COMPLETED'
+  /** The probe could not go on; its last event explains why. */
+  | 'FAILED'
+  /** The probe is running. */
+  | 'RUNNING';
+
+/** The overall result of a probe. */
+export type ProbeVerdict =
+  /** The probe could not tell. */
   | 'INCONCLUSIVE'
-  /** It found no leak. */
+  /** The probe found no leak. */
   | 'ISOLATED'
-  /** It found that sessions are mixed up. */
+  /** The probe found that sessions are mixed up. */
   | 'LEAKING';
 
-/** What a session thinks of an answer. */
-export type Rating =
-  /** It is good. */
-  | 'LIKE'
-  /** It is bad. */
-  | 'UNLIKE';
+/** An answer and the rating to give it. */
+export type RateAnswerInput = {
+  /** A comment in the words of the user. At most 250 characters are accepted. */
+  comment?: string | null | undefined;
+  /** The id of the message with the answer. */
+  messageId: string;
+  /** The rating to give. */
+  rating: Rating;
+  /** Short reasons for the rating. At most 10 reasons of 30 characters each are accepted. */
+  reasons?: Array<string> | null | undefined;
+};
 
-/** A conversation and its title. */
+/** A user's opinion of an answer. */
+export type Rating =
+  /** The user dislikes the answer. */
+  | 'DISLIKE'
+  /** The user likes the answer. */
+  | 'LIKE';
+
+/** An answer whose rating is to be removed. */
+export type RemoveRatingInput = {
+  /** The id of the message with the answer. */
+  messageId: string;
+};
+
+/** A conversation and its new title. */
 export type RenameConversationInput = {
   /** The id of the conversation. */
   conversationId: string;
-  /** Null: the beginning of its first message. */
+  /** The new title, of 1 to 100 characters. The default is the beginning of the first message. */
   title?: string | null | undefined;
 };
 
-/** Why a reply failed; a code never changes its meaning. */
+/** A stable, machine-readable reason for the failure of a reply. */
 export type ReplyFailureCode =
+  /** The outputs of the tool calls did not come in time. */
   | 'ACTION_EXPIRED'
+  /** The assistant asked for an action that is not supported. */
   | 'ACTION_UNSUPPORTED'
+  /** Another chat runs in the conversation on the platform. */
   | 'CONVERSATION_BUSY'
+  /** The message waited too long in the queue. */
   | 'EXPIRED'
+  /** The gateway has a fault. */
   | 'INTERNAL'
+  /** The reply belonged to another session or conversation and was withheld. */
   | 'ISOLATION_BREACH'
+  /** The reply exceeded a limit of the gateway. */
   | 'LIMIT'
+  /** The gateway was shut down before the reply could end. */
   | 'SHUTDOWN'
+  /** The gateway's store has no room left. */
   | 'STORE_FULL'
+  /** The gateway's store has lost the record of the reply. */
   | 'STORE_LOST'
+  /** The gateway's store could not be written. */
   | 'STORE_UNAVAILABLE'
+  /** The platform refused the gateway's credentials. */
   | 'UPSTREAM_AUTH'
+  /** The platform reported an error of its own. */
   | 'UPSTREAM_ERROR'
+  /** Nobody can tell whether the platform received the message, so it was not sent again. */
   | 'UPSTREAM_OUTCOME_UNKNOWN'
+  /** The platform sent something that cannot be understood. */
   | 'UPSTREAM_PROTOCOL'
+  /** The quota of the assistant's account is used up. */
   | 'UPSTREAM_QUOTA'
+  /** The platform is receiving too many requests. */
   | 'UPSTREAM_RATE_LIMITED'
+  /** The platform refused the message. */
   | 'UPSTREAM_REFUSED'
+  /** The platform took too long to answer. */
   | 'UPSTREAM_TIMEOUT'
+  /** The certificate of the assistant's platform was not accepted. */
   | 'UPSTREAM_TLS'
+  /** The platform sent more than a reply may hold. */
   | 'UPSTREAM_TOO_LARGE'
+  /** The platform ended the answer before it was whole. */
   | 'UPSTREAM_TRUNCATED'
+  /** The assistant's platform could not be reached. */
   | 'UPSTREAM_UNAVAILABLE';
 
-/** Where a reply stands. */
+/** The state of a reply. */
 export type ReplyStatus =
-  /** It waits for tool outputs, up to `actionExpiresAt`; see `toolCalls`. */
+  /** The reply waits for the outputs of its tool calls until `actionExpiresAt`. */
   | 'ACTION_REQUIRED'
-  /** It was stopped on request. */
+  /** The reply was stopped on request. */
   | 'CANCELLED'
-  /** It has its whole answer. */
+  /** The reply has its whole answer. */
   | 'COMPLETED'
-  /** It ended without a whole answer; `failure` says why. */
+  /** The reply ended without a whole answer for the reason in `failure`. */
   | 'FAILED'
-  /** It waits for its turn in the conversation. */
+  /** The reply waits for its turn in the conversation. */
   | 'QUEUED'
-  /** The assistant is answering. */
+  /** The assistant is writing the reply. */
   | 'RUNNING';
 
-/** A message and where it goes. */
+/** A message of the user and its destination. */
 export type SendMessageInput = {
-  /** The id or configured name of an assistant; default: the first configured. */
+  /** The id or configured name of an assistant. The default is the first configured assistant. */
   assistantId?: string | null | undefined;
-  /** Files that go with it. */
-  attachments?: Array<AttachmentInput> | null | undefined;
-  /** Default: the most recently used conversation with that assistant, else a new one; must not be with another assistant. */
+  /** The ids of attachments that were uploaded for the same assistant, each once. */
+  attachmentIds?: Array<string> | null | undefined;
+  /** The id of a conversation with that assistant. The default is the session's most recently used one, or a new one if there is none. */
   conversationId?: string | null | undefined;
-  /** At most 255 characters: the same key with the same input answers the same reply, however often it is sent. */
+  /** A key of at most 255 characters that makes every repetition of the same input return the same reply. */
   idempotencyKey?: string | null | undefined;
-  /** Notes that the assistant takes with a message; each once. */
+  /** The metadata of the message, each name once. */
   metadata?: Array<MetadataInput> | null | undefined;
-  /** What to do while another reply runs in the conversation. */
-  onBusy?: BusyPolicy;
-  /** Parameters that the assistant takes with a message; each once. */
+  /** What happens to the message while another reply is open in the conversation. */
+  onBusy?: BusyPolicy | null | undefined;
+  /** The parameters of the message, each name once. */
   parameters?: Array<ParameterInput> | null | undefined;
-  /** What to say. */
+  /** The text of the message. */
   text: string;
 };
 
-/** With whom to begin a conversation. */
+/** The assistant and the title of a new conversation. */
 export type StartConversationInput = {
-  /** The id or configured name of an assistant; default: the first configured. */
+  /** The id or configured name of an assistant. The default is the first configured assistant. */
   assistantId?: string | null | undefined;
-  /** Default: the beginning of its first message. */
+  /** The title, of 1 to 100 characters. The default is the beginning of the first message. */
   title?: string | null | undefined;
 };
 
-/** How an assistant is driven. */
+/** The way in which an assistant is driven. */
 export type StrategyKind =
-  /** As a Bot. */
+  /** The assistant runs as a Coze Bot. */
   | 'BOT'
-  /** As a Workflow. */
+  /** The assistant runs as a Coze Workflow. */
   | 'WORKFLOW';
 
-/** A reply that is ACTION_REQUIRED, and the outputs it waits for. */
+/** A reply that waits for tool outputs and the outputs. */
 export type SubmitToolOutputsInput = {
-  /** One for each of its `toolCalls`. */
+  /** The outputs, exactly one for each of the `toolCalls` of the reply. */
   outputs: Array<ToolOutputInput>;
   /** The id of the reply. */
   replyId: string;
 };
 
-/** What a tool call asks for. */
+/** The kind of output that a tool call asks for. */
 export type ToolCallKind =
-  /** The output of a function: run it. */
+  /** The output of a function that the client runs. */
   | 'FUNCTION'
-  /** An answer to the question that the assistant has just asked. */
-  | 'REPLY';
+  /** The user's answer to a question that the assistant has just asked. */
+  | 'QUESTION';
 
-/** What came of one tool call. */
+/** The output of one tool call. */
 export type ToolOutputInput = {
-  /** What the assistant gets to read. */
+  /** The `callId` of the tool call. */
+  callId: string;
+  /** The output that the assistant gets to read. */
   output: string;
-  /** The id of the tool call. */
-  toolCallId: string;
 };
+
+/** A file and the assistant to upload it for. */
+export type UploadFileInput = {
+  /** The id or configured name of an assistant. The default is the first configured assistant. */
+  assistantId?: string | null | undefined;
+  /** The file, sent as a part of a GraphQL multipart request. */
+  file: Blob;
+};
+
+/** A stable, machine-readable reason for refusing a mutation. */
+export type UserErrorCode =
+  /** The assistant accepts no messages now. */
+  | 'ASSISTANT_UNAVAILABLE'
+  /** Another reply is open in the conversation. */
+  | 'CONVERSATION_BUSY'
+  /** The idempotency key was used before with another input. */
+  | 'IDEMPOTENCY_MISMATCH'
+  /** The input breaks a rule that the schema cannot state. */
+  | 'INVALID_INPUT'
+  /** The caller's session has no object with the given id. */
+  | 'NOT_FOUND'
+  /** The assistant or its platform cannot do what was asked. */
+  | 'NOT_SUPPORTED'
+  /** The conversation has as many waiting messages as it may have. */
+  | 'QUEUE_FULL'
+  /** The session has reached a limit for now. */
+  | 'RATE_LIMITED'
+  /** The file has more bytes than an upload may have. */
+  | 'TOO_LARGE';
 
 export type AssistantsQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type AssistantsQuery = { assistants: Array<{ id: string, name: string, isolation: { verdict: IsolationVerdict, inService: boolean } }> };
+export type AssistantsQuery = { assistants: Array<{ id: string, name: string, isAvailable: boolean, parameterNames: Array<string>, metadataNames: Array<string>, acceptsAttachments: boolean }> };
 
-export type IsolationQueryVariables = Exact<{ [key: string]: never; }>;
+export type AssistantQueryVariables = Exact<{
+  id: string;
+}>;
 
 
-export type IsolationQuery = { assistants: Array<{ id: string, name: string, isolation: { verdict: IsolationVerdict, inService: boolean, checkedAt: string | null, findings: Array<{ strategy: StrategyKind, layer: IsolationLayer, verdict: LayerVerdict, reason: string, cause: string | null, remedy: string | null, evidence: Array<{ at: string, what: string, logIds: Array<string>, sessions: Array<string> }> }> | null, keying: Array<{ strategy: StrategyKind, layers: Array<{ layer: IsolationLayer, keyedBy: string }> }> | null } }> };
+export type AssistantQuery = { assistant: { id: string, name: string, isAvailable: boolean, parameterNames: Array<string>, metadataNames: Array<string>, acceptsAttachments: boolean } | null };
 
 export type CancelReplyMutationVariables = Exact<{
   input: CancelReplyInput;
@@ -319,8 +361,8 @@ export type CancelReplyMutationVariables = Exact<{
 
 
 export type CancelReplyMutation = { cancelReply:
-    | { __typename: 'CancelReplySuccess', reply: { id: string, status: ReplyStatus, text: string, reasoning: string, queuePosition: number | null, followUps: Array<string>, omitted: Array<OmittedContent>, actionExpiresAt: string | null, contextReset: boolean, upstreamCancelled: boolean, createdAt: string, startedAt: string | null, endedAt: string | null, question: { text: string, options: Array<string>, fields: Array<{ name: string, type: string, required: boolean }> } | null, toolCalls: Array<{ id: string, kind: ToolCallKind, name: string | null, arguments: string | null }>, usage: { inputTokens: number, outputTokens: number, totalTokens: number } | null, failure: { code: ReplyFailureCode, message: string, retryable: boolean, retryAfterMs: number | null } | null, conversation: { id: string } } }
-    | { __typename: 'NotFoundError', code: ErrorCode, message: string }
+    | { __typename: 'CancelReplySuccess', reply: { id: string, status: ReplyStatus, text: string, reasoning: string, queuePosition: number | null, followUps: Array<string>, omitted: Array<OmittedContent>, actionExpiresAt: string | null, contextReset: boolean, upstreamCancelled: boolean, createdAt: string, startedAt: string | null, endedAt: string | null, question: { text: string, options: Array<string>, fields: Array<{ name: string, type: string, isRequired: boolean }> } | null, toolCalls: Array<{ callId: string, kind: ToolCallKind, name: string | null, arguments: string | null }>, usage: { inputTokens: number, outputTokens: number, totalTokens: number } | null, failure: { code: ReplyFailureCode, message: string, retryable: boolean, retryAfterMs: number | null } | null, conversation: { id: string } } }
+    | { __typename: 'NotFoundError', code: UserErrorCode, message: string, field: Array<string> | null, retryAfterMs: number | null }
    };
 
 export type ClearConversationMutationVariables = Exact<{
@@ -330,8 +372,8 @@ export type ClearConversationMutationVariables = Exact<{
 
 export type ClearConversationMutation = { clearConversation:
     | { __typename: 'ClearConversationSuccess', conversation: { id: string, lastUsedAt: string } }
-    | { __typename: 'ConversationBusyError', retryAfterMs: number | null, code: ErrorCode, message: string }
-    | { __typename: 'NotFoundError', code: ErrorCode, message: string }
+    | { __typename: 'ConversationBusyError', code: UserErrorCode, message: string, field: Array<string> | null, retryAfterMs: number | null }
+    | { __typename: 'NotFoundError', code: UserErrorCode, message: string, field: Array<string> | null, retryAfterMs: number | null }
    };
 
 export type ClearQuarantineMutationVariables = Exact<{
@@ -340,8 +382,8 @@ export type ClearQuarantineMutationVariables = Exact<{
 
 
 export type ClearQuarantineMutation = { clearQuarantine:
-    | { __typename: 'ClearQuarantineSuccess', assistant: { id: string, isolation: { verdict: IsolationVerdict, inService: boolean } } }
-    | { __typename: 'NotFoundError', code: ErrorCode, message: string }
+    | { __typename: 'ClearQuarantineSuccess', assistant: { id: string, isAvailable: boolean, isolation: { verdict: IsolationVerdict } | null } }
+    | { __typename: 'NotFoundError', code: UserErrorCode, message: string, field: Array<string> | null, retryAfterMs: number | null }
    };
 
 export type ConversationQueryVariables = Exact<{
@@ -353,7 +395,7 @@ export type ConversationQueryVariables = Exact<{
 }>;
 
 
-export type ConversationQuery = { conversation: { id: string, title: string | null, createdAt: string, lastUsedAt: string, assistant: { id: string, name: string } | null, messages: { edges: Array<{ cursor: string, node: { id: string, role: MessageRole, text: string, createdAt: string, rating: Rating | null, attachments: Array<{ id: string, name: string, mediaType: string, bytes: number }>, reply: { id: string, status: ReplyStatus } } }>, pageInfo: { hasNextPage: boolean, hasPreviousPage: boolean, startCursor: string | null, endCursor: string | null } } } | null };
+export type ConversationQuery = { conversation: { id: string, title: string | null, createdAt: string, lastUsedAt: string, assistant: { id: string, name: string } | null, openReplies: Array<{ id: string, status: ReplyStatus }>, messages: { edges: Array<{ cursor: string, node: { id: string, role: MessageRole, text: string, createdAt: string, rating: Rating | null, attachments: Array<{ id: string, name: string, mediaType: string, byteSize: number }>, reply: { id: string, status: ReplyStatus } } }>, pageInfo: { hasNextPage: boolean, hasPreviousPage: boolean, startCursor: string | null, endCursor: string | null } } } | null };
 
 export type ConversationsQueryVariables = Exact<{
   first?: number | null | undefined;
@@ -371,44 +413,25 @@ export type DeleteConversationMutationVariables = Exact<{
 
 
 export type DeleteConversationMutation = { deleteConversation:
-    | { __typename: 'ConversationBusyError', retryAfterMs: number | null, code: ErrorCode, message: string }
-    | { __typename: 'DeleteConversationSuccess', deletedId: string, upstream: { deleted: number, remains: Array<string> } }
-    | { __typename: 'NotFoundError', code: ErrorCode, message: string }
+    | { __typename: 'ConversationBusyError', code: UserErrorCode, message: string, field: Array<string> | null, retryAfterMs: number | null }
+    | { __typename: 'DeleteConversationSuccess', deletedConversationId: string, upstreamCleanup: { deletedConversations: number, leftBehind: Array<string> } }
+    | { __typename: 'NotFoundError', code: UserErrorCode, message: string, field: Array<string> | null, retryAfterMs: number | null }
    };
 
 export type EraseSessionMutationVariables = Exact<{ [key: string]: never; }>;
 
 
 export type EraseSessionMutation = { eraseSession:
-    | { __typename: 'ConversationBusyError', retryAfterMs: number | null, code: ErrorCode, message: string }
-    | { __typename: 'EraseSessionSuccess', conversations: number, messages: number, attachments: number, upstream: { deleted: number, remains: Array<string> } }
+    | { __typename: 'ConversationBusyError', code: UserErrorCode, message: string, field: Array<string> | null, retryAfterMs: number | null }
+    | { __typename: 'EraseSessionSuccess', deletedConversations: number, deletedMessages: number, deletedAttachments: number, upstreamCleanup: { deletedConversations: number, leftBehind: Array<string> } }
    };
 
-export type ExplainReplyQueryVariables = Exact<{
-  id: string;
-}>;
+export type IsolationQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type ExplainReplyQuery = { reply: { id: string, status: ReplyStatus, explain: { strategy: StrategyKind, reason: string, upstreamChatId: string | null, upstreamLogId: string | null, firstDeltaMs: number | null, retries: number, layers: Array<{ layer: IsolationLayer, keyedBy: string }> } | null } | null };
+export type IsolationQuery = { assistants: Array<{ id: string, name: string, isAvailable: boolean, isolation: { verdict: IsolationVerdict, checkedAt: string | null, findings: Array<{ strategy: StrategyKind, layer: IsolationLayer, verdict: LayerVerdict, reason: string, cause: string | null, remedy: string | null, evidence: Array<{ observedAt: string, summary: string, upstreamLogIds: Array<string>, sessionFingerprints: Array<string> }> }>, keying: Array<{ strategy: StrategyKind, layers: Array<{ layer: IsolationLayer, keyedBy: string }> }> } | null }> };
 
-export type ExportSessionQueryVariables = Exact<{
-  after?: string | null | undefined;
-}>;
-
-
-export type ExportSessionQuery = { exportSession: { document: unknown, next: string | null } };
-
-export type GiveFeedbackMutationVariables = Exact<{
-  input: GiveFeedbackInput;
-}>;
-
-
-export type GiveFeedbackMutation = { giveFeedback:
-    | { __typename: 'GiveFeedbackSuccess', answer: { id: string, rating: Rating | null } }
-    | { __typename: 'InvalidInputError', code: ErrorCode, message: string }
-    | { __typename: 'NotFoundError', code: ErrorCode, message: string }
-    | { __typename: 'NotSupportedError', code: ErrorCode, message: string }
-   };
+export type FindingFragment = { layer: IsolationLayer, verdict: LayerVerdict, reason: string, cause: string | null, remedy: string | null, evidence: Array<{ observedAt: string, summary: string, upstreamLogIds: Array<string>, sessionFingerprints: Array<string> }> };
 
 export type NodeQueryVariables = Exact<{
   id: string;
@@ -420,6 +443,7 @@ export type NodeQuery = { node:
     | { __typename: 'Attachment', id: string }
     | { __typename: 'Conversation', id: string }
     | { __typename: 'Message', id: string }
+    | { __typename: 'Probe', id: string }
     | { __typename: 'Reply', id: string }
    | null };
 
@@ -433,6 +457,7 @@ export type NodesQuery = { nodes: Array<
     | { __typename: 'Attachment', id: string }
     | { __typename: 'Conversation', id: string }
     | { __typename: 'Message', id: string }
+    | { __typename: 'Probe', id: string }
     | { __typename: 'Reply', id: string }
    | null> };
 
@@ -442,10 +467,10 @@ export type ProbeAssistantMutationVariables = Exact<{
 
 
 export type ProbeAssistantMutation = { probeAssistant:
-    | { __typename: 'InvalidInputError', code: ErrorCode, message: string }
-    | { __typename: 'NotFoundError', code: ErrorCode, message: string }
-    | { __typename: 'ProbeAssistantSuccess', probeId: string, maxCalls: number }
-    | { __typename: 'RateLimitedError', retryAfterMs: number | null, code: ErrorCode, message: string }
+    | { __typename: 'InvalidInputError', code: UserErrorCode, message: string, field: Array<string> | null, retryAfterMs: number | null }
+    | { __typename: 'NotFoundError', code: UserErrorCode, message: string, field: Array<string> | null, retryAfterMs: number | null }
+    | { __typename: 'ProbeAssistantSuccess', probe: { id: string, status: ProbeStatus, maxUpstreamCalls: number } }
+    | { __typename: 'RateLimitedError', code: UserErrorCode, message: string, field: Array<string> | null, retryAfterMs: number | null }
    };
 
 export type ProbeProgressSubscriptionVariables = Exact<{
@@ -454,9 +479,45 @@ export type ProbeProgressSubscriptionVariables = Exact<{
 
 
 export type ProbeProgressSubscription = { probeProgress:
-    | { __typename: 'ProbeEnded', at: string, reports: Array<{ assistantId: string, strategy: StrategyKind, verdict: ProofVerdict, startedAt: string, endedAt: string, calls: number, remains: Array<string>, findings: Array<{ layer: IsolationLayer, verdict: LayerVerdict, reason: string, cause: string | null, remedy: string | null, evidence: Array<{ at: string, what: string, logIds: Array<string>, sessions: Array<string> }> }>, exchanges: Array<{ at: string, session: number, conversationId: string, chatId: string, logId: string | null, events: string }> }> }
-    | { __typename: 'ProbeFailed', message: string, at: string }
-    | { __typename: 'ProbeStep', step: string, at: string }
+    | { __typename: 'ProbeCompleted', occurredAt: string, reports: Array<{ strategy: StrategyKind, verdict: ProbeVerdict, startedAt: string, endedAt: string, upstreamCalls: number, leftBehind: Array<string>, assistant: { id: string, name: string } | null, findings: Array<{ layer: IsolationLayer, verdict: LayerVerdict, reason: string, cause: string | null, remedy: string | null, evidence: Array<{ observedAt: string, summary: string, upstreamLogIds: Array<string>, sessionFingerprints: Array<string> }> }>, exchanges: Array<{ sentAt: string, sessionNumber: number, upstreamConversationId: string, upstreamChatId: string, upstreamLogId: string | null, eventTypes: string }> }> }
+    | { __typename: 'ProbeFailed', message: string, occurredAt: string }
+    | { __typename: 'ProbeStep', step: string, occurredAt: string }
+   };
+
+export type ProbeQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type ProbeQuery = { probe: { id: string, status: ProbeStatus, startedAt: string, maxUpstreamCalls: number, reports: Array<{ strategy: StrategyKind, verdict: ProbeVerdict, startedAt: string, endedAt: string, upstreamCalls: number, leftBehind: Array<string>, assistant: { id: string, name: string } | null, findings: Array<{ layer: IsolationLayer, verdict: LayerVerdict, reason: string, cause: string | null, remedy: string | null, evidence: Array<{ observedAt: string, summary: string, upstreamLogIds: Array<string>, sessionFingerprints: Array<string> }> }>, exchanges: Array<{ sentAt: string, sessionNumber: number, upstreamConversationId: string, upstreamChatId: string, upstreamLogId: string | null, eventTypes: string }> }>, events: Array<
+      | { __typename: 'ProbeCompleted', occurredAt: string }
+      | { __typename: 'ProbeFailed', message: string, occurredAt: string }
+      | { __typename: 'ProbeStep', step: string, occurredAt: string }
+    > } | null };
+
+export type ReportFragment = { strategy: StrategyKind, verdict: ProbeVerdict, startedAt: string, endedAt: string, upstreamCalls: number, leftBehind: Array<string>, assistant: { id: string, name: string } | null, findings: Array<{ layer: IsolationLayer, verdict: LayerVerdict, reason: string, cause: string | null, remedy: string | null, evidence: Array<{ observedAt: string, summary: string, upstreamLogIds: Array<string>, sessionFingerprints: Array<string> }> }>, exchanges: Array<{ sentAt: string, sessionNumber: number, upstreamConversationId: string, upstreamChatId: string, upstreamLogId: string | null, eventTypes: string }> };
+
+export type RateAnswerMutationVariables = Exact<{
+  input: RateAnswerInput;
+}>;
+
+
+export type RateAnswerMutation = { rateAnswer:
+    | { __typename: 'InvalidInputError', code: UserErrorCode, message: string, field: Array<string> | null, retryAfterMs: number | null }
+    | { __typename: 'NotFoundError', code: UserErrorCode, message: string, field: Array<string> | null, retryAfterMs: number | null }
+    | { __typename: 'NotSupportedError', code: UserErrorCode, message: string, field: Array<string> | null, retryAfterMs: number | null }
+    | { __typename: 'RateAnswerSuccess', answer: { id: string, rating: Rating | null } }
+   };
+
+export type RemoveRatingMutationVariables = Exact<{
+  input: RemoveRatingInput;
+}>;
+
+
+export type RemoveRatingMutation = { removeRating:
+    | { __typename: 'NotFoundError', code: UserErrorCode, message: string, field: Array<string> | null, retryAfterMs: number | null }
+    | { __typename: 'NotSupportedError', code: UserErrorCode, message: string, field: Array<string> | null, retryAfterMs: number | null }
+    | { __typename: 'RemoveRatingSuccess', answer: { id: string, rating: Rating | null } }
    };
 
 export type RenameConversationMutationVariables = Exact<{
@@ -465,8 +526,8 @@ export type RenameConversationMutationVariables = Exact<{
 
 
 export type RenameConversationMutation = { renameConversation:
-    | { __typename: 'InvalidInputError', code: ErrorCode, message: string }
-    | { __typename: 'NotFoundError', code: ErrorCode, message: string }
+    | { __typename: 'InvalidInputError', code: UserErrorCode, message: string, field: Array<string> | null, retryAfterMs: number | null }
+    | { __typename: 'NotFoundError', code: UserErrorCode, message: string, field: Array<string> | null, retryAfterMs: number | null }
     | { __typename: 'RenameConversationSuccess', conversation: { id: string, title: string | null } }
    };
 
@@ -478,22 +539,29 @@ export type RepliesSubscriptionVariables = Exact<{
 
 
 export type RepliesSubscription = { replies:
-    | { __typename: 'ReplyActionRequired', expiresAt: string, cursor: string, replyId: string, toolCalls: Array<{ id: string, kind: ToolCallKind, name: string | null, arguments: string | null }> }
+    | { __typename: 'ReplyActionRequired', expiresAt: string, cursor: string, replyId: string, toolCalls: Array<{ callId: string, kind: ToolCallKind, name: string | null, arguments: string | null }> }
     | { __typename: 'ReplyCancelled', upstreamCancelled: boolean, cursor: string, replyId: string }
-    | { __typename: 'ReplyCompleted', text: string, followUps: Array<string>, omitted: Array<OmittedContent>, contextReset: boolean, cursor: string, replyId: string, question: { text: string, options: Array<string>, fields: Array<{ name: string, type: string, required: boolean }> } | null, usage: { inputTokens: number, outputTokens: number, totalTokens: number } | null }
+    | { __typename: 'ReplyCompleted', text: string, followUps: Array<string>, omitted: Array<OmittedContent>, contextReset: boolean, cursor: string, replyId: string, question: { text: string, options: Array<string>, fields: Array<{ name: string, type: string, isRequired: boolean }> } | null, usage: { inputTokens: number, outputTokens: number, totalTokens: number } | null }
     | { __typename: 'ReplyDelta', kind: DeltaKind, offset: number, text: string, cursor: string, replyId: string }
-    | { __typename: 'ReplyFailed', code: ReplyFailureCode, message: string, retryable: boolean, retryAfterMs: number | null, cursor: string, replyId: string }
+    | { __typename: 'ReplyFailed', cursor: string, replyId: string, failure: { code: ReplyFailureCode, message: string, retryable: boolean, retryAfterMs: number | null } }
     | { __typename: 'ReplyStarted', cursor: string, replyId: string }
    };
 
-export type ReplyStateFragment = { id: string, status: ReplyStatus, text: string, reasoning: string, queuePosition: number | null, followUps: Array<string>, omitted: Array<OmittedContent>, actionExpiresAt: string | null, contextReset: boolean, upstreamCancelled: boolean, createdAt: string, startedAt: string | null, endedAt: string | null, question: { text: string, options: Array<string>, fields: Array<{ name: string, type: string, required: boolean }> } | null, toolCalls: Array<{ id: string, kind: ToolCallKind, name: string | null, arguments: string | null }>, usage: { inputTokens: number, outputTokens: number, totalTokens: number } | null, failure: { code: ReplyFailureCode, message: string, retryable: boolean, retryAfterMs: number | null } | null, conversation: { id: string } };
+export type ReplyExplanationQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type ReplyExplanationQuery = { reply: { id: string, status: ReplyStatus, explanation: { strategy: StrategyKind, reason: string, upstreamChatId: string | null, upstreamLogId: string | null, firstDeltaMs: number | null, retries: number, layers: Array<{ layer: IsolationLayer, keyedBy: string }> } | null } | null };
+
+export type ReplyStateFragment = { id: string, status: ReplyStatus, text: string, reasoning: string, queuePosition: number | null, followUps: Array<string>, omitted: Array<OmittedContent>, actionExpiresAt: string | null, contextReset: boolean, upstreamCancelled: boolean, createdAt: string, startedAt: string | null, endedAt: string | null, question: { text: string, options: Array<string>, fields: Array<{ name: string, type: string, isRequired: boolean }> } | null, toolCalls: Array<{ callId: string, kind: ToolCallKind, name: string | null, arguments: string | null }>, usage: { inputTokens: number, outputTokens: number, totalTokens: number } | null, failure: { code: ReplyFailureCode, message: string, retryable: boolean, retryAfterMs: number | null } | null, conversation: { id: string } };
 
 export type ReplyQueryVariables = Exact<{
   id: string;
 }>;
 
 
-export type ReplyQuery = { reply: { id: string, status: ReplyStatus, text: string, reasoning: string, queuePosition: number | null, followUps: Array<string>, omitted: Array<OmittedContent>, actionExpiresAt: string | null, contextReset: boolean, upstreamCancelled: boolean, createdAt: string, startedAt: string | null, endedAt: string | null, answer: { id: string, text: string } | null, question: { text: string, options: Array<string>, fields: Array<{ name: string, type: string, required: boolean }> } | null, toolCalls: Array<{ id: string, kind: ToolCallKind, name: string | null, arguments: string | null }>, usage: { inputTokens: number, outputTokens: number, totalTokens: number } | null, failure: { code: ReplyFailureCode, message: string, retryable: boolean, retryAfterMs: number | null } | null, conversation: { id: string } } | null };
+export type ReplyQuery = { reply: { id: string, status: ReplyStatus, text: string, reasoning: string, queuePosition: number | null, followUps: Array<string>, omitted: Array<OmittedContent>, actionExpiresAt: string | null, contextReset: boolean, upstreamCancelled: boolean, createdAt: string, startedAt: string | null, endedAt: string | null, answer: { id: string, text: string } | null, question: { text: string, options: Array<string>, fields: Array<{ name: string, type: string, isRequired: boolean }> } | null, toolCalls: Array<{ callId: string, kind: ToolCallKind, name: string | null, arguments: string | null }>, usage: { inputTokens: number, outputTokens: number, totalTokens: number } | null, failure: { code: ReplyFailureCode, message: string, retryable: boolean, retryAfterMs: number | null } | null, conversation: { id: string } } | null };
 
 export type SendMessageMutationVariables = Exact<{
   input: SendMessageInput;
@@ -501,16 +569,23 @@ export type SendMessageMutationVariables = Exact<{
 
 
 export type SendMessageMutation = { sendMessage:
-    | { __typename: 'AssistantUnavailableError', retryAfterMs: number | null, code: ErrorCode, message: string }
-    | { __typename: 'ConversationBusyError', retryAfterMs: number | null, code: ErrorCode, message: string }
-    | { __typename: 'IdempotencyMismatchError', code: ErrorCode, message: string }
-    | { __typename: 'InvalidInputError', code: ErrorCode, message: string }
-    | { __typename: 'NotFoundError', code: ErrorCode, message: string }
-    | { __typename: 'NotSupportedError', code: ErrorCode, message: string }
-    | { __typename: 'QueueFullError', retryAfterMs: number | null, code: ErrorCode, message: string }
-    | { __typename: 'RateLimitedError', retryAfterMs: number | null, code: ErrorCode, message: string }
-    | { __typename: 'SendMessageSuccess', reply: { id: string, status: ReplyStatus, text: string, reasoning: string, queuePosition: number | null, followUps: Array<string>, omitted: Array<OmittedContent>, actionExpiresAt: string | null, contextReset: boolean, upstreamCancelled: boolean, createdAt: string, startedAt: string | null, endedAt: string | null, message: { id: string, text: string, attachments: Array<{ id: string, name: string }> }, question: { text: string, options: Array<string>, fields: Array<{ name: string, type: string, required: boolean }> } | null, toolCalls: Array<{ id: string, kind: ToolCallKind, name: string | null, arguments: string | null }>, usage: { inputTokens: number, outputTokens: number, totalTokens: number } | null, failure: { code: ReplyFailureCode, message: string, retryable: boolean, retryAfterMs: number | null } | null, conversation: { id: string } } }
+    | { __typename: 'AssistantUnavailableError', code: UserErrorCode, message: string, field: Array<string> | null, retryAfterMs: number | null }
+    | { __typename: 'ConversationBusyError', code: UserErrorCode, message: string, field: Array<string> | null, retryAfterMs: number | null }
+    | { __typename: 'IdempotencyMismatchError', code: UserErrorCode, message: string, field: Array<string> | null, retryAfterMs: number | null }
+    | { __typename: 'InvalidInputError', code: UserErrorCode, message: string, field: Array<string> | null, retryAfterMs: number | null }
+    | { __typename: 'NotFoundError', code: UserErrorCode, message: string, field: Array<string> | null, retryAfterMs: number | null }
+    | { __typename: 'NotSupportedError', code: UserErrorCode, message: string, field: Array<string> | null, retryAfterMs: number | null }
+    | { __typename: 'QueueFullError', code: UserErrorCode, message: string, field: Array<string> | null, retryAfterMs: number | null }
+    | { __typename: 'RateLimitedError', code: UserErrorCode, message: string, field: Array<string> | null, retryAfterMs: number | null }
+    | { __typename: 'SendMessageSuccess', reply: { id: string, status: ReplyStatus, text: string, reasoning: string, queuePosition: number | null, followUps: Array<string>, omitted: Array<OmittedContent>, actionExpiresAt: string | null, contextReset: boolean, upstreamCancelled: boolean, createdAt: string, startedAt: string | null, endedAt: string | null, message: { id: string, text: string, attachments: Array<{ id: string, name: string }> }, question: { text: string, options: Array<string>, fields: Array<{ name: string, type: string, isRequired: boolean }> } | null, toolCalls: Array<{ callId: string, kind: ToolCallKind, name: string | null, arguments: string | null }>, usage: { inputTokens: number, outputTokens: number, totalTokens: number } | null, failure: { code: ReplyFailureCode, message: string, retryable: boolean, retryAfterMs: number | null } | null, conversation: { id: string } } }
    };
+
+export type SessionExportQueryVariables = Exact<{
+  after?: string | null | undefined;
+}>;
+
+
+export type SessionExportQuery = { sessionExport: { document: unknown, nextCursor: string | null } };
 
 export type StartConversationMutationVariables = Exact<{
   input: StartConversationInput;
@@ -518,8 +593,8 @@ export type StartConversationMutationVariables = Exact<{
 
 
 export type StartConversationMutation = { startConversation:
-    | { __typename: 'InvalidInputError', code: ErrorCode, message: string }
-    | { __typename: 'NotFoundError', code: ErrorCode, message: string }
+    | { __typename: 'InvalidInputError', code: UserErrorCode, message: string, field: Array<string> | null, retryAfterMs: number | null }
+    | { __typename: 'NotFoundError', code: UserErrorCode, message: string, field: Array<string> | null, retryAfterMs: number | null }
     | { __typename: 'StartConversationSuccess', conversation: { id: string, title: string | null, createdAt: string, assistant: { id: string, name: string } | null } }
    };
 
@@ -529,31 +604,30 @@ export type SubmitToolOutputsMutationVariables = Exact<{
 
 
 export type SubmitToolOutputsMutation = { submitToolOutputs:
-    | { __typename: 'InvalidInputError', code: ErrorCode, message: string }
-    | { __typename: 'NotFoundError', code: ErrorCode, message: string }
-    | { __typename: 'SubmitToolOutputsSuccess', reply: { id: string, status: ReplyStatus, text: string, reasoning: string, queuePosition: number | null, followUps: Array<string>, omitted: Array<OmittedContent>, actionExpiresAt: string | null, contextReset: boolean, upstreamCancelled: boolean, createdAt: string, startedAt: string | null, endedAt: string | null, question: { text: string, options: Array<string>, fields: Array<{ name: string, type: string, required: boolean }> } | null, toolCalls: Array<{ id: string, kind: ToolCallKind, name: string | null, arguments: string | null }>, usage: { inputTokens: number, outputTokens: number, totalTokens: number } | null, failure: { code: ReplyFailureCode, message: string, retryable: boolean, retryAfterMs: number | null } | null, conversation: { id: string } } }
+    | { __typename: 'InvalidInputError', code: UserErrorCode, message: string, field: Array<string> | null, retryAfterMs: number | null }
+    | { __typename: 'NotFoundError', code: UserErrorCode, message: string, field: Array<string> | null, retryAfterMs: number | null }
+    | { __typename: 'SubmitToolOutputsSuccess', reply: { id: string, status: ReplyStatus, text: string, reasoning: string, queuePosition: number | null, followUps: Array<string>, omitted: Array<OmittedContent>, actionExpiresAt: string | null, contextReset: boolean, upstreamCancelled: boolean, createdAt: string, startedAt: string | null, endedAt: string | null, question: { text: string, options: Array<string>, fields: Array<{ name: string, type: string, isRequired: boolean }> } | null, toolCalls: Array<{ callId: string, kind: ToolCallKind, name: string | null, arguments: string | null }>, usage: { inputTokens: number, outputTokens: number, totalTokens: number } | null, failure: { code: ReplyFailureCode, message: string, retryable: boolean, retryAfterMs: number | null } | null, conversation: { id: string } } }
    };
 
 export type UploadFileMutationVariables = Exact<{
-  file: Blob;
-  assistantId?: string | null | undefined;
+  input: UploadFileInput;
 }>;
 
 
 export type UploadFileMutation = { uploadFile:
-    | { __typename: 'AssistantUnavailableError', retryAfterMs: number | null, code: ErrorCode, message: string }
-    | { __typename: 'InvalidInputError', code: ErrorCode, message: string }
-    | { __typename: 'NotFoundError', code: ErrorCode, message: string }
-    | { __typename: 'NotSupportedError', code: ErrorCode, message: string }
-    | { __typename: 'RateLimitedError', retryAfterMs: number | null, code: ErrorCode, message: string }
-    | { __typename: 'TooLargeError', code: ErrorCode, message: string }
-    | { __typename: 'UploadFileSuccess', attachment: { id: string, name: string, mediaType: string, bytes: number, createdAt: string } }
+    | { __typename: 'AssistantUnavailableError', code: UserErrorCode, message: string, field: Array<string> | null, retryAfterMs: number | null }
+    | { __typename: 'InvalidInputError', code: UserErrorCode, message: string, field: Array<string> | null, retryAfterMs: number | null }
+    | { __typename: 'NotFoundError', code: UserErrorCode, message: string, field: Array<string> | null, retryAfterMs: number | null }
+    | { __typename: 'NotSupportedError', code: UserErrorCode, message: string, field: Array<string> | null, retryAfterMs: number | null }
+    | { __typename: 'RateLimitedError', code: UserErrorCode, message: string, field: Array<string> | null, retryAfterMs: number | null }
+    | { __typename: 'TooLargeError', code: UserErrorCode, message: string, field: Array<string> | null, retryAfterMs: number | null }
+    | { __typename: 'UploadFileSuccess', attachment: { id: string, name: string, mediaType: string, byteSize: number, createdAt: string } }
    };
 
 export type ViewerQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type ViewerQuery = { viewer: { session: string, isGuest: boolean, credentialExpiresAt: string, cursor: string, limits: { messagesLeft: number, openRepliesLeft: number, messageLength: number, attachments: number, uploadBytes: number, uploadMediaTypes: Array<string> } }, assistants: Array<{ id: string, name: string, messageParameters: Array<string>, messageMetadata: Array<string>, takesAttachments: boolean }> };
+export type ViewerQuery = { viewer: { sessionFingerprint: string, isGuest: boolean, isOperator: boolean, credentialExpiresAt: string, eventCursor: string, keepAliveMs: number, limits: { maxMessageLength: number, maxAttachments: number, maxUploadByteSize: number, uploadMediaTypes: Array<string>, messages: { limit: number, remaining: number, resetAt: string | null }, openReplies: { limit: number, remaining: number, resetAt: string | null }, uploads: { limit: number, remaining: number, resetAt: string | null } } } };
 
 export class TypedDocumentString<TResult, TVariables>
   extends String
@@ -573,6 +647,58 @@ export class TypedDocumentString<TResult, TVariables>
     return this.value;
   }
 }
+export const FindingFragmentDoc = new TypedDocumentString(`
+    fragment Finding on IsolationFinding {
+  layer
+  verdict
+  reason
+  cause
+  remedy
+  evidence {
+    observedAt
+    summary
+    upstreamLogIds
+    sessionFingerprints
+  }
+}
+    `, {"fragmentName":"Finding"}) as unknown as TypedDocumentString<FindingFragment, unknown>;
+export const ReportFragmentDoc = new TypedDocumentString(`
+    fragment Report on ProbeReport {
+  assistant {
+    id
+    name
+  }
+  strategy
+  verdict
+  startedAt
+  endedAt
+  upstreamCalls
+  findings {
+    ...Finding
+  }
+  exchanges {
+    sentAt
+    sessionNumber
+    upstreamConversationId
+    upstreamChatId
+    upstreamLogId
+    eventTypes
+  }
+  leftBehind
+}
+    fragment Finding on IsolationFinding {
+  layer
+  verdict
+  reason
+  cause
+  remedy
+  evidence {
+    observedAt
+    summary
+    upstreamLogIds
+    sessionFingerprints
+  }
+}`, {"fragmentName":"Report"}) as unknown as TypedDocumentString<ReportFragment, unknown>;
 export const ReplyStateFragmentDoc = new TypedDocumentString(`
     fragment ReplyState on Reply {
   id
@@ -587,12 +713,12 @@ export const ReplyStateFragmentDoc = new TypedDocumentString(`
     fields {
       name
       type
-      required
+      isRequired
     }
   }
   omitted
   toolCalls {
-    id
+    callId
     kind
     name
     arguments
@@ -624,47 +750,25 @@ export const AssistantsDocument = new TypedDocumentString(`
   assistants {
     id
     name
-    isolation {
-      verdict
-      inService
-    }
+    isAvailable
+    parameterNames
+    metadataNames
+    acceptsAttachments
   }
 }
     `) as unknown as TypedDocumentString<AssistantsQuery, AssistantsQueryVariables>;
-export const IsolationDocument = new TypedDocumentString(`
-    query Isolation {
-  assistants {
+export const AssistantDocument = new TypedDocumentString(`
+    query Assistant($id: ID!) {
+  assistant(id: $id) {
     id
     name
-    isolation {
-      verdict
-      inService
-      checkedAt
-      findings {
-        strategy
-        layer
-        verdict
-        reason
-        cause
-        remedy
-        evidence {
-          at
-          what
-          logIds
-          sessions
-        }
-      }
-      keying {
-        strategy
-        layers {
-          layer
-          keyedBy
-        }
-      }
-    }
+    isAvailable
+    parameterNames
+    metadataNames
+    acceptsAttachments
   }
 }
-    `) as unknown as TypedDocumentString<IsolationQuery, IsolationQueryVariables>;
+    `) as unknown as TypedDocumentString<AssistantQuery, AssistantQueryVariables>;
 export const CancelReplyDocument = new TypedDocumentString(`
     mutation CancelReply($input: CancelReplyInput!) {
   cancelReply(input: $input) {
@@ -674,9 +778,11 @@ export const CancelReplyDocument = new TypedDocumentString(`
         ...ReplyState
       }
     }
-    ... on Error {
+    ... on NotFoundError {
       code
       message
+      field
+      retryAfterMs
     }
   }
 }
@@ -693,12 +799,12 @@ export const CancelReplyDocument = new TypedDocumentString(`
     fields {
       name
       type
-      required
+      isRequired
     }
   }
   omitted
   toolCalls {
-    id
+    callId
     kind
     name
     arguments
@@ -735,11 +841,16 @@ export const ClearConversationDocument = new TypedDocumentString(`
       }
     }
     ... on ConversationBusyError {
-      retryAfterMs
-    }
-    ... on Error {
       code
       message
+      field
+      retryAfterMs
+    }
+    ... on NotFoundError {
+      code
+      message
+      field
+      retryAfterMs
     }
   }
 }
@@ -751,15 +862,17 @@ export const ClearQuarantineDocument = new TypedDocumentString(`
     ... on ClearQuarantineSuccess {
       assistant {
         id
+        isAvailable
         isolation {
           verdict
-          inService
         }
       }
     }
-    ... on Error {
+    ... on NotFoundError {
       code
       message
+      field
+      retryAfterMs
     }
   }
 }
@@ -775,6 +888,10 @@ export const ConversationDocument = new TypedDocumentString(`
     }
     createdAt
     lastUsedAt
+    openReplies {
+      id
+      status
+    }
     messages(first: $first, after: $after, last: $last, before: $before) {
       edges {
         cursor
@@ -788,7 +905,7 @@ export const ConversationDocument = new TypedDocumentString(`
             id
             name
             mediaType
-            bytes
+            byteSize
           }
           reply {
             id
@@ -836,18 +953,23 @@ export const DeleteConversationDocument = new TypedDocumentString(`
   deleteConversation(input: $input) {
     __typename
     ... on DeleteConversationSuccess {
-      deletedId
-      upstream {
-        deleted
-        remains
+      deletedConversationId
+      upstreamCleanup {
+        deletedConversations
+        leftBehind
       }
     }
     ... on ConversationBusyError {
-      retryAfterMs
-    }
-    ... on Error {
       code
       message
+      field
+      retryAfterMs
+    }
+    ... on NotFoundError {
+      code
+      message
+      field
+      retryAfterMs
     }
   }
 }
@@ -857,69 +979,59 @@ export const EraseSessionDocument = new TypedDocumentString(`
   eraseSession {
     __typename
     ... on EraseSessionSuccess {
-      conversations
-      messages
-      attachments
-      upstream {
-        deleted
-        remains
+      deletedConversations
+      deletedMessages
+      deletedAttachments
+      upstreamCleanup {
+        deletedConversations
+        leftBehind
       }
     }
     ... on ConversationBusyError {
-      retryAfterMs
-    }
-    ... on Error {
       code
       message
+      field
+      retryAfterMs
     }
   }
 }
     `) as unknown as TypedDocumentString<EraseSessionMutation, EraseSessionMutationVariables>;
-export const ExplainReplyDocument = new TypedDocumentString(`
-    query ExplainReply($id: ID!) {
-  reply(id: $id) {
+export const IsolationDocument = new TypedDocumentString(`
+    query Isolation {
+  assistants {
     id
-    status
-    explain {
-      strategy
-      reason
-      layers {
-        layer
-        keyedBy
+    name
+    isAvailable
+    isolation {
+      verdict
+      checkedAt
+      findings {
+        strategy
+        ...Finding
       }
-      upstreamChatId
-      upstreamLogId
-      firstDeltaMs
-      retries
-    }
-  }
-}
-    `) as unknown as TypedDocumentString<ExplainReplyQuery, ExplainReplyQueryVariables>;
-export const ExportSessionDocument = new TypedDocumentString(`
-    query ExportSession($after: String) {
-  exportSession(after: $after) {
-    document
-    next
-  }
-}
-    `) as unknown as TypedDocumentString<ExportSessionQuery, ExportSessionQueryVariables>;
-export const GiveFeedbackDocument = new TypedDocumentString(`
-    mutation GiveFeedback($input: GiveFeedbackInput!) {
-  giveFeedback(input: $input) {
-    __typename
-    ... on GiveFeedbackSuccess {
-      answer {
-        id
-        rating
+      keying {
+        strategy
+        layers {
+          layer
+          keyedBy
+        }
       }
     }
-    ... on Error {
-      code
-      message
-    }
   }
 }
-    `) as unknown as TypedDocumentString<GiveFeedbackMutation, GiveFeedbackMutationVariables>;
+    fragment Finding on IsolationFinding {
+  layer
+  verdict
+  reason
+  cause
+  remedy
+  evidence {
+    observedAt
+    summary
+    upstreamLogIds
+    sessionFingerprints
+  }
+}`) as unknown as TypedDocumentString<IsolationQuery, IsolationQueryVariables>;
 export const NodeDocument = new TypedDocumentString(`
     query Node($id: ID!) {
   node(id: $id) {
@@ -941,15 +1053,29 @@ export const ProbeAssistantDocument = new TypedDocumentString(`
   probeAssistant(input: $input) {
     __typename
     ... on ProbeAssistantSuccess {
-      probeId
-      maxCalls
+      probe {
+        id
+        status
+        maxUpstreamCalls
+      }
     }
-    ... on RateLimitedError {
-      retryAfterMs
-    }
-    ... on Error {
+    ... on InvalidInputError {
       code
       message
+      field
+      retryAfterMs
+    }
+    ... on NotFoundError {
+      code
+      message
+      field
+      retryAfterMs
+    }
+    ... on RateLimitedError {
+      code
+      message
+      field
+      retryAfterMs
     }
   }
 }
@@ -958,40 +1084,13 @@ export const ProbeProgressDocument = new TypedDocumentString(`
     subscription ProbeProgress($probeId: ID!) {
   probeProgress(probeId: $probeId) {
     __typename
-    at
+    occurredAt
     ... on ProbeStep {
       step
     }
-    ... on ProbeEnded {
+    ... on ProbeCompleted {
       reports {
-        assistantId
-        strategy
-        verdict
-        startedAt
-        endedAt
-        calls
-        findings {
-          layer
-          verdict
-          reason
-          cause
-          remedy
-          evidence {
-            at
-            what
-            logIds
-            sessions
-          }
-        }
-        exchanges {
-          at
-          session
-          conversationId
-          chatId
-          logId
-          events
-        }
-        remains
+        ...Report
       }
     }
     ... on ProbeFailed {
@@ -999,7 +1098,156 @@ export const ProbeProgressDocument = new TypedDocumentString(`
     }
   }
 }
-    `) as unknown as TypedDocumentString<ProbeProgressSubscription, ProbeProgressSubscriptionVariables>;
+    fragment Finding on IsolationFinding {
+  layer
+  verdict
+  reason
+  cause
+  remedy
+  evidence {
+    observedAt
+    summary
+    upstreamLogIds
+    sessionFingerprints
+  }
+}
+fragment Report on ProbeReport {
+  assistant {
+    id
+    name
+  }
+  strategy
+  verdict
+  startedAt
+  endedAt
+  upstreamCalls
+  findings {
+    ...Finding
+  }
+  exchanges {
+    sentAt
+    sessionNumber
+    upstreamConversationId
+    upstreamChatId
+    upstreamLogId
+    eventTypes
+  }
+  leftBehind
+}`) as unknown as TypedDocumentString<ProbeProgressSubscription, ProbeProgressSubscriptionVariables>;
+export const ProbeDocument = new TypedDocumentString(`
+    query Probe($id: ID!) {
+  probe(id: $id) {
+    id
+    status
+    startedAt
+    maxUpstreamCalls
+    reports {
+      ...Report
+    }
+    events {
+      __typename
+      occurredAt
+      ... on ProbeStep {
+        step
+      }
+      ... on ProbeFailed {
+        message
+      }
+    }
+  }
+}
+    fragment Finding on IsolationFinding {
+  layer
+  verdict
+  reason
+  cause
+  remedy
+  evidence {
+    observedAt
+    summary
+    upstreamLogIds
+    sessionFingerprints
+  }
+}
+fragment Report on ProbeReport {
+  assistant {
+    id
+    name
+  }
+  strategy
+  verdict
+  startedAt
+  endedAt
+  upstreamCalls
+  findings {
+    ...Finding
+  }
+  exchanges {
+    sentAt
+    sessionNumber
+    upstreamConversationId
+    upstreamChatId
+    upstreamLogId
+    eventTypes
+  }
+  leftBehind
+}`) as unknown as TypedDocumentString<ProbeQuery, ProbeQueryVariables>;
+export const RateAnswerDocument = new TypedDocumentString(`
+    mutation RateAnswer($input: RateAnswerInput!) {
+  rateAnswer(input: $input) {
+    __typename
+    ... on RateAnswerSuccess {
+      answer {
+        id
+        rating
+      }
+    }
+    ... on InvalidInputError {
+      code
+      message
+      field
+      retryAfterMs
+    }
+    ... on NotFoundError {
+      code
+      message
+      field
+      retryAfterMs
+    }
+    ... on NotSupportedError {
+      code
+      message
+      field
+      retryAfterMs
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<RateAnswerMutation, RateAnswerMutationVariables>;
+export const RemoveRatingDocument = new TypedDocumentString(`
+    mutation RemoveRating($input: RemoveRatingInput!) {
+  removeRating(input: $input) {
+    __typename
+    ... on RemoveRatingSuccess {
+      answer {
+        id
+        rating
+      }
+    }
+    ... on NotFoundError {
+      code
+      message
+      field
+      retryAfterMs
+    }
+    ... on NotSupportedError {
+      code
+      message
+      field
+      retryAfterMs
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<RemoveRatingMutation, RemoveRatingMutationVariables>;
 export const RenameConversationDocument = new TypedDocumentString(`
     mutation RenameConversation($input: RenameConversationInput!) {
   renameConversation(input: $input) {
@@ -1010,9 +1258,17 @@ export const RenameConversationDocument = new TypedDocumentString(`
         title
       }
     }
-    ... on Error {
+    ... on InvalidInputError {
       code
       message
+      field
+      retryAfterMs
+    }
+    ... on NotFoundError {
+      code
+      message
+      field
+      retryAfterMs
     }
   }
 }
@@ -1030,7 +1286,7 @@ export const RepliesDocument = new TypedDocumentString(`
     }
     ... on ReplyActionRequired {
       toolCalls {
-        id
+        callId
         kind
         name
         arguments
@@ -1046,7 +1302,7 @@ export const RepliesDocument = new TypedDocumentString(`
         fields {
           name
           type
-          required
+          isRequired
         }
       }
       omitted
@@ -1058,10 +1314,12 @@ export const RepliesDocument = new TypedDocumentString(`
       }
     }
     ... on ReplyFailed {
-      code
-      message
-      retryable
-      retryAfterMs
+      failure {
+        code
+        message
+        retryable
+        retryAfterMs
+      }
     }
     ... on ReplyCancelled {
       upstreamCancelled
@@ -1069,6 +1327,26 @@ export const RepliesDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<RepliesSubscription, RepliesSubscriptionVariables>;
+export const ReplyExplanationDocument = new TypedDocumentString(`
+    query ReplyExplanation($id: ID!) {
+  reply(id: $id) {
+    id
+    status
+    explanation {
+      strategy
+      reason
+      layers {
+        layer
+        keyedBy
+      }
+      upstreamChatId
+      upstreamLogId
+      firstDeltaMs
+      retries
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ReplyExplanationQuery, ReplyExplanationQueryVariables>;
 export const ReplyDocument = new TypedDocumentString(`
     query Reply($id: ID!) {
   reply(id: $id) {
@@ -1092,12 +1370,12 @@ export const ReplyDocument = new TypedDocumentString(`
     fields {
       name
       type
-      required
+      isRequired
     }
   }
   omitted
   toolCalls {
-    id
+    callId
     kind
     name
     arguments
@@ -1140,21 +1418,53 @@ export const SendMessageDocument = new TypedDocumentString(`
         }
       }
     }
+    ... on AssistantUnavailableError {
+      code
+      message
+      field
+      retryAfterMs
+    }
     ... on ConversationBusyError {
+      code
+      message
+      field
+      retryAfterMs
+    }
+    ... on IdempotencyMismatchError {
+      code
+      message
+      field
+      retryAfterMs
+    }
+    ... on InvalidInputError {
+      code
+      message
+      field
+      retryAfterMs
+    }
+    ... on NotFoundError {
+      code
+      message
+      field
+      retryAfterMs
+    }
+    ... on NotSupportedError {
+      code
+      message
+      field
       retryAfterMs
     }
     ... on QueueFullError {
+      code
+      message
+      field
       retryAfterMs
     }
     ... on RateLimitedError {
-      retryAfterMs
-    }
-    ... on AssistantUnavailableError {
-      retryAfterMs
-    }
-    ... on Error {
       code
       message
+      field
+      retryAfterMs
     }
   }
 }
@@ -1171,12 +1481,12 @@ export const SendMessageDocument = new TypedDocumentString(`
     fields {
       name
       type
-      required
+      isRequired
     }
   }
   omitted
   toolCalls {
-    id
+    callId
     kind
     name
     arguments
@@ -1202,6 +1512,14 @@ export const SendMessageDocument = new TypedDocumentString(`
   startedAt
   endedAt
 }`) as unknown as TypedDocumentString<SendMessageMutation, SendMessageMutationVariables>;
+export const SessionExportDocument = new TypedDocumentString(`
+    query SessionExport($after: String) {
+  sessionExport(after: $after) {
+    document
+    nextCursor
+  }
+}
+    `) as unknown as TypedDocumentString<SessionExportQuery, SessionExportQueryVariables>;
 export const StartConversationDocument = new TypedDocumentString(`
     mutation StartConversation($input: StartConversationInput!) {
   startConversation(input: $input) {
@@ -1217,9 +1535,17 @@ export const StartConversationDocument = new TypedDocumentString(`
         createdAt
       }
     }
-    ... on Error {
+    ... on InvalidInputError {
       code
       message
+      field
+      retryAfterMs
+    }
+    ... on NotFoundError {
+      code
+      message
+      field
+      retryAfterMs
     }
   }
 }
@@ -1233,9 +1559,17 @@ export const SubmitToolOutputsDocument = new TypedDocumentString(`
         ...ReplyState
       }
     }
-    ... on Error {
+    ... on InvalidInputError {
       code
       message
+      field
+      retryAfterMs
+    }
+    ... on NotFoundError {
+      code
+      message
+      field
+      retryAfterMs
     }
   }
 }
@@ -1252,12 +1586,12 @@ export const SubmitToolOutputsDocument = new TypedDocumentString(`
     fields {
       name
       type
-      required
+      isRequired
     }
   }
   omitted
   toolCalls {
-    id
+    callId
     kind
     name
     arguments
@@ -1284,27 +1618,53 @@ export const SubmitToolOutputsDocument = new TypedDocumentString(`
   endedAt
 }`) as unknown as TypedDocumentString<SubmitToolOutputsMutation, SubmitToolOutputsMutationVariables>;
 export const UploadFileDocument = new TypedDocumentString(`
-    mutation UploadFile($file: File!, $assistantId: ID) {
-  uploadFile(file: $file, assistantId: $assistantId) {
+    mutation UploadFile($input: UploadFileInput!) {
+  uploadFile(input: $input) {
     __typename
     ... on UploadFileSuccess {
       attachment {
         id
         name
         mediaType
-        bytes
+        byteSize
         createdAt
       }
     }
-    ... on RateLimitedError {
-      retryAfterMs
-    }
     ... on AssistantUnavailableError {
-      retryAfterMs
-    }
-    ... on Error {
       code
       message
+      field
+      retryAfterMs
+    }
+    ... on InvalidInputError {
+      code
+      message
+      field
+      retryAfterMs
+    }
+    ... on NotFoundError {
+      code
+      message
+      field
+      retryAfterMs
+    }
+    ... on NotSupportedError {
+      code
+      message
+      field
+      retryAfterMs
+    }
+    ... on RateLimitedError {
+      code
+      message
+      field
+      retryAfterMs
+    }
+    ... on TooLargeError {
+      code
+      message
+      field
+      retryAfterMs
     }
   }
 }
@@ -1312,25 +1672,33 @@ export const UploadFileDocument = new TypedDocumentString(`
 export const ViewerDocument = new TypedDocumentString(`
     query Viewer {
   viewer {
-    session
+    sessionFingerprint
     isGuest
+    isOperator
     credentialExpiresAt
+    eventCursor
+    keepAliveMs
     limits {
-      messagesLeft
-      openRepliesLeft
-      messageLength
-      attachments
-      uploadBytes
+      messages {
+        limit
+        remaining
+        resetAt
+      }
+      openReplies {
+        limit
+        remaining
+        resetAt
+      }
+      uploads {
+        limit
+        remaining
+        resetAt
+      }
+      maxMessageLength
+      maxAttachments
+      maxUploadByteSize
       uploadMediaTypes
     }
-    cursor
-  }
-  assistants {
-    id
-    name
-    messageParameters
-    messageMetadata
-    takesAttachments
   }
 }
     `) as unknown as TypedDocumentString<ViewerQuery, ViewerQueryVariables>;

@@ -50,20 +50,21 @@ export interface RenderedBatch {
 export type SelectionCompiler = (args: ValidatedSubscriptionArgs) => CompiledSelection
 
 /**
- * Fields that an object has under their own name: their resolvers read it, and do nothing else. What is not here, such as the
- * reply of an event, has to be executed.
+ * Fields whose resolvers read a property and do nothing else: `field`, or `field:property` where the property has another
+ * name. A property without a name is the object itself. Any other field, such as the reply of an event, has to be executed.
  */
 const plainFields: Readonly<Record<string, readonly string[]>> = {
   [eventTypeNames.started]: [],
   [eventTypeNames.delta]: ['kind', 'offset', 'text'],
   [eventTypeNames['action-required']]: ['toolCalls', 'expiresAt'],
   [eventTypeNames.completed]: ['text', 'usage', 'followUps', 'question', 'omitted', 'contextReset'],
-  [eventTypeNames.failed]: ['code', 'message', 'retryable', 'retryAfterMs'],
+  [eventTypeNames.failed]: ['failure:'],
   [eventTypeNames.cancelled]: ['upstreamCancelled'],
-  ToolCall: ['id', 'kind', 'name', 'arguments'],
-  Usage: ['inputTokens', 'outputTokens', 'totalTokens'],
+  ReplyFailure: ['code', 'message', 'retryable', 'retryAfterMs'],
+  ToolCall: ['callId:id', 'kind', 'name', 'arguments'],
+  TokenUsage: ['inputTokens', 'outputTokens', 'totalTokens'],
   Question: ['text', 'options', 'fields'],
-  QuestionField: ['name', 'type', 'required'],
+  QuestionField: ['name', 'type', 'isRequired:required'],
 }
 
 /** An event and what is not in it. */
@@ -171,9 +172,20 @@ function plainTemplate(
   collect: Collect,
 ): Write<object> | undefined {
   const field = type.getFields()[name]
-  if (!field || !plainFields[type.name]?.includes(name)) return undefined
+  const property = propertyOf(type.name, name)
+  if (!field || property === undefined) return undefined
   const write = valueTemplate(field.type, nodes, collect)
-  return write && ((source) => write(Reflect.get(source, name)))
+  if (!write || property === '') return write
+  return (source) => write(Reflect.get(source, property))
+}
+
+/** Where a plain field is read; undefined: it is none. */
+function propertyOf(type: string, name: string): string | undefined {
+  for (const plain of plainFields[type] ?? []) {
+    const [field, property = field] = plain.split(':')
+    if (field === name) return property
+  }
+  return undefined
 }
 
 function valueTemplate(

@@ -1,6 +1,6 @@
 import type { Conversation, JsonValue } from '../../domain.ts'
 import type { GraphContext } from '../context.ts'
-import { encodeExportPlace, type ExportPlace } from './cursor.ts'
+import { encodeExportCursor, type ExportPosition } from './cursor.ts'
 import { walkSession } from './walk.ts'
 import { exportedConversation, exportedMessage } from './records.ts'
 
@@ -9,7 +9,7 @@ const pageBytes = 1_048_576
 
 export interface ExportPage {
   readonly document: JsonValue
-  readonly next: string | null
+  readonly nextCursor: string | null
 }
 
 interface Portion {
@@ -20,7 +20,7 @@ interface Portion {
 /** The page behind `after`: whole conversations, except where one has more than a page. */
 export async function exportPage(
   { store, fingerprint }: Pick<GraphContext, 'store' | 'fingerprint'>,
-  after: ExportPlace | undefined,
+  after: ExportPosition | undefined,
 ): Promise<ExportPage> {
   const portions: Portion[] = []
   let bytes = 0
@@ -39,13 +39,13 @@ export async function exportPage(
   }
   return page(undefined)
 
-  function page(next: ExportPlace | undefined): ExportPage {
+  function page(next: ExportPosition | undefined): ExportPage {
     const conversations = portions.map(({ conversation, messages }) =>
       exportedConversation(conversation, messages),
     )
     return {
       document: { session: fingerprint, conversations },
-      next: next ? encodeExportPlace(next) : null,
+      nextCursor: next ? encodeExportCursor(next) : null,
     }
   }
 }

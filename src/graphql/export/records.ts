@@ -37,7 +37,7 @@ function exportedAttachment({ id, name, mediaType, bytes, createdAt }: Attachmen
     id: encodeGlobal('Attachment', id),
     name,
     mediaType,
-    bytes,
+    byteSize: bytes,
     createdAt: instant(createdAt),
   }
 }
@@ -52,9 +52,12 @@ function exportedReply(reply: Reply): JsonValue {
     reasoning: reply.reasoning,
     usage: usage && { ...usage },
     followUps: reply.followUps,
-    question: question && { ...question, fields: question.fields.map((field) => ({ ...field })) },
+    question: question && {
+      ...question,
+      fields: question.fields.map(({ required, ...field }) => ({ ...field, isRequired: required })),
+    },
     omitted: reply.omitted,
-    toolCalls: reply.toolCalls.map((call) => ({ ...call })),
+    toolCalls: reply.toolCalls.map(({ id, ...call }) => ({ callId: id, ...call })),
     contextReset: reply.contextReset,
     failure: failure && { ...failure },
     upstreamCancelled: reply.upstreamCancelled,

@@ -1,6 +1,6 @@
 import type { Attachment, Conversation, Message, MessageId, Reply } from '../../domain.ts'
 import type { SessionStore } from '../../store/session-store.ts'
-import type { ExportPlace } from './cursor.ts'
+import type { ExportPosition } from './cursor.ts'
 
 const conversationsPerRead = 50
 const messagesPerRead = 8
@@ -24,7 +24,7 @@ export interface MessageRecord {
  */
 export async function* walkSession(
   store: SessionStore,
-  after: ExportPlace | undefined,
+  after: ExportPosition | undefined,
 ): AsyncGenerator<ExportStep, void, undefined> {
   let done = after?.used ?? 0
   let bound = after && { id: after.conversationId, used: after.used }

@@ -1,54 +1,77 @@
-import type { AssistantId, AssistantInfo } from '../../domain.ts'
+import type { AssistantInfo } from '../../domain.ts'
 import { NotFoundError } from '../../errors.ts'
-import { builder } from './builder.ts'
 import type { GraphContext } from '../context.ts'
 import { decodeId } from '../global-id.ts'
+import { builder } from './builder.ts'
 import { AssistantNode } from './nodes.ts'
+
+/** The description of every argument that names an assistant where there is a default. */
+export const assistantIdDescription =
+  'The id or configured name of an assistant. The default is the first configured assistant.'
 
 builder.node(AssistantNode, {
   id: { resolve: ({ id }) => id },
-  description: 'A configured assistant that answers messages.',
+  description: 'A configured Coze Workflow or Bot that answers messages.',
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'Its configured name.' }),
-    messageParameters: t.stringList({
-      description: 'Names that `parameters` of a message may have.',
-      resolve: ({ messageParameters }) => [...messageParameters],
+    name: t.exposeString('name', { description: 'The configured name of the assistant.' }),
+    isAvailable: t.boolean({
+      description: 'Whether the assistant accepts messages in new conversations.',
+      resolve: ({ id }, _args, { isolation }) => isolation.describe(id).inService,
     }),
-    messageMetadata: t.stringList({
-      description: 'Keys that `metadata` of a message may have.',
-      resolve: ({ messageMetadata }) => [...messageMetadata],
+    parameterNames: t.stringList({
+      description: 'The names that the `parameters` of a message may have.',
+      resolve: ({ parameterNames }) => [...parameterNames],
     }),
-    takesAttachments: t.exposeBoolean('takesAttachments', {
-      description: 'Whether messages may carry files.',
+    metadataNames: t.stringList({
+      description: 'The names that the `metadata` of a message may have.',
+      resolve: ({ metadataNames }) => [...metadataNames],
+    }),
+    acceptsAttachments: t.exposeBoolean('acceptsAttachments', {
+      description: 'Whether a message may carry attachments.',
     }),
   }),
 })
 
-builder.queryField('assistants', (t) =>
-  t.field({
-    description: 'The configured assistants; the first is the default.',
+builder.queryFields((t) => ({
+  assistants: t.field({
+    description:
+      'The configured assistants in their configured order, of which the first is the default.',
     type: [AssistantNode],
     resolve: (_root, _args, { assistants }) => [...assistants],
   }),
-)
+  assistant: t.field({
+    description: 'The assistant with this id or configured name, or null if there is none.',
+    type: AssistantNode,
+    nullable: true,
+    args: {
+      id: t.arg.id({ required: true, description: 'The id or configured name of an assistant.' }),
+    },
+    resolve: (_root, { id }, context) => findAssistant(id, context) ?? null,
+  }),
+}))
 
 /** By global id only: a configured name is no node id. */
-export function findAssistant(globalId: string, context: GraphContext): AssistantInfo | undefined {
+export function findAssistantNode(
+  globalId: string,
+  { assistants }: GraphContext,
+): AssistantInfo | undefined {
   const id = decodeId('Assistant', globalId)
-  return context.assistants.find((assistant) => assistant.id === id)
+  return assistants.find((assistant) => assistant.id === id)
 }
 
-/** What an `assistantId` argument names: a global id, a configured id or a configured name. @throws {@link NotFoundError} */
-export function getAssistantId(
-  argument: string | null | undefined,
-  context: GraphContext,
-): AssistantId | undefined {
-  if (argument == null) return undefined
+/** By global id, configured id or configured name. */
+function findAssistant(named: string, context: GraphContext): AssistantInfo | undefined {
   const { assistants } = context
-  const assistant =
-    findAssistant(argument, context) ??
-    assistants.find(({ id }) => id === argument) ??
-    assistants.find(({ name }) => name === argument)
-  if (!assistant) throw new NotFoundError('There is no such assistant.')
-  return assistant.id
+  return (
+    findAssistantNode(named, context) ??
+    assistants.find(({ id }) => id === named) ??
+    assistants.find(({ name }) => name === named)
+  )
+}
+
+/** What an `assistantId` of an input names. @throws {@link NotFoundError} */
+export function getAssistant(named: string, context: GraphContext): AssistantInfo {
+  const assistant = findAssistant(named, context)
+  if (assistant) return assistant
+  throw new NotFoundError('There is no such assistant.', { field: ['assistantId'] })
 }

@@ -7,36 +7,54 @@ import {
   RateLimitedError,
   TooLargeError,
 } from '../../errors.ts'
-import { getAssistantId } from './assistant.ts'
-import { builder } from './builder.ts'
 import { costs } from '../cost.ts'
+import { assistantIdDescription, getAssistant } from './assistant.ts'
+import { builder } from './builder.ts'
 import { AssistantNode, AttachmentNode } from './nodes.ts'
 
 AttachmentNode.implement({
-  description: 'A file that was uploaded for an assistant; a message names it to carry it.',
+  description: 'A file that was uploaded for an assistant and can be attached to messages.',
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'Its name, as it was uploaded.' }),
-    mediaType: t.exposeString('mediaType', { description: 'Its media type, such as `image/png`.' }),
-    bytes: t.exposeInt('bytes', { description: 'Its size.' }),
+    name: t.exposeString('name', { description: 'The name of the file as it was uploaded.' }),
+    mediaType: t.exposeString('mediaType', {
+      description: 'The media type of the file, such as `image/png`.',
+    }),
+    byteSize: t.exposeInt('bytes', { description: 'The size of the file in bytes.' }),
     assistant: t.field({
-      description: 'For whom it was uploaded; null once it is no longer configured.',
+      description:
+        'The assistant that the file was uploaded for, or null if it is no longer configured.',
       type: AssistantNode,
       nullable: true,
       resolve: ({ assistantId }, _args, { assistants }) =>
         assistants.find(({ id }) => id === assistantId) ?? null,
     }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was uploaded.' }),
+    createdAt: t.expose('createdAt', {
+      type: 'DateTime',
+      description: 'The instant at which the file was uploaded.',
+    }),
+  }),
+})
+
+const UploadFileInput = builder.inputType('UploadFileInput', {
+  description: 'A file and the assistant to upload it for.',
+  fields: (t) => ({
+    file: t.field({
+      type: 'Upload',
+      required: true,
+      description: 'The file, sent as a part of a GraphQL multipart request.',
+    }),
+    assistantId: t.id({ description: assistantIdDescription }),
   }),
 })
 
 const UploadFileSuccess = builder
   .objectRef<{ attachment: Attachment }>('UploadFileSuccess')
   .implement({
-    description: 'The assistant has the file.',
+    description: 'The result of an upload that the assistant has received.',
     fields: (t) => ({
       attachment: t.expose('attachment', {
         type: AttachmentNode,
-        description: 'Name its id in `sendMessage`.',
+        description: 'The new attachment, whose id goes into `attachmentIds` of a message.',
       }),
     }),
   })
@@ -45,12 +63,13 @@ builder.mutationField('uploadFile', (t) =>
   t.field({
     ...costs(500),
     description:
-      'Uploads a file for an assistant, by a GraphQL multipart request with the header `graphql-require-preflight`.',
+      'Uploads a file for an assistant by a GraphQL multipart request with the header `graphql-require-preflight`.',
     type: UploadFileSuccess,
     args: {
-      file: t.arg({ type: 'File', required: true, description: 'The file.' }),
-      assistantId: t.arg.id({
-        description: 'The id or configured name of an assistant; default: the first configured.',
+      input: t.arg({
+        type: UploadFileInput,
+        required: true,
+        description: 'The file and its assistant.',
       }),
     },
     errors: {
@@ -62,11 +81,14 @@ builder.mutationField('uploadFile', (t) =>
         AssistantUnavailableError,
         TooLargeError,
       ],
-      union: { name: 'UploadFileResult', description: 'What became of the file.' },
+      union: {
+        name: 'UploadFileResult',
+        description: 'The outcome of `uploadFile`: the attachment or a refusal.',
+      },
     },
-    resolve: async (_root, { file, assistantId }, context) => {
-      const id = getAssistantId(assistantId, context)
-      return { attachment: await context.conversations.uploadFile(id, file) }
+    resolve: async (_root, { input: { file, assistantId } }, context) => {
+      const assistant = assistantId == null ? undefined : getAssistant(assistantId, context)
+      return { attachment: await context.conversations.uploadFile(assistant?.id, file) }
     },
   }),
 )

@@ -17,7 +17,7 @@ export const builder = new SchemaBuilder<{
     ID: { Input: string; Output: string }
     DateTime: { Input: never; Output: number }
     JSON: { Input: Exclude<JsonValue, null>; Output: JsonValue }
-    File: { Input: FileUpload; Output: never }
+    Upload: { Input: FileUpload; Output: never }
   }
 }>({
   plugins: [ErrorsPlugin, ScopeAuthPlugin, RelayPlugin, DataloaderPlugin],
@@ -37,29 +37,41 @@ export const builder = new SchemaBuilder<{
     encodeGlobalID: (type, id) => encodeGlobal(type, String(id)),
     edgesFieldOptions: {
       nullable: { list: false, items: false },
-      description: 'The rows, in order.',
+      description: 'The rows of this page in order, each with its cursor.',
     },
-    nodeFieldOptions: { nullable: false, description: 'The row itself.' },
-    pageInfoFieldOptions: { description: 'Where this page lies.' },
-    cursorFieldOptions: { description: 'The opaque place of this row, for `after` and `before`.' },
-    pageInfoTypeOptions: { description: 'Where a page lies in its connection.' },
-    hasNextPageFieldOptions: { description: 'Whether rows follow the last one.' },
-    hasPreviousPageFieldOptions: { description: 'Whether rows precede the first one.' },
-    startCursorFieldOptions: { description: 'The place of the first row.' },
-    endCursorFieldOptions: { description: 'The place of the last row.' },
-    nodeTypeOptions: { description: 'Whatever can be fetched again by its id.' },
-    idFieldOptions: { description: 'The opaque id, useless in any other session.' },
+    nodesOnConnection: { description: 'The rows of this page in order, without their cursors.' },
+    nodeFieldOptions: { nullable: false, description: 'The row at this place of the connection.' },
+    pageInfoFieldOptions: { description: 'The place of this page in the connection.' },
+    cursorFieldOptions: {
+      description: 'The opaque cursor of this row, for the arguments `after` and `before`.',
+    },
+    pageInfoTypeOptions: { description: 'The place of a page in its connection.' },
+    hasNextPageFieldOptions: { description: 'Whether more rows follow the last row of this page.' },
+    hasPreviousPageFieldOptions: {
+      description: 'Whether more rows precede the first row of this page.',
+    },
+    startCursorFieldOptions: {
+      description: 'The cursor of the first row of this page, or null if the page is empty.',
+    },
+    endCursorFieldOptions: {
+      description: 'The cursor of the last row of this page, or null if the page is empty.',
+    },
+    nodeTypeOptions: { description: 'An object that can be fetched again by its id.' },
+    idFieldOptions: {
+      description: 'The opaque, globally unique id by which `Query.node` returns this object.',
+    },
     firstArgOptions: {
-      description: 'Rows wanted from the start, 1 to 100; 20 if neither is given.',
+      description:
+        'The number of rows to return from the start, from 1 to 100. The default is 20 unless `last` is given.',
     },
-    lastArgOptions: { description: 'Rows wanted from the end, 1 to 100.' },
-    afterArgOptions: { description: 'Only rows after this place.' },
-    beforeArgOptions: { description: 'Only rows before this place.' },
+    lastArgOptions: { description: 'The number of rows to return from the end, from 1 to 100.' },
+    afterArgOptions: { description: 'The cursor after which rows are returned.' },
+    beforeArgOptions: { description: 'The cursor before which rows are returned.' },
     nodeQueryOptions: false,
     nodesQueryOptions: false,
   },
 })
 
-builder.queryType({ description: 'What the caller may read.' })
-builder.mutationType({ description: 'What the caller may do.' })
-builder.subscriptionType({ description: 'What the caller may follow.' })
+builder.queryType({ description: 'Everything that the caller can read.' })
+builder.mutationType({ description: 'Everything that the caller can change.' })
+builder.subscriptionType({ description: 'Everything that the caller can follow as it happens.' })

@@ -1,7 +1,7 @@
 import type { Conversation } from '../../domain.ts'
 import { ConversationBusyError, InvalidInputError, NotFoundError } from '../../errors.ts'
 import type { UpstreamCleanup } from '../../session/remains.ts'
-import { getAssistantId } from './assistant.ts'
+import { assistantIdDescription, getAssistant } from './assistant.ts'
 import { builder } from './builder.ts'
 import { costs } from '../cost.ts'
 import { getConversationId } from './conversation.ts'
@@ -9,13 +9,12 @@ import { ConversationNode } from './nodes.ts'
 import { UpstreamCleanupType } from './upstream-cleanup.ts'
 
 const StartConversationInput = builder.inputType('StartConversationInput', {
-  description: 'With whom to begin a conversation.',
+  description: 'The assistant and the title of a new conversation.',
   fields: (t) => ({
-    assistantId: t.id({
-      description: 'The id or configured name of an assistant; default: the first configured.',
-    }),
+    assistantId: t.id({ description: assistantIdDescription }),
     title: t.string({
-      description: 'Default: the beginning of its first message.',
+      description:
+        'The title, of 1 to 100 characters. The default is the beginning of the first message.',
     }),
   }),
 })
@@ -23,11 +22,11 @@ const StartConversationInput = builder.inputType('StartConversationInput', {
 const StartConversationSuccess = builder
   .objectRef<{ conversation: Conversation }>('StartConversationSuccess')
   .implement({
-    description: 'The conversation is begun.',
+    description: 'The result of a conversation that was started.',
     fields: (t) => ({
       conversation: t.expose('conversation', {
         type: ConversationNode,
-        description: 'The new conversation, still empty.',
+        description: 'The new conversation, which is still empty.',
       }),
     }),
   })
@@ -35,18 +34,26 @@ const StartConversationSuccess = builder
 builder.mutationField('startConversation', (t) =>
   t.field({
     ...costs(1_000),
-    description: 'Begins an empty conversation.',
+    description: 'Starts an empty conversation.',
     type: StartConversationSuccess,
     args: {
-      input: t.arg({ type: StartConversationInput, required: true, description: 'With whom.' }),
+      input: t.arg({
+        type: StartConversationInput,
+        required: true,
+        description: 'The assistant and the title.',
+      }),
     },
     errors: {
       types: [InvalidInputError, NotFoundError],
-      union: { name: 'StartConversationResult', description: 'What became of the request.' },
+      union: {
+        name: 'StartConversationResult',
+        description: 'The outcome of `startConversation`: the conversation or a refusal.',
+      },
     },
     resolve: async (_root, { input }, context) => ({
       conversation: await context.conversations.start({
-        assistantId: getAssistantId(input.assistantId, context),
+        assistantId:
+          input.assistantId == null ? undefined : getAssistant(input.assistantId, context).id,
         title: input.title ?? undefined,
         idempotency: undefined,
       }),
@@ -55,11 +62,12 @@ builder.mutationField('startConversation', (t) =>
 )
 
 const RenameConversationInput = builder.inputType('RenameConversationInput', {
-  description: 'A conversation and its title.',
+  description: 'A conversation and its new title.',
   fields: (t) => ({
     conversationId: t.id({ required: true, description: 'The id of the conversation.' }),
     title: t.string({
-      description: 'Null: the beginning of its first message.',
+      description:
+        'The new title, of 1 to 100 characters. The default is the beginning of the first message.',
     }),
   }),
 })
@@ -67,11 +75,11 @@ const RenameConversationInput = builder.inputType('RenameConversationInput', {
 const RenameConversationSuccess = builder
   .objectRef<{ conversation: Conversation }>('RenameConversationSuccess')
   .implement({
-    description: 'The conversation has the title.',
+    description: 'The result of a conversation that was renamed.',
     fields: (t) => ({
       conversation: t.expose('conversation', {
         type: ConversationNode,
-        description: 'The conversation as it is now.',
+        description: 'The conversation with its new title.',
       }),
     }),
   })
@@ -79,14 +87,21 @@ const RenameConversationSuccess = builder
 builder.mutationField('renameConversation', (t) =>
   t.field({
     ...costs(1_000),
-    description: 'Gives a conversation a title.',
+    description: 'Changes the title of a conversation.',
     type: RenameConversationSuccess,
     args: {
-      input: t.arg({ type: RenameConversationInput, required: true, description: 'The title.' }),
+      input: t.arg({
+        type: RenameConversationInput,
+        required: true,
+        description: 'The conversation and its new title.',
+      }),
     },
     errors: {
       types: [InvalidInputError, NotFoundError],
-      union: { name: 'RenameConversationResult', description: 'What became of the request.' },
+      union: {
+        name: 'RenameConversationResult',
+        description: 'The outcome of `renameConversation`: the conversation or a refusal.',
+      },
     },
     resolve: async (_root, { input }, { conversations }) => ({
       conversation: await conversations.rename(
@@ -98,7 +113,7 @@ builder.mutationField('renameConversation', (t) =>
 )
 
 const ClearConversationInput = builder.inputType('ClearConversationInput', {
-  description: 'Which conversation shall forget.',
+  description: 'The conversation whose context is to be forgotten.',
   fields: (t) => ({
     conversationId: t.id({ required: true, description: 'The id of the conversation.' }),
   }),
@@ -107,11 +122,11 @@ const ClearConversationInput = builder.inputType('ClearConversationInput', {
 const ClearConversationSuccess = builder
   .objectRef<{ conversation: Conversation }>('ClearConversationSuccess')
   .implement({
-    description: 'The assistant has forgotten what was said here.',
+    description: 'The result of a conversation whose context the assistant has forgotten.',
     fields: (t) => ({
       conversation: t.expose('conversation', {
         type: ConversationNode,
-        description: 'The conversation, with its messages.',
+        description: 'The conversation, which keeps its messages.',
       }),
     }),
   })
@@ -120,14 +135,21 @@ builder.mutationField('clearConversation', (t) =>
   t.field({
     ...costs(2_000),
     description:
-      'Cancels what is open in a conversation, then has the assistant forget its context; its messages stay.',
+      'Cancels the open replies of a conversation and makes the assistant forget its context, while its messages stay.',
     type: ClearConversationSuccess,
     args: {
-      input: t.arg({ type: ClearConversationInput, required: true, description: 'Which.' }),
+      input: t.arg({
+        type: ClearConversationInput,
+        required: true,
+        description: 'The conversation.',
+      }),
     },
     errors: {
       types: [NotFoundError, ConversationBusyError],
-      union: { name: 'ClearConversationResult', description: 'What became of the request.' },
+      union: {
+        name: 'ClearConversationResult',
+        description: 'The outcome of `clearConversation`: the conversation or a refusal.',
+      },
     },
     resolve: async (_root, { input }, { conversations }) => ({
       conversation: await conversations.clear(getConversationId(input.conversationId)),
@@ -136,21 +158,25 @@ builder.mutationField('clearConversation', (t) =>
 )
 
 const DeleteConversationInput = builder.inputType('DeleteConversationInput', {
-  description: 'Which conversation to delete.',
+  description: 'The conversation to delete.',
   fields: (t) => ({
     conversationId: t.id({ required: true, description: 'The id of the conversation.' }),
   }),
 })
 
 const DeleteConversationSuccess = builder
-  .objectRef<{ deletedId: string; upstream: UpstreamCleanup }>('DeleteConversationSuccess')
+  .objectRef<{ deletedConversationId: string; upstreamCleanup: UpstreamCleanup }>(
+    'DeleteConversationSuccess',
+  )
   .implement({
-    description: 'The conversation is gone.',
+    description: 'The result of a conversation that was deleted.',
     fields: (t) => ({
-      deletedId: t.exposeID('deletedId', { description: 'The id that it had.' }),
-      upstream: t.expose('upstream', {
+      deletedConversationId: t.exposeID('deletedConversationId', {
+        description: 'The id of the deleted conversation.',
+      }),
+      upstreamCleanup: t.expose('upstreamCleanup', {
         type: UpstreamCleanupType,
-        description: "What became of what the assistant's platform keeps of it.",
+        description: "The part of the deletion that concerns the assistant's platform.",
       }),
     }),
   })
@@ -159,18 +185,25 @@ builder.mutationField('deleteConversation', (t) =>
   t.field({
     ...costs(2_000),
     description:
-      'Cancels what is open in a conversation, then deletes it, here and with the assistant.',
+      'Cancels the open replies of a conversation and deletes it here and on the platform of its assistant.',
     type: DeleteConversationSuccess,
     args: {
-      input: t.arg({ type: DeleteConversationInput, required: true, description: 'Which.' }),
+      input: t.arg({
+        type: DeleteConversationInput,
+        required: true,
+        description: 'The conversation.',
+      }),
     },
     errors: {
       types: [NotFoundError, ConversationBusyError],
-      union: { name: 'DeleteConversationResult', description: 'What became of the request.' },
+      union: {
+        name: 'DeleteConversationResult',
+        description: 'The outcome of `deleteConversation`: the deletion or a refusal.',
+      },
     },
     resolve: async (_root, { input: { conversationId } }, { conversations }) => ({
-      deletedId: conversationId,
-      upstream: await conversations.delete(getConversationId(conversationId)),
+      deletedConversationId: conversationId,
+      upstreamCleanup: await conversations.delete(getConversationId(conversationId)),
     }),
   }),
 )

@@ -3,6 +3,7 @@ import { NotFoundError } from '../../errors.ts'
 import type { Page, PageRequest } from '../../store/session-store.ts'
 import { builder } from './builder.ts'
 import type { GraphContext } from '../context.ts'
+import { costs } from '../cost.ts'
 import { decodeId } from '../global-id.ts'
 import {
   AssistantNode,
@@ -10,60 +11,80 @@ import {
   lengthOf,
   MessageNode,
   orNull,
+  ReplyNode,
   rowsPerRead,
 } from './nodes.ts'
 import { connection, pageRequest } from './page.ts'
 
 const MessageConnection = builder.connectionObject(
-  { type: MessageNode, name: 'MessageConnection', description: 'Messages, oldest first.' },
-  { name: 'MessageEdge', description: 'A message and its place.' },
+  {
+    type: MessageNode,
+    name: 'MessageConnection',
+    description: 'A page of messages, oldest first.',
+  },
+  { name: 'MessageEdge', description: 'A message and its cursor.' },
 )
 
 const ConversationConnection = builder.connectionObject(
   {
     type: ConversationNode,
     name: 'ConversationConnection',
-    description: 'Conversations, most recently used first.',
+    description: 'A page of conversations, most recently used first.',
   },
-  { name: 'ConversationEdge', description: 'A conversation and its place.' },
+  { name: 'ConversationEdge', description: 'A conversation and its cursor.' },
 )
 
 ConversationNode.implement({
-  description: 'One line of talk with an assistant.',
+  description: "A line of talk between the caller's session and one assistant.",
   fields: (t) => ({
     title: t.exposeString('title', {
       nullable: true,
       description:
-        'As it was set, else the beginning of its first message; null while there is neither, and once retention has deleted it.',
+        'The title that was set or else the beginning of the first message, or null if there is neither or retention has deleted it.',
     }),
     assistant: t.field({
-      description: 'Who answers here; null once it is no longer configured.',
+      description: 'The assistant that answers here, or null if it is no longer configured.',
       type: AssistantNode,
       nullable: true,
       resolve: ({ assistantId }, _args, { assistants }) =>
         assistants.find(({ id }) => id === assistantId) ?? null,
     }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was begun.' }),
+    createdAt: t.expose('createdAt', {
+      type: 'DateTime',
+      description: 'The instant at which the conversation was started.',
+    }),
     lastUsedAt: t.expose('lastUsedAt', {
       type: 'DateTime',
-      description: 'When its last message was accepted.',
+      description: 'The instant at which the last message of the conversation was accepted.',
     }),
     messages: t.connection(
       {
-        description: 'Its messages, oldest first, as long as they are kept here.',
+        description: 'The messages of the conversation that are still kept, oldest first.',
         type: MessageNode,
         resolve: async ({ id }, args, context) =>
           connection(await readMessages(id, pageRequest(args), context)),
       },
       MessageConnection,
     ),
+    openReplies: t.field({
+      ...costs(20),
+      description:
+        'The replies of the conversation that are queued, running or waiting for tool outputs, in the order in which they run.',
+      type: [ReplyNode],
+      resolve: async ({ id }, _args, { store, budget }) => {
+        const replies = await store.openReplies(id)
+        const turn = budget.read(lengthOf(replies))
+        if (turn) await turn
+        return [...replies]
+      },
+    }),
   }),
 })
 
 builder.queryFields((t) => ({
   conversations: t.connection(
     {
-      description: 'The conversations of the session, most recently used first.',
+      description: "The conversations of the caller's session, most recently used first.",
       type: ConversationNode,
       resolve: async (_root, args, { store }) =>
         connection(await store.conversationPage(pageRequest(args))),
@@ -71,7 +92,7 @@ builder.queryFields((t) => ({
     ConversationConnection,
   ),
   conversation: t.field({
-    description: 'The conversation that this id names, if the session has it.',
+    description: "The conversation with this id, or null if the caller's session has none.",
     type: ConversationNode,
     nullable: true,
     args: { id: t.arg.id({ required: true, description: 'The id of a conversation.' }) },
@@ -119,6 +140,6 @@ async function readMessages(
 /** What a `conversationId` argument names. @throws {@link NotFoundError} for what is no id of a conversation */
 export function getConversationId(argument: string) {
   const id = decodeId('Conversation', argument)
-  if (!id) throw new NotFoundError('There is no such conversation.')
+  if (!id) throw new NotFoundError('There is no such conversation.', { field: ['conversationId'] })
   return id
 }

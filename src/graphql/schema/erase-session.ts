@@ -5,16 +5,21 @@ import { costs } from '../cost.ts'
 import { UpstreamCleanupType } from './upstream-cleanup.ts'
 
 const EraseSessionSuccess = builder.objectRef<Erasure>('EraseSessionSuccess').implement({
-  description: 'Nothing of the session is left here, and the assistants know it under a new name.',
+  description:
+    'The result of a session whose records were all deleted and whose name for the platforms is new.',
   fields: (t) => ({
-    conversations: t.exposeInt('conversations', {
-      description: 'Conversations that were deleted.',
+    deletedConversations: t.exposeInt('conversations', {
+      description: 'The number of conversations that were deleted.',
     }),
-    messages: t.exposeInt('messages', { description: 'Messages that were deleted.' }),
-    attachments: t.exposeInt('attachments', { description: 'Attachments that were deleted.' }),
-    upstream: t.field({
+    deletedMessages: t.exposeInt('messages', {
+      description: 'The number of messages that were deleted.',
+    }),
+    deletedAttachments: t.exposeInt('attachments', {
+      description: 'The number of attachments that were deleted.',
+    }),
+    upstreamCleanup: t.field({
       type: UpstreamCleanupType,
-      description: "What became of what the assistants' platforms keep.",
+      description: "The part of the deletion that concerns the assistants' platforms.",
       resolve: (erasure) => erasure,
     }),
   }),
@@ -24,11 +29,14 @@ builder.mutationField('eraseSession', (t) =>
   t.field({
     ...costs(20_000),
     description:
-      'Cancels what is open, then deletes everything of the session, here and with the assistants.',
+      "Cancels all open replies and deletes everything of the caller's session here and on the platforms of its assistants.",
     type: EraseSessionSuccess,
     errors: {
       types: [ConversationBusyError],
-      union: { name: 'EraseSessionResult', description: 'What became of the session.' },
+      union: {
+        name: 'EraseSessionResult',
+        description: 'The outcome of `eraseSession`: the deletion or a refusal.',
+      },
     },
     resolve: (_root, _args, { conversations }) => conversations.erase(),
   }),

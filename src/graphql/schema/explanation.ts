@@ -2,68 +2,74 @@ import type { KeyedLayer, ReplyExplanation } from '../../domain.ts'
 import { builder } from './builder.ts'
 
 export const StrategyKind = builder.enumType('StrategyKind', {
-  description: 'How an assistant is driven.',
+  description: 'The way in which an assistant is driven.',
   values: {
-    WORKFLOW: { value: 'workflow', description: 'As a Workflow.' },
-    BOT: { value: 'bot', description: 'As a Bot.' },
+    WORKFLOW: { value: 'workflow', description: 'The assistant runs as a Coze Workflow.' },
+    BOT: { value: 'bot', description: 'The assistant runs as a Coze Bot.' },
   } as const,
 })
 
 export const IsolationLayer = builder.enumType('IsolationLayer', {
-  description: 'Where the platform could mix up two sessions.',
+  description: 'A place in which a platform could mix up two sessions.',
   values: {
-    IDENTITY: { value: 'identity', description: 'The access token.' },
-    CONVERSATION: { value: 'conversation', description: 'The upstream conversation.' },
-    VARIABLES: { value: 'variables', description: 'Variables and databases.' },
+    IDENTITY: { value: 'identity', description: 'The identity in the access token.' },
+    CONVERSATION: { value: 'conversation', description: "The platform's conversation." },
+    VARIABLES: { value: 'variables', description: 'User variables and databases.' },
     LONG_TERM_MEMORY: {
       value: 'long-term-memory',
-      description: 'What is remembered beyond a conversation.',
+      description: 'Memory that outlives a conversation.',
     },
-    KNOWLEDGE: { value: 'knowledge', description: 'Knowledge, and filters of it.' },
+    KNOWLEDGE: { value: 'knowledge', description: 'Knowledge bases and their filters.' },
     PENDING_QUESTION: {
       value: 'pending-question',
-      description: 'Who answers what a Workflow has asked.',
+      description: 'A question of a Workflow that waits for its answer.',
     },
   } as const,
 })
 
 export const KeyedLayerType = builder.objectRef<KeyedLayer>('KeyedLayer').implement({
-  description: 'A layer, and what kept the session apart in it.',
+  description: 'A layer and the key that keeps sessions apart in it.',
   fields: (t) => ({
     layer: t.expose('layer', { type: IsolationLayer, description: 'The layer.' }),
-    keyedBy: t.exposeString('keyedBy', { description: 'What kept the session apart.' }),
+    keyedBy: t.exposeString('keyedBy', {
+      description: 'The key that keeps sessions apart in this layer.',
+    }),
   }),
 })
 
 export const ReplyExplanationType = builder
   .objectRef<ReplyExplanation>('ReplyExplanation')
   .implement({
-    description: 'How a reply came to be; without any text.',
+    description: 'An account for operators of how a reply came to be, without any text of users.',
     fields: (t) => ({
       strategy: t.expose('strategy', {
         type: StrategyKind,
-        description: 'How the assistant was driven.',
+        description: 'The way in which the assistant was driven.',
       }),
-      reason: t.exposeString('reason', { description: 'Why so, in words.' }),
+      reason: t.exposeString('reason', {
+        description: 'The reason for choosing this strategy, in words.',
+      }),
       layers: t.field({
         type: [KeyedLayerType],
-        description: 'What kept the session apart, layer by layer.',
+        description: 'The keys that kept the session apart, layer by layer.',
         resolve: ({ layers }) => [...layers],
       }),
-      upstreamChatId: t.exposeString('upstreamChatId', {
+      upstreamChatId: t.exposeID('upstreamChatId', {
         nullable: true,
-        description: "The upstream's id of the chat.",
+        description: "The platform's id of the chat, or null if it never gave one.",
       }),
-      upstreamLogId: t.exposeString('upstreamLogId', {
+      upstreamLogId: t.exposeID('upstreamLogId', {
         nullable: true,
-        description: "The id of the upstream's log lines, for its support.",
+        description:
+          "The id of the platform's log lines for its support, or null if it never gave one.",
       }),
       firstDeltaMs: t.exposeInt('firstDeltaMs', {
         nullable: true,
-        description: 'From the acceptance of the message to the first text, in ms.',
+        description:
+          'The number of milliseconds from accepting the message to the first text, or null if there was no text.',
       }),
       retries: t.exposeInt('retries', {
-        description: 'Upstream calls that were made again before one was accepted.',
+        description: 'The number of platform calls that were repeated before one was accepted.',
       }),
     }),
   })

@@ -1,56 +1,62 @@
+import type { AssistantInfo } from '../../domain.ts'
 import type { AssistantIsolation, Evidence, TargetVerdict } from '../../domain/isolation.ts'
 import { NotFoundError } from '../../errors.ts'
-import { getAssistantId } from './assistant.ts'
-import { builder } from './builder.ts'
 import { costs } from '../cost.ts'
-import type { GraphContext } from '../context.ts'
+import { getAssistant } from './assistant.ts'
+import { builder } from './builder.ts'
 import { IsolationLayer, KeyedLayerType, StrategyKind } from './explanation.ts'
 import { AssistantNode } from './nodes.ts'
 
 const verdicts: Readonly<Record<TargetVerdict, { readonly description: string }>> = {
-  UNPROVEN: { description: 'No probe has ended yet.' },
-  ISOLATED: { description: 'A probe found no leak.' },
-  LEAKING: { description: 'A probe found that sessions are mixed up.' },
-  INCONCLUSIVE: { description: 'A probe could not tell.' },
-  BREACHED: { description: 'Two sessions or conversations have met; an operator has to clear it.' },
-  STALE: { description: 'What was found out is old, or is about other settings.' },
+  UNPROVEN: { description: 'No probe of the assistant has ended yet.' },
+  ISOLATED: { description: 'The last probe found no leak.' },
+  LEAKING: { description: 'The last probe found that sessions are mixed up.' },
+  INCONCLUSIVE: { description: 'The last probe could not tell.' },
+  BREACHED: {
+    description: 'Two sessions or conversations have met, and an operator has to clear it.',
+  },
+  STALE: { description: 'The last probe is too old or was about other settings.' },
 }
 
 const IsolationVerdict = builder.enumType('IsolationVerdict', {
-  description: 'What is known of how an assistant keeps sessions apart.',
+  description: 'A judgement of whether an assistant keeps sessions apart.',
   values: verdicts,
 })
 
-export const ProofVerdictType = builder.enumType('ProofVerdict', {
-  description: 'What a probe found out.',
+export const ProbeVerdictType = builder.enumType('ProbeVerdict', {
+  description: 'The overall result of a probe.',
   values: {
-    ISOLATED: { description: 'It found no leak.' },
-    LEAKING: { description: 'It found that sessions are mixed up.' },
-    INCONCLUSIVE: { description: 'It could not tell.' },
+    ISOLATED: { description: 'The probe found no leak.' },
+    LEAKING: { description: 'The probe found that sessions are mixed up.' },
+    INCONCLUSIVE: { description: 'The probe could not tell.' },
   },
 })
 
 const LayerVerdict = builder.enumType('LayerVerdict', {
-  description: 'What was found out of one layer.',
+  description: 'The result of a probe for one layer.',
   values: {
-    ISOLATED: { description: 'It keeps sessions apart.' },
-    LEAKING: { description: 'It mixes sessions up.' },
-    INCONCLUSIVE: { description: 'It was tried, and the answers prove nothing.' },
-    NOT_TESTED: { description: 'It was not tried, or another leak hides it.' },
+    ISOLATED: { description: 'The layer keeps sessions apart.' },
+    LEAKING: { description: 'The layer mixes sessions up.' },
+    INCONCLUSIVE: { description: 'The layer was tested, and the answers prove nothing.' },
+    NOT_TESTED: { description: 'The layer was not tested, or another leak hides it.' },
   },
 })
 
 const IsolationEvidence = builder.objectRef<Evidence>('IsolationEvidence').implement({
-  description: "What was seen, for the platform's support; no text and no name of anybody.",
+  description:
+    "An observation for the platform's support, without any text of users and without names.",
   fields: (t) => ({
-    at: t.expose('at', { type: 'DateTime', description: 'When.' }),
-    what: t.exposeString('what', { description: 'What was seen, in words.' }),
-    logIds: t.stringList({
-      description: "The platform's own ids of the calls.",
+    observedAt: t.expose('at', {
+      type: 'DateTime',
+      description: 'The instant of the observation.',
+    }),
+    summary: t.exposeString('what', { description: 'The observation in words.' }),
+    upstreamLogIds: t.idList({
+      description: "The ids of the platform's log lines of the calls.",
       resolve: ({ logIds }) => [...logIds],
     }),
-    sessions: t.stringList({
-      description: 'Fingerprints of sessions that met, as `Viewer.session` tells them.',
+    sessionFingerprints: t.stringList({
+      description: 'The fingerprints of the sessions that met, as in `Viewer.sessionFingerprint`.',
       resolve: ({ sessions }) => [...sessions],
     }),
   }),
@@ -59,27 +65,33 @@ const IsolationEvidence = builder.objectRef<Evidence>('IsolationEvidence').imple
 export const IsolationFinding = builder
   .objectRef<AssistantIsolation['findings'][number]>('IsolationFinding')
   .implement({
-    description: 'What was found out of one layer.',
+    description: 'A finding about one layer of one strategy.',
     fields: (t) => ({
       strategy: t.expose('strategy', {
         type: StrategyKind,
-        description: 'The strategy that it was found of.',
+        description: 'The strategy that the finding is about.',
       }),
-      layer: t.expose('layer', { type: IsolationLayer, description: 'The layer.' }),
-      verdict: t.expose('verdict', { type: LayerVerdict, description: 'What was found out.' }),
-      reason: t.exposeString('reason', { description: 'Why it is so, in words.' }),
+      layer: t.expose('layer', {
+        type: IsolationLayer,
+        description: 'The layer that the finding is about.',
+      }),
+      verdict: t.expose('verdict', {
+        type: LayerVerdict,
+        description: 'The result for this layer.',
+      }),
+      reason: t.exposeString('reason', { description: 'The reason for the result, in words.' }),
       cause: t.exposeString('cause', {
         nullable: true,
-        description: 'Of a leak, or of what could become one: what is behind it, known or likely.',
+        description: 'The known or likely cause of a leak, or null if there is no leak.',
       }),
       remedy: t.exposeString('remedy', {
         nullable: true,
         description:
-          "Of a leak, or of what could become one: what to change, in the platform's own terms.",
+          "The change that ends a leak, in the platform's own terms, or null if there is no leak.",
       }),
       evidence: t.field({
         type: [IsolationEvidence],
-        description: 'What was seen.',
+        description: 'The observations that the result rests on.',
         resolve: ({ evidence }) => [...evidence],
       }),
     }),
@@ -88,45 +100,41 @@ export const IsolationFinding = builder
 const StrategyKeying = builder
   .objectRef<AssistantIsolation['keying'][number]>('StrategyKeying')
   .implement({
-    description: 'How a strategy keeps sessions apart.',
+    description: 'The keys by which one strategy keeps sessions apart.',
     fields: (t) => ({
       strategy: t.expose('strategy', { type: StrategyKind, description: 'The strategy.' }),
       layers: t.field({
         type: [KeyedLayerType],
-        description: 'What keeps sessions apart, layer by layer.',
+        description: 'The keys that keep sessions apart, layer by layer.',
         resolve: ({ layers }) => [...layers],
       }),
     }),
   })
 
-const operators = { authScopes: { operator: true }, nullable: true } as const
-
 const AssistantIsolationType = builder
   .objectRef<AssistantIsolation>('AssistantIsolation')
   .implement({
-    description: 'What is known of how an assistant keeps sessions apart.',
+    description:
+      'An account for operators of what is known about how an assistant keeps sessions apart.',
     fields: (t) => ({
       verdict: t.expose('verdict', {
         type: IsolationVerdict,
-        description: 'Of how new conversations are answered.',
+        description: 'The verdict about the strategy that serves new conversations.',
       }),
-      inService: t.exposeBoolean('inService', { description: 'Whether messages are taken.' }),
       checkedAt: t.expose('checkedAt', {
         type: 'DateTime',
-        ...operators,
-        description: 'Operators: when that was probed last; null: never.',
+        nullable: true,
+        description:
+          'The instant at which the last probe of that strategy ended, or null if there was none.',
       }),
       findings: t.field({
         type: [IsolationFinding],
-        ...operators,
-        description:
-          'Operators: what the last probe and the guard have found, strategy by strategy.',
+        description: 'The findings of the last probe and of the guard, strategy by strategy.',
         resolve: ({ findings }) => [...findings],
       }),
       keying: t.field({
         type: [StrategyKeying],
-        ...operators,
-        description: 'Operators: what keeps sessions apart, strategy by strategy.',
+        description: 'The keys that keep sessions apart, strategy by strategy.',
         resolve: ({ keying }) => [...keying],
       }),
     }),
@@ -135,24 +143,33 @@ const AssistantIsolationType = builder
 builder.objectField(AssistantNode, 'isolation', (t) =>
   t.field({
     type: AssistantIsolationType,
-    description: 'What is known of how it keeps sessions apart.',
+    description:
+      'An account of how the assistant keeps sessions apart. It is null with an error unless the caller is an operator.',
+    nullable: true,
+    authScopes: { operator: true },
     resolve: ({ id }, _args, { isolation }) => isolation.describe(id),
   }),
 )
 
 const ClearQuarantineInput = builder.inputType('ClearQuarantineInput', {
-  description: 'An assistant.',
+  description: 'The assistant whose quarantine is to be cleared.',
   fields: (t) => ({
-    assistantId: t.id({ required: true, description: 'Its id or its name.' }),
+    assistantId: t.id({
+      required: true,
+      description: 'The id or configured name of an assistant.',
+    }),
   }),
 })
 
 const ClearQuarantineSuccess = builder
-  .objectRef<{ readonly assistant: GraphContext['assistants'][number] }>('ClearQuarantineSuccess')
+  .objectRef<{ readonly assistant: AssistantInfo }>('ClearQuarantineSuccess')
   .implement({
-    description: 'No breach stands against the assistant any more.',
+    description: 'The result of a quarantine that was cleared.',
     fields: (t) => ({
-      assistant: t.expose('assistant', { type: AssistantNode, description: 'The assistant.' }),
+      assistant: t.expose('assistant', {
+        type: AssistantNode,
+        description: 'The assistant, against which no breach stands any more.',
+      }),
     }),
   })
 
@@ -160,7 +177,7 @@ builder.mutationField('clearQuarantine', (t) =>
   t.field({
     ...costs(1_000),
     description:
-      'Operators: what was behind a breach is mended. Upstream conversations that two have met in stay unused.',
+      'Records the word of an operator that the cause of a breach is mended, while platform conversations in which sessions have met stay unused.',
     type: ClearQuarantineSuccess,
     authScopes: { operator: true },
     args: {
@@ -168,12 +185,13 @@ builder.mutationField('clearQuarantine', (t) =>
     },
     errors: {
       types: [NotFoundError],
-      union: { name: 'ClearQuarantineResult', description: 'What became of the quarantine.' },
+      union: {
+        name: 'ClearQuarantineResult',
+        description: 'The outcome of `clearQuarantine`: the assistant or a refusal.',
+      },
     },
     resolve: async (_root, { input }, context) => {
-      const id = getAssistantId(input.assistantId, context)
-      const assistant = context.assistants.find((one) => one.id === id)
-      if (assistant === undefined) throw new NotFoundError('There is no such assistant.')
+      const assistant = getAssistant(input.assistantId, context)
       await context.isolation.clear(assistant.id)
       return { assistant }
     },

@@ -1,31 +1,32 @@
-import { AttachmentNode, MessageNode, orNull, ReplyNode } from './nodes.ts'
 import { builder } from './builder.ts'
-import { RatingType } from '../rating.ts'
+import { AttachmentNode, MessageNode, orNull, ReplyNode } from './nodes.ts'
+import { RatingType } from './rating.ts'
 
 const MessageRole = builder.enumType('MessageRole', {
-  description: 'Who wrote a message.',
+  description: 'The author of a message.',
   values: {
-    USER: { description: 'The user.' },
-    ASSISTANT: { description: 'The assistant: a finished answer.' },
+    USER: { description: 'The user sent the message.' },
+    ASSISTANT: { description: 'The message is a finished answer of the assistant.' },
   },
 })
 
 MessageNode.implement({
-  description: 'What the user sent, or a finished answer.',
+  description: 'A message of the user or a finished answer of the assistant.',
   fields: (t) => ({
-    role: t.expose('role', { type: MessageRole, description: 'Who wrote it.' }),
-    text: t.exposeString('text', { description: 'What it says.' }),
+    role: t.expose('role', { type: MessageRole, description: 'The author of the message.' }),
+    text: t.exposeString('text', { description: 'The text of the message.' }),
     createdAt: t.expose('createdAt', {
       type: 'DateTime',
-      description: 'When it was written.',
+      description: 'The instant at which the message was written.',
     }),
     reply: t.field({
-      description: 'The reply that answers it, or whose answer it is.',
+      description:
+        "The reply that answers the user's message, or the reply whose answer the message is.",
       type: ReplyNode,
       resolve: ({ replyId }) => replyId,
     }),
     attachments: t.field({
-      description: 'The files that the user sent along, as long as their record is kept.',
+      description: 'The attachments of the message as far as their records are still kept.',
       type: [AttachmentNode],
       resolve: async ({ attachmentIds }, _args, context) => {
         const loader = AttachmentNode.getDataloader(context)
@@ -36,7 +37,8 @@ MessageNode.implement({
     rating: t.expose('rating', {
       type: RatingType,
       nullable: true,
-      description: 'What the session thinks of an answer; see `giveFeedback`.',
+      description:
+        "The user's rating of the answer, or null if there is none; `rateAnswer` changes it.",
     }),
   }),
 })

@@ -1,26 +1,32 @@
 import { BadUserInputError } from '../../errors.ts'
-import { findAssistant } from './assistant.ts'
+import { findAssistantNode } from './assistant.ts'
 import { builder } from './builder.ts'
 import type { GraphContext } from '../context.ts'
 import { decodeId } from '../global-id.ts'
 import { AttachmentNode, ConversationNode, MessageNode, orNull, ReplyNode } from './nodes.ts'
+import { findProbe } from './probe.ts'
 
 const maxNodes = 100
 
 builder.queryFields((t) => ({
   node: t.field({
-    description: 'The node that this id names, if the session has it.',
+    description: "The object with this id, or null if the caller's session has none.",
     type: builder.nodeInterfaceRef(),
     nullable: true,
-    args: { id: t.arg.id({ required: true, description: 'An id that this API gave.' }) },
+    args: { id: t.arg.id({ required: true, description: 'The id of an object.' }) },
     resolve: (_root, { id }, context) => findNode(id, context),
   }),
   nodes: t.field({
     description:
-      'The nodes that these ids name, null where the session has none; at most 100, each once.',
+      "The objects with these ids in their order, with null where the caller's session has none.",
     type: [builder.nodeInterfaceRef()],
     nullable: { list: false, items: true },
-    args: { ids: t.arg.idList({ required: true, description: 'Ids that this API gave.' }) },
+    args: {
+      ids: t.arg.idList({
+        required: true,
+        description: 'The ids of objects, each once. At most 100 are accepted.',
+      }),
+    },
     resolve: (_root, { ids }, context) => {
       if (ids.length > maxNodes)
         throw new BadUserInputError(`"ids" may have at most ${maxNodes} entries.`)
@@ -32,7 +38,7 @@ builder.queryFields((t) => ({
 
 /** Null for garbage, for what never was, and for what another session has: nobody can tell which. */
 async function findNode(globalId: string, context: GraphContext): Promise<object | null> {
-  const assistant = findAssistant(globalId, context)
+  const assistant = findAssistantNode(globalId, context)
   if (assistant) return { ...assistant, __typename: 'Assistant' }
   const conversationId = decodeId('Conversation', globalId)
   if (conversationId) {
@@ -46,7 +52,9 @@ async function findNode(globalId: string, context: GraphContext): Promise<object
   if (attachmentId) {
     return named('Attachment', AttachmentNode.getDataloader(context).load(attachmentId))
   }
-  return null
+  // Probes are for operators: for others there are none.
+  const probe = context.isOperator ? findProbe(globalId, context) : undefined
+  return probe ? { ...probe, __typename: 'Probe' } : null
 }
 
 async function named(__typename: string, loading: Promise<object>): Promise<object | null> {

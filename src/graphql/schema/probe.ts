@@ -1,83 +1,275 @@
 import type { ProbeEvent, ProbeExchange, ProbeReport, ProbeRun } from '../../domain/probe.ts'
 import { InvalidInputError, NotFoundError, RateLimitedError } from '../../errors.ts'
-import { getAssistantId } from './assistant.ts'
-import { builder } from './builder.ts'
+import type { GraphContext } from '../context.ts'
 import { costs } from '../cost.ts'
+import { decodeId } from '../global-id.ts'
+import { getAssistant } from './assistant.ts'
+import { builder } from './builder.ts'
 import { StrategyKind } from './explanation.ts'
-import { IsolationFinding, ProofVerdictType } from './isolation.ts'
+import { IsolationFinding, ProbeVerdictType } from './isolation.ts'
+import { AssistantNode } from './nodes.ts'
+
+const ProbeExchangeType = builder.objectRef<ProbeExchange>('ProbeExchange').implement({
+  description: 'A message of a probe and its answer, without a word of either.',
+  fields: (t) => ({
+    sentAt: t.expose('at', {
+      type: 'DateTime',
+      description: 'The instant at which the message was sent.',
+    }),
+    sessionNumber: t.exposeInt('session', {
+      description: 'The number, from 1, of the probe session that sent the message.',
+    }),
+    upstreamConversationId: t.exposeID('conversationId', {
+      description: "The platform's id of the conversation.",
+    }),
+    upstreamChatId: t.exposeID('chatId', { description: "The platform's id of the chat." }),
+    upstreamLogId: t.exposeID('logId', {
+      nullable: true,
+      description: "The id of the platform's log lines, or null if the platform gave none.",
+    }),
+    eventTypes: t.exposeString('events', {
+      description: 'The types of the events in their order, with repeated ones counted.',
+    }),
+  }),
+})
+
+const ProbeReportType = builder.objectRef<ProbeReport>('ProbeReport').implement({
+  description: 'The result of probing one strategy of an assistant.',
+  fields: (t) => ({
+    assistant: t.field({
+      type: AssistantNode,
+      nullable: true,
+      description: 'The assistant that was probed, or null if it is no longer configured.',
+      resolve: ({ assistantId }, _args, { assistants }) =>
+        assistants.find(({ id }) => id === assistantId) ?? null,
+    }),
+    strategy: t.expose('strategy', {
+      type: StrategyKind,
+      description: 'The way in which the assistant was driven.',
+    }),
+    verdict: t.expose('verdict', {
+      type: ProbeVerdictType,
+      description: 'The overall result of the probe.',
+    }),
+    startedAt: t.expose('startedAt', {
+      type: 'DateTime',
+      description: 'The instant at which the probe of this strategy started.',
+    }),
+    endedAt: t.expose('endedAt', {
+      type: 'DateTime',
+      description: 'The instant at which the probe of this strategy ended.',
+    }),
+    upstreamCalls: t.exposeInt('calls', {
+      description: 'The number of platform calls that were made.',
+    }),
+    findings: t.field({
+      type: [IsolationFinding],
+      description: 'The findings, layer by layer.',
+      resolve: ({ findings, strategy }) => findings.map((finding) => ({ ...finding, strategy })),
+    }),
+    exchanges: t.field({
+      type: [ProbeExchangeType],
+      description: "The messages that were exchanged, for the platform's support.",
+      resolve: ({ exchanges }) => [...exchanges],
+    }),
+    leftBehind: t.stringList({
+      description: 'Sentences that name what the probe may have left on the platform.',
+      resolve: ({ remains }) => [...remains],
+    }),
+  }),
+})
+
+type EventOf<Type extends ProbeEvent['type']> = Extract<ProbeEvent, { readonly type: Type }>
+
+const ProbeEventInterface = builder.interfaceRef<ProbeEvent>('ProbeEvent').implement({
+  description: 'Something that happened in a probe.',
+  fields: (t) => ({
+    occurredAt: t.expose('at', { type: 'DateTime', description: 'The instant of the event.' }),
+  }),
+  resolveType: ({ type }) =>
+    ({ step: ProbeStep, ended: ProbeCompleted, failed: ProbeFailed })[type],
+})
+
+const ProbeStep = builder.objectRef<EventOf<'step'>>('ProbeStep')
+ProbeStep.implement({
+  description: 'The event of a probe that begins another step.',
+  interfaces: [ProbeEventInterface],
+  fields: (t) => ({ step: t.exposeString('step', { description: 'The step in words.' }) }),
+})
+
+const ProbeCompleted = builder.objectRef<EventOf<'ended'>>('ProbeCompleted')
+ProbeCompleted.implement({
+  description: 'The last event of a probe that has ended with verdicts.',
+  interfaces: [ProbeEventInterface],
+  fields: (t) => ({
+    reports: t.field({
+      type: [ProbeReportType],
+      description: 'The results, one for each strategy that was probed.',
+      resolve: ({ reports }) => [...reports],
+    }),
+  }),
+})
+
+const ProbeFailed = builder.objectRef<EventOf<'failed'>>('ProbeFailed')
+ProbeFailed.implement({
+  description: 'The last event of a probe that could not go on.',
+  interfaces: [ProbeEventInterface],
+  fields: (t) => ({
+    message: t.exposeString('message', {
+      description: 'A sentence in English that explains the failure.',
+    }),
+  }),
+})
+
+const ProbeStatus = builder.enumType('ProbeStatus', {
+  description: 'The state of a probe.',
+  values: {
+    RUNNING: { description: 'The probe is running.' },
+    COMPLETED: { description: 'The probe has ended, and its verdicts are stored.' },
+    FAILED: { description: 'The probe could not go on; its last event explains why.' },
+  },
+})
+
+const statusOf = { step: 'RUNNING', ended: 'COMPLETED', failed: 'FAILED' } as const
+
+export const ProbeNode = builder.objectRef<ProbeRun>('Probe')
+builder.node(ProbeNode, {
+  id: { resolve: ({ id }) => id },
+  description:
+    'A test for operators of whether assistants keep sessions apart. The last 16 probes are kept until the gateway restarts.',
+  authScopes: { operator: true },
+  fields: (t) => ({
+    status: t.field({
+      type: ProbeStatus,
+      description: 'The state of the probe.',
+      resolve: ({ past }) => statusOf[past.at(-1)?.type ?? 'step'],
+    }),
+    startedAt: t.expose('startedAt', {
+      type: 'DateTime',
+      description: 'The instant at which the probe started.',
+    }),
+    maxUpstreamCalls: t.exposeInt('maxCalls', {
+      description:
+        'The most platform calls that the probe makes, not counting those for access tokens.',
+    }),
+    reports: t.field({
+      type: [ProbeReportType],
+      description:
+        'The results, one for each strategy that was probed, empty unless the probe is COMPLETED.',
+      resolve({ past }) {
+        const last = past.at(-1)
+        return last?.type === 'ended' ? [...last.reports] : []
+      },
+    }),
+    events: t.field({
+      type: [ProbeEventInterface],
+      description: 'The events of the probe until now, in their order.',
+      resolve: ({ past }) => [...past],
+    }),
+  }),
+})
+
+builder.queryField('probe', (t) =>
+  t.field({
+    description: 'The probe with this id, for operators, or null if none is kept.',
+    type: ProbeNode,
+    nullable: true,
+    authScopes: { operator: true },
+    args: { id: t.arg.id({ required: true, description: 'The id of a probe.' }) },
+    resolve: (_root, { id }, context) => findProbe(id, context) ?? null,
+  }),
+)
 
 const KnowledgeCanaryInput = builder.inputType('KnowledgeCanaryInput', {
-  description: 'A fact of the knowledge base that only one session may be told.',
+  description: 'A fact of a knowledge base that only one session may get to know.',
   fields: (t) => ({
     sessionName: t.string({
       required: true,
-      description: "The session, as the knowledge base's filter names it.",
+      description: 'The name of that session in the filter of the knowledge base.',
     }),
-    question: t.string({ required: true, description: 'What to ask for it.' }),
+    question: t.string({ required: true, description: 'The question that asks for the fact.' }),
     value: t.string({
       required: true,
-      description: 'What the answer holds, 4 characters or more.',
+      description: 'The text that the answer then contains, of at least 4 characters.',
     }),
   }),
 })
 
 const ProbeAssistantInput = builder.inputType('ProbeAssistantInput', {
-  description: 'What to probe, and how thoroughly.',
+  description: 'The assistants to probe and how thoroughly.',
   fields: (t) => ({
-    assistantId: t.id({ description: 'The id or name of an assistant; all if absent.' }),
-    trials: t.int({ description: 'Pairs of sessions that are tried, 1 to 100; 2 if absent.' }),
+    assistantId: t.id({
+      description: 'The id or configured name of an assistant. The default is all assistants.',
+    }),
+    trials: t.int({
+      description: 'The number of pairs of sessions to try, from 1 to 100. The default is 2.',
+    }),
     budget: t.int({
-      description: 'Upstream calls at most for each strategy, 1 to 10,000; 60 if absent.',
+      description:
+        'The most platform calls to make for each strategy, from 1 to 10,000. The default is 60.',
     }),
     questionTrigger: t.string({
-      description: 'A message that makes the assistant ask and wait, to test pending questions.',
+      description:
+        'A message that makes the assistant ask a question and wait, by which pending questions are tested.',
     }),
     knowledge: t.field({
       type: [KnowledgeCanaryInput],
-      description: 'Facts to test the knowledge base with.',
+      description: 'Facts by which the knowledge base is tested.',
     }),
   }),
 })
 
-const ProbeAssistantSuccess = builder.objectRef<ProbeRun>('ProbeAssistantSuccess').implement({
-  description: 'The probe has begun; `probeProgress` tells how it goes.',
-  fields: (t) => ({
-    probeId: t.exposeID('id', { description: 'The id of the probe.' }),
-    maxCalls: t.exposeInt('maxCalls', {
-      description: 'Upstream calls that it makes at most, those for access tokens not counted.',
+const ProbeAssistantSuccess = builder
+  .objectRef<{ readonly probe: ProbeRun }>('ProbeAssistantSuccess')
+  .implement({
+    description: 'The result of a probe that was started.',
+    fields: (t) => ({
+      probe: t.expose('probe', {
+        type: ProbeNode,
+        description: 'The running probe, which `probeProgress` follows.',
+      }),
     }),
-  }),
-})
+  })
 
 builder.mutationField('probeAssistant', (t) =>
   t.field({
     ...costs(2_000),
     description:
-      'Operators: finds out whether sessions are kept apart, by sessions that never were, and stores the verdict.',
+      'Starts a test for operators of whether assistants keep sessions apart, made with sessions of its own, whose verdicts are stored.',
     type: ProbeAssistantSuccess,
     authScopes: { operator: true },
     args: {
-      input: t.arg({ type: ProbeAssistantInput, required: true, description: 'What to probe.' }),
+      input: t.arg({
+        type: ProbeAssistantInput,
+        required: true,
+        description: 'The assistants to probe and how thoroughly.',
+      }),
     },
     errors: {
       types: [InvalidInputError, NotFoundError, RateLimitedError],
-      union: { name: 'ProbeAssistantResult', description: 'Whether the probe has begun.' },
+      union: {
+        name: 'ProbeAssistantResult',
+        description: 'The outcome of `probeAssistant`: the running probe or a refusal.',
+      },
     },
     resolve: (_root, { input }, context) => {
       const { assistantId, trials, budget, questionTrigger, knowledge } = input
       const request = {
-        assistantId: getAssistantId(assistantId, context),
+        assistantId: assistantId == null ? undefined : getAssistant(assistantId, context).id,
         trials: checkCount('trials', trials, 100),
         budget: checkCount('budget', budget, 10_000),
         questionTrigger: questionTrigger ?? undefined,
         knowledge: knowledge ?? undefined,
       }
-      if (knowledge?.some(({ value }) => value.length < 4)) {
-        throw new InvalidInputError('"value" of a fact must have 4 characters or more.')
+      for (const [index, { value }] of knowledge?.entries() ?? []) {
+        if (value.length >= 4) continue
+        throw new InvalidInputError('"value" of a fact must have 4 characters or more.', {
+          field: ['knowledge', String(index), 'value'],
+        })
       }
-      const run = context.isolation.begin(request)
-      if (run === undefined) throw new RateLimitedError('Another probe runs.', busyMs)
-      return run
+      const probe = context.isolation.begin(request)
+      if (probe === undefined) throw new RateLimitedError('Another probe runs.', busyMs)
+      return { probe }
     },
   }),
 )
@@ -91,89 +283,11 @@ function checkCount(
   max: number,
 ): number | undefined {
   if (count == null) return undefined
-  if (count < 1 || count > max) throw new InvalidInputError(`"${name}" must be 1 to ${max}.`)
+  if (count < 1 || count > max) {
+    throw new InvalidInputError(`"${name}" must be 1 to ${max}.`, { field: [name] })
+  }
   return count
 }
-
-const ProbeExchangeType = builder.objectRef<ProbeExchange>('ProbeExchange').implement({
-  description: 'A message of a probe and what came back, without a word of either.',
-  fields: (t) => ({
-    at: t.expose('at', { type: 'DateTime', description: 'When it was sent.' }),
-    session: t.exposeInt('session', {
-      description: "Which of the probe's sessions sent it, counted from 1.",
-    }),
-    conversationId: t.exposeString('conversationId', {
-      description: "The upstream's id of the conversation.",
-    }),
-    chatId: t.exposeString('chatId', { description: "The upstream's id of the chat." }),
-    logId: t.exposeString('logId', {
-      nullable: true,
-      description: "The id of the upstream's log lines.",
-    }),
-    events: t.exposeString('events', { description: 'The types of the events in their order.' }),
-  }),
-})
-
-const ProbeReportType = builder.objectRef<ProbeReport>('ProbeReport').implement({
-  description: 'What a probe found out of one strategy of an assistant.',
-  fields: (t) => ({
-    assistantId: t.exposeString('assistantId', { description: 'The configured id of it.' }),
-    strategy: t.expose('strategy', { type: StrategyKind, description: 'How it was driven.' }),
-    verdict: t.expose('verdict', { type: ProofVerdictType, description: 'What was found out.' }),
-    startedAt: t.expose('startedAt', { type: 'DateTime', description: 'When it began.' }),
-    endedAt: t.expose('endedAt', { type: 'DateTime', description: 'When it ended.' }),
-    calls: t.exposeInt('calls', { description: 'Upstream calls that were made.' }),
-    findings: t.field({
-      type: [IsolationFinding],
-      description: 'What was found out, layer by layer.',
-      resolve: ({ findings, strategy }) => findings.map((finding) => ({ ...finding, strategy })),
-    }),
-    exchanges: t.field({
-      type: [ProbeExchangeType],
-      description: "What was sent and came back, for the platform's support.",
-      resolve: ({ exchanges }) => [...exchanges],
-    }),
-    remains: t.stringList({
-      description: 'What may be left upstream, each in words.',
-      resolve: ({ remains }) => [...remains],
-    }),
-  }),
-})
-
-type EventOf<Type extends ProbeEvent['type']> = Extract<ProbeEvent, { readonly type: Type }>
-
-const ProbeEventInterface = builder.interfaceRef<ProbeEvent>('ProbeEvent').implement({
-  description: 'Something that a probe does.',
-  fields: (t) => ({ at: t.expose('at', { type: 'DateTime', description: 'When.' }) }),
-  resolveType: ({ type }) => ({ step: ProbeStep, ended: ProbeEnded, failed: ProbeFailed })[type],
-})
-
-const ProbeStep = builder.objectRef<EventOf<'step'>>('ProbeStep')
-ProbeStep.implement({
-  description: 'It goes on.',
-  interfaces: [ProbeEventInterface],
-  fields: (t) => ({ step: t.exposeString('step', { description: 'What it does now, in words.' }) }),
-})
-
-const ProbeEnded = builder.objectRef<EventOf<'ended'>>('ProbeEnded')
-ProbeEnded.implement({
-  description: 'It has ended; its verdicts are stored. The last event.',
-  interfaces: [ProbeEventInterface],
-  fields: (t) => ({
-    reports: t.field({
-      type: [ProbeReportType],
-      description: 'What it found out.',
-      resolve: ({ reports }) => [...reports],
-    }),
-  }),
-})
-
-const ProbeFailed = builder.objectRef<EventOf<'failed'>>('ProbeFailed')
-ProbeFailed.implement({
-  description: 'It could not go on. The last event.',
-  interfaces: [ProbeEventInterface],
-  fields: (t) => ({ message: t.exposeString('message', { description: 'Why, in words.' }) }),
-})
 
 /** What the `probeProgress` field subscribes to; as with `replies`, the server follows it itself. */
 export class ProbeEvents implements AsyncIterable<ProbeEvent> {
@@ -194,15 +308,20 @@ export class ProbeEvents implements AsyncIterable<ProbeEvent> {
 
 builder.subscriptionField('probeProgress', (t) =>
   t.field({
-    description: 'Operators: what a probe does, from its beginning to its end.',
+    description: 'The events of a probe, for operators, from its first to its last.',
     type: ProbeEventInterface,
     authScopes: { operator: true },
-    args: { probeId: t.arg.id({ required: true, description: 'As `probeAssistant` told it.' }) },
-    subscribe: (_root, { probeId }, { isolation }) => {
-      const run = isolation.find(probeId)
+    args: { probeId: t.arg.id({ required: true, description: 'The id of the probe.' }) },
+    subscribe: (_root, { probeId }, context) => {
+      const run = findProbe(probeId, context)
       if (run === undefined) throw new NotFoundError('There is no such probe.')
       return new ProbeEvents(run)
     },
     resolve: (event) => event,
   }),
 )
+
+export function findProbe(globalId: string, { isolation }: GraphContext): ProbeRun | undefined {
+  const id = decodeId('Probe', globalId)
+  return id === undefined ? undefined : isolation.find(id)
+}

@@ -6,7 +6,7 @@ import { getConversationId } from './conversation.ts'
 import { encodeGlobal } from '../global-id.ts'
 import { ReplyNode } from './nodes.ts'
 import { OmittedContentType, QuestionType } from './question.ts'
-import { getReplyId, ReplyFailureCode, UsageType } from './reply.ts'
+import { getReplyId, ReplyFailureType, TokenUsageType } from './reply.ts'
 import { ToolCallType } from './tool-call.ts'
 
 /** An event as its subscriber sees it. */
@@ -28,14 +28,14 @@ const ReplyEventInterface = builder.interfaceRef<DeliveredEvent>('ReplyEvent').i
   resolveType: ({ type }) => eventTypeNames[type],
   fields: (t) => ({
     cursor: t.exposeString('cursor', {
-      description: 'Its place in the event log: subscribe after it to go on from here.',
+      description: 'The position of this event, after which a subscription can resume.',
     }),
     replyId: t.id({
-      description: 'The id of its reply.',
+      description: 'The id of the reply.',
       resolve: ({ replyId }) => encodeGlobal('Reply', replyId),
     }),
     reply: t.field({
-      description: 'The current state of its reply, loaded afresh for each event.',
+      description: 'The current state of the reply, loaded afresh for each event.',
       type: ReplyNode,
       resolve: ({ replyId }) => replyId,
     }),
@@ -44,68 +44,74 @@ const ReplyEventInterface = builder.interfaceRef<DeliveredEvent>('ReplyEvent').i
 
 const interfaces = [ReplyEventInterface]
 builder.objectRef<Delivered<'started'>>(eventTypeNames.started).implement({
-  description: 'The assistant was asked.',
+  description: 'The event of a reply that the assistant has begun to write.',
   interfaces,
 })
 
 const DeltaKind = builder.enumType('DeltaKind', {
-  description: 'What a delta is a piece of.',
+  description: 'The text that a delta is a piece of.',
   values: {
-    ANSWER: { description: 'The answer.' },
-    REASONING: { description: 'The reasoning that leads to it.' },
+    ANSWER: { description: 'The delta is a piece of the answer.' },
+    REASONING: { description: "The delta is a piece of the model's reasoning." },
   },
 })
 
 builder.objectRef<Delivered<'delta'>>(eventTypeNames.delta).implement({
-  description: 'A piece of text: `text = text.slice(0, offset) + delta.text` applies it.',
+  description:
+    'A piece of text of a reply, which `text = text.slice(0, offset) + delta.text` applies.',
   interfaces,
   fields: (t) => ({
-    kind: t.expose('kind', { type: DeltaKind, description: 'What it is a piece of.' }),
+    kind: t.expose('kind', {
+      type: DeltaKind,
+      description: 'The text that the delta is a piece of.',
+    }),
     offset: t.exposeInt('offset', {
       description:
-        'Where it starts, in UTF-16 code units; it replaces everything from there to the end.',
+        'The place at which the delta starts, in UTF-16 code units, and from which it replaces everything to the end.',
     }),
-    text: t.exposeString('text', { description: 'The text from there on.' }),
+    text: t.exposeString('text', { description: 'The text from that place on.' }),
   }),
 })
 
 builder.objectRef<Delivered<'action-required'>>(eventTypeNames['action-required']).implement({
-  description: 'The assistant waits for tool outputs: answer with `submitToolOutputs`.',
+  description: 'The event of a reply that waits for tool outputs, which `submitToolOutputs` sends.',
   interfaces,
   fields: (t) => ({
     toolCalls: t.field({
       type: [ToolCallType],
-      description: 'What it waits for.',
+      description: 'The tool calls that wait for outputs.',
       resolve: ({ toolCalls }) => [...toolCalls],
     }),
     expiresAt: t.expose('expiresAt', {
       type: 'DateTime',
-      description: 'Until when it waits; then the reply fails with ACTION_EXPIRED.',
+      description:
+        'The instant until which the reply waits, after which it fails with ACTION_EXPIRED.',
     }),
   }),
 })
 
 builder.objectRef<Delivered<'completed'>>(eventTypeNames.completed).implement({
-  description: 'The reply has its whole answer; its last event.',
+  description: 'The last event of a reply that has its whole answer.',
   interfaces,
   fields: (t) => ({
-    text: t.exposeString('text', { description: 'The whole answer.' }),
+    text: t.exposeString('text', { description: 'The text of the whole answer.' }),
     usage: t.expose('usage', {
-      type: UsageType,
+      type: TokenUsageType,
       nullable: true,
-      description: 'The tokens it has cost, where the assistant told.',
+      description: 'The tokens that the reply has cost, or null if the platform reports none.',
     }),
     followUps: t.exposeStringList('followUps', {
-      description: 'What the assistant suggests to ask next.',
+      description: 'The messages that the assistant suggests to send next.',
     }),
     question: t.expose('question', {
       type: QuestionType,
       nullable: true,
-      description: 'What the assistant asks back; the next message answers it.',
+      description:
+        'The question that the next message of the conversation answers, or null if there is none.',
     }),
     omitted: t.field({
       type: [OmittedContentType],
-      description: 'What the assistant said that is no text, and is not in the answer.',
+      description: 'The kinds of content that are no text and are left out of the answer.',
       resolve: ({ omitted }) => [...omitted],
     }),
     contextReset: t.exposeBoolean('contextReset', {
@@ -115,27 +121,23 @@ builder.objectRef<Delivered<'completed'>>(eventTypeNames.completed).implement({
 })
 
 builder.objectRef<Delivered<'failed'>>(eventTypeNames.failed).implement({
-  description: 'The reply ended without a whole answer; its last event.',
+  description: 'The last event of a reply that ended without a whole answer.',
   interfaces,
   fields: (t) => ({
-    code: t.expose('code', { type: ReplyFailureCode, description: 'Why, for programs.' }),
-    message: t.exposeString('message', { description: 'Why, in words.' }),
-    retryable: t.exposeBoolean('retryable', {
-      description: 'Whether sending the message again may succeed.',
-    }),
-    retryAfterMs: t.exposeInt('retryAfterMs', {
-      nullable: true,
-      description: 'How long to wait before that, in ms, where it is known.',
+    failure: t.field({
+      type: ReplyFailureType,
+      description: 'The reason why the reply failed.',
+      resolve: (event) => event,
     }),
   }),
 })
 
 builder.objectRef<Delivered<'cancelled'>>(eventTypeNames.cancelled).implement({
-  description: 'The reply was stopped on request; its last event.',
+  description: 'The last event of a reply that was stopped on request.',
   interfaces,
   fields: (t) => ({
     upstreamCancelled: t.exposeBoolean('upstreamCancelled', {
-      description: 'Whether the upstream was told, and agreed.',
+      description: 'Whether the platform was told of the cancellation and confirmed it.',
     }),
   }),
 })
@@ -182,15 +184,19 @@ export class ReplyEvents implements AsyncIterable<DeliveredEvent> {
 builder.subscriptionField('replies', (t) =>
   t.field({
     description:
-      'Reply events of the session: of one reply (ends after its last event), of one conversation, or all; after a cursor.',
+      "The events of replies of the caller's session, which are those of one reply until its last event, those of one conversation, or all.",
     type: ReplyEventInterface,
     args: {
       replyId: t.arg.id({
-        description: 'Only events of this reply, from its first if `after` is absent.',
+        description:
+          'The id of the reply whose events are sent, from its first event unless `after` is given.',
       }),
-      conversationId: t.arg.id({ description: 'Only events of this conversation.' }),
+      conversationId: t.arg.id({
+        description: 'The id of the conversation whose events are sent.',
+      }),
       after: t.arg.string({
-        description: 'Only events after this cursor; the `Last-Event-ID` header wins over it.',
+        description:
+          'The cursor after which events are sent, over which the header `Last-Event-ID` takes precedence.',
       }),
     },
     subscribe: async (_root, { replyId, conversationId, after }, { replies, lastEventId }) =>

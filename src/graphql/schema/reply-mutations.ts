@@ -6,30 +6,33 @@ import { ReplyNode } from './nodes.ts'
 import { getReplyId } from './reply.ts'
 
 const CancelReplyInput = builder.inputType('CancelReplyInput', {
-  description: 'Which reply to stop.',
+  description: 'The reply to stop.',
   fields: (t) => ({
     replyId: t.id({ required: true, description: 'The id of the reply.' }),
   }),
 })
 
 const CancelReplySuccess = builder.objectRef<{ reply: Reply }>('CancelReplySuccess').implement({
-  description: 'The reply has ended.',
+  description: 'The result of a reply that is stopped or had ended before.',
   fields: (t) => ({
-    reply: t.expose('reply', { type: ReplyNode, description: 'The reply as it ended.' }),
+    reply: t.expose('reply', { type: ReplyNode, description: 'The reply in its final state.' }),
   }),
 })
 
 builder.mutationField('cancelReply', (t) =>
   t.field({
     ...costs(500),
-    description: 'Stops a reply; one that has ended stays as it is.',
+    description: 'Stops a reply, or leaves it unchanged if it has ended.',
     type: CancelReplySuccess,
     args: {
-      input: t.arg({ type: CancelReplyInput, required: true, description: 'Which reply.' }),
+      input: t.arg({ type: CancelReplyInput, required: true, description: 'The reply to stop.' }),
     },
     errors: {
       types: [NotFoundError],
-      union: { name: 'CancelReplyResult', description: 'What became of the request.' },
+      union: {
+        name: 'CancelReplyResult',
+        description: 'The outcome of `cancelReply`: the reply or a refusal.',
+      },
     },
     resolve: async (_root, { input }, { replies }) => ({
       reply: await replies.cancelReply(getReplyId(input.replyId)),
@@ -38,21 +41,24 @@ builder.mutationField('cancelReply', (t) =>
 )
 
 const ToolOutputInput = builder.inputType('ToolOutputInput', {
-  description: 'What came of one tool call.',
+  description: 'The output of one tool call.',
   fields: (t) => ({
-    toolCallId: t.string({ required: true, description: 'The id of the tool call.' }),
-    output: t.string({ required: true, description: 'What the assistant gets to read.' }),
+    callId: t.id({ required: true, description: 'The `callId` of the tool call.' }),
+    output: t.string({
+      required: true,
+      description: 'The output that the assistant gets to read.',
+    }),
   }),
 })
 
 const SubmitToolOutputsInput = builder.inputType('SubmitToolOutputsInput', {
-  description: 'A reply that is ACTION_REQUIRED, and the outputs it waits for.',
+  description: 'A reply that waits for tool outputs and the outputs.',
   fields: (t) => ({
     replyId: t.id({ required: true, description: 'The id of the reply.' }),
     outputs: t.field({
       type: [ToolOutputInput],
       required: true,
-      description: 'One for each of its `toolCalls`.',
+      description: 'The outputs, exactly one for each of the `toolCalls` of the reply.',
     }),
   }),
 })
@@ -60,9 +66,12 @@ const SubmitToolOutputsInput = builder.inputType('SubmitToolOutputsInput', {
 const SubmitToolOutputsSuccess = builder
   .objectRef<{ reply: Reply }>('SubmitToolOutputsSuccess')
   .implement({
-    description: 'The outputs are taken, and the reply goes on.',
+    description: 'The result of outputs that were accepted.',
     fields: (t) => ({
-      reply: t.expose('reply', { type: ReplyNode, description: 'The reply, running again.' }),
+      reply: t.expose('reply', {
+        type: ReplyNode,
+        description: 'The reply, which is running again.',
+      }),
     }),
   })
 
@@ -70,17 +79,27 @@ builder.mutationField('submitToolOutputs', (t) =>
   t.field({
     ...costs(500),
     description:
-      'Answers the tool calls that a reply waits for, all at once; equal outputs sent again change nothing.',
+      'Sends the outputs of all tool calls that a reply waits for, where sending equal outputs again changes nothing.',
     type: SubmitToolOutputsSuccess,
     args: {
-      input: t.arg({ type: SubmitToolOutputsInput, required: true, description: 'The outputs.' }),
+      input: t.arg({
+        type: SubmitToolOutputsInput,
+        required: true,
+        description: 'The reply and the outputs.',
+      }),
     },
     errors: {
       types: [InvalidInputError, NotFoundError],
-      union: { name: 'SubmitToolOutputsResult', description: 'What became of the outputs.' },
+      union: {
+        name: 'SubmitToolOutputsResult',
+        description: 'The outcome of `submitToolOutputs`: the reply or a refusal.',
+      },
     },
     resolve: async (_root, { input }, { replies }) => ({
-      reply: await replies.submitToolOutputs(getReplyId(input.replyId), input.outputs),
+      reply: await replies.submitToolOutputs(
+        getReplyId(input.replyId),
+        input.outputs.map(({ callId, output }) => ({ toolCallId: callId, output })),
+      ),
     }),
   }),
 )

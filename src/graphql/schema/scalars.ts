@@ -3,7 +3,8 @@ import { checkJson, maxJsonDepth, maxJsonLength } from './json-value.ts'
 import { UploadedFile } from '../uploaded-file.ts'
 
 builder.scalarType('DateTime', {
-  description: 'An instant, as an ISO 8601 string in UTC with milliseconds.',
+  description: 'An instant as an ISO 8601 string in UTC with milliseconds.',
+  specifiedByURL: 'https://scalars.graphql.org/andimarek/date-time.html',
   serialize: (at) => new Date(at).toISOString(),
   parseValue: () => {
     throw new TypeError('DateTime is never an input')
@@ -11,16 +12,17 @@ builder.scalarType('DateTime', {
 })
 
 builder.scalarType('JSON', {
-  description: `Any JSON value. As an input at most ${maxJsonDepth} levels deep and ${maxJsonLength} characters long; integers beyond 2^53 go as text.`,
+  description: `Any JSON value. As an input it may be ${maxJsonDepth} levels deep and ${maxJsonLength} characters long, and integers beyond 2^53 are sent as text.`,
+  specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc8259',
   serialize: (value) => value,
   parseValue: checkJson,
 })
 
-builder.scalarType('File', {
-  description:
-    'A file, sent as the GraphQL multipart request specification says: see the documentation of uploads.',
+builder.scalarType('Upload', {
+  description: 'A file that is sent as a part of a GraphQL multipart request.',
+  specifiedByURL: 'https://github.com/jaydenseric/graphql-multipart-request-spec',
   serialize: () => {
-    throw new TypeError('File is never an output')
+    throw new TypeError('Upload is never an output')
   },
   parseValue: (value) => {
     if (value instanceof UploadedFile) return value

@@ -9,7 +9,7 @@ import {
   QueueFullError,
   RateLimitedError,
 } from '../../errors.ts'
-import { getAssistantId } from './assistant.ts'
+import { assistantIdDescription, getAssistant } from './assistant.ts'
 import { builder } from './builder.ts'
 import { costs } from '../cost.ts'
 import type { GraphContext } from '../context.ts'
@@ -22,95 +22,100 @@ import { rawInput } from './raw-input.ts'
 const maxKeyLength = 255
 
 const BusyPolicy = builder.enumType('BusyPolicy', {
-  description: 'What to do while another reply runs in the conversation.',
+  description: 'What happens to a message while another reply is open in the conversation.',
   values: {
-    QUEUE: { description: 'Wait for its end; see `Reply.queuePosition`.' },
-    REJECT: { description: 'Refuse with CONVERSATION_BUSY.' },
-    INTERRUPT: { description: 'Cancel it, and all that waits behind it; come next.' },
+    QUEUE: { description: 'The message waits for its turn, which `Reply.queuePosition` shows.' },
+    REJECT: { description: 'The message is refused with CONVERSATION_BUSY.' },
+    INTERRUPT: {
+      description: 'The message cancels all open replies of the conversation and comes next.',
+    },
   },
 })
 
-const AttachmentInput = builder.inputType('AttachmentInput', {
-  description: 'A file that goes with a message.',
-  fields: (t) => ({
-    attachmentId: t.id({
-      required: true,
-      description: 'The id of an attachment that was uploaded for the same assistant.',
-    }),
-  }),
-})
-
 const ParameterInput = builder.inputType('ParameterInput', {
-  description: 'A parameter of a message.',
+  description: 'A parameter of a message, as a name and a value.',
   fields: (t) => ({
     name: t.string({
       required: true,
-      description: 'One of the `messageParameters` of the assistant.',
+      description: 'One of the `parameterNames` of the assistant.',
     }),
-    value: t.field({ type: 'JSON', required: true, description: 'Its value; a Bot takes texts.' }),
+    value: t.field({
+      type: 'JSON',
+      required: true,
+      description: 'The value of the parameter, which must be a string for a Bot.',
+    }),
   }),
 })
 
 const MetadataInput = builder.inputType('MetadataInput', {
-  description: 'A note on a message for the assistant.',
+  description: 'A piece of metadata of a message, as a name and a value.',
   fields: (t) => ({
-    key: t.string({
+    name: t.string({
       required: true,
-      description: 'One of the `messageMetadata` of the assistant.',
+      description: 'One of the `metadataNames` of the assistant.',
     }),
     value: t.string({
       required: true,
-      description: 'Its value.',
+      description: 'The value of the metadata.',
     }),
   }),
 })
 
 const SendMessageInput = builder.inputType('SendMessageInput', {
-  description: 'A message and where it goes.',
+  description: 'A message of the user and its destination.',
   fields: (t) => ({
-    text: t.string({ required: true, description: 'What to say.' }),
-    assistantId: t.id({
-      description: 'The id or configured name of an assistant; default: the first configured.',
-    }),
+    text: t.string({ required: true, description: 'The text of the message.' }),
+    assistantId: t.id({ description: assistantIdDescription }),
     conversationId: t.id({
       description:
-        'Default: the most recently used conversation with that assistant, else a new one; must not be with another assistant.',
+        "The id of a conversation with that assistant. The default is the session's most recently used one, or a new one if there is none.",
     }),
-    attachments: t.field({ type: [AttachmentInput], description: 'Files that go with it.' }),
+    attachmentIds: t.idList({
+      description: 'The ids of attachments that were uploaded for the same assistant, each once.',
+    }),
     parameters: t.field({
       type: [ParameterInput],
-      description: 'Parameters that the assistant takes with a message; each once.',
+      description: 'The parameters of the message, each name once.',
     }),
     metadata: t.field({
       type: [MetadataInput],
-      description: 'Notes that the assistant takes with a message; each once.',
+      description: 'The metadata of the message, each name once.',
     }),
     idempotencyKey: t.string({
       description:
-        'At most 255 characters: the same key with the same input answers the same reply, however often it is sent.',
+        'A key of at most 255 characters that makes every repetition of the same input return the same reply.',
     }),
     onBusy: t.field({
       type: BusyPolicy,
-      required: true,
       defaultValue: 'QUEUE',
-      description: 'What to do while another reply runs in the conversation.',
+      description: 'What happens to the message while another reply is open in the conversation.',
     }),
   }),
 })
 
 const SendMessageSuccess = builder.objectRef<{ reply: Reply }>('SendMessageSuccess').implement({
-  description: 'The message is stored, and its reply will come.',
+  description: 'The result of a message that is stored durably.',
   fields: (t) => ({
-    reply: t.expose('reply', { type: ReplyNode, description: 'The reply to come.' }),
+    reply: t.expose('reply', {
+      type: ReplyNode,
+      description: 'The reply, which `Subscription.replies` follows.',
+    }),
   }),
 })
 
 builder.mutationField('sendMessage', (t) =>
   t.field({
     ...costs(500),
-    description: 'Sends a message; answers when it is stored, without waiting for the assistant.',
+    description:
+      'Sends a message and returns as soon as it is stored, without waiting for the assistant.',
     type: SendMessageSuccess,
-    args: { input: t.arg({ type: SendMessageInput, required: true, description: 'The message.' }) },
+    args: {
+      input: t.arg({
+        type: SendMessageInput,
+        required: true,
+        description: 'The message and its destination.',
+      }),
+    },
     errors: {
       types: [
         InvalidInputError,
@@ -122,23 +127,30 @@ builder.mutationField('sendMessage', (t) =>
         NotSupportedError,
         AssistantUnavailableError,
       ],
-      union: { name: 'SendMessageResult', description: 'What became of the message.' },
+      union: {
+        name: 'SendMessageResult',
+        description: 'The outcome of `sendMessage`: the reply to come or a refusal.',
+      },
     },
     resolve: (_root, { input }, context, info) =>
       counted(context, async () => {
         const { text, idempotencyKey: key } = input
         checkText(text, context)
         if (key != null && (key === '' || key.length > maxKeyLength)) {
-          throw new InvalidInputError(`"idempotencyKey" must have 1 to ${maxKeyLength} characters.`)
+          throw new InvalidInputError(
+            `"idempotencyKey" must have 1 to ${maxKeyLength} characters.`,
+            { field: ['idempotencyKey'] },
+          )
         }
         const reply = await context.replies.sendMessage({
           text,
-          assistantId: getAssistantId(input.assistantId, context),
+          assistantId:
+            input.assistantId == null ? undefined : getAssistant(input.assistantId, context).id,
           conversationId:
             input.conversationId == null ? undefined : getConversationId(input.conversationId),
-          attachmentIds: getAttachmentIds(input.attachments ?? []),
+          attachmentIds: getAttachmentIds(input.attachmentIds ?? []),
           extras: extrasOf(input.parameters ?? [], input.metadata ?? []),
-          onBusy: input.onBusy,
+          onBusy: input.onBusy ?? 'QUEUE',
           idempotency: key == null ? undefined : { key, input: rawInput(info, 'input') },
         })
         return { reply }
@@ -159,35 +171,36 @@ async function counted<T>({ metrics }: GraphContext, send: () => Promise<T>): Pr
 }
 
 function checkText(text: string, { limits }: GraphContext): void {
-  if (text.trim() === '') throw new InvalidInputError('"text" is empty.')
+  if (text.trim() === '') throw new InvalidInputError('"text" is empty.', { field: ['text'] })
   if (text.length > limits.maxMessageLength) {
-    throw new InvalidInputError(`"text" may have at most ${limits.maxMessageLength} characters.`)
+    throw new InvalidInputError(`"text" may have at most ${limits.maxMessageLength} characters.`, {
+      field: ['text'],
+    })
   }
 }
 
-function getAttachmentIds(
-  attachments: readonly { readonly attachmentId: string }[],
-): readonly AttachmentId[] {
-  return attachments.map(({ attachmentId }) => {
-    const id = decodeId('Attachment', attachmentId)
-    if (!id) throw new NotFoundError('There is no such attachment.')
-    return id
+function getAttachmentIds(globalIds: readonly string[]): readonly AttachmentId[] {
+  return globalIds.map((globalId, index) => {
+    const id = decodeId('Attachment', globalId)
+    if (id) return id
+    const field = ['attachmentIds', String(index)]
+    throw new NotFoundError('There is no such attachment.', { field })
   })
 }
 
 function extrasOf(
   parameters: readonly { readonly name: string; readonly value: JsonValue }[],
-  metadata: readonly { readonly key: string; readonly value: string }[],
+  metadata: readonly { readonly name: string; readonly value: string }[],
 ): MessageExtras {
   if (hasRepeats(parameters.map(({ name }) => name))) {
-    throw new InvalidInputError('"parameters" has a name twice.')
+    throw new InvalidInputError('"parameters" has a name twice.', { field: ['parameters'] })
   }
-  if (hasRepeats(metadata.map(({ key }) => key))) {
-    throw new InvalidInputError('"metadata" has a key twice.')
+  if (hasRepeats(metadata.map(({ name }) => name))) {
+    throw new InvalidInputError('"metadata" has a name twice.', { field: ['metadata'] })
   }
   return {
     parameters: Object.fromEntries(parameters.map(({ name, value }) => [name, value])),
-    metadata: Object.fromEntries(metadata.map(({ key, value }) => [key, value])),
+    metadata: Object.fromEntries(metadata.map(({ name, value }) => [name, value])),
   }
 }
 

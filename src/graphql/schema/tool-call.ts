@@ -2,26 +2,31 @@ import type { ToolCall } from '../../domain.ts'
 import { builder } from './builder.ts'
 
 const ToolCallKind = builder.enumType('ToolCallKind', {
-  description: 'What a tool call asks for.',
+  description: 'The kind of output that a tool call asks for.',
   values: {
-    FUNCTION: { description: 'The output of a function: run it.' },
-    REPLY: { description: 'An answer to the question that the assistant has just asked.' },
+    FUNCTION: { description: 'The output of a function that the client runs.' },
+    QUESTION: { description: "The user's answer to a question that the assistant has just asked." },
   },
 })
 
 export const ToolCallType = builder.objectRef<ToolCall>('ToolCall').implement({
-  description: 'What an assistant asks its client to do; answer with `submitToolOutputs`.',
+  description: 'A request of the assistant that the client answers with `submitToolOutputs`.',
   fields: (t) => ({
-    id: t.exposeString('id', { description: 'Names the call within its reply, and nowhere else.' }),
-    kind: t.expose('kind', { type: ToolCallKind, description: 'What is asked for.' }),
+    callId: t.exposeID('id', {
+      description: "The platform's id of the call, which is unique within its reply only.",
+    }),
+    kind: t.expose('kind', {
+      type: ToolCallKind,
+      description: 'The kind of output that is asked for.',
+    }),
     name: t.exposeString('name', {
       nullable: true,
-      description: 'The name of the function; null unless FUNCTION.',
+      description: 'The name of the function to run, or null unless the kind is FUNCTION.',
     }),
     arguments: t.exposeString('arguments', {
       nullable: true,
       description:
-        'Its arguments as JSON text, as the model wrote it: check it before use; null unless FUNCTION.',
+        'The arguments of the function as JSON text written by the model, or null unless the kind is FUNCTION; check them before use.',
     }),
   }),
 })

@@ -2,11 +2,14 @@ import type { UpstreamCleanup } from '../../session/remains.ts'
 import { builder } from './builder.ts'
 
 export const UpstreamCleanupType = builder.objectRef<UpstreamCleanup>('UpstreamCleanup').implement({
-  description: "What became of what the assistant's platform keeps.",
+  description: "The part of a deletion that concerns the records of the assistants' platforms.",
   fields: (t) => ({
-    deleted: t.exposeInt('deleted', { description: 'Conversations that are gone there.' }),
-    remains: t.exposeStringList('remains', {
-      description: 'What remains there, each in a sentence; empty: nothing that is known of.',
+    deletedConversations: t.exposeInt('deleted', {
+      description: 'The number of conversations that were deleted on the platforms.',
+    }),
+    leftBehind: t.exposeStringList('remains', {
+      description:
+        'Sentences that name what the platforms keep, empty if nothing is known to be left.',
     }),
   }),
 })

@@ -17,7 +17,7 @@ mutation SendMessage {
         }
       }
     }
-    ... on Error {
+    ... on UserError {
       code
       message
     }
@@ -39,7 +39,7 @@ subscription Replies {
     }
     ... on ReplyActionRequired {
       toolCalls {
-        id
+        callId
         name
         arguments
       }
@@ -53,8 +53,10 @@ subscription Replies {
       }
     }
     ... on ReplyFailed {
-      code
-      message
+      failure {
+        code
+        message
+      }
     }
   }
 }
@@ -64,26 +66,22 @@ subscription Replies {
     query: `# 3. What there is.
 query Overview {
   viewer {
-    session
+    sessionFingerprint
     credentialExpiresAt
-    cursor
+    eventCursor
   }
   assistants {
     id
     name
   }
   conversations(first: 5) {
-    edges {
-      node {
-        id
-        lastUsedAt
-        messages(last: 4) {
-          edges {
-            node {
-              role
-              text
-            }
-          }
+    nodes {
+      id
+      lastUsedAt
+      messages(last: 4) {
+        nodes {
+          role
+          text
         }
       }
     }

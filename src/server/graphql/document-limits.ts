@@ -33,6 +33,8 @@ const maxRows = 100
 const maxNesting = 200
 /** Arguments that say how many rows a field has: of a page, or of nodes by their ids. */
 const sizes: ReadonlySet<string> = new Set(['first', 'last', 'ids'])
+/** Fields of a page that have a value for each of its rows. */
+const pageRows: ReadonlySet<string> = new Set(['edges', 'nodes'])
 
 /** The fields at one place of the response. */
 interface Place {
@@ -45,13 +47,13 @@ interface Where {
   readonly maxDepth: number
   /** How often a field is resolved at most; 0 where none is. */
   readonly rows: number
-  /** How many rows `edges` has here, if they are not counted yet. */
+  /** How many rows `edges` or `nodes` has here, if they are not counted yet. */
   readonly edges: number
 }
 
 /**
  * Refuses a document that costs too much to validate or to execute; to be called before validation, whose own cost it
- * bounds. It knows no schema: a page is known by its `edges`, and a field by its name. Returns the cost.
+ * bounds. It knows no schema: a page is known by its `edges` or `nodes`, and a field by its name. Returns the cost.
  * @param fieldCosts points of the fields that cost more than 1
  * @throws {@link BadRequestError}
  */
@@ -205,13 +207,13 @@ function isIntrospection({ name }: FieldNode): boolean {
   return name.value === '__schema' || name.value === '__type'
 }
 
-/** Of a page with a size all rows count at once, of another one those of its `edges`, which may stand in a fragment. */
+/** Of a page with a size all rows count at once, of another one those of its `edges` or `nodes`, which may stand in a fragment. */
 function rowsBelow(
   { name, arguments: args }: FieldNode,
   { rows, edges }: Where,
 ): Pick<Where, 'rows' | 'edges'> {
   const size = args?.find((argument) => sizes.has(argument.name.value))?.value
-  if (!size) return { rows: name.value === 'edges' ? rows * edges : rows, edges: defaultRows }
+  if (!size) return { rows: pageRows.has(name.value) ? rows * edges : rows, edges: defaultRows }
   return { rows: rows * sizeOf(size), edges: 1 }
 }
 

@@ -2,7 +2,8 @@ import type { Answer, Client } from './client.ts'
 import {
   CancelReplyDocument,
   ClearConversationDocument,
-  GiveFeedbackDocument,
+  RateAnswerDocument,
+  RemoveRatingDocument,
   RenameConversationDocument,
   RepliesDocument,
   SubmitToolOutputsDocument,
@@ -47,7 +48,7 @@ const sendDocument = `mutation ($input: SendMessageInput!) {
   sendMessage(input: $input) {
     __typename
     ... on SendMessageSuccess { reply { id message { text } } }
-    ... on Error { code message }
+    ... on UserError { code message }
   }
 }`
 
@@ -136,8 +137,8 @@ export const attacks: Readonly<Record<string, Attack | 'shared'>> = {
       `mutation ($input: DeleteConversationInput!) {
         deleteConversation(input: $input) {
           __typename
-          ... on DeleteConversationSuccess { upstream { deleted } }
-          ... on Error { code message }
+          ... on DeleteConversationSuccess { upstreamCleanup { deletedConversations } }
+          ... on UserError { code message }
         }
       }`,
       (conversationId) => ({ input: { conversationId } }),
@@ -149,29 +150,35 @@ export const attacks: Readonly<Record<string, Attack | 'shared'>> = {
       input: { conversationId, title: 'mine now' },
     })),
   },
-  'Mutation.giveFeedback.input.messageId': {
+  'Mutation.rateAnswer.input.messageId': {
     steals: 'answerId',
-    run: ask(GiveFeedbackDocument.toString(), (messageId) => ({
-      input: { messageId, rating: 'UNLIKE' },
+    run: ask(RateAnswerDocument.toString(), (messageId) => ({
+      input: { messageId, rating: 'DISLIKE' },
     })),
+  },
+  'Mutation.removeRating.input.messageId': {
+    steals: 'answerId',
+    run: ask(RemoveRatingDocument.toString(), (messageId) => ({ input: { messageId } })),
   },
   'Mutation.submitToolOutputs.input.replyId': {
     steals: 'replyId',
     run: ask(SubmitToolOutputsDocument.toString(), (replyId) => ({
-      input: { replyId, outputs: [{ toolCallId: '1', output: 'x' }] },
+      input: { replyId, outputs: [{ callId: '1', output: 'x' }] },
     })),
   },
-  'Mutation.sendMessage.input.attachments.attachmentId': {
+  // Names a call within the reply that the same input names.
+  'Mutation.submitToolOutputs.input.outputs.callId': 'shared',
+  'Mutation.sendMessage.input.attachmentIds': {
     steals: 'attachmentId',
     run: ask(sendDocument, (attachmentId) => ({
-      input: { text: 'let me read it', assistantId: 'bot', attachments: [{ attachmentId }] },
+      input: { text: 'let me read it', assistantId: 'bot', attachmentIds: [attachmentId] },
     })),
   },
-  'Mutation.uploadFile.assistantId': 'shared',
-  'Query.exportSession.after': {
+  'Mutation.uploadFile.input.assistantId': 'shared',
+  'Query.sessionExport.after': {
     steals: 'exportPlace',
     run: ask(
-      'query ($after: String) { exportSession(after: $after) { document next } }',
+      'query ($after: String) { sessionExport(after: $after) { document nextCursor } }',
       (after) => ({
         after,
       }),
@@ -190,9 +197,11 @@ export const attacks: Readonly<Record<string, Attack | 'shared'>> = {
     })),
   },
   'Mutation.sendMessage.input.assistantId': 'shared',
+  'Query.assistant.id': 'shared',
   'Mutation.clearQuarantine.input.assistantId': 'shared',
   'Mutation.probeAssistant.input.assistantId': 'shared',
   // Of operators, whatever their session.
+  'Query.probe.id': 'shared',
   'Subscription.probeProgress.probeId': 'shared',
   'Mutation.startConversation.input.assistantId': 'shared',
   'Subscription.replies.replyId': { steals: 'replyId', run: subscribe((replyId) => ({ replyId })) },

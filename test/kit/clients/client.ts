@@ -39,7 +39,7 @@ export const acceptStream = 'text/event-stream, application/json;q=0.5'
 export interface Client extends Disposable {
   readonly url: string
   call(operation: Operation): Promise<Answer>
-  /** The same with a file in the place of the variable `file`. */
+  /** The same with a file as `file` of the variable `input`. */
   upload(operation: Operation, file: UploadedText): Promise<Answer>
   stream(request: StreamRequest): Promise<Stream>
 }
@@ -86,8 +86,14 @@ export function createClient(url: string): Client {
     },
     async upload({ token, query, variables, headers }, { name, mediaType, text }) {
       const form = new FormData()
-      form.append('operations', JSON.stringify({ query, variables: { ...variables, file: null } }))
-      form.append('map', '{"0":["variables.file"]}')
+      form.append(
+        'operations',
+        JSON.stringify({
+          query,
+          variables: { ...variables, input: { ...Object(variables?.['input']), file: null } },
+        }),
+      )
+      form.append('map', '{"0":["variables.input.file"]}')
       form.append('0', new Blob([text], { type: mediaType }), name)
       const answer = await fetch(new URL('/graphql', url), {
         method: 'POST',

@@ -147,7 +147,7 @@ function toBody(event: ReplyEventData): SeenBody {
     case 'ReplyCompleted':
       return { type: 'completed', text: event.text }
     case 'ReplyFailed':
-      return { type: 'failed', code: event.code }
+      return { type: 'failed', code: event.failure.code }
     case 'ReplyCancelled':
       return { type: 'cancelled' }
   }

@@ -169,7 +169,7 @@ export function createTalk(
     async cursor(who) {
       const answer = await ask(who, ViewerDocument, {})
       if (!answer) throw new Error('no viewer')
-      return answer.viewer.cursor
+      return answer.viewer.eventCursor
     },
     listen,
     ending,

@@ -30,9 +30,9 @@ export const assistantId = 'helper' as AssistantId
 export const assistant: AssistantInfo = {
   id: assistantId,
   name: 'Helper',
-  messageParameters: ['city'],
-  messageMetadata: ['ticket'],
-  takesAttachments: true,
+  parameterNames: ['city'],
+  metadataNames: ['ticket'],
+  acceptsAttachments: true,
 }
 
 export interface OpenEngineOptions

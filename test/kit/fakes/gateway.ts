@@ -172,6 +172,7 @@ export async function openFakeGateway(options: FakeGatewayOptions = {}): Promise
         isolation: options.isolation ?? unproven,
         limits,
         uploads,
+        keepAliveMs: options.keepAliveMs ?? 12_000,
         metrics,
       }
     },

@@ -48,16 +48,16 @@ export const assistants: readonly AssistantInfo[] = [
   {
     id: 'flow' as AssistantId,
     name: 'Flow',
-    messageParameters: ['city'],
-    messageMetadata: ['ticket'],
-    takesAttachments: true,
+    parameterNames: ['city'],
+    metadataNames: ['ticket'],
+    acceptsAttachments: true,
   },
   {
     id: 'bot' as AssistantId,
     name: 'Bot',
-    messageParameters: [],
-    messageMetadata: [],
-    takesAttachments: false,
+    parameterNames: [],
+    metadataNames: [],
+    acceptsAttachments: false,
   },
 ]
 
@@ -134,19 +134,25 @@ export function createFakeSession(name = 'alice'): FakeSession {
         const conversation = request.conversationId
           ? conversations.get(request.conversationId)
           : begin(request.assistantId)
-        if (!conversation) throw new NotFoundError('There is no such conversation.')
+        if (!conversation)
+          throw new NotFoundError('There is no such conversation.', { field: ['conversationId'] })
         return accept(conversation, request.text)
       },
       async cancelReply(id) {
         const reply = replies.get(id)
-        if (!reply) throw new NotFoundError('There is no such reply.')
+        if (!reply) throw new NotFoundError('There is no such reply.', { field: ['replyId'] })
         return update(id, { status: 'CANCELLED' })
       },
       async submitToolOutputs(id) {
-        if (!replies.has(id)) throw new NotFoundError('There is no such reply.')
+        if (!replies.has(id))
+          throw new NotFoundError('There is no such reply.', { field: ['replyId'] })
         return update(id, { status: 'RUNNING', toolCalls: [], actionExpiresAt: null })
       },
-      limitsLeft: async () => ({ messages: 60, openReplies: 40 }),
+      limits: async () => ({
+        messages: { limit: 60, remaining: 60, resetAt: null },
+        uploads: { limit: 20, remaining: 20, resetAt: null },
+        openReplies: { limit: 40, remaining: 40, resetAt: null },
+      }),
       cursor: async () => cursorAt(position),
       async subscribe({ replyId, conversationId, after, lastEventId }) {
         const from = startOf(replyId, lastEventId ?? after)
@@ -184,7 +190,7 @@ export function createFakeSession(name = 'alice'): FakeSession {
       },
       async rate(id, { rating }) {
         const message = messages.get(id)
-        if (!message) throw new NotFoundError('There is no such answer.')
+        if (!message) throw new NotFoundError('There is no such answer.', { field: ['messageId'] })
         const rated = { ...message, rating }
         messages.set(id, rated)
         return rated
@@ -251,7 +257,8 @@ export function createFakeSession(name = 'alice'): FakeSession {
   }
 
   function startOf(replyId: ReplyId | undefined, cursor: string | undefined): number {
-    if (replyId && !replies.has(replyId)) throw new NotFoundError('There is no such reply.')
+    if (replyId && !replies.has(replyId))
+      throw new NotFoundError('There is no such reply.', { field: ['replyId'] })
     if (cursor === undefined) return replyId ? 0 : appended
     const from = cursor === start ? 0 : orders.get(cursor as Cursor)
     if (from === undefined) {
@@ -375,7 +382,8 @@ export function createFakeSession(name = 'alice'): FakeSession {
 
   function change(id: ConversationId, to: Partial<Conversation>): Conversation {
     const conversation = conversations.get(id)
-    if (!conversation) throw new NotFoundError('There is no such conversation.')
+    if (!conversation)
+      throw new NotFoundError('There is no such conversation.', { field: ['conversationId'] })
     const changed = { ...conversation, ...to }
     conversations.set(id, changed)
     return changed

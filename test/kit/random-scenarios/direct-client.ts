@@ -68,8 +68,14 @@ export function createDirectClient({ lives, headersOf, lookerOf }: DirectClientO
       ),
     upload({ token = '', query, variables, headers }, { name, mediaType, text }) {
       const body = new FormData()
-      body.append('operations', JSON.stringify({ query, variables: { ...variables, file: null } }))
-      body.append('map', '{"0":["variables.file"]}')
+      body.append(
+        'operations',
+        JSON.stringify({
+          query,
+          variables: { ...variables, input: { ...Object(variables?.['input']), file: null } },
+        }),
+      )
+      body.append('map', '{"0":["variables.input.file"]}')
       body.append('0', new Blob([text], { type: mediaType }), name)
       const more = { accept: 'application/json', 'graphql-require-preflight': '1' }
       const request = new Request(new URL('/graphql', url), {

@@ -1,6 +1,6 @@
 import {
-  ExportSessionDocument,
-  type ExportSessionQuery,
+  SessionExportDocument,
+  type SessionExportQuery,
 } from '../../../schema/operations/generated/graphql.ts'
 import { check } from '../history/checker.ts'
 import type { RunningEmulator } from '../process/emulator.ts'
@@ -83,14 +83,14 @@ async function readExport(
   const kept = new Map<string, number>()
   let place: string | undefined
   do {
-    const answered: ExportSessionQuery | undefined = await talk.ask(who, ExportSessionDocument, {
+    const answered: SessionExportQuery | undefined = await talk.ask(who, SessionExportDocument, {
       ...(place !== undefined && { after: place }),
     })
     if (!answered) sessions.complain(`the export of session ${number} is refused`)
     for (const { canary } of canariesIn(JSON.stringify(answered ?? {}))) {
       kept.set(canary, (kept.get(canary) ?? 0) + 1)
     }
-    place = answered?.exportSession.next ?? undefined
+    place = answered?.sessionExport.nextCursor ?? undefined
   } while (place !== undefined)
   return kept
 }

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import {
   ConversationDocument,
   ConversationsDocument,
-  ExportSessionDocument,
+  SessionExportDocument,
   NodesDocument,
   ReplyDocument,
 } from '../../../schema/operations/generated/graphql.ts'
@@ -118,8 +118,8 @@ export const listenSteps: Readonly<Record<string, Step>> = {
   export: {
     weight: 1,
     async take({ talk }, session) {
-      const found = await talk.ask(session.who, ExportSessionDocument, {})
-      const next = found?.exportSession.next
+      const found = await talk.ask(session.who, SessionExportDocument, {})
+      const next = found?.sessionExport.nextCursor
       if (next != null) session.loot.exportPlace = next
       return found ? 'looked' : 'refused'
     },

@@ -2,7 +2,7 @@ import {
   ClearConversationDocument,
   DeleteConversationDocument,
   EraseSessionDocument,
-  GiveFeedbackDocument,
+  RateAnswerDocument,
   RenameConversationDocument,
   StartConversationDocument,
   SubmitToolOutputsDocument,
@@ -65,7 +65,7 @@ export const talkSteps: Readonly<Record<string, Step>> = {
         const reply = sent && (await talk.snapshot(session.who, sent.replyId))
         if (reply?.status !== 'ACTION_REQUIRED') return 'nothing'
         const output = sessions.mint(session)
-        const outputs = reply.toolCalls.map(({ id }) => ({ toolCallId: id, output }))
+        const outputs = reply.toolCalls.map(({ callId }) => ({ callId, output }))
         const input = { replyId: reply.id, outputs }
         const answered = await talk.ask(session.who, SubmitToolOutputsDocument, { input })
         return answered?.submitToolOutputs.__typename ?? 'refused'
@@ -82,7 +82,7 @@ export const talkSteps: Readonly<Record<string, Step>> = {
           {
             token: session.who.token,
             query: UploadFileDocument.toString(),
-            variables: { assistantId },
+            variables: { input: { assistantId } },
           },
           { name: `${canary}.txt`, mediaType: 'text/plain', text: canary },
         )
@@ -98,7 +98,7 @@ export const talkSteps: Readonly<Record<string, Step>> = {
           assistantId,
           conversationId,
           idempotencyKey: canary,
-          attachments: [{ attachmentId }],
+          attachmentIds: [attachmentId],
           onBusy: random.pick(['QUEUE', 'INTERRUPT'] as const),
         }
         const answered = await untilAnswered(() => scene.talk.trySend(session.who, input))
@@ -122,9 +122,9 @@ export const talkSteps: Readonly<Record<string, Step>> = {
     async take({ talk }, session, random) {
       const { answerId: messageId } = session.loot
       if (messageId === undefined) return 'nothing'
-      const input = { messageId, rating: random.pick(['LIKE', 'UNLIKE'] as const) }
-      const answered = await talk.ask(session.who, GiveFeedbackDocument, { input })
-      return answered?.giveFeedback.__typename ?? 'refused'
+      const input = { messageId, rating: random.pick(['LIKE', 'DISLIKE'] as const) }
+      const answered = await talk.ask(session.who, RateAnswerDocument, { input })
+      return answered?.rateAnswer.__typename ?? 'refused'
     },
   },
   clear: {

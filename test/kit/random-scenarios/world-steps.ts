@@ -73,7 +73,7 @@ export const worldSteps: Readonly<Record<string, Step>> = {
       if (result?.__typename !== 'ProbeAssistantSuccess') return result?.__typename ?? 'refused'
       const wanted = {
         query: ProbeProgressDocument.toString(),
-        variables: { probeId: result.probeId },
+        variables: { probeId: result.probe.id },
       }
       using spy = await client.stream({ ...wanted, token: session.who.token })
       if (spy.status === 200) sessions.complain(`session ${session.number} follows a probe`)

@@ -2,7 +2,7 @@ import type { Random } from '../random.ts'
 import type { FuzzRequest } from './exchange.ts'
 import { hostileText, nested } from './hostile-values.ts'
 
-const viewer = '{ viewer { session } }'
+const viewer = '{ viewer { sessionFingerprint } }'
 const json = { 'content-type': 'application/json' }
 
 /** A request that is no GraphQL over HTTP, or only just. */
@@ -44,7 +44,8 @@ export function oddRequest(random: Random): FuzzRequest {
     () => post(JSON.stringify({ query: `{ ${'a'.repeat(300_000)} }` })),
     () => post(new Uint8Array([0xff, 0xfe, 0x00, 0x7b])),
     () => post(JSON.stringify({ query: `{ ${'{ a '.repeat(3_000)}` })),
-    () => post(JSON.stringify({ query: `query { ${'viewer { session } '.repeat(400)} }` })),
+    () =>
+      post(JSON.stringify({ query: `query { ${'viewer { sessionFingerprint } '.repeat(400)} }` })),
     () => post(JSON.stringify({ query: `{ ...F } fragment F on Query { ...F }` })),
     () => post(JSON.stringify({ query: `{ viewer { ${'@a '.repeat(50)} } }` })),
     () => post(JSON.stringify({ query: '{ __schema { types { name fields { name } } } }' })),

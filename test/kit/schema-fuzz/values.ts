@@ -88,7 +88,7 @@ function fill(place: Place, asking: Asking): unknown {
     case 'Int':
     case 'Float':
       return random.chance(malice) ? random.pick(hostileNumbers) : 1 + random.int(20)
-    case 'File':
+    case 'Upload':
       return makeFile(asking)
     case 'JSON':
       return makeJson(asking)

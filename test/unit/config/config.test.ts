@@ -111,7 +111,7 @@ describe('a configuration', () => {
   })
 
   it('leaves GraphiQL off where only persisted documents are answered, and refuses it on', () => {
-    const readFile = () => JSON.stringify({ id: '{ viewer { session } }' })
+    const readFile = () => JSON.stringify({ id: '{ viewer { sessionFingerprint } }' })
     const given = (settings: object) =>
       parseConfig({ json: { ...minimal, ...settings }, env: {}, readFile })
     const only = { persistedDocuments: { file: 'documents.json', only: true } }
@@ -124,7 +124,7 @@ describe('a configuration', () => {
   })
 
   it('takes persisted documents as code generators write them, and as a manifest of Apollo', () => {
-    const document = 'query Session { viewer { session } }'
+    const document = 'query Session { viewer { sessionFingerprint } }'
     const operation = { id: 'abc', name: 'Session', type: 'query', body: document }
     const manifest = {
       format: 'apollo-persisted-query-manifest',

@@ -10,7 +10,7 @@ const limits = limitsSchema.parse({})
 const timeouts = timeoutsSchema.parse({})
 const costOf = (source: string) => checkDocument(parse(source), limits, fieldCosts(schema))
 const send = 'mutation { sendMessage(input: { text: "x" }) { __typename } }'
-const upload = 'mutation ($file: File!) { uploadFile(file: $file) { __typename } }'
+const upload = 'mutation ($in: UploadFileInput!) { uploadFile(input: $in) { __typename } }'
 const tools =
   'mutation ($in: SubmitToolOutputsInput!) { submitToolOutputs(input: $in) { __typename } }'
 

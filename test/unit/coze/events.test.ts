@@ -111,10 +111,10 @@ describe('events', () => {
         ...ids,
         toolCalls: [
           { id: 'a', kind: 'FUNCTION', name: 'lookup', arguments: '{"of":"x"}' },
-          { id: 'b', kind: 'REPLY', name: null, arguments: null },
+          { id: 'b', kind: 'QUESTION', name: null, arguments: null },
           { id: 'c', kind: 'FUNCTION', name: 'now', arguments: '{"zone":"UTC"}' },
           { id: 'd', kind: 'FUNCTION', name: 'ping', arguments: '{}' },
-          { id: 'e', kind: 'REPLY', name: null, arguments: null },
+          { id: 'e', kind: 'QUESTION', name: null, arguments: null },
         ],
       },
     ])

@@ -39,8 +39,8 @@ const fieldsOf: Record<TypeName, readonly string[]> = {
   ReplyActionRequired: [
     ...common,
     'expiresAt',
-    'toolCalls { id __typename kind }',
-    'toolCalls { again: id name arguments }',
+    'toolCalls { callId __typename kind }',
+    'toolCalls { again: callId name arguments }',
   ],
   ReplyCompleted: [
     ...common,
@@ -53,7 +53,11 @@ const fieldsOf: Record<TypeName, readonly string[]> = {
     'question { text options }',
     'question { fields { name type } ...Question }',
   ],
-  ReplyFailed: [...common, 'code', 'message', 'retryable', 'retryAfterMs'],
+  ReplyFailed: [
+    ...common,
+    'failure { code message }',
+    'failure { __typename retryable retryAfterMs }',
+  ],
   ReplyCancelled: [...common, 'upstreamCancelled'],
 }
 
@@ -111,7 +115,7 @@ const documents = fc
       fragment Event on ReplyEvent { ${event} }
       fragment Delta on ReplyDelta { ${delta} ...Event }
       fragment Completed on ReplyCompleted { ${completed} question { options } }
-      fragment Question on Question { text fields { required __typename } }`
+      fragment Question on Question { text fields { isRequired __typename } }`
   })
 
 const text = fc.oneof(fc.string({ unit: 'binary' }), fc.constant('\ud800"\\\n\u2028</script>'))
@@ -130,7 +134,7 @@ const bodies: fc.Arbitrary<ReplyEventBody> = fc.oneof(
     toolCalls: fc.array(
       fc.record({
         id: text,
-        kind: fc.constantFrom('FUNCTION' as const, 'REPLY' as const),
+        kind: fc.constantFrom('FUNCTION' as const, 'QUESTION' as const),
         name: maybe(text),
         arguments: maybe(text),
       }),

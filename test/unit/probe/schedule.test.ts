@@ -24,7 +24,13 @@ function open() {
     begin() {
       if (!occupy()) return undefined
       scheduled += 1
-      return { id: String(scheduled), maxCalls: 1, async *events() {} } satisfies ProbeRun
+      return {
+        id: String(scheduled),
+        maxCalls: 1,
+        startedAt: clock.now(),
+        past: [],
+        async *events() {},
+      } satisfies ProbeRun
     },
     idle: async () => await running?.promise,
     clock,

@@ -49,7 +49,7 @@ describe('the limits of a document', () => {
     ],
     ['a fragment bomb', bomb],
     ['a fragment bomb without a field', hollowBomb],
-    ['many exports', `{ ${times(11, (n) => `e${n}: exportSession { next }`)} }`],
+    ['many exports', `{ ${times(11, (n) => `e${n}: sessionExport { nextCursor }`)} }`],
     ['three erasures', `mutation { ${times(3, (n) => `e${n}: eraseSession { a }`)} }`],
     ['pages within pages', page(`{ id } edges { node ${pages} }`)],
     [

@@ -67,8 +67,8 @@ describe('what messages to an assistant may carry', () => {
     ['a Workflow', asWorkflow, ['LANGUAGE', 'COUNT'], ['team']],
     ['a Bot', asBot, ['LANGUAGE', 'MOOD'], ['team', 'shift']],
     ['both: what either way takes', asAuto, ['LANGUAGE'], ['team']],
-  ])('%s', (_, settings, messageParameters, messageMetadata) => {
-    const info = { id, name: 'Helper', messageParameters, messageMetadata, takesAttachments: true }
+  ])('%s', (_, settings, parameterNames, metadataNames) => {
+    const info = { id, name: 'Helper', parameterNames, metadataNames, acceptsAttachments: true }
     expect(infoOf(settings)).toEqual(info)
   })
 
@@ -84,7 +84,7 @@ describe('what messages to an assistant may carry', () => {
       bot: { ...common, strategy: 'bot', bot: other },
       auto: { ...common, strategy: 'auto', workflow: flow, fallback: other },
     } as const
-    expect(infoOf(parts[strategy]).takesAttachments).toBe(false)
+    expect(infoOf(parts[strategy]).acceptsAttachments).toBe(false)
   })
 })
 

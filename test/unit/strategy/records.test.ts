@@ -133,7 +133,7 @@ describe('ratings', () => {
 
   it('are given as the session', async () => {
     const { client, records } = open({})
-    const unlike = { rating: 'UNLIKE', reasons: ['wrong'], comment: 'no' } as const
+    const unlike = { rating: 'DISLIKE', reasons: ['wrong'], comment: 'no' } as const
     await records.rate(session, answer, unlike, signal)
     await records.rate(session, answer, { ...unlike, rating: 'LIKE', reasons: [] }, signal)
     expect(client.sent).toMatchObject([
