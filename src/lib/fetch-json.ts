@@ -43,9 +43,10 @@ export type FetchJson = (url: string, options: FetchJsonOptions) => Promise<unkn
  * {@link FetchJson} over node:http and node:https, without a connection that outlives the call. https goes through the proxy,
  * unless its list of exceptions names the host.
  */
-export function createFetchJson(
-  proxy?: { readonly url: Secret; readonly noProxy: string } | undefined,
-): FetchJson {
+export function createFetchJson(proxy?: {
+  readonly url: Secret
+  readonly noProxy: string
+}): FetchJson {
   const proxyEnv = proxy && { HTTPS_PROXY: proxy.url.reveal(), NO_PROXY: proxy.noProxy }
   const agent = proxyEnv === undefined ? false : new Agent({ proxyEnv })
   return (url, options) => fetchFrom(url, agent, options)
