@@ -34,6 +34,8 @@ export interface TokenVerifier extends Disposable {
 export interface TokenVerifierOptions {
   readonly issuers: readonly IssuerSettings[]
   readonly nameClaim?: NameClaim | undefined
+  /** Characters; larger tokens are refused unread. */
+  readonly maxTokenLength: number
   readonly clock: Clock
   readonly fetchJson: FetchJson
   /** Hears of every fetch of an issuer's keys that failed. */
@@ -47,14 +49,13 @@ interface KeyFinder {
   readonly statusOf: (key: object) => CredentialStatus
 }
 
-/** Larger tokens are refused unread: no honest one comes near. */
-const maxTokenLength = 8_192
 /** Nobody has verified it: the log takes no more of it. */
 const maxLoggedIssuer = 200
 /** JWS compact serialization, signed: an encrypted token has five parts, an unsigned one ends with a dot. */
 const compact = /^[\w-]+\.[\w-]+\.[\w-]+$/
 
 export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifier {
+  const { maxTokenLength } = options
   const stack = new DisposableStack()
   const verified = createVerifiedTokens(options.clock)
   // A map, not an object: the key comes from a token that nobody has verified yet.

@@ -4,7 +4,7 @@ import { systemClock } from '../lib/clock.ts'
 import type { Logger } from '../observe/logger.ts'
 import { openMetricsServer } from '../observe/metrics-server.ts'
 import { createPrometheusMetrics } from '../observe/prometheus.ts'
-import { listen } from '../server/node/node.ts'
+import { listen } from '../server/node/listener.ts'
 import type { Lifetime } from './lifetime.ts'
 import { boundGarbage, giveBackStartMemory } from './start-memory.ts'
 
@@ -30,6 +30,7 @@ export async function serve(
     handle: (request, response, take) => gateway.serve(request, response, take),
     ...config.listen,
     timeouts: config.timeouts,
+    limits: config.limits,
     logger,
   })
   stack.defer(() => server.close())

@@ -71,6 +71,7 @@ export function createServer(
     },
     load,
     cookie,
+    signIns: perMinute(limits.signInsPerMinute, 'Too many requests to sign in within a minute.'),
     trustProxy,
     guests: guests &&
       config.guests && {

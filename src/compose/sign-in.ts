@@ -25,6 +25,7 @@ export function createSignIn(
   const authenticator = stack.use(
     createAuthenticator({
       issuers: config.issuers,
+      maxTokenLength: config.limits.maxCredentialBytes,
       nameClaim: config.session.nameClaim,
       apiKeys: config.apiKeys,
       cookie: config.cookie,

@@ -5,7 +5,7 @@ import type { DialectName, Leak } from '../emulator/options.ts'
 import { createGateway, type Gateway } from '../compose/gateway.ts'
 import { systemClock } from '../lib/clock.ts'
 import type { Logger } from '../observe/logger.ts'
-import { listen } from '../server/node/node.ts'
+import { listen } from '../server/node/listener.ts'
 import { type DemoCaller, signDemoCallers } from './callers.ts'
 import { createDemoKeys, emulatorSettings, gatewaySettings } from './settings.ts'
 import { welcome } from './welcome.ts'
@@ -61,8 +61,8 @@ export async function runDemo(options: {
     }),
   )
   const handle: Gateway['serve'] = (req, res, take) => gateway.serve(req, res, take)
-  const { timeouts } = config
-  const server = stack.use(await listen({ handle, ...config.listen, timeouts, logger }))
+  const { timeouts, limits } = config
+  const server = stack.use(await listen({ handle, ...config.listen, timeouts, limits, logger }))
   const [operator] = await signDemoCallers(
     ['Operator'],
     demoSecrets.issuer,

@@ -1,8 +1,17 @@
+import type { Cors as CorsSettings } from '../config/sections/process.ts'
 import { preflightHeader } from './csrf.ts'
-import type { HttpResponse, HttpRequest } from './http.ts'
+import { allowHeader } from './http.ts'
+import type { HttpRequest, HttpResponse } from './http.ts'
 
 const maxAgeSeconds = '600'
-const requestHeaders = `authorization, content-type, last-event-id, x-request-id, ${preflightHeader}`
+/** Those that the gateway reads. */
+const requestHeaders = [
+  'authorization',
+  'content-type',
+  'last-event-id',
+  'x-request-id',
+  preflightHeader,
+]
 const responseHeaders = 'retry-after, www-authenticate, x-request-id'
 
 /** Which pages may call: exactly the configured origins, none by default. */
@@ -16,10 +25,11 @@ export interface Cors {
 
 /** @param options.credentials whether pages may send cookies: only where cookies are credentials. */
 export function createCors(
-  origins: readonly string[],
+  settings: CorsSettings,
   { credentials }: { readonly credentials: boolean },
 ): Cors {
-  const allowed = new Set(origins)
+  const allowed = new Set(settings.origins)
+  const allowHeaders = [...requestHeaders, ...settings.requestHeaders].join(', ')
   // Whether a header is there depends on the origin, so caches must know, even where it is absent.
   const vary: Record<string, string> = allowed.size > 0 ? { vary: 'Origin' } : {}
   const allowedOrigin = (request: HttpRequest) => {
@@ -34,11 +44,11 @@ export function createCors(
   return {
     preflight(request, methods) {
       const origin = allowedOrigin(request)
-      const allow = [...methods, 'OPTIONS'].join(', ')
+      const allow = allowHeader(methods)
       const granted = origin && {
         ...grantTo(origin),
         'access-control-allow-methods': allow,
-        'access-control-allow-headers': requestHeaders,
+        'access-control-allow-headers': allowHeaders,
         'access-control-max-age': maxAgeSeconds,
       }
       return { status: 204, headers: { allow, ...vary, ...granted } }

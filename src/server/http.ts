@@ -70,3 +70,8 @@ export function jsonResponse(
 export function senderOf({ headers, address }: HttpRequest): string | undefined {
   return headers.get('authorization') ?? headers.get('cookie') ?? address
 }
+
+/** Methods as `Allow` lists them. */
+export function allowHeader(methods: readonly string[]): string {
+  return [...methods, 'OPTIONS'].join(', ')
+}

@@ -12,7 +12,7 @@ import type { Logger } from '../observe/logger.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Cors } from './cors.ts'
 import { errorResponse } from './graphql/result-response.ts'
-import { jsonResponse } from './http.ts'
+import { allowHeader, jsonResponse } from './http.ts'
 import type { HttpRequest, HttpResponse } from './http.ts'
 import type { RouteName } from './routes.ts'
 
@@ -105,9 +105,4 @@ export function createRequestHandler(
     }
     return { ...response, headers }
   }
-}
-
-/** As `Allow` lists methods. */
-export function allowHeader(methods: readonly string[]): string {
-  return [...methods, 'OPTIONS'].join(', ')
 }

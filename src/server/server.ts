@@ -114,7 +114,7 @@ export function createGraphServer(options: ServerOptions): GraphServer {
   const pipelines = createPipelines()
   let draining = false
 
-  const cors = createCors(options.cors.origins, { credentials: options.cookie !== undefined })
+  const cors = createCors(options.cors, { credentials: options.cookie !== undefined })
   const subscribe = createSubscribe({
     streams,
     services: { present, metrics, retryMs },

@@ -39,6 +39,8 @@ export interface GuestIssuer {
 
 export interface SignInOptions {
   readonly authenticator: RequestAuthenticator
+  /** Requests for these routes, keyed by client address. */
+  readonly signIns: Limiter
   /** Undefined: there are no cookies. */
   readonly cookie?: CookieSettings | undefined
   /** Undefined: there are no guests. */
@@ -60,15 +62,21 @@ const maxCookieTokenLength = 3_800
 export function createSignInRoutes(options: SignInOptions): Pick<Routes, 'cookie' | 'guest'> {
   const { authenticator, cookie, guests, trustProxy, cors, clock, load } = options
   const inTime = createRequestTimer(clock, options.timeouts)
+  /** Counts a request before anything is done for it: a signature is dear to check. */
+  const limited =
+    (handle: (request: HttpRequest) => Promise<HttpResponse>) => async (request: HttpRequest) => {
+      await options.signIns.take(clientAddress(request, trustProxy))
+      return await handle(request)
+    }
   return {
     ...(cookie && {
       cookie: {
         methods: ['POST', 'DELETE'],
-        handle: (request) => moveToCookie(request, cookie),
+        handle: limited((request) => moveToCookie(request, cookie)),
       },
     }),
     ...(guests && {
-      guest: { methods: ['POST'], handle: (request) => admitGuest(request, guests) },
+      guest: { methods: ['POST'], handle: limited((request) => admitGuest(request, guests)) },
     }),
   }
 

@@ -51,6 +51,7 @@ async function open(apiKeys: readonly ApiKeySettings[] = [], more: FakeGatewayOp
   const keys = await openKeyServer(old.jwk, next.jwk)
   onTestFinished(() => keys[Symbol.asyncDispose]())
   const auth = createAuthenticator({
+    maxTokenLength: 15_360,
     issuers: [
       {
         issuer: old.issuer,

@@ -544,6 +544,12 @@ describe('a server of its own', () => {
     expect(found).toEqual([200, 200, 200])
   })
 
+  it('keeps an idle connection for as long as its setting says', async () => {
+    await using gateway = await openFakeGateway({ idleConnectionMs: 7_000 })
+    const answer = await globalThis.fetch(`${gateway.url}/health/live`)
+    expect(answer.headers.get('keep-alive')).toBe('timeout=7')
+  })
+
   it('leads a browser that knows only its address to GraphiQL, and tells others the paths', async () => {
     await using gateway = await openFakeGateway({ path: '/api/graphql' })
     const page = await globalThis.fetch(gateway.url, { headers: { accept: 'text/html' } })

@@ -87,6 +87,25 @@ const post = (headers: Readonly<Record<string, string>> = {}, body?: string): Re
 })
 
 describe('a request for a credential', () => {
+  it.each([
+    ['/auth/cookie', 'POST'],
+    ['/auth/cookie', 'DELETE'],
+    ['/auth/guest', 'POST'],
+  ])('T16: is counted for its address before anything is checked: %s %s', async (path, method) => {
+    const addresses: string[] = []
+    const signIns = {
+      async take(address: string) {
+        addresses.push(address)
+        throw new RateLimitedError('Too many requests to sign in within a minute.', 30_000)
+      },
+    }
+    await using system = await open({ signIns })
+    const answer = await system.ask(path, { method, headers: bearer('not even a token') })
+    expect(await codeOf(answer)).toBe('429 RATE_LIMITED')
+    expect(answer.headers.get('retry-after')).toBe('30')
+    expect([addresses, system.taken]).toEqual([['127.0.0.1'], []])
+  })
+
   it.each(['/auth/cookie', '/auth/guest'])(
     'T16: may take as long as any other to come, at %s, and is refused while memory is scarce',
     async (path) => {
@@ -462,6 +481,12 @@ describe('on the wire', () => {
     await using system = await open()
     const { url } = system.gateway
     const [alice, bob] = await Promise.all([system.rsa.sign('alice'), system.rsa.sign('bob')])
+    const groups = await system.rsa.sign('alice', { groups: 'x'.repeat(11_000) })
+    expect(groups.length).toBeGreaterThan(14_336)
+    const padding = { 'user-agent': 'x'.repeat(4_000) }
+    expect((await send(url, { authorization: `Bearer ${groups}`, ...padding })).status).toBe(200)
+    const tooLong = `Bearer ${'x'.repeat(15_361)}`
+    expect((await send(url, { authorization: tooLong, ...padding })).status).toBe(401)
     const key = `ApiKey ${one.key}`
     const asCookie = (token: string) => `${cookieName}=${token}`
     const refused = [

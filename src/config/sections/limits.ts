@@ -37,6 +37,14 @@ export const limitsSchema = z
   .strictObject({
     maxBodyBytes: bytes(262_144, "Size of a request's body.", { max: mebibyte }),
     maxMessageLength: count(32_768, 'Length of a message.', { unit: 'UTF-16 code units' }),
+    maxCredentialBytes: bytes(
+      15_360,
+      'Size of a token or key in the `Authorization` header; the head of a request may have 8 KiB more.',
+      { min: 1_024, max: 65_536 },
+    ),
+    signInsPerMinute: count(300, 'Requests for `/auth/*` from one client address.', {
+      unit: 'requests per minute',
+    }),
     maxTokens: count(2_000, 'Lexical tokens of a GraphQL document.', { unit: 'tokens' }),
     maxDepth: count(12, 'Nesting of fields in a document.', { unit: 'levels' }),
     maxAliases: count(30, 'Aliases in a document; a fragment counts as often as it is spread.', {

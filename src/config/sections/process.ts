@@ -33,23 +33,55 @@ export const pathSchema = z
   .prefault('/graphql')
   .meta({ description: 'Path of GraphQL; a slash at its end makes no difference.' })
 
+/** Headers that scripts of usual pages add by themselves: without a word for them a browser sends nothing. */
+const usualHeaders = [
+  'traceparent',
+  'tracestate',
+  'baggage',
+  'sentry-trace',
+  'apollographql-client-name',
+  'apollographql-client-version',
+  'apollo-require-preflight',
+  'x-apollo-operation-name',
+]
+
 export const corsSchema = z
   .strictObject({
     origins: z
       .array(
-        z.string().refine((text) => URL.parse(text)?.origin === text && !text.includes('*'), {
+        z.string().refine(isOrigin, {
           error:
-            'must be an origin such as https://app.example.com: exact, in small letters, without a star, a path or a default port',
+            'must be an origin such as https://app.example.com or capacitor://localhost: exact, in small letters, without a star, a path or a default port',
         }),
       )
       .default([])
       .meta({
         description:
-          'Exact origins of pages that may call the gateway, such as `https://app.example.com`.',
+          'Exact origins of pages and apps that may call the gateway, such as `https://app.example.com`, `capacitor://localhost` or `chrome-extension://ID`.',
+      }),
+    requestHeaders: z
+      .array(
+        z.string().regex(/^[!#$%&'+.^_`|~0-9a-z-]+$/, {
+          error: 'must be the name of a header, in small letters, without a star',
+        }),
+      )
+      .default(usualHeaders)
+      .meta({
+        description:
+          'Request headers that pages may send beside those that the gateway reads. The default: those of tracing, and of Apollo Client.',
       }),
   })
   .meta({ description: 'Which pages of other origins may call the gateway.' })
-export type Cors = Readonly<{ origins: readonly string[] }>
+export type Cors = Readonly<{ origins: readonly string[]; requestHeaders: readonly string[] }>
+
+/** Apps send origins of schemes of their own, which the URL standard calls opaque. */
+function isOrigin(text: string): boolean {
+  if (text.includes('*')) return false
+  const { protocol, origin } = URL.parse(text) ?? {}
+  if (origin === text) return true
+  const isApp = origin === 'null' && protocol !== 'file:'
+  return isApp && /^[a-z][a-z0-9+.-]*:\/\/[a-z0-9._-]+(:\d+)?$/.test(text)
+}
 
 export const loggingSchema = z
   .strictObject({

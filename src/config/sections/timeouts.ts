@@ -50,6 +50,10 @@ export const timeoutsSchema = z
     ),
     headersMs: ms(10_000, "For a client to send its request's head."),
     requestMs: ms(30_000, 'For a client to send its whole request.'),
+    idleConnectionMs: ms(
+      65_000,
+      'For the next request of a connection that is kept alive; longer than the proxy before the gateway keeps its own.',
+    ),
   })
   .meta({ description: 'How long anything may take.' })
 

@@ -1,21 +1,12 @@
-import { createServer } from 'node:http'
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import type { Readable } from 'node:stream'
-import type { Timeouts } from '../../config/sections/timeouts.ts'
 import type { Clock } from '../../lib/clock.ts'
-import type { Logger } from '../../observe/logger.ts'
 import { bodyCutShort, bodyTaken, bodyTooLarge } from '../http.ts'
 import type { HttpResponse, HttpRequest } from '../http.ts'
-import { Connections, type TakeConnection } from './connections.ts'
+import type { TakeConnection } from './connections.ts'
 import { destroyResponse, streamToConnection, streamToNode } from './node-sink.ts'
 import type { SinkLimits } from './node-sink.ts'
 import type { FindRoute } from '../routes.ts'
 import type { HostResponse } from './wire.ts'
-
-const maxHeaderBytes = 16_384
-/** Between two requests of one connection; above what usual proxies have, so that they close first. */
-const keepAliveTimeoutMs = 65_000
 
 /** The most pieces in which one body may come: each costs the memory and the time of a hundred bytes beside its own. */
 const maxPieces = 16_384
@@ -207,58 +198,4 @@ function dropRest(req: HostRequest, clock: Clock, done: () => void): void {
 
 function hasBody({ status }: HttpResponse): boolean {
   return status !== 204 && status !== 304
-}
-
-export interface ListenOptions {
-  readonly handle: (req: IncomingMessage, res: ServerResponse, take: TakeConnection) => void
-  readonly host: string
-  /** 0 takes a free one. */
-  readonly port: number
-  readonly timeouts: Pick<Timeouts, 'headersMs' | 'requestMs' | 'uploadMs'>
-  readonly logger: Logger
-}
-
-export interface Listener extends AsyncDisposable {
-  readonly url: string
-  /** Takes no more connections, and closes those that are open. */
-  close(): Promise<void>
-}
-
-/** Rejects when the address cannot be had; later errors of accepting (no file descriptors) are logged and pass. */
-export async function listen(options: ListenOptions): Promise<Listener> {
-  const { handle, host, port, timeouts, logger } = options
-  const server = createServer(
-    {
-      maxHeaderSize: maxHeaderBytes,
-      headersTimeout: timeouts.headersMs,
-      // The door has a shorter one for what is no upload; a body is read only for callers that are known.
-      requestTimeout: Math.max(timeouts.headersMs, timeouts.requestMs, timeouts.uploadMs),
-      keepAliveTimeout: keepAliveTimeoutMs,
-      connectionsCheckingInterval: Math.min(timeouts.headersMs, 5_000),
-    },
-    (req, res) => handle(req, res, connections.take),
-  )
-  const connections = new Connections(server, keepAliveTimeoutMs)
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen({ host, port }, () => {
-      server.off('error', reject)
-      resolve()
-    })
-  })
-  server.on('error', (err) => logger.error({ err }, 'connection not accepted'))
-  return { url: urlOf(server.address(), host), close, [Symbol.asyncDispose]: close }
-
-  function close(): Promise<void> {
-    return new Promise((resolve) => {
-      server.close(() => resolve())
-      server.closeAllConnections()
-      connections[Symbol.dispose]()
-    })
-  }
-}
-
-function urlOf(address: string | AddressInfo | null, host: string): string {
-  if (address === null || typeof address === 'string') throw new TypeError('not a TCP address')
-  return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`
 }

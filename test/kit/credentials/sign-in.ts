@@ -57,6 +57,7 @@ export async function openWaysIn(
     { clock, newId: randomId },
   )
   const auth = createAuthenticator({
+    maxTokenLength: 15_360,
     issuers,
     apiKeys: options.apiKeys ?? [],
     cookie: options.cookie === false ? undefined : { name: cookieName },

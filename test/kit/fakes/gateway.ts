@@ -5,6 +5,7 @@ import type { CookieSettings } from '../../../src/config/sections/cookie.ts'
 import { UnauthenticatedError } from '../../../src/errors.ts'
 import { type Limits, limitsSchema } from '../../../src/config/sections/limits.ts'
 import type { PersistedDocuments } from '../../../src/config/sections/persisted-documents.ts'
+import { corsSchema } from '../../../src/config/sections/process.ts'
 import { uploadsSchema } from '../../../src/config/sections/uploads.ts'
 import type { IsolationPort } from '../../../src/graphql/context.ts'
 import { schema } from '../../../src/graphql/schema.ts'
@@ -13,9 +14,9 @@ import type { Logger } from '../../../src/observe/logger.ts'
 import type { Metrics, SubscriptionEnd } from '../../../src/observe/metrics.ts'
 import { createRateLimiter } from '../../../src/rate/limiter.ts'
 import { createGraphiQL } from '../../../src/server/graphiql/graphiql.ts'
-import { listen } from '../../../src/server/node/node.ts'
+import { listen } from '../../../src/server/node/listener.ts'
 import { createGraphServer, type GraphServer } from '../../../src/server/server.ts'
-import type { RequestAuthenticator, GuestIssuer } from '../../../src/server/sign-in.ts'
+import type { RequestAuthenticator, GuestIssuer, Limiter } from '../../../src/server/sign-in.ts'
 import type { CostLimiter } from '../../../src/server/graphql/operation.ts'
 import { type FakeSession, assistants, createFakeSession } from './session.ts'
 import { randomId } from './ids.ts'
@@ -31,6 +32,7 @@ export interface FakeGatewayOptions {
   readonly credentialCheckMs?: number
   readonly requestMs?: number
   readonly headersMs?: number
+  readonly idleConnectionMs?: number
   readonly introspection?: boolean
   readonly persistedDocuments?: PersistedDocuments
   readonly path?: string
@@ -47,6 +49,8 @@ export interface FakeGatewayOptions {
   /** Default: `Bearer NAME` is the caller NAME. Another one's callers have the session of their subject. */
   readonly authenticator?: RequestAuthenticator
   readonly cookie?: CookieSettings | undefined
+  /** Default: any number. */
+  readonly signIns?: Limiter
   readonly guests?: GuestIssuer | undefined
   readonly trustProxy?: number
   /** Tokens of operators. Default none. */
@@ -131,7 +135,7 @@ export async function openFakeGateway(options: FakeGatewayOptions = {}): Promise
     },
     introspection: options.introspection ?? true,
     persistedDocuments: options.persistedDocuments,
-    cors: { origins: options.origins ?? [] },
+    cors: corsSchema.parse({ origins: options.origins ?? [] }),
     graphiql: createGraphiQL({ demoHeaders: options.graphiqlHeaders }),
     clock,
     newId: randomId,
@@ -156,6 +160,7 @@ export async function openFakeGateway(options: FakeGatewayOptions = {}): Promise
       challenge: () => 'Bearer',
     },
     cookie: options.cookie,
+    signIns: options.signIns ?? { take: async () => undefined },
     guests: options.guests,
     trustProxy: options.trustProxy ?? 0,
     openSession: async (caller) => {
@@ -181,7 +186,13 @@ export async function openFakeGateway(options: FakeGatewayOptions = {}): Promise
     handle: (req, res, take) => server.serve(req, res, take),
     host: '127.0.0.1',
     port: 0,
-    timeouts: { headersMs: options.headersMs ?? 10_000, requestMs: 30_000, uploadMs: 120_000 },
+    timeouts: {
+      headersMs: options.headersMs ?? 10_000,
+      requestMs: 30_000,
+      uploadMs: 120_000,
+      idleConnectionMs: options.idleConnectionMs ?? 65_000,
+    },
+    limits,
     logger,
   })
   return {

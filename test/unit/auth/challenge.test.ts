@@ -11,6 +11,7 @@ function open(more: Partial<Parameters<typeof createAuthenticator>[0]> = {}): Au
   const fetchJson = () => Promise.reject(new Error('no test here fetches'))
   const clock = createFakeClock()
   return createAuthenticator({
+    maxTokenLength: 15_360,
     issuers: [],
     clock,
     fetchJson,

@@ -20,6 +20,7 @@ async function setUp() {
   const server = await openKeyServer(old.jwk)
   onTestFinished(() => server[Symbol.asyncDispose]())
   const auth = createAuthenticator({
+    maxTokenLength: 15_360,
     issuers: [
       {
         issuer: old.issuer,

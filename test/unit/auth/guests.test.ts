@@ -172,5 +172,11 @@ function authenticatorOf(
   issuers: readonly IssuerSettings[],
 ) {
   const fetchJson = () => Promise.reject(new Error('nothing is fetched here'))
-  return createAuthenticator({ issuers, clock, fetchJson, onFetchFailure: () => undefined })
+  return createAuthenticator({
+    maxTokenLength: 15_360,
+    issuers,
+    clock,
+    fetchJson,
+    onFetchFailure: () => undefined,
+  })
 }

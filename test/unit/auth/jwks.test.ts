@@ -23,6 +23,7 @@ async function setUp() {
   onTestFinished(() => server[Symbol.asyncDispose]())
   let timeoutMs = 60_000
   const auth = createAuthenticator({
+    maxTokenLength: 15_360,
     issuers: [
       {
         issuer: old.issuer,

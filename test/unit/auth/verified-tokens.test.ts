@@ -84,6 +84,7 @@ describe('verified tokens', () => {
     const server = await openKeyServer(issuer.jwk)
     onTestFinished(() => server[Symbol.asyncDispose]())
     using auth = createAuthenticator({
+      maxTokenLength: 15_360,
       issuers: [
         {
           issuer: issuer.issuer,

@@ -656,7 +656,7 @@ describe('a configuration', () => {
     ],
     'an origin with a star': [
       { ...minimal, cors: { origins: ['https://*.preview.example'] } },
-      'cors.origins[0]: must be an origin such as https://app.example.com: exact',
+      'cors.origins[0]: must be an origin such as https://app.example.com or capacitor://localhost: exact, in small letters, without a star',
     ],
     'an origin with a port that browsers leave out': [
       { ...minimal, cors: { origins: ['https://app.test:443'] } },
