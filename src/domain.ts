@@ -72,6 +72,8 @@ export interface Message {
   readonly role: 'USER' | 'ASSISTANT'
   readonly text: string
   readonly attachmentIds: readonly AttachmentId[]
+  /** Addresses of the images that the user sent along; the gateway never reads them. */
+  readonly imageUrls: readonly string[]
   /** What the session thinks of an answer. */
   readonly rating: Rating | null
   readonly createdAt: number
@@ -339,4 +341,6 @@ export interface AssistantInfo {
   readonly parameterNames: readonly string[]
   readonly metadataNames: readonly string[]
   readonly acceptsAttachments: boolean
+  /** Hosts that the address of an image may name; `*.example.com` stands for all below it. Empty: it takes none. */
+  readonly imageHosts: readonly string[]
 }

@@ -5,15 +5,15 @@ import { findString, isObject, parseJson, type JsonObject } from './json.ts'
 export interface EnterMessage {
   readonly role: 'user' | 'assistant'
   readonly text: string
-  /** Uploaded before. Only a Bot takes them here: a Workflow's messages are plain text. */
+  /** Only a Bot takes them here: a Workflow's messages are plain text. */
   readonly files?: readonly EnterFile[] | undefined
   readonly metaData?: Readonly<Record<string, string>> | undefined
 }
 
-export interface EnterFile {
-  readonly type: 'image' | 'file' | 'audio'
-  readonly fileId: string
-}
+/** A file that was uploaded, or an image that the platform fetches itself. */
+export type EnterFile =
+  | { readonly type: 'image' | 'file' | 'audio'; readonly fileId: string }
+  | { readonly type: 'image'; readonly url: string }
 
 /** The wire's form of a message; `undefined` fields vanish in JSON. */
 export function enterMessage(message: EnterMessage) {
@@ -32,7 +32,11 @@ export function enterMessage(message: EnterMessage) {
 function objectString(text: string, files: readonly EnterFile[]): string {
   return JSON.stringify([
     { type: 'text', text },
-    ...files.map(({ type, fileId }) => ({ type, file_id: fileId })),
+    ...files.map((file) =>
+      'url' in file
+        ? { type: file.type, file_url: file.url }
+        : { type: file.type, file_id: file.fileId },
+    ),
   ])
 }
 

@@ -82,6 +82,12 @@ export function textOf(message: {
     .join('\n')
 }
 
+/** The addresses of the images that a message carries. */
+export function imagesOf(message: EnterMessage): readonly string[] {
+  if (message.content_type !== 'object_string') return []
+  return partsOf(message).flatMap((part) => part.file_url ?? [])
+}
+
 /** The ids of the files that a message carries. */
 export function filesOf(message: EnterMessage): readonly string[] {
   if (message.content_type !== 'object_string') return []

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Context } from './context.ts'
-import { type EnterMessage, filesOf } from './enter-message.ts'
+import { type EnterMessage, filesOf, imagesOf } from './enter-message.ts'
 import { ApiError } from './call-errors.ts'
 import { parseJson } from './json.ts'
 import { memoryKeyOf, nodeKeyOf, variableKeyOf } from './leaks.ts'
@@ -10,7 +10,7 @@ import type { MetaData } from './world.ts'
 
 /** What the model sees beside the text. */
 export interface Facts {
-  /** Names and sizes. */
+  /** Names and sizes of uploads, and addresses of images. */
   readonly files: readonly string[]
   readonly parameters: Readonly<Record<string, unknown>>
   /** `custom_variables` of a Bot, `ext` of a Workflow. */
@@ -42,12 +42,17 @@ export function collectFacts(
   const kept = valuesOf(variables, variableKey)
   const { remembers } = settings
   const ids = [...messages.flatMap(filesOf), ...Object.values(parameters).flatMap(filesInParameter)]
+  const uploads = ids.map((id) => {
+    const file = files.find(id, user.owner)
+    if (file === undefined) throw new ApiError(4000, 'Request parameter error: no such file')
+    return `${file.name} (${file.bytes} bytes)`
+  })
+  const images = [
+    ...messages.flatMap(imagesOf),
+    ...Object.values(parameters).flatMap(imagesInParameter),
+  ]
   return {
-    files: ids.map((id) => {
-      const file = files.find(id, user.owner)
-      if (file === undefined) throw new ApiError(4000, 'Request parameter error: no such file')
-      return `${file.name} (${file.bytes} bytes)`
-    }),
+    files: [...uploads, ...images],
     parameters,
     variables: about.variables,
     metaData: { ...about.metaData, ...messages.at(-1)?.meta_data },
@@ -90,6 +95,12 @@ function filesInParameter(value: unknown): readonly string[] {
   } catch {
     return []
   }
+}
+
+/** A list of files may hold addresses as well; a text that is no list is no file. */
+function imagesInParameter(value: unknown): readonly string[] {
+  if (!Array.isArray(value)) return []
+  return value.filter((item) => typeof item === 'string' && item.startsWith('https://'))
 }
 
 /** `name=value` lines in the order of their names. */

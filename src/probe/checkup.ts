@@ -177,7 +177,13 @@ async function speak(
   try {
     const upstream = await strategy.open(run, signal)
     if (upstream.type === 'id') made.add(upstream.conversationId)
-    const message = { text: greeting, attachments: [], extras: noExtras, history: [] }
+    const message = {
+      text: greeting,
+      attachments: [],
+      imageUrls: [],
+      extras: noExtras,
+      history: [],
+    }
     const take: TakeRunEvents = (events) => {
       for (const { type, chatId, conversationId } of events) {
         accepted = { ...run, chatId, upstreamConversationId: conversationId }

@@ -129,6 +129,7 @@ export function createProbers(options: {
           upstream,
           text,
           attachments: [],
+          imageUrls: [],
           extras: { parameters: {}, metadata: {} },
           history: [],
         }

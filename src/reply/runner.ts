@@ -303,8 +303,8 @@ function requestOf(
   // A new upstream conversation does not know what the old one asked.
   const fields = strategy.readsForms && !contextReset ? (askedBefore?.fields ?? []) : []
   const form = fields.length === 0 ? undefined : fields
-  const { text } = message
-  return { ...runContext(run), upstream, history, text, attachments, extras, form }
+  const { text, imageUrls } = message
+  return { ...runContext(run), upstream, history, text, attachments, imageUrls, extras, form }
 }
 
 /** The upstream conversation that goes on; undefined: a new one is needed. */

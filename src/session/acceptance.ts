@@ -17,7 +17,6 @@ import {
   IdempotencyMismatchError,
   InvalidInputError,
   NotFoundError,
-  NotSupportedError,
   QueueFullError,
   RateLimitedError,
 } from '../errors.ts'
@@ -36,6 +35,8 @@ export interface SendMessageRequest {
   readonly assistantId: AssistantId | undefined
   readonly conversationId: ConversationId | undefined
   readonly attachmentIds: readonly AttachmentId[]
+  /** Absolute URLs of images, each in its normal form. */
+  readonly imageUrls: readonly string[]
   readonly extras: MessageExtras
   readonly onBusy: BusyPolicy
   readonly idempotency: IdempotencyKey | undefined
@@ -77,10 +78,6 @@ export interface Acceptance {
   repeat(session: Session, request: SendMessageRequest): Promise<Reply | undefined>
 }
 
-/** The platform's own limits; a sixteenth pair is the gateway's own. */
-const maxMetadata = 15
-const maxMetadataName = 64
-const maxMetadataValue = 512
 /** Conversations whose assistant is remembered; the one that was longest not used is forgotten first. */
 const maxRemembered = 10_000
 /** For a caller with too many open replies, in ms: when one of them ends is not known. */
@@ -200,74 +197,4 @@ export function digested({ key, input }: IdempotencyKey): IdempotencyDigest {
 
 export function keyReused(): IdempotencyMismatchError {
   return new IdempotencyMismatchError('The idempotency key was used with another input.')
-}
-
-/** Whether only its assistant can say if a message may be as it is. */
-export function needsAssistant({ attachmentIds, extras }: SendMessageRequest): boolean {
-  return (
-    attachmentIds.length > 0 ||
-    Object.keys(extras.parameters).length > 0 ||
-    Object.keys(extras.metadata).length > 0
-  )
-}
-
-/**
- * What a message carries beside its text.
- * @throws {@link InvalidInputError} naming what the assistant does not take; {@link NotSupportedError}
- */
-export function checkExtras(
-  { attachmentIds, extras }: SendMessageRequest,
-  assistant: AssistantInfo,
-  rules: {
-    readonly maxAttachments: number
-    /** Parameters are texts. */
-    readonly textsOnly: boolean
-  },
-): void {
-  if (attachmentIds.length > 0 && !assistant.acceptsAttachments) {
-    throw new NotSupportedError('The assistant takes no attachments.')
-  }
-  if (attachmentIds.length > rules.maxAttachments) {
-    throw new InvalidInputError(`A message may have at most ${rules.maxAttachments} attachments.`, {
-      field: ['attachmentIds'],
-    })
-  }
-  if (new Set(attachmentIds).size < attachmentIds.length) {
-    throw new InvalidInputError('An attachment is named twice.', { field: ['attachmentIds'] })
-  }
-  for (const [name, value] of Object.entries(extras.parameters)) {
-    if (!assistant.parameterNames.includes(name)) {
-      throw new InvalidInputError(`The assistant takes no parameter "${name}".`, {
-        field: ['parameters'],
-      })
-    }
-    if (rules.textsOnly && typeof value !== 'string') {
-      throw new InvalidInputError(`The parameter "${name}" must be a text.`, {
-        field: ['parameters'],
-      })
-    }
-  }
-  const metadata = Object.entries(extras.metadata)
-  if (metadata.length > maxMetadata) {
-    throw new InvalidInputError(`A message may have at most ${maxMetadata} metadata entries.`, {
-      field: ['metadata'],
-    })
-  }
-  for (const [name, value] of metadata) {
-    if (!assistant.metadataNames.includes(name) || !isWithin(name, maxMetadataName)) {
-      throw new InvalidInputError(`The assistant takes no metadata "${name}".`, {
-        field: ['metadata'],
-      })
-    }
-    if (!isWithin(value, maxMetadataValue)) {
-      throw new InvalidInputError(
-        `The metadata "${name}" must have 1 to ${maxMetadataValue} characters.`,
-        { field: ['metadata'] },
-      )
-    }
-  }
-}
-
-function isWithin(text: string, maxLength: number): boolean {
-  return text.length >= 1 && text.length <= maxLength
 }

@@ -28,14 +28,9 @@ import { checkOutputs, digestOfOutputs } from '../reply/tool-outputs.ts'
 import type { Ledger } from '../store/ledger.ts'
 import type { ReplyLog } from '../store/log.ts'
 import { stored } from '../store/store.ts'
-import {
-  type AcceptanceOptions,
-  checkExtras,
-  createAcceptance,
-  needsAssistant,
-  type SendMessageRequest,
-} from './acceptance.ts'
+import { type AcceptanceOptions, createAcceptance, type SendMessageRequest } from './acceptance.ts'
 import type { SessionCaller } from './conversations.ts'
+import { checkContent, needsAssistant } from './message-content.ts'
 
 /** What one session may do with its replies. No method takes a session. */
 export interface SessionReplies {
@@ -133,7 +128,7 @@ export function createSessionReplies(
         const { maxAttachments } = limits
         const served = options.serve(assistant.id, undefined)
         const textsOnly = served?.strategy?.takesTextsOnly ?? false
-        checkExtras(request, assistant, { maxAttachments, textsOnly })
+        checkContent(request, assistant, { maxAttachments, textsOnly })
         if (served !== undefined && served.strategy === undefined) {
           return new AssistantUnavailableError(served.reason, null)
         }

@@ -45,6 +45,7 @@ export interface AcceptRequest {
   readonly text: string
   /** All must be of this session and of the assistant. */
   readonly attachmentIds: readonly AttachmentId[]
+  readonly imageUrls: readonly string[]
   readonly extras: MessageExtras
   readonly onBusy: BusyPolicy
   readonly idempotency: IdempotencyDigest | undefined

@@ -168,12 +168,12 @@ function targetsOf(assistant: AssistantSettings): {
 
 /** What callers may know of an assistant: what its messages may carry, whichever way it is driven. */
 export function infoOf(assistant: AssistantSettings): AssistantInfo {
-  const { id, name } = assistant
+  const { id, name, imageHosts } = assistant
   switch (assistant.strategy) {
     case 'workflow':
-      return { id, name, ...workflowTakes(assistant.workflow) }
+      return { id, name, imageHosts, ...workflowTakes(assistant.workflow) }
     case 'bot':
-      return { id, name, ...botTakes(assistant.bot) }
+      return { id, name, imageHosts, ...botTakes(assistant.bot) }
     case 'auto': {
       const workflow = workflowTakes(assistant.workflow)
       const bot = botTakes(assistant.fallback)
@@ -182,6 +182,7 @@ export function infoOf(assistant: AssistantSettings): AssistantInfo {
       return {
         id,
         name,
+        imageHosts,
         parameterNames: both(workflow.parameterNames, bot.parameterNames),
         metadataNames: both(workflow.metadataNames, bot.metadataNames),
         acceptsAttachments: workflow.acceptsAttachments && bot.acceptsAttachments,
@@ -194,7 +195,7 @@ function workflowTakesFiles({ attachmentParameter }: WorkflowSettings): boolean 
   return attachmentParameter !== undefined
 }
 
-type Takes = Omit<AssistantInfo, 'id' | 'name'>
+type Takes = Omit<AssistantInfo, 'id' | 'name' | 'imageHosts'>
 
 function workflowTakes(workflow: WorkflowSettings): Takes {
   return {

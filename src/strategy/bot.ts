@@ -171,13 +171,13 @@ export function createBotStrategy(options: BotStrategyOptions): ChatStrategy {
     async start(request, take, signal) {
       const { upstream } = request
       if (upstream.type === 'named') throw new TypeError('a Bot has no named conversations')
-      const { extras, attachments: files } = request
+      const { extras, attachments: files, imageUrls } = request
       if (files.length > 0 && !bot.attachments) {
         throw new TypeError('messages to this Bot carry no files')
       }
       const keys = createRunKeys(request)
       const metaData = messageMetaData(bot.metadata, extras, keys)
-      const messages = enterMessages(request, keys, { metaData, files }, seedForm)
+      const messages = enterMessages(request, keys, { metaData, files, imageUrls }, seedForm)
       const variables = customVariables(bot, request, keys)
       await streamRun(
         {

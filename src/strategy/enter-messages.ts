@@ -10,14 +10,16 @@ export function enterMessages(
   own: {
     readonly metaData: Readonly<Record<string, string>>
     readonly files?: readonly UpstreamFile[]
+    readonly imageUrls?: readonly string[]
   },
   options: { readonly max: number; readonly takes: SeedForm },
 ): readonly EnterMessage[] {
   const older = seedsOf(history, options).map((seed): EnterMessage => {
     return { ...seed, metaData: historyMetaData }
   })
-  const { metaData, files = [] } = own
-  return [...older, { role: 'user', text, files: files.map(enterFile), metaData }]
+  const { metaData, files = [], imageUrls = [] } = own
+  const images = imageUrls.map((url) => ({ type: 'image', url }) as const)
+  return [...older, { role: 'user', text, files: [...files.map(enterFile), ...images], metaData }]
 }
 
 /** How older messages are sent. `messages`: each as it was. `transcript`: all as one message of the user. */

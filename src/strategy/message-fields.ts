@@ -11,23 +11,26 @@ import type { StartRequest } from './strategy.ts'
  */
 export function startParameters(
   workflow: WorkflowSettings,
-  { extras, attachments, upstream }: StartRequest,
+  { extras, attachments, imageUrls, upstream }: StartRequest,
   keys: RunKeys,
 ): Readonly<Record<string, unknown>> {
   const { sessionParameter, attachmentParameter } = workflow
   refuseNames(extras.parameters, keptParameters(workflow))
-  if (attachments.length > 0 && attachmentParameter === undefined) {
+  const hasFiles = attachments.length > 0 || imageUrls.length > 0
+  if (hasFiles && attachmentParameter === undefined) {
     throw new TypeError('nothing receives the files of a message: "attachmentParameter" is missing')
   }
   return {
     ...workflow.parameters,
     ...extras.parameters,
     ...(attachmentParameter !== undefined &&
-      attachments.length > 0 && {
-        // A list of files is a list of JSON texts, each naming one (the platform's "workflow_chat" page, `parameters`).
-        [attachmentParameter]: attachments.map(({ upstreamId }) =>
-          JSON.stringify({ file_id: upstreamId }),
-        ),
+      hasFiles && {
+        // A list of files is a list of texts: JSON that names an upload, or a URL (the platform's "workflow_chat" page,
+        // `parameters`).
+        [attachmentParameter]: [
+          ...attachments.map(({ upstreamId }) => JSON.stringify({ file_id: upstreamId })),
+          ...imageUrls,
+        ],
       }),
     [sessionParameter]: keys.sessionName,
     ...(upstream.type === 'named' && { [conversationParameter]: keys.runName }),

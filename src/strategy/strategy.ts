@@ -116,6 +116,8 @@ export interface StartRequest extends RunContext {
   readonly upstream: UpstreamConversation
   readonly text: string
   readonly attachments: readonly UpstreamFile[]
+  /** Addresses of images that the upstream is to fetch. */
+  readonly imageUrls: readonly string[]
   readonly extras: MessageExtras
   /** Older messages that seed a new upstream conversation, oldest first. */
   readonly history: readonly Message[]

@@ -17,6 +17,7 @@ const token = 'alice'
 const plain: Omit<SendMessageRequest, 'text' | 'conversationId'> = {
   assistantId: undefined,
   attachmentIds: [],
+  imageUrls: [],
   extras: { parameters: {}, metadata: {} },
   onBusy: 'QUEUE',
   idempotency: undefined,

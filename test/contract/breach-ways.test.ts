@@ -209,6 +209,7 @@ const settings: AssistantSettings = {
   platform: 'cloud',
   quota: { maxRunning: 10, startsPerSecond: 10 },
   onBreach: 'quarantine',
+  imageHosts: [],
   requireProof: false,
   probe: { answers: [] },
   strategy: 'bot',

@@ -58,6 +58,7 @@ async function open() {
     assistantId: undefined,
     conversationId: undefined,
     attachmentIds: [],
+    imageUrls: [],
     extras: { parameters: {}, metadata: {} },
     onBusy: 'QUEUE',
     idempotency: undefined,

@@ -94,6 +94,7 @@ async function open(apiKeys: readonly ApiKeySettings[] = [], more: FakeGatewayOp
     onBusy: 'QUEUE',
     idempotency: undefined,
     attachmentIds: [],
+    imageUrls: [],
     extras: { parameters: {}, metadata: {} },
   })
   const listen = (token: string) => client.stream({ token, query, variables })

@@ -102,6 +102,7 @@ async function speak(
       conversationId: id,
       text,
       attachmentIds: [attachmentId],
+      imageUrls: [`https://images.example.com/${word}image!`],
       extras: { parameters: { p: `${word}parameter!` }, metadata: { m: `${word}metadata!` } },
       idempotency: { key: `${word}key!${randomId()}`, digest: `${word}digest!` },
       at,

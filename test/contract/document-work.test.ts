@@ -114,6 +114,7 @@ async function fill(session: FakeSession): Promise<void> {
         assistantId: undefined,
         conversationId,
         attachmentIds: [],
+        imageUrls: [],
         extras: { parameters: {}, metadata: {} },
         onBusy: 'QUEUE',
         idempotency: undefined,

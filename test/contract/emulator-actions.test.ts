@@ -229,6 +229,20 @@ describe('files', () => {
     const parameters = { doc: [JSON.stringify({ file_id: file.id })], city: 'Rome' }
     expect(streamed(await askWorkflow(coze, '/files', { parameters }))).toBe('notes.txt (5 bytes)')
     expect(streamed(await askWorkflow(coze, '/params', { parameters }))).toContain('city=Rome')
+    const url = 'https://images.example.com/cat.png'
+    expect(streamed(await askWorkflow(coze, '/files', { parameters: { doc: [url] } }))).toBe(url)
+    const image = JSON.stringify([
+      { type: 'text', text: '/files' },
+      { type: 'image', file_url: url },
+    ])
+    const seen = await collect(
+      coze.chat.stream({
+        bot_id,
+        user_id: 'u',
+        additional_messages: [{ ...message, content: image }],
+      }),
+    )
+    expect(streamed(seen)).toBe(url)
     const unknown = { doc: JSON.stringify({ file_id: '1' }) }
     expect(await failure(askWorkflow(coze, '/files', { parameters: unknown }))).toMatchObject({
       code: 4000,

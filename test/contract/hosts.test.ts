@@ -56,6 +56,7 @@ async function sendMessage(gateway: FakeGateway): Promise<void> {
     assistantId: undefined,
     conversationId: undefined,
     attachmentIds: [],
+    imageUrls: [],
     extras: { parameters: {}, metadata: {} },
     onBusy: 'QUEUE',
     idempotency: undefined,

@@ -197,6 +197,22 @@ export function ledgerRecordsContract(name: string, open: () => Promise<ReplySto
       expect(claim.message.attachmentIds).toEqual([mine.id])
     })
 
+    it('keeps image URLs with their message, apart from its parameters', async () => {
+      await using store = await open()
+      const { ledger } = store
+      const session = await openSession(ledger)
+      const extras = { parameters: { CITY: ['Oslo', 1] }, metadata: { source: 'app' } }
+      const imageUrls = ['https://a.example/1.png', `https://a.example/${'é'.repeat(5_000)}`]
+      const reply = await acceptReply(ledger, session, { imageUrls, extras })
+      const { conversationId } = reply
+      const claim = await claimReply(ledger, session, conversationId)
+      expect(claim.message.imageUrls).toEqual(imageUrls)
+      expect(claim.extras).toEqual(extras)
+      await acceptReply(ledger, session, { conversationId, imageUrls: ['https://b.example/'] })
+      const page = await ledger.session(session).messagePage(conversationId, forward)
+      expect(page?.rows.map((row) => row.imageUrls)).toEqual([imageUrls, ['https://b.example/']])
+    })
+
     it('refuses more open replies than a session may have, and stores nothing of them', async () => {
       await using store = await open()
       const { ledger } = store

@@ -82,6 +82,7 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
             role: 'USER',
             text: 'hello',
             attachmentIds: [],
+            imageUrls: [],
             rating: null,
             createdAt: 7,
           },

@@ -99,6 +99,7 @@ async function use(worker: StoreWorker): Promise<void> {
     conversationId,
     text: 'hello',
     attachmentIds: [attachmentId],
+    imageUrls: [],
     extras: { parameters: { a: 1 }, metadata: {} },
     onBusy: 'QUEUE',
     idempotency: { key: randomId(), digest: 'd' },

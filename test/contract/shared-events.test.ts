@@ -24,6 +24,7 @@ async function open() {
       assistantId: undefined,
       conversationId: undefined,
       attachmentIds: [],
+      imageUrls: [],
       extras: { parameters: {}, metadata: {} },
       onBusy: 'QUEUE',
       idempotency: undefined,

@@ -37,6 +37,7 @@ async function open(options: FakeGatewayOptions = {}) {
     assistantId: undefined,
     conversationId: undefined,
     attachmentIds: [],
+    imageUrls: [],
     extras: { parameters: {}, metadata: {} },
     onBusy,
     idempotency: undefined,

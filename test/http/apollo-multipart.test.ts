@@ -32,6 +32,7 @@ async function open(options: FakeGatewayOptions = {}) {
     assistantId: undefined,
     conversationId: undefined,
     attachmentIds: [],
+    imageUrls: [],
     extras: { parameters: {}, metadata: {} },
     onBusy: 'QUEUE',
     idempotency: undefined,

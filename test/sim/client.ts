@@ -86,6 +86,7 @@ export function createClient(world: World, supervisor: Supervisor, person: strin
         assistantId,
         conversationId,
         attachmentIds: [],
+        imageUrls: [],
         extras: { parameters: {}, metadata: {} },
         onBusy,
         idempotency: key === undefined ? undefined : { key, input: text },

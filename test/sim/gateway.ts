@@ -251,6 +251,7 @@ function infoOf(id: string): AssistantInfo {
     parameterNames: [],
     metadataNames: [],
     acceptsAttachments: false,
+    imageHosts: [],
   }
 }
 
@@ -277,6 +278,7 @@ function settingsOf(
     platform: id === 'flow' ? configuredAs : platform,
     quota: { maxRunning, startsPerSecond: 1000 },
     onBreach: onBreach === 'fallback' && id !== 'flow' ? 'quarantine' : onBreach,
+    imageHosts: [],
     requireProof: false,
     probe: { answers: [] },
   } as const

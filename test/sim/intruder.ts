@@ -35,6 +35,7 @@ const attempts: Readonly<Record<string, Attempt>> = {
       assistantId: undefined,
       conversationId,
       attachmentIds: [],
+      imageUrls: [],
       extras: { parameters: {}, metadata: {} },
       onBusy: 'QUEUE',
       idempotency: undefined,

@@ -42,6 +42,8 @@ export type AssistantSettings = {
   readonly credentials: CozeCredentials
   readonly platform: Platform
   readonly quota: AssistantQuota
+  /** Hosts that images of a message may lie on, for the platform to fetch; `*.example.com` stands for all below it. */
+  readonly imageHosts: readonly string[]
   /** What is done when two of its sessions or conversations have met. */
   readonly onBreach: OnBreach
   /** Nobody is served before a probe has found it ISOLATED. */
@@ -151,6 +153,13 @@ function credentialsSchema(source: SecretSource) {
     .meta({ description: 'How the gateway proves itself to Coze.' })
 }
 
+const imageHost = z
+  .string()
+  .toLowerCase()
+  .regex(/^(\*\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]([a-z0-9-]*[a-z0-9])$/, {
+    error: 'must be a host such as images.example.com or *.example.com, alone',
+  })
+
 /** Chats per second on the platform's smallest plan (docs/coze-platform.md#limits). */
 const documentedPerSecond = { workflow: 50, bot: 20, auto: 20 } as const
 
@@ -198,6 +207,10 @@ export function assistantSchema(source: SecretSource) {
           "Which of Coze's platforms it is. Left out: `studio` for a personal access token at a host that is not one of the cloud's, else `cloud`.",
       }),
       quota: quotaSchema.prefault({}),
+      imageHosts: z.array(imageHost).max(100).default([]).meta({
+        description:
+          'Hosts of images that a message may name by URL, which the platform fetches; `*.example.com` stands for every host below it.',
+      }),
       onBreach: z.enum(['quarantine', 'fallback', 'alert']).default('quarantine').meta({
         description:
           'What is done when two sessions or conversations have met: take the assistant out of service, go on with the Bot of `auto`, or only log it.',
@@ -230,6 +243,11 @@ export function assistantSchema(source: SecretSource) {
       },
       { when: ({ value }) => isObject(value) },
     )
+    .superRefine(({ imageHosts, workflow }, context) => {
+      if (imageHosts.length === 0 || !workflow || workflow.attachmentParameter !== undefined) return
+      const message = 'needs "workflow.attachmentParameter": nothing receives the images'
+      context.addIssue({ code: 'custom', path: ['imageHosts'], message })
+    })
     .superRefine(({ baseUrl, platform, credentials }, context) => {
       const host = URL.parse(baseUrl)?.host
       if (platform === 'studio' && host !== undefined && isRegion(host)) {
@@ -256,6 +274,7 @@ export function assistantSchema(source: SecretSource) {
           startsPerSecond:
             assistant.quota.startsPerSecond ?? documentedPerSecond[assistant.strategy],
         },
+        imageHosts: assistant.imageHosts,
         onBreach: assistant.onBreach,
         requireProof: assistant.requireProof,
         probe: assistant.probe,

@@ -149,6 +149,7 @@ builder.mutationField('sendMessage', (t) =>
           conversationId:
             input.conversationId == null ? undefined : getConversationId(input.conversationId),
           attachmentIds: getAttachmentIds(input.attachmentIds ?? []),
+          imageUrls: [],
           extras: extrasOf(input.parameters ?? [], input.metadata ?? []),
           onBusy: input.onBusy ?? 'QUEUE',
           idempotency: key == null ? undefined : { key, input: rawInput(info, 'input') },

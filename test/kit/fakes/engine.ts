@@ -33,6 +33,7 @@ export const assistant: AssistantInfo = {
   parameterNames: ['city'],
   metadataNames: ['ticket'],
   acceptsAttachments: true,
+  imageHosts: [],
 }
 
 export interface OpenEngineOptions
@@ -193,6 +194,7 @@ export const message = (
   assistantId: undefined,
   conversationId: undefined,
   attachmentIds: [],
+  imageUrls: [],
   extras: { parameters: {}, metadata: {} },
   onBusy: 'QUEUE',
   idempotency: undefined,

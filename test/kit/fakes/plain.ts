@@ -1,2 +1,6 @@
 /** A message that carries nothing beside its text. */
-export const plain = { attachments: [], extras: { parameters: {}, metadata: {} } } as const
+export const plain = {
+  attachments: [],
+  imageUrls: [],
+  extras: { parameters: {}, metadata: {} },
+} as const

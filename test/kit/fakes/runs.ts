@@ -27,6 +27,7 @@ export function createHistory(run: RunContext, texts: readonly string[]): readon
     role: index % 2 === 0 ? 'USER' : 'ASSISTANT',
     text,
     attachmentIds: [],
+    imageUrls: [],
     rating: null,
     createdAt: index,
   }))

@@ -51,6 +51,7 @@ export const assistants: readonly AssistantInfo[] = [
     parameterNames: ['city'],
     metadataNames: ['ticket'],
     acceptsAttachments: true,
+    imageHosts: [],
   },
   {
     id: 'bot' as AssistantId,
@@ -58,6 +59,7 @@ export const assistants: readonly AssistantInfo[] = [
     parameterNames: [],
     metadataNames: [],
     acceptsAttachments: false,
+    imageHosts: [],
   },
 ]
 
@@ -332,6 +334,7 @@ export function createFakeSession(name = 'alice'): FakeSession {
       role: 'USER',
       text,
       attachmentIds: [],
+      imageUrls: [],
       rating: null,
       createdAt,
     })

@@ -47,6 +47,7 @@ export function requestOf(request: Partial<AcceptRequest> = {}): AcceptRequest {
     conversationId: undefined,
     text: 'hello',
     attachmentIds: [],
+    imageUrls: [],
     extras: { parameters: {}, metadata: {} },
     onBusy: 'QUEUE',
     idempotency: undefined,

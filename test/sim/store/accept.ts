@@ -135,6 +135,7 @@ export function accept(
     role: 'USER',
     text: request.text,
     attachmentIds: request.attachmentIds,
+    imageUrls: request.imageUrls,
     rating: null,
     createdAt: at,
     order: nextRow(state),

@@ -108,6 +108,7 @@ function addAnswer(state: State, row: ReplyRow, { answerId, at }: FinishRequest)
     role: 'ASSISTANT',
     text: '',
     attachmentIds: [],
+    imageUrls: [],
     rating: null,
     createdAt: at,
     order: nextRow(state),

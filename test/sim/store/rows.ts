@@ -26,9 +26,9 @@ function beginningOf(text: string): string {
 }
 
 export function toMessage(state: State, row: MessageRow): Message {
-  const { id, conversationId, replyId, role, attachmentIds, rating, createdAt } = row
+  const { id, conversationId, replyId, role, attachmentIds, imageUrls, rating, createdAt } = row
   const text = role === 'USER' ? row.text : (state.replies.get(replyId)?.text.answer ?? '')
-  return { id, conversationId, replyId, role, text, attachmentIds, rating, createdAt }
+  return { id, conversationId, replyId, role, text, attachmentIds, imageUrls, rating, createdAt }
 }
 
 export function toReply(state: State, row: ReplyRow): Reply {

@@ -56,6 +56,7 @@ export interface MessageRow {
   readonly role: 'USER' | 'ASSISTANT'
   readonly text: string
   readonly attachmentIds: readonly AttachmentId[]
+  readonly imageUrls: readonly string[]
   rating: Rating | null
   readonly createdAt: number
   readonly order: number

@@ -499,6 +499,8 @@ describe('a configuration', () => {
 
   const withAssistant = (over: object) => ({ ...minimal, assistants: [{ ...assistant, ...over }] })
   const withWorkflow = (over: object) => withAssistant({ workflow: { ...workflow, ...over } })
+  const withImages = (host: string) =>
+    withAssistant({ imageHosts: [host], workflow: { ...workflow, attachmentParameter: 'FILES' } })
   const withIssuer = (over: object) => ({
     ...minimal,
     issuers: [{ issuer: 'https://id.test', audience: 'gateway', ...over }],
@@ -729,6 +731,18 @@ describe('a configuration', () => {
       'names the environment variable NOT_SET, which is not set',
     ],
     'a file that is not there': [withIssuer({ secret: { file: 'x' } }), 'cannot be read (ENOENT)'],
+    'an image host with a scheme': [
+      withImages('https://images.example.com'),
+      'assistants[0].imageHosts[0]: must be a host such as images.example.com',
+    ],
+    'a whole top-level domain of image hosts': [
+      withImages('*.com'),
+      'assistants[0].imageHosts[0]: must be a host',
+    ],
+    'image hosts of a Workflow that nothing receives images in': [
+      withAssistant({ imageHosts: ['images.example.com'] }),
+      'imageHosts: needs "workflow.attachmentParameter"',
+    ],
     'two keys of one version': [
       {
         ...minimal,

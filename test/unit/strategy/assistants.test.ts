@@ -20,6 +20,7 @@ const common = {
   platform: 'cloud',
   quota: { maxRunning: 10, startsPerSecond: 10 },
   onBreach: 'quarantine',
+  imageHosts: [],
   requireProof: false,
   probe: { answers: [] },
 } as const
@@ -68,7 +69,8 @@ describe('what messages to an assistant may carry', () => {
     ['a Bot', asBot, ['LANGUAGE', 'MOOD'], ['team', 'shift']],
     ['both: what either way takes', asAuto, ['LANGUAGE'], ['team']],
   ])('%s', (_, settings, parameterNames, metadataNames) => {
-    const info = { id, name: 'Helper', parameterNames, metadataNames, acceptsAttachments: true }
+    const takes = { parameterNames, metadataNames, acceptsAttachments: true, imageHosts: [] }
+    const info = { id, name: 'Helper', ...takes }
     expect(infoOf(settings)).toEqual(info)
   })
 

@@ -143,7 +143,9 @@ describe('bot strategy', () => {
       parameters: { LANGUAGE: 'de', COUNT: 3, LIST: ['a'] },
       metadata: { shift: 'night' },
     }
-    await collect((take) => strategy.start({ ...message, attachments, extras }, take, signal))
+    const imageUrls = ['https://images.example.com/a.png']
+    const request = { ...message, attachments, imageUrls, extras }
+    await collect((take) => strategy.start(request, take, signal))
     const metaData = { team: 'blue', shift: 'night', reply_id: 'alice-reply-1' }
     expect(client.sent[0]?.body).toMatchObject({
       additional_messages: [{ content_type: 'object_string', meta_data: metaData }],
@@ -157,6 +159,7 @@ describe('bot strategy', () => {
       { type: 'audio', file_id: 'f2' },
       { type: 'file', file_id: 'f3' },
       { type: 'file', file_id: 'f4' },
+      { type: 'image', file_url: 'https://images.example.com/a.png' },
     ])
   })
 

@@ -20,6 +20,7 @@ const common = {
   platform: 'cloud',
   quota: { maxRunning: 1, startsPerSecond: 1 },
   onBreach: 'quarantine',
+  imageHosts: [],
   requireProof: false,
   probe: { answers: [] },
 } as const

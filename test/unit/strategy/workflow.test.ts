@@ -300,14 +300,16 @@ describe('workflow strategy', () => {
       parameters: { LANGUAGE: 'de', COUNT: 3 },
       metadata: { shift: 'night' },
     }
-    const request = { ...alice, upstream, text: 'Hi', history: [], attachments, extras }
+    const imageUrls = ['https://images.example.com/a.png']
+    const about = { ...alice, upstream, text: 'Hi', history: [] }
+    const request = { ...about, attachments, imageUrls, extras }
     await collect((take) => strategy.start(request, take, signal))
     expect(client.sent[0]?.body).toMatchObject({
       parameters: {
         LANGUAGE: 'de',
         TONE: 'dry',
         COUNT: 3,
-        FILES: ['{"file_id":"f1"}', '{"file_id":"f2"}'],
+        FILES: ['{"file_id":"f1"}', '{"file_id":"f2"}', 'https://images.example.com/a.png'],
         SESSION_NAME: 'alice',
       },
       additional_messages: [
@@ -334,7 +336,7 @@ describe('workflow strategy', () => {
     const { client, strategy } = open({ stream: () => [told] }, workflow)
     const extras = { ...plain.extras, ...given }
     const upstream = { type: 'id', conversationId: 'up-1' } as const
-    const request = { ...alice, upstream, text: 'Hi', history: [], attachments: [], extras }
+    const request = { ...alice, upstream, text: 'Hi', history: [], ...plain, extras }
     await expect(strategy.start(request, untaken, signal)).rejects.toThrow(TypeError)
     expect(client.sent).toHaveLength(0)
   })
@@ -343,8 +345,11 @@ describe('workflow strategy', () => {
     const { strategy } = open({ stream: () => [told] })
     const attachments = [{ upstreamId: 'f1', name: 'a', mediaType: 'text/plain' }]
     const upstream = { type: 'id', conversationId: 'up-1' } as const
-    const request = { ...alice, upstream, text: 'Hi', history: [], ...plain, attachments }
-    await expect(strategy.start(request, untaken, signal)).rejects.toThrow('"attachmentParameter"')
+    const request = { ...alice, upstream, text: 'Hi', history: [], ...plain }
+    for (const files of [{ attachments }, { imageUrls: ['https://images.example.com/a.png'] }]) {
+      const started = strategy.start({ ...request, ...files }, untaken, signal)
+      await expect(started).rejects.toThrow('"attachmentParameter"')
+    }
   })
 
   it('says what keys each layer, as conversations are obtained by now', async () => {

@@ -53,8 +53,8 @@ export function createAccept(parts: AcceptParts): WorkerCalls['accept'] {
     'UPDATE conversations SET first_words = ?, first_message = ? WHERE id = ?',
   )
   const insertMessage = db.prepare(`
-    INSERT INTO messages (key, session, conversation, role, attachments, created_at)
-    VALUES (?, ?, ?, 'USER', ?, ?)`)
+    INSERT INTO messages (key, session, conversation, role, attachments, images_length, created_at)
+    VALUES (?, ?, ?, 'USER', ?, ?, ?)`)
   const insertReply = db.prepare(`
     INSERT INTO replies (id, key, session, conversation, status, rank, created_at)
     VALUES (?, ?, ?, ?, 'QUEUED', ?, ?)`)
@@ -155,12 +155,13 @@ export function createAccept(parts: AcceptParts): WorkerCalls['accept'] {
           })
         : integer(found['id'])
     if (found !== undefined) records.use(session, conversation, at)
-    const { messageId, text } = request
+    const { messageId, text, imageUrls } = request
+    const images = imageUrls.length === 0 ? '' : JSON.stringify(imageUrls)
     const row = Number(
-      insertMessage.run(messageId, session, conversation, names, at).lastInsertRowid,
+      insertMessage.run(messageId, session, conversation, names, images.length, at).lastInsertRowid,
     )
     texts.write(row, 'message', 0, text)
-    const extras = fromExtras(request.extras)
+    const extras = images + fromExtras(request.extras)
     if (extras !== '') texts.write(row, 'extras', 0, extras)
     if ((found?.['first_words'] ?? null) === null) {
       setFirstWords.run(firstWords(text), row, conversation)

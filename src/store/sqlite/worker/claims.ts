@@ -112,7 +112,8 @@ export function createClaims(parts: ClaimsParts): Claims {
 
   function claimOf(reply: number, context: Row): StoredRun['claim'] {
     const stored = found(findReply.get(reply))
-    const message = toMessage(found(findMessage.get(reply)), texts)
+    const asSent = found(findMessage.get(reply))
+    const message = toMessage(asSent, texts)
     const session = toSession(context)
     const asked = lastAsked.get(
       integer(context['conversation_row']),
@@ -124,7 +125,7 @@ export function createClaims(parts: ClaimsParts): Claims {
       reply: toReplyRecord(stored),
       message,
       attachments: attachmentsOf(session.id, message.attachmentIds),
-      extras: toExtras(texts.read(reply, 'extras')),
+      extras: toExtras(texts.read(reply, 'extras').slice(integer(asSent['images_length']))),
       upstream: toBinding(context),
       contextReset: context['reset_pending'] === 1,
       generation: integer(context['generation']),

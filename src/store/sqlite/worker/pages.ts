@@ -120,6 +120,7 @@ function toPage<Id, T>(page: PageRequest<Id>, rows: readonly T[], hasMore: boole
 interface WithText {
   readonly text: string
   readonly reasoning?: string
+  readonly imageUrls?: readonly string[]
 }
 
 /** What is found of the first of `ids`, at least of one, until there is text enough for one call. */
@@ -132,7 +133,8 @@ export function readSome<Id, T extends WithText>(
   for (const id of ids) {
     const row = find(id)
     rows.push(row)
-    length += (row?.text.length ?? 0) + (row?.reasoning?.length ?? 0)
+    const { text = '', reasoning = '', imageUrls = [] } = row ?? {}
+    length += text.length + reasoning.length + imageUrls.join('').length
     if (length >= maxReadLength) break
   }
   return rows

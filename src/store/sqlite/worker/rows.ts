@@ -75,20 +75,23 @@ export function toConversation(row: Row): Conversation {
 
 export const selectMessage = `
   SELECT m.id AS row, m.key AS message, c.key AS conversation, r.id AS reply_row, r.key AS reply, m.role, m.attachments,
-    m.rating, m.created_at
+    m.images_length, m.rating, m.created_at
   FROM messages m
   JOIN conversations c ON c.id = m.conversation AND c.session = m.session
   JOIN replies r ON r.id = coalesce(m.reply, m.id) AND r.session = m.session AND r.conversation = m.conversation`
 
 export function toMessage(row: Row, texts: Texts): Message {
   const isUser = row['role'] === 'USER'
+  const reply = integer(row['reply_row'])
+  const length = integer(row['images_length'])
   return {
     id: messageId(row),
     conversationId: conversationIdOf(row),
     replyId: replyIdOf(row),
     role: isUser ? 'USER' : 'ASSISTANT',
-    text: texts.read(integer(row['reply_row']), isUser ? 'message' : 'answer'),
+    text: texts.read(reply, isUser ? 'message' : 'answer'),
     attachmentIds: jsonOrNull<AttachmentId[]>(row['attachments']) ?? [],
+    imageUrls: length === 0 ? [] : json<string[]>(texts.slice(reply, 'extras', 0, length)),
     rating: stringOrNull(row['rating'] ?? null) as Rating | null,
     createdAt: integer(row['created_at']),
   }

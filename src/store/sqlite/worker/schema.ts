@@ -229,4 +229,8 @@ export const secondEdition: readonly [string, ...string[]] = [
   CREATE INDEX conversations_named ON conversations (max(last_used_at, coalesce(titled_at, 0)))
     WHERE title IS NOT NULL OR start_key IS NOT NULL;
   `,
+  `
+  -- The text of what came beside a message begins with a JSON list of image addresses, so many code units long.
+  ALTER TABLE messages ADD COLUMN images_length INTEGER NOT NULL DEFAULT 0;
+  `,
 ]
