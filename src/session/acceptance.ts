@@ -196,5 +196,7 @@ export function digested({ key, input }: IdempotencyKey): IdempotencyDigest {
 }
 
 export function keyReused(): IdempotencyMismatchError {
-  return new IdempotencyMismatchError('The idempotency key was used with another input.')
+  return new IdempotencyMismatchError('The idempotency key was used with another input.', {
+    field: ['idempotencyKey'],
+  })
 }

@@ -266,6 +266,8 @@ export type SendMessageInput = {
   conversationId?: string | null | undefined;
   /** A key of at most 255 characters that makes every repetition of the same input return the same reply. */
   idempotencyKey?: string | null | undefined;
+  /** The https URLs of images on `imageHosts` of the assistant, which Coze fetches and the gateway does not. */
+  imageUrls?: Array<string> | null | undefined;
   /** The metadata of the message, each name once. */
   metadata?: Array<MetadataInput> | null | undefined;
   /** What happens to the message while another reply is open in the conversation. */
@@ -280,6 +282,8 @@ export type SendMessageInput = {
 export type StartConversationInput = {
   /** The id or configured name of an assistant. The default is the first configured assistant. */
   assistantId?: string | null | undefined;
+  /** A key of at most 255 characters that makes every repetition of the same input return the same conversation. */
+  idempotencyKey?: string | null | undefined;
   /** The title, of 1 to 100 characters. The default is the beginning of the first message. */
   title?: string | null | undefined;
 };
@@ -346,14 +350,14 @@ export type UserErrorCode =
 export type AssistantsQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type AssistantsQuery = { assistants: Array<{ id: string, name: string, isAvailable: boolean, parameterNames: Array<string>, metadataNames: Array<string>, acceptsAttachments: boolean }> };
+export type AssistantsQuery = { assistants: Array<{ id: string, name: string, isAvailable: boolean, parameterNames: Array<string>, metadataNames: Array<string>, acceptsAttachments: boolean, imageHosts: Array<string> }> };
 
 export type AssistantQueryVariables = Exact<{
   id: string;
 }>;
 
 
-export type AssistantQuery = { assistant: { id: string, name: string, isAvailable: boolean, parameterNames: Array<string>, metadataNames: Array<string>, acceptsAttachments: boolean } | null };
+export type AssistantQuery = { assistant: { id: string, name: string, isAvailable: boolean, parameterNames: Array<string>, metadataNames: Array<string>, acceptsAttachments: boolean, imageHosts: Array<string> } | null };
 
 export type CancelReplyMutationVariables = Exact<{
   input: CancelReplyInput;
@@ -395,7 +399,7 @@ export type ConversationQueryVariables = Exact<{
 }>;
 
 
-export type ConversationQuery = { conversation: { id: string, title: string | null, createdAt: string, lastUsedAt: string, assistant: { id: string, name: string } | null, openReplies: Array<{ id: string, status: ReplyStatus }>, messages: { edges: Array<{ cursor: string, node: { id: string, role: MessageRole, text: string, createdAt: string, rating: Rating | null, attachments: Array<{ id: string, name: string, mediaType: string, byteSize: number }>, reply: { id: string, status: ReplyStatus } } }>, pageInfo: { hasNextPage: boolean, hasPreviousPage: boolean, startCursor: string | null, endCursor: string | null } } } | null };
+export type ConversationQuery = { conversation: { id: string, title: string | null, createdAt: string, lastUsedAt: string, assistant: { id: string, name: string } | null, openReplies: Array<{ id: string, status: ReplyStatus }>, messages: { edges: Array<{ cursor: string, node: { id: string, role: MessageRole, text: string, createdAt: string, rating: Rating | null, imageUrls: Array<string>, attachments: Array<{ id: string, name: string, mediaType: string, byteSize: number }>, reply: { id: string, status: ReplyStatus } } }>, pageInfo: { hasNextPage: boolean, hasPreviousPage: boolean, startCursor: string | null, endCursor: string | null } } } | null };
 
 export type ConversationsQueryVariables = Exact<{
   first?: number | null | undefined;
@@ -577,7 +581,7 @@ export type SendMessageMutation = { sendMessage:
     | { __typename: 'NotSupportedError', code: UserErrorCode, message: string, field: Array<string> | null, retryAfterMs: number | null }
     | { __typename: 'QueueFullError', code: UserErrorCode, message: string, field: Array<string> | null, retryAfterMs: number | null }
     | { __typename: 'RateLimitedError', code: UserErrorCode, message: string, field: Array<string> | null, retryAfterMs: number | null }
-    | { __typename: 'SendMessageSuccess', reply: { id: string, status: ReplyStatus, text: string, reasoning: string, queuePosition: number | null, followUps: Array<string>, omitted: Array<OmittedContent>, actionExpiresAt: string | null, contextReset: boolean, upstreamCancelled: boolean, createdAt: string, startedAt: string | null, endedAt: string | null, message: { id: string, text: string, attachments: Array<{ id: string, name: string }> }, question: { text: string, options: Array<string>, fields: Array<{ name: string, type: string, isRequired: boolean }> } | null, toolCalls: Array<{ callId: string, kind: ToolCallKind, name: string | null, arguments: string | null }>, usage: { inputTokens: number, outputTokens: number, totalTokens: number } | null, failure: { code: ReplyFailureCode, message: string, retryable: boolean, retryAfterMs: number | null } | null, conversation: { id: string } } }
+    | { __typename: 'SendMessageSuccess', reply: { id: string, status: ReplyStatus, text: string, reasoning: string, queuePosition: number | null, followUps: Array<string>, omitted: Array<OmittedContent>, actionExpiresAt: string | null, contextReset: boolean, upstreamCancelled: boolean, createdAt: string, startedAt: string | null, endedAt: string | null, message: { id: string, text: string, imageUrls: Array<string>, attachments: Array<{ id: string, name: string }> }, question: { text: string, options: Array<string>, fields: Array<{ name: string, type: string, isRequired: boolean }> } | null, toolCalls: Array<{ callId: string, kind: ToolCallKind, name: string | null, arguments: string | null }>, usage: { inputTokens: number, outputTokens: number, totalTokens: number } | null, failure: { code: ReplyFailureCode, message: string, retryable: boolean, retryAfterMs: number | null } | null, conversation: { id: string } } }
    };
 
 export type SessionExportQueryVariables = Exact<{
@@ -593,6 +597,7 @@ export type StartConversationMutationVariables = Exact<{
 
 
 export type StartConversationMutation = { startConversation:
+    | { __typename: 'IdempotencyMismatchError', code: UserErrorCode, message: string, field: Array<string> | null, retryAfterMs: number | null }
     | { __typename: 'InvalidInputError', code: UserErrorCode, message: string, field: Array<string> | null, retryAfterMs: number | null }
     | { __typename: 'NotFoundError', code: UserErrorCode, message: string, field: Array<string> | null, retryAfterMs: number | null }
     | { __typename: 'StartConversationSuccess', conversation: { id: string, title: string | null, createdAt: string, assistant: { id: string, name: string } | null } }
@@ -754,6 +759,7 @@ export const AssistantsDocument = new TypedDocumentString(`
     parameterNames
     metadataNames
     acceptsAttachments
+    imageHosts
   }
 }
     `) as unknown as TypedDocumentString<AssistantsQuery, AssistantsQueryVariables>;
@@ -766,6 +772,7 @@ export const AssistantDocument = new TypedDocumentString(`
     parameterNames
     metadataNames
     acceptsAttachments
+    imageHosts
   }
 }
     `) as unknown as TypedDocumentString<AssistantQuery, AssistantQueryVariables>;
@@ -907,6 +914,7 @@ export const ConversationDocument = new TypedDocumentString(`
             mediaType
             byteSize
           }
+          imageUrls
           reply {
             id
             status
@@ -1415,6 +1423,7 @@ export const SendMessageDocument = new TypedDocumentString(`
             id
             name
           }
+          imageUrls
         }
       }
     }
@@ -1534,6 +1543,12 @@ export const StartConversationDocument = new TypedDocumentString(`
         }
         createdAt
       }
+    }
+    ... on IdempotencyMismatchError {
+      code
+      message
+      field
+      retryAfterMs
     }
     ... on InvalidInputError {
       code

@@ -17,7 +17,7 @@ export function exportedConversation(
 }
 
 export function exportedMessage({ message, attachments, reply }: MessageRecord): JsonValue {
-  const { id, replyId, role, text, rating, createdAt } = message
+  const { id, replyId, role, text, imageUrls, rating, createdAt } = message
   return {
     id: encodeGlobal('Message', id),
     role,
@@ -26,6 +26,7 @@ export function exportedMessage({ message, attachments, reply }: MessageRecord):
     ...(role === 'USER'
       ? {
           attachments: attachments.map(exportedAttachment),
+          imageUrls,
           reply: reply ? exportedReply(reply) : null,
         }
       : { replyId: encodeGlobal('Reply', replyId), rating }),

@@ -29,6 +29,11 @@ builder.node(AssistantNode, {
     acceptsAttachments: t.exposeBoolean('acceptsAttachments', {
       description: 'Whether a message may carry attachments.',
     }),
+    imageHosts: t.stringList({
+      description:
+        'The hosts that `imageUrls` of a message may name, where `*.example.com` stands for every host below it. A message may carry no image URLs if the list is empty.',
+      resolve: ({ imageHosts }) => [...imageHosts],
+    }),
   }),
 })
 

@@ -1,11 +1,17 @@
 import type { Conversation } from '../../domain.ts'
-import { ConversationBusyError, InvalidInputError, NotFoundError } from '../../errors.ts'
+import {
+  ConversationBusyError,
+  IdempotencyMismatchError,
+  InvalidInputError,
+  NotFoundError,
+} from '../../errors.ts'
 import type { UpstreamCleanup } from '../../session/remains.ts'
 import { assistantIdDescription, getAssistant } from './assistant.ts'
 import { builder } from './builder.ts'
 import { costs } from '../cost.ts'
 import { getConversationId } from './conversation.ts'
 import { ConversationNode } from './nodes.ts'
+import { getIdempotency } from './raw-input.ts'
 import { UpstreamCleanupType } from './upstream-cleanup.ts'
 
 const StartConversationInput = builder.inputType('StartConversationInput', {
@@ -15,6 +21,10 @@ const StartConversationInput = builder.inputType('StartConversationInput', {
     title: t.string({
       description:
         'The title, of 1 to 100 characters. The default is the beginning of the first message.',
+    }),
+    idempotencyKey: t.string({
+      description:
+        'A key of at most 255 characters that makes every repetition of the same input return the same conversation.',
     }),
   }),
 })
@@ -26,7 +36,7 @@ const StartConversationSuccess = builder
     fields: (t) => ({
       conversation: t.expose('conversation', {
         type: ConversationNode,
-        description: 'The new conversation, which is still empty.',
+        description: 'The new conversation, or the one that was started under the same key before.',
       }),
     }),
   })
@@ -44,18 +54,18 @@ builder.mutationField('startConversation', (t) =>
       }),
     },
     errors: {
-      types: [InvalidInputError, NotFoundError],
+      types: [InvalidInputError, NotFoundError, IdempotencyMismatchError],
       union: {
         name: 'StartConversationResult',
         description: 'The outcome of `startConversation`: the conversation or a refusal.',
       },
     },
-    resolve: async (_root, { input }, context) => ({
+    resolve: async (_root, { input }, context, info) => ({
       conversation: await context.conversations.start({
         assistantId:
           input.assistantId == null ? undefined : getAssistant(input.assistantId, context).id,
         title: input.title ?? undefined,
-        idempotency: undefined,
+        idempotency: getIdempotency(input.idempotencyKey, info),
       }),
     }),
   }),

@@ -34,6 +34,10 @@ MessageNode.implement({
         return (await Promise.all(loading)).filter((attachment) => attachment !== null)
       },
     }),
+    imageUrls: t.stringList({
+      description: 'The URLs of images that the user sent along.',
+      resolve: ({ imageUrls }) => [...imageUrls],
+    }),
     rating: t.expose('rating', {
       type: RatingType,
       nullable: true,

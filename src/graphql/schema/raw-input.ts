@@ -1,4 +1,8 @@
 import { Kind, type GraphQLResolveInfo, type ValueNode } from 'graphql'
+import { InvalidInputError } from '../../errors.ts'
+import type { IdempotencyKey } from '../../session/acceptance.ts'
+
+const maxKeyLength = 255
 
 /**
  * An argument of the field as its caller sent it, before coercion and defaults, in a canonical form: a default that
@@ -7,6 +11,20 @@ import { Kind, type GraphQLResolveInfo, type ValueNode } from 'graphql'
 export function rawInput(info: GraphQLResolveInfo, argument: string): string {
   const node = info.fieldNodes[0]?.arguments?.find(({ name }) => name.value === argument)
   return canonicalJson(node && untyped(node.value, info))
+}
+
+/** An `idempotencyKey` of the input, for exactly this input. @throws {@link InvalidInputError} */
+export function getIdempotency(
+  key: string | null | undefined,
+  info: GraphQLResolveInfo,
+): IdempotencyKey | undefined {
+  if (key == null) return undefined
+  if (key === '' || key.length > maxKeyLength) {
+    throw new InvalidInputError(`"idempotencyKey" must have 1 to ${maxKeyLength} characters.`, {
+      field: ['idempotencyKey'],
+    })
+  }
+  return { key, input: rawInput(info, 'input') }
 }
 
 /** JSON with the keys of every object sorted; members that are undefined are left out. */

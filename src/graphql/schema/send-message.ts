@@ -17,9 +17,7 @@ import { getConversationId } from './conversation.ts'
 import { gatewayErrorOf } from '../execution/errors.ts'
 import { decodeId } from '../global-id.ts'
 import { ReplyNode } from './nodes.ts'
-import { rawInput } from './raw-input.ts'
-
-const maxKeyLength = 255
+import { getIdempotency } from './raw-input.ts'
 
 const BusyPolicy = builder.enumType('BusyPolicy', {
   description: 'What happens to a message while another reply is open in the conversation.',
@@ -72,6 +70,10 @@ const SendMessageInput = builder.inputType('SendMessageInput', {
     }),
     attachmentIds: t.idList({
       description: 'The ids of attachments that were uploaded for the same assistant, each once.',
+    }),
+    imageUrls: t.stringList({
+      description:
+        'The https URLs of images on `imageHosts` of the assistant, which Coze fetches and the gateway does not.',
     }),
     parameters: t.field({
       type: [ParameterInput],
@@ -134,14 +136,8 @@ builder.mutationField('sendMessage', (t) =>
     },
     resolve: (_root, { input }, context, info) =>
       counted(context, async () => {
-        const { text, idempotencyKey: key } = input
+        const { text, idempotencyKey } = input
         checkText(text, context)
-        if (key != null && (key === '' || key.length > maxKeyLength)) {
-          throw new InvalidInputError(
-            `"idempotencyKey" must have 1 to ${maxKeyLength} characters.`,
-            { field: ['idempotencyKey'] },
-          )
-        }
         const reply = await context.replies.sendMessage({
           text,
           assistantId:
@@ -149,10 +145,10 @@ builder.mutationField('sendMessage', (t) =>
           conversationId:
             input.conversationId == null ? undefined : getConversationId(input.conversationId),
           attachmentIds: getAttachmentIds(input.attachmentIds ?? []),
-          imageUrls: [],
+          imageUrls: (input.imageUrls ?? []).map(normalUrl),
           extras: extrasOf(input.parameters ?? [], input.metadata ?? []),
           onBusy: input.onBusy ?? 'QUEUE',
-          idempotency: key == null ? undefined : { key, input: rawInput(info, 'input') },
+          idempotency: getIdempotency(idempotencyKey, info),
         })
         return { reply }
       }),
@@ -187,6 +183,11 @@ function getAttachmentIds(globalIds: readonly string[]): readonly AttachmentId[]
     const field = ['attachmentIds', String(index)]
     throw new NotFoundError('There is no such attachment.', { field })
   })
+}
+
+/** What is checked is what the platform is sent: it may read another form of a URL as another one. */
+function normalUrl(text: string): string {
+  return URL.parse(text)?.href ?? text
 }
 
 function extrasOf(
