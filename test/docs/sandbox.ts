@@ -1,0 +1,131 @@
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type RunningDemo, startDemo } from '../kit/demo.ts'
+import { createTestApp, publicPart, startEmulator } from '../kit/emulator.ts'
+import { openKeyServer } from '../kit/jwks.ts'
+import { readmeSettings } from './example-config.ts'
+import { root } from './markdown.ts'
+
+/** What a reader of README has before them: the repository, a running demo, and a platform that knows their ids. */
+export interface Sandbox extends AsyncDisposable {
+  /** Stands for the repository. */
+  readonly directory: string
+  /** Puts the demo's address where a document has `http://localhost:4000`, and the last reply where it has REPLY_ID. */
+  localize(text: string): string
+  /** Runs commands as they stand in a document. */
+  run(commands: string): Promise<Outcome>
+  /** Runs a program of Node with `TOKEN`, in the repository. */
+  node(file: string): Promise<Outcome>
+}
+
+export interface Outcome {
+  readonly code: number
+  readonly output: string
+}
+
+/** What is there before the first test: it was installed, and it is tested right now. */
+const asInstalled = `
+npm() {
+  case "$*" in
+    ci | test) ;;
+    'run demo'*)
+      local shown='Ctrl-C ends'
+      case "$*" in *--leak*) shown='^After the remedy|nobody can guess, so' ;; esac
+      shift 2; [ "\${1-}" != -- ] || shift
+      until_shown "$shown" npm run demo -- --port 0 --data "data/$RANDOM.db" "$@" ;;
+    'run serve'*) until_shown '"listening"' npm "$@" ;;
+    *) command npm "$@" ;;
+  esac
+}
+npx() { command npx --no-install "$@"; }
+# Runs what runs until it is told to stop, and tells it so when it has shown a line.
+until_shown() {
+  local pattern=$1 log; shift
+  log=$(mktemp)
+  command "$@" >"$log" 2>&1 &
+  local pid=$!
+  until grep -qE "$pattern" "$log"; do kill -0 $pid || { cat "$log"; return 1; }; sleep 0.1; done
+  kill -TERM $pid
+  wait $pid
+  local code=$?
+  cat "$log"; rm "$log"
+  return $code
+}
+`
+
+export async function openSandbox(): Promise<Sandbox> {
+  await using stack = new AsyncDisposableStack()
+  const repository = fileURLToPath(root)
+  // Below the repository, so that imports are resolved as they would be there.
+  await mkdir(join(repository, 'data'), { recursive: true })
+  const directory = await mkdtemp(join(repository, 'data', 'docs-'))
+  stack.defer(() => rm(directory, { recursive: true, force: true }))
+  for (const name of ['package.json', 'node_modules', 'src', 'schema'])
+    await symlink(join(repository, name), join(directory, name))
+
+  const app = createTestApp({ appId: '1150000000000', keyId: 'the-fingerprint' })
+  const emulator = stack.use(
+    await startEmulator({
+      apps: [publicPart(app)],
+      workflows: [{ workflowId: '7400000000000000002', appId: '7400000000000000001' }],
+    }),
+  )
+  const keys = stack.use(await openKeyServer())
+  const settings = JSON.stringify(readmeSettings())
+    .replace('https://api.coze.cn', emulator.url)
+    .replace('https://login.example.com/jwks.json', keys.url)
+  const files = {
+    'gateway.json': JSON.stringify({
+      ...JSON.parse(settings),
+      listen: { host: '127.0.0.1', port: 0 },
+    }),
+    'coze.pem': app.privateKeyPem,
+    'session.key': 'a session key of this test alone, 48 characters…',
+    'name.key': 'a name key of this test alone, of 48 characters…',
+  }
+  for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text)
+
+  const demo = stack.use(await startDemo())
+  const { url, token } = addressOf(demo)
+  let lastReply = ''
+  const owned = stack.move()
+
+  async function execute(command: string, args: readonly string[]): Promise<Outcome> {
+    const { promise, resolve } = Promise.withResolvers<Outcome>()
+    const options = { cwd: directory, timeout: 200_000, env: { ...inherited(), TOKEN: token } }
+    execFile(command, [...args], options, (error, stdout, stderr) => {
+      const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1
+      resolve({ code, output: stdout + stderr })
+    })
+    const outcome = await promise
+    lastReply = /"reply":\{"id":"([^"]+)"/.exec(outcome.output)?.[1] ?? lastReply
+    return outcome
+  }
+  const localize = (text: string) =>
+    text.replaceAll('http://localhost:4000', url).replaceAll('REPLY_ID', lastReply)
+
+  return {
+    directory,
+    localize,
+    run: (commands) => execute('bash', ['--norc', '-uc', `${asInstalled}\nset -e\n${localize(commands)}`]),
+    node: (file) => execute(process.execPath, [file]),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
+
+/** Where the demo is, and the token of its first caller. */
+function addressOf(demo: RunningDemo): { readonly url: string; readonly token: string } {
+  const { send } = demo.commandsOf('Alice')
+  const [, url = ''] = /(http:\/\/[^/\s]+)/.exec(send) ?? []
+  const [, token = ''] = /Bearer ([\w.-]+)/.exec(send) ?? []
+  return { url, token }
+}
+
+/** The environment of a shell, without what vitest sets for its own workers. */
+function inherited(): Readonly<Record<string, string>> {
+  // oxlint-disable-next-line node/no-process-env
+  const { PATH = '', HOME = '' } = process.env
+  return { PATH, HOME }
+}
