@@ -1,12 +1,14 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { z } from 'zod'
 import { type MarkdownFile, readMarkdownFiles, root } from '../docs/markdown.ts'
 
 /*
  * What documentation and code say of each other:
  *
  * - each link, and each `docs/….md` in a comment, leads to a file and a heading that exist;
+ * - each `npm run …` in a document is a script of package.json;
  * - README.md and README.zh-CN.md have the same headings, code and links, and at most 150 lines;
  * - the rows of promises, threats and faults name the tests that hold them, whose titles name the row (`P2`, `T4`, `F21`).
  *
@@ -94,6 +96,14 @@ for (const file of code.filter((name) => name !== 'test/check/docs.ts')) {
     for (const [target] of line.matchAll(/\bdocs\/[\w-]+\.md(#[\w-]+)?/g))
       checkTarget(where, target)
   }
+}
+
+const { scripts } = z
+  .object({ scripts: z.record(z.string(), z.string()) })
+  .parse(JSON.parse(readFileSync(path('package.json'), 'utf8')))
+for (const { path: from, lines } of documents.values()) {
+  for (const [, name = ''] of lines.join('\n').matchAll(/\bnpm run ([\w:-]+)/g))
+    if (!(name in scripts)) problems.push(`${from}: there is no script ${name}`)
 }
 
 const [english, chinese] = ['README.md', 'README.zh-CN.md'].map((name) => documents.get(name))
