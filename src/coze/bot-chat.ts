@@ -69,7 +69,7 @@ export function streamBotChat(
       call: 'bot-chat',
       target,
       path: '/v3/chat',
-      // In the body the platform ignores it silently, and opens a new conversation (coze-api.md §0.1).
+      // In the body the platform ignores it silently, and opens a new conversation (docs/coze-platform.md#bot-chat).
       query: { conversation_id: request.conversationId },
       body: {
         bot_id: request.botId,
@@ -91,7 +91,7 @@ export function streamBotChat(
   )
 }
 
-/** Answers what a chat asked of its client, and streams how it goes on (coze-api.md §6). */
+/** Answers what a chat asked of its client, and streams how it goes on (docs/coze-platform.md#bot-chat). */
 export function streamToolOutputs(
   client: CozeClient,
   target: CozeTarget,
@@ -110,7 +110,7 @@ export function streamToolOutputs(
           tool_call_id: toolCallId,
           output,
         })),
-        // The platform's default is not to (coze-api.md §6).
+        // The platform's default is not to (docs/coze-platform.md#bot-chat).
         stream: true,
         connector_id: request.connectorId,
       },
@@ -150,7 +150,7 @@ export async function listBotChatMessages(
 }
 
 /**
- * Tells the upstream to cancel: it neither stops the stream nor the bill (coze-api.md §6).
+ * Tells the upstream to cancel: it neither stops the stream nor the bill (docs/coze-platform.md#bot-chat).
  *
  * @throws CozeError with the upstream code `4104`, or `103200005` of Studio, for a chat that is not running
  */

@@ -48,7 +48,7 @@ export async function createConversation(
   return await client.request({ ...creation(target), body }, signal)
 }
 
-/** The app's conversation of this name, begun if there is none (coze-api.md §4.2: undocumented, but Coze's own SDK uses it). */
+/** The app's conversation of this name, begun if there is none (undocumented, but Coze's own SDK uses it: docs/coze-platform.md#conversations-of-an-app). */
 export async function getOrCreateAppConversation(
   client: CozeClient,
   target: CozeTarget,
@@ -197,7 +197,7 @@ function readMetaData(from: JsonObject): Readonly<Record<string, string>> {
   )
 }
 
-/** Seconds, as a number or as text (coze-api.md §11.4). */
+/** Seconds, as a number or as text (docs/coze-platform.md#hosts-and-envelopes). */
 function readSeconds(value: unknown): number | null {
   const seconds = typeof value === 'string' && value !== '' ? Number(value) : value
   return typeof seconds === 'number' && Number.isFinite(seconds) && seconds > 0
@@ -205,7 +205,7 @@ function readSeconds(value: unknown): number | null {
     : null
 }
 
-/** What the session thinks of one of its answers (coze-api.md §7). */
+/** What the session thinks of one of its answers (docs/coze-platform.md#conversations-messages-files). */
 export interface Feedback {
   readonly type: 'like' | 'unlike'
   /** At most 10 of 30 characters. */

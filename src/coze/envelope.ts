@@ -26,7 +26,7 @@ export function readHead(status: number, headers: WireHeaders, now: number): Ans
   return {
     status,
     isEventStream: /^text\/event-stream\b/i.test(findHeader(headers, 'content-type') ?? ''),
-    // Studio's name for it: coze-api.md §1.
+    // Studio's name for it: docs/coze-platform.md#hosts-and-envelopes.
     logId: findHeader(headers, 'x-tt-logid') ?? findHeader(headers, 'x-log-id'),
     serverTime,
     retryAfterMs: parseRetryAfter(findHeader(headers, 'retry-after'), serverTime ?? now),
@@ -45,7 +45,7 @@ export interface JsonBody {
 /** Each takes the room of a hundred bytes: so many are joined (F14). */
 const maxPieces = 1024
 
-/** Gathers an answer of the `{ code, msg, data, detail }` family, OAuth's among them (coze-api.md §1). */
+/** Gathers an answer of the `{ code, msg, data, detail }` family, OAuth's among them (docs/coze-platform.md#hosts-and-envelopes). */
 export function createJsonBody(head: AnswerHead, maxBytes: number): JsonBody {
   const blocks: Uint8Array[] = []
   const pieces: Uint8Array[] = []

@@ -164,7 +164,7 @@ const begunBefore: Partial<Readonly<Record<CozeErrorKind, Accepted>>> = {
 /** Codes go to the log: what does not look like one may be anything. */
 const codeForm = /^[\w.-]{1,64}$/
 
-/** coze-api.md §9, and the OAuth codes of §1. */
+/** The codes of docs/coze-platform.md#error-codes, and those of docs/coze-platform.md#oauth. */
 const codes: readonly (readonly [CozeErrorKind, string])[] = [
   ['auth', '401 4100 4101 700012006 invalid_client access_deny'],
   ['rate-limited', '429 4009 4020'],

@@ -35,7 +35,7 @@ export interface CozeDelta extends ChatIds {
   readonly text: string
 }
 
-/** What an upstream chat says, in either dialect (coze-api.md §4.4, §6). Events that carry no ids carry no text. */
+/** What an upstream chat says, in either dialect (docs/coze-platform.md#events-of-a-workflow). Events that carry no ids carry no text. */
 export type CozeEvent =
   | ({ readonly type: 'created' | 'in-progress' } & ChatIds)
   | CozeDelta
@@ -54,7 +54,7 @@ export type CozeEvent =
   | ({ readonly type: 'other' } & ChatIds)
   /** A tool that the assistant called, or what it returned: not for users either. */
   | ({ readonly type: 'tool-output' } & ChatIds)
-  /** A piece of speech, which is not kept. May come after the chat's end as well (coze-api.md §6). */
+  /** A piece of speech, which is not kept. May come after the chat's end as well (docs/coze-platform.md#bot-chat). */
   | ({ readonly type: 'audio' } & ChatIds)
   | ({ readonly type: 'follow-up'; readonly messageId: string; readonly text: string } & ChatIds)
   | ({ readonly type: 'completed'; readonly usage: CozeUsage | null } & ChatIds)
@@ -130,7 +130,7 @@ type ChatType = Exclude<
   'other' | 'audio' | 'tool-output' | 'answer-finished'
 >
 
-/** Both spellings of cancelled are out there: the cloud's and Studio's (coze-api.md §13). */
+/** The cloud and Studio spell cancelled differently (docs/coze-platform.md#studio-on-the-wire). */
 const chatTypes: ReadonlyMap<string, ChatType> = new Map([
   ['conversation.chat.created', 'created'],
   ['conversation.chat.in_progress', 'in-progress'],
@@ -260,7 +260,7 @@ function isCount(value: unknown): value is number {
 
 const maxCount = 2 ** 31 - 1
 
-/** Its data may be `{}` or bare text (coze-api.md §10): there is no code to know then. */
+/** The data of an error may be `{}` or bare text (docs/coze-platform.md#streams), which hold no code. */
 function decodeError(data: string, context: EventContext): CozeError {
   const body = parseObject(data) ?? {}
   return createUpstreamError({

@@ -24,7 +24,7 @@ export interface CozeFile {
 }
 
 /**
- * Streams a file to the platform, which keeps it for the account (coze-api.md §8). Never tried again.
+ * Streams a file to the platform, which keeps it for the account (docs/coze-platform.md#conversations-messages-files). Never tried again.
  *
  * @throws {@link TooLargeError} for a file above `maxBytes`; whatever its content fails with; CozeError `file` when the
  * platform does not take it

@@ -1,7 +1,7 @@
 import type { Question, QuestionField } from '../domain.ts'
 import { findString, isObject, parseJson, type JsonObject } from './json.ts'
 
-/** A message on its way upstream (EnterMessage, coze-api.md §4.1). */
+/** A message on its way upstream (EnterMessage, docs/coze-platform.md#workflow-chat). */
 export interface EnterMessage {
   readonly role: 'user' | 'assistant'
   readonly text: string
@@ -28,7 +28,7 @@ export function enterMessage(message: EnterMessage) {
   }
 }
 
-/** A list of parts as JSON text (coze-api.md §8). The text is one of them even when it is empty. */
+/** A list of parts as JSON text (docs/coze-platform.md#conversations-messages-files). The text is one of them even when it is empty. */
 function objectString(text: string, files: readonly EnterFile[]): string {
   return JSON.stringify([
     { type: 'text', text },
@@ -55,7 +55,7 @@ export function readObjectString(content: string): {
 }
 
 /**
- * The question that a card asks (coze-api.md §4.5); undefined for a card that asks nothing, or is not what a card should
+ * The question that a card asks (docs/coze-platform.md#questions-and-forms); undefined for a card that asks nothing, or is not what a card should
  * be. Its parts are JSON inside JSON texts; a part that is an object already is taken as it is.
  *
  * ```

@@ -141,7 +141,7 @@ export function createMinter(options: MinterOptions): Minter {
         logId,
       })
     }
-    // `expires_in` is an instant on the upstream's clock, not a lifetime (coze-api.md §2.1).
+    // `expires_in` is an instant on the upstream's clock, not a lifetime (docs/coze-platform.md#oauth).
     const left = expiresIn * 1000 - (serverTime ?? clock.now() + skewMs)
     const lifeMs = Math.min(left, accessTokenSeconds * 1000)
     if (!(lifeMs > 0)) {

@@ -10,7 +10,7 @@ import {
 } from './json.ts'
 
 /**
- * What a chat asks its client to do (coze-api.md §6). A chat that waits for nothing may carry the field all the same,
+ * What a chat asks its client to do (docs/coze-platform.md#bot-chat). A chat that waits for nothing may carry the field all the same,
  * empty.
  *
  * @throws CozeError `protocol` for a call that cannot be answered, since it lacks a usable id

@@ -3,7 +3,7 @@ import type { CozeAnswer } from './envelope.ts'
 import { CozeError } from './errors.ts'
 import { findObject, findObjects, findString } from './json.ts'
 
-/** Whose variables: those of one user with one app or Bot (coze-api.md §7). */
+/** Names the variables of one user with one app or Bot (docs/coze-platform.md#conversations-messages-files). */
 export interface VariableOwner {
   readonly owner: { readonly appId: string } | { readonly botId: string }
   /** The user, as runs name it: `user_id`, `ext.user_id`. */

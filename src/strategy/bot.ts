@@ -36,7 +36,7 @@ export interface BotStrategyOptions extends CallOptions {
 
 /** How long the messages of a chat that has completed are looked for, in ms: they may be listed a little later. */
 const listMs = 10_000
-/** The user's one included (coze-api.md §6). */
+/** The user's one included (docs/coze-platform.md#bot-chat). */
 const seedForm = { max: 100, takes: 'messages' } as const
 
 /** @throws {TypeError} when a layer would not be keyed by the session. */

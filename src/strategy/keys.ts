@@ -10,7 +10,7 @@ import {
 import type { BotSettings, WorkflowSettings } from '../config/sections/target.ts'
 import type { RunContext } from './strategy.ts'
 
-/** What keys one call in every layer where the platform could mix sessions (design.md §6). */
+/** What keys one call in every layer where the platform could mix sessions (docs/isolation.md#layers). */
 export interface RunKeys {
   /** Identity: the token is minted for it. Declared in the body as well. */
   readonly sessionName: string

@@ -8,7 +8,7 @@ import { replyKey } from '../domain/keying.ts'
 import { isOurAnswer, retell } from './run-events.ts'
 import type { RunEvent } from './strategy.ts'
 
-/** The platform asks for at least this pause between two looks (coze-api.md §6). */
+/** The platform asks for at least this pause between two looks (docs/coze-platform.md#bot-chat). */
 const pauseMs = 1000
 
 /**

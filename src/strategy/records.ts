@@ -209,14 +209,14 @@ export function createAssistantRecords(options: AssistantRecordsOptions): Assist
   }
 }
 
-/** Of one page (coze-api.md §7). */
+/** The rows of one page (docs/coze-platform.md#conversations-messages-files). */
 const maxRows = 50
 const maxPages = 4
 const lost = { accepted: 'no' } as const
-/** The file is larger than the platform takes (coze-api.md §9). */
+/** The file is larger than the platform takes (docs/coze-platform.md#error-codes). */
 const tooLargeCode = '4302'
 
-/** The conversation is not there for this session; 4200 is the platform's other word for it (coze-api.md §9). */
+/** The conversation is not there for this session; 4200 is the platform's other word for it (docs/coze-platform.md#error-codes). */
 function isGone(error: unknown): boolean {
   if (!(error instanceof CozeError)) return false
   return error.kind === 'conversation-gone' || error.upstreamCode === '4200'
@@ -231,7 +231,7 @@ function asOlderMessage(row: CozeMessage): readonly OlderMessage[] {
   return [{ conversationId, upstreamMessageId, role, text, createdAt }]
 }
 
-/** An empty type is out there as well (coze-api.md §11.4). */
+/** Some rows have an empty type (docs/coze-platform.md#hosts-and-envelopes). */
 function textOf({ type, contentType, text }: CozeMessage): string {
   if (type !== 'question' && type !== 'answer' && type !== '') return ''
   if (contentType === 'object_string') return readObjectString(text).text

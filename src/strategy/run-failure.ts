@@ -50,7 +50,7 @@ const meanings: Readonly<Record<CozeErrorKind, Meaning>> = {
   limit: meaning('LIMIT', 'The answer grew beyond what an answer may be.', false),
 }
 
-/** The message was sent, and nothing came back: it must not be sent again (faults.md, honest limits). */
+/** The message was sent, and nothing came back: it must not be sent again (docs/threats-and-faults.md). */
 const outcomeUnknown = meaning(
   'UPSTREAM_OUTCOME_UNKNOWN',
   'The connection was lost before it was known whether the assistant answered.',

@@ -101,7 +101,7 @@ export interface RunContext {
   readonly generation: number
 }
 
-/** Where a conversation goes on upstream. `named`: the first run reveals the id (design.md §6, `conversationKeying: name`). */
+/** Where a conversation goes on upstream. `named`: the first run reveals the id (`conversationKeying: name`, docs/coze-platform.md#conversations-of-an-app). */
 export type UpstreamConversation =
   /** `logId`: of the call that made it, for the platform's support. `isNew`: no run was in it yet. Default false. */
   | {

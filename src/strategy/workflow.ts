@@ -39,13 +39,13 @@ export interface WorkflowStrategyOptions extends CallOptions {
   readonly recoverMs: number
 }
 
-/** The user's one included (coze-api.md §4.1). */
+/** The user's one included (docs/coze-platform.md#workflow-chat). */
 const maxMessages = 50
 
 /** Studio's code of nearly every error before a stream. */
 const wrappingCode = '777777775'
 
-/** A Workflow takes no results of tools (coze-api.md §4.5). */
+/** A Workflow accepts no outputs of tools (docs/coze-platform.md#questions-and-forms). */
 const unsupported: ReplyFailure = {
   code: 'ACTION_UNSUPPORTED',
   message: 'The assistant asked for an action that is not supported.',
@@ -278,7 +278,7 @@ export function createWorkflowStrategy(options: WorkflowStrategyOptions): ChatSt
         throw isNew && mayName ? learnFrom(error) : await findGone(error, request, signal)
       }
     },
-    // The platform has no call for it (coze-api.md §4).
+    // The platform has no call for it (docs/coze-platform.md#workflow-chat).
     cancel: async () => 'refused',
     async submitToolOutputs() {
       throw new RunFailedError(unsupported, { outcome: 'not-accepted' })

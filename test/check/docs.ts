@@ -90,11 +90,14 @@ for (const { path: from, links } of documents.values()) {
   }
 }
 
+/** Texts that a reader of the repository does not have. */
+const elsewhere = /(?<![\w/-])(design|coze-api|field-cases|faults|style|studio-wire)\.md\b/
 for (const file of code.filter((name) => name !== 'test/check/docs.ts')) {
   for (const [at, line] of readFileSync(path(file), 'utf8').split('\n').entries()) {
     const where = `${file}:${at + 1}`
     for (const [target] of line.matchAll(/\bdocs\/[\w-]+\.md(#[\w-]+)?/g))
       checkTarget(where, target)
+    if (elsewhere.test(line)) problems.push(`${where}: names a text that is not in the repository`)
   }
 }
 
