@@ -14,7 +14,7 @@ import { within } from '../kit/process/until.ts'
 
 const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
 /** The command of the package. */
-const bin = fileURLToPath(new URL(`../../${manifest.bin['coze-gateway']}`, import.meta.url))
+const bin = fileURLToPath(new URL(`../../${manifest.bin['coze-graphql-gateway']}`, import.meta.url))
 const emulator = fileURLToPath(new URL('../../src/emulator/main.ts', import.meta.url))
 
 async function run(
