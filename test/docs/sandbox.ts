@@ -80,6 +80,8 @@ export async function openSandbox(): Promise<Sandbox> {
     'gateway.json': JSON.stringify({
       ...JSON.parse(settings),
       listen: { host: '127.0.0.1', port: 0 },
+      // Two documents make keys of their own, which a file of the other's would not know.
+      store: 'sqlite::memory:',
     }),
     'coze.pem': app.privateKeyPem,
     'session.key': 'a session key of this test alone, 48 characters…',
@@ -109,7 +111,8 @@ export async function openSandbox(): Promise<Sandbox> {
   return {
     directory,
     localize,
-    run: (commands) => execute('bash', ['--norc', '-uc', `${asInstalled}\nset -e\n${localize(commands)}`]),
+    run: (commands) =>
+      execute('bash', ['--norc', '-uc', `${asInstalled}\nset -e\n${localize(commands)}`]),
     node: (file) => execute(process.execPath, [file]),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }

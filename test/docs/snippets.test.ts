@@ -79,5 +79,7 @@ describe('each program', () => {
     await writeFile(file, sandbox.localize(text))
     const { code, output } = await sandbox.node(file)
     expect(code, output).toBe(0)
+    for (const [, printed = ''] of text.matchAll(/^console\.log\(.*\) \/\/ (.*)$/gm))
+      expect(output).toContain(printed)
   })
 })
