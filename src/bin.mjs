@@ -2,8 +2,16 @@
 // The command. JavaScript, since what comes before the cache is compiled at every start: TypeScript is stripped and
 // compiled once, and read from the cache after that, without the 12 MiB that its compiler takes. Where the cache cannot
 // be written, it is compiled each time.
-import { enableCompileCache } from 'node:module'
-import { fileURLToPath } from 'node:url'
 
-enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/coze-gateway', import.meta.url)))
+// A Node.js that is too old could not even link what follows: it is loaded after the check.
+const [major, minor] = process.versions.node.split('.').map(Number)
+if (major < 24 || (major === 24 && minor < 5)) {
+  const found = `this is ${process.versions.node} at ${process.execPath}`
+  process.stderr.write(`coze-graphql-gateway: Node.js 24.5 or later is needed, ${found}\n`)
+  process.exit(2)
+}
+
+const { enableCompileCache } = await import('node:module')
+const cache = new URL('../node_modules/.cache/coze-graphql-gateway', import.meta.url)
+enableCompileCache((await import('node:url')).fileURLToPath(cache))
 await import('./cli.ts')

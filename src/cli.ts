@@ -5,6 +5,7 @@ import { commands, helpOf, overview, type Command } from './cli/help.ts'
 import { UsageError } from './cli/usage-error.ts'
 import { systemClock } from './lib/clock.ts'
 import type { Logger } from './observe/logger.ts'
+import { warningsOf } from './config/cross-checks.ts'
 import { ConfigError, parseConfig, processEnvironment, type Config } from './config/config.ts'
 import { StoreOpenError } from './store/store.ts'
 
@@ -14,7 +15,7 @@ async function main(args: readonly string[]): Promise<ExitCode> {
     return await run(args)
   } catch (error) {
     const complaint = complaintOf(error)
-    process.stderr.write(`coze-gateway: ${complaint.text}\n`)
+    process.stderr.write(`coze-graphql-gateway: ${complaint.text}\n`)
     // A probe's other codes are verdicts.
     return args[0] === 'probe' ? 3 : complaint.code
   }
@@ -23,12 +24,12 @@ async function main(args: readonly string[]): Promise<ExitCode> {
 type ExitCode = 0 | 1 | 2 | 3
 
 async function run([first, ...rest]: readonly string[]): Promise<ExitCode> {
-  if (first === undefined) throw new UsageError('which command? See coze-gateway --help')
+  if (first === undefined) throw new UsageError('which command? See coze-graphql-gateway --help')
   if (first === '-h' || first === '--help' || first === 'help') return print(overview)
   if (first === '-v' || first === '--version') return print(`${version()}\n`)
   const command = commands.find((name) => name === first)
   if (command === undefined) {
-    throw new UsageError(`"${first}" is not a command. See coze-gateway --help`)
+    throw new UsageError(`"${first}" is not a command. See coze-graphql-gateway --help`)
   }
   const options = parseOptions(command, rest)
   if (options['help'] === true) return print(helpOf[command])
@@ -88,7 +89,7 @@ function parseOptions(command: Command, args: readonly string[]): Options {
     )
   } catch (error) {
     const reason = error instanceof Error ? error.message.split('. ')[0] : String(error)
-    throw new UsageError(`${reason}. See coze-gateway ${command} --help`, { cause: error })
+    throw new UsageError(`${reason}. See coze-graphql-gateway ${command} --help`, { cause: error })
   }
 }
 
@@ -171,6 +172,7 @@ async function runDemoCommand(options: Options): Promise<0 | 1> {
 async function runCheckConfig(options: Options): Promise<0 | 1> {
   const config = readConfig(options)
   await print(`${summaryOf(config)}\n`)
+  for (const warning of warningsOf(config)) await print(`warning: ${warning}\n`)
   if (options['online'] !== true) return 0
   const { runCheckup } = await import('./cli/checkup.ts')
   return await runCheckup(config, print)
@@ -269,7 +271,7 @@ function complaintOf(error: unknown): { readonly code: 1 | 2; readonly text: str
 
 // By default Node opens its inspector on this signal, and whoever reaches its port runs any code in the process.
 process.on('SIGUSR1', () => {
-  process.stderr.write('coze-gateway: SIGUSR1 is ignored: the inspector stays closed\n')
+  process.stderr.write('coze-graphql-gateway: SIGUSR1 is ignored: the inspector stays closed\n')
 })
 
 // A reader that has read enough, as `head` has, closes the pipe. That is no fault of ours, and no end of a gateway.

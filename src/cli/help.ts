@@ -1,10 +1,10 @@
 export const commands = ['serve', 'demo', 'probe', 'schema', 'check-config'] as const
 export type Command = (typeof commands)[number]
 
-export const overview = `coze-gateway: a GraphQL gateway for Coze Workflows and Bots.
+export const overview = `coze-graphql-gateway: a GraphQL gateway for Coze Workflows and Bots.
 Every caller has a session of its own; replies stream over SSE and survive a lost connection.
 
-Usage: coze-gateway <command> [options]
+Usage: coze-graphql-gateway <command> [options]
 
 Commands:
   serve          run the gateway
@@ -29,7 +29,7 @@ COZE_GATEWAY_SESSION_KEY or COZE_GATEWAY_SESSION_KEY_FILE. Paths in the file are
 `
 
 export const helpOf: Readonly<Record<Command, string>> = {
-  serve: `Usage: coze-gateway serve [--config FILE]
+  serve: `Usage: coze-graphql-gateway serve [--config FILE]
 
 Runs the gateway until it is told to stop. Logs are JSON lines on standard error; the line "listening"
 tells the address.
@@ -42,7 +42,7 @@ Options:
   -c, --config FILE  the configuration; default: the path in COZE_GATEWAY_CONFIG
 
 ${configuration}`,
-  demo: `Usage: coze-gateway demo [--host HOST] [--port PORT] [--data FILE] [--dialect NAME] [--leak NAME]
+  demo: `Usage: coze-graphql-gateway demo [--host HOST] [--port PORT] [--data FILE] [--dialect NAME] [--leak NAME]
 
 Runs the gateway with an embedded stand-in for Coze (a Workflow and a Bot) and prints two callers, Alice
 and Bob, with commands to copy. Needs no account and no configuration. Its secrets are known to everybody:
@@ -60,7 +60,7 @@ Options:
                            unfiltered-knowledge
       --allow-production   start although NODE_ENV is "production"
 `,
-  probe: `Usage: coze-gateway probe [--config FILE | --gateway URL --token-file FILE] [--assistant ID]
+  probe: `Usage: coze-graphql-gateway probe [--config FILE | --gateway URL --token-file FILE] [--assistant ID]
                           [--trials N] [--budget N] [--format table|json|junit] [--bundle FILE]
                           [--ask TEXT] [--knowledge FILE]
 
@@ -86,11 +86,11 @@ Options:
 Exit codes: 0 isolated, 1 leaking, 2 inconclusive, 3 could not run.
 
 ${configuration}`,
-  schema: `Usage: coze-gateway schema
+  schema: `Usage: coze-graphql-gateway schema
 
 Prints the GraphQL schema (SDL) on standard output.
 `,
-  'check-config': `Usage: coze-gateway check-config [--config FILE] [--online]
+  'check-config': `Usage: coze-graphql-gateway check-config [--config FILE] [--online]
 
 Reads the configuration as serve does, starts nothing, and tells every problem with its path on standard
 error (exit code 2), or one line on standard output that it is well (exit code 0). No secret is shown.

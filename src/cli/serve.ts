@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.ts'
+import { warningsOf } from '../config/cross-checks.ts'
 import { createGateway, type Gateway } from '../compose/gateway.ts'
 import { systemClock } from '../lib/clock.ts'
 import type { Logger } from '../observe/logger.ts'
@@ -19,6 +20,7 @@ export async function serve(
   },
 ): Promise<0 | 1> {
   const { logger, lifetime, reread } = options
+  for (const warning of warningsOf(config)) logger.warn({ warning }, 'the configuration is risky')
   await using stack = new AsyncDisposableStack()
   const metrics = createPrometheusMetrics()
   const metricsServer =

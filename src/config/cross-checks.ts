@@ -4,7 +4,7 @@ import type { AssistantSettings } from './sections/assistant.ts'
 import { type GuestSettings, reservedIssuer } from './sections/guests.ts'
 import type { IssuerSettings } from './sections/issuer.ts'
 import type { ListenAddress } from './sections/process.ts'
-import { isRegion } from './upstream-url.ts'
+import { isPlainHttp, isRegion } from './upstream-url.ts'
 
 /** The path of a setting, and what is wrong with it. */
 type Problem = readonly [path: readonly PropertyKey[], message: string]
@@ -100,6 +100,25 @@ interface ParsedSections {
 /** Problems between the parsed sections, each of which is good by itself. */
 export function parsedProblems(sections: ParsedSections): readonly Problem[] {
   return [...sharedSecrets(sections), ...clashes(sections)]
+}
+
+/** What is allowed and may still surprise: sentences for the operator. */
+export function warningsOf({
+  assistants,
+  issuers,
+}: Pick<ParsedSections, 'assistants' | 'issuers'>): readonly string[] {
+  const upstreams = assistants.map(
+    ({ baseUrl }, index) => [`assistants[${index}]`, baseUrl] as const,
+  )
+  const keySets = issuers.flatMap(({ keys }, index) =>
+    keys.type === 'jwks' ? [[`issuers[${index}]`, keys.url] as const] : [],
+  )
+  return [...upstreams, ...keySets]
+    .filter(([, url]) => isPlainHttp(url))
+    .map(
+      ([path, url]) =>
+        `${path}: ${new URL(url).host} is reached over plain http: whoever is on the way can read and change what is said`,
+    )
 }
 
 /** A secret has one use: who may sign for an issuer may not therefore sign for guests (T9). */

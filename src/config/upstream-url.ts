@@ -1,3 +1,9 @@
+/** Whether others on the way can read along. */
+export function isPlainHttp(text: string): boolean {
+  const url = URL.parse(text)
+  return url?.protocol === 'http:' && !isLoopback(url.hostname)
+}
+
 /** `https:` anywhere, `http:` only where nobody can listen on the way. */
 export function isHttpsOrLoopback(text: string): boolean {
   const url = URL.parse(text)
@@ -31,7 +37,9 @@ export function readBaseUrl(text: string): { readonly url: string } | { readonly
   if (url.username !== '' || url.password !== '') {
     return { problem: 'must have no user and no password: credentials stand in "credentials"' }
   }
-  if (!isHttpsOrLoopback(text)) return { problem: 'must be an https URL (http only on loopback)' }
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') {
+    return { problem: 'must be an https URL' }
+  }
   if (url.search !== '' || url.hash !== '') {
     return { problem: 'must have no query and no fragment' }
   }
@@ -47,7 +55,7 @@ export function readBaseUrl(text: string): { readonly url: string } | { readonly
       "is where published pages live, not the API's host: that is https://api.coze.com or https://api.coze.cn"
     return { problem }
   }
-  if (!isRegion(url.host)) {
+  if (!isRegion(url.host) || url.protocol !== 'https:') {
     return { problem: `is not the API's host: it is https://api.coze.${cloud}` }
   }
   return path === ''

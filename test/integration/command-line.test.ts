@@ -104,7 +104,7 @@ describe('the command line', () => {
       const args = line.split(' ')
       const { code, stdout, stderr } = await run(args)
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-      expect(stdout).toContain('Usage: coze-gateway')
+      expect(stdout).toContain('Usage: coze-graphql-gateway')
     },
   )
 
@@ -113,6 +113,20 @@ describe('the command line', () => {
     expect(code).toBe(0)
     expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
   })
+
+  it.each(['20.20.2', '22.12.0', '24.4.1'])(
+    'says in one line that Node.js %s is too old',
+    async (version) => {
+      const pretend = `Object.defineProperty(process, 'versions', { value: { node: '${version}' } })`
+      const env = {
+        NODE_OPTIONS: `--import "data:text/javascript,${encodeURIComponent(pretend)}"`,
+      }
+      const { code, stdout, stderr } = await run(['serve'], env, bin)
+      expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+      const needed = 'coze-graphql-gateway: Node.js 24.5 or later is needed, this is'
+      expect(stderr).toBe(`${needed} ${version} at ${process.execPath}\n`)
+    },
+  )
 
   it('compiles no TypeScript when it is started again', async () => {
     const tellsAmaro = `process.on('exit', () => {
@@ -125,7 +139,7 @@ describe('the command line', () => {
     await run(['check-config', '--help'], env, bin)
     const again = await run(['check-config', '--help'], env, bin)
     expect(again).toMatchObject({ code: 0, stderr: 'from the cache' })
-    expect(again.stdout).toContain('Usage: coze-gateway')
+    expect(again.stdout).toContain('Usage: coze-graphql-gateway')
   })
 
   it.each([

@@ -18,7 +18,7 @@ import { until } from '../kit/process/until.ts'
 const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
 const app = createTestApp()
 
-describe('coze-gateway probe', () => {
+describe('coze-graphql-gateway probe', () => {
   let directory: string
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'probe-'))

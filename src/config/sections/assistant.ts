@@ -13,7 +13,7 @@ import {
   type WorkflowSettings,
   workflowSchema,
 } from './target.ts'
-import { isRegion, readBaseUrl } from '../upstream-url.ts'
+import { isPlainHttp, isRegion, readBaseUrl } from '../upstream-url.ts'
 
 /** How the gateway proves itself to Coze. */
 export type CozeCredentials =
@@ -201,6 +201,10 @@ export function assistantSchema(source: SecretSource) {
           description:
             'The API: https://api.coze.com, https://api.coze.cn, or a Coze Studio of your own.',
         }),
+      allowPlainHttp: z.boolean().default(false).meta({
+        description:
+          'Whether `baseUrl` may be plain http at another host, such as that of a Coze Studio inside a private network: whoever is on the way reads tokens and messages.',
+      }),
       credentials: credentialsSchema(source),
       platform: z.enum(['cloud', 'studio']).optional().meta({
         description:
@@ -227,6 +231,12 @@ export function assistantSchema(source: SecretSource) {
     })
     .superRefine(
       (assistant, context) => {
+        const { baseUrl, allowPlainHttp } = assistant
+        if (typeof baseUrl === 'string' && isPlainHttp(baseUrl) && allowPlainHttp !== true) {
+          const message =
+            'must be an https URL (http only on loopback, or inside a private network with "allowPlainHttp": true)'
+          context.addIssue({ code: 'custom', path: ['baseUrl'], message })
+        }
         const wanted: readonly string[] | undefined = sections[assistant.strategy]
         if (assistant.onBreach === 'fallback' && assistant.strategy !== 'auto') {
           const message = 'has nothing to fall back to: "fallback" needs strategy "auto"'

@@ -213,6 +213,15 @@ describe('a configuration', () => {
     expect(parse({ ...minimal, assistants: [given] }).assistants[0]?.platform).toBe(is)
   })
 
+  it('takes plain http inside a private network where an assistant allows it', () => {
+    const baseUrl = 'http://coze-server:8888'
+    const { assistants } = parse(withAssistant({ baseUrl, allowPlainHttp: true }))
+    expect(assistants[0]?.baseUrl).toBe(baseUrl)
+    expect(problemsOf(withAssistant({ baseUrl }))).toEqual([
+      expect.stringMatching(/^assistants\[0\]\.baseUrl: must be an https URL .*allowPlainHttp/),
+    ])
+  })
+
   it('takes the platform that is named before the likely one', () => {
     const baseUrl = 'https://coze.internal'
     const credentials = { type: 'token', token: 'pat_x', allowSharedToken: true }
@@ -540,6 +549,14 @@ describe('a configuration', () => {
     'plain http to a distant host': [
       withAssistant({ baseUrl: 'http://coze.example' }),
       'assistants[0].baseUrl: must be an https URL',
+    ],
+    'a base URL of another kind': [
+      withAssistant({ baseUrl: 'ws://127.0.0.1:8888', allowPlainHttp: true }),
+      'assistants[0].baseUrl: must be an https URL',
+    ],
+    'the cloud over plain http': [
+      withAssistant({ baseUrl: 'http://api.coze.com', allowPlainHttp: true }),
+      "assistants[0].baseUrl: is not the API's host: it is https://api.coze.com",
     ],
     'no base URL': [
       withAssistant({ baseUrl: undefined }),
