@@ -228,7 +228,9 @@ function parsePort(text: string): number {
 
 function summaryOf({ assistants, issuers, store, listen }: Config): string {
   const names = assistants.map(({ id, strategy }) => `${id} (${strategy})`).join(', ')
-  const parties = issuers.map(({ issuer, keys }) => `${issuer} (${keys.type})`).join(', ')
+  const parties = issuers
+    .map(({ issuer, keys }) => `${issuer} (${keys.map(({ type }) => type).join(', ')})`)
+    .join(', ')
   return `OK: assistants ${names}; issuers ${parties}; ${store.engine} in ${store.file}; ${listen.host}:${listen.port}`
 }
 

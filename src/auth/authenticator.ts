@@ -3,9 +3,9 @@ import type { CookieSettings } from '../config/sections/cookie.ts'
 import type { Caller } from '../domain.ts'
 import { BadRequestError, UnauthenticatedError } from '../errors.ts'
 import { createApiKeys, subjectHeader } from './api-keys.ts'
-import { claimsToBeGuest, type Guests } from './guests.ts'
-import type { Identity, AcceptedCredential } from './identity.ts'
 import { createTokenVerifier, type TokenVerifierOptions } from './bearer-tokens.ts'
+import { claimsToBeGuest, type Guests } from './guests.ts'
+import type { AcceptedCredential, Identity } from './identity.ts'
 
 /** As much of a request's head as tells who sent it: `Headers`, or anything like it. */
 export interface RequestHeaders {

@@ -6,15 +6,17 @@ import {
   flattenedVerify,
   type CryptoKey,
   type FlattenedJWSInput,
+  type JWK,
   type JWSHeaderParameters,
   type LocalJWKSet,
 } from 'jose'
 import { UnauthenticatedError, UnavailableError } from '../errors.ts'
-import type { JwksSettings } from '../config/sections/issuer.ts'
+import type { RemoteKeySource } from '../config/sections/issuer.ts'
 import type { UpstreamFailure } from '../domain/upstream.ts'
 import type { Clock } from '../lib/clock.ts'
-import { FetchError, type FetchJson } from '../lib/fetch-json.ts'
+import type { FetchJson } from '../lib/fetch-json.ts'
 import type { CredentialStatus } from './identity.ts'
+import { fetchKeySet, KeySetError } from './key-set.ts'
 
 /** The keys that an issuer publishes, kept up to date. */
 export interface RemoteKeys extends Disposable {
@@ -23,7 +25,7 @@ export interface RemoteKeys extends Disposable {
    * @throws {UnauthenticatedError} if the issuer has no such key, or too many that fit.
    * @throws {UnavailableError} if that cannot be known now.
    */
-  find(header: JWSHeaderParameters, token: FlattenedJWSInput): Promise<CryptoKey>
+  find(header: JWSHeaderParameters, token: FlattenedJWSInput, iss: string): Promise<CryptoKey>
   /** What a token rests on that was verified with a key found here: that its issuer still publishes it. */
   statusOf(key: object): CredentialStatus
 }
@@ -37,20 +39,20 @@ const maxLoggedKeys = 10
 /** While there is no key at all, the issuer is asked again after this time even if the cooldown is longer. */
 const emptyCooldownMs = 1_000
 
+export interface RemoteKeyOptions {
+  readonly clock: Clock
+  readonly fetchJson: FetchJson
+  /** Called for every fetch of an issuer's keys that failed. */
+  readonly onFetchFailure: (failure: UpstreamFailure) => void
+}
+
 export function createRemoteKeys(
-  { issuer, ...settings }: JwksSettings & { readonly issuer: string; readonly url: string },
-  {
-    clock,
-    fetchJson,
-    onFetchFailure,
-  }: {
-    readonly clock: Clock
-    readonly fetchJson: FetchJson
-    readonly onFetchFailure: (failure: UpstreamFailure) => void
-  },
+  settings: RemoteKeySource,
+  issuer: string,
+  { clock, fetchJson, onFetchFailure }: RemoteKeyOptions,
 ): RemoteKeys {
   const closed = new AbortController()
-  let fetched: { readonly keys: LocalJWKSet; readonly at: number } | undefined
+  let fetched: { readonly keys: PublishedKeys; readonly at: number } | undefined
   let tried: { readonly at: number; readonly failed: boolean } | undefined
   let flight: Promise<void> | undefined
   const statuses = new Map<string, CredentialStatus>()
@@ -70,23 +72,27 @@ export function createRemoteKeys(
   }
 
   async function load(): Promise<void> {
-    const { url, timeoutMs, maxBytes } = settings
+    const { signal } = closed
     try {
-      const document = await fetchJson(url, { timeoutMs, maxBytes, signal: closed.signal })
-      fetched = { keys: createLocalJWKSet(toKeySet(document)), at: clock.monotonic() }
+      const keys = await fetchKeySet(settings, issuer, { fetchJson, signal })
+      fetched = { keys: publishedKeys(keys), at: clock.monotonic() }
       tried = { at: fetched.at, failed: false }
     } catch (error) {
       tried = { at: clock.monotonic(), failed: true }
-      if (!closed.signal.aborted) onFetchFailure(failureOf(url, error))
+      // Anything else is the end of the gateway.
+      if (error instanceof KeySetError) onFetchFailure(error.failure)
     }
   }
 
   /** The keys we hold that the header fits: one more than are tried at most. */
-  async function candidates(header: JWSHeaderParameters): Promise<readonly CryptoKey[]> {
+  async function candidates(
+    header: JWSHeaderParameters,
+    iss: string,
+  ): Promise<readonly CryptoKey[]> {
     if (!fetched || !isUsable())
       throw new UnavailableError("The issuer's keys cannot be fetched now.")
     try {
-      return [await fetched.keys(header)]
+      return [await fetched.keys.of(iss)(header)]
     } catch (error) {
       if (error instanceof errors.JWKSNoMatchingKey) return []
       if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error
@@ -100,8 +106,9 @@ export function createRemoteKeys(
   async function look(
     header: JWSHeaderParameters,
     token: FlattenedJWSInput,
+    iss: string,
   ): Promise<CryptoKey | undefined> {
-    const keys = await candidates(header)
+    const keys = await candidates(header, iss)
     const [only, ...more] = keys
     // A key that the token names is the one, whatever its signature turns out to be.
     if (header.kid !== undefined && more.length === 0) return only
@@ -110,7 +117,7 @@ export function createRemoteKeys(
         refusal: {
           issuer,
           claim: 'kid',
-          expected: `one of ${kidsOf(fetched?.keys)}: more than ${maxCandidates} fit`,
+          expected: `one of ${fetched?.keys.kids ?? 'none'}: more than ${maxCandidates} fit`,
         },
       })
     }
@@ -118,17 +125,21 @@ export function createRemoteKeys(
     return undefined
   }
 
-  async function seek(header: JWSHeaderParameters, token: FlattenedJWSInput): Promise<CryptoKey> {
+  async function seek(
+    header: JWSHeaderParameters,
+    token: FlattenedJWSInput,
+    iss: string,
+  ): Promise<CryptoKey> {
     await refreshIfOld()
-    const known = await look(header, token)
+    const known = await look(header, token, iss)
     if (known) return known
     await refresh()
-    const rotated = await look(header, token)
+    const rotated = await look(header, token, iss)
     if (rotated) return rotated
     if (tried?.failed) throw new UnavailableError("The issuer's keys cannot be fetched now.")
     throw new UnauthenticatedError(
       'The token is signed with a key that its issuer does not have.',
-      { refusal: { issuer, claim: 'kid', expected: `one of ${kidsOf(fetched?.keys)}` } },
+      { refusal: { issuer, claim: 'kid', expected: `one of ${fetched?.keys.kids ?? 'none'}` } },
     )
   }
 
@@ -140,13 +151,17 @@ export function createRemoteKeys(
   }
 
   /** Keys are fetched anew again and again: only their material tells whether one is still the same. */
-  async function shareStatus(key: CryptoKey, { alg, kid }: JWSHeaderParameters): Promise<void> {
+  async function shareStatus(
+    key: CryptoKey,
+    { alg, kid }: JWSHeaderParameters,
+    iss: string,
+  ): Promise<void> {
     const thumbprint = await thumbprintOf(key)
     const name = JSON.stringify([alg, kid, thumbprint])
     let status = statuses.get(name)
     if (!status) {
       const header = { ...(alg !== undefined && { alg }), ...(kid !== undefined && { kid }) }
-      status = { isStillAccepted: () => isPublished(header, thumbprint) }
+      status = { isStillAccepted: () => isPublished(header, thumbprint, iss) }
       for (const oldest of statuses.keys()) {
         if (statuses.size < maxStatuses) break
         statuses.delete(oldest)
@@ -156,10 +171,14 @@ export function createRemoteKeys(
     statusOfKey.set(key, status)
   }
 
-  async function isPublished(header: JWSHeaderParameters, thumbprint: string): Promise<boolean> {
+  async function isPublished(
+    header: JWSHeaderParameters,
+    thumbprint: string,
+    iss: string,
+  ): Promise<boolean> {
     await refreshIfOld()
     try {
-      const keys = await candidates(header)
+      const keys = await candidates(header, iss)
       const thumbprints = await Promise.all(keys.slice(0, maxCandidates).map(thumbprintOf))
       return thumbprints.includes(thumbprint)
     } catch (error) {
@@ -170,9 +189,9 @@ export function createRemoteKeys(
   }
 
   return {
-    async find(header, token) {
-      const key = await seek(header, token)
-      if (!statusOfKey.has(key)) await shareStatus(key, header)
+    async find(header, token, iss) {
+      const key = await seek(header, token, iss)
+      if (!statusOfKey.has(key)) await shareStatus(key, header, iss)
       return key
     },
     statusOf(key) {
@@ -199,33 +218,39 @@ async function isSignedBy(
   }
 }
 
-/** Names of published keys are public. */
-function kidsOf(keys: LocalJWKSet | undefined): string {
-  const kids = keys?.jwks().keys.map(({ kid }) => (kid === undefined ? 'a key without kid' : kid))
-  return kids?.slice(0, maxLoggedKeys).join(', ') || 'no keys'
+interface PublishedKeys {
+  /** The keys that may sign tokens with this `iss`. */
+  of(iss: string): LocalJWKSet
+  /** Their names, which are public, for the log. */
+  readonly kids: string
+}
+
+/**
+ * A key of Microsoft Entra may have a member `issuer`: it signs the tokens of that one tenant only, although the key set
+ * is that of all tenants.
+ */
+function publishedKeys(keys: readonly JWK[]): PublishedKeys {
+  /** By the numbers of the keys in it: there are no more of these than issuers that keys name, and one. */
+  const sets = new Map<string, LocalJWKSet>()
+  const kids = keys.map(({ kid }) => kid ?? 'a key without kid')
+  return {
+    of(iss) {
+      const own = keys.filter((key) => maySignFor(key, iss))
+      const name = own.map((key) => keys.indexOf(key)).join()
+      const set = sets.get(name) ?? createLocalJWKSet({ keys: own })
+      sets.set(name, set)
+      return set
+    },
+    kids: kids.slice(0, maxLoggedKeys).join(', ') || 'no keys',
+  }
+}
+
+/** An `issuer` with a hole, such as `{tenantid}`, is that of every tenant. */
+function maySignFor(key: JWK, iss: string): boolean {
+  const issuer = 'issuer' in key ? key.issuer : undefined
+  return typeof issuer !== 'string' || issuer.includes('{') || issuer === iss
 }
 
 async function thumbprintOf(key: CryptoKey): Promise<string> {
   return await calculateJwkThumbprint(await exportJWK(key))
-}
-
-/** An error that is no failed fetch means a document without a key set. */
-function failureOf(url: string, error: unknown): UpstreamFailure {
-  const { kind, systemCode, httpStatus } =
-    error instanceof FetchError
-      ? error
-      : { kind: 'protocol', systemCode: undefined, httpStatus: undefined }
-  const { host } = new URL(url)
-  const unknown = { upstreamCode: undefined, logId: undefined }
-  return { call: 'key-set', host, kind, systemCode, httpStatus, ...unknown }
-}
-
-function toKeySet(document: unknown): { keys: Record<string, unknown>[] } {
-  const keys = isRecord(document) ? document['keys'] : undefined
-  if (!Array.isArray(keys) || !keys.every(isRecord)) throw new Error('not a JSON Web Key Set')
-  return { keys }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

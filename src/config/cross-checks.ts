@@ -83,6 +83,14 @@ export function crossProblems(settings: unknown): readonly Problem[] {
     ...(nameClaim && !issuers.some(({ issuer }) => issuer === nameClaim.issuer)
       ? [[['session', 'nameClaim', 'issuer'], 'is not one of the issuers'] as const]
       : []),
+    ...(nameClaim?.issuer.includes('{')
+      ? [
+          [
+            ['session', 'nameClaim', 'issuer'],
+            'is a template: two of its tenants may have one name for two users',
+          ] as const,
+        ]
+      : []),
     ...(nameKeys?.length === 0 && !(nameClaim && issuers.length === 1 && onlyIssuers)
       ? [[['session', 'nameKeys'], 'needs a key: [{ "version": 1, "key": … }]'] as const]
       : []),
@@ -128,7 +136,7 @@ function sharedSecrets({
 }: Pick<ParsedSections, 'issuers' | 'guests'>): readonly Problem[] {
   const key = guests?.key.reveal()
   return issuers.flatMap(({ keys }, index) =>
-    keys.type === 'secret' && keys.secret.reveal() === key
+    keys.some((source) => source.type === 'secret' && source.secret.reveal() === key)
       ? [[['guests', 'key'], `is also the secret of issuers[${index}]`] as const]
       : [],
   )

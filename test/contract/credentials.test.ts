@@ -23,6 +23,7 @@ import { silentLogger } from '../kit/fakes/logger.ts'
 import { createRecorder, type GraphError, toSeen } from '../kit/clients/recorder.ts'
 import { until } from '../kit/process/until.ts'
 import { completed } from '../kit/fakes/stored-replies.ts'
+import { issuerSettings } from '../kit/credentials/issuer-settings.ts'
 
 const fetchJson = createFetchJson()
 
@@ -53,23 +54,19 @@ async function open(apiKeys: readonly ApiKeySettings[] = [], more: FakeGatewayOp
   const auth = createAuthenticator({
     maxTokenLength: 15_360,
     issuers: [
-      {
+      issuerSettings({
         issuer: old.issuer,
-        audience: [old.audience],
-        algorithms: ['RS256'],
-        subjectClaim: 'sub',
-        scopesClaim: 'scope',
+        audience: old.audience,
         clockToleranceSeconds: 0,
-        keys: {
-          type: 'jwks',
-          url: keys.url,
+        jwksUrl: keys.url,
+        jwks: {
           cooldownSeconds: 1,
           maxAgeSeconds: maxAgeMs / 1000,
           maxStaleSeconds: maxStaleMs / 1000,
           timeoutMs: 60_000,
           maxBytes: 65_536,
         },
-      },
+      }),
     ],
     apiKeys,
     clock,

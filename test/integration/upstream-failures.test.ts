@@ -273,7 +273,7 @@ describe.each(Object.entries(ways))('when %s', (_name, { open, endsWithTime, tol
     const observed = await observe(async ({ onFailure, metrics }) => {
       using keys = createRemoteKeys(
         {
-          issuer: 'https://id.test',
+          type: 'jwks',
           url: `${broken.url}/keys`,
           timeoutMs: endsWithTime === undefined ? 20_000 : 100,
           maxBytes: 10_000,
@@ -281,6 +281,7 @@ describe.each(Object.entries(ways))('when %s', (_name, { open, endsWithTime, tol
           maxAgeSeconds: 600,
           maxStaleSeconds: 600,
         },
+        'https://id.test',
         {
           clock: systemClock,
           fetchJson,
@@ -290,7 +291,7 @@ describe.each(Object.entries(ways))('when %s', (_name, { open, endsWithTime, tol
           },
         },
       )
-      await keys.find({ alg: 'RS256', kid: 'k' }, { payload: '', signature: '' })
+      await keys.find({ alg: 'RS256', kid: 'k' }, { payload: '', signature: '' }, 'https://id.test')
     })
     const common = typeof told === 'function' ? undefined : told
     const expected = keySet ?? common

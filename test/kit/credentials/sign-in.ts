@@ -1,12 +1,11 @@
-import { createPublicKey } from 'node:crypto'
 import { createAuthenticator, type Authenticator } from '../../../src/auth/authenticator.ts'
 import { createGuests, type Guests } from '../../../src/auth/guests.ts'
 import type { ApiKeySettings } from '../../../src/config/sections/api-keys.ts'
-import type { IssuerSettings } from '../../../src/config/sections/issuer.ts'
 import { Secret } from '../../../src/lib/secret.ts'
 import { createHmacIssuer, createRsaIssuer, type HmacIssuer, type RsaIssuer } from './issuer.ts'
 import { createFakeClock, type FakeClock } from '../fakes/clock.ts'
 import { randomId } from '../fakes/ids.ts'
+import { issuerSettings } from './issuer-settings.ts'
 
 export const cookieName = '__Host-coze-gateway'
 export const guestKey = 'a key for guests, of more than 32 characters'
@@ -34,23 +33,13 @@ export async function openWaysIn(
   const nowSeconds = () => Math.floor(clock.now() / 1000)
   const rsa = await createRsaIssuer({ nowSeconds })
   const hmac = createHmacIssuer({ nowSeconds })
-  const rules = { subjectClaim: 'sub', scopesClaim: 'scope', clockToleranceSeconds: 0 }
-  const issuers: readonly IssuerSettings[] = [
-    {
-      ...rules,
-      tenantClaim: options.tenantClaim,
-      issuer: rsa.issuer,
-      audience: [rsa.audience],
-      algorithms: ['RS256'],
-      keys: { type: 'public-key', key: createPublicKey(rsa.publicPem) },
-    },
-    {
-      ...rules,
-      issuer: hmac.issuer,
-      audience: [hmac.audience],
-      algorithms: ['HS256'],
-      keys: { type: 'secret', secret: new Secret(hmac.secret) },
-    },
+  const issuers = [
+    issuerSettings({
+      ...rsa.settings,
+      clockToleranceSeconds: 0,
+      ...(options.tenantClaim !== undefined && { tenantClaim: options.tenantClaim }),
+    }),
+    issuerSettings({ ...hmac.settings, clockToleranceSeconds: 0 }),
   ]
   const guests = createGuests(
     { key: new Secret(guestKey), lifetimeSeconds: guestLifetimeSeconds },

@@ -10,10 +10,10 @@ import { describe, expect, it } from 'vitest'
 import { createAuthenticator, type Authenticator } from '../../../src/auth/authenticator.ts'
 import type { IssuerSettings } from '../../../src/config/sections/issuer.ts'
 import type { NameClaim } from '../../../src/config/sections/session-keys.ts'
-import { Secret } from '../../../src/lib/secret.ts'
 import { bearer, callerOf } from '../../kit/credentials/authenticate.ts'
 import { createHmacIssuer, createRsaIssuer } from '../../kit/credentials/issuer.ts'
 import { createFakeClock } from '../../kit/fakes/clock.ts'
+import { issuerSettings } from '../../kit/credentials/issuer-settings.ts'
 
 const clock = createFakeClock()
 const nowSeconds = () => Math.floor(clock.now() / 1000)
@@ -21,21 +21,8 @@ const rsa = await createRsaIssuer({ nowSeconds })
 const hmac = createHmacIssuer({ nowSeconds })
 const stranger = await createRsaIssuer({ nowSeconds })
 
-const rules = { subjectClaim: 'sub', scopesClaim: 'scope', clockToleranceSeconds: 30 } as const
-const rsaSettings: IssuerSettings = {
-  ...rules,
-  issuer: rsa.issuer,
-  audience: [rsa.audience],
-  algorithms: ['RS256'],
-  keys: { type: 'public-key', key: createPublicKey(rsa.publicPem) },
-}
-const hmacSettings: IssuerSettings = {
-  ...rules,
-  issuer: hmac.issuer,
-  audience: [hmac.audience],
-  algorithms: ['HS256'],
-  keys: { type: 'secret', secret: new Secret(hmac.secret) },
-}
+const rsaSettings = issuerSettings(rsa.settings)
+const hmacSettings = issuerSettings(hmac.settings)
 
 function authenticator(
   issuers: readonly IssuerSettings[] = [rsaSettings, hmacSettings],

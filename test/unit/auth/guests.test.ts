@@ -13,6 +13,7 @@ import {
   inCookie,
   openWaysIn,
 } from '../../kit/credentials/sign-in.ts'
+import { issuerSettings } from '../../kit/credentials/issuer-settings.ts'
 
 const refused = { code: 'UNAUTHENTICATED', status: 401 }
 const audience = 'urn:coze-graphql-gateway'
@@ -117,15 +118,7 @@ describe('a guest', () => {
 
   it('T9 is not let in by an issuer, though it had the same key, name and audience', async () => {
     using kit = await openWaysIn()
-    const twin: IssuerSettings = {
-      issuer: guestIssuer,
-      audience: [audience],
-      algorithms: ['HS256'],
-      keys: { type: 'secret', secret: new Secret(guestKey) },
-      subjectClaim: 'sub',
-      scopesClaim: 'scope',
-      clockToleranceSeconds: 0,
-    }
+    const twin = issuerSettings({ issuer: guestIssuer, audience, secret: guestKey })
     using auth = authenticatorOf(kit, [twin])
     const { token } = await kit.guests.issue('alice')
     await expect(callerOf(auth, bearer(token))).rejects.toMatchObject(refused)

@@ -7,6 +7,7 @@ import { bearer, callerOf } from '../../kit/credentials/authenticate.ts'
 import { createRsaIssuer } from '../../kit/credentials/issuer.ts'
 import { createFakeClock } from '../../kit/fakes/clock.ts'
 import { openKeyServer } from '../../kit/credentials/jwks.ts'
+import { issuerSettings } from '../../kit/credentials/issuer-settings.ts'
 
 const fetchJson = createFetchJson()
 
@@ -25,23 +26,19 @@ async function setUp() {
   const auth = createAuthenticator({
     maxTokenLength: 15_360,
     issuers: [
-      {
+      issuerSettings({
         issuer: old.issuer,
-        audience: [old.audience],
-        algorithms: ['RS256'],
-        subjectClaim: 'sub',
-        scopesClaim: 'scope',
+        audience: old.audience,
         clockToleranceSeconds: 30,
-        keys: {
-          type: 'jwks',
-          url: server.url,
+        jwksUrl: server.url,
+        jwks: {
           cooldownSeconds: cooldownMs / 1000,
           maxAgeSeconds: maxAgeMs / 1000,
           maxStaleSeconds: maxStaleMs / 1000,
           timeoutMs: 60_000,
           maxBytes: 65_536,
         },
-      },
+      }),
     ],
     clock,
     fetchJson: (url, options) => fetchJson(url, { ...options, timeoutMs }),

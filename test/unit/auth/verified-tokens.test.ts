@@ -7,6 +7,7 @@ import { bearer, callerOf } from '../../kit/credentials/authenticate.ts'
 import { createRsaIssuer } from '../../kit/credentials/issuer.ts'
 import { createFakeClock } from '../../kit/fakes/clock.ts'
 import { openKeyServer } from '../../kit/credentials/jwks.ts'
+import { issuerSettings } from '../../kit/credentials/issuer-settings.ts'
 
 const fetchJson = createFetchJson()
 
@@ -86,23 +87,13 @@ describe('verified tokens', () => {
     using auth = createAuthenticator({
       maxTokenLength: 15_360,
       issuers: [
-        {
+        issuerSettings({
           issuer: issuer.issuer,
-          audience: [issuer.audience],
-          algorithms: ['RS256'],
-          subjectClaim: 'sub',
-          scopesClaim: 'scope',
+          audience: issuer.audience,
           clockToleranceSeconds: 0,
-          keys: {
-            type: 'jwks',
-            url: server.url,
-            maxAgeSeconds: 1,
-            maxStaleSeconds: 3_600,
-            cooldownSeconds: 0,
-            timeoutMs: 60_000,
-            maxBytes: 65_536,
-          },
-        },
+          jwksUrl: server.url,
+          jwks: { maxAgeSeconds: 1, cooldownSeconds: 1, timeoutMs: 60_000 },
+        }),
       ],
       clock,
       fetchJson,

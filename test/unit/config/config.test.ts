@@ -74,7 +74,10 @@ describe('a configuration', () => {
       limits: { maxQueued: 10 },
     })
     expect(config.metrics).toBeUndefined()
-    expect(config.issuers[0]).toMatchObject({ algorithms: ['HS256'], clockToleranceSeconds: 30 })
+    expect(config.issuers[0]).toMatchObject({
+      keys: [{ algorithms: ['HS256'] }],
+      clockToleranceSeconds: 30,
+    })
     expect(config.assistants[0]).toMatchObject({
       credentials: { audience: 'api.coze.cn', accessTokenSeconds: 3_600 },
       workflow: { conversationKeying: 'auto', parameters: {} },
@@ -87,7 +90,7 @@ describe('a configuration', () => {
     const { timeouts, limits, issuers } = parse({ ...minimal, issuers: [jwks] })
     expect(timeouts).toMatchObject({ drainMs: 25_000, keepAliveMs: 12_000, stalledMs: 60_000 })
     expect(limits).toMatchObject({ maxHeapPercent: 90, maxBufferedBytes: 65_536 })
-    expect(issuers[0]?.keys).toMatchObject({ cooldownSeconds: 30, maxStaleSeconds: 3_600 })
+    expect(issuers[0]?.keys).toMatchObject([{ cooldownSeconds: 30, maxStaleSeconds: 3_600 }])
   })
 
   it('F1 F5 F6 F10 F14 F15 F17: gives an upstream the documented patience', () => {
@@ -191,7 +194,7 @@ describe('a configuration', () => {
       readFile: (path) => files[path] ?? '',
     })
     expect(config.session.key.reveal()).toBe('f'.repeat(40))
-    expect(config.issuers[0]?.keys).toMatchObject({ type: 'secret' })
+    expect(config.issuers[0]?.keys).toMatchObject([{ type: 'secret' }])
     expect(config.store.file).toBe('/etc/gateway/gateway.db')
     const credentials = config.assistants[0]?.credentials
     expect(credentials?.type === 'oauth' && credentials.privateKey.reveal()).toContain(
@@ -379,7 +382,9 @@ describe('a configuration', () => {
 
   it('takes a public key with line breaks as backslash and n', () => {
     const publicKey = publicPem.replaceAll('\n', '\\n')
-    expect(parse(withIssuer({ publicKey })).issuers[0]?.keys).toMatchObject({ type: 'public-key' })
+    expect(parse(withIssuer({ publicKey })).issuers[0]?.keys).toMatchObject([
+      { type: 'public-key' },
+    ])
   })
 
   it('takes files that an editor began with a byte order mark', () => {
@@ -453,15 +458,14 @@ describe('a configuration', () => {
     const jwk = rsa.publicKey.export({ format: 'jwk' })
     const ed = generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' })
     const parsed = (settings: object) =>
-      parse({ ...minimal, issuers: [{ ...keyless, ...settings }] }).issuers[0]
-    expect(parsed({ jwksUrl: 'https://id.test/keys', algorithms: ['ES256'] })).toMatchObject({
-      algorithms: ['ES256'],
-      keys: { type: 'jwks', cooldownSeconds: 30, maxAgeSeconds: 600 },
-    })
-    expect(parsed({ publicKey: publicPem })).toMatchObject({ algorithms: ['RS256'] })
-    expect(parsed({ publicKey: jwk })).toMatchObject({ keys: { type: 'public-key' } })
-    expect(parsed({ publicKey: JSON.stringify(jwk) })).toMatchObject({ algorithms: ['RS256'] })
-    expect(parsed({ publicKey: ed })).toMatchObject({ algorithms: ['EdDSA'] })
+      parse({ ...minimal, issuers: [{ ...keyless, ...settings }] }).issuers[0]?.keys
+    expect(parsed({ jwksUrl: 'https://id.test/keys', algorithms: ['ES256'] })).toMatchObject([
+      { algorithms: ['ES256'], type: 'jwks', cooldownSeconds: 30, maxAgeSeconds: 600 },
+    ])
+    expect(parsed({ publicKey: publicPem })).toMatchObject([{ algorithms: ['RS256'] }])
+    expect(parsed({ publicKey: jwk })).toMatchObject([{ type: 'public-key' }])
+    expect(parsed({ publicKey: JSON.stringify(jwk) })).toMatchObject([{ algorithms: ['RS256'] }])
+    expect(parsed({ publicKey: ed })).toMatchObject([{ algorithms: ['EdDSA'] }])
   })
 
   it('tells all problems at once, each with its path', () => {
@@ -644,7 +648,7 @@ describe('a configuration', () => {
         issuer: 'https://login.microsoftonline.com/{tenantid}/v2.0',
         secret: 'i'.repeat(32),
       }),
-      'issuers[0].issuer: is a template',
+      'issuers[0].issuer: must have the hole {tid}',
     ],
     'an issuer that stands for several': [
       withIssuer({

@@ -1,0 +1,110 @@
+import type { JWK } from 'jose'
+import type { IssuerSettings, RemoteKeySource } from '../config/sections/issuer.ts'
+import type { UpstreamFailure } from '../domain/upstream.ts'
+import { FetchError, type FetchJson } from '../lib/fetch-json.ts'
+import { isPlain } from '../lib/plain.ts'
+
+/** The keys of an issuer could not be fetched. */
+export class KeySetError extends Error {
+  override readonly name = 'KeySetError'
+  readonly failure: UpstreamFailure
+  constructor(failure: UpstreamFailure, options: ErrorOptions) {
+    super(`no key set from ${failure.host}`, options)
+    this.failure = failure
+  }
+}
+
+/**
+ * The keys that an issuer publishes now. Where the issuer is discovered, its discovery document (OpenID Connect Discovery
+ * 1.0 §4) names the key set, and is read every time.
+ * @throws {KeySetError}, or the signal's reason
+ */
+export async function fetchKeySet(
+  { type, url, timeoutMs, maxBytes }: RemoteKeySource,
+  issuer: string,
+  { fetchJson, signal }: { readonly fetchJson: FetchJson; readonly signal: AbortSignal },
+): Promise<readonly JWK[]> {
+  async function get<T>(from: string, read: (document: unknown) => T): Promise<T> {
+    try {
+      return read(await fetchJson(from, { timeoutMs, maxBytes, signal }))
+    } catch (error) {
+      signal.throwIfAborted()
+      throw new KeySetError(failureOf(from, error), { cause: error })
+    }
+  }
+  const keySetUrl =
+    type === 'jwks' ? url : await get(url, (document) => readDiscovery(document, { url, issuer }))
+  return await get(keySetUrl, readKeySet)
+}
+
+/** What an operator should know about one key source before tokens come. */
+export interface KeySetReport {
+  readonly issuer: string
+  /** Where the key set, or the discovery document, was asked for. */
+  readonly url: string
+  /** Undefined: the keys were fetched. */
+  readonly failure?: UpstreamFailure | undefined
+  /** Empty if they could not be fetched. */
+  readonly keys: readonly JWK[]
+}
+
+/** Fetches the keys of every configured issuer once. */
+export async function checkKeySets(
+  issuers: readonly IssuerSettings[],
+  options: { readonly fetchJson: FetchJson; readonly signal: AbortSignal },
+): Promise<readonly KeySetReport[]> {
+  const sources = issuers.flatMap(({ issuer, keys }) =>
+    keys.flatMap((source) =>
+      source.type === 'jwks' || source.type === 'discovery' ? [{ issuer, source }] : [],
+    ),
+  )
+  return await Promise.all(
+    sources.map(async ({ issuer, source }): Promise<KeySetReport> => {
+      const { url } = source
+      try {
+        return { issuer, url, keys: await fetchKeySet(source, issuer, options) }
+      } catch (error) {
+        if (!(error instanceof KeySetError)) throw error
+        return { issuer, url, keys: [], failure: error.failure }
+      }
+    }),
+  )
+}
+
+/** Discovery says whose document it is: another issuer's would vouch for tokens of that one. */
+function readDiscovery(
+  document: unknown,
+  { url, issuer }: { readonly url: string; readonly issuer: string },
+): string {
+  const { issuer: named, jwks_uri: found } = isPlain(document) ? document : {}
+  if (named !== issuer) throw protocolError('the document is of another issuer', 'ISSUER_MISMATCH')
+  const keySetUrl = typeof found === 'string' ? URL.parse(found) : null
+  if (keySetUrl === null) throw protocolError('the document names no key set', 'NO_JWKS_URI')
+  const isAsSafe =
+    keySetUrl.protocol === 'https:' ||
+    (keySetUrl.protocol === 'http:' && new URL(url).protocol === 'http:')
+  if (!isAsSafe) throw protocolError('the key set is not on https', 'JWKS_URI_NOT_HTTPS')
+  return keySetUrl.href
+}
+
+function readKeySet(document: unknown): readonly JWK[] {
+  const keys = isPlain(document) ? document['keys'] : undefined
+  if (!Array.isArray(keys) || !keys.every(isPlain)) {
+    throw protocolError('not a JSON Web Key Set', 'NO_KEY_SET')
+  }
+  return keys
+}
+
+function protocolError(message: string, systemCode: string): FetchError {
+  return new FetchError('protocol', message, { systemCode })
+}
+
+function failureOf(url: string, error: unknown): UpstreamFailure {
+  const { kind, systemCode, httpStatus } =
+    error instanceof FetchError
+      ? error
+      : { kind: 'protocol', systemCode: undefined, httpStatus: undefined }
+  const { host } = new URL(url)
+  const unknown = { upstreamCode: undefined, logId: undefined }
+  return { call: 'key-set', host, kind, systemCode, httpStatus, ...unknown }
+}
