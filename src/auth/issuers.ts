@@ -1,6 +1,7 @@
 import type { CryptoKey, FlattenedJWSInput, JWSHeaderParameters, JWTPayload } from 'jose'
 import type { KeyObject } from 'node:crypto'
-import type { IssuerSettings, KeySource } from '../config/sections/issuer.ts'
+import type { KeySource } from '../config/key-source.ts'
+import type { IssuerSettings } from '../config/sections/issuer.ts'
 import type { NameClaim } from '../config/sections/session-keys.ts'
 import { matchTemplate } from '../domain/issuer-template.ts'
 import { UnauthenticatedError } from '../errors.ts'

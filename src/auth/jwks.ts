@@ -11,7 +11,7 @@ import {
   type LocalJWKSet,
 } from 'jose'
 import { UnauthenticatedError, UnavailableError } from '../errors.ts'
-import type { RemoteKeySource } from '../config/sections/issuer.ts'
+import type { RemoteKeySource } from '../config/key-source.ts'
 import type { UpstreamFailure } from '../domain/upstream.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { FetchJson } from '../lib/fetch-json.ts'

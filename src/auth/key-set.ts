@@ -1,5 +1,6 @@
 import type { JWK } from 'jose'
-import type { IssuerSettings, RemoteKeySource } from '../config/sections/issuer.ts'
+import type { RemoteKeySource } from '../config/key-source.ts'
+import type { IssuerSettings } from '../config/sections/issuer.ts'
 import type { UpstreamFailure } from '../domain/upstream.ts'
 import { FetchError, type FetchJson } from '../lib/fetch-json.ts'
 import { isPlain } from '../lib/plain.ts'
