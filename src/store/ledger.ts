@@ -250,6 +250,9 @@ export interface Ledger {
    */
   trimMessages(writtenBefore: number): Promise<number>
 
-  /** The last messages before `replyId`'s and after the last clearing, oldest first: what seeds a new upstream conversation. */
+  /**
+   * The last messages before `replyId`'s and after the last clearing, oldest first: what seeds a new upstream conversation.
+   * Where texts are long, fewer than `limit`: only as many as are read at once, at least one.
+   */
   history(session: Session, replyId: ReplyId, limit: number): Promise<readonly Message[]>
 }

@@ -29,8 +29,8 @@ export interface SessionStore {
     id: ReplyId,
   ): Promise<(Pick<Reply, 'conversationId'> & { readonly hasEnded: boolean }) | undefined>
   attachments(ids: readonly AttachmentId[]): Promise<readonly (Attachment | undefined)[]>
-  /** QUEUED, RUNNING and ACTION_REQUIRED replies, of one conversation or of all. */
-  openReplies(conversationId: ConversationId | undefined): Promise<readonly Reply[]>
+  /** QUEUED, RUNNING and ACTION_REQUIRED replies, of one conversation or of all. Nothing of their texts is read. */
+  openReplies(conversationId: ConversationId | undefined): Promise<readonly OpenReply[]>
   /** Whether tool outputs of this digest were taken for a reply of this session. */
   tookToolOutputs(replyId: ReplyId, digest: string): Promise<boolean>
   /** Whether a run of this conversation was this chat upstream. */
@@ -48,7 +48,7 @@ export interface SessionStore {
   messagePage(
     conversationId: ConversationId,
     page: PageRequest<MessageId>,
-  ): Promise<MessagePage | undefined>
+  ): Promise<Page<Message> | undefined>
 }
 
 export interface AnswerOrigin {
@@ -72,7 +72,5 @@ export interface Page<Row> {
   readonly hasPreviousPage: boolean
 }
 
-export interface MessagePage extends Page<Message> {
-  /** The conversation had older messages, whose record is gone from here: retention has deleted them. */
-  readonly trimmed: boolean
-}
+/** How a reply that has not ended stands. */
+export type OpenReply = Pick<Reply, 'id' | 'conversationId' | 'assistantId' | 'status'>

@@ -13,14 +13,12 @@ import {
   completed,
   endByOther,
   finish,
-  newConversationId,
   newMessageId,
   newReplyId,
   openSession,
   otherAssistant,
   readAll,
   runReply,
-  startConversation,
 } from '../kit/fakes/stored-replies.ts'
 
 const scope = { origin: 'https://upstream.test', account: 'account' }
@@ -419,7 +417,7 @@ export function ledgerRecordsContract(name: string, open: () => Promise<ReplySto
       }
     })
 
-    it('trims messages once the log has let go of them, and says that older ones were there', async () => {
+    it('trims messages once the log has let go of them', async () => {
       await using store = await open()
       const { ledger, log } = store
       const session = await openSession(ledger)
@@ -432,14 +430,10 @@ export function ledgerRecordsContract(name: string, open: () => Promise<ReplySto
       expect(await ledger.trimMessages(40)).toBe(1)
       expect(await ledger.trimMessages(40)).toBe(0)
       const page = await ledger.session(session).messagePage(conversationId, forward)
-      expect(page).toMatchObject({ trimmed: true, rows: [{ id: late.messageId }] })
+      expect(page?.rows).toMatchObject([{ id: late.messageId }])
       expect(await ledger.session(session).replies([claim.reply.id])).toEqual([undefined])
       const again = await accept(ledger, session, { replyId: newReplyId(), conversationId })
       expect(again.type).toBe('accepted')
-      const empty = newConversationId()
-      await startConversation(ledger, session, { id: empty, title: 'Empty', at: 60 })
-      const none = await ledger.session(session).messagePage(empty, forward)
-      expect(none).toMatchObject({ trimmed: false, rows: [] })
     })
   })
 }

@@ -90,6 +90,26 @@ describe('sqlite: reading long texts', () => {
     expect(end?.hasPreviousPage).toBe(true)
   })
 
+  it('T23: seeds a new upstream conversation with as many of the last messages as are read at once', async () => {
+    await using store = await inMemory()
+    const { reads, replies } = await conversationOf(store, 'x'.repeat(100_000), 4)
+    const [{ conversationId } = { conversationId: newConversationId() }] = replies
+    const { reply } = await runReply(store, reads.session, conversationId)
+    const history = await store.ledger.history(reads.session, reply.id, 8)
+    expect(history.map(({ role }) => role)).toEqual(['ASSISTANT', 'USER', 'ASSISTANT'])
+    expect(history.at(-1)?.replyId).toBe(replies.at(-1)?.id)
+  })
+
+  it('T23: tells how open replies stand without their texts, however long those are', async () => {
+    await using store = await inMemory()
+    const session = await openSession(store.ledger)
+    const { reply } = await runReply(store, session)
+    const { id, conversationId, assistantId, status } = reply
+    expect(await store.ledger.session(session).openReplies(undefined)).toEqual([
+      { id, conversationId, assistantId, status },
+    ])
+  })
+
   it('T17: reads those of each session in its turn, however many another asks for at once', async () => {
     await using store = await inMemory()
     const hostile = await conversationOf(store, 'x'.repeat(200_000), 1)

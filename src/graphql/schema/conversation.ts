@@ -71,12 +71,8 @@ ConversationNode.implement({
       description:
         'The replies of the conversation that are queued, running or waiting for tool outputs, in the order in which they run.',
       type: [ReplyNode],
-      resolve: async ({ id }, _args, { store, budget }) => {
-        const replies = await store.openReplies(id)
-        const turn = budget.read(lengthOf(replies))
-        if (turn) await turn
-        return [...replies]
-      },
+      resolve: async ({ id }, _args, { store }) =>
+        (await store.openReplies(id)).map((reply) => reply.id),
     }),
   }),
 })

@@ -17,7 +17,7 @@ import type {
 } from '../../domain.ts'
 import type { Evidence, IsolationRecord, IsolationTarget, Proof } from '../../domain/isolation.ts'
 import type { AcceptRequest, ErasedSession, IdempotencyDigest, StartOutcome } from '../ledger.ts'
-import type { AnswerOrigin, MessagePage, Page, PageRequest } from '../session-store.ts'
+import type { AnswerOrigin, OpenReply, Page, PageRequest } from '../session-store.ts'
 import type { Collision, StoredAttachment } from '../run-lease.ts'
 import type { UpstreamBinding } from '../../domain/upstream.ts'
 import type { EventFilter } from '../log.ts'
@@ -172,7 +172,7 @@ export interface WorkerCalls {
   ): readonly (Attachment | undefined)[]
   openReplies(
     args: OfSession & { readonly conversationId: ConversationId | undefined },
-  ): readonly Reply[]
+  ): readonly OpenReply[]
   tookToolOutputs(args: OfSession & { readonly replyId: ReplyId; readonly digest: string }): boolean
   hadChat(
     args: OfSession & { readonly conversationId: ConversationId; readonly chatId: string },
@@ -189,7 +189,7 @@ export interface WorkerCalls {
       readonly conversationId: ConversationId
       readonly page: PageRequest<MessageId>
     },
-  ): MessagePage | undefined
+  ): Page<Message> | undefined
 
   // The log
 

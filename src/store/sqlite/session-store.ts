@@ -3,7 +3,6 @@ import {
   type ConversationId,
   isTerminal,
   type MessageId,
-  type Reply,
   type ReplyId,
   type Session,
 } from '../../domain.ts'
@@ -53,11 +52,8 @@ export class SessionReads implements SessionStore {
     return this.#client.call('attachments', { ...this.#of, ids })
   }
 
-  openReplies(conversationId: ConversationId | undefined): Promise<readonly Reply[]> {
-    const texts = this.#leases.textsToTell(this.session.id)
-    return this.#client.call('openReplies', { ...this.#of, conversationId }, (replies) =>
-      replies.map((reply) => ({ ...reply, ...texts.get(reply.id) })),
-    )
+  openReplies(conversationId: ConversationId | undefined) {
+    return this.#client.call('openReplies', { ...this.#of, conversationId })
   }
 
   tookToolOutputs(replyId: ReplyId, digest: string) {

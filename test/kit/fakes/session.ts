@@ -124,7 +124,7 @@ export function createFakeSession(name = 'alice'): FakeSession {
     async messagePage(id, page) {
       const own = [...messages.values()].filter(({ conversationId }) => conversationId === id)
       const found = pageOf(own, page)
-      return found && { ...found, trimmed: false }
+      return found
     },
   }
 

@@ -237,7 +237,6 @@ export function beginConversation(
     isResetPending: false,
     freedAt: 0,
     clearedRun: 0,
-    isTrimmed: false,
     lastRun: 0,
   }
   state.conversations.set(conversation.id, conversation)

@@ -142,8 +142,6 @@ export function trimMessages(state: State, writtenBefore: number): number {
       if (message.replyId === row.id) state.messages.delete(message.id)
     }
     for (const [key, { replyId }] of state.keys) if (replyId === row.id) state.keys.delete(key)
-    const conversation = state.conversations.get(row.conversationId)
-    if (conversation !== undefined) conversation.isTrimmed = true
     count += 1
   }
   return count

@@ -70,7 +70,10 @@ export function createReads(
         [...state.replies.values()]
           .filter((row) => isMine(row) && isOpen(row))
           .filter((row) => conversationId === undefined || row.conversationId === conversationId)
-          .map((row) => toReply(state, row)),
+          .map((row) => {
+            const { id, conversationId: of, assistantId, status } = toReply(state, row)
+            return { id, conversationId: of, assistantId, status }
+          }),
       )
     },
     tookToolOutputs: (replyId, digest) =>
@@ -115,13 +118,12 @@ export function createReads(
       commits.read((state) => {
         const conversation = state.conversations.get(conversationId)
         if (conversation === undefined || !isMine(conversation)) return undefined
-        const { isTrimmed: trimmed } = conversation
         const rows = [...state.messages.values()]
           .filter((row) => row.conversationId === conversationId)
           .toSorted((a: MessageRow, b: MessageRow) => a.order - b.order)
         const found = pageOf(rows, page)
         const toRow = (row: MessageRow) => toMessage(state, row)
-        return found && { ...found, rows: found.rows.map(toRow), trimmed }
+        return found && { ...found, rows: found.rows.map(toRow) }
       }),
   }
 }

@@ -45,7 +45,6 @@ export interface ConversationRow {
   /** Runs up to this one are forgotten. */
   clearedRun: number
   lastRun: number
-  isTrimmed: boolean
 }
 
 export interface MessageRow {

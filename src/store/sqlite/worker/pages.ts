@@ -22,11 +22,7 @@ export function createPages({
   texts,
 }: PagesParts): Pick<WorkerCalls, 'conversationPage' | 'messagePage'> {
   const conversationByRow = db.prepare(`${selectConversation} WHERE c.id = ? AND c.session = ?`)
-  const conversationRow = findOwn(
-    db,
-    'c',
-    'SELECT c.id, c.key, c.used, c.messages_trimmed FROM conversations c',
-  )
+  const conversationRow = findOwn(db, 'c', 'SELECT c.id, c.key, c.used FROM conversations c')
   const messageByRow = db.prepare(`${selectMessage} WHERE m.id = ? AND m.session = ?`)
   const messageRow = findOwn(db, 'm', 'SELECT m.id, m.key, m.conversation FROM messages m')
   const ranges = (select: string, rank: string, scope: string) => {
@@ -81,8 +77,7 @@ export function createPages({
       })
       const isShort = read.length < inPage.length
       const messages = read.filter((message) => message !== undefined)
-      const isTrimmed = found.row['messages_trimmed'] === 1
-      return { ...toPage(page, messages, isCut || isShort), trimmed: isTrimmed }
+      return toPage(page, messages, isCut || isShort)
     },
   }
 }
@@ -124,11 +119,11 @@ interface WithText {
 }
 
 /** What is found of the first of `ids`, at least of one, until there is text enough for one call. */
-export function readSome<Id, T extends WithText>(
+export function readSome<Id, T extends WithText | undefined>(
   ids: readonly Id[],
-  find: (id: Id) => T | undefined,
-): readonly (T | undefined)[] {
-  const rows: (T | undefined)[] = []
+  find: (id: Id) => T,
+): readonly T[] {
+  const rows: T[] = []
   let length = 0
   for (const id of ids) {
     const row = find(id)

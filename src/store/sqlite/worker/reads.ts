@@ -1,12 +1,13 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { ConversationId, SessionId } from '../../../domain.ts'
-import type { AnswerOrigin } from '../../session-store.ts'
+import type { AnswerOrigin, OpenReply } from '../../session-store.ts'
 import type { WorkerCalls } from '../calls.ts'
 import { readSome } from './pages.ts'
 import type { Bindings } from './bindings.ts'
 import {
   assistantIdOf,
   conversationIdOf,
+  replyIdOf,
   selectAttachment,
   selectConversation,
   selectMessage,
@@ -55,7 +56,6 @@ export function createReads({ db, sessions, texts, bindings }: ReadsParts): Read
   const messageByKey = findOwn(db, 'm', selectMessage, 'message')
   const messageByRow = byRow(selectMessage, 'm')
   const replyByKey = findOwn(db, 'r', selectReply, 'reply')
-  const replyByRow = byRow(selectReply, 'r')
   const attachmentByKey = findOwn(db, 'f', selectAttachment, 'attachment', 'AND f.forgotten = 0')
   const replyState = findOwn(
     db,
@@ -67,6 +67,11 @@ export function createReads({ db, sessions, texts, bindings }: ReadsParts): Read
     SELECT id FROM replies
     WHERE session = :session AND (:conversation IS NULL OR conversation = :conversation) AND ended_at IS NULL
     ORDER BY rank`)
+  const openReply = byRow(
+    `SELECT r.key AS reply, c.key AS conversation, c.assistant, r.status
+     FROM replies r JOIN conversations c ON c.id = r.conversation AND c.session = r.session`,
+    'r',
+  )
   const findSource = findOwn(
     db,
     'm',
@@ -135,8 +140,8 @@ export function createReads({ db, sessions, texts, bindings }: ReadsParts): Read
       if (session === undefined) return []
       const conversation = found === undefined ? null : integer(found.row['id'])
       return openReplies.all({ session, conversation }).flatMap(({ id }) => {
-        const row = replyByRow.get(integer(id), session)
-        return row === undefined ? [] : [toReply(row, texts)]
+        const row = openReply.get(integer(id), session)
+        return row === undefined ? [] : [toOpenReply(row)]
       })
     },
 
@@ -173,17 +178,21 @@ export function createReads({ db, sessions, texts, bindings }: ReadsParts): Read
       if (found === undefined) return []
       const { session } = found
       const rows = history.all({ reply: integer(found.row['id']), limit })
-      const messages = rows.flatMap(({ id, answer }) =>
-        [answer, id].flatMap((row) => {
-          const message = row === null ? undefined : messageByRow.get(integer(row), session)
-          return message === undefined ? [] : [message]
-        }),
-      )
-      return messages
-        .slice(0, limit)
-        .map((row) => toMessage(row, texts))
-        .reverse()
+      const messages = rows
+        .flatMap(({ id, answer }) => [answer, id])
+        .map((row) => (row === null ? undefined : messageByRow.get(integer(row), session)))
+        .filter((row) => row !== undefined)
+      return readSome(messages.slice(0, limit), (row) => toMessage(row, texts)).toReversed()
     },
+  }
+}
+
+function toOpenReply(row: Row): OpenReply {
+  return {
+    id: replyIdOf(row),
+    conversationId: conversationIdOf(row),
+    assistantId: assistantIdOf(row),
+    status: statusOf(row),
   }
 }
 

@@ -38,10 +38,9 @@ export function createRemoval({ db, texts, now }: RemovalParts): Removal {
   const oldReplies = db.prepare(`
     SELECT ${columns} FROM replies r
     WHERE r.trimmed = 1 AND r.created_at < ? ORDER BY r.created_at LIMIT ${maxRows}`)
-  const setTrimmed = db.prepare(`
-    UPDATE conversations SET messages_trimmed = 1,
-      first_words = CASE WHEN coalesce(first_message, :reply) = :reply THEN NULL ELSE first_words END
-    WHERE id = :conversation`)
+  const forgetFirstWords = db.prepare(`
+    UPDATE conversations SET first_words = NULL
+    WHERE id = :conversation AND coalesce(first_message, :reply) = :reply`)
   const forgetNames = db.prepare(`
     UPDATE conversations SET title = NULL, titled_at = NULL, start_key = NULL, start_digest = NULL WHERE id IN (
       SELECT id FROM conversations
@@ -100,7 +99,7 @@ export function createRemoval({ db, texts, now }: RemovalParts): Removal {
     },
     trimMessages(writtenBefore) {
       const replies = removeSome(oldReplies.all(writtenBefore), (row) =>
-        setTrimmed.run({
+        forgetFirstWords.run({
           reply: integer(row['id']),
           conversation: integer(row['conversation']),
         }),

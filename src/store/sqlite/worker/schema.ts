@@ -233,4 +233,8 @@ export const secondEdition: readonly [string, ...string[]] = [
   -- The text of what came beside a message begins with a JSON list of image addresses, so many code units long.
   ALTER TABLE messages ADD COLUMN images_length INTEGER NOT NULL DEFAULT 0;
   `,
+  `
+  -- Nobody asks whether retention has deleted older messages.
+  ALTER TABLE conversations DROP COLUMN messages_trimmed;
+  `,
 ]

@@ -137,7 +137,6 @@ export function serve(parts: ServeParts): { take(calls: ToWorker): void } {
 const methods = [
   'messages',
   'replies',
-  'openReplies',
   'messagePage',
   'history',
   'readTexts',
