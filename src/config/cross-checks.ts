@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { isPlain } from '../lib/plain.ts'
 import type { AssistantSettings } from './sections/assistant.ts'
 import { type GuestSettings, reservedIssuer } from './sections/guests.ts'
-import type { IssuerSettings } from './sections/issuer.ts'
+import { defaultMaxLifetimeSeconds, type IssuerSettings } from './sections/issuer.ts'
 import type { ListenAddress } from './sections/process.ts'
 import { isPlainHttp, isRegion } from './upstream-url.ts'
 
@@ -119,14 +119,26 @@ export function warningsOf({
     ({ baseUrl }, index) => [`assistants[${index}]`, baseUrl] as const,
   )
   const keySets = issuers.flatMap(({ keys }, index) =>
-    keys.type === 'jwks' ? [[`issuers[${index}]`, keys.url] as const] : [],
+    keys.flatMap((source) => ('url' in source ? [[`issuers[${index}]`, source.url] as const] : [])),
   )
-  return [...upstreams, ...keySets]
+  const plainHttp = [...upstreams, ...keySets]
     .filter(([, url]) => isPlainHttp(url))
     .map(
       ([path, url]) =>
         `${path}: ${new URL(url).host} is reached over plain http: whoever is on the way can read and change what is said`,
     )
+  return [...plainHttp, ...longTokens(issuers)]
+}
+
+/** A stolen token is good until it expires. */
+function longTokens(issuers: readonly IssuerSettings[]): readonly string[] {
+  return issuers.flatMap(({ maxLifetimeSeconds }, index) =>
+    maxLifetimeSeconds > defaultMaxLifetimeSeconds
+      ? [
+          `issuers[${index}].maxLifetimeSeconds: tokens may live ${Math.ceil(maxLifetimeSeconds / 86_400)} days, and a stolen one is good until it expires`,
+        ]
+      : [],
+  )
 }
 
 /** A secret has one use: who may sign for an issuer may not therefore sign for guests (T9). */

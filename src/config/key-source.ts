@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { Secret } from '../lib/secret.ts'
 import { publicKeySchema } from './public-key.ts'
 import { secretSchema, type SecretSource } from './secret-source.ts'
-import { isHttpsOrLoopback } from './upstream-url.ts'
+import { isHttpsOrLoopback, isPlainHttp } from './upstream-url.ts'
 
 const secretAlgorithms = ['HS256', 'HS384', 'HS512'] as const
 const rsaAlgorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'] as const
@@ -115,7 +115,8 @@ export function toKeySource(
   const remote = jwksSchema.parse(given.jwks ?? {})
   const url = jwksUrl ?? discoveryUrl(issuer)
   const isRemote = publicKey === undefined && secret === undefined
-  if (isRemote && !(isHttpsOrLoopback(url) || (allowPlainHttp && isPlainHttp(url)))) {
+  const isAllowed = allowPlainHttp && isPlainHttp(url) && !url.includes('@')
+  if (isRemote && !isHttpsOrLoopback(url) && !isAllowed) {
     const message = 'must be an https URL (http on loopback, or with "allowPlainHttp")'
     report([jwksUrl === undefined ? 'issuer' : 'jwksUrl'], message)
     return undefined
@@ -138,11 +139,6 @@ export function toKeySource(
 /** OpenID Connect Discovery 1.0 §4: the path is appended to the issuer, without its slash at the end. */
 function discoveryUrl(issuer: string): string {
   return `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`
-}
-
-function isPlainHttp(text: string): boolean {
-  const url = URL.parse(text)
-  return url?.protocol === 'http:' && url.username === '' && url.password === ''
 }
 
 function safeDecode(url: string): string {

@@ -34,6 +34,9 @@ const oneOrMore = z.union([exactValue.transform((value) => [value]), z.array(exa
   error: 'must be the exact value in the tokens, or a list of such values: no template, no star',
 })
 
+/** A week: what the providers' own settings allow at most, as a rule. */
+export const defaultMaxLifetimeSeconds = 604_800
+
 /** The claims in which providers name the application that a token was made for, where they set no `aud`. */
 const clientClaims = ['azp', 'client_id', 'cid', 'appid'] as const
 
@@ -92,11 +95,17 @@ export function issuerSchema(source: SecretSource) {
         .max(300)
         .default(30)
         .meta({ description: 'How far the clocks may differ.', unit: 'seconds' }),
-      maxLifetimeSeconds: z.number().int().min(1).max(315_360_000).default(604_800).meta({
-        description:
-          'Tokens that live longer are refused. A stolen token is good until it expires.',
-        unit: 'seconds',
-      }),
+      maxLifetimeSeconds: z
+        .number()
+        .int()
+        .min(1)
+        .max(315_360_000)
+        .default(defaultMaxLifetimeSeconds)
+        .meta({
+          description:
+            'Tokens that live longer are refused. A stolen token is good until it expires.',
+          unit: 'seconds',
+        }),
     })
     .superRefine(checkKeySources, {
       when: ({ value }) => typeof value === 'object' && value !== null,
