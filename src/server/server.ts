@@ -28,6 +28,7 @@ import type { TakeConnection } from './node/connections.ts'
 import { destroyResponse } from './node/node-sink.ts'
 import { fromNodeRequest, sendOnNode } from './node/node.ts'
 import type { HostRequest } from './node/node.ts'
+import { createSilentPeers } from './node/silent-peers.ts'
 import { createPipelines } from './node/pipeline.ts'
 import type { HostResponse } from './node/wire.ts'
 import { createRequestHandler } from './request-handler.ts'
@@ -109,7 +110,8 @@ export function createGraphServer(options: ServerOptions): GraphServer {
   const streams = createOpenStreams({ ...limits, ...timeouts, retryMs, clock, logger })
   const turns = createTurns(unitsPerTurn)
   const waiting = createWaitingBytes(limits)
-  const sinkLimits = { ...limits, ...timeouts, clock, logger, turns }
+  const silentPeers = createSilentPeers({ ...timeouts, clock })
+  const sinkLimits = { ...limits, ...timeouts, clock, logger, turns, silentPeers }
   const entrance = createTurns(requestsPerTurn)
   const pipelines = createPipelines()
   let draining = false
@@ -155,7 +157,10 @@ export function createGraphServer(options: ServerOptions): GraphServer {
       streams.drain()
       await streams.empty()
     },
-    [Symbol.dispose]: () => streams[Symbol.dispose](),
+    [Symbol.dispose]() {
+      streams[Symbol.dispose]()
+      silentPeers[Symbol.dispose]()
+    },
   }
 
   function beginAnswer(session: SessionId): AnswerInProgress {

@@ -8,13 +8,13 @@ const query = 'subscription { replies { cursor } }'
 const limit = 5
 
 describe('a client whose network is gone without a word', () => {
-  it('F35 F42: does not keep its person out elsewhere, and is noticed as soon as the kernel gives up', async () => {
+  it('F35 F42: does not keep its person out elsewhere, and is noticed long before the kernel gives up', async () => {
     await using network = await openSeparateNetwork()
     const anyAddress = { host: '0.0.0.0', port: 0 }
     await using system = await startSystem({
       config: { listen: anyAddress, metrics: anyAddress },
       limits: { maxSubscriptionsPerSession: limit },
-      timeouts: { keepAliveMs: 100, stalledMs: 600_000 },
+      timeouts: { keepAliveMs: 4_000, stalledMs: 600_000 },
       within: network.command,
     })
     const at = (address: string, url = '') => Object.assign(new URL(url), { hostname: address })
@@ -31,7 +31,7 @@ describe('a client whose network is gone without a word', () => {
       Array.from({ length: limit }, () => silent.stream({ token, query })),
     )
     expect(lost.map(({ status }) => status)).toEqual(Array.from({ length: limit }, () => 200))
-    await until(() => lost.every(({ frames }) => frames.length > 1), 'a comment for each')
+    await until(() => lost.every(({ frames }) => frames.length > 0), 'a comment for each')
     network.cut()
 
     const found: number[] = []
@@ -41,12 +41,8 @@ describe('a client whose network is gone without a word', () => {
     expect(found).toEqual(Array.from({ length: limit - 1 }, () => 200))
     expect([await ended('replaced'), await ended('client-gone')]).toEqual([limit - 1, 0])
 
-    // What the README advises: the last of them is noticed though nobody takes its place.
-    network.set('net/ipv4/tcp_retries2', 3)
-    await until(
-      async () => (await ended('client-gone')) === 1,
-      'the silent client to be noticed',
-      60_000,
-    )
+    // The last of them is noticed though nobody takes its place. The kernel alone would take a quarter of an hour.
+    await until(async () => (await ended('client-gone')) === 1, 'the silent client to be noticed')
+    expect(await ended('replaced')).toBe(limit - 1)
   })
 })

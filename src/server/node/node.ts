@@ -1,3 +1,4 @@
+import { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import type { Clock } from '../../lib/clock.ts'
 import { bodyCutShort, bodyTaken, bodyTooLarge } from '../http.ts'
@@ -6,6 +7,7 @@ import type { TakeConnection } from './connections.ts'
 import { destroyResponse, streamToConnection, streamToNode } from './node-sink.ts'
 import type { SinkLimits } from './node-sink.ts'
 import type { FindRoute } from '../routes.ts'
+import type { SilentPeers } from './silent-peers.ts'
 import type { HostResponse } from './wire.ts'
 
 /** The most pieces in which one body may come: each costs the memory and the time of a hundred bytes beside its own. */
@@ -122,12 +124,17 @@ function nodeHeaders(req: HostRequest) {
   }
 }
 
+/** What is done for all responses on Node. */
+export interface SendLimits extends SinkLimits {
+  readonly silentPeers: Pick<SilentPeers, 'watch'>
+}
+
 /** Sends an answer; a stream goes on by itself. `take`: takes the connection for it, on a server of our own. */
 export function sendOnNode(
   answer: HttpResponse,
   req: HostRequest,
   res: HostResponse,
-  limits: SinkLimits,
+  limits: SendLimits,
   take?: TakeConnection,
 ): void {
   // HTTP/2 has no headers of a connection, whose socket belongs to many requests.
@@ -145,6 +152,7 @@ export function sendOnNode(
     // Open for hours: the credential in its head is not kept so long.
     if (ownsConnection) Object.assign(req, { headers: {}, rawHeaders: [] })
     const connection = take?.(req, res)
+    if (socket instanceof Socket) limits.silentPeers.watch(socket)
     if (connection) streamToConnection(answer.stream, connection, limits)
     else streamToNode(answer.stream, res, limits)
     socket?.uncork()

@@ -18,8 +18,6 @@ export interface SeparateNetwork extends AsyncDisposable {
   readonly fragileAddress: string
   /** From now on all packets of the fragile link are dropped: no FIN and no RST comes through. */
   cut(): void
-  /** Sets a setting of the namespace's kernel, such as `net/ipv4/tcp_retries2`. */
-  set(setting: string, value: number): void
 }
 
 /** Addresses that no other run of the tests on this machine has: its namespace is held by another process. */
@@ -73,7 +71,6 @@ export async function openSeparateNetwork(): Promise<SeparateNetwork> {
     address: links.steady.theirs,
     fragileAddress: links.fragile.theirs,
     cut: () => void run(['ip', 'link', 'set', `fragile${pid}`.slice(0, 15), 'down']),
-    set: (setting, value) => void inside('sh', '-c', `echo ${value} > /proc/sys/${setting}`),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }

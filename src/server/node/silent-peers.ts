@@ -1,0 +1,133 @@
+import { readFile } from 'node:fs/promises'
+import { type Socket, SocketAddress } from 'node:net'
+import type { Clock } from '../../lib/clock.ts'
+
+/** A peer that has acknowledged nothing for less is not given up, in ms: a phone in a lift. */
+const minSilenceMs = 2_000
+/** Linux repeats what is not acknowledged after 200 ms at the earliest, then after twice as long each time. */
+const firstRepeatMs = 200
+/** Connections of this process's network, as Linux lists them. */
+const tables = ['/proc/self/net/tcp', '/proc/self/net/tcp6']
+
+/**
+ * Closes the connections of streams whose peer is gone without a word: its network is down, so that neither FIN nor RST
+ * comes. Keep-alives of TCP never find it, since a comment of ours is always on its way, and the kernel itself gives up
+ * after a quarter of an hour. How long nothing was acknowledged is told by Linux alone; elsewhere nothing is closed.
+ *
+ * A comment is sent at least every `keepAliveMs`. Silence of half of that after it ends the connection, and is looked for
+ * twice in that time: a silent peer is noticed within twice `keepAliveMs`.
+ */
+export interface SilentPeers extends Disposable {
+  /** From now on the connection is watched until it is closed. */
+  watch(socket: Socket): void
+}
+
+/** What is listed of a connection with bytes that were sent again. */
+interface Unacknowledged {
+  readonly address: string
+  readonly port: number
+  readonly localPort: number
+  /** How often the oldest bytes were sent again. */
+  readonly repeats: number
+}
+
+export function createSilentPeers({
+  keepAliveMs,
+  clock,
+  readTable = (path) => readFile(path, 'latin1'),
+}: {
+  readonly keepAliveMs: number
+  readonly clock: Clock
+  readonly readTable?: (path: string) => Promise<string>
+}): SilentPeers {
+  const silenceMs = Math.max(keepAliveMs / 2, minSilenceMs)
+  const sockets = new Set<Socket>()
+  let silent = new Map<Socket, { readonly since: number; readonly repeats: number }>()
+  /** The next look; undefined while there is nothing to look for. */
+  let timer: Disposable | undefined
+  let isOver = false
+
+  function arm(): void {
+    timer = clock.timer(silenceMs / 2, () => void look())
+  }
+
+  /** Never rejects. */
+  async function look(): Promise<void> {
+    for (const socket of sockets) if (socket.destroyed) sockets.delete(socket)
+    if (sockets.size === 0) {
+      timer = undefined
+      return
+    }
+    let listed: readonly string[]
+    try {
+      listed = await Promise.all(tables.map(readTable))
+    } catch {
+      // Nothing is listed here, or there is no descriptor to read it by: the kernel's own time counts.
+      listed = []
+    }
+    if (isOver) return
+    closeSilent(listed.flatMap(unacknowledgedOf))
+    arm()
+  }
+
+  function closeSilent(listed: readonly Unacknowledged[]): void {
+    const now = clock.monotonic()
+    const byPort = Map.groupBy(listed, ({ port }) => port)
+    const still: typeof silent = new Map()
+    for (const socket of listed.length === 0 ? [] : sockets) {
+      const found = byPort
+        .get(socket.remotePort ?? 0)
+        ?.find((one) => one.localPort === socket.localPort && one.address === socket.remoteAddress)
+      if (!found) continue
+      const { repeats } = found
+      const known = silent.get(socket)
+      // Fewer than before: in between something was acknowledged.
+      const isSame = known !== undefined && known.repeats <= repeats
+      const since = isSame ? known.since : now - firstRepeatMs * (2 ** Math.min(repeats, 20) - 1)
+      if (now - since >= silenceMs) socket.destroy()
+      else still.set(socket, { since, repeats })
+    }
+    silent = still
+  }
+
+  return {
+    watch(socket) {
+      sockets.add(socket)
+      if (!timer && !isOver) arm()
+    },
+    [Symbol.dispose]() {
+      isOver = true
+      timer?.[Symbol.dispose]()
+      sockets.clear()
+    },
+  }
+}
+
+/** Of thousands of lines few are looked at: those whose timer (`tr`) is 01, which waits for an acknowledgement. */
+function unacknowledgedOf(table: string): readonly Unacknowledged[] {
+  const found: Unacknowledged[] = []
+  for (let at = table.indexOf(' 01:'); at >= 0; at = table.indexOf(' 01:', at + 1)) {
+    const start = table.lastIndexOf('\n', at) + 1
+    const end = table.indexOf('\n', at)
+    const line = table.slice(start, end < 0 ? undefined : end)
+    // sl local_address rem_address st tx_queue:rx_queue tr:tm->when retrnsmt …
+    const [, local = '', remote = '', , , , repeats = '0'] = line.trim().split(/\s+/)
+    if (Number.parseInt(repeats, 16) === 0) continue
+    const [address = '', port = ''] = remote.split(':')
+    found.push({
+      address: addressOf(address),
+      port: Number.parseInt(port, 16),
+      localPort: Number.parseInt(local.slice(local.indexOf(':') + 1), 16),
+      repeats: Number.parseInt(repeats, 16),
+    })
+  }
+  return found
+}
+
+/** The kernel writes each four bytes as one number of the machine, which has its last byte first. */
+function addressOf(hex: string): string {
+  const bytes = hex.match(/.{8}/g)?.flatMap((word) => word.match(/../g)?.toReversed() ?? []) ?? []
+  if (bytes.length === 4) return bytes.map((byte) => Number.parseInt(byte, 16)).join('.')
+  const address = bytes.join('').match(/.{4}/g)?.join(':') ?? '::'
+  return new SocketAddress({ address, family: 'ipv6' }).address
+}
