@@ -333,6 +333,13 @@ export interface UpstreamScope {
 
 export type BusyPolicy = 'QUEUE' | 'REJECT' | 'INTERRUPT'
 
+/** What a Bot shows before anything is said. */
+export interface Opening {
+  readonly greeting: string | null
+  /** Messages that a user may begin with. */
+  readonly suggestions: readonly string[]
+}
+
 /** What callers may know of a configured assistant. */
 export interface AssistantInfo {
   readonly id: AssistantId

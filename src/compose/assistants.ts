@@ -10,7 +10,7 @@ import type { Dependencies } from './dependencies.ts'
  * @throws `TypeError` for an assistant that does not keep sessions apart
  */
 export async function openAssistants(
-  { assistants, timeouts, limits, proxy }: Config,
+  { assistants, timeouts, limits, proxy, probe }: Config,
   { clock, random, newId, metrics, tracer, dispatcher }: Dependencies,
   {
     onFailure,
@@ -25,6 +25,8 @@ export async function openAssistants(
   const common = { clock, random, metrics, timeouts, limits }
   const client = stack.use(createCozeClient({ ...common, tracer, onFailure, dispatcher, proxy }))
   const opened = stack.use(createAssistants(assistants, { ...common, client, newId, verdictOf }))
+  // Part of the look at the start, so that the first users see it.
+  if (probe.checkAtStart) for (const { id } of assistants) void opened.openingOf(id)
   const owned = stack.move()
   return { ...opened, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }

@@ -62,7 +62,7 @@ export async function createGateway(
   const replies = stack.use(createReplies(config, dependencies, below))
   const sessions = stack.use(createSessionsOver(replies, config, dependencies, below))
   const isolation = stack.use(createIsolation(config, dependencies, { assistants, verdicts }))
-  const parts = { namer, signIn, persistence, replies, sessions, isolation, infos }
+  const parts = { namer, signIn, persistence, assistants, replies, sessions, isolation, infos }
   const server = stack.use(
     createServer(config, dependencies, { ...parts, draining: draining.signal, graphiqlHeaders }),
   )

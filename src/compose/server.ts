@@ -9,6 +9,7 @@ import { createLoadShedder } from '../server/load-shedding.ts'
 import { createGraphServer, type GraphServer, type SessionContext } from '../server/server.ts'
 import type { SessionNamer } from '../session/namer.ts'
 import type { Sessions } from '../session/sessions.ts'
+import type { Assistants } from '../strategy/assistants.ts'
 import type { Dependencies } from './dependencies.ts'
 import type { Isolation } from './isolation.ts'
 import type { Persistence } from './persistence.ts'
@@ -19,6 +20,7 @@ export interface ServerParts {
   readonly namer: SessionNamer
   readonly signIn: SignIn
   readonly persistence: Persistence
+  readonly assistants: Pick<Assistants, 'openingOf'>
   readonly replies: ReplyEngine
   readonly sessions: Sessions
   readonly isolation: Isolation
@@ -88,7 +90,7 @@ const tooManyGuests = 'Too many guests came within a minute.'
 function sessionOpener(
   { operatorScope, limits, uploads, timeouts: { keepAliveMs } }: Config,
   { clock, logger, metrics, tracer }: Dependencies,
-  { namer, persistence, sessions, isolation, infos }: ServerParts,
+  { namer, persistence, assistants, sessions, isolation, infos }: ServerParts,
 ) {
   const { ledger } = persistence.store
   return async (caller: Caller): Promise<SessionContext> => {
@@ -111,6 +113,7 @@ function sessionOpener(
       isOperator: isOperator(caller, operatorScope),
       operatorScope,
       assistants: infos,
+      openingOf: (assistantId) => assistants.openingOf(assistantId),
       isolation,
       limits,
       uploads,

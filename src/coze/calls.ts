@@ -62,4 +62,5 @@ export const callRules: Readonly<Record<CozeCall, CallRule>> = {
   'list-variables': { route: '/v1/variables', ...harmless },
   // Each value replaces the one before it.
   'set-variables': { route: '/v1/variables', ...harmless },
+  'retrieve-bot': { route: '/v1/bots/:bot_id', ...harmless },
 }

@@ -18,6 +18,7 @@ export type UpstreamCall =
   | 'withdraw-feedback'
   | 'list-variables'
   | 'set-variables'
+  | 'retrieve-bot'
   | 'key-set'
 
 /** Facts of a failed call, for operators. They never hold a token or what somebody wrote. */

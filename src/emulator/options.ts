@@ -75,7 +75,17 @@ const optionsSchema = z.strictObject({
       }),
     )
     .default([]),
-  bots: z.array(z.strictObject({ botId: id, published: z.boolean().default(true) })).default([]),
+  bots: z
+    .array(
+      z.strictObject({
+        botId: id,
+        published: z.boolean().default(true),
+        /** What it shows before anything is said. */
+        greeting: z.string().default(''),
+        suggestedQuestions: z.array(z.string()).default([]),
+      }),
+    )
+    .default([]),
   /** Accepted `aud` claims; default: the `Host` header of the request. */
   audiences: z.array(id).optional(),
   /** Speed of the scripted model; 0 = without pauses. Default 25. */

@@ -22,6 +22,7 @@ export const routePaths = [
   '/v1/files/upload',
   '/v1/files/retrieve',
   '/v1/variables',
+  '/v1/bots/:bot_id',
 ] as const
 
 export type RoutePath = (typeof routePaths)[number]

@@ -1,6 +1,6 @@
 import type { Limits } from '../config/sections/limits.ts'
 import type { Uploads } from '../config/sections/uploads.ts'
-import type { AssistantId, AssistantInfo, Caller } from '../domain.ts'
+import type { AssistantId, AssistantInfo, Caller, Opening } from '../domain.ts'
 import type { AssistantIsolation } from '../domain/isolation.ts'
 import type { ProbeRequest, ProbeRun } from '../domain/probe.ts'
 import type { Metrics } from '../observe/metrics.ts'
@@ -22,6 +22,8 @@ export interface GraphContext {
   /** The scope that would make the caller one. */
   readonly operatorScope: string
   readonly assistants: readonly AssistantInfo[]
+  /** Does not fail. */
+  openingOf(id: AssistantId): Promise<Opening>
   readonly isolation: IsolationPort
   /** How much a message may have, in UTF-16 code units, attachments and bytes of a file. */
   readonly limits: Pick<Limits, 'maxMessageLength' | 'maxAttachments' | 'maxUploadBytes'>

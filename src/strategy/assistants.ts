@@ -4,7 +4,7 @@ import type { Timeouts } from '../config/sections/timeouts.ts'
 import type { CozeClient } from '../coze/client.ts'
 import type { SignAssertion } from '../coze/assertion.ts'
 import { type CozeCredentials, createTokenResolver } from '../coze/token.ts'
-import type { AssistantId, StrategyKind, AssistantInfo } from '../domain.ts'
+import type { AssistantId, StrategyKind, AssistantInfo, Opening } from '../domain.ts'
 import type { IsolationTarget, TargetVerdict } from '../domain/isolation.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { NewId } from '../lib/id.ts'
@@ -13,6 +13,7 @@ import type { BotSettings, WorkflowSettings } from '../config/sections/target.ts
 import { createAssistantRecords, type AssistantRecords } from './records.ts'
 import { createBotStrategy } from './bot.ts'
 import { upstreamScope } from './keys.ts'
+import { createOpeningReader, noOpening, type OpeningReader } from './opening.ts'
 import { platformTraits } from './platform-traits.ts'
 import {
   type Choice,
@@ -47,6 +48,8 @@ export interface Assistants extends AsyncDisposable {
    * assistant is not configured.
    */
   recordsOf(id: AssistantId, kind?: StrategyKind): AssistantRecords | undefined
+  /** The opening of the assistant's Bot; an empty one where it has no Bot, or none is known. */
+  openingOf(id: AssistantId): Promise<Opening>
 }
 
 /** @throws {TypeError} for an assistant whose sessions would not be kept apart. */
@@ -68,6 +71,7 @@ export function createAssistants(
       const wanted = kind ?? assistant.select.goOn(undefined).strategy.kind
       return records[wanted] ?? records.workflow ?? records.bot
     },
+    openingOf: async (id) => (await assistants.get(id)?.opening?.read()) ?? noOpening,
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   }
 }
@@ -75,6 +79,8 @@ export function createAssistants(
 interface Assistant {
   readonly select: StrategySelector
   readonly records: Readonly<Partial<Record<StrategyKind, AssistantRecords>>>
+  /** Undefined: it has no Bot. */
+  readonly opening: OpeningReader | undefined
 }
 
 function createAssistant(
@@ -104,8 +110,14 @@ function createAssistant(
   const traits = platformTraits[assistant.platform]
   const upstream = { client, tokens, traits }
   const common = { ...upstream, clock, random, scope, hasSharedToken, busyWaitMs, recoverMs }
+  const botId = bot?.botId ?? workflow?.botId
+  const forOpening = { client, tokens, clock, newId }
   const forRecords = { ...upstream, newId, uploadMs, maxUploadBytes: limits.maxUploadBytes }
   return {
+    opening:
+      botId === undefined
+        ? undefined
+        : resources.use(createOpeningReader({ ...forOpening, botId })),
     select: createStrategySelector({
       strategy: assistant.strategy,
       workflow:

@@ -179,6 +179,7 @@ function lookedAt(...given: readonly string[]): Scene {
       strategyOf: () => choice,
       serve: () => choice,
       recordsOf: () => createScriptedRecords(),
+      openingOf: async () => ({ greeting: null, suggestions: [] }),
       async [Symbol.asyncDispose]() {},
     }
     const told = Promise.withResolvers<void>()

@@ -8,7 +8,7 @@ const page = 'pageInfo { hasNextPage hasPreviousPage startCursor endCursor }'
 const fragments: Readonly<Record<string, string>> = {
   Attached: 'on Attachment { id name mediaType byteSize createdAt assistant { id } }',
   Written: `on Message {
-    id role text createdAt rating attachments { ...Attached } reply { id }
+    id role text imageUrls createdAt rating attachments { ...Attached } reply { id }
   }`,
   Talk: 'on Conversation { id title createdAt lastUsedAt assistant { id name } openReplies { id } }',
   Asked: 'on Question { text options fields { name type isRequired } }',
@@ -56,6 +56,8 @@ interface Event {
   readonly toolCalls?: readonly { readonly callId: string }[]
 }
 
+const opening = { greeting: 'Good day.', suggestedQuestions: ['Who are you?'] }
+
 /** Every field with a value, every argument, input field and enum value, over HTTP, with a real gateway behind it. */
 describe('the whole schema', () => {
   const coverage = createCoverage()
@@ -68,6 +70,8 @@ describe('the whole schema', () => {
         messageParameters: ['city'],
         messageMetadata: ['ticket'],
       },
+      assistants: { imageHosts: ['images.example.com'] },
+      emulator: { bots: [{ botId: '7003', ...opening }] },
       limits: {
         messagesPerMinute: 1_000,
         maxCost: 1_000_000_000,
@@ -137,7 +141,9 @@ describe('the whole schema', () => {
           maxMessageLength maxAttachments maxUploadByteSize uploadMediaTypes
         }
       }
-      assistants { id name isAvailable parameterNames metadataNames acceptsAttachments }
+      assistants {
+        id name isAvailable greeting suggestedOpenings parameterNames metadataNames acceptsAttachments imageHosts
+      }
       assistant(id: "bot") { id }
     }`)
   })
@@ -145,7 +151,7 @@ describe('the whole schema', () => {
   it('carries a message with all that may go with it', async () => {
     const start = await change(
       'startConversation',
-      { assistantId: 'flow', title: 'Travel' },
+      { assistantId: 'flow', title: 'Travel', idempotencyKey: 'travel' },
       'conversation { ...Talk }',
     )
     const conversationId = start.conversation.id
@@ -167,12 +173,14 @@ describe('the whole schema', () => {
       conversationId,
       assistantId: 'flow',
       attachmentIds: [attachmentId],
+      imageUrls: ['https://images.example.com/cat.png'],
       parameters: [{ name: 'city', value: 'Rome' }],
       metadata: [{ name: 'ticket', value: '7' }],
       idempotencyKey: 'once',
       onBusy: 'QUEUE',
     })
     expect(reply.text).toContain('map.txt (4 bytes)')
+    expect(reply.text).toContain('https://images.example.com/cat.png')
     expect(reply.text).toContain('city=Rome')
     expect(reply.message.attachments).toHaveLength(1)
     expect(reply.followUps).toHaveLength(3)

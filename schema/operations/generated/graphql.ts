@@ -350,14 +350,14 @@ export type UserErrorCode =
 export type AssistantsQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type AssistantsQuery = { assistants: Array<{ id: string, name: string, isAvailable: boolean, parameterNames: Array<string>, metadataNames: Array<string>, acceptsAttachments: boolean, imageHosts: Array<string> }> };
+export type AssistantsQuery = { assistants: Array<{ id: string, name: string, isAvailable: boolean, greeting: string | null, suggestedOpenings: Array<string>, parameterNames: Array<string>, metadataNames: Array<string>, acceptsAttachments: boolean, imageHosts: Array<string> }> };
 
 export type AssistantQueryVariables = Exact<{
   id: string;
 }>;
 
 
-export type AssistantQuery = { assistant: { id: string, name: string, isAvailable: boolean, parameterNames: Array<string>, metadataNames: Array<string>, acceptsAttachments: boolean, imageHosts: Array<string> } | null };
+export type AssistantQuery = { assistant: { id: string, name: string, isAvailable: boolean, greeting: string | null, suggestedOpenings: Array<string>, parameterNames: Array<string>, metadataNames: Array<string>, acceptsAttachments: boolean, imageHosts: Array<string> } | null };
 
 export type CancelReplyMutationVariables = Exact<{
   input: CancelReplyInput;
@@ -756,6 +756,8 @@ export const AssistantsDocument = new TypedDocumentString(`
     id
     name
     isAvailable
+    greeting
+    suggestedOpenings
     parameterNames
     metadataNames
     acceptsAttachments
@@ -769,6 +771,8 @@ export const AssistantDocument = new TypedDocumentString(`
     id
     name
     isAvailable
+    greeting
+    suggestedOpenings
     parameterNames
     metadataNames
     acceptsAttachments

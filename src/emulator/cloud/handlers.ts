@@ -1,5 +1,6 @@
 import { botChat, cancelChat, listChatMessages, retrieveChat } from './bot-chat.ts'
 import type { Handler } from '../dialect.ts'
+import { retrieveBot } from './bots.ts'
 import {
   clearConversation,
   createConversation,
@@ -47,4 +48,5 @@ export const handlers: Readonly<Record<string, Handler>> = {
   'GET /v1/files/retrieve': retrieveFile,
   'GET /v1/variables': listVariables,
   'PUT /v1/variables': setVariables,
+  'GET /v1/bots/:bot_id': retrieveBot,
 }

@@ -1,4 +1,5 @@
 import type { Handler } from '../dialect.ts'
+import { retrieveBot } from './bots.ts'
 import { cancelChat, chat, listChatMessages, retrieveChat } from './chat.ts'
 import {
   clearConversation,
@@ -27,4 +28,5 @@ export const handlers: Readonly<Record<string, Handler>> = {
   'POST /v1/conversations/:conversation_id/clear': clearConversation,
   'POST /v1/conversation/message/list': listMessages,
   'POST /v1/files/upload': uploadFile,
+  'GET /v1/bots/:bot_id': retrieveBot,
 }

@@ -18,6 +18,16 @@ builder.node(AssistantNode, {
       description: 'Whether the assistant accepts messages in new conversations.',
       resolve: ({ id }, _args, { isolation }) => isolation.describe(id).inService,
     }),
+    greeting: t.string({
+      nullable: true,
+      description:
+        'The greeting that the Bot was published with, or null if there is none; it may hold the placeholder `{{user_name}}`.',
+      resolve: async ({ id }, _args, context) => (await context.openingOf(id)).greeting,
+    }),
+    suggestedOpenings: t.stringList({
+      description: 'The messages that the Bot suggests to begin with.',
+      resolve: async ({ id }, _args, context) => [...(await context.openingOf(id)).suggestions],
+    }),
     parameterNames: t.stringList({
       description: 'The names that the `parameters` of a message may have.',
       resolve: ({ parameterNames }) => [...parameterNames],

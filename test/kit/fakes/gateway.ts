@@ -174,6 +174,7 @@ export async function openFakeGateway(options: FakeGatewayOptions = {}): Promise
         isOperator: options.operators?.includes(caller.subject) ?? false,
         operatorScope: 'operator',
         assistants,
+        openingOf: async () => ({ greeting: 'Good day.', suggestions: ['Who are you?'] }),
         isolation: options.isolation ?? unproven,
         limits,
         uploads,

@@ -8,6 +8,7 @@ import {
   streamBotChat,
   streamToolOutputs,
 } from '../../../src/coze/bot-chat.ts'
+import { retrieveBotOpening } from '../../../src/coze/bots.ts'
 import type { CozeCall } from '../../../src/coze/calls.ts'
 import type { CozeClient, CozeTarget } from '../../../src/coze/client.ts'
 import {
@@ -120,6 +121,7 @@ export const platformCalls: Readonly<Record<CozeCall, (by: Calling) => Promise<u
   'give-feedback': ({ client, target }) =>
     giveFeedback(client, target, answer, { type: 'like', reasons: [], comment: undefined }, signal),
   'withdraw-feedback': ({ client, target }) => withdrawFeedback(client, target, answer, signal),
+  'retrieve-bot': ({ client, target }) => retrieveBotOpening(client, target, 'bot', signal),
   'list-variables': ({ client, target }) => listVariables(client, target, owner, signal),
   'set-variables': ({ client, target }) =>
     setVariables(client, target, owner, [{ name: 'a', value: '' }], signal),
