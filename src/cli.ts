@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util'
 import { exitNow } from './cli/exit-now.ts'
 import { commands, helpOf, overview, type Command } from './cli/help.ts'
+import { initQuestions, openTerminal, runInit } from './cli/init.ts'
 import { UsageError } from './cli/usage-error.ts'
 import { systemClock } from './lib/clock.ts'
 import type { Logger } from './observe/logger.ts'
@@ -42,6 +43,8 @@ async function run([first, ...rest]: readonly string[]): Promise<ExitCode> {
       return runProbeCommand(options)
     case 'schema':
       return print((await import('./graphql/schema.ts')).printGatewaySchema())
+    case 'init':
+      return runInitCommand(options)
     case 'check-config':
       return runCheckConfig(options)
   }
@@ -73,6 +76,14 @@ const optionsOf: Readonly<Record<Command, ParseArgsOptionsConfig>> = {
     knowledge: { type: 'string' },
     gateway: { type: 'string' },
     'token-file': { type: 'string' },
+  },
+  init: {
+    help,
+    config: { type: 'string', short: 'c' },
+    yes: { type: 'boolean', short: 'y' },
+    ...Object.fromEntries(
+      Object.keys(initQuestions).map((name) => [name, { type: 'string' } as const]),
+    ),
   },
   schema: { help },
   'check-config': { help, config: { type: 'string', short: 'c' }, online: { type: 'boolean' } },
@@ -167,6 +178,20 @@ async function runDemoCommand(options: Options): Promise<0 | 1> {
     if (!ended.signal.aborted) throw error
   })
   return await end
+}
+
+async function runInitCommand(options: Options): Promise<0> {
+  const { stdin, stderr } = process
+  const isAttended = stdin.isTTY && stderr.isTTY && options['yes'] !== true
+  using terminal = isAttended ? openTerminal(stdin, stderr) : undefined
+  return await runInit({
+    file: textOf(options['config']) ?? 'gateway.json',
+    given: Object.fromEntries(
+      Object.keys(initQuestions).map((name) => [name, textOf(options[name])]),
+    ),
+    ask: terminal && ((question) => terminal.ask(question)),
+    print,
+  })
 }
 
 async function runCheckConfig(options: Options): Promise<0 | 1> {

@@ -1,4 +1,4 @@
-export const commands = ['serve', 'demo', 'probe', 'schema', 'check-config'] as const
+export const commands = ['serve', 'demo', 'probe', 'init', 'schema', 'check-config'] as const
 export type Command = (typeof commands)[number]
 
 export const overview = `coze-graphql-gateway: a GraphQL gateway for Coze Workflows and Bots.
@@ -10,6 +10,7 @@ Commands:
   serve          run the gateway
   demo           run the gateway with a local stand-in for Coze and two ready-made callers
   probe          find out whether the assistants keep sessions apart
+  init           write a first configuration and its keys
   schema         print the GraphQL schema
   check-config   check the configuration and tell every problem
 
@@ -86,6 +87,26 @@ Options:
 Exit codes: 0 isolated, 1 leaking, 2 inconclusive, 3 could not run.
 
 ${configuration}`,
+  init: `Usage: coze-graphql-gateway init [--config FILE] [--yes] [OPTIONS]
+
+Writes a first configuration with comments, and beside it two keys that only you can read: session.key and
+name.key. Asks at a terminal for what is not given; without a terminal, or with --yes, what is not given
+stays a gap that check-config names. Nothing that exists is changed.
+
+Options:
+  -c, --config FILE      the file to write; default gateway.json
+  -y, --yes              ask nothing
+      --base-url URL     the Coze API; default https://api.coze.com
+      --workflow-id ID   the Workflow, and
+      --app-id ID        the app that it belongs to; or
+      --bot-id ID        the Bot
+      --oauth-app-id ID  the OAuth app of type JWT, and
+      --key-id TEXT      the fingerprint of its public key
+      --private-key FILE its private key; default coze.pem, beside the configuration
+      --issuer TEXT      the "iss" of your users' tokens
+      --audience TEXT    their "aud"; default coze-graphql-gateway
+      --jwks-url URL     the issuer's key set; default: .well-known/jwks.json below the issuer
+`,
   schema: `Usage: coze-graphql-gateway schema
 
 Prints the GraphQL schema (SDL) on standard output.

@@ -76,11 +76,28 @@ export function configSchema(source: SecretSource) {
   })
 }
 
+/** As much of JSON Schema as settings use. */
+export interface SettingSchema {
+  readonly type?: string
+  readonly properties?: Readonly<Record<string, SettingSchema>>
+  readonly required?: readonly string[]
+  readonly items?: SettingSchema
+  readonly oneOf?: readonly SettingSchema[]
+  readonly enum?: readonly string[]
+  readonly const?: string | boolean
+  readonly minimum?: number
+  readonly maximum?: number
+  readonly default?: unknown
+  readonly description?: string
+  readonly unit?: string
+}
+
 /**
  * The JSON Schema of the configuration file, for editors. It knows no relations between settings: what it accepts may still be
  * refused by `parseConfig`.
  */
-export function configJsonSchema(): z.core.JSONSchema.BaseSchema {
+export function configJsonSchema(): SettingSchema {
   const nowhere = { env: {}, baseDir: '/', readFile: () => '', mode: 'serve' } as const
-  return z.toJSONSchema(configSchema(nowhere), { io: 'input', unrepresentable: 'any' })
+  const schema = z.toJSONSchema(configSchema(nowhere), { io: 'input', unrepresentable: 'any' })
+  return JSON.parse(JSON.stringify(schema))
 }
