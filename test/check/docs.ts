@@ -97,6 +97,8 @@ for (const file of code.filter((name) => name !== 'test/check/docs.ts')) {
     const where = `${file}:${at + 1}`
     for (const [target] of line.matchAll(/\bdocs\/[\w-]+\.md(#[\w-]+)?/g))
       checkTarget(where, target)
+    for (const [, row = ''] of line.matchAll(/(?:\/\/|\*) .*?\b([TF]\d{1,2}[a-c]?)\b/g))
+      if (!known.has(row)) problems.push(`${where}: no document knows of ${row}`)
     if (elsewhere.test(line)) problems.push(`${where}: names a text that is not in the repository`)
   }
 }
