@@ -44,13 +44,13 @@ function commandsOf({ blocks }: MarkdownFile): readonly CodeBlock[] {
   return blocks.filter(({ language }) => language === 'sh')
 }
 
-/** Lines of the block that follows at once and shows what is printed. */
+/** Lines of the block that follows at once and shows what is printed; `…` stands for what is left out. */
 function shownLines({ blocks }: MarkdownFile, block: CodeBlock): readonly string[] {
   const next = blocks[blocks.indexOf(block) + 1]
   if (next?.language !== 'text' || next.line > block.line + block.text.split('\n').length + 6)
     return []
   return next.text
     .split('\n')
-    .map((line) => line.trim())
+    .map((line) => line.replace(/\s*…$/, '').trim())
     .filter((line) => line !== '')
 }
