@@ -1,19 +1,51 @@
-import type { Config } from '../config/config.ts'
+import { checkKeySets } from '../auth/key-set.ts'
 import { checkUpConfig } from '../compose/probe.ts'
+import type { Config } from '../config/config.ts'
+import type { UpstreamFailure } from '../domain/upstream.ts'
+import { createFetchJson } from '../lib/fetch-json.ts'
 
-/** Looks at every assistant and prints how it stands; 1: something is wrong. */
+/** Tries every remote party, key sets and assistants, and prints what it found. Returns 1 when something is wrong. */
 export async function runCheckup(
   config: Config,
   print: (text: string) => Promise<unknown>,
 ): Promise<0 | 1> {
-  const found = await checkUpConfig(config, {}, new AbortController().signal)
-  for (const { assistantId, strategy, layers, problems } of found) {
-    const lines = [
-      `${assistantId} (${strategy})`,
-      ...layers.map(({ layer, keyedBy }) => `  ${layer.padEnd(12)}  ${keyedBy}`),
-      ...problems.map((problem) => `  problem: ${problem}`),
-    ]
-    await print(`${lines.join('\n')}\n`)
+  const { signal } = new AbortController()
+  const fetchJson = createFetchJson(config.proxy)
+  const keySets = await checkKeySets(config.issuers, { fetchJson, signal })
+  for (const { issuer, url, failure, keys } of keySets) {
+    const problem = failure === undefined ? noKeys(keys.length) : describe(failure)
+    const found = failure === undefined ? plural(keys.length) : 'none'
+    await print(entry(issuer, [`${'key set'.padEnd(12)}  ${url}: ${found}`], problem))
   }
-  return found.some(({ problems }) => problems.length > 0) ? 1 : 0
+  const found = await checkUpConfig(config, {}, signal)
+  for (const { assistantId, strategy, layers, problems } of found) {
+    const lines = layers.map(({ layer, keyedBy }) => `${layer.padEnd(12)}  ${keyedBy}`)
+    await print(entry(`${assistantId} (${strategy})`, lines, problems))
+  }
+  const isWrong =
+    keySets.some(({ failure, keys }) => failure !== undefined || keys.length === 0) ||
+    found.some(({ problems }) => problems.length > 0)
+  return isWrong ? 1 : 0
+}
+
+function entry(title: string, lines: readonly string[], problems: readonly string[]): string {
+  return [title, ...lines, ...problems.map((problem) => `problem: ${problem}`)].join('\n  ') + '\n'
+}
+
+function plural(count: number): string {
+  return count === 1 ? '1 key' : `${count} keys`
+}
+
+function noKeys(count: number): readonly string[] {
+  return count === 0 ? ['the key set is empty: every token of this issuer is refused'] : []
+}
+
+function describe({ call, host, kind, systemCode, httpStatus }: UpstreamFailure) {
+  const facts = [
+    `${call} at ${host}`,
+    systemCode ?? kind,
+    httpStatus === undefined ? undefined : `HTTP ${httpStatus}`,
+  ].filter((fact) => fact !== undefined)
+  const advice = 'check "issuer" and "jwksUrl"'
+  return [`the keys of the issuer cannot be fetched: ${advice} (${facts.join(', ')})`]
 }

@@ -116,15 +116,17 @@ Prints the GraphQL schema (SDL) on standard output.
 Reads the configuration as serve does, starts nothing, and tells every problem with its path on standard
 error (exit code 2), or one line on standard output that it is well (exit code 0). No secret is shown.
 
-With --online it looks at each assistant as serve does at its start: obtains an access token and an empty
-conversation, takes that away again, and tells what keeps sessions apart and what is wrong (exit code 1).
+With --online it tries every remote party (exit code 1 if one is not well). It fetches the key set of each
+issuer. It checks each assistant as serve does at its start: it obtains an access token and an empty
+conversation, deletes that again, and says what keeps sessions apart. What is wrong is shown with the host,
+the call, the codes, and the page of the console that mends it.
 Then it says "Hello." to each Workflow and Bot, and breaks that off at the first word of the answer: only a
 run tells of a wrong id, of what is not published or not allowed, or of a start parameter that is missing.
 What it costs is that beginning of one answer for each, an "auto" assistant being two.
 
 Options:
   -c, --config FILE  the configuration; default: the path in COZE_GATEWAY_CONFIG
-      --online       ask the platform as well
+      --online       try every remote party as well
 
 ${configuration}`,
 }

@@ -1,8 +1,10 @@
 import { execFile } from 'node:child_process'
+import { generateKeyPairSync } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { openKeyServer } from '../kit/credentials/jwks.ts'
 import { createTestApp } from '../kit/process/emulator.ts'
 import { startSystem, type System, type SystemOptions } from '../kit/process/system.ts'
 import { until } from '../kit/process/until.ts'
@@ -16,9 +18,12 @@ interface Settings {
 }
 
 /** `check-config --online` of a configuration like the system's. */
-async function look(system: System, change: (flow: Settings) => void = () => undefined) {
+async function look(
+  system: System,
+  change: (flow: Settings, config: { issuers: object[] }) => void = () => undefined,
+) {
   const config = JSON.parse(await readFile(system.gateway.configFile, 'utf8'))
-  change(config.assistants[0])
+  change(config.assistants[0], config)
   const file = join(system.gateway.configFile, '..', 'looked-at.json')
   await writeFile(file, JSON.stringify(config))
   return await new Promise<{ code: number; out: string; err: string }>((resolve) => {
@@ -50,6 +55,39 @@ bot (bot)
     expect(conversations).toEqual([])
     // One word to each, as it says.
     expect(chats.map(({ kind }) => kind).toSorted()).toEqual(['bot', 'workflow'])
+  })
+
+  it('fetches the key set of each issuer, and says which cannot be fetched, and why', async () => {
+    await using system = await open()
+    const keyPair = generateKeyPairSync('rsa', { modulusLength: 2048 })
+    await using good = await openKeyServer({ ...keyPair.publicKey.export({ format: 'jwk' }) })
+    await using empty = await openKeyServer()
+    await using broken = await openKeyServer()
+    broken.answer((response) => response.writeHead(503).end())
+    const urls = [good.url, empty.url, broken.url, 'http://127.0.0.1:1/keys']
+    const { code, out } = await look(system, (_flow, config) => {
+      config.issuers = urls.map((jwksUrl, index) => ({
+        issuer: `https://id${index}.test`,
+        audience: 'gateway',
+        jwksUrl,
+      }))
+    })
+    expect(code).toBe(1)
+    const problem = 'problem: the keys of the issuer cannot be fetched'
+    expect(out).toContain(`
+https://id0.test
+  key set       ${good.url}: 1 key
+https://id1.test
+  key set       ${empty.url}: 0 keys
+  problem: the key set is empty: every token of this issuer is refused
+https://id2.test
+  key set       ${broken.url}: none
+  ${problem}: check "issuer" and "jwksUrl" (key-set at ${new URL(broken.url).host}, refused, HTTP 503)
+https://id3.test
+  key set       http://127.0.0.1:1/keys: none
+  ${problem}: check "issuer" and "jwksUrl" (key-set at 127.0.0.1:1, ECONNREFUSED)
+flow (workflow)
+`)
   })
 
   it('says what `conversationKeying: auto` has found out', async () => {
