@@ -104,13 +104,15 @@ function sessionOpener(
     }
     const by = { kind, issuer, fingerprint, nameOf }
     tracer.current().set({ 'coze_gateway.session': fingerprint, 'coze_gateway.caller': kind })
+    const forOperators = isOperator(caller, operatorScope)
     return {
       caller,
       fingerprint,
       store: ledger.session(session),
       replies: sessions.replies(session, by),
       conversations: sessions.conversations(session, by),
-      isOperator: isOperator(caller, operatorScope),
+      isOperator: forOperators,
+      support: forOperators ? { explanation: (replyId) => ledger.explanation(replyId) } : undefined,
       operatorScope,
       assistants: infos,
       openingOf: (assistantId) => assistants.openingOf(assistantId),

@@ -1,6 +1,13 @@
 import type { Limits } from '../config/sections/limits.ts'
 import type { Uploads } from '../config/sections/uploads.ts'
-import type { AssistantId, AssistantInfo, Caller, Opening } from '../domain.ts'
+import type {
+  AssistantId,
+  AssistantInfo,
+  Caller,
+  Opening,
+  ReplyExplanation,
+  ReplyId,
+} from '../domain.ts'
 import type { AssistantIsolation } from '../domain/isolation.ts'
 import type { ProbeRequest, ProbeRun } from '../domain/probe.ts'
 import type { Metrics } from '../observe/metrics.ts'
@@ -25,6 +32,8 @@ export interface GraphContext {
   /** Does not fail. */
   openingOf(id: AssistantId): Promise<Opening>
   readonly isolation: IsolationPort
+  /** Undefined: the caller is no operator. */
+  readonly support: SupportPort | undefined
   /** How much a message may have, in UTF-16 code units, attachments and bytes of a file. */
   readonly limits: Pick<Limits, 'maxMessageLength' | 'maxAttachments' | 'maxUploadBytes'>
   readonly uploads: Uploads
@@ -35,6 +44,11 @@ export interface GraphContext {
   readonly budget: AnswerBudget
   /** The `Last-Event-ID` header of this request. */
   readonly lastEventId: string | undefined
+}
+
+/** What operators see of the replies of all sessions: nothing of their texts. */
+export interface SupportPort {
+  explanation(id: ReplyId): Promise<ReplyExplanation | undefined>
 }
 
 /** What is known of how assistants keep sessions apart; all but `describe` is for operators. */

@@ -10,6 +10,7 @@ import type {
   MessageId,
   Rating,
   Reply,
+  ReplyExplanation,
   ReplyId,
   Session,
   SessionId,
@@ -231,6 +232,12 @@ export interface Ledger {
 
   /** Every reply that was RUNNING or ACTION_REQUIRED when the store was opened, each under a new lease. Call once, at start. */
   orphans(): Promise<readonly Orphan[]>
+
+  /**
+   * How a reply of any session came to be, without any of its text. Undefined: there is no such reply, or it is open or was
+   * never sent. For operators only; whoever asks for a session has its capability.
+   */
+  explanation(id: ReplyId): Promise<ReplyExplanation | undefined>
 
   /** Conversations in which replies wait. */
   waiting(): Promise<

@@ -265,6 +265,9 @@ export function ledgerRecordsContract(name: string, open: () => Promise<ReplySto
         upstreamMessageId: 'message-1',
       })
       expect((await reader.replies([reply.id]))[0]?.explanation).toEqual(explanation)
+      // Without a session: for operators, who see nothing else of it.
+      expect(await ledger.explanation(reply.id)).toEqual(explanation)
+      expect(await ledger.explanation(newReplyId())).toBeUndefined()
       expect(await ledger.rateAnswer(session, answerId, 'LIKE')).toMatchObject({ rating: 'LIKE' })
       expect(await ledger.rateAnswer(session, reply.messageId, 'LIKE')).toBeUndefined()
       const stranger = await openSession(ledger)

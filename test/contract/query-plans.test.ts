@@ -156,6 +156,7 @@ async function use(worker: StoreWorker): Promise<void> {
   await ask('accept', { ...of, request: request({}) })
   await ask('accept', { ...of, request: request({ onBusy: 'INTERRUPT' }) })
   await ask('orphans', {})
+  await ask('explanation', { id: replyId })
   await ask('waiting', {})
   const [reply] = await ask('replies', { ...of, ids: [replyId] })
   const answerId = reply?.answerId ?? newMessageId()
@@ -234,6 +235,7 @@ const everyMethod = Object.keys({
   takeToolOutputs: 0,
   finish: 0,
   orphans: 0,
+  explanation: 0,
   waiting: 0,
   trimMessages: 0,
   history: 0,

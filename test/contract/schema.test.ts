@@ -1,31 +1,115 @@
 import { readFile, readdir } from 'node:fs/promises'
 import { generate, loadContext } from '@graphql-codegen/cli'
-import { isInputObjectType, isInterfaceType, isObjectType, parse, validate } from 'graphql'
+import {
+  getNamedType,
+  isEnumType,
+  isInputObjectType,
+  isInterfaceType,
+  isObjectType,
+  isScalarType,
+  isSpecifiedScalarType,
+  parse,
+  validate,
+  type GraphQLArgument,
+  type GraphQLInputType,
+  type GraphQLNamedType,
+  type GraphQLOutputType,
+} from 'graphql'
 import { describe, expect, it } from 'vitest'
 import { printGatewaySchema, schema } from '../../src/graphql/schema.ts'
 
 const top = new URL('../../', import.meta.url)
 const read = (path: string) => readFile(new URL(path, top), 'utf8')
 
+const types = Object.values(schema.getTypeMap()).filter(
+  (type) => !type.name.startsWith('__') && !isSpecifiedScalarType(type),
+)
+interface Field {
+  readonly parent: GraphQLNamedType
+  readonly name: string
+  readonly type: GraphQLInputType | GraphQLOutputType
+  readonly description?: string | null | undefined
+  readonly args: readonly GraphQLArgument[]
+}
+const fields: readonly Field[] = types.flatMap((parent): readonly Field[] => {
+  if (isInputObjectType(parent)) {
+    return Object.values(parent.getFields()).map(({ name, type, description }) => {
+      return { parent, name, type, description, args: [] }
+    })
+  }
+  if (!isObjectType(parent) && !isInterfaceType(parent)) return []
+  return Object.values(parent.getFields()).map(({ name, type, description, args }) => {
+    return { parent, name, type, description, args }
+  })
+})
+
+/** Whatever has a description, with it. */
+const places: readonly (readonly [string, string])[] = [
+  ...types.map((type) => [type.name, type.description] as const),
+  ...fields.map((field) => [`${field.parent.name}.${field.name}`, field.description] as const),
+  ...fields.flatMap(({ parent, name, args }) =>
+    args.map((arg) => [`${parent.name}.${name}(${arg.name})`, arg.description] as const),
+  ),
+  ...types.flatMap((type) =>
+    isEnumType(type)
+      ? type.getValues().map((value) => [`${type.name}.${value.name}`, value.description] as const)
+      : [],
+  ),
+].map(([place, description]) => [place, description ?? ''])
+
 describe('the schema', () => {
   it('is printed in schema/schema.graphql as it is', async () => {
     expect(await read('schema/schema.graphql')).toBe(printGatewaySchema())
   })
 
-  it('describes every type and every field', () => {
-    const bare: string[] = []
-    for (const type of Object.values(schema.getTypeMap())) {
-      if (type.name.startsWith('__')) continue
-      if (!type.description) bare.push(type.name)
-      if (!isObjectType(type) && !isInterfaceType(type) && !isInputObjectType(type)) continue
-      for (const field of Object.values(type.getFields())) {
-        if (!field.description) bare.push(`${type.name}.${field.name}`)
-        for (const arg of 'args' in field ? field.args : []) {
-          if (!arg.description) bare.push(`${type.name}.${field.name}(${arg.name})`)
-        }
+  it.each(places)('describes %s in a sentence that stands by itself', (_place, description) => {
+    const [first, second, ...more] = description.split(/(?<=[.!?]) (?=[A-Z])/)
+    expect(first).toMatch(/^[A-Z][^.]*(?:\.[a-z/][^.]*)*\.$/)
+    expect(first).not.toMatch(/^(Of|It|Its|They|Their|What|Who|When|Where|Why|As|Undefined|Null)\b/)
+    // A second sentence states a default or a limit.
+    if (second !== undefined) expect(second).toMatch(/default|at most|may|null|kept/i)
+    expect(more).toEqual([])
+  })
+
+  it('calls ids, instants and truths by their endings and beginnings', () => {
+    const misnamed = fields.filter(({ name, type }) => {
+      const named = getNamedType(type).name
+      if (/Ids?$/.test(name)) return named !== 'ID'
+      if (name.endsWith('At')) return named !== 'DateTime'
+      if (/Ms$|Size$/.test(name)) return named !== 'Int'
+      return named === 'DateTime' || (named === 'Boolean' && !/^(is|accepts|has)[A-Z]/.test(name))
+    })
+    // Participles are truths as well.
+    const named = new Set(misnamed.map(({ name }) => name))
+    expect([...named].sort()).toEqual(['contextReset', 'retryable', 'upstreamCancelled'])
+  })
+
+  it('gives an id to Nodes alone, whose ids are unique', () => {
+    const ids = fields.filter(({ name, parent }) => name === 'id' && isObjectType(parent))
+    for (const { parent } of ids) {
+      expect(isObjectType(parent) && parent.getInterfaces().map(String)).toContain('Node')
+    }
+  })
+
+  it('has nodes on every connection, and says where every scalar is specified', () => {
+    for (const type of types) {
+      if (isObjectType(type) && type.name.endsWith('Connection')) {
+        expect(Object.keys(type.getFields()).sort()).toEqual(['edges', 'nodes', 'pageInfo'])
+      }
+      if (isScalarType(type) && !isSpecifiedScalarType(type)) {
+        expect(type.specifiedByURL, type.name).toMatch(/^https:/)
       }
     }
-    expect(bare).toEqual([])
+  })
+
+  it('has one input and one result union for every mutation', () => {
+    for (const { name, args, type } of Object.values(schema.getMutationType()?.getFields() ?? {})) {
+      const capital = `${name.slice(0, 1).toUpperCase()}${name.slice(1)}`
+      const inputs = args.map((arg) => `${arg.name}: ${String(arg.type)}`)
+      // There is nothing to say about it: the session is the caller's.
+      expect(inputs).toEqual(name === 'eraseSession' ? [] : [`input: ${capital}Input!`])
+      expect(String(type)).toBe(`${capital}Result!`)
+    }
   })
 
   it('prices every mutation where it is defined', () => {

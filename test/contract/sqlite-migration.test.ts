@@ -275,12 +275,23 @@ describe('a file of the first edition', () => {
         INSERT INTO meta VALUES ('session-key', 'check');
         INSERT INTO sessions (id, key, name, generation, created_at) VALUES (1, 'alice', 'alice-name', 0, 1000);
         INSERT INTO conversations (id, key, session, assistant, used, title, titled_at, created_at, last_used_at)
-          VALUES (1, 'c1', 1, 'flow', 1, 'Taxes', 1000, 1000, 2000);`)
+          VALUES (1, 'c1', 1, 'flow', 1, 'Taxes', 1000, 1000, 2000);
+        INSERT INTO replies (id, key, session, conversation, answer, status, step, rank, tool_calls, created_at)
+          VALUES (1, 'r1', 1, 1, 2, 'COMPLETED', NULL, 1,
+            '[{"id":"1","kind":"REPLY","name":null,"arguments":null},
+              {"id":"2","kind":"FUNCTION","name":"f","arguments":"{\\"kind\\":\\"REPLY\\"}"}]', 1000);
+        INSERT INTO messages (id, key, session, conversation, reply, role, attachments, rating, created_at)
+          VALUES (1, 'm1', 1, 1, NULL, 'USER', '[]', NULL, 1000), (2, 'm2', 1, 1, 1, 'ASSISTANT', '[]', 'UNLIKE', 1000);`)
       await using store = await openFile(file)
       const session = await sessionOf(store, 'alice')
       const own = store.ledger.session(session)
       const [conversation] = await own.conversations(['c1' as ConversationId])
       expect(conversation).toMatchObject({ title: 'Taxes', lastUsedAt: 2000 })
+      expect(await own.messages(['m2' as MessageId])).toMatchObject([{ rating: 'DISLIKE' }])
+      expect((await own.replies(['r1' as ReplyId]))[0]?.toolCalls).toEqual([
+        { id: '1', kind: 'QUESTION', name: null, arguments: null },
+        { id: '2', kind: 'FUNCTION', name: 'f', arguments: '{"kind":"REPLY"}' },
+      ])
       const idempotency = { key: 'key', digest: 'digest' }
       const begun = await startConversation(store.ledger, session, { idempotency })
       expect(begun).toMatchObject({ type: 'started' })

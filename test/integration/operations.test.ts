@@ -5,6 +5,7 @@ import {
   EraseSessionDocument,
   ReplyExplanationDocument,
 } from '../../schema/operations/generated/graphql.ts'
+import { encodeGlobal } from '../../src/graphql/global-id.ts'
 import { startSystem, type System } from '../kit/process/system.ts'
 import { createTalk, type Talk } from '../kit/clients/talk.ts'
 
@@ -27,7 +28,10 @@ describe('what operators see', () => {
     const name = 'explained'
     const { id } = await talk.send(system.person(name), { text: 'hello', assistantId: 'bot' })
     await talk.ending(system.person(name), id)
-    const query = ReplyExplanationDocument.toString()
+    const layers = 'layers { layer keyedBy }'
+    const query = `query ($id: ID!) { reply(id: $id) { explanation {
+      strategy reason ${layers} upstreamChatId upstreamLogId firstDeltaMs retries
+    } } }`
     const ask = async (token: string) =>
       JSON.parse((await system.client.call({ token, query, variables: { id } })).body)
     const refused = await ask(system.person(name).token)
@@ -51,6 +55,30 @@ describe('what operators see', () => {
       'KNOWLEDGE',
       'VARIABLES',
     ])
+  })
+
+  it("finds the explanation of a user's reply by its id, without a word of it, for operators alone", async () => {
+    const user = system.person('who-asks-support')
+    const { id: replyId } = await talk.send(user, { text: 'plum', assistantId: 'bot' })
+    await talk.ending(user, replyId)
+    const query = ReplyExplanationDocument.toString()
+    const ask = async (token: string, variables: object = { replyId }) =>
+      JSON.parse((await system.client.call({ token, query, variables: { ...variables } })).body)
+    const support = system.tokenFor('support', 600, 'coze-gateway:operator')
+    const told = await ask(support)
+    expect(told.data.replyExplanation).toMatchObject({
+      strategy: 'BOT',
+      upstreamChatId: expect.stringMatching(/^\d{19}$/),
+    })
+    expect(JSON.stringify(told)).not.toContain('plum')
+    const refused = await ask(user.token)
+    expect([refused.data, refused.errors[0].extensions.code]).toEqual([
+      { replyExplanation: null },
+      'FORBIDDEN',
+    ])
+    for (const other of ['junk', encodeGlobal('Reply', 'never-was')]) {
+      expect(await ask(support, { replyId: other })).toEqual({ data: { replyExplanation: null } })
+    }
   })
 
   it('audits the creation and the erasure of a session, once each, naming nobody', async () => {

@@ -211,6 +211,14 @@ describe('the whole schema', () => {
     )
   })
 
+  it('explains a reply to an operator', async () => {
+    const { id: replyId } = await say('hello', { assistantId: 'bot' })
+    const query = `query ($replyId: ID!) {
+      replyExplanation(replyId: $replyId) { strategy upstreamChatId }
+    }`
+    expect(await ask(query, { replyId })).toMatchObject({ replyExplanation: { strategy: 'BOT' } })
+  })
+
   it('puts questions of a Workflow, and takes the answers', async () => {
     const { reply } = await say('/choose Which one? | red | blue', { assistantId: 'flow' })
     expect(reply.question).toMatchObject({ text: 'Which one?', options: ['red', 'blue'] })

@@ -4,7 +4,7 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
-/** What happens to a message while another reply is open in the conversation. */
+/** The treatment of a message while another reply is open in the conversation. */
 export type BusyPolicy =
   /** The message cancels all open replies of the conversation and comes next. */
   | 'INTERRUPT'
@@ -270,7 +270,7 @@ export type SendMessageInput = {
   imageUrls?: Array<string> | null | undefined;
   /** The metadata of the message, each name once. */
   metadata?: Array<MetadataInput> | null | undefined;
-  /** What happens to the message while another reply is open in the conversation. */
+  /** The treatment of the message while another reply is open in the conversation. */
   onBusy?: BusyPolicy | null | undefined;
   /** The parameters of the message, each name once. */
   parameters?: Array<ParameterInput> | null | undefined;
@@ -552,11 +552,11 @@ export type RepliesSubscription = { replies:
    };
 
 export type ReplyExplanationQueryVariables = Exact<{
-  id: string;
+  replyId: string;
 }>;
 
 
-export type ReplyExplanationQuery = { reply: { id: string, status: ReplyStatus, explanation: { strategy: StrategyKind, reason: string, upstreamChatId: string | null, upstreamLogId: string | null, firstDeltaMs: number | null, retries: number, layers: Array<{ layer: IsolationLayer, keyedBy: string }> } | null } | null };
+export type ReplyExplanationQuery = { replyExplanation: { strategy: StrategyKind, reason: string, upstreamChatId: string | null, upstreamLogId: string | null, firstDeltaMs: number | null, retries: number, layers: Array<{ layer: IsolationLayer, keyedBy: string }> } | null };
 
 export type ReplyStateFragment = { id: string, status: ReplyStatus, text: string, reasoning: string, queuePosition: number | null, followUps: Array<string>, omitted: Array<OmittedContent>, actionExpiresAt: string | null, contextReset: boolean, upstreamCancelled: boolean, createdAt: string, startedAt: string | null, endedAt: string | null, question: { text: string, options: Array<string>, fields: Array<{ name: string, type: string, isRequired: boolean }> } | null, toolCalls: Array<{ callId: string, kind: ToolCallKind, name: string | null, arguments: string | null }>, usage: { inputTokens: number, outputTokens: number, totalTokens: number } | null, failure: { code: ReplyFailureCode, message: string, retryable: boolean, retryAfterMs: number | null } | null, conversation: { id: string } };
 
@@ -1340,22 +1340,18 @@ export const RepliesDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<RepliesSubscription, RepliesSubscriptionVariables>;
 export const ReplyExplanationDocument = new TypedDocumentString(`
-    query ReplyExplanation($id: ID!) {
-  reply(id: $id) {
-    id
-    status
-    explanation {
-      strategy
-      reason
-      layers {
-        layer
-        keyedBy
-      }
-      upstreamChatId
-      upstreamLogId
-      firstDeltaMs
-      retries
+    query ReplyExplanation($replyId: ID!) {
+  replyExplanation(replyId: $replyId) {
+    strategy
+    reason
+    layers {
+      layer
+      keyedBy
     }
+    upstreamChatId
+    upstreamLogId
+    firstDeltaMs
+    retries
   }
 }
     `) as unknown as TypedDocumentString<ReplyExplanationQuery, ReplyExplanationQueryVariables>;

@@ -1,4 +1,5 @@
 import type { KeyedLayer, ReplyExplanation } from '../../domain.ts'
+import { decodeId } from '../global-id.ts'
 import { builder } from './builder.ts'
 
 export const StrategyKind = builder.enumType('StrategyKind', {
@@ -73,3 +74,18 @@ export const ReplyExplanationType = builder
       }),
     }),
   })
+
+builder.queryField('replyExplanation', (t) =>
+  t.field({
+    description:
+      'An account for operators of how a reply of any session came to be, or null if there is no such reply, it is open or its message was never sent.',
+    type: ReplyExplanationType,
+    nullable: true,
+    authScopes: { operator: true },
+    args: { replyId: t.arg.id({ required: true, description: 'The id of the reply.' }) },
+    resolve: async (_root, args, { support }) => {
+      const id = decodeId('Reply', args.replyId)
+      return (id && (await support?.explanation(id))) ?? null
+    },
+  }),
+)

@@ -20,7 +20,7 @@ import { ReplyNode } from './nodes.ts'
 import { getIdempotency } from './raw-input.ts'
 
 const BusyPolicy = builder.enumType('BusyPolicy', {
-  description: 'What happens to a message while another reply is open in the conversation.',
+  description: 'The treatment of a message while another reply is open in the conversation.',
   values: {
     QUEUE: { description: 'The message waits for its turn, which `Reply.queuePosition` shows.' },
     REJECT: { description: 'The message is refused with CONVERSATION_BUSY.' },
@@ -90,7 +90,7 @@ const SendMessageInput = builder.inputType('SendMessageInput', {
     onBusy: t.field({
       type: BusyPolicy,
       defaultValue: 'QUEUE',
-      description: 'What happens to the message while another reply is open in the conversation.',
+      description: 'The treatment of the message while another reply is open in the conversation.',
     }),
   }),
 })

@@ -9,6 +9,7 @@ import type {
   MessageId,
   Rating,
   Reply,
+  ReplyExplanation,
   ReplyId,
   Session,
   SessionId,
@@ -143,6 +144,7 @@ export interface WorkerCalls {
   finish(args: FinishArgs): FinishedCall
   /** Those that ran when the database was opened, each once: to be called again while `hasMore`. */
   orphans(args: Nothing): { readonly orphans: readonly StoredOrphan[]; readonly hasMore: boolean }
+  explanation(args: { readonly id: ReplyId }): ReplyExplanation | undefined
   waiting(args: Nothing): readonly {
     readonly session: Session
     readonly conversationId: ConversationId

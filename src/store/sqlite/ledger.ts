@@ -129,6 +129,8 @@ export function createSqliteLedger({ client, logs, leases, orphans }: LedgerPart
       return taken.splice(0)
     },
 
+    explanation: (id) => client.call('explanation', { id }),
+
     waiting: () => client.call('waiting', {}),
 
     trimMessages: (writtenBefore) => client.call('trimMessages', { writtenBefore }),

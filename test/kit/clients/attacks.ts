@@ -202,6 +202,7 @@ export const attacks: Readonly<Record<string, Attack | 'shared'>> = {
   'Mutation.probeAssistant.input.assistantId': 'shared',
   // Of operators, whatever their session.
   'Query.probe.id': 'shared',
+  'Query.replyExplanation.replyId': 'shared',
   'Subscription.probeProgress.probeId': 'shared',
   'Mutation.startConversation.input.assistantId': 'shared',
   'Subscription.replies.replyId': { steals: 'replyId', run: subscribe((replyId) => ({ replyId })) },

@@ -172,6 +172,7 @@ export async function openFakeGateway(options: FakeGatewayOptions = {}): Promise
         replies,
         conversations,
         isOperator: options.operators?.includes(caller.subject) ?? false,
+        support: undefined,
         operatorScope: 'operator',
         assistants,
         openingOf: async () => ({ greeting: 'Good day.', suggestions: ['Who are you?'] }),

@@ -107,6 +107,8 @@ export function createMemoryLedger(
         isInterrupted,
       }))
     },
+    explanation: (id) =>
+      commits.read(({ replies }) => replies.get(id)?.told.explanation ?? undefined),
     waiting: () =>
       commits.read((state) =>
         [...state.conversations.values()]

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { ConversationId, SessionId } from '../../../domain.ts'
+import type { ConversationId, ReplyExplanation, SessionId } from '../../../domain.ts'
 import type { AnswerOrigin, OpenReply } from '../../session-store.ts'
 import type { WorkerCalls } from '../calls.ts'
 import { readSome } from './pages.ts'
@@ -44,6 +44,7 @@ type Reads = Pick<
   | 'answerOrigin'
   | 'upstreamConversations'
   | 'history'
+  | 'explanation'
   | 'waiting'
 >
 
@@ -81,6 +82,7 @@ export function createReads({ db, sessions, texts, bindings }: ReadsParts): Read
   const findChat = db.prepare(
     'SELECT 1 FROM replies WHERE conversation = ? AND started_seq IS NOT NULL AND chat = ? LIMIT 1',
   )
+  const explanation = db.prepare('SELECT key, explanation FROM replies WHERE key = ?')
   const waiting = db.prepare(`
     SELECT DISTINCT s.key AS session_key, s.name AS session_name, c.key AS conversation, c.assistant
     FROM replies r JOIN conversations c ON c.id = r.conversation JOIN sessions s ON s.id = r.session
@@ -164,6 +166,13 @@ export function createReads({ db, sessions, texts, bindings }: ReadsParts): Read
     upstreamConversations({ sessionId, conversationId }) {
       const found = sessions.row(conversationRow, sessionId, conversationId)
       return found === undefined ? [] : bindings.ofConversation(integer(found.row['id']))
+    },
+
+    explanation({ id }) {
+      const row = explanation.get(id)
+      // A damaged index leads to no other reply.
+      if (row?.['key'] !== id) return undefined
+      return jsonOrNull<ReplyExplanation>(row['explanation'] ?? null) ?? undefined
     },
 
     waiting: () =>

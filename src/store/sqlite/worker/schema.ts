@@ -237,4 +237,12 @@ export const secondEdition: readonly [string, ...string[]] = [
   -- Nobody asks whether retention has deleted older messages.
   ALTER TABLE conversations DROP COLUMN messages_trimmed;
   `,
+  `
+  -- Ratings and tool calls have the words of the GraphQL schema. No text that a user wrote can match: its quotes are escaped.
+  UPDATE messages SET rating = 'DISLIKE' WHERE rating = 'UNLIKE';
+  UPDATE replies SET tool_calls = replace(tool_calls, '"kind":"REPLY"', '"kind":"QUESTION"')
+    WHERE tool_calls IS NOT NULL;
+  UPDATE events SET payload = replace(payload, '"kind":"REPLY"', '"kind":"QUESTION"')
+    WHERE type = 'action-required';
+  `,
 ]
