@@ -229,7 +229,8 @@ describe('coze-graphql-gateway probe', () => {
     await using system = await startSystem({ emulator: { leaks: { staticConversation: true } } })
     const tokenFile = join(directory, 'token')
     const remote = ['--gateway', system.gateway.url, '--token-file', tokenFile]
-    await writeFile(tokenFile, `${system.tokenFor('operator', 600, 'coze-gateway:operator')}\n`)
+    const operator = system.tokenFor('operator', 600, 'coze-gateway:operator')
+    await writeFile(tokenFile, `${operator}\n`)
     const { code, out, err } = await run(...remote, '--assistant', 'flow', '--format', 'json')
     expect([code, err.includes('upstream calls')]).toEqual([1, true])
     expect(err).toMatch(/… trial 1 of 2/)
@@ -241,10 +242,15 @@ describe('coze-graphql-gateway probe', () => {
         startedAt: expect.any(Number),
       },
     ])
-    const query = '{ assistants { isolation { verdict } } }'
+    const query = '{ assistants { isAvailable isolation { verdict } } }'
     const { token } = system.person('alice')
-    const answer = JSON.parse((await system.client.call({ token, query })).body)
-    expect(answer.data.assistants[0].isolation).toEqual({ verdict: 'LEAKING' })
+    const seenWith = async (credential: string) =>
+      JSON.parse((await system.client.call({ token: credential, query })).body).data.assistants[0]
+    expect(await seenWith(operator)).toEqual({
+      isAvailable: false,
+      isolation: { verdict: 'LEAKING' },
+    })
+    expect(await seenWith(token)).toEqual({ isAvailable: false, isolation: null })
 
     const unknown = await run(...remote, '--assistant', 'nobody')
     expect([unknown.code, unknown.err]).toEqual([3, expect.stringContaining('no such assistant')])
