@@ -53,7 +53,7 @@ export interface Ending {
   endOfFailure(run: Run, error: unknown, signal: AbortSignal): Promise<End>
   /** Step 6. A store that refuses the end is asked again. False: nothing waits in the conversation. */
   finish(lease: RunLease, end: End): Promise<boolean>
-  /** Back to the queue: nothing was sent. A store that refuses it is asked again. */
+  /** Back to the queue: nothing was sent. One that a message has interrupted is cancelled. A store that refuses it is asked again. */
   requeue(lease: RunLease): Promise<void>
 }
 
@@ -61,6 +61,9 @@ export interface Ending {
 export function unsentEnd(failure: ReplyFailure): End {
   return endOf({ type: 'failed', ...failure }, undefined, {})
 }
+
+/** The end of a reply that was cancelled before it was sent. */
+const unsentCancel = endOf({ type: 'cancelled', upstreamCancelled: false }, undefined, {})
 
 /** The end of a reply whose run is not known here. */
 export function unknownEnd(failure: ReplyFailure): End {
@@ -217,7 +220,8 @@ export function createEnding(options: EndingOptions): Ending {
   }
 
   async function requeue(lease: RunLease): Promise<void> {
-    await store(lease, () => lease.requeue())
+    const outcome = await store(lease, () => lease.requeue())
+    if (outcome === 'interrupted') await finish(lease, unsentCancel)
   }
 
   /** Undefined: the engine was closed before the store took it. */

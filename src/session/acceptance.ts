@@ -134,11 +134,14 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
       const begun = tryBegin(session, request)
       using unused = new DisposableStack()
       if (begun !== undefined) unused.defer(() => begun.permit.release({ unused: true }))
-      const outcome = await ask(session, request, {
-        maxOpen: limits.maxOpenPerSession,
-        begin: begun?.begin,
-      })
-      if (outcome.type !== 'accepted') await refund()
+      const { maxOpenPerSession: maxOpen } = limits
+      let outcome: AcceptOutcome | undefined
+      try {
+        outcome = await ask(session, request, { maxOpen, begin: begun?.begin })
+      } finally {
+        // A store that fails has taken nothing either.
+        if (outcome?.type !== 'accepted') await refund()
+      }
       const { reply, interrupts, overtaken, lease } = accepted(outcome)
       remember(assistantOf, reply.conversationId, reply.assistantId, maxRemembered)
       if (outcome.type === 'accepted') traces.accepted(reply.id)

@@ -98,8 +98,11 @@ export interface RunLease extends Claim {
    */
   finish(request: Omit<FinishRequest, 'replyId'>): Promise<FinishOutcome>
 
-  /** Back to QUEUED, at the head; only before the send intent. False: the lease is lost or the intent was recorded. */
-  requeue(): Promise<boolean>
+  /**
+   * Back to QUEUED, at the head; only before the send intent. `lost`: the lease is lost or the intent was recorded.
+   * `interrupted`: a message has interrupted it, so that it must not come to the head again; the lease is held on.
+   */
+  requeue(): Promise<RequeueOutcome>
 }
 
 /** Two sessions, or two conversations of one, were given one upstream conversation: nobody uses it again. */
@@ -136,6 +139,8 @@ export type FinishOutcome =
   | { readonly type: 'already'; readonly reply: Reply }
   /** The lease is lost, or the reply is unknown to this session. */
   | { readonly type: 'lost' }
+
+export type RequeueOutcome = 'requeued' | 'interrupted' | 'lost'
 
 /** A reply that was RUNNING or ACTION_REQUIRED when its runner died, under a new lease. */
 export interface Orphan {

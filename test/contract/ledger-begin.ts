@@ -57,7 +57,7 @@ export function ledgerBeginContract(name: string, open: () => Promise<ReplyStore
       })
       const last = (await readAll(store.log, session)).at(-1)
       expect(last).toMatchObject({ type: 'started', replyId: reply.id })
-      expect(await lease?.requeue()).toBe(false)
+      expect(await lease?.requeue()).toBe('lost')
       await lease?.append([{ kind: 'ANSWER', offset: 0, text: 'yes' }])
       if (lease === undefined) throw new Error('expected a lease')
       expect(await finish(lease, completed('yes'))).toMatchObject({

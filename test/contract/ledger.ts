@@ -351,8 +351,8 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
         const { id, conversationId } = await acceptReply(store.ledger, session)
         await acceptReply(store.ledger, session, { conversationId })
         const claim = await claimReply(store.ledger, session, conversationId)
-        expect(await claim.requeue()).toBe(true)
-        expect(await claim.requeue()).toBe(false)
+        expect(await claim.requeue()).toBe('requeued')
+        expect(await claim.requeue()).toBe('lost')
         const [waiting] = await store.ledger.session(session).replies([id])
         expect(waiting).toMatchObject({ status: 'QUEUED', queuePosition: 0, startedAt: null })
         const again = await claimReply(store.ledger, session, conversationId)
@@ -360,7 +360,7 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
         const intent = { binding: binding('stale'), contextReset: false, at: 3 }
         const action = { toolCalls: [], expiresAt: 9 }
         const delta = { kind: 'ANSWER', offset: 0, text: 'stale' } as const
-        expect(await claim.requeue()).toBe(false)
+        expect(await claim.requeue()).toBe('lost')
         expect(await claim.intend(intent)).toBe('lost')
         claim.recordChat('stale chat')
         expect(await claim.requireAction(action)).toBe(false)
@@ -374,10 +374,27 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
         expect(await finish(again, cancelled)).toMatchObject({ type: 'finished' })
       })
 
+      it('F20: never gives back to the queue what a message has interrupted', async () => {
+        await using store = await open()
+        const session = await openSession(store.ledger)
+        const { id, conversationId } = await acceptReply(store.ledger, session)
+        const claim = await claimReply(store.ledger, session, conversationId)
+        const urgent = await acceptReply(store.ledger, session, {
+          conversationId,
+          onBusy: 'INTERRUPT',
+        })
+        expect(await claim.requeue()).toBe('interrupted')
+        expect(await finish(claim, cancelled)).toMatchObject({ type: 'finished', hasNext: true })
+        const [ended] = await store.ledger.session(session).replies([id])
+        expect(ended?.status).toBe('CANCELLED')
+        const next = await claimReply(store.ledger, session, conversationId)
+        expect(next.reply.id).toBe(urgent.id)
+      })
+
       it('never gives back what may have been sent', async () => {
         await using store = await open()
         const claim = await runReply(store, await openSession(store.ledger))
-        expect(await claim.requeue()).toBe(false)
+        expect(await claim.requeue()).toBe('lost')
       })
 
       it('records the intent once, with one started event', async () => {

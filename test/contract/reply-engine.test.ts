@@ -862,6 +862,20 @@ describe('reply engine', () => {
     expect(typesOf(await readAll(replies, reply.id))).toEqual(['cancelled'])
   })
 
+  it('F20: a reply that a message interrupts just before the shutdown does not run at the next start', async () => {
+    await using gateway = await openEngine()
+    const { replies, strategy, engine, session, store } = gateway
+    const stalled = strategy.stallOpening()
+    const { id, conversationId } = await replies.sendMessage(message('1'))
+    await stalled
+    const interrupting = { conversationId, assistantId, onBusy: 'INTERRUPT' } as const
+    const accepted = acceptReply(store.ledger, session, interrupting)
+    await engine.drain(AbortSignal.abort())
+    const urgent = await accepted
+    const found = await store.ledger.session(session).replies([id, urgent.id])
+    expect(found.map((reply) => reply?.status)).toEqual(['CANCELLED', 'QUEUED'])
+  })
+
   it('F20: a reply that is being claimed when the time is over goes back to the queue', async () => {
     await using gateway = await openEngine()
     const reply = await gateway.replies.sendMessage(message('1'))

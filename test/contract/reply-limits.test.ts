@@ -1,4 +1,14 @@
 import { describe, expect, it } from 'vitest'
+import { StoreError } from '../../src/store/store.ts'
+import type { Ledger } from '../../src/store/ledger.ts'
+import {
+  openMemoryStore,
+  assistantId,
+  message,
+  newConversation,
+  openEngine,
+  readAll,
+} from '../kit/fakes/engine.ts'
 import {
   AssistantUnavailableError,
   ConversationBusyError,
@@ -7,7 +17,6 @@ import {
   RateLimitedError,
 } from '../../src/errors.ts'
 import { RunFailedError } from '../../src/strategy/run-failure.ts'
-import { assistantId, message, newConversation, openEngine, readAll } from '../kit/fakes/engine.ts'
 import { until } from '../kit/process/until.ts'
 
 const unreachable = () =>
@@ -70,6 +79,22 @@ describe('a message that is refused', () => {
       await expect(replies.sendMessage(refused)).rejects.toThrow(ConversationBusyError)
     }
     expect(await replies.limits()).toMatchObject({ messages: { remaining: 1 } })
+  })
+
+  it('F29: does not count where the store did not take it', async () => {
+    await using real = await openMemoryStore()
+    let isFailing = true
+    const accept: Ledger['accept'] = async (session, request) => {
+      if (isFailing) throw new StoreError('unavailable', 'the disk is away')
+      return await real.ledger.accept(session, request)
+    }
+    const store = { ...real, ledger: { ...real.ledger, accept } }
+    await using gateway = await openEngine({ store, limits: { messagesPerMinute: 1 } })
+    const { replies } = gateway
+    const refused = replies.sendMessage(message('1'))
+    await expect(refused).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    isFailing = false
+    expect(await replies.sendMessage(message('1'))).toMatchObject({ status: 'QUEUED' })
   })
 })
 

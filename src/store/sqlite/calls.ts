@@ -19,7 +19,7 @@ import type {
 import type { Evidence, IsolationRecord, IsolationTarget, Proof } from '../../domain/isolation.ts'
 import type { AcceptRequest, ErasedSession, IdempotencyDigest, StartOutcome } from '../ledger.ts'
 import type { AnswerOrigin, OpenReply, Page, PageRequest } from '../session-store.ts'
-import type { Collision, StoredAttachment } from '../run-lease.ts'
+import type { Collision, RequeueOutcome, StoredAttachment } from '../run-lease.ts'
 import type { UpstreamBinding } from '../../domain/upstream.ts'
 import type { EventFilter } from '../log.ts'
 import type { OwedWork, OwedWorkId } from '../outbox.ts'
@@ -105,7 +105,7 @@ export interface WorkerCalls {
   claim(
     args: OfSession & { readonly conversationId: ConversationId; readonly at: number },
   ): StoredRun | undefined
-  requeue(args: OfRun): boolean
+  requeue(args: OfRun): RequeueOutcome
   intend(
     args: OfRun & {
       readonly binding: UpstreamBinding | undefined

@@ -13,6 +13,7 @@ import type {
   Collision,
   FinishOutcome,
   FinishRequest,
+  RequeueOutcome,
   RunLease,
   StoredAttachment,
 } from '../run-lease.ts'
@@ -184,10 +185,10 @@ export class Lease implements RunLease, TextSource {
       })
   }
 
-  requeue(): Promise<boolean> {
-    return this.#parts.client.call('requeue', this.#run, (isDone) => {
-      if (isDone) this.lost()
-      return isDone
+  requeue(): Promise<RequeueOutcome> {
+    return this.#parts.client.call('requeue', this.#run, (outcome) => {
+      if (outcome === 'requeued') this.lost()
+      return outcome
     })
   }
 

@@ -167,11 +167,9 @@ export function createLeases(
           return outcome
         },
         async requeue() {
-          const isQueued = await commits.write('requeue', (state) =>
-            requeue(state, reply.id, fence),
-          )
-          release()
-          return isQueued
+          const outcome = await commits.write('requeue', (state) => requeue(state, reply.id, fence))
+          if (outcome !== 'interrupted') release()
+          return outcome
         },
       },
       user,

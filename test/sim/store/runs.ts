@@ -13,6 +13,7 @@ import type {
   RunLease,
   RunProgress,
   StoredAttachment,
+  RequeueOutcome,
 } from '../../../src/store/run-lease.ts'
 import type { UpstreamBinding } from '../../../src/domain/upstream.ts'
 import { toMessage, toReply, toSession } from './rows.ts'
@@ -112,16 +113,17 @@ export function findRun(state: State, replyId: ReplyId, fence: string): ReplyRow
   return row.fence === fence || state.flaw === 'forgets-fences' ? row : undefined
 }
 
-export function requeue(state: State, replyId: ReplyId, fence: string): boolean {
+export function requeue(state: State, replyId: ReplyId, fence: string): RequeueOutcome {
   const row = findRun(state, replyId, fence)
-  if (row === undefined || (row.step !== 'claimed' && state.flaw !== 'sends-again')) return false
+  if (row === undefined || (row.step !== 'claimed' && state.flaw !== 'sends-again')) return 'lost'
   const status = replyStates[row.told.status].requeue
-  if (status === undefined) return false
+  if (status === undefined) return 'lost'
+  if (row.isInterrupted) return 'interrupted'
   const lowest = Math.min(...openRepliesOf(state, row.conversationId).map(({ rank }) => rank))
   row.told = { ...row.told, status, startedAt: null }
   row.fence = undefined
   row.rank = lowest - 1
-  return true
+  return 'requeued'
 }
 
 export function intend(

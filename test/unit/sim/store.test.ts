@@ -451,7 +451,7 @@ describe('store of the simulation', () => {
     expect(typesOf(await readAll(store.log, session)).at(-1)).toBe('started')
     const begun = existing(urgent?.lease)
     expect(begun.upstream?.scope).toEqual(scope)
-    expect(await pass(begun.requeue())).toBe(false)
+    expect(await pass(begun.requeue())).toBe('lost')
     const unserved = { ...begin, served: [{ scope, strategy: 'workflow' }] } as const
     await pass(begun.finish(ending(cancelled)))
     expect((await send({ conversationId, begin: unserved }))?.lease).toBeUndefined()

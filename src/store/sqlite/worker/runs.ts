@@ -37,6 +37,7 @@ export interface Runs extends Pick<
 
 export function createRuns(parts: RunsParts): Runs {
   const { db, sessions, texts, events, bindings } = parts
+  const isInterrupted = db.prepare('SELECT 1 FROM replies WHERE id = ? AND interrupted = 1')
   const setQueued = db.prepare(`
     UPDATE replies SET status = :status, fence = NULL, step = NULL, revisions = NULL, started_at = NULL,
       rank = -1 + (SELECT min(q.rank) FROM replies q
@@ -60,7 +61,6 @@ export function createRuns(parts: RunsParts): Runs {
     UPDATE replies SET chat = :chat,
       step = CASE WHEN step IN ('intended', 'revealed', 'answered') THEN 'streaming' ELSE step END
     WHERE id = :id AND (chat IS NULL OR chat <> :chat OR step <> 'streaming')`)
-
   const ownReply = findOwn(db, 'r', selectReply, 'reply')
   const wait = db.prepare(`
     UPDATE replies SET status = ?, step = 'waiting', tool_calls = ?, action_expires_at = ? WHERE id = ?`)
@@ -121,9 +121,10 @@ export function createRuns(parts: RunsParts): Runs {
 
     requeue({ sessionId, replyId, fence }) {
       const run = findRunning(sessionId, replyId, fence)
-      if (run === undefined || run.step !== 'claimed') return false
+      if (run === undefined || run.step !== 'claimed') return 'lost'
+      if (isInterrupted.get(run.reply) !== undefined) return 'interrupted'
       setQueued.run({ status: after(run.status, 'requeue'), id: run.reply })
-      return true
+      return 'requeued'
     },
 
     intend({ sessionId, replyId, fence, binding, contextReset, at }) {
