@@ -86,7 +86,12 @@ const optionsOf: Readonly<Record<Command, ParseArgsOptionsConfig>> = {
     ),
   },
   schema: { help },
-  'check-config': { help, config: { type: 'string', short: 'c' }, online: { type: 'boolean' } },
+  'check-config': {
+    help,
+    config: { type: 'string', short: 'c' },
+    online: { type: 'boolean' },
+    token: { type: 'string' },
+  },
 }
 
 function parseOptions(command: Command, args: readonly string[]): Options {
@@ -198,6 +203,12 @@ async function runCheckConfig(options: Options): Promise<0 | 1> {
   const config = readConfig(options)
   await print(`${summaryOf(config)}\n`)
   for (const warning of warningsOf(config)) await print(`warning: ${warning}\n`)
+  const tokenFile = textOf(options['token'])
+  if (tokenFile !== undefined) {
+    const { runTokenExplanation } = await import('./cli/token-explanation.ts')
+    const code = await runTokenExplanation(tokenFile, config, print)
+    if (code !== 0) return code
+  }
   if (options['online'] !== true) return 0
   const { runCheckup } = await import('./cli/checkup.ts')
   return await runCheckup(config, print)

@@ -80,12 +80,13 @@ function checkStart({ nbf }: JWTPayload, { settings, now }: ClaimRules): void {
 }
 
 /** A stolen token is good until it expires, so one without a foreseeable end is refused. */
-function checkLifetime(claims: JWTPayload, rules: ClaimRules): void {
-  const { settings, now } = rules
-  const { iat = now / 1000 } = claims
-  if (typeof iat !== 'number') return refuseClaim('iat', settings, 'a time, in seconds')
+function checkLifetime({ exp, iat }: JWTPayload, { settings, now }: ClaimRules): void {
+  if (typeof exp !== 'number') return
+  if (iat !== undefined && typeof iat !== 'number') {
+    return refuseClaim('iat', settings, 'a time, in seconds')
+  }
   // A token that says it was made later than now lives at least from now on.
-  const lifetimeSeconds = checkExpiry(claims, rules) - Math.min(iat, now / 1000)
+  const lifetimeSeconds = exp - Math.min(iat ?? Number.POSITIVE_INFINITY, now / 1000)
   const { maxLifetimeSeconds, clockToleranceSeconds } = settings
   if (lifetimeSeconds <= maxLifetimeSeconds + clockToleranceSeconds) return
   const expected = `at most ${maxLifetimeSeconds} seconds after iat (maxLifetimeSeconds)`

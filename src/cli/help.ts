@@ -111,7 +111,7 @@ Options:
 
 Prints the GraphQL schema (SDL) on standard output.
 `,
-  'check-config': `Usage: coze-graphql-gateway check-config [--config FILE] [--online]
+  'check-config': `Usage: coze-graphql-gateway check-config [--config FILE] [--online] [--token FILE]
 
 Reads the configuration as serve does, starts nothing, and tells every problem with its path on standard
 error (exit code 2), or one line on standard output that it is well (exit code 0). No secret is shown.
@@ -124,9 +124,14 @@ Then it says "Hello." to each Workflow and Bot, and breaks that off at the first
 run tells of a wrong id, of what is not published or not allowed, or of a start parameter that is missing.
 What it costs is that beginning of one answer for each, an "auto" assistant being two.
 
+With --token it explains one user's bearer token: each check that passed or failed, what was found and what is
+expected, the setting that decides, and the caller whom the token names. Exit code 1: it would be refused.
+It shows claims of the token, so the token should be your own. Published keys are fetched for it.
+
 Options:
   -c, --config FILE  the configuration; default: the path in COZE_GATEWAY_CONFIG
       --online       try every remote party as well
+      --token FILE   the file with the token; - is standard input
 
 ${configuration}`,
 }
