@@ -46,6 +46,47 @@ describe('GraphiQL of the demo, in Chromium', () => {
     return { page, problems, [Symbol.asyncDispose]: () => context.close() }
   }
 
+  it('says something and shows the answer grow, in one tab', async () => {
+    await using window = await open()
+    const grown: string[] = []
+    await run(window.page, 'SendMessage')
+    await until(async () => {
+      const [, answer] = /"answer": "([^"]*)"/.exec(await shown(window.page)) ?? []
+      if (answer !== undefined && answer !== grown.at(-1)) grown.push(answer)
+      return (await shown(window.page)).includes('"lastEvent": "ReplyCompleted"')
+    }, 'the answer')
+    expect(await shown(window.page)).toContain('SendMessageSuccess')
+    expect(grown.at(-1)).toContain('You said: My favourite colour is teal')
+    expect(window.problems).toEqual([])
+  })
+
+  it('begins in a second window as in the first, with the operations and the credential', async () => {
+    const context = await browser.newContext()
+    for (let count = 0; count < 2; count += 1) {
+      const page = await context.newPage()
+      await page.goto(url)
+      await page.getByRole('tab', { name: 'SendMessage' }).waitFor()
+      await page.getByRole('button', { name: /^Execute query/ }).waitFor()
+      expect(await page.getByRole('tab').allInnerTexts()).toEqual(
+        expect.arrayContaining(['SendMessage', 'Replies', 'Overview']),
+      )
+      expect(await page.getByRole('tab', { name: /untitled/i }).count()).toBe(0)
+      await run(page, 'Overview')
+      await until(async () => (await shown(page)).includes('"viewer"'), 'the overview')
+    }
+    await context.close()
+  })
+
+  it('says in a sentence what went wrong, without a stack', async () => {
+    await using window = await open('not-a-token')
+    await run(window.page, 'Overview')
+    await until(async () => (await shown(window.page)).includes('UNAUTHENTICATED'), 'the refusal')
+    await window.page.route('**/graphql', (route) => route.abort())
+    await window.page.getByRole('button', { name: /^Execute query/ }).click()
+    await until(async () => (await shown(window.page)).includes('cannot be reached'), 'the failure')
+    expect(await shown(window.page)).not.toMatch(/\bat \S+:\d+:\d+|TypeError|stack/)
+  })
+
   it('says something in one window and follows the answer in another, of one user', async () => {
     await using listening = await open()
     await run(listening.page, 'Replies')
@@ -77,8 +118,8 @@ describe('GraphiQL of the demo, in Chromium', () => {
     const [hers, his] = [await shown(alices.page), await shown(bobs.page)]
     expect(hers).toContain('teal')
     expect(his).not.toContain('teal')
-    expect(his).toMatch(/"edges": \[\]/)
-    const sessionOf = (text: string) => /"session": "([^"]+)"/.exec(text)?.[1]
+    expect(his).toMatch(/"nodes": \[\]/)
+    const sessionOf = (text: string) => /"sessionFingerprint": "([^"]+)"/.exec(text)?.[1]
     expect(sessionOf(hers)).not.toBe(sessionOf(his))
     expect([...alices.problems, ...bobs.problems]).toEqual([])
   })
@@ -139,7 +180,10 @@ describe('GraphiQL under a prefix, in Chromium', () => {
       await page.goto(`http://127.0.0.1:${port}${path}`)
       await page.getByRole('tab', { name: 'SendMessage' }).waitFor()
       await run(page, 'Overview')
-      await until(async () => (await shown(page)).includes('"session": "alice"'), 'the overview')
+      await until(
+        async () => (await shown(page)).includes('"sessionFingerprint": "alice"'),
+        'the overview',
+      )
       expect(problems).toEqual([])
       await page.close()
     } finally {

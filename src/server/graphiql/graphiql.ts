@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
+import { fetcherScript } from './fetcher.ts'
 import { graphiqlTabs } from './tabs.ts'
 import type { HttpResponse, HttpRequest } from '../http.ts'
 
@@ -127,7 +128,6 @@ function startScript(demoHeaders: GraphiQLOptions['demoHeaders']): string {
   const headers = JSON.stringify(demoHeaders ?? { Authorization: 'Bearer …' }, undefined, 2)
   const options = {
     title: 'Coze GraphQL gateway',
-    subscriptionsProtocol: 'SSE',
     defaultHeaders: headers,
     defaultEditorToolsVisibility: 'headers',
     defaultTabs: graphiqlTabs.map((tab) => ({ ...tab, headers })),
@@ -138,8 +138,9 @@ self.MonacoEnvironment = {
   globalAPI: false,
   getWorkerUrl: (_module, label) => base + workers[label] + '.worker.js',
 }
+${fetcherScript}
 const options = ${JSON.stringify(options)}
-YogaGraphiQL.renderYogaGraphiQL(document.querySelector('#root'), { ...options, endpoint: location.pathname })
+YogaGraphiQL.renderYogaGraphiQL(document.querySelector('#root'), { ...options, fetcher, storage })
 `
 }
 

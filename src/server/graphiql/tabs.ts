@@ -4,7 +4,7 @@
  */
 export const graphiqlTabs: readonly { readonly query: string }[] = [
   {
-    query: `# 1. Say something. The second tab shows the answer as it comes.
+    query: `# 1. Say something: the answer grows below the result, in this tab.
 mutation SendMessage {
   sendMessage(input: { text: "My favourite colour is teal." }) {
     __typename
@@ -26,7 +26,7 @@ mutation SendMessage {
 `,
   },
   {
-    query: `# 2. Run this first and leave it open: it follows every reply of your session.
+    query: `# 2. Follow every reply of your session, such as to messages from another window.
 subscription Replies {
   replies {
     __typename

@@ -1,0 +1,132 @@
+/**
+ * The script by which the page sends operations, as text for the browser. GraphiQL's own way shows a stack for every
+ * failure, and nothing of the answer to a message. Here a failure is a sentence, and whoever sends a message sees its
+ * answer grow below the result, in the same tab.
+ */
+export const fetcherScript = `
+const followed = 'subscription ($replyId: ID!) { replies(replyId: $replyId) { __typename replyId ... on ReplyDelta { kind offset text } ... on ReplyCompleted { text } ... on ReplyFailed { failure { code message } } } }'
+const reconnectMs = 1000
+const failed = (message) => ({ errors: [{ message }] })
+
+function kindOf({ operationName }, { documentAST }) {
+  const operations = (documentAST?.definitions ?? []).filter(({ kind }) => kind === 'OperationDefinition')
+  const named = operations.find(({ name }) => name?.value === operationName)
+  return (named ?? operations[0])?.operation ?? 'query'
+}
+
+async function post(params, headers, more, signal) {
+  return await fetch(location.pathname, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers, ...more },
+    body: JSON.stringify(params),
+    signal,
+  })
+}
+
+async function ask(params, headers) {
+  let response
+  try {
+    response = await post(params, headers, { accept: 'application/json' })
+  } catch {
+    return failed('The gateway cannot be reached, or a header cannot be sent as it is.')
+  }
+  try {
+    return await response.json()
+  } catch {
+    return failed('The gateway answered with HTTP status ' + response.status + '.')
+  }
+}
+
+/** The results of a subscription. A connection that is lost goes on from the last event. */
+async function* subscribe(params, headers) {
+  const leaving = new AbortController()
+  let lastEventId
+  let waitMs = reconnectMs
+  try {
+    for (;;) {
+      try {
+        const resume = lastEventId === undefined ? {} : { 'last-event-id': lastEventId }
+        const accept = { accept: 'text/event-stream, application/json;q=0.5' }
+        const response = await post(params, headers, { ...accept, ...resume }, leaving.signal)
+        if (!response.headers.get('content-type')?.startsWith('text/event-stream')) {
+          yield await response.json()
+          if (response.status !== 429 && response.status !== 503) return
+        } else {
+          let rest = ''
+          for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
+            const frames = (rest + chunk).split('\\n\\n')
+            rest = frames.pop()
+            for (const frame of frames) {
+              const fields = Object.fromEntries(frame.split('\\n').map((line) => [line.split(':', 1)[0], line.slice(line.indexOf(':') + 1).trim()]))
+              if (fields.id !== undefined) lastEventId = fields.id
+              if (fields.retry !== undefined) waitMs = Number(fields.retry)
+              if (fields.event === 'complete') return
+              if (fields.event === 'next') yield JSON.parse(fields.data)
+            }
+          }
+        }
+      } catch {
+        yield failed('The connection is lost; the subscription goes on when it is back.')
+      }
+      await new Promise((resolve) => setTimeout(resolve, waitMs))
+    }
+  } finally {
+    leaving.abort()
+  }
+}
+
+/** Results of \`replies\`, each with the texts as they are so far. */
+async function* withTexts(results) {
+  const texts = {}
+  for await (const result of results) {
+    const { __typename, replyId, kind, offset, text } = result.data?.replies ?? {}
+    if (replyId !== undefined && typeof text === 'string') {
+      const reply = (texts[replyId] ??= {})
+      if (__typename === 'ReplyCompleted') reply.answer = text
+      else if (kind === 'REASONING') reply.reasoning = (reply.reasoning ?? '').slice(0, offset) + text
+      else if (kind === 'ANSWER') reply.answer = (reply.answer ?? '').slice(0, offset) + text
+    }
+    yield { result, texts }
+  }
+}
+
+async function* send(params, headers) {
+  const result = await ask(params, headers)
+  yield result
+  const fields = Object.values(result.data ?? {})
+  const replyId = fields.find((field) => field?.reply?.id)?.reply.id
+  if (replyId === undefined) return
+  const events = subscribe({ query: followed, variables: { replyId } }, headers)
+  for await (const { result: event, texts } of withTexts(events)) {
+    const { __typename: lastEvent, failure } = event.data?.replies ?? {}
+    yield { ...result, reply: { lastEvent, ...texts[replyId], failure, errors: event.errors } }
+  }
+}
+
+async function* follow(params, headers) {
+  for await (const { result, texts } of withTexts(subscribe(params, headers))) {
+    yield Object.keys(texts).length === 0 ? result : { ...result, texts }
+  }
+}
+
+function fetcher(params, options = {}) {
+  const { query, variables, operationName } = params
+  const request = { query, variables, operationName }
+  const headers = options.headers ?? {}
+  if (!query?.trim()) return Promise.resolve(failed('There is nothing to run: write an operation first.'))
+  const kind = kindOf(params, options)
+  if (kind === 'subscription') return follow(request, headers)
+  return kind === 'mutation' ? send(request, headers) : ask(request, headers)
+}
+
+/** What is chosen, such as colours, is kept; tabs are each window's own, and credentials are kept nowhere. */
+const forgotten = /:(tabState|query|variables|headers|operationName|shouldPersistHeaders)$/
+const storage = {
+  get length() { return localStorage.length },
+  key: (index) => localStorage.key(index),
+  getItem: (key) => (forgotten.test(key) ? null : localStorage.getItem(key)),
+  setItem: (key, value) => { if (!forgotten.test(key)) localStorage.setItem(key, value) },
+  removeItem: (key) => localStorage.removeItem(key),
+  clear: () => localStorage.clear(),
+}
+`
