@@ -39,7 +39,15 @@ npm() {
     *) command npm "$@" ;;
   esac
 }
-npx() { command npx --no-install "$@"; }
+npx() {
+  case "$*" in
+    *' init '*)
+      rm -f gateway.json session.key name.key
+      command npx --no-install "$@"
+      sed -i "s|https://api.coze.cn|$PLATFORM|; s|https://login.example.com/.well-known/jwks.json|$KEY_SET|" gateway.json ;;
+    *) command npx --no-install "$@" ;;
+  esac
+}
 # Runs what runs until it is told to stop, and tells it so when it has shown a line.
 until_shown() {
   local pattern=$1 log; shift
@@ -73,16 +81,10 @@ export async function openSandbox(): Promise<Sandbox> {
     }),
   )
   const keys = stack.use(await openKeyServer())
-  const settings = JSON.stringify(readmeSettings())
-    .replace('https://api.coze.cn', emulator.url)
-    .replace('https://login.example.com/jwks.json', keys.url)
   const files = {
-    'gateway.json': JSON.stringify({
-      ...JSON.parse(settings),
-      listen: { host: '127.0.0.1', port: 0 },
-      // Two documents make keys of their own, which a file of the other's would not know.
-      store: 'sqlite::memory:',
-    }),
+    'gateway.json': JSON.stringify(readmeSettings())
+      .replace('https://api.coze.cn', emulator.url)
+      .replace('https://login.example.com/.well-known/jwks.json', keys.url),
     'coze.pem': app.privateKeyPem,
     'session.key': 'a session key of this test alone, 48 characters…',
     'name.key': 'a name key of this test alone, of 48 characters…',
@@ -91,12 +93,21 @@ export async function openSandbox(): Promise<Sandbox> {
 
   const demo = stack.use(await startDemo())
   const { url, token } = addressOf(demo)
+  const env = {
+    ...inherited(),
+    TOKEN: token,
+    PLATFORM: emulator.url,
+    KEY_SET: keys.url,
+    COZE_GATEWAY_LISTEN_PORT: '0',
+    // Two documents make keys of their own, which a file of the other's would not know.
+    COZE_GATEWAY_STORE: 'sqlite::memory:',
+  }
   let lastReply = ''
   const owned = stack.move()
 
   async function execute(command: string, args: readonly string[]): Promise<Outcome> {
     const { promise, resolve } = Promise.withResolvers<Outcome>()
-    const options = { cwd: directory, timeout: 200_000, env: { ...inherited(), TOKEN: token } }
+    const options = { cwd: directory, timeout: 200_000, env }
     execFile(command, [...args], options, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1
       resolve({ code, output: stdout + stderr })

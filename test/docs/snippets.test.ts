@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -34,6 +35,24 @@ describe('each configuration', () => {
     const json = { ...readmeSettings(), ...parseSettings(text) }
     const readFile = (path: string) => (path.endsWith('.pem') ? privateKeyPem : 'x'.repeat(48))
     expect(parseConfig({ json, env: {}, readFile }).assistants.length).toBeGreaterThan(0)
+  })
+})
+
+describe('the configuration of README', () => {
+  it('is what init writes, without the comments', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'init-'))
+    try {
+      const command = written('sh').find(({ text }) => text.includes(' init '))?.text ?? ''
+      const bin = fileURLToPath(new URL('src/bin.mjs', root))
+      const npx = `npx() { shift; '${process.execPath}' '${bin}' "$@"; }`
+      await promisify(execFile)('bash', ['--norc', '-c', `${npx}\n${command}`], { cwd: directory })
+      const file = await readFile(join(directory, 'gateway.json'), 'utf8')
+      const { $schema, ...settings } = parseSettings(file.replaceAll(/^\s*\/\/.*$/gm, ''))
+      expect($schema).toMatch(/config\.schema\.json$/)
+      expect(settings).toEqual(readmeSettings())
+    } finally {
+      await rm(directory, { recursive: true })
+    }
   })
 })
 
