@@ -103,7 +103,7 @@ function sessionOpener(
       logger.info({ audit, session: fingerprint, caller: kind, issuer }, 'session created')
     }
     const by = { kind, issuer, fingerprint, nameOf }
-    tracer.current().set({ 'coze_gateway.session': fingerprint, 'coze_gateway.caller': kind })
+    tracer.current().set({ session: fingerprint, caller: kind })
     const forOperators = isOperator(caller, operatorScope)
     return {
       caller,

@@ -45,10 +45,10 @@ export function createWatch({
     const { route } = callRules[call]
     const { hostname, port } = baseUrls.of(target.baseUrl)
     const span = tracer.start(`${method} ${route}`, {
-      'http.request.method': method,
-      'url.template': route,
-      'server.address': hostname,
-      'server.port': port,
+      method,
+      route,
+      host: hostname,
+      port,
     })
     let outcome = 'aborted'
 
@@ -56,11 +56,7 @@ export function createWatch({
       if (!(error instanceof CozeError)) return
       outcome = error.kind
       const { upstreamCode, systemCode, logId } = error
-      span.set({
-        'coze.code': upstreamCode,
-        'coze_gateway.system_code': systemCode,
-        'coze.log_id': logId,
-      })
+      span.set({ upstreamCode, systemCode, logId })
       span.fail(error.kind)
       reported(error)
     }
@@ -74,7 +70,7 @@ export function createWatch({
     ): Promise<T> {
       try {
         const found = await wanted
-        span.set({ 'coze.log_id': found.logId })
+        span.set({ logId: found.logId })
         return found
       } catch (error) {
         failed(error)

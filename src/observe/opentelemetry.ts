@@ -5,38 +5,49 @@ import {
   propagation,
   ROOT_CONTEXT,
   type Span,
+  type SpanOptions,
   SpanKind,
   SpanStatusCode,
   trace,
 } from '@opentelemetry/api'
-import type { TraceAttributes, TraceParent, Tracer, TraceSpan } from './tracer.ts'
+import { attributeNames, errorType, invokeAgent } from './span-names.ts'
+import type { TraceFacts, TraceParent, Tracer, TraceSpan } from './tracer.ts'
 
-const kinds = {
-  server: SpanKind.SERVER,
-  internal: SpanKind.INTERNAL,
-  client: SpanKind.CLIENT,
-} as const
+const kinds = { server: SpanKind.SERVER, internal: SpanKind.INTERNAL } as const
 
 /** {@link Tracer} over OpenTelemetry's API. Whoever runs the gateway registers an SDK; until then it costs next to nothing. */
 export function createOpenTelemetryTracer(): Tracer {
   const tracer = trace.getTracer('coze-graphql-gateway')
+
+  async function within<T>(
+    name: string,
+    options: SpanOptions,
+    parent: TraceParent | undefined,
+    work: (span: TraceSpan) => Promise<T>,
+  ): Promise<T> {
+    const around = parent === undefined ? context.active() : contextOf(parent)
+    const span = tracer.startSpan(name, options, around)
+    const shown = show(span)
+    try {
+      return await context.with(trace.setSpan(around, span), async () => work(shown))
+    } catch (error) {
+      shown.fail(typeOf(error))
+      throw error
+    } finally {
+      shown.end()
+    }
+  }
+
   return {
-    async within(name, { kind, attributes, parent }, work) {
-      const within = parent === undefined ? context.active() : contextOf(parent)
-      const options = { kind: kinds[kind], attributes: defined(attributes) }
-      const span = tracer.startSpan(name, options, within)
-      const shown = show(span)
-      try {
-        return await context.with(trace.setSpan(within, span), async () => work(shown))
-      } catch (error) {
-        shown.fail(typeOf(error))
-        throw error
-      } finally {
-        shown.end()
-      }
+    within: (name, { kind, facts, parent }, work) =>
+      within(name, { kind: kinds[kind], attributes: attributesOf(facts) }, parent, work),
+    invokeAgent(facts, parent, work) {
+      const attributes = { ...invokeAgent.attributes, ...attributesOf(facts) }
+      const options = { kind: SpanKind.CLIENT, attributes }
+      return within(invokeAgent.nameOf(facts.assistantName), options, parent, work)
     },
-    start: (name, attributes) =>
-      show(tracer.startSpan(name, { kind: SpanKind.CLIENT, attributes: defined(attributes) })),
+    start: (name, facts) =>
+      show(tracer.startSpan(name, { kind: SpanKind.CLIENT, attributes: attributesOf(facts) })),
     current() {
       const span = trace.getActiveSpan()
       return span === undefined ? nothing : show(span)
@@ -50,13 +61,19 @@ export function createOpenTelemetryTracer(): Tracer {
   }
 }
 
+const factNames = Object.keys(attributeNames).filter((name) => isFactName(name))
+
+function isFactName(name: string): name is keyof TraceFacts {
+  return name in attributeNames
+}
+
 const nothing: TraceSpan = { set: () => undefined, fail: () => undefined, end: () => undefined }
 
 function show(span: Span): TraceSpan {
   return {
-    set: (attributes) => void span.setAttributes(defined(attributes)),
+    set: (facts) => void span.setAttributes(attributesOf(facts)),
     fail(type) {
-      span.setAttribute('error.type', type)
+      span.setAttribute(errorType, type)
       // No message: it could quote what was said.
       span.setStatus({ code: SpanStatusCode.ERROR })
     },
@@ -66,10 +83,13 @@ function show(span: Span): TraceSpan {
   }
 }
 
-function defined(attributes: TraceAttributes): Attributes {
+function attributesOf(facts: TraceFacts): Attributes {
   const known: Attributes = {}
-  for (const [name, value] of Object.entries(attributes))
-    if (value !== undefined) known[name] = value
+  for (const name of factNames) {
+    const value = facts[name]
+    if (value === undefined) continue
+    known[attributeNames[name]] = typeof value === 'object' ? [...value] : value
+  }
   return known
 }
 

@@ -246,11 +246,11 @@ export function createEnding(options: EndingOptions): Ending {
     const usage = event.type === 'completed' ? event.usage : null
     const span = tracer.current()
     span.set({
-      'gen_ai.response.id': explanation?.upstreamChatId ?? undefined,
-      'gen_ai.response.finish_reasons': [status.toLowerCase()],
-      'gen_ai.usage.input_tokens': usage?.inputTokens,
-      'gen_ai.usage.output_tokens': usage?.outputTokens,
-      'coze.log_id': explanation?.upstreamLogId ?? undefined,
+      upstreamChatId: explanation?.upstreamChatId ?? undefined,
+      finishReasons: [status.toLowerCase()],
+      inputTokens: usage?.inputTokens,
+      outputTokens: usage?.outputTokens,
+      logId: explanation?.upstreamLogId ?? undefined,
     })
     if (code !== undefined) span.fail(code)
     logger.info(

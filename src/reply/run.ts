@@ -1,7 +1,7 @@
 import type { AssistantInfo, Reply, ReplyExplanation, ReplyId } from '../domain.ts'
 import type { GuardedRun } from '../isolation/encounters.ts'
 import { remember } from '../lib/remember.ts'
-import type { TraceAttributes, TraceParent, Tracer } from '../observe/tracer.ts'
+import type { TraceParent, Tracer } from '../observe/tracer.ts'
 import type { RunLease } from '../store/run-lease.ts'
 import type {
   ChatStrategy,
@@ -101,9 +101,6 @@ export interface RunTracesOptions {
 const maxOrigins = 10_000
 const noHeaders = { get: () => undefined }
 
-/**
- * @see https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-agent-spans/#invoke-agent-span
- */
 export function createRunTraces({ tracer, assistants }: RunTracesOptions): RunTraces {
   const origins = new Map<ReplyId, TraceParent>()
   return {
@@ -113,17 +110,10 @@ export function createRunTraces({ tracer, assistants }: RunTracesOptions): RunTr
     run({ id, assistantId, conversationId }, work) {
       const parent = origins.get(id) ?? tracer.extract(noHeaders)
       origins.delete(id)
-      const attributes: TraceAttributes = {
-        'gen_ai.operation.name': 'invoke_agent',
-        'gen_ai.provider.name': 'coze',
-        'gen_ai.agent.id': assistantId,
-        'gen_ai.agent.name': assistants.find((one) => one.id === assistantId)?.name,
-        'gen_ai.conversation.id': conversationId,
-        'coze_gateway.reply.id': id,
-      }
-      return tracer.within(
-        `invoke_agent ${assistantId}`,
-        { kind: 'client', attributes, parent },
+      const assistantName = assistants.find((one) => one.id === assistantId)?.name ?? assistantId
+      return tracer.invokeAgent(
+        { assistantId, assistantName, conversationId, replyId: id },
+        parent,
         work,
       )
     },

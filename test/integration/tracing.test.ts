@@ -109,13 +109,13 @@ describe('a trace', () => {
       variables: { replyId },
     })
     for (let frame = await stream.next(); frame; frame = await stream.next());
-    await until(() => find('invoke_agent bot') !== undefined, 'the span of the run')
+    await until(() => find('invoke_agent Bot') !== undefined, 'the span of the run')
   }
 
   it('leads from the request to the run to its upstream calls', async () => {
     await say('what is blue-whale?')
     const mutation = found('mutation')
-    const run = found('invoke_agent bot')
+    const run = found('invoke_agent Bot')
     const chat = found('POST /v3/chat')
     expect(mutation.kind).toBe(SpanKind.SERVER)
     expect(mutation.parentSpanContext?.spanId).toBe('b7ad6b7169203331')
@@ -152,8 +152,8 @@ describe('a trace', () => {
 
   it('says by code why a reply failed', async () => {
     await say('/fail 5000 of the blue-whale')
-    expect(found('invoke_agent bot').attributes).toMatchObject({ 'error.type': 'UPSTREAM_ERROR' })
-    expect(found('invoke_agent bot').status.message).toBeUndefined()
+    expect(found('invoke_agent Bot').attributes).toMatchObject({ 'error.type': 'UPSTREAM_ERROR' })
+    expect(found('invoke_agent Bot').status.message).toBeUndefined()
   })
 
   it('T18: holds no text, no name of a session, no subject and no token', async () => {

@@ -93,12 +93,10 @@ export function useTracing(tracer: Tracer): OperationPlugin {
       const operation = operationOf(args)
       const kind = getOperationAST(args.document, args.operationName)?.operation ?? 'none'
       operation.kind = kind
-      const attributes = {
-        'graphql.operation.type': kind,
-        'graphql.operation.name': args.operationName?.slice(0, maxNameLength),
-      }
+      const operationName = args.operationName?.slice(0, maxNameLength)
+      const facts = { operationType: kind, operationName }
       const parent = tracer.extract(operation.request.headers)
-      return await tracer.within(kind, { kind: 'server', attributes, parent }, async (span) => {
+      return await tracer.within(kind, { kind: 'server', facts, parent }, async (span) => {
         const result = await work(args)
         const code = result.errors?.[0]?.extensions['code']
         if (typeof code === 'string') span.fail(code)

@@ -1,4 +1,4 @@
-import { context, propagation, trace } from '@opentelemetry/api'
+import { context, propagation, SpanKind, trace } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
 import { W3CTraceContextPropagator } from '@opentelemetry/core'
 import {
@@ -36,10 +36,10 @@ describe('OpenTelemetry tracer', () => {
   it('makes what is begun within work a child of it', async () => {
     await tracer.within(
       'outer',
-      { kind: 'internal', attributes: { 'server.port': 1, 'coze.code': undefined } },
+      { kind: 'internal', facts: { port: 1, upstreamCode: undefined } },
       () =>
-        tracer.within('inner', { kind: 'client', attributes: {} }, async () => {
-          tracer.current().set({ 'coze.code': '4000' })
+        tracer.within('inner', { kind: 'internal', facts: {} }, async () => {
+          tracer.current().set({ upstreamCode: '4000' })
         }),
     )
     const [outer, inner] = [spanOf('outer'), spanOf('inner')]
@@ -50,7 +50,7 @@ describe('OpenTelemetry tracer', () => {
 
   it('marks work that rejects, by code and without its message', async () => {
     const error = Object.assign(new Error('said: swordfish'), { code: 'UPSTREAM_ERROR' })
-    const work = tracer.within('failing', { kind: 'internal', attributes: {} }, () =>
+    const work = tracer.within('failing', { kind: 'internal', facts: {} }, () =>
       Promise.reject(error),
     )
     await expect(work).rejects.toBe(error)
@@ -60,21 +60,31 @@ describe('OpenTelemetry tracer', () => {
     expect(events).toEqual([])
   })
 
+  it('names the run of a reply as the conventions of GenAI name a remote agent', async () => {
+    const facts = { assistantId: 'flow', assistantName: 'Flow', finishReasons: ['completed'] }
+    await tracer.invokeAgent(facts, tracer.capture(), async () => {})
+    const { kind, attributes } = spanOf('invoke_agent Flow')
+    expect(kind).toBe(SpanKind.CLIENT)
+    expect(attributes).toEqual({
+      'gen_ai.operation.name': 'invoke_agent',
+      'gen_ai.provider.name': 'coze',
+      'gen_ai.agent.id': 'flow',
+      'gen_ai.agent.name': 'Flow',
+      'gen_ai.response.finish_reasons': ['completed'],
+    })
+  })
+
   it('goes on from where work was begun, and from the headers of a request', async () => {
-    const captured = await tracer.within('request', { kind: 'server', attributes: {} }, async () =>
+    const captured = await tracer.within('request', { kind: 'server', facts: {} }, async () =>
       tracer.capture(),
     )
-    await tracer.within(
-      'later',
-      { kind: 'internal', attributes: {}, parent: captured },
-      async () => {},
-    )
+    await tracer.within('later', { kind: 'internal', facts: {}, parent: captured }, async () => {})
     expect(spanOf('later').parentSpanContext?.spanId).toBe(spanOf('request').spanContext().spanId)
 
     const traceId = '0af7651916cd43dd8448eb211c80319c'
     const headers = new Headers({ traceparent: `00-${traceId}-b7ad6b7169203331-01` })
     const parent = tracer.extract(headers)
-    await tracer.within('from afar', { kind: 'server', attributes: {}, parent }, async () => {})
+    await tracer.within('from afar', { kind: 'server', facts: {}, parent }, async () => {})
     expect(spanOf('from afar').spanContext().traceId).toBe(traceId)
   })
 
