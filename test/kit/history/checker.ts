@@ -10,11 +10,11 @@ import {
   type SeenEvent,
   type TextOffsets,
   type Truth,
+  type Complain,
 } from './history.ts'
 import { agreeOnText, append, digestsOf, type KnownText, nothing } from './known-text.ts'
 import {
   agree,
-  type Complain,
   createReader,
   type Entry,
   isEnded,

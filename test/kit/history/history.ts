@@ -140,3 +140,6 @@ function parseText(text: string): TextOffsets | undefined {
 export function eventName({ tag, seq, check }: CursorPlace): string {
   return `${tag}.${seq}.${check}`
 }
+
+/** Takes a rule of docs/threats-and-faults.md and what broke it. */
+export type Complain = (rule: number, problem: string) => void

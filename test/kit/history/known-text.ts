@@ -1,5 +1,5 @@
 import { isHighSurrogate } from '../../../src/lib/surrogate.ts'
-import type { Complain } from './reader.ts'
+import type { Complain } from './history.ts'
 
 /** A text of which everything before `from` is not known: the reader came in the middle. */
 export interface KnownText {

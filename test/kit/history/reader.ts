@@ -6,6 +6,7 @@ import {
   type SeenBody,
   type SeenEvent,
   type TextOffsets,
+  type Complain,
 } from './history.ts'
 import { agreeOnText, append, type KnownText, nothing, splice, unknown } from './known-text.ts'
 
@@ -53,9 +54,6 @@ export interface Reader {
   readonly request: Open | undefined
   last(replyId: string): Entry | undefined
 }
-
-/** Takes a rule of docs/threats-and-faults.md and what broke it. */
-export type Complain = (rule: number, problem: string) => void
 
 export function createReader(name: string, complain: Complain): Reader {
   let timeline: Entry[] = []

@@ -5,7 +5,7 @@ import type { IsolationRecords } from '../../../src/store/store.ts'
 import type { Ledger } from '../../../src/store/ledger.ts'
 import type { ReplyLog } from '../../../src/store/log.ts'
 import type { Outbox } from '../../../src/store/outbox.ts'
-import type { DiskFlaw } from '../store/state.ts'
+import type { DiskFlaw } from '../store/flaw.ts'
 import type { ChatStrategy } from '../../../src/strategy/strategy.ts'
 
 /** A bug seeded by replacing a dependency: each function gets the true one. Nothing: no bug. */

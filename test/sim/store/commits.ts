@@ -1,6 +1,7 @@
 import type { Clock } from '../../../src/lib/clock.ts'
 import { StoreError } from '../../../src/store/store.ts'
-import { createState, type DiskFlaw, type State } from './state.ts'
+import type { DiskFlaw } from './flaw.ts'
+import { createState, type State } from './state.ts'
 
 /** A read or a change of the state: it runs once, at its commit. */
 export type Operation<T> = (state: State) => T

@@ -18,6 +18,7 @@ import type { IdempotencyDigest } from '../../../src/store/ledger.ts'
 import type { StoredAttachment } from '../../../src/store/run-lease.ts'
 import type { UpstreamBinding } from '../../../src/domain/upstream.ts'
 import type { OwedWork, OwedWorkId } from '../../../src/store/outbox.ts'
+import type { DiskFlaw } from './flaw.ts'
 import type { RevisedText } from './texts.ts'
 
 export interface SessionRow {
@@ -128,31 +129,6 @@ export interface AcceptedMessage {
   /** It stops what runs, and goes to the head of the queue. */
   readonly isUrgent: boolean
 }
-
-/** A seeded bug of the store itself: what it forgets to do. */
-export type DiskFlaw =
-  | 'forgets-fences'
-  | 'counts-fences'
-  | 'ends-twice'
-  | 'runs-two'
-  | 'binds-again'
-  | 'tells-early'
-  | 'shows-early'
-  | 'sends-again'
-  | 'keeps-overtaken'
-  | 'overtakes-the-queue'
-  | 'counts-revisions'
-  | 'keeps-revision'
-  | 'forgets-kept'
-  | 'keeps-no-revision-of-a-cancel'
-  | 'appends-blindly'
-  | 'reads-stale-memory'
-  | 'ignores-checks'
-  | 'forgets-trimmed-check'
-  | 'reads-on-when-expired'
-  | 'forgets-owed-work'
-  | 'owes-under-the-new-name'
-  | 'clears-in-place'
 
 /** All that is on disk. */
 export interface State {

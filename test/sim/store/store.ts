@@ -9,7 +9,8 @@ import { createLeases } from './leases.ts'
 import { createMemoryLedger } from './ledger.ts'
 import { createMemoryLog } from './log.ts'
 import { createMemoryOutbox } from './outbox.ts'
-import type { DiskFlaw, State } from './state.ts'
+import type { DiskFlaw } from './flaw.ts'
+import type { State } from './state.ts'
 import { createTokens } from './tokens.ts'
 
 /** What survives the gateways that use it. */

@@ -1,6 +1,6 @@
 import type { Delta, TextPlace } from '../../../src/domain.ts'
 import { isHighSurrogate } from '../../../src/lib/surrogate.ts'
-import type { DiskFlaw } from './state.ts'
+import type { DiskFlaw } from './flaw.ts'
 
 /** How much of the text before it a revision kept. */
 export interface Revision {

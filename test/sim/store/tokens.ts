@@ -1,7 +1,7 @@
 import type { NewId } from '../../../src/lib/id.ts'
 import type { OwedWorkId } from '../../../src/store/outbox.ts'
 import type { RevisedText } from './texts.ts'
-import type { DiskFlaw } from './state.ts'
+import type { DiskFlaw } from './flaw.ts'
 
 /** What is random in a store. */
 export interface Tokens {

@@ -63,3 +63,11 @@ export function texts(from: Fields): Readonly<Record<string, string>> {
   )
   return Object.fromEntries(entries)
 }
+
+/** What one of the platforms does with a call. */
+export interface Endpoints {
+  /** True: it has been answered without a look at its token. */
+  unauthenticated(call: Call): boolean
+  refuseToken(call: Call): void
+  begin(call: Call, principal: string): void
+}

@@ -2,7 +2,7 @@ import { cancelChat, resumeChat, runChat } from './chat.ts'
 import { answerJson, type Call, fields, list, text, texts } from './call.ts'
 import { createCloudTelling } from './cloud-telling.ts'
 import { exchangeAssertion } from './tokens.ts'
-import type { Endpoints } from './upstream.ts'
+import type { Endpoints } from './call.ts'
 import { chatView, messageRow } from './views.ts'
 import {
   type Chat,

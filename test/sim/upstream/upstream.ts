@@ -6,14 +6,6 @@ import { createStudio } from './studio/studio.ts'
 import { findToken } from './tokens.ts'
 import type { UpstreamWorld } from './world.ts'
 
-/** What one of the platforms does with a call. */
-export interface Endpoints {
-  /** True: it has been answered without a look at its token. */
-  unauthenticated(call: Call): boolean
-  refuseToken(call: Call): void
-  begin(call: Call, principal: string): void
-}
-
 /** A small model of the platform that the world has. */
 export function createUpstream(world: UpstreamWorld): UpstreamServer {
   const platform = world.platform === 'cloud' ? createCloud(world) : createStudio(world)

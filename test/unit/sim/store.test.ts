@@ -22,7 +22,7 @@ import {
 } from '../../kit/fakes/stored-replies.ts'
 import { sessionIdOf, sessionNameOf } from '../../sim/people.ts'
 import { type DiskWeather, fairWeather, type WriteName } from '../../sim/store/commits.ts'
-import type { DiskFlaw } from '../../sim/store/state.ts'
+import type { DiskFlaw } from '../../sim/store/flaw.ts'
 import { createMemoryDisk } from '../../sim/store/store.ts'
 import { createTimeline } from '../../sim/timeline.ts'
 

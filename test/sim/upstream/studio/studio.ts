@@ -1,6 +1,6 @@
 import { breakChat, cancelChat, runChat } from '../chat.ts'
 import { answerJson, answerText, type Call, fields, list, text, texts } from '../call.ts'
-import type { Endpoints } from '../upstream.ts'
+import type { Endpoints } from '../call.ts'
 import {
   type Chat,
   type Conversation,
