@@ -75,8 +75,8 @@ Options:
       --gateway URL     the running gateway that is to do it
       --token-file FILE a bearer token with the operators' scope, for --gateway
       --assistant ID    only this one
-      --trials N        pairs of sessions; default 2
-      --budget N        upstream calls at most, for each strategy of an assistant; default 60
+      --trials N        pairs of sessions; default: probe.trials, which is 2
+      --budget N        upstream calls at most, for each strategy of an assistant; default: probe.budget, 60
       --format FORMAT   table (default), json or junit
       --bundle FILE     write what the platform's support needs: ids, times, log ids; no secrets, no texts;
                         as Markdown if its name ends in .md, else as JSON

@@ -102,7 +102,7 @@ async function findOut(
     return await probeGateway({ client, request, onBegin: announce, onProgress }, signal)
   }
   if (config === undefined) throw new UsageError('--config or --gateway is needed')
-  announce(maxCallsOf(config.assistants, request))
+  announce(maxCallsOf(config.assistants, config.probe, request))
   return await probeConfig(config, request, { onProgress }, signal)
 }
 

@@ -26,19 +26,22 @@ export function createIsolation(
   const stack = new AsyncDisposableStack()
   const common = { settings, assistants, clock, newId, logger }
   const probing = stack.use(
-    createProbing({ ...common, prove: (target, proof) => verdicts.prove(target, proof) }),
+    createProbing({
+      ...common,
+      depth: probe,
+      prove: (target, proof) => verdicts.prove(target, proof),
+    }),
   )
   const onBreach = (breach: Breach) => verdicts.breached(breach)
   if (probe.checkAtStart) stack.use(beginCheckup({ ...common, onBreach }))
   if (probe.intervalHours > 0) {
-    const { intervalHours, jitterMinutes, trials, budget } = probe
+    const { intervalHours, jitterMinutes } = probe
     stack.use(
       createProbeSchedule({
         intervalMs: intervalHours * hourMs,
         jitterMs: jitterMinutes * 60_000,
-        request: { trials, budget },
         lastProof: () => verdicts.oldestProof(),
-        begin: (request) => probing.begin(request),
+        begin: () => probing.begin({}),
         idle: () => probing.idle(),
         clock,
         random,

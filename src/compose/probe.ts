@@ -49,6 +49,7 @@ async function openParts(config: Config, { onProgress, ...given }: ProbeDependen
   })
   return {
     settings: config.assistants,
+    depth: config.probe,
     assistants,
     clock,
     newId,

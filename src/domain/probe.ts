@@ -12,16 +12,19 @@ export interface KnowledgeCanary {
 
 /** How thoroughly to probe. */
 export interface ProbeDepth {
-  /** Pairs of sessions that are tried. Default 2. */
-  readonly trials?: number | undefined
-  /** Upstream calls at most for each strategy, those for access tokens and for cleaning up not counted. Default 60. */
-  readonly budget?: number | undefined
+  /** Pairs of sessions that are tried. */
+  readonly trials: number
+  /** Upstream calls at most for each strategy, those for access tokens and for cleaning up not counted. */
+  readonly budget: number
   /** A message that makes the assistant put a question and wait. Default: that is not tested. */
   readonly questionTrigger?: string | undefined
   readonly knowledge?: readonly KnowledgeCanary[] | undefined
 }
 
-export interface ProbeRequest extends ProbeDepth {
+/** What is left out is as the configuration says. */
+export interface ProbeRequest extends Omit<ProbeDepth, 'trials' | 'budget'> {
+  readonly trials?: number | undefined
+  readonly budget?: number | undefined
   /** Default: all that are configured. */
   readonly assistantId?: AssistantId | undefined
 }

@@ -1,7 +1,8 @@
 import type { AssistantSettings } from '../config/sections/assistant.ts'
+import type { ProbeSettings } from '../config/sections/probe.ts'
 import type { AssistantId } from '../domain.ts'
 import type { IsolationTarget } from '../domain/isolation.ts'
-import type { ProbeReport, ProbeRequest } from '../domain/probe.ts'
+import type { ProbeDepth, ProbeReport, ProbeRequest } from '../domain/probe.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { NewId } from '../lib/id.ts'
 import type { Assistants } from '../strategy/assistants.ts'
@@ -24,16 +25,27 @@ export function targetsOf(
 /** Upstream calls that a probe of these makes at most. @throws `TypeError` when there is no such assistant */
 export function maxCallsOf(
   assistants: readonly AssistantSettings[],
-  { assistantId: wanted, ...depth }: ProbeRequest,
+  configured: ConfiguredDepth,
+  { assistantId: wanted, ...asked }: ProbeRequest,
 ): number {
   const calls = targetsOf(assistants, wanted).map(({ assistantId }) => {
     const assistant = assistants.find(({ id }) => id === assistantId)
-    return estimateCalls(depth, assistant?.probe.answers.length ?? 0)
+    return estimateCalls(depthOf(configured, asked), assistant?.probe.answers.length ?? 0)
   })
   return calls.reduce((sum, count) => sum + count, 0)
 }
 
+export type ConfiguredDepth = Pick<ProbeSettings, 'trials' | 'budget'>
+
+function depthOf(
+  configured: ConfiguredDepth,
+  { trials = configured.trials, budget = configured.budget, ...asked }: ProbeRequest,
+): ProbeDepth {
+  return { ...asked, trials, budget }
+}
+
 export interface ProbeAssistantsOptions {
+  readonly depth: ConfiguredDepth
   readonly settings: readonly AssistantSettings[]
   /** The same that serve users. */
   readonly assistants: Assistants
@@ -47,8 +59,8 @@ export interface ProbeAssistantsOptions {
  * @throws {@link ProbeError}; the signal's reason; `TypeError` for an assistant that is not configured
  */
 export async function* probeAssistants(
-  { settings, assistants, onProgress, ...common }: ProbeAssistantsOptions,
-  { assistantId: wanted, ...depth }: ProbeRequest,
+  { settings, assistants, onProgress, depth: configured, ...common }: ProbeAssistantsOptions,
+  { assistantId: wanted, ...asked }: ProbeRequest,
   signal: AbortSignal,
 ): AsyncGenerator<ProbeReport, void, undefined> {
   for (const { assistantId, strategy: kind } of targetsOf(settings, wanted)) {
@@ -63,6 +75,7 @@ export async function* probeAssistants(
     const { strategy } = choice
     const describe = (error: Error) => sentenceOf(error, assistant, kind)
     const about = { assistantId, strategy, platform, records, hasSharedToken, answers, describe }
+    const depth = depthOf(configured, asked)
     yield await probe({ ...common, ...depth, ...about, onProgress }, signal)
   }
 }

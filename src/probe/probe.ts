@@ -36,8 +36,6 @@ export class ProbeError extends Error {
   override readonly name = 'ProbeError'
 }
 
-export const defaultTrials = 2
-export const defaultBudget = 60
 const callsPerTrial = 24
 const messagesPerTrial = 11
 const callsPerQuestion = 7
@@ -48,7 +46,7 @@ const maxListed = 50
 
 /** Upstream calls that a probe makes at most. `answers`: given to what the assistant asks before it answers. */
 export function estimateCalls(
-  { trials = defaultTrials, budget = defaultBudget, questionTrigger, knowledge = [] }: ProbeDepth,
+  { trials, budget, questionTrigger, knowledge = [] }: ProbeDepth,
   answers: number,
 ): number {
   const wanted =
@@ -66,7 +64,7 @@ export function estimateCalls(
 export async function probe(options: ProbeOptions, signal: AbortSignal): Promise<ProbeReport> {
   const { assistantId, strategy, clock, newId, onProgress = () => undefined } = options
   const startedAt = clock.now()
-  const budget = createBudget(options.budget ?? defaultBudget)
+  const budget = createBudget(options.budget)
   const left = createLeftovers()
   const strays = createStrays(clock)
   const exchanges: ProbeExchange[] = []
@@ -108,7 +106,7 @@ export async function probe(options: ProbeOptions, signal: AbortSignal): Promise
 
   async function testConversations(): Promise<readonly Finding[]> {
     const trials: Trial[] = []
-    const count = options.trials ?? defaultTrials
+    const count = options.trials
     let failure: unknown
     for (let number = 1; number <= count; number += 1) {
       onProgress(

@@ -25,14 +25,14 @@ export interface Probing extends AsyncDisposable {
 const maxRemembered = 16
 
 export function createProbing(options: ProbingOptions): Probing {
-  const { clock, newId, logger, prove, settings } = options
+  const { clock, newId, logger, prove, settings, depth } = options
   const runs = new Map<string, ProbeRun>()
   const closed = new AbortController()
   let running: Promise<void> | undefined
 
   return {
     begin(request) {
-      const maxCalls = maxCallsOf(settings, request)
+      const maxCalls = maxCallsOf(settings, depth, request)
       if (running !== undefined || closed.signal.aborted) return undefined
       const telling = createTelling()
       const run: ProbeRun = {

@@ -1,4 +1,4 @@
-import type { ProbeRequest, ProbeRun } from '../domain/probe.ts'
+import type { ProbeRun } from '../domain/probe.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../observe/logger.ts'
 
@@ -7,11 +7,10 @@ export interface ProbeScheduleOptions {
   readonly intervalMs: number
   /** Each begins up to so much later, in ms. */
   readonly jitterMs: number
-  readonly request: ProbeRequest
   /** When what was proven last was proven, in ms since the epoch; undefined: something never was. */
   readonly lastProof: () => number | undefined
   /** Undefined: another one runs. */
-  readonly begin: (request: ProbeRequest) => ProbeRun | undefined
+  readonly begin: () => ProbeRun | undefined
   /** Resolves when none runs. */
   readonly idle: () => Promise<void>
   readonly clock: Clock
@@ -25,7 +24,7 @@ export interface ProbeScheduleOptions {
  * another one runs begins after that one, which may be of one assistant only. Dispose it to end it.
  */
 export function createProbeSchedule(options: ProbeScheduleOptions): Disposable {
-  const { intervalMs, jitterMs, request, lastProof, begin, idle, clock, random, logger } = options
+  const { intervalMs, jitterMs, lastProof, begin, idle, clock, random, logger } = options
   const last = lastProof()
   const waited = last === undefined ? intervalMs : clock.now() - last
   let isClosed = false
@@ -42,10 +41,10 @@ export function createProbeSchedule(options: ProbeScheduleOptions): Disposable {
   async function beginSoon(): Promise<void> {
     if (isWaiting) return
     isWaiting = true
-    if (begin(request) === undefined) {
+    if (begin() === undefined) {
       logger.info({}, 'scheduled probe waits: another one runs')
       do await idle()
-      while (!isClosed && begin(request) === undefined)
+      while (!isClosed && begin() === undefined)
     }
     isWaiting = false
   }

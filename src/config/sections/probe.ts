@@ -15,11 +15,12 @@ export const probeSchema = z
       unit: 'minutes',
     }),
     trials: z.number().int().min(1).max(100).default(2).meta({
-      description: 'Pairs of sessions that a scheduled probe tries.',
+      description: 'Pairs of sessions that a probe tries, unless it is asked for another number.',
       unit: 'pairs',
     }),
     budget: z.number().int().min(1).max(10_000).default(60).meta({
-      description: 'Upstream calls of a scheduled probe.',
+      description:
+        'Upstream calls of a probe for each strategy, unless it is asked for another number.',
       unit: 'calls',
     }),
     proofMaxAgeHours: z.number().min(1).max(8_760).default(168).meta({

@@ -1,3 +1,5 @@
+import { parseConfig } from '../../../src/config/config.ts'
+import { maxCallsOf } from '../../../src/probe/probe-assistants.ts'
 import { describe, expect, it } from 'vitest'
 import type { AssistantId } from '../../../src/domain.ts'
 import type { Finding } from '../../../src/domain/isolation.ts'
@@ -62,6 +64,7 @@ async function probeFlow(strategy: ChatStrategy, more: Partial<ProbeOptions> = {
       clock: createFakeClock(),
       newId: randomId,
       trials: 1,
+      budget: 60,
       ...more,
     },
     new AbortController().signal,
@@ -131,5 +134,33 @@ describe('a conversation that its first message has revealed', () => {
       { chatId: undefined, createdAt: 1, isOurs: false },
     ]
     expect((await probeFlow(named(harmless))).verdict).toBe('INCONCLUSIVE')
+  })
+})
+
+describe('a probe that is asked for no number of trials and no budget', () => {
+  it.each([
+    [{}, 5],
+    [{ budget: 7 }, 7],
+    [{ budget: 1_000 }, 48],
+    [{ budget: 1_000, trials: 1 }, 24],
+  ])('has those of the configuration: %j', (asked, calls) => {
+    const { assistants } = parseConfig({
+      env: {},
+      json: {
+        issuers: [{ issuer: 'https://id.test', audience: 'gateway', secret: 'i'.repeat(32) }],
+        session: { key: 's'.repeat(32), nameKeys: [{ version: 1, key: 'n'.repeat(32) }] },
+        assistants: [
+          {
+            id: 'bot',
+            name: 'Bot',
+            strategy: 'bot',
+            baseUrl: 'http://127.0.0.1:9',
+            credentials: { type: 'token', token: 'pat', allowSharedToken: true },
+            bot: { botId: '7003' },
+          },
+        ],
+      },
+    })
+    expect(maxCallsOf(assistants, { trials: 2, budget: 5 }, asked)).toBe(calls)
   })
 })

@@ -19,7 +19,6 @@ function open() {
   const schedule = createProbeSchedule({
     intervalMs,
     jitterMs: 0,
-    request: {},
     lastProof: () => clock.now(),
     begin() {
       if (!occupy()) return undefined
