@@ -29,7 +29,7 @@ const maxOverlaps = 10_000
 const introspectionCost = 10_000
 const defaultRows = 20
 const maxRows = 100
-/** Brackets of any kind within each other, in a document: the parser calls itself for each. */
+/** Brackets of any kind within each other, and fragments: whoever reads a document calls itself for each. */
 const maxNesting = 200
 /** Arguments that say how many rows a field has: of a page, or of nodes by their ids. */
 const sizes: ReadonlySet<string> = new Set(['first', 'last', 'ids'])
@@ -44,6 +44,8 @@ interface Place {
 
 interface Where {
   readonly depth: number
+  /** Selections within each other, fragments included: each is a call within a call. */
+  readonly levels: number
   readonly maxDepth: number
   /** How often a field is resolved at most; 0 where none is. */
   readonly rows: number
@@ -91,12 +93,14 @@ export function checkDocument(
       const maxDepth = isExecuted ? limits.maxDepth : maxIntrospectionDepth
       const root: Place = { count: 0, below: new Map() }
       const rows = isExecuted ? 1 : 0
-      visit(definition.selectionSet, root, { depth: 1, maxDepth, rows, edges: 1 })
+      visit(definition.selectionSet, root, { depth: 1, levels: 1, maxDepth, rows, edges: 1 })
     }
   }
   return total.cost
 
   function visit({ selections }: SelectionSetNode, place: Place, at: Where): void {
+    if (at.levels > maxNesting) throw tooMuch('nesting', maxNesting)
+    const levels = at.levels + 1
     for (const selection of selections) {
       countDirectives(selection)
       switch (selection.kind) {
@@ -110,13 +114,14 @@ export function checkDocument(
           if (!selection.selectionSet) break
           visit(selection.selectionSet, below, {
             depth: at.depth + 1,
+            levels,
             maxDepth: isIntrospection(selection) ? maxIntrospectionDepth : at.maxDepth,
             ...rowsBelow(selection, at),
           })
           break
         }
         case Kind.INLINE_FRAGMENT:
-          visit(selection.selectionSet, place, at)
+          visit(selection.selectionSet, place, { ...at, levels })
           break
         case Kind.FRAGMENT_SPREAD: {
           const name = selection.name.value
@@ -125,7 +130,7 @@ export function checkDocument(
           if (!fragment || spreading.has(name)) break
           count('fields', 1, maxFields)
           spreading.add(name)
-          visit(fragment.selectionSet, place, at)
+          visit(fragment.selectionSet, place, { ...at, levels })
           spreading.delete(name)
         }
       }

@@ -68,6 +68,14 @@ describe('the limits of a document', () => {
     expect(() => check(source)).toThrow(BadRequestError)
   })
 
+  it('T16 refuse fragments within fragments before they overflow the stack, however many tokens are allowed', () => {
+    const chain = Array.from({ length: 1_900 }, (_, at) => {
+      const inline = (text: string) => text.repeat(150)
+      return `fragment F${at} on A { ${inline('... { ')} ...F${at + 1} ${inline('} ')} }`
+    })
+    expect(() => check(`{ ...F0 } ${chain.join(' ')}`)).toThrow(/nesting/)
+  })
+
   it('let through what tools and people ask', () => {
     check(getIntrospectionQuery({ inputValueDeprecation: true, oneOf: true }))
     for (const { query } of graphiqlTabs) check(query)
