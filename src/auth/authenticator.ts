@@ -7,25 +7,25 @@ import { createTokenVerifier, type TokenVerifierOptions } from './bearer-tokens.
 import { claimsToBeGuest, type Guests } from './guests.ts'
 import type { AcceptedCredential, Identity } from './identity.ts'
 
-/** As much of a request's head as tells who sent it: `Headers`, or anything like it. */
+/** The headers of a request: `Headers`, or anything like it. */
 export interface RequestHeaders {
-  /** Undefined or null: there is none. Several of one name: joined by a comma, cookies by a semicolon. */
+  /** Undefined or null: there is none. Headers of one name are joined by a comma, cookies by a semicolon. */
   get(name: string): string | null | undefined
 }
 
 /** Finds out who sent a request, from its credentials and nothing else. */
 export interface Authenticator extends Disposable {
   /**
-   * Every credential that is presented must be accepted, and all must be of one caller. Where there are two, the header
-   * counts. Undefined: none is presented.
+   * Every presented credential must be accepted, and all must be of one caller. If there are two, the header counts.
+   * Returns undefined if none is presented.
    * @throws {UnauthenticatedError} if one is refused, or two are of different callers.
    * @throws {BadRequestError} if an API key names no user, or a user is named without one.
    * @throws {UnavailableError} if a credential cannot be checked now.
    */
   authenticate(headers: RequestHeaders): Promise<Identity | undefined>
   /**
-   * The `WWW-Authenticate` header of a refusal, as RFC 6750 §3 has it: the schemes that are taken. Who showed no
-   * credential learns no more.
+   * The `WWW-Authenticate` header of a refusal (RFC 6750 §3): the accepted schemes, and the reason for whom presented a
+   * credential.
    */
   challenge(error: UnauthenticatedError, headers: RequestHeaders): string
   /** Replaces all API keys. Credentials of a key that is not among the new ones are no longer accepted. */
@@ -33,9 +33,9 @@ export interface Authenticator extends Disposable {
 }
 
 export interface AuthenticatorOptions extends TokenVerifierOptions {
-  /** Default none. */
+  /** The default is none. */
   readonly apiKeys?: readonly ApiKeySettings[]
-  /** Undefined: cookies are no credentials, whatever they hold. */
+  /** Undefined: cookies are not read. */
   readonly cookie?: Pick<CookieSettings, 'name'> | undefined
   /** Undefined: there are no guests. */
   readonly guests?: Pick<Guests, 'verify'> | undefined
@@ -108,13 +108,13 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   }
 }
 
-/** The bearer token of a request, unchecked. Undefined: there is none, or another credential. */
+/** The bearer token of a request, unverified. Undefined: there is none, or another credential. */
 export function bearerTokenOf(headers: RequestHeaders): string | undefined {
   const { scheme, value } = readAuthorization(headers) ?? {}
   return scheme === 'bearer' ? value : undefined
 }
 
-/** @throws {@link UnauthenticatedError} for what is neither of our schemes. */
+/** @throws {@link UnauthenticatedError} for a scheme that is not accepted. */
 function readAuthorization(headers: RequestHeaders): HeaderCredential | undefined {
   const header = headers.get('authorization') ?? undefined
   if (header === undefined) return undefined
@@ -147,7 +147,7 @@ export function readCookie(header: string, name: string): readonly string[] {
   return [...new Set(values)]
 }
 
-/** In which of its parts the cookie's caller is another one. */
+/** The parts in which the cookie's caller differs from the header's, in words for the log. */
 function differenceOf(
   { caller: one }: AcceptedCredential,
   { caller: other }: AcceptedCredential,

@@ -7,11 +7,11 @@ import type { Refusal } from '../observe/refusals.ts'
 import { isIdentifier, usableIdentifier } from './identifiers.ts'
 import { permanentlyAccepted, type AcceptedCredential } from './identity.ts'
 
-/** People without an account. The token that we sign is all that makes one the same tomorrow. */
+/** People without an account. Only the token that the gateway signs makes a guest the same one tomorrow. */
 export interface Guests {
-  /** A token of a guest who was never here, or a fresh one of a guest who was. */
+  /** Makes a token: for a new guest, or a fresh one for the guest `subject`. */
   issue(subject?: string): Promise<GuestPass>
-  /** @throws {UnauthenticatedError} unless we signed the token for a guest, and it is current. */
+  /** @throws {UnauthenticatedError} unless the gateway signed the token for a guest, and it is current. */
   verify(token: string): Promise<AcceptedCredential>
 }
 
@@ -21,7 +21,10 @@ export interface GuestPass {
   readonly expiresAt: number
 }
 
-/** No configured issuer may have this name, and its tokens have a type of their own: none passes for another's (T9). */
+/**
+ * No configured issuer may have this name, and the tokens have a type of their own, so that no token of an issuer passes for
+ * a guest's or the other way round (docs/threats-and-faults.md#t9).
+ */
 export const guestIssuer = 'urn:coze-graphql-gateway:guests'
 export const guestType = 'guest+jwt'
 const audience = 'urn:coze-graphql-gateway'
@@ -96,7 +99,7 @@ function refuse(message: string, refusal: Refusal, cause?: unknown): never {
   throw new UnauthenticatedError(message, { refusal: { issuer: guestIssuer, ...refusal }, cause })
 }
 
-/** Whether a token says of itself that we signed it for a guest; nothing else about it is known. */
+/** Whether an unverified token says that the gateway signed it for a guest. */
 export function claimsToBeGuest(token: string): boolean {
   try {
     return decodeJwt(token).iss === guestIssuer

@@ -21,20 +21,20 @@ import { fetchKeySet, KeySetError } from './key-set.ts'
 /** The keys that an issuer publishes, kept up to date. */
 export interface RemoteKeys extends Disposable {
   /**
-   * The one key that the header names; of several that fit, the one whose signature it is.
+   * The key that the header names. Where several keys fit, they are tried, and the one that signed the token is returned.
    * @throws {UnauthenticatedError} if the issuer has no such key, or too many that fit.
    * @throws {UnavailableError} if that cannot be known now.
    */
   find(header: JWSHeaderParameters, token: FlattenedJWSInput, iss: string): Promise<CryptoKey>
-  /** What a token rests on that was verified with a key found here: that its issuer still publishes it. */
+  /** The status of tokens that were verified with a key found here: accepted while the issuer publishes the key. */
   statusOf(key: object): CredentialStatus
 }
 
-/** Proofs that callers share; a forgotten one serves who has it, and a new one is made for others. */
+/** Shared statuses that are remembered. One that was forgotten still works for those who have it. */
 const maxStatuses = 100
-/** Keys that are tried for a token that does not say which one it is signed with: each costs a verification. */
+/** Keys that are tried for a token that does not name its key: each costs a verification. */
 const maxCandidates = 4
-/** Names of keys that the log lists. */
+/** The log lists at most this many names of keys. */
 const maxLoggedKeys = 10
 /** While there is no key at all, the issuer is asked again after this time even if the cooldown is longer. */
 const emptyCooldownMs = 1_000
@@ -84,7 +84,7 @@ export function createRemoteKeys(
     }
   }
 
-  /** The keys we hold that the header fits: one more than are tried at most. */
+  /** The keys at hand that fit the header, up to one more than are tried. */
   async function candidates(
     header: JWSHeaderParameters,
     iss: string,
@@ -102,7 +102,7 @@ export function createRemoteKeys(
     }
   }
 
-  /** Undefined: the keys we hold do not include it. */
+  /** Undefined: none of the keys at hand signed the token. */
   async function look(
     header: JWSHeaderParameters,
     token: FlattenedJWSInput,
@@ -150,7 +150,7 @@ export function createRemoteKeys(
     if (!(tried?.failed === true && isUsable())) await refreshed
   }
 
-  /** Keys are fetched anew again and again: only their material tells whether one is still the same. */
+  /** Keys are fetched again and again, so only the thumbprint tells whether one is still the same. */
   async function shareStatus(
     key: CryptoKey,
     { alg, kid }: JWSHeaderParameters,
@@ -203,7 +203,7 @@ export function createRemoteKeys(
   }
 }
 
-/** `isOneOfSeveral`: one that cannot be used at all is passed over. */
+/** `isOneOfSeveral`: a key that cannot be used at all is passed over. */
 async function isSignedBy(
   token: FlattenedJWSInput,
   key: CryptoKey,

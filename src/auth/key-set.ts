@@ -47,6 +47,8 @@ export interface KeySetReport {
   readonly failure?: UpstreamFailure | undefined
   /** Empty if they could not be fetched. */
   readonly keys: readonly JWK[]
+  /** How many of the keys fit the algorithms that are pinned for this source. */
+  readonly usable: number
 }
 
 /** Fetches the keys of every configured issuer once. */
@@ -63,14 +65,33 @@ export async function checkKeySets(
     sources.map(async ({ issuer, source }): Promise<KeySetReport> => {
       const { url } = source
       try {
-        return { issuer, url, keys: await fetchKeySet(source, issuer, options) }
+        const keys = await fetchKeySet(source, issuer, options)
+        const usable = keys.filter((key) => fits(key, source.algorithms)).length
+        return { issuer, url, keys, usable }
       } catch (error) {
         if (!(error instanceof KeySetError)) throw error
-        return { issuer, url, keys: [], failure: error.failure }
+        return { issuer, url, keys: [], usable: 0, failure: error.failure }
       }
     }),
   )
 }
+
+/** Whether a key can verify one of the algorithms, by what the key set says of it. */
+function fits({ kty, alg, crv, use }: JWK, algorithms: readonly string[]): boolean {
+  if (use !== undefined && use !== 'sig') return false
+  return algorithms.some((algorithm) => {
+    if (alg !== undefined) return alg === algorithm
+    if (kty === 'RSA') return /^[RP]S/.test(algorithm)
+    if (kty === 'OKP') return algorithm === 'EdDSA' || algorithm === crv
+    return curves.get(algorithm) === crv
+  })
+}
+
+const curves: ReadonlyMap<string, string> = new Map([
+  ['ES256', 'P-256'],
+  ['ES384', 'P-384'],
+  ['ES512', 'P-521'],
+])
 
 /** Discovery says whose document it is: another issuer's would vouch for tokens of that one. */
 function readDiscovery(

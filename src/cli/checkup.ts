@@ -12,8 +12,8 @@ export async function runCheckup(
   const { signal } = new AbortController()
   const fetchJson = createFetchJson(config.proxy)
   const keySets = await checkKeySets(config.issuers, { fetchJson, signal })
-  for (const { issuer, url, failure, keys } of keySets) {
-    const problem = failure === undefined ? noKeys(keys.length) : describe(failure)
+  for (const { issuer, url, failure, keys, usable } of keySets) {
+    const problem = failure === undefined ? noKeys(keys.length, usable) : describe(failure)
     const found = failure === undefined ? plural(keys.length) : 'none'
     await print(entry(issuer, [`${'key set'.padEnd(12)}  ${url}: ${found}`], problem))
   }
@@ -23,7 +23,7 @@ export async function runCheckup(
     await print(entry(`${assistantId} (${strategy})`, lines, problems))
   }
   const isWrong =
-    keySets.some(({ failure, keys }) => failure !== undefined || keys.length === 0) ||
+    keySets.some(({ failure, usable }) => failure !== undefined || usable === 0) ||
     found.some(({ problems }) => problems.length > 0)
   return isWrong ? 1 : 0
 }
@@ -36,8 +36,9 @@ function plural(count: number): string {
   return count === 1 ? '1 key' : `${count} keys`
 }
 
-function noKeys(count: number): readonly string[] {
-  return count === 0 ? ['the key set is empty: every token of this issuer is refused'] : []
+function noKeys(count: number, usable: number): readonly string[] {
+  if (count === 0) return ['the key set is empty: every token of this issuer is refused']
+  return usable === 0 ? ['no key fits the "algorithms" of this issuer: every token is refused'] : []
 }
 
 function describe({ call, host, kind, systemCode, httpStatus }: UpstreamFailure) {

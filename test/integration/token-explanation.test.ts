@@ -64,7 +64,7 @@ describe('check-config --token', () => {
     expect(stdout).not.toContain('FAIL')
   })
 
-  it('C7: tells every check that failed, with what was found, what is expected, and the setting', async () => {
+  it('tells every check that failed, with what was found, what is expected, and the setting', async () => {
     const { explain, sign } = await open()
     const token = await sign({ aud: 'https://another-api', token_use: 'id', exp: 1_000 })
     const { code, stdout } = await explain(token)

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createAuthenticator } from '../../../src/auth/authenticator.ts'
@@ -134,10 +135,13 @@ describe('an issuer that is found by its URL', () => {
   )
 
   it('is looked at once before tokens come, with its keys or why there are none', async () => {
-    const { settings, documents, fetchJson, issuer, host } = await open()
+    const { settings, documents, keys, fetchJson, issuer, host } = await open()
     const look = () => checkKeySets([settings], { fetchJson, signal: new AbortController().signal })
     const url = `${issuer}/.well-known/openid-configuration`
-    expect(await look()).toMatchObject([{ issuer, url, keys: [{ kid: 'old' }] }])
+    expect(await look()).toMatchObject([{ issuer, url, keys: [{ kid: 'old' }], usable: 1 }])
+    const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    keys.publish({ ...publicKey.export({ format: 'jwk' }), kid: 'curve' })
+    expect(await look()).toMatchObject([{ keys: [{ kid: 'curve' }], usable: 0 }])
     documents.answer((response) => response.writeHead(500).end())
     expect(await look()).toMatchObject([
       { issuer, keys: [], failure: { host, kind: 'refused', httpStatus: 500 } },

@@ -17,7 +17,7 @@ function problemsOf(entry: Readonly<Record<string, unknown>>): readonly string[]
 }
 
 describe('the settings of an issuer', () => {
-  it('G3: take a secret and a key set side by side, each with its own algorithms', () => {
+  it('take a secret and a key set side by side, each with its own algorithms', () => {
     const { keys } = issuerSettings({
       issuer: 'https://project.supabase.co/auth/v1',
       audience: 'authenticated',
@@ -47,7 +47,7 @@ describe('the settings of an issuer', () => {
     expect(issuerSettings(listed).keys).toMatchObject([{ ...found, url }])
   })
 
-  it('G4: take an issuer template with one hole, and the values that may fill it', () => {
+  it('take an issuer template with one hole, and the values that may fill it', () => {
     const settings = { issuer: entra, audience: 'us', jwksUrl: entraKeys }
     const hole = {
       before: 'https://login.microsoftonline.com/',
@@ -59,7 +59,7 @@ describe('the settings of an issuer', () => {
     expect(listed).toMatchObject({ template: { ...hole, values: ['one', 'two'] } })
   })
 
-  it('G1: take a claim that names the client in place of an audience', () => {
+  it('take a claim that names the client in place of an audience', () => {
     const cognito = issuerSettings({
       issuer: 'https://id.test',
       requiredClaims: { client_id: 'app', token_use: ['access'] },
@@ -73,36 +73,36 @@ describe('the settings of an issuer', () => {
 
   const id = 'https://id.test'
   const mistakes: Record<string, [Readonly<Record<string, unknown>>, string]> = {
-    'G1: nothing that binds a token to us': [
+    'nothing that binds a token to us': [
       { issuer: id, secret },
       'audience: is missing: without it "requiredClaims" must have one of azp, client_id',
     ],
-    'G1: only a claim that any application has': [
+    'only a claim that any application has': [
       { issuer: id, secret, requiredClaims: { token_use: 'access' } },
       'audience: is missing',
     ],
-    'G1: a client that is a star': [
+    'a client that is a star': [
       { issuer: id, secret, requiredClaims: { azp: '*' } },
       'requiredClaims.azp: must be the exact value',
     ],
-    'G1: a list of no clients': [
+    'a list of no clients': [
       { issuer: id, secret, requiredClaims: { azp: [] } },
       'requiredClaims.azp: ',
     ],
     'a list of no audiences': [{ issuer: id, secret, audience: [] }, 'audience: '],
-    'G4: the hole as discovery documents write it': [
+    'the hole as discovery documents write it': [
       { issuer: entra.replace('tid', 'tenantid'), audience: 'us', jwksUrl: entraKeys },
       'issuer: must have the hole {tid}',
     ],
-    'G4: two holes': [
+    'two holes': [
       { issuer: 'https://{a}.test/{b}', audience: 'us', jwksUrl: `${id}/keys` },
       'issuer: is a template that is not understood',
     ],
-    'G4: a template without keys': [
+    'a template without keys': [
       { issuer: entra, audience: 'us' },
       'needs "jwksUrl": a template has no discovery document',
     ],
-    'G4: tenants of an exact issuer': [
+    'tenants of an exact issuer': [
       { issuer: id, audience: 'us', secret, tenants: ['one'] },
       'tenants: is only for an issuer that is a template',
     ],
@@ -135,7 +135,7 @@ describe('the settings of an issuer', () => {
       'has "keys", so "secret" must stand in there',
     ],
     'no sources at all': [{ issuer: id, audience: 'us', keys: [] }, 'keys: '],
-    'G3: an algorithm of secrets for a key set': [
+    'an algorithm of secrets for a key set': [
       {
         issuer: id,
         audience: 'us',
