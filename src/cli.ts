@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util'
+import { checkPersistedDocuments } from './cli/document-check.ts'
 import { exitNow } from './cli/exit-now.ts'
 import { commands, helpOf, overview, type Command } from './cli/help.ts'
 import { initQuestions, openTerminal, runInit } from './cli/init.ts'
@@ -36,7 +37,7 @@ async function run([first, ...rest]: readonly string[]): Promise<ExitCode> {
   if (options['help'] === true) return print(helpOf[command])
   switch (command) {
     case 'serve':
-      return runServe(readConfig(options), () => readConfig(options))
+      return runServe(await readWholeConfig(options), () => readConfig(options))
     case 'demo':
       return runDemoCommand(options)
     case 'probe':
@@ -114,6 +115,13 @@ function readConfig({ config }: Options): Config {
     file: typeof config === 'string' ? config : undefined,
     env: processEnvironment(),
   })
+}
+
+/** With the persisted documents, which take the whole schema to check. */
+async function readWholeConfig(options: Options): Promise<Config> {
+  const config = readConfig(options)
+  await checkPersistedDocuments(config)
+  return config
 }
 
 async function runServe(config: Config, reread: () => Config): Promise<0 | 1> {
@@ -200,7 +208,7 @@ async function runInitCommand(options: Options): Promise<0> {
 }
 
 async function runCheckConfig(options: Options): Promise<0 | 1> {
-  const config = readConfig(options)
+  const config = await readWholeConfig(options)
   await print(`${summaryOf(config)}\n`)
   for (const warning of warningsOf(config)) await print(`warning: ${warning}\n`)
   const tokenFile = textOf(options['token'])

@@ -48,7 +48,7 @@ async function tryOut(
   const started = Promise.race([once(child.stdout, 'data'), exited])
   const [printed] = await within(started, 'it to start', 60_000)
   const [, port] = /:(\d+)/.exec(String(printed)) ?? []
-  const answers = await Promise.all(hosts.map((host) => answerOf(`http://${host}:${port}/`)))
+  const answers = await Promise.all(hosts.map((host) => answerOf(`http://${host}:${port}/nowhere`)))
   child.kill('SIGTERM')
   expect(await exited).toEqual([0, null])
   return { answers, stderr: await stderr }
@@ -171,6 +171,28 @@ describe('the command line', () => {
     expect(stderr).toContain('limits.maxDepht: ')
     expect(stderr).not.toContain('hunter2')
   })
+
+  it.each(['check-config', 'serve'])(
+    '%s names every persisted document that could never be executed',
+    async (command) => {
+      const file = join(directory, 'persisted.json')
+      await writeFile(
+        join(directory, 'documents.json'),
+        JSON.stringify({
+          fine: '{ viewer { __typename } }',
+          misfit: '{ viewers { id } }',
+          large: `{ ${Array.from({ length: 40 }, (_, at) => `a${at}: viewer { __typename }`).join(' ')} }`,
+        }),
+      )
+      const persistedDocuments = { file: 'documents.json' }
+      await writeFile(file, JSON.stringify({ ...config, persistedDocuments }))
+      const { code, stdout, stderr } = await run([command, '--config', file])
+      expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+      expect(stderr).toMatch(/^persistedDocuments.file: the persisted document misfit: .*viewers/m)
+      expect(stderr).toMatch(/^persistedDocuments.file: the persisted document large: .*aliases/m)
+      expect(stderr).not.toContain('fine')
+    },
+  )
 
   it('ends without a complaint when nobody reads on, as "head" does not', async () => {
     const child = spawn(process.execPath, [cli, 'schema'], { stdio: ['ignore', 'pipe', 'pipe'] })

@@ -217,10 +217,11 @@ export function assistantSchema(source: SecretSource) {
       }),
       onBreach: z.enum(['quarantine', 'fallback', 'alert']).default('quarantine').meta({
         description:
-          'What is done when two sessions or conversations have met: take the assistant out of service, go on with the Bot of `auto`, or only log it.',
+          'What is done when two sessions or conversations were given one upstream conversation: `quarantine` the assistant until an operator clears it, `fallback` to the Bot of `auto`, or `alert` only.',
       }),
       requireProof: z.boolean().default(false).meta({
-        description: 'Whether nobody is served before a probe has found the assistant ISOLATED.',
+        description:
+          'Whether nobody is served before a probe has found the assistant ISOLATED; this holds with `onBreach: "alert"`, too.',
       }),
       probe: probeSchema.prefault({}),
       workflow: workflowSchema.optional().meta({ description: 'The Workflow that is run.' }),

@@ -59,7 +59,7 @@ export const limitsSchema = z
     ),
     costPerSecond: count(
       20_000,
-      'Cost of all documents of a session; up to the cost of one document may be spent at once.',
+      'Cost of all documents of a session, and 1 for each KiB that is read or answered; as much as one document may cost can be spent at once.',
       { unit: 'points per second' },
     ),
     messagesPerMinute: count(60, 'Messages of a session.', { unit: 'messages per minute' }),
@@ -96,9 +96,13 @@ export const limitsSchema = z
       'Size of all answers of the gateway that are being made or wait to be read.',
       { min: 65_536 },
     ),
-    maxEventCost: count(250, "Cost of a subscription's document for one event.", {
-      unit: 'points',
-    }),
+    maxEventCost: count(
+      250,
+      "Cost of a subscription's document for one event, which is spent again for each event.",
+      {
+        unit: 'points',
+      },
+    ),
     maxHeapPercent: count(
       90,
       'Share of the heap that may be in use, buffers outside of it included; above it no new work is accepted.',
@@ -116,9 +120,13 @@ export const limitsSchema = z
     maxSubscriptions: count(20_000, 'Open subscriptions of the gateway.', {
       unit: 'subscriptions',
     }),
-    maxSubscriptionsPerSession: count(50, 'Open subscriptions of a session.', {
-      unit: 'subscriptions',
-    }),
+    maxSubscriptionsPerSession: count(
+      50,
+      'Open subscriptions of a session; one more takes the place of the oldest, which can be resumed.',
+      {
+        unit: 'subscriptions',
+      },
+    ),
     maxBufferedBytes: bytes(
       65_536,
       'Size of what is buffered for a subscriber that does not read.',
@@ -151,7 +159,7 @@ export const limitsSchema = z
     ),
     messageRetentionDays: count(
       0,
-      'Time that messages are kept after they were written; 0 keeps them until their conversation is deleted.',
+      'Time that messages are kept after they were written, and with them the titles that they gave and the names of their files; 0 keeps them until their conversation is deleted.',
       { min: 0, max: 36_500, unit: 'days' },
     ),
   })

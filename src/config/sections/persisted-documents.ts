@@ -53,7 +53,10 @@ export function persistedDocumentsSchema({
       context.addIssue({ code: 'custom', message: `names the file ${path}, which ${documents}` })
       return z.NEVER
     })
-    .meta({ description: 'Documents that a request may name instead of sending them.' })
+    .meta({
+      description:
+        'Documents that a request may name instead of sending them: by `documentId`, by `doc_id` or `id` as Relay does, or by `extensions.persistedQuery` as Apollo does.',
+    })
 }
 
 /** The documents, or why there are none. */

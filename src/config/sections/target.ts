@@ -87,7 +87,7 @@ export const workflowSchema = z
     }),
     conversationKeying: z.enum(['create', 'name', 'auto']).default('auto').meta({
       description:
-        'How an upstream conversation is obtained: created beforehand, or named by `CONVERSATION_NAME`; `auto` finds out which of them the platform can do.',
+        'How an upstream conversation is obtained: by a call (`create`), or by `CONVERSATION_NAME` (`name`, with `appId` only); `auto` creates it until the platform turns out not to know what was created.',
     }),
     parameters: z.record(variableName, z.json()).default({}).meta({
       description: 'Start parameters that are sent with every message.',

@@ -14,10 +14,8 @@ export function usePersistedDocuments(
   schema: GraphQLSchema,
   parse: (source: string) => DocumentNode,
 ): Plugin {
-  for (const [id, document] of documents) {
-    const problem = problemOf(document, schema, parse)
-    if (problem !== undefined) throw new TypeError(`the persisted document ${id}: ${problem}`)
-  }
+  const [problem] = findDocumentProblems({ documents }, schema, parse)
+  if (problem !== undefined) throw new TypeError(problem)
   return usePersistedOperations({
     allowArbitraryOperations: !only,
     getPersistedOperation: (id) => documents.get(id) ?? null,
@@ -26,6 +24,21 @@ export function usePersistedDocuments(
       keyNotFound: () => new BadRequestError('The id of the document is malformed.'),
       persistedQueryOnly: () => new ForbiddenError('Only persisted documents are answered.'),
     },
+  })
+}
+
+/**
+ * What is wrong with each document that could never be executed.
+ * @param parse throws for a document over the limits
+ */
+export function findDocumentProblems(
+  { documents }: Pick<PersistedDocuments, 'documents'>,
+  schema: GraphQLSchema,
+  parse: (source: string) => DocumentNode,
+): readonly string[] {
+  return [...documents].flatMap(([id, document]) => {
+    const problem = problemOf(document, schema, parse)
+    return problem === undefined ? [] : [`the persisted document ${id}: ${problem}`]
   })
 }
 
