@@ -8,7 +8,7 @@ import { createSessionNamer } from '../session/namer.ts'
 import { infoOf } from '../strategy/assistants.ts'
 import { openAssistants } from './assistants.ts'
 import { type Dependencies, withDefaults } from './dependencies.ts'
-import { createIsolation } from './isolation.ts'
+import { openIsolation } from './isolation.ts'
 import { openPersistence } from './persistence.ts'
 import { createReplies, createSessionsOver } from './replies.ts'
 import { createServer } from './server.ts'
@@ -61,7 +61,7 @@ export async function createGateway(
   const below = { persistence, assistants, infos }
   const replies = stack.use(createReplies(config, dependencies, below))
   const sessions = stack.use(createSessionsOver(replies, config, dependencies, below))
-  const isolation = stack.use(createIsolation(config, dependencies, { assistants, verdicts }))
+  const isolation = stack.use(openIsolation(config, dependencies, { assistants, verdicts }))
   const parts = { namer, signIn, persistence, assistants, replies, sessions, isolation, infos }
   const server = stack.use(
     createServer(config, dependencies, { ...parts, draining: draining.signal, graphiqlHeaders }),

@@ -18,7 +18,7 @@ export interface Isolation extends IsolationPort, AsyncDisposable {
   isProven(): boolean
 }
 
-export function createIsolation(
+export function openIsolation(
   { assistants: settings, probe }: Config,
   { clock, newId, random, logger }: Dependencies,
   { assistants, verdicts }: { readonly assistants: Assistants; readonly verdicts: Verdicts },

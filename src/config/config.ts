@@ -4,7 +4,7 @@ import { errorCode } from '../lib/error-code.ts'
 import { isPlain } from '../lib/plain.ts'
 import { crossProblems, parsedProblems } from './cross-checks.ts'
 import { environmentSettings, readEnvironment, type Override } from './environment.ts'
-import { describeIssue, formatPath, linesOf } from './problems.ts'
+import { describeIssue, formatPath, problemLines } from './problems.ts'
 import { type ProxySettings, readProxy } from './proxy.ts'
 import { configSchema } from './schema.ts'
 import type { ApiKeySettings } from './sections/api-keys.ts'
@@ -15,7 +15,7 @@ import type { IssuerSettings } from './sections/issuer.ts'
 import type { Limits } from './sections/limits.ts'
 import type { PersistedDocuments } from './sections/persisted-documents.ts'
 import type { ProbeSettings } from './sections/probe.ts'
-import type { Cors, ListenAddress, LogLevel, StoreSettings } from './sections/process.ts'
+import type { CorsSettings, ListenAddress, LogLevel, StoreSettings } from './sections/process.ts'
 import type { SessionSettings } from './sections/session-keys.ts'
 import type { Timeouts } from './sections/timeouts.ts'
 import type { Uploads } from './sections/uploads.ts'
@@ -25,7 +25,7 @@ export interface Config {
   readonly listen: ListenAddress
   /** Undefined: no metrics are served. */
   readonly metrics?: ListenAddress | undefined
-  readonly cors: Cors
+  readonly cors: CorsSettings
   /** Where GraphQL is on the gateway's own server. */
   readonly path: string
   /** Whether browsers get GraphiQL at `path`. */
@@ -112,7 +112,7 @@ export function parseConfig(source: ConfigSource): Config {
   const problems = [
     ...unknown.map((name) => `${name}: is not a variable of the gateway`),
     ...(proxy && 'problem' in proxy ? [`HTTPS_PROXY: ${proxy.problem}`] : []),
-    ...(parsed.error?.issues.flatMap((issue) => linesOf(issue, nameOf)) ?? []),
+    ...(parsed.error?.issues.flatMap((issue) => problemLines(issue, nameOf)) ?? []),
     ...[...crossProblems(settings), ...shared].map(
       ([path, message]) => `${formatPath(path)}: ${message}`,
     ),

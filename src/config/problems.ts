@@ -24,7 +24,7 @@ export function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
 }
 
 /** One line for each thing to mend: `assistants[0].baseUrl: must be …`. */
-export function linesOf(
+export function problemLines(
   issue: z.core.$ZodIssue,
   nameOf: (path: readonly PropertyKey[]) => string,
 ): readonly string[] {

@@ -3,7 +3,8 @@ import type { CozeClient, CozeTarget } from './client.ts'
 import type { CozeAnswer } from './envelope.ts'
 import { CozeError } from './errors.ts'
 import { type ContentType, type CozeUsage, decodeMessageUsage } from './events.ts'
-import { findId, findObject, findString, isObject, type JsonObject } from './json.ts'
+import { findId, findObject, findString, type JsonObject } from './json.ts'
+import { isJsonObject } from '../lib/json-object.ts'
 
 export interface CozeConversation {
   readonly id: string
@@ -167,7 +168,7 @@ export function readMessages({ body, logId }: CozeAnswer): readonly CozeMessage[
   if (rows === undefined) return undefined
   if (!Array.isArray(rows)) throw malformed()
   return rows.map((row: unknown) => {
-    if (!isObject(row)) throw malformed()
+    if (!isJsonObject(row)) throw malformed()
     const id = findId(row, 'id')
     const conversationId = findId(row, 'conversation_id')
     if (id === undefined || conversationId === undefined) throw malformed()
@@ -206,7 +207,7 @@ function readSeconds(value: unknown): number | null {
 }
 
 /** What the session thinks of one of its answers (docs/coze-platform.md#conversations-messages-files). */
-export interface Feedback {
+export interface UpstreamFeedback {
   readonly type: 'like' | 'unlike'
   /** At most 10 of 30 characters. */
   readonly reasons: readonly string[]
@@ -224,7 +225,7 @@ export async function giveFeedback(
   client: CozeClient,
   target: CozeTarget,
   answer: AnswerReference,
-  feedback: Feedback,
+  feedback: UpstreamFeedback,
   signal: AbortSignal,
 ): Promise<void> {
   const body = {

@@ -1,14 +1,7 @@
 import type { ToolCall } from '../domain.ts'
 import { type CozeErrorDetails, CozeError, createUpstreamError } from './errors.ts'
-import {
-  findCode,
-  findId,
-  findObject,
-  findString,
-  isObject,
-  type JsonObject,
-  parseObject,
-} from './json.ts'
+import { findCode, findId, findObject, findString, type JsonObject, parseObject } from './json.ts'
+import { isJsonObject } from '../lib/json-object.ts'
 import { decodeToolCalls } from './tool-calls.ts'
 
 export interface CozeUsage {
@@ -226,7 +219,7 @@ export function decodeLastError(chat: JsonObject, logId: string | undefined): Co
 
 export function decodeUsage(chat: JsonObject): CozeUsage | null {
   const usage = chat['usage']
-  if (!isObject(usage)) return null
+  if (!isJsonObject(usage)) return null
   const { input_count: input, output_count: output, token_count: total } = usage
   return isCount(input) && isCount(output) && isCount(total)
     ? { inputTokens: input, outputTokens: output, totalTokens: totalOf(input, output, total) }

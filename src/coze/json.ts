@@ -1,9 +1,6 @@
+import { isJsonObject } from '../lib/json-object.ts'
 /** A JSON object from the wire: nothing in it is believed before it was looked at. */
 export type JsonObject = Readonly<Record<string, unknown>>
-
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
 
 /** Values of one JSON text. A list of messages has some thousands; a million take half a second to read. */
 const maxValues = 100_000
@@ -11,7 +8,7 @@ const maxValues = 100_000
 const shortLength = 65_536
 
 /** Undefined for broken JSON, whose text must not get into an error, and for more values than any platform sends. */
-export function parseJson(text: string): unknown {
+export function tryParseJson(text: string): unknown {
   if (text.length > shortLength && hasTooManyValues(text)) return undefined
   try {
     return JSON.parse(text)
@@ -22,19 +19,19 @@ export function parseJson(text: string): unknown {
 
 /** Undefined for anything that is not a JSON object, broken JSON included. */
 export function parseObject(text: string): JsonObject | undefined {
-  const value = parseJson(text)
-  return isObject(value) ? value : undefined
+  const value = tryParseJson(text)
+  return isJsonObject(value) ? value : undefined
 }
 
 export function findObject(from: JsonObject, key: string): JsonObject | undefined {
   const value = from[key]
-  return isObject(value) ? value : undefined
+  return isJsonObject(value) ? value : undefined
 }
 
 /** The objects of a list; none if it is no list. */
 export function findObjects(from: JsonObject, key: string): readonly JsonObject[] {
   const value = from[key]
-  return Array.isArray(value) ? value.filter(isObject) : []
+  return Array.isArray(value) ? value.filter(isJsonObject) : []
 }
 
 /** Undefined if empty. */

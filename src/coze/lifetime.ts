@@ -6,7 +6,7 @@ import type { CozeError } from './errors.ts'
  * What may end an exchange from outside: the caller's signal, a total time, and the time of its current phase. One timer
  * serves them all: it is set anew only when it fires, or when something is due before it would.
  */
-export interface Lifetime extends Disposable {
+export interface CallLifetime extends Disposable {
   /** Sets the time for all phases together, from now on. */
   limit(ms: number, error: () => CozeError): void
   /** Begins a phase, ending the one before. */
@@ -27,7 +27,7 @@ interface Due {
 export function openLifetime(
   options: { readonly clock: Clock; readonly fail: (reason: Error) => void },
   signal: AbortSignal,
-): Lifetime {
+): CallLifetime {
   const { clock, fail } = options
   let total: Due | undefined
   let phase: Due | undefined

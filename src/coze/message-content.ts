@@ -1,5 +1,6 @@
 import type { Question, QuestionField } from '../domain.ts'
-import { findString, isObject, parseJson, type JsonObject } from './json.ts'
+import { findString, tryParseJson, type JsonObject } from './json.ts'
+import { isJsonObject } from '../lib/json-object.ts'
 
 /** A message on its way upstream (EnterMessage, docs/coze-platform.md#workflow-chat). */
 export interface EnterMessage {
@@ -45,10 +46,11 @@ export function readObjectString(content: string): {
   readonly text: string
   readonly hasMore: boolean
 } {
-  const parts = parseJson(content)
+  const parts = tryParseJson(content)
   if (!Array.isArray(parts) || parts.length === 0) return { text: '', hasMore: true }
   const texts = parts.flatMap((part) => {
-    const text = isObject(part) && part['type'] === 'text' ? findString(part, 'text') : undefined
+    const text =
+      isJsonObject(part) && part['type'] === 'text' ? findString(part, 'text') : undefined
     return text === undefined ? [] : [text]
   })
   return { text: texts.join('\n\n'), hasMore: texts.length < parts.length }
@@ -94,13 +96,13 @@ function decodeInfo(info: JsonObject): Question | undefined {
 }
 
 function optionName(option: unknown): readonly string[] {
-  const name = isObject(option) ? findString(option, 'name') : option
+  const name = isJsonObject(option) ? findString(option, 'name') : option
   return typeof name === 'string' && name !== '' ? [name.toWellFormed()] : []
 }
 
 function decodeField(field: unknown): readonly QuestionField[] {
-  const name = isObject(field) ? findString(field, 'name') : undefined
-  if (!isObject(field) || name === undefined) return []
+  const name = isJsonObject(field) ? findString(field, 'name') : undefined
+  if (!isJsonObject(field) || name === undefined) return []
   const type = findString(field, 'type') ?? 'string'
   return [
     {
@@ -112,11 +114,11 @@ function decodeField(field: unknown): readonly QuestionField[] {
 }
 
 function open(value: unknown): JsonObject | undefined {
-  const opened = typeof value === 'string' ? parseJson(value) : value
-  return isObject(opened) ? opened : undefined
+  const opened = typeof value === 'string' ? tryParseJson(value) : value
+  return isJsonObject(opened) ? opened : undefined
 }
 
 function openList(value: unknown): readonly unknown[] {
-  const list = typeof value === 'string' ? parseJson(value) : value
+  const list = typeof value === 'string' ? tryParseJson(value) : value
   return Array.isArray(list) ? list : []
 }

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
 import { type CozeDelta, type CozeEvent, decodeFrame } from './events.ts'
-import { parseJson } from './json.ts'
+import { tryParseJson } from './json.ts'
 
 /**
  * The frame of a piece of text, as the pattern of those that follow: the frames of one message differ in nothing but their
@@ -112,7 +112,7 @@ function createRepeatedFrame(before: string, after: string, delta: CozeDelta): R
       said = text.slice(start, at)
       return true
     }
-    const parsed = parseJson(text.slice(start - 1, at + 1))
+    const parsed = tryParseJson(text.slice(start - 1, at + 1))
     if (typeof parsed !== 'string') return false
     said = parsed
     bytes = Buffer.byteLength(said)

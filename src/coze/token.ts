@@ -19,7 +19,7 @@ export interface SharedTokenCredentials {
   readonly token: Secret
 }
 
-export type CozeCredentials = OAuthCredentials | SharedTokenCredentials
+export type TokenCredentials = OAuthCredentials | SharedTokenCredentials
 
 /** The access tokens of one assistant's credentials. */
 export interface TokenResolver extends AsyncDisposable {
@@ -37,7 +37,7 @@ export interface TokenResolver extends AsyncDisposable {
 }
 
 export interface TokenResolverOptions extends Omit<MinterOptions, 'credentials'> {
-  readonly credentials: CozeCredentials
+  readonly credentials: TokenCredentials
   readonly metrics: MinterOptions['metrics'] & Pick<Metrics, 'tokenReused'>
   /** Sessions whose tokens are kept; the least recently used goes. */
   readonly maxEntries: number

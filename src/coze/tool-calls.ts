@@ -1,13 +1,7 @@
 import type { ToolCall } from '../domain.ts'
 import { CozeError, type CozeErrorDetails } from './errors.ts'
-import {
-  findObject,
-  findObjects,
-  findString,
-  isObject,
-  type JsonObject,
-  maxIdLength,
-} from './json.ts'
+import { findObject, findObjects, findString, type JsonObject, maxIdLength } from './json.ts'
+import { isJsonObject } from '../lib/json-object.ts'
 
 /**
  * What a chat asks its client to do (docs/coze-platform.md#bot-chat). A chat that waits for nothing may carry the field all the same,
@@ -36,5 +30,5 @@ export function decodeToolCalls(
 
 function argumentsOf(called: JsonObject): string {
   const given = called['arguments']
-  return isObject(given) ? JSON.stringify(given) : (findString(called, 'arguments') ?? '{}')
+  return isJsonObject(given) ? JSON.stringify(given) : (findString(called, 'arguments') ?? '{}')
 }

@@ -1,18 +1,18 @@
 /** What an assistant asks of its user. */
-export interface Question {
+export interface CardQuestion {
   readonly text: string
   readonly options: readonly string[]
-  readonly fields: readonly QuestionField[]
+  readonly fields: readonly CardField[]
 }
 
-export interface QuestionField {
+export interface CardField {
   readonly name: string
   readonly type: string
   readonly required: boolean
 }
 
 /** A question as a card, or an input form if it has fields (docs/coze-platform.md#questions-and-forms). */
-export function questionCard({ text, options, fields }: Question): string {
+export function questionCard({ text, options, fields }: CardQuestion): string {
   return card(
     fields.length > 0
       ? { card_type: 'INPUT', input_card_data: fields }
@@ -29,7 +29,7 @@ export function displayCard(text: string): string {
 }
 
 /** The same question where there are no cards. */
-export function questionText({ text, options, fields }: Question): string {
+export function questionText({ text, options, fields }: CardQuestion): string {
   const wanted = fields.map(({ name, type }) => `${name}: ${type}`)
   return [text, ...options.map((option) => `- ${option}`), ...wanted].join('\n')
 }

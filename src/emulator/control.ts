@@ -3,7 +3,7 @@ import type { Call, Context } from './context.ts'
 import { parseRequest } from './enter-message.ts'
 import { orderSchema } from './faults.ts'
 import type { TokenEndpoint } from './cloud/oauth.ts'
-import type { Feedback } from './world.ts'
+import type { PlatformFeedback } from './world.ts'
 
 /** What the emulator has seen and holds; nothing in it is secret, it is test data. */
 export interface EmulatorState {
@@ -33,7 +33,7 @@ export interface EmulatorState {
       readonly type: string
       readonly content: string
       readonly metaData: Readonly<Record<string, string>>
-      readonly feedback?: Feedback | undefined
+      readonly feedback?: PlatformFeedback | undefined
     }[]
   }[]
   readonly tokens: readonly {

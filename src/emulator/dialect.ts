@@ -1,27 +1,27 @@
-import type { Question } from './cards.ts'
+import type { CardQuestion } from './cards.ts'
 import type { Answer, Context, OwnedCall } from './context.ts'
-import type { EnterMessage } from './enter-message.ts'
+import type { SentMessage } from './enter-message.ts'
 import type { Facts } from './facts.ts'
 import type { Ids } from './ids.ts'
 import type { Settings } from './options.ts'
-import type { Run } from './run.ts'
+import type { PlatformRun } from './run.ts'
 import type { Script } from './script.ts'
-import type { Framing, NamedEvent, WireEvent } from './stream.ts'
+import type { PlatformFraming, NamedEvent, WireEvent } from './stream.ts'
 import type {
   Chat,
   ChatKind,
   ChatStatus,
-  Conversation,
-  Message,
+  PlatformConversation,
+  PlatformMessage,
   MetaData,
   Principal,
-  Usage,
+  PlatformUsage,
 } from './world.ts'
 
 export type Handler = (call: OwnedCall, context: Context) => Answer | Promise<Answer>
 
 /** An answer that refuses what was asked for: a JSON body, or a text. */
-export interface Refusal {
+export interface RefusedCall {
   readonly status: number
   readonly body: object | string
   /** Whether its length is left open. Default false. */
@@ -31,14 +31,14 @@ export interface Refusal {
 /** The parts of a chat before it begins. */
 export interface Beginning {
   readonly kind: ChatKind
-  readonly conversation: Conversation
+  readonly conversation: PlatformConversation
   readonly owner: Principal
   readonly botId: string | undefined
   readonly metaData: MetaData
   /** The meta data of each of its own messages. */
   readonly carried: MetaData
   readonly saved: boolean
-  readonly messages: readonly EnterMessage[]
+  readonly messages: readonly SentMessage[]
   readonly request: unknown
   readonly facts: Facts
   readonly cards: boolean
@@ -60,9 +60,9 @@ export interface Dialect {
   envelope(said: object, logId: string): object
   errorBody(code: number | string, msg: string, logId: string): object
   /** The answer to a caller whose request ended with an error. */
-  refuse(error: unknown, logId: string, settings: Settings): Refusal
+  refuse(error: unknown, logId: string, settings: Settings): RefusedCall
 
-  readonly framing: Readonly<Record<ChatKind, Framing>>
+  readonly framing: Readonly<Record<ChatKind, PlatformFraming>>
   /** Whether a chat plays on to its end when nobody reads it any more. */
   readonly playsOnUnread: Readonly<Record<ChatKind, boolean>>
   /** Whether a question waits for the next message; else for the output of a call. */
@@ -77,8 +77,8 @@ export interface Dialect {
     about: Beginning & { readonly answersQuestion: boolean },
   ): { readonly chat: Chat; readonly told: readonly string[] }
   /** The model's reply to the answer to a question. */
-  answerTo(question: Question, text: string): Script
-  telling(run: Run, context: Context): Telling
+  answerTo(question: CardQuestion, text: string): Script
+  telling(run: PlatformRun, context: Context): Telling
 }
 
 /** How the events of a chat are told. */
@@ -91,13 +91,13 @@ export interface Telling {
   /** The platform's note behind the answers. */
   readonly finish: string | undefined
   /** The meta data of a message, with the chat's usage once it is known. */
-  metaData(usage: Usage | undefined): MetaData
+  metaData(usage: PlatformUsage | undefined): MetaData
   begin(isResumed: boolean): readonly NamedEvent[]
   delta(
-    message: Message,
+    message: PlatformMessage,
     piece: { readonly content: string; readonly reasoning_content?: string },
   ): NamedEvent
-  completed(message: Message): NamedEvent
+  completed(message: PlatformMessage): NamedEvent
   /** Behind a question: the status it leaves, and what is told before it. */
   readonly asked: { readonly status: 'completed' | 'requires_action'; readonly note?: string }
   /** The end of a chat. `kept`: its status from now on; `told`: the one that the stream tells, if any. */

@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import type { Context } from './context.ts'
 import { ApiError } from './call-errors.ts'
-import { parseJson } from './json.ts'
-import type { Conversation, Message } from './world.ts'
+import { parseWithoutNulls } from './json.ts'
+import type { PlatformConversation, PlatformMessage } from './world.ts'
 
 /** At most 16 pairs; keys of 1 to 64, values of 1 to 512 characters; beyond it: 4003. */
 export const metaDataSchema = z.record(z.string(), z.string()).optional()
@@ -25,7 +25,7 @@ export const enterMessageSchema = z.object({
   meta_data: metaDataSchema,
 })
 
-export type EnterMessage = z.output<typeof enterMessageSchema>
+export type SentMessage = z.output<typeof enterMessageSchema>
 
 const objectStringSchema = z.array(
   z.object({
@@ -55,10 +55,10 @@ export function checkMetaData(metaData: Readonly<Record<string, string>>): void 
 /** Puts a message into a conversation as it was handed in. */
 export function keepEntered(
   { world }: Pick<Context, 'world'>,
-  conversation: Conversation,
-  entered: EnterMessage,
-  place: Partial<Pick<Message, 'chatId' | 'botId'>> = {},
-): Message {
+  conversation: PlatformConversation,
+  entered: SentMessage,
+  place: Partial<Pick<PlatformMessage, 'chatId' | 'botId'>> = {},
+): PlatformMessage {
   const message = world.draftMessage(conversation, {
     ...place,
     role: entered.role,
@@ -83,13 +83,13 @@ export function textOf(message: {
 }
 
 /** The addresses of the images that a message carries. */
-export function imagesOf(message: EnterMessage): readonly string[] {
+export function imagesOf(message: SentMessage): readonly string[] {
   if (message.content_type !== 'object_string') return []
   return partsOf(message).flatMap((part) => part.file_url ?? [])
 }
 
 /** The ids of the files that a message carries. */
-export function filesOf(message: EnterMessage): readonly string[] {
+export function filesOf(message: SentMessage): readonly string[] {
   if (message.content_type !== 'object_string') return []
   return partsOf(message).flatMap((part) => part.file_id ?? [])
 }
@@ -100,7 +100,7 @@ function partsOf({ content }: { readonly content?: string | undefined }) {
 
 function parseContent(text: string): unknown {
   try {
-    return parseJson(text)
+    return parseWithoutNulls(text)
   } catch (cause) {
     throw new ApiError(4000, 'Request parameter error: not JSON', { cause })
   }

@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import type { Context } from './context.ts'
-import { type EnterMessage, filesOf, imagesOf } from './enter-message.ts'
+import { type SentMessage, filesOf, imagesOf } from './enter-message.ts'
 import { ApiError } from './call-errors.ts'
-import { parseJson } from './json.ts'
+import { parseWithoutNulls } from './json.ts'
 import { memoryKeyOf, nodeKeyOf, variableKeyOf } from './leaks.ts'
 import type { Settings } from './options.ts'
 import type { VariableKey, Variables } from './variables.ts'
@@ -29,7 +29,7 @@ export interface Facts {
 export function collectFacts(
   { files, variables, memory, nodes, settings }: Context,
   about: {
-    readonly messages: readonly EnterMessage[]
+    readonly messages: readonly SentMessage[]
     readonly parameters: Readonly<Record<string, unknown>>
     readonly variables: Readonly<Record<string, string>>
     readonly metaData: MetaData
@@ -90,7 +90,7 @@ function filesInParameter(value: unknown): readonly string[] {
   if (Array.isArray(value)) return value.flatMap(filesInParameter)
   if (typeof value !== 'string' || !value.startsWith('{')) return []
   try {
-    const parsed = fileSchema.safeParse(parseJson(value))
+    const parsed = fileSchema.safeParse(parseWithoutNulls(value))
     return parsed.success ? [parsed.data.file_id] : []
   } catch {
     return []
@@ -104,7 +104,7 @@ function imagesInParameter(value: unknown): readonly string[] {
 }
 
 /** `name=value` lines in the order of their names. */
-export function linesOf(values: Readonly<Record<string, unknown>>): string {
+export function factLines(values: Readonly<Record<string, unknown>>): string {
   const lines = Object.entries(values).map(
     ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
   )

@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createBody } from './body.ts'
 import type { Context } from './context.ts'
-import type { Refusal } from './dialect.ts'
+import type { RefusedCall } from './dialect.ts'
 import { ApiError } from './call-errors.ts'
 import { type Fault, findFault } from './faults.ts'
-import { parseJson } from './json.ts'
+import { parseWithoutNulls } from './json.ts'
 
 const maxBytes = 20 * 1024 * 1024
 
@@ -20,7 +20,7 @@ export async function readJson(req: IncomingMessage): Promise<unknown> {
   const text = Buffer.concat(chunks).toString('utf8')
   if (text.trim() === '') return undefined
   try {
-    return parseJson(text)
+    return parseWithoutNulls(text)
   } catch (cause) {
     throw new ApiError(4000, 'Request parameter error: body is not JSON', { cause })
   }
@@ -34,7 +34,7 @@ export function sendJson(res: ServerResponse, status: number, body: object): voi
 }
 
 /** Answers with what refuses the request; does nothing once the client has gone. */
-export function sendRefusal(res: ServerResponse, { status, body, isChunked }: Refusal): void {
+export function sendRefusal(res: ServerResponse, { status, body, isChunked }: RefusedCall): void {
   if (res.closed || res.headersSent) return
   const isText = typeof body === 'string'
   res.writeHead(status, {

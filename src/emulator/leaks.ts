@@ -1,6 +1,11 @@
 import type { Settings } from './options.ts'
 import type { VariableKey } from './variables.ts'
-import { type Conversation, createPrincipal, type NameKey, type Principal } from './world.ts'
+import {
+  type PlatformConversation,
+  createPrincipal,
+  type ConversationNameKey,
+  type Principal,
+} from './world.ts'
 
 /** Whose data something is in truth: the session's, or, where it leaks, everybody's on the account. */
 export function everybody({ accountId }: Principal): Principal {
@@ -8,14 +13,14 @@ export function everybody({ accountId }: Principal): Principal {
 }
 
 /** Under what an app's conversation is looked up by name. */
-export function nameKeyOf(key: NameKey, { leaks }: Settings): NameKey {
+export function nameKeyOf(key: ConversationNameKey, { leaks }: Settings): ConversationNameKey {
   if (leaks.staticConversation) return { ...key, owner: everybody(key.owner), name: 'Default' }
   return leaks.sharedName ? { ...key, owner: everybody(key.owner) } : key
 }
 
 export function mayUse(
   principal: Principal,
-  { owner, appId }: Conversation,
+  { owner, appId }: PlatformConversation,
   { leaks }: Settings,
 ): boolean {
   if (owner.key === principal.key || leaks.foreignConversations) return true

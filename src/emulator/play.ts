@@ -1,16 +1,16 @@
-import { displayCard, type Question, questionCard, questionText } from './cards.ts'
+import { displayCard, type CardQuestion, questionCard, questionText } from './cards.ts'
 import type { Context } from './context.ts'
 import { unixSeconds } from './ids.ts'
-import { park, type Run } from './run.ts'
+import { park, type PlatformRun } from './run.ts'
 import { type FunctionCall, words } from './script.ts'
 import type { NamedEvent, WireEvent } from './stream.ts'
-import type { Message, Usage } from './world.ts'
+import type { PlatformMessage, PlatformUsage } from './world.ts'
 
 /**
  * Plays a chat to its end and yields its events, as its platform tells them.
  * State is changed before the event that tells of it is yielded.
  */
-export async function* play(run: Run, context: Context): AsyncGenerator<WireEvent> {
+export async function* play(run: PlatformRun, context: Context): AsyncGenerator<WireEvent> {
   const { chat, conversation, script } = run
   const { clock, dialect, ids, settings, world, changes, variables } = context
   const pace = createPace(run, context)
@@ -78,14 +78,18 @@ export async function* play(run: Run, context: Context): AsyncGenerator<WireEven
   }
 
   /** An unsaved chat's messages exist on the wire only. */
-  function keep(message: Message): NamedEvent {
+  function keep(message: PlatformMessage): NamedEvent {
     const isForgotten = dialect.forgetsCanceled && chat.status === 'canceled'
     message.inContext = message.type === 'answer' && !isForgotten
     if (chat.saved) world.keepMessage(conversation, message)
     return telling.completed(message)
   }
 
-  function draft(type: string, content: string, more: Partial<Message> = {}): Message {
+  function draft(
+    type: string,
+    content: string,
+    more: Partial<PlatformMessage> = {},
+  ): PlatformMessage {
     const about = { chatId: chat.id, sectionId: chat.sectionId, botId: chat.botId }
     return world.draftMessage(conversation, {
       ...about,
@@ -113,7 +117,7 @@ export async function* play(run: Run, context: Context): AsyncGenerator<WireEven
     yield keep(message)
   }
 
-  function usage(): Usage {
+  function usage(): PlatformUsage {
     return {
       token_count: run.inputCount + outputCount,
       output_count: outputCount,
@@ -149,7 +153,7 @@ export async function* play(run: Run, context: Context): AsyncGenerator<WireEven
     yield telling.done
   }
 
-  async function* ask(question: Question): AsyncGenerator<WireEvent> {
+  async function* ask(question: CardQuestion): AsyncGenerator<WireEvent> {
     const isPlain = question.options.length + question.fields.length === 0
     if (chat.cards && !isPlain) {
       yield keep(draft('answer', questionCard(question), { contentType: 'card' }))
@@ -170,7 +174,7 @@ export async function* play(run: Run, context: Context): AsyncGenerator<WireEven
 }
 
 /** Waits for the next word's turn; without a speed it only lets others have a turn now and then. */
-function createPace(run: Run, { clock, settings }: Context): () => Promise<void> {
+function createPace(run: PlatformRun, { clock, settings }: Context): () => Promise<void> {
   const wordsPerSecond = run.script.wordsPerSecond ?? settings.wordsPerSecond
   let due = clock.monotonic()
   let count = 0

@@ -1,5 +1,5 @@
 import { statements } from './answers.ts'
-import type { Question } from './cards.ts'
+import type { CardQuestion } from './cards.ts'
 import type { Context } from './context.ts'
 import type { Beginning } from './dialect.ts'
 import { ApiError } from './call-errors.ts'
@@ -10,35 +10,35 @@ import { sayOnly, type Script, words, writeScript } from './script.ts'
 import {
   type Chat,
   type ChatKind,
-  type Conversation,
+  type PlatformConversation,
   isRunning,
-  type ToolCall,
+  type PlatformToolCall,
   type World,
 } from './world.ts'
 
 /** A chat that has begun or goes on: what it was told is stored, its script written, nothing of the answer is out yet. */
-export interface Run {
+export interface PlatformRun {
   readonly chat: Chat
-  readonly conversation: Conversation
+  readonly conversation: PlatformConversation
   readonly script: Script
   readonly inputCount: number
   readonly executeId: string
   readonly debugUrl: string
   /** The outputs with which it goes on; undefined: it begins. */
-  readonly outputs?: readonly ToolOutput[]
+  readonly outputs?: readonly GivenOutput[]
   /** Aborts when the platform's process ends: the run is lost then. */
   readonly life: AbortSignal
 }
 
-export interface ToolOutput {
-  readonly call: ToolCall
+export interface GivenOutput {
+  readonly call: PlatformToolCall
   readonly output: string
 }
 
 export function startRun(
   context: Context,
   about: Beginning & { readonly executeId: string; readonly debugUrl: string },
-): Run {
+): PlatformRun {
   const { dialect, process } = context
   const { conversation, messages, kind, executeId, debugUrl } = about
   const before = conversation.messages
@@ -68,14 +68,17 @@ export function startRun(
 export function park(
   { leaks }: Settings,
   world: World,
-  conversation: Conversation,
-  question: Question,
+  conversation: PlatformConversation,
+  question: CardQuestion,
 ): void {
   if (leaks.sharedQuestion) world.questions.set(ownerOf(conversation), question)
   else conversation.question = question
 }
 
-function unpark({ world, settings }: Context, conversation: Conversation): Question | undefined {
+function unpark(
+  { world, settings }: Context,
+  conversation: PlatformConversation,
+): CardQuestion | undefined {
   const owner = ownerOf(conversation)
   const question = settings.leaks.sharedQuestion
     ? world.questions.get(owner)
@@ -85,7 +88,7 @@ function unpark({ world, settings }: Context, conversation: Conversation): Quest
   return question
 }
 
-function ownerOf({ appId, botId }: Conversation): string {
+function ownerOf({ appId, botId }: PlatformConversation): string {
   return appId ?? botId ?? ''
 }
 
@@ -108,11 +111,11 @@ export function resumeRun(
   context: Context,
   about: {
     readonly chat: Chat
-    readonly conversation: Conversation
+    readonly conversation: PlatformConversation
     /** By the ids of the calls. */
     readonly outputs: ReadonlyMap<string, string>
   },
-): Run {
+): PlatformRun {
   const { chat, conversation } = about
   const outputs = chat.toolCalls.map((call) => ({ call, output: about.outputs.get(call.id) ?? '' }))
   const command = outputs.find(({ output }) => output.startsWith('/'))?.output
@@ -139,7 +142,7 @@ export function resumeRun(
 }
 
 /** @throws {ApiError} 4016 while another chat runs in the conversation. */
-export function assertIdle({ settings }: Context, { chat }: Conversation): void {
+export function assertIdle({ settings }: Context, { chat }: PlatformConversation): void {
   if (chat === undefined) return
   const waits = settings.switches.busyWhileActionRequired && chat.status === 'requires_action'
   if (isRunning(chat) || waits) {

@@ -1,6 +1,6 @@
 import { answer, isChinese } from './answers.ts'
-import type { Question } from './cards.ts'
-import { type Facts, linesOf } from './facts.ts'
+import type { CardQuestion } from './cards.ts'
+import { type Facts, factLines } from './facts.ts'
 import { longText } from './long-text.ts'
 
 /**
@@ -44,7 +44,7 @@ export type Step =
   | { readonly kind: 'followUps'; readonly texts: readonly string[] }
   | { readonly kind: 'fail' | 'error'; readonly code: number; readonly msg: string }
   | { readonly kind: 'callTools'; readonly calls: readonly FunctionCall[] }
-  | { readonly kind: 'ask'; readonly question: Question }
+  | { readonly kind: 'ask'; readonly question: CardQuestion }
   | { readonly kind: 'card' | 'object'; readonly text: string }
   /** Base64. */
   | { readonly kind: 'audio'; readonly pieces: readonly string[] }
@@ -206,7 +206,7 @@ function parseCalls(text: string): readonly FunctionCall[] {
   return (names || 'lookup').split(',').map((name) => ({ name, arguments: args }))
 }
 
-function parseQuestion(kind: 'ask' | 'choose' | 'form', text: string): Question {
+function parseQuestion(kind: 'ask' | 'choose' | 'form', text: string): CardQuestion {
   if (kind === 'ask') return { text: text || 'Which one?', options: [], fields: [] }
   const [title = '', ...parts] = text.split('|').map((part) => part.trim())
   if (kind === 'choose') return { text: title, options: parts, fields: [] }
@@ -222,11 +222,11 @@ function tell(what: 'files' | 'params' | 'vars' | 'meta', facts: Facts): string 
     case 'files':
       return facts.files.join('\n') || 'none'
     case 'params':
-      return linesOf(facts.parameters)
+      return factLines(facts.parameters)
     case 'vars':
-      return linesOf(facts.variables)
+      return factLines(facts.variables)
     case 'meta':
-      return linesOf(facts.metaData)
+      return factLines(facts.metaData)
   }
 }
 

@@ -14,7 +14,7 @@ export interface NamedEvent {
 export type WireEvent = NamedEvent | { readonly text: string }
 
 /** How events are put into bytes. */
-export interface Framing {
+export interface PlatformFraming {
   /** Behind the names of fields. */
   readonly space: '' | ' '
   /** The id of the first event; undefined: events have none. */
@@ -25,7 +25,7 @@ export interface Framing {
   readonly headers: Readonly<Record<string, string>>
 }
 
-export interface EventStream {
+export interface PlatformStream {
   /** Aborts when nobody reads any more. */
   readonly gone: AbortSignal
   /** Waits while the client's socket is full; does nothing once it has gone. */
@@ -46,12 +46,12 @@ export function isDone(event: NamedEvent): boolean {
   return event.name === 'done' || event.name === 'conversation.stream.done'
 }
 
-export function openEventStream(
+export function openPlatformStream(
   res: ServerResponse,
-  framing: Framing,
+  framing: PlatformFraming,
   faults: readonly Fault[],
   { gates, random }: { readonly gates: Gates; readonly random: RandomBytes },
-): EventStream {
+): PlatformStream {
   const stall = findFault(faults, 'stall')
   const cut = findFault(faults, 'cut')
   const frame = createFramer(framing, findFault(faults, 'framing'))
@@ -110,7 +110,7 @@ export function openEventStream(
 }
 
 function createFramer(
-  { space, firstId, escapesHtml }: Framing,
+  { space, firstId, escapesHtml }: PlatformFraming,
   other: FaultOf<'framing'> | undefined,
 ): (event: WireEvent) => string {
   const escaped = (json: string) => (escapesHtml ? escapeHtml(json) : json)

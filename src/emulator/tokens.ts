@@ -5,7 +5,7 @@ import { createPrincipal, type Principal } from './world.ts'
 
 const maxTokens = 100_000
 
-export interface AccessToken {
+export interface IssuedToken {
   readonly principal: Principal
   /** Unix seconds. */
   readonly expiresAt: number
@@ -21,7 +21,7 @@ export interface Tokens {
   /** Of one principal, or all. Personal access tokens stay. */
   revoke(principal?: Principal): void
   /** In the order of issue, also those expired or revoked since. */
-  issued(): readonly AccessToken[]
+  issued(): readonly IssuedToken[]
 }
 
 export function createTokens(
@@ -35,8 +35,8 @@ export function createTokens(
       createPrincipal(accountId, undefined),
     ]),
   )
-  const live = new Map<string, AccessToken>()
-  const history: AccessToken[] = []
+  const live = new Map<string, IssuedToken>()
+  const history: IssuedToken[] = []
   return {
     issue(principal, seconds) {
       const token = ids.accessToken()

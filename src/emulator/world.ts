@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Clock } from '../lib/clock.ts'
-import type { Question } from './cards.ts'
+import type { CardQuestion } from './cards.ts'
 import type { Facts } from './facts.ts'
 import { type Ids, unixSeconds } from './ids.ts'
 
@@ -17,7 +17,7 @@ export type MetaData = Readonly<Record<string, string>>
 /** The API that began a chat: `/v1/workflows/chat` or `/v3/chat`. */
 export type ChatKind = 'workflow' | 'bot'
 
-export interface Message {
+export interface PlatformMessage {
   readonly id: string
   readonly conversationId: string
   readonly chatId: string
@@ -33,11 +33,11 @@ export interface Message {
   updatedAt: number
   /** Not so for verbose messages and for those of a cancelled chat. */
   inContext: boolean
-  feedback: Feedback | undefined
+  feedback: PlatformFeedback | undefined
 }
 
 /** What the user thinks of an answer. */
-export interface Feedback {
+export interface PlatformFeedback {
   readonly type: 'like' | 'unlike'
   readonly reasons: readonly string[]
   readonly comment: string
@@ -51,13 +51,13 @@ export type ChatStatus =
   | 'requires_action'
   | 'canceled'
 
-export interface ToolCall {
+export interface PlatformToolCall {
   readonly id: string
   readonly type: 'function' | 'reply_message'
   readonly function?: { readonly name: string; readonly arguments: string }
 }
 
-export interface Usage {
+export interface PlatformUsage {
   readonly token_count: number
   readonly output_count: number
   readonly input_count: number
@@ -80,10 +80,10 @@ export interface Chat {
   completedAt: number | undefined
   failedAt: number | undefined
   lastError: { readonly code: number; readonly msg: string }
-  usage: Usage
-  toolCalls: readonly ToolCall[]
+  usage: PlatformUsage
+  toolCalls: readonly PlatformToolCall[]
   /** What a `reply_message` among them asks. */
-  asked: Question | undefined
+  asked: CardQuestion | undefined
   /** The request as it came, for tests. */
   readonly request: unknown
   readonly facts: Facts
@@ -91,7 +91,7 @@ export interface Chat {
   readonly cards: boolean
 }
 
-export interface Conversation {
+export interface PlatformConversation {
   readonly id: string
   readonly owner: Principal
   readonly appId: string | undefined
@@ -105,14 +105,14 @@ export interface Conversation {
   /** The latest chat. */
   chat: Chat | undefined
   /** What the next message answers. */
-  question: Question | undefined
+  question: CardQuestion | undefined
   /** Whether lists leave it out. */
   isHidden: boolean
-  readonly messages: Message[]
+  readonly messages: PlatformMessage[]
 }
 
 /** The key by which a named conversation is found. */
-export interface NameKey {
+export interface ConversationNameKey {
   /** The app or Bot whose flow runs in it. */
   readonly targetId: string
   readonly connectorId: string
@@ -126,18 +126,21 @@ const maxMessages = 2_000
 
 /** Everything the emulator remembers, bounded: the oldest is forgotten first. */
 export interface World {
-  readonly conversations: ReadonlyMap<string, Conversation>
+  readonly conversations: ReadonlyMap<string, PlatformConversation>
   readonly chats: ReadonlyMap<string, Chat>
   /** By app or Bot: a question that waits for whoever comes next. */
-  readonly questions: Map<string, Question>
+  readonly questions: Map<string, CardQuestion>
   addConversation(
-    about: Pick<Conversation, 'owner' | 'appId' | 'botId' | 'connectorId' | 'name' | 'metaData'>,
-    key?: NameKey,
-  ): Conversation
-  removeConversation(conversation: Conversation): void
-  findNamed(key: NameKey): Conversation | undefined
+    about: Pick<
+      PlatformConversation,
+      'owner' | 'appId' | 'botId' | 'connectorId' | 'name' | 'metaData'
+    >,
+    key?: ConversationNameKey,
+  ): PlatformConversation
+  removeConversation(conversation: PlatformConversation): void
+  findNamed(key: ConversationNameKey): PlatformConversation | undefined
   addChat(
-    conversation: Conversation,
+    conversation: PlatformConversation,
     about: Pick<
       Chat,
       'kind' | 'owner' | 'botId' | 'metaData' | 'carried' | 'saved' | 'request' | 'facts' | 'cards'
@@ -145,18 +148,18 @@ export interface World {
   ): Chat
   /** A message with an id, not yet in its conversation. */
   draftMessage(
-    conversation: Conversation,
-    about: Pick<Message, 'role' | 'type' | 'content'> & Partial<Message>,
-  ): Message
-  keepMessage(conversation: Conversation, message: Message): void
+    conversation: PlatformConversation,
+    about: Pick<PlatformMessage, 'role' | 'type' | 'content'> & Partial<PlatformMessage>,
+  ): PlatformMessage
+  keepMessage(conversation: PlatformConversation, message: PlatformMessage): void
 }
 
 export function createWorld(clock: Clock, ids: Ids): World {
-  const conversations = new Map<string, Conversation>()
-  const named = new Map<string, Conversation>()
+  const conversations = new Map<string, PlatformConversation>()
+  const named = new Map<string, PlatformConversation>()
   const chats = new Map<string, Chat>()
 
-  function removeConversation(conversation: Conversation) {
+  function removeConversation(conversation: PlatformConversation) {
     conversations.delete(conversation.id)
     for (const [key, value] of named) if (value === conversation) named.delete(key)
   }
@@ -168,7 +171,7 @@ export function createWorld(clock: Clock, ids: Ids): World {
     addConversation(about, key) {
       const id = ids.next()
       const now = unixSeconds(clock)
-      const conversation: Conversation = {
+      const conversation: PlatformConversation = {
         ...about,
         id,
         createdAt: now,
@@ -244,6 +247,6 @@ export function isRunning(chat: Chat): boolean {
   return chat.status === 'created' || chat.status === 'in_progress'
 }
 
-function nameKey(key: NameKey): string {
+function nameKey(key: ConversationNameKey): string {
   return JSON.stringify([key.targetId, key.connectorId, key.owner.key, key.name])
 }

@@ -1,4 +1,4 @@
-import type { Cors as CorsSettings } from '../config/sections/process.ts'
+import type { CorsSettings } from '../config/sections/process.ts'
 import { preflightHeader } from './csrf.ts'
 import { allowHeader } from './http.ts'
 import type { HttpRequest, HttpResponse } from './http.ts'

@@ -1,5 +1,5 @@
 import type { GraphQLSchema } from 'graphql'
-import type { Cors as CorsSettings } from '../config/sections/process.ts'
+import type { CorsSettings } from '../config/sections/process.ts'
 import type { Limits } from '../config/sections/limits.ts'
 import type { PersistedDocuments } from '../config/sections/persisted-documents.ts'
 import type { Timeouts } from '../config/sections/timeouts.ts'
@@ -38,7 +38,7 @@ import type { FindRoute } from './routes.ts'
 import { createSignInRoutes } from './sign-in.ts'
 import type { SignInOptions } from './sign-in.ts'
 import { createOpenStreams } from './streams/open-streams.ts'
-import { createSubscribe } from './streams/subscribe.ts'
+import { createSubscriber } from './streams/subscribe.ts'
 import { createWaitingBytes } from './streams/waiting-bytes.ts'
 
 /** A client that was drained, or for which there was no room, comes back after 1 to 4 s, so that not all come at once. */
@@ -117,7 +117,7 @@ export function createGraphServer(options: ServerOptions): GraphServer {
   let draining = false
 
   const cors = createCors(options.cors, { credentials: options.cookie !== undefined })
-  const subscribe = createSubscribe({
+  const subscribe = createSubscriber({
     streams,
     services: { present, metrics, retryMs },
     compile: createSelectionCompiler(),

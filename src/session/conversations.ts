@@ -41,7 +41,7 @@ export interface Erasure extends UpstreamCleanup {
   readonly attachments: number
 }
 
-export interface StartRequest {
+export interface StartConversationRequest {
   /** Undefined: the first configured. */
   readonly assistantId: AssistantId | undefined
   readonly title: string | undefined
@@ -54,7 +54,7 @@ export interface SessionConversations {
    * Begins an empty conversation; under a key that was used before, finds the one that was begun then.
    * @throws {@link NotFoundError} {@link IdempotencyMismatchError} {@link UnavailableError} {@link DrainingError}
    */
-  start(request: StartRequest): Promise<Conversation>
+  start(request: StartConversationRequest): Promise<Conversation>
   /** `null`: the title that the first message makes. @throws {@link NotFoundError} {@link InvalidInputError} */
   rename(id: ConversationId, title: string | null): Promise<Conversation>
   /** Cancels what is open, then forgets the context: the next message begins anew upstream, and the old one is deleted there. @throws {@link NotFoundError} */
@@ -105,7 +105,7 @@ export function createSessionConversations(
       this.#caller = caller
     }
 
-    async start({ assistantId, title, idempotency }: StartRequest) {
+    async start({ assistantId, title, idempotency }: StartConversationRequest) {
       refuseWhenDraining()
       if (title !== undefined) checkTitle(title)
       const max = options.maxConversations

@@ -3,7 +3,7 @@ import type { Limits } from '../config/sections/limits.ts'
 import type { Timeouts } from '../config/sections/timeouts.ts'
 import type { CozeClient } from '../coze/client.ts'
 import type { SignAssertion } from '../coze/assertion.ts'
-import { type CozeCredentials, createTokenResolver } from '../coze/token.ts'
+import { type TokenCredentials, createTokenResolver } from '../coze/token.ts'
 import type { AssistantId, StrategyKind, AssistantInfo, Opening } from '../domain.ts'
 import type { IsolationTarget, TargetVerdict } from '../domain/isolation.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -159,7 +159,7 @@ function createAssistant(
   }
 }
 
-function credentialsOf({ baseUrl, credentials }: AssistantSettings): CozeCredentials {
+function credentialsOf({ baseUrl, credentials }: AssistantSettings): TokenCredentials {
   if (credentials.type === 'oauth') return { ...credentials, baseUrl }
   return { type: 'shared-token', token: credentials.token, baseUrl }
 }

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto'
-import type { CozeCredentials } from '../coze/token.ts'
+import type { TokenCredentials } from '../coze/token.ts'
 import type { UpstreamScope, KeyedLayer } from '../domain.ts'
 import {
   historyKey,
@@ -50,7 +50,7 @@ export function createRunKeys(run: RunContext): RunKeys {
 }
 
 /** Names the account whose conversation ids the credentials reach. */
-export function upstreamScope(credentials: CozeCredentials): UpstreamScope {
+export function upstreamScope(credentials: TokenCredentials): UpstreamScope {
   const { origin } = new URL(credentials.baseUrl)
   const account = credentials.type === 'oauth' ? (credentials.accountId ?? '') : ''
   return { origin, account }

@@ -9,7 +9,7 @@ import {
   type BotSettings,
   botSchema,
   cozeId,
-  isObject,
+  isObjectOrList,
   type WorkflowSettings,
   workflowSchema,
 } from './target.ts'
@@ -252,7 +252,7 @@ export function assistantSchema(source: SecretSource) {
           context.addIssue({ code: 'custom', path: [section], message })
         }
       },
-      { when: ({ value }) => isObject(value) },
+      { when: ({ value }) => isObjectOrList(value) },
     )
     .superRefine(({ imageHosts, workflow }, context) => {
       if (imageHosts.length === 0 || !workflow || workflow.attachmentParameter !== undefined) return

@@ -72,7 +72,10 @@ export const corsSchema = z
       }),
   })
   .meta({ description: 'Which pages of other origins may call the gateway.' })
-export type Cors = Readonly<{ origins: readonly string[]; requestHeaders: readonly string[] }>
+export type CorsSettings = Readonly<{
+  origins: readonly string[]
+  requestHeaders: readonly string[]
+}>
 
 /** Apps send origins of schemes of their own, which the URL standard calls opaque. */
 function isOrigin(text: string): boolean {

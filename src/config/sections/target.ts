@@ -117,13 +117,13 @@ export const workflowSchema = z
       const { parameters, messageParameters, sessionParameter } = workflow
       const keying = {
         ...workflow,
-        parameters: isObject(parameters) ? parameters : {},
+        parameters: isObjectOrList(parameters) ? parameters : {},
         messageParameters: namesIn(messageParameters),
         sessionParameter: sessionParameter ?? defaultSessionParameter,
       }
       addProblems(findWorkflowProblems(keying), context)
     },
-    { when: ({ value }) => isObject(value) },
+    { when: ({ value }) => isObjectOrList(value) },
   )
 
 export const botSchema = z
@@ -148,13 +148,13 @@ export const botSchema = z
       checkMetadata(bot, context)
       const { customVariables, messageVariables, sessionVariable } = bot
       const keying = {
-        customVariables: isObject(customVariables) ? customVariables : {},
+        customVariables: isObjectOrList(customVariables) ? customVariables : {},
         messageVariables: namesIn(messageVariables),
         sessionVariable: sessionVariable ?? defaultSessionParameter,
       }
       addProblems(findBotProblems(keying), context)
     },
-    { when: ({ value }) => isObject(value) },
+    { when: ({ value }) => isObjectOrList(value) },
   )
 
 /** What a message may add to the configured pairs must fit as well. */
@@ -162,7 +162,7 @@ function checkMetadata(
   section: { readonly metadata?: unknown; readonly messageMetadata?: unknown },
   context: z.RefinementCtx,
 ): void {
-  const configured = isObject(section.metadata) ? Object.keys(section.metadata) : []
+  const configured = isObjectOrList(section.metadata) ? Object.keys(section.metadata) : []
   const all = new Set([...configured, ...namesIn(section.messageMetadata)])
   if (all.size <= maxMetadata) return
   const message = `has, together with "metadata", more than ${maxMetadata} names`
@@ -180,6 +180,6 @@ function namesIn(list: unknown): readonly unknown[] {
 }
 
 /** Cross-checks run even when a field is wrong, so that all problems are told at once. */
-export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+export function isObjectOrList(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null
 }

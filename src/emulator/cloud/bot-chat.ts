@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { detachRun, streamRun } from '../chat-answer.ts'
+import { detachRun, streamPlatformRun } from '../chat-answer.ts'
 import type { Answer, Context, OwnedCall } from '../context.ts'
 import { findOwned } from './conversations.ts'
 import {
@@ -13,8 +13,8 @@ import { ApiError } from '../call-errors.ts'
 import { collectFacts } from '../facts.ts'
 import { findChat } from './find-chat.ts'
 import { assertIdle, startRun } from '../run.ts'
-import { chatView, messageView } from './views.ts'
-import { type Conversation, isRunning } from '../world.ts'
+import { cloudChatView, messageView } from './views.ts'
+import { type PlatformConversation, isRunning } from '../world.ts'
 
 const requestSchema = z.object({
   bot_id: z.string().min(1),
@@ -80,20 +80,20 @@ export async function botChat(call: OwnedCall, context: Context): Promise<Answer
     facts,
     cards: request.enable_card,
   })
-  if (request.stream) return streamRun(run, call, context)
+  if (request.stream) return streamPlatformRun(run, call, context)
   detachRun(run, call, context)
-  return { data: chatView(run.chat) }
+  return { data: cloudChatView(run.chat) }
 }
 
 /** `GET` or `POST /v3/chat/retrieve` */
-export function retrieveChat(call: OwnedCall, context: Context): Answer {
+export function retrieveCloudChat(call: OwnedCall, context: Context): Answer {
   return {
-    data: chatView(findChat(call.query.get('chat_id'), findQueried(call, context), context)),
+    data: cloudChatView(findChat(call.query.get('chat_id'), findQueried(call, context), context)),
   }
 }
 
 /** `GET /v3/chat/message/list`: everything of the chat but the query. */
-export function listChatMessages(call: OwnedCall, context: Context): Answer {
+export function listCloudChatMessages(call: OwnedCall, context: Context): Answer {
   const conversation = findQueried(call, context)
   const chat = findChat(call.query.get('chat_id'), conversation, context)
   const rows = conversation.messages.filter(
@@ -103,7 +103,7 @@ export function listChatMessages(call: OwnedCall, context: Context): Answer {
 }
 
 /** `POST /v3/chat/cancel`: the state flips, the stream plays on, the chat leaves the context. */
-export function cancelChat(call: OwnedCall, context: Context): Answer {
+export function cancelCloudChat(call: OwnedCall, context: Context): Answer {
   const request = parseRequest(cancelSchema, call.body)
   const conversation = findOwned(request.conversation_id, call, context)
   const chat = findChat(request.chat_id, conversation, context)
@@ -116,7 +116,7 @@ export function cancelChat(call: OwnedCall, context: Context): Answer {
     if (message.chatId === chat.id) message.inContext = false
   }
   context.changes.notify()
-  return { data: chatView(chat) }
+  return { data: cloudChatView(chat) }
 }
 
 function openConversation(
@@ -124,7 +124,7 @@ function openConversation(
   connectorId: string,
   call: OwnedCall,
   context: Context,
-): Conversation {
+): PlatformConversation {
   const id = call.query.get('conversation_id') ?? ''
   if (id === '') {
     const about = { owner: call.principal, appId: undefined, botId, connectorId }
@@ -138,6 +138,6 @@ function openConversation(
   return found
 }
 
-function findQueried(call: OwnedCall, context: Context): Conversation {
+function findQueried(call: OwnedCall, context: Context): PlatformConversation {
   return findOwned(call.query.get('conversation_id') ?? '', call, context)
 }

@@ -2,7 +2,7 @@ import { ApiError } from '../call-errors.ts'
 import type { Answer, Context, OwnedCall } from '../context.ts'
 
 /** `GET /v1/bots/{id}`: the configuration of a published Bot. */
-export function retrieveBot({ params, query }: OwnedCall, { settings }: Context): Answer {
+export function retrieveCloudBot({ params, query }: OwnedCall, { settings }: Context): Answer {
   const bot = settings.bots.find(({ botId }) => botId === params['bot_id'])
   if (bot === undefined) throw new ApiError(4006, 'bot not found')
   if (!bot.published && query.get('is_published') !== 'false') {

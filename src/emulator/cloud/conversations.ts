@@ -3,7 +3,7 @@ import type { Answer, Context, OwnedCall } from '../context.ts'
 import {
   checkMetaData,
   connectorIdSchema,
-  type EnterMessage,
+  type SentMessage,
   enterMessageSchema,
   keepEntered,
   metaDataSchema,
@@ -12,8 +12,8 @@ import {
 } from '../enter-message.ts'
 import { ApiError } from '../call-errors.ts'
 import { mayUse, nameKeyOf } from '../leaks.ts'
-import { conversationView } from './views.ts'
-import type { Conversation, NameKey } from '../world.ts'
+import { cloudConversationView } from './views.ts'
+import type { PlatformConversation, ConversationNameKey } from '../world.ts'
 
 const createSchema = z.object({
   bot_id: optionalIdSchema,
@@ -30,7 +30,11 @@ const createSchema = z.object({
 })
 
 /** @throws {ApiError} 4002, also for a conversation of somebody else: it must look like none. */
-export function findOwned(id: string, { principal }: OwnedCall, context: Context): Conversation {
+export function findOwned(
+  id: string,
+  { principal }: OwnedCall,
+  context: Context,
+): PlatformConversation {
   const found = context.world.conversations.get(id)
   if (found === undefined || !mayUse(principal, found, context.settings)) {
     throw new ApiError(context.settings.switches.ownerErrorCode, 'conversation not found')
@@ -39,7 +43,7 @@ export function findOwned(id: string, { principal }: OwnedCall, context: Context
 }
 
 /** `POST /v1/conversation/create` */
-export function createConversation(call: OwnedCall, context: Context): Answer {
+export function createCloudConversation(call: OwnedCall, context: Context): Answer {
   const request = parseRequest(createSchema, call.body ?? {})
   const { app_id: appId, bot_id: botId, connector_id: connectorId } = request
   const owner = call.principal
@@ -56,30 +60,30 @@ export function createConversation(call: OwnedCall, context: Context): Answer {
     const key = nameKeyOf(wanted, context.settings)
     const found = context.world.findNamed(key)
     const isTaken = request.get_or_create || context.settings.leaks.staticConversation
-    if (found !== undefined && isTaken) return { data: conversationView(found) }
+    if (found !== undefined && isTaken) return { data: cloudConversationView(found) }
     const about = { appId, connectorId, owner: key.owner, name: key.name, botId, metaData }
-    return { data: conversationView(begin(about, request.messages, context, key)) }
+    return { data: cloudConversationView(begin(about, request.messages, context, key)) }
   }
 
   const about = { owner, appId, botId, connectorId, name: request.name ?? '', metaData }
-  return { data: conversationView(begin(about, request.messages, context)) }
+  return { data: cloudConversationView(begin(about, request.messages, context)) }
 }
 
 function begin(
   about: Parameters<Context['world']['addConversation']>[0],
-  messages: readonly EnterMessage[] | undefined,
+  messages: readonly SentMessage[] | undefined,
   context: Context,
-  key?: NameKey,
-): Conversation {
+  key?: ConversationNameKey,
+): PlatformConversation {
   const conversation = context.world.addConversation(about, key)
   for (const message of messages ?? []) keepEntered(context, conversation, message)
   return conversation
 }
 
 /** `GET /v1/conversation/retrieve` */
-export function retrieveConversation(call: OwnedCall, context: Context): Answer {
+export function retrieveCloudConversation(call: OwnedCall, context: Context): Answer {
   const found = findOwned(call.query.get('conversation_id') ?? '', call, context)
-  return { data: conversationView(found) }
+  return { data: cloudConversationView(found) }
 }
 
 const listSchema = z.object({
@@ -91,7 +95,7 @@ const listSchema = z.object({
 })
 
 /** `GET /v1/conversations`: the caller's own of one bot, newest first. */
-export function listConversations(call: OwnedCall, context: Context): Answer {
+export function listCloudConversations(call: OwnedCall, context: Context): Answer {
   const request = parseRequest(listSchema, Object.fromEntries(call.query))
   const own = [...context.world.conversations.values()].filter(
     ({ owner, botId, connectorId }) =>
@@ -101,26 +105,26 @@ export function listConversations(call: OwnedCall, context: Context): Answer {
   )
   if (request.sort_order === 'DESC') own.reverse()
   const start = (request.page_num - 1) * request.page_size
-  const rows = own.slice(start, start + request.page_size).map(conversationView)
+  const rows = own.slice(start, start + request.page_size).map(cloudConversationView)
   return { data: { has_more: start + rows.length < own.length, conversations: rows } }
 }
 
 /** `PUT /v1/conversations/{id}` */
-export function renameConversation(call: OwnedCall, context: Context): Answer {
+export function renameCloudConversation(call: OwnedCall, context: Context): Answer {
   const { name } = parseRequest(z.object({ name: z.string().max(100) }), call.body)
   const found = findOwned(call.params['conversation_id'] ?? '', call, context)
   found.name = name
-  return { data: conversationView(found) }
+  return { data: cloudConversationView(found) }
 }
 
 /** `DELETE /v1/conversations/{id}` */
-export function deleteConversation(call: OwnedCall, context: Context): Answer {
+export function deleteCloudConversation(call: OwnedCall, context: Context): Answer {
   context.world.removeConversation(findOwned(call.params['conversation_id'] ?? '', call, context))
   return {}
 }
 
 /** `POST /v1/conversations/{id}/clear`: messages stay readable, but the context begins anew. */
-export function clearConversation(call: OwnedCall, context: Context): Answer {
+export function clearCloudConversation(call: OwnedCall, context: Context): Answer {
   const found = findOwned(call.params['conversation_id'] ?? '', call, context)
   found.sectionId = context.ids.next()
   found.question = undefined

@@ -1,15 +1,15 @@
 import { keepEntered, textOf } from '../enter-message.ts'
-import type { Dialect, Refusal } from '../dialect.ts'
+import type { Dialect, RefusedCall } from '../dialect.ts'
 import { ApiError, DeadTokenError, NoSuchCallError, OAuthError } from '../call-errors.ts'
 import type { Settings } from '../options.ts'
 import { answerLine } from '../run.ts'
 import { sayOnly } from '../script.ts'
-import { handlers } from './handlers.ts'
-import { createTelling } from './telling.ts'
+import { cloudHandlers } from './handlers.ts'
+import { createCloudTelling } from './telling.ts'
 
 /** Coze's cloud, as its documentation, its SDKs and its own clients tell of it. */
 export const cloud: Dialect = {
-  handlers,
+  handlers: cloudHandlers,
   exchangesTokens: true,
   logField: 'x-tt-logid',
   logId: (ids) => ids.logId(),
@@ -45,14 +45,18 @@ export const cloud: Dialect = {
     return { chat, told: told.slice(0, -1) }
   },
   answerTo: (question, text) => sayOnly(answerLine(question.text, text)),
-  telling: createTelling,
+  telling: createCloudTelling,
 }
 
 function errorBody(code: number | string, msg: string, logid: string): object {
   return { code, msg, detail: { logid } }
 }
 
-function refuse(error: unknown, logId: string, { switches }: Pick<Settings, 'switches'>): Refusal {
+function refuse(
+  error: unknown,
+  logId: string,
+  { switches }: Pick<Settings, 'switches'>,
+): RefusedCall {
   if (error instanceof OAuthError) {
     const body = { error_code: error.code, error_message: error.message, error: error.code }
     return { status: error.status, body }

@@ -3,7 +3,7 @@ import type { Answer, Context, OwnedCall } from '../context.ts'
 import { findOwned } from './conversations.ts'
 import { parseRequest } from '../enter-message.ts'
 import { ApiError } from '../call-errors.ts'
-import type { Message } from '../world.ts'
+import type { PlatformMessage } from '../world.ts'
 
 const feedbackSchema = z.object({
   feedback_type: z.enum(['like', 'unlike']),
@@ -12,7 +12,7 @@ const feedbackSchema = z.object({
 })
 
 /** `POST /v1/conversations/{id}/messages/{id}/feedback`: in place of what was said before. */
-export function giveFeedback(call: OwnedCall, context: Context): Answer {
+export function giveCloudFeedback(call: OwnedCall, context: Context): Answer {
   const request = parseRequest(feedbackSchema, call.body)
   findAnswer(call, context).feedback = {
     type: request.feedback_type,
@@ -24,13 +24,13 @@ export function giveFeedback(call: OwnedCall, context: Context): Answer {
 }
 
 /** `DELETE /v1/conversations/{id}/messages/{id}/feedback` */
-export function withdrawFeedback(call: OwnedCall, context: Context): Answer {
+export function withdrawCloudFeedback(call: OwnedCall, context: Context): Answer {
   findAnswer(call, context).feedback = undefined
   context.changes.notify()
   return {}
 }
 
-function findAnswer(call: OwnedCall, context: Context): Message {
+function findAnswer(call: OwnedCall, context: Context): PlatformMessage {
   const { conversation_id: conversationId = '', message_id: messageId } = call.params
   const { messages } = findOwned(conversationId, call, context)
   const found = messages.find(({ id, type }) => id === messageId && type === 'answer')

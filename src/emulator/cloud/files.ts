@@ -3,7 +3,7 @@ import { ApiError } from '../call-errors.ts'
 import { readForm, type StoredFile } from '../files.ts'
 
 /** `POST /v1/files/upload`: a form with one part, `file`. */
-export async function uploadFile(call: OwnedCall, context: Context): Promise<Answer> {
+export async function uploadCloudFile(call: OwnedCall, context: Context): Promise<Answer> {
   const { name, bytes } = await readForm(call, context.settings)
   const file = context.files.add({ owner: call.principal, name, bytes })
   return { data: fileView(file) }

@@ -11,7 +11,7 @@ import {
 import { ApiError } from '../call-errors.ts'
 import { unixSeconds } from '../ids.ts'
 import { messageView } from './views.ts'
-import type { Conversation, Message } from '../world.ts'
+import type { PlatformConversation, PlatformMessage } from '../world.ts'
 
 const listSchema = z.object({
   order: z.enum(['asc', 'desc']).default('desc'),
@@ -28,7 +28,7 @@ const changeSchema = z.object({
 })
 
 /** `POST /v1/conversation/message/list`: questions, answers and inserted messages; a flat envelope. */
-export function listMessages(call: OwnedCall, context: Context): Answer {
+export function listCloudMessages(call: OwnedCall, context: Context): Answer {
   const request = parseRequest(listSchema, call.body ?? {})
   const chatId = request.chat_id || undefined
   const all = findQueried(call, context).messages.filter(
@@ -78,7 +78,7 @@ export function modifyMessage(call: OwnedCall, context: Context): Answer {
 export function deleteMessage(call: OwnedCall, context: Context): Answer {
   const conversation = findQueried(call, context)
   const message = findMessage(conversation, call)
-  const goes = (other: Message) =>
+  const goes = (other: PlatformMessage) =>
     other === message ||
     (message.type === 'answer' && other.chatId === message.chatId && !isListed(other))
   const kept = conversation.messages.filter((other) => !goes(other))
@@ -86,23 +86,26 @@ export function deleteMessage(call: OwnedCall, context: Context): Answer {
   return { data: messageView(message) }
 }
 
-function isListed({ type }: Message): boolean {
+function isListed({ type }: PlatformMessage): boolean {
   return type === 'question' || type === 'answer'
 }
 
 /** An empty or absent id is no bound; an unknown one is an error. */
-function position(messages: readonly Message[], id: string | null | undefined): number | undefined {
+function position(
+  messages: readonly PlatformMessage[],
+  id: string | null | undefined,
+): number | undefined {
   if (!id) return undefined
   const at = messages.findIndex((message) => message.id === id)
   if (at === -1) throw new ApiError(4005, 'message not found')
   return at
 }
 
-function findQueried(call: OwnedCall, context: Context): Conversation {
+function findQueried(call: OwnedCall, context: Context): PlatformConversation {
   return findOwned(call.query.get('conversation_id') ?? '', call, context)
 }
 
-function findMessage(conversation: Conversation, { query }: OwnedCall): Message {
+function findMessage(conversation: PlatformConversation, { query }: OwnedCall): PlatformMessage {
   const id = query.get('message_id')
   const found = conversation.messages.find((message) => message.id === id)
   if (found === undefined || !isListed(found)) throw new ApiError(4005, 'message not found')

@@ -1,14 +1,14 @@
 import type { Context } from '../context.ts'
 import type { Telling } from '../dialect.ts'
-import type { Run } from '../run.ts'
+import type { PlatformRun } from '../run.ts'
 import type { NamedEvent } from '../stream.ts'
 import { type ChatStatus, isRunning } from '../world.ts'
-import { chatView, completedView, deltaView } from './views.ts'
+import { cloudChatView, completedView, deltaView } from './views.ts'
 
 const finish =
   '{"msg_type":"generate_answer_finish","data":"{\\"finish_reason\\":0,\\"FinData\\":\\"\\"}","from_module":null,"from_unit":null}'
 
-export function createTelling(run: Run, { settings }: Context): Telling {
+export function createCloudTelling(run: PlatformRun, { settings }: Context): Telling {
   const { chat } = run
   const { doneAfterError, resumedStreamBegins, canceledEnding } = settings.switches
   const isBot = chat.kind === 'bot'
@@ -16,7 +16,7 @@ export function createTelling(run: Run, { settings }: Context): Telling {
   const done = { name: 'done', data: isBot ? '"[DONE]"' : debug }
   const chatEvent = (name: string, status: ChatStatus): NamedEvent => ({
     name: `conversation.chat.${name}`,
-    data: chatView({ ...chat, status }),
+    data: cloudChatView({ ...chat, status }),
   })
 
   return {

@@ -1,12 +1,12 @@
 import { z } from 'zod'
-import { detachRun, streamRun } from '../chat-answer.ts'
+import { detachRun, streamPlatformRun } from '../chat-answer.ts'
 import type { Answer, Context, OwnedCall } from '../context.ts'
 import { findOwned } from './conversations.ts'
 import { parseRequest } from '../enter-message.ts'
 import { ApiError } from '../call-errors.ts'
 import { findChat } from './find-chat.ts'
 import { resumeRun } from '../run.ts'
-import { chatView } from './views.ts'
+import { cloudChatView } from './views.ts'
 
 const requestSchema = z.object({
   tool_outputs: z.array(z.object({ tool_call_id: z.string(), output: z.string() })).min(1),
@@ -26,7 +26,7 @@ export async function submitToolOutputs(call: OwnedCall, context: Context): Prom
     throw new ApiError(4000, 'Request parameter error: tool_outputs')
   }
   const run = resumeRun(context, { chat, conversation, outputs })
-  if (request.stream) return streamRun(run, call, context)
+  if (request.stream) return streamPlatformRun(run, call, context)
   detachRun(run, call, context)
-  return { data: chatView(run.chat) }
+  return { data: cloudChatView(run.chat) }
 }

@@ -19,7 +19,7 @@ const setSchema = ownerSchema.extend({
 })
 
 /** `GET /v1/variables` */
-export function listVariables(call: OwnedCall, { variables, settings }: Context): Answer {
+export function listCloudVariables(call: OwnedCall, { variables, settings }: Context): Answer {
   const request = parseRequest(listSchema, Object.fromEntries(call.query))
   const wanted = request.keywords ? request.keywords.split(',') : undefined
   const items = [...variables.of(variableKeyOf(keyOf(request, call), settings))]
@@ -34,7 +34,7 @@ export function listVariables(call: OwnedCall, { variables, settings }: Context)
 }
 
 /** `PUT /v1/variables` */
-export function setVariables(call: OwnedCall, { variables, settings }: Context): Answer {
+export function setCloudVariables(call: OwnedCall, { variables, settings }: Context): Answer {
   const request = parseRequest(setSchema, call.body)
   const key = variableKeyOf(keyOf(request, call), settings)
   for (const { keyword, value } of request.data) variables.set(key, keyword, value)

@@ -1,8 +1,8 @@
-import type { Chat, ChatKind, Conversation, Message } from '../world.ts'
+import type { Chat, ChatKind, PlatformConversation, PlatformMessage } from '../world.ts'
 
 /** Stored things as the cloud shows them; `undefined` fields are absent on the wire. */
 
-export function conversationView(conversation: Conversation): object {
+export function cloudConversationView(conversation: PlatformConversation): object {
   return {
     id: conversation.id,
     name: conversation.name,
@@ -15,7 +15,7 @@ export function conversationView(conversation: Conversation): object {
   }
 }
 
-export function chatView(chat: Chat): object {
+export function cloudChatView(chat: Chat): object {
   const hasMetaData = Object.keys(chat.metaData).length > 0
   return {
     id: chat.id,
@@ -39,7 +39,7 @@ export function chatView(chat: Chat): object {
   }
 }
 
-export function messageView(message: Message): object {
+export function messageView(message: PlatformMessage): object {
   return {
     id: message.id,
     conversation_id: message.conversationId,
@@ -59,7 +59,7 @@ export function messageView(message: Message): object {
 
 /** A delta carries neither meta data nor, as a rule, times. */
 export function deltaView(
-  message: Message,
+  message: PlatformMessage,
   piece: { readonly content: string; readonly reasoning_content?: string },
 ): object {
   return {
@@ -76,7 +76,7 @@ export function deltaView(
 }
 
 /** The end of a message in a stream: the whole text and the times; it repeats no meta data. */
-export function completedView(message: Message, kind: ChatKind): object {
+export function completedView(message: PlatformMessage, kind: ChatKind): object {
   const hasUpdate = kind === 'bot' || message.type === 'verbose'
   return {
     ...deltaView(message, { content: message.content }),

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { streamRun } from '../chat-answer.ts'
+import { streamPlatformRun } from '../chat-answer.ts'
 import type { Answer, Context, OwnedCall } from '../context.ts'
 import { findOwned } from './conversations.ts'
 import {
@@ -13,7 +13,7 @@ import { ApiError } from '../call-errors.ts'
 import { collectFacts } from '../facts.ts'
 import { nameKeyOf } from '../leaks.ts'
 import { assertIdle, startRun } from '../run.ts'
-import type { Conversation } from '../world.ts'
+import type { PlatformConversation } from '../world.ts'
 
 const requestSchema = z.object({
   workflow_id: z.string().min(1),
@@ -71,7 +71,7 @@ export async function workflowChat(call: OwnedCall, context: Context): Promise<A
     facts,
     cards: true,
   })
-  return streamRun(run, call, context)
+  return streamPlatformRun(run, call, context)
 }
 
 function assertRunnable(request: Request, { settings }: Context): void {
@@ -93,7 +93,11 @@ function assertRunnable(request: Request, { settings }: Context): void {
   }
 }
 
-function openConversation(request: Request, call: OwnedCall, context: Context): Conversation {
+function openConversation(
+  request: Request,
+  call: OwnedCall,
+  context: Context,
+): PlatformConversation {
   const { world, settings } = context
   const { app_id: appId, bot_id: botId, connector_id: connectorId } = request
   const owner = call.principal

@@ -1,8 +1,8 @@
 import type { Context } from '../context.ts'
 import type { Dialect } from '../dialect.ts'
-import { type EnterMessage, textOf } from '../enter-message.ts'
+import { type SentMessage, textOf } from '../enter-message.ts'
 import type { RandomBytes } from '../ids.ts'
-import type { Conversation, Message } from '../world.ts'
+import type { PlatformConversation, PlatformMessage } from '../world.ts'
 
 /**
  * Stores a run and what it was told: the question under the run's own id, what came before it under ids of its own.
@@ -14,7 +14,7 @@ export const begin: Dialect['begin'] = (context, about) => {
   const { world, ids, random } = context
   const question = messages.at(-1)
   const earlier = messages.slice(0, -1)
-  const keep = (message: EnterMessage, more: Pick<Message, 'role' | 'type' | 'chatId'>) =>
+  const keep = (message: SentMessage, more: Pick<PlatformMessage, 'role' | 'type' | 'chatId'>) =>
     keepRow(context, conversation, message, { ...more, botId: about.botId, metaData: {} })
 
   const keepQuestion = (chatId: string) => {
@@ -56,10 +56,10 @@ export const begin: Dialect['begin'] = (context, about) => {
 
 function keepRow(
   { world }: Context,
-  conversation: Conversation,
-  message: EnterMessage,
-  place: Pick<Message, 'role' | 'type' | 'chatId' | 'botId' | 'metaData'>,
-): Message {
+  conversation: PlatformConversation,
+  message: SentMessage,
+  place: Pick<PlatformMessage, 'role' | 'type' | 'chatId' | 'botId' | 'metaData'>,
+): PlatformMessage {
   const row = world.draftMessage(conversation, {
     ...place,
     content: message.content ?? '',
@@ -69,7 +69,7 @@ function keepRow(
   return row
 }
 
-function textOfRow({ content, contentType }: Message): string {
+function textOfRow({ content, contentType }: PlatformMessage): string {
   return textOf({ content, content_type: contentType })
 }
 

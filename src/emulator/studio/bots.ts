@@ -2,7 +2,7 @@ import type { Answer, Context, OwnedCall } from '../context.ts'
 import { internal } from './refusals.ts'
 
 /** `GET /v1/bots/{id}`: the configuration of a published Bot. */
-export function retrieveBot({ params }: OwnedCall, { settings }: Context): Answer {
+export function retrieveStudioBot({ params }: OwnedCall, { settings }: Context): Answer {
   const bot = settings.bots.find(({ botId }) => botId === params['bot_id'])
   if (bot === undefined || !bot.published) throw internal()
   return {

@@ -1,15 +1,15 @@
 import { z } from 'zod'
-import { detachRun, streamRun } from '../chat-answer.ts'
+import { detachRun, streamPlatformRun } from '../chat-answer.ts'
 import type { Answer, Context, OwnedCall } from '../context.ts'
 import { enterMessageSchema, optionalIdSchema, parseRequest } from '../enter-message.ts'
 import { ApiError } from '../call-errors.ts'
 import { collectFacts } from '../facts.ts'
-import { type Run, startRun } from '../run.ts'
-import { openEventStream } from '../stream.ts'
-import { type Chat, type Conversation, isRunning } from '../world.ts'
+import { type PlatformRun, startRun } from '../run.ts'
+import { openPlatformStream } from '../stream.ts'
+import { type Chat, type PlatformConversation, isRunning } from '../world.ts'
 import { channelOf } from './conversations.ts'
 import { badRequest, readId, statusText, textOnly } from './refusals.ts'
-import { botMessageView, chatView, retrievedView } from './views.ts'
+import { botMessageView, studioChatView, retrievedView } from './views.ts'
 
 const requestSchema = z.object({
   bot_id: z.string().min(1),
@@ -37,14 +37,14 @@ export async function chat(call: OwnedCall, context: Context): Promise<Answer> {
   const begun = beginRun(request, wanted, call, context)
   if (typeof begun === 'string') {
     if (!request.stream) throw badRequest(begun)
-    const stream = openEventStream(call.res, context.dialect.framing.bot, call.faults, context)
+    const stream = openPlatformStream(call.res, context.dialect.framing.bot, call.faults, context)
     await stream.send({ name: 'error', data: { code: runFailed, msg: begun } })
     await stream.end()
     return undefined
   }
-  if (request.stream) return streamRun(begun, call, context)
+  if (request.stream) return streamPlatformRun(begun, call, context)
   detachRun(begun, call, context)
-  return { data: chatView(begun.chat), code: 0, msg: '', BaseResp: null }
+  return { data: studioChatView(begun.chat), code: 0, msg: '', BaseResp: null }
 }
 
 /** The run, or why there is none. */
@@ -53,7 +53,7 @@ function beginRun(
   wanted: string | undefined,
   call: OwnedCall,
   context: Context,
-): Run | string {
+): PlatformRun | string {
   const { bot_id: botId, user_id: userId } = request
   const bot = context.settings.bots.find((known) => known.botId === botId)
   if (bot === undefined || !bot.published) {
@@ -110,14 +110,14 @@ function openConversation(
   wanted: string | undefined,
   { principal: owner }: OwnedCall,
   { world }: Context,
-): Conversation {
+): PlatformConversation {
   const found = wanted === undefined ? undefined : world.conversations.get(wanted)
   const about = { owner, appId: undefined, botId, connectorId: channelOf(connector_id) }
   return found ?? world.addConversation({ ...about, name: '', metaData: {} })
 }
 
 /** `GET /v3/chat/retrieve` */
-export function retrieveChat(call: OwnedCall, context: Context): Answer {
+export function retrieveStudioChat(call: OwnedCall, context: Context): Answer {
   const conversationId = readId(call.query.get('conversation_id'))
   const found = findChat(readId(call.query.get('chat_id')), context)
   if (found === undefined) throw textOnly('record not found')
@@ -126,7 +126,7 @@ export function retrieveChat(call: OwnedCall, context: Context): Answer {
 }
 
 /** `GET /v3/chat/message/list`: everything of the run, its question too. Without rows there is no `Messages`. */
-export function listChatMessages(call: OwnedCall, context: Context): Answer {
+export function listStudioChatMessages(call: OwnedCall, context: Context): Answer {
   const conversationId = readId(call.query.get('conversation_id'))
   const chatId = readId(call.query.get('chat_id'))
   const { messages } = findConversation(conversationId, call, context)
@@ -142,7 +142,7 @@ export function listChatMessages(call: OwnedCall, context: Context): Answer {
 const cancelSchema = z.object({ conversation_id: z.string(), chat_id: z.string() })
 
 /** `POST /v3/chat/cancel`: the record changes until the run completes; the run goes on. */
-export function cancelChat(call: OwnedCall, context: Context): Answer {
+export function cancelStudioChat(call: OwnedCall, context: Context): Answer {
   const request = parseRequest(cancelSchema, call.body)
   const conversationId = readId(request.conversation_id)
   const found = findChat(readId(request.chat_id), context)
@@ -156,7 +156,7 @@ export function cancelChat(call: OwnedCall, context: Context): Answer {
   }
   found.status = 'canceled'
   context.changes.notify()
-  return { ChatV3ChatDetail: chatView(found), BaseResp: null }
+  return { ChatV3ChatDetail: studioChatView(found), BaseResp: null }
 }
 
 function findChat(id: string, { world }: Context): Chat | undefined {
@@ -164,7 +164,11 @@ function findChat(id: string, { world }: Context): Chat | undefined {
 }
 
 /** One that is not there is looked into all the same, which ends the request without a word. */
-function findConversation(id: string, { principal }: OwnedCall, { world }: Context): Conversation {
+function findConversation(
+  id: string,
+  { principal }: OwnedCall,
+  { world }: Context,
+): PlatformConversation {
   const found = world.conversations.get(id)
   if (found === undefined) throw textOnly('')
   if (found.owner.key !== principal.key) {

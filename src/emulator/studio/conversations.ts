@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import type { Answer, Context, OwnedCall } from '../context.ts'
 import { optionalIdSchema, parseRequest } from '../enter-message.ts'
-import type { Conversation, Message } from '../world.ts'
+import type { PlatformConversation, PlatformMessage } from '../world.ts'
 import { internal, readId, refusedWith } from './refusals.ts'
-import { conversationView, rowView } from './views.ts'
+import { studioConversationView, rowView } from './views.ts'
 
 const success = { code: 0, msg: '', BaseResp: null }
 const notFound = 103_000_002
@@ -21,7 +21,7 @@ const createSchema = z.object({
 })
 
 /** `POST /v1/conversation/create`: of a Bot; what is said of an app is not read. */
-export function createConversation(call: OwnedCall, { world }: Context): Answer {
+export function createStudioConversation(call: OwnedCall, { world }: Context): Answer {
   const request = parseRequest(createSchema, call.body ?? {})
   const conversation = world.addConversation({
     owner: call.principal,
@@ -31,14 +31,14 @@ export function createConversation(call: OwnedCall, { world }: Context): Answer 
     name: '',
     metaData: request.meta_data ?? {},
   })
-  return { code: 0, msg: '', data: conversationView(conversation) }
+  return { code: 0, msg: '', data: studioConversationView(conversation) }
 }
 
 /** `GET /v1/conversation/retrieve`, also of one that was deleted. */
-export function retrieveConversation(call: OwnedCall, context: Context): Answer {
+export function retrieveStudioConversation(call: OwnedCall, context: Context): Answer {
   const found = findOwned(call.query.get('conversation_id'), call, context)
   const about = { creator_d: found.owner.creatorId, name: found.name }
-  return { ConversationData: { ...conversationView(found), ...about }, ...success }
+  return { ConversationData: { ...studioConversationView(found), ...about }, ...success }
 }
 
 const listSchema = z.object({
@@ -50,7 +50,7 @@ const listSchema = z.object({
 })
 
 /** `GET /v1/conversations`: the caller's of one Bot that were not deleted. */
-export function listConversations(call: OwnedCall, context: Context): Answer {
+export function listStudioConversations(call: OwnedCall, context: Context): Answer {
   const request = parseRequest(listSchema, Object.fromEntries(call.query))
   const own = [...context.world.conversations.values()].filter(
     ({ owner, botId, connectorId, isHidden }) =>
@@ -63,7 +63,7 @@ export function listConversations(call: OwnedCall, context: Context): Answer {
   const size = request.page_size > 0 ? request.page_size : own.length
   const start = Math.max(0, request.page_num - 1) * size
   const rows = own.slice(start, start + size)
-  const conversations = rows.map((row) => ({ ...conversationView(row), name: row.name }))
+  const conversations = rows.map((row) => ({ ...studioConversationView(row), name: row.name }))
   const hasMore = start + rows.length < own.length
   return {
     code: 0,
@@ -74,21 +74,21 @@ export function listConversations(call: OwnedCall, context: Context): Answer {
 }
 
 /** `PUT /v1/conversations/{id}` */
-export function renameConversation(call: OwnedCall, context: Context): Answer {
+export function renameStudioConversation(call: OwnedCall, context: Context): Answer {
   const request = parseRequest(z.object({ name: z.string().optional() }), call.body ?? {})
   const found = findOwned(call.params['conversation_id'], call, context)
   found.name = request.name || found.name
-  return { data: { ...conversationView(found), name: found.name }, ...success }
+  return { data: { ...studioConversationView(found), name: found.name }, ...success }
 }
 
 /** `DELETE /v1/conversations/{id}`: it leaves the list; all else goes on, and the model still recalls it. */
-export function deleteConversation(call: OwnedCall, context: Context): Answer {
+export function deleteStudioConversation(call: OwnedCall, context: Context): Answer {
   findOwned(call.params['conversation_id'], call, context).isHidden = true
   return success
 }
 
 /** `POST /v1/conversations/{id}/clear` */
-export function clearConversation(call: OwnedCall, context: Context): Answer {
+export function clearStudioConversation(call: OwnedCall, context: Context): Answer {
   const found = findOwned(call.params['conversation_id'], call, context)
   found.sectionId = context.ids.next()
   return {
@@ -111,7 +111,7 @@ const messagesSchema = z.object({
  * `POST /v1/conversation/message/list`: `before_id` gives newer rows, oldest first; `after_id` gives older ones, newest
  * first; `order` is not looked at. Without rows there is no `data`.
  */
-export function listMessages(call: OwnedCall, context: Context): Answer {
+export function listStudioMessages(call: OwnedCall, context: Context): Answer {
   const request = parseRequest(messagesSchema, call.body ?? {})
   const { messages } = findOwned(call.query.get('conversation_id'), call, context)
   const chatId = request.chat_id === undefined ? undefined : readId(request.chat_id)
@@ -132,7 +132,10 @@ export function listMessages(call: OwnedCall, context: Context): Answer {
 }
 
 /** Where the row stands; 0 is no row. */
-function position(messages: readonly Message[], text: string | undefined): number | undefined {
+function position(
+  messages: readonly PlatformMessage[],
+  text: string | undefined,
+): number | undefined {
   const id = text === undefined ? '0' : readId(text)
   if (id === '0') return undefined
   const at = messages.findIndex((message) => message.id === id)
@@ -140,7 +143,7 @@ function position(messages: readonly Message[], text: string | undefined): numbe
   return at
 }
 
-function isListed({ type }: Message): boolean {
+function isListed({ type }: PlatformMessage): boolean {
   return type === 'question' || type === 'answer'
 }
 
@@ -149,7 +152,7 @@ function findOwned(
   id: string | null | undefined,
   { principal }: OwnedCall,
   { world }: Context,
-): Conversation {
+): PlatformConversation {
   const found = world.conversations.get(readId(id))
   if (found === undefined || found.owner.key !== principal.key) {
     throw refusedWith(notFound, 'conversation not found')

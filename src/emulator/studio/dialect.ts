@@ -1,15 +1,15 @@
-import type { Question } from '../cards.ts'
+import type { CardQuestion } from '../cards.ts'
 import type { Dialect } from '../dialect.ts'
 import { answerLine } from '../run.ts'
 import { sayOnly, type Script } from '../script.ts'
 import { begin } from './begin.ts'
-import { handlers } from './handlers.ts'
+import { studioHandlers } from './handlers.ts'
 import { missingText, refuse } from './refusals.ts'
-import { createTelling } from './telling.ts'
+import { createStudioTelling } from './telling.ts'
 
 /** A self-hosted Coze Studio, as its backend answers and as its source explains. */
 export const studio: Dialect = {
-  handlers,
+  handlers: studioHandlers,
   exchangesTokens: false,
   logField: 'X-Log-ID',
   logId: (ids) => ids.uuid(),
@@ -44,11 +44,11 @@ export const studio: Dialect = {
     question.fields.length === 0
       ? sayOnly(answerLine(question.text, text))
       : readForm(question, text),
-  telling: createTelling,
+  telling: createStudioTelling,
 }
 
 /** A form is answered by lines of `name:value`, and by nothing else. */
-function readForm({ text: asked, fields }: Question, text: string): Script {
+function readForm({ text: asked, fields }: CardQuestion, text: string): Script {
   const lines = text.split('\n').map((line) => [line, line.indexOf(':')] as const)
   if (lines.some(([, colon]) => colon === -1)) {
     return failing(

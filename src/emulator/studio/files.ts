@@ -4,7 +4,7 @@ import { readForm } from '../files.ts'
 import { badRequest } from './refusals.ts'
 
 /** `POST /v1/files/upload` */
-export async function uploadFile(call: OwnedCall, context: Context): Promise<Answer> {
+export async function uploadStudioFile(call: OwnedCall, context: Context): Promise<Answer> {
   try {
     const { name, bytes } = await readForm(call, context.settings)
     const file = context.files.add({ owner: call.principal, name, bytes })

@@ -1,12 +1,12 @@
 import { z } from 'zod'
-import { streamRun } from '../chat-answer.ts'
+import { streamPlatformRun } from '../chat-answer.ts'
 import type { Answer, Context, OwnedCall } from '../context.ts'
 import { enterMessageSchema, optionalIdSchema, parseRequest } from '../enter-message.ts'
 import { ApiError } from '../call-errors.ts'
 import { collectFacts } from '../facts.ts'
 import { nameKeyOf } from '../leaks.ts'
 import { startRun } from '../run.ts'
-import type { Conversation } from '../world.ts'
+import type { PlatformConversation } from '../world.ts'
 import { missingText, readId, statusText, StudioRefusal } from './refusals.ts'
 
 const requestSchema = z.object({
@@ -67,7 +67,7 @@ export async function flowChat(call: OwnedCall, context: Context): Promise<Answe
     facts: readFacts(request, user, context),
     cards: true,
   })
-  return streamRun(run, call, context)
+  return streamPlatformRun(run, call, context)
 }
 
 function readFacts(
@@ -95,7 +95,11 @@ function findWorkflow(request: Request, { settings }: Context) {
 }
 
 /** By an id: one of the app or Bot that a run made under a name, whoever's it is. Else by a name, which makes one. */
-function openConversation(request: Request, call: OwnedCall, context: Context): Conversation {
+function openConversation(
+  request: Request,
+  call: OwnedCall,
+  context: Context,
+): PlatformConversation {
   const { world, settings } = context
   const { app_id: appId, bot_id: botId } = request
   const connectorId = request.connector_id ?? '1024'

@@ -1,32 +1,32 @@
 import type { Handler } from '../dialect.ts'
-import { retrieveBot } from './bots.ts'
-import { cancelChat, chat, listChatMessages, retrieveChat } from './chat.ts'
+import { retrieveStudioBot } from './bots.ts'
+import { cancelStudioChat, chat, listStudioChatMessages, retrieveStudioChat } from './chat.ts'
 import {
-  clearConversation,
-  createConversation,
-  deleteConversation,
-  listConversations,
-  listMessages,
-  renameConversation,
-  retrieveConversation,
+  clearStudioConversation,
+  createStudioConversation,
+  deleteStudioConversation,
+  listStudioConversations,
+  listStudioMessages,
+  renameStudioConversation,
+  retrieveStudioConversation,
 } from './conversations.ts'
-import { uploadFile } from './files.ts'
+import { uploadStudioFile } from './files.ts'
 import { flowChat } from './flow-chat.ts'
 
 /** The calls that need a personal token; all else is behind the console's cookie. */
-export const handlers: Readonly<Record<string, Handler>> = {
+export const studioHandlers: Readonly<Record<string, Handler>> = {
   'POST /v1/workflows/chat': flowChat,
   'POST /v3/chat': chat,
-  'GET /v3/chat/retrieve': retrieveChat,
-  'GET /v3/chat/message/list': listChatMessages,
-  'POST /v3/chat/cancel': cancelChat,
-  'POST /v1/conversation/create': createConversation,
-  'GET /v1/conversation/retrieve': retrieveConversation,
-  'GET /v1/conversations': listConversations,
-  'PUT /v1/conversations/:conversation_id': renameConversation,
-  'DELETE /v1/conversations/:conversation_id': deleteConversation,
-  'POST /v1/conversations/:conversation_id/clear': clearConversation,
-  'POST /v1/conversation/message/list': listMessages,
-  'POST /v1/files/upload': uploadFile,
-  'GET /v1/bots/:bot_id': retrieveBot,
+  'GET /v3/chat/retrieve': retrieveStudioChat,
+  'GET /v3/chat/message/list': listStudioChatMessages,
+  'POST /v3/chat/cancel': cancelStudioChat,
+  'POST /v1/conversation/create': createStudioConversation,
+  'GET /v1/conversation/retrieve': retrieveStudioConversation,
+  'GET /v1/conversations': listStudioConversations,
+  'PUT /v1/conversations/:conversation_id': renameStudioConversation,
+  'DELETE /v1/conversations/:conversation_id': deleteStudioConversation,
+  'POST /v1/conversations/:conversation_id/clear': clearStudioConversation,
+  'POST /v1/conversation/message/list': listStudioMessages,
+  'POST /v1/files/upload': uploadStudioFile,
+  'GET /v1/bots/:bot_id': retrieveStudioBot,
 }

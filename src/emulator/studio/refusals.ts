@@ -1,17 +1,17 @@
-import type { Refusal } from '../dialect.ts'
+import type { RefusedCall } from '../dialect.ts'
 import { ApiError, CallError, DeadTokenError, NoSuchCallError } from '../call-errors.ts'
 
 /** A refusal in Studio's own shape. */
 export class StudioRefusal extends CallError {
   override readonly name = 'StudioRefusal'
-  readonly refusal: Refusal
-  constructor(refusal: Refusal, options?: ErrorOptions) {
+  readonly refusal: RefusedCall
+  constructor(refusal: RefusedCall, options?: ErrorOptions) {
     super('refused', options)
     this.refusal = refusal
   }
 }
 
-const internalRefusal: Refusal = {
+const internalRefusal: RefusedCall = {
   status: 500,
   body: { code: 500, msg: 'internal server error' },
 }
@@ -55,7 +55,7 @@ export function missingText(name: string): string {
   return `Missing required parameters：’${name}‘. Please review the API documentation and ensure all mandatory fields are included in your request.`
 }
 
-export function refuse(error: unknown): Refusal {
+export function refuse(error: unknown): RefusedCall {
   if (error instanceof StudioRefusal) return error.refusal
   if (error instanceof DeadTokenError) {
     const msg = 'authentication failed: CheckPermission failed'

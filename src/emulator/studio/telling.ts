@@ -1,9 +1,15 @@
 import type { Context } from '../context.ts'
 import type { Telling } from '../dialect.ts'
-import type { Run } from '../run.ts'
+import type { PlatformRun } from '../run.ts'
 import type { NamedEvent } from '../stream.ts'
-import type { MetaData, Usage } from '../world.ts'
-import { botMessageView, chatView, completedFlowView, flowMessageView, flowView } from './views.ts'
+import type { MetaData, PlatformUsage } from '../world.ts'
+import {
+  botMessageView,
+  studioChatView,
+  completedFlowView,
+  flowMessageView,
+  flowView,
+} from './views.ts'
 
 /** Studio's codes of each kind of failure. */
 const modelFailed = 103_200_002
@@ -12,14 +18,14 @@ const flowFailed = 720_701_013
 
 const noTools = { code: modelFailed, msg: 'no call takes the outputs of functions' }
 
-export function createTelling(run: Run, _context: Context): Telling {
+export function createStudioTelling(run: PlatformRun, _context: Context): Telling {
   return run.chat.kind === 'bot' ? tellChat(run) : tellFlow(run)
 }
 
-function tellChat({ chat }: Run): Telling {
+function tellChat({ chat }: PlatformRun): Telling {
   const chatEvent = (name: string, status: string): NamedEvent => ({
     name: `conversation.chat.${name}`,
-    data: chatView(chat, status),
+    data: studioChatView(chat, status),
   })
   const done = { name: 'conversation.stream.done', data: '' }
   return {
@@ -59,7 +65,7 @@ function tellChat({ chat }: Run): Telling {
   }
 }
 
-function tellFlow(run: Run): Telling {
+function tellFlow(run: PlatformRun): Telling {
   const { chat, debugUrl } = run
   return {
     tellsThoughts: false,
@@ -109,7 +115,7 @@ function botState(botId: string): string {
   return JSON.stringify({ bot_id: botId, agent_name: '', agent_id: botId, awaiting: botId })
 }
 
-function usageOf({ input_count, output_count, token_count }: Usage): MetaData {
+function usageOf({ input_count, output_count, token_count }: PlatformUsage): MetaData {
   return {
     input_tokens: String(input_count),
     output_tokens: String(output_count),

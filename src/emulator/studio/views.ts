@@ -1,9 +1,16 @@
-import type { Run } from '../run.ts'
-import type { Chat, ChatStatus, Conversation, Message, MetaData, Usage } from '../world.ts'
+import type { PlatformRun } from '../run.ts'
+import type {
+  Chat,
+  ChatStatus,
+  PlatformConversation,
+  PlatformMessage,
+  MetaData,
+  PlatformUsage,
+} from '../world.ts'
 
 /** Stored things as Studio shows them. */
 
-export function conversationView(conversation: Conversation): object {
+export function studioConversationView(conversation: PlatformConversation): object {
   return {
     id: conversation.id,
     created_at: conversation.createdAt,
@@ -14,7 +21,7 @@ export function conversationView(conversation: Conversation): object {
 }
 
 /** A run of `/v3/chat`. */
-export function chatView(chat: Chat, status: string = statusOf(chat.status)): object {
+export function studioChatView(chat: Chat, status: string = statusOf(chat.status)): object {
   return {
     id: chat.id,
     conversation_id: chat.conversationId,
@@ -30,7 +37,7 @@ export function chatView(chat: Chat, status: string = statusOf(chat.status)): ob
 /** The same once it is asked for, with what it used. */
 export function retrievedView(chat: Chat): object {
   const { usage } = chat
-  return usage.token_count === 0 ? chatView(chat) : { ...chatView(chat), usage }
+  return usage.token_count === 0 ? studioChatView(chat) : { ...studioChatView(chat), usage }
 }
 
 /** The column of a cancelled run holds the name of the event. */
@@ -39,7 +46,7 @@ function statusOf(status: ChatStatus): string {
 }
 
 /** A message of `/v3/chat`, in its stream and in the list of its run. */
-export function botMessageView(message: Message, content = message.content): object {
+export function botMessageView(message: PlatformMessage, content = message.content): object {
   return {
     id: message.id,
     conversation_id: message.conversationId,
@@ -57,7 +64,7 @@ export function botMessageView(message: Message, content = message.content): obj
 }
 
 /** A row of a conversation's list. */
-export function rowView(message: Message): object {
+export function rowView(message: PlatformMessage): object {
   return {
     id: message.id,
     bot_id: message.botId,
@@ -76,7 +83,7 @@ export function rowView(message: Message): object {
 }
 
 /** A run of `/v1/workflows/chat`. */
-export function flowView({ chat, executeId }: Run, status: string): object {
+export function flowView({ chat, executeId }: PlatformRun, status: string): object {
   return {
     id: chat.id,
     conversation_id: chat.conversationId,
@@ -87,7 +94,7 @@ export function flowView({ chat, executeId }: Run, status: string): object {
 }
 
 /** The same at its end: the only event that names the app or Bot. */
-export function completedFlowView(run: Run, usage: Usage): object {
+export function completedFlowView(run: PlatformRun, usage: PlatformUsage): object {
   const { input_count, output_count } = usage
   return {
     bot_id: run.chat.botId,
@@ -97,7 +104,7 @@ export function completedFlowView(run: Run, usage: Usage): object {
   }
 }
 
-export function flowMessageView(message: Message, content = message.content): object {
+export function flowMessageView(message: PlatformMessage, content = message.content): object {
   return {
     id: message.id,
     chat_id: message.chatId,

@@ -1,5 +1,5 @@
 import { onAbort } from '../../lib/on-abort.ts'
-import type { ResponseStream, Gone, Sink, StreamReader } from '../streams/response-stream.ts'
+import type { ResponseStream, Gone, Sink, ResponseReader } from '../streams/response-stream.ts'
 import type { SinkLimits } from '../node/node-sink.ts'
 
 /**
@@ -13,7 +13,7 @@ export function streamToBody(
 ): ReadableStream<Uint8Array> {
   const { clock, logger, stalledMs } = limits
   const turns = limits.turns.of(stream)
-  let reader: StreamReader | undefined
+  let reader: ResponseReader | undefined
   let wake: (() => void) | undefined
   let stall: Disposable | undefined
   let over = false

@@ -1,3 +1,4 @@
+import { isJsonObject } from '../../lib/json-object.ts'
 import { BadRequestError, UnsupportedMediaTypeError } from '../../errors.ts'
 import { bodyTooLarge } from '../http.ts'
 import type { Turns } from '../../lib/turns.ts'
@@ -49,7 +50,7 @@ export async function readParams(
   if (Number(headers.get('content-length') ?? 0) > maxBytes) throw bodyTooLarge(maxBytes)
   const bytes = await request.readBody(maxBytes)
   await takeTurn(bytes.length, options)
-  return checkParams(parseJson(decodeText(bytes)), options)
+  return checkParams(parseBodyJson(decodeText(bytes)), options)
 }
 
 async function takeTurn(bytes: number, { turns }: ParamsOptions): Promise<void> {
@@ -59,7 +60,7 @@ async function takeTurn(bytes: number, { turns }: ParamsOptions): Promise<void> 
 function queryParams(search: URLSearchParams): Record<string, unknown> {
   const json = (name: string) => {
     const text = search.get(name)
-    return text === null || text === '' ? undefined : parseJson(text)
+    return text === null || text === '' ? undefined : parseBodyJson(text)
   }
   return {
     query: search.get('query'),
@@ -95,7 +96,7 @@ function decodeText(bytes: Uint8Array): string {
 }
 
 /** @throws {@link BadRequestError} without a word of the text */
-export function parseJson(text: string): unknown {
+export function parseBodyJson(text: string): unknown {
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -129,7 +130,7 @@ export function checkParams(
   { takesIds }: Pick<ParamsOptions, 'takesIds'>,
 ): GraphParams {
   if (Array.isArray(value)) throw new BadRequestError('Batches are not accepted.')
-  if (!isObject(value)) throw new BadRequestError('The request must be a JSON object.')
+  if (!isJsonObject(value)) throw new BadRequestError('The request must be a JSON object.')
   const { query, operationName } = value
   const given = optionalObject('extensions', value['extensions'])
   const extensions = takesIds && query == null ? withDocumentId(given, value) : given
@@ -166,10 +167,6 @@ function withDocumentId(
 
 function optionalObject(name: string, value: unknown): Record<string, unknown> | undefined {
   if (value == null) return undefined
-  if (!isObject(value)) throw new BadRequestError(`"${name}" must be an object.`)
+  if (!isJsonObject(value)) throw new BadRequestError(`"${name}" must be an object.`)
   return value
-}
-
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -2,7 +2,8 @@ import type { Limits } from '../../config/sections/limits.ts'
 import type { FileUpload } from '../../domain.ts'
 import { BadRequestError, ForbiddenError } from '../../errors.ts'
 import { UploadedFile } from '../../graphql/uploaded-file.ts'
-import { checkParams, type GraphParams, isObject, type ParamsOptions, parseJson } from './params.ts'
+import { checkParams, type GraphParams, type ParamsOptions, parseBodyJson } from './params.ts'
+import { isJsonObject } from '../../lib/json-object.ts'
 import { preflightHeader } from '../csrf.ts'
 import { openFormStream, type FormHead } from './form-stream.ts'
 import { bodyTooLarge } from '../http.ts'
@@ -45,7 +46,7 @@ export async function readMultipart(
     maxBytes,
   })
   const { fields, part, file } = await form.head
-  const params = checkParams(parseJson(fieldOf(fields, 'operations')), options)
+  const params = checkParams(parseBodyJson(fieldOf(fields, 'operations')), options)
   placeFile(params, readMap(fieldOf(fields, 'map'), part), new UploadedFile(file))
   return { params, finish: () => form.finish() }
 }
@@ -63,8 +64,8 @@ function fieldOf(fields: FormHead['fields'], name: 'operations' | 'map'): string
 
 /** Where the file of this part goes: `{ "0": ["variables.file"] }`. @throws {@link BadRequestError} */
 function readMap(text: string, part: string): readonly string[] {
-  const map = text.length <= maxMapLength ? parseJson(text) : undefined
-  const [entry, ...others] = isObject(map) ? Object.entries(map) : []
+  const map = text.length <= maxMapLength ? parseBodyJson(text) : undefined
+  const [entry, ...others] = isJsonObject(map) ? Object.entries(map) : []
   const paths: unknown = entry?.[1]
   const [path, ...morePaths]: unknown[] = Array.isArray(paths) ? paths : []
   if (

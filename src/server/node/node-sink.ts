@@ -3,7 +3,7 @@ import { sliceEnd } from '../../lib/surrogate.ts'
 import type { OwnTurns, SharedTurns } from '../../lib/turns.ts'
 import type { Logger } from '../../observe/logger.ts'
 import type { TakenConnection } from './connections.ts'
-import type { ResponseStream, Gone, Sink, StreamReader } from '../streams/response-stream.ts'
+import type { ResponseStream, Gone, Sink, ResponseReader } from '../streams/response-stream.ts'
 import { ConnectionWire, createWire, type HostResponse, isGone, type Wire } from './wire.ts'
 
 /** UTF-16 code units of a long text that are written at once. */
@@ -50,7 +50,7 @@ class NodeSink implements Sink {
   readonly #limits: SinkLimits
   readonly #turns: OwnTurns
   readonly #settle = () => this.interruptWait()
-  #reader: StreamReader | undefined
+  #reader: ResponseReader | undefined
   #wake: (() => void) | undefined
   #stall: Disposable | undefined
   #isSlicing = false

@@ -22,11 +22,11 @@ export interface Sink {
 /** The body of an answer, as it comes to be. */
 export interface ResponseStream {
   /** Starts; the stream ends the sink in any case. */
-  open(sink: Sink): StreamReader
+  open(sink: Sink): ResponseReader
 }
 
 /** What the sink tells of its reader. */
-export interface StreamReader {
+export interface ResponseReader {
   gone(reason: Gone): void
 }
 

@@ -9,7 +9,7 @@ import { createResultStream } from './response-stream.ts'
 import { SubscriptionStream, type StreamServices } from './subscription-stream.ts'
 
 /** Accepts subscriptions. Whatever can be refused is refused here, before the head of a stream is sent. */
-export function createSubscribe({
+export function createSubscriber({
   streams,
   services,
   compile,

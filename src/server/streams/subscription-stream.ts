@@ -9,7 +9,7 @@ import {
 import type { PresentError } from '../../graphql/execution/errors.ts'
 import type { EventOutput, OpenSubscription } from '../../graphql/execution/subscription.ts'
 import type { Metrics, SubscriptionEnd } from '../../observe/metrics.ts'
-import type { ResponseStream, Gone, Sink, StreamReader } from './response-stream.ts'
+import type { ResponseStream, Gone, Sink, ResponseReader } from './response-stream.ts'
 import type { LiveStream, StreamPermit } from './open-streams.ts'
 import type { Framing } from './framing.ts'
 
@@ -43,7 +43,7 @@ class ReplacedError extends Error {
  * A subscription as a stream: each event once, in order, and an ending that says what to do next. Mostly idle, and there are
  * thousands: it is one object to all that deal with it, instead of closures for each.
  */
-export class SubscriptionStream implements ResponseStream, StreamReader, LiveStream, EventOutput {
+export class SubscriptionStream implements ResponseStream, ResponseReader, LiveStream, EventOutput {
   readonly credentialStatus: CredentialStatus
   readonly expiresAt: number
   readonly framing: Framing
@@ -70,7 +70,7 @@ export class SubscriptionStream implements ResponseStream, StreamReader, LiveStr
     this.#last = opened.start
   }
 
-  open(sink: Sink): StreamReader {
+  open(sink: Sink): ResponseReader {
     this.#sink = sink
     this.#place.occupy(this)
     this.#run(sink).catch((error: unknown) => {

@@ -13,7 +13,7 @@ import type { Logger } from '../../../src/observe/logger.ts'
 import { createRateLimiter } from '../../../src/rate/limiter.ts'
 import { createReplyEngine, type ReplyEngineOptions } from '../../../src/reply/engine.ts'
 import type { AssistantAccess } from '../../../src/reply/assistant-access.ts'
-import type { SessionCaller, StartRequest } from '../../../src/session/conversations.ts'
+import type { SessionCaller, StartConversationRequest } from '../../../src/session/conversations.ts'
 import type { SendMessageRequest } from '../../../src/session/acceptance.ts'
 import type { SessionReplies } from '../../../src/session/replies.ts'
 import { createSessions, type SessionsOptions } from '../../../src/session/sessions.ts'
@@ -201,7 +201,7 @@ export const message = (
   ...more,
 })
 
-export const newConversation = (title?: string): StartRequest => ({
+export const newConversation = (title?: string): StartConversationRequest => ({
   assistantId: undefined,
   title,
   idempotency: undefined,

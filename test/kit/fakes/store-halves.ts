@@ -5,7 +5,7 @@ import { openMainHalf } from '../../../src/store/sqlite/store.ts'
 import type { ToWorker } from '../../../src/store/sqlite/wire.ts'
 import type { WorkerListener } from '../../../src/store/sqlite/worker-client.ts'
 import { openDatabase } from '../../../src/store/sqlite/worker/database.ts'
-import { serve } from '../../../src/store/sqlite/worker/serve.ts'
+import { serveWorker } from '../../../src/store/sqlite/worker/serve.ts'
 import type { Store } from '../../../src/store/store.ts'
 import { randomId } from './ids.ts'
 import { silentLogger } from './logger.ts'
@@ -44,7 +44,7 @@ export async function openStoreHalves({
   let waiting: ToWorker[] = []
   let isHeld = false
   let listener: WorkerListener | undefined
-  const server = serve({
+  const server = serveWorker({
     opened,
     newId,
     // As messages between threads are.

@@ -9,7 +9,7 @@ import type {
 } from '../../../src/store/sqlite/wire.ts'
 import { openDatabase, type OpenedDatabase } from '../../../src/store/sqlite/worker/database.ts'
 import { createFileCheck, type FileCheck } from '../../../src/store/sqlite/worker/file-check.ts'
-import { serve } from '../../../src/store/sqlite/worker/serve.ts'
+import { serveWorker } from '../../../src/store/sqlite/worker/serve.ts'
 import { StoreError } from '../../../src/store/store.ts'
 import { randomId } from './ids.ts'
 
@@ -51,7 +51,7 @@ export async function openStoreWorker(
     }
   }
 
-  const server = serve({
+  const server = serveWorker({
     opened,
     newId,
     check,

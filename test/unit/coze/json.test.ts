@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { parseJson } from '../../../src/coze/json.ts'
+import { tryParseJson } from '../../../src/coze/json.ts'
 
 describe('JSON of the platform', () => {
   it('is not parsed where it has more values than any platform sends, in whatever form', () => {
@@ -13,13 +13,13 @@ describe('JSON of the platform', () => {
     ]
     for (const text of texts) {
       expect(() => void JSON.parse(text)).not.toThrow()
-      expect(parseJson(text)).toBeUndefined()
+      expect(tryParseJson(text)).toBeUndefined()
     }
   })
 
   it('may hold a text of any characters, which are no values', () => {
     const text = '{"a":[1,2]}\\"\\\\,[,{'.repeat(50_000)
-    expect(parseJson(JSON.stringify({ text, more: ['\\', '"', text] }))).toEqual({
+    expect(tryParseJson(JSON.stringify({ text, more: ['\\', '"', text] }))).toEqual({
       text,
       more: ['\\', '"', text],
     })

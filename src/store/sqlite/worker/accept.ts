@@ -8,12 +8,12 @@ import { replyIdOf, selectReply, toBinding, toReply } from './rows.ts'
 import { integer, string, type Row, findOwn } from './columns.ts'
 import type { SessionRecords } from './records.ts'
 import type { Claims } from './claims.ts'
-import type { SessionRow, Sessions } from './sessions.ts'
+import type { SessionRow, SessionRows } from './sessions.ts'
 import type { Texts } from './texts.ts'
 
 export interface AcceptParts {
   readonly db: DatabaseSync
-  readonly sessions: Sessions
+  readonly sessions: SessionRows
   readonly texts: Texts
   readonly records: SessionRecords
   readonly claims: Claims

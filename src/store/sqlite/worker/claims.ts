@@ -21,7 +21,7 @@ import {
 } from './rows.ts'
 import { integer, jsonOrNull, string, type Row } from './columns.ts'
 import type { Events } from './events.ts'
-import type { SessionRow, Sessions } from './sessions.ts'
+import type { SessionRow, SessionRows } from './sessions.ts'
 import type { Texts } from './texts.ts'
 
 /** Text that is handed over in one answer to `orphans`, in UTF-16 code units, and one reply more. */
@@ -31,7 +31,7 @@ const revisionLength = 4
 
 export interface ClaimsParts {
   readonly db: DatabaseSync
-  readonly sessions: Sessions
+  readonly sessions: SessionRows
   readonly texts: Texts
   readonly events: Events
   readonly newId: NewId

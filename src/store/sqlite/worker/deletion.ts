@@ -4,14 +4,14 @@ import type { WorkerCalls } from '../calls.ts'
 import type { Bindings } from './bindings.ts'
 import { assistantIdOf, toUpstreamAccount } from './rows.ts'
 import { integer, type Row, findOwn } from './columns.ts'
-import type { Outbox, OwingSession } from './outbox.ts'
-import type { Sessions } from './sessions.ts'
+import type { OutboxWork, OwingSession } from './outbox.ts'
+import type { SessionRows } from './sessions.ts'
 
 export interface DeletionParts {
   readonly db: DatabaseSync
-  readonly sessions: Sessions
+  readonly sessions: SessionRows
   readonly bindings: Bindings
-  readonly outbox: Outbox
+  readonly outbox: OutboxWork
   /** Hears that deleted conversations have left rows to be swept. */
   readonly onDeleted: () => void
 }

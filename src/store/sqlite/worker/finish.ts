@@ -7,20 +7,20 @@ import { leaveUpstream } from './bindings.ts'
 import { assistantIdOf, conversationIdOf, selectReply, statusOf, toReplyRecord } from './rows.ts'
 import { integer, findOwn } from './columns.ts'
 import type { EventOwner, Events } from './events.ts'
-import type { Outbox } from './outbox.ts'
+import type { OutboxWork } from './outbox.ts'
 import { type Claims, nameOfRevision } from './claims.ts'
 import type { Runs } from './runs.ts'
-import type { Sessions } from './sessions.ts'
+import type { SessionRows } from './sessions.ts'
 import type { Texts } from './texts.ts'
 
 export interface FinishParts {
   readonly db: DatabaseSync
-  readonly sessions: Sessions
+  readonly sessions: SessionRows
   readonly texts: Texts
   readonly events: Events
   readonly claims: Claims
   readonly runs: Runs
-  readonly outbox: Outbox
+  readonly outbox: OutboxWork
   readonly newId: NewId
 }
 

@@ -6,7 +6,7 @@ import type { LoggedReply } from '../stored.ts'
 import { conversationIdOf, replyIdOf, toRevisions } from './rows.ts'
 import { integer, integerOrNull, jsonOrNull, type Row, findOwn } from './columns.ts'
 import { eventId, maxSeq, selectEvent, toEvent, toPlace, type Events } from './events.ts'
-import type { Sessions } from './sessions.ts'
+import type { SessionRows } from './sessions.ts'
 import type { Texts } from './texts.ts'
 
 /** Events looked at in one call, whether the filter lets them through or not. */
@@ -14,7 +14,7 @@ const maxLooked = 500
 
 export interface LogParts {
   readonly db: DatabaseSync
-  readonly sessions: Sessions
+  readonly sessions: SessionRows
   readonly texts: Texts
   readonly events: Events
 }

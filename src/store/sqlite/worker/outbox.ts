@@ -10,7 +10,7 @@ export interface OwingSession {
   readonly name: SessionName
 }
 
-export interface Outbox extends Pick<
+export interface OutboxWork extends Pick<
   WorkerCalls,
   'takeOwed' | 'settleOwed' | 'postponeOwed' | 'nextOwed'
 > {
@@ -20,7 +20,7 @@ export interface Outbox extends Pick<
   ofSession(session: number): readonly OwedWork[]
 }
 
-export function createOutbox(db: DatabaseSync): Outbox {
+export function createOutbox(db: DatabaseSync): OutboxWork {
   const select = `
     SELECT o.id, s.key AS session_key, o.session_name, o.type, o.assistant, o.origin, o.account, o.strategy, o.upstream,
       o.chat, o.attempts, o.owed_since FROM outbox o JOIN sessions s ON s.id = o.session`

@@ -3,12 +3,12 @@ import type { Page, PageRequest } from '../../session-store.ts'
 import type { WorkerCalls } from '../calls.ts'
 import { selectConversation, selectMessage, toConversation, toMessage } from './rows.ts'
 import { integer, type Row, findOwn } from './columns.ts'
-import type { Sessions } from './sessions.ts'
+import type { SessionRows } from './sessions.ts'
 import type { Texts } from './texts.ts'
 
 export interface PagesParts {
   readonly db: DatabaseSync
-  readonly sessions: Sessions
+  readonly sessions: SessionRows
   readonly texts: Texts
 }
 

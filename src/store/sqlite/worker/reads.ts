@@ -21,12 +21,12 @@ import {
   toSession,
 } from './rows.ts'
 import { integer, jsonOrNull, string, type Row, type FindOwn, findOwn } from './columns.ts'
-import type { Sessions } from './sessions.ts'
+import type { SessionRows } from './sessions.ts'
 import type { Texts } from './texts.ts'
 
 export interface ReadsParts {
   readonly db: DatabaseSync
-  readonly sessions: Sessions
+  readonly sessions: SessionRows
   readonly texts: Texts
   readonly bindings: Bindings
 }

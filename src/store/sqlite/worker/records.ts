@@ -10,12 +10,12 @@ import {
   selectMessage,
   toMessage,
 } from './rows.ts'
-import type { Sessions } from './sessions.ts'
+import type { SessionRows } from './sessions.ts'
 import type { Texts } from './texts.ts'
 
 export interface RecordsParts {
   readonly db: DatabaseSync
-  readonly sessions: Sessions
+  readonly sessions: SessionRows
   readonly texts: Texts
 }
 

@@ -16,14 +16,14 @@ export interface RemovalParts {
 }
 
 /** Takes away what a deletion or its age has ended, in calls of bounded work. */
-export interface Removal {
+export interface RowRemoval {
   /** True: deleted conversations may have left more. */
   sweep(): boolean
   /** What `Ledger.trimMessages` says. */
   trimMessages(writtenBefore: number): number
 }
 
-export function createRemoval({ db, texts, now }: RemovalParts): Removal {
+export function createRemoval({ db, texts, now }: RemovalParts): RowRemoval {
   const columns = 'r.id, r.answer, r.session, r.conversation, r.started_seq, r.ended_seq'
   const findDeletion = db.prepare(
     'SELECT conversation FROM deletions WHERE swept = 0 ORDER BY conversation LIMIT 1',

@@ -7,12 +7,12 @@ import type { Bindings } from './bindings.ts'
 import { conversationIdOf, selectReply, statusOf, toToolCalls, toReply } from './rows.ts'
 import { integer, string, findOwn } from './columns.ts'
 import type { EventOwner, Events } from './events.ts'
-import type { Sessions } from './sessions.ts'
+import type { SessionRows } from './sessions.ts'
 import type { Texts } from './texts.ts'
 
 export interface RunsParts {
   readonly db: DatabaseSync
-  readonly sessions: Sessions
+  readonly sessions: SessionRows
   readonly texts: Texts
   readonly events: Events
   readonly bindings: Bindings

@@ -21,7 +21,7 @@ export interface ServeParts {
 }
 
 /** Answers calls in their order, and does the store's own work between them. */
-export function serve(parts: ServeParts): { take(calls: ToWorker): void } {
+export function serveWorker(parts: ServeParts): { take(calls: ToWorker): void } {
   const { opened, newId, check, post, clock, onClosed } = parts
   const { db } = opened
   const note = (told: Note) => post({ type: 'note', ...told })

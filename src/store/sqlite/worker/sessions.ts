@@ -10,7 +10,7 @@ export interface SessionRow {
   readonly generation: number
 }
 
-export interface Sessions extends Pick<WorkerCalls, 'openSession'> {
+export interface SessionRows extends Pick<WorkerCalls, 'openSession'> {
   /** Undefined: no such session was ever opened. */
   find(id: SessionId): SessionRow | undefined
   /** A session's own row with the session's; undefined: there is none. */
@@ -23,7 +23,7 @@ export interface Sessions extends Pick<WorkerCalls, 'openSession'> {
   get(id: SessionId): SessionRow
 }
 
-export function createSessions(db: DatabaseSync): Sessions {
+export function createSessionRows(db: DatabaseSync): SessionRows {
   // By its row id, so that the key is read from the row itself.
   const find = db.prepare(`
     SELECT s.id, s.key, s.name, s.generation FROM sessions s WHERE s.id = (SELECT id FROM sessions WHERE key = ?)`)

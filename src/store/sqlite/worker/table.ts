@@ -12,8 +12,8 @@ import { createLog } from './log.ts'
 import { createOutbox } from './outbox.ts'
 import { createPages } from './pages.ts'
 import { createReads } from './reads.ts'
-import { createRemoval, type Removal } from './removal.ts'
-import { createSessions } from './sessions.ts'
+import { createRemoval, type RowRemoval } from './removal.ts'
+import { createSessionRows } from './sessions.ts'
 import { createTexts } from './texts.ts'
 import type { Table } from './transactions.ts'
 import { createTrim } from './trim.ts'
@@ -32,12 +32,12 @@ export interface TableParts {
 export interface Tables {
   readonly table: Table
   readonly events: Events
-  readonly removal: Removal
+  readonly removal: RowRemoval
 }
 
 /** Who answers which call. */
 export function createTable({ db, newId, now, onDeleted, onRemoved }: TableParts): Tables {
-  const sessions = createSessions(db)
+  const sessions = createSessionRows(db)
   const texts = createTexts(db)
   const events = createEvents(db, newId)
   const bindings = createBindings(db)

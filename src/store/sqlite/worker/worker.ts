@@ -5,7 +5,7 @@ import { StoreOpenError } from '../../store.ts'
 import type { FromWorker, ToWorker, WorkerOptions } from '../wire.ts'
 import { damaged, openDatabase } from './database.ts'
 import { createFileCheck } from './file-check.ts'
-import { serve } from './serve.ts'
+import { serveWorker } from './serve.ts'
 
 /** When a file that was opened is checked as a whole, in ms. */
 const checkAfterMs = 1_000
@@ -19,7 +19,7 @@ async function start(port: MessagePort, options: WorkerOptions): Promise<void> {
   try {
     const opened = await openDatabase(options, newId)
     const server = takeUp(
-      () => serve({ opened, newId, check, post, clock, onClosed }),
+      () => serveWorker({ opened, newId, check, post, clock, onClosed }),
       options.file,
     )
     post({ type: 'opened', running: opened.running })

@@ -1,0 +1,32 @@
+import { globSync, readFileSync } from 'node:fs'
+
+const exported =
+  /^export (?:declare )?(?:abstract )?(?:async )?(interface|type|class|function\*?|const|let) (\w+)/gm
+
+/**
+ * The names that several files export, each as a sentence: one name has one meaning. A schema's value may have the name of
+ * the type that it stands for.
+ */
+export function sharedNames(sources: ReadonlyMap<string, string>): readonly string[] {
+  const files = new Map<string, Set<string>>()
+  for (const [path, source] of sources) {
+    for (const [, kind = '', name = ''] of source.matchAll(exported)) {
+      const isType = kind === 'interface' || kind === 'type'
+      const key = `${isType ? 'type' : 'value'} ${name}`
+      files.set(key, (files.get(key) ?? new Set()).add(path))
+    }
+  }
+  return [...files].flatMap(([key, paths]) =>
+    paths.size > 1 ? [`the ${key} is exported by ${[...paths].join(' and ')}`] : [],
+  )
+}
+
+if (import.meta.main) {
+  const root = new URL('../../', import.meta.url)
+  const paths = globSync('src/**/*.ts', { cwd: root })
+  const found = sharedNames(
+    new Map(paths.map((path) => [path, readFileSync(new URL(path, root), 'utf8')])),
+  )
+  for (const sentence of found) console.error(sentence)
+  if (found.length > 0) process.exitCode = 1
+}

@@ -1,0 +1,14 @@
+import { expect, it } from 'vitest'
+import { sharedNames } from '../check/unique-exports.ts'
+
+it('two files that export one name are told of, unless one is the value of the other as a type', () => {
+  const sources = new Map([
+    ['a.ts', 'export interface Proof {}\nexport function open() {}\nexport type Kind = 1\n'],
+    ['b.ts', 'export type Proof = 1\nexport async function open() {}\nexport const Kind = 1\n'],
+    ['c.ts', 'interface Proof {}\nfunction open() {}\n'],
+  ])
+  expect(sharedNames(sources)).toEqual([
+    'the type Proof is exported by a.ts and b.ts',
+    'the value open is exported by a.ts and b.ts',
+  ])
+})
