@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { createPublicKey } from 'node:crypto'
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -80,7 +81,8 @@ export async function openSandbox(): Promise<Sandbox> {
       workflows: [{ workflowId: '7400000000000000002', appId: '7400000000000000001' }],
     }),
   )
-  const keys = stack.use(await openKeyServer())
+  const jwk = createPublicKey(createTestApp().publicKeyPem).export({ format: 'jwk' })
+  const keys = stack.use(await openKeyServer({ ...jwk, kid: 'key-1', alg: 'RS256' }))
   const files = {
     'gateway.json': JSON.stringify(readmeSettings())
       .replace('https://api.coze.cn', emulator.url)
