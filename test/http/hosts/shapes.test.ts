@@ -5,16 +5,20 @@ import type { AddressInfo, Server } from 'node:net'
 import { buffer, text } from 'node:stream/consumers'
 import { getIntrospectionQuery } from 'graphql'
 import { describe, expect, it, vi } from 'vitest'
-import type { ReplyId } from '../../src/domain.ts'
-import { createTurns } from '../../src/lib/turns.ts'
-import type { Logger } from '../../src/observe/logger.ts'
-import { streamToBody } from '../../src/server/fetch/fetch-sink.ts'
-import { createClient } from '../kit/clients/client.ts'
-import { createFakeClock } from '../kit/fakes/clock.ts'
-import { type FakeGateway, type FakeGatewayOptions, openFakeGateway } from '../kit/fakes/gateway.ts'
-import { silentLogger } from '../kit/fakes/logger.ts'
-import { createSelfSigned } from '../kit/credentials/self-signed.ts'
-import { until } from '../kit/process/until.ts'
+import type { ReplyId } from '../../../src/domain.ts'
+import { createTurns } from '../../../src/lib/turns.ts'
+import type { Logger } from '../../../src/observe/logger.ts'
+import { streamToBody } from '../../../src/server/fetch/fetch-sink.ts'
+import { createClient } from '../../kit/clients/client.ts'
+import { createFakeClock } from '../../kit/fakes/clock.ts'
+import {
+  type FakeGateway,
+  type FakeGatewayOptions,
+  openFakeGateway,
+} from '../../kit/fakes/gateway.ts'
+import { silentLogger } from '../../kit/fakes/logger.ts'
+import { createSelfSigned } from '../../kit/credentials/self-signed.ts'
+import { until } from '../../kit/process/until.ts'
 
 const authorization = 'Bearer alice'
 const json = { authorization, 'content-type': 'application/json' }
