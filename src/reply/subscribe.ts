@@ -79,8 +79,9 @@ export function createSubscribe(
       start: cursors.encode(position),
       cursor: ({ position: reached }) => cursors.encode(reached),
       async follow(take, signal) {
-        if (!ended)
-          await tail(log, { sessionId: session.id, after: position, filter }, take, signal)
+        if (ended) return
+        const source = { sessionId: session.id, after: position, filter, isGone: isGone(replyId) }
+        await tail(log, source, take, signal)
       },
     }
   }
@@ -99,6 +100,11 @@ export function createSubscribe(
       throw new NotFoundError('There is no such reply.', { field: ['replyId'] })
     if (start === 'expired') throw expired()
     return start
+  }
+
+  /** Whether a reply was deleted, with whatever of its events a reader has not had. */
+  function isGone(replyId: ReplyId | undefined): (() => Promise<boolean>) | undefined {
+    return replyId && (async () => (await store.replyState(replyId)) === undefined)
   }
 
   async function findConversation(id: ConversationId): Promise<void> {
@@ -141,6 +147,8 @@ export async function tail(
     readonly sessionId: SessionId
     readonly after: Position
     readonly filter: EventFilter
+    /** Asked when there is nothing to read: what the filter names has no end that would come. */
+    readonly isGone?: (() => Promise<boolean>) | undefined
   },
   take: TakeItems,
   signal: AbortSignal,
@@ -196,6 +204,7 @@ export async function tail(
       idle = Promise.withResolvers()
       next = await idle.promise
     }
+    if (next === 'idle' && (await source.isGone?.())) throw expired()
   }
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { CursorExpiredError } from '../../src/errors.ts'
 import type {
   ConversationId,
   Reply,
@@ -874,6 +875,29 @@ describe('reply engine', () => {
     const urgent = await accepted
     const found = await store.ledger.session(session).replies([id, urgent.id])
     expect(found.map((reply) => reply?.status)).toEqual(['CANCELLED', 'QUEUED'])
+  })
+
+  it('ends a reader of one reply that lags when the conversation is deleted', async () => {
+    await using gateway = await openEngine()
+    const { replies, conversations, strategy } = gateway
+    const reply = await replies.sendMessage(message('1'))
+    const run = await strategy.next()
+    run.accept()
+    run.delta('Hi')
+    const where = { conversationId: undefined, after: undefined, lastEventId: undefined }
+    const subscription = await replies.subscribe({ replyId: reply.id, ...where })
+    const asked = Promise.withResolvers<void>()
+    const slow = Promise.withResolvers<void>()
+    const following = subscription.follow(() => {
+      asked.resolve()
+      return slow.promise
+    }, new AbortController().signal)
+    await asked.promise
+    run.complete('Hi')
+    await readAll(replies, reply.id)
+    await conversations.delete(reply.conversationId)
+    slow.resolve()
+    await expect(following).rejects.toThrow(CursorExpiredError)
   })
 
   it('F20: a reply that is being claimed when the time is over goes back to the queue', async () => {
