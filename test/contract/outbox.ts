@@ -128,6 +128,20 @@ export function outboxContract(name: string, open: () => Promise<ReplyStore>): v
       })
     })
 
+    it('owes no deletion any more of an upstream conversation in which its conversation goes on after all', async () => {
+      await using store = await open()
+      const { ledger, outbox } = store
+      const { session, conversationId } = await speak(store, 'up-1')
+      await ledger.clearConversation(session, conversationId, 20)
+      const next = await runReply(store, session, conversationId)
+      expect(await next.bind(binding('up-1'), { contextReset: false, at: 30 })).toBe('known')
+      expect(await outbox.take(due)).toEqual([])
+      await finish(next, completed('more'))
+      expect(await ledger.deleteConversation(session, conversationId, 40)).toMatchObject({
+        owed: [{ upstream: binding('up-1') }],
+      })
+    })
+
     it('names with an erasure all that is owed for the session, also what was owed before and is not done', async () => {
       await using store = await open()
       const { ledger, outbox } = store

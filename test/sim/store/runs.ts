@@ -190,13 +190,19 @@ function bindTo(
     const isMet = (isAnothers || bound.isTainted) && state.flaw !== 'binds-again'
     if (isMet) return collide(state, bound)
   }
+  // It goes on in what it had left: nobody is to delete that any more.
+  for (const [id, { work }] of state.outbox) {
+    if (work.type !== 'delete-conversation') continue
+    const { scope, conversationId: owed } = work.upstream
+    if (JSON.stringify([scope.origin, scope.account, owed]) === key) state.outbox.delete(id)
+  }
   const { sessionId } = conversation
   state.bindings.set(key, {
     sessionId,
     conversationId: conversation.id,
     binding,
     isTainted: false,
-    isOwed: bound?.isOwed ?? false,
+    isOwed: false,
   })
   // The upstream conversation before this one is left for ever.
   const { upstream } = conversation

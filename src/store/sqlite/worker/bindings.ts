@@ -29,7 +29,7 @@ export const leaveUpstream = `
 
 export function createBindings(db: DatabaseSync): Bindings {
   const find = db.prepare(`
-    SELECT b.session, b.conversation, b.tainted_at, s.key AS owner
+    SELECT b.session, b.conversation, b.tainted_at, b.deletion_owed, s.key AS owner
     FROM bindings b JOIN sessions s ON s.id = b.session
     WHERE b.origin = ? AND b.account = ? AND b.upstream = ?`)
   const insert = db.prepare(`
@@ -55,6 +55,9 @@ export function createBindings(db: DatabaseSync): Bindings {
   const inOrder = 'ORDER BY b.used_at, b.upstream = c.upstream'
   const ofConversation = db.prepare(`${selectOf} ${inOrder}`)
   const notOwed = db.prepare(`${selectOf} AND b.deletion_owed = 0 ${inOrder}`)
+  const oweNoDeletion = db.prepare(`
+    DELETE FROM outbox
+    WHERE session = ? AND type = 'delete-conversation' AND origin = ? AND account = ? AND upstream = ?`)
   const setOwed = db.prepare('UPDATE bindings SET deletion_owed = 1 WHERE conversation = ?')
 
   /** Nobody is bound to it ever again, and who was goes on in a new one. */
@@ -81,6 +84,10 @@ export function createBindings(db: DatabaseSync): Bindings {
           integer(bound['conversation']) !== conversation)
       ) {
         return collide(bound, binding, at)
+      }
+      // It goes on in what it had left: nobody is to delete that any more.
+      if (bound?.['deletion_owed'] === 1) {
+        oweNoDeletion.run(session, origin, account, conversationId)
       }
       insert.run(origin, account, conversationId, session, conversation, at, strategy)
       setUpstream.run({ id: conversation, origin, account, strategy, upstream: conversationId })
