@@ -8,7 +8,7 @@ import { type MarkdownFile, readMarkdownFiles, root } from '../docs/markdown.ts'
  * What documentation and code say of each other:
  *
  * - each link, and each `docs/….md` in a comment, leads to a file and a heading that exist;
- * - each `npm run …` in a document is a script of package.json;
+ * - docs/developing.md says what each folder is for, and each `npm run …` in a document is a script of package.json;
  * - README.md and README.zh-CN.md have the same headings, code and links, and at most 150 lines;
  * - the rows of promises, threats and faults name the tests that hold them, whose titles name the row (`P2`, `T4`, `F21`).
  *
@@ -101,6 +101,15 @@ for (const file of code.filter((name) => name !== 'test/check/docs.ts')) {
       if (!known.has(row)) problems.push(`${where}: no document knows of ${row}`)
     if (elsewhere.test(line)) problems.push(`${where}: names a text that is not in the repository`)
   }
+}
+
+const developing = documents.get('docs/developing.md')?.lines.join('\n') ?? ''
+for (const parent of ['src', 'test']) {
+  for (const { name } of readdirSync(path(parent), { withFileTypes: true }).filter((entry) =>
+    entry.isDirectory(),
+  ))
+    if (!developing.includes(parent === 'src' ? `\`${name}\`` : `\`${parent}/${name}\``))
+      problems.push(`docs/developing.md: does not say what ${parent}/${name} is for`)
 }
 
 const { scripts } = z
