@@ -13,7 +13,7 @@ import {
 } from '../probe/bundle.ts'
 import { overallVerdict } from '../domain/isolation.ts'
 import type { KnowledgeCanary, ProbeReport, ProbeRequest } from '../domain/probe.ts'
-import { type Format, formatReports, formats } from '../probe/format.ts'
+import { type Format, formatReports, formats } from '../probe/report-formats.ts'
 import { ProbeError } from '../probe/probe.ts'
 import { maxCallsOf } from '../probe/probe-assistants.ts'
 import { probeConfig } from '../compose/probe.ts'

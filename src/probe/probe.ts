@@ -7,11 +7,11 @@ import type { ChatStrategy } from '../strategy/strategy.ts'
 import { phrasings, tells } from './canary.ts'
 import { type Finding, overallVerdict } from '../domain/isolation.ts'
 import type { ProbeDepth, ProbeExchange, ProbeReport } from '../domain/probe.ts'
-import { finding, isolated, judgeTrials } from './judge.ts'
-import { createLeftovers } from './leftovers.ts'
+import { finding, isolated, findingsOf } from './findings.ts'
+import { createCleanup } from './cleanup.ts'
 import { adviceFor } from './remedies.ts'
-import { createStrays } from './strays.ts'
-import { BudgetError, createBudget, createProbers, type Prober } from './talk.ts'
+import { createForeignEvents } from './foreign-events.ts'
+import { BudgetError, createBudget, createProbeSessions, type ProbeSession } from './session.ts'
 import { runTrial, type Trial } from './trial.ts'
 
 export interface ProbeOptions extends ProbeDepth {
@@ -65,16 +65,16 @@ export async function probe(options: ProbeOptions, signal: AbortSignal): Promise
   const { assistantId, strategy, clock, newId, onProgress = () => undefined } = options
   const startedAt = clock.now()
   const budget = createBudget(options.budget)
-  const left = createLeftovers()
-  const strays = createStrays(clock)
+  const left = createCleanup()
+  const foreignEvents = createForeignEvents(clock)
   const exchanges: ProbeExchange[] = []
   const { answers = [], platform } = options
-  const openProber = createProbers({
+  const openProber = createProbeSessions({
     strategy,
     answers,
     newId,
     budget,
-    strays,
+    foreignEvents,
     clock,
     onExchange: (exchange) => void exchanges.push(exchange),
     signal,
@@ -123,9 +123,9 @@ export async function probe(options: ProbeOptions, signal: AbortSignal): Promise
         onProgress(`trial ${number} was not finished: ${options.describe(error)}`)
         if (error instanceof BudgetError) break
       }
-      if (strays.found.length > 0 || judge(trials).some(leaks)) break
+      if (foreignEvents.found.length > 0 || judge(trials).some(leaks)) break
     }
-    if (trials.length === 0 && strays.found.length === 0) {
+    if (trials.length === 0 && foreignEvents.found.length === 0) {
       const why = failure instanceof Error ? ` ${options.describe(failure)}` : ''
       throw new ProbeError(`The assistant could not be tried:${why}`)
     }
@@ -133,16 +133,16 @@ export async function probe(options: ProbeOptions, signal: AbortSignal): Promise
   }
 
   function judge(trials: readonly Trial[]): readonly Finding[] {
-    return judgeTrials(trials, { strategy: strategy.kind, platform, at: clock.now() })
+    return findingsOf(trials, { strategy: strategy.kind, platform, at: clock.now() })
   }
 
   /** Where the platform lists messages, it may list another's. */
-  async function look({ session }: Prober, conversationId: string): Promise<void> {
+  async function look({ session }: ProbeSession, conversationId: string): Promise<void> {
     budget.spend(1)
     try {
       const request = { conversationId, before: undefined, limit: maxListed }
       const rows = await options.records.listOlder(session, request, signal)
-      strays.listed(conversationId, rows)
+      foreignEvents.listed(conversationId, rows)
     } catch (error) {
       // Whether an app's conversation can be listed is not documented, and no call for it tells nothing.
       if (!(error instanceof RunFailedError)) throw error
@@ -151,9 +151,9 @@ export async function probe(options: ProbeOptions, signal: AbortSignal): Promise
 
   /** An event that the guard would have ended as a breach is a leak of conversations, whatever the assistant recalls. */
   function withStrays(judged: Finding): Finding {
-    const [first] = strays.found
+    const [first] = foreignEvents.found
     if (judged.layer !== 'conversation' || first === undefined) return judged
-    const evidence = [...judged.evidence, ...strays.found]
+    const evidence = [...judged.evidence, ...foreignEvents.found]
     if (judged.verdict === 'LEAKING') return { ...judged, evidence }
     return {
       ...finding('conversation', 'LEAKING', first.what),

@@ -1,7 +1,7 @@
 import type { Session } from '../domain.ts'
 import type { NewId } from '../lib/id.ts'
 import { type Canary, createCanary, type Phrasing, tells } from './canary.ts'
-import type { ProbeConversation, Prober, Said, Trespass } from './talk.ts'
+import type { ProbeConversation, ProbeSession, Said, StrangerAccess } from './session.ts'
 
 /** Whether an answer told a canary, and the platform's id of the call. */
 export interface Recall {
@@ -34,17 +34,17 @@ export interface Trial {
   /** A, and B, in one more conversation, after the variables of both were emptied; undefined: not tried. */
   readonly afterwards: { readonly byA: Recall; readonly byB: Recall } | undefined
   /** How B got into A's conversation; undefined: it is in it anyway. */
-  readonly trespass: Trespass | undefined
+  readonly strangerAccess: StrangerAccess | undefined
 }
 
 export interface TrialOptions {
-  readonly newProber: () => Prober
+  readonly newProber: () => ProbeSession
   readonly newId: NewId
   readonly phrasing: Phrasing
   /** The names and values of a session's variables. */
   readonly readVariables: (session: Session) => Promise<readonly string[] | undefined>
   /** Looks through the messages that the platform lists of a conversation. */
-  readonly look: (of: Prober, conversationId: string) => Promise<void>
+  readonly look: (of: ProbeSession, conversationId: string) => Promise<void>
   /** False: they are there still. */
   readonly clearVariables: (session: Session) => Promise<boolean>
 }
@@ -78,7 +78,7 @@ export async function runTrial(options: TrialOptions): Promise<Trial> {
     variables,
     afterwards: variables?.ofA ? await askAfterwards() : undefined,
     // Last, since it is heard in A's conversation.
-    trespass: isShared ? undefined : await b.trespass(a1),
+    strangerAccess: isShared ? undefined : await b.accessAsStranger(a1),
   }
 
   /** Variables hide what memory knows: without them it shows. */

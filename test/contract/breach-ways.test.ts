@@ -5,7 +5,7 @@ import type { ReplyEvent, ReplyId, SessionId } from '../../src/domain.ts'
 import { type Breach, type BreachWay, breachWays } from '../../src/isolation/breaches.ts'
 import { Secret } from '../../src/lib/secret.ts'
 import { beginCheckup } from '../../src/probe/checkup.ts'
-import { createStrays } from '../../src/probe/strays.ts'
+import { createForeignEvents } from '../../src/probe/foreign-events.ts'
 import type { Assistants } from '../../src/strategy/assistants.ts'
 import { type RunFailedError, toRunFailure } from '../../src/strategy/run-failure.ts'
 import { createFakeClock } from '../kit/fakes/clock.ts'
@@ -152,10 +152,10 @@ function straying(
 /** The conversations of the messages that a platform lists which a probe has asked for those of one. */
 function listing(asked: string, ...listed: readonly string[]): Scene {
   return async (breaches) => {
-    const strays = createStrays(createFakeClock())
+    const foreignEvents = createForeignEvents(createFakeClock())
     const rows = listed.map((conversationId) => ({ conversationId }))
-    strays.listed(asked, rows)
-    for (const evidence of strays.found) {
+    foreignEvents.listed(asked, rows)
+    for (const evidence of foreignEvents.found) {
       const way = breachWayNames.find((name) => breachWays[name].what === evidence.what)
       if (way === undefined) throw new TypeError('a probe found what is no breach')
       const target = { assistantId, strategy: 'bot' } as const

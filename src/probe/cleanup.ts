@@ -2,9 +2,9 @@ import type { Platform, Session } from '../domain.ts'
 import type { Clock } from '../lib/clock.ts'
 import { createDeadline } from '../lib/deadline.ts'
 import type { AssistantRecords } from '../strategy/records.ts'
-import type { Prober } from './talk.ts'
+import type { ProbeSession } from './session.ts'
 
-/** For taking away what a probe has left, in ms. */
+/** The time for deleting what a probe has made, in ms. */
 const cleanUpMs = 30_000
 
 /** Places of the platform whose contents no call takes away. */
@@ -14,30 +14,30 @@ const keepers: Readonly<Record<Platform, string>> = {
     'What a Studio hides when it is deleted, and what app variables and nodes with a fixed conversation name keep',
 }
 
-/** What sessions of a probe have upstream. */
-export interface Leftovers {
-  /** Remembers what comes of what this one does. */
-  watch(prober: Prober): Prober
-  /** Takes it away; answers what may be left all the same, in sentences. Never throws. */
+/** Deletes what the sessions of a probe have made upstream. */
+export interface Cleanup {
+  /** Returns the session with a note kept of every conversation that it makes. */
+  watch(probeSession: ProbeSession): ProbeSession
+  /** Deletes the conversations, and returns what may be left all the same, in sentences. Never throws. */
   cleanUp(records: AssistantRecords, platform: Platform, clock: Clock): Promise<readonly string[]>
 }
 
-export function createLeftovers(): Leftovers {
+export function createCleanup(): Cleanup {
   const sessions = new Map<Session, Set<string>>()
   return {
-    watch(prober) {
-      const { session } = prober
+    watch(probeSession) {
+      const { session } = probeSession
       const ids = new Set<string>()
       sessions.set(session, ids)
       return {
         session,
-        async trespass(on) {
-          const tried = await prober.trespass(on)
+        async accessAsStranger(on) {
+          const tried = await probeSession.accessAsStranger(on)
           if (tried.left !== undefined) ids.add(tried.left)
           return tried
         },
         async converse() {
-          const conversation = await prober.converse()
+          const conversation = await probeSession.converse()
           if (conversation.upstreamId !== undefined) ids.add(conversation.upstreamId)
           return {
             ...conversation,

@@ -3,7 +3,7 @@ import type { ProbeExchange } from '../domain/probe.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { NewId } from '../lib/id.ts'
 import { RunFailedError } from '../strategy/run-failure.ts'
-import type { RunWatch, Strays } from './strays.ts'
+import type { RunWatch, ForeignEvents } from './foreign-events.ts'
 import type {
   ChatStrategy,
   RunContext,
@@ -54,22 +54,22 @@ export interface ProbeConversation {
   readonly run: Omit<RunContext, 'replyId'>
   /** Undefined until the first message has revealed it. */
   readonly upstreamId: string | undefined
-  /** Says something, and answers as it is configured what the assistant asks before it answers. */
+  /** Sends a message, and answers what the assistant asks first as it is configured. */
   say(text: string): Promise<Said>
-  /** The same, but leaves what the assistant asks unanswered. */
+  /** Sends a message, and leaves what the assistant asks unanswered. */
   sayOnce(text: string): Promise<Said>
 }
 
-/** Somebody who never was and will not be again. */
-export interface Prober {
+/** A session of the probe's own, used for nothing else. */
+export interface ProbeSession {
   readonly session: Session
   converse(): Promise<ProbeConversation>
-  /** Tries to get into a conversation that is another's. */
-  trespass(on: ProbeConversation): Promise<Trespass>
+  /** Tries to get into a conversation of another session. */
+  accessAsStranger(on: ProbeConversation): Promise<StrangerAccess>
 }
 
 /** How a stranger gets into a conversation, if at all. */
-export interface Trespass {
+export interface StrangerAccess {
   /** By its name; undefined: it was obtained by none. */
   readonly byName: boolean | undefined
   /** By its id. */
@@ -81,18 +81,18 @@ export interface Trespass {
 }
 
 /** Makes sessions that talk through the strategy that serves users. */
-export function createProbers(options: {
+export function createProbeSessions(options: {
   readonly strategy: ChatStrategy
   /** To what the assistant asks before it answers, in their order; `{message}` stands for what was said. */
   readonly answers: readonly string[]
   readonly newId: NewId
   readonly budget: Budget
-  readonly strays: Strays
+  readonly foreignEvents: ForeignEvents
   readonly clock: Clock
   readonly onExchange: (exchange: ProbeExchange) => void
   readonly signal: AbortSignal
-}): (name?: SessionName) => Prober {
-  const { strategy, answers, newId, budget, strays, clock, onExchange, signal } = options
+}): (name?: SessionName) => ProbeSession {
+  const { strategy, answers, newId, budget, foreignEvents, clock, onExchange, signal } = options
   let sessions = 0
 
   return (name) => {
@@ -105,7 +105,7 @@ export function createProbers(options: {
     function talkIn(
       begun: UpstreamConversation,
       run: ProbeConversation['run'],
-      watch = () => strays.watch({ session: id, conversation: run.conversationId }),
+      watch = () => foreignEvents.watch({ session: id, conversation: run.conversationId }),
     ): ProbeConversation {
       let upstream = begun
 
@@ -116,7 +116,7 @@ export function createProbers(options: {
         replyId: ReplyId,
       ): Promise<void> {
         const about = { ...run, replyId, upstreamConversationId, chatId, history: [] }
-        strays.revealed(await strategy.listRevealed(about, signal), chatId)
+        foreignEvents.revealed(await strategy.listRevealed(about, signal), chatId)
       }
 
       async function sayOnce(text: string): Promise<Said> {
@@ -181,7 +181,7 @@ export function createProbers(options: {
         const opened = await strategy.open({ ...run, replyId: newId() as ReplyId }, signal)
         return talkIn(opened, run)
       },
-      async trespass({ run, upstreamId }) {
+      async accessAsStranger({ run, upstreamId }) {
         if (upstreamId === undefined) throw new TypeError('nobody has spoken in it')
         const { openAsStranger } = strategy
         const named = openAsStranger && (await openByName(openAsStranger, run))

@@ -3,7 +3,7 @@ import { adviceFor, type Driven } from './remedies.ts'
 import type { Recall, Trial } from './trial.ts'
 
 /** What trials say of the layers that they can tell apart; one that another leak hides is NOT_TESTED. */
-export function judgeTrials(
+export function findingsOf(
   trials: readonly Trial[],
   { at, ...driven }: Driven & { readonly at: number },
 ): readonly Finding[] {
@@ -45,7 +45,7 @@ export function judgeTrials(
 
   /** What would leak if a name or an id got out, which those of the gateway do not. */
   function admitted(found: Finding): Finding {
-    const tries = trials.flatMap(({ trespass }) => trespass ?? [])
+    const tries = trials.flatMap(({ strangerAccess }) => strangerAccess ?? [])
     const isByName = tries.some(({ byName }) => byName)
     if (found.verdict === 'LEAKING' || !(isByName || tries.some(({ byId }) => byId))) return found
     const [what, cause] = isByName

@@ -10,8 +10,8 @@ import { createGuard, GuardError, type GuardedEvent } from '../isolation/guard.t
 import type { Clock } from '../lib/clock.ts'
 import { RunFailedError } from '../strategy/run-failure.ts'
 
-/** Collects what a probe is told that is another's: by the guard, and in the words, that reach users as a breach. */
-export interface Strays {
+/** Collects events and rows of other sessions that a probe receives, by the same guard and in the same words as a breach. */
+export interface ForeignEvents {
   readonly found: readonly Evidence[]
   /** Watches one run. */
   watch(speaker: Speaker): RunWatch
@@ -35,7 +35,7 @@ export interface RunWatch {
   isOurs(event: GuardedEvent & { readonly logId?: string | undefined }): boolean
 }
 
-export function createStrays(clock: Clock): Strays {
+export function createForeignEvents(clock: Clock): ForeignEvents {
   const found: Evidence[] = []
   /** Whose each upstream conversation is, as the probe was told first. */
   const owners = new Map<string, Speaker>()
