@@ -23,7 +23,7 @@ export type DocumentLimits = Pick<
 const maxIntrospectionDepth = 20
 /** Fields of a document, fragments counted as often as they are spread. */
 const maxFields = 2_000
-/** Pairs of fields that share a place in the response, which validation compares one by one. */
+/** Pairs of fields that share a key of the response, which validation compares one by one. */
 const maxOverlaps = 10_000
 /** Points of a question for the schema: what it selects is many times what a page of rows may be. */
 const introspectionCost = 10_000
@@ -36,10 +36,10 @@ const sizes: ReadonlySet<string> = new Set(['first', 'last', 'ids'])
 /** Fields of a page that have a value for each of its rows. */
 const pageRows: ReadonlySet<string> = new Set(['edges', 'nodes'])
 
-/** The fields at one place of the response. */
-interface Place {
+/** The fields of one key of the response. */
+interface ResponseKey {
   count: number
-  readonly below: Map<string, Place>
+  readonly below: Map<string, ResponseKey>
 }
 
 interface Where {
@@ -91,14 +91,14 @@ export function checkDocument(
       const isExecuted = definition.kind === Kind.OPERATION_DEFINITION
       isSubscription = isExecuted && definition.operation === OperationTypeNode.SUBSCRIPTION
       const maxDepth = isExecuted ? limits.maxDepth : maxIntrospectionDepth
-      const root: Place = { count: 0, below: new Map() }
+      const root: ResponseKey = { count: 0, below: new Map() }
       const rows = isExecuted ? 1 : 0
       visit(definition.selectionSet, root, { depth: 1, levels: 1, maxDepth, rows, edges: 1 })
     }
   }
   return total.cost
 
-  function visit({ selections }: SelectionSetNode, place: Place, at: Where): void {
+  function visit({ selections }: SelectionSetNode, key: ResponseKey, at: Where): void {
     if (at.levels > maxNesting) throw tooMuch('nesting', maxNesting)
     const levels = at.levels + 1
     for (const selection of selections) {
@@ -108,7 +108,7 @@ export function checkDocument(
           if (at.depth > at.maxDepth) throw tooMuch('depth', at.maxDepth)
           count('fields', 1, maxFields)
           if (selection.alias && at.rows > 0) count('aliases', 1, limits.maxAliases)
-          const below = enter(place, (selection.alias ?? selection.name).value)
+          const below = enter(key, (selection.alias ?? selection.name).value)
           count('overlaps', below.count - 1, maxOverlaps)
           countCost(at.rows * costOf(selection))
           if (!selection.selectionSet) break
@@ -121,7 +121,7 @@ export function checkDocument(
           break
         }
         case Kind.INLINE_FRAGMENT:
-          visit(selection.selectionSet, place, { ...at, levels })
+          visit(selection.selectionSet, key, { ...at, levels })
           break
         case Kind.FRAGMENT_SPREAD: {
           const name = selection.name.value
@@ -130,7 +130,7 @@ export function checkDocument(
           if (!fragment || spreading.has(name)) break
           count('fields', 1, maxFields)
           spreading.add(name)
-          visit(fragment.selectionSet, place, { ...at, levels })
+          visit(fragment.selectionSet, key, { ...at, levels })
           spreading.delete(name)
         }
       }
@@ -201,9 +201,9 @@ function nextKind(lexer: Lexer): TokenKind | undefined {
   }
 }
 
-function enter(place: Place, name: string): Place {
-  let below = place.below.get(name)
-  if (!below) place.below.set(name, (below = { count: 0, below: new Map() }))
+function enter(key: ResponseKey, name: string): ResponseKey {
+  let below = key.below.get(name)
+  if (!below) key.below.set(name, (below = { count: 0, below: new Map() }))
   below.count += 1
   return below
 }

@@ -15,33 +15,33 @@ export interface LiveStream {
   readonly expiresAt: number
   /** The credential is not accepted any more. `why`: for the client. */
   expire(why: string): void
-  /** A newer stream of the session has taken its place. */
+  /** A newer stream of the session takes its place. */
   replace(): void
   keepAlive(): void
   drain(): void
 }
 
-/** A place among the open streams, held from before the subscription is made until its stream has ended. */
+/** Leave to be one of the open streams, held from before the subscription is made until its stream has ended. */
 export interface StreamPermit extends Disposable {
   /**
    * From now on the stream is kept alive, and ends when its credential is no longer accepted, when a newer one takes its
    * place, and with a drain. Where the session has more streams than it may, its oldest ends.
    */
-  occupy(stream: LiveStream): void
+  hold(stream: LiveStream): void
 }
 
 /** The streams of one session. */
 interface SessionStreams {
   /** The oldest first. A stream that was replaced is none of them, though it has not ended yet. */
   readonly open: Set<LiveStream>
-  /** Places that are reserved for streams to come. */
+  /** Permits for streams to come. */
   opening: number
 }
 
 export interface OpenStreams extends Disposable {
   readonly size: number
   /**
-   * Reserves a place for a stream that is being opened.
+   * Gives leave for a stream that is being opened.
    * @throws {@link RateLimitedError} {@link UnavailableError} {@link DrainingError}
    */
   admit(session: SessionId): StreamPermit
@@ -86,24 +86,24 @@ export function createOpenStreams(options: {
   let nextExpiry = Number.POSITIVE_INFINITY
   let expiry: Disposable | undefined
 
-  class Place implements StreamPermit {
+  class Permit implements StreamPermit {
     readonly #session: SessionId
-    readonly #places: SessionStreams
+    readonly #streams: SessionStreams
     #bucket: Set<LiveStream> | undefined
-    #occupant: LiveStream | undefined
+    #stream: LiveStream | undefined
     #isFree = false
 
-    constructor(session: SessionId, places: SessionStreams) {
+    constructor(session: SessionId, streams: SessionStreams) {
       this.#session = session
-      this.#places = places
-      places.opening += 1
+      this.#streams = streams
+      streams.opening += 1
       size += 1
     }
 
-    occupy(stream: LiveStream) {
-      const { open } = this.#places
-      this.#occupant = stream
-      this.#places.opening -= 1
+    hold(stream: LiveStream) {
+      const { open } = this.#streams
+      this.#stream = stream
+      this.#streams.opening -= 1
       open.add(stream)
       // The emptiest: at a constant population, too, the eighths stay equal.
       this.#bucket = live.reduce((least, bucket) => (bucket.size < least.size ? bucket : least))
@@ -119,14 +119,14 @@ export function createOpenStreams(options: {
     [Symbol.dispose]() {
       if (this.#isFree) return
       this.#isFree = true
-      const { open } = this.#places
-      if (this.#occupant) {
-        open.delete(this.#occupant)
-        this.#bucket?.delete(this.#occupant)
-      } else this.#places.opening -= 1
-      const isEmpty = open.size === 0 && this.#places.opening === 0
+      const { open } = this.#streams
+      if (this.#stream) {
+        open.delete(this.#stream)
+        this.#bucket?.delete(this.#stream)
+      } else this.#streams.opening -= 1
+      const isEmpty = open.size === 0 && this.#streams.opening === 0
       // A stream that was replaced may end after all others, when its session has begun anew.
-      if (isEmpty && bySession.get(this.#session) === this.#places) {
+      if (isEmpty && bySession.get(this.#session) === this.#streams) {
         bySession.delete(this.#session)
       }
       size -= 1
@@ -142,8 +142,8 @@ export function createOpenStreams(options: {
     },
     admit(session) {
       if (draining) throw new DrainingError('The gateway is shutting down.')
-      const places = bySession.get(session) ?? { open: new Set(), opening: 0 }
-      if (places.opening >= maxSubscriptionsPerSession) {
+      const streams = bySession.get(session) ?? { open: new Set(), opening: 0 }
+      if (streams.opening >= maxSubscriptionsPerSession) {
         throw new RateLimitedError(
           'Too many subscriptions of yours are being opened.',
           retryAfterMs,
@@ -155,8 +155,8 @@ export function createOpenStreams(options: {
           retryAfterMs: options.retryMs(),
         })
       }
-      bySession.set(session, places)
-      return new Place(session, places)
+      bySession.set(session, streams)
+      return new Permit(session, streams)
     },
     checkCredentials,
     drain() {

@@ -48,7 +48,7 @@ export class SubscriptionStream implements ResponseStream, ResponseReader, LiveS
   readonly expiresAt: number
   readonly framing: Framing
   readonly #opened: OpenSubscription
-  readonly #place: StreamPermit
+  readonly #permit: StreamPermit
   readonly #services: StreamServices
   readonly #ending = new AbortController()
   #sink: Sink | undefined
@@ -58,24 +58,24 @@ export class SubscriptionStream implements ResponseStream, ResponseReader, LiveS
     opened: OpenSubscription,
     framing: Framing,
     credential: { readonly status: CredentialStatus; readonly expiresAt: number },
-    place: StreamPermit,
+    permit: StreamPermit,
     services: StreamServices,
   ) {
     this.credentialStatus = credential.status
     this.expiresAt = credential.expiresAt
     this.framing = framing
     this.#opened = opened
-    this.#place = place
+    this.#permit = permit
     this.#services = services
     this.#last = opened.start
   }
 
   open(sink: Sink): ResponseReader {
     this.#sink = sink
-    this.#place.occupy(this)
+    this.#permit.hold(this)
     this.#run(sink).catch((error: unknown) => {
       this.#services.present(error)
-      this.#place[Symbol.dispose]()
+      this.#permit[Symbol.dispose]()
       sink.end()
     })
     return this
@@ -131,7 +131,7 @@ export class SubscriptionStream implements ResponseStream, ResponseReader, LiveS
   }
 
   async #close(sink: Sink, { reason, frames }: Ending): Promise<void> {
-    using _place = this.#place
+    using _permit = this.#permit
     if (frames) await sink.write(frames)
     this.#services.metrics.subscriptionEnded(reason)
     sink.end()

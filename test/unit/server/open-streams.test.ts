@@ -22,7 +22,7 @@ function open(maxSubscriptionsPerSession = 1_000) {
   const ends: string[] = []
   const add = (name = '') => {
     const place = streams.admit(alice)
-    place.occupy({
+    place.hold({
       credentialStatus: permanentlyAccepted,
       expiresAt: Number.POSITIVE_INFINITY,
       expire: () => {},
