@@ -96,6 +96,15 @@ const cases: Record<string, [(kit: Kit) => Promise<Shown> | Shown, object]> = {
     async ({ rsa, bearer }) => bearer(await rsa.sign(marker, { ...org, exp: 1_000 })),
     { issuer: 'https://rsa.test', claim: 'exp' },
   ],
+  'a token that lives too long': [
+    async ({ rsa, bearer }) => bearer(await rsa.sign(marker, { ...org, exp: 4_000_000_000 })),
+    {
+      issuer: 'https://rsa.test',
+      claim: 'exp',
+      reason: 'The token lives too long.',
+      expected: expect.stringContaining('maxLifetimeSeconds'),
+    },
+  ],
   'a token that is not good yet': [
     async ({ rsa, bearer }) => bearer(await rsa.sign(marker, { ...org, nbf: 4_000_000_000 })),
     { issuer: 'https://rsa.test', claim: 'nbf' },

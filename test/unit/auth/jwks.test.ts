@@ -264,4 +264,28 @@ describe("an issuer's published keys", () => {
     await expect(present(await old.sign('alice'))).resolves.toMatchObject({ subject: 'alice' })
     await expect(present(await next.sign('alice'))).rejects.toMatchObject({ status: 401 })
   })
+
+  it('of two sources answer 503 and not 401 while the one that may have the key is down', async () => {
+    const { clock, old, next } = await setUp()
+    const [first, second] = await Promise.all([openKeyServer(old.jwk), openKeyServer()])
+    onTestFinished(() => first[Symbol.asyncDispose]())
+    onTestFinished(() => second[Symbol.asyncDispose]())
+    const { issuer, audience } = old
+    const keys = [first, second].map(({ url }) => ({ jwksUrl: url }))
+    using auth = createAuthenticator({
+      issuers: [issuerSettings({ issuer, audience, keys })],
+      maxTokenLength: 15_360,
+      clock,
+      fetchJson,
+      onFetchFailure: () => undefined,
+    })
+    const present = (token: string) => callerOf(auth, bearer(token))
+    first.answer((response) => response.writeHead(500).end())
+    second.publish(next.jwk)
+    await expect(present(await next.sign('alice'))).resolves.toMatchObject({ subject: 'alice' })
+    await expect(present(await old.sign('bob'))).rejects.toMatchObject({ status: 503 })
+    first.publish(old.jwk)
+    clock.advance(cooldownMs)
+    await expect(present(await old.sign('bob'))).resolves.toMatchObject({ subject: 'bob' })
+  })
 })
