@@ -167,7 +167,7 @@ async function runDemoCommand(options: Options): Promise<0 | 1> {
   if (leakName !== undefined && leak === undefined) {
     throw new UsageError(`--leak must be one of ${leakNames.join(', ')}`)
   }
-  // A story is told on the command line, breaches and all.
+  // The story of a leak is printed here, with its breaches: the log would repeat them.
   const logger = createLogger({ level: leak === undefined ? 'warn' : 'silent' })
   using lifetime = watchLifetime(process, lifetimeOptions(logger, timeoutsSchema.parse({}).drainMs))
   const host = textOf(options['host']) ?? '127.0.0.1'

@@ -12,7 +12,7 @@ Commands:
   probe          find out whether the assistants keep sessions apart
   init           write a first configuration and its keys
   schema         print the GraphQL schema
-  check-config   check the configuration and tell every problem
+  check-config   check the configuration and list every problem
 
 Options:
   -h, --help     this text; after a command, that command's own
@@ -32,8 +32,8 @@ COZE_GATEWAY_SESSION_KEY or COZE_GATEWAY_SESSION_KEY_FILE. Paths in the file are
 export const helpOf: Readonly<Record<Command, string>> = {
   serve: `Usage: coze-graphql-gateway serve [--config FILE]
 
-Runs the gateway until it is told to stop. Logs are JSON lines on standard error; the line "listening"
-tells the address.
+Runs the gateway until a signal stops it. Logs are JSON lines on standard error; the line "listening"
+has the address.
 
 SIGTERM or SIGINT drains: /health/ready answers 503, no new messages are accepted, running replies get
 timeouts.drainMs (25 s) to end, subscribers are let go with a place to resume from. A second signal ends
@@ -55,7 +55,7 @@ Options:
       --data FILE          the SQLite file; default data/demo.db
       --dialect NAME       what the stand-in plays: cloud (default), or studio, a self-hosted Coze Studio with
                            one personal token for everybody
-      --leak NAME          the stand-in mixes sessions up; tells what users see, what the guard does and what
+      --leak NAME          the stand-in mixes sessions up; shows what users see, what the guard does and what
                            a probe finds: static-conversation, shared-name, foreign-conversations,
                            shared-variables, shared-memory, shared-question, fixed-node-names,
                            unfiltered-knowledge
@@ -113,15 +113,15 @@ Prints the GraphQL schema (SDL) on standard output.
 `,
   'check-config': `Usage: coze-graphql-gateway check-config [--config FILE] [--online] [--token FILE]
 
-Reads the configuration as serve does, starts nothing, and tells every problem with its path on standard
-error (exit code 2), or one line on standard output that it is well (exit code 0). No secret is shown.
+Reads the configuration as serve does, starts nothing, and lists every problem with its path on standard
+error (exit code 2), or prints one line when all is well (exit code 0). No secret is shown.
 
 With --online it tries every remote party (exit code 1 if one is not well). It fetches the key set of each
 issuer. It checks each assistant as serve does at its start: it obtains an access token and an empty
 conversation, deletes that again, and says what keeps sessions apart. What is wrong is shown with the host,
 the call, the codes, and the page of the console that mends it.
 Then it says "Hello." to each Workflow and Bot, and breaks that off at the first word of the answer: only a
-run tells of a wrong id, of what is not published or not allowed, or of a start parameter that is missing.
+run shows a wrong id, what is not published or not allowed, and a start parameter that is missing.
 What it costs is that beginning of one answer for each, an "auto" assistant being two.
 
 With --token it explains one user's bearer token: each check that passed or failed, what was found and what is

@@ -9,7 +9,7 @@ export interface Lifetime extends Disposable {
   readonly signal: AbortSignal
 }
 
-/** As much of `process` as tells when to end. */
+/** The part of `process` that signals the end. */
 export interface ProcessEvents {
   on(event: string, listener: (cause: unknown) => void): unknown
   off(event: string, listener: (cause: unknown) => void): unknown

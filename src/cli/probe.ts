@@ -109,7 +109,7 @@ async function findOut(
 function brokenOff({ gateway }: ProbeCommand): string {
   return gateway === undefined
     ? 'the probe was broken off; what it had begun upstream was taken away'
-    : 'no longer followed; the gateway goes on with the probe'
+    : 'no longer followed; the gateway continues the probe'
 }
 
 /** Where the GraphQL of a gateway is that is named so, or by its origin alone. */

@@ -10,7 +10,7 @@ export interface RemoteProbeOptions {
   /** An operator's. */
   readonly client: GraphClient
   readonly request: ProbeRequest
-  /** Hears how many upstream calls it will make at most. */
+  /** Called with the number of upstream calls that it makes at most. */
   readonly onBegin: (maxCalls: number) => void
   readonly onProgress: (step: string) => void
 }
@@ -36,10 +36,10 @@ export async function probeGateway(
     for await (const result of client.subscribe(subscription, { probeId }, signal)) {
       const shown = eventSchema.parse(result)
       if (shown.data == null) throw refusal(shown.errors?.[0]?.message)
-      const told = shown.data.probeProgress
-      if ('step' in told) onProgress(told.step)
-      else if ('message' in told) throw new ProbeError(told.message)
-      else return told.reports
+      const event = shown.data.probeProgress
+      if ('step' in event) onProgress(event.step)
+      else if ('message' in event) throw new ProbeError(event.message)
+      else return event.reports
     }
   } catch (cause) {
     signal.throwIfAborted()

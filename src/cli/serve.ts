@@ -9,7 +9,7 @@ import { listen } from '../server/node/listener.ts'
 import type { Lifetime } from './lifetime.ts'
 import { boundGarbage, giveBackStartMemory } from './start-memory.ts'
 
-/** Runs a gateway to the end of the process's lifetime, drains, and answers the exit code. */
+/** Runs a gateway to the end of the process's lifetime, drains, and returns the exit code. */
 export async function serve(
   config: Config,
   options: {
@@ -40,7 +40,7 @@ export async function serve(
   logger.info({ url: server.url, metricsUrl: metricsServer?.url }, 'listening')
 
   const code = await lifetime.end
-  // The gateway first, while the door still answers: health says 503, and streams end with a place to resume from.
+  // The gateway is closed while the server still responds: health is 503, and streams end with a cursor to resume from.
   await gateway.close()
   return code
 }

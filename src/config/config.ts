@@ -55,7 +55,7 @@ export interface Config {
   readonly limits: Limits
   readonly uploads: Uploads
   readonly probe: ProbeSettings
-  /** Of the environment. Undefined: targets are reached directly. */
+  /** The proxy that the environment names. Undefined: targets are reached directly. */
   readonly proxy?: ProxySettings | undefined
 }
 
@@ -134,11 +134,11 @@ function readJson(file: string | undefined, readFile: (path: string) => string):
   try {
     return JSON.parse(blankComments(text))
   } catch (error) {
-    // The parser's message quotes the text around the mistake, which may be a secret: only its place is told.
-    const place = /position (\d+)/.exec(error instanceof Error ? error.message : '')?.[1]
-    const lines = text.slice(0, Number(place ?? 0)).split('\n')
+    // The parser's message quotes the text around the mistake, which may be a secret: only its position is shown.
+    const position = /position (\d+)/.exec(error instanceof Error ? error.message : '')?.[1]
+    const lines = text.slice(0, Number(position ?? 0)).split('\n')
     const where =
-      place === undefined
+      position === undefined
         ? ''
         : ` (line ${lines.length}, column ${(lines.at(-1)?.length ?? 0) + 1})`
     throw new ConfigError([`${file}: is not JSON${where}`])

@@ -9,7 +9,7 @@ import { isPlainHttp, isRegion } from './upstream-url.ts'
 /** The path of a setting, and what is wrong with it. */
 type Problem = readonly [path: readonly PropertyKey[], message: string]
 
-/** As much of the unparsed sections as the cross-checks need; what is wrong in itself is told by its own schema. */
+/** As much of the unparsed sections as the cross-checks need; each section's own schema reports what is wrong in itself. */
 const glimpseSchema = z.object({
   issuers: z.array(z.object({ issuer: z.string() }).catch({ issuer: '' })).catch([]),
   apiKeys: z

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** Clients are told of limits by GraphQL's Int, which ends here. */
+/** Clients read limits as GraphQL's Int, which ends here. */
 const maxInt = 2 ** 31 - 1
 
 interface Bounds {

@@ -179,7 +179,7 @@ function namesIn(list: unknown): readonly unknown[] {
   return Array.isArray(list) ? list : []
 }
 
-/** Cross-checks run even when a field is wrong, so that all problems are told at once. */
+/** Cross-checks run even when a field is wrong, so that all problems are reported at once. */
 export function isObjectOrList(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null
 }
