@@ -82,7 +82,7 @@ describe('coze-graphql-gateway init', () => {
     const file = join(folder, 'gateway.json')
     expect(await readFile(file, 'utf8')).toContain('  // Where the gateway listens.\n')
     expect(parseConfig({ file, env: {} })).toMatchObject({
-      issuers: [{ keys: { url: 'https://id.test/.well-known/jwks.json' } }],
+      issuers: [{ keys: [{ url: 'https://id.test/.well-known/jwks.json' }] }],
       assistants: [{ baseUrl: 'https://api.coze.com', workflow: { workflowId: '7001' } }],
     })
   })
