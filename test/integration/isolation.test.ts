@@ -5,6 +5,7 @@ import {
   ConversationDocument,
   ConversationsDocument,
   ReplyDocument,
+  StartConversationDocument,
   UploadFileDocument,
   ViewerDocument,
 } from '../../schema/operations/generated/graphql.ts'
@@ -110,6 +111,7 @@ describe('P1: isolation', () => {
       const missed = show(await attack.run(client, alice, invent(stolen), loot), invented)
       if (path === 'Mutation.deleteConversation.input.conversationId') deleted.push(loot.replyId)
       if (attack.steals === 'idempotencyKey') expect(used.raw).toContain(loot.replyId)
+      else if (attack.steals === 'startKey') expect(used.raw).toContain(loot.conversationId)
       else expect(used).not.toEqual(missed)
     })
   })
@@ -145,7 +147,9 @@ describe('P1: isolation', () => {
   async function collectLoot(who: Person): Promise<Loot> {
     const idempotencyKey = randomBytes(16).toString('base64url')
     const text = 'a message of mine'
-    await talk.startConversation(who, 'flow')
+    const startKey = randomBytes(16).toString('base64url')
+    const input = { assistantId: 'flow', idempotencyKey: startKey }
+    await talk.ask(who, StartConversationDocument, { input })
     const sent = await talk.send(who, { text, idempotencyKey })
     const events = await talk.listen(who, sent.id)
     const conversations = await talk.ask(who, ConversationsDocument, {})
@@ -162,6 +166,7 @@ describe('P1: isolation', () => {
       conversationRow: present(conversations?.conversations.edges[0]).cursor,
       messageRow: present(conversation?.conversation?.messages.edges[0]).cursor,
       idempotencyKey,
+      startKey,
       text,
     }
   }

@@ -23,6 +23,8 @@ export interface Loot {
   readonly conversationRow: string
   readonly messageRow: string
   readonly idempotencyKey: string
+  /** Under which a conversation was started. */
+  readonly startKey: string
   /** The text that was sent under the key. */
   readonly text: string
 }
@@ -48,6 +50,14 @@ const sendDocument = `mutation ($input: SendMessageInput!) {
   sendMessage(input: $input) {
     __typename
     ... on SendMessageSuccess { reply { id message { text } } }
+    ... on UserError { code message }
+  }
+}`
+
+const startDocument = `mutation ($input: StartConversationInput!) {
+  startConversation(input: $input) {
+    __typename
+    ... on StartConversationSuccess { conversation { id title } }
     ... on UserError { code message }
   }
 }`
@@ -194,6 +204,12 @@ export const attacks: Readonly<Record<string, Attack | 'shared'>> = {
     steals: 'idempotencyKey',
     run: ask(sendDocument, (idempotencyKey, { text }) => ({
       input: { text, idempotencyKey },
+    })),
+  },
+  'Mutation.startConversation.input.idempotencyKey': {
+    steals: 'startKey',
+    run: ask(startDocument, (idempotencyKey) => ({
+      input: { assistantId: 'flow', idempotencyKey },
     })),
   },
   'Mutation.sendMessage.input.assistantId': 'shared',

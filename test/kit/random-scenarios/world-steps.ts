@@ -6,11 +6,13 @@ import {
 import { attacks, headerAttack } from '../clients/attacks.ts'
 import { assistantIds, type Step, undisturbed } from './step.ts'
 
+/** A key of another is one's own: those who send choose such keys at times. */
+const keys: ReadonlySet<string> = new Set(['idempotencyKey', 'startKey'])
+
 const trespasses = [
   { path: 'the Last-Event-ID header', ...headerAttack },
   ...Object.entries(attacks).flatMap(([path, attack]) =>
-    // A key of another is one's own: those who send choose such keys at times.
-    attack === 'shared' || attack.steals === 'idempotencyKey' ? [] : [{ path, ...attack }],
+    attack === 'shared' || keys.has(attack.steals) ? [] : [{ path, ...attack }],
   ),
 ]
 
