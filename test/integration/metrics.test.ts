@@ -6,7 +6,7 @@ import { startSystem, type System } from '../kit/process/system.ts'
 import { createTalk, type Talk } from '../kit/clients/talk.ts'
 import { until } from '../kit/process/until.ts'
 
-const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
+const manual = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8')
 
 describe('the metrics of a gateway', () => {
   let system: System
@@ -172,9 +172,9 @@ describe('the metrics of a gateway', () => {
     expect(text.replaceAll(/^#.*$/gm, '')).not.toMatch(/queues|hello|Replies\b/)
   })
 
-  it('are all told of in the README', async () => {
+  it('are all told of in the manual of operators', async () => {
     const names = [...(await readMetrics(system.gateway)).matchAll(/^# TYPE (coze_\w+)/gm)]
     expect(names.length).toBeGreaterThan(10)
-    for (const [, name = ''] of names) expect(readme).toContain(`\`${name}\``)
+    for (const [, name = ''] of names) expect(manual).toContain(`\`${name}\``)
   })
 })
