@@ -3,7 +3,7 @@ import { adviceFor, type Driven } from './remedies.ts'
 import type { Recall, Trial } from './trial.ts'
 
 /** What trials say of the layers that they can tell apart; one that another leak hides is NOT_TESTED. */
-export function findingsOf(
+export function findingsOfTrials(
   trials: readonly Trial[],
   { at, ...driven }: Driven & { readonly at: number },
 ): readonly Finding[] {

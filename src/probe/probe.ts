@@ -7,7 +7,7 @@ import type { ChatStrategy } from '../strategy/strategy.ts'
 import { phrasings, tells } from './canary.ts'
 import { type Finding, overallVerdict } from '../domain/isolation.ts'
 import type { ProbeDepth, ProbeExchange, ProbeReport } from '../domain/probe.ts'
-import { finding, isolated, findingsOf } from './findings.ts'
+import { finding, isolated, findingsOfTrials } from './findings.ts'
 import { createCleanup } from './cleanup.ts'
 import { adviceFor } from './remedies.ts'
 import { createForeignEvents } from './foreign-events.ts'
@@ -133,7 +133,7 @@ export async function probe(options: ProbeOptions, signal: AbortSignal): Promise
   }
 
   function judge(trials: readonly Trial[]): readonly Finding[] {
-    return findingsOf(trials, { strategy: strategy.kind, platform, at: clock.now() })
+    return findingsOfTrials(trials, { strategy: strategy.kind, platform, at: clock.now() })
   }
 
   /** Where the platform lists messages, it may list another's. */

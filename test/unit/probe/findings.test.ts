@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Finding } from '../../../src/domain/isolation.ts'
-import { findingsOf } from '../../../src/probe/findings.ts'
+import { findingsOfTrials } from '../../../src/probe/findings.ts'
 import type { Recall, Trial } from '../../../src/probe/trial.ts'
 
 const recalled: Recall = { told: true, logId: undefined }
@@ -23,7 +23,7 @@ function honestTrial(questions: number, more: Partial<Trial> = {}): Trial {
 }
 
 function reasonOf(layer: Finding['layer'], trials: readonly Trial[]): string | undefined {
-  const findings = findingsOf(trials, { strategy: 'bot', platform: 'cloud', at: 0 })
+  const findings = findingsOfTrials(trials, { strategy: 'bot', platform: 'cloud', at: 0 })
   return findings.find((found) => found.layer === layer && found.verdict === 'ISOLATED')?.reason
 }
 
