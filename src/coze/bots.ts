@@ -25,7 +25,7 @@ export async function retrieveBotOpening(
   )
 }
 
-/** The platform's documentation names the fields in two ways, so both are read; what is neither is no opening. */
+/** The documentation names the fields in two ways, so both are read (docs/coze-platform.md#bot-chat). Any other form is no opening. */
 function readOpening({ body }: CozeAnswer): BotOpening {
   const info = findObject(findObject(body, 'data') ?? {}, 'onboarding_info') ?? {}
   const greeting = findString(info, 'prologue') ?? findString(info, 'Prologue')

@@ -35,7 +35,13 @@ export function emulatorSettings(
       ? { apps: [{ appId: oauthAppId, keyId, publicKeyPem: publicKey, accountId }] }
       : { personalAccessTokens: [{ token: personalToken, accountId }] }),
     workflows: [{ workflowId, appId }],
-    bots: [{ botId }],
+    bots: [
+      {
+        botId,
+        greeting: 'Hello! I remember what you tell me, and only you.',
+        suggestedQuestions: ['My name is Alice.', 'What is my name?'],
+      },
+    ],
     ...(leak && {
       leaks: { [leak]: true },
       remembers: {
@@ -62,7 +68,13 @@ export function gatewaySettings(options: {
     options.dialect === 'cloud'
       ? { type: 'oauth', appId: oauthAppId, keyId, privateKey: options.privateKey }
       : { type: 'token', token: personalToken, allowSharedToken: true }
-  const upstream = { baseUrl: options.emulatorUrl, platform: options.dialect, credentials }
+  const imageHosts = ['images.example.com']
+  const upstream = {
+    baseUrl: options.emulatorUrl,
+    platform: options.dialect,
+    credentials,
+    imageHosts,
+  }
   return {
     listen: { host: options.host, port: options.port },
     logging: { level: 'warn' },
