@@ -2,9 +2,9 @@ import type { DialectName } from '../emulator/options.ts'
 import type { DemoCaller } from './callers.ts'
 
 const send =
-  'mutation($input:SendMessageInput!){sendMessage(input:$input){__typename ... on SendMessageSuccess{reply{id}} ... on Error{code message}}}'
+  'mutation($input:SendMessageInput!){sendMessage(input:$input){__typename ... on SendMessageSuccess{reply{id}} ... on UserError{code message}}}'
 const stream =
-  'subscription{replies{cursor __typename ... on ReplyDelta{offset text} ... on ReplyCompleted{text} ... on ReplyFailed{code message}}}'
+  'subscription{replies{cursor __typename ... on ReplyDelta{offset text} ... on ReplyCompleted{text} ... on ReplyFailed{failure{code message}}}}'
 
 /** What the demo prints: two callers, and the commands that show that they do not meet. */
 export function welcome(url: string, dialect: DialectName, callers: readonly DemoCaller[]): string {

@@ -57,7 +57,7 @@ const replies = `subscription Replies($replyId: ID) {
     replyId
     ... on ReplyDelta { kind offset text }
     ... on ReplyCompleted { text usage { totalTokens } }
-    ... on ReplyFailed { code message }
+    ... on ReplyFailed { failure { code message } }
   }
 }`
 
