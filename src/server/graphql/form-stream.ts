@@ -47,6 +47,9 @@ export function openFormStream(
   const ended = Promise.withResolvers<void>()
   let content: BusboyFileStream | undefined
   let failed = false
+  let isOver = false
+  /** Lets the pump go on that waits for the parser. */
+  let proceed = () => {}
   // Whoever waits for them is told; until somebody does, their failure is nobody's.
   head.promise.catch(() => undefined)
   ended.promise.catch(() => undefined)
@@ -69,8 +72,9 @@ export function openFormStream(
     .on('fieldsLimit', () => fail(malformed()))
     .on('error', fail)
     .on('finish', () => {
-      if (content) ended.resolve()
-      else fail(malformed())
+      if (!content) return fail(malformed())
+      ended.resolve()
+      end()
     })
   void pump()
 
@@ -103,7 +107,8 @@ export function openFormStream(
         if (bytes > limits.maxBytes) {
           throw new TooLargeError(`The form may have at most ${limits.maxBytes} bytes.`)
         }
-        await Promise.race([written(chunk), ended.promise])
+        await written(chunk)
+        if (failed) return
       }
       parser.end()
     } catch (error) {
@@ -111,9 +116,18 @@ export function openFormStream(
     }
   }
 
-  /** When the parser can take more: not before the file's reader has. */
+  /** When the parser can take more: not before the file's reader has. At its end it may never say so. */
   function written(chunk: Uint8Array): Promise<void> {
-    return new Promise((resolve) => parser.write(chunk, () => resolve()))
+    return new Promise((resolve) => {
+      proceed = resolve
+      parser.write(chunk, () => resolve())
+      if (isOver) resolve()
+    })
+  }
+
+  function end(): void {
+    isOver = true
+    proceed()
   }
 
   function fail(cause: unknown): void {
@@ -126,6 +140,7 @@ export function openFormStream(
     head.reject(error)
     ended.reject(error)
     content?.destroy(error)
+    end()
   }
 }
 
