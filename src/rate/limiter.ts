@@ -48,7 +48,9 @@ export function createRateLimiter(options: {
       if (used > 0) await limiter.penalty(key, used)
     },
     async giveBack(key) {
-      await limiter.reward(key)
+      const { consumedPoints } = await limiter.reward(key)
+      // What was taken before the whole limit was there again adds nothing to it.
+      if (consumedPoints < 0) await limiter.delete(key)
     },
     async state(key) {
       const state = await limiter.get(key)

@@ -51,6 +51,18 @@ describe('rate limiter', () => {
     await expect(limiter.take('alice')).rejects.toMatchObject({ code: 'RATE_LIMITED' })
   })
 
+  it('what was taken before the limit was there again adds nothing to it', async () => {
+    const limiter = open()
+    await limiter.take('alice')
+    await limiter.take('alice')
+    vi.advanceTimersByTime(60_000)
+    await limiter.giveBack('alice')
+    await limiter.giveBack('alice')
+    await limiter.take('alice')
+    await limiter.take('alice')
+    await expect(limiter.take('alice')).rejects.toMatchObject({ code: 'RATE_LIMITED' })
+  })
+
   it('refusals do not count', async () => {
     const limiter = open()
     await limiter.take('alice')
