@@ -74,6 +74,8 @@ export function createTransport(options: {
           httpProxy: '',
           httpsProxy: proxy.url.reveal(),
           noProxy: proxy.noProxy,
+          // A tunnel that is never made would hold one of the connections for minutes.
+          clientFactory: (origin, pool) => new Pool(origin, { ...pool, headersTimeout: connectMs }),
         })
   const agents = {
     'kept-alive': createAgent(),

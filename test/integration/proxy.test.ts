@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { connect, type AddressInfo, type Server, type Socket } from 'node:net'
-import { setImmediate as turn } from 'node:timers/promises'
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readProxy, type ProxySettings } from '../../src/config/proxy.ts'
@@ -51,8 +51,14 @@ async function openPlatform() {
   }
 }
 
-/** A proxy that resolves every name to this machine. `refuse`: the status of its refusal; 0: it does not respond. */
-async function openProxy({ refuse }: { readonly refuse?: number } = {}) {
+/**
+ * A proxy that resolves every name to this machine. `refuse`: the status of its refusal; 0: it does not respond. `ignored`:
+ * to so many it does not respond at first.
+ */
+async function openProxy({
+  refuse,
+  ignored = 0,
+}: { readonly refuse?: number; readonly ignored?: number } = {}) {
   const tunnels: { readonly to: string; readonly authorization: string | undefined }[] = []
   const sockets = new Set<Socket>()
   const server = createServer()
@@ -60,7 +66,7 @@ async function openProxy({ refuse }: { readonly refuse?: number } = {}) {
   server.on('connect', (request: IncomingMessage, socket: Socket, head: Buffer) => {
     const to = request.url ?? ''
     tunnels.push({ to, authorization: request.headers['proxy-authorization'] })
-    if (refuse === 0) return
+    if (refuse === 0 || tunnels.length <= ignored) return
     if (refuse !== undefined) return void socket.end(`HTTP/1.1 ${refuse} No\r\n\r\n`)
     const upstream = connect(Number(to.split(':')[1]), '127.0.0.1', () => {
       socket.write('HTTP/1.1 200 OK\r\n\r\n')
@@ -89,7 +95,7 @@ function proxyOf(HTTPS_PROXY: string, NO_PROXY: string): ProxySettings {
   return proxy
 }
 
-function openClient(proxy: ProxySettings, timeouts = {}) {
+function openClient(proxy: ProxySettings, timeouts = {}, limits = cozeOptions.limits) {
   return createCozeClient({
     clock: systemClock,
     random: () => 0,
@@ -97,7 +103,7 @@ function openClient(proxy: ProxySettings, timeouts = {}) {
     tracer: untraced,
     onFailure: () => undefined,
     proxy,
-    limits: cozeOptions.limits,
+    limits,
     timeouts: { ...cozeOptions.timeouts, retryMs: 0, ...timeouts },
   })
 }
@@ -191,6 +197,18 @@ describe('behind a proxy', () => {
     const keys = createFetchJson(way.proxy())('https://id.test/keys', options)
     const systemCode = expect.stringMatching(keySetCode)
     await expect(keys).rejects.toMatchObject({ kind: 'unavailable', systemCode })
+  })
+
+  it('a tunnel that the proxy never makes keeps no later call out', async () => {
+    await using platform = await openPlatform()
+    await using way = await openProxy({ ignored: 1 })
+    const limits = { ...cozeOptions.limits, maxUpstreamConnections: 1 }
+    await using client = openClient(way.proxy(), { connectMs: 300 }, limits)
+    const url = `https://localhost:${platform.port}`
+    await expect(call(client, url)).rejects.toMatchObject({ systemCode: 'CONNECT_TIMEOUT' })
+    // By then its connection was given up as well.
+    await sleep(300)
+    expect(await call(client, url)).toEqual({})
   })
 
   it('says that nobody listens at the address of the proxy', async () => {
