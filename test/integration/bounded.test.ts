@@ -31,6 +31,7 @@ describe('P7: bounded memory', () => {
         maxSubscriptionsPerSession: 5_000,
         maxReplyBytes: 16_777_216,
         maxAnswerBytes: 33_554_432,
+        maxEventBytes: 33_554_432,
         maxBufferedBytes,
       },
       config: { logging: { level: 'info' } },

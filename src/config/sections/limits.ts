@@ -28,6 +28,8 @@ const atLeast = [
   ['maxBodyBytes', 'maxMessageLength', 3],
   // A text is usually twice as long as JSON at most: with a backslash before each byte.
   ['maxAnswerBytes', 'maxReplyBytes', 2],
+  // One event brings the whole answer when it is complete.
+  ['maxEventBytes', 'maxReplyBytes', 2],
   ['maxWaitingBytesPerSession', 'maxAnswerBytes', 1],
   ['maxWaitingBytes', 'maxWaitingBytesPerSession', 1],
   ['maxCost', 'maxEventCost', 1],

@@ -81,6 +81,7 @@ describe('limits that would make others useless', () => {
     ['maxCost', { maxCost: 20_000 }],
     ['uploadsPerMinute', { maxAttachments: 21 }],
     ['maxBodyBytes', { maxMessageLength: 200_000 }],
+    ['maxEventBytes', { maxEventBytes: 8_000_000 }],
   ])('are refused by the name of %s', (name, given) => {
     const { error } = limitsSchema.safeParse(given)
     expect(error?.issues.map(({ path }) => path)).toEqual([[name]])
