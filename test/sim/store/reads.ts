@@ -47,10 +47,14 @@ export function createReads(
         ({ replies }) => replies,
         (row, state) => toReply(state, row),
       ),
-    async replyState(id) {
-      const [reply] = await this.replies([id])
-      return reply && { conversationId: reply.conversationId, hasEnded: isTerminal(reply.status) }
-    },
+    // It tells no text, so none has to be written before.
+    replyState: (id) =>
+      commits.read((state) => {
+        const row = state.replies.get(id)
+        if (row === undefined || !isMine(row)) return undefined
+        const { conversationId, status } = toReply(state, row)
+        return { conversationId, hasEnded: isTerminal(status) }
+      }),
     attachments: (ids) =>
       pick(
         ids,
