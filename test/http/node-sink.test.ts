@@ -32,6 +32,7 @@ async function open(turns = createTurns(262_144)) {
         sink.resolve(given)
         return { gone: () => undefined }
       },
+      abandon: () => undefined,
     }
     streamToNode(stream, res, limits)
   })

@@ -3,7 +3,8 @@ import type { Readable } from 'node:stream'
 import type { Clock } from '../../lib/clock.ts'
 import { bodyCutShort, bodyTaken, bodyTooLarge } from '../http.ts'
 import type { HttpResponse, HttpRequest } from '../http.ts'
-import type { TakeConnection } from './connections.ts'
+import type { ResponseStream } from '../streams/response-stream.ts'
+import type { TakeConnection, TakenConnection } from './connections.ts'
 import { destroyResponse, streamToConnection, streamToNode } from './node-sink.ts'
 import type { SinkLimits } from './node-sink.ts'
 import type { FindRoute } from '../routes.ts'
@@ -142,22 +143,7 @@ export function sendOnNode(
   // A body that was refused is nobody's: the connection goes with it.
   const isClosing = ownsConnection && !req.complete
   const headers = isClosing ? { ...answer.headers, connection: 'close' } : answer.headers
-  if (answer.stream) {
-    const socket = ownsConnection ? res.socket : undefined
-    socket?.setKeepAlive(true, limits.keepAliveMs)
-    res.writeHead(answer.status, headers)
-    // Kept as long as the stream: written by itself it is stored as one string, else as the pieces it was joined from.
-    socket?.cork()
-    res.flushHeaders?.()
-    // Open for hours: the credential in its head is not kept so long.
-    if (ownsConnection) Object.assign(req, { headers: {}, rawHeaders: [] })
-    const connection = take?.(req, res)
-    if (socket instanceof Socket) limits.silentPeers.watch(socket)
-    if (connection) streamToConnection(answer.stream, connection, limits)
-    else streamToNode(answer.stream, res, limits)
-    socket?.uncork()
-    return
-  }
+  if (answer.stream) return sendStream(answer, answer.stream, { req, res, headers, take }, limits)
   const length = answer.body === undefined ? 0 : Buffer.byteLength(answer.body)
   res.writeHead(answer.status, hasBody(answer) ? { ...headers, 'content-length': length } : headers)
   const body = req.method === 'HEAD' ? undefined : answer.body
@@ -172,6 +158,41 @@ export function sendOnNode(
     if (!req.complete) res.stream?.close()
     closeIfStalled(res, limits, answer.held)
   })
+}
+
+interface StreamTarget {
+  readonly req: HostRequest
+  readonly res: HostResponse
+  readonly headers: HttpResponse['headers']
+  readonly take: TakeConnection | undefined
+}
+
+function sendStream(
+  { status }: HttpResponse,
+  stream: ResponseStream,
+  { req, res, headers, take }: StreamTarget,
+  limits: SendLimits,
+): void {
+  const ownsConnection = req.httpVersionMajor < 2
+  const socket = ownsConnection ? res.socket : undefined
+  let connection: TakenConnection | undefined
+  try {
+    socket?.setKeepAlive(true, limits.keepAliveMs)
+    res.writeHead(status, headers)
+    // Kept as long as the stream: written by itself it is stored as one string, else as the pieces it was joined from.
+    socket?.cork()
+    res.flushHeaders?.()
+    // Open for hours: the credential in its head is not kept so long.
+    if (ownsConnection) Object.assign(req, { headers: {}, rawHeaders: [] })
+    connection = take?.(req, res)
+    if (socket instanceof Socket) limits.silentPeers.watch(socket)
+  } catch (error) {
+    stream.abandon()
+    throw error
+  }
+  if (connection) streamToConnection(stream, connection, limits)
+  else streamToNode(stream, res, limits)
+  socket?.uncork()
 }
 
 /** A client that does not take the rest of its answer is closed, as one of a stream is. */

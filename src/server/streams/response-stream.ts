@@ -23,6 +23,8 @@ export interface Sink {
 export interface ResponseStream {
   /** Starts; the stream ends the sink in any case. */
   open(sink: Sink): ResponseReader
+  /** Gives up what it holds, where there is nothing to open it on. */
+  abandon(): void
 }
 
 /** What the sink tells of its reader. */
@@ -33,6 +35,7 @@ export interface ResponseReader {
 /** A text in pieces, each written when there is room for it. `done`: nothing of it waits any more. */
 export function createTextStream(pieces: readonly string[], done: () => void): ResponseStream {
   return {
+    abandon: done,
     open(sink) {
       let isGone = false
       void send()
@@ -58,6 +61,7 @@ export function createTextStream(pieces: readonly string[], done: () => void): R
 /** One result and the end: a query or a mutation, or the errors of a request, on a stream. Without a result: the end. */
 export function createResultStream(framing: Framing, payload?: string): ResponseStream {
   return {
+    abandon: () => {},
     open(sink) {
       const end = () => sink.end()
       const frames =

@@ -81,6 +81,10 @@ export class SubscriptionStream implements ResponseStream, ResponseReader, LiveS
     return this
   }
 
+  abandon(): void {
+    this.#permit[Symbol.dispose]()
+  }
+
   frame(payload: string, cursor: Cursor | undefined): string {
     const { framing } = this
     return cursor === undefined ? framing.placeless(payload) : framing.next(payload, cursor)

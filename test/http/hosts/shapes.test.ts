@@ -283,6 +283,20 @@ describe('a response that throws', () => {
     expect(await whole.json()).toEqual({ data: { viewer: { sessionFingerprint: 'alice' } } })
   })
 
+  it.each(faults.slice(0, 2))(
+    '%s leaves no stream that a drain waits for',
+    async (_when, fault) => {
+      await using host = await openHost(({ server }) => (req, res) => {
+        fault(res)
+        server.handle(req, res)
+      })
+      const init = { method: 'POST', headers: events, body: replies }
+      const answer = globalThis.fetch(`${host.url}/graphql`, init).then((res) => res.text())
+      await answer.catch(() => 'broken off')
+      await host.gateway.server.drain()
+    },
+  )
+
   it('under fetch, as a stream that its host has broken, ends itself and nothing else', async () => {
     const failures: string[] = []
     const logger = {
@@ -357,6 +371,7 @@ describe('a host that aborts its request under fetch', () => {
             void sink.write('a part')
             return { gone: () => gone.resolve() }
           },
+          abandon: () => undefined,
         },
         { signal: leaving.signal, hasLength },
         { clock: createFakeClock(), logger: silentLogger, turns: createTurns(1_000), stalledMs: 1 },
