@@ -129,7 +129,7 @@ describe('a disk', () => {
       await until(ended, 'the end is stored')
       await until(async () => (await status('/health/ready')) === 200, 'it is ready again')
       const resumed = await follow(events.at(-1)?.cursor)
-      expect((await resumed.take()).at(-1)).toMatchObject({ code })
+      expect((await resumed.take()).at(-1)).toMatchObject({ failure: { code } })
       expect(await talk.say(bob, 'as ever')).toMatchObject({ text: 'You said: as ever' })
       await talk.settle()
       expect(check(talk.recorder.history)).toEqual([])

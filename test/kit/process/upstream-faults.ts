@@ -28,8 +28,7 @@ const whole = 'stone-1 lamp-2 orchard-3 signal-4 harbour-5 thread-6 winter-7 riv
 const completed = { __typename: 'ReplyCompleted', text: whole }
 export const failed = (code: string, more: object = {}) => ({
   __typename: 'ReplyFailed',
-  code,
-  ...more,
+  failure: { code, ...more },
 })
 export const json = (code: number | string, more: object = {}): FaultInput => ({
   kind: 'jsonError',
