@@ -125,6 +125,19 @@ describe('a stream on a Node response', () => {
     expect(bytes.includes('an ending')).toBe(false)
     expect(bytes.subarray(-5).toString()).not.toBe('0\r\n\r\n')
   })
+
+  it('never writes behind a text that was cut, where a second reason to end it comes meanwhile', async () => {
+    await using system = await open()
+    const writing = system.sink.write(`${long}end`)
+    system.sink.interrupt()
+    await writing
+    system.sink.interrupt()
+    await system.sink.write('an ending')
+    system.sink.end()
+    const bytes = await system.readAll()
+    expect(bytes.includes('an ending')).toBe(false)
+    expect(bytes.subarray(-5).toString()).not.toBe('0\r\n\r\n')
+  })
 })
 
 /** The text of a body in chunks (RFC 9112 §7.1). */

@@ -93,7 +93,7 @@ class NodeSink implements Sink {
   }
 
   interrupt(): void {
-    this.#isTorn = this.#isSlicing
+    this.#isTorn ||= this.#isSlicing
     this.interruptWait()
   }
 
