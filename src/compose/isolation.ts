@@ -63,7 +63,7 @@ export function openIsolation(
 
   return {
     describe,
-    clear: (id) => verdicts.clear(id),
+    clear: (id, operator) => verdicts.clear(id, operator),
     begin: (request) => probing.begin(request),
     find: (probeId) => probing.find(probeId),
     isProven: () =>

@@ -54,8 +54,8 @@ export interface SupportPort {
 /** What is known of how assistants keep sessions apart; all but `describe` is for operators. */
 export interface IsolationPort {
   describe(id: AssistantId): AssistantIsolation
-  /** Takes an operator's word that what was behind a breach is mended. */
-  clear(id: AssistantId): Promise<unknown>
+  /** Takes an operator's word that what was behind a breach is mended; `operator` is the fingerprint of that session. */
+  clear(id: AssistantId, operator: string): Promise<unknown>
   /** Undefined: another probe runs. */
   begin(request: ProbeRequest): ProbeRun | undefined
   find(probeId: string): ProbeRun | undefined

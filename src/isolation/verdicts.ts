@@ -42,8 +42,11 @@ export interface Verdicts extends AsyncDisposable {
   breached(breach: Breach): void
   /** Resolves when it is stored. */
   prove(target: IsolationTarget, proof: Omit<Proof, 'settingsDigest'>): Promise<void>
-  /** Takes an operator's word that what was behind a breach is mended. False: there was none. */
-  clear(assistantId: AssistantId): Promise<boolean>
+  /**
+   * Takes an operator's word that what was behind a breach is mended. False: there was none.
+   * `operator`: the fingerprint of that one's session.
+   */
+  clear(assistantId: AssistantId, operator: string): Promise<boolean>
 }
 
 /** Between two tries of a write that the store refused, in ms. */
@@ -159,7 +162,7 @@ export async function openVerdicts(options: VerdictsOptions): Promise<Verdicts> 
       await records.recordProof(target, { ...proof, settingsDigest })
       update(target, { proof: { ...proof, settingsDigest } })
     },
-    async clear(assistantId) {
+    async clear(assistantId, operator) {
       const breached = [...known.values()].flatMap(({ record: { target, breach } }) =>
         target.assistantId === assistantId && breach !== null ? { target, breach } : [],
       )
@@ -169,7 +172,10 @@ export async function openVerdicts(options: VerdictsOptions): Promise<Verdicts> 
       for (const { target, breach } of breached) {
         if (known.get(keyOf(target))?.record.breach === breach) update(target, { breach: null })
       }
-      logger.warn({ audit: 'quarantine cleared', assistant: assistantId }, 'quarantine cleared')
+      logger.warn(
+        { audit: 'quarantine cleared', assistant: assistantId, session: operator },
+        'quarantine cleared',
+      )
       return true
     },
     async [Symbol.asyncDispose]() {

@@ -95,7 +95,7 @@ export function createIsolation(
       for (const target of targets) {
         if (target.assistantId === assistantId) standing.delete(targetKey(target))
       }
-      await verdicts?.clear(assistantId)
+      await verdicts?.clear(assistantId, 'operator')
     },
     watched(assistantId, strategy) {
       let found = wrapped.get(strategy)

@@ -192,7 +192,7 @@ builder.mutationField('clearQuarantine', (t) =>
     },
     resolve: async (_root, { input }, context) => {
       const assistant = getAssistant(input.assistantId, context)
-      await context.isolation.clear(assistant.id)
+      await context.isolation.clear(assistant.id, context.fingerprint)
       return { assistant }
     },
   }),

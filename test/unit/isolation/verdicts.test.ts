@@ -140,9 +140,19 @@ describe('verdicts', () => {
     expect(await shown()).toContain(
       'coze_gateway_isolation_breaches_total{assistant="a",strategy="workflow"} 2',
     )
-    expect(await verdicts.clear(workflow.assistantId)).toBe(true)
+    expect(await verdicts.clear(workflow.assistantId, 'olga')).toBe(true)
     expect(verdicts.verdictOf(workflow)).toBe('ISOLATED')
-    expect(await verdicts.clear(workflow.assistantId)).toBe(false)
+    expect(await verdicts.clear(workflow.assistantId, 'olga')).toBe(false)
+  })
+
+  it('are cleared with a line that names the operator', async () => {
+    const { verdicts, lines } = await open()
+    verdicts.breached(breach)
+    await verdicts.clear(workflow.assistantId, 'olga')
+    expect(lines.at(-1)).toMatchObject({
+      message: 'quarantine cleared',
+      fields: { audit: 'quarantine cleared', assistant: 'a', session: 'olga' },
+    })
   })
 
   it('are BREACHED of all assistants on one target of the platform, each until it is cleared', async () => {
@@ -153,7 +163,7 @@ describe('verdicts', () => {
       'BREACHED',
       'UNPROVEN',
     ])
-    await verdicts.clear(workflow.assistantId)
+    await verdicts.clear(workflow.assistantId, 'olga')
     expect(verdicts.verdictOf(workflow)).toBe('UNPROVEN')
     expect(verdicts.verdictOf(twin)).toBe('BREACHED')
     expect(written.map(([what]) => what)).toEqual(['breach', 'breach', 'clear'])
@@ -183,7 +193,7 @@ describe('verdicts', () => {
     verdicts.breached(breach)
     await clock.pass(1_000)
     store.fails = false
-    await verdicts.clear(workflow.assistantId)
+    await verdicts.clear(workflow.assistantId, 'olga')
     await clock.pass(5_000)
     expect(written).toEqual([['clear', workflow.assistantId]])
   })
@@ -191,7 +201,7 @@ describe('verdicts', () => {
   it('are BREACHED by what comes while an operator clears what came before', async () => {
     const { verdicts, written } = await open()
     verdicts.breached(breach)
-    const clearing = verdicts.clear(workflow.assistantId)
+    const clearing = verdicts.clear(workflow.assistantId, 'olga')
     verdicts.breached({ ...breach, at: 8 })
     expect(await clearing).toBe(true)
     expect(verdicts.verdictOf(workflow)).toBe('BREACHED')
