@@ -67,8 +67,9 @@ Options:
 
 Finds out whether the configured assistants keep sessions apart: sessions that never were tell them secrets
 and are asked for each other's. Needs no running gateway. Names each layer that leaks, what is likely behind
-it, and what to change. With --gateway, a running gateway does so, and keeps the verdict. Progress goes to standard error. What a probe says may stay in an assistant's
-long-term memory: a staging copy of it is the better one to try.
+it, and what to change. With --gateway, a running gateway does so, and keeps the verdict. Progress goes to
+standard error. What a probe says may stay in an assistant's long-term memory: a staging copy of it is the
+better one to try.
 
 Options:
   -c, --config FILE     the configuration; default: the path in COZE_GATEWAY_CONFIG
