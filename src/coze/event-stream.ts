@@ -14,7 +14,7 @@ export interface EventStreamOptions {
   readonly clock: Clock
   readonly metrics: Pick<Metrics, 'upstreamOddity' | 'upstreamError'>
   readonly origin: CallOrigin
-  /** Streams that bring much at once take turns by their bytes. */
+  /** Streams take turns by the pieces and bytes that they bring. */
   readonly turns: Turns
   readonly limits: StreamLimits & { readonly maxJsonBytes: number }
   readonly timeouts: {
@@ -45,10 +45,11 @@ interface Reading extends PromiseWithResolvers<void> {
 
 type Take = (events: readonly CozeEvent[]) => Promise<void> | undefined
 
-/** Bytes that a stream may bring without waiting for a turn: those of any that is written as a model speaks. */
-const freeUnits = 8_192
-/** Taking a piece of the body takes as long as reading so many bytes. */
-const pieceUnits = 100
+/**
+ * Taking a piece of the body, and its way to the readers, takes as long as reading so many bytes. Where many streams speak
+ * at once, pieces wait for their turn and are taken together: messages that begin then do not wait for all of them.
+ */
+const pieceUnits = 5_000
 /** Endings that are no failures: made once, since a stack costs more than the rest of an ending. */
 const over = new Error('the run has ended')
 const left = new Error('the consumer left')
@@ -86,8 +87,6 @@ export async function openEventStream(
   let holds = 0
   /** Pieces of the body that came all the same. */
   let held: Uint8Array[] = []
-  /** Units that were read since the last turn was taken. */
-  let unpaid = 0
   let sent = false
   let hasEvents = false
   let reader: StreamReader | undefined
@@ -127,7 +126,7 @@ export async function openEventStream(
         held.push(chunk)
         return
       }
-      const turn = pay(chunk.length)
+      const turn = options.turns.take(chunk.length + pieceUnits)
       if (turn === undefined) {
         readPiece(chunk)
       } else {
@@ -170,15 +169,6 @@ export async function openEventStream(
       await reading.promise
     },
     [Symbol.dispose]: () => fail(left),
-  }
-
-  /** A promise: no more may be read before it resolves. */
-  function pay(bytes: number): Promise<void> | undefined {
-    unpaid += bytes + pieceUnits
-    if (unpaid <= freeUnits) return undefined
-    const units = unpaid
-    unpaid = 0
-    return options.turns.take(units)
   }
 
   function hold() {

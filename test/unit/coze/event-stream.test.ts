@@ -28,8 +28,14 @@ const limits = {
   maxJsonBytes: 1_000,
 }
 
+/** Turns that streams share, and what begins the next one. */
+function share(perTurn: number) {
+  const nextTurns: (() => void)[] = []
+  return { turns: createTurns(perTurn, (run) => void nextTurns.push(run)), nextTurns }
+}
+
 /** An exchange in the test's hands: it plays the upstream, and sees what is done to the connection. */
-function open({ isSent = true, perTurn = 1_000_000 } = {}) {
+function open({ isSent = true, perTurn = 1_000_000, shared = share(perTurn) } = {}) {
   const clock = createFakeClock()
   const controller = new AbortController()
   const acts: string[] = []
@@ -43,8 +49,7 @@ function open({ isSent = true, perTurn = 1_000_000 } = {}) {
     }
   }
   const metrics = { upstreamOddity: () => undefined, upstreamError: () => undefined }
-  const nextTurns: (() => void)[] = []
-  const turns = createTurns(perTurn, (run) => void nextTurns.push(run))
+  const turns = shared.turns.of(controller)
   const options = { send, clock, metrics, origin, turns, limits, timeouts }
   const stream = openEventStream(request, options, controller.signal)
   stream.catch(() => undefined)
@@ -56,7 +61,7 @@ function open({ isSent = true, perTurn = 1_000_000 } = {}) {
     controller,
     acts,
     async nextTurn() {
-      for (const turn of nextTurns.splice(0)) turn()
+      for (const turn of shared.nextTurns.splice(0)) turn()
       await settled()
     },
     sink,
@@ -131,13 +136,22 @@ describe('event stream', () => {
     expect(await stream.next()).toEqual(['created', 'delta a', 'completed', 'done'])
   })
 
-  it('keeps a stream that is written as a model speaks from waiting, however much the others bring', async () => {
-    const upstream = open({ perTurn: 1 })
-    upstream.head()
-    const stream = listen(await upstream.stream)
-    upstream.say(created, delta('a'), delta('b'))
-    expect(upstream.acts).toEqual([])
-    expect(await stream.next()).toEqual(['created', 'delta ab'])
+  it('lets a stream that is written as a model speaks go on before those that bring much, in the next turn', async () => {
+    const shared = share(1)
+    const [loud, quiet] = [open({ shared }), open({ shared })]
+    const streams = []
+    for (const upstream of [loud, quiet]) {
+      upstream.head()
+      streams.push(listen(await upstream.stream))
+    }
+    loud.say(created + delta('a'), delta('b'))
+    quiet.say(created, delta('a'))
+    expect([loud.acts, quiet.acts]).toEqual([['pause'], ['pause']])
+    await quiet.nextTurn()
+    expect([loud.acts, quiet.acts]).toEqual([['pause'], ['pause', 'resume']])
+    expect(await streams[1]?.next()).toEqual(['created', 'delta a'])
+    await loud.nextTurn()
+    expect(loud.acts).toEqual(['pause', 'resume'])
   })
 
   it('gives all that is there as one batch, and none for a piece that completes nothing', async () => {
