@@ -106,7 +106,7 @@ Options:
       --private-key FILE its private key; default coze.pem, beside the configuration
       --issuer TEXT      the "iss" of your users' tokens
       --audience TEXT    their "aud"; default coze-graphql-gateway
-      --jwks-url URL     the issuer's key set; default: .well-known/jwks.json below the issuer
+      --jwks-url URL     the issuer's key set; default: the one that its OpenID discovery document names
 `,
   schema: `Usage: coze-graphql-gateway schema
 

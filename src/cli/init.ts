@@ -18,7 +18,7 @@ export const initQuestions = {
   'private-key': 'File of its private key',
   issuer: 'Issuer ("iss") of the tokens of your users',
   audience: 'Audience ("aud") of these tokens',
-  'jwks-url': "URL of the issuer's key set",
+  'jwks-url': "URL of the issuer's key set, empty to have it discovered",
 } as const
 type Name = keyof typeof initQuestions
 
@@ -63,14 +63,13 @@ export async function runInit({ file, given, ask, print }: InitOptions): Promise
   }
   const issuer = (await answer('issuer')) || '<issuer>'
   const audience = await answer('audience', 'coze-graphql-gateway')
-  const usual = issuer.startsWith('<') ? '' : `${issuer.replace(/\/$/, '')}/.well-known/jwks.json`
-  const jwksUrl = (await answer('jwks-url', usual)) || '<key set URL>'
+  const jwksUrl = await answer('jwks-url')
 
   const { strategy, ...section } = target
   const settings = {
     $schema: schemaAddress(file),
     listen: { host: '127.0.0.1', port: 4000 },
-    issuers: [{ issuer, audience, jwksUrl }],
+    issuers: [{ issuer, audience, ...(jwksUrl !== '' && { jwksUrl }) }],
     session: {
       key: { file: 'session.key' },
       nameKeys: [{ version: 1, key: { file: 'name.key' } }],

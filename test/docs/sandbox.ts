@@ -45,7 +45,7 @@ npx() {
     *' init '*)
       rm -f gateway.json session.key name.key
       command npx --no-install "$@"
-      sed -i "s|https://api.coze.cn|$PLATFORM|; s|https://login.example.com/.well-known/jwks.json|$KEY_SET|" gateway.json ;;
+      sed -i "s|https://api.coze.cn|$PLATFORM|; s|\\"audience\\": \\"coze-graphql-gateway\\"|\&, \\"jwksUrl\\": \\"$KEY_SET\\"|" gateway.json ;;
     *) command npx --no-install "$@" ;;
   esac
 }
@@ -86,7 +86,10 @@ export async function openSandbox(): Promise<Sandbox> {
   const files = {
     'gateway.json': JSON.stringify(readmeSettings())
       .replace('https://api.coze.cn', emulator.url)
-      .replace('https://login.example.com/.well-known/jwks.json', keys.url),
+      .replace(
+        '"audience":"coze-graphql-gateway"',
+        (audience) => `${audience},"jwksUrl":"${keys.url}"`,
+      ),
     'coze.pem': app.privateKeyPem,
     'session.key': 'a session key of this test alone, 48 characters…',
     'name.key': 'a name key of this test alone, of 48 characters…',

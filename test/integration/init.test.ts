@@ -82,7 +82,7 @@ describe('coze-graphql-gateway init', () => {
     const file = join(folder, 'gateway.json')
     expect(await readFile(file, 'utf8')).toContain('  // Where the gateway listens.\n')
     expect(parseConfig({ file, env: {} })).toMatchObject({
-      issuers: [{ keys: [{ url: 'https://id.test/.well-known/jwks.json' }] }],
+      issuers: [{ issuer: 'https://id.test/', keys: [{ type: 'discovery' }] }],
       assistants: [{ baseUrl: 'https://api.coze.com', workflow: { workflowId: '7001' } }],
     })
   })
@@ -90,13 +90,13 @@ describe('coze-graphql-gateway init', () => {
   it('leaves gaps that check-config names, where nobody is there to be asked', async () => {
     const folder = await openFolder()
     const { stdout } = await run(folder, ['init', '--bot-id', '7003', '--config', 'a/b.json'])
-    expect(stdout).toContain('4 values are still to be filled in')
+    expect(stdout).toContain('3 values are still to be filled in')
     const { code, stderr } = await run(folder, ['check-config', '--config', 'a/b.json'])
     expect(code).toBe(2)
     expect(new Set(stderr.match(/^\w+\[[\w[\].]+(?=: )/gm))).toEqual(
       new Set([
         'issuers[0].issuer',
-        'issuers[0].jwksUrl',
+        'issuers[0]',
         'assistants[0].credentials.appId',
         'assistants[0].credentials.keyId',
         'assistants[0].credentials.privateKey',
