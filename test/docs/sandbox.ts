@@ -45,7 +45,7 @@ npx() {
     *' init '*)
       rm -f gateway.json session.key name.key
       command npx --no-install "$@"
-      sed -i "s|https://api.coze.cn|$PLATFORM|; s|\\"audience\\": \\"coze-graphql-gateway\\"|\&, \\"jwksUrl\\": \\"$KEY_SET\\"|" gateway.json ;;
+      sed -i "s|https://api.coze.cn|$PLATFORM|; s|\\"audience\\": \\"coze-graphql-gateway\\"|&, \\"jwksUrl\\": \\"$KEY_SET\\"|" gateway.json ;;
     *) command npx --no-install "$@" ;;
   esac
 }
