@@ -244,7 +244,7 @@ export interface Reply {
   /** The upstream conversation was begun anew for this reply: the assistant may have lost older context. */
   readonly contextReset: boolean
   readonly failure: ReplyFailure | null
-  /** Of a CANCELLED reply: whether the upstream was told, and agreed. */
+  /** Whether the upstream of a CANCELLED reply was told, and agreed. */
   readonly upstreamCancelled: boolean
   /** Null until it has ended, or when it ended before it was sent. */
   readonly explanation: ReplyExplanation | null

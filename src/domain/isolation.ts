@@ -35,9 +35,9 @@ export interface Finding {
   readonly verdict: LayerVerdict
   /** Why it is so, in a sentence. */
   readonly reason: string
-  /** Of a leak, or of what could become one: what is behind it, and how sure that is. */
+  /** What is behind a leak, or behind what could become one, and how sure that is. */
   readonly cause: string | null
-  /** Of the same: what to change, in the platform's own terms. */
+  /** What to change there, in the platform's own terms. */
   readonly remedy: string | null
   readonly evidence: readonly Evidence[]
 }
@@ -50,7 +50,7 @@ export interface Proof {
   readonly findings: readonly Finding[]
   /** ms since the epoch. */
   readonly checkedAt: number
-  /** Of the settings that it holds for: the proof of other ones is stale. */
+  /** Digest of the settings that it is valid for: the proof of other ones is stale. */
   readonly settingsDigest: string
 }
 
@@ -79,13 +79,13 @@ export function overallVerdict(findings: readonly Finding[]): ProofVerdict {
 
 /** What is known of how an assistant keeps sessions apart. */
 export interface AssistantIsolation {
-  /** Of the strategy that answers new conversations; where none does, of the first. */
+  /** The verdict of the strategy that answers new conversations; where none does, of the first. */
   readonly verdict: TargetVerdict
   /** Whether messages are taken. */
   readonly inService: boolean
   /** When that strategy was probed last, in ms since the epoch; null: never. */
   readonly checkedAt: number | null
-  /** Of each strategy: what its last probe and the guard have found. */
+  /** What the last probe and the guard have found, strategy by strategy. */
   readonly findings: readonly (Finding & Pick<IsolationTarget, 'strategy'>)[]
   /** What keys each layer of each strategy by the session. */
   readonly keying: readonly (Pick<IsolationTarget, 'strategy'> & {

@@ -37,7 +37,7 @@ export interface ProbeExchange {
   readonly session: number
   readonly conversationId: string
   readonly chatId: string
-  /** Of the platform's log lines. */
+  /** Ids of the platform's log lines. */
   readonly logId: string | null
   /** The types of the events in their order, repeated ones counted: `accepted delta×12 message completed`. */
   readonly events: string

@@ -92,7 +92,7 @@ const optionsSchema = z.strictObject({
   wordsPerSecond: z.number().min(0).default(25),
   /** Leeway for `exp` and `iat`. Default 5. */
   clockToleranceSeconds: z.number().min(0).default(5),
-  /** Of an upload. Default 512 MB. */
+  /** Bytes of an upload. Default 512 MB. */
   maxFileBytes: z.number().int().min(1).default(512_000_000),
   /** Extensions of files that may be uploaded, without a dot, in small letters. Default: all. */
   fileTypes: z.array(id).optional(),
@@ -100,7 +100,7 @@ const optionsSchema = z.strictObject({
   quota: z
     .strictObject({
       callsInTotal: z.number().int().min(0).optional(),
-      /** Of each API. */
+      /** Requests of each API. */
       callsPerSecond: z.number().int().min(1).optional(),
       code: z.number().int().default(4020),
       status: z.number().int().min(200).max(599).default(200),

@@ -18,7 +18,7 @@ export interface Tokens {
     seconds: number,
   ): { readonly token: string; readonly expiresAt: number }
   find(token: string): Principal | undefined
-  /** Of one principal, or all. Personal access tokens stay. */
+  /** Revokes the tokens of one principal, or all. Personal access tokens stay. */
   revoke(principal?: Principal): void
   /** In the order of issue, also those expired or revoked since. */
   issued(): readonly IssuedToken[]

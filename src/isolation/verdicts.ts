@@ -14,7 +14,7 @@ import { type Breach, breachWays } from './breaches.ts'
 
 /** A target as it is configured now. */
 export interface ConfiguredTarget extends IsolationTarget {
-  /** Of what its proof holds for. */
+  /** Digest of the settings that its proof is valid for. */
   readonly settingsDigest: string
   /** What it is on the platform: several assistants may be one there. */
   readonly upstream: string

@@ -74,7 +74,7 @@ export interface StrangerAccess {
   readonly byName: boolean | undefined
   /** By its id. */
   readonly byId: boolean
-  /** Of the calls that were let in. */
+  /** Log ids of the calls that were let in. */
   readonly logIds: readonly string[]
   /** A conversation of the stranger's own that came of it. */
   readonly left: string | undefined

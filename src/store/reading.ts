@@ -108,7 +108,7 @@ export class Positions {
     return new ReachedPosition(seq, check, texts, this.#owner)
   }
 
-  /** Of a reader that is given a delta of one of the replies that run there. */
+  /** The position of a reader that is given a delta of one of the replies that run there. */
   afterText(from: Position, { event, place }: TextStep, running: readonly TextOwner[]): LogItem {
     const shared = this.#find(from, event)
     if (shared !== undefined) return shared
@@ -117,7 +117,7 @@ export class Positions {
     return this.#share(from, { event, position })
   }
 
-  /** Of a reader that is given an event; `running` are the replies that run after it. */
+  /** The position of a reader that is given an event; `running` are the replies that run after it. */
   afterEvent(from: Position, event: LogEvent, running: readonly TextOwner[]): LogItem {
     const shared = this.#find(from, event)
     if (shared !== undefined) return shared

@@ -26,7 +26,7 @@ export interface OpeningReader extends AsyncDisposable {
 const maxAgeMs = 600_000
 /** How long the first answer is waited for, in ms. */
 const firstMs = 3_000
-/** Of a text and of a list; the platform allows much less. */
+/** The most that a text and a list may have; the platform allows much less. */
 const maxLength = 10_000
 const maxSuggestions = 20
 

@@ -93,7 +93,7 @@ export interface AssistantRecordsOptions {
   readonly owner: VariableOwner['owner']
   readonly connectorId?: string | undefined
   readonly takesFiles: boolean
-  /** Of one file. */
+  /** The limit of one file. */
   readonly maxUploadBytes: number
   /** For a whole upload, in ms. */
   readonly uploadMs: number

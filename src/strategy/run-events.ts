@@ -164,7 +164,7 @@ export function createRunTranslator(opening: RunOpening | undefined): RunTransla
   }
 }
 
-/** Of what is no list of parts. */
+/** The text of what is no list of parts. */
 const noParts = { text: '', hasMore: true } as const
 
 function messageOf({ chatId, conversationId, messageId }: Answer, text: string): RunEvent {

@@ -26,7 +26,7 @@ export type RunEvent =
       readonly type: 'accepted'
       readonly chatId: string
       readonly conversationId: string
-      /** Of the call that was accepted, where it is known. */
+      /** The log id of the call that was accepted, where it is known. */
       readonly logId?: string | undefined
       /** Calls that were made before it and not accepted. Default 0. */
       readonly retries?: number | undefined

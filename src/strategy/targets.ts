@@ -33,7 +33,7 @@ function upstreamOf(assistant: AssistantSettings, strategy: StrategyKind): strin
   return JSON.stringify([origin, account, strategy, ...ids, section.connectorId])
 }
 
-/** Of what decides whether sessions are kept apart; a proof of other settings proves nothing. No secret is part of it. */
+/** Digest of what decides whether sessions are kept apart; a proof of other settings proves nothing. No secret is part of it. */
 function settingsDigest(assistant: AssistantSettings, strategy: StrategyKind): string {
   const { baseUrl, credentials, platform } = assistant
   const identity =

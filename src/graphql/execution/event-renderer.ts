@@ -198,7 +198,7 @@ function valueTemplate(
   return (value) => (value == null ? 'null' : write(value))
 }
 
-/** Of a value that is not null. */
+/** The template of a value that is not null. */
 function presentTemplate(
   type: GraphQLNullableOutputType,
   nodes: readonly FieldNode[],

@@ -212,7 +212,7 @@ function isIntrospection({ name }: FieldNode): boolean {
   return name.value === '__schema' || name.value === '__type'
 }
 
-/** Of a page with a size all rows count at once, of another one those of its `edges` or `nodes`, which may stand in a fragment. */
+/** All rows of a page with a size count at once; of another page those of its `edges` or `nodes`, which may stand in a fragment. */
 function rowsBelow(
   { name, arguments: args }: FieldNode,
   { rows, edges }: Where,

@@ -8,11 +8,11 @@ const maxHeaderPairs = 20
 const waitingBytes = 65_536
 
 export interface FormLimits {
-  /** Of one field. */
+  /** The limit of one field. */
   readonly maxFieldBytes: number
   readonly maxFields: number
   readonly maxFileBytes: number
-  /** Of all together. */
+  /** The limit of all fields together. */
   readonly maxBytes: number
 }
 

@@ -89,7 +89,7 @@ function placeFile(params: GraphParams, path: readonly string[], file: FileUploa
   Object.assign(Object(place), { [last]: file })
 }
 
-/** Of objects and lists alike; nothing that they inherit. */
+/** A member that an object or a list has itself, and does not inherit. */
 function own(holder: unknown, name: string): unknown {
   const members: Record<string, unknown> = Object(holder)
   return Object.hasOwn(members, name) ? members[name] : undefined

@@ -6,7 +6,7 @@ import type { Timeouts } from '../../config/sections/timeouts.ts'
 import type { Logger } from '../../observe/logger.ts'
 import { Connections, type TakeConnection } from './connections.ts'
 
-/** Of the head of a request, beside the credential. */
+/** Bytes that the head of a request may have beside the credential. */
 const otherHeaderBytes = 8_192
 
 export interface ListenOptions {

@@ -103,7 +103,7 @@ export function createSilentPeers({
   }
 }
 
-/** Of thousands of lines few are looked at: those whose timer (`tr`) is 01, which waits for an acknowledgement. */
+/** The lines that matter are those whose timer (`tr`) is 01, which waits for an acknowledgement: few among thousands. */
 function unacknowledgedOf(table: string): readonly Unacknowledged[] {
   const found: Unacknowledged[] = []
   for (let at = table.indexOf(' 01:'); at >= 0; at = table.indexOf(' 01:', at + 1)) {

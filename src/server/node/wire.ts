@@ -106,7 +106,7 @@ abstract class ChunkedWire implements Wire {
   }
 }
 
-/** Of a host's response, which ends itself. */
+/** The wire of a host's response, which ends itself. */
 class ResponseSocketWire extends ChunkedWire {
   readonly #res: ServerResponse
 
@@ -124,7 +124,7 @@ class ResponseSocketWire extends ChunkedWire {
   }
 }
 
-/** Of a connection that was taken from HTTP. */
+/** The wire of a connection that was taken from HTTP. */
 export class ConnectionWire extends ChunkedWire {
   readonly #connection: TakenConnection
   #isEnded = false

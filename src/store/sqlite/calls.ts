@@ -160,7 +160,7 @@ export interface WorkerCalls {
   conversations(
     args: OfSession & { readonly ids: readonly ConversationId[] },
   ): readonly (Conversation | undefined)[]
-  /** Of the first of `ids`: where texts are long, only as many as are read at once, at least one. */
+  /** Returns the first of `ids`: where texts are long, only as many as are read at once, at least one. */
   messages(
     args: OfSession & { readonly ids: readonly MessageId[] },
   ): readonly (Message | undefined)[]

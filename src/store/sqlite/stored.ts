@@ -98,7 +98,7 @@ export interface LogPage {
   readonly isEnd: boolean
   /** Replies that were running at the place read after, in the order in which they started; only those of the filter. */
   readonly running: readonly ReplyId[]
-  /** Of each reply that is named here: those that were running, and those of the events. */
+  /** The replies that are named here: those that were running, and those of the events. */
   readonly replies: readonly LoggedReply[]
 }
 

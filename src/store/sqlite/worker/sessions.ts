@@ -19,7 +19,7 @@ export interface SessionRows extends Pick<WorkerCalls, 'openSession'> {
     id: SessionId,
     key: string,
   ): { readonly session: number; readonly row: Row } | undefined
-  /** Of a session that is opened before it is used. */
+  /** The row of a session that is opened before it is used. */
   get(id: SessionId): SessionRow
 }
 

@@ -150,7 +150,7 @@ function endOfRow(text: string, from: number): number {
   return end < text.length && isHighSurrogate(text.charCodeAt(end - 1)) ? end - 1 : end
 }
 
-/** Of the text and of its place, so that a row that stands in another's place is found as well. */
+/** The digest covers the text and its place, so that a row that stands in another's place is found as well. */
 function digestOf(reply: number, kind: number, start: number, text: string): number {
   return crc32(text, crc32(`${reply} ${kind} ${start}`))
 }
