@@ -66,13 +66,16 @@ export const timeouts = timeoutsSchema.parse({
   actionMs: 15_000,
   circuitMs: 5_000,
 })
-export const limits = limitsSchema.parse({
-  maxQueued: 4,
-  maxReplyBytes: 16_384,
-  maxReplyEvents: 300,
+export const limits = {
+  ...limitsSchema.parse({
+    maxQueued: 4,
+    maxReplyBytes: 16_384,
+    maxReplyEvents: 300,
+    messagesPerMinute: 100_000,
+  }),
+  // Less than a configuration may say: answers are short here, and an event that is too large is met often.
   maxEventBytes: 4_096,
-  messagesPerMinute: 100_000,
-})
+}
 
 /** Only its form is looked at: the simulation signs otherwise. */
 const { privateKey } = generateKeyPairSync('rsa', {

@@ -47,14 +47,10 @@ export function createReads(
         ({ replies }) => replies,
         (row, state) => toReply(state, row),
       ),
-    // It tells no text, so none has to be written before.
-    replyState: (id) =>
-      commits.read((state) => {
-        const row = state.replies.get(id)
-        if (row === undefined || !isMine(row)) return undefined
-        const { conversationId, status } = toReply(state, row)
-        return { conversationId, hasEnded: isTerminal(status) }
-      }),
+    async replyState(id) {
+      const [reply] = await this.replies([id])
+      return reply && { conversationId: reply.conversationId, hasEnded: isTerminal(reply.status) }
+    },
     attachments: (ids) =>
       pick(
         ids,
