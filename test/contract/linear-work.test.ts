@@ -6,8 +6,9 @@ import { createStreamReader } from '../../src/coze/stream-reader.ts'
 import type { Position } from '../../src/domain.ts'
 import { createGuard } from '../../src/isolation/guard.ts'
 import { createRunReader } from '../../src/reply/run-reader.ts'
-import { openMainHalf, startWorkerThread } from '../../src/store/sqlite/store.ts'
-import type { WorkerListener, WorkerThread } from '../../src/store/sqlite/worker-client.ts'
+import { startWorkerThread } from '../../src/store/sqlite/store.ts'
+import { openMainHalf } from '../../src/store/main-half/main-half.ts'
+import type { EngineListener, Engine } from '../../src/store/main-half/engine-client.ts'
 import { createRunTranslator } from '../../src/strategy/run-events.ts'
 import { createFakeClock } from '../kit/fakes/clock.ts'
 import { countWork } from '../kit/fakes/counted-work.ts'
@@ -84,7 +85,7 @@ async function measure(body: Buffer, chunk: number, maxReplyBytes = 64 * 1_048_5
   const clock = createFakeClock()
   let written = 0
   const worker = { file: ':memory:', sessionKeyCheck: 'c', busyTimeoutMs: 1 }
-  const start = (listener: WorkerListener): WorkerThread => {
+  const start = (listener: EngineListener): Engine => {
     const thread = startWorkerThread(worker, listener)
     return {
       ...thread,

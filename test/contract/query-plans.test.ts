@@ -9,7 +9,7 @@ import type {
 } from '../../src/domain.ts'
 import type { AcceptRequest } from '../../src/store/ledger.ts'
 import type { OwedWorkId } from '../../src/store/outbox.ts'
-import type { StoredRun, TextWrite } from '../../src/store/sqlite/stored.ts'
+import type { StoredRun, TextWrite } from '../../src/store/main-half/stored.ts'
 import type { Table } from '../../src/store/sqlite/worker/transactions.ts'
 import { secondEdition } from '../../src/store/sqlite/worker/schema.ts'
 import { randomId } from '../kit/fakes/ids.ts'

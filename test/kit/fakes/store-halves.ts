@@ -1,9 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { systemClock, type Clock } from '../../../src/lib/clock.ts'
 import type { SessionLogLimits } from '../../../src/store/session-logs.ts'
-import { openMainHalf } from '../../../src/store/sqlite/store.ts'
-import type { ToWorker } from '../../../src/store/sqlite/wire.ts'
-import type { WorkerListener } from '../../../src/store/sqlite/worker-client.ts'
+import { openMainHalf } from '../../../src/store/main-half/main-half.ts'
+import type { ToEngine } from '../../../src/store/main-half/messages.ts'
+import type { EngineListener } from '../../../src/store/main-half/engine-client.ts'
 import { openDatabase } from '../../../src/store/sqlite/worker/database.ts'
 import { serveWorker } from '../../../src/store/sqlite/worker/serve.ts'
 import type { Store } from '../../../src/store/store.ts'
@@ -16,7 +16,7 @@ export interface StoreHalves extends AsyncDisposable {
   readonly store: Store
   readonly db: DatabaseSync
   /** What the main half has posted. */
-  readonly posted: readonly ToWorker[]
+  readonly posted: readonly ToEngine[]
   /** Until it is disposed the worker takes nothing, as one that is busy with a long statement. */
   hold(): Disposable
   /** The worker ends as by an uncaught exception. */
@@ -40,10 +40,10 @@ export async function openStoreHalves({
 }: Partial<StoreHalvesOptions> = {}): Promise<StoreHalves> {
   const newId = randomId
   const opened = await openDatabase({ file, sessionKeyCheck: 'check', busyTimeoutMs: 100 }, newId)
-  const posted: ToWorker[] = []
-  let waiting: ToWorker[] = []
+  const posted: ToEngine[] = []
+  let waiting: ToEngine[] = []
   let isHeld = false
-  let listener: WorkerListener | undefined
+  let listener: EngineListener | undefined
   const server = serveWorker({
     opened,
     newId,

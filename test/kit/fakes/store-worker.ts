@@ -1,12 +1,12 @@
 import { systemClock, type Clock } from '../../../src/lib/clock.ts'
-import type { ArgsOf, Method, ResultOf } from '../../../src/store/sqlite/calls.ts'
-import type { WrittenEvent } from '../../../src/store/sqlite/stored.ts'
+import type { ArgsOf, Method, ResultOf } from '../../../src/store/main-half/calls.ts'
+import type { WrittenEvent } from '../../../src/store/main-half/stored.ts'
 import type {
   AnswerMessage,
   CallMessage,
-  FromWorker,
+  FromEngine,
   Note,
-} from '../../../src/store/sqlite/wire.ts'
+} from '../../../src/store/main-half/messages.ts'
 import { openDatabase, type OpenedDatabase } from '../../../src/store/sqlite/worker/database.ts'
 import { createFileCheck, type FileCheck } from '../../../src/store/sqlite/worker/file-check.ts'
 import { serveWorker } from '../../../src/store/sqlite/worker/serve.ts'
@@ -39,7 +39,7 @@ export async function openStoreWorker(
   let isClosed = false
   let lastId = 0
 
-  function post(message: FromWorker): void {
+  function post(message: FromEngine): void {
     // As a message between threads is.
     const copy = structuredClone(message)
     if (copy.type === 'note') notes.push(copy)

@@ -3,7 +3,7 @@ import type { MessageExtras, MessageId, Reply, ReplyId } from '../../../domain.t
 import type { NewId } from '../../../lib/id.ts'
 import { sliceEnd } from '../../../lib/surrogate.ts'
 import type { AcceptRequest, BeginRequest } from '../../ledger.ts'
-import type { WorkerCalls } from '../calls.ts'
+import type { EngineCalls } from '../../main-half/calls.ts'
 import { replyIdOf, selectReply, toBinding, toReply } from './rows.ts'
 import { integer, string, type Row, findOwn } from './columns.ts'
 import type { SessionRecords } from './records.ts'
@@ -17,11 +17,11 @@ export interface AcceptParts {
   readonly texts: Texts
   readonly records: SessionRecords
   readonly claims: Claims
-  readonly finish: WorkerCalls['finish']
+  readonly finish: EngineCalls['finish']
   readonly newId: NewId
 }
 
-export function createAccept(parts: AcceptParts): WorkerCalls['accept'] {
+export function createAccept(parts: AcceptParts): EngineCalls['accept'] {
   const { db, sessions, texts, records, claims, finish, newId } = parts
   // A key of a deleted conversation is as free as if it were gone already.
   const findKey = db.prepare(`

@@ -3,7 +3,7 @@ import type { ReplyId, SessionId, AssistantId, StrategyKind } from '../../../dom
 import type { Collision } from '../../run-lease.ts'
 import type { UpstreamBinding } from '../../../domain/upstream.ts'
 import type { IsolationRecord, IsolationTarget } from '../../../domain/isolation.ts'
-import type { WorkerCalls } from '../calls.ts'
+import type { EngineCalls } from '../../main-half/calls.ts'
 import { toBinding } from './rows.ts'
 import { integer, string, type Row, jsonOrNull } from './columns.ts'
 
@@ -103,7 +103,7 @@ export function createBindings(db: DatabaseSync): Bindings {
 }
 
 type IsolationCalls = Pick<
-  WorkerCalls,
+  EngineCalls,
   'isolationRecords' | 'recordProof' | 'recordBreach' | 'clearBreaches'
 >
 

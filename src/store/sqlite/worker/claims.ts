@@ -3,9 +3,9 @@ import type { SessionId } from '../../../domain.ts'
 import { after, type RunStep } from '../../../domain/reply-states.ts'
 import type { NewId } from '../../../lib/id.ts'
 import type { Claim, RunProgress } from '../../run-lease.ts'
-import type { WorkerCalls } from '../calls.ts'
+import type { EngineCalls } from '../../main-half/calls.ts'
 import type { TextRevision } from '../../reply-text.ts'
-import type { StoredOrphan, StoredRun } from '../stored.ts'
+import type { StoredOrphan, StoredRun } from '../../main-half/stored.ts'
 import {
   selectAttachment,
   selectMessage,
@@ -38,7 +38,7 @@ export interface ClaimsParts {
 }
 
 /** How a reply comes under a lease, and all that its run is told then. */
-export interface Claims extends Pick<WorkerCalls, 'claim' | 'orphans'> {
+export interface Claims extends Pick<EngineCalls, 'claim' | 'orphans'> {
   /** Starts a reply of the session that was just accepted, in a conversation that is bound. */
   begin(owner: SessionRow, reply: number, at: number): StoredRun
   /** Adds a revision that keeps the text on disk, under a name of its own, and returns all of them. */

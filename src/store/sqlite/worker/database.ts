@@ -2,7 +2,6 @@ import { mkdir, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { StoreOpenError } from '../../store.ts'
-import type { WorkerOptions } from '../wire.ts'
 import type { NewId } from '../../../lib/id.ts'
 import { integer, string } from './columns.ts'
 import { resultCode } from './failure.ts'
@@ -11,6 +10,13 @@ import { currentVersion, entriesOf, migrate } from './migration.ts'
 export const memoryFile = ':memory:'
 /** 'CozG': tells our files from other SQLite databases. */
 const applicationId = 0x436f7a47
+
+/** What the worker is given at its start, as `workerData`. */
+export interface WorkerOptions {
+  readonly file: string
+  readonly sessionKeyCheck: string
+  readonly busyTimeoutMs: number
+}
 
 export interface OpenedDatabase {
   readonly db: DatabaseSync

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { OwedCall, OwedWork } from '../../outbox.ts'
-import type { WorkerCalls } from '../calls.ts'
+import type { EngineCalls } from '../../main-half/calls.ts'
 import type { Bindings } from './bindings.ts'
 import { assistantIdOf, toUpstreamAccount } from './rows.ts'
 import { integer, type Row, findOwn } from './columns.ts'
@@ -22,7 +22,7 @@ export interface DeletionParts {
  */
 export function createDeletion(
   parts: DeletionParts,
-): Pick<WorkerCalls, 'clearConversation' | 'deleteConversation' | 'eraseSession'> {
+): Pick<EngineCalls, 'clearConversation' | 'deleteConversation' | 'eraseSession'> {
   const { db, sessions, bindings, outbox, onDeleted } = parts
   const find = findOwn(
     db,

@@ -9,7 +9,7 @@ import type {
   Usage,
 } from '../../../domain.ts'
 import type { NewId } from '../../../lib/id.ts'
-import type { StoredEvent, WrittenEvent } from '../stored.ts'
+import type { StoredEvent, WrittenEvent } from '../../main-half/stored.ts'
 import { conversationIdOf, replyIdOf } from './rows.ts'
 import { integer, integerOrNull, json, jsonOrNull, string, type Row } from './columns.ts'
 

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { isTerminal } from '../../../domain.ts'
 import type { NewId } from '../../../lib/id.ts'
-import type { WorkerCalls } from '../calls.ts'
+import type { EngineCalls } from '../../main-half/calls.ts'
 import { after } from '../../../domain/reply-states.ts'
 import { leaveUpstream } from './bindings.ts'
 import { assistantIdOf, conversationIdOf, selectReply, statusOf, toReplyRecord } from './rows.ts'
@@ -27,7 +27,7 @@ export interface FinishParts {
 const writes = { completed: 'complete', failed: 'fail', cancelled: 'cancel' } as const
 
 /** Step 6 of the order of writes: one winner ends a reply, with its text and its event, in one transaction. */
-export function createFinish(parts: FinishParts): WorkerCalls['finish'] {
+export function createFinish(parts: FinishParts): EngineCalls['finish'] {
   const { db, sessions, texts, events, claims, runs, outbox, newId } = parts
   const wholeReply = db.prepare(`${selectReply} WHERE r.id = ?`)
   const findReply = findOwn(
@@ -133,7 +133,7 @@ export function createFinish(parts: FinishParts): WorkerCalls['finish'] {
 }
 
 function toFailure(
-  event: Extract<Parameters<WorkerCalls['finish']>[0]['event'], { readonly type: 'failed' }>,
+  event: Extract<Parameters<EngineCalls['finish']>[0]['event'], { readonly type: 'failed' }>,
 ) {
   const { code, message, retryable, retryAfterMs } = event
   return JSON.stringify({ code, message, retryable, retryAfterMs })

@@ -1,8 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { EventPlace } from '../../../domain.ts'
 import type { EventFilter } from '../../log.ts'
-import type { WorkerCalls } from '../calls.ts'
-import type { LoggedReply } from '../stored.ts'
+import type { EngineCalls } from '../../main-half/calls.ts'
+import type { LoggedReply } from '../../main-half/stored.ts'
 import { conversationIdOf, replyIdOf, toRevisions } from './rows.ts'
 import { integer, integerOrNull, jsonOrNull, type Row, findOwn } from './columns.ts'
 import { eventId, maxSeq, selectEvent, toEvent, toPlace, type Events } from './events.ts'
@@ -19,7 +19,7 @@ export interface LogParts {
   readonly events: Events
 }
 
-type LogCalls = Pick<WorkerCalls, 'readLog' | 'readTexts' | 'logEnd' | 'logStart' | 'checkPlace'>
+type LogCalls = Pick<EngineCalls, 'readLog' | 'readTexts' | 'logEnd' | 'logStart' | 'checkPlace'>
 
 /** What of a session's log the filter of a reader lets through: rows. */
 interface Filter {

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { AssistantId, SessionId, SessionName } from '../../../domain.ts'
 import type { OwedCall, OwedWork, OwedWorkId } from '../../outbox.ts'
-import type { WorkerCalls } from '../calls.ts'
+import type { EngineCalls } from '../../main-half/calls.ts'
 import { toUpstreamAccount } from './rows.ts'
 import { integer, integerOrNull, string, stringOrNull, type Row } from './columns.ts'
 
@@ -11,7 +11,7 @@ export interface OwingSession {
 }
 
 export interface OutboxWork extends Pick<
-  WorkerCalls,
+  EngineCalls,
   'takeOwed' | 'settleOwed' | 'postponeOwed' | 'nextOwed'
 > {
   /** Writes what is owed from now on, in the transaction of what it is owed for. */

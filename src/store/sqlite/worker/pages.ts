@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Page, PageRequest } from '../../session-store.ts'
-import type { WorkerCalls } from '../calls.ts'
+import type { EngineCalls } from '../../main-half/calls.ts'
 import { selectConversation, selectMessage, toConversation, toMessage } from './rows.ts'
 import { integer, type Row, findOwn } from './columns.ts'
 import type { SessionRows } from './sessions.ts'
@@ -20,7 +20,7 @@ export function createPages({
   db,
   sessions,
   texts,
-}: PagesParts): Pick<WorkerCalls, 'conversationPage' | 'messagePage'> {
+}: PagesParts): Pick<EngineCalls, 'conversationPage' | 'messagePage'> {
   const conversationByRow = db.prepare(`${selectConversation} WHERE c.id = ? AND c.session = ?`)
   const conversationRow = findOwn(db, 'c', 'SELECT c.id, c.key, c.used FROM conversations c')
   const messageByRow = db.prepare(`${selectMessage} WHERE m.id = ? AND m.session = ?`)

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { ConversationId, ReplyExplanation, SessionId } from '../../../domain.ts'
 import type { AnswerOrigin, OpenReply } from '../../session-store.ts'
-import type { WorkerCalls } from '../calls.ts'
+import type { EngineCalls } from '../../main-half/calls.ts'
 import { readSome } from './pages.ts'
 import type { Bindings } from './bindings.ts'
 import {
@@ -32,7 +32,7 @@ export interface ReadsParts {
 }
 
 type Reads = Pick<
-  WorkerCalls,
+  EngineCalls,
   | 'conversations'
   | 'messages'
   | 'replies'

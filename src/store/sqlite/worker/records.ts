@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { AssistantId, ConversationId } from '../../../domain.ts'
 import type { IdempotencyDigest } from '../../ledger.ts'
-import type { WorkerCalls } from '../calls.ts'
+import type { EngineCalls } from '../../main-half/calls.ts'
 import { integer, findOwn } from './columns.ts'
 import {
   conversationIdOf,
@@ -21,7 +21,7 @@ export interface RecordsParts {
 
 /** What a session keeps beside its messages: its conversations, its files, and how it rates answers. */
 export interface SessionRecords extends Pick<
-  WorkerCalls,
+  EngineCalls,
   'startConversation' | 'renameConversation' | 'addAttachment' | 'rateAnswer'
 > {
   /** Returns the row of a new conversation, the session's most recently used one. */

@@ -24,7 +24,7 @@ import type {
 import type { StoredAttachment } from '../../run-lease.ts'
 import type { UpstreamAccount, UpstreamBinding } from '../../../domain/upstream.ts'
 import type { TextRevision } from '../../reply-text.ts'
-import type { ReplyRecord } from '../stored.ts'
+import type { ReplyRecord } from '../../main-half/stored.ts'
 import type { Texts } from './texts.ts'
 import {
   type Row,

@@ -1,8 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { ReplyId, ReplyStatus, SessionId } from '../../../domain.ts'
 import { after, type RunStep } from '../../../domain/reply-states.ts'
-import type { WorkerCalls } from '../calls.ts'
-import type { TextWrite } from '../stored.ts'
+import type { EngineCalls } from '../../main-half/calls.ts'
+import type { TextWrite } from '../../main-half/stored.ts'
 import type { Bindings } from './bindings.ts'
 import { conversationIdOf, selectReply, statusOf, toToolCalls, toReply } from './rows.ts'
 import { integer, string, findOwn } from './columns.ts'
@@ -26,7 +26,7 @@ export interface RunRow extends EventOwner {
 }
 
 export interface Runs extends Pick<
-  WorkerCalls,
+  EngineCalls,
   'requeue' | 'intend' | 'bind' | 'writeTexts' | 'requireAction' | 'takeToolOutputs'
 > {
   /** Undefined: the lease is lost. */

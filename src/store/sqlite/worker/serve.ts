@@ -1,6 +1,6 @@
 import type { Clock } from '../../../lib/clock.ts'
 import type { NewId } from '../../../lib/id.ts'
-import type { AnswerMessage, FromWorker, Note, ToWorker, CallOf } from '../wire.ts'
+import type { AnswerMessage, FromEngine, Note, ToEngine, CallOf } from '../../main-half/messages.ts'
 import type { OpenedDatabase } from './database.ts'
 import { toStoreError } from './failure.ts'
 import type { FileCheck } from './file-check.ts'
@@ -15,13 +15,13 @@ export interface ServeParts {
   readonly opened: OpenedDatabase
   readonly newId: NewId
   readonly check: FileCheck
-  readonly post: (message: FromWorker) => void
+  readonly post: (message: FromEngine) => void
   readonly clock: Clock
   readonly onClosed: () => void
 }
 
 /** Answers calls in their order, and does the store's own work between them. */
-export function serveWorker(parts: ServeParts): { take(calls: ToWorker): void } {
+export function serveWorker(parts: ServeParts): { take(calls: ToEngine): void } {
   const { opened, newId, check, post, clock, onClosed } = parts
   const { db } = opened
   const note = (told: Note) => post({ type: 'note', ...told })

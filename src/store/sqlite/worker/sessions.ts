@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { SessionId, SessionName } from '../../../domain.ts'
-import type { WorkerCalls } from '../calls.ts'
+import type { EngineCalls } from '../../main-half/calls.ts'
 import { type FindOwn, integer, type Row, string } from './columns.ts'
 
 export interface SessionRow {
@@ -10,7 +10,7 @@ export interface SessionRow {
   readonly generation: number
 }
 
-export interface SessionRows extends Pick<WorkerCalls, 'openSession'> {
+export interface SessionRows extends Pick<EngineCalls, 'openSession'> {
   /** Undefined: no such session was ever opened. */
   find(id: SessionId): SessionRow | undefined
   /** A session's own row with the session's; undefined: there is none. */

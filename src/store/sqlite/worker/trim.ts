@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { EventPlace, SessionId } from '../../../domain.ts'
-import type { WorkerCalls } from '../calls.ts'
+import type { EngineCalls } from '../../main-half/calls.ts'
 import { integer, integerOrNull, string, type Row } from './columns.ts'
 import { eventId, maxSeq, toPlace } from './events.ts'
 
@@ -20,7 +20,7 @@ const maxMs = 5
  * Ends the events of old replies. What goes is always a prefix of a session's log, so that one place says what is gone: an
  * old reply whose events lie after those of one still to be kept waits for that one.
  */
-export function createTrim({ db, now }: TrimParts): WorkerCalls['trimLog'] {
+export function createTrim({ db, now }: TrimParts): EngineCalls['trimLog'] {
   const oldest = db.prepare(`
     SELECT id, session, ended_at FROM replies
     WHERE trimmed = 0 AND ended_at IS NOT NULL AND (ended_at, id) > (:from, :id) AND ended_at < :before

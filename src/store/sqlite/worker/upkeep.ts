@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { Note } from '../wire.ts'
+import type { Note } from '../../main-half/messages.ts'
 import { integer } from './columns.ts'
 import type { FileCheck } from './file-check.ts'
 

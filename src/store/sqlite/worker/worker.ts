@@ -2,8 +2,8 @@ import { MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:
 import { systemClock } from '../../../lib/clock.ts'
 import { createRandomIds } from '../../../lib/id.ts'
 import { StoreOpenError } from '../../store.ts'
-import type { FromWorker, ToWorker, WorkerOptions } from '../wire.ts'
-import { damaged, openDatabase } from './database.ts'
+import type { FromEngine, ToEngine } from '../../main-half/messages.ts'
+import { damaged, openDatabase, type WorkerOptions } from './database.ts'
 import { createFileCheck } from './file-check.ts'
 import { serveWorker } from './serve.ts'
 
@@ -12,7 +12,7 @@ const checkAfterMs = 1_000
 
 /** The thread that owns the database. */
 async function start(port: MessagePort, options: WorkerOptions): Promise<void> {
-  const post = (message: FromWorker) => port.postMessage(message)
+  const post = (message: FromEngine) => port.postMessage(message)
   const newId = createRandomIds()
   const check = createFileCheck(options.file)
   const clock = systemClock
@@ -23,7 +23,7 @@ async function start(port: MessagePort, options: WorkerOptions): Promise<void> {
       options.file,
     )
     post({ type: 'opened', running: opened.running })
-    port.on('message', (calls: ToWorker) => {
+    port.on('message', (calls: ToEngine) => {
       server.take(calls)
       // Under Deno a worker's port to its parent is no `MessagePort`, and gives its messages one by one.
       if (!(port instanceof MessagePort)) return

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { StoreError, StoreOpenError } from '../../../../src/store/store.ts'
-import { createSpokenClient, done, failed } from '../../../kit/fakes/spoken-worker.ts'
+import { createSpokenClient, done, failed } from '../../../kit/fakes/spoken-engine.ts'
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve))
-describe('the client of the worker', () => {
+describe('the client of an engine', () => {
   it('posts all calls of a turn in one message, in their order', async () => {
     const { client, posted, open } = createSpokenClient()
     open()
@@ -68,20 +68,20 @@ describe('the client of the worker', () => {
     expect(kept).toEqual([false, true, false])
   })
 
-  it('F25: fails all calls when the worker dies, takes no other, and lets the process end as by any uncaught exception', async () => {
+  it('F25: fails all calls when the engine dies, takes no other, and lets the process end as by any uncaught exception', async () => {
     const { client, died, die, open } = createSpokenClient()
     open()
     const waiting = client.call('ping', { at: 1 })
     const crash = new Error('out of memory')
     die(crash)
-    die(new Error('the worker has ended'))
+    die(new Error('the engine has ended'))
     await expect(waiting).rejects.toMatchObject({ kind: 'unavailable', cause: crash })
     await expect(client.call('ping', { at: 2 })).rejects.toBeInstanceOf(StoreError)
     expect(died).toEqual([crash])
     await client[Symbol.asyncDispose]()
   })
 
-  it('refuses to open as the worker does, and when it dies before it has opened', async () => {
+  it('refuses to open as the engine does, and when it dies before it has opened', async () => {
     const refused = createSpokenClient()
     refused.say({ type: 'refused', message: 'in use by another gateway' })
     await expect(refused.client.opened).rejects.toThrow(
@@ -110,7 +110,7 @@ describe('the client of the worker', () => {
     await Promise.all([last, closing])
   })
 
-  it('F25: is closed at once where the worker dies meanwhile, and tells whoever still waits', async () => {
+  it('F25: is closed at once where the engine dies meanwhile, and tells whoever still waits', async () => {
     const parts = createSpokenClient()
     const { client, die, died, open } = parts
     open()

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { TextWriter } from '../../../../src/store/sqlite/text-writer.ts'
-import { createSpokenClient, done, failed } from '../../../kit/fakes/spoken-worker.ts'
+import { TextWriter } from '../../../../src/store/main-half/text-writer.ts'
+import { createSpokenClient, done, failed } from '../../../kit/fakes/spoken-engine.ts'
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve))
 

@@ -4,16 +4,16 @@ import type { SessionLogs } from '../session-logs.ts'
 import { Lease, type LeaseParts } from './lease.ts'
 import type { StoredEvent, StoredRun, WrittenEvent } from './stored.ts'
 import type { TextWriter } from './text-writer.ts'
-import type { WorkerClient } from './worker-client.ts'
+import type { EngineClient } from './engine-client.ts'
 
 /** The leases that this process holds: of every reply that runs. */
 export class Leases implements LeaseParts {
-  readonly client: WorkerClient
+  readonly client: EngineClient
   readonly writer: TextWriter
   readonly logs: SessionLogs
   readonly #held = new Map<ReplyId, Lease>()
 
-  constructor(client: WorkerClient, writer: TextWriter, logs: SessionLogs) {
+  constructor(client: EngineClient, writer: TextWriter, logs: SessionLogs) {
     this.client = client
     this.writer = writer
     this.logs = logs

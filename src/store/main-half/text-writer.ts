@@ -1,7 +1,7 @@
 import type { Clock } from '../../lib/clock.ts'
 import { StoreError } from '../store.ts'
 import type { UnwrittenText } from './unwritten-text.ts'
-import type { WorkerClient } from './worker-client.ts'
+import type { EngineClient } from './engine-client.ts'
 
 /** A running reply whose text is written with that of others. */
 export interface TextSource {
@@ -17,7 +17,7 @@ const maxWaiting = 1024 * 1024
 
 /** Writes what is new of all running replies together. Nobody waits for it, unless too much waits or the store fails. */
 export class TextWriter {
-  readonly #client: WorkerClient
+  readonly #client: EngineClient
   readonly #clock: Clock
   readonly #sources = new Set<TextSource>()
   /** Code units that are not on disk. */
@@ -28,7 +28,7 @@ export class TextWriter {
   /** Those who wait for the next write. */
   #waiters: PromiseWithResolvers<void>[] = []
 
-  constructor(client: WorkerClient, clock: Clock) {
+  constructor(client: EngineClient, clock: Clock) {
     this.#client = client
     this.#clock = clock
   }

@@ -1,20 +1,20 @@
-import { WorkerClient, type WorkerListener } from '../../../src/store/sqlite/worker-client.ts'
-import type { AnswerMessage, CallMessage } from '../../../src/store/sqlite/wire.ts'
+import { EngineClient, type EngineListener } from '../../../src/store/main-half/engine-client.ts'
+import type { AnswerMessage, CallMessage } from '../../../src/store/main-half/messages.ts'
 import type { StoreError } from '../../../src/store/store.ts'
 import { createFakeClock } from './clock.ts'
 import { silentLogger } from './logger.ts'
 
-/** A client before a worker that the test speaks for. */
+/** A client before an engine that the test speaks for. */
 export function createSpokenClient() {
   const clock = createFakeClock()
   const posted: CallMessage[][] = []
   const kept: boolean[] = []
   const died: Error[] = []
   const commits: number[] = []
-  let listener: WorkerListener | undefined
+  let listener: EngineListener | undefined
   let isTerminated = false
   let failures = 0
-  const client = new WorkerClient(
+  const client = new EngineClient(
     (main) => {
       listener = main
       return {
@@ -33,7 +33,7 @@ export function createSpokenClient() {
       onDied: (error) => died.push(error),
     },
   )
-  const say: WorkerListener['message'] = (message) => listener?.message(message)
+  const say: EngineListener['message'] = (message) => listener?.message(message)
   const answer = (...answers: readonly AnswerMessage[]) =>
     say({ type: 'answers', answers, commitMs: 2 })
   return {

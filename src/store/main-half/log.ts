@@ -4,10 +4,10 @@ import type { SessionLog } from '../session-log.ts'
 import type { SessionLogs } from '../session-logs.ts'
 import { StoreError } from '../store.ts'
 import { StoredLog } from './stored-log.ts'
-import type { WorkerClient } from './worker-client.ts'
+import type { EngineClient } from './engine-client.ts'
 
-/** Reads what is in memory at once, and all else through the worker. */
-export function createSqliteLog(client: WorkerClient, logs: SessionLogs): ReplyLog {
+/** Reads what is in memory at once, and all else through the engine. */
+export function createReplyLog(client: EngineClient, logs: SessionLogs): ReplyLog {
   const stored = new StoredLog(client)
 
   function use<T>(sessionId: SessionId, run: (log: SessionLog) => T): T {

@@ -25,11 +25,11 @@ import type { SessionLogs } from '../session-logs.ts'
 import type { FinishArgs, FinishedCall, StoredRun, WrittenEvent } from './stored.ts'
 import type { TextSource, TextWriter } from './text-writer.ts'
 import { UnwrittenText } from './unwritten-text.ts'
-import type { WorkerClient } from './worker-client.ts'
+import type { EngineClient } from './engine-client.ts'
 
 /** What all leases share. */
 export interface LeaseParts {
-  readonly client: WorkerClient
+  readonly client: EngineClient
   readonly writer: TextWriter
   readonly logs: SessionLogs
   /** Shows events to readers; `answer` is the text of a completed one. */

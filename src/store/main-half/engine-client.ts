@@ -4,29 +4,29 @@ import type { Metrics } from '../../observe/metrics.ts'
 import { StoreError, StoreOpenError } from '../store.ts'
 import type { ArgsOf, Method, ResultOf } from './calls.ts'
 import type { WrittenEvent } from './stored.ts'
-import type { AnswerMessage, CallMessage, FromWorker, ToWorker } from './wire.ts'
+import type { AnswerMessage, CallMessage, FromEngine, ToEngine } from './messages.ts'
 
-/** A worker thread, as far as the client knows it. */
-export interface WorkerThread {
-  post(calls: ToWorker): void
+/** What owns the database, as far as the client knows it. */
+export interface Engine {
+  post(calls: ToEngine): void
   /** Whether the process stays alive for it. */
   keepAlive(isKept: boolean): void
   terminate(): Promise<void>
 }
 
-export interface WorkerListener {
-  message(message: FromWorker): void
-  /** The thread has ended by an error, or without having been asked to. */
+export interface EngineListener {
+  message(message: FromEngine): void
+  /** It has ended by an error, or without having been asked to. */
   died(error: Error): void
 }
 
-export interface WorkerClientOptions {
+export interface EngineClientOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: Pick<Metrics, 'storeWritten'>
   /** Called when a write failed that nothing was known of, once its calls are rejected. */
   readonly onFailing: () => void
-  /** Called when the worker has died after it was opened, once its calls are rejected. */
+  /** Called when the engine has died after it was opened, once its calls are rejected. */
   readonly onDied: (error: Error) => void
 }
 
@@ -40,12 +40,12 @@ interface Pending {
 }
 
 /**
- * Posts calls to the worker and matches their answers. All calls of one turn of the event loop are one message; answers
+ * Posts calls to the engine and matches their answers. All calls of one turn of the event loop are one message; answers
  * come in the order of the calls, and what they change in memory is done in that order.
  */
-export class WorkerClient implements AsyncDisposable {
-  readonly #thread: WorkerThread
-  readonly #options: WorkerClientOptions
+export class EngineClient implements AsyncDisposable {
+  readonly #engine: Engine
+  readonly #options: EngineClientOptions
   readonly #opened = Promise.withResolvers<void>()
   #isOpen = false
   readonly #pending = new Map<number, Pending>()
@@ -56,9 +56,9 @@ export class WorkerClient implements AsyncDisposable {
   #closed: StoreError | undefined
   #closing: Promise<void> | undefined
 
-  constructor(start: (listener: WorkerListener) => WorkerThread, options: WorkerClientOptions) {
+  constructor(start: (listener: EngineListener) => Engine, options: EngineClientOptions) {
     this.#options = options
-    this.#thread = start({
+    this.#engine = start({
       message: (message) => this.#receive(message),
       died: (error) => this.#died(error),
     })
@@ -104,7 +104,7 @@ export class WorkerClient implements AsyncDisposable {
       this.#pending.set(id, {
         isProof: proofs.has(method),
         done: (value, events) => {
-          // The worker answers each method with its own result.
+          // The engine answers each method with its own result.
           const result = value as ResultOf<M>
           try {
             resolve(apply === undefined ? result : apply(result, events))
@@ -118,11 +118,11 @@ export class WorkerClient implements AsyncDisposable {
     })
   }
 
-  #receive(message: FromWorker): void {
+  #receive(message: FromEngine): void {
     switch (message.type) {
       case 'opened':
         this.#isOpen = true
-        this.#thread.keepAlive(false)
+        this.#engine.keepAlive(false)
         this.#opened.resolve()
         break
       case 'refused':
@@ -131,7 +131,7 @@ export class WorkerClient implements AsyncDisposable {
       case 'answers':
         this.#options.metrics.storeWritten(message.commitMs)
         for (const answer of message.answers) this.#settle(answer)
-        if (this.#pending.size === 0) this.#thread.keepAlive(false)
+        if (this.#pending.size === 0) this.#engine.keepAlive(false)
         break
       case 'note':
         this.#options.logger[message.level](message.detail, message.message)
@@ -156,14 +156,14 @@ export class WorkerClient implements AsyncDisposable {
   #post(call: CallMessage): void {
     this.#calls.push(call)
     if (this.#calls.length > 1) return
-    if (this.#pending.size === 1) this.#thread.keepAlive(true)
+    if (this.#pending.size === 1) this.#engine.keepAlive(true)
     // Not a microtask: all that one poll of the event loop brought in is one message.
     setImmediate(() => this.#flush())
   }
 
   #flush(): void {
     if (this.#calls.length === 0) return
-    this.#thread.post(this.#calls)
+    this.#engine.post(this.#calls)
     this.#calls = []
   }
 
@@ -191,7 +191,7 @@ export class WorkerClient implements AsyncDisposable {
   async #close(): Promise<void> {
     if (this.#closed !== undefined || !this.#isOpen) {
       this.#closed ??= new StoreError('unavailable', 'the store is closed')
-      await this.#thread.terminate()
+      await this.#engine.terminate()
       return
     }
     const closed = this.call('close', {})
@@ -205,7 +205,7 @@ export class WorkerClient implements AsyncDisposable {
       await Promise.race([closed, late.promise])
     } finally {
       this.#end(this.#closed)
-      await this.#thread.terminate()
+      await this.#engine.terminate()
     }
   }
 

@@ -35,13 +35,13 @@ import type {
 } from './stored.ts'
 
 /**
- * The wire between the two halves of the store: the main half holds leases, texts of running replies and the ends of
- * session logs in memory; the worker owns the database.
+ * What the two halves of a store say to each other: the main half holds leases, texts of running replies and the ends of
+ * session logs in memory; the engine owns the database.
  *
- * The worker takes all messages that wait, in their order, runs them in one transaction with a savepoint for each, and
- * answers once that is on disk. Calls that are posted later see what earlier ones wrote.
+ * Each call is one atomic write (or read), answered once it is on disk. A call that is posted later sees what earlier ones
+ * of its session wrote, and is answered after them.
  */
-export interface WorkerCalls {
+export interface EngineCalls {
   // Sessions and conversations
 
   /** `name` is that of generation 0, for a session that is new. */
@@ -261,6 +261,6 @@ interface OfRun extends OfSession {
   readonly fence: string
 }
 
-export type Method = keyof WorkerCalls
-export type ArgsOf<M extends Method> = Parameters<WorkerCalls[M]>[0]
-export type ResultOf<M extends Method> = ReturnType<WorkerCalls[M]>
+export type Method = keyof EngineCalls
+export type ArgsOf<M extends Method> = Parameters<EngineCalls[M]>[0]
+export type ResultOf<M extends Method> = ReturnType<EngineCalls[M]>

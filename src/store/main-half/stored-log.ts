@@ -21,18 +21,18 @@ import {
 import type { SessionLog } from '../session-log.ts'
 import { toLogEvent } from './leases.ts'
 import type { LoggedReply, LogPage, StoredEvent, TextPiece } from './stored.ts'
-import type { WorkerClient } from './worker-client.ts'
+import type { EngineClient } from './engine-client.ts'
 
 /** Events that are read at once. */
 const pageLength = 64
 
 /** Reads what is not in memory any more: events, and the pieces of texts that one answer to a reader has room for. */
 export class StoredLog {
-  readonly #client: WorkerClient
+  readonly #client: EngineClient
   /** Readers who ask for the same at once share one answer. */
   readonly #reads = new Map<string, Promise<ReadResult>>()
 
-  constructor(client: WorkerClient) {
+  constructor(client: EngineClient) {
     this.#client = client
   }
 

@@ -7,20 +7,20 @@ import { toEnding, toOutcome } from './lease.ts'
 import type { Leases } from './leases.ts'
 import { SessionReads } from './session-store.ts'
 import type { StoredOrphan } from './stored.ts'
-import type { WorkerClient } from './worker-client.ts'
+import type { EngineClient } from './engine-client.ts'
 
 /** Sessions whose rows are known, so that a request of one of them opens it without a call. */
 const maxSessions = 10_000
 
 export interface LedgerParts {
-  readonly client: WorkerClient
+  readonly client: EngineClient
   readonly logs: SessionLogs
   readonly leases: Leases
   /** Those that ran when the store was opened. */
   readonly orphans: readonly StoredOrphan[]
 }
 
-export function createSqliteLedger({ client, logs, leases, orphans }: LedgerParts): Ledger {
+export function createLedger({ client, logs, leases, orphans }: LedgerParts): Ledger {
   /** The longest unused first. */
   const sessions = new Map<SessionId, Session>()
 

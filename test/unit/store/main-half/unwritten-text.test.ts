@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { ConversationId, DeltaKind, ReplyId } from '../../../../src/domain.ts'
 import { ReplyText } from '../../../../src/store/reply-text.ts'
-import type { TextWrite } from '../../../../src/store/sqlite/stored.ts'
-import { UnwrittenText, type StartedWrite } from '../../../../src/store/sqlite/unwritten-text.ts'
+import type { TextWrite } from '../../../../src/store/main-half/stored.ts'
+import { UnwrittenText, type StartedWrite } from '../../../../src/store/main-half/unwritten-text.ts'
 
 const steps = fc.array(
   fc.oneof(

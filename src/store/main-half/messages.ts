@@ -2,20 +2,13 @@ import type { StoreError } from '../store.ts'
 import type { ArgsOf, Method } from './calls.ts'
 import type { WrittenEvent } from './stored.ts'
 
-/** What the worker is given at its start, as `workerData`. */
-export interface WorkerOptions {
-  readonly file: string
-  readonly sessionKeyCheck: string
-  readonly busyTimeoutMs: number
-}
-
 /** A call of one of the methods. */
 export type CallOf<M extends Method> = {
   readonly [K in M]: { readonly id: number; readonly method: K; readonly args: ArgsOf<K> }
 }[M]
 /** One call; several may be posted as one message. */
 export type CallMessage = CallOf<Method>
-export type ToWorker = readonly CallMessage[]
+export type ToEngine = readonly CallMessage[]
 
 export type AnswerMessage =
   | {
@@ -33,7 +26,7 @@ export type AnswerMessage =
       readonly message: string
     }
 
-export type FromWorker =
+export type FromEngine =
   /** The first message: calls may be posted now. `running`: replies that `orphans` will take over. */
   | { readonly type: 'opened'; readonly running: number }
   /** The first message, and the last: the text of a StoreOpenError. */
