@@ -724,6 +724,30 @@ export function logContract(
         expect(await store.log.read(busy.id, beginning, {}, 100)).not.toBe('expired')
       })
 
+      it.each(['before it is swept', 'once it is swept'])(
+        'goes on for a reader that has missed nothing but a conversation that was deleted, %s',
+        async (when) => {
+          await using store = await open()
+          const session = await openSession(store.ledger)
+          const fresh = await openSession(store.ledger)
+          await ended(await runReply(store, session), 100)
+          const told = (await readItems(store.log, session)).at(-1)?.position ?? beginning
+          for (const owner of [session, fresh]) {
+            const gone = await runReply(store, owner)
+            await ended(gone, 110)
+            await store.ledger.deleteConversation(owner, gone.reply.conversationId, 120)
+          }
+          if (when === 'once it is swept') for (let i = 0; i < 10; i += 1) await store.ping()
+          await store.log.trim(150)
+          for (const position of [told, fromCursor(told)]) {
+            expect(await store.log.check(session.id, position)).toBe('ok')
+            expect(await store.log.read(session.id, position, {}, 100)).toEqual([])
+          }
+          expect(await store.log.read(fresh.id, beginning, {}, 100)).toEqual([])
+          expect(await store.log.read(session.id, beginning, {}, 100)).toBe('expired')
+        },
+      )
+
       it('is told apart by session', async () => {
         await using store = await open()
         const [old, young] = [await openSession(store.ledger), await openSession(store.ledger)]

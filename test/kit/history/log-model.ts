@@ -102,6 +102,8 @@ export async function logModel(mortal: Mortal) {
   const told: Told[] = []
   const running = new Map<ReplyId, RunLease>()
   const finishing = new Set<Promise<unknown>>()
+  /** Whose event has which number, as far as a reader was told it. */
+  const owners = new Map<number, ReplyId>()
   let readers: Reader[] = [newReader({}, beginning)]
   let time = 0
   let trims = 0
@@ -152,6 +154,7 @@ export async function logModel(mortal: Mortal) {
     } else {
       expect(position).toMatchObject({ seq: event.seq, check: event.check })
       expect(position.seq).toBeGreaterThan(reader.position.seq)
+      owners.set(event.seq, replyId)
       if (event.type === 'completed' || event.type === 'failed' || event.type === 'cancelled') {
         reader.ended = [...reader.ended, replyId]
       }
@@ -174,6 +177,11 @@ export async function logModel(mortal: Mortal) {
         }
       }
     }
+  }
+
+  function isAtDeleted({ position: { seq } }: Reader): boolean {
+    const owner = owners.get(seq)
+    return seq > 0 && (owner === undefined || ofReply(owner)?.isDeleted === true)
   }
 
   /** The first half of a character is shown when the second one has come, or none can. */
@@ -259,9 +267,12 @@ export async function logModel(mortal: Mortal) {
         await Promise.all(finishing)
         for (const reader of readers) while ((await read(reader, 20_000))?.length) {}
         trims += await mortal.store.log.trim(time)
-        // Nobody has lost anything.
-        for (const reader of readers) {
-          if (Object.keys(reader.filter).length === 0) expect(await read(reader, 1)).toEqual([])
+        // Nobody has lost anything, but who stands at an event that was deleted may not be able to go on from there.
+        for (const reader of readers.filter(({ filter }) => Object.keys(filter).length === 0)) {
+          const wasAtDeleted = isAtDeleted(reader)
+          const items = await read(reader, 1)
+          if (items === undefined) expect(wasAtDeleted).toBe(true)
+          else expect(items).toEqual([])
         }
         return
       }

@@ -33,6 +33,8 @@ export function createLog({ db, sessions, texts, events }: LogParts): LogCalls {
     SELECT id & ${maxSeq} AS seq, "check", running FROM events WHERE id = ${eventId('?', '?')}`)
   const trimmedOf = db.prepare(`
     SELECT trimmed_seq AS seq, trimmed_check AS "check", trimmed_running AS running FROM sessions WHERE id = ?`)
+  const toldOf = db.prepare(`
+    SELECT told_seq AS seq, told_check AS "check", told_running AS running FROM sessions WHERE id = ?`)
   const before = db.prepare(`
     SELECT id & ${maxSeq} AS seq, "check" FROM events
     WHERE id > ${eventId(':session', '0')} AND id < ${eventId(':session', ':seq')} ORDER BY id DESC LIMIT 1`)
@@ -67,8 +69,9 @@ export function createLog({ db, sessions, texts, events }: LogParts): LogCalls {
     { seq, check }: EventPlace,
   ): readonly number[] | undefined {
     if (seq === 0) return check === '' ? [] : undefined
-    const trimmed = trimmedOf.get(session)
-    const row = trimmed?.['seq'] === seq ? trimmed : eventAt.get(session, Math.min(seq, maxSeq))
+    const row =
+      [trimmedOf.get(session), toldOf.get(session)].find((gone) => gone?.['seq'] === seq) ??
+      eventAt.get(session, Math.min(seq, maxSeq))
     if (row?.['check'] !== check) return undefined
     return jsonOrNull<number[]>(row['running']) ?? []
   }
@@ -83,7 +86,7 @@ export function createLog({ db, sessions, texts, events }: LogParts): LogCalls {
       const last = integerOrNull(found['ended_seq'] ?? null)
       return last === null || last > after
     }
-    if (filter.conversationId === undefined) return true
+    if (filter.conversationId === undefined) return after < integer(toldOf.get(session)?.['seq'])
     const conversation = findConversation(filter.conversationId, session)
     return integer(conversation?.['trimmed_seq'] ?? 0) > after
   }

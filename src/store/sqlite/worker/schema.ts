@@ -245,4 +245,13 @@ export const secondEdition: readonly [string, ...string[]] = [
   UPDATE events SET payload = replace(payload, '"kind":"REPLY"', '"kind":"QUESTION"')
     WHERE type = 'action-required';
   `,
+  `
+  -- The newest event that trimming has taken away and that was not of a deleted conversation, and what ran after it: a
+  -- reader that has had it has missed nothing.
+  ALTER TABLE sessions ADD COLUMN told_seq INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE sessions ADD COLUMN told_check TEXT NOT NULL DEFAULT '';
+  ALTER TABLE sessions ADD COLUMN told_running TEXT;
+  UPDATE sessions SET told_seq = trimmed_seq, told_check = trimmed_check, told_running = trimmed_running
+    WHERE trimmed_seq > 0;
+  `,
 ]

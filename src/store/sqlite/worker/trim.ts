@@ -31,14 +31,17 @@ export function createTrim({ db, now }: TrimParts): EngineCalls['trimLog'] {
   const endDeletion = db.prepare('DELETE FROM deletions WHERE conversation = ?')
   const sessionKey = db.prepare('SELECT key FROM sessions WHERE id = ?')
   const first = db.prepare(`
-    SELECT e.id & ${maxSeq} AS seq, e."check", e.running, e.reply, r.ended_at, r.ended_seq, r.conversation
-    FROM events e LEFT JOIN replies r ON r.id = e.reply
+    SELECT e.id & ${maxSeq} AS seq, e."check", e.running, e.reply, r.ended_at, r.ended_seq, c.id AS conversation
+    FROM events e LEFT JOIN replies r ON r.id = e.reply LEFT JOIN conversations c ON c.id = r.conversation
     WHERE e.id > ${eventId('?1', '0')} AND e.id <= ${eventId('?1', `${maxSeq}`)}
     ORDER BY e.id LIMIT ${maxEvents}`)
   const remove = db.prepare(`
     DELETE FROM events WHERE id > ${eventId(':session', '0')} AND id <= ${eventId(':session', ':seq')}`)
   const setTrimmed = db.prepare(`
     UPDATE sessions SET trimmed_seq = ?, trimmed_check = ?, trimmed_running = ? WHERE id = ?`)
+  const setTold = db.prepare(
+    'UPDATE sessions SET told_seq = ?, told_check = ?, told_running = ? WHERE id = ?',
+  )
   const mark = db.prepare('UPDATE replies SET trimmed = 1 WHERE id = ? AND trimmed = 0')
   const markConversation = db.prepare('UPDATE conversations SET trimmed_seq = ? WHERE id = ?')
 
@@ -51,10 +54,16 @@ export function createTrim({ db, now }: TrimParts): EngineCalls['trimLog'] {
     const upTo = toPlace(last)
     remove.run({ session, seq: upTo.seq })
     setTrimmed.run(upTo.seq, upTo.check, last['running'] ?? null, session)
+    // Of the events of deleted conversations nobody misses anything.
+    const told = gone.findLast((row) => row['conversation'] !== null)
+    if (told !== undefined) {
+      const { seq, check } = toPlace(told)
+      setTold.run(seq, check, told['running'] ?? null, session)
+    }
     let count = 0
     for (const row of gone) {
-      if (row['conversation'] === null) continue
-      markConversation.run(integer(row['seq']), integer(row['conversation']))
+      const conversation = integerOrNull(row['conversation'] ?? null)
+      if (conversation !== null) markConversation.run(integer(row['seq']), conversation)
       if (row['ended_seq'] === row['seq']) count += Number(mark.run(integer(row['reply'])).changes)
     }
     const sessionId = string(sessionKey.get(session)?.['key']) as SessionId
@@ -113,7 +122,7 @@ interface Trimmed {
   readonly hasMore: boolean
 }
 
-/** An event of a reply that has not ended, or ended too lately. */
+/** An event of a reply that has not ended, or ended too lately; those of deleted conversations are kept for nobody. */
 function isKept(row: Row, before: number): boolean {
   if (row['conversation'] === null) return false
   const endedAt = integerOrNull(row['ended_at'] ?? null)
