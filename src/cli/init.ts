@@ -5,38 +5,44 @@ import { createInterface } from 'node:readline/promises'
 import { fileURLToPath } from 'node:url'
 import { configJsonSchema, type SettingSchema } from '../config/schema.ts'
 import { isPlain } from '../lib/plain.ts'
+import { initQuestions, type Options, valueOf } from './options.ts'
 import { UsageError } from './usage-error.ts'
 
-/** What a first configuration needs to know; each is an option of the command, too. */
-export const initQuestions = {
-  'base-url': 'Base URL of the Coze API',
-  'workflow-id': 'Id of the Workflow (empty: a Bot)',
-  'app-id': 'Id of the app that the Workflow belongs to',
-  'bot-id': 'Id of the Bot',
-  'oauth-app-id': 'Id of the OAuth app of type JWT',
-  'key-id': 'Fingerprint of its public key',
-  'private-key': 'File of its private key',
-  issuer: 'Issuer ("iss") of the tokens of your users',
-  audience: 'Audience ("aud") of these tokens',
-  'jwks-url': "URL of the issuer's key set, empty to have it discovered",
-} as const
 type Name = keyof typeof initQuestions
 
-export interface InitOptions {
-  /** The file to write; its keys are written beside it. */
+/** Reads the options and, at a terminal, asks for what they do not say. */
+export async function runInit(
+  options: Options,
+  print: (text: string) => Promise<unknown>,
+): Promise<0> {
+  const { stdin, stderr } = process
+  const isAttended = stdin.isTTY && stderr.isTTY && options['yes'] !== true
+  using terminal = isAttended ? openTerminal(stdin, stderr) : undefined
+  return await writeConfiguration({
+    file: valueOf(options, 'config') ?? 'gateway.json',
+    given: Object.fromEntries(
+      Object.keys(initQuestions).map((name) => [name, valueOf(options, name)]),
+    ),
+    ask: terminal && ((question) => terminal.ask(question)),
+    print,
+  })
+}
+
+interface ConfigurationOptions {
+  /** The file to write. Its keys are written beside it. */
   readonly file: string
   readonly given: Readonly<Partial<Record<Name, string | undefined>>>
-  /** Returns what a person answers, or nothing. Undefined: nobody is there to be asked. */
+  /** Asks a person. Undefined: nobody can be asked. */
   readonly ask: ((question: string) => Promise<string>) | undefined
   readonly print: (text: string) => Promise<unknown>
 }
 
 /**
- * Writes a first configuration and its two keys, and says what to do next. What is not known stays a gap that
- * `check-config` names. Nothing that exists is changed.
+ * Writes a first configuration and its two keys, and says what to do next. Missing values are marked, and `check-config`
+ * names them. Existing files are not changed.
  * @throws {@link UsageError} when the file exists
  */
-export async function runInit({ file, given, ask, print }: InitOptions): Promise<0> {
+async function writeConfiguration({ file, given, ask, print }: ConfigurationOptions): Promise<0> {
   if (existsSync(file)) throw new UsageError(`${file} exists already: nothing was written`)
   const answer = async (name: Name, proposal = '') => {
     if (given[name] !== undefined) return given[name]
@@ -89,7 +95,7 @@ export async function runInit({ file, given, ask, print }: InitOptions): Promise
     [
       ...keys,
       `wrote ${file}`,
-      ...(gaps === 0 ? [] : [`${gaps} values are still to be filled in: they stand in < >`]),
+      ...(gaps === 0 ? [] : [`fill in ${gaps} values: they are written as "<…>"`]),
       `next: npx coze-graphql-gateway check-config --config ${file} --online`,
       '',
     ].join('\n'),
@@ -97,14 +103,14 @@ export async function runInit({ file, given, ask, print }: InitOptions): Promise
   return 0
 }
 
-/** Asks at the terminal. Dispose it to let go of the terminal. */
-export function openTerminal(
+/** Asks questions at the terminal. Dispose it to close the terminal's reader. */
+function openTerminal(
   input: NodeJS.ReadableStream,
   output: NodeJS.WritableStream,
 ): Disposable & { ask(question: string): Promise<string> } {
   const terminal = createInterface({ input, output })
   const closed = new AbortController()
-  terminal.once('close', () => closed.abort(new UsageError('broken off: nothing was written')))
+  terminal.once('close', () => closed.abort(new UsageError('stopped: nothing was written')))
   return {
     async ask(question) {
       try {
@@ -118,11 +124,11 @@ export function openTerminal(
   }
 }
 
-/** A lost key makes every session a new one, so one that exists is kept. */
+/** With another key every session would be a new one, so a key that exists is kept. */
 function writeKey(path: string): string {
   if (existsSync(path)) return `kept ${path}`
   writeFileSync(path, `${randomBytes(48).toString('base64')}\n`, { flag: 'wx', mode: 0o600 })
-  return `wrote ${path}: only you can read it; keep a copy, it lasts as long as the store`
+  return `wrote ${path}: only you can read it. Keep a copy: it must not change while the store is in use`
 }
 
 function schemaAddress(file: string): string {

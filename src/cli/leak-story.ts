@@ -4,9 +4,9 @@ import type { ProbeRequest } from '../domain/probe.ts'
 import type { Demo } from '../demo/demo.ts'
 import { knowledge } from '../demo/settings.ts'
 import type { Leak } from '../emulator/options.ts'
-import { formatReports } from '../probe/report-formats.ts'
-import { createGraphClient, type GraphClient, type SendGraph } from './graph-client.ts'
-import { probeGateway } from './remote-probe.ts'
+import { formatReports } from './probe/report-formats.ts'
+import { createGraphClient, type GraphClient, type SendGraph } from './probe/graph-client.ts'
+import { probeGateway } from './probe/remote-probe.ts'
 
 interface Story {
   readonly leak: Leak

@@ -1,9 +1,11 @@
-import type { Clock } from '../lib/clock.ts'
+import { processEnvironment } from '../config/config.ts'
+import { type Clock, systemClock } from '../lib/clock.ts'
 import type { Logger } from '../observe/logger.ts'
+import { exitNow } from './exit-now.ts'
 
-/** From the start of a process to the event that ends it. */
+/** The time from the start of a process to the event that ends it. */
 export interface Lifetime extends Disposable {
-  /** Resolves with the exit code that the process should have once it has drained. */
+  /** Resolves with the exit code for the process, which then drains. */
   readonly end: Promise<0 | 1>
   /** Aborts when `end` resolves. */
   readonly signal: AbortSignal
@@ -15,14 +17,25 @@ export interface ProcessEvents {
   off(event: string, listener: (cause: unknown) => void): unknown
 }
 
-/** How long what was drained may take to be closed, in ms. */
+/** The time for closing after the drain, in ms. */
 const closeMs = 10_000
-/** Within so many ms a second SIGINT under npm is the same Ctrl-C. */
+/** A second SIGINT under npm within this time is the same Ctrl-C, in ms. */
 const echoMs = 1_000
 
+/** The lifetime of this process. */
+export function watchProcess(logger: Logger, drainMs: number): Lifetime {
+  return watchLifetime(process, {
+    logger,
+    clock: systemClock,
+    exitNow,
+    drainMs,
+    isRunByNpm: processEnvironment()['npm_lifecycle_event'] !== undefined,
+  })
+}
+
 /**
- * The first signal, or a fault that nobody caught, ends the lifetime. `exitNow` is called at once on a second signal, and
- * when what ends takes too long, as on a disk that does not answer. Faults are logged, each of them; none is survived.
+ * The first signal, or the first fault that nobody caught, ends the lifetime. `exitNow` is called on a second signal, and
+ * when draining and closing take too long, as on a disk that does not respond. Every fault is logged.
  */
 export function watchLifetime(
   events: ProcessEvents,
@@ -30,9 +43,9 @@ export function watchLifetime(
     readonly logger: Logger
     readonly clock: Clock
     readonly exitNow: (code: 1) => void
-    /** How long it may take to drain, in ms. */
+    /** The time for draining, in ms. */
     readonly drainMs: number
-    /** A terminal sends Ctrl-C to npm and to us, and npm passes its own on: one key is two signals. */
+    /** A terminal sends Ctrl-C to npm and to its child, and npm passes its own on, so one key is two signals. */
     readonly isRunByNpm: boolean
   },
 ): Lifetime {
@@ -45,7 +58,7 @@ export function watchLifetime(
   const finish = (code: 0 | 1) => {
     resolve(code)
     overdue ??= clock.timer(drainMs + closeMs, () => {
-      logger.error({}, 'not closed in time: what was not stored is taken up at the next start')
+      logger.error({}, 'not closed in time: unfinished replies are recovered at the next start')
       exitNow(1)
     })
     controller.abort(new Error('the process is ending'))

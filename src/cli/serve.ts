@@ -5,21 +5,17 @@ import { systemClock } from '../lib/clock.ts'
 import type { Logger } from '../observe/logger.ts'
 import { openMetricsServer } from '../observe/metrics-server.ts'
 import { createPrometheusMetrics } from '../observe/prometheus.ts'
+import { createLogger } from '../observe/log.ts'
 import { listen } from '../server/node/listener.ts'
-import type { Lifetime } from './lifetime.ts'
+import { watchProcess } from './lifetime.ts'
+import { type Options, readConfig, readWholeConfig } from './options.ts'
 import { boundGarbage, giveBackStartMemory } from './start-memory.ts'
 
-/** Runs a gateway to the end of the process's lifetime, drains, and returns the exit code. */
-export async function serve(
-  config: Config,
-  options: {
-    readonly logger: Logger
-    readonly lifetime: Lifetime
-    /** Reads the configuration anew, as a SIGHUP asks. */
-    readonly reread: () => Config
-  },
-): Promise<0 | 1> {
-  const { logger, lifetime, reread } = options
+/** Runs a gateway until a signal stops it, drains, and returns the exit code. */
+export async function runServe(options: Options): Promise<0 | 1> {
+  const config = await readWholeConfig(options)
+  const logger = createLogger(config.logging)
+  using lifetime = watchProcess(logger, config.timeouts.drainMs)
   for (const warning of warningsOf(config)) logger.warn({ warning }, 'the configuration is risky')
   await using stack = new AsyncDisposableStack()
   const metrics = createPrometheusMetrics()
@@ -36,23 +32,23 @@ export async function serve(
     logger,
   })
   stack.defer(() => server.close())
-  using _reload = onHangup(() => reloadApiKeys(gateway, reread, logger))
+  using _reload = onHangup(() => reloadApiKeys(gateway, () => readConfig(options), logger))
   logger.info({ url: server.url, metricsUrl: metricsServer?.url }, 'listening')
 
   const code = await lifetime.end
-  // The gateway is closed while the server still responds: health is 503, and streams end with a cursor to resume from.
+  // The server still responds while the gateway closes: health is 503, and streams end with a cursor to resume from.
   await gateway.close()
   return code
 }
 
-/** API keys come and go without a restart; everything else needs one. */
+/** API keys can change without a restart. Everything else needs one. */
 async function reloadApiKeys(gateway: Gateway, reread: () => Config, logger: Logger) {
   try {
     const { apiKeys } = reread()
     await gateway.replaceApiKeys(apiKeys)
-    logger.info({ apiKeys: apiKeys.length }, 'API keys were read anew')
+    logger.info({ apiKeys: apiKeys.length }, 'API keys were read again')
   } catch (error) {
-    logger.error({ err: error }, 'API keys could not be read anew: the old ones stay')
+    logger.error({ err: error }, 'API keys could not be read again: the old ones stay')
   }
 }
 

@@ -4,15 +4,15 @@ import type { IsolationPort } from '../graphql/context.ts'
 import type { Breach } from '../isolation/breaches.ts'
 import type { Verdicts } from '../isolation/verdicts.ts'
 import { describeIsolation } from '../probe/assistant-isolation.ts'
-import { beginCheckup } from '../probe/checkup.ts'
-import { createProbing } from '../probe/probing.ts'
+import { startAssistantCheck } from '../probe/assistant-check.ts'
+import { createProbeRuns } from '../probe/probe-runs.ts'
 import { createProbeSchedule } from '../probe/schedule.ts'
 import type { Assistants } from '../strategy/assistants.ts'
 import type { Dependencies } from './dependencies.ts'
 
 const hourMs = 3_600_000
 
-/** What operators see and do about isolation, with the look at the start and the probes on a schedule. */
+/** What operators see and do about isolation, the check of the assistants at the start, and the scheduled probes. */
 export interface Isolation extends IsolationPort, AsyncDisposable {
   /** Whether every assistant is ISOLATED, as it is served. */
   isProven(): boolean
@@ -25,15 +25,15 @@ export function openIsolation(
 ): Isolation {
   const stack = new AsyncDisposableStack()
   const common = { settings, assistants, clock, newId, logger }
-  const probing = stack.use(
-    createProbing({
+  const probes = stack.use(
+    createProbeRuns({
       ...common,
       depth: probe,
       prove: (target, proof) => verdicts.prove(target, proof),
     }),
   )
   const onBreach = (breach: Breach) => verdicts.breached(breach)
-  if (probe.checkAtStart) stack.use(beginCheckup({ ...common, onBreach }))
+  if (probe.checkAtStart) stack.use(startAssistantCheck({ ...common, onBreach }))
   if (probe.intervalHours > 0) {
     const { intervalHours, jitterMinutes } = probe
     stack.use(
@@ -41,8 +41,8 @@ export function openIsolation(
         intervalMs: intervalHours * hourMs,
         jitterMs: jitterMinutes * 60_000,
         lastProof: () => verdicts.oldestProof(),
-        begin: () => probing.begin({}),
-        idle: () => probing.idle(),
+        begin: () => probes.begin({}),
+        idle: () => probes.idle(),
         clock,
         random,
         logger,
@@ -64,8 +64,8 @@ export function openIsolation(
   return {
     describe,
     clear: (id, operator) => verdicts.clear(id, operator),
-    begin: (request) => probing.begin(request),
-    find: (probeId) => probing.find(probeId),
+    begin: (request) => probes.begin(request),
+    find: (probeId) => probes.find(probeId),
     isProven: () =>
       settings.every(({ id }) => {
         const { verdict, inService } = describe(id)

@@ -1,11 +1,11 @@
 import type { Config } from '../config/config.ts'
 import type { ProbeReport, ProbeRequest } from '../domain/probe.ts'
-import { type Checkup, checkUp } from '../probe/checkup.ts'
+import { type AssistantCheck, checkAssistants } from '../probe/assistant-check.ts'
 import { probeAssistants } from '../probe/probe-assistants.ts'
 import { openAssistants } from './assistants.ts'
 import { type Dependencies, withDefaults } from './dependencies.ts'
 
-/** What a probe takes from outside; all have real defaults. */
+/** The dependencies of a probe. All have real defaults. */
 export interface ProbeDependencies extends Partial<Dependencies> {
   /** Called with a sentence without secrets for each step. */
   readonly onProgress?: ((step: string) => void) | undefined
@@ -26,24 +26,24 @@ export async function probeConfig(
 }
 
 /**
- * Looks at the configured assistants one after another, with one message to each.
+ * Checks the configured assistants one after another, with one message to each.
  * @throws `TypeError` for one that does not keep sessions apart
  */
-export async function checkUpConfig(
+export async function checkConfigOnline(
   config: Config,
   given: Partial<Dependencies>,
   signal: AbortSignal,
-): Promise<readonly Checkup[]> {
+): Promise<readonly AssistantCheck[]> {
   await using parts = await openParts(config, given)
-  return await Array.fromAsync(checkUp({ ...parts, speaks: true }, signal))
+  return await Array.fromAsync(checkAssistants({ ...parts, sendsMessage: true }, signal))
 }
 
-/** The configured assistants with no gateway around them. */
+/** The configured assistants, without a gateway. */
 async function openParts(config: Config, { onProgress, ...given }: ProbeDependencies) {
   const dependencies = withDefaults(given, config)
   const { clock, newId } = dependencies
   const assistants = await openAssistants(config, dependencies, {
-    // The report says what failed.
+    // The report describes failures.
     onFailure: () => undefined,
     verdictOf: () => 'UNPROVEN',
   })

@@ -2,7 +2,7 @@ import type { AssistantId } from '../domain.ts'
 import type { Finding, IsolationTarget, ProofVerdict } from './isolation.ts'
 
 /** A fact of the knowledge base that only one session may be told. */
-export interface KnowledgeCanary {
+export interface KnowledgeFact {
   /** As the knowledge base's filter names it. */
   readonly sessionName: string
   readonly question: string
@@ -18,7 +18,7 @@ export interface ProbeDepth {
   readonly budget: number
   /** A message that makes the assistant put a question and wait. Default: that is not tested. */
   readonly questionTrigger?: string | undefined
-  readonly knowledge?: readonly KnowledgeCanary[] | undefined
+  readonly knowledge?: readonly KnowledgeFact[] | undefined
 }
 
 /** What is left out is as the configuration says. */

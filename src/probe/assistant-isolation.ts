@@ -1,5 +1,4 @@
 import type { AssistantSettings } from '../config/sections/assistant.ts'
-import type { Platform } from '../domain.ts'
 import type {
   AssistantIsolation,
   Finding,
@@ -9,9 +8,9 @@ import type {
 } from '../domain/isolation.ts'
 import type { Assistants } from '../strategy/assistants.ts'
 import { strategiesOf } from '../strategy/targets.ts'
-import { adviceFor } from './remedies.ts'
+import { adviseOnFinding, drivenAs } from './finding-advice.ts'
 
-/** Puts together what is known of an assistant, for its operators. */
+/** Describes for operators what is known about the isolation of an assistant. */
 export function describeIsolation(
   assistant: AssistantSettings,
   options: {
@@ -32,7 +31,7 @@ export function describeIsolation(
     inService: serving !== undefined,
     checkedAt: shown?.proof?.checkedAt ?? null,
     findings: records.flatMap((record) =>
-      findingsOf(record, assistant.platform).map((finding) => ({
+      findingsOf(record, assistant).map((finding) => ({
         ...finding,
         strategy: record.target.strategy,
       })),
@@ -44,18 +43,23 @@ export function describeIsolation(
   }
 }
 
+const clearing =
+  'After the change, probe the assistant through the running gateway, and clear the breach with the mutation clearQuarantine.'
+
 function findingsOf(
   { target, proof, breach }: IsolationRecord,
-  platform: Platform,
+  assistant: AssistantSettings,
 ): readonly Finding[] {
   const found = proof?.findings ?? []
   if (breach === null) return found
   const layer = 'conversation'
+  const { cause, remedy } = adviseOnFinding(layer, drivenAs(target.strategy, assistant))
   const met: Finding = {
     layer,
     verdict: 'LEAKING',
     reason: breach.what,
-    ...adviceFor(layer, { strategy: target.strategy, platform }),
+    cause,
+    remedy: `${remedy} ${clearing}`,
     evidence: [breach],
   }
   return [met, ...found]

@@ -1,62 +1,55 @@
 import type { Evidence, Finding, LayerVerdict, ProbeLayer } from '../domain/isolation.ts'
-import { adviceFor, type Driven } from './remedies.ts'
+import { type AdviceSubject, adviseOnFinding, type Driven } from './finding-advice.ts'
 import type { Recall, Trial } from './trial.ts'
 
-/** What trials say of the layers that they can tell apart; one that another leak hides is NOT_TESTED. */
+/** The findings of trials about the layers that they can tell apart. A layer that another leak hides is NOT_TESTED. */
 export function findingsOfTrials(
   trials: readonly Trial[],
   { at, ...driven }: Driven & { readonly at: number },
 ): readonly Finding[] {
   const isShared = trials.some((trial) => trial.isShared)
   const isInvented = trials.some((trial) => trial.invented)
-  const heard = trials.filter(({ own }) => own.every(({ told }) => told))
-  const trustworthy = isInvented ? [] : heard
-  // A form at the beginning takes every message for its answer.
-  const asks = trials.some(({ isAsking }) => isAsking)
-    ? ' It asked for something before it answered: tell it by the assistant\'s "probe.answers".'
-    : ''
-  const doubt = isInvented
-    ? 'The assistant told a secret that nobody had told it: its answers prove nothing.'
-    : `The assistant did not recall what the same session had told it in the same conversation: what it does not tell proves nothing.${asks}`
-  return [admitted(judgeConversation()), judgeVariables(), judgeMemory()]
+  const recalling = trials.filter(({ own }) => own.every(({ told }) => told))
+  const trustworthy = isInvented ? [] : recalling
+  return [withStrangerAccess(judgeConversation()), judgeVariables(), judgeMemory()]
 
   function judgeConversation(): Finding {
     if (isShared) {
       return leak('conversation', 'Two sessions were given one upstream conversation.', [])
     }
-    if (trustworthy.length === 0) return finding('conversation', 'INCONCLUSIVE', doubt)
-    const leaking = trustworthy.filter(crossed)
+    if (trustworthy.length === 0) return inconclusive('conversation')
+    const leaking = trustworthy.filter(isCrossed)
     const hidden = leaking.filter(({ fresh }) => !fresh.told)
     if (hidden.length > 0) {
       return leak(
         'conversation',
-        "A session was told another's secret, which that one itself does not recall elsewhere.",
+        'One session was told the secret of another, which the owner itself is not told in a new conversation.',
         hidden.flatMap(({ cross }) => cross),
       )
     }
     return leaking.length > 0
-      ? finding('conversation', 'NOT_TESTED', 'A leak of variables or memory hides it.')
+      ? finding('conversation', 'NOT_TESTED', 'A leak of variables or memory hides this layer.')
       : isolated(
           'conversation',
-          'No session was told what another had said.',
+          'No session was told the secret of another.',
           trustworthy.reduce((count, { cross }) => count + cross.length, 0),
         )
   }
 
-  /** What would leak if a name or an id got out, which those of the gateway do not. */
-  function admitted(found: Finding): Finding {
+  /** Adds what would leak if a conversation's name or id were known, as those of the gateway never are. */
+  function withStrangerAccess(found: Finding): Finding {
     const tries = trials.flatMap(({ strangerAccess }) => strangerAccess ?? [])
     const isByName = tries.some(({ byName }) => byName)
     if (found.verdict === 'LEAKING' || !(isByName || tries.some(({ byId }) => byId))) return found
     const [what, cause] = isByName
       ? (['name', 'conversation-name'] as const)
       : (['id', 'conversation-id'] as const)
-    const seen = `The platform lets a stranger into a conversation who knows its ${what}.`
+    const seen = `The platform lets a stranger who knows the ${what} of a conversation into it.`
     const logIds = tries.flatMap((tried) => tried.logIds)
     return {
       ...found,
-      reason: `${found.reason} But beware: ${seen} Nobody can guess those of the gateway.`,
-      ...adviceFor(cause, driven),
+      reason: `${found.reason} Note: ${seen} Nobody can guess those of the gateway.`,
+      ...(found.cause === null && adviseOnFinding(cause, driven)),
       evidence: [evidence(seen, logIds)],
     }
   }
@@ -64,12 +57,12 @@ export function findingsOfTrials(
   function judgeVariables(): Finding {
     const read = trials.flatMap(({ variables }) => variables ?? [])
     if (read.some(({ ofB }) => ofB)) {
-      return leak('variables', "A session's variables hold another's secret.", [])
+      return leak('variables', 'The variables of one session hold the secret of another.', [])
     }
     if (read.some(({ ofA }) => ofA)) {
       return isolated(
         'variables',
-        'Only its own session has the secret in its variables.',
+        'Only the variables of its own session hold the secret.',
         read.filter(({ ofA }) => ofA).length,
       )
     }
@@ -77,21 +70,21 @@ export function findingsOfTrials(
       'variables',
       'NOT_TESTED',
       read.length > 0
-        ? 'The assistant keeps nothing of it in variables.'
-        : 'The variables cannot be read.',
+        ? 'The assistant does not keep the secret in variables.'
+        : 'The platform does not let the gateway read the variables.',
     )
   }
 
   function judgeMemory(): Finding {
     const layer = 'long-term-memory'
-    if (isShared) return finding(layer, 'NOT_TESTED', 'The shared conversation hides it.')
-    if (trustworthy.length === 0) return finding(layer, 'INCONCLUSIVE', doubt)
+    if (isShared) return finding(layer, 'NOT_TESTED', 'The shared conversation hides this layer.')
+    if (trustworthy.length === 0) return inconclusive(layer)
     const seen = trustworthy.flatMap(memoryOf)
     const leaking = seen.filter(({ byB }) => byB.some(({ told }) => told))
     if (leaking.length > 0) {
       return leak(
         layer,
-        'A session was told in a conversation of its own what another had said, and its variables do not hold it.',
+        'In a conversation of its own, one session was told the secret of another, and its variables do not hold it.',
         leaking.flatMap(({ byB }) => byB),
       )
     }
@@ -99,7 +92,7 @@ export function findingsOfTrials(
     if (remembered.length > 0) {
       return isolated(
         layer,
-        'What is remembered beyond a conversation is told to its own session only.',
+        'What the assistant remembers beyond a conversation was told to its own session only.',
         remembered.reduce((count, { byB }) => count + byB.length, 0),
       )
     }
@@ -108,7 +101,7 @@ export function findingsOfTrials(
       'NOT_TESTED',
       seen.length > 0
         ? 'The assistant remembers nothing beyond a conversation.'
-        : 'What the variables hold hides it.',
+        : 'The variables hold the secret, and hide this layer.',
     )
   }
 
@@ -116,9 +109,32 @@ export function findingsOfTrials(
     const logIds = recalls.flatMap(({ told, logId }) => (told && logId !== undefined ? logId : []))
     return {
       ...finding(layer, 'LEAKING', reason),
-      ...adviceFor(layer, driven),
+      ...adviseOnFinding(layer, driven),
       evidence: [evidence(reason, logIds)],
     }
+  }
+
+  function inconclusive(layer: ProbeLayer): Finding {
+    const [subject, reason] = doubt()
+    return { ...finding(layer, 'INCONCLUSIVE', reason), ...adviseOnFinding(subject, driven) }
+  }
+
+  /** Why the answers prove nothing. */
+  function doubt(): readonly [AdviceSubject, string] {
+    if (isInvented) {
+      return ['answers-invented', 'The assistant said a secret that nobody had told it.']
+    }
+    // A form at the beginning takes every message for its answer.
+    if (trials.some(({ isAsking }) => isAsking)) {
+      return [
+        'form-unanswered',
+        'The assistant asked a question before it answered, and did not recall what the same session had told it.',
+      ]
+    }
+    return [
+      'nothing-recalled',
+      'The assistant did not recall what the same session had told it in the same conversation, so it proves nothing that other sessions were not told it either.',
+    ]
   }
 
   function evidence(what: string, logIds: readonly string[]): Evidence {
@@ -126,7 +142,7 @@ export function findingsOfTrials(
   }
 }
 
-/** What shows memory that is no variable; nothing where variables hide it. */
+/** The questions that show memory other than variables; none if variables hide it. */
 function memoryOf(
   trial: Trial,
 ): readonly { readonly byA: Recall; readonly byB: readonly Recall[] }[] {
@@ -134,11 +150,11 @@ function memoryOf(
   if (variables?.ofA || variables?.ofB) {
     return afterwards ? [{ byA: afterwards.byA, byB: [afterwards.byB] }] : []
   }
-  // What only a conversation keeps is no memory.
+  // A secret that only its own conversation keeps is no memory.
   return [{ byA: fresh, byB: fresh.told ? cross : [] }]
 }
 
-function crossed({ cross }: Trial): boolean {
+function isCrossed({ cross }: Trial): boolean {
   return cross.some(({ told }) => told)
 }
 
@@ -147,8 +163,8 @@ export function finding(layer: ProbeLayer, verdict: LayerVerdict, reason: string
 }
 
 /**
- * Nothing leaked, and how much that says: after `questions` questions without a leak, a share of leaking ones above the
- * stated bound would have shown itself in 95 of 100 such probes.
+ * An ISOLATED finding that states its strength: if a larger share of questions leaked than the bound says, 95 of 100 such
+ * probes would have seen a leak among `questions` questions.
  */
 export function isolated(layer: ProbeLayer, reason: string, questions: number): Finding {
   const bound = Math.ceil((1 - 0.05 ** (1 / questions)) * 100)

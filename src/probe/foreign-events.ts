@@ -10,18 +10,18 @@ import { createGuard, GuardError, type GuardedEvent } from '../isolation/guard.t
 import type { Clock } from '../lib/clock.ts'
 import { RunFailedError } from '../strategy/run-failure.ts'
 
-/** Collects events and rows of other sessions that a probe receives, by the same guard and in the same words as a breach. */
+/** Collects the events and rows of other sessions that a probe receives. It uses the guard and the words of a breach. */
 export interface ForeignEvents {
   readonly found: readonly Evidence[]
   /** Watches one run. */
   watch(speaker: Speaker): RunWatch
-  /** Judges what a conversation holds that a run has just revealed. */
+  /** Judges the messages of a conversation that a run has just revealed. */
   revealed(rows: RevealedRows, chatId: string): void
-  /** Judges a list of messages that was asked for. */
+  /** Judges the messages that the platform listed for a conversation. */
   listed(conversationId: string, rows: readonly { readonly conversationId: string }[]): void
 }
 
-/** Whose a run is: a session of the probe, in a conversation of its own. */
+/** The session of the probe, and its conversation, that a run belongs to. */
 export interface Speaker {
   readonly session: SessionId
   readonly conversation: ConversationId
@@ -29,7 +29,7 @@ export interface Speaker {
 
 export interface RunWatch {
   /**
-   * False: the event is another's, and nothing of it counts as an answer.
+   * Returns false for an event of another run, which is no part of the answer.
    * @throws {@link RunFailedError} for an event that names no run.
    */
   isOurs(event: GuardedEvent & { readonly logId?: string | undefined }): boolean
@@ -37,7 +37,7 @@ export interface RunWatch {
 
 export function createForeignEvents(clock: Clock): ForeignEvents {
   const found: Evidence[] = []
-  /** Whose each upstream conversation is, as the probe was told first. */
+  /** The first owner of each upstream conversation. */
   const owners = new Map<string, Speaker>()
   const chats = new Set<string>()
 
@@ -54,8 +54,8 @@ export function createForeignEvents(clock: Clock): ForeignEvents {
       let first: GuardedEvent | undefined
       let logIds: readonly string[] = []
 
-      /** The first event tells where the run is, be it in a new conversation because the old one is gone. */
-      function meet({ chatId, conversationId }: GuardedEvent): void {
+      /** The first event names the conversation of the run, which is a new one if the old one is gone. */
+      function checkFirst({ chatId, conversationId }: GuardedEvent): void {
         const owner = owners.get(conversationId)
         if (owner === undefined) owners.set(conversationId, speaker)
         else if (owner.session !== speaker.session) find('of-another-session', logIds)
@@ -80,7 +80,7 @@ export function createForeignEvents(clock: Clock): ForeignEvents {
             find(isNear ? 'event-of-another-chat' : 'event-of-another-conversation', logIds)
             return false
           }
-          if (first === undefined) meet(event)
+          if (first === undefined) checkFirst(event)
           first ??= event
           return true
         },

@@ -7,10 +7,11 @@ import type { Clock } from '../lib/clock.ts'
 import type { NewId } from '../lib/id.ts'
 import type { Assistants } from '../strategy/assistants.ts'
 import { strategiesOf } from '../strategy/targets.ts'
-import { sentenceOf } from './advice.ts'
+import { adviseOnFailure } from './failure-advice.ts'
+import { drivenAs } from './finding-advice.ts'
 import { estimateCalls, probe } from './probe.ts'
 
-/** What a probe looks at: an `auto` assistant is two. @throws `TypeError` when there is no such assistant */
+/** The targets of a probe: an `auto` assistant has two. @throws `TypeError` when there is no such assistant */
 export function targetsOf(
   assistants: readonly AssistantSettings[],
   assistantId?: AssistantId,
@@ -22,7 +23,7 @@ export function targetsOf(
   )
 }
 
-/** Upstream calls that a probe of these makes at most. @throws `TypeError` when there is no such assistant */
+/** The most upstream calls that the probes of a request make. @throws `TypeError` when there is no such assistant */
 export function maxCallsOf(
   assistants: readonly AssistantSettings[],
   configured: ConfiguredDepth,
@@ -47,7 +48,7 @@ function depthOf(
 export interface ProbeAssistantsOptions {
   readonly depth: ConfiguredDepth
   readonly settings: readonly AssistantSettings[]
-  /** The same that serve users. */
+  /** The assistants that serve users. */
   readonly assistants: Assistants
   readonly clock: Clock
   readonly newId: NewId
@@ -69,13 +70,19 @@ export async function* probeAssistants(
     const assistant = settings.find(({ id }) => id === assistantId)
     if (!choice || !records || !assistant) throw new TypeError(`"${assistantId}" cannot be probed`)
     onProgress?.(`${assistantId} as a ${kind}`)
-    const hasSharedToken = assistant.credentials.type === 'token'
-    const { platform } = assistant
-    const { answers } = assistant.probe
-    const { strategy } = choice
-    const describe = (error: Error) => sentenceOf(error, assistant, kind)
-    const about = { assistantId, strategy, platform, records, hasSharedToken, answers, describe }
-    const depth = depthOf(configured, asked)
-    yield await probe({ ...common, ...depth, ...about, onProgress }, signal)
+    yield await probe(
+      {
+        ...common,
+        ...depthOf(configured, asked),
+        ...drivenAs(kind, assistant),
+        assistantId,
+        strategy: choice.strategy,
+        records,
+        answers: assistant.probe.answers,
+        describe: (error) => adviseOnFailure(error, assistant, kind),
+        onProgress,
+      },
+      signal,
+    )
   }
 }

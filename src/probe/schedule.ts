@@ -3,13 +3,13 @@ import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../observe/logger.ts'
 
 export interface ProbeScheduleOptions {
-  /** Between two probes, in ms. */
+  /** The time between two probes, in ms. */
   readonly intervalMs: number
-  /** Each begins up to so much later, in ms. */
+  /** Each probe begins later by a random time up to this, in ms. */
   readonly jitterMs: number
-  /** When what was proven last was proven, in ms since the epoch; undefined: something never was. */
+  /** The time of the oldest proof, in ms since the epoch. Undefined: an assistant has none. */
   readonly lastProof: () => number | undefined
-  /** Undefined: another one runs. */
+  /** Returns undefined while another probe runs. */
   readonly begin: () => ProbeRun | undefined
   /** Resolves when none runs. */
   readonly idle: () => Promise<void>
@@ -20,8 +20,8 @@ export interface ProbeScheduleOptions {
 }
 
 /**
- * Probes all assistants every so often: the first time when the last proof is that old. A probe whose time comes while
- * another one runs begins after that one, which may be of one assistant only. Dispose it to end it.
+ * Probes all assistants at an interval, for the first time when the oldest proof is as old as the interval. A probe that is
+ * due while another one runs begins after it, since that one may be of one assistant only. Dispose it to end it.
  */
 export function createProbeSchedule(options: ProbeScheduleOptions): Disposable {
   const { intervalMs, jitterMs, lastProof, begin, idle, clock, random, logger } = options
@@ -42,7 +42,7 @@ export function createProbeSchedule(options: ProbeScheduleOptions): Disposable {
     if (isWaiting) return
     isWaiting = true
     if (begin() === undefined) {
-      logger.info({}, 'scheduled probe waits: another one runs')
+      logger.info({}, 'scheduled probe waits until another one has ended')
       do await idle()
       while (!isClosed && begin() === undefined)
     }

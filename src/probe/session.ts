@@ -12,15 +12,14 @@ import type {
   UpstreamConversation,
 } from '../strategy/strategy.ts'
 
-/** More upstream calls would be needed than were allowed. */
+/** The budget does not allow the upstream calls that are needed. */
 export class BudgetError extends Error {
   override readonly name = 'BudgetError'
 }
 
-/** Upstream calls that a probe may make. */
+/** The upstream calls that a probe may make. */
 export interface Budget {
   readonly spent: number
-  readonly limit: number
   /** @throws {@link BudgetError} */
   spend(calls: number): void
 }
@@ -31,59 +30,59 @@ export function createBudget(limit: number): Budget {
     get spent() {
       return spent
     },
-    limit,
     spend(calls) {
-      if (spent + calls > limit) throw new BudgetError(`the budget of ${limit} calls is spent`)
+      if (spent + calls > limit)
+        throw new BudgetError(`the budget of ${limit} upstream calls is spent`)
       spent += calls
     },
   }
 }
 
-/** What an assistant said to one message. */
+/** An assistant's answer to one message. */
 export interface Said {
   readonly text: string
-  /** What it asks, if it waits for an answer. */
+  /** The question that the assistant asks, if it waits for an answer to it. */
   readonly question: string | undefined
-  /** The upstream conversation that it was said in. */
+  /** The upstream conversation of the answer. */
   readonly conversationId: string
   readonly logId: string | undefined
 }
 
 export interface ProbeConversation {
-  /** Whose it is, and what its name is made of. */
+  /** The session that it belongs to, and the ids that its upstream name is derived from. */
   readonly run: Omit<RunContext, 'replyId'>
   /** Undefined until the first message has revealed it. */
   readonly upstreamId: string | undefined
-  /** Sends a message, and answers what the assistant asks first as it is configured. */
+  /** Sends a message. Questions that the assistant asks first get the configured answers. */
   say(text: string): Promise<Said>
-  /** Sends a message, and leaves what the assistant asks unanswered. */
+  /** Sends a message. A question of the assistant stays unanswered. */
   sayOnce(text: string): Promise<Said>
 }
 
 /** A session of the probe's own, used for nothing else. */
 export interface ProbeSession {
   readonly session: Session
+  /** The upstream conversations that it has made until now. */
+  readonly conversationIds: ReadonlySet<string>
   converse(): Promise<ProbeConversation>
   /** Tries to get into a conversation of another session. */
   accessAsStranger(on: ProbeConversation): Promise<StrangerAccess>
 }
 
-/** How a stranger gets into a conversation, if at all. */
+/** Whether a stranger gets into a conversation. */
 export interface StrangerAccess {
-  /** By its name; undefined: it was obtained by none. */
+  /** By its name. Undefined: the conversation was not obtained by name. */
   readonly byName: boolean | undefined
   /** By its id. */
   readonly byId: boolean
   /** Log ids of the calls that were let in. */
   readonly logIds: readonly string[]
-  /** A conversation of the stranger's own that came of it. */
-  readonly left: string | undefined
 }
 
 /** Makes sessions that talk through the strategy that serves users. */
 export function createProbeSessions(options: {
   readonly strategy: ChatStrategy
-  /** To what the assistant asks before it answers, in their order; `{message}` stands for what was said. */
+  /** The answers to questions that the assistant asks first, in order. `{message}` stands for the message. */
   readonly answers: readonly string[]
   readonly newId: NewId
   readonly budget: Budget
@@ -100,16 +99,26 @@ export function createProbeSessions(options: {
     sessions += 1
     const number = sessions
     const session: Session = { id, name: name ?? (`probe-${newId()}` as SessionName) }
+    const conversationIds = new Set<string>()
 
-    /** A conversation as the session's own, or another's that it says it has. */
+    /** @param isOwn False: the conversation is another's, and the session only claims it. */
     function talkIn(
       begun: UpstreamConversation,
       run: ProbeConversation['run'],
-      watch = () => foreignEvents.watch({ session: id, conversation: run.conversationId }),
+      isOwn: boolean,
     ): ProbeConversation {
       let upstream = begun
+      const note = (made: UpstreamConversation) => {
+        if (isOwn && made.type === 'id') conversationIds.add(made.conversationId)
+      }
+      note(begun)
+      // A session that was let into another's conversation on purpose is expected to see foreign events.
+      const watch = (): RunWatch =>
+        isOwn
+          ? foreignEvents.watch({ session: id, conversation: run.conversationId })
+          : { isOurs: () => true }
 
-      /** Costs no call more: none was made to open it. */
+      /** It is paid for by the call that opening the conversation did not need. */
       async function lookAtRevealed(
         upstreamConversationId: string,
         chatId: string,
@@ -139,6 +148,7 @@ export function createProbeSessions(options: {
         )
         if (upstream.type === 'named') await lookAtRevealed(said.conversationId, chatId, replyId)
         upstream = { type: 'id', conversationId: said.conversationId }
+        note(upstream)
         const { conversationId, logId = null } = said
         onExchange({ at, session: number, conversationId, chatId, logId, events })
         return said
@@ -175,19 +185,23 @@ export function createProbeSessions(options: {
     const newRun = () => ({ session, conversationId: newId() as ConversationId, generation: 0 })
     return {
       session,
+      conversationIds,
       async converse() {
         const run = newRun()
         budget.spend(1)
         const opened = await strategy.open({ ...run, replyId: newId() as ReplyId }, signal)
-        return talkIn(opened, run)
+        return talkIn(opened, run, true)
       },
       async accessAsStranger({ run, upstreamId }) {
-        if (upstreamId === undefined) throw new TypeError('nobody has spoken in it')
+        if (upstreamId === undefined) throw new TypeError('the conversation has no message yet')
         const { openAsStranger } = strategy
         const named = openAsStranger && (await openByName(openAsStranger, run))
-        // Let in on purpose: what it meets there is no stray.
-        const own = talkIn({ type: 'id', conversationId: upstreamId }, newRun(), unwatched)
-        const said = await unlessKeptOut(() => own.say(greeting))
+        // By a name that is not shared, the stranger has got a new conversation of its own.
+        if (named !== undefined && named.conversationId !== upstreamId) {
+          conversationIds.add(named.conversationId)
+        }
+        const claimed = talkIn({ type: 'id', conversationId: upstreamId }, newRun(), false)
+        const said = await unlessKeptOut(() => claimed.say(greeting))
         const byName = openAsStranger && named?.conversationId === upstreamId
         const byId = said?.conversationId === upstreamId
         const logIds = [byName && named?.logId, byId && said?.logId]
@@ -195,7 +209,6 @@ export function createProbeSessions(options: {
           byName,
           byId,
           logIds: logIds.filter((logId) => typeof logId === 'string'),
-          left: byName === false ? named?.conversationId : undefined,
         }
       },
     }
@@ -203,9 +216,8 @@ export function createProbeSessions(options: {
 }
 
 const greeting = 'Good morning.'
-const unwatched = (): RunWatch => ({ isOurs: () => true })
 
-/** Undefined: the platform does not let it in. @throws {@link RunFailedError} where it does not answer */
+/** Undefined: the platform refuses access. @throws {@link RunFailedError} for any other failure */
 async function unlessKeptOut<T>(attempt: () => Promise<T>): Promise<T | undefined> {
   try {
     return await attempt()

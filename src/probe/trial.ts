@@ -1,59 +1,59 @@
 import type { Session } from '../domain.ts'
 import type { NewId } from '../lib/id.ts'
-import { type Canary, createCanary, type Phrasing, tells } from './canary.ts'
+import { createMarker, type Marker, type Phrasing, tells } from './marker.ts'
 import type { ProbeConversation, ProbeSession, Said, StrangerAccess } from './session.ts'
 
-/** Whether an answer told a canary, and the platform's id of the call. */
+/** Whether an answer contained a secret, and the platform's log id of the call. */
 export interface Recall {
   readonly told: boolean
   readonly logId: string | undefined
 }
 
 /**
- * What one trial saw: two sessions that each tell a secret, at once, and are asked for the other's.
+ * The observations of one trial. Two sessions, A and B, are each told a secret at the same time, and are asked for their
+ * own and for the other's. A1, A2, B1 and B2 are their conversations; n is a secret that nobody was told.
  *
- *     A1: tell a      ask a (own)   ask b (cross)              A2: ask a (fresh)
- *     B1: tell b      ask b (own)   ask a (cross)   ask n      B2: ask a (afresh), after B's variables were emptied
- *                                                              B in A1, by its name and by its id
+ *     A1: tell a   ask a (own)   ask b (cross)                A2: ask a (fresh)   A3: ask a (afterwards)
+ *     B1: tell b   ask b (own)   ask a (cross)   ask n                            B2: ask a (afterwards)
+ *
+ * "Afterwards" follows when the variables of both were emptied. Last, B tries to enter A1 by its name and by its id.
  */
 export interface Trial {
-  /** Both were given one upstream conversation. */
+  /** Whether A1 and B1 are one upstream conversation. */
   readonly isShared: boolean
-  /** Each recalls its own: else nothing that is not recalled means anything. */
+  /** The positive control. A session that does not recall its own secret proves nothing by not telling the other's. */
   readonly own: readonly Recall[]
-  /** The other's. */
   readonly cross: readonly Recall[]
-  /** It asked something and waited, before it answered. */
+  /** Whether the assistant asked a question and waited, before it answered. */
   readonly isAsking: boolean
-  /** What nobody was told is told: the test itself is broken. */
+  /** The negative control. True: the assistant said the secret that nobody was told, so its answers prove nothing. */
   readonly invented: boolean
-  /** A recalls its own in a conversation of its own that never heard of it. */
   readonly fresh: Recall
-  /** Whose variables hold A's secret; undefined: they cannot be read. */
+  /** Whose variables hold A's secret. Undefined: the variables cannot be read. */
   readonly variables: { readonly ofA: boolean; readonly ofB: boolean } | undefined
-  /** A, and B, in one more conversation, after the variables of both were emptied; undefined: not tried. */
+  /** Undefined: not asked. */
   readonly afterwards: { readonly byA: Recall; readonly byB: Recall } | undefined
-  /** How B got into A's conversation; undefined: it is in it anyway. */
+  /** Undefined: not tried, since A1 and B1 are one conversation. */
   readonly strangerAccess: StrangerAccess | undefined
 }
 
 export interface TrialOptions {
-  readonly newProber: () => ProbeSession
+  readonly newSession: () => ProbeSession
   readonly newId: NewId
   readonly phrasing: Phrasing
-  /** The names and values of a session's variables. */
+  /** Returns the names and values of a session's variables, or undefined where they cannot be read. */
   readonly readVariables: (session: Session) => Promise<readonly string[] | undefined>
-  /** Looks through the messages that the platform lists of a conversation. */
-  readonly look: (of: ProbeSession, conversationId: string) => Promise<void>
-  /** False: they are there still. */
+  /** Checks the messages that the platform lists for a conversation. */
+  readonly checkListing: (of: ProbeSession, conversationId: string) => Promise<void>
+  /** Returns false if the variables could not be emptied. */
   readonly clearVariables: (session: Session) => Promise<boolean>
 }
 
 export async function runTrial(options: TrialOptions): Promise<Trial> {
-  const { newProber, newId, phrasing, readVariables } = options
-  const [a, b] = [newProber(), newProber()]
-  const [ofA, ofB, ofNobody] = [createCanary(newId), createCanary(newId), createCanary(newId)]
-  // At once, and in turns that change: what mixes sessions up may depend on who comes when.
+  const { newSession, newId, phrasing, readVariables } = options
+  const [a, b] = [newSession(), newSession()]
+  const [ofA, ofB, ofNobody] = [createMarker(newId), createMarker(newId), createMarker(newId)]
+  // Both at once, and in changing order: a leak may depend on who comes first.
   const [a1, b1] = await Promise.all([a.converse(), b.converse()])
   const told = await Promise.all([a1.say(phrasing.tell(ofA)), b1.say(phrasing.tell(ofB))])
   const isShared = a1.upstreamId !== undefined && a1.upstreamId === b1.upstreamId
@@ -67,7 +67,7 @@ export async function runTrial(options: TrialOptions): Promise<Trial> {
       ofA: inA.some((text) => tells(text, ofA.value)),
       ofB: inB.some((text) => tells(text, ofA.value)),
     }
-  if (a1.upstreamId !== undefined && !isShared) await options.look(a, a1.upstreamId)
+  if (a1.upstreamId !== undefined && !isShared) await options.checkListing(a, a1.upstreamId)
   return {
     isShared,
     own,
@@ -77,11 +77,11 @@ export async function runTrial(options: TrialOptions): Promise<Trial> {
     fresh,
     variables,
     afterwards: variables?.ofA ? await askAfterwards() : undefined,
-    // Last, since it is heard in A's conversation.
+    // It comes last, because its message may enter A's conversation.
     strangerAccess: isShared ? undefined : await b.accessAsStranger(a1),
   }
 
-  /** Variables hide what memory knows: without them it shows. */
+  /** Variables can hide other memory, so they are emptied first. */
   async function askAfterwards() {
     const cleared = await Promise.all([a, b].map(({ session }) => options.clearVariables(session)))
     if (cleared.includes(false)) return undefined
@@ -89,8 +89,8 @@ export async function runTrial(options: TrialOptions): Promise<Trial> {
     return { byA: await ask(a3, ofA), byB: await ask(b2, ofA) }
   }
 
-  async function ask(conversation: ProbeConversation, canary: Canary): Promise<Recall> {
-    const { text, logId }: Said = await conversation.say(phrasing.ask(canary))
-    return { told: tells(text, canary.value), logId }
+  async function ask(conversation: ProbeConversation, marker: Marker): Promise<Recall> {
+    const { text, logId }: Said = await conversation.say(phrasing.ask(marker))
+    return { told: tells(text, marker.value), logId }
   }
 }

@@ -4,7 +4,7 @@ import { CozeError } from '../../src/coze/errors.ts'
 import type { ReplyEvent, ReplyId, SessionId } from '../../src/domain.ts'
 import { type Breach, type BreachWay, breachWays } from '../../src/isolation/breaches.ts'
 import { Secret } from '../../src/lib/secret.ts'
-import { beginCheckup } from '../../src/probe/checkup.ts'
+import { startAssistantCheck } from '../../src/probe/assistant-check.ts'
 import { createForeignEvents } from '../../src/probe/foreign-events.ts'
 import type { Assistants } from '../../src/strategy/assistants.ts'
 import { type RunFailedError, toRunFailure } from '../../src/strategy/run-failure.ts'
@@ -183,7 +183,7 @@ function lookedAt(...given: readonly string[]): Scene {
       async [Symbol.asyncDispose]() {},
     }
     const told = Promise.withResolvers<void>()
-    await using _checkup = beginCheckup({
+    await using _checkup = startAssistantCheck({
       settings: [settings],
       assistants,
       newId: randomId,

@@ -4,7 +4,7 @@ import { parseConfig } from '../../src/config/config.ts'
 import { createEmulator } from '../../src/emulator/emulator.ts'
 import type { FaultInput } from '../../src/emulator/faults.ts'
 import type { EmulatorOptions } from '../../src/emulator/options.ts'
-import { checkUpConfig, probeConfig } from '../../src/compose/probe.ts'
+import { checkConfigOnline, probeConfig } from '../../src/compose/probe.ts'
 import { createTestApp, publicPart } from '../kit/process/emulator.ts'
 import { until } from '../kit/process/until.ts'
 
@@ -168,7 +168,7 @@ describe('check-config --online', () => {
     'finds %s on %s, of a %s, and names the page that mends it',
     async (_what, dialect, strategy, given, words) => {
       const { emulator, config } = await open(dialect, strategy, given)
-      const [found] = await checkUpConfig(config, {}, forever)
+      const [found] = await checkConfigOnline(config, {}, forever)
       expect(found?.problems).toHaveLength(1)
       for (const word of words) expect(found?.problems[0]).toContain(word)
       // A Studio only hides what is deleted.
@@ -187,7 +187,7 @@ describe('check-config --online', () => {
       const { emulator, config } = await open(dialect, strategy, {
         emulator: { wordsPerSecond: 5 },
       })
-      const [found] = await checkUpConfig(config, {}, forever)
+      const [found] = await checkConfigOnline(config, {}, forever)
       expect(found?.problems).toEqual([])
       const { chats } = emulator.state()
       expect(chats.length).toBeLessThanOrEqual(1)
@@ -199,7 +199,7 @@ describe('check-config --online', () => {
     async (dialect) => {
       const { config } = await open(dialect, 'bot', { bot: { botId: '7999' } })
       const probed = probeConfig(config, { trials: 1 }, {}, forever)
-      await expect(probed).rejects.toThrow(/could not be tried: .*"botId".*Bot's editor/)
+      await expect(probed).rejects.toThrow(/could not be tested: .*"botId".*Bot's editor/)
     },
   )
 
@@ -208,7 +208,7 @@ describe('check-config --online', () => {
     emulator.faults.next('/v1/conversation/create')
     emulator.faults.next('/v1/conversation/create', { kind: 'jsonError', code: 4100 })
     emulator.faults.next('/v1/conversation/create', { kind: 'jsonError', code: 4100 })
-    const [found] = await checkUpConfig(config, {}, forever)
+    const [found] = await checkConfigOnline(config, {}, forever)
     expect(found?.problems).toHaveLength(1)
     expect(emulator.state().conversations).toEqual([])
   })
@@ -220,7 +220,7 @@ describe('check-config --online', () => {
       kind: 'jsonError',
       code: 4100,
     })
-    const [found] = await checkUpConfig(config, {}, forever)
+    const [found] = await checkConfigOnline(config, {}, forever)
     expect(found?.problems).toHaveLength(1)
     expect(emulator.state().conversations).toEqual([])
   })
@@ -230,7 +230,7 @@ describe('check-config --online', () => {
     emulator.faults.next('/v1/conversation/create')
     emulator.faults.next('/v1/conversation/create', { kind: 'hold' })
     const stop = new AbortController()
-    const looking = checkUpConfig(config, {}, stop.signal)
+    const looking = checkConfigOnline(config, {}, stop.signal)
     await until(() => emulator.state().held.includes('hold'), 'the second to be asked for')
     const first = emulator.state().conversations[0]?.id
     expect(first).toBeDefined()

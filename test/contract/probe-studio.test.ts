@@ -46,7 +46,7 @@ async function probeStudio(more: EmulatorOptions = {}, depth: { questionTrigger?
 describe('a probe of a self-hosted Studio', () => {
   it('finds it isolated, so that a proof can be required: the accepted token blocks no verdict', async () => {
     const { verdicts, remains, layer } = await probeStudio()
-    expect(remains).toContain('What a Studio hides when it is deleted')
+    expect(remains).toContain('what a Studio only hides when it is deleted')
     expect(remains).not.toContain('long-term memory')
     expect(verdicts).toEqual(['ISOLATED', 'ISOLATED'])
     expect(layer('flow', 'identity')).toMatchObject({

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { initQuestions } from '../../src/cli/init.ts'
+import { initQuestions } from '../../src/cli/options.ts'
 import { parseConfig } from '../../src/config/config.ts'
 import { createTestApp } from '../kit/process/emulator.ts'
 
@@ -90,7 +90,7 @@ describe('coze-graphql-gateway init', () => {
   it('leaves gaps that check-config names, where nobody is there to be asked', async () => {
     const folder = await openFolder()
     const { stdout } = await run(folder, ['init', '--bot-id', '7003', '--config', 'a/b.json'])
-    expect(stdout).toContain('3 values are still to be filled in')
+    expect(stdout).toContain('fill in 3 values')
     const { code, stderr } = await run(folder, ['check-config', '--config', 'a/b.json'])
     expect(code).toBe(2)
     expect(new Set(stderr.match(/^\w+\[[\w[\].]+(?=: )/gm))).toEqual(
@@ -149,7 +149,7 @@ describe('coze-graphql-gateway init', () => {
     const folder = await openFolder()
     const { code, shown } = await runAtTerminal(folder, ['https://api.coze.cn', endOfInput])
     expect({ code, shown }).toMatchObject({ code: 2 })
-    expect(shown).toContain('broken off: nothing was written')
+    expect(shown).toContain('stopped: nothing was written')
     expect(await readdir(folder)).toEqual([])
   })
 })

@@ -15,7 +15,7 @@ const told: Readonly<Record<string, readonly [string, RegExp, string, RegExp]>> 
     'UNPROVEN',
     /I do not know your secret/,
     'ISOLATED',
-    /asking whose it is/,
+    /check whose it is/,
   ],
   'shared-variables': ['UNPROVEN', /Your secret is swordfish/, 'LEAKING', /用户级/],
   'shared-memory': ['UNPROVEN', /Your secret is swordfish/, 'LEAKING', /按会话隔离/],

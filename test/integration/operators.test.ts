@@ -187,7 +187,7 @@ describe('operators', () => {
     const steps = await probe({ assistantId: 'flow' })
     expect(steps.at(-1)).toMatchObject({
       __typename: 'ProbeFailed',
-      message: expect.stringContaining('could not be tried'),
+      message: expect.stringContaining('could not be tested'),
     })
     expect(await isolationOf('Flow')).toMatchObject({ verdict: 'UNPROVEN' })
   })

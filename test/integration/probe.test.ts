@@ -106,7 +106,7 @@ describe('coze-graphql-gateway probe', () => {
     expect(timeline.length).toBeGreaterThan(3)
     // Others may be in the conversation that all share: it stays.
     expect((await system.emulator.state()).conversations).toHaveLength(1)
-    expect(out).toMatch(/others may be in it/)
+    expect(out).toMatch(/users may be in it/)
     // Support sees by the ids that two sessions were in one conversation.
     const [first, second] = reports[0].exchanges
     expect(new Set([first.session, second.session])).toEqual(new Set([1, 2]))
@@ -120,7 +120,7 @@ describe('coze-graphql-gateway probe', () => {
     const { chats } = await system.emulator.state()
     const said = chats.map(({ sessionName = '?' }) => sessionName)
     for (const secret of ['CG-', 'czs_', 'PRIVATE KEY', ...said]) {
-      expect(text.replaceAll('codes that begin with CG-', '')).not.toContain(secret)
+      expect(text.replaceAll('Codes that begin with CG-', '')).not.toContain(secret)
     }
   })
 
@@ -156,7 +156,7 @@ describe('coze-graphql-gateway probe', () => {
     })
     const refused = await run('--config', system.configFile)
     expect([refused.code, refused.out]).toEqual([3, ''])
-    expect(refused.err).toContain('could not be tried')
+    expect(refused.err).toContain('could not be tested')
     expect(refused.err).toMatch(/\(token at 127\.0\.0\.1:\d+, HTTP 400, code invalid_client/)
     expect((await run('--config', join(directory, 'nowhere.json'))).code).toBe(3)
     expect((await run('--config', system.configFile, '--trials', 'many')).code).toBe(3)
@@ -180,7 +180,7 @@ describe('coze-graphql-gateway probe', () => {
       [['--gateway', 'gateway.example', '--token-file', tokenFile], '--gateway must be a URL'],
       [[...there, join(directory, 'nowhere')], 'cannot be read (ENOENT)'],
       [[...there, await file('empty', '\n')], 'is empty'],
-      [[...there, await file('two', 'a b')], 'holds something else than a token'],
+      [[...there, await file('two', 'a b')], 'does not hold a token'],
     ]
     for (const [args, words] of slips) {
       const { code, out, err } = await run(...args)
@@ -207,7 +207,7 @@ describe('coze-graphql-gateway probe', () => {
     await using system = await open()
     const { code, err, out } = await run('--config', system.configFile, '--budget', '5')
     expect([code, out]).toEqual([3, ''])
-    expect(err).toContain('the budget of 5 calls is spent')
+    expect(err).toContain('the budget of 5 upstream calls is spent')
   })
 
   it('takes away what it has begun when it is broken off', async () => {
@@ -217,7 +217,7 @@ describe('coze-graphql-gateway probe', () => {
     await system.emulator.until({ gate: 'gate' })
     child.kill('SIGINT')
     expect(await exited).toBe(3)
-    expect(seen.err).toContain('broken off')
+    expect(seen.err).toContain('stopped')
     await system.emulator.release()
     await until(
       async () => (await system.emulator.state()).conversations.length === 0,

@@ -61,21 +61,21 @@ export type IsolationLayer =
 
 /** A judgement of whether an assistant keeps sessions apart. */
 export type IsolationVerdict =
-  /** Two sessions or conversations have met, and an operator has to clear it. */
+  /** Two sessions or conversations have met in one platform conversation, and an operator has to clear it. */
   | 'BREACHED'
-  /** The last probe could not tell. */
+  /** The last probe could not tell, as its findings explain. */
   | 'INCONCLUSIVE'
   /** The last probe found no leak. */
   | 'ISOLATED'
-  /** The last probe found that sessions are mixed up. */
+  /** The last probe found that sessions are mixed up, as its findings explain. */
   | 'LEAKING'
-  /** The last probe is too old or was about other settings. */
+  /** The last probe is too old or was about other settings, so the assistant should be probed again. */
   | 'STALE'
-  /** No probe of the assistant has ended yet. */
+  /** No probe of the assistant has ended yet, so it should be probed. */
   | 'UNPROVEN';
 
 /** A fact of a knowledge base that only one session may get to know. */
-export type KnowledgeCanaryInput = {
+export type KnowledgeFactInput = {
   /** The question that asks for the fact. */
   question: string;
   /** The name of that session in the filter of the knowledge base. */
@@ -134,7 +134,7 @@ export type ProbeAssistantInput = {
   /** The most platform calls to make for each strategy, from 1 to 10,000. The default is 60. */
   budget?: number | null | undefined;
   /** Facts by which the knowledge base is tested. */
-  knowledge?: Array<KnowledgeCanaryInput> | null | undefined;
+  knowledge?: Array<KnowledgeFactInput> | null | undefined;
   /** A message that makes the assistant ask a question and wait, by which pending questions are tested. */
   questionTrigger?: string | null | undefined;
   /** The number of pairs of sessions to try, from 1 to 100. The default is 2. */

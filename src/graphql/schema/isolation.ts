@@ -8,14 +8,20 @@ import { IsolationLayer, KeyedLayerType, StrategyKind } from './explanation.ts'
 import { AssistantNode } from './nodes.ts'
 
 const verdicts: Readonly<Record<TargetVerdict, { readonly description: string }>> = {
-  UNPROVEN: { description: 'No probe of the assistant has ended yet.' },
+  UNPROVEN: { description: 'No probe of the assistant has ended yet, so it should be probed.' },
   ISOLATED: { description: 'The last probe found no leak.' },
-  LEAKING: { description: 'The last probe found that sessions are mixed up.' },
-  INCONCLUSIVE: { description: 'The last probe could not tell.' },
-  BREACHED: {
-    description: 'Two sessions or conversations have met, and an operator has to clear it.',
+  LEAKING: {
+    description: 'The last probe found that sessions are mixed up, as its findings explain.',
   },
-  STALE: { description: 'The last probe is too old or was about other settings.' },
+  INCONCLUSIVE: { description: 'The last probe could not tell, as its findings explain.' },
+  BREACHED: {
+    description:
+      'Two sessions or conversations have met in one platform conversation, and an operator has to clear it.',
+  },
+  STALE: {
+    description:
+      'The last probe is too old or was about other settings, so the assistant should be probed again.',
+  },
 }
 
 const IsolationVerdict = builder.enumType('IsolationVerdict', {
@@ -82,12 +88,13 @@ export const IsolationFinding = builder
       reason: t.exposeString('reason', { description: 'The reason for the result, in words.' }),
       cause: t.exposeString('cause', {
         nullable: true,
-        description: 'The known or likely cause of a leak, or null if there is no leak.',
+        description:
+          'The cause of a leak or of an inconclusive result, and how sure it is, or null if there is nothing to explain.',
       }),
       remedy: t.exposeString('remedy', {
         nullable: true,
         description:
-          "The change that ends a leak, in the platform's own terms, or null if there is no leak.",
+          "The change to make, in the platform's own terms, or null if there is nothing to change.",
       }),
       evidence: t.field({
         type: [IsolationEvidence],
@@ -168,7 +175,7 @@ const ClearQuarantineSuccess = builder
     fields: (t) => ({
       assistant: t.expose('assistant', {
         type: AssistantNode,
-        description: 'The assistant, against which no breach stands any more.',
+        description: 'The assistant, whose breach is cleared.',
       }),
     }),
   })
@@ -177,7 +184,7 @@ builder.mutationField('clearQuarantine', (t) =>
   t.field({
     ...costs(1_000),
     description:
-      'Records the word of an operator that the cause of a breach is mended, while platform conversations in which sessions have met stay unused.',
+      'Clears the breach of an assistant after an operator has mended its cause. The platform conversations in which sessions have met may not be used again.',
     type: ClearQuarantineSuccess,
     authScopes: { operator: true },
     args: {

@@ -77,7 +77,7 @@ describe('a flow that begins with a form', () => {
   it('cannot be judged without an answer to its form, and the report says which setting gives one', async () => {
     const { verdict, of } = await probeFlow(createFormFlow())
     expect(verdict).toBe('INCONCLUSIVE')
-    expect(of('conversation')?.reason).toContain('"probe.answers"')
+    expect(of('conversation')?.remedy).toContain('"probe.answers"')
   })
 
   it('is probed with the answer that is configured, in which the message has its place', async () => {

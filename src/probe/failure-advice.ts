@@ -2,8 +2,8 @@ import type { AssistantSettings } from '../config/sections/assistant.ts'
 import type { StrategyKind } from '../domain.ts'
 import { RunFailedError } from '../strategy/run-failure.ts'
 
-/** The advice for whoever set the assistant up: what is wrong, which page of the console mends it, and its ids. */
-export function sentenceOf(
+/** A sentence for operators: what is wrong, the page of the console where it is mended, and the ids for support. */
+export function adviseOnFailure(
   error: Error,
   assistant: AssistantSettings,
   strategy: StrategyKind,
@@ -23,7 +23,7 @@ export function sentenceOf(
   return `${hint ?? failure.message}${open}${support}`
 }
 
-/** The page of the platform's console where the mistake is mended; undefined where none is known to be at fault. */
+/** The page of the platform's console where the mistake is mended, or undefined if none is known. */
 function pageFor(
   { failure, misconfiguration }: RunFailedError,
   { baseUrl, platform, credentials }: AssistantSettings,
@@ -61,7 +61,7 @@ function pageFor(
   }
 }
 
-/** The console of Coze's cloud is under another name than its API; that of a Studio is not. */
+/** The console of Coze's cloud has another host name than its API. A Studio has one host name for both. */
 function consoleOf(baseUrl: string): string {
   return new URL(baseUrl).origin.replace('https://api.coze.', 'https://www.coze.')
 }

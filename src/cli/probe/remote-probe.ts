@@ -1,9 +1,9 @@
 import { z } from 'zod'
-import type { AssistantId } from '../domain.ts'
-import { decodeId } from '../graphql/global-id.ts'
-import { probeLayers } from '../domain/isolation.ts'
-import type { ProbeReport, ProbeRequest } from '../domain/probe.ts'
-import { ProbeError } from '../probe/probe.ts'
+import type { AssistantId } from '../../domain.ts'
+import { decodeId } from '../../graphql/global-id.ts'
+import { probeLayers } from '../../domain/isolation.ts'
+import type { ProbeReport, ProbeRequest } from '../../domain/probe.ts'
+import { ProbeError } from '../../probe/probe.ts'
 import type { GraphClient } from './graph-client.ts'
 
 export interface RemoteProbeOptions {

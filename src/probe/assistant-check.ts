@@ -17,43 +17,43 @@ import type { Assistants } from '../strategy/assistants.ts'
 import type { AssistantRecords } from '../strategy/records.ts'
 import type { ChatStrategy, RunContext, RunReference, TakeRunEvents } from '../strategy/strategy.ts'
 import { RunFailedError } from '../strategy/run-failure.ts'
-import { sentenceOf } from './advice.ts'
+import { adviseOnFailure } from './failure-advice.ts'
 import { targetsOf } from './probe-assistants.ts'
-import { adviceFor } from './remedies.ts'
+import { adviseOnFinding, drivenAs } from './finding-advice.ts'
 
-export interface CheckupOptions {
+export interface AssistantCheckOptions {
   readonly settings: readonly AssistantSettings[]
   readonly assistants: Assistants
   readonly newId: NewId
   readonly clock: Clock
-  /** Whether each is sent one message, which is broken off at the first word of its answer. Default: no text is sent. */
-  readonly speaks?: boolean | undefined
+  /** Whether each assistant is sent one message, which is cancelled at the first word of the answer. Default: false. */
+  readonly sendsMessage?: boolean | undefined
 }
 
-/** How a target stands before anybody is served. */
-export interface Checkup extends IsolationTarget {
-  /** What keys each layer by the session, as far as it is found out. */
+/** The result for one target. */
+export interface AssistantCheck extends IsolationTarget {
+  /** What keys each layer by the session, as far as it is known. */
   readonly layers: readonly KeyedLayer[]
-  /** Each a sentence that says what to change. */
+  /** Sentences that say what to change. */
   readonly problems: readonly string[]
   /** Set if two sessions were given one conversation. */
   readonly shared: Pick<Breach, 'way' | 'logIds'> | undefined
 }
 
-/** For the first word of an answer, in ms: a run that was accepted so long is one that can be had. */
+/** The time for the first word of an answer, in ms. A run that lasts longer was accepted. */
 const firstWordMs = 30_000
-/** For telling the platform that nobody waits any more, in ms. */
+/** The time for cancelling and deleting what the check has made, in ms. */
 const leaveMs = 5_000
 
 /**
- * Looks at every assistant with two sessions that never were: obtains an access token and an empty conversation for each,
- * and takes those away again. Whether the Workflow or Bot itself can be run shows only if it `speaks`.
+ * Checks every assistant with two sessions that no user has: obtains an access token and an empty conversation for each, and
+ * deletes the conversations. Only a message (`sendsMessage`) shows whether the Workflow or Bot can be run.
  * @throws the signal's reason
  */
-export async function* checkUp(
-  options: CheckupOptions,
+export async function* checkAssistants(
+  options: AssistantCheckOptions,
   signal: AbortSignal,
-): AsyncGenerator<Checkup, void, undefined> {
+): AsyncGenerator<AssistantCheck, void, undefined> {
   const { settings, assistants, clock } = options
   for (const target of targetsOf(settings)) {
     const { assistantId, strategy: kind } = target
@@ -63,35 +63,35 @@ export async function* checkUp(
     const problems: string[] = []
     const assistant = settings.find(({ id }) => id === assistantId)
     if (assistant === undefined) throw new TypeError(`"${assistantId}" is not configured`)
-    const { platform } = assistant
+    const driven = drivenAs(kind, assistant)
     // A Studio has no other identity, and the operator has accepted that.
-    if (assistant.credentials.type === 'token' && platform === 'cloud') problems.push(sharedToken)
-    let shared: Checkup['shared']
+    if (driven.hasSharedToken && driven.platform === 'cloud') problems.push(sharedToken)
+    let shared: AssistantCheck['shared']
     try {
       const runs = [newRun(options.newId), newRun(options.newId)] as const
-      const advice = await settle(strategy, records, runs[0], clock, signal)
+      const advice = await settleKeying(strategy, records, runs[0], clock, signal)
       if (advice !== undefined) problems.push(advice)
-      shared = await meet(strategy, records, runs, clock, signal)
+      shared = await findShared(strategy, records, runs, clock, signal)
       if (shared) {
         const { what } = breachWays[shared.way]
-        const { remedy } = adviceFor('conversation', { strategy: kind, platform })
+        const { remedy } = adviseOnFinding('conversation', driven)
         problems.push(`conversation: ${what} ${remedy}`)
       }
     } catch (error) {
       signal.throwIfAborted()
       if (!(error instanceof RunFailedError)) throw error
-      if (!isAboutNowhere(error)) problems.push(sentenceOf(error, assistant, kind))
+      if (!isAboutConversation(error)) problems.push(adviseOnFailure(error, assistant, kind))
     }
-    if (options.speaks === true && problems.every((problem) => problem === sharedToken)) {
-      const failure = await speak(strategy, records, options, signal)
-      if (failure !== undefined) problems.push(sentenceOf(failure, assistant, kind))
+    if (options.sendsMessage === true && problems.every((problem) => problem === sharedToken)) {
+      const failure = await sendGreeting(strategy, records, options, signal)
+      if (failure !== undefined) problems.push(adviseOnFailure(failure, assistant, kind))
     }
     yield { ...target, layers: strategy.layers, problems, shared }
   }
 }
 
-/** How conversations are obtained is found out before a user does. What to change, if anything is. */
-async function settle(
+/** Finds out how conversations are obtained, before the first user does. Returns what to change, if anything. */
+async function settleKeying(
   strategy: ChatStrategy,
   records: AssistantRecords,
   run: RunContext,
@@ -101,76 +101,80 @@ async function settle(
   const made = new Set<string>()
   try {
     const canCreate = await strategy.settleKeying?.(run, (id) => made.add(id), signal)
-    // A conversation that a name obtains again is opened next.
+    // A conversation that its name obtains again is opened and deleted next.
     if (canCreate !== false) return undefined
   } catch (error) {
-    await leave(records, run.session, made, clock)
+    await deleteAll(records, run.session, made, clock)
     throw error
   }
-  await leave(records, run.session, made, clock)
-  // One that was refused has made none, and is gone on without by the platform's own word.
+  await deleteAll(records, run.session, made, clock)
+  // The platform refused to create one, so names are used from now on.
   if (made.size === 0) return undefined
-  return strategy.opensByName ? likeStudio : cannotCreate
+  return strategy.opensByName ? likelyStudio : cannotCreate
 }
 
-/** Whether two sessions are given one conversation. @throws {@link RunFailedError} */
-async function meet(
+/** Finds out whether two sessions are given one conversation. @throws {@link RunFailedError} */
+async function findShared(
   strategy: ChatStrategy,
   records: AssistantRecords,
   runs: readonly [RunContext, RunContext],
   clock: Clock,
   signal: AbortSignal,
-): Promise<Checkup['shared']> {
+): Promise<AssistantCheck['shared']> {
   await using made = new AsyncDisposableStack()
   const opened = []
   for (const run of runs) {
     const { session } = run
     const upstream = await strategy.open(run, signal)
     if (upstream.type === 'named') {
-      // Nothing was asked of the platform yet: a conversation that is not there tells as much of the credentials.
-      const nowhere = { conversationId: '1', before: undefined, limit: 1 }
-      await records.listOlder(session, nowhere, signal)
+      // Opening made no call. Asking for a conversation that does not exist shows whether the credentials are accepted.
+      const missing = { conversationId: '1', before: undefined, limit: 1 }
+      await records.listOlder(session, missing, signal)
       return undefined
     }
     const { conversationId } = upstream
-    made.defer(() => leave(records, session, [conversationId], clock))
+    made.defer(() => deleteAll(records, session, [conversationId], clock))
     opened.push(upstream)
   }
   const [first, second] = opened
   if (first?.conversationId === second?.conversationId) {
-    // Others may be in it: it is left alone.
+    // Users may be in it, so it is not deleted.
     made.move()
     return { way: 'shared-at-start', logIds: opened.flatMap(({ logId }) => logId ?? []) }
   }
   return undefined
 }
 
-/** Takes conversations away, also when the look was broken off. */
-async function leave(
+/** Deletes conversations, even if the check was stopped. */
+async function deleteAll(
   records: AssistantRecords,
   session: Session,
   conversationIds: Iterable<string>,
   clock: Clock,
 ): Promise<void> {
-  using leaving = createDeadline(clock, leaveMs, () => new Error('no more time to leave'))
+  using leaving = createDeadline(clock, leaveMs, () => new Error('no more time to clean up'))
   for (const conversationId of conversationIds) {
     await records.deleteConversation(session, conversationId, leaving.signal)
   }
 }
 
 /**
- * Sends one message in a conversation of its own, and takes both away at the first word of the answer. Only a run tells
- * whether the ids are those of something that is published, whole and allowed.
+ * Sends one message in a new conversation, and cancels and deletes both at the first word of the answer. Only a run shows
+ * whether the ids are right and what they name is published, complete and permitted.
  */
-async function speak(
+async function sendGreeting(
   strategy: ChatStrategy,
   records: AssistantRecords,
-  { newId, clock }: CheckupOptions,
+  { newId, clock }: AssistantCheckOptions,
   signal: AbortSignal,
 ): Promise<RunFailedError | undefined> {
   const run = newRun(newId)
   const enough = new AbortController()
-  using deadline = createDeadline(clock, firstWordMs, () => new Error('a word took too long'))
+  using deadline = createDeadline(
+    clock,
+    firstWordMs,
+    () => new Error('the first word took too long'),
+  )
   const listening = AbortSignal.any([signal, enough.signal, deadline.signal])
   let accepted: RunReference | undefined
   const made = new Set<string>()
@@ -188,7 +192,7 @@ async function speak(
       for (const { type, chatId, conversationId } of events) {
         accepted = { ...run, chatId, upstreamConversationId: conversationId }
         made.add(conversationId)
-        if (type !== 'accepted') enough.abort(new Error('that is enough'))
+        if (type !== 'accepted') enough.abort(new Error('the answer has begun'))
       }
       return undefined
     }
@@ -199,9 +203,9 @@ async function speak(
     if (error instanceof RunFailedError) return error
     throw error
   } finally {
-    using leaving = createDeadline(clock, leaveMs, () => new Error('no more time to leave'))
+    using leaving = createDeadline(clock, leaveMs, () => new Error('no more time to clean up'))
     if (accepted !== undefined) await strategy.cancel(accepted, leaving.signal)
-    await leave(records, run.session, made, clock)
+    await deleteAll(records, run.session, made, clock)
   }
   return undefined
 }
@@ -209,7 +213,7 @@ async function speak(
 const greeting = 'Hello.'
 const noExtras = { parameters: {}, metadata: {} }
 
-/** The first of a session that never was. */
+/** The first run of a session that no user has. */
 function newRun(newId: NewId): RunContext {
   return {
     session: { id: newId() as SessionId, name: `probe-${newId()}` as SessionName },
@@ -220,29 +224,32 @@ function newRun(newId: NewId): RunContext {
 }
 
 /**
- * Tells the log how every assistant stands, and `onBreach` of one that gives two sessions one conversation. Dispose it to
- * break it off.
+ * Checks every assistant and logs the results. Calls `onBreach` for one that gives two sessions one conversation. Dispose it
+ * to stop it.
  */
-export function beginCheckup(
-  options: CheckupOptions & {
+export function startAssistantCheck(
+  options: AssistantCheckOptions & {
     readonly logger: Logger
     readonly onBreach: (breach: Breach) => void
   },
 ): AsyncDisposable {
   const { clock, logger, onBreach } = options
   const stop = new AbortController()
-  const done = tell().catch((error: unknown) => {
-    if (!stop.signal.aborted) logger.error({ err: error }, 'the assistants could not be looked at')
+  const done = report().catch((error: unknown) => {
+    if (!stop.signal.aborted) logger.error({ err: error }, 'the assistants could not be checked')
   })
   return {
     async [Symbol.asyncDispose]() {
-      stop.abort(new Error('broken off'))
+      stop.abort(new Error('the check was stopped'))
       await done
     },
   }
 
-  async function tell(): Promise<void> {
-    for await (const { layers, problems, shared, ...target } of checkUp(options, stop.signal)) {
+  async function report(): Promise<void> {
+    for await (const { layers, problems, shared, ...target } of checkAssistants(
+      options,
+      stop.signal,
+    )) {
       const { assistantId: assistant, strategy } = target
       const keyedBy = Object.fromEntries(layers.map(({ layer, keyedBy: by }) => [layer, by]))
       logger.info({ assistant, strategy, ...keyedBy }, 'what keeps sessions apart')
@@ -254,16 +261,16 @@ export function beginCheckup(
   }
 }
 
-const likeStudio =
-  'conversation: the platform does not know a conversation again by its name, as a self-hosted Coze Studio does not; set "platform" to "studio"; until then conversations are obtained by CONVERSATION_NAME'
+const likelyStudio =
+  'conversation: the platform does not find a conversation by its name, as a self-hosted Coze Studio does not. Set "platform" to "studio". Until then conversations are obtained by CONVERSATION_NAME'
 
 const cannotCreate =
-  'conversation: the platform does not know a conversation again by its name, so runs of the app may not find what is created for them; set "conversationKeying" to "auto" or "name"'
+  'conversation: the platform does not find a conversation by its name, so runs of the app may not find the conversation that is created for them. Set "conversationKeying" to "auto" or "name"'
 
 const sharedToken: string =
-  'identity: all sessions share one access token, so only conversations keep them apart; use an OAuth app of type JWT instead of "token"'
+  'identity: all sessions share one access token, so only conversations keep them apart. Use an OAuth app of type JWT instead of "token"'
 
-/** The conversation that nobody has is not there, or not ours: the platform knows us. */
-function isAboutNowhere({ conversationGone, failure }: RunFailedError): boolean {
+/** The failure is about the conversation that does not exist, so the credentials were accepted. */
+function isAboutConversation({ conversationGone, failure }: RunFailedError): boolean {
   return conversationGone || failure.code === 'UPSTREAM_REFUSED'
 }

@@ -1,11 +1,11 @@
 import { checkKeySets } from '../auth/key-set.ts'
-import { checkUpConfig } from '../compose/probe.ts'
+import { checkConfigOnline } from '../compose/probe.ts'
 import type { Config } from '../config/config.ts'
 import type { UpstreamFailure } from '../domain/upstream.ts'
 import { createFetchJson } from '../lib/fetch-json.ts'
 
-/** Tries every remote party, key sets and assistants, and prints what it found. Returns 1 when something is wrong. */
-export async function runCheckup(
+/** Tries the key set of every issuer and every assistant, and prints the results. Returns 1 if something is wrong. */
+export async function runOnlineCheck(
   config: Config,
   print: (text: string) => Promise<unknown>,
 ): Promise<0 | 1> {
@@ -17,7 +17,7 @@ export async function runCheckup(
     const found = failure === undefined ? plural(keys.length) : 'none'
     await print(entry(issuer, [`${'key set'.padEnd(12)}  ${url}: ${found}`], problem))
   }
-  const found = await checkUpConfig(config, {}, signal)
+  const found = await checkConfigOnline(config, {}, signal)
   for (const { assistantId, strategy, layers, problems } of found) {
     const lines = layers.map(({ layer, keyedBy }) => `${layer.padEnd(12)}  ${keyedBy}`)
     await print(entry(`${assistantId} (${strategy})`, lines, problems))

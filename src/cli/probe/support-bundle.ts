@@ -1,5 +1,5 @@
-import type { AssistantSettings } from '../config/sections/assistant.ts'
-import type { ProbeReport } from '../domain/probe.ts'
+import type { AssistantSettings } from '../../config/sections/assistant.ts'
+import type { ProbeReport } from '../../domain/probe.ts'
 
 /** A step of a probe, and when it was. */
 export interface TimelineEntry {

@@ -1,23 +1,23 @@
 import { createHash } from 'node:crypto'
 import type { NewId } from '../lib/id.ts'
 
-/** A secret that nobody else can know: told by one session, asked for by another. */
-export interface Canary {
-  /** Unique, so that no session is asked for what it was told itself: `48213907`. */
+/** A secret that nobody can guess. One session is told it, and others are asked for it. */
+export interface Marker {
+  /** The unique number to ask by, such as `48213907`: no session is asked for a secret of its own by mistake. */
   readonly number: string
-  /** `CG-7KQ2-M4XD`: says where it comes from if it turns up anywhere. */
+  /** The secret, such as `CG-7KQ2-M4XD`. Its prefix says where it comes from, wherever it turns up. */
   readonly value: string
 }
 
-/** Ways to tell a secret and to ask for it. */
+/** One way to tell a secret and to ask for it. */
 export interface Phrasing {
-  tell(canary: Canary): string
-  ask(canary: Canary): string
+  tell(marker: Marker): string
+  ask(marker: Marker): string
 }
 
 const alphabet = '23456789ABCDEFGHJKMNPQRSTUVWXYZ'
 
-export function createCanary(newId: NewId): Canary {
+export function createMarker(newId: NewId): Marker {
   const digest = createHash('sha256').update(newId()).digest()
   const letter = (at: number) => alphabet[digest.readUInt8(at) % alphabet.length] ?? ''
   const part = (from: number) => [0, 1, 2, 3].map((at) => letter(from + at)).join('')
@@ -42,7 +42,7 @@ export const phrasings: readonly [Phrasing, ...Phrasing[]] = [
   },
 ]
 
-/** Whether an answer tells a value, however it is spaced and cased. */
+/** Whether an answer contains a value, whatever its spacing and case. */
 export function tells(answer: string, value: string): boolean {
   return plain(answer).includes(plain(value))
 }

@@ -1,72 +1,75 @@
 import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { Agent, fetch } from 'undici'
 import { z } from 'zod'
-import type { Config } from '../config/config.ts'
-import type { AssistantId } from '../domain.ts'
-import { systemClock } from '../lib/clock.ts'
-import { errorCode } from '../lib/error-code.ts'
+import type { Config } from '../../config/config.ts'
+import type { AssistantId } from '../../domain.ts'
+import { systemClock } from '../../lib/clock.ts'
+import { errorCode } from '../../lib/error-code.ts'
 import {
   bundleAsJson,
   bundleAsMarkdown,
   createBundle,
   type TimelineEntry,
-} from '../probe/bundle.ts'
-import { overallVerdict } from '../domain/isolation.ts'
-import type { KnowledgeCanary, ProbeReport, ProbeRequest } from '../domain/probe.ts'
-import { type Format, formatReports, formats } from '../probe/report-formats.ts'
-import { ProbeError } from '../probe/probe.ts'
-import { maxCallsOf } from '../probe/probe-assistants.ts'
-import { probeConfig } from '../compose/probe.ts'
+} from './support-bundle.ts'
+import { overallVerdict } from '../../domain/isolation.ts'
+import type { KnowledgeFact, ProbeReport, ProbeRequest } from '../../domain/probe.ts'
+import { type Format, formatReports, formats } from './report-formats.ts'
+import { ProbeError } from '../../probe/probe.ts'
+import { maxCallsOf } from '../../probe/probe-assistants.ts'
+import { probeConfig } from '../../compose/probe.ts'
 import { createGraphClient, type SendGraph } from './graph-client.ts'
 import { probeGateway } from './remote-probe.ts'
-import { UsageError } from './usage-error.ts'
+import { type Options, readConfig, valueOf } from '../options.ts'
+import { UsageError } from '../usage-error.ts'
 
 /** 0 isolated, 1 leaking, 2 inconclusive, 3 could not run. */
 export type ProbeExitCode = 0 | 1 | 2 | 3
 
-export interface ProbeCommand {
-  /** Undefined: a running gateway probes its own. */
-  readonly config: Config | undefined
-  /** The URL of a running gateway, and the file with an operator's token for it. */
-  readonly gateway: { readonly url: string; readonly tokenFile: string | undefined } | undefined
-  readonly assistant: string | undefined
-  readonly trials: string | undefined
-  readonly budget: string | undefined
-  readonly format: string | undefined
-  readonly bundle: string | undefined
-  readonly ask: string | undefined
-  readonly knowledge: string | undefined
-  readonly signal: AbortSignal
-  readonly print: (text: string) => Promise<unknown>
-  readonly complain: (text: string) => void
-}
-
-export async function runProbe(command: ProbeCommand): Promise<ProbeExitCode> {
-  const { signal, print, complain } = command
-  const format = readFormat(command.format)
+/** Probes the assistants of a configuration, or has a running gateway probe its own. */
+export async function runProbe(
+  options: Options,
+  print: (text: string) => Promise<unknown>,
+): Promise<ProbeExitCode> {
+  const gateway = valueOf(options, 'gateway')
+  // A running gateway has a configuration of its own.
+  const isConfigRead = gateway === undefined || valueOf(options, 'config') !== undefined
+  const config = isConfigRead ? readConfig(options) : undefined
+  const stop = new AbortController()
+  const listener = () => stop.abort(new Error('stopped by a signal'))
+  process.once('SIGINT', listener).once('SIGTERM', listener)
+  const format = readFormat(valueOf(options, 'format'))
+  const assistant = valueOf(options, 'assistant')
+  const knowledge = valueOf(options, 'knowledge')
   const request: ProbeRequest = {
-    assistantId: command.assistant as AssistantId | undefined,
-    trials: readCount('--trials', command.trials),
-    budget: readCount('--budget', command.budget),
-    questionTrigger: command.ask,
-    knowledge: command.knowledge === undefined ? undefined : readKnowledge(command.knowledge),
+    assistantId: assistant as AssistantId | undefined,
+    trials: readCount('--trials', valueOf(options, 'trials')),
+    budget: readCount('--budget', valueOf(options, 'budget')),
+    questionTrigger: valueOf(options, 'ask'),
+    knowledge: knowledge === undefined ? undefined : readKnowledge(knowledge),
   }
-  const { config, assistant } = command
   if (config !== undefined && assistant !== undefined) {
     const ids: readonly string[] = config.assistants.map(({ id }) => id)
     if (!ids.includes(assistant)) {
       throw new UsageError(`--assistant must be one of ${ids.join(', ')}, got ${assistant}`)
     }
   }
-  // Before anything is paid for.
-  using output = command.bundle === undefined ? undefined : openOutput(command.bundle)
+  const bundleFile = valueOf(options, 'bundle')
+  // A file that cannot be written is found out before the platform is paid for anything.
+  using output = bundleFile === undefined ? undefined : openOutput(bundleFile)
   const timeline: TimelineEntry[] = []
   const onProgress = (step: string) => {
     timeline.push({ at: systemClock.now(), step })
     complain(`… ${step}`)
   }
   try {
-    const reports = await findOut(command, request, onProgress)
+    const reports =
+      gateway === undefined
+        ? await probeHere(config, request, onProgress, stop.signal)
+        : await probeThere(
+            { url: readUrl(gateway), token: readToken(valueOf(options, 'token-file')) },
+            request,
+            onProgress,
+            stop.signal,
+          )
     await print(formatReports(reports, format))
     if (output !== undefined) {
       const bundle = createBundle(config?.assistants ?? [], reports, timeline)
@@ -78,41 +81,49 @@ export async function runProbe(command: ProbeCommand): Promise<ProbeExitCode> {
     if (verdicts.includes('LEAKING')) return 1
     return verdicts.includes('INCONCLUSIVE') ? 2 : 0
   } catch (error) {
-    if (signal.aborted) complain(brokenOff(command))
+    if (stop.signal.aborted) complain(gateway === undefined ? stoppedHere : stoppedThere)
     else if (error instanceof ProbeError) complain(`${error.message} ${causeOf(error)}`)
     else throw error
     return 3
   }
 }
 
-/** Within the gateway that is named, else here. */
-async function findOut(
-  { config, gateway, signal, complain }: ProbeCommand,
+async function probeHere(
+  config: Config | undefined,
   request: ProbeRequest,
   onProgress: (step: string) => void,
+  signal: AbortSignal,
 ): Promise<readonly ProbeReport[]> {
-  const announce = (calls: number) => complain(`at most ${calls} upstream calls`)
-  if (gateway !== undefined) {
-    const url = readUrl(gateway.url)
-    // A step of a probe may take as long as an answer may.
-    await using stack = new AsyncDisposableStack()
-    const dispatcher = stack.adopt(new Agent({ bodyTimeout: 0 }), (agent) => agent.destroy())
-    const send: SendGraph = (options) => fetch(url, { method: 'POST', dispatcher, ...options })
-    const client = createGraphClient(send, readToken(gateway.tokenFile))
-    return await probeGateway({ client, request, onBegin: announce, onProgress }, signal)
-  }
   if (config === undefined) throw new UsageError('--config or --gateway is needed')
   announce(maxCallsOf(config.assistants, config.probe, request))
   return await probeConfig(config, request, { onProgress }, signal)
 }
 
-function brokenOff({ gateway }: ProbeCommand): string {
-  return gateway === undefined
-    ? 'the probe was broken off; what it had begun upstream was taken away'
-    : 'no longer followed; the gateway continues the probe'
+async function probeThere(
+  { url, token }: { readonly url: URL; readonly token: string },
+  request: ProbeRequest,
+  onProgress: (step: string) => void,
+  signal: AbortSignal,
+): Promise<readonly ProbeReport[]> {
+  // Keep-alive comments come more often than the time after which `fetch` gives a silent stream up.
+  // oxlint-disable-next-line no-restricted-globals -- the command is a client of the gateway like any other
+  const send: SendGraph = (options) => fetch(url, { method: 'POST', ...options })
+  const client = createGraphClient(send, token)
+  return await probeGateway({ client, request, onBegin: announce, onProgress }, signal)
 }
 
-/** Where the GraphQL of a gateway is that is named so, or by its origin alone. */
+function announce(calls: number): void {
+  complain(`at most ${calls} upstream calls`)
+}
+
+function complain(text: string): void {
+  process.stderr.write(`${text}\n`)
+}
+
+const stoppedHere = 'the probe was stopped, and what it had made on the platform was deleted'
+const stoppedThere = 'the command was stopped; the gateway continues the probe'
+
+/** The address of a gateway's GraphQL. An origin alone means the default path. */
 function readUrl(text: string): URL {
   const url = URL.parse(text)
   if (url?.protocol === 'http:' || url?.protocol === 'https:') {
@@ -125,7 +136,7 @@ function readToken(file: string | undefined): string {
   if (file === undefined) throw new UsageError('--gateway needs --token-file')
   const token = readText(file).trim()
   if (/^[\x21-\x7e]+$/.test(token)) return token
-  throw new UsageError(`${file} ${token === '' ? 'is empty' : 'holds something else than a token'}`)
+  throw new UsageError(`${file} ${token === '' ? 'is empty' : 'does not hold a token'}`)
 }
 
 function readText(file: string): string {
@@ -136,7 +147,7 @@ function readText(file: string): string {
   }
 }
 
-/** A file that can be written, and is not changed before it is; one that was made for nothing is taken away. */
+/** Opens a file for writing, and does not change it before `write`. A new file that is not written is deleted. */
 function openOutput(path: string) {
   const isNew = !existsSync(path)
   let isWritten = false
@@ -178,7 +189,7 @@ const knowledgeSchema = z.array(
   }),
 )
 
-function readKnowledge(file: string): readonly KnowledgeCanary[] {
+function readKnowledge(file: string): readonly KnowledgeFact[] {
   const text = readText(file)
   try {
     return knowledgeSchema.parse(JSON.parse(text))

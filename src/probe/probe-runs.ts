@@ -6,17 +6,17 @@ import type { Logger } from '../observe/logger.ts'
 import { ProbeError } from './probe.ts'
 import { maxCallsOf, probeAssistants, type ProbeAssistantsOptions } from './probe-assistants.ts'
 
-export interface ProbingOptions extends Omit<ProbeAssistantsOptions, 'onProgress'> {
-  /** Keeps what was found out. */
+export interface ProbeRunsOptions extends Omit<ProbeAssistantsOptions, 'onProgress'> {
+  /** Stores a result. */
   readonly prove: (target: IsolationTarget, proof: Omit<Proof, 'settingsDigest'>) => Promise<void>
   readonly logger: Logger
 }
 
-/** Probes within a running gateway: one at a time, each of them told as it goes. */
-export interface Probing extends AsyncDisposable {
-  /** Undefined: another one runs. @throws `TypeError` for an assistant that is not configured */
+/** The probes of a running gateway. One runs at a time, and reports its progress. */
+export interface ProbeRuns extends AsyncDisposable {
+  /** Returns undefined while another one runs. @throws `TypeError` for an assistant that is not configured */
   begin(request: ProbeRequest): ProbeRun | undefined
-  /** One that runs, or is one of the last that ran. */
+  /** The probe with this id, if it runs or is one of the last that ran. */
   find(id: string): ProbeRun | undefined
   /** Resolves when none runs. */
   idle(): Promise<void>
@@ -24,7 +24,7 @@ export interface Probing extends AsyncDisposable {
 
 const maxRemembered = 16
 
-export function createProbing(options: ProbingOptions): Probing {
+export function createProbeRuns(options: ProbeRunsOptions): ProbeRuns {
   const { clock, newId, logger, prove, settings, depth } = options
   const runs = new Map<string, ProbeRun>()
   const closed = new AbortController()
@@ -34,16 +34,16 @@ export function createProbing(options: ProbingOptions): Probing {
     begin(request) {
       const maxCalls = maxCallsOf(settings, depth, request)
       if (running !== undefined || closed.signal.aborted) return undefined
-      const telling = createTelling()
+      const events = createEventLog()
       const run: ProbeRun = {
         id: newId(),
         maxCalls,
         startedAt: clock.now(),
-        past: telling.told,
-        events: (signal) => telling.events(signal),
+        past: events.past,
+        events: (signal) => events.follow(signal),
       }
       remember(runs, run.id, run, maxRemembered)
-      running = drive(request, (event) => telling.tell(event)).finally(() => (running = undefined))
+      running = drive(request, (event) => events.append(event)).finally(() => (running = undefined))
       return run
     },
     find: (id) => runs.get(id),
@@ -57,8 +57,8 @@ export function createProbing(options: ProbingOptions): Probing {
   }
 
   /** Never rejects. */
-  async function drive(request: ProbeRequest, tell: (event: ProbeEvent) => void): Promise<void> {
-    const onProgress = (step: string) => tell({ type: 'step', at: clock.now(), step })
+  async function drive(request: ProbeRequest, append: (event: ProbeEvent) => void): Promise<void> {
+    const onProgress = (step: string) => append({ type: 'step', at: clock.now(), step })
     const reports: ProbeReport[] = []
     try {
       for await (const report of probeAssistants(
@@ -71,37 +71,38 @@ export function createProbing(options: ProbingOptions): Probing {
         logger.info({ assistant: assistantId, strategy, verdict }, 'probe ended')
         await prove({ assistantId, strategy }, { verdict, findings, checkedAt })
       }
-      tell({ type: 'ended', at: clock.now(), reports })
+      append({ type: 'ended', at: clock.now(), reports })
     } catch (error) {
       if (closed.signal.aborted) logger.info({}, 'probe broken off')
       else logger.error({ err: error }, 'probe failed')
-      tell({ type: 'failed', at: clock.now(), message: messageOf(error) })
+      append({ type: 'failed', at: clock.now(), message: messageOf(error) })
     }
   }
 }
 
-/** What went wrong, in words that are fit to be told. */
+/** The reason of a failure, in words that operators may see. */
 function messageOf(error: unknown): string {
-  if (!(error instanceof ProbeError)) return 'The probe failed by a fault of the gateway.'
+  if (!(error instanceof ProbeError))
+    return 'The probe failed because of a fault of the gateway. The log has the reason.'
   const { message, cause } = error
   return cause instanceof Error ? `${message} ${cause.message}` : message
 }
 
-/** Keeps a probe's events, which are few, for all that follow it. */
-function createTelling() {
-  const told: ProbeEvent[] = []
+/** Keeps the events of a probe, which are few, for everybody that follows it. */
+function createEventLog() {
+  const past: ProbeEvent[] = []
   let more = Promise.withResolvers<void>()
   return {
-    told: told as readonly ProbeEvent[],
-    tell(event: ProbeEvent): void {
-      told.push(event)
+    past: past as readonly ProbeEvent[],
+    append(event: ProbeEvent): void {
+      past.push(event)
       more.resolve()
       more = Promise.withResolvers()
     },
-    async *events(signal: AbortSignal): AsyncGenerator<ProbeEvent, void, undefined> {
-      for (let place = 0; ; place += 1) {
-        while (told.length <= place) await untilAborted(more.promise, signal)
-        const event = told[place]
+    async *follow(signal: AbortSignal): AsyncGenerator<ProbeEvent, void, undefined> {
+      for (let index = 0; ; index += 1) {
+        while (past.length <= index) await untilAborted(more.promise, signal)
+        const event = past[index]
         if (event === undefined) return
         yield event
         if (event.type !== 'step') return

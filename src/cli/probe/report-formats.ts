@@ -1,5 +1,5 @@
-import type { Finding } from '../domain/isolation.ts'
-import type { ProbeReport } from '../domain/probe.ts'
+import type { Finding } from '../../domain/isolation.ts'
+import type { ProbeReport } from '../../domain/probe.ts'
 
 export const formats = ['table', 'json', 'junit'] as const
 export type Format = (typeof formats)[number]
