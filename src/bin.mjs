@@ -11,7 +11,10 @@ if (major < 24 || (major === 24 && minor < 5)) {
   process.exit(2)
 }
 
+const { existsSync } = await import('node:fs')
 const { enableCompileCache } = await import('node:module')
 const cache = new URL('../node_modules/.cache/coze-graphql-gateway', import.meta.url)
 enableCompileCache((await import('node:url')).fileURLToPath(cache))
-await import('./cli.ts')
+// A package has what `npm run build` made of the sources, since Node strips no types below node_modules.
+const isRepository = existsSync(new URL('./cli.ts', import.meta.url))
+await import(isRepository ? './cli.ts' : '../dist/cli.js')

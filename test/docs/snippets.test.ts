@@ -63,10 +63,15 @@ describe('each GraphQL document', () => {
   })
 })
 
+const tsc = fileURLToPath(new URL('node_modules/.bin/tsc', root))
+
 describe('each program', () => {
   let sandbox: Sandbox
   beforeAll(async () => {
     sandbox = await openSandbox()
+    // They import the package as it is installed.
+    const dist = join(sandbox.directory, 'dist')
+    await promisify(execFile)(tsc, ['-p', 'tsconfig.build.json', '--outDir', dist], { cwd: root })
   }, 300_000)
   afterAll(() => sandbox[Symbol.asyncDispose]())
 
@@ -86,7 +91,6 @@ describe('each program', () => {
       await writeFile(join(sandbox.directory, `${at}.ts`), text)
     const settings = { extends: '../../tsconfig.json', include: ['*.ts'] }
     await writeFile(join(sandbox.directory, 'tsconfig.json'), JSON.stringify(settings))
-    const tsc = fileURLToPath(new URL('node_modules/.bin/tsc', root))
     const checked = promisify(execFile)(tsc, ['--noEmit', '-p', sandbox.directory])
     await expect(checked.catch(({ stdout }: { stdout: string }) => stdout)).resolves.toMatchObject({
       stdout: '',

@@ -1,5 +1,6 @@
 import { isBuiltin } from 'node:module'
 import { Worker } from 'node:worker_threads'
+import { moduleBeside } from '../../lib/module-beside.ts'
 import type { Engine, EngineListener } from '../main-half/engine-client.ts'
 import { type MainHalfOptions, openMainHalf } from '../main-half/main-half.ts'
 import type { FromEngine } from '../main-half/messages.ts'
@@ -28,7 +29,7 @@ const noSqlite =
 
 /** Starts the thread that owns the database. */
 export function startWorkerThread(options: WorkerOptions, listener: EngineListener): Engine {
-  const worker = new Worker(new URL('./worker/worker.ts', import.meta.url), {
+  const worker = new Worker(moduleBeside(import.meta.url, './worker/worker'), {
     name: 'store',
     workerData: options,
   })

@@ -9,7 +9,7 @@ import { until } from './until.ts'
 
 const cli = fileURLToPath(new URL('../../../src/cli.ts', import.meta.url))
 
-/** `node src/cli.ts demo` in a process of its own, on a free port and a file that goes with it. */
+/** The command `demo` in a process of its own, on a free port and a file that goes with it. */
 export interface RunningDemo extends AsyncDisposable {
   /** What it printed. */
   readonly welcome: string
@@ -19,10 +19,14 @@ export interface RunningDemo extends AsyncDisposable {
   readonly story: Promise<string>
 }
 
-/** @param options.maxDescriptors file descriptors that the process may have; default: as many as we. */
+/**
+ * @param options.maxDescriptors file descriptors that the process may have; default: as many as we.
+ * @param options.program what takes the command `demo`, instead of `src/cli.ts`.
+ */
 export async function startDemo(
   options: {
     readonly maxDescriptors?: number
+    readonly program?: string
     readonly dialect?: DialectName
     readonly leak?: string
   } = {},
@@ -32,7 +36,7 @@ export async function startDemo(
   stack.defer(() => rm(directory, { recursive: true, force: true }))
   const command = [
     process.execPath,
-    cli,
+    options.program ?? cli,
     'demo',
     '--port',
     '0',

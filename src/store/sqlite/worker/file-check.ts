@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import { moduleBeside } from '../../../lib/module-beside.ts'
 import { memoryFile } from './database.ts'
 
 export type Checked = 'ok' | 'damaged'
@@ -27,7 +28,9 @@ export function createFileCheck(file: string): FileCheck {
   /** Undefined: it was interrupted. */
   function attempt(): Promise<Checked | undefined> {
     const { promise, resolve, reject } = Promise.withResolvers<Checked | undefined>()
-    const worker = new Worker(new URL('check-thread.ts', import.meta.url), { workerData: file })
+    const worker = new Worker(moduleBeside(import.meta.url, './check-thread'), {
+      workerData: file,
+    })
     thread = worker
     worker.once('message', (checked: Checked) => resolve(checked))
     worker.once('error', reject)
