@@ -1,5 +1,6 @@
 import type { Config } from '../config/config.ts'
 import { warningsOf } from '../config/cross-checks.ts'
+import { systemClock } from '../lib/clock.ts'
 import { type Options, readWholeConfig, valueOf } from './options.ts'
 
 /** Checks the configuration, and with it what the options ask for. Returns 1 if something is wrong. */
@@ -9,7 +10,7 @@ export async function runCheckConfig(
 ): Promise<0 | 1> {
   const config = await readWholeConfig(options)
   await print(`${summaryOf(config)}\n`)
-  for (const warning of warningsOf(config)) await print(`warning: ${warning}\n`)
+  for (const warning of warningsOf(config, systemClock.now())) await print(`warning: ${warning}\n`)
   const tokenFile = valueOf(options, 'token')
   if (tokenFile !== undefined) {
     const { runTokenExplanation } = await import('./token-explanation.ts')

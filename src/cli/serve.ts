@@ -16,7 +16,9 @@ export async function runServe(options: Options): Promise<0 | 1> {
   const config = await readWholeConfig(options)
   const logger = createLogger(config.logging)
   using lifetime = watchProcess(logger, config.timeouts.drainMs)
-  for (const warning of warningsOf(config)) logger.warn({ warning }, 'the configuration is risky')
+  for (const warning of warningsOf(config, systemClock.now())) {
+    logger.warn({ warning }, 'the configuration is risky')
+  }
   await using stack = new AsyncDisposableStack()
   const metrics = createPrometheusMetrics()
   const metricsServer =

@@ -1,8 +1,10 @@
 import { z } from 'zod'
 import { isPlain } from '../lib/plain.ts'
+import type { ApiKeySettings } from './sections/api-keys.ts'
 import type { AssistantSettings } from './sections/assistant.ts'
 import { type GuestSettings, reservedIssuer } from './sections/guests.ts'
 import { defaultMaxLifetimeSeconds, type IssuerSettings } from './sections/issuer.ts'
+import type { ProbeSettings } from './sections/probe.ts'
 import type { ListenAddress } from './sections/process.ts'
 import { isPlainHttp, isRegion } from './upstream-url.ts'
 
@@ -101,20 +103,25 @@ interface ParsedSections {
   readonly listen: ListenAddress
   readonly metrics?: ListenAddress | undefined
   readonly issuers: readonly IssuerSettings[]
+  readonly apiKeys: readonly ApiKeySettings[]
   readonly guests?: GuestSettings | undefined
   readonly assistants: readonly AssistantSettings[]
+  readonly probe: ProbeSettings
 }
 
 /** Problems between the parsed sections, each of which is good by itself. */
 export function parsedProblems(sections: ParsedSections): readonly Problem[] {
-  return [...sharedSecrets(sections), ...clashes(sections)]
+  return [...sharedSecrets(sections), ...clashes(sections), ...agingProofs(sections)]
 }
 
-/** What is allowed and may still surprise: sentences for the operator. */
-export function warningsOf({
-  assistants,
-  issuers,
-}: Pick<ParsedSections, 'assistants' | 'issuers'>): readonly string[] {
+/**
+ * What is allowed and may still surprise: sentences for the operator.
+ * @param now in ms since the epoch
+ */
+export function warningsOf(
+  { assistants, issuers, apiKeys }: Pick<ParsedSections, 'assistants' | 'issuers' | 'apiKeys'>,
+  now: number,
+): readonly string[] {
   const upstreams = assistants.map(
     ({ baseUrl }, index) => [`assistants[${index}]`, baseUrl] as const,
   )
@@ -127,7 +134,18 @@ export function warningsOf({
       ([path, url]) =>
         `${path}: ${new URL(url).host} is reached over plain http: whoever is on the way can read and change what is said`,
     )
-  return [...plainHttp, ...longTokens(issuers)]
+  return [...plainHttp, ...longTokens(issuers), ...expiredKeys(apiKeys, now)]
+}
+
+/** A start does not fail for a key whose time has come: other backends are served. */
+function expiredKeys(apiKeys: readonly ApiKeySettings[], now: number): readonly string[] {
+  return apiKeys.flatMap(({ id, notAfter }, index) =>
+    notAfter !== undefined && notAfter <= now
+      ? [
+          `apiKeys[${index}].notAfter: the time of ${id} ended at ${new Date(notAfter).toISOString()}, so it is refused`,
+        ]
+      : [],
+  )
 }
 
 /** A stolen token is good until it expires. */
@@ -154,6 +172,19 @@ function sharedSecrets({
   )
 }
 
+/** Between the end of a proof and the next probe, nobody would be served. */
+function agingProofs({
+  assistants,
+  probe: { intervalHours, jitterMinutes, proofMaxAgeHours, requiredForReady },
+}: Pick<ParsedSections, 'assistants' | 'probe'>): readonly Problem[] {
+  const isRequired = requiredForReady || assistants.some(({ requireProof }) => requireProof)
+  const lastsLonger = intervalHours * 60 + jitterMinutes < proofMaxAgeHours * 60
+  if (intervalHours === 0 || !isRequired || lastsLonger) return []
+  const message =
+    'must be less than "proofMaxAgeHours" by more than "jitterMinutes": a proof that is required would end before the next probe'
+  return [[['probe', 'intervalHours'], message]]
+}
+
 /** Two settings, each good by itself, can make each other impossible. */
 function clashes({
   listen,
@@ -161,11 +192,12 @@ function clashes({
   assistants,
 }: Pick<ParsedSections, 'listen' | 'metrics' | 'assistants'>): readonly Problem[] {
   const isAny = (host: string) => host === '0.0.0.0' || host === '::'
+  const addressOf = ({ host }: ListenAddress) => (host === 'localhost' ? '127.0.0.1' : host)
   const isOnePort =
     metrics !== undefined &&
     listen.port !== 0 &&
     metrics.port === listen.port &&
-    (metrics.host === listen.host || isAny(metrics.host) || isAny(listen.host))
+    (addressOf(metrics) === addressOf(listen) || isAny(metrics.host) || isAny(listen.host))
   const apps = assistants.map(({ baseUrl, credentials }) =>
     credentials.type === 'oauth'
       ? { app: credentials.appId, host: new URL(baseUrl).host }

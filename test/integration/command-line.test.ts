@@ -164,6 +164,43 @@ describe('the command line', () => {
     expect(stdout).not.toContain('hunter2')
   })
 
+  it.each([
+    [
+      'an API key whose time is over',
+      {
+        apiKeys: [
+          {
+            id: 'shop-1',
+            backend: 'shop',
+            sha256: 'ab'.repeat(32),
+            notAfter: '2020-01-31T00:00:00Z',
+          },
+        ],
+      },
+      'apiKeys[0].notAfter: the time of shop-1 ended at 2020-01-31T00:00:00.000Z',
+    ],
+    [
+      'plain http inside a private network',
+      {
+        assistants: config.assistants.map((bot) => ({
+          ...bot,
+          baseUrl: 'http://coze-server:8888',
+          allowPlainHttp: true,
+        })),
+        probe: { checkAtStart: false },
+      },
+      'assistants[0]: coze-server:8888 is reached over plain http',
+    ],
+  ])('warns of %s, before and when it serves', async (_what, change, warning) => {
+    const file = join(directory, 'risky.json')
+    await writeFile(file, JSON.stringify({ ...config, ...change }))
+    const { code, stdout } = await run(['check-config', '--config', file])
+    expect(code).toBe(0)
+    expect(stdout).toContain(`\nwarning: ${warning}`)
+    await using gateway = await startGateway(file, { ...config, ...change })
+    expect(gateway.output).toContain(warning)
+  })
+
   it.each(['check-config', 'serve'])('T18 %s tells every problem and no value', async (command) => {
     const { code, stdout, stderr } = await run([command, '--config', bad])
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })

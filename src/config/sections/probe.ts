@@ -18,9 +18,10 @@ export const probeSchema = z
       description: 'Pairs of sessions that a probe tries, unless it is asked for another number.',
       unit: 'pairs',
     }),
-    budget: z.number().int().min(1).max(10_000).default(60).meta({
+    // One pair of sessions takes 24.
+    budget: z.number().int().min(24).max(10_000).default(60).meta({
       description:
-        'Upstream calls of a probe for each strategy, unless it is asked for another number.',
+        'Upstream calls of a probe for each strategy, unless it is asked for another number; one pair takes 24.',
       unit: 'calls',
     }),
     proofMaxAgeHours: z.number().min(1).max(8_760).default(168).meta({

@@ -1,8 +1,9 @@
+import { isIPv6 } from 'node:net'
 import { isAbsolute, resolve } from 'node:path'
 import { z } from 'zod'
 
 const port = z.number().int().min(0).max(65_535)
-const host = z.string().regex(/^(?:[\w.-]+|[0-9a-fA-F:.]+(?:%\w+)?)$/, {
+const host = z.string().refine((text) => /^[\w.-]+$/.test(text) || isIPv6(text), {
   error: 'must be an address or a name of this host, without a scheme and a port',
 })
 
@@ -23,8 +24,9 @@ export const metricsSchema = z
 
 export const pathSchema = z
   .string()
-  .regex(/^(\/[\w.~-]+)+\/?$/, {
-    error: 'must be a path such as /api/graphql, without a host, a query or escapes',
+  // Clients leave out `.` and `..` before they ask.
+  .regex(/^(\/(?!\.{1,2}(?:\/|$))[\w.~-]+)+\/?$/, {
+    error: 'must be a path such as /api/graphql, without a host, a query, dots alone or escapes',
   })
   .transform((path) => path.replace(/\/$/, ''))
   .refine((path) => !/^\/(health|auth)(\/|$)/.test(path), {

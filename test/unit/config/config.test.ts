@@ -689,6 +689,30 @@ describe('a configuration', () => {
       { ...minimal, listen: { host: 'http://0.0.0.0' } },
       'listen.host: must be an address or a name',
     ],
+    'a host with a port': [
+      { ...minimal, listen: { host: '0.0.0.0:4000' } },
+      'listen.host: must be an address or a name',
+    ],
+    'a path that clients shorten before they ask': [
+      { ...minimal, path: '/api/../graphql' },
+      'path: must be a path such as /api/graphql',
+    ],
+    'metrics on the port of everything else, under another name': [
+      { ...minimal, metrics: { host: 'localhost', port: 4000 } },
+      'metrics.port: is the port of listen',
+    ],
+    'a budget that no probe can keep': [
+      { ...minimal, probe: { budget: 23 } },
+      'probe.budget: must be at least 24',
+    ],
+    'a proof that ends before the next probe, where one is required': [
+      { ...withAssistant({ requireProof: true }), probe: { intervalHours: 168 } },
+      'probe.intervalHours: must be less than "proofMaxAgeHours"',
+    ],
+    'a readiness that is lost before the next probe': [
+      { ...minimal, probe: { intervalHours: 48, proofMaxAgeHours: 24, requiredForReady: true } },
+      'probe.intervalHours: must be less than "proofMaxAgeHours"',
+    ],
     'metrics on the port of everything else': [
       { ...minimal, listen: { host: '0.0.0.0' }, metrics: { port: 4000 } },
       'metrics.port: is the port of listen',
