@@ -1,5 +1,5 @@
 import { copyFileSync, mkdirSync } from 'node:fs'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -161,6 +161,29 @@ describe('P12: what was deleted', () => {
     expect(await found(file, 'gone')).toEqual([])
     const [reply] = await again.ledger.session(kept).replies([running.reply.id])
     expect(reply?.text).toBe('keptdelta! '.repeat(20))
+  })
+
+  it('leaves room that what comes next takes, so that the file does not grow with what was said ever', async () => {
+    const file = newFile()
+    const store = await openFile(file)
+    const sizes: number[] = []
+    for (let round = 0; round < 3; round += 1) {
+      const session = await openSession(store.ledger)
+      for (let said = 0; said < 10; said += 1) await speak(store, session, 'gone')
+      await store.ledger.eraseSession(session, () => 'new' as SessionName, 5)
+      await gone(file)
+      sizes.push((await stat(file)).size)
+    }
+    const [first = 0] = sizes
+    expect(first).toBeGreaterThan(500_000)
+    for (const size of sizes) expect(size).toBeLessThan(first * 1.2)
+    await store[Symbol.asyncDispose]()
+    const db = new DatabaseSync(file)
+    db.exec('VACUUM')
+    db.close()
+    expect((await stat(file)).size).toBeLessThan(first / 2)
+    await using again = await openFile(file)
+    await openSession(again.ledger)
   })
 
   it('is in no byte of the files after a stop that follows the deletion at once', async () => {

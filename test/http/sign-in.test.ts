@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { Agent, request, type IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
+import { limitsSchema } from '../../src/config/sections/limits.ts'
 import { RateLimitedError, UnavailableError } from '../../src/errors.ts'
 import { createRateLimiter } from '../../src/rate/limiter.ts'
 import type { GuestIssuer } from '../../src/server/sign-in.ts'
@@ -501,6 +503,19 @@ describe('on the wire', () => {
     expect((await send(url, subjects)).status).toBe(400)
     const fine = { cookie: ['a=1', asCookie(alice)], ...sameOrigin }
     expect((await send(url, fine)).body).toContain('alice')
+  })
+
+  it('a token of 14 kB, as members of hundreds of groups have, signs in at default limits, though no browser keeps it as a cookie', async () => {
+    await using system = await open()
+    const groups = Array.from({ length: 265 }, () => randomUUID())
+    const token = await system.rsa.sign('alice', { groups })
+    expect(token.length).toBeGreaterThan(14_000)
+    expect(token.length).toBeLessThan(limitsSchema.parse({}).maxCredentialBytes)
+    const { url } = system.gateway
+    expect((await send(url, { authorization: `Bearer ${token}` })).body).toContain('alice')
+    const moved = await system.ask('/auth/cookie', post(bearer(token)))
+    expect([moved.status, moved.headers.get('set-cookie')]).toEqual([400, null])
+    expect(await moved.text()).toContain('too large for a cookie')
   })
 
   it('T8: very long headers cost a refusal', async () => {

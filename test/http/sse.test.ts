@@ -373,6 +373,19 @@ describe('a subscription over SSE', () => {
     for (const stream of streams) stream.cut()
   })
 
+  it('F35: its client knows from `viewer.keepAliveMs` how long a living connection is silent at most', async () => {
+    const clock = createFakeClock()
+    await using system = await open({ clock, keepAliveMs: 800 })
+    const query = '{ viewer { keepAliveMs } }'
+    const { body } = await system.client.call({ token: 'alice', query })
+    const { keepAliveMs } = JSON.parse(body).data.viewer
+    using stream = await system.client.stream(ofSession)
+    for (let comments = 1; comments <= 3; comments += 1) {
+      await until(() => stream.frames.length === comments, 'a comment')
+      await clock.pass(keepAliveMs)
+    }
+  })
+
   it('T10: ends with its credential, and says where to resume', async () => {
     const clock = createFakeClock()
     const expiresAt = clock.now() + 40 * 86_400_000 // longer than a timer of Node can be
