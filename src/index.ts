@@ -5,3 +5,4 @@ export { createGateway, type Gateway, type GatewayDependencies } from './compose
 export { probeConfig, type ProbeDependencies } from './compose/probe.ts'
 export { createPrometheusMetrics } from './observe/prometheus.ts'
 export { ProbeError } from './probe/probe.ts'
+export { StoreOpenError } from './store/store.ts'

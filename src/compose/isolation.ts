@@ -14,8 +14,10 @@ const hourMs = 3_600_000
 
 /** What operators see and do about isolation, the check of the assistants at the start, and the scheduled probes. */
 export interface Isolation extends IsolationPort, AsyncDisposable {
-  /** Whether every assistant is ISOLATED, as it is served. */
+  /** Whether every assistant is served by a strategy that is ISOLATED. */
   isProven(): boolean
+  /** Whether every assistant takes messages. */
+  isInService(): boolean
 }
 
 export function openIsolation(
@@ -71,6 +73,7 @@ export function openIsolation(
         const { verdict, inService } = describe(id)
         return inService && verdict === 'ISOLATED'
       }),
+    isInService: () => settings.every(({ id }) => describe(id).inService),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   }
 }

@@ -69,7 +69,7 @@ export function createServer(
       if (draining.aborted || load.isNearLimit) return 'not ready'
       if (!(await persistence.readiness.isReady())) return 'not ready'
       if (config.probe.requiredForReady && !isolation.isProven()) return 'not ready'
-      return replies.isDegraded() ? 'degraded' : 'ready'
+      return replies.isDegraded() || !isolation.isInService() ? 'degraded' : 'ready'
     },
     load,
     cookie,

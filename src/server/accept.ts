@@ -11,12 +11,12 @@ export type MediaType = (typeof mediaTypes)[keyof typeof mediaTypes]
 
 const offered: readonly MediaType[] = Object.values(mediaTypes)
 
-/** What most clients ask for, each by itself. */
+/** The `Accept` headers of most clients. */
 const usual: ReadonlyMap<string, readonly MediaType[]> = new Map(
   ['*/*', ...offered].map((accept) => [accept, rank(accept)]),
 )
 
-/** What the client takes of what we offer, the most wanted first. A stream or a page must be asked for by name. */
+/** The offered types that the client accepts, the preferred one first. A stream or a page must be asked for by name. */
 export function acceptedTypes(accept: string | null | undefined): readonly MediaType[] {
   const wanted = accept?.trim() || '*/*'
   return usual.get(wanted) ?? rank(wanted)

@@ -2,14 +2,14 @@ import { isIP } from 'node:net'
 import type { HttpRequest } from './http.ts'
 
 /**
- * Whom a client's requests are counted for: its IPv4 address, or the /64 network of its IPv6 address, of which one
- * client has all. Behind `trustProxy` proxies, each of which appends to `X-Forwarded-For` whom it was asked by, the
- * address is the one that the outermost of them saw; what stands before is only said by the client.
+ * The key that a client's requests are counted by: its IPv4 address, or the /64 network of its IPv6 address, since one
+ * client has the whole network. `trustProxy` proxies each append the address of their client to `X-Forwarded-For`, so the
+ * address is the one that the outermost of them saw. The client itself may have written everything before it.
  */
 export function clientAddress(request: HttpRequest, trustProxy: number): string {
   const forwarded = (request.headers.get('x-forwarded-for') ?? '').split(',')
   const seen = [...forwarded.map(parseAddress), parseAddress(request.address ?? '')]
-  // From our own socket outwards, one for each proxy: the first thing that is no address ends the trust.
+  // One entry for each proxy, from our own socket outwards. The first entry that is no address ends the trust.
   let address = seen.at(-1)
   for (let hop = 1; hop <= trustProxy; hop += 1) {
     const next = seen.at(-1 - hop)
@@ -19,7 +19,7 @@ export function clientAddress(request: HttpRequest, trustProxy: number): string 
   return address ?? 'unknown'
 }
 
-/** Undefined: no address. Ports and zones are left out. */
+/** Returns undefined for what is no address. Ports and zones are left out. */
 function parseAddress(text: string): string | undefined {
   const trimmed = text.trim()
   const [, bracketed] = /^\[([^\]]*)\](?::\d+)?$/.exec(trimmed) ?? []

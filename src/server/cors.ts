@@ -4,7 +4,7 @@ import { allowHeader } from './http.ts'
 import type { HttpRequest, HttpResponse } from './http.ts'
 
 const maxAgeSeconds = '600'
-/** Those that the gateway reads. */
+/** The headers that the gateway reads. */
 const requestHeaders = [
   'authorization',
   'content-type',
@@ -14,9 +14,9 @@ const requestHeaders = [
 ]
 const responseHeaders = 'retry-after, www-authenticate, x-request-id'
 
-/** Which pages may call: exactly the configured origins, none by default. */
+/** Pages of the configured origins may call. By default there are none. */
 export interface Cors {
-  /** `methods`: those of the route. */
+  /** `methods`: the methods of the route. */
   preflight(request: HttpRequest, methods: readonly string[]): HttpResponse
   headers(request: HttpRequest): Readonly<Record<string, string>>
   /** Whether the request says that it comes from a page of a configured origin. */
@@ -30,13 +30,13 @@ export function createCors(
 ): Cors {
   const allowed = new Set(settings.origins)
   const allowHeaders = [...requestHeaders, ...settings.requestHeaders].join(', ')
-  // Whether a header is there depends on the origin, so caches must know, even where it is absent.
+  // The presence of the header depends on the origin, so caches must know it even where the header is absent.
   const vary: Record<string, string> = allowed.size > 0 ? { vary: 'Origin' } : {}
   const allowedOrigin = (request: HttpRequest) => {
     const origin = request.headers.get('origin')
     return origin && allowed.has(origin) ? origin : undefined
   }
-  /** The origin itself, never `*`: with credentials, that would be everybody. */
+  /** The origin itself, never `*`, which would admit everybody with credentials. */
   const grantTo = (origin: string) => ({
     'access-control-allow-origin': origin,
     ...(credentials && { 'access-control-allow-credentials': 'true' }),

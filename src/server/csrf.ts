@@ -2,17 +2,17 @@ import { ForbiddenError } from '../errors.ts'
 import { mediaTypes } from './accept.ts'
 import type { HttpRequest } from './http.ts'
 
-/** Any value of it shows that the browser asked us first: a page cannot send it to another site unasked. */
+/** Any value shows that the browser sent a preflight request: a page cannot send this header to another site without it. */
 export const preflightHeader = 'graphql-require-preflight'
 
-/** Whose pages we trust. */
+/** Decides which pages are trusted. */
 export interface TrustedPages {
   isAllowed(request: HttpRequest): boolean
 }
 
 /**
- * Refuses what a page of another site may have made a browser send with its cookie (T11). Streams by GET too: their
- * events are for the page that asked.
+ * Refuses requests that a page of another site may have made a browser send with its cookie (T11). Streams by GET are
+ * refused too, since the page could read their events.
  * @throws {@link ForbiddenError}
  */
 export function checkCookieRequest(request: HttpRequest, pages: TrustedPages): void {
@@ -30,7 +30,8 @@ export function checkCookieRequest(request: HttpRequest, pages: TrustedPages): v
 }
 
 /**
- * Refuses what a page of another site sends without a cookie: the answer may set one, and so sign its visitor out or in.
+ * Refuses requests that a page of another site sends without a cookie: the response may set a cookie, and so sign the visitor
+ * in or out.
  * @throws {@link ForbiddenError}
  */
 export function checkCookieAnswer(request: HttpRequest, pages: TrustedPages): void {
@@ -39,7 +40,7 @@ export function checkCookieAnswer(request: HttpRequest, pages: TrustedPages): vo
   }
 }
 
-/** `unknown`: no browser of these years sent it. */
+/** `unknown`: no current browser sent it. */
 function pageOf(request: HttpRequest, pages: TrustedPages): 'ours' | 'foreign' | 'unknown' {
   const site = request.headers.get('sec-fetch-site')
   if (site === 'same-origin' || site === 'none' || pages.isAllowed(request)) return 'ours'

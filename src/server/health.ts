@@ -1,10 +1,10 @@
 import { jsonResponse } from './http.ts'
 import type { Route } from './request-handler.ts'
 
-/** `degraded`: new work is taken, though an assistant cannot be reached. */
+/** `degraded`: the gateway takes new work, but an assistant cannot be reached or is out of service. */
 export type Readiness = 'ready' | 'degraded' | 'not ready'
 
-/** `live`: the process answers. `ready`: it takes new work, and can store it. */
+/** `live`: the process responds. `ready`: it takes new work and can store it. */
 export function createHealthRoutes(
   readiness: () => Promise<Readiness>,
 ): Record<'live' | 'ready', Route> {

@@ -8,21 +8,21 @@ import type { RouteName } from './routes.ts'
 export interface HttpRequest {
   readonly method: string
   readonly url: URL
-  /** Undefined: nothing is at its path. */
+  /** Undefined: the path has no route. */
   readonly route: RouteName | undefined
   readonly headers: RequestHeaders
-  /** Whom the connection is with, as far as the server that we stand in tells. */
+  /** The peer of the connection, as far as the host knows it. */
   readonly address?: string | undefined
-  /** Whether a parser of the host has read the body, and decoded it, before the request came to us. */
+  /** Whether a parser of the host has read and decoded the body already. */
   readonly isBodyParsed: boolean
   /**
-   * @throws {@link TooLargeError} after `maxBytes`, whatever its length was said to be; {@link BadRequestError} when it is
+   * @throws {@link TooLargeError} after `maxBytes`, whatever `content-length` says; {@link BadRequestError} when the body is
    * cut short, or the host has read it and kept nothing
    */
   readBody(maxBytes: number): Promise<Uint8Array>
   /**
-   * The body as it comes, at the pace of its reader; one that leaves early leaves the rest. Instead of `readBody`.
-   * Fails with {@link BadRequestError} when it is cut short, or the host has read it.
+   * The body as it comes, at the pace of its reader. A reader that stops early leaves the rest. Use it instead of `readBody`.
+   * It fails with {@link BadRequestError} when the body is cut short, or the host has read it.
    */
   readStream(): AsyncIterable<Uint8Array>
 }
@@ -33,9 +33,9 @@ export interface HttpResponse {
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string | Uint8Array | undefined
   readonly stream?: ResponseStream | undefined
-  /** Counted against its session until the body has been sent, or is given up. */
+  /** Counts the bytes against the session until the body has been sent or dropped. */
   readonly held?: Disposable | undefined
-  /** What the request asked, for the metrics. Undefined: nothing of GraphQL. */
+  /** The type of the operation, for the metrics. Undefined: the request is not about GraphQL. */
   readonly kind?: RequestKind | undefined
 }
 
@@ -43,7 +43,7 @@ export function bodyCutShort(cause?: unknown): BadRequestError {
   return new BadRequestError('The body was cut short.', { cause })
 }
 
-/** Named at once: nothing more of such a body ever comes, and a timeout would tell nobody why. */
+/** Such a body never brings more data, so waiting for it would end in a timeout that explains nothing. */
 export function bodyTaken(): BadRequestError {
   return new BadRequestError(
     'A body parser of the host, such as express.json(), multer or those of Fastify and Next.js, has read the body before the gateway: turn it off for this route, or leave the JSON that it has parsed in "body" of the request.',
@@ -66,7 +66,10 @@ export function jsonResponse(
   }
 }
 
-/** Whoever sends a request, as far as is known before its credential is checked: those of one sender wait in one line. */
+/**
+ * The sender of a request, as far as it is known before the credential is checked. The requests of one sender share a
+ * queue.
+ */
 export function senderOf({ headers, address }: HttpRequest): string | undefined {
   return headers.get('authorization') ?? headers.get('cookie') ?? address
 }

@@ -3,7 +3,7 @@ import { getHeapStatistics } from 'node:v8'
 import { UnavailableError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 
-/** Between two looks at the memory, in ms. */
+/** The time between two measurements of memory, in ms. */
 const lookMs = 100
 
 /** All in bytes. */
@@ -11,7 +11,7 @@ export interface MemorySize {
   /** Heap in use. */
   readonly heapUsed: number
   readonly heapLimit: number
-  /** Buffers and texts that objects of the heap hold outside of it. */
+  /** Buffers and texts outside the heap that its objects hold. */
   readonly external: number
   /** Memory of the machine that the process occupies. */
   readonly resident: number
@@ -19,7 +19,7 @@ export interface MemorySize {
   readonly available: number
 }
 
-/** Keeps the process from dying of new work: what lives goes on, what is new comes back later (F26). */
+/** Refuses new work while memory is nearly full, so that running work can end (F26). */
 export interface LoadShedder {
   /** @throws {@link UnavailableError} while memory is nearly full. */
   check(): void
@@ -48,7 +48,7 @@ export function createLoadShedder({
     nearLimit =
       heapUsed > (heapLimit * maxHeapPercent) / 100 ||
       resident > (available * maxResidentPercent) / 100 ||
-      // Buffers are freed with the heap's objects only: many of them fill the memory before the heap looks full.
+      // Buffers are freed only with the objects of the heap, so many of them fill the memory before the heap looks full.
       heapUsed + external > (available * maxResidentPercent) / 100
     return nearLimit
   }
@@ -66,7 +66,7 @@ export function createLoadShedder({
 function memoryOfProcess(): MemorySize {
   const { used_heap_size: heapUsed, heap_size_limit: heapLimit } = getHeapStatistics()
   const { external, rss: resident } = process.memoryUsage()
-  // Without a limit Node tells 0, or a number beyond any memory.
+  // Without a limit Node returns 0, or a number larger than any memory.
   const limit = process.constrainedMemory()
   const available = limit > 0 ? Math.min(limit, totalmem()) : totalmem()
   return { heapUsed, heapLimit, external, resident, available }

@@ -16,23 +16,23 @@ import { allowHeader, jsonResponse } from './http.ts'
 import type { HttpRequest, HttpResponse } from './http.ts'
 import type { RouteName } from './routes.ts'
 
-/** Headers of every response that does not say otherwise: no cache may show one caller's to another, and no browser guesses a type. */
+/** Default headers of every response: no cache may show it to another caller, and no browser may guess its type. */
 const safeHeaders = {
   'cache-control': 'private, no-store',
   'x-content-type-options': 'nosniff',
 } as const
 
-/** A client's own id is taken if it can stand in a log line as it is. */
+/** A client's own request id is used if it is safe in a log line. */
 const saneRequestId = /^[\w.:-]{1,128}$/
 
-/** What happens at a path. */
+/** The handler of a path. */
 export interface Route {
   /** Without OPTIONS, which every route has. */
   readonly methods: readonly string[]
   handle(request: HttpRequest): HttpResponse | Promise<HttpResponse>
 }
 
-/** Every route that is open. */
+/** All routes. */
 export type Routes = Readonly<Partial<Record<RouteName, Route>>>
 
 export interface RequestHandlerOptions {
@@ -48,7 +48,7 @@ export interface RequestHandlerOptions {
   readonly metrics: Pick<Metrics, 'requestAnswered'>
 }
 
-/** Handles any request. Never rejects: an error is a response, too. */
+/** Handles any request. Never rejects: an error is turned into a response. */
 export function createRequestHandler(
   routes: Routes,
   options: RequestHandlerOptions,

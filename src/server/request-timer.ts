@@ -3,7 +3,7 @@ import { RequestTimeoutError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 
 /**
- * Waits for what a client still has to send, for as long as a request may take.
+ * Waits for data that the client still has to send, up to the request timeout.
  * @throws {@link RequestTimeoutError}
  */
 export type RequestTimer = <Value>(arrival: Promise<Value>) => Promise<Value>

@@ -1,7 +1,7 @@
-/** What stands at a path. */
+/** Finds the route of a path. */
 export type RouteName = 'graphql' | 'root' | 'live' | 'ready' | 'cookie' | 'guest'
 
-/** Undefined: nothing is there. */
+/** Returns undefined if the path has no route. */
 export type FindRoute = (pathname: string) => RouteName | undefined
 
 const besideGraphql: ReadonlyMap<string, RouteName> = new Map([
@@ -11,14 +11,15 @@ const besideGraphql: ReadonlyMap<string, RouteName> = new Map([
   ['/auth/guest', 'guest'],
 ])
 
-/** The paths of a server of our own, for people who look around. */
+/** The paths of the gateway's own server, for people who look around. */
 export function pathsOf(path: string): readonly string[] {
   return [path, ...besideGraphql.keys()]
 }
 
 /**
- * The routes of a server of our own: GraphQL at `path`, with or without a slash behind it; the others at the root, and
- * below `path` for a proxy that passes nothing else.
+ * The routes of the gateway's own server: GraphQL at `path`, with or without a trailing slash. The others are at the
+ * root, and
+ * also below `path`, for a proxy that passes nothing else.
  */
 export function createRouteFinder(path: string): FindRoute {
   return (pathname) => {
@@ -30,8 +31,8 @@ export function createRouteFinder(path: string): FindRoute {
 }
 
 /**
- * The routes where the host's router decides what reaches us. It may have taken its prefix away, or not: whatever is none
- * of the other routes is for GraphQL.
+ * The routes within a host, whose router decides what reaches the gateway, and may or may not remove its prefix. Every path
+ * that is none of the other routes is for GraphQL.
  */
 export function findHostedRoute(pathname: string): RouteName {
   for (const [path, route] of besideGraphql) if (pathname.endsWith(path)) return route

@@ -41,21 +41,27 @@ import { createOpenStreams } from './streams/open-streams.ts'
 import { createSubscriber } from './streams/subscribe.ts'
 import { createWaitingBytes } from './streams/waiting-bytes.ts'
 
-/** A client that was drained, or for which there was no room, comes back after 1 to 4 s, so that not all come at once. */
+/**
+ * Clients of a drain, and clients for which there was no room, return after 1 to 4 s, so that they do not all come at
+ * once.
+ */
 const retryBaseMs = 1_000
 const retryJitterMs = 3_000
-/** Requests that are begun in one turn of the event loop: about 20 ms of work. Others wait, each sender in its turn. */
+/**
+ * The requests that are begun in one turn of the event loop, about 20 ms of work. Others wait, and their senders take
+ * turns.
+ */
 const requestsPerTurn = 32
 
-/** Bytes of long answers and streams that are made or written in one turn of the event loop: some 10 ms of work. */
+/** The bytes of long responses and streams that are made or written in one turn of the event loop, about 10 ms of work. */
 const unitsPerTurn = 131_072
 
-/** What a caller's session may do, without what only the request knows. */
+/** The context of a caller's session, without the parts of the request. */
 export type SessionContext = Omit<RequestContext, 'lastEventId'>
 
 export interface ServerOptions extends Omit<SignInOptions, 'cors'> {
   readonly schema: GraphQLSchema
-  /** Where GraphQL is, on a server of our own. */
+  /** The path of GraphQL on the gateway's own server. */
   readonly path: string
   readonly openSession: (caller: Caller) => Promise<SessionContext>
   readonly limits: Limits
@@ -63,14 +69,14 @@ export interface ServerOptions extends Omit<SignInOptions, 'cors'> {
   readonly cors: CorsSettings
   /** Whether clients may ask for the schema. */
   readonly introspection: boolean
-  /** Undefined: every request brings its document. */
+  /** Undefined: requests contain their documents. */
   readonly persistedDocuments: PersistedDocuments | undefined
-  /** Undefined: there is no page. */
+  /** Undefined: the page is off. */
   readonly graphiql: GraphiQL | undefined
-  /** What the documents of each session may cost, keyed by its id. */
+  /** The budget of each session for documents, keyed by the session's id. */
   readonly costs: CostLimiter
   readonly newId: NewId
-  /** Gives [0, 1). */
+  /** Returns a number in [0, 1). */
   readonly random: () => number
   readonly logger: Logger
   readonly refusals: Pick<RefusalLog, 'note'>
@@ -80,26 +86,26 @@ export interface ServerOptions extends Omit<SignInOptions, 'cors'> {
   readonly readiness: () => Promise<Readiness>
 }
 
-/** HTTP on one side, GraphQL on the other. */
+/** The HTTP side of the gateway. */
 export interface GraphServer extends Disposable {
-  /** Bytes of answers that are being made or wait for their clients. */
+  /** The bytes of responses that are being made or wait for their clients. */
   readonly waitingBytes: number
-  /** For any server that speaks `Request` and `Response`, whose router decides what comes here. */
+  /** For any server of `Request` and `Response`, whose router decides what comes here. */
   fetch(request: Request): Promise<Response>
   /**
-   * For `node:http`, `node:http2` (its compatibility API) and frameworks upon them: the fast way, which writes streams straight
-   * to the response. The host's router decides what comes here; a body that was parsed is taken from `req.body`. Never throws:
-   * what the host's objects throw ends their own response.
+   * For `node:http`, `node:http2` (its compatibility API) and frameworks on them. It is the fast way, since it writes streams
+   * straight to the response. The host's router decides what comes here. A body that was parsed is taken from `req.body`.
+   * Never throws: an error of the host's objects ends its own response.
    */
   handle(req: HostRequest, res: HostResponse): void
   /**
-   * As `handle`, for a server of the gateway's own: GraphQL is at `path`, and nothing at paths other than ours.
+   * Like `handle`, for the gateway's own server: GraphQL is at `path`, and other paths are 404.
    * `take`: takes the connections of streams from HTTP.
    */
   serve(req: HostRequest, res: HostResponse, take?: TakeConnection): void
   /** Ends the streams whose credentials are no longer accepted, now instead of at the next check. */
   checkCredentials(): Promise<void>
-  /** Not ready from now on; ends all streams so that their clients resume elsewhere, and resolves when they have. */
+  /** Is not ready from now on, ends all streams so that their clients resume elsewhere, and resolves when all have ended. */
   drain(): Promise<void>
 }
 
@@ -180,7 +186,7 @@ export function createGraphServer(options: ServerOptions): GraphServer {
       try {
         const request = fromNodeRequest(req, findRoute)
         const begin = () => void respond(request, req, res, take)
-        // Health says how it is now: it does not wait behind requests.
+        // Health is answered at once, and does not wait behind other requests.
         const isHealth = request.route === 'live' || request.route === 'ready'
         const turn = isHealth ? undefined : entrance.of(senderOf(request)).take(1)
         if (turn) void turn.then(begin)
@@ -191,7 +197,7 @@ export function createGraphServer(options: ServerOptions): GraphServer {
     })
   }
 
-  /** Never rejects. Every error is a response; what is left are faults of the host's objects. */
+  /** Never rejects. Every error becomes a response, and only the host's objects can still fail. */
   async function respond(
     request: HttpRequest,
     req: HostRequest,
@@ -215,14 +221,14 @@ export function createGraphServer(options: ServerOptions): GraphServer {
   }
 }
 
-/** Where somebody begins who knows only the address. */
+/** The page for somebody who knows only the address. */
 function createRootRoute(path: string, hasPage: boolean): Route {
   return {
     methods: ['GET', 'HEAD'],
     handle({ headers }) {
       const isBrowser = acceptedTypes(headers.get('accept'))[0] === mediaTypes.html
       if (!hasPage || !isBrowser) return jsonResponse(200, { paths: pathsOf(path) })
-      // Relative: a proxy may have taken a prefix away.
+      // The address is relative, since a proxy may have removed a prefix.
       return { status: 302, headers: { location: `.${path}`, vary: 'Accept' } }
     },
   }

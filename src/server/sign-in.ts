@@ -14,26 +14,26 @@ import type { HttpResponse, HttpRequest } from './http.ts'
 import type { Routes } from './request-handler.ts'
 import { createRequestTimer } from './request-timer.ts'
 
-/** As much of an authenticator as the server needs. */
+/** The part of an authenticator that the server needs. */
 export interface RequestAuthenticator {
-  /** Undefined: no credential is presented. One that is refused throws. */
+  /** Returns undefined if no credential is presented. @throws for a credential that is refused */
   authenticate(headers: RequestHeaders): Promise<Identity | undefined>
   /** The `WWW-Authenticate` header of a refusal. */
   challenge(error: UnauthenticatedError, headers: RequestHeaders): string
 }
 
-/** How often something may be done. */
+/** Limits how often something is done. */
 export interface Limiter {
   /** @throws {@link RateLimitedError} */
   take(key: string): Promise<void>
 }
 
-/** Where guests get their tokens. */
+/** Gives tokens to guests. */
 export interface GuestIssuer {
   issue(subject?: string): Promise<GuestPass>
   /** Keyed by client address. */
   readonly perAddress: Limiter
-  /** All together, under one key. */
+  /** All guests together, under one key. */
   readonly inAll: Limiter
 }
 
@@ -45,7 +45,7 @@ export interface SignInOptions {
   readonly cookie?: CookieSettings | undefined
   /** Undefined: there are no guests. */
   readonly guests?: GuestIssuer | undefined
-  /** Proxies before us whose `X-Forwarded-For` is believed. */
+  /** The number of proxies in front whose `X-Forwarded-For` is trusted. */
   readonly trustProxy: number
   readonly cors: Cors
   readonly clock: Clock
@@ -53,16 +53,16 @@ export interface SignInOptions {
   readonly load: LoadShedder
 }
 
-/** Nothing is asked for in a body; one that comes along is read so that the connection can be kept. */
+/** These routes need no body. A body is read all the same, so that the connection can be kept. */
 const maxBodyBytes = 1_024
-/** Browsers drop cookies of more than 4 KiB, their names and attributes included, without a word. */
+/** Browsers silently drop cookies of more than 4 KiB, name and attributes included. */
 const maxCookieTokenLength = 3_800
 
-/** How callers sign in otherwise than by a header of their own. What is not configured is not there. */
+/** The routes for signing in by cookie and as a guest. Only what is configured has a route. */
 export function createSignInRoutes(options: SignInOptions): Pick<Routes, 'cookie' | 'guest'> {
   const { authenticator, cookie, guests, trustProxy, cors, clock, load } = options
   const inTime = createRequestTimer(clock, options.timeouts)
-  /** Counts a request before anything is done for it: a signature is dear to check. */
+  /** Counts a request before its credential is checked, since checking a signature is expensive. */
   const limited =
     (handle: (request: HttpRequest) => Promise<HttpResponse>) => async (request: HttpRequest) => {
       await options.signIns.take(clientAddress(request, trustProxy))
@@ -85,11 +85,11 @@ export function createSignInRoutes(options: SignInOptions): Pick<Routes, 'cookie
     settings: CookieSettings,
   ): Promise<HttpResponse> {
     checkCookieAnswer(request, cors)
-    // An expired cookie must go, too, so leaving needs no credential.
+    // Signing out needs no credential, so that an expired cookie can be removed, too.
     if (request.method === 'DELETE') return emptyResponse(clearCookie(settings))
 
     load.check()
-    // What the old cookie says does not matter: it is replaced.
+    // The old cookie is ignored, since it is replaced.
     const identity = await authenticator.authenticate(withoutCookies(request.headers))
     if (identity === undefined) throw new UnauthenticatedError('A bearer token is needed.')
     const token = bearerTokenOf(request.headers)
@@ -115,7 +115,7 @@ export function createSignInRoutes(options: SignInOptions): Pick<Routes, 'cookie
     )
   }
 
-  /** Undefined: nobody yet. A credential that is refused makes nobody a new guest. */
+  /** Returns undefined for a caller without a credential. A refused credential does not make its caller a new guest. */
   async function knownGuest(request: HttpRequest): Promise<string | undefined> {
     const identity = await authenticator.authenticate(request.headers)
     if (identity?.by === 'cookie') checkCookieRequest(request, cors)

@@ -1,9 +1,14 @@
-import { expect, it } from 'vitest'
-import { createGateway, createPrometheusMetrics, parseConfig } from '../../src/index.ts'
+import { describe, expect, it } from 'vitest'
+import {
+  createGateway,
+  createPrometheusMetrics,
+  parseConfig,
+  StoreOpenError,
+} from '../../src/index.ts'
 import { silentLogger } from '../kit/fakes/logger.ts'
 
-it('a user of the library gets the metrics of a gateway', async () => {
-  const config = parseConfig({
+function configure(store: string) {
+  return parseConfig({
     env: {},
     json: {
       issuers: [{ issuer: 'https://issuer.test', audience: 'gateway', secret: 's'.repeat(40) }],
@@ -19,19 +24,32 @@ it('a user of the library gets the metrics of a gateway', async () => {
           bot: { botId: '7003' },
         },
       ],
-      store: 'sqlite::memory:',
+      store,
       probe: { checkAtStart: false },
     },
   })
-  const metrics = createPrometheusMetrics()
-  await using gateway = await createGateway(config, { logger: silentLogger, metrics })
-  const refused = await gateway.fetch(
-    new Request('https://gateway.test/graphql', {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ query: '{ viewer { id } }' }),
-    }),
-  )
-  expect(refused.status).toBe(401)
-  expect(await metrics.text()).toMatch(/coze_gateway_request_seconds_count\{.*status="401"\} 1/)
+}
+
+describe('a user of the library', () => {
+  it('gets the metrics of a gateway', async () => {
+    const metrics = createPrometheusMetrics()
+    const config = configure('sqlite::memory:')
+    await using gateway = await createGateway(config, { logger: silentLogger, metrics })
+    const refused = await gateway.fetch(
+      new Request('https://gateway.test/graphql', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ query: '{ viewer { id } }' }),
+      }),
+    )
+    expect(refused.status).toBe(401)
+    expect(await metrics.text()).toMatch(/coze_gateway_request_seconds_count\{.*status="401"\} 1/)
+  })
+
+  it('can tell a store that does not open from a mistake in the code', async () => {
+    const config = configure('sqlite:/dev/null/gateway.db')
+    await expect(createGateway(config, { logger: silentLogger })).rejects.toBeInstanceOf(
+      StoreOpenError,
+    )
+  })
 })

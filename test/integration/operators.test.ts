@@ -218,9 +218,10 @@ describe('operators', () => {
     )
   })
 
-  it('T13: see who met in a breach, by fingerprints, and clear the quarantine', async () => {
+  it('T13: see who met in a breach, by fingerprints and in the readiness, and clear the quarantine', async () => {
     await using opened = await open({ emulator: { leaks: { staticConversation: true } } })
     const { system, talk, operator, alice, bob, isolationOf } = opened
+    expect(await health(system)).toEqual([200, { status: 'ready' }])
     await talk.say(alice, { text: 'my secret is plum', assistantId: 'flow' })
     expect(await talk.say(bob, { text: 'hello', assistantId: 'flow' })).toMatchObject({
       failure: { code: 'ISOLATION_BREACH' },
@@ -229,6 +230,7 @@ describe('operators', () => {
     expect(await talk.trySend(alice, { text: 'again', assistantId: 'flow' })).toMatchObject(refused)
     const found = await isolationOf('Flow')
     expect(found).toMatchObject({ verdict: 'BREACHED', isAvailable: false })
+    expect(await health(system)).toEqual([200, { status: 'degraded' }])
     const prints = []
     for (const who of [alice, bob]) {
       const query = '{ viewer { sessionFingerprint } }'
@@ -258,6 +260,7 @@ describe('operators', () => {
     expect(cleared?.clearQuarantine).toMatchObject({
       assistant: { isAvailable: true, isolation: { verdict: 'UNPROVEN' } },
     })
+    expect(await health(system)).toEqual([200, { status: 'ready' }])
     const unknown = await talk.ask(operator, ClearQuarantineDocument, {
       input: { assistantId: 'x' },
     })

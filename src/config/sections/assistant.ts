@@ -1,37 +1,16 @@
-import { createPrivateKey } from 'node:crypto'
 import { z } from 'zod'
 import type { AssistantId, Platform } from '../../domain.ts'
 import type { OnBreach } from '../../domain/isolation.ts'
-import { Secret } from '../../lib/secret.ts'
-import { mendPem, pemSlip } from '../pem.ts'
-import { secretSchema, type SecretSource } from '../secret-source.ts'
+import type { SecretSource } from '../secret-source.ts'
+import { type CozeCredentials, credentialsSchema, toCredentials } from './credentials.ts'
 import {
   type BotSettings,
   botSchema,
-  cozeId,
   isObjectOrList,
   type WorkflowSettings,
   workflowSchema,
 } from './target.ts'
 import { isPlainHttp, isRegion, readBaseUrl } from '../upstream-url.ts'
-
-/** How the gateway proves itself to Coze. */
-export type CozeCredentials =
-  | {
-      readonly type: 'oauth'
-      readonly appId: string
-      readonly keyId: string
-      /** PKCS #8 PEM of an RSA key. */
-      readonly privateKey: Secret
-      /** Lifetime that is asked for. */
-      readonly accessTokenSeconds: number
-      /** The organisation that tokens are minted for; needed by members of several. */
-      readonly accountId?: string | undefined
-      /** The `aud` of our assertions. */
-      readonly audience: string
-    }
-  /** One upstream identity for all sessions; present only with `allowSharedToken`. */
-  | { readonly type: 'token'; readonly token: Secret }
 
 /** An assistant as it is configured. */
 export type AssistantSettings = {
@@ -68,6 +47,7 @@ const probeSchema = z
     }),
   })
   .meta({ description: 'How a probe talks with the assistant.' })
+
 /** How a probe talks with an assistant. */
 export type AssistantProbe = Readonly<{ answers: readonly string[] }>
 
@@ -85,73 +65,6 @@ const quotaSchema = z
   })
   .meta({ description: 'How much the assistant is asked, shared fairly among sessions.' })
 export type AssistantQuota = Readonly<{ maxRunning: number; startsPerSecond: number }>
-
-function credentialsSchema(source: SecretSource) {
-  const oauth = z.strictObject({
-    type: z.literal('oauth').meta({ description: 'An OAuth app of the type JWT.' }),
-    appId: cozeId.meta({ description: 'Id of the OAuth app.' }),
-    keyId: z
-      .string()
-      .regex(/^[\x21-\x7e]{1,256}$/, {
-        error: 'must be the fingerprint of the public key alone, as the console shows it',
-      })
-      .meta({ description: 'Fingerprint of the public key, as the console shows it.' }),
-    privateKey: secretSchema(source)
-      .transform((secret, context) => {
-        const pem = mendPem(secret.reveal())
-        try {
-          const key = createPrivateKey(pem)
-          const bits = key.asymmetricKeyDetails?.modulusLength ?? 0
-          if (key.asymmetricKeyType === 'rsa' && bits >= 2_048) {
-            return new Secret(key.export({ type: 'pkcs8', format: 'pem' }).toString())
-          }
-          context.addIssue('must be an RSA key of at least 2048 bits: Coze verifies RS256')
-        } catch {
-          const slip = pemSlip(pem)
-          const wanted = 'must be a PEM private key (BEGIN PRIVATE KEY or BEGIN RSA PRIVATE KEY)'
-          context.addIssue(slip === undefined ? wanted : `${wanted}: ${slip}`)
-        }
-        return z.NEVER
-      })
-      .meta({ description: 'Private key of the OAuth app: an RSA key as PEM.' }),
-    accessTokenSeconds: z.number().int().min(60).max(86_399).default(3_600).meta({
-      description: 'Lifetime of the access tokens that are asked for.',
-      unit: 'seconds',
-    }),
-    accountId: cozeId.optional().meta({
-      description:
-        'Organisation that tokens are made for; needed by members of several organisations.',
-    }),
-    audience: z
-      .string()
-      .regex(/^[\w.:-]+$/, { error: 'must be a host such as api.coze.com, without a scheme' })
-      .optional()
-      .meta({ description: 'The `aud` of our assertions. Left out: the host of `baseUrl`.' }),
-  })
-  const token = z.strictObject({
-    type: z.literal('token').meta({
-      description: 'A personal access token, as a self-hosted Coze Studio needs it.',
-    }),
-    token: secretSchema(source)
-      .refine((token) => /^[\x21\x23-\x26\x28-\x7e]+$/.test(token.reveal()), {
-        error: 'must be the token alone, without "Bearer", quotes and spaces',
-      })
-      .meta({ description: 'The personal access token.' }),
-    allowSharedToken: z
-      .literal(true, {
-        error:
-          'must be true: a personal access token is one upstream identity for all sessions, so only conversations keep them apart',
-      })
-      .meta({
-        description: 'Must be `true`: the token is one upstream identity for all sessions.',
-      }),
-  })
-  return z
-    .discriminatedUnion('type', [oauth, token], {
-      error: 'must be credentials of "type" "oauth" or "token"',
-    })
-    .meta({ description: 'How the gateway proves itself to Coze.' })
-}
 
 const imageHost = z
   .string()
@@ -304,12 +217,4 @@ export function assistantSchema(source: SecretSource) {
 /** Studio has no OAuth apps, and the cloud has no other hosts than these. */
 function likelyPlatform(baseUrl: string, credentials: CozeCredentials['type']): Platform {
   return credentials === 'token' && !isRegion(new URL(baseUrl).host) ? 'studio' : 'cloud'
-}
-
-function toCredentials(
-  credentials: z.output<ReturnType<typeof credentialsSchema>>,
-  baseUrl: string,
-): CozeCredentials {
-  if (credentials.type === 'token') return { type: 'token', token: credentials.token }
-  return { ...credentials, audience: credentials.audience ?? new URL(baseUrl).host }
 }

@@ -1,33 +1,24 @@
 import {
-  BREAK,
-  getDirectiveValues,
   getNullableType,
   GraphQLInt,
   GraphQLString,
-  GraphQLIncludeDirective,
-  GraphQLSkipDirective,
-  isAbstractType,
   isEnumType,
   isLeafType,
   isListType,
   isNonNullType,
   isObjectType,
-  Kind,
-  visit as visitNodes,
   type FieldNode,
   type GraphQLObjectType,
   type GraphQLLeafType,
   type GraphQLNullableOutputType,
   type GraphQLOutputType,
-  type NamedTypeNode,
   type OperationDefinitionNode,
-  type SelectionNode,
-  type SelectionSetNode,
   type ValidatedSubscriptionArgs,
 } from 'graphql'
 import type { Cursor, ReplyEvent } from '../../domain.ts'
 import type { LogItem } from '../../store/log.ts'
 import { eventTypeNames } from '../schema/reply-event.ts'
+import { type Collect, createCollector, isDecidedByVariables } from './collect-fields.ts'
 
 /** The answer to an event, as JSON. `replyId` is the global id. Undefined: the event has to be executed. */
 export type RenderEvent = (event: ReplyEvent, cursor: Cursor, replyId: string) => string | undefined
@@ -246,85 +237,4 @@ function isInt(value: unknown): boolean {
 /** The value is not what the schema says. */
 function noValue(): never {
   throw new TypeError('the value of a field is of another type')
-}
-
-/** Whether any directive of the operation has a variable. */
-function isDecidedByVariables({
-  operation,
-  fragmentDefinitions,
-}: ValidatedSubscriptionArgs): boolean {
-  let found = false
-  for (const definition of [operation, ...Object.values(fragmentDefinitions)]) {
-    visitNodes(definition, {
-      Directive(node) {
-        if (!node.arguments?.some(({ value: { kind } }) => kind === Kind.VARIABLE)) return undefined
-        found = true
-        return BREAK
-      },
-    })
-  }
-  return found
-}
-
-type Collect = (
-  selectionSets: readonly SelectionSetNode[],
-  type: GraphQLObjectType,
-) => ReadonlyMap<string, readonly FieldNode[]>
-
-/** CollectFields of the GraphQL specification, §6.3.2. */
-function createCollector(args: ValidatedSubscriptionArgs): Collect {
-  const { schema, fragmentDefinitions, variableValues } = args
-  return (selectionSets, type) => {
-    const fields = new Map<string, FieldNode[]>()
-    const visited = new Set<string>()
-    for (const selectionSet of selectionSets) visit(selectionSet, type, fields, visited)
-    return fields
-  }
-
-  function visit(
-    selectionSet: SelectionSetNode,
-    type: GraphQLObjectType,
-    fields: Map<string, FieldNode[]>,
-    visited: Set<string>,
-  ): void {
-    for (const selection of selectionSet.selections) {
-      if (!isIncluded(selection)) continue
-      switch (selection.kind) {
-        case Kind.FIELD: {
-          const name = (selection.alias ?? selection.name).value
-          const same = fields.get(name)
-          if (same) same.push(selection)
-          else fields.set(name, [selection])
-          break
-        }
-        case Kind.INLINE_FRAGMENT:
-          if (applies(selection.typeCondition, type)) {
-            visit(selection.selectionSet, type, fields, visited)
-          }
-          break
-        case Kind.FRAGMENT_SPREAD: {
-          const name = selection.name.value
-          const fragment = fragmentDefinitions[name]
-          if (visited.has(name) || !fragment) break
-          visited.add(name)
-          if (applies(fragment.typeCondition, type)) {
-            visit(fragment.selectionSet, type, fields, visited)
-          }
-        }
-      }
-    }
-  }
-
-  function isIncluded(node: SelectionNode): boolean {
-    if (!node.directives?.length) return true
-    const skip = getDirectiveValues(GraphQLSkipDirective, node, variableValues)
-    const include = getDirectiveValues(GraphQLIncludeDirective, node, variableValues)
-    return skip?.['if'] !== true && include?.['if'] !== false
-  }
-
-  function applies(condition: NamedTypeNode | undefined, type: GraphQLObjectType): boolean {
-    if (!condition) return true
-    const named = schema.getType(condition.name.value)
-    return named === type || (isAbstractType(named) && schema.isSubType(named, type))
-  }
 }

@@ -3,8 +3,8 @@ import type { ResponseStream, Gone, Sink, ResponseReader } from '../streams/resp
 import type { SinkLimits } from '../node/node-sink.ts'
 
 /**
- * A stream as a body for `fetch`: made at the pace at which it is read, until its reader cancels it or `signal`, which
- * is the request's, says that nobody is there any more. `hasLength`: whether the head says how long it is.
+ * A stream as a body for `fetch`. It is made at the pace of its reader, until the reader cancels it or `signal`, the
+ * request's signal, aborts. `hasLength`: whether the head has a `content-length`.
  */
 export function streamToBody(
   stream: ResponseStream,
@@ -50,7 +50,8 @@ export function streamToBody(
       if (gone !== undefined) reader.gone(gone)
       if (over) return
       watch = onAbort(signal, () => {
-        // Hosts log what fails, and a stream may end anywhere; what is shorter than its head says must not end well.
+        // Hosts log failed bodies, and a stream may end anywhere. But a body that is shorter than its `content-length`
+        // must fail.
         attempt(() => (hasLength ? controller.error(signal.reason) : controller.close()))
         leave('client-gone')
       })
@@ -59,7 +60,7 @@ export function streamToBody(
     cancel: () => leave('client-gone'),
   })
 
-  /** Whether it was done. What the host's implementation of streams throws ends this stream, and nothing else. */
+  /** Returns whether it succeeded. An error of the host's streams ends this stream only. */
   function attempt(work: () => void): boolean {
     if (over) return false
     try {

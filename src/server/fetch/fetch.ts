@@ -17,7 +17,7 @@ export function fromFetchRequest(request: Request): HttpRequest {
   }
 }
 
-/** `signal`: the request's, by which its host tells that nobody waits for the answer any more. */
+/** `signal`: the request's signal, which aborts when nobody waits for the response any more. */
 export function toFetchResponse(
   answer: HttpResponse,
   signal: AbortSignal,
@@ -29,7 +29,7 @@ export function toFetchResponse(
     const body = streamToBody(answer.stream, { signal, hasLength }, limits)
     return new Response(body, { status, headers })
   }
-  // When its host has sent it is not told.
+  // The host does not tell when the response has been sent.
   answer.held?.[Symbol.dispose]()
   return new Response(answer.body === undefined ? null : Buffer.from(answer.body), {
     status,
@@ -55,7 +55,7 @@ async function* readStream({
 }: Request): AsyncGenerator<Uint8Array, void, undefined> {
   if (bodyUsed || body?.locked) throw bodyTaken()
   try {
-    // An aborted request leaves its body as it is: nothing more of it would come, and no end.
+    // The body of an aborted request gets neither more data nor an end.
     yield* body?.pipeThrough(new TransformStream<Uint8Array, Uint8Array>(), { signal }) ?? []
   } catch (error) {
     throw bodyCutShort(error)

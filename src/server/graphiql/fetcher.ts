@@ -1,7 +1,7 @@
 /**
- * The script by which the page sends operations, as text for the browser. GraphiQL's own way shows a stack for every
- * failure, and nothing of the answer to a message. Here a failure is a sentence, and whoever sends a message sees its
- * answer grow below the result, in the same tab.
+ * The script that sends operations, as text for the browser. GraphiQL's own fetcher shows a stack for every failure, and
+ * nothing of the reply to a message. This one shows a failure as a sentence, and the growing text of a reply below the
+ * result of `sendMessage`, in the same tab.
  */
 export const fetcherScript = `
 const followed = 'subscription ($replyId: ID!) { replies(replyId: $replyId) { __typename replyId ... on ReplyDelta { kind offset text } ... on ReplyCompleted { text } ... on ReplyFailed { failure { code message } } } }'
@@ -37,7 +37,7 @@ async function ask(params, headers) {
   }
 }
 
-/** The results of a subscription. A connection that is lost goes on from the last event. */
+/** The results of a subscription. After a lost connection it continues after the last event. */
 async function* subscribe(params, headers) {
   const leaving = new AbortController()
   let lastEventId
@@ -75,7 +75,7 @@ async function* subscribe(params, headers) {
   }
 }
 
-/** Results of \`replies\`, each with the texts as they are so far. */
+/** Results of \`replies\`, each with the texts until now. */
 async function* withTexts(results) {
   const texts = {}
   for await (const result of results) {
@@ -119,7 +119,7 @@ function fetcher(params, options = {}) {
   return kind === 'mutation' ? send(request, headers) : ask(request, headers)
 }
 
-/** What is chosen, such as colours, is kept; tabs are each window's own, and credentials are kept nowhere. */
+/** Settings such as colours are kept. Each window has its own tabs. Credentials are not kept. */
 const forgotten = /:(tabState|query|variables|headers|operationName|shouldPersistHeaders)$/
 const storage = {
   get length() { return localStorage.length },

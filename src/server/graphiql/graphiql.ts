@@ -5,9 +5,9 @@ import { fetcherScript } from './fetcher.ts'
 import { graphiqlTabs } from './tabs.ts'
 import type { HttpResponse, HttpRequest } from '../http.ts'
 
-/** The page's own address with this parameter is an asset's: it is ours wherever the page is mounted. */
+/** The address of an asset is the page's own address with this parameter, so it works wherever the page is mounted. */
 const assetParameter = 'asset'
-/** The only asset that is made here; the demo's holds the credential of a caller. */
+/** The only generated asset. That of the demo holds the credential of a caller. */
 const startName = 'start.js'
 const packed = promisify(gzip)
 
@@ -16,28 +16,28 @@ export interface GraphiQLOptions {
   readonly demoHeaders?: Readonly<Record<string, string>> | undefined
 }
 
-/** GraphiQL from our own files: neither its page nor its scripts come from anywhere else. */
+/** GraphiQL from our own files. Neither the page nor its scripts come from another host. */
 export interface GraphiQL {
   page(): Promise<HttpResponse>
-  /** Undefined: it does not ask for an asset. */
+  /** Returns undefined for a request that is not for an asset. */
   asset(request: HttpRequest): Promise<HttpResponse> | undefined
 }
 
 interface Asset {
   readonly type: string
-  /** Whether it holds a credential. */
+  /** Whether the asset holds a credential. */
   readonly isSecret: boolean
   readonly bytes: Buffer
   readonly gzipped: Buffer
 }
 
 interface Assets {
-  /** Changes with any of them, so that those without a credential can be cached for ever. */
+  /** Changes with every asset, so that assets without a credential can be cached for ever. */
   readonly version: string
   readonly byName: ReadonlyMap<string, Asset>
 }
 
-/** Nothing is loaded before somebody asks: the scripts are 9 MB. */
+/** The scripts are 9 MB, so they are loaded at the first request. */
 export function createGraphiQL({ demoHeaders }: GraphiQLOptions = {}): GraphiQL {
   let loading: Promise<Assets> | undefined
   const load = () => (loading ??= loadAssets(demoHeaders))
@@ -123,7 +123,7 @@ async function loadAssets(demoHeaders: GraphiQLOptions['demoHeaders']): Promise<
   return { version: hash.digest('base64url').slice(0, 16), byName }
 }
 
-/** Its own address tells where the workers are. */
+/** Its own address says where the workers are. */
 function startScript(demoHeaders: GraphiQLOptions['demoHeaders']): string {
   const headers = JSON.stringify(demoHeaders ?? { Authorization: 'Bearer …' }, undefined, 2)
   const options = {

@@ -1,6 +1,6 @@
 /**
- * The operations that GraphiQL opens with: say something, see it answered, look around. The input is written in place:
- * GraphiQL drops the variables of its default tabs.
+ * The operations that GraphiQL opens with: send a message, see the reply, look around. The input is part of the document,
+ * since GraphiQL drops the variables of its default tabs.
  */
 export const graphiqlTabs: readonly { readonly query: string }[] = [
   {

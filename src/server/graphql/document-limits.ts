@@ -19,24 +19,24 @@ export type DocumentLimits = Pick<
   'maxDepth' | 'maxAliases' | 'maxDirectives' | 'maxCost' | 'maxEventCost'
 >
 
-/** Introspection is deep by nature; graphql-js itself refuses what recurses in it. */
+/** Introspection queries are deep. graphql-js itself refuses recursive ones. */
 const maxIntrospectionDepth = 20
-/** Fields of a document, fragments counted as often as they are spread. */
+/** Fields of a document. A fragment counts as often as it is spread. */
 const maxFields = 2_000
-/** Pairs of fields that share a key of the response, which validation compares one by one. */
+/** Pairs of fields that share a response key. Validation compares every pair. */
 const maxOverlaps = 10_000
-/** Points of a question for the schema: what it selects is many times what a page of rows may be. */
+/** Points of an introspection field: its result is many times larger than a page of rows. */
 const introspectionCost = 10_000
 const defaultRows = 20
 const maxRows = 100
-/** Brackets of any kind within each other, and fragments: whoever reads a document calls itself for each. */
+/** Nested brackets of any kind, and nested fragments: readers of a document recurse into each. */
 const maxNesting = 200
-/** Arguments that say how many rows a field has: of a page, or of nodes by their ids. */
+/** Arguments that say how many rows a field has: those of a page, or of nodes by their ids. */
 const sizes: ReadonlySet<string> = new Set(['first', 'last', 'ids'])
-/** Fields of a page that have a value for each of its rows. */
+/** Fields of a page that have one value for each row. */
 const pageRows: ReadonlySet<string> = new Set(['edges', 'nodes'])
 
-/** The fields of one key of the response. */
+/** The fields of one response key. */
 interface ResponseKey {
   count: number
   readonly below: Map<string, ResponseKey>
@@ -44,18 +44,18 @@ interface ResponseKey {
 
 interface Where {
   readonly depth: number
-  /** Selections within each other, fragments included: each is a call within a call. */
+  /** Nested selections, fragments included: each is a nested call. */
   readonly levels: number
   readonly maxDepth: number
-  /** How often a field is resolved at most; 0 where none is. */
+  /** How often a field is resolved at most, or 0 if it is not resolved. */
   readonly rows: number
-  /** How many rows `edges` or `nodes` has here, if they are not counted yet. */
+  /** How many rows `edges` or `nodes` has here, if they have not been counted yet. */
   readonly edges: number
 }
 
 /**
- * Refuses a document that costs too much to validate or to execute; to be called before validation, whose own cost it
- * bounds. It knows no schema: a page is known by its `edges` or `nodes`, and a field by its name. Returns the cost.
+ * Refuses a document that costs too much to validate or to execute, and returns the cost. Call it before validation, whose
+ * cost it bounds. It does not use the schema: it knows a page by its `edges` or `nodes`, and a field by its name.
  * @param fieldCosts points of the fields that cost more than 1
  * @throws {@link BadRequestError}
  */
@@ -87,7 +87,7 @@ export function checkDocument(
       definition.kind === Kind.FRAGMENT_DEFINITION
     ) {
       countDirectives(definition)
-      // A fragment by itself is only validated: what it costs to execute counts where it is spread.
+      // A fragment by itself is only validated. Its cost of execution counts where it is spread.
       const isExecuted = definition.kind === Kind.OPERATION_DEFINITION
       isSubscription = isExecuted && definition.operation === OperationTypeNode.SUBSCRIPTION
       const maxDepth = isExecuted ? limits.maxDepth : maxIntrospectionDepth
@@ -126,7 +126,7 @@ export function checkDocument(
         case Kind.FRAGMENT_SPREAD: {
           const name = selection.name.value
           const fragment = fragments.get(name)
-          // A fragment within itself, or an unknown one, is for validation to refuse.
+          // Validation refuses a fragment that contains itself, and an unknown one.
           if (!fragment || spreading.has(name)) break
           count('fields', 1, maxFields)
           spreading.add(name)
@@ -137,7 +137,7 @@ export function checkDocument(
     }
   }
 
-  /** A subscription is executed for each event: it may cost less than what is executed once. */
+  /** A subscription is executed for each event, so it may cost less than an operation that is executed once. */
   function countCost(more: number): void {
     count('cost', more, limits.maxCost)
     if (isSubscription) count('cost of an event', more, limits.maxEventCost)
@@ -147,7 +147,7 @@ export function checkDocument(
     return isIntrospection(field) ? introspectionCost : (fieldCosts.get(field.name.value) ?? 1)
   }
 
-  /** Each as often as it is written. */
+  /** Each counts as often as it is written. */
   function countDirectives({
     directives,
   }: {
@@ -163,8 +163,8 @@ export function checkDocument(
 }
 
 /**
- * Refuses a document whose brackets nest so deep that parsing it would overflow the stack; call it before parsing.
- * Reads at most `maxTokens` tokens: a longer document is refused as well.
+ * Refuses a document whose brackets nest so deep that parsing it would overflow the stack. Call it before parsing.
+ * It reads at most `maxTokens` tokens, and refuses a longer document as well.
  * @throws {@link BadRequestError}
  */
 export function checkNesting(source: string | Source, maxTokens: number): void {
@@ -191,7 +191,7 @@ export function checkNesting(source: string | Source, maxTokens: number): void {
   }
 }
 
-/** Undefined: here is no token, which the parser reports in its own words. */
+/** Returns undefined where there is no token. The parser reports that. */
 function nextKind(lexer: Lexer): TokenKind | undefined {
   try {
     return lexer.advance().kind
@@ -212,7 +212,10 @@ function isIntrospection({ name }: FieldNode): boolean {
   return name.value === '__schema' || name.value === '__type'
 }
 
-/** All rows of a page with a size count at once; of another page those of its `edges` or `nodes`, which may stand in a fragment. */
+/**
+ * The rows of a page with a size count at once. Those of another page count at its `edges` or `nodes`, which may be in a
+ * fragment.
+ */
 function rowsBelow(
   { name, arguments: args }: FieldNode,
   { rows, edges }: Where,

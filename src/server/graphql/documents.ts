@@ -34,7 +34,7 @@ export function createDocuments(schema: GraphQLSchema, { limits, introspection }
     : [...specifiedRules, NoSchemaIntrospectionCustomRule]
   /** Costs of the documents that may be executed. */
   const costs = new WeakMap<DocumentNode, number>()
-  /** What was found wrong with documents that are kept. */
+  /** The errors of the documents that are kept. */
   const checked = new WeakMap<DocumentNode, readonly GraphQLError[]>()
 
   return {
@@ -44,12 +44,12 @@ export function createDocuments(schema: GraphQLSchema, { limits, introspection }
     caches: {
       documentCache: createCache<DocumentNode>(),
       errorCache: createCache<unknown[]>(),
-      // Yoga looks it up by the names of all rules, which it joins for each request.
+      // Yoga looks the validation up by the joined names of all rules, which it joins for each request.
       validationCache: false,
     },
   }
 
-  /** Limits come before validation, which a hostile document can make expensive. */
+  /** Limits are checked before validation, because a hostile document can make validation expensive. */
   function parseDocument(source: string | Source): DocumentNode {
     checkNesting(source, limits.maxTokens)
     let document: DocumentNode
@@ -76,7 +76,7 @@ export function createDocuments(schema: GraphQLSchema, { limits, introspection }
   }
 }
 
-/** Yoga's, for documents that are not worth an attacker's while. */
+/** Validation as Yoga does it, for documents within the limits. */
 function createCache<Value extends object>() {
   const cache = createLRUCache<Value>({ max: maxCachedDocuments })
   return {

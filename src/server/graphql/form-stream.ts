@@ -4,7 +4,7 @@ import { BadRequestError, GatewayError, TooLargeError } from '../../errors.ts'
 
 const maxHeaderBytes = 8_192
 const maxHeaderPairs = 20
-/** Bytes of the file that wait for their reader. */
+/** Bytes of the file that may wait for their reader. */
 const waitingBytes = 65_536
 
 export interface FormLimits {
@@ -16,7 +16,7 @@ export interface FormLimits {
   readonly maxBytes: number
 }
 
-/** All fields of a form, and its file, which is still on its way. */
+/** All fields of a form, and its file, which is still being received. */
 export interface FormHead {
   readonly fields: ReadonlyMap<string, string>
   /** The name of the file's part. */
@@ -25,15 +25,15 @@ export interface FormHead {
 }
 
 export interface FormStream {
-  /** Fails where there is anything but fields and then one file. */
+  /** Fails if the form is not fields followed by one file. */
   readonly head: Promise<FormHead>
-  /** Reads away what nobody has read, up to the limits, so that the client gets to see the answer. Never rejects. */
+  /** Reads and drops the unread rest, up to the limits, so that the client sees the response. Never rejects. */
   finish(): Promise<void>
 }
 
 /**
- * Reads a form of fields and then one file, which is not buffered: who reads it sets the pace of the client. Its content
- * ends only when the whole form has ended well, so that nothing that was cut short or goes on is taken for a file.
+ * Reads a form of fields followed by one file. The file is not buffered: its reader sets the pace of the client. Its content
+ * ends only when the whole form has ended well, so that a form that is cut short is not taken for a file.
  * @throws {@link BadRequestError} for a content type without a boundary
  */
 export function openFormStream(
@@ -48,9 +48,9 @@ export function openFormStream(
   let content: BusboyFileStream | undefined
   let failed = false
   let isOver = false
-  /** Lets the pump go on that waits for the parser. */
+  /** Resumes the pump that waits for the parser. */
   let proceed = () => {}
-  // Whoever waits for them is told; until somebody does, their failure is nobody's.
+  // Those who await the fields get the failure. Until somebody does, it must not be an unhandled rejection.
   head.promise.catch(() => undefined)
   ended.promise.catch(() => undefined)
 
@@ -88,12 +88,12 @@ export function openFormStream(
   }
 
   async function* contentOf(stream: BusboyFileStream): AsyncGenerator<Uint8Array, void, undefined> {
-    // A reader that leaves does not end the form: the parser would wait for ever for it.
+    // A reader that stops early must not stop the parser, which would wait for it for ever.
     const chunks: AsyncIterable<Uint8Array> = stream.iterator({ destroyOnReturn: false })
     try {
       yield* chunks
     } catch (error) {
-      fail(error) // the parser's word for a file that is cut short, unless we know better
+      fail(error) // the parser's error for a file that is cut short, unless a better one is known
     }
     await ended.promise
   }
@@ -116,7 +116,7 @@ export function openFormStream(
     }
   }
 
-  /** When the parser can take more: not before the file's reader has. At its end it may never say so. */
+  /** Resolves when the parser can take more, which needs the file's reader. At its end the parser may never say so. */
   function written(chunk: Uint8Array): Promise<void> {
     return new Promise((resolve) => {
       proceed = resolve

@@ -8,40 +8,40 @@ import type { MediaType } from '../accept.ts'
 import type { HttpRequest, HttpResponse } from '../http.ts'
 import type { BytesHeld } from '../streams/waiting-bytes.ts'
 
-/** What a resolver may touch, before it is executed for one answer. */
+/** The context of resolvers, without the parts of a single execution. */
 export type RequestContext = Omit<GraphContext, 'budget'>
 
-/** A GraphQL request of a known caller, on its way. */
+/** A GraphQL request of a known caller while it is processed. */
 export interface OperationRequest {
   readonly request: HttpRequest
   readonly accepted: readonly MediaType[]
   /** The status of the caller's credential; a stream ends when it is no longer accepted. */
   readonly credentialStatus: CredentialStatus
-  /** Opens the caller's session; called when the document is known to be worth it. */
+  /** Opens the caller's session. Called when the document has passed its checks. */
   openContext(): Promise<RequestContext>
-  /** What it asks, once that is known. */
+  /** The name and type of the operation, once they are known. */
   kind?: RequestKind
-  /** The cost of its document, once that is taken from its session's budget. */
+  /** The cost of the document, once the session has paid it. */
   cost?: number
-  /** The cost of its answer, and the bytes that it holds, while it is executed. */
+  /** The cost and the bytes of the result while it is executed. */
   making?: AnswerInProgress
-  /** Set by a subscription that was accepted; every other result is sent as it is. */
+  /** Set by a subscription that was accepted. Every other result is sent as it is. */
   response?: HttpResponse
 }
 
-/** An answer while it is made, and what it holds until its client has it. */
+/** A response while it is made, and the bytes that it holds until its client has it. */
 export interface AnswerInProgress {
   readonly budget: AnswerBudget
   readonly held: BytesHeld
-  /** The turns of the session that is answered. */
+  /** The turns of the caller's session. */
   readonly turns: Turns
 }
 
-/** What the documents of each session may cost. */
+/** The budget of each session for documents. */
 export interface CostLimiter {
   /** @throws {@link RateLimitedError} */
   take(key: string, points: number): Promise<void>
-  /** Takes points whose use is known only afterwards. */
+  /** Takes points that are known only after their use. */
   charge(key: string, points: number): Promise<void>
 }
 

@@ -4,12 +4,12 @@ import { bodyTooLarge } from '../http.ts'
 import type { Turns } from '../../lib/turns.ts'
 import type { HttpRequest } from '../http.ts'
 
-/** Levels of a request's JSON; a parameter of a message, the deepest that the schema takes, has about 20. */
+/** Levels of a request's JSON. The deepest value that the schema takes, a parameter of a message, has about 20. */
 const maxJsonDepth = 64
 
-/** What a GraphQL request asks, before its document is parsed. */
+/** A GraphQL request before its document is parsed. */
 export interface GraphParams {
-  /** Undefined: the extensions name a persisted document. */
+  /** Undefined if the extensions name a persisted document. */
   readonly query?: string
   readonly variables?: Record<string, unknown>
   readonly operationName?: string
@@ -19,17 +19,17 @@ export interface GraphParams {
 export interface ParamsOptions {
   /** Whether a request may name a persisted document instead of a query. */
   readonly takesIds: boolean
-  /** Long requests take turns before they are parsed. */
+  /** Long requests wait for their turn before they are parsed. */
   readonly turns: Turns
 }
 
-/** Bytes of a request that is parsed and checked without waiting: some milliseconds of work at most. */
+/** A request up to this many bytes is parsed and checked without waiting: a few milliseconds of work. */
 const freeBytes = 2_048
-/** Parsing and checking a byte of a document may take as long as writing so many. */
+/** Parsing and checking one byte of a document can take as long as writing this many. */
 const unitsPerByte = 8
 
 /**
- * Reads what a GET or a POST asks. No error repeats anything of the request, and no more than `maxBytes` are read.
+ * Reads the parameters of a GET or a POST. No error repeats text of the request, and at most `maxBytes` are read.
  * @throws {@link BadRequestError} {@link TooLargeError} {@link UnsupportedMediaTypeError}
  */
 export async function readParams(
@@ -84,7 +84,7 @@ function checkMediaType(contentType: string | null | undefined): void {
   }
 }
 
-/** Keeps nothing from one text to the next. */
+/** It has no state between two texts. */
 const decoder = new TextDecoder('utf-8', { fatal: true })
 
 function decodeText(bytes: Uint8Array): string {
@@ -101,7 +101,7 @@ export function parseBodyJson(text: string): unknown {
   try {
     value = JSON.parse(text)
   } catch {
-    // The parser's own message quotes what it met.
+    // The parser's own message quotes the text.
     throw new BadRequestError('The request is not valid JSON.')
   }
   checkDepth(value)
@@ -109,8 +109,8 @@ export function parseBodyJson(text: string): unknown {
 }
 
 /**
- * Refuses values that nest deeper than anything the schema takes: whoever reads them later may call itself for each
- * level. A loop, since recursion here would be the fault itself.
+ * Refuses values that nest deeper than anything the schema takes, because later readers may recurse once for each level. It
+ * is a loop, since recursion here would have the same fault.
  */
 function checkDepth(value: unknown): void {
   let level = [value]
@@ -150,10 +150,10 @@ export function checkParams(
   }
 }
 
-/** How a persisted document is named: as GraphQL over HTTP does, and in the two forms of Relay's documentation. */
+/** The names of a persisted document's id: that of GraphQL over HTTP, and the two of Relay's documentation. */
 const documentIdNames = ['documentId', 'doc_id', 'id'] as const
 
-/** All ways to name a persisted document as one: the names above, and the extension of Apollo. */
+/** The id of a persisted document, by one of the names above or by the extension of Apollo. */
 function withDocumentId(
   extensions: Record<string, unknown> | undefined,
   members: Record<string, unknown>,

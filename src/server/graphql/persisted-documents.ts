@@ -5,9 +5,10 @@ import type { PersistedDocuments } from '../../config/sections/persisted-documen
 import { BadRequestError, ForbiddenError, GatewayError } from '../../errors.ts'
 
 /**
- * Answers requests that name a document; with `only`, no others.
+ * Executes requests that name a document. With `only`, other requests are refused.
  * @param parse throws for a document over the limits
- * @throws `TypeError` for a document that does not fit the schema or the limits: better now than at its first use.
+ * @throws `TypeError` for a document that does not fit the schema or the limits, since that is better seen now than at
+ * its first use.
  */
 export function usePersistedDocuments(
   { documents, only }: PersistedDocuments,
@@ -28,7 +29,7 @@ export function usePersistedDocuments(
 }
 
 /**
- * What is wrong with each document that could never be executed.
+ * The errors of the documents that could never be executed.
  * @param parse throws for a document over the limits
  */
 export function findDocumentProblems(

@@ -16,9 +16,9 @@ import type {
 
 type OperationPlugin = Plugin<OperationContext, OperationContext>
 
-/** Few errors of variables are shown: each one writes the whole value, which may be all of the request's body. */
+/** Only a few errors of variables are shown: each contains the whole value, which may be the whole request body. */
 const coercion = { maxCoercionErrors: 3 }
-/** Code units of the name of an operation, in a trace. */
+/** The longest name of an operation in a trace, in UTF-16 code units. */
 const maxNameLength = 64
 
 /** Parses, prices and validates documents. */
@@ -55,7 +55,7 @@ export function createSessionOpener({
 
 export type OpenSession = ReturnType<typeof createSessionOpener>
 
-/** Executes queries and mutations with nothing of Yoga's in the context: a resolver holds one session, and no more. */
+/** Executes queries and mutations without Yoga's own context: a resolver gets one session, and nothing else. */
 export function useExecution(openSession: OpenSession, costs: CostLimiter): OperationPlugin {
   async function executeInSession(args: ExecutionArgs): Promise<ExecutionResult> {
     const contextValue = await openSession(args, operationOf(args))

@@ -9,15 +9,15 @@ import type { HttpResponse } from '../http.ts'
 import type { JsonText } from '../../lib/json-text.ts'
 import { framingOf } from '../streams/framing.ts'
 
-/** Bad input is not answered with more than it is worth. */
+/** Limits the size of the response to bad input. */
 const maxErrors = 20
 /** UTF-16 code units. */
 const maxMessageLength = 1_000
 
 /**
- * A result over HTTP. What was executed is 200. What was refused before (credentials, limits, cursors) has its status in
- * every media type, except where the client is known to read its code on the stream only; a request error of GraphQL
- * itself is 400 only where clients expect it, and is sent on the stream of a POST.
+ * A result over HTTP. An executed operation is 200. One that was refused before (credentials, limits, cursors) has its status
+ * in every media type, unless its client reads the code from the stream only. A request error of GraphQL itself is 400 only
+ * where clients expect that, and is sent on the stream of a POST.
  */
 export function resultResponse(
   result: ExecutionResult,
@@ -33,7 +33,7 @@ export function resultResponse(
     return jsonResponse(refusal.status, shownResult(result), refusal.headers)
   }
   const framing = framingOf(type)
-  // A browser's EventSource stops on a status, and would ask again after every stream.
+  // A browser's EventSource stops on an error status, but would reconnect after every stream.
   if (framing && (isExecuted || method === 'POST')) {
     const { headers } = framing
     const stream = createResultStream(framing, JSON.stringify(shownResult(result)))
@@ -47,7 +47,7 @@ export function resultResponse(
 }
 
 /**
- * A long result as a text that is sent at the pace of its reader. `done`: nothing of it waits any more.
+ * A long result as a text that is sent at the pace of its reader. `done`: called when all of it has left.
  */
 export function textResponse(
   { pieces, bytes }: JsonText,
@@ -66,18 +66,21 @@ export function textResponse(
 }
 
 /**
- * Whether the client reads nothing but streams: graphql-sse, by which Apollo, Relay and urql subscribe, takes every status
- * but 200 for a broken connection, and repeats the request. A browser's `EventSource`, which asks by GET, stops on a
- * status, and would repeat a stream.
+ * Whether the client reads the outcome from a stream only. graphql-sse, which Apollo, Relay and urql use, takes every status
+ * but 200 for a broken connection, and repeats the request. A browser's `EventSource` uses GET: it stops on an error status,
+ * and would repeat a stream.
  */
 function readsOnlyStreams(method: string, accepted: readonly MediaType[]): boolean {
   return method === 'POST' && accepted.every((type) => type === mediaTypes.events)
 }
 
-/** Codes that no repetition of the request mends: BAD_REQUEST, BAD_USER_INPUT, NOT_FOUND, SUBSCRIPTION_CURSOR_EXPIRED. */
+/**
+ * Codes that stay the same when the request is repeated: BAD_REQUEST, BAD_USER_INPUT, NOT_FOUND,
+ * SUBSCRIPTION_CURSOR_EXPIRED.
+ */
 const streamedStatuses: ReadonlySet<number> = new Set([400, 404, 410])
 
-/** An error of ours before any GraphQL. */
+/** One of our errors, before GraphQL is reached. */
 export function errorResponse(error: GatewayError, shownError: GraphQLError): HttpResponse {
   return jsonResponse(error.status, shownResult({ errors: [shownError] }), headersOf(error))
 }
@@ -103,7 +106,7 @@ function headersOf(error: GatewayError): Record<string, string> {
   return { 'retry-after': String(Math.ceil(error.retryAfterMs / 1000)) }
 }
 
-/** What Yoga notes on the errors of its own checks; `spec`: the status that GraphQL over HTTP leaves open. */
+/** Yoga's note on the errors of its own checks. `spec`: GraphQL over HTTP leaves the status open. */
 interface YogaHttp {
   readonly status?: number
   readonly headers?: Record<string, string>
@@ -115,14 +118,14 @@ function httpOf(error: GraphQLError): YogaHttp | undefined {
   return error.extensions['http'] === undefined ? undefined : http
 }
 
-/** A result as its client sees it. */
+/** A result as the client sees it. */
 export function shownResult(result: ExecutionResult): object {
   if (!result.errors) return { data: result.data }
   const errors = result.errors.slice(0, maxErrors).map(showError)
   return 'data' in result ? { errors, data: result.data } : { errors }
 }
 
-/** GraphQL's messages quote what they refuse, however long; errors of Yoga's own checks have codes of their own, or none. */
+/** GraphQL's messages quote the refused text, however long it is. Errors of Yoga's own checks have other codes, or none. */
 function showError(error: GraphQLError): object {
   const { message, extensions, ...rest } = error.toJSON()
   const { http, code, ...more } = extensions ?? {}

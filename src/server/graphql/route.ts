@@ -15,18 +15,18 @@ import type { RunOperation } from './yoga.ts'
 
 export interface GraphQLRouteOptions {
   readonly authenticator: {
-    /** Undefined: no credential is presented. One that is refused throws. */
+    /** Returns undefined if no credential is presented. @throws for a credential that is refused */
     authenticate(headers: RequestHeaders): Promise<Identity | undefined>
   }
   readonly openSession: (caller: Caller) => Promise<Omit<RequestContext, 'lastEventId'>>
   readonly runOperation: RunOperation
-  /** Undefined: there is no page. */
+  /** Undefined: the page is off. */
   readonly graphiql: GraphiQL | undefined
   readonly cors: Cors
   readonly load: LoadShedder
 }
 
-/** Where GraphQL is: operations, and the page to try them. */
+/** The route of GraphQL: operations, and the GraphiQL page. */
 export function createGraphQLRoute(options: GraphQLRouteOptions): Route {
   const { authenticator, openSession, runOperation, graphiql, cors, load } = options
 
@@ -46,7 +46,7 @@ export function createGraphQLRoute(options: GraphQLRouteOptions): Route {
       }
 
       load.check()
-      // Before anything of the body is read: who is not known costs nothing more.
+      // An unknown caller is refused before any of the body is read.
       const identity = await authenticator.authenticate(request.headers)
       if (identity === undefined) throw new UnauthenticatedError('A credential is needed.')
       if (identity.by === 'cookie') checkCookieRequest(request, cors)
@@ -69,8 +69,9 @@ export function createGraphQLRoute(options: GraphQLRouteOptions): Route {
 }
 
 /**
- * Where an event stream is resumed. Polyfills of `EventSource` cannot set the header everywhere, and send it in the query,
- * as `lastEventId`, `lastEventID` or `Last-Event-ID`.
+ * The cursor after which an event stream is resumed. Some polyfills of `EventSource` cannot set the header, and send it
+ * in the
+ * query, as `lastEventId`, `lastEventID` or `Last-Event-ID`.
  */
 function lastEventIdOf({ method, url, headers }: HttpRequest): string | undefined {
   const given = headers.get('last-event-id')

@@ -11,10 +11,10 @@ import type { HttpRequest } from '../http.ts'
 
 const maxMapLength = 1_024
 
-/** A request with a file: what it asks, while the file is still on its way. */
+/** A request with a file that is still being received. */
 export interface MultipartRequest {
   readonly params: GraphParams
-  /** Reads away what nobody has read, so that the client gets to see the answer. Never rejects. */
+  /** Reads and drops the unread rest, so that the client sees the response. Never rejects. */
   finish(): Promise<void>
 }
 
@@ -23,7 +23,7 @@ export function isMultipart({ method, headers }: HttpRequest): boolean {
 }
 
 /**
- * Reads a GraphQL multipart request up to its file, of which there is one, in one place.
+ * Reads a GraphQL multipart request up to its file. There is one file, at one place in the variables.
  * @see https://github.com/jaydenseric/graphql-multipart-request-spec
  * @throws {@link ForbiddenError} {@link BadRequestError} {@link TooLargeError}
  */
@@ -33,7 +33,7 @@ export async function readMultipart(
   options: ParamsOptions,
 ): Promise<MultipartRequest> {
   const { headers } = request
-  // A page may send a form to any site unasked; a header of its own makes its browser ask us first.
+  // A page can send a form to any site. A custom header makes its browser send a preflight request first.
   if (headers.get(preflightHeader) == null) {
     throw new ForbiddenError(`A multipart request needs the header ${preflightHeader}.`)
   }
@@ -62,7 +62,7 @@ function fieldOf(fields: FormHead['fields'], name: 'operations' | 'map'): string
   return text
 }
 
-/** Where the file of this part goes: `{ "0": ["variables.file"] }`. @throws {@link BadRequestError} */
+/** The place in the variables for the file of this part: `{ "0": ["variables.file"] }`. @throws {@link BadRequestError} */
 function readMap(text: string, part: string): readonly string[] {
   const map = text.length <= maxMapLength ? parseBodyJson(text) : undefined
   const [entry, ...others] = isJsonObject(map) ? Object.entries(map) : []
@@ -79,7 +79,7 @@ function readMap(text: string, part: string): readonly string[] {
   return path.split('.')
 }
 
-/** Only where the variables say null: a file replaces nothing. @throws {@link BadRequestError} */
+/** The variables must have null at that place, since a file replaces no value. @throws {@link BadRequestError} */
 function placeFile(params: GraphParams, path: readonly string[], file: FileUpload): void {
   const last = path.at(-1) ?? ''
   let place: unknown = params
@@ -89,7 +89,7 @@ function placeFile(params: GraphParams, path: readonly string[], file: FileUploa
   Object.assign(Object(place), { [last]: file })
 }
 
-/** A member that an object or a list has itself, and does not inherit. */
+/** An own member of an object or a list, not an inherited one. */
 function own(holder: unknown, name: string): unknown {
   const members: Record<string, unknown> = Object(holder)
   return Object.hasOwn(members, name) ? members[name] : undefined

@@ -35,7 +35,7 @@ import { resultResponse, shownResult, textResponse } from './result-response.ts'
 import { isMultipart, readMultipart } from './upload.ts'
 import type { MultipartRequest } from './upload.ts'
 
-/** Bytes of an answer up to which it is made and sent as one text. */
+/** A result up to this many bytes is made and sent as one text. */
 const maxPlainBytes = 65_536
 
 export interface YogaOptions {
@@ -55,21 +55,21 @@ export interface YogaOptions {
   readonly timeouts: Pick<Timeouts, 'requestMs'>
   /** Whether clients may ask for the schema. */
   readonly introspection: boolean
-  /** Undefined: every request brings its document. */
+  /** Undefined: requests contain their documents. */
   readonly persistedDocuments: PersistedDocuments | undefined
   readonly clock: Clock
   readonly tracer: Tracer
   readonly present: PresentError
-  /** What the documents of each session may cost: one that asks much must not hold up the others. */
+  /** The budget of each session for documents, so that one session cannot hold up the others. */
   readonly costs: CostLimiter
-  /** Begins to count an answer of a session. */
+  /** Begins to count a response of a session. */
   readonly beginAnswer: (session: SessionId) => AnswerInProgress
   /** The turns that all requests share. */
   readonly turns: SharedTurns
   readonly subscribe: Subscribe
 }
 
-/** Answers a GraphQL request whose caller is known. Never rejects. */
+/** Handles a GraphQL request whose caller is known. Never rejects. */
 export type RunOperation = (operation: OperationRequest) => Promise<HttpResponse>
 
 /** @throws `TypeError` for a persisted document that does not fit the schema */
@@ -101,7 +101,7 @@ export function createOperationRunner(options: YogaOptions): RunOperation {
     maxRequestBodySize: false,
   })
 
-  // All that Yoga wants to know of a request is its method: one of each serves all.
+  // Yoga reads only the method of a request, so one object for each method is enough.
   const requestBy = (method: 'GET' | 'POST') =>
     new yoga.fetchAPI.Request('http://gateway/graphql', { method })
   const [get, post] = [requestBy('GET'), requestBy('POST')]
@@ -118,7 +118,7 @@ export function createOperationRunner(options: YogaOptions): RunOperation {
     } catch (error) {
       result = { errors: [present(error)] }
     }
-    // A client that is slow to send the rest loses its connection with the answer.
+    // A client that is slow to send the rest loses its connection with the response.
     if (form) await inTime(form.finish()).catch(() => undefined)
     return operation.response ?? (await respond(operation, result))
 
@@ -133,7 +133,7 @@ export function createOperationRunner(options: YogaOptions): RunOperation {
     }
   }
 
-  /** In turns with other work where it is long. What a client has to read before it is forgotten counts as held. */
+  /** A long result takes turns with other work. Its bytes count as held until the client has read them. */
   async function respond(
     { request, accepted, making, kind }: OperationRequest,
     result: ExecutionResult,

@@ -1,43 +1,44 @@
 import { IncomingMessage, type Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
-/** Bytes of further requests that are kept while a stream is sent; then no more is read until it ends. */
+/** Bytes of further requests that are kept while a stream is sent. After that, nothing is read until the stream ends. */
 const maxPipelinedBytes = 65_536
 
-/** A connection of which only the socket is left: what is written to it goes out as it is. */
+/** A connection without HTTP: text is written to its socket as it is. */
 export interface TakenConnection {
   readonly socket: Socket
-  /** Told once if the connection closes before it is given back. */
+  /** Called once if the connection closes before it is given back. */
   user: { closed(): void } | undefined
-  /** Lets HTTP have it for the next request, or closes it if its client has asked for that. */
+  /** Gives the connection back to HTTP for the next request, or closes it if its client has asked for that. */
   giveBack(): void
 }
 
-/** Takes the connection of a response whose head is written. Undefined: HTTP has more to do on it. */
+/** Takes the connection of a response whose head is written. Returns undefined while HTTP still needs the connection. */
 export type TakeConnection = (req: object, res: object) => TakenConnection | undefined
 
-/** As much of Node's parser of a connection as tells whether it has read more than the request that is answered. */
+/** The part of Node's HTTP parser that tells whether it has read more than the current request. */
 interface Parser {
   readonly incoming: unknown
-  /** An error: it is in the middle of a message. Changes nothing otherwise. */
+  /** Returns an error in the middle of a message. Otherwise it has no effect. */
   finish(): unknown
 }
 
 /**
- * The connections of a server of our own that were taken from HTTP for a stream. Node keeps about 12 KiB for each response
- * that is being sent: the parser of its connection, the request, the response, and what they hold. A stream needs none of
- * it after its head, and there are thousands, open for hours.
+ * The connections of the gateway's own server that were taken from HTTP for a stream. Node keeps about 12 KiB for each
+ * response
+ * that is being sent: the parser of the connection, the request, the response, and their state. A stream needs none of
+ * that after its head, and thousands of streams are open for hours.
  *
- * To Node, a connection that is taken looks closed (its own listeners of `close` free everything), and one that is given
- * back looks new (servers take what is emitted as `connection`). HTTP has it back with the first byte of the next request:
- * until then, too, just the socket is held.
+ * To Node, a connection that is taken looks closed (its own listeners of `close` free everything), and a connection that is
+ * given back looks new (servers take what is emitted as `connection`). HTTP gets it back with the first byte of the next
+ * request. Until then only the socket is held.
  */
 export class Connections implements Disposable {
   readonly #server: Server
   readonly #idleMs: number
   readonly #taken = new Map<Socket, Taken>()
 
-  /** `idleMs`: for how long a connection waits for its next request. */
+  /** `idleMs`: how long a connection waits for its next request. */
   constructor(server: Server, idleMs: number) {
     this.#server = server
     this.#idleMs = idleMs
@@ -49,7 +50,7 @@ export class Connections implements Disposable {
     if (!socket || !res.headersSent || !res.chunkedEncoding || !req.complete) return undefined
     if (!isOnlyRequest(req, socket)) return undefined
     res.detachSocket(socket)
-    // A request whose body was not read would take its socket with it.
+    // A request whose body was not read would destroy its socket.
     Object.assign(req, { socket: null })
     socket.emit('close', false)
     socket.removeAllListeners()
@@ -77,7 +78,7 @@ export class Connections implements Disposable {
     socket.resume()
   }
 
-  /** One for all sockets: what they are for is looked up. */
+  /** All sockets share one listener, which looks their state up. */
   readonly #listeners = this.#createListeners()
 
   #createListeners(): readonly (readonly [string, (this: Socket, chunk: Buffer) => void])[] {
@@ -104,7 +105,7 @@ export class Connections implements Disposable {
           this.destroy()
         },
       ],
-      // What fails closes as well.
+      // A socket that fails is closed as well.
       ['error', ignore],
       [
         'close',
@@ -117,7 +118,7 @@ export class Connections implements Disposable {
     ]
   }
 
-  /** Closes those that are taken: the server does not know of them. */
+  /** Closes the connections that are taken, which the server does not know. */
   [Symbol.dispose](): void {
     for (const socket of this.#taken.keys()) socket.destroy()
   }
@@ -127,7 +128,7 @@ class Taken implements TakenConnection {
   readonly socket: Socket
   user: { closed(): void } | undefined
   isParked = false
-  /** Undefined: it is closed instead. */
+  /** Undefined: the connection is closed instead. */
   readonly #home: Connections | undefined
   #rest: Buffer | undefined
 
@@ -161,7 +162,7 @@ class Taken implements TakenConnection {
   }
 }
 
-/** Whether nothing of a further request has come. */
+/** Whether no data of a further request has come. */
 function isOnlyRequest(req: IncomingMessage, socket: Socket): boolean {
   const parser: unknown = Reflect.get(socket, 'parser')
   return isParser(parser) && parser.incoming === req && parser.finish() === undefined

@@ -6,7 +6,7 @@ import type { Timeouts } from '../../config/sections/timeouts.ts'
 import type { Logger } from '../../observe/logger.ts'
 import { Connections, type TakeConnection } from './connections.ts'
 
-/** Bytes that the head of a request may have beside the credential. */
+/** The bytes that the head of a request may have besides the credential. */
 const otherHeaderBytes = 8_192
 
 export interface ListenOptions {
@@ -25,14 +25,14 @@ export interface Listener extends AsyncDisposable {
   close(): Promise<void>
 }
 
-/** Rejects when the address cannot be had; later errors of accepting (no file descriptors) are logged and pass. */
+/** Rejects when the address is not available. Later errors of accepting (no file descriptors) are logged. */
 export async function listen(options: ListenOptions): Promise<Listener> {
   const { handle, host, port, timeouts, limits, logger } = options
   const server = createServer(
     {
       maxHeaderSize: limits.maxCredentialBytes + otherHeaderBytes,
       headersTimeout: timeouts.headersMs,
-      // GraphQL has a shorter one for what is no upload; a body is read only for callers that are known.
+      // GraphQL has a shorter timeout for requests other than uploads. A body is read only for known callers.
       requestTimeout: Math.max(timeouts.headersMs, timeouts.requestMs, timeouts.uploadMs),
       keepAliveTimeout: timeouts.idleConnectionMs,
       connectionsCheckingInterval: Math.min(timeouts.headersMs, 5_000),

@@ -6,7 +6,7 @@ import type { TakenConnection } from './connections.ts'
 import type { ResponseStream, Gone, Sink, ResponseReader } from '../streams/response-stream.ts'
 import { ConnectionWire, createWire, type HostResponse, isGone, type Wire } from './wire.ts'
 
-/** UTF-16 code units of a long text that are written at once. */
+/** The UTF-16 code units of a long text that are written at once. */
 const sliceLength = 8_192
 
 export interface SinkLimits {
@@ -14,9 +14,9 @@ export interface SinkLimits {
   readonly logger: Logger
   /** Readers that keep up take turns by the bytes that are written to them. */
   readonly turns: SharedTurns
-  /** Bytes that wait for a client that does not read. */
+  /** The bytes that may wait for a client that does not read. */
   readonly maxBufferedBytes: number
-  /** After so many ms of it the connection is destroyed. */
+  /** The connection is destroyed after this many ms without reading. */
   readonly stalledMs: number
   /** ms between two comments on an idle stream. */
   readonly keepAliveMs: number
@@ -26,10 +26,10 @@ export interface SinkLimits {
 export function streamToNode(stream: ResponseStream, res: HostResponse, limits: SinkLimits): void {
   const sink = new NodeSink(createWire(res), limits)
   res.on('close', () => sink.closed())
-  // A response that fails is closed as well, and its close is handled.
+  // A response that fails is closed as well, and the close is handled.
   res.on('error', ignore)
   sink.open(stream)
-  // Its client may have gone while the answer was made.
+  // The client may have gone while the response was made.
   if (isGone(res)) sink.closed()
 }
 
@@ -44,7 +44,7 @@ export function streamToConnection(
   sink.open(stream)
 }
 
-/** Mostly idle, and there are thousands: it holds no closures but the one that is called for each write. */
+/** There are thousands of these, mostly idle, so each holds only one closure, which is called for each write. */
 class NodeSink implements Sink {
   readonly #wire: Wire
   readonly #limits: SinkLimits
@@ -54,10 +54,10 @@ class NodeSink implements Sink {
   #wake: (() => void) | undefined
   #stall: Disposable | undefined
   #isSlicing = false
-  /** A frame was cut: nothing can follow it. */
+  /** Whether a frame was cut, so that nothing can follow it. */
   #isTorn = false
   #isEnded = false
-  /** Why nobody reads any more. */
+  /** The reason why nobody reads any more. */
   #gone: Gone | undefined
 
   constructor(wire: Wire, limits: SinkLimits) {
@@ -73,7 +73,7 @@ class NodeSink implements Sink {
 
   write(chunk: string): Promise<void> | undefined {
     if (this.#isOver) return undefined
-    // Where nothing waits, the socket takes the text as it is.
+    // If nothing waits, the socket takes the text as it is.
     if (chunk.length > sliceLength * 2 || this.#wire.waiting > 0) return this.#writeSlices(chunk)
     try {
       this.#wire.write(chunk, this.#settle)
@@ -111,7 +111,7 @@ class NodeSink implements Sink {
     }
   }
 
-  /** Its client has gone. */
+  /** Called when the client has gone. */
   closed(): void {
     this.#leave('client-gone')
   }
@@ -125,7 +125,7 @@ class NodeSink implements Sink {
     return waiting === 0 || waiting + bytes <= this.#limits.maxBufferedBytes
   }
 
-  /** A long text waits as it is: what has not left is neither encoded nor copied. */
+  /** A long text waits as a string: the rest is neither encoded nor copied before it is sent. */
   async #writeSlices(chunk: string): Promise<void> {
     this.#isSlicing = true
     for (let from = 0; from < chunk.length;) {
@@ -156,7 +156,7 @@ class NodeSink implements Sink {
     })
   }
 
-  /** Lets a writer that waits for room look again. */
+  /** Wakes a writer that waits for room. */
   interruptWait(): void {
     if (!this.#wake) return
     this.#disarm()
@@ -172,7 +172,7 @@ class NodeSink implements Sink {
 
   #leave(reason: Gone): void {
     this.#disarm()
-    // After its end the stream is through with it.
+    // After its end the stream does not use it any more.
     if (this.#isEnded) return
     if (this.#gone === undefined) {
       this.#gone = reason
@@ -181,7 +181,7 @@ class NodeSink implements Sink {
     this.interruptWait()
   }
 
-  /** A response is the host's, and may be wrapped by others: what it throws ends it, and nothing else. */
+  /** The response belongs to the host, and middleware may wrap it. An error that it throws ends this response only. */
   #fail(err: unknown): void {
     this.#limits.logger.error({ err }, 'response of the host failed')
     this.#leave('error')
@@ -193,7 +193,7 @@ class NodeSink implements Sink {
   }
 }
 
-/** Ends a response that has failed already: that it cannot even be destroyed changes nothing. */
+/** Ends a response that has failed already. An error while destroying it is ignored. */
 export function destroyResponse(res: { destroy(): unknown }): void {
   try {
     res.destroy()

@@ -11,15 +11,15 @@ import type { FindRoute } from '../routes.ts'
 import type { SilentPeers } from './silent-peers.ts'
 import type { HostResponse } from './wire.ts'
 
-/** The most pieces in which one body may come: each costs the memory and the time of a hundred bytes beside its own. */
+/** The most pieces of one body. Each piece costs the memory and time of a hundred bytes in addition to its own. */
 const maxPieces = 16_384
 
-/** How long a client may go on to send a body that was refused. */
+/** How long a client may continue to send a body that was refused. */
 const lingerMs = 1_000
 
 const origin = 'http://gateway'
 
-/** As much of a request as is used: `IncomingMessage` of `node:http`, or `Http2ServerRequest` of `node:http2`. */
+/** The used part of a request: `IncomingMessage` of `node:http`, or `Http2ServerRequest` of `node:http2`. */
 export interface HostRequest extends Readable {
   readonly method?: string | undefined
   readonly url?: string | undefined
@@ -36,9 +36,9 @@ export interface HostRequest extends Readable {
 }
 
 export function fromNodeRequest(req: HostRequest, findRoute: FindRoute): HttpRequest {
-  // A router that takes its prefix away may leave no slash.
+  // A router that removes its prefix may leave no slash.
   const target = (req.url ?? '').replace(/^(?=\?|$)/, '/')
-  // A target that is no path is one where nothing is.
+  // A target that is not a path has no route.
   const url = (target.startsWith('/') && URL.parse(`${origin}${target}`)) || new URL(origin)
   return {
     method: req.method ?? 'GET',
@@ -67,13 +67,13 @@ function parsedBody({ body }: HostRequest, maxBytes: number): Uint8Array {
   throw bodyTaken()
 }
 
-/** By events: a stream's own iterator stays in memory as long as its request, which here may be hours. */
+/** It uses events, because the iterator of a stream stays in memory as long as its request, which may be hours. */
 async function readBody(req: HostRequest, maxBytes: number): Promise<Uint8Array> {
   if (isBodyRead(req)) return parsedBody(req, maxBytes)
   const chunks: Buffer[] = []
   let length = 0
   const { promise, resolve, reject } = Promise.withResolvers<void>()
-  // A request closes after its end, too.
+  // A request also closes after its end.
   const cut = () => {
     if (!req.readableEnded) reject(bodyCutShort())
   }
@@ -92,7 +92,7 @@ async function readBody(req: HostRequest, maxBytes: number): Promise<Uint8Array>
   return first && chunks.length === 1 ? first : Buffer.concat(chunks, length)
 }
 
-/** An iterator that is left does not take the socket with it: the answer is still to be sent. */
+/** An iterator that is stopped early does not destroy the socket, since the response is still to be sent. */
 async function* readStream(req: HostRequest): AsyncGenerator<Uint8Array, void, undefined> {
   if (isBodyRead(req)) throw bodyTaken()
   const chunks: AsyncIterable<Uint8Array> = req.iterator({ destroyOnReturn: false })
@@ -101,11 +101,11 @@ async function* readStream(req: HostRequest): AsyncGenerator<Uint8Array, void, u
   } catch (error) {
     throw bodyCutShort(error)
   }
-  // A connection that goes may end the stream without a word.
+  // A lost connection may end the stream without an error.
   if (!req.complete) throw bodyCutShort()
 }
 
-/** All headers of a name: `req.headers` drops the second of some, such as a second `Authorization`, without a word. */
+/** All headers of a name. `req.headers` silently drops the second one of some names, such as `Authorization`. */
 function nodeHeaders(req: HostRequest) {
   return {
     get(name: string): string | undefined {
@@ -113,7 +113,7 @@ function nodeHeaders(req: HostRequest) {
       const separator = wanted === 'cookie' ? '; ' : ', '
       const fields = req.rawHeaders
       let value: string | undefined
-      // A dozen times for each request: names at even places, each with its value behind it.
+      // This runs a dozen times for each request. Names are at even indexes, each followed by its value.
       for (let at = 0; at < fields.length; at += 2) {
         const field = fields[at]
         if (field?.length !== wanted.length || field.toLowerCase() !== wanted) continue
@@ -125,12 +125,12 @@ function nodeHeaders(req: HostRequest) {
   }
 }
 
-/** What is done for all responses on Node. */
+/** The parts that all responses on Node share. */
 export interface SendLimits extends SinkLimits {
   readonly silentPeers: Pick<SilentPeers, 'watch'>
 }
 
-/** Sends an answer; a stream goes on by itself. `take`: takes the connection for it, on a server of our own. */
+/** Sends a response. A stream continues by itself. `take`: takes its connection, on the gateway's own server. */
 export function sendOnNode(
   answer: HttpResponse,
   req: HostRequest,
@@ -138,9 +138,9 @@ export function sendOnNode(
   limits: SendLimits,
   take?: TakeConnection,
 ): void {
-  // HTTP/2 has no headers of a connection, whose socket belongs to many requests.
+  // HTTP/2 has no connection headers, since many requests share its socket.
   const ownsConnection = req.httpVersionMajor < 2
-  // A body that was refused is nobody's: the connection goes with it.
+  // The connection of a body that was refused is closed with it.
   const isClosing = ownsConnection && !req.complete
   const headers = isClosing ? { ...answer.headers, connection: 'close' } : answer.headers
   if (answer.stream) return sendStream(answer, answer.stream, { req, res, headers, take }, limits)
@@ -179,10 +179,11 @@ function sendStream(
   try {
     socket?.setKeepAlive(true, limits.keepAliveMs)
     res.writeHead(status, headers)
-    // Kept as long as the stream: written by itself it is stored as one string, else as the pieces it was joined from.
+    // The head is kept as long as the stream. Written by itself it is stored as one string, else as the pieces it was
+    // joined from.
     socket?.cork()
     res.flushHeaders?.()
-    // Open for hours: the credential in its head is not kept so long.
+    // A stream is open for hours, and the credential in the request's head must not be kept so long.
     if (ownsConnection) Object.assign(req, { headers: {}, rawHeaders: [] })
     connection = take?.(req, res)
     if (socket instanceof Socket) limits.silentPeers.watch(socket)
@@ -195,7 +196,7 @@ function sendStream(
   socket?.uncork()
 }
 
-/** A client that does not take the rest of its answer is closed, as one of a stream is. */
+/** A client that does not read the rest of its response is closed, like the client of a stream. */
 function closeIfStalled(
   res: HostResponse,
   { clock, stalledMs }: SinkLimits,
@@ -204,7 +205,7 @@ function closeIfStalled(
   if (res.writableFinished || res.writableLength === 0) return held?.[Symbol.dispose]()
   const timer = clock.timer(stalledMs, () => {
     destroyResponse(res)
-    // Node closes no answer whose turn on its connection has not come.
+    // Node does not close a response that still waits for its turn on the connection.
     held?.[Symbol.dispose]()
   })
   res.on('close', () => {
@@ -213,7 +214,7 @@ function closeIfStalled(
   })
 }
 
-/** A connection that is closed while its client still sends may take the answer with it (RFC 9112 §9.6). */
+/** Closing a connection while its client still sends may lose the response (RFC 9112 §9.6). */
 function dropRest(req: HostRequest, clock: Clock, done: () => void): void {
   const timer = clock.timer(lingerMs, finish)
   req.on('end', finish).on('close', finish).resume()

@@ -1,4 +1,4 @@
-/** Requests of one connection that may wait for the answer to an earlier one; no usual client sends a second. */
+/** The requests of one connection that may wait for an earlier response. Usual clients do not send a second request. */
 const maxWaiting = 250
 
 interface PipelinedRequest {
@@ -7,7 +7,7 @@ interface PipelinedRequest {
 }
 
 interface PipelinedResponse {
-  /** Null: the answer to an earlier request has the connection. */
+  /** Null while the response to an earlier request has the connection. */
   readonly socket: object | null
   on(event: 'close', listener: () => void): unknown
 }
@@ -18,16 +18,16 @@ interface Line {
   waiting: number
 }
 
-/** Begins requests so that those of one connection of HTTP/1.1 come one after the other, as their answers must. */
+/** Begins the requests of one HTTP/1.1 connection one after the other, since their responses must be in order. */
 export interface Pipelines {
   begin(req: PipelinedRequest, res: PipelinedResponse, begin: () => void): void
-  /** Holds the response no more, unless others wait for it: its connection was taken for a stream, for hours. */
+  /** Lets go of a response whose connection was taken for a stream, unless others wait for it. */
   forget(socket: object, res: PipelinedResponse): void
 }
 
 /**
- * Node parses all that a connection brings, and makes objects for each request, however many are unanswered: a
- * connection on which too many wait is closed.
+ * Node parses everything that a connection brings, and makes objects for each request, however many still wait. A connection
+ * on which too many wait is closed.
  */
 export function createPipelines(): Pipelines {
   const lines = new WeakMap<object, Line>()

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { type Socket, SocketAddress } from 'node:net'
 import type { Clock } from '../../lib/clock.ts'
 
-/** A peer that has acknowledged nothing for less is not given up, in ms: a phone in a lift. */
+/** The shortest silence after which a peer is given up, in ms: a phone in a lift is silent for seconds. */
 const minSilenceMs = 2_000
 /** Linux repeats what is not acknowledged after 200 ms at the earliest, then after twice as long each time. */
 const firstRepeatMs = 200
@@ -10,19 +10,19 @@ const firstRepeatMs = 200
 const tables = ['/proc/self/net/tcp', '/proc/self/net/tcp6']
 
 /**
- * Closes the connections of streams whose peer is gone without a word: its network is down, so that neither FIN nor RST
- * comes. Keep-alives of TCP never find it, since a comment of ours is always on its way, and the kernel itself gives up
- * after a quarter of an hour. How long nothing was acknowledged is told by Linux alone; elsewhere nothing is closed.
+ * Closes the connections of streams whose peer has vanished: its network is down, so that neither FIN nor RST comes. TCP
+ * keep-alive does not notice it, since a comment of the stream is always unacknowledged, and the kernel gives up only after
+ * a quarter of an hour. Only Linux says how long nothing was acknowledged. On other systems nothing is closed.
  *
- * A comment is sent at least every `keepAliveMs`. Silence of half of that after it ends the connection, and is looked for
- * twice in that time: a silent peer is noticed within twice `keepAliveMs`.
+ * A comment is sent at least every `keepAliveMs`. A silence of half of that time after it ends the connection. It is looked
+ * for twice in that time, so that a silent peer is noticed within twice `keepAliveMs`.
  */
 export interface SilentPeers extends Disposable {
   /** From now on the connection is watched until it is closed. */
   watch(socket: Socket): void
 }
 
-/** What is listed of a connection with bytes that were sent again. */
+/** The listed state of a connection whose bytes were sent again. */
 interface Unacknowledged {
   readonly address: string
   readonly port: number
@@ -43,7 +43,7 @@ export function createSilentPeers({
   const silenceMs = Math.max(keepAliveMs / 2, minSilenceMs)
   const sockets = new Set<Socket>()
   let silent = new Map<Socket, { readonly since: number; readonly repeats: number }>()
-  /** The next look; undefined while there is nothing to look for. */
+  /** The next check. Undefined while there is nothing to check. */
   let timer: Disposable | undefined
   let isOver = false
 
@@ -62,7 +62,7 @@ export function createSilentPeers({
     try {
       listed = await Promise.all(tables.map(readTable))
     } catch {
-      // Nothing is listed here, or there is no descriptor to read it by: the kernel's own time counts.
+      // The system does not list connections, or no descriptor is free to read the list: the kernel's own timeout applies.
       listed = []
     }
     if (isOver) return
@@ -81,7 +81,7 @@ export function createSilentPeers({
       if (!found) continue
       const { repeats } = found
       const known = silent.get(socket)
-      // Fewer than before: in between something was acknowledged.
+      // There are fewer than before, so something was acknowledged in between.
       const isSame = known !== undefined && known.repeats <= repeats
       const since = isSame ? known.since : now - firstRepeatMs * (2 ** Math.min(repeats, 20) - 1)
       if (now - since >= silenceMs) socket.destroy()
@@ -103,7 +103,7 @@ export function createSilentPeers({
   }
 }
 
-/** The lines that matter are those whose timer (`tr`) is 01, which waits for an acknowledgement: few among thousands. */
+/** Only lines whose timer (`tr`) is 01 wait for an acknowledgement. They are few among thousands. */
 function unacknowledgedOf(table: string): readonly Unacknowledged[] {
   const found: Unacknowledged[] = []
   for (let at = table.indexOf(' 01:'); at >= 0; at = table.indexOf(' 01:', at + 1)) {
@@ -124,7 +124,7 @@ function unacknowledgedOf(table: string): readonly Unacknowledged[] {
   return found
 }
 
-/** The kernel writes each four bytes as one number of the machine, which has its last byte first. */
+/** The kernel writes each four bytes as one number in the byte order of the machine, which is little-endian. */
 function addressOf(hex: string): string {
   const bytes = hex.match(/.{8}/g)?.flatMap((word) => word.match(/../g)?.toReversed() ?? []) ?? []
   if (bytes.length === 4) return bytes.map((byte) => Number.parseInt(byte, 16)).join('.')

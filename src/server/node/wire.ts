@@ -2,7 +2,7 @@ import { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { TakenConnection } from './connections.ts'
 
-/** As much of a response as is used: `ServerResponse` of `node:http`, or `Http2ServerResponse` of `node:http2`. */
+/** The used part of a response: `ServerResponse` of `node:http`, or `Http2ServerResponse` of `node:http2`. */
 export interface HostResponse {
   readonly writableLength: number
   readonly writableEnded: boolean
@@ -24,22 +24,25 @@ export interface HostResponse {
   on(event: 'close' | 'error', listener: () => void): unknown
 }
 
-/** The way of the text of a stream to its client. What the host's objects throw comes through. */
+/** Writes the text of a stream to its client. Errors of the host's objects are passed on. */
 export interface Wire {
   /** How much waits for the client, in bytes. */
   readonly waiting: number
-  /** Nothing can be written any more. */
+  /** Whether nothing can be written any more. */
   readonly isOver: boolean
   /** `sent`: called when it has left. */
   write(text: string, sent: () => void): void
-  /** As `write`, for what may have to wait: what waits is counted in bytes, and a piece of a text would keep all of it. */
+  /**
+   * Like `write`, for text that may have to wait. It is written as bytes, since a piece of a string would keep the whole
+   * string in memory.
+   */
   writeBytes(text: string, sent: () => void): void
   /** Ends the body. `sent`: called when all of it has left, if the wire can tell. */
   end(sent: () => void): void
   destroy(): void
 }
 
-/** Any response, as its host has it. */
+/** Any response of a host. */
 export class ResponseWire implements Wire {
   readonly #res: HostResponse
 
@@ -72,7 +75,7 @@ export class ResponseWire implements Wire {
   }
 }
 
-/** A response in chunks of HTTP/1.1 whose head is written: they go straight to its socket, each in one write. */
+/** An HTTP/1.1 response in chunks whose head is written. Each chunk goes to the socket in one write. */
 abstract class ChunkedWire implements Wire {
   readonly #socket: Socket
 
@@ -90,7 +93,7 @@ abstract class ChunkedWire implements Wire {
 
   write(text: string, sent: () => void) {
     const bytes = Buffer.byteLength(text)
-    // Text without other characters has the same bytes in either encoding, and is faster to encode in this one.
+    // ASCII text has the same bytes in both encodings, and is faster to encode in this one.
     const encoding = bytes === text.length ? 'latin1' : 'utf8'
     this.#socket.write(chunk(text, bytes), encoding, sent)
   }
@@ -106,7 +109,7 @@ abstract class ChunkedWire implements Wire {
   }
 }
 
-/** The wire of a host's response, which ends itself. */
+/** Writes through a response of the host. */
 class ResponseSocketWire extends ChunkedWire {
   readonly #res: ServerResponse
 
@@ -124,7 +127,7 @@ class ResponseSocketWire extends ChunkedWire {
   }
 }
 
-/** The wire of a connection that was taken from HTTP. */
+/** Writes to a connection that was taken from HTTP. */
 export class ConnectionWire extends ChunkedWire {
   readonly #connection: TakenConnection
   #isEnded = false
@@ -154,7 +157,7 @@ function chunk(text: string, bytes: number): string {
   return `${bytes.toString(16)}\r\n${text}\r\n`
 }
 
-/** The wire of a response whose head is written. Whatever wraps it, such as compression, sees all that is written. */
+/** The wire of a response whose head is written. Wrappers of the response, such as compression, see all of the text. */
 export function createWire(res: HostResponse): Wire {
   const { prototype } = ServerResponse
   const isPlain =
@@ -166,7 +169,7 @@ export function createWire(res: HostResponse): Wire {
   return isPlain && res.socket ? new ResponseSocketWire(res, res.socket) : new ResponseWire(res)
 }
 
-/** Whether nobody is there to read it. */
+/** Whether the client has gone. */
 export function isGone({ destroyed, stream }: HostResponse): boolean {
   return destroyed === true || stream?.destroyed === true
 }

@@ -2,24 +2,24 @@ import type { Cursor } from '../../domain.ts'
 import { mediaTypes } from '../accept.ts'
 import type { MediaType } from '../accept.ts'
 
-/** How the results of a stream are written. Payloads are JSON: `{"data":…}`, without a line break. */
+/** The format of a stream of results. Payloads are JSON such as `{"data":…}`, without a line break. */
 export interface Framing {
   readonly headers: Readonly<Record<string, string>>
-  /** Sent at once, since some clients do not believe in a head without a body. */
+  /** Sent at once, since some clients wait for the body before they read the head. */
   readonly opening: string
-  /** Sent while nothing else is, to keep the connection open. */
+  /** Sent while nothing else is sent, to keep the connection open. */
   readonly keepAlive: string
-  /** A result, and the cursor to resume after. */
+  /** A result with the cursor to resume after. */
   next(payload: string, cursor: Cursor): string
   /** A result after which nothing can be resumed. */
   placeless(payload: string): string
   /** The operation has ended. */
   readonly complete: string
-  /** The operation was ended by errors, a list of them in JSON. */
+  /** The operation has ended with errors, a list of them in JSON. */
   failed(errors: string): string
-  /** How long the client should wait before it connects again. Nothing where the protocol has no word for it. */
+  /** How long the client should wait before it connects again. Empty if the protocol cannot say it. */
   retry(ms: number): string
-  /** The text before and after the payload of an answer that is one result. */
+  /** The text before and after the payload of a response with one result. */
   readonly result: readonly [before: string, after: string]
 }
 
@@ -40,7 +40,7 @@ export const serverSentEvents: Framing = {
   headers: { 'content-type': 'text/event-stream; charset=utf-8', ...unbuffered },
   opening: ':\n\n',
   keepAlive: ':\n\n',
-  // The data stands before the id: a client that reads line by line, and is cut between the two, gets the event again
+  // The data comes before the id: a client that reads line by line and is cut between the two then gets the event again
   // instead of never.
   next: (payload, cursor) => `${sseNext}${payload}\nid: ${cursor}\n\n`,
   placeless: (payload) => `${sseNext}${payload}\n\n`,
@@ -56,8 +56,9 @@ const lastPart = '--\r\n'
 const heartbeat = `${partHead}{}${delimiter}`
 
 /**
- * Apollo's subscriptions over multipart HTTP; the cursor is in `extensions` of the result. Each part ends with the
- * delimiter of the next one, since clients take a part for whole when they have read that.
+ * Apollo's subscriptions over multipart HTTP. The cursor is in `extensions` of the result. Each part ends with the
+ * delimiter of
+ * the next one, since clients read a part up to that delimiter.
  * @see https://www.apollographql.com/docs/graphos/routing/operations/subscriptions/multipart-protocol
  */
 export const multipartResults: Framing = {
@@ -76,7 +77,7 @@ export const multipartResults: Framing = {
   result: [`${delimiter}${partHead}{"payload":`, `}${delimiter}${lastPart}`],
 }
 
-/** Undefined: an answer of this type is no stream. */
+/** Returns undefined for a type that is not a stream. */
 export function framingOf(type: MediaType): Framing | undefined {
   if (type === mediaTypes.events) return serverSentEvents
   return type === mediaTypes.multipart ? multipartResults : undefined

@@ -5,7 +5,7 @@ import type { Clock } from '../../lib/clock.ts'
 import type { Logger } from '../../observe/logger.ts'
 
 const buckets = 8
-/** For a session whose subscriptions are all still being opened. */
+/** The message for a session whose subscriptions are all still being opened. */
 const retryAfterMs = 5_000
 
 export interface LiveStream {
@@ -13,26 +13,26 @@ export interface LiveStream {
   readonly credentialStatus: CredentialStatus
   /** When the caller's credential stops being accepted, in ms since the epoch. */
   readonly expiresAt: number
-  /** The credential is not accepted any more. `why`: for the client. */
+  /** Called when the credential is no longer accepted. `why`: the reason for the client. */
   expire(why: string): void
-  /** A newer stream of the session takes its place. */
+  /** Called when a newer stream of the session replaces this one. */
   replace(): void
   keepAlive(): void
   drain(): void
 }
 
-/** Leave to be one of the open streams, held from before the subscription is made until its stream has ended. */
+/** A permit for one open stream, held from before the subscription is made until its stream has ended. */
 export interface StreamPermit extends Disposable {
   /**
-   * From now on the stream is kept alive, and ends when its credential is no longer accepted, when a newer one takes its
-   * place, and with a drain. Where the session has more streams than it may, its oldest ends.
+   * From now on the stream is kept alive. It ends when its credential is no longer accepted, when a newer one replaces it,
+   * and with a drain. If the session has more streams than it may have, its oldest one ends.
    */
   hold(stream: LiveStream): void
 }
 
 /** The streams of one session. */
 interface SessionStreams {
-  /** The oldest first. A stream that was replaced is none of them, though it has not ended yet. */
+  /** The oldest first. A stream that was replaced is not listed, although it may not have ended yet. */
   readonly open: Set<LiveStream>
   /** Permits for streams to come. */
   opening: number
@@ -41,7 +41,7 @@ interface SessionStreams {
 export interface OpenStreams extends Disposable {
   readonly size: number
   /**
-   * Gives leave for a stream that is being opened.
+   * Gives a permit for a stream that is being opened.
    * @throws {@link RateLimitedError} {@link UnavailableError} {@link DrainingError}
    */
   admit(session: SessionId): StreamPermit
@@ -54,13 +54,13 @@ export interface OpenStreams extends Disposable {
 }
 
 /**
- * Counts the open streams, and keeps them all alive by one timer: each by its own eighth of the interval. The same timer
- * has their credentials checked; streams with the same status share one check. Another timer waits for the next
- * credential to expire: which one it is, is looked for then.
+ * Counts the open streams, and keeps all of them alive by one timer, which serves an eighth of them at a time. The same timer
+ * has their credentials checked, and streams with the same status share one check. Another timer waits for the next
+ * credential to expire, and then looks for it.
  *
- * A session that has as many streams as it may loses its oldest to its newest. A client whose network is gone without a
- * word holds its streams until the kernel gives its connection up, which takes minutes; the same person must not be kept
- * out meanwhile.
+ * The newest stream of a session replaces its oldest if the session has as many streams as it may have. A client that has
+ * lost its network holds its streams until the kernel gives up the connection, which takes minutes. The same person must not
+ * be refused meanwhile.
  */
 export function createOpenStreams(options: {
   readonly maxSubscriptions: number
@@ -69,7 +69,7 @@ export function createOpenStreams(options: {
   readonly keepAliveMs: number
   /** ms between two checks of the credentials, rounded up to an eighth of `keepAliveMs`. */
   readonly credentialCheckMs: number
-  /** How long a client should wait for which there is no room, in ms. */
+  /** How long a client should wait if there is no room for it, in ms. */
   readonly retryMs: () => number
   readonly clock: Clock
   readonly logger: Logger
@@ -105,7 +105,7 @@ export function createOpenStreams(options: {
       this.#stream = stream
       this.#streams.opening -= 1
       open.add(stream)
-      // The emptiest: at a constant population, too, the eighths stay equal.
+      // The eighth with the fewest streams is chosen, so that the eighths stay equal even at a constant population.
       this.#bucket = live.reduce((least, bucket) => (bucket.size < least.size ? bucket : least))
       this.#bucket.add(stream)
       watchExpiry(stream.expiresAt)
@@ -125,7 +125,7 @@ export function createOpenStreams(options: {
         this.#bucket?.delete(this.#stream)
       } else this.#streams.opening -= 1
       const isEmpty = open.size === 0 && this.#streams.opening === 0
-      // A stream that was replaced may end after all others, when its session has begun anew.
+      // A stream that was replaced may end after all others, when its session has new streams already.
       if (isEmpty && bySession.get(this.#session) === this.#streams) {
         bySession.delete(this.#session)
       }
@@ -150,7 +150,8 @@ export function createOpenStreams(options: {
         )
       }
       if (size >= maxSubscriptions) {
-        // Of the whole gateway: another one may have room, and not all who are turned away come back at once.
+        // The limit is that of the whole gateway: another one may have room, and refused clients should not return all at
+        // once.
         throw new UnavailableError('The gateway has no room for another subscription.', {
           retryAfterMs: options.retryMs(),
         })
@@ -215,7 +216,7 @@ export function createOpenStreams(options: {
     )
   }
 
-  /** What cannot be known now is not held against the caller: its issuer may be out for a while. */
+  /** A status that cannot be checked now counts as accepted, since the issuer may be unreachable for a while. */
   async function mayBeAccepted(status: CredentialStatus): Promise<boolean> {
     try {
       return await status.isStillAccepted()

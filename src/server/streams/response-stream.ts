@@ -1,38 +1,38 @@
 import type { SubscriptionEnd } from '../../observe/metrics.ts'
 import type { Framing } from './framing.ts'
 
-/** Why nobody reads a stream any more. */
+/** The reasons why nobody reads a stream any more. */
 export type Gone = Extract<SubscriptionEnd, 'client-gone' | 'stalled' | 'error'>
 
 /**
- * Where the text of a stream goes: a response of Node or a `ReadableStream`. Nothing of it throws: what the host's object
- * throws ends this stream, and nothing else. After its end it takes anything, silently.
+ * The target of a stream's text: a response of Node or a `ReadableStream`. Its methods never throw: an error of the host's
+ * object ends this stream only. After the end all text is silently dropped.
  */
 export interface Sink {
-  /** Takes a chunk whole. A promise: no more until it resolves. */
+  /** Takes a whole chunk. After a promise, the next chunk must wait until it resolves. */
   write(chunk: string): Promise<void> | undefined
   /** Takes a text that only keeps the connection open, unless earlier text still waits for the reader. */
   keepAlive(text: string): void
-  /** Lets a writer that waits for the reader go on. A chunk that was cut by it is never continued. */
+  /** Wakes a writer that waits for the reader. A chunk that is cut by this is never continued. */
   interrupt(): void
-  /** Ends the connection; what was written is still delivered. */
+  /** Ends the response. Text that was written is still delivered. */
   end(): void
 }
 
-/** The body of an answer, as it comes to be. */
+/** The body of a response while it is made. */
 export interface ResponseStream {
-  /** Starts; the stream ends the sink in any case. */
+  /** Starts the stream, which ends the sink in any case. */
   open(sink: Sink): ResponseReader
-  /** Gives up what it holds, where there is nothing to open it on. */
+  /** Frees what it holds if it cannot be opened. */
   abandon(): void
 }
 
-/** What the sink tells of its reader. */
+/** Called by the sink about its reader. */
 export interface ResponseReader {
   gone(reason: Gone): void
 }
 
-/** A text in pieces, each written when there is room for it. `done`: nothing of it waits any more. */
+/** A text in pieces, each written when there is room for it. `done`: called when all of it has left. */
 export function createTextStream(pieces: readonly string[], done: () => void): ResponseStream {
   return {
     abandon: done,
@@ -58,7 +58,10 @@ export function createTextStream(pieces: readonly string[], done: () => void): R
   }
 }
 
-/** One result and the end: a query or a mutation, or the errors of a request, on a stream. Without a result: the end. */
+/**
+ * One result and the end on a stream: that of a query or mutation, or the errors of a request. Without a result: the end
+ * only.
+ */
 export function createResultStream(framing: Framing, payload?: string): ResponseStream {
   return {
     abandon: () => {},

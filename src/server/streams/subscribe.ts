@@ -1,5 +1,6 @@
 import { BadRequestError } from '../../errors.ts'
-import { openSubscription, type EventAccount } from '../../graphql/execution/subscription.ts'
+import type { EventAccount } from '../../graphql/execution/event-answer.ts'
+import { openSubscription } from '../../graphql/execution/subscription.ts'
 import type { SelectionCompiler } from '../../graphql/execution/event-renderer.ts'
 import { mediaTypes } from '../accept.ts'
 import type { Subscribe } from '../graphql/plugins.ts'
@@ -8,7 +9,7 @@ import type { OpenStreams } from './open-streams.ts'
 import { createResultStream } from './response-stream.ts'
 import { SubscriptionStream, type StreamServices } from './subscription-stream.ts'
 
-/** Accepts subscriptions. Whatever can be refused is refused here, before the head of a stream is sent. */
+/** Accepts subscriptions. Every refusal is made here, before the head of a stream is sent. */
 export function createSubscriber({
   streams,
   services,
@@ -38,7 +39,7 @@ export function createSubscriber({
     )
     if (!('follow' in opened)) return { errors: opened }
     if (opened.past) {
-      // A browser's EventSource stops on 204; graphql-sse, which asks by POST, would take it for a broken connection.
+      // A browser's EventSource stops on 204. graphql-sse, which uses POST, would take 204 for a broken connection.
       operation.response =
         operation.request.method === 'GET'
           ? { status: 204, headers: {} }
@@ -54,5 +55,5 @@ export function createSubscriber({
   }
 }
 
-/** The response is in the operation; the result is not looked at. */
+/** The response is in the operation. The result is not used. */
 const responded = { data: null }

@@ -13,10 +13,10 @@ import type { ResponseStream, Gone, Sink, ResponseReader } from './response-stre
 import type { LiveStream, StreamPermit } from './open-streams.ts'
 import type { Framing } from './framing.ts'
 
-/** How long a client waits whose stream was replaced by a newer one of its session. */
+/** How long a client should wait whose stream was replaced by a newer one of its session. */
 const replacedRetryMs = 5_000
 
-/** What all streams share. */
+/** The parts that all streams share. */
 export interface StreamServices {
   readonly present: PresentError
   readonly metrics: Metrics
@@ -24,7 +24,7 @@ export interface StreamServices {
   readonly retryMs: () => number
 }
 
-/** Why a stream that nobody reads any more was aborted. */
+/** The abort reason of a stream that nobody reads any more. */
 class GoneError extends Error {
   override readonly name = 'GoneError'
   readonly reason: Gone
@@ -34,14 +34,14 @@ class GoneError extends Error {
   }
 }
 
-/** The place of a stream was given to a newer one of its session. */
+/** The stream was replaced by a newer one of its session. */
 class ReplacedError extends Error {
   override readonly name = 'ReplacedError'
 }
 
 /**
- * A subscription as a stream: each event once, in order, and an ending that says what to do next. Mostly idle, and there are
- * thousands: it is one object to all that deal with it, instead of closures for each.
+ * A subscription as a stream: each event once, in order, and an ending that says what to do next. There are thousands of
+ * these, mostly idle, so each is one object for all its users instead of a closure for each of them.
  */
 export class SubscriptionStream implements ResponseStream, ResponseReader, LiveStream, EventOutput {
   readonly credentialStatus: CredentialStatus
@@ -120,7 +120,7 @@ export class SubscriptionStream implements ResponseStream, ResponseReader, LiveS
     this.#sink?.interrupt()
   }
 
-  /** Every failure of the subscription is an ending; a rejection is a fault of ours or of a host's meter. */
+  /** Every failure of the subscription is an ending. A rejection is a fault of ours or of a host's metrics. */
   async #run(sink: Sink): Promise<void> {
     this.#services.metrics.subscriptionOpened()
     let ending: Ending
@@ -155,7 +155,7 @@ function endingOf(
 ): Ending {
   if (error instanceof GoneError) return { reason: error.reason, frames: undefined }
   if (error instanceof DrainingError) return { reason: 'drained', frames: framing.retry(retryMs()) }
-  // Its client may be alive, and have more windows than it may: it should not take the place of another at once.
+  // Its client may be alive and have too many windows, so it should not replace another stream at once.
   if (error instanceof ReplacedError) {
     return { reason: 'replaced', frames: framing.retry(replacedRetryMs) }
   }
@@ -165,7 +165,7 @@ function endingOf(
   if (error instanceof CursorExpiredError) {
     return { reason: 'cursor-expired', frames: coded(error, {}) }
   }
-  // What may pass by itself is no end of the subscription: the client goes on from its last cursor.
+  // A failure that may pass by itself does not end the subscription: the client resumes from its last cursor.
   if (error instanceof GatewayError && error.retryable) {
     return { reason: 'error', frames: framing.retry(retryMs()) }
   }

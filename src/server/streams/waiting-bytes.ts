@@ -1,27 +1,29 @@
 import type { SessionId } from '../../domain.ts'
 import { RateLimitedError, TooLargeError, UnavailableError } from '../../errors.ts'
 
-/** When a client has read what waits for it is not known, in ms. */
+/** The retry time while it is not known when the client will have read its bytes, in ms. */
 const retryAfterMs = 1_000
 
-/** What a session may hold however much the others do: an ordinary answer is never refused for what others ask for. */
+/** The bytes that a session may always hold: an ordinary response is never refused because of other sessions. */
 const smallBytes = 65_536
 
-/** The bytes that one answer holds, from its first byte until its client has it. */
+/** The bytes that one response holds, from its first byte until its client has it. */
 export interface BytesHeld extends Disposable {
   /**
-   * @throws {@link TooLargeError} when it alone has more than a session may hold, {@link RateLimitedError} when its session
-   * has, {@link UnavailableError} when all together have, and its session more than a little of it.
+   * @throws {@link TooLargeError} when this response alone is over the limit of a session, {@link RateLimitedError} when its
+   * session is over that limit, {@link UnavailableError} when all sessions together are over theirs and this session
+   * holds more
+   * than a little.
    */
   add(bytes: number): void
-  /** From now on it holds just so many. */
+  /** From now on it holds this many bytes. */
   keep(bytes: number): void
 }
 
-/** Counts the bytes of all answers that are being made or wait for their clients. */
+/** Counts the bytes of all responses that are being made or wait for their clients. */
 export interface WaitingBytes {
   open(session: SessionId): BytesHeld
-  /** All together. */
+  /** The limit of all sessions together. */
   readonly total: number
 }
 
