@@ -1,15 +1,17 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { MessageExtras, MessageId, Reply, ReplyId } from '../../../domain.ts'
+import type { MessageId, Reply, ReplyId } from '../../../domain.ts'
 import type { NewId } from '../../../lib/id.ts'
-import { sliceEnd } from '../../../lib/surrogate.ts'
-import type { AcceptRequest, BeginRequest } from '../../ledger.ts'
+import type { AcceptRequest } from '../../ledger.ts'
 import type { EngineCalls } from '../../main-half/calls.ts'
-import { replyIdOf, selectReply, toBinding, toReply } from './rows.ts'
-import { integer, string, type Row, findOwn } from './columns.ts'
 import type { SessionRecords } from './records.ts'
 import type { Claims } from './claims.ts'
 import type { SessionRow, SessionRows } from './sessions.ts'
 import type { Texts } from './texts.ts'
+import { firstWords, fromExtras, mayBegin } from '../../engine/accepting.ts'
+import { integer, string } from '../../engine/columns.ts'
+import { replyIdOf } from '../../engine/records.ts'
+import { type Row, findOwn } from './columns.ts'
+import { replyOf, selectReply } from './rows.ts'
 
 export interface AcceptParts {
   readonly db: DatabaseSync
@@ -68,7 +70,7 @@ export function createAccept(parts: AcceptParts): EngineCalls['accept'] {
   function replyAt(row: number): Reply {
     const found = findReply.get(row)
     if (found === undefined) throw new TypeError('a reply that was just stored is not there')
-    return toReply(found, texts)
+    return replyOf(found, texts)
   }
 
   function conversationFor({ session }: SessionRow, request: AcceptRequest): Row | undefined {
@@ -180,40 +182,4 @@ export function createAccept(parts: AcceptParts): EngineCalls['accept'] {
     const reply = run === undefined ? replyAt(row) : { ...run.claim.reply, text: '', reasoning: '' }
     return { type: 'accepted', reply, interrupts, overtaken, run }
   }
-}
-
-/** What `BeginRequest` says, of a conversation that is idle. */
-function mayBegin(
-  conversation: Row,
-  attachments: readonly Row[],
-  begin: BeginRequest | undefined,
-): boolean {
-  const upstream = toBinding(conversation)
-  if (begin === undefined || upstream === undefined) return false
-  if (conversation['assistant'] !== begin.assistantId || conversation['reset_pending'] === 1) {
-    return false
-  }
-  const { origin, account } = upstream.scope
-  const isServed = begin.served.some(
-    ({ scope, strategy }) =>
-      scope.origin === origin && scope.account === account && strategy === upstream.strategy,
-  )
-  return (
-    isServed && attachments.every((row) => row['origin'] === origin && row['account'] === account)
-  )
-}
-
-const maxFirstWords = 80
-
-/** A title for who has given none: the beginning of the first message, on one line. */
-function firstWords(text: string): string {
-  const line = text.replace(/\s+/g, ' ').trim()
-  return line.slice(0, sliceEnd(line, 0, maxFirstWords))
-}
-
-/** Mostly there are none, and nothing is stored. */
-function fromExtras(extras: MessageExtras): string {
-  const isEmpty =
-    Object.keys(extras.parameters).length === 0 && Object.keys(extras.metadata).length === 0
-  return isEmpty ? '' : JSON.stringify(extras)
 }

@@ -1,11 +1,12 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { ReplyId, SessionId, AssistantId, StrategyKind } from '../../../domain.ts'
+import type { ReplyId, SessionId } from '../../../domain.ts'
 import type { Collision } from '../../run-lease.ts'
 import type { UpstreamBinding } from '../../../domain/upstream.ts'
-import type { IsolationRecord, IsolationTarget } from '../../../domain/isolation.ts'
+import type { IsolationTarget } from '../../../domain/isolation.ts'
 import type { EngineCalls } from '../../main-half/calls.ts'
-import { toBinding } from './rows.ts'
-import { integer, string, type Row, jsonOrNull } from './columns.ts'
+import { integer, string } from '../../engine/columns.ts'
+import { toBinding, toIsolationRecord } from '../../engine/records.ts'
+import type { Row } from './columns.ts'
 
 /** Whose an upstream conversation is to be: rows. */
 interface Binder {
@@ -119,21 +120,10 @@ export function createIsolation(db: DatabaseSync): IsolationCalls {
   const key = ({ assistantId, strategy }: IsolationTarget) => [assistantId, strategy] as const
 
   return {
-    isolationRecords: () => list.all().map(toRecord),
+    isolationRecords: () => list.all().map(toIsolationRecord),
     recordProof: ({ target, proof }) => void setProof.run(...key(target), JSON.stringify(proof)),
     recordBreach: ({ target, evidence }) =>
       void setBreach.run(...key(target), JSON.stringify(evidence)),
     clearBreaches: ({ assistantId }) => void clearBreaches.run(assistantId),
-  }
-}
-
-function toRecord(row: Row): IsolationRecord {
-  return {
-    target: {
-      assistantId: string(row['assistant']) as AssistantId,
-      strategy: string(row['strategy']) as StrategyKind,
-    },
-    proof: jsonOrNull(row['proof']),
-    breach: jsonOrNull(row['breach']),
   }
 }

@@ -1,33 +1,29 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { SessionId } from '../../../domain.ts'
-import { after, type RunStep } from '../../../domain/reply-states.ts'
+import { after } from '../../../domain/reply-states.ts'
 import type { NewId } from '../../../lib/id.ts'
-import type { Claim, RunProgress } from '../../run-lease.ts'
+import type { Claim } from '../../run-lease.ts'
 import type { EngineCalls } from '../../main-half/calls.ts'
 import type { TextRevision } from '../../reply-text.ts'
 import type { StoredOrphan, StoredRun } from '../../main-half/stored.ts'
-import {
-  selectAttachment,
-  selectMessage,
-  selectReply,
-  toAttachment,
-  toBinding,
-  toExtras,
-  toMessage,
-  toReplyRecord,
-  toRevisions,
-  toSession,
-  toToolCalls,
-} from './rows.ts'
-import { integer, jsonOrNull, string, type Row } from './columns.ts'
 import type { Events } from './events.ts'
 import type { SessionRow, SessionRows } from './sessions.ts'
 import type { Texts } from './texts.ts'
+import { integer, jsonOrNull } from '../../engine/columns.ts'
+import {
+  toAttachment,
+  toBinding,
+  toExtras,
+  toReplyRecord,
+  toRevisions,
+  toSession,
+} from '../../engine/records.ts'
+import { nameOfRevision, toProgress } from '../../engine/runs.ts'
+import type { Row } from './columns.ts'
+import { messageOf, selectAttachment, selectMessage, selectReply } from './rows.ts'
 
 /** Text that is handed over in one answer to `orphans`, in UTF-16 code units, and one reply more. */
 const maxOrphanLength = 1024 * 1024
-/** Characters of a fence that name its revisions. */
-const revisionLength = 4
 
 export interface ClaimsParts {
   readonly db: DatabaseSync
@@ -113,7 +109,7 @@ export function createClaims(parts: ClaimsParts): Claims {
   function claimOf(reply: number, context: Row): StoredRun['claim'] {
     const stored = found(findReply.get(reply))
     const asSent = found(findMessage.get(reply))
-    const message = toMessage(asSent, texts)
+    const message = messageOf(asSent, texts)
     const session = toSession(context)
     const asked = lastAsked.get(
       integer(context['conversation_row']),
@@ -187,30 +183,5 @@ export function createClaims(parts: ClaimsParts): Claims {
       }
       return { orphans: taken, hasMore: false }
     },
-  }
-}
-
-/** A revision that begins with a fence; those after it in the same lease count on. */
-export function nameOfRevision(fence: string): string {
-  return `${fence.slice(0, revisionLength)}0`
-}
-
-function toProgress(row: Row): RunProgress {
-  const step = string(row['step']) as RunStep
-  switch (step) {
-    case 'claimed':
-    case 'intended':
-    case 'revealed':
-      return { step }
-    case 'streaming':
-    case 'answered':
-      return { step, chatId: string(row['chat']) }
-    case 'waiting':
-      return {
-        step,
-        chatId: string(row['chat']),
-        toolCalls: toToolCalls(row),
-        expiresAt: integer(row['action_expires_at']),
-      }
   }
 }

@@ -2,41 +2,6 @@ import type { SQLOutputValue, DatabaseSync } from 'node:sqlite'
 
 export type Row = Readonly<Record<string, SQLOutputValue>>
 
-type Value = SQLOutputValue | undefined
-
-/** Columns as the schema says they are: anything else is a bug, and is told as one. */
-export function integer(value: Value): number {
-  if (typeof value === 'number') return value
-  throw new TypeError(`expected an integer column, got ${typeof value}`)
-}
-
-export function integerOrNull(value: Value): number | null {
-  return value === null ? null : integer(value)
-}
-
-export function string(value: Value): string {
-  if (typeof value === 'string') return value
-  throw new TypeError(`expected a text column, got ${typeof value}`)
-}
-
-export function stringOrNull(value: Value): string | null {
-  return value === null ? null : string(value)
-}
-
-/** JSON that we wrote. What the parser says of damaged text quotes it, and so what somebody said. */
-export function json<T>(value: Value): T {
-  const text = string(value)
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw new TypeError('expected a column of JSON, got other text')
-  }
-}
-
-export function jsonOrNull<T>(value: Value): T | null {
-  return value === null || value === undefined ? null : json(value)
-}
-
 /** The tables whose rows belong to a session and have a key of their own, by their aliases. */
 const tables = { c: 'conversations', m: 'messages', r: 'replies', f: 'attachments' } as const
 

@@ -3,9 +3,9 @@ import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { StoreOpenError } from '../../store.ts'
 import type { NewId } from '../../../lib/id.ts'
-import { integer, string } from './columns.ts'
 import { resultCode } from './failure.ts'
 import { currentVersion, entriesOf, migrate } from './migration.ts'
+import { integer, string } from '../../engine/columns.ts'
 
 export const memoryFile = ':memory:'
 /** 'CozG': tells our files from other SQLite databases. */

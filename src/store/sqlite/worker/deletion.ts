@@ -2,10 +2,11 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { OwedCall, OwedWork } from '../../outbox.ts'
 import type { EngineCalls } from '../../main-half/calls.ts'
 import type { Bindings } from './bindings.ts'
-import { assistantIdOf, toUpstreamAccount } from './rows.ts'
-import { integer, type Row, findOwn } from './columns.ts'
 import type { OutboxWork, OwingSession } from './outbox.ts'
 import type { SessionRows } from './sessions.ts'
+import { integer } from '../../engine/columns.ts'
+import { assistantIdOf, toUpstreamAccount } from '../../engine/records.ts'
+import { type Row, findOwn } from './columns.ts'
 
 export interface DeletionParts {
   readonly db: DatabaseSync

@@ -1,33 +1,17 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type {
-  EventPlace,
-  OmittedContent,
-  Question,
-  ReplyFailure,
-  SessionId,
-  ToolCall,
-  Usage,
-} from '../../../domain.ts'
+import type { EventPlace, SessionId } from '../../../domain.ts'
 import type { NewId } from '../../../lib/id.ts'
 import type { StoredEvent, WrittenEvent } from '../../main-half/stored.ts'
-import { conversationIdOf, replyIdOf } from './rows.ts'
-import { integer, integerOrNull, json, jsonOrNull, string, type Row } from './columns.ts'
+import { string } from '../../engine/columns.ts'
+import { type EventBody, newCheck, toPayload, toPlace } from '../../engine/events.ts'
 
 /** The number of an event is so many bits of its row id, which has 53 at most: more than that a number here cannot hold. */
 const seqBits = 27
 export const maxSeq = 2 ** seqBits - 1
-const checkLength = 5
 
 /** Two parts of one SQL expression: the row id of an event. */
 export const eventId = (session: string, seq: string) =>
   `((${session} << ${seqBits}) | CAST(${seq} AS INTEGER))`
-
-type Body = StoredEvent extends infer Event
-  ? Event extends StoredEvent
-    ? Omit<Event, keyof EventPlace | 'replyId' | 'conversationId'>
-    : never
-  : never
-type Action = Omit<Extract<StoredEvent, { readonly type: 'action-required' }>, keyof EventPlace>
 
 /** What an event is of: rows, and the ids of the same. */
 export interface EventOwner {
@@ -40,7 +24,7 @@ export interface EventOwner {
 
 export interface Events {
   /** Numbers and stores an event. The reply's own row says already whether it runs after it. */
-  append(owner: EventOwner, body: Body): number
+  append(owner: EventOwner, body: EventBody): number
   /** What was appended since it was last asked for. */
   taken(): readonly WrittenEvent[]
   /** The session's last event, whether it is still there or not. */
@@ -100,19 +84,6 @@ export function createEvents(db: DatabaseSync, newId: NewId): Events {
   }
 }
 
-/** Never of digits only: cursors of the first edition have digits in its place. */
-export function newCheck(newId: NewId): string {
-  for (;;) {
-    const id = newId()
-    if (/^[A-Za-z]/.test(id)) return id.slice(0, checkLength)
-  }
-}
-
-export function toPlace(row: Row | undefined): EventPlace {
-  if (row === undefined) return { seq: 0, check: '' }
-  return { seq: integer(row['seq']), check: string(row['check']) }
-}
-
 /** Events with what they need of their reply. A damaged row is missing rather than another session's. */
 export const selectEvent = `
   SELECT e.id & ${maxSeq} AS seq, e."check", e.type, e.payload, e.reply AS row, r.key AS reply, c.key AS conversation,
@@ -120,49 +91,3 @@ export const selectEvent = `
   FROM events e
   JOIN replies r ON r.id = e.reply AND r.session = (e.id >> ${seqBits})
   JOIN conversations c ON c.id = r.conversation AND c.session = r.session`
-
-/** Only what waits for tool outputs says more than its reply does, which may wait several times. */
-function toPayload(body: Body): string | null {
-  if (body.type !== 'action-required') return null
-  const { toolCalls, expiresAt } = body
-  return JSON.stringify({ toolCalls, expiresAt })
-}
-
-export function toEvent(row: Row): StoredEvent {
-  return {
-    ...toPlace(row),
-    replyId: replyIdOf(row),
-    conversationId: conversationIdOf(row),
-    ...toBody(row),
-  }
-}
-
-function toBody(row: Row): Body {
-  const type = string(row['type'])
-  switch (type) {
-    case 'started':
-      return { type }
-    case 'action-required': {
-      const { toolCalls, expiresAt } = json<{
-        readonly toolCalls: readonly ToolCall[]
-        readonly expiresAt: Action['expiresAt']
-      }>(row['payload'])
-      return { type, toolCalls, expiresAt }
-    }
-    case 'completed':
-      return {
-        type,
-        usage: jsonOrNull<Usage>(row['usage']),
-        followUps: jsonOrNull<string[]>(row['follow_ups']) ?? [],
-        question: jsonOrNull<Question>(row['question']),
-        omitted: jsonOrNull<OmittedContent[]>(row['omitted']) ?? [],
-        contextReset: row['context_reset'] === 1,
-      }
-    case 'failed':
-      return { type, ...json<ReplyFailure>(row['failure']) }
-    case 'cancelled':
-      return { type, upstreamCancelled: integerOrNull(row['upstream_cancelled'] ?? null) === 1 }
-    default:
-      throw new TypeError(`unknown event type in the store: ${type}`)
-  }
-}

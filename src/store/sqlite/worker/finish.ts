@@ -4,14 +4,18 @@ import type { NewId } from '../../../lib/id.ts'
 import type { EngineCalls } from '../../main-half/calls.ts'
 import { after } from '../../../domain/reply-states.ts'
 import { leaveUpstream } from './bindings.ts'
-import { assistantIdOf, conversationIdOf, selectReply, statusOf, toReplyRecord } from './rows.ts'
-import { integer, findOwn } from './columns.ts'
 import type { EventOwner, Events } from './events.ts'
 import type { OutboxWork } from './outbox.ts'
-import { type Claims, nameOfRevision } from './claims.ts'
+import { nameOfRevision } from '../../engine/runs.ts'
+import type { Claims } from './claims.ts'
 import type { Runs } from './runs.ts'
 import type { SessionRows } from './sessions.ts'
 import type { Texts } from './texts.ts'
+import { integer } from '../../engine/columns.ts'
+import { toFailure } from '../../engine/events.ts'
+import { assistantIdOf, conversationIdOf, statusOf, toReplyRecord } from '../../engine/records.ts'
+import { findOwn } from './columns.ts'
+import { selectReply } from './rows.ts'
 
 export interface FinishParts {
   readonly db: DatabaseSync
@@ -130,11 +134,4 @@ export function createFinish(parts: FinishParts): EngineCalls['finish'] {
       hasNext: waits.get(session, conversation) !== undefined,
     }
   }
-}
-
-function toFailure(
-  event: Extract<Parameters<EngineCalls['finish']>[0]['event'], { readonly type: 'failed' }>,
-) {
-  const { code, message, retryable, retryAfterMs } = event
-  return JSON.stringify({ code, message, retryable, retryAfterMs })
 }

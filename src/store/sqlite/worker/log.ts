@@ -3,11 +3,14 @@ import type { EventPlace } from '../../../domain.ts'
 import type { EventFilter } from '../../log.ts'
 import type { EngineCalls } from '../../main-half/calls.ts'
 import type { LoggedReply } from '../../main-half/stored.ts'
-import { conversationIdOf, replyIdOf, toRevisions } from './rows.ts'
-import { integer, integerOrNull, jsonOrNull, type Row, findOwn } from './columns.ts'
-import { eventId, maxSeq, selectEvent, toEvent, toPlace, type Events } from './events.ts'
+import { toEvent, toPlace } from '../../engine/events.ts'
+import { eventId, maxSeq, selectEvent, type Events } from './events.ts'
 import type { SessionRows } from './sessions.ts'
 import type { Texts } from './texts.ts'
+import { integer, integerOrNull, jsonOrNull } from '../../engine/columns.ts'
+import { firstEventOf, isTrimmed, readNothing } from '../../engine/log.ts'
+import { conversationIdOf, replyIdOf, toRevisions } from '../../engine/records.ts'
+import { type Row, findOwn } from './columns.ts'
 
 /** Events looked at in one call, whether the filter lets them through or not. */
 const maxLooked = 500
@@ -105,7 +108,7 @@ export function createLog({ db, sessions, texts, events }: LogParts): LogCalls {
   return {
     readLog({ sessionId, after, isKnown, filter, limit }) {
       const owner = sessions.find(sessionId)
-      if (owner === undefined) return emptyOr(after)
+      if (owner === undefined) return readNothing(after)
       const { session } = owner
       // What ran at a place that was trimmed has its own events trimmed as well.
       const runningRows = runningAfter(session, after) ?? (isKnown ? [] : undefined)
@@ -164,7 +167,7 @@ export function createLog({ db, sessions, texts, events }: LogParts): LogCalls {
       const session = sessions.find(sessionId)?.session
       const found = session === undefined ? undefined : findReply(replyId, session)
       if (session === undefined || found === undefined) return undefined
-      const first = firstOf(found)
+      const first = firstEventOf(found)
       if (first === null) return events.end(session)
       const trimmed = trimmedOf.get(session)
       if (isTrimmed(found, integer(trimmed?.['seq']))) return 'expired'
@@ -199,18 +202,4 @@ function passes(row: Row, filter: Filter | undefined): boolean {
     (reply === undefined || row['row'] === reply) &&
     (conversation === undefined || row['conversation_row'] === conversation)
   )
-}
-
-const firstOf = (reply: Row) =>
-  integerOrNull(reply['started_seq'] ?? null) ?? integerOrNull(reply['ended_seq'] ?? null)
-
-function isTrimmed(reply: Row, trimmedTo: number): boolean {
-  const first = firstOf(reply)
-  return reply['trimmed'] === 1 || (first !== null && first <= trimmedTo)
-}
-
-/** A session that was never opened has no events. */
-function emptyOr(after: EventPlace) {
-  if (after.seq !== 0 || after.check !== '') return 'expired'
-  return { events: [], readTo: after, isEnd: true, running: [], replies: [] }
 }

@@ -1,11 +1,13 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { NewId } from '../../../lib/id.ts'
-import { integer, json, string, stringOrNull, type Row } from './columns.ts'
 import { createTexts, type TextKind, type Texts } from './texts.ts'
-import { eventId, newCheck } from './events.ts'
+import { newCheck } from '../../engine/events.ts'
+import { eventId } from './events.ts'
 import { firstEdition } from './first-edition.ts'
-import { nameOfRevision } from './claims.ts'
+import { nameOfRevision } from '../../engine/runs.ts'
 import { secondEdition } from './schema.ts'
+import { integer, json, string, stringOrNull } from '../../engine/columns.ts'
+import type { Row } from './columns.ts'
 
 export { firstEdition }
 

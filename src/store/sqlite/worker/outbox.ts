@@ -1,9 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { AssistantId, SessionId, SessionName } from '../../../domain.ts'
-import type { OwedCall, OwedWork, OwedWorkId } from '../../outbox.ts'
+import type { SessionName } from '../../../domain.ts'
+import type { OwedCall, OwedWork } from '../../outbox.ts'
 import type { EngineCalls } from '../../main-half/calls.ts'
-import { toUpstreamAccount } from './rows.ts'
-import { integer, integerOrNull, string, stringOrNull, type Row } from './columns.ts'
+import { integer, integerOrNull } from '../../engine/columns.ts'
+import { owedColumns, toOwedWork } from '../../engine/owed-work.ts'
 
 export interface OwingSession {
   readonly session: number
@@ -38,16 +38,16 @@ export function createOutbox(db: DatabaseSync): OutboxWork {
 
   return {
     owe({ session, name }, call, at) {
-      const { lastInsertRowid } = insert.run({ session, name, at, ...toColumns(call) })
+      const { lastInsertRowid } = insert.run({ session, name, at, ...owedColumns(call) })
       const row = one.get(lastInsertRowid)
       if (row === undefined) throw new TypeError('what was just owed is not there')
-      return toWork(row)
+      return toOwedWork(row)
     },
-    ofSession: (session) => ofSession.all(session).map(toWork),
+    ofSession: (session) => ofSession.all(session).map(toOwedWork),
     takeOwed({ now, leaseMs, limit }) {
       const rows = due.all(now, limit)
       for (const row of rows) setDue.run(now + leaseMs, integer(row['id']))
-      return rows.map(toWork)
+      return rows.map(toOwedWork)
     },
     settleOwed({ ids }) {
       for (const id of ids) remove.run(Number(id))
@@ -55,42 +55,4 @@ export function createOutbox(db: DatabaseSync): OutboxWork {
     postponeOwed: ({ id, dueAt }) => void postpone.run(dueAt, Number(id)),
     nextOwed: () => integerOrNull(next.get()?.['due_at'] ?? null) ?? undefined,
   }
-}
-
-function toColumns(call: OwedCall) {
-  const { scope, strategy } = call.type === 'clear-variables' ? call.account : call.upstream
-  return {
-    type: call.type,
-    assistant: call.assistantId,
-    origin: scope.origin,
-    account: scope.account,
-    strategy,
-    upstream: call.type === 'clear-variables' ? null : call.upstream.conversationId,
-    chat: call.type === 'cancel-chat' ? call.chatId : null,
-  }
-}
-
-function toWork(row: Row): OwedWork {
-  return {
-    id: String(integer(row['id'])) as OwedWorkId,
-    session: {
-      id: string(row['session_key']) as SessionId,
-      name: string(row['session_name']) as SessionName,
-    },
-    attempts: integer(row['attempts']),
-    owedSince: integer(row['owed_since']),
-    ...toCall(row),
-  }
-}
-
-function toCall(row: Row): OwedCall {
-  const account = toUpstreamAccount(row)
-  const assistantId = stringOrNull(row['assistant'] ?? null) as AssistantId | null
-  const type = string(row['type'])
-  if (type === 'clear-variables') return { type, assistantId, account }
-  if (assistantId === null) throw new TypeError('what is owed has no assistant')
-  const upstream = { ...account, conversationId: string(row['upstream']) }
-  if (type === 'delete-conversation') return { type, assistantId, upstream }
-  if (type === 'cancel-chat') return { type, assistantId, upstream, chatId: string(row['chat']) }
-  throw new TypeError(`unknown work in the store: ${type}`)
 }

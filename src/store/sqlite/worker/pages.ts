@@ -1,19 +1,18 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { Page, PageRequest } from '../../session-store.ts'
 import type { EngineCalls } from '../../main-half/calls.ts'
-import { selectConversation, selectMessage, toConversation, toMessage } from './rows.ts'
-import { integer, type Row, findOwn } from './columns.ts'
 import type { SessionRows } from './sessions.ts'
 import type { Texts } from './texts.ts'
+import { integer } from '../../engine/columns.ts'
+import { cut, findBounds, readSome, toPage } from '../../engine/pages.ts'
+import { toConversation } from '../../engine/records.ts'
+import { findOwn } from './columns.ts'
+import { messageOf, selectConversation, selectMessage } from './rows.ts'
 
 export interface PagesParts {
   readonly db: DatabaseSync
   readonly sessions: SessionRows
   readonly texts: Texts
 }
-
-/** Code units of texts after which a call reads no further row: it holds up whatever is posted behind it. */
-const maxReadLength = 131_072
 
 /** The pages of a session's connections. */
 export function createPages({
@@ -73,7 +72,7 @@ export function createPages({
       const { isCut, inPage } = cut(page, rows)
       const read = readSome(inPage, ({ id }) => {
         const row = messageByRow.get(integer(id), session)
-        return row?.['conversation'] === conversationId ? toMessage(row, texts) : undefined
+        return row?.['conversation'] === conversationId ? messageOf(row, texts) : undefined
       })
       const isShort = read.length < inPage.length
       const messages = read.filter((message) => message !== undefined)
@@ -83,54 +82,3 @@ export function createPages({
 }
 
 const maxRow = Number.MAX_SAFE_INTEGER
-
-function findBounds<Id>(
-  page: PageRequest<Id>,
-  find: (id: Id) => number | undefined,
-): { readonly after: number | undefined; readonly before: number | undefined } | undefined {
-  const after = page.after === undefined ? undefined : find(page.after)
-  const before = page.before === undefined ? undefined : find(page.before)
-  const isUnknown =
-    (page.after !== undefined && after === undefined) ||
-    (page.before !== undefined && before === undefined)
-  return isUnknown ? undefined : { after, before }
-}
-
-/** `rows` are one more than asked for when there are more. */
-function cut<Id>({ limit }: PageRequest<Id>, rows: readonly Row[]) {
-  return { isCut: rows.length > limit, inPage: rows.slice(0, limit) }
-}
-
-/** `rows` run in the page's direction; `hasMore`: there are more beyond the last of them. */
-function toPage<Id, T>(page: PageRequest<Id>, rows: readonly T[], hasMore: boolean): Page<T> {
-  const isForward = page.direction === 'forward'
-  // The row that bounds the page lies beyond it.
-  return {
-    rows: isForward ? rows : rows.toReversed(),
-    hasNextPage: isForward ? hasMore || page.before !== undefined : page.before !== undefined,
-    hasPreviousPage: isForward ? page.after !== undefined : hasMore || page.after !== undefined,
-  }
-}
-
-interface WithText {
-  readonly text: string
-  readonly reasoning?: string
-  readonly imageUrls?: readonly string[]
-}
-
-/** What is found of the first of `ids`, at least of one, until there is text enough for one call. */
-export function readSome<Id, T extends WithText | undefined>(
-  ids: readonly Id[],
-  find: (id: Id) => T,
-): readonly T[] {
-  const rows: T[] = []
-  let length = 0
-  for (const id of ids) {
-    const row = find(id)
-    rows.push(row)
-    const { text = '', reasoning = '', imageUrls = [] } = row ?? {}
-    length += text.length + reasoning.length + imageUrls.join('').length
-    if (length >= maxReadLength) break
-  }
-  return rows
-}

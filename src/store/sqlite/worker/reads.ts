@@ -1,28 +1,30 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { ConversationId, ReplyExplanation, SessionId } from '../../../domain.ts'
-import type { AnswerOrigin, OpenReply } from '../../session-store.ts'
 import type { EngineCalls } from '../../main-half/calls.ts'
-import { readSome } from './pages.ts'
 import type { Bindings } from './bindings.ts'
+import type { SessionRows } from './sessions.ts'
+import type { Texts } from './texts.ts'
+import { integer, jsonOrNull, string } from '../../engine/columns.ts'
+import { readSome } from '../../engine/pages.ts'
 import {
   assistantIdOf,
   conversationIdOf,
-  replyIdOf,
+  statusOf,
+  toAttachment,
+  toConversation,
+  toOpenReply,
+  toOrigin,
+  toSession,
+} from '../../engine/records.ts'
+import { type FindOwn, type Row, findOwn } from './columns.ts'
+import {
+  messageOf,
+  replyOf,
   selectAttachment,
   selectConversation,
   selectMessage,
   selectReply,
-  statusOf,
-  toAttachment,
-  toBinding,
-  toConversation,
-  toMessage,
-  toReply,
-  toSession,
 } from './rows.ts'
-import { integer, jsonOrNull, string, type Row, type FindOwn, findOwn } from './columns.ts'
-import type { SessionRows } from './sessions.ts'
-import type { Texts } from './texts.ts'
 
 export interface ReadsParts {
   readonly db: DatabaseSync
@@ -112,12 +114,12 @@ export function createReads({ db, sessions, texts, bindings }: ReadsParts): Read
     messages: (args) =>
       readSome(
         args.ids,
-        pick(messageByKey, args, (row) => toMessage(row, texts)),
+        pick(messageByKey, args, (row) => messageOf(row, texts)),
       ),
     replies: (args) =>
       readSome(
         args.ids,
-        pick(replyByKey, args, (row) => toReply(row, texts)),
+        pick(replyByKey, args, (row) => replyOf(row, texts)),
       ),
     attachments: (args) =>
       args.ids.map(
@@ -191,27 +193,7 @@ export function createReads({ db, sessions, texts, bindings }: ReadsParts): Read
         .flatMap(({ id, answer }) => [answer, id])
         .map((row) => (row === null ? undefined : messageByRow.get(integer(row), session)))
         .filter((row) => row !== undefined)
-      return readSome(messages.slice(0, limit), (row) => toMessage(row, texts)).toReversed()
+      return readSome(messages.slice(0, limit), (row) => messageOf(row, texts)).toReversed()
     },
-  }
-}
-
-function toOpenReply(row: Row): OpenReply {
-  return {
-    id: replyIdOf(row),
-    conversationId: conversationIdOf(row),
-    assistantId: assistantIdOf(row),
-    status: statusOf(row),
-  }
-}
-
-function toOrigin(row: Row): AnswerOrigin | undefined {
-  const source = jsonOrNull<Readonly<Record<string, string>>>(row['source'])
-  const upstream = source === null ? undefined : toBinding(source)
-  if (upstream === undefined) return undefined
-  return {
-    assistantId: assistantIdOf(row),
-    upstream,
-    upstreamMessageId: string(source?.['message']),
   }
 }

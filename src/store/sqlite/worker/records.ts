@@ -2,16 +2,12 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { AssistantId, ConversationId } from '../../../domain.ts'
 import type { IdempotencyDigest } from '../../ledger.ts'
 import type { EngineCalls } from '../../main-half/calls.ts'
-import { integer, findOwn } from './columns.ts'
-import {
-  conversationIdOf,
-  selectConversation,
-  toConversation,
-  selectMessage,
-  toMessage,
-} from './rows.ts'
 import type { SessionRows } from './sessions.ts'
 import type { Texts } from './texts.ts'
+import { integer } from '../../engine/columns.ts'
+import { conversationIdOf, toConversation } from '../../engine/records.ts'
+import { findOwn } from './columns.ts'
+import { messageOf, selectConversation, selectMessage } from './rows.ts'
 
 export interface RecordsParts {
   readonly db: DatabaseSync
@@ -120,7 +116,7 @@ export function createSessionRecords({ db, sessions, texts }: RecordsParts): Ses
       const found = findAnswer(id, sessions.get(sessionId).session)
       if (found === undefined) return undefined
       setRating.run(rating, id)
-      return { ...toMessage(found, texts), rating }
+      return { ...messageOf(found, texts), rating }
     },
   }
   return self

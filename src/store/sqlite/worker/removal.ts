@@ -1,7 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { integer, integerOrNull, type Row } from './columns.ts'
 import { eventId } from './events.ts'
 import type { Texts } from './texts.ts'
+import { integer, integerOrNull } from '../../engine/columns.ts'
+import type { Row } from './columns.ts'
 
 /** Rows looked at in one call: a call holds up whatever is posted behind it. */
 const maxRows = 50

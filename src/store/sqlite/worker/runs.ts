@@ -4,11 +4,13 @@ import { after, type RunStep } from '../../../domain/reply-states.ts'
 import type { EngineCalls } from '../../main-half/calls.ts'
 import type { TextWrite } from '../../main-half/stored.ts'
 import type { Bindings } from './bindings.ts'
-import { conversationIdOf, selectReply, statusOf, toToolCalls, toReply } from './rows.ts'
-import { integer, string, findOwn } from './columns.ts'
 import type { EventOwner, Events } from './events.ts'
 import type { SessionRows } from './sessions.ts'
 import type { Texts } from './texts.ts'
+import { integer, string } from '../../engine/columns.ts'
+import { conversationIdOf, statusOf, toToolCalls } from '../../engine/records.ts'
+import { findOwn } from './columns.ts'
+import { replyOf, selectReply } from './rows.ts'
 
 export interface RunsParts {
   readonly db: DatabaseSync
@@ -182,14 +184,14 @@ export function createRuns(parts: RunsParts): Runs {
       const isSame = given.size === toolCallIds.length && isEqual(given, wanted)
       if (!isWaiting || !isSame) {
         if (findTaken.get(reply, digest) !== undefined) {
-          return { type: 'repeated', reply: toReply(found, texts) }
+          return { type: 'repeated', reply: replyOf(found, texts) }
         }
         return { type: isWaiting ? 'other-calls' : 'not-waiting' }
       }
       const next = after(status, 'take-outputs')
       goOn.run(next, digest, reply)
       const taken = { status: next, toolCalls: [], actionExpiresAt: null }
-      return { type: 'taken', reply: { ...toReply(found, texts), ...taken } }
+      return { type: 'taken', reply: { ...replyOf(found, texts), ...taken } }
     },
   }
 }

@@ -1,7 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { SessionId, SessionName } from '../../../domain.ts'
 import type { EngineCalls } from '../../main-half/calls.ts'
-import { type FindOwn, integer, type Row, string } from './columns.ts'
+import { integer, string } from '../../engine/columns.ts'
+import type { FindOwn, Row } from './columns.ts'
 
 export interface SessionRow {
   readonly session: number

@@ -1,7 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { crc32 } from 'node:zlib'
 import { isHighSurrogate } from '../../../lib/surrogate.ts'
-import { integer, string, type Row } from './columns.ts'
+import { integer, string } from '../../engine/columns.ts'
+import type { Row } from './columns.ts'
 
 /** What is kept as text of a reply: what the user said, with what came beside it as JSON, and what was answered. */
 export type TextKind = 'answer' | 'reasoning' | 'message' | 'extras'

@@ -1,8 +1,10 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { EventPlace, SessionId } from '../../../domain.ts'
 import type { EngineCalls } from '../../main-half/calls.ts'
-import { integer, integerOrNull, string, type Row } from './columns.ts'
-import { eventId, maxSeq, toPlace } from './events.ts'
+import { toPlace } from '../../engine/events.ts'
+import { eventId, maxSeq } from './events.ts'
+import { integer, integerOrNull, string } from '../../engine/columns.ts'
+import type { Row } from './columns.ts'
 
 export interface TrimParts {
   readonly db: DatabaseSync

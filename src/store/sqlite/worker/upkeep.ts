@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Note } from '../../main-half/messages.ts'
-import { integer } from './columns.ts'
 import type { FileCheck } from './file-check.ts'
+import { integer } from '../../engine/columns.ts'
 
 /** Pages of the write-ahead log, 4 MiB: so much is moved to the file in a few ms. */
 const checkpointPages = 1_000
