@@ -25,7 +25,7 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   config: { uses: ['domain', 'errors'], types: [], packages: ['zod'] },
   rate: { uses: ['errors'], types: [], packages: ['rate-limiter-flexible'] },
-  store: { uses: ['domain', 'errors'], types: [], packages: ['node:sqlite'] },
+  store: { uses: ['domain', 'errors'], types: [], packages: ['node:sqlite', 'pg'] },
   coze: {
     uses: ['errors'],
     types: ['domain'],

@@ -110,6 +110,7 @@ async function use(worker: StoreWorker): Promise<void> {
     ...more,
   })
   const textOf = (run: StoredRun): TextWrite => ({
+    ...of,
     replyId: run.claim.reply.id,
     fence: run.fence,
     answer: { offset: 0, text: 'Hi' },

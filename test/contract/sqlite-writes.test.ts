@@ -53,6 +53,7 @@ async function runReply(worker: StoreWorker, of: { readonly sessionId: SessionId
   const lease = { ...of, replyId, fence: run.fence }
   await worker.call('intend', { ...lease, binding, contextReset: false, at: 3 })
   const textOf = (offset: number, text: string): TextWrite => ({
+    ...of,
     replyId,
     fence: run.fence,
     answer: { offset, text },

@@ -12,3 +12,26 @@ it('two files that export one name are told of, unless one is the value of the o
     'the value open is exported by a.ts and b.ts',
   ])
 })
+
+it('each engine of the store may have its own part of one name, but only one', () => {
+  const text = 'export interface Table {}\n'
+  const [one, other] = ['src/store/sqlite/table.ts', 'src/store/postgres/table.ts']
+  expect(
+    sharedNames(
+      new Map([
+        [one, text],
+        [other, text],
+      ]),
+    ),
+  ).toEqual([])
+  const third = 'src/store/postgres/second.ts'
+  expect(
+    sharedNames(
+      new Map([
+        [one, text],
+        [other, text],
+        [third, text],
+      ]),
+    ),
+  ).toHaveLength(1)
+})

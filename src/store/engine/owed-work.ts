@@ -19,7 +19,7 @@ export function owedColumns(call: OwedCall) {
 
 export function toOwedWork(row: StoredRow): OwedWork {
   return {
-    id: String(integer(row['id'])) as OwedWorkId,
+    id: (typeof row['id'] === 'number' ? String(row['id']) : string(row['id'])) as OwedWorkId,
     session: {
       id: string(row['session_key']) as SessionId,
       name: string(row['session_name']) as SessionName,

@@ -1,7 +1,7 @@
 import type { Page, PageRequest } from '../session-store.ts'
 
 /** Code units of texts after which a call reads no further row: it holds up whatever is posted behind it. */
-const maxReadLength = 131_072
+export const maxReadLength = 131_072
 
 /** The ranks of the rows that bound a page; undefined: one of them is not there. */
 export function findBounds<Id>(

@@ -75,7 +75,7 @@ export class Lease implements RunLease, TextSource {
     this.askedBefore = claim.askedBefore
     const { id: replyId, conversationId } = claim.reply
     this.text = new ReplyText({ replyId, conversationId }, revisions, { answer, reasoning })
-    this.unwritten = new UnwrittenText(this.text, fence)
+    this.unwritten = new UnwrittenText(claim.session.id, this.text, fence)
     this.log = parts.logs.open(claim.session.id)
     this.#parts = parts
     this.#fence = fence

@@ -14,6 +14,7 @@ import type { TextRevision } from '../reply-text.ts'
 
 /** What is new of the text of a running reply. */
 export interface TextWrite {
+  readonly sessionId: SessionId
   readonly replyId: ReplyId
   readonly fence: string
   /** Undefined: nothing is new. */

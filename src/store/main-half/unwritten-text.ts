@@ -1,4 +1,4 @@
-import type { Delta, ReplyId } from '../../domain.ts'
+import type { Delta, ReplyId, SessionId } from '../../domain.ts'
 import type { ReplyText, TextRevision } from '../reply-text.ts'
 import type { TextTrack } from '../text-track.ts'
 import type { TextWrite, TrackWrite } from './stored.ts'
@@ -12,6 +12,7 @@ export interface StartedWrite<T> {
 /** What a running reply has said and the disk does not have. */
 export class UnwrittenText {
   readonly text: ReplyText
+  readonly #sessionId: SessionId
   readonly #replyId: ReplyId
   readonly #fence: string
   readonly #answer: UnwrittenTrack
@@ -21,8 +22,9 @@ export class UnwrittenText {
   #chatId: string | undefined
 
   /** @param text as it is on disk */
-  constructor(text: ReplyText, fence: string) {
+  constructor(sessionId: SessionId, text: ReplyText, fence: string) {
     this.text = text
+    this.#sessionId = sessionId
     this.#replyId = text.replyId
     this.#fence = fence
     this.#answer = new UnwrittenTrack(text.answer)
@@ -69,6 +71,7 @@ export class UnwrittenText {
     const chatId = this.#chatId
     return {
       write: {
+        sessionId: this.#sessionId,
         replyId: this.#replyId,
         fence: this.#fence,
         answer: answer?.write,

@@ -73,13 +73,13 @@ export function createRuns(parts: RunsParts): Runs {
   const findTaken = db.prepare(`
     SELECT 1 FROM replies r, json_each(r.tool_outputs) o WHERE r.id = ? AND o.value = ?`)
 
-  /** The run that holds a fence, of whatever session. */
-  function held(replyId: ReplyId, fence: string): RunRow | undefined {
+  function find(sessionId: SessionId, replyId: ReplyId, fence: string): RunRow | undefined {
     const row = findRun.get(replyId)
     if (row === undefined || row['fence'] !== fence || row['reply'] !== replyId) return undefined
+    if (row['session_key'] !== sessionId) return undefined
     return {
       session: integer(row['session']),
-      sessionId: string(row['session_key']) as SessionId,
+      sessionId,
       reply: integer(row['id']),
       replyId,
       conversation: integer(row['conversation_row']),
@@ -87,11 +87,6 @@ export function createRuns(parts: RunsParts): Runs {
       step: string(row['step']) as RunStep,
       status: statusOf(row),
     }
-  }
-
-  function find(sessionId: SessionId, replyId: ReplyId, fence: string): RunRow | undefined {
-    const run = held(replyId, fence)
-    return run?.sessionId === sessionId ? run : undefined
   }
 
   /** A reply is written under its lease only while it runs, and `waiting` is no step of running. */
@@ -156,7 +151,7 @@ export function createRuns(parts: RunsParts): Runs {
 
     writeTexts: ({ texts: all }) =>
       all.map((text) => {
-        const run = held(text.replyId, text.fence)
+        const run = find(text.sessionId, text.replyId, text.fence)
         if (run === undefined) return 'lost'
         write(run, text)
         return 'written'

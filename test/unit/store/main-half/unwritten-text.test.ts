@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { ConversationId, DeltaKind, ReplyId } from '../../../../src/domain.ts'
+import type { ConversationId, DeltaKind, ReplyId, SessionId } from '../../../../src/domain.ts'
 import { ReplyText } from '../../../../src/store/reply-text.ts'
 import type { TextWrite } from '../../../../src/store/main-half/stored.ts'
 import { UnwrittenText, type StartedWrite } from '../../../../src/store/main-half/unwritten-text.ts'
@@ -57,7 +57,7 @@ describe('what is not on disk of a text', () => {
           conversationId: 'conversation' as ConversationId,
         }
         const text = new ReplyText(owner, [], { answer: '', reasoning: '' })
-        const unwritten = new UnwrittenText(text, 'fence')
+        const unwritten = new UnwrittenText('session' as SessionId, text, 'fence')
         const disk = createDisk()
         const underWay: StartedWrite<TextWrite>[] = []
         const end = (isWritten: boolean) => {
@@ -104,7 +104,7 @@ describe('what is not on disk of a text', () => {
       answer: 'Hello',
       reasoning: '',
     })
-    const unwritten = new UnwrittenText(text, 'fence')
+    const unwritten = new UnwrittenText('session' as SessionId, text, 'fence')
     expect(unwritten.isEmpty).toBe(true)
     unwritten.recordChat('chat')
     unwritten.put({ kind: 'ANSWER', offset: 4, text: '' }, () => 'x1')

@@ -1,0 +1,153 @@
+import { DatabaseError, Pool, type PoolConfig } from 'pg'
+import type { StoredRow } from '../engine/columns.ts'
+import { StoreError } from '../store.ts'
+import { parserOf, toParameter } from './values.ts'
+import { type Sql } from './sql.ts'
+
+export interface DatabaseOptions {
+  /** `postgres://…`, with the options that `libpq` knows, such as `sslmode` and `sslrootcert`. */
+  readonly url: string
+  /** Takes the place of what the URL has. */
+  readonly password: string | undefined
+  readonly maxConnections: number
+}
+
+/**
+ * Why a statement failed: `refused`: nothing of it was done. `lost`: its answer was lost, and whether it was done is not
+ * known. `conflict`: somebody was faster, nothing was done, and it may be decided anew. `bug`: the statement is wrong.
+ */
+export class StatementError extends Error {
+  override readonly name = 'StatementError'
+  readonly outcome: 'refused' | 'lost' | 'conflict' | 'bug'
+  readonly isFull: boolean
+
+  constructor(outcome: StatementError['outcome'], message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.outcome = outcome
+    this.isFull = codeOf(options?.cause) === diskFull
+  }
+}
+
+/** A connection is waited for no longer than this, in ms. */
+const connectMs = 5_000
+/** A statement that has not been answered after so many ms is given up with its connection. */
+const statementMs = 30_000
+
+/**
+ * Connections to the database. Each statement is a transaction of its own, without a name and without any state of its
+ * connection, so that a pooler that shares connections between transactions may stand in between.
+ */
+export class Database implements AsyncDisposable {
+  readonly #pool: Pool
+
+  constructor({ url, password, maxConnections }: DatabaseOptions) {
+    const config: PoolConfig = {
+      connectionString: url,
+      max: maxConnections,
+      connectionTimeoutMillis: connectMs,
+      query_timeout: statementMs,
+      keepAlive: true,
+      allowExitOnIdle: true,
+      application_name: 'coze-graphql-gateway',
+      types: { getTypeParser: (oid: number) => parserOf(oid) },
+    }
+    this.#pool = new Pool(password === undefined ? config : { ...config, password })
+    // A connection that breaks while nobody waits for an answer is replaced when it is needed.
+    this.#pool.on('error', () => {})
+    this.#pool.on('connect', (client) => client.on('error', () => {}))
+  }
+
+  /** @throws {@link StatementError} */
+  async query(statement: Sql): Promise<readonly StoredRow[]> {
+    const { text, values } = statement.toQuery()
+    const client = await this.#connect()
+    try {
+      const { rows } = await client.query<StoredRow>({ text, values: values.map(toParameter) })
+      client.release()
+      return rows
+    } catch (error) {
+      const failure = toStatementError(error)
+      client.release(failure.outcome === 'lost')
+      throw failure
+    }
+  }
+
+  /** Statements that are done together or not at all. */
+  async transaction(
+    work: (query: (statement: Sql) => Promise<readonly StoredRow[]>) => Promise<void>,
+  ): Promise<void> {
+    const client = await this.#connect()
+    let isDone = false
+    try {
+      await client.query('BEGIN')
+      await work(async (statement) => {
+        const { text, values } = statement.toQuery()
+        // Several statements at once have no values.
+        const { rows } =
+          values.length === 0
+            ? await client.query<StoredRow>(text)
+            : await client.query<StoredRow>(text, values.map(toParameter))
+        return rows
+      })
+      await client.query('COMMIT')
+      isDone = true
+    } catch (error) {
+      throw error instanceof DatabaseError ? toStatementError(error) : error
+    } finally {
+      // A transaction that was broken off ends with its connection.
+      client.release(!isDone)
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#pool.end()
+  }
+
+  async #connect() {
+    try {
+      return await this.#pool.connect()
+    } catch (cause) {
+      throw new StatementError('refused', `no connection: ${reasonOf(cause)}`, { cause })
+    }
+  }
+}
+
+export function toStoreError(cause: unknown): StoreError {
+  if (cause instanceof StoreError) return cause
+  return cause instanceof StatementError && cause.isFull
+    ? new StoreError('full', 'the disk of the store is full', { cause })
+    : new StoreError('unavailable', 'the store cannot be written', { cause })
+}
+
+/** https://www.postgresql.org/docs/15/errcodes-appendix.html */
+const diskFull = '53100'
+const conflicts: ReadonlySet<string> = new Set(['23505', '40001', '40P01'])
+/** The connection, a shutdown, the server's means, the system, a server that only reads: no fault of the statement. */
+const ofServer = /^(?:08|53|57|58|XX00[12]|25006)/
+const lostWith = /^(?:08|57P)/
+
+function toStatementError(cause: unknown): StatementError {
+  if (!(cause instanceof DatabaseError)) {
+    return new StatementError('lost', `no answer: ${reasonOf(cause)}`, { cause })
+  }
+  const { code = '', severity } = cause
+  if (conflicts.has(code)) return new StatementError('conflict', 'somebody was faster', { cause })
+  if (lostWith.test(code) || severity === 'FATAL') {
+    return new StatementError('lost', `the connection was ended (${code})`, { cause })
+  }
+  if (ofServer.test(code)) {
+    return new StatementError('refused', `the database cannot do it now (${code})`, { cause })
+  }
+  // What the server says of a wrong statement quotes values, and so what somebody said.
+  return new StatementError('bug', `a statement is wrong (${code})`)
+}
+
+/** What is said of a connection quotes no value. */
+function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(reasonOf).join('; ')
+  return error instanceof Error ? error.message : String(error)
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof DatabaseError ? error.code : undefined
+}

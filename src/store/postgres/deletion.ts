@@ -1,0 +1,185 @@
+import type { UpstreamBinding } from '../../domain/upstream.ts'
+import type { NewId } from '../../lib/id.ts'
+import { integer, type StoredRow } from '../engine/columns.ts'
+import { toOwedWork } from '../engine/owed-work.ts'
+import { assistantIdOf, toUpstreamAccount } from '../engine/records.ts'
+import type { EngineCalls } from '../main-half/calls.ts'
+import type { OwedCall, OwedWork } from '../outbox.ts'
+import { selectBindings, toBindings } from './bindings.ts'
+import type { AsyncCalls } from './calls.ts'
+import { owe, selectOwed } from './outbox.ts'
+import type { SessionWrite } from './session-write.ts'
+import type { Sessions } from './sessions.ts'
+import { row, rows, type Sql, sql, raw } from './sql.ts'
+
+export type Deletion = Pick<
+  EngineCalls,
+  'clearConversation' | 'deleteConversation' | 'eraseSession'
+>
+
+/**
+ * Deletes conversations and sessions with all that they hold. Bindings stay, as tombstones, and what is owed to the
+ * platform for it is written with it.
+ */
+export function createDeletion(sessions: Sessions, newId: NewId): AsyncCalls<Deletion> {
+  const find = (id: string) =>
+    row(sql`
+      SELECT c.id, c.assistant, c.upstream, ${rows(selectBindings(false))} AS bindings,
+        EXISTS (SELECT FROM replies r WHERE r.session = c.session AND r.conversation = c.id AND r.ended_at IS NULL)::int
+          AS open,
+        coalesce((SELECT max(r.started_seq) FROM replies r
+          WHERE r.session = c.session AND r.conversation = c.id AND r.started_seq IS NOT NULL), 0) AS last_started
+      FROM conversations c WHERE c.session = s.id AND c.key = ${id}`)
+
+  /** The deletion of every upstream conversation that it ever had, and that was not owed before. */
+  function oweBindings(
+    write: SessionWrite,
+    conversation: StoredRow,
+    bindings: readonly UpstreamBinding[],
+    at: number,
+  ): readonly OwedWork[] {
+    const assistantId = assistantIdOf(conversation)
+    return bindings.map((upstream) =>
+      owe(write, { type: 'delete-conversation', assistantId, upstream }, newId, at),
+    )
+  }
+
+  function oweAll(write: SessionWrite, conversation: StoredRow, at: number): readonly OwedWork[] {
+    const owed = oweBindings(write, conversation, toBindings(conversation['bindings']), at)
+    const where = sql`conversation = ${integer(conversation['id'])}`
+    if (owed.length > 0) write.update('bindings', { deletion_owed: 1 }, where)
+    return owed
+  }
+
+  return {
+    clearConversation({ sessionId, id, at }, context) {
+      return sessions.change(
+        sessionId,
+        { conversation: find(id) },
+        (found, write) => {
+          const conversation = found['conversation'] as StoredRow | null
+          if (conversation === null) return { type: 'not-found' }
+          if (conversation['open'] !== 0) return { type: 'busy' }
+          const owed = oweAll(write, conversation, at)
+          const columns = {
+            origin: null,
+            account: null,
+            strategy: null,
+            upstream: null,
+            generation: raw('generation + CASE WHEN upstream IS NULL THEN 0 ELSE 1 END'),
+            reset_pending: 0,
+            cleared_seq: integer(conversation['last_started']),
+          }
+          write.update('conversations', columns, sql`id = ${integer(conversation['id'])}`)
+          return { type: 'cleared', owed }
+        },
+        context,
+      )
+    },
+
+    deleteConversation({ sessionId, id, at }, context) {
+      return sessions.change(
+        sessionId,
+        { conversation: find(id) },
+        (found, write) => {
+          const conversation = found['conversation'] as StoredRow | null
+          if (conversation === null) return { type: 'not-found' }
+          if (conversation['open'] !== 0) return { type: 'busy' }
+          const owed = oweAll(write, conversation, at)
+          const number = integer(conversation['id'])
+          write.remove('conversations', sql`id = ${number}`)
+          removeRows(write, sql`conversation = ${number}`, at)
+          return { type: 'deleted', owed }
+        },
+        context,
+      )
+    },
+
+    eraseSession({ sessionId, generation, name, at }, context) {
+      return sessions.change(
+        sessionId,
+        {
+          open: sql`EXISTS (SELECT FROM replies r WHERE r.session = s.id AND r.ended_at IS NULL)::int`,
+          conversations: rows(sql`
+            SELECT c.id, c.assistant, ${rows(selectBindings(false))} AS bindings FROM conversations c
+            WHERE c.session = s.id ORDER BY c.id`),
+          messages: sql`(SELECT count(*) FROM messages m WHERE m.session = s.id)`,
+          attachments: sql`(SELECT count(*) FROM attachments f WHERE f.session = s.id)`,
+          // Of conversations that are gone nobody knows the assistant any more.
+          accounts: rows(sql`
+            SELECT DISTINCT b.origin, b.account, b.strategy, c.assistant
+            FROM bindings b LEFT JOIN conversations c ON c.session = b.session AND c.id = b.conversation
+            WHERE b.session = s.id ORDER BY c.assistant NULLS FIRST, b.origin, b.account, b.strategy`),
+          owed: rows(selectOwed),
+        },
+        (found, write) => {
+          if (write.generation + 1 !== generation) {
+            return { type: 'other-generation', generation: write.generation + 1 }
+          }
+          if (found['open'] !== 0) return { type: 'busy' }
+          const owed = (found['owed'] as readonly StoredRow[]).map(toOwedWork)
+          const accounts = found['accounts'] as readonly StoredRow[]
+          for (const account of accounts) {
+            const call: OwedCall = {
+              type: 'clear-variables',
+              assistantId: account['assistant'] === null ? null : assistantIdOf(account),
+              account: toUpstreamAccount(account),
+            }
+            owed.push(owe(write, call, newId, at))
+          }
+          const conversations = found['conversations'] as readonly StoredRow[]
+          for (const one of conversations) {
+            owed.push(...oweBindings(write, one, toBindings(one['bindings']), at))
+          }
+          write.update('bindings', { deletion_owed: 1 }, sql`deletion_owed = 0`)
+          write.remove('conversations', sql`true`)
+          write.remove('attachments', sql`true`)
+          removeRows(write, sql`true`, at)
+          write.set({ name, generation })
+          return {
+            type: 'erased',
+            erased: {
+              conversations: conversations.length,
+              messages: integer(found['messages']),
+              attachments: integer(found['attachments']),
+              hasSpoken: accounts.length > 0,
+              owed,
+            },
+          }
+        },
+        context,
+      )
+    },
+  }
+}
+
+/**
+ * Deletes replies of the session and all that hangs on them. Of their events number and check stay, for readers that have
+ * seen them.
+ *
+ * @param which a condition on `replies` and on `messages`
+ */
+function removeRows(write: SessionWrite, which: Sql, at: number): void {
+  write.set({ deleted_at: sql`coalesce(deleted_at, ${at})` })
+  removeReplies(write, which)
+  write.add(sql`
+    UPDATE events SET reply = NULL, type = 'deleted', payload = NULL
+    FROM gone, guard
+    WHERE events.session = owner AND events.reply = gone.id AND events.seq BETWEEN gone.first AND gone.last`)
+  write.remove('messages', which)
+}
+
+/** Deletes replies with their texts and keys, but not their messages. Those that are gone stand in `gone`. */
+export function removeReplies(write: SessionWrite, which: Sql): void {
+  write.add(
+    sql`
+      DELETE FROM replies USING guard WHERE session = owner AND ${which}
+      RETURNING id, conversation, coalesce(started_seq, ended_seq) AS first, ended_seq AS last`,
+    'gone',
+  )
+  write.add(
+    sql`DELETE FROM texts USING gone, guard WHERE texts.session = owner AND texts.reply = gone.id`,
+  )
+  write.add(sql`
+    DELETE FROM idempotency USING gone, guard WHERE idempotency.session = owner AND idempotency.reply = gone.id`)
+}

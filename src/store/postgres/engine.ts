@@ -1,0 +1,184 @@
+import type { SessionId } from '../../domain.ts'
+import type { Clock } from '../../lib/clock.ts'
+import type { NewId } from '../../lib/id.ts'
+import type { ArgsOf } from '../main-half/calls.ts'
+import type { Engine, EngineListener } from '../main-half/engine-client.ts'
+import type { AnswerMessage, CallMessage, CallOf } from '../main-half/messages.ts'
+import type { WrittenEvent } from '../main-half/stored.ts'
+import { StoreError, StoreOpenError } from '../store.ts'
+import { Database, type DatabaseOptions, StatementError, toStoreError } from './database.ts'
+import { type Heartbeat, takeDatabase } from './instance.ts'
+import { Lanes } from './lanes.ts'
+import { prepareDatabase } from './migration.ts'
+import { Sessions } from './sessions.ts'
+import { sql } from './sql.ts'
+import { createTable, type Table } from './table.ts'
+
+export interface PostgresEngineOptions extends DatabaseOptions {
+  readonly sessionKeyCheck: string
+  readonly heartbeat: Heartbeat
+  readonly clock: Clock
+  readonly newId: NewId
+}
+
+/** How long closing waits for the outcome of writes that are in doubt, in ms. */
+const closingMs = 2_000
+
+type TableCall = CallOf<keyof Table>
+
+/** Answers calls by statements to a PostgreSQL server. */
+export class PostgresEngine implements Engine {
+  readonly #options: PostgresEngineOptions
+  readonly #listener: EngineListener
+  readonly #db: Database
+  readonly #lanes = new Lanes()
+  /** Sessions whose last write is in doubt: until its outcome is known nothing is taken for them. */
+  readonly #inDoubt = new Set<SessionId>()
+  readonly #ending = new AbortController()
+  #table: Table | undefined
+  #instance: AsyncDisposable | undefined
+  /** The last statement that could have been done was not, which is told once. */
+  #isFailing = false
+  readonly #underWay = new Set<Promise<void>>()
+
+  constructor(options: PostgresEngineOptions, listener: EngineListener) {
+    this.#options = options
+    this.#listener = listener
+    this.#db = new Database(options)
+    void this.#open()
+  }
+
+  post(calls: readonly CallMessage[]): void {
+    for (const call of calls) {
+      if (call.method === 'close') void this.#close(call.id)
+      else if (call.method === 'checkFile')
+        this.#answer({ id: call.id, type: 'done', value: 'ok', events: [] })
+      else this.#take(call)
+    }
+  }
+
+  /** Its connections keep the process alive while they are used. */
+  keepAlive(): void {}
+
+  async terminate(): Promise<void> {
+    this.#ending.abort()
+    await this.#instance?.[Symbol.asyncDispose]()
+    this.#instance = undefined
+    await this.#db[Symbol.asyncDispose]()
+  }
+
+  async #open(): Promise<void> {
+    const { clock, newId, heartbeat, sessionKeyCheck } = this.#options
+    const db = this.#db
+    const name = newId()
+    try {
+      await prepareDatabase(db, sessionKeyCheck)
+      const onLost = () =>
+        this.#listener.died(new Error('another gateway has taken the database over'))
+      this.#instance = await takeDatabase({ db, clock, name, heartbeat, onLost })
+      // Nobody holds a lease of an earlier process any more.
+      const orphans = await db.query(sql`
+        UPDATE replies SET fence = NULL WHERE status IN ('RUNNING', 'ACTION_REQUIRED') RETURNING 1 AS one`)
+      const signal = this.#ending.signal
+      const sessions = new Sessions({ db, clock, newId, instance: name, signal })
+      this.#table = createTable({ db, sessions, lanes: this.#lanes, newId })
+      this.#listener.message({ type: 'opened', running: orphans.length })
+    } catch (error) {
+      this.#listener.message({ type: 'refused', message: explain(error) })
+    }
+  }
+
+  #take(call: TableCall): void {
+    const work = this.#perform(call)
+    this.#underWay.add(work)
+    void work.finally(() => this.#underWay.delete(work))
+  }
+
+  async #perform(call: TableCall): Promise<void> {
+    const table = this.#table
+    const sessionId = sessionOf(call)
+    const events: WrittenEvent[] = []
+    const startedAt = this.#options.clock.monotonic()
+    const isInDoubt = () => {
+      if (sessionId !== undefined) this.#inDoubt.add(sessionId)
+    }
+    try {
+      if (table === undefined) throw new StoreError('unavailable', 'the store is not open')
+      if (sessionId !== undefined && this.#inDoubt.has(sessionId)) {
+        throw new StoreError(
+          'unavailable',
+          'whether the last write of the session was stored is being asked for',
+        )
+      }
+      const work = () => perform(table, call, { events, isInDoubt })
+      const value = await (sessionId === undefined ? work() : this.#lanes.run([sessionId], work))
+      this.#succeeded()
+      this.#answer(
+        { id: call.id, type: 'done', value, events },
+        this.#options.clock.monotonic() - startedAt,
+      )
+    } catch (error) {
+      this.#failed(call, error)
+    } finally {
+      if (sessionId !== undefined) this.#inDoubt.delete(sessionId)
+    }
+  }
+
+  #succeeded(): void {
+    if (this.#isFailing) this.#note('info', 'store writes again', {})
+    this.#isFailing = false
+  }
+
+  #failed({ id }: TableCall, error: unknown): void {
+    const isBug =
+      error instanceof StatementError ? error.outcome === 'bug' : !(error instanceof StoreError)
+    if (isBug) {
+      const message = error instanceof Error ? error.message : String(error)
+      this.#answer({ id, type: 'failed', kind: undefined, message })
+      return
+    }
+    const { kind, message } = toStoreError(error)
+    const cause = error instanceof Error ? error.message : ''
+    if (!this.#isFailing) this.#note('error', 'store write failed', { kind, cause })
+    this.#isFailing = true
+    this.#answer({ id, type: 'failed', kind, message })
+  }
+
+  #note(level: 'info' | 'error', message: string, detail: Readonly<Record<string, unknown>>): void {
+    this.#listener.message({ type: 'note', level, message, detail })
+  }
+
+  #answer(answer: AnswerMessage, commitMs = 0): void {
+    this.#listener.message({ type: 'answers', answers: [answer], commitMs })
+  }
+
+  /** What was posted before is done, then the database is let go of. */
+  async #close(id: number): Promise<void> {
+    using _timer = this.#options.clock.timer(closingMs, () => this.#ending.abort())
+    await Promise.all(this.#underWay)
+    await this.#instance?.[Symbol.asyncDispose]()
+    this.#instance = undefined
+    this.#answer({ id, type: 'done', value: undefined, events: [] })
+  }
+}
+
+/** Whose lane a call takes; undefined: it is of no session, or takes the lanes of several by itself. */
+function sessionOf({ args }: TableCall): SessionId | undefined {
+  return 'sessionId' in args ? args.sessionId : undefined
+}
+
+function perform<M extends TableCall['method']>(
+  table: {
+    readonly [K in M]: (args: ArgsOf<K>, context: Parameters<Table[K]>[1]) => Promise<unknown>
+  },
+  { method, args }: CallOf<M>,
+  context: Parameters<Table[M]>[1],
+): Promise<unknown> {
+  return table[method](args, context)
+}
+
+function explain(error: unknown): string {
+  if (error instanceof StoreOpenError) return error.message
+  const reason = error instanceof Error ? error.message : String(error)
+  return `the database cannot be used: ${reason}`
+}

@@ -1,0 +1,44 @@
+import { string } from '../engine/columns.ts'
+import { StoreOpenError } from '../store.ts'
+import type { Database } from './database.ts'
+import { migrations } from './schema.ts'
+import { sql, raw } from './sql.ts'
+
+/** 'CozG': all who start at once ask for this lock, so that one of them brings the tables up to date. */
+const lock = 0x436f7a47
+
+/**
+ * Brings the tables to this version, and compares the digest of the session key with the stored one.
+ * @throws {@link StoreOpenError}
+ */
+export async function prepareDatabase(db: Database, sessionKeyCheck: string): Promise<void> {
+  await db.transaction(async (query) => {
+    await query(sql`SELECT pg_advisory_xact_lock(${lock})::text`)
+    const [tables] = await query(
+      sql`SELECT (to_regclass('meta') IS NOT NULL)::int AS meta, (to_regclass('sessions') IS NOT NULL)::int AS sessions`,
+    )
+    if (tables?.['meta'] !== tables?.['sessions']) {
+      throw new StoreOpenError(
+        'the database has tables that are not of this gateway: choose another database',
+      )
+    }
+    const [found] =
+      tables?.['meta'] === 1 ? await query(sql`SELECT value FROM meta WHERE name = 'version'`) : []
+    const version = Number(found?.['value'] ?? 0)
+    if (version > migrations.length) {
+      throw new StoreOpenError(
+        'the database was written by a newer gateway: run that one, or choose another database',
+      )
+    }
+    for (const entry of migrations.slice(version)) await query(raw(entry))
+    await query(sql`
+      INSERT INTO meta (name, value) VALUES ('version', ${String(migrations.length)}), ('session-key', ${sessionKeyCheck})
+      ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE meta.name = 'version'`)
+    const [stored] = await query(sql`SELECT value FROM meta WHERE name = 'session-key'`)
+    if (string(stored?.['value']) !== sessionKeyCheck) {
+      throw new StoreOpenError(
+        'the database was created with another session key: restore that key, or choose another database',
+      )
+    }
+  })
+}

@@ -1,0 +1,96 @@
+import type { EngineCalls } from '../main-half/calls.ts'
+import type { TextWrite } from '../main-half/stored.ts'
+import type { AsyncCalls } from './calls.ts'
+import type { Database } from './database.ts'
+import type { Lanes } from './lanes.ts'
+import type { Runs } from './runs.ts'
+import { textKinds } from './rows.ts'
+import { sql } from './sql.ts'
+import type { CallContext } from './sessions.ts'
+
+/** Code units of one track that go into the common statement: what is longer is cut into pieces by a statement of its own. */
+const maxTogether = 8_192
+
+/**
+ * Writes what is new of the texts of many running replies as one statement. Nobody waits until the disk has it: text that
+ * a crash of the server takes away is known to be gone, since a new revision keeps what is left.
+ */
+export function createWriteTexts(
+  db: Database,
+  lanes: Lanes,
+  writeText: AsyncCalls<Runs>['writeText'],
+): AsyncCalls<Pick<EngineCalls, 'writeTexts'>>['writeTexts'] {
+  /** How each of them went; `alone`: more than an addition to what is stored. */
+  async function writeTogether(
+    texts: readonly TextWrite[],
+  ): Promise<readonly ('written' | 'lost' | 'alone')[]> {
+    const tracks = texts.flatMap(({ answer, reasoning }, text) => [
+      ...(answer === undefined ? [] : [{ text, kind: textKinds.answer, ...at(answer) }]),
+      ...(reasoning === undefined ? [] : [{ text, kind: textKinds.reasoning, ...at(reasoning) }]),
+    ])
+    const found = await db.query(sql`
+      WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
+      given AS (
+        SELECT given.* FROM quick, unnest(
+          ${texts.map(({ sessionId }) => sessionId)}::text[], ${texts.map(({ replyId }) => replyId)}::text[],
+          ${texts.map(({ fence }) => fence)}::text[],
+          ${texts.map(({ revisions }) => (revisions === undefined ? '' : JSON.stringify(revisions)))}::text[],
+          ${texts.map(({ chatId }) => chatId ?? '')}::text[]
+        ) WITH ORDINALITY AS given (session_key, reply_key, fence, revisions, chat, place)),
+      held AS MATERIALIZED (
+        SELECT given.*, r.session, r.id FROM given JOIN sessions s ON s.key = given.session_key
+        JOIN replies r ON r.session = s.id AND r.key = given.reply_key AND r.fence = given.fence
+        FOR NO KEY UPDATE OF r),
+      tracks AS (
+        SELECT held.session, held.id, held.place, track.kind, track.start, track.length, track.text, coalesce((
+          SELECT t.start + t.length FROM texts t
+          WHERE t.session = held.session AND t.reply = held.id AND t.kind = track.kind ORDER BY t.start DESC LIMIT 1
+        ), 0) = track.start AND track.is_short = 1 AS fits
+        FROM held JOIN unnest(
+          ${tracks.map(({ text }) => text + 1)}::int[], ${tracks.map(({ kind }) => kind)}::int[],
+          ${tracks.map(({ offset }) => offset)}::int[], ${tracks.map(({ length }) => length)}::int[],
+          ${tracks.map(({ part }) => part)}::text[], ${tracks.map(({ isShort }) => (isShort ? 1 : 0))}::int[]
+        ) AS track (place, kind, start, length, text, is_short) ON track.place = held.place),
+      fit AS MATERIALIZED (
+        SELECT held.* FROM held
+        WHERE NOT EXISTS (SELECT FROM tracks WHERE tracks.place = held.place AND NOT tracks.fits)),
+      added AS (
+        INSERT INTO texts (session, reply, kind, start, length, text)
+        SELECT tracks.session, tracks.id, tracks.kind, tracks.start, tracks.length, tracks.text
+        FROM tracks JOIN fit ON fit.place = tracks.place WHERE tracks.length > 0),
+      changed AS (
+        UPDATE replies r SET
+          revisions = coalesce(nullif(fit.revisions, ''), r.revisions),
+          chat = coalesce(nullif(fit.chat, ''), r.chat),
+          step = CASE WHEN fit.chat <> '' AND r.step IN ('intended', 'revealed', 'answered') THEN 'streaming' ELSE r.step END
+        FROM fit WHERE r.session = fit.session AND r.id = fit.id AND (fit.revisions <> '' OR fit.chat <> ''))
+      SELECT held.place, EXISTS (SELECT FROM fit WHERE fit.place = held.place)::int AS fits FROM held`)
+    const fits = new Map(found.map((one) => [one['place'], one['fits'] === 1]))
+    return texts.map((_, index) => {
+      const isFit = fits.get(index + 1)
+      return isFit === undefined ? 'lost' : isFit ? 'written' : 'alone'
+    })
+  }
+
+  async function write(texts: readonly TextWrite[], context: CallContext) {
+    const together = await writeTogether(texts)
+    const outcomes: ('written' | 'lost')[] = []
+    for (const [index, text] of texts.entries()) {
+      const outcome = together[index] ?? 'lost'
+      outcomes.push(
+        outcome === 'alone'
+          ? await writeText({ sessionId: text.sessionId, text }, context)
+          : outcome,
+      )
+    }
+    return outcomes
+  }
+
+  return ({ texts }, context) =>
+    lanes.run([...new Set(texts.map(({ sessionId }) => sessionId))], () => write(texts, context))
+}
+
+function at({ offset, text }: { readonly offset: number; readonly text: string }) {
+  const isShort = text.length <= maxTogether
+  return { offset, length: isShort ? text.length : 0, part: isShort ? text : '', isShort }
+}

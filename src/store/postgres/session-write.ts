@@ -1,0 +1,152 @@
+import type { SessionId, SessionName } from '../../domain.ts'
+import type { NewId } from '../../lib/id.ts'
+import { integer, type StoredRow, string } from '../engine/columns.ts'
+import { type EventBody, newCheck, toPayload } from '../engine/events.ts'
+import type { StoredEvent, WrittenEvent } from '../main-half/stored.ts'
+import { assign, type Columns, list, type Sql, sql, raw } from './sql.ts'
+
+/** What a session's row says, with the replies that run in it, for a write that is to be decided. */
+export const sessionColumns = raw(`
+  s.id AS session, s.key AS session_key, s.name AS session_name, s.generation AS session_generation, s.version, s.last_row,
+  s.last_seq, s.last_check, (
+    SELECT coalesce(json_agg(r.id ORDER BY r.started_seq), '[]') FROM replies r
+    WHERE r.session = s.id AND r.ended_at IS NULL AND r.status <> 'QUEUED' AND r.started_seq IS NOT NULL
+  ) AS running`)
+
+/** What an event is of. */
+export interface EventOwner {
+  readonly reply: number
+  readonly replyId: StoredEvent['replyId']
+  readonly conversationId: StoredEvent['conversationId']
+}
+
+/**
+ * All that one call writes in a session, as one statement: it holds only where nobody has written in the session since it
+ * was read, and only while this gateway has the database. So it is done at most once, however often it is sent.
+ */
+export class SessionWrite {
+  /** The session's number. */
+  readonly session: number
+  readonly sessionId: SessionId
+  readonly name: SessionName
+  readonly generation: number
+  readonly events: WrittenEvent[] = []
+  /** Names this write. */
+  readonly token: string
+  readonly #version: number
+  readonly #instance: string
+  readonly #newId: NewId
+  readonly #pieces: { readonly name: string; readonly statement: Sql }[] = []
+  #columns: Columns = {}
+  #lastRow: number
+  #lastSeq: number
+  #lastCheck: string
+  #running: readonly number[]
+
+  constructor(found: StoredRow, instance: string, newId: NewId) {
+    this.session = integer(found['session'])
+    this.sessionId = string(found['session_key']) as SessionId
+    this.name = string(found['session_name']) as SessionName
+    this.generation = integer(found['session_generation'])
+    this.token = newId()
+    this.#version = integer(found['version'])
+    this.#instance = instance
+    this.#newId = newId
+    this.#lastRow = integer(found['last_row'])
+    this.#lastSeq = integer(found['last_seq'])
+    this.#lastCheck = string(found['last_check'])
+    this.#running = found['running'] as readonly number[]
+  }
+
+  get isEmpty(): boolean {
+    return this.#pieces.length === 0 && Object.keys(this.#columns).length === 0
+  }
+
+  /** A number for a new row of the session. */
+  nextRow(): number {
+    this.#lastRow += 1
+    return this.#lastRow
+  }
+
+  get lastSeq(): number {
+    return this.#lastSeq
+  }
+
+  /** Changes the session's own row. */
+  set(columns: Columns): void {
+    this.#columns = { ...this.#columns, ...columns }
+  }
+
+  insert(table: string, columns: Columns, onConflict = ''): void {
+    const names = raw(Object.keys(columns).join(', '))
+    this.add(sql`
+      INSERT INTO ${raw(table)} (session, ${names})
+      SELECT owner, ${list(Object.values(columns))} FROM guard ${raw(onConflict)}`)
+  }
+
+  /** Changes the session's rows of a table that a condition names. */
+  update(table: string, columns: Columns, where: Sql): void {
+    this.add(
+      sql`UPDATE ${raw(table)} SET ${assign(columns)} FROM guard WHERE session = owner AND ${where}`,
+    )
+  }
+
+  remove(table: string, where: Sql): void {
+    this.add(sql`DELETE FROM ${raw(table)} USING guard WHERE session = owner AND ${where}`)
+  }
+
+  /** Changes rows of whatever session: of those who share something that was found to be shared. */
+  changeAnyones(table: string, columns: Columns, where: Sql): void {
+    this.add(sql`UPDATE ${raw(table)} SET ${assign(columns)} FROM guard WHERE ${where}`)
+  }
+
+  /**
+   * A statement that does nothing where there is no row in `guard`, whose column `owner` is the session's number.
+   * @param name by which others may read what it returns
+   */
+  add(statement: Sql, name = `write_${this.#pieces.length}`): void {
+    this.#pieces.push({ name, statement })
+  }
+
+  /** Numbers and stores an event; returns its number, which the reply's own row is to keep. */
+  append({ reply, replyId, conversationId }: EventOwner, body: EventBody): number {
+    this.#lastSeq += 1
+    this.#lastCheck = newCheck(this.#newId)
+    const { type } = body
+    if (type === 'started') this.#running = [...this.#running, reply]
+    else if (type !== 'action-required')
+      this.#running = this.#running.filter((one) => one !== reply)
+    const place = { seq: this.#lastSeq, check: this.#lastCheck }
+    this.insert('events', {
+      seq: place.seq,
+      '"check"': place.check,
+      reply,
+      type,
+      payload: toPayload(body),
+      running: this.#running.length === 0 ? null : JSON.stringify(this.#running),
+    })
+    const { sessionId } = this
+    this.events.push({ sessionId, event: { ...place, replyId, conversationId, ...body } })
+    return place.seq
+  }
+
+  /** Returns a row where it was done. */
+  toSql(): Sql {
+    const columns: Columns = {
+      ...this.#columns,
+      version: sql`version + 1`,
+      written_by: this.token,
+      last_row: this.#lastRow,
+      last_seq: this.#lastSeq,
+      last_check: this.#lastCheck,
+    }
+    const pieces = this.#pieces.map(({ name, statement }) => sql`, ${raw(name)} AS (${statement})`)
+    return sql`
+      WITH guard AS (
+        UPDATE sessions SET ${assign(columns)}
+        WHERE id = ${this.session} AND version = ${this.#version}
+          AND EXISTS (SELECT FROM instance WHERE instance.name = ${this.#instance})
+        RETURNING id AS owner)${list(pieces, '')}
+      SELECT owner FROM guard`
+  }
+}

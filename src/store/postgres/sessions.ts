@@ -1,0 +1,143 @@
+import type { Session, SessionId, SessionName } from '../../domain.ts'
+import type { Clock } from '../../lib/clock.ts'
+import type { NewId } from '../../lib/id.ts'
+import { type StoredRow, string } from '../engine/columns.ts'
+import type { ArgsOf, ResultOf } from '../main-half/calls.ts'
+import type { WrittenEvent } from '../main-half/stored.ts'
+import { StoreError } from '../store.ts'
+import { type Database, StatementError } from './database.ts'
+import { sessionColumns, SessionWrite } from './session-write.ts'
+import { list, type Sql, sql, raw } from './sql.ts'
+
+/** How often a write is decided anew before it is given up: others write in the session all the time. */
+const maxAttempts = 10
+/** How long to wait before the outcome of a write whose answer was lost is asked for again, in ms. */
+const pauseMs = 250
+
+export interface SessionsParts {
+  readonly db: Database
+  readonly clock: Clock
+  readonly newId: NewId
+  /** The name under which this gateway has the database. */
+  readonly instance: string
+  /** Ends what waits for a database that is away. */
+  readonly signal: AbortSignal
+}
+
+/** What was found, under the names that it was asked for by. */
+export type Find = Readonly<Record<string, Sql>>
+
+/** Reads of a session, and writes that are decided on what was read. */
+export class Sessions {
+  readonly #parts: SessionsParts
+
+  constructor(parts: SessionsParts) {
+    this.#parts = parts
+  }
+
+  /** The stored session, or, when first seen, one with this name. */
+  async open({ id, name, at }: ArgsOf<'openSession'>): Promise<ResultOf<'openSession'>> {
+    const { db } = this.#parts
+    // One statement sees no row that another adds meanwhile: whoever lost the race finds it the second time.
+    for (;;) {
+      const [found] = await db.query(sql`
+        WITH added AS (
+          INSERT INTO sessions (key, name, created_at) SELECT ${id}, ${name}, ${at}
+          WHERE NOT EXISTS (SELECT FROM sessions WHERE key = ${id})
+          ON CONFLICT DO NOTHING RETURNING name)
+        SELECT name, 1 AS is_new FROM added UNION ALL SELECT name, 0 FROM sessions WHERE key = ${id}`)
+      if (found === undefined) continue
+      const session: Session = { id, name: string(found['name']) as SessionName }
+      return { session, isNew: found['is_new'] === 1 }
+    }
+  }
+
+  /** What is asked for of a session `s`; undefined: it was never opened. */
+  async read(sessionId: SessionId, find: Find): Promise<StoredRow | undefined> {
+    const found = await this.#parts.db.query(
+      sql`SELECT ${named(find)} FROM sessions s WHERE s.key = ${sessionId}`,
+    )
+    return found[0]
+  }
+
+  /**
+   * Decides on what is found, and writes what was decided: anew where somebody was faster.
+   * @param isInDoubt hears that the answer to the write was lost, and that its outcome is being asked for
+   */
+  async change<T>(
+    sessionId: SessionId,
+    find: Find,
+    decide: (found: StoredRow, write: SessionWrite) => T,
+    { events, isInDoubt }: CallContext,
+  ): Promise<T> {
+    const { db, instance, newId } = this.#parts
+    const question = sql`
+      SELECT ${list([sessionColumns, ...pieces(find)])} FROM sessions s WHERE s.key = ${sessionId}`
+    for (let attempts = 0; attempts < maxAttempts; attempts += 1) {
+      const [found] = await db.query(question)
+      if (found === undefined) throw new TypeError('the session was not opened')
+      const write = new SessionWrite(found, instance, newId)
+      const decided = decide(found, write)
+      if (write.isEmpty) return decided
+      if (await this.#commit(write, isInDoubt)) {
+        events.push(...write.events)
+        return decided
+      }
+    }
+    throw new StoreError('unavailable', 'others write in the session all the time')
+  }
+
+  /** False: somebody was faster, and nothing of it was done. */
+  async #commit(write: SessionWrite, isInDoubt: () => void): Promise<boolean> {
+    const statement = write.toSql()
+    for (let wasLost = false; ;) {
+      try {
+        const done = await this.#parts.db.query(statement)
+        // Where it was done before, it finds the session written, and by itself.
+        return done.length === 1 || (wasLost && (await this.#isDone(write)))
+      } catch (error) {
+        if (!(error instanceof StatementError)) throw error
+        if (error.outcome === 'conflict') return false
+        if (error.outcome === 'bug') throw error
+        if (error.outcome === 'refused' && !wasLost) throw error
+        wasLost = true
+        isInDoubt()
+        await this.#pause(error)
+      }
+    }
+  }
+
+  async #isDone({ session, token }: SessionWrite): Promise<boolean> {
+    const found = await this.#parts.db.query(
+      sql`SELECT 1 AS done FROM sessions WHERE id = ${session} AND written_by = ${token}`,
+    )
+    return found.length === 1
+  }
+
+  async #pause(cause: Error): Promise<void> {
+    const { clock, signal } = this.#parts
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const end = () =>
+      reject(new StoreError('unavailable', 'whether it was stored is not known', { cause }))
+    if (signal.aborted) end()
+    signal.addEventListener('abort', end, { once: true })
+    using _timer = clock.timer(pauseMs, resolve)
+    try {
+      await promise
+    } finally {
+      signal.removeEventListener('abort', end)
+    }
+  }
+}
+
+/** What belongs to one call. */
+export interface CallContext {
+  /** What it has written. */
+  readonly events: WrittenEvent[]
+  readonly isInDoubt: () => void
+}
+
+const pieces = (find: Find) =>
+  Object.entries(find).map(([name, piece]) => sql`${piece} AS ${raw(name)}`)
+
+const named = (find: Find) => list(pieces(find))

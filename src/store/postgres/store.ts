@@ -1,0 +1,32 @@
+import { createRandomIds } from '../../lib/id.ts'
+import { type MainHalfOptions, openMainHalf } from '../main-half/main-half.ts'
+import type { Store } from '../store.ts'
+import { PostgresEngine } from './engine.ts'
+import { defaultHeartbeat, type Heartbeat } from './instance.ts'
+
+export interface PostgresStoreOptions extends MainHalfOptions {
+  /** `postgres://…`, with the options that `libpq` knows, such as `sslmode` and `sslrootcert`. */
+  readonly url: string
+  /** Takes the place of what the URL has. */
+  readonly password?: string
+  /** Connections that are open at once. Default 10. */
+  readonly maxConnections?: number
+  /** A digest of the session key: stored at creation, compared at every opening. */
+  readonly sessionKeyCheck: string
+  readonly heartbeat?: Heartbeat
+}
+
+/** Opens a store on a PostgreSQL server. @throws {@link StoreOpenError} */
+export function openPostgresStore(options: PostgresStoreOptions): Promise<Store> {
+  const {
+    url,
+    password,
+    maxConnections = 10,
+    sessionKeyCheck,
+    heartbeat = defaultHeartbeat,
+    clock,
+  } = options
+  const newId = createRandomIds()
+  const engine = { url, password, maxConnections, sessionKeyCheck, heartbeat, clock, newId }
+  return openMainHalf((listener) => new PostgresEngine(engine, listener), options)
+}

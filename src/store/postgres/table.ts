@@ -1,0 +1,58 @@
+import type { NewId } from '../../lib/id.ts'
+import type { EngineCalls } from '../main-half/calls.ts'
+import { createAccept } from './accept.ts'
+import type { AsyncCalls } from './calls.ts'
+import { createClaims } from './claims.ts'
+import { createConversations } from './conversations.ts'
+import type { Database } from './database.ts'
+import { createDeletion } from './deletion.ts'
+import { createFinish } from './finish.ts'
+import { createIsolation } from './isolation.ts'
+import type { Lanes } from './lanes.ts'
+import { createLog } from './log.ts'
+import { createOutbox } from './outbox.ts'
+import { createPages } from './pages.ts'
+import { createReads } from './reads.ts'
+import { createRemoval } from './removal.ts'
+import { createWriteTexts } from './running-texts.ts'
+import { createRuns } from './runs.ts'
+import type { Sessions } from './sessions.ts'
+import { sql } from './sql.ts'
+import { createTrim } from './trim.ts'
+
+/** The calls that the tables answer. */
+export type Table = AsyncCalls<Omit<EngineCalls, 'checkFile' | 'close'>>
+
+export interface TableParts {
+  readonly db: Database
+  readonly sessions: Sessions
+  readonly lanes: Lanes
+  readonly newId: NewId
+}
+
+/** Who answers which call. */
+export function createTable({ db, sessions, lanes, newId }: TableParts): Table {
+  const { writeText, ...runs } = createRuns(sessions)
+  return {
+    openSession: (args) => sessions.open(args),
+    ...createConversations(sessions),
+    ...createDeletion(sessions, newId),
+    accept: createAccept(sessions, newId),
+    ...createClaims(db, sessions, newId),
+    ...runs,
+    writeTexts: createWriteTexts(db, lanes, writeText),
+    finish: createFinish(sessions, newId),
+    ...createReads(db, sessions),
+    ...createPages(sessions),
+    ...createLog(sessions),
+    ...createTrim(db, sessions, lanes),
+    ...createRemoval(db, sessions, lanes),
+    ...createOutbox(db),
+    ...createIsolation(db),
+    async ping({ at }) {
+      await db.query(sql`
+        INSERT INTO meta (name, value) VALUES ('ping', ${String(at)})
+        ON CONFLICT (name) DO UPDATE SET value = excluded.value`)
+    },
+  }
+}
