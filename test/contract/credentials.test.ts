@@ -14,6 +14,7 @@ import type { Logger } from '../../src/observe/logger.ts'
 import { apiKey } from '../kit/credentials/api-keys.ts'
 import { createRsaIssuer } from '../kit/credentials/issuer.ts'
 import { check } from '../kit/history/checker.ts'
+import { openConnection } from '../kit/history/connection.ts'
 import { createClient } from '../kit/clients/client.ts'
 import { createFakeClock } from '../kit/fakes/clock.ts'
 import { type FakeGatewayOptions, openFakeGateway } from '../kit/fakes/gateway.ts'
@@ -165,11 +166,9 @@ describe('P8 T10: a live subscription', () => {
       retryAttempts: 0,
     })
     let after: string | undefined
-    for (const connection of ['first', 'second']) {
-      history.push({
-        type: 'open',
+    for (const turn of ['first', 'second']) {
+      const connection = openConnection(history, {
         reader: 'a',
-        connection,
         as: 'alice',
         replyId: variables.replyId,
         ...(after !== undefined && { after }),
@@ -178,10 +177,10 @@ describe('P8 T10: a live subscription', () => {
         query,
         variables: { ...variables, ...(after !== undefined && { after }) },
       })
-      if (connection === 'first') alice.append(replyId, { type: 'started' }, delta(0, 'Hel'))
+      if (turn === 'first') alice.append(replyId, { type: 'started' }, delta(0, 'Hel'))
       for await (const { data, errors } of results) {
-        if (data) history.push({ type: 'seen', connection, event: toSeen(data.replies) })
-        if (data?.replies.__typename === 'ReplyDelta' && connection === 'first') {
+        if (data) connection.see(toSeen(data.replies))
+        if (data?.replies.__typename === 'ReplyDelta' && turn === 'first') {
           alice.append(replyId, delta(3, 'lo'))
           auth.replaceApiKeys([two.settings])
           await gateway.server.checkCredentials()
@@ -193,8 +192,7 @@ describe('P8 T10: a live subscription', () => {
           alice.append(replyId, completed('Hello'))
         }
       }
-      const how = connection === 'first' ? 'error' : 'complete'
-      history.push({ type: 'end', connection, how })
+      connection.end(turn === 'first' ? 'error' : 'complete')
     }
     expect(gateway.ends).toEqual(['token-expired', 'completed'])
     const seen = history.flatMap((step) => (step.type === 'seen' ? [step.event] : []))

@@ -1,20 +1,15 @@
 import { describe, expect, it } from 'vitest'
-import type { ReplyEvent } from '../../src/domain.ts'
+import type { Reply, ReplyEvent } from '../../src/domain.ts'
 import { runFailures } from '../../src/reply/failures.ts'
 import { RunFailedError } from '../../src/strategy/run-failure.ts'
 import { message, openEngine, readAll, readUntil } from '../kit/fakes/engine.ts'
+import { answerOf } from '../kit/fakes/stored-replies.ts'
 import { functionCall } from '../kit/fakes/strategy.ts'
 
-/** What a client holds that applies every delta, and how much text it was sent for that. */
-function applyAll(events: readonly ReplyEvent[]) {
-  let answer = ''
-  let sent = 0
-  for (const event of events) {
-    if (event.type !== 'delta' || event.kind !== 'ANSWER') continue
-    answer = answer.slice(0, event.offset) + event.text
-    sent += event.text.length
-  }
-  return { answer, sent }
+/** What a client holds of a reply, and how much text it was sent for that. */
+function applyAll(events: readonly ReplyEvent[], reply: Reply) {
+  const texts = events.map((event) => (event.type === 'delta' ? event.text : ''))
+  return { answer: answerOf(events, { reply }), sent: texts.join('').length }
 }
 
 async function openRunning(options: Parameters<typeof openEngine>[0] = {}) {
@@ -42,8 +37,8 @@ describe('two answer messages whose deltas alternate', () => {
     const whole = `${left}\n\n${right}`
     const live = await reading
     expect(live.at(-1)).toMatchObject({ type: 'completed', text: whole })
-    expect(applyAll(live)).toEqual({ answer: whole, sent: whole.length })
-    expect(applyAll(await readAll(replies, reply.id))).toEqual({
+    expect(applyAll(live, reply)).toEqual({ answer: whole, sent: whole.length })
+    expect(applyAll(await readAll(replies, reply.id), reply)).toEqual({
       answer: whole,
       sent: whole.length,
     })

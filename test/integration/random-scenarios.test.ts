@@ -11,7 +11,7 @@ import { playRound, type RoundReport, stepNames } from '../kit/random-scenarios/
 const { STEPS, STEPS_ON, STEPS_SEED, STEPS_FROM } = process.env
 const seed = Number(STEPS_SEED ?? randomInt(2 ** 31))
 const first = Number(STEPS_FROM ?? 0)
-const steps = Number(STEPS ?? figure(10_000, 1_000_000))
+const steps = Number(STEPS ?? figure(8_000, 1_000_000))
 
 /** Each round has a gateway and an upstream of its own, so that nothing grows with the number of steps. */
 const perRound = 1_000
@@ -74,7 +74,7 @@ describe('steps at random over a gateway in this process', () => {
       console.log(
         `${taken} steps at random from step ${first} of seed ${seed}, ${(taken / seconds).toFixed(0)} per second; of ${sessions} sessions ${heard} heard of themselves: ${JSON.stringify({ ends, outcomes })}`,
       )
-      expect(reports.flatMap(({ complaints }) => complaints)).toEqual([])
+      expect(reports.flatMap(({ complaints }) => complaints).join('\n')).toBe('')
       if (steps < 5 * perRound) return
       // All of it has happened.
       expect(heard).toBeGreaterThan(sessions / 2)

@@ -172,7 +172,7 @@ async function read(
     }
     const last = (await followed.take(undefined, 120_000)).at(-1)
     seen = `${last?.__typename} at ${after}, then ${await stream.ended}`
-    after = last?.cursor ?? after
+    after = followed.cursor
     return last !== undefined && isTerminal(last) ? last : undefined
   }
   try {

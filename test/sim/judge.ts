@@ -1,22 +1,19 @@
-import { type DeltaKind, type Reply, type ReplyId, isTerminal } from '../../src/domain.ts'
-import type { LogItem } from '../../src/store/log.ts'
+import type { DeltaKind, Reply, ReplyEvent, ReplyId } from '../../src/domain.ts'
 import { check } from '../kit/history/checker.ts'
-import { parseCursor, type SeenEvent } from '../kit/history/history.ts'
+import { followReply } from '../kit/history/follow-reply.ts'
+import type { SeenEvent, Step } from '../kit/history/history.ts'
+import { cursorAt, toSeen } from '../kit/history/seen.ts'
 import { call } from './calls.ts'
 import { isExplained } from './causes.ts'
-import { findForgotten } from './owed.ts'
+import { tellOwed } from './owed.ts'
 import type { GatewayProcess } from './gateway.ts'
 import type { Subscriber } from './reader.ts'
-import { toSeen } from './seen.ts'
 import { people as everybody, sessionIdOf } from './people.ts'
-import type { State } from './store/state.ts'
-import { markerOf, markersIn } from './upstream/markers.ts'
+import { markerForm, markerOf } from './upstream/markers.ts'
 import type { Chat } from './upstream/world.ts'
 import type { World } from './world.ts'
 
-const allMarkers = new Set([...everybody, 'nobody'].map(markerOf))
-
-/** Reads the whole truth with fresh eyes when all is over, and says what is wrong. */
+/** Writes down the whole truth with fresh eyes when all is over, and has it checked. */
 export async function judge(
   world: World,
   gateway: GatewayProcess,
@@ -24,36 +21,19 @@ export async function judge(
   subscribers: readonly Subscriber[],
 ): Promise<readonly string[]> {
   const { history, problems } = world
-  problems.push(...gateway.isolation.findUnstored(), ...findMet(world), ...findForgotten(world))
-  const logs = new Map<string, readonly SeenEvent[]>()
+  problems.push(...gateway.isolation.findUnstored())
+  for (const person of [...everybody, 'nobody']) {
+    history.push({ type: 'word', as: person, word: markerOf(person) })
+  }
   for (const person of people) {
-    const all: SeenEvent[] = []
     tellAcceptances(world, person)
     for (const reply of await repliesOf(world, gateway, person)) {
-      const events = await readLog(world, gateway, person, reply)
-      all.push(...events)
-      judgeReply(world, person, reply, events)
-    }
-    const inOrder = all.toSorted((a, b) => seqOf(a.cursor) - seqOf(b.cursor))
-    logs.set(person, inOrder)
-    const replies = await repliesOf(world, gateway, person)
-    problems.push(
-      ...findOverlaps(inOrder, replies),
-      ...findOvertaken(world, inOrder, replies),
-      ...findOvertaking(world, inOrder, replies),
-    )
-  }
-  for (const subscriber of subscribers) {
-    problems.push(...findLag(world, subscriber, logs.get(subscriber.person) ?? []))
-    for (const { cursor, body } of subscriber.seen) {
-      if (body.type === 'delta' || body.type === 'completed') {
-        problems.push(
-          ...findStrangers(subscriber.person, body.text, `${subscriber.name} ${cursor}`),
-        )
-      }
+      tellReply(world, person, reply, await readLog(world, gateway, person, reply))
     }
   }
-  return [...problems, ...check(history)]
+  for (const { place } of subscribers) if (place) history.push({ type: 'rest', ...place })
+  history.push(...tellServed(world), ...tellOwed(world))
+  return [...problems, ...check(history, { wordForm: markerForm })]
 }
 
 async function repliesOf(
@@ -105,20 +85,10 @@ async function readLog(
   if (log?.gone.some((event) => event.replyId === replyId) === true) {
     return readArchive(world, gateway, person, replyId)
   }
-  await call(gateway, async () => {
-    const replies = await gateway.replies(person)
-    const subscription = await replies.subscribe({
-      replyId,
-      conversationId: undefined,
-      after: undefined,
-      lastEventId: undefined,
-    })
-    const take = (batch: readonly LogItem[]) => {
-      for (const item of batch) events.push(toSeen(item.event, subscription.cursor(item)))
-      return undefined
-    }
-    await subscription.follow(take, new AbortController().signal)
-  })
+  const take = (event: ReplyEvent, cursor: string) => void events.push(toSeen(event, cursor))
+  await call(gateway, async () =>
+    followReply(await gateway.replies(person), replyId, take, new AbortController().signal),
+  )
   return events
 }
 
@@ -137,188 +107,66 @@ async function readArchive(
   return [...(log?.gone ?? []), ...(log?.events ?? [])]
     .filter((event) => event.replyId === replyId)
     .flatMap((event): readonly SeenEvent[] => {
-      const cursor = `${tag}.${event.seq}.${event.check}`
-      const told = toSeen(event, cursor)
+      const told = toSeen(event, cursorAt({ ...event, texts: [] }, tag))
       const revision = text?.revisions.at(-1)?.name
       if (event.type !== 'started' || text === undefined || revision === undefined) return [told]
       const { answer, reasoning } = text
-      const place = (read: string) =>
-        `${cursor}~${replyId}.${revision}.${read.length}.${reasoning.length}`
-      const delta = (kind: DeltaKind, read: string): SeenEvent => ({
-        cursor: place(kind === 'ANSWER' ? read : ''),
-        replyId,
-        body: { type: 'delta', offset: 0, kind, text: read },
-      })
+      const delta = (kind: DeltaKind, read: string): SeenEvent => {
+        const lengths = { answer: kind === 'ANSWER' ? read.length : 0, reasoning: reasoning.length }
+        return {
+          cursor: cursorAt({ ...event, texts: [{ replyId, revision, ...lengths }] }, tag),
+          replyId,
+          body: { type: 'delta', offset: 0, kind, text: read },
+        }
+      }
       const texts = [delta('REASONING', reasoning), delta('ANSWER', answer)]
       return [told, ...texts.filter(({ body }) => 'text' in body && body.text !== '')]
     })
 }
 
-function judgeReply(
-  world: World,
-  person: string,
-  reply: Reply,
-  events: readonly SeenEvent[],
-): void {
-  const { history, problems, upstream, faults } = world
-  const { id: replyId, status, text, reasoning } = reply
-  if (!isTerminal(status)) problems.push(`${replyId} is still ${status} at the deadline`)
+function tellReply(world: World, person: string, reply: Reply, events: readonly SeenEvent[]): void {
+  const { history, upstream, disk } = world
+  const { id: replyId, messageId, status, text, reasoning } = reply
   const chats = [...upstream.chats.values()].filter((chat) => chat.replyId === replyId)
   const corrected = chats.some(({ isAltered }) => isAltered)
-  history.push({
-    type: 'truth',
-    as: person,
-    replyId,
-    events,
-    snapshot: { status, text, reasoning },
-    ...(corrected && { corrected }),
-  })
-  history.push({ type: 'chats', replyId, count: chats.length })
-  problems.push(...findStrangers(person, text, replyId))
-  const code = reply.failure?.code
-  if (code !== undefined && !isExplained(code, faults.reached)) {
-    problems.push(`${replyId} failed as ${code}, and no fault explains it`)
-  }
-  const [chat] = chats
-  if (status === 'COMPLETED') {
-    if (chat === undefined) problems.push(`${replyId} is completed, and no chat was`)
-    else if (chat.finalText !== text) {
-      problems.push(`${replyId} has another text than the upstream gave`)
-    }
-    if (!markersIn(text).includes(markerOf(person))) {
-      problems.push(`${replyId} lacks the marker of ${person}: the control fails`)
-    }
-  }
-  const wasAsked =
-    world.cancels.has(replyId) ||
-    chats.some((each) => each.wasCancelled || each.status === 'canceled')
-  if (status === 'CANCELLED' && !wasAsked) {
-    problems.push(`${replyId} is cancelled, and nobody asked for it`)
-  }
-  if (faults.reached.size === 0 && status === 'FAILED') {
-    problems.push(`${replyId} failed as ${reply.failure?.code} though nothing went wrong`)
-  }
+  history.push(
+    {
+      type: 'truth',
+      as: person,
+      replyId,
+      events,
+      snapshot: { status, text, reasoning },
+      order: disk.state.messages.get(messageId)?.order ?? 0,
+      isUrgent: disk.state.everAccepted.some((one) => one.replyId === replyId && one.isUrgent),
+      isCaused: isCaused(world, reply, chats),
+      ...(corrected && { corrected }),
+    },
+    { type: 'chats', replyId, count: chats.length, text: chats[0]?.finalText ?? null },
+    { type: 'word', as: person, word: markerOf(person), replyId },
+  )
+}
+
+/** Whether a person or a fault has brought about a failure or a cancel. */
+function isCaused({ faults, cancels }: World, reply: Reply, chats: readonly Chat[]): boolean {
+  const { id, failure } = reply
+  if (failure) return faults.reached.size > 0 && isExplained(failure.code, faults.reached)
+  return cancels.has(id) || chats.some((chat) => chat.wasCancelled || chat.status === 'canceled')
 }
 
 /** Of two whom one upstream conversation has answered, the later one was told what the earlier one said. */
-function findMet({ upstream, disk }: World): readonly string[] {
-  const answered = new Map<Chat['conversation'], Set<string>>()
-  for (const { id, told } of disk.state.replies.values()) {
-    if (told.status !== 'COMPLETED') continue
-    for (const { replyId, conversation, principal } of upstream.chats.values()) {
-      if (replyId !== id) continue
-      const people = answered.get(conversation) ?? new Set()
-      answered.set(conversation, people.add(principal))
-    }
+function tellServed({ upstream, disk }: World): readonly Step[] {
+  const answered = new Map<string, Set<string>>()
+  for (const { replyId, conversation, principal } of upstream.chats.values()) {
+    const isAnswered = [...disk.state.replies.values()].some(
+      ({ id, told }) => id === replyId && told.status === 'COMPLETED',
+    )
+    if (!isAnswered) continue
+    const people = answered.get(conversation.id) ?? new Set()
+    answered.set(conversation.id, people.add(principal))
   }
-  return [...answered].flatMap(([{ id }, people]) =>
-    people.size > 1 ? `isolation: ${[...people].join(' and ')} were both answered in ${id}` : [],
-  )
-}
-
-/** Texts of one session bear its own marker and no other's. */
-function findStrangers(person: string, text: string, where: string): readonly string[] {
-  const own = markerOf(person)
-  // What is no marker was made of one by a stream that mixes up its pieces.
-  return markersIn(text)
-    .filter((marker) => marker !== own && allMarkers.has(marker))
-    .map((marker) => `isolation: ${where} of ${person} bears ${marker}`)
-}
-
-/** One running reply per conversation: none starts before the one before has ended. */
-function findOverlaps(log: readonly SeenEvent[], replies: readonly Reply[]): readonly string[] {
-  const problems: string[] = []
-  const running = new Map<string, string>()
-  for (const { replyId, body } of log) {
-    const place = replies.find(({ id }) => id === replyId)?.conversationId
-    if (place === undefined) continue
-    const other = running.get(place)
-    if (body.type === 'started') {
-      if (other !== undefined) problems.push(`${replyId} started while ${other} ran in ${place}`)
-      running.set(place, replyId)
-    } else if (isEnd(body) && other === replyId) running.delete(place)
-  }
-  return problems
-}
-
-/** What waited or ran when a message interrupted it never starts, or goes on, after that has started. */
-function findOvertaken(
-  { disk }: World,
-  log: readonly SeenEvent[],
-  replies: readonly Reply[],
-): readonly string[] {
-  const interrupting = urgentOf(disk.state)
-  const orderOf = ({ messageId }: Reply) => disk.state.messages.get(messageId)?.order ?? 0
-  return replies
-    .filter(({ id }) => interrupting.has(id))
-    .flatMap((urgent) => {
-      const start = log.findIndex(
-        ({ replyId, body }) => replyId === urgent.id && body.type === 'started',
-      )
-      const later = new Set(start < 0 ? [] : log.slice(start).map(({ replyId }) => replyId))
-      return replies
-        .filter((reply) => reply.conversationId === urgent.conversationId && reply.id !== urgent.id)
-        .filter((reply) => orderOf(reply) < orderOf(urgent) && later.has(reply.id))
-        .map((reply) => `${reply.id} goes on after ${urgent.id} has interrupted it`)
-    })
-}
-
-/** Messages of one conversation are answered in their order, but for those that interrupt. */
-function findOvertaking(
-  { disk }: World,
-  log: readonly SeenEvent[],
-  replies: readonly Reply[],
-): readonly string[] {
-  const interrupting = urgentOf(disk.state)
-  const starts = log.flatMap(({ replyId, body }) =>
-    body.type === 'started' ? replies.filter(({ id }) => id === replyId) : [],
-  )
-  const orderOf = ({ messageId }: Reply) => disk.state.messages.get(messageId)?.order ?? 0
-  return starts.flatMap((late, at) =>
-    starts
-      .slice(0, at)
-      .filter(
-        ({ id, conversationId }) => conversationId === late.conversationId && !interrupting.has(id),
-      )
-      .filter((early) => orderOf(early) > orderOf(late))
-      .map((early) => `${early.id} overtakes ${late.id}`),
-  )
-}
-
-function urgentOf({ everAccepted }: State): ReadonlySet<ReplyId> {
-  return new Set(everAccepted.flatMap(({ isUrgent, replyId }) => (isUrgent ? replyId : [])))
-}
-
-function isEnd({ type }: SeenEvent['body']): boolean {
-  return type === 'completed' || type === 'failed' || type === 'cancelled'
-}
-
-/** A reader that is connected and reads has read all events: the checker looks at the text before them. */
-function findLag(
-  world: World,
-  subscriber: Subscriber,
-  log: readonly SeenEvent[],
-): readonly string[] {
-  const { place, wanted, name } = subscriber
-  if (place === undefined) return []
-  const due = log.findLast(
-    ({ body, cursor, replyId }) =>
-      body.type !== 'delta' &&
-      seqOf(cursor) > seqOf(place.start) &&
-      (wanted.replyId === undefined || wanted.replyId === replyId) &&
-      (wanted.conversationId === undefined ||
-        world.disk.state.replies.get(idOf(world, replyId))?.conversationId ===
-          wanted.conversationId),
-  )
-  if (due === undefined || seqOf(due.cursor) <= seqOf(place.last ?? place.start)) return []
-  return [`${name} stays at ${place.last ?? place.start}, the log is at ${due.cursor}`]
-}
-
-function idOf(world: World, replyId: string) {
-  for (const id of world.disk.state.replies.keys()) if (id === replyId) return id
-  throw new TypeError('a reply that was told of is not there')
-}
-
-function seqOf(cursor: string): number {
-  return parseCursor(cursor)?.seq ?? Number.NaN
+  return [...answered].map(([id, people]) => ({
+    type: 'served',
+    upstream: id,
+    sessions: [...people],
+  }))
 }

@@ -1,9 +1,10 @@
 import type { OwedWork } from '../../src/store/outbox.ts'
+import type { Step } from '../kit/history/history.ts'
 import { variablesOf } from './upstream/world.ts'
 import type { World } from './world.ts'
 
-/** What was ever owed to the platform is done there, or still owed, under a name that it can be done under. */
-export function findForgotten({ disk, upstream, faults }: World): readonly string[] {
+/** What was ever owed to the platform, and what of it is done there, or still owed under a name that it can be done under. */
+export function tellOwed({ disk, upstream, faults }: World): readonly Step[] {
   const { everOwed, outbox } = disk.state
   const owed = [...outbox.values()].map(({ work }) => work)
 
@@ -37,7 +38,9 @@ export function findForgotten({ disk, upstream, faults }: World): readonly strin
     return conversation?.isShared === true || conversation?.owner === work.session.name
   }
 
-  return everOwed
-    .filter((work) => !isDone(work) && !isOwedStill(work))
-    .map((work) => `${work.type} is owed since ${work.owedSince}, and forgotten`)
+  return everOwed.flatMap((work): readonly Step[] => {
+    const { id, type, owedSince } = work
+    const owes = { type: 'owed', id, work: `${type} is owed since ${owedSince}` } as const
+    return isDone(work) || isOwedStill(work) ? [owes, { type: 'settled', id }] : [owes]
+  })
 }

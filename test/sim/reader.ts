@@ -8,12 +8,13 @@ import { onAbort } from '../../src/lib/on-abort.ts'
 import type { ReplySubscription } from '../../src/reply/subscribe.ts'
 import type { LogItem } from '../../src/store/log.ts'
 import { StoreError } from '../../src/store/store.ts'
-import { type End, parseCursor, type SeenEvent } from '../kit/history/history.ts'
+import { type Connection, openConnection } from '../kit/history/connection.ts'
+import { type End, parseCursor } from '../kit/history/history.ts'
+import { toSeen } from '../kit/history/seen.ts'
 import { call } from './calls.ts'
 import { describeError } from './fault-text.ts'
 import type { GatewayProcess } from './gateway.ts'
 import { sessionIdOf } from './people.ts'
-import { toSeen } from './seen.ts'
 import type { Supervisor } from './supervisor.ts'
 import type { World } from './world.ts'
 
@@ -27,10 +28,8 @@ export interface Subscriber {
   readonly name: string
   readonly person: string
   readonly wanted: Wanted
-  /** Where its present connection began, and what it saw last of it; undefined: it is not connected. */
-  readonly place: { readonly start: string; readonly last: string | undefined } | undefined
-  /** Everything it saw, over all connections. */
-  readonly seen: readonly SeenEvent[]
+  /** Its present connection, and where that began; undefined: it is not connected. */
+  readonly place: { readonly connection: string; readonly start: string } | undefined
   /** It reads on without interruptions of its own. */
   behave(): void
 }
@@ -58,10 +57,8 @@ export function openSubscriber(
   const random = world.random.fork(`reader ${name}`)
   const forever = new AbortController().signal
   const wait = (ms: number) => clock.sleep(ms, forever)
-  const seen: SeenEvent[] = []
   const cursors: string[] = []
-  let connections = 0
-  let place: { readonly start: string; last: string | undefined } | undefined
+  let place: Subscriber['place']
   let isBehaving = false
 
   async function live(): Promise<void> {
@@ -95,26 +92,22 @@ export function openSubscriber(
     if (opened.type === 'refused') return refused(opened.error, after)
     const subscription = opened.value
     if (subscription.past) return 'done'
-    connections += 1
-    const connection = `${name}#${connections}`
-    history.push({
-      type: 'open',
+    const connection = openConnection(history, {
       reader: name,
-      connection,
       as: person,
       ...wanted,
       ...(after !== undefined && { after }),
     })
-    place = { start: subscription.start, last: undefined }
+    place = { connection: connection.name, start: subscription.start }
     const how = await follow(gateway, subscription, connection)
-    history.push({ type: 'end', connection, how })
+    connection.end(how)
     return how === 'complete' ? 'done' : 'again'
   }
 
   async function follow(
     gateway: GatewayProcess,
     subscription: ReplySubscription,
-    connection: string,
+    connection: Connection,
   ): Promise<End['how']> {
     const leaving = new AbortController()
     const mayLeave = !isBehaving
@@ -126,10 +119,8 @@ export function openSubscriber(
       for (const item of items) {
         if (leaving.signal.aborted || !gateway.clock.isAlive) return undefined
         const told = toSeen(item.event, subscription.cursor(item))
-        history.push({ type: 'seen', connection, event: told })
-        seen.push(told)
+        connection.see(told)
         cursors.push(told.cursor)
-        if (place !== undefined) place.last = told.cursor
         onEvent(item.event)
         count += 1
         if (count >= cutAfter) leaving.abort(new Leaving('cut'))
@@ -240,7 +231,6 @@ export function openSubscriber(
     name,
     person,
     wanted,
-    seen,
     get place() {
       return place
     },

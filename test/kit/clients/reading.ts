@@ -32,6 +32,6 @@ export async function readWithCuts(
     const last: ReplyEventData | undefined = (await followed.take()).at(-1)
     if (last && isTerminal(last)) return cuts
     if ((await stream.ended) !== 'cut') throw new Error(`${reader}: ended before the reply did`)
-    after = last?.cursor ?? after
+    after = followed.cursor
   }
 }

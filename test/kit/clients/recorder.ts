@@ -4,7 +4,8 @@ import {
 } from '../../../schema/operations/generated/graphql.ts'
 import type { Client } from './client.ts'
 import type { Stream } from './stream.ts'
-import type { History, Open, SeenBody, SeenEvent, Step } from '../history/history.ts'
+import { openConnection } from '../history/connection.ts'
+import type { History, SeenBody, SeenEvent, Step } from '../history/history.ts'
 
 /** One `next` of the `replies` subscription. */
 export type ReplyEventData = RepliesSubscription['replies']
@@ -42,6 +43,8 @@ export interface Followed {
     isEnough?: (event: ReplyEventData) => boolean,
     deadlineMs?: number,
   ): Promise<ReplyEventData[]>
+  /** What to resume from. */
+  readonly cursor: string | undefined
   /** The errors that ended the stream. */
   readonly errors: readonly GraphError[]
 }
@@ -55,11 +58,9 @@ export interface Recorder {
 
 export function createRecorder(): Recorder {
   const history: Step[] = []
-  let count = 0
 
   async function follow(client: Client, following: Following): Promise<Followed> {
     const { reader, as, token, replyId, conversationId, after, by = 'header' } = following
-    const connection = `${reader}#${(count += 1)}`
     const errors: GraphError[] = []
     const stream = await client.stream({
       token,
@@ -73,25 +74,22 @@ export function createRecorder(): Recorder {
       ...(following.method && { method: following.method }),
       ...(following.cutAfter !== undefined && { cutAfter: following.cutAfter }),
     })
-    const open: Open = {
-      type: 'open',
-      reader,
-      connection,
-      as,
-      ...(replyId !== undefined && { replyId }),
-      ...(conversationId !== undefined && { conversationId }),
-      ...(after !== undefined && { after }),
-    }
-    if (stream.status === 200) history.push(open)
+    const connection =
+      stream.status === 200
+        ? openConnection(history, {
+            reader,
+            as,
+            ...(replyId !== undefined && { replyId }),
+            ...(conversationId !== undefined && { conversationId }),
+            ...(after !== undefined && { after }),
+          })
+        : undefined
     let over = false
 
     async function next(deadlineMs?: number) {
       const frame = await stream.next(deadlineMs)
       if (frame === undefined) {
-        if (!over && stream.status === 200) {
-          const how = errors.length > 0 ? 'error' : await stream.ended
-          history.push({ type: 'end', connection, how })
-        }
+        if (!over) connection?.end(errors.length > 0 ? 'error' : await stream.ended)
         over = true
         return undefined
       }
@@ -104,13 +102,16 @@ export function createRecorder(): Recorder {
       const event = data?.replies
       if (event === undefined) return next(deadlineMs)
       if (frame.id !== event.cursor) throw new Error(`id ${frame.id} is not ${event.cursor}`)
-      history.push({ type: 'seen', connection, event: toSeen(event) })
+      connection?.see(toSeen(event))
       return event
     }
 
     return {
       stream,
       next,
+      get cursor() {
+        return connection?.cursor
+      },
       errors,
       async take(isEnough = () => false, deadlineMs) {
         const events: ReplyEventData[] = []

@@ -1,6 +1,5 @@
 import {
   CancelReplyDocument,
-  RepliesDocument,
   ReplyDocument,
   type ReplyQuery,
   SendMessageDocument,
@@ -16,7 +15,6 @@ import {
   createRecorder,
   type GraphError,
   isTerminal,
-  type NextData,
   type Recorder,
   type ReplyEventData,
   toSeen,
@@ -136,18 +134,13 @@ export function createTalk(
     return (await ask(who, ReplyDocument, { id: replyId }))?.reply ?? undefined
   }
 
+  /** With fresh eyes: no reader of the history is told of it. */
   async function readLog(who: Person, replyId: string) {
-    using stream = await system.client.stream({
-      token: who.token,
-      query: RepliesDocument.toString(),
-      variables: { replyId },
-    })
-    const events: ReplyEventData[] = []
-    for (let frame = await stream.next(); frame; frame = await stream.next()) {
-      const event = (JSON.parse(frame.data ?? 'null') as NextData).data?.replies
-      if (event) events.push(event)
-    }
-    return events
+    const { name: as, token } = who
+    const following = { reader: 'log', as, token, replyId }
+    const followed = await createRecorder().follow(system.client, following)
+    using _stream = followed.stream
+    return await followed.take()
   }
 
   return {
@@ -175,7 +168,6 @@ export function createTalk(
     ending,
     say: async (who, input) => ending(who, (await send(who, input)).id),
     async settle({ corrected = [], deleted = [] } = {}) {
-      const completed = new Set<string>()
       for (const [replyId, who] of sent) {
         if (deleted.includes(replyId)) {
           recorder.add({ type: 'deleted', replyId })
@@ -191,16 +183,11 @@ export function createTalk(
           ...(found && { snapshot: found }),
           ...(corrected.includes(replyId) && { corrected: true }),
         })
-        if (found?.status === 'COMPLETED') completed.add(replyId)
       }
       // Not before they have all ended.
       const counts = countChats(await system.emulator.state())
       for (const replyId of sent.keys()) {
-        const count = counts.get(rawId(replyId)) ?? 0
-        if (completed.has(replyId) && count === 0) {
-          throw new Error(`no chat tells that it is of ${replyId}`)
-        }
-        recorder.add({ type: 'chats', replyId, count })
+        recorder.add({ type: 'chats', replyId, count: counts.get(rawId(replyId)) ?? 0 })
       }
     },
   }

@@ -21,6 +21,9 @@ import { openSqliteStore } from '../../../src/store/sqlite/store.ts'
 import type { Store } from '../../../src/store/store.ts'
 import { type DiskWeather, fairWeather } from '../../sim/store/commits.ts'
 import { createMemoryDisk } from '../../sim/store/store.ts'
+import { followReply } from '../history/follow-reply.ts'
+import { createReader } from '../history/reader.ts'
+import { toSeen } from '../history/seen.ts'
 import { randomId } from './ids.ts'
 import { createScriptedRecords } from './records.ts'
 import { createScriptedStrategy, type ScriptedStrategy } from './strategy.ts'
@@ -207,12 +210,10 @@ export const newConversation = (title?: string): StartConversationRequest => ({
   idempotency: undefined,
 })
 
-const { signal } = new AbortController()
-
 /** All events of a reply, up to its end. */
 export async function readAll(replies: SessionReplies, replyId: ReplyId): Promise<ReplyEvent[]> {
   const events: ReplyEvent[] = []
-  await follow(replies, replyId, (event) => void events.push(event))
+  await follow(replies, replyId, (event) => void events.push(event), new AbortController().signal)
   return events
 }
 
@@ -245,18 +246,22 @@ export async function readUntil<Type extends ReplyEvent['type']>(
   }
 }
 
+/** Reads as a client does: what no client could make sense of fails the test. */
 async function follow(
   replies: SessionReplies,
   replyId: ReplyId,
   take: (event: ReplyEvent) => void,
-  until = signal,
+  until: AbortSignal,
 ): Promise<void> {
-  const nothing = { conversationId: undefined, after: undefined, lastEventId: undefined }
-  const subscription = await replies.subscribe({ replyId, ...nothing })
-  await subscription.follow((batch) => {
-    for (const { event } of batch) take(event)
-    return undefined
-  }, until)
+  const reader = createReader('a client', (_rule, problem) => {
+    throw new Error(problem)
+  })
+  reader.open({ type: 'open', reader: '', connection: '', as: '', replyId }, () => undefined)
+  const see = (event: ReplyEvent, cursor: string) => {
+    reader.see(toSeen(event, cursor), true)
+    take(event)
+  }
+  await followReply(replies, replyId, see, until)
 }
 
 export const typesOf = (events: readonly ReplyEvent[]) => events.map(({ type }) => type)

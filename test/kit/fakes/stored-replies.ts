@@ -20,6 +20,7 @@ import type {
 import type { FinishOutcome, FinishRequest, RunLease } from '../../../src/store/run-lease.ts'
 import type { EventFilter, LogItem, ReplyLog } from '../../../src/store/log.ts'
 import type { ReplyStore } from '../../../src/store/store.ts'
+import { append, nothing, splice } from '../history/known-text.ts'
 import { randomId } from './ids.ts'
 
 export const assistant = 'assistant-1' as AssistantId
@@ -193,15 +194,29 @@ export async function readItems(
   }
 }
 
-/** What a client that applies the events holds of each reply. */
-export function textsOf(events: readonly ReplyEvent[], texts = new Map<string, string>()) {
+/** What a client holds of each reply that held these texts and applies the events. A gap fails the test. */
+export function textsOf(
+  events: readonly ReplyEvent[],
+  held: Iterable<readonly [string, string]> = [],
+): Map<string, string> {
+  const texts = new Map(Array.from(held, ([key, text]) => [key, append(nothing, text)]))
   for (const event of events) {
     if (event.type !== 'delta') continue
     const key = `${event.replyId} ${event.kind}`
-    texts.set(key, (texts.get(key) ?? '').slice(0, event.offset) + event.text)
+    texts.set(key, splice(texts.get(key) ?? nothing, event, true, fail))
   }
-  return texts
+  return new Map(Array.from(texts, ([key, { text }]) => [key, text]))
 }
 
-export const answerOf = (events: readonly ReplyEvent[], { reply }: Pick<RunLease, 'reply'>) =>
-  textsOf(events).get(`${reply.id} ANSWER`) ?? ''
+const fail = (_rule: number, problem: string) => {
+  throw new Error(problem)
+}
+
+export function answerOf(
+  events: readonly ReplyEvent[],
+  { reply }: Pick<RunLease, 'reply'>,
+  held = '',
+): string {
+  const key = `${reply.id} ANSWER`
+  return textsOf(events, [[key, held]]).get(key) ?? ''
+}

@@ -1,16 +1,19 @@
 import { replyCodes, requestCodes, streamCodes, unionCodes } from '../schema/codes.ts'
+import { gatherFacts } from './facts.ts'
 import {
   type CursorPlace,
   type End,
   eventName,
   type History,
+  isTerminal,
   type Open,
+  parseCursor,
   type Refused,
+  type Rest,
   type Seen,
   type SeenEvent,
   type TextOffsets,
   type Truth,
-  type Complain,
 } from './history.ts'
 import { agreeOnText, append, digestsOf, type KnownText, nothing } from './known-text.ts'
 import {
@@ -23,23 +26,29 @@ import {
   type ReplyState,
   unseen,
 } from './reader.ts'
+import { checkTurns } from './turns.ts'
+import { checkUpstream } from './upstream.ts'
+import { checkWords } from './words.ts'
 
 const documented = { request: requestCodes, union: unionCodes, stream: streamCodes }
 
+export interface CheckOptions {
+  /** What the words look like by which texts tell whose they are. */
+  readonly wordForm?: RegExp
+}
+
 /**
- * Checks a history against the seven rules of docs/threats-and-faults.md#the-checker. Returns what is wrong, each starting
+ * Checks a history against the rules of docs/threats-and-faults.md#the-checker. Returns what is wrong, each starting
  * with the number of its rule; nothing when all is well.
  *
  * Give a `truth` for every accepted reply: without it only the readers are compared.
  */
-export function check(history: History): readonly string[] {
+export function check(history: History, { wordForm }: CheckOptions = {}): readonly string[] {
   const problems: string[] = []
   const complain = (rule: number, problem: string) => void problems.push(`${rule}: ${problem}`)
-  const owners = new Map<string, string>()
+  const facts = gatherFacts(history)
+  const { owners, conversations, deleted, isCorrectable } = facts
   const truths = new Map<string, readonly Entry[]>()
-  const conversations = new Map<string, string>()
-  const corrected = new Set<string>()
-  const deleted = new Set<string>()
   /** Per reply: the event of its end. */
   const ended = new Map<string, string>()
   /** Which reply a name in cursors is of. */
@@ -52,37 +61,29 @@ export function check(history: History): readonly string[] {
   const told = new Map<string, { readonly text: KnownText; readonly by: string }>()
   /** Per reply: its text in its last revision. */
   const finals = new Map<string, FinalText>()
-  let crashed = false
 
-  for (const step of history) {
-    if (step.type === 'send' && step.accepted) {
-      owners.set(step.accepted.replyId, step.as)
-      conversations.set(step.accepted.replyId, step.accepted.conversationId)
-    }
-    if (step.type === 'truth' && step.corrected) corrected.add(step.replyId)
-    if (step.type === 'deleted') deleted.add(step.replyId)
-    if (step.type === 'deleted' && step.corrected) corrected.add(step.replyId)
-    if (step.type === 'crash') crashed = true
-  }
   for (const step of history) if (step.type === 'truth') readTruth(step)
   for (const step of history) {
     if (step.type === 'open') open(step)
     else if (step.type === 'seen') see(step)
+    else if (step.type === 'rest') rest(step)
     else if (step.type === 'end') end(step)
     else if (step.type === 'refused') checkCode(step)
   }
   for (const { as, reader } of connections.values()) checkReach(as, reader)
   checkTerminals()
-  checkOnce(history, deleted, complain)
+  checkTurns(facts, complain)
+  checkUpstream(history, facts, complain)
+  if (wordForm) checkWords(history, wordForm, facts, complain)
   return problems
 
-  function isCorrectable(replyId: string): boolean {
-    return crashed || corrected.has(replyId)
+  function isGone(name: string): boolean {
+    return deleted.has(named.get(name) ?? '')
   }
 
   function readTruth(step: Truth) {
     const name = `log of ${step.replyId}`
-    const reader = createReader(name, complain)
+    const reader = createReader(name, complain, isGone)
     const { as, replyId } = step
     reader.open({ type: 'open', reader: name, connection: name, as, replyId }, () => undefined)
     for (const event of step.events) {
@@ -93,7 +94,12 @@ export function check(history: History): readonly string[] {
     const last = reader.last(replyId)?.state ?? unseen
     const offsets = reader.timeline.findLast((entry) => entry.offsets !== undefined)?.offsets
     if (offsets !== undefined) finals.set(replyId, finalText(offsets, last))
-    const { snapshot } = step
+    const { snapshot, isCaused } = step
+    const { status, ending } = last
+    if (isCaused === false && (status === 'FAILED' || status === 'CANCELLED')) {
+      const how = status === 'FAILED' ? `failed as ${ending}` : 'is cancelled'
+      complain(3, `${replyId} ${how}, and nothing has caused it`)
+    }
     if (!snapshot) return
     if (snapshot.status !== last.status) {
       complain(3, `${replyId} is shown as ${snapshot.status}, its log says ${last.status}`)
@@ -104,7 +110,7 @@ export function check(history: History): readonly string[] {
   }
 
   function open(step: Open) {
-    const reader = readers.get(step.reader) ?? createReader(step.reader, complain)
+    const reader = readers.get(step.reader) ?? createReader(step.reader, complain, isGone)
     readers.set(step.reader, reader)
     checkReach(step.as, reader)
     connections.set(step.connection, { as: step.as, reader })
@@ -141,6 +147,24 @@ export function check(history: History): readonly string[] {
     }
     const entry = connection.reader.see(step.event, isCorrectable(replyId))
     if (entry) agreeWithOthers(connection.as, step.connection, entry)
+  }
+
+  /** As far as the log goes behind the place at which a connection began. */
+  function rest({ connection, start }: Rest) {
+    const found = connections.get(connection)
+    const { request, timeline } = found?.reader ?? {}
+    const from = parseCursor(start)
+    if (found === undefined || request === undefined || from === undefined) {
+      return complain(1, `${connection} rests, and never began at a cursor`)
+    }
+    const { seq } = timeline?.at(-1)?.place ?? from
+    for (const [replyId, truth] of truths) {
+      if (owners.get(replyId) !== found.as || !isWanted(request, replyId)) continue
+      const due = truth.findLast(({ event }) => event.body.type !== 'delta')
+      if (due && due.place.seq > Math.max(seq, from.seq)) {
+        complain(1, `${connection} stays at ${seq}, the log of ${replyId} is at ${due.place.seq}`)
+      }
+    }
   }
 
   function end(step: End) {
@@ -257,27 +281,6 @@ export function check(history: History): readonly string[] {
   }
 }
 
-function checkOnce(history: History, deleted: ReadonlySet<string>, complain: Complain) {
-  const keys = new Map<string, string>()
-  for (const step of history) {
-    if (step.type === 'chats' && step.count > 1) {
-      complain(6, `the message of ${step.replyId} became ${step.count} upstream chats`)
-    }
-    if (step.type !== 'send' || step.idempotencyKey === undefined || !step.accepted) continue
-    const key = JSON.stringify([step.as, step.idempotencyKey])
-    const { replyId } = step.accepted
-    const first = keys.get(key) ?? replyId
-    // A key is kept as long as its reply.
-    keys.set(key, deleted.has(first) ? replyId : first)
-    if (first !== replyId && !deleted.has(first)) {
-      complain(
-        6,
-        `key ${step.idempotencyKey} of ${step.as} made ${first} and ${step.accepted.replyId}`,
-      )
-    }
-  }
-}
-
 interface FinalText {
   readonly revision: string
   readonly answer: { readonly text: string; readonly digests: Int32Array }
@@ -293,9 +296,4 @@ function finalText({ revision }: TextOffsets, { answer, reasoning }: ReplyState)
 function isPrefix({ from, text, digest }: KnownText, whole: FinalText['answer']): boolean {
   if (from === Infinity) return true
   return from === 0 ? whole.digests[text.length] === digest : whole.text.startsWith(text, from)
-}
-
-function isTerminal({ body }: SeenEvent): boolean {
-  const { type } = body
-  return type === 'completed' || type === 'failed' || type === 'cancelled'
 }

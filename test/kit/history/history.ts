@@ -1,7 +1,21 @@
 /** What a run did and saw, in the order in which it was seen: the input of the checker. Ids are opaque. */
 export type History = readonly Step[]
 
-export type Step = Send | Open | Seen | End | Refused | Truth | Chats | Deleted | Crash
+export type Step =
+  | Send
+  | Open
+  | Seen
+  | Rest
+  | End
+  | Refused
+  | Truth
+  | Chats
+  | Deleted
+  | Crash
+  | Word
+  | Served
+  | Owed
+  | Settled
 
 /** A message was sent, and what came of it. */
 export interface Send {
@@ -35,6 +49,14 @@ export interface Seen {
   readonly event: SeenEvent
 }
 
+/** The reader of this connection has had time to see all that there is. */
+export interface Rest {
+  readonly type: 'rest'
+  readonly connection: string
+  /** The cursor at which the connection began. */
+  readonly start: string
+}
+
 /** `complete`: the stream said so. `error`: after an error. `cut`: by us. `closed`: by the server, without `complete`. */
 export interface End {
   readonly type: 'end'
@@ -62,6 +84,12 @@ export interface Truth {
   }
   /** The upstream itself changed text that it had streamed before, so deltas may go back. */
   readonly corrected?: boolean
+  /** The place of its message in its conversation, by the order in which messages were accepted. Undefined: nobody knows. */
+  readonly order?: number
+  /** Its message stops the replies before it. */
+  readonly isUrgent?: boolean
+  /** Whether a failure or a cancel was brought about by somebody or something. Undefined: nobody knows. */
+  readonly isCaused?: boolean
 }
 
 /** How many chats the upstream counts for the message that this reply answers. */
@@ -69,6 +97,8 @@ export interface Chats {
   readonly type: 'chats'
   readonly replyId: string
   readonly count: number
+  /** The whole answer, as the upstream gave it; null: it gave none. Undefined: nobody knows. */
+  readonly text?: string | null
 }
 
 /** The conversation of this reply was deleted: nothing has to be left of it. */
@@ -82,6 +112,35 @@ export interface Deleted {
 /** The gateway died: text that was shown may be taken back from here on. */
 export interface Crash {
   readonly type: 'crash'
+}
+
+/** Whoever is told this word was told something of this session. */
+export interface Word {
+  readonly type: 'word'
+  readonly as: string
+  readonly word: string
+  /** The reply that repeats it when it is completed. */
+  readonly replyId?: string
+}
+
+/** Whose words an upstream conversation was told. */
+export interface Served {
+  readonly type: 'served'
+  readonly upstream: string
+  readonly sessions: readonly string[]
+}
+
+/** Something had to be done upstream, sooner or later. */
+export interface Owed {
+  readonly type: 'owed'
+  readonly id: string
+  readonly work: string
+}
+
+/** It was found done upstream, or written down for later. */
+export interface Settled {
+  readonly type: 'settled'
+  readonly id: string
 }
 
 export interface SeenEvent {
@@ -102,6 +161,10 @@ export type SeenBody =
   | { readonly type: 'completed'; readonly text: string }
   | { readonly type: 'failed'; readonly code: string }
   | { readonly type: 'cancelled' }
+
+export function isTerminal({ body: { type } }: SeenEvent): boolean {
+  return type === 'completed' || type === 'failed' || type === 'cancelled'
+}
 
 /** What a cursor says. */
 export interface CursorPlace {

@@ -13,8 +13,11 @@ import {
   finish,
   openSession,
   runReply,
-  textsOf,
 } from '../fakes/stored-replies.ts'
+import type { Complain } from './history.ts'
+import { append, nothing } from './known-text.ts'
+import { createReader, isEnded, type Reader, type ReplyState, unseen } from './reader.ts'
+import { cursorAt, toSeen } from './seen.ts'
 
 /** A store that can be killed: what was on disk then is opened anew. */
 export interface Mortal extends AsyncDisposable {
@@ -87,14 +90,20 @@ interface Told {
   isDeleted: boolean
 }
 
-interface Reader {
-  readonly filter: EventFilter
-  position: Position
-  texts: Map<string, string>
-  ended: readonly string[]
-  /** Where it was, with what it held there: what a client may resume from. */
-  readonly past: Pick<Reader, 'position' | 'texts' | 'ended'>[]
+/** What was read of each reply up to a position, which a client may resume from. */
+interface Place {
+  readonly position: Position
+  readonly states: ReadonlyMap<string, ReplyState>
 }
+
+interface Listener {
+  readonly filter: EventFilter
+  readonly reader: Reader
+  /** Where it was; the last one is where it is. */
+  readonly places: Place[]
+}
+
+const fail: Complain = (rule, problem) => expect.fail(`${rule}: ${problem}`)
 
 /** Runs steps against a log, and checks readers against what was written. */
 export async function logModel(mortal: Mortal) {
@@ -104,84 +113,95 @@ export async function logModel(mortal: Mortal) {
   const finishing = new Set<Promise<unknown>>()
   /** Whose event has which number, as far as a reader was told it. */
   const owners = new Map<number, ReplyId>()
-  let readers: Reader[] = [newReader({}, beginning)]
   let time = 0
   let trims = 0
+  let listeners: Listener[] = [newListener({}, { position: beginning, states: new Map() })]
 
-  function newReader(
-    filter: EventFilter,
-    position: Position,
-    held: Pick<Reader, 'texts' | 'ended'> = { texts: new Map(), ended: [] },
-  ): Reader {
-    const { texts, ended } = held
-    const reader = { filter, position, texts: new Map(texts), ended, past: [] }
-    remember(reader)
-    return reader
+  function newListener(filter: EventFilter, place: Place): Listener {
+    const reader = createReader('a reader', fail)
+    const request = { reader: 'a reader', connection: 'only', as: 'anybody', ...filter }
+    reader.open(
+      { type: 'open', ...request, after: cursorAt(place.position) },
+      (replyId) => place.states.get(replyId) ?? unseen,
+    )
+    return { filter, reader, places: [place] }
   }
 
-  function remember({ position, texts, ended, past }: Reader): void {
-    past.push({ position, texts: new Map(texts), ended })
+  function placeOf({ places }: Listener): Place {
+    const place = places.at(-1)
+    if (place === undefined) throw new Error('a listener is nowhere')
+    return place
   }
 
   const choose = <T>(from: readonly T[], index: number) => from[index % Math.max(1, from.length)]
   const ofReply = (id: string) => told.find((reply) => reply.id === id)
 
   /** Undefined: the position has expired. */
-  async function read(reader: Reader, maxLength: number): Promise<readonly LogItem[] | undefined> {
-    const { position, filter } = reader
-    const items = await mortal.store.log.read(session.id, position, filter, maxLength)
+  async function read(
+    listener: Listener,
+    maxLength: number,
+  ): Promise<readonly LogItem[] | undefined> {
+    const { position } = placeOf(listener)
+    const items = await mortal.store.log.read(session.id, position, listener.filter, maxLength)
     if (items === 'expired') {
-      readers = readers.filter((other) => other !== reader)
+      listeners = listeners.filter((other) => other !== listener)
       return undefined
     }
-    for (const item of items) apply(reader, item)
+    for (const item of items) apply(listener, item)
     // What comes after an end that is on its way to disk waits with it.
-    if (items.length === 0 && finishing.size === 0) compare(reader)
+    if (items.length === 0 && finishing.size === 0) compare(listener)
     return items
   }
 
-  function apply(reader: Reader, { event, position }: LogItem): void {
-    const { replyId } = event
-    expect(reader.ended).not.toContain(replyId)
-    expect(ofReply(replyId)?.isDeleted).toBe(false)
+  function apply(listener: Listener, { event, position }: LogItem): void {
+    const before = placeOf(listener)
+    const reply = ofReply(event.replyId)
+    expect(reply?.isDeleted).toBe(false)
     if (event.type === 'delta') {
-      expect([position.seq, position.check]).toEqual([reader.position.seq, reader.position.check])
-      expect(event.text.isWellFormed()).toBe(true)
-      const held = reader.texts.get(`${replyId} ${event.kind}`)?.length ?? 0
-      expect(event.offset).toBeLessThanOrEqual(held)
-      if (ofReply(replyId)?.isCorrected === false) expect(event.offset).toBe(held)
-      textsOf([event], reader.texts)
+      const { seq, check } = before.position
+      expect([position.seq, position.check]).toEqual([seq, check])
     } else {
       expect(position).toMatchObject({ seq: event.seq, check: event.check })
-      expect(position.seq).toBeGreaterThan(reader.position.seq)
-      owners.set(event.seq, replyId)
-      if (event.type === 'completed' || event.type === 'failed' || event.type === 'cancelled') {
-        reader.ended = [...reader.ended, replyId]
-      }
+      owners.set(event.seq, event.replyId)
     }
-    // As from a cursor, every other time.
-    reader.position = time % 2 === 0 ? position : structuredClone({ ...position })
-    remember(reader)
+    const seen = toSeen(event, cursorAt(position))
+    const entry = listener.reader.see(seen, reply?.isCorrected !== false)
+    if (entry === undefined) return
+    listener.places.push({
+      // As from a cursor, every other time.
+      position: time % 2 === 0 ? position : structuredClone({ ...position }),
+      states: new Map(before.states).set(event.replyId, entry.state),
+    })
+  }
+
+  function isAtDeleted(listener: Listener): boolean {
+    const { seq } = placeOf(listener).position
+    const owner = owners.get(seq)
+    return seq > 0 && (owner === undefined || ofReply(owner)?.isDeleted === true)
   }
 
   /** A reader at the end of the log holds exactly what was written. */
-  function compare({ filter, texts: held }: Reader): void {
+  function compare(listener: Listener): void {
+    const { filter } = listener
+    const { states } = placeOf(listener)
     for (const { id, conversationId, texts, isDeleted } of told) {
       if (isDeleted) continue
       if (filter.replyId !== undefined && filter.replyId !== id) continue
       if (filter.conversationId !== undefined && filter.conversationId !== conversationId) continue
-      for (const kind of ['ANSWER', 'REASONING'] as const) {
-        const shown = shownOf(id, texts.get(kind))
-        if ((held.get(`${id} ${kind}`) ?? '') !== shown) {
-          expect(held.get(`${id} ${kind}`) ?? '').toBe(shown)
-        }
-      }
+      const { answer, reasoning } = states.get(id) ?? unseen
+      expect(answer.text === shownOf(id, texts.get('ANSWER'))).toBe(true)
+      expect(reasoning.text === shownOf(id, texts.get('REASONING'))).toBe(true)
     }
   }
 
-  function isAtDeleted({ position: { seq } }: Reader): boolean {
-    const owner = owners.get(seq)
-    return seq > 0 && (owner === undefined || ofReply(owner)?.isDeleted === true)
+  /** What a reader shows of a reply that has read everything. */
+  function stateOf({ id, texts }: Told): ReplyState {
+    return {
+      ...unseen,
+      status: running.has(id) ? 'RUNNING' : 'COMPLETED',
+      answer: append(nothing, shownOf(id, texts.get('ANSWER'))),
+      reasoning: append(nothing, shownOf(id, texts.get('REASONING'))),
+    }
   }
 
   /** The first half of a character is shown when the second one has come, or none can. */
@@ -246,8 +266,8 @@ export async function logModel(mortal: Mortal) {
         return
       }
       case 'read': {
-        const reader = choose(readers, step.reader)
-        if (reader !== undefined && (await read(reader, step.maxLength)) === undefined) {
+        const listener = choose(listeners, step.reader)
+        if (listener !== undefined && (await read(listener, step.maxLength)) === undefined) {
           expect(trims).toBeGreaterThan(0)
         }
         return
@@ -256,21 +276,21 @@ export async function logModel(mortal: Mortal) {
         await join(step)
         return
       case 'resume': {
-        const reader = choose(readers, step.reader)
-        const past = reader?.past.at(-1 - step.back)
-        if (reader !== undefined && past !== undefined) {
-          readers.push(newReader(reader.filter, past.position, past))
+        const listener = choose(listeners, step.reader)
+        const place = listener?.places.at(-1 - step.back)
+        if (listener !== undefined && place !== undefined) {
+          listeners.push(newListener(listener.filter, place))
         }
         return
       }
       case 'trim': {
         await Promise.all(finishing)
-        for (const reader of readers) while ((await read(reader, 20_000))?.length) {}
+        for (const listener of listeners) while ((await read(listener, 20_000))?.length) {}
         trims += await mortal.store.log.trim(time)
         // Nobody has lost anything, but who stands at an event that was deleted may not be able to go on from there.
-        for (const reader of readers.filter(({ filter }) => Object.keys(filter).length === 0)) {
-          const wasAtDeleted = isAtDeleted(reader)
-          const items = await read(reader, 1)
+        for (const listener of listeners.filter(({ filter }) => Object.keys(filter).length === 0)) {
+          const wasAtDeleted = isAtDeleted(listener)
+          const items = await read(listener, 1)
           if (items === undefined) expect(wasAtDeleted).toBe(true)
           else expect(items).toEqual([])
         }
@@ -295,9 +315,10 @@ export async function logModel(mortal: Mortal) {
           reply.isCorrected = true
           reply.texts.set('ANSWER', lease.answer).set('REASONING', lease.reasoning)
         }
-        for (const reader of readers) reader.position = structuredClone({ ...reader.position })
-        for (const { past } of readers) {
-          for (const entry of past) entry.position = structuredClone({ ...entry.position })
+        for (const { places } of listeners) {
+          for (const [index, { position, states }] of places.entries()) {
+            places[index] = { position: structuredClone({ ...position }), states }
+          }
         }
       }
     }
@@ -310,17 +331,15 @@ export async function logModel(mortal: Mortal) {
     const filters = { none: {}, reply: { replyId }, conversation: { conversationId } }
     const filter = filters[step.filter]
     if (step.from === 'beginning') {
-      readers.push(newReader(filter, beginning))
+      listeners.push(newListener(filter, { position: beginning, states: new Map() }))
       return
     }
     await Promise.all(finishing)
     if (step.from === 'end') {
-      const texts = new Map<string, string>()
-      for (const { id, texts: own } of told) {
-        for (const [kind, text] of own) texts.set(`${id} ${kind}`, shownOf(id, text))
-      }
-      const ended = told.map(({ id }) => id).filter((id) => !running.has(id))
-      readers.push(newReader(filter, await mortal.store.log.end(session.id), { texts, ended }))
+      const states = new Map(told.map((reply) => [reply.id, stateOf(reply)]))
+      listeners.push(
+        newListener(filter, { position: await mortal.store.log.end(session.id), states }),
+      )
       return
     }
     const start = await mortal.store.log.start(session.id, replyId)
@@ -328,7 +347,7 @@ export async function logModel(mortal: Mortal) {
       expect(start === undefined ? reply.isDeleted : trims > 0).toBe(true)
       return
     }
-    readers.push(newReader({ replyId }, start))
+    listeners.push(newListener({ replyId }, { position: start, states: new Map() }))
   }
 
   /** Ends all that runs and lets every reader come to the end. */
@@ -338,15 +357,14 @@ export async function logModel(mortal: Mortal) {
       if (reply !== undefined) end(reply, lease, 'completed')
     }
     await Promise.all(finishing)
-    const [first] = readers
-    for (const reader of readers) {
-      while ((await read(reader, 20_000))?.length) {}
-      expect(new Set(reader.ended).size).toBe(reader.ended.length)
-    }
-    if (first === undefined || !readers.includes(first)) return
+    const [first] = listeners
+    for (const listener of listeners) while ((await read(listener, 20_000))?.length) {}
+    if (first === undefined || !listeners.includes(first)) return
     // Who read from the beginning has met each end.
-    const ends = told.filter(({ isDeleted }) => !isDeleted).map(({ id }) => id)
-    expect(first.ended).toEqual(expect.arrayContaining(ends))
+    const { states } = placeOf(first)
+    for (const { id, isDeleted } of told) {
+      if (!isDeleted) expect(isEnded(states.get(id) ?? unseen)).toBe(true)
+    }
   }
 
   return { take, conclude }

@@ -55,7 +55,12 @@ export interface Reader {
   last(replyId: string): Entry | undefined
 }
 
-export function createReader(name: string, complain: Complain): Reader {
+/** @param isGone tells by its name in cursors whether a reply was deleted: its end is told to nobody. */
+export function createReader(
+  name: string,
+  complain: Complain,
+  isGone: (name: string) => boolean = () => false,
+): Reader {
   let timeline: Entry[] = []
   let latest = new Map<string, Entry>()
   let known: (event: SeenEvent) => ReplyState = () => unseen
@@ -111,7 +116,7 @@ export function createReader(name: string, complain: Complain): Reader {
         complain(1, `${where} does not come after ${floor && eventName(floor)}`)
       }
       given.add(event.cursor)
-      const offsets = readTexts(floor, place, body, about)
+      const offsets = readTexts(floor, place, body, isGone, about)
       floor = place
       if (request?.replyId !== undefined && request.replyId !== replyId) {
         complain(1, `${where} is of ${replyId}, which was not asked for`)
@@ -144,6 +149,7 @@ function readTexts(
   floor: CursorPlace | undefined,
   place: CursorPlace,
   body: SeenBody,
+  isGone: (name: string) => boolean,
   complain: Complain,
 ): TextOffsets | undefined {
   const { texts } = place
@@ -156,13 +162,13 @@ function readTexts(
   // Where the pass began is not known: of several texts, any may be the one.
   const [own, other] = moved
   if (floor === undefined && other !== undefined) return undefined
-  const isForgetful =
-    floor !== undefined &&
-    isAtOneEvent(place, floor) &&
-    floor.texts.some(({ name }) => texts.every((text) => text.name !== name))
-  if (own === undefined || other !== undefined || isForgetful) {
+  if (own === undefined || other !== undefined) {
     complain(1, 'does not move in exactly one text')
     return undefined
+  }
+  const isKept = ({ name }: TextOffsets) => isGone(name) || texts.some((text) => text.name === name)
+  if (floor && isAtOneEvent(place, floor) && !floor.texts.every(isKept)) {
+    complain(1, 'forgets how far a text was read whose reply has not ended')
   }
   const kind = body.kind === 'ANSWER' ? 'answer' : 'reasoning'
   const old = before.get(own.name)

@@ -40,11 +40,16 @@ export const cut = (
     body,
   }
 }
-export const send = (replyId = 'r1', as = 'alice', idempotencyKey?: string): Step => ({
+export const send = (
+  replyId = 'r1',
+  as = 'alice',
+  idempotencyKey?: string,
+  conversationId = `c-${replyId}`,
+): Step => ({
   type: 'send',
   as,
   ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
-  accepted: { replyId, messageId: `m-${replyId}`, conversationId: 'c1' },
+  accepted: { replyId, messageId: `m-${replyId}`, conversationId },
 })
 export const open = (
   connection: string,

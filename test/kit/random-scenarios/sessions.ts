@@ -132,8 +132,10 @@ interface Canary {
   readonly generation: number
 }
 
+export const canaryForm = /canary(\d+)g(\d+)n\d+x/g
+
 export function canariesIn(text: string): readonly Canary[] {
-  return Array.from(text.matchAll(/canary(\d+)g(\d+)n\d+x/g), ([canary, number, generation]) => ({
+  return Array.from(text.matchAll(canaryForm), ([canary, number, generation]) => ({
     canary,
     number: Number(number),
     generation: Number(generation),

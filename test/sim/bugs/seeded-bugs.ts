@@ -135,16 +135,21 @@ export const seededBugs: readonly SeededBugEntry[] = [
     name: 'access tokens of sessions are mixed up',
     bug: mixesTokens,
     rows: [],
-    tells: /^isolation: /,
+    tells: /^(isolation|5): /,
     // A Studio has one for all.
     onlyOn: 'cloud',
   },
-  { name: 'the guard checks nothing', bug: sleepingGuard, rows: ['F16'], tells: /^isolation: / },
+  {
+    name: 'the guard checks nothing',
+    bug: sleepingGuard,
+    rows: ['F16'],
+    tells: /^(isolation|5): /,
+  },
   {
     name: 'a conversation that is bound already is bound again',
     bug: () => ({ flaw: 'binds-again' }),
     rows: ['T13'],
-    tells: /^isolation: /,
+    tells: /^(isolation|5): /,
   },
   {
     name: 'an assistant is served on after a breach',
@@ -188,7 +193,7 @@ export const seededBugs: readonly SeededBugEntry[] = [
     name: 'a disconnect cancels the reply',
     bug: cancelsOnDisconnect,
     rows: [],
-    tells: /cancelled, and nobody asked for it/,
+    tells: /is cancelled, and nothing has caused it/,
   },
   {
     name: 'a list that is not there is taken for an empty one',
@@ -222,7 +227,7 @@ export const seededBugs: readonly SeededBugEntry[] = [
     name: 'how conversations are obtained is not learnt',
     bug: learnsNoKeying,
     rows: [],
-    tells: /failed as UPSTREAM_REFUSED, and no fault explains it/,
+    tells: /failed as UPSTREAM_REFUSED, and nothing has caused it/,
     // The cloud knows the conversations that it has made.
     onlyOn: 'studio',
   },
@@ -236,7 +241,7 @@ export const seededBugs: readonly SeededBugEntry[] = [
     name: 'the text of a Workflow is shown before its conversation is bound',
     bug: () => showsBeforeTheBinding('workflow'),
     rows: ['T13'],
-    tells: /^isolation: /,
+    tells: /^(isolation|5): /,
     // The cloud shares only what a call has made.
     onlyOn: 'studio',
   },
@@ -244,7 +249,7 @@ export const seededBugs: readonly SeededBugEntry[] = [
     name: 'the text of a Bot that goes on elsewhere is shown before its conversation is bound',
     bug: () => showsBeforeTheBinding('bot'),
     rows: ['T13', 'F41'],
-    tells: /^isolation: /,
+    tells: /^(isolation|5): /,
     onlyOn: 'studio',
   },
   {
@@ -281,7 +286,7 @@ export const seededBugs: readonly SeededBugEntry[] = [
     name: 'an INTERRUPT stops what runs before its key is looked up',
     bug: interruptsBeforeTheKey,
     rows: ['F39'],
-    tells: /is cancelled, and nobody asked for it/,
+    tells: /is cancelled, and nothing has caused it/,
   },
   {
     name: 'a message overtakes those that wait',

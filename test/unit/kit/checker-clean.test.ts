@@ -169,6 +169,71 @@ describe('checker', () => {
         at(4, completed('b'), 'r2'),
       ),
     ],
+    'replies of one conversation that come in turns': [
+      send('r1', 'alice', undefined, 'c1'),
+      send('r2', 'alice', undefined, 'c1'),
+      { ...truthOf([at(1, started), at(2, cancelled)]), order: 1, isCaused: true },
+      {
+        ...truthOf([at(3, started, 'r2'), at(4, cancelled, 'r2')]),
+        replyId: 'r2',
+        order: 2,
+        isUrgent: true,
+      },
+    ],
+    'a message that interrupts, and one that comes later': [
+      send('r1', 'alice', undefined, 'c1'),
+      send('r2', 'alice', undefined, 'c1'),
+      {
+        ...truthOf([at(1, started, 'r2'), at(2, cancelled, 'r2')]),
+        replyId: 'r2',
+        order: 1,
+        isUrgent: true,
+      },
+      { ...truthOf([at(3, started), at(4, cancelled)]), order: 2 },
+    ],
+    'a connected reader that has come to the end of what it wants': [
+      send(),
+      send('r2'),
+      open('a'),
+      ...seen('a', ...whole),
+      { type: 'rest', connection: 'a', start: 'tag.0.-' },
+      truth(...whole),
+      truth(at(7, started, 'r2'), at(8, cancelled, 'r2')),
+    ],
+    'a connected reader that begins where the log ends': [
+      send(),
+      open('a', {}),
+      { type: 'rest', connection: 'a', start: 'tag.2.e2' },
+      truth(...whole),
+    ],
+    'words of their own, and what only looks like a word': [
+      send(),
+      { type: 'word', as: 'alice', word: 'canary-of-alice', replyId: 'r1' },
+      truth(
+        at(1, started),
+        cut(1, delta(0, 'canary-of-alice, canary-of-nobody'), ['x0', 33]),
+        at(2, completed('canary-of-alice, canary-of-nobody')),
+      ),
+      { type: 'served', upstream: 'u1', sessions: ['alice'] },
+      { type: 'served', upstream: 'u2', sessions: [] },
+    ],
+    'a place that is forgotten since its reply was deleted': [
+      send(),
+      send('r2'),
+      open('a', { after: 'tag.0.-' }),
+      ...seen('a', ...pick(1, 2, 3)),
+      { type: 'deleted', replyId: 'r1' },
+      ...seen('a', cut(1, delta(0, 'x'), ['x0', 1], 'r2')),
+      truth(
+        at(0, started, 'r2'),
+        cut(0, delta(0, 'x'), ['x0', 1], 'r2'),
+        at(8, completed('x'), 'r2'),
+      ),
+    ],
+    'work that is owed, and settled': [
+      { type: 'owed', id: 'w1', work: 'a cancel is owed' },
+      { type: 'settled', id: 'w1' },
+    ],
     'surrogate pairs that stay whole': [
       send(),
       open('a'),
@@ -186,7 +251,7 @@ describe('checker', () => {
       { type: 'send', as: 'alice', idempotencyKey: 'k' },
       send('r1', 'alice', 'k'),
       send('r9', 'bob', 'k'),
-      { type: 'chats', replyId: 'r1', count: 1 },
+      { type: 'chats', replyId: 'r1', count: 1, text: 'Hello world' },
       { type: 'refused', where: 'union', code: 'IDEMPOTENCY_MISMATCH' },
       { type: 'refused', where: 'request', code: 'UNAUTHENTICATED' },
       { type: 'refused', where: 'stream', code: 'SUBSCRIPTION_TOKEN_EXPIRED' },
@@ -198,6 +263,6 @@ describe('checker', () => {
     ],
   }
   it.each(Object.entries(clean))('lets %s pass', (_, history) => {
-    expect(check(history)).toEqual([])
+    expect(check(history, { wordForm: /canary-of-\w+/g })).toEqual([])
   })
 })

@@ -22,6 +22,8 @@ import {
   whole,
 } from '../../kit/history/written.ts'
 
+const wordForm = /canary-of-\w+/g
+
 describe('checker', () => {
   const planted: Readonly<Record<string, readonly [string, readonly Step[]]>> = {
     'a gap in the text': [
@@ -159,7 +161,7 @@ describe('checker', () => {
       ],
     ],
     'a place that is forgotten while its reply runs': [
-      '1: a: tag.1.e1~r2.x0.1.0 of r2 does not move in exactly one text',
+      '1: a: tag.1.e1~r2.x0.1.0 of r2 forgets how far a text was read',
       [
         send(),
         send('r2'),
@@ -394,6 +396,125 @@ describe('checker', () => {
       '6: the message of r1 became 2 upstream chats',
       [send(), { type: 'chats', replyId: 'r1', count: 2 }, truth(...whole)],
     ],
+    'a completed reply that no chat has answered': [
+      '6: r1 is completed, and no upstream chat was',
+      [send(), { type: 'chats', replyId: 'r1', count: 0 }, truth(...whole)],
+    ],
+    'a text that the upstream did not give': [
+      '4: r1 has another text than the upstream gave',
+      [send(), { type: 'chats', replyId: 'r1', count: 1, text: 'Hello' }, truth(...whole)],
+    ],
+    'an answer that the upstream did not give': [
+      '4: r1 has another text than the upstream gave',
+      [send(), { type: 'chats', replyId: 'r1', count: 1, text: null }, truth(...whole)],
+    ],
+    'a cancel that nobody asked for': [
+      '3: r1 is cancelled, and nothing has caused it',
+      [send(), { ...truthOf([at(1, started), at(2, cancelled)]), isCaused: false }],
+    ],
+    'a failure that nothing explains': [
+      '3: r1 failed as LIMIT, and nothing has caused it',
+      [send(), { ...truthOf([at(1, started), at(2, failed('LIMIT'))]), isCaused: false }],
+    ],
+    'a reader that is connected and not told any more': [
+      '1: a#1 stays at 1, the log of r1 is at 2',
+      [
+        send(),
+        open('a#1'),
+        ...seen('a#1', ...pick(1, 2, 3)),
+        { type: 'rest', connection: 'a#1', start: 'tag.0.-' },
+        truth(...whole),
+      ],
+    ],
+    'a reader that is connected and was told nothing': [
+      '1: a stays at 0, the log of r1 is at 2',
+      [send(), open('a', {}), { type: 'rest', connection: 'a', start: 'tag.0.-' }, truth(...whole)],
+    ],
+    "another's word in an event": [
+      '5: a: tag.2.e2 of alice has canary-of-bob',
+      [
+        send(),
+        { type: 'word', as: 'bob', word: 'canary-of-bob' },
+        open('a'),
+        ...seen('a', at(2, completed('canary-of-bob'))),
+        truth(...whole),
+      ],
+    ],
+    "another's word in the log": [
+      '5: log of r1: tag.2.e2 of alice has canary-of-bob',
+      [
+        send(),
+        { type: 'word', as: 'bob', word: 'canary-of-bob' },
+        truth(at(1, started), at(2, completed('canary-of-bob'))),
+      ],
+    ],
+    "another's word in what a query shows": [
+      '5: r1 of alice has canary-of-bob',
+      [
+        send(),
+        { type: 'word', as: 'bob', word: 'canary-of-bob' },
+        {
+          ...truthOf(whole),
+          snapshot: { status: 'COMPLETED', text: 'Hello world', reasoning: 'hm canary-of-bob' },
+        },
+      ],
+    ],
+    'an answer without the word that it was to repeat': [
+      '5: r1 lacks canary-of-alice',
+      [
+        send(),
+        { type: 'word', as: 'alice', word: 'canary-of-alice', replyId: 'r1' },
+        truth(...whole),
+      ],
+    ],
+    'an upstream conversation of two': [
+      '5: alice and bob were both served in u1',
+      [{ type: 'served', upstream: 'u1', sessions: ['alice', 'bob'] }],
+    ],
+    'two replies that run in one conversation': [
+      '8: r2 started while r1 ran',
+      [
+        send('r1', 'alice', undefined, 'c1'),
+        send('r2', 'alice', undefined, 'c1'),
+        truth(at(1, started), at(3, cancelled)),
+        truth(at(2, started, 'r2'), at(4, cancelled, 'r2')),
+      ],
+    ],
+    'a reply that goes on though a message has interrupted it': [
+      '8: r1 goes on after r2 has interrupted it',
+      [
+        send('r1', 'alice', undefined, 'c1'),
+        send('r2', 'alice', undefined, 'c1'),
+        { ...truthOf([at(1, started), at(4, cancelled)]), order: 1 },
+        {
+          ...truthOf([at(2, started, 'r2'), at(3, cancelled, 'r2')]),
+          replyId: 'r2',
+          order: 2,
+          isUrgent: true,
+        },
+      ],
+    ],
+    'a message that overtakes another': [
+      '8: r2 overtakes r1',
+      [
+        send('r1', 'alice', undefined, 'c1'),
+        send('r2', 'alice', undefined, 'c1'),
+        {
+          ...truthOf([at(1, started, 'r2'), at(2, cancelled, 'r2')]),
+          replyId: 'r2',
+          order: 2,
+        },
+        { ...truthOf([at(3, started), at(4, cancelled)]), order: 1 },
+      ],
+    ],
+    'work that is owed, and neither done nor owed any more': [
+      '9: a cancel is owed, and forgotten',
+      [
+        { type: 'owed', id: 'w1', work: 'a cancel is owed' },
+        { type: 'owed', id: 'w2', work: 'a deletion is owed' },
+        { type: 'settled', id: 'w2' },
+      ],
+    ],
     'an undocumented code': [
       '7: OOPS is no documented code of a union',
       [{ type: 'refused', where: 'union', code: 'OOPS' }],
@@ -408,6 +529,6 @@ describe('checker', () => {
     ],
   }
   it.each(Object.entries(planted))('catches %s', (_, [problem, history]) => {
-    expect(check(history)).toContainEqual(expect.stringContaining(problem))
+    expect(check(history, { wordForm })).toContainEqual(expect.stringContaining(problem))
   })
 })

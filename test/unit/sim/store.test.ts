@@ -15,10 +15,12 @@ import { StoreError, type ReplyStore } from '../../../src/store/store.ts'
 import { randomId } from '../../kit/fakes/ids.ts'
 import {
   accept,
+  answerOf,
   assistant as assistantId,
   beginning,
   cancelled,
   completed,
+  textsOf,
 } from '../../kit/fakes/stored-replies.ts'
 import { sessionIdOf, sessionNameOf } from '../../sim/people.ts'
 import { type DiskWeather, fairWeather, type WriteName } from '../../sim/store/commits.ts'
@@ -104,21 +106,12 @@ async function readAll(
   }
 }
 
-/** What a client that applies the events holds of a reply's answer. */
-function answerOf(items: readonly LogItem[], { reply }: RunLease, before = ''): string {
-  let text = before
-  for (const { event } of items) {
-    if (event.type !== 'delta' || event.replyId !== reply.id || event.kind !== 'ANSWER') continue
-    text = text.slice(0, event.offset) + event.text
-  }
-  return text
-}
-
 function existing<T>(value: T | undefined): T {
   if (value === undefined) throw new Error('expected something')
   return value
 }
 
+const eventsOf = (items: readonly LogItem[]) => items.map(({ event }) => event)
 const typesOf = (items: readonly LogItem[]) => items.map(({ event }) => event.type)
 const lastOf = (items: readonly LogItem[]) => items.at(-1)?.position ?? beginning
 
@@ -130,12 +123,12 @@ describe('store of the simulation', () => {
     void lease.append([answer(0, 'kept')])
     await wait(300)
     void lease.append([answer(4, ' lost')])
-    expect(answerOf(await readAll(store.log, session), lease)).toBe('kept lost')
+    expect(answerOf(eventsOf(await readAll(store.log, session)), lease)).toBe('kept lost')
 
     user.kill()
     disk.crash()
     const next = disk.open(newUser())
-    expect(answerOf(await readAll(next.log, session), lease)).toBe('kept')
+    expect(answerOf(eventsOf(await readAll(next.log, session)), lease)).toBe('kept')
     const orphans = await pass(next.ledger.orphans())
     expect(orphans.map((orphan) => [orphan.lease.reply.id, orphan.lease.answer])).toEqual([
       [reply.id, 'kept'],
@@ -305,7 +298,7 @@ describe('store of the simulation', () => {
       void lease.append([answer(4, 'xyz!')])
       const items = await readAll(store.log, lease.session, early)
       expect(items).toMatchObject([{ event: { type: 'delta', offset: 2, text: 'abxyz!' } }])
-      expect(answerOf(items, lease, '0123456789')).toBe('01abxyz!')
+      expect(answerOf(eventsOf(items), lease, '0123456789')).toBe('01abxyz!')
       expect(await readAll(store.log, lease.session, lastOf(items))).toEqual([])
     })
 
@@ -332,7 +325,11 @@ describe('store of the simulation', () => {
       for (const cut of [0, 1, 2, 3]) {
         const items = (await readAll(store.log, lease.session, early)).slice(0, cut)
         const rest = await readAll(store.log, lease.session, cut === 0 ? early : lastOf(items))
-        expect(answerOf([...items, ...rest], lease, '0123')).toBe('01')
+        const held = [
+          [`${lease.reply.id} ANSWER`, '0123'],
+          [`${lease.reply.id} REASONING`, 'hmm'],
+        ] as const
+        expect([...textsOf(eventsOf([...items, ...rest]), held).values()]).toEqual(['01', 'habc'])
       }
     })
 
@@ -532,7 +529,7 @@ describe('store of the simulation', () => {
         const request = { replyId: lease.reply.id, ...ending(cancelled) }
         await pass(store.ledger.finish(lease.session, request))
         const rest = await readAll(store.log, lease.session, shown)
-        const text = answerOf(rest, lease, 'kept lost')
+        const text = answerOf(eventsOf(rest), lease, 'kept lost')
         expect(text).toBe(flaw === undefined ? 'kept' : 'kept lost')
       },
     )

@@ -1,7 +1,7 @@
-import type { ReplyEvent } from '../../src/domain.ts'
-import type { SeenBody, SeenEvent } from '../kit/history/history.ts'
+import type { Position, ReplyEvent } from '../../../src/domain.ts'
+import type { SeenBody, SeenEvent } from './history.ts'
 
-/** An event as the checker takes it. */
+/** An event of the gateway's own, as the checker takes it. */
 export function toSeen(event: ReplyEvent, cursor: string): SeenEvent {
   return { cursor, replyId: event.replyId, body: toBody(event) }
 }
@@ -19,4 +19,12 @@ function toBody(event: ReplyEvent): SeenBody {
     case 'failed':
       return { type: 'failed', code: event.code }
   }
+}
+
+/** A cursor for who reads the log itself. */
+export function cursorAt({ seq, check, texts }: Position, tag = 'log'): string {
+  const places = texts.map(
+    ({ replyId, revision, answer, reasoning }) => `~${replyId}.${revision}.${answer}.${reasoning}`,
+  )
+  return `${tag}.${seq}.${check || '-'}${places.join('')}`
 }
