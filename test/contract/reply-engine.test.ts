@@ -9,7 +9,9 @@ import type {
   SessionId,
 } from '../../src/domain.ts'
 import type { AcceptOutcome, Ledger } from '../../src/store/ledger.ts'
+import type { SendMessageRequest } from '../../src/session/acceptance.ts'
 import { RunFailedError } from '../../src/strategy/run-failure.ts'
+import type { Recovered } from '../../src/strategy/strategy.ts'
 import { createFakeClock } from '../kit/fakes/clock.ts'
 import {
   assistantId,
@@ -27,6 +29,33 @@ import { createScriptedStrategy, type PlayedRun } from '../kit/fakes/strategy.ts
 import { accept, acceptReply, claimReply } from '../kit/fakes/stored-replies.ts'
 import { uncounted } from '../kit/fakes/metrics.ts'
 import { until } from '../kit/process/until.ts'
+
+type Engine = Awaited<ReturnType<typeof openEngine>>
+
+/** A message whose run has been accepted upstream. */
+async function begin(
+  { replies, strategy }: Pick<Engine, 'replies' | 'strategy'>,
+  text: string,
+  more: Partial<SendMessageRequest> = {},
+) {
+  const reply = await replies.sendMessage(message(text, more))
+  const run = await strategy.next()
+  run.accept()
+  return { reply, run }
+}
+
+/** One message and its whole answer. */
+async function converse(
+  gateway: Pick<Engine, 'replies' | 'strategy'>,
+  text: string,
+  answer: string,
+  more: Partial<SendMessageRequest> = {},
+) {
+  const { reply, run } = await begin(gateway, text, more)
+  run.complete(answer)
+  const end = (await readAll(gateway.replies, reply.id)).at(-1)
+  return { reply, run, end }
+}
 
 describe('reply engine', () => {
   it('answers when the message is accepted, and streams the reply to who comes late', async () => {
@@ -69,27 +98,22 @@ describe('reply engine', () => {
   it('INTERRUPT cancels the running reply and those that wait, and comes next', async () => {
     await using gateway = await openEngine()
     const { replies, strategy, lines } = gateway
-    const first = await replies.sendMessage(message('1'))
-    const run1 = await strategy.next()
-    run1.accept()
+    const { reply: first } = await begin(gateway, '1')
     const waiting = await replies.sendMessage(message('2'))
-    const urgent = await replies.sendMessage(message('3', { onBusy: 'INTERRUPT' }))
-    const run = await strategy.next()
-    expect(run.request.text).toBe('3')
+    const third = await converse(gateway, '3', 'three', { onBusy: 'INTERRUPT' })
+    expect(third.run.request.text).toBe('3')
     expect((await readAll(replies, first.id)).at(-1)).toMatchObject({
       type: 'cancelled',
       upstreamCancelled: true,
     })
-    run.accept()
-    run.complete('three')
-    expect((await readAll(replies, urgent.id)).at(-1)).toMatchObject({ type: 'completed' })
+    expect(third.end).toMatchObject({ type: 'completed' })
     expect(await readAll(replies, waiting.id)).toMatchObject([
       { type: 'cancelled', upstreamCancelled: false },
     ])
     expect(strategy.started).toBe(2)
     const ended = lines.filter(({ message: line }) => line === 'reply ended')
     expect(ended.map(({ fields }) => fields['reply'])).toEqual(
-      expect.arrayContaining([first.id, waiting.id, urgent.id]),
+      expect.arrayContaining([first.id, waiting.id, third.reply.id]),
     )
     expect(ended).toHaveLength(3)
   })
@@ -226,19 +250,14 @@ describe('reply engine', () => {
 
   it('a cancelled workflow goes on in a new upstream conversation, seeded, and says so', async () => {
     await using gateway = await openEngine({ kind: 'workflow' })
-    const { replies, strategy } = gateway
-    const first = await replies.sendMessage(message('remember me'))
-    const run = await strategy.next()
-    run.accept()
+    const { replies } = gateway
+    const { reply: first, run } = await begin(gateway, 'remember me')
     run.delta('I wi')
     await replies.cancelReply(first.id)
-    const second = await replies.sendMessage(message('who am I?'))
-    const again = await strategy.next()
+    const { run: again, end } = await converse(gateway, 'who am I?', 'You')
     expect(again.request.upstream).not.toEqual(run.request.upstream)
     expect(again.request.history.map(({ text }) => text)).toContain('remember me')
-    again.accept()
-    again.complete('You')
-    expect((await readAll(replies, second.id)).at(-1)).toMatchObject({ contextReset: true })
+    expect(end).toMatchObject({ contextReset: true })
   })
 
   const unseenEnds = [
@@ -255,57 +274,43 @@ describe('reply engine', () => {
     ['meets a fault of ours', async (_, __, run) => run.fail(new TypeError('a fault'))],
   ] satisfies readonly (readonly [
     string,
-    (
-      gateway: Awaited<ReturnType<typeof openEngine>>,
-      reply: Reply,
-      run: PlayedRun,
-    ) => Promise<unknown>,
+    (gateway: Engine, reply: Reply, run: PlayedRun) => Promise<unknown>,
   ])[]
 
   describe.each(['bot', 'workflow'] as const)('a %s whose end nobody saw', (kind) => {
     it.each(unseenEnds)(
       'leaves its upstream conversation to what still runs there: %s',
-      async (_, end) => {
+      async (_, endIt) => {
         await using gateway = await openEngine({ kind })
         const { replies, strategy } = gateway
         strategy.refusesCancels()
-        const first = await replies.sendMessage(message('remember me'))
-        const run = await strategy.next()
-        run.accept()
+        const { reply: first, run } = await begin(gateway, 'remember me')
         run.delta('I wi')
         await readUntil(replies, first.id, 'delta')
-        await end(gateway, first, run)
+        await endIt(gateway, first, run)
         await readAll(replies, first.id)
-        const second = await replies.sendMessage(message('who am I?'))
-        const again = await strategy.next()
+        const { run: again, end } = await converse(gateway, 'who am I?', 'You')
         expect(again.request.upstream).not.toEqual(run.request.upstream)
         expect(again.request.history.map(({ text }) => text)).toContain('remember me')
-        again.accept()
-        again.complete('You')
-        expect((await readAll(replies, second.id)).at(-1)).toMatchObject({ contextReset: true })
+        expect(end).toMatchObject({ contextReset: true })
       },
     )
   })
 
   it.each(unseenEnds)(
     'a Bot that agrees to stop keeps its upstream conversation: %s',
-    async (_, end) => {
+    async (_, endIt) => {
       await using gateway = await openEngine()
       const { replies, strategy } = gateway
-      const first = await replies.sendMessage(message('remember me'))
-      const run = await strategy.next()
-      run.accept()
+      const { reply: first, run } = await begin(gateway, 'remember me')
       run.delta('I wi')
       await readUntil(replies, first.id, 'delta')
-      await end(gateway, first, run)
+      await endIt(gateway, first, run)
       await readAll(replies, first.id)
       expect(strategy.cancelled).toEqual([run.chatId])
-      const second = await replies.sendMessage(message('who am I?'))
-      const again = await strategy.next()
+      const { run: again, end } = await converse(gateway, 'who am I?', 'You')
       expect(again.request.upstream).toEqual(run.request.upstream)
-      again.accept()
-      again.complete('You')
-      expect((await readAll(replies, second.id)).at(-1)).toMatchObject({ contextReset: false })
+      expect(end).toMatchObject({ contextReset: false })
     },
   )
 
@@ -320,22 +325,15 @@ describe('reply engine', () => {
     await lease.intend({ binding, contextReset: false, at: 2 })
     lease.recordChat('chat-old')
     expect(await replies.cancelReply(id)).toMatchObject({ status: 'CANCELLED' })
-    const next = await replies.sendMessage(message('2', { conversationId }))
-    const run = await strategy.next()
+    const { run, end } = await converse(gateway, '2', 'two', { conversationId })
     expect(run.request.upstream).not.toMatchObject({ conversationId: 'up-old' })
-    run.accept()
-    run.complete('two')
-    expect((await readAll(replies, next.id)).at(-1)).toMatchObject({ contextReset: true })
+    expect(end).toMatchObject({ contextReset: true })
   })
 
   it('F41: a Bot that went on in a conversation of its own choice is told the older messages with the next one', async () => {
     await using gateway = await openEngine()
     const { replies, strategy } = gateway
-    const first = await replies.sendMessage(message('1'))
-    const run = await strategy.next()
-    run.accept()
-    run.complete('one')
-    await readAll(replies, first.id)
+    await converse(gateway, '1', 'one')
     const second = await replies.sendMessage(message('2'))
     const moved = await strategy.next()
     const { chatId } = moved
@@ -346,13 +344,10 @@ describe('reply engine', () => {
       { type: 'completed', ...ids, usage: null },
     )
     expect((await readAll(replies, second.id)).at(-1)).toMatchObject({ contextReset: true })
-    const third = await replies.sendMessage(message('3'))
-    const next = await strategy.next()
+    const { run: next, end } = await converse(gateway, '3', 'three')
     expect(next.request.upstream).not.toMatchObject({ conversationId: 'up-moved' })
     expect(next.request.history.map(({ text }) => text)).toEqual(['1', 'one', '2', 'two'])
-    next.accept()
-    next.complete('three')
-    expect((await readAll(replies, third.id)).at(-1)).toMatchObject({ contextReset: true })
+    expect(end).toMatchObject({ contextReset: true })
   })
 
   it('F21 F41: a Bot that went on elsewhere in a reply of an earlier process is told the older messages with the next one', async () => {
@@ -362,11 +357,7 @@ describe('reply engine', () => {
     {
       await using store = disk.open()
       await using gateway = await openEngine({ store })
-      const first = await gateway.replies.sendMessage(message('1'))
-      const run = await gateway.strategy.next()
-      run.accept()
-      run.complete('one')
-      await readAll(gateway.replies, first.id)
+      await converse(gateway, '1', 'one')
     }
     {
       await using store = disk.open()
@@ -386,14 +377,7 @@ describe('reply engine', () => {
     }
     const store = stack.use(disk.open())
     const { engine, replies, strategy, own } = stack.use(await openEngine({ store }))
-    strategy.recovers(() => ({
-      type: 'found',
-      events: [
-        { type: 'accepted', ...ids },
-        { type: 'message', ...ids, messageId: 'm', text: 'two' },
-        { type: 'completed', ...ids, usage: null },
-      ],
-    }))
+    strategy.recovers(() => foundAnswer(ids, 'two'))
     const [open] = await own.openReplies(undefined)
     await engine.recover()
     if (open === undefined) throw new Error('nothing was left running')
@@ -407,11 +391,7 @@ describe('reply engine', () => {
   it('F41: a conversation that is gone upstream goes on in a new one, within the same reply', async () => {
     await using gateway = await openEngine()
     const { replies, strategy } = gateway
-    const first = await replies.sendMessage(message('1'))
-    const run = await strategy.next()
-    run.accept()
-    run.complete('one')
-    await readAll(replies, first.id)
+    await converse(gateway, '1', 'one')
     const second = await replies.sendMessage(message('2'))
     const gone = await strategy.next()
     gone.fail(
@@ -434,11 +414,7 @@ describe('reply engine', () => {
     await using store = await openMemoryStore()
     {
       await using before = await openEngine({ store })
-      const reply = await before.replies.sendMessage(message('1'))
-      const run = await before.strategy.next()
-      run.accept()
-      run.complete('one')
-      await readAll(before.replies, reply.id)
+      await converse(before, '1', 'one')
     }
     const strategy = createScriptedStrategy('bot', 'another')
     await using gateway = await openEngine({ store, strategy })
@@ -457,22 +433,13 @@ describe('reply engine', () => {
   it('F9: a Bot whose stream breaks off is asked how it ended', async () => {
     await using gateway = await openEngine()
     const { replies, strategy } = gateway
-    const reply = await replies.sendMessage(message('1'))
-    const run = await strategy.next()
-    run.accept()
+    const { reply, run } = await begin(gateway, '1')
     run.delta('Hel')
     const { upstream } = run.request
     const conversationId = upstream.type === 'id' ? upstream.conversationId : ''
     strategy.recovers(({ chatId }) => {
       const ids = { chatId: chatId ?? '', conversationId }
-      return {
-        type: 'found',
-        events: [
-          { type: 'accepted', ...ids },
-          { type: 'message', ...ids, messageId: 'm', text: 'Hello' },
-          { type: 'completed', ...ids, usage: null },
-        ],
-      }
+      return foundAnswer(ids, 'Hello')
     })
     run.fail(truncated())
     const events = await readAll(replies, reply.id)
@@ -481,10 +448,8 @@ describe('reply engine', () => {
 
   it('F9: what arrived stays when nothing more can be found out', async () => {
     await using gateway = await openEngine()
-    const { replies, strategy } = gateway
-    const reply = await replies.sendMessage(message('1'))
-    const run = await strategy.next()
-    run.accept()
+    const { replies } = gateway
+    const { reply, run } = await begin(gateway, '1')
     run.delta('Hel')
     run.fail(truncated())
     const events = await readAll(replies, reply.id)
@@ -495,9 +460,7 @@ describe('reply engine', () => {
   it('F9: what is looked up takes the place of what the stream said, and is not shown twice', async () => {
     await using gateway = await openEngine()
     const { replies, strategy } = gateway
-    const reply = await replies.sendMessage(message('1'))
-    const run = await strategy.next()
-    run.accept()
+    const { reply, run } = await begin(gateway, '1')
     run.message('One.', 'm1')
     run.delta('Two, and a pie', 'm2')
     run.say({
@@ -540,14 +503,7 @@ describe('reply engine', () => {
         shown: '',
       })
       const ids = { chatId: 'chat-1', conversationId: run.conversationId }
-      return {
-        type: 'found',
-        events: [
-          { type: 'accepted', ...ids },
-          { type: 'message', ...ids, messageId: 'm', text: 'Hello' },
-          { type: 'completed', ...ids, usage: null },
-        ],
-      }
+      return foundAnswer(ids, 'Hello')
     })
     run.fail(failed('UPSTREAM_OUTCOME_UNKNOWN'))
     expect((await readAll(replies, reply.id)).at(-1)).toMatchObject({
@@ -561,23 +517,14 @@ describe('reply engine', () => {
     async (code) => {
       await using gateway = await openEngine({ kind: 'workflow' })
       const { replies, strategy } = gateway
-      const reply = await replies.sendMessage(message('1'))
-      const run = await strategy.next()
-      run.accept()
+      const { reply, run } = await begin(gateway, '1')
       run.delta('Hel')
       run.message('Hello')
       run.finish()
       strategy.recovers(({ shown, isFinished }) => {
         expect({ shown, isFinished }).toEqual({ shown: 'Hello', isFinished: true })
         const ids = { chatId: run.chatId, conversationId: run.conversationId }
-        return {
-          type: 'found',
-          events: [
-            { type: 'accepted', ...ids },
-            { type: 'message', ...ids, messageId: 'm', text: 'Hello' },
-            { type: 'completed', ...ids, usage: null },
-          ],
-        }
+        return foundAnswer(ids, 'Hello')
       })
       run.fail(failed(code))
       const events = await readAll(replies, reply.id)
@@ -598,9 +545,7 @@ describe('reply engine', () => {
     async (_, half, code) => {
       await using gateway = await openEngine({ kind: 'workflow' })
       const { replies, strategy } = gateway
-      const reply = await replies.sendMessage(message('1'))
-      const run = await strategy.next()
-      run.accept()
+      const { reply, run } = await begin(gateway, '1')
       run.message('One.', 'm1')
       if (half) {
         run.finish()
@@ -621,9 +566,7 @@ describe('reply engine', () => {
     const clock = createFakeClock()
     await using gateway = await openEngine({ clock, recoverMs: 5_000 })
     const { replies, strategy } = gateway
-    const reply = await replies.sendMessage(message('1'))
-    const run = await strategy.next()
-    run.accept()
+    const { reply, run } = await begin(gateway, '1')
     run.delta('Hel')
     const asked = Promise.withResolvers<void>()
     strategy.recovers(async (_request, signal) => {
@@ -649,9 +592,7 @@ describe('reply engine', () => {
   ] as const)('%s: an upstream that is given up for %s is told to cancel', async (_row, code) => {
     await using gateway = await openEngine()
     const { replies, strategy } = gateway
-    const reply = await replies.sendMessage(message('1'))
-    const run = await strategy.next()
-    run.accept()
+    const { reply, run } = await begin(gateway, '1')
     run.fail(failed(code))
     expect((await readAll(replies, reply.id)).at(-1)).toMatchObject({ type: 'failed', code })
     expect(strategy.cancelled).toEqual([run.chatId])
@@ -673,10 +614,8 @@ describe('reply engine', () => {
     'F18: a %s that cancels its run itself ends the reply as cancelled',
     async (kind) => {
       await using gateway = await openEngine({ kind })
-      const { replies, strategy } = gateway
-      const reply = await replies.sendMessage(message('1'))
-      const run = await strategy.next()
-      run.accept()
+      const { replies } = gateway
+      const { reply, run } = await begin(gateway, '1')
       run.delta('Hel')
       const { chatId, conversationId } = run
       run.say({ type: 'cancelled', chatId, conversationId })
@@ -689,9 +628,7 @@ describe('reply engine', () => {
   it('F16: ends a reply at the first event of another conversation, and shows nothing of it', async () => {
     await using gateway = await openEngine()
     const { replies, strategy } = gateway
-    const reply = await replies.sendMessage(message('1'))
-    const run = await strategy.next()
-    run.accept()
+    const { reply, run } = await begin(gateway, '1')
     run.say({
       type: 'delta',
       chatId: run.chatId,
@@ -711,11 +648,7 @@ describe('reply engine', () => {
   it('leaves the older messages to the next reply where the one that was to bring them is refused', async () => {
     await using gateway = await openEngine({ kind: 'workflow' })
     const { replies, strategy } = gateway
-    const first = await replies.sendMessage(message('my name is Ann'))
-    const run1 = await strategy.next()
-    run1.accept()
-    run1.complete('hello Ann')
-    await readAll(replies, first.id)
+    await converse(gateway, 'my name is Ann', 'hello Ann')
     const second = await replies.sendMessage(message('never mind'))
     await strategy.next()
     await replies.cancelReply(second.id)
@@ -727,12 +660,9 @@ describe('reply engine', () => {
       new RunFailedError({ ...failure, retryAfterMs: null }, { outcome: 'not-accepted' }),
     )
     await readAll(replies, third.id)
-    const fourth = await replies.sendMessage(message('what is my name?'))
-    const run = await strategy.next()
+    const { run, end } = await converse(gateway, 'what is my name?', 'Ann')
     expect(run.request.history).toContainEqual(expect.objectContaining({ text: 'my name is Ann' }))
-    run.accept()
-    run.complete('Ann')
-    expect((await readAll(replies, fourth.id)).at(-1)).toMatchObject({ contextReset: true })
+    expect(end).toMatchObject({ contextReset: true })
   })
 
   it("F16: ends a reply whose run begins in another's conversation instead of its own", async () => {
@@ -756,19 +686,10 @@ describe('reply engine', () => {
   it('F16: ends a reply whose lost run is found to be of another chat', async () => {
     await using gateway = await openEngine()
     const { replies, strategy } = gateway
-    const reply = await replies.sendMessage(message('1'))
-    const run = await strategy.next()
-    run.accept()
+    const { reply, run } = await begin(gateway, '1')
     run.delta('Hel')
     const of = { chatId: 'of-bob', conversationId: run.conversationId }
-    strategy.recovers(() => ({
-      type: 'found',
-      events: [
-        { type: 'accepted', ...of },
-        { type: 'message', ...of, messageId: 'm', text: 'swordfish' },
-        { type: 'completed', ...of, usage: null },
-      ],
-    }))
+    strategy.recovers(() => foundAnswer(of, 'swordfish'))
     run.fail(truncated())
     const events = await readAll(replies, reply.id)
     expect(events.at(-1)).toMatchObject({ code: 'ISOLATION_BREACH' })
@@ -783,14 +704,7 @@ describe('reply engine', () => {
     const store = stack.use(disk.open())
     const { engine, replies, strategy } = stack.use(await openEngine({ store }))
     const of = { chatId: 'of-bob', conversationId }
-    strategy.recovers(() => ({
-      type: 'found',
-      events: [
-        { type: 'accepted', ...of },
-        { type: 'message', ...of, messageId: 'm', text: 'swordfish' },
-        { type: 'completed', ...of, usage: null },
-      ],
-    }))
+    strategy.recovers(() => foundAnswer(of, 'swordfish'))
     await engine.recover()
     const events = await readAll(replies, replyId)
     expect(events.at(-1)).toMatchObject({ code: 'ISOLATION_BREACH' })
@@ -799,10 +713,8 @@ describe('reply engine', () => {
 
   it('a cancelled reply stays cancelled, however often it is cancelled', async () => {
     await using gateway = await openEngine()
-    const { replies, strategy } = gateway
-    const reply = await replies.sendMessage(message('1'))
-    const run = await strategy.next()
-    run.accept()
+    const { replies } = gateway
+    const { reply } = await begin(gateway, '1')
     const first = await replies.cancelReply(reply.id)
     expect(first).toMatchObject({ status: 'CANCELLED', upstreamCancelled: true })
     expect(await replies.cancelReply(reply.id)).toEqual(first)
@@ -811,10 +723,8 @@ describe('reply engine', () => {
 
   it('F20: a reply that does not end in time ends as SHUTDOWN, one that waits keeps waiting', async () => {
     await using gateway = await openEngine()
-    const { replies, strategy, engine } = gateway
-    const first = await replies.sendMessage(message('1'))
-    const run = await strategy.next()
-    run.accept()
+    const { replies, engine } = gateway
+    const { reply: first } = await begin(gateway, '1')
     const second = await replies.sendMessage(message('2'))
     await engine.drain(AbortSignal.abort())
     expect((await readAll(replies, first.id)).at(-1)).toMatchObject({ code: 'SHUTDOWN' })
@@ -879,10 +789,8 @@ describe('reply engine', () => {
 
   it('ends a reader of one reply that lags when the conversation is deleted', async () => {
     await using gateway = await openEngine()
-    const { replies, conversations, strategy } = gateway
-    const reply = await replies.sendMessage(message('1'))
-    const run = await strategy.next()
-    run.accept()
+    const { replies, conversations } = gateway
+    const { reply, run } = await begin(gateway, '1')
     run.delta('Hi')
     const where = { conversationId: undefined, after: undefined, lastEventId: undefined }
     const subscription = await replies.subscribe({ replyId: reply.id, ...where })
@@ -978,10 +886,8 @@ describe('reply engine', () => {
 
   it("T2: another session's reply cannot be stopped while it runs", async () => {
     await using gateway = await openEngine()
-    const { replies, strategy } = gateway
-    const reply = await replies.sendMessage(message('1'))
-    const run = await strategy.next()
-    run.accept()
+    const { replies } = gateway
+    const { reply, run } = await begin(gateway, '1')
     const { replies: bob } = await gateway.open('bob')
     await expect(bob.cancelReply(reply.id)).rejects.toMatchObject({ code: 'NOT_FOUND' })
     run.complete('whole')
@@ -1015,6 +921,21 @@ async function leaveRunning(
   }
   await then(ledger, reply, session)
   return id
+}
+
+/** What a look-up says of a run that has answered. */
+function foundAnswer(
+  ids: { readonly chatId: string; readonly conversationId: string },
+  text: string,
+): Recovered {
+  return {
+    type: 'found',
+    events: [
+      { type: 'accepted', ...ids },
+      { type: 'message', ...ids, messageId: 'm', text },
+      { type: 'completed', ...ids, usage: null },
+    ],
+  }
 }
 
 function truncated(): RunFailedError {
