@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startSystem, type Person, type System, type SystemOptions } from '../kit/process/system.ts'
 import { createTalk, type Talk } from '../kit/clients/talk.ts'
 import { until } from '../kit/process/until.ts'
@@ -47,7 +47,7 @@ describe('an app of a Studio', () => {
     const { system } = at
     await until(() => system.gateway.output.includes('"assistant":"bot"'), 'the look to end')
     expect(system.gateway.output).toContain('CONVERSATION_NAME: an unguessable name')
-    expect(system.gateway.output).toContain('set \\"platform\\" to \\"studio\\"')
+    expect(system.gateway.output).toContain('Set \\"platform\\" to \\"studio\\"')
     expect((await system.emulator.state()).chats).toEqual([])
   })
 
@@ -57,7 +57,7 @@ describe('an app of a Studio', () => {
     )
     const { system } = at
     await until(() => system.gateway.output.includes('"assistant":"bot"'), 'the look to end')
-    expect(system.gateway.output).toContain('set \\"conversationKeying\\" to')
+    expect(system.gateway.output).toContain('Set \\"conversationKeying\\" to')
   })
 })
 
@@ -115,15 +115,22 @@ async function begin(system: System, talk: Talk, who: Person): Promise<string> {
 
 const platforms: readonly (readonly [string, SystemOptions])[] = [
   ['a Studio', onStudio()],
-  ['the cloud, by name,', { workflow: { conversationKeying: 'name' } }],
+  ['the cloud, by name', { workflow: { conversationKeying: 'name' } }],
 ]
 
-describe.each(Object.entries(stops))('T26: %s', (_, stop) => {
-  it.each(platforms)(
-    'on %s is followed by an answer that knows what was said before, and quarantines nobody',
-    async (__, options) => {
-      await using at = await open(options)
-      const { system, talk, alice, bob } = at
+describe.each(platforms)('T26: what stops a reply on %s', (_, options) => {
+  let system: System
+  let talk: Talk
+  beforeAll(async () => {
+    system = await startSystem(options)
+    talk = createTalk(system)
+  })
+  afterAll(() => system[Symbol.asyncDispose]())
+
+  it.each(Object.entries(stops))(
+    '%s is followed by an answer that knows what was said before, and quarantines nobody',
+    async (name, stop) => {
+      const [alice, bob] = [system.person(`alice of ${name}`), system.person(`bob of ${name}`)]
       await talk.say(alice, { text: 'my secret is plum', assistantId: 'flow' })
       await talk.say(alice, { text: 'and my pet is Rex', assistantId: 'flow' })
       await stop(system, talk, alice)

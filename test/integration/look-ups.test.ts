@@ -10,6 +10,33 @@ import { createTalk, type Talk } from '../kit/clients/talk.ts'
 import { until } from '../kit/process/until.ts'
 
 const listPath = '/v3/chat/message/list'
+
+interface Killed {
+  readonly id: string
+  /** The beginning of the answer, which is on disk. */
+  readonly begun: string
+  readonly whole: string
+}
+
+/** A Bot's reply of which some text is on disk, and whose gateway is then killed. */
+async function killInTheMiddle(system: System, talk: Talk, who: Person): Promise<Killed> {
+  await system.emulator.faults('/v3/chat', { kind: 'gate', afterDeltas: 12 })
+  const words = Array.from({ length: 30 }, (_, n) => `${who.name}-${n + 1}`)
+  const text = words.join(' ')
+  const { id } = await talk.send(who, { text, assistantId: 'bot' })
+  await system.emulator.until({ gate: 'gate' })
+  // The message itself does not begin so.
+  const begun = `You said: ${words[0]} `
+  // Text is shown at once, and written in groups behind that.
+  await until(
+    async () => (await readFile(`${system.storeFile}-wal`)).includes(begun),
+    'the text to be on disk',
+  )
+  await system.gateway.kill('SIGKILL')
+  await system.emulator.release()
+  return { id, begun, whole: `You said: ${text}` }
+}
+
 describe.each(platforms)('the end of a lost run on %s', (platform, options) => {
   let system: System
   let talk: Talk
@@ -17,7 +44,7 @@ describe.each(platforms)('the end of a lost run on %s', (platform, options) => {
   let people = 0
   let who: Person
   beforeAll(async () => {
-    system = await startSystem({ ...options, timeouts: { recoverMs: 2_000 } })
+    system = await startSystem({ ...options, timeouts: { recoverMs: 60_000 } })
     talk = createTalk(system)
     whole = textOf(
       await talk.say(system.person('witness'), { text: '/long 30', assistantId: 'bot' }),
@@ -31,48 +58,11 @@ describe.each(platforms)('the end of a lost run on %s', (platform, options) => {
     who = system.person(`person-${(people += 1)}`)
   })
 
-  /** A Bot's reply of which some text is on disk, and whose gateway is then killed. */
-  async function killInTheMiddle(): Promise<{ id: string; begun: string; whole: string }> {
-    await system.emulator.faults('/v3/chat', { kind: 'gate', afterDeltas: 12 })
-    const words = Array.from({ length: 30 }, (_, n) => `word-${people}-${n + 1}`)
-    const text = words.join(' ')
-    const { id } = await talk.send(who, { text, assistantId: 'bot' })
-    await system.emulator.until({ gate: 'gate' })
-    // The message itself does not begin so.
-    const begun = `You said: ${words[0]} `
-    // Text is shown at once, and written in groups behind that.
-    await until(
-      async () => (await readFile(`${system.storeFile}-wal`)).includes(begun),
-      'the text to be on disk',
-    )
-    await system.gateway.kill('SIGKILL')
-    await system.emulator.release()
-    return { id, begun, whole: `You said: ${text}` }
-  }
-
   it('is the whole answer of a Bot whose gateway is killed in its middle', async () => {
-    const { id, whole: answer } = await killInTheMiddle()
+    const { id, whole: answer } = await killInTheMiddle(system, talk, who)
     await system.gateway.restart()
     const completed = { __typename: 'ReplyCompleted', text: answer }
     expect(await talk.ending(who, id)).toMatchObject(completed)
-  })
-
-  it.each([
-    ['holds no list', '{"code":0,"msg":""}'],
-    ['holds an empty list', '{"code":0,"msg":"","data":[]}'],
-    ['holds something else', '{"code":0,"msg":"","data":{"rows":1}}'],
-    ['is not JSON', 'record not here'],
-  ])('is never a part of the answer, where the look-up %s', async (_, body) => {
-    const { id, begun, whole: answer } = await killInTheMiddle()
-    await system.emulator.repeatFaults(listPath, 50, { kind: 'status', status: 200, body })
-    await system.gateway.restart()
-    expect(await talk.ending(who, id)).toMatchObject({
-      __typename: 'ReplyFailed',
-      failure: { code: 'UPSTREAM_OUTCOME_UNKNOWN' },
-    })
-    const { text = '' } = (await talk.snapshot(who, id)) ?? {}
-    expect(text.startsWith(begun)).toBe(true)
-    expect(answer.startsWith(text)).toBe(true)
   })
 
   it('is the whole answer of a Bot whose stream is cut', async () => {
@@ -101,18 +91,6 @@ describe.each(platforms)('the end of a lost run on %s', (platform, options) => {
     expect(await talk.say(who, { text: '/two', assistantId: 'flow' })).toMatchObject({
       __typename: 'ReplyCompleted',
       contextReset: false,
-    })
-  })
-
-  it('is not proven by an announcement alone, where nothing is listed', async () => {
-    const list = '/v1/conversation/message/list'
-    await talk.say(who, { text: 'hi', assistantId: 'flow' })
-    await system.emulator.faults('/v1/workflows/chat', { kind: 'noTerminal', done: true })
-    const body = '{"code":0,"msg":""}'
-    await system.emulator.repeatFaults(list, 50, { kind: 'status', status: 200, body })
-    expect(await talk.say(who, { text: '/long 30', assistantId: 'flow' })).toMatchObject({
-      __typename: 'ReplyFailed',
-      failure: { code: 'UPSTREAM_TRUNCATED' },
     })
   })
 
@@ -205,6 +183,52 @@ describe.each(platforms)('the end of a lost run on %s', (platform, options) => {
     } else {
       expect(requests[path]).toBe(2)
     }
+  })
+})
+
+describe.each(platforms)('the end of a run that is not found on %s', (_platform, options) => {
+  let system: System
+  let talk: Talk
+  let people = 0
+  let who: Person
+  beforeAll(async () => {
+    system = await startSystem({ ...options, timeouts: { recoverMs: 300 } })
+    talk = createTalk(system)
+  })
+  afterAll(() => system[Symbol.asyncDispose]())
+  beforeEach(async () => {
+    await system.emulator.clearFaults()
+    who = system.person(`person-${(people += 1)}`)
+  })
+
+  it.each([
+    ['holds no list', '{"code":0,"msg":""}'],
+    ['holds an empty list', '{"code":0,"msg":"","data":[]}'],
+    ['holds something else', '{"code":0,"msg":"","data":{"rows":1}}'],
+    ['is not JSON', 'record not here'],
+  ])('is never a part of the answer, where the look-up %s', async (_, body) => {
+    const { id, begun, whole: answer } = await killInTheMiddle(system, talk, who)
+    await system.emulator.repeatFaults(listPath, 50, { kind: 'status', status: 200, body })
+    await system.gateway.restart()
+    expect(await talk.ending(who, id)).toMatchObject({
+      __typename: 'ReplyFailed',
+      failure: { code: 'UPSTREAM_OUTCOME_UNKNOWN' },
+    })
+    const { text = '' } = (await talk.snapshot(who, id)) ?? {}
+    expect(text.startsWith(begun)).toBe(true)
+    expect(answer.startsWith(text)).toBe(true)
+  })
+
+  it('is not proven by an announcement alone, where nothing is listed', async () => {
+    const list = '/v1/conversation/message/list'
+    await talk.say(who, { text: 'hi', assistantId: 'flow' })
+    await system.emulator.faults('/v1/workflows/chat', { kind: 'noTerminal', done: true })
+    const body = '{"code":0,"msg":""}'
+    await system.emulator.repeatFaults(list, 50, { kind: 'status', status: 200, body })
+    expect(await talk.say(who, { text: '/long 30', assistantId: 'flow' })).toMatchObject({
+      __typename: 'ReplyFailed',
+      failure: { code: 'UPSTREAM_TRUNCATED' },
+    })
   })
 })
 
