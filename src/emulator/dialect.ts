@@ -1,116 +1,144 @@
-import type { CardQuestion } from './cards.ts'
-import type { Answer, Context, OwnedCall } from './context.ts'
-import type { SentMessage } from './enter-message.ts'
-import type { Facts } from './facts.ts'
-import type { Ids } from './ids.ts'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Clock } from '../lib/clock.ts'
+import type { NamedEvent, PlatformFraming, WireEvent } from './event-stream.ts'
+import type { Fault, Faults } from './faults.ts'
+import type { Ids, RandomBytes } from './ids.ts'
+import type { ChatQuestion } from './model/cards.ts'
+import type { FailureKind, Script } from './model/script.ts'
 import type { Settings } from './options.ts'
-import type { PlatformRun } from './run.ts'
-import type { Script } from './script.ts'
-import type { PlatformFraming, NamedEvent, WireEvent } from './stream.ts'
+import type { SentMessage } from './request.ts'
+import type { ErrorResponse } from './response.ts'
+import type { AccessTokens } from './storage/access-tokens.ts'
+import type { Files } from './storage/files.ts'
+import type { Principal } from './storage/ownership.ts'
 import type {
   Chat,
   ChatKind,
   ChatStatus,
+  MetaData,
+  NewChat,
   PlatformConversation,
   PlatformMessage,
-  MetaData,
-  Principal,
   PlatformUsage,
-} from './world.ts'
+  Records,
+} from './storage/records.ts'
+import type { Variables } from './storage/variables.ts'
+import type { Changes, Holds } from './synchronization.ts'
 
-export type Handler = (call: OwnedCall, context: Context) => Answer | Promise<Answer>
-
-/** An answer that refuses what was asked for: a JSON body, or a text. */
-export interface RefusedCall {
-  readonly status: number
-  readonly body: object | string
-  /** Whether its length is left open. Default false. */
-  readonly isChunked?: boolean
+/** One request. */
+export interface Call {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly query: URLSearchParams
+  readonly params: Readonly<Record<string, string>>
+  readonly body: unknown
+  readonly faults: readonly Fault[]
 }
 
-/** The parts of a chat before it begins. */
-export interface Beginning {
-  readonly kind: ChatKind
-  readonly conversation: PlatformConversation
-  readonly owner: Principal
-  readonly botId: string | undefined
-  readonly metaData: MetaData
-  /** The meta data of each of its own messages. */
-  readonly carried: MetaData
-  readonly saved: boolean
-  readonly messages: readonly SentMessage[]
-  readonly request: unknown
-  readonly facts: Facts
-  readonly cards: boolean
+/** A request with a valid access token. */
+export interface AuthorizedCall extends Call {
+  readonly principal: Principal
+}
+
+/** What is particular of the body of a success. Undefined if the response is a stream that was sent already. */
+export type HandlerResult = object | undefined
+
+export type Handler = (
+  call: AuthorizedCall,
+  context: Context,
+) => HandlerResult | Promise<HandlerResult>
+
+/** What the parts of one emulator share. */
+export interface Context {
+  readonly settings: Settings
+  readonly dialect: Dialect
+  readonly clock: Clock
+  readonly random: RandomBytes
+  readonly ids: Ids
+  readonly records: Records
+  readonly tokens: AccessTokens
+  readonly files: Files
+  readonly variables: Variables
+  /** The model's long-term memory. */
+  readonly memory: Variables
+  /** Memory that the nodes of flows keep in conversations of one fixed name. */
+  readonly nodeMemory: Variables
+  readonly faults: Faults
+  readonly holds: Holds
+  readonly changes: Changes
+  /** Aborts when the platform's present process ends. A restart begins another. */
+  processEnd(): AbortSignal
+  /** Lets work go on after the response. The emulator's end waits for it. */
+  background(work: Promise<void>): void
 }
 
 /**
- * What one platform does in its own way. A platform is one value of this type; what is not in it (the model, the stored
- * things, the faults) is the same for all, and nothing else asks which platform it is.
+ * What one platform does in its own way. Everything else (the model, the storage, the faults) is the same for all, and
+ * nothing else asks which platform it is.
  */
 export interface Dialect {
   /** The calls that exist, by method and path. */
-  readonly handlers: Readonly<Record<string, Handler>>
-  /** Whether JWTs are exchanged for access tokens. */
-  readonly exchangesTokens: boolean
-  /** The head field that names a request in the platform's log, and its value. */
-  readonly logField: string
-  readonly logId: (ids: Ids) => string
-  /** The body of a success, made of what a handler returned. */
-  envelope(said: object, logId: string): object
+  readonly routes: Readonly<Record<string, Handler>>
+  /** Exchanges a JWT for an access token. Undefined: there is no token endpoint. */
+  readonly exchangeToken: ((call: Call, context: Context) => Promise<object>) | undefined
+  /** The head field that names a request in the platform's log. */
+  readonly logIdHeader: string
+  createLogId(ids: Ids): string
+  /** The body of a success. */
+  successBody(result: object, logId: string): object
   errorBody(code: number | string, msg: string, logId: string): object
-  /** The answer to a caller whose request ended with an error. */
-  refuse(error: unknown, logId: string, settings: Settings): RefusedCall
+  /** The response to a call that ended with an error. */
+  errorResponse(error: unknown, logId: string, settings: Settings): ErrorResponse
 
   readonly framing: Readonly<Record<ChatKind, PlatformFraming>>
-  /** Whether a chat plays on to its end when nobody reads it any more. */
-  readonly playsOnUnread: Readonly<Record<ChatKind, boolean>>
-  /** Whether a question waits for the next message; else for the output of a call. */
+  /** Whether a chat runs to its end when nobody reads its stream any more. */
+  readonly runsUnread: Readonly<Record<ChatKind, boolean>>
+  /** Whether the next message answers a question. Otherwise the output of a tool call does. */
   readonly nextMessageAnswers: Readonly<Record<ChatKind, boolean>>
   /** Whether a cancelled chat leaves the context of the model. */
   readonly forgetsCanceled: boolean
-  /** The state of a chat after a restart of the platform ended it; undefined: unchanged. */
-  readonly lostStatus: ChatStatus | undefined
-  /** Stores the chat and what it was told. `told`: what users said before the question in this request. */
-  begin(
+  /** The status of a chat that a restart of the platform ended. Undefined: unchanged. */
+  readonly statusAfterRestart: ChatStatus | undefined
+  /** Stores a chat and the messages of its request. `earlier`: what users said in it before the question. */
+  openChat(
     context: Context,
-    about: Beginning & { readonly answersQuestion: boolean },
-  ): { readonly chat: Chat; readonly told: readonly string[] }
-  /** The model's reply to the answer to a question. */
-  answerTo(question: CardQuestion, text: string): Script
-  telling(run: PlatformRun, context: Context): Telling
+    conversation: PlatformConversation,
+    about: NewChat,
+    request: {
+      readonly messages: readonly SentMessage[]
+      readonly answersQuestion: boolean
+    },
+  ): { readonly chat: Chat; readonly earlier: readonly string[] }
+  /** The model's reply to the answer to its question. */
+  replyToAnswer(question: ChatQuestion, text: string): Script
+  protocol(chat: Chat, settings: Settings): ChatProtocol
 }
 
-/** How the events of a chat are told. */
-export interface Telling {
-  /** Whether the model's thoughts are told. */
-  readonly tellsThoughts: boolean
-  readonly tellsSpeech: boolean
-  /** Why the chat cannot ask for the outputs of functions; undefined: it can. */
-  readonly toolsRefused: { readonly code: number; readonly msg: string } | undefined
-  /** The platform's note behind the answers. */
-  readonly finish: string | undefined
+/** How a chat shows on the wire, and which statuses it goes through. */
+export interface ChatProtocol {
+  readonly sendsReasoning: boolean
+  readonly sendsAudio: boolean
+  /** The error of a chat that asks for outputs of functions. Undefined: it may ask. */
+  readonly toolCallError: { readonly code: number; readonly msg: string } | undefined
+  /** The content of a verbose message behind the answers. */
+  readonly finishNote: string | undefined
   /** The meta data of a message, with the chat's usage once it is known. */
-  metaData(usage: PlatformUsage | undefined): MetaData
-  begin(isResumed: boolean): readonly NamedEvent[]
-  delta(
+  messageMetaData(usage: PlatformUsage | undefined): MetaData
+  firstEvents(isResumed: boolean): readonly NamedEvent[]
+  deltaEvent(
     message: PlatformMessage,
     piece: { readonly content: string; readonly reasoning_content?: string },
   ): NamedEvent
-  completed(message: PlatformMessage): NamedEvent
-  /** Behind a question: the status it leaves, and what is told before it. */
-  readonly asked: { readonly status: 'completed' | 'requires_action'; readonly note?: string }
-  /** The end of a chat. `kept`: its status from now on; `told`: the one that the stream tells, if any. */
-  settle(wanted: ChatStatus): {
-    readonly kept: ChatStatus
-    readonly told: ChatStatus | undefined
-  }
-  ended(told: ChatStatus): NamedEvent
-  /** The status that a failure leaves. `fail`: the run failed. `error`: the model did. */
-  statusAfter(how: 'fail' | 'error'): ChatStatus
-  failed(
-    how: 'fail' | 'error',
+  completedEvent(message: PlatformMessage): NamedEvent
+  /** The status that a question leaves, and the content of a verbose message before it. */
+  readonly questionEnd: { readonly status: 'completed' | 'requires_action'; readonly note?: string }
+  /** The end of a chat: `kept` is its status from now on, `shown` the one of the last event, if there is one. */
+  end(wanted: ChatStatus): { readonly kept: ChatStatus; readonly shown: ChatStatus | undefined }
+  endEvent(shown: ChatStatus): NamedEvent
+  statusAfterFailure(kind: FailureKind): ChatStatus
+  failureEvents(
+    kind: FailureKind,
     error: { readonly code: number; readonly msg: string },
   ): readonly WireEvent[]
-  readonly done: WireEvent
+  readonly doneEvent: WireEvent
 }

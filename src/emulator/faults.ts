@@ -1,21 +1,23 @@
 import { z } from 'zod'
-import { type RoutePath, routePaths } from './route-paths.ts'
+import { type RoutePath, routePaths } from './routes.ts'
 
 const count = z.number().int().min(0)
-/** After how many deltas of the stream it strikes; 0 = before the first. */
+/** The number of deltas before the fault; 0: before the first. */
 const afterDeltas = count.default(1)
-const gate = z.string().min(1)
+/** The name under which `/_emulator/release` and `/_emulator/wait` know what is held. */
+const holdName = (name: string) => z.string().min(1).default(name)
 const kind = <const K extends string>(name: K) => z.literal(name)
 
-/** What can go wrong with one request, on demand. Several may be combined; they strike the same request. */
+/** What can go wrong with one request, on demand. Several faults may be combined for one request. */
 export const faultSchema = z.discriminatedUnion('kind', [
-  // Before the request is looked at.
+  // Before the request is read.
   /** The socket is destroyed at once. */
   z.strictObject({ kind: kind('refuse') }),
+  /** The request waits for so many milliseconds. */
   z.strictObject({ kind: kind('delay'), ms: z.number().min(0) }),
-  /** Not answered until this gate is released. */
-  z.strictObject({ kind: kind('hold'), gate: gate.default('hold') }),
-  /** An answer with this status; `retryAfter` is the header's text. */
+  /** The request waits until it is released. */
+  z.strictObject({ kind: kind('hold'), name: holdName('hold') }),
+  /** A response with this status; `retryAfter` is the header's text. */
   z.strictObject({
     kind: kind('status'),
     status: z.number().int().min(200).max(599),
@@ -37,7 +39,7 @@ export const faultSchema = z.discriminatedUnion('kind', [
     all: z.boolean().default(false),
   }),
 
-  // Accepted; the answer suffers.
+  // The request is accepted; the response suffers.
   /** Accepted and carried out, but the socket is destroyed before the response head. */
   z.strictObject({ kind: kind('lostReply') }),
   /** Cuts after so many body bytes, or (streams) at the event after so many deltas: in its middle or before it. */
@@ -47,11 +49,11 @@ export const faultSchema = z.discriminatedUnion('kind', [
     afterDeltas: count.optional(),
     where: z.enum(['mid-event', 'between']).default('mid-event'),
   }),
-  /** No more bytes, while the chat runs on; all of it comes once the gate is released. */
-  z.strictObject({ kind: kind('stall'), afterDeltas, gate: gate.default('stall') }),
+  /** No more bytes while the chat runs on. All of them come once released. */
+  z.strictObject({ kind: kind('stall'), afterDeltas, name: holdName('stall') }),
   /** Every `bytes` bytes are a write and a chunk of their own; 0 = random sizes of 1 to 16. */
   z.strictObject({ kind: kind('split'), bytes: count.default(1) }),
-  /** Broken JSON: as an event of a stream, or as the whole body of a JSON answer. */
+  /** Broken JSON: as an event of a stream, or as the whole body of a JSON response. */
   z.strictObject({ kind: kind('malformed'), afterDeltas }),
   /** All events or rows carry this conversation id instead of their own. */
   z.strictObject({ kind: kind('sharedConversation'), conversationId: z.string() }),
@@ -61,9 +63,13 @@ export const faultSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: kind('foreignConversation'), afterDeltas }),
 
   // Streams only.
-  /** Holds the chat itself: nothing more happens upstream until the gate is released. */
-  z.strictObject({ kind: kind('gate'), afterDeltas: count.default(0), gate: gate.default('gate') }),
-  /** The same events framed in another way; what real clients bear is the default without this fault. */
+  /** The chat itself waits: nothing more happens upstream until it is released. */
+  z.strictObject({
+    kind: kind('pause'),
+    afterDeltas: count.default(0),
+    name: holdName('pause'),
+  }),
+  /** The same events in other bytes. */
   z.strictObject({
     kind: kind('framing'),
     newline: z.enum(['\n', '\r\n', '\r']).default('\n'),
@@ -105,7 +111,7 @@ export const faultSchema = z.discriminatedUnion('kind', [
 ])
 
 export type Fault = z.output<typeof faultSchema>
-/** A fault as one writes it: defaults may be left out. */
+/** A fault as it is written: defaults may be left out. */
 export type FaultInput = z.input<typeof faultSchema>
 export type FaultOf<K extends Fault['kind']> = Extract<Fault, { kind: K }>
 
@@ -116,15 +122,17 @@ export function findFault<K extends Fault['kind']>(
   return faults.find((fault): fault is FaultOf<K> => fault.kind === kind)
 }
 
-export const orderSchema = z.strictObject({
+/** The body of `POST /_emulator/faults`. */
+export const faultOrderSchema = z.strictObject({
   path: z.enum(routePaths),
-  /** None: so many requests are let through before what is ordered next. */
+  /** None: so many requests pass before the next order holds. */
   faults: z.array(faultSchema),
   times: z.number().int().min(1).default(1),
 })
 
+/** The ordered faults, in a queue for each path. */
 export interface Faults {
-  /** The next request to `path` meets all these faults; requests after it, what was ordered after. */
+  /** The next request to `path` meets all these faults. Later requests meet what was ordered later. */
   next(path: RoutePath, ...faults: readonly FaultInput[]): void
   /** The same for the next `times` requests. */
   repeat(path: RoutePath, times: number, ...faults: readonly FaultInput[]): void

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
-import { createEmulator } from './emulator.ts'
-import { type Settings, parseEmulatorOptions } from './options.ts'
+import { createEmulator, type Emulator } from './emulator.ts'
+import type { EmulatorOptions } from './options.ts'
 
 const usage = `Usage: node src/emulator/main.ts (--config FILE | --stdin) [--host 127.0.0.1] [--port 0]
 
@@ -21,22 +21,24 @@ async function main(): Promise<number> {
   process.once('SIGINT', ended.resolve)
 
   let args: ReturnType<typeof parseArguments>
-  let settings: Settings
+  let created: Emulator
   try {
     args = parseArguments()
     if (args.help) return say(usage, 0)
     if (isProduction() && !args['allow-production']) {
       throw new TypeError('the emulator does not start where NODE_ENV is "production"')
     }
-    settings = parseEmulatorOptions(JSON.parse(await readOptions(args, ended.resolve)))
+    // `createEmulator` checks them.
+    const options: EmulatorOptions = JSON.parse(await readOptions(args, ended.resolve))
+    created = createEmulator(options)
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`)
     return 2
   }
+  await using emulator = created
   if (isProduction() || !isLoopback(args.host)) {
     process.stderr.write('the emulator is open: whoever reaches it can sign in as anybody\n')
   }
-  await using emulator = createEmulator(settings)
   const { url } = await emulator.listen({ host: args.host, port: Number(args.port) })
   process.stdout.write(`${JSON.stringify({ url })}\n`)
   await ended.promise

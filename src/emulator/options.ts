@@ -1,8 +1,9 @@
+import { createPublicKey } from 'node:crypto'
 import { z } from 'zod'
 
 const id = z.string().min(1)
 
-/** Which platform is played: Coze's cloud, or a self-hosted Coze Studio. */
+/** The platforms that the emulator can be: Coze's cloud, or a self-hosted Coze Studio. */
 export const dialectNames = ['cloud', 'studio'] as const
 export type DialectName = (typeof dialectNames)[number]
 
@@ -29,7 +30,7 @@ const switchesSchema = z.strictObject({
   resumedStreamBegins: z.enum(['in_progress', 'message']).default('in_progress'),
   /** Who may use an uploaded file: all of its account, or the session that uploaded it. */
   filesPrivateTo: z.enum(['account', 'session']).default('account'),
-  /** What ends the stream of a cancelled chat; the stream itself plays on in any case. */
+  /** The event that ends the stream of a cancelled chat. The stream goes on up to its end in any case. */
   canceledEnding: z.enum(['canceled', 'completed', 'none']).default('canceled'),
 })
 
@@ -55,12 +56,21 @@ const leaksSchema = z.strictObject({
 
 export type Leak = keyof z.output<typeof leaksSchema>
 
-const optionsSchema = z.strictObject({
+const appSchema = z
+  .strictObject({ appId: id, keyId: id, publicKeyPem: id, accountId: id })
+  .transform(({ publicKeyPem, ...app }, context) => {
+    try {
+      return { ...app, publicKey: createPublicKey(publicKeyPem) }
+    } catch {
+      context.addIssue({ code: 'custom', path: ['publicKeyPem'], message: 'is no public key' })
+      return z.NEVER
+    }
+  })
+
+export const optionsSchema = z.strictObject({
   dialect: z.enum(dialectNames).default('cloud'),
   /** OAuth service apps that may exchange JWTs (Studio knows none); `accountId` is the Coze account behind them. */
-  apps: z
-    .array(z.strictObject({ appId: id, keyId: id, publicKeyPem: id, accountId: id }))
-    .default([]),
+  apps: z.array(appSchema).default([]),
   personalAccessTokens: z.array(z.strictObject({ token: id, accountId: id })).default([]),
   /** Without `appId` and `botId` a workflow runs in any app or bot. */
   workflows: z
@@ -116,7 +126,7 @@ const optionsSchema = z.strictObject({
       longTermMemory: z.boolean().default(false),
     })
     .prefault({}),
-  /** Facts of a knowledge base, each for the session that a start parameter or variable `SESSION_NAME` names. */
+  /** The rows of a knowledge base, each for the session that a start parameter or variable `SESSION_NAME` names. */
   knowledge: z
     .array(z.strictObject({ sessionName: z.string(), name: z.string(), value: z.string() }))
     .default([]),

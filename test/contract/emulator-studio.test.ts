@@ -290,9 +290,9 @@ describe('the Studio dialect: a Bot', () => {
   })
 
   it('agrees to a cancel, and completes the chat all the same', async () => {
-    await emulator.faults('/v3/chat', { kind: 'gate' })
+    await emulator.faults('/v3/chat', { kind: 'pause' })
     const running = askBot('hi')
-    await emulator.until({ gate: 'gate' })
+    await emulator.until({ held: 'pause' })
     const { chats } = await emulator.state()
     const { id, conversationId } = chats.at(-1) ?? { id: '', conversationId: '' }
     const body = { conversation_id: conversationId, chat_id: id }
@@ -304,7 +304,7 @@ describe('the Studio dialect: a Bot', () => {
     expect(await json('GET', path)).toMatchObject({
       data: { status: 'conversation.chat.cancelled' },
     })
-    await emulator.release('gate')
+    await emulator.release('pause')
     expect(framesOf(await running).at(-2)?.event).toBe('conversation.chat.completed')
     expect(await json('GET', path)).toMatchObject({ data: { status: 'completed' } })
     const late = await call('POST', '/v3/chat/cancel', body)
@@ -319,11 +319,11 @@ describe('the Studio dialect: a Bot', () => {
 
   it('runs two chats of one conversation at once', async () => {
     const { conversation_id } = bodyOf(framesOf(await askBot('hi'))[0])
-    await emulator.faults('/v3/chat', { kind: 'gate' })
+    await emulator.faults('/v3/chat', { kind: 'pause' })
     const first = askBot('one', {}, conversation_id)
-    await emulator.until({ gate: 'gate' })
+    await emulator.until({ held: 'pause' })
     expect((await askBot('two', {}, conversation_id)).text).toContain('You said: two')
-    await emulator.release('gate')
+    await emulator.release('pause')
     expect((await first).text).toContain('You said: one')
   })
 
@@ -589,10 +589,10 @@ describe.each(['cloud', 'studio'] as const)('a platform that is restarted (%s)',
     await using own = await start()
     await ask(own, 'my secret is heron')
     const [conversation] = (await own.state()).conversations
-    await own.faults('/v3/chat', { kind: 'gate', afterDeltas: 1 })
+    await own.faults('/v3/chat', { kind: 'pause', afterDeltas: 1 })
     const running = ask(own, '/say one two three', conversation?.id)
     const broken = expect(running).rejects.toThrow()
-    await own.until({ gate: 'gate' })
+    await own.until({ held: 'pause' })
     await own.restart()
     await broken
     const { chats, conversations, problems } = await own.state()

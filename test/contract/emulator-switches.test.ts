@@ -107,7 +107,7 @@ describe('emulator switches', () => {
     await using strict = await open()
     await using lax = await open({ busyGuardsWorkflow: false })
     const second = async ({ emulator, post }: typeof strict) => {
-      emulator.faults.next('/v1/workflows/chat', { kind: 'gate' })
+      emulator.faults.next('/v1/workflows/chat', { kind: 'pause' })
       const held = post('/v1/workflows/chat', ask('one'))
       await emulator.until((state) => state.held.length > 0, AbortSignal.timeout(patienceMs))
       const { json, text } = await post('/v1/workflows/chat', ask('two'))
@@ -144,7 +144,7 @@ describe('emulator switches', () => {
     ['none', /^(?![^]*conversation\.chat\.(canceled|completed))[^]*event:done/],
   ] as const)('ends a cancelled chat’s stream with %s', async (canceledEnding, ending) => {
     await using here = await open({ canceledEnding })
-    here.emulator.faults.next('/v3/chat', { kind: 'gate' })
+    here.emulator.faults.next('/v3/chat', { kind: 'pause' })
     const additional_messages = [{ role: 'user', content: 'hi' }]
     const held = here.post('/v3/chat', {
       bot_id: 'b',

@@ -350,9 +350,9 @@ describe('bot chat', () => {
   it('refuses a second chat while one runs, until it is cancelled (F17)', async () => {
     const alice = await signIn('alice-busy')
     const { id } = await alice.conversations.create({ bot_id })
-    await emulator.faults('/v3/chat', { kind: 'gate', afterDeltas: 2 })
+    await emulator.faults('/v3/chat', { kind: 'pause', afterDeltas: 2 })
     const held = askBot(alice, 'my secret is blue-42', id)
-    await emulator.until({ gate: 'gate' })
+    await emulator.until({ held: 'pause' })
     await expect(failure(askBot(alice, 'hi', id))).resolves.toMatchObject({ code: 4016 })
 
     const chatId = (await emulator.state()).chats.find((chat) => chat.conversationId === id)?.id
@@ -372,7 +372,7 @@ describe('bot chat', () => {
   it('runs on when the client leaves, so that the answer can be fetched', async () => {
     const alice = await signIn('alice-leaves')
     const { id } = await alice.conversations.create({ bot_id })
-    await emulator.faults('/v3/chat', { kind: 'gate', afterDeltas: 2 })
+    await emulator.faults('/v3/chat', { kind: 'pause', afterDeltas: 2 })
     const leave = new AbortController()
     const reading = (async () => {
       const stream = alice.chat.stream(
@@ -381,7 +381,7 @@ describe('bot chat', () => {
       )
       for await (const _event of stream);
     })()
-    await emulator.until({ gate: 'gate' })
+    await emulator.until({ held: 'pause' })
     leave.abort()
     await reading
     await emulator.release()
@@ -568,7 +568,7 @@ describe('faults on demand', () => {
     await emulator.faults(path, { kind: 'stall', afterDeltas: 1 })
     const { chats: before } = await emulator.state()
     const asked = askWorkflow(alice, 'one two three')
-    await emulator.until({ gate: 'stall' })
+    await emulator.until({ held: 'stall' })
     const done = before.filter(({ status }) => status === 'completed').length + 1
     await emulator.until({ chats: done, status: 'completed' })
     await emulator.release('stall')

@@ -177,14 +177,14 @@ export function testStrategyFaults(system: StrategySystem, entry: StrategyEntry)
 
   it.runIf(entry.platform === 'cloud')('F17: waits its turn in a busy conversation', async () => {
     const first = await talk(await begin(newSession('alice')), 'hi')
-    await system.emulator.faults(entry.runPath, { kind: 'gate', afterDeltas: 1 })
+    await system.emulator.faults(entry.runPath, { kind: 'pause', afterDeltas: 1 })
     const running = talk(next(first), '/say one two')
-    await system.emulator.until({ gate: 'gate' })
+    await system.emulator.until({ held: 'pause' })
     const { requests } = await system.emulator.state()
     const asked = requests[`POST ${entry.runPath}`] ?? 0
     const waiting = talk(next(first, 'reply-3'), '/say three')
     await system.emulator.until({ path: entry.runPath, requests: asked + 1 })
-    await system.emulator.release('gate')
+    await system.emulator.release('pause')
     expect((await running).answer).toBe('one two')
     expect((await waiting).answer).toBe('three')
   })
@@ -194,16 +194,16 @@ export function testStrategyFaults(system: StrategySystem, entry: StrategyEntry)
     async () => {
       const impatient = entry.open({ ...system.parts, busyWaitMs: 200 })
       const first = await talk(await begin(newSession('alice')), 'hi')
-      await system.emulator.faults(entry.runPath, { kind: 'gate', afterDeltas: 1 })
+      await system.emulator.faults(entry.runPath, { kind: 'pause', afterDeltas: 1 })
       const running = talk(next(first), '/say one two')
-      await system.emulator.until({ gate: 'gate' })
+      await system.emulator.until({ held: 'pause' })
       const { error } = await talk(next(first, 'reply-3'), 'hi', { by: impatient })
       expect(error).toMatchObject({
         outcome: 'not-accepted',
         upstreamCode: '4016',
         failure: { code: 'CONVERSATION_BUSY', retryable: true },
       })
-      await system.emulator.release('gate')
+      await system.emulator.release('pause')
       expect((await running).answer).toBe('one two')
     },
   )

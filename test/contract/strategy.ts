@@ -111,7 +111,7 @@ export function strategyContract(name: string, entry: StrategyEntry): void {
 
     it('tells the upstream to cancel where it can be told', async () => {
       const begun = await begin(newSession('alice'))
-      await system.emulator.faults(entry.runPath, { kind: 'gate', afterDeltas: 1 })
+      await system.emulator.faults(entry.runPath, { kind: 'pause', afterDeltas: 1 })
       const first = Promise.withResolvers<RunEvent>()
       const left = new AbortController()
       const streaming = system.strategy.start(
@@ -124,7 +124,7 @@ export function strategyContract(name: string, entry: StrategyEntry): void {
       )
       streaming.catch(first.reject)
       const { chatId, conversationId } = await first.promise
-      await system.emulator.until({ gate: 'gate' })
+      await system.emulator.until({ held: 'pause' })
       const run = { ...begun.run, upstreamConversationId: conversationId, chatId }
       expect(await system.strategy.cancel(run, signal)).toBe(entry.cancels ? 'agreed' : 'refused')
       const { chats } = await system.emulator.state()
@@ -146,7 +146,7 @@ export function strategyContract(name: string, entry: StrategyEntry): void {
 
     it('ends with the reason of the signal, at once', async () => {
       const begun = await begin(newSession('alice'))
-      await system.emulator.faults(entry.runPath, { kind: 'gate', afterDeltas: 1 })
+      await system.emulator.faults(entry.runPath, { kind: 'pause', afterDeltas: 1 })
       const stop = new AbortController()
       const reason = new Error('stopped')
       const reading = (async () => {
@@ -160,7 +160,7 @@ export function strategyContract(name: string, entry: StrategyEntry): void {
         await system.strategy.start(request, () => undefined, stop.signal)
       })()
       const outcome = expect(reading).rejects.toBe(reason)
-      await system.emulator.until({ gate: 'gate' })
+      await system.emulator.until({ held: 'pause' })
       stop.abort(reason)
       await within(outcome, 'the stream ends')
     })

@@ -13,7 +13,10 @@ import { root } from './markdown.ts'
 export interface Sandbox extends AsyncDisposable {
   /** Stands for the repository. */
   readonly directory: string
-  /** Puts the demo's address where a document has `http://localhost:4000`, and the last reply where it has REPLY_ID. */
+  /**
+   * Puts the addresses of the demo and of the platform where a document has `http://localhost:4000` and
+   * `http://localhost:4100`, and the last reply where it has REPLY_ID.
+   */
   localize(text: string): string
   /** Runs commands as they stand in a document. */
   run(commands: string): Promise<Outcome>
@@ -49,6 +52,12 @@ npx() {
     *) command npx --no-install "$@" ;;
   esac
 }
+node() {
+  case "$*" in
+    'src/emulator/main.ts '*) until_shown '"url"' node "$@" --port 0 ;;
+    *) command node "$@" ;;
+  esac
+}
 # Runs what runs until it is told to stop, and tells it so when it has shown a line.
 until_shown() {
   local pattern=$1 log; shift
@@ -78,7 +87,9 @@ export async function openSandbox(): Promise<Sandbox> {
   const emulator = stack.use(
     await startEmulator({
       apps: [publicPart(app)],
+      personalAccessTokens: [{ token: 'pat_demo', accountId: 'account-1' }],
       workflows: [{ workflowId: '7400000000000000002', appId: '7400000000000000001' }],
+      wordsPerSecond: 0,
     }),
   )
   const jwk = createPublicKey(createTestApp().publicKeyPem).export({ format: 'jwk' })
@@ -122,7 +133,10 @@ export async function openSandbox(): Promise<Sandbox> {
     return outcome
   }
   const localize = (text: string) =>
-    text.replaceAll('http://localhost:4000', url).replaceAll('REPLY_ID', lastReply)
+    text
+      .replaceAll('http://localhost:4000', url)
+      .replaceAll('http://localhost:4100', emulator.url)
+      .replaceAll('REPLY_ID', lastReply)
 
   return {
     directory,

@@ -126,13 +126,13 @@ describe('P7: bounded memory', () => {
   async function hear(talk: Talk, who: Person, stalled: Followed[], wanted = 0) {
     await system.emulator.faults(
       '/v1/workflows/chat',
-      { kind: 'gate', afterDeltas: 1, gate: 'first word' },
+      { kind: 'pause', afterDeltas: 1, name: 'first word' },
       { kind: 'oversize', afterDeltas: 2, bytes: halfBytes },
       { kind: 'oversize', afterDeltas: 3, bytes: halfBytes },
-      { kind: 'gate', afterDeltas: 4, gate: 'last word' },
+      { kind: 'pause', afterDeltas: 4, name: 'last word' },
     )
     const { id } = await talk.send(who, '/long 9')
-    await system.emulator.until({ gate: 'first word' })
+    await system.emulator.until({ held: 'first word' })
     const follow = (reader: string) =>
       talk.recorder.follow(system.client, { reader, as: who.name, token: who.token, replyId: id })
     while (stalled.length < wanted) {

@@ -61,9 +61,9 @@ describe('a wall clock that jumps', () => {
   ) {
     const who = system.person(`${assistantId} ${name}`)
     await system.emulator.faults(chatPaths[assistantId], {
-      kind: 'gate',
+      kind: 'pause',
       afterDeltas: 3,
-      gate: assistantId,
+      name: assistantId,
     })
     const { id } = await talk.send(who, { text: '/long 12', assistantId })
     const followed = await talk.recorder.follow(system.client, {
@@ -72,7 +72,7 @@ describe('a wall clock that jumps', () => {
       token: who.token,
       replyId: id,
     })
-    await system.emulator.until({ gate: assistantId })
+    await system.emulator.until({ held: assistantId })
     return { events: () => followed.take() }
   }
 })

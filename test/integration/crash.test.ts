@@ -4,7 +4,7 @@ import {
   EraseSessionDocument,
 } from '../../schema/operations/generated/graphql.ts'
 import type { FaultInput } from '../../src/emulator/faults.ts'
-import type { RoutePath } from '../../src/emulator/route-paths.ts'
+import type { RoutePath } from '../../src/emulator/routes.ts'
 import { check } from '../kit/history/checker.ts'
 import { createRandom, type Random } from '../kit/random.ts'
 import type { ReplyEventData } from '../kit/clients/recorder.ts'
@@ -28,16 +28,16 @@ interface Death {
 function chooseDeath(assistantId: AssistantId, kill: number, random: Random): Death {
   const path = chatPaths[assistantId]
   const afterDeltas = Math.floor(random.next() * 25)
-  const gate = assistantId
+  const name = assistantId
   switch (kill % 5) {
     case 0:
-      return { path: '/v1/conversation/create', fault: { kind: 'hold', gate }, seen: 0 }
+      return { path: '/v1/conversation/create', fault: { kind: 'hold', name }, seen: 0 }
     case 1:
-      return { path, fault: { kind: 'hold', gate }, seen: 1 }
+      return { path, fault: { kind: 'hold', name }, seen: 1 }
     case 2:
-      return { path, fault: { kind: 'stall', afterDeltas, gate }, seen: 1 }
+      return { path, fault: { kind: 'stall', afterDeltas, name }, seen: 1 }
     default:
-      return { path, fault: { kind: 'gate', afterDeltas, gate }, seen: afterDeltas > 0 ? 2 : 1 }
+      return { path, fault: { kind: 'pause', afterDeltas, name }, seen: afterDeltas > 0 ? 2 : 1 }
   }
 }
 
@@ -97,7 +97,7 @@ describe('P2 P3: kill -9 in the middle of replies', () => {
 
     await system.emulator.faults(death.path, death.fault)
     const { id: replyId } = await talk.send(who, { text: `/long 4${kill}`, assistantId })
-    await system.emulator.until({ gate: assistantId })
+    await system.emulator.until({ held: assistantId })
     const followed = await talk.recorder.follow(system.client, {
       reader: `survivor-${who.name}`,
       as: who.name,
@@ -135,9 +135,9 @@ describe('P2 P3: kill -9 in the middle of replies', () => {
       const [hasty, patient] = [system.person(`hasty-${kill}`), system.person(`patient-${kill}`)]
       const shown = new Map<Person, { id: string; events: ReplyEventData[] }>()
       for (const who of [patient, hasty]) {
-        await system.emulator.faults(chatPaths.flow, { kind: 'gate', afterDeltas: 12 })
+        await system.emulator.faults(chatPaths.flow, { kind: 'pause', afterDeltas: 12 })
         const { id } = await talk.send(who, '/long 30')
-        await system.emulator.until({ gate: 'gate' })
+        await system.emulator.until({ held: 'pause' })
         const followed = await talk.recorder.follow(system.client, {
           reader: who.name,
           as: who.name,
@@ -180,11 +180,11 @@ describe('P2 P3: kill -9 in the middle of replies', () => {
 
   it('F21: what waited behind a reply that was cut down is answered as well', async () => {
     const [alice, bob] = [system.person('queued'), system.person('waits elsewhere')]
-    await system.emulator.faults(chatPaths.flow, { kind: 'gate', afterDeltas: 3 })
+    await system.emulator.faults(chatPaths.flow, { kind: 'pause', afterDeltas: 3 })
     const first = await talk.send(alice, '/long 9')
     const second = await talk.send(alice, 'and then?')
     expect(second).toMatchObject({ conversation: first.conversation, status: 'QUEUED' })
-    await system.emulator.until({ gate: 'gate' })
+    await system.emulator.until({ held: 'pause' })
     await system.gateway.kill('SIGKILL')
     talk.recorder.add({ type: 'crash' })
     await system.emulator.release()
@@ -200,9 +200,9 @@ describe('P2 P3: kill -9 in the middle of replies', () => {
     'F21: what %s had begun and nothing of it was sent is run again',
     async (assistantId) => {
       const who = system.person(`${assistantId} not sent`)
-      await system.emulator.faults('/v1/conversation/create', { kind: 'hold', gate: 'create' })
+      await system.emulator.faults('/v1/conversation/create', { kind: 'hold', name: 'create' })
       const { id } = await talk.send(who, { text: 'still here', assistantId })
-      await system.emulator.until({ gate: 'create' })
+      await system.emulator.until({ held: 'create' })
       await system.gateway.kill('SIGKILL')
       talk.recorder.add({ type: 'crash' })
       await system.emulator.release()
@@ -228,7 +228,7 @@ describe('P2 P3: kill -9 in the middle of replies', () => {
       })
       await talk.ending(who, id)
       const path = '/v1/conversations/:conversation_id'
-      await system.emulator.faults(path, { kind: 'hold', gate: 'delete' })
+      await system.emulator.faults(path, { kind: 'hold', name: 'delete' })
       const unanswered = (
         way === 'erases itself'
           ? talk.ask(who, EraseSessionDocument, {})
@@ -236,7 +236,7 @@ describe('P2 P3: kill -9 in the middle of replies', () => {
               input: { conversationId: conversation.id },
             })
       ).catch(() => undefined)
-      await system.emulator.until({ gate: 'delete' })
+      await system.emulator.until({ held: 'delete' })
       await system.gateway.kill('SIGKILL')
       talk.recorder.add({ type: 'crash' })
       expect(await unanswered).toBeUndefined()

@@ -22,9 +22,9 @@ describe('P2: no gap, no doubled text, in order', () => {
     async (assistantId) => {
       const talk = createTalk(system)
       const alice = system.person(`late-${assistantId}`)
-      await system.emulator.faults(paths[assistantId], { kind: 'gate', afterDeltas: 7 })
+      await system.emulator.faults(paths[assistantId], { kind: 'pause', afterDeltas: 7 })
       const { id } = await talk.send(alice, { text: '/think Hm, well.\n/long 20', assistantId })
-      await system.emulator.until({ gate: 'gate' })
+      await system.emulator.until({ held: 'pause' })
       const followed = await talk.recorder.follow(system.client, {
         reader: 'late',
         as: alice.name,

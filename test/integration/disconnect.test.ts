@@ -16,7 +16,7 @@ describe('P9: a disconnect is not a cancel', () => {
       const assistantId = path === '/v3/chat' ? 'bot' : 'flow'
       const talk = createTalk(system)
       const alice = system.person(`leaves ${assistantId}`)
-      await system.emulator.faults(path, { kind: 'gate', afterDeltas: 3 })
+      await system.emulator.faults(path, { kind: 'pause', afterDeltas: 3 })
       const { id } = await talk.send(alice, { text: '/long 15', assistantId })
       const followed = await talk.recorder.follow(system.client, {
         reader: 'leaver',
@@ -26,7 +26,7 @@ describe('P9: a disconnect is not a cancel', () => {
       })
       await followed.next()
       followed.stream.cut()
-      await system.emulator.until({ gate: 'gate' })
+      await system.emulator.until({ held: 'pause' })
       await system.emulator.release()
       await untilStatus(talk, alice, id, 'COMPLETED')
       expect((await system.emulator.state()).requests['POST /v3/chat/cancel']).toBeUndefined()
@@ -41,7 +41,7 @@ describe('P9: a disconnect is not a cancel', () => {
       const assistantId = path === '/v3/chat' ? 'bot' : 'flow'
       const talk = createTalk(system)
       const alice = system.person(`cancels ${assistantId}`)
-      await system.emulator.faults(path, { kind: 'gate', afterDeltas: 3 })
+      await system.emulator.faults(path, { kind: 'pause', afterDeltas: 3 })
       const { id } = await talk.send(alice, { text: '/long 15', assistantId })
       const followed = await talk.recorder.follow(system.client, {
         reader: 'listener',

@@ -80,8 +80,8 @@ describe('a disk', () => {
       const alice = system.person('alice')
       await system.emulator.faults(
         '/v1/workflows/chat',
-        { kind: 'gate', afterDeltas: 3, gate: 'written' },
-        { kind: 'gate', afterDeltas: 6, gate: 'refused' },
+        { kind: 'pause', afterDeltas: 3, name: 'written' },
+        { kind: 'pause', afterDeltas: 6, name: 'refused' },
       )
       const { id } = await talk.send(alice, '/long 12')
       const follow = (after?: string) =>
@@ -94,7 +94,7 @@ describe('a disk', () => {
         })
       const followed = await follow()
       const events = await followed.take((event) => event.__typename === 'ReplyDelta')
-      await system.emulator.until({ gate: 'written' })
+      await system.emulator.until({ held: 'written' })
 
       await disk.fail(system)
       const bob = system.person('bob')

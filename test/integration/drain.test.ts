@@ -58,7 +58,7 @@ async function statusOf(url: string): Promise<number | undefined> {
 /** A reply that is held upstream, and somebody who has seen its first words. */
 async function hold(system: System, talk: Talk) {
   const who = system.person('alice')
-  await system.emulator.faults('/v1/workflows/chat', { kind: 'gate', afterDeltas: 3 })
+  await system.emulator.faults('/v1/workflows/chat', { kind: 'pause', afterDeltas: 3 })
   const { id } = await talk.send(who, '/long 12')
   const followed = await talk.recorder.follow(system.client, {
     reader: 'alice',
@@ -67,7 +67,7 @@ async function hold(system: System, talk: Talk) {
     replyId: id,
   })
   const events = await followed.take((event) => event.__typename === 'ReplyDelta')
-  await system.emulator.until({ gate: 'gate' })
+  await system.emulator.until({ held: 'pause' })
   return { who, id, followed, events }
 }
 

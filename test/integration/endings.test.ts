@@ -20,9 +20,9 @@ describe('every end of a subscription has its reason', () => {
   it('P8 T10 F38a: ends when the credential expires, and goes on under a fresh one', async () => {
     const talk = createTalk(system)
     const alice = system.person('expiring')
-    await system.emulator.faults('/v1/workflows/chat', { kind: 'gate', afterDeltas: 4 })
+    await system.emulator.faults('/v1/workflows/chat', { kind: 'pause', afterDeltas: 4 })
     const { id } = await talk.send(alice, '/long 12')
-    await system.emulator.until({ gate: 'gate' })
+    await system.emulator.until({ held: 'pause' })
     const short = await talk.recorder.follow(system.client, {
       reader: 'expiring',
       as: alice.name,

@@ -70,9 +70,9 @@ const stops: Readonly<Record<string, (system: System, talk: Talk, who: Person) =
       await system.emulator.release()
     },
     async 'a cancel before the first event'(system, talk, who) {
-      await system.emulator.faults('/v1/workflows/chat', { kind: 'gate' })
+      await system.emulator.faults('/v1/workflows/chat', { kind: 'pause' })
       const { id } = await talk.send(who, { text: 'never mind', assistantId: 'flow' })
-      await system.emulator.until({ gate: 'gate' })
+      await system.emulator.until({ held: 'pause' })
       await talk.cancel(who, id)
       await system.emulator.release()
     },
@@ -107,9 +107,9 @@ const stops: Readonly<Record<string, (system: System, talk: Talk, who: Person) =
   }
 
 async function begin(system: System, talk: Talk, who: Person): Promise<string> {
-  await system.emulator.faults('/v1/workflows/chat', { kind: 'gate', afterDeltas: 3 })
+  await system.emulator.faults('/v1/workflows/chat', { kind: 'pause', afterDeltas: 3 })
   const { id } = await talk.send(who, { text: '/long 30', assistantId: 'flow' })
-  await system.emulator.until({ gate: 'gate' })
+  await system.emulator.until({ held: 'pause' })
   return id
 }
 

@@ -118,9 +118,13 @@ describe('P1: isolation', () => {
 
   it("T2: lets nobody stop another's reply while it runs", async () => {
     const [alice, mallory] = [system.person('speaking'), system.person('silencing')]
-    await system.emulator.faults('/v1/workflows/chat', { kind: 'gate', afterDeltas: 1, gate: 'T2' })
+    await system.emulator.faults('/v1/workflows/chat', {
+      kind: 'pause',
+      afterDeltas: 1,
+      name: 'T2',
+    })
     const { id } = await talk.send(alice, '/long 9')
-    await system.emulator.until({ gate: 'T2' })
+    await system.emulator.until({ held: 'T2' })
     const query = CancelReplyDocument.toString()
     const cancel = (replyId: string) =>
       system.client.call({ token: mallory.token, query, variables: { input: { replyId } } })

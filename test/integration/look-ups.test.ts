@@ -20,11 +20,11 @@ interface Killed {
 
 /** A Bot's reply of which some text is on disk, and whose gateway is then killed. */
 async function killInTheMiddle(system: System, talk: Talk, who: Person): Promise<Killed> {
-  await system.emulator.faults('/v3/chat', { kind: 'gate', afterDeltas: 12 })
+  await system.emulator.faults('/v3/chat', { kind: 'pause', afterDeltas: 12 })
   const words = Array.from({ length: 30 }, (_, n) => `${who.name}-${n + 1}`)
   const text = words.join(' ')
   const { id } = await talk.send(who, { text, assistantId: 'bot' })
-  await system.emulator.until({ gate: 'gate' })
+  await system.emulator.until({ held: 'pause' })
   // The message itself does not begin so.
   const begun = `You said: ${words[0]} `
   // Text is shown at once, and written in groups behind that.
@@ -138,7 +138,7 @@ describe.each(platforms)('the end of a lost run on %s', (platform, options) => {
   })
 
   it('is told to be cancelled upstream where the platform has agreed', async () => {
-    await system.emulator.faults('/v3/chat', { kind: 'gate', afterDeltas: 1 })
+    await system.emulator.faults('/v3/chat', { kind: 'pause', afterDeltas: 1 })
     const { id } = await talk.send(who, { text: '/long 30', assistantId: 'bot' })
     await until(async () => (await talk.snapshot(who, id))?.text !== '', 'the first text')
     await talk.cancel(who, id)
@@ -150,7 +150,7 @@ describe.each(platforms)('the end of a lost run on %s', (platform, options) => {
 
   it('is left behind where a Bot may still write: the next message goes on elsewhere, and says so', async () => {
     await talk.say(who, { text: 'my secret is heron', assistantId: 'bot' })
-    await system.emulator.faults('/v3/chat', { kind: 'gate', afterDeltas: 1 })
+    await system.emulator.faults('/v3/chat', { kind: 'pause', afterDeltas: 1 })
     const { id } = await talk.send(who, { text: '/long 30', assistantId: 'bot' })
     await until(async () => (await talk.snapshot(who, id))?.text !== '', 'the first text')
     await system.emulator.faults('/v3/chat/cancel', { kind: 'status', status: 503, body: 'busy' })

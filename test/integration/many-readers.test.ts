@@ -43,11 +43,11 @@ describe('many readers of one session', () => {
       const alice = system.person('many')
       await system.emulator.faults(
         path,
-        { kind: 'gate', afterDeltas: 1, gate: 'first word' },
-        { kind: 'gate', afterDeltas: 40, gate: 'middle' },
+        { kind: 'pause', afterDeltas: 1, name: 'first word' },
+        { kind: 'pause', afterDeltas: 40, name: 'middle' },
       )
       const { id } = await talk.send(alice, '/long 80')
-      await system.emulator.until({ gate: 'first word' })
+      await system.emulator.until({ held: 'first word' })
       const before = await residentBytes()
       const all: Reader[] = []
       while (all.length < readers) {
@@ -56,7 +56,7 @@ describe('many readers of one session', () => {
       const slow = all.slice(0, stalled)
       for (const { socket } of slow) socket.pause()
       await system.emulator.release('first word')
-      await system.emulator.until({ gate: 'middle' })
+      await system.emulator.until({ held: 'middle' })
       const words = all[stalled]
       await until(() => words !== undefined && words.text.split(' ').length >= 40, 'half is read')
       await system.emulator.release('middle')
@@ -83,7 +83,7 @@ describe('many readers of one session', () => {
     const follow = (reader: string) =>
       talk.recorder.follow(system.client, { reader, as: bob.name, token: bob.token })
     const whole = await follow('whole')
-    await system.emulator.repeatFaults(path, 4, { kind: 'gate', afterDeltas: 1, gate: 'four' })
+    await system.emulator.repeatFaults(path, 4, { kind: 'pause', afterDeltas: 1, name: 'four' })
     const conversations = await Promise.all(
       Array.from({ length: 4 }, () => talk.startConversation(bob, 'flow')),
     )

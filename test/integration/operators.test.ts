@@ -154,11 +154,11 @@ describe('operators', () => {
     const fact = { sessionName: 's', question: 'q', value: 'abc' }
     expect(await ask({ knowledge: [fact] })).toMatchObject({ code: 'INVALID_INPUT' })
 
-    await system.emulator.faults('/v1/workflows/chat', { kind: 'gate' })
+    await system.emulator.faults('/v1/workflows/chat', { kind: 'pause' })
     const { probe } = member(await ask({ assistantId: 'flow' }), 'ProbeAssistantSuccess')
     const { id: probeId, maxUpstreamCalls } = probe
     expect(maxUpstreamCalls).toBeGreaterThan(20)
-    await system.emulator.until({ gate: 'gate' })
+    await system.emulator.until({ held: 'pause' })
     expect(await ask({ assistantId: 'bot' })).toMatchObject({
       code: 'RATE_LIMITED',
       retryAfterMs: 30_000,

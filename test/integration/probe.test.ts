@@ -212,9 +212,9 @@ describe('coze-graphql-gateway probe', () => {
 
   it('takes away what it has begun when it is broken off', async () => {
     await using system = await open()
-    await system.emulator.faults('/v1/workflows/chat', { kind: 'gate' })
+    await system.emulator.faults('/v1/workflows/chat', { kind: 'pause' })
     const { child, seen, exited } = start('--config', system.configFile)
-    await system.emulator.until({ gate: 'gate' })
+    await system.emulator.until({ held: 'pause' })
     child.kill('SIGINT')
     expect(await exited).toBe(3)
     expect(seen.err).toContain('stopped')

@@ -68,9 +68,9 @@ describe('a signal', () => {
     using client = createClient(url)
     const { token } = system.person('alice')
     using stream = await client.stream({ token, query: replies })
-    await system.emulator.faults('/v1/workflows/chat', { kind: 'gate', afterDeltas: 3 })
+    await system.emulator.faults('/v1/workflows/chat', { kind: 'pause', afterDeltas: 3 })
     expect((await client.call({ token, query: send })).body).toContain('SendMessageSuccess')
-    await system.emulator.until({ gate: 'gate' })
+    await system.emulator.until({ held: 'pause' })
 
     signal(npm.pid)
     await until(

@@ -19,9 +19,9 @@ describe.each(['flow', 'bot'] as const)(
     async function hold(name: string) {
       const talk = createTalk(system)
       const who = system.person(name)
-      await system.emulator.faults(path, { kind: 'gate', afterDeltas: 1 })
+      await system.emulator.faults(path, { kind: 'pause', afterDeltas: 1 })
       const running = await talk.send(who, { text: `/long 9 ${name}`, assistantId })
-      await system.emulator.until({ gate: 'gate' })
+      await system.emulator.until({ held: 'pause' })
       const conversationId = running.conversation.id
       return { talk, who, running, conversationId }
     }

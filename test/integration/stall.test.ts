@@ -8,7 +8,7 @@ describe('a gateway whose event loop stands still', () => {
     await using system = await startSystem({ timeouts: { keepAliveMs: 200 } })
     const talk = createTalk(system)
     const who = system.person('stalled')
-    await system.emulator.faults('/v3/chat', { kind: 'gate', afterDeltas: 3 })
+    await system.emulator.faults('/v3/chat', { kind: 'pause', afterDeltas: 3 })
     const { id } = await talk.send(who, { text: '/long 200', assistantId: 'bot' })
     const followed = await talk.recorder.follow(system.client, {
       reader: 'stalled',
@@ -17,7 +17,7 @@ describe('a gateway whose event loop stands still', () => {
       replyId: id,
     })
     await followed.take((event) => event.__typename === 'ReplyDelta')
-    await system.emulator.until({ gate: 'gate' })
+    await system.emulator.until({ held: 'pause' })
 
     system.gateway.signal('SIGSTOP')
     await system.emulator.release()

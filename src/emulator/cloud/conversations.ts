@@ -1,19 +1,17 @@
 import { z } from 'zod'
-import type { Answer, Context, OwnedCall } from '../context.ts'
+import type { AuthorizedCall, Context, HandlerResult } from '../dialect.ts'
+import { ApiError } from '../errors.ts'
 import {
   checkMetaData,
   connectorIdSchema,
-  type SentMessage,
   enterMessageSchema,
-  keepEntered,
   metaDataSchema,
   optionalIdSchema,
   parseRequest,
-} from '../enter-message.ts'
-import { ApiError } from '../call-errors.ts'
-import { mayUse, nameKeyOf } from '../leaks.ts'
-import { cloudConversationView } from './views.ts'
-import type { PlatformConversation, ConversationNameKey } from '../world.ts'
+  type SentMessage,
+} from '../request.ts'
+import { type ConversationNameKey, conversationNameKey, mayUse } from '../storage/ownership.ts'
+import type { NewConversation, PlatformConversation, PlatformMessage } from '../storage/records.ts'
 
 const createSchema = z.object({
   bot_id: optionalIdSchema,
@@ -32,18 +30,23 @@ const createSchema = z.object({
 /** @throws {ApiError} 4002, also for a conversation of somebody else: it must look like none. */
 export function findOwned(
   id: string,
-  { principal }: OwnedCall,
+  { principal }: AuthorizedCall,
   context: Context,
 ): PlatformConversation {
-  const found = context.world.conversations.get(id)
+  const found = context.records.conversations.get(id)
   if (found === undefined || !mayUse(principal, found, context.settings)) {
     throw new ApiError(context.settings.switches.ownerErrorCode, 'conversation not found')
   }
   return found
 }
 
+/** The conversation that the query names. */
+export function findQueried(call: AuthorizedCall, context: Context): PlatformConversation {
+  return findOwned(call.query.get('conversation_id') ?? '', call, context)
+}
+
 /** `POST /v1/conversation/create` */
-export function createCloudConversation(call: OwnedCall, context: Context): Answer {
+export function createCloudConversation(call: AuthorizedCall, context: Context): HandlerResult {
   const request = parseRequest(createSchema, call.body ?? {})
   const { app_id: appId, bot_id: botId, connector_id: connectorId } = request
   const owner = call.principal
@@ -57,33 +60,51 @@ export function createCloudConversation(call: OwnedCall, context: Context): Answ
     }
     const name = request.conversation_name ?? 'Default'
     const wanted = { targetId: appId, connectorId, owner, name }
-    const key = nameKeyOf(wanted, context.settings)
-    const found = context.world.findNamed(key)
-    const isTaken = request.get_or_create || context.settings.leaks.staticConversation
-    if (found !== undefined && isTaken) return { data: cloudConversationView(found) }
+    const key = conversationNameKey(wanted, context.settings)
+    const found = context.records.findNamed(key)
+    const isReused = request.get_or_create || context.settings.leaks.staticConversation
+    if (found !== undefined && isReused) return { data: cloudConversationView(found) }
     const about = { appId, connectorId, owner: key.owner, name: key.name, botId, metaData }
-    return { data: cloudConversationView(begin(about, request.messages, context, key)) }
+    return { data: cloudConversationView(addConversation(about, request.messages, context, key)) }
   }
 
   const about = { owner, appId, botId, connectorId, name: request.name ?? '', metaData }
-  return { data: cloudConversationView(begin(about, request.messages, context)) }
+  return { data: cloudConversationView(addConversation(about, request.messages, context)) }
 }
 
-function begin(
-  about: Parameters<Context['world']['addConversation']>[0],
+function addConversation(
+  about: NewConversation,
   messages: readonly SentMessage[] | undefined,
   context: Context,
   key?: ConversationNameKey,
 ): PlatformConversation {
-  const conversation = context.world.addConversation(about, key)
-  for (const message of messages ?? []) keepEntered(context, conversation, message)
+  const conversation = context.records.addConversation(about, key)
+  for (const message of messages ?? []) addRequestMessage(context, conversation, message)
   return conversation
 }
 
+/** Adds a message of a request to a conversation. */
+export function addRequestMessage(
+  { records }: Context,
+  conversation: PlatformConversation,
+  sent: SentMessage,
+  place: Partial<Pick<PlatformMessage, 'chatId' | 'botId'>> = {},
+): PlatformMessage {
+  const message = records.draftMessage(conversation, {
+    ...place,
+    role: sent.role,
+    type: sent.type ?? (sent.role === 'user' ? 'question' : 'answer'),
+    content: sent.content ?? '',
+    contentType: sent.content_type ?? 'text',
+    metaData: sent.meta_data ?? {},
+  })
+  records.addMessage(conversation, message)
+  return message
+}
+
 /** `GET /v1/conversation/retrieve` */
-export function retrieveCloudConversation(call: OwnedCall, context: Context): Answer {
-  const found = findOwned(call.query.get('conversation_id') ?? '', call, context)
-  return { data: cloudConversationView(found) }
+export function retrieveCloudConversation(call: AuthorizedCall, context: Context): HandlerResult {
+  return { data: cloudConversationView(findQueried(call, context)) }
 }
 
 const listSchema = z.object({
@@ -95,9 +116,9 @@ const listSchema = z.object({
 })
 
 /** `GET /v1/conversations`: the caller's own of one bot, newest first. */
-export function listCloudConversations(call: OwnedCall, context: Context): Answer {
+export function listCloudConversations(call: AuthorizedCall, context: Context): HandlerResult {
   const request = parseRequest(listSchema, Object.fromEntries(call.query))
-  const own = [...context.world.conversations.values()].filter(
+  const own = [...context.records.conversations.values()].filter(
     ({ owner, botId, connectorId }) =>
       owner.key === call.principal.key &&
       botId === request.bot_id &&
@@ -110,7 +131,7 @@ export function listCloudConversations(call: OwnedCall, context: Context): Answe
 }
 
 /** `PUT /v1/conversations/{id}` */
-export function renameCloudConversation(call: OwnedCall, context: Context): Answer {
+export function renameCloudConversation(call: AuthorizedCall, context: Context): HandlerResult {
   const { name } = parseRequest(z.object({ name: z.string().max(100) }), call.body)
   const found = findOwned(call.params['conversation_id'] ?? '', call, context)
   found.name = name
@@ -118,15 +139,28 @@ export function renameCloudConversation(call: OwnedCall, context: Context): Answ
 }
 
 /** `DELETE /v1/conversations/{id}` */
-export function deleteCloudConversation(call: OwnedCall, context: Context): Answer {
-  context.world.removeConversation(findOwned(call.params['conversation_id'] ?? '', call, context))
+export function deleteCloudConversation(call: AuthorizedCall, context: Context): HandlerResult {
+  context.records.removeConversation(findOwned(call.params['conversation_id'] ?? '', call, context))
   return {}
 }
 
-/** `POST /v1/conversations/{id}/clear`: messages stay readable, but the context begins anew. */
-export function clearCloudConversation(call: OwnedCall, context: Context): Answer {
+/** `POST /v1/conversations/{id}/clear`: messages stay readable, but leave the context. */
+export function clearCloudConversation(call: AuthorizedCall, context: Context): HandlerResult {
   const found = findOwned(call.params['conversation_id'] ?? '', call, context)
   found.sectionId = context.ids.next()
   found.question = undefined
   return { data: { id: found.sectionId, conversation_id: found.id } }
+}
+
+function cloudConversationView(conversation: PlatformConversation): object {
+  return {
+    id: conversation.id,
+    name: conversation.name,
+    created_at: conversation.createdAt,
+    updated_at: conversation.updatedAt,
+    meta_data: conversation.metaData,
+    creator_id: conversation.owner.creatorId,
+    connector_id: conversation.connectorId,
+    last_section_id: conversation.sectionId,
+  }
 }

@@ -1,17 +1,10 @@
 import { z } from 'zod'
-import type { Answer, Context, OwnedCall } from '../context.ts'
-import { findOwned } from './conversations.ts'
-import {
-  checkMetaData,
-  enterMessageSchema,
-  keepEntered,
-  metaDataSchema,
-  parseRequest,
-} from '../enter-message.ts'
-import { ApiError } from '../call-errors.ts'
+import type { AuthorizedCall, Context, HandlerResult } from '../dialect.ts'
+import { ApiError } from '../errors.ts'
 import { unixSeconds } from '../ids.ts'
-import { messageView } from './views.ts'
-import type { PlatformConversation, PlatformMessage } from '../world.ts'
+import { checkMetaData, enterMessageSchema, metaDataSchema, parseRequest } from '../request.ts'
+import type { PlatformConversation, PlatformMessage } from '../storage/records.ts'
+import { addRequestMessage, findOwned, findQueried } from './conversations.ts'
 
 const listSchema = z.object({
   order: z.enum(['asc', 'desc']).default('desc'),
@@ -28,13 +21,13 @@ const changeSchema = z.object({
 })
 
 /** `POST /v1/conversation/message/list`: questions, answers and inserted messages; a flat envelope. */
-export function listCloudMessages(call: OwnedCall, context: Context): Answer {
+export function listCloudMessages(call: AuthorizedCall, context: Context): HandlerResult {
   const request = parseRequest(listSchema, call.body ?? {})
   const chatId = request.chat_id || undefined
   const all = findQueried(call, context).messages.filter(
     (message) => isListed(message) && (chatId === undefined || message.chatId === chatId),
   )
-  // `before_id` and `after_id` mean older and newer, whatever the order shown.
+  // `before_id` and `after_id` mean older and newer messages in both orders.
   const before = position(all, request.before_id) ?? all.length
   const after = position(all, request.after_id) ?? -1
   const range = all.slice(after + 1, before)
@@ -50,20 +43,20 @@ export function listCloudMessages(call: OwnedCall, context: Context): Answer {
 }
 
 /** `POST /v1/conversation/message/create` */
-export function createMessage(call: OwnedCall, context: Context): Answer {
+export function createMessage(call: AuthorizedCall, context: Context): HandlerResult {
   const request = parseRequest(enterMessageSchema, call.body)
   checkMetaData(request.meta_data ?? {})
-  const message = keepEntered(context, findQueried(call, context), request)
+  const message = addRequestMessage(context, findQueried(call, context), request)
   return { data: messageView(message) }
 }
 
 /** `GET /v1/conversation/message/retrieve` */
-export function retrieveMessage(call: OwnedCall, context: Context): Answer {
+export function retrieveMessage(call: AuthorizedCall, context: Context): HandlerResult {
   return { data: messageView(findMessage(findQueried(call, context), call)) }
 }
 
-/** `POST /v1/conversation/message/modify`: answers under `message` instead of `data`. */
-export function modifyMessage(call: OwnedCall, context: Context): Answer {
+/** `POST /v1/conversation/message/modify`: the result is under `message` instead of `data`. */
+export function modifyMessage(call: AuthorizedCall, context: Context): HandlerResult {
   const request = parseRequest(changeSchema, call.body)
   checkMetaData(request.meta_data ?? {})
   const message = findMessage(findQueried(call, context), call)
@@ -75,7 +68,7 @@ export function modifyMessage(call: OwnedCall, context: Context): Answer {
 }
 
 /** `POST /v1/conversation/message/delete`: an answer takes its chat's intermediate messages with it. */
-export function deleteMessage(call: OwnedCall, context: Context): Answer {
+export function deleteMessage(call: AuthorizedCall, context: Context): HandlerResult {
   const conversation = findQueried(call, context)
   const message = findMessage(conversation, call)
   const goes = (other: PlatformMessage) =>
@@ -84,6 +77,31 @@ export function deleteMessage(call: OwnedCall, context: Context): Answer {
   const kept = conversation.messages.filter((other) => !goes(other))
   conversation.messages.splice(0, Infinity, ...kept)
   return { data: messageView(message) }
+}
+
+const feedbackSchema = z.object({
+  feedback_type: z.enum(['like', 'unlike']),
+  reason_types: z.array(z.string().min(1).max(30)).max(10).optional(),
+  comment: z.string().max(250).optional(),
+})
+
+/** `POST /v1/conversations/{id}/messages/{id}/feedback`: replaces earlier feedback. */
+export function giveCloudFeedback(call: AuthorizedCall, context: Context): HandlerResult {
+  const request = parseRequest(feedbackSchema, call.body)
+  findAnswer(call, context).feedback = {
+    type: request.feedback_type,
+    reasons: request.reason_types ?? [],
+    comment: request.comment ?? '',
+  }
+  context.changes.notify()
+  return {}
+}
+
+/** `DELETE /v1/conversations/{id}/messages/{id}/feedback` */
+export function withdrawCloudFeedback(call: AuthorizedCall, context: Context): HandlerResult {
+  findAnswer(call, context).feedback = undefined
+  context.changes.notify()
+  return {}
 }
 
 function isListed({ type }: PlatformMessage): boolean {
@@ -101,13 +119,39 @@ function position(
   return at
 }
 
-function findQueried(call: OwnedCall, context: Context): PlatformConversation {
-  return findOwned(call.query.get('conversation_id') ?? '', call, context)
-}
-
-function findMessage(conversation: PlatformConversation, { query }: OwnedCall): PlatformMessage {
+function findMessage(
+  conversation: PlatformConversation,
+  { query }: AuthorizedCall,
+): PlatformMessage {
   const id = query.get('message_id')
   const found = conversation.messages.find((message) => message.id === id)
   if (found === undefined || !isListed(found)) throw new ApiError(4005, 'message not found')
   return found
+}
+
+function findAnswer(call: AuthorizedCall, context: Context): PlatformMessage {
+  const { conversation_id: conversationId = '', message_id: messageId } = call.params
+  const { messages } = findOwned(conversationId, call, context)
+  const found = messages.find(({ id, type }) => id === messageId && type === 'answer')
+  if (found === undefined) throw new ApiError(4005, 'message not found')
+  return found
+}
+
+/** A message as the cloud shows it in lists. */
+export function messageView(message: PlatformMessage): object {
+  return {
+    id: message.id,
+    conversation_id: message.conversationId,
+    bot_id: message.botId,
+    role: message.role,
+    type: message.type,
+    content: message.content,
+    content_type: message.contentType,
+    meta_data: message.metaData,
+    chat_id: message.chatId,
+    section_id: message.sectionId,
+    created_at: message.createdAt,
+    updated_at: message.updatedAt,
+    reasoning_content: message.reasoningContent,
+  }
 }

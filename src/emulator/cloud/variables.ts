@@ -1,9 +1,8 @@
 import { z } from 'zod'
-import type { Answer, Context, OwnedCall } from '../context.ts'
-import { connectorIdSchema, optionalIdSchema, parseRequest } from '../enter-message.ts'
-import { ApiError } from '../call-errors.ts'
-import { variableKeyOf } from '../leaks.ts'
-import type { VariableKey } from '../variables.ts'
+import type { AuthorizedCall, Context, HandlerResult } from '../dialect.ts'
+import { ApiError } from '../errors.ts'
+import { connectorIdSchema, optionalIdSchema, parseRequest } from '../request.ts'
+import { variableKey, type VariableKey } from '../storage/ownership.ts'
 
 const ownerSchema = z.object({
   connector_uid: z.string().min(1),
@@ -19,10 +18,13 @@ const setSchema = ownerSchema.extend({
 })
 
 /** `GET /v1/variables` */
-export function listCloudVariables(call: OwnedCall, { variables, settings }: Context): Answer {
+export function listCloudVariables(
+  call: AuthorizedCall,
+  { variables, settings }: Context,
+): HandlerResult {
   const request = parseRequest(listSchema, Object.fromEntries(call.query))
   const wanted = request.keywords ? request.keywords.split(',') : undefined
-  const items = [...variables.of(variableKeyOf(keyOf(request, call), settings))]
+  const items = [...variables.of(variableKey(keyOf(request, call), settings))]
     .filter(([keyword]) => wanted?.includes(keyword) ?? true)
     .map(([keyword, { value, createdAt, updatedAt }]) => ({
       keyword,
@@ -34,14 +36,17 @@ export function listCloudVariables(call: OwnedCall, { variables, settings }: Con
 }
 
 /** `PUT /v1/variables` */
-export function setCloudVariables(call: OwnedCall, { variables, settings }: Context): Answer {
+export function setCloudVariables(
+  call: AuthorizedCall,
+  { variables, settings }: Context,
+): HandlerResult {
   const request = parseRequest(setSchema, call.body)
-  const key = variableKeyOf(keyOf(request, call), settings)
+  const key = variableKey(keyOf(request, call), settings)
   for (const { keyword, value } of request.data) variables.set(key, keyword, value)
   return {}
 }
 
-function keyOf(request: z.output<typeof ownerSchema>, { principal }: OwnedCall): VariableKey {
+function keyOf(request: z.output<typeof ownerSchema>, { principal }: AuthorizedCall): VariableKey {
   const targetId = request.app_id ?? request.bot_id
   if (targetId === undefined) throw new ApiError(4000, 'Request parameter error: no app or bot')
   const { connector_uid: userId, connector_id: connectorId } = request

@@ -1,19 +1,18 @@
 import { z } from 'zod'
-import { streamPlatformRun } from '../chat-answer.ts'
-import type { Answer, Context, OwnedCall } from '../context.ts'
-import { findOwned } from './conversations.ts'
+import { sendRunStream } from '../chat-events.ts'
+import { assertIdle, startRun } from '../chat-run.ts'
+import type { AuthorizedCall, Context, HandlerResult } from '../dialect.ts'
+import { ApiError } from '../errors.ts'
 import {
   checkMetaData,
   connectorIdSchema,
   enterMessageSchema,
   optionalIdSchema,
   parseRequest,
-} from '../enter-message.ts'
-import { ApiError } from '../call-errors.ts'
-import { collectFacts } from '../facts.ts'
-import { nameKeyOf } from '../leaks.ts'
-import { assertIdle, startRun } from '../run.ts'
-import type { PlatformConversation } from '../world.ts'
+} from '../request.ts'
+import { conversationNameKey } from '../storage/ownership.ts'
+import type { PlatformConversation } from '../storage/records.ts'
+import { findOwned } from './conversations.ts'
 
 const requestSchema = z.object({
   workflow_id: z.string().min(1),
@@ -29,7 +28,7 @@ const requestSchema = z.object({
 type Request = z.output<typeof requestSchema>
 
 /** `POST /v1/workflows/chat`: always a stream (docs/coze-platform.md#workflow-chat). */
-export async function workflowChat(call: OwnedCall, context: Context): Promise<Answer> {
+export async function workflowChat(call: AuthorizedCall, context: Context): Promise<HandlerResult> {
   const request = parseRequest(requestSchema, call.body)
   if ((request.app_id === undefined) === (request.bot_id === undefined)) {
     throw new ApiError(4000, 'Request parameter error: exactly one of app_id and bot_id')
@@ -42,36 +41,34 @@ export async function workflowChat(call: OwnedCall, context: Context): Promise<A
 
   const conversation = openConversation(request, call, context)
   if (context.settings.switches.busyGuardsWorkflow) assertIdle(context, conversation)
-  const user = {
-    owner: call.principal,
-    userId: request.ext?.['user_id'] ?? call.principal.creatorId,
-    connectorId: request.connector_id,
-    targetId: request.app_id ?? request.bot_id ?? '',
-  }
-  const facts = collectFacts(context, {
-    messages: request.additional_messages,
-    parameters: request.parameters ?? {},
-    variables: request.ext ?? {},
-    metaData: {},
-    user,
-  })
   const executeId = context.ids.next()
-  const run = startRun(context, {
-    kind: 'workflow',
+  const run = startRun(
+    context,
     conversation,
-    owner: call.principal,
-    botId: request.bot_id,
-    metaData: {},
-    carried: {},
-    saved: true,
-    messages: request.additional_messages,
-    request: call.body,
-    executeId,
-    debugUrl: `https://www.coze.cn/work_flow?execute_id=${executeId}&space_id=${executeId}&workflow_id=${request.workflow_id}`,
-    facts,
-    cards: true,
-  })
-  return streamPlatformRun(run, call, context)
+    {
+      messages: request.additional_messages,
+      parameters: request.parameters ?? {},
+      variables: request.ext ?? {},
+      user: {
+        owner: call.principal,
+        userId: request.ext?.['user_id'] ?? call.principal.creatorId,
+        connectorId: request.connector_id,
+        targetId: request.app_id ?? request.bot_id ?? '',
+      },
+    },
+    {
+      kind: 'workflow',
+      botId: request.bot_id,
+      metaData: {},
+      messageMetaData: {},
+      isSaved: true,
+      asksWithCards: true,
+      executeId,
+      debugUrl: `https://www.coze.cn/work_flow?execute_id=${executeId}&space_id=${executeId}&workflow_id=${request.workflow_id}`,
+      request: call.body,
+    },
+  )
+  return sendRunStream(run, call, context)
 }
 
 function assertRunnable(request: Request, { settings }: Context): void {
@@ -95,10 +92,10 @@ function assertRunnable(request: Request, { settings }: Context): void {
 
 function openConversation(
   request: Request,
-  call: OwnedCall,
+  call: AuthorizedCall,
   context: Context,
 ): PlatformConversation {
-  const { world, settings } = context
+  const { records, settings } = context
   const { app_id: appId, bot_id: botId, connector_id: connectorId } = request
   const owner = call.principal
   const isStatic = settings.leaks.staticConversation && appId !== undefined
@@ -112,19 +109,19 @@ function openConversation(
   }
   const about = { botId, metaData: {} }
   if (appId === undefined) {
-    return world.addConversation({ ...about, owner, appId, connectorId, name: 'Default' })
+    return records.addConversation({ ...about, owner, appId, connectorId, name: 'Default' })
   }
 
   // Per (app, connector, principal, name); `Default` is the start node's preset (docs/coze-platform.md#conversations-of-an-app).
   const wanted = request.parameters?.['CONVERSATION_NAME'] ?? 'Default'
   const name = parseRequest(z.string().min(1), wanted)
-  const key = nameKeyOf({ targetId: appId, connectorId, owner, name }, settings)
-  const found = world.findNamed(key)
+  const key = conversationNameKey({ targetId: appId, connectorId, owner, name }, settings)
+  const found = records.findNamed(key)
   if (found !== undefined) return found
   if (name !== 'Default' && settings.switches.unknownConversationName === 'refuse') {
     throw new ApiError(777777775, 'Workflow operation failure: conversation not found')
   }
-  return world.addConversation(
+  return records.addConversation(
     { ...about, appId, connectorId, owner: key.owner, name: key.name },
     key,
   )

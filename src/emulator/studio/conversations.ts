@@ -1,14 +1,13 @@
 import { z } from 'zod'
-import type { Answer, Context, OwnedCall } from '../context.ts'
-import { optionalIdSchema, parseRequest } from '../enter-message.ts'
-import type { PlatformConversation, PlatformMessage } from '../world.ts'
+import type { AuthorizedCall, Context, HandlerResult } from '../dialect.ts'
+import { optionalIdSchema, parseRequest } from '../request.ts'
+import type { MetaData, PlatformConversation, PlatformMessage } from '../storage/records.ts'
 import { internal, readId, refusedWith } from './refusals.ts'
-import { studioConversationView, rowView } from './views.ts'
 
 const success = { code: 0, msg: '', BaseResp: null }
 const notFound = 103_000_002
 
-/** 1024 is the API's own channel; of others only that of the Web SDK can be chosen. */
+/** 1024 is the API's own channel. The only other one that can be chosen is that of the Web SDK. */
 export function channelOf(wanted: string | undefined): string {
   return wanted === '999' ? '999' : '1024'
 }
@@ -20,10 +19,13 @@ const createSchema = z.object({
   user_id: z.string().optional(),
 })
 
-/** `POST /v1/conversation/create`: of a Bot; what is said of an app is not read. */
-export function createStudioConversation(call: OwnedCall, { world }: Context): Answer {
+/** `POST /v1/conversation/create`: of a Bot; the fields of an app are ignored. */
+export function createStudioConversation(
+  call: AuthorizedCall,
+  { records }: Context,
+): HandlerResult {
   const request = parseRequest(createSchema, call.body ?? {})
-  const conversation = world.addConversation({
+  const conversation = records.addConversation({
     owner: call.principal,
     appId: undefined,
     botId: request.bot_id,
@@ -35,7 +37,7 @@ export function createStudioConversation(call: OwnedCall, { world }: Context): A
 }
 
 /** `GET /v1/conversation/retrieve`, also of one that was deleted. */
-export function retrieveStudioConversation(call: OwnedCall, context: Context): Answer {
+export function retrieveStudioConversation(call: AuthorizedCall, context: Context): HandlerResult {
   const found = findOwned(call.query.get('conversation_id'), call, context)
   const about = { creator_d: found.owner.creatorId, name: found.name }
   return { ConversationData: { ...studioConversationView(found), ...about }, ...success }
@@ -50,9 +52,9 @@ const listSchema = z.object({
 })
 
 /** `GET /v1/conversations`: the caller's of one Bot that were not deleted. */
-export function listStudioConversations(call: OwnedCall, context: Context): Answer {
+export function listStudioConversations(call: AuthorizedCall, context: Context): HandlerResult {
   const request = parseRequest(listSchema, Object.fromEntries(call.query))
-  const own = [...context.world.conversations.values()].filter(
+  const own = [...context.records.conversations.values()].filter(
     ({ owner, botId, connectorId, isHidden }) =>
       owner.key === call.principal.key &&
       botId === request.bot_id &&
@@ -74,21 +76,21 @@ export function listStudioConversations(call: OwnedCall, context: Context): Answ
 }
 
 /** `PUT /v1/conversations/{id}` */
-export function renameStudioConversation(call: OwnedCall, context: Context): Answer {
+export function renameStudioConversation(call: AuthorizedCall, context: Context): HandlerResult {
   const request = parseRequest(z.object({ name: z.string().optional() }), call.body ?? {})
   const found = findOwned(call.params['conversation_id'], call, context)
   found.name = request.name || found.name
   return { data: { ...studioConversationView(found), name: found.name }, ...success }
 }
 
-/** `DELETE /v1/conversations/{id}`: it leaves the list; all else goes on, and the model still recalls it. */
-export function deleteStudioConversation(call: OwnedCall, context: Context): Answer {
+/** `DELETE /v1/conversations/{id}`: it leaves the list. Everything else stays, and the model still recalls it. */
+export function deleteStudioConversation(call: AuthorizedCall, context: Context): HandlerResult {
   findOwned(call.params['conversation_id'], call, context).isHidden = true
   return success
 }
 
 /** `POST /v1/conversations/{id}/clear` */
-export function clearStudioConversation(call: OwnedCall, context: Context): Answer {
+export function clearStudioConversation(call: AuthorizedCall, context: Context): HandlerResult {
   const found = findOwned(call.params['conversation_id'], call, context)
   found.sectionId = context.ids.next()
   return {
@@ -109,9 +111,9 @@ const messagesSchema = z.object({
 
 /**
  * `POST /v1/conversation/message/list`: `before_id` gives newer rows, oldest first; `after_id` gives older ones, newest
- * first; `order` is not looked at. Without rows there is no `data`.
+ * first; `order` is ignored. Without rows there is no `data`.
  */
-export function listStudioMessages(call: OwnedCall, context: Context): Answer {
+export function listStudioMessages(call: AuthorizedCall, context: Context): HandlerResult {
   const request = parseRequest(messagesSchema, call.body ?? {})
   const { messages } = findOwned(call.query.get('conversation_id'), call, context)
   const chatId = request.chat_id === undefined ? undefined : readId(request.chat_id)
@@ -131,7 +133,7 @@ export function listStudioMessages(call: OwnedCall, context: Context): Answer {
   }
 }
 
-/** Where the row stands; 0 is no row. */
+/** The position of a row. The id 0 is no row. */
 function position(
   messages: readonly PlatformMessage[],
   text: string | undefined,
@@ -150,12 +152,45 @@ function isListed({ type }: PlatformMessage): boolean {
 /** @throws {StudioRefusal} also for a conversation of somebody else */
 function findOwned(
   id: string | null | undefined,
-  { principal }: OwnedCall,
-  { world }: Context,
+  { principal }: AuthorizedCall,
+  { records }: Context,
 ): PlatformConversation {
-  const found = world.conversations.get(readId(id))
+  const found = records.conversations.get(readId(id))
   if (found === undefined || found.owner.key !== principal.key) {
     throw refusedWith(notFound, 'conversation not found')
   }
   return found
+}
+
+function studioConversationView(conversation: PlatformConversation): object {
+  return {
+    id: conversation.id,
+    created_at: conversation.createdAt,
+    meta_data: metaDataView(conversation.metaData),
+    connector_id: conversation.connectorId,
+    last_section_id: conversation.sectionId,
+  }
+}
+
+/** A row of a conversation's list. */
+function rowView(message: PlatformMessage): object {
+  return {
+    id: message.id,
+    bot_id: message.botId,
+    role: message.role,
+    content: message.content,
+    conversation_id: message.conversationId,
+    meta_data: metaDataView(message.metaData),
+    created_at: message.createdAt,
+    updated_at: message.updatedAt,
+    chat_id: message.chatId,
+    content_type: message.contentType,
+    type: message.type,
+    section_id: message.sectionId,
+    reasoning_content: message.reasoningContent ?? '',
+  }
+}
+
+function metaDataView(metaData: MetaData): MetaData | null {
+  return Object.keys(metaData).length > 0 ? metaData : null
 }

@@ -1,22 +1,22 @@
-import type { RefusedCall } from '../dialect.ts'
-import { ApiError, CallError, DeadTokenError, NoSuchCallError } from '../call-errors.ts'
+import { ApiError, CallError, DeadTokenError, NoSuchCallError } from '../errors.ts'
+import type { ErrorResponse } from '../response.ts'
 
 /** A refusal in Studio's own shape. */
 export class StudioRefusal extends CallError {
   override readonly name = 'StudioRefusal'
-  readonly refusal: RefusedCall
-  constructor(refusal: RefusedCall, options?: ErrorOptions) {
+  readonly response: ErrorResponse
+  constructor(response: ErrorResponse, options?: ErrorOptions) {
     super('refused', options)
-    this.refusal = refusal
+    this.response = response
   }
 }
 
-const internalRefusal: RefusedCall = {
+const internalError: ErrorResponse = {
   status: 500,
   body: { code: 500, msg: 'internal server error' },
 }
 
-/** The form of Studio's own errors where they are sent as text. */
+/** One of Studio's own errors as text. */
 export function statusText(code: number, message: string): string {
   return `code=${code} message=${message}\nstack=github.com/coze-dev/coze-studio/backend`
 }
@@ -26,19 +26,19 @@ export function refusedWith(code: number, msg: string): StudioRefusal {
   return new StudioRefusal({ status: 200, body: { code, msg } })
 }
 
-/** A request that cannot be read, and nearly every error of `/v3/chat` that is not told in a stream. */
+/** A request that cannot be read, and nearly every error of `/v3/chat` outside a stream. */
 export function badRequest(msg: string): StudioRefusal {
   return new StudioRefusal({ status: 400, body: { code: 400, msg } })
 }
 
-/** An error whose text is the whole answer. */
+/** An error whose text is the whole body. */
 export function textOnly(text: string): StudioRefusal {
   return new StudioRefusal({ status: 500, body: text })
 }
 
 /** An error that has no code of Studio's. */
 export function internal(): StudioRefusal {
-  return new StudioRefusal(internalRefusal)
+  return new StudioRefusal(internalError)
 }
 
 /** An id in a query or path: a decimal number. @throws {StudioRefusal} */
@@ -55,18 +55,19 @@ export function missingText(name: string): string {
   return `Missing required parameters：’${name}‘. Please review the API documentation and ensure all mandatory fields are included in your request.`
 }
 
-export function refuse(error: unknown): RefusedCall {
-  if (error instanceof StudioRefusal) return error.refusal
+/** The response to a call that ended with an error. */
+export function studioErrorResponse(error: unknown): ErrorResponse {
+  if (error instanceof StudioRefusal) return error.response
   if (error instanceof DeadTokenError) {
     const msg = 'authentication failed: CheckPermission failed'
     return { status: 200, body: { code: 700012006, msg } }
   }
   if (error instanceof NoSuchCallError) {
-    // Whatever is not on the list of the public API is taken for a call of its console.
+    // Every path outside the public API is taken for a call of the console.
     return error.lacks === 'path'
       ? { status: 401, body: { code: 401, msg: 'missing session_key in cookie' } }
       : { status: 404, body: { code: 404, msg: 'not found' } }
   }
-  if (error instanceof ApiError) return badRequest(error.message).refusal
-  return internalRefusal
+  if (error instanceof ApiError) return badRequest(error.message).response
+  return internalError
 }

@@ -9,7 +9,7 @@ import {
   type TypedDocumentString,
   ViewerDocument,
 } from '../../../schema/operations/generated/graphql.ts'
-import type { EmulatorState } from '../../../src/emulator/control.ts'
+import type { EmulatorState } from '../../../src/emulator/state.ts'
 import type { Answer, Client } from './client.ts'
 import {
   createRecorder,

@@ -4,10 +4,10 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { Agent, request } from 'undici'
-import type { Wanted, EmulatorState } from '../../../src/emulator/control.ts'
+import type { EmulatorState, WantedState } from '../../../src/emulator/state.ts'
 import type { FaultInput } from '../../../src/emulator/faults.ts'
 import type { EmulatorOptions } from '../../../src/emulator/options.ts'
-import type { RoutePath } from '../../../src/emulator/route-paths.ts'
+import type { RoutePath } from '../../../src/emulator/routes.ts'
 import { patienceMs } from './until.ts'
 
 /** An OAuth service app whose public half an emulator knows. */
@@ -31,9 +31,9 @@ export interface RunningEmulator extends AsyncDisposable {
   clearFaults(): Promise<void>
   state(): Promise<EmulatorState>
   /** Resolves once it is so; fails after `deadlineMs` (default 100,000). */
-  until(wanted: Wanted, deadlineMs?: number): Promise<void>
-  /** Releases what is held now, at one gate or at all. */
-  release(gate?: string): Promise<void>
+  until(wanted: WantedState, deadlineMs?: number): Promise<void>
+  /** Releases what is held now, under one name or altogether. */
+  release(name?: string): Promise<void>
   revokeTokens(): Promise<void>
   /** Restarts the platform: connections break, running chats are lost; what is stored stays. */
   restart(): Promise<void>
@@ -125,8 +125,8 @@ export async function startEmulator(
       const text = await waiting.body.text()
       if (waiting.statusCode !== 200) throw new Error(`emulator: no wait for ${text}`)
     },
-    async release(gate) {
-      await call('POST', 'release', gate === undefined ? {} : { gate })
+    async release(name) {
+      await call('POST', 'release', name === undefined ? {} : { name })
     },
     async revokeTokens() {
       await call('POST', 'revoke')

@@ -1,5 +1,5 @@
 import type { FaultInput } from '../../../src/emulator/faults.ts'
-import type { RoutePath } from '../../../src/emulator/route-paths.ts'
+import type { RoutePath } from '../../../src/emulator/routes.ts'
 
 /** The calls that begin a run. */
 export const chatPaths = { flow: '/v1/workflows/chat', bot: '/v3/chat' } as const

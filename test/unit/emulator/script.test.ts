@@ -1,25 +1,20 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Facts } from '../../../src/emulator/facts.ts'
-import { longText } from '../../../src/emulator/long-text.ts'
-import { help, type Step, words, writeScript } from '../../../src/emulator/script.ts'
-import { createPrincipal } from '../../../src/emulator/world.ts'
+import { type ModelInput, words } from '../../../src/emulator/model/answers.ts'
+import { help, longText, type Step, writeScript } from '../../../src/emulator/model/script.ts'
 
-const user = { owner: createPrincipal('a', 's'), userId: 'u', connectorId: '1024', targetId: 'b' }
-const facts: Facts = {
+const input: ModelInput = {
+  model: 'scripted',
   files: ['notes.txt (5 bytes)', 'b.png (7 bytes)'],
   parameters: { city: 'Rome', days: 3 },
   variables: {},
   metaData: { ticket: '7' },
-  kept: { colour: 'red' },
-  variableKey: user,
-  memoryKey: user,
+  storedVariables: { colour: 'red' },
   known: new Map(),
-  model: 'scripted',
 }
 
 function answers(text: string, history: readonly string[] = []): readonly string[] {
-  return writeScript(text, history, facts).steps.flatMap((step) =>
+  return writeScript(text, history, input).steps.flatMap((step) =>
     step.kind === 'say' ? step.text : [],
   )
 }
@@ -121,18 +116,18 @@ describe('scripted model', () => {
     ['/meta', [{ kind: 'say', text: 'ticket=7', reasoning: '' }]],
     ['/shout hi', [{ kind: 'say', text: 'You said: /shout hi', reasoning: '' }]],
   ])('obeys %j', (text, steps) => {
-    expect(writeScript(text, [], facts).steps).toEqual(steps)
+    expect(writeScript(text, [], input).steps).toEqual(steps)
   })
 
   it('answers in two messages and suggests questions on request', () => {
-    const { steps } = writeScript('/two /followups hi', [], facts)
+    const { steps } = writeScript('/two /followups hi', [], input)
     expect(steps.map((step) => step.kind)).toEqual(['say', 'say', 'followUps'])
   })
 
   it('takes its speed from the text, zero included', () => {
-    expect(writeScript('/speed 500 hi', [], facts).wordsPerSecond).toBe(500)
-    expect(writeScript('/slow 0 hi', [], facts).wordsPerSecond).toBe(0)
-    expect(writeScript('hi', [], facts).wordsPerSecond).toBeUndefined()
+    expect(writeScript('/speed 500 hi', [], input).wordsPerSecond).toBe(500)
+    expect(writeScript('/slow 0 hi', [], input).wordsPerSecond).toBe(0)
+    expect(writeScript('hi', [], input).wordsPerSecond).toBeUndefined()
   })
 
   it('streams pieces that join to the text and split no character', () => {
