@@ -1,7 +1,7 @@
 import { SignJWT } from 'jose'
 import type { Clock } from '../lib/clock.ts'
 
-/** Who signs the demo's callers in. */
+/** The issuer of the callers' tokens. */
 export const demoIssuer = {
   issuer: 'https://demo.example',
   audience: 'coze-graphql-gateway',
@@ -15,26 +15,21 @@ export interface DemoCaller {
 
 const lifetimeSeconds = 86_400
 
-/** Signs callers in with the demo's HS256 secret; `scope`: what they may do beyond what everybody may. */
-export async function signDemoCallers(
-  names: readonly string[],
+/** Signs a caller in with the demo's HS256 secret. `scope`: what the caller may do beyond what everybody may. */
+export async function signDemoCaller(
+  name: string,
   secret: string,
   clock: Clock,
   scope?: string,
-): Promise<readonly DemoCaller[]> {
-  const key = new TextEncoder().encode(secret)
+): Promise<DemoCaller> {
   const now = Math.floor(clock.now() / 1000)
-  return await Promise.all(
-    names.map(async (name) => ({
-      name,
-      token: await new SignJWT(scope === undefined ? {} : { scope })
-        .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
-        .setIssuer(demoIssuer.issuer)
-        .setAudience(demoIssuer.audience)
-        .setSubject(name.toLowerCase())
-        .setIssuedAt(now)
-        .setExpirationTime(now + lifetimeSeconds)
-        .sign(key),
-    })),
-  )
+  const token = await new SignJWT(scope === undefined ? {} : { scope })
+    .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
+    .setIssuer(demoIssuer.issuer)
+    .setAudience(demoIssuer.audience)
+    .setSubject(name.toLowerCase())
+    .setIssuedAt(now)
+    .setExpirationTime(now + lifetimeSeconds)
+    .sign(new TextEncoder().encode(secret))
+  return { name, token }
 }

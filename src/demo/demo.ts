@@ -6,16 +6,16 @@ import { createGateway, type Gateway } from '../compose/gateway.ts'
 import { systemClock } from '../lib/clock.ts'
 import type { Logger } from '../observe/logger.ts'
 import { listen } from '../server/node/listener.ts'
-import { type DemoCaller, signDemoCallers } from './callers.ts'
+import { type DemoCaller, signDemoCaller } from './callers.ts'
 import { createDemoKeys, emulatorSettings, gatewaySettings } from './settings.ts'
 import { welcome } from './welcome.ts'
 
 export interface Demo extends AsyncDisposable {
-  /** What to print: where GraphiQL is, and each caller's commands. */
+  /** The text to print: the address of GraphiQL, and each caller's commands. */
   readonly welcome: string
   /** Alice and Bob. */
   readonly callers: readonly DemoCaller[]
-  /** One with the operators' scope. */
+  /** A caller with the operators' scope. */
   readonly operator: DemoCaller
   fetch(request: Request): Promise<Response>
 }
@@ -26,19 +26,22 @@ export interface Demo extends AsyncDisposable {
  */
 export async function runDemo(options: {
   readonly host: string
-  /** 0 takes a free one. */
+  /** Port 0 takes a free one. */
   readonly port: number
   /** The SQLite file; its folder is created. */
   readonly file: string
-  /** Which platform the stand-in plays. */
+  /** The platform that stands in for Coze. */
   readonly dialect: DialectName
-  /** What mixes sessions up in the stand-in for Coze. Default: nothing. */
+  /** A cause of mixed-up sessions in the stand-in for Coze. Default: none. */
   readonly leak?: Leak | undefined
   readonly logger: Logger
 }): Promise<Demo> {
   const { host, port, file, dialect, leak, logger } = options
   const { publicKey, privateKey } = createDemoKeys()
-  const callers = await signDemoCallers(['Alice', 'Bob'], demoSecrets.issuer, systemClock)
+  const signIn = async (name: string, scope?: string) =>
+    signDemoCaller(name, demoSecrets.issuer, systemClock, scope)
+  const [alice, bob] = [await signIn('Alice'), await signIn('Bob')]
+  const callers = [alice, bob]
 
   await using stack = new AsyncDisposableStack()
   const emulator = stack.use(createEmulator(emulatorSettings(publicKey, dialect, leak)))
@@ -50,26 +53,20 @@ export async function runDemo(options: {
     host,
     port,
     file,
-    // Else the look finds the leak before anybody has met it.
+    // With a leak, the check at the start would find it before anybody has met it.
     checkAtStart: leak === undefined,
   })
   const config = parseConfig({ json: settings, env: {}, mode: 'demo' })
   const gateway = stack.use(
     await createGateway(config, {
       logger,
-      graphiqlHeaders: { authorization: `Bearer ${callers[0]?.token}` },
+      graphiqlHeaders: { authorization: `Bearer ${alice.token}` },
     }),
   )
   const handle: Gateway['serve'] = (req, res, take) => gateway.serve(req, res, take)
   const { timeouts, limits } = config
   const server = stack.use(await listen({ handle, ...config.listen, timeouts, limits, logger }))
-  const [operator] = await signDemoCallers(
-    ['Operator'],
-    demoSecrets.issuer,
-    systemClock,
-    config.operatorScope,
-  )
-  if (operator === undefined) throw new TypeError('the demo has no operator')
+  const operator = await signIn('Operator', config.operatorScope)
   const owned = stack.move()
   return {
     callers,

@@ -9,12 +9,12 @@ const botId = '7400000000000000003'
 const oauthAppId = '1100000000001'
 const keyId = 'demo-key'
 const accountId = 'demo-account'
-/** The one identity that a Studio knows. */
+/** A Studio has this one identity for everybody. */
 const personalToken = 'pat_demo'
-/** What the demo's knowledge base knows, when it leaks. */
+/** The row of the demo's knowledge base, where that leaks. */
 export const knowledge = { sessionName: 'carol', name: 'account', value: 'ACC-20931' } as const
 
-/** A key pair of this start's own: the emulator knows the public half, the gateway signs with the private one. */
+/** A key pair for one start: the gateway signs with the private key, the emulator verifies with the public one. */
 export function createDemoKeys() {
   return generateKeyPairSync('rsa', {
     modulusLength: 2048,
@@ -23,7 +23,7 @@ export function createDemoKeys() {
   })
 }
 
-/** `leak`: what mixes sessions up, with a model that keeps what it is told where that leaks. */
+/** With a leak, the model keeps what it is told where that leak shows. */
 export function emulatorSettings(
   publicKey: string,
   dialect: DialectName,
@@ -61,7 +61,7 @@ export function gatewaySettings(options: {
   readonly host: string
   readonly port: number
   readonly file: string
-  /** Whether the assistants are looked at before anybody speaks. */
+  /** Whether the assistants are checked before anybody speaks. */
   readonly checkAtStart: boolean
 }) {
   const credentials =

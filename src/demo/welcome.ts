@@ -6,7 +6,7 @@ const send =
 const stream =
   'subscription{replies{cursor __typename ... on ReplyDelta{offset text} ... on ReplyCompleted{text} ... on ReplyFailed{failure{code message}}}}'
 
-/** What the demo prints: two callers, and the commands that show that they do not meet. */
+/** The text that the demo prints: for each caller the commands that show that callers do not meet. */
 export function welcome(url: string, dialect: DialectName, callers: readonly DemoCaller[]): string {
   const graphql = `${url}/graphql`
   const lines = [
@@ -38,7 +38,7 @@ export function welcome(url: string, dialect: DialectName, callers: readonly Dem
 }
 
 const studio: readonly string[] = [
-  'The stand-in plays a self-hosted Coze Studio: one personal token is the identity of everybody, and unguessable',
+  'The stand-in is a self-hosted Coze Studio: one personal token is the identity of everybody, and unguessable',
   'conversation names and user ids alone keep Alice and Bob apart.',
 ]
 

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { Agent, fetch } from 'undici'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { demoSecrets } from '../../../src/config/demo-secrets.ts'
-import { signDemoCallers } from '../../../src/demo/callers.ts'
+import { signDemoCaller } from '../../../src/demo/callers.ts'
 import { createDemoKeys, emulatorSettings, gatewaySettings } from '../../../src/demo/settings.ts'
 import { systemClock } from '../../../src/lib/clock.ts'
 import { type RunningEmulator, startEmulator } from '../../kit/process/emulator.ts'
@@ -51,8 +51,8 @@ beforeAll(async () => {
   const keys = createDemoKeys()
   privateKey = keys.privateKey
   emulator = await startEmulator(emulatorSettings(keys.publicKey, 'cloud', undefined))
-  const [alice] = await signDemoCallers(['Alice'], demoSecrets.issuer, systemClock)
-  token = alice?.token
+  const alice = await signDemoCaller('Alice', demoSecrets.issuer, systemClock)
+  token = alice.token
 })
 afterAll(() => emulator[Symbol.asyncDispose]())
 
