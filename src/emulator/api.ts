@@ -1,13 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Clock } from '../lib/clock.ts'
 import type { Call, Context } from './dialect.ts'
-import { DeadTokenError, NoSuchCallError } from './errors.ts'
+import { ApiError, DeadTokenError, NoSuchCallError } from './errors.ts'
 import { type Fault, findFault } from './faults.ts'
 import type { Settings } from './options.ts'
 import { readJson } from './request.ts'
 import { sendJson, sendResult } from './response.ts'
 import { findRoute, type RouteMatch, type RoutePath } from './routes.ts'
-import type { Principal } from './storage/ownership.ts'
+import type { AccessGrant } from './storage/access-tokens.ts'
 
 /** The platform's API. */
 export interface Api {
@@ -40,10 +40,14 @@ export function createApi(context: Context): Api {
     if (exchangeToken !== undefined) {
       return sendResult(res, await exchangeToken(call, context), faults, context)
     }
-    const principal = authorize(req, faults)
+    const { principal, scopes } = authorize(req, faults)
     if (!quota.take(match.path)) return refuseOverQuota(res, logId)
     const handler = dialect.routes[route]
     if (handler === undefined) throw new NoSuchCallError('method', `no ${route}`)
+    const scope = dialect.scopes[route]
+    if (scope !== undefined && scopes?.includes(scope) === false) {
+      throw new ApiError(4101, `The token has no permission: ${scope}`)
+    }
     const result = await handler({ ...call, principal }, context)
     if (result === undefined) return
     await sendResult(res, dialect.successBody(result, logId), faults, context)
@@ -85,20 +89,20 @@ export function createApi(context: Context): Api {
     return true
   }
 
-  function authorize(req: IncomingMessage, faults: readonly Fault[]): Principal {
+  function authorize(req: IncomingMessage, faults: readonly Fault[]): AccessGrant {
     const token = /^Bearer (.+)$/.exec(req.headers.authorization ?? '')?.[1] ?? ''
     const fault = findFault(faults, 'revokeTokens')
     const revoke = () => {
-      const owner = tokens.find(token)
+      const owner = tokens.find(token)?.principal
       if (fault?.all) tokens.revoke()
       else if (owner) tokens.revoke(owner)
     }
     if (fault?.when === 'before') revoke()
     // A personal token stays alive, but is refused this once.
-    const principal = fault?.when === 'before' ? undefined : tokens.find(token)
-    if (principal === undefined) throw new DeadTokenError('the access token is not alive')
+    const grant = fault?.when === 'before' ? undefined : tokens.find(token)
+    if (grant === undefined) throw new DeadTokenError('the access token is not alive')
     if (fault?.when === 'after') revoke()
-    return principal
+    return grant
   }
 
   function refuseOverQuota(res: ServerResponse, logId: string): void {
@@ -110,6 +114,10 @@ export function createApi(context: Context): Api {
   return { handle, requests }
 }
 
+/** The largest bodies (docs/coze-platform.md). */
+const maxWorkflowBytes = 20 * 1024 * 1024
+const maxOtherBytes = 15 * 1024 * 1024
+
 /** Reads a request. The body of a form stays unread. */
 export async function readCall(
   req: IncomingMessage,
@@ -119,7 +127,8 @@ export async function readCall(
   faults: readonly Fault[],
 ): Promise<Call> {
   const isForm = req.headers['content-type']?.startsWith('multipart/') ?? false
-  const body = isForm ? undefined : await readJson(req)
+  const maxBytes = url.pathname.startsWith('/v1/workflow') ? maxWorkflowBytes : maxOtherBytes
+  const body = isForm ? undefined : await readJson(req, maxBytes)
   return { req, res, query: url.searchParams, params, body, faults }
 }
 

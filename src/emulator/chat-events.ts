@@ -67,6 +67,13 @@ async function* chatEvents(run: PlatformRun, context: Context): AsyncGenerator<W
       case 'error':
         yield* fail(step.kind, step)
         return
+      case 'callPlugins':
+        // Nodes of a Workflow call plugins too, but do not show it.
+        if (chat.kind === 'bot') yield* callPlugins(step.calls)
+        break
+      case 'note':
+        if (protocol.finishNote !== undefined) yield add(draft('verbose', noteOf(step.type)))
+        break
       case 'callTools':
         if (protocol.toolCallError) yield* fail('error', protocol.toolCallError)
         else yield* callTools(step.calls)
@@ -176,6 +183,20 @@ async function* chatEvents(run: PlatformRun, context: Context): AsyncGenerator<W
     yield* protocol.failureEvents(kind, { code, msg })
   }
 
+  function* callPlugins(calls: readonly FunctionCall[]): Generator<WireEvent> {
+    for (const { name, arguments: json } of calls) {
+      const plugin = {
+        plugin_id: ids.next(),
+        plugin_name: name,
+        api_id: ids.next(),
+        api_name: name,
+      }
+      const call = { name, arguments: parseArguments(json), ...plugin }
+      yield add(draft('function_call', JSON.stringify(call)))
+      yield add(draft('tool_response', JSON.stringify({ result: `${name} is done` })))
+    }
+  }
+
   function* callTools(calls: readonly FunctionCall[]): Generator<WireEvent> {
     chat.toolCalls = calls.map((call) => ({ id: ids.next(), type: 'function', function: call }))
     for (const call of calls) yield add(draft('function_call', JSON.stringify(call)))
@@ -201,6 +222,20 @@ async function* chatEvents(run: PlatformRun, context: Context): AsyncGenerator<W
     yield* end(status)
     yield protocol.doneEvent
   }
+}
+
+/** A message of a plugin's call shows its arguments as an object; a client's function gets them as text. */
+function parseArguments(json: string): unknown {
+  try {
+    return JSON.parse(json)
+  } catch {
+    return json
+  }
+}
+
+/** The content of a verbose message. */
+function noteOf(type: string): string {
+  return JSON.stringify({ msg_type: type, data: '', from_module: null, from_unit: null })
 }
 
 /** Waits for the next word's turn. Without a speed it only lets other work run now and then. */

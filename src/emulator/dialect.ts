@@ -5,7 +5,7 @@ import type { Fault, Faults } from './faults.ts'
 import type { Ids, RandomBytes } from './ids.ts'
 import type { ChatQuestion } from './model/cards.ts'
 import type { FailureKind, Script } from './model/script.ts'
-import type { Settings } from './options.ts'
+import type { ScopeName, Settings } from './options.ts'
 import type { SentMessage } from './request.ts'
 import type { ErrorResponse } from './response.ts'
 import type { AccessTokens } from './storage/access-tokens.ts'
@@ -79,6 +79,8 @@ export interface Context {
 export interface Dialect {
   /** The calls that exist, by method and path. */
   readonly routes: Readonly<Record<string, Handler>>
+  /** The scopes that calls need, by method and path. */
+  readonly scopes: Readonly<Record<string, ScopeName>>
   /** Exchanges a JWT for an access token. Undefined: there is no token endpoint. */
   readonly exchangeToken: ((call: Call, context: Context) => Promise<object>) | undefined
   /** The head field that names a request in the platform's log. */
@@ -120,7 +122,7 @@ export interface ChatProtocol {
   readonly sendsAudio: boolean
   /** The error of a chat that asks for outputs of functions. Undefined: it may ask. */
   readonly toolCallError: { readonly code: number; readonly msg: string } | undefined
-  /** The content of a verbose message behind the answers. */
+  /** The content of the verbose message behind the answers. Undefined: there are no verbose messages. */
   readonly finishNote: string | undefined
   /** The meta data of a message, with the chat's usage once it is known. */
   messageMetaData(usage: PlatformUsage | undefined): MetaData

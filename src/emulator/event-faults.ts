@@ -2,6 +2,7 @@ import type { Clock } from '../lib/clock.ts'
 import { isDelta, isDone, isNamed, type NamedEvent, type WireEvent } from './event-stream.ts'
 import type { Fault } from './faults.ts'
 import type { Ids } from './ids.ts'
+import { withEmptyAction, withTextTimes } from './response.ts'
 import type { Holds } from './synchronization.ts'
 
 type Events = AsyncIterable<WireEvent>
@@ -54,6 +55,12 @@ function applyFault(events: Events, fault: Fault, deps: Deps): Events {
         hasConversation(event) ? edited(event, { conversation_id: value }) : event,
       ])
     }
+    case 'errorEvent':
+      return endWith(events, fault.afterDeltas, { name: 'error', data: fault.data })
+    case 'textTimes':
+      return edit(events, (event) => [withData(event, withTextTimes)])
+    case 'emptyAction':
+      return edit(events, (event) => [withData(event, withEmptyAction)])
     case 'duplicate':
       return edit(events, (event) =>
         fault.only === undefined || fault.only === event.name ? [event, event] : [event],
@@ -103,13 +110,24 @@ async function* insert(
   let deltas = 0
   let done = false
   for await (const event of events) {
-    const isMessage = isNamed(event) && event.name.startsWith('conversation.message.')
-    if (!done && isMessage && deltas >= afterDeltas) {
+    if (!done && isMessage(event) && deltas >= afterDeltas) {
       done = true
       yield* await make(event)
     }
     if (isDelta(event)) deltas += 1
     yield event
+  }
+}
+
+/** The events before the first message event behind `afterDeltas` deltas, then `last`. The others are read but not sent. */
+async function* endWith(events: Events, afterDeltas: number, last: NamedEvent): Events {
+  let deltas = 0
+  let isEnded = false
+  for await (const event of events) {
+    if (isEnded) continue
+    isEnded = isMessage(event) && deltas >= afterDeltas
+    if (isDelta(event)) deltas += 1
+    yield isEnded ? last : event
   }
 }
 
@@ -149,7 +167,15 @@ function edited(
   event: NamedEvent,
   fields: Readonly<Record<string, string | undefined>>,
 ): NamedEvent {
-  return typeof event.data === 'string' ? event : { ...event, data: { ...event.data, ...fields } }
+  return withData(event, (data) => ({ ...data, ...fields }))
+}
+
+function withData(event: NamedEvent, change: (data: object) => object): NamedEvent {
+  return typeof event.data === 'string' ? event : { ...event, data: change(event.data) }
+}
+
+function isMessage(event: WireEvent): event is NamedEvent {
+  return isNamed(event) && event.name.startsWith('conversation.message.')
 }
 
 function hasConversation(event: NamedEvent): boolean {

@@ -62,6 +62,11 @@ export const faultSchema = z.discriminatedUnion('kind', [
   /** One event (or every row) of another conversation. */
   z.strictObject({ kind: kind('foreignConversation'), afterDeltas }),
 
+  /** Times are texts, as in samples of the documentation. */
+  z.strictObject({ kind: kind('textTimes') }),
+  /** Chats that ask for nothing carry an empty `required_action`, as in samples of an SDK. */
+  z.strictObject({ kind: kind('emptyAction') }),
+
   // Streams only.
   /** The chat itself waits: nothing more happens upstream until it is released. */
   z.strictObject({
@@ -79,6 +84,8 @@ export const faultSchema = z.discriminatedUnion('kind', [
     /** JSON spread over several `data:` lines. */
     multiline: z.boolean().default(false),
   }),
+  /** An `error` event with this data, JSON or not, ends the stream. */
+  z.strictObject({ kind: kind('errorEvent'), afterDeltas, data: z.string().default('{}') }),
   /** Every event, or those of one name, twice. */
   z.strictObject({ kind: kind('duplicate'), only: z.string().optional() }),
   /** The first two deltas change places. */

@@ -7,6 +7,23 @@ const id = z.string().min(1)
 export const dialectNames = ['cloud', 'studio'] as const
 export type DialectName = (typeof dialectNames)[number]
 
+/** The scopes of Coze's cloud (docs/coze-platform.md#scopes). A Studio has none. */
+export const scopeNames = [
+  'run',
+  'chat',
+  'getChat',
+  'cancelChat',
+  'createConversation',
+  'retrieveConversation',
+  'listConversation',
+  'editConversation',
+  'listMessage',
+  'feedback',
+  'uploadFile',
+  'getMetadata',
+] as const
+export type ScopeName = (typeof scopeNames)[number]
+
 const switchesSchema = z.strictObject({
   /** Does `done` follow an `error` or `conversation.chat.failed` event? */
   doneAfterError: z.boolean().default(false),
@@ -56,8 +73,11 @@ const leaksSchema = z.strictObject({
 
 export type Leak = keyof z.output<typeof leaksSchema>
 
+/** The scopes of an access token, of those that a call may need. Default: all. */
+const scopes = z.array(z.enum(scopeNames)).readonly().optional()
+
 const appSchema = z
-  .strictObject({ appId: id, keyId: id, publicKeyPem: id, accountId: id })
+  .strictObject({ appId: id, keyId: id, publicKeyPem: id, accountId: id, scopes })
   .transform(({ publicKeyPem, ...app }, context) => {
     try {
       return { ...app, publicKey: createPublicKey(publicKeyPem) }
@@ -71,7 +91,7 @@ export const optionsSchema = z.strictObject({
   dialect: z.enum(dialectNames).default('cloud'),
   /** OAuth service apps that may exchange JWTs (Studio knows none); `accountId` is the Coze account behind them. */
   apps: z.array(appSchema).default([]),
-  personalAccessTokens: z.array(z.strictObject({ token: id, accountId: id })).default([]),
+  personalAccessTokens: z.array(z.strictObject({ token: id, accountId: id, scopes })).default([]),
   /** Without `appId` and `botId` a workflow runs in any app or bot. */
   workflows: z
     .array(

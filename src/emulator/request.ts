@@ -2,15 +2,15 @@ import type { IncomingMessage } from 'node:http'
 import { z } from 'zod'
 import { ApiError } from './errors.ts'
 
-const maxBodyBytes = 20 * 1024 * 1024
-
 /** The parsed JSON body. Undefined if there is none. @throws {ApiError} 4000 */
-export async function readJson(req: IncomingMessage): Promise<unknown> {
+export async function readJson(req: IncomingMessage, maxBytes: number): Promise<unknown> {
   const chunks: Uint8Array[] = []
   let size = 0
-  for await (const chunk of req as AsyncIterable<Uint8Array>) {
+  // The refusal of a body that is too large needs the connection.
+  const pieces: AsyncIterable<Uint8Array> = req.iterator({ destroyOnReturn: false })
+  for await (const chunk of pieces) {
     size += chunk.length
-    if (size > maxBodyBytes) throw new ApiError(4000, 'Request parameter error: body too large')
+    if (size > maxBytes) throw new ApiError(4000, 'Request parameter error: body too large')
     chunks.push(chunk)
   }
   const text = Buffer.concat(chunks).toString('utf8')

@@ -54,6 +54,8 @@ export async function sendResult(
   let shown: unknown = body
   if (other !== undefined) shown = withConversation(shown, other)
   if (findFault(faults, 'foreignChat')) shown = withChat(shown, ids.next())
+  if (findFault(faults, 'textTimes')) shown = mapObjects(shown, withTextTimes)
+  if (findFault(faults, 'emptyAction')) shown = mapObjects(shown, withEmptyAction)
   const text = findFault(faults, 'malformed') ? '{"code": 0, "da' : JSON.stringify(shown)
 
   const bytes = Buffer.from(text)
@@ -81,6 +83,23 @@ function withChat(value: unknown, id: string): unknown {
     ...('chat_id' in row && { chat_id: id }),
     ...('last_error' in row && { id }),
   }))
+}
+
+/** A row whose times are texts. */
+export function withTextTimes(row: object): object {
+  return Object.fromEntries(
+    Object.entries(row).map(([key, value]: [string, unknown]) => [
+      key,
+      key.endsWith('_at') && typeof value === 'number' ? String(value) : value,
+    ]),
+  )
+}
+
+/** A chat with an empty `required_action`, unless it has one. Other rows stay as they are. */
+export function withEmptyAction(row: object): object {
+  return 'last_error' in row && !('required_action' in row && row.required_action)
+    ? { ...row, required_action: { type: '', submit_tool_outputs: { tool_calls: [] } } }
+    : row
 }
 
 function mapObjects(value: unknown, change: (row: object) => object): unknown {

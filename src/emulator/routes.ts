@@ -2,6 +2,7 @@
 export const routePaths = [
   '/api/permission/oauth2/token',
   '/api/permission/oauth2/account/:account_id/token',
+  '/api/permission/oauth2/enterprise_id/:enterprise_id/token',
   '/v1/workflows/chat',
   '/v3/chat',
   '/v3/chat/retrieve',

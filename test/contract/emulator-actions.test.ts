@@ -170,6 +170,30 @@ describe("a Bot's tool call", () => {
   })
 })
 
+describe("a Bot's own plugins and notes", () => {
+  it('show as messages before the answer, and wait for nobody', async () => {
+    const coze = await signIn('alice-plugins')
+    const text = '/verbose knowledge_recall\n/plugin weather {"of":"Rome"}\n/say sunny'
+    const events = await askBot(coze, text)
+    expect(completed(events, 'verbose')[0]).toContain('"msg_type":"knowledge_recall"')
+    const [call = ''] = completed(events, 'function_call')
+    expect(JSON.parse(call)).toMatchObject({
+      name: 'weather',
+      arguments: { of: 'Rome' },
+      plugin_name: 'weather',
+    })
+    expect(completed(events, 'tool_response')).toEqual(['{"result":"weather is done"}'])
+    expect(streamed(events)).toBe('sunny')
+    expect(names(events).slice(-2)).toEqual(['conversation.chat.completed', 'done'])
+  })
+
+  it('are not seen in a Workflow', async () => {
+    const events = await askWorkflow(await signIn('alice-nodes'), '/plugin weather\n/say sunny')
+    expect(completed(events, 'function_call')).toEqual([])
+    expect(streamed(events)).toBe('sunny')
+  })
+})
+
 describe('cards and speech', () => {
   const contents = async (text: string) => {
     const events = await askWorkflow(await signIn(text), text)

@@ -224,15 +224,50 @@ describe('emulator token endpoint', () => {
     expect((await here.post(tokenPath, grant, named)).status).toBe(200)
   })
 
-  it('signs in to another account by its own path', async () => {
-    await using here = await open()
-    const path = '/api/permission/oauth2/account/org-2/token'
-    expect((await here.post(path, grant, await here.sign())).status).toBe(200)
-    expect(here.emulator.state().tokens).toMatchObject([{ accountId: 'org-2' }])
+  it.each(['account', 'enterprise_id'])(
+    'signs in to another account by its own path (%s)',
+    async (kind) => {
+      await using here = await open()
+      const path = `/api/permission/oauth2/${kind}/org-2/token`
+      expect((await here.post(path, grant, await here.sign())).status).toBe(200)
+      expect(here.emulator.state().tokens).toMatchObject([{ accountId: 'org-2' }])
+    },
+  )
+
+  it('gives tokens the scopes of their app: a call without its scope is 4101', async () => {
+    const scopes = ['createConversation', 'run'] as const
+    await using here = await open(
+      {},
+      {
+        apps: [{ ...publicPart(app), scopes: [...scopes] }],
+        personalAccessTokens: [{ token: 'pat', accountId: app.accountId, scopes: ['chat'] }],
+      },
+    )
+    const { json } = await here.post(tokenPath, grant, await here.sign())
+    const create = async (token: string) =>
+      (await here.post('/v1/conversation/create', {}, token)).json.code
+    expect(await create(json.access_token)).toBe(0)
+    expect(await create('pat')).toBe(4101)
+    const listed = await here.post('/v1/conversation/message/list', {}, json.access_token)
+    expect(listed.json).toMatchObject({ code: 4101 })
   })
 })
 
 describe('emulator options', () => {
+  it('takes bodies up to 15 MB, and 20 MB for a Workflow', async () => {
+    await using here = await open()
+    const large = 'x'.repeat(16 * 1024 * 1024)
+    const refused = await here.post('/v3/chat', { ...ask(large), bot_id: 'b', user_id: 'u' })
+    expect(refused.json).toMatchObject({ code: 4000, msg: expect.stringContaining('too large') })
+    const taken = await here.post('/v1/workflows/chat', ask(`/say short\n/meta ${large}`))
+    expect(taken.text).toContain('"content":"short"')
+  })
+
+  it('names an app key that is none', () => {
+    const apps = [{ ...publicPart(app), publicKeyPem: 'x' }]
+    expect(() => createEmulator({ apps })).toThrow(/"apps\.0\.publicKeyPem" is no public key/)
+  })
+
   it('names every bad option', () => {
     const options = { wordsPerSecond: -1, bots: [{ botId: '' }], extra: 1 } as object
     expect(() => createEmulator(options)).toThrow(/"bots\.0\.botId".*"wordsPerSecond".*extra/)

@@ -443,6 +443,16 @@ describe('conversations and messages', () => {
     await expect(alice.conversations.retrieve(id)).rejects.toMatchObject({ code: 4002 })
   })
 
+  it('names a conversation after its first message, unless it has a name', async () => {
+    const alice = await signIn('alice-auto-name')
+    const first = created(await askBot(alice, 'hello there')).conversation_id
+    await askBot(alice, 'and now?', first)
+    expect(await alice.conversations.retrieve(first)).toMatchObject({ name: 'hello there' })
+    const { id } = await alice.conversations.create({ bot_id, name: 'mine' } as object)
+    await askBot(alice, 'hello there', id)
+    expect(await alice.conversations.retrieve(id)).toMatchObject({ name: 'mine' })
+  })
+
   it('refuses a POST to the plural path and a list without a bot', async () => {
     const alice = await signIn('alice')
     await expect(alice.post('/v1/conversations', {})).rejects.toMatchObject({ code: 4000 })
@@ -605,6 +615,18 @@ describe('faults on demand', () => {
       { kind: 'noTerminal' },
       /^(?![^]*event: (done|conversation\.chat\.completed))/,
     ],
+    ['an error without a code', { kind: 'errorEvent' }, /event: error\ndata: \{\}\n\n$/],
+    [
+      'an error that is bare text',
+      { kind: 'errorEvent', data: 'internal error' },
+      /event: error\ndata: internal error\n\n$/,
+    ],
+    [
+      'an empty required_action',
+      { kind: 'emptyAction' },
+      /"required_action":\{"type":"","submit_tool_outputs":\{"tool_calls":\[\]\}\}/,
+    ],
+    ['times that are texts', { kind: 'textTimes' }, /"created_at":"\d{10}"/],
     ['no done', { kind: 'noDone' }, /^(?![^]*event: done)[^]*event: conversation\.chat\.completed/],
   ])('sends %s', async (_name, fault, sees) => {
     await emulator.faults(path, fault)

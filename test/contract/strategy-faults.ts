@@ -116,6 +116,36 @@ export function testStrategyFaults(system: StrategySystem, entry: StrategyEntry)
     },
   )
 
+  it.each(['{}', 'internal error', '{"code":"4013"}'])(
+    'F8: an error event fails the run, whatever its data is: %s',
+    async (data) => {
+      const begun = await begin(newSession('alice'))
+      await system.emulator.faults(entry.runPath, { kind: 'errorEvent', data })
+      const { error } = await talk(begun, 'one two three')
+      expect(error).toMatchObject({ failure: { code: expect.stringMatching(/^UPSTREAM_/) } })
+    },
+  )
+
+  it.each([
+    ['chats that carry an empty required_action', { kind: 'emptyAction' }],
+    ['times that are texts', { kind: 'textTimes' }],
+  ] as const)('takes the answer whole from %s', async (_, fault) => {
+    const begun = await begin(newSession('alice'))
+    await system.emulator.faults(entry.runPath, fault)
+    const { answer, events, error } = await talk(begun, 'hi')
+    expect(error).toBeUndefined()
+    expect(answer).toBe('You said: hi')
+    expect(events.at(-1)).toMatchObject({ type: 'completed' })
+  })
+
+  it("shows nothing of the platform's own plugins and notes", async () => {
+    const begun = await begin(newSession('alice'))
+    const text = '/verbose knowledge_recall\n/plugin weather {"of":"Rome"}\n/say sunny'
+    const { answer, error } = await talk(begun, text)
+    expect(error).toBeUndefined()
+    expect(answer).toBe('sunny')
+  })
+
   it('F9: finds only our run, whatever was said after it', async () => {
     const begun = await begin(newSession('alice'))
     const history = createHistory(begun.run, ['older', 'older answer'])

@@ -37,6 +37,8 @@ import { exchangeToken } from './oauth.ts'
 import { listCloudVariables, setCloudVariables } from './variables.ts'
 import { workflowChat } from './workflow-chat.ts'
 
+const maxNameLength = 100
+
 const framing = { firstId: undefined, escapesHtml: false, headers: { 'cache-control': 'no-cache' } }
 
 /** Coze's cloud, as its documentation, its SDKs and its own clients describe it (docs/coze-platform.md). */
@@ -70,6 +72,26 @@ export const cloud: Dialect = {
     'PUT /v1/variables': setCloudVariables,
     'GET /v1/bots/:bot_id': retrieveCloudBot,
   },
+  scopes: {
+    'POST /v1/workflows/chat': 'run',
+    'POST /v3/chat': 'chat',
+    'POST /v3/chat/submit_tool_outputs': 'chat',
+    'GET /v3/chat/retrieve': 'getChat',
+    'POST /v3/chat/retrieve': 'getChat',
+    'GET /v3/chat/message/list': 'getChat',
+    'POST /v3/chat/cancel': 'cancelChat',
+    'POST /v1/conversation/create': 'createConversation',
+    'GET /v1/conversation/retrieve': 'retrieveConversation',
+    'GET /v1/conversations': 'listConversation',
+    'PUT /v1/conversations/:conversation_id': 'editConversation',
+    'DELETE /v1/conversations/:conversation_id': 'editConversation',
+    'POST /v1/conversations/:conversation_id/clear': 'editConversation',
+    'POST /v1/conversation/message/list': 'listMessage',
+    'POST /v1/conversations/:conversation_id/messages/:message_id/feedback': 'feedback',
+    'DELETE /v1/conversations/:conversation_id/messages/:message_id/feedback': 'feedback',
+    'POST /v1/files/upload': 'uploadFile',
+    'GET /v1/bots/:bot_id': 'getMetadata',
+  },
   exchangeToken,
   logIdHeader: 'x-tt-logid',
   createLogId: (ids) => ids.logId(),
@@ -87,6 +109,8 @@ export const cloud: Dialect = {
       addRequestMessage(context, conversation, message, { chatId: chat.id, botId: about.botId })
     }
     const said = messages.filter((message) => message.role === 'user').map(textOf)
+    // The first message names a conversation that has no name.
+    if (about.isSaved) conversation.name ||= said.at(-1)?.slice(0, maxNameLength) ?? ''
     return { chat, earlier: said.slice(0, -1) }
   },
   replyToAnswer: (question, text) => sayOnly(replyToAnswer(question.text, text)),

@@ -42,8 +42,10 @@ export async function exchangeToken(
   const { app, claims } = await verify(jwt, req.headers.host ?? '', settings, clock)
   if (!tokens.useAssertion(app.appId, claims.jti)) throw invalidClient('jti has been used')
 
-  const principal = createPrincipal(params['account_id'] ?? app.accountId, claims.session_name)
-  const { token, expiresAt } = tokens.issue(principal, duration_seconds ?? 900)
+  const accountId = params['account_id'] ?? params['enterprise_id'] ?? app.accountId
+  const principal = createPrincipal(accountId, claims.session_name)
+  const grant = { principal, scopes: app.scopes }
+  const { token, expiresAt } = tokens.issue(grant, duration_seconds ?? 900)
   changes.notify()
   // `expires_in` is an instant, not a lifetime.
   return { access_token: token, expires_in: expiresAt, token_type: 'Bearer' }

@@ -19,6 +19,10 @@ export type Step =
   | { readonly kind: 'silence'; readonly ms: number }
   | { readonly kind: 'followUps'; readonly texts: readonly string[] }
   | { readonly kind: FailureKind; readonly code: number; readonly msg: string }
+  /** The platform calls its own plugins. */
+  | { readonly kind: 'callPlugins'; readonly calls: readonly FunctionCall[] }
+  | { readonly kind: 'note'; readonly type: string }
+  /** The chat asks its caller for the outputs of functions. */
   | { readonly kind: 'callTools'; readonly calls: readonly FunctionCall[] }
   | { readonly kind: 'ask'; readonly question: ChatQuestion }
   | { readonly kind: 'card' | 'object'; readonly text: string }
@@ -46,6 +50,8 @@ export const scriptCommands = {
   fail: 'line',
   error: 'line',
   tool: 'line',
+  plugin: 'line',
+  verbose: 'line',
   ask: 'line',
   choose: 'line',
   form: 'line',
@@ -61,7 +67,7 @@ export const scriptCommands = {
 } as const
 
 export const help =
-  'Tell me "my X is Y" and ask "what is my X?"; or use /say TEXT, /long N, /speed N, /slow N, /silent 5s, /think TEXT, /two, /followups, /fail CODE TEXT, /error CODE TEXT, /tool NAME, /ask TEXT, /choose TEXT | A | B, /form TEXT | NAME:TYPE, /card TEXT, /object TEXT, /audio, /files, /params, /vars, /meta, /keep NAME VALUE, /kept NAME.'
+  'Tell me "my X is Y" and ask "what is my X?"; or use /say TEXT, /long N, /speed N, /slow N, /silent 5s, /think TEXT, /two, /followups, /fail CODE TEXT, /error CODE TEXT, /tool NAME, /plugin NAME, /verbose TYPE, /ask TEXT, /choose TEXT | A | B, /form TEXT | NAME:TYPE, /card TEXT, /object TEXT, /audio, /files, /params, /vars, /meta, /keep NAME VALUE, /kept NAME.'
 
 /**
  * The script of the reply to a text.
@@ -117,6 +123,12 @@ export function writeScript(text: string, history: readonly string[], input: Mod
       case 'tool':
         steps.push({ kind: 'callTools', calls: parseCalls(argument) })
         return { wordsPerSecond, steps }
+      case 'plugin':
+        steps.push({ kind: 'callPlugins', calls: parseCalls(argument) })
+        break
+      case 'verbose':
+        steps.push({ kind: 'note', type: argument || 'knowledge_recall' })
+        break
       case 'ask':
       case 'choose':
       case 'form':

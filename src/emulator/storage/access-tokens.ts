@@ -1,24 +1,27 @@
 import type { Clock } from '../../lib/clock.ts'
 import { type Ids, unixSeconds } from '../ids.ts'
-import type { Settings } from '../options.ts'
+import type { ScopeName, Settings } from '../options.ts'
 import { createPrincipal, type Principal } from './ownership.ts'
 
 const maxTokens = 100_000
 const maxAssertions = 100_000
 
-export interface IssuedToken {
+/** What an access token allows. */
+export interface AccessGrant {
   readonly principal: Principal
+  /** Undefined: all scopes. */
+  readonly scopes: readonly ScopeName[] | undefined
+}
+
+export interface IssuedToken extends AccessGrant {
   /** Unix seconds. */
   readonly expiresAt: number
 }
 
 /** The access tokens that the emulator accepts, and the JWTs for which it issued them. */
 export interface AccessTokens {
-  issue(
-    principal: Principal,
-    seconds: number,
-  ): { readonly token: string; readonly expiresAt: number }
-  find(token: string): Principal | undefined
+  issue(grant: AccessGrant, seconds: number): { readonly token: string; readonly expiresAt: number }
+  find(token: string): AccessGrant | undefined
   /** Revokes the tokens of one principal, or all. Personal access tokens stay. */
   revoke(principal?: Principal): void
   /** All tokens in the order of issue, the expired and the revoked ones too. */
@@ -35,20 +38,20 @@ export function createAccessTokens(
   ids: Ids,
 ): AccessTokens {
   const personal = new Map(
-    settings.personalAccessTokens.map(({ token, accountId }) => [
+    settings.personalAccessTokens.map(({ token, accountId, scopes }) => [
       token,
-      createPrincipal(accountId, undefined),
+      { principal: createPrincipal(accountId, undefined), scopes },
     ]),
   )
   const live = new Map<string, IssuedToken>()
   const history: IssuedToken[] = []
   const used = new Map<string, string>()
   return {
-    issue(principal, seconds) {
+    issue(grant, seconds) {
       const token = ids.accessToken()
       const expiresAt = unixSeconds(clock) + seconds
-      live.set(token, { principal, expiresAt })
-      history.push({ principal, expiresAt })
+      live.set(token, { ...grant, expiresAt })
+      history.push({ ...grant, expiresAt })
       const [oldest] = live.keys()
       if (live.size > maxTokens && oldest !== undefined) live.delete(oldest)
       if (history.length > maxTokens) history.shift()
@@ -57,7 +60,7 @@ export function createAccessTokens(
     find(token) {
       const found = live.get(token)
       if (found !== undefined && unixSeconds(clock) >= found.expiresAt) live.delete(token)
-      else if (found !== undefined) return found.principal
+      else if (found !== undefined) return found
       return personal.get(token)
     },
     revoke(principal) {

@@ -44,6 +44,7 @@ export const studio: Dialect = {
     'POST /v1/files/upload': uploadStudioFile,
     'GET /v1/bots/:bot_id': retrieveStudioBot,
   },
+  scopes: {},
   exchangeToken: undefined,
   logIdHeader: 'X-Log-ID',
   createLogId: (ids) => ids.uuid(),

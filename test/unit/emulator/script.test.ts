@@ -78,6 +78,17 @@ describe('scripted model', () => {
       ],
     ],
     [
+      '/plugin weather\n/verbose empty result\n/say sunny',
+      [
+        {
+          kind: 'callPlugins',
+          calls: [{ name: 'weather', arguments: '{"query":"on demand"}' }],
+        },
+        { kind: 'note', type: 'empty result' },
+        { kind: 'say', text: 'sunny', reasoning: '' },
+      ],
+    ],
+    [
       '/ask Tea or coffee?',
       [{ kind: 'ask', question: { text: 'Tea or coffee?', options: [], fields: [] } }],
     ],
