@@ -13,6 +13,8 @@ A local Coze in a process of its own. Prints {"url": …} as one line of JSON, t
   --host, --port where to listen; port 0 takes a free one
   --allow-production
                  start although NODE_ENV is "production": whoever reaches it can sign in as anybody
+
+docs/emulator.md describes the options.
 `
 
 async function main(): Promise<number> {
@@ -28,7 +30,7 @@ async function main(): Promise<number> {
     if (isProduction() && !args['allow-production']) {
       throw new TypeError('the emulator does not start where NODE_ENV is "production"')
     }
-    // `createEmulator` checks them.
+    // `createEmulator` checks the options.
     const options: EmulatorOptions = JSON.parse(await readOptions(args, ended.resolve))
     created = createEmulator(options)
   } catch (error) {

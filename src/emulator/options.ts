@@ -25,23 +25,23 @@ export const scopeNames = [
 export type ScopeName = (typeof scopeNames)[number]
 
 const switchesSchema = z.strictObject({
-  /** Does `done` follow an `error` or `conversation.chat.failed` event? */
+  /** Whether `done` follows an `error` or `conversation.chat.failed` event. */
   doneAfterError: z.boolean().default(false),
   /** The code for a conversation that is another principal's, another app's or gone. */
   ownerErrorCode: z.number().int().default(4002),
-  /** Does 4016 guard `/v1/workflows/chat` as it guards `/v3/chat`? */
+  /** Whether 4016 guards `/v1/workflows/chat` as it guards `/v3/chat`. */
   busyGuardsWorkflow: z.boolean().default(true),
-  /** Does a chat that waits for an action keep its conversation busy (4016)? */
+  /** Whether a chat that waits for an action keeps its conversation busy (4016). */
   busyWhileActionRequired: z.boolean().default(false),
   /** The undocumented app fields of `/v1/conversation/create`. */
   createWithAppId: z.enum(['supported', 'refused-4000']).default('supported'),
   /** A `CONVERSATION_NAME` that nobody created before. */
   unknownConversationName: z.enum(['create', 'refuse']).default('create'),
-  /** The answer to a dead access token: HTTP 401 with 4100, or HTTP 200 with 700012006. */
+  /** The response to a dead access token: HTTP 401 with 4100, or HTTP 200 with 700012006. */
   deadToken: z.enum(['401-4100', '200-700012006']).default('401-4100'),
   /** HTTP status of errors other than 401: always 200, or the status the code suggests. */
   errorStatus: z.enum(['200', 'by-code']).default('200'),
-  /** Can a chat be cancelled that waits for an action, or is that 4104? */
+  /** Whether a chat that waits for an action can be cancelled, or that is 4104. */
   cancelsActionRequired: z.boolean().default(true),
   /** The first event of the stream that follows tool outputs: of the chat, or of a message. */
   resumedStreamBegins: z.enum(['in_progress', 'message']).default('in_progress'),
@@ -51,9 +51,9 @@ const switchesSchema = z.strictObject({
   canceledEnding: z.enum(['canceled', 'completed', 'none']).default('canceled'),
 })
 
-/** What mixes sessions up, one switch for each cause that is known or reported. All off by default. */
+/** The known and the reported causes of mixed-up sessions. All are off by default. */
 const leaksSchema = z.strictObject({
-  /** An app has one conversation for everybody, whatever a run asks for: `session_name` is ignored. */
+  /** An app has one conversation for everybody, whatever a run asks for. `session_name` is ignored. */
   staticConversation: z.boolean().default(false),
   /** Conversations of an app are kept by their names alone. */
   sharedName: z.boolean().default(false),
@@ -63,7 +63,7 @@ const leaksSchema = z.strictObject({
   sharedQuestion: z.boolean().default(false),
   /** User variables are kept for the owner of the token. */
   sharedVariables: z.boolean().default(false),
-  /** So is long-term memory. */
+  /** Long-term memory is kept for the owner of the token. */
   sharedMemory: z.boolean().default(false),
   /** Conversation or message nodes of a flow use one fixed name. */
   fixedNodeNames: z.boolean().default(false),
@@ -89,7 +89,7 @@ const appSchema = z
 
 export const optionsSchema = z.strictObject({
   dialect: z.enum(dialectNames).default('cloud'),
-  /** OAuth service apps that may exchange JWTs (Studio knows none); `accountId` is the Coze account behind them. */
+  /** OAuth service apps that may exchange JWTs. A Studio has none. `accountId` is the Coze account behind them. */
   apps: z.array(appSchema).default([]),
   personalAccessTokens: z.array(z.strictObject({ token: id, accountId: id, scopes })).default([]),
   /** Without `appId` and `botId` a workflow runs in any app or bot. */
@@ -110,7 +110,7 @@ export const optionsSchema = z.strictObject({
       z.strictObject({
         botId: id,
         published: z.boolean().default(true),
-        /** What it shows before anything is said. */
+        /** The text that it shows before the first message. */
         greeting: z.string().default(''),
         suggestedQuestions: z.array(z.string()).default([]),
       }),
@@ -118,15 +118,15 @@ export const optionsSchema = z.strictObject({
     .default([]),
   /** Accepted `aud` claims; default: the `Host` header of the request. */
   audiences: z.array(id).optional(),
-  /** Speed of the scripted model; 0 = without pauses. Default 25. */
+  /** Speed of the scripted model. 0: without pauses. */
   wordsPerSecond: z.number().min(0).default(25),
-  /** Leeway for `exp` and `iat`. Default 5. */
+  /** Leeway for the claims `exp` and `iat`. */
   clockToleranceSeconds: z.number().min(0).default(5),
-  /** Bytes of an upload. Default 512 MB. */
+  /** The largest upload. */
   maxFileBytes: z.number().int().min(1).default(512_000_000),
   /** Extensions of files that may be uploaded, without a dot, in small letters. Default: all. */
   fileTypes: z.array(id).optional(),
-  /** What the plan allows of API calls, those for tokens not counted; and how more of them are refused. */
+  /** The plan's limits of API calls, and how calls beyond them are refused. Calls for tokens do not count. */
   quota: z
     .strictObject({
       callsInTotal: z.number().int().min(0).optional(),
@@ -137,9 +137,9 @@ export const optionsSchema = z.strictObject({
       retryAfter: z.string().optional(),
     })
     .prefault({}),
-  /** `forgetful`: recalls nothing. `refusing`: tells nothing. `chatty`: says words like secrets all the time. */
+  /** `forgetful` recalls nothing, `refusing` reveals nothing, `chatty` speaks of secrets in every answer. */
   model: z.enum(['scripted', 'forgetful', 'refusing', 'chatty']).default('scripted'),
-  /** Where the model keeps what it is told, beside the conversation. */
+  /** Where the model keeps what it is told beside the conversation. */
   remembers: z
     .strictObject({
       variables: z.boolean().default(false),

@@ -1,6 +1,49 @@
-import { type ChatV3Message, RoleType, type StreamChatData } from '@coze/api'
+import { type ChatV3Message, CozeAPI, getJWTToken, RoleType, type StreamChatData } from '@coze/api'
+import type { TestApp } from '../process/emulator.ts'
 
-/** What the official SDK gives of a chat's stream, and how to look at it. */
+/** The ids that tests of the emulator use. */
+export const workflow_id = '7400000000000000001'
+export const app_id = '7400000000000000002'
+export const bot_id = '7400000000000000003'
+
+/** Exchanges a JWT of the app for an access token, as the official SDK does. */
+export async function exchangeJwt(
+  { url }: { readonly url: string },
+  app: TestApp,
+  sessionName?: string,
+  changes: Partial<Parameters<typeof getJWTToken>[0]> = {},
+) {
+  return getJWTToken({
+    baseURL: url,
+    appId: app.appId,
+    keyid: app.keyId,
+    aud: new URL(url).host,
+    privateKey: app.privateKeyPem,
+    ...(sessionName !== undefined && { sessionName }),
+    ...changes,
+  })
+}
+
+/** The official SDK with the access token of a session. */
+export async function signInTo(
+  emulator: { readonly url: string },
+  app: TestApp,
+  sessionName?: string,
+): Promise<CozeAPI> {
+  const { access_token: token } = await exchangeJwt(emulator, app, sessionName)
+  return new CozeAPI({ baseURL: emulator.url, token })
+}
+
+export async function askWorkflow(coze: CozeAPI, text: string, more: object = {}) {
+  const question = { workflow_id, app_id, additional_messages: [user(text)] }
+  return collect(coze.workflows.chat.stream({ ...question, ...more }))
+}
+
+export async function askBot(coze: CozeAPI, text: string, more: object = {}) {
+  const question = { bot_id, user_id: 'u', additional_messages: [user(text)] }
+  return collect(coze.chat.stream({ ...question, ...more }))
+}
+
 export function user(content: string) {
   return { role: RoleType.User, content, content_type: 'text' as const }
 }

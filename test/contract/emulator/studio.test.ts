@@ -2,12 +2,18 @@ import { randomUUID } from 'node:crypto'
 import { CozeAPI, type StreamChatData } from '@coze/api'
 import { request } from 'undici'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { type RunningEmulator, startEmulator } from '../kit/process/emulator.ts'
-import { collect, failure, names, streamed, user } from '../kit/clients/sdk.ts'
+import { type RunningEmulator, startEmulator } from '../../kit/process/emulator.ts'
+import {
+  app_id,
+  bot_id,
+  collect,
+  failure,
+  names,
+  streamed,
+  user,
+  workflow_id,
+} from '../../kit/clients/sdk.ts'
 
-const flow = '7400000000000000001'
-const app = '7400000000000000002'
-const bot = '7400000000000000003'
 const token = 'pat_alice'
 
 let emulator: RunningEmulator
@@ -20,12 +26,12 @@ beforeAll(async () => {
       { token: 'pat_bob', accountId: 'bob' },
     ],
     workflows: [
-      { workflowId: flow, appId: app },
-      { workflowId: '7400000000000000005', appId: app, published: false },
-      { workflowId: '7400000000000000006', appId: app, requires: ['city'] },
-      { workflowId: '7400000000000000007', botId: bot },
+      { workflowId: workflow_id, appId: app_id },
+      { workflowId: '7400000000000000005', appId: app_id, published: false },
+      { workflowId: '7400000000000000006', appId: app_id, requires: ['city'] },
+      { workflowId: '7400000000000000007', botId: bot_id },
     ],
-    bots: [{ botId: bot }, { botId: '7400000000000000008', published: false }],
+    bots: [{ botId: bot_id }, { botId: '7400000000000000008', published: false }],
     wordsPerSecond: 0,
   })
   return async () => emulator.close()
@@ -100,7 +106,7 @@ const text = (content: string, role = 'user') => ({ role, content, content_type:
 
 async function askBot(content: string, more: object = {}, conversationId?: string, by = token) {
   const query = conversationId === undefined ? '' : `?conversation_id=${conversationId}`
-  const body = { bot_id: bot, user_id: 'u', additional_messages: [text(content)], ...more }
+  const body = { bot_id, user_id: 'u', additional_messages: [text(content)], ...more }
   return call('POST', `/v3/chat${query}`, body, by)
 }
 
@@ -109,8 +115,8 @@ async function askFlow(content: string, more: object = {}, by = token) {
     'POST',
     '/v1/workflows/chat',
     {
-      workflow_id: flow,
-      app_id: app,
+      workflow_id,
+      app_id,
       parameters: { CONVERSATION_NAME: 'default' },
       additional_messages: [text(content)],
       ...more,
@@ -130,7 +136,7 @@ async function rowsOf(conversationId: string, body: object = {}) {
   return listed as { data?: readonly (EventBody & { role: string; content: string })[] }
 }
 
-describe('the Studio dialect: what is not there', () => {
+describe('Studio: what is not there', () => {
   it.each([
     ['POST', '/api/permission/oauth2/token'],
     ['GET', '/v1/variables?connector_uid=u'],
@@ -167,7 +173,7 @@ describe('the Studio dialect: what is not there', () => {
   })
 })
 
-describe('the Studio dialect: a Bot', () => {
+describe('Studio: a Bot', () => {
   it('streams without spaces and ids, begins in progress, and ends with stream.done', async () => {
     const said = await askBot('hi <b>', {
       extra_params: { reply_id: 'EX1' },
@@ -181,7 +187,7 @@ describe('the Studio dialect: a Bot', () => {
     expect(bodyOf(frames[0])).toEqual({
       id: expect.any(String),
       conversation_id: expect.any(String),
-      bot_id: bot,
+      bot_id,
       created_at: expect.any(Number),
       completed_at: 0,
       failed_at: 0,
@@ -359,7 +365,7 @@ describe('the Studio dialect: a Bot', () => {
   })
 })
 
-describe('the Studio dialect: a chatflow', () => {
+describe('Studio: a chatflow', () => {
   it('streams with spaces and ids from 1, without verbose messages and thoughts', async () => {
     const said = await askFlow('/think so\nhi', named())
     expect(said.text).toMatch(/^id: 1\nevent: conversation\.chat\.created\ndata: \{/)
@@ -376,7 +382,7 @@ describe('the Studio dialect: a chatflow', () => {
     expect(said.text).not.toContain('reasoning')
     expect(bodyOf(frames.at(-2))).toMatchObject({
       status: 'completed',
-      bot_id: app,
+      bot_id: app_id,
       usage: { token_count: 6, output_count: 3, input_count: 3 },
     })
     expect(frames.at(-1)?.event).toBe('done')
@@ -414,7 +420,7 @@ describe('the Studio dialect: a chatflow', () => {
   })
 
   it('does not find a created conversation, but the one that a name has made', async () => {
-    const body = { app_id: app, conversation_name: 'x', get_or_create: true }
+    const body = { app_id, conversation_name: 'x', get_or_create: true }
     const made = await json('POST', '/v1/conversation/create', body)
     const { data } = made as { data: { id: string } }
     const said = await askFlow('hi', { conversation_id: data.id })
@@ -506,7 +512,7 @@ describe('the Studio dialect: a chatflow', () => {
   })
 
   it('needs a name with a Bot too, and takes any', async () => {
-    const about = { workflow_id: '7400000000000000007', app_id: '', bot_id: bot }
+    const about = { workflow_id: '7400000000000000007', app_id: '', bot_id }
     const refused = await askFlow('hi', { ...about, parameters: {} })
     expect(refused.text).toContain('conversation name is requried')
     const name = named()
@@ -515,12 +521,12 @@ describe('the Studio dialect: a chatflow', () => {
   })
 })
 
-describe('the Studio dialect: conversations', () => {
+describe('Studio: conversations', () => {
   it('only hides what is deleted', async () => {
-    const made = await json('POST', '/v1/conversation/create', { bot_id: bot })
+    const made = await json('POST', '/v1/conversation/create', { bot_id })
     const { data } = made as { data: { id: string } }
     await askBot('my secret is heron', {}, data.id)
-    const listed = `/v1/conversations?bot_id=${bot}&page_num=1&page_size=50`
+    const listed = `/v1/conversations?bot_id=${bot_id}&page_num=1&page_size=50`
     expect(JSON.stringify(await json('GET', listed))).toContain(data.id)
     expect(await json('DELETE', `/v1/conversations/${data.id}`)).toEqual({
       code: 0,
@@ -555,75 +561,19 @@ describe('the Studio dialect: conversations', () => {
   })
 
   it('leaves data out where there are no messages', async () => {
-    const made = await json('POST', '/v1/conversation/create', { bot_id: bot })
+    const made = await json('POST', '/v1/conversation/create', { bot_id })
     const { data } = made as { data: { id: string } }
     expect(await rowsOf(data.id)).not.toHaveProperty('data')
   })
 })
 
-describe.each(['cloud', 'studio'] as const)('a platform that is restarted (%s)', (dialect) => {
-  async function start() {
-    return startEmulator({
-      dialect,
-      personalAccessTokens: [{ token, accountId: 'alice' }],
-      bots: [{ botId: bot }],
-      wordsPerSecond: 0,
-    })
-  }
-  const ask = async (at: RunningEmulator, content: string, conversationId?: string) => {
-    const query = conversationId === undefined ? '' : `?conversation_id=${conversationId}`
-    const { body } = await request(`${at.url}/v3/chat${query}`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${token}` },
-      body: JSON.stringify({
-        bot_id: bot,
-        user_id: 'u',
-        stream: true,
-        additional_messages: [text(content)],
-      }),
-    })
-    return body.text()
-  }
-
-  it('loses the chats that run, and keeps what is stored', async () => {
-    await using own = await start()
-    await ask(own, 'my secret is heron')
-    const [conversation] = (await own.state()).conversations
-    await own.faults('/v3/chat', { kind: 'pause', afterDeltas: 1 })
-    const running = ask(own, '/say one two three', conversation?.id)
-    const broken = expect(running).rejects.toThrow()
-    await own.until({ held: 'pause' })
-    await own.restart()
-    await broken
-    const { chats, conversations, problems } = await own.state()
-    expect(chats.map(({ status }) => status)).toEqual([
-      'completed',
-      dialect === 'cloud' ? 'failed' : 'in_progress',
-    ])
-    expect(conversations[0]?.messages.map(({ content }) => content)).not.toContain('one two three')
-    expect(await ask(own, 'what is my secret?', conversation?.id)).toContain('heron')
-    expect(problems).toEqual([])
-  })
-
-  it('forgets a conversation that vanishes', async () => {
-    await using own = await start()
-    await ask(own, 'my secret is heron')
-    const [conversation] = (await own.state()).conversations
-    await own.vanish(conversation?.id)
-    expect((await own.state()).conversations).toEqual([])
-    const said = await ask(own, 'what is my secret?', conversation?.id)
-    expect(said).not.toContain('heron')
-    expect(said).toContain(dialect === 'cloud' ? '4002' : 'I do not know your secret.')
-  })
-})
-
-describe("the Studio dialect: the platform's own SDK", () => {
+describe("Studio: the platform's own SDK", () => {
   const coze = () => new CozeAPI({ baseURL: emulator.url, token })
 
   it("reads a Bot's stream up to its end, which has no data, and a chatflow's whole", async () => {
     const asked: StreamChatData[] = []
     const reading = (async () => {
-      const question = { bot_id: bot, user_id: 'u', additional_messages: [user('hi')] }
+      const question = { bot_id, user_id: 'u', additional_messages: [user('hi')] }
       for await (const { event, data } of coze().chat.stream(question)) {
         asked.push({ event, data } as StreamChatData)
       }
@@ -633,8 +583,8 @@ describe("the Studio dialect: the platform's own SDK", () => {
     expect(names(asked).at(-1)).toBe('conversation.chat.completed')
     const flowed = await collect(
       coze().workflows.chat.stream({
-        workflow_id: flow,
-        app_id: app,
+        workflow_id,
+        app_id,
         additional_messages: [user('hi')],
         ...named(),
       }),
@@ -646,8 +596,8 @@ describe("the Studio dialect: the platform's own SDK", () => {
   it('is told why a chatflow does not begin', async () => {
     const asked = collect(
       coze().workflows.chat.stream({
-        workflow_id: flow,
-        app_id: app,
+        workflow_id,
+        app_id,
         additional_messages: [user('hi')],
       }),
     )

@@ -1,14 +1,19 @@
-import { CozeAPI, getJWTToken } from '@coze/api'
 import { describe, expect, it } from 'vitest'
-import { createEmulator } from '../../src/emulator/emulator.ts'
-import type { EmulatorOptions, Leak } from '../../src/emulator/options.ts'
-import { createTestApp, publicPart } from '../kit/process/emulator.ts'
-import { collect, created, streamed, user } from '../kit/clients/sdk.ts'
+import { createEmulator } from '../../../src/emulator/emulator.ts'
+import type { EmulatorOptions, Leak } from '../../../src/emulator/options.ts'
+import { createTestApp, publicPart } from '../../kit/process/emulator.ts'
+import {
+  app_id,
+  bot_id,
+  collect,
+  created,
+  signInTo,
+  streamed,
+  user,
+  workflow_id,
+} from '../../kit/clients/sdk.ts'
 
 const app = createTestApp()
-const workflow_id = 'w'
-const app_id = 'a'
-const bot_id = 'b'
 
 /** An emulator whose model keeps what it is told in every way it has. */
 async function open(leaks: readonly Leak[], more: Partial<EmulatorOptions> = {}) {
@@ -24,15 +29,7 @@ async function open(leaks: readonly Leak[], more: Partial<EmulatorOptions> = {})
   })
   const { url } = await emulator.listen()
   async function signIn(sessionName: string) {
-    const { access_token: token } = await getJWTToken({
-      baseURL: url,
-      appId: app.appId,
-      keyid: app.keyId,
-      aud: new URL(url).host,
-      privateKey: app.privateKeyPem,
-      sessionName,
-    })
-    const coze = new CozeAPI({ baseURL: url, token })
+    const coze = await signInTo({ url }, app, sessionName)
     const messages = (text: string) => ({ additional_messages: [user(text)] })
     return {
       coze,

@@ -1,10 +1,7 @@
 import { request } from 'undici'
 import { describe, expect, it } from 'vitest'
-import { startEmulator } from '../kit/process/emulator.ts'
-
-const bot = '7400000000000000003'
-const flow = '7400000000000000001'
-const app = '7400000000000000002'
+import { app_id, bot_id, workflow_id } from '../../kit/clients/sdk.ts'
+import { startEmulator } from '../../kit/process/emulator.ts'
 
 /** Python's SDK writes every field that has no value as `null`, also inside the text of an `object_string`. */
 describe.each(['cloud', 'studio'] as const)(
@@ -14,8 +11,8 @@ describe.each(['cloud', 'studio'] as const)(
       const emulator = await startEmulator({
         dialect,
         personalAccessTokens: [{ token: 'pat', accountId: 'a' }],
-        workflows: [{ workflowId: flow, appId: app }],
-        bots: [{ botId: bot }],
+        workflows: [{ workflowId: workflow_id, appId: app_id }],
+        bots: [{ botId: bot_id }],
         wordsPerSecond: 0,
       })
       async function post(path: string, body: object): Promise<string> {
@@ -43,7 +40,7 @@ describe.each(['cloud', 'studio'] as const)(
         meta_data: null,
       }
       const said = await here.post('/v3/chat', {
-        bot_id: bot,
+        bot_id,
         user_id: 'u',
         stream: true,
         additional_messages: [message],
@@ -60,8 +57,8 @@ describe.each(['cloud', 'studio'] as const)(
     it('takes it in every call', async () => {
       await using here = await start()
       const flowSaid = await here.post('/v1/workflows/chat', {
-        workflow_id: flow,
-        app_id: app,
+        workflow_id,
+        app_id,
         bot_id: null,
         conversation_id: null,
         parameters: { CONVERSATION_NAME: 'mine', extra: null },
@@ -73,7 +70,7 @@ describe.each(['cloud', 'studio'] as const)(
       })
       expect(flowSaid).toContain('You said: hi')
       const made = await here.post('/v1/conversation/create', {
-        bot_id: bot,
+        bot_id,
         name: null,
         messages: null,
         meta_data: null,
