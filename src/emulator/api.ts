@@ -33,7 +33,7 @@ export function createApi(context: Context): Api {
     const faults = context.faults.take(match.path)
     if (await applyEarlyFaults(faults, res, logId, processEnd)) return
     const exchangeToken = isTokenPath(match.path) ? dialect.exchangeToken : undefined
-    if (exchangeToken === undefined && !hasRoute(match.path)) {
+    if (exchangeToken === undefined && !hasRoute(match)) {
       throw new NoSuchCallError('path', `no ${match.path}`)
     }
     const call = await readCall(req, res, url, match.params, faults)
@@ -53,7 +53,8 @@ export function createApi(context: Context): Api {
     await sendResult(res, dialect.successBody(result, logId), faults, context)
   }
 
-  function hasRoute(path: RoutePath): boolean {
+  function hasRoute({ path, params }: RouteMatch): boolean {
+    if (!Object.values(params).every((id) => dialect.pathId.test(id))) return false
     return Object.keys(dialect.routes).some((route) => route.endsWith(` ${path}`))
   }
 
@@ -90,7 +91,10 @@ export function createApi(context: Context): Api {
   }
 
   function authorize(req: IncomingMessage, faults: readonly Fault[]): AccessGrant {
-    const token = /^Bearer (.+)$/.exec(req.headers.authorization ?? '')?.[1] ?? ''
+    const { authorization = '' } = req.headers
+    if (authorization === '') throw new DeadTokenError('missing authorization in header')
+    const token = /^Bearer (.+)$/.exec(authorization)?.[1] ?? ''
+    if (token === '') throw new DeadTokenError('missing api_key in request')
     const fault = findFault(faults, 'revokeTokens')
     const revoke = () => {
       const owner = tokens.find(token)?.principal
@@ -100,7 +104,7 @@ export function createApi(context: Context): Api {
     if (fault?.when === 'before') revoke()
     // A personal token stays alive, but is refused this once.
     const grant = fault?.when === 'before' ? undefined : tokens.find(token)
-    if (grant === undefined) throw new DeadTokenError('the access token is not alive')
+    if (grant === undefined) throw new DeadTokenError('CheckPermission failed')
     if (fault?.when === 'after') revoke()
     return grant
   }

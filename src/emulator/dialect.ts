@@ -79,6 +79,8 @@ export interface Context {
 export interface Dialect {
   /** The calls that exist, by method and path. */
   readonly routes: Readonly<Record<string, Handler>>
+  /** The ids that a path may have. A path with another id does not exist. */
+  readonly pathId: RegExp
   /** The scopes that calls need, by method and path. */
   readonly scopes: Readonly<Record<string, ScopeName>>
   /** Exchanges a JWT for an access token. Undefined: there is no token endpoint. */

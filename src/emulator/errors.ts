@@ -35,7 +35,7 @@ export class NoSuchCallError extends CallError {
   }
 }
 
-/** The access token is unknown, expired or revoked. */
+/** The access token is missing, unknown, expired or revoked. The message is the reason that a Studio gives. */
 export class DeadTokenError extends CallError {
   override readonly name = 'DeadTokenError'
 }

@@ -72,6 +72,7 @@ export const cloud: Dialect = {
     'PUT /v1/variables': setCloudVariables,
     'GET /v1/bots/:bot_id': retrieveCloudBot,
   },
+  pathId: /^/,
   scopes: {
     'POST /v1/workflows/chat': 'run',
     'POST /v3/chat': 'chat',

@@ -44,6 +44,7 @@ export const studio: Dialect = {
     'POST /v1/files/upload': uploadStudioFile,
     'GET /v1/bots/:bot_id': retrieveStudioBot,
   },
+  pathId: /^\d+$/,
   scopes: {},
   exchangeToken: undefined,
   logIdHeader: 'X-Log-ID',

@@ -59,7 +59,7 @@ export function missingText(name: string): string {
 export function studioErrorResponse(error: unknown): ErrorResponse {
   if (error instanceof StudioRefusal) return error.response
   if (error instanceof DeadTokenError) {
-    const msg = 'authentication failed: CheckPermission failed'
+    const msg = `authentication failed: ${error.message}`
     return { status: 200, body: { code: 700012006, msg } }
   }
   if (error instanceof NoSuchCallError) {

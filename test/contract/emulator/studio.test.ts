@@ -149,6 +149,8 @@ describe('Studio: what is not there', () => {
     ['POST', '/v1/conversation/message/modify'],
     ['POST', '/v1/conversation/message/delete'],
     ['GET', '/nothing'],
+    ['GET', '/v1/bots/support'],
+    ['DELETE', '/v1/conversations/mine'],
   ] as const)('%s %s asks for the cookie of the console', async (method, path) => {
     for (const by of [token, 'pat_dead']) {
       const said = await call(method, path, method === 'GET' ? undefined : {}, by)
@@ -160,6 +162,17 @@ describe('Studio: what is not there', () => {
   it('retrieves a chat by GET only', async () => {
     const said = await call('POST', '/v3/chat/retrieve?conversation_id=1&chat_id=2', {})
     expect([said.status, said.text]).toEqual([404, '{"code":404,"msg":"not found"}'])
+  })
+
+  it.each([
+    ['no authorization', {}, 'missing authorization in header'],
+    ['no bearer token', { authorization: 'Basic eA==' }, 'missing api_key in request'],
+  ])('says what is missing: %s', async (_, headers, reason) => {
+    const { statusCode, body } = await request(`${emulator.url}/v1/conversations`, { headers })
+    expect([statusCode, await body.json()]).toEqual([
+      200,
+      { code: 700012006, msg: `authentication failed: ${reason}` },
+    ])
   })
 
   it('tells a dead token under HTTP 200, and names each request by a UUID', async () => {
