@@ -27,5 +27,5 @@ function summaryOf({ assistants, issuers, store, listen }: Config): string {
   const parties = issuers
     .map(({ issuer, keys }) => `${issuer} (${keys.map(({ type }) => type).join(', ')})`)
     .join(', ')
-  return `OK: assistants ${names}; issuers ${parties}; ${store.engine} in ${store.file}; ${listen.host}:${listen.port}`
+  return `OK: assistants ${names}; issuers ${parties}; ${store.engine} ${store.engine === 'sqlite' ? `in ${store.file}` : `at ${store.url}`}; ${listen.host}:${listen.port}`
 }

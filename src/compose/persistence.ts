@@ -2,7 +2,8 @@ import type { Config } from '../config/config.ts'
 import { openVerdicts, type Verdicts } from '../isolation/verdicts.ts'
 import { fingerprintOf, type SessionNamer } from '../session/namer.ts'
 import { createStoreReadiness, type StoreReadiness } from '../store/readiness.ts'
-import { openSqliteStore } from '../store/sqlite/store.ts'
+import { openPostgresStore, type PostgresStoreOptions } from '../store/postgres/store.ts'
+import { openSqliteStore, type SqliteStoreOptions } from '../store/sqlite/store.ts'
 import type { Store } from '../store/store.ts'
 import { isolationTargets } from '../strategy/targets.ts'
 import type { Dependencies } from './dependencies.ts'
@@ -15,6 +16,16 @@ export interface Persistence extends AsyncDisposable {
   readonly verdicts: Verdicts
 }
 
+function openStore(
+  { store, postgres }: Config,
+  common: Omit<SqliteStoreOptions & PostgresStoreOptions, 'file' | 'url'>,
+): Promise<Store> {
+  if (store.engine === 'sqlite') return openSqliteStore({ ...common, file: store.file })
+  const { maxConnections } = postgres
+  const password = postgres.password?.reveal()
+  return openPostgresStore({ ...common, url: store.url, password, maxConnections })
+}
+
 const hourMs = 3_600_000
 
 /** @throws {@link StoreOpenError} when the store cannot be opened */
@@ -25,10 +36,7 @@ export async function openPersistence(
 ): Promise<Persistence> {
   await using stack = new AsyncDisposableStack()
   const common = { clock, logger, metrics }
-  const { file } = config.store
-  const store = stack.use(
-    await openSqliteStore({ ...common, file, sessionKeyCheck: namer.keyCheck }),
-  )
+  const store = stack.use(await openStore(config, { ...common, sessionKeyCheck: namer.keyCheck }))
   const verdicts = stack.use(
     await openVerdicts({
       ...common,

@@ -15,8 +15,9 @@ import type { IssuerSettings } from './sections/issuer.ts'
 import type { Limits } from './sections/limits.ts'
 import type { PersistedDocuments } from './sections/persisted-documents.ts'
 import type { ProbeSettings } from './sections/probe.ts'
-import type { CorsSettings, ListenAddress, LogLevel, StoreSettings } from './sections/process.ts'
+import type { CorsSettings, ListenAddress, LogLevel } from './sections/process.ts'
 import type { SessionSettings } from './sections/session-keys.ts'
+import type { PostgresSettings, StoreSettings } from './sections/store.ts'
 import type { Timeouts } from './sections/timeouts.ts'
 import type { Uploads } from './sections/uploads.ts'
 
@@ -51,6 +52,7 @@ export interface Config {
   /** At least one; their ids and names differ. The first is the default. */
   readonly assistants: readonly AssistantSettings[]
   readonly store: StoreSettings
+  readonly postgres: PostgresSettings
   readonly timeouts: Timeouts
   readonly limits: Limits
   readonly uploads: Uploads

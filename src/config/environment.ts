@@ -101,9 +101,9 @@ function parseScalar(text: string, kind: EnvironmentSetting['kind'], cwd: string
   }
 }
 
-/** A path may follow the name of the store's engine. */
+/** A path may follow the name of the store's engine, and a store may be no file at all. */
 function absolutePath(text: string, cwd: string): string {
-  if (text === 'sqlite::memory:') return text
+  if (text === 'sqlite::memory:' || /^postgres(?:ql)?:/.test(text)) return text
   const [, engine = '', path = ''] = /^(sqlite:)?(.*)$/s.exec(text) ?? []
   return path === '' ? text : `${engine}${resolve(cwd, path)}`
 }

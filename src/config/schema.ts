@@ -14,9 +14,9 @@ import {
   loggingSchema,
   metricsSchema,
   pathSchema,
-  storeSchema,
 } from './sections/process.ts'
 import { sessionSchema } from './sections/session-keys.ts'
+import { postgresSchema, storeSchema } from './sections/store.ts'
 import { timeoutsSchema } from './sections/timeouts.ts'
 import { uploadsSchema } from './sections/uploads.ts'
 
@@ -60,6 +60,7 @@ export function configSchema(source: SecretSource) {
       description: 'Coze Workflows and Bots that are served; the first is the default.',
     }),
     store: storeSchema(source.baseDir),
+    postgres: postgresSchema(source).prefault({}),
     timeouts: timeoutsSchema.prefault({}),
     limits: limitsSchema.prefault({}),
     uploads: uploadsSchema.prefault({}),

@@ -1,5 +1,4 @@
 import { isIPv6 } from 'node:net'
-import { isAbsolute, resolve } from 'node:path'
 import { z } from 'zod'
 
 const port = z.number().int().min(0).max(65_535)
@@ -97,30 +96,3 @@ export const loggingSchema = z
   })
   .meta({ description: 'What is logged, as JSON lines on standard error.' })
 export type LogLevel = z.output<typeof loggingSchema>['level']
-
-/** The engine that remembers, and where. `file` is absolute, or `:memory:`, which forgets at the end of the process. */
-export interface StoreSettings {
-  readonly engine: 'sqlite'
-  readonly file: string
-}
-
-/** Relative paths are relative to `baseDir`. */
-export function storeSchema(baseDir: string) {
-  const store = z.string().transform((text, context): StoreSettings => {
-    const file = /^sqlite:(?!\/\/|~)(.*[^/])$/s.exec(text)?.[1]
-    if (file === ':memory:') return { engine: 'sqlite', file }
-    if (file !== undefined) {
-      return { engine: 'sqlite', file: isAbsolute(file) ? file : resolve(baseDir, file) }
-    }
-    context.addIssue({
-      code: 'custom',
-      message: 'must be sqlite:PATH, the path of a file as it is, or sqlite::memory:',
-    })
-    return z.NEVER
-  })
-  return store.prefault('sqlite:data/gateway.db').meta({
-    description:
-      'The store: `sqlite:PATH`, or `sqlite::memory:`, which forgets everything when the process ends.',
-    isPath: true,
-  })
-}

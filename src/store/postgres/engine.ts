@@ -70,16 +70,16 @@ export class PostgresEngine implements Engine {
   async #open(): Promise<void> {
     const { clock, newId, heartbeat, sessionKeyCheck } = this.#options
     const db = this.#db
+    const { signal } = this.#ending
     const name = newId()
     try {
       await prepareDatabase(db, sessionKeyCheck)
       const onLost = () =>
         this.#listener.died(new Error('another gateway has taken the database over'))
-      this.#instance = await takeDatabase({ db, clock, name, heartbeat, onLost })
+      this.#instance = await takeDatabase({ db, clock, name, heartbeat, signal, onLost })
       // Nobody holds a lease of an earlier process any more.
       const orphans = await db.query(sql`
         UPDATE replies SET fence = NULL WHERE status IN ('RUNNING', 'ACTION_REQUIRED') RETURNING 1 AS one`)
-      const signal = this.#ending.signal
       const sessions = new Sessions({ db, clock, newId, instance: name, signal })
       this.#table = createTable({ db, sessions, lanes: this.#lanes, newId })
       this.#listener.message({ type: 'opened', running: orphans.length })

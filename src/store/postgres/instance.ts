@@ -18,6 +18,8 @@ export interface InstanceOptions {
   /** Of this start of this gateway, and of no other. */
   readonly name: string
   readonly heartbeat: Heartbeat
+  /** Ends the watching of another gateway. */
+  readonly signal: AbortSignal
   /** Hears that another gateway has taken the database over. */
   readonly onLost: () => void
 }
@@ -29,14 +31,14 @@ export interface InstanceOptions {
  * @throws {@link StoreOpenError} where another gateway is alive
  */
 export async function takeDatabase(options: InstanceOptions): Promise<AsyncDisposable> {
-  const { db, clock, name, heartbeat } = options
+  const { db, clock, name, heartbeat, signal } = options
   let seen = await beatOf(db)
   let standsSince = clock.monotonic()
   while (
     seen !== undefined &&
     !(await replace(db, name, seen, clock.monotonic() - standsSince, heartbeat))
   ) {
-    await pause(clock, heartbeat.everyMs)
+    await clock.sleep(heartbeat.everyMs, signal)
     const now = await beatOf(db)
     if (now !== undefined && now.name === seen.name && now.beat !== seen.beat) {
       throw new StoreOpenError('the database is in use by another gateway')
@@ -119,10 +121,4 @@ function keepAlive({ db, clock, name, heartbeat, onLost }: InstanceOptions): Asy
       await db.query(sql`DELETE FROM instance WHERE name = ${name}`).catch(() => [])
     },
   }
-}
-
-function pause(clock: Clock, ms: number): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  clock.timer(ms, resolve)
-  return promise
 }

@@ -116,16 +116,10 @@ export class Sessions {
 
   async #pause(cause: Error): Promise<void> {
     const { clock, signal } = this.#parts
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const end = () =>
-      reject(new StoreError('unavailable', 'whether it was stored is not known', { cause }))
-    if (signal.aborted) end()
-    signal.addEventListener('abort', end, { once: true })
-    using _timer = clock.timer(pauseMs, resolve)
     try {
-      await promise
-    } finally {
-      signal.removeEventListener('abort', end)
+      await clock.sleep(pauseMs, signal)
+    } catch {
+      throw new StoreError('unavailable', 'whether it was stored is not known', { cause })
     }
   }
 }

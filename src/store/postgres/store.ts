@@ -8,7 +8,7 @@ export interface PostgresStoreOptions extends MainHalfOptions {
   /** `postgres://…`, with the options that `libpq` knows, such as `sslmode` and `sslrootcert`. */
   readonly url: string
   /** Takes the place of what the URL has. */
-  readonly password?: string
+  readonly password?: string | undefined
   /** Connections that are open at once. Default 10. */
   readonly maxConnections?: number
   /** A digest of the session key: stored at creation, compared at every opening. */

@@ -2,6 +2,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { chown, mkdtemp, rm } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -18,6 +19,8 @@ export function findPostgres(): string | undefined {
 
 /** A PostgreSQL server of its own, on a socket in a temporary folder; ended and gone when it is disposed of. */
 export interface PostgresServer extends AsyncDisposable {
+  /** Where it listens on loopback. */
+  readonly port: number
   /** The URL of a new, empty database. */
   newDatabase(): Promise<string>
   /** The URL of a copy of a database as it is now. Whoever has the original is cut off from it for ever. */
@@ -30,7 +33,12 @@ export interface PostgresServer extends AsyncDisposable {
 }
 
 /** Speed for tests: what is committed survives a crash of the server, though not of the machine. */
-const settings = ['fsync=off', 'listen_addresses=', 'max_connections=200', 'autovacuum=off']
+const settings = [
+  'fsync=off',
+  'listen_addresses=127.0.0.1',
+  'max_connections=200',
+  'autovacuum=off',
+]
 
 export async function startPostgres(): Promise<PostgresServer> {
   const bin = programs()
@@ -45,12 +53,20 @@ export async function startPostgres(): Promise<PostgresServer> {
     ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '-N'],
     options,
   )
-  const urlOf = (database: string) => `postgres://postgres@${encodeURIComponent(home)}/${database}`
+  const port = await freePort()
+  const urlOf = (database: string) =>
+    `postgres://postgres@${encodeURIComponent(home)}:${port}/${database}`
   let server: ChildProcess | undefined
   let databases = 0
 
   async function start(): Promise<void> {
-    const given = ['-k', home, ...settings.flatMap((setting) => ['-c', setting])]
+    const given = [
+      '-k',
+      home,
+      '-p',
+      String(port),
+      ...settings.flatMap((setting) => ['-c', setting]),
+    ]
     server = spawn(join(bin, 'postgres'), ['-D', data, ...given], {
       ...options,
       stdio: ['ignore', 'ignore', 'pipe'],
@@ -87,6 +103,7 @@ export async function startPostgres(): Promise<PostgresServer> {
 
   await start()
   return {
+    port,
     start,
     crash,
     async newDatabase() {
@@ -115,6 +132,16 @@ export async function startPostgres(): Promise<PostgresServer> {
       await rm(home, { recursive: true, force: true })
     },
   }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
 }
 
 function programs(): string {

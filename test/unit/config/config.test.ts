@@ -195,7 +195,7 @@ describe('a configuration', () => {
     })
     expect(config.session.key.reveal()).toBe('f'.repeat(40))
     expect(config.issuers[0]?.keys).toMatchObject([{ type: 'secret' }])
-    expect(config.store.file).toBe('/etc/gateway/gateway.db')
+    expect(config.store).toEqual({ engine: 'sqlite', file: '/etc/gateway/gateway.db' })
     const credentials = config.assistants[0]?.credentials
     expect(credentials?.type === 'oauth' && credentials.privateKey.reveal()).toContain(
       'BEGIN PRIVATE KEY',
@@ -259,6 +259,22 @@ describe('a configuration', () => {
       limits: { maxQueued: 3 },
     })
     expect(config.session.key.reveal()).toBe('K'.repeat(32))
+  })
+
+  it('takes a PostgreSQL server for the store, and its password from a file of its own', () => {
+    const url = 'postgres://gateway@db.example/gateway?sslmode=verify-full'
+    const { store, postgres } = parse(minimal, {
+      env: {
+        COZE_GATEWAY_STORE: url,
+        COZE_GATEWAY_POSTGRES_PASSWORD_FILE: '/run/secrets/database',
+        COZE_GATEWAY_POSTGRES_MAX_CONNECTIONS: '20',
+      },
+      readFile: (path) => (path === '/run/secrets/database' ? 'pass\n' : ''),
+    })
+    expect(store).toEqual({ engine: 'postgres', url })
+    expect(postgres.maxConnections).toBe(20)
+    expect(postgres.password?.reveal()).toBe('pass')
+    expect(JSON.stringify({ store, postgres })).not.toContain('pass"')
   })
 
   it('refuses limits that clients could not be told of', () => {
@@ -432,7 +448,7 @@ describe('a configuration', () => {
       ${JSON.stringify(minimal).slice(1, -1)} }`
     const config = parse(undefined, { file: '/c.json', readFile: () => text })
     expect(config.operatorScope).toBe('a//b/*c*/')
-    expect(config.store.file).toBe('/data/gateway.db')
+    expect(config.store).toEqual({ engine: 'sqlite', file: '/data/gateway.db' })
     expect(config).not.toHaveProperty('$schema')
   })
 
@@ -724,6 +740,26 @@ describe('a configuration', () => {
     'a store in a home that nobody fills in': [
       { ...minimal, store: 'sqlite:~/x.db' },
       'store: must be sqlite:PATH',
+    ],
+    'a PostgreSQL server with its password in sight': [
+      { ...minimal, store: 'postgres://me:secret@localhost/gateway' },
+      'store: must not have a password, which goes into postgres.password',
+    ],
+    'a PostgreSQL server elsewhere, and nothing said of TLS': [
+      { ...minimal, store: 'postgres://me@db.example/gateway' },
+      'store: must say whether the server is reached by TLS',
+    ],
+    'a PostgreSQL server whose certificate is not looked at': [
+      { ...minimal, store: 'postgres://me@db.example/gateway?sslmode=require' },
+      'store: must have sslmode=verify-full or sslmode=disable',
+    ],
+    'a PostgreSQL server without a database': [
+      { ...minimal, store: 'postgres://me@localhost' },
+      'store: must name the database',
+    ],
+    'a PostgreSQL server with settings of a connection': [
+      { ...minimal, store: 'postgres://me@localhost/gateway?options=-csearch_path%3Dx' },
+      'store: has the option options',
     ],
     'a store that is a folder': [
       { ...minimal, store: 'sqlite:data/' },

@@ -1,0 +1,213 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Client } from 'pg'
+import { systemClock } from '../../src/lib/clock.ts'
+import { openPostgresStore, type PostgresStoreOptions } from '../../src/store/postgres/store.ts'
+import { type Store, StoreError } from '../../src/store/store.ts'
+import { createFakeClock } from '../kit/fakes/clock.ts'
+import { silentLogger } from '../kit/fakes/logger.ts'
+import { uncounted } from '../kit/fakes/metrics.ts'
+import {
+  accept,
+  acceptReply,
+  answerOf,
+  completed,
+  finish,
+  newReplyId,
+  openSession,
+  readAll,
+  runReply,
+} from '../kit/fakes/stored-replies.ts'
+import { openCuttingProxy } from '../kit/process/cutting-proxy.ts'
+import { type PostgresServer, startPostgres } from '../kit/process/postgres.ts'
+import { createRandom } from '../kit/random.ts'
+
+let server: PostgresServer
+beforeAll(async () => {
+  server = await startPostgres()
+})
+afterAll(() => server[Symbol.asyncDispose]())
+
+const quick = { everyMs: 20, deadAfterMs: 60 }
+
+function open(url: string, options: Partial<PostgresStoreOptions> = {}): Promise<Store> {
+  return openPostgresStore({
+    url,
+    clock: systemClock,
+    logger: silentLogger,
+    metrics: uncounted,
+    sessionKeyCheck: 'check',
+    heartbeat: quick,
+    ...options,
+  })
+}
+
+async function ask(url: string, statement: string): Promise<readonly Record<string, unknown>[]> {
+  const client = new Client({ connectionString: url })
+  await client.connect()
+  try {
+    const { rows } = await client.query<Record<string, unknown>>(statement)
+    return rows
+  } finally {
+    await client.end()
+  }
+}
+
+describe('postgres: opening', () => {
+  it('F27: says why it cannot be reached', async () => {
+    await expect(open('postgres://nobody@127.0.0.1:1/gateway')).rejects.toThrow(
+      'the database cannot be used: no connection',
+    )
+  })
+
+  it('refuses a database that was created with another session key', async () => {
+    const url = await server.newDatabase()
+    await (await open(url))[Symbol.asyncDispose]()
+    await expect(open(url, { sessionKeyCheck: 'another' })).rejects.toThrow('another session key')
+  })
+
+  it('refuses a database of a newer gateway, and one with tables of somebody else', async () => {
+    const newer = await server.newDatabase()
+    await (await open(newer))[Symbol.asyncDispose]()
+    await ask(newer, `UPDATE meta SET value = '999' WHERE name = 'version'`)
+    await expect(open(newer)).rejects.toThrow('newer gateway')
+    const other = await server.newDatabase()
+    await ask(other, 'CREATE TABLE sessions (id integer)')
+    await expect(open(other)).rejects.toThrow('tables that are not of this gateway')
+  })
+
+  it('F32: lets one of several gateways have the database that start at once, and refuses the others in words', async () => {
+    const url = await server.newDatabase()
+    const opened = await Promise.allSettled([open(url), open(url), open(url)])
+    const stores = opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+    const reasons = opened.flatMap((one) => (one.status === 'rejected' ? [String(one.reason)] : []))
+    expect(stores).toHaveLength(1)
+    for (const reason of reasons) expect(reason).toContain('in use by another gateway')
+    await Promise.all(stores.map((store) => store[Symbol.asyncDispose]()))
+    await (await open(url))[Symbol.asyncDispose]()
+  })
+
+  it('F23: takes the place of a gateway that stands still, which writes nothing any more and ends', async () => {
+    const url = await server.newDatabase()
+    const clock = createFakeClock()
+    const died: Error[] = []
+    await using still = await open(url, { clock, onDied: (error) => died.push(error) })
+    const session = await openSession(still.ledger)
+    const run = await runReply(still, session)
+    await using store = await open(url)
+    const orphans = await store.ledger.orphans()
+    expect(orphans.map(({ lease }) => lease.reply.id)).toEqual([run.reply.id])
+    expect(await finish(run, completed('late'))).toEqual({ type: 'lost' })
+    await expect(acceptReply(still.ledger, session)).rejects.toThrow(StoreError)
+    expect(await store.ledger.session(session).openReplies(undefined)).toHaveLength(1)
+    clock.advance(quick.everyMs)
+    await expect
+      .poll(() => died.map(({ message }) => message))
+      .toEqual(['another gateway has taken the database over'])
+  })
+})
+
+describe('postgres: texts', () => {
+  it('keeps every character, also those that its texts cannot have', async () => {
+    await using store = await open(await server.newDatabase())
+    const { ledger } = store
+    const session = await openSession(ledger)
+    const text = 'nul \u0000, \u00010, \u0001, and 😀'
+    const run = await runReply(store, session)
+    await ledger.renameConversation(session, run.reply.conversationId, text, 5)
+    await run.append([{ kind: 'ANSWER', offset: 0, text }])
+    await finish(run, completed(text))
+    const accepted = await accept(ledger, session, {
+      text,
+      extras: { parameters: { text }, metadata: {} },
+    })
+    expect(accepted).toMatchObject({ type: 'accepted' })
+    const own = ledger.session(session)
+    expect(await own.replies([run.reply.id])).toMatchObject([{ text }])
+    expect(await own.conversations([run.reply.conversationId])).toMatchObject([{ title: text }])
+    const messageId = accepted.type === 'accepted' ? accepted.reply.messageId : undefined
+    expect(await own.messages(messageId === undefined ? [] : [messageId])).toMatchObject([{ text }])
+  })
+
+  it('puts a text that came in many pieces together when its reply ends', async () => {
+    const url = await server.newDatabase()
+    await using store = await open(url)
+    const session = await openSession(store.ledger)
+    const run = await runReply(store, session)
+    for (let offset = 0; offset < 40; offset += 2) {
+      await run.append([{ kind: 'ANSWER', offset, text: 'ab' }])
+      await store.ledger.session(session).replies([run.reply.id])
+    }
+    const count = async () => Number((await ask(url, 'SELECT count(*) FROM texts'))[0]?.['count'])
+    expect(await count()).toBeGreaterThan(10)
+    await finish(run, completed('ab'.repeat(20)))
+    expect(await count()).toBe(1)
+    expect(await store.ledger.session(session).replies([run.reply.id])).toMatchObject([
+      { text: 'ab'.repeat(20) },
+    ])
+  })
+})
+
+describe('postgres: a server that is away', () => {
+  it('F28: refuses messages meanwhile, and goes on with what runs once it is back, without a restart', async () => {
+    await using own = await startPostgres()
+    await using store = await open(await own.newDatabase())
+    const session = await openSession(store.ledger)
+    const run = await runReply(store, session)
+    await run.append([{ kind: 'ANSWER', offset: 0, text: 'before ' }])
+    await own.crash()
+    await expect(acceptReply(store.ledger, session)).rejects.toThrow(StoreError)
+    await expect(store.ping()).rejects.toThrow(StoreError)
+    run.append([{ kind: 'ANSWER', offset: 7, text: 'while' }])?.catch(() => {})
+    await own.start()
+    await expect.poll(() => store.ping().then(() => 'fine', String)).toBe('fine')
+    expect(await finish(run, completed('before while'))).toMatchObject({ type: 'finished' })
+    const events = await readAll(store.log, session)
+    expect(events.map(({ type }) => type).filter((type) => type !== 'delta')).toEqual([
+      'started',
+      'completed',
+    ])
+    expect(answerOf(events, run)).toBe('before while')
+  })
+
+  it('P11: stores what it says and nothing of what it refuses, whenever connections break', async () => {
+    const url = await server.newDatabase()
+    const random = createRandom(7)
+    await using proxy = await openCuttingProxy(() => 500 + random.int(20_000))
+    proxy.forwardTo(`http://127.0.0.1:${server.port}`)
+    const through = new URL(url)
+    const broken = `postgres://postgres@127.0.0.1:${new URL(proxy.url).port}${through.pathname}`
+    await (await open(url))[Symbol.asyncDispose]()
+    await using store = await openPatiently(broken)
+    const session = await patiently(() => openSession(store.ledger))
+    const accepted = new Set<string>()
+    const refused = new Set<string>()
+    await Promise.all(
+      Array.from({ length: 200 }, async () => {
+        const replyId = newReplyId()
+        try {
+          await acceptReply(store.ledger, session, { replyId, maxQueued: 1000, maxOpen: 1000 })
+          accepted.add(replyId)
+        } catch (error) {
+          if (!(error instanceof StoreError)) throw error
+          refused.add(replyId)
+        }
+      }),
+    )
+    expect(proxy.cuts).toBeGreaterThan(5)
+    const stored = await ask(url, 'SELECT key FROM replies')
+    expect(new Set(stored.map(({ key }) => key))).toEqual(accepted)
+    expect(accepted.size).toBeGreaterThan(20)
+  })
+})
+
+async function patiently<T>(work: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!(error instanceof Error)) throw error
+    }
+  }
+}
+
+const openPatiently = (url: string) => patiently(() => open(url))
