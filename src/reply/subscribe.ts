@@ -9,8 +9,8 @@ import {
 } from '../domain.ts'
 import { BadUserInputError, CursorExpiredError, NotFoundError } from '../errors.ts'
 import { onAbort } from '../lib/on-abort.ts'
-import type { Ledger } from '../store/ledger.ts'
 import type { EventFilter, LogItem, ReadResult, ReplyLog } from '../store/log.ts'
+import type { SessionStore } from '../store/session-store.ts'
 import type { CursorCodec } from './cursor.ts'
 
 export interface SubscribeRequest {
@@ -41,7 +41,13 @@ export interface ReplySubscription {
 /** How one session subscribes. */
 export function createSubscribe(
   session: Session,
-  options: { readonly ledger: Ledger; readonly log: ReplyLog; readonly cursors: CursorCodec },
+  options: {
+    readonly ledger: {
+      session(session: Session): Pick<SessionStore, 'conversations' | 'replyState'>
+    }
+    readonly log: Omit<ReplyLog, 'trim'>
+    readonly cursors: CursorCodec
+  },
 ): (request: SubscribeRequest) => Promise<ReplySubscription> {
   const { ledger, log, cursors } = options
   const store = ledger.session(session)
@@ -63,10 +69,11 @@ export function createSubscribe(
         })
       }
       position ??= await startOf(replyId)
-      if (reply.hasEnded) {
+      if (reply.endedSeq !== undefined) {
         const left = await log.read(session.id, position, { replyId }, 1)
         if (left === 'expired') throw expired()
-        ended = left.length === 0
+        // That nothing is read says less: the reply may be deleted meanwhile, and an engine may read what is not the latest.
+        ended = position.seq >= reply.endedSeq
       }
     }
     position ??= await log.end(session.id)

@@ -25,9 +25,7 @@ export interface SessionStore {
   /** As `messages`. */
   replies(ids: readonly ReplyId[]): Promise<readonly (Reply | undefined)[]>
   /** What a reply is of and how it stands: nothing of its texts is read. */
-  replyState(
-    id: ReplyId,
-  ): Promise<(Pick<Reply, 'conversationId'> & { readonly hasEnded: boolean }) | undefined>
+  replyState(id: ReplyId): Promise<ReplyState | undefined>
   attachments(ids: readonly AttachmentId[]): Promise<readonly (Attachment | undefined)[]>
   /** QUEUED, RUNNING and ACTION_REQUIRED replies, of one conversation or of all. Nothing of their texts is read. */
   openReplies(conversationId: ConversationId | undefined): Promise<readonly OpenReply[]>
@@ -70,6 +68,11 @@ export interface Page<Row> {
   readonly rows: readonly Row[]
   readonly hasNextPage: boolean
   readonly hasPreviousPage: boolean
+}
+
+export interface ReplyState extends Pick<Reply, 'conversationId'> {
+  /** The number of its last event; undefined: it has not ended. */
+  readonly endedSeq: number | undefined
 }
 
 /** How a reply that has not ended stands. */

@@ -646,6 +646,22 @@ export function logContract(
       })
     })
 
+    it('says the number of the last event of a reply that has ended, also once it is trimmed', async () => {
+      await using store = await open()
+      const lease = await runReply(store, await openSession(store.ledger))
+      const own = store.ledger.session(lease.session)
+      const { id, conversationId } = lease.reply
+      expect(await own.replyState(id)).toEqual({ conversationId, endedSeq: undefined })
+      await finish(lease, completed('text'), { at: 100 })
+      const end = (await store.log.end(lease.session.id)).seq
+      expect(await own.replyState(id)).toEqual({ conversationId, endedSeq: end })
+      await store.log.trim(150)
+      expect(await own.replyState(id)).toEqual({ conversationId, endedSeq: end })
+      const queued = await acceptReply(store.ledger, lease.session, { conversationId })
+      await endByOther(store, lease.session, queued.id)
+      expect(await own.replyState(queued.id)).toEqual({ conversationId, endedSeq: end + 1 })
+    })
+
     describe('trimming', () => {
       async function ended(lease: RunLease, at: number): Promise<void> {
         await append(lease, answer(0, 'text'))

@@ -18,7 +18,7 @@ import type {
 } from '../../domain.ts'
 import type { Evidence, IsolationRecord, IsolationTarget, Proof } from '../../domain/isolation.ts'
 import type { AcceptRequest, ErasedSession, IdempotencyDigest, StartOutcome } from '../ledger.ts'
-import type { AnswerOrigin, OpenReply, Page, PageRequest } from '../session-store.ts'
+import type { AnswerOrigin, OpenReply, Page, PageRequest, ReplyState } from '../session-store.ts'
 import type { Collision, RequeueOutcome, StoredAttachment } from '../run-lease.ts'
 import type { UpstreamBinding } from '../../domain/upstream.ts'
 import type { EventFilter } from '../log.ts'
@@ -166,9 +166,7 @@ export interface EngineCalls {
   ): readonly (Message | undefined)[]
   /** As `messages`. */
   replies(args: OfSession & { readonly ids: readonly ReplyId[] }): readonly (Reply | undefined)[]
-  replyState(
-    args: OfSession & { readonly id: ReplyId },
-  ): Pick<Reply, 'conversationId' | 'status'> | undefined
+  replyState(args: OfSession & { readonly id: ReplyId }): ReplyState | undefined
   attachments(
     args: OfSession & { readonly ids: readonly AttachmentId[] },
   ): readonly (Attachment | undefined)[]

@@ -41,11 +41,9 @@ export class SessionReads implements SessionStore {
     const lease = this.#leases.find(id)
     if (lease?.session.id === this.session.id) {
       const { conversationId } = lease.reply
-      return Promise.resolve({ conversationId, hasEnded: false })
+      return Promise.resolve({ conversationId, endedSeq: undefined })
     }
-    return this.#client.call('replyState', { ...this.#of, id }, (state) => {
-      return state && { conversationId: state.conversationId, hasEnded: isTerminal(state.status) }
-    })
+    return this.#client.call('replyState', { ...this.#of, id })
   }
 
   attachments(ids: readonly AttachmentId[]) {

@@ -1,9 +1,8 @@
 import type { ReplyExplanation, SessionId } from '../../domain.ts'
-import { integer, jsonOrNull, type StoredRow } from '../engine/columns.ts'
+import { integer, integerOrNull, jsonOrNull, type StoredRow } from '../engine/columns.ts'
 import {
   assistantIdOf,
   conversationIdOf,
-  statusOf,
   toAttachment,
   toConversation,
   toOpenReply,
@@ -154,7 +153,8 @@ export function createReads(db: Database, sessions: Sessions): AsyncCalls<Reads>
       const found = await sessions.read(sessionId, { reply: findReply(is(id)) })
       const reply = found?.['reply'] as StoredRow | null | undefined
       if (reply === null || reply === undefined) return undefined
-      return { conversationId: conversationIdOf(reply), status: statusOf(reply) }
+      const endedSeq = integerOrNull(reply['ended_seq'] ?? null) ?? undefined
+      return { conversationId: conversationIdOf(reply), endedSeq }
     },
 
     async openReplies({ sessionId, conversationId }) {
@@ -258,7 +258,7 @@ export function createReads(db: Database, sessions: Sessions): AsyncCalls<Reads>
 
 function findReply(key: Sql): Sql {
   return row(sql`
-    SELECT c.key AS conversation, r.status, r.tool_outputs
+    SELECT c.key AS conversation, r.ended_seq, r.tool_outputs
     FROM replies r JOIN conversations c ON c.session = r.session AND c.id = r.conversation
     WHERE r.session = s.id AND r.key ${key}`)
 }

@@ -1,9 +1,4 @@
-import {
-  type ConversationId,
-  isTerminal,
-  type MessageId,
-  type Session,
-} from '../../../src/domain.ts'
+import type { ConversationId, MessageId, Session } from '../../../src/domain.ts'
 import type { Page, PageRequest, SessionStore } from '../../../src/store/session-store.ts'
 import type { Commits } from './commits.ts'
 import { toConversation, toMessage, toReply } from './rows.ts'
@@ -47,10 +42,13 @@ export function createReads(
         ({ replies }) => replies,
         (row, state) => toReply(state, row),
       ),
-    async replyState(id) {
-      const [reply] = await this.replies([id])
-      return reply && { conversationId: reply.conversationId, hasEnded: isTerminal(reply.status) }
-    },
+    replyState: (id) =>
+      commits.read(({ replies }) => {
+        const row = replies.get(id)
+        if (row === undefined || !isMine(row)) return undefined
+        const endedSeq = isOpen(row) ? undefined : row.lastEvent?.seq
+        return { conversationId: row.conversationId, endedSeq }
+      }),
     attachments: (ids) =>
       pick(
         ids,

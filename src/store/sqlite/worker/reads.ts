@@ -4,12 +4,11 @@ import type { EngineCalls } from '../../main-half/calls.ts'
 import type { Bindings } from './bindings.ts'
 import type { SessionRows } from './sessions.ts'
 import type { Texts } from './texts.ts'
-import { integer, jsonOrNull, string } from '../../engine/columns.ts'
+import { integer, integerOrNull, jsonOrNull, string } from '../../engine/columns.ts'
 import { readSome } from '../../engine/pages.ts'
 import {
   assistantIdOf,
   conversationIdOf,
-  statusOf,
   toAttachment,
   toConversation,
   toOpenReply,
@@ -63,7 +62,7 @@ export function createReads({ db, sessions, texts, bindings }: ReadsParts): Read
   const replyState = findOwn(
     db,
     'r',
-    `SELECT r.id, r.key, c.key AS conversation, r.status, r.tool_outputs
+    `SELECT r.id, r.key, c.key AS conversation, r.ended_seq, r.tool_outputs
      FROM replies r JOIN conversations c ON c.id = r.conversation AND c.session = r.session`,
   )
   const openReplies = db.prepare(`
@@ -131,7 +130,9 @@ export function createReads({ db, sessions, texts, bindings }: ReadsParts): Read
 
     replyState({ sessionId, id }) {
       const found = sessions.row(replyState, sessionId, id)
-      return found && { conversationId: conversationIdOf(found.row), status: statusOf(found.row) }
+      if (found === undefined) return undefined
+      const endedSeq = integerOrNull(found.row['ended_seq'] ?? null) ?? undefined
+      return { conversationId: conversationIdOf(found.row), endedSeq }
     },
 
     openReplies({ sessionId, conversationId }) {
