@@ -183,6 +183,8 @@ export interface Ledger {
    * Deletes all that the session has, except bindings (tombstones) and the session's row, whose generation is raised and
    * whose name is made anew: from then on the upstream knows it under another. Deleting what the platform keeps of it under
    * the old name is owed. Cursors stay valid. `busy`: a reply is open.
+   *
+   * From one write on nobody meets anything of it. What that write leaves is taken away in pieces, also by a later process.
    */
   eraseSession(
     session: Session,

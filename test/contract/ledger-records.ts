@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { AttachmentId, Session, SessionName, ToolCall } from '../../src/domain.ts'
+import type { AttachmentId, Reply, Session, SessionName, ToolCall } from '../../src/domain.ts'
 import type { StoredAttachment } from '../../src/store/run-lease.ts'
 import type { UpstreamBinding } from '../../src/domain/upstream.ts'
 import type { ReplyStore } from '../../src/store/store.ts'
@@ -19,6 +19,7 @@ import {
   otherAssistant,
   readAll,
   runReply,
+  startConversation,
 } from '../kit/fakes/stored-replies.ts'
 
 const scope = { origin: 'https://upstream.test', account: 'account' }
@@ -398,6 +399,60 @@ export function ledgerRecordsContract(name: string, open: () => Promise<ReplySto
         deletionOf('up-g'),
         deletionOf('up-h'),
       ])
+    })
+
+    it('erases a session of very many conversations: all are gone at once, counted, and owed', async () => {
+      await using store = await open()
+      const { ledger } = store
+      const session = await openSession(ledger)
+      const count = 180
+      const names = Array.from({ length: count }, (_, n) => `up-many-${randomId()}-${n}`)
+      const began: Reply[] = []
+      for (const to of names) {
+        const claim = await runReply(store, session)
+        await claim.bind(binding(to), { contextReset: false, at: 5 })
+        await finish(claim, completed('gone'))
+        began.push(claim.reply)
+      }
+      for (let n = 0; n < count; n += 1) await ledger.addAttachment(session, newAttachment())
+      const idempotency = { key: 'key', digest: 'digest' }
+      const started = await startConversation(ledger, session, { idempotency })
+      const name = (generation: number) => `renamed-${generation}` as SessionName
+      const erasing = ledger.eraseSession(session, name, 9)
+      // Asked for behind it, and before all of it can be gone.
+      const own = ledger.session(session)
+      const looks = [
+        own.conversationPage(forward),
+        own.replies(began.map(({ id }) => id)),
+        own.messages(began.map(({ messageId }) => messageId)),
+        own.openReplies(undefined),
+        startConversation(ledger, session, { idempotency }),
+        ledger.eraseSession(session, name, 10),
+      ] as const
+      const [page, replies, messages, open_, again, second] = await Promise.all(looks)
+      expect(page?.rows).toEqual([])
+      expect(new Set(replies)).toEqual(new Set([undefined]))
+      expect(new Set(messages)).toEqual(new Set([undefined]))
+      expect(open_).toEqual([])
+      expect(again.type).toBe('started')
+      expect(again).not.toEqual(started)
+      expect(second).toMatchObject({ type: 'erased', erased: { conversations: 1, messages: 0 } })
+      expect(owedOf(second).length).toBeGreaterThanOrEqual(count)
+      const outcome = await erasing
+      expect(outcome).toMatchObject({
+        type: 'erased',
+        erased: { conversations: count + 1, messages: 2 * count, attachments: count },
+      })
+      const owed = owedOf(outcome).filter(({ type }) => type === 'delete-conversation')
+      const owedFor = owed.map((work) => 'upstream' in work && work.upstream.conversationId)
+      expect(owedFor).toHaveLength(count)
+      expect(new Set(owedFor)).toEqual(new Set(names))
+      for (const work of owed) expect(work).toMatchObject({ session, owedSince: 9 })
+      for (const { id } of began.slice(0, 3)) {
+        expect(await store.log.start(session.id, id)).toBeUndefined()
+      }
+      const due = await store.outbox.take({ now: 20, leaseMs: 1, limit: 1_000 })
+      expect(due.filter(({ type }) => type === 'delete-conversation')).toHaveLength(count)
     })
 
     it('says of a session that never was known upstream that it has not spoken', async () => {

@@ -271,6 +271,8 @@ describe('a file of the first edition', () => {
     'is taken over from version %i of the second edition on, with all that is in it',
     async (version) => {
       const entries = secondEdition.slice(0, version).join('')
+      // The words that its entries have not changed yet.
+      const [kind, rating] = version < 5 ? ['REPLY', 'UNLIKE'] : ['QUESTION', 'DISLIKE']
       const file = makeFile(`${entries} PRAGMA user_version = ${firstEdition.length + version};
         INSERT INTO meta VALUES ('session-key', 'check');
         INSERT INTO sessions (id, key, name, generation, created_at) VALUES (1, 'alice', 'alice-name', 0, 1000);
@@ -278,10 +280,10 @@ describe('a file of the first edition', () => {
           VALUES (1, 'c1', 1, 'flow', 1, 'Taxes', 1000, 1000, 2000);
         INSERT INTO replies (id, key, session, conversation, answer, status, step, rank, tool_calls, created_at)
           VALUES (1, 'r1', 1, 1, 2, 'COMPLETED', NULL, 1,
-            '[{"id":"1","kind":"REPLY","name":null,"arguments":null},
+            '[{"id":"1","kind":"${kind}","name":null,"arguments":null},
               {"id":"2","kind":"FUNCTION","name":"f","arguments":"{\\"kind\\":\\"REPLY\\"}"}]', 1000);
         INSERT INTO messages (id, key, session, conversation, reply, role, attachments, rating, created_at)
-          VALUES (1, 'm1', 1, 1, NULL, 'USER', '[]', NULL, 1000), (2, 'm2', 1, 1, 1, 'ASSISTANT', '[]', 'UNLIKE', 1000);`)
+          VALUES (1, 'm1', 1, 1, NULL, 'USER', '[]', NULL, 1000), (2, 'm2', 1, 1, 1, 'ASSISTANT', '[]', '${rating}', 1000);`)
       await using store = await openFile(file)
       const session = await sessionOf(store, 'alice')
       const own = store.ledger.session(session)

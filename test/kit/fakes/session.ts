@@ -108,7 +108,12 @@ export function createFakeSession(name = 'alice'): FakeSession {
     replies: byIds('replies', replies),
     replyState: async (id) => {
       const reply = replies.get(id)
-      return reply && { conversationId: reply.conversationId, endedSeq: isOver(reply.status) ? 0 : undefined }
+      return (
+        reply && {
+          conversationId: reply.conversationId,
+          endedSeq: isOver(reply.status) ? 0 : undefined,
+        }
+      )
     },
     attachments: byIds('attachments', attachments),
     openReplies: async (id) =>

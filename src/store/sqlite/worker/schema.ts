@@ -254,4 +254,15 @@ export const secondEdition: readonly [string, ...string[]] = [
   UPDATE sessions SET told_seq = trimmed_seq, told_check = trimmed_check, told_running = trimmed_running
     WHERE trimmed_seq > 0;
   `,
+  `
+  -- Sessions that were erased, and not all of whose rows are gone yet. Conversations and attachments that go are no
+  -- session's any more: they have the negative id of the erasure in its place, so that nobody meets them.
+  CREATE TABLE erasures (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    session INTEGER NOT NULL,
+    -- The one that what is owed for it is owed under.
+    session_name TEXT NOT NULL,
+    erased_at INTEGER NOT NULL
+  );
+  `,
 ]

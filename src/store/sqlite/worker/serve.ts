@@ -2,6 +2,7 @@ import type { Clock } from '../../../lib/clock.ts'
 import type { NewId } from '../../../lib/id.ts'
 import type { AnswerMessage, FromEngine, Note, ToEngine, CallOf } from '../../main-half/messages.ts'
 import type { OpenedDatabase } from './database.ts'
+import { Erasing } from './erasure.ts'
 import { toStoreError } from './failure.ts'
 import type { FileCheck } from './file-check.ts'
 import { createTable } from './table.ts'
@@ -27,7 +28,7 @@ export function serveWorker(parts: ServeParts): { take(calls: ToEngine): void } 
   const note = (told: Note) => post({ type: 'note', ...told })
   const now = () => clock.monotonic()
   const upkeep = createUpkeep({ db, check, note, now })
-  const { table, events, removal } = createTable({
+  const { table, events, removal, erasure } = createTable({
     db,
     newId,
     now,
@@ -36,9 +37,10 @@ export function serveWorker(parts: ServeParts): { take(calls: ToEngine): void } 
   })
   const cutOff = () => upkeep.cutOff()
   const transactions = createTransactions({ db, table, events, note, cutOff, now })
-  const sweep = () => transactions.work(() => removal.sweep())
   const waiting: TableCall[] = []
   const reads = new TextReads()
+  /** Calls to erase a session of which pieces are left. */
+  const erasings = new Map<number, Erasing>()
   /** The call to close, which nothing follows. */
   let closing: number | undefined
   let isScheduled = false
@@ -55,7 +57,7 @@ export function serveWorker(parts: ServeParts): { take(calls: ToEngine): void } 
     isScheduled = false
     if (waiting.length > 0) {
       const { answers, commitMs } = transactions.run(waiting)
-      post({ type: 'answers', answers, commitMs })
+      post({ type: 'answers', answers: answers.filter((one) => !isErasing(one)), commitMs })
     }
     readTexts()
     const isIdle = waiting.length === 0 && reads.isEmpty
@@ -76,6 +78,33 @@ export function serveWorker(parts: ServeParts): { take(calls: ToEngine): void } 
       answers.push(transactions.read(call))
     }
     if (answers.length > 0) post({ type: 'answers', answers, commitMs: 0 })
+  }
+
+  function isErasing(answered: AnswerMessage): boolean {
+    if (answered.type !== 'done' || !(answered.value instanceof Erasing)) return false
+    erasings.set(answered.id, answered.value)
+    return true
+  }
+
+  /** What was erased is gone, whether all of it is swept yet or not: a disk that refuses keeps no answer. */
+  function answerErasings(which: (erasing: Erasing) => boolean): void {
+    for (const [id, erasing] of erasings) {
+      if (!which(erasing)) continue
+      erasings.delete(id)
+      answer(id, erasing.result)
+    }
+  }
+
+  function sweep(): boolean {
+    try {
+      const erased = transactions.work(() => erasure.sweep())
+      if (erased === undefined) return transactions.work(() => removal.sweep())
+      answerErasings((erasing) => erasing.add(erased))
+      return true
+    } catch (error) {
+      answerErasings(() => true)
+      throw error
+    }
   }
 
   /** Does a piece of the store's own work. */
@@ -113,6 +142,7 @@ export function serveWorker(parts: ServeParts): { take(calls: ToEngine): void } 
         detail,
       })
     }
+    answerErasings(() => true)
     void check.end()
     db.close()
     answer(id, undefined)

@@ -6,6 +6,7 @@ import { createRuns } from './runs.ts'
 import { createSessionRecords } from './records.ts'
 import { createBindings, createIsolation } from './bindings.ts'
 import { createDeletion } from './deletion.ts'
+import { createErasure, type SessionErasure } from './erasure.ts'
 import { createEvents, type Events } from './events.ts'
 import { createFinish } from './finish.ts'
 import { createLog } from './log.ts'
@@ -33,6 +34,7 @@ export interface Tables {
   readonly table: Table
   readonly events: Events
   readonly removal: RowRemoval
+  readonly erasure: SessionErasure
 }
 
 /** Who answers which call. */
@@ -48,6 +50,8 @@ export function createTable({ db, newId, now, onDeleted, onRemoved }: TableParts
   const runs = createRuns(parts)
   const finish = createFinish({ ...parts, claims, runs })
   const removal = createRemoval(parts)
+  const deletion = createDeletion({ ...parts, onDeleted })
+  const erasure = createErasure({ ...parts, deletion, onDeleted })
   const trim = createTrim(parts)
   const touch = db.prepare(
     `INSERT INTO meta (name, value) VALUES ('ping', ?) ON CONFLICT DO UPDATE SET value = excluded.value`,
@@ -58,7 +62,9 @@ export function createTable({ db, newId, now, onDeleted, onRemoved }: TableParts
     renameConversation: records.renameConversation,
     addAttachment: records.addAttachment,
     rateAnswer: records.rateAnswer,
-    ...createDeletion({ ...parts, onDeleted }),
+    clearConversation: deletion.clearConversation,
+    deleteConversation: deletion.deleteConversation,
+    eraseSession: (args) => erasure.eraseSession(args),
     accept: createAccept({ ...parts, claims, finish }),
     claim: claims.claim,
     requeue: runs.requeue,
@@ -89,5 +95,5 @@ export function createTable({ db, newId, now, onDeleted, onRemoved }: TableParts
     ...createIsolation(db),
     ping: ({ at }) => void touch.run(at),
   }
-  return { table, events, removal }
+  return { table, events, removal, erasure }
 }

@@ -2,11 +2,13 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { StoreError } from '../../store.ts'
 import type { ArgsOf, Method, EngineCalls } from '../../main-half/calls.ts'
 import type { AnswerMessage, CallOf, Note } from '../../main-half/messages.ts'
+import type { SessionErasure } from './erasure.ts'
 import type { Events } from './events.ts'
 import { resultCode, toStoreError } from './failure.ts'
 
 /** The calls that a transaction answers. The others are about the file, and are answered when that is done. */
-export type Table = Omit<EngineCalls, FileMethod>
+export type Table = Omit<EngineCalls, FileMethod | 'eraseSession'> &
+  Pick<SessionErasure, 'eraseSession'>
 export type FileMethod = 'checkFile' | 'close'
 export type TableMethod = Exclude<Method, FileMethod>
 export type TableCall = CallOf<TableMethod>

@@ -34,7 +34,8 @@ export function createTrim({ db, now }: TrimParts): EngineCalls['trimLog'] {
   const sessionKey = db.prepare('SELECT key FROM sessions WHERE id = ?')
   const first = db.prepare(`
     SELECT e.id & ${maxSeq} AS seq, e."check", e.running, e.reply, r.ended_at, r.ended_seq, c.id AS conversation
-    FROM events e LEFT JOIN replies r ON r.id = e.reply LEFT JOIN conversations c ON c.id = r.conversation
+    FROM events e LEFT JOIN replies r ON r.id = e.reply
+      LEFT JOIN conversations c ON c.id = r.conversation AND c.session = r.session
     WHERE e.id > ${eventId('?1', '0')} AND e.id <= ${eventId('?1', `${maxSeq}`)}
     ORDER BY e.id LIMIT ${maxEvents}`)
   const remove = db.prepare(`
