@@ -30,7 +30,8 @@ const maxKeyLength = 512
 const maxCredentialMs = 3_600_000
 
 /**
- * The characters that stand for themselves in a path segment or a query (RFC 3986 §3.3, §3.4): encoders differ in which of them
+ * The characters that stand for themselves in a path segment or a query (RFC 3986 §3.3, §3.4): encoders differ in which
+ * of them
  * they leave alone. Not the comma: HTTP joins doubled headers with it.
  */
 const encoded = /^(?:[\w.~!$&'()*+;=:@/?-]|%[0-9a-f]{2})*$/i
@@ -53,7 +54,7 @@ export function createApiKeys(keys: readonly ApiKeySettings[], clock: Clock): Ap
     }
   }
 
-  /** With another backend or tenant, or without a scope, the key would make other callers. */
+  /** A key with another backend or tenant, or without a scope, makes other callers. */
   function isStillConfigured(settings: ApiKeySettings): boolean {
     const { sha256, backend, tenant } = settings
     const now = entries.find((entry) => entry.settings.sha256 === sha256)?.settings
@@ -70,7 +71,7 @@ export function createApiKeys(keys: readonly ApiKeySettings[], clock: Clock): Ap
     return notAfter === undefined || clock.now() < notAfter
   }
 
-  /** Compares all digests, each in constant time, so that the time it takes tells nothing about any of them. */
+  /** Compares all digests, each in constant time, so that the time reveals nothing about them. */
   function find(key: string): Entry | undefined {
     const digest = createHash('sha256').update(key).digest()
     let found: Entry | undefined
@@ -114,7 +115,7 @@ export function createApiKeys(keys: readonly ApiKeySettings[], clock: Clock): Ap
   }
 }
 
-/** Every refusal has the same words, so that nobody who tries keys learns anything about them. */
+/** Every refusal has the same words, so that a caller who tries keys learns nothing. */
 function refuse(refusal: Refusal): never {
   throw new UnauthenticatedError('The API key is not accepted.', { refusal })
 }
@@ -147,7 +148,7 @@ export function parseSubject(header: string, apiKey?: string): string {
   return subject
 }
 
-/** Undefined: a character that must be encoded, a stray `%`, or bytes that are not UTF-8. */
+/** Returns undefined for a character that must be encoded, an invalid `%`, or bytes that are not UTF-8. */
 function decode(header: string): string | undefined {
   if (!encoded.test(header)) return undefined
   try {

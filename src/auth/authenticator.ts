@@ -9,7 +9,7 @@ import type { AcceptedCredential, Identity } from './identity.ts'
 
 /** The headers of a request: `Headers`, or anything like it. */
 export interface RequestHeaders {
-  /** Undefined or null: there is none. Headers of one name are joined by a comma, cookies by a semicolon. */
+  /** Returns undefined or null if there is none. Headers of one name are joined by a comma, cookies by a semicolon. */
   get(name: string): string | null | undefined
 }
 
@@ -24,8 +24,8 @@ export interface Authenticator extends Disposable {
    */
   authenticate(headers: RequestHeaders): Promise<Identity | undefined>
   /**
-   * The `WWW-Authenticate` header of a refusal (RFC 6750 §3): the accepted schemes, and the reason for whom presented a
-   * credential.
+   * The `WWW-Authenticate` header of a refusal (RFC 6750 §3): the accepted schemes, and the reason if a credential was
+   * presented.
    */
   challenge(error: UnauthenticatedError, headers: RequestHeaders): string
   /** Replaces all API keys. Credentials of a key that is not among the new ones are no longer accepted. */
@@ -33,7 +33,7 @@ export interface Authenticator extends Disposable {
 }
 
 export interface AuthenticatorOptions extends TokenVerifierOptions {
-  /** The default is none. */
+  /** Default: none. */
   readonly apiKeys?: readonly ApiKeySettings[]
   /** Undefined: cookies are not read. */
   readonly cookie?: Pick<CookieSettings, 'name'> | undefined
@@ -133,7 +133,7 @@ function readAuthorization(headers: RequestHeaders): HeaderCredential | undefine
 }
 
 /**
- * The different values of the cookie of that name in a `Cookie` header: several, if somebody tries to shadow it.
+ * The different values of the cookie with that name in a `Cookie` header. There are several if somebody tries to shadow it.
  *
  * Only space and tab are trimmed, and nothing is unquoted or folded: where a server trims more than browsers do, a
  * cookie that no `__Host-` rule guards passes for one that it does.

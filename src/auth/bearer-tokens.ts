@@ -79,7 +79,7 @@ export function readToken(
 
 /** @throws {@link UnauthenticatedError} if the token's header asks for something that is not accepted. */
 export function checkHeader({ header }: ReadToken, { settings: { issuer } }: Issuer): void {
-  // jose knows `b64`; we use no extension, so a token that insists on one is refused.
+  // jose knows `b64`; we use no extension, so a token that requires one is refused.
   if (header.crit !== undefined) {
     const expected = 'a header without crit'
     refuse('The token has critical extensions.', { issuer, claim: 'crit', expected })
@@ -111,7 +111,7 @@ export async function verifySignature(
       )
       return source.statusOf(key)
     } catch (cause) {
-      // Whatever a token makes jose throw, it is the token's fault: 401, never 500.
+      // Every error that jose throws for a token is a fault of the token: 401, never 500.
       const error = cause instanceof GatewayError ? cause : refusalOf(cause, source, issuer)
       if (!(failure instanceof UnavailableError)) failure = error
     }

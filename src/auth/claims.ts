@@ -6,7 +6,7 @@ import type { Refusal } from '../observe/refusals.ts'
 import { isIdentifier, isSessionName, usableIdentifier } from './identifiers.ts'
 import { matchTemplate } from '../domain/issuer-template.ts'
 
-/** What the claims of a token are checked against. */
+/** The rules for the claims of a token. */
 export interface ClaimRules {
   readonly settings: IssuerSettings
   /** The claim that names the session, for the callers of this issuer. */
@@ -23,7 +23,7 @@ export interface ClaimCheck {
   readonly check: (claims: JWTPayload, rules: ClaimRules) => unknown
 }
 
-/** Every check of the claims, in order. They presume that the signature was verified. */
+/** Every check of the claims, in order. They require a verified signature. */
 export const claimChecks: readonly ClaimCheck[] = [
   { name: 'expiry', setting: 'clockToleranceSeconds', check: checkExpiry },
   { name: 'start of validity', setting: 'clockToleranceSeconds', check: checkStart },
@@ -38,7 +38,7 @@ export const claimChecks: readonly ClaimCheck[] = [
 ]
 
 /**
- * The caller whom the claims of a verified token name.
+ * Returns the caller that the claims of a verified token name.
  * @throws {@link UnauthenticatedError} if a claim is missing or not accepted.
  */
 export function toCaller(claims: JWTPayload, rules: ClaimRules): Caller {
@@ -85,7 +85,7 @@ function checkLifetime({ exp, iat }: JWTPayload, { settings, now }: ClaimRules):
   if (iat !== undefined && typeof iat !== 'number') {
     return refuseClaim('iat', settings, 'a time, in seconds')
   }
-  // A token that says it was made later than now lives at least from now on.
+  // The lifetime of a token whose `iat` is in the future is counted from now.
   const lifetimeSeconds = exp - Math.min(iat ?? Number.POSITIVE_INFINITY, now / 1000)
   const { maxLifetimeSeconds, clockToleranceSeconds } = settings
   if (lifetimeSeconds <= maxLifetimeSeconds + clockToleranceSeconds) return
@@ -164,15 +164,15 @@ function readSessionName(
     : refuseNamed('session name', nameClaim, settings, '1 to 64 visible ASCII characters')
 }
 
-/** Undefined for what an object has without anybody having written it, such as `constructor`. */
+/** Returns undefined for inherited members, such as `constructor`. */
 function valueOf(claims: JWTPayload, name: string): unknown {
   return Object.hasOwn(claims, name) ? claims[name] : undefined
 }
 
-/** Names of claims that `WWW-Authenticate` can hold as they are. */
+/** Names of claims that are safe in `WWW-Authenticate`. */
 const safeInHeader = /^[\w.:/-]{1,64}$/
 
-/** The claims are checked after the signature, so their names are told to whom the token belongs. */
+/** The claims are checked after the signature, so only the owner of the token learns their names. */
 function refuseClaim(
   claim: string,
   settings: IssuerSettings,

@@ -11,11 +11,11 @@ import {
 import { claimChecks, toCaller } from './claims.ts'
 import { openIssuers } from './issuers.ts'
 
-/** What the gateway finds when it looks at one token. It holds values of the token, so it is for its owner only. */
+/** The checks of one token and their results. It contains values of the token, so only the owner of the token may see it. */
 export interface TokenExplanation {
-  /** In the order of the gateway. After one that failed, the others are made as far as they can be. */
+  /** The checks in the gateway's order. After a failed check the others are still made if possible. */
   readonly checks: readonly TokenCheck[]
-  /** Whom the token names; undefined if a check failed. */
+  /** The caller of the token. Undefined if a check failed. */
   readonly caller?: Caller | undefined
 }
 

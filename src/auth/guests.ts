@@ -7,9 +7,9 @@ import type { Refusal } from '../observe/refusals.ts'
 import { isIdentifier, usableIdentifier } from './identifiers.ts'
 import { permanentlyAccepted, type AcceptedCredential } from './identity.ts'
 
-/** People without an account. Only the token that the gateway signs makes a guest the same one tomorrow. */
+/** People without an account. A guest keeps its session by the token that the gateway signs. */
 export interface Guests {
-  /** Makes a token: for a new guest, or a fresh one for the guest `subject`. */
+  /** Makes a token for a new guest, or a fresh token for the guest `subject`. */
   issue(subject?: string): Promise<GuestPass>
   /** @throws {UnauthenticatedError} unless the gateway signed the token for a guest, and it is current. */
   verify(token: string): Promise<AcceptedCredential>

@@ -1,13 +1,13 @@
 const maxBytes = 256
 
-/** Nobody sees such a text: spaces of every kind, and characters that are drawn as nothing. */
+/** Matches invisible text: spaces of every kind, and characters without a glyph. */
 const blank = /^[\p{White_Space}\p{Default_Ignorable_Code_Point}\u2800\ufeff]*$/u
 
 /**
- * Whether a claim may tell callers apart: text that is not blank, at most 256 bytes, no control characters. A blank one
- * is what a sign-in writes that lost its user, so that all whom it lost would be one caller.
+ * Whether a claim may identify a caller: text that is not blank, at most 256 bytes, no control characters. A faulty sign-in
+ * writes blank claims for users that it has lost, and all of them would be one caller.
  * Nothing is trimmed or folded, so two callers meet only if their claims are equal byte for byte;
- * lone surrogates are refused, for they have no bytes in UTF-8.
+ * lone surrogates are refused, since they have no bytes in UTF-8.
  */
 export function isIdentifier(value: unknown): value is string {
   return (
@@ -22,7 +22,7 @@ export function isIdentifier(value: unknown): value is string {
 /** The rule of `isIdentifier`, in words for the log. */
 export const usableIdentifier = `text of 1 to ${maxBytes} bytes, not blank, without control characters`
 
-/** Whether a claim may be a `session_name`: 1 to 64 visible ASCII characters, which no server can trim or truncate. */
+/** Whether a claim may be a `session_name`: 1 to 64 visible ASCII characters, which no server trims or truncates. */
 export function isSessionName(value: unknown): value is string {
   return typeof value === 'string' && /^[\x21-\x7e]{1,64}$/.test(value)
 }

@@ -6,7 +6,7 @@ import type { Caller } from '../domain.ts'
  */
 export interface CredentialStatus {
   /**
-   * Whether such a credential would be accepted now, apart from its own expiry.
+   * Returns whether such a credential would be accepted now, apart from its own expiry.
    * @throws {UnavailableError} if that cannot be known now.
    */
   isStillAccepted(): Promise<boolean>
@@ -25,7 +25,7 @@ export interface AcceptedCredential {
 
 /** Who sent a request. */
 export interface Identity extends AcceptedCredential {
-  /** `cookie`: a browser may have sent the credential without its page's will, so where the request comes from matters. */
+  /** `cookie`: a browser may have sent the credential for a page of another site, so the origin of the request matters. */
   readonly by: 'header' | 'cookie'
 }
 

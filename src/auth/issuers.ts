@@ -12,7 +12,7 @@ import { createRemoteKeys, type RemoteKeyOptions } from './jwks.ts'
 /** The configured issuers, with their keys. */
 export interface Issuers extends Disposable {
   /**
-   * The issuer that the `iss` of unverified claims names: it only chooses whose keys and rules the token must satisfy.
+   * Returns the issuer that the `iss` of unverified claims names. It only chooses the keys and rules for the token.
    * @throws {@link UnauthenticatedError} if the claims name none that is configured.
    */
   find(claims: JWTPayload): Issuer
@@ -21,13 +21,13 @@ export interface Issuers extends Disposable {
 export interface Issuer {
   readonly settings: IssuerSettings
   readonly sources: readonly OpenKeySource[]
-  /** The rules for its tokens, at this moment. */
+  /** The current rules for its tokens. */
   rules(): ClaimRules
 }
 
-/** A key source whose keys can be asked for. */
+/** A key source that can find keys. */
 export interface OpenKeySource extends Pick<KeySource, 'algorithms' | 'type'> {
-  /** The key that may have signed the token; `iss` is the claim of the token. */
+  /** Returns the key that may have signed the token. `iss` is the claim of the token. */
   find(
     header: JWSHeaderParameters,
     token: FlattenedJWSInput,
@@ -42,7 +42,7 @@ export interface IssuersOptions extends RemoteKeyOptions {
   readonly nameClaim?: NameClaim | undefined
 }
 
-/** Nobody has verified the name: the log takes no more of it. */
+/** The longest unverified name that is logged. */
 const maxLoggedIssuer = 200
 
 export function openIssuers(options: IssuersOptions): Issuers {
@@ -56,7 +56,7 @@ export function openIssuers(options: IssuersOptions): Issuers {
       rules: () => ({ settings, nameClaim: claim, now: clock.now() }),
     }
   })
-  // A map, not an object: the key comes from a token that nobody has verified yet.
+  // A map and not an object, since the key comes from an unverified token.
   const exact = new Map(issuers.map((issuer) => [issuer.settings.issuer, issuer]))
 
   function fitting(iss: string): Issuer | undefined {

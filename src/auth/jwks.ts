@@ -30,13 +30,13 @@ export interface RemoteKeys extends Disposable {
   statusOf(key: object): CredentialStatus
 }
 
-/** Shared statuses that are remembered. One that was forgotten still works for those who have it. */
+/** The most shared statuses that are remembered. A forgotten one still works for those that have it. */
 const maxStatuses = 100
-/** Keys that are tried for a token that does not name its key: each costs a verification. */
+/** The most keys that are tried for a token without `kid`: each costs a verification. */
 const maxCandidates = 4
 /** The log lists at most this many names of keys. */
 const maxLoggedKeys = 10
-/** While there is no key at all, the issuer is asked again after this time even if the cooldown is longer. */
+/** While there is no key at all, keys are fetched again after this time even if the cooldown is longer. */
 const emptyCooldownMs = 1_000
 
 export interface RemoteKeyOptions {
@@ -61,7 +61,7 @@ export function createRemoteKeys(
   const ageMs = () => (fetched ? clock.monotonic() - fetched.at : Number.POSITIVE_INFINITY)
   const isUsable = () => ageMs() <= settings.maxStaleSeconds * 1000
 
-  /** Fetches the keys, unless that was tried a moment ago; concurrent callers share one fetch. Never rejects. */
+  /** Fetches the keys, unless that was tried a moment ago. Concurrent callers share one fetch. Never rejects. */
   function refresh(): Promise<void> {
     if (flight) return flight
     const cooldownMs = settings.cooldownSeconds * 1000
@@ -79,12 +79,12 @@ export function createRemoteKeys(
       tried = { at: fetched.at, failed: false }
     } catch (error) {
       tried = { at: clock.monotonic(), failed: true }
-      // Anything else is the end of the gateway.
+      // Any other error means that the gateway is closing.
       if (error instanceof KeySetError) onFetchFailure(error.failure)
     }
   }
 
-  /** The keys at hand that fit the header, up to one more than are tried. */
+  /** The known keys that fit the header, up to one more than are tried. */
   async function candidates(
     header: JWSHeaderParameters,
     iss: string,
@@ -102,7 +102,7 @@ export function createRemoteKeys(
     }
   }
 
-  /** Undefined: none of the keys at hand signed the token. */
+  /** Returns undefined if no known key signed the token. */
   async function look(
     header: JWSHeaderParameters,
     token: FlattenedJWSInput,
@@ -110,7 +110,7 @@ export function createRemoteKeys(
   ): Promise<CryptoKey | undefined> {
     const keys = await candidates(header, iss)
     const [only, ...more] = keys
-    // A key that the token names is the one, whatever its signature turns out to be.
+    // If the token names its key, no other key is tried.
     if (header.kid !== undefined && more.length === 0) return only
     if (keys.length > maxCandidates) {
       throw new UnauthenticatedError('The token does not name one of the keys of its issuer.', {
@@ -146,11 +146,11 @@ export function createRemoteKeys(
   async function refreshIfOld(): Promise<void> {
     if (ageMs() <= settings.maxAgeSeconds * 1000) return
     const refreshed = refresh()
-    // An issuer that does not answer holds up nobody whose key we still have: only the first who found it so has waited.
+    // An unreachable issuer does not delay tokens whose key is still known: only the first caller has waited.
     if (!(tried?.failed === true && isUsable())) await refreshed
   }
 
-  /** Keys are fetched again and again, so only the thumbprint tells whether one is still the same. */
+  /** Keys are fetched repeatedly, so a key is compared by its thumbprint. */
   async function shareStatus(
     key: CryptoKey,
     { alg, kid }: JWSHeaderParameters,
@@ -182,7 +182,7 @@ export function createRemoteKeys(
       const thumbprints = await Promise.all(keys.slice(0, maxCandidates).map(thumbprintOf))
       return thumbprints.includes(thumbprint)
     } catch (error) {
-      // A set of keys that cannot be used: no token under it would be accepted.
+      // No key of the set can be used, so no token would be accepted.
       if (error instanceof errors.JOSEError) return false
       throw error
     }
@@ -203,7 +203,7 @@ export function createRemoteKeys(
   }
 }
 
-/** `isOneOfSeveral`: a key that cannot be used at all is passed over. */
+/** `isOneOfSeveral`: a key that cannot be used is skipped. */
 async function isSignedBy(
   token: FlattenedJWSInput,
   key: CryptoKey,
@@ -221,16 +221,16 @@ async function isSignedBy(
 interface PublishedKeys {
   /** The keys that may sign tokens with this `iss`. */
   of(iss: string): LocalJWKSet
-  /** Their names, which are public, for the log. */
+  /** The ids of the keys, which are public, for the log. */
   readonly kids: string
 }
 
 /**
- * A key of Microsoft Entra may have a member `issuer`: it signs the tokens of that one tenant only, although the key set
- * is that of all tenants.
+ * A key of Microsoft Entra may have a member `issuer`. Then it signs tokens of that tenant only, although the key set is
+ * shared by all tenants.
  */
 function publishedKeys(keys: readonly JWK[]): PublishedKeys {
-  /** By the numbers of the keys in it: there are no more of these than issuers that keys name, and one. */
+  /** Keyed by the indexes of the keys in it. There is at most one set for each issuer that a key names, and one more. */
   const sets = new Map<string, LocalJWKSet>()
   const kids = keys.map(({ kid }) => kid ?? 'a key without kid')
   return {
@@ -245,7 +245,7 @@ function publishedKeys(keys: readonly JWK[]): PublishedKeys {
   }
 }
 
-/** An `issuer` with a hole, such as `{tenantid}`, is that of every tenant. */
+/** An `issuer` with a hole, such as `{tenantid}`, means every tenant. */
 function maySignFor(key: JWK, iss: string): boolean {
   const issuer = 'issuer' in key ? key.issuer : undefined
   return typeof issuer !== 'string' || issuer.includes('{') || issuer === iss

@@ -16,8 +16,8 @@ export class KeySetError extends Error {
 }
 
 /**
- * The keys that an issuer publishes now. Where the issuer is discovered, its discovery document (OpenID Connect Discovery
- * 1.0 §4) names the key set, and is read every time.
+ * Fetches the keys that an issuer publishes now. If no key set is configured, the discovery document (OpenID Connect
+ * Discovery 1.0 §4) names it, and is read every time.
  * @throws {KeySetError}, or the signal's reason
  */
 export async function fetchKeySet(
@@ -38,10 +38,10 @@ export async function fetchKeySet(
   return await get(keySetUrl, readKeySet)
 }
 
-/** What an operator should know about one key source before tokens come. */
+/** The state of one key source, for operators. */
 export interface KeySetReport {
   readonly issuer: string
-  /** Where the key set, or the discovery document, was asked for. */
+  /** The URL of the key set or of the discovery document. */
   readonly url: string
   /** Undefined: the keys were fetched. */
   readonly failure?: UpstreamFailure | undefined
@@ -76,7 +76,7 @@ export async function checkKeySets(
   )
 }
 
-/** Whether a key can verify one of the algorithms, by what the key set says of it. */
+/** Whether a key can verify one of the algorithms, according to the key set. */
 function fits({ kty, alg, crv, use }: JWK, algorithms: readonly string[]): boolean {
   if (use !== undefined && use !== 'sig') return false
   return algorithms.some((algorithm) => {
@@ -93,7 +93,7 @@ const curves: ReadonlyMap<string, string> = new Map([
   ['ES512', 'P-521'],
 ])
 
-/** Discovery says whose document it is: another issuer's would vouch for tokens of that one. */
+/** The document must name this issuer: that of another issuer would vouch for that issuer's tokens. */
 function readDiscovery(
   document: unknown,
   { url, issuer }: { readonly url: string; readonly issuer: string },

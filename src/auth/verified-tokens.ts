@@ -2,19 +2,19 @@ import { hash } from 'node:crypto'
 import type { Clock } from '../lib/clock.ts'
 import type { AcceptedCredential } from './identity.ts'
 
-/** Tokens that were verified a moment ago. A token that comes with every request costs one digest. */
+/** Remembers tokens that were verified a moment ago, so that a repeated token costs one digest. */
 export interface VerifiedTokens {
   /** Returns undefined if the token must be verified. */
   find(token: string): AcceptedCredential | undefined
   add(token: string, made: AcceptedCredential): void
 }
 
-/** A key that its issuer withdraws is noticed after this time, in ms. */
+/** The time after which a withdrawn key is noticed, in ms. */
 const maxAgeMs = 60_000
 const maxTokens = 10_000
 
 export function createVerifiedTokens(clock: Clock): VerifiedTokens {
-  /** Keyed by a digest, so that no token stays in memory; the oldest first. */
+  /** Keyed by a digest, so that no token stays in memory. The oldest comes first. */
   const verified = new Map<string, { readonly made: AcceptedCredential; readonly at: number }>()
   const isFresh = (at: number) => clock.monotonic() - at < maxAgeMs
 

@@ -20,7 +20,7 @@ Options:
 
 Exit codes: 0 all is well, 1 failed while running, 2 bad usage, bad configuration or a busy port; those of
 probe are verdicts (see its help).
-Standard output holds only what was asked for; logs and complaints go to standard error.
+Standard output has only the result of the command. Logs and errors go to standard error.
 `
 
 const configuration = `The configuration is one JSON file. A scalar in it is overridden by an environment variable named after
@@ -35,9 +35,9 @@ export const helpOf: Readonly<Record<Command, string>> = {
 Runs the gateway until a signal stops it. Logs are JSON lines on standard error; the line "listening"
 has the address.
 
-SIGTERM or SIGINT drains: /health/ready answers 503, no new messages are accepted, running replies get
-timeouts.drainMs (25 s) to end, subscribers are let go with a place to resume from. A second signal ends
-the process at once; what was acknowledged is on disk all the same.
+SIGTERM or SIGINT drains: /health/ready answers 503, no new messages are accepted, running replies have
+timeouts.drainMs (25 s) to end, and streams end with a cursor to resume from. A second signal ends the process
+at once. Acknowledged messages are on disk in any case.
 
 Options:
   -c, --config FILE  the configuration; default: the path in COZE_GATEWAY_CONFIG
@@ -45,18 +45,18 @@ Options:
 ${configuration}`,
   demo: `Usage: coze-graphql-gateway demo [--host HOST] [--port PORT] [--data FILE] [--dialect NAME] [--leak NAME]
 
-Runs the gateway with an embedded stand-in for Coze (a Workflow and a Bot) and prints two callers, Alice
-and Bob, with commands to copy. Needs no account and no configuration. Its secrets are known to everybody:
-it listens on loopback, and does not start where NODE_ENV is "production".
+Runs the gateway with an embedded stand-in for Coze (a Workflow and a Bot) and prints commands to copy for two
+callers, Alice and Bob. It needs no account and no configuration. Everybody knows its secrets, so it listens on
+loopback, and does not start where NODE_ENV is "production".
 
 Options:
       --host HOST          default 127.0.0.1
       --port PORT          default 4000; 0 takes a free one
       --data FILE          the SQLite file; default data/demo.db
-      --dialect NAME       what the stand-in plays: cloud (default), or studio, a self-hosted Coze Studio with
-                           one personal token for everybody
-      --leak NAME          the stand-in mixes sessions up; shows what users see, what the guard does and what
-                           a probe finds: static-conversation, shared-name, foreign-conversations,
+      --dialect NAME       the platform that the stand-in imitates: cloud (default), or studio, a self-hosted
+                           Coze Studio with one personal token for everybody
+      --leak NAME          make the stand-in mix sessions up, and show what users see, what the guard does and
+                           what a probe finds: static-conversation, shared-name, foreign-conversations,
                            shared-variables, shared-memory, shared-question, fixed-node-names,
                            unfiltered-knowledge
       --allow-production   start although NODE_ENV is "production"
@@ -65,23 +65,23 @@ Options:
                           [--trials N] [--budget N] [--format table|json|junit] [--bundle FILE]
                           [--ask TEXT] [--knowledge FILE]
 
-Finds out whether the configured assistants keep sessions apart: sessions that never were tell them secrets
-and are asked for each other's. Needs no running gateway. Names each layer that leaks, what is likely behind
-it, and what to change. With --gateway, a running gateway does so, and keeps the verdict. Progress goes to
-standard error. What a probe says may stay in an assistant's long-term memory: a staging copy of it is the
-better one to try.
+Finds out whether the configured assistants keep sessions apart: new sessions are told secrets, and are asked
+for each other's. No gateway needs to run. The report names each layer that leaks, the cause, and what to
+change. With --gateway, a running gateway probes its own assistants and keeps the verdicts. Progress goes to
+standard error. The long-term memory of an assistant may keep the secrets of a probe, so probe a staging copy
+if you have one.
 
 Options:
   -c, --config FILE     the configuration; default: the path in COZE_GATEWAY_CONFIG
-      --gateway URL     the running gateway that is to do it
+      --gateway URL     the running gateway that probes its assistants
       --token-file FILE a bearer token with the operators' scope, for --gateway
-      --assistant ID    only this one
+      --assistant ID    only this assistant; default: all
       --trials N        pairs of sessions; default: probe.trials, which is 2
-      --budget N        upstream calls at most, for each strategy of an assistant; default: probe.budget, 60
+      --budget N        the most upstream calls for each strategy of an assistant; default: probe.budget, 60
       --format FORMAT   table (default), json or junit
-      --bundle FILE     write what the platform's support needs: ids, times, log ids; no secrets, no texts;
-                        as Markdown if its name ends in .md, else as JSON
-      --ask TEXT        a message that makes the assistant put a question and wait for the answer
+      --bundle FILE     write a report for the platform's support: ids, times and log ids, no secrets and texts;
+                        as Markdown if the name ends in .md, else as JSON
+      --ask TEXT        a message that makes the assistant ask a question and wait for the answer
       --knowledge FILE  facts of the knowledge base to ask for:
                         [{ "sessionName": …, "question": …, "value": … }]
 
@@ -91,8 +91,8 @@ ${configuration}`,
   init: `Usage: coze-graphql-gateway init [--config FILE] [--yes] [OPTIONS]
 
 Writes a first configuration with comments, and beside it two keys that only you can read: session.key and
-name.key. Asks at a terminal for what is not given; without a terminal, or with --yes, what is not given
-stays a gap that check-config names. Nothing that exists is changed.
+name.key. At a terminal it asks for values that no option gives. Without a terminal, or with --yes, missing
+values are marked "<…>", and check-config names them. Existing files are not changed.
 
 Options:
   -c, --config FILE      the file to write; default gateway.json
@@ -117,17 +117,17 @@ Prints the GraphQL schema (SDL) on standard output.
 Reads the configuration as serve does, starts nothing, and lists every problem with its path on standard
 error (exit code 2), or prints one line when all is well (exit code 0). No secret is shown.
 
-With --online it tries every remote party (exit code 1 if one is not well). It fetches the key set of each
-issuer. It checks each assistant as serve does at its start: it obtains an access token and an empty
-conversation, deletes that again, and says what keeps sessions apart. What is wrong is shown with the host,
-the call, the codes, and the page of the console that mends it.
-Then it says "Hello." to each Workflow and Bot, and breaks that off at the first word of the answer: only a
-run shows a wrong id, what is not published or not allowed, and a start parameter that is missing.
-What it costs is that beginning of one answer for each, an "auto" assistant being two.
+With --online it tries every remote party (exit code 1 if one fails). It fetches the key set of each issuer.
+It checks each assistant as serve does at its start: it obtains an access token and an empty conversation,
+deletes the conversation, and prints what keeps sessions apart. A problem is shown with the host, the call,
+the codes, and the page of the console where it is mended.
+Then it sends "Hello." to each Workflow and Bot, and cancels the run at the first word of the answer. Only a
+run shows a wrong id, a missing publication or permission, and a missing start parameter. Each run costs the
+beginning of one answer. An "auto" assistant has two runs.
 
-With --token it explains one user's bearer token: each check that passed or failed, what was found and what is
-expected, the setting that decides, and the caller whom the token names. Exit code 1: it would be refused.
-It shows claims of the token, so the token should be your own. Published keys are fetched for it.
+With --token it explains a user's bearer token: each check with its result, the value that was found, the value
+that is expected, the setting that decides, and the caller that the token names. Exit code 1: the gateway would
+refuse the token. The output has claims of the token, so use a token of your own. Published keys are fetched.
 
 Options:
   -c, --config FILE  the configuration; default: the path in COZE_GATEWAY_CONFIG

@@ -10,9 +10,9 @@ import { probeGateway } from './probe/remote-probe.ts'
 
 interface Story {
   readonly leak: Leak
-  /** What the stand-in for Coze does wrong. */
+  /** The fault of the stand-in for Coze. */
   readonly about: string
-  /** Who says what to the Workflow. */
+  /** The messages to the Workflow, each with its sender. */
   readonly talk: readonly (readonly ['Alice' | 'Bob', string])[]
 }
 
@@ -21,7 +21,7 @@ const secret: Story['talk'] = [
   ['Bob', 'what is my secret?'],
 ]
 
-/** By the name of the option's value. */
+/** Keyed by the value of the option. */
 const stories: Readonly<Record<string, Story>> = {
   'static-conversation': {
     leak: 'staticConversation',
@@ -30,7 +30,7 @@ const stories: Readonly<Record<string, Story>> = {
   },
   'shared-name': {
     leak: 'sharedName',
-    about: 'conversations of the app are kept by their names alone',
+    about: 'the app finds conversations by their names alone, whoever asks',
     talk: secret,
   },
   'foreign-conversations': {
@@ -40,7 +40,7 @@ const stories: Readonly<Record<string, Story>> = {
   },
   'shared-variables': {
     leak: 'sharedVariables',
-    about: 'user variables (用户变量) are kept for the owner of the token',
+    about: 'user variables (用户变量) are kept by the owner of the token, so all users share them',
     talk: secret,
   },
   'shared-memory': {
@@ -50,7 +50,7 @@ const stories: Readonly<Record<string, Story>> = {
   },
   'shared-question': {
     leak: 'sharedQuestion',
-    about: 'the next message to the app answers a question, whoever was asked',
+    about: 'a question is answered by the next message to the app, whoever sends it',
     talk: [
       ['Alice', '/ask Which parcel, Alice?'],
       ['Bob', 'Good morning.'],
@@ -65,19 +65,19 @@ const stories: Readonly<Record<string, Story>> = {
   'unfiltered-knowledge': {
     leak: 'unfilteredKnowledge',
     about:
-      "the knowledge base (知识库) is searched without regard to session_name; it knows Carol's account",
+      "the knowledge base (知识库) is not filtered by session_name, and contains Carol's account",
     talk: [['Bob', 'what is my account?']],
   },
 }
 
 export const leakNames: readonly string[] = Object.keys(stories)
 
-/** The switch that a name stands for; undefined: there is none of that name. */
+/** The switch of the stand-in for this name. Returns undefined for an unknown name. */
 export function findLeak(name: string): Leak | undefined {
   return stories[name]?.leak
 }
 
-/** Tells, by doing it, what a leak does to users, what the guard does about it, and what a probe finds. */
+/** Shows by example what a leak does to users, what the guard does about it, and what a probe finds. */
 export async function tellLeakStory(
   name: string,
   demo: Demo,
@@ -134,15 +134,15 @@ export async function tellLeakStory(
   )
   await line(`\n${formatReports(reports, 'table')}`)
 
-  await line('3. What becomes of "workflow":')
+  await line('3. What happens to "workflow":')
   await line(`   ${await describe(as('Operator'), signal)}`)
   await line('   Bob: hello again')
   await line(`     ${await say(as('Bob'), 'hello again', signal)}`)
   const isLeaking = reports.some(({ verdict }) => verdict === 'LEAKING')
   await line(
     isLeaking
-      ? '\nAfter the remedy, the operator probes again; what the guard has quarantined, clearQuarantine frees.'
-      : '\nThe gateway gives every session names and ids that nobody can guess, so this leak reaches nobody.',
+      ? '\nAfter the remedy, the operator probes again, and clears a quarantine by clearQuarantine.'
+      : '\nThe gateway gives every session names and ids that nobody can guess, so this leak reaches no user.',
   )
 }
 
@@ -184,7 +184,7 @@ const isolationSchema = z.object({
   }),
 })
 
-/** What comes of a message, in a line. */
+/** The outcome of a message, in one line. */
 async function say(client: GraphClient, text: string, signal: AbortSignal): Promise<string> {
   const input = { text, assistantId: 'workflow' }
   const sent = sendSchema.parse(await client.ask(sendDocument, { input }, signal)).data.sendMessage
@@ -198,7 +198,7 @@ async function say(client: GraphClient, text: string, signal: AbortSignal): Prom
   return 'no answer'
 }
 
-/** What the gateway knows of the Workflow, in a line. */
+/** The state of the Workflow in the gateway, in one line. */
 async function describe(client: GraphClient, signal: AbortSignal): Promise<string> {
   const { data } = isolationSchema.parse(await client.ask(isolationDocument, {}, signal))
   const [{ isAvailable, isolation } = {}] = data.assistants

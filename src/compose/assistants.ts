@@ -25,7 +25,7 @@ export async function openAssistants(
   const common = { clock, random, metrics, timeouts, limits }
   const client = stack.use(createCozeClient({ ...common, tracer, onFailure, dispatcher, proxy }))
   const opened = stack.use(createAssistants(assistants, { ...common, client, newId, verdictOf }))
-  // Part of the look at the start, so that the first users see it.
+  // The opening is read as part of the check at the start, so that the first users see it.
   if (probe.checkAtStart) for (const { id } of assistants) void opened.openingOf(id)
   const owned = stack.move()
   return { ...opened, [Symbol.asyncDispose]: () => owned.disposeAsync() }

@@ -10,7 +10,7 @@ import { createOpenTelemetryTracer } from '../observe/opentelemetry.ts'
 import { createPrometheusMetrics } from '../observe/prometheus.ts'
 import type { Tracer } from '../observe/tracer.ts'
 
-/** What every part of a gateway shares. */
+/** The dependencies that all parts of a gateway share. */
 export interface Dependencies {
   readonly clock: Clock
   readonly newId: NewId
@@ -19,11 +19,14 @@ export interface Dependencies {
   readonly logger: Logger
   readonly metrics: Metrics
   readonly tracer: Tracer
-  /** The way to the upstream, such as through a proxy; its owner closes it. Undefined: the client opens one of its own. */
+  /**
+   * The connections to the upstream, for example through a proxy. Its owner closes it. Undefined: the client opens its
+   * own.
+   */
   readonly dispatcher: CozeClientOptions['dispatcher']
 }
 
-/** Fills in the real ones: OpenTelemetry's API as the tracer, for whichever SDK the process runs. */
+/** Fills in the real dependencies. The tracer is OpenTelemetry's API, which uses the SDK of the process. */
 export function withDefaults(given: Partial<Dependencies>, { logging }: Config): Dependencies {
   return {
     clock: given.clock ?? systemClock,

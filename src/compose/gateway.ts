@@ -14,24 +14,27 @@ import { createReplies, createSessionsOver } from './replies.ts'
 import { createServer } from './server.ts'
 import { createSignIn } from './sign-in.ts'
 
-/** What a gateway takes from outside; all have real defaults. */
+/** The dependencies of a gateway. All have real defaults. */
 export interface GatewayDependencies extends Partial<Dependencies> {
-  /** Headers that GraphiQL's editor begins with; for demos. */
+  /** The initial headers of GraphiQL's editor, for demos. */
   readonly graphiqlHeaders?: Readonly<Record<string, string>>
 }
 
 export interface Gateway extends AsyncDisposable, Pick<GraphServer, 'fetch' | 'handle' | 'serve'> {
-  /** From now on these API keys are accepted and no others; streams that rest on one that is gone end, resumably. */
+  /** Accepts only these API keys from now on. Streams under a removed key end, and can be resumed. */
   replaceApiKeys(keys: Config['apiKeys']): Promise<void>
-  /** Takes no new messages, lets what runs finish (`timeouts.drainMs`), ends all streams resumably, and closes the store. */
+  /**
+   * Takes no new messages, lets running replies finish (`timeouts.drainMs`), ends all streams resumably, and closes the
+   * store.
+   */
   close(): Promise<void>
 }
 
-/** How long streams are given to take their end before their sockets are closed, in ms. */
+/** The time for clients to read the end of their streams before their sockets are closed, in ms. */
 const letGoMs = 2_000
 
 /**
- * Builds a gateway and takes up what an earlier process left behind.
+ * Builds a gateway and recovers the open replies of an earlier process.
  * @throws {@link StoreOpenError} when the store cannot be opened; `TypeError` when an assistant does not keep sessions apart.
  */
 export async function createGateway(
@@ -45,7 +48,7 @@ export async function createGateway(
   const infos = [first, ...rest] as const
   const draining = new AbortController()
 
-  await using stack = new AsyncDisposableStack() // a failure half-way closes what is already open
+  await using stack = new AsyncDisposableStack() // after a failure, everything that is already open is closed
   const failures = stack.use(createUpstreamFailureLog(dependencies))
   const onFailure = (failure: UpstreamFailure) => failures.failed(failure)
   const namer = createSessionNamer(config.session)

@@ -12,7 +12,7 @@ import type { Dependencies } from './dependencies.ts'
 export interface Persistence extends AsyncDisposable {
   readonly store: Store
   readonly readiness: StoreReadiness
-  /** In memory, read from the store and written behind. */
+  /** Verdicts in memory, read from the store and written to it later. */
   readonly verdicts: Verdicts
 }
 

@@ -14,7 +14,7 @@ export interface RepliesParts {
   readonly infos: readonly [AssistantInfo, ...AssistantInfo[]]
 }
 
-/** How long an upstream is given to agree to a cancel, in ms. */
+/** The time limit for the upstream to confirm a cancel, in ms. */
 const cancelMs = 3_000
 const hourMs = 3_600_000
 
@@ -53,7 +53,7 @@ export function createReplies(
   })
 }
 
-/** What sessions may do over that engine. */
+/** The sessions over that engine. */
 export function createSessionsOver(
   engine: ReplyEngine,
   { assistants: settings, limits, session, uploads }: Config,

@@ -27,11 +27,11 @@ export interface ServerParts {
   readonly infos: readonly [AssistantInfo, ...AssistantInfo[]]
   /** Aborted when the gateway begins to close. */
   readonly draining: AbortSignal
-  /** Headers that GraphiQL's editor begins with. */
+  /** The initial headers of GraphiQL's editor. */
   readonly graphiqlHeaders: Readonly<Record<string, string>> | undefined
 }
 
-/** HTTP on one side; sessions, replies and isolation on the other. */
+/** Builds the HTTP server over sessions, replies and isolation. */
 export function createServer(
   config: Config,
   dependencies: Dependencies,
@@ -86,7 +86,7 @@ export function createServer(
 
 const tooManyGuests = 'Too many guests came within a minute.'
 
-/** Opens the session of a caller: all that its requests may touch. */
+/** Opens the session of a caller, which is all that its requests can reach. */
 function sessionOpener(
   { operatorScope, limits, uploads, timeouts: { keepAliveMs } }: Config,
   { clock, logger, metrics, tracer }: Dependencies,

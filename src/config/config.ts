@@ -27,22 +27,22 @@ export interface Config {
   /** Undefined: no metrics are served. */
   readonly metrics?: ListenAddress | undefined
   readonly cors: CorsSettings
-  /** Where GraphQL is on the gateway's own server. */
+  /** The path of GraphQL on the gateway's own server. */
   readonly path: string
   /** Whether browsers get GraphiQL at `path`. */
   readonly graphiql: boolean
   /** Whether clients may ask for the schema. */
   readonly introspection: boolean
-  /** Undefined: every request brings its document. */
+  /** Undefined: requests contain their documents. */
   readonly persistedDocuments?: PersistedDocuments | undefined
   readonly logging: { readonly level: LogLevel }
-  /** Proxies before the gateway whose `X-Forwarded-For` is believed. */
+  /** The number of proxies in front of the gateway whose `X-Forwarded-For` is trusted. */
   readonly trustProxy: number
-  /** Their `issuer`s differ. Empty only where there are API keys or guests. */
+  /** Their `issuer`s differ. The list is empty only if there are API keys or guests. */
   readonly issuers: readonly IssuerSettings[]
   /** Their ids and digests differ. */
   readonly apiKeys: readonly ApiKeySettings[]
-  /** Undefined: cookies are no credentials. */
+  /** Undefined: cookies are not credentials. */
   readonly cookie?: CookieSettings | undefined
   /** Undefined: there are no guests. */
   readonly guests?: GuestSettings | undefined
@@ -61,7 +61,7 @@ export interface Config {
   readonly proxy?: ProxySettings | undefined
 }
 
-/** Every problem of a configuration at once: each is `path: sentence`, and none shows a value of a secret. */
+/** All problems of a configuration, each as `path: sentence`. None shows the value of a secret. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
   readonly problems: readonly string[]
@@ -72,7 +72,7 @@ export class ConfigError extends Error {
 }
 
 export interface ConfigSource {
-  /** Path of the JSON file, which may have comments. Default: `COZE_GATEWAY_CONFIG` of `env`, unless `json` is given. */
+  /** The path of the JSON file, which may have comments. Default: `COZE_GATEWAY_CONFIG` of `env`, unless `json` is given. */
   readonly file?: string | undefined
   /** The settings themselves, instead of a file. */
   readonly json?: unknown
@@ -83,13 +83,13 @@ export interface ConfigSource {
   readonly mode?: 'serve' | 'demo'
 }
 
-/** The environment of this process: the only place where it is read. */
+/** The environment of this process. It is read only here. */
 export function processEnvironment(): Readonly<Record<string, string | undefined>> {
   return { ...process.env }
 }
 
 /**
- * Reads all settings: the file, then the environment over it.
+ * Reads all settings. Variables of the environment override the file.
  * Relative paths in the file are relative to the file; in the environment, to the working directory.
  * @throws {ConfigError} with every problem.
  */
@@ -147,7 +147,7 @@ function readJson(file: string | undefined, readFile: (path: string) => string):
   }
 }
 
-/** Comments are blanked, so that everything else keeps its place. */
+/** Comments are replaced by spaces, so that error positions stay right. */
 function blankComments(text: string): string {
   const textOrComment = /"(?:[^"\\\n]|\\.)*"|\/\/[^\n]*|\/\*[\s\S]*?\*\//g
   return text.replaceAll(textOrComment, (found) =>
@@ -155,7 +155,7 @@ function blankComments(text: string): string {
   )
 }
 
-/** The file's settings with the environment's over them; anything but objects is left for the schema to refuse. */
+/** The settings of the file, overridden by those of the environment. The schema refuses what is not an object. */
 function applyOverrides(raw: unknown, overrides: readonly Override[]): unknown {
   if (!isPlain(raw)) return raw
   return overrides.reduce<unknown>((settings, { path, value }) => put(settings, path, value), raw)
@@ -167,7 +167,7 @@ function put(settings: unknown, [name, ...rest]: readonly string[], value: unkno
   return isPlain(section) ? { ...section, [name]: put(section[name], rest, value) } : section
 }
 
-/** Plain objects and lists, all the way down; secrets and keys protect themselves. */
+/** Freezes plain objects and lists at all depths. Secrets and keys protect themselves. */
 function freeze<T>(value: T): T {
   if (!Array.isArray(value) && !isPlain(value)) return value
   for (const part of Object.values(value)) freeze(part)

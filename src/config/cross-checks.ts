@@ -8,10 +8,10 @@ import type { ProbeSettings } from './sections/probe.ts'
 import type { ListenAddress } from './sections/process.ts'
 import { isPlainHttp, isRegion } from './upstream-url.ts'
 
-/** The path of a setting, and what is wrong with it. */
+/** The path of a setting, and its problem. */
 type Problem = readonly [path: readonly PropertyKey[], message: string]
 
-/** As much of the unparsed sections as the cross-checks need; each section's own schema reports what is wrong in itself. */
+/** The unparsed settings that the cross-checks need. The schema of each section reports the section's own problems. */
 const glimpseSchema = z.object({
   issuers: z.array(z.object({ issuer: z.string() }).catch({ issuer: '' })).catch([]),
   apiKeys: z
@@ -38,7 +38,10 @@ const glimpseSchema = z.object({
     .catch(undefined),
 })
 
-/** Problems that no single section can see. Found in unparsed settings, so that they are reported with the sections' own. */
+/**
+ * Problems between sections. They are found in unparsed settings, so that they are reported together with those of the
+ * sections.
+ */
 export function crossProblems(settings: unknown): readonly Problem[] {
   const glimpse = glimpseSchema.safeParse(settings).data
   if (glimpse === undefined) return []
@@ -89,7 +92,7 @@ export function crossProblems(settings: unknown): readonly Problem[] {
       ? [
           [
             ['session', 'nameClaim', 'issuer'],
-            'is a template: two of its tenants may have one name for two users',
+            'is a template: users of two tenants may have the same name',
           ] as const,
         ]
       : []),
@@ -109,13 +112,13 @@ interface ParsedSections {
   readonly probe: ProbeSettings
 }
 
-/** Problems between the parsed sections, each of which is good by itself. */
+/** Problems between parsed sections that are valid by themselves. */
 export function parsedProblems(sections: ParsedSections): readonly Problem[] {
   return [...sharedSecrets(sections), ...clashes(sections), ...agingProofs(sections)]
 }
 
 /**
- * What is allowed and may still surprise: sentences for the operator.
+ * Warnings for the operator about settings that are allowed but risky.
  * @param now in ms since the epoch
  */
 export function warningsOf(
@@ -132,17 +135,17 @@ export function warningsOf(
     .filter(([, url]) => isPlainHttp(url))
     .map(
       ([path, url]) =>
-        `${path}: ${new URL(url).host} is reached over plain http: whoever is on the way can read and change what is said`,
+        `${path}: ${new URL(url).host} is reached over plain http: everybody on the network path can read and change the messages`,
     )
   return [...plainHttp, ...longTokens(issuers), ...expiredKeys(apiKeys, now)]
 }
 
-/** A start does not fail for a key whose time has come: other backends are served. */
+/** An expired key does not stop the start, since other backends can still be served. */
 function expiredKeys(apiKeys: readonly ApiKeySettings[], now: number): readonly string[] {
   return apiKeys.flatMap(({ id, notAfter }, index) =>
     notAfter !== undefined && notAfter <= now
       ? [
-          `apiKeys[${index}].notAfter: the time of ${id} ended at ${new Date(notAfter).toISOString()}, so it is refused`,
+          `apiKeys[${index}].notAfter: ${id} expired at ${new Date(notAfter).toISOString()}, so it is refused`,
         ]
       : [],
   )
@@ -159,7 +162,7 @@ function longTokens(issuers: readonly IssuerSettings[]): readonly string[] {
   )
 }
 
-/** A secret has one use: who may sign for an issuer may not therefore sign for guests (T9). */
+/** A secret has one use: a party that signs for an issuer must not be able to sign for guests (T9). */
 function sharedSecrets({
   issuers,
   guests,
@@ -172,7 +175,7 @@ function sharedSecrets({
   )
 }
 
-/** Between the end of a proof and the next probe, nobody would be served. */
+/** Nobody would be served between the end of a proof and the next probe. */
 function agingProofs({
   assistants,
   probe: { intervalHours, jitterMinutes, proofMaxAgeHours, requiredForReady },
@@ -185,7 +188,7 @@ function agingProofs({
   return [[['probe', 'intervalHours'], message]]
 }
 
-/** Two settings, each good by itself, can make each other impossible. */
+/** Settings that are valid by themselves and exclude each other. */
 function clashes({
   listen,
   metrics,
@@ -214,13 +217,13 @@ function clashes({
   ]
 }
 
-/** Whether a list is left out or empty; anything else is for its schema to judge. */
+/** Whether a list is left out or empty. Its schema reports anything else. */
 function hasNoEntry(settings: unknown, name: string): boolean {
   const list = isPlain(settings) ? (settings[name] ?? []) : undefined
   return Array.isArray(list) && list.length === 0
 }
 
-/** Places of the values that stand earlier in the list as well; empty ones are wrong by themselves. */
+/** The indexes of values that occur earlier in the list. Empty values are reported by their schema. */
 function repeats(values: readonly string[]): readonly number[] {
   return [...values.keys()].filter((at) => values[at] && values.indexOf(values[at]) < at)
 }

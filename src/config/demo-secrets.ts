@@ -1,4 +1,4 @@
-/** The secrets of the demo: known to everybody, and therefore refused by every other mode. */
+/** The secrets of the demo. Everybody knows them, so every other mode refuses them. */
 export const demoSecrets = {
   /** HS256 key of the demo's issuer. */
   issuer: 'demo-issuer-secret-known-to-everybody-0001',

@@ -6,13 +6,13 @@ const prefix = 'COZE_GATEWAY_'
 
 /** A scalar that an environment variable overrides. */
 export interface EnvironmentSetting {
-  /** The path in capitals: `timeouts.keepAliveMs` is `COZE_GATEWAY_TIMEOUTS_KEEP_ALIVE_MS`. */
+  /** The name is the path in capitals: `timeouts.keepAliveMs` is `COZE_GATEWAY_TIMEOUTS_KEEP_ALIVE_MS`. */
   readonly name: string
   readonly path: readonly string[]
   readonly kind: 'text' | 'number' | 'boolean' | 'secret' | 'path'
 }
 
-/** Every setting that has a variable: all scalars. Lists and records are in the file only. */
+/** All settings with a variable: every scalar. Lists and records can only be set in the file. */
 export function environmentSettings(
   schema: z.core.$ZodType,
   path: readonly string[] = [],
@@ -29,7 +29,7 @@ export function environmentSettings(
   return [{ name: `${prefix}${words.join('_')}`, path, kind }]
 }
 
-/** The type of what stands in the file, before defaults and transforms. */
+/** The type of the value in the file, before defaults and transforms. */
 function writtenType(type: z.core.$ZodType): z.core.$ZodType {
   if (type instanceof z.ZodPipe) return writtenType(type.def.in)
   return type instanceof z.ZodOptional ||
@@ -46,14 +46,14 @@ function kindOf(type: z.core.$ZodType): EnvironmentSetting['kind'] | undefined {
   return type instanceof z.ZodString || type instanceof z.ZodEnum ? 'text' : undefined
 }
 
-/** A variable of the environment, and what it sets. */
+/** A variable of the environment and the setting that it sets. */
 export interface Override {
   readonly name: string
   readonly path: readonly string[]
   readonly value: unknown
 }
 
-/** What the environment sets, and the variables that set nothing we know. Relative paths are made absolute from `cwd`. */
+/** The settings of the environment, and the variables without a setting. Relative paths are made absolute from `cwd`. */
 export function readEnvironment(
   settings: readonly EnvironmentSetting[],
   env: Readonly<Record<string, string | undefined>>,

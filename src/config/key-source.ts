@@ -12,8 +12,8 @@ const algorithms = [...secretAlgorithms, ...rsaAlgorithms, ...otherAlgorithms] a
 export type Algorithm = (typeof algorithms)[number]
 
 /**
- * A key of an issuer, or where its keys are published. Every source pins algorithms of its own, so that a public key can
- * never be taken for a shared secret.
+ * A key of an issuer, or the place where its keys are published. Every source pins its own algorithms, so that a public key
+ * can never be taken for a shared secret.
  */
 export type KeySource = { readonly algorithms: readonly Algorithm[] } & (
   | RemoteKeySource
@@ -21,7 +21,7 @@ export type KeySource = { readonly algorithms: readonly Algorithm[] } & (
   | { readonly type: 'secret'; readonly secret: Secret }
 )
 
-/** `url` is the key set's, or that of the discovery document which names it. */
+/** `url` is the URL of the key set, or of the discovery document that names the key set. */
 export type RemoteKeySource = JwksSettings & {
   readonly type: 'jwks' | 'discovery'
   readonly url: string
@@ -63,7 +63,7 @@ const jwksSchema = z.strictObject({
 })
 export type JwksSettings = Readonly<z.output<typeof jwksSchema>>
 
-/** Characters of a text that is still to be filled in, or stands for several values. No token holds it. */
+/** Characters of a text that must still be filled in, or of a pattern. No token contains them. */
 export const placeholder = /[{}<>*]|\$\(/
 const discoveryPath = /\/\.well-known\/(openid-configuration|oauth-authorization-server)/
 /** The settings of a key source. They stand in the entry of an issuer, or in its list of `keys`. */
@@ -77,7 +77,7 @@ export function keySourceSettings(source: SecretSource) {
           'is the discovery document: use the "jwks_uri" that stands in it, or leave "jwksUrl" out',
       })
       .optional()
-      .meta({ description: "Where the issuer's key set (JWKS) is published." }),
+      .meta({ description: "The URL of the issuer's key set (JWKS)." }),
     discovery: z.literal(true).optional().meta({
       description:
         'The key set is found through the discovery document of the issuer, `/.well-known/openid-configuration` under its URL.',

@@ -1,5 +1,5 @@
 /**
- * The PEM text in what people paste: environment variables and consoles turn line breaks into `\n` or spaces, and leave
+ * The PEM text in a pasted text. Environment variables and consoles turn line breaks into `\n` or spaces, and leave
  * quotes, a byte order mark or carriage returns around it.
  */
 export function mendPem(text: string): string {
@@ -18,7 +18,7 @@ export function mendPem(text: string): string {
     )
 }
 
-/** The mistake in a text that was mended and is still no PEM key; undefined: it is not known. */
+/** The mistake in a text that is no PEM key even after mending. Returns undefined for an unknown mistake. */
 export function pemSlip(text: string): string | undefined {
   const [, label = ''] = /-----BEGIN ([A-Z0-9 ]+)-----/.exec(text) ?? []
   if (/ENCRYPTED/.test(text)) {

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 
-/** Our sentences in place of zod's: they follow a path, and never show a value. */
+/** Our sentences instead of zod's. They follow a path, and never show a value. */
 export function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
   if (issue.input === undefined && issue.code !== 'custom') return 'is missing'
   switch (issue.code) {

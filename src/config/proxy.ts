@@ -2,15 +2,15 @@ import { Secret } from '../lib/secret.ts'
 
 /** The proxy through which https targets are reached. */
 export interface ProxySettings {
-  /** `http:` or `https:`; it may hold a user and a password. */
+  /** An `http:` or `https:` URL, which may contain a user and a password. */
   readonly url: Secret
-  /** Hosts that are reached directly, separated by commas; `*` stands for all. */
+  /** Hosts that are reached directly, separated by commas. `*` means all. */
   readonly noProxy: string
 }
 
 /**
- * What `HTTPS_PROXY` and `NO_PROXY` say, in small letters too, which win. Plain http targets are on this machine or in a
- * private network, so `HTTP_PROXY` is not read.
+ * The proxy of `HTTPS_PROXY` and `NO_PROXY`. Their lower-case forms take precedence. Plain http targets are on this machine
+ * or in a private network, so `HTTP_PROXY` is not read.
  */
 export function readProxy(
   env: Readonly<Record<string, string | undefined>>,

@@ -20,11 +20,11 @@ import { postgresSchema, storeSchema } from './sections/store.ts'
 import { timeoutsSchema } from './sections/timeouts.ts'
 import { uploadsSchema } from './sections/uploads.ts'
 
-/** All settings. Environment variables, `docs/configuration.md` and `schema/config.schema.json` are made from it. */
+/** All settings. Environment variables, `docs/configuration.md` and `schema/config.schema.json` are generated from it. */
 export function configSchema(source: SecretSource) {
   const settings = z.strictObject({
     $schema: z.string().optional().meta({
-      description: 'The address of this schema, for editors; the gateway does not read it.',
+      description: 'The address of this schema, for editors. The gateway does not read it.',
     }),
     listen: listenSchema.prefault({}),
     metrics: metricsSchema.optional(),
@@ -32,7 +32,7 @@ export function configSchema(source: SecretSource) {
     path: pathSchema,
     graphiql: z.boolean().optional().meta({
       description:
-        'Whether browsers get GraphiQL at `path`. Left out: unless `persistedDocuments.only` is set.',
+        'Whether browsers get GraphiQL at `path`. The default is true, unless `persistedDocuments.only` is set.',
     }),
     introspection: z
       .boolean()
@@ -42,12 +42,12 @@ export function configSchema(source: SecretSource) {
     logging: loggingSchema.prefault({}),
     trustProxy: z.number().int().min(0).max(16).default(0).meta({
       description:
-        "Proxies before the gateway whose `X-Forwarded-For` is believed; with 0 a client's address is that of its socket.",
+        "The number of proxies in front of the gateway whose `X-Forwarded-For` is trusted. With 0 a client's address is that of its socket.",
       unit: 'proxies',
     }),
     issuers: z.array(issuerSchema(source)).default([]).meta({
       description:
-        'Parties whose tokens are accepted. At least one is needed, unless there are `apiKeys` or `guests`.',
+        'The issuers whose tokens are accepted. At least one is needed, unless there are `apiKeys` or `guests`.',
     }),
     apiKeys: apiKeysSchema,
     cookie: cookieSchema.optional(),
@@ -57,7 +57,7 @@ export function configSchema(source: SecretSource) {
     }),
     session: sessionSchema(source),
     assistants: z.array(assistantSchema(source)).min(1).meta({
-      description: 'Coze Workflows and Bots that are served; the first is the default.',
+      description: 'The Coze Workflows and Bots that are served. The first is the default.',
     }),
     store: storeSchema(source.baseDir),
     postgres: postgresSchema(source).prefault({}),
@@ -70,14 +70,14 @@ export function configSchema(source: SecretSource) {
     const isUseless = rest.persistedDocuments?.only === true
     if (graphiql === true && isUseless) {
       const message =
-        'cannot be on with persistedDocuments.only: nothing that one types is answered'
+        'cannot be on with persistedDocuments.only, which refuses every document that is typed in it'
       context.addIssue({ code: 'custom', path: ['graphiql'], message })
     }
     return { ...rest, graphiql: graphiql ?? !isUseless }
   })
 }
 
-/** As much of JSON Schema as settings use. */
+/** The part of JSON Schema that the settings use. */
 export interface SettingSchema {
   readonly type?: string
   readonly properties?: Readonly<Record<string, SettingSchema>>
@@ -94,8 +94,8 @@ export interface SettingSchema {
 }
 
 /**
- * The JSON Schema of the configuration file, for editors. It knows no relations between settings: what it accepts may still be
- * refused by `parseConfig`.
+ * The JSON Schema of the configuration file, for editors. It does not check relations between settings, so `parseConfig` may
+ * refuse a file that it accepts.
  */
 export function configJsonSchema(): SettingSchema {
   const nowhere = { env: {}, baseDir: '/', readFile: () => '', mode: 'serve' } as const

@@ -11,11 +11,11 @@ export interface SecretSource {
   readonly baseDir: string
   /** The text of a file. @throws if it cannot be read. */
   readonly readFile: (path: string) => string
-  /** `serve` refuses the secrets that everybody knows from the demo. */
+  /** `serve` refuses the secrets of the demo, which everybody knows. */
   readonly mode: 'serve' | 'demo'
 }
 
-/** How text that must not be shown is written: in place, or as `{ "file": "path" }`, or `{ "env": "NAME" }`. */
+/** A secret is written as text, as `{ "file": "path" }` or as `{ "env": "NAME" }`. */
 export const secretReference = z
   .union(
     [
@@ -60,7 +60,7 @@ function readReference(
   }
   const path = isAbsolute(value.file) ? value.file : resolve(baseDir, value.file)
   try {
-    // Editors begin a file with a byte order mark, and end it with a newline, that nobody means.
+    // Editors add a byte order mark and a final newline, which are not part of the secret.
     return {
       value: readFile(path)
         .replace(/^\ufeff/, '')

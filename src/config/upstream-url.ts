@@ -1,10 +1,10 @@
-/** Whether others on the way can read along. */
+/** Whether others on the network path can read the traffic. */
 export function isPlainHttp(text: string): boolean {
   const url = URL.parse(text)
   return url?.protocol === 'http:' && !isLoopback(url.hostname)
 }
 
-/** `https:` anywhere, `http:` only where nobody can listen on the way. */
+/** `https:` anywhere, and `http:` only on loopback. */
 export function isHttpsOrLoopback(text: string): boolean {
   const url = URL.parse(text)
   if (url === null || url.username !== '' || url.password !== '') return false
@@ -20,15 +20,15 @@ function isLoopback(hostname: string): boolean {
   )
 }
 
-/** The API's hosts: they share no accounts, apps, keys or ids. */
+/** The hosts of the API. They share no accounts, apps, keys or ids. */
 export function isRegion(host: string): boolean {
   return host === 'api.coze.com' || host === 'api.coze.cn'
 }
 
-/** Where a path belongs to the API or to the pages of the console, which people copy along. */
+/** The beginnings of paths of the API and of the console, which people copy with the address. */
 const pathsOfCoze = /\/(v\d+|open_api|space|work_flow|sign|store|playground)(\/|$)/
 
-/** The base URL of Coze's API, without a trailing slash, or why an address cannot be one. */
+/** The base URL of Coze's API without a trailing slash, or the problem of the address. */
 export function readBaseUrl(text: string): { readonly url: string } | { readonly problem: string } {
   const url = URL.parse(text)
   if (url === null) {

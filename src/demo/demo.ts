@@ -21,7 +21,7 @@ export interface Demo extends AsyncDisposable {
 }
 
 /**
- * A gateway with an embedded emulator and two callers, Alice and Bob. Its secrets are known to everybody.
+ * A gateway with an embedded emulator and two callers, Alice and Bob. Everybody knows its secrets.
  * @throws the error of `listen` when the port is busy.
  */
 export async function runDemo(options: {

@@ -16,47 +16,47 @@ import type { SessionReplies } from '../session/replies.ts'
 import type { SessionStore } from '../store/session-store.ts'
 import type { AnswerBudget } from './execution/answer-budget.ts'
 
-/** All that a resolver may touch: the badge of one session. Made for each request in `compose/server.ts`. */
+/** The context of resolvers: everything is about one session. It is made for each request in `compose/server.ts`. */
 export interface GraphContext {
   readonly caller: Caller
-  /** A short digest of the session, for support: tells sessions apart, reveals nothing. */
+  /** A short digest of the session, for support. It identifies the session and reveals nothing. */
   readonly fingerprint: string
   readonly store: SessionStore
   readonly replies: SessionReplies
   readonly conversations: SessionConversations
   /** Whether the caller's credential has the operators' scope. */
   readonly isOperator: boolean
-  /** The scope that would make the caller one. */
+  /** The scope that makes a caller an operator. */
   readonly operatorScope: string
   readonly assistants: readonly AssistantInfo[]
-  /** Does not fail. */
+  /** Never rejects. */
   openingOf(id: AssistantId): Promise<Opening>
   readonly isolation: IsolationPort
   /** Undefined: the caller is no operator. */
   readonly support: SupportPort | undefined
-  /** How much a message may have, in UTF-16 code units, attachments and bytes of a file. */
+  /** The limits of a message, in UTF-16 code units, attachments and bytes of a file. */
   readonly limits: Pick<Limits, 'maxMessageLength' | 'maxAttachments' | 'maxUploadBytes'>
   readonly uploads: Uploads
   /** The longest silence of an open subscription. */
   readonly keepAliveMs: number
   readonly metrics: Pick<Metrics, 'messageTaken'>
-  /** Counts the cost of the answer to this request, or to this event of a subscription. */
+  /** Counts the cost of the result of this request, or of this event of a subscription. */
   readonly budget: AnswerBudget
   /** The `Last-Event-ID` header of this request. */
   readonly lastEventId: string | undefined
 }
 
-/** What operators see of the replies of all sessions: nothing of their texts. */
+/** The facts about replies of all sessions that operators see, without texts. */
 export interface SupportPort {
   explanation(id: ReplyId): Promise<ReplyExplanation | undefined>
 }
 
-/** What is known of how assistants keep sessions apart; all but `describe` is for operators. */
+/** The isolation of assistants. Everything but `describe` is for operators. */
 export interface IsolationPort {
   describe(id: AssistantId): AssistantIsolation
-  /** Takes an operator's word that what was behind a breach is mended; `operator` is the fingerprint of that session. */
+  /** Clears a breach after an operator has mended its cause. `operator` is the fingerprint of the operator's session. */
   clear(id: AssistantId, operator: string): Promise<unknown>
-  /** Undefined: another probe runs. */
+  /** Returns undefined while another probe runs. */
   begin(request: ProbeRequest): ProbeRun | undefined
   find(probeId: string): ProbeRun | undefined
 }

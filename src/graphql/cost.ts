@@ -1,16 +1,16 @@
 import { isObjectType, type GraphQLSchema } from 'graphql'
 
 /**
- * The option of a field that costs more than to be looked up: it writes, asks the upstream, or reads much. In points of
- * `limits.maxCost`; any other field costs 1.
+ * The option of an expensive field, which writes, calls the upstream or reads much. It is in points of `limits.maxCost`. Any
+ * other field costs 1.
  */
 export function costs(points: number): { readonly extensions: { readonly cost: number } } {
   return { extensions: { cost: points } }
 }
 
 /**
- * The cost of fields, by their names alone, since documents are priced before they are validated. Of two fields of one name
- * the dearer counts.
+ * The cost of fields by name, since documents are priced before they are validated. If two fields share a name, the higher
+ * cost counts.
  */
 export function fieldCosts(schema: GraphQLSchema): ReadonlyMap<string, number> {
   const found = new Map<string, number>()

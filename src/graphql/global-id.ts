@@ -17,7 +17,7 @@ export function encodeGlobal(type: string, id: string): string {
   return Buffer.from(`${type}:${id}`).toString('base64url')
 }
 
-/** The id, if it is one of this type; undefined for garbage, which is answered exactly as an unknown id. */
+/** Returns the id if it is one of this type, or undefined for any other text, which is treated as an unknown id. */
 export function decodeId<Type extends NodeType>(
   type: Type,
   globalId: string,
@@ -26,7 +26,7 @@ export function decodeId<Type extends NodeType>(
   return decoded?.type === type ? (decoded.id as GlobalIds[Type]) : undefined
 }
 
-/** The opaque place of a row in a connection. */
+/** The opaque cursor of a row in a connection. */
 export function encodeRowCursor(id: string): string {
   return encodeGlobal('Row', id)
 }
@@ -35,13 +35,13 @@ export function decodeRowCursor(cursor: string): string | undefined {
   return decodeGlobal('Row', cursor)
 }
 
-/** The text in a place of another kind. Undefined for garbage. */
+/** The text in a cursor of another kind. Returns undefined for an invalid cursor. */
 export function decodeGlobal(type: string, text: string): string | undefined {
   const decoded = decode(text)
   return decoded?.type === type ? decoded.id : undefined
 }
 
-/** Strict: only what `encodeGlobal` gives is taken, so that an id has one spelling. */
+/** Accepts only the form that `encodeGlobal` returns, so that an id has one spelling. */
 function decode(text: string): { type: string; id: string } | undefined {
   if (text.length > maxLength) return undefined
   const plain = Buffer.from(text, 'base64url').toString()

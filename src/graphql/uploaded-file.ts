@@ -1,6 +1,6 @@
 import type { FileUpload } from '../domain.ts'
 
-/** A file of a multipart request. A class, so that nothing that JSON can say is taken for one. */
+/** A file of a multipart request. It is a class, so that no JSON value can be taken for a file. */
 export class UploadedFile implements FileUpload {
   readonly name: string
   readonly mediaType: string

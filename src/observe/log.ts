@@ -3,14 +3,14 @@ import type { Logger } from './logger.ts'
 
 export interface LogOptions {
   readonly level: LevelWithSilent
-  /** Where lines go. Default: standard error, written at once, so that nothing is lost at the end. */
+  /** The target of lines. Default: standard error, written at once, so that no line is lost at the end. */
   readonly destination?: { write(line: string): void } | undefined
 }
 
 /**
- * One JSON object per line. Errors are reduced to type, code, message, frames and cause: whatever else hangs on them
- * (claims, request options) stays out. Secrets are values that print as `[secret]`; fields and text that look like
- * credentials all the same are the second net.
+ * One JSON object per line. Errors are reduced to type, code, message, frames and cause. Their other members (claims, request
+ * options) are left out. Secrets are values that print as `[secret]`. As a second barrier, fields and text that look like
+ * credentials are removed.
  */
 export function createLogger({ level, destination }: LogOptions): Logger {
   return pino(

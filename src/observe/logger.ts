@@ -1,4 +1,4 @@
-/** Fields first, then a constant lower-case sentence. No token, key or message text in either. */
+/** Takes fields, then a constant lower-case sentence. Neither contains a token, a key or the text of a message. */
 export interface Logger {
   debug(fields: Readonly<Record<string, unknown>>, message: string): void
   info(fields: Readonly<Record<string, unknown>>, message: string): void

@@ -1,13 +1,13 @@
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 
-/** What can be scraped. */
+/** Metrics that can be scraped. */
 export interface MetricsSource {
   readonly contentType: string
   text(): Promise<string>
 }
 
-/** No cache keeps an answer, and no browser guesses its type. */
+/** No cache may keep a response, and no browser may guess its type. */
 const safeHeaders = new Headers({
   'cache-control': 'private, no-store',
   'x-content-type-options': 'nosniff',

@@ -15,7 +15,7 @@ import type { TraceFacts, TraceParent, Tracer, TraceSpan } from './tracer.ts'
 
 const kinds = { server: SpanKind.SERVER, internal: SpanKind.INTERNAL } as const
 
-/** {@link Tracer} over OpenTelemetry's API. Whoever runs the gateway registers an SDK; until then it costs next to nothing. */
+/** {@link Tracer} over OpenTelemetry's API. Without a registered SDK it costs almost nothing. */
 export function createOpenTelemetryTracer(): Tracer {
   const tracer = trace.getTracer('coze-graphql-gateway')
 
@@ -74,7 +74,7 @@ function show(span: Span): TraceSpan {
     set: (facts) => void span.setAttributes(attributesOf(facts)),
     fail(type) {
       span.setAttribute(errorType, type)
-      // No message: it could quote what was said.
+      // The message is left out, since it could quote the text of a user.
       span.setStatus({ code: SpanStatusCode.ERROR })
     },
     end() {
@@ -101,7 +101,7 @@ function isContext(value: TraceParent): value is Context {
   return 'getValue' in value && typeof value.getValue === 'function'
 }
 
-/** Codes are stable and say nothing of anybody; a message may. */
+/** Codes are stable and contain no data of users. A message may contain some. */
 function typeOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown'
   return 'code' in error && typeof error.code === 'string' ? error.code : error.name

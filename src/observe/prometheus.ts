@@ -3,7 +3,9 @@ import { performance } from 'node:perf_hooks'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { Metrics } from './metrics.ts'
 
-/** {@link Metrics} that can be scraped. Its own registry: two gateways in a process do not add up. */
+/**
+ * {@link Metrics} that can be scraped. It has a registry of its own, so that two gateways in a process are counted apart.
+ */
 export interface PrometheusMetrics extends Metrics {
   readonly contentType: string
   /** All meters in Prometheus' text format. */
@@ -135,7 +137,7 @@ export function createPrometheusMetrics(): PrometheusMetrics {
       if (before !== undefined) verdicts.remove({ ...target, verdict: before })
       lastVerdicts.set(JSON.stringify(target), verdict)
       verdicts.set({ ...target, verdict }, 1)
-      // A counter that begins with its first breach hides that one from an alert on its growth.
+      // A counter that starts at its first breach would hide that breach from an alert on growth.
       breaches.inc(target, 0)
     },
     contentType: registry.contentType,
@@ -143,7 +145,7 @@ export function createPrometheusMetrics(): PrometheusMetrics {
   }
 }
 
-/** Read when scraped: prom-client's default meters keep observers that nobody can stop. */
+/** Read when scraped, since the default metrics of prom-client keep observers that cannot be stopped. */
 function registerProcess(registry: Registry): void {
   const gauge = (name: string, help: string, read: () => number) =>
     new Gauge({
@@ -168,7 +170,7 @@ function registerProcess(registry: Registry): void {
       counted = total
     },
   })
-  // Out of descriptors, connections are turned away below Node: nothing but these tells of it (F24).
+  // Without free descriptors the system refuses connections before Node sees them. Only these metrics show it (F24).
   const maxDescriptors = readMaxDescriptors()
   if (maxDescriptors !== undefined) {
     gauge('process_max_fds', 'File descriptors that may be open.', () => maxDescriptors)
@@ -183,7 +185,7 @@ function registerProcess(registry: Registry): void {
   )
 }
 
-/** Undefined where the system does not tell as Linux does, or sets no limit. */
+/** Undefined on systems other than Linux, and without a limit. */
 function readMaxDescriptors(): number | undefined {
   const limits = '/proc/self/limits'
   if (!existsSync(limits)) return undefined
@@ -195,7 +197,7 @@ function countDescriptors(max: number): number {
   try {
     return readdirSync('/proc/self/fd').length
   } catch (error) {
-    // To count them takes one.
+    // Counting them takes one descriptor.
     if (error instanceof Error && 'code' in error && error.code === 'EMFILE') return max
     throw error
   }

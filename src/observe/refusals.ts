@@ -3,13 +3,14 @@ import type { Logger } from './logger.ts'
 import { createRepeatedLines } from './repeated-lines.ts'
 
 /**
- * Why a caller was refused, for the operator's log alone: names of settings and claims, and what the configuration
- * expects. It never holds a credential, a subject or another value that the caller sent, `namedIssuer` excepted.
+ * The reason why a caller was refused, for the operator's log only: names of settings and claims, and expected values.
+ * It never
+ * contains a credential, a subject or another value that the caller sent, except `namedIssuer`.
  */
 export interface Refusal {
-  /** The configured issuer whose token it is. */
+  /** The configured issuer of the token. */
   readonly issuer?: string
-  /** The issuer that a token names, where it is none of the configured ones. At most 200 characters. */
+  /** The issuer that the token names, if it is not configured. At most 200 characters. */
   readonly namedIssuer?: string
   /** The claim, or the part of the token's header, that is missing or not accepted. */
   readonly claim?: string
@@ -18,22 +19,22 @@ export interface Refusal {
   readonly apiKey?: string
 }
 
-/** An error that says why a caller was refused. */
+/** An error with the reason of a refusal. */
 interface Refused {
   readonly message: string
   readonly refusal?: Refusal | undefined
 }
 
-/** Tells the operator why callers are refused; the callers themselves are told less. */
+/** Logs for operators why callers are refused. The callers themselves learn less. */
 export interface RefusalLog extends Disposable {
   /** Counts the refusal once, however often the same error is noted. Other errors are left alone. */
   note(error: Refused): void
 }
 
 /**
- * Writes a line for the first refusal of a kind at once, and one for all that follow within a minute at its end. A kind
- * is a reason with the issuer, claim and API key that it is about: all of these are fixed by the configuration, so that
- * callers cannot make kinds.
+ * Logs the first refusal of a kind at once, and one line at the end of the minute for all that follow. A kind is a
+ * reason with
+ * its issuer, claim and API key. The configuration fixes all of these, so callers cannot create kinds.
  */
 export function createRefusalLog({
   clock,

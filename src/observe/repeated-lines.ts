@@ -1,8 +1,8 @@
 import type { Clock } from '../lib/clock.ts'
 
-/** Lines of the log that callers can provoke as often as they like. */
+/** Writes log lines that callers can cause as often as they like. */
 export interface RepeatedLines<T> extends Disposable {
-  /** `kind`: which lines are alike. There must be a bounded number of kinds. */
+  /** `kind`: lines of one kind are alike. The number of kinds must be bounded. */
   add(kind: string, fields: T): void
 }
 
@@ -10,15 +10,15 @@ const windowMs = 60_000
 
 interface Kind<T> {
   written: number
-  /** Lines of the window that were not written. */
+  /** The lines of the current minute that were not written. */
   held: number
   latest: T
   readonly timer: Disposable
 }
 
 /**
- * Writes the first lines of a kind at once, and one for all that follow within a minute, at its end: it has the fields of
- * the latest one, and their number.
+ * Writes the first lines of a kind at once, and one line at the end of the minute for all that follow, with the fields of the
+ * latest one and their number.
  */
 export function createRepeatedLines<T>({
   clock,
@@ -26,7 +26,7 @@ export function createRepeatedLines<T>({
   write,
 }: {
   readonly clock: Clock
-  /** Lines of a kind within a minute that are written as they come. */
+  /** The lines of a kind within a minute that are written at once. */
   readonly atOnce: number
   readonly write: (fields: T, count: number) => void
 }): RepeatedLines<T> {

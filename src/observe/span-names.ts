@@ -1,8 +1,8 @@
 import type { TraceFacts } from './tracer.ts'
 
 /**
- * What each fact is called in a trace: the one place for the names of OpenTelemetry's conventions. Names that they do not
- * have begin with `coze` (the platform's) or `coze_gateway` (ours).
+ * The name of each fact in a trace. OpenTelemetry's conventions are used only here. Names outside of them begin with `coze`
+ * (facts of the platform) or `coze_gateway` (facts of the gateway).
  * @see https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-agent-spans/ (1.41, in development)
  * @see https://opentelemetry.io/docs/specs/semconv/registry/attributes/
  */
@@ -30,7 +30,7 @@ export const attributeNames: Readonly<Record<keyof TraceFacts, string>> = {
 
 export const errorType = 'error.type'
 
-/** The span of a run: an agent of somebody else is invoked, so that its kind is that of a client. */
+/** The span of a run. It invokes an agent of another system, so its kind is client. */
 export const invokeAgent = {
   nameOf: (assistantName: string) => `invoke_agent ${assistantName}`,
   attributes: { 'gen_ai.operation.name': 'invoke_agent', 'gen_ai.provider.name': 'coze' },

@@ -1,4 +1,4 @@
-/** Everything that may stand in a trace: never a token, a session's name or a message's text. */
+/** The facts of a trace. None is a token, the name of a session or the text of a message. */
 export interface TraceFacts {
   readonly method?: string
   readonly route?: string
@@ -14,14 +14,14 @@ export interface TraceFacts {
   readonly finishReasons?: readonly string[]
   readonly inputTokens?: number | undefined
   readonly outputTokens?: number | undefined
-  /** The platform's code. */
+  /** The code of the platform. */
   readonly upstreamCode?: string | undefined
   /** The platform's id of the call. */
   readonly logId?: string | undefined
   readonly systemCode?: string | undefined
   /** A fingerprint. */
   readonly session?: string
-  /** Its kind. */
+  /** The kind of the caller. */
   readonly caller?: string
 }
 
@@ -33,12 +33,12 @@ export interface TraceSpan {
   end(): void
 }
 
-/** Where a unit of work was begun, to go on from it later or elsewhere. */
+/** The place of a unit of work in its trace, so that later work can continue it. */
 export type TraceParent = object
 
-/** Reports what the gateway does to whichever OpenTelemetry SDK the process runs; without one, to nobody. */
+/** Reports the work of the gateway to the OpenTelemetry SDK of the process, if there is one. */
 export interface Tracer {
-  /** Runs work under a span of its own: spans begun meanwhile are its children. A rejection ends it as failed. */
+  /** Runs work in a new span. Spans that begin meanwhile are its children. A rejection ends it as failed. */
   within<T>(
     name: string,
     options: {
@@ -49,18 +49,18 @@ export interface Tracer {
     },
     work: (span: TraceSpan) => Promise<T>,
   ): Promise<T>
-  /** Runs a reply's run under a span of its own, as `within` does. */
+  /** Runs the run of a reply in a new span, as `within` does. */
   invokeAgent<T>(
     facts: TraceFacts & { readonly assistantName: string },
     parent: TraceParent,
     work: () => Promise<T>,
   ): Promise<T>
-  /** A client call whose end its caller decides. */
+  /** Begins the span of a client call, which the caller ends. */
   start(name: string, facts: TraceFacts): TraceSpan
   /** The span that the running work belongs to. */
   current(): TraceSpan
-  /** To be a parent later. */
+  /** The place of the current span, as a parent for later work. */
   capture(): TraceParent
-  /** What a request's `traceparent` and `tracestate` headers name. */
+  /** The parent that the `traceparent` and `tracestate` headers of a request name. */
   extract(headers: { get(name: string): string | null | undefined }): TraceParent
 }

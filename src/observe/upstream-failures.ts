@@ -3,17 +3,18 @@ import type { Clock } from '../lib/clock.ts'
 import type { Logger } from './logger.ts'
 import { createRepeatedLines } from './repeated-lines.ts'
 
-/** Tells the operator of failed calls; what became of the work that needed them, others tell. */
+/** Logs failed upstream calls. The outcome of the work that needed them is logged elsewhere. */
 export interface UpstreamFailureLog extends Disposable {
   failed(failure: UpstreamFailure): void
 }
 
-/** Failures of a kind within a minute that have a line each. */
+/** The failures of a kind within a minute that get a line each. */
 const atOnce = 10
 
 /**
- * Writes a line for each failed call, and one a minute where many are alike. A kind is a call, a host, a class and a
- * system code, so that neither a caller nor an upstream can make kinds.
+ * Logs each failed call, and one line a minute if many are alike. A kind is a call, a host, a class and a system code,
+ * so that
+ * neither callers nor an upstream can create kinds.
  */
 export function createUpstreamFailureLog({
   clock,
@@ -27,7 +28,7 @@ export function createUpstreamFailureLog({
     atOnce,
     write(failure, count) {
       const fields = { ...failure, count }
-      // It is gone on without, or was only looked for: the operator knows, and has nothing to mend.
+      // The gateway continues without it, or only tried whether it exists. The operator has nothing to mend.
       if (failure.kind === 'conversation-gone') logger.info(fields, 'upstream call failed')
       else logger.warn(fields, 'upstream call failed')
     },

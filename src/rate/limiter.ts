@@ -1,34 +1,34 @@
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
 import { RateLimitedError } from '../errors.ts'
 
-/** So much of something per key and span of time. */
+/** Limits an amount per key and span of time. */
 export interface RateLimiter {
   /**
-   * @param points how much; default 1.
-   * @throws {@link RateLimitedError} when so much is not left, with the time until it is.
+   * @param points the amount. Default: 1.
+   * @throws {@link RateLimitedError} when less is left, with the time until enough is left.
    */
   take(key: string, points?: number): Promise<void>
-  /** Counts what turned out to be used only afterwards: it may be more than is left, and is missing then. */
+  /** Counts points that are known only after their use. They may be more than are left, which delays later use. */
   charge(key: string, points: number): Promise<void>
-  /** Gives back what was taken and turned out not to count. */
+  /** Gives back points that were taken and not used. */
   giveBack(key: string): Promise<void>
-  /** What may still be taken now. */
+  /** The points that are left. */
   state(key: string): Promise<RateState>
 }
 
 export interface RateState {
   readonly limit: number
   readonly remaining: number
-  /** ms until the whole limit is there again; undefined while nothing is taken. */
+  /** The time until the whole limit is available again, in ms. Undefined while no points are taken. */
   readonly resetAfterMs: number | undefined
 }
 
-/** In this process alone. */
+/** A limiter for this process only. */
 export function createRateLimiter(options: {
-  /** What may be taken within `durationMs`. */
+  /** The points of one `durationMs`. */
   readonly points: number
   readonly durationMs: number
-  /** For the caller who asked too often. */
+  /** The message for a caller over the limit. */
   readonly message: string
 }): RateLimiter {
   const { points, durationMs, message } = options
@@ -39,7 +39,7 @@ export function createRateLimiter(options: {
         await limiter.consume(key, wanted)
       } catch (error) {
         if (!(error instanceof RateLimiterRes)) throw error
-        // The library counts what it refuses.
+        // The library also counts refused points.
         await limiter.reward(key, wanted)
         throw new RateLimitedError(message, Math.max(1, Math.ceil(error.msBeforeNext)))
       }
@@ -49,7 +49,7 @@ export function createRateLimiter(options: {
     },
     async giveBack(key) {
       const { consumedPoints } = await limiter.reward(key)
-      // What was taken before the whole limit was there again adds nothing to it.
+      // Points that were taken in an earlier window are not added to this one.
       if (consumedPoints < 0) await limiter.delete(key)
     },
     async state(key) {

@@ -177,7 +177,7 @@ describe('the command line', () => {
           },
         ],
       },
-      'apiKeys[0].notAfter: the time of shop-1 ended at 2020-01-31T00:00:00.000Z',
+      'apiKeys[0].notAfter: shop-1 expired at 2020-01-31T00:00:00.000Z',
     ],
     [
       'plain http inside a private network',

@@ -86,7 +86,7 @@ describe('coze-graphql-gateway probe', () => {
     expect(err).toMatch(/trial 1 of 1/)
     // Of conversations nothing is left; what memory keeps is told.
     expect((await system.emulator.state()).conversations).toEqual([])
-    expect(out).toMatch(/What may be left upstream/)
+    expect(out).toMatch(/What may be left on the platform/)
   })
 
   it('answers 1 for one that leaks, with the cause, the remedy and a bundle for support', async () => {

@@ -1,14 +1,14 @@
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
 
-/** Speaks to a gateway as its callers do, on behalf of one. */
+/** A GraphQL client of a gateway, for one caller. */
 export interface GraphClient {
-  /** What a query or mutation is answered with. */
+  /** The result of a query or mutation. */
   ask(query: string, variables: object, signal: AbortSignal): Promise<unknown>
   /** The results of a subscription, until it is complete. */
   subscribe(query: string, variables: object, signal: AbortSignal): AsyncIterable<unknown>
 }
 
-/** As much of `Response` as is needed. */
+/** The used part of `Response`. */
 export interface GraphResponse {
   readonly body: AsyncIterable<Uint8Array> | null
   text(): Promise<string>

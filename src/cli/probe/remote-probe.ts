@@ -7,10 +7,10 @@ import { ProbeError } from '../../probe/probe.ts'
 import type { GraphClient } from './graph-client.ts'
 
 export interface RemoteProbeOptions {
-  /** An operator's. */
+  /** A client of an operator. */
   readonly client: GraphClient
   readonly request: ProbeRequest
-  /** Called with the number of upstream calls that it makes at most. */
+  /** Called with the most upstream calls that the probe makes. */
   readonly onBegin: (maxCalls: number) => void
   readonly onProgress: (step: string) => void
 }
@@ -20,7 +20,10 @@ const mutation =
 const subscription =
   'subscription($probeId:ID!){probeProgress(probeId:$probeId){...on ProbeStep{step}...on ProbeFailed{message}...on ProbeCompleted{reports{assistant{id}strategy verdict startedAt endedAt calls:upstreamCalls remains:leftBehind exchanges{at:sentAt session:sessionNumber conversationId:upstreamConversationId chatId:upstreamChatId logId:upstreamLogId events:eventTypes}findings{layer verdict reason cause remedy evidence{at:observedAt what:summary logIds:upstreamLogIds sessions:sessionFingerprints}}}}}}'
 
-/** Probes within a running gateway, which keeps the verdicts. @throws {@link ProbeError}; the signal's reason */
+/**
+ * Has a running gateway probe its assistants. The gateway keeps the verdicts. @throws {@link ProbeError}; the signal's
+ * reason
+ */
 export async function probeGateway(
   { client, request, onBegin, onProgress }: RemoteProbeOptions,
   signal: AbortSignal,
@@ -44,12 +47,14 @@ export async function probeGateway(
   } catch (cause) {
     signal.throwIfAborted()
     if (cause instanceof ProbeError) throw cause
-    throw new ProbeError('The gateway cannot be reached, or is not to be understood.', { cause })
+    throw new ProbeError('The gateway cannot be reached, or its response cannot be read.', {
+      cause,
+    })
   }
-  throw new ProbeError('The gateway ended the stream before the probe had ended.')
+  throw new ProbeError('The gateway closed the stream before the end of the probe.')
 }
 
-/** An assistant that a gateway of another version names in a way of its own. */
+/** The id of an assistant, or the given text if a gateway of another version uses another form. */
 const unknownAssistant = 'unknown' as AssistantId
 
 const errors = z.array(z.object({ message: z.string() })).optional()
@@ -125,6 +130,6 @@ const eventSchema = z.object({
   errors,
 })
 
-function refusal(message = 'The gateway did not say why.'): ProbeError {
+function refusal(message = 'The gateway gave no reason.'): ProbeError {
   return new ProbeError(`The gateway refused: ${message}`)
 }

@@ -29,7 +29,7 @@ function formatTable(report: ProbeReport): string {
     if (logIds.length > 0)
       lines.push(`    log ids for the platform's support: ${logIds.join(', ')}`)
   }
-  if (remains.length > 0) lines.push('', '  What may be left upstream:')
+  if (remains.length > 0) lines.push('', '  What may be left on the platform:')
   for (const sentence of remains) lines.push(`    - ${sentence}`)
   return `${lines.join('\n')}\n`
 }

@@ -1,18 +1,18 @@
 import type { AssistantSettings } from '../../config/sections/assistant.ts'
 import type { ProbeReport } from '../../domain/probe.ts'
 
-/** A step of a probe, and when it was. */
+/** A step of a probe and its time. */
 export interface TimelineEntry {
   /** ms since the epoch. */
   readonly at: number
   readonly step: string
 }
 
-/** What the platform's support needs. No token, key, secret or text of anybody is in it. */
+/** The report for the platform's support. It contains no token, key, secret or text. */
 export interface Bundle {
   readonly about: string
   readonly assistants: readonly object[]
-  /** How every request names its session, with the names left out. */
+  /** The form in which each request names its session, without the names. */
   readonly requests: Readonly<Record<string, string>>
   readonly reports: readonly ProbeReport[]
   readonly timeline: readonly TimelineEntry[]
@@ -41,7 +41,7 @@ export function createBundle(
   }
 }
 
-/** Times as ISO 8601 texts. */
+/** The bundle as JSON, with times in ISO 8601. */
 export function bundleAsJson(bundle: Bundle): string {
   const isTime = (key: string) => ['at', 'startedAt', 'endedAt'].includes(key)
   const show = (key: string, value: unknown) =>

@@ -1,19 +1,19 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 
-/** One key of a trusted backend, which speaks for users of its own. Several keys of a backend give the same sessions. */
+/** One key of a trusted backend, which acts for its own users. All keys of a backend give the same sessions. */
 export interface ApiKeySettings {
-  /** For the operators: which key it is. */
+  /** The name of the key, for operators. */
   readonly id: string
-  /** Whose key it is; users of different backends never meet. */
+  /** The backend that owns the key. Users of different backends never share a session. */
   readonly backend: string
-  /** SHA-256 of the key, as 64 small hexadecimal digits. The key itself has at least 32 characters. */
+  /** SHA-256 of the key, as 64 lower-case hexadecimal digits. The key itself has at least 32 characters. */
   readonly sha256: string
-  /** Default none. */
+  /** Default: none. */
   readonly scopes: readonly string[]
-  /** Tells the backend's tenants apart: one key for each. */
+  /** The tenant of the backend. Each tenant needs a key of its own. */
   readonly tenant?: string | undefined
-  /** When the key stops being accepted, in ms since the epoch. Default never. */
+  /** The time after which the key is refused, in ms since the epoch. Default: never. */
   readonly notAfter?: number | undefined
 }
 
@@ -32,9 +32,10 @@ const digestOfNothing = createHash('sha256').digest('hex')
 
 const apiKeySchema = z
   .strictObject({
-    id: name.meta({ description: 'Tells operators which key it is.' }),
+    id: name.meta({ description: 'The name of the key, for operators.' }),
     backend: name.meta({
-      description: 'Whose key it is; users of different backends never meet.',
+      description:
+        'The backend that owns the key. Users of different backends never share a session.',
     }),
     sha256: z
       .string()
@@ -52,10 +53,10 @@ const apiKeySchema = z
     scopes: z
       .array(scopeSchema)
       .default([])
-      .meta({ description: 'Scopes of its users, such as that of operators.' }),
+      .meta({ description: 'The scopes of its users, such as that of operators.' }),
     tenant: name
       .optional()
-      .meta({ description: 'Tells the tenants of a backend apart: one key for each.' }),
+      .meta({ description: 'The tenant of the backend. Each tenant needs a key of its own.' }),
     notAfter: z.iso
       .datetime({
         offset: true,
@@ -63,10 +64,12 @@ const apiKeySchema = z
       })
       .transform((text) => Date.parse(text))
       .optional()
-      .meta({ description: 'When the key stops being accepted. Left out, it does not.' }),
+      .meta({
+        description: 'The time after which the key is refused. Left out, it does not expire.',
+      }),
   })
   .transform((key): ApiKeySettings => key)
 
 export const apiKeysSchema = z.array(apiKeySchema).default([]).meta({
-  description: 'Keys of trusted backends, which speak for users of their own.',
+  description: 'Keys of trusted backends, which act for their own users.',
 })

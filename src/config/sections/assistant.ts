@@ -12,7 +12,7 @@ import {
 } from './target.ts'
 import { isPlainHttp, isRegion, readBaseUrl } from '../upstream-url.ts'
 
-/** An assistant as it is configured. */
+/** A configured assistant. */
 export type AssistantSettings = {
   readonly id: AssistantId
   readonly name: string
@@ -21,11 +21,14 @@ export type AssistantSettings = {
   readonly credentials: CozeCredentials
   readonly platform: Platform
   readonly quota: AssistantQuota
-  /** Hosts that images of a message may lie on, for the platform to fetch; `*.example.com` stands for all below it. */
+  /**
+   * The hosts of images that a message may name by URL. The platform fetches them. `*.example.com` means every host below
+   * it.
+   */
   readonly imageHosts: readonly string[]
-  /** What is done when two of its sessions or conversations have met. */
+  /** The reaction to two sessions or conversations that share one upstream conversation. */
   readonly onBreach: OnBreach
-  /** Nobody is served before a probe has found it ISOLATED. */
+  /** Whether nobody is served before a probe has found the assistant ISOLATED. */
   readonly requireProof: boolean
   readonly probe: AssistantProbe
 } & (
@@ -43,7 +46,7 @@ const probeSchema = z
   .strictObject({
     answers: z.array(z.string().min(1).max(4_096)).max(5).default([]).meta({
       description:
-        'What is answered, in this order, to questions that come before the answer, such as those of a form that a Workflow begins with. `{message}` stands for the message of the probe.',
+        'The answers of a probe, in this order, to questions that the assistant asks first, such as those of a form at the beginning of a Workflow. `{message}` stands for the message of the probe.',
     }),
   })
   .meta({ description: 'How a probe talks with the assistant.' })
@@ -54,16 +57,17 @@ export type AssistantProbe = Readonly<{ answers: readonly string[] }>
 const quotaSchema = z
   .strictObject({
     maxRunning: z.number().int().min(1).max(100_000).default(1_000).meta({
-      description: 'Replies that run at once; more of them wait, sessions taking turns.',
+      description:
+        'The most replies that run at once. Further replies wait, and sessions take turns.',
       unit: 'replies',
     }),
     startsPerSecond: z.number().int().min(1).max(100_000).optional().meta({
       description:
-        "Messages that are sent. Left out: what the platform's smallest plan allows, 50 for a Workflow and 20 where a Bot takes part.",
+        "The most messages that are sent. The default is the limit of the platform's smallest plan: 50 for a Workflow, and 20 for a Bot or `auto`.",
       unit: 'messages per second',
     }),
   })
-  .meta({ description: 'How much the assistant is asked, shared fairly among sessions.' })
+  .meta({ description: 'The limits of the assistant, which sessions share fairly.' })
 export type AssistantQuota = Readonly<{ maxRunning: number; startsPerSecond: number }>
 
 const imageHost = z
@@ -76,7 +80,7 @@ const imageHost = z
 /** Chats per second on the platform's smallest plan (docs/coze-platform.md#limits). */
 const documentedPerSecond = { workflow: 50, bot: 20, auto: 20 } as const
 
-/** Which sections each strategy takes. */
+/** The sections of each strategy. */
 const sections = {
   workflow: ['workflow'],
   bot: ['bot'],
@@ -92,17 +96,18 @@ export function assistantSchema(source: SecretSource) {
           error: 'must be 1 to 64 letters, digits, "-" or "_"',
         })
         .meta({
-          description: 'How clients name the assistant. Stored with its conversations: it stays.',
+          description:
+            'The name by which clients choose the assistant. It is stored with its conversations, so it must not change.',
         }),
-      name: z.string().min(1).max(100).meta({ description: 'What people read.' }),
+      name: z.string().min(1).max(100).meta({ description: 'The name that people read.' }),
       strategy: z.enum(['workflow', 'bot', 'auto']).meta({
         description:
-          'Which sections are used: `workflow`, `bot`, or with `auto` a `workflow` and a Bot as its `fallback`.',
+          'The sections that are used: `workflow`, `bot`, or with `auto` a `workflow` and a Bot as its `fallback`.',
       }),
       baseUrl: z
         .string({
           error:
-            'must be https://api.coze.com or https://api.coze.cn: accounts, keys and ids of the one are unknown to the other',
+            'must be https://api.coze.com or https://api.coze.cn, which share no accounts, keys and ids',
         })
         .transform((text, context) => {
           const read = readBaseUrl(text)
@@ -112,35 +117,35 @@ export function assistantSchema(source: SecretSource) {
         })
         .meta({
           description:
-            'The API: https://api.coze.com, https://api.coze.cn, or a Coze Studio of your own.',
+            'The URL of the API: https://api.coze.com, https://api.coze.cn, or your own Coze Studio.',
         }),
       allowPlainHttp: z.boolean().default(false).meta({
         description:
-          'Whether `baseUrl` may be plain http at another host, such as that of a Coze Studio inside a private network: whoever is on the way reads tokens and messages.',
+          'Whether `baseUrl` may use plain http to another host, such as a Coze Studio inside a private network. Everybody on the network path can then read tokens and messages.',
       }),
       credentials: credentialsSchema(source),
       platform: z.enum(['cloud', 'studio']).optional().meta({
         description:
-          "Which of Coze's platforms it is. Left out: `studio` for a personal access token at a host that is not one of the cloud's, else `cloud`.",
+          'The platform of Coze: `cloud` or a self-hosted `studio`. The default is `studio` for a personal access token at a host that is not one of the cloud, else `cloud`.',
       }),
       quota: quotaSchema.prefault({}),
       imageHosts: z.array(imageHost).max(100).default([]).meta({
         description:
-          'Hosts of images that a message may name by URL, which the platform fetches; `*.example.com` stands for every host below it.',
+          'The hosts of images that a message may name by URL. The platform fetches them. `*.example.com` means every host below it.',
       }),
       onBreach: z.enum(['quarantine', 'fallback', 'alert']).default('quarantine').meta({
         description:
-          'What is done when two sessions or conversations were given one upstream conversation: `quarantine` the assistant until an operator clears it, `fallback` to the Bot of `auto`, or `alert` only.',
+          'The reaction to two sessions or conversations in one upstream conversation: `quarantine` the assistant until an operator clears it, `fallback` to the Bot of `auto`, or `alert` only.',
       }),
       requireProof: z.boolean().default(false).meta({
         description:
-          'Whether nobody is served before a probe has found the assistant ISOLATED; this holds with `onBreach: "alert"`, too.',
+          'Whether nobody is served before a probe has found the assistant ISOLATED. This applies with `onBreach: "alert"`, too.',
       }),
       probe: probeSchema.prefault({}),
       workflow: workflowSchema.optional().meta({ description: 'The Workflow that is run.' }),
-      bot: botSchema.optional().meta({ description: 'The Bot that is asked.' }),
+      bot: botSchema.optional().meta({ description: 'The Bot that answers.' }),
       fallback: botSchema.optional().meta({
-        description: 'The Bot that is asked while the Workflow of `auto` is out of service.',
+        description: 'The Bot that answers while the Workflow of `auto` is out of service.',
       }),
     })
     .superRefine(
@@ -175,7 +180,7 @@ export function assistantSchema(source: SecretSource) {
     .superRefine(({ baseUrl, platform, credentials }, context) => {
       const host = URL.parse(baseUrl)?.host
       if (platform === 'studio' && host !== undefined && isRegion(host)) {
-        const message = `is not what answers at ${host}: that is "cloud", the default`
+        const message = `does not fit ${host}, which is "cloud", the default`
         context.addIssue({ code: 'custom', path: ['platform'], message })
       }
       const audience = credentials.type === 'oauth' ? credentials.audience : undefined

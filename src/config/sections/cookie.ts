@@ -10,7 +10,7 @@ export const cookieSchema = z
       .default('__Host-coze-gateway')
       .meta({
         description:
-          'Name of the cookie. Its prefix makes browsers take it over TLS and from this very host only.',
+          'The name of the cookie. Because of its prefix browsers accept it only over TLS and only from this host.',
       }),
     sameSite: z.enum(['strict', 'lax']).default('strict').meta({
       description:
@@ -19,7 +19,7 @@ export const cookieSchema = z
   })
   .meta({
     description:
-      'Credentials in a cookie, for browsers whose `EventSource` sends no headers. Left out, cookies are no credentials.',
+      'Credentials in a cookie, for browsers whose `EventSource` sends no headers. Left out, cookies are not credentials.',
   })
 
 export type CookieSettings = Readonly<z.output<typeof cookieSchema>>

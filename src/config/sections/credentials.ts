@@ -13,14 +13,14 @@ export type CozeCredentials =
       readonly keyId: string
       /** PKCS #8 PEM of an RSA key. */
       readonly privateKey: Secret
-      /** Lifetime that is asked for. */
+      /** The lifetime to request. */
       readonly accessTokenSeconds: number
-      /** The organisation that tokens are minted for; needed by members of several. */
+      /** The organisation of the tokens. Members of several organisations need it. */
       readonly accountId?: string | undefined
       /** The `aud` of our assertions. */
       readonly audience: string
     }
-  /** One upstream identity for all sessions; present only with `allowSharedToken`. */
+  /** One upstream identity for all sessions. It needs `allowSharedToken`. */
   | { readonly type: 'token'; readonly token: Secret }
 
 export function credentialsSchema(source: SecretSource) {
@@ -52,22 +52,21 @@ export function credentialsSchema(source: SecretSource) {
       })
       .meta({ description: 'Private key of the OAuth app: an RSA key as PEM.' }),
     accessTokenSeconds: z.number().int().min(60).max(86_399).default(3_600).meta({
-      description: 'Lifetime of the access tokens that are asked for.',
+      description: 'The lifetime of the access tokens that are requested.',
       unit: 'seconds',
     }),
     accountId: cozeId.optional().meta({
-      description:
-        'Organisation that tokens are made for; needed by members of several organisations.',
+      description: 'The organisation of the tokens. Members of several organisations need it.',
     }),
     audience: z
       .string()
       .regex(/^[\w.:-]+$/, { error: 'must be a host such as api.coze.com, without a scheme' })
       .optional()
-      .meta({ description: 'The `aud` of our assertions. Left out: the host of `baseUrl`.' }),
+      .meta({ description: 'The `aud` of our assertions. The default is the host of `baseUrl`.' }),
   })
   const token = z.strictObject({
     type: z.literal('token').meta({
-      description: 'A personal access token, as a self-hosted Coze Studio needs it.',
+      description: 'A personal access token, which a self-hosted Coze Studio needs.',
     }),
     token: secretSchema(source)
       .refine((token) => /^[\x21\x23-\x26\x28-\x7e]+$/.test(token.reveal()), {

@@ -11,7 +11,8 @@ export function guestsSchema(source: SecretSource) {
   return z
     .strictObject({
       key: secretSchema(source, { minLength: 32 }).meta({
-        description: 'Signs the tokens of guests. Under another key, every guest is a new one.',
+        description:
+          'The key that signs the tokens of guests. With another key every guest is a new one.',
       }),
       lifetimeSeconds: z
         .number()
@@ -20,15 +21,15 @@ export function guestsSchema(source: SecretSource) {
         .max(365 * day)
         .default(7 * day)
         .meta({
-          description: "Lifetime of a guest's token; a guest gets a fresh one before it ends.",
+          description: "The lifetime of a guest's token. A guest gets a fresh one before it ends.",
           unit: 'seconds',
         }),
       perMinutePerAddress: z.number().int().min(1).default(10).meta({
-        description: 'New guests from one client address.',
+        description: 'The most new guests from one client address.',
         unit: 'guests per minute',
       }),
       perMinute: z.number().int().min(1).default(100).meta({
-        description: 'New guests in all.',
+        description: 'The most new guests in all.',
         unit: 'guests per minute',
       }),
     })

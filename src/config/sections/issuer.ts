@@ -7,11 +7,11 @@ import { issuerProblem, parseTemplate, type IssuerTemplate } from '../../domain/
 export interface IssuerSettings {
   /** The exact `iss` claim, or a template of it. */
   readonly issuer: string
-  /** Set where `issuer` is a template. */
+  /** Set if `issuer` is a template. */
   readonly template?: IssuerTemplate | undefined
   /** The token's `aud` must name one of these. Undefined: `requiredClaims` names the client instead. */
   readonly audience?: readonly string[] | undefined
-  /** Claims that must be there, each with the values that are accepted. */
+  /** Claims that are required, each with its accepted values. */
   readonly requiredClaims: Readonly<Record<string, readonly string[]>>
   /** At least one. A token must be signed by a key of one of them. */
   readonly keys: readonly KeySource[]
@@ -34,10 +34,10 @@ const oneOrMore = z.union([exactValue.transform((value) => [value]), z.array(exa
   error: 'must be the exact value in the tokens, or a list of such values: no template, no star',
 })
 
-/** A week: what the providers' own settings allow at most, as a rule. */
+/** A week, which is usually the most that providers allow. */
 export const defaultMaxLifetimeSeconds = 604_800
 
-/** The claims in which providers name the application that a token was made for, where they set no `aud`. */
+/** The claims by which providers that set no `aud` name the application of a token. */
 const clientClaims = ['azp', 'client_id', 'cid', 'appid'] as const
 
 const maxSources = 8
@@ -72,21 +72,21 @@ export function issuerSchema(source: SecretSource) {
       ...keySource,
       keys: z.array(z.strictObject(keySource)).min(1).max(maxSources).optional().meta({
         description:
-          'Several key sources, where an issuer changes from one to another. Each has its own algorithms.',
+          'Several key sources, for an issuer that migrates from one to another. Each has its own algorithms.',
       }),
       allowPlainHttp: z.boolean().default(false).meta({
         description:
-          'Fetches keys over `http:` from hosts other than loopback. Whoever is on the way can then sign in as anybody.',
+          'Whether keys may be fetched over `http:` from hosts other than loopback. Everybody on the network path can then sign in as anybody.',
       }),
       subjectClaim: claimName
         .default('sub')
         .meta({ description: 'The claim that names the user.' }),
       tenantClaim: claimName.optional().meta({
         description:
-          "The claim that tells the issuer's tenants apart. Its tokens must have it if it is set.",
+          'The claim that names the tenant. If it is set, tokens without the claim are refused.',
       }),
       scopesClaim: claimName.default('scope').meta({
-        description: 'The claim that holds the scopes: a list, or text with spaces.',
+        description: 'The claim with the scopes: a list, or text with spaces.',
       }),
       clockToleranceSeconds: z
         .number()
@@ -94,7 +94,7 @@ export function issuerSchema(source: SecretSource) {
         .min(0)
         .max(300)
         .default(30)
-        .meta({ description: 'How far the clocks may differ.', unit: 'seconds' }),
+        .meta({ description: 'The largest accepted difference of clocks.', unit: 'seconds' }),
       maxLifetimeSeconds: z
         .number()
         .int()
@@ -103,7 +103,7 @@ export function issuerSchema(source: SecretSource) {
         .default(defaultMaxLifetimeSeconds)
         .meta({
           description:
-            'Tokens that live longer are refused. A stolen token is good until it expires.',
+            'The longest lifetime of a token. Tokens that live longer are refused, since a stolen token is good until it expires.',
           unit: 'seconds',
         }),
     })
@@ -137,7 +137,7 @@ export function issuerSchema(source: SecretSource) {
 const sourceNames = ['jwksUrl', 'discovery', 'publicKey', 'secret'] as const
 const sourceList = '"jwksUrl", "discovery", "publicKey" and "secret"'
 
-/** Runs over what was written, so that its problems are reported together with those of the values. */
+/** Checks the text of the settings, so that its problems are reported together with those of the values. */
 function checkKeySources(
   issuer: Readonly<{
     issuer?: unknown

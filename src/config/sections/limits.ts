@@ -20,15 +20,15 @@ function bytes(normal: number, description: string, bounds: Bounds = {}) {
 
 const mebibyte = 1_048_576
 
-/** Where one limit would make another one useless: what may be sent could not be read, or could not be sent at all. */
+/** The limits that would make another limit useless, for example because a permitted message could not be sent. */
 const atLeast = [
   // The attachments of one message are uploaded at once.
   ['uploadsPerMinute', 'maxAttachments', 1],
   // A UTF-16 code unit has up to 3 bytes.
   ['maxBodyBytes', 'maxMessageLength', 3],
-  // A text is usually twice as long as JSON at most: with a backslash before each byte.
+  // As JSON a text is usually at most twice as long: with a backslash before each byte.
   ['maxAnswerBytes', 'maxReplyBytes', 2],
-  // One event brings the whole answer when it is complete.
+  // The last event contains the whole answer.
   ['maxEventBytes', 'maxReplyBytes', 2],
   ['maxWaitingBytesPerSession', 'maxAnswerBytes', 1],
   ['maxWaitingBytes', 'maxWaitingBytesPerSession', 1],
@@ -37,131 +37,153 @@ const atLeast = [
 
 export const limitsSchema = z
   .strictObject({
-    maxBodyBytes: bytes(262_144, "Size of a request's body.", { max: mebibyte }),
-    maxMessageLength: count(32_768, 'Length of a message.', { unit: 'UTF-16 code units' }),
+    maxBodyBytes: bytes(262_144, 'The largest body of a request.', { max: mebibyte }),
+    maxMessageLength: count(32_768, 'The longest message.', { unit: 'UTF-16 code units' }),
     maxCredentialBytes: bytes(
       15_360,
-      'Size of a token or key in the `Authorization` header; the head of a request may have 8 KiB more.',
+      'The largest token or key in the `Authorization` header. The head of a request may have 8 KiB more.',
       { min: 1_024, max: 65_536 },
     ),
-    signInsPerMinute: count(300, 'Requests for `/auth/*` from one client address.', {
+    signInsPerMinute: count(300, 'The most requests for `/auth/*` from one client address.', {
       unit: 'requests per minute',
     }),
-    maxTokens: count(2_000, 'Lexical tokens of a GraphQL document.', { unit: 'tokens' }),
-    maxDepth: count(12, 'Nesting of fields in a document.', { unit: 'levels' }),
-    maxAliases: count(30, 'Aliases in a document; a fragment counts as often as it is spread.', {
-      min: 0,
-      unit: 'aliases',
-    }),
-    maxDirectives: count(30, 'Directives in a document.', { min: 0, unit: 'directives' }),
+    maxTokens: count(2_000, 'The most lexical tokens of a GraphQL document.', { unit: 'tokens' }),
+    maxDepth: count(12, 'The deepest nesting of fields in a document.', { unit: 'levels' }),
+    maxAliases: count(
+      30,
+      'The most aliases in a document. A fragment counts as often as it is spread.',
+      {
+        min: 0,
+        unit: 'aliases',
+      },
+    ),
+    maxDirectives: count(30, 'The most directives in a document.', { min: 0, unit: 'directives' }),
     maxCost: count(
       50_000,
-      'Cost of a document: the fields that are resolved if every page is full; writes and exports cost more. Erasing and exporting a session cost 20,000.',
+      'The highest cost of a document. Each field that is resolved if every page is full costs 1. Writes and exports cost more: erasing and exporting a session cost 20,000.',
       { min: 25_000, unit: 'points' },
     ),
     costPerSecond: count(
       20_000,
-      'Cost of all documents of a session, and 1 for each KiB that is read or answered; as much as one document may cost can be spent at once.',
+      'The cost that a session may spend in a second, for documents and 1 for each KiB that is read or sent. A session can save up as much as one document may cost.',
       { unit: 'points per second' },
     ),
-    messagesPerMinute: count(60, 'Messages of a session.', { unit: 'messages per minute' }),
-    guestMessagesPerMinute: count(10, 'Messages of a guest.', { unit: 'messages per minute' }),
-    uploadsPerMinute: count(20, 'Uploads of a session.', { unit: 'uploads per minute' }),
-    maxRunningPerSession: count(4, 'Replies of a session that run at once; more of them wait.', {
-      unit: 'replies',
+    messagesPerMinute: count(60, 'The most messages of a session.', {
+      unit: 'messages per minute',
     }),
-    maxOpenPerSession: count(40, 'Open replies of a session, those that wait included.', {
+    guestMessagesPerMinute: count(10, 'The most messages of a guest.', {
+      unit: 'messages per minute',
+    }),
+    uploadsPerMinute: count(20, 'The most uploads of a session.', { unit: 'uploads per minute' }),
+    maxRunningPerSession: count(
+      4,
+      'The most replies of a session that run at once. Further replies wait.',
+      {
+        unit: 'replies',
+      },
+    ),
+    maxOpenPerSession: count(40, 'The most open replies of a session, waiting ones included.', {
       unit: 'replies',
     }),
     maxConversationsPerSession: count(
       10_000,
-      'Conversations of a session; deleting one makes room for another.',
+      'The most conversations of a session. Deleting one makes room for another.',
       { unit: 'conversations' },
     ),
-    maxUploadBytes: bytes(20 * mebibyte, 'Size of an uploaded file.', { max: 512 * mebibyte }),
-    maxAttachments: count(10, 'Attachments of a message.', { min: 0, max: 50, unit: 'files' }),
+    maxUploadBytes: bytes(20 * mebibyte, 'The largest uploaded file.', { max: 512 * mebibyte }),
+    maxAttachments: count(10, 'The most attachments of a message.', {
+      min: 0,
+      max: 50,
+      unit: 'files',
+    }),
     circuitFailures: count(
       10,
-      'Failures in a row to reach an assistant, after which it is left alone for `timeouts.circuitMs`.',
+      'The number of consecutive failures to reach an assistant after which it gets no calls for `timeouts.circuitMs`.',
       { unit: 'failures' },
     ),
-    maxAnswerBytes: bytes(8 * mebibyte, 'Size of an answer, and of an event of a subscription.', {
-      min: 65_536,
-    }),
+    maxAnswerBytes: bytes(
+      8 * mebibyte,
+      'The largest response to an operation, and the largest event of a subscription.',
+      {
+        min: 65_536,
+      },
+    ),
     maxWaitingBytesPerSession: bytes(
       32 * mebibyte,
-      'Size of all answers of a session that are being made or wait to be read.',
+      'The most bytes of responses of a session that are being made or wait to be read.',
       { min: 65_536 },
     ),
     maxWaitingBytes: bytes(
       256 * mebibyte,
-      'Size of all answers of the gateway that are being made or wait to be read.',
+      'The most bytes of all responses that are being made or wait to be read.',
       { min: 65_536 },
     ),
     maxEventCost: count(
       250,
-      "Cost of a subscription's document for one event, which is spent again for each event.",
+      "The highest cost of a subscription's document for one event. It is spent again for each event.",
       {
         unit: 'points',
       },
     ),
     maxHeapPercent: count(
       90,
-      'Share of the heap that may be in use, buffers outside of it included; above it no new work is accepted.',
+      'The share of the heap that may be in use, buffers outside of it included. Above it no new work is accepted.',
       { max: 100, unit: 'percent' },
     ),
     maxResidentPercent: count(
       85,
-      'Share of the memory of the machine, or of its container, that may be resident; above it no new work is accepted.',
+      'The share of the memory of the machine, or of its container, that may be resident. Above it no new work is accepted.',
       { max: 100, unit: 'percent' },
     ),
-    maxQueued: count(10, 'Replies that may wait in one conversation.', {
+    maxQueued: count(10, 'The most replies that wait in one conversation.', {
       min: 0,
       unit: 'replies',
     }),
-    maxSubscriptions: count(20_000, 'Open subscriptions of the gateway.', {
+    maxSubscriptions: count(20_000, 'The most open subscriptions of the gateway.', {
       unit: 'subscriptions',
     }),
     maxSubscriptionsPerSession: count(
       50,
-      'Open subscriptions of a session; one more takes the place of the oldest, which can be resumed.',
+      'The most open subscriptions of a session. One more replaces the oldest, which can be resumed.',
       {
         unit: 'subscriptions',
       },
     ),
     maxBufferedBytes: bytes(
       65_536,
-      'Size of what is buffered for a subscriber that does not read.',
+      'The most bytes that are buffered for a subscriber that does not read.',
       {
         min: 1_024,
       },
     ),
     maxReplyBytes: bytes(
       4 * mebibyte,
-      'Size of all that one reply may hold: texts with their corrections, suggestions, questions, tool calls and ids.',
+      'The largest reply: its texts with their corrections, suggestions, questions, tool calls and ids.',
     ),
-    maxReplyEvents: count(100_000, 'Upstream events of a reply.', { unit: 'events' }),
-    maxEventBytes: bytes(8 * mebibyte, 'Size of an upstream event.', { min: 1_024 }),
+    maxReplyEvents: count(100_000, 'The most upstream events of a reply.', { unit: 'events' }),
+    maxEventBytes: bytes(8 * mebibyte, 'The largest upstream event.', { min: 1_024 }),
     maxHistoryMessages: count(
       20,
-      'Older messages that seed an upstream conversation begun anew; the platform takes 50 with the new one.',
+      'The most older messages that a new upstream conversation is given. The platform takes 50, the new message included.',
       { min: 0, max: 49, unit: 'messages' },
     ),
-    maxCachedTokens: count(10_000, 'Access tokens that are kept in memory.', { unit: 'tokens' }),
-    maxMintsAtOnce: count(20, 'Access tokens that are being obtained at once.', {
+    maxCachedTokens: count(10_000, 'The most access tokens that are kept in memory.', {
       unit: 'tokens',
     }),
-    maxUpstreamConnections: count(2_048, 'Connections to each upstream host.', {
+    maxMintsAtOnce: count(20, 'The most access tokens that are requested at the same time.', {
+      unit: 'tokens',
+    }),
+    maxUpstreamConnections: count(2_048, 'The most connections to each upstream host.', {
       unit: 'connections',
     }),
     logRetentionHours: count(
       24,
-      "Time after its end in which a reply's events can be resumed; idempotency keys live as long.",
+      'How long the events of a reply can be resumed after its end. Idempotency keys are kept as long.',
       { min: 24, max: 24 * 365, unit: 'hours' },
     ),
     messageRetentionDays: count(
       0,
-      'Time that messages are kept after they were written, and with them the titles that they gave and the names of their files; 0 keeps them until their conversation is deleted.',
+      'How long messages are kept, with the titles made from them and the names of their files. 0 keeps them until their conversation is deleted.',
       { min: 0, max: 36_500, unit: 'days' },
     ),
   })
@@ -173,6 +195,6 @@ export const limitsSchema = z
       context.addIssue({ code: 'custom', path: [name], message })
     }
   })
-  .meta({ description: 'How much of anything there may be.' })
+  .meta({ description: 'Limits of size, number and rate.' })
 
 export type Limits = Readonly<z.output<typeof limitsSchema>>

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { errorCode } from '../../lib/error-code.ts'
 import type { SecretSource } from '../secret-source.ts'
 
-/** Documents that a request may name instead of sending them. */
+/** Documents that a request may name by id. */
 export interface PersistedDocuments {
   /** By id: usually the SHA-256 of the document. */
   readonly documents: ReadonlyMap<string, string>
@@ -38,7 +38,7 @@ export function persistedDocumentsSchema({
     .strictObject({
       file: z.string().min(1).meta({
         description:
-          'Path of the documents by their ids, as GraphQL code generators write them, or of a manifest of Apollo.',
+          'The path of a JSON file with the documents by id, as GraphQL code generators write it, or of an Apollo manifest.',
         isPath: true,
       }),
       only: z
@@ -55,11 +55,11 @@ export function persistedDocumentsSchema({
     })
     .meta({
       description:
-        'Documents that a request may name instead of sending them: by `documentId`, by `doc_id` or `id` as Relay does, or by `extensions.persistedQuery` as Apollo does.',
+        'Documents that a request may name by id: by `documentId`, by `doc_id` or `id` as Relay does, or by `extensions.persistedQuery` as Apollo does.',
     })
 }
 
-/** The documents, or why there are none. */
+/** The documents, or the problem of the file. */
 function readDocuments(
   path: string,
   readFile: (path: string) => string,

@@ -8,22 +8,22 @@ const host = z.string().refine((text) => /^[\w.-]+$/.test(text) || isIPv6(text),
 
 export const listenSchema = z
   .strictObject({
-    host: host.default('127.0.0.1').meta({ description: 'Address to listen on.' }),
-    port: port.default(4000).meta({ description: 'Port to listen on; 0 takes a free one.' }),
+    host: host.default('127.0.0.1').meta({ description: 'The address to listen on.' }),
+    port: port.default(4000).meta({ description: 'The port to listen on. 0 takes a free one.' }),
   })
-  .meta({ description: 'Where the gateway listens.' })
+  .meta({ description: 'The address of the gateway.' })
 export type ListenAddress = Readonly<z.output<typeof listenSchema>>
 
 export const metricsSchema = z
   .strictObject({
-    host: host.default('127.0.0.1').meta({ description: 'Address to listen on.' }),
-    port: port.meta({ description: 'Port to listen on; 0 takes a free one.' }),
+    host: host.default('127.0.0.1').meta({ description: 'The address to listen on.' }),
+    port: port.meta({ description: 'The port to listen on. 0 takes a free one.' }),
   })
-  .meta({ description: 'Where metrics are served; left out, there are none.' })
+  .meta({ description: 'The address of the metrics. Left out, no metrics are served.' })
 
 export const pathSchema = z
   .string()
-  // Clients leave out `.` and `..` before they ask.
+  // Clients resolve `.` and `..` before they send a request.
   .regex(/^(\/(?!\.{1,2}(?:\/|$))[\w.~-]+)+\/?$/, {
     error: 'must be a path such as /api/graphql, without a host, a query, dots alone or escapes',
   })
@@ -32,9 +32,9 @@ export const pathSchema = z
     error: "must not be below /health or /auth, which are the gateway's own",
   })
   .prefault('/graphql')
-  .meta({ description: 'Path of GraphQL; a slash at its end makes no difference.' })
+  .meta({ description: 'The path of GraphQL, with or without a trailing slash.' })
 
-/** Headers that scripts of usual pages add by themselves: without a word for them a browser sends nothing. */
+/** Headers that the scripts of usual pages add. A browser does not send a request whose headers are not permitted. */
 const usualHeaders = [
   'traceparent',
   'tracestate',
@@ -69,16 +69,16 @@ export const corsSchema = z
       .default(usualHeaders)
       .meta({
         description:
-          'Request headers that pages may send beside those that the gateway reads. The default: those of tracing, and of Apollo Client.',
+          'The request headers that pages may send in addition to those that the gateway reads. The default is the headers of tracing and of Apollo Client.',
       }),
   })
-  .meta({ description: 'Which pages of other origins may call the gateway.' })
+  .meta({ description: 'Pages of other origins that may call the gateway.' })
 export type CorsSettings = Readonly<{
   origins: readonly string[]
   requestHeaders: readonly string[]
 }>
 
-/** Apps send origins of schemes of their own, which the URL standard calls opaque. */
+/** Apps send origins with their own schemes, which the URL standard calls opaque. */
 function isOrigin(text: string): boolean {
   if (text.includes('*')) return false
   const { protocol, origin } = URL.parse(text) ?? {}
@@ -92,7 +92,7 @@ export const loggingSchema = z
     level: z
       .enum(['debug', 'info', 'warn', 'error', 'silent'])
       .default('info')
-      .meta({ description: 'The least important lines that are logged.' }),
+      .meta({ description: 'The lowest level of lines that are logged.' }),
   })
-  .meta({ description: 'What is logged, as JSON lines on standard error.' })
+  .meta({ description: 'The log, JSON lines on standard error.' })
 export type LogLevel = z.output<typeof loggingSchema>['level']

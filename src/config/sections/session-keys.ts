@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Secret } from '../../lib/secret.ts'
 import { secretSchema, type SecretSource } from '../secret-source.ts'
 
-/** One key of the ring that names sessions. */
+/** One of the keys that name sessions. */
 export interface NameKey {
   readonly version: number
   readonly key: Secret
@@ -15,9 +15,12 @@ export interface NameClaim {
 }
 
 export interface SessionSettings {
-  /** Makes session ids. Fixed for the store's life: under another key every session is a new one. */
+  /** The key of session ids. It must not change while the store is in use: with another key every session is a new one. */
   readonly key: Secret
-  /** The highest version names new sessions; the others are kept for the record. Empty only where `nameClaim` names all. */
+  /**
+   * The highest version names new sessions. The others are kept as a record. Empty only if `nameClaim` names all
+   * sessions.
+   */
   readonly nameKeys: readonly NameKey[]
   readonly nameClaim?: NameClaim | undefined
 }
@@ -29,13 +32,15 @@ export function sessionSchema(source: SecretSource) {
   })
   const nameKey = z.strictObject({
     version,
-    key: key.meta({ description: 'Makes the names that Coze sees; at least 32 characters.' }),
+    key: key.meta({
+      description: 'The key of the names that Coze sees, of at least 32 characters.',
+    }),
   })
   return z
     .strictObject({
       key: key.meta({
         description:
-          'Makes session ids; at least 32 characters. Fixed for the life of the store: under another key every session is a new one.',
+          'The key of session ids, of at least 32 characters. It must not change while the store is in use: with another key every session is a new one.',
       }),
       nameKeys: z
         .array(nameKey)
@@ -45,7 +50,7 @@ export function sessionSchema(source: SecretSource) {
         .default([])
         .meta({
           description:
-            'Keys that name sessions; older ones are kept for the record. Needed unless `session.nameClaim` names every session.',
+            'The keys that name sessions. Older keys are kept as a record. Needed unless `session.nameClaim` names every session.',
         }),
       nameClaim: z
         .strictObject({
@@ -59,7 +64,7 @@ export function sessionSchema(source: SecretSource) {
         .optional()
         .meta({
           description:
-            'A verified claim that Coze sees as the name, for the callers of one issuer.',
+            'A verified claim that Coze sees as the name of the session, for the callers of one issuer.',
         }),
     })
     .meta({ description: 'How sessions are identified.' })

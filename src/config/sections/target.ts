@@ -21,9 +21,9 @@ export interface WorkflowSettings {
   /** `meta_data` of every message, and the names that a message may set. */
   readonly metadata: Readonly<Record<string, string>>
   readonly messageMetadata: readonly string[]
-  /** The start parameter that receives a message's files, as a list; undefined: messages carry none. */
+  /** The start parameter that receives the files of a message, as a list. Undefined: messages have no files. */
   readonly attachmentParameter?: string | undefined
-  /** The start parameter that receives the session's name, for filters of knowledge. */
+  /** The start parameter that receives the session's name, for filters of a knowledge base. */
   readonly sessionParameter: string
   readonly workflowVersion?: string | undefined
   readonly appVersion?: string | undefined
@@ -39,7 +39,7 @@ export interface BotSettings {
   /** `meta_data` of every message, and the names that a message may set. */
   readonly metadata: Readonly<Record<string, string>>
   readonly messageMetadata: readonly string[]
-  /** Whether messages may carry files. */
+  /** Whether messages may have files. */
   readonly attachments: boolean
   /** The custom variable that receives the session's name. */
   readonly sessionVariable: string
@@ -51,7 +51,7 @@ export const cozeId = z
   .string({ error: 'must be text in quotes: Coze ids do not fit in a number' })
   .regex(/^[\w.-]{1,128}$/, { error: 'must be an id alone: no address, no spaces' })
 const variableName = z.string().min(1).max(128)
-/** The platform takes 16 pairs (docs/coze-platform.md#bot-chat); ours is one of them. */
+/** The platform takes 16 pairs (docs/coze-platform.md#bot-chat), and the gateway uses one of them. */
 const maxMetadata = 15
 const metadataName = z
   .string()
@@ -71,7 +71,7 @@ const common = {
     description: 'Names of `meta_data` that a message may set.',
   }),
   connectorId: cozeId.optional().meta({
-    description: "The channel that it is published to. Left out, the API's.",
+    description: 'The channel that it is published to. The default is the API channel.',
   }),
 }
 
@@ -87,7 +87,7 @@ export const workflowSchema = z
     }),
     conversationKeying: z.enum(['create', 'name', 'auto']).default('auto').meta({
       description:
-        'How an upstream conversation is obtained: by a call (`create`), or by `CONVERSATION_NAME` (`name`, with `appId` only); `auto` creates it until the platform turns out not to know what was created.',
+        'How an upstream conversation is obtained: by a call (`create`), or by `CONVERSATION_NAME` (`name`, with `appId` only). `auto` uses calls, and changes to names if the platform does not find the created conversations.',
     }),
     parameters: z.record(variableName, z.json()).default({}).meta({
       description: 'Start parameters that are sent with every message.',
@@ -97,17 +97,17 @@ export const workflowSchema = z
     }),
     attachmentParameter: variableName.optional().meta({
       description:
-        "The start parameter that receives a message's files, as a list. Left out, messages carry none.",
+        'The start parameter that receives the files of a message, as a list. Left out, messages have no files.',
     }),
     sessionParameter: variableName.default(defaultSessionParameter).meta({
       description:
-        "The start parameter that receives the session's name, for filters of knowledge.",
+        "The start parameter that receives the session's name, for filters of a knowledge base.",
     }),
     workflowVersion: z.string().min(1).optional().meta({
-      description: 'Version of the Workflow. Left out, the newest that is published.',
+      description: 'The version of the Workflow. The default is the newest published one.',
     }),
     appVersion: z.string().min(1).optional().meta({
-      description: 'Version of the app. Left out, the newest that is published.',
+      description: 'The version of the app. The default is the newest published one.',
     }),
     ...common,
   })
@@ -136,7 +136,7 @@ export const botSchema = z
       description: 'Custom variables that a message may set.',
     }),
     attachments: z.boolean().default(true).meta({
-      description: 'Whether messages may carry files.',
+      description: 'Whether messages may have files.',
     }),
     sessionVariable: variableName.default(defaultSessionParameter).meta({
       description: "The custom variable that receives the session's name.",
@@ -157,7 +157,7 @@ export const botSchema = z
     { when: ({ value }) => isObjectOrList(value) },
   )
 
-/** What a message may add to the configured pairs must fit as well. */
+/** The configured pairs and those that a message may add must fit together. */
 function checkMetadata(
   section: { readonly metadata?: unknown; readonly messageMetadata?: unknown },
   context: z.RefinementCtx,

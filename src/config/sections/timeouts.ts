@@ -6,55 +6,67 @@ const ms = (normal: number, description: string, { min = 1 } = {}) =>
 
 export const timeoutsSchema = z
   .strictObject({
-    connectMs: ms(5_000, 'To open a connection to the upstream.'),
-    callMs: ms(15_000, 'For an upstream call that is no stream: create, retrieve, list, cancel.'),
-    firstEventMs: ms(60_000, 'From sending a message to the first event of its run.'),
-    idleBotMs: ms(120_000, 'Silence of a running Bot before it is given up.'),
+    connectMs: ms(5_000, 'The time limit for opening a connection to the upstream.'),
+    callMs: ms(
+      15_000,
+      'The time limit for an upstream call without a stream: create, retrieve, list or cancel.',
+    ),
+    firstEventMs: ms(
+      60_000,
+      'The longest time from sending a message to the first event of its run.',
+    ),
+    idleBotMs: ms(120_000, 'The longest silence of a running Bot. After it the reply fails.'),
     idleWorkflowMs: ms(
       600_000,
-      'Silence of a running Workflow before it is given up; one may rightly work for 10 minutes without an event.',
+      'The longest silence of a running Workflow. After it the reply fails. A Workflow may work for 10 minutes without an event.',
     ),
-    totalMs: ms(600_000, 'For a whole run.'),
-    tokenMs: ms(10_000, 'To obtain an access token.'),
-    retryMs: ms(5_000, 'In which a refused connection is tried again.', { min: 0 }),
+    totalMs: ms(600_000, 'The time limit for a whole run.'),
+    tokenMs: ms(10_000, 'The time limit for obtaining an access token.'),
+    retryMs: ms(5_000, 'The time during which a refused connection is tried again.', { min: 0 }),
     rateLimitWaitMs: ms(
       30_000,
-      'The longest `Retry-After` of the upstream that is waited for; longer ones fail the reply.',
+      'The longest `Retry-After` of the upstream that is waited for. A longer one fails the reply.',
       { min: 0 },
     ),
     busyWaitMs: ms(
       10_000,
-      'For a conversation that another client keeps busy upstream (code 4016).',
+      'The longest wait for a conversation that another client keeps busy on the platform (code 4016).',
       { min: 0 },
     ),
-    recoverMs: ms(120_000, 'To find out how a run ended whose stream was lost.'),
+    recoverMs: ms(
+      120_000,
+      'The time limit for finding out how a run ended after its stream was lost.',
+    ),
     queueExpiryMs: ms(
       600_000,
-      "At the head of a conversation's queue, before a reply fails as EXPIRED.",
+      "The longest wait at the head of a conversation's queue. After it the reply fails as EXPIRED.",
     ),
-    actionMs: ms(600_000, 'For tool outputs, before a reply fails as ACTION_EXPIRED.'),
-    uploadMs: ms(120_000, 'For the upload of a file.'),
+    actionMs: ms(
+      600_000,
+      'The longest wait for tool outputs. After it the reply fails as ACTION_EXPIRED.',
+    ),
+    uploadMs: ms(120_000, 'The time limit for the upload of a file.'),
     circuitMs: ms(
       30_000,
-      'In which an assistant that could not be reached is left alone, before one message tries it again.',
+      'The pause after an assistant could not be reached. After it, one message tries the assistant again.',
     ),
     credentialCheckMs: ms(
       60_000,
-      'Between two checks that the credential of a live subscription is still accepted.',
+      'The time between two checks that the credential of an open subscription is still accepted.',
     ),
-    drainMs: ms(25_000, 'For running replies to end after SIGTERM.', { min: 0 }),
-    keepAliveMs: ms(12_000, 'Between two comments that keep an idle subscription open.'),
+    drainMs: ms(25_000, 'The time that running replies have to end after SIGTERM.', { min: 0 }),
+    keepAliveMs: ms(12_000, 'The time between two comments that keep an idle subscription open.'),
     stalledMs: ms(
       60_000,
-      'For a client to read its answer or its stream, before its socket is closed.',
+      'The longest time that a client may not read its response or stream. After it the socket is closed.',
     ),
-    headersMs: ms(10_000, "For a client to send its request's head."),
-    requestMs: ms(30_000, 'For a client to send its whole request.'),
+    headersMs: ms(10_000, 'The time limit for a client to send the head of a request.'),
+    requestMs: ms(30_000, 'The time limit for a client to send a whole request.'),
     idleConnectionMs: ms(
       65_000,
-      'For the next request of a connection that is kept alive; longer than the proxy before the gateway keeps its own.',
+      'How long an idle connection is kept for the next request. It should be longer than the same time of the proxy in front.',
     ),
   })
-  .meta({ description: 'How long anything may take.' })
+  .meta({ description: 'Time limits.' })
 
 export type Timeouts = Readonly<z.output<typeof timeoutsSchema>>

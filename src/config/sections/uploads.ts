@@ -4,7 +4,7 @@ const mediaType = z.string().regex(/^[a-z0-9.+-]+\/(\*|[a-z0-9.+-]+)$/, {
   error: 'must be a media type such as image/png or image/*',
 })
 
-/** How large a file may be is a limit. */
+/** The largest size of a file is in `limits`. */
 export const uploadsSchema = z
   .strictObject({
     mediaTypes: z
@@ -24,9 +24,9 @@ export const uploadsSchema = z
         'application/vnd.openxmlformats-officedocument.presentationml.presentation',
       ])
       .meta({
-        description: 'Media types that are accepted: `image/png`, or all of a kind, `image/*`.',
+        description: 'The accepted media types, such as `image/png`, or `image/*` for all images.',
       }),
   })
-  .meta({ description: 'Which files sessions may upload.' })
+  .meta({ description: 'The files that sessions may upload.' })
 
 export type Uploads = Readonly<{ mediaTypes: readonly string[] }>

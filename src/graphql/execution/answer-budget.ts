@@ -11,16 +11,16 @@ import {
 import { TooLargeError, type GatewayError } from '../../errors.ts'
 import type { Turns } from '../../lib/turns.ts'
 
-/** Fields of an answer that are resolved without taking turns: those of any ordinary one. */
+/** The fields that are resolved without taking turns, which is enough for ordinary results. */
 const freeFields = 500
-/** Resolving a field takes as long as writing so many bytes. */
+/** Resolving a field takes as long as writing this many bytes. */
 const fieldUnits = 64
-/** Bytes of a field beside its name and its value: two quotes, a colon and a comma. */
+/** The bytes of a field besides its name and its value: two quotes, a colon and a comma. */
 const fieldBytes = 4
 const bytesPerPoint = 1_024
 
 export interface AnswerBudgetOptions {
-  /** Bytes that the answer may have. */
+  /** The most bytes of the result. */
   readonly maxBytes: number
   readonly turns: Turns
   /** Counts the bytes that its session holds; `add` throws when they are too many. */
@@ -28,11 +28,11 @@ export interface AnswerBudgetOptions {
 }
 
 /**
- * The cost of one answer so far, counted while it is made: its bytes, and the bytes of the rows that were read for it.
+ * The cost of one result, counted while it is made: its bytes, and the bytes of the rows that were read for it.
  * The count of bytes is a lower bound, since JSON escapes some characters.
  *
- * When it is exhausted, its failure takes the place of every field that is still to be resolved, so that nothing more is
- * read or begun; the answer is then the failure alone.
+ * When it is exhausted, every field that is still to be resolved fails with its failure, so that nothing more is read or
+ * begun. The result is then the failure only.
  */
 export class AnswerBudget {
   readonly #options: AnswerBudgetOptions
@@ -55,12 +55,12 @@ export class AnswerBudget {
     return this.#bytes
   }
 
-  /** Why there is no answer; undefined: there is one. */
+  /** The reason why there is no result. Undefined: there is one. */
   get failure(): GraphQLError | undefined {
     return this.#failure
   }
 
-  /** Points that its bytes cost beside its fields. */
+  /** The points of its bytes, in addition to those of its fields. */
   get points(): number {
     return Math.floor((this.#bytes + this.#read) / bytesPerPoint)
   }
@@ -87,7 +87,7 @@ export class AnswerBudget {
     this.#spend(sizeOf(value), info)
   }
 
-  /** Counts the answer to an event of a subscription that was made without resolving its fields; see `failure`. */
+  /** Counts the result for an event that was made without resolving fields. It may set `failure`. */
   countWhole(bytes: number): void {
     try {
       this.#spend(bytes, undefined)
@@ -130,7 +130,7 @@ export class AnswerBudget {
     }
   }
 
-  /** One error for all fields: it is located once, and costs nothing more however many meet it. */
+  /** One error for all fields: it is located once, however many fields fail with it. */
   #fail(cause: Error, info: GraphQLResolveInfo | undefined): GraphQLError {
     this.#failure = new GraphQLError(cause.message, {
       originalError: cause,
@@ -140,7 +140,9 @@ export class AnswerBudget {
   }
 }
 
-/** The error in place of an answer that is too large. A mutation has been carried out all the same, and says so. */
+/**
+ * The error instead of a result that is too large. A mutation has been carried out all the same, and the message says so.
+ */
 export function answerTooLarge(maxBytes: number, operation: string): GatewayError {
   const done =
     operation === 'mutation' ? ' The mutations up to the one in "path" are done, or all.' : ''
@@ -149,7 +151,7 @@ export function answerTooLarge(maxBytes: number, operation: string): GatewayErro
   )
 }
 
-/** Has every field of the schema counted in the budget of its answer. Changes the schema, and returns it. */
+/** Makes every field of the schema count in the budget of its result. Changes the schema and returns it. */
 export function countFields(schema: GraphQLSchema): GraphQLSchema {
   for (const type of Object.values(schema.getTypeMap())) {
     if (!isObjectType(type) || type.name.startsWith('__')) continue
@@ -179,7 +181,7 @@ export function countFields(schema: GraphQLSchema): GraphQLSchema {
   return schema
 }
 
-/** Bytes of a leaf as JSON, if nothing in it is escaped. A loop: lists and JSON values nest. */
+/** The bytes of a leaf as JSON without escapes. It is a loop, since lists and JSON values nest. */
 function sizeOf(value: unknown): number {
   if (typeof value === 'string') return Buffer.byteLength(value) + 2
   if (typeof value !== 'object' || value === null) return 1

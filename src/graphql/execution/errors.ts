@@ -4,7 +4,7 @@ import type { NewId } from '../../lib/id.ts'
 import type { Logger } from '../../observe/logger.ts'
 import type { RefusalLog } from '../../observe/refusals.ts'
 
-/** The error of ours behind a GraphQL error, if there is one. */
+/** Our own error behind a GraphQL error, if there is one. */
 export function gatewayErrorOf(error: unknown): GatewayError | undefined {
   if (error instanceof GatewayError) return error
   return error instanceof GraphQLError && error.originalError
@@ -12,12 +12,12 @@ export function gatewayErrorOf(error: unknown): GatewayError | undefined {
     : undefined
 }
 
-/** What a request error of GraphQL itself (coercion of variables, no such operation) is to its caller. */
+/** A request error of GraphQL itself (coercion of variables, an unknown operation) as the caller sees it. */
 export function asInputError(error: GraphQLError): GraphQLError {
   return withCode(error, 'BAD_USER_INPUT', withoutValues(error.message))
 }
 
-/** How the message of a variable's error begins: its name, and the place in its value. */
+/** The beginning of the message about a variable: its name, and the place in its value. */
 const variableError = /^(Variable "\$\w+" has invalid value(?: at [.\w[\]]+)?)(: )/
 
 /** The text that may follow: GraphQL's words, and names of the schema. Each ends where the value would follow. */
@@ -29,8 +29,8 @@ const reasons: readonly RegExp[] = [
 ]
 
 /**
- * Where in a variable the error is, and what is expected there, without what was found: a value may be a user's text or a
- * secret. graphql-js has its errors as sentences only; of one that is not known here, only the place is left.
+ * The place of the error in a variable and what is expected there, without the value, which may be the text of a user or a
+ * secret. graphql-js has only sentences for these errors. Of an unknown sentence only the place is shown.
  */
 function withoutValues(message: string): string {
   const [start, place] = variableError.exec(message) ?? []
@@ -56,8 +56,8 @@ export function withCode(error: GraphQLError, code: string, message = error.mess
 export type PresentError = (error: unknown) => GraphQLError
 
 /**
- * The one way an error leaves: ours with its code, GraphQL's own as it is, anything else as INTERNAL_SERVER_ERROR with
- * a reference id under which its cause is logged. Why a caller was refused is logged, too.
+ * The only way of an error to a client: our own errors with their codes, GraphQL's errors as they are, and any other error as
+ * INTERNAL_SERVER_ERROR with a reference id, under which the cause is logged. The reason of a refusal is logged, too.
  */
 export function createPresentError(options: {
   readonly newId: NewId

@@ -8,17 +8,17 @@ import type { GraphContext } from '../context.ts'
 import { answerTooLarge, type AnswerBudget } from './answer-budget.ts'
 import { gatewayErrorOf, type PresentError } from './errors.ts'
 
-/** Where executing an event is paid, and its answer counted; one for all subscriptions. */
+/** Charges the execution of events to sessions and counts the bytes of their results. All subscriptions share it. */
 export interface EventAccount {
   readonly turns: SharedTurns
-  /** Bytes of the answer to one event. */
+  /** The most bytes of the result for one event. */
   readonly maxBytes: number
   readonly clock: Clock
   begin(session: SessionId): {
     readonly budget: AnswerBudget
     readonly held: Disposable & { keep(bytes: number): void }
   }
-  /** @throws {@link RateLimitedError} when so much is not left of the session's budget. */
+  /** @throws {@link RateLimitedError} when less is left of the session's budget. */
   take(session: SessionId, points: number): Promise<void>
   charge(session: SessionId, points: number): Promise<void>
 }
@@ -29,31 +29,31 @@ export interface EventParts {
   readonly contextValue: Omit<GraphContext, 'budget'>
   readonly present: PresentError
   readonly account: EventAccount
-  /** Points of executing it once. */
+  /** The points of executing it once. */
   readonly cost: number
 }
 
-/** Bytes of an event's answer up to which it is written at once. */
+/** A result up to this many bytes is written at once. */
 const maxPlainBytes = 16_384
 
-/** An event that a subscriber is to be told. */
+/** An event to send to a subscriber. */
 interface AskedEvent {
-  /** What the selection is executed for. */
+  /** The value that the selection is executed on. */
   readonly event: unknown
-  /** The answer, where it is known without that. */
+  /** The result, if it is known without executing. */
   readonly rendered: string | undefined
   frame(payload: string): string
 }
 
-/** The answer to one event; disposed when it was handed on. */
+/** The result for one event. Dispose it when it has been passed on. */
 interface EventAnswer extends Disposable {
   readonly frames: string
 }
 
 /**
- * Answers one event, at the cost of its session: by what was rendered of it, else by executing the selection. Where the
- * session has spent its budget, or its answers hold as much as they may, the event waits; none is left out.
- * @param flush called before it waits
+ * Makes the result for one event and charges it to the session. It uses the rendered result if there is one, else it executes
+ * the selection. If the session has spent its budget, or its results hold too many bytes, the event waits. No event is lost.
+ * @param flush called before waiting
  */
 export async function answerEvent(
   parts: EventParts,
@@ -81,7 +81,7 @@ export async function answerEvent(
   }
 }
 
-/** What was read is paid also where there is no room for the answer, or it would be read again and again for nothing. */
+/** Reading is charged even if there is no room for the result, because the event is read again later. */
 async function payEvent(
   parts: EventParts,
   { event, rendered }: AskedEvent,
@@ -95,7 +95,7 @@ async function payEvent(
   }
 }
 
-/** @throws {@link RateLimitedError} {@link UnavailableError} when there is no room for the answer now. */
+/** @throws {@link RateLimitedError} {@link UnavailableError} when there is no room for the result now. */
 async function executeOnce(
   { args, contextValue, present, account }: EventParts,
   rootValue: unknown,
@@ -106,14 +106,14 @@ async function executeOnce(
   const { errors, ...rest } = await executeSubscriptionEvent({
     ...validated,
     rootValue,
-    // Loaders live as long as their context: what an event shows is loaded for it.
+    // Loaders live as long as their context, so each event loads its data afresh.
     contextValue: { ...contextValue, budget },
   })
   const refused = refusalOf(budget, present)
   if (refused !== undefined) return refused
   if (errors) return JSON.stringify({ errors: errors.map(present), ...rest })
   const { maxBytes } = account
-  // A character has six of them at most where it is escaped.
+  // An escaped character has at most six bytes.
   if (budget.bytes <= maxPlainBytes && budget.bytes * 6 <= maxBytes) return JSON.stringify(rest)
   const turns = account.turns.of(contextValue.store.session.id)
   const text = await encodeJson(rest, { maxBytes, turns })
@@ -126,7 +126,7 @@ function countOnce({ present }: EventParts, rendered: string, budget: AnswerBudg
   return refusalOf(budget, present) ?? rendered
 }
 
-/** Undefined: the answer is within its budget. @throws what passes by itself */
+/** Returns undefined if the result is within its budget. @throws an error that can pass by itself */
 function refusalOf({ failure }: AnswerBudget, present: PresentError): string | undefined {
   if (!failure) return undefined
   const cause = gatewayErrorOf(failure)

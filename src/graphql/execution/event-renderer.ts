@@ -20,19 +20,19 @@ import type { LogItem } from '../../store/log.ts'
 import { eventTypeNames } from '../schema/reply-event.ts'
 import { type Collect, createCollector, isDecidedByVariables } from './collect-fields.ts'
 
-/** The answer to an event, as JSON. `replyId` is the global id. Undefined: the event has to be executed. */
+/** Returns the result for an event as JSON, or undefined if the event has to be executed. `replyId` is the global id. */
 export type RenderEvent = (event: ReplyEvent, cursor: Cursor, replyId: string) => string | undefined
 
-/** What a `replies` subscription selects, for all that subscribe with it. */
+/** The selection of a `replies` subscription, shared by all subscriptions to the same operation. */
 export interface CompiledSelection {
   readonly render: RenderEvent
-  /** The deltas that were rendered last: the readers of a session that are at one place come one after the other. */
+  /** The deltas that were rendered last. Readers of a session that are at the same position come one after the other. */
   lastBatch: RenderedBatch | undefined
 }
 
 export interface RenderedBatch {
   readonly items: readonly LogItem[]
-  /** By which they were framed. */
+  /** The framing of the frames. */
   readonly framing: object
   readonly cursors: readonly Cursor[]
   readonly frames: string
@@ -41,8 +41,8 @@ export interface RenderedBatch {
 export type SelectionCompiler = (args: ValidatedSubscriptionArgs) => CompiledSelection
 
 /**
- * Fields whose resolvers read a property and do nothing else: `field`, or `field:property` where the property has another
- * name. A property without a name is the object itself. Any other field, such as the reply of an event, has to be executed.
+ * Fields whose resolvers only read a property: `field`, or `field:property` if the property has another name. An empty name
+ * means the object itself. Any other field, such as the reply of an event, has to be executed.
  */
 const plainFields: Readonly<Record<string, readonly string[]>> = {
   [eventTypeNames.started]: [],
@@ -58,19 +58,19 @@ const plainFields: Readonly<Record<string, readonly string[]>> = {
   QuestionField: ['name', 'type', 'isRequired:required'],
 }
 
-/** An event and what is not in it. */
+/** An event with its cursor and the global id of its reply. */
 interface Delivery {
   readonly event: ReplyEvent
   readonly cursor: Cursor
   readonly replyId: string
 }
 
-/** JSON of a source. @throws where its value is not what the schema says: executing it tells how that is answered. */
+/** Writes a source as JSON. @throws if a value is not of the schema's type, so that the event is executed instead */
 type Write<Source> = (source: Source) => string
 
 /**
- * Compiles what a subscription selects of each type of event into a template, since executing an event costs more than
- * everything else together. Compiled once for all subscriptions to an operation, unless variables decide what is included.
+ * Compiles the selection of a subscription into a template for each type of event, since executing an event costs more than
+ * everything else together. It is compiled once for an operation, unless variables decide which fields are included.
  */
 export function createSelectionCompiler(): SelectionCompiler {
   const compiled = new WeakMap<OperationDefinitionNode, CompiledSelection>()
@@ -90,7 +90,7 @@ function compile(args: ValidatedSubscriptionArgs): CompiledSelection {
     render(event, cursor, replyId) {
       let template = templates.get(event.type)
       if (!template && !templates.has(event.type)) {
-        // Most subscriptions never meet most types.
+        // Most subscriptions receive only a few types.
         template = eventTemplate(args, event.type)
         templates.set(event.type, template)
       }
@@ -115,7 +115,7 @@ function eventTemplate(
   const [responseName, fields] = roots[0] ?? []
   if (roots.length !== 1 || !fields || fields[0]?.name.value !== 'replies') return undefined
   const write = objectTemplate<Delivery>(fields, type, collect, (name, nodes) => {
-    // Nothing in them has to be escaped.
+    // Cursors and ids need no escapes.
     if (name === 'cursor') return ({ cursor }) => `"${cursor}"`
     if (name === 'replyId') return ({ replyId }) => `"${replyId}"`
     const plain = plainTemplate(name, nodes, type, collect)
@@ -155,7 +155,7 @@ function objectTemplate<Source>(
   }
 }
 
-/** The template of a field whose resolver only reads. */
+/** The template of a field whose resolver only reads a property. */
 function plainTemplate(
   name: string,
   nodes: readonly FieldNode[],
@@ -170,7 +170,7 @@ function plainTemplate(
   return (source) => write(Reflect.get(source, property))
 }
 
-/** Where a plain field is read; undefined: it is none. */
+/** The property of a plain field. Undefined: the field is not plain. */
 function propertyOf(type: string, name: string): string | undefined {
   for (const plain of plainFields[type] ?? []) {
     const [field, property = field] = plain.split(':')
@@ -213,7 +213,7 @@ function presentTemplate(
   )
 }
 
-/** The usual values of the usual types are written at once, as their types would. */
+/** Usual values of usual types are written directly, as their types would write them. */
 function leafTemplate(type: GraphQLLeafType): Write<unknown> {
   const coerced = (value: unknown) => JSON.stringify(type.coerceOutputValue(value) ?? noValue())
   if (type === GraphQLString) {

@@ -17,23 +17,23 @@ import { asInputError } from './errors.ts'
 import { answerEvent, type EventParts } from './event-answer.ts'
 import type { CompiledSelection, RenderedBatch, SelectionCompiler } from './event-renderer.ts'
 
-/** Where the events of a subscription go. */
+/** The target of the events of a subscription. */
 export interface EventOutput {
-  /** Outputs of one framing make the same frames. */
+  /** Outputs with the same framing make the same frames. */
   readonly framing: object
-  /** Makes one message of a payload and its place; undefined: nothing can be resumed after it. */
+  /** Makes a frame of a payload and its cursor. Undefined: the stream cannot be resumed after it. */
   frame(payload: string, cursor: Cursor | undefined): string
-  /** Takes frames, and the cursor to resume after; a promise when the next ones have to wait. */
+  /** Takes frames, and the cursor to resume after. Returns a promise if the next frames have to wait. */
   send(frames: string, last: Cursor | undefined): Promise<void> | undefined
 }
 
-/** A subscription that was accepted: everything that can be refused was refused before. */
+/** An accepted subscription. Refusals come before it. */
 export interface OpenSubscription {
-  /** The client has had all of it already: answer 204. */
+  /** Whether the client has received all events already, so that the response is 204. */
   readonly past: boolean
-  /** The cursor to resume after until something was sent; undefined: it begins at its beginning again. */
+  /** The cursor to resume after while nothing has been sent. Undefined: it begins at its beginning again. */
   readonly start: Cursor | undefined
-  /** Sends its events in order, until it has ended or the signal aborts, whose reason is thrown. */
+  /** Sends the events in order until the end. @throws the reason of the signal when it aborts */
   follow(output: EventOutput, signal: AbortSignal): Promise<void>
 }
 
@@ -41,14 +41,14 @@ export interface SubscriptionArgs extends ExecutionArgs {
   readonly contextValue: GraphContext
 }
 
-/** Code units of small frames that are handed on together. */
+/** Small frames up to this many code units are passed on together. */
 const maxJoinedLength = 16_384
-/** Code units of a text in an event from which on its answer is made in turns with other work. */
+/** The result for a text of this many code units or more takes turns with other work. */
 const longText = 65_536
 
-/** Code units of frames from which on their reader catches up. */
+/** A reader whose frames have this many code units or more is catching up. */
 const longPart = 8_192
-/** Reading the next part of a log may take as long as writing so many bytes. */
+/** Reading the next part of a log may take as long as writing this many bytes. */
 const readUnits = 131_072
 const firstReadUnits = 16_384
 
@@ -56,7 +56,7 @@ interface SubscriptionParts extends EventParts {
   readonly selection: CompiledSelection
 }
 
-/** Validates variables, subscribes, and compiles the selection; answers the errors of a refusal. */
+/** Validates variables, subscribes, and compiles the selection. Returns the errors of a refusal. */
 export async function openSubscription(
   args: SubscriptionArgs,
   {
@@ -97,7 +97,7 @@ function openProbeProgress(run: ProbeRun, parts: EventParts): OpenSubscription {
   }
 }
 
-/** Mostly idle, and there are thousands: it holds no closures, and nothing that can be had again from what was asked. */
+/** There are thousands of these, mostly idle, so it holds no closures and nothing that can be derived from the request. */
 class RunningSubscription implements OpenSubscription {
   readonly #subscription: ReplySubscription
   readonly #parts: SubscriptionParts
@@ -124,12 +124,12 @@ class RunningSubscription implements OpenSubscription {
         signal.throwIfAborted()
         return this.#take(batch, output, signal)
       }, signal)
-    // Many may come at once, each with much to read.
+    // Many subscriptions may start at once, each with much to read.
     const turn = this.#turns().take(firstReadUnits)
     return turn ? turn.then(follow) : follow()
   }
 
-  /** Sends the frames of a batch in order. Without a promise as long as they are deltas and the reader needs none. */
+  /** Sends the frames of a batch in order. Returns no promise while all are deltas and the reader keeps up. */
   #take(
     batch: readonly LogItem[],
     output: EventOutput,
@@ -139,13 +139,13 @@ class RunningSubscription implements OpenSubscription {
     if (!rendered) return this.#takeEach(batch, output, signal)
     const { frames, cursors } = rendered
     const sent = output.send(frames, cursors.at(-1))
-    // The last part of what it catches up on is short, and the end with the whole text comes behind it.
+    // The last part while catching up is short, and the final event with the whole text follows it.
     const wasBehind = this.#isBehind
     this.#isBehind = frames.length >= longPart
     return wasBehind || this.#isBehind ? this.#waitForTurn(sent) : sent
   }
 
-  /** Undefined: not all of them are deltas that can be rendered. */
+  /** Returns undefined if not all events are deltas that can be rendered. */
   #renderDeltas(batch: readonly LogItem[], output: EventOutput): RenderedBatch | undefined {
     const { selection } = this.#parts
     const last = selection.lastBatch
@@ -165,7 +165,7 @@ class RunningSubscription implements OpenSubscription {
     return selection.lastBatch
   }
 
-  /** Whether another reader was just sent the same events of the session at the same place. */
+  /** Whether another reader of the session was just sent the same events from the same position. */
   #isSame(batch: readonly LogItem[], { items }: RenderedBatch): boolean {
     return (
       batch.length === items.length &&
@@ -184,7 +184,10 @@ class RunningSubscription implements OpenSubscription {
     return this.#parts.selection.render(event, cursor, this.#globalId)
   }
 
-  /** Whoever catches up reads a long part of the log next, or an end with the whole text: few may in one turn. */
+  /**
+   * A reader that catches up reads a long part of the log next, or a final event with the whole text, so readers take
+   * turns.
+   */
   async #waitForTurn(sent: Promise<void> | undefined): Promise<void> {
     await sent
     await this.#turns().take(readUnits)
@@ -200,7 +203,7 @@ class RunningSubscription implements OpenSubscription {
     output: EventOutput,
     signal: AbortSignal,
   ): Promise<void> {
-    // A reply has ended, or something else has happened to it: nothing of its text is kept here.
+    // The batch has events other than deltas. No text of the reply is kept here.
     this.#parts.selection.lastBatch = undefined
     let frames = ''
     let last: Cursor | undefined
@@ -219,7 +222,7 @@ class RunningSubscription implements OpenSubscription {
         using answer = await answerEvent(this.#parts, asked, flush, signal)
         frames += answer.frames
         last = cursor
-        // While it still counts as held.
+        // The bytes still count as held here.
         if (frames.length > maxJoinedLength) await flush()
       }
       last = cursor
@@ -229,7 +232,7 @@ class RunningSubscription implements OpenSubscription {
   }
 }
 
-/** What cannot be answered at once without keeping others waiting. */
+/** Whether the result for an event is so long that others would have to wait. */
 function isLong(event: ReplyEvent): boolean {
   switch (event.type) {
     case 'completed':

@@ -1,12 +1,12 @@
 import type { ConversationId, MessageId } from '../../domain.ts'
 import { decodeGlobal, encodeGlobal } from '../global-id.ts'
 
-/** How far an export has come. Ids in it are looked up in the caller's session, like all others. */
+/** The position of an export. Its ids are looked up in the caller's session, like all ids. */
 export interface ExportPosition {
   readonly conversationId: ConversationId
-  /** How late the conversation had been used; conversations are exported in this order. */
+  /** The time at which the conversation was last used. Conversations are exported in this order. */
   readonly used: number
-  /** Null: the conversation is done. */
+  /** Null: the conversation is exported. */
   readonly messageId: MessageId | null
 }
 
@@ -14,7 +14,7 @@ export function encodeExportCursor({ conversationId, used, messageId }: ExportPo
   return encodeGlobal('Export', [used, conversationId, messageId ?? ''].join(' '))
 }
 
-/** Undefined for garbage. */
+/** Returns undefined for an invalid cursor. */
 export function decodeExportCursor(text: string): ExportPosition | undefined {
   const [, used, conversationId, messageId] =
     /^(\d{1,16}) (\S+) (\S*)$/.exec(decodeGlobal('Export', text) ?? '') ?? []

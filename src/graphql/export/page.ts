@@ -4,7 +4,7 @@ import { encodeExportCursor, type ExportPosition } from './cursor.ts'
 import { walkSession } from './walk.ts'
 import { exportedConversation, exportedMessage } from './records.ts'
 
-/** Bytes of a page, unless a single message has more. */
+/** The most bytes of a page, unless a single message has more. */
 const pageBytes = 1_048_576
 
 export interface ExportPage {
@@ -17,7 +17,7 @@ interface Portion {
   readonly messages: JsonValue[]
 }
 
-/** The page behind `after`: whole conversations, except where one has more than a page. */
+/** The page after the cursor `after`. It has whole conversations, unless one is larger than a page. */
 export async function exportPage(
   { store, fingerprint }: Pick<GraphContext, 'store' | 'fingerprint'>,
   after: ExportPosition | undefined,

@@ -43,7 +43,7 @@ function exportedAttachment({ id, name, mediaType, bytes, createdAt }: Attachmen
   }
 }
 
-/** Without what only operators see. A whole answer is a message of its own. */
+/** Without data for operators. The text of a completed reply is a message of its own. */
 function exportedReply(reply: Reply): JsonValue {
   const { usage, question, failure } = reply
   return {

@@ -5,7 +5,7 @@ import type { ExportPosition } from './cursor.ts'
 const conversationsPerRead = 50
 const messagesPerRead = 8
 
-/** A message with all that belongs to it, or the end of its conversation. */
+/** A message with its reply and files, or the end of its conversation. */
 export interface ExportStep {
   readonly conversation: Conversation
   readonly message: MessageRecord | undefined
@@ -14,13 +14,14 @@ export interface ExportStep {
 export interface MessageRecord {
   readonly message: Message
   readonly attachments: readonly Attachment[]
-  /** What answers it; undefined for an answer. */
+  /** The reply to the message. Undefined for an answer. */
   readonly reply: Reply | undefined
 }
 
 /**
- * Everything of a session behind a place. The least recently used conversations come first: one that is used meanwhile
- * moves to the end and is met again there, where the other way round one could be missed.
+ * Everything of a session after a position. The least recently used conversations come first: one that is used meanwhile
+ * moves
+ * to the end and is exported again there. In the opposite order it could be missed.
  */
 export async function* walkSession(
   store: SessionStore,
@@ -43,7 +44,7 @@ export async function* walkSession(
     })
     const [known] = bound ? await store.conversations([bound.id]) : []
     if (bound && known?.used !== bound.used) {
-      // It is gone or has moved, so what lies before it is another list: begin anew behind what is done.
+      // The conversation was deleted or has moved in the list, so continue after the conversations that are done.
       bound = undefined
       continue
     }
@@ -73,7 +74,7 @@ async function* walkConversation(
       yield { conversation, message: record }
       after = record.message.id
     }
-    // Undefined: where we stood is gone; what is left of the conversation comes from its start.
+    // Undefined: the message of the position was deleted. The rest of the conversation is exported from its start.
     if (!page && after !== undefined) after = undefined
     else if (!page?.hasNextPage) break
   }

@@ -5,7 +5,7 @@ import { decodeId } from '../global-id.ts'
 import { builder } from './builder.ts'
 import { AssistantNode } from './nodes.ts'
 
-/** The description of every argument that names an assistant where there is a default. */
+/** The description of every optional argument that names an assistant. */
 export const assistantIdDescription =
   'The id or configured name of an assistant. The default is the first configured assistant.'
 
@@ -65,7 +65,7 @@ builder.queryFields((t) => ({
   }),
 }))
 
-/** By global id only: a configured name is no node id. */
+/** Finds an assistant by global id only, since a configured name is not a node id. */
 export function findAssistantNode(
   globalId: string,
   { assistants }: GraphContext,
@@ -74,7 +74,7 @@ export function findAssistantNode(
   return assistants.find((assistant) => assistant.id === id)
 }
 
-/** By global id, configured id or configured name. */
+/** Finds an assistant by global id, configured id or configured name. */
 function findAssistant(named: string, context: GraphContext): AssistantInfo | undefined {
   const { assistants } = context
   return (
@@ -84,7 +84,7 @@ function findAssistant(named: string, context: GraphContext): AssistantInfo | un
   )
 }
 
-/** What an `assistantId` of an input names. @throws {@link NotFoundError} */
+/** The assistant that an `assistantId` of an input names. @throws {@link NotFoundError} */
 export function getAssistant(named: string, context: GraphContext): AssistantInfo {
   const assistant = findAssistant(named, context)
   if (assistant) return assistant

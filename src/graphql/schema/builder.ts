@@ -24,7 +24,7 @@ export const builder = new SchemaBuilder<{
   defaultFieldNullability: false,
   errors: { directResult: true },
   scopeAuth: {
-    // Else a subscription that is refused would have been begun.
+    // Otherwise a refused subscription would be started first.
     authorizeOnSubscribe: true,
     authScopes: ({ isOperator }) => ({ operator: isOperator }),
     unauthorizedError: (_parent, { caller, operatorScope }) =>

@@ -99,7 +99,7 @@ builder.queryFields((t) => ({
   }),
 }))
 
-/** A few rows at a time: an answer may have megabytes. Undefined: a bounding row is not there. */
+/** Reads a few rows at a time, since a result may have megabytes. Returns undefined if a bounding row does not exist. */
 async function readMessages(
   id: ConversationId,
   page: PageRequest<MessageId>,
@@ -115,14 +115,14 @@ async function readMessages(
       limit: Math.min(page.limit - rows.length, rowsPerRead),
       ...(bound !== undefined && (isForward ? { after: bound } : { before: bound })),
     })
-    // Deleted while we read: what was read of it is what there was.
+    // The conversation was deleted meanwhile. The rows that were read are returned.
     if (!part) return first && { ...first, rows }
     first ??= part
     rows = isForward ? [...rows, ...part.rows] : [...part.rows, ...rows]
     const turn = budget.read(lengthOf(part.rows))
     if (turn) await turn
     const hasMore = isForward ? part.hasNextPage : part.hasPreviousPage
-    // Before a bound there always is more: the bound itself.
+    // Beyond a bound there is always at least the bound itself.
     if (rows.length >= page.limit || part.rows.length === 0 || !hasMore) {
       return {
         rows,
@@ -133,7 +133,10 @@ async function readMessages(
   }
 }
 
-/** What a `conversationId` argument names. @throws {@link NotFoundError} for what is no id of a conversation */
+/**
+ * The id that a `conversationId` argument contains. @throws {@link NotFoundError} for text that is not the id of a
+ * conversation
+ */
 export function getConversationId(argument: string) {
   const id = decodeId('Conversation', argument)
   if (!id) throw new NotFoundError('There is no such conversation.', { field: ['conversationId'] })

@@ -2,10 +2,10 @@ import type { JsonValue } from '../../domain.ts'
 import { isPlain } from '../../lib/plain.ts'
 
 export const maxJsonDepth = 16
-/** UTF-16 code units, as JSON text. */
+/** The longest JSON text, in UTF-16 code units. */
 export const maxJsonLength = 16_384
 
-/** @throws `TypeError` for what is no JSON value, and for one that is too deep, too long or not exact. */
+/** @throws `TypeError` for a value that is not JSON, too deep, too long, or not exact. */
 export function checkJson(value: unknown): Exclude<JsonValue, null> {
   const checked = check(value, 0)
   if (checked === null) throw new TypeError('Null is no value of its own.')
@@ -15,7 +15,7 @@ export function checkJson(value: unknown): Exclude<JsonValue, null> {
   return checked
 }
 
-/** A copy without prototypes' tricks: what was checked is what is used. */
+/** A copy without prototypes, so that the checked value is the value that is used. */
 function check(value: unknown, depth: number): JsonValue {
   if (depth > maxJsonDepth) throw new TypeError(`A JSON value may be ${maxJsonDepth} levels deep.`)
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return value
@@ -29,7 +29,7 @@ function check(value: unknown, depth: number): JsonValue {
   throw new TypeError('This is no JSON value.')
 }
 
-/** An integer that a double does not hold has become another one already. */
+/** An integer that a double cannot hold exactly was changed by parsing. */
 function checkNumber(value: number): number {
   const isExact =
     Number.isFinite(value) && (!Number.isInteger(value) || Number.isSafeInteger(value))

@@ -36,7 +36,7 @@ builder.queryFields((t) => ({
   }),
 }))
 
-/** Null for garbage, for what never was, and for what another session has: nobody can tell which. */
+/** Null for an invalid id, an unknown id, and an id of another session. Callers cannot tell these apart. */
 async function findNode(globalId: string, context: GraphContext): Promise<object | null> {
   const assistant = findAssistantNode(globalId, context)
   if (assistant) return { ...assistant, __typename: 'Assistant' }
@@ -52,7 +52,7 @@ async function findNode(globalId: string, context: GraphContext): Promise<object
   if (attachmentId) {
     return named('Attachment', AttachmentNode.getDataloader(context).load(attachmentId))
   }
-  // Probes are for operators: for others there are none.
+  // Probes exist for operators only.
   const probe = context.isOperator ? findProbe(globalId, context) : undefined
   return probe ? { ...probe, __typename: 'Probe' } : null
 }

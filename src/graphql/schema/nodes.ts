@@ -10,8 +10,9 @@ import type { AnswerBudget } from '../execution/answer-budget.ts'
 import { builder } from './builder.ts'
 
 /**
- * The types that refer to each other, by reference; each is implemented in its own file. A loader makes one store call
- * for all ids that a tick asks for, and lives as long as its context object: one request, or one subscription event.
+ * References of the types that refer to each other. Each type is implemented in its own file. A loader makes one store
+ * call for
+ * all ids of a tick, and lives as long as its context: one request, or one event of a subscription.
  */
 export const ConversationNode = builder.loadableNodeRef('Conversation', {
   load: async (ids: ConversationId[], { store }) => (await store.conversations(ids)).map(found),
@@ -37,10 +38,10 @@ export const AttachmentNode = builder.loadableNodeRef('Attachment', {
 
 export const AssistantNode = builder.objectRef<AssistantInfo>('Assistant')
 
-/** Rows that are read at once, if their texts are short. */
+/** The rows that are read at once, if their texts are short. */
 export const rowsPerRead = 8
 
-/** Reads rows a few at a time, each part counted in the budget of the answer before the next one. */
+/** Reads a few rows at a time, and counts each part in the budget of the result before it reads the next one. */
 async function readInParts<Id, Row extends WithText>(
   ids: readonly Id[],
   read: (ids: readonly Id[]) => Promise<readonly (Row | undefined)[]>,
@@ -61,14 +62,14 @@ interface WithText {
   readonly reasoning?: string
 }
 
-/** Code units of the texts of rows. */
+/** The code units of the texts of rows. */
 export function lengthOf(rows: readonly (WithText | undefined)[]): number {
   let length = 0
   for (const row of rows) length += (row?.text.length ?? 0) + (row?.reasoning?.length ?? 0)
   return length
 }
 
-/** Null instead of NOT_FOUND. */
+/** Returns null instead of NOT_FOUND. */
 export async function orNull<Row>(loading: Promise<Row>): Promise<Row | null> {
   try {
     return await loading

@@ -12,7 +12,7 @@ export interface PageArgs {
   readonly before?: string | null | undefined
 }
 
-/** What the store is asked for. @throws {@link BadUserInputError} */
+/** The page to ask the store for. @throws {@link BadUserInputError} */
 export function pageRequest<Id extends string>(args: PageArgs): PageRequest<Id> {
   const { first, last } = args
   if (first != null && last != null) {
@@ -26,7 +26,7 @@ export function pageRequest<Id extends string>(args: PageArgs): PageRequest<Id> 
   }
 }
 
-/** The page as a Relay connection. @throws {@link BadUserInputError} when a bounding row is not there */
+/** The page as a Relay connection. @throws {@link BadUserInputError} when a bounding row does not exist */
 export function connection<Row extends { readonly id: string }>(page: Page<Row> | undefined) {
   if (!page) throw unknownCursor('after" or "before')
   const edges = page.rows.map((node) => ({ cursor: encodeRowCursor(node.id), node }))

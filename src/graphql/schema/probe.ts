@@ -202,7 +202,7 @@ builder.mutationField('probeAssistant', (t) =>
   }),
 )
 
-/** When another probe may have ended is not known; in ms. */
+/** The retry time while another probe runs, whose end is not known, in ms. */
 const busyMs = 30_000
 
 function checkCount(
@@ -217,7 +217,7 @@ function checkCount(
   return count
 }
 
-/** What the `probeProgress` field subscribes to; as with `replies`, the server follows it itself. */
+/** The source of the `probeProgress` field. As with `replies`, the server follows it itself. */
 export class ProbeEvents implements AsyncIterable<ProbeEvent> {
   readonly run: ProbeRun
   constructor(run: ProbeRun) {

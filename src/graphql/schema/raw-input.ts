@@ -5,8 +5,9 @@ import type { IdempotencyKey } from '../../session/acceptance.ts'
 const maxKeyLength = 255
 
 /**
- * An argument of the field as its caller sent it, before coercion and defaults, in a canonical form: a default that
- * changes with the schema does not make a repeated request another one.
+ * An argument of the field as the caller sent it, before coercion and defaults, in a canonical form. So a default that
+ * changes
+ * with the schema does not turn a repeated request into another one.
  */
 export function rawInput(info: GraphQLResolveInfo, argument: string): string {
   const node = info.fieldNodes[0]?.arguments?.find(({ name }) => name.value === argument)
@@ -27,7 +28,7 @@ export function getIdempotency(
   return { key, input: rawInput(info, 'input') }
 }
 
-/** JSON with the keys of every object sorted; members that are undefined are left out. */
+/** JSON with sorted keys of every object and without undefined members. */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'

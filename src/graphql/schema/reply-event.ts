@@ -9,7 +9,7 @@ import { OmittedContentType, QuestionType } from './question.ts'
 import { getReplyId, ReplyFailureType, TokenUsageType } from './reply.ts'
 import { ToolCallType } from './tool-call.ts'
 
-/** An event as its subscriber sees it. */
+/** An event as the subscriber sees it. */
 export type DeliveredEvent = ReplyEvent & { readonly cursor: Cursor }
 type Delivered<Type extends ReplyEvent['type']> = Extract<DeliveredEvent, { readonly type: Type }>
 
@@ -143,8 +143,8 @@ builder.objectRef<Delivered<'cancelled'>>(eventTypeNames.cancelled).implement({
 })
 
 /**
- * What the `replies` field subscribes to. The server drives `subscription` itself, batch by batch; any other executor
- * of the schema iterates.
+ * The source of the `replies` field. The server drives `subscription` itself, in batches. Any other executor of the schema
+ * iterates.
  */
 export class ReplyEvents implements AsyncIterable<DeliveredEvent> {
   readonly subscription: ReplySubscription
@@ -163,7 +163,7 @@ export class ReplyEvents implements AsyncIterable<DeliveredEvent> {
         return room.promise
       }, left.signal)
       .finally(() => batch.resolve(undefined))
-    // Awaited below in every case; until then its failure is nobody's.
+    // It is always awaited below. Until then its failure must not be an unhandled rejection.
     following.catch(() => undefined)
     try {
       for (let items = await batch.promise; items; items = await batch.promise) {

@@ -199,7 +199,7 @@ builder.queryField('reply', (t) =>
   }),
 )
 
-/** What a `replyId` argument names. @throws {@link NotFoundError} for what is no id of a reply */
+/** The id that a `replyId` argument contains. @throws {@link NotFoundError} for text that is not the id of a reply */
 export function getReplyId(argument: string) {
   const id = decodeId('Reply', argument)
   if (!id) throw new NotFoundError('There is no such reply.', { field: ['replyId'] })

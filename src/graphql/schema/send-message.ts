@@ -155,7 +155,7 @@ builder.mutationField('sendMessage', (t) =>
   }),
 )
 
-/** Whatever refuses a message, and wherever, it is counted. */
+/** Counts every message with its refusal, wherever it is refused. */
 async function counted<T>({ metrics }: GraphContext, send: () => Promise<T>): Promise<T> {
   try {
     const sent = await send()
@@ -185,7 +185,7 @@ function getAttachmentIds(globalIds: readonly string[]): readonly AttachmentId[]
   })
 }
 
-/** What is checked is what the platform is sent: it may read another form of a URL as another one. */
+/** The platform gets the URL in the form that was checked, since it may read another form as another URL. */
 function normalUrl(text: string): string {
   return URL.parse(text)?.href ?? text
 }

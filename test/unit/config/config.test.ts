@@ -560,7 +560,7 @@ describe('a configuration', () => {
     ],
     "Studio at the cloud's host": [
       withAssistant({ platform: 'studio' }),
-      'assistants[0].platform: is not what answers at api.coze.cn: that is "cloud", the default',
+      'assistants[0].platform: does not fit api.coze.cn, which is "cloud", the default',
     ],
     'a shared token that nobody allowed': [
       withAssistant({ credentials: { type: 'token', token: 'pat_x' } }),
