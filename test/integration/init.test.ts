@@ -80,7 +80,7 @@ describe('coze-graphql-gateway init', () => {
     await writeFile(join(folder, 'coze.pem'), createTestApp().privateKeyPem)
     expect(await run(folder, next.split(' '))).toMatchObject({ code: 0, stderr: '' })
     const file = join(folder, 'gateway.json')
-    expect(await readFile(file, 'utf8')).toContain('  // Where the gateway listens.\n')
+    expect(await readFile(file, 'utf8')).toContain('  // The address of the gateway.\n')
     expect(parseConfig({ file, env: {} })).toMatchObject({
       issuers: [{ issuer: 'https://id.test/', keys: [{ type: 'discovery' }] }],
       assistants: [{ baseUrl: 'https://api.coze.com', workflow: { workflowId: '7001' } }],
