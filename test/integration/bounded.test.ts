@@ -93,20 +93,6 @@ describe('P7: bounded memory', () => {
     expect(await readMeter(system.gateway, goneMeter)).toBe(gone + count)
   })
 
-  it('T16: keeps no more subscriptions of a session than it may have, and always its newest', async () => {
-    await using small = await startSystem({ limits: { maxSubscriptionsPerSession: 2 } })
-    const who = small.person('greedy')
-    const query = 'subscription { replies { cursor } }'
-    const open = () => small.client.stream({ token: who.token, query })
-    using other = await small.client.stream({ token: small.person('modest').token, query })
-    const [one, two, three] = [await open(), await open(), await open()]
-    expect([other, one, two, three].map(({ status }) => status)).toEqual([200, 200, 200, 200])
-    expect(await one.ended).toBe('closed')
-    expect(await readMeter(small.gateway, openMeter)).toBe(3)
-    two.cut()
-    three.cut()
-  })
-
   it('T16: refuses a body, a document and a message that are too large', async () => {
     const { token } = system.person('verbose')
     const large = await system.client.call({ token, query: '#'.repeat(300_000) })

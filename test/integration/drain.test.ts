@@ -73,7 +73,7 @@ async function hold(system: System, talk: Talk) {
 
 describe('the end of a gateway', () => {
   it('F20: drains on SIGTERM: refuses what is new, lets replies end, exits with 0', async () => {
-    await using system = await startSystem({ timeouts: { drainMs: 10_000 } })
+    await using system = await startSystem({ timeouts: { drainMs: 60_000 } })
     const talk = createTalk(system)
     const { who, id, followed } = await hold(system, talk)
     expect(await statusOf(`${system.gateway.url}/health/ready`)).toBe(200)
@@ -213,7 +213,7 @@ describe('the end of a gateway', () => {
     async (_, fault) => {
       const script = encodeURIComponent(`process.on('SIGUSR2', () => { ${fault} })`)
       await using system = await startSystem({
-        timeouts: { drainMs: 10_000 },
+        timeouts: { drainMs: 60_000 },
         env: { NODE_OPTIONS: `--import=data:text/javascript,${script}` },
       })
       const talk = createTalk(system)

@@ -165,7 +165,7 @@ describe('behind a proxy', () => {
     await using platform = await openPlatform()
     await using way = await openProxy()
     const fetchJson = createFetchJson(way.proxy())
-    const options = { timeoutMs: 5_000, maxBytes: 1_000, signal: never }
+    const options = { timeoutMs: 60_000, maxBytes: 1_000, signal: never }
     const keys = await fetchJson(`https://localhost:${platform.port}/keys`, options)
     expect(keys).toEqual({ keys: [] })
     expect(way.tunnels).toMatchObject([{ to: `localhost:${platform.port}` }])
@@ -179,7 +179,7 @@ describe('behind a proxy', () => {
       await using client = openClient(way.proxy(noProxy))
       const url = `https://localhost:${platform.port}`
       await call(client, url)
-      const options = { timeoutMs: 5_000, maxBytes: 1_000, signal: never }
+      const options = { timeoutMs: 60_000, maxBytes: 1_000, signal: never }
       await createFetchJson(way.proxy(noProxy))(`${url}/keys`, options)
       expect(way.tunnels).toEqual([])
     },

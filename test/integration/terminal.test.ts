@@ -14,8 +14,9 @@ describe('P3: exactly one terminal event', () => {
         idleBotMs: 3_000,
         idleWorkflowMs: 3_000,
         busyWaitMs: 2_000,
-        retryMs: 1_500,
-        recoverMs: 8_000,
+        // Neither is to run out: what is tried again is bounded by its number.
+        retryMs: 20_000,
+        recoverMs: 60_000,
       },
       limits: { maxEventBytes: 131_072, maxReplyBytes: 50_000 },
       // One fault after another: a breach must not keep the next one away.

@@ -10,7 +10,7 @@ import { createTalk, type SendResult, type Talk } from '../kit/clients/talk.ts'
 import { until } from '../kit/process/until.ts'
 
 const people = 60
-const replies = figure(180, 2_000)
+const replies = figure(120, 2_000)
 /** After how many ends the gateway is killed, and the platform restarted. */
 const killEvery = 55
 const restartEvery = 70

@@ -134,25 +134,33 @@ describe('a host with HTTP/2', () => {
   })
 
   it('F36: drops a reader that stops, and disturbs no other of its connection', async () => {
-    await using host = await openHttp2({ stalledMs: 300 })
+    const clock = createFakeClock()
+    await using host = await openHttp2({ clock, stalledMs: 300 })
     await sendMessage(host.gateway)
     const query = 'subscription { replies { ... on ReplyDelta { text } } }'
     const [stalled, reading] = [1, 2].map(() => host.ask(events, JSON.stringify({ query })))
     if (stalled === undefined || reading === undefined) throw new Error('two streams are needed')
     await once(stalled, 'response')
     stalled.pause()
-    let received = 0
-    reading.on('data', (chunk: Buffer) => (received += chunk.length))
-    await until(() => received > 0, 'the first comment')
-    const delta = { type: 'delta', kind: 'ANSWER', offset: 0, text: 'x'.repeat(500_000) } as const
-    host.gateway.session('alice').append(replyId, delta)
+    let received = ''
+    reading.setEncoding('utf8').on('data', (chunk: string) => (received += chunk))
+    await until(() => received !== '', 'the first comment')
+    const delta = (text: string) => ({ type: 'delta', kind: 'ANSWER', offset: 0, text }) as const
+    const long = 'x'.repeat(500_000)
+    const alice = host.gateway.session('alice')
+    alice.append(replyId, delta(long))
+    await until(() => received.includes(long), 'the other reader to have it')
+    // It is told only when all before it has left: who reads is not behind when time goes on.
+    alice.append(replyId, delta('the next'))
+    await until(() => received.includes('the next'), 'the other reader to have the next')
+    clock.advance(300)
     await until(() => host.gateway.ends.length > 0, 'the end of the stalled reader')
     expect(host.gateway.ends).toEqual(['stalled'])
     // It ends as soon as it has read what had reached it before.
     stalled.on('error', () => undefined).resume()
     await until(() => stalled.closed, 'the stalled stream to be closed')
-    host.gateway.session('alice').append(replyId, delta)
-    await until(() => received > 1_000_000, 'the other reader to have both')
+    alice.append(replyId, delta('the last'))
+    await until(() => received.includes('the last'), 'the other reader to have the last')
     reading.close()
   })
 
