@@ -1,3 +1,4 @@
+import { subjectHeader } from '../auth/api-keys.ts'
 import type { RequestHeaders } from '../auth/authenticator.ts'
 import { BadRequestError, TooLargeError } from '../errors.ts'
 import type { RequestKind } from '../observe/metrics.ts'
@@ -70,8 +71,10 @@ export function jsonResponse(
  * The sender of a request, as far as it is known before the credential is checked. The requests of one sender share a
  * queue.
  */
-export function senderOf({ headers, address }: HttpRequest): string | undefined {
-  return headers.get('authorization') ?? headers.get('cookie') ?? address
+export function senderOf({ headers, address = '' }: HttpRequest): string {
+  const credential = headers.get('authorization') ?? headers.get('cookie') ?? address
+  // The key of a backend is one credential of many users.
+  return `${credential} ${headers.get(subjectHeader) ?? ''}`
 }
 
 /** Methods as `Allow` lists them. */

@@ -8,6 +8,7 @@ import { AnswerBudget } from '../graphql/execution/answer-budget.ts'
 import { createPresentError } from '../graphql/execution/errors.ts'
 import { createSelectionCompiler } from '../graphql/execution/event-renderer.ts'
 import type { NewId } from '../lib/id.ts'
+import { OneAtATime } from '../lib/one-at-a-time.ts'
 import { createTurns } from '../lib/turns.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { Metrics } from '../observe/metrics.ts'
@@ -15,6 +16,7 @@ import type { RefusalLog } from '../observe/refusals.ts'
 import type { Tracer } from '../observe/tracer.ts'
 import { acceptedTypes, mediaTypes } from './accept.ts'
 import { createCors } from './cors.ts'
+import { createEntrance } from './entrance.ts'
 import { fromFetchRequest, toFetchResponse } from './fetch/fetch.ts'
 import type { GraphiQL } from './graphiql/graphiql.ts'
 import type { AnswerInProgress, CostLimiter, RequestContext } from './graphql/operation.ts'
@@ -47,12 +49,6 @@ import { createWaitingBytes } from './streams/waiting-bytes.ts'
  */
 const retryBaseMs = 1_000
 const retryJitterMs = 3_000
-/**
- * The requests that are begun in one turn of the event loop, about 20 ms of work. Others wait, and their senders take
- * turns.
- */
-const requestsPerTurn = 32
-
 /** The bytes of long responses and streams that are made or written in one turn of the event loop, about 10 ms of work. */
 const unitsPerTurn = 131_072
 
@@ -118,7 +114,9 @@ export function createGraphServer(options: ServerOptions): GraphServer {
   const waiting = createWaitingBytes(limits)
   const silentPeers = createSilentPeers({ ...timeouts, clock })
   const sinkLimits = { ...limits, ...timeouts, clock, logger, turns, silentPeers }
-  const entrance = createTurns(requestsPerTurn)
+  const entrance = createEntrance()
+  // Health says how it is now: it does not wait behind requests.
+  const healthEntrance = createEntrance()
   const pipelines = createPipelines()
   let draining = false
 
@@ -129,6 +127,7 @@ export function createGraphServer(options: ServerOptions): GraphServer {
     compile: createSelectionCompiler(),
     account: {
       turns,
+      executions: new OneAtATime(),
       maxBytes: limits.maxAnswerBytes,
       clock,
       begin: beginAnswer,
@@ -151,12 +150,14 @@ export function createGraphServer(options: ServerOptions): GraphServer {
     get waitingBytes() {
       return waiting.total
     },
-    async fetch(request) {
-      const response = await handleRequest(fromFetchRequest(request))
-      return toFetchResponse(response, request.signal, sinkLimits)
+    async fetch(given) {
+      const request = fromFetchRequest(given)
+      await enter(request)
+      const response = await handleRequest(request)
+      return toFetchResponse(response, given.signal, sinkLimits)
     },
-    handle: (req, res) => enter(req, res, findHostedRoute),
-    serve: (req, res, take) => enter(req, res, findOwn, take),
+    handle: (req, res) => begin(req, res, findHostedRoute),
+    serve: (req, res, take) => begin(req, res, findOwn, take),
     checkCredentials: () => streams.checkCredentials(),
     async drain() {
       draining = true
@@ -176,7 +177,12 @@ export function createGraphServer(options: ServerOptions): GraphServer {
     return { held, budget, turns: own }
   }
 
-  function enter(
+  function enter(request: HttpRequest): Promise<void> | undefined {
+    const isHealth = request.route === 'live' || request.route === 'ready'
+    return (isHealth ? healthEntrance : entrance).enter(senderOf(request))
+  }
+
+  function begin(
     req: HostRequest,
     res: HostResponse,
     findRoute: FindRoute,
@@ -185,12 +191,10 @@ export function createGraphServer(options: ServerOptions): GraphServer {
     pipelines.begin(req, res, () => {
       try {
         const request = fromNodeRequest(req, findRoute)
-        const begin = () => void respond(request, req, res, take)
-        // Health is answered at once, and does not wait behind other requests.
-        const isHealth = request.route === 'live' || request.route === 'ready'
-        const turn = isHealth ? undefined : entrance.of(senderOf(request)).take(1)
-        if (turn) void turn.then(begin)
-        else begin()
+        const entered = enter(request)
+        const answer = () => void respond(request, req, res, take)
+        if (entered) void entered.then(answer)
+        else answer()
       } catch (err) {
         fail(err, res)
       }

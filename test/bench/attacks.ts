@@ -84,10 +84,10 @@ export const attacks: readonly Attack[] = [
     run: (target, signal) => holdHttp2(target, 60, fullDocument, signal),
   },
   {
-    name: '200 × 40 unread answers of 60 kB',
+    name: '500 × 16 unread answers of 60 kB',
     has: { ...threeOfOne, messages: 2 },
     run: (target, signal) =>
-      hold(target, 200, (hostile) => requestOf(smallDocument)(hostile).repeat(40), signal),
+      hold(target, 500, (hostile) => requestOf(smallDocument)(hostile).repeat(16), signal),
   },
   {
     name: '1,000 bodies that never end',

@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
@@ -152,20 +153,18 @@ describe('the bytes of an answer', () => {
 })
 
 /** Asks on a bare socket, so many times, and reads no more than the beginning of the answer, which is made by then. */
-async function askUnread(
-  { gateway }: System,
-  query: string,
-  who = token,
-  times = 1,
-): Promise<Socket> {
+async function askUnread({ gateway }: System, query: string, who = token): Promise<Socket> {
   const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1')
   await once(socket, 'connect')
-  const body = JSON.stringify({ query })
-  const request = `POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nauthorization: Bearer ${who}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
-  socket.write(request.repeat(times))
+  socket.write(requestFor(query, who))
   await once(socket, 'data')
   socket.pause()
   return socket
+}
+
+function requestFor(query: string, who: string): string {
+  const body = JSON.stringify({ query })
+  return `POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nauthorization: Bearer ${who}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
 }
 
 describe('an answer that nobody reads', () => {
@@ -220,12 +219,20 @@ describe('an answer that nobody reads', () => {
   it('counts as well when it is small, and other small ones fill its connection', async () => {
     await using system = await openFull(1, 'x'.repeat(60_000))
     const small = `{ nodes(ids: ["${messageId(0)}"]) { ... on Message { text } } }`
-    const socket = await askUnread(system, small, token, 250)
-    // Nothing moves any more: what the kernel has not taken waits here.
-    for (let still = 0; still < 100;) {
+    let answered = 0
+    const count = () => (answered += 1)
+    subscribe('http.server.response.finish', count)
+    const socket = await askUnread(system, small)
+    for (let asked = 1, still = 0; still < 100;) {
+      if (answered === asked) {
+        socket.write(requestFor(small, token).repeat(16))
+        asked += 16
+      }
       await nextTurn()
+      // Nothing moves any more: what the kernel has not taken waits here.
       still = system.gateway.waitingBytes > 30_000 ? still + 1 : 0
     }
+    unsubscribe('http.server.response.finish', count)
     socket.destroy()
     await until(() => system.gateway.waitingBytes === 0, 'it is forgotten')
   })
@@ -312,6 +319,49 @@ describe('T24: the cost of an event', () => {
     await reading
     expect(seen).toEqual(cursors)
     expect(taken).toHaveLength(1 + cursors.length)
+  })
+
+  it('is known of one event before the next is executed: hundreds do not spend the same budget', async () => {
+    const clock = createFakeClock(Date.now())
+    const limit = 1_000
+    let spent = 0
+    let executed = 0
+    const costs = {
+      async take() {
+        if (spent >= limit) throw new RateLimitedError('Too much.', 1_000)
+      },
+      async charge(_key: string, points: number) {
+        executed += 1
+        spent += points
+      },
+    }
+    // Each event reads more than half of the budget.
+    await using system = await openFull(20, 'x'.repeat(16 * kibibyte), { clock, costs })
+    using streams = new DisposableStack()
+    const count = 20
+    const opened = await Promise.all(
+      Array.from({ length: count }, () => system.client.stream({ token, query: dear })),
+    )
+    for (const stream of opened) streams.use(stream)
+    executed = 0
+    system.alice.append('r0' as ReplyId, text(0))
+    let told = 0
+    const reading = opened.map(async (stream) => {
+      expect((await stream.next())?.data).toContain('xxx')
+      told += 1
+    })
+    const executedInWindow: number[] = []
+    await until(() => {
+      if (spent >= limit) {
+        executedInWindow.push(executed)
+        executed = 0
+        spent = 0
+        clock.advance(1_000)
+      }
+      return told === count
+    }, 'all are told')
+    await Promise.all(reading)
+    expect(Math.max(...executedInWindow)).toBe(2)
   })
 
   it('is paid also by an event for which there is no room, which would be read again and again for nothing', async () => {

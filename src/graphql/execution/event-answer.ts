@@ -3,6 +3,7 @@ import type { SessionId } from '../../domain.ts'
 import { RateLimitedError, UnavailableError } from '../../errors.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { encodeJson } from '../../lib/json-text.ts'
+import type { OneAtATime } from '../../lib/one-at-a-time.ts'
 import type { SharedTurns } from '../../lib/turns.ts'
 import type { GraphContext } from '../context.ts'
 import { answerTooLarge, type AnswerBudget } from './answer-budget.ts'
@@ -11,6 +12,11 @@ import { gatewayErrorOf, type PresentError } from './errors.ts'
 /** Charges the execution of events to sessions and counts the bytes of their results. All subscriptions share it. */
 export interface EventAccount {
   readonly turns: SharedTurns
+  /**
+   * The events of a session are executed one after another, so that one is paid before the next begins. Hundreds at once
+   * would each find the budget that none of them has spent yet.
+   */
+  readonly executions: OneAtATime<SessionId>
   /** The most bytes of the result for one event. */
   readonly maxBytes: number
   readonly clock: Clock
@@ -56,6 +62,20 @@ interface EventAnswer extends Disposable {
  * @param flush called before waiting
  */
 export async function answerEvent(
+  parts: EventParts,
+  asked: AskedEvent,
+  flush: () => Promise<void>,
+  signal: AbortSignal,
+): Promise<EventAnswer> {
+  const answer = () => answerInBudget(parts, asked, flush, signal)
+  if (asked.rendered !== undefined) return await answer()
+  const { executions } = parts.account
+  const { id } = parts.contextValue.store.session
+  if (executions.isBusy(id)) await flush()
+  return await executions.run(id, answer, signal)
+}
+
+async function answerInBudget(
   parts: EventParts,
   asked: AskedEvent,
   flush: () => Promise<void>,

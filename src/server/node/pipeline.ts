@@ -1,5 +1,7 @@
 /** The requests of one connection that may wait for an earlier response. Usual clients do not send a second request. */
-const maxWaiting = 250
+const maxWaiting = 16
+/** A parser of Node that is told this ends with the head that it has read, as if another protocol began behind it. */
+const readNoMore = 2
 
 interface PipelinedRequest {
   readonly httpVersionMajor: number
@@ -27,7 +29,8 @@ export interface Pipelines {
 
 /**
  * Node parses everything that a connection brings, and makes objects for each request, however many still wait. A connection
- * on which too many wait is closed.
+ * on which too many wait is closed, and its parser is stopped: it would go on with the thousands of requests that were read
+ * at once, and Node would make an error with a stack for each of them.
  */
 export function createPipelines(): Pipelines {
   const lines = new WeakMap<object, Line>()
@@ -43,6 +46,7 @@ export function createPipelines(): Pipelines {
       }
       if (line.waiting === maxWaiting) {
         socket.destroy?.()
+        stopParser(socket)
         return
       }
       line.waiting += 1
@@ -55,5 +59,12 @@ export function createPipelines(): Pipelines {
     forget(socket, res) {
       if (lines.get(socket)?.last === res) lines.delete(socket)
     },
+  }
+}
+
+function stopParser(socket: object): void {
+  const parser: unknown = Reflect.get(socket, 'parser')
+  if (typeof parser === 'object' && parser !== null && 'onIncoming' in parser) {
+    parser.onIncoming = () => readNoMore
   }
 }
