@@ -116,15 +116,21 @@ export function testStrategyFaults(system: StrategySystem, entry: StrategyEntry)
     },
   )
 
-  it.each(['{}', 'internal error', '{"code":"4013"}'])(
-    'F8: an error event fails the run, whatever its data is: %s',
-    async (data) => {
-      const begun = await begin(newSession('alice'))
-      await system.emulator.faults(entry.runPath, { kind: 'errorEvent', data })
-      const { error } = await talk(begun, 'one two three')
-      expect(error).toMatchObject({ failure: { code: expect.stringMatching(/^UPSTREAM_/) } })
-    },
-  )
+  it.each([
+    ['{}', undefined],
+    ['internal error', undefined],
+    ['{"code":"4013"}', '4013'],
+  ])('F18: an error event ends the run, whatever its data is: %s', async (data, upstreamCode) => {
+    const begun = await begin(newSession('alice'))
+    await system.emulator.faults(entry.runPath, { kind: 'errorEvent', data })
+    const { answer, error } = await talk(begun, '/say one two three')
+    expect(answer).toBe('one ')
+    expect(error).toMatchObject({
+      outcome: 'ended',
+      upstreamCode,
+      failure: { code: 'UPSTREAM_ERROR' },
+    })
+  })
 
   it.each([
     ['chats that carry an empty required_action', { kind: 'emptyAction' }],

@@ -9,6 +9,7 @@ import {
   enterMessageSchema,
   metaDataSchema,
   parseRequest,
+  type SentMessage,
 } from '../request.ts'
 import { type Chat, isRunning, type PlatformConversation } from '../storage/records.ts'
 import { cloudChatView } from './chat-protocol.ts'
@@ -63,6 +64,9 @@ export async function botChat(call: AuthorizedCall, context: Context): Promise<H
   if (messages.length > 0 && messages.at(-1)?.role !== 'user') {
     throw new ApiError(4000, 'Request parameter error: the last message must be of role user')
   }
+  if (!messages.every((message) => isAllowed(message, request.auto_save_history))) {
+    throw new ApiError(4000, 'Request parameter error: the type of a message')
+  }
   if (!request.stream && !request.auto_save_history) {
     throw new ApiError(4007, 'auto_save_history must be true when stream is false')
   }
@@ -106,6 +110,13 @@ export async function botChat(call: AuthorizedCall, context: Context): Promise<H
   if (request.stream) return sendRunStream(run, call, context)
   runInBackground(run, call, context)
   return { data: cloudChatView(run.chat) }
+}
+
+/** Messages of tools are for chats that are not saved; a question is the user's (docs/coze-platform.md#bot-chat). */
+function isAllowed({ role, type }: SentMessage, isSaved: boolean): boolean {
+  if (type === undefined || type === 'answer') return true
+  if (type === 'question') return role === 'user'
+  return !isSaved && ['function_call', 'tool_output', 'tool_response'].includes(type)
 }
 
 /** `GET` or `POST /v3/chat/retrieve` */

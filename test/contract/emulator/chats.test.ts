@@ -303,6 +303,26 @@ describe('bot chat', () => {
     ['101 messages', { additional_messages: Array.from({ length: 101 }, () => user('x')) }, 4004],
     ['unsaved history without a stream', { auto_save_history: false }, 4007],
     ['no question', { additional_messages: [] }, 4000],
+    [
+      "a question that is not the user's",
+      {
+        additional_messages: [
+          { ...user('a'), role: RoleType.Assistant, type: 'question' as const },
+          user('b'),
+        ],
+      },
+      4000,
+    ],
+    [
+      "a tool's output in a chat that is saved",
+      {
+        additional_messages: [
+          { ...user('a'), role: RoleType.Assistant, type: 'tool_output' as const },
+          user('b'),
+        ],
+      },
+      4000,
+    ],
   ])('refuses %s', async (_name, changes, code) => {
     const alice = await signIn('alice')
     const params = { bot_id, user_id: 'u', additional_messages: [user('hi')], ...changes }
