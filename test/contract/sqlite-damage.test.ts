@@ -12,6 +12,7 @@ import type {
   SessionName,
 } from '../../src/domain.ts'
 import { systemClock } from '../../src/lib/clock.ts'
+import { walkSession } from '../../src/graphql/export/walk.ts'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
 import { StoreOpenError, type Store } from '../../src/store/store.ts'
 import { randomId } from '../kit/fakes/ids.ts'
@@ -301,6 +302,47 @@ describe('sqlite: a damaged file', () => {
     expect((await cut.log.end(session.id)).seq).toBe(lost.seq)
     expect(await cut.log.check(session.id, lost)).toBe('expired')
     expect(await cut.log.read(session.id, lost, {}, 1_000)).toBe('expired')
+  })
+
+  it('F34: is walked over to its end where many rows in a row are damaged, with all that is whole', async () => {
+    const file = join(folder, randomId(), 'store.db')
+    const many = 20
+    {
+      await using store = await openFile(file)
+      const alice = await openSession(store, 'alice')
+      const first = await runReply(store, alice)
+      await finish(first, completed('whole'))
+      for (let n = 0; n < many; n += 1) {
+        const { conversationId } = first.reply
+        await finish(await runReply(store, alice, conversationId), completed('damaged'))
+      }
+      await finish(await runReply(store, alice, first.reply.conversationId), completed('whole'))
+      for (let n = 0; n < 120; n += 1)
+        await finish(await runReply(store, alice), completed('damaged'))
+      await finish(await runReply(store, alice), completed('whole'))
+    }
+    // Their session is another, as a bit that was turned over may have it; the index of conversations still leads to them.
+    inFile(file, (db) => {
+      db.enableDefensive(false)
+      const index = 'CREATE INDEX conversations_used ON conversations (session, used)'
+      db.exec(`
+        UPDATE replies SET session = 99 WHERE conversation = 1 AND id NOT IN (
+          SELECT min(id) FROM replies WHERE conversation = 1 UNION SELECT max(id) FROM replies WHERE conversation = 1);
+        UPDATE conversations SET session = 99 WHERE id BETWEEN 2 AND 121;
+        DROP INDEX conversations_used;
+        ${index.replace('session,', 'CASE session WHEN 99 THEN 1 ELSE session END,')};
+        PRAGMA writable_schema = ON;
+        UPDATE sqlite_schema SET sql = '${index}' WHERE name = 'conversations_used'`)
+    })
+    await using store = await openFile(file)
+    const steps: string[] = []
+    for await (const { message } of walkSession(
+      store.ledger.session(await openSession(store, 'alice')),
+      undefined,
+    )) {
+      if (message !== undefined) steps.push(message.message.text)
+    }
+    expect(steps.filter((text) => text === 'whole')).toHaveLength(3)
   })
 
   it('F34: is checked as a whole while calls go on, and another gateway is kept out all the time', async () => {

@@ -31,7 +31,7 @@ export function createPages({
       )
     return { rising: inOrder('ASC'), falling: inOrder('DESC') }
   }
-  const conversationRange = ranges('SELECT id FROM conversations', 'used', 'session')
+  const conversationRange = ranges('SELECT id, used FROM conversations', 'used', 'session')
   const messageRange = ranges('SELECT id FROM messages', 'id', 'conversation')
 
   return {
@@ -43,16 +43,22 @@ export function createPages({
       })
       if (bounds === undefined) return undefined
       // Most recently used first: what comes after a row was used before it.
-      const { after: high, before: low } = bounds
+      let { after: high = maxRow, before: low = 0 } = bounds
       const { rising, falling } = conversationRange
-      const statement = page.direction === 'forward' ? falling : rising
-      const rows = statement.all(session, low ?? 0, high ?? maxRow, page.limit + 1)
-      const { isCut, inPage } = cut(page, rows)
-      const conversations = inPage.flatMap(({ id }) => {
-        const row = conversationByRow.get(integer(id), session)
-        return row === undefined ? [] : [toConversation(row)]
-      })
-      return toPage(page, conversations, isCut)
+      const isForward = page.direction === 'forward'
+      for (;;) {
+        const rows = (isForward ? falling : rising).all(session, low, high, page.limit + 1)
+        const { isCut, inPage } = cut(page, rows)
+        const conversations = inPage.flatMap(({ id }) => {
+          const row = conversationByRow.get(integer(id), session)
+          return row === undefined ? [] : [toConversation(row)]
+        })
+        if (conversations.length > 0 || !isCut) return toPage(page, conversations, isCut)
+        // All of them are damaged: whoever walks over the pages must come past them.
+        const last = integer(inPage.at(-1)?.['used'])
+        if (isForward) high = last
+        else low = last
+      }
     },
 
     messagePage({ sessionId, conversationId, page }) {
@@ -65,18 +71,24 @@ export function createPages({
         return bound?.['conversation'] === conversation ? integer(bound['id']) : undefined
       })
       if (bounds === undefined) return undefined
-      const { after: low, before: high } = bounds
+      let { after: low = 0, before: high = maxRow } = bounds
       const { rising, falling } = messageRange
-      const statement = page.direction === 'forward' ? rising : falling
-      const rows = statement.all(conversation, low ?? 0, high ?? maxRow, page.limit + 1)
-      const { isCut, inPage } = cut(page, rows)
-      const read = readSome(inPage, ({ id }) => {
-        const row = messageByRow.get(integer(id), session)
-        return row?.['conversation'] === conversationId ? messageOf(row, texts) : undefined
-      })
-      const isShort = read.length < inPage.length
-      const messages = read.filter((message) => message !== undefined)
-      return toPage(page, messages, isCut || isShort)
+      const isForward = page.direction === 'forward'
+      for (;;) {
+        const rows = (isForward ? rising : falling).all(conversation, low, high, page.limit + 1)
+        const { isCut, inPage } = cut(page, rows)
+        const read = readSome(inPage, ({ id }) => {
+          const row = messageByRow.get(integer(id), session)
+          return row?.['conversation'] === conversationId ? messageOf(row, texts) : undefined
+        })
+        const isShort = read.length < inPage.length
+        const messages = read.filter((message) => message !== undefined)
+        if (messages.length > 0 || !isCut) return toPage(page, messages, isCut || isShort)
+        // As above.
+        const last = integer(inPage.at(-1)?.['id'])
+        if (isForward) low = last
+        else high = last
+      }
     },
   }
 }
