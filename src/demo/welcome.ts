@@ -30,8 +30,8 @@ export function welcome(url: string, dialect: DialectName, callers: readonly Dem
   }
   lines.push(
     '',
-    'Send "what is my secret?" as Alice and as Bob: Alice hears it back, Bob does not.',
-    'Put "bot" for "workflow" to talk to the Bot; "/help" tells what else the demo understands:',
+    'Send "what is my secret?" as Alice and as Bob: Alice gets it back, Bob does not.',
+    'Put "bot" for "workflow" to talk to the Bot. Send "/help" for what else the demo understands:',
     `${dialect === 'cloud' ? 'tool calls, ' : ''}questions, forms, files, slow answers, failures. Ctrl-C ends the demo.`,
   )
   return `${lines.join('\n')}\n`

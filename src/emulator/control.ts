@@ -13,8 +13,8 @@ export interface PlatformActions {
   vanish(conversationId?: string): void
 }
 
-const releaseSchema = z.object({ name: z.string().optional() })
-const vanishSchema = z.object({ conversationId: z.string().optional() })
+const releaseSchema = z.strictObject({ name: z.string().optional() })
+const vanishSchema = z.strictObject({ conversationId: z.string().optional() })
 const waitSchema = z.strictObject({
   held: z.string().optional(),
   requests: z.coerce.number().int().optional(),
@@ -23,47 +23,43 @@ const waitSchema = z.strictObject({
   status: z.string().optional(),
 })
 
-/**
- * The control routes of an emulator in its own process (docs/emulator.md#control-routes).
- * @returns undefined if there is no such route.
- */
-export async function control(
-  route: string,
+/** The control routes of an emulator in its own process (docs/emulator.md#control-routes). */
+export const controlRoutes: Readonly<Record<string, ControlHandler>> = {
+  'POST /_emulator/faults'({ body }, { faults }) {
+    const order = parseRequest(faultOrderSchema, body)
+    faults.repeat(order.path, order.times, ...order.faults)
+    return {}
+  },
+  'DELETE /_emulator/faults'(_call, { faults }) {
+    faults.clear()
+    return {}
+  },
+  'POST /_emulator/release'({ body }, { holds }) {
+    return { released: holds.release(parseRequest(releaseSchema, body ?? {}).name) }
+  },
+  async 'GET /_emulator/wait'({ query }, { changes }, actions, signal) {
+    const wanted = parseRequest(waitSchema, Object.fromEntries(query))
+    await changes.until(() => isReached(wanted, actions.state()), signal)
+    return {}
+  },
+  'GET /_emulator/state': (_call, _context, actions) => actions.state(),
+  'POST /_emulator/revoke'(_call, { tokens }) {
+    tokens.revoke()
+    return {}
+  },
+  'POST /_emulator/restart'(_call, _context, actions) {
+    actions.restart()
+    return {}
+  },
+  'POST /_emulator/vanish'({ body }, _context, actions) {
+    actions.vanish(parseRequest(vanishSchema, body ?? {}).conversationId)
+    return {}
+  },
+}
+
+type ControlHandler = (
   call: Call,
   context: Context,
   actions: PlatformActions,
   signal: AbortSignal,
-): Promise<object | undefined> {
-  switch (route) {
-    case 'POST /_emulator/faults': {
-      const { path, times, faults } = parseRequest(faultOrderSchema, call.body)
-      context.faults.repeat(path, times, ...faults)
-      return {}
-    }
-    case 'DELETE /_emulator/faults':
-      context.faults.clear()
-      return {}
-    case 'POST /_emulator/release': {
-      const { name } = parseRequest(releaseSchema, call.body ?? {})
-      return { released: context.holds.release(name) }
-    }
-    case 'POST /_emulator/revoke':
-      context.tokens.revoke()
-      return {}
-    case 'POST /_emulator/restart':
-      actions.restart()
-      return {}
-    case 'POST /_emulator/vanish':
-      actions.vanish(parseRequest(vanishSchema, call.body ?? {}).conversationId)
-      return {}
-    case 'GET /_emulator/state':
-      return actions.state()
-    case 'GET /_emulator/wait': {
-      const wanted = parseRequest(waitSchema, Object.fromEntries(call.query))
-      await context.changes.until(() => isReached(wanted, actions.state()), signal)
-      return {}
-    }
-    default:
-      return undefined
-  }
-}
+) => object | Promise<object>

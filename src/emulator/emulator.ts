@@ -5,9 +5,9 @@ import type { Socket } from 'node:net'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import { createApi, readCall } from './api.ts'
 import { cloud } from './cloud/dialect.ts'
-import { control, type PlatformActions } from './control.ts'
+import { controlRoutes, type PlatformActions } from './control.ts'
 import type { Context } from './dialect.ts'
-import { CallError } from './errors.ts'
+import { ApiError, CallError } from './errors.ts'
 import { createFaults, type FaultInput } from './faults.ts'
 import { createIds, type RandomBytes } from './ids.ts'
 import { type EmulatorOptions, parseEmulatorOptions } from './options.ts'
@@ -133,10 +133,16 @@ export function createEmulator(
   ): Promise<void> {
     const gone = new AbortController()
     res.once('close', () => gone.abort(new CallError('the client has gone')))
-    const call = await readCall(req, res, url, {}, [])
     const signal = AbortSignal.any([gone.signal, ending.signal])
-    const result = await control(`${req.method} ${url.pathname}`, call, context, actions, signal)
-    sendJson(res, result ? 200 : 404, result ?? {})
+    const handler = controlRoutes[`${req.method} ${url.pathname}`]
+    if (handler === undefined) return sendJson(res, 404, {})
+    try {
+      const call = await readCall(req, res, url, {}, [])
+      sendJson(res, 200, await handler(call, context, actions, signal))
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error
+      sendJson(res, 400, { error: error.message })
+    }
   }
 
   const actions: PlatformActions = {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { controlRoutes } from '../../src/emulator/control.ts'
 import { faultSchema } from '../../src/emulator/faults.ts'
 import { scriptCommands } from '../../src/emulator/model/script.ts'
 import { optionsSchema, parseEmulatorOptions } from '../../src/emulator/options.ts'
@@ -30,6 +31,11 @@ describe('docs/emulator.md', () => {
     ['Faults', faultSchema.options.map(({ shape }) => shape.kind.value)],
   ])('has a row for each name under %s, and no other', (heading, names) => {
     expect(namesUnder(heading).toSorted()).toEqual(names.toSorted())
+  })
+
+  it('has a row for each control route, and no other', () => {
+    const routes = rowsUnder('Control routes').map(([cell = '']) => cell.replaceAll('`', ''))
+    expect(routes.toSorted()).toEqual(Object.keys(controlRoutes).toSorted())
   })
 
   it('names the defaults of the switches and of the numbers among the options', () => {

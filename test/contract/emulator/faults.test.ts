@@ -240,6 +240,22 @@ describe('faults on demand', () => {
     await expect(read()).resolves.toBeUndefined()
   })
 
+  it.each([
+    ['POST', '/_emulator/faults', { path, faults: [{ kind: 'gate' }] }],
+    ['POST', '/_emulator/faults', { path: '/v1/nothing', faults: [] }],
+    ['POST', '/_emulator/release', { gate: 'x' }],
+    ['GET', '/_emulator/wait?gate=x', undefined],
+  ] as const)('are refused where they are not understood: %s %s %j', async (method, to, body) => {
+    const refused = await request(emulator.url + to, {
+      method,
+      ...(body && { body: JSON.stringify(body) }),
+    })
+    expect([refused.statusCode, await refused.body.json()]).toEqual([
+      400,
+      { error: expect.stringContaining('Request parameter error') },
+    ])
+  })
+
   it('strike the calls that are meant, of one route alone', async () => {
     await emulator.faults(path)
     await emulator.repeatFaults(path, 2, { kind: 'jsonError', code: 4011 })
