@@ -1,6 +1,10 @@
 import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import {
+  createServer as createSocketServer,
+  type ListenOptions as Address,
+  type Server,
+} from 'node:net'
 import type { Limits } from '../../config/sections/limits.ts'
 import type { Timeouts } from '../../config/sections/timeouts.ts'
 import type { Logger } from '../../observe/logger.ts'
@@ -8,6 +12,13 @@ import { Connections, type TakeConnection } from './connections.ts'
 
 /** The bytes that the head of a request may have besides the credential. */
 const otherHeaderBytes = 8_192
+
+/**
+ * Sockets that accept at the one address. In a turn of the event loop each accepts one connection, as libuv does it: with a
+ * single one, clients that connect while turns are long would wait for seconds before their requests are even read. Only
+ * where the kernel spreads connections over the sockets of a port.
+ */
+const acceptors = process.platform === 'linux' ? 16 : 1
 
 export interface ListenOptions {
   readonly handle: (req: IncomingMessage, res: ServerResponse, take: TakeConnection) => void
@@ -40,26 +51,53 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     (req, res) => handle(req, res, connections.take),
   )
   const connections = new Connections(server, timeouts.idleConnectionMs)
-  await new Promise<void>((resolve, reject) => {
+  const address = { host, port: await findPort(host, port), reusePort: acceptors > 1 }
+  const others = Array.from({ length: acceptors - 1 }, () =>
+    // As a server of HTTP has its connections.
+    createSocketServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
+      server.emit('connection', socket),
+    ),
+  )
+  const all = [server, ...others]
+  try {
+    for (const one of all) {
+      await start(one, address)
+      one.on('error', (err) => logger.error({ err }, 'connection not accepted'))
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return { url: urlOf(address), close, [Symbol.asyncDispose]: close }
+
+  async function close(): Promise<void> {
+    const closed = all.map((one) => new Promise((resolve) => one.close(resolve)))
+    server.closeAllConnections()
+    connections[Symbol.dispose]()
+    await Promise.all(closed)
+  }
+}
+
+/** A port that nobody has: sockets that share one would share it with another gateway as well, without a word. */
+async function findPort(host: string, port: number): Promise<number> {
+  const server = createSocketServer()
+  await start(server, { host, port })
+  const address = server.address()
+  await new Promise((resolve) => server.close(resolve))
+  if (address === null || typeof address === 'string') throw new TypeError('not a TCP address')
+  return address.port
+}
+
+function start(server: Server, address: Address): Promise<void> {
+  return new Promise((resolve, reject) => {
     server.once('error', reject)
-    server.listen({ host, port }, () => {
+    server.listen(address, () => {
       server.off('error', reject)
       resolve()
     })
   })
-  server.on('error', (err) => logger.error({ err }, 'connection not accepted'))
-  return { url: urlOf(server.address(), host), close, [Symbol.asyncDispose]: close }
-
-  function close(): Promise<void> {
-    return new Promise((resolve) => {
-      server.close(() => resolve())
-      server.closeAllConnections()
-      connections[Symbol.dispose]()
-    })
-  }
 }
 
-function urlOf(address: string | AddressInfo | null, host: string): string {
-  if (address === null || typeof address === 'string') throw new TypeError('not a TCP address')
-  return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`
+function urlOf({ host, port }: { readonly host: string; readonly port: number }): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
 }
