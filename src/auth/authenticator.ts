@@ -71,7 +71,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
     const [token, ...more] = cookiesOf(headers)
     if (token === undefined) return undefined
     if (more.length > 0) {
-      throw new UnauthenticatedError('There are two cookies of one name.', {
+      throw new UnauthenticatedError('There are two cookies with one name.', {
         refusal: { expected: `one cookie ${cookie?.name}` },
       })
     }

@@ -86,7 +86,7 @@ export function checkHeader({ header }: ReadToken, { settings: { issuer } }: Iss
   }
   if (header.typ === guestType) {
     const expected = `another type than ${guestType}`
-    refuse('The token is of a type that only we issue.', { issuer, claim: 'typ', expected })
+    refuse('Only the gateway issues tokens of this type.', { issuer, claim: 'typ', expected })
   }
 }
 
@@ -136,7 +136,7 @@ function refusalOf(
     return refusal('The token is malformed.', 'a header and a signature of a JWS')
   }
   if (cause instanceof errors.JOSENotSupported) {
-    const message = 'The token needs something that is not supported.'
+    const message = 'The token needs a feature that is not supported.'
     return refusal(message, 'a signature without extensions')
   }
   // All other errors are about the key: it is too short, of another kind, or cannot be imported.

@@ -59,7 +59,7 @@ export function toCaller(claims: JWTPayload, rules: ClaimRules): Caller {
 /** Returns the time in seconds. */
 function checkExpiry({ exp }: JWTPayload, { settings, now }: ClaimRules): number {
   const { clockToleranceSeconds } = settings
-  const expected = `a time to come, in seconds, ${clockToleranceSeconds} of them forgiven`
+  const expected = `a time in the future, in seconds, ${clockToleranceSeconds} of them forgiven`
   if (typeof exp !== 'number') return refuseClaim('exp', settings, expected)
   const endsAt = (exp + clockToleranceSeconds) * 1000
   if (!Number.isSafeInteger(Math.ceil(endsAt))) {
@@ -90,7 +90,7 @@ function checkLifetime({ exp, iat }: JWTPayload, { settings, now }: ClaimRules):
   const { maxLifetimeSeconds, clockToleranceSeconds } = settings
   if (lifetimeSeconds <= maxLifetimeSeconds + clockToleranceSeconds) return
   const expected = `at most ${maxLifetimeSeconds} seconds after iat (maxLifetimeSeconds)`
-  refuse('The token lives too long.', settings, { claim: 'exp', expected })
+  refuse('The lifetime of the token is too long.', settings, { claim: 'exp', expected })
 }
 
 function checkTemplate(claims: JWTPayload, { settings }: ClaimRules): void {

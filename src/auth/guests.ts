@@ -84,7 +84,7 @@ export function createGuests(
       return payload
     } catch (cause) {
       if (cause instanceof errors.JWTExpired) {
-        refuse('The token has expired.', { claim: 'exp', expected: 'a time to come' }, cause)
+        refuse('The token has expired.', { claim: 'exp', expected: 'a time in the future' }, cause)
       }
       if (cause instanceof errors.JWSSignatureVerificationFailed) {
         refuse(invalid, { expected: 'the signature of the present guests.key' }, cause)

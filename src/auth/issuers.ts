@@ -73,7 +73,7 @@ export function openIssuers(options: IssuersOptions): Issuers {
       const found = exact.get(iss) ?? fitting(iss)
       if (found !== undefined) return found
       const namedIssuer = iss.slice(0, maxLoggedIssuer)
-      throw new UnauthenticatedError('The token is of an unknown issuer.', {
+      throw new UnauthenticatedError('The token has an unknown issuer.', {
         refusal: { namedIssuer, claim: 'iss', expected: [...exact.keys()] },
       })
     },

@@ -34,7 +34,7 @@ export function watchProcess(logger: Logger, drainMs: number): Lifetime {
 }
 
 /**
- * The first signal, or the first fault that nobody caught, ends the lifetime. `exitNow` is called on a second signal, and
+ * The first signal, or the first uncaught error, ends the lifetime. `exitNow` is called on a second signal, and
  * when draining and closing take too long, as on a disk that does not respond. Every fault is logged.
  */
 export function watchLifetime(
@@ -75,7 +75,7 @@ export function watchLifetime(
     finish(0)
   }
   const onFault = (error: unknown) => {
-    logger.error({ err: error }, 'fault that nobody caught')
+    logger.error({ err: error }, 'uncaught error')
     finish(1)
   }
   const listeners = [

@@ -51,7 +51,7 @@ export function createServer(
     costs: createRateLimiter({
       points: limits.maxCost,
       durationMs: Math.ceil((limits.maxCost / limits.costPerSecond) * 1000),
-      message: 'The session has asked for too much.',
+      message: 'The session has spent its budget of cost. Try again later.',
     }),
     timeouts,
     cors: config.cors,

@@ -128,7 +128,7 @@ function badCursor(): BadUserInputError {
 }
 
 function expired(): CursorExpiredError {
-  return new CursorExpiredError('The log no longer holds the events after the cursor.')
+  return new CursorExpiredError('The log no longer has the events after the cursor.')
 }
 
 /** Text a reader is handed at once, in code units: what a slow reader may cost beyond its cursor. */
@@ -172,7 +172,9 @@ export async function tail(
 
   function deliver(items: ReadResult): Step | Promise<Step> {
     if (items === 'expired') {
-      throw new CursorExpiredError('The log no longer goes on from where the reader is.')
+      throw new CursorExpiredError(
+        'The log no longer has the events after the position of the reader.',
+      )
     }
     const last = items.at(-1)
     if (last === undefined) return 'idle'

@@ -77,7 +77,7 @@ export function checkOutputs(outputs: readonly ToolOutput[], maxLength: number):
   if (outputs.length === 0)
     throw new InvalidInputError('There must be an output.', { field: ['outputs'] })
   if (new Set(outputs.map(({ toolCallId }) => toolCallId)).size < outputs.length) {
-    throw new InvalidInputError('A tool call is named twice.', { field: ['outputs'] })
+    throw new InvalidInputError('A tool call is listed twice.', { field: ['outputs'] })
   }
   if (outputs.some(({ output }) => output.length > maxLength)) {
     throw new InvalidInputError(`An output may have ${maxLength} characters.`, {

@@ -18,7 +18,7 @@ export interface TrustedPages {
 export function checkCookieRequest(request: HttpRequest, pages: TrustedPages): void {
   if (pageOf(request, pages) !== 'ours') {
     throw new ForbiddenError(
-      'A cookie is taken only from pages of this site or a configured origin.',
+      'A cookie is accepted only from pages of this site or of a configured origin.',
     )
   }
   if (request.method !== 'POST' || isJson(request)) return
@@ -36,7 +36,9 @@ export function checkCookieRequest(request: HttpRequest, pages: TrustedPages): v
  */
 export function checkCookieAnswer(request: HttpRequest, pages: TrustedPages): void {
   if (pageOf(request, pages) === 'foreign') {
-    throw new ForbiddenError('Only pages of this site or a configured origin may ask for this.')
+    throw new ForbiddenError(
+      'Only pages of this site or of a configured origin may send this request.',
+    )
   }
 }
 

@@ -55,7 +55,8 @@ export function createLoadShedder({
 
   return {
     check() {
-      if (look()) throw new UnavailableError('The gateway has no memory for more at the moment.')
+      if (look())
+        throw new UnavailableError('The gateway has no memory for more work at the moment.')
     },
     get isNearLimit() {
       return look()

@@ -80,7 +80,7 @@ export function createRequestHandler(
   async function route(request: HttpRequest): Promise<HttpResponse> {
     const { method } = request
     const found = routeOf(request)
-    if (!found) throw new NotFoundError('Nothing is here.')
+    if (!found) throw new NotFoundError('There is nothing at this path.')
     if (method === 'OPTIONS') return cors.preflight(request, found.methods)
     if (!found.methods.includes(method)) {
       throw new MethodNotAllowedError(`Use ${found.methods.join(' or ')}.`)

@@ -15,7 +15,7 @@ export function createRequestTimer(
   return async <Value>(arrival: Promise<Value>) => {
     const late = Promise.withResolvers<never>()
     using _timer = clock.timer(requestMs, () =>
-      late.reject(new RequestTimeoutError('The request took too long to come.')),
+      late.reject(new RequestTimeoutError('The request was not received in time.')),
     )
     return await Promise.race([arrival, late.promise])
   }

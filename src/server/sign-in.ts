@@ -93,7 +93,8 @@ export function createSignInRoutes(options: SignInOptions): Pick<Routes, 'cookie
     const identity = await authenticator.authenticate(withoutCookies(request.headers))
     if (identity === undefined) throw new UnauthenticatedError('A bearer token is needed.')
     const token = bearerTokenOf(request.headers)
-    if (token === undefined) throw new BadRequestError('Only a bearer token goes into a cookie.')
+    if (token === undefined)
+      throw new BadRequestError('Only a bearer token can be stored in a cookie.')
     if (token.length > maxCookieTokenLength) {
       throw new BadRequestError('The token is too large for a cookie.')
     }
@@ -122,7 +123,8 @@ export function createSignInRoutes(options: SignInOptions): Pick<Routes, 'cookie
     else if (cookie) checkCookieAnswer(request, cors)
     if (identity === undefined) return undefined
     const { kind, subject } = identity.caller
-    if (kind !== 'guest') throw new BadRequestError('Who is signed in already is no guest.')
+    if (kind !== 'guest')
+      throw new BadRequestError('A caller that is already signed in cannot become a guest.')
     return subject
   }
 

@@ -46,7 +46,7 @@ export function checkContent(
     )
   }
   if (new Set(attachmentIds).size < attachmentIds.length) {
-    throw new InvalidInputError('An attachment is named twice.', { field: ['attachmentIds'] })
+    throw new InvalidInputError('An attachment is listed twice.', { field: ['attachmentIds'] })
   }
   for (const [index, url] of imageUrls.entries()) {
     checkImageUrl(url, assistant, [...imageUrlsField, String(index)])

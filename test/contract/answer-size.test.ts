@@ -76,7 +76,7 @@ describe('the bytes of an answer', () => {
       {
         errors: [
           {
-            message: 'The answer would have more than 8388608 bytes: ask for less at once.',
+            message: 'The response would have more than 8388608 bytes: ask for less at once.',
             locations: [expect.any(Object)],
             path: expect.arrayContaining(['text']),
             extensions: { code: 'TOO_LARGE' },

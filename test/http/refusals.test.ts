@@ -101,7 +101,7 @@ const cases: Record<string, [(kit: Kit) => Promise<Shown> | Shown, object]> = {
     {
       issuer: 'https://rsa.test',
       claim: 'exp',
-      reason: 'The token lives too long.',
+      reason: 'The lifetime of the token is too long.',
       expected: expect.stringContaining('maxLifetimeSeconds'),
     },
   ],

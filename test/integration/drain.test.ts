@@ -227,7 +227,7 @@ describe('the end of a gateway', () => {
       const events = await followed.take()
       expect(events.at(-1)).toMatchObject({ __typename: 'ReplyCompleted' })
       expect(await system.gateway.exited).toBe(1)
-      expect(system.gateway.output).toMatch(/"level":"error".*planted.*fault that nobody caught/)
+      expect(system.gateway.output).toMatch(/"level":"error".*planted.*uncaught error/)
       await system.gateway.restart()
       expect(await talk.ending(who, id)).toEqual(events.at(-1))
       await talk.settle()

@@ -147,7 +147,7 @@ export function answerTooLarge(maxBytes: number, operation: string): GatewayErro
   const done =
     operation === 'mutation' ? ' The mutations up to the one in "path" are done, or all.' : ''
   return new TooLargeError(
-    `The answer would have more than ${maxBytes} bytes: ask for less at once.${done}`,
+    `The response would have more than ${maxBytes} bytes: ask for less at once.${done}`,
   )
 }
 

@@ -60,5 +60,5 @@ function boundary<Id extends string>(
 }
 
 function unknownCursor(name: string): BadUserInputError {
-  return new BadUserInputError(`"${name}" is no cursor of this connection.`)
+  return new BadUserInputError(`"${name}" is not a cursor of this connection.`)
 }

@@ -195,10 +195,14 @@ function extrasOf(
   metadata: readonly { readonly name: string; readonly value: string }[],
 ): MessageExtras {
   if (hasRepeats(parameters.map(({ name }) => name))) {
-    throw new InvalidInputError('"parameters" has a name twice.', { field: ['parameters'] })
+    throw new InvalidInputError('"parameters" has two entries with one name.', {
+      field: ['parameters'],
+    })
   }
   if (hasRepeats(metadata.map(({ name }) => name))) {
-    throw new InvalidInputError('"metadata" has a name twice.', { field: ['metadata'] })
+    throw new InvalidInputError('"metadata" has two entries with one name.', {
+      field: ['metadata'],
+    })
   }
   return {
     parameters: Object.fromEntries(parameters.map(({ name, value }) => [name, value])),

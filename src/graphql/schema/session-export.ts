@@ -32,7 +32,7 @@ builder.queryField('sessionExport', (t) =>
     resolve: async (_root, { after }, context) => {
       if (after == null) return await exportPage(context, undefined)
       const place = decodeExportCursor(after)
-      if (!place) throw new BadUserInputError('"after" is no cursor of an export.')
+      if (!place) throw new BadUserInputError('"after" is not a cursor of an export.')
       return await exportPage(context, place)
     },
   }),

@@ -66,7 +66,7 @@ async function* subscribe(params, headers) {
           }
         }
       } catch {
-        yield failed('The connection is lost; the subscription goes on when it is back.')
+        yield failed('The connection is lost. The subscription resumes when it is back.')
       }
       await new Promise((resolve) => setTimeout(resolve, waitMs))
     }
@@ -113,7 +113,7 @@ function fetcher(params, options = {}) {
   const { query, variables, operationName } = params
   const request = { query, variables, operationName }
   const headers = options.headers ?? {}
-  if (!query?.trim()) return Promise.resolve(failed('There is nothing to run: write an operation first.'))
+  if (!query?.trim()) return Promise.resolve(failed('There is no operation to run: write one first.'))
   const kind = kindOf(params, options)
   if (kind === 'subscription') return follow(request, headers)
   return kind === 'mutation' ? send(request, headers) : ask(request, headers)

@@ -136,7 +136,7 @@ export function openFormStream(
     const error =
       cause instanceof GatewayError
         ? cause
-        : new BadRequestError('The form was cut short, or is none.', { cause })
+        : new BadRequestError('The form was cut short, or is not a valid form.', { cause })
     head.reject(error)
     ended.reject(error)
     content?.destroy(error)
@@ -165,5 +165,5 @@ function createParser(contentType: string, limits: FormLimits): BusboyInstance {
 }
 
 function malformed(): BadRequestError {
-  return new BadRequestError('A multipart request is "operations", "map" and then one file.')
+  return new BadRequestError('A multipart request must have "operations", "map" and then one file.')
 }

@@ -116,7 +116,7 @@ function checkDepth(value: unknown): void {
   let level = [value]
   for (let depth = 0; level.length > 0; depth += 1) {
     if (depth > maxJsonDepth) {
-      throw new BadRequestError(`The request may nest ${maxJsonDepth} levels deep.`)
+      throw new BadRequestError(`The request may have at most ${maxJsonDepth} levels.`)
     }
     level = level.flatMap((one): unknown[] =>
       typeof one === 'object' && one !== null ? Object.values(one) : [],

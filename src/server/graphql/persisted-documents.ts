@@ -21,9 +21,9 @@ export function usePersistedDocuments(
     allowArbitraryOperations: !only,
     getPersistedOperation: (id) => documents.get(id) ?? null,
     customErrors: {
-      notFound: () => new BadRequestError('There is no persisted document of this id.'),
+      notFound: () => new BadRequestError('There is no persisted document with this id.'),
       keyNotFound: () => new BadRequestError('The id of the document is malformed.'),
-      persistedQueryOnly: () => new ForbiddenError('Only persisted documents are answered.'),
+      persistedQueryOnly: () => new ForbiddenError('Only persisted documents are accepted.'),
     },
   })
 }

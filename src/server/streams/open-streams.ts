@@ -145,7 +145,7 @@ export function createOpenStreams(options: {
       const streams = bySession.get(session) ?? { open: new Set(), opening: 0 }
       if (streams.opening >= maxSubscriptionsPerSession) {
         throw new RateLimitedError(
-          'Too many subscriptions of yours are being opened.',
+          'Too many subscriptions of the session are being opened.',
           retryAfterMs,
         )
       }
@@ -211,7 +211,7 @@ export function createOpenStreams(options: {
     await Promise.all(
       [...byStatus].map(async ([status, streams]) => {
         if (await mayBeAccepted(status)) return
-        for (const stream of streams) stream.expire('The credential is not accepted any more.')
+        for (const stream of streams) stream.expire('The credential is no longer accepted.')
       }),
     )
   }

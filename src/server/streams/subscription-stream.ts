@@ -104,7 +104,7 @@ export class SubscriptionStream implements ResponseStream, ResponseReader, LiveS
   }
 
   replace(): void {
-    this.#end(new ReplacedError('A newer stream has taken its place.'))
+    this.#end(new ReplacedError('A newer stream of the session has replaced this one.'))
   }
 
   keepAlive(): void {

@@ -59,14 +59,17 @@ export function createWaitingBytes(limits: {
           const held = set(own + bytes)
           if (own > perSession) {
             throw new TooLargeError(
-              `More than ${perSession} bytes would be read for the answer: ask for fewer rows at once.`,
+              `The response would need more than ${perSession} bytes: ask for fewer rows at once.`,
             )
           }
           if (held > perSession) {
-            throw new RateLimitedError('Too many bytes of yours wait to be read.', retryAfterMs)
+            throw new RateLimitedError(
+              'Too many bytes of the session wait to be read.',
+              retryAfterMs,
+            )
           }
           if (total > maxWaitingBytes && held > smallBytes) {
-            throw new UnavailableError('The gateway has no memory for more at the moment.')
+            throw new UnavailableError('The gateway has no memory for more work at the moment.')
           }
         },
         keep: (bytes) => void set(bytes),

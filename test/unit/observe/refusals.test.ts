@@ -60,7 +60,7 @@ describe('the log of refusals', () => {
     const { clock, lines, refusals } = open()
     for (let count = 0; count < 500; count += 1) {
       const refusal = { namedIssuer: `https://evil-${count}.test`, claim: 'iss' }
-      refusals.note(new UnauthenticatedError('The token is of an unknown issuer.', { refusal }))
+      refusals.note(new UnauthenticatedError('The token has an unknown issuer.', { refusal }))
     }
     expect(clock.pending).toBe(1)
     clock.advance(minuteMs)
@@ -72,7 +72,7 @@ describe('the log of refusals', () => {
 
   it('leaves other errors alone, and holds no timer once it is closed', () => {
     const { clock, lines, refusals } = open()
-    refusals.note(new NotFoundError('Nothing is here.'))
+    refusals.note(new NotFoundError('There is nothing at this path.'))
     expect(lines).toEqual([])
     refusals.note(audience())
     refusals[Symbol.dispose]()
