@@ -251,7 +251,9 @@ describe('the documented settings of a provider', () => {
     const confused = await bySecret(JSON.stringify(key.jwk), 'supabase')
     await expect(present(confused)).rejects.toThrow('signature')
     const project = { ...claims, role: 'anon', exp: now + 315_360_000 }
-    await expect(present(await key.sign(project))).rejects.toThrow('lifetime of the token is too long')
+    await expect(present(await key.sign(project))).rejects.toThrow(
+      'lifetime of the token is too long',
+    )
   })
 
   it('still accept tokens by the secret while the key set cannot be fetched', async () => {
