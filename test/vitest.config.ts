@@ -42,7 +42,10 @@ export default defineConfig({
         globalSetup: ['kit/process/postgres-setup.ts'],
       }),
       project('http', { testTimeout: 120_000 }),
-      project('integration', { testTimeout: 300_000 }),
+      project('integration', {
+        testTimeout: 300_000,
+        globalSetup: ['kit/process/postgres-setup.ts'],
+      }),
       project('docs', { testTimeout: 300_000 }),
       // Needs a Chromium, and is not part of `npm test`.
       project('e2e', { testTimeout: 300_000 }),

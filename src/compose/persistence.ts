@@ -2,8 +2,8 @@ import type { Config } from '../config/config.ts'
 import { openVerdicts, type Verdicts } from '../isolation/verdicts.ts'
 import { fingerprintOf, type SessionNamer } from '../session/namer.ts'
 import { createStoreReadiness, type StoreReadiness } from '../store/readiness.ts'
-import { openPostgresStore, type PostgresStoreOptions } from '../store/postgres/store.ts'
-import { openSqliteStore, type SqliteStoreOptions } from '../store/sqlite/store.ts'
+import type { PostgresStoreOptions } from '../store/postgres/store.ts'
+import type { SqliteStoreOptions } from '../store/sqlite/store.ts'
 import type { Store } from '../store/store.ts'
 import { isolationTargets } from '../strategy/targets.ts'
 import type { Dependencies } from './dependencies.ts'
@@ -16,14 +16,19 @@ export interface Persistence extends AsyncDisposable {
   readonly verdicts: Verdicts
 }
 
-function openStore(
+/** Each engine brings a library of its own: only the one that is used is loaded. */
+async function openStore(
   { store, postgres }: Config,
   common: Omit<SqliteStoreOptions & PostgresStoreOptions, 'file' | 'url'>,
 ): Promise<Store> {
-  if (store.engine === 'sqlite') return openSqliteStore({ ...common, file: store.file })
+  if (store.engine === 'sqlite') {
+    const { openSqliteStore } = await import('../store/sqlite/store.ts')
+    return await openSqliteStore({ ...common, file: store.file })
+  }
+  const { openPostgresStore } = await import('../store/postgres/store.ts')
   const { maxConnections } = postgres
   const password = postgres.password?.reveal()
-  return openPostgresStore({ ...common, url: store.url, password, maxConnections })
+  return await openPostgresStore({ ...common, url: store.url, password, maxConnections })
 }
 
 const hourMs = 3_600_000

@@ -32,3 +32,21 @@ export function json<T>(value: unknown): T {
 export function jsonOrNull<T>(value: unknown): T | null {
   return value === null || value === undefined ? null : json(value)
 }
+
+/** A row within a row; null: there is none. */
+export function rowOf(value: unknown): StoredRow | null {
+  if (value === null || value === undefined) return null
+  if (isRow(value)) return value
+  throw new TypeError(`expected a row, got ${typeof value}`)
+}
+
+/** Rows within a row; none where nothing was found. */
+export function rowsOf(value: unknown): readonly StoredRow[] {
+  if (value === null || value === undefined) return []
+  if (Array.isArray(value) && value.every(isRow)) return value
+  throw new TypeError(`expected rows, got ${typeof value}`)
+}
+
+function isRow(value: unknown): value is StoredRow {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,6 +1,6 @@
 import type { ReplyId, SessionId } from '../../domain.ts'
 import type { UpstreamBinding } from '../../domain/upstream.ts'
-import { integer, type StoredRow, string } from '../engine/columns.ts'
+import { integer, type StoredRow, string, rowsOf } from '../engine/columns.ts'
 import { toBinding } from '../engine/records.ts'
 import type { Collision } from '../run-lease.ts'
 import type { SessionWrite } from './session-write.ts'
@@ -92,9 +92,7 @@ function collide(
     sql`id <> owner AND (id = ${integer(bound['session'])} OR id IN (
       SELECT c.session FROM conversations c WHERE ${isUpstream('c', binding)}))`,
   )
-  const inFlight = (bound['in_flight'] as readonly StoredRow[]).map(
-    (one) => string(one['key']) as ReplyId,
-  )
+  const inFlight = rowsOf(bound['in_flight']).map((one) => string(one['key']) as ReplyId)
   const owner = string(bound['owner']) as SessionId
   return { type: 'collision', owner, isNew: bound['tainted_at'] === null, inFlight }
 }
@@ -108,5 +106,5 @@ export function selectBindings(isAll: boolean): Sql {
 }
 
 export function toBindings(found: unknown): readonly UpstreamBinding[] {
-  return (found as readonly StoredRow[]).flatMap((one) => toBinding(one) ?? [])
+  return rowsOf(found).flatMap((one) => toBinding(one) ?? [])
 }

@@ -1,6 +1,13 @@
 import { after } from '../../domain/reply-states.ts'
 import type { NewId } from '../../lib/id.ts'
-import { integer, jsonOrNull, type StoredRow, stringOrNull } from '../engine/columns.ts'
+import {
+  integer,
+  jsonOrNull,
+  type StoredRow,
+  stringOrNull,
+  rowOf,
+  rowsOf,
+} from '../engine/columns.ts'
 import {
   toAttachment,
   toBinding,
@@ -94,7 +101,7 @@ export function createClaims(db: Database, sessions: Sessions, newId: NewId): As
           ),
         },
         (found, write) => {
-          const run = found['run'] as StoredRow | null
+          const run = rowOf(found['run'])
           if (run === null) return undefined
           const status = after('QUEUED', 'claim')
           return lease(run, write, { status, step: 'claimed', started_at: at })
@@ -121,7 +128,7 @@ export function createClaims(db: Database, sessions: Sessions, newId: NewId): As
                 AND r.status IN ('RUNNING', 'ACTION_REQUIRED')`),
           },
           (found, write): StoredOrphan | undefined => {
-            const run = found['run'] as StoredRow | null
+            const run = rowOf(found['run'])
             if (run === null) return undefined
             const isInterrupted = run['interrupted'] === 1
             return { run: lease(run, write, {}), isInterrupted, progress: toProgress(run) }
@@ -137,9 +144,10 @@ export function createClaims(db: Database, sessions: Sessions, newId: NewId): As
 }
 
 function claimOf(found: StoredRow): StoredRun['claim'] {
-  const sent = found['sent'] as StoredRow
+  const sent = rowOf(found['sent'])
+  if (sent === null) throw new TypeError('a reply lacks what was stored with it')
   const message = messageOf(sent)
-  const files = (found['files'] as readonly StoredRow[]).map(toAttachment)
+  const files = rowsOf(found['files']).map(toAttachment)
   return {
     session: toSession(found),
     reply: {

@@ -1,5 +1,5 @@
 import type { AssistantId, ConversationId } from '../../domain.ts'
-import { integer, type StoredRow } from '../engine/columns.ts'
+import { integer, type StoredRow, rowOf } from '../engine/columns.ts'
 import { toConversation } from '../engine/records.ts'
 import type { IdempotencyDigest } from '../ledger.ts'
 import type { EngineCalls } from '../main-half/calls.ts'
@@ -15,7 +15,7 @@ export const findLast = row(
 )
 
 // Use is counted: the clock may jump.
-const lastUsed = (found: StoredRow) => found['last'] as StoredRow | null
+const lastUsed = (found: StoredRow) => rowOf(found['last'])
 
 /** Returns the number of a new conversation, the session's most recently used one. */
 export function beginConversation(
@@ -87,7 +87,7 @@ export function createConversations(sessions: Sessions): AsyncCalls<Conversation
         sessionId,
         find,
         (found, write) => {
-          const used = found['used'] as StoredRow | null
+          const used = rowOf(found['used'])
           if (used !== null) {
             return used['start_digest'] === idempotency?.digest
               ? { type: 'started', conversation: toConversation(used) }
@@ -121,7 +121,7 @@ export function createConversations(sessions: Sessions): AsyncCalls<Conversation
             JOIN conversations c ON c.session = s.id AND c.id = x.row`),
         },
         (found, write) => {
-          const stored = found['conversation'] as StoredRow | null
+          const stored = rowOf(found['conversation'])
           if (stored === null) return undefined
           const where = sql`id = ${integer(stored['row'])}`
           write.update('conversations', { title, titled_at: at }, where)
@@ -162,7 +162,7 @@ export function createConversations(sessions: Sessions): AsyncCalls<Conversation
           ),
         },
         (found, write) => {
-          const answer = found['answer'] as StoredRow | null
+          const answer = rowOf(found['answer'])
           if (answer === null) return undefined
           write.update('messages', { rating }, sql`id = ${integer(answer['row'])}`)
           return { ...messageOf(answer), rating }

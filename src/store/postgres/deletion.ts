@@ -1,6 +1,5 @@
-import type { UpstreamBinding } from '../../domain/upstream.ts'
 import type { NewId } from '../../lib/id.ts'
-import { integer, type StoredRow } from '../engine/columns.ts'
+import { integer, type StoredRow, rowOf, rowsOf } from '../engine/columns.ts'
 import { toOwedWork } from '../engine/owed-work.ts'
 import { assistantIdOf, toUpstreamAccount } from '../engine/records.ts'
 import type { EngineCalls } from '../main-half/calls.ts'
@@ -31,21 +30,22 @@ export function createDeletion(sessions: Sessions, newId: NewId): AsyncCalls<Del
           WHERE r.session = c.session AND r.conversation = c.id AND r.started_seq IS NOT NULL), 0) AS last_started
       FROM conversations c WHERE c.session = s.id AND c.key = ${id}`)
 
-  /** The deletion of every upstream conversation that it ever had, and that was not owed before. */
-  function oweBindings(
+  /** The deletion of every upstream conversation that they ever had, and that was not owed before. */
+  const deletionsOf = (conversations: readonly StoredRow[]) =>
+    conversations.flatMap((one) =>
+      toBindings(one['bindings']).map((upstream): OwedCall => ({
+        type: 'delete-conversation',
+        assistantId: assistantIdOf(one),
+        upstream,
+      })),
+    )
+
+  function oweDeletions(
     write: SessionWrite,
     conversation: StoredRow,
-    bindings: readonly UpstreamBinding[],
     at: number,
   ): readonly OwedWork[] {
-    const assistantId = assistantIdOf(conversation)
-    return bindings.map((upstream) =>
-      owe(write, { type: 'delete-conversation', assistantId, upstream }, newId, at),
-    )
-  }
-
-  function oweAll(write: SessionWrite, conversation: StoredRow, at: number): readonly OwedWork[] {
-    const owed = oweBindings(write, conversation, toBindings(conversation['bindings']), at)
+    const owed = owe(write, deletionsOf([conversation]), newId, at)
     const where = sql`conversation = ${integer(conversation['id'])}`
     if (owed.length > 0) write.update('bindings', { deletion_owed: 1 }, where)
     return owed
@@ -57,10 +57,10 @@ export function createDeletion(sessions: Sessions, newId: NewId): AsyncCalls<Del
         sessionId,
         { conversation: find(id) },
         (found, write) => {
-          const conversation = found['conversation'] as StoredRow | null
+          const conversation = rowOf(found['conversation'])
           if (conversation === null) return { type: 'not-found' }
           if (conversation['open'] !== 0) return { type: 'busy' }
-          const owed = oweAll(write, conversation, at)
+          const owed = oweDeletions(write, conversation, at)
           const columns = {
             origin: null,
             account: null,
@@ -82,10 +82,10 @@ export function createDeletion(sessions: Sessions, newId: NewId): AsyncCalls<Del
         sessionId,
         { conversation: find(id) },
         (found, write) => {
-          const conversation = found['conversation'] as StoredRow | null
+          const conversation = rowOf(found['conversation'])
           if (conversation === null) return { type: 'not-found' }
           if (conversation['open'] !== 0) return { type: 'busy' }
-          const owed = oweAll(write, conversation, at)
+          const owed = oweDeletions(write, conversation, at)
           const number = integer(conversation['id'])
           write.remove('conversations', sql`id = ${number}`)
           removeRows(write, sql`conversation = ${number}`, at)
@@ -117,20 +117,15 @@ export function createDeletion(sessions: Sessions, newId: NewId): AsyncCalls<Del
             return { type: 'other-generation', generation: write.generation + 1 }
           }
           if (found['open'] !== 0) return { type: 'busy' }
-          const owed = (found['owed'] as readonly StoredRow[]).map(toOwedWork)
-          const accounts = found['accounts'] as readonly StoredRow[]
-          for (const account of accounts) {
-            const call: OwedCall = {
-              type: 'clear-variables',
-              assistantId: account['assistant'] === null ? null : assistantIdOf(account),
-              account: toUpstreamAccount(account),
-            }
-            owed.push(owe(write, call, newId, at))
-          }
-          const conversations = found['conversations'] as readonly StoredRow[]
-          for (const one of conversations) {
-            owed.push(...oweBindings(write, one, toBindings(one['bindings']), at))
-          }
+          const owed = rowsOf(found['owed']).map(toOwedWork)
+          const accounts = rowsOf(found['accounts'])
+          const conversations = rowsOf(found['conversations'])
+          const clears = accounts.map((account): OwedCall => ({
+            type: 'clear-variables',
+            assistantId: account['assistant'] === null ? null : assistantIdOf(account),
+            account: toUpstreamAccount(account),
+          }))
+          owed.push(...owe(write, [...clears, ...deletionsOf(conversations)], newId, at))
           write.update('bindings', { deletion_owed: 1 }, sql`deletion_owed = 0`)
           write.remove('conversations', sql`true`)
           write.remove('attachments', sql`true`)

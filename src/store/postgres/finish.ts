@@ -1,7 +1,7 @@
 import { isTerminal } from '../../domain.ts'
 import { after } from '../../domain/reply-states.ts'
 import type { NewId } from '../../lib/id.ts'
-import { integer, type StoredRow } from '../engine/columns.ts'
+import { integer, type StoredRow, rowOf } from '../engine/columns.ts'
 import { toFailure } from '../engine/events.ts'
 import {
   assistantIdOf,
@@ -43,7 +43,7 @@ export function createFinish(sessions: Sessions, newId: NewId) {
           ${selectReplyRecord(sql`${columns}${texts}`)} WHERE r.session = s.id AND r.key = ${replyId}`),
       },
       (found, write) => {
-        const reply = found['reply'] as StoredRow | null
+        const reply = rowOf(found['reply'])
         if (reply === null) return { type: 'lost' } as const
         return decide(args, reply, write, newId)
       },
@@ -53,8 +53,8 @@ export function createFinish(sessions: Sessions, newId: NewId) {
     const read = await sessions.read(sessionId, {
       reply: row(sql`${selectReply} WHERE r.session = s.id AND r.key = ${replyId}`),
     })
-    const reply = read?.['reply'] as StoredRow | null | undefined
-    if (reply === null || reply === undefined) return { type: 'lost' }
+    const reply = rowOf(read?.['reply'])
+    if (reply === null) return { type: 'lost' }
     return { type: 'already', reply: toReplyRecord(reply), texts: textsOf(reply) }
   }
 }
@@ -120,7 +120,7 @@ function decide(
     write.update('conversations', changed, sql`id = ${conversation}`)
   if (request.owesCancel !== undefined) {
     const assistantId = assistantIdOf(found)
-    owe(write, { type: 'cancel-chat', assistantId, ...request.owesCancel }, newId, at)
+    owe(write, [{ type: 'cancel-chat', assistantId, ...request.owesCancel }], newId, at)
   }
   const ended: ReplyRecord = {
     ...toReplyRecord(found),

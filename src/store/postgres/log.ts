@@ -1,5 +1,13 @@
 import type { EventPlace, SessionId } from '../../domain.ts'
-import { integer, integerOrNull, jsonOrNull, type StoredRow, string } from '../engine/columns.ts'
+import {
+  integer,
+  integerOrNull,
+  jsonOrNull,
+  type StoredRow,
+  string,
+  rowOf,
+  rowsOf,
+} from '../engine/columns.ts'
 import { toEvent, toPlace } from '../engine/events.ts'
 import { firstEventOf, isTrimmed, readNothing } from '../engine/log.ts'
 import { conversationIdOf, replyIdOf, toRevisions } from '../engine/records.ts'
@@ -46,7 +54,7 @@ export function createLog(sessions: Sessions): AsyncCalls<LogCalls> {
         FROM replies r JOIN conversations c ON c.session = r.session AND c.id = r.conversation
         WHERE r.session = s.id AND r.id = ANY(${[...numbers]}::int[])`),
     })
-    const replies = found?.['replies'] as readonly StoredRow[] | undefined
+    const replies = rowsOf(found?.['replies'])
     return (replies ?? []).flatMap((one) => {
       const reply: LoggedReply = {
         replyId: replyIdOf(one),
@@ -96,12 +104,10 @@ export function createLog(sessions: Sessions): AsyncCalls<LogCalls> {
       const isNamed =
         (replyId === undefined || found['reply'] !== null) &&
         (conversationId === undefined || found['conversation'] !== null)
-      const lookedTo = isNamed ? (found['looked'] as StoredRow | null) : null
+      const lookedTo = isNamed ? rowOf(found['looked']) : null
       const isAll = lookedTo === null || integer(lookedTo['looked']) < maxLooked
       const last = lookedTo === null ? 0 : integer(lookedTo['seq'])
-      const events = (found['events'] as readonly StoredRow[]).filter(
-        (one) => integer(one['seq']) <= last,
-      )
+      const events = rowsOf(found['events']).filter((one) => integer(one['seq']) <= last)
       const isCut = events.length === limit
       const numbers = [...new Set([...ran, ...events.map((one) => integer(one['row']))])]
       const logged = isNamed ? await loggedReplies(sessionId, numbers, filter) : []
@@ -123,7 +129,7 @@ export function createLog(sessions: Sessions): AsyncCalls<LogCalls> {
         Object.fromEntries(pieces.map((piece, index) => [`piece_${index}`, selectPiece(piece)])),
       )
       return pieces.map(({ from, to }, index) => {
-        const parts = (found?.[`piece_${index}`] ?? []) as readonly StoredRow[]
+        const parts = rowsOf(found?.[`piece_${index}`])
         const start = parts[0] === undefined ? 0 : integer(parts[0]['start'])
         const text = parts.map((part) => string(part['text'])).join('')
         return text.slice(from - start, to - start)
@@ -150,11 +156,11 @@ export function createLog(sessions: Sessions): AsyncCalls<LogCalls> {
           WHERE r.session = s.id AND r.key = ${replyId}`),
         trimmed: row(sql`SELECT s.trimmed_seq AS seq, s.trimmed_check AS "check"`),
       })
-      const reply = found?.['reply'] as StoredRow | null | undefined
-      if (found === undefined || reply === null || reply === undefined) return undefined
-      if (firstEventOf(reply) === null) return toPlace(found['end'] as StoredRow)
+      const reply = rowOf(found?.['reply'])
+      if (found === undefined || reply === null) return undefined
+      if (firstEventOf(reply) === null) return toPlace(rowOf(found['end']) ?? undefined)
       if (isTrimmed(reply, integer(found['trimmed_seq']))) return 'expired'
-      return toPlace((reply['before'] ?? found['trimmed']) as StoredRow)
+      return toPlace(rowOf(reply['before'] ?? found['trimmed']) ?? undefined)
     },
 
     async checkPlace({ sessionId, place }) {
@@ -183,8 +189,8 @@ function selectEvents(after: number, { replyId, conversationId }: EventFilter): 
 /** What ran after the event at a place; undefined: it is gone or another one. */
 function runningAfter(found: StoredRow, { seq, check }: EventPlace): readonly number[] | undefined {
   if (seq === 0) return check === '' ? [] : undefined
-  const [gone] = found['gone'] as readonly StoredRow[]
-  const at = gone ?? (found['at'] as StoredRow | null)
+  const [gone] = rowsOf(found['gone'])
+  const at = gone ?? rowOf(found['at'])
   if (at?.['check'] !== check) return undefined
   return jsonOrNull<number[]>(at['running']) ?? []
 }
@@ -194,13 +200,13 @@ function lacks(found: StoredRow, after: number, filter: EventFilter): boolean {
   const trimmedTo = integer(found['trimmed_seq'])
   if (after >= trimmedTo) return false
   if (filter.replyId !== undefined) {
-    const reply = found['reply'] as StoredRow | null
+    const reply = rowOf(found['reply'])
     if (reply === null || !isTrimmed(reply, trimmedTo)) return false
     const last = integerOrNull(reply['ended_seq'] ?? null)
     return last === null || last > after
   }
   if (filter.conversationId === undefined) return after < integer(found['told_seq'])
-  const conversation = found['conversation'] as StoredRow | null
+  const conversation = rowOf(found['conversation'])
   return integer(conversation?.['trimmed_seq'] ?? 0) > after
 }
 

@@ -15,11 +15,26 @@ const columns = raw(`
   o.chat, o.attempts, o.owed_since`)
 
 /** What is owed from now on, in the write of what it is owed for. */
-export function owe(write: SessionWrite, call: OwedCall, newId: NewId, at: number): OwedWork {
-  const id = newId()
-  const row = { id, session_name: write.name, ...owedColumns(call), owed_since: at }
-  write.insert('outbox', { ...row, place: write.nextRow(), due_at: at })
-  return toOwedWork({ ...row, session_key: write.sessionId, attempts: 0 })
+export function owe(
+  write: SessionWrite,
+  calls: readonly OwedCall[],
+  newId: NewId,
+  at: number,
+): readonly OwedWork[] {
+  const owed = calls.map((call) => ({ id: newId(), place: write.nextRow(), ...owedColumns(call) }))
+  const all = (name: keyof (typeof owed)[number]) => sql`${owed.map((one) => one[name])}::text[]`
+  if (owed.length > 0) {
+    write.add(sql`
+      INSERT INTO outbox (session, session_name, owed_since, due_at, id, place, type, assistant, origin, account, strategy,
+        upstream, chat)
+      SELECT owner, ${write.name}, ${at}, ${at}, new.id, new.place::int, new.type, new.assistant, new.origin, new.account,
+        new.strategy, new.upstream, new.chat
+      FROM guard, unnest(${all('id')}, ${all('place')}, ${all('type')}, ${all('assistant')}, ${all('origin')},
+        ${all('account')}, ${all('strategy')}, ${all('upstream')}, ${all('chat')})
+        AS new (id, place, type, assistant, origin, account, strategy, upstream, chat)`)
+  }
+  const of = { session_key: write.sessionId, session_name: write.name, attempts: 0, owed_since: at }
+  return owed.map((one) => toOwedWork({ ...one, ...of }))
 }
 
 /** All that is owed for the session `s`, the oldest first. */

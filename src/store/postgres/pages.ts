@@ -1,5 +1,5 @@
 import type { SessionId } from '../../domain.ts'
-import { integer, integerOrNull, type StoredRow } from '../engine/columns.ts'
+import { integer, integerOrNull, rowsOf } from '../engine/columns.ts'
 import { cut, findBounds, toPage } from '../engine/pages.ts'
 import { toConversation } from '../engine/records.ts'
 import type { EngineCalls } from '../main-half/calls.ts'
@@ -51,7 +51,7 @@ export function createPages(
           ${selectConversation} WHERE c.session = s.id AND c.used > ${low} AND c.used < ${high}
           ORDER BY c.used ${order} LIMIT ${page.limit + 1}`),
       })
-      const { isCut, inPage } = cut(page, (found?.['rows'] ?? []) as readonly StoredRow[])
+      const { isCut, inPage } = cut(page, rowsOf(found?.['rows']))
       return toPage(page, inPage.map(toConversation), isCut)
     },
 
@@ -71,7 +71,7 @@ export function createPages(
           WHERE m.session = s.id AND m.conversation = ${number} AND m.id > ${low} AND m.id < ${high}
           ORDER BY m.id ${order} LIMIT ${page.limit + 1}`),
       })
-      const { isCut, inPage } = cut(page, (found?.['rows'] ?? []) as readonly StoredRow[])
+      const { isCut, inPage } = cut(page, rowsOf(found?.['rows']))
       const some = inPage.slice(0, countReadable(inPage.map((one) => integer(one['length']))))
       const numbers = some.map((one) => integer(one['id']))
       const read = await sessions.read(sessionId, {
@@ -79,7 +79,7 @@ export function createPages(
           ${selectMessage} WHERE m.session = s.id AND m.conversation = ${number} AND m.id = ANY(${numbers}::int[])
           ORDER BY m.id ${order}`),
       })
-      const messages = ((read?.['messages'] ?? []) as readonly StoredRow[]).map(messageOf)
+      const messages = rowsOf(read?.['messages']).map(messageOf)
       return toPage(page, messages, isCut || some.length < inPage.length)
     },
   }

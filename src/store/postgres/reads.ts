@@ -1,5 +1,12 @@
 import type { ReplyExplanation, SessionId } from '../../domain.ts'
-import { integer, integerOrNull, jsonOrNull, type StoredRow } from '../engine/columns.ts'
+import {
+  integer,
+  integerOrNull,
+  jsonOrNull,
+  type StoredRow,
+  rowOf,
+  rowsOf,
+} from '../engine/columns.ts'
 import {
   assistantIdOf,
   conversationIdOf,
@@ -68,9 +75,7 @@ export function createReads(db: Database, sessions: Sessions): AsyncCalls<Reads>
     parse: (found: StoredRow) => T,
   ): Promise<readonly (T | undefined)[]> {
     const found = await sessions.read(sessionId, { found: rows(select) })
-    const byKey = new Map(
-      (found?.['found'] as readonly StoredRow[] | undefined)?.map((one) => [one[column], one]),
-    )
+    const byKey = new Map(rowsOf(found?.['found'])?.map((one) => [one[column], one]))
     return keys.map((key) => {
       const one = byKey.get(key)
       return one && parse(one)
@@ -86,10 +91,7 @@ export function createReads(db: Database, sessions: Sessions): AsyncCalls<Reads>
     if (keys.length < 2) return keys
     const found = await sessions.read(sessionId, { lengths: rows(lengths(keys)) })
     const byKey = new Map(
-      (found?.['lengths'] as readonly StoredRow[] | undefined)?.map((one) => [
-        one['key'],
-        integer(one['length']),
-      ]),
+      rowsOf(found?.['lengths'])?.map((one) => [one['key'], integer(one['length'])]),
     )
     return keys.slice(0, countReadable(keys.map((key) => byKey.get(key) ?? 0)))
   }
@@ -151,8 +153,8 @@ export function createReads(db: Database, sessions: Sessions): AsyncCalls<Reads>
 
     async replyState({ sessionId, id }) {
       const found = await sessions.read(sessionId, { reply: findReply(is(id)) })
-      const reply = found?.['reply'] as StoredRow | null | undefined
-      if (reply === null || reply === undefined) return undefined
+      const reply = rowOf(found?.['reply'])
+      if (reply === null) return undefined
       const endedSeq = integerOrNull(reply['ended_seq'] ?? null) ?? undefined
       return { conversationId: conversationIdOf(reply), endedSeq }
     },
@@ -166,12 +168,12 @@ export function createReads(db: Database, sessions: Sessions): AsyncCalls<Reads>
             ${conversationId === undefined ? sql`` : sql`AND c.key = ${conversationId}`}
           ORDER BY r.rank`),
       })
-      return ((found?.['replies'] ?? []) as readonly StoredRow[]).map(toOpenReply)
+      return rowsOf(found?.['replies']).map(toOpenReply)
     },
 
     async tookToolOutputs({ sessionId, replyId, digest }) {
       const found = await sessions.read(sessionId, { reply: findReply(is(replyId)) })
-      const reply = found?.['reply'] as StoredRow | null | undefined
+      const reply = rowOf(found?.['reply'])
       return jsonOrNull<string[]>(reply?.['tool_outputs'])?.includes(digest) ?? false
     },
 
@@ -191,8 +193,8 @@ export function createReads(db: Database, sessions: Sessions): AsyncCalls<Reads>
           JOIN conversations c ON c.session = m.session AND c.id = m.conversation
           WHERE m.session = s.id AND m.key = ${id}`),
       })
-      const message = found?.['message'] as StoredRow | null | undefined
-      return message === null || message === undefined ? undefined : toOrigin(message)
+      const message = rowOf(found?.['message'])
+      return message === null ? undefined : toOrigin(message)
     },
 
     async upstreamConversations({ sessionId, conversationId }) {
@@ -201,7 +203,7 @@ export function createReads(db: Database, sessions: Sessions): AsyncCalls<Reads>
           SELECT ${rows(selectBindings(true))} AS bindings FROM conversations c
           WHERE c.session = s.id AND c.key = ${conversationId}`),
       })
-      const conversation = found?.['conversation'] as StoredRow | null | undefined
+      const conversation = rowOf(found?.['conversation'])
       return toBindings(conversation?.['bindings'] ?? [])
     },
 
@@ -239,7 +241,7 @@ export function createReads(db: Database, sessions: Sessions): AsyncCalls<Reads>
           JOIN replies r ON r.session = m.session AND r.id = m.reply
           ORDER BY p.started_seq DESC, m.role LIMIT ${limit}`),
       })
-      const lengths = (found?.['lengths'] ?? []) as readonly StoredRow[]
+      const lengths = rowsOf(found?.['lengths'])
       const some = lengths.slice(0, countReadable(lengths.map((one) => integer(one['length']))))
       const numbers = some.map((one) => integer(one['id']))
       const read = await sessions.read(sessionId, {
@@ -247,7 +249,7 @@ export function createReads(db: Database, sessions: Sessions): AsyncCalls<Reads>
           sql`${selectMessage} WHERE m.session = s.id AND m.id = ANY(${numbers}::int[])`,
         ),
       })
-      const messages = (read?.['messages'] ?? []) as readonly StoredRow[]
+      const messages = rowsOf(read?.['messages'])
       return numbers
         .flatMap((number) => messages.filter((one) => one['row'] === number))
         .map(messageOf)

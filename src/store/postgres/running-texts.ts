@@ -11,10 +11,7 @@ import type { CallContext } from './sessions.ts'
 /** Code units of one track that go into the common statement: what is longer is cut into pieces by a statement of its own. */
 const maxTogether = 8_192
 
-/**
- * Writes what is new of the texts of many running replies as one statement. Nobody waits until the disk has it: text that
- * a crash of the server takes away is known to be gone, since a new revision keeps what is left.
- */
+/** Writes what is new of the texts of many running replies as one statement. */
 export function createWriteTexts(
   db: Database,
   lanes: Lanes,
@@ -29,9 +26,8 @@ export function createWriteTexts(
       ...(reasoning === undefined ? [] : [{ text, kind: textKinds.reasoning, ...at(reasoning) }]),
     ])
     const found = await db.query(sql`
-      WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
-      given AS (
-        SELECT given.* FROM quick, unnest(
+      WITH given AS (
+        SELECT given.* FROM unnest(
           ${texts.map(({ sessionId }) => sessionId)}::text[], ${texts.map(({ replyId }) => replyId)}::text[],
           ${texts.map(({ fence }) => fence)}::text[],
           ${texts.map(({ revisions }) => (revisions === undefined ? '' : JSON.stringify(revisions)))}::text[],

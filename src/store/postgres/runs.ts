@@ -1,7 +1,7 @@
 import type { ReplyId, SessionId } from '../../domain.ts'
 import { after, type RunStep } from '../../domain/reply-states.ts'
 import type { UpstreamBinding } from '../../domain/upstream.ts'
-import { integer, jsonOrNull, type StoredRow, string } from '../engine/columns.ts'
+import { integer, jsonOrNull, type StoredRow, string, rowOf } from '../engine/columns.ts'
 import { conversationIdOf, replyIdOf, statusOf, toToolCalls } from '../engine/records.ts'
 import type { EngineCalls } from '../main-half/calls.ts'
 import type { TextWrite } from '../main-half/stored.ts'
@@ -30,6 +30,10 @@ interface RunRef {
 interface Run extends EventOwner {
   readonly conversation: number
   readonly step: RunStep
+  readonly isRunning: boolean
+  readonly isInterrupted: boolean
+  /** Where its texts are written. */
+  readonly places: StoredRow
 }
 
 /** The run of a reply that holds a fence. */
@@ -48,6 +52,9 @@ function toRun(found: StoredRow): Run {
     conversation: integer(found['conversation_row']),
     conversationId: conversationIdOf(found),
     step: string(found['step']) as RunStep,
+    isRunning: found['status'] === 'RUNNING',
+    isInterrupted: found['interrupted'] === 1,
+    places: found,
   }
 }
 
@@ -78,14 +85,12 @@ export function createRuns(sessions: Sessions): AsyncCalls<Runs> {
       ref.sessionId,
       { ...find, run: findRun(ref, text) },
       (found, write) => {
-        const run = found['run'] as StoredRow | null
+        const run = rowOf(found['run'])
         return run === null ? lost : decide(toRun(run), found, write)
       },
       context,
     )
   }
-
-  const isRunning = (found: StoredRow) => (found['run'] as StoredRow)['status'] === 'RUNNING'
 
   function bindRun(
     run: Run,
@@ -103,8 +108,7 @@ export function createRuns(sessions: Sessions): AsyncCalls<Runs> {
       readonly at: number
     },
   ) {
-    const bound =
-      binding && bind(write, run.conversation, binding, found['bound'] as StoredRow | null, at)
+    const bound = binding && bind(write, run.conversation, binding, rowOf(found['bound']), at)
     if (bound?.type === 'collision') return bound
     const columns = { ...bound?.columns, ...(contextReset && { reset_pending: 0 }) }
     if (Object.keys(columns).length > 0) {
@@ -115,9 +119,9 @@ export function createRuns(sessions: Sessions): AsyncCalls<Runs> {
 
   return {
     requeue(ref, context) {
-      return change(ref, {}, context, 'lost' as const, (run, found, write) => {
-        if (!isRunning(found) || run.step !== 'claimed') return 'lost'
-        if ((found['run'] as StoredRow)['interrupted'] === 1) return 'interrupted'
+      return change(ref, {}, context, 'lost' as const, (run, _, write) => {
+        if (!run.isRunning || run.step !== 'claimed') return 'lost'
+        if (run.isInterrupted) return 'interrupted'
         const columns = {
           status: after('RUNNING', 'requeue'),
           fence: null,
@@ -135,7 +139,7 @@ export function createRuns(sessions: Sessions): AsyncCalls<Runs> {
     intend({ binding, contextReset, at, ...ref }, context) {
       const find = { bound: findBound(binding) }
       return change(ref, find, context, 'lost', (run, found, write) => {
-        if (!isRunning(found)) return 'lost'
+        if (!run.isRunning) return 'lost'
         const bound = bindRun(run, { found, write, binding, contextReset, at })
         if (bound?.type === 'collision') return bound
         const isFirst = run.step === 'claimed'
@@ -156,7 +160,7 @@ export function createRuns(sessions: Sessions): AsyncCalls<Runs> {
     bind({ binding, contextReset, at, ...ref }, context) {
       const find = { bound: findBound(binding) }
       return change(ref, find, context, 'lost', (run, found, write) => {
-        if (!isRunning(found)) return 'lost'
+        if (!run.isRunning) return 'lost'
         const bound = bindRun(run, { found, write, binding, contextReset, at })
         if (bound === undefined) throw new TypeError('there is nothing to be bound to')
         if (bound.type === 'collision') return bound
@@ -177,8 +181,8 @@ export function createRuns(sessions: Sessions): AsyncCalls<Runs> {
         {},
         context,
         'lost',
-        (run, found, write) => {
-          writeTexts(write, run.reply, text, found['run'] as StoredRow)
+        (run, _, write) => {
+          writeTexts(write, run.reply, text, run.places)
           const columns = {
             ...newsOf(text),
             ...(text.chatId !== undefined && { step: stepWithChat(run.step) }),
@@ -199,9 +203,9 @@ export function createRuns(sessions: Sessions): AsyncCalls<Runs> {
         {},
         context,
         false,
-        (run, found, write) => {
-          if (!isRunning(found)) return false
-          writeTexts(write, run.reply, text, found['run'] as StoredRow)
+        (run, _, write) => {
+          if (!run.isRunning) return false
+          writeTexts(write, run.reply, text, run.places)
           write.append(run, { type: 'action-required', toolCalls, expiresAt })
           const columns = {
             ...newsOf(text),
@@ -224,7 +228,7 @@ export function createRuns(sessions: Sessions): AsyncCalls<Runs> {
         sessionId,
         { reply },
         (found, write) => {
-          const stored = found['reply'] as StoredRow | null
+          const stored = rowOf(found['reply'])
           if (stored === null) return { type: 'not-found' }
           const whole = replyOf(stored)
           const status = statusOf(stored)

@@ -1,6 +1,6 @@
 import type { SessionId, SessionName } from '../../domain.ts'
 import type { NewId } from '../../lib/id.ts'
-import { integer, type StoredRow, string } from '../engine/columns.ts'
+import { integer, rowsOf, type StoredRow, string } from '../engine/columns.ts'
 import { type EventBody, newCheck, toPayload } from '../engine/events.ts'
 import type { StoredEvent, WrittenEvent } from '../main-half/stored.ts'
 import { assign, type Columns, list, type Sql, sql, raw } from './sql.ts'
@@ -9,7 +9,7 @@ import { assign, type Columns, list, type Sql, sql, raw } from './sql.ts'
 export const sessionColumns = raw(`
   s.id AS session, s.key AS session_key, s.name AS session_name, s.generation AS session_generation, s.version, s.last_row,
   s.last_seq, s.last_check, (
-    SELECT coalesce(json_agg(r.id ORDER BY r.started_seq), '[]') FROM replies r
+    SELECT json_agg(json_build_object('id', r.id) ORDER BY r.started_seq) FROM replies r
     WHERE r.session = s.id AND r.ended_at IS NULL AND r.status <> 'QUEUED' AND r.started_seq IS NOT NULL
   ) AS running`)
 
@@ -55,7 +55,7 @@ export class SessionWrite {
     this.#lastRow = integer(found['last_row'])
     this.#lastSeq = integer(found['last_seq'])
     this.#lastCheck = string(found['last_check'])
-    this.#running = found['running'] as readonly number[]
+    this.#running = rowsOf(found['running']).map((one) => integer(one['id']))
   }
 
   get isEmpty(): boolean {

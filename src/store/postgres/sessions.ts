@@ -60,24 +60,34 @@ export class Sessions {
     return found[0]
   }
 
+  /** What a write is decided on. */
+  async ask(sessionId: SessionId, find: Find): Promise<StoredRow> {
+    const [found] = await this.#parts.db.query(sql`
+      SELECT ${list([sessionColumns, ...pieces(find)])} FROM sessions s WHERE s.key = ${sessionId}`)
+    if (found === undefined) throw new TypeError('the session was not opened')
+    return found
+  }
+
   /**
    * Decides on what is found, and writes what was decided: anew where somebody was faster.
-   * @param isInDoubt hears that the answer to the write was lost, and that its outcome is being asked for
+   * @param known what `ask` has found before: nothing is refused on it, as it may be old
    */
   async change<T>(
     sessionId: SessionId,
     find: Find,
     decide: (found: StoredRow, write: SessionWrite) => T,
     { events, isInDoubt }: CallContext,
+    known?: StoredRow,
   ): Promise<T> {
-    const { db, instance, newId } = this.#parts
-    const question = sql`
-      SELECT ${list([sessionColumns, ...pieces(find)])} FROM sessions s WHERE s.key = ${sessionId}`
+    const { instance, newId } = this.#parts
+    let before = known
     for (let attempts = 0; attempts < maxAttempts; attempts += 1) {
-      const [found] = await db.query(question)
-      if (found === undefined) throw new TypeError('the session was not opened')
+      const found = before ?? (await this.ask(sessionId, find))
       const write = new SessionWrite(found, instance, newId)
       const decided = decide(found, write)
+      const isOld = before !== undefined
+      before = undefined
+      if (write.isEmpty && isOld) continue
       if (write.isEmpty) return decided
       if (await this.#commit(write, isInDoubt)) {
         events.push(...write.events)
@@ -128,6 +138,7 @@ export class Sessions {
 export interface CallContext {
   /** What it has written. */
   readonly events: WrittenEvent[]
+  /** Hears that the answer to its write was lost, and that its outcome is being asked for. */
   readonly isInDoubt: () => void
 }
 

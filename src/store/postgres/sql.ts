@@ -1,5 +1,5 @@
 /** What a statement may be given; a list stands for an array. */
-export type SqlValue = string | number | null | readonly string[] | readonly number[]
+export type SqlValue = string | number | null | readonly (string | number | null)[]
 
 /**
  * A piece of a statement: its text, cut where its values go. Values never become text, and pieces are put together

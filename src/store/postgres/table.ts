@@ -33,15 +33,27 @@ export interface TableParts {
 /** Who answers which call. */
 export function createTable({ db, sessions, lanes, newId }: TableParts): Table {
   const { writeText, ...runs } = createRuns(sessions)
+  const accepting = createAccept(sessions, newId)
+  const finish = createFinish(sessions, newId)
   return {
     openSession: (args) => sessions.open(args),
     ...createConversations(sessions),
     ...createDeletion(sessions, newId),
-    accept: createAccept(sessions, newId),
+    accept: (args, context) => accepting.accept(args, context),
     ...createClaims(db, sessions, newId),
     ...runs,
     writeTexts: createWriteTexts(db, lanes, writeText),
-    finish: createFinish(sessions, newId),
+    async finish(args, context) {
+      const outcome = await finish(args, context)
+      if (outcome.type === 'finished' && !outcome.hasNext) {
+        const { sessionId } = args
+        // Behind whatever waits already; where it fails, the next message asks for itself.
+        lanes
+          .run([sessionId], () => accepting.askAhead(sessionId, outcome.reply.conversationId))
+          .catch(() => {})
+      }
+      return outcome
+    },
     ...createReads(db, sessions),
     ...createPages(sessions),
     ...createLog(sessions),

@@ -1,5 +1,5 @@
 import { sliceEnd } from '../../lib/surrogate.ts'
-import { integer, type StoredRow, string } from '../engine/columns.ts'
+import { integer, type StoredRow, string, rowOf } from '../engine/columns.ts'
 import type { TrackWrite } from '../main-half/stored.ts'
 import { type TextKind, textKinds } from './rows.ts'
 import type { SessionWrite } from './session-write.ts'
@@ -67,7 +67,7 @@ function plan(kind: TextKind, { offset, text }: TrackWrite, found: StoredRow): P
   return { cut: start, isAppended: false, pieces: split(start, whole) }
 }
 
-const placeOf = (kind: TextKind, found: StoredRow) => found[`${kind}_place`] as StoredRow | null
+const placeOf = (kind: TextKind, found: StoredRow) => rowOf(found[`${kind}_place`])
 
 function split(from: number, text: string): readonly Piece[] {
   const pieces: Piece[] = []

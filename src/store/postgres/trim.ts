@@ -1,5 +1,12 @@
 import type { EventPlace, SessionId } from '../../domain.ts'
-import { integer, integerOrNull, type StoredRow, string, stringOrNull } from '../engine/columns.ts'
+import {
+  integer,
+  integerOrNull,
+  type StoredRow,
+  string,
+  stringOrNull,
+  rowsOf,
+} from '../engine/columns.ts'
 import { toPlace } from '../engine/events.ts'
 import type { EngineCalls } from '../main-half/calls.ts'
 import type { AsyncCalls } from './calls.ts'
@@ -39,7 +46,7 @@ export function createTrim(
         sessionId,
         { first, deleted: sql`s.deleted_at` },
         (found, write) => {
-          const events = found['first'] as readonly StoredRow[]
+          const events = rowsOf(found['first'])
           const kept = events.findIndex((event) => isKept(event, before))
           const gone = kept === -1 ? events : events.slice(0, kept)
           const hasMore = gone.length === maxEvents

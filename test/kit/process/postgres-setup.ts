@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { hasPooler } from './pooler.ts'
 import { findPostgres } from './postgres.ts'
 
 /** A machine that is made for one run of the tests gets what they need. */
 export function setup(): void {
   const isMine = process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')
-  if (!isMine || findPostgres() !== undefined) return
+  if (!isMine || (findPostgres() !== undefined && hasPooler())) return
   // The tests start servers of their own, and no other is to start with the machine.
   const folder = '/etc/postgresql-common'
   mkdirSync(folder, { recursive: true })
@@ -13,5 +14,9 @@ export function setup(): void {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
   const options = { env, stdio: 'inherit' } as const
   execFileSync('apt-get', ['update', '-q'], options)
-  execFileSync('apt-get', ['install', '-y', '-q', '--no-install-recommends', 'postgresql'], options)
+  execFileSync(
+    'apt-get',
+    ['install', '-y', '-q', '--no-install-recommends', 'postgresql', 'pgbouncer'],
+    options,
+  )
 }

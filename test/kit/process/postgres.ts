@@ -40,10 +40,10 @@ const settings = [
   'autovacuum=off',
 ]
 
-export async function startPostgres(): Promise<PostgresServer> {
+export async function startPostgres(more: readonly string[] = []): Promise<PostgresServer> {
   const bin = programs()
   // The server does not run as root.
-  const user = process.getuid?.() === 0 ? await userOf('postgres') : undefined
+  const user = await userOfPostgres()
   const home = await mkdtemp(join(tmpdir(), 'gateway-postgres-'))
   if (user !== undefined) await chown(home, user.uid, user.gid)
   const data = join(home, 'data')
@@ -65,7 +65,7 @@ export async function startPostgres(): Promise<PostgresServer> {
       home,
       '-p',
       String(port),
-      ...settings.flatMap((setting) => ['-c', setting]),
+      ...[...settings, ...more].flatMap((setting) => ['-c', setting]),
     ]
     server = spawn(join(bin, 'postgres'), ['-D', data, ...given], {
       ...options,
@@ -134,7 +134,7 @@ export async function startPostgres(): Promise<PostgresServer> {
   }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer()
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -150,7 +150,11 @@ function programs(): string {
   throw new Error('PostgreSQL 15 or later is not here: apt-get install -y postgresql')
 }
 
-async function userOf(name: string): Promise<{ readonly uid: number; readonly gid: number }> {
-  const [uid, gid] = await Promise.all(['-u', '-g'].map((flag) => run('id', [flag, name])))
+/** Whom its processes run as; undefined: as whoever runs the tests. */
+export async function userOfPostgres(): Promise<
+  { readonly uid: number; readonly gid: number } | undefined
+> {
+  if (process.getuid?.() !== 0) return undefined
+  const [uid, gid] = await Promise.all(['-u', '-g'].map((flag) => run('id', [flag, 'postgres'])))
   return { uid: Number(uid?.stdout), gid: Number(gid?.stdout) }
 }
