@@ -60,7 +60,8 @@ export function postgresSchema(source: SecretSource) {
         .optional()
         .meta({ description: 'The password of the user that `store` names.' }),
       maxConnections: z.number().int().min(2).max(200).default(10).meta({
-        description: 'Connections to the server that are open at once.',
+        description:
+          'Connections to the server that are open at once, beside one for the heartbeat.',
         unit: 'connections',
       }),
     })

@@ -129,7 +129,8 @@ export class EngineClient implements AsyncDisposable {
         this.#opened.reject(new StoreOpenError(message.message))
         break
       case 'answers':
-        this.#options.metrics.storeWritten(message.commitMs)
+        // Answers to those who only read have written nothing.
+        if (message.commitMs > 0) this.#options.metrics.storeWritten(message.commitMs)
         for (const answer of message.answers) this.#settle(answer)
         if (this.#pending.size === 0) this.#engine.keepAlive(false)
         break

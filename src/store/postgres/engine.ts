@@ -32,6 +32,8 @@ export class PostgresEngine implements Engine {
   readonly #options: PostgresEngineOptions
   readonly #listener: EngineListener
   readonly #db: Database
+  /** A heartbeat waits behind no other statement. */
+  readonly #heart: Database
   readonly #lanes = new Lanes()
   /** Sessions whose last write is in doubt: until its outcome is known nothing is taken for them. */
   readonly #inDoubt = new Set<SessionId>()
@@ -46,6 +48,7 @@ export class PostgresEngine implements Engine {
     this.#options = options
     this.#listener = listener
     this.#db = new Database(options)
+    this.#heart = new Database({ ...options, maxConnections: 1 })
     void this.#open()
   }
 
@@ -66,6 +69,7 @@ export class PostgresEngine implements Engine {
     await this.#instance?.[Symbol.asyncDispose]()
     this.#instance = undefined
     await this.#db[Symbol.asyncDispose]()
+    await this.#heart[Symbol.asyncDispose]()
   }
 
   async #open(): Promise<void> {
@@ -77,12 +81,19 @@ export class PostgresEngine implements Engine {
       await prepareDatabase(db, sessionKeyCheck)
       const onLost = () =>
         this.#listener.died(new Error('another gateway has taken the database over'))
-      this.#instance = await takeDatabase({ db, clock, name, heartbeat, signal, onLost })
+      this.#instance = await takeDatabase({
+        db: this.#heart,
+        clock,
+        name,
+        heartbeat,
+        signal,
+        onLost,
+      })
       // Nobody holds a lease of an earlier process any more.
       const orphans = await db.query(sql`
         UPDATE replies SET fence = NULL WHERE status IN ('RUNNING', 'ACTION_REQUIRED') RETURNING 1 AS one`)
       const sessions = new Sessions({ db, clock, newId, instance: name, signal })
-      this.#table = createTable({ db, sessions, lanes: this.#lanes, newId })
+      this.#table = createTable({ db, sessions, lanes: this.#lanes, clock, newId })
       const survives = await durabilityOf(db)
       this.#note(
         survives === 'process' ? 'warn' : 'info',
@@ -107,7 +118,8 @@ export class PostgresEngine implements Engine {
     const table = this.#table
     const sessionId = sessionOf(call)
     const events: WrittenEvent[] = []
-    const startedAt = this.#options.clock.monotonic()
+    let commitMs = 0
+    const committed = (ms: number) => (commitMs += ms)
     const isInDoubt = () => {
       if (sessionId !== undefined) this.#inDoubt.add(sessionId)
     }
@@ -119,13 +131,10 @@ export class PostgresEngine implements Engine {
           'whether the last write of the session was stored is being asked for',
         )
       }
-      const work = () => perform(table, call, { events, isInDoubt })
+      const work = () => perform(table, call, { events, isInDoubt, committed })
       const value = await (sessionId === undefined ? work() : this.#lanes.run([sessionId], work))
       this.#succeeded()
-      this.#answer(
-        { id: call.id, type: 'done', value, events },
-        this.#options.clock.monotonic() - startedAt,
-      )
+      this.#answer({ id: call.id, type: 'done', value, events }, commitMs)
     } catch (error) {
       this.#failed(call, error)
     } finally {

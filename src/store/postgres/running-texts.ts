@@ -1,3 +1,4 @@
+import type { Clock } from '../../lib/clock.ts'
 import type { EngineCalls } from '../main-half/calls.ts'
 import type { TextWrite } from '../main-half/stored.ts'
 import type { AsyncCalls } from './calls.ts'
@@ -15,6 +16,7 @@ const maxTogether = 8_192
 export function createWriteTexts(
   db: Database,
   lanes: Lanes,
+  clock: Clock,
   writeText: AsyncCalls<Runs>['writeText'],
 ): AsyncCalls<Pick<EngineCalls, 'writeTexts'>>['writeTexts'] {
   /** How each of them went; `alone`: more than an addition to what is stored. */
@@ -69,7 +71,9 @@ export function createWriteTexts(
   }
 
   async function write(texts: readonly TextWrite[], context: CallContext) {
+    const startedAt = clock.monotonic()
     const together = await writeTogether(texts)
+    context.committed(clock.monotonic() - startedAt)
     const outcomes: ('written' | 'lost')[] = []
     for (const [index, text] of texts.entries()) {
       const outcome = together[index] ?? 'lost'

@@ -76,7 +76,7 @@ export class Sessions {
     sessionId: SessionId,
     find: Find,
     decide: (found: StoredRow, write: SessionWrite) => T,
-    { events, isInDoubt }: CallContext,
+    context: CallContext,
     known?: StoredRow,
   ): Promise<T> {
     const { instance, newId } = this.#parts
@@ -89,8 +89,8 @@ export class Sessions {
       before = undefined
       if (write.isEmpty && isOld) continue
       if (write.isEmpty) return decided
-      if (await this.#commit(write, isInDoubt)) {
-        events.push(...write.events)
+      if (await this.#commit(write, context)) {
+        context.events.push(...write.events)
         return decided
       }
     }
@@ -98,11 +98,14 @@ export class Sessions {
   }
 
   /** False: somebody was faster, and nothing of it was done. */
-  async #commit(write: SessionWrite, isInDoubt: () => void): Promise<boolean> {
+  async #commit(write: SessionWrite, { isInDoubt, committed }: CallContext): Promise<boolean> {
+    const { clock } = this.#parts
     const statement = write.toSql()
+    const startedAt = clock.monotonic()
     for (let wasLost = false; ;) {
       try {
         const done = await this.#parts.db.query(statement)
+        committed(clock.monotonic() - startedAt)
         // Where it was done before, it finds the session written, and by itself.
         return done.length === 1 || (wasLost && (await this.#isDone(write)))
       } catch (error) {
@@ -140,6 +143,8 @@ export interface CallContext {
   readonly events: WrittenEvent[]
   /** Hears that the answer to its write was lost, and that its outcome is being asked for. */
   readonly isInDoubt: () => void
+  /** Hears how long a write took, in ms. */
+  readonly committed: (ms: number) => void
 }
 
 const pieces = (find: Find) =>

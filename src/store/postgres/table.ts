@@ -1,3 +1,4 @@
+import type { Clock } from '../../lib/clock.ts'
 import type { NewId } from '../../lib/id.ts'
 import type { EngineCalls } from '../main-half/calls.ts'
 import { createAccept } from './accept.ts'
@@ -27,11 +28,12 @@ export interface TableParts {
   readonly db: Database
   readonly sessions: Sessions
   readonly lanes: Lanes
+  readonly clock: Clock
   readonly newId: NewId
 }
 
 /** Who answers which call. */
-export function createTable({ db, sessions, lanes, newId }: TableParts): Table {
+export function createTable({ db, sessions, lanes, clock, newId }: TableParts): Table {
   const { writeText, ...runs } = createRuns(sessions)
   const accepting = createAccept(sessions, newId)
   const finish = createFinish(sessions, newId)
@@ -42,7 +44,7 @@ export function createTable({ db, sessions, lanes, newId }: TableParts): Table {
     accept: (args, context) => accepting.accept(args, context),
     ...createClaims(db, sessions, newId),
     ...runs,
-    writeTexts: createWriteTexts(db, lanes, writeText),
+    writeTexts: createWriteTexts(db, lanes, clock, writeText),
     async finish(args, context) {
       const outcome = await finish(args, context)
       if (outcome.type === 'finished' && !outcome.hasNext) {
