@@ -112,7 +112,10 @@ export function createReader(
       const { replyId, body } = event
       const about = (rule: number, problem: string) =>
         complain(rule, `${where} of ${replyId} ${problem}`)
-      if (given.has(event.cursor) || (floor && !isAfter(place, floor, body))) {
+      // What is taken back leads to where its reader has been, if nothing else has come since.
+      const isTakenBack = body.type === 'delta' && body.text === ''
+      const isRepeated = given.has(event.cursor) && !isTakenBack
+      if (isRepeated || (floor && !isAfter(place, floor, body))) {
         complain(1, `${where} does not come after ${floor && eventName(floor)}`)
       }
       given.add(event.cursor)

@@ -230,6 +230,22 @@ describe('checker', () => {
         at(8, completed('x'), 'r2'),
       ),
     ],
+    'text of both kinds that is taken back, one after the other': [
+      send(),
+      { type: 'crash' },
+      open('a'),
+      ...seen(
+        'a',
+        at(1, started),
+        cut(1, thought(0, 'hm'), ['x0', 0, 2]),
+        cut(1, delta(0, 'Hello'), ['x0', 5, 2]),
+        cut(1, delta(0, ''), ['x0', 0, 2]),
+        cut(1, thought(0, ''), ['y0', 0]),
+        at(2, cancelled),
+      ),
+      end('a'),
+      truth(at(1, started), at(2, cancelled)),
+    ],
     'work that is owed, and settled': [
       { type: 'owed', id: 'w1', work: 'a cancel is owed' },
       { type: 'settled', id: 'w1' },
