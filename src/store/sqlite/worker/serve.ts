@@ -1,16 +1,19 @@
 import type { Clock } from '../../../lib/clock.ts'
 import type { NewId } from '../../../lib/id.ts'
-import type { AnswerMessage, FromEngine, Note, ToEngine, CallOf } from '../../main-half/messages.ts'
+import type { AnswerMessage, FromEngine, Note, ToEngine } from '../../main-half/messages.ts'
 import type { OpenedDatabase } from './database.ts'
 import { Erasing } from './erasure.ts'
 import { toStoreError } from './failure.ts'
 import type { FileCheck } from './file-check.ts'
 import { createTable } from './table.ts'
-import { createTransactions, maxMs, type TableCall, type TableMethod } from './transactions.ts'
+import { isTextRead, TextReads } from './text-reads.ts'
+import { createTransactions, type TableCall } from './transactions.ts'
 import { createUpkeep } from './upkeep.ts'
 
 /** How long closing goes on with what is left to be swept, in ms: the rest is done after the next opening. */
 const closingMs = 2_000
+/** How long texts are read before what came in the meantime is looked at, in ms. */
+const maxReadMs = 2
 
 export interface ServeParts {
   readonly opened: OpenedDatabase
@@ -72,11 +75,15 @@ export function serveWorker(parts: ServeParts): { take(calls: ToEngine): void } 
   function readTexts(): void {
     const startedAt = now()
     const answers: AnswerMessage[] = []
-    while (answers.length === 0 || now() - startedAt < maxMs) {
+    let at = startedAt
+    do {
       const call = reads.take(waiting[0])
       if (call === undefined) break
       answers.push(transactions.read(call))
-    }
+      const endedAt = now()
+      reads.done(call, endedAt - at)
+      at = endedAt
+    } while (at - startedAt < maxReadMs)
     if (answers.length > 0) post({ type: 'answers', answers, commitMs: 0 })
   }
 
@@ -160,49 +167,5 @@ export function serveWorker(parts: ServeParts): { take(calls: ToEngine): void } 
       }
       schedule()
     },
-  }
-}
-
-/** Calls that may read megabytes of texts, and write nothing. */
-const methods = [
-  'messages',
-  'replies',
-  'messagePage',
-  'history',
-  'readTexts',
-] as const satisfies readonly TableMethod[]
-
-export type TextRead = CallOf<(typeof methods)[number]>
-
-export function isTextRead(call: TableCall): call is TextRead {
-  return methods.some((method) => method === call.method)
-}
-
-/** Reads of texts that wait: each session has its turn, however much another asks for; its own stay in their order. */
-export class TextReads {
-  readonly #waiting = new Map<string, TextRead[]>()
-
-  get isEmpty(): boolean {
-    return this.#waiting.size === 0
-  }
-
-  add(call: TextRead): void {
-    const { sessionId } = call.args
-    const own = this.#waiting.get(sessionId)
-    if (own === undefined) this.#waiting.set(sessionId, [call])
-    else own.push(call)
-  }
-
-  /** The next one that was asked for before a call that still waits, so that it sees all that was written before it. */
-  take(before: Pick<TableCall, 'id'> | undefined): TextRead | undefined {
-    for (const [sessionId, own] of this.#waiting) {
-      const call = own[0]
-      if (call === undefined || (before !== undefined && call.id > before.id)) continue
-      own.shift()
-      this.#waiting.delete(sessionId)
-      if (own.length > 0) this.#waiting.set(sessionId, own)
-      return call
-    }
-    return undefined
   }
 }

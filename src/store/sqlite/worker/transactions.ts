@@ -14,7 +14,7 @@ export type TableMethod = Exclude<Method, FileMethod>
 export type TableCall = CallOf<TableMethod>
 
 /** A transaction takes no further call after so many ms, so that the first of them does not wait for all. */
-export const maxMs = 8
+const maxMs = 8
 
 export interface TransactionsParts {
   readonly db: DatabaseSync
