@@ -4,6 +4,7 @@ import type { CozeClientOptions } from '../coze/client.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import { createRandomIds, type NewId } from '../lib/id.ts'
 import { createLogger } from '../observe/log.ts'
+import { createHostMetrics } from '../observe/host-metrics.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { createOpenTelemetryTracer } from '../observe/opentelemetry.ts'
@@ -28,12 +29,13 @@ export interface Dependencies {
 
 /** Fills in the real dependencies. The tracer is OpenTelemetry's API, which uses the SDK of the process. */
 export function withDefaults(given: Partial<Dependencies>, { logging }: Config): Dependencies {
+  const logger = given.logger ?? createLogger(logging)
   return {
     clock: given.clock ?? systemClock,
     newId: given.newId ?? createRandomIds(),
     random: given.random ?? secureRandom,
-    logger: given.logger ?? createLogger(logging),
-    metrics: given.metrics ?? createPrometheusMetrics(),
+    logger,
+    metrics: given.metrics ? createHostMetrics(given.metrics, logger) : createPrometheusMetrics(),
     tracer: given.tracer ?? createOpenTelemetryTracer(),
     dispatcher: given.dispatcher,
   }
