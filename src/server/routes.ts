@@ -11,9 +11,10 @@ const besideGraphql: ReadonlyMap<string, RouteName> = new Map([
   ['/auth/guest', 'guest'],
 ])
 
-/** The paths of the gateway's own server, for people who look around. */
-export function pathsOf(path: string): readonly string[] {
-  return [path, ...besideGraphql.keys()]
+/** The open paths of the gateway's own server, for people who look around. `besides`: the open routes beside GraphQL. */
+export function pathsOf(path: string, besides: object): readonly string[] {
+  const open = [...besideGraphql].filter(([, route]) => route in besides)
+  return [path, ...open.map(([beside]) => beside)]
 }
 
 /**

@@ -137,11 +137,14 @@ export function createGraphServer(options: ServerOptions): GraphServer {
     maxEventCost: limits.maxEventCost,
   })
   const runOperation = createOperationRunner({ ...options, present, subscribe, beginAnswer, turns })
-  const routes = {
-    graphql: createGraphQLRoute({ ...options, cors, runOperation }),
-    root: createRootRoute(options.path, options.graphiql !== undefined),
+  const besides = {
     ...createHealthRoutes(async () => (draining ? 'not ready' : await options.readiness())),
     ...createSignInRoutes({ ...options, cors }),
+  }
+  const routes = {
+    graphql: createGraphQLRoute({ ...options, cors, runOperation }),
+    root: createRootRoute(options, pathsOf(options.path, besides)),
+    ...besides,
   }
   const handleRequest = createRequestHandler(routes, { ...options, cors, present })
   const findOwn = createRouteFinder(options.path)
@@ -226,12 +229,15 @@ export function createGraphServer(options: ServerOptions): GraphServer {
 }
 
 /** The page for somebody who knows only the address. */
-function createRootRoute(path: string, hasPage: boolean): Route {
+function createRootRoute(
+  { path, graphiql }: Pick<ServerOptions, 'path' | 'graphiql'>,
+  paths: readonly string[],
+): Route {
   return {
     methods: ['GET', 'HEAD'],
     handle({ headers }) {
       const isBrowser = acceptedTypes(headers.get('accept'))[0] === mediaTypes.html
-      if (!hasPage || !isBrowser) return jsonResponse(200, { paths: pathsOf(path) })
+      if (!graphiql || !isBrowser) return jsonResponse(200, { paths })
       // The address is relative, since a proxy may have removed a prefix.
       return { status: 302, headers: { location: `.${path}`, vary: 'Accept' } }
     },

@@ -337,6 +337,16 @@ describe('the door', () => {
     expect(begun.findIndex(({ who }) => who === 'Bearer alice')).toBeLessThan(60)
   })
 
+  it('tells whoever looks around at the root what is open, and nothing that is not', async () => {
+    const pathsOf = async (url: string): Promise<unknown> => (await fetchAt(`${url}/`)).json()
+    await using gateway = await openFakeGateway()
+    const open = ['/graphql', '/health/live', '/health/ready']
+    expect(await pathsOf(gateway.url)).toEqual({ paths: open })
+    const cookie = { name: '__Host-coze-gateway', sameSite: 'strict' } as const
+    await using withCookies = await openFakeGateway({ cookie })
+    expect(await pathsOf(withCookies.url)).toEqual({ paths: [...open, '/auth/cookie'] })
+  })
+
   it('tells whoever asks for a WebSocket what is spoken here', async () => {
     await using gateway = await openFakeGateway()
     const { hostname, port } = new URL(gateway.url)
