@@ -186,7 +186,8 @@ function sendStream(
     // A stream is open for hours, and the credential in the request's head must not be kept so long.
     if (ownsConnection) Object.assign(req, { headers: {}, rawHeaders: [] })
     connection = take?.(req, res)
-    if (socket instanceof Socket) limits.silentPeers.watch(socket)
+    const watched = socket instanceof Socket ? socket : res.stream?.session
+    if (watched) limits.silentPeers.watch(watched)
   } catch (error) {
     stream.abandon()
     throw error

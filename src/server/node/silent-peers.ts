@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { type Socket, SocketAddress } from 'node:net'
+import { SocketAddress } from 'node:net'
 import type { Clock } from '../../lib/clock.ts'
 
 /** The shortest silence after which a peer is given up, in ms: a phone in a lift is silent for seconds. */
@@ -19,7 +19,21 @@ const tables = ['/proc/self/net/tcp', '/proc/self/net/tcp6']
  */
 export interface SilentPeers extends Disposable {
   /** From now on the connection is watched until it is closed. */
-  watch(socket: Socket): void
+  watch(connection: WatchedConnection): void
+}
+
+/** A `net.Socket`, or an `Http2Session`, which has its addresses on its `socket` until it is destroyed. */
+export type WatchedConnection = Closable & (Addresses | { readonly socket: Addresses })
+
+interface Closable {
+  readonly destroyed: boolean
+  destroy(): unknown
+}
+
+interface Addresses {
+  readonly remoteAddress?: string | undefined
+  readonly remotePort?: number | undefined
+  readonly localPort?: number | undefined
 }
 
 /** The listed state of a connection whose bytes were sent again. */
@@ -41,8 +55,8 @@ export function createSilentPeers({
   readonly readTable?: (path: string) => Promise<string>
 }): SilentPeers {
   const silenceMs = Math.max(keepAliveMs / 2, minSilenceMs)
-  const sockets = new Set<Socket>()
-  let silent = new Map<Socket, { readonly since: number; readonly repeats: number }>()
+  const connections = new Set<WatchedConnection>()
+  let silent = new Map<WatchedConnection, { readonly since: number; readonly repeats: number }>()
   /** The next check. Undefined while there is nothing to check. */
   let timer: Disposable | undefined
   let isOver = false
@@ -53,8 +67,10 @@ export function createSilentPeers({
 
   /** Never rejects. */
   async function look(): Promise<void> {
-    for (const socket of sockets) if (socket.destroyed) sockets.delete(socket)
-    if (sockets.size === 0) {
+    for (const connection of connections) {
+      if (connection.destroyed) connections.delete(connection)
+    }
+    if (connections.size === 0) {
       timer = undefined
       return
     }
@@ -74,31 +90,33 @@ export function createSilentPeers({
     const now = clock.monotonic()
     const byPort = Map.groupBy(listed, ({ port }) => port)
     const still: typeof silent = new Map()
-    for (const socket of listed.length === 0 ? [] : sockets) {
+    for (const connection of listed.length === 0 ? [] : connections) {
+      if (connection.destroyed) continue
+      const own = 'socket' in connection ? connection.socket : connection
       const found = byPort
-        .get(socket.remotePort ?? 0)
-        ?.find((one) => one.localPort === socket.localPort && one.address === socket.remoteAddress)
+        .get(own.remotePort ?? 0)
+        ?.find((one) => one.localPort === own.localPort && one.address === own.remoteAddress)
       if (!found) continue
       const { repeats } = found
-      const known = silent.get(socket)
+      const known = silent.get(connection)
       // There are fewer than before, so something was acknowledged in between.
       const isSame = known !== undefined && known.repeats <= repeats
       const since = isSame ? known.since : now - firstRepeatMs * (2 ** Math.min(repeats, 20) - 1)
-      if (now - since >= silenceMs) socket.destroy()
-      else still.set(socket, { since, repeats })
+      if (now - since >= silenceMs) connection.destroy()
+      else still.set(connection, { since, repeats })
     }
     silent = still
   }
 
   return {
-    watch(socket) {
-      sockets.add(socket)
+    watch(connection) {
+      connections.add(connection)
       if (!timer && !isOver) arm()
     },
     [Symbol.dispose]() {
       isOver = true
       timer?.[Symbol.dispose]()
-      sockets.clear()
+      connections.clear()
     },
   }
 }

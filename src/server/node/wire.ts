@@ -1,6 +1,7 @@
 import { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { TakenConnection } from './connections.ts'
+import type { WatchedConnection } from './silent-peers.ts'
 
 /** The used part of a response: `ServerResponse` of `node:http`, or `Http2ServerResponse` of `node:http2`. */
 export interface HostResponse {
@@ -10,7 +11,12 @@ export interface HostResponse {
   /** HTTP/2 responses have none: see `stream`. */
   readonly destroyed?: boolean
   /** Present on HTTP/2 only. */
-  readonly stream?: { readonly destroyed: boolean; close(code?: number): void }
+  readonly stream?: {
+    readonly destroyed: boolean
+    /** Undefined once the stream is destroyed. */
+    readonly session?: WatchedConnection | undefined
+    close(code?: number): void
+  }
   readonly socket: {
     setKeepAlive(enable: boolean, delayMs: number): unknown
     cork(): void

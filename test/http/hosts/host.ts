@@ -1,5 +1,5 @@
 /**
- * One gateway in one host, as a program of its own, for Node, Bun and Deno: `host.ts HOST CONFIG-FILE`. It prints one line
+ * One gateway in one host, as a program of its own, for Node, Bun and Deno: `host.ts HOST CONFIG-FILE [ADDRESS]`. It prints one line
  * of JSON with its URL, and one for each subscription that has ended. GraphQL is under `/api/graphql`.
  */
 import { createServer } from 'node:http'
@@ -13,7 +13,7 @@ import { createSelfSigned } from '../../kit/credentials/self-signed.ts'
 import { uncounted } from '../../kit/fakes/metrics.ts'
 
 const path = '/api/graphql'
-const hostname = '127.0.0.1'
+const [name = '', file, hostname = '127.0.0.1'] = process.argv.slice(2)
 
 /** Starts to listen, and returns the port. */
 type Host = (gateway: Gateway) => Promise<number>
@@ -110,7 +110,6 @@ function portOf(address: unknown): number {
   return port
 }
 
-const [name = '', file] = process.argv.slice(2)
 const host = hosts[name]
 if (!host) throw new TypeError(`no host "${name}"`)
 const config = parseConfig({ file, env: {}, mode: 'demo' })

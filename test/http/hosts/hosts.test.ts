@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { connect as connectHttp2 } from 'node:http2'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -13,6 +14,7 @@ import { signDemoCaller } from '../../../src/demo/callers.ts'
 import { createDemoKeys, emulatorSettings, gatewaySettings } from '../../../src/demo/settings.ts'
 import { systemClock } from '../../../src/lib/clock.ts'
 import { type RunningEmulator, startEmulator } from '../../kit/process/emulator.ts'
+import { openSeparateNetwork } from '../../kit/process/network.ts'
 import { until } from '../../kit/process/until.ts'
 
 const program = fileURLToPath(new URL('./host.ts', import.meta.url))
@@ -25,6 +27,8 @@ const runtimes = {
   // The package's own command starts the program as a child, which a signal to it does not reach.
   deno: [fileURLToPath(new URL('../../../node_modules/deno/deno', import.meta.url)), 'run', '-A'],
 } as const
+
+const timeouts = { keepAliveMs: 4_000 }
 
 const hosts = [
   ['Express with a body parser', 'node', 'express'],
@@ -56,7 +60,12 @@ beforeAll(async () => {
 })
 afterAll(() => emulator[Symbol.asyncDispose]())
 
-async function startHost(runtime: keyof typeof runtimes, name: string): Promise<Host> {
+/** `within`: a command that runs it in another network, where it listens on all addresses. */
+async function startHost(
+  runtime: keyof typeof runtimes,
+  name: string,
+  within: readonly string[] = [],
+): Promise<Host> {
   await using stack = new AsyncDisposableStack()
   const directory = await mkdtemp(join(tmpdir(), 'host-'))
   stack.defer(() => rm(directory, { recursive: true, force: true }))
@@ -70,9 +79,10 @@ async function startHost(runtime: keyof typeof runtimes, name: string): Promise<
     file: join(directory, 'gateway.db'),
     checkAtStart: false,
   })
-  await writeFile(configFile, JSON.stringify(settings))
-  const [command, ...args] = runtimes[runtime]
-  const child = spawn(command, [...args, program, name, configFile], {
+  await writeFile(configFile, JSON.stringify({ ...settings, timeouts }))
+  const address = within.length > 0 ? '0.0.0.0' : '127.0.0.1'
+  const [command = '', ...args] = [...within, ...runtimes[runtime]]
+  const child = spawn(command, [...args, program, name, configFile, address], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const exited = once(child, 'exit')
@@ -165,6 +175,37 @@ describe.each(hosts)('%s', (_name, runtime, hostName) => {
       expect([asset, answer.status]).toEqual([asset, 200])
       await answer.arrayBuffer()
     }
+  })
+})
+
+describe('node:http2 and a client whose network is gone without a word', () => {
+  it('F35 F42: its streams end long before the kernel gives up', async () => {
+    await using network = await openSeparateNetwork()
+    await using host = await startHost('node', 'http2', network.command)
+    const client = connectHttp2(
+      Object.assign(new URL(host.url), { hostname: network.fragileAddress }),
+      {
+        rejectUnauthorized: false,
+      },
+    )
+    client.on('error', () => undefined)
+    const streams = Array.from({ length: 2 }, () => {
+      const stream = client.request({
+        ':method': 'POST',
+        ':path': '/api/graphql',
+        authorization: `Bearer ${token}`,
+        'content-type': 'application/json',
+        accept: 'text/event-stream',
+      })
+      stream.on('error', () => undefined)
+      stream.end(JSON.stringify({ query: 'subscription { replies { cursor } }' }))
+      return stream
+    })
+    await Promise.all(streams.map((stream) => once(stream, 'data')))
+    network.cut()
+    await until(() => host.ends.length === 2, 'the silent client to be noticed')
+    expect(host.ends).toEqual(['client-gone', 'client-gone'])
+    client.destroy()
   })
 })
 

@@ -1,4 +1,9 @@
 import { once } from 'node:events'
+import {
+  connect as connectHttp2,
+  createServer as createHttp2Server,
+  type ServerHttp2Session,
+} from 'node:http2'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { createSilentPeers } from '../../../src/server/node/silent-peers.ts'
@@ -29,7 +34,7 @@ async function open(host: '127.0.0.1' | '::1' | '::', count = 2) {
     sockets.push(((await accepted) as [Socket])[0])
   }
   const clock = createFakeClock()
-  const rows = new Map<Socket, Row>()
+  const rows = new Map<Pick<Socket, 'localPort' | 'remotePort'>, Row>()
   const address = {
     '127.0.0.1': '0100007F',
     '::1': `${'0'.repeat(24)}01000000`,
@@ -57,7 +62,7 @@ async function open(host: '127.0.0.1' | '::1' | '::', count = 2) {
   })
   for (const socket of sockets) silentPeers.watch(socket)
   const owned = stack.move()
-  return { clock, rows, sockets, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+  return { clock, rows, sockets, silentPeers, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
 /** Lets time pass look by look. */
@@ -120,6 +125,25 @@ describe('a peer that acknowledges nothing (F35 F42)', () => {
     net.rows.set(socket, row)
     await pass(net.clock, 10)
     expect(socket.destroyed).toBe(false)
+  })
+
+  it('is closed with all its streams where it speaks HTTP/2', async () => {
+    await using net = await open('127.0.0.1')
+    const server = createHttp2Server((_req, res) => void res.end()).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const accepted = once(server, 'session')
+    const client = connectHttp2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+    client.on('error', () => undefined)
+    const [session] = (await accepted) as [ServerHttp2Session]
+    net.silentPeers.watch(session)
+    net.rows.set(session.socket, { repeats: 5 })
+    const closed = once(client, 'close')
+    await pass(net.clock, 1)
+    expect(session.destroyed).toBe(true)
+    await closed
+    // A session that is gone has no addresses any more.
+    await pass(net.clock, 2)
+    server.close()
   })
 
   it('is looked for only while there are connections', async () => {
