@@ -24,7 +24,10 @@ export interface Protocol {
   readonly read: (caller: Caller, plan: Plan, replyId: string) => string
   /** A request for a stream on which nothing comes. */
   readonly idle: (caller: Caller) => string
-  /** Reads the frame `text[at, end)` into the tally. */
+  /**
+   * Reads the frame `text[at, end)` into the tally. It looks for a few marks and parses nothing, unlike the reader of the tests: a
+   * client that costs as much as its server measures itself.
+   */
   readonly frame: (text: string, at: number, end: number, tally: Tally) => void
 }
 
