@@ -142,9 +142,9 @@ describe('the confusion matrix of the probe', () => {
             const isTold = verdict === 'LEAKING' || isOpen || isAccepted
             expect([cause !== null, remedy !== null]).toEqual([isTold, isTold])
           }
-          expect(report.findings[0]?.reason.match(/who knows its (\w+)/)?.[1] ?? null).toBe(
-            entrance,
-          )
+          expect(
+            report.findings[0]?.reason.match(/who knows the (\w+) of a conversation/)?.[1] ?? null,
+          ).toBe(entrance)
         }
         const cells = probeLayers
           .map((layer) => {
