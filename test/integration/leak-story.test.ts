@@ -38,7 +38,7 @@ describe('demo --leak', () => {
       expect(story).toContain(`the gateway's verdict: ${guarded}`)
       expect(story).toContain(`workflow (workflow): ${probed}`)
       expect(story).toMatch(remedy)
-      const after = story.slice(story.indexOf('3. What becomes'))
+      const after = story.slice(story.indexOf('3. What happens'))
       expect(after).toMatch(
         probed === 'LEAKING'
           ? /hello again\n +refused, ASSISTANT_UNAVAILABLE/
