@@ -164,6 +164,37 @@ describe('postgres: texts', () => {
   })
 })
 
+describe('postgres: a server that has lost what it had not written to its disk', () => {
+  it.each(['finish', 'flush', 'action'] as const)(
+    'F29: is told all of the text of what runs again (%s)',
+    async (by) => {
+      const url = await server.newDatabase()
+      await using store = await open(url)
+      const session = await openSession(store.ledger)
+      const own = store.ledger.session(session)
+      const run = await runReply(store, session)
+      run.recordChat('chat')
+      await run.append([{ kind: 'REASONING', offset: 0, text: 'hm' }])
+      await run.append([{ kind: 'ANSWER', offset: 0, text: 'kept, ' }])
+      await own.replies([run.reply.id])
+      await ask(url, 'DELETE FROM texts')
+      await run.append([{ kind: 'ANSWER', offset: 6, text: 'and more' }])
+      if (by === 'flush') {
+        await own.replies([run.reply.id])
+        const stored = () => ask(url, 'SELECT text FROM texts ORDER BY kind')
+        await expect.poll(stored).toEqual([{ text: 'kept, and more' }, { text: 'hm' }])
+      }
+      if (by === 'action') {
+        expect(await run.requireAction({ toolCalls: [], expiresAt: 9 })).toBe(true)
+      }
+      expect(await finish(run, completed('kept, and more'))).toMatchObject({ type: 'finished' })
+      expect(await own.replies([run.reply.id])).toMatchObject([
+        { text: 'kept, and more', reasoning: 'hm' },
+      ])
+    },
+  )
+})
+
 describe('postgres: a server that is away', () => {
   it('F28: refuses messages meanwhile, and goes on with what runs once it is back, without a restart', async () => {
     await using own = await startPostgres()

@@ -120,15 +120,21 @@ export interface EngineCalls {
       readonly at: number
     },
   ): 'bound' | 'known' | 'lost' | Collision
-  /** The texts of many running replies, of any session. Answers in their order. */
-  writeTexts(args: { readonly texts: readonly TextWrite[] }): readonly ('written' | 'lost')[]
+  /**
+   * The texts of many running replies, of any session. Answers in their order. `behind`: nothing was written, since less is
+   * stored than the text is to go on from; it is to be written from its beginning.
+   */
+  writeTexts(args: {
+    readonly texts: readonly TextWrite[]
+  }): readonly ('written' | 'lost' | 'behind')[]
+  /** `behind`: as `writeTexts` has it. */
   requireAction(
     args: OfSession & {
       readonly text: TextWrite
       readonly toolCalls: readonly ToolCall[]
       readonly expiresAt: number
     },
-  ): boolean
+  ): boolean | 'behind'
   takeToolOutputs(
     args: OfSession & {
       readonly replyId: ReplyId

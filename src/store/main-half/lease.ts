@@ -140,18 +140,21 @@ export class Lease implements RunLease, TextSource {
     writer.remove(this)
     const { write, ended } = this.unwritten.write(false)
     const args = { sessionId: this.session.id, text: write, ...action }
-    return client
-      .call('requireAction', args, (isDone, events) => {
-        ended(isDone)
-        if (!isDone) this.lost()
-        this.#parts.show(events)
-        return isDone
-      })
-      .catch((error: unknown) => {
+    const done = client.call('requireAction', args, (isDone, events) => {
+      ended(isDone === true)
+      if (isDone === 'behind') this.unwritten.rewrite()
+      else if (!isDone) this.lost()
+      this.#parts.show(events)
+      return isDone
+    })
+    return done.then(
+      (isDone) => (isDone === 'behind' ? this.requireAction(action) : isDone),
+      (error: unknown) => {
         ended(false)
         this.#retryText()
         throw error
-      })
+      },
+    )
   }
 
   finish({ event, ...request }: Omit<FinishRequest, 'replyId'>): Promise<FinishOutcome> {
@@ -164,25 +167,31 @@ export class Lease implements RunLease, TextSource {
     const { write, ended } = this.unwritten.write(true)
     const { sessionId, replyId } = this.#run
     const args: FinishArgs = { ...request, sessionId, replyId, event: toEnding(event), text: write }
-    return client
-      .call('finish', args, (result, events) => {
-        ended(result.type === 'finished')
-        if (result.type !== 'finished') {
-          this.lost()
-          return toOutcome(result)
-        }
-        const { answer, reasoning } = this
-        this.#state = 'lost'
-        this.#parts.show(events, answer)
-        this.#parts.drop(this)
-        return toOutcome({ ...result, texts: { answer, reasoning } })
-      })
-      .catch((error: unknown) => {
+    const finished = client.call('finish', args, (result, events) => {
+      ended(result.type === 'finished')
+      if (result.type === 'behind') {
+        this.unwritten.rewrite()
+        return undefined
+      }
+      if (result.type !== 'finished') {
+        this.lost()
+        return toOutcome(result)
+      }
+      const { answer, reasoning } = this
+      this.#state = 'lost'
+      this.#parts.show(events, answer)
+      this.#parts.drop(this)
+      return toOutcome({ ...result, texts: { answer, reasoning } })
+    })
+    return finished.then(
+      (outcome) => outcome ?? this.finish({ event, ...request }),
+      (error: unknown) => {
         ended(false)
         if (this.#state === 'ending') this.#state = 'running'
         this.#retryText()
         throw error
-      })
+      },
+    )
   }
 
   requeue(): Promise<RequeueOutcome> {
@@ -237,7 +246,8 @@ export function toEnding(event: TerminalEventBody): FinishArgs['event'] {
 }
 
 export function toOutcome(result: FinishedCall): FinishOutcome {
-  if (result.type === 'lost') return result
+  // Only a run's own text can be behind, and is written again.
+  if (result.type === 'lost' || result.type === 'behind') return { type: 'lost' }
   const { reply, texts, ...outcome } = result
   const { answer: text, reasoning } = texts ?? noTexts
   return { ...outcome, reply: { ...reply, text, reasoning } }

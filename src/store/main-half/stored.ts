@@ -78,6 +78,8 @@ export type FinishedCall =
     }
   | { readonly type: 'already'; readonly reply: ReplyRecord; readonly texts: ReplyTexts }
   | { readonly type: 'lost' }
+  /** Nothing was written, as less of the text is stored than was. */
+  | { readonly type: 'behind' }
 
 type WithoutText<Event> = Event extends { readonly type: 'completed' } ? Omit<Event, 'text'> : Event
 

@@ -118,9 +118,12 @@ export class TextWriter {
           { texts: writes.map(({ started }) => started.write) },
           (outcomes) => {
             for (const [index, { source, started }] of writes.entries()) {
-              const isWritten = outcomes[index] === 'written'
-              started.ended(isWritten)
-              if (!isWritten) source.lost()
+              const outcome = outcomes[index]
+              started.ended(outcome === 'written')
+              if (outcome === 'behind') {
+                source.unwritten.rewrite()
+                this.#sources.add(source)
+              } else if (outcome !== 'written') source.lost()
             }
             this.#count()
           },

@@ -56,6 +56,12 @@ export class UnwrittenText {
     this.text.put(kind, offset, text, name)
   }
 
+  /** The store has less than was written: all of the text is to be written again. */
+  rewrite(): void {
+    this.#answer.rewrite()
+    this.#reasoning.rewrite()
+  }
+
   recordChat(chatId: string): void {
     this.#chatId = chatId
   }
@@ -129,6 +135,11 @@ class UnwrittenTrack {
     const kept = this.#track.roundDown(offset)
     this.#valid = Math.min(this.#valid, kept)
     for (const write of this.#underWay) write.valid = Math.min(write.valid, kept)
+  }
+
+  rewrite(): void {
+    this.#stored = 0
+    this.#valid = 0
   }
 
   write(isLast: boolean): StartedWrite<TrackWrite> | undefined {

@@ -20,7 +20,7 @@ import { replyTexts, selectReply, selectReplyRecord, textsOf } from './rows.ts'
 import type { SessionWrite } from './session-write.ts'
 import type { CallContext, Sessions } from './sessions.ts'
 import { row, sql } from './sql.ts'
-import { endTexts, findPlaces } from './texts.ts'
+import { endTexts, findPlaces, isBehind } from './texts.ts'
 
 type FinishArgs = ArgsOf<'finish'>
 
@@ -70,6 +70,7 @@ function decide(
   const status = statusOf(found)
   if (isTerminal(status)) return { type: 'already' }
   if (text !== undefined && found['fence'] !== text.fence) return { type: 'lost' }
+  if (text !== undefined && isBehind(text, found)) return { type: 'behind' }
   const id = integer(found['row'])
   if (status !== 'QUEUED') endTexts(write, id, text ?? {}, found)
   // Readers of the run's text go back to what is on disk.

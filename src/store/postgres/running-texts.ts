@@ -12,7 +12,10 @@ import type { CallContext } from './sessions.ts'
 /** Code units of one track that go into the common statement: what is longer is cut into pieces by a statement of its own. */
 const maxTogether = 8_192
 
-/** Writes what is new of the texts of many running replies as one statement. */
+/**
+ * Writes what is new of the texts of many running replies as one statement, which does not wait for the disk: what a crash
+ * of the server takes back is written again by whoever runs the reply.
+ */
 export function createWriteTexts(
   db: Database,
   lanes: Lanes,
@@ -28,8 +31,9 @@ export function createWriteTexts(
       ...(reasoning === undefined ? [] : [{ text, kind: textKinds.reasoning, ...at(reasoning) }]),
     ])
     const found = await db.query(sql`
-      WITH given AS (
-        SELECT given.* FROM unnest(
+      WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
+      given AS (
+        SELECT given.* FROM quick, unnest(
           ${texts.map(({ sessionId }) => sessionId)}::text[], ${texts.map(({ replyId }) => replyId)}::text[],
           ${texts.map(({ fence }) => fence)}::text[],
           ${texts.map(({ revisions }) => (revisions === undefined ? '' : JSON.stringify(revisions)))}::text[],
@@ -74,7 +78,7 @@ export function createWriteTexts(
     const startedAt = clock.monotonic()
     const together = await writeTogether(texts)
     context.committed(clock.monotonic() - startedAt)
-    const outcomes: ('written' | 'lost')[] = []
+    const outcomes: ('written' | 'lost' | 'behind')[] = []
     for (const [index, text] of texts.entries()) {
       const outcome = together[index] ?? 'lost'
       outcomes.push(

@@ -11,14 +11,17 @@ import { replyOf, replyTexts, selectReplyRecord } from './rows.ts'
 import type { EventOwner, SessionWrite } from './session-write.ts'
 import type { CallContext, Sessions } from './sessions.ts'
 import { type Columns, row, type Sql, sql } from './sql.ts'
-import { findPlaces, type NewTexts, writeTexts } from './texts.ts'
+import { findPlaces, isBehind, type NewTexts, writeTexts } from './texts.ts'
 
 export type Runs = Pick<
   EngineCalls,
   'requeue' | 'intend' | 'bind' | 'requireAction' | 'takeToolOutputs'
 > & {
   /** The text of one running reply. */
-  writeText(args: { readonly sessionId: SessionId; readonly text: TextWrite }): 'written' | 'lost'
+  writeText(args: {
+    readonly sessionId: SessionId
+    readonly text: TextWrite
+  }): 'written' | 'lost' | 'behind'
 }
 
 interface RunRef {
@@ -182,6 +185,7 @@ export function createRuns(sessions: Sessions): AsyncCalls<Runs> {
         context,
         'lost',
         (run, _, write) => {
+          if (isBehind(text, run.places)) return 'behind'
           writeTexts(write, run.reply, text, run.places)
           const columns = {
             ...newsOf(text),
@@ -205,6 +209,7 @@ export function createRuns(sessions: Sessions): AsyncCalls<Runs> {
         false,
         (run, _, write) => {
           if (!run.isRunning) return false
+          if (isBehind(text, run.places)) return 'behind'
           writeTexts(write, run.reply, text, run.places)
           write.append(run, { type: 'action-required', toolCalls, expiresAt })
           const columns = {

@@ -46,6 +46,14 @@ function findPlace(kind: TextKind, write: TrackWrite | undefined): Sql {
     ) held ON last.ends > ${offset}::int`)
 }
 
+/** Whether less is stored than a text is to go on from: the server has lost what it had not written to its disk. */
+export function isBehind(text: NewTexts, found: StoredRow): boolean {
+  return kinds.some((kind) => {
+    const place = placeOf(kind, found)
+    return (text[kind]?.offset ?? 0) > (place === null ? 0 : integer(place['ends']))
+  })
+}
+
 /** What takes the place of all that is stored from `cut` on. */
 interface PlannedText {
   readonly cut: number
