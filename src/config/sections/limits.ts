@@ -47,8 +47,12 @@ export const limitsSchema = z
     signInsPerMinute: count(300, 'The most requests for `/auth/*` from one client address.', {
       unit: 'requests per minute',
     }),
-    maxTokens: count(2_000, 'The most lexical tokens of a GraphQL document.', { unit: 'tokens' }),
-    maxDepth: count(12, 'The deepest nesting of fields in a document.', { unit: 'levels' }),
+    // Every operation of schema/operations fits into the smallest values.
+    maxTokens: count(2_000, 'The most lexical tokens of a GraphQL document.', {
+      min: 200,
+      unit: 'tokens',
+    }),
+    maxDepth: count(12, 'The deepest nesting of fields in a document.', { min: 6, unit: 'levels' }),
     maxAliases: count(
       30,
       'The most aliases in a document. A fragment counts as often as it is spread.',
@@ -122,6 +126,7 @@ export const limitsSchema = z
       250,
       "The highest cost of a subscription's document for one event. It is spent again for each event.",
       {
+        min: 50,
         unit: 'points',
       },
     ),

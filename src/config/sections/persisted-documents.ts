@@ -49,9 +49,19 @@ export function persistedDocumentsSchema({
     .transform(({ file, only }, context): PersistedDocuments => {
       const path = isAbsolute(file) ? file : resolve(baseDir, file)
       const documents = readDocuments(path, readFile)
-      if (typeof documents !== 'string') return { documents, only }
-      context.addIssue({ code: 'custom', message: `names the file ${path}, which ${documents}` })
-      return z.NEVER
+      if (typeof documents === 'string') return refuse(documents)
+      if (only && documents.size === 0) {
+        return refuse('has no document: with "only" nothing is answered')
+      }
+      return { documents, only }
+
+      function refuse(problem: string) {
+        context.addIssue({
+          code: 'custom',
+          message: `names the file ${path}, which ${problem}`,
+        })
+        return z.NEVER
+      }
     })
     .meta({
       description:

@@ -145,6 +145,20 @@ describe('a configuration', () => {
     expect(() => read({ ...manifest, version: 2 })).toThrow(/neither .* nor a manifest of Apollo/)
   })
 
+  it('refuses an empty list of documents where nothing else is answered', () => {
+    const readFile = () => '{}'
+    const withDocuments = (only: boolean) => ({
+      ...minimal,
+      persistedDocuments: { file: 'none.json', only },
+    })
+    expect(problemsOf(withDocuments(true), { readFile })).toEqual([
+      expect.stringMatching(
+        /^persistedDocuments: names the file .*none\.json, which has no document/,
+      ),
+    ])
+    expect(problemsOf(withDocuments(false), { readFile })).toEqual([])
+  })
+
   it('has GraphQL at the path that is given, whether a slash ends it or not', () => {
     expect(parse(minimal).path).toBe('/graphql')
     const env = { COZE_GATEWAY_PATH: '/api/graphql/' }

@@ -1,3 +1,4 @@
+import { readdir, readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'graphql'
 import { limitsSchema } from '../../../src/config/sections/limits.ts'
@@ -85,6 +86,25 @@ describe('limits that would make others useless', () => {
   ])('are refused by the name of %s', (name, given) => {
     const { error } = limitsSchema.safeParse(given)
     expect(error?.issues.map(({ path }) => path)).toEqual([[name]])
+  })
+
+  it.each([
+    ['maxTokens', 200],
+    ['maxDepth', 6],
+    ['maxEventCost', 50],
+    ['maxCost', 25_000],
+  ] as const)('the least %s lets every ready operation through', async (name, least) => {
+    const given = { [name]: least }
+    expect(limitsSchema.safeParse({ [name]: least - 1 }).success).toBe(false)
+    const operations = new URL('../../../schema/operations/', import.meta.url)
+    const files = (await readdir(operations)).filter((file) => file.endsWith('.graphql'))
+    expect(files.length).toBeGreaterThan(20)
+    for (const file of files) {
+      const source = await readFile(new URL(file, operations), 'utf8')
+      const { maxTokens, ...rest } = limitsSchema.parse(given)
+      const document = parse(source, { maxTokens })
+      expect(() => checkDocument(document, rest, fieldCosts(schema)), file).not.toThrow()
+    }
   })
 
   it('the least maxCost lets every mutation and the export through', () => {
