@@ -27,8 +27,8 @@ const filesIn = (directory: string, extension: RegExp) =>
 /** By the name of a promise, threat or fault: the test files in which a title names it. */
 function testsByRow(): ReadonlyMap<string, readonly string[]> {
   const tests = new Map<string, string[]>()
-  const title =
-    /\b(?:it|describe)\b[\w.]*(?:\((?:[^()]|\([^()]*\))*\))?\(\s*(['"`])((?:(?!\1)[^\\]|\\.)*)\1/g
+  // A title is the first argument, also behind the table of an `each`, which may hold anything.
+  const title = /(?:\b(?:it|describe)\b[\w.]*|\))\(\s*(['"`])((?:(?!\1)[^\\]|\\.)*)\1/g
   for (const file of filesIn('test', /\.ts$/).filter((name) => !/^test\/(sim|kit)\//.test(name))) {
     for (const [, , text = ''] of readFileSync(path(file), 'utf8').matchAll(title)) {
       for (const [row] of text.matchAll(/\b[PTF]\d{1,2}[a-c]?\b/g)) {

@@ -5,7 +5,7 @@ import { startSystem, type System } from '../kit/process/system.ts'
 import { createTalk } from '../kit/clients/talk.ts'
 import { chatPaths, failed, json, upstreamFaults } from '../kit/process/upstream-faults.ts'
 
-describe('P3: exactly one terminal event', () => {
+describe('P3: exactly one terminal event, after each of F3 F4 F6 F7 F8 F9 F10 F11 F12 F13 F14 F15 F16 F17 F18 F19', () => {
   let system: System
   beforeAll(async () => {
     system = await startSystem({
