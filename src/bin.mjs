@@ -5,9 +5,9 @@
 
 // A Node.js that is too old could not even link what follows: it is loaded after the check.
 const [major, minor] = process.versions.node.split('.').map(Number)
-if (major < 24 || (major === 24 && minor < 5)) {
+if (major < 24 || (major === 24 && minor < 9)) {
   const found = `this is ${process.versions.node} at ${process.execPath}`
-  process.stderr.write(`coze-graphql-gateway: Node.js 24.5 or later is needed, ${found}\n`)
+  process.stderr.write(`coze-graphql-gateway: Node.js 24.9 or later is needed, ${found}\n`)
   process.exit(2)
 }
 

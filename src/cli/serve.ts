@@ -28,6 +28,7 @@ export async function runServe(options: Options): Promise<0 | 1> {
   boundGarbage()
   const server = await listen({
     handle: (request, response, take) => gateway.serve(request, response, take),
+    upgrades: gateway,
     ...config.listen,
     timeouts: config.timeouts,
     limits: config.limits,

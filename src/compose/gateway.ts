@@ -20,7 +20,10 @@ export interface GatewayDependencies extends Partial<Dependencies> {
   readonly graphiqlHeaders?: Readonly<Record<string, string>>
 }
 
-export interface Gateway extends AsyncDisposable, Pick<GraphServer, 'fetch' | 'handle' | 'serve'> {
+export interface Gateway
+  extends
+    AsyncDisposable,
+    Pick<GraphServer, 'fetch' | 'handle' | 'serve' | 'acceptsUpgrade' | 'upgrade'> {
   /** Accepts only these API keys from now on. Streams under a removed key end, and can be resumed. */
   replaceApiKeys(keys: Config['apiKeys']): Promise<void>
   /**
@@ -87,6 +90,8 @@ export async function createGateway(
     fetch: (request) => server.fetch(request),
     handle: (req, res) => server.handle(req, res),
     serve: (req, res, take) => server.serve(req, res, take),
+    acceptsUpgrade: (req) => server.acceptsUpgrade(req),
+    upgrade: (req, socket, head) => server.upgrade(req, socket, head),
     async replaceApiKeys(keys) {
       signIn.authenticator.replaceApiKeys(keys)
       await server.checkCredentials()

@@ -65,7 +65,9 @@ export async function runDemo(options: {
   )
   const handle: Gateway['serve'] = (req, res, take) => gateway.serve(req, res, take)
   const { timeouts, limits } = config
-  const server = stack.use(await listen({ handle, ...config.listen, timeouts, limits, logger }))
+  const server = stack.use(
+    await listen({ handle, upgrades: gateway, ...config.listen, timeouts, limits, logger }),
+  )
   const operator = await signIn('Operator', config.operatorScope)
   const owned = stack.move()
   return {

@@ -7,7 +7,10 @@ export const mediaTypes = {
   html: 'text/html',
 } as const
 
-export type MediaType = (typeof mediaTypes)[keyof typeof mediaTypes]
+/** The messages of a WebSocket. No `accept` header names this type. */
+export const webSocketMessages = 'graphql-transport-ws'
+
+export type MediaType = (typeof mediaTypes)[keyof typeof mediaTypes] | typeof webSocketMessages
 
 const offered: readonly MediaType[] = Object.values(mediaTypes)
 

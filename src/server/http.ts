@@ -1,6 +1,7 @@
 import { subjectHeader } from '../auth/api-keys.ts'
 import type { RequestHeaders } from '../auth/authenticator.ts'
 import { BadRequestError, TooLargeError } from '../errors.ts'
+import type { MediaType } from './accept.ts'
 import type { RequestKind } from '../observe/metrics.ts'
 import type { ResponseStream } from './streams/response-stream.ts'
 import type { RouteName } from './routes.ts'
@@ -12,6 +13,8 @@ export interface HttpRequest {
   /** Undefined: the path has no route. */
   readonly route: RouteName | undefined
   readonly headers: RequestHeaders
+  /** The media types that the client reads, where they do not come from the header `accept`. */
+  readonly accepted?: readonly MediaType[] | undefined
   /** The peer of the connection, as far as the host knows it. */
   readonly address?: string | undefined
   /** Whether a parser of the host has read and decoded the body already. */

@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
 import type { GraphQLSchema } from 'graphql'
 import type { CorsSettings } from '../config/sections/process.ts'
 import type { Limits } from '../config/sections/limits.ts'
@@ -20,7 +22,7 @@ import { createEntrance } from './entrance.ts'
 import { fromFetchRequest, toFetchResponse } from './fetch/fetch.ts'
 import type { GraphiQL } from './graphiql/graphiql.ts'
 import type { AnswerInProgress, CostLimiter, RequestContext } from './graphql/operation.ts'
-import { createGraphQLRoute } from './graphql/route.ts'
+import { createCallerCheck, createGraphQLRoute } from './graphql/route.ts'
 import { createOperationRunner } from './graphql/yoga.ts'
 import { createHealthRoutes } from './health.ts'
 import type { Readiness } from './health.ts'
@@ -42,6 +44,7 @@ import type { SignInOptions } from './sign-in.ts'
 import { createOpenStreams } from './streams/open-streams.ts'
 import { createSubscriber } from './streams/subscribe.ts'
 import { createWaitingBytes } from './streams/waiting-bytes.ts'
+import { createWebSockets } from './websocket/websockets.ts'
 
 /**
  * Clients of a drain, and clients for which there was no room, return after 1 to 4 s, so that they do not all come at
@@ -61,7 +64,10 @@ export interface ServerOptions extends Omit<SignInOptions, 'cors'> {
   readonly path: string
   readonly openSession: (caller: Caller) => Promise<SessionContext>
   readonly limits: Limits
-  readonly timeouts: Pick<Timeouts, 'keepAliveMs' | 'stalledMs' | 'credentialCheckMs' | 'requestMs'>
+  readonly timeouts: Pick<
+    Timeouts,
+    'keepAliveMs' | 'stalledMs' | 'credentialCheckMs' | 'requestMs' | 'idleConnectionMs'
+  >
   readonly cors: CorsSettings
   /** Whether clients may ask for the schema. */
   readonly introspection: boolean
@@ -99,6 +105,13 @@ export interface GraphServer extends Disposable {
    * `take`: takes the connections of streams from HTTP.
    */
   serve(req: HostRequest, res: HostResponse, take?: TakeConnection): void
+  /** Whether an upgrade request to the gateway's own server asks for GraphQL over WebSocket. */
+  acceptsUpgrade(req: IncomingMessage): boolean
+  /**
+   * Handles the event `upgrade` of a server: GraphQL over WebSocket, by the protocol `graphql-transport-ws`. The host decides which
+   * requests come here. Another protocol is refused, and the connection is closed.
+   */
+  upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void
   /** Ends the streams whose credentials are no longer accepted, now instead of at the next check. */
   checkCredentials(): Promise<void>
   /** Is not ready from now on, ends all streams so that their clients resume elsewhere, and resolves when all have ended. */
@@ -148,6 +161,27 @@ export function createGraphServer(options: ServerOptions): GraphServer {
   }
   const handleRequest = createRequestHandler(routes, { ...options, cors, present })
   const findOwn = createRouteFinder(options.path)
+  const checkCaller = createCallerCheck({ ...options, cors })
+  const webSockets = createWebSockets({
+    ...timeouts,
+    clock,
+    timeouts,
+    limits: sinkLimits,
+    maxConnections: limits.maxSubscriptions,
+    maxMessageBytes: limits.maxBodyBytes,
+    async handle(request) {
+      await enter(request)
+      return await handleRequest(request)
+    },
+    async refusalOf(request) {
+      try {
+        await checkCaller(request)
+        return undefined
+      } catch (error) {
+        return present(error).message
+      }
+    },
+  })
 
   return {
     get waitingBytes() {
@@ -161,14 +195,21 @@ export function createGraphServer(options: ServerOptions): GraphServer {
     },
     handle: (req, res) => begin(req, res, findHostedRoute),
     serve: (req, res, take) => begin(req, res, findOwn, take),
+    acceptsUpgrade(req) {
+      const { route, headers } = fromNodeRequest(req, findOwn)
+      return route === 'graphql' && webSockets.accepts(headers)
+    },
+    upgrade: (req, socket, head) =>
+      webSockets.upgrade(req, socket, head, fromNodeRequest(req, findHostedRoute)),
     checkCredentials: () => streams.checkCredentials(),
     async drain() {
       draining = true
       streams.drain()
-      await streams.empty()
+      await Promise.all([webSockets.drain(), streams.empty()])
     },
     [Symbol.dispose]() {
       streams[Symbol.dispose]()
+      webSockets[Symbol.dispose]()
       silentPeers[Symbol.dispose]()
     },
   }

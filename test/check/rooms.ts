@@ -65,6 +65,7 @@ const rooms: Readonly<Record<string, Room>> = {
       '@graphql-yoga/plugin-persisted-operations',
       '@graphql-yoga/render-graphiql',
       '@fastify/busboy',
+      'ws',
     ],
   },
   probe: {

@@ -134,7 +134,7 @@ export async function openSandbox(): Promise<Sandbox> {
   }
   const localize = (text: string) =>
     text
-      .replaceAll('http://localhost:4000', url)
+      .replaceAll('//localhost:4000', `//${new URL(url).host}`)
       .replaceAll('http://localhost:4100', emulator.url)
       .replaceAll('REPLY_ID', lastReply)
 

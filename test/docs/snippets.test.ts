@@ -15,7 +15,10 @@ import { readMarkdownFiles, root } from './markdown.ts'
 import { openSandbox, type Sandbox } from './sandbox.ts'
 
 /** Why a program is not run here: it says so itself. */
-const reasons = ['a page in a browser; test/e2e/event-source.test.ts does it in Chromium']
+const reasons = [
+  'a page in a browser; test/e2e/event-source.test.ts does it in Chromium',
+  'a mini-program; test/http/websocket.test.ts sends what it sends',
+]
 const skipped = /^\/\/ not run here: (.*)$/m
 
 const snippets = readMarkdownFiles().flatMap(({ path, blocks }) =>

@@ -17,7 +17,7 @@ const sendBody = (text: string) => ({
   variables: { input: { text, assistantId: 'bot' } },
 })
 
-describe('EventSource with a cookie, in Chromium', () => {
+describe('EventSource and WebSocket with a cookie, in Chromium', () => {
   let system: System
   let browser: Browser
   /** Pages of this host with another port, which are of the same site, and of another host. */
@@ -95,6 +95,35 @@ describe('EventSource with a cookie, in Chromium', () => {
       return data.replies.kind === undefined ? (data.replies.text ?? []) : []
     })
     expect(texts).toEqual(['before', 'after'])
+  })
+
+  it('T11: serves a WebSocket of its own page by the cookie, and of no page elsewhere', async () => {
+    await using alice = await signIn('alice')
+    const url = `${system.gateway.url.replace('http', 'ws')}/graphql`
+    const ask = async () =>
+      await alice.page.evaluate(
+        async (target) =>
+          await new Promise<string>((resolve) => {
+            const socket = new WebSocket(target, 'graphql-transport-ws')
+            const send = (message: object) => socket.send(JSON.stringify(message))
+            const query = '{ viewer { isGuest } }'
+            socket.addEventListener('open', () => send({ type: 'connection_init' }))
+            socket.addEventListener('close', ({ code, reason }) => resolve(`${code} ${reason}`))
+            socket.addEventListener('message', ({ data }) => {
+              const { type, payload } = JSON.parse(data)
+              if (type === 'next') resolve(JSON.stringify(payload))
+              else send({ id: '1', type: 'subscribe', payload: { query } })
+            })
+          }),
+        url,
+      )
+    expect(await ask()).toBe('{"data":{"viewer":{"isGuest":false}}}')
+    const { port } = elsewhere.address() as AddressInfo
+    // With another port it is of the same site, and its browser sends the cookie; from another site it does not.
+    await alice.page.goto(`http://127.0.0.1:${port}`)
+    expect(await ask()).toMatch(/^4403 A cookie is taken only from pages of this site/)
+    await alice.page.goto(`http://localhost:${port}`)
+    expect(await ask()).toMatch(/^4403 /)
   })
 
   it.each([

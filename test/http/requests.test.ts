@@ -354,11 +354,11 @@ describe('the door', () => {
     let answer = ''
     socket.on('data', (chunk: string) => (answer += chunk))
     socket.write(
-      'GET /graphql HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n',
+      'GET /graphql HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: graphql-ws\r\n\r\n',
     )
     await until(() => answer.includes('errors'), 'the answer')
     expect(answer).toMatch(/^HTTP\/1.1 400 /)
-    expect(answer).toMatch(/WebSocket.*text\/event-stream/)
+    expect(answer).toMatch(/graphql-transport-ws.*text\/event-stream/)
     socket.destroy()
   })
 

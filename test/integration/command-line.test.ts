@@ -114,7 +114,7 @@ describe('the command line', () => {
     expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
   })
 
-  it.each(['20.20.2', '22.12.0', '24.4.1'])(
+  it.each(['20.20.2', '22.12.0', '24.8.0'])(
     'says in one line that Node.js %s is too old',
     async (version) => {
       const pretend = `Object.defineProperty(process, 'versions', { value: { node: '${version}' } })`
@@ -123,7 +123,7 @@ describe('the command line', () => {
       }
       const { code, stdout, stderr } = await run(['serve'], env, bin)
       expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
-      const needed = 'coze-graphql-gateway: Node.js 24.5 or later is needed, this is'
+      const needed = 'coze-graphql-gateway: Node.js 24.9 or later is needed, this is'
       expect(stderr).toBe(`${needed} ${version} at ${process.execPath}\n`)
     },
   )

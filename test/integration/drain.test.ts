@@ -5,8 +5,10 @@ import { get, type IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { WebSocket } from 'ws'
 import { check } from '../kit/history/checker.ts'
 import { gatewayCommand } from '../kit/process/gateway.ts'
+import { readMeter } from '../kit/process/metrics.ts'
 import { isTerminal } from '../kit/clients/recorder.ts'
 import { startSystem, type System } from '../kit/process/system.ts'
 import { createTalk, type Talk } from '../kit/clients/talk.ts'
@@ -99,6 +101,32 @@ describe('the end of a gateway', () => {
     expect(await talk.ending(who, id)).toEqual(events.at(-1))
     await talk.settle()
     expect(check(talk.recorder.history)).toEqual([])
+  })
+
+  it('F20: closes WebSockets on SIGTERM with a code on which clients connect again, read and idle ones', async () => {
+    await using system = await startSystem({ timeouts: { drainMs: 10_000 } })
+    const { token } = system.person('alice')
+    const url = `${system.gateway.url.replace('http', 'ws')}/graphql`
+    const sockets = [1, 2].map(() => new WebSocket(url, 'graphql-transport-ws'))
+    const closes = sockets.map(async (socket) => {
+      const [code] = await once(socket, 'close')
+      return code
+    })
+    const told = sockets.map((socket) => once(socket, 'message'))
+    await Promise.all(sockets.map((socket) => once(socket, 'open')))
+    for (const socket of sockets) {
+      const payload = { authorization: `Bearer ${token}` }
+      socket.send(JSON.stringify({ type: 'connection_init', payload }))
+    }
+    await Promise.all(told)
+    const query = 'subscription { replies { cursor } }'
+    sockets[0]?.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query } }))
+    await until(
+      async () => (await readMeter(system.gateway, 'coze_gateway_subscriptions_open')) === 1,
+      'the subscription',
+    )
+    expect(await system.gateway.kill('SIGTERM')).toBe(0)
+    expect(await Promise.all(closes)).toEqual([1012, 1012])
   })
 
   it('F20: ends what does not end in time as SHUTDOWN; subscribers go on afterwards', async () => {

@@ -1,7 +1,7 @@
 import type { ExecutionResult, GraphQLError } from 'graphql'
 import type { GatewayError } from '../../errors.ts'
 import { gatewayErrorOf } from '../../graphql/execution/errors.ts'
-import { mediaTypes } from '../accept.ts'
+import { mediaTypes, webSocketMessages } from '../accept.ts'
 import type { MediaType } from '../accept.ts'
 import { createResultStream, createTextStream } from '../streams/response-stream.ts'
 import { jsonResponse } from '../http.ts'
@@ -33,8 +33,8 @@ export function resultResponse(
     return jsonResponse(refusal.status, shownResult(result), refusal.headers)
   }
   const framing = framingOf(type)
-  // A browser's EventSource stops on an error status, but would reconnect after every stream.
-  if (framing && (isExecuted || method === 'POST')) {
+  // A browser's EventSource stops on an error status, but would reconnect after every stream. A WebSocket has an error message.
+  if (framing && (isExecuted || (method === 'POST' && type !== webSocketMessages))) {
     const { headers } = framing
     const stream = createResultStream(framing, JSON.stringify(shownResult(result)))
     return { status: 200, headers, stream }

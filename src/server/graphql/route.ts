@@ -2,7 +2,7 @@ import type { RequestHeaders } from '../../auth/authenticator.ts'
 import type { Identity } from '../../auth/identity.ts'
 import type { Caller } from '../../domain.ts'
 import { BadRequestError, UnauthenticatedError } from '../../errors.ts'
-import { acceptedTypes, mediaTypes } from '../accept.ts'
+import { acceptedTypes, mediaTypes, webSocketMessages } from '../accept.ts'
 import type { Cors } from '../cors.ts'
 import { checkCookieRequest } from '../csrf.ts'
 import type { GraphiQL } from '../graphiql/graphiql.ts'
@@ -26,31 +26,43 @@ export interface GraphQLRouteOptions {
   readonly load: LoadShedder
 }
 
+/** Checks the caller before any of the body is read, so that an unknown caller costs no more. */
+export function createCallerCheck({
+  authenticator,
+  cors,
+  load,
+}: Pick<GraphQLRouteOptions, 'authenticator' | 'cors' | 'load'>) {
+  /** @throws {@link UnauthenticatedError} {@link ForbiddenError} {@link UnavailableError} */
+  return async (request: HttpRequest): Promise<Identity> => {
+    load.check()
+    const identity = await authenticator.authenticate(request.headers)
+    if (identity === undefined) throw new UnauthenticatedError('A credential is needed.')
+    if (identity.by === 'cookie') checkCookieRequest(request, cors)
+    return identity
+  }
+}
+
 /** The route of GraphQL: operations, and the GraphiQL page. */
 export function createGraphQLRoute(options: GraphQLRouteOptions): Route {
-  const { authenticator, openSession, runOperation, graphiql, cors, load } = options
+  const { openSession, runOperation, graphiql } = options
+  const checkCaller = createCallerCheck(options)
 
   return {
     methods: ['GET', 'POST'],
     async handle(request) {
       if (/\bwebsocket\b/i.test(request.headers.get('upgrade') ?? '')) {
         throw new BadRequestError(
-          `WebSocket is not spoken here: a subscription is read as server-sent events, with "accept: ${mediaTypes.events}".`,
+          `A WebSocket needs the protocol ${webSocketMessages}. A subscription can also be read as server-sent events, with "accept: ${mediaTypes.events}".`,
         )
       }
-      const accepted = acceptedTypes(request.headers.get('accept'))
+      const accepted = request.accepted ?? acceptedTypes(request.headers.get('accept'))
       if (graphiql && request.method === 'GET' && !request.url.searchParams.has('query')) {
         const asset = graphiql.asset(request)
         if (asset) return asset
         if (accepted[0] === mediaTypes.html) return graphiql.page()
       }
 
-      load.check()
-      // An unknown caller is refused before any of the body is read.
-      const identity = await authenticator.authenticate(request.headers)
-      if (identity === undefined) throw new UnauthenticatedError('A credential is needed.')
-      if (identity.by === 'cookie') checkCookieRequest(request, cors)
-      const { caller, status } = identity
+      const { caller, status } = await checkCaller(request)
       const graphqlTypes = accepted.filter((type) => type !== mediaTypes.html)
       if (graphqlTypes.length === 0) return notAcceptable()
       const operation: OperationRequest = {

@@ -5,6 +5,7 @@ import {
   type ListenOptions as Address,
   type Server,
 } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { Limits } from '../../config/sections/limits.ts'
 import type { Timeouts } from '../../config/sections/timeouts.ts'
 import type { Logger } from '../../observe/logger.ts'
@@ -22,6 +23,11 @@ const acceptors = process.platform === 'linux' ? 16 : 1
 
 export interface ListenOptions {
   readonly handle: (req: IncomingMessage, res: ServerResponse, take: TakeConnection) => void
+  /** Upgrade requests that are accepted. Any other is handled like a plain request. Undefined: none is accepted. */
+  readonly upgrades?: {
+    acceptsUpgrade(req: IncomingMessage): boolean
+    upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void
+  }
   readonly host: string
   /** 0 takes a free one. */
   readonly port: number
@@ -38,7 +44,7 @@ export interface Listener extends AsyncDisposable {
 
 /** Rejects when the address is not available. Later errors of accepting (no file descriptors) are logged. */
 export async function listen(options: ListenOptions): Promise<Listener> {
-  const { handle, host, port, timeouts, limits, logger } = options
+  const { handle, upgrades, host, port, timeouts, limits, logger } = options
   const server = createServer(
     {
       maxHeaderSize: limits.maxCredentialBytes + otherHeaderBytes,
@@ -47,10 +53,12 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       requestTimeout: Math.max(timeouts.headersMs, timeouts.requestMs, timeouts.uploadMs),
       keepAliveTimeout: timeouts.idleConnectionMs,
       connectionsCheckingInterval: Math.min(timeouts.headersMs, 5_000),
+      shouldUpgradeCallback: (req) => upgrades?.acceptsUpgrade(req) ?? false,
     },
     (req, res) => handle(req, res, connections.take),
   )
   const connections = new Connections(server, timeouts.idleConnectionMs)
+  server.on('upgrade', (req, socket, head) => upgrades?.upgrade(req, socket, head))
   const address = { host, port: await findPort(host, port), reusePort: acceptors > 1 }
   const others = Array.from({ length: acceptors - 1 }, () =>
     // As a server of HTTP has its connections.

@@ -1,5 +1,5 @@
 import type { Cursor } from '../../domain.ts'
-import { mediaTypes } from '../accept.ts'
+import { mediaTypes, webSocketMessages } from '../accept.ts'
 import type { MediaType } from '../accept.ts'
 
 /** The format of a stream of results. Payloads are JSON such as `{"data":…}`, without a line break. */
@@ -77,8 +77,27 @@ export const multipartResults: Framing = {
   result: [`${delimiter}${partHead}{"payload":`, `}${delimiter}${lastPart}`],
 }
 
+/**
+ * Messages of GraphQL over WebSocket, without the id of their operation; a line break follows each. The connection sends
+ * pings of its own. No message tells a client to resume, so the connection is closed instead.
+ * @see https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md
+ */
+const messages: Framing = {
+  headers: {},
+  opening: '',
+  keepAlive: '',
+  next: (payload, cursor) =>
+    `{"type":"next","payload":${payload.slice(0, -1)},"extensions":{"cursor":"${cursor}"}}}\n`,
+  placeless: (payload) => `{"type":"next","payload":${payload}}\n`,
+  complete: '{"type":"complete"}\n',
+  failed: (errors) => `{"type":"error","payload":${errors}}\n`,
+  retry: () => '',
+  result: ['{"type":"next","payload":', '}\n{"type":"complete"}\n'],
+}
+
 /** Returns undefined for a type that is not a stream. */
 export function framingOf(type: MediaType): Framing | undefined {
   if (type === mediaTypes.events) return serverSentEvents
+  if (type === webSocketMessages) return messages
   return type === mediaTypes.multipart ? multipartResults : undefined
 }

@@ -132,6 +132,7 @@ export async function openFakeGateway(options: FakeGatewayOptions = {}): Promise
       stalledMs: options.stalledMs ?? 60_000,
       credentialCheckMs: options.credentialCheckMs ?? 60_000,
       requestMs: options.requestMs ?? 30_000,
+      idleConnectionMs: options.idleConnectionMs ?? 65_000,
     },
     introspection: options.introspection ?? true,
     persistedDocuments: options.persistedDocuments,
@@ -186,6 +187,7 @@ export async function openFakeGateway(options: FakeGatewayOptions = {}): Promise
   })
   const listener = await listen({
     handle: (req, res, take) => server.serve(req, res, take),
+    upgrades: server,
     host: '127.0.0.1',
     port: 0,
     timeouts: {
