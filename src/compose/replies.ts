@@ -1,5 +1,6 @@
 import type { Config } from '../config/config.ts'
 import type { AssistantInfo } from '../domain.ts'
+import type { Clock } from '../lib/clock.ts'
 import { createRateLimiter } from '../rate/limiter.ts'
 import { createReplyEngine, type ReplyEngine } from '../reply/engine.ts'
 import { createSessions, type Sessions } from '../session/sessions.ts'
@@ -74,9 +75,9 @@ export function createSessionsOver(
     isRestricted: () =>
       settings.some(({ id }) => assistants.serve(id, undefined)?.strategy === undefined),
     rates: {
-      messages: perMinute(limits.messagesPerMinute, tooManyMessages),
-      guestMessages: perMinute(limits.guestMessagesPerMinute, tooManyMessages),
-      uploads: perMinute(limits.uploadsPerMinute, 'Too many uploads within a minute.'),
+      messages: perMinute(limits.messagesPerMinute, tooManyMessages, clock),
+      guestMessages: perMinute(limits.guestMessagesPerMinute, tooManyMessages, clock),
+      uploads: perMinute(limits.uploadsPerMinute, 'Too many uploads within a minute.', clock),
     },
     limits,
     maxConversations: limits.maxConversationsPerSession,
@@ -86,6 +87,6 @@ export function createSessionsOver(
 }
 
 /** A limit for each key and minute. */
-export function perMinute(points: number, message: string) {
-  return createRateLimiter({ points, durationMs: 60_000, message })
+export function perMinute(points: number, message: string, clock: Clock) {
+  return createRateLimiter({ points, durationMs: 60_000, message, clock })
 }

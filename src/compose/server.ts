@@ -52,6 +52,7 @@ export function createServer(
       points: limits.maxCost,
       durationMs: Math.ceil((limits.maxCost / limits.costPerSecond) * 1000),
       message: 'The session has spent its budget of cost. Try again later.',
+      clock,
     }),
     timeouts,
     cors: config.cors,
@@ -73,13 +74,17 @@ export function createServer(
     },
     load,
     cookie,
-    signIns: perMinute(limits.signInsPerMinute, 'Too many requests to sign in within a minute.'),
+    signIns: perMinute(
+      limits.signInsPerMinute,
+      'Too many requests to sign in within a minute.',
+      clock,
+    ),
     trustProxy,
     guests: guests &&
       config.guests && {
         issue: (subject) => guests.issue(subject),
-        perAddress: perMinute(config.guests.perMinutePerAddress, tooManyGuests),
-        inAll: perMinute(config.guests.perMinute, tooManyGuests),
+        perAddress: perMinute(config.guests.perMinutePerAddress, tooManyGuests, clock),
+        inAll: perMinute(config.guests.perMinute, tooManyGuests, clock),
       },
   })
 }

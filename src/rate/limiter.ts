@@ -1,19 +1,19 @@
-import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
 import { RateLimitedError } from '../errors.ts'
+import type { Clock } from '../lib/clock.ts'
 
-/** Limits an amount per key and span of time. */
+/** Limits an amount per key and span of time. A span begins when its key is first used. */
 export interface RateLimiter {
   /**
    * @param points the amount. Default: 1.
    * @throws {@link RateLimitedError} when less is left, with the time until enough is left.
    */
-  take(key: string, points?: number): Promise<void>
+  take(key: string, points?: number): void
   /** Counts points that are known only after their use. They may be more than are left, which delays later use. */
-  charge(key: string, points: number): Promise<void>
-  /** Gives back points that were taken and not used. */
-  giveBack(key: string): Promise<void>
+  charge(key: string, points: number): void
+  /** Gives back one point that was taken and not used. A point of an earlier span adds nothing to the present one. */
+  giveBack(key: string): void
   /** The points that are left. */
-  state(key: string): Promise<RateState>
+  state(key: string): RateState
 }
 
 export interface RateState {
@@ -23,43 +23,65 @@ export interface RateState {
   readonly resetAfterMs: number | undefined
 }
 
-/** A limiter for this process only. */
+interface Span {
+  used: number
+  /** A time of the monotonic clock. */
+  readonly endsAt: number
+}
+
+/** A limiter for this process only. Every request takes from several, so a key has no timer, and nothing is a promise. */
 export function createRateLimiter(options: {
   /** The points of one `durationMs`. */
   readonly points: number
   readonly durationMs: number
   /** The message for a caller over the limit. */
   readonly message: string
+  readonly clock: Pick<Clock, 'monotonic'>
 }): RateLimiter {
-  const { points, durationMs, message } = options
-  const limiter = new RateLimiterMemory({ points, duration: durationMs / 1000 })
+  const { points, durationMs, message, clock } = options
+  /** The spans in the order of their ends, which is that of their beginnings, since all have one length. */
+  const spans = new Map<string, Span>()
+
+  function spanOf(key: string, now: number): Span | undefined {
+    for (const [oldest, { endsAt }] of spans) {
+      if (endsAt > now) break
+      spans.delete(oldest)
+    }
+    return spans.get(key)
+  }
+
+  function use(key: string, span: Span | undefined, now: number, used: number): void {
+    if (span === undefined) spans.set(key, { used, endsAt: now + durationMs })
+    else span.used += used
+  }
+
   return {
-    async take(key, wanted = 1) {
-      try {
-        await limiter.consume(key, wanted)
-      } catch (error) {
-        if (!(error instanceof RateLimiterRes)) throw error
-        // The library also counts refused points.
-        await limiter.reward(key, wanted)
-        throw new RateLimitedError(message, Math.max(1, Math.ceil(error.msBeforeNext)))
+    take(key, wanted = 1) {
+      const now = clock.monotonic()
+      const span = spanOf(key, now)
+      if ((span?.used ?? 0) + wanted > points) {
+        const leftMs = span === undefined ? durationMs : span.endsAt - now
+        throw new RateLimitedError(message, Math.max(1, Math.ceil(leftMs)))
       }
+      use(key, span, now, wanted)
     },
-    async charge(key, used) {
-      if (used > 0) await limiter.penalty(key, used)
+    charge(key, used) {
+      if (used <= 0) return
+      const now = clock.monotonic()
+      use(key, spanOf(key, now), now, used)
     },
-    async giveBack(key) {
-      const { consumedPoints } = await limiter.reward(key)
-      // Points that were taken in an earlier window are not added to this one.
-      if (consumedPoints < 0) await limiter.delete(key)
+    giveBack(key) {
+      const span = spanOf(key, clock.monotonic())
+      if (span !== undefined && span.used > 0) span.used -= 1
     },
-    async state(key) {
-      const state = await limiter.get(key)
-      const remaining = Math.max(0, Math.min(points, state?.remainingPoints ?? points))
-      const isUsed = state !== null && remaining < points
+    state(key) {
+      const now = clock.monotonic()
+      const span = spanOf(key, now)
+      const used = span?.used ?? 0
       return {
         limit: points,
-        remaining,
-        resetAfterMs: isUsed ? Math.max(0, state.msBeforeNext) : undefined,
+        remaining: Math.max(0, points - used),
+        resetAfterMs: span === undefined || used === 0 ? undefined : span.endsAt - now,
       }
     },
   }

@@ -73,7 +73,7 @@ export interface Acceptance {
    * @throws {@link UnavailableError} {@link NotFoundError} {@link InvalidInputError} {@link ConversationBusyError}
    * {@link QueueFullError} {@link RateLimitedError} {@link IdempotencyMismatchError}
    */
-  accept(session: Session, request: SendMessageRequest, refund: () => Promise<void>): Promise<Reply>
+  accept(session: Session, request: SendMessageRequest, refund: () => void): Promise<Reply>
   /** The reply to a message that was accepted before under the same key; undefined: there is none. Accepts nothing. */
   repeat(session: Session, request: SendMessageRequest): Promise<Reply | undefined>
 }
@@ -140,7 +140,7 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
         outcome = await ask(session, request, { maxOpen, begin: begun?.begin })
       } finally {
         // A store that fails has taken nothing either.
-        if (outcome?.type !== 'accepted') await refund()
+        if (outcome?.type !== 'accepted') refund()
       }
       const { reply, interrupts, overtaken, lease } = accepted(outcome)
       remember(assistantOf, reply.conversationId, reply.assistantId, maxRemembered)

@@ -138,7 +138,7 @@ export function createSessionReplies(
         }
       }
       try {
-        await this.#messages.take(this.#session.id)
+        this.#messages.take(this.#session.id)
         return undefined
       } catch (error) {
         if (error instanceof RateLimitedError) return error
@@ -202,14 +202,14 @@ export function createSessionReplies(
       const open = await ledger.session(this.#session).openReplies(undefined)
       const limit = limits.maxOpenPerSession
       return {
-        messages: await this.#limitOf(this.#messages),
-        uploads: await this.#limitOf(rates.uploads),
+        messages: this.#limitOf(this.#messages),
+        uploads: this.#limitOf(rates.uploads),
         openReplies: { limit, remaining: Math.max(0, limit - open.length), resetAt: null },
       }
     }
 
-    async #limitOf(rate: RateLimiter): Promise<SessionLimit> {
-      const { limit, remaining, resetAfterMs } = await rate.state(this.#session.id)
+    #limitOf(rate: RateLimiter): SessionLimit {
+      const { limit, remaining, resetAfterMs } = rate.state(this.#session.id)
       const resetAt = resetAfterMs === undefined ? null : options.clock.now() + resetAfterMs
       return { limit, remaining, resetAt }
     }

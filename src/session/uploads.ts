@@ -47,7 +47,7 @@ export function createUploads(
     }
     if (!isTaken(mediaType))
       throw new InvalidInputError('Files of this media type are not taken.', { field: ['file'] })
-    await options.rate.take(session.id)
+    options.rate.take(session.id)
     const circuit = admission.circuit(assistant.id)
     const retryAfterMs = circuit?.retryAfterMs
     if (retryAfterMs !== undefined) {

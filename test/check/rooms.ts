@@ -24,7 +24,7 @@ const rooms: Readonly<Record<string, Room>> = {
     packages: ['pino', 'prom-client', '@opentelemetry/api'],
   },
   config: { uses: ['domain', 'errors'], types: [], packages: ['zod'] },
-  rate: { uses: ['errors'], types: [], packages: ['rate-limiter-flexible'] },
+  rate: { uses: ['errors'], types: [], packages: [] },
   store: { uses: ['domain', 'errors'], types: [], packages: ['node:sqlite', 'pg'] },
   coze: {
     uses: ['errors'],

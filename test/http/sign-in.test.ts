@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
 import { limitsSchema } from '../../src/config/sections/limits.ts'
 import { RateLimitedError, UnavailableError } from '../../src/errors.ts'
+import { systemClock } from '../../src/lib/clock.ts'
 import { createRateLimiter } from '../../src/rate/limiter.ts'
 import type { GuestIssuer } from '../../src/server/sign-in.ts'
 import { apiKey } from '../kit/credentials/api-keys.ts'
@@ -28,7 +29,7 @@ async function open(more: FakeGatewayOptions = {}) {
   const taken: string[] = []
   let left = Number.POSITIVE_INFINITY
   const limiter = (name: string) => ({
-    async take(key: string) {
+    take(key: string) {
       taken.push(`${name} ${key}`)
       left -= 1
       if (left < 0) throw new RateLimitedError('Too many guests.', 30_000)
@@ -96,7 +97,7 @@ describe('a request for a credential', () => {
   ])('T16: is counted for its address before anything is checked: %s %s', async (path, method) => {
     const addresses: string[] = []
     const signIns = {
-      async take(address: string) {
+      take(address: string) {
         addresses.push(address)
         throw new RateLimitedError('Too many requests to sign in within a minute.', 30_000)
       },
@@ -440,7 +441,12 @@ describe('POST /auth/guest', () => {
 
   it('is limited by the limiter that the gateway has', async () => {
     const limiter = (points: number) =>
-      createRateLimiter({ points, durationMs: 60_000, message: 'Too many guests.' })
+      createRateLimiter({
+        points,
+        durationMs: 60_000,
+        message: 'Too many guests.',
+        clock: systemClock,
+      })
     const issue = async () => ({ token: 'a.b.c', expiresAt: 0 })
     for (const [perAddress, inAll] of [
       [2, 9],

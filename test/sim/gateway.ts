@@ -232,10 +232,10 @@ export function startGateway(world: World, bug: SeededBug): GatewayProcess {
 
 /** Time is virtual, and who asks too often is not what is looked for here. */
 const unlimited: RateLimiter = {
-  take: async () => undefined,
-  charge: async () => undefined,
-  giveBack: async () => undefined,
-  state: async () => ({ limit: 1_000, remaining: 1_000, resetAfterMs: undefined }),
+  take: () => undefined,
+  charge: () => undefined,
+  giveBack: () => undefined,
+  state: () => ({ limit: 1_000, remaining: 1_000, resetAfterMs: undefined }),
 }
 
 function callerOf(person: string): SessionCaller {

@@ -25,8 +25,8 @@ export interface EventAccount {
     readonly held: Disposable & { keep(bytes: number): void }
   }
   /** @throws {@link RateLimitedError} when less is left of the session's budget. */
-  take(session: SessionId, points: number): Promise<void>
-  charge(session: SessionId, points: number): Promise<void>
+  take(session: SessionId, points: number): void
+  charge(session: SessionId, points: number): void
 }
 
 /** The parts that are needed to execute one event. */
@@ -85,7 +85,7 @@ async function answerInBudget(
   const { id } = contextValue.store.session
   for (;;) {
     try {
-      await account.take(id, cost)
+      account.take(id, cost)
       const { budget, held } = account.begin(id)
       using unsent = new DisposableStack()
       unsent.use(held)
@@ -111,7 +111,7 @@ async function payEvent(
     if (rendered !== undefined) return countOnce(parts, rendered, budget)
     return await executeOnce(parts, event, budget)
   } finally {
-    await parts.account.charge(parts.contextValue.store.session.id, budget.points)
+    parts.account.charge(parts.contextValue.store.session.id, budget.points)
   }
 }
 

@@ -40,9 +40,9 @@ export interface AnswerInProgress {
 /** The budget of each session for documents. */
 export interface CostLimiter {
   /** @throws {@link RateLimitedError} */
-  take(key: string, points: number): Promise<void>
+  take(key: string, points: number): void
   /** Takes points that are known only after their use. */
-  charge(key: string, points: number): Promise<void>
+  charge(key: string, points: number): void
 }
 
 /** The context that Yoga carries through a request. */

@@ -47,7 +47,7 @@ export function createSessionOpener({
     const context = await operation.openContext()
     const { id } = context.store.session
     operation.cost = documents.costOf(document)
-    await costs.take(id, operation.cost)
+    costs.take(id, operation.cost)
     operation.making = beginAnswer(id)
     return { ...context, budget: operation.making.budget }
   }
@@ -61,7 +61,7 @@ export function useExecution(openSession: OpenSession, costs: CostLimiter): Oper
     const contextValue = await openSession(args, operationOf(args))
     const result = await execute({ ...args, contextValue, options: coercion })
     const { budget, store } = contextValue
-    await costs.charge(store.session.id, budget.points)
+    costs.charge(store.session.id, budget.points)
     if (budget.failure) return { errors: [budget.failure], data: null }
     return 'data' in result ? result : { errors: result.errors?.map(asInputError) ?? [] }
   }

@@ -8,7 +8,7 @@ import type {
   SessionId,
   SessionName,
 } from '../../../src/domain.ts'
-import { systemClock } from '../../../src/lib/clock.ts'
+import { type Clock, systemClock } from '../../../src/lib/clock.ts'
 import type { Logger } from '../../../src/observe/logger.ts'
 import { createRateLimiter } from '../../../src/rate/limiter.ts'
 import { createReplyEngine, type ReplyEngineOptions } from '../../../src/reply/engine.ts'
@@ -101,7 +101,7 @@ export async function openEngine(options: OpenEngineOptions = {}) {
       assistants: [assistant],
       mediaTypes: ['image/*', 'text/plain'],
       cursorKey: 'key',
-      rates: ratesOf(limits),
+      rates: ratesOf(limits, clock),
       maxConversations: limits.maxConversationsPerSession,
       ...options,
       limits,
@@ -179,9 +179,12 @@ function linesLogger(lines: Line[]): Logger {
   return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') }
 }
 
-function ratesOf({ messagesPerMinute, guestMessagesPerMinute, uploadsPerMinute }: Limits) {
+function ratesOf(
+  { messagesPerMinute, guestMessagesPerMinute, uploadsPerMinute }: Limits,
+  clock: Clock,
+) {
   const perMinute = (points: number) =>
-    createRateLimiter({ points, durationMs: 60_000, message: 'Too often.' })
+    createRateLimiter({ points, durationMs: 60_000, message: 'Too often.', clock })
   return {
     messages: perMinute(messagesPerMinute),
     guestMessages: perMinute(guestMessagesPerMinute),

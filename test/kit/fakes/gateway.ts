@@ -126,6 +126,7 @@ export async function openFakeGateway(options: FakeGatewayOptions = {}): Promise
         points: limits.maxCost,
         durationMs: Math.ceil((limits.maxCost / limits.costPerSecond) * 1000),
         message: 'Too much.',
+        clock,
       }),
     timeouts: {
       keepAliveMs: options.keepAliveMs ?? 12_000,
@@ -161,7 +162,7 @@ export async function openFakeGateway(options: FakeGatewayOptions = {}): Promise
       challenge: () => 'Bearer',
     },
     cookie: options.cookie,
-    signIns: options.signIns ?? { take: async () => undefined },
+    signIns: options.signIns ?? { take: () => undefined },
     guests: options.guests,
     trustProxy: options.trustProxy ?? 0,
     openSession: async (caller) => {
