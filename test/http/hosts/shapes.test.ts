@@ -583,7 +583,7 @@ describe('a server of its own', () => {
     const page = await globalThis.fetch(gateway.url, { headers: { accept: 'text/html' } })
     expect([page.url, page.status]).toEqual([`${gateway.url}/api/graphql`, 200])
     const answer = await globalThis.fetch(gateway.url)
-    const paths = ['/api/graphql', '/health/live', '/health/ready', '/auth/cookie', '/auth/guest']
+    const paths = ['/api/graphql', '/health/live', '/health/ready']
     expect(await answer.json()).toEqual({ paths })
   })
 })
