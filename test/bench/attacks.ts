@@ -8,6 +8,7 @@ import {
   httpRequest,
   pour,
   repeat,
+  repeatHttp2,
   send,
   type Target,
 } from './hostile-client.ts'
@@ -136,8 +137,7 @@ export const attacks: readonly Attack[] = [
   },
   {
     name: 'requests poured into one socket',
-    run: (target, signal) =>
-      pour(target, 'GET /graphql HTTP/1.1\r\nhost:x\r\n\r\n'.repeat(10_000), signal),
+    run: (target, signal) => pour(target, get('/graphql').repeat(10_000), signal),
   },
   {
     name: 'requests poured, with a credential',
@@ -147,6 +147,45 @@ export const attacks: readonly Attack[] = [
         requestOf(() => ({ query: '{ __typename }' }))(first(target)).repeat(1_000),
         signal,
       ),
+  },
+  {
+    name: 'requests poured into 50 sockets',
+    run: (target, signal) => pourInto(target, 50, () => get('/graphql').repeat(100), signal),
+  },
+  {
+    name: 'requests poured, each with a new token',
+    run: (target, signal) =>
+      pourInto(
+        target,
+        50,
+        (n) =>
+          times(
+            16,
+            (k) => get('/graphql?query=%7Ba%7D', `authorization: Bearer ${n}-${k}\r\n`),
+            '',
+          ),
+        signal,
+      ),
+  },
+  {
+    name: 'invalid documents poured into 50',
+    run: (target, signal) =>
+      pourInto(
+        target,
+        50,
+        (n) => requestOf(() => ({ query: `{ nothing${n} }` }))(first(target)).repeat(16),
+        signal,
+      ),
+  },
+  ...['/health/ready', '/auth/guest'].map((path) => ({
+    name: `${path} poured into 50 sockets`,
+    run: (target: Target, signal: AbortSignal) =>
+      pourInto(target, 50, () => get(path).repeat(100), signal),
+  })),
+  {
+    name: 'queries on 50 streams of HTTP/2 each',
+    isHttp2: true,
+    run: (target, signal) => repeatHttp2(target, 50, () => ({ query: '{ __typename }' }), signal),
   },
   ...(['latin', 'chinese'] as const).map((alphabet) => ({
     name: `replies of 4 MiB that end, ${alphabet}`,
@@ -170,6 +209,20 @@ function texts(count: number, { replies }: Hostile): Asked {
     query: `query ($ids: [ID!]!) { ${times(count, (n) => `a${n}: nodes(ids: $ids) { ... on Reply { text } }`)} }`,
     variables: { ids: replies },
   }
+}
+
+function get(path: string, more = ''): string {
+  return `GET ${path} HTTP/1.1\r\nhost:x\r\n${more}\r\n`
+}
+
+/** As `pour`, on so many connections. */
+async function pourInto(
+  target: Target,
+  count: number,
+  bytesOf: (n: number) => string,
+  signal: AbortSignal,
+): Promise<void> {
+  await Promise.all(Array.from({ length: count }, (_, n) => pour(target, bytesOf(n), signal)))
 }
 
 function requestOf(document: (hostile: Hostile) => Asked): (hostile: Hostile) => string {
@@ -223,8 +276,8 @@ function first({ hostile: [one] }: Target): Hostile {
   return one
 }
 
-function times(count: number, text: (n: number) => string): string {
-  return Array.from({ length: count }, (_, n) => text(n)).join(' ')
+function times(count: number, text: (n: number) => string, separator = ' '): string {
+  return Array.from({ length: count }, (_, n) => text(n)).join(separator)
 }
 
 function ignore(): void {}

@@ -141,6 +141,37 @@ export async function holdHttp2(
   for (const session of sessions) session.destroy()
 }
 
+/** Asks on so many streams of one HTTP/2 connection for each session, reads what comes, and asks again. */
+export async function repeatHttp2(
+  { port, hostile }: Target,
+  count: number,
+  document: (hostile: Hostile) => Asked,
+  signal: AbortSignal,
+): Promise<void> {
+  await Promise.all(
+    hostile.map(async (one) => {
+      const session = connectHttp2(`http://127.0.0.1:${port}`)
+      session.on('error', () => undefined)
+      const body = JSON.stringify(document(one))
+      const asking = Array.from({ length: count }, async () => {
+        while (!signal.aborted && !session.destroyed) {
+          const stream = session.request({
+            ':method': 'POST',
+            ':path': '/graphql',
+            'content-type': 'application/json',
+            authorization: `Bearer ${one.token}`,
+          })
+          stream.on('error', () => undefined).resume()
+          stream.end(body)
+          await new Promise<void>((resolve) => stream.on('close', () => resolve()))
+        }
+      })
+      await Promise.all(asking)
+      session.destroy()
+    }),
+  )
+}
+
 /** Asks on so many connections, reads as fast as it can, and asks again when the answer has ended. */
 export async function repeat(
   target: Target,
