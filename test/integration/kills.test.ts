@@ -15,7 +15,7 @@ import { until } from '../kit/process/until.ts'
 /** `KILLS=<count>` kills so often. */
 // oxlint-disable-next-line node/no-process-env
 const { KILLS } = process.env
-const kills = Number(KILLS ?? figure(20, 500))
+const kills = Number(KILLS ?? figure(50, 500))
 const assistants = ['flow', 'bot', 'flow', 'bot'] as const
 
 /** Somebody with one conversation at a time, whose messages can be told from those of an earlier one. */
