@@ -37,6 +37,9 @@ interface Line {
 /** The part of a turn up to which nothing is written down: most turns never have more. */
 const freePart = 1 / 4
 
+/** What has gone on is kept in a line up to so many, and as long as it is the smaller part of it. */
+const maxGone = 1_024
+
 /** Owners whose share is remembered although nothing of theirs waits. */
 const maxRemembered = 1_024
 
@@ -75,6 +78,10 @@ export function createTurns(
       level = line.had
       line.next += 1
       if (line.next === line.waiting.length) lines.delete(line.owner)
+      else if (line.next >= maxGone && line.next * 2 >= line.waiting.length) {
+        line.waiting.splice(0, line.next)
+        line.next = 0
+      }
       const units = first()
       done += units
       remember(units, line.owner)

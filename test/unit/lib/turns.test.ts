@@ -1,6 +1,7 @@
 import { setImmediate as settled } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { createTurns } from '../../../src/lib/turns.ts'
+import { heldBytes } from '../../kit/process/held-heap.ts'
 
 /** What each of so many workers has done, turn by turn. */
 async function work(perTurn: number, workers: number, steps: number, units: number) {
@@ -26,6 +27,19 @@ async function work(perTurn: number, workers: number, steps: number, units: numb
 }
 
 describe('turns', () => {
+  it('keep nothing of what has gone on, although an owner waits all the time', () => {
+    const next: (() => void)[] = []
+    const own = createTurns(100, (run) => void next.push(run)).of('busy')
+    void own.take(200)
+    for (let n = 0; n < 3; n += 1) void own.take(100)
+    const before = heldBytes()
+    for (let n = 0; n < 100_000; n += 1) {
+      void own.take(100)
+      next.shift()?.()
+    }
+    expect(heldBytes() - before).toBeLessThan(5_000_000)
+  })
+
   it('let no turn of the event loop do more than it may, and one piece more', async () => {
     for (const turn of await work(100, 7, 50, 30)) expect(turn.length).toBeLessThanOrEqual(4)
   })
