@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Client } from 'pg'
+import type { Session } from '../../src/domain.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { openPostgresStore, type PostgresStoreOptions } from '../../src/store/postgres/store.ts'
 import { type Store, StoreError } from '../../src/store/store.ts'
@@ -16,6 +17,7 @@ import {
   openSession,
   readAll,
   runReply,
+  startConversation,
 } from '../kit/fakes/stored-replies.ts'
 import { openCuttingProxy } from '../kit/process/cutting-proxy.ts'
 import { type PostgresServer, startPostgres } from '../kit/process/postgres.ts'
@@ -195,7 +197,134 @@ describe('postgres: a server that has lost what it had not written to its disk',
   )
 })
 
+/** Keeps a row of a session's own locked until it is released. */
+async function lockSession(url: string, { id }: Session) {
+  const client = new Client({ connectionString: url })
+  client.on('error', () => {})
+  await client.connect()
+  await client.query('BEGIN')
+  await client.query('SELECT FROM sessions WHERE key = $1 FOR UPDATE', [id])
+  return {
+    async release() {
+      await client.query('COMMIT')
+      await client.end()
+    },
+  }
+}
+
+const isWaiting = async (url: string) =>
+  (await ask(url, `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'`)).length > 0
+
+describe('postgres: sessions beside each other', () => {
+  it('answers a session whose text is stored with that of one that waits for something else', async () => {
+    const url = await server.newDatabase()
+    const clock = createFakeClock()
+    await using store = await open(url, { clock })
+    const { ledger } = store
+    const busy = await openSession(ledger)
+    const other = await openSession(ledger)
+    const [busyRun, run] = [await runReply(store, busy), await runReply(store, other)]
+    const lock = await lockSession(url, busy)
+    const renamed = ledger.renameConversation(busy, busyRun.reply.conversationId, 'later', 5)
+    await expect.poll(() => isWaiting(url)).toBe(true)
+    await busyRun.append([{ kind: 'ANSWER', offset: 0, text: 'of the busy one' }])
+    await run.append([{ kind: 'ANSWER', offset: 0, text: 'mine' }])
+    clock.advance(250)
+    const stored = () => ask(url, 'SELECT text FROM texts')
+    await expect.poll(stored).toEqual([{ text: 'mine' }])
+    expect(await finish(run, completed('mine'))).toMatchObject({ type: 'finished' })
+    await lock.release()
+    expect(await renamed).toMatchObject({ title: 'later' })
+    expect(await finish(busyRun, completed('of the busy one'))).toMatchObject({ type: 'finished' })
+    expect(await ledger.session(busy).replies([busyRun.reply.id])).toMatchObject([
+      { text: 'of the busy one' },
+    ])
+  })
+
+  it('opens a session in the order of its calls, so that none is told a name from before an erasure', async () => {
+    const url = await server.newDatabase()
+    const known = await open(url)
+    const session = await openSession(known.ledger)
+    const { reply } = await runReply(known, session)
+    await known[Symbol.asyncDispose]()
+    await using store = await open(url)
+    const lock = await lockSession(url, session)
+    const order: string[] = []
+    const renamed = store.ledger
+      .renameConversation(session, reply.conversationId, 'before', 5)
+      .then(() => order.push('renamed'))
+    await expect.poll(() => isWaiting(url)).toBe(true)
+    const opened = store.ledger
+      .openSession(session.id, () => session.name, 6)
+      .then(() => order.push('opened'))
+    await store.ping()
+    await store.ping()
+    await lock.release()
+    await Promise.all([renamed, opened])
+    expect(order).toEqual(['renamed', 'opened'])
+  })
+
+  it('forgets no title that is given while old ones are looked for', async () => {
+    const url = await server.newDatabase()
+    await using store = await open(url)
+    const session = await openSession(store.ledger)
+    await startConversation(store.ledger, session, { title: 'old', at: 1 })
+    const client = new Client({ connectionString: url })
+    await client.connect()
+    await client.query('BEGIN')
+    await client.query(`UPDATE conversations SET title = 'new', titled_at = 100`)
+    const trimmed = store.ledger.trimMessages(50)
+    await expect.poll(() => isWaiting(url)).toBe(true)
+    await client.query('COMMIT')
+    await client.end()
+    expect(await trimmed).toBe(0)
+    expect(await ask(url, 'SELECT title FROM conversations')).toEqual([{ title: 'new' }])
+  })
+})
+
 describe('postgres: a server that is away', () => {
+  it('F28: refuses all that is asked for a session whose last write is in doubt, and says that it fails once', async () => {
+    await using own = await startPostgres()
+    const url = await own.newDatabase()
+    const told: string[] = []
+    const note = (_: object, message: string) => void told.push(message)
+    await using store = await open(url, { logger: { ...silentLogger, error: note, info: note } })
+    const session = await openSession(store.ledger)
+    const { reply } = await runReply(store, session)
+    const rename = (title: string) =>
+      store.ledger.renameConversation(session, reply.conversationId, title, 5)
+    await lockSession(url, session)
+    const doubtful = rename('in doubt')
+    await expect.poll(() => isWaiting(url)).toBe(true)
+    await own.crash()
+    await expect(store.ping()).rejects.toThrow(StoreError)
+    for (const title of ['one', 'two', 'three']) {
+      await expect(rename(title)).rejects.toThrow('is being asked for')
+    }
+    await own.start()
+    expect(await doubtful).toMatchObject({ title: 'in doubt' })
+    expect(told.filter((message) => message === 'store write failed')).toHaveLength(1)
+  })
+
+  it('F28: says once that nothing can be written, and does not take what is read for a write', async () => {
+    const url = await server.newDatabase()
+    const told: string[] = []
+    const note = (_: object, message: string) => void told.push(message)
+    await using store = await open(url, { logger: { ...silentLogger, error: note, info: note } })
+    const session = await openSession(store.ledger)
+    const name = new URL(url).pathname.slice(1)
+    await ask(url, `ALTER DATABASE ${name} SET default_transaction_read_only = on`)
+    const others = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+      WHERE datname = '${name}' AND pid <> pg_backend_pid()`
+    await ask(url, others)
+    told.length = 0
+    for (let times = 0; times < 3; times += 1) {
+      await expect(acceptReply(store.ledger, session)).rejects.toThrow(StoreError)
+      expect(await store.ledger.session(session).openReplies(undefined)).toEqual([])
+    }
+    expect(told).toEqual(['store write failed'])
+  })
+
   it('F28: refuses messages meanwhile, and goes on with what runs once it is back, without a restart', async () => {
     await using own = await startPostgres()
     await using store = await open(await own.newDatabase())

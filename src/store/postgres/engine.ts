@@ -40,7 +40,7 @@ export class PostgresEngine implements Engine {
   readonly #ending = new AbortController()
   #table: Table | undefined
   #instance: AsyncDisposable | undefined
-  /** The last statement that could have been done was not, which is told once. */
+  /** The last write that could have been done was not, which is told once. */
   #isFailing = false
   readonly #underWay = new Set<Promise<void>>()
 
@@ -120,7 +120,9 @@ export class PostgresEngine implements Engine {
     const events: WrittenEvent[] = []
     let commitMs = 0
     const committed = (ms: number) => (commitMs += ms)
+    let isDoubtful = false
     const isInDoubt = () => {
+      isDoubtful = true
       if (sessionId !== undefined) this.#inDoubt.add(sessionId)
     }
     try {
@@ -132,17 +134,17 @@ export class PostgresEngine implements Engine {
         )
       }
       const work = () => perform(table, call, { events, isInDoubt, committed })
-      const value = await (sessionId === undefined ? work() : this.#lanes.run([sessionId], work))
-      this.#succeeded()
+      const value = await (sessionId === undefined ? work() : this.#lanes.run(sessionId, work))
+      if (commitMs > 0 || call.method === 'ping') this.#wrote()
       this.#answer({ id: call.id, type: 'done', value, events }, commitMs)
     } catch (error) {
       this.#failed(call, error)
     } finally {
-      if (sessionId !== undefined) this.#inDoubt.delete(sessionId)
+      if (isDoubtful && sessionId !== undefined) this.#inDoubt.delete(sessionId)
     }
   }
 
-  #succeeded(): void {
+  #wrote(): void {
     if (this.#isFailing) this.#note('info', 'store writes again', {})
     this.#isFailing = false
   }
@@ -185,7 +187,8 @@ export class PostgresEngine implements Engine {
 }
 
 /** Whose lane a call takes; undefined: it is of no session, or takes the lanes of several by itself. */
-function sessionOf({ args }: TableCall): SessionId | undefined {
+function sessionOf({ method, args }: TableCall): SessionId | undefined {
+  if (method === 'openSession') return args.id
   return 'sessionId' in args ? args.sessionId : undefined
 }
 

@@ -1,28 +1,44 @@
 import type { SessionId } from '../../domain.ts'
 
+/** What waits in the lane of a session that has work under way. */
+interface Lane {
+  readonly ahead: (() => void)[]
+  readonly waiting: (() => void)[]
+}
+
 /** Work of one session is done in its order, one at a time, so that each call sees what those before it wrote. */
 export class Lanes {
-  /** The last work of each session that has any. */
-  readonly #last = new Map<SessionId, Promise<void>>()
+  readonly #lanes = new Map<SessionId, Lane>()
 
-  /** Begins once the work of all these sessions that was there before has ended. */
-  async run<T>(sessions: readonly SessionId[], work: () => Promise<T>): Promise<T> {
-    const before = sessions.flatMap((session) => this.#last.get(session) ?? [])
-    const { promise, resolve } = Promise.withResolvers<void>()
-    for (const session of sessions) this.#last.set(session, promise)
+  isFree(session: SessionId): boolean {
+    return !this.#lanes.has(session)
+  }
+
+  /** Begins once the work of the session that was there before has ended; at once where there is none. */
+  run<T>(session: SessionId, work: () => Promise<T>): Promise<T> {
+    return this.#run(session, 'waiting', work)
+  }
+
+  /** Begins once what is under way in the session has ended, ahead of what else waits. */
+  runAhead<T>(session: SessionId, work: () => Promise<T>): Promise<T> {
+    return this.#run(session, 'ahead', work)
+  }
+
+  async #run<T>(session: SessionId, place: keyof Lane, work: () => Promise<T>): Promise<T> {
+    const lane = this.#lanes.get(session)
+    if (lane === undefined) this.#lanes.set(session, { ahead: [], waiting: [] })
+    else await new Promise<void>((begin) => lane[place].push(begin))
     try {
-      if (before.length > 0) await Promise.all(before)
       return await work()
     } finally {
-      for (const session of sessions) {
-        if (this.#last.get(session) === promise) this.#last.delete(session)
-      }
-      resolve()
+      this.#leave(session)
     }
   }
 
-  /** All that is under way. */
-  async idle(): Promise<void> {
-    while (this.#last.size > 0) await Promise.all(this.#last.values())
+  #leave(session: SessionId): void {
+    const lane = this.#lanes.get(session)
+    const next = lane?.ahead.shift() ?? lane?.waiting.shift()
+    if (next === undefined) this.#lanes.delete(session)
+    else next()
   }
 }

@@ -34,7 +34,7 @@ export function createRemoval(
       const bySession = Map.groupBy(old, (row: StoredRow) => string(row['session']) as SessionId)
       for (const [sessionId, rows] of bySession) {
         const ids = rows.map((row) => integer(row['id']))
-        await lanes.run([sessionId], () =>
+        await lanes.run(sessionId, () =>
           sessions.change(
             sessionId,
             {},
@@ -52,17 +52,18 @@ export function createRemoval(
         )
       }
       if (old.length > 0) return old.length
+      // What is used meanwhile is not old any more: each row is looked at again once it is locked.
+      const isOldName = sql`(title IS NOT NULL OR start_key IS NOT NULL)
+        AND greatest(last_used_at, coalesce(titled_at, 0)) < ${writtenBefore}`
       const names = await count(sql`
         UPDATE conversations SET title = NULL, titled_at = NULL, start_key = NULL, start_digest = NULL
-        WHERE (session, id) IN (
-          SELECT session, id FROM conversations
-          WHERE (title IS NOT NULL OR start_key IS NOT NULL)
-            AND greatest(last_used_at, coalesce(titled_at, 0)) < ${writtenBefore}
-          LIMIT ${maxRows})`)
+        WHERE (session, id) IN (SELECT session, id FROM conversations WHERE ${isOldName} LIMIT ${maxRows})
+          AND ${isOldName}`)
+      const isOldFile = sql`forgotten = 0 AND greatest(created_at, coalesce(used_at, 0)) < ${writtenBefore}`
       const files = await count(sql`
-        UPDATE attachments SET name = '', media_type = '', forgotten = 1 WHERE (session, key) IN (
-          SELECT session, key FROM attachments
-          WHERE forgotten = 0 AND greatest(created_at, coalesce(used_at, 0)) < ${writtenBefore} LIMIT ${maxRows})`)
+        UPDATE attachments SET name = '', media_type = '', forgotten = 1
+        WHERE (session, key) IN (SELECT session, key FROM attachments WHERE ${isOldFile} LIMIT ${maxRows})
+          AND ${isOldFile}`)
       return names + files
     },
   }

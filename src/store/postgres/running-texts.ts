@@ -74,24 +74,59 @@ export function createWriteTexts(
     })
   }
 
+  /** Whatever waits in the lane of one of the sessions, the others do not wait for it. */
   async function write(texts: readonly TextWrite[], context: CallContext) {
-    const startedAt = clock.monotonic()
-    const together = await writeTogether(texts)
-    context.committed(clock.monotonic() - startedAt)
-    const outcomes: ('written' | 'lost' | 'behind')[] = []
-    for (const [index, text] of texts.entries()) {
-      const outcome = together[index] ?? 'lost'
-      outcomes.push(
-        outcome === 'alone'
-          ? await writeText({ sessionId: text.sessionId, text }, context)
-          : outcome,
-      )
-    }
-    return outcomes
+    const outcomes = new Map<TextWrite, Outcome>()
+    const isFree = ({ sessionId }: TextWrite) => lanes.isFree(sessionId)
+    const { free = [], busy = [] } = Object.groupBy(texts, (text) =>
+      isFree(text) ? 'free' : 'busy',
+    )
+    const together = begin(free, context)
+    const works = [
+      ...bySession(free).map(([sessionId, own]) =>
+        lanes.run(sessionId, () => end(own, together, outcomes, context)),
+      ),
+      ...bySession(busy).map(([sessionId, own]) =>
+        lanes.runAhead(sessionId, () => end(own, begin(own, context), outcomes, context)),
+      ),
+    ]
+    await Promise.allSettled(works)
+    await Promise.all(works)
+    return texts.map((text) => outcomes.get(text) ?? 'lost')
   }
 
-  return ({ texts }, context) =>
-    lanes.run([...new Set(texts.map(({ sessionId }) => sessionId))], () => write(texts, context))
+  async function begin(texts: readonly TextWrite[], { committed }: CallContext) {
+    if (texts.length === 0) return new Map<TextWrite, Outcome | 'alone'>()
+    const startedAt = clock.monotonic()
+    const together = await writeTogether(texts)
+    committed(clock.monotonic() - startedAt)
+    return new Map(texts.map((text, index) => [text, together[index] ?? 'lost']))
+  }
+
+  async function end(
+    texts: readonly TextWrite[],
+    together: ReturnType<typeof begin>,
+    outcomes: Map<TextWrite, Outcome>,
+    context: CallContext,
+  ) {
+    const written = await together
+    for (const text of texts) {
+      const outcome = written.get(text) ?? 'lost'
+      const { sessionId } = text
+      outcomes.set(
+        text,
+        outcome === 'alone' ? await writeText({ sessionId, text }, context) : outcome,
+      )
+    }
+  }
+
+  return ({ texts }, context) => write(texts, context)
+}
+
+type Outcome = 'written' | 'lost' | 'behind'
+
+function bySession(texts: readonly TextWrite[]) {
+  return [...Map.groupBy(texts, ({ sessionId }) => sessionId)]
 }
 
 function at({ offset, text }: { readonly offset: number; readonly text: string }) {

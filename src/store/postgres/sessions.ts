@@ -110,7 +110,7 @@ export class Sessions {
         return done.length === 1 || (wasLost && (await this.#isDone(write)))
       } catch (error) {
         if (!(error instanceof StatementError)) throw error
-        if (error.outcome === 'conflict') return false
+        if (error.outcome === 'conflict') return wasLost && (await this.#isDone(write))
         if (error.outcome === 'bug') throw error
         if (error.outcome === 'refused' && !wasLost) throw error
         wasLost = true

@@ -51,7 +51,7 @@ export function createTable({ db, sessions, lanes, clock, newId }: TableParts): 
         const { sessionId } = args
         // Behind whatever waits already; where it fails, the next message asks for itself.
         lanes
-          .run([sessionId], () => accepting.askAhead(sessionId, outcome.reply.conversationId))
+          .run(sessionId, () => accepting.askAhead(sessionId, outcome.reply.conversationId))
           .catch(() => {})
       }
       return outcome

@@ -41,7 +41,7 @@ export function createTrim(
       SELECT e.seq, e."check", e.running, e.reply, r.ended_at, r.ended_seq, r.conversation
       FROM events e LEFT JOIN replies r ON r.session = e.session AND r.id = e.reply
       WHERE e.session = s.id ORDER BY e.seq LIMIT ${maxEvents}`)
-    return lanes.run([sessionId], () =>
+    return lanes.run(sessionId, () =>
       sessions.change(
         sessionId,
         { first, deleted: sql`s.deleted_at` },
