@@ -121,7 +121,7 @@ describe('EventSource and WebSocket with a cookie, in Chromium', () => {
     const { port } = elsewhere.address() as AddressInfo
     // With another port it is of the same site, and its browser sends the cookie; from another site it does not.
     await alice.page.goto(`http://127.0.0.1:${port}`)
-    expect(await ask()).toMatch(/^4403 A cookie is taken only from pages of this site/)
+    expect(await ask()).toMatch(/^4403 A cookie is accepted only from pages of this site/)
     await alice.page.goto(`http://localhost:${port}`)
     expect(await ask()).toMatch(/^4403 /)
   })

@@ -3,6 +3,7 @@ import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { UnauthenticatedError } from '../../src/errors.ts'
 import { openBrowser } from '../kit/clients/browser.ts'
 import { type RunningDemo, startDemo } from '../kit/process/demo.ts'
 import { type FakeGateway, openFakeGateway } from '../kit/fakes/gateway.ts'
@@ -51,9 +52,10 @@ describe('GraphiQL of the demo, in Chromium', () => {
     const grown: string[] = []
     await run(window.page, 'SendMessage')
     await until(async () => {
-      const [, answer] = /"answer": "([^"]*)"/.exec(await shown(window.page)) ?? []
+      const now = await shown(window.page)
+      const [, answer] = /"answer": "([^"]*)"/.exec(now) ?? []
       if (answer !== undefined && answer !== grown.at(-1)) grown.push(answer)
-      return (await shown(window.page)).includes('"lastEvent": "ReplyCompleted"')
+      return now.includes('"lastEvent": "ReplyCompleted"')
     }, 'the answer')
     expect(await shown(window.page)).toContain('SendMessageSuccess')
     expect(grown.at(-1)).toContain('You said: My favourite colour is teal')
@@ -122,6 +124,23 @@ describe('GraphiQL of the demo, in Chromium', () => {
     const sessionOf = (text: string) => /"sessionFingerprint": "([^"]+)"/.exec(text)?.[1]
     expect(sessionOf(hers)).not.toBe(sessionOf(his))
     expect([...alices.problems, ...bobs.problems]).toEqual([])
+  })
+})
+
+describe('GraphiQL without a credential, in Chromium', () => {
+  it('says where the token goes, and that the one in its place is none', async () => {
+    await using browser = await openBrowser()
+    const challenge = () => 'Bearer'
+    const authenticate = async () => {
+      throw new UnauthenticatedError('The token is not a signed JWT.')
+    }
+    await using gateway = await openFakeGateway({ authenticator: { authenticate, challenge } })
+    const page = await browser.newPage()
+    await page.goto(gateway.url)
+    await run(page, 'Overview')
+    await until(async () => (await shown(page)).includes('UNAUTHENTICATED'), 'the refusal')
+    const written = await page.locator('.graphiql-query-editor .view-lines').innerText()
+    expect(written.replaceAll('\u00a0', ' ')).toContain('in place of TOKEN, in Headers')
   })
 })
 

@@ -123,14 +123,21 @@ async function loadAssets(demoHeaders: GraphiQLOptions['demoHeaders']): Promise<
   return { version: hash.digest('base64url').slice(0, 16), byName }
 }
 
+/** Stands above each operation where no credential is given. */
+const signInPrompt = `# Put your token in place of TOKEN, in Headers below.
+# Then re-fetch the schema by the button at the left.
+
+`
+
 /** Its own address says where the workers are. */
 function startScript(demoHeaders: GraphiQLOptions['demoHeaders']): string {
-  const headers = JSON.stringify(demoHeaders ?? { Authorization: 'Bearer …' }, undefined, 2)
+  const headers = JSON.stringify(demoHeaders ?? { Authorization: 'Bearer TOKEN' }, undefined, 2)
+  const prompt = demoHeaders === undefined ? signInPrompt : ''
   const options = {
     title: 'Coze GraphQL gateway',
     defaultHeaders: headers,
     defaultEditorToolsVisibility: 'headers',
-    defaultTabs: graphiqlTabs.map((tab) => ({ ...tab, headers })),
+    defaultTabs: graphiqlTabs.map(({ query }) => ({ query: prompt + query, headers })),
   }
   return `const base = document.currentScript.src.replace(/[^/]*$/, '')
 const workers = { editorWorkerService: 'editor', json: 'json', graphql: 'graphql' }

@@ -1,10 +1,10 @@
 /**
  * The operations that GraphiQL opens with: send a message, see the reply, look around. The input is part of the document,
- * since GraphiQL drops the variables of its default tabs.
+ * since GraphiQL drops the variables of its default tabs. The editor shows about 50 characters of a line.
  */
 export const graphiqlTabs: readonly { readonly query: string }[] = [
   {
-    query: `# 1. Say something: the answer grows below the result, in this tab.
+    query: `# 1. Say something. The answer grows at the right.
 mutation SendMessage {
   sendMessage(input: { text: "My favourite colour is teal." }) {
     __typename
@@ -26,7 +26,7 @@ mutation SendMessage {
 `,
   },
   {
-    query: `# 2. Follow every reply of your session, such as to messages from another window.
+    query: `# 2. Follow all replies of your session.
 subscription Replies {
   replies {
     __typename
