@@ -7,7 +7,10 @@
 const [major, minor] = process.versions.node.split('.').map(Number)
 if (major < 24 || (major === 24 && minor < 9)) {
   const found = `this is ${process.versions.node} at ${process.execPath}`
-  process.stderr.write(`coze-graphql-gateway: Node.js 24.9 or later is needed, ${found}\n`)
+  const instead = 'in the repository, npm run and npx start the one that npm ci has installed'
+  process.stderr.write(
+    `coze-graphql-gateway: Node.js 24.9 or later is needed, ${found}; ${instead}\n`,
+  )
   process.exit(2)
 }
 

@@ -115,7 +115,7 @@ describe('the command line', () => {
   })
 
   it.each(['20.20.2', '22.12.0', '24.8.0'])(
-    'says in one line that Node.js %s is too old',
+    'says in one line that Node.js %s is too old, and where the right one is',
     async (version) => {
       const pretend = `Object.defineProperty(process, 'versions', { value: { node: '${version}' } })`
       const env = {
@@ -124,7 +124,8 @@ describe('the command line', () => {
       const { code, stdout, stderr } = await run(['serve'], env, bin)
       expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
       const needed = 'coze-graphql-gateway: Node.js 24.9 or later is needed, this is'
-      expect(stderr).toBe(`${needed} ${version} at ${process.execPath}\n`)
+      const instead = 'in the repository, npm run and npx start the one that npm ci has installed'
+      expect(stderr).toBe(`${needed} ${version} at ${process.execPath}; ${instead}\n`)
     },
   )
 
