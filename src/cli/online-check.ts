@@ -18,8 +18,9 @@ export async function runOnlineCheck(
     await print(entry(issuer, [`${'key set'.padEnd(12)}  ${url}: ${found}`], problem))
   }
   const found = await checkConfigOnline(config, {}, signal)
-  for (const { assistantId, strategy, layers, problems } of found) {
+  for (const { assistantId, strategy, layers, problems, runsMessage } of found) {
     const lines = layers.map(({ layer, keyedBy }) => `${layer.padEnd(12)}  ${keyedBy}`)
+    if (runsMessage) lines.push('message       sent, and run')
     await print(entry(`${assistantId} (${strategy})`, lines, problems))
   }
   const isWrong =

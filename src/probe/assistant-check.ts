@@ -36,6 +36,8 @@ export interface AssistantCheck extends IsolationTarget {
   readonly layers: readonly KeyedLayer[]
   /** Sentences that say what to change. */
   readonly problems: readonly string[]
+  /** Whether it was sent a message and runs it. */
+  readonly runsMessage: boolean
   /** Set if two sessions were given one conversation. */
   readonly shared: Pick<Breach, 'way' | 'logIds'> | undefined
 }
@@ -82,11 +84,13 @@ export async function* checkAssistants(
       if (!(error instanceof RunFailedError)) throw error
       if (!isAboutConversation(error)) problems.push(adviseOnFailure(error, assistant, kind))
     }
+    let runsMessage = false
     if (options.sendsMessage === true && problems.every((problem) => problem === sharedToken)) {
       const failure = await sendGreeting(strategy, records, options, signal)
-      if (failure !== undefined) problems.push(adviseOnFailure(failure, assistant, kind))
+      if (failure === undefined) runsMessage = true
+      else problems.push(adviseOnFailure(failure, assistant, kind))
     }
-    yield { ...target, layers: strategy.layers, problems, shared }
+    yield { ...target, layers: strategy.layers, problems, runsMessage, shared }
   }
 }
 

@@ -47,9 +47,13 @@ describe('a look at the assistants', () => {
   conversation  conversation_id: created for it under an unguessable name
   variables     ext.user_id: the name of the session
   knowledge     parameters.SESSION_NAME: the name of the session
+  message       sent, and run
 bot (bot)
   identity      access token: minted for the name of the session
   conversation  conversation_id: created for it
+  variables     user_id: the name of the session
+  knowledge     custom_variables.SESSION_NAME: the name of the session
+  message       sent, and run
 `)
     const { conversations, chats } = await system.emulator.state()
     expect(conversations).toEqual([])
