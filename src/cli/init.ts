@@ -124,7 +124,7 @@ function openTerminal(
   }
 }
 
-/** With another key every session would be a new one, so a key that exists is kept. */
+/** With another key a store does not open, so a key that exists is kept. */
 function writeKey(path: string): string {
   if (existsSync(path)) return `kept ${path}`
   writeFileSync(path, `${randomBytes(48).toString('base64')}\n`, { flag: 'wx', mode: 0o600 })

@@ -15,7 +15,7 @@ export interface NameClaim {
 }
 
 export interface SessionSettings {
-  /** The key of session ids. It must not change while the store is in use: with another key every session is a new one. */
+  /** The key of session ids. It must not change while the store is in use: with another key the store does not open. */
   readonly key: Secret
   /**
    * The highest version names new sessions. The others are kept as a record. Empty only if `nameClaim` names all
@@ -40,7 +40,7 @@ export function sessionSchema(source: SecretSource) {
     .strictObject({
       key: key.meta({
         description:
-          'The key of session ids, of at least 32 characters. It must not change while the store is in use: with another key every session is a new one.',
+          'The key of session ids, of at least 32 characters. It must not change while the store is in use: with another key the store does not open.',
       }),
       nameKeys: z
         .array(nameKey)
