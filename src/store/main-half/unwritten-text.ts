@@ -17,9 +17,11 @@ export class UnwrittenText {
   readonly #fence: string
   readonly #answer: UnwrittenTrack
   readonly #reasoning: UnwrittenTrack
-  /** The list on disk. */
-  #revisions: readonly TextRevision[]
+  /** The list on disk. Undefined: it may be an older one. */
+  #revisions: readonly TextRevision[] | undefined
   #chatId: string | undefined
+  /** The one that is on disk, or was. */
+  #storedChatId: string | undefined
 
   /** @param text as it is on disk */
   constructor(sessionId: SessionId, text: ReplyText, fence: string) {
@@ -56,10 +58,12 @@ export class UnwrittenText {
     this.text.put(kind, offset, text, name)
   }
 
-  /** The store has less than was written: all of the text is to be written again. */
+  /** The store has less than was written: all of the text is to be written again, and what was written with it. */
   rewrite(): void {
     this.#answer.rewrite()
     this.#reasoning.rewrite()
+    this.#revisions = undefined
+    this.#chatId ??= this.#storedChatId
   }
 
   recordChat(chatId: string): void {
@@ -90,6 +94,8 @@ export class UnwrittenText {
         reasoning?.ended(isWritten)
         if (!isWritten) return
         this.#revisions = revisions
+        if (chatId === undefined) return
+        this.#storedChatId = chatId
         if (this.#chatId === chatId) this.#chatId = undefined
       },
     }

@@ -127,4 +127,19 @@ describe('what is not on disk of a text', () => {
       chatId: undefined,
     })
   })
+
+  it('is written again whole where the store has lost what it had, with its revisions and its chat', () => {
+    const owner = { replyId: 'reply' as ReplyId, conversationId: 'conversation' as ConversationId }
+    const text = new ReplyText(owner, [], { answer: '', reasoning: '' })
+    const unwritten = new UnwrittenText('session' as SessionId, text, 'fence')
+    unwritten.recordChat('chat')
+    unwritten.put({ kind: 'ANSWER', offset: 0, text: 'right' }, () => 'first')
+    unwritten.put({ kind: 'ANSWER', offset: 1, text: 'eal' }, () => 'second')
+    const { write, ended } = unwritten.write(false)
+    ended(true)
+    unwritten.rewrite()
+    expect(unwritten.write(false).write).toEqual(write)
+    expect(write).toMatchObject({ chatId: 'chat', answer: { offset: 0, text: 'real' } })
+    expect(write.revisions).toHaveLength(1)
+  })
 })
