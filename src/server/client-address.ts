@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { subjectHeader } from '../auth/api-keys.ts'
 import type { HttpRequest } from './http.ts'
 
 /**
@@ -17,6 +18,17 @@ export function clientAddress(request: HttpRequest, trustProxy: number): string 
     address = next
   }
   return address ?? 'unknown'
+}
+
+/**
+ * The sender of a request, as far as it is known before the credential is checked. The requests of one sender share a
+ * queue.
+ */
+export function senderOf(request: HttpRequest, trustProxy: number): string {
+  const { headers } = request
+  const credential = headers.get('authorization') ?? headers.get('cookie')
+  // The key of a backend is one credential of many users.
+  return `${credential ?? clientAddress(request, trustProxy)} ${headers.get(subjectHeader) ?? ''}`
 }
 
 /** Returns undefined for what is no address. Ports and zones are left out. */

@@ -1,4 +1,3 @@
-import { subjectHeader } from '../auth/api-keys.ts'
 import type { RequestHeaders } from '../auth/authenticator.ts'
 import { BadRequestError, TooLargeError } from '../errors.ts'
 import type { MediaType } from './accept.ts'
@@ -68,16 +67,6 @@ export function jsonResponse(
     headers: { 'content-type': 'application/json; charset=utf-8', ...headers },
     body: JSON.stringify(value),
   }
-}
-
-/**
- * The sender of a request, as far as it is known before the credential is checked. The requests of one sender share a
- * queue.
- */
-export function senderOf({ headers, address = '' }: HttpRequest): string {
-  const credential = headers.get('authorization') ?? headers.get('cookie') ?? address
-  // The key of a backend is one credential of many users.
-  return `${credential} ${headers.get(subjectHeader) ?? ''}`
 }
 
 /** Methods as `Allow` lists them. */

@@ -17,6 +17,7 @@ import type { Metrics } from '../observe/metrics.ts'
 import type { RefusalLog } from '../observe/refusals.ts'
 import type { Tracer } from '../observe/tracer.ts'
 import { acceptedTypes, mediaTypes } from './accept.ts'
+import { senderOf } from './client-address.ts'
 import { createCors } from './cors.ts'
 import { createEntrance } from './entrance.ts'
 import { fromFetchRequest, toFetchResponse } from './fetch/fetch.ts'
@@ -26,7 +27,7 @@ import { createCallerCheck, createGraphQLRoute } from './graphql/route.ts'
 import { createOperationRunner } from './graphql/yoga.ts'
 import { createHealthRoutes } from './health.ts'
 import type { Readiness } from './health.ts'
-import { jsonResponse, senderOf } from './http.ts'
+import { jsonResponse } from './http.ts'
 import type { HttpRequest } from './http.ts'
 import type { TakeConnection } from './node/connections.ts'
 import { destroyResponse } from './node/node-sink.ts'
@@ -223,7 +224,7 @@ export function createGraphServer(options: ServerOptions): GraphServer {
 
   function enter(request: HttpRequest): Promise<void> | undefined {
     const isHealth = request.route === 'live' || request.route === 'ready'
-    return (isHealth ? healthEntrance : entrance).enter(senderOf(request))
+    return (isHealth ? healthEntrance : entrance).enter(senderOf(request, options.trustProxy))
   }
 
   function begin(

@@ -10,7 +10,7 @@ import type { Clock } from '../../lib/clock.ts'
 import { encodeJson } from '../../lib/json-text.ts'
 import type { SharedTurns } from '../../lib/turns.ts'
 import type { Tracer } from '../../observe/tracer.ts'
-import { senderOf } from '../http.ts'
+import { senderOf } from '../client-address.ts'
 import type { HttpResponse } from '../http.ts'
 import { createRequestTimer } from '../request-timer.ts'
 import { createDocuments } from './documents.ts'
@@ -59,6 +59,8 @@ export interface YogaOptions {
   readonly persistedDocuments: PersistedDocuments | undefined
   readonly clock: Clock
   readonly tracer: Tracer
+  /** Proxies that append to `X-Forwarded-For`. */
+  readonly trustProxy: number
   readonly present: PresentError
   /** The budget of each session for documents, so that one session cannot hold up the others. */
   readonly costs: CostLimiter
@@ -125,7 +127,7 @@ export function createOperationRunner(options: YogaOptions): RunOperation {
     async function readRequest(): Promise<GraphParams> {
       const how = {
         takesIds: persistedDocuments !== undefined,
-        turns: options.turns.of(senderOf(request)),
+        turns: options.turns.of(senderOf(request, options.trustProxy)),
       }
       if (!isMultipart(request)) return readParams(request, limits.maxBodyBytes, how)
       form = await readMultipart(request, limits, how)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { clientAddress } from '../../../src/server/client-address.ts'
+import { clientAddress, senderOf } from '../../../src/server/client-address.ts'
 import { fromFetchRequest } from '../../../src/server/fetch/fetch.ts'
 
 function addressOf(socket: string | undefined, forwarded?: string, trustProxy = 0): string {
@@ -51,5 +51,26 @@ describe('the address of a client', () => {
   it('is one for all whose server does not tell', () => {
     expect(addressOf(undefined)).toBe('unknown')
     expect(addressOf(undefined, '198.51.100.7', 1)).toBe('198.51.100.7')
+  })
+})
+
+describe('the sender of a request', () => {
+  function sender(client: string, headers: Readonly<Record<string, string>> = {}): string {
+    const given = new Headers({ ...headers, 'x-forwarded-for': client })
+    const request = fromFetchRequest(new Request('http://gateway/', { headers: given }))
+    return senderOf({ ...request, address: '10.0.0.1' }, 1)
+  }
+
+  it('without a credential is the client, so that those behind one proxy do not wait for each other', () => {
+    expect(sender('198.51.100.7')).not.toBe(sender('198.51.100.8'))
+    expect(sender('198.51.100.7')).toBe(sender('198.51.100.7'))
+  })
+
+  it('with a credential is its owner, wherever it comes from', () => {
+    const headers = { authorization: 'Bearer token' }
+    expect(sender('198.51.100.7', headers)).toBe(sender('198.51.100.8', headers))
+    expect(sender('198.51.100.7', { ...headers, 'x-session-subject': 'anna' })).not.toBe(
+      sender('198.51.100.7', { ...headers, 'x-session-subject': 'ben' }),
+    )
   })
 })
