@@ -3,6 +3,7 @@ import { Client } from 'pg'
 import type { Session } from '../../src/domain.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { openPostgresStore, type PostgresStoreOptions } from '../../src/store/postgres/store.ts'
+import type { RunLease } from '../../src/store/run-lease.ts'
 import { type Store, StoreError } from '../../src/store/store.ts'
 import { createFakeClock } from '../kit/fakes/clock.ts'
 import { silentLogger } from '../kit/fakes/logger.ts'
@@ -11,6 +12,7 @@ import {
   accept,
   acceptReply,
   answerOf,
+  claimReply,
   completed,
   finish,
   newReplyId,
@@ -212,8 +214,11 @@ async function lockSession(url: string, { id }: Session) {
   }
 }
 
-const isWaiting = async (url: string) =>
-  (await ask(url, `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'`)).length > 0
+/** How many statements wait for a row. */
+const waiting = async (url: string) =>
+  (await ask(url, `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'`)).length
+
+const isWaiting = async (url: string) => (await waiting(url)) > 0
 
 describe('postgres: sessions beside each other', () => {
   it('answers a session whose text is stored with that of one that waits for something else', async () => {
@@ -262,6 +267,32 @@ describe('postgres: sessions beside each other', () => {
     await lock.release()
     await Promise.all([renamed, opened])
     expect(order).toEqual(['renamed', 'opened'])
+  })
+
+  it('T13: misses no reply that begins in an upstream conversation while it is found to be shared', async () => {
+    const url = await server.newDatabase()
+    await using store = await open(url)
+    const { ledger } = store
+    const [alice, bob] = [await openSession(ledger), await openSession(ledger)]
+    const scope = { origin: 'https://api.coze.cn', account: 'key-1' }
+    const shared = { scope, strategy: 'workflow', conversationId: 'shared' } as const
+    const bind = (run: RunLease) => run.bind(shared, { contextReset: false, at: 5 })
+    const before = await runReply(store, alice)
+    expect(await bind(before)).toBe('bound')
+    await finish(before, completed('said'))
+    const { conversationId } = before.reply
+    const { id } = await acceptReply(ledger, alice, { conversationId })
+    const other = await runReply(store, bob)
+    const lock = await lockSession(url, bob)
+    const collided = bind(other)
+    await expect.poll(() => waiting(url)).toBe(1)
+    let isClaimed = false
+    const claimed = claimReply(ledger, alice, conversationId).finally(() => (isClaimed = true))
+    await expect.poll(async () => isClaimed || (await waiting(url)) === 2).toBe(true)
+    await lock.release()
+    const [collision, run] = await Promise.all([collided, claimed])
+    if (typeof collision !== 'object') throw new Error('expected a collision')
+    expect(collision.inFlight.includes(id) || run.upstream === undefined).toBe(true)
   })
 
   it('forgets no title that is given while old ones are looked for', async () => {

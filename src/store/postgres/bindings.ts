@@ -25,7 +25,7 @@ const isUpstream = (alias: string, { scope, conversationId }: UpstreamBinding) =
 export function findBound(binding: UpstreamBinding | undefined): Sql {
   if (binding === undefined) return sql`NULL::json`
   return row(sql`
-    SELECT b.session, b.conversation, b.tainted_at, b.deletion_owed, o.key AS owner, ${rows(sql`
+    SELECT b.session, b.conversation, b.tainted_at, b.deletion_owed, o.key AS owner, o.version AS owner_version, ${rows(sql`
       SELECT r.key FROM conversations c JOIN replies r ON r.session = c.session AND r.conversation = c.id
       WHERE ${isUpstream('c', binding)} AND r.ended_at IS NULL AND r.status <> 'QUEUED'`)} AS in_flight
     FROM bindings b JOIN sessions o ON o.id = b.session WHERE ${isUpstream('b', binding)}`)
@@ -82,6 +82,10 @@ function collide(
   binding: UpstreamBinding,
   at: number,
 ): Collision {
+  const owning = integer(bound['session'])
+  const isNew = bound['tainted_at'] === null
+  // Else a reply that begins in it meanwhile would be none of those that run in it.
+  if (isNew && owning !== write.session) write.require(owning, integer(bound['owner_version']))
   const columns = { tainted_at: sql`coalesce(tainted_at, ${at})` }
   write.changeAnyones('bindings', columns, isUpstream('bindings', binding))
   write.changeAnyones('conversations', leftUpstream, isUpstream('conversations', binding))
@@ -89,12 +93,12 @@ function collide(
   write.changeAnyones(
     'sessions',
     { version: raw('version + 1') },
-    sql`id <> owner AND (id = ${integer(bound['session'])} OR id IN (
+    sql`id <> owner AND (id = ${owning} OR id IN (
       SELECT c.session FROM conversations c WHERE ${isUpstream('c', binding)}))`,
   )
   const inFlight = rowsOf(bound['in_flight']).map((one) => string(one['key']) as ReplyId)
   const owner = string(bound['owner']) as SessionId
-  return { type: 'collision', owner, isNew: bound['tainted_at'] === null, inFlight }
+  return { type: 'collision', owner, isNew, inFlight }
 }
 
 /** Every upstream conversation that was ever the conversation `c`'s, the longest unused first. */

@@ -38,6 +38,8 @@ export class SessionWrite {
   readonly #newId: NewId
   readonly #pieces: { readonly name: string; readonly statement: Sql }[] = []
   #columns: Columns = {}
+  /** What else has to hold. */
+  #conditions: readonly Sql[] = []
   #lastRow: number
   #lastSeq: number
   #lastCheck: string
@@ -100,6 +102,14 @@ export class SessionWrite {
     this.add(sql`UPDATE ${raw(table)} SET ${assign(columns)} FROM guard WHERE ${where}`)
   }
 
+  /** It holds only where nobody has written in another session either since that was read. */
+  require(session: number, version: number): void {
+    // Locked: what is written there at the same moment comes before this write is decided on or after it is done.
+    const condition = sql`
+          AND EXISTS (SELECT FROM sessions o WHERE o.id = ${session} AND o.version = ${version} FOR UPDATE)`
+    this.#conditions = [...this.#conditions, condition]
+  }
+
   /**
    * A statement that does nothing where there is no row in `guard`, whose column `owner` is the session's number.
    * @param name by which others may read what it returns
@@ -145,7 +155,7 @@ export class SessionWrite {
       WITH guard AS (
         UPDATE sessions SET ${assign(columns)}
         WHERE id = ${this.session} AND version = ${this.#version}
-          AND EXISTS (SELECT FROM instance WHERE instance.name = ${this.#instance})
+          AND EXISTS (SELECT FROM instance WHERE instance.name = ${this.#instance})${list(this.#conditions, '')}
         RETURNING id AS owner)${list(pieces, '')}
       SELECT owner FROM guard`
   }
