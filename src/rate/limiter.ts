@@ -10,7 +10,7 @@ export interface RateLimiter {
   take(key: string, points?: number): void
   /** Counts points that are known only after their use. They may be more than are left, which delays later use. */
   charge(key: string, points: number): void
-  /** Gives back one point that was taken and not used. A point of an earlier span adds nothing to the present one. */
+  /** Gives back one point that was taken and not used, of what the present span has counted. */
   giveBack(key: string): void
   /** The points that are left. */
   state(key: string): RateState
