@@ -160,7 +160,8 @@ function written(value: unknown, schema: SettingSchema | undefined, indent = '')
   return `{\n${lines.join(',\n')}\n${indent}}`
 }
 
-/** Lines of at most 90 characters. */
+/** Lines of at most 90 characters, in which a link to a document is its path in the repository. */
 function wrap(text: string): readonly string[] {
-  return text.match(/.{1,90}(?= |$)/g)?.map((line) => line.trim()) ?? []
+  const plain = text.replaceAll(/\[[^\]]+\]\(([^)]+)\)/g, 'docs/$1')
+  return plain.match(/.{1,90}(?= |$)/g)?.map((line) => line.trim()) ?? []
 }

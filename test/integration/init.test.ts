@@ -80,7 +80,9 @@ describe('coze-graphql-gateway init', () => {
     await writeFile(join(folder, 'coze.pem'), createTestApp().privateKeyPem)
     expect(await run(folder, next.split(' '))).toMatchObject({ code: 0, stderr: '' })
     const file = join(folder, 'gateway.json')
-    expect(await readFile(file, 'utf8')).toContain('  // The address of the gateway.\n')
+    const text = await readFile(file, 'utf8')
+    expect(text).toContain('  // The address of the gateway.\n')
+    expect(text).toContain(' docs/operations.md#postgresql.\n')
     expect(parseConfig({ file, env: {} })).toMatchObject({
       issuers: [{ issuer: 'https://id.test/', keys: [{ type: 'discovery' }] }],
       assistants: [{ baseUrl: 'https://api.coze.com', workflow: { workflowId: '7001' } }],
