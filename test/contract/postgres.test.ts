@@ -63,6 +63,13 @@ describe('postgres: opening', () => {
     )
   })
 
+  it('says that the user may not make tables', async () => {
+    const url = await server.newDatabase()
+    await ask(url, 'CREATE ROLE guest LOGIN')
+    const asGuest = url.replace('//postgres@', '//guest@')
+    await expect(open(asGuest)).rejects.toThrow('make it the owner of the database (42501)')
+  })
+
   it('refuses a database that was created with another session key', async () => {
     const url = await server.newDatabase()
     await (await open(url))[Symbol.asyncDispose]()

@@ -2,7 +2,7 @@ import { DatabaseError, Pool, type PoolConfig } from 'pg'
 import type { StoredRow } from '../engine/columns.ts'
 import { StoreError } from '../store.ts'
 import { parserOf, toParameter } from './values.ts'
-import { type Sql } from './sql.ts'
+import { type Sql, sql } from './sql.ts'
 
 export interface DatabaseOptions {
   /** `postgres://…`, with the options that `libpq` knows, such as `sslmode` and `sslrootcert`. */
@@ -112,6 +112,20 @@ export class Database implements AsyncDisposable {
   }
 }
 
+/** Connects once. Returns why that fails, in words without values. */
+export async function tryDatabase(
+  options: Pick<DatabaseOptions, 'url' | 'password'>,
+): Promise<string | undefined> {
+  await using database = new Database({ ...options, maxConnections: 1 })
+  try {
+    await database.query(sql`SELECT 1`)
+    return undefined
+  } catch (error) {
+    if (!(error instanceof StatementError)) throw error
+    return error.message
+  }
+}
+
 export function toStoreError(cause: unknown): StoreError {
   if (cause instanceof StoreError) return cause
   return cause instanceof StatementError && cause.isFull
@@ -121,6 +135,7 @@ export function toStoreError(cause: unknown): StoreError {
 
 /** https://www.postgresql.org/docs/15/errcodes-appendix.html */
 const diskFull = '53100'
+const lacksRight = '42501'
 const conflicts: ReadonlySet<string> = new Set(['23505', '40001', '40P01'])
 /** The connection, a shutdown, the server's means, the system, a server that only reads: no fault of the statement. */
 const ofServer = /^(?:08|53|57|58|XX00[12]|25006)/
@@ -137,6 +152,10 @@ function toStatementError(cause: unknown): StatementError {
   }
   if (ofServer.test(code)) {
     return new StatementError('refused', `the database cannot do it now (${code})`, { cause })
+  }
+  if (code === lacksRight) {
+    const remedy = 'the user may not make or change tables: make it the owner of the database'
+    return new StatementError('refused', `${remedy} (${code})`, { cause })
   }
   // What the server says of a wrong statement quotes values, and so what somebody said.
   return new StatementError('bug', `a statement is wrong (${code})`)
