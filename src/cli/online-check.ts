@@ -1,16 +1,23 @@
 import { checkKeySets } from '../auth/key-set.ts'
+import { tryStoreServer } from '../compose/persistence.ts'
 import { checkConfigOnline } from '../compose/probe.ts'
 import type { Config } from '../config/config.ts'
 import type { UpstreamFailure } from '../domain/upstream.ts'
 import { createFetchJson } from '../lib/fetch-json.ts'
 
-/** Tries the key set of every issuer and every assistant, and prints the results. Returns 1 if something is wrong. */
+/** Tries the server of the store, the key set of every issuer and every assistant, and prints the results. Returns 1 if something is wrong. */
 export async function runOnlineCheck(
   config: Config,
   print: (text: string) => Promise<unknown>,
 ): Promise<0 | 1> {
   const { signal } = new AbortController()
   const fetchJson = createFetchJson(config.proxy)
+  const server = await tryStoreServer(config)
+  if (server !== undefined) {
+    const { url, failure } = server
+    const found = failure === undefined ? ['connection    made'] : []
+    await print(entry(url, found, failure === undefined ? [] : [failure]))
+  }
   const keySets = await checkKeySets(config.issuers, { fetchJson, signal })
   for (const { issuer, url, failure, keys, usable } of keySets) {
     const problem = failure === undefined ? noKeys(keys.length, usable) : describe(failure)
@@ -24,6 +31,7 @@ export async function runOnlineCheck(
     await print(entry(`${assistantId} (${strategy})`, lines, problems))
   }
   const isWrong =
+    server?.failure !== undefined ||
     keySets.some(({ failure, usable }) => failure !== undefined || usable === 0) ||
     found.some(({ problems }) => problems.length > 0)
   return isWrong ? 1 : 0

@@ -31,6 +31,17 @@ async function openStore(
   return await openPostgresStore({ ...common, url: store.url, password, maxConnections })
 }
 
+/** Tries the server of the store, and writes nothing. Returns undefined for a file, which has no server. */
+export async function tryStoreServer({
+  store,
+  postgres,
+}: Config): Promise<{ readonly url: string; readonly failure: string | undefined } | undefined> {
+  if (store.engine === 'sqlite') return undefined
+  const { url } = store
+  const { tryDatabase } = await import('../store/postgres/database.ts')
+  return { url, failure: await tryDatabase({ url, password: postgres.password?.reveal() }) }
+}
+
 const hourMs = 3_600_000
 
 /** @throws {@link StoreOpenError} when the store cannot be opened */

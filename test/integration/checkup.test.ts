@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest'
 import { openKeyServer } from '../kit/credentials/jwks.ts'
 import { createTestApp } from '../kit/process/emulator.ts'
 import { startSystem, type System, type SystemOptions } from '../kit/process/system.ts'
+import { startPostgres } from '../kit/process/postgres.ts'
 import { until } from '../kit/process/until.ts'
 
 const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
@@ -20,7 +21,7 @@ interface Settings {
 /** `check-config --online` of a configuration like the system's. */
 async function look(
   system: System,
-  change: (flow: Settings, config: { issuers: object[] }) => void = () => undefined,
+  change: (flow: Settings, config: { issuers: object[]; store: string }) => void = () => undefined,
 ) {
   const config = JSON.parse(await readFile(system.gateway.configFile, 'utf8'))
   change(config.assistants[0], config)
@@ -59,6 +60,16 @@ bot (bot)
     expect(conversations).toEqual([])
     // One word to each, as it says.
     expect(chats.map(({ kind }) => kind).toSorted()).toEqual(['bot', 'workflow'])
+  })
+
+  it('F27: connects to the PostgreSQL server of the store, and says why it cannot', async () => {
+    await using system = await open()
+    await using server = await startPostgres()
+    const url = await server.newDatabase()
+    const good = await look(system, (_flow, config) => (config.store = url))
+    expect(good).toMatchObject({ code: 0, out: expect.stringContaining('connection    made') })
+    const bad = await look(system, (_flow, config) => (config.store = 'postgres://a@127.0.0.1:1/b'))
+    expect(bad).toMatchObject({ code: 1, out: expect.stringContaining('problem: no connection: ') })
   })
 
   it('fetches the key set of each issuer, and says which cannot be fetched, and why', async () => {
