@@ -285,12 +285,12 @@ describe('T24: the cost of an event', () => {
     const taken: number[] = []
     let left = 4
     const costs = {
-      async take(_key: string, points: number) {
+      take(_key: string, points: number) {
         if (left === 0) throw new RateLimitedError('Too much.', 1_000)
         left -= 1
         taken.push(points)
       },
-      charge: async () => undefined,
+      charge: () => undefined,
     }
     await using system = await openFull(1, 'x', { clock, costs })
     using stream = await system.client.stream({ token, query: dear })
@@ -327,10 +327,10 @@ describe('T24: the cost of an event', () => {
     let spent = 0
     let executed = 0
     const costs = {
-      async take() {
+      take() {
         if (spent >= limit) throw new RateLimitedError('Too much.', 1_000)
       },
-      async charge(_key: string, points: number) {
+      charge(_key: string, points: number) {
         executed += 1
         spent += points
       },
@@ -369,7 +369,7 @@ describe('T24: the cost of an event', () => {
     const charged: number[] = []
     const costs = {
       take: async () => undefined,
-      charge: async (_key: string, points: number) => void charged.push(points),
+      charge: (_key: string, points: number) => void charged.push(points),
     }
     // Room for one page, with what is read for it, and for no two.
     const limits = { maxWaitingBytesPerSession: 1_500_000 }

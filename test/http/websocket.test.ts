@@ -385,7 +385,7 @@ describe('a WebSocket', () => {
   })
 
   it('T23: of one who asks much and reads nothing is not asked on', async () => {
-    const costs = { take: async () => undefined, charge: async () => undefined }
+    const costs = { take: () => undefined, charge: () => undefined }
     await using stage = await open({ costs })
     const { replies } = stage.alice
     const sent = await replies.sendMessage({
