@@ -32,7 +32,6 @@ export async function runServe(options: Options): Promise<0 | 1> {
     ...config.listen,
     timeouts: config.timeouts,
     limits: config.limits,
-    clock: systemClock,
     logger,
   })
   stack.defer(() => server.close())

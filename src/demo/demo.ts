@@ -66,15 +66,7 @@ export async function runDemo(options: {
   const handle: Gateway['serve'] = (req, res, take) => gateway.serve(req, res, take)
   const { timeouts, limits } = config
   const server = stack.use(
-    await listen({
-      handle,
-      upgrades: gateway,
-      ...config.listen,
-      timeouts,
-      limits,
-      clock: systemClock,
-      logger,
-    }),
+    await listen({ handle, upgrades: gateway, ...config.listen, timeouts, limits, logger }),
   )
   const operator = await signIn('Operator', config.operatorScope)
   const owned = stack.move()

@@ -32,7 +32,7 @@ import type { HttpRequest } from './http.ts'
 import type { TakeConnection } from './node/connections.ts'
 import { destroyResponse } from './node/node-sink.ts'
 import { fromNodeRequest, sendOnNode } from './node/node.ts'
-import type { HostRequest, TakeLater } from './node/node.ts'
+import type { HostRequest } from './node/node.ts'
 import { createSilentPeers } from './node/silent-peers.ts'
 import { createPipelines } from './node/pipeline.ts'
 import type { HostResponse } from './node/wire.ts'
@@ -103,7 +103,7 @@ export interface GraphServer extends Disposable {
   handle(req: HostRequest, res: HostResponse): void
   /**
    * Like `handle`, for the gateway's own server: GraphQL is at `path`, and other paths are 404.
-   * `take`: takes the connections of streams from HTTP, of those that last.
+   * `take`: takes the connections of streams from HTTP.
    */
   serve(req: HostRequest, res: HostResponse, take?: TakeConnection): void
   /** Whether an upgrade request to the gateway's own server asks for GraphQL over WebSocket. */
@@ -256,14 +256,8 @@ export function createGraphServer(options: ServerOptions): GraphServer {
     const response = await handleRequest(request)
     try {
       const { socket } = req
-      const takeLater: TakeLater | undefined =
-        take &&
-        ((use) =>
-          take(req, res, (connection) => {
-            pipelines.forget(socket, res)
-            use(connection)
-          }))
-      sendOnNode(response, req, res, sinkLimits, takeLater)
+      sendOnNode(response, req, res, sinkLimits, take)
+      if (res.socket !== socket) pipelines.forget(socket, res)
     } catch (err) {
       response.held?.[Symbol.dispose]()
       fail(err, res)

@@ -1,11 +1,9 @@
 import { once } from 'node:events'
-import { createServer, type Server, type ServerResponse } from 'node:http'
+import { createServer, type Server } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import type { ReplyId } from '../../src/domain.ts'
-import { systemClock } from '../../src/lib/clock.ts'
 import { Connections, type TakenConnection } from '../../src/server/node/connections.ts'
-import { createFakeClock } from '../kit/fakes/clock.ts'
 import { openFakeGateway } from '../kit/fakes/gateway.ts'
 import { until } from '../kit/process/until.ts'
 
@@ -53,8 +51,7 @@ async function dial(url: string) {
 }
 
 async function open() {
-  const connectionClock = createFakeClock()
-  const gateway = await openFakeGateway({ connectionClock })
+  const gateway = await openFakeGateway()
   const alice = gateway.session('alice')
   await alice.replies.sendMessage({
     text: 'hello',
@@ -68,8 +65,6 @@ async function open() {
   })
   return {
     gateway,
-    /** So long that connections of streams are taken. */
-    last: () => connectionClock.advance(60_000),
     say: () => void alice.append(replyId, { type: 'started' }),
     /** Ends the streams, and lets more be opened. */
     end: () => gateway.server.drain(),
@@ -77,17 +72,7 @@ async function open() {
   }
 }
 
-type System = Awaited<ReturnType<typeof open>>
-
-describe.each([
-  ['that has just begun', false],
-  ['that has lasted a while', true],
-])('the connection of a stream %s', (_which, isLasting) => {
-  const begun = async (client: Awaited<ReturnType<typeof dial>>, system: System) => {
-    await client.saw(':\n\n')
-    if (isLasting) system.last()
-  }
-
+describe('the connection of a stream', () => {
   it('serves the next request when the stream has ended, and the next stream', async () => {
     await using system = await open()
     using client = await dial(system.gateway.url)
@@ -115,7 +100,7 @@ describe.each([
     using client = await dial(system.gateway.url)
     for (const piece of pieces) {
       client.send(piece)
-      await begun(client, system)
+      await client.saw(':\n\n')
     }
     system.say()
     await client.saw('ReplyStarted')
@@ -131,7 +116,7 @@ describe.each([
     await using system = await open()
     using client = await dial(system.gateway.url)
     client.send(post(replies, [events, 'connection: close']))
-    await begun(client, system)
+    await client.saw(':\n\n')
     await system.end()
     await client.closed()
     expect(client.received).toMatch(/retry: \d+\n\n\r\n0\r\n\r\n$/)
@@ -141,7 +126,7 @@ describe.each([
     await using system = await open()
     using client = await dial(system.gateway.url)
     client.send(post(replies, [events], '1.0'))
-    await begun(client, system)
+    await client.saw(':\n\n')
     system.say()
     await client.saw('ReplyStarted')
     await system.end()
@@ -154,7 +139,7 @@ describe.each([
     await using system = await open()
     const client = await dial(system.gateway.url)
     client.send(streamed)
-    await begun(client, system)
+    await client.saw(':\n\n')
     client.send(post(viewer))
     client.socket.destroy()
     await until(() => system.gateway.ends.length > 0, 'the end of the stream')
@@ -165,7 +150,7 @@ describe.each([
     const system = await open()
     using client = await dial(system.gateway.url)
     client.send(streamed)
-    await begun(client, system)
+    await client.saw(':\n\n')
     await system[Symbol.asyncDispose]()
     await client.closed()
   })
@@ -177,9 +162,13 @@ async function openTaking(idleMs: number) {
     res.writeHead(200)
     res.flushHeaders()
     // Nothing is read of the request, as of a GET.
-    connections.takeLasting(req, res, taken.resolve)
+    setImmediate(() => {
+      const connection = connections.take(req, res)
+      if (connection) taken.resolve(connection)
+      else taken.reject(new Error('the connection was not taken'))
+    })
   })
-  const connections = new Connections(server, { clock: systemClock, idleMs, lastingMs: 1 })
+  const connections = new Connections(server, idleMs)
   const taken = Promise.withResolvers<TakenConnection>()
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -226,67 +215,5 @@ describe('a connection that was taken', () => {
     expect(socket.bytesRead).toBeLessThan(1_000_000)
     system.connection.giveBack()
     await system.client.saw('400 Bad Request')
-  })
-})
-
-/** A server whose responses have begun, with a clock that says how long they last. */
-async function openLasting() {
-  const clock = createFakeClock()
-  const begun = Promise.withResolvers<ServerResponse>()
-  let isTaken = false
-  const server = createServer((req, res) => {
-    res.writeHead(200)
-    res.flushHeaders()
-    connections.takeLasting(req, res, () => (isTaken = true))
-    begun.resolve(res)
-  })
-  const connections = new Connections(server, { clock, idleMs: 60_000, lastingMs: 250 })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  const client = await dial(`http://127.0.0.1:${port}`)
-  client.send('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
-  return {
-    clock,
-    client,
-    response: await begun.promise,
-    get isTaken() {
-      return isTaken
-    },
-    async [Symbol.asyncDispose]() {
-      client[Symbol.dispose]()
-      connections[Symbol.dispose]()
-      server.closeAllConnections()
-      server.close()
-      await once(server, 'close')
-    },
-  }
-}
-
-describe('a stream', () => {
-  it('keeps HTTP until it has lasted a while', async () => {
-    await using system = await openLasting()
-    system.clock.advance(250)
-    expect(system.isTaken).toBe(false)
-    system.clock.advance(250)
-    expect(system.isTaken).toBe(true)
-    expect(system.clock.pending).toBe(0)
-  })
-
-  it('that has ended before keeps HTTP for the next request', async () => {
-    await using system = await openLasting()
-    system.response.end()
-    system.clock.advance(1_000)
-    expect(system.isTaken).toBe(false)
-    system.client.send('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
-    await system.client.saw('200 OK', 2)
-  })
-
-  it('whose client has gone before has nothing to take', async () => {
-    await using system = await openLasting()
-    system.client.socket.destroy()
-    await once(system.response, 'close')
-    system.clock.advance(1_000)
-    expect(system.isTaken).toBe(false)
   })
 })

@@ -1,7 +1,6 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { expect, it } from 'vitest'
-import { systemClock } from '../../src/lib/clock.ts'
 import { listen } from '../../src/server/node/listener.ts'
 import { silentLogger } from '../kit/fakes/logger.ts'
 import { until } from '../kit/process/until.ts'
@@ -29,7 +28,6 @@ function open(port: number, handle = () => {}) {
     port,
     timeouts: { headersMs: 60_000, requestMs: 60_000, uploadMs: 60_000, idleConnectionMs: 60_000 },
     limits: { maxCredentialBytes: 8_192 },
-    clock: systemClock,
     logger: silentLogger,
   })
 }

@@ -1,6 +1,5 @@
 import { IncomingMessage, type Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Clock } from '../../lib/clock.ts'
 
 /** Bytes of further requests that are kept while a stream is sent. After that, nothing is read until the stream ends. */
 const maxPipelinedBytes = 65_536
@@ -14,27 +13,8 @@ export interface TakenConnection {
   giveBack(): void
 }
 
-/** Takes the connection of a response whose head is written, once its stream has lasted a while. `use`: called then. */
-export type TakeConnection = (
-  req: object,
-  res: object,
-  use: (connection: TakenConnection) => void,
-) => void
-
-/** A response whose stream may be long. */
-interface Candidate {
-  readonly req: object
-  readonly res: object
-  readonly use: (connection: TakenConnection) => void
-}
-
-export interface ConnectionsOptions {
-  readonly clock: Pick<Clock, 'timer'>
-  /** How long a connection waits for its next request. */
-  readonly idleMs: number
-  /** How long a stream lasts before its connection is taken: at least so long, at most twice. */
-  readonly lastingMs: number
-}
+/** Takes the connection of a response whose head is written. Returns undefined while HTTP still needs the connection. */
+export type TakeConnection = (req: object, res: object) => TakenConnection | undefined
 
 /** The part of Node's HTTP parser that tells whether it has read more than the current request. */
 interface Parser {
@@ -45,9 +25,9 @@ interface Parser {
 
 /**
  * The connections of the gateway's own server that were taken from HTTP for a stream. Node keeps about 12 KiB for each
- * response that is being sent: the parser of the connection, the request, the response, and their state. A stream needs none of
- * that after its head, and thousands of streams are open for hours. A stream that soon ends keeps HTTP: to take a connection
- * and to give it back costs as much time as a small request.
+ * response
+ * that is being sent: the parser of the connection, the request, the response, and their state. A stream needs none of
+ * that after its head, and thousands of streams are open for hours.
  *
  * To Node, a connection that is taken looks closed (its own listeners of `close` free everything), and a connection that is
  * given back looks new (servers take what is emitted as `connection`). HTTP gets it back with the first byte of the next
@@ -55,47 +35,19 @@ interface Parser {
  */
 export class Connections implements Disposable {
   readonly #server: Server
-  readonly #options: ConnectionsOptions
+  readonly #idleMs: number
   readonly #taken = new Map<Socket, Taken>()
-  /** Those that came since the last look, and those that were there at that look. */
-  #newer: Candidate[] = []
-  #older: Candidate[] = []
-  /** The next look. */
-  #timer: Disposable | undefined
 
-  constructor(server: Server, options: ConnectionsOptions) {
+  /** `idleMs`: how long a connection waits for its next request. */
+  constructor(server: Server, idleMs: number) {
     this.#server = server
-    this.#options = options
+    this.#idleMs = idleMs
   }
 
-  readonly takeLasting: TakeConnection = (req, res, use) => {
-    this.#newer.push({ req, res, use })
-    this.#timer ??= this.#arm()
-  }
-
-  #arm(): Disposable {
-    const { clock, lastingMs } = this.#options
-    return clock.timer(lastingMs, () => this.#look())
-  }
-
-  /** One timer for all: a stream is taken when it has lasted from one look to the next. */
-  #look(): void {
-    const lasting = this.#older
-    this.#older = this.#newer
-    this.#newer = []
-    this.#timer = this.#older.length > 0 ? this.#arm() : undefined
-    for (const { req, res, use } of lasting) {
-      const connection = this.take(req, res)
-      if (connection) use(connection)
-    }
-  }
-
-  /** Takes a connection now. Returns undefined where HTTP still needs it, or its response has ended. */
-  take(req: object, res: object): TakenConnection | undefined {
+  readonly take: TakeConnection = (req, res) => {
     if (!(req instanceof IncomingMessage) || !(res instanceof ServerResponse)) return undefined
     const { socket, shouldKeepAlive } = res
-    if (!socket || socket.destroyed || res.writableEnded) return undefined
-    if (!res.headersSent || !res.chunkedEncoding || !req.complete) return undefined
+    if (!socket || !res.headersSent || !res.chunkedEncoding || !req.complete) return undefined
     if (!isOnlyRequest(req, socket)) return undefined
     res.detachSocket(socket)
     // A request whose body was not read would destroy its socket.
@@ -113,7 +65,7 @@ export class Connections implements Disposable {
     const { socket } = connection
     if (!this.#server.listening) socket.destroySoon()
     else if (connection.hasRest) this.#attach(connection)
-    else socket.setTimeout(this.#options.idleMs)
+    else socket.setTimeout(this.#idleMs)
   }
 
   #attach(connection: Taken): void {
@@ -168,7 +120,6 @@ export class Connections implements Disposable {
 
   /** Closes the connections that are taken, which the server does not know. */
   [Symbol.dispose](): void {
-    this.#timer?.[Symbol.dispose]()
     for (const socket of this.#taken.keys()) socket.destroy()
   }
 }

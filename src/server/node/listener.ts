@@ -8,15 +8,11 @@ import {
 import type { Duplex } from 'node:stream'
 import type { Limits } from '../../config/sections/limits.ts'
 import type { Timeouts } from '../../config/sections/timeouts.ts'
-import type { Clock } from '../../lib/clock.ts'
 import type { Logger } from '../../observe/logger.ts'
 import { Connections, type TakeConnection } from './connections.ts'
 
 /** The bytes that the head of a request may have besides the credential. */
 const otherHeaderBytes = 8_192
-
-/** How long a stream lasts at least until its connection is taken from HTTP, in ms. */
-const lastingMs = 250
 
 /**
  * Sockets that accept at the one address. In a turn of the event loop each accepts one connection, as libuv does it: with a
@@ -37,7 +33,6 @@ export interface ListenOptions {
   readonly port: number
   readonly timeouts: Pick<Timeouts, 'headersMs' | 'requestMs' | 'uploadMs' | 'idleConnectionMs'>
   readonly limits: Pick<Limits, 'maxCredentialBytes'>
-  readonly clock: Clock
   readonly logger: Logger
 }
 
@@ -49,7 +44,7 @@ export interface Listener extends AsyncDisposable {
 
 /** Rejects when the address is not available. Later errors of accepting (no file descriptors) are logged. */
 export async function listen(options: ListenOptions): Promise<Listener> {
-  const { handle, upgrades, host, port, timeouts, limits, clock, logger } = options
+  const { handle, upgrades, host, port, timeouts, limits, logger } = options
   const server = createServer(
     {
       maxHeaderSize: limits.maxCredentialBytes + otherHeaderBytes,
@@ -60,13 +55,9 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       connectionsCheckingInterval: Math.min(timeouts.headersMs, 5_000),
       shouldUpgradeCallback: (req) => upgrades?.acceptsUpgrade(req) ?? false,
     },
-    (req, res) => handle(req, res, connections.takeLasting),
+    (req, res) => handle(req, res, connections.take),
   )
-  const connections = new Connections(server, {
-    clock,
-    idleMs: timeouts.idleConnectionMs,
-    lastingMs,
-  })
+  const connections = new Connections(server, timeouts.idleConnectionMs)
   server.on('upgrade', (req, socket, head) => upgrades?.upgrade(req, socket, head))
   const address = { host, port: await findPort(host, port), reusePort: acceptors > 1 }
   const others = Array.from({ length: acceptors - 1 }, () =>

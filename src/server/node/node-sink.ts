@@ -22,18 +22,8 @@ export interface SinkLimits {
   readonly keepAliveMs: number
 }
 
-/** A stream that is being sent. */
-export interface SendingStream {
-  /** The connection was taken from HTTP: what follows is written to it. */
-  moveTo(connection: TakenConnection): void
-}
-
 /** Sends a stream straight to a response, whose head has been written. */
-export function streamToNode(
-  stream: ResponseStream,
-  res: HostResponse,
-  limits: SinkLimits,
-): SendingStream {
+export function streamToNode(stream: ResponseStream, res: HostResponse, limits: SinkLimits): void {
   const sink = new NodeSink(createWire(res), limits)
   res.on('close', () => sink.closed())
   // A response that fails is closed as well, and the close is handled.
@@ -41,12 +31,22 @@ export function streamToNode(
   sink.open(stream)
   // The client may have gone while the response was made.
   if (isGone(res)) sink.closed()
-  return sink
+}
+
+/** Sends a stream to a connection that was taken from HTTP behind the head of the response. */
+export function streamToConnection(
+  stream: ResponseStream,
+  connection: TakenConnection,
+  limits: SinkLimits,
+): void {
+  const sink = new NodeSink(new ConnectionWire(connection), limits)
+  connection.user = sink
+  sink.open(stream)
 }
 
 /** There are thousands of these, mostly idle, so each holds only one closure, which is called for each write. */
-class NodeSink implements Sink, SendingStream {
-  #wire: Wire
+class NodeSink implements Sink {
+  readonly #wire: Wire
   readonly #limits: SinkLimits
   readonly #turns: OwnTurns
   readonly #settle = () => this.interruptWait()
@@ -69,11 +69,6 @@ class NodeSink implements Sink, SendingStream {
   open(stream: ResponseStream): void {
     this.#reader = stream.open(this)
     if (this.#gone !== undefined) this.#reader.gone(this.#gone)
-  }
-
-  moveTo(connection: TakenConnection): void {
-    this.#wire = new ConnectionWire(connection)
-    connection.user = this
   }
 
   write(chunk: string): Promise<void> | undefined {

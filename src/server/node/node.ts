@@ -4,8 +4,8 @@ import type { Clock } from '../../lib/clock.ts'
 import { bodyCutShort, bodyTaken, bodyTooLarge } from '../http.ts'
 import type { HttpResponse, HttpRequest } from '../http.ts'
 import type { ResponseStream } from '../streams/response-stream.ts'
-import type { TakenConnection } from './connections.ts'
-import { destroyResponse, streamToNode } from './node-sink.ts'
+import type { TakeConnection, TakenConnection } from './connections.ts'
+import { destroyResponse, streamToConnection, streamToNode } from './node-sink.ts'
 import type { SinkLimits } from './node-sink.ts'
 import type { FindRoute } from '../routes.ts'
 import type { SilentPeers } from './silent-peers.ts'
@@ -130,16 +130,13 @@ export interface SendLimits extends SinkLimits {
   readonly silentPeers: Pick<SilentPeers, 'watch'>
 }
 
-/** Has the connection of a stream taken from HTTP once the stream has lasted a while. `use`: called then. */
-export type TakeLater = (use: (connection: TakenConnection) => void) => void
-
-/** Sends a response. A stream continues by itself. `take`: for its connection, on the gateway's own server. */
+/** Sends a response. A stream continues by itself. `take`: takes its connection, on the gateway's own server. */
 export function sendOnNode(
   answer: HttpResponse,
   req: HostRequest,
   res: HostResponse,
   limits: SendLimits,
-  take?: TakeLater,
+  take?: TakeConnection,
 ): void {
   // HTTP/2 has no connection headers, since many requests share its socket.
   const ownsConnection = req.httpVersionMajor < 2
@@ -167,7 +164,7 @@ interface StreamTarget {
   readonly req: HostRequest
   readonly res: HostResponse
   readonly headers: HttpResponse['headers']
-  readonly take: TakeLater | undefined
+  readonly take: TakeConnection | undefined
 }
 
 function sendStream(
@@ -178,6 +175,7 @@ function sendStream(
 ): void {
   const ownsConnection = req.httpVersionMajor < 2
   const socket = ownsConnection ? res.socket : undefined
+  let connection: TakenConnection | undefined
   try {
     socket?.setKeepAlive(true, limits.keepAliveMs)
     res.writeHead(status, headers)
@@ -187,14 +185,15 @@ function sendStream(
     res.flushHeaders?.()
     // A stream is open for hours, and the credential in the request's head must not be kept so long.
     if (ownsConnection) Object.assign(req, { headers: {}, rawHeaders: [] })
+    connection = take?.(req, res)
     const watched = socket instanceof Socket ? socket : res.stream?.session
     if (watched) limits.silentPeers.watch(watched)
   } catch (error) {
     stream.abandon()
     throw error
   }
-  const sink = streamToNode(stream, res, limits)
-  take?.((connection) => sink.moveTo(connection))
+  if (connection) streamToConnection(stream, connection, limits)
+  else streamToNode(stream, res, limits)
   socket?.uncork()
 }
 

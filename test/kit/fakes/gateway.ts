@@ -25,8 +25,6 @@ import { uncounted, untraced } from './metrics.ts'
 
 export interface FakeGatewayOptions {
   readonly clock?: Clock
-  /** Tells when a stream has lasted long enough for its connection to be taken from HTTP. */
-  readonly connectionClock?: Clock
   readonly limits?: Partial<Limits>
   readonly logger?: Logger
   readonly keepAliveMs?: number
@@ -200,7 +198,6 @@ export async function openFakeGateway(options: FakeGatewayOptions = {}): Promise
       idleConnectionMs: options.idleConnectionMs ?? 65_000,
     },
     limits,
-    clock: options.connectionClock ?? systemClock,
     logger,
   })
   return {
