@@ -17,6 +17,7 @@ import { check } from '../kit/history/checker.ts'
 import { openConnection } from '../kit/history/connection.ts'
 import { createClient } from '../kit/clients/client.ts'
 import { createFakeClock } from '../kit/fakes/clock.ts'
+import { message } from '../kit/fakes/engine.ts'
 import { type FakeGatewayOptions, openFakeGateway } from '../kit/fakes/gateway.ts'
 import type { SeenEvent, Step } from '../kit/history/history.ts'
 import { openKeyServer } from '../kit/credentials/jwks.ts'
@@ -85,16 +86,7 @@ async function open(apiKeys: readonly ApiKeySettings[] = [], more: FakeGatewayOp
   const client = createClient(gateway.url)
   onTestFinished(() => client[Symbol.dispose]())
   const alice = gateway.session('alice')
-  await alice.replies.sendMessage({
-    text: 'hello',
-    assistantId: undefined,
-    conversationId: undefined,
-    onBusy: 'QUEUE',
-    idempotency: undefined,
-    attachmentIds: [],
-    imageUrls: [],
-    extras: { parameters: {}, metadata: {} },
-  })
+  await alice.replies.sendMessage(message('hello'))
   const listen = (token: string) => client.stream({ token, query, variables })
   const byKey = (key: string) =>
     client.stream({ query, variables, headers: backendHeaders(key, 'alice') })

@@ -13,6 +13,7 @@ import { checkDocument } from '../../src/server/graphql/document-limits.ts'
 import { AnswerBudget } from '../../src/graphql/execution/answer-budget.ts'
 import { uploadsSchema } from '../../src/config/sections/uploads.ts'
 import { createClient } from '../kit/clients/client.ts'
+import { message } from '../kit/fakes/engine.ts'
 import { openFakeGateway, unproven } from '../kit/fakes/gateway.ts'
 import { assistants, createFakeSession, type FakeSession } from '../kit/fakes/session.ts'
 import { completed } from '../kit/fakes/stored-replies.ts'
@@ -109,16 +110,7 @@ async function fill(session: FakeSession): Promise<void> {
     let conversationId: ConversationId | undefined
     for (let n = 0; n < messagesEach; n += 1) {
       const text = texts[(c + n) % texts.length] ?? ''
-      const reply = await session.replies.sendMessage({
-        text,
-        assistantId: undefined,
-        conversationId,
-        attachmentIds: [],
-        imageUrls: [],
-        extras: { parameters: {}, metadata: {} },
-        onBusy: 'QUEUE',
-        idempotency: undefined,
-      })
+      const reply = await session.replies.sendMessage(message(text, { conversationId }))
       conversationId = reply.conversationId
       if (n % 7 === 0)
         session.append(reply.id, completed('an answer of many words '.repeat(n * 100)))

@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest'
 import type { ReplyEventBody, ReplyId } from '../../src/domain.ts'
+import { message } from '../kit/fakes/engine.ts'
 import { type FakeGateway, openFakeGateway } from '../kit/fakes/gateway.ts'
 import { completed } from '../kit/fakes/stored-replies.ts'
 
@@ -19,16 +20,7 @@ const delta = (offset: number, text: string): ReplyEventBody => ({
 async function open() {
   const gateway = await openFakeGateway({ limits: { maxSubscriptions: 20_000 } })
   for (const name of ['alice', 'bob']) {
-    await gateway.session(name).replies.sendMessage({
-      text: 'hello',
-      assistantId: undefined,
-      conversationId: undefined,
-      attachmentIds: [],
-      imageUrls: [],
-      extras: { parameters: {}, metadata: {} },
-      onBusy: 'QUEUE',
-      idempotency: undefined,
-    })
+    await gateway.session(name).replies.sendMessage(message('hello'))
   }
   return gateway
 }

@@ -5,6 +5,7 @@ import type { ReplyEventBody, ReplyId } from '../../src/domain.ts'
 import { encodeGlobal } from '../../src/graphql/global-id.ts'
 import { createClient } from '../kit/clients/client.ts'
 import { createFakeClock } from '../kit/fakes/clock.ts'
+import { message } from '../kit/fakes/engine.ts'
 import { type FakeGatewayOptions, openFakeGateway } from '../kit/fakes/gateway.ts'
 import { completed } from '../kit/fakes/stored-replies.ts'
 import { until } from '../kit/process/until.ts'
@@ -27,16 +28,7 @@ const delta = (offset: number, text: string): ReplyEventBody => ({
 async function open(options: FakeGatewayOptions = {}) {
   const gateway = await openFakeGateway(options)
   const alice = gateway.session('alice')
-  await alice.replies.sendMessage({
-    text: 'hello',
-    assistantId: undefined,
-    conversationId: undefined,
-    attachmentIds: [],
-    imageUrls: [],
-    extras: { parameters: {}, metadata: {} },
-    onBusy: 'QUEUE',
-    idempotency: undefined,
-  })
+  await alice.replies.sendMessage(message('hello'))
   return { gateway, alice, [Symbol.asyncDispose]: () => gateway[Symbol.asyncDispose]() }
 }
 

@@ -4,6 +4,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import type { ReplyId } from '../../src/domain.ts'
 import { Connections, type TakenConnection } from '../../src/server/node/connections.ts'
+import { message } from '../kit/fakes/engine.ts'
 import { openFakeGateway } from '../kit/fakes/gateway.ts'
 import { until } from '../kit/process/until.ts'
 
@@ -53,16 +54,7 @@ async function dial(url: string) {
 async function open() {
   const gateway = await openFakeGateway()
   const alice = gateway.session('alice')
-  await alice.replies.sendMessage({
-    text: 'hello',
-    assistantId: undefined,
-    conversationId: undefined,
-    attachmentIds: [],
-    imageUrls: [],
-    extras: { parameters: {}, metadata: {} },
-    onBusy: 'QUEUE',
-    idempotency: undefined,
-  })
+  await alice.replies.sendMessage(message('hello'))
   return {
     gateway,
     say: () => void alice.append(replyId, { type: 'started' }),

@@ -8,6 +8,7 @@ import { WebSocket, type ClientOptions } from 'ws'
 import type { ReplyEventBody, ReplyId } from '../../src/domain.ts'
 import { encodeGlobal } from '../../src/graphql/global-id.ts'
 import { createFakeClock } from '../kit/fakes/clock.ts'
+import { message } from '../kit/fakes/engine.ts'
 import { type FakeGatewayOptions, openFakeGateway } from '../kit/fakes/gateway.ts'
 import { completed } from '../kit/fakes/stored-replies.ts'
 import { until } from '../kit/process/until.ts'
@@ -32,16 +33,7 @@ const delta = (offset: number, text: string): ReplyEventBody => ({
 async function open(options: FakeGatewayOptions = {}) {
   const gateway = await openFakeGateway(options)
   const alice = gateway.session('alice')
-  await alice.replies.sendMessage({
-    text: 'hello',
-    assistantId: undefined,
-    conversationId: undefined,
-    attachmentIds: [],
-    imageUrls: [],
-    extras: { parameters: {}, metadata: {} },
-    onBusy: 'QUEUE',
-    idempotency: undefined,
-  })
+  await alice.replies.sendMessage(message('hello'))
   const url = `${gateway.url.replace('http', 'ws')}/graphql`
   return { gateway, alice, url, [Symbol.asyncDispose]: () => gateway[Symbol.asyncDispose]() }
 }
@@ -388,16 +380,7 @@ describe('a WebSocket', () => {
     const costs = { take: () => undefined, charge: () => undefined }
     await using stage = await open({ costs })
     const { replies } = stage.alice
-    const sent = await replies.sendMessage({
-      text: 'x'.repeat(60_000),
-      assistantId: undefined,
-      conversationId: undefined,
-      attachmentIds: [],
-      imageUrls: [],
-      extras: { parameters: {}, metadata: {} },
-      onBusy: 'QUEUE',
-      idempotency: undefined,
-    })
+    const sent = await replies.sendMessage(message('x'.repeat(60_000)))
     const id = encodeGlobal('Message', sent.messageId)
     using client = await connect(stage.url)
     await client.initialise()

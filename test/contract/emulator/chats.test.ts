@@ -8,6 +8,7 @@ import {
   collect,
   completed,
   created,
+  eventNames,
   failure,
   isMessage,
   names,
@@ -46,15 +47,6 @@ afterAll(async () => {
 beforeEach(() => emulator.clearFaults())
 
 const signIn = async (sessionName: string) => signInTo(emulator, app, sessionName)
-
-const eventNames = [
-  'conversation.chat.created',
-  'conversation.chat.in_progress',
-  'conversation.message.delta',
-  'conversation.message.completed',
-  'conversation.chat.completed',
-  'done',
-]
 
 describe('workflow chat', () => {
   it('streams created, in progress, deltas, completed messages, completed, done', async () => {

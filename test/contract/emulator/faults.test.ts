@@ -9,6 +9,7 @@ import {
   app_id,
   bot_id,
   created,
+  eventNames,
   exchangeJwt,
   names,
   signInTo,
@@ -43,15 +44,6 @@ afterAll(async () => {
 beforeEach(() => emulator.clearFaults())
 
 const signIn = async (sessionName: string) => signInTo(emulator, app, sessionName)
-
-const eventNames = [
-  'conversation.chat.created',
-  'conversation.chat.in_progress',
-  'conversation.message.delta',
-  'conversation.message.completed',
-  'conversation.chat.completed',
-  'done',
-]
 
 describe('faults on demand', () => {
   const path = '/v1/workflows/chat'

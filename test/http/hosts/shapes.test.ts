@@ -11,6 +11,7 @@ import type { Logger } from '../../../src/observe/logger.ts'
 import { streamToBody } from '../../../src/server/fetch/fetch-sink.ts'
 import { createClient } from '../../kit/clients/client.ts'
 import { createFakeClock } from '../../kit/fakes/clock.ts'
+import { message } from '../../kit/fakes/engine.ts'
 import {
   type FakeGateway,
   type FakeGatewayOptions,
@@ -55,16 +56,7 @@ async function listening(server: Server): Promise<string> {
 }
 
 async function sendMessage(gateway: FakeGateway): Promise<void> {
-  await gateway.session('alice').replies.sendMessage({
-    text: 'hello',
-    assistantId: undefined,
-    conversationId: undefined,
-    attachmentIds: [],
-    imageUrls: [],
-    extras: { parameters: {}, metadata: {} },
-    onBusy: 'QUEUE',
-    idempotency: undefined,
-  })
+  await gateway.session('alice').replies.sendMessage(message('hello'))
 }
 
 describe('a host with HTTP/2', () => {

@@ -6,6 +6,16 @@ export const workflow_id = '7400000000000000001'
 export const app_id = '7400000000000000002'
 export const bot_id = '7400000000000000003'
 
+/** The names of the events of a chat that goes well, each once. */
+export const eventNames = [
+  'conversation.chat.created',
+  'conversation.chat.in_progress',
+  'conversation.message.delta',
+  'conversation.message.completed',
+  'conversation.chat.completed',
+  'done',
+]
+
 /** Exchanges a JWT of the app for an access token, as the official SDK does. */
 export async function exchangeJwt(
   { url }: { readonly url: string },
