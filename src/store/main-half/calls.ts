@@ -268,3 +268,21 @@ interface OfRun extends OfSession {
 export type Method = keyof EngineCalls
 export type ArgsOf<M extends Method> = Parameters<EngineCalls[M]>[0]
 export type ResultOf<M extends Method> = ReturnType<EngineCalls[M]>
+
+/** The calls that read the records of a session. */
+export type ReadCalls = Pick<
+  EngineCalls,
+  | 'conversations'
+  | 'messages'
+  | 'replies'
+  | 'replyState'
+  | 'attachments'
+  | 'openReplies'
+  | 'tookToolOutputs'
+  | 'hadChat'
+  | 'answerOrigin'
+  | 'upstreamConversations'
+  | 'history'
+  | 'explanation'
+  | 'waiting'
+>

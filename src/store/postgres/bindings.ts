@@ -34,7 +34,7 @@ export function findBound(binding: UpstreamBinding | undefined): Sql {
 export interface Bound {
   /** `known`: it was this conversation's before. */
   readonly type: 'bound' | 'known'
-  /** Of the conversation's own row. */
+  /** The columns of the conversation's own row. */
   readonly columns: Columns
 }
 

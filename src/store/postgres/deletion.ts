@@ -105,7 +105,7 @@ export function createDeletion(sessions: Sessions, newId: NewId): AsyncCalls<Del
             WHERE c.session = s.id ORDER BY c.id`),
           messages: sql`(SELECT count(*) FROM messages m WHERE m.session = s.id)`,
           attachments: sql`(SELECT count(*) FROM attachments f WHERE f.session = s.id)`,
-          // Of conversations that are gone nobody knows the assistant any more.
+          // The assistant of a conversation that is gone is not known any more.
           accounts: rows(sql`
             SELECT DISTINCT b.origin, b.account, b.strategy, c.assistant
             FROM bindings b LEFT JOIN conversations c ON c.session = b.session AND c.id = b.conversation

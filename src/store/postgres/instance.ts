@@ -15,7 +15,7 @@ export const defaultHeartbeat: Heartbeat = { everyMs: 1_000, deadAfterMs: 5_000 
 export interface InstanceOptions {
   readonly db: Database
   readonly clock: Clock
-  /** Of this start of this gateway, and of no other. */
+  /** The name that this start of this gateway has, and no other. */
   readonly name: string
   readonly heartbeat: Heartbeat
   /** Ends the watching of another gateway. */

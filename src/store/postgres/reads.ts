@@ -17,7 +17,7 @@ import {
   toSession,
 } from '../engine/records.ts'
 import { maxReadLength } from '../engine/pages.ts'
-import type { EngineCalls } from '../main-half/calls.ts'
+import type { ReadCalls } from '../main-half/calls.ts'
 import { selectBindings, toBindings } from './bindings.ts'
 import type { AsyncCalls } from './calls.ts'
 import type { Database } from './database.ts'
@@ -32,23 +32,6 @@ import {
 } from './rows.ts'
 import type { Sessions } from './sessions.ts'
 import { row, rows, type Sql, sql } from './sql.ts'
-
-export type Reads = Pick<
-  EngineCalls,
-  | 'conversations'
-  | 'messages'
-  | 'replies'
-  | 'replyState'
-  | 'attachments'
-  | 'openReplies'
-  | 'tookToolOutputs'
-  | 'hadChat'
-  | 'answerOrigin'
-  | 'upstreamConversations'
-  | 'history'
-  | 'explanation'
-  | 'waiting'
->
 
 /** UTF-8 bytes of what a message `m` of the reply `r` says, without reading it. */
 export const messageLength = sql`
@@ -65,7 +48,7 @@ export function countReadable(lengths: readonly number[]): number {
 }
 
 /** The reads of one session. */
-export function createReads(db: Database, sessions: Sessions): AsyncCalls<Reads> {
+export function createReads(db: Database, sessions: Sessions): AsyncCalls<ReadCalls> {
   /** What is found of each key, in the order of the keys. */
   async function pick<T>(
     sessionId: SessionId,

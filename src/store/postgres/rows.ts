@@ -27,7 +27,7 @@ export const selectConversation = sql`
     c.last_used_at, c.used
   FROM conversations c`
 
-/** Of the message `m` of the reply `r`. */
+/** The columns of the message `m` of the reply `r`. */
 export const messageColumns = sql`
   m.id AS row, m.key AS message, c.key AS conversation, r.key AS reply, m.role,
   CASE m.role WHEN 'USER' THEN m.text ELSE ${textOf('answer')} END AS text,

@@ -119,7 +119,7 @@ function removeEvents(write: SessionWrite, gone: readonly StoredRow[], last: Sto
     trimmed_check: check,
     trimmed_running: stringOrNull(last['running'] ?? null),
   })
-  // Of the events of deleted conversations nobody misses anything.
+  // Nobody misses the events of deleted conversations.
   const told = gone.findLast((event) => event['conversation'] !== null)
   if (told !== undefined) {
     const place = toPlace(told)

@@ -79,7 +79,7 @@ export interface SessionErasure {
 export function createErasure(parts: ErasureParts): SessionErasure {
   const { db, sessions, outbox, deletion, onDeleted, now } = parts
   const isOpen = db.prepare('SELECT 1 FROM replies WHERE session = ? AND ended_at IS NULL LIMIT 1')
-  // Of conversations that are gone nobody knows the assistant any more.
+  // The assistant of a conversation that is gone is not known any more.
   const accountsOf = db.prepare(`
     SELECT DISTINCT b.origin, b.account, coalesce(b.strategy, c.strategy, 'workflow') AS strategy, c.assistant
     FROM bindings b LEFT JOIN conversations c ON c.id = b.conversation AND c.session = b.session

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { ConversationId, ReplyExplanation, SessionId } from '../../../domain.ts'
-import type { EngineCalls } from '../../main-half/calls.ts'
+import type { ReadCalls } from '../../main-half/calls.ts'
 import type { Bindings } from './bindings.ts'
 import type { SessionRows } from './sessions.ts'
 import type { Texts } from './texts.ts'
@@ -32,25 +32,8 @@ export interface ReadsParts {
   readonly bindings: Bindings
 }
 
-type Reads = Pick<
-  EngineCalls,
-  | 'conversations'
-  | 'messages'
-  | 'replies'
-  | 'replyState'
-  | 'attachments'
-  | 'openReplies'
-  | 'tookToolOutputs'
-  | 'hadChat'
-  | 'answerOrigin'
-  | 'upstreamConversations'
-  | 'history'
-  | 'explanation'
-  | 'waiting'
->
-
 /** The reads of one session: every row is found by its key and belongs, by its own columns, to the session that asks. */
-export function createReads({ db, sessions, texts, bindings }: ReadsParts): Reads {
+export function createReads({ db, sessions, texts, bindings }: ReadsParts): ReadCalls {
   const byRow = (select: string, alias: string) =>
     db.prepare(`${select} WHERE ${alias}.id = ? AND ${alias}.session = ?`)
   const conversationByKey = findOwn(db, 'c', selectConversation, 'conversation')
