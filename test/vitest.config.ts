@@ -1,18 +1,14 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
+import { SilenceReporter } from './kit/process/silence-reporter.ts'
 
 interface ProjectOptions {
   /** A limit, not an assertion: what hangs is told in the end, and a machine that is very busy is no failure. */
   readonly testTimeout: number
   readonly globalSetup?: readonly string[]
-  /** Whether each file loads its modules anew. Default: as tests that share state need it. */
-  readonly isolate?: boolean
 }
 
-const project = (
-  name: string,
-  { testTimeout, globalSetup = [], isolate = true }: ProjectOptions,
-) => ({
+const project = (name: string, { testTimeout, globalSetup = [] }: ProjectOptions) => ({
   // As Node resolves, or a test and a dependency would each have a graphql of their own.
   ssr: { resolve: { conditions: ['module-sync', 'node'] } },
   test: {
@@ -20,7 +16,6 @@ const project = (
     root: fileURLToPath(new URL('.', import.meta.url)),
     include: [`${name}/**/*.test.ts`],
     testTimeout,
-    isolate,
     hookTimeout: 120_000,
     globalSetup: globalSetup.map((path) => fileURLToPath(new URL(path, import.meta.url))),
     pool: 'forks' as const,
@@ -34,9 +29,9 @@ const project = (
 export default defineConfig({
   test: {
     maxWorkers: 2,
+    reporters: ['default', new SilenceReporter()],
     projects: [
-      // Pure parts share nothing: loading them once for all files takes a third less time.
-      project('unit', { testTimeout: 60_000, isolate: false }),
+      project('unit', { testTimeout: 60_000 }),
       project('contract', {
         testTimeout: 120_000,
         globalSetup: ['kit/process/postgres-setup.ts'],
