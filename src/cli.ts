@@ -40,6 +40,8 @@ async function run([first, ...rest]: readonly string[]): Promise<ExitCode> {
       return print((await import('./graphql/schema.ts')).printGatewaySchema())
     case 'init':
       return await (await import('./cli/init.ts')).runInit(options, print)
+    case 'emulator':
+      return await (await import('./cli/emulator.ts')).runEmulator(options, print)
     case 'check-config':
       return await (await import('./cli/check-config.ts')).runCheckConfig(options, print)
   }

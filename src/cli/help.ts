@@ -1,4 +1,12 @@
-export const commands = ['serve', 'demo', 'probe', 'init', 'schema', 'check-config'] as const
+export const commands = [
+  'serve',
+  'demo',
+  'probe',
+  'init',
+  'emulator',
+  'schema',
+  'check-config',
+] as const
 export type Command = (typeof commands)[number]
 
 export const overview = `coze-graphql-gateway: a GraphQL gateway for Coze Workflows and Bots.
@@ -11,6 +19,7 @@ Commands:
   demo           run the gateway with a local stand-in for Coze and two ready-made callers
   probe          find out whether the assistants keep sessions apart
   init           write a first configuration and its keys
+  emulator       run a local stand-in for Coze, to test against
   schema         print the GraphQL schema
   check-config   check the configuration and list every problem
 
@@ -107,6 +116,19 @@ Options:
       --issuer TEXT      the "iss" of your users' tokens
       --audience TEXT    their "aud"; default coze-graphql-gateway
       --jwks-url URL     the issuer's key set; default: the one that its OpenID discovery document names
+`,
+  emulator: `Usage: coze-graphql-gateway emulator (--config FILE | --stdin) [--host HOST] [--port PORT]
+
+Runs a local stand-in for Coze, which can fail and leak on demand. It prints {"url": …} as one line of JSON, and
+serves until a signal stops it. docs/emulator.md describes its options. Whoever reaches it can sign in as anybody,
+so it listens on loopback, and does not start where NODE_ENV is "production".
+
+Options:
+  -c, --config FILE        its options as JSON
+      --stdin              its options as the first line of standard input; the end of standard input ends it
+      --host HOST          default 127.0.0.1
+      --port PORT          default 0, which takes a free one
+      --allow-production   start although NODE_ENV is "production"
 `,
   schema: `Usage: coze-graphql-gateway schema
 

@@ -21,6 +21,7 @@ export const initQuestions = {
 } as const
 
 const help = { type: 'boolean', short: 'h' } as const
+const flag = { type: 'boolean' } as const
 const text = { type: 'string' } as const
 const config = { type: 'string', short: 'c' } as const
 
@@ -33,7 +34,7 @@ const optionsOf: Readonly<Record<Command, ParseArgsOptionsConfig>> = {
     data: text,
     dialect: text,
     leak: text,
-    'allow-production': { type: 'boolean' },
+    'allow-production': flag,
   },
   probe: {
     help,
@@ -54,8 +55,9 @@ const optionsOf: Readonly<Record<Command, ParseArgsOptionsConfig>> = {
     yes: { type: 'boolean', short: 'y' },
     ...Object.fromEntries(Object.keys(initQuestions).map((name) => [name, text])),
   },
+  emulator: { help, config, stdin: flag, host: text, port: text, 'allow-production': flag },
   schema: { help },
-  'check-config': { help, config, online: { type: 'boolean' }, token: text },
+  'check-config': { help, config, online: flag, token: text },
 }
 
 /** @throws {@link UsageError} for what the command does not take */

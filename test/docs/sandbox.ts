@@ -49,13 +49,10 @@ npx() {
       rm -f gateway.json session.key name.key
       command npx --no-install "$@"
       sed -i "s|https://api.coze.cn|$PLATFORM|; s|\\"audience\\": \\"coze-graphql-gateway\\"|&, \\"jwksUrl\\": \\"$KEY_SET\\"|" gateway.json ;;
+    *' emulator '*)
+      # npx does not pass a signal on.
+      shift; until_shown '"url"' node src/bin.mjs "$@" --port 0 ;;
     *) command npx --no-install "$@" ;;
-  esac
-}
-node() {
-  case "$*" in
-    'src/emulator/main.ts '*) until_shown '"url"' node "$@" --port 0 ;;
-    *) command node "$@" ;;
   esac
 }
 # Runs what runs until it is told to stop, and tells it so when it has shown a line.

@@ -64,13 +64,13 @@ export function publicPart({ appId, keyId, accountId, publicKeyPem }: TestApp) {
   return { appId, keyId, accountId, publicKeyPem }
 }
 
-/** Starts `src/emulator/main.ts`; it ends with its `close`, or with this process. */
+/** Starts the command `emulator`; it ends with its `close`, or with this process. */
 export async function startEmulator(
   options: EmulatorOptions,
   { port = 0 }: { readonly port?: number } = {},
 ): Promise<RunningEmulator> {
-  const main = fileURLToPath(new URL('../../../src/emulator/main.ts', import.meta.url))
-  const child = spawn(process.execPath, [main, '--stdin', '--port', String(port)], {
+  const cli = fileURLToPath(new URL('../../../src/cli.ts', import.meta.url))
+  const child = spawn(process.execPath, [cli, 'emulator', '--stdin', '--port', String(port)], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   const exited = once(child, 'exit')
