@@ -1,83 +1,101 @@
-import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import { chmod, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { existsSync, readFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
+import { publint } from 'publint'
+import { formatMessage } from 'publint/utils'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runCurl } from '../kit/clients/curl.ts'
+import { type Application, openApplication } from '../kit/process/application.ts'
 import { startDemo } from '../kit/process/demo.ts'
+import { startEmulator } from '../kit/process/emulator.ts'
+import { startGateway } from '../kit/process/gateway.ts'
 
-const repository = fileURLToPath(new URL('../..', import.meta.url))
-const manifest: {
-  readonly dependencies: Readonly<Record<string, string>>
-  readonly bin: Readonly<Record<string, string>>
-} = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8'))
-const run = promisify(execFile)
+const name = 'coze-graphql-gateway'
+const token = { token: 'pat_1', accountId: 'account-1' }
+
+/** The settings of a gateway in front of an emulator's Bot. */
+const settingsFor = (baseUrl: string) => ({
+  listen: { host: '127.0.0.1', port: 0 },
+  issuers: [{ issuer: 'https://issuer.test', audience: 'gateway', secret: 's'.repeat(40) }],
+  session: { key: 'k'.repeat(32), nameKeys: [{ version: 1, key: 'n'.repeat(32) }] },
+  assistants: [
+    {
+      id: 'bot',
+      name: 'Bot',
+      strategy: 'bot',
+      baseUrl,
+      platform: 'studio',
+      credentials: { type: 'token', token: token.token, allowSharedToken: true },
+      bot: { botId: '1' },
+    },
+  ],
+  store: 'sqlite:gateway.db',
+  probe: { checkAtStart: false },
+})
 
 const program = `
   import { createGateway, createPrometheusMetrics, parseConfig } from 'coze-graphql-gateway'
-  const config = parseConfig({ env: {}, json: {
-    issuers: [{ issuer: 'https://issuer.test', audience: 'gateway', secret: 's'.repeat(40) }],
-    session: { key: 'k'.repeat(32), nameKeys: [{ version: 1, key: 'n'.repeat(32) }] },
-    assistants: [{
-      id: 'bot', name: 'Bot', strategy: 'bot', baseUrl: 'http://127.0.0.1:9', platform: 'studio',
-      credentials: { type: 'token', token: 'pat_1', allowSharedToken: true }, bot: { botId: '1' },
-    }],
-    store: 'sqlite:gateway.db',
-    probe: { checkAtStart: false },
-  } })
-  await using gateway = await createGateway(config, { metrics: createPrometheusMetrics() })
+  const config = parseConfig({ env: {}, json: ${JSON.stringify(settingsFor('http://127.0.0.1:9'))} })
+  const metrics = createPrometheusMetrics()
+  await using gateway = await createGateway(config, { metrics })
   const { status } = await gateway.fetch(new Request('http://gateway.test/health/ready'))
-  console.log('ready', status)
+  console.log('ready', status, await metrics.text())
 `
 
-describe('the package, installed into node_modules', () => {
-  let application: string
+describe('the package, installed into an empty project', () => {
+  let application: Application
   beforeAll(async () => {
-    application = await mkdtemp(join(tmpdir(), 'application-'))
-    const modules = join(application, 'node_modules')
-    const installed = join(modules, 'coze-graphql-gateway')
-    await mkdir(installed, { recursive: true })
-    await run('npm', ['pack', '--pack-destination', application], { cwd: repository })
-    const packed = (await readdir(application)).find((name) => name.endsWith('.tgz')) ?? ''
-    await run('tar', ['-xzf', packed, '-C', installed, '--strip-components=1'], {
-      cwd: application,
-    })
-    // As npm does: what it depends on beside it, nothing that only its developers need, and its command.
-    for (const name of Object.keys(manifest.dependencies)) {
-      await mkdir(dirname(join(modules, name)), { recursive: true })
-      await symlink(join(repository, 'node_modules', name), join(modules, name))
-    }
-    await mkdir(join(modules, '.bin'))
-    for (const [name, path] of Object.entries(manifest.bin)) {
-      await chmod(join(installed, path), 0o755)
-      await symlink(join('..', 'coze-graphql-gateway', path), join(modules, '.bin', name))
-    }
-    await writeFile(join(application, 'package.json'), '{ "type": "module" }')
+    application = await openApplication()
+    await application.run('npm', 'init', '-y', '--init-type=module')
+    await application.run('npm', 'install', application.tarball)
   }, 300_000)
-  afterAll(() => rm(application, { recursive: true, force: true }))
+  afterAll(() => application[Symbol.asyncDispose]())
 
-  it('is imported, and makes a gateway with a store', async () => {
-    await writeFile(join(application, 'program.js'), program)
-    const { stdout } = await run(process.execPath, ['program.js'], { cwd: application })
+  const modules = (path: string) => join(application.directory, 'node_modules', path)
+  const write = (file: string, text: string) => writeFile(join(application.directory, file), text)
+
+  it('is imported, and makes a gateway with a store and metrics', async () => {
+    await write('program.js', program)
+    const { stdout } = await application.run('node', 'program.js')
     expect(stdout).toContain('ready 200')
+    expect(stdout).toContain('# TYPE coze_gateway_')
   })
 
   it('has the command that npx runs', async () => {
-    const { stdout } = await run('npx', ['--no-install', 'coze-graphql-gateway', '--version'], {
-      cwd: application,
-    })
+    const { stdout } = await application.run('npx', '--no-install', name, '--version')
     expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
   })
 
+  it('writes a first configuration', async () => {
+    await application.run('npx', '--no-install', name, 'init', '--yes', '--config', 'first.json')
+    const written = readFileSync(join(application.directory, 'first.json'), 'utf8')
+    const [, schema = ''] = /"\$schema": "([^"]+)"/.exec(written) ?? []
+    expect(existsSync(join(application.directory, schema))).toBe(true)
+  })
+
+  it('has a stand-in for Coze, probes a Bot on it, and serves it', async () => {
+    const program = modules(`.bin/${name}`)
+    const bot = {
+      dialect: 'studio',
+      personalAccessTokens: [token],
+      bots: [{ botId: '1' }],
+    } as const
+    await using emulator = await startEmulator({ ...bot, wordsPerSecond: 0 }, { program })
+    const configFile = join(application.directory, 'gateway.json')
+    const config = settingsFor(emulator.url)
+    await using gateway = await startGateway(configFile, config, {}, [], program)
+    const { status } = await fetch(`${gateway.url}/health/live`)
+    expect(status).toBe(200)
+    const probe = ['probe', '--config', configFile, '--trials', '1', '--format', 'json']
+    const { stdout } = await application.run('npx', '--no-install', name, ...probe)
+    expect(JSON.parse(stdout)).toMatchObject([{ verdict: 'ISOLATED' }])
+    expect(await gateway.kill('SIGTERM')).toBe(0)
+  })
+
   it('has a demo that answers, with its stand-in for Coze and its store', async () => {
-    const [bin = ''] = Object.values(manifest.bin)
-    await using demo = await startDemo({
-      program: join(application, 'node_modules', 'coze-graphql-gateway', bin),
-    })
+    await using demo = await startDemo({ program: modules(`.bin/${name}`) })
     const { send, stream } = demo.commandsOf('Alice')
     using hears = await runCurl(stream)
     using sent = await runCurl(send)
@@ -86,8 +104,32 @@ describe('the package, installed into node_modules', () => {
   })
 
   it('says where the schema and its parts for clients are', () => {
-    const { resolve } = createRequire(join(application, 'program.js'))
-    const schema = resolve('coze-graphql-gateway/schema/schema.graphql')
+    const { resolve } = createRequire(join(application.directory, 'program.js'))
+    const schema = resolve(`${name}/schema/schema.graphql`)
     expect(readFileSync(schema, 'utf8')).toContain('type Query')
+  })
+
+  it('has maps that show the sources in a debugger and in stack traces', () => {
+    const map: { readonly sourcesContent?: readonly string[] } = JSON.parse(
+      readFileSync(modules(`${name}/dist/index.js.map`), 'utf8'),
+    )
+    const source = new URL('../../src/index.ts', import.meta.url)
+    expect(map.sourcesContent).toEqual([readFileSync(source, 'utf8')])
+  })
+
+  it('has nothing for publint to complain of', async () => {
+    const tarball = Uint8Array.from(readFileSync(application.tarball)).buffer
+    const { messages, pkg } = await publint({ pack: { tarball }, strict: true })
+    expect(messages.map((message) => formatMessage(message, pkg))).toEqual([])
+  })
+
+  it('has types that are right for every way of importing it', async () => {
+    const attw = fileURLToPath(new URL('../../node_modules/.bin/attw', import.meta.url))
+    const args = [application.tarball, '--profile', 'esm-only', '--format', 'ascii', '--no-color']
+    const complaints = await application.run(attw, ...args).then(
+      () => '',
+      (error: unknown) => String(Object(error).stdout),
+    )
+    expect(complaints).toBe('')
   })
 })

@@ -42,6 +42,8 @@ export interface RunningEmulator extends AsyncDisposable {
   close(): Promise<void>
 }
 
+const cli = fileURLToPath(new URL('../../../src/cli.ts', import.meta.url))
+
 /** A new RSA key pair with names around it. */
 export function createTestApp(names: Partial<Omit<TestApp, 'privateKeyPem'>> = {}): TestApp {
   const { privateKey, publicKey } = generateKeyPairSync('rsa', {
@@ -64,13 +66,16 @@ export function publicPart({ appId, keyId, accountId, publicKeyPem }: TestApp) {
   return { appId, keyId, accountId, publicKeyPem }
 }
 
-/** Starts the command `emulator`; it ends with its `close`, or with this process. */
+/**
+ * Starts the command `emulator`; it ends with its `close`, or with this process.
+ *
+ * @param program what takes the command, instead of `src/cli.ts`.
+ */
 export async function startEmulator(
   options: EmulatorOptions,
-  { port = 0 }: { readonly port?: number } = {},
+  { port = 0, program = cli }: { readonly port?: number; readonly program?: string } = {},
 ): Promise<RunningEmulator> {
-  const cli = fileURLToPath(new URL('../../../src/cli.ts', import.meta.url))
-  const child = spawn(process.execPath, [cli, 'emulator', '--stdin', '--port', String(port)], {
+  const child = spawn(process.execPath, [program, 'emulator', '--stdin', '--port', String(port)], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   const exited = once(child, 'exit')

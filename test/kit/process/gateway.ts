@@ -31,26 +31,28 @@ export interface GatewayProcess extends AsyncDisposable {
 const cli = fileURLToPath(new URL('../../../src/cli.ts', import.meta.url))
 
 /** The command and its arguments that serve a configuration. */
-export function gatewayCommand(configFile: string): readonly [string, ...string[]] {
-  return [process.execPath, cli, 'serve', '--config', configFile]
+export function gatewayCommand(configFile: string, program = cli): readonly [string, ...string[]] {
+  return [process.execPath, program, 'serve', '--config', configFile]
 }
 
 /**
  * @param configFile where `config` is written for it.
  * @param within a command that its command is given to, and that becomes its process.
+ * @param program what takes the command, instead of `src/cli.ts`.
  */
 export async function startGateway(
   configFile: string,
   config: object,
   env: Readonly<Record<string, string>> = {},
   within: readonly string[] = [],
+  program = cli,
 ): Promise<GatewayProcess> {
   await writeFile(configFile, JSON.stringify(config, undefined, 2))
   let output = ''
   let running = await start()
 
   function spawnIt() {
-    const [command = '', ...args] = [...within, ...gatewayCommand(configFile)]
+    const [command = '', ...args] = [...within, ...gatewayCommand(configFile, program)]
     return spawn(command, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...pickEnv(), ...env },
