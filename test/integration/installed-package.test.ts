@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { EmulatorOptions } from '../../src/emulator/options.ts'
 import { runCurl } from '../kit/clients/curl.ts'
 import { type Application, openApplication } from '../kit/process/application.ts'
 import { startDemo } from '../kit/process/demo.ts'
@@ -77,12 +78,13 @@ describe('the package, installed into an empty project', () => {
 
   it('has a stand-in for Coze, probes a Bot on it, and serves it', async () => {
     const program = modules(`.bin/${name}`)
-    const bot = {
+    const platform: EmulatorOptions = {
       dialect: 'studio',
       personalAccessTokens: [token],
       bots: [{ botId: '1' }],
-    } as const
-    await using emulator = await startEmulator({ ...bot, wordsPerSecond: 0 }, { program })
+      wordsPerSecond: 0,
+    }
+    await using emulator = await startEmulator(platform, { program })
     const configFile = join(application.directory, 'gateway.json')
     const config = settingsFor(emulator.url)
     await using gateway = await startGateway(configFile, config, {}, [], program)
