@@ -1,7 +1,7 @@
 import type { Config } from '../config/config.ts'
 import { openVerdicts, type Verdicts } from '../isolation/verdicts.ts'
 import { fingerprintOf, type SessionNamer } from '../session/namer.ts'
-import { createStoreReadiness, type StoreReadiness } from '../store/readiness.ts'
+import { openStoreReadiness, type StoreReadiness } from '../store/readiness.ts'
 import type { PostgresStoreOptions } from '../store/postgres/store.ts'
 import type { SqliteStoreOptions } from '../store/sqlite/store.ts'
 import type { Store } from '../store/store.ts'
@@ -44,7 +44,7 @@ export async function tryStoreServer({
 
 const hourMs = 3_600_000
 
-/** @throws {@link StoreOpenError} when the store cannot be opened */
+/** @throws {@link StoreOpenError} when the store cannot be opened, or keeps less than is demanded */
 export async function openPersistence(
   config: Config,
   namer: SessionNamer,
@@ -53,6 +53,8 @@ export async function openPersistence(
   await using stack = new AsyncDisposableStack()
   const common = { clock, logger, metrics }
   const store = stack.use(await openStore(config, { ...common, sessionKeyCheck: namer.keyCheck }))
+  const required = config.requireDurability
+  const readiness = await openStoreReadiness({ store, required, clock, logger })
   const verdicts = stack.use(
     await openVerdicts({
       ...common,
@@ -65,7 +67,7 @@ export async function openPersistence(
   const owned = stack.move()
   return {
     store,
-    readiness: createStoreReadiness({ store, clock, logger }),
+    readiness,
     verdicts,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }

@@ -72,6 +72,7 @@ export function createServer(
       if (config.probe.requiredForReady && !isolation.isProven()) return 'not ready'
       return replies.isDegraded() || !isolation.isInService() ? 'degraded' : 'ready'
     },
+    durability: () => persistence.readiness.durability,
     load,
     cookie,
     signIns: perMinute(

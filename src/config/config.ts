@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import type { Durability } from '../domain/durability.ts'
 import { errorCode } from '../lib/error-code.ts'
 import { isPlain } from '../lib/plain.ts'
 import { crossProblems, parsedProblems } from './cross-checks.ts'
@@ -52,6 +53,8 @@ export interface Config {
   /** At least one; their ids and names differ. The first is the default. */
   readonly assistants: readonly AssistantSettings[]
   readonly store: StoreSettings
+  /** What an acknowledged message has to survive. */
+  readonly requireDurability: Durability
   readonly postgres: PostgresSettings
   readonly timeouts: Timeouts
   readonly limits: Limits

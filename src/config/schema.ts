@@ -16,7 +16,7 @@ import {
   pathSchema,
 } from './sections/process.ts'
 import { sessionSchema } from './sections/session-keys.ts'
-import { postgresSchema, storeSchema } from './sections/store.ts'
+import { postgresSchema, requireDurabilitySchema, storeSchema } from './sections/store.ts'
 import { timeoutsSchema } from './sections/timeouts.ts'
 import { uploadsSchema } from './sections/uploads.ts'
 
@@ -60,6 +60,7 @@ export function configSchema(source: SecretSource) {
       description: 'The Coze Workflows and Bots that are served. The first is the default.',
     }),
     store: storeSchema(source.baseDir),
+    requireDurability: requireDurabilitySchema,
     postgres: postgresSchema(source).prefault({}),
     timeouts: timeoutsSchema.prefault({}),
     limits: limitsSchema.prefault({}),

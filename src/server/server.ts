@@ -25,8 +25,7 @@ import type { GraphiQL } from './graphiql/graphiql.ts'
 import type { AnswerInProgress, CostLimiter, RequestContext } from './graphql/operation.ts'
 import { createCallerCheck, createGraphQLRoute } from './graphql/route.ts'
 import { createOperationRunner } from './graphql/yoga.ts'
-import { createHealthRoutes } from './health.ts'
-import type { Readiness } from './health.ts'
+import { createHealthRoutes, type HealthOptions } from './health.ts'
 import { jsonResponse } from './http.ts'
 import type { HttpRequest } from './http.ts'
 import type { TakeConnection } from './node/connections.ts'
@@ -86,7 +85,8 @@ export interface ServerOptions extends Omit<SignInOptions, 'cors'> {
   readonly metrics: Metrics
   readonly tracer: Tracer
   /** Whether new work is taken, apart from a drain. */
-  readonly readiness: () => Promise<Readiness>
+  readonly readiness: HealthOptions['readiness']
+  readonly durability: HealthOptions['durability']
 }
 
 /** The HTTP side of the gateway. */
@@ -152,7 +152,10 @@ export function createGraphServer(options: ServerOptions): GraphServer {
   })
   const runOperation = createOperationRunner({ ...options, present, subscribe, beginAnswer, turns })
   const besides = {
-    ...createHealthRoutes(async () => (draining ? 'not ready' : await options.readiness())),
+    ...createHealthRoutes({
+      readiness: async () => (draining ? 'not ready' : await options.readiness()),
+      durability: options.durability,
+    }),
     ...createSignInRoutes({ ...options, cors }),
   }
   const routes = {

@@ -1,5 +1,6 @@
 import { GatewayError, UnavailableError } from '../errors.ts'
 import type { AssistantId } from '../domain.ts'
+import type { StoreDurability } from '../domain/durability.ts'
 import type { Evidence, IsolationRecord, IsolationTarget, Proof } from '../domain/isolation.ts'
 import type { Ledger } from './ledger.ts'
 import type { ReplyLog } from './log.ts'
@@ -17,6 +18,8 @@ export interface ReplyStore extends AsyncDisposable {
   readonly outbox: Outbox
   /** Rejects with {@link StoreError} when a write cannot be made durable now. */
   ping(): Promise<void>
+  /** What a write survives that was made durable now. */
+  durability(): Promise<StoreDurability>
 }
 
 /**

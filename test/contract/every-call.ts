@@ -164,6 +164,7 @@ export async function makeEveryCall(call: Call): Promise<void> {
   await ask('eraseSession', { ...of, generation: 1, name: 'new' as SessionName, at: 11 })
   await ask('trimLog', { endedBefore: 100 })
   await ask('ping', { at: 12 })
+  await ask('durability', {})
   await ask('checkFile', {})
   expect([...asked].toSorted()).toEqual([...everyMethod, 'checkFile'].toSorted())
 }
@@ -219,4 +220,5 @@ const everyMethod = Object.keys({
   recordBreach: 0,
   clearBreaches: 0,
   ping: 0,
+  durability: 0,
 } satisfies Record<Exclude<Method, 'checkFile' | 'close'>, 0>)

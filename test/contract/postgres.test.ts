@@ -86,23 +86,6 @@ describe('postgres: opening', () => {
     await expect(open(other)).rejects.toThrow('tables that are not of this gateway')
   })
 
-  it.each([
-    ['fsync=off', 'process'],
-    ['synchronous_commit=off', 'process'],
-    ['synchronous_commit=on', 'disk'],
-    ['synchronous_commit=local', 'disk'],
-  ])(
-    'P10: says at the start what an acknowledged message survives: with %s, %s',
-    async (setting, survives) => {
-      await using own = await startPostgres(['fsync=on', setting])
-      const told: unknown[] = []
-      const note = (detail: object) => void told.push(detail)
-      const logger = { ...silentLogger, info: note, warn: note }
-      await using _store = await open(await own.newDatabase(), { logger })
-      expect(told).toContainEqual({ survives })
-    },
-  )
-
   it('F32: lets one of several gateways have the database that start at once, and refuses the others in words', async () => {
     const url = await server.newDatabase()
     const opened = await Promise.allSettled([open(url), open(url), open(url)])

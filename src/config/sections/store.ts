@@ -1,5 +1,6 @@
 import { isAbsolute, resolve } from 'node:path'
 import { z } from 'zod'
+import { durabilities } from '../../domain/durability.ts'
 import { type SecretSource, secretSchema } from '../secret-source.ts'
 
 /** The engine that remembers, and where. */
@@ -32,6 +33,11 @@ export function storeSchema(baseDir: string) {
 
 const noEngine =
   'must be sqlite:PATH, the path of a file as it is, or sqlite::memory:, or postgres://USER@HOST/DATABASE'
+
+export const requireDurabilitySchema = z.enum(durabilities).default('none').meta({
+  description:
+    'What an acknowledged message has to survive: `process`, the end of the gateway; `disk`, a crash of the machine that has the store; `failover`, the loss of that machine. The gateway does not start on a store that promises less, see [Operations](operations.md#what-an-acknowledged-message-survives).',
+})
 
 /** Options of a URL that say how the server is reached; the others would be lost behind a pooler. */
 const urlOptions = ['host', 'sslmode', 'sslrootcert', 'sslcert', 'sslkey']

@@ -16,6 +16,7 @@ import type {
   SessionName,
   ToolCall,
 } from '../../domain.ts'
+import type { StoreDurability } from '../../domain/durability.ts'
 import type { Evidence, IsolationRecord, IsolationTarget, Proof } from '../../domain/isolation.ts'
 import type { AcceptRequest, ErasedSession, IdempotencyDigest, StartOutcome } from '../ledger.ts'
 import type { AnswerOrigin, OpenReply, Page, PageRequest, ReplyState } from '../session-store.ts'
@@ -247,6 +248,8 @@ export interface EngineCalls {
 
   /** A write that is made durable like any other. */
   ping(args: { readonly at: number }): void
+  /** Reads the settings that decide what a write survives. */
+  durability(args: Nothing): StoreDurability
   /** Checks the whole file and every digest, in pieces between other calls: the answer comes when it is through. */
   checkFile(args: Nothing): 'ok' | 'damaged'
   /** The last call: what was posted before it is done, then the database is closed. */

@@ -47,6 +47,7 @@ export async function openMainHalf(
     outbox: createOutbox(client),
     isolation: createIsolationRecords(client),
     ping: () => client.call('ping', { at: clock.now() }),
+    durability: () => client.call('durability', {}),
     async [Symbol.asyncDispose]() {
       writer.close()
       await owned.disposeAsync()

@@ -7,7 +7,6 @@ import type { AnswerMessage, CallMessage, CallOf } from '../main-half/messages.t
 import type { WrittenEvent } from '../main-half/stored.ts'
 import { StoreError, StoreOpenError } from '../store.ts'
 import { Database, type DatabaseOptions, StatementError, toStoreError } from './database.ts'
-import { durabilityOf } from './durability.ts'
 import { type Heartbeat, takeDatabase } from './instance.ts'
 import { Lanes } from './lanes.ts'
 import { prepareDatabase } from './migration.ts'
@@ -94,14 +93,6 @@ export class PostgresEngine implements Engine {
         UPDATE replies SET fence = NULL WHERE status IN ('RUNNING', 'ACTION_REQUIRED') RETURNING 1 AS one`)
       const sessions = new Sessions({ db, clock, newId, instance: name, signal })
       this.#table = createTable({ db, sessions, lanes: this.#lanes, clock, newId })
-      const survives = await durabilityOf(db)
-      this.#note(
-        survives === 'process' ? 'warn' : 'info',
-        'what an acknowledged message survives',
-        {
-          survives,
-        },
-      )
       this.#listener.message({ type: 'opened', running: orphans.length })
     } catch (error) {
       this.#listener.message({ type: 'refused', message: explain(error) })

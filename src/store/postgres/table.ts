@@ -7,6 +7,7 @@ import { createClaims } from './claims.ts'
 import { createConversations } from './conversations.ts'
 import type { Database } from './database.ts'
 import { createDeletion } from './deletion.ts'
+import { durabilityOf } from './durability.ts'
 import { createFinish } from './finish.ts'
 import { createIsolation } from './isolation.ts'
 import type { Lanes } from './lanes.ts'
@@ -68,5 +69,6 @@ export function createTable({ db, sessions, lanes, clock, newId }: TableParts): 
         INSERT INTO meta (name, value) VALUES ('ping', ${String(at)})
         ON CONFLICT (name) DO UPDATE SET value = excluded.value`)
     },
+    durability: () => durabilityOf(db),
   }
 }

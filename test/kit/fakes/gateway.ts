@@ -147,6 +147,7 @@ export async function openFakeGateway(options: FakeGatewayOptions = {}): Promise
     metrics,
     tracer: untraced,
     readiness: async () => options.readiness?.() ?? 'ready',
+    durability: () => 'disk',
     load: options.load ?? { check() {}, isNearLimit: false },
     authenticator: options.authenticator ?? {
       async authenticate(headers) {

@@ -23,6 +23,8 @@ export interface System extends AsyncDisposable {
   readonly client: Client
   /** Whatever no log, metric or error may show. */
   readonly secrets: readonly string[]
+  /** What the gateway was started with. */
+  readonly config: Readonly<Record<string, unknown>>
   /** The SQLite file. */
   readonly storeFile: string
   person(name: string): Person
@@ -137,6 +139,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   return {
     emulator,
     gateway,
+    config,
     get client() {
       if (client.url !== gateway.url) {
         client[Symbol.dispose]()

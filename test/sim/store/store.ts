@@ -62,6 +62,10 @@ export function createMemoryDisk(options: {
         outbox: gate(createMemoryOutbox(commits), user),
         isolation: gate(createMemoryIsolation(commits), user),
         ping: () => commits.write('ping', () => undefined),
+        durability: async () => ({
+          survives: 'disk',
+          because: 'a crash of the world takes no write away',
+        }),
         [Symbol.asyncDispose]: () => leases.flush(),
       }
     },

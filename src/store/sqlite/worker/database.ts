@@ -1,6 +1,7 @@
 import { mkdir, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import type { StoreDurability } from '../../../domain/durability.ts'
 import { StoreOpenError } from '../../store.ts'
 import type { NewId } from '../../../lib/id.ts'
 import { resultCode } from './failure.ts'
@@ -208,4 +209,14 @@ function explain(error: unknown, file: string): StoreOpenError {
         ? error
         : new StoreOpenError(unusable(file), { cause: error })
   }
+}
+
+/** What COMMIT has brought about when it returns. https://www.sqlite.org/pragma.html#pragma_synchronous */
+export function durabilityOf(db: DatabaseSync): StoreDurability {
+  const file = db.prepare(`SELECT file FROM pragma_database_list WHERE name = 'main'`).get()
+  if (file?.['file'] === '') return { survives: 'none', because: 'the database is in memory' }
+  const level = integer(db.prepare('PRAGMA synchronous').get()?.['synchronous'])
+  return level >= 2
+    ? { survives: 'disk', because: 'synchronous is FULL, on the one disk of the file' }
+    : { survives: 'process', because: 'synchronous is less than FULL' }
 }

@@ -5,6 +5,7 @@ import { createClaims } from './claims.ts'
 import { createRuns } from './runs.ts'
 import { createSessionRecords } from './records.ts'
 import { createBindings, createIsolation } from './bindings.ts'
+import { durabilityOf } from './database.ts'
 import { createDeletion } from './deletion.ts'
 import { createErasure, type SessionErasure } from './erasure.ts'
 import { createEvents, type Events } from './events.ts'
@@ -94,6 +95,7 @@ export function createTable({ db, newId, now, onDeleted, onRemoved }: TableParts
     nextOwed: outbox.nextOwed,
     ...createIsolation(db),
     ping: ({ at }) => void touch.run(at),
+    durability: () => durabilityOf(db),
   }
   return { table, events, removal, erasure }
 }
