@@ -8,6 +8,8 @@ interface Room {
   readonly types: readonly string[]
   /** Packages that it may import, beside what comes with Node. */
   readonly packages: readonly string[]
+  /** Whether it runs in browsers, and so imports neither `lib` nor what comes with Node. */
+  readonly isForBrowsers?: boolean
 }
 
 /**
@@ -75,6 +77,7 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   // It shares nothing with `coze`: a mistake that both make would pass every test.
   emulator: { uses: [], types: [], packages: ['jose', 'zod', '@fastify/busboy'] },
+  client: { uses: [], types: [], packages: [], isForBrowsers: true },
 }
 
 /** Their types, which hold no decisions, may be known everywhere. */
@@ -104,10 +107,13 @@ function mayImport(room: Room, name: string, path: string, specifier: string, is
     const target = normalize(join(dirname(path), specifier))
     if (!target.startsWith('src/')) return false
     const other = roomOf(target)
-    if ([name, 'lib', ...room.uses].includes(other)) return true
+    if (other === name || room.uses.includes(other)) return true
+    if (room.isForBrowsers) return false
+    if (other === 'lib') return true
     return isType && name !== 'lib' && [...room.types, ...typesOfAll].includes(other)
   }
-  if (specifier.startsWith('node:') && !claimed.includes(specifier)) return true
+  if (!room.isForBrowsers && specifier.startsWith('node:') && !claimed.includes(specifier))
+    return true
   return room.packages.some((one) => specifier === one || specifier.startsWith(`${one}/`))
 }
 

@@ -3,6 +3,9 @@ import { globSync, readFileSync } from 'node:fs'
 const exported =
   /^export (?:declare )?(?:abstract )?(?:async )?(interface|type|class|function\*?|const|let) (\w+)/gm
 
+/** What runs at its user's: its words are those of the public schema, and none of the gateway's files are in it. */
+const clientSide = /^src\/(?:client|react|ai-sdk|page|console)\//
+
 /** Rooms that do the same in their own ways, so that what does it has the same name in each. */
 const engines = ['src/store/sqlite/', 'src/store/postgres/']
 
@@ -15,13 +18,14 @@ export function sharedNames(sources: ReadonlyMap<string, string>): readonly stri
   for (const [path, source] of sources) {
     for (const [, kind = '', name = ''] of source.matchAll(exported)) {
       const isType = kind === 'interface' || kind === 'type'
-      const key = `${isType ? 'type' : 'value'} ${name}`
+      const side = clientSide.test(path) ? 'client' : 'gateway'
+      const key = `${side} ${isType ? 'type' : 'value'} ${name}`
       files.set(key, (files.get(key) ?? new Set()).add(path))
     }
   }
   return [...files].flatMap(([key, paths]) =>
     paths.size > 1 && !areEngines(paths)
-      ? [`the ${key} is exported by ${[...paths].join(' and ')}`]
+      ? [`the ${key.slice(key.indexOf(' ') + 1)} is exported by ${[...paths].join(' and ')}`]
       : [],
   )
 }

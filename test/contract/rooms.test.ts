@@ -41,3 +41,17 @@ it('a folder of a room is bound as the room is, and the composition is not', () 
   expect(forbiddenImports('src/store/sqlite/worker/stranger.ts', source)).toHaveLength(1)
   expect(forbiddenImports('src/compose/sqlite/worker/stranger.ts', source)).toEqual([])
 })
+
+it('what runs in browsers imports nothing of Node and nothing of the gateway', () => {
+  const source = [
+    `import { a } from './chat-error.ts'`,
+    `import { b } from 'node:crypto'`,
+    `import { c } from '../lib/backoff.ts'`,
+    `import type { D } from '../domain.ts'`,
+  ].join('\n')
+  expect(forbiddenImports('src/client/stranger.ts', source)).toEqual([
+    'src/client/stranger.ts: client may not import node:crypto',
+    'src/client/stranger.ts: client may not import ../lib/backoff.ts',
+    'src/client/stranger.ts: client may not import types of ../domain.ts',
+  ])
+})

@@ -35,3 +35,25 @@ it('each engine of the store may have its own part of one name, but only one', (
     ),
   ).toHaveLength(1)
 })
+
+it('the client has the words of the public schema, which the gateway may have too', () => {
+  const text = 'export interface Message {}\n'
+  const ofClient = 'src/client/schema.ts'
+  expect(
+    sharedNames(
+      new Map([
+        ['src/domain.ts', text],
+        [ofClient, text],
+      ]),
+    ),
+  ).toEqual([])
+  const second = 'src/react/message.ts'
+  expect(
+    sharedNames(
+      new Map([
+        [ofClient, text],
+        [second, text],
+      ]),
+    ),
+  ).toHaveLength(1)
+})

@@ -1,0 +1,54 @@
+import type { ChatError, ResponseError } from './chat-error.ts'
+
+export interface Operation {
+  readonly query: string
+  readonly variables?: Readonly<Record<string, unknown>>
+}
+
+export interface Request {
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly operation: Operation
+}
+
+export interface Result<Data = unknown> {
+  readonly data?: Data | null
+  readonly errors?: readonly ResponseError[]
+}
+
+/** The reader of a stream. After `end` a transport calls nothing of it. */
+export interface StreamSink<Data = unknown> {
+  /** Called for all bytes that arrive, those of comments too. */
+  alive(): void
+  next(result: Result<Data>): void
+  /** The gateway asks to wait so long before the next connection. */
+  retry(ms: number): void
+  /** With an error if the gateway refused or ended the stream; without one if the connection was lost. */
+  end(error?: ChatError): void
+}
+
+export interface OpenStream {
+  close(): void
+  /** Asks the gateway for a sign of life, where it gives none by itself that the transport can see. */
+  ping?(): void
+}
+
+export interface Upload extends Request {
+  /** A `File` or `Blob`, or what the platform names a file by. */
+  readonly file: unknown
+  readonly onProgress?: ((progress: UploadProgress) => void) | undefined
+}
+
+export interface UploadProgress {
+  readonly sentBytes: number
+  readonly totalBytes: number
+}
+
+/** How requests reach the gateway. What fails is a {@link ChatError}. */
+export interface Transport {
+  request<Data>(request: Request): Promise<Result<Data>>
+  subscribe<Data>(request: Request, sink: StreamSink<Data>): OpenStream
+  upload<Data>(upload: Upload): Promise<Result<Data>>
+  /** Calls when the page is back, or the network is another; returns a function that stops it. */
+  onWake?(listener: (isNewNetwork: boolean) => void): () => void
+}
