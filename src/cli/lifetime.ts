@@ -18,7 +18,7 @@ export interface ProcessEvents {
 }
 
 /** The time for closing after the drain, in ms. */
-const closeMs = 10_000
+export const closeMs = 10_000
 /** A second SIGINT under npm within this time is the same Ctrl-C, in ms. */
 const echoMs = 1_000
 

@@ -6,6 +6,8 @@ import { openSandbox, type Sandbox } from './sandbox.ts'
 const reasons = [
   'it needs two cores with nothing else to do',
   'it needs root',
+  'it needs a container engine',
+  'it needs a Kubernetes cluster',
   'it needs an OpenTelemetry SDK of yours in otel.mjs',
 ]
 const skipped = /^# not run here: (.*)$/m

@@ -1,12 +1,13 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { hasHaproxy } from './haproxy.ts'
 import { hasPooler } from './pooler.ts'
 import { findPostgres } from './postgres.ts'
 
 /** A machine that is made for one run of the tests gets what they need. */
 export function setup(): void {
   const isMine = process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')
-  if (!isMine || (findPostgres() !== undefined && hasPooler())) return
+  if (!isMine || (findPostgres() !== undefined && hasPooler() && hasHaproxy())) return
   // The tests start servers of their own, and no other is to start with the machine.
   const folder = '/etc/postgresql-common'
   mkdirSync(folder, { recursive: true })
@@ -16,7 +17,7 @@ export function setup(): void {
   execFileSync('apt-get', ['update', '-q'], options)
   execFileSync(
     'apt-get',
-    ['install', '-y', '-q', '--no-install-recommends', 'postgresql', 'pgbouncer'],
+    ['install', '-y', '-q', '--no-install-recommends', 'postgresql', 'pgbouncer', 'haproxy'],
     options,
   )
 }
