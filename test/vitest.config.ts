@@ -34,12 +34,12 @@ export default defineConfig({
       project('unit', { testTimeout: 60_000 }),
       project('contract', {
         testTimeout: 120_000,
-        globalSetup: ['kit/process/postgres-setup.ts'],
+        globalSetup: ['kit/process/servers-setup.ts'],
       }),
       project('http', { testTimeout: 120_000 }),
       project('integration', {
         testTimeout: 300_000,
-        globalSetup: ['kit/process/postgres-setup.ts'],
+        globalSetup: ['kit/process/servers-setup.ts'],
       }),
       project('docs', { testTimeout: 300_000 }),
       // Needs a Chromium, and is not part of `npm test`.

@@ -9,6 +9,7 @@ import { infoOf } from '../strategy/assistants.ts'
 import { openAssistants } from './assistants.ts'
 import { type Dependencies, withDefaults } from './dependencies.ts'
 import { openIsolation } from './isolation.ts'
+import { openSharedLane } from './lane.ts'
 import { openPersistence } from './persistence.ts'
 import { createReplies, createSessionsOver } from './replies.ts'
 import { createServer } from './server.ts'
@@ -58,10 +59,12 @@ export async function createGateway(
   const signIn = stack.use(createSignIn(config, dependencies, onFailure))
   const persistence = stack.use(await openPersistence(config, namer, dependencies))
   const { verdicts } = persistence
+  const lane = config.lane && stack.use(await openSharedLane(config.lane, config, dependencies))
   const assistants = stack.use(
     await openAssistants(config, dependencies, {
       onFailure,
       verdictOf: (target) => verdicts.verdictOf(target),
+      lane,
     }),
   )
   const below = { persistence, assistants, infos }

@@ -46,6 +46,7 @@ async function openParts(config: Config, { onProgress, ...given }: ProbeDependen
     // The report describes failures.
     onFailure: () => undefined,
     verdictOf: () => 'UNPROVEN',
+    lane: undefined,
   })
   return {
     settings: config.assistants,

@@ -13,6 +13,7 @@ import type { AssistantSettings } from './sections/assistant.ts'
 import type { CookieSettings } from './sections/cookie.ts'
 import type { GuestSettings } from './sections/guests.ts'
 import type { IssuerSettings } from './sections/issuer.ts'
+import type { LaneSettings, RedisSettings } from './sections/lane.ts'
 import type { Limits } from './sections/limits.ts'
 import type { PersistedDocuments } from './sections/persisted-documents.ts'
 import type { ProbeSettings } from './sections/probe.ts'
@@ -56,6 +57,9 @@ export interface Config {
   /** What an acknowledged message has to survive. */
   readonly requireDurability: Durability
   readonly postgres: PostgresSettings
+  /** Undefined: gateways share only the store. */
+  readonly lane?: LaneSettings | undefined
+  readonly redis: RedisSettings
   readonly timeouts: Timeouts
   readonly limits: Limits
   readonly uploads: Uploads

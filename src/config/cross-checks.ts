@@ -4,6 +4,7 @@ import type { ApiKeySettings } from './sections/api-keys.ts'
 import type { AssistantSettings } from './sections/assistant.ts'
 import { type GuestSettings, reservedIssuer } from './sections/guests.ts'
 import { defaultMaxLifetimeSeconds, type IssuerSettings } from './sections/issuer.ts'
+import type { LaneHost, LaneSettings, RedisSettings } from './sections/lane.ts'
 import type { ProbeSettings } from './sections/probe.ts'
 import type { ListenAddress } from './sections/process.ts'
 import { isPlainHttp, isRegion } from './upstream-url.ts'
@@ -110,11 +111,18 @@ interface ParsedSections {
   readonly guests?: GuestSettings | undefined
   readonly assistants: readonly AssistantSettings[]
   readonly probe: ProbeSettings
+  readonly lane?: LaneSettings | undefined
+  readonly redis: RedisSettings
 }
 
 /** Problems between parsed sections that are valid by themselves. */
 export function parsedProblems(sections: ParsedSections): readonly Problem[] {
-  return [...sharedSecrets(sections), ...clashes(sections), ...agingProofs(sections)]
+  return [
+    ...sharedSecrets(sections),
+    ...clashes(sections),
+    ...agingProofs(sections),
+    ...plainLane(sections),
+  ]
 }
 
 /**
@@ -122,7 +130,12 @@ export function parsedProblems(sections: ParsedSections): readonly Problem[] {
  * @param now in ms since the epoch
  */
 export function warningsOf(
-  { assistants, issuers, apiKeys }: Pick<ParsedSections, 'assistants' | 'issuers' | 'apiKeys'>,
+  {
+    assistants,
+    issuers,
+    apiKeys,
+    lane,
+  }: Pick<ParsedSections, 'assistants' | 'issuers' | 'apiKeys' | 'lane'>,
   now: number,
 ): readonly string[] {
   const upstreams = assistants.map(
@@ -137,7 +150,7 @@ export function warningsOf(
       ([path, url]) =>
         `${path}: ${new URL(url).host} is reached over plain http: everybody on the network path can read and change the messages`,
     )
-  return [...plainHttp, ...longTokens(issuers), ...expiredKeys(apiKeys, now)]
+  return [...plainHttp, ...openLane(lane), ...longTokens(issuers), ...expiredKeys(apiKeys, now)]
 }
 
 /** An expired key does not stop the start, since other backends can still be served. */
@@ -149,6 +162,16 @@ function expiredKeys(apiKeys: readonly ApiKeySettings[], now: number): readonly 
         ]
       : [],
   )
+}
+
+/** Access tokens are sealed there; running text is not. */
+function openLane(lane: LaneSettings | undefined): readonly string[] {
+  const isLocal = ({ host }: LaneHost) => ['localhost', '127.0.0.1', '::1'].includes(host)
+  const far = lane?.isTls === false ? lane.hosts.find((host) => !isLocal(host)) : undefined
+  if (far === undefined) return []
+  return [
+    `lane: ${far.host} is reached without TLS: everybody on the network path can read and change the text of running replies`,
+  ]
 }
 
 /** A stolen token is good until it expires. */
@@ -186,6 +209,13 @@ function agingProofs({
   const message =
     'must be less than "proofMaxAgeHours" by more than "jitterMinutes": a proof that is required would end before the next probe'
   return [[['probe', 'intervalHours'], message]]
+}
+
+/** A certificate would seem to protect what goes in clear. */
+function plainLane({ lane, redis }: Pick<ParsedSections, 'lane' | 'redis'>): readonly Problem[] {
+  if (lane?.isTls !== false) return []
+  const given = (['ca', 'certificate'] as const).filter((name) => redis[name] !== undefined)
+  return given.map((name) => [['redis', name], 'is of no use without TLS: the lane must be rediss'])
 }
 
 /** Settings that are valid by themselves and exclude each other. */

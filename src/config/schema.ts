@@ -5,6 +5,7 @@ import { assistantSchema } from './sections/assistant.ts'
 import { cookieSchema } from './sections/cookie.ts'
 import { guestsSchema } from './sections/guests.ts'
 import { issuerSchema } from './sections/issuer.ts'
+import { laneSchema, redisSchema } from './sections/lane.ts'
 import { limitsSchema } from './sections/limits.ts'
 import { persistedDocumentsSchema } from './sections/persisted-documents.ts'
 import { probeSchema } from './sections/probe.ts'
@@ -62,6 +63,8 @@ export function configSchema(source: SecretSource) {
     store: storeSchema(source.baseDir),
     requireDurability: requireDurabilitySchema,
     postgres: postgresSchema(source).prefault({}),
+    lane: laneSchema.optional(),
+    redis: redisSchema(source).prefault({}),
     timeouts: timeoutsSchema.prefault({}),
     limits: limitsSchema.prefault({}),
     uploads: uploadsSchema.prefault({}),

@@ -36,11 +36,25 @@ export interface TokenResolver extends AsyncDisposable {
   drop(refused: AccessToken): boolean
 }
 
+/** Access tokens that several gateways share. They are only fast: a token can be minted whatever becomes of them. */
+export interface SharedTokens {
+  /** Returns the session's token: one that another gateway has minted, or one of `mint`, which is shared then. */
+  obtain(
+    sessionName: string,
+    mint: () => Promise<MintedToken>,
+    signal: AbortSignal,
+  ): Promise<MintedToken>
+  /** Takes a token that the upstream refused away from all, unless another one has taken its place. */
+  drop(refused: AccessToken): void
+}
+
 export interface TokenResolverOptions extends Omit<MinterOptions, 'credentials'> {
   readonly credentials: TokenCredentials
   readonly metrics: MinterOptions['metrics'] & Pick<Metrics, 'tokenReused'>
   /** Sessions whose tokens are kept; the least recently used goes. */
   readonly maxEntries: number
+  /** Undefined: no other gateway mints for the same sessions, or each for itself. */
+  readonly shared?: SharedTokens | undefined
 }
 
 /** @throws {TypeError} naming the credential that cannot be used. */
@@ -61,8 +75,9 @@ export function createTokenResolver(options: TokenResolverOptions): TokenResolve
 function createMintingResolver(
   options: TokenResolverOptions & { readonly credentials: OAuthCredentials },
 ): TokenResolver {
-  const { clock, metrics } = options
+  const { clock, metrics, shared } = options
   const minter = createMinter(options)
+  const lifetime = new AbortController()
 
   // One flight per session, joined by all who ask meanwhile. The callers' signals stay out of it: one that gives up must
   // not fail the others. A flight whose entry was evicted or dropped still answers those who wait for it.
@@ -76,7 +91,8 @@ function createMintingResolver(
     noDeleteOnFetchRejection: true,
     noDeleteOnStaleGet: true,
     fetchMethod: async (sessionName, _, { options: entry }) => {
-      const minted = await minter.mint(sessionName)
+      const mint = () => minter.mint(sessionName)
+      const minted = await (shared?.obtain(sessionName, mint, lifetime.signal) ?? mint())
       entry.ttl = Math.max(1, minted.refreshAt - clock.monotonic())
       return minted
     },
@@ -99,9 +115,11 @@ function createMintingResolver(
     drop(refused) {
       const known = cache.peek(refused.sessionName, { allowStale: true })
       if (known === refused) cache.delete(refused.sessionName)
+      shared?.drop(refused)
       return true
     },
     async [Symbol.asyncDispose]() {
+      lifetime.abort(new Error('the gateway is closing'))
       await minter[Symbol.asyncDispose]()
       cache.clear()
     },

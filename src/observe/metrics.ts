@@ -20,6 +20,12 @@ export type SubscriptionEnd =
 /** Oddities of the upstream that are tolerated and counted. */
 export type UpstreamOddity = 'unknown-event' | 'late-delta' | 'extra-terminal' | 'corrected-text'
 
+/** What the lane is asked for. `probe`: whether it is here. */
+export type LaneUse = 'probe' | 'token' | 'rate' | 'permit' | 'text'
+
+/** Why the lane gave no reply. `refused`: its user may not run the command. `error`: any other refusal. */
+export type LaneFailure = 'timeout' | 'unreachable' | 'readonly' | 'full' | 'refused' | 'error'
+
 /** The facts that are counted: one method per fact, no free-form labels. */
 export interface Metrics {
   /** `ms`: the time to its response, or to the head of its stream. */
@@ -58,4 +64,9 @@ export interface Metrics {
   isolationBreach(assistant: AssistantId, strategy: StrategyKind): void
   /** The current verdict about the assistant under one strategy. */
   isolationVerdict(assistant: AssistantId, strategy: StrategyKind, verdict: TargetVerdict): void
+  /** A command to the lane. `ms`: the time to its reply, or to its failure. */
+  laneAsked(use: LaneUse, outcome: 'ok' | LaneFailure, ms: number): void
+  laneChanged(isHere: boolean): void
+  /** The lane no longer has what was written to it. */
+  laneForgot(): void
 }

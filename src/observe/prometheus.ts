@@ -101,6 +101,22 @@ export function createPrometheusMetrics(): PrometheusMetrics {
     labelNames: ['assistant', 'strategy', 'verdict'],
     registers,
   })
+  const lane = new Gauge({
+    name: `${prefix}lane_connected`,
+    help: 'Whether the lane is used: 1; 0 while it is away, or there is none.',
+    registers,
+  })
+  const laneCommands = seconds(
+    'lane_command',
+    'Commands to the lane, by use and outcome: to the reply, or to the failure.',
+    ['use', 'outcome'],
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 1],
+  )
+  const laneLosses = counter(
+    'lane_losses_total',
+    'Times that the lane no longer had what was written to it.',
+    [],
+  )
   const lastVerdicts = new Map<string, string>()
   registerProcess(registry)
 
@@ -131,6 +147,9 @@ export function createPrometheusMetrics(): PrometheusMetrics {
     circuitChanged: (assistant, state) =>
       circuits.set({ assistant }, { closed: 0, 'half-open': 0.5, open: 1 }[state]),
     isolationBreach: (assistant, strategy) => breaches.inc({ assistant, strategy }),
+    laneAsked: (use, outcome, ms) => laneCommands.observe({ use, outcome }, ms / 1000),
+    laneChanged: (isHere) => lane.set(isHere ? 1 : 0),
+    laneForgot: () => laneLosses.inc(),
     isolationVerdict(assistant, strategy, verdict) {
       const target = { assistant, strategy }
       const before = lastVerdicts.get(JSON.stringify(target))

@@ -3,7 +3,8 @@ import type { Limits } from '../config/sections/limits.ts'
 import type { Timeouts } from '../config/sections/timeouts.ts'
 import type { CozeClient } from '../coze/client.ts'
 import type { SignAssertion } from '../coze/assertion.ts'
-import { type TokenCredentials, createTokenResolver } from '../coze/token.ts'
+import type { OAuthCredentials } from '../coze/minting.ts'
+import { type SharedTokens, type TokenCredentials, createTokenResolver } from '../coze/token.ts'
 import type { AssistantId, StrategyKind, AssistantInfo, Opening } from '../domain.ts'
 import type { IsolationTarget, TargetVerdict } from '../domain/isolation.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -33,6 +34,8 @@ export interface AssistantsOptions {
   readonly limits: Limits
   /** What is known now of how a target keeps sessions apart. */
   readonly verdictOf: (target: IsolationTarget) => TargetVerdict
+  /** The access tokens that other gateways share under these credentials. Undefined: none. */
+  readonly sharedTokens?: ((credentials: OAuthCredentials) => SharedTokens) | undefined
   /** Default: the token resolver's own. */
   readonly sign?: SignAssertion | undefined
 }
@@ -102,6 +105,7 @@ function createAssistant(
       maxConcurrentMints: limits.maxMintsAtOnce,
       mintTimeoutMs: timeouts.tokenMs,
       sign: options.sign,
+      shared: credentials.type === 'oauth' ? options.sharedTokens?.(credentials) : undefined,
     }),
   )
   const { busyWaitMs, recoverMs, uploadMs, firstEventMs, totalMs } = timeouts

@@ -20,6 +20,9 @@ export const uncounted: Metrics = {
   circuitChanged: () => undefined,
   isolationBreach: () => undefined,
   isolationVerdict: () => undefined,
+  laneAsked: () => undefined,
+  laneChanged: () => undefined,
+  laneForgot: () => undefined,
 }
 
 /** Without an SDK it traces nothing. */

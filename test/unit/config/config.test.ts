@@ -291,6 +291,44 @@ describe('a configuration', () => {
     expect(JSON.stringify({ store, postgres })).not.toContain('pass"')
   })
 
+  it.each([
+    ['redis://cache.example', { kind: 'server', hosts: [host('cache.example')], database: 0 }],
+    [
+      'rediss://me@[::1]:7000/3',
+      { kind: 'server', hosts: [host('::1', 7000)], database: 3, isTls: true, user: 'me' },
+    ],
+    [
+      'redis+sentinel://a%40b@one.example,two.example:7001/main',
+      {
+        kind: 'sentinel',
+        hosts: [host('one.example', 26_379), host('two.example', 7001)],
+        master: 'main',
+        user: 'a@b',
+      },
+    ],
+    [
+      'rediss+cluster://10.0.0.1,10.0.0.2',
+      { kind: 'cluster', hosts: [host('10.0.0.1'), host('10.0.0.2')], isTls: true },
+    ],
+  ])('takes %s for the lane', (lane, expected) => {
+    const { lane: found } = parse({ ...minimal, lane })
+    expect(found).toEqual({ isTls: false, user: undefined, ...expected })
+  })
+
+  it('takes the password of Redis from a file of its own', () => {
+    const { lane, redis } = parse(minimal, {
+      env: {
+        COZE_GATEWAY_LANE: 'redis://me@localhost',
+        COZE_GATEWAY_REDIS_PASSWORD_FILE: '/run/secrets/redis',
+        COZE_GATEWAY_REDIS_PROTOCOL: '2',
+      },
+      readFile: (path) => (path === '/run/secrets/redis' ? 'pass\n' : ''),
+    })
+    expect(redis).toMatchObject({ protocol: 2, prefix: 'coze-gateway:', timeoutMs: 50 })
+    expect(redis.password?.reveal()).toBe('pass')
+    expect(JSON.stringify({ lane, redis })).not.toContain('pass"')
+  })
+
   it('refuses limits that clients could not be told of', () => {
     expect(problemsOf({ ...minimal, limits: { messagesPerMinute: 2 ** 31 - 1 } })).toEqual([])
     expect(problemsOf({ ...minimal, limits: { messagesPerMinute: 2 ** 31 } })).toEqual([
@@ -775,6 +813,50 @@ describe('a configuration', () => {
       { ...minimal, store: 'postgres://me@localhost/gateway?options=-csearch_path%3Dx' },
       'store: has the option options',
     ],
+    'a lane with its password in sight': [
+      { ...minimal, lane: 'redis://me:secret@localhost' },
+      'lane: must not have a password, which goes into redis.password',
+    ],
+    'a lane by another protocol': [
+      { ...minimal, lane: 'http://localhost:6379' },
+      'lane: must be redis://USER@HOST:6379',
+    ],
+    'a lane whose server has no name among its sentinels': [
+      { ...minimal, lane: 'redis+sentinel://one,two' },
+      'lane: must name the server',
+    ],
+    'a lane of several servers that are no cluster': [
+      { ...minimal, lane: 'redis://one,two' },
+      'lane: must name one server',
+    ],
+    'a lane with a database that has a name': [
+      { ...minimal, lane: 'redis://one/main' },
+      'lane: must name the database by its number',
+    ],
+    'a lane with a port that is none': [
+      { ...minimal, lane: 'redis://one:70000' },
+      'lane: must be redis://USER@HOST:6379',
+    ],
+    'a cluster with a database': [
+      { ...minimal, lane: 'redis+cluster://one/2' },
+      'lane: must not name a database',
+    ],
+    'a certificate for a lane without TLS': [
+      { ...minimal, lane: 'redis://one', redis: { ca: '-----BEGIN CERTIFICATE-----' } },
+      'redis.ca: is of no use without TLS',
+    ],
+    'a certificate that is a path': [
+      { ...minimal, lane: 'rediss://one', redis: { ca: '/etc/ca.pem' } },
+      'redis.ca: must be PEM',
+    ],
+    'a certificate of the gateway without its key': [
+      { ...minimal, lane: 'rediss://one', redis: { certificate: '-----BEGIN CERTIFICATE-----' } },
+      'redis: must have both certificate and privateKey',
+    ],
+    'a lane with a star in its prefix': [
+      { ...minimal, lane: 'redis://one', redis: { prefix: 'a*' } },
+      'redis.prefix: must have 1 to 64 letters',
+    ],
     'a store that is a folder': [
       { ...minimal, store: 'sqlite:data/' },
       'store: must be sqlite:PATH',
@@ -1070,3 +1152,5 @@ describe('a configuration', () => {
     expect(problemsOf(undefined)[0]).toContain('--config')
   })
 })
+
+const host = (name: string, port = 6379) => ({ host: name, port })

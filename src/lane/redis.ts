@@ -1,0 +1,145 @@
+import { createClient, createCluster, createSentinel } from 'redis'
+import type { LaneSettings, RedisSettings } from '../config/sections/lane.ts'
+import { backoffMs } from '../lib/backoff.ts'
+import type { Clock } from '../lib/clock.ts'
+
+export interface RedisOptions {
+  readonly lane: LaneSettings
+  readonly redis: Pick<
+    RedisSettings,
+    'password' | 'sentinelPassword' | 'ca' | 'certificate' | 'privateKey' | 'protocol'
+  >
+  readonly clock: Clock
+  readonly random: () => number
+}
+
+/** A server, or several that act as one. It connects by itself, as often as it has to, until it is disposed. */
+export interface Redis extends AsyncDisposable {
+  /** Sends a command now, or rejects: nothing waits for a connection. */
+  send(key: string, command: readonly string[]): Promise<unknown>
+  /** Listens on a channel for as long as there is a connection, and again on each new one. */
+  subscribe(channel: string, take: (message: string) => void): Promise<void>
+  unsubscribe(channel: string): Promise<void>
+}
+
+/** A connection on which nothing arrives for so long is given up, in ms; pings go before. */
+const silenceMs = 6_000
+const pingMs = 2_000
+const connectMs = 3_000
+/** Commands that may be on their way at once. */
+const maxCommands = 10_000
+const sentinelScanMs = 5_000
+const reconnect = { baseMs: 100, maxMs: 1_000 }
+
+export function openRedis(options: RedisOptions): Redis {
+  const { clock, random } = options
+  const { clients, send, subscriber } = clientsOf(options)
+  const lifetime = new AbortController()
+  for (const client of clients) void connect(client)
+
+  /** The library connects again what was connected, and gives up where no sentinel or node could be reached at first. */
+  async function connect(client: (typeof clients)[number]): Promise<void> {
+    // Every command tells its own failure.
+    client.on('error', () => {})
+    for (let attempt = 0; !lifetime.signal.aborted; attempt += 1) {
+      try {
+        await client.connect()
+        return
+      } catch {
+        const waitMs = backoffMs(attempt, { ...reconnect, random })
+        await clock.sleep(waitMs, lifetime.signal).catch(() => {})
+      }
+    }
+  }
+
+  return {
+    send,
+    subscribe: async (channel, take) => await subscriber.subscribe(channel, take),
+    unsubscribe: async (channel) => await subscriber.unsubscribe(channel),
+    async [Symbol.asyncDispose]() {
+      lifetime.abort()
+      await Promise.all(clients.map(async (client) => await client.destroy()))
+    },
+  }
+}
+
+/** Channels have a connection of their own: the second version of the protocol allows no commands beside them. */
+function clientsOf({ lane, redis, random }: RedisOptions) {
+  const RESP = redis.protocol === 2 ? 2 : 3
+  const timeouts = {
+    connectTimeout: connectMs,
+    socketTimeout: silenceMs,
+    reconnectStrategy: (attempt: number) => backoffMs(attempt, { ...reconnect, random }),
+  }
+  const { ca, certificate, privateKey } = redis
+  const socket = lane.isTls
+    ? {
+        ...timeouts,
+        tls: true as const,
+        ...(ca && { ca: ca.reveal() }),
+        ...(certificate && { cert: certificate.reveal() }),
+        ...(privateKey && { key: privateKey.reveal() }),
+      }
+    : timeouts
+  const connection = {
+    pingInterval: pingMs,
+    disableOfflineQueue: true,
+    commandsQueueMaxLength: maxCommands,
+    // Each would be a command that a user of few rights may not run.
+    disableClientInfo: true,
+    maintNotifications: 'disabled' as const,
+    socket,
+  }
+  const login = {
+    ...(lane.user !== undefined && { username: lane.user }),
+    ...(redis.password && { password: redis.password.reveal() }),
+  }
+  switch (lane.kind) {
+    case 'server': {
+      const [address] = lane.hosts
+      const { database } = lane
+      const client = createClient({
+        ...connection,
+        ...login,
+        RESP,
+        database,
+        socket: { ...socket, ...address },
+      })
+      const subscriber = client.duplicate()
+      return {
+        clients: [client, subscriber],
+        subscriber,
+        send: (_key: string, command: readonly string[]) => client.sendCommand(command),
+      }
+    }
+    case 'sentinel': {
+      const password = redis.sentinelPassword?.reveal()
+      const client = createSentinel({
+        name: lane.master,
+        sentinelRootNodes: [...lane.hosts],
+        RESP,
+        scanInterval: sentinelScanMs,
+        nodeClientOptions: { ...connection, ...login },
+        sentinelClientOptions: { ...connection, ...(password !== undefined && { password }) },
+      })
+      return {
+        clients: [client],
+        subscriber: client,
+        send: (_key: string, command: readonly string[]) => client.sendCommand(false, [...command]),
+      }
+    }
+    case 'cluster': {
+      const client = createCluster({
+        RESP,
+        rootNodes: lane.hosts.map((address) => ({ socket: address })),
+        defaults: { ...connection, ...login },
+      })
+      return {
+        clients: [client],
+        subscriber: client,
+        send: (key: string, command: readonly string[]) =>
+          client.sendCommand(key, false, [...command]),
+      }
+    }
+  }
+}
