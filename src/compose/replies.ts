@@ -29,6 +29,7 @@ export function createReplies(
   return createReplyEngine({
     ledger: store.ledger,
     log: store.log,
+    instances: store.instances,
     clock,
     newId,
     logger,

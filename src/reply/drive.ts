@@ -162,7 +162,7 @@ export function createDrive(options: DriveOptions, ending: Ending): Drive {
   }
 
   async function fail(run: Run, error: unknown, control: RunControl): Promise<boolean> {
-    if (error instanceof LostReplyError) return true
+    if (isLost(error, control.signal)) return true
     const { lease } = run
     if (error instanceof RunFailedError) {
       const circuit = admission.circuit(lease.reply.assistantId)
@@ -195,7 +195,7 @@ export function createDrive(options: DriveOptions, ending: Ending): Drive {
       await reader.takeLookedUp(found.events)
       if (reader.end === undefined) throw otherwise
     } catch (error) {
-      if (error instanceof LostReplyError) return true
+      if (isLost(error, control.signal)) return true
       const cause = deadline.signal.aborted ? otherwise : error
       return await ending.finish(lease, await ending.endOfFailure(run, cause, control.signal))
     }
@@ -216,6 +216,11 @@ function callsOf({ strategy, reader }: SentRun): readonly ToolCall[] | undefined
   if (strategy.answersByMessage || reader.end?.type !== 'action-required') return undefined
   const { toolCalls } = reader.end
   return toolCalls.length > 0 ? toolCalls : undefined
+}
+
+/** Another instance has the reply, or has ended it: nothing of it is for this run to end or to stop. */
+function isLost(error: unknown, signal: AbortSignal): boolean {
+  return error instanceof LostReplyError || signal.reason instanceof LostReplyError
 }
 
 function isSent(run: Run): run is SentRun {

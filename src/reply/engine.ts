@@ -5,6 +5,7 @@ import { onAbort } from '../lib/on-abort.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { Ledger } from '../store/ledger.ts'
 import type { ReplyLog } from '../store/log.ts'
+import type { Instances } from '../store/store.ts'
 import { type Admission, type AdmissionOptions, createAdmission } from './admission.ts'
 import { type Canceller, createCanceller } from './canceller.ts'
 import { createReplyQueue, type ReplyQueue } from './queue.ts'
@@ -20,6 +21,7 @@ export interface ReplyEngineOptions
     RunTracesOptions {
   readonly ledger: Ledger
   readonly log: ReplyLog
+  readonly instances: Instances
   /** Called when two have met in one upstream conversation. */
   readonly onBreach: (breach: Breach) => void
 }
@@ -35,19 +37,23 @@ export interface ReplyEngine extends AsyncDisposable {
   readonly draining: AbortSignal
   /** Aborts when the engine is closed. */
   readonly closed: AbortSignal
-  /** Takes up the replies that an earlier process left behind. Call once, before the first request. */
+  /**
+   * Takes up the replies that an earlier process left behind, and from then on those that a dead instance of several leaves
+   * behind. Call once, before the first request.
+   */
   recover(): Promise<void>
   /** Some assistant cannot be reached: the gateway serves, but not all it should. */
   isDegraded(): boolean
   /**
    * Accepts nothing more and lets what runs finish, until the signal aborts; the rest ends as FAILED `SHUTDOWN`. What
-   * waits for its session is found at the next start.
+   * waits in a queue is for other instances from now on, and what waits for its session from the end on; where there is
+   * none, both are found at the next start.
    */
   drain(signal: AbortSignal): Promise<void>
 }
 
 export function createReplyEngine(options: ReplyEngineOptions): ReplyEngine {
-  const { ledger } = options
+  const { ledger, instances, clock, logger } = options
   const draining = new AbortController()
   const closed = new AbortController()
   const signals = { draining: draining.signal, closed: closed.signal }
@@ -64,9 +70,39 @@ export function createReplyEngine(options: ReplyEngineOptions): ReplyEngine {
   const canceller = createCanceller({ ...inside, queue })
   const trimming = trimRegularly(options, closed.signal)
 
+  let takingUp: Promise<void> | undefined
+
+  async function takeUp(): Promise<void> {
+    for (const orphan of await ledger.orphans()) queue.takeOver(orphan)
+    for (const conversation of await ledger.waiting()) queue.resume(conversation)
+  }
+
+  async function takeUpRegularly(): Promise<void> {
+    for (;;) {
+      await clock.sleep(takeUpEveryMs, signals.draining).catch(() => undefined)
+      if (draining.signal.aborted) return
+      try {
+        await takeUp()
+      } catch (error) {
+        // What is damaged, or a store that fails, keeps nobody from what comes next.
+        logger.error({ err: error }, 'what nobody runs could not be taken up')
+      }
+    }
+  }
+
+  /** Where that fails, the others take it once this instance is gone. */
+  async function handOver(): Promise<void> {
+    try {
+      await ledger.handOver()
+    } catch (error) {
+      logger.warn({ err: error }, 'what waits could not be handed over')
+    }
+  }
+
   async function drain(signal: AbortSignal): Promise<void> {
     draining.abort(new StopRequest('shutdown'))
     queue.pause()
+    if (instances.isShared) void handOver()
     using _ = onAbort(signal, () => closed.abort(new StopRequest('shutdown')))
     await queue.drain(signal)
   }
@@ -79,20 +115,24 @@ export function createReplyEngine(options: ReplyEngineOptions): ReplyEngine {
     traces,
     ...signals,
     async recover() {
-      for (const orphan of await ledger.orphans()) queue.takeOver(orphan)
-      for (const conversation of await ledger.waiting()) queue.resume(conversation)
+      await takeUp()
+      if (instances.isShared) takingUp ??= takeUpRegularly()
     },
     isDegraded: () => admission.isDegraded(),
     drain,
     async [Symbol.asyncDispose]() {
       await drain(AbortSignal.abort())
-      await trimming
+      await Promise.all([trimming, takingUp])
       admission[Symbol.dispose]()
     },
   }
 }
 
+/** How often what nobody runs is looked for, in ms. */
+const takeUpEveryMs = 500
+
 export interface TrimmingOptions {
+  readonly instances: Pick<Instances, 'takeDuty'>
   readonly ledger: Pick<Ledger, 'trimMessages'>
   readonly log: Pick<ReplyLog, 'trim'>
   readonly clock: Clock
@@ -119,9 +159,20 @@ async function trimRegularly(options: TrimmingOptions, closed: AbortSignal): Pro
     }
   }
 
+  /** One of several instances trims. */
+  async function isMine(): Promise<boolean> {
+    try {
+      return await options.instances.takeDuty('trim', trimEveryMs / 2)
+    } catch (error) {
+      logger.error({ err: error }, 'whose turn it is to trim could not be found out')
+      return false
+    }
+  }
+
   while (!closed.aborted) {
     await clock.sleep(trimEveryMs, closed).catch(() => undefined)
     if (closed.aborted) return
+    if (!(await isMine())) continue
     const endedBefore = clock.now() - options.retentionMs
     await all('reply log', () => log.trim(endedBefore))
     if (messageRetentionMs === undefined) continue

@@ -1,4 +1,4 @@
-import type { AssistantId, ConversationId, Reply, ReplyId, Session } from '../domain.ts'
+import type { AssistantId, ConversationId, ReplyId, Session } from '../domain.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { Ledger } from '../store/ledger.ts'
 import type { Orphan, RunLease } from '../store/run-lease.ts'
@@ -57,7 +57,7 @@ interface Worker {
 
 /** The reply that a worker begins with, and how it is driven. */
 interface First {
-  readonly reply: Reply
+  readonly lease: RunLease
   readonly permit: Permit | undefined
   drive(permit: Permit, signal: AbortSignal): Promise<boolean>
 }
@@ -117,7 +117,7 @@ export function createReplyQueue(options: {
     const mayGoOn = () => !paused.signal.aborted && workers.get(conversationId) === worker
     try {
       if (first !== undefined) {
-        const hasNext = await track(first.reply, (signal) => first.drive(permit, signal))
+        const hasNext = await track(first.lease, (signal) => first.drive(permit, signal))
         permit.release()
         if (!hasNext && !worker.again) return
       }
@@ -133,7 +133,7 @@ export function createReplyQueue(options: {
         }
         // Where the wall clock has jumped, it makes nothing old that came to the head here.
         mayExpire ||= clock.monotonic() - since >= options.queueExpiryMs
-        const hasNext = await track(lease.reply, (signal) =>
+        const hasNext = await track(lease, (signal) =>
           runner.run(lease, { permit, mayExpire }, signal),
         )
         permit.release()
@@ -180,13 +180,14 @@ export function createReplyQueue(options: {
   }
 
   async function track(
-    reply: Reply,
+    { reply, whenLost }: RunLease,
     drive: (signal: AbortSignal) => Promise<boolean>,
   ): Promise<boolean> {
     const controller = new AbortController()
     const asked = stopped ?? early.get(reply.id)
     early.delete(reply.id)
     if (asked !== undefined) controller.abort(asked)
+    using _lost = onAbort(whenLost, () => controller.abort(whenLost.reason))
     const done = traces.run(reply, () => drive(controller.signal))
     runs.set(reply.id, { controller, done })
     try {
@@ -221,7 +222,7 @@ export function createReplyQueue(options: {
       // The worker that it follows has nothing left to run: the store would have queued the message otherwise.
       const worker = { again: workers.has(conversationId) }
       const first: First = {
-        reply,
+        lease,
         permit,
         drive: (held, signal) => runner.send(lease, held, signal),
       }
@@ -232,7 +233,7 @@ export function createReplyQueue(options: {
       const { conversationId, assistantId } = reply
       if (orphan.isInterrupted) stop(reply.id, new StopRequest('cancel'))
       const first: First = {
-        reply,
+        lease: orphan.lease,
         permit: undefined,
         drive: (permit, signal) => runner.recover(orphan, permit, signal),
       }

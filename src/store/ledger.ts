@@ -232,7 +232,10 @@ export interface Ledger {
    */
   finish(session: Session, request: FinishRequest): Promise<FinishOutcome>
 
-  /** Every reply that was RUNNING or ACTION_REQUIRED when the store was opened, each under a new lease. Call once, at start. */
+  /**
+   * Every reply that is RUNNING or ACTION_REQUIRED and that nobody runs, each under a new lease: what ran when the store was
+   * opened, and, where instances share the store, what a dead one of them ran.
+   */
   orphans(): Promise<readonly Orphan[]>
 
   /**
@@ -241,7 +244,7 @@ export interface Ledger {
    */
   explanation(id: ReplyId): Promise<ReplyExplanation | undefined>
 
-  /** Conversations in which replies wait. */
+  /** Conversations in which replies wait that are for this instance to run; those of a dead one become so. */
   waiting(): Promise<
     readonly {
       readonly session: Session
@@ -249,6 +252,9 @@ export interface Ledger {
       readonly assistantId: AssistantId
     }[]
   >
+
+  /** What waits for this instance is for the others to run: it claims nothing more. */
+  handOver(): Promise<void>
 
   /**
    * Deletes messages that were written before (ms since the epoch) with their replies, once the log has let go of those.

@@ -53,6 +53,8 @@ export interface RunLease extends Claim {
   /** The text so far, as readers hold it: what was on disk when the reply was claimed, and what was appended since. */
   readonly answer: string
   readonly reasoning: string
+  /** Aborts, with a {@link LostReplyError}, once it is known that the reply does not run under this lease any more. */
+  readonly whenLost: AbortSignal
 
   /**
    * Step 3: the send intent and the `started` event, and with them, unless it was bound before or its run will reveal it,

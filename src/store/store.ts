@@ -16,10 +16,20 @@ export interface ReplyStore extends AsyncDisposable {
   readonly ledger: Ledger
   readonly log: ReplyLog
   readonly outbox: Outbox
+  readonly instances: Instances
   /** Rejects with {@link StoreError} when a write cannot be made durable now. */
   ping(): Promise<void>
   /** What a write survives that was made durable now. */
   durability(): Promise<StoreDurability>
+}
+
+/** The gateways that share a store; most stores are one gateway's alone. */
+export interface Instances {
+  readonly isShared: boolean
+  /** How many live, this one among them. */
+  readonly live: number
+  /** Whether this instance is to do now what one of all does at an interval. */
+  takeDuty(name: string, everyMs: number): Promise<boolean>
 }
 
 /**

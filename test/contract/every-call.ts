@@ -111,6 +111,8 @@ export async function makeEveryCall(call: Call): Promise<void> {
   await ask('orphans', {})
   await ask('explanation', { id: replyId })
   await ask('waiting', {})
+  await ask('handOver', {})
+  await ask('takeDuty', { name: 'trim', everyMs: 1 })
   const [reply] = await ask('replies', { ...of, ids: [replyId] })
   const answerId = reply?.answerId ?? newMessageId()
   await ask('rateAnswer', { ...of, id: answerId, rating: 'LIKE' })
@@ -191,6 +193,8 @@ const everyMethod = Object.keys({
   orphans: 0,
   explanation: 0,
   waiting: 0,
+  handOver: 0,
+  takeDuty: 0,
   trimMessages: 0,
   history: 0,
   conversations: 0,

@@ -5,6 +5,7 @@ import type { SessionLogLimits } from '../../src/store/session-logs.ts'
 import { silentLogger } from '../kit/fakes/logger.ts'
 import { uncounted } from '../kit/fakes/metrics.ts'
 import type { Mortal } from '../kit/history/log-model.ts'
+import { ask } from '../kit/process/instances.ts'
 import { type PostgresServer, startPostgres } from '../kit/process/postgres.ts'
 import { logContract } from './log.ts'
 
@@ -21,8 +22,6 @@ function open(url: string, limits?: SessionLogLimits) {
     logger: silentLogger,
     metrics: uncounted,
     sessionKeyCheck: 'check',
-    // A gateway that was killed stands still, and another one need not watch it for long.
-    heartbeat: { everyMs: 20, deadAfterMs: 40 },
     ...(limits && { limits }),
   })
 }
@@ -38,6 +37,8 @@ async function openMortal(limits?: SessionLogLimits): Promise<Mortal> {
     async crash() {
       const killed = store
       url = await server.copyDatabase(url)
+      // Known to be dead.
+      await ask(url, 'DELETE FROM instance')
       store = await open(url, limits)
       await killed[Symbol.asyncDispose]()
     },

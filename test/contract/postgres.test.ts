@@ -22,6 +22,7 @@ import {
   startConversation,
 } from '../kit/fakes/stored-replies.ts'
 import { openCuttingProxy } from '../kit/process/cutting-proxy.ts'
+import { ask } from '../kit/process/instances.ts'
 import { type PostgresServer, startPostgres } from '../kit/process/postgres.ts'
 import { createRandom } from '../kit/random.ts'
 
@@ -31,8 +32,6 @@ beforeAll(async () => {
 })
 afterAll(() => server[Symbol.asyncDispose]())
 
-const quick = { everyMs: 20, deadAfterMs: 60 }
-
 function open(url: string, options: Partial<PostgresStoreOptions> = {}): Promise<Store> {
   return openPostgresStore({
     url,
@@ -40,20 +39,8 @@ function open(url: string, options: Partial<PostgresStoreOptions> = {}): Promise
     logger: silentLogger,
     metrics: uncounted,
     sessionKeyCheck: 'check',
-    heartbeat: quick,
     ...options,
   })
-}
-
-async function ask(url: string, statement: string): Promise<readonly Record<string, unknown>[]> {
-  const client = new Client({ connectionString: url })
-  await client.connect()
-  try {
-    const { rows } = await client.query<Record<string, unknown>>(statement)
-    return rows
-  } finally {
-    await client.end()
-  }
 }
 
 describe('postgres: opening', () => {
@@ -84,36 +71,6 @@ describe('postgres: opening', () => {
     const other = await server.newDatabase()
     await ask(other, 'CREATE TABLE sessions (id integer)')
     await expect(open(other)).rejects.toThrow('tables that are not of this gateway')
-  })
-
-  it('F32: lets one of several gateways have the database that start at once, and refuses the others in words', async () => {
-    const url = await server.newDatabase()
-    const opened = await Promise.allSettled([open(url), open(url), open(url)])
-    const stores = opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
-    const reasons = opened.flatMap((one) => (one.status === 'rejected' ? [String(one.reason)] : []))
-    expect(stores).toHaveLength(1)
-    for (const reason of reasons) expect(reason).toContain('in use by another gateway')
-    await Promise.all(stores.map((store) => store[Symbol.asyncDispose]()))
-    await (await open(url))[Symbol.asyncDispose]()
-  })
-
-  it('F23: takes the place of a gateway that stands still, which writes nothing any more and ends', async () => {
-    const url = await server.newDatabase()
-    const clock = createFakeClock()
-    const died: Error[] = []
-    await using still = await open(url, { clock, onDied: (error) => died.push(error) })
-    const session = await openSession(still.ledger)
-    const run = await runReply(still, session)
-    await using store = await open(url)
-    const orphans = await store.ledger.orphans()
-    expect(orphans.map(({ lease }) => lease.reply.id)).toEqual([run.reply.id])
-    expect(await finish(run, completed('late'))).toEqual({ type: 'lost' })
-    await expect(acceptReply(still.ledger, session)).rejects.toThrow(StoreError)
-    expect(await store.ledger.session(session).openReplies(undefined)).toHaveLength(1)
-    clock.advance(quick.everyMs)
-    await expect
-      .poll(() => died.map(({ message }) => message))
-      .toEqual(['another gateway has taken the database over'])
   })
 })
 

@@ -1,3 +1,4 @@
+import { alone } from '../kit/fakes/instances.ts'
 import { generateKeyPairSync } from 'node:crypto'
 import type { AssistantSettings } from '../../src/config/sections/assistant.ts'
 import { limitsSchema } from '../../src/config/sections/limits.ts'
@@ -145,6 +146,7 @@ export function startGateway(world: World, bug: SeededBug): GatewayProcess {
   const engine = createReplyEngine({
     ledger,
     log,
+    instances: alone,
     clock,
     newId: world.newId,
     logger: world.logger,

@@ -149,14 +149,19 @@ export interface EngineCalls {
     | { readonly type: 'other-calls' }
     | { readonly type: 'not-found' }
   finish(args: FinishArgs): FinishedCall
-  /** Those that ran when the database was opened, each once: to be called again while `hasMore`. */
+  /** Replies that run and are nobody's, each under a new lease: to be called again while `hasMore`. */
   orphans(args: Nothing): { readonly orphans: readonly StoredOrphan[]; readonly hasMore: boolean }
   explanation(args: { readonly id: ReplyId }): ReplyExplanation | undefined
+  /** Conversations in which nothing runs, and in which replies wait that are for this instance to run. */
   waiting(args: Nothing): readonly {
     readonly session: Session
     readonly conversationId: ConversationId
     readonly assistantId: AssistantId
   }[]
+  /** What waits for this instance is for others to run from now on. */
+  handOver(args: Nothing): void
+  /** Whether this instance is to do now what one of all does at an interval. */
+  takeDuty(args: { readonly name: string; readonly everyMs: number }): boolean
   trimMessages(args: { readonly writtenBefore: number }): number
   history(
     args: OfSession & { readonly replyId: ReplyId; readonly limit: number },

@@ -16,6 +16,8 @@ export interface Engine {
 
 export interface EngineListener {
   message(message: FromEngine): void
+  /** The fences of the leases that are held in memory. */
+  held(): readonly string[]
   /** It has ended by an error, or without having been asked to. */
   died(error: Error): void
 }
@@ -26,6 +28,8 @@ export interface EngineClientOptions {
   readonly metrics: Pick<Metrics, 'storeWritten'>
   /** Called when a write failed that nothing was known of, once its calls are rejected. */
   readonly onFailing: () => void
+  readonly held: () => readonly string[]
+  readonly onLost: (fences: readonly string[]) => void
   /** Called when the engine has died after it was opened, once its calls are rejected. */
   readonly onDied: (error: Error) => void
 }
@@ -48,6 +52,7 @@ export class EngineClient implements AsyncDisposable {
   readonly #options: EngineClientOptions
   readonly #opened = Promise.withResolvers<void>()
   #isOpen = false
+  #live = 1
   readonly #pending = new Map<number, Pending>()
   #calls: CallMessage[] = []
   #lastId = 0
@@ -60,6 +65,7 @@ export class EngineClient implements AsyncDisposable {
     this.#options = options
     this.#engine = start({
       message: (message) => this.#receive(message),
+      held: () => options.held(),
       died: (error) => this.#died(error),
     })
   }
@@ -67,6 +73,11 @@ export class EngineClient implements AsyncDisposable {
   /** Resolves when calls are taken. @throws {@link StoreOpenError} as a rejection */
   get opened(): Promise<void> {
     return this.#opened.promise
+  }
+
+  /** How many instances share the database. */
+  get live(): number {
+    return this.#live
   }
 
   /** The last write failed. */
@@ -136,6 +147,12 @@ export class EngineClient implements AsyncDisposable {
         break
       case 'note':
         this.#options.logger[message.level](message.detail, message.message)
+        break
+      case 'lost':
+        this.#options.onLost(message.fences)
+        break
+      case 'live':
+        this.#live = message.count
         break
     }
   }

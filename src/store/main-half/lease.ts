@@ -56,8 +56,10 @@ export class Lease implements RunLease, TextSource {
   readonly text: ReplyText
   readonly unwritten: UnwrittenText
   readonly log: SessionLog
+  /** It names the lease in the store. */
+  readonly fence: string
   readonly #parts: LeaseParts
-  readonly #fence: string
+  readonly #gone = new AbortController()
   /** Revisions that were begun under this lease. */
   #revisions = 1
   #state: 'running' | 'ending' | 'lost' = 'running'
@@ -78,7 +80,11 @@ export class Lease implements RunLease, TextSource {
     this.unwritten = new UnwrittenText(claim.session.id, this.text, fence)
     this.log = parts.logs.open(claim.session.id)
     this.#parts = parts
-    this.#fence = fence
+    this.fence = fence
+  }
+
+  get whenLost(): AbortSignal {
+    return this.#gone.signal
   }
 
   get answer(): string {
@@ -201,6 +207,11 @@ export class Lease implements RunLease, TextSource {
     })
   }
 
+  /** Another has it, or its reply has ended; what is just ending it will find out by itself. */
+  taken(): void {
+    if (this.#state === 'running') this.lost()
+  }
+
   /** The reply does not run under this lease any more; what memory holds of it is dropped. */
   lost(): void {
     if (this.#state === 'lost') return
@@ -208,15 +219,16 @@ export class Lease implements RunLease, TextSource {
     this.#parts.writer.remove(this)
     this.log.drop(this.text)
     this.#parts.drop(this)
+    this.#gone.abort(new LostReplyError('the reply does not run under this lease any more'))
   }
 
   get #run() {
-    return { sessionId: this.session.id, replyId: this.text.replyId, fence: this.#fence }
+    return { sessionId: this.session.id, replyId: this.text.replyId, fence: this.fence }
   }
 
   #put(delta: Delta): void {
     this.unwritten.put(delta, () => {
-      const name = this.#fence.slice(0, nameLength) + this.#revisions.toString(36)
+      const name = this.fence.slice(0, nameLength) + this.#revisions.toString(36)
       this.#revisions += 1
       return name
     })

@@ -28,6 +28,15 @@ export class Leases implements LeaseParts {
     return lease
   }
 
+  fences(): readonly string[] {
+    return [...this.#held.values()].map(({ fence }) => fence)
+  }
+
+  /** Those of these fences have been taken by another, or their replies have ended. */
+  lost(fences: readonly string[]): void {
+    for (const lease of this.#held.values()) if (fences.includes(lease.fence)) lease.taken()
+  }
+
   find(replyId: ReplyId): Lease | undefined {
     return this.#held.get(replyId)
   }

@@ -16,8 +16,17 @@ export interface LedgerParts {
   readonly client: EngineClient
   readonly logs: SessionLogs
   readonly leases: Leases
-  /** Those that ran when the store was opened. */
-  readonly orphans: readonly StoredOrphan[]
+  /** Those that ran when the store was opened; undefined: they are asked for. */
+  readonly orphans: readonly StoredOrphan[] | undefined
+}
+
+export async function takeOrphans(client: EngineClient): Promise<readonly StoredOrphan[]> {
+  const all: StoredOrphan[] = []
+  for (;;) {
+    const { orphans, hasMore } = await client.call('orphans', {})
+    all.push(...orphans)
+    if (!hasMore) return all
+  }
 }
 
 export function createLedger({ client, logs, leases, orphans }: LedgerParts): Ledger {
@@ -29,10 +38,11 @@ export function createLedger({ client, logs, leases, orphans }: LedgerParts): Le
     logs.find(id)?.forget()
   }
 
-  const taken = orphans.map(({ run, ...orphan }): Orphan => ({
+  const hold = ({ run, ...orphan }: StoredOrphan): Orphan => ({
     ...orphan,
     lease: leases.hold(run, orphan.progress.step !== 'claimed'),
-  }))
+  })
+  const taken = orphans?.map(hold)
 
   return {
     async openSession(id, name, at) {
@@ -125,13 +135,13 @@ export function createLedger({ client, logs, leases, orphans }: LedgerParts): Le
       })
     },
 
-    async orphans() {
-      return taken.splice(0)
-    },
+    orphans: async () => taken?.splice(0) ?? (await takeOrphans(client)).map(hold),
 
     explanation: (id) => client.call('explanation', { id }),
 
     waiting: () => client.call('waiting', {}),
+
+    handOver: () => client.call('handOver', {}),
 
     trimMessages: (writtenBefore) => client.call('trimMessages', { writtenBefore }),
 

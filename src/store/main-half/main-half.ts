@@ -5,7 +5,7 @@ import type { Outbox } from '../outbox.ts'
 import { SessionLogs, type SessionLogLimits } from '../session-logs.ts'
 import { type IsolationRecords, type Store, StoreOpenError } from '../store.ts'
 import { type Engine, EngineClient, type EngineListener } from './engine-client.ts'
-import { createLedger } from './ledger.ts'
+import { createLedger, takeOrphans } from './ledger.ts'
 import { Leases } from './leases.ts'
 import { createReplyLog } from './log.ts'
 import type { StoredOrphan } from './stored.ts'
@@ -15,6 +15,8 @@ export interface MainHalfOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: Pick<Metrics, 'storeWritten'>
+  /** Other instances write in the database as well. */
+  readonly isShared?: boolean
   /** What is kept in memory of sessions. */
   readonly limits?: SessionLogLimits
   /** Called when the engine has died. Default: throws, as any uncaught exception of the process. */
@@ -24,28 +26,44 @@ export interface MainHalfOptions {
 /** The half that lives on the event loop: leases, texts and the ends of session logs, before an engine. */
 export async function openMainHalf(
   start: (listener: EngineListener) => Engine,
-  { clock, logger, metrics, limits, onDied = raise }: MainHalfOptions,
+  { clock, logger, metrics, isShared = false, limits, onDied = raise }: MainHalfOptions,
 ): Promise<Store> {
   const logs = new SessionLogs(limits)
   const onFailing = () => {
     writer.retry()
     logs.wakeBusy()
   }
-  const client = new EngineClient(start, { clock, logger, metrics, onFailing, onDied })
+  const client = new EngineClient(start, {
+    clock,
+    logger,
+    metrics,
+    onFailing,
+    held: () => leases.fences(),
+    onLost: (fences) => leases.lost(fences),
+    onDied,
+  })
   const writer = new TextWriter(client, clock)
   const leases = new Leases(client, writer, logs)
   await using stack = new AsyncDisposableStack() // a failure half-way ends the engine
   stack.use(client)
   await client.opened
-  const orphans = await takeOver(client)
+  // Where others may run them, what is nobody's is looked for again and again.
+  const orphans = isShared ? undefined : await takeOver(client)
   const ledger = createLedger({ client, logs, leases, orphans })
-  logger.info({ running: orphans.length }, 'store opened')
+  logger.info({ running: orphans?.length }, 'store opened')
   const owned = stack.move()
   return {
     ledger,
     log: createReplyLog(client, logs),
     outbox: createOutbox(client),
     isolation: createIsolationRecords(client),
+    instances: {
+      isShared,
+      get live() {
+        return client.live
+      },
+      takeDuty: (name, everyMs) => client.call('takeDuty', { name, everyMs }),
+    },
     ping: () => client.call('ping', { at: clock.now() }),
     durability: () => client.call('durability', {}),
     async [Symbol.asyncDispose]() {
@@ -60,13 +78,8 @@ function raise(error: Error): never {
 }
 
 async function takeOver(client: EngineClient): Promise<readonly StoredOrphan[]> {
-  const all: StoredOrphan[] = []
   try {
-    for (;;) {
-      const { orphans, hasMore } = await client.call('orphans', {})
-      all.push(...orphans)
-      if (!hasMore) return all
-    }
+    return await takeOrphans(client)
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : ''
     throw new StoreOpenError(

@@ -38,6 +38,10 @@ export type FromEngine =
       readonly commitMs: number
     }
   | ({ readonly type: 'note' } & Note)
+  /** Leases that are held no more: another instance has taken them, or their replies have ended. */
+  | { readonly type: 'lost'; readonly fences: readonly string[] }
+  /** So many instances share the database now. */
+  | { readonly type: 'live'; readonly count: number }
 
 /** For the log of the process: no text of a user, no name of a session is in it. */
 export interface Note {

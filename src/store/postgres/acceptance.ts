@@ -102,8 +102,9 @@ export function decideAcceptance(
   const columns = { id: row, key: request.replyId, conversation, rank, created_at: at }
   const isIdle = stored !== null && others.length === 0
   const interrupts = interrupted && replyIdOf(interrupted)
-  if (!isIdle || !mayBegin(stored, own, request.begin)) {
-    write.insert('replies', { ...columns, status: 'QUEUED' })
+  const { instance } = write
+  if (!isIdle || !instance.isFresh || !mayBegin(stored, own, request.begin)) {
+    write.insert('replies', { ...columns, status: 'QUEUED', instance: instance.name })
     const reply = { ...record, text: '', reasoning: '' }
     return { type: 'accepted', reply, interrupts, overtaken, run: undefined }
   }
@@ -114,7 +115,7 @@ export function decideAcceptance(
   write.insert('replies', {
     ...columns,
     status,
-    fence,
+    ...write.lease(fence),
     step: 'intended',
     revisions: JSON.stringify(revisions),
     started_at: at,

@@ -9,6 +9,8 @@ import {
   rowsOf,
 } from '../engine/columns.ts'
 import {
+  assistantIdOf,
+  conversationIdOf,
   toAttachment,
   toBinding,
   toExtras,
@@ -31,12 +33,13 @@ import {
   selectReplyRecord,
   textsOf,
 } from './rows.ts'
-import type { SessionWrite } from './session-write.ts'
-import type { Sessions } from './sessions.ts'
+import type { WritingInstance, SessionWrite } from './session-write.ts'
+import type { CallContext, Sessions } from './sessions.ts'
 import { row, rows, sql } from './sql.ts'
 
-/** Text that is handed over in one answer to `orphans`, in UTF-16 code units, and one reply more. */
-const maxOrphanLength = 1024 * 1024
+/** Replies that one call to `orphans` takes over, and conversations that one to `waiting` takes on. */
+const maxOrphans = 16
+const maxWaiting = 256
 
 /** The lengths of what is stored of the texts of the reply `r`, and its revisions, for `keepText`. */
 export const findLengths = sql`
@@ -61,9 +64,17 @@ const selectRun = selectReplyRecord(sql`
     WHERE p.session = r.session AND p.conversation = r.conversation AND p.started_seq > c.cleared_seq AND p.id <> r.id
     ORDER BY p.started_seq DESC LIMIT 1) AS asked`)
 
-export type Claims = Pick<EngineCalls, 'claim' | 'orphans'>
+/** The reply `r` is nobody's: its instance is not there any more, or has given it up. */
+const isNobodys = sql`NOT EXISTS (SELECT FROM instance i WHERE i.name = r.instance)`
 
-export function createClaims(db: Database, sessions: Sessions, newId: NewId): AsyncCalls<Claims> {
+export type Claims = Pick<EngineCalls, 'claim' | 'orphans' | 'waiting' | 'handOver'>
+
+export function createClaims(
+  db: Database,
+  sessions: Sessions,
+  presence: WritingInstance,
+  newId: NewId,
+): AsyncCalls<Claims> {
   /** Gives a reply that was found to a new lease. */
   function lease(
     found: StoredRow,
@@ -73,7 +84,11 @@ export function createClaims(db: Database, sessions: Sessions, newId: NewId): As
     const fence = newId()
     const revisions = keepText(found, nameOfRevision(fence))
     const where = sql`id = ${integer(found['row'])}`
-    write.update('replies', { ...columns, fence, revisions: JSON.stringify(revisions) }, where)
+    write.update(
+      'replies',
+      { ...columns, ...write.lease(fence), revisions: JSON.stringify(revisions) },
+      where,
+    )
     return {
       fence,
       revisions,
@@ -87,13 +102,50 @@ export function createClaims(db: Database, sessions: Sessions, newId: NewId): As
     }
   }
 
+  /**
+   * Takes open replies that are nobody's for this instance, the oldest first: what another one is just taking is passed over.
+   * Only their instance is changed, on which no other write is decided.
+   */
+  function take(statuses: readonly string[], limit: number): Promise<readonly StoredRow[]> {
+    return db.query(sql`
+      WITH due AS (
+        SELECT r.session, r.id FROM replies r
+        WHERE r.ended_at IS NULL AND r.status = ANY(${statuses}::text[]) AND ${isNobodys}
+        ORDER BY r.created_at LIMIT ${limit} FOR UPDATE SKIP LOCKED),
+      taken AS (
+        UPDATE replies r SET instance = ${presence.name} FROM due WHERE r.session = due.session AND r.id = due.id
+        RETURNING r.session, r.id, r.fence)
+      SELECT s.key AS session, taken.id, taken.fence FROM taken JOIN sessions s ON s.id = taken.session`)
+  }
+
+  function takeOver(taken: StoredRow, context: CallContext): Promise<StoredOrphan | undefined> {
+    const { id: sessionId } = toSession({ session_key: taken['session'], session_name: '' })
+    const fence = stringOrNull(taken['fence'] ?? null)
+    return sessions.change(
+      sessionId,
+      {
+        run: row(sql`
+          ${selectRun} WHERE r.session = s.id AND r.id = ${integer(taken['id'])} AND r.instance = ${presence.name}
+            AND r.fence IS NOT DISTINCT FROM ${fence} AND r.status IN ('RUNNING', 'ACTION_REQUIRED')`),
+      },
+      (found, write): StoredOrphan | undefined => {
+        const run = rowOf(found['run'])
+        if (run === null) return undefined
+        const isInterrupted = run['interrupted'] === 1
+        return { run: lease(run, write, {}), isInterrupted, progress: toProgress(run) }
+      },
+      context,
+    )
+  }
+
   return {
-    claim({ sessionId, conversationId, at }, context) {
+    async claim({ sessionId, conversationId, at }, context) {
+      if (!presence.isFresh) return undefined
       const head = sql`
         SELECT q.id FROM replies q JOIN conversations c ON c.session = q.session AND c.id = q.conversation
         WHERE q.session = s.id AND c.key = ${conversationId} AND q.ended_at IS NULL
         ORDER BY q.status = 'QUEUED', q.rank LIMIT 1`
-      return sessions.change(
+      return await sessions.change(
         sessionId,
         {
           run: row(
@@ -111,34 +163,38 @@ export function createClaims(db: Database, sessions: Sessions, newId: NewId): As
     },
 
     async orphans(_, context) {
-      const taken: StoredOrphan[] = []
-      for (let length = 0; ;) {
-        // Opening the database has taken every lease away.
-        const [first] = await db.query(sql`
-          SELECT s.key AS session, r.id FROM replies r JOIN sessions s ON s.id = r.session
-          WHERE r.status IN ('RUNNING', 'ACTION_REQUIRED') AND r.fence IS NULL LIMIT 1`)
-        if (first === undefined) return { orphans: taken, hasMore: false }
-        if (length >= maxOrphanLength) return { orphans: taken, hasMore: true }
-        const { id: sessionId } = toSession({ session_key: first['session'], session_name: '' })
-        const orphan = await sessions.change(
-          sessionId,
-          {
-            run: row(sql`
-              ${selectRun} WHERE r.session = s.id AND r.id = ${integer(first['id'])} AND r.fence IS NULL
-                AND r.status IN ('RUNNING', 'ACTION_REQUIRED')`),
-          },
-          (found, write): StoredOrphan | undefined => {
-            const run = rowOf(found['run'])
-            if (run === null) return undefined
-            const isInterrupted = run['interrupted'] === 1
-            return { run: lease(run, write, {}), isInterrupted, progress: toProgress(run) }
-          },
-          context,
-        )
-        if (orphan === undefined) continue
-        taken.push(orphan)
-        length += orphan.run.answer.length + orphan.run.reasoning.length
-      }
+      if (!presence.isFresh) return { orphans: [], hasMore: false }
+      const taken = await take(['RUNNING', 'ACTION_REQUIRED'], maxOrphans)
+      const works = taken.map((one) => takeOver(one, context))
+      const settled = await Promise.allSettled(works)
+      const orphans = settled.flatMap((one) =>
+        one.status === 'fulfilled' ? (one.value ?? []) : [],
+      )
+      // One that is damaged keeps none of the others; it is given up at a later beat, and tried again.
+      if (orphans.length === 0) await Promise.all(works)
+      return { orphans, hasMore: taken.length === maxOrphans && orphans.length > 0 }
+    },
+
+    async waiting() {
+      if (!presence.isFresh) return []
+      await take(['QUEUED'], maxWaiting)
+      const found = await db.query(sql`
+        SELECT DISTINCT s.key AS session_key, s.name AS session_name, c.key AS conversation, c.assistant
+        FROM replies r JOIN conversations c ON c.session = r.session AND c.id = r.conversation
+        JOIN sessions s ON s.id = r.session
+        WHERE r.instance = ${presence.name} AND r.ended_at IS NULL AND r.status = 'QUEUED' AND NOT EXISTS (
+          SELECT FROM replies q WHERE q.session = r.session AND q.conversation = r.conversation
+            AND q.status IN ('RUNNING', 'ACTION_REQUIRED'))`)
+      return found.map((one) => ({
+        session: toSession(one),
+        conversationId: conversationIdOf(one),
+        assistantId: assistantIdOf(one),
+      }))
+    },
+
+    async handOver() {
+      await db.query(sql`
+        UPDATE replies SET instance = '' WHERE instance = ${presence.name} AND ended_at IS NULL AND status = 'QUEUED'`)
     },
   }
 }

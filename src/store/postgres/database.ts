@@ -10,6 +10,8 @@ export interface DatabaseOptions {
   /** Takes the place of what the URL has. */
   readonly password: string | undefined
   readonly maxConnections: number
+  /** A statement that has not been answered after so many ms is given up with its connection. Default 30,000. */
+  readonly answerMs?: number
 }
 
 /**
@@ -30,8 +32,6 @@ export class StatementError extends Error {
 
 /** A connection is waited for no longer than this, in ms. */
 const connectMs = 5_000
-/** A statement that has not been answered after so many ms is given up with its connection. */
-const statementMs = 30_000
 
 /**
  * Connections to the database. Each statement is a transaction of its own, without a name and without any state of its
@@ -40,12 +40,12 @@ const statementMs = 30_000
 export class Database implements AsyncDisposable {
   readonly #pool: Pool
 
-  constructor({ url, password, maxConnections }: DatabaseOptions) {
+  constructor({ url, password, maxConnections, answerMs = 30_000 }: DatabaseOptions) {
     const config: PoolConfig = {
       connectionString: url,
       max: maxConnections,
       connectionTimeoutMillis: connectMs,
-      query_timeout: statementMs,
+      query_timeout: answerMs,
       keepAlive: true,
       allowExitOnIdle: true,
       application_name: 'coze-graphql-gateway',

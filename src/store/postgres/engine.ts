@@ -7,11 +7,10 @@ import type { AnswerMessage, CallMessage, CallOf } from '../main-half/messages.t
 import type { WrittenEvent } from '../main-half/stored.ts'
 import { StoreError, StoreOpenError } from '../store.ts'
 import { Database, type DatabaseOptions, StatementError, toStoreError } from './database.ts'
-import { type Heartbeat, takeDatabase } from './instance.ts'
 import { Lanes } from './lanes.ts'
 import { prepareDatabase } from './migration.ts'
+import { type Heartbeat, Presence } from './presence.ts'
 import { Sessions } from './sessions.ts'
-import { sql } from './sql.ts'
 import { createTable, type Table } from './table.ts'
 
 export interface PostgresEngineOptions extends DatabaseOptions {
@@ -21,6 +20,8 @@ export interface PostgresEngineOptions extends DatabaseOptions {
   readonly newId: NewId
 }
 
+/** A beat that is answered later than this, in ms, is given up: a connection that hangs makes nobody dead. */
+const beatMs = 3_000
 /** How long closing waits for the outcome of writes that are in doubt, in ms. */
 const closingMs = 2_000
 
@@ -38,7 +39,7 @@ export class PostgresEngine implements Engine {
   readonly #inDoubt = new Set<SessionId>()
   readonly #ending = new AbortController()
   #table: Table | undefined
-  #instance: AsyncDisposable | undefined
+  #presence: Presence | undefined
   /** The last write that could have been done was not, which is told once. */
   #isFailing = false
   readonly #underWay = new Set<Promise<void>>()
@@ -47,7 +48,7 @@ export class PostgresEngine implements Engine {
     this.#options = options
     this.#listener = listener
     this.#db = new Database(options)
-    this.#heart = new Database({ ...options, maxConnections: 1 })
+    this.#heart = new Database({ ...options, maxConnections: 1, answerMs: beatMs })
     void this.#open()
   }
 
@@ -65,8 +66,8 @@ export class PostgresEngine implements Engine {
 
   async terminate(): Promise<void> {
     this.#ending.abort()
-    await this.#instance?.[Symbol.asyncDispose]()
-    this.#instance = undefined
+    await this.#presence?.[Symbol.asyncDispose]()
+    this.#presence = undefined
     await this.#db[Symbol.asyncDispose]()
     await this.#heart[Symbol.asyncDispose]()
   }
@@ -75,25 +76,23 @@ export class PostgresEngine implements Engine {
     const { clock, newId, heartbeat, sessionKeyCheck } = this.#options
     const db = this.#db
     const { signal } = this.#ending
-    const name = newId()
     try {
       await prepareDatabase(db, sessionKeyCheck)
-      const onLost = () =>
-        this.#listener.died(new Error('another gateway has taken the database over'))
-      this.#instance = await takeDatabase({
+      const presence = new Presence({
         db: this.#heart,
         clock,
-        name,
+        name: newId(),
         heartbeat,
-        signal,
-        onLost,
+        held: () => this.#listener.held(),
+        onLost: (fences) => this.#listener.message({ type: 'lost', fences }),
+        onLive: (count) => this.#listener.message({ type: 'live', count }),
+        onDead: (name) => this.#note('warn', 'another instance is dead', { name }),
       })
-      // Nobody holds a lease of an earlier process any more.
-      const orphans = await db.query(sql`
-        UPDATE replies SET fence = NULL WHERE status IN ('RUNNING', 'ACTION_REQUIRED') RETURNING 1 AS one`)
-      const sessions = new Sessions({ db, clock, newId, instance: name, signal })
-      this.#table = createTable({ db, sessions, lanes: this.#lanes, clock, newId })
-      this.#listener.message({ type: 'opened', running: orphans.length })
+      await presence.begin()
+      this.#presence = presence
+      const sessions = new Sessions({ db, clock, newId, presence, signal })
+      this.#table = createTable({ db, sessions, presence, lanes: this.#lanes, clock, newId })
+      this.#listener.message({ type: 'opened', running: 0 })
     } catch (error) {
       this.#listener.message({ type: 'refused', message: explain(error) })
     }
@@ -171,8 +170,8 @@ export class PostgresEngine implements Engine {
   async #close(id: number): Promise<void> {
     using _timer = this.#options.clock.timer(closingMs, () => this.#ending.abort())
     await Promise.all(this.#underWay)
-    await this.#instance?.[Symbol.asyncDispose]()
-    this.#instance = undefined
+    await this.#presence?.[Symbol.asyncDispose]()
+    this.#presence = undefined
     this.#answer({ id, type: 'done', value: undefined, events: [] })
   }
 }

@@ -8,13 +8,11 @@ import {
   rowsOf,
 } from '../engine/columns.ts'
 import {
-  assistantIdOf,
   conversationIdOf,
   toAttachment,
   toConversation,
   toOpenReply,
   toOrigin,
-  toSession,
 } from '../engine/records.ts'
 import { maxReadLength } from '../engine/pages.ts'
 import type { ReadCalls } from '../main-half/calls.ts'
@@ -48,7 +46,10 @@ export function countReadable(lengths: readonly number[]): number {
 }
 
 /** The reads of one session. */
-export function createReads(db: Database, sessions: Sessions): AsyncCalls<ReadCalls> {
+export function createReads(
+  db: Database,
+  sessions: Sessions,
+): AsyncCalls<Omit<ReadCalls, 'waiting'>> {
   /** What is found of each key, in the order of the keys. */
   async function pick<T>(
     sessionId: SessionId,
@@ -193,19 +194,6 @@ export function createReads(db: Database, sessions: Sessions): AsyncCalls<ReadCa
     async explanation({ id }) {
       const [found] = await db.query(sql`SELECT explanation FROM replies WHERE key = ${id}`)
       return jsonOrNull<ReplyExplanation>(found?.['explanation']) ?? undefined
-    },
-
-    async waiting() {
-      const found = await db.query(sql`
-        SELECT DISTINCT s.key AS session_key, s.name AS session_name, c.key AS conversation, c.assistant
-        FROM replies r JOIN conversations c ON c.session = r.session AND c.id = r.conversation
-        JOIN sessions s ON s.id = r.session
-        WHERE r.ended_at IS NULL AND r.status = 'QUEUED'`)
-      return found.map((one) => ({
-        session: toSession(one),
-        conversationId: conversationIdOf(one),
-        assistantId: assistantIdOf(one),
-      }))
     },
 
     async history({ sessionId, replyId, limit }) {

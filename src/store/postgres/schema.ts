@@ -256,4 +256,18 @@ export const migrations: readonly [string, ...string[]] = [
   CREATE INDEX outbox_due ON outbox (due_at, place);
   CREATE INDEX outbox_of_session ON outbox (session, place);
   `,
+  // Version 1 was for one gateway alone, whose row is taken away: it ends. Now each instance has a row.
+  `
+  DELETE FROM instance;
+  ALTER TABLE instance DROP CONSTRAINT instance_pkey;
+  ALTER TABLE instance DROP COLUMN place;
+  ALTER TABLE instance ADD PRIMARY KEY (name);
+
+  -- The instance that runs it or will, while it is open; one without a row in "instance" is nobody.
+  ALTER TABLE replies ADD COLUMN instance text NOT NULL DEFAULT '';
+  CREATE INDEX replies_of_instance ON replies (instance) WHERE ended_at IS NULL;
+
+  -- What any of the instances does at an interval, in ms of the server's clock.
+  CREATE TABLE duties (name text PRIMARY KEY, due_at bigint NOT NULL);
+  `,
 ]

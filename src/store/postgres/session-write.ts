@@ -13,6 +13,13 @@ export const sessionColumns = raw(`
     WHERE r.session = s.id AND r.ended_at IS NULL AND r.status <> 'QUEUED' AND r.started_seq IS NOT NULL
   ) AS running`)
 
+/** The instance that writes. */
+export interface WritingInstance {
+  readonly name: string
+  /** The others cannot believe that it is dead. */
+  readonly isFresh: boolean
+}
+
 /** What an event is of. */
 export interface EventOwner {
   readonly reply: number
@@ -22,7 +29,7 @@ export interface EventOwner {
 
 /**
  * All that one call writes in a session, as one statement: it holds only where nobody has written in the session since it
- * was read, and only while this gateway has the database. So it is done at most once, however often it is sent.
+ * was read. So it is done at most once, however often it is sent.
  */
 export class SessionWrite {
   /** The session's number. */
@@ -34,7 +41,7 @@ export class SessionWrite {
   /** Names this write. */
   readonly token: string
   readonly #version: number
-  readonly #instance: string
+  readonly #instance: WritingInstance
   readonly #newId: NewId
   readonly #pieces: { readonly name: string; readonly statement: Sql }[] = []
   #columns: Columns = {}
@@ -45,7 +52,7 @@ export class SessionWrite {
   #lastCheck: string
   #running: readonly number[]
 
-  constructor(found: StoredRow, instance: string, newId: NewId) {
+  constructor(found: StoredRow, instance: WritingInstance, newId: NewId) {
     this.session = integer(found['session'])
     this.sessionId = string(found['session_key']) as SessionId
     this.name = string(found['session_name']) as SessionName
@@ -110,6 +117,19 @@ export class SessionWrite {
     this.#conditions = [...this.#conditions, condition]
   }
 
+  /** The instance that writes, which claims nothing where it is not fresh. */
+  get instance(): WritingInstance {
+    return this.#instance
+  }
+
+  /** The columns of a reply that this instance runs from now on. It holds only where the others believe that it lives. */
+  lease(fence: string) {
+    const { name } = this.#instance
+    const condition = sql` AND EXISTS (SELECT FROM instance WHERE instance.name = ${name})`
+    this.#conditions = [...this.#conditions, condition]
+    return { instance: name, fence }
+  }
+
   /**
    * A statement that does nothing where there is no row in `guard`, whose column `owner` is the session's number.
    * @param name by which others may read what it returns
@@ -154,8 +174,7 @@ export class SessionWrite {
     return sql`
       WITH guard AS (
         UPDATE sessions SET ${assign(columns)}
-        WHERE id = ${this.session} AND version = ${this.#version}
-          AND EXISTS (SELECT FROM instance WHERE instance.name = ${this.#instance})${list(this.#conditions, '')}
+        WHERE id = ${this.session} AND version = ${this.#version}${list(this.#conditions, '')}
         RETURNING id AS owner)${list(pieces, '')}
       SELECT owner FROM guard`
   }

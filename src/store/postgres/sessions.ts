@@ -6,7 +6,7 @@ import type { ArgsOf, ResultOf } from '../main-half/calls.ts'
 import type { WrittenEvent } from '../main-half/stored.ts'
 import { StoreError } from '../store.ts'
 import { type Database, StatementError } from './database.ts'
-import { sessionColumns, SessionWrite } from './session-write.ts'
+import { sessionColumns, SessionWrite, type WritingInstance } from './session-write.ts'
 import { list, type Sql, sql, raw } from './sql.ts'
 
 /** How often a write is decided anew before it is given up: others write in the session all the time. */
@@ -18,8 +18,8 @@ export interface SessionsParts {
   readonly db: Database
   readonly clock: Clock
   readonly newId: NewId
-  /** The name under which this gateway has the database. */
-  readonly instance: string
+  /** This instance, among those that share the database. */
+  readonly presence: WritingInstance
   /** Ends what waits for a database that is away. */
   readonly signal: AbortSignal
 }
@@ -79,11 +79,11 @@ export class Sessions {
     context: CallContext,
     known?: StoredRow,
   ): Promise<T> {
-    const { instance, newId } = this.#parts
+    const { presence, newId } = this.#parts
     let before = known
     for (let attempts = 0; attempts < maxAttempts; attempts += 1) {
       const found = before ?? (await this.ask(sessionId, find))
-      const write = new SessionWrite(found, instance, newId)
+      const write = new SessionWrite(found, presence, newId)
       const decided = decide(found, write)
       const isOld = before !== undefined
       before = undefined

@@ -2,7 +2,7 @@ import { createRandomIds } from '../../lib/id.ts'
 import { type MainHalfOptions, openMainHalf } from '../main-half/main-half.ts'
 import type { Store } from '../store.ts'
 import { PostgresEngine } from './engine.ts'
-import { defaultHeartbeat, type Heartbeat } from './instance.ts'
+import { defaultHeartbeat, type Heartbeat } from './presence.ts'
 
 export interface PostgresStoreOptions extends MainHalfOptions {
   /** `postgres://…`, with the options that `libpq` knows, such as `sslmode` and `sslrootcert`. */
@@ -28,5 +28,8 @@ export function openPostgresStore(options: PostgresStoreOptions): Promise<Store>
   } = options
   const newId = createRandomIds()
   const engine = { url, password, maxConnections, sessionKeyCheck, heartbeat, clock, newId }
-  return openMainHalf((listener) => new PostgresEngine(engine, listener), options)
+  return openMainHalf((listener) => new PostgresEngine(engine, listener), {
+    ...options,
+    isShared: true,
+  })
 }

@@ -18,8 +18,9 @@ import { createReads } from './reads.ts'
 import { createRemoval } from './removal.ts'
 import { createWriteTexts } from './running-texts.ts'
 import { createRuns } from './runs.ts'
+import type { WritingInstance } from './session-write.ts'
 import type { Sessions } from './sessions.ts'
-import { sql } from './sql.ts'
+import { raw, sql } from './sql.ts'
 import { createTrim } from './trim.ts'
 
 /** The calls that the tables answer. */
@@ -28,13 +29,17 @@ export type Table = AsyncCalls<Omit<EngineCalls, 'checkFile' | 'close'>>
 export interface TableParts {
   readonly db: Database
   readonly sessions: Sessions
+  readonly presence: WritingInstance
   readonly lanes: Lanes
   readonly clock: Clock
   readonly newId: NewId
 }
 
+/** The clock of the server, in ms: the only one that all instances share. */
+const serverNow = raw(`(extract(epoch FROM clock_timestamp()) * 1000)::bigint`)
+
 /** Who answers which call. */
-export function createTable({ db, sessions, lanes, clock, newId }: TableParts): Table {
+export function createTable({ db, sessions, presence, lanes, clock, newId }: TableParts): Table {
   const { writeText, ...runs } = createRuns(sessions)
   const accepting = createAccept(sessions, newId)
   const finish = createFinish(sessions, newId)
@@ -43,7 +48,7 @@ export function createTable({ db, sessions, lanes, clock, newId }: TableParts): 
     ...createConversations(sessions),
     ...createDeletion(sessions, newId),
     accept: (args, context) => accepting.accept(args, context),
-    ...createClaims(db, sessions, newId),
+    ...createClaims(db, sessions, presence, newId),
     ...runs,
     writeTexts: createWriteTexts(db, lanes, clock, writeText),
     async finish(args, context) {
@@ -64,6 +69,12 @@ export function createTable({ db, sessions, lanes, clock, newId }: TableParts): 
     ...createRemoval(db, sessions, lanes),
     ...createOutbox(db),
     ...createIsolation(db),
+    async takeDuty({ name, everyMs }) {
+      const taken = await db.query(sql`
+        INSERT INTO duties (name, due_at) VALUES (${name}, ${serverNow} + ${everyMs}::bigint)
+        ON CONFLICT (name) DO UPDATE SET due_at = excluded.due_at WHERE duties.due_at <= ${serverNow} RETURNING name`)
+      return taken.length > 0
+    },
     async ping({ at }) {
       await db.query(sql`
         INSERT INTO meta (name, value) VALUES ('ping', ${String(at)})

@@ -68,6 +68,7 @@ export async function openEngine(options: OpenEngineOptions = {}) {
     createReplyEngine({
       ledger: store.ledger,
       log: store.log,
+      instances: store.instances,
       clock,
       newId: randomId,
       logger: linesLogger(lines),

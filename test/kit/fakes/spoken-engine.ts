@@ -30,6 +30,8 @@ export function createSpokenClient() {
       logger: silentLogger,
       metrics: { storeWritten: (ms) => commits.push(ms) },
       onFailing: () => (failures += 1),
+      held: () => [],
+      onLost() {},
       onDied: (error) => died.push(error),
     },
   )

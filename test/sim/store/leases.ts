@@ -11,6 +11,9 @@ import { isOpen, type ReplyRow } from './state.ts'
 import { applyDelta, type RevisedText } from './texts.ts'
 import { revisionName, type Tokens } from './tokens.ts'
 
+/** A lease is found to be lost by its next write alone. */
+const neverLost = new AbortController().signal
+
 /** A running reply as its process holds it: a crash takes what is not on disk. */
 interface HeldRun {
   readonly replyId: ReplyId
@@ -122,6 +125,7 @@ export function createLeases(
         get reasoning() {
           return run.text.reasoning
         },
+        whenLost: neverLost,
         intend: (intent) =>
           commits.write('intend', (state) => intend(state, reply.id, fence, intent, tokens)),
         bind: (binding, options) =>

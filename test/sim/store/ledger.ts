@@ -107,6 +107,7 @@ export function createMemoryLedger(
         isInterrupted,
       }))
     },
+    handOver: async () => undefined,
     explanation: (id) =>
       commits.read(({ replies }) => replies.get(id)?.told.explanation ?? undefined),
     waiting: () =>

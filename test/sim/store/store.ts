@@ -1,3 +1,4 @@
+import { alone } from '../../kit/fakes/instances.ts'
 import type { SessionId } from '../../../src/domain.ts'
 import type { Clock } from '../../../src/lib/clock.ts'
 import type { NewId } from '../../../src/lib/id.ts'
@@ -61,6 +62,7 @@ export function createMemoryDisk(options: {
         log: gate(log, user),
         outbox: gate(createMemoryOutbox(commits), user),
         isolation: gate(createMemoryIsolation(commits), user),
+        instances: alone,
         ping: () => commits.write('ping', () => undefined),
         durability: async () => ({
           survives: 'disk',

@@ -38,7 +38,11 @@ function open(maxRunning: number) {
 
   // Of a lease the queue reads no more than this.
   const leaseOf = (name: string) =>
-    ({ session, reply: { id: name as ReplyId, conversationId, assistantId } }) as RunLease
+    ({
+      session,
+      reply: { id: name as ReplyId, conversationId, assistantId },
+      whenLost: new AbortController().signal,
+    }) as RunLease
 
   async function run({ reply }: RunLease, _: unknown, signal: AbortSignal): Promise<boolean> {
     if (signal.aborted) {

@@ -73,6 +73,9 @@ export function createTable({ db, newId, now, onDeleted, onRemoved }: TableParts
     bind: runs.bind,
     writeTexts: runs.writeTexts,
     orphans: claims.orphans,
+    // Nobody else has the file.
+    handOver() {},
+    takeDuty: () => true,
     requireAction: runs.requireAction,
     takeToolOutputs: runs.takeToolOutputs,
     finish,

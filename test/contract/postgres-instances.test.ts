@@ -1,0 +1,207 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type PostgresServer, startPostgres } from '../kit/process/postgres.ts'
+import { ask, type Instance, openInstance, untilDead } from '../kit/process/instances.ts'
+import {
+  acceptReply,
+  accept,
+  assistant,
+  answerOf,
+  claimReply,
+  completed,
+  endByOther,
+  finish,
+  openSession,
+  readAll,
+  runReply,
+} from '../kit/fakes/stored-replies.ts'
+
+let server: PostgresServer
+beforeAll(async () => {
+  server = await startPostgres()
+})
+afterAll(() => server[Symbol.asyncDispose]())
+
+async function openTwo(): Promise<
+  { url: string; one: Instance; other: Instance } & AsyncDisposable
+> {
+  const url = await server.newDatabase()
+  await using stack = new AsyncDisposableStack()
+  const one = stack.use(await openInstance(url))
+  const other = stack.use(await openInstance(url))
+  const owned = stack.move()
+  return { url, one, other, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+}
+
+describe('instances on one PostgreSQL', () => {
+  it('know how many of them live', async () => {
+    await using two = await openTwo()
+    await two.one.beat()
+    expect(two.one.store.instances).toMatchObject({ isShared: true, live: 2 })
+    await two.other[Symbol.asyncDispose]()
+    await two.one.beat()
+    expect(two.one.store.instances.live).toBe(1)
+  })
+
+  it('F21: take over what a dead one ran, each reply once, and what it had shown lives on', async () => {
+    await using two = await openTwo()
+    const { one, other } = two
+    const session = await openSession(one.store.ledger)
+    const run = await runReply(one.store, session)
+    await run.append([{ kind: 'ANSWER', offset: 0, text: 'said' }])
+    await one.store.ledger.session(session).replies([run.reply.id])
+    await other.beat(untilDead - 1)
+    expect(await other.store.ledger.orphans()).toEqual([])
+    await other.beat()
+    const [orphan, ...more] = await other.store.ledger.orphans()
+    expect(more).toEqual([])
+    expect(orphan?.lease).toMatchObject({ reply: { id: run.reply.id }, answer: 'said' })
+    expect(orphan?.progress.step).toBe('intended')
+    expect(await other.store.ledger.orphans()).toEqual([])
+  })
+
+  it('F23: a zombie that wakes up writes nothing under a lease that was taken over', async () => {
+    await using two = await openTwo()
+    const { one, other } = two
+    const session = await openSession(one.store.ledger)
+    const run = await runReply(one.store, session)
+    await other.beat(untilDead)
+    const [orphan] = await other.store.ledger.orphans()
+    if (orphan === undefined) throw new Error('expected an orphan')
+    await run.append([{ kind: 'ANSWER', offset: 0, text: 'from the grave' }])
+    one.clock.advance(250)
+    await expect.poll(() => run.whenLost.aborted).toBe(true)
+    expect(await finish(run, completed('late'))).toEqual({ type: 'lost' })
+    await orphan.lease.append([{ kind: 'ANSWER', offset: 0, text: 'alive' }])
+    await finish(orphan.lease, completed('alive'))
+    const events = await readAll(other.store.log, session)
+    expect(answerOf(events, run)).toBe('alive')
+  })
+
+  it('F23: one with a silent upstream notices by its next beat that its reply is not its own any more', async () => {
+    await using two = await openTwo()
+    const { one, other } = two
+    const session = await openSession(one.store.ledger)
+    const [kept, gone] = [await runReply(one.store, session), await runReply(one.store, session)]
+    await endByOther(other.store, session, gone.reply.id)
+    await one.beat()
+    await expect.poll(() => gone.whenLost.aborted).toBe(true)
+    expect(kept.whenLost.aborted).toBe(false)
+  })
+
+  it('F28: a database that is away for all makes nobody dead', async () => {
+    await using own = await startPostgres()
+    const url = await own.newDatabase()
+    await using one = await openInstance(url)
+    await using other = await openInstance(url)
+    const session = await openSession(one.store.ledger)
+    const run = await runReply(one.store, session)
+    await other.beat()
+    await own.crash()
+    for (let beats = 0; beats < untilDead; beats += 1) await other.clock.pass(1_000)
+    await expect(other.store.ping()).rejects.toThrow('the store cannot be written')
+    await own.start()
+    await expect.poll(() => other.store.ping().then(() => 'fine', String)).toBe('fine')
+    await other.beat(2)
+    expect(await other.store.ledger.orphans()).toEqual([])
+    await one.beat()
+    expect(run.whenLost.aborted).toBe(false)
+    expect(await finish(run, completed('done'))).toMatchObject({ type: 'finished' })
+  })
+
+  it('one whose own beat is late claims nothing, takes nothing over, and accepts to the queue only', async () => {
+    await using two = await openTwo()
+    const { one, other } = two
+    const session = await openSession(one.store.ledger)
+    const { reply } = await runReply(one.store, session)
+    const account = {
+      scope: { origin: 'https://upstream.test', account: 'account' },
+      strategy: 'bot',
+    } as const
+    const first = await runReply(one.store, session)
+    await first.bind({ ...account, conversationId: 'up' }, { contextReset: false, at: 3 })
+    await finish(first, completed('said'))
+    const { conversationId } = first.reply
+    one.clock.delay(11_000)
+    const begin = { assistantId: assistant, served: [account] }
+    const late = await accept(one.store.ledger, session, { conversationId, begin })
+    expect(late).toMatchObject({ type: 'accepted', lease: undefined, reply: { status: 'QUEUED' } })
+    const claim = () => one.store.ledger.claim(session, conversationId, 5)
+    expect(await claim()).toBeUndefined()
+    await other[Symbol.asyncDispose]()
+    expect(await one.store.ledger.waiting()).toEqual([])
+    await one.beat()
+    expect(await claim()).toMatchObject({ message: { text: expect.any(String) } })
+    expect(reply.status).toBe('RUNNING')
+  })
+
+  it('give up a reply that is in their name and that they do not know of', async () => {
+    await using two = await openTwo()
+    const { url, one, other } = two
+    const session = await openSession(one.store.ledger)
+    const { id, conversationId } = await acceptReply(one.store.ledger, session)
+    // Its claim was stored, and the answer to that was lost.
+    await ask(
+      url,
+      `UPDATE replies SET status = 'RUNNING', step = 'claimed', fence = 'unknown', instance = $1, started_at = 1`,
+      [one.name],
+    )
+    await one.beat()
+    expect(await other.store.ledger.orphans()).toEqual([])
+    await one.beat()
+    expect(await other.store.ledger.orphans()).toMatchObject([
+      { lease: { reply: { id, conversationId } }, progress: { step: 'claimed' } },
+    ])
+  })
+
+  it('run at once what waits for one that drains, and keep what waits for one that lives', async () => {
+    await using two = await openTwo()
+    const { one, other } = two
+    const session = await openSession(one.store.ledger)
+    const { conversationId } = await acceptReply(one.store.ledger, session)
+    expect(await other.store.ledger.waiting()).toEqual([])
+    expect(await one.store.ledger.waiting()).toMatchObject([{ conversationId }])
+    await one.store.ledger.handOver()
+    expect(await other.store.ledger.waiting()).toMatchObject([{ conversationId }])
+    expect(await one.store.ledger.waiting()).toEqual([])
+  })
+
+  it('share what waits among them when they look for it at once', async () => {
+    await using two = await openTwo()
+    const { one, other } = two
+    const sessions = await Promise.all(
+      Array.from({ length: 20 }, async () => {
+        const own = await openSession(one.store.ledger)
+        await acceptReply(one.store.ledger, own)
+        return own
+      }),
+    )
+    await one.store.ledger.handOver()
+    const found = await Promise.all([one.store.ledger.waiting(), other.store.ledger.waiting()])
+    const conversations = found.flat().map(({ conversationId }) => conversationId)
+    expect(conversations.length).toBeGreaterThanOrEqual(sessions.length)
+    expect(new Set(conversations).size).toBe(conversations.length)
+  })
+
+  it('do what one of them does at an interval once among them', async () => {
+    await using two = await openTwo()
+    const take = ({ store }: Instance) => store.instances.takeDuty('probe', 3_600_000)
+    const taken = await Promise.all([two.one, two.other, two.one].map(take))
+    expect(taken.filter(Boolean)).toHaveLength(1)
+    await ask(two.url, `UPDATE duties SET due_at = 0`)
+    expect(await take(two.other)).toBe(true)
+    expect(await take(two.one)).toBe(false)
+  })
+
+  it('P4: claim a reply once, however many ask for it', async () => {
+    await using two = await openTwo()
+    const { one, other } = two
+    const session = await openSession(one.store.ledger)
+    const { conversationId } = await acceptReply(one.store.ledger, session)
+    const claims = await Promise.all(
+      [one, other, one, other].map(({ store }) => store.ledger.claim(session, conversationId, 5)),
+    )
+    expect(claims.filter((lease) => lease !== undefined)).toHaveLength(1)
+    await acceptReply(one.store.ledger, session, { conversationId })
+    await expect(claimReply(other.store.ledger, session, conversationId)).rejects.toThrow()
+  })
+})

@@ -1,0 +1,73 @@
+import { Client } from 'pg'
+import { expect } from 'vitest'
+import { openPostgresStore } from '../../../src/store/postgres/store.ts'
+import type { Store } from '../../../src/store/store.ts'
+import { createFakeClock, type FakeClock } from '../fakes/clock.ts'
+import { silentLogger } from '../fakes/logger.ts'
+import { uncounted } from '../fakes/metrics.ts'
+
+/** One statement on a connection of its own. */
+export async function ask(
+  url: string,
+  statement: string,
+  values: readonly unknown[] = [],
+): Promise<readonly Record<string, unknown>[]> {
+  const client = new Client({ connectionString: url })
+  await client.connect()
+  try {
+    const { rows } = await client.query<Record<string, unknown>>(statement, [...values])
+    return rows
+  } finally {
+    await client.end()
+  }
+}
+
+/** One instance in this process, whose time passes only when a test says so. */
+export interface Instance extends AsyncDisposable {
+  readonly store: Store
+  readonly name: string
+  readonly clock: FakeClock
+  /** Lets it say so many times that it lives. */
+  beat(times?: number): Promise<void>
+}
+
+export const heartbeat = { everyMs: 1_000, deadAfterMs: 15_000 }
+
+/** Beats until a peer that stood still since this one was opened is dead. */
+export const untilDead = heartbeat.deadAfterMs / heartbeat.everyMs
+
+const namesIn = async (url: string) =>
+  (await ask(url, 'SELECT name FROM instance')).map(({ name }) => String(name))
+
+export async function openInstance(url: string): Promise<Instance> {
+  const clock = createFakeClock()
+  const before = await namesIn(url).catch((): string[] => [])
+  const store = await openPostgresStore({
+    url,
+    clock,
+    logger: silentLogger,
+    metrics: uncounted,
+    sessionKeyCheck: 'check',
+    heartbeat,
+  })
+  const [name = ''] = (await namesIn(url)).filter((one) => !before.includes(one))
+  const beatOf = async () => {
+    const [row] = await ask(url, 'SELECT beat FROM instance WHERE name = $1', [name])
+    return Number(row?.['beat'] ?? 0)
+  }
+  return {
+    store,
+    name,
+    clock,
+    async beat(times = 1) {
+      for (let left = times; left > 0; left -= 1) {
+        const last = await beatOf()
+        clock.advance(heartbeat.everyMs)
+        await expect.poll(beatOf).toBe(last + 1)
+        // What it does besides is done when its next beat is planned.
+        await expect.poll(() => clock.pending > 0).toBe(true)
+      }
+    },
+    [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
+  }
+}
