@@ -7,6 +7,7 @@ const value = () => null
 export const keys = {
   Viewer: () => 'viewer',
   AssistantIsolation: value,
+  AssistantLoad: value,
   AssistantUnavailableError: value,
   CancelReplySuccess: value,
   ClearConversationSuccess: value,
@@ -21,8 +22,10 @@ export const keys = {
   IsolationEvidence: value,
   IsolationFinding: value,
   KeyedLayer: value,
+  LiveCounts: value,
   MessageConnection: value,
   MessageEdge: value,
+  NamedCount: value,
   NotFoundError: value,
   NotSupportedError: value,
   PageInfo: value,

@@ -2,7 +2,9 @@ import type { Config } from '../config/config.ts'
 import type { UpstreamFailure } from '../domain/upstream.ts'
 import { createDeadline } from '../lib/deadline.ts'
 import { onAbort } from '../lib/on-abort.ts'
+import { createLiveCounts } from '../observe/live-counts.ts'
 import { createUpstreamFailureLog } from '../observe/upstream-failures.ts'
+import type { DemoStage } from '../server/pages/demo-stage.ts'
 import type { GraphServer } from '../server/server.ts'
 import { createSessionNamer } from '../session/namer.ts'
 import { infoOf } from '../strategy/assistants.ts'
@@ -19,6 +21,8 @@ import { createSignIn } from './sign-in.ts'
 export interface GatewayDependencies extends Partial<Dependencies> {
   /** The initial headers of GraphiQL's editor, for demos. */
   readonly graphiqlHeaders?: Readonly<Record<string, string>>
+  /** What the chat page of a demo gets beside the gateway. */
+  readonly demoStage?: DemoStage
 }
 
 export interface Gateway
@@ -43,10 +47,12 @@ const letGoMs = 2_000
  */
 export async function createGateway(
   config: Config,
-  { graphiqlHeaders, ...given }: GatewayDependencies = {},
+  { graphiqlHeaders, demoStage, ...given }: GatewayDependencies = {},
 ): Promise<Gateway> {
-  const dependencies = withDefaults(given, config)
-  const { clock } = dependencies
+  const defaults = withDefaults(given, config)
+  const { clock } = defaults
+  const { metrics, read: readCounts } = createLiveCounts(defaults.metrics, clock)
+  const dependencies = { ...defaults, metrics }
   const [first, ...rest] = config.assistants.map(infoOf)
   if (first === undefined) throw new TypeError('"assistants" must have at least one entry')
   const infos = [first, ...rest] as const
@@ -73,7 +79,13 @@ export async function createGateway(
   const isolation = stack.use(openIsolation(config, dependencies, { assistants, verdicts }))
   const parts = { namer, signIn, persistence, assistants, replies, sessions, isolation, infos }
   const server = stack.use(
-    createServer(config, dependencies, { ...parts, draining: draining.signal, graphiqlHeaders }),
+    createServer(config, dependencies, {
+      ...parts,
+      readCounts,
+      draining: draining.signal,
+      graphiqlHeaders,
+      demoStage,
+    }),
   )
   await sessions.recover()
   const owned = stack.move() // success: the gateway owns them now

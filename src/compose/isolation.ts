@@ -68,6 +68,7 @@ export function openIsolation(
     clear: (id, operator) => verdicts.clear(id, operator),
     begin: (request) => probes.begin(request),
     find: (probeId) => probes.find(probeId),
+    recent: () => probes.recent(),
     isProven: () =>
       settings.every(({ id }) => {
         const { verdict, inService } = describe(id)

@@ -1,10 +1,14 @@
 import { isOperator } from '../auth/identity.ts'
 import type { Config } from '../config/config.ts'
 import type { AssistantInfo, Caller } from '../domain.ts'
+import type { SupportPort } from '../graphql/context.ts'
 import { schema } from '../graphql/schema.ts'
+import type { LiveCounts } from '../observe/live-counts.ts'
 import { createRateLimiter } from '../rate/limiter.ts'
 import type { ReplyEngine } from '../reply/engine.ts'
 import { createGraphiQL } from '../server/graphiql/graphiql.ts'
+import type { DemoStage } from '../server/pages/demo-stage.ts'
+import { createBrowserPages } from '../server/pages/pages.ts'
 import { createLoadShedder } from '../server/load-shedding.ts'
 import { createGraphServer, type GraphServer, type SessionContext } from '../server/server.ts'
 import type { SessionNamer } from '../session/namer.ts'
@@ -23,12 +27,15 @@ export interface ServerParts {
   readonly assistants: Pick<Assistants, 'openingOf'>
   readonly replies: ReplyEngine
   readonly sessions: Sessions
+  readonly readCounts: () => LiveCounts
   readonly isolation: Isolation
   readonly infos: readonly [AssistantInfo, ...AssistantInfo[]]
   /** Aborted when the gateway begins to close. */
   readonly draining: AbortSignal
   /** The initial headers of GraphiQL's editor. */
   readonly graphiqlHeaders: Readonly<Record<string, string>> | undefined
+  /** Undefined: this is no demo. */
+  readonly demoStage: DemoStage | undefined
 }
 
 /** Builds the HTTP server over sessions, replies and isolation. */
@@ -39,7 +46,8 @@ export function createServer(
 ): GraphServer {
   const { limits, timeouts, cookie, trustProxy } = config
   const { clock, newId, random, logger, metrics, tracer } = dependencies
-  const { persistence, replies, isolation, draining, graphiqlHeaders: demoHeaders } = parts
+  const { persistence, replies, isolation, draining, demoStage } = parts
+  const { graphiqlHeaders: demoHeaders } = parts
   const { authenticator, guests, refusals } = parts.signIn
   const load = createLoadShedder({ ...limits, clock })
   return createGraphServer({
@@ -59,6 +67,13 @@ export function createServer(
     introspection: config.introspection,
     persistedDocuments: config.persistedDocuments,
     graphiql: config.graphiql ? createGraphiQL({ demoHeaders }) : undefined,
+    pages: createBrowserPages({
+      ...config.pages,
+      path: config.path,
+      hasGuests: config.guests !== undefined,
+      isDemo: demoStage !== undefined,
+    }),
+    demoStage,
     clock,
     newId,
     random,
@@ -96,9 +111,14 @@ const tooManyGuests = 'Too many guests came within a minute.'
 function sessionOpener(
   { operatorScope, limits, uploads, timeouts: { keepAliveMs } }: Config,
   { clock, logger, metrics, tracer }: Dependencies,
-  { namer, persistence, assistants, sessions, isolation, infos }: ServerParts,
+  { namer, persistence, assistants, replies, sessions, isolation, infos, readCounts }: ServerParts,
 ) {
   const { ledger } = persistence.store
+  const support: SupportPort = {
+    explanation: (replyId) => ledger.explanation(replyId),
+    loadOf: (assistantId) => replies.admission.loadOf(assistantId),
+    counts: readCounts,
+  }
   return async (caller: Caller): Promise<SessionContext> => {
     const { id, fingerprint } = namer.identify(caller)
     const nameOf = (generation: number) => namer.nameOf(id, generation, caller)
@@ -118,7 +138,7 @@ function sessionOpener(
       replies: sessions.replies(session, by),
       conversations: sessions.conversations(session, by),
       isOperator: forOperators,
-      support: forOperators ? { explanation: (replyId) => ledger.explanation(replyId) } : undefined,
+      support: forOperators ? support : undefined,
       operatorScope,
       assistants: infos,
       openingOf: (assistantId) => assistants.openingOf(assistantId),

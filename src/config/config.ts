@@ -17,7 +17,7 @@ import type { LaneSettings, RedisSettings } from './sections/lane.ts'
 import type { Limits } from './sections/limits.ts'
 import type { PersistedDocuments } from './sections/persisted-documents.ts'
 import type { ProbeSettings } from './sections/probe.ts'
-import type { CorsSettings, ListenAddress, LogLevel } from './sections/process.ts'
+import type { CorsSettings, ListenAddress, LogLevel, PageSettings } from './sections/process.ts'
 import type { SessionSettings } from './sections/session-keys.ts'
 import type { PostgresSettings, StoreSettings } from './sections/store.ts'
 import type { Timeouts } from './sections/timeouts.ts'
@@ -33,6 +33,8 @@ export interface Config {
   readonly path: string
   /** Whether browsers get GraphiQL at `path`. */
   readonly graphiql: boolean
+  /** The pages that browsers get. */
+  readonly pages: PageSettings
   /** Whether clients may ask for the schema. */
   readonly introspection: boolean
   /** Undefined: requests contain their documents. */

@@ -14,6 +14,7 @@ import {
   listenSchema,
   loggingSchema,
   metricsSchema,
+  pagesSchema,
   pathSchema,
 } from './sections/process.ts'
 import { sessionSchema } from './sections/session-keys.ts'
@@ -35,6 +36,7 @@ export function configSchema(source: SecretSource) {
       description:
         'Whether browsers get GraphiQL at `path`. The default is true, unless `persistedDocuments.only` is set.',
     }),
+    pages: pagesSchema.prefault({}),
     introspection: z
       .boolean()
       .default(true)
@@ -76,6 +78,12 @@ export function configSchema(source: SecretSource) {
       const message =
         'cannot be on with persistedDocuments.only, which refuses every document that is typed in it'
       context.addIssue({ code: 'custom', path: ['graphiql'], message })
+    }
+    for (const page of ['chat', 'operator'] as const) {
+      if (!isUseless || !rest.pages[page]) continue
+      const message =
+        'cannot be on with persistedDocuments.only, which refuses the documents that the page sends'
+      context.addIssue({ code: 'custom', path: ['pages', page], message })
     }
     return { ...rest, graphiql: graphiql ?? !isUseless }
   })

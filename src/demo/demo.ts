@@ -7,11 +7,12 @@ import { systemClock } from '../lib/clock.ts'
 import type { Logger } from '../observe/logger.ts'
 import { listen } from '../server/node/listener.ts'
 import { type DemoCaller, signDemoCaller } from './callers.ts'
+import { createDemoStage } from './stage.ts'
 import { createDemoKeys, emulatorSettings, gatewaySettings } from './settings.ts'
 import { welcome } from './welcome.ts'
 
 export interface Demo extends AsyncDisposable {
-  /** The text to print: the address of GraphiQL, and each caller's commands. */
+  /** The text to print: the addresses of the pages, and each caller's commands. */
   readonly welcome: string
   /** Alice and Bob. */
   readonly callers: readonly DemoCaller[]
@@ -57,18 +58,20 @@ export async function runDemo(options: {
     checkAtStart: leak === undefined,
   })
   const config = parseConfig({ json: settings, env: {}, mode: 'demo' })
+  const operator = await signIn('Operator', config.operatorScope)
   const gateway = stack.use(
     await createGateway(config, {
       logger,
       graphiqlHeaders: { authorization: `Bearer ${alice.token}` },
+      demoStage: createDemoStage({ emulator, callers, operator, leak }),
     }),
   )
+  await clearBreaches((request) => gateway.fetch(request), operator, config.assistants)
   const handle: Gateway['serve'] = (req, res, take) => gateway.serve(req, res, take)
   const { timeouts, limits } = config
   const server = stack.use(
     await listen({ handle, upgrades: gateway, ...config.listen, timeouts, limits, logger }),
   )
-  const operator = await signIn('Operator', config.operatorScope)
   const owned = stack.move()
   return {
     callers,
@@ -76,5 +79,20 @@ export async function runDemo(options: {
     fetch: (request) => gateway.fetch(request),
     welcome: welcome(server.url.replace('//127.0.0.1:', '//localhost:'), dialect, callers),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
+
+/** The stand-in is a new one at each start, so what an earlier one mixed up is mended. */
+async function clearBreaches(
+  send: (request: Request) => Promise<Response>,
+  { token }: DemoCaller,
+  assistants: readonly { readonly id: string }[],
+): Promise<void> {
+  const query =
+    'mutation ($assistantId: ID!) { clearQuarantine(input: { assistantId: $assistantId }) { __typename } }'
+  for (const { id: assistantId } of assistants) {
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+    const body = JSON.stringify({ query, variables: { assistantId } })
+    await send(new Request('http://demo.example/graphql', { method: 'POST', headers, body }))
   }
 }

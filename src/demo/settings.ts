@@ -24,6 +24,19 @@ export function createDemoKeys() {
 }
 
 /** With a leak, the model keeps what it is told where that leak shows. */
+export function leakSettings(
+  leak: Leak | undefined,
+): Required<Pick<EmulatorOptions, 'leaks' | 'remembers' | 'knowledge'>> {
+  return {
+    leaks: leak === undefined ? {} : { [leak]: true },
+    remembers: {
+      variables: leak === 'sharedVariables',
+      longTermMemory: leak === 'sharedMemory',
+    },
+    knowledge: leak === undefined ? [] : [knowledge],
+  }
+}
+
 export function emulatorSettings(
   publicKey: string,
   dialect: DialectName,
@@ -42,14 +55,7 @@ export function emulatorSettings(
         suggestedQuestions: ['My name is Alice.', 'What is my name?'],
       },
     ],
-    ...(leak && {
-      leaks: { [leak]: true },
-      remembers: {
-        variables: leak === 'sharedVariables',
-        longTermMemory: leak === 'sharedMemory',
-      },
-      knowledge: [knowledge],
-    }),
+    ...leakSettings(leak),
   }
 }
 
@@ -102,6 +108,7 @@ export function gatewaySettings(options: {
         ...upstream,
       },
     ],
+    pages: { chat: true, operator: true },
     probe: { checkAtStart: options.checkAtStart },
     store: `sqlite:${options.file}`,
   }

@@ -10,7 +10,9 @@ const stream =
 export function welcome(url: string, dialect: DialectName, callers: readonly DemoCaller[]): string {
   const graphql = `${url}/graphql`
   const lines = [
+    `Chat as ${callers.map(({ name }) => name).join(' and ')}, side by side: ${url}/`,
     `GraphiQL, signed in as ${callers[0]?.name}: ${graphql}`,
+    `Operators' console: ${url}/operator`,
     '',
     'The assistants are "workflow" (the default) and "bot". Tokens are good for 24 hours.',
     ...(dialect === 'studio' ? studio : []),

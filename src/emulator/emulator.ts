@@ -44,6 +44,11 @@ export interface Emulator extends AsyncDisposable, PlatformActions {
   until(isTrue: (state: EmulatorState) => boolean, signal: AbortSignal): Promise<void>
   /** Ends the life of every OAuth access token. */
   revokeTokens(): void
+  /**
+   * Changes these options from now on, and forgets what the model was told outside of conversations.
+   * @throws {TypeError} naming every bad option.
+   */
+  reconfigure(changes: Pick<EmulatorOptions, 'leaks' | 'remembers' | 'knowledge'>): void
 }
 
 /** The chats of the platform's process have ended with it. Not a bug of the emulator. */
@@ -184,6 +189,12 @@ export function createEmulator(
     release: (name) => context.holds.release(name),
     until: (isTrue, signal) => changes.until(() => isTrue(actions.state()), signal),
     revokeTokens: () => context.tokens.revoke(),
+    reconfigure(changes) {
+      const { leaks, remembers, knowledge } = parseEmulatorOptions({ ...options, ...changes })
+      Object.assign(settings, { leaks, remembers, knowledge })
+      for (const kept of [context.variables, context.memory, context.nodeMemory]) kept.clear()
+      context.records.sharedQuestions.clear()
+    },
     async [Symbol.asyncDispose]() {
       ending.abort(new Error('the emulator has ended'))
       platformProcess.abort(new PlatformEndedError('the platform has ended'))

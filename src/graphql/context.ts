@@ -10,7 +10,9 @@ import type {
 } from '../domain.ts'
 import type { AssistantIsolation } from '../domain/isolation.ts'
 import type { ProbeRequest, ProbeRun } from '../domain/probe.ts'
+import type { LiveCounts } from '../observe/live-counts.ts'
 import type { Metrics } from '../observe/metrics.ts'
+import type { AssistantLoad } from '../reply/admission.ts'
 import type { SessionConversations } from '../session/conversations.ts'
 import type { SessionReplies } from '../session/replies.ts'
 import type { SessionStore } from '../store/session-store.ts'
@@ -46,9 +48,12 @@ export interface GraphContext {
   readonly lastEventId: string | undefined
 }
 
-/** The facts about replies of all sessions that operators see, without texts. */
+/** The facts about all sessions that operators see, without texts. */
 export interface SupportPort {
   explanation(id: ReplyId): Promise<ReplyExplanation | undefined>
+  /** Undefined: the assistant is not configured. */
+  loadOf(id: AssistantId): AssistantLoad | undefined
+  counts(): LiveCounts
 }
 
 /** The isolation of assistants. Everything but `describe` is for operators. */
@@ -59,4 +64,6 @@ export interface IsolationPort {
   /** Returns undefined while another probe runs. */
   begin(request: ProbeRequest): ProbeRun | undefined
   find(probeId: string): ProbeRun | undefined
+  /** The probe that runs and the last that ran, newest first. */
+  recent(): readonly ProbeRun[]
 }

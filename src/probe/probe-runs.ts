@@ -18,6 +18,8 @@ export interface ProbeRuns extends AsyncDisposable {
   begin(request: ProbeRequest): ProbeRun | undefined
   /** The probe with this id, if it runs or is one of the last that ran. */
   find(id: string): ProbeRun | undefined
+  /** The probe that runs and the last that ran, newest first. */
+  recent(): readonly ProbeRun[]
   /** Resolves when none runs. */
   idle(): Promise<void>
 }
@@ -47,6 +49,7 @@ export function createProbeRuns(options: ProbeRunsOptions): ProbeRuns {
       return run
     },
     find: (id) => runs.get(id),
+    recent: () => [...runs.values()].toReversed(),
     async idle() {
       while (running !== undefined) await running
     },

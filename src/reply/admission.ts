@@ -19,11 +19,22 @@ export interface AdmissionOptions {
   readonly metrics: Metrics
 }
 
+/** What an assistant does now, of what it may do. */
+export interface AssistantLoad {
+  /** Replies that run, and that wait for a permit. */
+  readonly running: number
+  readonly waiting: number
+  readonly quota: AssistantQuota
+  readonly circuit: Pick<Circuit, 'state' | 'retryAfterMs'>
+}
+
 /** Hands out the permits of all assistants, and knows whether they can be reached. */
 export interface Admission extends Disposable {
   /** A permit that is not held yet; of an assistant that is not configured any more, one that is always free. */
   permit(assistantId: AssistantId, sessionId: SessionId): Permit
   circuit(assistantId: AssistantId): Circuit | undefined
+  /** What an assistant does now, of what it may do. Undefined: it is not configured. */
+  loadOf(assistantId: AssistantId): AssistantLoad | undefined
   /** Some assistant is left alone since it cannot be reached. */
   isDegraded(): boolean
 }
@@ -47,23 +58,33 @@ export function createAdmission(options: AdmissionOptions): Admission {
         else logger.info({ assistant: id }, 'assistant is tried again')
       },
     })
+    let load = { waiting: 0, running: 0 }
     const permits = createPermits({
       maxRunning: quota.maxRunning,
       startsPerSecond: quota.startsPerSecond,
       sessions,
       circuit,
       clock,
-      onLength: (waiting, running) => metrics.queueLength(id, waiting, running),
+      onLength(waiting, running) {
+        load = { waiting, running }
+        metrics.queueLength(id, waiting, running)
+      },
     })
     metrics.circuitChanged(id, circuit.state)
     metrics.queueLength(id, 0, 0)
-    return { permits, circuit } satisfies { permits: Permits; circuit: Circuit }
+    const loadNow = (): AssistantLoad => ({ ...load, quota, circuit })
+    return { permits, circuit, loadNow } satisfies {
+      permits: Permits
+      circuit: Circuit
+      loadNow: () => AssistantLoad
+    }
   }
 
   return {
     permit: (assistantId, sessionId) =>
       assistants.get(assistantId)?.permits.permit(sessionId) ?? freePermit,
     circuit: (assistantId) => assistants.get(assistantId)?.circuit,
+    loadOf: (assistantId) => assistants.get(assistantId)?.loadNow(),
     isDegraded: () => [...assistants.values()].some(({ circuit }) => circuit.state !== 'closed'),
     [Symbol.dispose]() {
       for (const { permits } of assistants.values()) permits[Symbol.dispose]()

@@ -1,5 +1,14 @@
 /** Finds the route of a path. */
-export type RouteName = 'graphql' | 'root' | 'live' | 'ready' | 'cookie' | 'guest'
+export type RouteName =
+  | 'graphql'
+  | 'root'
+  | 'live'
+  | 'ready'
+  | 'cookie'
+  | 'guest'
+  | 'operator'
+  | 'pageAsset'
+  | 'demo'
 
 /** Returns undefined if the path has no route. */
 export type FindRoute = (pathname: string) => RouteName | undefined
@@ -9,6 +18,12 @@ const besideGraphql: ReadonlyMap<string, RouteName> = new Map([
   ['/health/ready', 'ready'],
   ['/auth/cookie', 'cookie'],
   ['/auth/guest', 'guest'],
+])
+
+/** The pages of the gateway's own server. A host has its own. */
+const pages: ReadonlyMap<string, RouteName> = new Map([
+  ['/operator', 'operator'],
+  ['/pages/demo', 'demo'],
 ])
 
 /** The open paths of the gateway's own server, for people who look around. `besides`: the open routes beside GraphQL. */
@@ -27,7 +42,8 @@ export function createRouteFinder(path: string): FindRoute {
     if (pathname === path || pathname === `${path}/`) return 'graphql'
     if (pathname === '/') return 'root'
     const below = pathname.startsWith(`${path}/`) ? pathname.slice(path.length) : pathname
-    return besideGraphql.get(below)
+    const found = besideGraphql.get(below) ?? pages.get(below)
+    return found ?? (below.startsWith('/pages/') ? 'pageAsset' : undefined)
   }
 }
 

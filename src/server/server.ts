@@ -19,6 +19,7 @@ import type { Tracer } from '../observe/tracer.ts'
 import { acceptedTypes, mediaTypes } from './accept.ts'
 import { senderOf } from './client-address.ts'
 import { createCors } from './cors.ts'
+import type { Cors } from './cors.ts'
 import { createEntrance } from './entrance.ts'
 import { fromFetchRequest, toFetchResponse } from './fetch/fetch.ts'
 import type { GraphiQL } from './graphiql/graphiql.ts'
@@ -35,8 +36,10 @@ import type { HostRequest } from './node/node.ts'
 import { createSilentPeers } from './node/silent-peers.ts'
 import { createPipelines } from './node/pipeline.ts'
 import type { HostResponse } from './node/wire.ts'
+import { createDemoRoute, type DemoStage } from './pages/demo-stage.ts'
+import type { Pages } from './pages/pages.ts'
 import { createRequestHandler } from './request-handler.ts'
-import type { Route } from './request-handler.ts'
+import type { Route, Routes } from './request-handler.ts'
 import { createRouteFinder, findHostedRoute, pathsOf } from './routes.ts'
 import type { FindRoute } from './routes.ts'
 import { createSignInRoutes } from './sign-in.ts'
@@ -75,6 +78,9 @@ export interface ServerOptions extends Omit<SignInOptions, 'cors'> {
   readonly persistedDocuments: PersistedDocuments | undefined
   /** Undefined: the page is off. */
   readonly graphiql: GraphiQL | undefined
+  readonly pages: Pages
+  /** Undefined: this is no demo. */
+  readonly demoStage: DemoStage | undefined
   /** The budget of each session for documents, keyed by the session's id. */
   readonly costs: CostLimiter
   readonly newId: NewId
@@ -161,6 +167,7 @@ export function createGraphServer(options: ServerOptions): GraphServer {
   const routes = {
     graphql: createGraphQLRoute({ ...options, cors, runOperation }),
     root: createRootRoute(options, pathsOf(options.path, besides)),
+    ...createPageRoutes(options, cors),
     ...besides,
   }
   const handleRequest = createRequestHandler(routes, { ...options, cors, present })
@@ -273,18 +280,39 @@ export function createGraphServer(options: ServerOptions): GraphServer {
   }
 }
 
-/** The page for somebody who knows only the address. */
+/** The chat page, or the way to GraphiQL, or the paths, for somebody who knows only the address. */
 function createRootRoute(
-  { path, graphiql }: Pick<ServerOptions, 'path' | 'graphiql'>,
+  { path, graphiql, pages }: Pick<ServerOptions, 'path' | 'graphiql' | 'pages'>,
   paths: readonly string[],
 ): Route {
   return {
     methods: ['GET', 'HEAD'],
-    handle({ headers }) {
-      const isBrowser = acceptedTypes(headers.get('accept'))[0] === mediaTypes.html
+    handle(request) {
+      const isBrowser = acceptedTypes(request.headers.get('accept'))[0] === mediaTypes.html
+      const page = pages.page('chat', request)
+      if (page) return page
       if (!graphiql || !isBrowser) return jsonResponse(200, { paths })
       // The address is relative, since a proxy may have removed a prefix.
       return { status: 302, headers: { location: `.${path}`, vary: 'Accept' } }
     },
+  }
+}
+
+/** Only what is configured has a route. */
+function createPageRoutes(
+  { pages, demoStage }: Pick<ServerOptions, 'pages' | 'demoStage'>,
+  cors: Cors,
+): Pick<Routes, 'operator' | 'pageAsset' | 'demo'> {
+  const { asset } = pages
+  const methods = ['GET', 'HEAD']
+  return {
+    ...(asset && { pageAsset: { methods, handle: asset } }),
+    ...(pages.has('operator') && {
+      operator: {
+        methods,
+        handle: (request) => pages.page('operator', request) ?? { status: 406, headers: {} },
+      },
+    }),
+    ...(demoStage && { demo: createDemoRoute(demoStage, cors) }),
   }
 }

@@ -79,6 +79,7 @@ const rooms: Readonly<Record<string, Room>> = {
   // It shares nothing with `coze`: a mistake that both make would pass every test.
   emulator: { uses: [], types: [], packages: ['jose', 'zod', '@fastify/busboy'] },
   client: { uses: [], types: [], packages: [], isForBrowsers: true },
+  pages: { uses: ['client'], types: [], packages: [], isForBrowsers: true },
 }
 
 /** Their types, which hold no decisions, may be known everywhere. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { leakNames } from '../../src/cli/leak-story.ts'
+import { leakNames } from '../../src/demo/leaks.ts'
 import { startDemo } from '../kit/process/demo.ts'
 
 /** What the Workflow is, as the guard and then the probe find it; and what Bob is answered. */

@@ -6,6 +6,7 @@ import {
   ClearQuarantineDocument,
   IsolationDocument,
   type IsolationQuery,
+  LoadDocument,
   ProbeAssistantDocument,
   type ProbeAssistantInput,
   ProbeProgressDocument,
@@ -290,6 +291,67 @@ describe('operators', () => {
       __typename: 'ReplyCompleted',
     })
     expect(await health(system)).toEqual([200, { status: 'ready' }])
+  })
+
+  it('see what each assistant does of what it may, and what this instance has counted', async () => {
+    await using opened = await open({ probe: { checkAtStart: false } })
+    const { system, talk, operator, alice, probe } = opened
+    await talk.say(alice, { text: 'hello', assistantId: 'bot' })
+    await talk.say(alice, { text: '/fail 4024 no', assistantId: 'bot' })
+    await probe({ trials: 1, assistantId: 'bot' })
+    const seen = await talk.ask(operator, LoadDocument, {})
+    expect(seen).toMatchObject({
+      assistants: expect.arrayContaining([
+        {
+          name: 'Bot',
+          load: {
+            runningReplies: 0,
+            waitingReplies: 0,
+            maxRunningReplies: 1_000,
+            maxStartsPerSecond: expect.any(Number),
+            circuit: 'CLOSED',
+            circuitRetryAfterMs: null,
+          },
+        },
+      ]),
+      liveCounts: {
+        acceptedMessages: 2,
+        endedReplies: expect.arrayContaining([
+          { name: 'COMPLETED', count: 1 },
+          { name: expect.stringMatching(/^FAILED UPSTREAM_/), count: 1 },
+        ]),
+        endedSubscriptions: expect.arrayContaining([
+          { name: 'completed', count: expect.any(Number) },
+        ]),
+        medianFirstDeltaMs: expect.any(Number),
+        slowFirstDeltaMs: expect.any(Number),
+      },
+      probes: [{ status: 'COMPLETED', reports: [{ strategy: 'BOT', verdict: 'ISOLATED' }] }],
+    })
+    const query = LoadDocument.toString()
+    const { body } = await system.client.call({ token: alice.token, query })
+    expect(body).toContain('FORBIDDEN')
+    expect(JSON.parse(body)).toMatchObject({
+      data: { assistants: [{ load: null }, { load: null }], liveCounts: null, probes: null },
+    })
+  })
+
+  it('F1: see that an assistant that cannot be reached is left alone, and for how long', async () => {
+    await using opened = await open({
+      baseUrl: 'http://127.0.0.1:1',
+      limits: { circuitFailures: 1 },
+      timeouts: { retryMs: 0 },
+    })
+    const { talk, operator, alice } = opened
+    await talk.say(alice, { text: 'hello', assistantId: 'bot' })
+    const seen = await talk.ask(operator, LoadDocument, {})
+    expect(seen?.assistants.find(({ name }) => name === 'Bot')?.load).toMatchObject({
+      circuit: 'OPEN',
+      circuitRetryAfterMs: expect.any(Number),
+    })
+    expect(seen?.liveCounts?.upstreamErrors.map(({ name }) => name).join()).toContain(
+      'ECONNREFUSED',
+    )
   })
 
   it('have it probed by itself, as often as they say', async () => {

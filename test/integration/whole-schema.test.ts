@@ -47,8 +47,12 @@ const repliesDocument = complete(`
     }
   }`)
 
-/** What is shown elsewhere, each through HTTP: errors of mutations, failures of replies and verdicts, by contract/codes. */
-const elsewhere = /^(UserErrorCode|ReplyFailureCode|IsolationVerdict)\.|Error\.\w+$/
+/**
+ * What is shown elsewhere, each through HTTP: errors of mutations, failures of replies and verdicts, by contract/codes; the load
+ * of an assistant, by integration/operators.
+ */
+const elsewhere =
+  /^(UserErrorCode|ReplyFailureCode|IsolationVerdict|CircuitState|AssistantLoad)\.|Error\.\w+$/
 
 interface Event {
   readonly __typename: string
@@ -422,6 +426,7 @@ describe('the whole schema', () => {
     }
     const [flow] = (await askOperator(isolation)).assistants
     expect(flow).toMatchObject({ isAvailable: false, isolation: { verdict: 'BREACHED' } })
+    await talk.trySend(leaking.person('bob'), { text: 'again', assistantId: 'flow' })
     await askOperator(
       `mutation ($input: ClearQuarantineInput!) {
         clearQuarantine(input: $input) { __typename ... on ClearQuarantineSuccess { assistant { id } } }
@@ -435,6 +440,15 @@ describe('the whole schema', () => {
     await probe({ assistantId: 'flow', budget: 1 })
     await probe({ assistantId: 'bot', trials: 1 })
     await askOperator(isolation)
+    await askOperator(`{
+      assistants { load { maxRunningReplies } }
+      probes { id }
+      liveCounts {
+        since openSubscriptions acceptedMessages medianFirstDeltaMs slowFirstDeltaMs
+        refusedMessages { name count } endedReplies { name count }
+        endedSubscriptions { name count } upstreamErrors { name count }
+      }
+    }`)
   })
 
   it('has been shown', () => {

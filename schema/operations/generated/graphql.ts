@@ -19,6 +19,15 @@ export type CancelReplyInput = {
   replyId: string;
 };
 
+/** Whether the gateway calls the platform of an assistant. */
+export type CircuitState =
+  /** The platform is called. */
+  | 'CLOSED'
+  /** One reply tries whether the platform is back. */
+  | 'HALF_OPEN'
+  /** The platform could not be reached several times, and is not called for a while. */
+  | 'OPEN';
+
 /** The conversation whose context is to be forgotten. */
 export type ClearConversationInput = {
   /** The id of the conversation. */
@@ -436,6 +445,11 @@ export type IsolationQueryVariables = Exact<{ [key: string]: never; }>;
 export type IsolationQuery = { assistants: Array<{ id: string, name: string, isAvailable: boolean, isolation: { verdict: IsolationVerdict, checkedAt: string | null, findings: Array<{ strategy: StrategyKind, layer: IsolationLayer, verdict: LayerVerdict, reason: string, cause: string | null, remedy: string | null, evidence: Array<{ observedAt: string, summary: string, upstreamLogIds: Array<string>, sessionFingerprints: Array<string> }> }>, keying: Array<{ strategy: StrategyKind, layers: Array<{ layer: IsolationLayer, keyedBy: string }> }> } | null }> };
 
 export type FindingFragment = { layer: IsolationLayer, verdict: LayerVerdict, reason: string, cause: string | null, remedy: string | null, evidence: Array<{ observedAt: string, summary: string, upstreamLogIds: Array<string>, sessionFingerprints: Array<string> }> };
+
+export type LoadQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type LoadQuery = { assistants: Array<{ name: string, load: { runningReplies: number, waitingReplies: number, maxRunningReplies: number, maxStartsPerSecond: number, circuit: CircuitState, circuitRetryAfterMs: number | null } | null }>, liveCounts: { since: string, openSubscriptions: number, acceptedMessages: number, medianFirstDeltaMs: number | null, slowFirstDeltaMs: number | null, refusedMessages: Array<{ name: string, count: number }>, endedReplies: Array<{ name: string, count: number }>, endedSubscriptions: Array<{ name: string, count: number }>, upstreamErrors: Array<{ name: string, count: number }> } | null, probes: Array<{ id: string, status: ProbeStatus, startedAt: string, reports: Array<{ strategy: StrategyKind, verdict: ProbeVerdict }> }> | null };
 
 export type NodeQueryVariables = Exact<{
   id: string;
@@ -1044,6 +1058,53 @@ export const IsolationDocument = new TypedDocumentString(`
     sessionFingerprints
   }
 }`) as unknown as TypedDocumentString<IsolationQuery, IsolationQueryVariables>;
+export const LoadDocument = new TypedDocumentString(`
+    query Load {
+  assistants {
+    name
+    load {
+      runningReplies
+      waitingReplies
+      maxRunningReplies
+      maxStartsPerSecond
+      circuit
+      circuitRetryAfterMs
+    }
+  }
+  liveCounts {
+    since
+    openSubscriptions
+    acceptedMessages
+    refusedMessages {
+      name
+      count
+    }
+    endedReplies {
+      name
+      count
+    }
+    endedSubscriptions {
+      name
+      count
+    }
+    upstreamErrors {
+      name
+      count
+    }
+    medianFirstDeltaMs
+    slowFirstDeltaMs
+  }
+  probes {
+    id
+    status
+    startedAt
+    reports {
+      strategy
+      verdict
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<LoadQuery, LoadQueryVariables>;
 export const NodeDocument = new TypedDocumentString(`
     query Node($id: ID!) {
   node(id: $id) {

@@ -28,11 +28,24 @@ export const pathSchema = z
     error: 'must be a path such as /api/graphql, without a host, a query, dots alone or escapes',
   })
   .transform((path) => path.replace(/\/$/, ''))
-  .refine((path) => !/^\/(health|auth)(\/|$)/.test(path), {
-    error: "must not be below /health or /auth, which are the gateway's own",
+  .refine((path) => !/^\/(health|auth|operator|pages)(\/|$)/.test(path), {
+    error: "must not be below /health, /auth, /operator or /pages, which are the gateway's own",
   })
   .prefault('/graphql')
   .meta({ description: 'The path of GraphQL, with or without a trailing slash.' })
+
+export const pagesSchema = z
+  .strictObject({
+    chat: z.boolean().default(false).meta({
+      description: 'Whether browsers get a page to chat on at `/`.',
+    }),
+    operator: z.boolean().default(false).meta({
+      description:
+        "Whether browsers get the operators' console at `/operator`. It shows nothing without a credential with the operators' scope.",
+    }),
+  })
+  .meta({ description: "Pages of the gateway's own server." })
+export type PageSettings = Readonly<z.output<typeof pagesSchema>>
 
 /** Headers that the scripts of usual pages add. A browser does not send a request whose headers are not permitted. */
 const usualHeaders = [

@@ -14,6 +14,7 @@ const maxUsers = 20_000
 export interface Variables {
   of(key: VariableKey): ReadonlyMap<string, Variable>
   set(key: VariableKey, name: string, value: string): void
+  clear(): void
 }
 
 export function createVariables(clock: Clock): Variables {
@@ -31,5 +32,6 @@ export function createVariables(clock: Clock): Variables {
       const [oldest] = users.keys()
       if (users.size > maxUsers && oldest !== undefined) users.delete(oldest)
     },
+    clear: () => users.clear(),
   }
 }

@@ -108,6 +108,17 @@ builder.queryField('probe', (t) =>
   }),
 )
 
+builder.queryField('probes', (t) =>
+  t.field({
+    description:
+      'The probe that runs and the last that ran, for operators, newest first. It is null with an error unless the caller is an operator.',
+    type: [ProbeNode],
+    nullable: true,
+    authScopes: { operator: true },
+    resolve: (_root, _args, { isolation }) => [...isolation.recent()],
+  }),
+)
+
 const KnowledgeFactInput = builder.inputType('KnowledgeFactInput', {
   description: 'A fact of a knowledge base that only one session may get to know.',
   fields: (t) => ({

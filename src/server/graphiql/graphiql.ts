@@ -1,6 +1,4 @@
-import { createHash } from 'node:crypto'
-import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
+import { type AssetFile, type Assets, packAssets, scriptType, styleType } from '../assets.ts'
 import { fetcherScript } from './fetcher.ts'
 import { graphiqlTabs } from './tabs.ts'
 import type { HttpResponse, HttpRequest } from '../http.ts'
@@ -9,7 +7,6 @@ import type { HttpResponse, HttpRequest } from '../http.ts'
 const assetParameter = 'asset'
 /** The only generated asset. That of the demo holds the credential of a caller. */
 const startName = 'start.js'
-const packed = promisify(gzip)
 
 export interface GraphiQLOptions {
   /** Headers that the header editor starts with, such as a demo caller's `Authorization`. Default: a hint. */
@@ -21,20 +18,6 @@ export interface GraphiQL {
   page(): Promise<HttpResponse>
   /** Returns undefined for a request that is not for an asset. */
   asset(request: HttpRequest): Promise<HttpResponse> | undefined
-}
-
-interface Asset {
-  readonly type: string
-  /** Whether the asset holds a credential. */
-  readonly isSecret: boolean
-  readonly bytes: Buffer
-  readonly gzipped: Buffer
-}
-
-interface Assets {
-  /** Changes with every asset, so that assets without a credential can be cached for ever. */
-  readonly version: string
-  readonly byName: ReadonlyMap<string, Asset>
 }
 
 /** The scripts are 9 MB, so they are loaded at the first request. */
@@ -58,7 +41,7 @@ export function createGraphiQL({ demoHeaders }: GraphiQLOptions = {}): GraphiQL 
     },
     asset(request) {
       const path = request.url.searchParams.get(assetParameter)
-      return path === null ? undefined : load().then((assets) => assetAnswer(assets, path, request))
+      return path === null ? undefined : load().then((assets) => assets.answer(path, request))
     },
   }
 }
@@ -101,26 +84,17 @@ function pageHtml(base: string): string {
 async function loadAssets(demoHeaders: GraphiQLOptions['demoHeaders']): Promise<Assets> {
   const { css, editorWorkerService, favicon, graphqlWorker, js, jsonWorker } =
     await import('@graphql-yoga/render-graphiql/graphiql')
-  const script = 'text/javascript; charset=utf-8'
   const icon = Buffer.from(favicon.slice(favicon.indexOf(',') + 1), 'base64')
-  const files: readonly (readonly [name: string, type: string, content: string | Buffer])[] = [
-    ['graphiql.js', script, js],
-    ['graphiql.css', 'text/css; charset=utf-8', css],
-    ['editor.worker.js', script, editorWorkerService],
-    ['json.worker.js', script, jsonWorker],
-    ['graphql.worker.js', script, graphqlWorker],
-    [startName, script, startScript(demoHeaders)],
-    ['favicon.ico', 'image/x-icon', icon],
-  ]
-  const byName = new Map<string, Asset>()
-  const hash = createHash('sha256')
-  for (const [name, type, content] of files) {
-    const bytes = Buffer.from(content)
-    hash.update(bytes)
-    const isSecret = name === startName && demoHeaders !== undefined
-    byName.set(name, { type, isSecret, bytes, gzipped: await packed(bytes) })
-  }
-  return { version: hash.digest('base64url').slice(0, 16), byName }
+  const script = (name: string, content: string): AssetFile => ({ name, type: scriptType, content })
+  return await packAssets([
+    script('graphiql.js', js),
+    { name: 'graphiql.css', type: styleType, content: css },
+    script('editor.worker.js', editorWorkerService),
+    script('json.worker.js', jsonWorker),
+    script('graphql.worker.js', graphqlWorker),
+    { ...script(startName, startScript(demoHeaders)), isSecret: demoHeaders !== undefined },
+    { name: 'favicon.ico', type: 'image/x-icon', content: icon },
+  ])
 }
 
 /** Stands above each operation where no credential is given. */
@@ -149,30 +123,4 @@ ${fetcherScript}
 const options = ${JSON.stringify(options)}
 YogaGraphiQL.renderYogaGraphiQL(document.querySelector('#root'), { ...options, fetcher, storage })
 `
-}
-
-function assetAnswer(
-  { version, byName }: Assets,
-  path: string,
-  { headers }: HttpRequest,
-): HttpResponse {
-  const prefix = `${version}/`
-  const asset = path.startsWith(prefix) ? byName.get(path.slice(prefix.length)) : undefined
-  if (!asset) return { status: 404, headers: {} }
-  const etag = `"${version}"`
-  const caching: Record<string, string> = asset.isSecret
-    ? { vary: 'Accept-Encoding', 'cache-control': 'private, no-store' }
-    : { etag, vary: 'Accept-Encoding', 'cache-control': 'public, max-age=31536000, immutable' }
-  if (!asset.isSecret && headers.get('if-none-match') === etag)
-    return { status: 304, headers: caching }
-  const isGzip = /\bgzip\b/.test(headers.get('accept-encoding') ?? '')
-  return {
-    status: 200,
-    headers: {
-      ...caching,
-      'content-type': asset.type,
-      ...(isGzip && { 'content-encoding': 'gzip' }),
-    },
-    body: isGzip ? asset.gzipped : asset.bytes,
-  }
 }

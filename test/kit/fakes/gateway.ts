@@ -5,7 +5,7 @@ import type { CookieSettings } from '../../../src/config/sections/cookie.ts'
 import { UnauthenticatedError } from '../../../src/errors.ts'
 import { type Limits, limitsSchema } from '../../../src/config/sections/limits.ts'
 import type { PersistedDocuments } from '../../../src/config/sections/persisted-documents.ts'
-import { corsSchema } from '../../../src/config/sections/process.ts'
+import { corsSchema, type PageSettings } from '../../../src/config/sections/process.ts'
 import { uploadsSchema } from '../../../src/config/sections/uploads.ts'
 import type { IsolationPort } from '../../../src/graphql/context.ts'
 import { schema } from '../../../src/graphql/schema.ts'
@@ -15,6 +15,8 @@ import type { Metrics, SubscriptionEnd } from '../../../src/observe/metrics.ts'
 import { createRateLimiter } from '../../../src/rate/limiter.ts'
 import { createGraphiQL } from '../../../src/server/graphiql/graphiql.ts'
 import { listen } from '../../../src/server/node/listener.ts'
+import type { DemoStage } from '../../../src/server/pages/demo-stage.ts'
+import { createBrowserPages } from '../../../src/server/pages/pages.ts'
 import { createGraphServer, type GraphServer } from '../../../src/server/server.ts'
 import type { RequestAuthenticator, GuestIssuer, Limiter } from '../../../src/server/sign-in.ts'
 import type { CostLimiter } from '../../../src/server/graphql/operation.ts'
@@ -37,6 +39,8 @@ export interface FakeGatewayOptions {
   readonly persistedDocuments?: PersistedDocuments
   readonly path?: string
   readonly graphiqlHeaders?: Readonly<Record<string, string>>
+  readonly pages?: Partial<PageSettings>
+  readonly demoStage?: DemoStage
   readonly origins?: readonly string[]
   readonly expiresAt?: number
   /** Default: always 0.5. */
@@ -80,6 +84,7 @@ export const unproven: IsolationPort = {
   clear: async () => undefined,
   begin: () => undefined,
   find: () => undefined,
+  recent: () => [],
 }
 const normalLimits: Limits = {
   ...limitsSchema.parse({}),
@@ -139,6 +144,14 @@ export async function openFakeGateway(options: FakeGatewayOptions = {}): Promise
     persistedDocuments: options.persistedDocuments,
     cors: corsSchema.parse({ origins: options.origins ?? [] }),
     graphiql: createGraphiQL({ demoHeaders: options.graphiqlHeaders }),
+    pages: createBrowserPages({
+      chat: options.pages?.chat ?? false,
+      operator: options.pages?.operator ?? false,
+      path: options.path ?? '/graphql',
+      hasGuests: options.guests !== undefined,
+      isDemo: options.demoStage !== undefined,
+    }),
+    demoStage: options.demoStage,
     clock,
     newId: randomId,
     random: options.random ?? (() => 0.5),
