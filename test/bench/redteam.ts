@@ -10,9 +10,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { request } from 'undici'
 import { z } from 'zod'
 import { assistantName, type Attack, attacks } from './attacks.ts'
 import { send } from './hostile-client.ts'
@@ -23,19 +21,25 @@ import { percentile } from './statistics.ts'
 
 const { values: options } = parseArgs({
   options: {
-    /** Only attacks whose names hold this. */
-    only: { type: 'string', default: '' },
+    /** Only attacks whose names hold one of these. */
+    only: { type: 'string', multiple: true, default: [''] },
+    /** Sends of the honest sessions, with the attack and without. */
+    sends: { type: 'string', default: '50' },
     /** A folder for a CPU profile of each attack; spoils the figures. */
     profile: { type: 'string' },
   },
 })
 
-/** Sends of the honest sessions, with the attack and without. */
-const honestSends = 50
-/** A session may send 60 in a minute. */
-const honestSessions = 4
-const pauseMs = 60
+const sends = Number(options.sends)
+/** A session may send 60 in a minute, and sends up to 55. */
+const honestSessions = Math.ceil(sends / 18)
 
+interface Honest {
+  readonly client: Part
+  readonly tokens: readonly string[]
+}
+
+const talked = z.object({ sends: z.array(z.number()), health: z.array(z.number()) })
 const holds = z.object({ wallMs: z.number(), cpuMs: z.number(), peakBytes: z.number() })
 
 await run()
@@ -56,14 +60,14 @@ async function run(): Promise<void> {
   print(
     `${''.padEnd(36)}  held: wall    CPU  peak MB   send alone: p50  p95   beside: p50  p95  health p95`,
   )
-  for (const [index, attack] of attacks.entries()) {
-    if (!attack.name.includes(options.only)) continue
+  for (const attack of attacks) {
+    if (!options.only.some((part) => attack.name.includes(part))) continue
     await using attacker = await startPart('others', 'attacker.ts', [secret])
     const start = attack.isHttp2 ? startHttp2Gateway : startGateway
     await using gateway = await start(`http://127.0.0.1:${upstream.port}`, secret, {}, others)
-    const honest = Array.from({ length: honestSessions }, (_, n) =>
-      callerToken(10 * index + n, secret),
-    )
+    const tokens = Array.from({ length: honestSessions }, (_, n) => callerToken(n, secret))
+    await using client = await startPart('others-first', 'honest.ts', [])
+    const honest = { client, tokens }
     print(await measure(attack, gateway, attacker, honest))
   }
 }
@@ -72,17 +76,19 @@ async function measure(
   attack: Attack,
   gateway: GatewaySubject,
   attacker: Part,
-  honest: readonly string[],
+  honest: Honest,
 ): Promise<string> {
   const { port, http2Port } = gateway
   const asked = { name: attack.name, port, http2Port }
   await attacker.ask('prepare', asked, z.unknown())
-  for (const token of honest) await send(port, token, { kind: 'whole', deltas: 10 })
-  const alone = await talk(port, honest)
+  for (const token of honest.tokens) await send(port, token, { kind: 'whole', deltas: 10 })
+  // The code that sends is compiled by then, as it is beside the attack.
+  await talk(honest, port)
+  const alone = await talk(honest, port)
   if (options.profile) await gateway.ask('profileStart', undefined, z.unknown())
   await gateway.ask('holdsStart', undefined, z.unknown())
   await attacker.ask('begin', asked, z.unknown())
-  const beside = await talk(port, honest)
+  const beside = await talk(honest, port)
   const { wallMs, cpuMs, peakBytes } = await gateway.ask('holdsStop', undefined, holds)
   if (options.profile) {
     const file = `${options.profile}/${attack.name.replaceAll(/\W+/g, '-')}.cpuprofile`
@@ -105,28 +111,9 @@ async function measure(
   )
 }
 
-/** How long each send took, in ms, and each answer of the health check. */
-async function talk(port: number, honest: readonly string[]) {
-  const sends: number[] = []
-  const health: number[] = []
-  for (let n = 0; n < honestSends; n += 1) {
-    const token = honest[n % honest.length] ?? ''
-    sends.push(await timed(() => send(port, token, { kind: 'whole', deltas: 10 })))
-    health.push(await timed(() => live(port)))
-    await delay(pauseMs)
-  }
-  return { sends, health }
-}
-
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const startedAt = performance.now()
-  await work()
-  return performance.now() - startedAt
-}
-
-async function live(port: number): Promise<void> {
-  const { body } = await request(`http://127.0.0.1:${port}/health/live`, { reset: true })
-  await body.dump()
+/** Of the honest sessions; how long each send took, in ms, and each answer of the health check. */
+async function talk({ client, tokens }: Honest, port: number) {
+  return await client.ask('talk', { port, tokens, sends }, talked)
 }
 
 function print(line: string): void {
