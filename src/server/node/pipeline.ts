@@ -1,5 +1,8 @@
-/** The requests of one connection that may wait for an earlier response. Usual clients do not send a second request. */
-const maxWaiting = 16
+/**
+ * The requests of one connection that may wait for an earlier response. Usual clients do not send a second request. Each that
+ * waits is an object that garbage collection finds in use, and that Node destroys with an error of its own.
+ */
+const maxWaiting = 4
 /** A parser of Node that is told this ends with the head that it has read, as if another protocol began behind it. */
 const readNoMore = 2
 
