@@ -13,6 +13,7 @@ import { type Dependencies, withDefaults } from './dependencies.ts'
 import { openIsolation } from './isolation.ts'
 import { openSharedLane } from './lane.ts'
 import { openPersistence } from './persistence.ts'
+import { createPerMinute } from './rates.ts'
 import { createReplies, createSessionsOver } from './replies.ts'
 import { createServer } from './server.ts'
 import { createSignIn } from './sign-in.ts'
@@ -73,11 +74,25 @@ export async function createGateway(
       lane,
     }),
   )
+  const { instances } = persistence.store
+  const perMinute = createPerMinute({ clock, instances: () => instances.live, lane })
   const below = { persistence, assistants, infos }
   const replies = stack.use(createReplies(config, dependencies, below))
-  const sessions = stack.use(createSessionsOver(replies, config, dependencies, below))
+  const sessions = stack.use(
+    createSessionsOver(replies, config, dependencies, { ...below, perMinute }),
+  )
   const isolation = stack.use(openIsolation(config, dependencies, { assistants, verdicts }))
-  const parts = { namer, signIn, persistence, assistants, replies, sessions, isolation, infos }
+  const parts = {
+    namer,
+    signIn,
+    persistence,
+    perMinute,
+    assistants,
+    replies,
+    sessions,
+    isolation,
+    infos,
+  }
   const server = stack.use(
     createServer(config, dependencies, {
       ...parts,

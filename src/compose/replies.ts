@@ -1,12 +1,11 @@
 import type { Config } from '../config/config.ts'
 import type { AssistantInfo } from '../domain.ts'
-import type { Clock } from '../lib/clock.ts'
-import { createRateLimiter } from '../rate/limiter.ts'
 import { createReplyEngine, type ReplyEngine } from '../reply/engine.ts'
 import { createSessions, type Sessions } from '../session/sessions.ts'
 import type { Assistants } from '../strategy/assistants.ts'
 import type { Dependencies } from './dependencies.ts'
 import type { Persistence } from './persistence.ts'
+import type { PerMinute } from './rates.ts'
 
 export interface RepliesParts {
   readonly persistence: Persistence
@@ -60,7 +59,7 @@ export function createSessionsOver(
   engine: ReplyEngine,
   { assistants: settings, limits, session, uploads }: Config,
   { clock, newId, logger }: Dependencies,
-  { persistence, assistants, infos }: RepliesParts,
+  { persistence, assistants, infos, perMinute }: RepliesParts & { readonly perMinute: PerMinute },
 ): Sessions {
   const { ledger, log, outbox } = persistence.store
   const tooManyMessages = 'Too many messages within a minute.'
@@ -76,18 +75,13 @@ export function createSessionsOver(
     isRestricted: () =>
       settings.some(({ id }) => assistants.serve(id, undefined)?.strategy === undefined),
     rates: {
-      messages: perMinute(limits.messagesPerMinute, tooManyMessages, clock),
-      guestMessages: perMinute(limits.guestMessagesPerMinute, tooManyMessages, clock),
-      uploads: perMinute(limits.uploadsPerMinute, 'Too many uploads within a minute.', clock),
+      messages: perMinute('messages', limits.messagesPerMinute, tooManyMessages),
+      guestMessages: perMinute('guest-messages', limits.guestMessagesPerMinute, tooManyMessages),
+      uploads: perMinute('uploads', limits.uploadsPerMinute, 'Too many uploads within a minute.'),
     },
     limits,
     maxConversations: limits.maxConversationsPerSession,
     mediaTypes: uploads.mediaTypes,
     cursorKey: session.key.reveal(),
   })
-}
-
-/** A limit for each key and minute. */
-export function perMinute(points: number, message: string, clock: Clock) {
-  return createRateLimiter({ points, durationMs: 60_000, message, clock })
 }

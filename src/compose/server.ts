@@ -17,12 +17,13 @@ import type { Assistants } from '../strategy/assistants.ts'
 import type { Dependencies } from './dependencies.ts'
 import type { Isolation } from './isolation.ts'
 import type { Persistence } from './persistence.ts'
-import { perMinute } from './replies.ts'
+import type { PerMinute } from './rates.ts'
 import type { SignIn } from './sign-in.ts'
 
 export interface ServerParts {
   readonly namer: SessionNamer
   readonly signIn: SignIn
+  readonly perMinute: PerMinute
   readonly persistence: Persistence
   readonly assistants: Pick<Assistants, 'openingOf'>
   readonly replies: ReplyEngine
@@ -46,7 +47,7 @@ export function createServer(
 ): GraphServer {
   const { limits, timeouts, cookie, trustProxy } = config
   const { clock, newId, random, logger, metrics, tracer } = dependencies
-  const { persistence, replies, isolation, draining, demoStage } = parts
+  const { persistence, replies, isolation, perMinute, draining, demoStage } = parts
   const { graphiqlHeaders: demoHeaders } = parts
   const { authenticator, guests, refusals } = parts.signIn
   const load = createLoadShedder({ ...limits, clock })
@@ -91,16 +92,20 @@ export function createServer(
     load,
     cookie,
     signIns: perMinute(
+      'sign-ins',
       limits.signInsPerMinute,
       'Too many requests to sign in within a minute.',
-      clock,
     ),
     trustProxy,
     guests: guests &&
       config.guests && {
         issue: (subject) => guests.issue(subject),
-        perAddress: perMinute(config.guests.perMinutePerAddress, tooManyGuests, clock),
-        inAll: perMinute(config.guests.perMinute, tooManyGuests, clock),
+        perAddress: perMinute(
+          'guests-of-address',
+          config.guests.perMinutePerAddress,
+          tooManyGuests,
+        ),
+        inAll: perMinute('guests', config.guests.perMinute, tooManyGuests),
       },
   })
 }

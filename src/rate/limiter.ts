@@ -31,14 +31,15 @@ interface Span {
 
 /** A limiter for this process only. Every request takes from several, so a key has no timer, and nothing is a promise. */
 export function createRateLimiter(options: {
-  /** The points of one `durationMs`. */
-  readonly points: number
+  /** The points of one `durationMs`, as they are now. */
+  readonly points: number | (() => number)
   readonly durationMs: number
   /** The message for a caller over the limit. */
   readonly message: string
   readonly clock: Pick<Clock, 'monotonic'>
 }): RateLimiter {
-  const { points, durationMs, message, clock } = options
+  const { durationMs, message, clock } = options
+  const pointsNow = () => (typeof options.points === 'number' ? options.points : options.points())
   /** The spans in the order of their ends, which is that of their beginnings, since all have one length. */
   const spans = new Map<string, Span>()
 
@@ -59,7 +60,7 @@ export function createRateLimiter(options: {
     take(key, wanted = 1) {
       const now = clock.monotonic()
       const span = spanOf(key, now)
-      if ((span?.used ?? 0) + wanted > points) {
+      if ((span?.used ?? 0) + wanted > pointsNow()) {
         const leftMs = span === undefined ? durationMs : span.endsAt - now
         throw new RateLimitedError(message, Math.max(1, Math.ceil(leftMs)))
       }
@@ -78,6 +79,7 @@ export function createRateLimiter(options: {
       const now = clock.monotonic()
       const span = spanOf(key, now)
       const used = span?.used ?? 0
+      const points = pointsNow()
       return {
         limit: points,
         remaining: Math.max(0, points - used),

@@ -25,7 +25,7 @@ export interface RequestAuthenticator {
 /** Limits how often something is done. */
 export interface Limiter {
   /** @throws {@link RateLimitedError} */
-  take(key: string): void
+  take(key: string): Promise<void>
 }
 
 /** Gives tokens to guests. */
@@ -65,7 +65,7 @@ export function createSignInRoutes(options: SignInOptions): Pick<Routes, 'cookie
   /** Counts a request before its credential is checked, since checking a signature is expensive. */
   const limited =
     (handle: (request: HttpRequest) => Promise<HttpResponse>) => async (request: HttpRequest) => {
-      options.signIns.take(clientAddress(request, trustProxy))
+      await options.signIns.take(clientAddress(request, trustProxy))
       return await handle(request)
     }
   return {
@@ -105,8 +105,8 @@ export function createSignInRoutes(options: SignInOptions): Pick<Routes, 'cookie
   async function admitGuest(request: HttpRequest, issuer: GuestIssuer): Promise<HttpResponse> {
     load.check()
     const subject = await knownGuest(request)
-    issuer.perAddress.take(clientAddress(request, trustProxy))
-    issuer.inAll.take('guests')
+    await issuer.perAddress.take(clientAddress(request, trustProxy))
+    await issuer.inAll.take('guests')
     await inTime(request.readBody(maxBodyBytes))
     const { token, expiresAt } = await issuer.issue(subject)
     return jsonResponse(

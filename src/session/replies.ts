@@ -16,7 +16,7 @@ import {
   RateLimitedError,
   UnavailableError,
 } from '../errors.ts'
-import type { RateLimiter } from '../rate/limiter.ts'
+import type { SharedRateLimiter } from '../rate/shared-limiter.ts'
 import { CursorCodec } from '../reply/cursor.ts'
 import type { ReplyEngine } from '../reply/engine.ts'
 import {
@@ -68,9 +68,9 @@ export interface SessionLimit {
 
 /** How often a session may do what costs. */
 export interface SessionRates {
-  readonly messages: RateLimiter
-  readonly guestMessages: RateLimiter
-  readonly uploads: RateLimiter
+  readonly messages: SharedRateLimiter
+  readonly guestMessages: SharedRateLimiter
+  readonly uploads: SharedRateLimiter
 }
 
 export interface SessionRepliesOptions
@@ -95,7 +95,7 @@ export function createSessionReplies(
   /** Made for each request, and kept as long as a subscription runs: it holds its session and nothing else. */
   class Replies implements SessionReplies {
     readonly #session: Session
-    readonly #messages: RateLimiter
+    readonly #messages: SharedRateLimiter
     constructor(session: Session, { kind }: SessionCaller) {
       this.#session = session
       this.#messages = kind === 'guest' ? rates.guestMessages : rates.messages
@@ -138,7 +138,7 @@ export function createSessionReplies(
         }
       }
       try {
-        this.#messages.take(this.#session.id)
+        await this.#messages.take(this.#session.id)
         return undefined
       } catch (error) {
         if (error instanceof RateLimitedError) return error
@@ -199,17 +199,21 @@ export function createSessionReplies(
     }
 
     async limits() {
-      const open = await ledger.session(this.#session).openReplies(undefined)
+      const [open, messages, uploads] = await Promise.all([
+        ledger.session(this.#session).openReplies(undefined),
+        this.#limitOf(this.#messages),
+        this.#limitOf(rates.uploads),
+      ])
       const limit = limits.maxOpenPerSession
       return {
-        messages: this.#limitOf(this.#messages),
-        uploads: this.#limitOf(rates.uploads),
+        messages,
+        uploads,
         openReplies: { limit, remaining: Math.max(0, limit - open.length), resetAt: null },
       }
     }
 
-    #limitOf(rate: RateLimiter): SessionLimit {
-      const { limit, remaining, resetAfterMs } = rate.state(this.#session.id)
+    async #limitOf(rate: SharedRateLimiter): Promise<SessionLimit> {
+      const { limit, remaining, resetAfterMs } = await rate.state(this.#session.id)
       const resetAt = resetAfterMs === undefined ? null : options.clock.now() + resetAfterMs
       return { limit, remaining, resetAt }
     }

@@ -7,7 +7,7 @@ import {
 } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { NewId } from '../lib/id.ts'
-import type { RateLimiter } from '../rate/limiter.ts'
+import type { SharedRateLimiter } from '../rate/shared-limiter.ts'
 import type { AssistantAccess } from '../reply/assistant-access.ts'
 import { reachOf } from '../reply/circuit.ts'
 import type { ReplyEngine } from '../reply/engine.ts'
@@ -19,7 +19,7 @@ export interface UploadsOptions extends AssistantAccess, Pick<ReplyEngine, 'admi
   readonly ledger: Ledger
   readonly clock: Clock
   readonly newId: NewId
-  readonly rate: RateLimiter
+  readonly rate: SharedRateLimiter
   /** `image/png`, or all of a kind: `image/*`. */
   readonly mediaTypes: readonly string[]
 }
@@ -47,7 +47,7 @@ export function createUploads(
     }
     if (!isTaken(mediaType))
       throw new InvalidInputError('Files of this media type are not taken.', { field: ['file'] })
-    options.rate.take(session.id)
+    await options.rate.take(session.id)
     const circuit = admission.circuit(assistant.id)
     const retryAfterMs = circuit?.retryAfterMs
     if (retryAfterMs !== undefined) {

@@ -6,11 +6,11 @@ import { describe, expect, it } from 'vitest'
 import { limitsSchema } from '../../src/config/sections/limits.ts'
 import { RateLimitedError, UnavailableError } from '../../src/errors.ts'
 import { systemClock } from '../../src/lib/clock.ts'
-import { createRateLimiter } from '../../src/rate/limiter.ts'
 import type { GuestIssuer } from '../../src/server/sign-in.ts'
 import { apiKey } from '../kit/credentials/api-keys.ts'
 import { createClient } from '../kit/clients/client.ts'
 import { type FakeGatewayOptions, openFakeGateway } from '../kit/fakes/gateway.ts'
+import { perMinute } from '../kit/fakes/rates.ts'
 import { until } from '../kit/process/until.ts'
 import { cookieName, guestLifetimeSeconds, openWaysIn } from '../kit/credentials/sign-in.ts'
 
@@ -29,7 +29,7 @@ async function open(more: FakeGatewayOptions = {}) {
   const taken: string[] = []
   let left = Number.POSITIVE_INFINITY
   const limiter = (name: string) => ({
-    take(key: string) {
+    async take(key: string) {
       taken.push(`${name} ${key}`)
       left -= 1
       if (left < 0) throw new RateLimitedError('Too many guests.', 30_000)
@@ -440,13 +440,7 @@ describe('POST /auth/guest', () => {
   })
 
   it('is limited by the limiter that the gateway has', async () => {
-    const limiter = (points: number) =>
-      createRateLimiter({
-        points,
-        durationMs: 60_000,
-        message: 'Too many guests.',
-        clock: systemClock,
-      })
+    const limiter = (points: number) => perMinute(points, 'Too many guests.', systemClock)
     const issue = async () => ({ token: 'a.b.c', expiresAt: 0 })
     for (const [perAddress, inAll] of [
       [2, 9],

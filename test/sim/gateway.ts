@@ -6,7 +6,7 @@ import { timeoutsSchema } from '../../src/config/sections/timeouts.ts'
 import { createCozeClient } from '../../src/coze/client.ts'
 import type { AssistantId, AssistantInfo, Session, StrategyKind } from '../../src/domain.ts'
 import { Secret } from '../../src/lib/secret.ts'
-import type { RateLimiter } from '../../src/rate/limiter.ts'
+import type { SharedRateLimiter } from '../../src/rate/shared-limiter.ts'
 import type { AssistantAccess } from '../../src/reply/assistant-access.ts'
 import { createReplyEngine } from '../../src/reply/engine.ts'
 import type { SessionCaller, SessionConversations } from '../../src/session/conversations.ts'
@@ -233,11 +233,10 @@ export function startGateway(world: World, bug: SeededBug): GatewayProcess {
 }
 
 /** Time is virtual, and who asks too often is not what is looked for here. */
-const unlimited: RateLimiter = {
-  take: () => undefined,
-  charge: () => undefined,
+const unlimited: SharedRateLimiter = {
+  take: async () => {},
   giveBack: () => undefined,
-  state: () => ({ limit: 1_000, remaining: 1_000, resetAfterMs: undefined }),
+  state: async () => ({ limit: 1_000, remaining: 1_000, resetAfterMs: undefined }),
 }
 
 function callerOf(person: string): SessionCaller {

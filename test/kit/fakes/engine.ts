@@ -10,7 +10,6 @@ import type {
 } from '../../../src/domain.ts'
 import { type Clock, systemClock } from '../../../src/lib/clock.ts'
 import type { Logger } from '../../../src/observe/logger.ts'
-import { createRateLimiter } from '../../../src/rate/limiter.ts'
 import { createReplyEngine, type ReplyEngineOptions } from '../../../src/reply/engine.ts'
 import type { AssistantAccess } from '../../../src/reply/assistant-access.ts'
 import type { SessionCaller, StartConversationRequest } from '../../../src/session/conversations.ts'
@@ -25,6 +24,7 @@ import { followReply } from '../history/follow-reply.ts'
 import { createReader } from '../history/reader.ts'
 import { toSeen } from '../history/seen.ts'
 import { randomId } from './ids.ts'
+import { perMinute } from './rates.ts'
 import { createScriptedRecords } from './records.ts'
 import { createScriptedStrategy, type ScriptedStrategy } from './strategy.ts'
 import { uncounted, untraced } from './metrics.ts'
@@ -184,12 +184,11 @@ function ratesOf(
   { messagesPerMinute, guestMessagesPerMinute, uploadsPerMinute }: Limits,
   clock: Clock,
 ) {
-  const perMinute = (points: number) =>
-    createRateLimiter({ points, durationMs: 60_000, message: 'Too often.', clock })
+  const limitOf = (points: number) => perMinute(points, 'Too often.', clock)
   return {
-    messages: perMinute(messagesPerMinute),
-    guestMessages: perMinute(guestMessagesPerMinute),
-    uploads: perMinute(uploadsPerMinute),
+    messages: limitOf(messagesPerMinute),
+    guestMessages: limitOf(guestMessagesPerMinute),
+    uploads: limitOf(uploadsPerMinute),
   }
 }
 

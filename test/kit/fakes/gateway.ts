@@ -176,7 +176,7 @@ export async function openFakeGateway(options: FakeGatewayOptions = {}): Promise
       challenge: () => 'Bearer',
     },
     cookie: options.cookie,
-    signIns: options.signIns ?? { take: () => undefined },
+    signIns: options.signIns ?? { take: async () => {} },
     guests: options.guests,
     trustProxy: options.trustProxy ?? 0,
     openSession: async (caller) => {
