@@ -42,6 +42,8 @@ async function run([first, ...rest]: readonly string[]): Promise<ExitCode> {
       return await (await import('./cli/init.ts')).runInit(options, print)
     case 'emulator':
       return await (await import('./cli/emulator.ts')).runEmulator(options, print)
+    case 'conformance':
+      return await (await import('./cli/conformance.ts')).runConformance(options, print)
     case 'check-config':
       return await (await import('./cli/check-config.ts')).runCheckConfig(options, print)
   }

@@ -4,6 +4,7 @@ export const commands = [
   'probe',
   'init',
   'emulator',
+  'conformance',
   'schema',
   'check-config',
 ] as const
@@ -20,6 +21,7 @@ Commands:
   probe          find out whether the assistants keep sessions apart
   init           write a first configuration and its keys
   emulator       run a local stand-in for Coze, to test against
+  conformance    find out whether a running gateway keeps the protocol
   schema         print the GraphQL schema
   check-config   check the configuration and list every problem
 
@@ -129,6 +131,24 @@ Options:
       --host HOST          default 127.0.0.1
       --port PORT          default 0, which takes a free one
       --allow-production   start although NODE_ENV is "production"
+`,
+  conformance: `Usage: coze-graphql-gateway conformance --url URL --token-file FILE [--other-token-file FILE]
+                            [--expiring-token-file FILE] [--drain-command COMMAND] [--assistant ID] [--text TEXT]
+
+Sends messages to a running gateway, reads their replies over server-sent events, multipart HTTP and WebSocket,
+and prints which sentences of docs/protocol.md hold. It sends about ten messages, and waits for signs of life of
+open streams, which takes a minute at the default keep-alive.
+
+Options:
+      --url URL                   the gateway, such as https://gateway.example.com/graphql
+      --token-file FILE           a bearer token of a caller
+      --other-token-file FILE     that of another caller, to examine that sessions are kept apart
+      --expiring-token-file FILE  one of the first caller that expires within two minutes, to examine how streams end
+      --drain-command COMMAND     a command that makes the gateway drain, run last of all, such as "kill -TERM 4711"
+      --assistant ID              the assistant that is asked; default: the first one
+      --text TEXT                 the message; its answer should be long. Default: "Count from one to forty, in words."
+
+Exit codes: 0 every MUST that was tested holds, 1 one is violated, 2 bad usage.
 `,
   schema: `Usage: coze-graphql-gateway schema
 

@@ -56,6 +56,16 @@ const optionsOf: Readonly<Record<Command, ParseArgsOptionsConfig>> = {
     ...Object.fromEntries(Object.keys(initQuestions).map((name) => [name, text])),
   },
   emulator: { help, config, stdin: flag, host: text, port: text, 'allow-production': flag },
+  conformance: {
+    help,
+    url: text,
+    'token-file': text,
+    'other-token-file': text,
+    'expiring-token-file': text,
+    'drain-command': text,
+    assistant: text,
+    text,
+  },
   schema: { help },
   'check-config': { help, config, online: flag, token: text },
 }

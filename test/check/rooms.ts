@@ -76,6 +76,8 @@ const rooms: Readonly<Record<string, Room>> = {
     types: [],
     packages: [],
   },
+  // A client of the gateway: it knows the protocol and nothing of the code that is examined.
+  conformance: { uses: [], types: [], packages: ['ws'] },
   // It shares nothing with `coze`: a mistake that both make would pass every test.
   emulator: { uses: [], types: [], packages: ['jose', 'zod', '@fastify/busboy'] },
   client: { uses: [], types: [], packages: [], isForBrowsers: true },

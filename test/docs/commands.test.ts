@@ -9,6 +9,7 @@ const reasons = [
   'it needs a container engine',
   'it needs a Kubernetes cluster',
   'it needs an OpenTelemetry SDK of yours in otel.mjs',
+  'test/integration/conformance.test.ts runs it',
 ]
 const skipped = /^# not run here: (.*)$/m
 
