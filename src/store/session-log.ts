@@ -1,12 +1,31 @@
 import type { EventPlace, LogEvent, Position, ReplyId, SessionId, TextPlace } from '../domain.ts'
+import { FollowedText, type TextNews } from './followed-text.ts'
 import type { EventFilter, ReadResult } from './log.ts'
-import { Positions, readItems, textLength, type LogEntry } from './reading.ts'
+import { placeIn, Positions, readItems, textLength, type LogEntry } from './reading.ts'
 import type { ReplyText } from './reply-text.ts'
 
 interface Entry extends LogEntry {
-  readonly running: readonly ReplyText[]
+  readonly running: readonly LoggedText[]
   /** Memory, in code units: of the event, and of the text that it ended. */
   readonly size: number
+}
+
+type LoggedText = ReplyText | FollowedText
+
+/** A reply that runs after an event. */
+export interface RunningReply {
+  readonly replyId: ReplyId
+  readonly conversationId: LogEvent['conversationId']
+}
+
+/** What a session's log is at one moment, as the store has it. */
+export interface SessionSnapshot {
+  readonly sessionId: SessionId
+  readonly end: EventPlace
+  /** It changes when events are taken away that somebody may have in memory. */
+  readonly mark: string
+  /** What runs after the last event; `text`: what is new of one that runs elsewhere. */
+  readonly running: readonly (RunningReply & { readonly text: TextNews | undefined })[]
 }
 
 /** An event without any text takes about as much memory as so many code units. */
@@ -19,7 +38,9 @@ const eventLength = 100
  *   … events on disk …  │ first entry │ … entries … │ last entry     new text of what runs
  *                       └─ readers at any of these are served at once ─┘
  * ```
- * Every reply that runs is here, whether its `started` event was shown or not.
+ * Every reply that runs here is here, whether its `started` event was shown or not. What runs after an event follows from
+ * the events up to it; where other instances write in the session as well, whoever tells an event tells that too, and the
+ * texts of replies that run elsewhere are followed.
  */
 export class SessionLog {
   readonly sessionId: SessionId
@@ -29,20 +50,29 @@ export class SessionLog {
   length = 0
   #entries: Entry[] = []
   /** Those that run after the last entry. */
-  #running: readonly ReplyText[] = none
-  /** Claimed; their `started` event is not shown yet. */
-  readonly #claimed = new Map<ReplyId, ReplyText>()
+  #running: readonly LoggedText[] = none
+  /** Those that run here. */
+  readonly #own = new Map<ReplyId, ReplyText>()
+  #mark: string | undefined
 
-  constructor(sessionId: SessionId, owner: object) {
+  readonly #isShared: boolean
+
+  /** @param isShared other instances write in the session as well */
+  constructor(sessionId: SessionId, owner: object, isShared: boolean) {
     this.sessionId = sessionId
+    this.#isShared = isShared
     this.positions = new Positions(owner)
   }
 
   get isBusy(): boolean {
-    return this.#running.length > 0 || this.#claimed.size > 0
+    return this.#running.length > 0 || this.runsHere
   }
 
-  /** The place of the last event that was shown; undefined: it is not known here. */
+  get runsHere(): boolean {
+    return this.#own.size > 0
+  }
+
+  /** The place of the last event that is known here; undefined: none is. */
   get end(): EventPlace | undefined {
     return this.#entries.at(-1)?.place
   }
@@ -55,34 +85,87 @@ export class SessionLog {
     return this.positions.at(end, texts)
   }
 
-  /** A reply that runs from now on, or already did when the store was opened. */
+  /** The texts of replies that run on other instances. */
+  get followed(): readonly FollowedText[] {
+    return this.#running.filter((text) => text instanceof FollowedText)
+  }
+
+  /** A reply that runs here from now on; `isStarted`: its `started` event was shown before. */
   run(text: ReplyText, isStarted: boolean): void {
-    if (isStarted) this.#running = [...this.#running, text]
-    else this.#claimed.set(text.replyId, text)
+    const { replyId } = text
+    this.#own.set(replyId, text)
+    if (!isStarted) return
+    if (this.#running.some((running) => running.replyId === replyId)) {
+      this.#replace(text)
+    } else if (this.end === undefined) this.#running = [...this.#running, text]
+    // Its start is not known here yet, nor what came before it.
+    else this.#forgetAll()
   }
 
-  /** The last event of the log, in case that nothing of it is in memory. */
-  know(end: EventPlace): void {
-    if (this.#entries.length === 0) this.#entries.push(this.#stub(end))
+  /**
+   * The last event of the log, in case that nothing of it is in memory. `running`: what runs after it; undefined: what runs
+   * here.
+   */
+  know(end: EventPlace, running?: readonly RunningReply[]): void {
+    if (this.#entries.length > 0) return
+    if (running !== undefined) this.#running = this.#textsOf(running)
+    this.#entries.push(this.#stub(end))
   }
 
-  show(event: LogEvent): void {
-    const { seq, check, replyId } = event
-    let length = textLength(event)
-    if (event.type === 'started') {
-      const text = this.#claimed.get(replyId)
-      this.#claimed.delete(replyId)
-      if (text !== undefined) this.#running = [...this.#running, text]
-    } else if (event.type !== 'action-required') {
-      const text = this.#running.find((running) => running.replyId === replyId)
-      this.#claimed.delete(replyId)
-      if (text !== undefined) {
-        text.end()
-        // The text of a completed one is the answer.
-        length = text.length
-        this.#running = this.#running.filter((running) => running !== text)
-      }
+  /**
+   * What the store has, where others write in the session as well. Events that are new are read from disk. True: there may be
+   * more to read.
+   * @param asked the end that was known when the store was asked
+   */
+  follow({ end, mark, running }: SessionSnapshot, asked: EventPlace | undefined): boolean {
+    if (this.#mark !== undefined && this.#mark !== mark) this.forget()
+    this.#mark = mark
+    const known = this.end
+    // The store has lost what it had told.
+    const isLost =
+      asked !== undefined &&
+      (end.seq < asked.seq || (end.seq === asked.seq && end.check !== asked.check))
+    let isNew = known === undefined || end.seq > known.seq || isLost
+    if (isNew) {
+      const texts = this.#textsOf(running)
+      this.#forgetAll()
+      this.#running = texts
+      this.#entries.push(this.#stub(end))
     }
+    const { followed } = this
+    for (const { replyId, text: news } of running) {
+      const text = followed.find((one) => one.replyId === replyId)
+      if (news !== undefined && text?.tell(news) === true) isNew = true
+    }
+    return isNew
+  }
+
+  /** @param running what runs after the event; undefined: what ran before it, and what it begins or ends */
+  show(event: LogEvent, running?: readonly RunningReply[]): void {
+    const { seq, check, replyId } = event
+    const own = this.#own.get(replyId)
+    const isEnd = event.type !== 'started' && event.type !== 'action-required'
+    if (isEnd) {
+      own?.end()
+      this.#own.delete(replyId)
+    }
+    const { end } = this
+    // It was met in the store before its writer was answered.
+    if (running !== undefined && end !== undefined && seq <= end.seq) return
+    const isNext = end === undefined || seq === end.seq + 1
+    const before = this.#running
+    this.#running =
+      running === undefined ? this.#runningAfter(event, own) : this.#textsOf(running)
+    const isElsewhere = before.some((text) => text.replyId === replyId && text !== own)
+    if (running !== undefined && (!isNext || end === undefined || (isEnd && isElsewhere))) {
+      // Others have written before it; or what came before it of the text is on disk alone.
+      this.#entries = [this.#stub({ seq, check })]
+      this.length = 0
+      this.positions.forget()
+      return
+    }
+    // The text of a completed one is the answer.
+    const length = isEnd && own !== undefined ? own.length : textLength(event)
     const size = eventLength + length
     this.#entries.push({ place: { seq, check }, event, running: this.#running, size })
     this.length += size
@@ -92,12 +175,21 @@ export class SessionLog {
     for (const wake of this.wakes) wake()
   }
 
+  /** Lets go of what others run: nobody asks for it. */
+  unfollow(): void {
+    if (this.followed.length > 0) this.#forgetAll()
+  }
+
   /** Undefined: the position is not in memory. */
   read(after: Position, filter: EventFilter, maxLength: number): ReadResult | undefined {
     const index = this.#indexOf(after.seq)
     const entry = this.#entries[index]
     if (entry === undefined) return this.#isBeyond(after) ? 'expired' : undefined
     if (entry.place.check !== after.check) return 'expired'
+    // A reader may have met a newer revision elsewhere than the one that is followed here.
+    const isNewer = (text: LoggedText) =>
+      text instanceof FollowedText && !text.knows(placeIn(after, text))
+    if (this.#running.some(isNewer)) return undefined
     return readItems(this.#entries, index, this.positions, after, filter, maxLength)
   }
 
@@ -116,11 +208,15 @@ export class SessionLog {
     return this.#entries[started - 1]?.place
   }
 
-  /** The text of a reply is not to be read here any more: what is on disk is another. */
+  /** The text of a reply is not to be read here any more: what is on disk is another, and may be another instance's. */
   drop(text: ReplyText): void {
+    const isOwn = this.#own.get(text.replyId) === text
+    if (isOwn) this.#own.delete(text.replyId)
+    const isShown = this.#running.includes(text)
     // Of one that has not started there is nothing to be read.
-    if (this.#claimed.delete(text.replyId)) return
-    this.#running = this.#running.filter((running) => running !== text)
+    if (isOwn && !isShown) return
+    if (isShown && this.#isShared) this.#replace(new FollowedText(text))
+    else this.#running = this.#running.filter((running) => running !== text)
     this.forget()
   }
 
@@ -158,18 +254,47 @@ export class SessionLog {
     this.positions.forget()
   }
 
-  /** The text of a reply that runs. */
+  /** The text of a reply that runs here. */
   text(replyId: ReplyId): ReplyText | undefined {
-    return this.#running.find((text) => text.replyId === replyId) ?? this.#claimed.get(replyId)
+    return this.#own.get(replyId)
+  }
+
+  #runningAfter(event: LogEvent, own: ReplyText | undefined): readonly LoggedText[] {
+    if (event.type === 'action-required') return this.#running
+    if (event.type === 'started') return own === undefined ? this.#running : [...this.#running, own]
+    return this.#running.filter(({ replyId }) => replyId !== event.replyId)
+  }
+
+  #textsOf(running: readonly RunningReply[]): readonly LoggedText[] {
+    return running.map(
+      (reply) =>
+        this.#own.get(reply.replyId) ??
+        this.followed.find(({ replyId }) => replyId === reply.replyId) ??
+        new FollowedText(reply),
+    )
+  }
+
+  /** The text of a reply that runs is this one from now on. */
+  #replace(text: LoggedText): void {
+    this.#running = this.#running.map((old) => (old.replyId === text.replyId ? text : old))
+    this.forget()
+  }
+
+  #forgetAll(): void {
+    this.#entries = []
+    this.#running = this.#running.filter((text) => this.#own.get(text.replyId) === text)
+    this.length = 0
+    this.positions.forget()
   }
 
   #stub(place: EventPlace): Entry {
     return { place, event: undefined, running: this.#running, size: 0 }
   }
 
+  /** Others may have gone further. */
   #isBeyond({ seq }: EventPlace): boolean {
     const { end } = this
-    return end !== undefined && seq > end.seq
+    return !this.#isShared && end !== undefined && seq > end.seq
   }
 
   #indexOf(seq: number): number {
@@ -188,9 +313,9 @@ export class SessionLog {
   }
 }
 
-const none: readonly ReplyText[] = []
+const none: readonly LoggedText[] = []
 
-function toEnd(text: ReplyText): TextPlace {
+function toEnd(text: LoggedText): TextPlace {
   const { replyId, revisions, answer, reasoning } = text
   return {
     replyId,

@@ -23,16 +23,25 @@ export class SessionLogs {
   /** Those that may be given up, the longest unused first, with the length they count for. */
   readonly #quiet = new Map<SessionLog, number>()
   #quietLength = 0
+  readonly #listened = new Set<SessionLog>()
+  readonly #isShared: boolean
 
-  constructor(limits = defaultLimits) {
+  /** @param isShared other instances write in the sessions as well */
+  constructor(limits = defaultLimits, isShared = false) {
     this.#limits = limits
+    this.#isShared = isShared
+  }
+
+  /** Those that somebody reads. */
+  get listened(): ReadonlySet<SessionLog> {
+    return this.#listened
   }
 
   /** Never gives up another: what is worked on stays. */
   open(sessionId: SessionId): SessionLog {
     let log = this.#logs.get(sessionId)
     if (log === undefined) {
-      log = new SessionLog(sessionId, this)
+      log = new SessionLog(sessionId, this, this.#isShared)
       this.#logs.set(sessionId, log)
     }
     return log
@@ -49,7 +58,7 @@ export class SessionLogs {
     if (this.#logs.get(log.sessionId) !== log) return
     this.#disquiet(log)
     const { maxBusyLength, maxLength, maxSessions } = this.#limits
-    if (log.isBusy) {
+    if (log.runsHere) {
       if (log.length > maxBusyLength) log.shrink(maxBusyLength / 2)
       return
     }
@@ -66,9 +75,14 @@ export class SessionLogs {
   listen(sessionId: SessionId, wake: () => void): Disposable {
     const log = this.open(sessionId)
     log.wakes.add(wake)
+    this.#listened.add(log)
     return {
       [Symbol.dispose]: () => {
         log.wakes.delete(wake)
+        if (log.wakes.size === 0) {
+          this.#listened.delete(log)
+          log.unfollow()
+        }
         this.settle(log)
       },
     }

@@ -134,6 +134,8 @@ export async function makeEveryCall(call: Call): Promise<void> {
   for (const filter of [{}, { replyId }, { conversationId }]) {
     await ask('readLog', { ...of, after, isKnown: false, filter, limit: 9 })
   }
+  const known = { replyId, revision: 'a0', answer: 1, reasoning: 0 }
+  await ask('follow', { sessions: [sessionId], idle: [sessionId], texts: [known] })
   await ask('readTexts', { ...of, pieces: [{ replyId, kind: 'ANSWER', from: 0, to: 9 }] })
   await ask('checkPlace', { ...of, place: await ask('logEnd', of) })
   for (const { id } of await ask('openReplies', { ...of, conversationId: undefined })) {
@@ -210,6 +212,7 @@ const everyMethod = Object.keys({
   conversationPage: 0,
   messagePage: 0,
   readLog: 0,
+  follow: 0,
   readTexts: 0,
   logEnd: 0,
   logStart: 0,

@@ -24,6 +24,7 @@ import type { Collision, RequeueOutcome, StoredAttachment } from '../run-lease.t
 import type { UpstreamBinding } from '../../domain/upstream.ts'
 import type { EventFilter } from '../log.ts'
 import type { OwedWork, OwedWorkId } from '../outbox.ts'
+import type { SessionSnapshot } from '../session-log.ts'
 import type {
   AcceptedCall,
   FinishArgs,
@@ -218,6 +219,15 @@ export interface EngineCalls {
       readonly limit: number
     },
   ): LogPage | 'expired'
+  /**
+   * What the logs of sessions are now, in one moment, with what is new of the texts that run elsewhere. `idle`: sessions that
+   * are wanted only where something runs elsewhere.
+   */
+  follow(args: {
+    readonly sessions: readonly SessionId[]
+    readonly idle: readonly SessionId[]
+    readonly texts: readonly KnownText[]
+  }): readonly SessionSnapshot[]
   /** Pieces of stored texts, in the order asked for; '' where there is no such text. */
   readTexts(args: OfSession & { readonly pieces: readonly TextPiece[] }): readonly string[]
   /** The session's last event; seq 0 where there was none. */
@@ -259,6 +269,14 @@ export interface EngineCalls {
   checkFile(args: Nothing): 'ok' | 'damaged'
   /** The last call: what was posted before it is done, then the database is closed. */
   close(args: Nothing): void
+}
+
+/** What is known of a text that runs elsewhere: its newest revision, and the lengths of its tracks. */
+export interface KnownText {
+  readonly replyId: ReplyId
+  readonly revision: string
+  readonly answer: number
+  readonly reasoning: number
 }
 
 type Nothing = Readonly<Record<never, never>>

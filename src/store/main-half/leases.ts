@@ -66,9 +66,9 @@ export class Leases implements LeaseParts {
 
   show(events: readonly WrittenEvent[], answer = ''): void {
     const logs = new Set<SessionLog>()
-    for (const { sessionId, event } of events) {
+    for (const { sessionId, event, running } of events) {
       const log = this.logs.open(sessionId)
-      log.show(toLogEvent(event, answer))
+      log.show(toLogEvent(event, answer), running)
       logs.add(log)
     }
     for (const log of logs) {
@@ -85,7 +85,7 @@ export class Leases implements LeaseParts {
       return
     }
     // Its readers are served from the disk: nobody may be woken before that is so.
-    for (const { event } of events) lease.log.show(toLogEvent(event, answer))
+    for (const { event, running } of events) lease.log.show(toLogEvent(event, answer), running)
     lease.lost()
     lease.log.wake()
   }

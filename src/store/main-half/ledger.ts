@@ -1,14 +1,18 @@
 import type { Session, SessionId } from '../../domain.ts'
+import type { Clock } from '../../lib/clock.ts'
 import { remember } from '../../lib/remember.ts'
 import type { AcceptOutcome, Ledger } from '../ledger.ts'
 import type { FinishRequest, Orphan } from '../run-lease.ts'
 import type { SessionLogs } from '../session-logs.ts'
+import type { Follower } from './follower.ts'
 import { toEnding, toOutcome } from './lease.ts'
 import type { Leases } from './leases.ts'
 import { SessionReads } from './session-store.ts'
 import type { StoredOrphan } from './stored.ts'
 import type { EngineClient } from './engine-client.ts'
 
+/** How long what is known of a session's row is believed where others write as well, in ms. */
+const knownMs = 1_000
 /** Sessions whose rows are known, so that a request of one of them opens it without a call. */
 const maxSessions = 10_000
 
@@ -16,6 +20,9 @@ export interface LedgerParts {
   readonly client: EngineClient
   readonly logs: SessionLogs
   readonly leases: Leases
+  /** Of what other instances write; undefined: there are none. */
+  readonly follower: Follower | undefined
+  readonly clock: Clock
   /** Those that ran when the store was opened; undefined: they are asked for. */
   readonly orphans: readonly StoredOrphan[] | undefined
 }
@@ -29,9 +36,19 @@ export async function takeOrphans(client: EngineClient): Promise<readonly Stored
   }
 }
 
-export function createLedger({ client, logs, leases, orphans }: LedgerParts): Ledger {
+export function createLedger(parts: LedgerParts): Ledger {
+  const { client, logs, leases, follower, clock, orphans } = parts
   /** The longest unused first. */
-  const sessions = new Map<SessionId, Session>()
+  const sessions = new Map<SessionId, { readonly session: Session; readonly at: number }>()
+
+  function know(session: Session): void {
+    remember(sessions, session.id, { session, at: clock.monotonic() }, maxSessions)
+  }
+
+  /** Where others write as well, one of them may have erased the session, which gives it another name. */
+  function isKnown(at: number): boolean {
+    return client.live === 1 || clock.monotonic() - at < knownMs
+  }
 
   /** Events of the session are gone that may be in memory. */
   function forgetEvents({ id }: Session): void {
@@ -47,14 +64,18 @@ export function createLedger({ client, logs, leases, orphans }: LedgerParts): Le
   return {
     async openSession(id, name, at) {
       const known = sessions.get(id)
-      if (known !== undefined) {
+      if (known !== undefined && isKnown(known.at)) {
         remember(sessions, id, known, maxSessions)
-        return { session: known, isNew: false }
+        return { session: known.session, isNew: false }
       }
       const opening = client.call('openSession', { id, name: name(0), at }, (opened) => {
-        remember(sessions, id, opened.session, maxSessions)
+        know(opened.session)
         return opened
       })
+      if (follower !== undefined) {
+        follower.refresh(id).catch(() => {})
+        return opening
+      }
       // With it in one message: whoever comes after the session's next event then finds what was before it in memory.
       client
         .call('logEnd', { sessionId: id }, (end) => {

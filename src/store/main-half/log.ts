@@ -3,12 +3,20 @@ import type { EventFilter, ReadResult, ReplyLog } from '../log.ts'
 import type { SessionLog } from '../session-log.ts'
 import type { SessionLogs } from '../session-logs.ts'
 import { StoreError } from '../store.ts'
+import type { Follower } from './follower.ts'
 import { StoredLog } from './stored-log.ts'
 import type { EngineClient } from './engine-client.ts'
 
-/** Reads what is in memory at once, and all else through the engine. */
-export function createReplyLog(client: EngineClient, logs: SessionLogs): ReplyLog {
-  const stored = new StoredLog(client)
+/**
+ * Reads what is in memory at once, and all else through the engine.
+ * @param follower of what other instances write; undefined: there are none
+ */
+export function createReplyLog(
+  client: EngineClient,
+  logs: SessionLogs,
+  follower: Follower | undefined,
+): ReplyLog {
+  const stored = new StoredLog(client, follower === undefined)
 
   function use<T>(sessionId: SessionId, run: (log: SessionLog) => T): T {
     const log = logs.open(sessionId)
@@ -48,17 +56,19 @@ export function createReplyLog(client: EngineClient, logs: SessionLogs): ReplyLo
       }),
 
     async end(sessionId) {
+      await follower?.refresh(sessionId)
       const known = use(sessionId, (log) => log.endPosition)
       if (known !== undefined) return known
       return client.call('logEnd', { sessionId }, (place) =>
         use(sessionId, (log) => {
-          log.know(place)
+          if (follower === undefined) log.know(place)
           return log.endPosition ?? log.positions.at(place)
         }),
       )
     },
 
     async start(sessionId, replyId) {
+      await follower?.refresh(sessionId)
       const known = use(sessionId, (log) => log.startOf(replyId))
       const place = known ?? (await client.call('logStart', { sessionId, replyId }))
       if (place === undefined || place === 'expired') return place
@@ -66,6 +76,7 @@ export function createReplyLog(client: EngineClient, logs: SessionLogs): ReplyLo
     },
 
     async check(sessionId, { seq, check }) {
+      await follower?.refresh(sessionId)
       const place = { seq, check }
       const known = use(sessionId, (log) => log.check(place))
       return known ?? client.call('checkPlace', { sessionId, place })

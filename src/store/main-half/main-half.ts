@@ -5,6 +5,7 @@ import type { Outbox } from '../outbox.ts'
 import { SessionLogs, type SessionLogLimits } from '../session-logs.ts'
 import { type IsolationRecords, type Store, StoreOpenError } from '../store.ts'
 import { type Engine, EngineClient, type EngineListener } from './engine-client.ts'
+import { Follower } from './follower.ts'
 import { createLedger, takeOrphans } from './ledger.ts'
 import { Leases } from './leases.ts'
 import { createReplyLog } from './log.ts'
@@ -28,7 +29,7 @@ export async function openMainHalf(
   start: (listener: EngineListener) => Engine,
   { clock, logger, metrics, isShared = false, limits, onDied = raise }: MainHalfOptions,
 ): Promise<Store> {
-  const logs = new SessionLogs(limits)
+  const logs = new SessionLogs(limits, isShared)
   const onFailing = () => {
     writer.retry()
     logs.wakeBusy()
@@ -49,12 +50,13 @@ export async function openMainHalf(
   await client.opened
   // Where others may run them, what is nobody's is looked for again and again.
   const orphans = isShared ? undefined : await takeOver(client)
-  const ledger = createLedger({ client, logs, leases, orphans })
+  const follower = isShared ? stack.use(new Follower(client, logs, clock)) : undefined
+  const ledger = createLedger({ client, logs, leases, follower, clock, orphans })
   logger.info({ running: orphans?.length }, 'store opened')
   const owned = stack.move()
   return {
     ledger,
-    log: createReplyLog(client, logs),
+    log: createReplyLog(client, logs, follower),
     outbox: createOutbox(client),
     isolation: createIsolationRecords(client),
     instances: {

@@ -32,8 +32,12 @@ export class StoredLog {
   /** Readers who ask for the same at once share one answer. */
   readonly #reads = new Map<string, Promise<ReadResult>>()
 
-  constructor(client: EngineClient) {
+  readonly #isAlone: boolean
+
+  /** @param isAlone nobody else writes: the end of what is read is the end of the log */
+  constructor(client: EngineClient, isAlone: boolean) {
     this.#client = client
+    this.#isAlone = isAlone
   }
 
   read(
@@ -66,7 +70,7 @@ export class StoredLog {
     const args = { sessionId, after: { seq, check }, isKnown, filter, limit: pageLength }
     const plan = await this.#client.call('readLog', args, (page) => {
       if (page === 'expired') return page
-      if (page.isEnd) log.know(page.readTo)
+      if (page.isEnd && this.#isAlone) log.know(page.readTo)
       return new PlannedPage(page, log, after, maxLength)
     })
     if (plan === 'expired') return plan
@@ -112,9 +116,12 @@ class PlannedPage {
     this.isEnd = page.isEnd
     this.#after = after
     this.#room = maxLength + maxDeltaLength
+    const ended = new Set(page.events.filter(isTerminal).map(({ replyId }) => replyId))
     for (const reply of page.replies) {
       const { replyId } = reply
-      this.#texts.set(replyId, log.text(replyId) ?? new StoredText(reply))
+      // Of one that has ended the text is what is stored: whoever ran it here may have lost it.
+      const own = ended.has(replyId) ? undefined : log.text(replyId)
+      this.#texts.set(replyId, own ?? new StoredText(reply))
     }
     this.#running = page.running.flatMap((replyId) => this.#texts.get(replyId) ?? [])
     for (const text of this.#running) this.#needRest(text.replyId, placeIn(after, text))
@@ -180,6 +187,8 @@ class PlannedPage {
     this.needs.push({ piece: { replyId, kind, from, to }, fill })
   }
 }
+
+const isTerminal = ({ type }: StoredEvent) => type !== 'started' && type !== 'action-required'
 
 interface PlannedEvent {
   readonly event: StoredEvent

@@ -11,6 +11,7 @@ import type {
 import type { AcceptOutcome } from '../ledger.ts'
 import type { Claim, FinishRequest, Orphan } from '../run-lease.ts'
 import type { TextRevision } from '../reply-text.ts'
+import type { RunningReply } from '../session-log.ts'
 
 /** What is new of the text of a running reply. */
 export interface TextWrite {
@@ -90,6 +91,8 @@ export type StoredEvent = WithoutText<LogEvent>
 export interface WrittenEvent {
   readonly sessionId: SessionId
   readonly event: StoredEvent
+  /** What runs after it, wherever that is; undefined: what ran before, and what the event begins or ends. */
+  readonly running?: readonly RunningReply[]
 }
 
 /** A part of a session's log. */

@@ -2,6 +2,7 @@ import type { SessionId, SessionName } from '../../domain.ts'
 import type { NewId } from '../../lib/id.ts'
 import { integer, rowsOf, type StoredRow, string } from '../engine/columns.ts'
 import { type EventBody, newCheck, toPayload } from '../engine/events.ts'
+import { conversationIdOf, replyIdOf } from '../engine/records.ts'
 import type { StoredEvent, WrittenEvent } from '../main-half/stored.ts'
 import { assign, type Columns, list, type Sql, sql, raw } from './sql.ts'
 
@@ -9,7 +10,8 @@ import { assign, type Columns, list, type Sql, sql, raw } from './sql.ts'
 export const sessionColumns = raw(`
   s.id AS session, s.key AS session_key, s.name AS session_name, s.generation AS session_generation, s.version, s.last_row,
   s.last_seq, s.last_check, (
-    SELECT json_agg(json_build_object('id', r.id) ORDER BY r.started_seq) FROM replies r
+    SELECT json_agg(json_build_object('id', r.id, 'reply', r.key, 'conversation', c.key) ORDER BY r.started_seq)
+    FROM replies r JOIN conversations c ON c.session = r.session AND c.id = r.conversation
     WHERE r.session = s.id AND r.ended_at IS NULL AND r.status <> 'QUEUED' AND r.started_seq IS NOT NULL
   ) AS running`)
 
@@ -50,7 +52,7 @@ export class SessionWrite {
   #lastRow: number
   #lastSeq: number
   #lastCheck: string
-  #running: readonly number[]
+  #running: readonly EventOwner[]
 
   constructor(found: StoredRow, instance: WritingInstance, newId: NewId) {
     this.session = integer(found['session'])
@@ -64,7 +66,11 @@ export class SessionWrite {
     this.#lastRow = integer(found['last_row'])
     this.#lastSeq = integer(found['last_seq'])
     this.#lastCheck = string(found['last_check'])
-    this.#running = rowsOf(found['running']).map((one) => integer(one['id']))
+    this.#running = rowsOf(found['running']).map((one) => ({
+      reply: integer(one['id']),
+      replyId: replyIdOf(one),
+      conversationId: conversationIdOf(one),
+    }))
   }
 
   get isEmpty(): boolean {
@@ -139,13 +145,14 @@ export class SessionWrite {
   }
 
   /** Numbers and stores an event; returns its number, which the reply's own row is to keep. */
-  append({ reply, replyId, conversationId }: EventOwner, body: EventBody): number {
+  append(owner: EventOwner, body: EventBody): number {
+    const { reply, replyId, conversationId } = owner
     this.#lastSeq += 1
     this.#lastCheck = newCheck(this.#newId)
     const { type } = body
-    if (type === 'started') this.#running = [...this.#running, reply]
+    if (type === 'started') this.#running = [...this.#running, owner]
     else if (type !== 'action-required')
-      this.#running = this.#running.filter((one) => one !== reply)
+      this.#running = this.#running.filter((one) => one.reply !== reply)
     const place = { seq: this.#lastSeq, check: this.#lastCheck }
     this.insert('events', {
       seq: place.seq,
@@ -153,10 +160,12 @@ export class SessionWrite {
       reply,
       type,
       payload: toPayload(body),
-      running: this.#running.length === 0 ? null : JSON.stringify(this.#running),
+      running:
+        this.#running.length === 0 ? null : JSON.stringify(this.#running.map((one) => one.reply)),
     })
     const { sessionId } = this
-    this.events.push({ sessionId, event: { ...place, replyId, conversationId, ...body } })
+    const event = { ...place, replyId, conversationId, ...body }
+    this.events.push({ sessionId, event, running: this.#running })
     return place.seq
   }
 

@@ -9,6 +9,7 @@ import type { Database } from './database.ts'
 import { createDeletion } from './deletion.ts'
 import { durabilityOf } from './durability.ts'
 import { createFinish } from './finish.ts'
+import { createFollowing } from './following.ts'
 import { createIsolation } from './isolation.ts'
 import type { Lanes } from './lanes.ts'
 import { createLog } from './log.ts'
@@ -65,6 +66,7 @@ export function createTable({ db, sessions, presence, lanes, clock, newId }: Tab
     ...createReads(db, sessions),
     ...createPages(sessions),
     ...createLog(sessions),
+    ...createFollowing(db, presence),
     ...createTrim(db, sessions, lanes),
     ...createRemoval(db, sessions, lanes),
     ...createOutbox(db),

@@ -6,7 +6,7 @@ import type { SessionWrite } from './session-write.ts'
 import { row, type Sql, sql, raw } from './sql.ts'
 
 /** Code units of one piece: a reader who asks for a part of a long text is not read all of it. */
-const maxPieceLength = 8_192
+export const maxPieceLength = 8_192
 
 /** A text of a reply. */
 interface Track {

@@ -76,6 +76,7 @@ export function createTable({ db, newId, now, onDeleted, onRemoved }: TableParts
     // Nobody else has the file.
     handOver() {},
     takeDuty: () => true,
+    follow: () => [],
     requireAction: runs.requireAction,
     takeToolOutputs: runs.takeToolOutputs,
     finish,

@@ -1,0 +1,96 @@
+import type { EventPlace, SessionId } from '../../domain.ts'
+import type { Clock } from '../../lib/clock.ts'
+import type { SessionLog, SessionSnapshot } from '../session-log.ts'
+import type { SessionLogs } from '../session-logs.ts'
+import { StoreError } from '../store.ts'
+import type { EngineClient } from './engine-client.ts'
+
+/** How often the store is asked for what others have written, in ms. */
+const everyMs = 100
+/** Sessions in which nothing runs elsewhere are asked for one time in so many: a reply may begin and end between two. */
+const idleTurns = 10
+
+/**
+ * Follows what other instances write in the sessions that are read here, by one question for all of them: sessions in which
+ * something runs elsewhere every 100 ms, all others every second.
+ */
+export class Follower implements Disposable {
+  readonly #client: EngineClient
+  readonly #logs: SessionLogs
+  readonly #clock: Clock
+  #turn = 0
+  #timer: Disposable | undefined
+  #isEnded = false
+
+  constructor(client: EngineClient, logs: SessionLogs, clock: Clock) {
+    this.#client = client
+    this.#logs = logs
+    this.#clock = clock
+    this.#schedule()
+  }
+
+  /** The end of the session's log as it is in memory is not older than this call. */
+  async refresh(sessionId: SessionId): Promise<void> {
+    const log = this.#logs.open(sessionId)
+    try {
+      // Nobody else writes.
+      if (this.#client.live === 1 && log.end !== undefined) return
+      await this.#ask([log], [])
+    } finally {
+      this.#logs.settle(log)
+    }
+  }
+
+  async #poll(): Promise<void> {
+    const listened = [...this.#logs.listened]
+    const isAlone = this.#client.live === 1
+    this.#turn = (this.#turn + 1) % idleTurns
+    const isAll = this.#turn === 0 && !isAlone
+    const isActive = (log: SessionLog) => log.end === undefined || log.followed.length > 0
+    const asked = listened.filter((log) => isAll || isActive(log))
+    const idle = isAlone ? [] : listened.filter((log) => !asked.includes(log))
+    if (asked.length + idle.length === 0) return
+    try {
+      await this.#ask(asked, idle)
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error
+    }
+  }
+
+  #ask(sessions: readonly SessionLog[], idle: readonly SessionLog[]): Promise<void> {
+    const asked = new Map<SessionId, EventPlace | undefined>()
+    for (const { sessionId, end } of [...sessions, ...idle]) asked.set(sessionId, end)
+    const texts = sessions.flatMap(({ followed }) =>
+      followed.map(({ replyId, revisions, answer, reasoning }) => ({
+        replyId,
+        revision: revisions.at(-1)?.name ?? '',
+        answer: answer.length,
+        reasoning: reasoning.length,
+      })),
+    )
+    const ids = (logs: readonly SessionLog[]) => logs.map(({ sessionId }) => sessionId)
+    const args = { sessions: ids(sessions), idle: ids(idle), texts }
+    return this.#client.call('follow', args, (snapshots) => {
+      for (const snapshot of snapshots) this.#tell(snapshot, asked.get(snapshot.sessionId))
+    })
+  }
+
+  #tell(snapshot: SessionSnapshot, asked: EventPlace | undefined): void {
+    const log = this.#logs.find(snapshot.sessionId)
+    if (log === undefined) return
+    if (log.follow(snapshot, asked)) log.wake()
+    this.#logs.settle(log)
+  }
+
+  #schedule(): void {
+    if (this.#isEnded) return
+    this.#timer = this.#clock.timer(everyMs, () => {
+      void this.#poll().finally(() => this.#schedule())
+    })
+  }
+
+  [Symbol.dispose](): void {
+    this.#isEnded = true
+    this.#timer?.[Symbol.dispose]()
+  }
+}
