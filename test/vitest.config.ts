@@ -41,6 +41,10 @@ export default defineConfig({
         testTimeout: 300_000,
         globalSetup: ['kit/process/servers-setup.ts'],
       }),
+      project('cluster', {
+        testTimeout: 900_000,
+        globalSetup: ['kit/process/postgres-setup.ts'],
+      }),
       project('docs', { testTimeout: 300_000 }),
       // Needs a Chromium, and is not part of `npm test`.
       project('e2e', { testTimeout: 300_000 }),

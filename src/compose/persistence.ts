@@ -25,10 +25,11 @@ async function openStore(
     const { openSqliteStore } = await import('../store/sqlite/store.ts')
     return await openSqliteStore({ ...common, file: store.file })
   }
-  const { openPostgresStore } = await import('../store/postgres/store.ts')
-  const { maxConnections } = postgres
+  const { heartbeatFor, openPostgresStore } = await import('../store/postgres/store.ts')
+  const { maxConnections, deadAfterMs } = postgres
   const password = postgres.password?.reveal()
-  return await openPostgresStore({ ...common, url: store.url, password, maxConnections })
+  const heartbeat = heartbeatFor(deadAfterMs)
+  return await openPostgresStore({ ...common, url: store.url, password, maxConnections, heartbeat })
 }
 
 /** Tries the server of the store, and writes nothing. Returns undefined for a file, which has no server. */

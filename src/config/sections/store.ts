@@ -70,6 +70,11 @@ export function postgresSchema(source: SecretSource) {
           'Connections to the server that are open at once, beside one for the heartbeat.',
         unit: 'connections',
       }),
+      deadAfterMs: z.number().int().min(2_000).max(300_000).default(15_000).meta({
+        description:
+          'How long another instance on the same database must be silent until what it runs is taken over.',
+        unit: 'ms',
+      }),
     })
     .meta({ description: 'The connections to PostgreSQL, where `store` names a server.' })
 }

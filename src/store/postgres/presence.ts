@@ -9,7 +9,10 @@ export interface Heartbeat {
   readonly deadAfterMs: number
 }
 
-export const defaultHeartbeat: Heartbeat = { everyMs: 1_000, deadAfterMs: 15_000 }
+/** A few beats may be late before an instance counts as dead. */
+export function heartbeatFor(deadAfterMs: number): Heartbeat {
+  return { everyMs: Math.min(1_000, deadAfterMs / 6), deadAfterMs }
+}
 
 export interface PresenceOptions {
   readonly db: Database

@@ -2,7 +2,9 @@ import { createRandomIds } from '../../lib/id.ts'
 import { type MainHalfOptions, openMainHalf } from '../main-half/main-half.ts'
 import type { Store } from '../store.ts'
 import { PostgresEngine } from './engine.ts'
-import { defaultHeartbeat, type Heartbeat } from './presence.ts'
+import { type Heartbeat, heartbeatFor } from './presence.ts'
+
+export { heartbeatFor }
 
 export interface PostgresStoreOptions extends MainHalfOptions {
   /** `postgres://…`, with the options that `libpq` knows, such as `sslmode` and `sslrootcert`. */
@@ -23,7 +25,7 @@ export function openPostgresStore(options: PostgresStoreOptions): Promise<Store>
     password,
     maxConnections = 10,
     sessionKeyCheck,
-    heartbeat = defaultHeartbeat,
+    heartbeat = heartbeatFor(15_000),
     clock,
   } = options
   const newId = createRandomIds()

@@ -12,13 +12,13 @@ export interface Reading {
 
 /** Reads a reply to its end over as many connections as the cuts make of it. Answers how many cuts there were. */
 export async function readWithCuts(
-  system: System,
+  { client }: Pick<System, 'client'>,
   recorder: Recorder,
   { reader, who, replyId, cutAfter, method = 'POST' }: Reading,
 ): Promise<number> {
   let after: string | undefined
   for (let cuts = 0; ; cuts += 1) {
-    const followed = await recorder.follow(system.client, {
+    const followed = await recorder.follow(client, {
       reader,
       as: who.name,
       token: who.token,
