@@ -154,8 +154,7 @@ export class SessionLog {
     if (running !== undefined && end !== undefined && seq <= end.seq) return
     const isNext = end === undefined || seq === end.seq + 1
     const before = this.#running
-    this.#running =
-      running === undefined ? this.#runningAfter(event, own) : this.#textsOf(running)
+    this.#running = running === undefined ? this.#runningAfter(event, own) : this.#textsOf(running)
     const isElsewhere = before.some((text) => text.replyId === replyId && text !== own)
     if (running !== undefined && (!isNext || end === undefined || (isEnd && isElsewhere))) {
       // Others have written before it; or what came before it of the text is on disk alone.

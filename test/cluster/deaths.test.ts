@@ -69,6 +69,5 @@ describe('three instances of which one after another dies', () => {
     expect(check(talk.recorder.history), `seed ${seed}`).toEqual([])
     // Most of them go on: the platform tells how a Bot's reply ended.
     expect(load.ends.get('ReplyCompleted') ?? 0).toBeGreaterThan(replies / 2)
-    console.log(acts, load.ends)
   })
 })

@@ -183,7 +183,9 @@ describe('a reader on another instance than the run', () => {
     await finish(runs[0] ?? fail(), completed('0 2 '))
     await finish(runs[1] ?? fail(), completed('1 3 '))
     for (const reader of readers) {
-      await reader.until(({ events }) => events.filter(({ type }) => type === 'completed').length === 2)
+      await reader.until(
+        ({ events }) => events.filter(({ type }) => type === 'completed').length === 2,
+      )
       expect(runs.map((run) => answerOf(reader.events, run))).toEqual(['0 2 ', '1 3 '])
       const told = typesOf(reader).filter((type) => type !== 'delta')
       expect(told).toEqual(['started', 'started', 'completed', 'completed'])
@@ -211,7 +213,11 @@ describe('a reader on another instance than the run', () => {
     const run = await runReply(one.store, session)
     await finish(run, completed('secret'))
     await reader.until(isEnded)
-    const deleted = await other.store.ledger.deleteConversation(session, run.reply.conversationId, 9)
+    const deleted = await other.store.ledger.deleteConversation(
+      session,
+      run.reply.conversationId,
+      9,
+    )
     expect(deleted.type).toBe('deleted')
     expect(await one.store.log.check(session.id, beginning)).toBe('ok')
     expect(await readAll(one.store.log, session)).toEqual([])
@@ -247,10 +253,13 @@ describe('a reader on another instance than the run', () => {
     const asked = () => query.mock.calls.map(([statement]) => JSON.stringify(statement))
     for (const run of runs) await run.append(text(0, 'said'))
     one.clock.advance(250)
-    const isSaid = (at: number) => answerOf(readers[at]?.events ?? [], runs[at] ?? fail()) === 'said'
+    const isSaid = (at: number) =>
+      answerOf(readers[at]?.events ?? [], runs[at] ?? fail()) === 'said'
     for (const [at, reader] of readers.entries()) await reader.until(() => isSaid(at))
     const others = asked().filter((statement) => !statement.includes('WITH met AS'))
-    expect(others.filter((statement) => !statement.includes('INSERT INTO instance'))).toHaveLength(1)
+    expect(others.filter((statement) => !statement.includes('INSERT INTO instance'))).toHaveLength(
+      1,
+    )
     for (const reader of readers) reader[Symbol.dispose]()
     query.mockClear()
     await other.clock.pass(500)
