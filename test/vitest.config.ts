@@ -43,7 +43,7 @@ export default defineConfig({
       }),
       project('cluster', {
         testTimeout: 900_000,
-        globalSetup: ['kit/process/postgres-setup.ts'],
+        globalSetup: ['kit/process/servers-setup.ts'],
       }),
       project('docs', { testTimeout: 300_000 }),
       // Needs a Chromium, and is not part of `npm test`.
