@@ -4,6 +4,7 @@ import { parseOptions } from './cli/options.ts'
 import { UsageError } from './cli/usage-error.ts'
 import { ConfigError } from './config/config.ts'
 import { StoreOpenError } from './store/store.ts'
+import { TransferError } from './store/transfer.ts'
 
 // Each command loads its own parts: `check-config` needs neither GraphQL nor a database.
 async function main(args: readonly string[]): Promise<ExitCode> {
@@ -44,6 +45,10 @@ async function run([first, ...rest]: readonly string[]): Promise<ExitCode> {
       return await (await import('./cli/emulator.ts')).runEmulator(options, print)
     case 'conformance':
       return await (await import('./cli/conformance.ts')).runConformance(options, print)
+    case 'export-store':
+      return await (await import('./cli/store-transfer.ts')).runExportStore(options, print)
+    case 'import-store':
+      return await (await import('./cli/store-transfer.ts')).runImportStore(options, print)
     case 'check-config':
       return await (await import('./cli/check-config.ts')).runCheckConfig(options, print)
   }
@@ -82,7 +87,7 @@ function complaintOf(error: unknown): { readonly code: 1 | 2; readonly text: str
     const code = 'code' in error ? ` (${String(error.code)})` : ''
     return { code: 2, text: `${String(host)} is not an address or a name of this host${code}` }
   }
-  const isExpected = error instanceof StoreOpenError
+  const isExpected = error instanceof StoreOpenError || error instanceof TransferError
   return { code: 1, text: isExpected ? error.message : (error.stack ?? error.message) }
 }
 

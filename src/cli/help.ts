@@ -7,6 +7,8 @@ export const commands = [
   'conformance',
   'schema',
   'check-config',
+  'export-store',
+  'import-store',
 ] as const
 export type Command = (typeof commands)[number]
 
@@ -24,6 +26,8 @@ Commands:
   conformance    find out whether a running gateway keeps the protocol
   schema         print the GraphQL schema
   check-config   check the configuration and list every problem
+  export-store   write all that a SQLite file holds into a transfer file
+  import-store   write a transfer file into an empty PostgreSQL database
 
 Options:
   -h, --help     this text; after a command, that command's own
@@ -153,6 +157,26 @@ Exit codes: 0 every MUST that was tested holds, 1 one is violated, 2 bad usage.
   schema: `Usage: coze-graphql-gateway schema
 
 Prints the GraphQL schema (SDL) on standard output.
+`,
+  'export-store': `Usage: coze-graphql-gateway export-store [--config FILE] --file FILE
+
+Writes all that the SQLite file of the configuration holds into a new file, for import-store, and prints how many
+rows of each table there are, with a digest. No gateway may run on the SQLite file meanwhile. The file has the
+messages of users: nobody else may read it, and it is best deleted afterwards.
+
+Options:
+      --file FILE    the new file
+  -c, --config FILE  the configuration of the gateway; default: the path in COZE_GATEWAY_CONFIG
+`,
+  'import-store': `Usage: coze-graphql-gateway import-store [--config FILE] --file FILE
+
+Writes a file of export-store into the PostgreSQL database of the configuration, which must be empty, with the
+same session key. All of it is there afterwards, or nothing: the rows are read back and must have the counts and
+the digests of the source, which are printed. Conversations go on, and cursors that clients hold stay good.
+
+Options:
+      --file FILE    the file of export-store
+  -c, --config FILE  the configuration with the new "store"; default: the path in COZE_GATEWAY_CONFIG
 `,
   'check-config': `Usage: coze-graphql-gateway check-config [--config FILE] [--online] [--token FILE]
 

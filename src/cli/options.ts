@@ -66,6 +66,8 @@ const optionsOf: Readonly<Record<Command, ParseArgsOptionsConfig>> = {
     assistant: text,
     text,
   },
+  'export-store': { help, config, file: text },
+  'import-store': { help, config, file: text },
   schema: { help },
   'check-config': { help, config, online: flag, token: text },
 }

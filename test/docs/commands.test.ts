@@ -7,6 +7,7 @@ const reasons = [
   'it needs two cores with nothing else to do',
   'it needs root',
   'it needs a container engine',
+  'it needs a PostgreSQL server',
   'it needs a Kubernetes cluster',
   'it needs an OpenTelemetry SDK of yours in otel.mjs',
   'test/integration/conformance.test.ts runs it',

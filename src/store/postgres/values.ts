@@ -2,7 +2,7 @@ import type { SqlValue } from './sql.ts'
 
 // PostgreSQL's text has no U+0000, which a user may well send: it is written as U+0001 and a digit, as U+0001 itself is.
 
-function encodeText(text: string): string {
+export function encodeText(text: string): string {
   return text.replaceAll('\u0001', '\u00011').replaceAll('\u0000', '\u00010')
 }
 

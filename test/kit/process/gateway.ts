@@ -28,7 +28,7 @@ export interface GatewayProcess extends AsyncDisposable {
   startAndKill(ms: number): Promise<void>
 }
 
-const cli = fileURLToPath(new URL('../../../src/cli.ts', import.meta.url))
+export const cli = fileURLToPath(new URL('../../../src/cli.ts', import.meta.url))
 
 /** The command and its arguments that serve a configuration. */
 export function gatewayCommand(configFile: string, program = cli): readonly [string, ...string[]] {

@@ -6,7 +6,7 @@ import { string } from '../../engine/columns.ts'
 import { type EventBody, newCheck, toPayload, toPlace } from '../../engine/events.ts'
 
 /** The number of an event is so many bits of its row id, which has 53 at most: more than that a number here cannot hold. */
-const seqBits = 27
+export const seqBits = 27
 export const maxSeq = 2 ** seqBits - 1
 
 /** Two parts of one SQL expression: the row id of an event. */
