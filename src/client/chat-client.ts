@@ -185,8 +185,8 @@ export function createChatClient({
   async function follow(replyId: string): Promise<ChatReply> {
     const known = followed.get(replyId)
     if (known) return known.reply
-    const release = stream.want()
     joining.set(replyId, undefined)
+    const release = stream.want()
     try {
       // The first of these may have been asked before this reply joined.
       await stream.position()

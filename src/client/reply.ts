@@ -40,11 +40,11 @@ export interface ReplyActions {
 export interface FollowedReply {
   readonly reply: ChatReply
   readonly isOpen: boolean
-  take(event: ReplyEvent): void
+  readonly take: (event: ReplyEvent) => void
   /** Puts a state that was read from the gateway in place of the known one. */
-  restore(state: ReplyState, cursor: string): void
+  readonly restore: (state: ReplyState, cursor: string) => void
   /** The client cannot follow it any more. */
-  fail(error: ChatError): void
+  readonly fail: (error: ChatError) => void
 }
 
 const endings: readonly ReplyStatus[] = ['COMPLETED', 'FAILED', 'CANCELLED']

@@ -49,6 +49,8 @@ interface Ending {
   readonly error?: ChatError | undefined
   readonly hasProgressed: boolean
   readonly retryMs?: number | undefined
+  /** The client itself has ended it, so there is nothing to wait for. */
+  readonly isOwn?: boolean
 }
 
 /** What a leader posts: an event, the cursor at which it begins, or neither as a sign of life. */
@@ -162,7 +164,7 @@ export function openSessionStream(options: SessionStreamOptions): SessionStream 
       await position()
       if (last?.fingerprint !== name) return
       post({ leadingFrom: cursor })
-      const { error, hasProgressed, retryMs } = await connect(post, isLeading)
+      const { error, hasProgressed, retryMs, isOwn } = await connect(post, isLeading)
       if (wants <= 0 || !isLeading()) return
       if (hasProgressed) {
         attempts = 0
@@ -177,9 +179,11 @@ export function openSessionStream(options: SessionStreamOptions): SessionStream 
         continue
       } else if (error && !passing(error)) throw error
       if (attempts >= maxAttempts) throw error ?? networkError()
-      connection.set({ status: 'waiting' })
-      await pause(retryMs ?? error?.retryAfterMs ?? backoffMs(attempts, platform.random))
-      if (wants <= 0 || !isLeading()) return
+      if (!isOwn) {
+        connection.set({ status: 'waiting' })
+        await pause(retryMs ?? error?.retryAfterMs ?? backoffMs(attempts, platform.random))
+        if (wants <= 0 || !isLeading()) return
+      }
       attempts += 1
     }
   }
@@ -199,13 +203,13 @@ export function openSessionStream(options: SessionStreamOptions): SessionStream 
       let retryMs: number | undefined
       let stopTimer = () => {}
       let isOver = false
-      const end = (error?: ChatError) => {
+      const end = (error?: ChatError, isOwn = false) => {
         if (isOver) return
         isOver = true
         stopTimer()
         stream.close()
         hasProgressed ||= aliveAt - begunAt > keepAliveMs
-        resolve({ error, hasProgressed, retryMs })
+        resolve({ error, hasProgressed, retryMs, isOwn })
       }
       const stream = transport.subscribe<{ readonly replies: ReplyEvent }>(
         { url, headers, operation: { query, variables: { after: cursor } } },
@@ -224,13 +228,13 @@ export function openSessionStream(options: SessionStreamOptions): SessionStream 
             take(data.replies)
           },
           retry: (ms) => (retryMs = ms),
-          end,
+          end: (error) => end(error),
         },
       )
-      interrupt = end
+      interrupt = () => end(undefined, true)
       notice = (isNewNetwork) => {
         const silentMs = platform.now() - aliveAt
-        if (isNewNetwork || silentMs > keepAliveMs * 1.5) end()
+        if (isNewNetwork || silentMs > keepAliveMs * 1.5) interrupt()
         else if (silentMs > keepAliveMs / 4) stream.ping?.()
       }
       const watch = () => {

@@ -18,6 +18,7 @@ import { openSandbox, type Sandbox } from './sandbox.ts'
 const reasons = [
   'a page in a browser; test/e2e/event-source.test.ts does it in Chromium',
   'a mini-program; test/http/websocket.test.ts sends what it sends',
+  'a mini-program; test/integration/client-cuts.test.ts runs it in a fake of one',
 ]
 const skipped = /^\/\/ not run here: (.*)$/m
 

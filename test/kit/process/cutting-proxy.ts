@@ -12,8 +12,14 @@ export interface CuttingProxy extends AsyncDisposable {
   stopCutting(): void
 }
 
-/** @param cutAfter called for each connection: after how many bytes of answers it is cut. Infinity: never. */
-export async function openCuttingProxy(cutAfter: () => number): Promise<CuttingProxy> {
+/**
+ * @param cutAfter called for each connection: after how many bytes of answers it is cut. Infinity: never.
+ * @param resets called for each cut: whether the connection is reset, so that bytes on their way are lost.
+ */
+export async function openCuttingProxy(
+  cutAfter: () => number,
+  resets: () => boolean = () => false,
+): Promise<CuttingProxy> {
   let target: URL | undefined
   let cuts = 0
   let isCutting = true
@@ -42,8 +48,9 @@ export async function openCuttingProxy(cutAfter: () => number): Promise<CuttingP
       inner.write(chunk.subarray(0, left))
       if (chunk.length < left) return
       cuts += 1
-      // What was written before still arrives, as from a platform that dies.
-      inner.end()
+      // What was written before still arrives, as from a platform that dies, unless the network resets the connection.
+      if (resets()) inner.resetAndDestroy()
+      else inner.end()
       outer.destroy()
     })
   })
