@@ -64,9 +64,9 @@ export async function createGateway(
   const onFailure = (failure: UpstreamFailure) => failures.failed(failure)
   const namer = createSessionNamer(config.session)
   const signIn = stack.use(createSignIn(config, dependencies, onFailure))
-  const persistence = stack.use(await openPersistence(config, namer, dependencies))
-  const { verdicts } = persistence
   const lane = config.lane && stack.use(await openSharedLane(config.lane, config, dependencies))
+  const persistence = stack.use(await openPersistence(config, namer, dependencies, lane))
+  const { verdicts } = persistence
   const assistants = stack.use(
     await openAssistants(config, dependencies, {
       onFailure,

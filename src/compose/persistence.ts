@@ -7,6 +7,7 @@ import type { SqliteStoreOptions } from '../store/sqlite/store.ts'
 import type { Store } from '../store/store.ts'
 import { isolationTargets } from '../strategy/targets.ts'
 import type { Dependencies } from './dependencies.ts'
+import type { SharedLane } from './lane.ts'
 
 /** Everything that outlives the process. */
 export interface Persistence extends AsyncDisposable {
@@ -50,10 +51,14 @@ export async function openPersistence(
   config: Config,
   namer: SessionNamer,
   { clock, logger, metrics }: Dependencies,
+  lane: Pick<SharedLane, 'peers'> | undefined,
 ): Promise<Persistence> {
   await using stack = new AsyncDisposableStack()
   const common = { clock, logger, metrics }
-  const store = stack.use(await openStore(config, { ...common, sessionKeyCheck: namer.keyCheck }))
+  const { keyCheck: sessionKeyCheck } = namer
+  const store = stack.use(
+    await openStore(config, { ...common, sessionKeyCheck, peers: lane?.peers }),
+  )
   const required = config.requireDurability
   const readiness = await openStoreReadiness({ store, required, clock, logger })
   const verdicts = stack.use(

@@ -164,13 +164,13 @@ function expiredKeys(apiKeys: readonly ApiKeySettings[], now: number): readonly 
   )
 }
 
-/** Access tokens are sealed there; running text is not. */
+/** What is kept and told there is sealed; its password and what is counted are not. */
 function openLane(lane: LaneSettings | undefined): readonly string[] {
   const isLocal = ({ host }: LaneHost) => ['localhost', '127.0.0.1', '::1'].includes(host)
   const far = lane?.isTls === false ? lane.hosts.find((host) => !isLocal(host)) : undefined
   if (far === undefined) return []
   return [
-    `lane: ${far.host} is reached without TLS: everybody on the network path can read and change the text of running replies`,
+    `lane: ${far.host} is reached without TLS: everybody on the network path can read its password and change what is counted there`,
   ]
 }
 

@@ -24,7 +24,8 @@ export interface TextNews {
 
 /**
  * The text of a reply that runs on another instance, as far as it is known here. A text only grows within a revision, so
- * whatever tells more of the revision that is known adds to it, in whatever order it comes, and what tells less is old.
+ * whatever tells more of the revision that is known adds to it, in whatever order it comes, and what tells less is old. What
+ * begins beyond what is known waits for what is between, so that a message that was lost is made up for by the store.
  */
 export class FollowedText implements TextView {
   readonly replyId: ReplyId
@@ -33,6 +34,7 @@ export class FollowedText implements TextView {
   readonly answer = new TextTrack()
   readonly reasoning = new TextTrack()
   #revisions: readonly TextRevision[] = []
+  readonly #ahead = { answer: new TextAhead(this.answer), reasoning: new TextAhead(this.reasoning) }
 
   constructor({ replyId, conversationId }: TextOwner) {
     this.replyId = replyId
@@ -59,13 +61,15 @@ export class FollowedText implements TextView {
     const told = revisions.at(-1)?.name
     if (told === undefined) return false
     if (own === told) {
-      const hasAnswer = add(this.answer, answer)
-      return add(this.reasoning, reasoning) || hasAnswer
+      const hasAnswer = this.#ahead.answer.add(answer)
+      return this.#ahead.reasoning.add(reasoning) || hasAnswer
     }
     // An older one than is known here.
     if (this.#revisions.some(({ name }) => name === told)) return false
     if (answer.from > 0 || reasoning.from > 0) return false
     this.#revisions = revisions
+    this.#ahead.answer.clear()
+    this.#ahead.reasoning.clear()
     this.answer.replaceFrom(0, answer.text)
     this.reasoning.replaceFrom(0, reasoning.text)
     return true
@@ -76,10 +80,47 @@ export class FollowedText implements TextView {
   }
 }
 
-/** Adds what is new of a part; where that begins beyond what is known, it adds nothing. */
-function add(track: TextTrack, { from, text }: TextPart): boolean {
-  const { length } = track
-  if (from > length || from + text.length <= length) return false
-  track.replaceFrom(length, text.slice(length - from))
-  return true
+/** Code units that are kept beyond what is known. */
+const maxAhead = 262_144
+
+/** Puts together a track of which parts come in any order, where what is between two parts comes later. */
+class TextAhead {
+  readonly #track: TextTrack
+  /** The newest text, which begins beyond what is known. */
+  #ahead: TextPart | undefined
+
+  constructor(track: TextTrack) {
+    this.#track = track
+  }
+
+  /** True: more is known. */
+  add(part: TextPart): boolean {
+    const { length } = this.#track
+    if (part.from > length) this.#keep(part)
+    else this.#append(part)
+    if (this.#ahead !== undefined && this.#ahead.from <= this.#track.length) {
+      this.#append(this.#ahead)
+      this.clear()
+    }
+    return this.#track.length > length
+  }
+
+  clear(): void {
+    this.#ahead = undefined
+  }
+
+  #append({ from, text }: TextPart): void {
+    const { length } = this.#track
+    if (from + text.length > length) this.#track.replaceFrom(length, text.slice(length - from))
+  }
+
+  #keep(part: TextPart): void {
+    const ahead = this.#ahead
+    const end = ahead === undefined ? -1 : ahead.from + ahead.text.length
+    if (ahead === undefined || part.from > end) this.#ahead = part
+    else if (part.from >= ahead.from && part.from + part.text.length > end) {
+      this.#ahead = { from: ahead.from, text: ahead.text + part.text.slice(end - part.from) }
+    }
+    if ((this.#ahead?.text.length ?? 0) > maxAhead) this.clear()
+  }
 }

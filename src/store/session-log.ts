@@ -2,7 +2,7 @@ import type { EventPlace, LogEvent, Position, ReplyId, SessionId, TextPlace } fr
 import { FollowedText, type TextNews } from './followed-text.ts'
 import type { EventFilter, ReadResult } from './log.ts'
 import { placeIn, Positions, readItems, textLength, type LogEntry } from './reading.ts'
-import type { ReplyText } from './reply-text.ts'
+import type { ReplyText, TextOwner } from './reply-text.ts'
 
 interface Entry extends LogEntry {
   readonly running: readonly LoggedText[]
@@ -28,6 +28,8 @@ export interface SessionSnapshot {
   readonly running: readonly (RunningReply & { readonly text: TextNews | undefined })[]
 }
 
+/** Texts that are heard of before their start is known here. */
+const maxHeard = 4
 /** An event without any text takes about as much memory as so many code units. */
 const eventLength = 100
 
@@ -53,6 +55,8 @@ export class SessionLog {
   #running: readonly LoggedText[] = none
   /** Those that run here. */
   readonly #own = new Map<ReplyId, ReplyText>()
+  /** Those of which another instance told something before their start was known here. */
+  #heard: readonly FollowedText[] = []
   #mark: string | undefined
 
   readonly #isShared: boolean
@@ -130,6 +134,7 @@ export class SessionLog {
       const texts = this.#textsOf(running)
       this.#forgetAll()
       this.#running = texts
+      this.#heard = this.#heard.filter((text) => !texts.includes(text))
       this.#entries.push(this.#stub(end))
     }
     const { followed } = this
@@ -138,6 +143,19 @@ export class SessionLog {
       if (news !== undefined && text?.tell(news) === true) isNew = true
     }
     return isNew
+  }
+
+  /** What another instance tells of a text that it writes, ahead of the store. True: there is more to read. */
+  hear(owner: TextOwner, news: TextNews): boolean {
+    const { replyId } = owner
+    if (this.#own.has(replyId)) return false
+    const isIts = (text: FollowedText) => text.replyId === replyId
+    const followed = this.followed.find(isIts)
+    if (followed !== undefined) return followed.tell(news)
+    const heard = this.#heard.find(isIts) ?? new FollowedText(owner)
+    heard.tell(news)
+    this.#heard = [...this.#heard.filter((text) => text !== heard), heard].slice(-maxHeard)
+    return false
   }
 
   /** @param running what runs after the event; undefined: what ran before it, and what it begins or ends */
@@ -176,6 +194,7 @@ export class SessionLog {
 
   /** Lets go of what others run: nobody asks for it. */
   unfollow(): void {
+    this.#heard = []
     if (this.followed.length > 0) this.#forgetAll()
   }
 
@@ -268,7 +287,7 @@ export class SessionLog {
     return running.map(
       (reply) =>
         this.#own.get(reply.replyId) ??
-        this.followed.find(({ replyId }) => replyId === reply.replyId) ??
+        [...this.followed, ...this.#heard].find(({ replyId }) => replyId === reply.replyId) ??
         new FollowedText(reply),
     )
   }

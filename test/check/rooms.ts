@@ -33,7 +33,11 @@ const rooms: Readonly<Record<string, Room>> = {
     types: ['domain'],
     packages: ['undici', 'jose', 'eventsource-parser', 'lru-cache'],
   },
-  lane: { uses: ['domain', 'errors'], types: ['coze'], packages: ['redis', 'jose', 'lru-cache'] },
+  lane: {
+    uses: ['domain', 'errors'],
+    types: ['coze', 'store'],
+    packages: ['redis', 'jose', 'lru-cache'],
+  },
   auth: { uses: ['domain', 'errors'], types: [], packages: ['jose'] },
   isolation: { uses: ['domain', 'errors', 'store'], types: [], packages: [] },
   strategy: { uses: ['domain', 'errors', 'coze'], types: ['isolation'], packages: [] },

@@ -1,8 +1,5 @@
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import type { Position, ReplyEvent, Session } from '../../src/domain.ts'
-import { tail } from '../../src/reply/subscribe.ts'
-import type { EventFilter, LogItem } from '../../src/store/log.ts'
 import {
   answerOf,
   beginning,
@@ -15,7 +12,8 @@ import {
   readItems,
   runReply,
 } from '../kit/fakes/stored-replies.ts'
-import { ask, type Instance, openInstance, untilDead } from '../kit/process/instances.ts'
+import { readAt as read, type SessionReader } from '../kit/fakes/session-reader.ts'
+import { ask, openInstance, untilDead } from '../kit/process/instances.ts'
 import { type PostgresServer, startPostgres } from '../kit/process/postgres.ts'
 
 let server: PostgresServer
@@ -35,61 +33,8 @@ async function openTwo() {
   return { url, one, other, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
-interface Reader extends Disposable {
-  readonly items: readonly LogItem[]
-  /** Where it stands. */
-  readonly position: Position
-  readonly events: readonly ReplyEvent[]
-  /** Lets the instance ask what others have written until the reader has met it. */
-  until(isMet: (reader: Reader) => boolean): Promise<void>
-}
-
-/** Somebody who reads a session at an instance. */
-function read(
-  { store, clock }: Instance,
-  { id: sessionId }: Session,
-  after: Position = beginning,
-  filter: EventFilter = {},
-): Reader {
-  const items: LogItem[] = []
-  const end = new AbortController()
-  const done = tail(
-    store.log,
-    { sessionId, after, filter },
-    (more) => {
-      items.push(...more)
-      return undefined
-    },
-    end.signal,
-  ).catch((error: unknown) => {
-    if (!end.signal.aborted) throw error
-  })
-  const reader: Reader = {
-    items,
-    get position() {
-      return items.at(-1)?.position ?? after
-    },
-    get events() {
-      return items.map(({ event }) => event)
-    },
-    async until(isMet) {
-      const isNow = () => {
-        if (isMet(reader)) return true
-        clock.advance(100)
-        return false
-      }
-      await expect.poll(isNow, { timeout: 20_000, interval: 5 }).toBe(true)
-    },
-    [Symbol.dispose]: () => {
-      end.abort()
-      void done
-    },
-  }
-  return reader
-}
-
-const typesOf = ({ events }: Reader) => events.map(({ type }) => type)
-const isEnded = ({ events }: Reader) =>
+const typesOf = ({ events }: SessionReader) => events.map(({ type }) => type)
+const isEnded = ({ events }: SessionReader) =>
   events.some(({ type }) => ['completed', 'failed', 'cancelled'].includes(type))
 const text = (offset: number, said: string) => [{ kind: 'ANSWER', offset, text: said } as const]
 

@@ -1,5 +1,8 @@
 import type { EventPlace, SessionId } from '../../domain.ts'
 import type { Clock } from '../../lib/clock.ts'
+import type { TextNews } from '../followed-text.ts'
+import type { PeerChannel } from '../peers.ts'
+import type { TextOwner } from '../reply-text.ts'
 import type { SessionLog, SessionSnapshot } from '../session-log.ts'
 import type { SessionLogs } from '../session-logs.ts'
 import { StoreError } from '../store.ts'
@@ -12,20 +15,34 @@ const idleTurns = 10
 
 /**
  * Follows what other instances write in the sessions that are read here, by one question for all of them: sessions in which
- * something runs elsewhere every 100 ms, all others every second.
+ * something runs elsewhere every 100 ms, all others every second. What peers tell is asked for at once.
  */
 export class Follower implements Disposable {
   readonly #client: EngineClient
   readonly #logs: SessionLogs
   readonly #clock: Clock
+  readonly #peers: Disposable | undefined
+  /** Sessions in which others have written since they were last asked for. */
+  readonly #written = new Set<SessionId>()
+  #isAsking = false
   #turn = 0
   #timer: Disposable | undefined
   #isEnded = false
 
-  constructor(client: EngineClient, logs: SessionLogs, clock: Clock) {
+  /** @param peers tells sooner than the store can be asked; undefined: nobody does */
+  constructor(
+    client: EngineClient,
+    logs: SessionLogs,
+    clock: Clock,
+    peers: PeerChannel | undefined,
+  ) {
     this.#client = client
     this.#logs = logs
     this.#clock = clock
+    this.#peers = peers?.listen({
+      wrote: (sessionIds) => this.#askFor(sessionIds),
+      said: (sessionId, owner, news) => this.#hear(sessionId, owner, news),
+    })
     this.#schedule()
   }
 
@@ -39,6 +56,35 @@ export class Follower implements Disposable {
     } finally {
       this.#logs.settle(log)
     }
+  }
+
+  /** Undefined: nobody reads the session here. */
+  #listened(sessionId: SessionId): SessionLog | undefined {
+    const log = this.#logs.find(sessionId)
+    return log !== undefined && this.#logs.listened.has(log) ? log : undefined
+  }
+
+  #hear(sessionId: SessionId, owner: TextOwner, news: TextNews): void {
+    const log = this.#listened(sessionId)
+    if (log?.hear(owner, news) === true) log.wake()
+  }
+
+  /** One question at a time: what comes meanwhile is asked for by the next one. */
+  #askFor(sessionIds: readonly SessionId[]): void {
+    for (const id of sessionIds) if (this.#listened(id) !== undefined) this.#written.add(id)
+    if (this.#isAsking || this.#written.size === 0 || this.#isEnded) return
+    const logs = [...this.#written].flatMap((id) => this.#logs.find(id) ?? [])
+    this.#written.clear()
+    this.#isAsking = true
+    void this.#ask(logs, [])
+      // They are asked for regularly as well.
+      .catch((error: unknown) => {
+        if (!(error instanceof StoreError)) throw error
+      })
+      .finally(() => {
+        this.#isAsking = false
+        this.#askFor([])
+      })
   }
 
   async #poll(): Promise<void> {
@@ -91,6 +137,7 @@ export class Follower implements Disposable {
 
   [Symbol.dispose](): void {
     this.#isEnded = true
+    this.#peers?.[Symbol.dispose]()
     this.#timer?.[Symbol.dispose]()
   }
 }

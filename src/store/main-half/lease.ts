@@ -34,6 +34,8 @@ export interface LeaseParts {
   readonly logs: SessionLogs
   /** Shows events to readers; `answer` is the text of a completed one. */
   show(events: readonly WrittenEvent[], answer?: string): void
+  /** The text of the lease has changed. */
+  said(lease: Lease): void
   /** The lease is held no more. */
   drop(lease: Lease): void
 }
@@ -134,7 +136,7 @@ export class Lease implements RunLease, TextSource {
       this.#put(delta)
       length += delta.text.length
     }
-    this.log.wake()
+    this.#parts.said(this)
     return this.#parts.writer.add(this, length)
   }
 
@@ -240,7 +242,7 @@ export class Lease implements RunLease, TextSource {
     if (answer === text) return
     const offset = this.text.answer.roundDown(commonLength(answer, 0, text))
     this.#put({ kind: 'ANSWER', offset, text: text.slice(offset) })
-    this.log.wake()
+    this.#parts.said(this)
   }
 
   /** A write that was to take the text along has failed. */

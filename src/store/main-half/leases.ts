@@ -1,4 +1,5 @@
 import { type LogEvent, type Reply, type ReplyId, type SessionId } from '../../domain.ts'
+import type { PeerChannel } from '../peers.ts'
 import type { SessionLog } from '../session-log.ts'
 import type { SessionLogs } from '../session-logs.ts'
 import { Lease, type LeaseParts } from './lease.ts'
@@ -13,10 +14,24 @@ export class Leases implements LeaseParts {
   readonly logs: SessionLogs
   readonly #held = new Map<ReplyId, Lease>()
 
-  constructor(client: EngineClient, writer: TextWriter, logs: SessionLogs) {
+  readonly #peers: PeerChannel | undefined
+
+  /** @param peers is told what is written here; undefined: nobody is */
+  constructor(
+    client: EngineClient,
+    writer: TextWriter,
+    logs: SessionLogs,
+    peers: PeerChannel | undefined,
+  ) {
     this.client = client
     this.writer = writer
     this.logs = logs
+    this.#peers = peers
+  }
+
+  said(lease: Lease): void {
+    lease.log.wake()
+    if (this.client.live > 1) this.#peers?.said(lease.session.id, lease.text)
   }
 
   /** @param isStarted its `started` event was shown before this process began */
@@ -75,6 +90,12 @@ export class Leases implements LeaseParts {
       log.wake()
       this.logs.settle(log)
     }
+    this.#tell(events)
+  }
+
+  #tell(events: readonly WrittenEvent[]): void {
+    if (this.client.live === 1) return
+    for (const { sessionId } of events) this.#peers?.wrote(sessionId)
   }
 
   /** A reply has ended with the text on disk, whoever held its lease. */
@@ -88,6 +109,7 @@ export class Leases implements LeaseParts {
     for (const { event, running } of events) lease.log.show(toLogEvent(event, answer), running)
     lease.lost()
     lease.log.wake()
+    this.#tell(events)
   }
 }
 

@@ -2,6 +2,7 @@ import type { Clock } from '../../lib/clock.ts'
 import type { Logger } from '../../observe/logger.ts'
 import type { Metrics } from '../../observe/metrics.ts'
 import type { Outbox } from '../outbox.ts'
+import type { PeerChannel } from '../peers.ts'
 import { SessionLogs, type SessionLogLimits } from '../session-logs.ts'
 import { type IsolationRecords, type Store, StoreOpenError } from '../store.ts'
 import { type Engine, EngineClient, type EngineListener } from './engine-client.ts'
@@ -18,6 +19,8 @@ export interface MainHalfOptions {
   readonly metrics: Pick<Metrics, 'storeWritten'>
   /** Other instances write in the database as well. */
   readonly isShared?: boolean
+  /** A faster way to those instances. Undefined: there is none. */
+  readonly peers?: PeerChannel | undefined
   /** What is kept in memory of sessions. */
   readonly limits?: SessionLogLimits
   /** Called when the engine has died. Default: throws, as any uncaught exception of the process. */
@@ -27,7 +30,7 @@ export interface MainHalfOptions {
 /** The half that lives on the event loop: leases, texts and the ends of session logs, before an engine. */
 export async function openMainHalf(
   start: (listener: EngineListener) => Engine,
-  { clock, logger, metrics, isShared = false, limits, onDied = raise }: MainHalfOptions,
+  { clock, logger, metrics, isShared = false, peers, limits, onDied = raise }: MainHalfOptions,
 ): Promise<Store> {
   const logs = new SessionLogs(limits, isShared)
   const onFailing = () => {
@@ -44,13 +47,13 @@ export async function openMainHalf(
     onDied,
   })
   const writer = new TextWriter(client, clock)
-  const leases = new Leases(client, writer, logs)
+  const leases = new Leases(client, writer, logs, peers)
   await using stack = new AsyncDisposableStack() // a failure half-way ends the engine
   stack.use(client)
   await client.opened
   // Where others may run them, what is nobody's is looked for again and again.
   const orphans = isShared ? undefined : await takeOver(client)
-  const follower = isShared ? stack.use(new Follower(client, logs, clock)) : undefined
+  const follower = isShared ? stack.use(new Follower(client, logs, clock, peers)) : undefined
   const ledger = createLedger({ client, logs, leases, follower, clock, orphans })
   logger.info({ running: orphans?.length }, 'store opened')
   const owned = stack.move()

@@ -1,6 +1,7 @@
 import { Client } from 'pg'
 import { expect } from 'vitest'
 import { openPostgresStore } from '../../../src/store/postgres/store.ts'
+import type { PeerChannel } from '../../../src/store/peers.ts'
 import type { Store } from '../../../src/store/store.ts'
 import { createFakeClock, type FakeClock } from '../fakes/clock.ts'
 import { silentLogger } from '../fakes/logger.ts'
@@ -39,7 +40,7 @@ export const untilDead = heartbeat.deadAfterMs / heartbeat.everyMs
 const namesIn = async (url: string) =>
   (await ask(url, 'SELECT name FROM instance')).map(({ name }) => String(name))
 
-export async function openInstance(url: string): Promise<Instance> {
+export async function openInstance(url: string, peers?: PeerChannel): Promise<Instance> {
   const clock = createFakeClock()
   const before = await namesIn(url).catch((): string[] => [])
   const store = await openPostgresStore({
@@ -48,6 +49,7 @@ export async function openInstance(url: string): Promise<Instance> {
     logger: silentLogger,
     metrics: uncounted,
     sessionKeyCheck: 'check',
+    peers,
     heartbeat,
   })
   const [name = ''] = (await namesIn(url)).filter((one) => !before.includes(one))

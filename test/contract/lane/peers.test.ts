@@ -1,0 +1,123 @@
+import { createClient } from 'redis'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openPeerChannel } from '../../../src/lane/peer-channel.ts'
+import { systemClock } from '../../../src/lib/clock.ts'
+import { Secret } from '../../../src/lib/secret.ts'
+import { openTestLane, prefix, type TestLane } from '../../kit/fakes/lane.ts'
+import {
+  answerOf,
+  completed,
+  finish,
+  openSession,
+  runReply,
+} from '../../kit/fakes/stored-replies.ts'
+import { readAt } from '../../kit/fakes/session-reader.ts'
+import { type Instance, openInstance } from '../../kit/process/instances.ts'
+import { type PostgresServer, startPostgres } from '../../kit/process/postgres.ts'
+import { type RedisServer, startRedis } from '../../kit/process/redis.ts'
+import { until } from '../../kit/process/until.ts'
+
+const text = (offset: number, said: string) => [{ kind: 'ANSWER', offset, text: said } as const]
+
+describe('running text on the lane', () => {
+  let postgres: PostgresServer
+  let redis: RedisServer
+  beforeAll(async () => {
+    ;[postgres, redis] = await Promise.all([startPostgres(), startRedis()])
+  })
+  afterAll(async () => {
+    await postgres[Symbol.asyncDispose]()
+    await redis[Symbol.asyncDispose]()
+  })
+
+  /** Two instances whose time stands still: nothing is asked for regularly, and no text is written to the disk. */
+  async function openTwo(secrets = ['the same key', 'the same key']) {
+    await using stack = new AsyncDisposableStack()
+    const url = await postgres.newDatabase()
+    const instances: (Instance & { readonly lane: TestLane })[] = []
+    for (const [index, secret] of secrets.entries()) {
+      const lane = stack.use(openTestLane(redis.url))
+      await lane.whenHere()
+      const peers = stack.use(
+        openPeerChannel({
+          lane: lane.lane,
+          instance: `instance-${index}`,
+          secret: new Secret(secret),
+          clock: systemClock,
+        }),
+      )
+      instances.push({ ...stack.use(await openInstance(url, peers)), lane })
+    }
+    const [one, other] = instances
+    if (one === undefined || other === undefined) throw new Error('there are two')
+    await one.beat()
+    const owned = stack.move()
+    return { one, other, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+  }
+
+  it('P2: reaches readers of other instances ahead of the store, from the start of a reply to its end', async () => {
+    await using two = await openTwo()
+    const { one, other } = two
+    const session = await openSession(one.store.ledger)
+    using reader = readAt(other, session)
+    const run = await runReply(one.store, session)
+    await run.append(text(0, 'one '))
+    await until(() => answerOf(reader.events, run) === 'one ', 'the first text')
+    await run.append(text(4, 'two '))
+    await until(() => answerOf(reader.events, run) === 'one two ', 'the next text')
+    await finish(run, completed('one two three'))
+    await until(() => reader.events.some(({ type }) => type === 'completed'), 'the end')
+    expect(answerOf(reader.events, run)).toBe('one two three')
+    const types = reader.events.map(({ type }) => type)
+    expect(types).toEqual(['started', 'delta', 'delta', 'delta', 'completed'])
+  })
+
+  it('P2: that is lost is made up for by the store, and what follows comes fast again', async () => {
+    await using two = await openTwo()
+    const { one, other } = two
+    const session = await openSession(one.store.ledger)
+    using reader = readAt(other, session)
+    const run = await runReply(one.store, session)
+    await run.append(text(0, 'one '))
+    await until(() => answerOf(reader.events, run) === 'one ', 'the first text')
+    await redis.command('CLIENT', 'KILL', 'TYPE', 'pubsub')
+    await run.append(text(4, 'two '))
+    let answer = 'one two '
+    await until(async () => {
+      await run.append(text(answer.length, '.'))
+      answer += '.'
+      one.clock.advance(250)
+      other.clock.advance(100)
+      return answerOf(reader.events, run).startsWith('one two ..')
+    }, 'the store to make up for it')
+    await run.append(text(answer.length, 'fast'))
+    await until(() => answerOf(reader.events, run) === `${answer}fast`, 'the rest')
+    await finish(run, completed(`${answer}fast`))
+    await until(() => reader.events.some(({ type }) => type === 'completed'), 'the end')
+    expect(answerOf(reader.events, run)).toBe(`${answer}fast`)
+  })
+
+  it('T19: is nothing to whoever has not the key, neither to read nor to write', async () => {
+    await using two = await openTwo(['a key', 'another key'])
+    const { one, other } = two
+    const heard: string[] = []
+    const spy = createClient({ url: redis.url })
+    spy.on('error', () => {})
+    await spy.connect()
+    await spy.subscribe(`${prefix}peers`, (message) => void heard.push(message))
+    const session = await openSession(one.store.ledger)
+    using reader = readAt(other, session)
+    const run = await runReply(one.store, session)
+    await run.append(text(0, 'a secret word'))
+    await until(() => heard.length > 0, 'the message')
+    expect(heard.join()).not.toMatch(/secret|word/)
+    expect(heard.join()).not.toContain(session.id)
+    for (const message of [...heard, 'instance-0.', 'x', '', 'instance-0.AAAA']) {
+      await redis.command('PUBLISH', `${prefix}peers`, message)
+    }
+    spy.destroy()
+    expect(reader.events).toEqual([])
+    expect(JSON.stringify([...(await redis.contents())])).not.toMatch(/secret|word/)
+    await finish(run, completed('a secret word'))
+  })
+})
