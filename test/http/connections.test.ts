@@ -148,23 +148,6 @@ describe('the connection of a stream', () => {
   })
 })
 
-describe('a connection that brings the next request before its response', () => {
-  it('has five requests answered', async () => {
-    await using system = await open()
-    using client = await dial(system.gateway.url)
-    client.send(post(viewer).repeat(5))
-    await client.saw(whole, 5)
-  })
-
-  it('T17: is closed when more wait, instead of having all that came answered', async () => {
-    await using system = await open()
-    using client = await dial(system.gateway.url)
-    client.send(post(viewer).repeat(1_000))
-    await client.closed()
-    expect(client.received.split(whole).length).toBeLessThan(100)
-  })
-})
-
 /** A server each of whose requests is answered by a head, and its connection taken. */
 async function openTaking(idleMs: number) {
   const server: Server = createServer((req, res) => {
