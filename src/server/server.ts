@@ -35,7 +35,7 @@ import { fromNodeRequest, sendOnNode } from './node/node.ts'
 import type { HostRequest } from './node/node.ts'
 import { createSilentPeers } from './node/silent-peers.ts'
 import { createPipelines } from './node/pipeline.ts'
-import type { HostResponse } from './node/wire.ts'
+import { type HostResponse, isGone } from './node/wire.ts'
 import { createDemoRoute, type DemoStage } from './pages/demo-stage.ts'
 import type { Pages } from './pages/pages.ts'
 import { createRequestHandler } from './request-handler.ts'
@@ -134,9 +134,9 @@ export function createGraphServer(options: ServerOptions): GraphServer {
   const waiting = createWaitingBytes(limits)
   const silentPeers = createSilentPeers({ ...timeouts, clock })
   const sinkLimits = { ...limits, ...timeouts, clock, logger, turns, silentPeers }
-  const entrance = createEntrance()
+  const entrance = createEntrance(clock)
   // Health says how it is now: it does not wait behind requests.
-  const healthEntrance = createEntrance()
+  const healthEntrance = createEntrance(clock)
   const pipelines = createPipelines()
   let draining = false
 
@@ -232,9 +232,10 @@ export function createGraphServer(options: ServerOptions): GraphServer {
     return { held, budget, turns: own }
   }
 
-  function enter(request: HttpRequest): Promise<void> | undefined {
+  function enter(request: HttpRequest, isGone?: () => boolean): Promise<void> | undefined {
     const isHealth = request.route === 'live' || request.route === 'ready'
-    return (isHealth ? healthEntrance : entrance).enter(senderOf(request, options.trustProxy))
+    const sender = senderOf(request, options.trustProxy)
+    return (isHealth ? healthEntrance : entrance).enter(sender, isGone)
   }
 
   function begin(
@@ -246,7 +247,7 @@ export function createGraphServer(options: ServerOptions): GraphServer {
     pipelines.begin(req, res, () => {
       try {
         const request = fromNodeRequest(req, findRoute)
-        const entered = enter(request)
+        const entered = enter(request, () => req.socket.destroyed === true || isGone(res))
         const answer = () => void respond(request, req, res, take)
         if (entered) void entered.then(answer)
         else answer()
