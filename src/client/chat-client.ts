@@ -70,6 +70,11 @@ const replyFields = `id status text reasoning queuePosition followUps question{t
 const reply = `reply{${replyFields}}`
 const limit = '{limit remaining resetAt}'
 
+interface Joining {
+  found?: FollowedReply
+  reply?: Promise<ChatReply>
+}
+
 /**
  * A client of one session: it sends messages and follows their replies over one stream, which resumes by itself.
  * @example
@@ -89,7 +94,7 @@ export function createChatClient({
   /** The replies that are not at their end. */
   const followed = new Map<string, FollowedReply>()
   /** Replies that are to be followed and are not known yet. */
-  const joining = new Map<string, FollowedReply | undefined>()
+  const joining = new Map<string, Joining>()
   const listeners = new Set<(event: ReplyEvent) => void>()
   /** Events of replies whose `sendMessage` may not have returned yet. */
   const unclaimed: ReplyEvent[] = []
@@ -120,7 +125,7 @@ export function createChatClient({
   const stopWake = transport.onWake?.((isNewNetwork) => stream.wake(isNewNetwork))
 
   async function readPosition(): Promise<Position> {
-    const ids = [...followed.keys(), ...joining.keys()]
+    const ids = [...new Set([...followed.keys(), ...joining.keys()])]
     const { viewer, nodes } = await query<{
       readonly viewer: Pick<Viewer, 'sessionFingerprint' | 'eventCursor' | 'keepAliveMs'>
       readonly nodes: readonly (ReplyState | null)[]
@@ -132,9 +137,13 @@ export function createChatClient({
     for (const [index, id] of ids.entries()) {
       const state = nodes[index]
       const known = followed.get(id)
-      if (!state) known?.fail(notFound())
-      else if (known) known.restore(state, cursor)
-      else joining.set(id, adopt(state, cursor))
+      if (!state) {
+        known?.fail(notFound())
+        continue
+      }
+      known?.restore(state, cursor)
+      const joined = joining.get(id)
+      if (joined) joined.found = known ?? adopt(state, cursor)
     }
     return { cursor, keepAliveMs, fingerprint }
   }
@@ -185,15 +194,19 @@ export function createChatClient({
   async function follow(replyId: string): Promise<ChatReply> {
     const known = followed.get(replyId)
     if (known) return known.reply
-    joining.set(replyId, undefined)
+    const joined = joining.get(replyId) ?? {}
+    joining.set(replyId, joined)
+    return await (joined.reply ??= join(replyId, joined))
+  }
+
+  async function join(replyId: string, joined: Joining): Promise<ChatReply> {
     const release = stream.want()
     try {
       // The first of these may have been asked before this reply joined.
       await stream.position()
-      if (!joining.get(replyId)) await stream.position(true)
-      const joined = joining.get(replyId)
-      if (!joined) throw notFound()
-      return joined.reply
+      if (!joined.found) await stream.position(true)
+      if (!joined.found) throw notFound()
+      return joined.found.reply
     } finally {
       joining.delete(replyId)
       release()

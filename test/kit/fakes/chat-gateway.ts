@@ -99,6 +99,7 @@ export function createFakeChatGateway({ tabs }: { readonly tabs?: TabTools } = {
   function answer({ operation: { query, variables = {} } }: Request): object {
     const { ids, input } = variables as { ids?: readonly string[]; input?: object }
     if (query.includes('nodes(')) {
+      if (new Set(ids).size !== ids?.length) throw new Error('an id is asked for twice')
       const viewer = {
         sessionFingerprint: state.fingerprint,
         eventCursor: state.cursor,
@@ -121,6 +122,8 @@ export function createFakeChatGateway({ tabs }: { readonly tabs?: TabTools } = {
     async request<Data>(request: Request): Promise<Result<Data>> {
       requests.push(request)
       await turn()
+      // A message is answered before the state is, so that what is sent and followed at once comes in this order.
+      if (request.operation.query.includes('nodes(')) await turn()
       const trouble = troubles.shift()
       if (trouble !== undefined && trouble !== 'LOST') {
         throw new ChatError({ code: trouble, message: trouble })

@@ -295,6 +295,34 @@ describe('a reply that is followed after a reload', () => {
     stop()
   })
 
+  it('is followed although its message was sent here and it ends in the meantime', async () => {
+    const { chat, stream, state } = open()
+    const stop = chat.onEvent(() => undefined)
+    const first = await stream()
+    const sending = chat.send('hello')
+    first.send(started('r1', 'c1'))
+    state.replies.set('r1', accepted('r1', { status: 'COMPLETED', text: 'Hello' }))
+    const following = chat.follow('r1')
+    expect((await (await following).done).text).toBe('Hello')
+    expect((await (await sending).done).text).toBe('Hello')
+    stop()
+  })
+
+  it('is asked for once, whoever follows it', async () => {
+    const { chat, stream, state, requests } = open()
+    const stop = chat.onEvent(() => undefined)
+    await stream()
+    state.replies.set('r7', accepted('r7', { status: 'RUNNING', text: 'Hel' }))
+    const [one, other] = await Promise.all([chat.follow('r7'), chat.follow('r7')])
+    expect(one).toBe(other)
+    for (const { operation } of requests) {
+      const { ids = [] } = operation.variables as { ids?: readonly string[] }
+      expect(new Set(ids).size).toBe(ids.length)
+    }
+    stop()
+    chat.close()
+  })
+
   it('is refused if the session has no such reply', async () => {
     const { chat } = open()
     await expect(chat.follow('r7')).rejects.toMatchObject({ code: 'NOT_FOUND' })
