@@ -67,6 +67,7 @@ export async function createGateway(
   const lane = config.lane && stack.use(await openSharedLane(config.lane, config, dependencies))
   const persistence = stack.use(await openPersistence(config, namer, dependencies, lane))
   const { verdicts } = persistence
+  const { instances } = persistence.store
   const assistants = stack.use(
     await openAssistants(config, dependencies, {
       onFailure,
@@ -74,14 +75,15 @@ export async function createGateway(
       lane,
     }),
   )
-  const { instances } = persistence.store
   const perMinute = createPerMinute({ clock, instances: () => instances.live, lane })
   const below = { persistence, assistants, infos }
   const replies = stack.use(createReplies(config, dependencies, below))
   const sessions = stack.use(
     createSessionsOver(replies, config, dependencies, { ...below, perMinute }),
   )
-  const isolation = stack.use(openIsolation(config, dependencies, { assistants, verdicts }))
+  const isolation = stack.use(
+    openIsolation(config, dependencies, { assistants, verdicts, instances }),
+  )
   const parts = {
     namer,
     signIn,

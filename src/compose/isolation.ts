@@ -7,6 +7,7 @@ import { describeIsolation } from '../probe/assistant-isolation.ts'
 import { startAssistantCheck } from '../probe/assistant-check.ts'
 import { createProbeRuns } from '../probe/probe-runs.ts'
 import { createProbeSchedule } from '../probe/schedule.ts'
+import type { Instances } from '../store/store.ts'
 import type { Assistants } from '../strategy/assistants.ts'
 import type { Dependencies } from './dependencies.ts'
 
@@ -23,7 +24,15 @@ export interface Isolation extends IsolationPort, AsyncDisposable {
 export function openIsolation(
   { assistants: settings, probe }: Config,
   { clock, newId, random, logger }: Dependencies,
-  { assistants, verdicts }: { readonly assistants: Assistants; readonly verdicts: Verdicts },
+  {
+    assistants,
+    verdicts,
+    instances,
+  }: {
+    readonly assistants: Assistants
+    readonly verdicts: Verdicts
+    readonly instances: Instances
+  },
 ): Isolation {
   const stack = new AsyncDisposableStack()
   const common = { settings, assistants, clock, newId, logger }
@@ -43,6 +52,8 @@ export function openIsolation(
         intervalMs: intervalHours * hourMs,
         jitterMs: jitterMinutes * 60_000,
         lastProof: () => verdicts.oldestProof(),
+        // Each instance waits for as long and a little more: only the first one of them probes.
+        isMine: () => instances.takeDuty('probe', (intervalHours * hourMs) / 2),
         begin: () => probes.begin({}),
         idle: () => probes.idle(),
         clock,

@@ -45,6 +45,8 @@ export async function tryStoreServer({
 }
 
 const hourMs = 3_600_000
+/** How soon an instance acts on what another one has found out of isolation, in ms. */
+const refreshMs = 1_000
 
 /** @throws {@link StoreOpenError} when the store cannot be opened, or keeps less than is demanded */
 export async function openPersistence(
@@ -66,6 +68,7 @@ export async function openPersistence(
       ...common,
       targets: isolationTargets(config.assistants),
       records: store.isolation,
+      refreshMs: store.instances.isShared ? refreshMs : undefined,
       proofMaxAgeMs: config.probe.proofMaxAgeHours * hourMs,
       fingerprintOf,
     }),

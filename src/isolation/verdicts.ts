@@ -23,6 +23,8 @@ export interface ConfiguredTarget extends IsolationTarget {
 export interface VerdictsOptions {
   readonly targets: readonly ConfiguredTarget[]
   readonly records: IsolationRecords
+  /** How often what other instances have found out is read, in ms; undefined: there are none. */
+  readonly refreshMs?: number | undefined
   /** How long a proof holds, in ms. */
   readonly proofMaxAgeMs: number
   readonly fingerprintOf: (id: Breach['sessions'][number]) => string
@@ -64,9 +66,12 @@ export async function openVerdicts(options: VerdictsOptions): Promise<Verdicts> 
       },
     ]),
   )
+  /** Breaches that the store has: where it does not have one of them any more, it was cleared. */
+  const recorded = new WeakSet<Evidence>()
   for (const record of await records.list()) {
     const entry = known.get(keyOf(record.target))
     if (entry !== undefined) entry.record = record
+    if (record.breach !== null) recorded.add(record.breach)
   }
   const closed = new AbortController()
   const writes = new Set<Promise<void>>()
@@ -115,7 +120,9 @@ export async function openVerdicts(options: VerdictsOptions): Promise<Verdicts> 
   async function store(target: IsolationTarget, evidence: Evidence): Promise<void> {
     while (known.get(keyOf(target))?.record.breach === evidence) {
       try {
-        return await records.recordBreach(target, evidence)
+        await records.recordBreach(target, evidence)
+        recorded.add(evidence)
+        return
       } catch (error) {
         logger.error({ err: error }, 'a breach was not stored')
         await clock.sleep(rewriteMs, closed.signal).catch(() => undefined)
@@ -131,6 +138,38 @@ export async function openVerdicts(options: VerdictsOptions): Promise<Verdicts> 
     const write = store(target, evidence).finally(() => writes.delete(write))
     writes.add(write)
   }
+
+  /** What another instance has found out, or an operator has told one. */
+  function learn({ target, proof, breach: found }: IsolationRecord): void {
+    const before = known.get(keyOf(target))?.record
+    if (before === undefined) return
+    if (proof !== null && proof.checkedAt > (before.proof?.checkedAt ?? 0))
+      update(target, { proof })
+    if (found !== null && before.breach === null) {
+      recorded.add(found)
+      update(target, { breach: found })
+    }
+    if (found === null && before.breach !== null && recorded.has(before.breach)) {
+      update(target, { breach: null })
+    }
+  }
+
+  async function learnRegularly(everyMs: number): Promise<void> {
+    for (;;) {
+      await clock.sleep(everyMs, closed.signal).catch(() => undefined)
+      if (closed.signal.aborted) return
+      try {
+        const found = new Map((await records.list()).map((one) => [keyOf(one.target), one]))
+        for (const [key, { record }] of known) {
+          learn(found.get(key) ?? { target: record.target, proof: null, breach: null })
+        }
+      } catch (error) {
+        logger.warn({ err: error }, 'what other instances know of isolation could not be read')
+      }
+    }
+  }
+
+  const learning = options.refreshMs === undefined ? undefined : learnRegularly(options.refreshMs)
 
   return {
     verdictOf,
@@ -181,7 +220,7 @@ export async function openVerdicts(options: VerdictsOptions): Promise<Verdicts> 
     async [Symbol.asyncDispose]() {
       closed.abort()
       for (const timer of timers.values()) timer[Symbol.dispose]()
-      await Promise.all(writes)
+      await Promise.all([...writes, learning])
     },
   }
 }

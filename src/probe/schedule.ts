@@ -9,6 +9,8 @@ export interface ProbeScheduleOptions {
   readonly jitterMs: number
   /** The time of the oldest proof, in ms since the epoch. Undefined: an assistant has none. */
   readonly lastProof: () => number | undefined
+  /** Whether this gateway is to probe now, of several that would. */
+  readonly isMine: () => Promise<boolean>
   /** Returns undefined while another probe runs. */
   readonly begin: () => ProbeRun | undefined
   /** Resolves when none runs. */
@@ -24,7 +26,7 @@ export interface ProbeScheduleOptions {
  * due while another one runs begins after it, since that one may be of one assistant only. Dispose it to end it.
  */
 export function createProbeSchedule(options: ProbeScheduleOptions): Disposable {
-  const { intervalMs, jitterMs, lastProof, begin, idle, clock, random, logger } = options
+  const { intervalMs, jitterMs, lastProof, isMine, begin, idle, clock, random, logger } = options
   const last = lastProof()
   const waited = last === undefined ? intervalMs : clock.now() - last
   let isClosed = false
@@ -34,8 +36,18 @@ export function createProbeSchedule(options: ProbeScheduleOptions): Disposable {
   function arm(ms: number): Disposable {
     return clock.timer(ms + random() * jitterMs, () => {
       timer = arm(intervalMs)
-      void beginSoon()
+      void beginInTurn()
     })
+  }
+
+  async function beginInTurn(): Promise<void> {
+    try {
+      if (!(await isMine()) || isClosed) return
+    } catch (error) {
+      logger.error({ err: error }, 'whose turn it is to probe could not be found out')
+      return
+    }
+    await beginSoon()
   }
 
   async function beginSoon(): Promise<void> {

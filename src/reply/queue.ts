@@ -232,6 +232,7 @@ export function createReplyQueue(options: {
       const { session, reply } = orphan.lease
       const { conversationId, assistantId } = reply
       if (orphan.isInterrupted) stop(reply.id, new StopRequest('cancel'))
+      if (orphan.isBreached === true) stop(reply.id, new StopRequest('breach'))
       const first: First = {
         lease: orphan.lease,
         permit: undefined,

@@ -167,9 +167,17 @@ export function createSessionReplies(
         toolCallIds: outputs.map(({ toolCallId }) => toolCallId),
         digest: digestOfOutputs(outputs),
       }
-      const outcome = await options.pendingOutputs.deliver(id, outputs, () =>
-        stored(() => ledger.takeToolOutputs(session, id, taking)),
-      )
+      const deliver = () =>
+        options.pendingOutputs.deliver(id, outputs, () =>
+          stored(() => ledger.takeToolOutputs(session, id, taking)),
+        )
+      let outcome = await deliver()
+      if (outcome === undefined) {
+        const orphan = await stored(() => ledger.takeWaiting(session, id))
+        // From here on it waits here.
+        if (orphan !== undefined) options.queue.takeOver(orphan)
+        outcome = await deliver()
+      }
       if (outcome === undefined) {
         // Whoever sends them again may come when the reply has ended, or to a process that does not run it.
         if (await ledger.session(session).tookToolOutputs(id, taking.digest)) {

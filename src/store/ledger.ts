@@ -227,6 +227,12 @@ export interface Ledger {
   >
 
   /**
+   * An ACTION_REQUIRED reply that waits on another instance, under a new lease: here somebody brings its outputs. Undefined: it
+   * does not wait on another one.
+   */
+  takeWaiting(session: Session, replyId: ReplyId): Promise<Orphan | undefined>
+
+  /**
    * Ends a reply without holding its run (`cancelReply`): with the text that is on disk, in a revision of its own. Whoever
    * runs it has lost its lease.
    */

@@ -149,6 +149,8 @@ export interface Orphan {
   readonly lease: RunLease
   /** A message has interrupted it: it is to be cancelled. */
   readonly isInterrupted: boolean
+  /** Another was met in its upstream conversation: it is to be failed. */
+  readonly isBreached?: boolean
   /** What was recorded of the upstream run. */
   readonly progress: RunProgress
 }

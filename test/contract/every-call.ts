@@ -99,10 +99,12 @@ export async function makeEveryCall(call: Call): Promise<void> {
   const run = await ask('claim', { ...of, conversationId, at: 2 })
   if (run === undefined) throw new Error('expected a claim')
   const ofRun = { ...of, replyId, fence: run.fence }
+  await ask('isHeld', ofRun)
   await ask('intend', { ...ofRun, binding, contextReset: true, at: 3 })
   await ask('bind', { ...ofRun, binding, contextReset: true, at: 3 })
   await ask('writeTexts', { texts: [textOf(run)] })
   await ask('requireAction', { ...of, text: textOf(run), toolCalls: [], expiresAt: 9 })
+  await ask('takeWaiting', { ...of, replyId })
   await ask('takeToolOutputs', { ...of, replyId, toolCallIds: [], digest: 'd' })
   await ask('tookToolOutputs', { ...of, replyId, digest: 'd' })
   await finish(replyId, textOf(run))
@@ -186,11 +188,13 @@ const everyMethod = Object.keys({
   accept: 0,
   claim: 0,
   requeue: 0,
+  isHeld: 0,
   intend: 0,
   bind: 0,
   writeTexts: 0,
   requireAction: 0,
   takeToolOutputs: 0,
+  takeWaiting: 0,
   finish: 0,
   orphans: 0,
   explanation: 0,

@@ -13,7 +13,7 @@ import {
   runReply,
 } from '../kit/fakes/stored-replies.ts'
 import { readAt as read, type SessionReader } from '../kit/fakes/session-reader.ts'
-import { ask, openInstance, untilDead } from '../kit/process/instances.ts'
+import { ask, openInstance, takeOrphans, untilDead } from '../kit/process/instances.ts'
 import { type PostgresServer, startPostgres } from '../kit/process/postgres.ts'
 
 let server: PostgresServer
@@ -86,7 +86,7 @@ describe('a reader on another instance than the run', () => {
     using first = read(one, session)
     await first.until((now) => answerOf(now.events, run) === 'stored lost')
     await other.beat(untilDead + 1)
-    const [orphan] = await other.store.ledger.orphans()
+    const [orphan] = await takeOrphans(other)
     if (orphan === undefined) throw new Error('expected an orphan')
     using reader = read(other, session, first.position)
     await orphan.lease.append(text(7, 'found'))

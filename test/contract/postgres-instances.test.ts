@@ -1,6 +1,13 @@
+import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type PostgresServer, startPostgres } from '../kit/process/postgres.ts'
-import { ask, type Instance, openInstance, untilDead } from '../kit/process/instances.ts'
+import {
+  ask,
+  type Instance,
+  openInstance,
+  takeOrphans,
+  untilDead,
+} from '../kit/process/instances.ts'
 import {
   acceptReply,
   accept,
@@ -52,7 +59,7 @@ describe('instances on one PostgreSQL', () => {
     await other.beat(untilDead - 1)
     expect(await other.store.ledger.orphans()).toEqual([])
     await other.beat()
-    const [orphan, ...more] = await other.store.ledger.orphans()
+    const [orphan, ...more] = await takeOrphans(other)
     expect(more).toEqual([])
     expect(orphan?.lease).toMatchObject({ reply: { id: run.reply.id }, answer: 'said' })
     expect(orphan?.progress.step).toBe('intended')
@@ -65,7 +72,7 @@ describe('instances on one PostgreSQL', () => {
     const session = await openSession(one.store.ledger)
     const run = await runReply(one.store, session)
     await other.beat(untilDead)
-    const [orphan] = await other.store.ledger.orphans()
+    const [orphan] = await takeOrphans(other)
     if (orphan === undefined) throw new Error('expected an orphan')
     await run.append([{ kind: 'ANSWER', offset: 0, text: 'from the grave' }])
     one.clock.advance(250)
@@ -148,7 +155,7 @@ describe('instances on one PostgreSQL', () => {
     await one.beat()
     expect(await other.store.ledger.orphans()).toEqual([])
     await one.beat()
-    expect(await other.store.ledger.orphans()).toMatchObject([
+    expect(await takeOrphans(other)).toMatchObject([
       { lease: { reply: { id, conversationId } }, progress: { step: 'claimed' } },
     ])
   })
@@ -190,6 +197,100 @@ describe('instances on one PostgreSQL', () => {
     await ask(two.url, `UPDATE duties SET due_at = 0`)
     expect(await take(two.other)).toBe(true)
     expect(await take(two.one)).toBe(false)
+  })
+
+  it('end the reply that another one runs in the write that accepts an INTERRUPT, with the text that is stored', async () => {
+    await using two = await openTwo()
+    const { one, other } = two
+    const session = await openSession(one.store.ledger)
+    const run = await runReply(one.store, session)
+    await run.append([{ kind: 'ANSWER', offset: 0, text: 'stored' }])
+    await one.store.ledger.session(session).replies([run.reply.id])
+    const { conversationId } = run.reply
+    const waits = await acceptReply(one.store.ledger, session, { conversationId })
+    const outcome = await accept(other.store.ledger, session, {
+      conversationId,
+      onBusy: 'INTERRUPT',
+    })
+    if (outcome.type !== 'accepted') throw new Error(outcome.type)
+    expect(outcome.interrupts).toBeUndefined()
+    expect(outcome.overtaken).toMatchObject([
+      { id: run.reply.id, status: 'CANCELLED', text: 'stored' },
+      { id: waits.id, status: 'CANCELLED' },
+    ])
+    const next = await claimReply(other.store.ledger, session, conversationId)
+    expect(next.reply.id).toBe(outcome.reply.id)
+    // The run whose end was not seen is not met again.
+    expect(next.contextReset).toBe(true)
+    expect(await finish(run, completed('late'))).toMatchObject({ type: 'already' })
+  })
+
+  it('go on with a reply that waits for tool outputs where those are brought', async () => {
+    await using two = await openTwo()
+    const { one, other } = two
+    const session = await openSession(one.store.ledger)
+    const run = await runReply(one.store, session)
+    run.recordChat('chat')
+    const toolCalls = [{ id: 'call', kind: 'FUNCTION', name: 'look', arguments: '{}' }] as const
+    const take = ({ store }: Instance) => store.ledger.takeWaiting(session, run.reply.id)
+    expect(await take(other)).toBeUndefined()
+    await run.requireAction({ toolCalls, expiresAt: 9 })
+    expect(await take(one)).toBeUndefined()
+    expect(await take(other)).toMatchObject({
+      lease: { reply: { id: run.reply.id } },
+      progress: { step: 'waiting', chatId: 'chat', expiresAt: 9, toolCalls },
+    })
+    await one.beat()
+    await expect.poll(() => run.whenLost.aborted).toBe(true)
+  })
+
+  it('T13: take a reply away from the instance that runs it where another was met in its upstream conversation', async () => {
+    await using two = await openTwo()
+    const { one, other } = two
+    const [alice, bob] = [
+      await openSession(one.store.ledger),
+      await openSession(other.store.ledger),
+    ]
+    const scope = { origin: 'https://api.coze.cn', account: 'key-1' }
+    const shared = { scope, strategy: 'workflow', conversationId: 'shared' } as const
+    const bound = { contextReset: false, at: 5 }
+    const first = await runReply(one.store, alice)
+    expect(await first.bind(shared, bound)).toBe('bound')
+    const second = await runReply(other.store, bob)
+    expect(await second.bind(shared, bound)).toMatchObject({ inFlight: [first.reply.id] })
+    await first.append([{ kind: 'ANSWER', offset: 0, text: 'of somebody' }])
+    one.clock.advance(250)
+    await expect.poll(() => first.whenLost.aborted).toBe(true)
+    expect(await one.store.ledger.orphans()).toMatchObject([
+      { isBreached: true, lease: { reply: { id: first.reply.id }, answer: '' } },
+    ])
+  })
+
+  it('F23: send nothing under a claim whose answer took so long that another has taken the reply since', async () => {
+    await using two = await openTwo()
+    const { url, one, other } = two
+    const session = await openSession(one.store.ledger)
+    const { conversationId } = await acceptReply(one.store.ledger, session)
+    const lease = await claimReply(one.store.ledger, session, conversationId)
+    const client = new Client({ connectionString: url })
+    await client.connect()
+    await client.query('BEGIN')
+    await client.query('SELECT FROM sessions FOR UPDATE')
+    const intended = lease.intend({ binding: undefined, contextReset: false, at: 3 })
+    await expect
+      .poll(() => ask(url, `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'`))
+      .toHaveLength(1)
+    one.clock.delay(6_000)
+    // It is done, and taken over before its answer is read: as where the process stands still.
+    await client.query(`CREATE FUNCTION take() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      UPDATE replies SET fence = 'another'; RETURN NULL; END $$`)
+    await client.query(`CREATE CONSTRAINT TRIGGER taken AFTER INSERT ON events DEFERRABLE INITIALLY DEFERRED
+      FOR EACH ROW EXECUTE FUNCTION take()`)
+    await client.query('COMMIT')
+    await client.end()
+    expect(await intended).toBe('lost')
+    expect(lease.whenLost.aborted).toBe(true)
+    expect(other.store.instances.isShared).toBe(true)
   })
 
   it('P4: claim a reply once, however many ask for it', async () => {

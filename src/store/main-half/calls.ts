@@ -107,6 +107,8 @@ export interface EngineCalls {
   claim(
     args: OfSession & { readonly conversationId: ConversationId; readonly at: number },
   ): StoredRun | undefined
+  /** Whether a reply runs under a lease. */
+  isHeld(args: OfRun): boolean
   requeue(args: OfRun): RequeueOutcome
   intend(
     args: OfRun & {
@@ -149,6 +151,8 @@ export interface EngineCalls {
     | { readonly type: 'not-waiting' }
     | { readonly type: 'other-calls' }
     | { readonly type: 'not-found' }
+  /** Takes a reply that waits for tool outputs from another instance; undefined: it does not wait on another one. */
+  takeWaiting(args: OfSession & { readonly replyId: ReplyId }): StoredOrphan | undefined
   finish(args: FinishArgs): FinishedCall
   /** Replies that run and are nobody's, each under a new lease: to be called again while `hasMore`. */
   orphans(args: Nothing): { readonly orphans: readonly StoredOrphan[]; readonly hasMore: boolean }

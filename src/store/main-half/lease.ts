@@ -36,6 +36,13 @@ export interface LeaseParts {
   show(events: readonly WrittenEvent[], answer?: string): void
   /** The text of the lease has changed. */
   said(lease: Lease): void
+  /** The monotonic time, in ms. */
+  readonly now: number
+  /**
+   * Whether a lease may be believed whose last write was asked for at a time: a writer who waited for long, or stood still
+   * meanwhile, may have lost it.
+   */
+  isStillHeld(lease: Lease, askedAt: number): Promise<boolean>
   /** The lease is held no more. */
   drop(lease: Lease): void
 }
@@ -97,23 +104,26 @@ export class Lease implements RunLease, TextSource {
     return this.text.reasoning.value
   }
 
-  intend(intent: {
+  async intend(intent: {
     readonly binding: UpstreamBinding | undefined
     readonly contextReset: boolean
     readonly at: number
   }): Promise<'intended' | 'lost' | Collision> {
-    return this.#parts.client.call('intend', { ...this.#run, ...intent }, (outcome, events) => {
-      if (outcome === 'lost') this.lost()
+    const { client, now } = this.#parts
+    const outcome = await client.call('intend', { ...this.run, ...intent }, (result, events) => {
+      if (result === 'lost') this.lost()
       this.#parts.show(events)
-      return outcome
+      return result
     })
+    const isSure = outcome !== 'intended' || (await this.#parts.isStillHeld(this, now))
+    return isSure ? outcome : 'lost'
   }
 
   bind(
     binding: UpstreamBinding,
     options: { readonly contextReset: boolean; readonly at: number },
   ): Promise<'bound' | 'known' | 'lost' | Collision> {
-    const args = { ...this.#run, binding, ...options }
+    const args = { ...this.run, binding, ...options }
     return this.#parts.client.call('bind', args, (outcome) => {
       if (outcome === 'lost') this.lost()
       return outcome
@@ -173,7 +183,7 @@ export class Lease implements RunLease, TextSource {
     }
     writer.remove(this)
     const { write, ended } = this.unwritten.write(true)
-    const { sessionId, replyId } = this.#run
+    const { sessionId, replyId } = this.run
     const args: FinishArgs = { ...request, sessionId, replyId, event: toEnding(event), text: write }
     const finished = client.call('finish', args, (result, events) => {
       ended(result.type === 'finished')
@@ -203,7 +213,7 @@ export class Lease implements RunLease, TextSource {
   }
 
   requeue(): Promise<RequeueOutcome> {
-    return this.#parts.client.call('requeue', this.#run, (outcome) => {
+    return this.#parts.client.call('requeue', this.run, (outcome) => {
       if (outcome === 'requeued') this.lost()
       return outcome
     })
@@ -224,7 +234,7 @@ export class Lease implements RunLease, TextSource {
     this.#gone.abort(new LostReplyError('the reply does not run under this lease any more'))
   }
 
-  get #run() {
+  get run() {
     return { sessionId: this.session.id, replyId: this.text.replyId, fence: this.fence }
   }
 

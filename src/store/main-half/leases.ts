@@ -1,5 +1,6 @@
 import { type LogEvent, type Reply, type ReplyId, type SessionId } from '../../domain.ts'
 import type { PeerChannel } from '../peers.ts'
+import type { Clock } from '../../lib/clock.ts'
 import type { SessionLog } from '../session-log.ts'
 import type { SessionLogs } from '../session-logs.ts'
 import { Lease, type LeaseParts } from './lease.ts'
@@ -13,17 +14,26 @@ export class Leases implements LeaseParts {
   readonly writer: TextWriter
   readonly logs: SessionLogs
   readonly #held = new Map<ReplyId, Lease>()
+  readonly #clock: Clock
+  readonly #confirmAfterMs: number
 
   readonly #peers: PeerChannel | undefined
 
-  /** @param peers is told what is written here; undefined: nobody is */
+  /**
+   * @param peers is told what is written here; undefined: nobody is
+   * @param confirmAfterMs as `MainHalfOptions` has it
+   */
   constructor(
     client: EngineClient,
     writer: TextWriter,
     logs: SessionLogs,
     peers: PeerChannel | undefined,
+    clock: Clock,
+    confirmAfterMs = Infinity,
   ) {
     this.client = client
+    this.#clock = clock
+    this.#confirmAfterMs = confirmAfterMs
     this.writer = writer
     this.logs = logs
     this.#peers = peers
@@ -32,6 +42,10 @@ export class Leases implements LeaseParts {
   said(lease: Lease): void {
     lease.log.wake()
     if (this.client.live > 1) this.#peers?.said(lease.session.id, lease.text)
+  }
+
+  get now(): number {
+    return this.#clock.monotonic()
   }
 
   /** @param isStarted its `started` event was shown before this process began */
@@ -50,6 +64,13 @@ export class Leases implements LeaseParts {
   /** Those of these fences have been taken by another, or their replies have ended. */
   lost(fences: readonly string[]): void {
     for (const lease of this.#held.values()) if (fences.includes(lease.fence)) lease.taken()
+  }
+
+  async isStillHeld(lease: Lease, askedAt: number): Promise<boolean> {
+    if (this.#clock.monotonic() - askedAt <= this.#confirmAfterMs) return true
+    const isHeld = await this.client.call('isHeld', lease.run)
+    if (!isHeld) lease.lost()
+    return isHeld
   }
 
   find(replyId: ReplyId): Lease | undefined {

@@ -5,7 +5,7 @@ import type { AcceptOutcome, Ledger } from '../ledger.ts'
 import type { FinishRequest, Orphan } from '../run-lease.ts'
 import type { SessionLogs } from '../session-logs.ts'
 import type { Follower } from './follower.ts'
-import { toEnding, toOutcome } from './lease.ts'
+import { type Lease, toEnding, toOutcome } from './lease.ts'
 import type { Leases } from './leases.ts'
 import { SessionReads } from './session-store.ts'
 import type { StoredOrphan } from './stored.ts'
@@ -127,20 +127,34 @@ export function createLedger(parts: LedgerParts): Ledger {
     rateAnswer: ({ id: sessionId }, id, rating) =>
       client.call('rateAnswer', { sessionId, id, rating }),
 
-    accept: ({ id: sessionId }, request) =>
-      client.call('accept', { sessionId, request }, (result, events): AcceptOutcome => {
-        if (result.type !== 'accepted') return result
-        const { run, ...accepted } = result
-        const lease = run && leases.hold(run)
-        leases.show(events)
-        return { ...accepted, lease }
-      }),
+    async accept({ id: sessionId }, request) {
+      const askedAt = leases.now
+      let lease: Lease | undefined
+      const outcome = await client.call(
+        'accept',
+        { sessionId, request },
+        (result, events): AcceptOutcome => {
+          if (result.type !== 'accepted') return result
+          const { run, ...accepted } = result
+          lease = run && leases.hold(run)
+          leases.show(events)
+          return { ...accepted, lease }
+        },
+      )
+      if (outcome.type !== 'accepted' || lease === undefined) return outcome
+      return (await leases.isStillHeld(lease, askedAt)) ? outcome : { ...outcome, lease: undefined }
+    },
 
     claim: ({ id: sessionId }, conversationId, at) =>
       client.call('claim', { sessionId, conversationId, at }, (run) => run && leases.hold(run)),
 
     takeToolOutputs: ({ id: sessionId }, replyId, outputs) =>
       client.call('takeToolOutputs', { sessionId, replyId, ...outputs }),
+
+    async takeWaiting({ id: sessionId }, replyId) {
+      if (follower === undefined) return undefined
+      return client.call('takeWaiting', { sessionId, replyId }, (orphan) => orphan && hold(orphan))
+    },
 
     finish({ id: sessionId }, { event, ...request }: FinishRequest) {
       const { replyId } = request

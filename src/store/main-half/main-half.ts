@@ -17,8 +17,11 @@ export interface MainHalfOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: Pick<Metrics, 'storeWritten'>
-  /** Other instances write in the database as well. */
-  readonly isShared?: boolean
+  /**
+   * Other instances write in the database as well. A claim whose answer took longer than so many ms may have been taken by one
+   * of them since: it is asked for before anything is sent under it. Undefined: there are none.
+   */
+  readonly confirmAfterMs?: number
   /** A faster way to those instances. Undefined: there is none. */
   readonly peers?: PeerChannel | undefined
   /** What is kept in memory of sessions. */
@@ -30,8 +33,9 @@ export interface MainHalfOptions {
 /** The half that lives on the event loop: leases, texts and the ends of session logs, before an engine. */
 export async function openMainHalf(
   start: (listener: EngineListener) => Engine,
-  { clock, logger, metrics, isShared = false, peers, limits, onDied = raise }: MainHalfOptions,
+  { clock, logger, metrics, confirmAfterMs, peers, limits, onDied = raise }: MainHalfOptions,
 ): Promise<Store> {
+  const isShared = confirmAfterMs !== undefined
   const logs = new SessionLogs(limits, isShared)
   const onFailing = () => {
     writer.retry()
@@ -47,7 +51,7 @@ export async function openMainHalf(
     onDied,
   })
   const writer = new TextWriter(client, clock)
-  const leases = new Leases(client, writer, logs, peers)
+  const leases = new Leases(client, writer, logs, peers, clock, confirmAfterMs)
   await using stack = new AsyncDisposableStack() // a failure half-way ends the engine
   stack.use(client)
   await client.opened

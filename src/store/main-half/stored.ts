@@ -49,7 +49,7 @@ export interface StoredRun extends ReplyTexts {
   readonly claim: Omit<Claim, 'reply'> & { readonly reply: ReplyRecord }
 }
 
-export interface StoredOrphan extends Pick<Orphan, 'isInterrupted' | 'progress'> {
+export interface StoredOrphan extends Pick<Orphan, 'isInterrupted' | 'isBreached' | 'progress'> {
   readonly run: StoredRun
 }
 

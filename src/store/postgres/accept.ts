@@ -6,6 +6,7 @@ import type { AcceptRequest } from '../ledger.ts'
 import type { ArgsOf } from '../main-half/calls.ts'
 import type { AcceptedCall } from '../main-half/stored.ts'
 import { findLast } from './conversations.ts'
+import { selectReplyToEnd } from './finish.ts'
 import { replyOf, selectAttachment, selectReply, selectReplyRecord } from './rows.ts'
 import { decideAcceptance } from './acceptance.ts'
 import type { CallContext, Find, Sessions } from './sessions.ts'
@@ -111,13 +112,19 @@ function findFor({ idempotency, conversationId, ...request }: Asking): Find {
             SELECT i.digest, r.key AS reply FROM idempotency i JOIN replies r ON r.session = i.session AND r.id = i.reply
             WHERE i.session = s.id AND i.key = ${idempotency.key}`),
     others: rows(
-      sql`SELECT r.id, r.key AS reply, r.status, r.rank ${within} AND r.ended_at IS NULL ORDER BY r.rank`,
+      sql`SELECT r.id, r.key AS reply, r.status, r.rank, r.instance ${within} AND r.ended_at IS NULL ORDER BY r.rank`,
     ),
     waiting:
       request.onBusy === 'INTERRUPT'
         ? rows(sql`
             ${selectReplyRecord()} WHERE r.session = s.id AND r.ended_at IS NULL AND r.status = 'QUEUED'
               AND r.conversation = (SELECT id FROM (${conversation}) c) ORDER BY r.rank`)
+        : sql`NULL::json`,
+    interrupted:
+      request.onBusy === 'INTERRUPT'
+        ? one(sql`
+            ${selectReplyToEnd(undefined)} WHERE r.session = s.id AND r.status IN ('RUNNING', 'ACTION_REQUIRED')
+              AND r.conversation = (SELECT id FROM (${conversation}) c)`)
         : sql`NULL::json`,
     open: sql`(SELECT count(*) FROM replies r WHERE r.session = s.id AND r.ended_at IS NULL)`,
     attachments:

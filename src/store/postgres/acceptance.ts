@@ -1,4 +1,4 @@
-import type { Message, Reply, ReplyId } from '../../domain.ts'
+import type { Message, MessageId, Reply, ReplyId } from '../../domain.ts'
 import { after } from '../../domain/reply-states.ts'
 import type { NewId } from '../../lib/id.ts'
 import { firstWords, fromExtras, mayBegin } from '../engine/accepting.ts'
@@ -15,6 +15,8 @@ import { nameOfRevision } from '../engine/runs.ts'
 import type { AcceptRequest } from '../ledger.ts'
 import type { AcceptedCall, ReplyRecord, StoredRun } from '../main-half/stored.ts'
 import { beginConversation, useConversation } from './conversations.ts'
+import { end } from './finish.ts'
+import { textsOf } from './rows.ts'
 import type { SessionWrite } from './session-write.ts'
 import { sql } from './sql.ts'
 
@@ -59,10 +61,12 @@ export function decideAcceptance(
   if (integer(found['open']) - waiting.length >= request.maxOpen) return { type: 'too-many-open' }
 
   const interrupted = isInterrupt ? others.find((other) => other['status'] !== 'QUEUED') : undefined
-  if (interrupted !== undefined) {
+  const runsElsewhere = interrupted !== undefined && interrupted['instance'] !== write.instance.name
+  if (interrupted !== undefined && !runsElsewhere) {
     write.update('replies', { interrupted: 1 }, sql`id = ${integer(interrupted['id'])}`)
   }
-  const overtaken = waiting.map((one) => overtake(write, one, at))
+  const cut = runsElsewhere ? cutShort(write, rowOf(found['interrupted']), at, newId) : []
+  const overtaken = [...cut, ...waiting.map((one) => overtake(write, one, at))]
   const row = write.nextRow()
   const words = { first_words: firstWords(request.text), first_message: row }
   const conversation =
@@ -101,7 +105,7 @@ export function decideAcceptance(
   }
   const columns = { id: row, key: request.replyId, conversation, rank, created_at: at }
   const isIdle = stored !== null && others.length === 0
-  const interrupts = interrupted && replyIdOf(interrupted)
+  const interrupts = interrupted && !runsElsewhere ? replyIdOf(interrupted) : undefined
   const { instance } = write
   if (!isIdle || !instance.isFresh || !mayBegin(stored, own, request.begin)) {
     write.insert('replies', { ...columns, status: 'QUEUED', instance: instance.name })
@@ -204,6 +208,32 @@ function messageFor(
     rating: null,
     createdAt: at,
   }
+}
+
+/** Cancels the reply that runs on another instance, with the text that is stored: that one has lost its lease. */
+function cutShort(
+  write: SessionWrite,
+  running: StoredRow | null,
+  at: number,
+  newId: NewId,
+): readonly Reply[] {
+  if (running === null) return []
+  const request = {
+    sessionId: write.sessionId,
+    replyId: replyIdOf(running),
+    event: { type: 'cancelled', upstreamCancelled: false },
+    text: undefined,
+    answerId: newId() as MessageId,
+    resetUpstream: true,
+    upstreamMessageId: undefined,
+    explanation: undefined,
+    owesCancel: undefined,
+    at,
+  } as const
+  const outcome = end(request, running, write, newId)
+  if (outcome.type !== 'finished') return []
+  const { answer: text, reasoning } = outcome.texts ?? textsOf(running)
+  return [{ ...outcome.reply, text, reasoning }]
 }
 
 /** Cancels a reply that waits, with its event. */

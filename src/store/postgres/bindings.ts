@@ -6,6 +6,9 @@ import type { Collision } from '../run-lease.ts'
 import type { SessionWrite } from './session-write.ts'
 import { type Columns, row, rows, type Sql, sql, raw } from './sql.ts'
 
+/** In the place of an interruption: another was met in the reply's upstream conversation. */
+export const breached = 2
+
 /** The columns of a conversation that goes on in a new upstream one, which knows nothing of what was said before. */
 export const leftUpstream: Columns = {
   origin: null,
@@ -97,6 +100,12 @@ function collide(
       SELECT c.session FROM conversations c WHERE ${isUpstream('c', binding)}))`,
   )
   const inFlight = rowsOf(bound['in_flight']).map((one) => string(one['key']) as ReplyId)
+  // What runs in it on other instances loses its lease: whoever takes that over fails it.
+  write.changeAnyones(
+    'replies',
+    { interrupted: breached, fence: null, instance: '' },
+    sql`key = ANY(${[...inFlight]}::text[]) AND ended_at IS NULL AND instance <> ${write.instance.name}`,
+  )
   const owner = string(bound['owner']) as SessionId
   return { type: 'collision', owner, isNew, inFlight }
 }

@@ -1,3 +1,4 @@
+import type { SessionId } from '../../domain.ts'
 import { after } from '../../domain/reply-states.ts'
 import type { NewId } from '../../lib/id.ts'
 import {
@@ -22,6 +23,7 @@ import { nameOfRevision, toProgress } from '../engine/runs.ts'
 import type { EngineCalls } from '../main-half/calls.ts'
 import type { StoredOrphan, StoredRun } from '../main-half/stored.ts'
 import type { TextRevision } from '../reply-text.ts'
+import { breached } from './bindings.ts'
 import type { AsyncCalls } from './calls.ts'
 import type { Database } from './database.ts'
 import {
@@ -35,7 +37,7 @@ import {
 } from './rows.ts'
 import type { WritingInstance, SessionWrite } from './session-write.ts'
 import type { CallContext, Sessions } from './sessions.ts'
-import { row, rows, sql } from './sql.ts'
+import { row, rows, type Sql, sql } from './sql.ts'
 
 /** Replies that one call to `orphans` takes over, and conversations that one to `waiting` takes on. */
 const maxOrphans = 16
@@ -67,7 +69,7 @@ const selectRun = selectReplyRecord(sql`
 /** The reply `r` is nobody's: its instance is not there any more, or has given it up. */
 const isNobodys = sql`NOT EXISTS (SELECT FROM instance i WHERE i.name = r.instance)`
 
-export type Claims = Pick<EngineCalls, 'claim' | 'orphans' | 'waiting' | 'handOver'>
+export type Claims = Pick<EngineCalls, 'claim' | 'orphans' | 'takeWaiting' | 'waiting' | 'handOver'>
 
 export function createClaims(
   db: Database,
@@ -118,21 +120,21 @@ export function createClaims(
       SELECT s.key AS session, taken.id, taken.fence FROM taken JOIN sessions s ON s.id = taken.session`)
   }
 
-  function takeOver(taken: StoredRow, context: CallContext): Promise<StoredOrphan | undefined> {
-    const { id: sessionId } = toSession({ session_key: taken['session'], session_name: '' })
-    const fence = stringOrNull(taken['fence'] ?? null)
+  /** Gives the one reply of the session that a condition names to a new lease. */
+  function takeOver(
+    sessionId: SessionId,
+    where: Sql,
+    context: CallContext,
+  ): Promise<StoredOrphan | undefined> {
     return sessions.change(
       sessionId,
-      {
-        run: row(sql`
-          ${selectRun} WHERE r.session = s.id AND r.id = ${integer(taken['id'])} AND r.instance = ${presence.name}
-            AND r.fence IS NOT DISTINCT FROM ${fence} AND r.status IN ('RUNNING', 'ACTION_REQUIRED')`),
-      },
+      { run: row(sql`${selectRun} WHERE r.session = s.id AND ${where}`) },
       (found, write): StoredOrphan | undefined => {
         const run = rowOf(found['run'])
         if (run === null) return undefined
         const isInterrupted = run['interrupted'] === 1
-        return { run: lease(run, write, {}), isInterrupted, progress: toProgress(run) }
+        const isBreached = run['interrupted'] === breached
+        return { run: lease(run, write, {}), isInterrupted, isBreached, progress: toProgress(run) }
       },
       context,
     )
@@ -165,7 +167,14 @@ export function createClaims(
     async orphans(_, context) {
       if (!presence.isFresh) return { orphans: [], hasMore: false }
       const taken = await take(['RUNNING', 'ACTION_REQUIRED'], maxOrphans)
-      const works = taken.map((one) => takeOver(one, context))
+      const works = taken.map((one) => {
+        const { id: sessionId } = toSession({ session_key: one['session'], session_name: '' })
+        const fence = stringOrNull(one['fence'] ?? null)
+        const where = sql`
+          r.id = ${integer(one['id'])} AND r.instance = ${presence.name} AND r.fence IS NOT DISTINCT FROM ${fence}
+            AND r.status IN ('RUNNING', 'ACTION_REQUIRED')`
+        return takeOver(sessionId, where, context)
+      })
       const settled = await Promise.allSettled(works)
       const orphans = settled.flatMap((one) =>
         one.status === 'fulfilled' ? (one.value ?? []) : [],
@@ -173,6 +182,13 @@ export function createClaims(
       // One that is damaged keeps none of the others; it is given up at a later beat, and tried again.
       if (orphans.length === 0) await Promise.all(works)
       return { orphans, hasMore: taken.length === maxOrphans && orphans.length > 0 }
+    },
+
+    async takeWaiting({ sessionId, replyId }, context) {
+      if (!presence.isFresh) return undefined
+      const where = sql`
+        r.key = ${replyId} AND r.status = 'ACTION_REQUIRED' AND r.instance <> ${presence.name}`
+      return await takeOver(sessionId, where, context)
     },
 
     async waiting() {

@@ -59,7 +59,7 @@ export function useConversation(
   const last = lastUsed(found)
   // Its place in the index stays the same where it is the last one already.
   const used = last?.['id'] === conversation ? {} : { used: integer(last?.['used'] ?? 0) + 1 }
-  write.update('conversations', { last_used_at: at, ...used, ...also }, sql`id = ${conversation}`)
+  write.changeConversation(conversation, { last_used_at: at, ...used, ...also })
 }
 
 type ConversationCalls = Pick<

@@ -19,33 +19,36 @@ import { owe } from './outbox.ts'
 import { replyTexts, selectReply, selectReplyRecord, textsOf } from './rows.ts'
 import type { SessionWrite } from './session-write.ts'
 import type { CallContext, Sessions } from './sessions.ts'
-import { row, sql } from './sql.ts'
-import { endTexts, findPlaces, isBehind } from './texts.ts'
+import { row, type Sql, sql } from './sql.ts'
+import { endTexts, findPlaces, isBehind, type NewTexts } from './texts.ts'
 
 type FinishArgs = ArgsOf<'finish'>
 
 const writes = { completed: 'complete', failed: 'fail', cancelled: 'cancel' } as const
 
+/** A reply that is to be ended, with the texts that stand where its run is not held. */
+export function selectReplyToEnd(text: NewTexts | undefined): Sql {
+  const texts = text === undefined ? sql`, ${replyTexts}` : sql``
+  return selectReplyRecord(sql`
+    r.conversation AS conversation_row, r.fence, c.origin, c.account, c.strategy, c.upstream, ${findLengths},
+    ${findPlaces(text ?? {})}, EXISTS (
+      SELECT FROM replies q WHERE q.session = r.session AND q.conversation = r.conversation AND q.ended_at IS NULL
+        AND q.status = 'QUEUED' AND q.id <> r.id)::int AS has_next${texts}`)
+}
+
 /** Step 6 of the order of writes: one winner ends a reply, with its text and its event, in one write. */
 export function createFinish(sessions: Sessions, newId: NewId) {
   return async (args: FinishArgs, context: CallContext): Promise<ResultOf<'finish'>> => {
     const { sessionId, replyId, text } = args
-    const columns = sql`
-      r.conversation AS conversation_row, r.fence, c.origin, c.account, c.strategy, c.upstream, ${findLengths},
-      ${findPlaces(text ?? {})}, EXISTS (
-        SELECT FROM replies q WHERE q.session = r.session AND q.conversation = r.conversation AND q.ended_at IS NULL
-          AND q.status = 'QUEUED' AND q.id <> r.id)::int AS has_next`
-    const texts = text === undefined ? sql`, ${replyTexts}` : sql``
     const outcome = await sessions.change(
       sessionId,
       {
-        reply: row(sql`
-          ${selectReplyRecord(sql`${columns}${texts}`)} WHERE r.session = s.id AND r.key = ${replyId}`),
+        reply: row(sql`${selectReplyToEnd(text)} WHERE r.session = s.id AND r.key = ${replyId}`),
       },
       (found, write) => {
         const reply = rowOf(found['reply'])
         if (reply === null) return { type: 'lost' } as const
-        return decide(args, reply, write, newId)
+        return end(args, reply, write, newId)
       },
       context,
     )
@@ -61,7 +64,8 @@ export function createFinish(sessions: Sessions, newId: NewId) {
 
 type Decided = Exclude<FinishedCall, { readonly type: 'already' }> | { readonly type: 'already' }
 
-function decide(
+/** @param found what `selectReplyToEnd` found */
+export function end(
   { replyId, event, text, at, ...request }: FinishArgs,
   found: StoredRow,
   write: SessionWrite,
@@ -86,7 +90,7 @@ function decide(
   const contextReset = found['context_reset'] === 1 || (isCompleted && event.contextReset)
   const answer = isCompleted ? write.nextRow() : undefined
   if (answer !== undefined) insertAnswer(write, { answer, id, conversation, at, found, request })
-  const end = after(status, writes[event.type])
+  const ended = after(status, writes[event.type])
   const owner = { reply: id, replyId, conversationId: conversationIdOf(found) }
   const list = (values: readonly unknown[]) => (values.length === 0 ? null : JSON.stringify(values))
   const orNull = (value: unknown) =>
@@ -94,7 +98,7 @@ function decide(
   write.update(
     'replies',
     {
-      status: end,
+      status: ended,
       fence: null,
       step: null,
       answer: answer ?? null,
@@ -117,15 +121,14 @@ function decide(
   )
   const freed = status === 'QUEUED' ? {} : { freed_at: at }
   const changed = { ...freed, ...(request.resetUpstream && leftUpstream) }
-  if (Object.keys(changed).length > 0)
-    write.update('conversations', changed, sql`id = ${conversation}`)
+  if (Object.keys(changed).length > 0) write.changeConversation(conversation, changed)
   if (request.owesCancel !== undefined) {
     const assistantId = assistantIdOf(found)
     owe(write, [{ type: 'cancel-chat', assistantId, ...request.owesCancel }], newId, at)
   }
-  const ended: ReplyRecord = {
+  const reply: ReplyRecord = {
     ...toReplyRecord(found),
-    status: end,
+    status: ended,
     queuePosition: null,
     answerId: isCompleted ? request.answerId : null,
     usage: isCompleted ? event.usage : null,
@@ -142,7 +145,7 @@ function decide(
   }
   return {
     type: 'finished',
-    reply: ended,
+    reply,
     texts: text === undefined ? textsOf(found) : undefined,
     hasNext: found['has_next'] === 1,
   }

@@ -15,7 +15,7 @@ import {
   toOrigin,
 } from '../engine/records.ts'
 import { maxReadLength } from '../engine/pages.ts'
-import type { ReadCalls } from '../main-half/calls.ts'
+import type { EngineCalls, ReadCalls } from '../main-half/calls.ts'
 import { selectBindings, toBindings } from './bindings.ts'
 import type { AsyncCalls } from './calls.ts'
 import type { Database } from './database.ts'
@@ -49,7 +49,7 @@ export function countReadable(lengths: readonly number[]): number {
 export function createReads(
   db: Database,
   sessions: Sessions,
-): AsyncCalls<Omit<ReadCalls, 'waiting'>> {
+): AsyncCalls<Omit<ReadCalls, 'waiting'> & Pick<EngineCalls, 'isHeld'>> {
   /** What is found of each key, in the order of the keys. */
   async function pick<T>(
     sessionId: SessionId,
@@ -141,6 +141,14 @@ export function createReads(
       if (reply === null) return undefined
       const endedSeq = integerOrNull(reply['ended_seq'] ?? null) ?? undefined
       return { conversationId: conversationIdOf(reply), endedSeq }
+    },
+
+    async isHeld({ sessionId, replyId, fence }) {
+      const found = await sessions.read(sessionId, {
+        held: sql`EXISTS (
+          SELECT FROM replies r WHERE r.session = s.id AND r.key = ${replyId} AND r.fence = ${fence})::int`,
+      })
+      return found?.['held'] === 1
     },
 
     async openReplies({ sessionId, conversationId }) {

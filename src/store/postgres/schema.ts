@@ -267,6 +267,8 @@ export const migrations: readonly [string, ...string[]] = [
   ALTER TABLE replies ADD COLUMN instance text NOT NULL DEFAULT '';
   CREATE INDEX replies_of_instance ON replies (instance) WHERE ended_at IS NULL;
 
+  -- "interrupted" 2: another was met in its upstream conversation; whoever takes it over fails it.
+
   -- What any of the instances does at an interval, in ms of the server's clock.
   CREATE TABLE duties (name text PRIMARY KEY, due_at bigint NOT NULL);
   `,

@@ -46,6 +46,7 @@ export class SessionWrite {
   readonly #instance: WritingInstance
   readonly #newId: NewId
   readonly #pieces: { readonly name: string; readonly statement: Sql }[] = []
+  readonly #conversations = new Map<number, Columns>()
   #columns: Columns = {}
   /** What else has to hold. */
   #conditions: readonly Sql[] = []
@@ -74,7 +75,8 @@ export class SessionWrite {
   }
 
   get isEmpty(): boolean {
-    return this.#pieces.length === 0 && Object.keys(this.#columns).length === 0
+    const changes = this.#pieces.length + this.#conversations.size
+    return changes === 0 && Object.keys(this.#columns).length === 0
   }
 
   /** A number for a new row of the session. */
@@ -104,6 +106,11 @@ export class SessionWrite {
     this.add(
       sql`UPDATE ${raw(table)} SET ${assign(columns)} FROM guard WHERE session = owner AND ${where}`,
     )
+  }
+
+  /** Changes a conversation of the session. One statement changes a row once: what is changed of one comes together. */
+  changeConversation(id: number, columns: Columns): void {
+    this.#conversations.set(id, { ...this.#conversations.get(id), ...columns })
   }
 
   remove(table: string, where: Sql): void {
@@ -171,6 +178,10 @@ export class SessionWrite {
 
   /** Returns a row where it was done. */
   toSql(): Sql {
+    for (const [id, changed] of this.#conversations) {
+      this.update('conversations', changed, sql`id = ${id}`)
+    }
+    this.#conversations.clear()
     const columns: Columns = {
       ...this.#columns,
       version: sql`version + 1`,

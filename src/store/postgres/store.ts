@@ -32,6 +32,6 @@ export function openPostgresStore(options: PostgresStoreOptions): Promise<Store>
   const engine = { url, password, maxConnections, sessionKeyCheck, heartbeat, clock, newId }
   return openMainHalf((listener) => new PostgresEngine(engine, listener), {
     ...options,
-    isShared: true,
+    confirmAfterMs: heartbeat.deadAfterMs / 3,
   })
 }

@@ -65,6 +65,8 @@ export interface Talk {
 export function createTalk(
   system: Pick<System, 'client' | 'emulator'>,
   recorder: Recorder = createRecorder(),
+  /** What its readers are called. */
+  name = 'listener',
 ): Talk {
   const sent = new Map<string, Person>()
   let readers = 0
@@ -114,7 +116,7 @@ export function createTalk(
   async function listen(who: Person, replyId: string) {
     readers += 1
     const followed = await recorder.follow(system.client, {
-      reader: `listener-${readers}`,
+      reader: `${name}-${readers}`,
       as: who.name,
       token: who.token,
       replyId,

@@ -2,10 +2,12 @@ import { Client } from 'pg'
 import { expect } from 'vitest'
 import { openPostgresStore } from '../../../src/store/postgres/store.ts'
 import type { PeerChannel } from '../../../src/store/peers.ts'
+import type { Orphan } from '../../../src/store/run-lease.ts'
 import type { Store } from '../../../src/store/store.ts'
 import { createFakeClock, type FakeClock } from '../fakes/clock.ts'
 import { silentLogger } from '../fakes/logger.ts'
 import { uncounted } from '../fakes/metrics.ts'
+import { until } from './until.ts'
 
 /** One statement on a connection of its own. */
 export async function ask(
@@ -40,6 +42,14 @@ export const untilDead = heartbeat.deadAfterMs / heartbeat.everyMs
 const namesIn = async (url: string) =>
   (await ask(url, 'SELECT name FROM instance')).map(({ name }) => String(name))
 
+/** The replies that an instance takes over, once it has removed the row of the dead one that it has just found. */
+export async function takeOrphans({ store }: Instance): Promise<readonly Orphan[]> {
+  return await until(async () => {
+    const orphans = await store.ledger.orphans()
+    return orphans.length > 0 && orphans
+  }, "a reply is nobody's")
+}
+
 export async function openInstance(url: string, peers?: PeerChannel): Promise<Instance> {
   const clock = createFakeClock()
   const before = await namesIn(url).catch((): string[] => [])
@@ -66,8 +76,6 @@ export async function openInstance(url: string, peers?: PeerChannel): Promise<In
         const last = await beatOf()
         clock.advance(heartbeat.everyMs)
         await expect.poll(beatOf).toBe(last + 1)
-        // What it does besides is done when its next beat is planned.
-        await expect.poll(() => clock.pending > 0).toBe(true)
       }
     },
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),

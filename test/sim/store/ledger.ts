@@ -108,6 +108,7 @@ export function createMemoryLedger(
       }))
     },
     handOver: async () => undefined,
+    takeWaiting: async () => undefined,
     explanation: (id) =>
       commits.read(({ replies }) => replies.get(id)?.told.explanation ?? undefined),
     waiting: () =>

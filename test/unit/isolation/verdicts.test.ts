@@ -34,13 +34,14 @@ async function open({
   fails = false,
   digest = 'd',
   targets = [workflow, bot],
+  refreshMs = undefined as number | undefined,
 } = {}) {
   const clock = createFakeClock(0)
   const metrics = createPrometheusMetrics()
   const written: (readonly unknown[])[] = []
   const lines: { readonly message: string; readonly fields: object }[] = []
   const line = (fields: object, message: string) => void lines.push({ fields, message })
-  const store = { fails }
+  const store = { fails, stored }
   const write = async (...what: unknown[]) => {
     if (store.fails) throw new Error('no store')
     written.push(what)
@@ -52,12 +53,13 @@ async function open({
       upstream: target.strategy,
     })),
     records: {
-      list: async () => stored,
+      list: async () => store.stored,
       recordProof: (target, proof) => write('proof', target.strategy, proof),
       recordBreach: (target, evidence) => write('breach', target.strategy, evidence),
       clearBreaches: (id) => write('clear', id),
     },
     proofMaxAgeMs: 24 * hourMs,
+    refreshMs,
     fingerprintOf: (id) => `fingerprint of ${id}`,
     clock,
     logger: { debug: line, info: line, warn: line, error: line },
@@ -101,6 +103,31 @@ describe('verdicts', () => {
       )
     },
   )
+
+  it('are what another instance has found out, and what an operator has told it', async () => {
+    const { verdicts, clock, store } = await open({ refreshMs: 1_000 })
+    const proof = { ...proofOf('ISOLATED', 5), settingsDigest: 'd' }
+    const found: IsolationRecord = { target: workflow, proof, breach: null }
+    store.stored = [found]
+    await clock.pass(1_000)
+    expect(verdicts.verdictOf(workflow)).toBe('ISOLATED')
+    const evidence = { at: 9, what: 'Two have met.', logIds: [], sessions: [] }
+    store.stored = [{ ...found, breach: evidence }]
+    await clock.pass(1_000)
+    expect(verdicts.verdictOf(workflow)).toBe('BREACHED')
+    expect(verdicts.verdictOf(bot)).toBe('UNPROVEN')
+    store.stored = [found]
+    await clock.pass(1_000)
+    expect(verdicts.verdictOf(workflow)).toBe('ISOLATED')
+  })
+
+  it('keep a breach that is not stored yet, whatever the store has', async () => {
+    const { verdicts, clock, store } = await open({ fails: true, refreshMs: 1_000 })
+    verdicts.breached(breach)
+    await clock.pass(3_000)
+    expect(verdicts.verdictOf(workflow)).toBe('BREACHED')
+    store.fails = false
+  })
 
   it('of LEAKING do not mend by waiting', async () => {
     const { verdicts, clock } = await open()

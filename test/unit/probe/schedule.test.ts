@@ -7,7 +7,7 @@ import { silentLogger } from '../../kit/fakes/logger.ts'
 const intervalMs = 3_600_000
 
 /** A schedule, and probes that run until they are ended. Nothing was proven an hour ago or later. */
-function open() {
+function open({ isMine = true } = {}) {
   const clock = createFakeClock()
   let running: PromiseWithResolvers<void> | undefined
   let scheduled = 0
@@ -20,6 +20,7 @@ function open() {
     intervalMs,
     jitterMs: 0,
     lastProof: () => clock.now(),
+    isMine: async () => isMine,
     begin() {
       if (!occupy()) return undefined
       scheduled += 1
@@ -46,6 +47,13 @@ function open() {
 }
 
 describe('a schedule of probes', () => {
+  it('leaves a probe to the instance whose turn it is', async () => {
+    const { clock, scheduled } = open({ isMine: false })
+    await clock.pass(intervalMs)
+    await clock.pass(intervalMs)
+    expect(scheduled()).toBe(0)
+  })
+
   it("runs right after an operator's probe that it meets, not a whole interval later", async () => {
     const { clock, occupy, end, scheduled } = open()
     expect(occupy()).toBe(true)

@@ -75,6 +75,8 @@ export function createTable({ db, newId, now, onDeleted, onRemoved }: TableParts
     orphans: claims.orphans,
     // Nobody else has the file.
     handOver() {},
+    isHeld: () => true,
+    takeWaiting: () => undefined,
     takeDuty: () => true,
     follow: () => [],
     requireAction: runs.requireAction,
