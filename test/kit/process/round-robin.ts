@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 
 /** A load balancer without sticky sessions. */
 export interface RoundRobin extends AsyncDisposable {
@@ -9,14 +10,46 @@ export interface RoundRobin extends AsyncDisposable {
   readonly counts: readonly number[]
 }
 
-/** Passes each request to the next of the targets that takes it; one that refuses the connection is passed over. */
+/** Between two looks at the readiness of the targets, and how long one of them may take to answer, in ms. */
+const checkEveryMs = 50
+const checkMs = 1_000
+
+/** Passes each request to the next of the targets that is ready; one that refuses the connection is passed over. */
 export async function openRoundRobin(targets: () => readonly string[]): Promise<RoundRobin> {
   const counts: number[] = []
+  const unready = new Set<string>()
+  const closed = new AbortController()
   let turn = 0
+
+  async function check(url: string): Promise<void> {
+    const signal = AbortSignal.any([closed.signal, AbortSignal.timeout(checkMs)])
+    const isReady = await fetch(`${url}/health/ready`, { signal }).then(
+      ({ status }) => status === 200,
+      () => false,
+    )
+    if (isReady) unready.delete(url)
+    else unready.add(url)
+  }
+
+  async function checkAll(): Promise<void> {
+    while (!closed.signal.aborted) {
+      await Promise.all(targets().map(check))
+      await delay(checkEveryMs)
+    }
+  }
+
+  function nextTarget(): number {
+    const urls = targets()
+    for (let tries = 0; tries < urls.length; tries += 1) {
+      const at = turn++ % urls.length
+      if (!unready.has(urls[at] ?? '')) return at
+    }
+    return turn++ % urls.length
+  }
 
   function pass(from: IncomingMessage, to: ServerResponse, body: Buffer, tries: number): void {
     const urls = targets()
-    const at = turn++ % urls.length
+    const at = nextTarget()
     const { method, headers, url = '/' } = from
     const call = request(new URL(url, urls[at]), { method, headers, agent: false })
     // A client that goes away takes its request along.
@@ -47,10 +80,13 @@ export async function openRoundRobin(targets: () => readonly string[]): Promise<
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
+  const checking = checkAll()
   return {
     url: `http://127.0.0.1:${port}`,
     counts,
     async [Symbol.asyncDispose]() {
+      closed.abort()
+      await checking
       server.close()
       server.closeAllConnections()
       await once(server, 'close')

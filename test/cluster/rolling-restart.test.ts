@@ -1,0 +1,56 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startLoad } from '../kit/clients/load.ts'
+import { createTalk } from '../kit/clients/talk.ts'
+import { check } from '../kit/history/checker.ts'
+import { type Cluster, startCluster } from '../kit/process/cluster.ts'
+import { type PostgresServer, startPostgres } from '../kit/process/postgres.ts'
+import { until } from '../kit/process/until.ts'
+import { createRandom } from '../kit/random.ts'
+
+/** `CLUSTER_REPLIES=<count>` runs so many. */
+// oxlint-disable-next-line node/no-process-env
+const replies = Number(process.env['CLUSTER_REPLIES'] ?? 120)
+
+describe('three instances that are restarted one after another', () => {
+  let server: PostgresServer
+  let cluster: Cluster
+  beforeAll(async () => {
+    server = await startPostgres()
+    cluster = await startCluster({
+      store: await server.newDatabase(),
+      emulator: { wordsPerSecond: 100 },
+      timeouts: { drainMs: 20_000 },
+    })
+  })
+  afterAll(async () => {
+    await cluster[Symbol.asyncDispose]()
+    await server[Symbol.asyncDispose]()
+  })
+
+  it(`F20: fail no message of a client that retries once with its key, and leave no gap, in ${replies} replies`, async () => {
+    const seed = Math.floor(Math.random() * 2 ** 31)
+    const random = createRandom(seed)
+    const talk = createTalk(cluster)
+    const load = startLoad({
+      talk,
+      client: cluster.client,
+      random,
+      people: Array.from({ length: 12 }, (_, index) => cluster.person(`person-${index}`)),
+      assistants: ['bot', 'flow'],
+      text: () => `/long ${50 + random.int(100)}`,
+      retries: 1,
+      replies,
+    })
+    const share = Math.floor(replies / (cluster.instances.length + 1))
+    for (const [turn, instance] of cluster.instances.entries()) {
+      await until(() => load.ended >= (turn + 1) * share, 'some replies have ended')
+      expect(await instance.kill('SIGTERM')).toBe(0)
+      await instance.restart()
+    }
+    await load.done
+    expect(load.failures, `seed ${seed}`).toEqual([])
+    await talk.settle()
+    expect(check(talk.recorder.history), `seed ${seed}`).toEqual([])
+    expect([...load.ends]).toEqual([['ReplyCompleted', replies]])
+  })
+})
