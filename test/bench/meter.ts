@@ -5,28 +5,14 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { Session } from 'node:inspector/promises'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { clearInterval, setInterval } from 'node:timers'
 import { z } from 'zod'
+import { watchHolds } from './holds.ts'
 import { answerParent } from './rpc.ts'
 
 const profiler = new Session()
 const stalls = monitorEventLoopDelay({ resolution: 1 })
 
-let longest = { wallMs: 0, cpuMs: 0 }
-let last = { at: 0, cpu: process.threadCpuUsage() }
-let sampling: NodeJS.Timeout | undefined
-
-/** One turn of the loop at most lies between two timers of 1 ms: on a busy machine only its CPU time says what it did. */
-function sample(): void {
-  const at = performance.now()
-  const cpu = process.threadCpuUsage()
-  const cpuMs = (cpu.user + cpu.system - last.cpu.user - last.cpu.system) / 1000
-  longest = {
-    wallMs: Math.max(longest.wallMs, at - last.at),
-    cpuMs: Math.max(longest.cpuMs, cpuMs),
-  }
-  last = { at, cpu }
-}
+let holds: ReturnType<typeof watchHolds> | undefined
 
 answerParent({
   usage() {
@@ -46,12 +32,10 @@ answerParent({
   /** From now on, how long its event loop is held, and the most memory that is resident. */
   async holdsStart() {
     await writeFile('/proc/self/clear_refs', '5')
-    longest = { wallMs: 0, cpuMs: 0 }
-    last = { at: performance.now(), cpu: process.threadCpuUsage() }
-    sampling = setInterval(sample, 1)
+    holds = watchHolds()
   },
   async holdsStop() {
-    clearInterval(sampling)
+    const longest = holds?.stop()
     const status = await readFile('/proc/self/status', 'utf8')
     return { ...longest, peakBytes: Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024 }
   },

@@ -4,8 +4,8 @@
  *     honest session: accept + begin ──► finish, one after the other         this process
  *     upkeep: full check │ erase │ trim the log │ trim messages              the store's thread
  *
- * Told for each phase: how long opening, or the work, took; the longest time that the event loop was held meanwhile; and
- * how long an acceptance took, which stands before the first delta of a message.
+ * Told for each phase: how long opening, or the work, took; the longest turn of the event loop meanwhile, as time that passed
+ * and as time of the processor; and how long an acceptance took, which stands before the first delta of a message.
  */
 import {
   closeSync,
@@ -19,7 +19,6 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
@@ -32,6 +31,7 @@ import type { Store } from '../../src/store/store.ts'
 import { randomId } from '../kit/fakes/ids.ts'
 import { silentLogger } from '../kit/fakes/logger.ts'
 import { accept, acceptReply, claimReply } from '../kit/fakes/stored-replies.ts'
+import { watchHolds } from './holds.ts'
 import { percentile } from './statistics.ts'
 
 const { values: options } = parseArgs({
@@ -91,9 +91,7 @@ async function run(file: string): Promise<void> {
   const { store, openedMs } = await open(file)
   await using _ = store
   console.log(`start-up ${openedMs.toFixed(0)} ms`)
-  console.log(
-    `${''.padEnd(34)}${'took s'.padStart(8)}${'held ms'.padStart(9)}${'accept p50'.padStart(12)}${'p99'.padStart(8)}${'max ms'.padStart(8)}`,
-  )
+  console.log(`${''.padEnd(34)}  took s  held ms: wall    CPU   accept: p50     p99     max`)
   const { ledger, log } = store
   const { session: owner } = await ledger.openSession(sessionId(1), nameOf, 1)
   await phase(store, 'alone, beside the full check', () => delay(aloneMs))
@@ -120,8 +118,7 @@ async function phase(
   const startedAt = performance.now()
   let isDone = false
   const { session, begin, conversationId } = await openHonest(store)
-  const held = monitorEventLoopDelay({ resolution: 1 })
-  held.enable()
+  const holds = watchHolds()
   const accepts: number[] = []
   const working = work(() => performance.now() - startedAt > phaseMs).finally(() => (isDone = true))
   while (!isDone) {
@@ -137,13 +134,17 @@ async function phase(
     await delay(5)
   }
   await working
-  held.disable()
-  const figures = [percentile(accepts, 50), percentile(accepts, 99), Math.max(...accepts)]
-  const [p50 = '', p99 = '', max = ''] = figures.map((ms) => ms.toFixed(1))
-  const tookS = ((performance.now() - startedAt) / 1000).toFixed(1)
-  const heldMs = (held.max / 1e6).toFixed(1)
+  const { wallMs, cpuMs } = holds.stop()
+  const figures = [
+    [(performance.now() - startedAt) / 1000, 8],
+    [wallMs, 15],
+    [cpuMs, 7],
+    [percentile(accepts, 50), 13],
+    [percentile(accepts, 99), 8],
+    [Math.max(...accepts), 8],
+  ] as const
   console.log(
-    `${name.padEnd(34)}${tookS.padStart(8)}${heldMs.padStart(9)}${p50.padStart(12)}${p99.padStart(8)}${max.padStart(8)}`,
+    name.padEnd(34) + figures.map(([value, width]) => value.toFixed(1).padStart(width)).join(''),
   )
 }
 
