@@ -2,14 +2,14 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startLoad } from '../kit/clients/load.ts'
 import { createTalk } from '../kit/clients/talk.ts'
-import { check } from '../kit/history/checker.ts'
+import { checkAndKeep } from '../kit/history/kept.ts'
 import { type Cluster, startCluster } from '../kit/process/cluster.ts'
 import { type PostgresServer, startPostgres } from '../kit/process/postgres.ts'
 import { createRandom } from '../kit/random.ts'
 
 /** `CLUSTER_REPLIES=<count>` runs so many. */
 // oxlint-disable-next-line node/no-process-env
-const replies = Number(process.env['CLUSTER_REPLIES'] ?? 120)
+const replies = Number(process.env['CLUSTER_REPLIES'] ?? 80)
 
 describe('three instances of which one after another dies', () => {
   let server: PostgresServer
@@ -66,7 +66,7 @@ describe('three instances of which one after another dies', () => {
     expect(load.failures, `seed ${seed}`).toEqual([])
     expect(Math.min(acts.kill, acts.stop)).toBeGreaterThan(0)
     await talk.settle()
-    expect(check(talk.recorder.history), `seed ${seed}`).toEqual([])
+    expect(await checkAndKeep(talk.recorder.history, `deaths-${seed}`)).toEqual([])
     // Most of them go on: the platform tells how a Bot's reply ended.
     expect(load.ends.get('ReplyCompleted') ?? 0).toBeGreaterThan(replies / 2)
   })

@@ -14,12 +14,14 @@ export interface Relay extends AsyncDisposable {
   cut(): void
 }
 
-export async function openRelay(target: number): Promise<Relay> {
+/** @param target the port of the server; where it changes, connections that begin from then on come to the other one */
+export async function openRelay(target: number | (() => number)): Promise<Relay> {
+  const port = typeof target === 'number' ? () => target : target
   let delayMs = 0
   let state = { isSilent: false }
   const sockets = new Set<Socket>()
   const server = createServer((inner) => {
-    const outer = connect(target, '127.0.0.1')
+    const outer = connect(port(), '127.0.0.1')
     const own = state
     for (const [socket, other] of [
       [inner, outer],

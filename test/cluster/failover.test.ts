@@ -1,0 +1,79 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { describe, expect, it } from 'vitest'
+import { startLoad } from '../kit/clients/load.ts'
+import { createTalk } from '../kit/clients/talk.ts'
+import { checkAndKeep } from '../kit/history/kept.ts'
+import { startCluster } from '../kit/process/cluster.ts'
+import { ask } from '../kit/process/instances.ts'
+import { startPostgres } from '../kit/process/postgres.ts'
+import { openRelay } from '../kit/process/relay.ts'
+import { startStandby } from '../kit/process/standby.ts'
+import { until } from '../kit/process/until.ts'
+import { createRandom } from '../kit/random.ts'
+
+/** `CLUSTER_REPLIES=<count>` runs so many. */
+// oxlint-disable-next-line node/no-process-env
+const replies = Number(process.env['CLUSTER_REPLIES'] ?? 40)
+
+/** A primary whose writes wait for two standbys, and a relay to whichever of them takes writes. */
+async function startServers() {
+  await using stack = new AsyncDisposableStack()
+  const primary = stack.use(await startPostgres())
+  const database = await primary.newDatabase()
+  const first = stack.use(await startStandby(primary.port, 'one'))
+  stack.use(await startStandby(primary.port, 'other'))
+  await ask(database, `ALTER SYSTEM SET synchronous_standby_names = '2 (one, other)'`)
+  await ask(database, 'SELECT pg_reload_conf()')
+  const synchronous = `SELECT FROM pg_stat_replication WHERE sync_state = 'sync'`
+  await until(
+    async () => (await ask(database, synchronous)).length === 2,
+    'both standbys are synchronous',
+  )
+  let port = primary.port
+  const relay = stack.use(await openRelay(() => port))
+  const owned = stack.move()
+  return {
+    url: `postgres://postgres@127.0.0.1:${relay.port}${new URL(database).pathname}`,
+    /** The primary dies, and a standby takes its place. */
+    async failOver() {
+      await primary.crash()
+      await first.promote()
+      port = first.port
+      relay.cut()
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
+
+describe('three instances whose PostgreSQL fails over to a synchronous standby', () => {
+  it(`P2 P3 P5 P10: F28: F29: lose nothing that was acknowledged, and double nothing, in ${replies} replies`, async () => {
+    await using servers = await startServers()
+    await using cluster = await startCluster({
+      store: servers.url,
+      emulator: { wordsPerSecond: 60 },
+      timeouts: { recoverMs: 20_000 },
+    })
+    const seed = Math.floor(Math.random() * 2 ** 31)
+    const random = createRandom(seed)
+    const talk = createTalk(cluster)
+    const load = startLoad({
+      talk,
+      client: cluster.client,
+      random,
+      people: Array.from({ length: 12 }, (_, index) => cluster.person(`person-${index}`)),
+      assistants: ['bot', 'flow'],
+      text: () => `/long ${50 + random.int(100)}`,
+      retries: 200,
+      replies,
+    })
+    await until(() => load.ended >= replies / 4, 'some replies have ended')
+    await delay(random.int(1_000))
+    talk.recorder.add({ type: 'crash' })
+    await servers.failOver()
+    await load.done
+    expect(load.failures, `seed ${seed}`).toEqual([])
+    await talk.settle()
+    expect(await checkAndKeep(talk.recorder.history, `failover-${seed}`)).toEqual([])
+    expect(load.ends.get('ReplyCompleted') ?? 0).toBeGreaterThan(replies / 2)
+  })
+})
