@@ -85,6 +85,8 @@ const rooms: Readonly<Record<string, Room>> = {
   // It shares nothing with `coze`: a mistake that both make would pass every test.
   emulator: { uses: [], types: [], packages: ['jose', 'zod', '@fastify/busboy'] },
   client: { uses: [], types: [], packages: [], isForBrowsers: true },
+  react: { uses: ['client'], types: [], packages: ['react'], isForBrowsers: true },
+  'ai-sdk': { uses: ['client'], types: [], packages: ['ai'], isForBrowsers: true },
   pages: { uses: ['client'], types: [], packages: [], isForBrowsers: true },
 }
 

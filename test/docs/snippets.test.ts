@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -19,6 +19,7 @@ const reasons = [
   'a page in a browser; test/e2e/event-source.test.ts does it in Chromium',
   'a mini-program; test/http/websocket.test.ts sends what it sends',
   'a mini-program; test/integration/client-cuts.test.ts runs it in a fake of one',
+  'a composable of Vue, which is not installed here',
 ]
 const skipped = /^\/\/ not run here: (.*)$/m
 
@@ -29,7 +30,7 @@ const written = (language: string) => snippets.filter((block) => block.language 
 
 describe('each code block', () => {
   it.each(snippets)('$where is in a language whose blocks are tested', ({ language }) => {
-    expect(['sh', 'text', 'json', 'graphql', 'js', 'ts']).toContain(language)
+    expect(['sh', 'text', 'json', 'graphql', 'js', 'ts', 'tsx']).toContain(language)
   })
 })
 
@@ -91,9 +92,16 @@ describe('each program', () => {
   })
 
   it('is what its types say', async () => {
-    for (const [at, { text }] of written('ts').entries())
-      await writeFile(join(sandbox.directory, `${at}.ts`), text)
-    const settings = { extends: '../../tsconfig.json', include: ['*.ts'] }
+    for (const language of ['ts', 'tsx'])
+      for (const [at, { text }] of written(language).entries())
+        await writeFile(join(sandbox.directory, `${at}.${language}`), text)
+    const example = fileURLToPath(new URL('docs/examples/react/app.tsx', root))
+    await copyFile(example, join(sandbox.directory, 'example.tsx'))
+    const settings = {
+      extends: '../../tsconfig.json',
+      include: ['*.ts', '*.tsx'],
+      compilerOptions: { jsx: 'react-jsx', lib: ['es2025', 'dom', 'dom.iterable', 'esnext'] },
+    }
     await writeFile(join(sandbox.directory, 'tsconfig.json'), JSON.stringify(settings))
     const checked = promisify(execFile)(tsc, ['--noEmit', '-p', sandbox.directory])
     await expect(checked.catch(({ stdout }: { stdout: string }) => stdout)).resolves.toMatchObject({
