@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { Secret } from '../../../src/lib/secret.ts'
 import { createSelfSigned } from '../../kit/credentials/self-signed.ts'
 import { openTestLane, type TestLane } from '../../kit/fakes/lane.ts'
-import { freePort } from '../../kit/process/postgres.ts'
+import { freePort } from '../../kit/process/free-port.ts'
 import { startRedis } from '../../kit/process/redis.ts'
 import { until } from '../../kit/process/until.ts'
 

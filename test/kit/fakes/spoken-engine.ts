@@ -5,7 +5,7 @@ import { createFakeClock } from './clock.ts'
 import { silentLogger } from './logger.ts'
 
 /** A client before an engine that the test speaks for. */
-export function createSpokenClient() {
+export function createSpokenClient(options: { readonly bearMs?: number } = {}) {
   const clock = createFakeClock()
   const posted: CallMessage[][] = []
   const kept: boolean[] = []
@@ -14,6 +14,7 @@ export function createSpokenClient() {
   let listener: EngineListener | undefined
   let isTerminated = false
   let failures = 0
+  let givenUp = 0
   const client = new EngineClient(
     (main) => {
       listener = main
@@ -32,6 +33,8 @@ export function createSpokenClient() {
       onFailing: () => (failures += 1),
       held: () => [],
       onLost() {},
+      onGivenUp: () => (givenUp += 1),
+      ...options,
       onDied: (error) => died.push(error),
     },
   )
@@ -55,6 +58,9 @@ export function createSpokenClient() {
     get failures() {
       return failures
     },
+    get givenUp() {
+      return givenUp
+    },
   }
 }
 
@@ -64,9 +70,10 @@ export const done = (id: number, value?: unknown): AnswerMessage => ({
   value,
   events: [],
 })
-export const failed = (id: number, kind?: StoreError['kind']): AnswerMessage => ({
+export const failed = (id: number, kind?: StoreError['kind'], scope?: 'call'): AnswerMessage => ({
   id,
   type: 'failed',
   kind,
   message: 'no',
+  ...(scope && { scope }),
 })

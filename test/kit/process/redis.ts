@@ -5,7 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createClient } from 'redis'
-import { freePort } from './postgres.ts'
+import { freePort } from './free-port.ts'
 
 const program = '/usr/bin/redis-server'
 
