@@ -86,6 +86,7 @@ function openClient(url: string): EngineClient {
     onFailing() {},
     held: () => [],
     onLost() {},
+    onGivenUp() {},
     onDied() {},
   })
 }

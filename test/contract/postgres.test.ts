@@ -24,6 +24,7 @@ import {
 import { openCuttingProxy } from '../kit/process/cutting-proxy.ts'
 import { ask } from '../kit/process/instances.ts'
 import { type PostgresServer, startPostgres } from '../kit/process/postgres.ts'
+import { until, within } from '../kit/process/until.ts'
 import { createRandom } from '../kit/random.ts'
 
 let server: PostgresServer
@@ -144,6 +145,20 @@ describe('postgres: a server that has lost what it had not written to its disk',
       ])
     },
   )
+
+  it('F29: knows by which chat a reply runs that has said nothing yet', async () => {
+    // Whatever does not wait for the disk is lost.
+    await using own = await startPostgres(['wal_writer_delay=10s'])
+    const url = await own.newDatabase()
+    await using store = await open(url, { heartbeat: { everyMs: 1e6, deadAfterMs: 1e6 } })
+    const run = await runReply(store, await openSession(store.ledger))
+    run.recordChat('chat')
+    const chat = () => ask(url, 'SELECT chat FROM replies')
+    await expect.poll(chat).toEqual([{ chat: 'chat' }])
+    await own.crash()
+    await own.start()
+    expect(await chat()).toEqual([{ chat: 'chat' }])
+  })
 })
 
 /** Keeps a row of a session's own locked until it is released. */
@@ -260,6 +275,12 @@ describe('postgres: sessions beside each other', () => {
   })
 })
 
+const isFine = (store: Store) =>
+  store.ping().then(
+    () => true,
+    () => false,
+  )
+
 describe('postgres: a server that is away', () => {
   it('F28: refuses all that is asked for a session whose last write is in doubt, and says that it fails once', async () => {
     await using own = await startPostgres()
@@ -314,7 +335,7 @@ describe('postgres: a server that is away', () => {
     await expect(store.ping()).rejects.toThrow(StoreError)
     run.append([{ kind: 'ANSWER', offset: 7, text: 'while' }])?.catch(() => {})
     await own.start()
-    await expect.poll(() => store.ping().then(() => 'fine', String)).toBe('fine')
+    await until(() => isFine(store), 'the store to write again')
     expect(await finish(run, completed('before while'))).toMatchObject({ type: 'finished' })
     const events = await readAll(store.log, session)
     expect(events.map(({ type }) => type).filter((type) => type !== 'delta')).toEqual([
@@ -322,6 +343,36 @@ describe('postgres: a server that is away', () => {
       'completed',
     ])
     expect(answerOf(events, run)).toBe('before while')
+  })
+
+  it('F28: refuses at once what is asked of a server that stands still, keeps what runs, and goes on when it wakes', async () => {
+    await using own = await startPostgres()
+    const told: unknown[] = []
+    const error = (detail: object) => void told.push(detail)
+    await using store = await open(await own.newDatabase(), { logger: { ...silentLogger, error } })
+    const session = await openSession(store.ledger)
+    const run = await runReply(store, session)
+    await own.signal('SIGSTOP')
+    await expect(store.ping()).rejects.toThrow(StoreError)
+    await expect(acceptReply(store.ledger, session)).rejects.toThrow(StoreError)
+    expect(told).toEqual([{ kind: 'unavailable', cause: 'the server does not answer' }])
+    expect(run.append([{ kind: 'ANSWER', offset: 0, text: 'meanwhile' }])).toBe(undefined)
+    await own.signal('SIGCONT')
+    await until(() => isFine(store), 'the store to write again')
+    expect(await finish(run, completed('meanwhile'))).toMatchObject({ type: 'finished' })
+    expect(answerOf(await readAll(store.log, session), run)).toBe('meanwhile')
+  })
+
+  it('F28: ends although the server stands still', async () => {
+    await using own = await startPostgres()
+    const store = await open(await own.newDatabase())
+    const session = await openSession(store.ledger)
+    const run = await runReply(store, session)
+    await own.signal('SIGSTOP')
+    const renamed = store.ledger.renameConversation(session, run.reply.conversationId, 'new', 5)
+    const refused = expect(renamed).rejects.toThrow(StoreError)
+    await within(Promise.resolve(store[Symbol.asyncDispose]()), 'the store to be closed', 20_000)
+    await refused
   })
 
   it('P11: stores what it says and nothing of what it refuses, whenever connections break', async () => {
@@ -355,12 +406,15 @@ describe('postgres: a server that is away', () => {
   })
 })
 
+/** A server that is there lets everybody through some day. */
+const maxTries = 1_000
+
 async function patiently<T>(work: () => Promise<T>): Promise<T> {
-  for (;;) {
+  for (let tries = 1; ; tries += 1) {
     try {
       return await work()
     } catch (error) {
-      if (!(error instanceof Error)) throw error
+      if (tries === maxTries || !(error instanceof Error)) throw error
     }
   }
 }

@@ -26,10 +26,14 @@ export interface EngineClientOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: Pick<Metrics, 'storeWritten'>
+  /** How long an outage is borne with, in ms, before running replies and their readers hear of it. Default 0. */
+  readonly bearMs?: number
   /** Called when a write failed that nothing was known of, once its calls are rejected. */
   readonly onFailing: () => void
   readonly held: () => readonly string[]
   readonly onLost: (fences: readonly string[]) => void
+  /** Called when the store has failed for too long to be borne with. */
+  readonly onGivenUp: () => void
   /** Called when the engine has died after it was opened, once its calls are rejected. */
   readonly onDied: (error: Error) => void
 }
@@ -56,7 +60,10 @@ export class EngineClient implements AsyncDisposable {
   readonly #pending = new Map<number, Pending>()
   #calls: CallMessage[] = []
   #lastId = 0
-  #isFailing = false
+  /** `given-up`: it has failed for too long to be borne with. */
+  #health: 'writes' | 'fails' | 'given-up' = 'writes'
+  /** Of an outage that is borne with. */
+  #bearing: Disposable | undefined
   /** Set once nothing is taken any more, with what callers are told. */
   #closed: StoreError | undefined
   #closing: Promise<void> | undefined
@@ -82,7 +89,12 @@ export class EngineClient implements AsyncDisposable {
 
   /** The last write failed. */
   get isFailing(): boolean {
-    return this.#isFailing
+    return this.#health !== 'writes'
+  }
+
+  /** Writes have failed for so long that nothing may wait for the store any more, or fail since its disk is full. */
+  get isGivenUp(): boolean {
+    return this.#health === 'given-up'
   }
 
   /** Nothing is taken any more. */
@@ -190,20 +202,46 @@ export class EngineClient implements AsyncDisposable {
     if (pending === undefined) return
     this.#pending.delete(answer.id)
     if (answer.type === 'done') {
-      if (pending.isProof || answer.events.length > 0) this.#isFailing = false
+      if (pending.isProof || answer.events.length > 0) this.#writes()
       pending.done(answer.value, answer.events)
       return
     }
-    const { kind, message } = answer
+    const { kind, message, scope } = answer
     if (kind === undefined) {
       pending.failed(new Error(message))
       return
     }
-    const error = new StoreError(kind, message)
-    pending.failed(error)
-    if (this.#isFailing) return
-    this.#isFailing = true
-    this.#options.onFailing()
+    // Whoever hears of the failure finds the store failing.
+    const isNews = scope === undefined && this.#fails(kind)
+    pending.failed(new StoreError(kind, message))
+    if (isNews) this.#options.onFailing()
+  }
+
+  #writes(): void {
+    this.#health = 'writes'
+    this.#bearing?.[Symbol.dispose]()
+    this.#bearing = undefined
+  }
+
+  /** Returns whether it wrote before. */
+  #fails(kind: StoreError['kind']): boolean {
+    const wrote = this.#health === 'writes'
+    const { bearMs = 0, clock } = this.#options
+    // Room on a disk does not come by itself.
+    if (kind === 'full' || bearMs === 0) this.#giveUp()
+    else if (wrote) {
+      this.#health = 'fails'
+      this.#bearing = clock.timer(bearMs, () => this.#giveUp())
+    }
+    return wrote
+  }
+
+  #giveUp(): void {
+    if (this.#health === 'given-up') return
+    this.#health = 'given-up'
+    this.#bearing?.[Symbol.dispose]()
+    this.#bearing = undefined
+    this.#options.onGivenUp()
   }
 
   async #close(): Promise<void> {
@@ -229,6 +267,8 @@ export class EngineClient implements AsyncDisposable {
 
   #end(error: StoreError): void {
     this.#closed = error
+    this.#bearing?.[Symbol.dispose]()
+    this.#bearing = undefined
     this.#calls = []
     const pending = [...this.#pending.values()]
     this.#pending.clear()

@@ -29,7 +29,7 @@ export function createReplyLog(
 
   /** The end that a reader waits for cannot be written now: it resumes later, and meets no end that is not stored. */
   function orThrow(log: SessionLog, result: ReadResult): ReadResult {
-    if (result.length === 0 && client.isFailing && log.isBusy) {
+    if (result.length === 0 && client.isGivenUp && log.isBusy) {
       throw new StoreError('unavailable', 'what comes next cannot be written now')
     }
     return result

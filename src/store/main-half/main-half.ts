@@ -26,6 +26,10 @@ export interface MainHalfOptions {
   readonly peers?: PeerChannel | undefined
   /** What is kept in memory of sessions. */
   readonly limits?: SessionLogLimits
+  /**
+   * How long an outage of the store is borne with, in ms: replies that run and their readers go on from memory. Default 0.
+   */
+  readonly bearMs?: number
   /** Called when the engine has died. Default: throws, as any uncaught exception of the process. */
   readonly onDied?: (error: Error) => void
 }
@@ -33,21 +37,29 @@ export interface MainHalfOptions {
 /** The half that lives on the event loop: leases, texts and the ends of session logs, before an engine. */
 export async function openMainHalf(
   start: (listener: EngineListener) => Engine,
-  { clock, logger, metrics, confirmAfterMs, peers, limits, onDied = raise }: MainHalfOptions,
+  options: MainHalfOptions,
 ): Promise<Store> {
+  const {
+    clock,
+    logger,
+    metrics,
+    confirmAfterMs,
+    peers,
+    limits,
+    bearMs = 0,
+    onDied = raise,
+  } = options
   const isShared = confirmAfterMs !== undefined
   const logs = new SessionLogs(limits, isShared)
-  const onFailing = () => {
-    writer.retry()
-    logs.wakeBusy()
-  }
   const client = new EngineClient(start, {
     clock,
     logger,
     metrics,
-    onFailing,
     held: () => leases.fences(),
     onLost: (fences) => leases.lost(fences),
+    bearMs,
+    onFailing: () => writer.retry(),
+    onGivenUp: () => logs.wakeBusy(),
     onDied,
   })
   const writer = new TextWriter(client, clock)

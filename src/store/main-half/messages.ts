@@ -18,11 +18,15 @@ export type AnswerMessage =
       readonly value: unknown
       readonly events: readonly WrittenEvent[]
     }
-  /** Nothing of it remains. `kind` undefined: a bug, told as an error that is no {@link StoreError}. */
+  /**
+   * Nothing of it remains. `kind` undefined: a bug, told as an error that is no {@link StoreError}. `scope`: the store can
+   * be written, though not for this call.
+   */
   | {
       readonly id: number
       readonly type: 'failed'
       readonly kind: StoreError['kind'] | undefined
+      readonly scope?: 'call'
       readonly message: string
     }
 

@@ -14,19 +14,26 @@ export interface TextSource {
 const groupMs = 250
 /** Code units of all replies that may wait for the disk before their runs have to. */
 const maxWaiting = 1024 * 1024
+/** The same while an outage of the store is borne with, and the most of one reply. */
+const maxHeld = 32 * 1024 * 1024
+const maxHeldOfOne = 256 * 1024
+
+/** A run that waits until the next write of its text has ended. */
+interface Waiter extends PromiseWithResolvers<void> {
+  readonly source: TextSource
+}
 
 /** Writes what is new of all running replies together. Nobody waits for it, unless too much waits or the store fails. */
 export class TextWriter {
   readonly #client: EngineClient
   readonly #clock: Clock
   readonly #sources = new Set<TextSource>()
+  /** Whose text is being written: what is new of them meanwhile waits for that, and for no other write. */
+  readonly #writing = new Set<TextSource>()
   /** Code units that are not on disk. */
   #waiting = 0
   #timer: Disposable | undefined
-  /** The write that is under way. */
-  #isWriting = false
-  /** Those who wait for the next write. */
-  #waiters: PromiseWithResolvers<void>[] = []
+  #waiters: Waiter[] = []
 
   constructor(client: EngineClient, clock: Clock) {
     this.#client = client
@@ -40,11 +47,11 @@ export class TextWriter {
   add(source: TextSource, length: number): Promise<void> | undefined {
     this.#sources.add(source)
     this.#waiting += length
-    if (!this.#client.isFailing && this.#waiting <= maxWaiting) {
+    if (this.#isBorne(source)) {
       this.#schedule()
       return undefined
     }
-    const waiter = Promise.withResolvers<void>()
+    const waiter = { source, ...Promise.withResolvers<void>() }
     this.#waiters.push(waiter)
     // A store that fails is not asked at once again.
     if (this.#client.isFailing) this.#schedule()
@@ -54,14 +61,15 @@ export class TextWriter {
 
   /** What is new of the reply is written by another call, or never. */
   remove(source: TextSource): void {
+    for (const { resolve } of this.#takeWaiters([source])) resolve()
     if (this.#sources.delete(source)) this.#count()
   }
 
   /** Writes what is new of one reply now, ahead of whatever is called next, unless that is under way. */
   flush(source: TextSource): void {
     if (source.unwritten.isPosted) return
-    this.remove(source)
-    this.#post([source], []).catch(() => {})
+    this.#sources.delete(source)
+    this.#post([source]).catch(() => {})
   }
 
   /** Finds out when the store writes again. */
@@ -75,7 +83,14 @@ export class TextWriter {
     this.#timer = undefined
     const sources = [...this.#sources]
     this.#sources.clear()
-    this.#post(sources, this.#waiters.splice(0)).catch(() => {})
+    this.#post(sources).catch(() => {})
+  }
+
+  /** Whether the text of a reply may wait for the store while its run goes on. */
+  #isBorne(source: TextSource): boolean {
+    if (this.#client.isGivenUp) return false
+    if (!this.#client.isFailing) return this.#waiting <= maxWaiting
+    return this.#waiting <= maxHeld && source.unwritten.length <= maxHeldOfOne
   }
 
   #schedule(): void {
@@ -86,26 +101,34 @@ export class TextWriter {
     })
   }
 
-  /** One at a time: what comes meanwhile makes the next one. */
+  /** One write of each reply at a time: what comes meanwhile makes the next one. A write that hangs keeps no other reply's. */
   #write(): void {
-    if (this.#isWriting) return
-    this.#isWriting = true
-    const sources = [...this.#sources]
-    this.#sources.clear()
-    void this.#post(sources, this.#waiters.splice(0))
-      .catch(() => {})
+    const sources = [...this.#sources].filter((source) => !this.#writing.has(source))
+    if (sources.length === 0 && this.#writing.size > 0) return
+    for (const source of sources) {
+      this.#sources.delete(source)
+      this.#writing.add(source)
+    }
+    void this.#post(sources)
+      .catch(() => this.#schedule())
       .finally(() => {
-        this.#isWriting = false
-        if (this.#client.isFailing) this.#schedule()
+        for (const source of sources) this.#writing.delete(source)
+        if (this.#client.isFailing || this.#timer !== undefined) this.#schedule()
         else if (this.#waiters.length > 0) this.#write()
         else if (this.#sources.size > 0) this.#schedule()
       })
   }
 
-  async #post(
-    sources: readonly TextSource[],
-    waiters: readonly PromiseWithResolvers<void>[],
-  ): Promise<void> {
+  #takeWaiters(sources: readonly TextSource[]): readonly Waiter[] {
+    const { taken = [], left = [] } = Object.groupBy(this.#waiters, ({ source }) =>
+      sources.includes(source) ? 'taken' : 'left',
+    )
+    this.#waiters = left
+    return taken
+  }
+
+  async #post(sources: readonly TextSource[]): Promise<void> {
+    const waiters = this.#takeWaiters(sources)
     const writes = sources
       .filter(({ unwritten }) => !unwritten.isEmpty)
       .map((source) => ({ source, started: source.unwritten.write(false) }))
@@ -133,17 +156,23 @@ export class TextWriter {
       if (error instanceof StoreError || writes.length < 2) {
         for (const { source } of writes) this.#sources.add(source)
         this.#count()
-        for (const { reject } of waiters) reject(error)
+        for (const waiter of waiters) {
+          if (this.#isBorne(waiter.source)) waiter.resolve()
+          else if (this.#client.isFailing) waiter.reject(error)
+          else this.#waiters.push(waiter)
+        }
         throw error
       }
       // What is stored of one of them is damaged, which is no failure of the others: each is written by itself.
-      await Promise.allSettled(writes.map(({ source }) => this.#post([source], [])))
+      await Promise.allSettled(writes.map(({ source }) => this.#post([source])))
     }
     for (const { resolve } of waiters) resolve()
   }
 
   #count(): void {
     this.#waiting = 0
-    for (const { unwritten } of this.#sources) this.#waiting += unwritten.length
+    for (const { unwritten } of this.#sources.union(this.#writing)) {
+      this.#waiting += unwritten.length
+    }
   }
 }

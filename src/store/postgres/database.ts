@@ -1,8 +1,8 @@
-import { DatabaseError, Pool, type PoolConfig } from 'pg'
+import { DatabaseError, Pool, type PoolClient, type PoolConfig } from 'pg'
 import type { StoredRow } from '../engine/columns.ts'
 import { StoreError } from '../store.ts'
 import { parserOf, toParameter } from './values.ts'
-import { type Sql, sql } from './sql.ts'
+import { type Sql, type SqlValue, sql } from './sql.ts'
 
 export interface DatabaseOptions {
   /** `postgres://…`, with the options that `libpq` knows, such as `sslmode` and `sslrootcert`. */
@@ -10,8 +10,10 @@ export interface DatabaseOptions {
   /** Takes the place of what the URL has. */
   readonly password: string | undefined
   readonly maxConnections: number
-  /** A statement that has not been answered after so many ms is given up with its connection. Default 30,000. */
+  /** A statement that has not been answered after so many ms is given up with its connection. Default 10,000. */
   readonly answerMs?: number
+  /** Called after each statement: whether the server has left it unanswered for so long. */
+  readonly onOutcome?: (isSilent: boolean) => void
 }
 
 /**
@@ -22,16 +24,19 @@ export class StatementError extends Error {
   override readonly name = 'StatementError'
   readonly outcome: 'refused' | 'lost' | 'conflict' | 'bug'
   readonly isFull: boolean
+  /** The server neither did it nor refused it in time. */
+  readonly isSilence: boolean
 
   constructor(outcome: StatementError['outcome'], message: string, options?: ErrorOptions) {
     super(message, options)
     this.outcome = outcome
     this.isFull = codeOf(options?.cause) === diskFull
+    this.isSilence = isTimeout(options?.cause)
   }
 }
 
 /** A connection is waited for no longer than this, in ms. */
-const connectMs = 5_000
+const connectMs = 3_000
 
 /**
  * Connections to the database. Each statement is a transaction of its own, without a name and without any state of its
@@ -39,8 +44,14 @@ const connectMs = 5_000
  */
 export class Database implements AsyncDisposable {
   readonly #pool: Pool
+  readonly #onOutcome: (isSilent: boolean) => void
+  readonly #used = new Set<PoolClient>()
+  /** Those who wait for a connection hear by these that they get none. */
+  readonly #waiting = new Set<(error: Error) => void>()
+  /** Why nothing is sent now. */
+  #paused: string | undefined
 
-  constructor({ url, password, maxConnections, answerMs = 30_000 }: DatabaseOptions) {
+  constructor({ url, password, maxConnections, answerMs = 10_000, onOutcome }: DatabaseOptions) {
     const config: PoolConfig = {
       connectionString: url,
       max: maxConnections,
@@ -52,6 +63,7 @@ export class Database implements AsyncDisposable {
       types: { getTypeParser: (oid: number) => parserOf(oid) },
     }
     this.#pool = new Pool(password === undefined ? config : { ...config, password })
+    this.#onOutcome = onOutcome ?? (() => {})
     // A connection that breaks while nobody waits for an answer is replaced when it is needed.
     this.#pool.on('error', () => {})
     this.#pool.on('connect', (client) => client.on('error', () => {}))
@@ -60,55 +72,102 @@ export class Database implements AsyncDisposable {
   /** @throws {@link StatementError} */
   async query(statement: Sql): Promise<readonly StoredRow[]> {
     const { text, values } = statement.toQuery()
-    const client = await this.#connect()
     try {
-      const { rows } = await client.query<StoredRow>({ text, values: values.map(toParameter) })
-      client.release()
+      const rows = await this.#use(async (client) => {
+        const answer = await client.query<StoredRow>({ text, values: values.map(toParameter) })
+        return answer.rows
+      })
+      this.#onOutcome(false)
       return rows
     } catch (error) {
       const failure = toStatementError(error)
-      client.release(failure.outcome === 'lost')
+      this.#onOutcome(failure.isSilence)
       throw failure
     }
+  }
+
+  /** Refuses every statement until `resume`, and those that have no answer yet get none. */
+  pause(reason: string): void {
+    if (this.#paused !== undefined) return
+    this.#paused = reason
+    for (const refuse of this.#waiting) refuse(new StatementError('refused', reason))
+    this.#waiting.clear()
+    // What waits for an answer is broken off with its connection.
+    for (const client of this.#used) void client.end()
+  }
+
+  resume(): void {
+    this.#paused = undefined
   }
 
   /** Statements that are done together or not at all. */
   async transaction(
     work: (query: (statement: Sql) => Promise<readonly StoredRow[]>) => Promise<void>,
   ): Promise<void> {
-    const client = await this.#connect()
-    let isDone = false
-    try {
-      await client.query('BEGIN')
-      await work(async (statement) => {
-        const { text, values } = statement.toQuery()
+    await this.#use(async (client) => {
+      const send = async (text: string, values: readonly SqlValue[] = []) => {
         // Several statements at once have no values.
         const { rows } =
           values.length === 0
             ? await client.query<StoredRow>(text)
             : await client.query<StoredRow>(text, values.map(toParameter))
         return rows
-      })
-      await client.query('COMMIT')
-      isDone = true
-    } catch (error) {
-      throw error instanceof DatabaseError ? toStatementError(error) : error
-    } finally {
-      // A transaction that was broken off ends with its connection.
-      client.release(!isDone)
-    }
+      }
+      try {
+        await send('BEGIN')
+        await work((statement) => {
+          const { text, values } = statement.toQuery()
+          return send(text, values)
+        })
+        await send('COMMIT')
+      } catch (error) {
+        throw error instanceof DatabaseError ? toStatementError(error) : error
+      }
+    })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.pause('the store is closed')
     await this.#pool.end()
   }
 
-  async #connect() {
+  async #use<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
+    const client = await this.#connect()
+    this.#used.add(client)
+    let isWhole = false
     try {
-      return await this.#pool.connect()
-    } catch (cause) {
-      throw new StatementError('refused', `no connection: ${reasonOf(cause)}`, { cause })
+      const result = await work(client)
+      isWhole = true
+      return result
+    } catch (error) {
+      isWhole = error instanceof DatabaseError && toStatementError(error).outcome !== 'lost'
+      throw error
+    } finally {
+      this.#used.delete(client)
+      // A transaction that was broken off ends with its connection.
+      client.release(!isWhole)
     }
+  }
+
+  #connect(): Promise<PoolClient> {
+    const { promise, resolve, reject } = Promise.withResolvers<PoolClient>()
+    if (this.#paused === undefined) {
+      this.#waiting.add(reject)
+      // A file of the URL that is not there is thrown at once.
+      Promise.try(() => this.#pool.connect())
+        .then(
+          (client) => {
+            if (this.#waiting.delete(reject)) resolve(client)
+            else client.release()
+          },
+          (cause: unknown) => {
+            this.#waiting.delete(reject)
+            reject(new StatementError('refused', `no connection: ${reasonOf(cause)}`, { cause }))
+          },
+        )
+        .catch(reject)
+    } else reject(new StatementError('refused', this.#paused))
+    return promise
   }
 }
 
@@ -142,6 +201,7 @@ const ofServer = /^(?:08|53|57|58|XX00[12]|25006)/
 const lostWith = /^(?:08|57P)/
 
 function toStatementError(cause: unknown): StatementError {
+  if (cause instanceof StatementError) return cause
   if (!(cause instanceof DatabaseError)) {
     return new StatementError('lost', `no answer: ${reasonOf(cause)}`, { cause })
   }
@@ -159,6 +219,13 @@ function toStatementError(cause: unknown): StatementError {
   }
   // What the server says of a wrong statement quotes values, and so what somebody said.
   return new StatementError('bug', `a statement is wrong (${code})`)
+}
+
+/** What `pg` says when a connection, or an answer, did not come in time. */
+const timeouts = /^(?:Query read timeout|timeout exceeded|Connection terminated due to connection)/
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof Error && timeouts.test(error.message)
 }
 
 /** What is said of a connection quotes no value. */

@@ -20,9 +20,9 @@ export interface PostgresEngineOptions extends DatabaseOptions {
   readonly newId: NewId
 }
 
-/** A beat that is answered later than this, in ms, is given up: a connection that hangs makes nobody dead. */
+/** A beat that is answered later than this, in ms, is given up, and the server is away: it neither answers nor refuses. */
 const beatMs = 3_000
-/** How long closing waits for the outcome of writes that are in doubt, in ms. */
+/** How long closing waits for statements, and for the outcome of writes that are in doubt, in ms. */
 const closingMs = 2_000
 
 type TableCall = CallOf<keyof Table>
@@ -48,7 +48,13 @@ export class PostgresEngine implements Engine {
     this.#options = options
     this.#listener = listener
     this.#db = new Database(options)
-    this.#heart = new Database({ ...options, maxConnections: 1, answerMs: beatMs })
+    this.#heart = new Database({
+      ...options,
+      maxConnections: 1,
+      answerMs: beatMs,
+      onOutcome: (isSilent) =>
+        isSilent ? this.#db.pause('the server does not answer') : this.#db.resume(),
+    })
     void this.#open()
   }
 
@@ -77,7 +83,7 @@ export class PostgresEngine implements Engine {
     const db = this.#db
     const { signal } = this.#ending
     try {
-      await prepareDatabase(db, sessionKeyCheck)
+      await prepareDatabase(this.#options, sessionKeyCheck)
       const presence = new Presence({
         db: this.#heart,
         clock,
@@ -148,6 +154,10 @@ export class PostgresEngine implements Engine {
       return
     }
     const { kind, message } = toStoreError(error)
+    if (!isOfServer(error)) {
+      this.#answer({ id, type: 'failed', kind, message, scope: 'call' })
+      return
+    }
     const cause = error instanceof Error ? error.message : ''
     if (!this.#isFailing) this.#note('error', 'store write failed', { kind, cause })
     this.#isFailing = true
@@ -168,7 +178,10 @@ export class PostgresEngine implements Engine {
 
   /** What was posted before is done, then the database is let go of. */
   async #close(id: number): Promise<void> {
-    using _timer = this.#options.clock.timer(closingMs, () => this.#ending.abort())
+    using _timer = this.#options.clock.timer(closingMs, () => {
+      this.#ending.abort()
+      for (const db of [this.#db, this.#heart]) db.pause('the store is closed')
+    })
     await Promise.all(this.#underWay)
     await this.#presence?.[Symbol.asyncDispose]()
     this.#presence = undefined
@@ -190,6 +203,11 @@ function perform<M extends TableCall['method']>(
   context: Parameters<Table[M]>[1],
 ): Promise<unknown> {
   return table[method](args, context)
+}
+
+/** Whether the server cannot write now; else one answer was lost, or one session cannot be written. */
+function isOfServer(error: unknown): boolean {
+  return error instanceof StatementError && error.outcome === 'refused'
 }
 
 function explain(error: unknown): string {

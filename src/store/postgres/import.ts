@@ -19,6 +19,9 @@ import { encodeText } from './values.ts'
 /** Rows that are read back at once. */
 const maxRows = 1_000
 
+/** Nobody waits for one of many statements that each write many rows. */
+const answerMs = 600_000
+
 type Query = (statement: Sql) => Promise<readonly StoredRow[]>
 
 /**
@@ -30,8 +33,8 @@ export async function importIntoPostgres(
   options: DatabaseOptions & { readonly sessionKeyCheck: string },
   lines: AsyncIterable<TransferLine>,
 ): Promise<Totals> {
-  await using db = new Database(options)
-  await prepareDatabase(db, options.sessionKeyCheck)
+  await prepareDatabase(options, options.sessionKeyCheck)
+  await using db = new Database({ ...options, answerMs })
   let totals: Totals | undefined
   await db.transaction(async (query) => {
     await takeEmpty(query)

@@ -1,17 +1,24 @@
 import { string } from '../engine/columns.ts'
 import { StoreOpenError } from '../store.ts'
-import type { Database } from './database.ts'
+import { Database, type DatabaseOptions } from './database.ts'
 import { migrations } from './schema.ts'
 import { sql, raw } from './sql.ts'
 
 /** 'CozG': all who start at once ask for this lock, so that one of them brings the tables up to date. */
 const lock = 0x436f7a47
 
+/** A migration may take hours: the longest time that a timer has. */
+const limitMs = 2 ** 31 - 1
+
 /**
  * Brings the tables to this version, and compares the digest of the session key with the stored one.
  * @throws {@link StoreOpenError}
  */
-export async function prepareDatabase(db: Database, sessionKeyCheck: string): Promise<void> {
+export async function prepareDatabase(
+  options: DatabaseOptions,
+  sessionKeyCheck: string,
+): Promise<void> {
+  await using db = new Database({ ...options, maxConnections: 1, answerMs: limitMs })
   await db.transaction(async (query) => {
     await query(sql`SELECT pg_advisory_xact_lock(${lock})::text`)
     const [tables] = await query(

@@ -13,8 +13,8 @@ import type { CallContext } from './sessions.ts'
 const maxTogether = 8_192
 
 /**
- * Writes what is new of the texts of many running replies as one statement, which does not wait for the disk: what a crash
- * of the server takes back is written again by whoever runs the reply.
+ * Writes what is new of the texts of many running replies as one statement, which does not wait for the disk where it is
+ * text alone: what a crash of the server takes back is written again by whoever runs the reply.
  */
 export function createWriteTexts(
   db: Database,
@@ -30,8 +30,13 @@ export function createWriteTexts(
       ...(answer === undefined ? [] : [{ text, kind: textKinds.answer, ...at(answer) }]),
       ...(reasoning === undefined ? [] : [{ text, kind: textKinds.reasoning, ...at(reasoning) }]),
     ])
+    // A text that the server has lost is missed where the next one goes on: of a chat or a revision nothing is seen.
+    const isText = texts.every(
+      ({ chatId, revisions }) => chatId === undefined && revisions === undefined,
+    )
+    const wait = isText ? sql`set_config('synchronous_commit', 'off', true)` : sql`NULL`
     const found = await db.query(sql`
-      WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
+      WITH quick AS MATERIALIZED (SELECT ${wait}),
       given AS (
         SELECT given.* FROM quick, unnest(
           ${texts.map(({ sessionId }) => sessionId)}::text[], ${texts.map(({ replyId }) => replyId)}::text[],

@@ -6,6 +6,9 @@ import { type Heartbeat, heartbeatFor } from './presence.ts'
 
 export { heartbeatFor }
 
+/** A server that restarts, or another one that takes its place, is back by then. */
+const bearMs = 15_000
+
 export interface PostgresStoreOptions extends MainHalfOptions {
   /** `postgres://…`, with the options that `libpq` knows, such as `sslmode` and `sslrootcert`. */
   readonly url: string
@@ -31,6 +34,7 @@ export function openPostgresStore(options: PostgresStoreOptions): Promise<Store>
   const newId = createRandomIds()
   const engine = { url, password, maxConnections, sessionKeyCheck, heartbeat, clock, newId }
   return openMainHalf((listener) => new PostgresEngine(engine, listener), {
+    bearMs,
     ...options,
     confirmAfterMs: heartbeat.deadAfterMs / 3,
   })

@@ -58,6 +58,43 @@ describe('the client of an engine', () => {
     expect(client.isFailing).toBe(false)
   })
 
+  it('F28: takes a store for failing by no answer that one call alone has lost', async () => {
+    const parts = createSpokenClient()
+    const { client, answer, open } = parts
+    open()
+    const lost = client.call('ping', { at: 1 })
+    answer(failed(1, 'unavailable', 'call'))
+    await expect(lost).rejects.toMatchObject({ kind: 'unavailable' })
+    expect([client.isFailing, parts.failures]).toEqual([false, 0])
+  })
+
+  it('F28: gives a store that is away up once it was borne with for long enough, and a full one at once', async () => {
+    const parts = createSpokenClient({ bearMs: 1_000 })
+    const { client, clock, answer, open } = parts
+    open()
+    const fail = async (id: number, kind: 'full' | 'unavailable') => {
+      const call = client.call('ping', { at: id })
+      answer(failed(id, kind))
+      await expect(call).rejects.toMatchObject({ kind })
+    }
+    await fail(1, 'unavailable')
+    clock.advance(999)
+    expect([client.isFailing, client.isGivenUp]).toEqual([true, false])
+    const ping = client.call('ping', { at: 2 })
+    answer(done(2))
+    await ping
+    await fail(3, 'unavailable')
+    clock.advance(999)
+    expect(client.isGivenUp).toBe(false)
+    clock.advance(1)
+    expect([client.isGivenUp, parts.givenUp]).toEqual([true, 1])
+    const back = client.call('ping', { at: 4 })
+    answer(done(4))
+    await back
+    await fail(5, 'full')
+    expect([client.isGivenUp, parts.givenUp, clock.pending]).toEqual([true, 2, 0])
+  })
+
   it('keeps the process alive while it opens and while calls wait', async () => {
     const { client, answer, open, kept } = createSpokenClient()
     open()
