@@ -49,6 +49,8 @@ async function run([first, ...rest]: readonly string[]): Promise<ExitCode> {
       return await (await import('./cli/store-transfer.ts')).runExportStore(options, print)
     case 'import-store':
       return await (await import('./cli/store-transfer.ts')).runImportStore(options, print)
+    case 'migrate':
+      return await (await import('./cli/migrate.ts')).runMigrate(options, print)
     case 'check-config':
       return await (await import('./cli/check-config.ts')).runCheckConfig(options, print)
   }

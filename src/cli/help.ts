@@ -9,6 +9,7 @@ export const commands = [
   'check-config',
   'export-store',
   'import-store',
+  'migrate',
 ] as const
 export type Command = (typeof commands)[number]
 
@@ -28,6 +29,7 @@ Commands:
   check-config   check the configuration and list every problem
   export-store   write all that a SQLite file holds into a transfer file
   import-store   write a transfer file into an empty PostgreSQL database
+  migrate        bring the tables of a PostgreSQL database up to date
 
 Options:
   -h, --help     this text; after a command, that command's own
@@ -177,6 +179,15 @@ the digests of the source, which are printed. Conversations go on, and cursors t
 Options:
       --file FILE    the file of export-store
   -c, --config FILE  the configuration with the new "store"; default: the path in COZE_GATEWAY_CONFIG
+`,
+  migrate: `Usage: coze-graphql-gateway migrate [--config FILE] [--check]
+
+Brings the tables of the PostgreSQL database to the version of this program, as the first start of a gateway would,
+and prints the versions. Gateways of the version before go on meanwhile and afterwards.
+
+Options:
+      --check    changes nothing; exit code 1: the tables are of an older version
+  -c, --config FILE  the configuration of the gateway; default: the path in COZE_GATEWAY_CONFIG
 `,
   'check-config': `Usage: coze-graphql-gateway check-config [--config FILE] [--online] [--token FILE]
 

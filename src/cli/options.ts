@@ -68,6 +68,7 @@ const optionsOf: Readonly<Record<Command, ParseArgsOptionsConfig>> = {
   },
   'export-store': { help, config, file: text },
   'import-store': { help, config, file: text },
+  migrate: { help, config, check: flag },
   schema: { help },
   'check-config': { help, config, online: flag, token: text },
 }
