@@ -55,24 +55,41 @@ describe('a gateway on PostgreSQL', () => {
     expect(check(talk.recorder.history)).toEqual([])
   })
 
-  it('F28: refuses messages while the server is away, and brings what runs to its end when it is back', async () => {
-    const talk = createTalk(system)
-    const who = system.person('away')
-    const path = '/v3/chat'
-    await system.emulator.faults(path, { kind: 'pause', afterDeltas: 3 })
-    const reply = await talk.send(who, { text: '/long 9 away', assistantId: 'bot' })
-    await system.emulator.until({ held: 'pause' })
-    await server.crash()
-    await until(async () => !(await isReady()), 'the gateway to be not ready')
-    expect(await talk.trySend(who, { text: 'now?', assistantId: 'bot' })).toBeUndefined()
-    await server.start()
-    await until(isReady, 'the gateway to be ready')
-    await system.emulator.release()
-    expect(await talk.ending(who, reply.id)).toMatchObject({ __typename: 'ReplyCompleted' })
-    expect(await talk.say(who, { text: 'again', assistantId: 'bot' })).toMatchObject({
-      __typename: 'ReplyCompleted',
-    })
-    await talk.settle()
-    expect(check(talk.recorder.history)).toEqual([])
-  })
+  it.each([
+    { how: 'has crashed', leave: () => server.crash(), comeBack: () => server.start() },
+    {
+      how: 'stands still',
+      leave: () => server.signal('SIGSTOP'),
+      comeBack: () => server.signal('SIGCONT'),
+    },
+  ])(
+    'F28: refuses messages while the server $how, shows what runs to who reads it, and ends it when it is back',
+    async ({ how, leave, comeBack }) => {
+      const talk = createTalk(system)
+      const who = system.person(how)
+      await system.emulator.faults('/v3/chat', { kind: 'pause', afterDeltas: 3 })
+      const reply = await talk.send(who, { text: '/long 9 away', assistantId: 'bot' })
+      const reader = { reader: 'stays', as: who.name, token: who.token, replyId: reply.id }
+      const reading = await talk.recorder.follow(system.client, reader)
+      await system.emulator.until({ held: 'pause' })
+      await leave()
+      await until(async () => !(await isReady()), 'the gateway to be not ready')
+      expect(await talk.trySend(who, { text: 'now?', assistantId: 'bot' })).toBeUndefined()
+      await system.emulator.release()
+      // All of it has come, and its end waits for the server.
+      const said = await reading.take(
+        (event) => event.__typename === 'ReplyDelta' && event.text.includes('9'),
+      )
+      expect(said.at(-1)).toMatchObject({ __typename: 'ReplyDelta' })
+      await comeBack()
+      await until(isReady, 'the gateway to be ready')
+      const rest = await reading.take((event) => event.__typename === 'ReplyCompleted')
+      expect(rest).toMatchObject([{ __typename: 'ReplyCompleted' }])
+      expect(await talk.say(who, { text: 'again', assistantId: 'bot' })).toMatchObject({
+        __typename: 'ReplyCompleted',
+      })
+      await talk.settle()
+      expect(check(talk.recorder.history)).toEqual([])
+    },
+  )
 })
