@@ -1,5 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises'
-import { stripTypeScriptTypes } from 'node:module'
+import nodeModule from 'node:module'
 import { type AssetFile, scriptType, styleType } from '../assets.ts'
 
 /** The rooms whose modules browsers load. Their addresses mirror the folders, so that the modules find each other. */
@@ -40,11 +40,12 @@ async function readStatic(name: string, type: string): Promise<AssetFile> {
 
 function asScript(source: string): string {
   if (!isSource) return source
+  // Bun has no such function, and could not even load a module that imports it by name.
   // Node warns that the function is experimental, though it runs all of our sources by it.
   const warn = process.emitWarning.bind(process)
   process.emitWarning = () => undefined
   try {
-    return stripTypeScriptTypes(source)
+    return nodeModule.stripTypeScriptTypes(source)
   } finally {
     process.emitWarning = warn
   }
