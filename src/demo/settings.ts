@@ -11,7 +11,7 @@ const keyId = 'demo-key'
 const accountId = 'demo-account'
 /** A Studio has this one identity for everybody. */
 const personalToken = 'pat_demo'
-/** The row of the demo's knowledge base, where that leaks. */
+/** The row of the demo's knowledge base. */
 export const knowledge = { sessionName: 'carol', name: 'account', value: 'ACC-20931' } as const
 
 /** A key pair for one start: the gateway signs with the private key, the emulator verifies with the public one. */
@@ -33,7 +33,7 @@ export function leakSettings(
       variables: leak === 'sharedVariables',
       longTermMemory: leak === 'sharedMemory',
     },
-    knowledge: leak === undefined ? [] : [knowledge],
+    knowledge: [knowledge],
   }
 }
 

@@ -1,41 +1,13 @@
-import { describe, expect, it } from 'vitest'
-import { type FakeGateway, openFakeGateway } from '../kit/fakes/gateway.ts'
 import { request } from 'undici'
+import { describe, expect, it } from 'vitest'
+import { browserHeaders, loadPage } from '../kit/clients/page-files.ts'
+import { type FakeGateway, openFakeGateway } from '../kit/fakes/gateway.ts'
 
 const both = { chat: true, operator: true }
-const browser = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' }
 
-async function get(url: string, headers: Record<string, string> = browser) {
+async function get(url: string, headers: Record<string, string> = browserHeaders) {
   const response = await request(url, { headers })
   return { ...response, text: await response.body.text() }
-}
-
-/** The addresses that a page names, as a browser resolves them. */
-function linksOf(url: string, html: string): readonly string[] {
-  return [...html.matchAll(/(?:href|src)="([^"]+)"/g)].map(([, link = '']) => {
-    return new URL(link, url).href
-  })
-}
-
-/** The page and all that it loads, modules of modules included. */
-async function load(url: string) {
-  const page = await get(url)
-  const found = new Map<string, string>()
-  const wanted = [...linksOf(url, page.text)]
-  for (let link = wanted.pop(); link !== undefined; link = wanted.pop()) {
-    if (found.has(link)) continue
-    const { statusCode, headers, text } = await get(link, {})
-    expect([link, statusCode]).toEqual([link, 200])
-    expect(headers['x-content-type-options']).toBe('nosniff')
-    expect(headers['cache-control']).toBe('public, max-age=31536000, immutable')
-    found.set(link, text)
-    if (!/javascript/.test(String(headers['content-type']))) continue
-    for (const [, from = ''] of text.matchAll(/\bfrom '([^']+)'/g)) {
-      expect(from).toMatch(/^\.\.?\//)
-      wanted.push(new URL(from, link).href)
-    }
-  }
-  return { page, found }
 }
 
 describe('the pages', () => {
@@ -60,9 +32,14 @@ describe('the pages', () => {
     async (_name, urlOf) => {
       await using gateway = await openFakeGateway({ pages: both, path: '/api/graphql' })
       const url = urlOf(gateway)
-      const { page, found } = await load(url)
-      expect(found.size).toBeGreaterThan(10)
-      expect([...found.keys()].filter((link) => !link.startsWith(gateway.url))).toEqual([])
+      const { page, files } = await loadPage(url)
+      expect(files.length).toBeGreaterThan(10)
+      for (const file of files) {
+        expect(file.url.startsWith(gateway.url)).toBe(true)
+        expect([file.url, file.status]).toEqual([file.url, 200])
+        expect(file.headers['x-content-type-options']).toBe('nosniff')
+        expect(file.headers['cache-control']).toBe('public, max-age=31536000, immutable')
+      }
       const [, graphql = ''] = /data-graphql="([^"]+)"/.exec(page.text) ?? []
       expect(new URL(graphql, url).pathname).toBe('/api/graphql')
     },

@@ -8,6 +8,7 @@ import { formatMessage } from 'publint/utils'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { EmulatorOptions } from '../../src/emulator/options.ts'
 import { runCurl } from '../kit/clients/curl.ts'
+import { loadPage } from '../kit/clients/page-files.ts'
 import { type Application, openApplication } from '../kit/process/application.ts'
 import { startDemo } from '../kit/process/demo.ts'
 import { startEmulator } from '../kit/process/emulator.ts'
@@ -96,13 +97,20 @@ describe('the package, installed into an empty project', () => {
     expect(await gateway.kill('SIGTERM')).toBe(0)
   })
 
-  it('has a demo that answers, with its stand-in for Coze and its store', async () => {
+  it('has a demo that answers, with its stand-in for Coze, its store and its pages', async () => {
     await using demo = await startDemo({ program: modules(`.bin/${name}`) })
     const { send, stream } = demo.commandsOf('Alice')
     using hears = await runCurl(stream)
     using sent = await runCurl(send)
     await sent.shows(/"SendMessageSuccess"/)
     await hears.shows(/"ReplyCompleted"/)
+    const [, url = ''] = /side by side: (\S+)/.exec(demo.welcome) ?? []
+    for (const path of ['', 'operator']) {
+      const { page, files } = await loadPage(url + path)
+      expect(page.status).toBe(200)
+      expect(files.length).toBeGreaterThan(10)
+      expect(files.filter(({ status }) => status !== 200).map((file) => file.url)).toEqual([])
+    }
   })
 
   it('says where the schema and its parts for clients are', () => {

@@ -17,6 +17,7 @@ export function paneView(pane: Pane, assistant: Assistant | undefined, isShown: 
       class: `pane of-${name.toLowerCase()}${isShown ? ' shown' : ''}`,
       id: `pane-${name}`,
       'aria-label': texts.chatOf(name),
+      'aria-busy': pane.isLoading ? 'true' : undefined,
       ondragover: (event) => event.preventDefault(),
       ondrop: (event) => {
         event.preventDefault()
@@ -31,12 +32,12 @@ export function paneView(pane: Pane, assistant: Assistant | undefined, isShown: 
         class: 'messages',
         tabindex: 0,
         role: 'region',
-        'aria-label': texts.messages,
+        'aria-label': texts.messagesOf(name),
         onscroll: noteScrolling,
       },
       pane.hasOlder &&
         el('button', { class: 'older', onclick: () => void pane.older() }, texts.olderMessages),
-      pane.turns.length === 0 && beginning(pane, assistant),
+      !pane.isLoading && pane.turns.length === 0 && beginning(pane, assistant),
       el(
         'ol',
         { class: 'turns' },

@@ -45,6 +45,7 @@ export interface Pane {
   readonly conversations: readonly Conversation[]
   readonly conversationId: string | undefined
   readonly turns: readonly Turn[]
+  readonly isLoading: boolean
   readonly hasOlder: boolean
   readonly files: readonly ChosenFile[]
   readonly error: ChatErrorCode | undefined
@@ -92,6 +93,8 @@ export function createPane(
   let olderCursor: string | null = null
   let files: readonly ChosenFile[] = []
   let error: ChatErrorCode | undefined
+  /** The conversation that is being read. What is said meanwhile is sent after it. */
+  let loading: Promise<unknown> | undefined
   let sending: Promise<unknown> = Promise.resolve()
 
   chat.connection.subscribe(redraw)
@@ -116,6 +119,14 @@ export function createPane(
     } finally {
       redraw()
     }
+  }
+
+  async function load(work: () => Promise<void>): Promise<void> {
+    const mine = attempt(work)
+    loading = mine
+    await mine
+    if (loading === mine) loading = undefined
+    redraw()
   }
 
   /** Takes up a reply that was begun in another tab or on another device. */
@@ -209,6 +220,9 @@ export function createPane(
     get turns() {
       return turns
     },
+    get isLoading() {
+      return loading !== undefined
+    },
     get hasOlder() {
       return olderCursor !== null
     },
@@ -221,7 +235,7 @@ export function createPane(
     async choose(next) {
       assistant = next
       isNew = false
-      await attempt(async () => {
+      await load(async () => {
         viewer ??= await chat.viewer()
         await readConversations()
         await show(conversations[0]?.id)
@@ -229,7 +243,7 @@ export function createPane(
     },
     async open(id) {
       isNew = id === undefined
-      await attempt(() => show(id))
+      await load(() => show(id))
     },
     async older() {
       const [id, before] = [conversationId, olderCursor]
@@ -243,6 +257,7 @@ export function createPane(
       const attachments = files.flatMap(({ attachment }) => attachment ?? [])
       const attachmentIds = attachments.map(({ id }) => id)
       const sent = attempt(async () => {
+        await loading
         const assistantId = assistant?.id
         const about = assistantId === undefined ? {} : { assistantId }
         const id = conversationId ?? (isNew ? (await chat.startConversation(about)).id : undefined)

@@ -128,11 +128,13 @@ function actions(pane: Pane, turn: Turn): Child {
       el(
         'a',
         {
-          class: 'quiet',
+          class: 'icon',
+          title: texts.explain,
+          'aria-label': texts.explain,
           href: `operator#reply=${encodeURIComponent(turn.replyId)}`,
           target: 'operator',
         },
-        texts.explain,
+        icon('info'),
       ),
   )
 }

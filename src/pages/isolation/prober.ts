@@ -10,7 +10,7 @@ export interface Prober {
   /** The most platform calls that the probe makes. */
   readonly maxCalls: number | undefined
   readonly problem: string | undefined
-  /** Resolves when the probe has ended, and `onEnd` has been called. Undefined: all assistants. */
+  /** Resolves when the probe has ended, and what it found has been read. Undefined: all assistants. */
   run(assistantId: string | undefined): Promise<void>
 }
 
@@ -28,7 +28,7 @@ const begin = `mutation ($input: ProbeAssistantInput!) {
   }
 }`
 
-/** `depth`: what the probe asks beyond what every probe does. */
+/** `depth`: what the probe asks beyond what every probe does. `onEnd`: reads what it found. */
 export function createProber(
   operator: Operator,
   depth: object,
@@ -74,13 +74,13 @@ export function createProber(
       redraw()
       try {
         await probe(assistantId)
+        await onEnd()
       } catch (error) {
         problem = error instanceof ChatError ? words().errors[error.code] : String(error)
       } finally {
         isRunning = false
         redraw()
       }
-      await onEnd()
     },
   }
 }

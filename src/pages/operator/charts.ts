@@ -4,9 +4,11 @@ const width = 100
 const height = 30
 
 /** A line of values over time, the newest at the right. A picture beside its last value. */
-export function sparkline(values: readonly number[]): View {
+export function sparkline(given: readonly number[]): View {
+  const [only = 0] = given
+  const values = given.length < 2 ? [only, only] : given
   const max = Math.max(1, ...values)
-  const step = width / Math.max(1, values.length - 1)
+  const step = width / (values.length - 1)
   const points = values.map((value, index) => {
     const [x, y] = [index * step, height - 1 - (value / max) * (height - 2)]
     return `${x.toFixed(1)},${y.toFixed(1)}`

@@ -33,7 +33,7 @@ export const en = {
     conversation: 'Conversation',
     newConversation: 'New conversation',
     untitled: 'Without a title',
-    messages: 'Messages',
+    messagesOf: (name: string) => `Messages of ${name}`,
     empty: 'Say something to begin.',
     suggestions: 'Suggestions',
     message: 'Message',

@@ -35,7 +35,7 @@ export const zh: Words = {
     conversation: '对话',
     newConversation: '新对话',
     untitled: '无标题',
-    messages: '消息',
+    messagesOf: (name) => `${name} 的消息`,
     empty: '说点什么开始吧。',
     suggestions: '建议',
     message: '消息',

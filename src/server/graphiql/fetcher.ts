@@ -1,10 +1,10 @@
 /**
  * The script that sends operations, as text for the browser. GraphiQL's own fetcher shows a stack for every failure, and
- * nothing of the reply to a message. This one shows a failure as a sentence, and the growing text of a reply below the
- * result of `sendMessage`, in the same tab.
+ * nothing of the reply to a message. This one shows a failure as a sentence, and lets `text` and `status` of the reply grow in
+ * the result of `sendMessage`, in the same tab.
  */
 export const fetcherScript = `
-const followed = 'subscription ($replyId: ID!) { replies(replyId: $replyId) { __typename replyId ... on ReplyDelta { kind offset text } ... on ReplyCompleted { text } ... on ReplyFailed { failure { code message } } } }'
+const followed = 'subscription ($replyId: ID!) { replies(replyId: $replyId) { __typename replyId ... on ReplyDelta { kind offset text } ... on ReplyCompleted { text } ... on ReplyFailed { failure { code message } } reply { status } } }'
 const reconnectMs = 1000
 const failed = (message) => ({ errors: [{ message }] })
 
@@ -93,13 +93,18 @@ async function* withTexts(results) {
 async function* send(params, headers) {
   const result = await ask(params, headers)
   yield result
-  const fields = Object.values(result.data ?? {})
-  const replyId = fields.find((field) => field?.reply?.id)?.reply.id
-  if (replyId === undefined) return
-  const events = subscribe({ query: followed, variables: { replyId } }, headers)
+  const [name, sent] = Object.entries(result.data ?? {}).find(([, field]) => field?.reply?.id) ?? []
+  if (sent === undefined) return
+  const { reply } = sent
+  const events = subscribe({ query: followed, variables: { replyId: reply.id } }, headers)
   for await (const { result: event, texts } of withTexts(events)) {
-    const { __typename: lastEvent, failure } = event.data?.replies ?? {}
-    yield { ...result, reply: { lastEvent, ...texts[replyId], failure, errors: event.errors } }
+    const { failure, reply: { status } = {} } = event.data?.replies ?? {}
+    const { answer, reasoning } = texts[reply.id] ?? {}
+    // What was asked for keeps its place, and is as it is now.
+    const now = { status: status ?? reply.status, text: answer ?? reply.text, reasoning, failure }
+    const grown = { ...reply, ...JSON.parse(JSON.stringify(now)) }
+    const errors = event.errors ?? result.errors
+    yield { ...result, ...(errors && { errors }), data: { ...result.data, [name]: { ...sent, reply: grown } } }
   }
 }
 

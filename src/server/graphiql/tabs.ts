@@ -12,6 +12,7 @@ mutation SendMessage {
       reply {
         id
         status
+        text
         conversation {
           id
         }
