@@ -47,7 +47,7 @@ COZE_GATEWAY_SESSION_KEY or COZE_GATEWAY_SESSION_KEY_FILE. Paths in the file are
 `
 
 export const helpOf: Readonly<Record<Command, string>> = {
-  serve: `Usage: coze-graphql-gateway serve [--config FILE]
+  serve: `Usage: coze-graphql-gateway serve [--config FILE] [--workers N]
 
 Runs the gateway until a signal stops it. Logs are JSON lines on standard error; the line "listening"
 has the address.
@@ -56,8 +56,12 @@ SIGTERM or SIGINT drains: /health/ready answers 503, no new messages are accepte
 timeouts.drainMs (25 s) to end, and streams end with a cursor to resume from. A second signal ends the process
 at once. Acknowledged messages are on disk in any case.
 
+With --workers, N processes serve the one port, each on a core of its own: on Linux, with a PostgreSQL store. One
+that dies is started again.
+
 Options:
   -c, --config FILE  the configuration; default: the path in COZE_GATEWAY_CONFIG
+      --workers N    processes, from 1 to 64; default 1
 
 ${configuration}`,
   demo: `Usage: coze-graphql-gateway demo [--host HOST] [--port PORT] [--data FILE] [--dialect NAME] [--leak NAME]

@@ -26,7 +26,7 @@ const text = { type: 'string' } as const
 const config = { type: 'string', short: 'c' } as const
 
 const optionsOf: Readonly<Record<Command, ParseArgsOptionsConfig>> = {
-  serve: { help, config },
+  serve: { help, config, workers: text },
   demo: {
     help,
     host: text,

@@ -3,6 +3,8 @@ import type { Logger } from './logger.ts'
 
 export interface LogOptions {
   readonly level: LevelWithSilent
+  /** Fields of every line. */
+  readonly fields?: Readonly<Record<string, string | number>> | undefined
   /** The target of lines. Default: standard error, written at once, so that no line is lost at the end. */
   readonly destination?: { write(line: string): void } | undefined
 }
@@ -12,11 +14,11 @@ export interface LogOptions {
  * options) are left out. Secrets are values that print as `[secret]`. As a second barrier, fields and text that look like
  * credentials are removed.
  */
-export function createLogger({ level, destination }: LogOptions): Logger {
+export function createLogger({ level, fields, destination }: LogOptions): Logger {
   return pino(
     {
       level,
-      base: null,
+      base: fields ?? null,
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: (error: unknown) => describeError(error) },

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
-import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { AggregatorRegistry, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { Metrics } from './metrics.ts'
 
 /**
@@ -10,12 +10,29 @@ export interface PrometheusMetrics extends Metrics {
   readonly contentType: string
   /** All meters in Prometheus' text format. */
   text(): Promise<string>
+  /** All meters, for a process that shows those of several. */
+  snapshot(): Promise<MetricsSnapshot>
+}
+
+/** The meters of one process, as JSON. */
+export type MetricsSnapshot = Awaited<ReturnType<Registry['getMetricsAsJSON']>>
+
+/**
+ * The meters of several processes in Prometheus' text format. Each has labels that no other has: a sum would fall when a
+ * process ends, and look like a restart of all.
+ */
+export async function textOfAll(snapshots: readonly MetricsSnapshot[]): Promise<string> {
+  return await AggregatorRegistry.aggregate([...snapshots]).metrics()
 }
 
 const prefix = 'coze_gateway_'
 
-export function createPrometheusMetrics(): PrometheusMetrics {
+export function createPrometheusMetrics(
+  /** Labels of every meter. */
+  labels: Readonly<Record<string, string>> = {},
+): PrometheusMetrics {
   const registry = new Registry()
+  registry.setDefaultLabels(labels)
   const registers = [registry]
   const counter = <Label extends string>(name: string, help: string, labelNames: Label[]) =>
     new Counter({ name: prefix + name, help, labelNames, registers })
@@ -161,6 +178,7 @@ export function createPrometheusMetrics(): PrometheusMetrics {
     },
     contentType: registry.contentType,
     text: () => registry.metrics(),
+    snapshot: () => registry.getMetricsAsJSON(),
   }
 }
 

@@ -48,8 +48,8 @@ export async function openStoreReadiness({
   }
 
   function tellDurability(): void {
-    const level =
-      durability.survives === 'none' || durability.survives === 'process' ? 'warn' : 'info'
+    // A store in memory was asked for; a server that does not sync may be a surprise.
+    const level = durability.survives === 'process' ? 'warn' : 'info'
     logger[level]({ ...durability }, 'what an acknowledged message survives')
   }
 

@@ -174,6 +174,9 @@ describe('the compose file', () => {
     expect(config.store).toMatchObject({
       url: expect.stringMatching(`^postgres://${POSTGRES_USER}@postgres/${POSTGRES_DB}\\?`),
     })
+    expect(Object.keys(services)).toContain(
+      /redis:\/\/(\w+):6379/.exec(read('deploy/compose/config.json'))?.[1],
+    )
   })
 
   it('gives a gateway longer to end than its drain and its closing take', () => {

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { createClient } from '../kit/clients/client.ts'
+import { startPostgres } from '../kit/process/postgres.ts'
 import { startSystem } from '../kit/process/system.ts'
 import { until, within } from '../kit/process/until.ts'
 
@@ -47,19 +48,29 @@ const isListening = async (url: string) =>
   )
 
 describe('a signal', () => {
+  const toAll = (pid: number) => process.kill(-pid, 'SIGINT')
   it.each([
     [
       'SIGTERM to npm alone, as a container runtime sends it',
       (pid: number) => process.kill(pid, 'SIGTERM'),
+      1,
     ],
-    [
-      'SIGINT to npm and all below it, as Ctrl-C in a terminal',
-      (pid: number) => process.kill(-pid, 'SIGINT'),
-    ],
-  ])('F20: reaches the gateway through npm: %s', async (_how, signal) => {
-    await using system = await startSystem({ timeouts: { drainMs: 60_000 } })
+    ['SIGINT to npm and all below it, as Ctrl-C in a terminal', toAll, 1],
+    ['SIGINT to npm and all below it, two workers among them', toAll, 2],
+  ])('F20: reaches the gateway through npm: %s', async (_how, signal, workers) => {
+    await using server = workers > 1 ? await startPostgres() : undefined
+    const config = server && { store: await server.newDatabase() }
+    await using system = await startSystem({
+      timeouts: { drainMs: 60_000 },
+      ...(config && { config }),
+    })
     await system.gateway.kill('SIGTERM')
-    await using npm = runNpm('serve', ['--config', system.gateway.configFile])
+    await using npm = runNpm('serve', [
+      '--config',
+      system.gateway.configFile,
+      '--workers',
+      `${workers}`,
+    ])
     const [, url = ''] = await until(
       () => /"url":"([^"]+)".*"listening"/.exec(npm.output) ?? undefined,
       'the gateway to listen',

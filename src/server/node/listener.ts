@@ -31,6 +31,8 @@ export interface ListenOptions {
   readonly host: string
   /** 0 takes a free one. */
   readonly port: number
+  /** Other processes may listen at the same port, and the kernel spreads connections over all. Default false. */
+  readonly isShared?: boolean
   readonly timeouts: Pick<Timeouts, 'headersMs' | 'requestMs' | 'uploadMs' | 'idleConnectionMs'>
   readonly limits: Pick<Limits, 'maxCredentialBytes'>
   readonly logger: Logger
@@ -44,7 +46,7 @@ export interface Listener extends AsyncDisposable {
 
 /** Rejects when the address is not available. Later errors of accepting (no file descriptors) are logged. */
 export async function listen(options: ListenOptions): Promise<Listener> {
-  const { handle, upgrades, host, port, timeouts, limits, logger } = options
+  const { handle, upgrades, host, port, isShared = false, timeouts, limits, logger } = options
   const server = createServer(
     {
       maxHeaderSize: limits.maxCredentialBytes + otherHeaderBytes,
@@ -59,7 +61,8 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   )
   const connections = new Connections(server, timeouts.idleConnectionMs)
   server.on('upgrade', (req, socket, head) => upgrades?.upgrade(req, socket, head))
-  const address = { host, port: await findPort(host, port), reusePort: acceptors > 1 }
+  const own = isShared ? port : await findPort(host, port)
+  const address = { host, port: own, reusePort: acceptors > 1 }
   const others = Array.from({ length: acceptors - 1 }, () =>
     // As a server of HTTP has its connections.
     createSocketServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
@@ -87,7 +90,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
 }
 
 /** A port that nobody has: sockets that share one would share it with another gateway as well, without a word. */
-async function findPort(host: string, port: number): Promise<number> {
+export async function findPort(host: string, port: number): Promise<number> {
   const server = createSocketServer()
   await start(server, { host, port })
   const address = server.address()
@@ -106,6 +109,6 @@ function start(server: Server, address: Address): Promise<void> {
   })
 }
 
-function urlOf({ host, port }: { readonly host: string; readonly port: number }): string {
+export function urlOf({ host, port }: { readonly host: string; readonly port: number }): string {
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
 }
