@@ -1,11 +1,12 @@
 import { checkKeySets } from '../auth/key-set.ts'
+import { tryLane } from '../compose/lane.ts'
 import { tryStoreServer } from '../compose/persistence.ts'
 import { checkConfigOnline } from '../compose/probe.ts'
 import type { Config } from '../config/config.ts'
 import type { UpstreamFailure } from '../domain/upstream.ts'
 import { createFetchJson } from '../lib/fetch-json.ts'
 
-/** Tries the server of the store, the key set of every issuer and every assistant, and prints the results. Returns 1 if something is wrong. */
+/** Tries the servers of the store and of the lane, the key set of every issuer and every assistant, and prints the results. Returns 1 if something is wrong. */
 export async function runOnlineCheck(
   config: Config,
   print: (text: string) => Promise<unknown>,
@@ -17,6 +18,12 @@ export async function runOnlineCheck(
     const { url, failure } = server
     const found = failure === undefined ? ['connection    made'] : []
     await print(entry(url, found, failure === undefined ? [] : [failure]))
+  }
+  const lane = await tryLane(config)
+  if (lane !== undefined) {
+    const { hosts, failure } = lane
+    const found = failure === undefined ? ['connection    made'] : []
+    await print(entry(`lane ${hosts}`, found, failure === undefined ? [] : [failure]))
   }
   const keySets = await checkKeySets(config.issuers, { fetchJson, signal })
   for (const { issuer, url, failure, keys, usable } of keySets) {
@@ -32,6 +39,7 @@ export async function runOnlineCheck(
   }
   const isWrong =
     server?.failure !== undefined ||
+    lane?.failure !== undefined ||
     keySets.some(({ failure, usable }) => failure !== undefined || usable === 0) ||
     found.some(({ problems }) => problems.length > 0)
   return isWrong ? 1 : 0

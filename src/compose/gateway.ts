@@ -77,7 +77,7 @@ export async function createGateway(
   )
   const perMinute = createPerMinute({ clock, instances: () => instances.live, lane })
   const below = { persistence, assistants, infos }
-  const replies = stack.use(createReplies(config, dependencies, below))
+  const replies = stack.use(createReplies(config, dependencies, { ...below, lane }))
   const sessions = stack.use(
     createSessionsOver(replies, config, dependencies, { ...below, perMinute }),
   )

@@ -1,9 +1,11 @@
 import type { Config } from '../config/config.ts'
 import type { AssistantInfo } from '../domain.ts'
+import { createEqualShare } from '../reply/quota-share.ts'
 import { createReplyEngine, type ReplyEngine } from '../reply/engine.ts'
 import { createSessions, type Sessions } from '../session/sessions.ts'
 import type { Assistants } from '../strategy/assistants.ts'
 import type { Dependencies } from './dependencies.ts'
+import type { SharedLane } from './lane.ts'
 import type { Persistence } from './persistence.ts'
 import type { PerMinute } from './rates.ts'
 
@@ -22,9 +24,15 @@ const hourMs = 3_600_000
 export function createReplies(
   { assistants: settings, limits, timeouts }: Config,
   { clock, newId, logger, metrics, tracer }: Dependencies,
-  { persistence, assistants, infos }: RepliesParts,
+  {
+    persistence,
+    assistants,
+    infos,
+    lane,
+  }: RepliesParts & { readonly lane: Pick<SharedLane, 'quota'> | undefined },
 ): ReplyEngine {
   const { store, verdicts } = persistence
+  const instances = () => store.instances.live
   return createReplyEngine({
     ledger: store.ledger,
     log: store.log,
@@ -38,6 +46,10 @@ export function createReplies(
     assistants: infos,
     onBreach: (breach) => verdicts.breached(breach),
     quotas: new Map(settings.map(({ id, quota }) => [id, quota])),
+    shareOf(id, quota) {
+      const equal = createEqualShare(quota, instances)
+      return lane?.quota({ id, quota, equal, instances }) ?? equal
+    },
     maxRunningPerSession: limits.maxRunningPerSession,
     circuitFailures: limits.circuitFailures,
     historyLength: limits.maxHistoryMessages,

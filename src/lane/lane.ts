@@ -67,6 +67,8 @@ export function openLane(options: LaneOptions): Lane {
   /** Probes since it was here, and times in a row that it was not here for long. */
   let attempt = 0
   let flaps = 0
+  /** Scripts that the server has, unless it forgot them. */
+  const scripts = new Set<string>()
   let isProbing = false
   let isClosed = false
   let mayHaveForgotten = false
@@ -156,11 +158,16 @@ export function openLane(options: LaneOptions): Lane {
   }
 
   async function evaluate({ source, sha1 }: LaneScript, key: string, args: readonly string[]) {
+    const whole = ['EVAL', source, '1', key, ...args]
+    if (!scripts.has(sha1)) {
+      scripts.add(sha1)
+      return await redis.send(key, whole)
+    }
     try {
       return await redis.send(key, ['EVALSHA', sha1, '1', key, ...args])
     } catch (error) {
       if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
-      return await redis.send(key, ['EVAL', source, '1', key, ...args])
+      return await redis.send(key, whole)
     }
   }
 
@@ -179,11 +186,7 @@ export function openLane(options: LaneOptions): Lane {
       const full = prefix + channel
       void ask('text', () => redis.send(full, ['PUBLISH', full, message]))
     },
-    subscribe(channel, take) {
-      const full = prefix + channel
-      redis.subscribe(full, take).catch(() => {})
-      return { [Symbol.dispose]: () => void redis.unsubscribe(full).catch(() => {}) }
-    },
+    subscribe: (channel, take) => redis.subscribe(prefix + channel, take),
     async [Symbol.asyncDispose]() {
       isClosed = true
       timer[Symbol.dispose]()

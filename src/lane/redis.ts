@@ -1,4 +1,4 @@
-import { createClient, createCluster, createSentinel } from 'redis'
+import { ClientOfflineError, createClient, createCluster, createSentinel } from 'redis'
 import type { LaneSettings, RedisSettings } from '../config/sections/lane.ts'
 import { backoffMs } from '../lib/backoff.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -17,9 +17,8 @@ export interface RedisOptions {
 export interface Redis extends AsyncDisposable {
   /** Sends a command now, or rejects: nothing waits for a connection. */
   send(key: string, command: readonly string[]): Promise<unknown>
-  /** Listens on a channel for as long as there is a connection, and again on each new one. */
-  subscribe(channel: string, take: (message: string) => void): Promise<void>
-  unsubscribe(channel: string): Promise<void>
+  /** Listens on a channel while there is a connection, and again on each new one, until disposed. */
+  subscribe(channel: string, take: (message: string) => void): Disposable
 }
 
 /** A connection on which nothing arrives for so long is given up, in ms; pings go before. */
@@ -35,17 +34,19 @@ export function openRedis(options: RedisOptions): Redis {
   const { clock, random } = options
   const { clients, send, subscriber } = clientsOf(options)
   const lifetime = new AbortController()
+  /** Why there is no connection, as it was told at last. */
+  let failure: unknown
   for (const client of clients) void connect(client)
 
   /** The library connects again what was connected, and gives up where no sentinel or node could be reached at first. */
   async function connect(client: (typeof clients)[number]): Promise<void> {
-    // Every command tells its own failure.
-    client.on('error', () => {})
+    client.on('error', (error: unknown) => void (failure = error))
     for (let attempt = 0; !lifetime.signal.aborted; attempt += 1) {
       try {
         await client.connect()
         return
-      } catch {
+      } catch (error) {
+        failure = error
         const waitMs = backoffMs(attempt, { ...reconnect, random })
         await clock.sleep(waitMs, lifetime.signal).catch(() => {})
       }
@@ -53,9 +54,20 @@ export function openRedis(options: RedisOptions): Redis {
   }
 
   return {
-    send,
-    subscribe: async (channel, take) => await subscriber.subscribe(channel, take),
-    unsubscribe: async (channel) => await subscriber.unsubscribe(channel),
+    async send(key, command) {
+      try {
+        return await send(key, command)
+      } catch (error) {
+        throw error instanceof ClientOfflineError ? (failure ?? error) : error
+      }
+    },
+    subscribe(channel, take) {
+      const listener = (message: string | Buffer) => take(message.toString())
+      subscriber.subscribe(channel, listener).catch(() => {})
+      return {
+        [Symbol.dispose]: () => void subscriber.unsubscribe(channel, listener).catch(() => {}),
+      }
+    },
     async [Symbol.asyncDispose]() {
       lifetime.abort()
       await Promise.all(clients.map(async (client) => await client.destroy()))

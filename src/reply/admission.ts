@@ -5,9 +5,12 @@ import type { Logger } from '../observe/logger.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { type Circuit, createCircuit } from './circuit.ts'
 import { createPermits, type Permit, type Permits, type SessionRuns } from './permits.ts'
+import type { QuotaShare } from './quota-share.ts'
 
 export interface AdmissionOptions {
   readonly quotas: ReadonlyMap<AssistantId, AssistantQuota>
+  /** Opens what this gateway may use of an assistant's quota. */
+  readonly shareOf: (id: AssistantId, quota: AssistantQuota) => QuotaShare
   /** Replies of one session that run at once, over all assistants. */
   readonly maxRunningPerSession: number
   /** Failures in a row to reach an assistant after which it is not asked for a while. */
@@ -41,6 +44,7 @@ export interface Admission extends Disposable {
 
 export function createAdmission(options: AdmissionOptions): Admission {
   const { clock, logger, metrics } = options
+  const shares = new DisposableStack()
   const sessions = createSessionRuns(options.maxRunningPerSession)
   const assistants = new Map(
     [...options.quotas].map(([id, quota]) => [id, createAssistant(id, quota)]),
@@ -60,8 +64,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
     })
     let load = { waiting: 0, running: 0 }
     const permits = createPermits({
-      maxRunning: quota.maxRunning,
-      startsPerSecond: quota.startsPerSecond,
+      share: shares.use(options.shareOf(id, quota)),
       sessions,
       circuit,
       clock,
@@ -88,6 +91,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
     isDegraded: () => [...assistants.values()].some(({ circuit }) => circuit.state !== 'closed'),
     [Symbol.dispose]() {
       for (const { permits } of assistants.values()) permits[Symbol.dispose]()
+      shares.dispose()
     },
   }
 }

@@ -1,6 +1,7 @@
 import type { SessionId } from '../domain.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Circuit } from './circuit.ts'
+import type { QuotaShare } from './quota-share.ts'
 
 /** Leave to use one of an assistant's concurrent runs. Disposing it releases it. */
 export interface Permit extends Disposable {
@@ -40,17 +41,15 @@ interface Waiter {
 }
 
 export function createPermits(options: {
-  /** Replies that run at once. */
-  readonly maxRunning: number
-  readonly startsPerSecond: number
+  readonly share: QuotaShare
   /** Shared by all assistants. */
   readonly sessions: SessionRuns
   readonly circuit: Circuit
   readonly clock: Clock
   readonly onLength: (waiting: number, running: number) => void
 }): Permits {
-  const { maxRunning, sessions, circuit, clock } = options
-  const starts = createStartRate(clock, options.startsPerSecond)
+  const { share, sessions, circuit, clock } = options
+  const starts = createStartRate(clock, () => share.startsPerSecond)
   const lines = new Map<SessionId, Waiter[]>()
   /** Sessions whose turn may come, in its order; those that have a line and are not here rest. */
   const round = new Set<SessionId>()
@@ -62,7 +61,7 @@ export function createPermits(options: {
   function admitNext(): void {
     timer?.[Symbol.dispose]()
     timer = undefined
-    while (!isClosed && running < maxRunning) {
+    while (!isClosed && running < share.maxRunning) {
       const [sessionId] = round
       if (sessionId === undefined) break
       if (!sessions.hasRoom(sessionId)) {
@@ -82,7 +81,12 @@ export function createPermits(options: {
       }
       admit(sessionId, leave)
     }
+    tellLength()
+  }
+
+  function tellLength(): void {
     options.onLength(waiting, running)
+    share.use(running, waiting)
   }
 
   function admit(sessionId: SessionId, leave: Disposable): void {
@@ -105,14 +109,14 @@ export function createPermits(options: {
 
   /** Undefined: none is free, or somebody waits for the next one: nobody is overtaken. */
   function tryHold(sessionId: SessionId): Disposable | undefined {
-    if (isClosed || running >= maxRunning || round.size > 0 || lines.has(sessionId)) {
+    if (isClosed || running >= share.maxRunning || round.size > 0 || lines.has(sessionId)) {
       return undefined
     }
     if (!sessions.hasRoom(sessionId) || starts.waitMs > 0) return undefined
     const leave = circuit.admit()
     if (leave === undefined) return undefined
     hold(sessionId)
-    options.onLength(waiting, running)
+    tellLength()
     return leave
   }
 
@@ -125,7 +129,7 @@ export function createPermits(options: {
       lines.delete(sessionId)
       round.delete(sessionId)
     }
-    options.onLength(waiting, running)
+    tellLength()
   }
 
   function waitInLine(sessionId: SessionId, signal: AbortSignal): Promise<Disposable> {
@@ -164,6 +168,7 @@ export function createPermits(options: {
     admitNext()
   })
   const ofCircuit = circuit.listen(admitNext)
+  const ofShare = share.listen(admitNext)
 
   return {
     permit(sessionId) {
@@ -196,18 +201,21 @@ export function createPermits(options: {
       timer?.[Symbol.dispose]()
       ofSessions[Symbol.dispose]()
       ofCircuit[Symbol.dispose]()
+      ofShare[Symbol.dispose]()
     },
   }
 }
 
 /** Starts per second, those of one second at once at most. */
-function createStartRate(clock: Clock, perSecond: number) {
-  let level = perSecond
+function createStartRate(clock: Clock, perSecond: () => number) {
+  /** At least one start, however rare they are. */
+  const most = () => Math.max(1, perSecond())
+  let level = most()
   let at = clock.monotonic()
 
   function fill(): void {
     const now = clock.monotonic()
-    level = Math.min(perSecond, level + ((now - at) / 1000) * perSecond)
+    level = Math.min(most(), level + ((now - at) / 1000) * perSecond())
     at = now
   }
 
@@ -216,7 +224,7 @@ function createStartRate(clock: Clock, perSecond: number) {
     get waitMs() {
       fill()
       // Whole ms: a timer that fires a little early would find nothing.
-      return level >= 1 ? 0 : Math.ceil(((1 - level) / perSecond) * 1000)
+      return level >= 1 ? 0 : Math.ceil(((1 - level) / perSecond()) * 1000)
     },
     take() {
       fill()
@@ -224,7 +232,7 @@ function createStartRate(clock: Clock, perSecond: number) {
     },
     /** A start that was taken and did not happen. */
     refund() {
-      level = Math.min(perSecond, level + 1)
+      level = Math.min(most(), level + 1)
     },
   }
 }

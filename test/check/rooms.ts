@@ -35,7 +35,7 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   lane: {
     uses: ['domain', 'errors'],
-    types: ['coze', 'store'],
+    types: ['coze', 'reply', 'store'],
     packages: ['redis', 'jose', 'lru-cache'],
   },
   auth: { uses: ['domain', 'errors'], types: [], packages: ['jose'] },

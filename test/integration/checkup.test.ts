@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest'
 import { openKeyServer } from '../kit/credentials/jwks.ts'
 import { createTestApp } from '../kit/process/emulator.ts'
 import { startSystem, type System, type SystemOptions } from '../kit/process/system.ts'
+import { startRedis } from '../kit/process/redis.ts'
 import { startPostgres } from '../kit/process/postgres.ts'
 import { until } from '../kit/process/until.ts'
 
@@ -21,7 +22,10 @@ interface Settings {
 /** `check-config --online` of a configuration like the system's. */
 async function look(
   system: System,
-  change: (flow: Settings, config: { issuers: object[]; store: string }) => void = () => undefined,
+  change: (
+    flow: Settings,
+    config: { issuers: object[]; store: string; lane?: string },
+  ) => void = () => undefined,
 ) {
   const config = JSON.parse(await readFile(system.gateway.configFile, 'utf8'))
   change(config.assistants[0], config)
@@ -70,6 +74,16 @@ bot (bot)
     expect(good).toMatchObject({ code: 0, out: expect.stringContaining('connection    made') })
     const bad = await look(system, (_flow, config) => (config.store = 'postgres://a@127.0.0.1:1/b'))
     expect(bad).toMatchObject({ code: 1, out: expect.stringContaining('problem: no connection: ') })
+  })
+
+  it('F46: connects to the Redis server of the lane, and says why it cannot', async () => {
+    await using system = await open()
+    await using server = await startRedis()
+    const good = await look(system, (_flow, config) => (config.lane = server.url))
+    expect(good).toMatchObject({ code: 0, out: expect.stringContaining('connection    made') })
+    const bad = await look(system, (_flow, config) => (config.lane = 'redis://127.0.0.1:1'))
+    expect(bad.code).toBe(1)
+    expect(bad.out).toContain('lane 127.0.0.1:1\n  problem: Redis cannot be reached')
   })
 
   it('fetches the key set of each issuer, and says which cannot be fetched, and why', async () => {

@@ -7,6 +7,7 @@ import { createCozeClient } from '../../src/coze/client.ts'
 import type { AssistantId, AssistantInfo, Session, StrategyKind } from '../../src/domain.ts'
 import { Secret } from '../../src/lib/secret.ts'
 import type { SharedRateLimiter } from '../../src/rate/shared-limiter.ts'
+import { createEqualShare } from '../../src/reply/quota-share.ts'
 import type { AssistantAccess } from '../../src/reply/assistant-access.ts'
 import { createReplyEngine } from '../../src/reply/engine.ts'
 import type { SessionCaller, SessionConversations } from '../../src/session/conversations.ts'
@@ -156,6 +157,7 @@ export function startGateway(world: World, bug: SeededBug): GatewayProcess {
     ...access,
     onBreach: (breach) => isolation.breached(breach),
     quotas: new Map(settings.map(({ id, quota }) => [id, quota])),
+    shareOf: (_id, quota) => createEqualShare(quota, () => 1),
     maxRunningPerSession: limits.maxRunningPerSession,
     circuitFailures: limits.circuitFailures,
     circuitMs: timeouts.circuitMs,

@@ -10,6 +10,7 @@ import type {
 } from '../../../src/domain.ts'
 import { type Clock, systemClock } from '../../../src/lib/clock.ts'
 import type { Logger } from '../../../src/observe/logger.ts'
+import { createEqualShare } from '../../../src/reply/quota-share.ts'
 import { createReplyEngine, type ReplyEngineOptions } from '../../../src/reply/engine.ts'
 import type { AssistantAccess } from '../../../src/reply/assistant-access.ts'
 import type { SessionCaller, StartConversationRequest } from '../../../src/session/conversations.ts'
@@ -78,6 +79,7 @@ export async function openEngine(options: OpenEngineOptions = {}) {
       onBreach: () => undefined,
       assistants: [assistant],
       quotas: new Map([[assistantId, { maxRunning: 1000, startsPerSecond: 1000 }]]),
+      shareOf: (_id, quota) => createEqualShare(quota, () => 1),
       historyLength: 20,
       cancelMs: 60_000,
       retentionMs: 60_000,

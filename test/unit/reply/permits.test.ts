@@ -3,6 +3,7 @@ import type { SessionId } from '../../../src/domain.ts'
 import { createSessionRuns } from '../../../src/reply/admission.ts'
 import { createCircuit } from '../../../src/reply/circuit.ts'
 import { createPermits, type Permit } from '../../../src/reply/permits.ts'
+import { createEqualShare } from '../../../src/reply/quota-share.ts'
 import { createFakeClock } from '../../kit/fakes/clock.ts'
 
 const forever = new AbortController().signal
@@ -16,8 +17,7 @@ function open(
   const sessions = createSessionRuns(perSession)
   const lengths: { waiting: number; running: number }[] = []
   const permits = createPermits({
-    maxRunning,
-    startsPerSecond,
+    share: createEqualShare({ maxRunning, startsPerSecond }, () => 1),
     sessions,
     circuit,
     clock,

@@ -6,6 +6,7 @@ import type {
   SessionId,
   SessionName,
 } from '../../../src/domain.ts'
+import { createEqualShare } from '../../../src/reply/quota-share.ts'
 import { createAdmission } from '../../../src/reply/admission.ts'
 import { createReplyQueue } from '../../../src/reply/queue.ts'
 import type { RunLease } from '../../../src/store/run-lease.ts'
@@ -24,6 +25,7 @@ function open(maxRunning: number) {
   const clock = createFakeClock()
   const admission = createAdmission({
     quotas: new Map([[assistantId, { maxRunning, startsPerSecond: 1_000 }]]),
+    shareOf: (_id, quota) => createEqualShare(quota, () => 1),
     maxRunningPerSession: 10,
     circuitFailures: 1,
     circuitMs: 1_000,
