@@ -363,6 +363,24 @@ describe('postgres: a server that is away', () => {
     expect(answerOf(await readAll(store.log, session), run)).toBe('meanwhile')
   })
 
+  it('F23: takes no server for silent since the gateway itself stood still', async () => {
+    const url = await server.newDatabase()
+    await using store = await open(url, { heartbeat: { everyMs: 20, deadAfterMs: 15_000 } })
+    const client = new Client({ connectionString: url })
+    await client.connect()
+    await client.query('BEGIN; SELECT FROM instance FOR UPDATE')
+    await expect.poll(() => isWaiting(url)).toBe(true)
+    // The heartbeat is answered while nothing here can read it.
+    const released = client.query('COMMIT')
+    await new Promise((resolve) => setImmediate(resolve))
+    const end = performance.now() + 4_000
+    while (performance.now() < end);
+    await new Promise((resolve) => setTimeout(resolve))
+    await store.ping()
+    await released
+    await client.end()
+  })
+
   it('F28: ends although the server stands still', async () => {
     await using own = await startPostgres()
     const store = await open(await own.newDatabase())

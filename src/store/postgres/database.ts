@@ -1,4 +1,5 @@
 import { DatabaseError, Pool, type PoolClient, type PoolConfig } from 'pg'
+import type { Clock } from '../../lib/clock.ts'
 import type { StoredRow } from '../engine/columns.ts'
 import { StoreError } from '../store.ts'
 import { parserOf, toParameter } from './values.ts'
@@ -12,8 +13,13 @@ export interface DatabaseOptions {
   readonly maxConnections: number
   /** A statement that has not been answered after so many ms is given up with its connection. Default 10,000. */
   readonly answerMs?: number
-  /** Called after each statement: whether the server has left it unanswered for so long. */
-  readonly onOutcome?: (isSilent: boolean) => void
+  readonly watch?: Watch
+}
+
+/** Hears after each statement whether the server has left it unanswered until it was given up. */
+export interface Watch {
+  readonly clock: Clock
+  readonly onOutcome: (isSilent: boolean) => void
 }
 
 /**
@@ -44,14 +50,15 @@ const connectMs = 3_000
  */
 export class Database implements AsyncDisposable {
   readonly #pool: Pool
-  readonly #onOutcome: (isSilent: boolean) => void
+  readonly #answerMs: number
+  readonly #watch: Watch | undefined
   readonly #used = new Set<PoolClient>()
   /** Those who wait for a connection hear by these that they get none. */
   readonly #waiting = new Set<(error: Error) => void>()
   /** Why nothing is sent now. */
   #paused: string | undefined
 
-  constructor({ url, password, maxConnections, answerMs = 10_000, onOutcome }: DatabaseOptions) {
+  constructor({ url, password, maxConnections, answerMs = 10_000, watch }: DatabaseOptions) {
     const config: PoolConfig = {
       connectionString: url,
       max: maxConnections,
@@ -63,7 +70,8 @@ export class Database implements AsyncDisposable {
       types: { getTypeParser: (oid: number) => parserOf(oid) },
     }
     this.#pool = new Pool(password === undefined ? config : { ...config, password })
-    this.#onOutcome = onOutcome ?? (() => {})
+    this.#answerMs = answerMs
+    this.#watch = watch
     // A connection that breaks while nobody waits for an answer is replaced when it is needed.
     this.#pool.on('error', () => {})
     this.#pool.on('connect', (client) => client.on('error', () => {}))
@@ -72,16 +80,19 @@ export class Database implements AsyncDisposable {
   /** @throws {@link StatementError} */
   async query(statement: Sql): Promise<readonly StoredRow[]> {
     const { text, values } = statement.toQuery()
+    const askedAt = this.#watch?.clock.monotonic() ?? 0
     try {
       const rows = await this.#use(async (client) => {
         const answer = await client.query<StoredRow>({ text, values: values.map(toParameter) })
         return answer.rows
       })
-      this.#onOutcome(false)
+      this.#watch?.onOutcome(false)
       return rows
     } catch (error) {
       const failure = toStatementError(error)
-      this.#onOutcome(failure.isSilence)
+      // A process that stood still itself has given an answer up that may have come.
+      const tookMs = (this.#watch?.clock.monotonic() ?? 0) - askedAt
+      this.#watch?.onOutcome(failure.isSilence && tookMs < 1.25 * this.#answerMs)
       throw failure
     }
   }

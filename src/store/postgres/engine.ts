@@ -52,8 +52,11 @@ export class PostgresEngine implements Engine {
       ...options,
       maxConnections: 1,
       answerMs: beatMs,
-      onOutcome: (isSilent) =>
-        isSilent ? this.#db.pause('the server does not answer') : this.#db.resume(),
+      watch: {
+        clock: options.clock,
+        onOutcome: (isSilent) =>
+          isSilent ? this.#db.pause('the server does not answer') : this.#db.resume(),
+      },
     })
     void this.#open()
   }
