@@ -4,7 +4,7 @@ import { fetchTransport } from './fetch-transport.ts'
 import type { Observable } from './observable.ts'
 import { type Platform, systemPlatform } from './platform.ts'
 import { type ChatReply, createReply, type FollowedReply, type SendOptions } from './reply.ts'
-import { createRequests } from './requests.ts'
+import { createRequests, type Requests } from './requests.ts'
 import type {
   Assistant,
   Attachment,
@@ -15,6 +15,7 @@ import type {
   Viewer,
 } from './schema.ts'
 import { type Connection, openSessionStream, type Position } from './session-stream.ts'
+import { createSubscriptions, type Subscriptions } from './subscriptions.ts'
 import type { Transport, UploadProgress } from './transport.ts'
 
 export interface ChatClientOptions {
@@ -33,7 +34,8 @@ export interface ChatClientOptions {
   readonly platform?: Platform
 }
 
-export interface ChatClient extends Conversations {
+export interface ChatClient
+  extends Conversations, Pick<Subscriptions, 'subscribe'>, Pick<Requests, 'execute'> {
   /** Resolves when the message is stored. The reply goes on by itself. */
   send(text: string, options?: SendOptions): Promise<ChatReply>
   /** Follows a reply that was begun elsewhere, such as before a reload. */
@@ -58,8 +60,8 @@ export interface ChatClient extends Conversations {
   viewer(): Promise<Viewer>
   /** Calls with each event of the session from now on, on any device. Returns a function that stops it. */
   onEvent(listener: (event: ReplyEvent) => void): () => void
-  /** Any other operation. Rejects if the result has no data. */
-  query<Data>(query: string, variables?: Readonly<Record<string, unknown>>): Promise<Data>
+  /** The data of any other query or mutation. */
+  query<Data>(document: string, variables?: Readonly<Record<string, unknown>>): Promise<Data>
   readonly connection: Observable<Connection>
   /** Ends the stream and what waits for it. Replies go on without their readers. */
   close(): void
@@ -106,7 +108,9 @@ export function createChatClient({
   }
   const surroundings = { url, transport, platform, headers, maxAttempts }
   const requests = createRequests(surroundings)
-  const { query, mutate } = requests
+  const { execute, mutate } = requests
+  const query = async <Data>(document: string, variables?: Readonly<Record<string, unknown>>) =>
+    (await execute<Data>(document, variables)).data
   const newKey = () => newIdempotencyKey(platform.random)
   const stream = openSessionStream({
     ...surroundings,
@@ -122,7 +126,11 @@ export function createChatClient({
       onError?.(error)
     },
   })
-  const stopWake = transport.onWake?.((isNewNetwork) => stream.wake(isNewNetwork))
+  const subscriptions = createSubscriptions(surroundings, stream)
+  const stopWake = transport.onWake?.((isNewNetwork) => {
+    stream.wake(isNewNetwork)
+    subscriptions.wake(isNewNetwork)
+  })
 
   async function readPosition(): Promise<Position> {
     const ids = [...new Set([...followed.keys(), ...joining.keys()])]
@@ -228,10 +236,12 @@ export function createChatClient({
   return {
     send,
     follow,
-    ...createConversations({ ...requests, newKey, send, follow }),
+    ...createConversations({ query, mutate, newKey, send, follow }),
     cancel,
     submitToolOutputs,
     query,
+    execute,
+    subscribe: subscriptions.subscribe,
     connection: stream.connection,
     async upload(file, { onProgress, ...input } = {}) {
       const selection = `attachment{${attachmentFields}}`
@@ -266,6 +276,7 @@ export function createChatClient({
       requests.close()
       stopWake?.()
       stream.close()
+      subscriptions.close()
       const error = new ChatError({ code: 'CLOSED', message: 'The client is closed.' })
       for (const open of followed.values()) open.fail(error)
     },

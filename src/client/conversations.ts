@@ -34,7 +34,11 @@ export interface Conversations {
   }): Promise<ChatConversation>
 }
 
-export interface ConversationsOptions extends Pick<Requests, 'query' | 'mutate'> {
+export interface ConversationsOptions extends Pick<Requests, 'mutate'> {
+  readonly query: <Data>(
+    document: string,
+    variables?: Readonly<Record<string, unknown>>,
+  ) => Promise<Data>
   readonly newKey: () => string
   readonly send: (text: string, options?: SendOptions) => Promise<ChatReply>
   readonly follow: (replyId: string) => Promise<ChatReply>

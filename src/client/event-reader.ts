@@ -1,6 +1,7 @@
 export interface ServerSentEvent {
   readonly type: string
   readonly data: string
+  readonly id: string | undefined
 }
 
 export interface EventHandlers {
@@ -17,6 +18,7 @@ export function createEventReader({ event, retry }: EventHandlers): (text: strin
   let rest = ''
   let type = ''
   let data: string[] = []
+  let id: string | undefined
   return (text) => {
     rest += text
     if (!/[\r\n]/.test(text)) return
@@ -27,11 +29,13 @@ export function createEventReader({ event, retry }: EventHandlers): (text: strin
     for (const line of lines) {
       const [, field = '', value = ''] = /^([^:]*):? ?([^]*)$/.exec(line) ?? []
       if (line === '') {
-        if (data.length > 0) event({ type, data: data.join('\n') })
+        if (data.length > 0) event({ type, data: data.join('\n'), id })
         type = ''
         data = []
+        id = undefined
       } else if (field === 'event') type = value
       else if (field === 'data') data.push(value)
+      else if (field === 'id') id = value
       else if (field === 'retry' && /^\d+$/.test(value)) retry(Number(value))
     }
   }

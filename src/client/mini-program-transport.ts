@@ -46,7 +46,7 @@ export interface MiniProgramResponse {
   readonly statusCode: number
   /** A parsed object, a text, or bytes. */
   readonly data?: unknown
-  readonly header?: Readonly<Record<string, string>>
+  readonly header?: object
 }
 
 /** What the calls return. Taro returns a promise that has the methods. */
@@ -182,8 +182,12 @@ export function miniProgramTransport(platform: MiniProgram): Transport {
 }
 
 /** @throws a ChatError for a response without data. */
-function resultOf<Data>({ statusCode, header }: MiniProgramResponse, body: string): Result<Data> {
-  return readResult(statusCode, body, header?.['Retry-After'] ?? header?.['retry-after'])
+function resultOf<Data>(
+  { statusCode, header = {} }: MiniProgramResponse,
+  body: string,
+): Result<Data> {
+  const [, wait] = Object.entries(header).find(([name]) => /^retry-after$/i.test(name)) ?? []
+  return readResult(statusCode, body, wait)
 }
 
 /** The platform may have parsed the body already. */

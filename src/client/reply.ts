@@ -129,10 +129,12 @@ export function createReply(
       events.push(event)
       subject.set(next)
     },
-    restore(state, at) {
+    restore(read, at) {
       if (ended()) return
       isAhead = true
-      events.push(...eventsBetween(subject.snapshot(), state, at))
+      const known = subject.snapshot()
+      const state = endings.includes(read.status) ? read : withLongerTexts(known, read)
+      events.push(...eventsBetween(known, state, at))
       subject.set(state)
     },
     fail(reason) {
@@ -140,6 +142,16 @@ export function createReply(
       error = reason
       subject.set({ ...subject.snapshot() })
     },
+  }
+}
+
+/** An instance of the gateway that does not run the reply may know less of it than the stream has shown. */
+function withLongerTexts(known: ReplyState, read: ReplyState): ReplyState {
+  const { text, reasoning } = known
+  return {
+    ...read,
+    ...(text.startsWith(read.text) && { text }),
+    ...(reasoning.startsWith(read.reasoning) && { reasoning }),
   }
 }
 

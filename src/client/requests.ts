@@ -1,21 +1,31 @@
-import { ChatError } from './chat-error.ts'
+import { ChatError, responseError } from './chat-error.ts'
 import type { UserErrorCode } from './schema.ts'
 import type { Platform } from './platform.ts'
-import type { Request, Result, Transport, Upload } from './transport.ts'
+import {
+  type DataResult,
+  hasData,
+  type Request,
+  type Result,
+  type Transport,
+  type Upload,
+} from './transport.ts'
 
 type Variables = Readonly<Record<string, unknown>>
 
-export interface RequestsOptions {
+/** What everything of one client shares. */
+export interface Surroundings {
   readonly url: string
   readonly transport: Transport
   readonly platform: Platform
   readonly headers: () => Promise<Readonly<Record<string, string>>>
+  /** Attempts without progress before the client gives up. */
   readonly maxAttempts: number
 }
 
 /** Operations with one result each. They are repeated where nothing was done, or may be done twice. */
 export interface Requests {
-  readonly query: <Data>(document: string, variables?: Variables) => Promise<Data>
+  /** Rejects if the result has no data; errors may stand beside the data. */
+  readonly execute: <Data>(document: string, variables?: Variables) => Promise<DataResult<Data>>
   /** Calls a mutation; `selection` is what its success is asked for. */
   readonly mutate: <Success>(name: string, selection: string, input: Variables) => Promise<Success>
   readonly upload: <Success>(
@@ -44,7 +54,7 @@ export function backoffMs(attempt: number, random: () => number): number {
 
 const notDone: readonly string[] = ['NETWORK', 'DRAINING', 'UNAVAILABLE']
 
-export function createRequests(options: RequestsOptions): Requests {
+export function createRequests(options: Surroundings): Requests {
   const { url, transport, platform, headers, maxAttempts } = options
   let isClosed = false
 
@@ -53,15 +63,15 @@ export function createRequests(options: RequestsOptions): Requests {
     variables: Variables,
     attempts: number,
     ask: (request: Request) => Promise<Result<Data>>,
-  ): Promise<Data> {
+  ): Promise<DataResult<Data>> {
     let isRefused = false
     for (let attempt = 0; ;) {
       try {
         if (isClosed) throw new ChatError({ code: 'CLOSED', message: 'The client is closed.' })
         const operation = { query: document, variables }
-        const { data } = await ask({ url, headers: await headers(), operation })
-        if (!data) throw new ChatError({ code: 'NETWORK', message: 'The response has no data.' })
-        return data
+        const result = await ask({ url, headers: await headers(), operation })
+        if (hasData(result)) return result
+        throw responseError(result.errors)
       } catch (error) {
         if (!(error instanceof ChatError)) throw error
         const { code, retryAfterMs } = error
@@ -85,14 +95,15 @@ export function createRequests(options: RequestsOptions): Requests {
   ): Promise<Success> {
     const type = name.charAt(0).toUpperCase() + name.slice(1)
     const document = `mutation($input:${type}Input!){${name}(input:$input){...on ${type}Success{${selection}}...on UserError{code message field retryAfterMs}}}`
-    const { [name]: outcome } = await repeat(document, { input }, attempts, ask)
-    if (!outcome) throw new ChatError({ code: 'NETWORK', message: 'The response has no outcome.' })
+    const { data } = await repeat(document, { input }, attempts, ask)
+    const outcome = data[name]
+    if (!outcome) throw responseError(undefined)
     if (outcome.code !== undefined) throw new ChatError(outcome)
     return outcome
   }
 
   return {
-    query: async (document, variables = {}) =>
+    execute: async (document, variables = {}) =>
       await repeat(document, variables, maxAttempts, (request) => transport.request(request)),
     mutate: async (name, selection, input) =>
       await mutation(name, selection, input, maxAttempts, (request) => transport.request(request)),

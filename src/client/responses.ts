@@ -41,8 +41,9 @@ export function readResult<Data>(
 /** Reads an event stream of the gateway from pieces of text. */
 export function readStream<Data>(sink: StreamSink<Data>): (text: string) => void {
   return createEventReader({
-    event({ type, data }) {
-      if (type === 'next') sink.next(parseResult<Data>(data) ?? {})
+    event({ type, data, id }) {
+      if (type === 'next') sink.next(parseResult<Data>(data) ?? {}, id)
+      else if (type === 'complete') sink.complete()
     },
     retry: (ms) => sink.retry(ms),
   })

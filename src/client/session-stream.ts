@@ -1,10 +1,9 @@
-import { ChatError, networkError, responseError } from './chat-error.ts'
+import { ChatError, networkError } from './chat-error.ts'
 import { createSubject, type Observable } from './observable.ts'
-import type { Platform } from './platform.ts'
+import type { Surroundings } from './requests.ts'
+import { openResumingStream, type ResumingStream } from './resuming-stream.ts'
 import type { ReplyEvent } from './schema.ts'
-import { backoffMs } from './requests.ts'
 import { shareStream, type Sharing } from './tabs.ts'
-import type { Transport } from './transport.ts'
 
 /** A place in the event log of the session. */
 export interface Position {
@@ -19,13 +18,7 @@ export interface Connection {
   readonly error?: ChatError
 }
 
-export interface SessionStreamOptions {
-  readonly url: string
-  readonly transport: Transport
-  readonly platform: Platform
-  readonly headers: () => Promise<Readonly<Record<string, string>>>
-  /** Attempts without progress before the client gives up. */
-  readonly maxAttempts: number
+export interface SessionStreamOptions extends Surroundings {
   /** Reads where the log ends, together with the state of what is followed. */
   readonly readPosition: () => Promise<Position>
   readonly take: (event: ReplyEvent) => void
@@ -38,6 +31,8 @@ export interface SessionStream {
   readonly connection: Observable<Connection>
   /** Returns a function that ends the want. */
   want(): () => void
+  /** The longest time that the gateway stays silent, once a position is known. */
+  keepAliveMs(): number
   /** Resolves when no later event will be missed. `again`: the state of what is followed is read in any case. */
   position(again?: boolean): Promise<void>
   wake(isNewNetwork: boolean): void
@@ -45,22 +40,11 @@ export interface SessionStream {
   close(): void
 }
 
-interface Ending {
-  readonly error?: ChatError | undefined
-  readonly hasProgressed: boolean
-  readonly retryMs?: number | undefined
-  /** The client itself has ended it, so there is nothing to wait for. */
-  readonly isOwn?: boolean
-}
-
 /** What a leader posts: an event, the cursor at which it begins, or neither as a sign of life. */
 interface TabMessage {
   readonly event?: ReplyEvent
   readonly leadingFrom?: string | undefined
 }
-
-/** What has happened is not known, so it may be tried again. */
-const passing = (error: ChatError) => error.retryable || error.code === 'INTERNAL_SERVER_ERROR'
 
 const query = `subscription($after:String){replies(after:$after){__typename cursor replyId
 ...on ReplyDelta{kind offset text}
@@ -70,7 +54,7 @@ const query = `subscription($after:String){replies(after:$after){__typename curs
 ...on ReplyCancelled{upstreamCancelled}}}`
 
 export function openSessionStream(options: SessionStreamOptions): SessionStream {
-  const { transport, platform, url, maxAttempts } = options
+  const { platform, url } = options
   const connection = createSubject<Connection>({ status: 'idle' })
   let wants = 0
   let isRunning = false
@@ -82,9 +66,7 @@ export function openSessionStream(options: SessionStreamOptions): SessionStream 
   let sharing: Sharing | undefined
   /** Whether this tab has heard every event since it began to listen to its leader. */
   let isInStep = false
-  /** Ends what the loop waits for now: a stream or a pause. */
-  let interrupt = () => {}
-  let notice = (_isNewNetwork: boolean) => {}
+  let stream: ResumingStream | undefined
 
   async function position(again = false): Promise<void> {
     if (cursor === undefined || again) await (reading ??= read())
@@ -131,7 +113,7 @@ export function openSessionStream(options: SessionStreamOptions): SessionStream 
             isWanted: () => wants > 0 && last?.fingerprint === fingerprint,
             receive,
             lead: follow,
-            interrupt: () => interrupt(),
+            interrupt: () => stream?.interrupt(),
           })
           await sharing.ended
         }
@@ -151,126 +133,58 @@ export function openSessionStream(options: SessionStreamOptions): SessionStream 
       // Events may have come before this tab listened, or a leader has left between two of them.
       isInStep = true
       cursor = undefined
-      position().catch(() => undefined)
+      position().catch(() => (isInStep = false))
     }
     if (event) take(event)
   }
 
+  /** Reads the stream for this tab and those that follow it. */
   async function follow(post: (message: TabMessage) => void, isLeading: () => boolean) {
-    const name = last?.fingerprint
-    let isRefused = false
-    for (let attempts = 0; ;) {
-      connection.set({ status: 'connecting' })
-      await position()
-      if (last?.fingerprint !== name) return
-      post({ leadingFrom: cursor })
-      const { error, hasProgressed, retryMs, isOwn } = await connect(post, isLeading)
-      if (wants <= 0 || !isLeading()) return
-      if (hasProgressed) {
-        attempts = 0
-        isRefused = false
-      }
-      if (error?.resumeAfter !== undefined) cursor = error.resumeAfter
-      else if (error?.code === 'SUBSCRIPTION_CURSOR_EXPIRED' || error?.code === 'BAD_USER_INPUT') {
-        cursor = undefined
-      } else if (error?.code === 'UNAUTHENTICATED' && !isRefused) {
-        // The token may have expired on its way; the next one is asked for.
-        isRefused = true
-        continue
-      } else if (error && !passing(error)) throw error
-      if (attempts >= maxAttempts) throw error ?? networkError()
-      if (!isOwn) {
-        connection.set({ status: 'waiting' })
-        await pause(retryMs ?? error?.retryAfterMs ?? backoffMs(attempts, platform.random))
-        if (wants <= 0 || !isLeading()) return
-      }
-      attempts += 1
-    }
-  }
-
-  async function connect(
-    post: (message: TabMessage) => void,
-    isLeading: () => boolean,
-  ): Promise<Ending> {
-    const headers = await options.headers()
-    if (wants <= 0 || !isLeading()) return { hasProgressed: false }
-    const { keepAliveMs = 0 } = last ?? {}
-    return await new Promise((resolve) => {
-      const begunAt = platform.now()
-      let aliveAt = begunAt
-      let postedAt = begunAt
-      let hasProgressed = false
-      let retryMs: number | undefined
-      let stopTimer = () => {}
-      let isOver = false
-      const end = (error?: ChatError, isOwn = false) => {
-        if (isOver) return
-        isOver = true
-        stopTimer()
-        stream.close()
-        hasProgressed ||= aliveAt - begunAt > keepAliveMs
-        resolve({ error, hasProgressed, retryMs, isOwn })
-      }
-      const stream = transport.subscribe<{ readonly replies: ReplyEvent }>(
-        { url, headers, operation: { query, variables: { after: cursor } } },
-        {
-          alive() {
-            aliveAt = platform.now()
-            if (connection.snapshot().status !== 'open') connection.set({ status: 'open' })
-            if (aliveAt - postedAt < keepAliveMs / 2) return
-            postedAt = aliveAt
-            post({})
-          },
-          next({ data, errors }) {
-            if (!data) return end(responseError(errors))
-            hasProgressed = true
-            post({ event: data.replies })
-            take(data.replies)
-          },
-          retry: (ms) => (retryMs = ms),
-          end: (error) => end(error),
-        },
-      )
-      interrupt = () => end(undefined, true)
-      notice = (isNewNetwork) => {
-        const silentMs = platform.now() - aliveAt
-        if (isNewNetwork || silentMs > keepAliveMs * 1.5) interrupt()
-        else if (silentMs > keepAliveMs / 4) stream.ping?.()
-      }
-      const watch = () => {
-        stopTimer = platform.timer(keepAliveMs / 2, () => {
-          notice(false)
-          if (!isOver) watch()
-        })
-      }
-      watch()
+    const { fingerprint } = last ?? {}
+    let postedAt = platform.now()
+    stream = openResumingStream<{ readonly replies: ReplyEvent }>(options, {
+      isEndless: true,
+      isWanted: () => wants > 0 && isLeading(),
+      async start() {
+        connection.set({ status: 'connecting' })
+        await position()
+        const { keepAliveMs = 0 } = last ?? {}
+        if (last?.fingerprint !== fingerprint) return undefined
+        post({ leadingFrom: cursor })
+        return { operation: { query, variables: { after: cursor } }, keepAliveMs }
+      },
+      alive() {
+        if (connection.snapshot().status !== 'open') connection.set({ status: 'open' })
+        const now = platform.now()
+        if (now - postedAt < (last?.keepAliveMs ?? 0) / 2) return
+        postedAt = now
+        post({})
+      },
+      waiting: () => connection.set({ status: 'waiting' }),
+      next({ data }) {
+        post({ event: data.replies })
+        take(data.replies)
+      },
+      moveTo: (to) => (cursor = to),
     })
+    await stream.ended
   }
-
-  const pause = (ms: number) =>
-    new Promise<void>((resolve) => {
-      const stop = platform.timer(ms, resolve)
-      interrupt = () => {
-        stop()
-        resolve()
-      }
-      notice = interrupt
-    })
 
   function stop(): void {
     sharing?.leave()
-    interrupt()
+    stream?.interrupt()
   }
 
   return {
     connection,
     position,
+    keepAliveMs: () => last?.keepAliveMs ?? 0,
     close() {
       wants = -Infinity
       stop()
     },
     wake(isNewNetwork) {
-      notice(isNewNetwork)
+      stream?.notice(isNewNetwork)
       start()
     },
     want() {

@@ -16,11 +16,22 @@ export interface Result<Data = unknown> {
   readonly errors?: readonly ResponseError[]
 }
 
+export interface DataResult<Data> extends Result<Data> {
+  readonly data: Data
+}
+
+export function hasData<Data>(result: Result<Data>): result is DataResult<Data> {
+  return Boolean(result.data)
+}
+
 /** The reader of a stream. After `end` a transport calls nothing of it. */
 export interface StreamSink<Data = unknown> {
   /** Called for all bytes that arrive, those of comments too. */
   alive(): void
-  next(result: Result<Data>): void
+  /** `cursor`: the position to go on after. */
+  next(result: Result<Data>, cursor: string | undefined): void
+  /** Nothing will follow. */
+  complete(): void
   /** The gateway asks to wait so long before the next connection. */
   retry(ms: number): void
   /** With an error if the gateway refused or ended the stream; without one if the connection was lost. */

@@ -22,9 +22,13 @@ export interface WebSocketTransportOptions {
   readonly openSocket?: (url: string, protocol: string) => Socket
 }
 
+interface CursoredResult<Data> extends Result<Data> {
+  readonly extensions?: { readonly cursor?: string }
+}
+
 type ServerMessage<Data> =
   | { readonly type: 'connection_ack' | 'ping' | 'pong' | 'complete' }
-  | { readonly type: 'next'; readonly payload: Result<Data> }
+  | { readonly type: 'next'; readonly payload: CursoredResult<Data> }
   | { readonly type: 'error'; readonly payload: readonly ResponseError[] }
 
 const protocol = 'graphql-transport-ws'
@@ -63,12 +67,14 @@ export function webSocketTransport({
         if (message.type === 'connection_ack') {
           isAccepted = true
           send({ id: '1', type: 'subscribe', payload: request.operation })
-        } else if (message.type === 'next') sink.next(message.payload)
+        } else if (message.type === 'next')
+          sink.next(message.payload, message.payload.extensions?.cursor)
         else if (message.type === 'error') end(responseError(message.payload))
         else if (message.type === 'ping') send({ type: 'pong' })
-        else if (message.type === 'complete') end()
+        else if (message.type === 'complete') sink.complete()
       })
-      socket.addEventListener('error', () => end())
+      // `close` follows it, with the reason.
+      socket.addEventListener('error', () => undefined)
       socket.addEventListener('close', ({ code, reason }) =>
         end(
           code === refused

@@ -87,6 +87,12 @@ const rooms: Readonly<Record<string, Room>> = {
   client: { uses: [], types: [], packages: [], isForBrowsers: true },
   react: { uses: ['client'], types: [], packages: ['react'], isForBrowsers: true },
   'ai-sdk': { uses: ['client'], types: [], packages: ['ai'], isForBrowsers: true },
+  adapters: {
+    uses: [],
+    types: ['client'],
+    packages: ['@urql/core', '@apollo/client', 'relay-runtime'],
+    isForBrowsers: true,
+  },
   pages: { uses: ['client'], types: [], packages: [], isForBrowsers: true },
 }
 
@@ -118,7 +124,7 @@ function mayImport(room: Room, name: string, path: string, specifier: string, is
     if (!target.startsWith('src/')) return false
     const other = roomOf(target)
     if (other === name || room.uses.includes(other)) return true
-    if (room.isForBrowsers) return false
+    if (room.isForBrowsers) return isType && room.types.includes(other)
     if (other === 'lib') return true
     return isType && name !== 'lib' && [...room.types, ...typesOfAll].includes(other)
   }

@@ -4,7 +4,7 @@ const exported =
   /^export (?:declare )?(?:abstract )?(?:async )?(interface|type|class|function\*?|const|let) (\w+)/gm
 
 /** What runs at its user's: its words are those of the public schema, and none of the gateway's files are in it. */
-const clientSide = /^src\/(?:client|react|ai-sdk|pages)\//
+const clientSide = /^src\/(?:client|adapters|react|ai-sdk|pages)\//
 
 /** Rooms that do the same in their own ways, so that what does it has the same name in each. */
 const engines = ['src/store/sqlite/', 'src/store/postgres/']

@@ -190,4 +190,36 @@ describe('the tabs of a browser', () => {
     expect(texts[1]).toBe(texts[0])
     for (const page of pages) expectGrowing(await shown(page, id))
   })
+
+  it('show how much of a file was sent, and send it with a message', async () => {
+    await using gina = await openContext()
+    const page = await openTab(gina.context, 'gina')
+    const { progress, attachment, attached } = await page.evaluate(async () => {
+      const progress: { sentBytes: number; totalBytes: number }[] = []
+      const file = new File(['x'.repeat(3_000_000)], 'notes.txt', { type: 'text/plain' })
+      const attachment = await tab.chat.upload(file, {
+        assistantId: 'bot',
+        onProgress: (made) => progress.push(made),
+      })
+      const reply = await tab.chat.send('/files', {
+        assistantId: 'bot',
+        attachmentIds: [attachment.id],
+      })
+      await reply.done
+      const { nodes } = await tab.chat.conversation(reply.conversationId).messages()
+      return { progress, attachment, attached: nodes[0]?.attachments.map(({ id }) => id) }
+    })
+    expect(attachment).toMatchObject({ name: 'notes.txt', byteSize: 3_000_000 })
+    expect(attached).toEqual([attachment.id])
+    const last = progress.at(-1)
+    expect(last?.sentBytes).toBe(last?.totalBytes)
+    expect(last?.totalBytes).toBeGreaterThan(3_000_000)
+    // A refusal has its code, as of any other request.
+    const code = await page.evaluate(async () => {
+      const file = new File(['x'], 'tool.exe', { type: 'application/x-msdownload' })
+      const sent = tab.chat.upload(file, { assistantId: 'bot', onProgress: () => undefined })
+      return await sent.then(() => 'none').catch((error: clientModule.ChatError) => error.code)
+    })
+    expect(code).toBe('INVALID_INPUT')
+  })
 })

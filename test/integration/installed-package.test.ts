@@ -46,6 +46,13 @@ const program = `
   console.log('ready', status, await metrics.text())
 `
 
+const chatProgram = (url: string, bearer: string) => `
+  import { createChatClient } from '${name}/client'
+  const chat = createChatClient({ url: '${url}/graphql', token: () => '${bearer}' })
+  const reply = await chat.send('hello from the client', { assistantId: 'bot' })
+  console.log((await reply.done).text)
+`
+
 describe('the package, installed into an empty project', () => {
   let application: Application
   beforeAll(async () => {
@@ -111,6 +118,12 @@ describe('the package, installed into an empty project', () => {
       expect(files.length).toBeGreaterThan(10)
       expect(files.filter(({ status }) => status !== 200).map((file) => file.url)).toEqual([])
     }
+
+    const [, gateway = ''] = /(http:\/\/[^/\s]+)/.exec(send) ?? []
+    const [, bearer = ''] = /Bearer ([\w.-]+)/.exec(send) ?? []
+    await write('chat.js', chatProgram(gateway, bearer))
+    const { stdout } = await application.run(process.execPath, 'chat.js')
+    expect(stdout).toContain('You said: hello from the client')
   })
 
   it('says where the schema and its parts for clients are', () => {

@@ -126,6 +126,7 @@ export async function followProbe(
           const { probeProgress }: { probeProgress?: ProbeEvent } = Object(data)
           if (probeProgress) onEvent(probeProgress)
         },
+        complete: () => resolve(),
         end: () => resolve(),
       },
     )

@@ -136,7 +136,8 @@ export function createFakeChatGateway({ tabs }: { readonly tabs?: TabTools } = {
     subscribe<Data>({ operation, headers }: Request, sink: StreamSink<Data>) {
       let isClosed = false
       let pings = 0
-      const give = (result: object) => sink.next(JSON.parse(JSON.stringify(result)))
+      const give = (result: object, cursor: string) =>
+        sink.next(JSON.parse(JSON.stringify(result)), cursor)
       streams.push({
         after: operation.variables?.['after'],
         authorization: headers['authorization'],
@@ -151,7 +152,7 @@ export function createFakeChatGateway({ tabs }: { readonly tabs?: TabTools } = {
           for (const replies of events) {
             if (isClosed) return
             sink.alive()
-            give({ data: { replies } })
+            give({ data: { replies } }, replies.cursor)
           }
         },
         retry: (ms) => sink.retry(ms),

@@ -109,4 +109,14 @@ describe('a reply', () => {
     expect((await shown).at(-1)).toBe('ab')
     expect(new Set(await shown).size).toBe((await shown).length)
   })
+
+  it('calls a listener until it has left', () => {
+    const { reply, take } = open()
+    let calls = 0
+    const stop = reply.state.subscribe(() => (calls += 1))
+    take(delta('r1', 'c1', 0, 'a'))
+    stop()
+    take(delta('r1', 'c2', 1, 'b'))
+    expect(calls).toBe(1)
+  })
 })

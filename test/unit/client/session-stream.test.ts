@@ -205,6 +205,38 @@ describe('the stream of a session', () => {
     chat.close()
   })
 
+  it('begins anew when the token is of another session, whose events alone are shown', async () => {
+    const { chat, stream, state, clock, errors } = open()
+    const seen: string[] = []
+    const stop = chat.onEvent(({ replyId }) => seen.push(replyId))
+    const reply = await chat.send('hello')
+    const first = await stream()
+    state.fingerprint = 'bob'
+    state.cursor = 'b0'
+    first.end('BAD_USER_INPUT')
+    await clock.pass(20_000)
+    await expect(reply.done).rejects.toMatchObject({ code: 'NOT_FOUND' })
+    const second = await stream()
+    expect(second.after).toBe('b0')
+    second.send(started('b1', 'b1'))
+    expect(seen).toEqual(['b1'])
+    expect(errors).toEqual([])
+    stop()
+  })
+
+  it('is not given up because its listeners come and go', async () => {
+    const { chat, stream, clock, errors } = open()
+    let stop = chat.onEvent(() => undefined)
+    for (let times = 0; times < maxAttempts * 2; times += 1) {
+      await clock.pass(0)
+      stop()
+      stop = chat.onEvent(() => undefined)
+    }
+    expect((await stream()).isClosed).toBe(false)
+    expect(errors).toEqual([])
+    stop()
+  })
+
   it('is closed when nothing is followed, and leaves no timer', async () => {
     const { chat, stream, clock } = open()
     const reply = await chat.send('hello')
@@ -306,6 +338,32 @@ describe('a reply that is followed after a reload', () => {
     expect((await (await following).done).text).toBe('Hello')
     expect((await (await sending).done).text).toBe('Hello')
     stop()
+  })
+
+  it('has the text that comes while its state is read', async () => {
+    const { chat, stream, state, requests } = open()
+    const stop = chat.onEvent(() => undefined)
+    const first = await stream()
+    const { length } = requests
+    state.replies.set('r7', accepted('r7', { status: 'RUNNING', text: 'Hel' }))
+    const following = chat.follow('r7')
+    while (requests.length === length) await Promise.resolve()
+    first.send(delta('r7', 'c2', 3, 'lo'))
+    expect((await following).state.snapshot().text).toBe('Hello')
+    stop()
+    chat.close()
+  })
+
+  it('keeps what it has if another instance knows less of it yet', async () => {
+    const { chat, stream, state } = open()
+    state.replies.set('r7', accepted('r7', { status: 'RUNNING', text: 'Hel' }))
+    const reply = await chat.follow('r7')
+    const first = await stream()
+    first.send(delta('r7', 'c2', 3, 'lo, '))
+    await expect(chat.follow('r8')).rejects.toMatchObject({ code: 'NOT_FOUND' })
+    first.send(delta('r7', 'c3', 7, 'world'))
+    expect(reply.state.snapshot().text).toBe('Hello, world')
+    chat.close()
   })
 
   it('is asked for once, whoever follows it', async () => {

@@ -27,10 +27,10 @@ describe('the reader of server-sent events', () => {
   const text =
     ':\n\nevent: next\ndata: {"a":1}\nid: c1\n\n:\n\ndata:x\r\ndata: y\r\n\r\nretry: 50\n\nevent: complete\ndata:\n\n'
   const events = [
-    { type: 'next', data: '{"a":1}' },
-    { type: '', data: 'x\ny' },
+    { type: 'next', data: '{"a":1}', id: 'c1' },
+    { type: '', data: 'x\ny', id: undefined },
     50,
-    { type: 'complete', data: '' },
+    { type: 'complete', data: '', id: undefined },
   ]
 
   it('reads the same events however the text is cut', () => {

@@ -1,0 +1,33 @@
+import {
+  type GraphQLResponse,
+  type INetwork,
+  Network,
+  Observable,
+  type PayloadData,
+} from 'relay-runtime'
+import type { ChatClient } from '../client/chat-client.ts'
+import type { DataResult } from '../client/transport.ts'
+
+/**
+ * A network of Relay that sends everything through a chat client.
+ * @example
+ * new Environment({ network: chatNetwork(chat), store: new Store(new RecordSource()) })
+ */
+export function chatNetwork(chat: Pick<ChatClient, 'execute' | 'subscribe'>): INetwork {
+  return Network.create(
+    async ({ text }, variables) =>
+      responseOf(await chat.execute<PayloadData>(text ?? '', variables)),
+    ({ text }, variables) =>
+      Observable.create((sink) =>
+        chat.subscribe<PayloadData>(text ?? '', variables, {
+          next: (result) => sink.next(responseOf(result)),
+          error: (error) => sink.error(error),
+          complete: () => sink.complete(),
+        }),
+      ),
+  )
+}
+
+function responseOf({ data, errors }: DataResult<PayloadData>): GraphQLResponse {
+  return errors ? { data, errors: [...errors] } : { data }
+}
