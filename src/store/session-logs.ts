@@ -57,6 +57,8 @@ export class SessionLogs {
     // It was given up while a read of it was under way, and another one may have taken its place.
     if (this.#logs.get(log.sessionId) !== log) return
     this.#disquiet(log)
+    // Texts that others write are followed for readers alone.
+    if (log.wakes.size === 0) log.unfollow()
     const { maxBusyLength, maxLength, maxSessions } = this.#limits
     if (log.runsHere) {
       if (log.length > maxBusyLength) log.shrink(maxBusyLength / 2)
@@ -79,10 +81,7 @@ export class SessionLogs {
     return {
       [Symbol.dispose]: () => {
         log.wakes.delete(wake)
-        if (log.wakes.size === 0) {
-          this.#listened.delete(log)
-          log.unfollow()
-        }
+        if (log.wakes.size === 0) this.#listened.delete(log)
         this.settle(log)
       },
     }

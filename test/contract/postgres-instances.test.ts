@@ -141,6 +141,22 @@ describe('instances on one PostgreSQL', () => {
     expect(reply.status).toBe('RUNNING')
   })
 
+  it('owe the platform the cancelling of a chat that another one was reading', async () => {
+    await using two = await openTwo()
+    const { one, other } = two
+    const session = await openSession(one.store.ledger)
+    const scope = { origin: 'https://api.coze.cn', account: 'key-1' }
+    const upstream = { scope, strategy: 'bot', conversationId: 'up' } as const
+    const run = await runReply(one.store, session)
+    await run.bind(upstream, { contextReset: false, at: 5 })
+    run.recordChat('chat')
+    one.clock.advance(250)
+    await expect.poll(() => ask(two.url, `SELECT FROM replies WHERE chat = 'chat'`)).toHaveLength(1)
+    await endByOther(other.store, session, run.reply.id)
+    const owed = await other.store.outbox.take({ now: 1e6, leaseMs: 1, limit: 9 })
+    expect(owed).toMatchObject([{ type: 'cancel-chat', upstream, chatId: 'chat' }])
+  })
+
   it('give up a reply that is in their name and that they do not know of', async () => {
     await using two = await openTwo()
     const { url, one, other } = two

@@ -1,5 +1,6 @@
 import type { EventPlace, SessionId } from '../../domain.ts'
 import type { Clock } from '../../lib/clock.ts'
+import type { Logger } from '../../observe/logger.ts'
 import type { TextNews } from '../followed-text.ts'
 import type { PeerChannel } from '../peers.ts'
 import type { TextOwner } from '../reply-text.ts'
@@ -21,6 +22,7 @@ export class Follower implements Disposable {
   readonly #client: EngineClient
   readonly #logs: SessionLogs
   readonly #clock: Clock
+  readonly #logger: Logger
   readonly #peers: Disposable | undefined
   /** Sessions in which others have written since they were last asked for. */
   readonly #written = new Set<SessionId>()
@@ -34,11 +36,13 @@ export class Follower implements Disposable {
     client: EngineClient,
     logs: SessionLogs,
     clock: Clock,
+    logger: Logger,
     peers: PeerChannel | undefined,
   ) {
     this.#client = client
     this.#logs = logs
     this.#clock = clock
+    this.#logger = logger
     this.#peers = peers?.listen({
       wrote: (sessionIds) => this.#askFor(sessionIds),
       said: (sessionId, owner, news) => this.#hear(sessionId, owner, news),
@@ -46,13 +50,14 @@ export class Follower implements Disposable {
     this.#schedule()
   }
 
-  /** The end of the session's log as it is in memory is not older than this call. */
-  async refresh(sessionId: SessionId): Promise<void> {
+  /** What `use` makes of a session's log whose end, as it is in memory, is not older than this call. */
+  async refreshed<T>(sessionId: SessionId, use: (log: SessionLog) => T): Promise<T> {
     const log = this.#logs.open(sessionId)
     try {
       // Nobody else writes.
-      if (this.#client.live === 1 && log.end !== undefined) return
-      await this.#ask([log], [])
+      const isFresh = this.#client.live === 1 && log.end !== undefined
+      if (!isFresh) await this.#ask([log], [])
+      return use(log)
     } finally {
       this.#logs.settle(log)
     }
@@ -78,9 +83,7 @@ export class Follower implements Disposable {
     this.#isAsking = true
     void this.#ask(logs, [])
       // They are asked for regularly as well.
-      .catch((error: unknown) => {
-        if (!(error instanceof StoreError)) throw error
-      })
+      .catch((error: unknown) => this.#failed(error))
       .finally(() => {
         this.#isAsking = false
         this.#askFor([])
@@ -99,8 +102,14 @@ export class Follower implements Disposable {
     try {
       await this.#ask(asked, idle)
     } catch (error) {
-      if (!(error instanceof StoreError)) throw error
+      this.#failed(error)
     }
+  }
+
+  /** What is damaged in one session ends nobody. A store that fails is told of elsewhere. */
+  #failed(error: unknown): void {
+    if (error instanceof StoreError) return
+    this.#logger.error({ err: error }, 'what other instances have written could not be read')
   }
 
   #ask(sessions: readonly SessionLog[], idle: readonly SessionLog[]): Promise<void> {

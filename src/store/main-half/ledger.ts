@@ -73,7 +73,7 @@ export function createLedger(parts: LedgerParts): Ledger {
         return opened
       })
       if (follower !== undefined) {
-        follower.refresh(id).catch(() => {})
+        follower.refreshed(id, () => {}).catch(() => {})
         return opening
       }
       // With it in one message: whoever comes after the session's next event then finds what was before it in memory.

@@ -27,6 +27,11 @@ export function createReplyLog(
     }
   }
 
+  /** What is in memory, once what other instances have written up to now is there as well. */
+  function fresh<T>(sessionId: SessionId, run: (log: SessionLog) => T): T | Promise<T> {
+    return follower === undefined ? use(sessionId, run) : follower.refreshed(sessionId, run)
+  }
+
   /** The end that a reader waits for cannot be written now: it resumes later, and meets no end that is not stored. */
   function orThrow(log: SessionLog, result: ReadResult): ReadResult {
     if (result.length === 0 && client.isGivenUp && log.isBusy) {
@@ -56,8 +61,7 @@ export function createReplyLog(
       }),
 
     async end(sessionId) {
-      await follower?.refresh(sessionId)
-      const known = use(sessionId, (log) => log.endPosition)
+      const known = await fresh(sessionId, (log) => log.endPosition)
       if (known !== undefined) return known
       return client.call('logEnd', { sessionId }, (place) =>
         use(sessionId, (log) => {
@@ -68,17 +72,15 @@ export function createReplyLog(
     },
 
     async start(sessionId, replyId) {
-      await follower?.refresh(sessionId)
-      const known = use(sessionId, (log) => log.startOf(replyId))
+      const known = await fresh(sessionId, (log) => log.startOf(replyId))
       const place = known ?? (await client.call('logStart', { sessionId, replyId }))
       if (place === undefined || place === 'expired') return place
       return use(sessionId, (log) => log.positions.at(place))
     },
 
     async check(sessionId, { seq, check }) {
-      await follower?.refresh(sessionId)
       const place = { seq, check }
-      const known = use(sessionId, (log) => log.check(place))
+      const known = await fresh(sessionId, (log) => log.check(place))
       return known ?? client.call('checkPlace', { sessionId, place })
     },
 

@@ -69,7 +69,9 @@ export async function openMainHalf(
   await client.opened
   // Where others may run them, what is nobody's is looked for again and again.
   const orphans = isShared ? undefined : await takeOver(client)
-  const follower = isShared ? stack.use(new Follower(client, logs, clock, peers)) : undefined
+  const follower = isShared
+    ? stack.use(new Follower(client, logs, clock, logger, peers))
+    : undefined
   const ledger = createLedger({ client, logs, leases, follower, clock, orphans })
   logger.info({ running: orphans?.length }, 'store opened')
   const owned = stack.move()

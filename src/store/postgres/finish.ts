@@ -1,7 +1,8 @@
 import { isTerminal } from '../../domain.ts'
 import { after } from '../../domain/reply-states.ts'
 import type { NewId } from '../../lib/id.ts'
-import { integer, type StoredRow, rowOf } from '../engine/columns.ts'
+import type { UpstreamChat } from '../../domain/upstream.ts'
+import { integer, type StoredRow, rowOf, stringOrNull } from '../engine/columns.ts'
 import { toFailure } from '../engine/events.ts'
 import {
   assistantIdOf,
@@ -30,7 +31,7 @@ const writes = { completed: 'complete', failed: 'fail', cancelled: 'cancel' } as
 export function selectReplyToEnd(text: NewTexts | undefined): Sql {
   const texts = text === undefined ? sql`, ${replyTexts}` : sql``
   return selectReplyRecord(sql`
-    r.conversation AS conversation_row, r.fence, c.origin, c.account, c.strategy, c.upstream, ${findLengths},
+    r.conversation AS conversation_row, r.fence, r.instance, r.chat, c.origin, c.account, c.strategy, c.upstream, ${findLengths},
     ${findPlaces(text ?? {})}, EXISTS (
       SELECT FROM replies q WHERE q.session = r.session AND q.conversation = r.conversation AND q.ended_at IS NULL
         AND q.status = 'QUEUED' AND q.id <> r.id)::int AS has_next${texts}`)
@@ -122,9 +123,11 @@ export function end(
   const freed = status === 'QUEUED' ? {} : { freed_at: at }
   const changed = { ...freed, ...(request.resetUpstream && leftUpstream) }
   if (Object.keys(changed).length > 0) write.changeConversation(conversation, changed)
-  if (request.owesCancel !== undefined) {
+  const owesCancel =
+    request.owesCancel ?? (text === undefined ? chatElsewhere(found, write) : undefined)
+  if (owesCancel !== undefined) {
     const assistantId = assistantIdOf(found)
-    owe(write, [{ type: 'cancel-chat', assistantId, ...request.owesCancel }], newId, at)
+    owe(write, [{ type: 'cancel-chat', assistantId, ...owesCancel }], newId, at)
   }
   const reply: ReplyRecord = {
     ...toReplyRecord(found),
@@ -149,6 +152,18 @@ export function end(
     texts: text === undefined ? textsOf(found) : undefined,
     hasNext: found['has_next'] === 1,
   }
+}
+
+/**
+ * The chat of a reply that another instance runs, which stops without telling the platform to; undefined: there is none that
+ * can be cancelled there.
+ */
+function chatElsewhere(found: StoredRow, write: SessionWrite): UpstreamChat | undefined {
+  const upstream = toBinding(found)
+  const chatId = stringOrNull(found['chat'] ?? null)
+  if (upstream?.strategy !== 'bot' || chatId === null) return undefined
+  const isElsewhere = found['status'] !== 'QUEUED' && found['instance'] !== write.instance.name
+  return isElsewhere ? { upstream, chatId } : undefined
 }
 
 function failureOf(event: Extract<FinishArgs['event'], { readonly type: 'failed' }>) {

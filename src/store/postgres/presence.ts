@@ -1,7 +1,7 @@
 import type { Clock } from '../../lib/clock.ts'
 import { integer, rowsOf, string } from '../engine/columns.ts'
 import { type Database, StatementError } from './database.ts'
-import { rows, sql } from './sql.ts'
+import { raw, rows, sql } from './sql.ts'
 
 /** How often an instance says that it is alive, in ms, and how long another one's word must stand still until that is dead. */
 export interface Heartbeat {
@@ -28,6 +28,8 @@ export interface PresenceOptions {
   readonly onLive: (count: number) => void
   readonly onDead: (name: string) => void
 }
+
+const isRunning = raw(`status IN ('RUNNING', 'ACTION_REQUIRED')`)
 
 /** The beat of another instance, and since when this one has seen it stand still without a break of its own. */
 interface Peer {
@@ -83,7 +85,8 @@ export class Presence implements AsyncDisposable {
         ON CONFLICT (name) DO UPDATE SET beat = instance.beat + 1)
       SELECT ${rows(sql`SELECT name, beat FROM instance WHERE name <> ${this.name}`)} AS peers,
         ${rows(sql`
-          SELECT fence FROM replies WHERE instance = ${this.name} AND ended_at IS NULL AND fence IS NOT NULL`)} AS leases`)
+          SELECT coalesce(fence, '') AS fence FROM replies
+          WHERE instance = ${this.name} AND ended_at IS NULL AND ${isRunning}`)} AS leases`)
     if (this.#isEnded) return
     const isUnbroken = askedAt - this.#beatAt <= this.#breakMs
     this.#beatAt = askedAt
@@ -129,7 +132,8 @@ export class Presence implements AsyncDisposable {
     this.#strays = unknown
     if (strays.length === 0) return
     await this.#options.db.query(sql`
-      UPDATE replies SET instance = '' WHERE instance = ${this.name} AND ended_at IS NULL AND fence = ANY(${strays}::text[])`)
+      UPDATE replies SET instance = ''
+      WHERE instance = ${this.name} AND ended_at IS NULL AND ${isRunning} AND coalesce(fence, '') = ANY(${strays}::text[])`)
   }
 
   async #bury(): Promise<void> {
