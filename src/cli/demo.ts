@@ -38,6 +38,7 @@ export async function runDemoCommand(
     file: valueOf(options, 'data') ?? (leak === undefined ? 'data/demo.db' : ':memory:'),
     dialect,
     leak,
+    origin: valueOf(options, 'origin'),
     logger,
   })
   await print(demo.welcome)

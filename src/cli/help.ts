@@ -65,6 +65,7 @@ Options:
 
 ${configuration}`,
   demo: `Usage: coze-graphql-gateway demo [--host HOST] [--port PORT] [--data FILE] [--dialect NAME] [--leak NAME]
+                          [--origin ORIGIN]
 
 Runs the gateway with an embedded stand-in for Coze (a Workflow and a Bot) and prints commands to copy for two
 callers, Alice and Bob. It needs no account and no configuration. Everybody knows its secrets, so it listens on
@@ -80,6 +81,7 @@ Options:
                            what a probe finds: static-conversation, shared-name, foreign-conversations,
                            shared-variables, shared-memory, shared-question, fixed-node-names,
                            unfiltered-knowledge
+      --origin ORIGIN      pages of this origin may call it, such as http://localhost:8000
       --allow-production   start although NODE_ENV is "production"
 `,
   probe: `Usage: coze-graphql-gateway probe [--config FILE | --gateway URL --token-file FILE] [--assistant ID]

@@ -34,6 +34,7 @@ const optionsOf: Readonly<Record<Command, ParseArgsOptionsConfig>> = {
     data: text,
     dialect: text,
     leak: text,
+    origin: text,
     'allow-production': flag,
   },
   probe: {

@@ -35,9 +35,11 @@ export async function runDemo(options: {
   readonly dialect: DialectName
   /** A cause of mixed-up sessions in the stand-in for Coze. Default: none. */
   readonly leak?: Leak | undefined
+  /** Pages of this origin may call the gateway. Default: only its own. */
+  readonly origin?: string | undefined
   readonly logger: Logger
 }): Promise<Demo> {
-  const { host, port, file, dialect, leak, logger } = options
+  const { host, port, file, dialect, leak, origin, logger } = options
   const { publicKey, privateKey } = createDemoKeys()
   const signIn = async (name: string, scope?: string) =>
     signDemoCaller(name, demoSecrets.issuer, systemClock, scope)
@@ -54,6 +56,7 @@ export async function runDemo(options: {
     host,
     port,
     file,
+    origins: origin === undefined ? [] : [origin],
     // With a leak, the check at the start would find it before anybody has met it.
     checkAtStart: leak === undefined,
   })

@@ -67,6 +67,7 @@ export function gatewaySettings(options: {
   readonly host: string
   readonly port: number
   readonly file: string
+  readonly origins: readonly string[]
   /** Whether the assistants are checked before anybody speaks. */
   readonly checkAtStart: boolean
 }) {
@@ -84,6 +85,7 @@ export function gatewaySettings(options: {
   return {
     listen: { host: options.host, port: options.port },
     logging: { level: 'warn' },
+    cors: { origins: options.origins },
     issuers: [{ ...demoIssuer, secret: demoSecrets.issuer }],
     session: { key: demoSecrets.sessionKey, nameKeys: [{ version: 1, key: demoSecrets.nameKey }] },
     assistants: [

@@ -4,6 +4,7 @@ import { openSandbox, type Sandbox } from './sandbox.ts'
 
 /** Why commands are not run here: they say so themselves, on their first line. */
 const reasons = [
+  'test/e2e/quickstart.test.ts types it',
   'it needs two cores with nothing else to do',
   'it needs root',
   'it needs a container engine',

@@ -47,7 +47,7 @@ describe('the configuration of README', () => {
   it('is what init writes, without the comments', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'init-'))
     try {
-      const command = written('sh').find(({ text }) => text.includes(' init '))?.text ?? ''
+      const command = written('sh').find(({ text }) => text.includes('gateway init '))?.text ?? ''
       const bin = fileURLToPath(new URL('src/bin.mjs', root))
       const npx = `npx() { shift; '${process.execPath}' '${bin}' "$@"; }`
       await promisify(execFile)('bash', ['--norc', '-c', `${npx}\n${command}`], { cwd: directory })

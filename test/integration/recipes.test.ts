@@ -1,3 +1,5 @@
+import { afterAll, beforeAll, describe, it } from 'vitest'
+import type { System } from '../kit/process/system.ts'
 import { curl } from '../kit/recipes/curl.ts'
 import {
   apolloMultipart,
@@ -7,12 +9,24 @@ import {
   relay,
   urql,
 } from '../kit/recipes/libraries.ts'
-import { describeRecipe } from '../kit/recipes/ten-steps.ts'
+import { findPython, python } from '../kit/recipes/python.ts'
+import { describeRecipe, startRecipeSystem } from '../kit/recipes/ten-steps.ts'
 
-describeRecipe('the recipe for curl', curl)
-describeRecipe('the recipe for graphql-sse', graphqlSse)
-describeRecipe('the recipe for graphql-ws', graphqlWs)
-describeRecipe('the recipe for urql', urql)
-describeRecipe('the recipe for Apollo Client, by multipart', apolloMultipart)
-describeRecipe('the recipe for Apollo Client, by server-sent events', apolloSse)
-describeRecipe('the recipe for Relay', relay)
+describe('the recipe for', () => {
+  let system: System
+  beforeAll(async () => void (system = await startRecipeSystem()), 120_000)
+  afterAll(() => system[Symbol.asyncDispose]())
+
+  const recipes = {
+    curl,
+    'graphql-sse': graphqlSse,
+    'graphql-ws': graphqlWs,
+    urql,
+    'Apollo Client, by multipart': apolloMultipart,
+    'Apollo Client, by server-sent events': apolloSse,
+    Relay: relay,
+  }
+  for (const [name, open] of Object.entries(recipes)) describeRecipe(name, open, () => system)
+  if (findPython()) describeRecipe('Python', python, () => system)
+  else it.skip('Python: `pip install httpx` is needed', () => undefined)
+})

@@ -77,6 +77,7 @@ async function startHost(
     host: '127.0.0.1',
     port: 0,
     file: join(directory, 'gateway.db'),
+    origins: [],
     checkAtStart: false,
   })
   await writeFile(configFile, JSON.stringify({ ...settings, timeouts }))

@@ -1,5 +1,5 @@
-import { execFile } from 'node:child_process'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -18,6 +18,8 @@ export interface Application extends AsyncDisposable {
   readonly tarball: string
   /** Runs a program of the folder, of npm or of Node, and fails as it fails. */
   run(program: string, ...args: readonly string[]): Promise<Output>
+  /** Starts a program of the folder that ends when it is told to. */
+  start(program: string, ...args: readonly string[]): ChildProcess
 }
 
 const repository = fileURLToPath(new URL('../../..', import.meta.url))
@@ -40,16 +42,17 @@ export async function openApplication(): Promise<Application> {
     npm_config_fund: 'false',
     npm_config_update_notifier: 'false',
   }
-  const start = promisify(execFile)
+  const runFile = promisify(execFile)
   const pack = ['pack', '--silent', '--pack-destination', parent]
-  await start('npm', pack, { cwd: repository, env, timeout: limitMs })
+  await runFile('npm', pack, { cwd: repository, env, timeout: limitMs })
   const name = (await readdir(parent)).find((file) => file.endsWith('.tgz')) ?? ''
-  await start('mkdir', [directory])
+  await mkdir(directory)
   const owned = stack.move()
   return {
     directory,
     tarball: join(parent, name),
-    run: (program, ...args) => start(program, args, { cwd: directory, env, timeout: limitMs }),
+    run: (program, ...args) => runFile(program, args, { cwd: directory, env, timeout: limitMs }),
+    start: (program, ...args) => spawn(program, args, { cwd: directory, env }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }

@@ -29,6 +29,8 @@ export async function startDemo(
     readonly program?: string
     readonly dialect?: DialectName
     readonly leak?: string
+    /** Pages of this origin may call it. */
+    readonly origin?: string
   } = {},
 ): Promise<RunningDemo> {
   await using stack = new AsyncDisposableStack()
@@ -44,6 +46,7 @@ export async function startDemo(
     join(directory, 'demo.db'),
     ...(options.dialect === undefined ? [] : ['--dialect', options.dialect]),
     ...(options.leak === undefined ? [] : ['--leak', options.leak]),
+    ...(options.origin === undefined ? [] : ['--origin', options.origin]),
   ]
   const { maxDescriptors } = options
   const limit = maxDescriptors === undefined ? '' : `ulimit -n ${maxDescriptors}; `

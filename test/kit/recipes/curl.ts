@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { createFrameParser } from '../clients/sse-frames.ts'
-import type { OpenRecipe } from './libraries.ts'
 import { dataOf, eventOf } from './recipe-client.ts'
+import type { OpenRecipe } from './ten-steps.ts'
 
 /** The program curl, with the options of docs/clients.md. */
 export const curl: OpenRecipe = (url, token) => {

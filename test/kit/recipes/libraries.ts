@@ -23,17 +23,8 @@ import {
   type SubscribeFunction,
 } from 'relay-runtime'
 import { WebSocket } from 'ws'
-import {
-  dataOf,
-  eventOf,
-  iterate,
-  post,
-  postFile,
-  type RecipeClient,
-  RefusedError,
-} from './recipe-client.ts'
-
-export type OpenRecipe = (url: string, token: string) => RecipeClient
+import { dataOf, eventOf, iterate, post, postFile, RefusedError } from './recipe-client.ts'
+import type { OpenRecipe } from './ten-steps.ts'
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 

@@ -33,28 +33,22 @@ const upload = `mutation Upload($input: UploadFileInput!) {
 }`
 const longAnswer = `一 two 😀 four `.repeat(20).trim()
 
-/**
- * What every recipe of docs/clients.md must be able to do, by the client library that it is for.
- *
- * @param open opens the client for a caller, with a token that may expire.
- */
-export function describeRecipe(
-  name: string,
-  open: (url: string, token: string, system: System) => RecipeClient | Promise<RecipeClient>,
-  options: { readonly config?: () => Promise<Readonly<Record<string, unknown>>> } = {},
-): void {
+/** Opens a client for a caller, with a token that may expire. */
+export type OpenRecipe = (url: string, token: string) => RecipeClient | Promise<RecipeClient>
+
+export const startRecipeSystem = (config: Readonly<Record<string, unknown>> = {}) =>
+  startSystem({ emulator: { wordsPerSecond: 100 }, config })
+
+/** What every recipe of docs/clients.md must be able to do, by the client library that it is for. */
+export function describeRecipe(name: string, open: OpenRecipe, running: () => System): void {
   describe(name, () => {
     let system: System
     let alice: RecipeClient
     beforeAll(async () => {
-      const config = await options.config?.()
-      system = await startSystem({ emulator: { wordsPerSecond: 100 }, ...(config && { config }) })
-      alice = await open(urlOf(system), system.person('alice').token, system)
+      system = running()
+      alice = await open(urlOf(system), system.person(name).token)
     }, 120_000)
-    afterAll(async () => {
-      await alice[Symbol.asyncDispose]()
-      await system[Symbol.asyncDispose]()
-    })
+    afterAll(() => alice[Symbol.asyncDispose]())
 
     async function say(text: string, more: object = {}) {
       const input = { text, assistantId: 'bot', idempotencyKey: crypto.randomUUID(), ...more }
@@ -84,7 +78,7 @@ export function describeRecipe(
     it('1 signs in: a caller is who the token says, and nobody without a right one', async () => {
       const viewer = 'query Viewer { viewer { isGuest } }'
       expect(await alice.request(viewer)).toMatchObject({ viewer: { isGuest: false } })
-      const nobody = await open(urlOf(system), 'no.such.token', system)
+      const nobody = await open(urlOf(system), 'no.such.token')
       await expect(nobody.request(viewer)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' })
       await nobody[Symbol.asyncDispose]()
     })
@@ -160,7 +154,7 @@ export function describeRecipe(
     })
 
     it('10 is told that its token has expired, and resumes under a fresh one', async () => {
-      const brief = await open(urlOf(system), system.tokenFor('alice', 3), system)
+      const brief = await open(urlOf(system), system.tokenFor(name, 3))
       const { replyId } = await say('/slow 5\n/long 30')
       const events: ReplyEventData[] = []
       const expired = (async () => {
