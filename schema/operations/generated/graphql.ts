@@ -449,7 +449,7 @@ export type FindingFragment = { layer: IsolationLayer, verdict: LayerVerdict, re
 export type LoadQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type LoadQuery = { assistants: Array<{ name: string, load: { runningReplies: number, waitingReplies: number, maxRunningReplies: number, maxStartsPerSecond: number, circuit: CircuitState, circuitRetryAfterMs: number | null } | null }>, liveCounts: { since: string, openSubscriptions: number, acceptedMessages: number, medianFirstDeltaMs: number | null, slowFirstDeltaMs: number | null, refusedMessages: Array<{ name: string, count: number }>, endedReplies: Array<{ name: string, count: number }>, endedSubscriptions: Array<{ name: string, count: number }>, upstreamErrors: Array<{ name: string, count: number }> } | null, probes: Array<{ id: string, status: ProbeStatus, startedAt: string, reports: Array<{ strategy: StrategyKind, verdict: ProbeVerdict }> }> | null };
+export type LoadQuery = { assistants: Array<{ name: string, load: { runningReplies: number, waitingReplies: number, maxRunningReplies: number, maxStartsPerSecond: number, circuit: CircuitState, circuitRetryAfterMs: number | null } | null }>, liveCounts: { startedAt: string, openSubscriptions: number, acceptedMessages: number, medianFirstDeltaMs: number | null, slowFirstDeltaMs: number | null, refusedMessages: Array<{ name: string, count: number }>, endedReplies: Array<{ name: string, count: number }>, endedSubscriptions: Array<{ name: string, count: number }>, upstreamErrors: Array<{ name: string, count: number }> } | null, probes: Array<{ id: string, status: ProbeStatus, startedAt: string, reports: Array<{ strategy: StrategyKind, verdict: ProbeVerdict }> }> | null };
 
 export type NodeQueryVariables = Exact<{
   id: string;
@@ -1072,7 +1072,7 @@ export const LoadDocument = new TypedDocumentString(`
     }
   }
   liveCounts {
-    since
+    startedAt
     openSubscriptions
     acceptedMessages
     refusedMessages {

@@ -16,7 +16,7 @@ const CircuitState = builder.enumType('CircuitState', {
 })
 
 const AssistantLoadType = builder.objectRef<AssistantLoad>('AssistantLoad').implement({
-  description: 'What an assistant does now on one instance of the gateway, of what it may do.',
+  description: 'The load of an assistant on one instance of the gateway, and what it may have.',
   fields: (t) => ({
     runningReplies: t.exposeInt('running', { description: 'The number of replies that run.' }),
     waitingReplies: t.exposeInt('waiting', {
@@ -48,7 +48,7 @@ builder.objectField(AssistantNode, 'load', (t) =>
   t.field({
     type: AssistantLoadType,
     description:
-      'What the assistant does now, of what it may do. It is null with an error unless the caller is an operator.',
+      'The load of the assistant now, and what it may have. It is null with an error unless the caller is an operator.',
     nullable: true,
     authScopes: { operator: true },
     resolve: ({ id }, _args, { support }) => support?.loadOf(id) ?? null,

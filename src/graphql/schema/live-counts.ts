@@ -15,7 +15,7 @@ const LiveCountsType = builder.objectRef<LiveCounts>('LiveCounts').implement({
   description:
     'The numbers that one instance of the gateway has counted since it started, for operators.',
   fields: (t) => ({
-    since: t.expose('since', {
+    startedAt: t.expose('since', {
       type: 'DateTime',
       description: 'The instant at which the counting began.',
     }),

@@ -77,7 +77,7 @@ export function countsView(counts: LiveCounts, samples: readonly Sample[]): View
       countList(operator.upstreamErrors, counts.upstreamErrors, /./),
       countList(operator.refusedMessages, counts.refusedMessages, /./),
     ),
-    el('p', { class: 'quiet' }, operator.countsNote(time(counts.since))),
+    el('p', { class: 'quiet' }, operator.countsNote(time(counts.startedAt))),
   )
 
   function inWords({ name, count }: NamedCount): NamedCount & { readonly title: string } {

@@ -8,7 +8,7 @@ export interface NamedCount {
 
 /** What one instance of the gateway has counted since it started. */
 export interface LiveCounts {
-  readonly since: string
+  readonly startedAt: string
   readonly openSubscriptions: number
   readonly acceptedMessages: number
   readonly refusedMessages: readonly NamedCount[]
@@ -40,7 +40,7 @@ export interface Overview {
 
 const query = `{
   liveCounts {
-    since openSubscriptions acceptedMessages medianFirstDeltaMs slowFirstDeltaMs
+    startedAt openSubscriptions acceptedMessages medianFirstDeltaMs slowFirstDeltaMs
     refusedMessages { name count } endedReplies { name count }
     endedSubscriptions { name count } upstreamErrors { name count }
   }

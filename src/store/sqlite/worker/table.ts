@@ -45,6 +45,7 @@ export function createTable({ db, newId, now, onDeleted, onRemoved }: TableParts
   const events = createEvents(db, newId)
   const bindings = createBindings(db)
   const outbox = createOutbox(db)
+  const durability = durabilityOf(db)
   const records = createSessionRecords({ db, sessions, texts })
   const parts = { db, sessions, texts, events, bindings, outbox, records, newId, now }
   const claims = createClaims(parts)
@@ -101,7 +102,7 @@ export function createTable({ db, newId, now, onDeleted, onRemoved }: TableParts
     nextOwed: outbox.nextOwed,
     ...createIsolation(db),
     ping: ({ at }) => void touch.run(at),
-    durability: () => durabilityOf(db),
+    durability: () => durability,
   }
   return { table, events, removal, erasure }
 }
