@@ -21,6 +21,8 @@ export interface TextWrite {
   /** Undefined: nothing is new. */
   readonly answer: TrackWrite | undefined
   readonly reasoning: TrackWrite | undefined
+  /** How much of each text was written before, in UTF-16 units: a store that lost what it had has less. */
+  readonly kept?: { readonly answer: number; readonly reasoning: number }
   /** All of them. Undefined: the list on disk stands. */
   readonly revisions: readonly TextRevision[] | undefined
   /** Undefined: not known yet, or on disk. */

@@ -75,6 +75,7 @@ export class UnwrittenText {
    * @param isLast all of the text, though its last character may be half of one
    */
   write(isLast: boolean): StartedWrite<TextWrite> {
+    const kept = { answer: this.#answer.stored, reasoning: this.#reasoning.stored }
     const answer = this.#answer.write(isLast)
     const reasoning = this.#reasoning.write(isLast)
     const { revisions } = this.text
@@ -86,6 +87,7 @@ export class UnwrittenText {
         fence: this.#fence,
         answer: answer?.write,
         reasoning: reasoning?.write,
+        kept,
         revisions: revisions === this.#revisions ? undefined : revisions,
         chatId,
       },
@@ -119,6 +121,10 @@ class UnwrittenTrack {
     this.#track = track
     this.#stored = track.length
     this.#valid = track.length
+  }
+
+  get stored(): number {
+    return this.#stored
   }
 
   get length(): number {

@@ -21,6 +21,7 @@ const maxLength = 2 ** 31 - 1
 export interface NewTexts {
   readonly answer?: TrackWrite | undefined
   readonly reasoning?: TrackWrite | undefined
+  readonly kept?: { readonly answer: number; readonly reasoning: number } | undefined
 }
 
 interface Piece {
@@ -50,7 +51,9 @@ function findPlace(kind: TextKind, write: TrackWrite | undefined): Sql {
 export function isBehind(text: NewTexts, found: StoredRow): boolean {
   return kinds.some((kind) => {
     const place = placeOf(kind, found)
-    return (text[kind]?.offset ?? 0) > (place === null ? 0 : integer(place['ends']))
+    return (
+      (text[kind]?.offset ?? text.kept?.[kind] ?? 0) > (place === null ? 0 : integer(place['ends']))
+    )
   })
 }
 
