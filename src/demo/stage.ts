@@ -39,7 +39,7 @@ function suggestionsOf({ name }: DemoCaller): readonly string[] {
     ? [
         'My secret is swordfish.',
         'What is my secret?',
-        '/think Let me see. /long 200',
+        '/think Let me see.\n/long 200',
         '/choose Which size? | small | medium | large',
         '/help',
       ]

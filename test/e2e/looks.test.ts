@@ -54,8 +54,9 @@ describe('the pages of the demo, in Chromium', () => {
     const isChinese = look.locale === 'zh-CN'
     await using chat = await openPage(browser, url, options)
     const alice = paneOf(chat.page, 'Alice')
-    await ended(await alice.say('/think Hm. /choose Which size? | small | large'))
     await ended(await alice.say('/fail 4024 no'))
+    await ended(await alice.say('/think Hm.\nhello'))
+    await ended(await alice.say('/choose Which size? | small | large'))
     expect(await chat.page.locator('html').getAttribute('lang')).toBe(isChinese ? 'zh' : 'en')
     expect(await chat.page.locator('h1').innerText()).toContain(isChinese ? '网关' : 'gateway')
     expect(await violationsOf(chat.page)).toEqual([])

@@ -176,7 +176,7 @@ function questionView(pane: Pane, { text, options, fields }: Question, isLast: b
   return el(
     'div',
     { class: 'question' },
-    text !== '' && el('p', { class: 'text' }, text),
+    el('p', { class: 'text' }, text === '' ? reply.form : text),
     isLast && chips(pane, options),
     isLast && fields.length > 0 && form,
   )

@@ -45,7 +45,6 @@ export const en = {
     uploading: (name: string, percent: number) => `${name}: ${percent} %`,
     cut: 'Cut the connection',
     cutHint: 'Breaks the stream as a bad network does. The answer goes on where it was.',
-    drop: 'Drop files here',
     olderMessages: 'Older messages',
   },
 
@@ -73,7 +72,6 @@ export const en = {
     like: 'Good answer',
     dislike: 'Bad answer',
     tool: (name: string) => `The assistant calls ${name}. What does it return?`,
-    toolOutput: 'Output',
     toolQuestion: 'Your answer',
     submitOutputs: 'Return the output',
     form: 'Answer the form',

@@ -47,7 +47,6 @@ export const zh: Words = {
     uploading: (name, percent) => `${name}：${percent} %`,
     cut: '切断连接',
     cutHint: '像网络故障那样断开数据流，回答会从断点继续。',
-    drop: '把文件拖到这里',
     olderMessages: '更早的消息',
   },
 
@@ -74,7 +73,6 @@ export const zh: Words = {
     like: '好的回答',
     dislike: '不好的回答',
     tool: (name) => `助手调用了 ${name}，它返回什么？`,
-    toolOutput: '输出',
     toolQuestion: '你的回答',
     submitOutputs: '返回输出',
     form: '填写表单',
