@@ -65,10 +65,12 @@ export function createChatTransport(
       })
       return streamOf(reply, abortSignal)
     },
-    async reconnectToStream({ chatId }) {
+    async reconnectToStream({ chatId, abortSignal }) {
       const conversation = await conversationOf(chatId)
       const [reply] = await conversation.openReplies()
-      return reply === undefined ? null : streamOf(reply, undefined)
+      if (reply === undefined) return null
+      // StrictMode mounts a component twice, and the first one gives up before the reply is known: that stops nothing.
+      return streamOf(reply, abortSignal?.aborted === true ? undefined : abortSignal)
     },
     async loadMessages(chatId) {
       const conversation = await conversationOf(chatId)
@@ -82,7 +84,7 @@ function streamOf(
   abortSignal: AbortSignal | undefined,
   shown = '',
 ): ReadableStream<UIMessageChunk> {
-  // `stop()` of the chat stops the reply; a page that is closed does not.
+  // Not when the page is closed: the reply goes on, and is there after a reload.
   const stop = () => void reply.cancel().catch(() => undefined)
   if (abortSignal?.aborted) stop()
   abortSignal?.addEventListener('abort', stop)

@@ -114,7 +114,7 @@ export function createChat(client: ChatClient, options: ChatOptions): Chat {
   }
 
   function statusOf(states: readonly ReplyState[]): ChatStatus {
-    if (!isLoaded) return 'loading'
+    if (!isLoaded && !error) return 'loading'
     const open = states.find(isOpen)
     if (open?.status === 'ACTION_REQUIRED') return 'action-required'
     if (open) return open.text === '' && open.reasoning === '' ? 'submitted' : 'streaming'
@@ -216,9 +216,10 @@ export function createChat(client: ChatClient, options: ChatOptions): Chat {
       await attempt(() => Promise.all(open.map((reply) => reply.cancel())))
     },
     async regenerate() {
+      if (sending > 0) return
+      const last = subject.snapshot().messages.findLast(({ role }) => role === 'USER')
       const failed = unsent.at(-1)
       unsent = unsent.slice(0, -1)
-      const last = subject.snapshot().messages.findLast(({ role }) => role === 'USER')
       if (last !== undefined) await send(last.text, failed?.options)
     },
     async submitToolOutputs(outputs, replyId) {

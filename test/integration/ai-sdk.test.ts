@@ -87,6 +87,19 @@ describe("the AI SDK's chat over the gateway", () => {
     expect(shownOf(chat.messages.at(-1)).length).toBeGreaterThan(5)
   })
 
+  it('stops a reply that it has resumed', async () => {
+    const chat = open('stops later')
+    const sent = chat.sendMessage({ text: '/slow 10\n/long 500' })
+    await until(() => shownOf(chat.messages[1]).length > 5, 'the first words')
+    const again = open('stops later')
+    const resumed = again.resumeStream()
+    await until(() => shownOf(again.messages[0]).length > 5, 'the words so far')
+    await again.stop()
+    await Promise.all([resumed, sent])
+    const { id = '' } = again.messages[0] ?? {}
+    await expect((await alice.follow(id)).done).resolves.toMatchObject({ status: 'CANCELLED' })
+  })
+
   it('regenerates by sending the message again', async () => {
     const chat = open('regenerates')
     await chat.sendMessage({ text: '/say once' })
