@@ -32,7 +32,7 @@ export interface Lane extends AsyncDisposable {
   /** The same for a script, in one round trip. */
   run(use: LaneUse, script: LaneScript, key: string, ...args: readonly string[]): Promise<unknown>
   /** Publishes on a channel that others listen on. Nobody waits for it. */
-  publish(channel: string, message: string): void
+  publish(use: LaneUse, channel: string, message: string): void
   /** Takes what is published on a channel, until disposed. */
   subscribe(channel: string, take: (message: string) => void): Disposable
 }
@@ -182,9 +182,9 @@ export function openLane(options: LaneOptions): Lane {
     async run(use, asked, key, ...args) {
       return (await ask(use, () => evaluate(asked, prefix + key, args)))?.reply
     },
-    publish(channel, message) {
+    publish(use, channel, message) {
       const full = prefix + channel
-      void ask('text', () => redis.send(full, ['PUBLISH', full, message]))
+      void ask(use, () => redis.send(full, ['PUBLISH', full, message]))
     },
     subscribe: (channel, take) => redis.subscribe(prefix + channel, take),
     async [Symbol.asyncDispose]() {

@@ -67,7 +67,7 @@ export function openPeerChannel(options: {
     wrote.clear()
     said.clear()
     if (news.wrote.length + news.said.length === 0) return
-    lane.publish(channel, seal.close(JSON.stringify(news)))
+    lane.publish('text', channel, seal.close(JSON.stringify(news)))
   }
 
   /** What was not told yet of a text. */

@@ -36,7 +36,7 @@ export function openRedis(options: RedisOptions): Redis {
   const lifetime = new AbortController()
   /** Why there is no connection, as it was told at last. */
   let failure: unknown
-  for (const client of clients) void connect(client)
+  const connected = Promise.all(clients.map(connect))
 
   /** The library connects again what was connected, and gives up where no sentinel or node could be reached at first. */
   async function connect(client: (typeof clients)[number]): Promise<void> {
@@ -53,6 +53,28 @@ export function openRedis(options: RedisOptions): Redis {
     }
   }
 
+  /** The library refuses it before a first connection, and forgets it where a server is lost meanwhile. */
+  async function subscribe(
+    channel: string,
+    listener: (message: string | Buffer) => void,
+    wanted: AbortSignal,
+  ): Promise<void> {
+    const signal = AbortSignal.any([wanted, lifetime.signal])
+    await connected
+    for (let isDone = false; !isDone && !signal.aborted;) {
+      const subscribing = subscriber.subscribe(channel, listener).then(
+        () => true,
+        () => false,
+      )
+      const waiting = clock.sleep(connectMs, signal).then(
+        () => false,
+        () => false,
+      )
+      isDone = await Promise.race([subscribing, waiting])
+      if (!isDone) await clock.sleep(reconnect.maxMs, signal).catch(() => {})
+    }
+  }
+
   return {
     async send(key, command) {
       try {
@@ -62,10 +84,14 @@ export function openRedis(options: RedisOptions): Redis {
       }
     },
     subscribe(channel, take) {
+      const wanted = new AbortController()
       const listener = (message: string | Buffer) => take(message.toString())
-      subscriber.subscribe(channel, listener).catch(() => {})
+      void subscribe(channel, listener, wanted.signal)
       return {
-        [Symbol.dispose]: () => void subscriber.unsubscribe(channel, listener).catch(() => {}),
+        [Symbol.dispose]() {
+          wanted.abort()
+          subscriber.unsubscribe(channel, listener).catch(() => {})
+        },
       }
     },
     async [Symbol.asyncDispose]() {

@@ -121,7 +121,8 @@ export function openSharedQuota(options: {
       othersLack = lack === 1
       held = Math.max(running, share)
       const gaveBack = othersLack && held < before
-      if ((isTelling && share < needed()) || gaveBack) lane.publish(channel, `${instance} ${name}`)
+      if ((isTelling && share < needed()) || gaveBack)
+        lane.publish('permit', channel, `${instance} ${name}`)
     }
     for (const run of listeners) run()
   }

@@ -16,11 +16,11 @@ import { until } from '../../kit/process/until.ts'
 
 /** Everything that the lane is used for. */
 async function useAll({ lane, whenHere }: TestLane): Promise<void> {
-  await whenHere()
   const heard: string[] = []
   using _ = lane.subscribe('channel', (message) => void heard.push(message))
+  await whenHere()
   await until(() => {
-    lane.publish('channel', 'hello')
+    lane.publish('text', 'channel', 'hello')
     return heard.includes('hello')
   }, 'the message to arrive')
   const write = () => lane.command('token', 'SET', 'a', '1', 'PX', '1000')
@@ -29,6 +29,7 @@ async function useAll({ lane, whenHere }: TestLane): Promise<void> {
   const spans = createSharedSpans(lane, crypto.randomUUID(), (key) => key)
   expect(await spans.take('alice', 2, 60_000)).toMatchObject({ isTaken: true })
   spans.giveBack('alice')
+  await until(async () => (await spans.state('alice'))?.used === 0, 'what was given back')
   expect(await spans.take('alice', 1, 60_000)).toMatchObject({ isTaken: true, used: 1 })
   expect(await spans.state('alice')).toMatchObject({ used: 1 })
   const quota = { maxRunning: 10, startsPerSecond: 1 }
