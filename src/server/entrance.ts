@@ -23,8 +23,9 @@ interface Waiting {
  * Begins few requests of one sender in one turn of the event loop, however many have come. A message of another sender takes
  * several turns, as it waits for the store and for the platform, and would wait for all these requests in each of them.
  *
- * While some wait, the turn that begins the next ones comes after a pause as long as the turn before it has taken. So a flood
- * has half of the processor: on a machine with one core, the thread of the store needs the other half.
+ * While only requests of those wait who have had their share, the next ones begin after a pause as long as the turn before it
+ * has taken. So a flood has half of the processor: on a machine with one core, the thread of the store needs the other half.
+ * A crowd of senders is no flood, and is not held up.
  */
 export function createEntrance(
   clock: Pick<Clock, 'monotonic' | 'timer'>,
@@ -48,7 +49,8 @@ export function createEntrance(
 
   function end(): void {
     const tookMs = clock.monotonic() - startedAt
-    if (lines.size > 0 && tookMs > 0) clock.timer(tookMs, turn)
+    const isFlood = lines.size > 0 && inAll < perTurn
+    if (isFlood && tookMs > 0) clock.timer(tookMs, turn)
     else turn()
   }
 

@@ -101,6 +101,14 @@ describe('the entrance', () => {
     expect(begun).toEqual(['1', '2', 'other', '3', '4'])
   })
 
+  it('begins the next of a crowd at once, however long a turn has taken', async () => {
+    const { begun, send, endTurn } = openFlooded()
+    for (let sender = 0; sender < 40; sender += 1) send(`${sender}`, `${sender}`)
+    expect(begun).toHaveLength(32)
+    await endTurn(7)
+    expect(begun).toContain('39')
+  })
+
   it('begins no request whose client is gone, and the next one in its place', async () => {
     const { begun, gone, endTurn } = openFlooded()
     for (const name of ['3', '4']) gone.add(name)
