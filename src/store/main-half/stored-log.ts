@@ -196,12 +196,12 @@ interface PlannedEvent {
   answer: string
 }
 
-/** The text of a reply that has ended, of which a piece of each track is in memory. */
+/** The text of a reply that does not run here, of which a piece of each track is in memory. */
 class StoredText implements TextView, ReadableText {
   readonly replyId: ReplyId
   readonly conversationId: ConversationId
   readonly revisions: readonly TextRevision[]
-  readonly isEnded = true
+  readonly isEnded: boolean
   readonly answer: StoredTrack
   readonly reasoning: StoredTrack
 
@@ -209,6 +209,7 @@ class StoredText implements TextView, ReadableText {
     this.replyId = reply.replyId
     this.conversationId = reply.conversationId
     this.revisions = reply.revisions
+    this.isEnded = reply.isEnded
     this.answer = new StoredTrack(reply.answerLength)
     this.reasoning = new StoredTrack(reply.reasoningLength)
   }

@@ -117,6 +117,8 @@ export interface LoggedReply {
   /** What is stored of each text, in UTF-16 code units. */
   readonly answerLength: number
   readonly reasoningLength: number
+  /** Otherwise more of it may come, and what is stored may be less than its readers have met where it runs. */
+  readonly isEnded: boolean
 }
 
 /** A piece of a reply's text; it may end before `to` where the text does. */

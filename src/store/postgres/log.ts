@@ -50,7 +50,7 @@ export function createLog(sessions: Sessions): AsyncCalls<LogCalls> {
     if (numbers.length === 0) return []
     const found = await sessions.read(sessionId, {
       replies: rows(sql`
-        SELECT r.id AS row, r.key AS reply, c.key AS conversation, ${findLengths}
+        SELECT r.id AS row, r.key AS reply, c.key AS conversation, r.ended_seq, ${findLengths}
         FROM replies r JOIN conversations c ON c.session = r.session AND c.id = r.conversation
         WHERE r.session = s.id AND r.id = ANY(${[...numbers]}::int[])`),
     })
@@ -62,6 +62,7 @@ export function createLog(sessions: Sessions): AsyncCalls<LogCalls> {
         revisions: toRevisions(one),
         answerLength: integer(one['answer_length']),
         reasoningLength: integer(one['reasoning_length']),
+        isEnded: one['ended_seq'] !== null,
       }
       const isWanted =
         (replyId === undefined || reply.replyId === replyId) &&

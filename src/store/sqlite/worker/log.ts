@@ -51,7 +51,7 @@ export function createLog({ db, sessions, texts, events }: LogParts): LogCalls {
       AND (:reply IS NULL OR e.reply = :reply) AND (:conversation IS NULL OR r.conversation = :conversation)
     ORDER BY e.id LIMIT :limit`)
   const loggedReply = db.prepare(`
-    SELECT r.id AS row, r.key AS reply, c.key AS conversation, r.conversation AS conversation_row, r.revisions
+    SELECT r.id AS row, r.key AS reply, c.key AS conversation, r.conversation AS conversation_row, r.revisions, r.ended_seq
     FROM replies r JOIN conversations c ON c.id = r.conversation AND c.session = r.session
     WHERE r.id = ? AND r.session = ?`)
   const findReply = findOwn(
@@ -102,6 +102,7 @@ export function createLog({ db, sessions, texts, events }: LogParts): LogCalls {
       revisions: toRevisions(row),
       answerLength: texts.length(reply, 'answer'),
       reasoningLength: texts.length(reply, 'reasoning'),
+      isEnded: row['ended_seq'] !== null,
     }
   }
 
