@@ -147,10 +147,12 @@ export function openSharedQuota(options: {
       running = runningNow
       waiting = waitingNow
       if (needed() > 0) usedAt = clock.monotonic()
+      const isFirst = timer === undefined && !isAsking && needed() > 0
+      // Without the lane nothing is given or taken back, and who asks all the same would ask without end.
+      if (!isShared()) return isFirst ? ask() : undefined
       const wantsMore = needed() > share && needed() > before.needed
       const wantsLess = needed() + 2 * reserve() < share
       const gaveBack = othersLack && running < before.running
-      const isFirst = timer === undefined && !isAsking && needed() > 0
       if (wantsMore || wantsLess || gaveBack || isFirst) ask()
     },
     listen(run) {
