@@ -222,7 +222,7 @@ describe('operators', () => {
   it('T13: see who met in a breach, by fingerprints and in the readiness, and clear the quarantine', async () => {
     await using opened = await open({ emulator: { leaks: { staticConversation: true } } })
     const { system, talk, operator, alice, bob, isolationOf } = opened
-    expect(await health(system)).toEqual([200, { status: 'ready' }])
+    expect(await health(system)).toEqual([200, { status: 'ready', durability: 'disk' }])
     await talk.say(alice, { text: 'my secret is plum', assistantId: 'flow' })
     expect(await talk.say(bob, { text: 'hello', assistantId: 'flow' })).toMatchObject({
       failure: { code: 'ISOLATION_BREACH' },
@@ -231,7 +231,7 @@ describe('operators', () => {
     expect(await talk.trySend(alice, { text: 'again', assistantId: 'flow' })).toMatchObject(refused)
     const found = await isolationOf('Flow')
     expect(found).toMatchObject({ verdict: 'BREACHED', isAvailable: false })
-    expect(await health(system)).toEqual([200, { status: 'degraded' }])
+    expect(await health(system)).toEqual([200, { status: 'degraded', durability: 'disk' }])
     const prints = []
     for (const who of [alice, bob]) {
       const query = '{ viewer { sessionFingerprint } }'
@@ -261,7 +261,7 @@ describe('operators', () => {
     expect(cleared?.clearQuarantine).toMatchObject({
       assistant: { isAvailable: true, isolation: { verdict: 'UNPROVEN' } },
     })
-    expect(await health(system)).toEqual([200, { status: 'ready' }])
+    expect(await health(system)).toEqual([200, { status: 'ready', durability: 'disk' }])
     const unknown = await talk.ask(operator, ClearQuarantineDocument, {
       input: { assistantId: 'x' },
     })
@@ -285,12 +285,12 @@ describe('operators', () => {
       code: 'ASSISTANT_UNAVAILABLE',
       message: expect.stringContaining('not proven'),
     })
-    expect(await health(system)).toEqual([503, { status: 'not ready' }])
+    expect(await health(system)).toEqual([503, { status: 'not ready', durability: 'disk' }])
     await probe({ trials: 1 })
     expect(await talk.say(alice, { text: 'hello', assistantId: 'flow' })).toMatchObject({
       __typename: 'ReplyCompleted',
     })
-    expect(await health(system)).toEqual([200, { status: 'ready' }])
+    expect(await health(system)).toEqual([200, { status: 'ready', durability: 'disk' }])
   })
 
   it('see what each assistant does of what it may, and what this instance has counted', async () => {

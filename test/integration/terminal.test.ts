@@ -119,9 +119,9 @@ describe('an upstream that cannot be reached', () => {
       const { statusCode, body } = await request(`${system.gateway.url}/health/${which}`)
       return [statusCode, await body.json()]
     }
-    expect(await health('ready')).toEqual([200, { status: 'ready' }])
+    expect(await health('ready')).toEqual([200, { status: 'ready', durability: 'disk' }])
     await createTalk(system).say(system.person('nobody there'), 'hello?')
-    expect(await health('ready')).toEqual([200, { status: 'degraded' }])
+    expect(await health('ready')).toEqual([200, { status: 'degraded', durability: 'disk' }])
     expect(await health('live')).toEqual([200, { status: 'live' }])
   })
 

@@ -444,7 +444,7 @@ describe('the whole schema', () => {
       assistants { load { maxRunningReplies } }
       probes { id }
       liveCounts {
-        since openSubscriptions acceptedMessages medianFirstDeltaMs slowFirstDeltaMs
+        startedAt openSubscriptions acceptedMessages medianFirstDeltaMs slowFirstDeltaMs
         refusedMessages { name count } endedReplies { name count }
         endedSubscriptions { name count } upstreamErrors { name count }
       }
