@@ -19,7 +19,7 @@ import { createSubscriptions, type Subscriptions } from './subscriptions.ts'
 import type { Transport, UploadProgress } from './transport.ts'
 
 export interface ChatClientOptions {
-  /** Of the gateway's GraphQL, such as `/graphql`. */
+  /** The address of the gateway's GraphQL, such as `/graphql`. */
   readonly url: string
   /** The bearer token, asked for before each request and each connection. Without one the cookie is used. */
   readonly token?: () => string | undefined | Promise<string | undefined>

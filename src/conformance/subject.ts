@@ -5,9 +5,9 @@ import type { Fetch, StreamRequest, StreamTransport } from './transport.ts'
 export interface Subject {
   readonly transports: readonly StreamTransport[]
   readonly token: string
-  /** Of another caller of the same gateway. */
+  /** The token of another caller of the same gateway. */
   readonly otherToken: string | undefined
-  /** Of the same caller; it expires while the examination runs. */
+  /** A token of the same caller that expires while the examination runs. */
   readonly expiringToken: string | undefined
   /** Makes the gateway drain; it is not asked anything after that. */
   readonly drain: (() => Promise<void>) | undefined

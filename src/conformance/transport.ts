@@ -8,7 +8,7 @@ export interface StreamRequest {
   readonly token: string | undefined
   readonly query: string
   readonly variables?: Readonly<Record<string, string>>
-  /** Of server-sent events only. */
+  /** The method of HTTP, which only server-sent events have a choice of. */
   readonly method?: 'GET' | 'POST'
   readonly lastEventId?: string | undefined
   /** The reader leaves after so many bytes, wherever that is in a message. Default: it stays. */

@@ -1,16 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startLoad } from '../kit/clients/load.ts'
-import { createTalk } from '../kit/clients/talk.ts'
+import { repliesOr, startLoad } from '../kit/clients/load.ts'
 import { checkAndKeep } from '../kit/history/kept.ts'
 import { type Cluster, startCluster } from '../kit/process/cluster.ts'
 import { type PostgresServer, startPostgres } from '../kit/process/postgres.ts'
 import { openRelay, type Relay } from '../kit/process/relay.ts'
-import { createRandom } from '../kit/random.ts'
 
-/** `CLUSTER_REPLIES=<count>` runs so many. */
-// oxlint-disable-next-line node/no-process-env
-const replies = Number(process.env['CLUSTER_REPLIES'] ?? 80)
+const replies = repliesOr(80)
 
 describe('three instances that die, stand still and lose their connections', () => {
   let server: PostgresServer
@@ -33,19 +29,8 @@ describe('three instances that die, stand still and lose their connections', () 
   })
 
   it(`P2 P3 P5 P10: F21: F23: loses no message and doubles none in ${replies} replies, whichever is killed or stands still, and whichever connections to the database break or fall silent`, async () => {
-    const seed = Math.floor(Math.random() * 2 ** 31)
-    const random = createRandom(seed)
-    const talk = createTalk(cluster)
-    const load = startLoad({
-      talk,
-      client: cluster.client,
-      random,
-      people: Array.from({ length: 12 }, (_, index) => cluster.person(`person-${index}`)),
-      assistants: ['bot', 'flow'],
-      text: () => `/long ${20 + random.int(100)}`,
-      retries: 50,
-      replies,
-    })
+    const load = startLoad(cluster, { leastWords: 20, retries: 50, replies })
+    const { seed, random, talk } = load
     const acts = { kill: 0, stop: 0, cut: 0, silence: 0 }
     let isDone = false
     void load.done.finally(() => (isDone = true))

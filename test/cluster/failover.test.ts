@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { startLoad } from '../kit/clients/load.ts'
-import { createTalk } from '../kit/clients/talk.ts'
+import { repliesOr, startLoad } from '../kit/clients/load.ts'
 import { check } from '../kit/history/checker.ts'
 import { checkAndKeep } from '../kit/history/kept.ts'
 import { startCluster } from '../kit/process/cluster.ts'
@@ -10,11 +9,8 @@ import { startPostgres } from '../kit/process/postgres.ts'
 import { openRelay } from '../kit/process/relay.ts'
 import { startStandby } from '../kit/process/standby.ts'
 import { until } from '../kit/process/until.ts'
-import { createRandom } from '../kit/random.ts'
 
-/** `CLUSTER_REPLIES=<count>` runs so many. */
-// oxlint-disable-next-line node/no-process-env
-const replies = Number(process.env['CLUSTER_REPLIES'] ?? 40)
+const replies = repliesOr(40)
 
 /** A primary with two standbys that its writes wait for or not, and a relay to whichever of them takes writes. */
 async function startServers(replication: 'synchronous' | 'asynchronous') {
@@ -61,28 +57,17 @@ async function startLoaded(replication: 'synchronous' | 'asynchronous') {
       timeouts: { recoverMs: 20_000 },
     }),
   )
-  const seed = Math.floor(Math.random() * 2 ** 31)
-  const random = createRandom(seed)
-  const talk = createTalk(cluster)
-  const load = startLoad({
-    talk,
-    client: cluster.client,
-    random,
-    people: Array.from({ length: 12 }, (_, index) => cluster.person(`person-${index}`)),
-    assistants: ['bot', 'flow'],
-    text: () => `/long ${50 + random.int(100)}`,
-    retries: 200,
-    replies,
-  })
+  const load = startLoad(cluster, { leastWords: 50, retries: 200, replies })
   await until(() => load.ended >= replies / 4, 'some replies have ended')
   const owned = stack.move()
-  return { servers, seed, random, talk, load, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+  return { servers, load, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
 describe('three instances whose PostgreSQL fails over to a standby', () => {
   it(`P2 P3 P5 P10: F28: F29: lose nothing that was acknowledged where that is synchronous, and double nothing, in ${replies} replies`, async () => {
     await using system = await startLoaded('synchronous')
-    const { servers, seed, random, talk, load } = system
+    const { servers, load } = system
+    const { seed, random, talk } = load
     await delay(random.int(1_000))
     talk.recorder.add({ type: 'crash' })
     await servers.failOver()
@@ -95,7 +80,8 @@ describe('three instances whose PostgreSQL fails over to a standby', () => {
 
   it('F29: F44: lose what was acknowledged last where that is not synchronous, and show nothing else in its place', async () => {
     await using system = await startLoaded('asynchronous')
-    const { servers, seed, talk, load } = system
+    const { servers, load } = system
+    const { seed, talk } = load
     servers.holdBack()
     const before = load.ended
     await until(() => load.ended >= before + replies / 8, 'replies that no standby has')

@@ -1,17 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startLoad } from '../kit/clients/load.ts'
-import { createTalk } from '../kit/clients/talk.ts'
+import { repliesOr, startLoad } from '../kit/clients/load.ts'
 import { check } from '../kit/history/checker.ts'
 import { type Cluster, startCluster } from '../kit/process/cluster.ts'
 import { type PostgresServer, startPostgres } from '../kit/process/postgres.ts'
 import { type RedisServer, startRedis } from '../kit/process/redis.ts'
 import { openRelay, type Relay } from '../kit/process/relay.ts'
-import { createRandom } from '../kit/random.ts'
 
-/** `CLUSTER_REPLIES=<count>` runs so many. */
-// oxlint-disable-next-line node/no-process-env
-const replies = Number(process.env['CLUSTER_REPLIES'] ?? 80)
+const replies = repliesOr(80)
 
 describe('three instances with a lane', () => {
   let server: PostgresServer
@@ -51,19 +47,8 @@ describe('three instances with a lane', () => {
   ]
 
   it(`P2 P3 P10: F46: lose nothing and double nothing in ${replies} replies, whatever becomes of Redis`, async () => {
-    const seed = Math.floor(Math.random() * 2 ** 31)
-    const random = createRandom(seed)
-    const talk = createTalk(cluster)
-    const load = startLoad({
-      talk,
-      client: cluster.client,
-      random,
-      people: Array.from({ length: 12 }, (_, index) => cluster.person(`person-${index}`)),
-      assistants: ['bot', 'flow'],
-      text: () => `/long ${20 + random.int(100)}`,
-      retries: 5,
-      replies,
-    })
+    const load = startLoad(cluster, { leastWords: 20, retries: 5, replies })
+    const { seed, talk } = load
     const breaking = breakRedis(load.done)
     await load.done
     await breaking

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { repliesOr } from '../kit/clients/load.ts'
 import { readWithCuts } from '../kit/clients/reading.ts'
 import { createTalk } from '../kit/clients/talk.ts'
 import { checkAndKeep } from '../kit/history/kept.ts'
@@ -6,9 +7,7 @@ import { type Cluster, startCluster } from '../kit/process/cluster.ts'
 import { type PostgresServer, startPostgres } from '../kit/process/postgres.ts'
 import { createRandom } from '../kit/random.ts'
 
-/** `CLUSTER_REPLIES=<count>` runs so many. */
-// oxlint-disable-next-line node/no-process-env
-const replies = Number(process.env['CLUSTER_REPLIES'] ?? 40)
+const replies = repliesOr(40)
 const atOnce = 12
 const cutsPerReader = 5
 

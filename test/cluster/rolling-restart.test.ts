@@ -1,15 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startLoad } from '../kit/clients/load.ts'
-import { createTalk } from '../kit/clients/talk.ts'
+import { repliesOr, startLoad } from '../kit/clients/load.ts'
 import { checkAndKeep } from '../kit/history/kept.ts'
 import { type Cluster, startCluster } from '../kit/process/cluster.ts'
 import { type PostgresServer, startPostgres } from '../kit/process/postgres.ts'
 import { until } from '../kit/process/until.ts'
-import { createRandom } from '../kit/random.ts'
 
-/** `CLUSTER_REPLIES=<count>` runs so many. */
-// oxlint-disable-next-line node/no-process-env
-const replies = Number(process.env['CLUSTER_REPLIES'] ?? 80)
+const replies = repliesOr(80)
 
 describe('three instances that are restarted one after another', () => {
   let server: PostgresServer
@@ -28,19 +24,8 @@ describe('three instances that are restarted one after another', () => {
   })
 
   it(`F20: fail no message of a client that retries once with its key, and leave no gap, in ${replies} replies`, async () => {
-    const seed = Math.floor(Math.random() * 2 ** 31)
-    const random = createRandom(seed)
-    const talk = createTalk(cluster)
-    const load = startLoad({
-      talk,
-      client: cluster.client,
-      random,
-      people: Array.from({ length: 12 }, (_, index) => cluster.person(`person-${index}`)),
-      assistants: ['bot', 'flow'],
-      text: () => `/long ${50 + random.int(100)}`,
-      retries: 1,
-      replies,
-    })
+    const load = startLoad(cluster, { leastWords: 50, retries: 1, replies })
+    const { seed, talk } = load
     const share = Math.floor(replies / (cluster.instances.length + 1))
     for (const [turn, instance] of cluster.instances.entries()) {
       await until(() => load.ended >= (turn + 1) * share, 'some replies have ended')

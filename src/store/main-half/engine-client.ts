@@ -62,7 +62,7 @@ export class EngineClient implements AsyncDisposable {
   #lastId = 0
   /** `given-up`: it has failed for too long to be borne with. */
   #health: 'writes' | 'fails' | 'given-up' = 'writes'
-  /** Of an outage that is borne with. */
+  /** The timer of an outage that is borne with. */
   #bearing: Disposable | undefined
   /** Set once nothing is taken any more, with what callers are told. */
   #closed: StoreError | undefined

@@ -20,7 +20,7 @@ export interface LedgerParts {
   readonly client: EngineClient
   readonly logs: SessionLogs
   readonly leases: Leases
-  /** Of what other instances write; undefined: there are none. */
+  /** The follower of what other instances write; undefined: there are none. */
   readonly follower: Follower | undefined
   readonly clock: Clock
   /** Those that ran when the store was opened; undefined: they are asked for. */

@@ -1,18 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Cluster } from '../process/cluster.ts'
 import type { Person } from '../process/system.ts'
-import type { Random } from '../random.ts'
-import type { Client } from './client.ts'
+import { createRandom, type Random } from '../random.ts'
 import { isTerminal } from './recorder.ts'
-import type { SendResult, Talk } from './talk.ts'
+import { createTalk, type SendResult, type Talk } from './talk.ts'
 
 export interface LoadOptions {
-  readonly talk: Talk
-  readonly client: Client
-  readonly random: Random
-  readonly people: readonly Person[]
-  readonly assistants: readonly string[]
-  /** What they say, by the number of the message. */
-  readonly text: (index: number) => string
+  /** The fewest words of an answer; the most are a hundred more. */
+  readonly leastWords: number
   /** How often a message is sent again under its key before that counts as a failure. */
   readonly retries: number
   /** Over all of them. */
@@ -21,6 +16,10 @@ export interface LoadOptions {
 
 /** People who send one message after another, each read to its end over connections that are cut or end by themselves. */
 export interface Load {
+  /** Names the run where it fails. */
+  readonly seed: number
+  readonly random: Random
+  readonly talk: Talk
   /** Resolves when all replies have ended. */
   readonly done: Promise<void>
   /** Replies that have ended. */
@@ -36,8 +35,20 @@ const silenceMs = 4_000
 /** Between two tries, in ms. */
 const pauseMs = 100
 
-export function startLoad(options: LoadOptions): Load {
-  const { talk, client, random, people, assistants, text, retries, replies } = options
+const assistants = ['bot', 'flow'] as const
+
+/** The replies of one run. `CLUSTER_REPLIES=<count>` runs so many. */
+export function repliesOr(usual: number): number {
+  // oxlint-disable-next-line node/no-process-env
+  return Number(process.env['CLUSTER_REPLIES'] ?? usual)
+}
+
+export function startLoad(cluster: Cluster, { leastWords, retries, replies }: LoadOptions): Load {
+  const { client } = cluster
+  const seed = Math.floor(Math.random() * 2 ** 31)
+  const random = createRandom(seed)
+  const talk = createTalk(cluster)
+  const people = Array.from({ length: 12 }, (_, index) => cluster.person(`person-${index}`))
   const failures: string[] = []
   const ends = new Map<string, number>()
   const left = Array.from({ length: replies }, (_, index) => index).values()
@@ -53,7 +64,8 @@ export function startLoad(options: LoadOptions): Load {
   }
 
   async function send(who: Person, index: number, conversationId: string) {
-    const input = { text: text(index), conversationId, idempotencyKey: `${who.name}-${index}` }
+    const text = `/long ${leastWords + random.int(100)}`
+    const input = { text, conversationId, idempotencyKey: `${who.name}-${index}` }
     let result: SendResult | undefined
     for (let tries = 0; tries <= retries; tries += 1) {
       if (tries > 0) await delay(pauseMs)
@@ -126,6 +138,9 @@ export function startLoad(options: LoadOptions): Load {
     live(who, assistants[index % assistants.length] ?? 'bot'),
   )
   return {
+    seed,
+    random,
+    talk,
     done: Promise.all(lives).then(() => undefined),
     get ended() {
       return ended
