@@ -94,7 +94,8 @@ export const talkSteps: Readonly<Record<string, Step>> = {
         const conversationId = await begin(scene, session, assistantId)
         if (conversationId === undefined) return 'not sent'
         const input = {
-          text: '/files',
+          // Another step may have had a question asked here meanwhile: the whole text then is its answer, repeated with its canary.
+          text: `/files\n/keep file ${canary}`,
           assistantId,
           conversationId,
           idempotencyKey: canary,
