@@ -6,7 +6,7 @@ import type {
   Message,
   ToolOutput,
 } from '../client/client.ts'
-import { chunksOf } from './chunks.ts'
+import { chunksOf, type EarlierSteps } from './chunks.ts'
 
 export interface ChatTransportOptions {
   /** The assistant of new conversations. Default: the first configured. */
@@ -50,7 +50,8 @@ export function createChatTransport(
       if (last?.role === 'assistant') {
         const outputs = outputsOf(last)
         await client.submitToolOutputs(last.id, outputs)
-        return streamOf(await client.follow(last.id), abortSignal, textOf(last))
+        const callIds = outputs.map(({ callId }) => callId)
+        return streamOf(await client.follow(last.id), abortSignal, { text: textOf(last), callIds })
       }
       const files = last?.parts.filter((part) => part.type === 'file') ?? []
       const isOnWeb = ({ url }: FileUIPart) => url.startsWith('https:')
@@ -82,13 +83,13 @@ export function createChatTransport(
 function streamOf(
   reply: ChatReply,
   abortSignal: AbortSignal | undefined,
-  shown = '',
+  earlier?: EarlierSteps,
 ): ReadableStream<UIMessageChunk> {
   // Not when the page is closed: the reply goes on, and is there after a reload.
   const stop = () => void reply.cancel().catch(() => undefined)
   if (abortSignal?.aborted) stop()
   abortSignal?.addEventListener('abort', stop)
-  const chunks = chunksOf(reply, shown)
+  const chunks = chunksOf(reply, earlier)
   return new ReadableStream({
     async pull(controller) {
       const { done, value } = await chunks.next()

@@ -7,14 +7,17 @@ const tracks = [
   { field: 'text', start: 'text-start', delta: 'text-delta', end: 'text-end' },
 ] as const
 
-/**
- * A reply as chunks of a message. The AI SDK appends what it gets, so a correction takes the step back and writes it anew.
- *
- * @param before the text that earlier steps of the message have.
- */
+/** What earlier steps of a message have. */
+export interface EarlierSteps {
+  readonly text: string
+  /** The tool calls whose output was submitted. */
+  readonly callIds: readonly string[]
+}
+
+/** A reply as chunks of a message. The AI SDK appends what it gets, so a correction takes the step back and writes it anew. */
 export async function* chunksOf(
   reply: ChatReply,
-  before = '',
+  { text: before, callIds }: EarlierSteps = { text: '', callIds: [] },
 ): AsyncGenerator<UIMessageChunk, void, undefined> {
   yield { type: 'start', messageId: reply.id }
   yield { type: 'start-step' }
@@ -35,7 +38,9 @@ export async function* chunksOf(
       yield { type: delta, id: field, delta: news }
       shown[field] = state[field]
     }
-    if (state.status === 'ACTION_REQUIRED') break
+    // The event by which the reply goes on after an output may still be on its way.
+    const isAsked = state.toolCalls.some(({ callId }) => !callIds.includes(callId))
+    if (state.status === 'ACTION_REQUIRED' && isAsked) break
   }
   for (const { field, end } of tracks) if (begun.has(field)) yield { type: end, id: field }
   yield* endingOf(reply)
