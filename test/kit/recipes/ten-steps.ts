@@ -31,7 +31,8 @@ const submit = `mutation Submit($input: SubmitToolOutputsInput!) {
 const upload = `mutation Upload($input: UploadFileInput!) {
   uploadFile(input: $input) { ... on UploadFileSuccess { attachment { id } } }
 }`
-const longAnswer = `一 two 😀 four `.repeat(20).trim()
+/** With characters of one to four bytes. */
+export const longAnswer = `一 two 😀 four `.repeat(20).trim()
 
 /** Opens a client for a caller, with a token that may expire. */
 export type OpenRecipe = (url: string, token: string) => RecipeClient | Promise<RecipeClient>

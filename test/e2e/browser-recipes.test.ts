@@ -2,7 +2,9 @@ import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe } from 'vitest'
 import { openBrowser } from '../kit/clients/browser.ts'
 import type { System } from '../kit/process/system.ts'
+import { describeChatRecipe } from '../kit/recipes/chat-steps.ts'
 import { eventSource } from '../kit/recipes/event-source.ts'
+import { aiSdk, reactHook } from '../kit/recipes/pages.ts'
 import { describeRecipe, startRecipeSystem } from '../kit/recipes/ten-steps.ts'
 
 describe('the recipe for', () => {
@@ -22,4 +24,11 @@ describe('the recipe for', () => {
     async (url, token) => await eventSource(browser)(url, token),
     () => system,
   )
+  const hooks = { 'the hook of React': reactHook, "the AI SDK's useChat": aiSdk }
+  for (const [name, page] of Object.entries(hooks))
+    describeChatRecipe(
+      name,
+      page(() => browser),
+      () => system,
+    )
 })
