@@ -4,7 +4,12 @@ export const serverKinds = ['passthrough', 'express', 'yoga', 'gateway'] as cons
 /** Which server a client speaks to, and so which protocol it speaks. */
 export type ServerKind = (typeof serverKinds)[number]
 
-const target = z.object({ server: z.enum(serverKinds), port: z.number() })
+const target = z.object({
+  server: z.enum(serverKinds),
+  port: z.number(),
+  /** Where replies are read, if that is another server on the same store. */
+  readPort: z.number().optional(),
+})
 export type Target = z.infer<typeof target>
 
 export const planSchema = z.discriminatedUnion('kind', [

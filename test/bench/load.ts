@@ -8,9 +8,13 @@ import {
   warmInput,
   type Target,
 } from './commands.ts'
-import type { Connection } from './connection.ts'
 import { deltaText, type Plan } from './plan.ts'
-import { createReplyClient, type ReplyClient, type ReplyResult } from './reply-client.ts'
+import {
+  createReplyClient,
+  type ReplyClient,
+  type ReplyResult,
+  type UserConnections,
+} from './reply-client.ts'
 import { answerParent } from './rpc.ts'
 import { sum } from './statistics.ts'
 
@@ -18,7 +22,7 @@ import { sum } from './statistics.ts'
 
 const secret = z.string().parse(process.argv[2])
 const clients = new Map<string, ReplyClient>()
-const idle: Connection[] = []
+const idle: UserConnections[] = []
 
 answerParent({
   /** So many replies, one of each session, that start evenly over a time. */
@@ -28,8 +32,8 @@ answerParent({
     const startedAt = performance.now()
     const one = async (index: number): Promise<ReplyResult> => {
       await delay((withinMs * index) / streams)
-      using connection = await client.connect()
-      return await client.reply(connection, from + index, speaking(plan))
+      using connections = await client.connect()
+      return await client.reply(connections, from + index, speaking(plan))
     }
     const results = await Promise.all(Array.from({ length: streams }, (_, index) => one(index)))
     return summary(results, startedAt)
@@ -41,8 +45,8 @@ answerParent({
     const results: ReplyResult[] = []
     const startedAt = performance.now()
     const one = async (session: number): Promise<void> => {
-      using connection = await client.connect()
-      do results.push(await client.reply(connection, session, speaking(plan)))
+      using connections = await client.connect()
+      do results.push(await client.reply(connections, session, speaking(plan)))
       while (performance.now() - startedAt < forMs)
     }
     await Promise.all(Array.from({ length: users }, (_, session) => one(session)))
@@ -55,9 +59,9 @@ answerParent({
     let next = 0
     await Promise.all(
       Array.from({ length: 16 }, async () => {
-        using connection = await client.connect()
+        using connections = await client.connect()
         for (let session = next++; session < sessions; session = next++) {
-          await client.reply(connection, session, { kind: 'whole', deltas: 2 })
+          await client.reply(connections, session, { kind: 'whole', deltas: 2 })
         }
       }),
     )
@@ -66,22 +70,22 @@ answerParent({
     const { target, from, count } = idleInput.parse(input)
     const client = clientOf(target)
     for (let session = from; session < from + count; session += 1) {
-      const connection = await client.connect()
-      idle.push(connection)
-      await client.idle(connection, session)
+      const connections = await client.connect()
+      idle.push(connections)
+      await client.idle(connections, session)
     }
   },
   closeIdle() {
-    for (const connection of idle.splice(0)) connection[Symbol.dispose]()
+    for (const connections of idle.splice(0)) connections[Symbol.dispose]()
   },
 })
 process.send?.({ port: 0 })
 
 function clientOf(target: Target): ReplyClient {
-  const key = `${target.server}:${target.port}`
+  const key = JSON.stringify(target)
   let client = clients.get(key)
   if (client === undefined) {
-    clients.set(key, (client = createReplyClient(target.server, target.port, secret)))
+    clients.set(key, (client = createReplyClient(target, secret)))
   }
   return client
 }

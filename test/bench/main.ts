@@ -11,9 +11,10 @@ import { mkdirSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
-import { type ServerKind, serverKinds } from './commands.ts'
+import { serverKinds } from './commands.ts'
+import { type PostgresServers, postgresSides, startPostgresServers } from './postgres-servers.ts'
 import { canPin, startPart } from './processes.ts'
-import { formatTable, record, type Recording, type Side, toRows } from './report.ts'
+import { formatTable, record, type Recording, type Side, sides, toRows } from './report.ts'
 import {
   fullSchedule,
   quickSchedule,
@@ -40,7 +41,12 @@ else to do.
   --rounds N        interleaved rounds (default ${fullSchedule.rounds})
   --only NAME       only this workload; may be repeated:
                     ${workloadNames.join(', ')}
-  --server NAME     only this server; may be repeated: ${serverKinds.join(', ')}
+  --server NAME     only this server; may be repeated: ${serverKinds.join(', ')},
+                    and with --postgres: ${postgresSides.join(', ')}
+  --postgres        the gateway on PostgreSQL as well: one ("postgres"); two with Redis, where a
+                    message is sent to one and read at the other ("lane"); messages of
+                    \`serve --workers\` 1 and 2 on all cores ("worker", "workers").
+                    PostgreSQL and Redis have the core of the load
   --json            the last line is one line of JSON
   --profile DIR     writes a CPU profile of each measurement to DIR; spoils the figures
   --help
@@ -51,7 +57,8 @@ const { values: options } = parseArgs({
     quick: { type: 'boolean', default: false },
     rounds: { type: 'string' },
     only: { type: 'string', multiple: true, default: [...workloadNames] },
-    server: { type: 'string', multiple: true, default: [...serverKinds] },
+    server: { type: 'string', multiple: true },
+    postgres: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     profile: { type: 'string' },
     help: { type: 'boolean', default: false },
@@ -68,7 +75,8 @@ async function run(): Promise<void> {
     throw new TypeError(`"--rounds" must be a positive integer, got ${options.rounds}`)
   }
   const chosen = choose('--only', workloadNames, options.only)
-  const servers = choose('--server', serverKinds, options.server)
+  const here = options.postgres ? sides : serverKinds
+  const servers = choose('--server', here, options.server ?? here)
   if (options.profile !== undefined) mkdirSync(options.profile, { recursive: true })
   const startedAt = performance.now()
   print(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}`)
@@ -86,10 +94,18 @@ async function run(): Promise<void> {
   if (options.json) print(JSON.stringify({ node: process.version, pinned: canPin, seconds, rows }))
 }
 
+type Measured = (typeof sides)[number]
+
+/** Idle subscriptions and files are measured of those that PostgreSQL changes nothing of; workers are for many messages. */
+function isMeasured(name: WorkloadName, side: Measured): boolean {
+  if (side === 'worker' || side === 'workers') return name === 'messages'
+  return name !== 'idle' || (side !== 'postgres' && side !== 'lane')
+}
+
 async function measureAll(
   schedule: Schedule,
   chosen: readonly WorkloadName[],
-  servers: readonly ServerKind[],
+  servers: readonly Measured[],
   recording: Recording,
 ): Promise<void> {
   const issuerSecret = randomBytes(32).toString('hex')
@@ -97,14 +113,26 @@ async function measureAll(
   const origin = `http://127.0.0.1:${upstream.port}`
   await using load = await startPart('others', 'load.ts', [issuerSecret])
   const bench: Bench = { load, schedule, profiles: options.profile }
-  const start = (server: ServerKind): Promise<Subject> =>
-    server === 'gateway'
-      ? startGateway(origin, issuerSecret, liftedRates)
-      : startPeer(server, origin)
+  await using own = new AsyncDisposableStack()
+  let onPostgres: PostgresServers | undefined
+  async function start(side: Measured): Promise<Subject> {
+    switch (side) {
+      case 'gateway':
+        return await startGateway(origin, issuerSecret, liftedRates)
+      case 'postgres':
+      case 'lane':
+      case 'worker':
+      case 'workers':
+        onPostgres ??= own.use(await startPostgresServers(origin, issuerSecret))
+        return await onPostgres.start(side)
+      default:
+        return await startPeer(side, origin)
+    }
+  }
 
   // In fresh processes: memory that a busy server has and uses again would hide what a stream costs.
   if (chosen.includes('idle')) {
-    for (const server of servers) {
+    for (const server of servers.filter((side) => isMeasured('idle', side))) {
       note(`idle, ${server}`)
       await using subject = await start(server)
       record(recording, 'idle', server, await measureIdle(bench, subject))
@@ -117,7 +145,7 @@ async function measureAll(
   }
 
   await using stack = new AsyncDisposableStack()
-  const subjects = new Map<Side, Subject>()
+  const subjects = new Map<Measured, Subject>()
   for (const server of servers) {
     note(`warm-up, ${server}`)
     const subject = stack.use(await start(server))
@@ -128,10 +156,12 @@ async function measureAll(
   for (let round = 0; round < schedule.rounds; round += 1) {
     for (const name of chosen) {
       if (name === 'idle' || name === 'store') continue
-      const sides = [...subjects]
+      const measured: (readonly [Side, Subject])[] = [...subjects].filter(([side]) =>
+        isMeasured(name, side),
+      )
       // The client at the upstream itself: what the machine takes without a server between.
-      if (name.startsWith('first-delta')) sides.push(['direct', direct])
-      const order = round % 2 === 0 ? sides : sides.toReversed()
+      if (name.startsWith('first-delta')) measured.push(['direct', direct])
+      const order = round % 2 === 0 ? measured : measured.toReversed()
       for (const [side, subject] of order) {
         note(`round ${round + 1}: ${name}, ${side}`)
         const profiles = side === 'direct' ? undefined : bench.profiles

@@ -4,7 +4,8 @@
  *     sessions × 10 messages, written by SQL ──► size per session
  *     100 replies run, and say a word 20 times a second ──► pages, resume and erase of random sessions meanwhile
  *
- * It starts a server of its own, with `fsync` on unless told otherwise, and measures on one connection after the other.
+ * It starts a server of its own, with `fsync` on, and measures one call after the other. With `--url` it takes a database that
+ * is there, and fills it where it is empty: a second run need not wait for a million sessions to be written.
  */
 import { parseArgs } from 'node:util'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -18,6 +19,7 @@ import { silentLogger } from '../kit/fakes/logger.ts'
 import { uncounted } from '../kit/fakes/metrics.ts'
 import { openSession, runReply } from '../kit/fakes/stored-replies.ts'
 import { startPostgres } from '../kit/process/postgres.ts'
+import { fill } from './postgres-filling.ts'
 import { percentile } from './statistics.ts'
 
 const { values: options } = parseArgs({
@@ -26,54 +28,23 @@ const { values: options } = parseArgs({
     streams: { type: 'string', default: '100' },
     /** How often each call is measured. */
     calls: { type: 'string', default: '500' },
-    fsync: { type: 'string', default: 'on' },
+    url: { type: 'string' },
   },
 })
 const sessions = Number(options.sessions)
 const streams = Number(options.streams)
 const calls = Number(options.calls)
-/** Sessions that one statement writes. */
-const sessionsAtOnce = 20_000
-const repliesOfSession = 5
 const say = (line: string) => void process.stdout.write(`${line}\n`)
 const sessionKey = (number: number) => `session-${number}` as SessionId
 
-/** Each session has one conversation, and in it five messages of a user and their answers. */
-const filling = [
-  `INSERT INTO sessions (id, key, name, generation, version, last_row, last_seq, last_check, created_at)
-   OVERRIDING SYSTEM VALUE
-   SELECT n, 'session-' || n, 'name-' || md5(n::text), 0, 11, 11, 10, 'Abcde', 1 FROM generate_series($1::int, $2::int) n`,
-  `INSERT INTO conversations (session, id, key, assistant, used, origin, account, strategy, upstream, created_at, last_used_at,
-     first_words, first_message)
-   SELECT n, 1, 'conversation-' || n, 'assistant', 11, 'https://platform.example', 'account', 'bot', md5('up' || n), 1, 10,
-     'A question of this length', 2 FROM generate_series($1::int, $2::int) n`,
-  `INSERT INTO bindings (origin, account, upstream, session, conversation, strategy, used_at)
-   SELECT 'https://platform.example', 'account', md5('up' || n), n, 1, 'bot', 10 FROM generate_series($1::int, $2::int) n`,
-  `INSERT INTO messages (session, id, key, conversation, reply, role, text, created_at)
-   SELECT n, 2 * m, md5('q' || n || '-' || m), 1, 2 * m, 'USER', repeat('A question, ', 6), m
-   FROM generate_series($1::int, $2::int) n, generate_series(1, ${repliesOfSession}) m`,
-  `INSERT INTO messages (session, id, key, conversation, reply, role, created_at)
-   SELECT n, 2 * m + 1, md5('a' || n || '-' || m), 1, 2 * m, 'ASSISTANT', m
-   FROM generate_series($1::int, $2::int) n, generate_series(1, ${repliesOfSession}) m`,
-  `INSERT INTO replies (session, id, key, conversation, answer, status, rank, started_seq, ended_seq, created_at, started_at, ended_at)
-   SELECT n, 2 * m, md5('r' || n || '-' || m), 1, 2 * m + 1, 'COMPLETED', 2 * m, 2 * m - 1, 2 * m, m, m, m
-   FROM generate_series($1::int, $2::int) n, generate_series(1, ${repliesOfSession}) m`,
-  `INSERT INTO texts (session, reply, kind, start, length, text)
-   SELECT n, 2 * m, 0, 0, 1200, repeat(md5(n::text || m), 37) || repeat('x', 16)
-   FROM generate_series($1::int, $2::int) n, generate_series(1, ${repliesOfSession}) m`,
-  `INSERT INTO events (session, seq, "check", reply, type, running)
-   SELECT n, s, 'Abcde', 2 * ((s + 1) / 2), CASE WHEN s % 2 = 1 THEN 'started' ELSE 'completed' END,
-     CASE WHEN s % 2 = 1 THEN '[' || (s + 1) || ']' END
-   FROM generate_series($1::int, $2::int) n, generate_series(1, ${2 * repliesOfSession}) s`,
-]
+await using stack = new AsyncDisposableStack()
 
-await using server = await startPostgres([
-  `fsync=${options.fsync}`,
-  'shared_buffers=1GB',
-  'max_wal_size=4GB',
-  'checkpoint_timeout=15min',
-])
-const url = await server.newDatabase()
+async function startServer(): Promise<string> {
+  const settings = ['shared_buffers=1GB', 'max_wal_size=4GB', 'checkpoint_timeout=15min']
+  const server = stack.use(await startPostgres(['fsync=on', 'autovacuum=on', ...settings]))
+  return await server.newDatabase()
+}
+const url = options.url ?? (await startServer())
 const open = () =>
   openPostgresStore({
     url,
@@ -86,27 +57,19 @@ await (await open())[Symbol.asyncDispose]()
 
 const client = new Client({ connectionString: url })
 await client.connect()
-const size = async () => {
-  const { rows } = await client.query<{ readonly bytes: string }>(
-    'SELECT pg_database_size(current_database()) AS bytes',
-  )
-  return Number(rows[0]?.bytes)
+const { rows: filled } = await client.query('SELECT FROM sessions LIMIT 1')
+if (filled.length === 0) {
+  const startedAt = performance.now()
+  await fill(client, sessions)
+  say(`filled in ${Math.round((performance.now() - startedAt) / 1000)} s`)
 }
-const emptySize = await size()
-const filledAt = performance.now()
-await client.query('SET synchronous_commit = off')
-for (let from = 1; from <= sessions; from += sessionsAtOnce) {
-  const to = Math.min(sessions, from + sessionsAtOnce - 1)
-  for (const statement of filling) await client.query(statement, [from, to])
-}
-await client.query(`SELECT setval(pg_get_serial_sequence('sessions', 'id'), ${sessions})`)
-await client.query('ANALYZE')
-const bytes = (await size()) - emptySize
-await client.end()
-say(
-  `${sessions} sessions of 10 messages, filled in ${Math.round((performance.now() - filledAt) / 1000)} s`,
+const { rows: sizes } = await client.query<{ readonly bytes: string }>(
+  'SELECT pg_database_size(current_database()) AS bytes',
 )
-say(`size: ${Math.round(bytes / sessions)} bytes per session, ${(bytes / 1e9).toFixed(2)} GB`)
+await client.end()
+const bytes = Number(sizes[0]?.bytes)
+say(`${sessions} sessions of 10 messages: ${(bytes / 1e9).toFixed(2)} GB,`)
+say(`${Math.round(bytes / sessions)} bytes per session`)
 
 await using store = await open()
 const { ledger, log } = store
@@ -123,9 +86,9 @@ async function stream(run: RunLease): Promise<void> {
 }
 const streaming = Promise.all(runs.map(stream))
 
-/** Sessions that are erased are asked for no more. */
-let erased = sessions
+/** Sessions of the second half are erased, those of the first are read. */
 const randomNumber = () => 1 + Math.floor(Math.random() * (sessions / 2))
+const randomToErase = () => sessions / 2 + randomNumber()
 
 async function measure(name: string, work: () => Promise<unknown>): Promise<void> {
   const times: number[] = []
@@ -156,8 +119,7 @@ await measure('resume', async () => {
   if (items === 'expired' || items.length === 0) throw new Error('a log without its events')
 })
 await measure('erase', async () => {
-  const id = sessionKey(erased)
-  erased -= 1
+  const id = sessionKey(randomToErase())
   await ledger.eraseSession(
     { id, name: 'name' as SessionName },
     () => randomId() as SessionName,

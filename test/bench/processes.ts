@@ -14,7 +14,12 @@ export interface Part extends AsyncDisposable {
  * The measured server has a core for itself; clients and upstream share the other. A client whose waiting is measured is
  * served before them, where the system allows it: what it waits for the core is no part of what the server takes.
  */
-export type Core = 'server' | 'others' | 'others-first'
+export type Core = 'server' | 'others' | 'others-first' | 'any'
+
+/** What this process starts from now on, such as the server of a database, leaves the server's core alone. */
+export function leaveServerCore(): void {
+  if (canPin) spawnSync('taskset', ['-cp', '1', String(process.pid)])
+}
 
 export const canPin = availableParallelism() > 1 && spawnSync('taskset', ['-V']).status === 0
 
@@ -30,7 +35,8 @@ export async function startPart(
   args: readonly string[],
   ready: (child: ChildProcess) => Promise<number> = listeningPort,
 ): Promise<Part> {
-  const command = canPin ? ['taskset', '-c', core === 'server' ? '0' : '1'] : []
+  const cores = { server: '0', others: '1', 'others-first': '1', any: '0,1' }
+  const command = canPin ? ['taskset', '-c', cores[core]] : []
   if (canPin && core === 'others-first') command.push('nice', '-n', '-15')
   // All are started the same way, so that ratios compare like with like.
   command.push(process.execPath, '--no-warnings', '--expose-gc', '--import', meter)

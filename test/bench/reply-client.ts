@@ -1,4 +1,4 @@
-import type { ServerKind } from './commands.ts'
+import type { Target } from './commands.ts'
 import { type Connection, openConnection } from './connection.ts'
 import { deltaText, type Plan } from './plan.ts'
 import { type Caller, callerToken, protocols, type Tally } from './protocols.ts'
@@ -9,39 +9,56 @@ export interface ReplyResult {
   readonly tally: Tally
 }
 
+/** The connections of one user: to where messages are sent, and to where replies are read. */
+export interface UserConnections extends Disposable {
+  readonly sending: Connection
+  readonly reading: Connection
+}
+
 /** A client of one server, speaking for as many callers as asked for. */
 export interface ReplyClient {
-  connect(): Promise<Connection>
+  connect(): Promise<UserConnections>
   /**
    * Asks, reads the whole reply and checks that every character arrived.
    * @throws when anything is missing, doubled or out of order.
    */
   reply(
-    connection: Connection,
+    connections: UserConnections,
     session: number,
     plan: Exclude<Plan, { kind: 'idle' }>,
   ): Promise<ReplyResult>
   /** Opens a stream on which nothing will come; resolves when the server has begun to answer. */
-  idle(connection: Connection, session: number): Promise<void>
+  idle(connections: UserConnections, session: number): Promise<void>
 }
 
-export function createReplyClient(kind: ServerKind, port: number, secret: string): ReplyClient {
-  const protocol = protocols[kind]
+export function createReplyClient({ server, port, readPort }: Target, secret: string): ReplyClient {
+  const protocol = protocols[server]
   const space = Buffer.alloc(256 * 1024)
   const callers = new Map<number, Caller>()
 
   function callerOf(session: number): Caller {
     let caller = callers.get(session)
     if (caller === undefined) {
-      const token = kind === 'gateway' ? callerToken(session, secret) : ''
+      const token = server === 'gateway' ? callerToken(session, secret) : ''
       callers.set(session, (caller = { session, token }))
     }
     return caller
   }
 
   return {
-    connect: () => openConnection(port, space),
-    async reply(connection, session, plan) {
+    async connect() {
+      const sending = await openConnection(port, space)
+      const reading = readPort === undefined ? sending : await openConnection(readPort, space)
+      return {
+        sending,
+        reading,
+        [Symbol.dispose]() {
+          sending[Symbol.dispose]()
+          reading[Symbol.dispose]()
+        },
+      }
+    },
+    async reply({ sending, reading }, session, plan) {
       const caller = callerOf(session)
       const tally: Tally = {
         events: 0,
@@ -56,15 +73,15 @@ export function createReplyClient(kind: ServerKind, port: number, secret: string
         if (firstDeltaAt === 0 && tally.characters > 0) firstDeltaAt = performance.now()
       }
       const startedAt = performance.now()
-      const replyId = protocol.send ? await ask(connection, protocol.send(caller, plan)) : ''
-      await stream(connection, protocol.read(caller, plan, replyId), onText)
+      const replyId = protocol.send ? await ask(sending, protocol.send(caller, plan)) : ''
+      await stream(reading, protocol.read(caller, plan, replyId), onText)
       verify(tally, plan.deltas)
       return { firstDeltaMs: firstDeltaAt - startedAt, tally }
     },
-    async idle(connection, session) {
+    async idle({ reading }, session) {
       const begun = Promise.withResolvers<void>()
       const request = protocol.idle(callerOf(session))
-      const ended = connection.send(request, () => begun.resolve())
+      const ended = reading.send(request, () => begun.resolve())
       await Promise.race([begun.promise, ended.then(() => begun.reject(new Error('ended early')))])
     },
   }

@@ -1,10 +1,13 @@
-import { type ServerKind, serverKinds } from './commands.ts'
+import { serverKinds } from './commands.ts'
+import { type PostgresSide, postgresSides } from './postgres-servers.ts'
 import type { WorkloadName } from './schedule.ts'
 import { median } from './statistics.ts'
 import type { Figures } from './workloads.ts'
 
+/** Servers that are measured; `gateway` has a SQLite file. */
+export const sides = [...serverKinds, ...postgresSides] as const
 /** Who is measured: the servers, and `direct`, which is the load client at the upstream itself. */
-export type Side = ServerKind | 'direct'
+export type Side = (typeof sides)[number] | 'direct'
 
 /** The figures of every round, by workload and side. */
 export type Recording = Map<WorkloadName, Map<Side, Figures[]>>
@@ -23,7 +26,7 @@ export function record(
 export interface Row {
   readonly measure: string
   readonly unit: string
-  readonly values: Readonly<Partial<Record<ServerKind, number>>>
+  readonly values: Readonly<Partial<Record<Side, number>>>
   readonly goal: string
   readonly met: boolean | undefined
 }
@@ -35,14 +38,16 @@ interface Measure {
   readonly figure: string
   /** Less what the client waits at the upstream itself. */
   readonly added?: boolean
-  /** At most (or at least) so much; `times`: as a multiple of the passthrough's. */
+  /** Whose goal it is. Default: the gateway's with a SQLite file. */
+  readonly side?: PostgresSide
+  /** At most (or at least) so much; `times`: as a multiple of another side's, by default of the passthrough's. */
   readonly goal?:
     | { readonly most: number }
-    | { readonly least: number }
-    | { readonly times: number }
+    | { readonly least: number; readonly of?: Side }
+    | { readonly times: number; readonly of?: Side }
 }
 
-/** The measures in the order of the goals. */
+/** The measures in the order of the goals. A figure that a side lacks is not shown. */
 const measures: readonly Measure[] = [
   {
     title: 'added first delta, 8 users, p50',
@@ -177,23 +182,100 @@ const measures: readonly Measure[] = [
     workload: 'burst',
     figure: 'longestStallMs',
   },
+  {
+    title: 'on PostgreSQL: added first delta, 8 users, p50',
+    unit: 'ms',
+    workload: 'first-delta-8',
+    figure: 'firstDeltaP50',
+    added: true,
+    side: 'postgres',
+    goal: { most: 3 },
+  },
+  {
+    title: 'on PostgreSQL: added first delta, 1 user, p50',
+    unit: 'ms',
+    workload: 'first-delta-1',
+    figure: 'firstDeltaP50',
+    added: true,
+    side: 'postgres',
+    goal: { most: 3 },
+  },
+  {
+    title: 'across instances: added first delta, 8 users, p50',
+    unit: 'ms',
+    workload: 'first-delta-8',
+    figure: 'firstDeltaP50',
+    added: true,
+    side: 'lane',
+    goal: { most: 8 },
+  },
+  {
+    title: 'across instances: added first delta, 1 user, p50',
+    unit: 'ms',
+    workload: 'first-delta-1',
+    figure: 'firstDeltaP50',
+    added: true,
+    side: 'lane',
+    goal: { most: 8 },
+  },
+  {
+    title: 'statements per reply of 5 deltas',
+    unit: '',
+    workload: 'first-delta-8',
+    figure: 'statementsPerReply',
+    side: 'postgres',
+    goal: { most: 6 },
+  },
+  {
+    title: 'statements per delta, 100 streams',
+    unit: '',
+    workload: 'streams-100',
+    figure: 'statementsPerDelta',
+    side: 'postgres',
+    goal: { most: 0.05 },
+  },
+  {
+    title: 'on PostgreSQL: 100 streams',
+    unit: 'µs/delta',
+    workload: 'streams-100',
+    figure: 'microsPerDelta',
+    side: 'postgres',
+    goal: { times: 1.3, of: 'gateway' },
+  },
+  {
+    title: "PostgreSQL's CPU per message",
+    unit: 'ms',
+    workload: 'messages',
+    figure: 'databaseMillisPerReply',
+    side: 'postgres',
+  },
+  {
+    title: 'messages, two workers',
+    unit: '/s',
+    workload: 'messages',
+    figure: 'repliesPerSecond',
+    side: 'workers',
+    goal: { least: 1.6, of: 'worker' },
+  },
 ]
 
 export function toRows(recording: Recording): readonly Row[] {
   return measures.flatMap((measure) => {
-    const sides = recording.get(measure.workload)
-    if (sides === undefined) return []
+    const recorded = recording.get(measure.workload)
+    if (recorded === undefined) return []
     const value = (side: Side): number | undefined => {
-      const rounds = sides.get(side)?.map((figures) => figureOf(figures, measure.figure))
+      const rounds = recorded.get(side)?.map((figures) => figureOf(figures, measure.figure))
       return rounds && median(rounds)
     }
     const direct = measure.added ? (value('direct') ?? Number.NaN) : 0
     const values = Object.fromEntries(
-      serverKinds.flatMap((server) => {
-        const found = value(server)
-        return found === undefined ? [] : [[server, found - direct]]
+      sides.flatMap((side) => {
+        const found = value(side)
+        return found === undefined || Number.isNaN(found) ? [] : [[side, found - direct]]
       }),
     )
+    // What a benchmark without PostgreSQL has nothing of.
+    if (measure.side !== undefined && !recorded.has(measure.side)) return []
     return [{ measure: measure.title, unit: measure.unit, values, ...judge(measure, values) }]
   })
 }
@@ -203,21 +285,26 @@ function figureOf(figures: Figures, name: string): number {
   return figures[name] ?? Number.NaN
 }
 
-function judge(
-  { goal }: Measure,
-  { gateway = Number.NaN, passthrough = Number.NaN }: Row['values'],
-): Pick<Row, 'goal' | 'met'> {
+function judge({ goal, side }: Measure, values: Row['values']): Pick<Row, 'goal' | 'met'> {
+  const own = values[side ?? 'gateway'] ?? Number.NaN
   if (goal === undefined) return { goal: '', met: undefined }
-  if ('most' in goal) return { goal: `≤ ${goal.most}`, met: gateway <= goal.most }
-  if ('least' in goal) return { goal: `≥ ${goal.least}`, met: gateway >= goal.least }
-  return { goal: `≤ ${goal.times}×`, met: gateway <= goal.times * passthrough }
+  if ('most' in goal) return { goal: `≤ ${goal.most}`, met: own <= goal.most }
+  const { of } = goal
+  const base = values[of ?? 'passthrough'] ?? Number.NaN
+  const name = of === undefined ? '' : ` of ${of}`
+  if ('times' in goal) return { goal: `≤ ${goal.times}×${name}`, met: own <= goal.times * base }
+  if (of === undefined) return { goal: `≥ ${goal.least}`, met: own >= goal.least }
+  return { goal: `≥ ${goal.least}×${name}`, met: own >= goal.least * base }
 }
 
 /** A table of columns that line up. */
 export function formatTable(rows: readonly Row[]): string {
-  const head = ['measure', 'unit', 'gateway', '×', 'goal', '', 'passthrough', 'express', 'yoga']
+  const others = sides.filter(
+    (side) => side !== 'gateway' && rows.some(({ values }) => values[side] !== undefined),
+  )
+  const head = ['measure', 'unit', 'gateway', '×', 'goal', '', ...others]
   const lines = rows.map(({ measure, unit, values, goal, met }) => {
-    const { gateway = Number.NaN, passthrough = Number.NaN, express, yoga } = values
+    const { gateway = Number.NaN, passthrough = Number.NaN } = values
     return [
       measure,
       unit,
@@ -225,9 +312,7 @@ export function formatTable(rows: readonly Row[]): string {
       digits(gateway / passthrough),
       goal,
       met === undefined ? '' : met ? 'met' : 'missed',
-      digits(passthrough),
-      digits(express),
-      digits(yoga),
+      ...others.map((side) => digits(values[side])),
     ]
   })
   const widths = head.map((title, column) =>

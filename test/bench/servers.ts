@@ -14,6 +14,14 @@ import { benchAudience, benchIssuer } from './protocols.ts'
 /** A server under measurement, and how the load client speaks to it. */
 export interface Subject extends Part {
   readonly target: Target
+  /** What its database server has done until now. */
+  readonly database?: () => Promise<DatabaseUse>
+}
+
+export interface DatabaseUse {
+  readonly statements: number
+  /** User and kernel time of all of its processes. */
+  readonly cpuMicros: number
 }
 
 /** A server that the gateway is compared with. */
@@ -45,10 +53,9 @@ export async function startGateway(
   /** Further assistants, and the origin of each. */
   others: Readonly<Record<string, string>> = {},
 ): Promise<GatewaySubject> {
-  return await startConfigured({ upstream, issuerSecret, limits, others }, (file, port) =>
-    startPart('server', '../../src/cli.ts', ['serve', '--config', file], (child) =>
-      ready(child, port),
-    ),
+  return await startConfigured(
+    createGatewayConfig({ bench: upstream, ...others }, issuerSecret, limits),
+    serve,
   )
 }
 
@@ -60,30 +67,41 @@ export async function startHttp2Gateway(
   others: Readonly<Record<string, string>>,
 ): Promise<GatewaySubject> {
   const http2Port = await freePort()
-  const subject = await startConfigured({ upstream, issuerSecret, limits, others }, (file, port) =>
+  const config = createGatewayConfig({ bench: upstream, ...others }, issuerSecret, limits)
+  const subject = await startConfigured(config, (file, port) =>
     startPart('server', 'http2-host.ts', [file, String(http2Port)], (child) => ready(child, port)),
   )
   return { ...subject, http2Port }
 }
 
-interface Configured {
-  readonly upstream: string
-  readonly issuerSecret: string
-  readonly limits: Limits
-  readonly others: Readonly<Record<string, string>>
-}
+/** The gateway by its command line, in one process. */
+const serve = (file: string, port: number) =>
+  startPart('server', '../../src/cli.ts', ['serve', '--config', file], (child) =>
+    ready(child, port),
+  )
 
-async function startConfigured(
-  { upstream, issuerSecret, limits, others }: Configured,
-  start: (configFile: string, port: number) => Promise<Part>,
+/** The gateway in so many processes, which have all cores. */
+export const serveByWorkers = (count: number) => (file: string, port: number) =>
+  startPart(
+    'any',
+    '../../src/cli.ts',
+    ['serve', '--config', file, '--workers', String(count)],
+    (child) => ready(child, port),
+  )
+
+/** Settings without a port. Several gateways with the same ones share what they name. */
+export type GatewayConfig = Readonly<Record<string, unknown>>
+
+export async function startConfigured(
+  config: GatewayConfig,
+  start: (configFile: string, port: number) => Promise<Part> = serve,
 ): Promise<GatewaySubject> {
   await using stack = new AsyncDisposableStack()
   const directory = await mkdtemp(join(tmpdir(), 'gateway-bench-'))
   stack.defer(() => rm(directory, { recursive: true }))
   const port = await freePort()
   const file = join(directory, 'config.json')
-  const config = gatewayConfig({ bench: upstream, ...others }, issuerSecret, port, limits)
-  await writeFile(file, JSON.stringify(config))
+  await writeFile(file, JSON.stringify({ ...config, listen: { host: '127.0.0.1', port } }))
   const part = stack.use(await start(file, port))
   const owned = stack.move()
   return {
@@ -97,15 +115,13 @@ async function startConfigured(
   }
 }
 
-function gatewayConfig(
+export function createGatewayConfig(
   upstreams: Readonly<Record<string, string>>,
   issuerSecret: string,
-  port: number,
   limits: Limits,
-): unknown {
+): GatewayConfig {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   return {
-    listen: { host: '127.0.0.1', port },
     logging: { level: 'error' },
     issuers: [{ issuer: benchIssuer, audience: benchAudience, secret: issuerSecret }],
     session: {

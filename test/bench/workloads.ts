@@ -11,7 +11,7 @@ import {
   type Schedule,
   type WorkloadName,
 } from './schedule.ts'
-import type { GatewaySubject, Subject } from './servers.ts'
+import type { DatabaseUse, GatewaySubject, Subject } from './servers.ts'
 import { percentile } from './statistics.ts'
 
 const usageAnswer = z.object({ cpuMicros: z.number() })
@@ -82,9 +82,11 @@ async function run(
   await using _profile = await profile(bench, subject, name)
   await subject.ask('stallsStart', undefined, nothing)
   const before = await cpu(subject)
+  const asked = await subject.database?.()
   const request = { target: subject.target, ...input }
   const answer: RepliesAnswer = await bench.load.ask(command, request, repliesAnswer)
   const cpuMicros = (await cpu(subject)) - before
+  const used = await subject.database?.()
   const { longestMs } = await subject.ask('stallsStop', undefined, stallsAnswer)
   const { replies, deltas, events, firstDeltaMs, tookMs } = answer
   return {
@@ -96,6 +98,16 @@ async function run(
     firstDeltaP50: percentile(firstDeltaMs, 50),
     firstDeltaP99: percentile(firstDeltaMs, 99),
     longestStallMs: longestMs,
+    ...(asked && used && databaseFigures(asked, used, answer)),
+  }
+}
+
+function databaseFigures(before: DatabaseUse, after: DatabaseUse, answer: RepliesAnswer) {
+  const statements = after.statements - before.statements
+  return {
+    statementsPerReply: statements / answer.replies,
+    statementsPerDelta: statements / answer.deltas,
+    databaseMillisPerReply: (after.cpuMicros - before.cpuMicros) / 1000 / answer.replies,
   }
 }
 
