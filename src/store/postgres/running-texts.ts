@@ -15,6 +15,9 @@ const maxTogether = 8_192
 /**
  * Writes what is new of the texts of many running replies as one statement, which does not wait for the disk where it is
  * text alone: what a crash of the server takes back is written again by whoever runs the reply.
+ *
+ * A statement sees the texts as they were when it began, and the row of a reply as it is once it has it: where the reply's
+ * texts were written in between, the reply is written alone.
  */
 export function createWriteTexts(
   db: Database,
@@ -44,9 +47,12 @@ export function createWriteTexts(
           ${texts.map(({ revisions }) => (revisions === undefined ? '' : JSON.stringify(revisions)))}::text[],
           ${texts.map(({ chatId }) => chatId ?? '')}::text[]
         ) WITH ORDINALITY AS given (session_key, reply_key, fence, revisions, chat, place)),
+      seen AS MATERIALIZED (
+        SELECT given.*, r.session, r.id, r.text_writes AS seen_writes FROM given JOIN sessions s ON s.key = given.session_key
+        JOIN replies r ON r.session = s.id AND r.key = given.reply_key),
       held AS MATERIALIZED (
-        SELECT given.*, r.session, r.id FROM given JOIN sessions s ON s.key = given.session_key
-        JOIN replies r ON r.session = s.id AND r.key = given.reply_key AND r.fence = given.fence
+        SELECT seen.*, r.text_writes = seen.seen_writes AS is_current FROM seen
+        JOIN replies r ON r.session = seen.session AND r.id = seen.id AND r.fence = seen.fence
         FOR NO KEY UPDATE OF r),
       tracks AS (
         SELECT held.session, held.id, held.place, track.kind, track.start, track.length, track.text, coalesce((
@@ -60,17 +66,18 @@ export function createWriteTexts(
         ) AS track (place, kind, start, length, text, is_short) ON track.place = held.place),
       fit AS MATERIALIZED (
         SELECT held.* FROM held
-        WHERE NOT EXISTS (SELECT FROM tracks WHERE tracks.place = held.place AND NOT tracks.fits)),
+        WHERE held.is_current AND NOT EXISTS (SELECT FROM tracks WHERE tracks.place = held.place AND NOT tracks.fits)),
       added AS (
         INSERT INTO texts (session, reply, kind, start, length, text)
         SELECT tracks.session, tracks.id, tracks.kind, tracks.start, tracks.length, tracks.text
         FROM tracks JOIN fit ON fit.place = tracks.place WHERE tracks.length > 0),
       changed AS (
         UPDATE replies r SET
+          text_writes = r.text_writes + 1,
           revisions = coalesce(nullif(fit.revisions, ''), r.revisions),
           chat = coalesce(nullif(fit.chat, ''), r.chat),
           step = CASE WHEN fit.chat <> '' AND r.step IN ('intended', 'revealed', 'answered') THEN 'streaming' ELSE r.step END
-        FROM fit WHERE r.session = fit.session AND r.id = fit.id AND (fit.revisions <> '' OR fit.chat <> ''))
+        FROM fit WHERE r.session = fit.session AND r.id = fit.id)
       SELECT held.place, EXISTS (SELECT FROM fit WHERE fit.place = held.place)::int AS fits FROM held`)
     const fits = new Map(found.map((one) => [one['place'], one['fits'] === 1]))
     return texts.map((_, index) => {

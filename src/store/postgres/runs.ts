@@ -186,14 +186,12 @@ export function createRuns(sessions: Sessions): AsyncCalls<Runs> {
         'lost',
         (run, _, write) => {
           if (isBehind(text, run.places)) return 'behind'
-          writeTexts(write, run.reply, text, run.places)
           const columns = {
+            ...writeTexts(write, run.reply, text, run.places),
             ...newsOf(text),
             ...(text.chatId !== undefined && { step: stepWithChat(run.step) }),
           }
-          if (Object.keys(columns).length > 0) {
-            write.update('replies', columns, sql`id = ${run.reply}`)
-          }
+          write.update('replies', columns, sql`id = ${run.reply}`)
           return 'written'
         },
         text,
@@ -210,9 +208,10 @@ export function createRuns(sessions: Sessions): AsyncCalls<Runs> {
         (run, _, write) => {
           if (!run.isRunning) return false
           if (isBehind(text, run.places)) return 'behind'
-          writeTexts(write, run.reply, text, run.places)
+          const written = writeTexts(write, run.reply, text, run.places)
           write.append(run, { type: 'action-required', toolCalls, expiresAt })
           const columns = {
+            ...written,
             ...newsOf(text),
             status: after('RUNNING', 'require-action'),
             step: 'waiting',

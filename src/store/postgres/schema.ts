@@ -272,4 +272,8 @@ export const migrations: readonly [string, ...string[]] = [
   -- What any of the instances does at an interval, in ms of the server's clock.
   CREATE TABLE duties (name text PRIMARY KEY, due_at bigint NOT NULL);
   `,
+  `
+  -- Raised by every write of its texts: one that was decided on what is stored of them holds only where nothing was added since.
+  ALTER TABLE replies ADD COLUMN text_writes integer NOT NULL DEFAULT 0;
+  `,
 ]

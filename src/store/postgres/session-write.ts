@@ -130,6 +130,18 @@ export class SessionWrite {
     this.#conditions = [...this.#conditions, condition]
   }
 
+  /**
+   * It holds only where nothing was written of a reply's texts since they were read: what runs the reply writes them without
+   * writing in the session, and a statement whose connection broke may be done late.
+   */
+  requireTexts(reply: number, writes: number): void {
+    const condition = sql`
+          AND EXISTS (
+            SELECT FROM replies o WHERE o.session = ${this.session} AND o.id = ${reply} AND o.text_writes = ${writes}
+            FOR NO KEY UPDATE)`
+    this.#conditions = [...this.#conditions, condition]
+  }
+
   /** The instance that writes, which claims nothing where it is not fresh. */
   get instance(): WritingInstance {
     return this.#instance

@@ -3,7 +3,7 @@ import { integer, type StoredRow, string, rowOf } from '../engine/columns.ts'
 import type { TrackWrite } from '../main-half/stored.ts'
 import { type TextKind, textKinds } from './rows.ts'
 import type { SessionWrite } from './session-write.ts'
-import { row, type Sql, sql, raw } from './sql.ts'
+import { type Columns, row, type Sql, sql, raw } from './sql.ts'
 
 /** Code units of one piece: a reader who asks for a part of a long text is not read all of it. */
 export const maxPieceLength = 8_192
@@ -31,7 +31,8 @@ interface Piece {
 
 /** What the two texts of the reply `r` need to know of where they are to be written. */
 export function findPlaces({ answer, reasoning }: NewTexts) {
-  return sql`${findPlace('answer', answer)} AS answer_place, ${findPlace('reasoning', reasoning)} AS reasoning_place`
+  return sql`
+    ${findPlace('answer', answer)} AS answer_place, ${findPlace('reasoning', reasoning)} AS reasoning_place, r.text_writes`
 }
 
 /** Where the stored text ends, and the piece that holds the offset where that lies before the end. */
@@ -89,13 +90,14 @@ function split(from: number, text: string): readonly Piece[] {
   return pieces
 }
 
-/** Writes what is new of a running reply's texts. */
+/** Writes what is new of a running reply's texts. Returns what the reply's row is to say of that. */
 export function writeTexts(
   write: SessionWrite,
   reply: number,
   text: NewTexts,
   found: StoredRow,
-): void {
+): Columns {
+  write.requireTexts(reply, integer(found['text_writes']))
   for (const kind of kinds) {
     const track = text[kind]
     if (track === undefined) continue
@@ -103,6 +105,7 @@ export function writeTexts(
     if (planned.isAppended) append(write, { reply, kind }, planned)
     else fold(write, { reply, kind }, planned)
   }
+  return { text_writes: sql`text_writes + 1` }
 }
 
 /** Writes the last of a reply's texts, and puts what was written a little at a time into few pieces. */
@@ -112,6 +115,7 @@ export function endTexts(
   text: NewTexts,
   found: StoredRow,
 ): void {
+  write.requireTexts(reply, integer(found['text_writes']))
   for (const kind of kinds) {
     const track = text[kind]
     const isNew = placeOf(kind, found) === null
