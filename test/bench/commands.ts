@@ -38,6 +38,8 @@ export const streamsInput = z.object({
 export const loopInput = z.object({
   target,
   users: z.number(),
+  /** Users read all their replies on one stream that is open, where the server has such a stream. */
+  isOpen: z.boolean(),
   plan: planSchema,
   /** No reply begins after this time. */
   forMs: z.number(),

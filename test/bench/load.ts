@@ -9,8 +9,10 @@ import {
   type Target,
 } from './commands.ts'
 import { deltaText, type Plan } from './plan.ts'
+import { protocols } from './protocols.ts'
 import {
   createReplyClient,
+  type Follower,
   type ReplyClient,
   type ReplyResult,
   type UserConnections,
@@ -40,13 +42,17 @@ answerParent({
   },
   /** Users who each send their next message when the last reply has ended. */
   async loop(input) {
-    const { target, users, plan, forMs } = loopInput.parse(input)
+    const { target, users, isOpen, plan, forMs } = loopInput.parse(input)
     const client = clientOf(target)
     const results: ReplyResult[] = []
     const startedAt = performance.now()
     const one = async (session: number): Promise<void> => {
-      using connections = await client.connect()
-      do results.push(await client.reply(connections, session, speaking(plan)))
+      using user = await openUser(
+        client,
+        session,
+        isOpen && protocols[target.server].follow !== undefined,
+      )
+      do results.push(await user.reply(speaking(plan)))
       while (performance.now() - startedAt < forMs)
     }
     await Promise.all(Array.from({ length: users }, (_, session) => one(session)))
@@ -88,6 +94,20 @@ function clientOf(target: Target): ReplyClient {
     clients.set(key, (client = createReplyClient(target, secret)))
   }
   return client
+}
+
+/** A user who reads all replies on one stream, or each on its own. */
+async function openUser(
+  client: ReplyClient,
+  session: number,
+  isFollowing: boolean,
+): Promise<Follower> {
+  if (isFollowing) return await client.follow(session)
+  const connections = await client.connect()
+  return {
+    reply: (plan) => client.reply(connections, session, plan),
+    [Symbol.dispose]: () => connections[Symbol.dispose](),
+  }
 }
 
 function speaking(plan: Plan): Exclude<Plan, { kind: 'idle' }> {

@@ -22,6 +22,8 @@ export interface Protocol {
   readonly send: ((caller: Caller, plan: Plan) => string) | undefined
   /** The request whose answer streams the reply. `replyId`: from the answer to `send`. */
   readonly read: (caller: Caller, plan: Plan, replyId: string) => string
+  /** The request for a stream of all replies of the caller, which chat clients keep open. Undefined: the server has none. */
+  readonly follow: ((caller: Caller) => string) | undefined
   /** A request for a stream on which nothing comes. */
   readonly idle: (caller: Caller) => string
   /**
@@ -81,6 +83,7 @@ export const protocols: Readonly<Record<ServerKind, Protocol>> = {
         ],
         parameters: {},
       }),
+    follow: undefined,
     idle: (caller) => protocols.passthrough.read(caller, { kind: 'idle' }, ''),
     frame(text, at, end, tally) {
       if (text.startsWith('event: conversation.message.delta\n', at)) {
@@ -99,6 +102,7 @@ export const protocols: Readonly<Record<ServerKind, Protocol>> = {
     send: undefined,
     read: ({ session }, plan) =>
       post('/chat', [], { conversationId: conversationOf(session), text: planText(plan) }),
+    follow: undefined,
     idle: (caller) => protocols.express.read(caller, { kind: 'idle' }, ''),
     frame: readDraft,
   },
@@ -110,6 +114,7 @@ export const protocols: Readonly<Record<ServerKind, Protocol>> = {
       }),
     read: (_caller, _plan, id) =>
       post('/graphql', ['accept: text/event-stream'], { query: draftReply, variables: { id } }),
+    follow: undefined,
     idle: ({ session }) =>
       post('/graphql', ['accept: text/event-stream'], {
         query: draftReply,
@@ -128,10 +133,8 @@ export const protocols: Readonly<Record<ServerKind, Protocol>> = {
         query: replies,
         variables: { replyId },
       }),
-    idle: ({ token }) =>
-      post('/graphql', [`authorization: Bearer ${token}`, 'accept: text/event-stream'], {
-        query: replies,
-      }),
+    follow: followAll,
+    idle: followAll,
     frame(text, at, end, tally) {
       const typename = text.indexOf('"__typename":"Reply', at)
       if (typename === -1 || typename > end) {
@@ -154,6 +157,11 @@ export const protocols: Readonly<Record<ServerKind, Protocol>> = {
       } else unexpected(text, at, end)
     },
   },
+}
+
+function followAll({ token }: Caller): string {
+  const headers = [`authorization: Bearer ${token}`, 'accept: text/event-stream']
+  return post('/graphql', headers, { query: replies })
 }
 
 /** The frames of Express and of the first Yoga draft: pieces of text, then the whole of it. */

@@ -27,8 +27,16 @@ export interface ReplyClient {
     session: number,
     plan: Exclude<Plan, { kind: 'idle' }>,
   ): Promise<ReplyResult>
+  /** Opens the stream of all replies of a session, and returns a client that reads its replies there. */
+  follow(session: number): Promise<Follower>
   /** Opens a stream on which nothing will come; resolves when the server has begun to answer. */
   idle(connections: UserConnections, session: number): Promise<void>
+}
+
+/** One caller, whose replies come on a stream that is open. Disposing closes its connections. */
+export interface Follower extends Disposable {
+  /** As {@link ReplyClient.reply}. */
+  reply(plan: Exclude<Plan, { kind: 'idle' }>): Promise<ReplyResult>
 }
 
 export function createReplyClient({ server, port, readPort }: Target, secret: string): ReplyClient {
@@ -60,12 +68,7 @@ export function createReplyClient({ server, port, readPort }: Target, secret: st
     },
     async reply({ sending, reading }, session, plan) {
       const caller = callerOf(session)
-      const tally: Tally = {
-        events: 0,
-        characters: 0,
-        completedCharacters: undefined,
-        ended: false,
-      }
+      const tally = createTally()
       const read = createFrameReader((text, at, end) => protocol.frame(text, at, end, tally))
       let firstDeltaAt = 0
       const onText = (text: string) => {
@@ -78,6 +81,45 @@ export function createReplyClient({ server, port, readPort }: Target, secret: st
       verify(tally, plan.deltas)
       return { firstDeltaMs: firstDeltaAt - startedAt, tally }
     },
+    async follow(session) {
+      const { send, follow } = protocol
+      if (!send || !follow) throw new TypeError(`${server} has no stream of all replies`)
+      const caller = callerOf(session)
+      using stack = new DisposableStack()
+      const [sending, reading] = [
+        stack.use(await openConnection(port, space)),
+        stack.use(await openConnection(readPort ?? port, space)),
+      ]
+      let tally = createTally()
+      let firstDeltaAt = 0
+      let ended = Promise.withResolvers<void>()
+      const begun = Promise.withResolvers<void>()
+      const read = createFrameReader((text, at, end) => protocol.frame(text, at, end, tally))
+      const reject = (error: unknown) => {
+        begun.reject(error)
+        ended.reject(error)
+      }
+      stream(reading, follow(caller), (text) => {
+        begun.resolve()
+        read(text)
+        if (firstDeltaAt === 0 && tally.characters > 0) firstDeltaAt = performance.now()
+        if (tally.ended) ended.resolve()
+      }).then(() => reject(new Error('ended early')), reject)
+      await begun.promise
+      const owned = stack.move()
+      return {
+        async reply(plan) {
+          tally = createTally()
+          firstDeltaAt = 0
+          ended = Promise.withResolvers<void>()
+          const startedAt = performance.now()
+          await Promise.all([ask(sending, send(caller, plan)), ended.promise])
+          verify(tally, plan.deltas)
+          return { firstDeltaMs: firstDeltaAt - startedAt, tally }
+        },
+        [Symbol.dispose]: () => owned.dispose(),
+      }
+    },
     async idle({ reading }, session) {
       const begun = Promise.withResolvers<void>()
       const request = protocol.idle(callerOf(session))
@@ -85,6 +127,10 @@ export function createReplyClient({ server, port, readPort }: Target, secret: st
       await Promise.race([begun.promise, ended.then(() => begun.reject(new Error('ended early')))])
     },
   }
+}
+
+function createTally(): Tally {
+  return { events: 0, characters: 0, completedCharacters: undefined, ended: false }
 }
 
 /** Cuts an event stream into frames, wherever it was split. */

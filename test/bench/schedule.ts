@@ -35,6 +35,7 @@ export const workloadNames = [
   'streams-1000',
   'streams-1000-cold',
   'first-delta-8',
+  'first-delta-8-open',
   'first-delta-1',
   'messages',
   'idle',

@@ -49,8 +49,8 @@ export async function measure(
   const short: Plan = { kind: 'paced', deltas: 5, everyMs: 10 }
   const streams = (count: number, plan: Plan, withinMs: number, from = 0) =>
     run(bench, subject, name, 'streams', { from, streams: count, plan, withinMs })
-  const loop = (users: number, plan: Plan) =>
-    run(bench, subject, name, 'loop', { users, plan, forMs: loopMs })
+  const loop = (users: number, plan: Plan, isOpen = false) =>
+    run(bench, subject, name, 'loop', { users, isOpen, plan, forMs: loopMs })
   switch (name) {
     case 'burst':
       return loop(32, { kind: 'whole', deltas: 200 })
@@ -65,6 +65,8 @@ export async function measure(
       return streams(1000, paced, rushMs, coldSession)
     case 'first-delta-8':
       return loop(8, short)
+    case 'first-delta-8-open':
+      return loop(8, short, true)
     case 'first-delta-1':
       return loop(1, short)
     case 'messages':
@@ -140,7 +142,11 @@ export async function measureIdle(bench: Bench, subject: Subject): Promise<Figur
 export async function measureStore(bench: Bench, subject: GatewaySubject): Promise<Figures> {
   const plan = { kind: 'whole', deltas: 100 }
   const run = (forMs: number) =>
-    bench.load.ask('loop', { target: subject.target, users: 16, plan, forMs }, repliesAnswer)
+    bench.load.ask(
+      'loop',
+      { target: subject.target, users: 16, isOpen: false, plan, forMs },
+      repliesAnswer,
+    )
   await run(0)
   const before = await stored(subject)
   const { replies } = await run(2000)
