@@ -5,9 +5,9 @@ import { integer, integerOrNull } from '../../engine/columns.ts'
 import type { Row } from './columns.ts'
 
 /** Rows looked at in one call: a call holds up whatever is posted behind it. */
-const maxRows = 50
+const maxRows = 20
 /** A call begins no other reply after so many ms. */
-const maxMs = 5
+const maxMs = 3
 
 export interface RemovalParts {
   readonly db: DatabaseSync
