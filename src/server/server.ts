@@ -137,7 +137,7 @@ export function createGraphServer(options: ServerOptions): GraphServer {
   const entrance = createEntrance(clock)
   // Health says how it is now: it does not wait behind requests.
   const healthEntrance = createEntrance(clock)
-  const pipelines = createPipelines()
+  const pipelines = createPipelines(clock)
   let draining = false
 
   const cors = createCors(options.cors, { credentials: options.cookie !== undefined })
