@@ -1,6 +1,6 @@
 import { el, type View } from '../dom.ts'
 import { words } from '../words/words.ts'
-import { isOpen, type Turn } from './pane.ts'
+import { isOpen, type Turn } from './transcript.ts'
 
 /** The end of a sentence, in English and Chinese. */
 const sentenceEnd = /[.!?。！？\n]+\s*/g

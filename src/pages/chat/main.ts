@@ -14,9 +14,10 @@ import { topBar } from '../top-bar.ts'
 import { words } from '../words/words.ts'
 import { createAnnouncer } from './announcer.ts'
 import { isolationView } from './isolation-panel.ts'
-import { createPane, isOpen, type Pane } from './pane.ts'
+import { createPane, type Pane } from './pane.ts'
 import { paneView } from './pane-view.ts'
 import { keepAtEnd } from './scrolling.ts'
+import { isOpen } from './transcript.ts'
 import { type Leak, readStage, type Stage, switchLeak } from './stage.ts'
 
 const announcer = createAnnouncer()

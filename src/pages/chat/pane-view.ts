@@ -2,8 +2,9 @@ import type { Assistant } from '../../client/client.ts'
 import { el, type Child, type View } from '../dom.ts'
 import { icon } from '../icons.ts'
 import { words } from '../words/words.ts'
-import { isOpen, type Pane } from './pane.ts'
+import type { Pane } from './pane.ts'
 import { noteScrolling } from './scrolling.ts'
+import { isOpen } from './transcript.ts'
 import { turnView } from './turn.ts'
 
 /** One user's chat. */
@@ -21,7 +22,7 @@ export function paneView(pane: Pane, assistant: Assistant | undefined, isShown: 
       ondragover: (event) => event.preventDefault(),
       ondrop: (event) => {
         event.preventDefault()
-        if (event instanceof DragEvent) void pane.attach(event.dataTransfer?.files ?? [])
+        if (event instanceof DragEvent) void pane.files.add(event.dataTransfer?.files ?? [])
       },
     },
     header(pane),
@@ -176,11 +177,11 @@ function composer(pane: Pane, assistant: Assistant | undefined): View {
 
 function files(pane: Pane): Child {
   const { pane: texts } = words()
-  if (pane.files.length === 0) return undefined
+  if (pane.files.list.length === 0) return undefined
   return el(
     'ul',
     { class: 'files' },
-    ...pane.files.map((file) =>
+    ...pane.files.list.map((file) =>
       el(
         'li',
         { class: 'file' },
@@ -191,7 +192,7 @@ function files(pane: Pane): Child {
             type: 'button',
             class: 'icon',
             'aria-label': texts.remove(file.name),
-            onclick: () => pane.detach(file),
+            onclick: () => pane.files.remove(file),
           },
           icon('close'),
         ),
@@ -205,7 +206,7 @@ function chooseFiles(pane: Pane) {
     if (!(target instanceof HTMLInputElement)) return
     const chosen = [...(target.files ?? [])]
     target.value = ''
-    void pane.attach(chosen)
+    void pane.files.add(chosen)
   }
 }
 

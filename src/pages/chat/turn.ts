@@ -3,7 +3,8 @@ import { el, type Child, type View } from '../dom.ts'
 import { icon } from '../icons.ts'
 import { facts } from '../page.ts'
 import { words } from '../words/words.ts'
-import { isOpen, type Pane, type Turn } from './pane.ts'
+import type { Pane } from './pane.ts'
+import { isOpen, type Turn } from './transcript.ts'
 
 /** A message and what became of it. `isLast`: its question can be answered. */
 export function turnView(pane: Pane, turn: Turn, isLast: boolean): View {

@@ -1,0 +1,57 @@
+import type { Attachment } from '../../client/client.ts'
+import { redraw } from '../page.ts'
+
+/** A file on its way to the gateway, or there. */
+export interface ChosenFile {
+  readonly name: string
+  readonly percent: number
+  readonly attachment: Attachment | undefined
+}
+
+/** The files that go with the next message. */
+export interface ChosenFiles {
+  readonly list: readonly ChosenFile[]
+  add(files: Iterable<File>): Promise<void>
+  remove(file: ChosenFile): void
+  clear(): void
+}
+
+/** Returns undefined where the file could not be sent. */
+export type Upload = (
+  file: File,
+  onProgress: (progress: { readonly sentBytes: number; readonly totalBytes: number }) => void,
+) => Promise<Attachment | undefined>
+
+export function createChosenFiles(upload: Upload): ChosenFiles {
+  let list: readonly ChosenFile[] = []
+
+  function set(next: readonly ChosenFile[]): void {
+    list = next
+    redraw()
+  }
+
+  async function add(file: File): Promise<void> {
+    let now: ChosenFile = { name: file.name, percent: 0, attachment: undefined }
+    const become = (next: ChosenFile) => {
+      set(list.map((one) => (one === now ? next : one)))
+      now = next
+    }
+    set([...list, now])
+    const attachment = await upload(file, ({ sentBytes, totalBytes }) =>
+      become({ ...now, percent: Math.floor((sentBytes / totalBytes) * 100) }),
+    )
+    if (attachment) become({ ...now, percent: 100, attachment })
+    else set(list.filter((one) => one !== now))
+  }
+
+  return {
+    get list() {
+      return list
+    },
+    async add(files) {
+      for (const file of files) await add(file)
+    },
+    remove: (file) => set(list.filter((one) => one !== file)),
+    clear: () => set([]),
+  }
+}
