@@ -85,10 +85,12 @@ describe('the chat page of the demo, in Chromium', () => {
     const reply = await here.say('/speed 60 /long 150')
     await until(async () => (await textOf(reply)).length > 0, 'the answer to grow')
     await page.reload()
-    await here.pane.locator('.turn').nth(1).waitFor()
-    await ended(here.replies.last())
+    // Its place is there before its reply is followed again.
+    const turn = here.pane.locator('.turn', { hasText: '/speed 60 /long 150' })
+    const resumed = turn.locator('.said:not(.by-user)')
+    await ended(resumed)
     await ended(there.replies.last())
-    const shown = await textOf(here.replies.last())
+    const shown = await textOf(resumed)
     expect(shown.split(' ')).toHaveLength(150)
     expect(await textOf(there.replies.last())).toBe(shown)
     expect(await here.pane.innerText()).toContain('You said: Before the reload.')
@@ -99,6 +101,26 @@ describe('the chat page of the demo, in Chromium', () => {
       'the tabs to be in step',
     )
     expect(problems).toEqual([])
+  })
+
+  it('shows what was chosen last, although what was chosen before is still being read', async () => {
+    await using window = await openPage(browser, url)
+    const { page } = window
+    const bob = paneOf(page, 'Bob')
+    await bob.ask('/say in the first conversation')
+    const held = Promise.withResolvers<void>()
+    const isList = (body: string | null) => body?.includes('conversations(') === true
+    await page.route('**/graphql', async (route) => {
+      if (isList(route.request().postData())) await held.promise
+      await route.continue()
+    })
+    await choose(page, 'Demo Workflow')
+    await bob.pane.getByLabel('Conversation').selectOption({ label: 'New conversation' })
+    const listed = page.waitForResponse((response) => isList(response.request().postData()))
+    held.resolve()
+    await listed
+    await bob.ask('/say in the second conversation')
+    expect(await bob.pane.locator('.turn').count()).toBe(1)
   })
 
   it('stops a reply and keeps what was said', async () => {

@@ -222,7 +222,20 @@ async function run(page: Page, tab: string) {
     await page.getByRole('tab', { name: tab }).click()
     return (await text.innerText()).includes(`${tab}\u00a0{`)
   }, `the tab "${tab}"`)
-  await page.getByRole('button', { name: /^Execute query/ }).click()
+  const begun = page
+    .getByRole('button', { name: /^Stop query/ })
+    .or(page.locator('.graphiql-response .view-line', { hasText: /\S/ }))
+  await until(async () => {
+    await page.getByRole('button', { name: /^Execute query/ }).click()
+    // A click has no effect either before the editor has told the page of the document.
+    return await begun
+      .first()
+      .waitFor({ timeout: 3_000 })
+      .then(
+        () => true,
+        () => false,
+      )
+  }, `the operation "${tab}" to begin`)
 }
 
 async function shown(page: Page) {

@@ -1,14 +1,16 @@
+import { randomUUID } from 'node:crypto'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openBrowser } from '../kit/clients/browser.ts'
-import { openPage } from '../kit/clients/chat-page.ts'
+import { openPage, paneOf } from '../kit/clients/chat-page.ts'
 import { startSystem, type System } from '../kit/process/system.ts'
 
 describe('the pages of a gateway that is no demo, in Chromium', () => {
   let system: System
   let browser: Browser
   beforeAll(async () => {
-    system = await startSystem({ config: { pages: { chat: true, operator: true } } })
+    const guests = { key: randomUUID() }
+    system = await startSystem({ config: { pages: { chat: true, operator: true }, guests } })
     browser = await openBrowser()
   }, 90_000)
   afterAll(async () => {
@@ -36,6 +38,23 @@ describe('the pages of a gateway that is no demo, in Chromium', () => {
     await page.getByRole('button', { name: 'Sign out' }).click()
     await page.getByLabel('Token').waitFor()
     expect(await page.content()).not.toContain('hello')
+  })
+
+  it('let guests in, each with a session of their own, which a reload keeps', async () => {
+    const fingerprints: string[] = []
+    for (const text of ['hello', 'and hello']) {
+      await using window = await openPage(browser, `${system.gateway.url}/`)
+      const { page, problems } = window
+      await page.getByRole('button', { name: 'Continue as a guest' }).click()
+      const guest = paneOf(page, 'You')
+      expect(await guest.ask(text)).toBe(`You said: ${text}`)
+      await page.reload()
+      await guest.replies.getByText(`You said: ${text}`).waitFor()
+      expect(await guest.pane.locator('.turn').count()).toBe(1)
+      fingerprints.push(await guest.pane.locator('.who code').innerText())
+      expect(problems).toEqual([])
+    }
+    expect(new Set(fingerprints).size).toBe(2)
   })
 
   it('show operators the console, and nobody else', async () => {
