@@ -17,12 +17,12 @@ export interface ChosenFiles {
 }
 
 /** Returns undefined where the file could not be sent. */
-export type Upload = (
+type SendFile = (
   file: File,
   onProgress: (progress: { readonly sentBytes: number; readonly totalBytes: number }) => void,
 ) => Promise<Attachment | undefined>
 
-export function createChosenFiles(upload: Upload): ChosenFiles {
+export function createChosenFiles(send: SendFile): ChosenFiles {
   let list: readonly ChosenFile[] = []
 
   function set(next: readonly ChosenFile[]): void {
@@ -37,7 +37,7 @@ export function createChosenFiles(upload: Upload): ChosenFiles {
       now = next
     }
     set([...list, now])
-    const attachment = await upload(file, ({ sentBytes, totalBytes }) =>
+    const attachment = await send(file, ({ sentBytes, totalBytes }) =>
       become({ ...now, percent: Math.floor((sentBytes / totalBytes) * 100) }),
     )
     if (attachment) become({ ...now, percent: 100, attachment })
