@@ -11,10 +11,12 @@ import { type PostgresServer, startPostgres } from '../kit/process/postgres.ts'
 import {
   accept,
   assistant,
+  beginning,
   completed,
   finish,
   openSession,
   runReply,
+  textsOf,
 } from '../kit/fakes/stored-replies.ts'
 import { makeEveryCall } from './every-call.ts'
 
@@ -185,5 +187,33 @@ describe('a message on PostgreSQL', () => {
     // Under a key that was used before nothing is begun, though that was not asked for.
     const again = await accept(store.ledger, session, { conversationId, begin, idempotency })
     expect(again).toMatchObject({ type: 'repeated', reply: { id: lease.reply.id } })
+  })
+})
+
+describe('a cursor on PostgreSQL', () => {
+  it('is resumed from by two statements, however many replies and texts follow it', async () => {
+    const url = await server.newDatabase()
+    const options = {
+      url,
+      sessionKeyCheck: 'check',
+      clock: systemClock,
+      logger: silentLogger,
+      metrics: uncounted,
+      heartbeat: { everyMs: 1e6, deadAfterMs: 1e6 },
+    }
+    await using writer = await openPostgresStore(options)
+    const session = await openSession(writer.ledger)
+    const said = Array.from({ length: 5 }, (_, index) => `text ${index}`)
+    for (const text of said) {
+      const lease = await runReply(writer, session)
+      await lease.append([{ kind: 'ANSWER', offset: 0, text }])
+      await finish(lease, completed(text))
+    }
+    await using reader = await openPostgresStore(options)
+    const query = vi.spyOn(Client.prototype, 'query')
+    const items = await reader.log.read(session.id, beginning, {}, 10_000)
+    expect(query).toHaveBeenCalledTimes(2)
+    if (items === 'expired') throw new Error('expected events')
+    expect([...textsOf(items.map(({ event }) => event)).values()]).toEqual(said)
   })
 })

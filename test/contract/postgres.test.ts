@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Client } from 'pg'
 import type { Session } from '../../src/domain.ts'
 import { systemClock } from '../../src/lib/clock.ts'
+import { Database } from '../../src/store/postgres/database.ts'
+import { sql } from '../../src/store/postgres/sql.ts'
 import { openPostgresStore, type PostgresStoreOptions } from '../../src/store/postgres/store.ts'
 import type { RunLease } from '../../src/store/run-lease.ts'
 import { type Store, StoreError } from '../../src/store/store.ts'
@@ -72,6 +74,29 @@ describe('postgres: opening', () => {
     const other = await server.newDatabase()
     await ask(other, 'CREATE TABLE sessions (id integer)')
     await expect(open(other)).rejects.toThrow('tables that are not of this gateway')
+  })
+})
+
+describe('postgres: a statement that meets those of others', () => {
+  it('is sent again when it loses a deadlock, and nobody is told that the store fails', async () => {
+    const url = await server.newDatabase()
+    await ask(url, 'CREATE TABLE pair (id integer PRIMARY KEY, count integer NOT NULL)')
+    await ask(url, 'INSERT INTO pair VALUES (1, 0), (2, 0)')
+    await using database = new Database({ url, password: undefined, maxConnections: 1 })
+    const other = new Client({ connectionString: url })
+    await other.connect()
+    // The server ends the statement that finds the deadlock out, which is never this one.
+    await other.query(`SET deadlock_timeout = '1h'; BEGIN; UPDATE pair SET count = 5 WHERE id = 2`)
+    const counted = database.query(sql`UPDATE pair SET count = count + 1 RETURNING count`)
+    const isWaiting = async () => {
+      const { rows } = await other.query('SELECT FROM pg_locks WHERE NOT granted')
+      return rows.length > 0
+    }
+    await until(isWaiting, 'the statement waits for the second row')
+    await other.query('UPDATE pair SET count = 5 WHERE id = 1')
+    await other.query('COMMIT')
+    await other.end()
+    expect(await counted).toEqual([{ count: 6 }, { count: 6 }])
   })
 })
 

@@ -76,10 +76,13 @@ export class StoredLog {
     if (plan === 'expired') return plan
     const { needs } = plan
     if (needs.length > 0) {
-      const pieces = needs.map(({ piece }) => piece)
-      const texts = await this.#client.call('readTexts', { sessionId, pieces })
-      const isWhole = needs.every(({ piece, fill }, index) => {
-        const text = texts[index] ?? ''
+      // What a reader is given from its beginning is needed once more by the event that ends it.
+      const keyOf = (piece: TextPiece) => JSON.stringify(piece)
+      const pieces = new Map(needs.map(({ piece }) => [keyOf(piece), piece]))
+      const read = await this.#client.call('readTexts', { sessionId, pieces: [...pieces.values()] })
+      const texts = new Map([...pieces.keys()].map((key, index) => [key, read[index] ?? '']))
+      const isWhole = needs.every(({ piece, fill }) => {
+        const text = texts.get(keyOf(piece)) ?? ''
         fill(text)
         return text.length === piece.to - piece.from
       })

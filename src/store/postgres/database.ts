@@ -41,6 +41,9 @@ export class StatementError extends Error {
   }
 }
 
+/** How often a statement is sent that gives way to others again and again. */
+const maxTries = 4
+
 /** A connection is waited for no longer than this, in ms. */
 const connectMs = 3_000
 
@@ -82,10 +85,7 @@ export class Database implements AsyncDisposable {
     const { text, values } = statement.toQuery()
     const askedAt = this.#watch?.clock.monotonic() ?? 0
     try {
-      const rows = await this.#use(async (client) => {
-        const answer = await client.query<StoredRow>({ text, values: values.map(toParameter) })
-        return answer.rows
-      })
+      const rows = await this.#send(text, values.map(toParameter))
       this.#watch?.onOutcome(false)
       return rows
     } catch (error) {
@@ -94,6 +94,20 @@ export class Database implements AsyncDisposable {
       const tookMs = (this.#watch?.clock.monotonic() ?? 0) - askedAt
       this.#watch?.onOutcome(failure.isSilence && tookMs < 1.25 * this.#answerMs)
       throw failure
+    }
+  }
+
+  /** A statement that gave way to another one did nothing, and is sent again. */
+  async #send(text: string, values: unknown[]): Promise<readonly StoredRow[]> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.#use(async (client) => {
+          const answer = await client.query<StoredRow>({ text, values })
+          return answer.rows
+        })
+      } catch (error) {
+        if (tries === maxTries || !gaveWay.has(codeOf(error) ?? '')) throw error
+      }
     }
   }
 
@@ -206,7 +220,9 @@ export function toStoreError(cause: unknown): StoreError {
 /** https://www.postgresql.org/docs/15/errcodes-appendix.html */
 const diskFull = '53100'
 const lacksRight = '42501'
-const conflicts: ReadonlySet<string> = new Set(['23505', '40001', '40P01'])
+/** A failure of serialization, and a deadlock. */
+const gaveWay: ReadonlySet<string> = new Set(['40001', '40P01'])
+const uniqueViolation = '23505'
 /** The connection, a shutdown, the server's means, the system, a server that only reads: no fault of the statement. */
 const ofServer = /^(?:08|53|57|58|XX00[12]|25006)/
 const lostWith = /^(?:08|57P)/
@@ -217,7 +233,8 @@ function toStatementError(cause: unknown): StatementError {
     return new StatementError('lost', `no answer: ${reasonOf(cause)}`, { cause })
   }
   const { code = '', severity } = cause
-  if (conflicts.has(code)) return new StatementError('conflict', 'somebody was faster', { cause })
+  if (code === uniqueViolation || gaveWay.has(code))
+    return new StatementError('conflict', 'somebody was faster', { cause })
   if (lostWith.test(code) || severity === 'FATAL') {
     return new StatementError('lost', `the connection was ended (${code})`, { cause })
   }

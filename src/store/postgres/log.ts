@@ -1,4 +1,4 @@
-import type { EventPlace, SessionId } from '../../domain.ts'
+import type { EventPlace } from '../../domain.ts'
 import {
   integer,
   integerOrNull,
@@ -42,35 +42,6 @@ const findPlace = ({ seq }: EventPlace) => ({
 
 /** Sessions' logs as they are in the database. */
 export function createLog(sessions: Sessions): AsyncCalls<LogCalls> {
-  async function loggedReplies(
-    sessionId: SessionId,
-    numbers: readonly number[],
-    { replyId, conversationId }: EventFilter,
-  ): Promise<readonly { readonly number: number; readonly reply: LoggedReply }[]> {
-    if (numbers.length === 0) return []
-    const found = await sessions.read(sessionId, {
-      replies: rows(sql`
-        SELECT r.id AS row, r.key AS reply, c.key AS conversation, r.ended_seq, ${findLengths}
-        FROM replies r JOIN conversations c ON c.session = r.session AND c.id = r.conversation
-        WHERE r.session = s.id AND r.id = ANY(${[...numbers]}::int[])`),
-    })
-    const replies = rowsOf(found?.['replies'])
-    return (replies ?? []).flatMap((one) => {
-      const reply: LoggedReply = {
-        replyId: replyIdOf(one),
-        conversationId: conversationIdOf(one),
-        revisions: toRevisions(one),
-        answerLength: integer(one['answer_length']),
-        reasoningLength: integer(one['reasoning_length']),
-        isEnded: one['ended_seq'] !== null,
-      }
-      const isWanted =
-        (replyId === undefined || reply.replyId === replyId) &&
-        (conversationId === undefined || reply.conversationId === conversationId)
-      return isWanted ? [{ number: integer(one['row']), reply }] : []
-    })
-  }
-
   return {
     async readLog({ sessionId, after, isKnown, filter, limit }) {
       const { replyId, conversationId } = filter
@@ -96,6 +67,16 @@ export function createLog(sessions: Sessions): AsyncCalls<LogCalls> {
               SELECT seq, "check" FROM events WHERE session = s.id AND seq > ${seq} ORDER BY seq LIMIT ${maxLooked}) l
           ) e ORDER BY e.seq DESC LIMIT 1`),
         events: rows(sql`${selectEvents(seq, filter)} LIMIT ${limit}`),
+        // Two of the places may be one: what ran there is found twice.
+        ran: rows(sql`
+          SELECT r.id AS row, r.key AS reply, c.key AS conversation, ${loggedColumns}
+          FROM (
+            SELECT e.running FROM events e WHERE e.session = s.id AND e.seq = ${seq}
+            UNION ALL SELECT s.trimmed_running WHERE s.trimmed_seq = ${seq}
+            UNION ALL SELECT s.told_running WHERE s.told_seq = ${seq}) place
+          CROSS JOIN LATERAL json_array_elements_text(place.running::json) AS number
+          JOIN replies r ON r.session = s.id AND r.id = number::int
+          JOIN conversations c ON c.session = r.session AND c.id = r.conversation`),
       })
       if (found === undefined) return readNothing(after)
       // What ran at a place that was trimmed has its own events trimmed as well.
@@ -110,9 +91,14 @@ export function createLog(sessions: Sessions): AsyncCalls<LogCalls> {
       const last = lookedTo === null ? 0 : integer(lookedTo['seq'])
       const events = rowsOf(found['events']).filter((one) => integer(one['seq']) <= last)
       const isCut = events.length === limit
-      const numbers = [...new Set([...ran, ...events.map((one) => integer(one['row']))])]
-      const logged = isNamed ? await loggedReplies(sessionId, numbers, filter) : []
-      const replies = numbers.flatMap((number) => logged.filter((one) => one.number === number))
+      const logged = new Map(
+        [...rowsOf(found['ran']), ...events].map((one) => [integer(one['row']), toLogged(one)]),
+      )
+      const numbers = isNamed ? new Set([...ran, ...events.map((one) => integer(one['row']))]) : []
+      const replies = [...numbers].flatMap((number) => {
+        const reply = logged.get(number)
+        return reply !== undefined && isWanted(reply, filter) ? [{ number, reply }] : []
+      })
       return {
         events: events.map(toEvent),
         readTo: toPlace((isCut ? events.at(-1) : lookedTo) ?? { ...after }),
@@ -125,14 +111,12 @@ export function createLog(sessions: Sessions): AsyncCalls<LogCalls> {
     },
 
     async readTexts({ sessionId, pieces }) {
-      const found = await sessions.read(
-        sessionId,
-        Object.fromEntries(pieces.map((piece, index) => [`piece_${index}`, selectPiece(piece)])),
-      )
+      const found = await sessions.read(sessionId, { parts: selectPieces(pieces) })
+      const parts = Map.groupBy(rowsOf(found?.['parts']), (part) => integer(part['place']))
       return pieces.map(({ from, to }, index) => {
-        const parts = rowsOf(found?.[`piece_${index}`])
-        const start = parts[0] === undefined ? 0 : integer(parts[0]['start'])
-        const text = parts.map((part) => string(part['text'])).join('')
+        const own = parts.get(index + 1) ?? []
+        const start = own[0] === undefined ? 0 : integer(own[0]['start'])
+        const text = own.map((part) => string(part['text'])).join('')
         return text.slice(from - start, to - start)
       })
     },
@@ -173,11 +157,32 @@ export function createLog(sessions: Sessions): AsyncCalls<LogCalls> {
   }
 }
 
+/** What a reader of the reply `r` needs to know of it. */
+const loggedColumns = sql`r.ended_seq, ${findLengths}`
+
+function toLogged(found: StoredRow): LoggedReply {
+  return {
+    replyId: replyIdOf(found),
+    conversationId: conversationIdOf(found),
+    revisions: toRevisions(found),
+    answerLength: integer(found['answer_length']),
+    reasoningLength: integer(found['reasoning_length']),
+    isEnded: found['ended_seq'] !== null,
+  }
+}
+
+function isWanted(
+  reply: Pick<LoggedReply, 'replyId' | 'conversationId'>,
+  { replyId = reply.replyId, conversationId = reply.conversationId }: EventFilter,
+): boolean {
+  return reply.replyId === replyId && reply.conversationId === conversationId
+}
+
 /** Events of the session `s` with what they need of their reply. */
 function selectEvents(after: number, { replyId, conversationId }: EventFilter): Sql {
   return sql`
     SELECT e.seq, e."check", e.type, e.payload, e.reply AS row, r.key AS reply, c.key AS conversation,
-      r.usage, r.follow_ups, r.question, r.omitted, r.context_reset, r.failure, r.upstream_cancelled
+      r.usage, r.follow_ups, r.question, r.omitted, r.context_reset, r.failure, r.upstream_cancelled, ${loggedColumns}
     FROM events e
     JOIN replies r ON r.session = e.session AND r.id = e.reply
     JOIN conversations c ON c.session = r.session AND c.id = r.conversation
@@ -211,13 +216,17 @@ function lacks(found: StoredRow, after: number, filter: EventFilter): boolean {
   return integer(conversation?.['trimmed_seq'] ?? 0) > after
 }
 
-/** The rows that hold a piece of a text of the session `s`. */
-function selectPiece({ replyId, kind, from, to }: TextPiece): Sql {
-  const number = textKinds[kind === 'ANSWER' ? 'answer' : 'reasoning']
+/** The rows that hold pieces of texts of the session `s`, each with the place of its piece. */
+function selectPieces(pieces: readonly TextPiece[]): Sql {
+  const kinds = pieces.map(({ kind }) => textKinds[kind === 'ANSWER' ? 'answer' : 'reasoning'])
   return rows(sql`
-    SELECT t.start, t.text FROM replies r
+    SELECT piece.place, t.start, t.text FROM unnest(
+      ${pieces.map(({ replyId }) => replyId)}::text[], ${kinds}::int[],
+      ${pieces.map(({ from }) => from)}::int[], ${pieces.map(({ to }) => to)}::int[]
+    ) WITH ORDINALITY AS piece (reply, kind, start, ends, place)
+    JOIN replies r ON r.session = s.id AND r.key = piece.reply
     JOIN conversations c ON c.session = r.session AND c.id = r.conversation
-    JOIN texts t ON t.session = r.session AND t.reply = r.id AND t.kind = ${number}::int
-    WHERE r.session = s.id AND r.key = ${replyId} AND t.start < ${to}::int AND t.start + t.length > ${from}::int
-    ORDER BY t.start`)
+    JOIN texts t ON t.session = s.id AND t.reply = r.id AND t.kind = piece.kind
+      AND t.start < piece.ends AND t.start + t.length > piece.start
+    ORDER BY piece.place, t.start`)
 }

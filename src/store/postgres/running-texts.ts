@@ -53,7 +53,8 @@ export function createWriteTexts(
       held AS MATERIALIZED (
         SELECT seen.*, r.text_writes = seen.seen_writes AS is_current FROM seen
         JOIN replies r ON r.session = seen.session AND r.id = seen.id AND r.fence = seen.fence
-        FOR NO KEY UPDATE OF r),
+        -- In one order: two instances that have the same replies do not wait for each other.
+        ORDER BY r.session, r.id FOR NO KEY UPDATE OF r),
       tracks AS (
         SELECT held.session, held.id, held.place, track.kind, track.start, track.length, track.text, coalesce((
           SELECT t.start + t.length FROM texts t
