@@ -68,6 +68,7 @@ export async function createGateway(
   const persistence = stack.use(await openPersistence(config, namer, dependencies, lane))
   const { verdicts } = persistence
   const { instances } = persistence.store
+  const timed = { ...dependencies, clock: persistence.store.clock }
   const assistants = stack.use(
     await openAssistants(config, dependencies, {
       onFailure,
@@ -77,13 +78,9 @@ export async function createGateway(
   )
   const perMinute = createPerMinute({ clock, instances: () => instances.live, lane })
   const below = { persistence, assistants, infos }
-  const replies = stack.use(createReplies(config, dependencies, { ...below, lane }))
-  const sessions = stack.use(
-    createSessionsOver(replies, config, dependencies, { ...below, perMinute }),
-  )
-  const isolation = stack.use(
-    openIsolation(config, dependencies, { assistants, verdicts, instances }),
-  )
+  const replies = stack.use(createReplies(config, timed, { ...below, lane }))
+  const sessions = stack.use(createSessionsOver(replies, config, timed, { ...below, perMinute }))
+  const isolation = stack.use(openIsolation(config, timed, { assistants, verdicts, instances }))
   const parts = {
     namer,
     signIn,

@@ -66,6 +66,7 @@ export async function openPersistence(
   const verdicts = stack.use(
     await openVerdicts({
       ...common,
+      clock: store.clock,
       targets: isolationTargets(config.assistants),
       records: store.isolation,
       refreshMs: store.instances.isShared ? refreshMs : undefined,

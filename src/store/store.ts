@@ -1,6 +1,7 @@
 import { GatewayError, UnavailableError } from '../errors.ts'
 import type { AssistantId } from '../domain.ts'
 import type { StoreDurability } from '../domain/durability.ts'
+import type { Clock } from '../lib/clock.ts'
 import type { Evidence, IsolationRecord, IsolationTarget, Proof } from '../domain/isolation.ts'
 import type { Ledger } from './ledger.ts'
 import type { ReplyLog } from './log.ts'
@@ -17,6 +18,8 @@ export interface ReplyStore extends AsyncDisposable {
   readonly log: ReplyLog
   readonly outbox: Outbox
   readonly instances: Instances
+  /** The time of all that is stored, and of what is compared with it: the same for all gateways that share the store. */
+  readonly clock: Clock
   /** Rejects with {@link StoreError} when a write cannot be made durable now. */
   ping(): Promise<void>
   /** What a write survives that was made durable now. */

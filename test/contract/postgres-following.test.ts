@@ -169,6 +169,69 @@ describe('a reader on another instance than the run', () => {
     expect(deleted.type).toBe('deleted')
     expect(await one.store.log.check(session.id, beginning)).toBe('ok')
     expect(await readAll(one.store.log, session)).toEqual([])
+    // The instance has the end of it in memory still.
+    const started = reader.items.find(({ event }) => event.type === 'started')
+    expect(await readAll(one.store.log, session, started?.position)).toEqual([])
+  })
+
+  it('is told of the first reply of a session by the next question, though nothing ran there before', async () => {
+    await using two = await openTwo()
+    const { one, other } = two
+    const session = await openSession(one.store.ledger)
+    using reader = read(other, session)
+    await reader.until(() => true)
+    await other.clock.pass(200)
+    await other.store.ping()
+    // All sessions are asked for one time in ten: of two questions one is for what runs alone.
+    for (const said of ['first', 'second']) {
+      const run = await runReply(one.store, session)
+      await other.clock.pass(100)
+      const isTold = () => reader.events.some(({ replyId }) => replyId === run.reply.id)
+      await expect.poll(isTold).toBe(true)
+      await finish(run, completed(said))
+      await reader.until(() => reader.events.at(-1)?.type === 'completed')
+    }
+  })
+
+  it('reads a place that is not known there yet, of an event or of a text, from the database', async () => {
+    await using two = await openTwo()
+    const { one, other } = two
+    const session = await openSession(one.store.ledger)
+    const run = await runReply(one.store, session)
+    await run.append(text(0, 'first '))
+    await one.store.ledger.session(session).replies([run.reply.id])
+    using here = read(one, session)
+    using there = read(other, session)
+    for (const reader of [here, there]) {
+      await reader.until((now) => answerOf(now.events, run) === 'first ')
+    }
+    await run.append(text(0, 'another '))
+    await here.until((now) => answerOf(now.events, run) === 'another ')
+    await one.store.ledger.session(session).replies([run.reply.id])
+    // What is followed there is the text as it was before.
+    expect(await readAll(other.store.log, session, here.position)).toEqual([])
+    await finish(run, completed('another one'))
+    await here.until(isEnded)
+    const next = await runReply(one.store, session)
+    await here.until((now) => typesOf(now).at(-1) === 'started')
+    expect(await readAll(other.store.log, session, here.position)).toEqual([])
+    await finish(next, completed(''))
+  })
+
+  it('meets at the instance that has lost the reply the text that is stored before its end, and none that it has in memory', async () => {
+    await using two = await openTwo()
+    const { one, other } = two
+    const session = await openSession(one.store.ledger)
+    const run = await runReply(one.store, session)
+    await run.append(text(0, 'stored '))
+    await one.store.ledger.session(session).replies([run.reply.id])
+    await run.append(text(7, 'and not stored'))
+    await endByOther(other.store, session, run.reply.id, { event: cancelled })
+    expect(run.whenLost.aborted).toBe(false)
+    expect(await one.store.log.check(session.id, beginning)).toBe('ok')
+    const events = await readAll(one.store.log, session)
+    expect(answerOf(events, run)).toBe('stored ')
+    expect(events.at(-1)?.type).toBe('cancelled')
   })
 
   it('F44: is told that its place is gone where the database has lost it', async () => {

@@ -49,6 +49,21 @@ describe('instances on one PostgreSQL', () => {
     expect(two.one.store.instances.live).toBe(1)
   })
 
+  it('F40: agree on the time of what they store, whatever their own clocks say', async () => {
+    await using two = await openTwo()
+    const { one, other } = two
+    const hourMs = 3_600_000
+    one.clock.jump(hourMs)
+    other.clock.jump(-hourMs)
+    await Promise.all([one.beat(), other.beat()])
+    const [here, there] = [one, other].map(({ store }) => store.clock.now())
+    expect(Math.abs(Number(here) - Number(there))).toBeLessThan(hourMs / 10)
+    one.clock.jump(hourMs)
+    expect(one.store.clock.now()).toBe(here)
+    one.clock.advance(5)
+    expect(one.store.clock.now()).toBe(Number(here) + 5)
+  })
+
   it('F21: take over what a dead one ran, each reply once, and what it had shown lives on', async () => {
     await using two = await openTwo()
     const { one, other } = two
@@ -203,6 +218,25 @@ describe('instances on one PostgreSQL', () => {
     const conversations = found.flat().map(({ conversationId }) => conversationId)
     expect(conversations.length).toBeGreaterThanOrEqual(sessions.length)
     expect(new Set(conversations).size).toBe(conversations.length)
+  })
+
+  it('take what another one is not just taking, and do not wait for the rest', async () => {
+    await using two = await openTwo()
+    const { url, one, other } = two
+    const session = await openSession(one.store.ledger)
+    const runs = [await runReply(one.store, session), await runReply(one.store, session)]
+    const [held, free] = runs.map(({ reply }) => reply.id)
+    await one[Symbol.asyncDispose]()
+    const taker = new Client({ connectionString: url })
+    await taker.connect()
+    await taker.query('BEGIN')
+    await taker.query('SELECT FROM replies WHERE key = $1 FOR UPDATE', [held])
+    await other.beat(2)
+    const taken = await takeOrphans(other)
+    expect(taken.map(({ lease }) => lease.reply.id)).toEqual([free])
+    await taker.end()
+    const rest = await takeOrphans(other)
+    expect(rest.map(({ lease }) => lease.reply.id)).toEqual([held])
   })
 
   it('do what one of them does at an interval once among them', async () => {

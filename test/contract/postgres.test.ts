@@ -172,6 +172,38 @@ describe('postgres: a server that has lost what it had not written to its disk',
     },
   )
 
+  it.each(['finish', 'flush', 'action'] as const)(
+    'F29: is told again that what runs has started (%s)',
+    async (by) => {
+      const url = await server.newDatabase()
+      await using store = await open(url)
+      const session = await openSession(store.ledger)
+      const own = store.ledger.session(session)
+      const run = await runReply(store, session)
+      await ask(url, 'DELETE FROM events')
+      await ask(url, `UPDATE replies SET step = 'claimed', started_seq = NULL, started_at = NULL`)
+      await ask(url, `UPDATE sessions SET last_seq = 0, last_check = ''`)
+      await run.append([{ kind: 'ANSWER', offset: 0, text: 'said' }])
+      if (by === 'flush') {
+        await own.replies([run.reply.id])
+        await expect.poll(() => ask(url, 'SELECT type FROM events')).toEqual([{ type: 'started' }])
+      }
+      if (by === 'action') {
+        expect(await run.requireAction({ toolCalls: [], expiresAt: 9 })).toBe(true)
+      }
+      expect(await finish(run, completed('said'))).toMatchObject({ type: 'finished' })
+      await using reader = await open(url)
+      const events = await readAll(reader.log, session)
+      const action = by === 'action' ? ['action-required'] : []
+      expect(events.map(({ type }) => type).filter((type) => type !== 'delta')).toEqual([
+        'started',
+        ...action,
+        'completed',
+      ])
+      expect(answerOf(events, run)).toBe('said')
+    },
+  )
+
   it('F29: knows by which chat a reply runs that has said nothing yet', async () => {
     // Whatever does not wait for the disk is lost.
     await using own = await startPostgres(['wal_writer_delay=10s'])

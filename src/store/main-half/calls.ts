@@ -126,7 +126,7 @@ export interface EngineCalls {
   ): 'bound' | 'known' | 'lost' | Collision
   /**
    * The texts of many running replies, of any session. Answers in their order. `behind`: nothing was written, since less is
-   * stored than the text is to go on from; it is to be written from its beginning.
+   * stored than was written before; the intent and all of the text are to be written again.
    */
   writeTexts(args: {
     readonly texts: readonly TextWrite[]

@@ -57,6 +57,8 @@ export class EngineClient implements AsyncDisposable {
   readonly #opened = Promise.withResolvers<void>()
   #isOpen = false
   #live = 1
+  /** From the monotonic time to the time of the database. Undefined: that has no time of its own. */
+  #offsetMs: number | undefined
   readonly #pending = new Map<number, Pending>()
   #calls: CallMessage[] = []
   #lastId = 0
@@ -85,6 +87,14 @@ export class EngineClient implements AsyncDisposable {
   /** How many instances share the database. */
   get live(): number {
     return this.#live
+  }
+
+  /** The wall clock of all who use the database. */
+  get now(): number {
+    const { clock } = this.#options
+    return this.#offsetMs === undefined
+      ? clock.now()
+      : Math.round(clock.monotonic() + this.#offsetMs)
   }
 
   /** The last write failed. */
@@ -162,6 +172,9 @@ export class EngineClient implements AsyncDisposable {
         break
       case 'lost':
         this.#options.onLost(message.fences)
+        break
+      case 'time':
+        this.#offsetMs = message.offsetMs
         break
       case 'live':
         this.#live = message.count

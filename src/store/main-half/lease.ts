@@ -22,6 +22,7 @@ import { LostReplyError } from '../log.ts'
 import { ReplyText } from '../reply-text.ts'
 import type { SessionLog } from '../session-log.ts'
 import type { SessionLogs } from '../session-logs.ts'
+import type { ArgsOf } from './calls.ts'
 import type { FinishArgs, FinishedCall, StoredRun, WrittenEvent } from './stored.ts'
 import type { TextSource, TextWriter } from './text-writer.ts'
 import { UnwrittenText } from './unwritten-text.ts'
@@ -47,6 +48,8 @@ export interface LeaseParts {
   drop(lease: Lease): void
 }
 
+type Intent = Omit<ArgsOf<'intend'>, 'sessionId' | 'replyId' | 'fence'>
+
 /** The parts of a fence that name its revisions. */
 const nameLength = 4
 
@@ -69,6 +72,8 @@ export class Lease implements RunLease, TextSource {
   readonly fence: string
   readonly #parts: LeaseParts
   readonly #gone = new AbortController()
+  /** As it was written under this lease, with the binding that came to be known since. */
+  #intent: Intent | undefined
   /** Revisions that were begun under this lease. */
   #revisions = 1
   #state: 'running' | 'ending' | 'lost' = 'running'
@@ -104,17 +109,9 @@ export class Lease implements RunLease, TextSource {
     return this.text.reasoning.value
   }
 
-  async intend(intent: {
-    readonly binding: UpstreamBinding | undefined
-    readonly contextReset: boolean
-    readonly at: number
-  }): Promise<'intended' | 'lost' | Collision> {
-    const { client, now } = this.#parts
-    const outcome = await client.call('intend', { ...this.run, ...intent }, (result, events) => {
-      if (result === 'lost') this.lost()
-      this.#parts.show(events)
-      return result
-    })
+  async intend(intent: Intent): Promise<'intended' | 'lost' | Collision> {
+    const { now } = this.#parts
+    const outcome = await this.#writeIntent(intent)
     const isSure = outcome !== 'intended' || (await this.#parts.isStillHeld(this, now))
     return isSure ? outcome : 'lost'
   }
@@ -124,9 +121,22 @@ export class Lease implements RunLease, TextSource {
     options: { readonly contextReset: boolean; readonly at: number },
   ): Promise<'bound' | 'known' | 'lost' | Collision> {
     const args = { ...this.run, binding, ...options }
+    if (this.#intent !== undefined) this.#intent = { ...this.#intent, binding }
     return this.#parts.client.call('bind', args, (outcome) => {
       if (outcome === 'lost') this.lost()
       return outcome
+    })
+  }
+
+  #writeIntent(intent: Intent): Promise<'intended' | 'lost' | Collision> {
+    return this.#parts.client.call('intend', { ...this.run, ...intent }, (result, events) => {
+      if (result === 'lost') this.lost()
+      if (result === 'intended') {
+        this.#intent = intent
+        this.unwritten.isStarted = true
+      }
+      this.#parts.show(events)
+      return result
     })
   }
 
@@ -160,7 +170,7 @@ export class Lease implements RunLease, TextSource {
     const args = { sessionId: this.session.id, text: write, ...action }
     const done = client.call('requireAction', args, (isDone, events) => {
       ended(isDone === true)
-      if (isDone === 'behind') this.unwritten.rewrite()
+      if (isDone === 'behind') this.behind()
       else if (!isDone) this.lost()
       this.#parts.show(events)
       return isDone
@@ -188,7 +198,7 @@ export class Lease implements RunLease, TextSource {
     const finished = client.call('finish', args, (result, events) => {
       ended(result.type === 'finished')
       if (result.type === 'behind') {
-        this.unwritten.rewrite()
+        this.behind()
         return undefined
       }
       if (result.type !== 'finished') {
@@ -217,6 +227,23 @@ export class Lease implements RunLease, TextSource {
       if (outcome === 'requeued') this.lost()
       return outcome
     })
+  }
+
+  /**
+   * The store has lost what was written under this lease, though not the lease itself. The intent is written ahead of whatever
+   * is called next, with the `started` event, and the text from its beginning with it.
+   */
+  behind(): void {
+    this.unwritten.rewrite()
+    if (this.#intent === undefined) return
+    void this.#writeIntent(this.#intent).then(
+      (outcome) => {
+        // Its upstream conversation has come to be another's meanwhile.
+        if (typeof outcome === 'object') this.lost()
+      },
+      // The next write finds out again.
+      () => undefined,
+    )
   }
 
   /** Another has it, or its reply has ended; what is just ending it will find out by itself. */

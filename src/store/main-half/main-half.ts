@@ -87,7 +87,13 @@ export async function openMainHalf(
       },
       takeDuty: (name, everyMs) => client.call('takeDuty', { name, everyMs }),
     },
-    ping: () => client.call('ping', { at: clock.now() }),
+    clock: {
+      now: () => client.now,
+      monotonic: () => clock.monotonic(),
+      sleep: (ms, signal) => clock.sleep(ms, signal),
+      timer: (ms, run) => clock.timer(ms, run),
+    },
+    ping: () => client.call('ping', { at: client.now }),
     durability: () => client.call('durability', {}),
     async [Symbol.asyncDispose]() {
       writer.close()

@@ -46,6 +46,8 @@ export type FromEngine =
   | { readonly type: 'lost'; readonly fences: readonly string[] }
   /** So many instances share the database now. */
   | { readonly type: 'live'; readonly count: number }
+  /** What the monotonic time of this process is to be added to for the time of the database that instances share. */
+  | { readonly type: 'time'; readonly offsetMs: number }
 
 /** For the log of the process: no text of a user, no name of a session is in it. */
 export interface Note {

@@ -21,12 +21,20 @@ export interface TextWrite {
   /** Undefined: nothing is new. */
   readonly answer: TrackWrite | undefined
   readonly reasoning: TrackWrite | undefined
-  /** How much of each text was written before, in UTF-16 units: a store that lost what it had has less. */
-  readonly kept?: { readonly answer: number; readonly reasoning: number }
+  readonly kept?: KeptWrites
   /** All of them. Undefined: the list on disk stands. */
   readonly revisions: readonly TextRevision[] | undefined
   /** Undefined: not known yet, or on disk. */
   readonly chatId: string | undefined
+}
+
+/** What a run has written before: a store that lost what it had has less. */
+export interface KeptWrites {
+  /** Its intent, and the `started` event. */
+  readonly isStarted: boolean
+  /** How much of each text, in UTF-16 units. */
+  readonly answer: number
+  readonly reasoning: number
 }
 
 /** Takes the place of all that is stored from `offset` on, which is at most the length of what is stored. */
@@ -81,7 +89,7 @@ export type FinishedCall =
     }
   | { readonly type: 'already'; readonly reply: ReplyRecord; readonly texts: ReplyTexts }
   | { readonly type: 'lost' }
-  /** Nothing was written, as less of the text is stored than was. */
+  /** Nothing was written, as less is stored than was. */
   | { readonly type: 'behind' }
 
 type WithoutText<Event> = Event extends { readonly type: 'completed' } ? Omit<Event, 'text'> : Event

@@ -6,6 +6,8 @@ import type { EngineClient } from './engine-client.ts'
 /** A running reply whose text is written with that of others. */
 export interface TextSource {
   readonly unwritten: UnwrittenText
+  /** The store has less than was written: all of it is to be written again. */
+  behind(): void
   /** The reply does not run under its lease any more. */
   lost(): void
 }
@@ -134,7 +136,7 @@ export class TextWriter {
       .map((source) => ({ source, started: source.unwritten.write(false) }))
     try {
       if (writes.length === 0) {
-        if (this.#client.isFailing) await this.#client.call('ping', { at: this.#clock.now() })
+        if (this.#client.isFailing) await this.#client.call('ping', { at: this.#client.now })
       } else
         await this.#client.call(
           'writeTexts',
@@ -144,7 +146,7 @@ export class TextWriter {
               const outcome = outcomes[index]
               started.ended(outcome === 'written')
               if (outcome === 'behind') {
-                source.unwritten.rewrite()
+                source.behind()
                 this.#sources.add(source)
               } else if (outcome !== 'written') source.lost()
             }

@@ -22,6 +22,8 @@ export class UnwrittenText {
   #chatId: string | undefined
   /** The one that is on disk, or was. */
   #storedChatId: string | undefined
+  /** The intent of the run was written. */
+  isStarted = false
 
   /** @param text as it is on disk */
   constructor(sessionId: SessionId, text: ReplyText, fence: string) {
@@ -75,7 +77,8 @@ export class UnwrittenText {
    * @param isLast all of the text, though its last character may be half of one
    */
   write(isLast: boolean): StartedWrite<TextWrite> {
-    const kept = { answer: this.#answer.stored, reasoning: this.#reasoning.stored }
+    const { isStarted } = this
+    const kept = { isStarted, answer: this.#answer.stored, reasoning: this.#reasoning.stored }
     const answer = this.#answer.write(isLast)
     const reasoning = this.#reasoning.write(isLast)
     const { revisions } = this.text

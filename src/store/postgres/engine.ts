@@ -95,6 +95,7 @@ export class PostgresEngine implements Engine {
         held: () => this.#listener.held(),
         onLost: (fences) => this.#listener.message({ type: 'lost', fences }),
         onLive: (count) => this.#listener.message({ type: 'live', count }),
+        onTime: (offsetMs) => this.#listener.message({ type: 'time', offsetMs }),
         onDead: (name) => this.#note('warn', 'another instance is dead', { name }),
       })
       await presence.begin()

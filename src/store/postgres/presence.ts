@@ -26,6 +26,8 @@ export interface PresenceOptions {
   readonly onLost: (fences: readonly string[]) => void
   /** Hears how many instances live, this one among them. */
   readonly onLive: (count: number) => void
+  /** Hears what the monotonic time is to be added to for the time of the database. */
+  readonly onTime: (offsetMs: number) => void
   readonly onDead: (name: string) => void
 }
 
@@ -54,6 +56,7 @@ export class Presence implements AsyncDisposable {
   /** When the last beat that was written was asked for. */
   #beatAt = -Infinity
   #live = 1
+  #offsetMs: number | undefined
   #timer: Disposable | undefined
   #beating: Promise<void> = Promise.resolve()
   #isEnded = false
@@ -83,11 +86,13 @@ export class Presence implements AsyncDisposable {
       WITH beat AS (
         INSERT INTO instance (name, beat) VALUES (${this.name}, 1)
         ON CONFLICT (name) DO UPDATE SET beat = instance.beat + 1)
-      SELECT ${rows(sql`SELECT name, beat FROM instance WHERE name <> ${this.name}`)} AS peers,
+      SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now,
+        ${rows(sql`SELECT name, beat FROM instance WHERE name <> ${this.name}`)} AS peers,
         ${rows(sql`
           SELECT coalesce(fence, '') AS fence FROM replies
           WHERE instance = ${this.name} AND ended_at IS NULL AND ${isRunning}`)} AS leases`)
     if (this.#isEnded) return
+    this.#setTime(integer(found?.['now']), askedAt, clock.monotonic())
     const isUnbroken = askedAt - this.#beatAt <= this.#breakMs
     this.#beatAt = askedAt
     const leases = rowsOf(found?.['leases']).map((one) => string(one['fence']))
@@ -98,6 +103,16 @@ export class Presence implements AsyncDisposable {
     )
     await this.#giveUp(leases.filter((fence) => !held.includes(fence)))
     await this.#bury()
+  }
+
+  /** The database said its time at some moment in between: what it was taken for stands where that is possible. */
+  #setTime(now: number, askedAt: number, heardAt: number): void {
+    const [least, most] = [now - heardAt, now - askedAt]
+    const before = this.#offsetMs ?? (least + most) / 2
+    const offsetMs = Math.min(Math.max(before, least), most)
+    if (offsetMs === this.#offsetMs) return
+    this.#offsetMs = offsetMs
+    this.#options.onTime(offsetMs)
   }
 
   /** So long after a beat the next one is late. */

@@ -51,7 +51,7 @@ export function createWriteTexts(
         SELECT given.*, r.session, r.id, r.text_writes AS seen_writes FROM given JOIN sessions s ON s.key = given.session_key
         JOIN replies r ON r.session = s.id AND r.key = given.reply_key),
       held AS MATERIALIZED (
-        SELECT seen.*, r.text_writes = seen.seen_writes AS is_current FROM seen
+        SELECT seen.*, r.text_writes = seen.seen_writes AND r.started_seq IS NOT NULL AS is_current FROM seen
         JOIN replies r ON r.session = seen.session AND r.id = seen.id AND r.fence = seen.fence
         -- In one order: two instances that have the same replies do not wait for each other.
         ORDER BY r.session, r.id FOR NO KEY UPDATE OF r),

@@ -1,6 +1,6 @@
 import { sliceEnd } from '../../lib/surrogate.ts'
 import { integer, type StoredRow, string, rowOf } from '../engine/columns.ts'
-import type { TrackWrite } from '../main-half/stored.ts'
+import type { KeptWrites, TrackWrite } from '../main-half/stored.ts'
 import { type TextKind, textKinds } from './rows.ts'
 import type { SessionWrite } from './session-write.ts'
 import { type Columns, row, type Sql, sql, raw } from './sql.ts'
@@ -21,7 +21,7 @@ const maxLength = 2 ** 31 - 1
 export interface NewTexts {
   readonly answer?: TrackWrite | undefined
   readonly reasoning?: TrackWrite | undefined
-  readonly kept?: { readonly answer: number; readonly reasoning: number } | undefined
+  readonly kept?: KeptWrites | undefined
 }
 
 interface Piece {
@@ -32,7 +32,8 @@ interface Piece {
 /** What the two texts of the reply `r` need to know of where they are to be written. */
 export function findPlaces({ answer, reasoning }: NewTexts) {
   return sql`
-    ${findPlace('answer', answer)} AS answer_place, ${findPlace('reasoning', reasoning)} AS reasoning_place, r.text_writes`
+    ${findPlace('answer', answer)} AS answer_place, ${findPlace('reasoning', reasoning)} AS reasoning_place, r.text_writes,
+    r.started_seq`
 }
 
 /** Where the stored text ends, and the piece that holds the offset where that lies before the end. */
@@ -48,8 +49,9 @@ function findPlace(kind: TextKind, write: TrackWrite | undefined): Sql {
     ) held ON last.ends > ${offset}::int`)
 }
 
-/** Whether less is stored than a text is to go on from: the server has lost what it had not written to its disk. */
+/** Whether less is stored than was written before: the server has lost what it had not written to its disk. */
 export function isBehind(text: NewTexts, found: StoredRow): boolean {
+  if (text.kept?.isStarted === true && found['started_seq'] === null) return true
   return kinds.some((kind) => {
     const place = placeOf(kind, found)
     return (

@@ -63,6 +63,7 @@ export function createMemoryDisk(options: {
         outbox: gate(createMemoryOutbox(commits), user),
         isolation: gate(createMemoryIsolation(commits), user),
         instances: alone,
+        clock,
         ping: () => commits.write('ping', () => undefined),
         durability: async () => ({
           survives: 'disk',

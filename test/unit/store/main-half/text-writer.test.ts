@@ -15,6 +15,7 @@ function createSource(id: string) {
   const unwritten = new UnwrittenText('session' as SessionId, text, 'fence')
   return {
     unwritten,
+    behind: () => unwritten.rewrite(),
     lost() {},
     say(more: string) {
       unwritten.put({ kind: 'ANSWER', offset: text.answer.length, text: more }, () => 'rev')
