@@ -12,6 +12,10 @@ export interface LoadOptions {
   readonly retries: number
   /** Over all of them. */
   readonly replies: number
+  /** Names the run that is to be repeated, as far as it can be. */
+  readonly seed?: number
+  /** How many people there are; each has one conversation. */
+  readonly people?: number
 }
 
 /** People who send one message after another, each read to its end over connections that are cut or end by themselves. */
@@ -43,12 +47,20 @@ export function repliesOr(usual: number): number {
   return Number(process.env['CLUSTER_REPLIES'] ?? usual)
 }
 
-export function startLoad(cluster: Cluster, { leastWords, retries, replies }: LoadOptions): Load {
+export function startLoad(
+  cluster: Cluster,
+  {
+    leastWords,
+    retries,
+    replies,
+    seed = Math.floor(Math.random() * 2 ** 31),
+    people: count = 12,
+  }: LoadOptions,
+): Load {
   const { client } = cluster
-  const seed = Math.floor(Math.random() * 2 ** 31)
   const random = createRandom(seed)
   const talk = createTalk(cluster)
-  const people = Array.from({ length: 12 }, (_, index) => cluster.person(`person-${index}`))
+  const people = Array.from({ length: count }, (_, index) => cluster.person(`person-${index}`))
   const failures: string[] = []
   const ends = new Map<string, number>()
   const left = Array.from({ length: replies }, (_, index) => index).values()

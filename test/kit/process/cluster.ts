@@ -14,20 +14,28 @@ export interface Cluster extends Pick<System, 'emulator' | 'person' | 'secrets'>
 /** How long an instance must be silent until the others take over what it runs: tests do not wait as long as users do. */
 const deadAfterMs = 3_000
 
+export interface ClusterOptions extends SystemOptions {
+  /** The URL of the database; each instance may have a way of its own to it. */
+  readonly store: string | ((index: number) => string)
+  readonly count?: number
+}
+
 export async function startCluster({
   store,
   count = 3,
   ...options
-}: SystemOptions & { readonly store: string; readonly count?: number }): Promise<Cluster> {
+}: ClusterOptions): Promise<Cluster> {
   await using stack = new AsyncDisposableStack()
-  const config = { store, postgres: { deadAfterMs }, ...options.config }
+  const storeOf = typeof store === 'string' ? () => store : store
+  const config = { store: storeOf(0), postgres: { deadAfterMs }, ...options.config }
   const system = stack.use(await startSystem({ ...options, config }))
   const { configFile } = system.gateway
   const whole: unknown = JSON.parse(await readFile(configFile, 'utf8'))
   const others = await Promise.all(
-    Array.from({ length: count - 1 }, (_, index) =>
-      startGateway(`${configFile}.${index + 2}`, Object(whole)),
-    ),
+    Array.from({ length: count - 1 }, (_, index) => {
+      const own = { ...Object(whole), store: storeOf(index + 1) }
+      return startGateway(`${configFile}.${index + 2}`, own, options.env)
+    }),
   )
   const instances = [system.gateway, ...others.map((one) => stack.use(one))]
   const balancer = stack.use(await openRoundRobin(() => instances.map(({ url }) => url)))

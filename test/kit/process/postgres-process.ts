@@ -36,8 +36,8 @@ export interface PostgresProcess {
   readonly start: () => Promise<void>
   /** Ends it as a crash does, also where it is stopped. */
   readonly crash: () => Promise<void>
-  /** Stops or wakes every process of it. */
-  readonly signal: (signal: 'SIGSTOP' | 'SIGCONT') => Promise<void>
+  /** Stops, wakes or kills every process of it. */
+  readonly signal: (signal: 'SIGSTOP' | 'SIGCONT' | 'SIGKILL') => Promise<void>
 }
 
 /** Starts a server, at another port where somebody has the first one. */
@@ -72,15 +72,17 @@ export async function startPostgresProcess(
     }
   }
 
-  async function signal(name: 'SIGSTOP' | 'SIGCONT'): Promise<void> {
+  async function signal(name: 'SIGSTOP' | 'SIGCONT' | 'SIGKILL'): Promise<void> {
     const pid = server?.child.pid
     if (pid === undefined) return
-    // The first one first: it begins no other meanwhile.
-    signalIfThere(pid, name)
-    const { stdout } = await run('ps', ['-o', 'pid=', '--ppid', String(pid)], {
-      timeout: postgresLimitMs,
-    })
-    for (const child of stdout.trim().split(/\s+/).map(Number)) signalIfThere(child, name)
+    // The first one first: it begins no other meanwhile. Once it is dead nobody knows which the others are.
+    signalIfThere(pid, name === 'SIGKILL' ? 'SIGSTOP' : name)
+    const { stdout } = await run('ps', ['-A', '-o', 'ppid=,pid='], { timeout: postgresLimitMs })
+    for (const line of stdout.split('\n')) {
+      const [parent, child] = line.trim().split(/\s+/).map(Number)
+      if (parent === pid && child !== undefined) signalIfThere(child, name)
+    }
+    if (name === 'SIGKILL') signalIfThere(pid, name)
   }
 
   for (let starts = 1; ; starts += 1) {

@@ -20,12 +20,12 @@ export interface PostgresServer extends AsyncDisposable {
   /** Ends it as a crash does, also where it is stopped; what it had committed stays. */
   crash(): Promise<void>
   start(): Promise<void>
-  /** Stops or wakes every process of it. */
-  signal(signal: 'SIGSTOP' | 'SIGCONT'): Promise<void>
+  /** Stops, wakes or kills every process of it. */
+  signal(signal: 'SIGSTOP' | 'SIGCONT' | 'SIGKILL'): Promise<void>
 }
 
 /** Speed for tests: what is committed survives a crash of the server, though not of the machine. */
-const usualSettings = [
+export const usualSettings = [
   'fsync=off',
   'listen_addresses=127.0.0.1',
   'max_connections=200',

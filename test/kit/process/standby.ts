@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { postgresLimitMs as limitMs, startPostgresProcess } from './postgres-process.ts'
+import { usualSettings } from './postgres.ts'
 import { debianPostgres, userOfPostgres } from './postgres-programs.ts'
 
 const run = promisify(execFile)
@@ -15,13 +16,20 @@ export interface Standby extends AsyncDisposable {
   promote(): Promise<void>
   /** Ends it as a crash does. */
   crash(): Promise<void>
+  /** Stops, wakes or kills every process of it. */
+  signal(signal: 'SIGSTOP' | 'SIGCONT' | 'SIGKILL'): Promise<void>
 }
 
 /**
  * Copies a running server, and starts the copy as its standby.
  * @param name what `synchronous_standby_names` of the primary calls it
+ * @param settings over the usual ones, as `name=value`
  */
-export async function startStandby(primaryPort: number, name: string): Promise<Standby> {
+export async function startStandby(
+  primaryPort: number,
+  name: string,
+  settings: readonly string[] = [],
+): Promise<Standby> {
   await using stack = new AsyncDisposableStack()
   const bin = debianPostgres()
   const user = await userOfPostgres()
@@ -31,7 +39,8 @@ export async function startStandby(primaryPort: number, name: string): Promise<S
   const data = join(home, 'data')
   const options = { cwd: home, ...user, timeout: limitMs }
   const primary = `host=127.0.0.1 port=${primaryPort} user=postgres application_name=${name}`
-  const copy = ['-D', data, '-d', primary, '-R', '-N', '--checkpoint=fast']
+  // With a slot the copying itself would count as a standby that has what is acknowledged.
+  const copy = ['-D', data, '-d', primary, '-R', '-N', '--checkpoint=fast', '--no-slot']
   await run(join(bin, 'pg_basebackup'), copy, options)
   const server = await startPostgresProcess({
     bin,
@@ -39,15 +48,16 @@ export async function startStandby(primaryPort: number, name: string): Promise<S
     data,
     user,
     // A standby may have no fewer connections than its primary.
-    settings: ['listen_addresses=127.0.0.1', 'max_connections=200', 'fsync=off'],
+    settings: [...usualSettings, ...settings],
     saysReady: 'ready to accept read-only connections',
   })
   stack.defer(() => server.crash())
-  const { port, crash } = server
+  const { port, crash, signal } = server
   const owned = stack.move()
   return {
     port,
     crash,
+    signal,
     async promote() {
       await run(join(bin, 'pg_ctl'), ['promote', '-D', data, '-w', '-t', '60'], options)
     },

@@ -11,7 +11,7 @@ import { signToken } from '../credentials/hs256.ts'
 /** Somebody with a session. */
 export interface Person {
   readonly name: string
-  /** Good for an hour. */
+  /** Good for three hours: the clock of a gateway may be off by one. */
   readonly token: string
 }
 
@@ -156,7 +156,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     ],
     storeFile,
     person(name) {
-      const person = people.get(name) ?? { name, token: tokenFor(name, 3_600) }
+      const person = people.get(name) ?? { name, token: tokenFor(name, 3 * 3_600) }
       people.set(name, person)
       return person
     },
