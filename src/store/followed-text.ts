@@ -50,6 +50,13 @@ export class FollowedText implements TextView {
     return this.answer.length + this.reasoning.length
   }
 
+  /** More of it is known than what can be read: something between was lost, or said before anybody listened. */
+  get hasGap(): boolean {
+    return (
+      this.#revisions.length === 0 || this.#ahead.answer.isAhead || this.#ahead.reasoning.isAhead
+    )
+  }
+
   /** A reader who has met another revision knows more than is known here. */
   knows(place: TextPlace | undefined): boolean {
     return place === undefined || this.#revisions.some(({ name }) => name === place.revision)
@@ -91,6 +98,10 @@ class TextAhead {
 
   constructor(track: TextTrack) {
     this.#track = track
+  }
+
+  get isAhead(): boolean {
+    return this.#ahead !== undefined
   }
 
   /** True: more is known. */

@@ -18,14 +18,22 @@ export interface RunningReply {
   readonly conversationId: LogEvent['conversationId']
 }
 
+/** A reply that runs, and what is new of one that runs elsewhere. */
+export interface FollowedReply extends RunningReply {
+  /** Undefined: it runs here. */
+  readonly text: TextNews | undefined
+  /** The name of the instance that runs it. */
+  readonly instance: string
+}
+
 /** What a session's log is at one moment, as the store has it. */
 export interface SessionSnapshot {
   readonly sessionId: SessionId
   readonly end: EventPlace
   /** It changes when events are taken away that somebody may have in memory. */
   readonly mark: string
-  /** What runs after the last event; `text`: what is new of one that runs elsewhere. */
-  readonly running: readonly (RunningReply & { readonly text: TextNews | undefined })[]
+  /** What runs after the last event. */
+  readonly running: readonly FollowedReply[]
 }
 
 /** Texts that are heard of before their start is known here. */

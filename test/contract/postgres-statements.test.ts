@@ -80,6 +80,7 @@ function openClient(url: string): EngineClient {
     heartbeat: { everyMs: 1_000, deadAfterMs: 5_000 },
     clock: systemClock,
     newId: randomId,
+    name: randomId(),
   }
   return new EngineClient((listener) => new PostgresEngine(engine, listener), {
     clock: systemClock,

@@ -24,6 +24,7 @@ import type { Collision, RequeueOutcome, StoredAttachment } from '../run-lease.t
 import type { UpstreamBinding } from '../../domain/upstream.ts'
 import type { EventFilter } from '../log.ts'
 import type { OwedWork, OwedWorkId } from '../outbox.ts'
+import type { KnownText } from '../peers.ts'
 import type { SessionSnapshot } from '../session-log.ts'
 import type {
   AcceptedCall,
@@ -273,14 +274,6 @@ export interface EngineCalls {
   checkFile(args: Nothing): 'ok' | 'damaged'
   /** The last call: what was posted before it is done, then the database is closed. */
   close(args: Nothing): void
-}
-
-/** What is known of a text that runs elsewhere: its newest revision, and the lengths of its tracks. */
-export interface KnownText {
-  readonly replyId: ReplyId
-  readonly revision: string
-  readonly answer: number
-  readonly reasoning: number
 }
 
 type Nothing = Readonly<Record<never, never>>

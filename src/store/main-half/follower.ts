@@ -1,8 +1,8 @@
 import type { EventPlace, SessionId } from '../../domain.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Logger } from '../../observe/logger.ts'
-import type { TextNews } from '../followed-text.ts'
-import type { PeerChannel } from '../peers.ts'
+import type { FollowedText, TextNews } from '../followed-text.ts'
+import type { KnownText, PeerChannel } from '../peers.ts'
 import type { TextOwner } from '../reply-text.ts'
 import type { SessionLog, SessionSnapshot } from '../session-log.ts'
 import type { SessionLogs } from '../session-logs.ts'
@@ -14,6 +14,9 @@ const everyMs = 100
 /** Sessions in which nothing runs elsewhere are asked for one time in so many: a reply may begin and end between two. */
 const idleTurns = 10
 
+/** An instance that has not answered is asked for a text again after so many ms. */
+const askPeerMs = 50
+
 /**
  * Follows what other instances write in the sessions that are read here, by one question for all of them: sessions in which
  * something runs elsewhere every 100 ms, all others every second. What peers tell is asked for at once.
@@ -23,7 +26,10 @@ export class Follower implements Disposable {
   readonly #logs: SessionLogs
   readonly #clock: Clock
   readonly #logger: Logger
-  readonly #peers: Disposable | undefined
+  readonly #peers: PeerChannel | undefined
+  readonly #listening: Disposable | undefined
+  /** When an instance was last asked for a text. */
+  readonly #askedAt = new WeakMap<FollowedText, number>()
   /** Sessions in which others have written since they were last asked for. */
   readonly #written = new Set<SessionId>()
   #isAsking = false
@@ -43,9 +49,10 @@ export class Follower implements Disposable {
     this.#logs = logs
     this.#clock = clock
     this.#logger = logger
-    this.#peers = peers?.listen({
+    this.#peers = peers
+    this.#listening = peers?.listen({
       wrote: (sessionIds) => this.#askFor(sessionIds),
-      said: (sessionId, owner, news) => this.#hear(sessionId, owner, news),
+      said: (sessionId, owner, news, name) => this.#hear(sessionId, owner, news, name),
     })
     this.#schedule()
   }
@@ -63,15 +70,33 @@ export class Follower implements Disposable {
     }
   }
 
+  /** Somebody reads the session from now on: what others run in it is asked for at once. */
+  begin(sessionId: SessionId): void {
+    if (this.#client.live > 1 && this.#logs.find(sessionId)?.end === undefined) {
+      this.#askFor([sessionId])
+    }
+  }
+
   /** Undefined: nobody reads the session here. */
   #listened(sessionId: SessionId): SessionLog | undefined {
     const log = this.#logs.find(sessionId)
     return log !== undefined && this.#logs.listened.has(log) ? log : undefined
   }
 
-  #hear(sessionId: SessionId, owner: TextOwner, news: TextNews): void {
+  #hear(sessionId: SessionId, owner: TextOwner, news: TextNews, name: string): void {
     const log = this.#listened(sessionId)
-    if (log?.hear(owner, news) === true) log.wake()
+    if (log === undefined) return
+    if (log.hear(owner, news)) log.wake()
+    const text = log.followed.find(({ replyId }) => replyId === owner.replyId)
+    if (text?.hasGap === true) this.#askPeer(text, name)
+  }
+
+  /** Whoever writes a text says at once what the store has later. */
+  #askPeer(text: FollowedText, name: string): void {
+    const now = this.#clock.monotonic()
+    if (now - (this.#askedAt.get(text) ?? -Infinity) < askPeerMs) return
+    this.#askedAt.set(text, now)
+    this.#peers?.ask(name, knownOf(text))
   }
 
   /** One question at a time: what comes meanwhile is asked for by the next one. */
@@ -115,14 +140,7 @@ export class Follower implements Disposable {
   #ask(sessions: readonly SessionLog[], idle: readonly SessionLog[]): Promise<void> {
     const asked = new Map<SessionId, EventPlace | undefined>()
     for (const { sessionId, end } of [...sessions, ...idle]) asked.set(sessionId, end)
-    const texts = sessions.flatMap(({ followed }) =>
-      followed.map(({ replyId, revisions, answer, reasoning }) => ({
-        replyId,
-        revision: revisions.at(-1)?.name ?? '',
-        answer: answer.length,
-        reasoning: reasoning.length,
-      })),
-    )
+    const texts = sessions.flatMap(({ followed }) => followed.map(knownOf))
     const ids = (logs: readonly SessionLog[]) => logs.map(({ sessionId }) => sessionId)
     const args = { sessions: ids(sessions), idle: ids(idle), texts }
     return this.#client.call('follow', args, (snapshots) => {
@@ -134,7 +152,19 @@ export class Follower implements Disposable {
     const log = this.#logs.find(snapshot.sessionId)
     if (log === undefined) return
     if (log.follow(snapshot, asked)) log.wake()
+    if (this.#peers !== undefined && log.wakes.size > 0) this.#followPeers(log, snapshot)
     this.#logs.settle(log)
+  }
+
+  /** Of a reply that was not known to run the beginning was said before anybody listened. */
+  #followPeers(log: SessionLog, { running }: SessionSnapshot): void {
+    const { followed } = log
+    for (const { replyId, instance } of running) {
+      const text = followed.find((one) => one.replyId === replyId)
+      if (text === undefined) continue
+      this.#peers?.follow(instance)
+      if (!this.#askedAt.has(text)) this.#askPeer(text, instance)
+    }
   }
 
   #schedule(): void {
@@ -146,7 +176,16 @@ export class Follower implements Disposable {
 
   [Symbol.dispose](): void {
     this.#isEnded = true
-    this.#peers?.[Symbol.dispose]()
+    this.#listening?.[Symbol.dispose]()
     this.#timer?.[Symbol.dispose]()
+  }
+}
+
+function knownOf({ replyId, revisions, answer, reasoning }: FollowedText): KnownText {
+  return {
+    replyId,
+    revision: revisions.at(-1)?.name ?? '',
+    answer: answer.length,
+    reasoning: reasoning.length,
   }
 }

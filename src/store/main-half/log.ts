@@ -32,6 +32,11 @@ export function createReplyLog(
     return follower === undefined ? use(sessionId, run) : follower.refreshed(sessionId, run)
   }
 
+  /** The same where anything is in memory: else it is asked for in the store at once. */
+  function known<T>(sessionId: SessionId, run: (log: SessionLog) => T): T | undefined | Promise<T> {
+    return logs.find(sessionId)?.end === undefined ? undefined : fresh(sessionId, run)
+  }
+
   /** The end that a reader waits for cannot be written now: it resumes later, and meets no end that is not stored. */
   function orThrow(log: SessionLog, result: ReadResult): ReadResult {
     if (result.length === 0 && client.isGivenUp && log.isBusy) {
@@ -61,8 +66,8 @@ export function createReplyLog(
       }),
 
     async end(sessionId) {
-      const known = await fresh(sessionId, (log) => log.endPosition)
-      if (known !== undefined) return known
+      const end = await fresh(sessionId, (log) => log.endPosition)
+      if (end !== undefined) return end
       return client.call('logEnd', { sessionId }, (place) =>
         use(sessionId, (log) => {
           if (follower === undefined) log.know(place)
@@ -72,19 +77,23 @@ export function createReplyLog(
     },
 
     async start(sessionId, replyId) {
-      const known = await fresh(sessionId, (log) => log.startOf(replyId))
-      const place = known ?? (await client.call('logStart', { sessionId, replyId }))
+      const started = await known(sessionId, (log) => log.startOf(replyId))
+      const place = started ?? (await client.call('logStart', { sessionId, replyId }))
       if (place === undefined || place === 'expired') return place
       return use(sessionId, (log) => log.positions.at(place))
     },
 
     async check(sessionId, { seq, check }) {
       const place = { seq, check }
-      const known = await fresh(sessionId, (log) => log.check(place))
-      return known ?? client.call('checkPlace', { sessionId, place })
+      const checked = await known(sessionId, (log) => log.check(place))
+      return checked ?? client.call('checkPlace', { sessionId, place })
     },
 
-    listen: (sessionId, wake) => logs.listen(sessionId, wake),
+    listen(sessionId, wake) {
+      const listening = logs.listen(sessionId, wake)
+      follower?.begin(sessionId)
+      return listening
+    },
 
     trim: (endedBefore) =>
       client.call('trimLog', { endedBefore }, ({ count, trimmed }) => {

@@ -72,6 +72,14 @@ export async function openMainHalf(
   const follower = isShared
     ? stack.use(new Follower(client, logs, clock, logger, peers))
     : undefined
+  if (peers !== undefined) {
+    stack.use(
+      peers.serve((replyId) => {
+        const lease = leases.find(replyId)
+        return lease && { sessionId: lease.session.id, text: lease.text }
+      }),
+    )
+  }
   const ledger = createLedger({ client, logs, leases, follower, clock, orphans })
   logger.info({ running: orphans?.length }, 'store opened')
   const owned = stack.move()

@@ -18,6 +18,8 @@ export interface PostgresEngineOptions extends DatabaseOptions {
   readonly heartbeat: Heartbeat
   readonly clock: Clock
   readonly newId: NewId
+  /** The name that this start of this instance has, and no other. */
+  readonly name: string
 }
 
 /** A beat that is answered later than this, in ms, is given up, and the server is away: it neither answers nor refuses. */
@@ -82,7 +84,7 @@ export class PostgresEngine implements Engine {
   }
 
   async #open(): Promise<void> {
-    const { clock, newId, heartbeat, sessionKeyCheck } = this.#options
+    const { clock, newId, heartbeat, sessionKeyCheck, name } = this.#options
     const db = this.#db
     const { signal } = this.#ending
     try {
@@ -90,7 +92,7 @@ export class PostgresEngine implements Engine {
       const presence = new Presence({
         db: this.#heart,
         clock,
-        name: newId(),
+        name,
         heartbeat,
         held: () => this.#listener.held(),
         onLost: (fences) => this.#listener.message({ type: 'lost', fences }),

@@ -39,7 +39,7 @@ export function createFollowing(
             ${texts.map(({ answer }) => answer)}::int[], ${texts.map(({ reasoning }) => reasoning)}::int[]
           ) AS held (reply, revision, answer, reasoning))
         SELECT s.key AS session, s.last_seq AS seq, s.last_check AS "check", s.generation, s.deleted_at, ${rows(sql`
-          SELECT r.key AS reply, c.key AS conversation, (r.instance = ${name})::int AS is_own, r.revisions,
+          SELECT r.key AS reply, c.key AS conversation, r.instance, r.revisions,
             known.answer AS answer_from, ${rows(piecesOf('answer'))} AS answer,
             known.reasoning AS reasoning_from, ${rows(piecesOf('reasoning'))} AS reasoning
           FROM replies r JOIN conversations c ON c.session = r.session AND c.id = r.conversation
@@ -51,7 +51,7 @@ export function createFollowing(
           WHERE r.session = s.id AND r.ended_at IS NULL AND r.status <> 'QUEUED' AND r.started_seq IS NOT NULL
           ORDER BY r.started_seq`)} AS running
         FROM met JOIN sessions s ON s.id = met.id`)
-      return found.map(toSnapshot)
+      return found.map((one) => toSnapshot(one, name))
     },
   }
 }
@@ -59,7 +59,7 @@ export function createFollowing(
 /** No text is longer: of what runs here nothing is asked for. */
 const maxLength = 2 ** 30
 
-function toSnapshot(found: StoredRow): SessionSnapshot {
+function toSnapshot(found: StoredRow, name: string): SessionSnapshot {
   const deletedAt = integerOrNull(found['deleted_at'] ?? null)
   return {
     sessionId: string(found['session']) as SessionId,
@@ -68,8 +68,9 @@ function toSnapshot(found: StoredRow): SessionSnapshot {
     running: rowsOf(found['running']).map((one) => ({
       replyId: replyIdOf(one),
       conversationId: conversationIdOf(one),
+      instance: string(one['instance']),
       text:
-        one['is_own'] === 1
+        one['instance'] === name
           ? undefined
           : {
               revisions: toRevisions(one),

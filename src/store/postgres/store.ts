@@ -32,7 +32,9 @@ export function openPostgresStore(options: PostgresStoreOptions): Promise<Store>
     clock,
   } = options
   const newId = createRandomIds()
-  const engine = { url, password, maxConnections, sessionKeyCheck, heartbeat, clock, newId }
+  // By one name in the store and to its peers.
+  const name = options.peers?.name ?? newId()
+  const engine = { url, password, maxConnections, sessionKeyCheck, heartbeat, clock, newId, name }
   return openMainHalf((listener) => new PostgresEngine(engine, listener), {
     bearMs,
     ...options,

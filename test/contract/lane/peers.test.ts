@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openPeerChannel } from '../../../src/lane/peer-channel.ts'
 import { systemClock } from '../../../src/lib/clock.ts'
 import { Secret } from '../../../src/lib/secret.ts'
+import { createFakeClock } from '../../kit/fakes/clock.ts'
 import { openTestLane, prefix, type TestLane } from '../../kit/fakes/lane.ts'
 import {
   answerOf,
@@ -72,6 +73,57 @@ describe('running text on the lane', () => {
     expect(types).toEqual(['started', 'delta', 'delta', 'delta', 'completed'])
   })
 
+  it('P2: that was said before a reader came is said again by the instance that runs the reply, ahead of the store', async () => {
+    await using two = await openTwo()
+    const { one, other } = two
+    const session = await openSession(one.store.ledger)
+    const run = await runReply(one.store, session)
+    await run.append(text(0, 'one '))
+    using reader = readAt(other, session)
+    await until(() => answerOf(reader.events, run) === 'one ', 'what was said before')
+    await run.append(text(4, 'two '))
+    await until(() => answerOf(reader.events, run) === 'one two ', 'what is said now')
+    await finish(run, completed('one two '))
+  })
+
+  it('reaches the instances that read some of it, and no others', async () => {
+    await using two = await openTwo()
+    const { one, other } = two
+    const listeners = async (name: string) => {
+      const answer = await redis.command('PUBSUB', 'NUMSUB', `${prefix}peers:${name}`)
+      return Array.isArray(answer) ? Number(answer[1]) : undefined
+    }
+    const session = await openSession(one.store.ledger)
+    const run = await runReply(one.store, session)
+    await run.append(text(0, 'one '))
+    expect(await listeners(one.name)).toBe(0)
+    using reader = readAt(other, session)
+    await until(() => answerOf(reader.events, run) === 'one ', 'the text')
+    expect(await listeners(one.name)).toBe(1)
+    expect(await listeners(other.name)).toBe(0)
+    await finish(run, completed('one '))
+  })
+
+  it('is not listened to any more a minute after the last reader of the instance', async () => {
+    await using server = openTestLane(redis.url)
+    await server.whenHere()
+    const clock = createFakeClock()
+    const secret = new Secret('the same key')
+    using peers = openPeerChannel({ lane: server.lane, instance: 'reader', secret, clock })
+    const listeners = async () => {
+      const answer = await redis.command('PUBSUB', 'NUMSUB', `${prefix}peers:writer`)
+      return Array.isArray(answer) ? Number(answer[1]) : undefined
+    }
+    peers.follow('writer')
+    await until(async () => (await listeners()) === 1, 'the subscription')
+    clock.advance(59_000)
+    peers.follow('writer')
+    clock.advance(59_000)
+    await until(async () => (await listeners()) === 1, 'the subscription to be there still')
+    clock.advance(61_000)
+    await until(async () => (await listeners()) === 0, 'the end of the subscription')
+  })
+
   it('P2: that is lost is made up for by the store, and what follows comes fast again', async () => {
     await using two = await openTwo()
     const { one, other } = two
@@ -104,7 +156,7 @@ describe('running text on the lane', () => {
     const spy = createClient({ url: redis.url })
     spy.on('error', () => {})
     await spy.connect()
-    await spy.subscribe(`${prefix}peers`, (message) => void heard.push(message))
+    await spy.pSubscribe(`${prefix}peers*`, (message) => void heard.push(message))
     const session = await openSession(one.store.ledger)
     using reader = readAt(other, session)
     const run = await runReply(one.store, session)
@@ -113,7 +165,9 @@ describe('running text on the lane', () => {
     expect(heard.join()).not.toMatch(/secret|word/)
     expect(heard.join()).not.toContain(session.id)
     for (const message of [...heard, 'instance-0.', 'x', '', 'instance-0.AAAA']) {
-      await redis.command('PUBLISH', `${prefix}peers`, message)
+      for (const channel of ['peers', 'peers:instance-0', 'peers:instance-1:asked']) {
+        await redis.command('PUBLISH', prefix + channel, message)
+      }
     }
     spy.destroy()
     expect(reader.events).toEqual([])
