@@ -2,7 +2,9 @@ import type { ToolCall, ToolOutput } from '../domain.ts'
 import type { Clock } from '../lib/clock.ts'
 import { createDeadline } from '../lib/deadline.ts'
 import { onAbort } from '../lib/on-abort.ts'
+import type { Logger } from '../observe/logger.ts'
 import { LostReplyError } from '../store/log.ts'
+import type { Instances } from '../store/store.ts'
 import { RunFailedError } from '../strategy/run-failure.ts'
 import type { TakeRunEvents } from '../strategy/strategy.ts'
 import type { Admission } from './admission.ts'
@@ -25,6 +27,8 @@ export interface DriveOptions {
   readonly totalMs: number
   /** Aborts when nothing more is accepted: what waits for its session is let go of. */
   readonly draining: AbortSignal
+  readonly instances: Pick<Instances, 'live'>
+  readonly logger: Logger
 }
 
 /** What a run is controlled by. */
@@ -68,7 +72,7 @@ export interface Drive {
 export const unknownOutcome = new RunFailedError(runFailures.outcomeUnknown, { outcome: 'unseen' })
 
 export function createDrive(options: DriveOptions, ending: Ending): Drive {
-  const { clock, admission, pendingOutputs, draining } = options
+  const { clock, admission, pendingOutputs, draining, logger } = options
 
   async function read(
     { lease, reader }: SentRun,
@@ -161,8 +165,18 @@ export function createDrive(options: DriveOptions, ending: Ending): Drive {
     }
   }
 
+  /** Another instance asks the platform how the run goes on, once this one has left. */
+  function isForOthers(run: Run, { signal }: RunControl): boolean {
+    if (!isStopped(signal, 'shutdown') || options.instances.live === 1) return false
+    if (!isSent(run) || !run.strategy.canRetrieveRuns || run.reader.chatId === undefined)
+      return false
+    logger.info({ reply: run.lease.reply.id }, 'a reply is left to the other instances')
+    return true
+  }
+
   async function fail(run: Run, error: unknown, control: RunControl): Promise<boolean> {
     if (isLost(error, control.signal)) return true
+    if (isForOthers(run, control)) return false
     const { lease } = run
     if (error instanceof RunFailedError) {
       const circuit = admission.circuit(lease.reply.assistantId)
@@ -196,6 +210,7 @@ export function createDrive(options: DriveOptions, ending: Ending): Drive {
       if (reader.end === undefined) throw otherwise
     } catch (error) {
       if (isLost(error, control.signal)) return true
+      if (isForOthers(run, control)) return false
       const cause = deadline.signal.aborted ? otherwise : error
       return await ending.finish(lease, await ending.endOfFailure(run, cause, control.signal))
     }

@@ -45,7 +45,8 @@ export interface ReplyEngine extends AsyncDisposable {
   /** Some assistant cannot be reached: the gateway serves, but not all it should. */
   isDegraded(): boolean
   /**
-   * Accepts nothing more and lets what runs finish, until the signal aborts; the rest ends as FAILED `SHUTDOWN`. What
+   * Accepts nothing more and lets what runs finish, until the signal aborts. The rest is left to other instances where they
+   * can go on with it, else it ends as FAILED `SHUTDOWN`. What
    * waits in a queue is for other instances from now on, and what waits for its session from the end on; where there is
    * none, both are found at the next start.
    */

@@ -733,6 +733,18 @@ describe('reply engine', () => {
     await expect(replies.sendMessage(message('3'))).rejects.toMatchObject({ code: 'DRAINING' })
   })
 
+  it('F20: a reply of a Bot that does not end in time is left to the other instances, and is not cancelled', async () => {
+    const instances = { isShared: true, live: 2, takeDuty: async () => false }
+    await using gateway = await openEngine({ instances })
+    const { replies, engine, run, reply } = { ...gateway, ...(await begin(gateway, '1')) }
+    run.delta('o')
+    await readUntil(replies, reply.id, 'delta')
+    await engine.drain(AbortSignal.abort())
+    const [left] = await gateway.store.ledger.session(gateway.session).replies([reply.id])
+    expect(left).toMatchObject({ status: 'RUNNING', text: 'o' })
+    expect(gateway.strategy.cancelled).toEqual([])
+  })
+
   it.each([
     ['agrees to stop keeps', false],
     ['does not agree to stop leaves', true],

@@ -22,8 +22,11 @@ export interface GatewayProcess extends AsyncDisposable {
   kill(signal: NodeJS.Signals): Promise<number | NodeJS.Signals>
   /** Resolves with the exit code, or the signal that ended it. */
   readonly exited: Promise<number | NodeJS.Signals>
-  /** Starts it anew; it must have ended. */
-  restart(): Promise<void>
+  /**
+   * Starts it anew; it must have ended.
+   * @param program what takes the command from now on
+   */
+  restart(program?: string): Promise<void>
   /** Starts it anew, and kills it so many ms later, wherever it then is. */
   startAndKill(ms: number): Promise<void>
 }
@@ -48,11 +51,12 @@ export async function startGateway(
   program = cli,
 ): Promise<GatewayProcess> {
   await writeFile(configFile, JSON.stringify(config, undefined, 2))
+  let version = program
   let output = ''
   let running = await start()
 
   function spawnIt() {
-    const [command = '', ...args] = [...within, ...gatewayCommand(configFile, program)]
+    const [command = '', ...args] = [...within, ...gatewayCommand(configFile, version)]
     return spawn(command, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...pickEnv(), ...env },
@@ -107,7 +111,8 @@ export async function startGateway(
     },
     signal: (signal) => void running.child.kill(signal),
     kill,
-    async restart() {
+    async restart(other = version) {
+      version = other
       running = await start()
     },
     async startAndKill(ms) {
