@@ -249,6 +249,19 @@ describe('a reader on another instance than the run', () => {
     expect(run.reply.status).toBe('RUNNING')
   })
 
+  it('F44: is told that its place is gone while it reads, where the database loses it', async () => {
+    await using two = await openTwo()
+    const { url, one, other } = two
+    const session = await openSession(one.store.ledger)
+    using reader = read(other, session)
+    const run = await runReply(one.store, session)
+    await reader.until((now) => typesOf(now).includes('started'))
+    await ask(url, `DELETE FROM events`)
+    await ask(url, `UPDATE sessions SET last_seq = 0, last_check = ''`)
+    await reader.until(({ isExpired }) => isExpired)
+    expect(run.reply.status).toBe('RUNNING')
+  })
+
   it('costs one question for all sessions that are read, and none where nobody reads', async () => {
     await using two = await openTwo()
     const { one, other } = two

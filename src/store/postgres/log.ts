@@ -79,8 +79,9 @@ export function createLog(sessions: Sessions): AsyncCalls<LogCalls> {
           JOIN conversations c ON c.session = r.session AND c.id = r.conversation`),
       })
       if (found === undefined) return readNothing(after)
-      // What ran at a place that was trimmed has its own events trimmed as well.
-      const ran = runningAfter(found, after) ?? (isKnown ? [] : undefined)
+      // What ran at a place that was trimmed has its own events trimmed as well. Another place is not known any more.
+      const mayBeGone = isKnown && wasTrimmed(found, seq)
+      const ran = runningAfter(found, after) ?? (mayBeGone ? [] : undefined)
       if (ran === undefined) return 'expired'
       if (lacks(found, after.seq, filter)) return 'expired'
       const isNamed =
@@ -199,6 +200,12 @@ function runningAfter(found: StoredRow, { seq, check }: EventPlace): readonly nu
   const at = gone ?? rowOf(found['at'])
   if (at?.['check'] !== check) return undefined
   return jsonOrNull<number[]>(at['running']) ?? []
+}
+
+/** The event at a place was taken away by trimming; else, where it is not there, the database has lost it. */
+function wasTrimmed(found: StoredRow, seq: number): boolean {
+  const isThere = found['at'] !== null || rowsOf(found['gone']).length > 0
+  return !isThere && seq < integer(found['trimmed_seq'])
 }
 
 /** Whether events after a place that the filter asks for were trimmed. */

@@ -1,5 +1,6 @@
 import { expect } from 'vitest'
 import type { Position, ReplyEvent, Session } from '../../../src/domain.ts'
+import { CursorExpiredError } from '../../../src/errors.ts'
 import { tail } from '../../../src/reply/subscribe.ts'
 import type { EventFilter, LogItem } from '../../../src/store/log.ts'
 import type { Instance } from '../process/instances.ts'
@@ -10,6 +11,8 @@ export interface SessionReader extends Disposable {
   /** Where it stands. */
   readonly position: Position
   readonly events: readonly ReplyEvent[]
+  /** It was told that its place is gone. */
+  readonly isExpired: boolean
   /** Lets the instance ask what others have written until the reader has met it. */
   until(isMet: (reader: SessionReader) => boolean): Promise<void>
 }
@@ -23,6 +26,7 @@ export function readAt(
 ): SessionReader {
   const items: LogItem[] = []
   const end = new AbortController()
+  let isExpired = false
   const done = tail(
     store.log,
     { sessionId, after, filter },
@@ -32,12 +36,16 @@ export function readAt(
     },
     end.signal,
   ).catch((error: unknown) => {
-    if (!end.signal.aborted) throw error
+    if (error instanceof CursorExpiredError) isExpired = true
+    else if (!end.signal.aborted) throw error
   })
   const reader: SessionReader = {
     items,
     get position() {
       return items.at(-1)?.position ?? after
+    },
+    get isExpired() {
+      return isExpired
     },
     get events() {
       return items.map(({ event }) => event)
