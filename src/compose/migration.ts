@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.ts'
+import { systemClock } from '../lib/clock.ts'
 import { createSessionNamer } from '../session/namer.ts'
 import { StoreOpenError } from '../store/store.ts'
 
@@ -6,7 +7,9 @@ import { StoreOpenError } from '../store/store.ts'
 export async function migrateStore(config: Config): Promise<void> {
   const { prepareDatabase } = await import('../store/postgres/migration.ts')
   const { keyCheck } = createSessionNamer(config.session)
-  await inWords(() => prepareDatabase(databaseOf(config), keyCheck))
+  const { deadAfterMs } = config.postgres
+  const options = { ...databaseOf(config), clock: systemClock, deadAfterMs }
+  await inWords(() => prepareDatabase(options, keyCheck))
 }
 
 /** The versions of its tables, and of those that this program makes. Writes nothing. @throws {@link StoreOpenError} */

@@ -19,7 +19,7 @@ export interface Persistence extends AsyncDisposable {
 
 /** Each engine brings a library of its own: only the one that is used is loaded. */
 async function openStore(
-  { store, postgres }: Config,
+  { store, postgres, limits }: Config,
   common: Omit<SqliteStoreOptions & PostgresStoreOptions, 'file' | 'url'>,
 ): Promise<Store> {
   if (store.engine === 'sqlite') {
@@ -30,7 +30,14 @@ async function openStore(
   const { maxConnections, deadAfterMs } = postgres
   const password = postgres.password?.reveal()
   const heartbeat = heartbeatFor(deadAfterMs)
-  return await openPostgresStore({ ...common, url: store.url, password, maxConnections, heartbeat })
+  return await openPostgresStore({
+    ...common,
+    url: store.url,
+    password,
+    maxConnections,
+    heartbeat,
+    maxRunningPerSession: limits.maxRunningPerSession,
+  })
 }
 
 /** Tries the server of the store, and writes nothing. Returns undefined for a file, which has no server. */

@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.ts'
+import { systemClock } from '../lib/clock.ts'
 import { createRandomIds } from '../lib/id.ts'
 import { createSessionNamer } from '../session/namer.ts'
 import { StoreOpenError } from '../store/store.ts'
@@ -32,6 +33,14 @@ export async function importStore(
   const { importIntoPostgres } = await import('../store/postgres/import.ts')
   const { keyCheck } = createSessionNamer(session)
   const password = postgres.password?.reveal()
-  const options = { url: store.url, password, maxConnections: 2, sessionKeyCheck: keyCheck }
+  const { deadAfterMs } = postgres
+  const options = {
+    url: store.url,
+    password,
+    maxConnections: 2,
+    sessionKeyCheck: keyCheck,
+    clock: systemClock,
+    deadAfterMs,
+  }
   return await importIntoPostgres(options, lines)
 }

@@ -36,8 +36,8 @@ export interface Instances {
 }
 
 /**
- * A write failed. `full`: no room on the device; `unavailable`: anything else. Nothing of the failed write remains. To
- * a caller who meets it the gateway is unavailable for now.
+ * A write failed. `full`: no room on the device; `unavailable`: anything else. Nothing of the failed write remains, unless it
+ * is `unknown` whether it was made. To a caller who meets it the gateway is unavailable for now.
  */
 export class StoreError extends GatewayError {
   override readonly name = 'StoreError'
@@ -45,22 +45,24 @@ export class StoreError extends GatewayError {
   readonly status = 503
   override readonly retryable = true
   readonly retryAfterMs = 1000
-  readonly kind: 'full' | 'unavailable'
-  constructor(kind: 'full' | 'unavailable', message: string, options?: ErrorOptions) {
+  readonly kind: 'full' | 'unavailable' | 'unknown'
+  constructor(kind: StoreError['kind'], message: string, options?: ErrorOptions) {
     super(message, options)
     this.kind = kind
   }
 }
 
-/** A write that a caller waits for. @throws {@link UnavailableError} when the store does not take it: nothing was done. */
+/** A write that a caller waits for. @throws {@link UnavailableError} when the store does not take it, which says what was done. */
 export async function stored<T>(write: () => Promise<T>): Promise<T> {
   try {
     return await write()
   } catch (error) {
     if (!(error instanceof StoreError)) throw error
-    throw new UnavailableError('The gateway could not store it. Nothing was done.', {
-      cause: error,
-    })
+    const message =
+      error.kind === 'unknown'
+        ? 'The gateway does not know whether it was stored. Send it again under the same idempotency key.'
+        : 'The gateway could not store it. Nothing was done.'
+    throw new UnavailableError(message, { cause: error })
   }
 }
 

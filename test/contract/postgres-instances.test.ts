@@ -28,6 +28,11 @@ beforeAll(async () => {
 })
 afterAll(() => server[Symbol.asyncDispose]())
 
+const account = {
+  scope: { origin: 'https://upstream.test', account: 'account' },
+  strategy: 'bot',
+} as const
+
 async function openTwo(): Promise<
   { url: string; one: Instance; other: Instance } & AsyncDisposable
 > {
@@ -135,10 +140,6 @@ describe('instances on one PostgreSQL', () => {
     const { one, other } = two
     const session = await openSession(one.store.ledger)
     const { reply } = await runReply(one.store, session)
-    const account = {
-      scope: { origin: 'https://upstream.test', account: 'account' },
-      strategy: 'bot',
-    } as const
     const first = await runReply(one.store, session)
     await first.bind({ ...account, conversationId: 'up' }, { contextReset: false, at: 3 })
     await finish(first, completed('said'))
@@ -237,6 +238,27 @@ describe('instances on one PostgreSQL', () => {
     await taker.end()
     const rest = await takeOrphans(other)
     expect(rest.map(({ lease }) => lease.reply.id)).toEqual([held])
+  })
+
+  it('run no more replies of a session at once than one of them alone would', async () => {
+    const url = await server.newDatabase()
+    await using one = await openInstance(url, { maxRunningPerSession: 2 })
+    await using other = await openInstance(url, { maxRunningPerSession: 2 })
+    const { ledger } = one.store
+    const session = await openSession(ledger)
+    const bound = await runReply(one.store, session)
+    await bound.bind({ ...account, conversationId: 'up' }, { contextReset: false, at: 3 })
+    await finish(bound, completed('said'))
+    const runs = [await runReply(one.store, session), await runReply(other.store, session)]
+    const { conversationId } = bound.reply
+    const begin = { assistantId: assistant, served: [account] }
+    const next = await accept(ledger, session, { conversationId, begin })
+    expect(next).toMatchObject({ lease: undefined, reply: { status: 'QUEUED' } })
+    expect(await ledger.claim(session, conversationId, 5)).toBeUndefined()
+    expect(await ledger.waiting()).toEqual([])
+    for (const run of runs.slice(0, 1)) await finish(run, completed('done'))
+    expect(await ledger.waiting()).toMatchObject([{ conversationId }])
+    expect(await ledger.claim(session, conversationId, 5)).toBeDefined()
   })
 
   it('do what one of them does at an interval once among them', async () => {

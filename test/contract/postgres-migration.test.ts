@@ -4,12 +4,13 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runMigrate } from '../../src/cli/migrate.ts'
 import { systemClock } from '../../src/lib/clock.ts'
+import { prepareDatabase } from '../../src/store/postgres/migration.ts'
 import { migrations } from '../../src/store/postgres/schema.ts'
 import { openPostgresStore } from '../../src/store/postgres/store.ts'
 import { completed, finish, openSession, runReply } from '../kit/fakes/stored-replies.ts'
 import { silentLogger } from '../kit/fakes/logger.ts'
 import { uncounted } from '../kit/fakes/metrics.ts'
-import { ask } from '../kit/process/instances.ts'
+import { ask, openInstance } from '../kit/process/instances.ts'
 import { type PostgresServer, startPostgres } from '../kit/process/postgres.ts'
 
 let server: PostgresServer
@@ -80,6 +81,20 @@ describe('an upgrade of several gateways on PostgreSQL, one by one', () => {
       expect(disturbs(bad)).toEqual([bad])
     }
     expect(migrations.slice(2).flatMap(disturbs)).toEqual([])
+  })
+
+  it('is not changed by a version that those who serve could not live with', async () => {
+    const url = await server.newDatabase()
+    await using running = await openInstance(url)
+    await ask(url, `UPDATE meta SET value = '1' WHERE name = 'version'`)
+    const deadAfterMs = 500
+    const prepare = () => {
+      const clock = { sleep: () => running.beat() }
+      const options = { url, password: undefined, maxConnections: 1, clock, deadAfterMs }
+      return prepareDatabase(options, 'check')
+    }
+    await expect(prepare()).rejects.toThrow('upgrade them one version at a time')
+    expect(await versionIn(url)).toBe(1)
   })
 
   it('is prepared by `migrate`, and `migrate --check` says whether it is needed', async () => {

@@ -78,6 +78,7 @@ function openClient(url: string): EngineClient {
     maxConnections: 4,
     sessionKeyCheck: 'check',
     heartbeat: { everyMs: 1_000, deadAfterMs: 5_000 },
+    maxRunningPerSession: 100,
     clock: systemClock,
     newId: randomId,
     name: randomId(),

@@ -17,6 +17,7 @@ import {
   claimReply,
   completed,
   finish,
+  newConversationId,
   newReplyId,
   openSession,
   readAll,
@@ -24,8 +25,10 @@ import {
   startConversation,
 } from '../kit/fakes/stored-replies.ts'
 import { openCuttingProxy } from '../kit/process/cutting-proxy.ts'
+import { freePort } from '../kit/process/free-port.ts'
 import { ask } from '../kit/process/instances.ts'
 import { type PostgresServer, startPostgres } from '../kit/process/postgres.ts'
+import { openRelay } from '../kit/process/relay.ts'
 import { until, within } from '../kit/process/until.ts'
 import { createRandom } from '../kit/random.ts'
 
@@ -216,6 +219,40 @@ describe('postgres: a server that has lost what it had not written to its disk',
     await own.crash()
     await own.start()
     expect(await chat()).toEqual([{ chat: 'chat' }])
+  })
+})
+
+describe('postgres: a write whose answer was lost', () => {
+  it('P11: is not waited for without end while its outcome cannot be found out, and says so', async () => {
+    const url = await server.newDatabase()
+    let port = server.port
+    await using relay = await openRelay(() => port)
+    const clock = createFakeClock()
+    const { pathname } = new URL(url)
+    await using store = await open(`postgres://postgres@127.0.0.1:${relay.port}${pathname}`, {
+      clock,
+    })
+    const { ledger } = store
+    const session = await openSession(ledger)
+    const id = newConversationId()
+    await startConversation(ledger, session, { id })
+    const lock = await lockSession(url, session)
+    const rename = (title: string) =>
+      ledger.renameConversation(session, id, title, 5).catch((error: unknown) => error)
+    const renamed = rename('lost')
+    await expect.poll(() => isWaiting(url)).toBe(true)
+    port = await freePort()
+    relay.cut()
+    let failure: unknown
+    void renamed.then((outcome) => (failure = outcome))
+    const isOver = () => {
+      clock.advance(250)
+      return failure
+    }
+    await expect.poll(isOver, { timeout: 20_000 }).toMatchObject({ kind: 'unknown' })
+    port = server.port
+    await lock.release()
+    await expect.poll(() => rename('found')).toMatchObject({ title: 'found' })
   })
 })
 

@@ -26,6 +26,7 @@ import {
   runReply,
   startConversation,
 } from '../kit/fakes/stored-replies.ts'
+import { ask } from '../kit/process/instances.ts'
 import { type PostgresServer, startPostgres } from '../kit/process/postgres.ts'
 
 const common = {
@@ -132,7 +133,17 @@ async function* each(lines: readonly TransferLine[]) {
 }
 
 const into = (url: string, lines: AsyncIterable<TransferLine>, sessionKeyCheck = 'check') =>
-  importIntoPostgres({ url, password: undefined, maxConnections: 2, sessionKeyCheck }, lines)
+  importIntoPostgres(
+    {
+      url,
+      password: undefined,
+      maxConnections: 2,
+      sessionKeyCheck,
+      clock: systemClock,
+      deadAfterMs: 1_000,
+    },
+    lines,
+  )
 
 /** All that a session can read of a store. */
 async function readings(store: Store, { sessions, positions }: Filled) {
@@ -218,7 +229,8 @@ describe('a SQLite store that is carried to PostgreSQL', () => {
     const { file } = await fill()
     const url = await server.newDatabase()
     {
-      await using _running = await openPostgresStore({ ...common, url })
+      const heartbeat = { everyMs: 50, deadAfterMs: 60_000 }
+      await using _running = await openPostgresStore({ ...common, url, heartbeat })
       await expect(into(url, exported(file))).rejects.toThrow('a gateway has the database: stop it')
     }
     await expect(into(url, exported(file), 'another')).rejects.toThrow('another session key')
@@ -228,6 +240,16 @@ describe('a SQLite store that is carried to PostgreSQL', () => {
     )
     await using _busy = await openSqliteStore({ ...common, file })
     await expect(linesOf(file)).rejects.toThrow('in use by another gateway')
+  })
+
+  it('is taken by a database whose gateway was killed', async () => {
+    const { file } = await fill()
+    const url = await server.newDatabase()
+    {
+      await using _made = await openPostgresStore({ ...common, url })
+    }
+    await ask(url, `INSERT INTO instance (name, beat) VALUES ('killed', 7)`)
+    expect((await into(url, exported(file))).sessions.rows).toBe(3)
   })
 
   it('is there as a whole or not at all', async () => {

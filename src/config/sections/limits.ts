@@ -81,7 +81,7 @@ export const limitsSchema = z
     uploadsPerMinute: count(20, 'The most uploads of a session.', { unit: 'uploads per minute' }),
     maxRunningPerSession: count(
       4,
-      'The most replies of a session that run at once. Further replies wait.',
+      'The most replies of a session that run at once, over all gateways. Further replies wait.',
       {
         unit: 'replies',
       },

@@ -7,6 +7,7 @@ import type { ArgsOf } from '../main-half/calls.ts'
 import type { AcceptedCall } from '../main-half/stored.ts'
 import { findLast } from './conversations.ts'
 import { selectReplyToEnd } from './finish.ts'
+import { countRunning } from './claims.ts'
 import { replyOf, selectAttachment, selectReply, selectReplyRecord } from './rows.ts'
 import { decideAcceptance } from './acceptance.ts'
 import type { CallContext, Find, Sessions } from './sessions.ts'
@@ -21,13 +22,40 @@ export interface Accepting {
   askAhead(sessionId: SessionId, conversationId: ConversationId): Promise<void>
 }
 
-export function createAccept(sessions: Sessions, newId: NewId): Accepting {
+export function createAccept(
+  sessions: Sessions,
+  newId: NewId,
+  maxRunningPerSession: number,
+): Accepting {
+  async function accept(
+    { sessionId, request }: ArgsOf<'accept'>,
+    context: CallContext,
+    ahead?: Ahead,
+  ): Promise<AcceptedCall> {
+    const isAhead = ahead?.conversationId === request.conversationId && isPlain(request)
+    const outcome = await sessions.change(
+      sessionId,
+      findFor(request),
+      (found, write) => decideAcceptance(request, found, write, { newId, maxRunningPerSession }),
+      context,
+      isAhead ? ahead?.found : undefined,
+    )
+    if (outcome.type !== 'repeated') return outcome
+    const read = await sessions.read(sessionId, {
+      reply: one(sql`${selectReply} WHERE r.session = s.id AND r.key = ${outcome.replyId}`),
+    })
+    const reply = rowOf(read?.['reply'])
+    // It was deleted meanwhile, and its key with it.
+    if (reply === null) return accept({ sessionId, request }, context)
+    return { type: 'repeated', reply: replyOf(reply) }
+  }
+
   const ahead = new Map<SessionId, Ahead>()
   return {
     accept(args, context) {
       const known = ahead.get(args.sessionId)
       ahead.delete(args.sessionId)
-      return accept(sessions, newId, args, context, known)
+      return accept(args, context, known)
     },
     async askAhead(sessionId, conversationId) {
       const found = await sessions.ask(sessionId, findFor({ ...plainMessage, conversationId }))
@@ -63,31 +91,6 @@ const plainMessage = {
 /** A key that was used before is found by the table, which refuses it. */
 function isPlain({ attachmentIds, onBusy }: AcceptRequest): boolean {
   return attachmentIds.length === 0 && onBusy !== 'INTERRUPT'
-}
-
-async function accept(
-  sessions: Sessions,
-  newId: NewId,
-  { sessionId, request }: ArgsOf<'accept'>,
-  context: CallContext,
-  ahead?: Ahead,
-): Promise<AcceptedCall> {
-  const isAhead = ahead?.conversationId === request.conversationId && isPlain(request)
-  const outcome = await sessions.change(
-    sessionId,
-    findFor(request),
-    (found, write) => decideAcceptance(request, found, write, newId),
-    context,
-    isAhead ? ahead?.found : undefined,
-  )
-  if (outcome.type !== 'repeated') return outcome
-  const read = await sessions.read(sessionId, {
-    reply: one(sql`${selectReply} WHERE r.session = s.id AND r.key = ${outcome.replyId}`),
-  })
-  const reply = rowOf(read?.['reply'])
-  // It was deleted meanwhile, and its key with it.
-  if (reply === null) return accept(sessions, newId, { sessionId, request }, context)
-  return { type: 'repeated', reply: replyOf(reply) }
 }
 
 /** All that the decision needs, in one question. */
@@ -126,6 +129,7 @@ function findFor({ idempotency, conversationId, ...request }: Asking): Find {
             ${selectReplyToEnd(undefined)} WHERE r.session = s.id AND r.status IN ('RUNNING', 'ACTION_REQUIRED')
               AND r.conversation = (SELECT id FROM (${conversation}) c)`)
         : sql`NULL::json`,
+    busy: countRunning,
     open: sql`(SELECT count(*) FROM replies r WHERE r.session = s.id AND r.ended_at IS NULL)`,
     attachments:
       request.attachmentIds.length === 0

@@ -30,7 +30,7 @@ export function decideAcceptance(
   request: AcceptRequest,
   found: StoredRow,
   write: SessionWrite,
-  newId: NewId,
+  { newId, maxRunningPerSession }: { readonly newId: NewId; readonly maxRunningPerSession: number },
 ): DecidedAcceptance {
   const { idempotency, at } = request
   const used = rowOf(found['used'])
@@ -105,9 +105,10 @@ export function decideAcceptance(
   }
   const columns = { id: row, key: request.replyId, conversation, rank, created_at: at }
   const isIdle = stored !== null && others.length === 0
+  const hasRoom = integer(found['busy']) < maxRunningPerSession
   const interrupts = interrupted && !runsElsewhere ? replyIdOf(interrupted) : undefined
   const { instance } = write
-  if (!isIdle || !instance.isFresh || !mayBegin(stored, own, request.begin)) {
+  if (!isIdle || !hasRoom || !instance.isFresh || !mayBegin(stored, own, request.begin)) {
     write.insert('replies', { ...columns, status: 'QUEUED', instance: instance.name })
     const reply = { ...record, text: '', reasoning: '' }
     return { type: 'accepted', reply, interrupts, overtaken, run: undefined }

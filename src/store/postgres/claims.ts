@@ -37,7 +37,7 @@ import {
 } from './rows.ts'
 import type { WritingInstance, SessionWrite } from './session-write.ts'
 import type { CallContext, Sessions } from './sessions.ts'
-import { row, rows, type Sql, sql } from './sql.ts'
+import { raw, row, rows, type Sql, sql } from './sql.ts'
 
 /** Replies that one call to `orphans` takes over, and conversations that one to `waiting` takes on. */
 const maxOrphans = 16
@@ -69,14 +69,25 @@ const selectRun = selectReplyRecord(sql`
 /** The reply `r` is nobody's: its instance is not there any more, or has given it up. */
 const isNobodys = sql`NOT EXISTS (SELECT FROM instance i WHERE i.name = r.instance)`
 
+/** How many replies of the session `s` run, on whatever instance. */
+export const countRunning = raw(`(
+  SELECT count(*) FROM replies o WHERE o.session = s.id AND o.ended_at IS NULL AND o.status = 'RUNNING')`)
+
 export type Claims = Pick<EngineCalls, 'claim' | 'orphans' | 'takeWaiting' | 'waiting' | 'handOver'>
 
-export function createClaims(
-  db: Database,
-  sessions: Sessions,
-  presence: WritingInstance,
-  newId: NewId,
-): AsyncCalls<Claims> {
+export function createClaims({
+  db,
+  sessions,
+  presence,
+  maxRunningPerSession,
+  newId,
+}: {
+  readonly db: Database
+  readonly sessions: Sessions
+  readonly presence: WritingInstance
+  readonly maxRunningPerSession: number
+  readonly newId: NewId
+}): AsyncCalls<Claims> {
   /** Gives a reply that was found to a new lease. */
   function lease(
     found: StoredRow,
@@ -153,10 +164,12 @@ export function createClaims(
           run: row(
             sql`${selectRun} WHERE r.session = s.id AND r.id = (${head}) AND r.status = 'QUEUED'`,
           ),
+          busy: countRunning,
         },
         (found, write) => {
           const run = rowOf(found['run'])
-          if (run === null) return undefined
+          // Where it waits for what runs elsewhere, it is found by `waiting` once there is room.
+          if (run === null || integer(found['busy']) >= maxRunningPerSession) return undefined
           const status = after('QUEUED', 'claim')
           return lease(run, write, { status, step: 'claimed', started_at: at })
         },
@@ -200,7 +213,8 @@ export function createClaims(
         JOIN sessions s ON s.id = r.session
         WHERE r.instance = ${presence.name} AND r.ended_at IS NULL AND r.status = 'QUEUED' AND NOT EXISTS (
           SELECT FROM replies q WHERE q.session = r.session AND q.conversation = r.conversation
-            AND q.status IN ('RUNNING', 'ACTION_REQUIRED'))`)
+            AND q.status IN ('RUNNING', 'ACTION_REQUIRED'))
+          AND ${countRunning} < ${maxRunningPerSession}::int`)
       return found.map((one) => ({
         session: toSession(one),
         conversationId: conversationIdOf(one),

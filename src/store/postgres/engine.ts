@@ -16,6 +16,7 @@ import { createTable, type Table } from './table.ts'
 export interface PostgresEngineOptions extends DatabaseOptions {
   readonly sessionKeyCheck: string
   readonly heartbeat: Heartbeat
+  readonly maxRunningPerSession: number
   readonly clock: Clock
   readonly newId: NewId
   /** The name that this start of this instance has, and no other. */
@@ -84,11 +85,12 @@ export class PostgresEngine implements Engine {
   }
 
   async #open(): Promise<void> {
-    const { clock, newId, heartbeat, sessionKeyCheck, name } = this.#options
+    const { clock, newId, name, heartbeat, sessionKeyCheck, maxRunningPerSession } = this.#options
     const db = this.#db
     const { signal } = this.#ending
     try {
-      await prepareDatabase(this.#options, sessionKeyCheck)
+      const { deadAfterMs } = heartbeat
+      await prepareDatabase({ ...this.#options, deadAfterMs }, sessionKeyCheck)
       const presence = new Presence({
         db: this.#heart,
         clock,
@@ -103,7 +105,15 @@ export class PostgresEngine implements Engine {
       await presence.begin()
       this.#presence = presence
       const sessions = new Sessions({ db, clock, newId, presence, signal })
-      this.#table = createTable({ db, sessions, presence, lanes: this.#lanes, clock, newId })
+      this.#table = createTable({
+        db,
+        sessions,
+        presence,
+        lanes: this.#lanes,
+        maxRunningPerSession,
+        clock,
+        newId,
+      })
       this.#listener.message({ type: 'opened', running: 0 })
     } catch (error) {
       this.#listener.message({ type: 'refused', message: explain(error) })

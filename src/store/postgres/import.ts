@@ -12,7 +12,8 @@ import {
   transferTables,
 } from '../transfer.ts'
 import { Database, type DatabaseOptions } from './database.ts'
-import { prepareDatabase } from './migration.ts'
+import { hasLiving, type LivingOptions } from './living.ts'
+import { prepareDatabase, versionsOf } from './migration.ts'
 import { list, type Sql, sql, raw } from './sql.ts'
 import { encodeText } from './values.ts'
 
@@ -22,6 +23,10 @@ const maxRows = 1_000
 /** Nobody waits for one of many statements that each write many rows. */
 const answerMs = 600_000
 
+export interface ImportOptions extends DatabaseOptions, LivingOptions {
+  readonly sessionKeyCheck: string
+}
+
 type Query = (statement: Sql) => Promise<readonly StoredRow[]>
 
 /**
@@ -30,11 +35,14 @@ type Query = (statement: Sql) => Promise<readonly StoredRow[]>
  * @throws {@link StoreOpenError} where the database is not empty, or of another session key, and {@link TransferError}
  */
 export async function importIntoPostgres(
-  options: DatabaseOptions & { readonly sessionKeyCheck: string },
+  options: ImportOptions,
   lines: AsyncIterable<TransferLine>,
 ): Promise<Totals> {
-  await prepareDatabase(options, options.sessionKeyCheck)
   await using db = new Database({ ...options, answerMs })
+  // Before anything is changed.
+  const isNew = (await versionsOf(options)).stored === 0
+  if (!isNew && (await hasLiving((statement) => db.query(statement), options))) throw inUse()
+  await prepareDatabase(options, options.sessionKeyCheck)
   let totals: Totals | undefined
   await db.transaction(async (query) => {
     await takeEmpty(query)
@@ -49,16 +57,14 @@ export async function importIntoPostgres(
   return totals
 }
 
+const inUse = () => new StoreOpenError('a gateway has the database: stop it')
+
 /** Nobody else writes until the transaction ends. */
 async function takeEmpty(query: Query): Promise<void> {
   const names = list(transferTableNames.map((name) => raw(name)))
   await query(sql`LOCK TABLE ${names} IN EXCLUSIVE MODE`)
   const [gateway] = await query(sql`SELECT name FROM instance LIMIT 1`)
-  if (gateway !== undefined) {
-    throw new StoreOpenError(
-      'a gateway has the database: stop it, or, where it was killed, start one once more and stop it',
-    )
-  }
+  if (gateway !== undefined) throw inUse()
   const counts = transferTableNames.map(
     (name) => sql`SELECT ${name} AS name WHERE EXISTS (SELECT FROM ${raw(name)})`,
   )

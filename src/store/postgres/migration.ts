@@ -1,6 +1,7 @@
 import { type StoredRow, string } from '../engine/columns.ts'
 import { StoreOpenError } from '../store.ts'
 import { Database, type DatabaseOptions } from './database.ts'
+import { hasLiving, type LivingOptions } from './living.ts'
 import { migrations } from './schema.ts'
 import { type Sql, sql, raw } from './sql.ts'
 
@@ -15,15 +16,37 @@ const ownVersion = migrations.length
 
 type Query = (statement: Sql) => Promise<readonly StoredRow[]>
 
+export type MigrationOptions = DatabaseOptions & LivingOptions
+
+/**
+ * Each version lets the one before it serve, and no older one: where the tables are older than that, no gateway may have them
+ * that would go on.
+ */
+async function refuseOlder(options: MigrationOptions): Promise<void> {
+  const isOlder = async () => {
+    const { stored, own } = await versionsOf(options)
+    return stored !== 0 && stored < own - 1
+  }
+  if (!(await isOlder())) return
+  await using db = new Database(options)
+  // One that has just brought them up to date lives as well.
+  if ((await hasLiving((statement) => db.query(statement), options)) && (await isOlder())) {
+    throw new StoreOpenError(
+      'gateways of an older version have the database: upgrade them one version at a time, or stop them',
+    )
+  }
+}
+
 /**
  * Brings the tables to this version, and compares the digest of the session key with the stored one. Tables of the next
  * version are left as they are: each version lets the one before it serve, so that instances are replaced one by one.
  * @throws {@link StoreOpenError}
  */
 export async function prepareDatabase(
-  options: DatabaseOptions,
+  options: MigrationOptions,
   sessionKeyCheck: string,
 ): Promise<void> {
+  await refuseOlder(options)
   await using db = new Database({ ...options, maxConnections: 1, answerMs: limitMs })
   await db.transaction(async (query) => {
     await query(sql`SELECT pg_advisory_xact_lock(${lock})::text`)

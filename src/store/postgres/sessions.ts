@@ -13,6 +13,8 @@ import { list, type Sql, sql, raw } from './sql.ts'
 const maxAttempts = 10
 /** How long to wait before the outcome of a write whose answer was lost is asked for again, in ms. */
 const pauseMs = 250
+/** How long it is asked for before its caller is told that the outcome is not known, in ms. */
+const doubtMs = 10_000
 
 export interface SessionsParts {
   readonly db: Database
@@ -102,7 +104,8 @@ export class Sessions {
     const { clock } = this.#parts
     const statement = write.toSql()
     const startedAt = clock.monotonic()
-    for (let wasLost = false; ;) {
+    for (let lostAt: number | undefined; ;) {
+      const wasLost = lostAt !== undefined
       try {
         const done = await this.#parts.db.query(statement)
         committed(clock.monotonic() - startedAt)
@@ -113,9 +116,9 @@ export class Sessions {
         if (error.outcome === 'conflict') return wasLost && (await this.#isDone(write))
         if (error.outcome === 'bug') throw error
         if (error.outcome === 'refused' && !wasLost) throw error
-        wasLost = true
+        lostAt ??= clock.monotonic()
         isInDoubt()
-        await this.#pause(error)
+        await this.#pause(error, lostAt)
       }
     }
   }
@@ -127,13 +130,15 @@ export class Sessions {
     return found.length === 1
   }
 
-  async #pause(cause: Error): Promise<void> {
+  async #pause(cause: Error, lostAt: number): Promise<void> {
     const { clock, signal } = this.#parts
+    const isOver = clock.monotonic() - lostAt >= doubtMs
     try {
-      await clock.sleep(pauseMs, signal)
+      if (!isOver) return await clock.sleep(pauseMs, signal)
     } catch {
-      throw new StoreError('unavailable', 'whether it was stored is not known', { cause })
+      // The store is closed.
     }
+    throw new StoreError('unknown', 'whether it was stored is not known', { cause })
   }
 }
 

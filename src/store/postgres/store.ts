@@ -19,6 +19,8 @@ export interface PostgresStoreOptions extends MainHalfOptions {
   /** A digest of the session key: stored at creation, compared at every opening. */
   readonly sessionKeyCheck: string
   readonly heartbeat?: Heartbeat
+  /** Replies of one session that run at once, over all instances. Default: no limit. */
+  readonly maxRunningPerSession?: number
 }
 
 /** Opens a store on a PostgreSQL server. @throws {@link StoreOpenError} */
@@ -29,12 +31,22 @@ export function openPostgresStore(options: PostgresStoreOptions): Promise<Store>
     maxConnections = 10,
     sessionKeyCheck,
     heartbeat = heartbeatFor(15_000),
+    maxRunningPerSession = 2 ** 31 - 1,
     clock,
   } = options
   const newId = createRandomIds()
-  // By one name in the store and to its peers.
-  const name = options.peers?.name ?? newId()
-  const engine = { url, password, maxConnections, sessionKeyCheck, heartbeat, clock, newId, name }
+  const engine = {
+    url,
+    password,
+    maxConnections,
+    sessionKeyCheck,
+    heartbeat,
+    maxRunningPerSession,
+    clock,
+    newId,
+    // By one name in the store and to its peers.
+    name: options.peers?.name ?? newId(),
+  }
   return openMainHalf((listener) => new PostgresEngine(engine, listener), {
     bearMs,
     ...options,

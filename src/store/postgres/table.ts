@@ -32,6 +32,7 @@ export interface TableParts {
   readonly sessions: Sessions
   readonly presence: WritingInstance
   readonly lanes: Lanes
+  readonly maxRunningPerSession: number
   readonly clock: Clock
   readonly newId: NewId
 }
@@ -40,16 +41,17 @@ export interface TableParts {
 const serverNow = raw(`(extract(epoch FROM clock_timestamp()) * 1000)::bigint`)
 
 /** Who answers which call. */
-export function createTable({ db, sessions, presence, lanes, clock, newId }: TableParts): Table {
+export function createTable(parts: TableParts): Table {
+  const { db, sessions, presence, lanes, maxRunningPerSession, clock, newId } = parts
   const { writeText, ...runs } = createRuns(sessions)
-  const accepting = createAccept(sessions, newId)
+  const accepting = createAccept(sessions, newId, maxRunningPerSession)
   const finish = createFinish(sessions, newId)
   return {
     openSession: (args) => sessions.open(args),
     ...createConversations(sessions),
     ...createDeletion(sessions, newId),
     accept: (args, context) => accepting.accept(args, context),
-    ...createClaims(db, sessions, presence, newId),
+    ...createClaims(parts),
     ...runs,
     writeTexts: createWriteTexts(db, lanes, clock, writeText),
     async finish(args, context) {

@@ -47,7 +47,7 @@ describe('running text on the lane', () => {
           clock: systemClock,
         }),
       )
-      instances.push({ ...stack.use(await openInstance(url, peers)), lane })
+      instances.push({ ...stack.use(await openInstance(url, { peers })), lane })
     }
     const [one, other] = instances
     if (one === undefined || other === undefined) throw new Error('there are two')

@@ -50,7 +50,13 @@ export async function takeOrphans({ store }: Instance): Promise<readonly Orphan[
   }, "a reply is nobody's")
 }
 
-export async function openInstance(url: string, peers?: PeerChannel): Promise<Instance> {
+export async function openInstance(
+  url: string,
+  {
+    peers,
+    maxRunningPerSession,
+  }: { readonly peers?: PeerChannel; readonly maxRunningPerSession?: number } = {},
+): Promise<Instance> {
   const clock = createFakeClock()
   const before = await namesIn(url).catch((): string[] => [])
   const store = await openPostgresStore({
@@ -61,6 +67,7 @@ export async function openInstance(url: string, peers?: PeerChannel): Promise<In
     sessionKeyCheck: 'check',
     peers,
     heartbeat,
+    ...(maxRunningPerSession !== undefined && { maxRunningPerSession }),
   })
   const [name = ''] = (await namesIn(url)).filter((one) => !before.includes(one))
   const beatOf = async () => {
