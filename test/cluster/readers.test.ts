@@ -5,9 +5,10 @@ import { createTalk } from '../kit/clients/talk.ts'
 import { checkAndKeep } from '../kit/history/kept.ts'
 import { type Cluster, startCluster } from '../kit/process/cluster.ts'
 import { type PostgresServer, startPostgres } from '../kit/process/postgres.ts'
+import { figure } from '../kit/process/soak.ts'
 import { createRandom } from '../kit/random.ts'
 
-const replies = repliesOr(40)
+const replies = repliesOr(figure(40, 1_000))
 const atOnce = 12
 const cutsPerReader = 5
 

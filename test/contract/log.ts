@@ -77,6 +77,20 @@ async function read(
   return items
 }
 
+/** Lets anything happen, and compares what readers were told with what was written. */
+export async function tryAnySteps(open: () => Promise<Mortal>, numRuns: number): Promise<void> {
+  const steps = fc.array(logSteps, { minLength: 1, maxLength: 120 })
+  await fc.assert(
+    fc.asyncProperty(steps, async (taken) => {
+      await using mortal = await open()
+      const model = await logModel(mortal)
+      for (const step of taken) await model.take(step)
+      await model.conclude()
+    }),
+    { numRuns },
+  )
+}
+
 /** What every engine's log promises. */
 export function logContract(
   name: string,
@@ -804,16 +818,7 @@ export function logContract(
 
     if (openMortal !== undefined) {
       it('leaves every reader, after any steps, with the state that the log tells', async () => {
-        const steps = fc.array(logSteps, { minLength: 1, maxLength: 120 })
-        await fc.assert(
-          fc.asyncProperty(steps, async (taken) => {
-            await using mortal = await openMortal()
-            const model = await logModel(mortal)
-            for (const step of taken) await model.take(step)
-            await model.conclude()
-          }),
-          { numRuns: 60 },
-        )
+        await tryAnySteps(openMortal, 60)
       })
     }
 

@@ -19,8 +19,8 @@ async function openMortal(): Promise<Mortal> {
   let process = newProcess()
   let store = disk.open(process)
   return {
-    get store() {
-      return store
+    get stores() {
+      return [store]
     },
     async crash() {
       process.isAlive = false

@@ -35,8 +35,8 @@ async function openMortal(limits?: SessionLogLimits): Promise<Mortal> {
   const openHalves = () => openStoreHalves({ file, ...(limits && { limits }) })
   let halves = await openHalves()
   return {
-    get store() {
-      return halves.store
+    get stores() {
+      return [halves.store]
     },
     async crash() {
       const killed = halves

@@ -59,6 +59,8 @@ export interface Talk {
     readonly corrected?: readonly string[]
     /** Of these there is nothing left to read. */
     readonly deleted?: readonly string[]
+    /** How many replies are read at once. Default 1. */
+    readonly atOnce?: number
   }): Promise<void>
 }
 
@@ -169,23 +171,27 @@ export function createTalk(
     listen,
     ending,
     say: async (who, input) => ending(who, (await send(who, input)).id),
-    async settle({ corrected = [], deleted = [] } = {}) {
-      for (const [replyId, who] of sent) {
-        if (deleted.includes(replyId)) {
-          recorder.add({ type: 'deleted', replyId })
-          continue
+    async settle({ corrected = [], deleted = [], atOnce = 1 } = {}) {
+      const left = sent.entries()
+      async function readSome(): Promise<void> {
+        for (const [replyId, who] of left) {
+          if (deleted.includes(replyId)) {
+            recorder.add({ type: 'deleted', replyId })
+            continue
+          }
+          const events = (await readLog(who, replyId)).map(toSeen)
+          const found = await snapshot(who, replyId)
+          recorder.add({
+            type: 'truth',
+            as: who.name,
+            replyId,
+            events,
+            ...(found && { snapshot: found }),
+            ...(corrected.includes(replyId) && { corrected: true }),
+          })
         }
-        const events = (await readLog(who, replyId)).map(toSeen)
-        const found = await snapshot(who, replyId)
-        recorder.add({
-          type: 'truth',
-          as: who.name,
-          replyId,
-          events,
-          ...(found && { snapshot: found }),
-          ...(corrected.includes(replyId) && { corrected: true }),
-        })
       }
+      await Promise.all(Array.from({ length: atOnce }, readSome))
       // Not before they have all ended.
       const counts = countChats(await system.emulator.state())
       for (const replyId of sent.keys()) {

@@ -231,7 +231,7 @@ export function check(history: History, { wordForm }: CheckOptions = {}): readon
     const { request, from, timeline } = reader
     const until = timeline.at(-1)?.place
     if (!request || !until) return
-    for (const [replyId, truth] of truths) {
+    for (const [replyId, truth] of truthsFor(request)) {
       if (owners.get(replyId) !== as || !isWanted(request, replyId)) continue
       const start = from ?? (request.replyId === undefined ? timeline[0]?.place : undefined)
       const due = truth.findLast(
@@ -249,6 +249,12 @@ export function check(history: History, { wordForm }: CheckOptions = {}): readon
         complain(1, `${request.reader} is at ${at} and missed ${eventName(due.place)}`)
       }
     }
+  }
+
+  function truthsFor({ replyId }: Open): Iterable<readonly [string, readonly Entry[]]> {
+    if (replyId === undefined) return truths
+    const truth = truths.get(replyId)
+    return truth === undefined ? [] : [[replyId, truth]]
   }
 
   function isWanted(request: Open, replyId: string): boolean {

@@ -3,7 +3,7 @@ import { expect } from 'vitest'
 import type { ConversationId, DeltaKind, Position, ReplyId } from '../../../src/domain.ts'
 import { isHighSurrogate } from '../../../src/lib/surrogate.ts'
 import type { RunLease } from '../../../src/store/run-lease.ts'
-import type { EventFilter, LogItem } from '../../../src/store/log.ts'
+import { type EventFilter, LostReplyError, type LogItem } from '../../../src/store/log.ts'
 import type { ReplyStore } from '../../../src/store/store.ts'
 import {
   beginning,
@@ -19,16 +19,18 @@ import { append, nothing } from './known-text.ts'
 import { createReader, isEnded, type Reader, type ReplyState, unseen } from './reader.ts'
 import { cursorAt, toSeen } from './seen.ts'
 
-/** A store that can be killed: what was on disk then is opened anew. */
+/** A store that one process has open, or several instances, any of which can be killed. */
 export interface Mortal extends AsyncDisposable {
-  readonly store: ReplyStore
-  /** Takes up what ran, under new leases. */
-  crash(): Promise<void>
+  readonly stores: readonly ReplyStore[]
+  /** Kills one of them, and opens what was on disk then anew. What it ran is nobody's; of several it may not know that yet. */
+  crash(index: number): Promise<void>
+  /** Of several: time passes for one of them, and what it has to write by itself is written. */
+  pass?(index: number): void
 }
 
 /** What may happen to one session's log. Numbers choose among what there is. */
 export const logSteps = fc.oneof(
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('begin' as const) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('begin' as const), at: fc.nat() }) },
   {
     weight: 12,
     arbitrary: fc.record({
@@ -49,6 +51,7 @@ export const logSteps = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant('finish' as const),
       reply: fc.nat(),
+      at: fc.nat(),
       how: fc.constantFrom('completed', 'completed', 'corrected', 'cancelled', 'by another'),
     }),
   },
@@ -57,6 +60,7 @@ export const logSteps = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant('read' as const),
       reader: fc.nat(),
+      at: fc.nat(),
       maxLength: fc.constantFrom(1, 10, 10_000),
     }),
   },
@@ -66,6 +70,7 @@ export const logSteps = fc.oneof(
       do: fc.constant('join' as const),
       filter: fc.constantFrom('none', 'reply', 'conversation'),
       reply: fc.nat(),
+      at: fc.nat(),
       from: fc.constantFrom('beginning', 'beginning', 'start', 'end'),
     }),
   },
@@ -74,8 +79,20 @@ export const logSteps = fc.oneof(
     arbitrary: fc.record({ do: fc.constant('resume' as const), reader: fc.nat(), back: fc.nat(8) }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('trim' as const) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('delete' as const), reply: fc.nat() }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('crash' as const) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('delete' as const), reply: fc.nat(), at: fc.nat() }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('crash' as const), at: fc.nat() }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('pass' as const), at: fc.nat() }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('haunt' as const),
+      lease: fc.nat(),
+      how: fc.constantFrom('append', 'finish'),
+    }),
+  },
 )
 
 type Step = typeof logSteps extends fc.Arbitrary<infer T> ? T : never
@@ -96,6 +113,12 @@ interface Place {
   readonly states: ReadonlyMap<string, ReplyState>
 }
 
+/** A reply that runs, and the index of the store that it runs on. */
+interface Running {
+  readonly lease: RunLease
+  readonly at: number
+}
+
 interface Listener {
   readonly filter: EventFilter
   readonly reader: Reader
@@ -105,11 +128,16 @@ interface Listener {
 
 const fail: Complain = (rule, problem) => expect.fail(`${rule}: ${problem}`)
 
+const choose = <T>(from: readonly T[], index: number) => from[index % Math.max(1, from.length)]
+
 /** Runs steps against a log, and checks readers against what was written. */
 export async function logModel(mortal: Mortal) {
-  const session = await openSession(mortal.store.ledger)
+  const isShared = mortal.stores.length > 1
+  const session = await openSession(storeAt(0).ledger)
   const told: Told[] = []
-  const running = new Map<ReplyId, RunLease>()
+  const running = new Map<ReplyId, Running>()
+  /** Leases that another instance has taken, or ended the replies of: whoever holds them may not know. */
+  const lost: RunLease[] = []
   const finishing = new Set<Promise<unknown>>()
   /** Whose event has which number, as far as a reader was told it. */
   const owners = new Map<number, ReplyId>()
@@ -133,23 +161,35 @@ export async function logModel(mortal: Mortal) {
     return place
   }
 
-  const choose = <T>(from: readonly T[], index: number) => from[index % Math.max(1, from.length)]
+  function storeAt(index: number): ReplyStore {
+    const store = choose(mortal.stores, index)
+    if (store === undefined) throw new Error('nobody has it open')
+    return store
+  }
+
   const ofReply = (id: string) => told.find((reply) => reply.id === id)
 
   /** Undefined: the position has expired. */
   async function read(
     listener: Listener,
     maxLength: number,
+    at = 0,
   ): Promise<readonly LogItem[] | undefined> {
     const { position } = placeOf(listener)
-    const items = await mortal.store.log.read(session.id, position, listener.filter, maxLength)
+    const { log } = storeAt(at)
+    // An instance learns what the others have written when a reader comes to it.
+    const isGone = isShared && (await log.check(session.id, position)) === 'expired'
+    const items = isGone
+      ? 'expired'
+      : await log.read(session.id, position, listener.filter, maxLength)
     if (items === 'expired') {
       listeners = listeners.filter((other) => other !== listener)
       return undefined
     }
     for (const item of items) apply(listener, item)
     // What comes after an end that is on its way to disk waits with it.
-    if (items.length === 0 && finishing.size === 0) compare(listener)
+    const isWhole = finishing.size === 0 && (!isShared || running.size === 0)
+    if (items.length === 0 && isWhole) compare(listener)
     return items
   }
 
@@ -229,15 +269,15 @@ export async function logModel(mortal: Mortal) {
     time += 1
     switch (step.do) {
       case 'begin': {
-        const lease = await runReply(mortal.store, session)
+        const lease = await runReply(storeAt(step.at), session)
         const { id, conversationId } = lease.reply
         const texts = new Map<DeltaKind, string>()
         told.push({ id, conversationId, texts, isCorrected: false, isDeleted: false })
-        running.set(id, lease)
+        running.set(id, { lease, at: step.at % mortal.stores.length })
         return
       }
       case 'append': {
-        const lease = choose([...running.values()], step.reply)
+        const lease = choose([...running.values()], step.reply)?.lease
         const reply = lease && ofReply(lease.reply.id)
         if (lease === undefined || reply === undefined) return
         const { kind, text } = step
@@ -250,7 +290,7 @@ export async function logModel(mortal: Mortal) {
         return
       }
       case 'finish': {
-        const lease = choose([...running.values()], step.reply)
+        const lease = choose([...running.values()], step.reply)?.lease
         const reply = lease && ofReply(lease.reply.id)
         if (lease === undefined || reply === undefined) return
         if (step.how !== 'by another') {
@@ -259,7 +299,8 @@ export async function logModel(mortal: Mortal) {
           return
         }
         running.delete(reply.id)
-        const outcome = await endByOther(mortal.store, session, reply.id, { at: time })
+        const outcome = await endByOther(storeAt(step.at), session, reply.id, { at: time })
+        if (isShared) lost.push(lease)
         if (outcome.type !== 'finished') throw new Error(`expected an end, got "${outcome.type}"`)
         reply.isCorrected = true
         reply.texts.set('ANSWER', outcome.reply.text).set('REASONING', outcome.reply.reasoning)
@@ -267,7 +308,10 @@ export async function logModel(mortal: Mortal) {
       }
       case 'read': {
         const listener = choose(listeners, step.reader)
-        if (listener !== undefined && (await read(listener, step.maxLength)) === undefined) {
+        if (
+          listener !== undefined &&
+          (await read(listener, step.maxLength, step.at)) === undefined
+        ) {
           expect(trims).toBeGreaterThan(0)
         }
         return
@@ -286,7 +330,7 @@ export async function logModel(mortal: Mortal) {
       case 'trim': {
         await Promise.all(finishing)
         for (const listener of listeners) while ((await read(listener, 20_000))?.length) {}
-        trims += await mortal.store.log.trim(time)
+        trims += await storeAt(0).log.trim(time)
         // Nobody has lost anything, but who stands at an event that was deleted may not be able to go on from there.
         for (const listener of listeners.filter(({ filter }) => Object.keys(filter).length === 0)) {
           const wasAtDeleted = isAtDeleted(listener)
@@ -300,18 +344,24 @@ export async function logModel(mortal: Mortal) {
         const reply = choose(told, step.reply)
         if (reply === undefined || reply.isDeleted || running.has(reply.id)) return
         await Promise.all(finishing)
-        await mortal.store.ledger.deleteConversation(session, reply.conversationId, time)
+        await storeAt(step.at).ledger.deleteConversation(session, reply.conversationId, time)
         reply.isDeleted = true
         return
       }
       case 'crash': {
         await Promise.all(finishing)
-        await mortal.crash()
-        running.clear()
-        for (const { lease } of await mortal.store.ledger.orphans()) {
+        const dead = step.at % mortal.stores.length
+        await mortal.crash(dead)
+        for (const [id, { lease, at }] of running) {
+          if (at !== dead) continue
+          running.delete(id)
+          if (isShared) lost.push(lease)
+        }
+        const next = (dead + 1) % mortal.stores.length
+        for (const { lease } of await storeAt(next).ledger.orphans()) {
           const reply = ofReply(lease.reply.id)
           if (reply === undefined) throw new Error('a reply of nobody is taken over')
-          running.set(reply.id, lease)
+          running.set(reply.id, { lease, at: next })
           reply.isCorrected = true
           reply.texts.set('ANSWER', lease.answer).set('REASONING', lease.reasoning)
         }
@@ -320,7 +370,25 @@ export async function logModel(mortal: Mortal) {
             places[index] = { position: structuredClone({ ...position }), states }
           }
         }
+        return
       }
+      case 'pass':
+        mortal.pass?.(step.at % mortal.stores.length)
+        return
+      case 'haunt':
+        await haunt(choose(lost, step.lease), step.how)
+    }
+  }
+
+  /** Whoever has lost a reply goes on with it, and brings nothing about. */
+  async function haunt(lease: RunLease | undefined, how: string): Promise<void> {
+    if (lease === undefined) return
+    try {
+      if (how === 'append') {
+        void lease.append([{ kind: 'ANSWER', offset: lease.answer.length, text: 'BOO' }])
+      } else expect((await finish(lease, completed('BOO'))).type).not.toBe('finished')
+    } catch (error) {
+      if (!(error instanceof LostReplyError)) throw error
     }
   }
 
@@ -330,7 +398,8 @@ export async function logModel(mortal: Mortal) {
     const { id: replyId, conversationId } = reply
     const filters = { none: {}, reply: { replyId }, conversation: { conversationId } }
     const filter = filters[step.filter]
-    if (step.from === 'beginning') {
+    // Where the log ends depends on how much an instance knows of what runs on the others.
+    if (step.from === 'beginning' || (step.from === 'end' && isShared)) {
       listeners.push(newListener(filter, { position: beginning, states: new Map() }))
       return
     }
@@ -338,11 +407,11 @@ export async function logModel(mortal: Mortal) {
     if (step.from === 'end') {
       const states = new Map(told.map((reply) => [reply.id, stateOf(reply)]))
       listeners.push(
-        newListener(filter, { position: await mortal.store.log.end(session.id), states }),
+        newListener(filter, { position: await storeAt(step.at).log.end(session.id), states }),
       )
       return
     }
-    const start = await mortal.store.log.start(session.id, replyId)
+    const start = await storeAt(step.at).log.start(session.id, replyId)
     if (start === undefined || start === 'expired') {
       expect(start === undefined ? reply.isDeleted : trims > 0).toBe(true)
       return
@@ -352,7 +421,7 @@ export async function logModel(mortal: Mortal) {
 
   /** Ends all that runs and lets every reader come to the end. */
   async function conclude(): Promise<void> {
-    for (const [id, lease] of running) {
+    for (const [id, { lease }] of running) {
       const reply = ofReply(id)
       if (reply !== undefined) end(reply, lease, 'completed')
     }

@@ -73,7 +73,7 @@ export async function startNemesis(replication: Replication): Promise<Nemesis> {
           await postgres.wake()
         },
         'the primary is killed': async () => {
-          // Nothing keeps standbys that nobody waits for from being behind; else it may only stand still, and is believed to be dead.
+          // Standbys that nobody waits for may be behind; and who is believed to be dead may only stand still.
           if (replication === 'asynchronous') postgres.holdBack()
           else if (random.chance(0.5)) await postgres.stop()
           await upTo(2_000)
