@@ -1,5 +1,6 @@
 import { ApolloLink, Observable } from '@apollo/client'
 import { getMainDefinition, print } from '@apollo/client/utilities'
+import { subscribe } from '../client/calls.ts'
 import type { ChatClient } from '../client/chat-client.ts'
 
 /**
@@ -7,14 +8,14 @@ import type { ChatClient } from '../client/chat-client.ts'
  * @example
  * new ApolloClient({ link: chatLink(chat), cache: new InMemoryCache({ possibleTypes, typePolicies }) })
  */
-export function chatLink(chat: Pick<ChatClient, 'execute' | 'subscribe'>): ApolloLink {
+export function chatLink(chat: ChatClient): ApolloLink {
   return new ApolloLink(
     ({ query, variables }) =>
       new Observable((observer) => {
         const definition = getMainDefinition(query)
         const document = print(query)
         if ('operation' in definition && definition.operation === 'subscription') {
-          return chat.subscribe<Record<string, unknown>>(document, variables, observer)
+          return subscribe<Record<string, unknown>>(chat, document, variables, observer)
         }
         chat.execute<Record<string, unknown>>(document, variables).then(
           (result) => {

@@ -5,6 +5,7 @@ import {
   Observable,
   type PayloadData,
 } from 'relay-runtime'
+import { subscribe } from '../client/calls.ts'
 import type { ChatClient } from '../client/chat-client.ts'
 import type { DataResult } from '../client/transport.ts'
 
@@ -13,13 +14,13 @@ import type { DataResult } from '../client/transport.ts'
  * @example
  * new Environment({ network: chatNetwork(chat), store: new Store(new RecordSource()) })
  */
-export function chatNetwork(chat: Pick<ChatClient, 'execute' | 'subscribe'>): INetwork {
+export function chatNetwork(chat: ChatClient): INetwork {
   return Network.create(
     async ({ text }, variables) =>
       responseOf(await chat.execute<PayloadData>(text ?? '', variables)),
     ({ text }, variables) =>
       Observable.create((sink) =>
-        chat.subscribe<PayloadData>(text ?? '', variables, {
+        subscribe<PayloadData>(chat, text ?? '', variables, {
           next: (result) => sink.next(responseOf(result)),
           error: (error) => sink.error(error),
           complete: () => sink.complete(),

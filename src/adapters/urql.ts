@@ -1,4 +1,5 @@
 import { type Exchange, subscriptionExchange } from '@urql/core'
+import { subscribe } from '../client/calls.ts'
 import type { ChatClient } from '../client/chat-client.ts'
 
 /**
@@ -6,13 +7,13 @@ import type { ChatClient } from '../client/chat-client.ts'
  * @example
  * new Client({ url: '/graphql', exchanges: [cacheExchange(), chatExchange(chat)] })
  */
-export function chatExchange(chat: Pick<ChatClient, 'execute' | 'subscribe'>): Exchange {
+export function chatExchange(chat: ChatClient): Exchange {
   return subscriptionExchange({
     enableAllOperations: true,
     forwardSubscription: ({ query = '', variables = {} }, { kind }) => ({
       subscribe(sink) {
         if (kind === 'subscription') {
-          return { unsubscribe: chat.subscribe(query, variables, sink) }
+          return { unsubscribe: subscribe(chat, query, variables, sink) }
         }
         chat.execute<Record<string, unknown>>(query, variables).then(
           (result) => {

@@ -1,10 +1,12 @@
 import type { ChatTransport, FileUIPart, UIMessage, UIMessageChunk } from 'ai'
-import type {
-  ChatClient,
-  ChatConversation,
-  ChatReply,
-  Message,
-  ToolOutput,
+import {
+  type ChatClient,
+  type ChatConversation,
+  type ChatReply,
+  type Message,
+  startConversation,
+  type ToolOutput,
+  uploadFile,
 } from '../client/client.ts'
 import { chunksOf, type EarlierSteps } from './chunks.ts'
 
@@ -27,7 +29,7 @@ export interface GatewayChatTransport extends ChatTransport<UIMessage> {
  * A transport for `useChat` of the AI SDK, over a client of the gateway. A chat is a conversation, and the id of an assistant's
  * message is that of its reply.
  * @example
- * const client = createChatClient({ url: '/graphql', token: () => token })
+ * const client = createChatClient({ url: '/graphql', token: () => token, transport: browserTransport() })
  * const transport = createChatTransport(client)
  * const chat = useChat({ id: 'support', transport, resume: true })
  */
@@ -39,7 +41,7 @@ export function createChatTransport(
   const assistant = assistantId === undefined ? {} : { assistantId }
   // The id of the chat is the key, so that a reload finds the conversation again.
   const startUnder = (idempotencyKey: string) =>
-    client.startConversation({ idempotencyKey, ...assistant })
+    startConversation(client, { idempotencyKey, ...assistant })
   const { conversationOf = startUnder } = options
   return {
     // A reply that is followed again begins with all its text.
@@ -58,7 +60,7 @@ export function createChatTransport(
       const attachments = await Promise.all(
         files
           .filter((file) => !isOnWeb(file))
-          .map(async (file) => await client.upload(readFile(file), assistant)),
+          .map(async (file) => await uploadFile(client, readFile(file), assistant)),
       )
       const reply = await conversation.send(textOf(last), {
         attachmentIds: attachments.map(({ id }) => id),

@@ -1,188 +1,203 @@
-import { ChatError, notFound } from './chat-error.ts'
-import { attachmentFields, type Conversations, createConversations } from './conversations.ts'
-import { fetchTransport } from './fetch-transport.ts'
-import type { Observable } from './observable.ts'
-import { type Platform, systemPlatform } from './platform.ts'
+import { type ChatError, clientError, refuse, toChatError } from './chat-error.ts'
+import * as documents from './documents.ts'
+import {
+  createGateway,
+  type Gateway,
+  type GatewayOptions,
+  type StreamReader,
+  type Variables,
+} from './gateway.ts'
+import { createSubject, type Observable } from './observable.ts'
 import { type ChatReply, createReply, type FollowedReply, type SendOptions } from './reply.ts'
-import { createRequests, type Requests } from './requests.ts'
-import type {
-  Assistant,
-  Attachment,
-  Rating,
-  ReplyEvent,
-  ReplyState,
-  ToolOutput,
-  Viewer,
-} from './schema.ts'
-import { type Connection, openSessionStream, type Position } from './session-stream.ts'
-import { createSubscriptions, type Subscriptions } from './subscriptions.ts'
-import type { Transport, UploadProgress } from './transport.ts'
+import type { Message, Page, PageArguments, ReplyEvent, ReplyState, ToolOutput } from './schema.ts'
+import type { Position } from './transport.ts'
 
-export interface ChatClientOptions {
-  /** The address of the gateway's GraphQL, such as `/graphql`. */
-  readonly url: string
-  /** The bearer token, asked for before each request and each connection. Without one the cookie is used. */
-  readonly token?: () => string | undefined | Promise<string | undefined>
-  /** Default: `fetchTransport()`. */
-  readonly transport?: Transport
-  readonly headers?: Readonly<Record<string, string>>
+export interface ChatClientOptions extends GatewayOptions {
   /** Called when the stream has ended for good; the replies that were followed reject with the same error. */
   readonly onError?: (error: ChatError) => void
-  /** Attempts without progress before a request or the stream fails. Default 10, about a minute and a half. */
-  readonly maxAttempts?: number
-  /** For tests. */
-  readonly platform?: Platform
 }
 
-export interface ChatClient
-  extends Conversations, Pick<Subscriptions, 'subscribe'>, Pick<Requests, 'execute'> {
+export interface Connection {
+  /** `idle`: nothing is followed. `waiting`: until the next attempt. `failed`: until something is followed anew. */
+  readonly status: 'idle' | 'connecting' | 'open' | 'waiting' | 'failed'
+  readonly error?: ChatError
+}
+
+export interface ChatConversation {
+  readonly id: string
+  /** Default: the last 20, oldest first. */
+  messages(page?: PageArguments): Promise<Page<Message>>
+  send(
+    text: string,
+    options?: Omit<SendOptions, 'conversationId' | 'assistantId'>,
+  ): Promise<ChatReply>
+  /** The replies that are not at their end, in the order in which they run. */
+  openReplies(): Promise<readonly ChatReply[]>
+}
+
+export interface ChatClient extends Gateway {
   /** Resolves when the message is stored. The reply goes on by itself. */
   send(text: string, options?: SendOptions): Promise<ChatReply>
   /** Follows a reply that was begun elsewhere, such as before a reload. */
   follow(replyId: string): Promise<ChatReply>
   cancel(replyId: string): Promise<ReplyState>
   submitToolOutputs(replyId: string, outputs: readonly ToolOutput[]): Promise<ReplyState>
-  upload(
-    file: unknown,
-    options?: {
-      readonly assistantId?: string
-      readonly onProgress?: (progress: UploadProgress) => void
-    },
-  ): Promise<Attachment>
-  /** `messageId`: of the answer. */
-  rate(
-    messageId: string,
-    rating: Rating,
-    options?: { readonly reasons?: readonly string[]; readonly comment?: string },
-  ): Promise<void>
-  removeRating(messageId: string): Promise<void>
-  assistants(): Promise<readonly Assistant[]>
-  viewer(): Promise<Viewer>
+  /** Makes no request. */
+  conversation(id: string): ChatConversation
   /** Calls with each event of the session from now on, on any device. Returns a function that stops it. */
   onEvent(listener: (event: ReplyEvent) => void): () => void
-  /** The data of any other query or mutation. */
-  query<Data>(document: string, variables?: Readonly<Record<string, unknown>>): Promise<Data>
+  /** Resolves when no later event of the session will be missed by the stream. */
+  position(): Promise<Position>
   readonly connection: Observable<Connection>
   /** Ends the stream and what waits for it. Replies go on without their readers. */
   close(): void
 }
 
-const toolCallFields = 'toolCalls{callId kind name arguments}'
-const replyFields = `id status text reasoning queuePosition followUps question{text options fields{name type isRequired}}omitted ${toolCallFields}actionExpiresAt contextReset upstreamCancelled usage{inputTokens outputTokens totalTokens}failure{code message retryable retryAfterMs}conversation{id}message{id text}answer{id}`
-const reply = `reply{${replyFields}}`
-const limit = '{limit remaining resetAt}'
-
-interface Joining {
-  found?: FollowedReply
-  reply?: Promise<ChatReply>
-}
-
 /**
  * A client of one session: it sends messages and follows their replies over one stream, which resumes by itself.
  * @example
- * const chat = createChatClient({ url: '/graphql', token: () => token })
+ * const chat = createChatClient({ url: '/graphql', token: () => token, transport: browserTransport() })
  * const reply = await chat.send('hello')
  * for await (const text of reply.text) console.log(text)
  */
-export function createChatClient({
-  url,
-  token = () => undefined,
-  transport = fetchTransport(),
-  headers: ownHeaders,
-  onError,
-  maxAttempts = 10,
-  platform = systemPlatform,
-}: ChatClientOptions): ChatClient {
+export function createChatClient(options: ChatClientOptions): ChatClient {
+  const gateway = createGateway(options)
+  const { query, mutate } = gateway
   /** The replies that are not at their end. */
   const followed = new Map<string, FollowedReply>()
-  /** Replies that are to be followed and are not known yet. */
-  const joining = new Map<string, Joining>()
   const listeners = new Set<(event: ReplyEvent) => void>()
-  /** Events of replies whose `sendMessage` may not have returned yet. */
-  const unclaimed: ReplyEvent[] = []
+  const connection = createSubject<Connection>({ status: 'idle' })
+  /** Events that came while a state was read, or before the response to the message. */
+  const held: ReplyEvent[] = []
+  let reading = 0
   let sending = 0
+  let isRunning = false
+  let isClosed = false
+  /** The last whole event, after which the stream goes on. */
+  let cursor: string | undefined
+  /** Known once there is a cursor. */
+  let viewer: Position
+  let positioning: Promise<unknown> | undefined
 
-  async function headers() {
-    const bearer = await token()
-    return { ...ownHeaders, ...(bearer && { authorization: `Bearer ${bearer}` }) }
-  }
-  const surroundings = { url, transport, platform, headers, maxAttempts }
-  const requests = createRequests(surroundings)
-  const { execute, mutate } = requests
-  const query = async <Data>(document: string, variables?: Readonly<Record<string, unknown>>) =>
-    (await execute<Data>(document, variables)).data
-  const newKey = () => newIdempotencyKey(platform.random)
-  const stream = openSessionStream({
-    ...surroundings,
-    readPosition,
-    take(event) {
-      for (const listener of listeners) listener(event)
-      const reply = followed.get(event.replyId)
-      if (reply) reply.take(event)
-      else if (sending > 0) unclaimed.push(event)
-    },
-    fail(error) {
-      for (const reply of followed.values()) reply.fail(error)
-      onError?.(error)
-    },
-  })
-  const subscriptions = createSubscriptions(surroundings, stream)
-  const stopWake = transport.onWake?.((isNewNetwork) => {
-    stream.wake(isNewNetwork)
-    subscriptions.wake(isNewNetwork)
-  })
+  const isWanted = () => !isClosed && sending + followed.size + listeners.size > 0
 
-  async function readPosition(): Promise<Position> {
-    const ids = [...new Set([...followed.keys(), ...joining.keys()])]
-    const { viewer, nodes } = await query<{
-      readonly viewer: Pick<Viewer, 'sessionFingerprint' | 'eventCursor' | 'keepAliveMs'>
-      readonly nodes: readonly (ReplyState | null)[]
-    }>(
-      `query($ids:[ID!]!){viewer{sessionFingerprint eventCursor keepAliveMs}nodes(ids:$ids){...on Reply{${replyFields}}}}`,
-      { ids },
-    )
-    const { eventCursor: cursor, keepAliveMs, sessionFingerprint: fingerprint } = viewer
-    for (const [index, id] of ids.entries()) {
-      const state = nodes[index]
-      const known = followed.get(id)
-      if (!state) {
-        known?.fail(notFound())
-        continue
-      }
-      known?.restore(state, cursor)
-      const joined = joining.get(id)
-      if (joined) joined.found = known ?? adopt(state, cursor)
+  const become = (status: Connection['status']) => connection.set({ status })
+
+  /** Reads the stream of the session for as long as it is wanted. */
+  async function run(): Promise<void> {
+    if (isRunning || !isWanted()) return
+    let error: ChatError | undefined
+    isRunning = true
+    try {
+      while (isWanted()) await gateway.stream(reader)
+    } catch (cause) {
+      error = toChatError(cause)
     }
-    return { cursor, keepAliveMs, fingerprint }
+    isRunning = false
+    if (!error) return become('idle')
+    connection.set({ status: 'failed', error })
+    failAll(error)
+    options.onError?.(error)
+  }
+
+  const reader: StreamReader<{ readonly replies: ReplyEvent }> = {
+    query: documents.sessionEvents,
+    isWanted,
+    async start() {
+      become('connecting')
+      const at = await position()
+      return [{ after: cursor }, at]
+    },
+    alive: () => connection.snapshot().status === 'open' || become('open'),
+    next({ data: { replies: event } }) {
+      cursor = event.cursor
+      for (const listener of listeners) listener(event)
+      deliver(event)
+    },
+    lost({ code, retryable, resumeAfter }) {
+      // The position could not be read, for which enough was tried.
+      if (!cursor) return false
+      if (!retryable) cursor = resumeAfter
+      become('waiting')
+      return retryable || /^(SUBSCRIPTION|BAD_USER|INTERNAL)_/.test(code)
+    },
+  }
+
+  function failAll(error: ChatError): void {
+    for (const reply of followed.values()) reply.fail(error)
+  }
+
+  async function position(): Promise<Position> {
+    if (!cursor) await (positioning ??= read().finally(() => (positioning = undefined)))
+    return viewer
+  }
+
+  function deliver(event: ReplyEvent): void {
+    const reply = reading ? undefined : followed.get(event.replyId)
+    if (reply) reply.take(event)
+    else if (reading + sending) held.push(event)
+  }
+
+  /** Delivers what was held, and closes the stream if it is not wanted any more. */
+  function release(): void {
+    held.splice(0).forEach(deliver)
+    if (!isWanted()) gateway.wake(false)
+  }
+
+  /** Reads the states of all replies that are followed, and of another one. */
+  async function read(id?: string) {
+    const ids = [...followed.keys(), ...(id ? [id] : [])]
+    reading += 1
+    try {
+      const found = await query<{
+        readonly viewer: Position
+        readonly nodes: readonly (ReplyState | null)[]
+      }>(documents.position, { ids })
+      viewer = found.viewer
+      const { eventCursor } = viewer
+      cursor ??= eventCursor
+      return ids.map((one, index) => {
+        const state = found.nodes[index]
+        const known = followed.get(one)
+        if (state) {
+          known?.restore(state, eventCursor)
+          return adopt(state, eventCursor)
+        }
+        known?.fail(clientError('NOT_FOUND'))
+        return undefined
+      })
+    } finally {
+      reading -= 1
+      release()
+    }
   }
 
   /** Follows a reply to its end. */
-  function adopt(state: ReplyState, cursor = ''): FollowedReply {
+  function adopt(state: ReplyState, at = ''): ChatReply {
     const { id } = state
     const known = followed.get(id)
-    if (known) return known
-    const created = createReply(state, cursor, { cancel, submitToolOutputs })
-    if (!created.isOpen) return created
-    followed.set(id, created)
-    const release = stream.want()
-    const stop = created.reply.state.subscribe(() => {
-      if (created.isOpen) return
-      stop()
+    if (known) return known.reply
+    const created = createReply(state, at, { cancel, submitToolOutputs })
+    const leave = () => {
       followed.delete(id)
       release()
-    })
-    for (const event of unclaimed) if (event.replyId === id) created.take(event)
-    return created
+    }
+    created.reply.done.then(leave, leave)
+    if (created.isOpen) {
+      followed.set(id, created)
+      void run()
+    }
+    return created.reply
   }
 
   async function send(
     text: string,
     { parameters, metadata, idempotencyKey = newKey(), ...more }: SendOptions = {},
   ): Promise<ChatReply> {
-    const release = stream.want()
     sending += 1
+    void run()
     try {
-      await stream.position()
+      await position()
       const input = {
         ...more,
         text,
@@ -190,104 +205,83 @@ export function createChatClient({
         parameters: namesAndValues(parameters),
         metadata: namesAndValues(metadata),
       }
-      const sent = await mutate<{ reply: ReplyState }>('sendMessage', reply, input)
-      return adopt(sent.reply).reply
+      return adopt(
+        (await mutate<{ reply: ReplyState }>('sendMessage', input, documents.reply)).reply,
+      )
     } finally {
       sending -= 1
-      if (sending === 0) unclaimed.length = 0
       release()
     }
   }
 
-  async function follow(replyId: string): Promise<ChatReply> {
-    const known = followed.get(replyId)
-    if (known) return known.reply
-    const joined = joining.get(replyId) ?? {}
-    joining.set(replyId, joined)
-    return await (joined.reply ??= join(replyId, joined))
+  async function follow(id: string): Promise<ChatReply> {
+    return followed.get(id)?.reply ?? (await read(id)).at(-1) ?? refuse('NOT_FOUND')
   }
 
-  async function join(replyId: string, joined: Joining): Promise<ChatReply> {
-    const release = stream.want()
-    try {
-      // The first of these may have been asked before this reply joined.
-      await stream.position()
-      if (!joined.found) await stream.position(true)
-      if (!joined.found) throw notFound()
-      return joined.found.reply
-    } finally {
-      joining.delete(replyId)
-      release()
-    }
-  }
+  const change = async (name: string, input: Variables) =>
+    (await mutate<{ reply: ReplyState }>(name, input, documents.reply)).reply
+  const cancel = (replyId: string) => change('cancelReply', { replyId })
+  const submitToolOutputs = (replyId: string, outputs: readonly ToolOutput[]) =>
+    change('submitToolOutputs', { replyId, outputs })
 
-  async function cancel(replyId: string): Promise<ReplyState> {
-    return (await mutate<{ reply: ReplyState }>('cancelReply', reply, { replyId })).reply
-  }
-
-  async function submitToolOutputs(
-    replyId: string,
-    outputs: readonly ToolOutput[],
-  ): Promise<ReplyState> {
-    const input = { replyId, outputs }
-    return (await mutate<{ reply: ReplyState }>('submitToolOutputs', reply, input)).reply
-  }
+  const stopWake = options.transport.onWake?.((isNewNetwork) => {
+    gateway.wake(isNewNetwork)
+    void run()
+  })
 
   return {
+    ...gateway,
     send,
     follow,
-    ...createConversations({ query, mutate, newKey, send, follow }),
     cancel,
     submitToolOutputs,
-    query,
-    execute,
-    subscribe: subscriptions.subscribe,
-    connection: stream.connection,
-    async upload(file, { onProgress, ...input } = {}) {
-      const selection = `attachment{${attachmentFields}}`
-      const sent = { file, onProgress }
-      return (
-        await requests.upload<{ attachment: Attachment }>('uploadFile', selection, input, sent)
-      ).attachment
-    },
-    async rate(messageId, rating, options) {
-      await mutate('rateAnswer', '__typename', { messageId, rating, ...options })
-    },
-    async removeRating(messageId) {
-      await mutate('removeRating', '__typename', { messageId })
-    },
-    async assistants() {
-      const document = `{assistants{id name isAvailable greeting suggestedOpenings parameterNames metadataNames acceptsAttachments imageHosts}}`
-      return (await query<{ assistants: Assistant[] }>(document)).assistants
-    },
-    async viewer() {
-      const document = `{viewer{sessionFingerprint isGuest isOperator credentialExpiresAt eventCursor keepAliveMs limits{messages${limit}openReplies${limit}uploads${limit}maxMessageLength maxAttachments maxUploadByteSize uploadMediaTypes}}}`
-      return (await query<{ viewer: Viewer }>(document)).viewer
+    position,
+    connection,
+    conversation: (id) => {
+      const find = async (document: string, page?: object) => {
+        const found = await query<{ readonly conversation: FoundConversation | null }>(document, {
+          id,
+          ...page,
+        })
+        return found.conversation ?? refuse('NOT_FOUND')
+      }
+      return {
+        id,
+        messages: async (page = { last: 20 }) => (await find(documents.messages, page)).messages,
+        openReplies: async () =>
+          Promise.all(
+            (await find(documents.openReplies)).openReplies.map((open) => follow(open.id)),
+          ),
+        send: (text, more) => send(text, { ...more, conversationId: id }),
+      }
     },
     onEvent(listener) {
       listeners.add(listener)
-      const release = stream.want()
+      void run()
       return () => {
         listeners.delete(listener)
         release()
       }
     },
     close() {
-      requests.close()
       stopWake?.()
-      stream.close()
-      subscriptions.close()
-      const error = new ChatError({ code: 'CLOSED', message: 'The client is closed.' })
-      for (const open of followed.values()) open.fail(error)
+      isClosed = true
+      failAll(clientError('CLOSED'))
+      gateway.close()
     },
   }
 }
 
-function namesAndValues(record: Readonly<Record<string, unknown>> | undefined) {
-  return record && Object.entries(record).map(([name, value]) => ({ name, value }))
+interface FoundConversation {
+  readonly messages: Page<Message>
+  readonly openReplies: readonly { readonly id: string }[]
 }
 
 /** A key that the session has not used. It is no secret. `crypto.randomUUID` is missing in mini-programs and on plain http. */
-function newIdempotencyKey(random: () => number): string {
-  return Array.from({ length: 4 }, () => random().toString(36).slice(2)).join('')
+export function newKey(): string {
+  return `${Math.random()}${Math.random()}`
+}
+
+function namesAndValues(record: Readonly<Record<string, unknown>> | undefined) {
+  return record && Object.entries(record).map(([name, value]) => ({ name, value }))
 }

@@ -26,53 +26,57 @@ interface Details {
   readonly code: ChatErrorCode
   readonly message: string
   readonly retryable?: boolean
-  readonly retryAfterMs?: number | null | undefined
+  readonly retryAfterMs?: number | null
   readonly field?: readonly string[] | null
   readonly cause?: unknown
-  readonly resumeAfter?: string | undefined
+  readonly resumeAfter?: string
 }
-
-const retryableCodes: ReadonlySet<ChatErrorCode> = new Set([
-  'ASSISTANT_UNAVAILABLE',
-  'CONVERSATION_BUSY',
-  'DRAINING',
-  'NETWORK',
-  'QUEUE_FULL',
-  'RATE_LIMITED',
-  'UNAVAILABLE',
-])
 
 /** Every failure that the client reports. Match on `code`. */
 export class ChatError extends Error {
-  override readonly name = 'ChatError'
-  readonly code: ChatErrorCode
+  declare readonly code: ChatErrorCode
   /** Whether the same may succeed later. */
-  readonly retryable: boolean
+  declare readonly retryable: boolean
   /** Null if waiting does not help or the time is not known. */
-  readonly retryAfterMs: number | null
+  declare readonly retryAfterMs: number | null
   /** The path of the refused value in the input, such as `['conversationId']`. */
-  readonly field: readonly string[] | null
+  declare readonly field: readonly string[] | null
   /** The cursor after which a stream goes on whose credential has expired. */
-  readonly resumeAfter: string | undefined
+  declare readonly resumeAfter: string | undefined
 
-  constructor({ code, message, cause, ...more }: Details) {
-    super(message, { cause })
-    this.code = code
-    this.retryable = more.retryable ?? retryableCodes.has(code)
-    this.retryAfterMs = more.retryAfterMs ?? null
-    this.field = more.field ?? null
-    this.resumeAfter = more.resumeAfter
+  constructor(details: Details) {
+    super(details.message, details)
+    const defaults = {
+      name: 'ChatError',
+      retryable: /BUSY|DRAINING|FULL|LIMITED|NETWORK|UNAVAILABLE/.test(details.code),
+      retryAfterMs: null,
+      field: null,
+    }
+    Object.assign(this, defaults, details)
   }
 }
 
-/** The gateway could not be reached, or its response was lost. */
-export function networkError(cause?: unknown): ChatError {
-  return new ChatError({ code: 'NETWORK', message: 'The gateway could not be reached.', cause })
+const ownMessages = {
+  CLOSED: 'Closed.',
+  NETWORK: 'No connection.',
+  NOT_FOUND: 'Not found.',
+} as const
+
+/** A failure that no response tells. */
+export function clientError(
+  code: keyof typeof ownMessages,
+  more?: Pick<Details, 'cause' | 'retryAfterMs'>,
+): ChatError {
+  return new ChatError({ code, message: ownMessages[code], ...more })
 }
 
-/** The session has nothing with that id. */
-export function notFound(): ChatError {
-  return new ChatError({ code: 'NOT_FOUND', message: 'Not found.' })
+export function refuse(code: keyof typeof ownMessages): never {
+  throw clientError(code)
+}
+
+/** What is no answer of the gateway is a failure of the network. */
+export function toChatError(cause?: unknown): ChatError {
+  return cause instanceof ChatError ? cause : clientError('NETWORK', { cause })
 }
 
 /** An error of a GraphQL response. */
@@ -82,10 +86,14 @@ export interface ResponseError {
 }
 
 export function responseError(
-  errors: readonly ResponseError[] | undefined,
-  retryAfterMs?: number,
+  [error]: readonly ResponseError[] = [],
+  retryAfterMs: number | null = null,
 ): ChatError {
-  const { message = 'The response is not one of the gateway.', extensions } = errors?.[0] ?? {}
-  const { code = 'INTERNAL_SERVER_ERROR', resumeAfter } = extensions ?? {}
-  return new ChatError({ code, message, retryAfterMs, resumeAfter })
+  const message = error?.message ?? 'The response is not one of the gateway.'
+  return new ChatError({
+    code: 'INTERNAL_SERVER_ERROR',
+    ...error?.extensions,
+    message,
+    retryAfterMs,
+  })
 }

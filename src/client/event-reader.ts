@@ -16,27 +16,21 @@ export interface EventHandlers {
  */
 export function createEventReader({ event, retry }: EventHandlers): (text: string) => void {
   let rest = ''
-  let type = ''
-  let data: string[] = []
-  let id: string | undefined
   return (text) => {
-    rest += text
-    if (!/[\r\n]/.test(text)) return
-    // A line feed may still follow a carriage return at the end.
-    const end = rest.endsWith('\r') ? rest.length - 1 : rest.length
-    const lines = rest.slice(0, end).split(/\r\n|\n|\r/)
-    rest = (lines.pop() ?? '') + rest.slice(end)
-    for (const line of lines) {
-      const [, field = '', value = ''] = /^([^:]*):? ?([^]*)$/.exec(line) ?? []
-      if (line === '') {
-        if (data.length > 0) event({ type, data: data.join('\n'), id })
-        type = ''
-        data = []
-        id = undefined
-      } else if (field === 'event') type = value
-      else if (field === 'data') data.push(value)
-      else if (field === 'id') id = value
-      else if (field === 'retry' && /^\d+$/.test(value)) retry(Number(value))
+    const blocks = (rest + text).split(/\r\n\r\n|\n\n|\r\r/)
+    rest = blocks.pop() ?? ''
+    for (const block of blocks) {
+      let type = ''
+      let id: string | undefined
+      const data: string[] = []
+      for (const line of block.split(/[\r\n]+/)) {
+        const [, field, value = ''] = /^(\w+): ?(.*)$/s.exec(line) ?? []
+        if (field === 'event') type = value
+        if (field === 'data') data.push(value)
+        if (field === 'id') id = value
+        if (field === 'retry') retry(Number(value))
+      }
+      if (data.length > 0) event({ type, data: data.join('\n'), id })
     }
   }
 }

@@ -1,13 +1,13 @@
-import { ChatError, networkError } from './chat-error.ts'
+import { type ChatError, clientError, toChatError } from './chat-error.ts'
 import {
+  jsonHeaders,
   readResult,
   readStream,
-  requestHeaders,
-  streamHeaders,
+  streamType,
   uploadFields,
   uploadHeaders,
 } from './responses.ts'
-import type { Request, Result, Transport } from './transport.ts'
+import type { DataResult, Request, Transport } from './transport.ts'
 import { createUtf8Decoder } from './utf8-decoder.ts'
 
 /** The part of `wx`, `uni` or `Taro` that is used. */
@@ -75,7 +75,7 @@ export function miniProgramTransport(platform: MiniProgram): Transport {
     return task
   }
   const ask = <Data>(run: (callbacks: Callbacks) => unknown, started?: (task: Task) => void) =>
-    new Promise<Result<Data>>((resolve, reject) => {
+    new Promise<DataResult<Data>>((resolve, reject) => {
       const task = start(run, {
         success: (response) => {
           try {
@@ -84,7 +84,7 @@ export function miniProgramTransport(platform: MiniProgram): Transport {
             reject(error)
           }
         },
-        fail: (failure) => reject(networkError(failure)),
+        fail: (failure) => reject(clientError('NETWORK', { cause: failure })),
       })
       started?.(task)
     })
@@ -97,7 +97,7 @@ export function miniProgramTransport(platform: MiniProgram): Transport {
 
   return {
     request: (request) =>
-      ask((callbacks) => platform.request({ ...post(request, requestHeaders), ...callbacks })),
+      ask((callbacks) => platform.request({ ...post(request, jsonHeaders()), ...callbacks })),
     subscribe(request, sink) {
       const decode = createUtf8Decoder()
       const take = readStream(sink)
@@ -120,7 +120,7 @@ export function miniProgramTransport(platform: MiniProgram): Transport {
       const task = start(
         (callbacks) =>
           platform.request({
-            ...post(request, streamHeaders),
+            ...post(request, jsonHeaders(streamType)),
             enableChunked: true,
             responseType: 'arraybuffer',
             ...callbacks,
@@ -132,7 +132,7 @@ export function miniProgramTransport(platform: MiniProgram): Transport {
               resultOf(response, body || textOf(response.data))
               end()
             } catch (error) {
-              end(error instanceof ChatError ? error : undefined)
+              end(toChatError(error))
             }
           },
           fail: () => end(),
@@ -149,7 +149,7 @@ export function miniProgramTransport(platform: MiniProgram): Transport {
     upload: (upload) => {
       const { file, onProgress, url, headers } = upload
       if (typeof file !== 'string') throw new TypeError('"file" must be the path of a file')
-      const formData = Object.fromEntries(uploadFields(upload))
+      const formData = uploadFields(upload)
       return ask(
         (callbacks) =>
           platform.uploadFile({
@@ -185,7 +185,7 @@ export function miniProgramTransport(platform: MiniProgram): Transport {
 function resultOf<Data>(
   { statusCode, header = {} }: MiniProgramResponse,
   body: string,
-): Result<Data> {
+): DataResult<Data> {
   const [, wait] = Object.entries(header).find(([name]) => /^retry-after$/i.test(name)) ?? []
   return readResult(statusCode, body, wait)
 }

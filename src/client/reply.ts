@@ -15,8 +15,8 @@ export interface ChatReply {
   readonly done: Promise<ReplyState>
   readonly state: Observable<ReplyState>
   /** Stops the reply; the text so far stays. */
-  cancel(): Promise<void>
-  submitToolOutputs(outputs: readonly ToolOutput[]): Promise<void>
+  cancel(): Promise<ReplyState>
+  submitToolOutputs(outputs: readonly ToolOutput[]): Promise<ReplyState>
 }
 
 export interface SendOptions {
@@ -49,33 +49,63 @@ export interface FollowedReply {
 
 const endings: readonly ReplyStatus[] = ['COMPLETED', 'FAILED', 'CANCELLED']
 
+/** The texts of a reply, by the kinds of deltas that make them. */
+const tracks = [
+  ['REASONING', 'reasoning'],
+  ['ANSWER', 'text'],
+] as const
+
 /** @param cursor the position at which `initial` was read. */
 export function createReply(
   initial: ReplyState,
   cursor: string,
   actions: ReplyActions,
 ): FollowedReply {
-  const subject = createSubject(initial)
-  const events = [...eventsBetween(undefined, initial, cursor)]
-  let error: ChatError | undefined
-  /** Whether deltas may come that the restored state has already. */
-  let isAhead = true
-  const ended = () => error !== undefined || endings.includes(subject.snapshot().status)
-
-  const done = new Promise<ReplyState>((resolve, reject) => {
-    subject.subscribe(settle)
-    settle()
-    function settle() {
-      const state = subject.snapshot()
-      if (state.failure) error ??= new ChatError(state.failure)
-      if (error) reject(error)
-      else if (ended()) resolve(state)
-    }
-  })
-  // A caller who reads `text` or `events` alone has no use for the rejection.
-  done.catch(() => undefined)
-
   const { id } = initial
+  const subject = createSubject<ReplyState>({ ...initial, text: '', reasoning: '' })
+  const events: ReplyEvent[] = []
+  let isOpen = true
+  /** Whether deltas may come that the restored state has already. */
+  let isAhead: boolean
+  let resolve: (state: ReplyState) => void
+  let reject: (error: ChatError) => void
+  const done = new Promise<ReplyState>((...settle) => ([resolve, reject] = settle))
+
+  function become(state: ReplyState, news: readonly ReplyEvent[], reason?: ChatError) {
+    events.push(...news)
+    const error = state.failure ? new ChatError(state.failure) : reason
+    isOpen = !error && !endings.includes(state.status)
+    if (error) reject(error)
+    else if (!isOpen) resolve(state)
+    subject.set(state)
+  }
+
+  const restore = (read: ReplyState, at: string) => {
+    if (!isOpen) return
+    isAhead = true
+    const known = subject.snapshot()
+    const state = { ...read }
+    const position = { cursor: at, replyId: id }
+    const { status, actionExpiresAt: expiresAt, failure } = read
+    const news: ReplyEvent[] = []
+    for (const [kind, track] of tracks) {
+      const text = read[track]
+      // An instance of the gateway that does not run the reply may know less of it than the stream has shown.
+      if (known[track].startsWith(text) && !endings.includes(status)) state[track] = known[track]
+      else if (known[track] !== text) {
+        news.push({ __typename: 'ReplyDelta', ...position, kind, offset: 0, text })
+      }
+    }
+    // Those that follow carry all of the state.
+    const told = { ...read, ...position }
+    if (expiresAt) news.push({ ...told, __typename: 'ReplyActionRequired', expiresAt })
+    if (failure) news.push({ ...told, __typename: 'ReplyFailed', failure })
+    if (status === 'COMPLETED') news.push({ ...told, __typename: 'ReplyCompleted', reply: read })
+    if (status === 'CANCELLED') news.push({ ...told, __typename: 'ReplyCancelled' })
+    become(state, news)
+  }
+  restore(initial, cursor)
+
   const reply: ChatReply = {
     id,
     conversationId: initial.conversation.id,
@@ -84,116 +114,67 @@ export function createReply(
     },
     events: {
       async *[Symbol.asyncIterator]() {
-        for (let index = 0; ;) {
-          const event = events[index]
-          if (event) {
-            index += 1
-            yield event
-          } else if (!ended()) await nextChange(subject)
-          else if (error && !subject.snapshot().failure) throw error
-          else return
+        for (let seen = 0; ;) {
+          const news = events.slice(seen)
+          seen += news.length
+          yield* news
+          if (seen < events.length) continue
+          if (!isOpen) break
+          await nextChange(subject)
         }
+        if (!subject.snapshot().failure) await done
       },
     },
     text: {
       async *[Symbol.asyncIterator]() {
-        for (let shown = ''; ;) {
+        let shown = ''
+        for await (const _ of reply.events) {
           const { text } = subject.snapshot()
           if (text !== shown) yield (shown = text)
-          else if (!ended()) await nextChange(subject)
-          else if (error) throw error
-          else return
         }
+        await done
       },
     },
     done,
     state: subject,
-    async cancel() {
-      await actions.cancel(id)
-    },
-    async submitToolOutputs(outputs) {
-      await actions.submitToolOutputs(id, outputs)
-    },
+    cancel: () => actions.cancel(id),
+    submitToolOutputs: (outputs) => actions.submitToolOutputs(id, outputs),
   }
   return {
     reply,
     get isOpen() {
-      return !ended()
+      return isOpen
     },
     take(event) {
-      if (ended()) return
       const state = subject.snapshot()
       const next = stateAfter(state, event)
-      if (isAhead && isBehind(state, next, event)) return
-      isAhead = false
-      events.push(event)
-      subject.set(next)
+      // A delta that only repeats what a restored state has would let the text shrink and grow again. A correction is empty.
+      const isBehind =
+        isAhead &&
+        'offset' in event &&
+        event.text &&
+        state.text.startsWith(next.text) &&
+        state.reasoning.startsWith(next.reasoning)
+      if (!isOpen || isBehind) return
+      isAhead &&= event.__typename === 'ReplyStarted'
+      become(next, [event])
     },
-    restore(read, at) {
-      if (ended()) return
-      isAhead = true
-      const known = subject.snapshot()
-      const state = endings.includes(read.status) ? read : withLongerTexts(known, read)
-      events.push(...eventsBetween(known, state, at))
-      subject.set(state)
+    restore,
+    fail(error) {
+      if (isOpen) become({ ...subject.snapshot() }, [], error)
     },
-    fail(reason) {
-      if (ended()) return
-      error = reason
-      subject.set({ ...subject.snapshot() })
-    },
-  }
-}
-
-/** An instance of the gateway that does not run the reply may know less of it than the stream has shown. */
-function withLongerTexts(known: ReplyState, read: ReplyState): ReplyState {
-  const { text, reasoning } = known
-  return {
-    ...read,
-    ...(text.startsWith(read.text) && { text }),
-    ...(reasoning.startsWith(read.reasoning) && { reasoning }),
-  }
-}
-
-/** Whether a delta only repeats what a restored state has, so that the shown text would shrink and grow again. */
-function isBehind(state: ReplyState, next: ReplyState, event: ReplyEvent): boolean {
-  if (event.__typename !== 'ReplyDelta' || event.text === '') return false
-  return state.text.startsWith(next.text) && state.reasoning.startsWith(next.reasoning)
-}
-
-/** The events that lead from a known state to one that was read. */
-function* eventsBetween(
-  known: ReplyState | undefined,
-  state: ReplyState,
-  cursor: string,
-): Generator<ReplyEvent, void, undefined> {
-  const at = { cursor, replyId: state.id }
-  const { text, reasoning, toolCalls, actionExpiresAt: expiresAt, failure } = state
-  if (reasoning !== (known?.reasoning ?? '')) {
-    yield { __typename: 'ReplyDelta', kind: 'REASONING', offset: 0, text: reasoning, ...at }
-  }
-  if (text !== (known?.text ?? '')) {
-    yield { __typename: 'ReplyDelta', kind: 'ANSWER', offset: 0, text, ...at }
-  }
-  if (expiresAt !== null) yield { __typename: 'ReplyActionRequired', toolCalls, expiresAt, ...at }
-  if (failure) yield { __typename: 'ReplyFailed', failure, ...at }
-  const { followUps, question, omitted, contextReset, usage, answer, upstreamCancelled } = state
-  const told = { text, followUps, question, omitted, contextReset, usage, reply: { answer } }
-  if (state.status === 'COMPLETED') yield { __typename: 'ReplyCompleted', ...told, ...at }
-  if (state.status === 'CANCELLED') {
-    yield { __typename: 'ReplyCancelled', upstreamCancelled, ...at }
   }
 }
 
 /** The state of a reply after an event. */
 export function stateAfter(state: ReplyState, event: ReplyEvent): ReplyState {
-  const running = {
+  const running: ReplyState = {
     ...state,
     status: 'RUNNING',
     queuePosition: null,
     toolCalls: [],
     actionExpiresAt: null,
-  } as const
+  }
   switch (event.__typename) {
     case 'ReplyStarted':
       return running
@@ -202,18 +183,13 @@ export function stateAfter(state: ReplyState, event: ReplyEvent): ReplyState {
       // Applying a delta twice changes nothing, and a correction is a delta at an earlier offset.
       return { ...running, [track]: state[track].slice(0, event.offset) + event.text }
     }
-    case 'ReplyActionRequired':
-      return {
-        ...running,
-        status: 'ACTION_REQUIRED',
-        toolCalls: event.toolCalls,
-        actionExpiresAt: event.expiresAt,
-      }
+    case 'ReplyActionRequired': {
+      const { toolCalls, expiresAt: actionExpiresAt } = event
+      return { ...running, status: 'ACTION_REQUIRED', toolCalls, actionExpiresAt }
+    }
     case 'ReplyCompleted': {
-      const { text, followUps, question, omitted, contextReset, usage, reply } = event
-      const { answer } = reply
-      const told = { text, followUps, question, omitted, contextReset, usage, answer }
-      return { ...running, status: 'COMPLETED', ...told }
+      const { __typename, cursor: _cursor, replyId: _replyId, reply, ...told } = event
+      return { ...running, ...told, ...reply, status: 'COMPLETED' }
     }
     case 'ReplyFailed':
       return { ...running, status: 'FAILED', failure: event.failure }

@@ -1,15 +1,13 @@
-import { networkError, responseError } from './chat-error.ts'
+import { responseError, toChatError } from './chat-error.ts'
 import { createEventReader } from './event-reader.ts'
-import type { Request, Result, StreamSink } from './transport.ts'
+import type { DataResult, Request, Result, StreamSink } from './transport.ts'
 
-export const streamHeaders = {
-  accept: 'text/event-stream',
+/** The headers of a request whose response is to be of this type. */
+export const jsonHeaders = (accept = 'application/json') => ({
+  accept,
   'content-type': 'application/json',
-} as const
-export const requestHeaders = {
-  accept: 'application/json',
-  'content-type': 'application/json',
-} as const
+})
+export const streamType = 'text/event-stream'
 
 /** A browser sends a form without asking only if it has no header of its own. */
 export const uploadHeaders = {
@@ -18,42 +16,48 @@ export const uploadHeaders = {
 } as const
 
 /** The form fields that stand before the file, which is the field `0`. */
-export function uploadFields({ operation }: Request): readonly (readonly [string, string])[] {
-  return [
-    ['operations', JSON.stringify(operation)],
-    ['map', '{"0":["variables.input.file"]}'],
-  ]
-}
+export const uploadFields = ({ operation }: Request) => ({
+  operations: JSON.stringify(operation),
+  map: '{"0":["variables.input.file"]}',
+})
 
 /** @throws a ChatError for a response without data. */
 export function readResult<Data>(
   status: number,
   body: string,
   retryAfter?: string | null,
-): Result<Data> {
-  const result = parseResult<Data>(body)
-  if (result?.data) return result
+): DataResult<Data> {
+  const { data, errors } = parseResult<Data>(body)
+  if (data) return { data, ...(errors && { errors }) }
   // A proxy in between answers in its own words.
-  if (!result?.errors && status >= 500) throw networkError()
-  throw responseError(result?.errors, retryAfter ? Number(retryAfter) * 1_000 : undefined)
+  if (!errors && status >= 500) throw toChatError()
+  throw responseError(errors, retryAfter ? Number(retryAfter) * 1_000 : null)
 }
 
 /** Reads an event stream of the gateway from pieces of text. */
-export function readStream<Data>(sink: StreamSink<Data>): (text: string) => void {
-  return createEventReader({
+export const readStream = <Data>(sink: StreamSink<Data>) =>
+  createEventReader({
     event({ type, data, id }) {
-      if (type === 'next') sink.next(parseResult<Data>(data) ?? {}, id)
-      else if (type === 'complete') sink.complete()
+      if (type === 'next') takeResult(sink, parseResult<Data>(data), id)
+      if (type === 'complete') sink.complete()
     },
     retry: (ms) => sink.retry(ms),
   })
+
+/** Hands a result to the reader of a stream, which ends with one that has no data. */
+export function takeResult<Data>(
+  sink: StreamSink<Data>,
+  { data, errors }: Result<Data>,
+  cursor: string | undefined,
+): void {
+  if (data) sink.next({ data, ...(errors && { errors }) }, cursor)
+  else sink.end(responseError(errors))
 }
 
-function parseResult<Data>(text: string): Result<Data> | undefined {
+function parseResult<Data>(text: string): Result<Data> {
   try {
-    const result: Result<Data> | null = JSON.parse(text)
-    return result ?? undefined
+    return JSON.parse(text) ?? {}
   } catch {
-    return undefined
+    return {}
   }
 }

@@ -1,4 +1,5 @@
 import { ChatError, type ResponseError, responseError } from './chat-error.ts'
+import { takeResult } from './responses.ts'
 import { fetchTransport } from './fetch-transport.ts'
 import type { Request, Result, StreamSink, Transport } from './transport.ts'
 
@@ -68,7 +69,7 @@ export function webSocketTransport({
           isAccepted = true
           send({ id: '1', type: 'subscribe', payload: request.operation })
         } else if (message.type === 'next')
-          sink.next(message.payload, message.payload.extensions?.cursor)
+          takeResult(sink, message.payload, message.payload.extensions?.cursor)
         else if (message.type === 'error') end(responseError(message.payload))
         else if (message.type === 'ping') send({ type: 'pong' })
         else if (message.type === 'complete') sink.complete()

@@ -1,4 +1,4 @@
-import { ChatError, createChatClient, type Viewer } from '../client/client.ts'
+import { ChatError, createChatClient, fetchTransport, readViewer } from '../client/client.ts'
 import { el, type View } from './dom.ts'
 import { facts, redraw, showPage } from './page.ts'
 import { topBar } from './top-bar.ts'
@@ -92,9 +92,14 @@ async function guestToken(): Promise<string> {
 
 /** Undefined: the token is accepted for this page. */
 async function refusalOf(token: string, page: 'chat' | 'operator'): Promise<string | undefined> {
-  const client = createChatClient({ url: facts.graphql, token: () => token, maxAttempts: 1 })
+  const client = createChatClient({
+    url: facts.graphql,
+    token: () => token,
+    transport: fetchTransport(),
+    maxAttempts: 1,
+  })
   try {
-    const { isOperator }: Viewer = await client.viewer()
+    const { isOperator } = await readViewer(client)
     return page === 'operator' && !isOperator ? words().signIn.notOperator : undefined
   } catch (error) {
     if (error instanceof ChatError) return words().errors[error.code]

@@ -7,6 +7,7 @@ import {
   type Rating,
   type ReplyState,
   type SendOptions,
+  startConversation,
   type ToolOutput,
 } from '../client/client.ts'
 import { createSubject } from '../client/observable.ts'
@@ -183,7 +184,7 @@ export function createChat(client: ChatClient, options: ChatOptions): Chat {
   async function begin(): Promise<string> {
     const { assistantId } = options
     try {
-      const started = await client.startConversation(assistantId ? { assistantId } : {})
+      const started = await startConversation(client, assistantId ? { assistantId } : {})
       return (conversationId = started.id)
     } finally {
       starting = undefined

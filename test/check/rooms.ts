@@ -88,8 +88,8 @@ const rooms: Readonly<Record<string, Room>> = {
   react: { uses: ['client'], types: [], packages: ['react'], isForBrowsers: true },
   'ai-sdk': { uses: ['client'], types: [], packages: ['ai'], isForBrowsers: true },
   adapters: {
-    uses: [],
-    types: ['client'],
+    uses: ['client'],
+    types: [],
     packages: ['@urql/core', '@apollo/client', 'relay-runtime'],
     isForBrowsers: true,
   },

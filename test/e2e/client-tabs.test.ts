@@ -2,7 +2,7 @@ import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type * as clientModule from '../../src/client/client.ts'
 import { openBrowser } from '../kit/clients/browser.ts'
-import { bundleClient } from '../kit/clients/client-bundle.ts'
+import { bundleClient } from '../kit/clients/bundle.ts'
 import { openCuttingProxy } from '../kit/process/cutting-proxy.ts'
 import { readMeter } from '../kit/process/metrics.ts'
 import { startSystem, type System } from '../kit/process/system.ts'
@@ -46,7 +46,12 @@ describe('the tabs of a browser', () => {
     await page.goto(`${url}/health/live`)
     await page.evaluate(bundle)
     await page.evaluate((token) => {
-      const chat = client.createChatClient({ url: '/graphql', token: () => token, maxAttempts: 50 })
+      const chat = client.createChatClient({
+        url: '/graphql',
+        token: () => token,
+        transport: client.browserTransport(),
+        maxAttempts: 50,
+      })
       const shown: Record<string, string[]> = {}
       const ended: Record<string, string> = {}
       const known = new Set<string>()
@@ -197,7 +202,7 @@ describe('the tabs of a browser', () => {
     const { progress, attachment, attached } = await page.evaluate(async () => {
       const progress: { sentBytes: number; totalBytes: number }[] = []
       const file = new File(['x'.repeat(3_000_000)], 'notes.txt', { type: 'text/plain' })
-      const attachment = await tab.chat.upload(file, {
+      const attachment = await client.uploadFile(tab.chat, file, {
         assistantId: 'bot',
         onProgress: (made) => progress.push(made),
       })
@@ -217,7 +222,10 @@ describe('the tabs of a browser', () => {
     // A refusal has its code, as of any other request.
     const code = await page.evaluate(async () => {
       const file = new File(['x'], 'tool.exe', { type: 'application/x-msdownload' })
-      const sent = tab.chat.upload(file, { assistantId: 'bot', onProgress: () => undefined })
+      const sent = client.uploadFile(tab.chat, file, {
+        assistantId: 'bot',
+        onProgress: () => undefined,
+      })
       return await sent.then(() => 'none').catch((error: clientModule.ChatError) => error.code)
     })
     expect(code).toBe('INVALID_INPUT')

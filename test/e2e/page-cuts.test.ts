@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { createChatClient } from '../../src/client/client.ts'
+import { createChatClient, fetchTransport, listConversations } from '../../src/client/client.ts'
 import { openBrowser } from '../kit/clients/browser.ts'
 import { ended, openPage, paneOf, textOf } from '../kit/clients/chat-page.ts'
 import { startDemo } from '../kit/process/demo.ts'
@@ -38,8 +38,12 @@ it('the chat page shows a reply whole whose connection is cut 50 times, in two t
   for (const pane of [here, there]) await ended(pane.replies.last())
 
   const [, token = ''] = /Bearer ([\w.-]+)/.exec(demo.commandsOf('Alice').send) ?? []
-  const chat = createChatClient({ url: `${url}graphql`, token: () => token })
-  const { nodes } = await chat.conversations()
+  const chat = createChatClient({
+    url: `${url}graphql`,
+    token: () => token,
+    transport: fetchTransport(),
+  })
+  const { nodes } = await listConversations(chat)
   const { nodes: messages } = await chat.conversation(nodes[0]?.id ?? '').messages()
   chat.close()
   const stored = messages.at(-1)?.text ?? ''

@@ -17,11 +17,12 @@ import { StrictMode, useState } from 'react'
 import { createRoot } from 'react-dom/client'
 import { useChat } from '@ai-sdk/react'
 import { createChatTransport } from 'coze-graphql-gateway/ai-sdk'
-import { createChatClient } from 'coze-graphql-gateway/client'
+import { browserTransport, createChatClient } from 'coze-graphql-gateway/client'
 
 const address = new URL(location.href)
 const token = address.searchParams.get('token')
-const client = createChatClient({ url: address.searchParams.get('url'), token: () => token })
+const url = address.searchParams.get('url')
+const client = createChatClient({ url, token: () => token, transport: browserTransport() })
 const transport = createChatTransport(client, { assistantId: 'bot' })
 const messages = await transport.loadMessages('support')
 

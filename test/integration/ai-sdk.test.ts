@@ -2,7 +2,12 @@ import { Chat } from '@ai-sdk/react'
 import { lastAssistantMessageIsCompleteWithToolCalls, type UIMessage } from 'ai'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createChatTransport } from '../../src/ai-sdk/ai-sdk.ts'
-import { type ChatClient, createChatClient } from '../../src/client/client.ts'
+import {
+  type ChatClient,
+  createChatClient,
+  fetchTransport,
+  listConversations,
+} from '../../src/client/client.ts'
 import { startSystem, type System } from '../kit/process/system.ts'
 import { until } from '../kit/process/until.ts'
 
@@ -25,6 +30,7 @@ describe("the AI SDK's chat over the gateway", () => {
     createChatClient({
       url: `${system.gateway.url}/graphql`,
       token: () => system.person(name).token,
+      transport: fetchTransport(),
     })
   const open = (id: string, client = alice, assistantId = 'bot') =>
     new Chat<UIMessage>({ id, transport: createChatTransport(client, { assistantId }) })
@@ -127,7 +133,7 @@ describe("the AI SDK's chat over the gateway", () => {
     expect(chat.messages).toHaveLength(2)
     const types = chat.messages.at(-1)?.parts.map(({ type }) => type)
     expect(types).toContain('dynamic-tool')
-    const [conversation] = (await alice.conversations({ first: 1 })).nodes
+    const [conversation] = (await listConversations(alice, { first: 1 })).nodes
     const stored = await alice.conversation(conversation?.id ?? '').messages()
     expect(shownOf(chat.messages.at(-1)).replaceAll(/\s/g, '')).toBe(
       stored.nodes.at(-1)?.text.replaceAll(/\s/g, ''),

@@ -14,7 +14,7 @@ import { typePolicies } from '../../schema/type-policies.ts'
 import { chatLink } from '../../src/adapters/apollo.ts'
 import { chatNetwork } from '../../src/adapters/relay.ts'
 import { chatExchange } from '../../src/adapters/urql.ts'
-import { type ChatClient, createChatClient } from '../../src/client/client.ts'
+import { type ChatClient, createChatClient, fetchTransport } from '../../src/client/client.ts'
 import { openCuttingProxy } from '../kit/process/cutting-proxy.ts'
 import { startSystem, type System } from '../kit/process/system.ts'
 
@@ -212,7 +212,12 @@ describe.each(Object.entries(adapters))('%s with the client below it', (_, adapt
     const stack = new AsyncDisposableStack()
     const proxy = stack.use(await openCuttingProxy(() => 15_000))
     proxy.forwardTo(system.gateway.url)
-    const chat = createChatClient({ url: `${proxy.url}/graphql`, token, maxAttempts: 20 })
+    const chat = createChatClient({
+      url: `${proxy.url}/graphql`,
+      token,
+      transport: fetchTransport(),
+      maxAttempts: 20,
+    })
     stack.defer(() => chat.close())
     return { proxy, ...adapt(chat), [Symbol.asyncDispose]: () => stack.disposeAsync() }
   }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
+  type ChatClient,
   type ChatClientOptions,
   createChatClient,
   fetchTransport,
@@ -36,7 +37,7 @@ describe('a reply whose connection is cut 50 times', () => {
   afterAll(() => system[Symbol.asyncDispose]())
 
   /** Follows a long reply through a network that cuts each connection after some bytes. */
-  async function follow(open: (options: ChatClientOptions) => ReturnType<typeof createChatClient>) {
+  async function follow(open: (options: Omit<ChatClientOptions, 'transport'>) => ChatClient) {
     const seed = Math.floor(Math.random() * 2 ** 31)
     const random = createRandom(seed)
     let connections = 0
@@ -53,7 +54,11 @@ describe('a reply whose connection is cut 50 times', () => {
     const { token } = system.person(`reader ${seed}`)
     const options = { token: () => token, maxAttempts: 30 }
     const chat = open({ url: `${proxy.url}/graphql`, ...options })
-    const direct = createChatClient({ url: `${system.gateway.url}/graphql`, ...options })
+    const direct = createChatClient({
+      url: `${system.gateway.url}/graphql`,
+      transport: fetchTransport(),
+      ...options,
+    })
     try {
       const reply = await chat.send(`/speed 200 /say ${answer}`, { assistantId: 'bot' })
       const texts: string[] = []
@@ -100,7 +105,7 @@ describe('a reply whose connection is cut 50 times', () => {
     using program = await openMiniProgram({ kind })
     const createInRealm = program.evaluate(
       `(options) => client.createChatClient({ ...options, transport: client.miniProgramTransport(${kind}) })`,
-    ) as typeof createChatClient
+    ) as (options: Omit<ChatClientOptions, 'transport'>) => ChatClient
     expectWhole(await follow(createInRealm))
     expect(program.mostStreams).toBe(1)
   })

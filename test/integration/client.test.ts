@@ -1,13 +1,25 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   type ChatClientOptions,
   type ChatError,
+  clearConversation,
   createChatClient,
+  deleteConversation,
   fetchTransport,
+  findConversation,
+  listAssistants,
+  listConversations,
   miniProgramTransport,
+  rateAnswer,
+  readViewer,
+  removeRating,
+  renameConversation,
+  startConversation,
+  uploadFile,
   webSocketTransport,
 } from '../../src/client/client.ts'
 import { openMiniProgram } from '../kit/clients/mini-program.ts'
@@ -29,6 +41,7 @@ describe('the client', () => {
     const chat = createChatClient({
       url: `${system.gateway.url}/graphql`,
       token: () => token,
+      transport: fetchTransport(),
       ...options,
     })
     return { ...chat, [Symbol.dispose]: () => chat.close() }
@@ -57,7 +70,7 @@ describe('the client', () => {
   it('follows many replies over one stream', async () => {
     using chat = open('bob')
     const conversations = await Promise.all(
-      [1, 2, 3].map(async () => await chat.startConversation({ assistantId: 'bot' })),
+      [1, 2, 3].map(async () => await startConversation(chat, { assistantId: 'bot' })),
     )
     const replies = await Promise.all(
       conversations.map(async (one, index) => await one.send(`/say answer ${index}`)),
@@ -103,7 +116,7 @@ describe('the client', () => {
   it('uploads a file, tells how much of it was sent, and sends it with a message', async () => {
     using chat = open('fred')
     const file = new File(['Some notes.'], 'notes.txt', { type: 'text/plain' })
-    const attachment = await chat.upload(file, { assistantId: 'bot' })
+    const attachment = await uploadFile(chat, file, { assistantId: 'bot' })
     expect(attachment).toMatchObject({ name: 'notes.txt', mediaType: 'text/plain', byteSize: 11 })
     const attachmentIds = [attachment.id]
     const reply = await chat.send('/files', { assistantId: 'bot', attachmentIds })
@@ -118,7 +131,7 @@ describe('the client', () => {
     const path = join(await mkdtemp(join(tmpdir(), 'upload-')), 'notes.txt')
     await writeFile(path, 'Some notes.')
     const sent: number[] = []
-    const attachment = await chat.upload(path, {
+    const attachment = await uploadFile(chat, path, {
       assistantId: 'bot',
       onProgress: ({ sentBytes, totalBytes }) => sent.push(sentBytes / totalBytes),
     })
@@ -132,16 +145,16 @@ describe('the client', () => {
     const reply = await chat.send('/say hello', { assistantId: 'bot' })
     const { answer } = await reply.done
     const conversation = chat.conversation(reply.conversationId)
-    await chat.rate(answer?.id ?? '', 'LIKE')
+    await rateAnswer(chat, answer?.id ?? '', 'LIKE')
     expect((await conversation.messages()).nodes[1]?.rating).toBe('LIKE')
-    await chat.removeRating(answer?.id ?? '')
-    await conversation.rename('Greeting')
-    expect((await chat.conversations()).nodes).toMatchObject([{ title: 'Greeting' }])
-    await conversation.clear()
-    await conversation.delete()
-    expect(await conversation.get()).toBeNull()
-    expect((await chat.assistants()).map(({ name }) => name)).toEqual(['Flow', 'Bot'])
-    expect((await chat.viewer()).isOperator).toBe(false)
+    await removeRating(chat, answer?.id ?? '')
+    await renameConversation(chat, conversation.id, 'Greeting')
+    expect((await listConversations(chat)).nodes).toMatchObject([{ title: 'Greeting' }])
+    await clearConversation(chat, conversation.id)
+    await deleteConversation(chat, conversation.id)
+    expect(await findConversation(chat, conversation.id)).toBeNull()
+    expect((await listAssistants(chat)).map(({ name }) => name)).toEqual(['Flow', 'Bot'])
+    expect((await readViewer(chat)).isOperator).toBe(false)
   })
 
   it('says what refuses a message by its code', async () => {
@@ -180,10 +193,39 @@ describe('the client', () => {
     },
   )
 
+  it.each(Object.entries(transports))(
+    'is served where its documents alone are accepted, over %s',
+    async (_, transport) => {
+      const file = fileURLToPath(new URL('../../schema/client-documents.json', import.meta.url))
+      await using own = await startSystem({
+        config: { persistedDocuments: { file, only: true } },
+      })
+      const { token } = own.person('mia')
+      const chat = createChatClient({
+        url: `${own.gateway.url}/graphql`,
+        token: () => token,
+        transport: transport(),
+      })
+      const notes = new File(['Some notes.'], 'notes.txt', { type: 'text/plain' })
+      const { id } = await uploadFile(chat, notes, { assistantId: 'bot' })
+      const conversation = await startConversation(chat, { assistantId: 'bot' })
+      const reply = await conversation.send('/files', { attachmentIds: [id] })
+      expect((await reply.done).status).toBe('COMPLETED')
+      expect((await conversation.messages()).nodes).toHaveLength(2)
+      const refused = chat.query('{ viewer { isGuest } }')
+      await expect(refused).rejects.toMatchObject({ code: 'FORBIDDEN' })
+      chat.close()
+    },
+  )
+
   it('notices a gateway that hangs, and goes on when it is back', async () => {
     await using own = await startSystem({ timeouts: { keepAliveMs: 500 } })
     const { token } = own.person('kim')
-    const chat = createChatClient({ url: `${own.gateway.url}/graphql`, token: () => token })
+    const chat = createChatClient({
+      url: `${own.gateway.url}/graphql`,
+      token: () => token,
+      transport: fetchTransport(),
+    })
     const reply = await chat.send('/speed 100 /long 300', { assistantId: 'bot' })
     for await (const text of reply.text) if (text.length > 100) break
     own.gateway.signal('SIGSTOP')

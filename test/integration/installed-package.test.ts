@@ -47,8 +47,8 @@ const program = `
 `
 
 const chatProgram = (url: string, bearer: string) => `
-  import { createChatClient } from '${name}/client'
-  const chat = createChatClient({ url: '${url}/graphql', token: () => '${bearer}' })
+  import { createChatClient, fetchTransport } from '${name}/client'
+  const chat = createChatClient({ url: '${url}/graphql', token: () => '${bearer}', transport: fetchTransport() })
   const reply = await chat.send('hello from the client', { assistantId: 'bot' })
   console.log((await reply.done).text)
 `

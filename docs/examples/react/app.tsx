@@ -1,13 +1,13 @@
 import { StrictMode, useEffect } from 'react'
 import { createRoot } from 'react-dom/client'
-import { createChatClient, type ToolCall } from 'coze-graphql-gateway/client'
+import { browserTransport, createChatClient, type ToolCall } from 'coze-graphql-gateway/client'
 import { type ChatMessage, useChat } from 'coze-graphql-gateway/react'
 
 // http://localhost:8000/?token=TOKEN: a page of yours asks its own backend for the token of its user.
 const address = new URL(location.href)
 const token = address.searchParams.get('token') ?? ''
 const url = address.searchParams.get('url') ?? 'http://localhost:4000/graphql'
-const client = createChatClient({ url, token: () => token })
+const client = createChatClient({ url, token: () => token, transport: browserTransport() })
 
 function Chat() {
   // The conversation is in the address, so that a reload goes on with it.

@@ -1,5 +1,4 @@
-import type { Assistant } from '../../client/client.ts'
-import { ChatError } from '../../client/client.ts'
+import { type Assistant, ChatError, listAssistants } from '../../client/client.ts'
 import { el, type Child, type View } from '../dom.ts'
 import {
   type AssistantReport,
@@ -135,7 +134,8 @@ async function showChat(
     ],
     keepAtEnd,
   )
-  assistants = (await panes[0]?.chat.assistants()) ?? []
+  const [first] = panes
+  assistants = first ? await listAssistants(first.chat) : []
   await choose(assistants[0])
 }
 

@@ -1,13 +1,17 @@
 import {
   type Assistant,
+  browserTransport,
   type ChatClient,
   ChatError,
   type ChatErrorCode,
   type ChatReply,
   type Conversation,
   createChatClient,
-  fetchTransport,
+  listConversations,
+  readViewer,
+  startConversation,
   type ToolOutput,
+  uploadFile,
   type Viewer,
 } from '../../client/client.ts'
 import { facts, redraw } from '../page.ts'
@@ -53,7 +57,7 @@ export function createPane(
   const chat = createChatClient({
     url: facts.graphql,
     token: () => token,
-    transport: fetchTransport({ fetch }),
+    transport: browserTransport({ fetch }),
     onError: ({ code }) => fail(code),
   })
   let assistant: Assistant | undefined
@@ -68,7 +72,7 @@ export function createPane(
   let loading: Promise<unknown> | undefined
   let sending: Promise<unknown> = Promise.resolve()
   const files = createChosenFiles((file, onProgress) =>
-    attempt(() => chat.upload(file, { ...aboutAssistant(), onProgress })),
+    attempt(() => uploadFile(chat, file, { ...aboutAssistant(), onProgress })),
   )
 
   chat.connection.subscribe(redraw)
@@ -125,7 +129,7 @@ export function createPane(
   }
 
   async function readConversations(): Promise<void> {
-    const { nodes } = await chat.conversations({ first: maxConversations })
+    const { nodes } = await listConversations(chat, { first: maxConversations })
     conversations = nodes.filter((one) => one.assistant?.id === assistant?.id)
   }
 
@@ -134,7 +138,7 @@ export function createPane(
     const into = transcript
     const attachments = files.list.flatMap(({ attachment }) => attachment ?? [])
     const about = aboutAssistant()
-    const id = conversationId ?? (isNew ? (await chat.startConversation(about)).id : undefined)
+    const id = conversationId ?? (isNew ? (await startConversation(chat, about)).id : undefined)
     const reply = await chat.send(text, {
       ...about,
       ...(id !== undefined && { conversationId: id }),
@@ -181,7 +185,7 @@ export function createPane(
       assistant = next
       isNew = false
       await load(async (isLatest) => {
-        viewer ??= await chat.viewer()
+        viewer ??= await readViewer(chat)
         await readConversations()
         if (isLatest()) await show(conversations[0]?.id)
       })

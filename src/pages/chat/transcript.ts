@@ -1,10 +1,12 @@
-import type {
-  Attachment,
-  ChatClient,
-  ChatReply,
-  Message,
-  Rating,
-  ReplyState,
+import {
+  type Attachment,
+  type ChatClient,
+  type ChatReply,
+  type Message,
+  rateAnswer,
+  type Rating,
+  removeRating,
+  type ReplyState,
 } from '../../client/client.ts'
 import { redraw } from '../page.ts'
 
@@ -114,8 +116,8 @@ export function createTranscript(
       const answerId = answer?.id ?? reply?.state.snapshot().answer?.id
       if (answerId === undefined) return
       const isTakenBack = before === rating
-      if (isTakenBack) await chat.removeRating(answerId)
-      else await chat.rate(answerId, rating)
+      if (isTakenBack) await removeRating(chat, answerId)
+      else await rateAnswer(chat, answerId, rating)
       change(replyId, { rating: isTakenBack ? null : rating })
     },
   }

@@ -1,4 +1,9 @@
-import { type ChatClient, createChatClient, fetchTransport } from '../../client/client.ts'
+import {
+  browserTransport,
+  type ChatClient,
+  createChatClient,
+  fetchTransport,
+} from '../../client/client.ts'
 import { facts } from '../page.ts'
 
 /** A caller with the operators' scope. */
@@ -8,7 +13,8 @@ export interface Operator {
 }
 
 export function createOperator(token: string): Operator {
-  return { token, chat: createChatClient({ url: facts.graphql, token: () => token }) }
+  const transport = browserTransport()
+  return { token, chat: createChatClient({ url: facts.graphql, token: () => token, transport }) }
 }
 
 export type Verdict = 'UNPROVEN' | 'ISOLATED' | 'LEAKING' | 'INCONCLUSIVE' | 'BREACHED' | 'STALE'

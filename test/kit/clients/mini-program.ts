@@ -5,7 +5,7 @@ import type {
   MiniProgramRequest,
   MiniProgramUpload,
 } from '../../../src/client/mini-program-transport.ts'
-import { bundleClient } from './client-bundle.ts'
+import { bundleClient } from './bundle.ts'
 import { basename } from 'node:path'
 
 /** How a platform's `request` differs: what it returns, and whether its failure rejects too. */

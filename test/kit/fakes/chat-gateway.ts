@@ -2,14 +2,14 @@ import { setImmediate as turn } from 'node:timers/promises'
 import {
   ChatError,
   type ChatErrorCode,
+  type DataResult,
   type ReplyEvent,
   type ReplyState,
   type Request,
-  type Result,
   type StreamSink,
   type Transport,
 } from '../../../src/client/client.ts'
-import type { Platform, TabTools } from '../../../src/client/platform.ts'
+import type { Platform } from '../../../src/client/platform.ts'
 import { createFakeClock } from './clock.ts'
 
 export const keepAliveMs = 12_000
@@ -74,7 +74,7 @@ export interface FakeStream {
 }
 
 /** The gateway as a transport shows it, at the pace of a test. */
-export function createFakeChatGateway({ tabs }: { readonly tabs?: TabTools } = {}) {
+export function createFakeChatGateway() {
   const clock = createFakeClock()
   const streams: FakeStream[] = []
   const requests: Request[] = []
@@ -93,7 +93,6 @@ export function createFakeChatGateway({ tabs }: { readonly tabs?: TabTools } = {
       const timer = clock.timer(ms, ring)
       return () => timer[Symbol.dispose]()
     },
-    tabs,
   }
 
   function answer({ operation: { query, variables = {} } }: Request): object {
@@ -112,14 +111,14 @@ export function createFakeChatGateway({ tabs }: { readonly tabs?: TabTools } = {
       const known = [...keys].find(([other]) => other === key)?.[1]
       const reply = known ?? accepted(`r${(sent += 1)}`)
       keys.set(key, reply)
-      return { sendMessage: { reply } }
+      return { outcome: { reply } }
     }
     throw new Error(`nobody has told how to answer ${query}`)
   }
   const keys = new Map<string, ReplyState>()
 
   const transport: Transport = {
-    async request<Data>(request: Request): Promise<Result<Data>> {
+    async request<Data>(request: Request): Promise<DataResult<Data>> {
       requests.push(request)
       await turn()
       // A message is answered before the state is, so that what is sent and followed at once comes in this order.

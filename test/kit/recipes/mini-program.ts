@@ -1,7 +1,13 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { ChatReply, createChatClient } from '../../../src/client/client.ts'
+import {
+  type ChatClient,
+  type ChatClientOptions,
+  type ChatReply,
+  startConversation,
+  uploadFile,
+} from '../../../src/client/client.ts'
 import { type MiniProgramKind, openMiniProgram } from '../clients/mini-program.ts'
 import type { OpenChat, Shown } from './chat-steps.ts'
 
@@ -12,7 +18,7 @@ export const miniProgram =
     const program = await openMiniProgram({ kind })
     const createInRealm = program.evaluate(
       `(options) => client.createChatClient({ ...options, transport: client.miniProgramTransport(${kind}) })`,
-    ) as typeof createChatClient
+    ) as (options: Omit<ChatClientOptions, 'transport'>) => ChatClient
     const chat = createInRealm({ url, token })
     let conversation = chatId === undefined ? undefined : chat.conversation(chatId)
     const replies: ChatReply[] = []
@@ -39,7 +45,7 @@ export const miniProgram =
       const directory = await mkdtemp(join(tmpdir(), 'upload-'))
       try {
         await writeFile(join(directory, name), text)
-        return (await chat.upload(join(directory, name), { assistantId })).id
+        return (await uploadFile(chat, join(directory, name), { assistantId })).id
       } finally {
         await rm(directory, { recursive: true })
       }
@@ -60,14 +66,14 @@ export const miniProgram =
       },
       async say(text, file) {
         try {
-          conversation ??= await chat.startConversation({ assistantId })
+          conversation ??= await startConversation(chat, { assistantId })
           const attachmentIds = file === undefined ? [] : [await attach(file)]
           add(await conversation.send(text, { attachmentIds }))
         } catch (error) {
           fail(error)
         }
       },
-      stop: async () => await replies.at(-1)?.cancel(),
+      stop: async () => void (await replies.at(-1)?.cancel()),
       async answerTool(output) {
         const reply = replies.at(-1)
         const calls = reply?.state.snapshot().toolCalls ?? []

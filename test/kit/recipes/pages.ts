@@ -8,11 +8,11 @@ import type { File as SmallFile } from './recipe-client.ts'
 const client = `
 import { StrictMode, useEffect } from 'react'
 import { createRoot } from 'react-dom/client'
-import { createChatClient } from 'coze-graphql-gateway/client'
+import { browserTransport, createChatClient, uploadFile } from 'coze-graphql-gateway/client'
 
 const options = Object.fromEntries(new URL(location.href).searchParams)
 const { assistantId, chatId } = options
-const client = createChatClient({ url: '/graphql', token: () => window.askToken() })
+const client = createChatClient({ url: '/graphql', token: () => window.askToken(), transport: browserTransport() })
 function show(Chat) {
   createRoot(document.body).render(<StrictMode><Chat /></StrictMode>)
 }
@@ -34,7 +34,7 @@ function Chat() {
         code: chat.error?.code,
       }),
       async say(text, file) {
-        const attachments = file ? [await client.upload(file, { assistantId })] : []
+        const attachments = file ? [await uploadFile(client, file, { assistantId })] : []
         await chat.send(text, { attachmentIds: attachments.map(({ id }) => id) })
       },
       stop: chat.stop,

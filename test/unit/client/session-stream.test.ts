@@ -249,10 +249,65 @@ describe('the stream of a session', () => {
     expect(clock.pending).toBe(0)
   })
 
+  it('is opened for a message that is sent just when the last reply has ended', async () => {
+    const { chat, stream, streams } = open()
+    const reply = await chat.send('hello')
+    const first = await stream()
+    const sent = reply.done.then(() => chat.send('more'))
+    first.send(completed('r1', 'c1', 'Hello'))
+    const next = await sent
+    ;(await stream()).send(completed('r2', 'c2', 'More'))
+    expect((await next.done).text).toBe('More')
+    expect(streams.length).toBeLessThanOrEqual(2)
+  })
+
+  it('comes back with the network for those who listen, although it had been given up', async () => {
+    const { chat, stream, streams, clock, errors, wake } = open()
+    const seen: string[] = []
+    const stop = chat.onEvent(({ cursor }) => seen.push(cursor))
+    for (let attempt = 0; attempt <= maxAttempts; attempt += 1) {
+      ;(await stream()).end()
+      await clock.pass(20_000)
+    }
+    expect(errors).toEqual(['NETWORK'])
+    wake(true)
+    ;(await stream()).send(started('r1', 'c1'))
+    expect(seen).toEqual(['c1'])
+    expect(streams).toHaveLength(maxAttempts + 2)
+    expect(chat.connection.snapshot()).toEqual({ status: 'open' })
+    stop()
+  })
+
+  it('is given up after the attempts to read where the log ends, once', async () => {
+    const { chat, troubles, requests, clock, errors } = open()
+    troubles.push(...Array.from({ length: 50 }, () => 'LOST' as const))
+    const stop = chat.onEvent(() => undefined)
+    for (let attempt = 0; attempt < 20; attempt += 1) await clock.pass(20_000)
+    expect(errors).toEqual(['NETWORK'])
+    expect(requests).toHaveLength(maxAttempts + 1)
+    stop()
+  })
+
+  it('goes on when the token could not be had for a moment', async () => {
+    let asked = 0
+    const token = () =>
+      (asked += 1) === 2 ? Promise.reject(new TypeError('fetch failed')) : `token ${asked}`
+    const { chat, stream, clock, errors } = open({ token })
+    const stop = chat.onEvent(() => undefined)
+    await clock.pass(0)
+    await clock.pass(250)
+    expect((await stream()).after).toBe('c0')
+    expect(errors).toEqual([])
+    stop()
+  })
+
   it('goes on for the next message where it ended', async () => {
-    const { chat, stream, requests } = open()
+    const { chat, stream, requests, clock } = open()
     await chat.send('hello')
-    ;(await stream()).send(completed('r1', 'c1', 'Hello'))
+    const first = await stream()
+    first.send(completed('r1', 'c1', 'Hello'))
+    await clock.pass(0)
+    expect(first.isClosed).toBe(true)
     const next = await chat.send('more')
     const second = await stream()
     expect(second.after).toBe('c1')
@@ -288,11 +343,15 @@ describe('a message', () => {
   })
 
   it('of a closed client is refused, and so is the reply that was followed', async () => {
-    const { chat } = open()
+    const { chat, stream, errors } = open()
     const reply = await chat.send('hello')
+    const first = await stream()
     chat.close()
     await expect(reply.done).rejects.toMatchObject({ code: 'CLOSED' })
     await expect(chat.send('hello')).rejects.toMatchObject({ code: 'CLOSED' })
+    expect(first.isClosed).toBe(true)
+    expect(errors).toEqual([])
+    expect(chat.connection.snapshot()).toEqual({ status: 'idle' })
   })
 })
 
@@ -362,6 +421,25 @@ describe('a reply that is followed after a reload', () => {
     first.send(delta('r7', 'c2', 3, 'lo, '))
     await expect(chat.follow('r8')).rejects.toMatchObject({ code: 'NOT_FOUND' })
     first.send(delta('r7', 'c3', 7, 'world'))
+    expect(reply.state.snapshot().text).toBe('Hello, world')
+    chat.close()
+  })
+
+  it('leaves no gap in another one whose cursor is lost meanwhile', async () => {
+    const { chat, stream, state, clock } = open()
+    state.replies.set('r7', accepted('r7', { status: 'RUNNING', text: 'Hel' }))
+    const reply = await chat.follow('r7')
+    const first = await stream()
+    first.end('SUBSCRIPTION_CURSOR_EXPIRED')
+    await clock.pass(0)
+    state.cursor = 'c9'
+    state.replies.set('r7', accepted('r7', { status: 'RUNNING', text: 'Hello, wor' }))
+    state.replies.set('r8', accepted('r8', { status: 'RUNNING' }))
+    await chat.follow('r8')
+    await clock.pass(250)
+    const second = await stream()
+    expect(second.after).toBe('c9')
+    second.send(delta('r7', 'c10', 10, 'ld'))
     expect(reply.state.snapshot().text).toBe('Hello, world')
     chat.close()
   })
