@@ -89,6 +89,12 @@ describe('a persisted document', () => {
     expect((await ask({ documentId: id }, { only: true })).status).toBe(200)
   })
 
+  it('is accepted as text too, byte by byte', async () => {
+    const query = documents.get(id) ?? ''
+    expect((await ask({ query }, { only: true })).status).toBe(200)
+    expect((await ask({ query: `${query} ` }, { only: true })).status).toBe(403)
+  })
+
   it('is named in vain where none are configured', async () => {
     const { status, text } = await ask({ documentId: id }, { none: true })
     expect(status).toBe(400)

@@ -5,7 +5,7 @@ import type { PersistedDocuments } from '../../config/sections/persisted-documen
 import { BadRequestError, ForbiddenError, GatewayError } from '../../errors.ts'
 
 /**
- * Executes requests that name a document. With `only`, other requests are refused.
+ * Executes requests that name a document. With `only`, other requests are refused, unless their text is one of the documents.
  * @param parse throws for a document over the limits
  * @throws `TypeError` for a document that does not fit the schema or the limits, since that is better seen now than at
  * its first use.
@@ -17,7 +17,8 @@ export function usePersistedDocuments(
 ): Plugin {
   const [problem] = findDocumentProblems({ documents }, schema, parse)
   if (problem !== undefined) throw new TypeError(problem)
-  return usePersistedOperations({
+  const texts = new Set(documents.values())
+  const { onParams, ...plugin } = usePersistedOperations({
     allowArbitraryOperations: !only,
     getPersistedOperation: (id) => documents.get(id) ?? null,
     customErrors: {
@@ -26,6 +27,13 @@ export function usePersistedDocuments(
       persistedQueryOnly: () => new ForbiddenError('Only persisted documents are accepted.'),
     },
   })
+  return {
+    ...plugin,
+    onParams(payload) {
+      const { query } = payload.params
+      return query !== undefined && texts.has(query) ? undefined : onParams?.(payload)
+    },
+  }
 }
 
 /**
