@@ -50,6 +50,11 @@ type Take = (events: readonly CozeEvent[]) => Promise<void> | undefined
  * at once, pieces wait for their turn and are taken together: messages that begin then do not wait for all of them.
  */
 const pieceUnits = 5_000
+/**
+ * The first pieces of a stream wait for no turn: they bring the beginning of its run, and the first words. Else all who begin
+ * together would wait for the words of all.
+ */
+const promptPieces = 3
 /** Endings that are no failures: made once, since a stack costs more than the rest of an ending. */
 const over = new Error('the run has ended')
 const left = new Error('the consumer left')
@@ -87,6 +92,8 @@ export async function openEventStream(
   let holds = 0
   /** Pieces of the body that came all the same. */
   let held: Uint8Array[] = []
+  /** Pieces that have come, up to those that are prompt. */
+  let pieces = 0
   let sent = false
   let hasEvents = false
   let reader: StreamReader | undefined
@@ -126,7 +133,9 @@ export async function openEventStream(
         held.push(chunk)
         return
       }
-      const turn = options.turns.take(chunk.length + pieceUnits)
+      const isPrompt = pieces < promptPieces
+      if (isPrompt) pieces += 1
+      const turn = isPrompt ? undefined : options.turns.take(chunk.length + pieceUnits)
       if (turn === undefined) {
         readPiece(chunk)
       } else {

@@ -50,7 +50,8 @@ const longText = 65_536
 const longPart = 8_192
 /** Reading the next part of a log may take as long as writing this many bytes. */
 const readUnits = 131_072
-const firstReadUnits = 16_384
+/** Beginning to read takes as long as writing this many bytes, and longer if a long text is read first. */
+const beginUnits = 2_048
 
 interface SubscriptionParts extends EventParts {
   readonly selection: CompiledSelection
@@ -103,6 +104,7 @@ class RunningSubscription implements OpenSubscription {
   readonly #parts: SubscriptionParts
   #replyId: ReplyId | undefined
   #globalId = ''
+  #hasBegun = false
   #isBehind = false
 
   constructor(subscription: ReplySubscription, parts: SubscriptionParts) {
@@ -119,14 +121,23 @@ class RunningSubscription implements OpenSubscription {
   }
 
   follow(output: EventOutput, signal: AbortSignal): Promise<void> {
-    const follow = () =>
-      this.#subscription.follow((batch) => {
+    return this.#subscription.follow((batch) => {
+      signal.throwIfAborted()
+      const turn = this.#hasBegun ? undefined : this.#begin(batch)
+      if (!turn) return this.#take(batch, output, signal)
+      return turn.then(() => {
         signal.throwIfAborted()
         return this.#take(batch, output, signal)
-      }, signal)
-    // Many subscriptions may start at once, each with much to read.
-    const turn = this.#turns().take(firstReadUnits)
-    return turn ? turn.then(follow) : follow()
+      })
+    }, signal)
+  }
+
+  /** Many subscriptions may start at once, each with much to read: those that have little do not wait for the others. */
+  #begin(batch: readonly LogItem[]): Promise<void> | undefined {
+    this.#hasBegun = true
+    let units = beginUnits
+    for (const { event } of batch) units += 'text' in event ? event.text.length : 0
+    return this.#turns().take(units)
   }
 
   /** Sends the frames of a batch in order. Returns no promise while all are deltas and the reader keeps up. */

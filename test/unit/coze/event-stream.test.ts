@@ -34,6 +34,9 @@ function share(perTurn: number) {
   return { turns: createTurns(perTurn, (run) => void nextTurns.push(run)), nextTurns }
 }
 
+/** The first pieces of a stream, which wait for no turn. */
+const firstPieces = [':\n\n', ':\n\n', ':\n\n']
+
 /** An exchange in the test's hands: it plays the upstream, and sees what is done to the connection. */
 function open({ isSent = true, perTurn = 1_000_000, shared = share(perTurn) } = {}) {
   const clock = createFakeClock()
@@ -115,7 +118,7 @@ describe('event stream', () => {
     upstream.head()
     const stream = listen(await upstream.stream)
     const piece = `: ${'x'.repeat(9_000)}\n\n${delta('a')}`
-    upstream.say(piece)
+    upstream.say(...firstPieces, piece)
     expect(upstream.acts).toEqual([])
     expect(await stream.next()).toEqual(['delta a'])
     // This turn of the event loop has read as much as it may.
@@ -131,9 +134,24 @@ describe('event stream', () => {
     const upstream = open({ perTurn: 1 })
     upstream.head()
     const stream = listen(await upstream.stream)
-    upstream.say('x'.repeat(8_200), `\n\n${created}${delta('a')}`, completed + done)
+    upstream.say(...firstPieces, 'x'.repeat(8_200), `\n\n${created}${delta('a')}`, completed + done)
     upstream.sink.onEnd()
     expect(await stream.next()).toEqual(['created', 'delta a', 'completed', 'done'])
+  })
+
+  it('gives the first words of a stream at once, however many streams speak', async () => {
+    const shared = share(1)
+    const [speaking, beginning] = [open({ shared }), open({ shared })]
+    speaking.head()
+    speaking.say(...firstPieces, created + delta('a'), delta('b'))
+    expect(speaking.acts).toEqual(['pause'])
+    beginning.head()
+    const stream = listen(await beginning.stream)
+    beginning.say(created, delta('a'))
+    expect(await stream.next()).toEqual(['created', 'delta a'])
+    expect(beginning.acts).toEqual([])
+    beginning.say(delta('b'), delta('c'))
+    expect(beginning.acts).toEqual(['pause'])
   })
 
   it('lets a stream that is written as a model speaks go on before those that bring much, in the next turn', async () => {
@@ -142,6 +160,7 @@ describe('event stream', () => {
     const streams = []
     for (const upstream of [loud, quiet]) {
       upstream.head()
+      upstream.say(...firstPieces)
       streams.push(listen(await upstream.stream))
     }
     loud.say(created + delta('a'), delta('b'))
