@@ -716,6 +716,19 @@ export function ledgerContract(name: string, open: () => Promise<ReplyStore>): v
     })
 
     describe('reading', () => {
+      it('T1: tells the message of a reply that runs as it is stored, and to its own session alone', async () => {
+        await using store = await open()
+        const claim = await runReply(store, await openSession(store.ledger))
+        const { messageId } = claim.reply
+        const owner = store.ledger.session(claim.session)
+        const stranger = store.ledger.session(await openSession(store.ledger))
+        const running = await owner.messages([messageId])
+        expect(running).toMatchObject([{ id: messageId, text: 'hello' }])
+        expect(await stranger.messages([messageId])).toEqual([undefined])
+        await finish(claim, completed('answer'))
+        expect(await owner.messages([messageId])).toEqual(running)
+      })
+
       it('T1: shows nothing of another session, by whatever id', async () => {
         await using store = await open()
         const claim = await runReply(store, await openSession(store.ledger))

@@ -1,4 +1,4 @@
-import { type LogEvent, type Reply, type ReplyId, type SessionId } from '../../domain.ts'
+import type { LogEvent, Message, MessageId, Reply, ReplyId, SessionId } from '../../domain.ts'
 import type { PeerChannel } from '../peers.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { SessionLog } from '../session-log.ts'
@@ -14,6 +14,7 @@ export class Leases implements LeaseParts {
   readonly writer: TextWriter
   readonly logs: SessionLogs
   readonly #held = new Map<ReplyId, Lease>()
+  readonly #byMessage = new Map<MessageId, Lease>()
   readonly #clock: Clock
   readonly #confirmAfterMs: number
 
@@ -52,6 +53,7 @@ export class Leases implements LeaseParts {
   hold(run: StoredRun, isStarted = false): Lease {
     const lease = new Lease(run, this)
     this.#held.set(lease.text.replyId, lease)
+    this.#byMessage.set(lease.message.id, lease)
     lease.log.run(lease.text, isStarted)
     this.logs.settle(lease.log)
     return lease
@@ -77,6 +79,12 @@ export class Leases implements LeaseParts {
     return this.#held.get(replyId)
   }
 
+  /** The message of the session that a reply answers which runs here. It does not change as long as that runs. */
+  findMessage(sessionId: SessionId, id: MessageId): Message | undefined {
+    const lease = this.#byMessage.get(id)
+    return lease?.session.id === sessionId ? lease.message : undefined
+  }
+
   /**
    * The texts of those replies of the session that run, on their way to the disk ahead of whatever is called next: what a query tells of
    * them is not lost in a crash.
@@ -97,6 +105,7 @@ export class Leases implements LeaseParts {
 
   drop(lease: Lease): void {
     this.#held.delete(lease.text.replyId)
+    this.#byMessage.delete(lease.message.id)
     this.logs.settle(lease.log)
   }
 

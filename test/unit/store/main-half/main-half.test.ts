@@ -65,6 +65,16 @@ describe('a store whose worker is busy with a long statement', () => {
   })
 })
 
+describe('the message of a reply that runs', () => {
+  it('is told at once to whoever sends it, however busy the worker is', async () => {
+    const { halves, session, lease, store } = await openRunning()
+    await using _ = halves
+    using _held = halves.hold()
+    const { messageId } = lease.reply
+    expect(await store.ledger.session(session).messages([messageId])).toEqual([lease.message])
+  })
+})
+
 describe('what running replies say', () => {
   it('is written for all of them together, a quarter of a second after the first of it', async () => {
     const { halves, clock, session, lease, store } = await openRunning()
