@@ -7,6 +7,7 @@ import {
   holdHttp2,
   httpRequest,
   pour,
+  pourByFew,
   repeat,
   repeatHttp2,
   send,
@@ -159,6 +160,15 @@ export const attacks: readonly Attack[] = [
   {
     name: 'requests poured into 50 sockets',
     run: (target, signal) => pourInto(target, 50, () => get('/graphql').repeat(100), signal),
+  },
+  {
+    name: 'requests by five on 50 sockets',
+    run: async (target, signal) => {
+      const pouring = Array.from({ length: 50 }, () =>
+        pourByFew(target, get('/graphql'), perConnection, signal),
+      )
+      await Promise.all(pouring)
+    },
   },
   {
     name: 'requests poured, each with a new token',

@@ -215,6 +215,38 @@ export async function pour(target: Target, bytes: string, signal: AbortSignal): 
   }
 }
 
+/** Writes so many requests on one connection, and as many again when all of them are answered. */
+export async function pourByFew(
+  target: Target,
+  request: string,
+  atOnce: number,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    const socket = await open(target.port)
+    const closed = closing(socket)
+    const leave = () => socket.destroy()
+    signal.addEventListener('abort', leave)
+    let missing = 0
+    let rest = ''
+    const ask = () => {
+      missing = atOnce
+      socket.write(request.repeat(atOnce))
+    }
+    socket.setEncoding('latin1').on('data', (text: string) => {
+      const heads = (rest + text).split(statusLine)
+      missing -= heads.length - 1
+      rest = heads.at(-1)?.slice(1 - statusLine.length) ?? ''
+      if (missing <= 0) ask()
+    })
+    ask()
+    await closed
+    signal.removeEventListener('abort', leave)
+  }
+}
+
+const statusLine = 'HTTP/1.1 '
+
 /** Unlike `once`, however it comes to its end. */
 function closing(socket: Socket): Promise<void> {
   return new Promise((resolve) => socket.on('close', () => resolve()))
