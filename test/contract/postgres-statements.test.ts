@@ -35,7 +35,13 @@ interface Statement {
 /** Tables that do not grow with what users do. */
 const small = ['instance', 'duties', 'meta', 'isolation']
 /** Indexes of what is under way alone, and one whose first entry is read. */
-const short = ['replies_running', 'replies_open', 'replies_of_instance', 'outbox_due']
+const short = [
+  'replies_running',
+  'replies_open',
+  'replies_of_instance',
+  'outbox_due',
+  'deletions_pkey',
+]
 
 interface Plan {
   readonly 'Node Type': string

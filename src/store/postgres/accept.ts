@@ -112,7 +112,9 @@ function findFor({ idempotency, conversationId, ...request }: Asking): Find {
       idempotency === undefined
         ? sql`NULL::json`
         : one(sql`
-            SELECT i.digest, r.key AS reply FROM idempotency i JOIN replies r ON r.session = i.session AND r.id = i.reply
+            SELECT i.digest, r.key AS reply, c.id AS conversation FROM idempotency i
+            LEFT JOIN replies r ON r.session = i.session AND r.id = i.reply
+            LEFT JOIN conversations c ON c.session = r.session AND c.id = r.conversation
             WHERE i.session = s.id AND i.key = ${idempotency.key}`),
     others: rows(
       sql`SELECT r.id, r.key AS reply, r.status, r.rank, r.instance ${within} AND r.ended_at IS NULL ORDER BY r.rank`,

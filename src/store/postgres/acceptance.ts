@@ -34,7 +34,8 @@ export function decideAcceptance(
 ): DecidedAcceptance {
   const { idempotency, at } = request
   const used = rowOf(found['used'])
-  if (used !== null) {
+  // A key of a conversation that is deleted is free, though its row may still be there.
+  if (used !== null && used['conversation'] !== null) {
     return string(used['digest']) === idempotency?.digest
       ? { type: 'repeated', replyId: replyIdOf(used) }
       : { type: 'key-reused' }
@@ -92,7 +93,9 @@ export function decideAcceptance(
   const rank = isInterrupt ? Math.min(0, ...ranks) - 1 : Math.max(0, ...ranks) + 1
   if (idempotency !== undefined) {
     const { key, digest } = idempotency
-    write.insert('idempotency', { key, digest, reply: row })
+    const free =
+      'ON CONFLICT (session, key) DO UPDATE SET digest = excluded.digest, reply = excluded.reply'
+    write.insert('idempotency', { key, digest, reply: row }, used === null ? '' : free)
   }
   const record: ReplyRecord = {
     ...newReply,

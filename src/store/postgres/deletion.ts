@@ -2,14 +2,14 @@ import type { NewId } from '../../lib/id.ts'
 import { integer, type StoredRow, rowOf, rowsOf } from '../engine/columns.ts'
 import { toOwedWork } from '../engine/owed-work.ts'
 import { assistantIdOf, toUpstreamAccount } from '../engine/records.ts'
-import type { EngineCalls } from '../main-half/calls.ts'
+import type { EngineCalls, ResultOf } from '../main-half/calls.ts'
 import type { OwedCall, OwedWork } from '../outbox.ts'
 import { selectBindings, toBindings } from './bindings.ts'
 import type { AsyncCalls } from './calls.ts'
 import { owe, selectOwed } from './outbox.ts'
 import type { SessionWrite } from './session-write.ts'
 import type { Sessions } from './sessions.ts'
-import { row, rows, type Sql, sql, raw } from './sql.ts'
+import { row, rows, sql, raw } from './sql.ts'
 
 export type Deletion = Pick<
   EngineCalls,
@@ -17,10 +17,16 @@ export type Deletion = Pick<
 >
 
 /**
- * Deletes conversations and sessions with all that they hold. Bindings stay, as tombstones, and what is owed to the
- * platform for it is written with it.
+ * Deletes conversations and sessions at once, however much they hold: their other rows are left to the sweeper. Bindings
+ * stay, as tombstones, and what is owed to the platform for it is written with it.
+ *
+ * @param onDeleted called when rows were left
  */
-export function createDeletion(sessions: Sessions, newId: NewId): AsyncCalls<Deletion> {
+export function createDeletion(
+  sessions: Sessions,
+  newId: NewId,
+  onDeleted: () => void,
+): AsyncCalls<Deletion> {
   const find = (id: string) =>
     row(sql`
       SELECT c.id, c.assistant, c.upstream, ${rows(selectBindings(false))} AS bindings,
@@ -77,8 +83,8 @@ export function createDeletion(sessions: Sessions, newId: NewId): AsyncCalls<Del
       )
     },
 
-    deleteConversation({ sessionId, id, at }, context) {
-      return sessions.change(
+    async deleteConversation({ sessionId, id, at }, context) {
+      const outcome = await sessions.change<ResultOf<'deleteConversation'>>(
         sessionId,
         { conversation: find(id) },
         (found, write) => {
@@ -87,23 +93,26 @@ export function createDeletion(sessions: Sessions, newId: NewId): AsyncCalls<Del
           if (conversation['open'] !== 0) return { type: 'busy' }
           const owed = oweDeletions(write, conversation, at)
           const number = integer(conversation['id'])
-          write.remove('conversations', sql`id = ${number}`)
-          removeRows(write, sql`conversation = ${number}`, at)
+          leave(write, [number], at)
           return { type: 'deleted', owed }
         },
         context,
       )
+      if (outcome.type === 'deleted') onDeleted()
+      return outcome
     },
 
-    eraseSession({ sessionId, generation, name, at }, context) {
-      return sessions.change(
+    async eraseSession({ sessionId, generation, name, at }, context) {
+      const outcome = await sessions.change<ResultOf<'eraseSession'>>(
         sessionId,
         {
           open: sql`EXISTS (SELECT FROM replies r WHERE r.session = s.id AND r.ended_at IS NULL)::int`,
           conversations: rows(sql`
             SELECT c.id, c.assistant, ${rows(selectBindings(false))} AS bindings FROM conversations c
             WHERE c.session = s.id ORDER BY c.id`),
-          messages: sql`(SELECT count(*) FROM messages m WHERE m.session = s.id)`,
+          messages: sql`(
+            SELECT count(*) FROM conversations c JOIN messages m ON m.session = c.session AND m.conversation = c.id
+            WHERE c.session = s.id)`,
           attachments: sql`(SELECT count(*) FROM attachments f WHERE f.session = s.id)`,
           // The assistant of a conversation that is gone is not known any more.
           accounts: rows(sql`
@@ -127,9 +136,12 @@ export function createDeletion(sessions: Sessions, newId: NewId): AsyncCalls<Del
           }))
           owed.push(...owe(write, [...clears, ...deletionsOf(conversations)], newId, at))
           write.update('bindings', { deletion_owed: 1 }, sql`deletion_owed = 0`)
-          write.remove('conversations', sql`true`)
+          leave(
+            write,
+            conversations.map((one) => integer(one['id'])),
+            at,
+          )
           write.remove('attachments', sql`true`)
-          removeRows(write, sql`true`, at)
           write.set({ name, generation })
           return {
             type: 'erased',
@@ -144,37 +156,17 @@ export function createDeletion(sessions: Sessions, newId: NewId): AsyncCalls<Del
         },
         context,
       )
+      if (outcome.type === 'erased') onDeleted()
+      return outcome
     },
   }
 }
 
-/**
- * Deletes replies of the session and all that hangs on them. Of their events number and check stay, for readers that have
- * seen them.
- *
- * @param which a condition on `replies` and on `messages`
- */
-function removeRows(write: SessionWrite, which: Sql, at: number): void {
+/** Deletes conversations of the session alone: what has no conversation is read by nobody. */
+function leave(write: SessionWrite, conversations: readonly number[], at: number): void {
+  const ids = [...conversations]
   write.set({ deleted_at: sql`coalesce(deleted_at, ${at})` })
-  removeReplies(write, which)
+  write.remove('conversations', sql`id = ANY(${ids}::int[])`)
   write.add(sql`
-    UPDATE events SET reply = NULL, type = 'deleted', payload = NULL
-    FROM gone, guard
-    WHERE events.session = owner AND events.reply = gone.id AND events.seq BETWEEN gone.first AND gone.last`)
-  write.remove('messages', which)
-}
-
-/** Deletes replies with their texts and keys, but not their messages. Those that are gone stand in `gone`. */
-export function removeReplies(write: SessionWrite, which: Sql): void {
-  write.add(
-    sql`
-      DELETE FROM replies USING guard WHERE session = owner AND ${which}
-      RETURNING id, conversation, coalesce(started_seq, ended_seq) AS first, ended_seq AS last`,
-    'gone',
-  )
-  write.add(
-    sql`DELETE FROM texts USING gone, guard WHERE texts.session = owner AND texts.reply = gone.id`,
-  )
-  write.add(sql`
-    DELETE FROM idempotency USING gone, guard WHERE idempotency.session = owner AND idempotency.reply = gone.id`)
+    INSERT INTO deletions (session, conversation) SELECT owner, unnest(${ids}::int[]) FROM guard`)
 }

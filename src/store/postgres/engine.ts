@@ -11,6 +11,7 @@ import { Lanes } from './lanes.ts'
 import { prepareDatabase } from './migration.ts'
 import { type Heartbeat, Presence } from './presence.ts'
 import { Sessions } from './sessions.ts'
+import { Sweeper } from './sweeper.ts'
 import { createTable, type Table } from './table.ts'
 
 export interface PostgresEngineOptions extends DatabaseOptions {
@@ -43,6 +44,7 @@ export class PostgresEngine implements Engine {
   readonly #ending = new AbortController()
   #table: Table | undefined
   #presence: Presence | undefined
+  readonly #sweeper: Sweeper
   /** The last write that could have been done was not, which is told once. */
   #isFailing = false
   readonly #underWay = new Set<Promise<void>>()
@@ -61,6 +63,7 @@ export class PostgresEngine implements Engine {
           isSilent ? this.#db.pause('the server does not answer') : this.#db.resume(),
       },
     })
+    this.#sweeper = new Sweeper(this.#db, options.clock)
     void this.#open()
   }
 
@@ -80,6 +83,7 @@ export class PostgresEngine implements Engine {
     this.#ending.abort()
     await this.#presence?.[Symbol.asyncDispose]()
     this.#presence = undefined
+    await this.#sweeper[Symbol.asyncDispose]()
     await this.#db[Symbol.asyncDispose]()
     await this.#heart[Symbol.asyncDispose]()
   }
@@ -105,12 +109,15 @@ export class PostgresEngine implements Engine {
       await presence.begin()
       this.#presence = presence
       const sessions = new Sessions({ db, clock, newId, presence, signal })
+      const sweeper = this.#sweeper
+      await sweeper.begin()
       this.#table = createTable({
         db,
         sessions,
         presence,
         lanes: this.#lanes,
         maxRunningPerSession,
+        sweeper,
         clock,
         newId,
       })
@@ -199,6 +206,7 @@ export class PostgresEngine implements Engine {
       for (const db of [this.#db, this.#heart]) db.pause('the store is closed')
     })
     await Promise.all(this.#underWay)
+    await this.#sweeper[Symbol.asyncDispose]()
     await this.#presence?.[Symbol.asyncDispose]()
     this.#presence = undefined
     this.#answer({ id, type: 'done', value: undefined, events: [] })

@@ -200,7 +200,9 @@ export function createReads(
     },
 
     async explanation({ id }) {
-      const [found] = await db.query(sql`SELECT explanation FROM replies WHERE key = ${id}`)
+      const [found] = await db.query(sql`
+        SELECT r.explanation FROM replies r JOIN conversations c ON c.session = r.session AND c.id = r.conversation
+        WHERE r.key = ${id}`)
       return jsonOrNull<ReplyExplanation>(found?.['explanation']) ?? undefined
     },
 

@@ -3,8 +3,8 @@ import type { SessionId } from '../../domain.ts'
 import type { EngineCalls } from '../main-half/calls.ts'
 import type { AsyncCalls } from './calls.ts'
 import type { Database } from './database.ts'
-import { removeReplies } from './deletion.ts'
 import type { Lanes } from './lanes.ts'
+import type { SessionWrite } from './session-write.ts'
 import type { Sessions } from './sessions.ts'
 import { sql } from './sql.ts'
 
@@ -39,7 +39,7 @@ export function createRemoval(
             sessionId,
             {},
             (_, write) => {
-              removeReplies(write, sql`id = ANY(${ids}::int[])`)
+              removeReplies(write, ids)
               write.remove('messages', sql`reply = ANY(${ids}::int[])`)
               write.update(
                 'conversations',
@@ -67,4 +67,12 @@ export function createRemoval(
       return names + files
     },
   }
+}
+
+/** Deletes replies with their texts and keys, but not their messages. */
+function removeReplies(write: SessionWrite, ids: readonly number[]): void {
+  const isOf = sql`reply = ANY(${ids}::int[])`
+  write.remove('replies', sql`id = ANY(${ids}::int[])`)
+  write.remove('texts', isOf)
+  write.remove('idempotency', isOf)
 }

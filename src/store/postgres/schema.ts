@@ -276,4 +276,12 @@ export const migrations: readonly [string, ...string[]] = [
   -- Raised by every write of its texts: one that was decided on what is stored of them holds only where nothing was added since.
   ALTER TABLE replies ADD COLUMN text_writes integer NOT NULL DEFAULT 0;
   `,
+  `
+  -- Conversations that are deleted, while some of their rows are still there: what has no conversation is read by nobody.
+  CREATE TABLE deletions (
+    session bigint NOT NULL,
+    conversation integer NOT NULL,
+    PRIMARY KEY (session, conversation)
+  );
+  `,
 ]

@@ -22,6 +22,7 @@ import { createRuns } from './runs.ts'
 import type { WritingInstance } from './session-write.ts'
 import type { Sessions } from './sessions.ts'
 import { raw, sql } from './sql.ts'
+import type { Sweeper } from './sweeper.ts'
 import { createTrim } from './trim.ts'
 
 /** The calls that the tables answer. */
@@ -33,6 +34,7 @@ export interface TableParts {
   readonly presence: WritingInstance
   readonly lanes: Lanes
   readonly maxRunningPerSession: number
+  readonly sweeper: Sweeper
   readonly clock: Clock
   readonly newId: NewId
 }
@@ -42,14 +44,14 @@ const serverNow = raw(`(extract(epoch FROM clock_timestamp()) * 1000)::bigint`)
 
 /** Who answers which call. */
 export function createTable(parts: TableParts): Table {
-  const { db, sessions, presence, lanes, maxRunningPerSession, clock, newId } = parts
+  const { db, sessions, presence, lanes, sweeper, maxRunningPerSession, clock, newId } = parts
   const { writeText, ...runs } = createRuns(sessions)
   const accepting = createAccept(sessions, newId, maxRunningPerSession)
   const finish = createFinish(sessions, newId)
   return {
     openSession: (args) => sessions.open(args),
     ...createConversations(sessions),
-    ...createDeletion(sessions, newId),
+    ...createDeletion(sessions, newId, () => sweeper.wake()),
     accept: (args, context) => accepting.accept(args, context),
     ...createClaims(parts),
     ...runs,

@@ -38,8 +38,9 @@ export function createTrim(
     context: CallContext,
   ): Promise<Trimmed | undefined> {
     const first = rows(sql`
-      SELECT e.seq, e."check", e.running, e.reply, r.ended_at, r.ended_seq, r.conversation
+      SELECT e.seq, e."check", e.running, e.reply, r.ended_at, r.ended_seq, c.id AS conversation
       FROM events e LEFT JOIN replies r ON r.session = e.session AND r.id = e.reply
+      LEFT JOIN conversations c ON c.session = r.session AND c.id = r.conversation
       WHERE e.session = s.id ORDER BY e.seq LIMIT ${maxEvents}`)
     return lanes.run(sessionId, () =>
       sessions.change(
