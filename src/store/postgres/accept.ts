@@ -1,6 +1,5 @@
 import type { AssistantId, ConversationId, SessionId } from '../../domain.ts'
 import type { NewId } from '../../lib/id.ts'
-import { remember } from '../../lib/remember.ts'
 import { type StoredRow, rowOf } from '../engine/columns.ts'
 import type { AcceptRequest } from '../ledger.ts'
 import type { ArgsOf } from '../main-half/calls.ts'
@@ -10,11 +9,9 @@ import { selectReplyToEnd } from './finish.ts'
 import { countRunning } from './claims.ts'
 import { replyOf, selectAttachment, selectReply, selectReplyRecord } from './rows.ts'
 import { decideAcceptance } from './acceptance.ts'
+import type { Ahead, Decision } from './ahead.ts'
 import type { CallContext, Find, Sessions } from './sessions.ts'
 import { row as one, rows, sql } from './sql.ts'
-
-/** Sessions of which it is known ahead what their next message will be decided on. */
-const maxAhead = 10_000
 
 export interface Accepting {
   accept(args: ArgsOf<'accept'>, context: CallContext): Promise<AcceptedCall>
@@ -26,20 +23,27 @@ export function createAccept(
   sessions: Sessions,
   newId: NewId,
   maxRunningPerSession: number,
+  ahead: Ahead,
 ): Accepting {
   async function accept(
     { sessionId, request }: ArgsOf<'accept'>,
     context: CallContext,
-    ahead?: Ahead,
+    known?: StoredRow,
   ): Promise<AcceptedCall> {
-    const isAhead = ahead?.conversationId === request.conversationId && isPlain(request)
+    let decision: Decision | undefined
     const outcome = await sessions.change(
       sessionId,
       findFor(request),
-      (found, write) => decideAcceptance(request, found, write, { newId, maxRunningPerSession }),
+      (found, write) => {
+        decision = { found, write }
+        return decideAcceptance(request, found, write, { newId, maxRunningPerSession })
+      },
       context,
-      isAhead ? ahead?.found : undefined,
+      known,
     )
+    if (outcome.type === 'accepted' && outcome.run !== undefined && decision !== undefined) {
+      ahead.began(request, outcome.run, decision)
+    }
     if (outcome.type !== 'repeated') return outcome
     const read = await sessions.read(sessionId, {
       reply: one(sql`${selectReply} WHERE r.session = s.id AND r.key = ${outcome.replyId}`),
@@ -50,23 +54,17 @@ export function createAccept(
     return { type: 'repeated', reply: replyOf(reply) }
   }
 
-  const ahead = new Map<SessionId, Ahead>()
   return {
     accept(args, context) {
-      const known = ahead.get(args.sessionId)
-      ahead.delete(args.sessionId)
-      return accept(args, context, known)
+      const { sessionId, request } = args
+      const known = ahead.takeMessage(sessionId, request)
+      return accept(args, context, isPlain(request) ? known : undefined)
     },
     async askAhead(sessionId, conversationId) {
       const found = await sessions.ask(sessionId, findFor({ ...plainMessage, conversationId }))
-      remember(ahead, sessionId, { conversationId, found }, maxAhead)
+      ahead.asked(sessionId, conversationId, found)
     },
   }
-}
-
-interface Ahead {
-  readonly conversationId: ConversationId
-  readonly found: StoredRow
 }
 
 /** What is asked for depends on this of a message. */

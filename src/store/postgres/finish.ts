@@ -14,6 +14,7 @@ import {
 import { nameOfRevision } from '../engine/runs.ts'
 import type { ArgsOf, ResultOf } from '../main-half/calls.ts'
 import type { FinishedCall, ReplyRecord } from '../main-half/stored.ts'
+import type { Ahead, Decision } from './ahead.ts'
 import { leftUpstream } from './bindings.ts'
 import { findLengths, keepText } from './claims.ts'
 import { owe } from './outbox.ts'
@@ -38,21 +39,25 @@ export function selectReplyToEnd(text: NewTexts | undefined): Sql {
 }
 
 /** Step 6 of the order of writes: one winner ends a reply, with its text and its event, in one write. */
-export function createFinish(sessions: Sessions, newId: NewId) {
+export function createFinish(sessions: Sessions, newId: NewId, ahead: Ahead) {
   return async (args: FinishArgs, context: CallContext): Promise<ResultOf<'finish'>> => {
     const { sessionId, replyId, text } = args
+    let decision: Decision | undefined
     const outcome = await sessions.change(
       sessionId,
       {
         reply: row(sql`${selectReplyToEnd(text)} WHERE r.session = s.id AND r.key = ${replyId}`),
       },
       (found, write) => {
+        decision = { found, write }
         const reply = rowOf(found['reply'])
         if (reply === null) return { type: 'lost' } as const
         return end(args, reply, write, newId)
       },
       context,
+      ahead.takeEnd(args),
     )
+    if (outcome.type === 'finished' && decision !== undefined) ahead.ended(args, decision)
     if (outcome.type !== 'already') return outcome
     const read = await sessions.read(sessionId, {
       reply: row(sql`${selectReply} WHERE r.session = s.id AND r.key = ${replyId}`),

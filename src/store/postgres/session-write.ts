@@ -79,6 +79,25 @@ export class SessionWrite {
     return changes === 0 && Object.keys(this.#columns).length === 0
   }
 
+  /** What the session's row says once this is done, as `sessionColumns` finds it. */
+  get after() {
+    return {
+      session: this.session,
+      session_key: this.sessionId,
+      session_name: this.name,
+      session_generation: this.generation,
+      version: this.#version + 1,
+      last_row: this.#lastRow,
+      last_seq: this.#lastSeq,
+      last_check: this.#lastCheck,
+      running: this.#running.map(({ reply, replyId, conversationId }) => ({
+        id: reply,
+        reply: replyId,
+        conversation: conversationId,
+      })),
+    }
+  }
+
   /** A number for a new row of the session. */
   nextRow(): number {
     this.#lastRow += 1

@@ -2,6 +2,7 @@ import type { Clock } from '../../lib/clock.ts'
 import type { NewId } from '../../lib/id.ts'
 import type { EngineCalls } from '../main-half/calls.ts'
 import { createAccept } from './accept.ts'
+import { Ahead } from './ahead.ts'
 import type { AsyncCalls } from './calls.ts'
 import { createClaims } from './claims.ts'
 import { createConversations } from './conversations.ts'
@@ -46,8 +47,9 @@ const serverNow = raw(`(extract(epoch FROM clock_timestamp()) * 1000)::bigint`)
 export function createTable(parts: TableParts): Table {
   const { db, sessions, presence, lanes, sweeper, maxRunningPerSession, clock, newId } = parts
   const { writeText, ...runs } = createRuns(sessions)
-  const accepting = createAccept(sessions, newId, maxRunningPerSession)
-  const finish = createFinish(sessions, newId)
+  const ahead = new Ahead()
+  const accepting = createAccept(sessions, newId, maxRunningPerSession, ahead)
+  const finish = createFinish(sessions, newId, ahead)
   return {
     openSession: (args) => sessions.open(args),
     ...createConversations(sessions),
@@ -58,8 +60,8 @@ export function createTable(parts: TableParts): Table {
     writeTexts: createWriteTexts(db, lanes, clock, writeText),
     async finish(args, context) {
       const outcome = await finish(args, context)
-      if (outcome.type === 'finished' && !outcome.hasNext) {
-        const { sessionId } = args
+      const { sessionId } = args
+      if (outcome.type === 'finished' && !outcome.hasNext && !ahead.knowsMessage(sessionId)) {
         // Behind whatever waits already; where it fails, the next message asks for itself.
         lanes
           .run(sessionId, () => accepting.askAhead(sessionId, outcome.reply.conversationId))
