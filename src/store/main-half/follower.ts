@@ -28,6 +28,8 @@ export class Follower implements Disposable {
   readonly #logger: Logger
   readonly #peers: PeerChannel | undefined
   readonly #listening: Disposable | undefined
+  /** When the store was last asked for a session before somebody began to read it. */
+  readonly #refreshedAt = new WeakMap<SessionLog, number>()
   /** When an instance was last asked for a text. */
   readonly #askedAt = new WeakMap<FollowedText, number>()
   /** Sessions in which others have written since they were last asked for. */
@@ -64,17 +66,19 @@ export class Follower implements Disposable {
       // Nobody else writes.
       const isFresh = this.#client.live === 1 && log.end !== undefined
       if (!isFresh) await this.#ask([log], [])
+      this.#refreshedAt.set(log, this.#clock.monotonic())
       return use(log)
     } finally {
       this.#logs.settle(log)
     }
   }
 
-  /** Somebody reads the session from now on: what others run in it is asked for at once. */
+  /** Somebody reads the session from now on: what others run in it is asked for at once, unless it is known. */
   begin(sessionId: SessionId): void {
-    if (this.#client.live > 1 && this.#logs.find(sessionId)?.end === undefined) {
-      this.#askFor([sessionId])
-    }
+    const log = this.#logs.find(sessionId)
+    if (log === undefined || log.wakes.size > 1 || this.#client.live === 1) return
+    const refreshedAgo = this.#clock.monotonic() - (this.#refreshedAt.get(log) ?? -Infinity)
+    if (log.end === undefined || refreshedAgo > everyMs) this.#askFor([sessionId])
   }
 
   /** Undefined: nobody reads the session here. */

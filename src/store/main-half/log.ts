@@ -32,7 +32,7 @@ export function createReplyLog(
     return follower === undefined ? use(sessionId, run) : follower.refreshed(sessionId, run)
   }
 
-  /** The same where anything is in memory: else it is asked for in the store at once. */
+  /** The same where anything is in memory: else the store is asked at once for what is wanted. */
   function known<T>(sessionId: SessionId, run: (log: SessionLog) => T): T | undefined | Promise<T> {
     return logs.find(sessionId)?.end === undefined ? undefined : fresh(sessionId, run)
   }

@@ -86,6 +86,20 @@ describe('running text on the lane', () => {
     await finish(run, completed('one two '))
   })
 
+  it('P2: is said again to each reader that comes late, also where an earlier one has left', async () => {
+    await using two = await openTwo()
+    const { one, other } = two
+    const session = await openSession(one.store.ledger)
+    for (const said of ['first ', 'second ', 'third ']) {
+      const run = await runReply(one.store, session)
+      await run.append(text(0, said))
+      using reader = readAt(other, session, undefined, { replyId: run.reply.id })
+      await until(() => answerOf(reader.events, run) === said, said)
+      await finish(run, completed(said))
+      await until(() => reader.events.some(({ type }) => type === 'completed'), 'the end')
+    }
+  })
+
   it('reaches the instances that read some of it, and no others', async () => {
     await using two = await openTwo()
     const { one, other } = two
