@@ -73,12 +73,16 @@ export class Follower implements Disposable {
     }
   }
 
-  /** Somebody reads the session from now on: what others run in it is asked for at once, unless it is known. */
+  /**
+   * Somebody reads the session from now on: what others run in it is asked for at once, unless it is known. Where something
+   * runs here that is read, and the others are asked for at the next interval.
+   */
   begin(sessionId: SessionId): void {
     const log = this.#logs.find(sessionId)
     if (log === undefined || log.wakes.size > 1 || this.#client.live === 1) return
     const refreshedAgo = this.#clock.monotonic() - (this.#refreshedAt.get(log) ?? -Infinity)
-    if (log.end === undefined || refreshedAgo > everyMs) this.#askFor([sessionId])
+    const isKnown = log.runsHere || refreshedAgo <= everyMs
+    if (log.end === undefined || !isKnown) this.#askFor([sessionId])
   }
 
   /** Undefined: nobody reads the session here. */

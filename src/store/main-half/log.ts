@@ -77,7 +77,10 @@ export function createReplyLog(
     },
 
     async start(sessionId, replyId) {
-      const started = await known(sessionId, (log) => log.startOf(replyId))
+      const startOf = (log: SessionLog) => log.startOf(replyId)
+      // Whoever runs it knows where it began.
+      const runsHere = logs.find(sessionId)?.text(replyId) !== undefined
+      const started = runsHere ? use(sessionId, startOf) : await known(sessionId, startOf)
       const place = started ?? (await client.call('logStart', { sessionId, replyId }))
       if (place === undefined || place === 'expired') return place
       return use(sessionId, (log) => log.positions.at(place))
