@@ -27,11 +27,11 @@ export function readResult<Data>(
   body: string,
   retryAfter?: string | null,
 ): DataResult<Data> {
-  const { data, errors } = parseResult<Data>(body)
-  if (data) return { data, ...(errors && { errors }) }
+  const result = parseResult<Data>(body)
+  if (hasData(result)) return result
   // A proxy in between answers in its own words.
-  if (!errors && status >= 500) throw toChatError()
-  throw responseError(errors, retryAfter ? Number(retryAfter) * 1_000 : null)
+  if (!result.errors && status >= 500) throw toChatError()
+  throw responseError(result.errors, retryAfter ? Number(retryAfter) * 1_000 : null)
 }
 
 /** Reads an event stream of the gateway from pieces of text. */
@@ -47,11 +47,15 @@ export const readStream = <Data>(sink: StreamSink<Data>) =>
 /** Hands a result to the reader of a stream, which ends with one that has no data. */
 export function takeResult<Data>(
   sink: StreamSink<Data>,
-  { data, errors }: Result<Data>,
+  result: Result<Data>,
   cursor: string | undefined,
 ): void {
-  if (data) sink.next({ data, ...(errors && { errors }) }, cursor)
-  else sink.end(responseError(errors))
+  if (hasData(result)) sink.next(result, cursor)
+  else sink.end(responseError(result.errors))
+}
+
+function hasData<Data>(result: Result<Data>): result is DataResult<Data> {
+  return Boolean(result.data)
 }
 
 function parseResult<Data>(text: string): Result<Data> {

@@ -73,6 +73,29 @@ describe('the tabs of one session', () => {
     second.chat.close()
   })
 
+  it('leave the stream to the tab that connects again, and miss nothing meanwhile', async () => {
+    const { open, stream, streams, clock, requests } = openBrowserTabs()
+    const first = open()
+    const second = open()
+    await clock.pass(250)
+    const leading = await stream()
+    leading.send(started('r1', 'c1'))
+    await clock.pass(0)
+    const { length } = requests
+    leading.end()
+    await clock.pass(250)
+    const next = await stream()
+    expect(next.after).toBe('c1')
+    next.send(delta('r1', 'c2', 0, 'Hel'))
+    await clock.pass(0)
+    expect(first.seen).toEqual(['c1', 'c2'])
+    expect(second.seen).toEqual(['c1', 'c2'])
+    expect(streams).toHaveLength(2)
+    expect(requests).toHaveLength(length)
+    first.chat.close()
+    second.chat.close()
+  })
+
   it('take the stream of a tab that is suspended, which answers nobody without end', async () => {
     const { open, stream, streams, clock, suspendable, suspend, tabs } = openBrowserTabs()
     const first = open(suspendable)
