@@ -34,7 +34,7 @@ export function createDemoStage(options: {
 }
 
 /** What shows that callers do not meet, and what else the stand-in for Coze understands. */
-function suggestionsOf({ name }: DemoCaller): readonly string[] {
+export function suggestionsOf({ name }: Pick<DemoCaller, 'name'>): readonly string[] {
   return name === 'Alice'
     ? [
         'My secret is swordfish.',

@@ -180,6 +180,28 @@ describe('the chat page of the demo, in Chromium', () => {
     expect(problems).toEqual([])
   })
 
+  it('sends a file along that is still on its way when its message is sent', async () => {
+    await using window = await openPage(browser, url)
+    const { page } = window
+    await choose(page, 'Demo Bot')
+    const alice = paneOf(page, 'Alice')
+    const held = Promise.withResolvers<void>()
+    await page.route('**/graphql', async (route) => {
+      const type = route.request().headers()['content-type']
+      if (type?.startsWith('multipart/form-data') === true) await held.promise
+      await route.continue()
+    })
+    const file = { name: 'late.txt', mimeType: 'text/plain', buffer: Buffer.from('hello') }
+    await alice.pane.locator('input[type=file]').setInputFiles(file)
+    await alice.pane.locator('.files').waitFor()
+    const field = alice.pane.locator('.composer textarea')
+    await field.fill('/files')
+    await field.press('Enter')
+    held.resolve()
+    await alice.pane.getByText('late.txt (5 bytes)').waitFor()
+    expect(await alice.pane.locator('.files').count()).toBe(0)
+  })
+
   it('tells a screen reader whole sentences, once each', async () => {
     await using window = await openPage(browser, url)
     const { page } = window

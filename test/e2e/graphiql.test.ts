@@ -24,7 +24,7 @@ describe('GraphiQL of the demo, in Chromium', () => {
   })
 
   /** A window of somebody's own, in which nothing goes wrong unseen and nothing is fetched from elsewhere. */
-  async function open(token?: string) {
+  async function open(token?: string, query = '') {
     const context = await browser.newContext()
     const problems: string[] = []
     await context.route(
@@ -42,7 +42,7 @@ describe('GraphiQL of the demo, in Chromium', () => {
     }
     const page = await context.newPage()
     page.on('pageerror', (error) => problems.push(error.message))
-    await page.goto(url)
+    await page.goto(`${url}${query}`)
     await page.getByRole('tab', { name: 'SendMessage' }).waitFor()
     return { page, problems, [Symbol.asyncDispose]: () => context.close() }
   }
@@ -79,6 +79,14 @@ describe('GraphiQL of the demo, in Chromium', () => {
       await until(async () => (await shown(page)).includes('"viewer"'), 'the overview')
     }
     await context.close()
+  })
+
+  it('opens a link that has a query with that query in its first tab, and runs it at a click', async () => {
+    await using window = await open(undefined, '?query=query%20Linked%20%7Bviewer%7BisGuest%7D%7D')
+    expect(await shown(window.page)).toBe('')
+    await run(window.page, 'Linked')
+    await until(async () => (await shown(window.page)).includes('"isGuest": false'), 'the result')
+    expect(window.problems).toEqual([])
   })
 
   it('says in a sentence what went wrong, without a stack', async () => {

@@ -65,6 +65,13 @@ describe('a platform that leaks, on the chat page in Chromium', () => {
         .waitFor()
       await idle()
       expect(await panel().textContent()).toMatch(shows)
+      await page.getByRole('button', { name: '中文' }).click()
+      await page.getByRole('button', { name: 'English' }).waitFor()
+      const inChinese = await panel().textContent()
+      const inEnglish = await panel().locator('[lang=en]').allInnerTexts()
+      await page.getByRole('button', { name: 'English' }).click()
+      expect(inChinese).toContain('参见 docs/isolation.md#')
+      expect(inEnglish).toEqual([])
       expect(window.problems).toEqual([])
     },
   )

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { parseMarkdown, root } from '../docs/markdown.ts'
 import { openBrowser } from '../kit/clients/browser.ts'
+import { openPage, paneOf } from '../kit/clients/chat-page.ts'
 import { openApplication } from '../kit/process/application.ts'
 import { openCuttingProxy } from '../kit/process/cutting-proxy.ts'
 import { startDemo } from '../kit/process/demo.ts'
@@ -19,8 +20,7 @@ it("README's lines, typed into an empty folder, are a chat that streams, resumes
   const application = stack.use(await openApplication())
   const write = (text: string) => writeFile(join(application.directory, 'app.tsx'), text)
   await write(program)
-  const typed = commands.replace('../coze-graphql-gateway-0.1.0.tgz', application.tarball)
-  const [install = '', page = '', serve = ''] = typed.split('\n').slice(1)
+  const [install = '', page = '', serve = ''] = commands.split('\n').slice(1)
   await application.run('sh', '-ec', `${install}\n${page}`)
   const server = application.start('sh', '-c', `exec ${serve.replace('=8000', '=127.0.0.1:0')}`)
   stack.defer(async () => {
@@ -72,4 +72,9 @@ it("README's lines, typed into an empty folder, are a chat that streams, resumes
   await bob.say('what is my secret?')
   await until(async () => (await bob.answer()) !== '', 'the answer to Bob')
   expect(await bob.text()).not.toContain('swordfish')
+
+  // The page of the demo is in the package too.
+  await using window = await openPage(browser, `${gateway}/`)
+  expect(await paneOf(window.page, 'Alice').ask('/say from the package')).toBe('from the package')
+  expect(window.problems).toEqual([])
 })

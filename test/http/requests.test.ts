@@ -78,6 +78,26 @@ describe('the door', () => {
     }
   })
 
+  it('opens a link with a query in GraphiQL for a person, and answers it for a program', async () => {
+    await using gateway = await openFakeGateway()
+    const link = `${gateway.url}/graphql?query=${encodeURIComponent('{ viewer { isGuest } }')}`
+    const accept = 'text/html,application/xhtml+xml,*/*;q=0.8'
+    const page = await fetchAt(link, { headers: { accept } })
+    expect([page.status, page.headers.get('content-type')]).toEqual([
+      200,
+      'text/html; charset=utf-8',
+    ])
+    expect(await page.text()).toContain('GraphiQL')
+    const headers = { authorization: 'Bearer alice', 'graphql-require-preflight': '1' }
+    const response = await fetchAt(link, { headers })
+    expect(await response.json()).toHaveProperty('data.viewer.isGuest')
+    const refused = await fetchAt(link)
+    expect([refused.status, await refused.text()]).toEqual([
+      401,
+      expect.stringContaining('UNAUTHENTICATED'),
+    ])
+  })
+
   it('serves a GraphiQL that holds a credential so that no cache keeps it', async () => {
     const secret = 'Bearer of-the-demo'
     await using gateway = await openFakeGateway({ graphiqlHeaders: { authorization: secret } })

@@ -13,7 +13,8 @@ export interface ChosenFiles {
   readonly list: readonly ChosenFile[]
   add(files: Iterable<File>): Promise<void>
   remove(file: ChosenFile): void
-  clear(): void
+  /** Resolves with the files when each is there, or could not be sent. */
+  whenThere(): Promise<readonly ChosenFile[]>
 }
 
 /** Returns undefined where the file could not be sent. */
@@ -24,13 +25,14 @@ type SendFile = (
 
 export function createChosenFiles(send: SendFile): ChosenFiles {
   let list: readonly ChosenFile[] = []
+  let adding: Promise<unknown> = Promise.resolve()
 
   function set(next: readonly ChosenFile[]): void {
     list = next
     redraw()
   }
 
-  async function add(file: File): Promise<void> {
+  async function addOne(file: File): Promise<void> {
     let now: ChosenFile = { name: file.name, percent: 0, attachment: undefined }
     const become = (next: ChosenFile) => {
       set(list.map((one) => (one === now ? next : one)))
@@ -49,9 +51,17 @@ export function createChosenFiles(send: SendFile): ChosenFiles {
       return list
     },
     async add(files) {
-      for (const file of files) await add(file)
+      // The list of a drop is emptied after its event.
+      const chosen = [...files]
+      adding = adding.then(async () => {
+        for (const file of chosen) await addOne(file)
+      })
+      await adding
     },
     remove: (file) => set(list.filter((one) => one !== file)),
-    clear: () => set([]),
+    async whenThere() {
+      await adding
+      return list
+    },
   }
 }

@@ -10,7 +10,7 @@ import { createProber } from '../isolation/prober.ts'
 import { facts, redraw, showPage } from '../page.ts'
 import { signIn, signOutButton } from '../sign-in.ts'
 import { topBar } from '../top-bar.ts'
-import { words } from '../words/words.ts'
+import { translate, words } from '../words/words.ts'
 import { createAnnouncer } from './announcer.ts'
 import { isolationView } from './isolation-panel.ts'
 import { createPane, type Pane } from './pane.ts'
@@ -67,7 +67,7 @@ async function showDemo(first: Stage): Promise<void> {
       const pane = panes.find((one) => one.name === name)
       // What is said in a conversation of its own shows what the platform mixes up.
       await pane?.open(undefined)
-      await pane?.send(text)
+      await pane?.send(translate(text).text)
       await pane?.turns.at(-1)?.reply?.done.catch(() => undefined)
     }
   }

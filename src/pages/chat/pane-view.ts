@@ -1,7 +1,7 @@
 import type { Assistant } from '../../client/client.ts'
 import { el, type Child, type View } from '../dom.ts'
 import { icon } from '../icons.ts'
-import { words } from '../words/words.ts'
+import { translate, words } from '../words/words.ts'
 import type { Pane } from './pane.ts'
 import { noteScrolling } from './scrolling.ts'
 import { isOpen } from './transcript.ts'
@@ -109,7 +109,8 @@ function header(pane: Pane): View {
 
 function beginning(pane: Pane, assistant: Assistant | undefined): View {
   const { pane: texts } = words()
-  const openings = [...(assistant?.suggestedOpenings ?? []), ...pane.suggestions]
+  const ours = pane.suggestions.map((text) => translate(text).text)
+  const openings = [...(assistant?.suggestedOpenings ?? []), ...ours]
   return el(
     'div',
     { class: 'beginning' },

@@ -136,7 +136,8 @@ export function createPane(
   async function say(text: string): Promise<ChatReply> {
     await loading
     const into = transcript
-    const attachments = files.list.flatMap(({ attachment }) => attachment ?? [])
+    const chosen = await files.whenThere()
+    const attachments = chosen.flatMap(({ attachment }) => attachment ?? [])
     const about = aboutAssistant()
     const id = conversationId ?? (isNew ? (await startConversation(chat, about)).id : undefined)
     const reply = await chat.send(text, {
@@ -144,7 +145,7 @@ export function createPane(
       ...(id !== undefined && { conversationId: id }),
       attachmentIds: attachments.map((one) => one.id),
     })
-    files.clear()
+    for (const file of chosen) files.remove(file)
     into.add(reply, attachments)
     // Unless the user has gone on to another conversation.
     if (into === transcript) {

@@ -1,5 +1,5 @@
 import { el, type Child, type View } from '../dom.ts'
-import { time, words } from '../words/words.ts'
+import { time, translate, words } from '../words/words.ts'
 import type { AssistantReport, Finding, KeyedLayer } from './operator.ts'
 import type { Prober } from './prober.ts'
 
@@ -45,7 +45,7 @@ export function verdictSummary({ isAvailable, isolation }: AssistantReport): Vie
   )
 }
 
-/** The findings, the worst first. What the gateway says of them is in English, with the platform's own terms. */
+/** The findings, the worst first. */
 export function findingList(findings: readonly Finding[]): View {
   const { probe } = words()
   if (findings.length === 0) return el('p', { class: 'quiet' }, probe.noFindings)
@@ -75,7 +75,7 @@ function findingItem(finding: Finding, key: string): View {
         el('span', { class: 'quiet' }, strategies[strategy]),
         badge(layerVerdicts[verdict], tones[verdict]),
       ),
-      el('p', { lang: 'en' }, reason),
+      el('p', {}, said(reason)),
       cause !== null && fact(probe.cause, cause),
       remedy !== null && fact(probe.remedy, remedy),
       ...evidence.map(({ observedAt, summary, sessionFingerprints, upstreamLogIds }) =>
@@ -105,7 +105,13 @@ function findingItem(finding: Finding, key: string): View {
 }
 
 function fact(name: string, text: string): View {
-  return el('p', {}, el('strong', {}, `${name}: `), el('span', { lang: 'en' }, text))
+  return el('p', {}, el('strong', {}, `${name}: `), said(text))
+}
+
+/** What the gateway itself says, in its language. */
+export function said(english: string): View {
+  const { text, lang } = translate(english)
+  return el('span', { lang }, text)
 }
 
 /** What keeps sessions apart, layer by layer. */
@@ -128,7 +134,7 @@ export function keyingTable(layers: readonly KeyedLayer[]): View {
       'tbody',
       {},
       ...layers.map(({ layer, keyedBy }) =>
-        el('tr', {}, el('th', { scope: 'row' }, names[layer]), el('td', { lang: 'en' }, keyedBy)),
+        el('tr', {}, el('th', { scope: 'row' }, names[layer]), el('td', {}, said(keyedBy))),
       ),
     ),
   )
@@ -146,8 +152,8 @@ export function probeProgress(prober: Prober): Child {
     maxCalls !== undefined && el('p', { class: 'quiet' }, probe.calls(maxCalls)),
     el(
       'ol',
-      { class: 'steps', role: 'log', 'aria-label': probe.progress, lang: 'en', tabindex: 0 },
-      ...steps.slice(-6).map((step) => el('li', {}, step)),
+      { class: 'steps', role: 'log', 'aria-label': probe.progress, tabindex: 0 },
+      ...steps.slice(-6).map((step) => el('li', {}, said(step))),
     ),
     problem !== undefined && el('p', { class: 'error', role: 'alert' }, problem),
   )

@@ -1,7 +1,7 @@
 import { ChatError } from '../../client/client.ts'
 import { el, type Child, type View } from '../dom.ts'
 import type { KeyedLayer, Operator, Strategy } from '../isolation/operator.ts'
-import { keyingTable } from '../isolation/views.ts'
+import { keyingTable, said } from '../isolation/views.ts'
 import { redraw } from '../page.ts'
 import { words } from '../words/words.ts'
 
@@ -84,10 +84,7 @@ export function createExplanations({ chat }: Operator) {
 function explanationFacts({ layers, firstDeltaMs, strategy, ...facts }: Explanation): View {
   const { operator, strategies } = words()
   const { explanationFields: names, milliseconds } = operator
-  const row = (name: string, value: Child, lang?: string) => [
-    el('dt', {}, name),
-    el('dd', { lang }, value),
-  ]
+  const row = (name: string, value: Child) => [el('dt', {}, name), el('dd', {}, value)]
   return el(
     'div',
     { class: 'explanation' },
@@ -95,7 +92,7 @@ function explanationFacts({ layers, firstDeltaMs, strategy, ...facts }: Explanat
       'dl',
       { class: 'facts' },
       ...row(names.strategy, strategies[strategy]),
-      ...row(names.reason, facts.reason, 'en'),
+      ...row(names.reason, said(facts.reason)),
       ...row(names.firstDeltaMs, firstDeltaMs === null ? '–' : milliseconds(firstDeltaMs)),
       ...row(names.retries, String(facts.retries)),
       ...row(names.upstreamChatId, el('code', {}, facts.upstreamChatId ?? '–')),

@@ -1,7 +1,7 @@
 import { el, type Child, type View } from '../dom.ts'
 import type { AssistantReport } from '../isolation/operator.ts'
 import type { Prober } from '../isolation/prober.ts'
-import { badge, probeProgress, verdictBadge } from '../isolation/views.ts'
+import { badge, probeProgress, said, verdictBadge } from '../isolation/views.ts'
 import { time, words } from '../words/words.ts'
 import type { PastProbe } from './overview.ts'
 
@@ -76,7 +76,7 @@ export function breachesView(reports: readonly AssistantReport[]): View {
   const breached = reports.filter(({ isolation }) => isolation.verdict === 'BREACHED')
   return el(
     'section',
-    { key: 'breaches', class: 'card', 'aria-label': operator.breaches },
+    { key: 'breaches', class: 'card wide', 'aria-label': operator.breaches },
     el('h2', {}, operator.breaches),
     breached.length === 0 && el('p', { class: 'quiet' }, operator.noBreaches),
     ...breached.map(breachView),
@@ -87,10 +87,7 @@ function breachView({ id, name, isolation }: AssistantReport): View {
   const { operator, probe } = words()
   const [found] = isolation.findings
   const [evidence] = found?.evidence ?? []
-  const row = (title: string, value: Child, lang?: string) => [
-    el('dt', {}, title),
-    el('dd', { lang }, value),
-  ]
+  const row = (title: string, value: Child) => [el('dt', {}, title), el('dd', {}, value)]
   return el(
     'div',
     { key: id, class: 'finding bad' },
@@ -99,11 +96,11 @@ function breachView({ id, name, isolation }: AssistantReport): View {
       el(
         'dl',
         { class: 'facts' },
-        ...row(probe.evidence, evidence.summary, 'en'),
+        ...row(probe.evidence, said(evidence.summary)),
         ...row(operator.observedAt, time(evidence.observedAt)),
         ...row(probe.sessions, el('code', {}, evidence.sessionFingerprints.join(', '))),
         ...row(probe.logIds, el('code', {}, evidence.upstreamLogIds.join(', '))),
-        ...(found?.remedy == null ? [] : row(probe.remedy, found.remedy, 'en')),
+        ...(found?.remedy == null ? [] : row(probe.remedy, said(found.remedy))),
       ),
   )
 }

@@ -1,4 +1,5 @@
 import { en, type Words } from './en.ts'
+import { toChinese } from './sentences.ts'
 import { zh } from './zh.ts'
 
 type Language = 'en' | 'zh'
@@ -12,6 +13,12 @@ apply()
 
 export function words(): Words {
   return languages[language]
+}
+
+/** What the gateway itself says, in the chosen language where all of it is known, and else in English. */
+export function translate(text: string): { readonly text: string; readonly lang: Language } {
+  const translated = language === 'zh' ? toChinese(text) : undefined
+  return translated === undefined ? { text, lang: 'en' } : { text: translated, lang: 'zh' }
 }
 
 /** The language that the button offers. */

@@ -99,7 +99,7 @@ export const zh: Words = {
   },
   layers: {
     IDENTITY: '身份',
-    CONVERSATION: '会话',
+    CONVERSATION: '对话',
     VARIABLES: '变量',
     LONG_TERM_MEMORY: '长期记忆',
     KNOWLEDGE: '知识库',
@@ -135,7 +135,7 @@ export const zh: Words = {
 
   leaks: {
     title: '弄坏平台试试',
-    about: '演示用的是 Coze 的替身。让它泄漏，看看网关怎么做。',
+    about: '演示用的是 Coze 模拟器。让它泄漏，看看网关怎么做。',
     none: '不泄漏',
     play: '让 Alice 和 Bob 试试',
     mend: '修复',

@@ -121,6 +121,8 @@ self.MonacoEnvironment = {
 }
 ${fetcherScript}
 const options = ${JSON.stringify(options)}
+const asked = new URL(location.href).searchParams.get('query')
+if (asked) options.defaultTabs.unshift({ query: asked, headers: options.defaultHeaders })
 YogaGraphiQL.renderYogaGraphiQL(document.querySelector('#root'), { ...options, fetcher, storage })
 `
 }

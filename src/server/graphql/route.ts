@@ -56,9 +56,10 @@ export function createGraphQLRoute(options: GraphQLRouteOptions): Route {
         )
       }
       const accepted = request.accepted ?? acceptedTypes(request.headers.get('accept'))
-      if (graphiql && request.method === 'GET' && !request.url.searchParams.has('query')) {
-        const asset = graphiql.asset(request)
+      if (graphiql && request.method === 'GET') {
+        const asset = request.url.searchParams.has('query') ? undefined : graphiql.asset(request)
         if (asset) return asset
+        // A link with a query opens the page with that query in it: only a person who looks prefers HTML.
         if (accepted[0] === mediaTypes.html) return graphiql.page()
       }
 
