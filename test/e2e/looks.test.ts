@@ -74,6 +74,30 @@ describe('the pages of the demo, in Chromium', () => {
     expect([...chat.problems, ...console.problems]).toEqual([])
   })
 
+  /** How far its parts have moved by themselves since it was opened, as Chromium counts it: 0.1 is what users put up with. */
+  const shiftOf = (page: Page) =>
+    page.evaluate(async () => {
+      const { promise, resolve } = Promise.withResolvers<PerformanceEntryList>()
+      const observer = new PerformanceObserver((list) => resolve(list.getEntries()))
+      observer.observe({ type: 'layout-shift', buffered: true })
+      // Nothing is told where nothing has moved.
+      setTimeout(() => resolve([]), 500)
+      const entries = await promise
+      observer.disconnect()
+      return entries.reduce((sum, entry) => sum + Number(Reflect.get(entry, 'value')), 0)
+    })
+
+  it.each([1280, 360])('do not jump, %i pixels wide', async (width) => {
+    const options = { viewport: { width, height: 800 } }
+    await using chat = await openPage(browser, url, options)
+    const alice = paneOf(chat.page, 'Alice')
+    for (const text of ['/say short', '/speed 80 /long 150']) await alice.ask(text)
+    expect(await shiftOf(chat.page)).toBeLessThan(0.02)
+    await using console = await openPage(browser, `${url}operator`, options)
+    await console.page.locator('.tiles').waitFor()
+    expect(await shiftOf(console.page)).toBeLessThan(0.02)
+  })
+
   it('can be used with the keyboard alone', async () => {
     await using window = await openPage(browser, url)
     const { page } = window

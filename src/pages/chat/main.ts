@@ -43,8 +43,13 @@ async function showDemo(first: Stage): Promise<void> {
   )
   const prober = createProber(operator, stage.probe, readReports)
 
+  /** What is known stays while the gateway cannot be asked. */
   async function readReports(): Promise<void> {
-    reports = await readAssistants(operator)
+    try {
+      reports = await readAssistants(operator)
+    } catch (error) {
+      if (!(error instanceof ChatError)) throw error
+    }
     redraw()
   }
 
@@ -72,7 +77,8 @@ async function showDemo(first: Stage): Promise<void> {
     }
   }
 
-  const chat = showChat(panes, (chosen, view) =>
+  await readReports()
+  await showChat(panes, (chosen, view) =>
     isolationView(
       {
         report: reports.find(({ id }) => id === chosen?.id),
@@ -92,18 +98,18 @@ async function showDemo(first: Stage): Promise<void> {
       view === 'isolation',
     ),
   )
-  await Promise.all([readReports(), chat])
 }
 
-/** The chats, with what stands beside them. */
+/** The chats, with what stands beside them. They are drawn when all of it is known, so that nothing moves aside later. */
 async function showChat(
   panes: readonly Pane[],
   beside: (chosen: Assistant | undefined, view: string) => Child,
 ): Promise<void> {
-  let assistants: readonly Assistant[] = []
+  const [first] = panes
+  const assistants = first ? await listAssistants(first.chat) : []
   let chosen: Assistant | undefined
   /** What a narrow screen shows. */
-  let view = panes[0]?.name ?? ''
+  let view = first?.name ?? ''
 
   async function choose(assistant: Assistant | undefined): Promise<void> {
     chosen = assistant
@@ -111,9 +117,10 @@ async function showChat(
     if (assistant) await Promise.all(panes.map((pane) => pane.choose(assistant)))
   }
 
+  const chats = choose(assistants[0])
   showPage(
     () => [
-      el('a', { class: 'skip', href: `#pane-${panes[0]?.name}` }, words().skip),
+      el('a', { class: 'skip', href: `#pane-${first?.name}` }, words().skip),
       topBar(
         'chat',
         assistantChooser(assistants, chosen, choose),
@@ -134,9 +141,7 @@ async function showChat(
     ],
     keepAtEnd,
   )
-  const [first] = panes
-  assistants = first ? await listAssistants(first.chat) : []
-  await choose(assistants[0])
+  await chats
 }
 
 function assistantChooser(
