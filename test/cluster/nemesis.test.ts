@@ -58,7 +58,7 @@ describe(
         file,
       ).toBe(replies)
       // Of twelve; where few replies are played there is no time for all.
-    expect(Object.keys(acts).length, file).toBeGreaterThanOrEqual(8)
+      expect(Object.keys(acts).length, file).toBeGreaterThanOrEqual(8)
       expect(ends, file).not.toHaveProperty('ReplyFailed EXPIRED')
       // Most of them go on: the platform tells how a Bot's reply ended.
       expect(completed, file).toBeGreaterThan(replies / 2)
