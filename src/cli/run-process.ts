@@ -1,5 +1,5 @@
 import { ConfigError } from '../config/config.ts'
-import { StoreOpenError } from '../store/store.ts'
+import { StoreError, StoreOpenError } from '../store/store.ts'
 import { TransferError } from '../store/transfer.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -60,6 +60,7 @@ function complaintOf(error: unknown): { readonly code: 1 | 2; readonly text: str
     const code = 'code' in error ? ` (${String(error.code)})` : ''
     return { code: 2, text: `${String(host)} is not an address or a name of this host${code}` }
   }
-  const isExpected = error instanceof StoreOpenError || error instanceof TransferError
+  const isExpected =
+    error instanceof StoreOpenError || error instanceof StoreError || error instanceof TransferError
   return { code: 1, text: isExpected ? error.message : (error.stack ?? error.message) }
 }

@@ -38,6 +38,8 @@ export interface Load {
 const silenceMs = 4_000
 /** Between two tries, in ms. */
 const pauseMs = 100
+/** A store that has lost a conversation says so each time; one that is on its way to a standby may say so once. */
+const maxNotFound = 50
 
 const assistants = ['bot', 'flow'] as const
 
@@ -79,10 +81,12 @@ export function startLoad(
     const text = `/long ${leastWords + random.int(100)}`
     const input = { text, conversationId, idempotencyKey: `${who.name}-${index}` }
     let result: SendResult | undefined
-    for (let tries = 0; tries <= retries; tries += 1) {
+    let notFound = 0
+    for (let tries = 0; tries <= retries && notFound < maxNotFound; tries += 1) {
       if (tries > 0) await delay(pauseMs)
       result = await trySend(who, input)
       if (result?.__typename === 'SendMessageSuccess') return result.reply
+      if (result?.__typename === 'NotFoundError') notFound += 1
     }
     failures.push(`message ${index}: ${JSON.stringify(result)}`)
     return undefined

@@ -74,8 +74,10 @@ export async function startNemesis(replication: Replication): Promise<Nemesis> {
         },
         'the primary is killed': async () => {
           // Standbys that nobody waits for may be behind; and who is believed to be dead may only stand still.
-          if (replication === 'asynchronous') postgres.holdBack()
-          else if (random.chance(0.5)) await postgres.stop()
+          if (replication === 'asynchronous') {
+            postgres.holdBack()
+            await delay(1_000)
+          } else if (random.chance(0.5)) await postgres.stop()
           await upTo(2_000)
           await postgres.failOver()
           for (const network of networks) network.cut()
@@ -139,13 +141,16 @@ async function restart(victim: GatewayProcess): Promise<void> {
       victim.restart().then(
         () => true,
         (error: Error) => {
-          if (!error.message.includes('the database cannot be used')) throw error
+          if (!isAway.test(error.message)) throw error
           return false
         },
       ),
     'an instance starts again',
   )
 }
+
+/** What an instance says that ends because the database went away before or while it began. */
+const isAway = /coze-graphql-gateway: (?:the database cannot be used|the store cannot be written)/
 
 function shuffled(names: readonly string[], random: Random): readonly string[] {
   return names
