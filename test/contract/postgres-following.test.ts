@@ -118,6 +118,26 @@ describe('a reader on another instance than the run', () => {
     }
   })
 
+  it('P2: goes back to the stored text where it had read more before another instance cancelled the reply', async () => {
+    await using two = await openTwo()
+    const { one, other } = two
+    const session = await openSession(one.store.ledger)
+    const run = await runReply(one.store, session)
+    await run.append(text(0, 'stored '))
+    await one.store.ledger.session(session).replies([run.reply.id])
+    await run.append(text(7, 'and not stored'))
+    const before = read(one, session)
+    await before.until((now) => answerOf(now.events, run) === 'stored and not stored')
+    const { position } = before
+    before[Symbol.dispose]()
+    await endByOther(other.store, session, run.reply.id, { event: cancelled })
+    for (const instance of [one, other]) {
+      using late = read(instance, session, position)
+      await late.until(isEnded)
+      expect(answerOf(late.events, run, 'stored and not stored')).toBe('stored ')
+    }
+  })
+
   it('is told of replies that run on several instances, each in its order, and of nothing twice', async () => {
     await using two = await openTwo()
     const { one, other } = two

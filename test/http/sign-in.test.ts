@@ -580,7 +580,11 @@ describe('on the wire', () => {
     )
     const introspection = new URLSearchParams({ query: '{ __schema { types { name } } }' })
     const asPage = { headers: { accept: 'text/html' } }
-    expect((await system.ask(`/graphql?${introspection}`, asPage)).status).toBe(401)
+    expect((await system.ask(`/graphql?${introspection}`)).status).toBe(401)
+    // The page does not run what its address says.
+    const page = await system.ask(`/graphql?${introspection}`, asPage)
+    expect(page.headers.get('content-type')).toContain('text/html')
+    expect(await page.text()).not.toContain('"__schema"')
     expect((await system.ask('/metrics')).status).toBe(404)
   })
 })

@@ -20,14 +20,6 @@ const engine = 'test/contract/postgres.test.ts'
 
 export const flaws: readonly Flaw[] = [
   {
-    name: 'a reply that another instance cancels begins no revision',
-    file: `${postgres}/finish.ts`,
-    from: ': keepText(found, nameOfRevision(newId()))',
-    to: ': undefined',
-    test: following,
-    title: 'meets one end of a reply that another instance cancels',
-  },
-  {
     name: 'a claim or a take-over goes on in the revision before it',
     file: `${postgres}/claims.ts`,
     from: 'const revisions = keepText(found, nameOfRevision(fence))',
