@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { openRelay } from '../process/relay.ts'
 import { until } from '../process/until.ts'
 import type { System } from '../process/system.ts'
@@ -43,17 +43,16 @@ export function describeChatRecipe(name: string, open: OpenChat, running: () => 
     let system: System
     let url: string
     let good: string
-    const opened = new AsyncDisposableStack()
     beforeAll(() => {
       system = running()
       url = `${system.gateway.url}/graphql`
       good = system.person(name).token
     })
-    afterAll(() => opened.disposeAsync())
 
+    /** Each test ends its own, so that no page of another one is at work beside it. */
     async function openChat(options: Partial<ChatOptions> = {}): Promise<Chat> {
       const own = { url, assistantId: 'bot', token: () => good, ...options }
-      return opened.use(await open(own))
+      return await open(own)
     }
     const lastAnswer = async (chat: Chat) => (await chat.shown()).answers.at(-1)
     async function becomes(chat: Chat, status: Shown['status']): Promise<Shown> {
@@ -86,12 +85,12 @@ export function describeChatRecipe(name: string, open: OpenChat, running: () => 
     const goOn = () => system.emulator.release()
 
     it('1 signs in: a caller is who the token says, and nobody without a right one', async () => {
-      const alice = await openChat()
+      await using alice = await openChat()
       expect(await ask(alice, '/say for Alice')).toBe('for Alice')
       const chatId = await alice.id()
-      const bob = await openChat({ chatId, token: () => system.person(`not ${name}`).token })
+      await using bob = await openChat({ chatId, token: () => system.person(`not ${name}`).token })
       expect((await bob.shown()).answers).toEqual([])
-      const nobody = await openChat({ token: () => 'no.such.token' })
+      await using nobody = await openChat({ token: () => 'no.such.token' })
       await nobody.say('/say for nobody')
       expect(await becomes(nobody, 'failed')).toMatchObject({
         answers: [],
@@ -100,22 +99,22 @@ export function describeChatRecipe(name: string, open: OpenChat, running: () => 
     })
 
     it('2 sends, 3 shows the answer while it grows', async () => {
-      const chat = await openChat()
+      await using chat = await openChat()
       await sayHalf(chat)
       await goOn()
       expect((await becomes(chat, 'ready')).answers).toEqual([longAnswer])
     })
 
     it('4 is opened late, after the end, and has the whole answer', async () => {
-      const chat = await openChat()
+      await using chat = await openChat()
       await ask(chat, '/say late')
-      const late = await openChat({ chatId: await chat.id() })
+      await using late = await openChat({ chatId: await chat.id() })
       await until(async () => (await lastAnswer(late)) === 'late', 'the answer')
     })
 
     it('5 is cut, and goes on with no gap and nothing doubled', async () => {
       await using relay = await openRelay(Number(new URL(url).port))
-      const chat = await openChat({ url: `http://127.0.0.1:${relay.port}/graphql` })
+      await using chat = await openChat({ url: `http://127.0.0.1:${relay.port}/graphql` })
       await sayHalf(chat)
       relay.cut()
       await goOn()
@@ -123,7 +122,7 @@ export function describeChatRecipe(name: string, open: OpenChat, running: () => 
     })
 
     it('6 stops, and the text so far stays', async () => {
-      const chat = await openChat()
+      await using chat = await openChat()
       await sayHalf(chat)
       const before = (await lastAnswer(chat)) ?? ''
       await chat.stop()
@@ -138,7 +137,7 @@ export function describeChatRecipe(name: string, open: OpenChat, running: () => 
     })
 
     it('7 answers a tool call, and the same reply goes on', async () => {
-      const chat = await openChat()
+      await using chat = await openChat()
       await chat.say('/tool weather {"city":"Wien"}')
       await becomes(chat, 'asks')
       await chat.answerTool('21 degrees')
@@ -147,21 +146,22 @@ export function describeChatRecipe(name: string, open: OpenChat, running: () => 
     })
 
     it("8 shows a Workflow's question, and the next message answers it", async () => {
-      const chat = await openChat({ assistantId: 'flow' })
+      await using chat = await openChat({ assistantId: 'flow' })
       expect(await ask(chat, '/ask Which city?')).toContain('Which city?')
       expect(await ask(chat, 'Wien')).toContain('Wien')
     })
 
     it('9 uploads a file and sends it along', async () => {
       const file = { name: 'notes.txt', text: 'Some notes.' }
-      expect(await ask(await openChat(), '/files', file)).toContain('notes.txt')
+      await using chat = await openChat()
+      expect(await ask(chat, '/files', file)).toContain('notes.txt')
     })
 
     it('10 asks for a fresh token when the old one has expired, and goes on', async () => {
       const brief = system.tokenFor(name, 6)
       let isExpired = false
       let asked = 0
-      const chat = await openChat({
+      await using chat = await openChat({
         token() {
           asked += 1
           return isExpired ? good : brief
