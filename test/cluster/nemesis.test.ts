@@ -52,7 +52,7 @@ describe(
         Object.values(ends).reduce((sum, count) => sum + count),
         file,
       ).toBe(replies)
-      // Of twelve; where few replies are played there is no time for all.
+      // There are twelve, and a load of few replies has no time for all of them.
       expect(Object.keys(acts).length, file).toBeGreaterThanOrEqual(8)
       expect(ends, file).not.toHaveProperty('ReplyFailed EXPIRED')
       // Most of them go on: the platform tells how a Bot's reply ended.

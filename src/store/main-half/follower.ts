@@ -164,7 +164,7 @@ export class Follower implements Disposable {
     this.#logs.settle(log)
   }
 
-  /** Of a reply that was not known to run the beginning was said before anybody listened. */
+  /** The beginning of a reply that was not known to run was said before anybody listened. */
   #followPeers(log: SessionLog, { running }: SessionSnapshot): void {
     const { followed } = log
     for (const { replyId, instance } of running) {

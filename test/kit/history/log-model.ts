@@ -24,7 +24,7 @@ export interface Mortal extends AsyncDisposable {
   readonly stores: readonly ReplyStore[]
   /** Kills one of them, and opens what was on disk then anew. What it ran is nobody's; of several it may not know that yet. */
   crash(index: number): Promise<void>
-  /** Of several: time passes for one of them, and what it has to write by itself is written. */
+  /** Time passes for one of several instances, and what it has to write by itself is written. */
   pass?(index: number): void
 }
 
