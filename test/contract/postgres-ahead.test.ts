@@ -3,12 +3,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import type { Session, TerminalEventBody } from '../../src/domain.ts'
 import type { StoredRow } from '../../src/store/engine/columns.ts'
 import { Sessions } from '../../src/store/postgres/sessions.ts'
-import { openPostgresStore } from '../../src/store/postgres/store.ts'
 import type { RunLease } from '../../src/store/run-lease.ts'
 import type { Store } from '../../src/store/store.ts'
 import { createFakeClock } from '../kit/fakes/clock.ts'
-import { silentLogger } from '../kit/fakes/logger.ts'
-import { uncounted } from '../kit/fakes/metrics.ts'
 import {
   accept,
   acceptReply,
@@ -22,6 +19,7 @@ import {
   runReply,
   startConversation,
 } from '../kit/fakes/stored-replies.ts'
+import { openStore } from '../kit/process/instances.ts'
 import { type PostgresServer, startPostgres } from '../kit/process/postgres.ts'
 import { createRandom } from '../kit/random.ts'
 
@@ -33,15 +31,7 @@ afterAll(() => server[Symbol.asyncDispose]())
 afterEach(() => vi.restoreAllMocks())
 
 /** A store whose time stands still: no text is written before its reply ends. */
-async function open(url: string): Promise<Store> {
-  return await openPostgresStore({
-    url,
-    clock: createFakeClock(),
-    logger: silentLogger,
-    metrics: uncounted,
-    sessionKeyCheck: 'check',
-  })
-}
+const open = (url: string) => openStore(url, createFakeClock())
 
 const account = {
   scope: { origin: 'https://upstream.test', account: 'account' },

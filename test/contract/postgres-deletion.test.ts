@@ -1,10 +1,6 @@
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ConversationId, Session, SessionName } from '../../src/domain.ts'
-import { systemClock } from '../../src/lib/clock.ts'
-import { openPostgresStore } from '../../src/store/postgres/store.ts'
-import { silentLogger } from '../kit/fakes/logger.ts'
-import { uncounted } from '../kit/fakes/metrics.ts'
 import {
   acceptReply,
   completed,
@@ -14,7 +10,7 @@ import {
   readAll,
   runReply,
 } from '../kit/fakes/stored-replies.ts'
-import { ask } from '../kit/process/instances.ts'
+import { ask, openStore } from '../kit/process/instances.ts'
 import { type PostgresServer, startPostgres } from '../kit/process/postgres.ts'
 import { until } from '../kit/process/until.ts'
 
@@ -23,15 +19,6 @@ beforeAll(async () => {
   server = await startPostgres()
 })
 afterAll(() => server[Symbol.asyncDispose]())
-
-const open = (url: string) =>
-  openPostgresStore({
-    url,
-    clock: systemClock,
-    logger: silentLogger,
-    metrics: uncounted,
-    sessionKeyCheck: 'check',
-  })
 
 /** More than goes in several pieces. */
 const replies = 600
@@ -87,7 +74,7 @@ const nothingLeft = (url: string) =>
 describe('postgres: a conversation of many messages', () => {
   it('is deleted by a write that does not wait for its rows, and is met by nobody while they are still there', async () => {
     const url = await server.newDatabase()
-    await using store = await open(url)
+    await using store = await openStore(url)
     const session = await openSession(store.ledger)
     const own = store.ledger.session(session)
     const idempotency = { key: 'key', digest: 'digest' }
@@ -121,7 +108,7 @@ describe('postgres: a conversation of many messages', () => {
 
   it('leaves nothing behind after a crash between two pieces of its removal', async () => {
     const url = await server.newDatabase()
-    await using store = await open(url)
+    await using store = await openStore(url)
     const session = await openSession(store.ledger)
     const run = await runReply(store, session)
     await finish(run, completed('said'))
@@ -146,7 +133,7 @@ describe('postgres: a conversation of many messages', () => {
     const then = await left(copy)
     expect(then['messages']).toBeGreaterThan(replies / 2)
     expect(then).toMatchObject({ deletions: 1 })
-    await using _next = await open(copy)
+    await using _next = await openStore(copy)
     await nothingLeft(copy)
   })
 })

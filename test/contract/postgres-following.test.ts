@@ -13,7 +13,7 @@ import {
   runReply,
 } from '../kit/fakes/stored-replies.ts'
 import { readAt as read, type SessionReader } from '../kit/fakes/session-reader.ts'
-import { ask, openInstance, takeOrphans, untilDead } from '../kit/process/instances.ts'
+import { ask, openTwo, takeOrphans, untilDead } from '../kit/process/instances.ts'
 import { type PostgresServer, startPostgres } from '../kit/process/postgres.ts'
 
 let server: PostgresServer
@@ -23,14 +23,10 @@ beforeAll(async () => {
 afterAll(() => server[Symbol.asyncDispose]())
 
 /** Two instances that know of each other. */
-async function openTwo() {
-  const url = await server.newDatabase()
-  await using stack = new AsyncDisposableStack()
-  const one = stack.use(await openInstance(url))
-  const other = stack.use(await openInstance(url))
-  await one.beat()
-  const owned = stack.move()
-  return { url, one, other, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+async function openBoth() {
+  const two = await openTwo(server)
+  await two.one.beat()
+  return two
 }
 
 const typesOf = ({ events }: SessionReader) => events.map(({ type }) => type)
@@ -40,7 +36,7 @@ const text = (offset: number, said: string) => [{ kind: 'ANSWER', offset, text: 
 
 describe('a reader on another instance than the run', () => {
   it('P2: is told the events and the text as they are stored, to the end', async () => {
-    await using two = await openTwo()
+    await using two = await openBoth()
     const { one, other } = two
     const session = await openSession(one.store.ledger)
     using reader = read(other, session)
@@ -59,7 +55,7 @@ describe('a reader on another instance than the run', () => {
   })
 
   it('P2: goes on from a cursor of the instance that runs it, though that is ahead of the database', async () => {
-    await using two = await openTwo()
+    await using two = await openBoth()
     const { one, other } = two
     const session = await openSession(one.store.ledger)
     const run = await runReply(one.store, session)
@@ -79,7 +75,7 @@ describe('a reader on another instance than the run', () => {
   })
 
   it('P2: keeps what it was shown when the reply is taken over, and takes back what the database never had', async () => {
-    await using two = await openTwo()
+    await using two = await openBoth()
     const { one, other } = two
     const session = await openSession(one.store.ledger)
     const run = await runReply(one.store, session)
@@ -100,7 +96,7 @@ describe('a reader on another instance than the run', () => {
   })
 
   it('meets one end of a reply that another instance cancels, with the text that is stored before it', async () => {
-    await using two = await openTwo()
+    await using two = await openBoth()
     const { one, other } = two
     const session = await openSession(one.store.ledger)
     const run = await runReply(one.store, session)
@@ -119,7 +115,7 @@ describe('a reader on another instance than the run', () => {
   })
 
   it('P2: goes back to the stored text where it had read more before another instance cancelled the reply', async () => {
-    await using two = await openTwo()
+    await using two = await openBoth()
     const { one, other } = two
     const session = await openSession(one.store.ledger)
     const run = await runReply(one.store, session)
@@ -139,7 +135,7 @@ describe('a reader on another instance than the run', () => {
   })
 
   it('is told of replies that run on several instances, each in its order, and of nothing twice', async () => {
-    await using two = await openTwo()
+    await using two = await openBoth()
     const { one, other } = two
     const session = await openSession(one.store.ledger)
     const readers = [read(one, session), read(other, session)]
@@ -162,7 +158,7 @@ describe('a reader on another instance than the run', () => {
   })
 
   it('is told of a reply that began and ended between two questions', async () => {
-    await using two = await openTwo()
+    await using two = await openBoth()
     const { one, other } = two
     const session = await openSession(one.store.ledger)
     using reader = read(other, session)
@@ -174,7 +170,7 @@ describe('a reader on another instance than the run', () => {
   })
 
   it('P12: is told nothing of a conversation that was deleted on another instance', async () => {
-    await using two = await openTwo()
+    await using two = await openBoth()
     const { one, other } = two
     const session = await openSession(one.store.ledger)
     using reader = read(one, session)
@@ -195,7 +191,7 @@ describe('a reader on another instance than the run', () => {
   })
 
   it('is told of the first reply of a session by the next question, though nothing ran there before', async () => {
-    await using two = await openTwo()
+    await using two = await openBoth()
     const { one, other } = two
     const session = await openSession(one.store.ledger)
     using reader = read(other, session)
@@ -214,7 +210,7 @@ describe('a reader on another instance than the run', () => {
   })
 
   it('reads a place that is not known there yet, of an event or of a text, from the database', async () => {
-    await using two = await openTwo()
+    await using two = await openBoth()
     const { one, other } = two
     const session = await openSession(one.store.ledger)
     const run = await runReply(one.store, session)
@@ -239,7 +235,7 @@ describe('a reader on another instance than the run', () => {
   })
 
   it('meets at the instance that has lost the reply the text that is stored before its end, and none that it has in memory', async () => {
-    await using two = await openTwo()
+    await using two = await openBoth()
     const { one, other } = two
     const session = await openSession(one.store.ledger)
     const run = await runReply(one.store, session)
@@ -255,7 +251,7 @@ describe('a reader on another instance than the run', () => {
   })
 
   it('F44: is told that its place is gone where the database has lost it', async () => {
-    await using two = await openTwo()
+    await using two = await openBoth()
     const { url, one, other } = two
     const session = await openSession(one.store.ledger)
     const run = await runReply(one.store, session)
@@ -270,7 +266,7 @@ describe('a reader on another instance than the run', () => {
   })
 
   it('F44: is told that its place is gone while it reads, where the database loses it', async () => {
-    await using two = await openTwo()
+    await using two = await openBoth()
     const { url, one, other } = two
     const session = await openSession(one.store.ledger)
     using reader = read(other, session)
@@ -283,7 +279,7 @@ describe('a reader on another instance than the run', () => {
   })
 
   it('costs one question for all sessions that are read, and none where nobody reads', async () => {
-    await using two = await openTwo()
+    await using two = await openBoth()
     const { one, other } = two
     const sessions = await Promise.all(
       Array.from({ length: 20 }, () => openSession(one.store.ledger)),

@@ -5,6 +5,7 @@ import {
   ask,
   type Instance,
   openInstance,
+  openTwo,
   takeOrphans,
   untilDead,
 } from '../kit/process/instances.ts'
@@ -33,20 +34,9 @@ const account = {
   strategy: 'bot',
 } as const
 
-async function openTwo(): Promise<
-  { url: string; one: Instance; other: Instance } & AsyncDisposable
-> {
-  const url = await server.newDatabase()
-  await using stack = new AsyncDisposableStack()
-  const one = stack.use(await openInstance(url))
-  const other = stack.use(await openInstance(url))
-  const owned = stack.move()
-  return { url, one, other, [Symbol.asyncDispose]: () => owned.disposeAsync() }
-}
-
 describe('instances on one PostgreSQL', () => {
   it('know how many of them live', async () => {
-    await using two = await openTwo()
+    await using two = await openTwo(server)
     await two.one.beat()
     expect(two.one.store.instances).toMatchObject({ isShared: true, live: 2 })
     await two.other[Symbol.asyncDispose]()
@@ -55,7 +45,7 @@ describe('instances on one PostgreSQL', () => {
   })
 
   it('F40: agree on the time of what they store, whatever their own clocks say', async () => {
-    await using two = await openTwo()
+    await using two = await openTwo(server)
     const { one, other } = two
     const hourMs = 3_600_000
     one.clock.jump(hourMs)
@@ -70,7 +60,7 @@ describe('instances on one PostgreSQL', () => {
   })
 
   it('F21: take over what a dead one ran, each reply once, and what it had shown lives on', async () => {
-    await using two = await openTwo()
+    await using two = await openTwo(server)
     const { one, other } = two
     const session = await openSession(one.store.ledger)
     const run = await runReply(one.store, session)
@@ -87,7 +77,7 @@ describe('instances on one PostgreSQL', () => {
   })
 
   it('F23: a zombie that wakes up writes nothing under a lease that was taken over', async () => {
-    await using two = await openTwo()
+    await using two = await openTwo(server)
     const { one, other } = two
     const session = await openSession(one.store.ledger)
     const run = await runReply(one.store, session)
@@ -105,7 +95,7 @@ describe('instances on one PostgreSQL', () => {
   })
 
   it('F23: one with a silent upstream notices by its next beat that its reply is not its own any more', async () => {
-    await using two = await openTwo()
+    await using two = await openTwo(server)
     const { one, other } = two
     const session = await openSession(one.store.ledger)
     const [kept, gone] = [await runReply(one.store, session), await runReply(one.store, session)]
@@ -136,7 +126,7 @@ describe('instances on one PostgreSQL', () => {
   })
 
   it('one whose own beat is late claims nothing, takes nothing over, and accepts to the queue only', async () => {
-    await using two = await openTwo()
+    await using two = await openTwo(server)
     const { one, other } = two
     const session = await openSession(one.store.ledger)
     const { reply } = await runReply(one.store, session)
@@ -158,7 +148,7 @@ describe('instances on one PostgreSQL', () => {
   })
 
   it('owe the platform the cancelling of a chat that another one was reading', async () => {
-    await using two = await openTwo()
+    await using two = await openTwo(server)
     const { one, other } = two
     const session = await openSession(one.store.ledger)
     const scope = { origin: 'https://api.coze.cn', account: 'key-1' }
@@ -174,7 +164,7 @@ describe('instances on one PostgreSQL', () => {
   })
 
   it('give up a reply that is in their name and that they do not know of', async () => {
-    await using two = await openTwo()
+    await using two = await openTwo(server)
     const { url, one, other } = two
     const session = await openSession(one.store.ledger)
     const { id, conversationId } = await acceptReply(one.store.ledger, session)
@@ -193,7 +183,7 @@ describe('instances on one PostgreSQL', () => {
   })
 
   it('run at once what waits for one that drains, and keep what waits for one that lives', async () => {
-    await using two = await openTwo()
+    await using two = await openTwo(server)
     const { one, other } = two
     const session = await openSession(one.store.ledger)
     const { conversationId } = await acceptReply(one.store.ledger, session)
@@ -205,7 +195,7 @@ describe('instances on one PostgreSQL', () => {
   })
 
   it('share what waits among them when they look for it at once', async () => {
-    await using two = await openTwo()
+    await using two = await openTwo(server)
     const { one, other } = two
     const sessions = await Promise.all(
       Array.from({ length: 20 }, async () => {
@@ -222,7 +212,7 @@ describe('instances on one PostgreSQL', () => {
   })
 
   it('take what another one is not just taking, and do not wait for the rest', async () => {
-    await using two = await openTwo()
+    await using two = await openTwo(server)
     const { url, one, other } = two
     const session = await openSession(one.store.ledger)
     const runs = [await runReply(one.store, session), await runReply(one.store, session)]
@@ -262,7 +252,7 @@ describe('instances on one PostgreSQL', () => {
   })
 
   it('do what one of them does at an interval once among them', async () => {
-    await using two = await openTwo()
+    await using two = await openTwo(server)
     const take = ({ store }: Instance) => store.instances.takeDuty('probe', 3_600_000)
     const taken = await Promise.all([two.one, two.other, two.one].map(take))
     expect(taken.filter(Boolean)).toHaveLength(1)
@@ -272,7 +262,7 @@ describe('instances on one PostgreSQL', () => {
   })
 
   it('end the reply that another one runs in the write that accepts an INTERRUPT, with the text that is stored', async () => {
-    await using two = await openTwo()
+    await using two = await openTwo(server)
     const { one, other } = two
     const session = await openSession(one.store.ledger)
     const run = await runReply(one.store, session)
@@ -298,7 +288,7 @@ describe('instances on one PostgreSQL', () => {
   })
 
   it('go on with a reply that waits for tool outputs where those are brought', async () => {
-    await using two = await openTwo()
+    await using two = await openTwo(server)
     const { one, other } = two
     const session = await openSession(one.store.ledger)
     const run = await runReply(one.store, session)
@@ -317,7 +307,7 @@ describe('instances on one PostgreSQL', () => {
   })
 
   it('T13: take a reply away from the instance that runs it where another was met in its upstream conversation', async () => {
-    await using two = await openTwo()
+    await using two = await openTwo(server)
     const { one, other } = two
     const [alice, bob] = [
       await openSession(one.store.ledger),
@@ -339,7 +329,7 @@ describe('instances on one PostgreSQL', () => {
   })
 
   it('F23: send nothing under a claim whose answer took so long that another has taken the reply since', async () => {
-    await using two = await openTwo()
+    await using two = await openTwo(server)
     const { url, one, other } = two
     const session = await openSession(one.store.ledger)
     const { conversationId } = await acceptReply(one.store.ledger, session)
@@ -366,7 +356,7 @@ describe('instances on one PostgreSQL', () => {
   })
 
   it('P4: claim a reply once, however many ask for it', async () => {
-    await using two = await openTwo()
+    await using two = await openTwo(server)
     const { one, other } = two
     const session = await openSession(one.store.ledger)
     const { conversationId } = await acceptReply(one.store.ledger, session)

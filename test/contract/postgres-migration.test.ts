@@ -3,14 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runMigrate } from '../../src/cli/migrate.ts'
-import { systemClock } from '../../src/lib/clock.ts'
 import { prepareDatabase } from '../../src/store/postgres/migration.ts'
 import { migrations } from '../../src/store/postgres/schema.ts'
-import { openPostgresStore } from '../../src/store/postgres/store.ts'
 import { completed, finish, openSession, runReply } from '../kit/fakes/stored-replies.ts'
-import { silentLogger } from '../kit/fakes/logger.ts'
-import { uncounted } from '../kit/fakes/metrics.ts'
-import { ask, openInstance } from '../kit/process/instances.ts'
+import { ask, openInstance, openStore } from '../kit/process/instances.ts'
 import { type PostgresServer, startPostgres } from '../kit/process/postgres.ts'
 
 let server: PostgresServer
@@ -19,14 +15,6 @@ beforeAll(async () => {
 })
 afterAll(() => server[Symbol.asyncDispose]())
 
-const open = (url: string) =>
-  openPostgresStore({
-    url,
-    clock: systemClock,
-    logger: silentLogger,
-    metrics: uncounted,
-    sessionKeyCheck: 'check',
-  })
 const versionIn = async (url: string) =>
   Number((await ask(url, `SELECT value FROM meta WHERE name = 'version'`))[0]?.['value'])
 const own = migrations.length
@@ -34,17 +22,17 @@ const own = migrations.length
 describe('an upgrade of several gateways on PostgreSQL, one by one', () => {
   it('lets one of the version before start and serve on tables of the next version, and leaves them so', async () => {
     const url = await server.newDatabase()
-    await (await open(url))[Symbol.asyncDispose]()
+    await (await openStore(url))[Symbol.asyncDispose]()
     await ask(url, `UPDATE meta SET value = '${own + 1}' WHERE name = 'version'`)
     for (const table of ['sessions', 'conversations', 'messages', 'replies', 'texts', 'events']) {
       await ask(url, `ALTER TABLE ${table} ADD COLUMN of_the_next_version text DEFAULT ''`)
     }
-    await using store = await open(url)
+    await using store = await openStore(url)
     const run = await runReply(store, await openSession(store.ledger))
     expect(await finish(run, completed('said'))).toMatchObject({ type: 'finished' })
     expect(await versionIn(url)).toBe(own + 1)
     await ask(url, `UPDATE meta SET value = '${own + 2}' WHERE name = 'version'`)
-    await expect(open(url)).rejects.toThrow('newer gateway')
+    await expect(openStore(url)).rejects.toThrow('newer gateway')
   })
 
   /** What the version before could not live with, or what would hold up its writes. */

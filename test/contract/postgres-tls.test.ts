@@ -4,12 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { systemClock } from '../../src/lib/clock.ts'
-import { openPostgresStore } from '../../src/store/postgres/store.ts'
 import { openSession, runReply } from '../kit/fakes/stored-replies.ts'
-import { silentLogger } from '../kit/fakes/logger.ts'
-import { uncounted } from '../kit/fakes/metrics.ts'
-import { ask } from '../kit/process/instances.ts'
+import { ask, openStore } from '../kit/process/instances.ts'
 import { userOfPostgres } from '../kit/process/postgres-programs.ts'
 import { type PostgresServer, startPostgres } from '../kit/process/postgres.ts'
 
@@ -80,15 +76,6 @@ async function tlsUrl(options: Readonly<Record<string, string>>, host = 'localho
   return `postgres://postgres@${host}:${server.port}/${database}?${new URLSearchParams(options).toString()}`
 }
 
-const open = (url: string) =>
-  openPostgresStore({
-    url,
-    clock: systemClock,
-    logger: silentLogger,
-    metrics: uncounted,
-    sessionKeyCheck: 'check',
-  })
-
 describe('a PostgreSQL server that is reached by TLS', () => {
   const trusted = () => ({ sslmode: 'verify-full', sslrootcert: file('ca.crt') })
 
@@ -98,7 +85,7 @@ describe('a PostgreSQL server that is reached by TLS', () => {
       sslcert: file('client.crt'),
       sslkey: file('client.key'),
     })
-    await using store = await open(url)
+    await using store = await openStore(url)
     await runReply(store, await openSession(store.ledger))
     const used = await ask(
       url,
@@ -109,27 +96,27 @@ describe('a PostgreSQL server that is reached by TLS', () => {
   })
 
   it('is not believed under another name than its certificate has', async () => {
-    await expect(open(await tlsUrl(trusted(), '127.0.0.1'))).rejects.toThrow(
+    await expect(openStore(await tlsUrl(trusted(), '127.0.0.1'))).rejects.toThrow(
       /the database cannot be used: no connection: .*does not match certificate/,
     )
   })
 
   it('is not believed with a certificate of another authority', async () => {
     const url = await tlsUrl({ ...trusted(), sslrootcert: file('other-ca.crt') })
-    await expect(open(url)).rejects.toThrow(
+    await expect(openStore(url)).rejects.toThrow(
       /the database cannot be used: no connection: self-signed certificate in certificate chain/,
     )
   })
 
   it('is believed by no less where less is asked for: `require` is as `verify-full`', async () => {
     const url = await tlsUrl({ sslmode: 'require', sslrootcert: file('other-ca.crt') })
-    await expect(open(url)).rejects.toThrow(
+    await expect(openStore(url)).rejects.toThrow(
       /the database cannot be used: no connection: self-signed certificate in certificate chain/,
     )
   })
 
   it('says which file of a certificate is not there', async () => {
     const url = await tlsUrl({ ...trusted(), sslrootcert: file('none.crt') })
-    await expect(open(url)).rejects.toThrow('none.crt')
+    await expect(openStore(url)).rejects.toThrow('none.crt')
   })
 })

@@ -1,5 +1,6 @@
 import { Client } from 'pg'
 import { expect } from 'vitest'
+import { type Clock, systemClock } from '../../../src/lib/clock.ts'
 import { openPostgresStore } from '../../../src/store/postgres/store.ts'
 import type { PeerChannel } from '../../../src/store/peers.ts'
 import type { Orphan } from '../../../src/store/run-lease.ts'
@@ -7,6 +8,7 @@ import type { Store } from '../../../src/store/store.ts'
 import { createFakeClock, type FakeClock } from '../fakes/clock.ts'
 import { silentLogger } from '../fakes/logger.ts'
 import { uncounted } from '../fakes/metrics.ts'
+import type { PostgresServer } from './postgres.ts'
 import { until } from './until.ts'
 
 /** One statement on a connection of its own. */
@@ -23,6 +25,17 @@ export async function ask(
   } finally {
     await client.end()
   }
+}
+
+/** A store of the database in this process, whose beats nobody waits for. */
+export function openStore(url: string, clock: Clock = systemClock): Promise<Store> {
+  return openPostgresStore({
+    url,
+    clock,
+    logger: silentLogger,
+    metrics: uncounted,
+    sessionKeyCheck: 'check',
+  })
 }
 
 /** One instance in this process, whose time passes only when a test says so. */
@@ -87,4 +100,16 @@ export async function openInstance(
     },
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   }
+}
+
+/** Two instances on a database of their own. */
+export async function openTwo(
+  server: PostgresServer,
+): Promise<{ url: string; one: Instance; other: Instance } & AsyncDisposable> {
+  const url = await server.newDatabase()
+  await using stack = new AsyncDisposableStack()
+  const one = stack.use(await openInstance(url))
+  const other = stack.use(await openInstance(url))
+  const owned = stack.move()
+  return { url, one, other, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
